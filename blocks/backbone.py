@@ -1,0 +1,211 @@
+"""A backbone: stages in a row, some of whose outputs the neck taps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import MISSING, dataclass, fields
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from blocks.block import Block
+from blocks.conv_stem import ConvStem
+from blocks.csp import CSP
+from blocks.errors import SpecError
+from blocks.focus_stem import FocusStem
+from blocks.mob import Mob
+from blocks.op import Op, Shape
+from blocks.res_k1dwk1 import ResK1DWK1
+from blocks.res_k1dwsek1 import ResK1DWSEK1
+from blocks.res_k1kx import ResK1KX
+from blocks.res_k1kxk1 import ResK1KXK1
+from blocks.res_kxkx import ResKXKX
+from blocks.spp import SPP
+from blocks.strict import did_you_mean, flow, name_of, parse, read_yaml, write_text
+
+if TYPE_CHECKING:
+    from blocks.layers.network import Network
+
+BLOCKS: dict[str, type[Block]] = {
+    block.kind: block
+    for block in (
+        ConvStem,
+        FocusStem,
+        SPP,
+        ResK1KX,
+        ResKXKX,
+        CSP,
+        ResK1KXK1,
+        ResK1DWK1,
+        ResK1DWSEK1,
+        Mob,
+    )
+}
+FORMAT = "maenas/backbone@1"
+
+
+@dataclass(frozen=True, slots=True)
+class Backbone:
+    """A chain of stages and the indices of those whose outputs are features.
+
+    Attributes:
+        stages: the stem first.
+        features: indices into `stages`, ascending; what a neck receives, or a timm user.
+        in_shape: (channels, height, width) of the picture it is searched and priced at.
+    Raises:
+        SpecError: if there is no stage, a feature that does not exist, or an input that a stage
+            cannot take.
+    """
+
+    stages: tuple[Block, ...]
+    features: tuple[int, ...]
+    in_shape: Shape = (3, 640, 640)
+
+    def __post_init__(self) -> None:
+        if not self.stages:
+            raise SpecError("stages: at least one is needed.")
+        if min(self.in_shape) < 1:
+            raise SpecError(f"in_shape: must be positive, got {list(self.in_shape)}.")
+        count = len(self.stages)
+        ascending = list(self.features) == sorted(set(self.features))
+        if not (self.features and ascending and 0 <= self.features[0] <= self.features[-1] < count):
+            raise SpecError(
+                f"features: must be ascending indices of the {count} stages, "
+                f"got {list(self.features)}."
+            )
+        last = list(self.stage_ops())[-1][-1].out_shape
+        if min(last) < 1:
+            raise SpecError(f"in_shape: {list(self.in_shape)} is too small for these stages.")
+
+    def stage_ops(self) -> Iterator[tuple[Op, ...]]:
+        """The deployed operators, stage by stage."""
+        shape = self.in_shape
+        for index, stage in enumerate(self.stages):
+            try:
+                ops = tuple(stage.ops(shape))
+            except SpecError as error:
+                raise SpecError(f"stages[{index}]: {error}") from None
+            yield ops
+            shape = ops[-1].out_shape
+
+    def ops(self) -> tuple[Op, ...]:
+        """Every deployed operator in order of execution."""
+        return tuple(op for ops in self.stage_ops() for op in ops)
+
+    def feature_shapes(self) -> tuple[Shape, ...]:
+        """(channels, height, width) of each feature."""
+        shapes = [ops[-1].out_shape for ops in self.stage_ops()]
+        return tuple(shapes[index] for index in self.features)
+
+    def reductions(self) -> tuple[int, ...]:
+        """Stride of each feature against the picture."""
+        strides, total = [], 1
+        for stage in self.stages:
+            total *= stage.stride
+            strides.append(total)
+        return tuple(strides[index] for index in self.features)
+
+    @property
+    def levels(self) -> tuple[int, ...]:
+        """The resolution level of each stage: a new one begins at every strided stage but the first.
+
+        Source: MAE-NAS, which calls them stages C1 to C5 and weights its score by them.
+        """
+        level, levels = 0, []
+        for index, stage in enumerate(self.stages):
+            level += index > 0 and stage.stride == 2
+            levels.append(level)
+        return tuple(levels)
+
+    @property
+    def layers(self) -> int:
+        """Depth as published: 1 for a stem, 2 or 3 a residual unit."""
+        return sum(stage.layers for stage in self.stages)
+
+    def build(
+        self, features_only: bool = True, out_indices: Sequence[int] | None = None
+    ) -> Network:
+        """The trainable network, with timm's features interface.
+
+        Args:
+            features_only: return a list of maps; else the last map alone.
+            out_indices: stages to return instead of `features`; negative ones count from the end.
+        """
+        from blocks.layers.network import Network
+
+        return Network(self, features_only, out_indices)
+
+
+def load_backbone(name: str | Path) -> Backbone:
+    """A backbone from a YAML file, or from the zoo as "zoo:NAME".
+
+    Raises:
+        SpecError: naming file, key and cause; a path that is not a file, an unknown zoo name.
+    """
+    path = zoo_path(str(name)) if str(name).startswith("zoo:") else Path(name)
+    data = read_yaml(path, FORMAT)
+    return parse_backbone(data, str(path))
+
+
+def parse_backbone(data: dict[str, Any], where: str) -> Backbone:
+    """A backbone from the plain data of a file; `where` names the file."""
+    stages = data.get("stages")
+    if not isinstance(stages, list):
+        raise SpecError(f"{where}: stages: must be a list of blocks, got {name_of(stages)}.")
+    blocks = tuple(
+        parse_block(stage, f"{where}: stages[{index}]") for index, stage in enumerate(stages)
+    )
+    return parse(Backbone, {**data, "stages": blocks}, where)
+
+
+def parse_block(data: object, where: str) -> Block:
+    """One stage, its class named by the key `block`."""
+    if not isinstance(data, dict) or "block" not in data:
+        raise SpecError(f"{where}: must be a mapping with the key `block`.")
+    kind = data["block"]
+    if kind not in BLOCKS:
+        raise SpecError(
+            f"{where}.block: no such block {kind!r}{did_you_mean(str(kind), [*BLOCKS])}"
+        )
+    return parse(BLOCKS[kind], {key: data[key] for key in data if key != "block"}, where)
+
+
+def dump_backbone(backbone: Backbone, path: Path, receipt: Sequence[str] = ()) -> None:
+    """Write the YAML form, whole or not at all; `receipt` lines open it as comments."""
+    write_text(path, backbone_text(backbone, receipt))
+
+
+def backbone_text(backbone: Backbone, receipt: Sequence[str] = ()) -> str:
+    """The YAML form: only what differs from a block's defaults."""
+    lines = [f"# {line}".rstrip() for line in receipt]
+    lines += [f"format: {FORMAT}", f"in_shape: {list(backbone.in_shape)}", "stages:"]
+    lines += [f"  - {flow(block_data(stage))}" for stage in backbone.stages]
+    lines += [f"features: {list(backbone.features)}"]
+    return "\n".join(lines) + "\n"
+
+
+def block_data(block: Block) -> dict[str, object]:
+    """A block as plain data, defaults left out."""
+    data: dict[str, object] = {"block": block.kind}
+    for field in fields(block):  # type: ignore[arg-type]
+        value = getattr(block, field.name)
+        if field.init and (field.default is MISSING or value != field.default):
+            data[field.name] = value
+    return data
+
+
+def zoo_names() -> list[str]:
+    """Names of the published backbones, usable as "zoo:NAME"."""
+    return sorted(
+        path.name.removesuffix(".yaml")
+        for path in files("blocks.zoo").iterdir()
+        if path.name.endswith(".yaml")
+    )
+
+
+def zoo_path(name: str) -> Path:
+    """File of a published backbone."""
+    bare = name.removeprefix("zoo:")
+    if bare not in zoo_names():
+        raise SpecError(f"zoo: no model named {bare!r}{did_you_mean(bare, zoo_names())}")
+    return Path(str(files("blocks.zoo") / f"{bare}.yaml"))

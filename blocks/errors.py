@@ -1,0 +1,32 @@
+"""What every package raises when the user's input cannot be used."""
+
+
+class MaenasError(Exception):
+    """Something the user can mend; the command line prints it as one line and exits with `exit_code`."""
+
+    exit_code = 2
+
+
+class SpecError(MaenasError):
+    """A spec, search space or any other file of ours says something that cannot be."""
+
+
+def positive(where: str, **values: int) -> None:
+    """Raise `SpecError` unless every named value is at least 1."""
+    for name, value in values.items():
+        if value < 1:
+            raise SpecError(f"{where}: {name} must be at least 1, got {value}.")
+
+
+def one_of(where: str, name: str, value: object, allowed: tuple[object, ...]) -> None:
+    """Raise `SpecError` unless `value` is one of `allowed`."""
+    if value not in allowed:
+        options = ", ".join(map(str, allowed))
+        raise SpecError(f"{where}: {name} must be one of {options}, got {value}.")
+
+
+def odd(where: str, **values: int) -> None:
+    """Raise `SpecError` unless every named value is an odd number of at least 1."""
+    for name, value in values.items():
+        if value < 1 or value % 2 == 0:
+            raise SpecError(f"{where}: {name} must be odd and at least 1, got {value}.")

@@ -1,0 +1,1 @@
+"""The torch modules that blocks are built of, one idea a file."""

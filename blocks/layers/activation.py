@@ -1,0 +1,16 @@
+"""Activations by the name a spec uses."""
+
+from torch import nn
+
+from blocks.op import Act
+
+
+def activation(act: Act) -> nn.Module:
+    """A new module for the name; "none" is the identity."""
+    modules: dict[Act, type[nn.Module]] = {
+        "none": nn.Identity,
+        "relu": nn.ReLU,
+        "silu": nn.SiLU,
+        "sigmoid": nn.Sigmoid,
+    }
+    return modules[act]()

@@ -1,0 +1,140 @@
+"""The atom of every cost: one deployed operator at a known place in the network."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Shape = tuple[int, int, int]  # (channels, height, width)
+Act = Literal["none", "relu", "silu", "sigmoid"]
+OpKind = Literal[
+    "conv",
+    "max_pool",
+    "avg_pool",
+    "global_pool",
+    "upsample",
+    "concat",
+    "add",
+    "mul",
+    "slice",
+    "decode",
+]
+Path = Literal["main", "side", "none"]
+
+
+@dataclass(frozen=True, slots=True)
+class Op:
+    """One operator as the deployed network runs it, batch 1.
+
+    BatchNorm is folded into its convolution, a re-parameterised convolution is a single one, the
+    activation and the residual add ride in the convolution that feeds them: that is how TensorRT
+    and OpenVINO run the network, so that is what costs are counted on.
+
+    Attributes:
+        kind: what it computes; "slice" is the space-to-depth of a Focus stem, "decode" the
+            softmax expectation of a distribution over distances.
+        in_shape: (channels, height, width) of the input; channels are summed over the inputs of a
+            concat.
+        out_shape: (channels, height, width) of the output.
+        groups: convolutions only; equal to the input channels for a depthwise one.
+        act: the activation fused into it.
+        norm: a BatchNorm follows in the training form. It is folded on deployment, yet published
+            figures count it: 2 parameters a channel (`params`), 2 operations an element.
+        adds: it also adds a residual of its own output shape, before the activation; an add after
+            one is an "add" of its own.
+        path: "main" for what makes the network deep and so scores, "side" for the branch of a CSP
+            stage that joins the main path again in a concat, "none" for all that only costs:
+            shortcuts, projections, squeeze-and-excite, SPP.
+    """
+
+    kind: OpKind
+    in_shape: Shape
+    out_shape: Shape
+    kernel_size: int = 1
+    stride: int = 1
+    groups: int = 1
+    act: Act = "none"
+    norm: bool = False
+    adds: bool = False
+    path: Path = "none"
+
+    @property
+    def fan_in(self) -> int:
+        """Inputs summed into one output element: channels per group times kernel area."""
+        return self.in_shape[0] // self.groups * self.kernel_size**2
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates of a convolution; 0 for every other kind."""
+        if self.kind != "conv":
+            return 0
+        return self.fan_in * elements(self.out_shape)
+
+    @property
+    def params(self) -> int:
+        """Weights plus one bias a channel, or the two of a BatchNorm that is not folded yet.
+
+        This is how the DAMO-YOLO report counts: re-parameterised convolutions merged, BatchNorms
+        kept.
+        """
+        if self.kind != "conv":
+            return 0
+        return self.out_shape[0] * (self.fan_in + (2 if self.norm else 1))
+
+    @property
+    def working_set(self) -> int:
+        """Elements alive while it runs: what it reads (a residual too) and what it writes."""
+        written = elements(self.out_shape)
+        reads_second = self.adds or self.kind == "add"
+        return elements(self.in_shape) + written + (written if reads_second else 0)
+
+
+def elements(shape: Shape) -> int:
+    """Number of elements in a map."""
+    return shape[0] * shape[1] * shape[2]
+
+
+def conv(
+    in_shape: Shape,
+    out_channels: int,
+    kernel_size: int = 1,
+    stride: int = 1,
+    groups: int = 1,
+    act: Act = "none",
+    norm: bool = True,
+    adds: bool = False,
+    path: Path = "none",
+) -> Op:
+    """A convolution padded by `kernel_size // 2`, as all of ours are."""
+    out_shape = (out_channels, *strided(in_shape, kernel_size, stride))
+    return Op("conv", in_shape, out_shape, kernel_size, stride, groups, act, norm, adds, path)
+
+
+def strided(shape: Shape, kernel_size: int, stride: int) -> tuple[int, int]:
+    """Height and width after a window of `kernel_size` padded by `kernel_size // 2`."""
+    _, height, width = shape
+    border = 2 * (kernel_size // 2) - kernel_size
+    return (height + border) // stride + 1, (width + border) // stride + 1
+
+
+def avg_pool(shape: Shape) -> Op:
+    """The 2x2 average pool of a strided shortcut; an odd last row or column is pooled alone."""
+    channels, height, width = shape
+    return Op("avg_pool", shape, (channels, -(-height // 2), -(-width // 2)), 2, 2)
+
+
+def max_pool(shape: Shape, kernel_size: int) -> Op:
+    """A max pool of stride 1 that keeps the size of the map."""
+    return Op("max_pool", shape, shape, kernel_size)
+
+
+def upsample(shape: Shape) -> Op:
+    """Nearest-neighbour upsampling by two."""
+    channels, height, width = shape
+    return Op("upsample", shape, (channels, 2 * height, 2 * width))
+
+
+def concat(*shapes: Shape, path: Path = "none") -> Op:
+    """Concatenation over channels of maps of one size."""
+    shape = (sum(channels for channels, _, _ in shapes), *shapes[0][1:])
+    return Op("concat", shape, shape, path=path)

@@ -1,0 +1,42 @@
+"""Inverted residual stage of 1x1, depthwise k x k and 1x1 convolutions (K1DWK1)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from blocks.errors import positive
+from blocks.op import Act
+from blocks.residual import ResidualStage, Unit, inverted_unit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResK1DWK1(ResidualStage):
+    """Depthwise units, added to their input where the widths agree; an activation after the add.
+
+    Source: the MobileNetV2-like space of MAE-NAS.
+    """
+
+    kind: ClassVar[str] = "res_k1dwk1"
+    out_channels: int
+    bottleneck_channels: int
+    kernel_size: int = 3
+    stride: int = 1
+    depth: int = 1
+    act: Act = "relu"
+    spp: bool = False
+
+    def __post_init__(self) -> None:
+        self.check()
+        positive(self.kind, bottleneck_channels=self.bottleneck_channels)
+
+    def unit(self, in_channels: int, stride: int, first: bool = False) -> Unit:
+        return inverted_unit(
+            self.bottleneck_channels,
+            self.out_channels,
+            self.kernel_size,
+            stride,
+            act=self.act,
+            has_shortcut=in_channels == self.out_channels,
+            act_after=self.act,
+        )

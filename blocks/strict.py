@@ -1,0 +1,200 @@
+"""Strict YAML: every key known, every value of its type, or one clear line saying where and why."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import MISSING, fields, is_dataclass
+from difflib import get_close_matches
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeVar, get_type_hints
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError, create_model
+from pydantic_core import ErrorDetails
+
+from blocks.errors import SpecError
+
+try:
+    from yaml import CSafeLoader as YamlLoader
+except ImportError:  # a PyYAML built without libyaml
+    from yaml import SafeLoader as YamlLoader  # type: ignore[assignment]
+
+
+T = TypeVar("T")
+
+
+class _NoDuplicates(YamlLoader):
+    """Safe loader that refuses a key given twice, where PyYAML keeps the last in silence."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if key.value in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"key {key.value!r} is given twice", key.start_mark
+                )
+            seen.add(key.value)
+        return super().construct_mapping(node, deep=deep)
+
+
+def read_yaml(path: Path, schema: str) -> dict[str, Any]:
+    """The mapping in a YAML file of ours, its `format` line checked and taken off.
+
+    Args:
+        path: the file.
+        schema: what it must be, such as "maenas/backbone@1".
+    Raises:
+        SpecError: if it cannot be read, is not YAML, not a mapping, of another kind or newer.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise SpecError(f"{path}: no such file.") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise SpecError(f"{path}: cannot be read: {error}.") from None
+    try:
+        data = yaml.load(text, _NoDuplicates)
+    except yaml.YAMLError as error:
+        raise SpecError(f"{path}: not valid YAML: {' '.join(str(error).split())}.") from None
+    if not isinstance(data, dict):
+        raise SpecError(f"{path}: must be a mapping of keys, got {name_of(data)}.")
+    check_format(path, data.pop("format", None), schema)
+    return data
+
+
+def check_format(path: Path | str, found: object, schema: str) -> None:
+    """Raise `SpecError` unless `found` is the schema line we read."""
+    kind, version = schema.split("@")
+    if found == schema:
+        return
+    if found is None:
+        raise SpecError(f"{path}: lacks the line `format: {schema}`.")
+    found_kind, _, found_version = str(found).partition("@")
+    if found_kind != kind:
+        raise SpecError(f"{path}: is a {found}, expected {schema}.")
+    if found_version.isdigit() and int(found_version) > int(version):
+        raise SpecError(
+            f"{path}: written by a newer maenas ({found}; this one reads up to @{version}); "
+            "upgrade maenas."
+        )
+    raise SpecError(f"{path}: unknown format {found!r}, expected {schema}.")
+
+
+def parse(cls: type[T], data: object, where: str) -> T:
+    """A dataclass from plain data, strictly.
+
+    Args:
+        cls: a dataclass; its fields and their types are the schema.
+        data: what the file holds; lists stand for tuples.
+        where: file and key of `data`, for the message.
+    Raises:
+        SpecError: naming the key, what it must be, what came, and the nearest known key.
+    """
+    if not isinstance(data, Mapping):
+        raise SpecError(f"{where}: must be a mapping of keys, got {name_of(data)}.")
+    try:
+        checked = _schema(cls).model_validate(_tuples(data))
+    except ValidationError as error:
+        # A mistyped key is both unknown and missing: the unknown one tells the user more.
+        first = min(error.errors(), key=lambda e: e["type"] != "extra_forbidden")
+        raise SpecError(_explain(cls, first, where)) from None
+    try:
+        return cls(**{name: getattr(checked, name) for name in checked.model_fields_set})
+    except SpecError as error:
+        raise SpecError(f"{where}: {error}") from None
+
+
+@cache
+def _schema(cls: type[Any]) -> type[BaseModel]:
+    """The fields of a dataclass as a strict pydantic model."""
+    hints = get_type_hints(cls)
+    members: dict[str, Any] = {}
+    for field in fields(cls):
+        if field.init:
+            required = field.default is MISSING and field.default_factory is MISSING
+            members[field.name] = (hints[field.name], ... if required else None)
+    config = ConfigDict(extra="forbid", strict=True, arbitrary_types_allowed=True)
+    return create_model(cls.__name__, __config__=config, **members)
+
+
+def _tuples(data: Any) -> Any:
+    """Lists as tuples, all the way down: our dataclasses are frozen."""
+    if isinstance(data, list | tuple):
+        return tuple(_tuples(item) for item in data)
+    if isinstance(data, Mapping):
+        return {key: _tuples(item) for key, item in data.items()}
+    return data
+
+
+def _explain(cls: type[Any], error: ErrorDetails, where: str) -> str:
+    path = where
+    for step in error["loc"]:
+        path += f"[{step}]" if isinstance(step, int) else f".{step}" if path else str(step)
+    match error["type"]:
+        case "extra_forbidden" | "unexpected_keyword_argument":
+            known = [f.name for f in fields(cls) if f.init] if is_dataclass(cls) else []
+            return f"{path}: no such field{did_you_mean(str(error['loc'][-1]), known)}"
+        case "missing" | "missing_argument":
+            return f"{path}: is missing."
+        case _:
+            came = error["input"]
+            return f"{path}: {error['msg'].lower()}, got {came!r} ({name_of(came)})."
+
+
+def did_you_mean(word: str, known: Sequence[str]) -> str:
+    """A hint for the end of a message: the nearest known word, or all of them."""
+    near = get_close_matches(word, known, n=1)
+    if near:
+        return f"; did you mean {near[0]}?"
+    return f"; known: {', '.join(known)}" if known else ""
+
+
+def name_of(value: object) -> str:
+    """What a YAML author calls the type of a value."""
+    names: list[tuple[type, str]] = [
+        (bool, "true or false"),
+        (int, "a whole number"),
+        (float, "a number"),
+        (str, "text"),
+        (list, "a list"),
+        (tuple, "a list"),
+        (dict, "a mapping"),
+        (type(None), "nothing"),
+    ]
+    return next((name for kind, name in names if isinstance(value, kind)), type(value).__name__)
+
+
+def flow(data: Mapping[str, object]) -> str:
+    """One line of YAML, `{key: value, ...}`."""
+    return yaml.safe_dump(
+        dict(data), default_flow_style=True, sort_keys=False, width=10_000
+    ).strip()
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file whole or not at all: to a temporary name beside it, then renamed.
+
+    Raises:
+        SpecError: if the folder cannot be written or the disk is full.
+    """
+    write_bytes(path, text.encode("utf-8"))
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """`write_text` for bytes."""
+    temporary: str | None = None
+    try:
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except OSError as error:
+        if temporary is not None:
+            Path(temporary).unlink(missing_ok=True)
+        raise SpecError(f"{path}: cannot be written: {error.strerror or error}.") from None

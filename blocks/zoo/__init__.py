@@ -1,0 +1,1 @@
+"""The published backbones as specs."""

@@ -1,0 +1,40 @@
+"""What a latency model is: milliseconds for one operator, and where the number comes from."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from typing import Literal
+
+from blocks.errors import MaenasError
+from blocks.op import Op
+
+
+class DeviceError(MaenasError):
+    """A device is unknown, or its latency model cannot price an operator."""
+
+
+class LatencyModel(ABC):
+    """Prices operators on one device, batch 1; the latency of a network is the sum of its operators.
+
+    Attributes:
+        device: name the user types after `--device`.
+        kind: "measured" for a table of the device itself, else "estimated".
+        about: one line for people: what the number is, its source, its error.
+    """
+
+    device: str
+    kind: Literal["estimated", "measured"]
+    about: str
+
+    @abstractmethod
+    def op_ms(self, op: Op) -> float:
+        """Milliseconds one operator takes.
+
+        Raises:
+            DeviceError: if the model knows nothing about such an operator.
+        """
+
+    def latency_ms(self, ops: Iterable[Op]) -> float:
+        """Milliseconds a whole network takes."""
+        return sum(self.op_ms(op) for op in ops)

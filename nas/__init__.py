@@ -1,0 +1,1 @@
+"""Training-free search."""
