@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import MISSING, dataclass, fields
 from importlib.resources import files
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -73,9 +74,14 @@ class Backbone:
                 f"features: must be ascending indices of the {count} stages, "
                 f"got {list(self.features)}."
             )
-        last = list(self.stage_ops())[-1][-1].out_shape
-        if min(last) < 1:
-            raise SpecError(f"in_shape: {list(self.in_shape)} is too small for these stages.")
+        stride = prod(stage.stride for stage in self.stages)
+        if min(self.in_shape[1:]) < stride:
+            raise SpecError(
+                f"in_shape: {list(self.in_shape)} is too small for these stages, which divide "
+                f"height and width by {stride}."
+            )
+        for _ in self.stage_ops():  # each stage must take what the one before gives
+            pass
 
     def stage_ops(self) -> Iterator[tuple[Op, ...]]:
         """The deployed operators, stage by stage."""
@@ -107,7 +113,7 @@ class Backbone:
 
     @property
     def levels(self) -> tuple[int, ...]:
-        """The resolution level of each stage: a new one begins at every strided stage but the first.
+        """The resolution level of each stage; every strided stage but the first begins a new one.
 
         Source: MAE-NAS, which calls them stages C1 to C5 and weights its score by them.
         """
@@ -163,7 +169,7 @@ def parse_block(data: object, where: str) -> Block:
     if not isinstance(data, dict) or "block" not in data:
         raise SpecError(f"{where}: must be a mapping with the key `block`.")
     kind = data["block"]
-    if kind not in BLOCKS:
+    if not isinstance(kind, str) or kind not in BLOCKS:
         raise SpecError(
             f"{where}.block: no such block {kind!r}{did_you_mean(str(kind), [*BLOCKS])}"
         )
@@ -177,7 +183,7 @@ def dump_backbone(backbone: Backbone, path: Path, receipt: Sequence[str] = ()) -
 
 def backbone_text(backbone: Backbone, receipt: Sequence[str] = ()) -> str:
     """The YAML form: only what differs from a block's defaults."""
-    lines = [f"# {line}".rstrip() for line in receipt]
+    lines = [f"# {line}".rstrip() for text in receipt for line in text.splitlines() or [""]]
     lines += [f"format: {FORMAT}", f"in_shape: {list(backbone.in_shape)}", "stages:"]
     lines += [f"  - {flow(block_data(stage))}" for stage in backbone.stages]
     lines += [f"features: {list(backbone.features)}"]

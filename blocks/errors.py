@@ -2,7 +2,7 @@
 
 
 class MaenasError(Exception):
-    """Something the user can mend; the command line prints it as one line and exits with `exit_code`."""
+    """Something the user can mend: one line on the terminal, then exit with `exit_code`."""
 
     exit_code = 2
 

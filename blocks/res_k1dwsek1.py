@@ -12,7 +12,7 @@ from blocks.residual import ResidualStage, Unit, inverted_unit
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResK1DWSEK1(ResidualStage):
-    """Depthwise units with squeeze-and-excite, added to their input where the widths agree; an activation after the add.
+    """Depthwise units with squeeze-and-excite, added to their input where the widths agree.
 
     The gate follows the activation of the depthwise convolution, its hidden width a quarter of
     the bottleneck's rounded down to a multiple of 8. Source: the DeepMAD 29M-89M space

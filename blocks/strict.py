@@ -32,6 +32,8 @@ class _NoDuplicates(YamlLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         seen: set[str] = set()
         for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                continue  # a list or mapping as a key is refused below
             if key.value in seen:
                 raise yaml.constructor.ConstructorError(
                     None, None, f"key {key.value!r} is given twice", key.start_mark
@@ -75,7 +77,7 @@ def check_format(path: Path | str, found: object, schema: str) -> None:
     found_kind, _, found_version = str(found).partition("@")
     if found_kind != kind:
         raise SpecError(f"{path}: is a {found}, expected {schema}.")
-    if found_version.isdigit() and int(found_version) > int(version):
+    if found_version.isdecimal() and int(found_version) > int(version):
         raise SpecError(
             f"{path}: written by a newer maenas ({found}; this one reads up to @{version}); "
             "upgrade maenas."
@@ -108,7 +110,7 @@ def parse(cls: type[T], data: object, where: str) -> T:
 
 
 @cache
-def _schema(cls: type[Any]) -> type[BaseModel]:
+def _schema(cls: Any) -> type[BaseModel]:
     """The fields of a dataclass as a strict pydantic model."""
     hints = get_type_hints(cls)
     members: dict[str, Any] = {}
@@ -130,9 +132,12 @@ def _tuples(data: Any) -> Any:
 
 
 def _explain(cls: type[Any], error: ErrorDetails, where: str) -> str:
-    path = where
+    path = f"{where}: " if where and ": " not in where else where  # a file, or a key in it
     for step in error["loc"]:
-        path += f"[{step}]" if isinstance(step, int) else f".{step}" if path else str(step)
+        if isinstance(step, int):
+            path += f"[{step}]"
+        else:
+            path += f".{step}" if path and not path.endswith(" ") else step
     match error["type"]:
         case "extra_forbidden" | "unexpected_keyword_argument":
             known = [f.name for f in fields(cls) if f.init] if is_dataclass(cls) else []

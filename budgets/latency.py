@@ -15,7 +15,7 @@ class DeviceError(MaenasError):
 
 
 class LatencyModel(ABC):
-    """Prices operators on one device, batch 1; the latency of a network is the sum of its operators.
+    """Prices operators on one device, batch 1; a network takes the sum of its operators.
 
     Attributes:
         device: name the user types after `--device`.

@@ -1,1 +1,5 @@
-"""The bundled search spaces."""
+"""What a search may vary: space files and their loader."""
+
+from search_spaces.space import Gene, Genome, Space, StageSpace, load_space, space_names
+
+__all__ = ["Gene", "Genome", "Space", "StageSpace", "load_space", "space_names"]

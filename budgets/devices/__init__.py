@@ -1,1 +1,1 @@
-"""The bundled device models."""
+"""Latency models that come with the package, one YAML file a device."""

@@ -1,0 +1,396 @@
+"""How far is the bundled T4 model from published latencies? Calibrates it anew and prints both.
+
+    python benchmarks/calibrate_t4.py                       # fit, print, leave the model alone
+    python benchmarks/calibrate_t4.py --v100 ROWS --write   # shape from V100 rows, write t4.yaml
+
+What a T4 costs is only known for whole detectors, far too few to tell the shape of a kernel's
+efficiency from. So that shape comes from single convolutions measured on a V100, whose tensor
+cores do as much per multiprocessor and cycle, and the published T4 latencies set the scales.
+The rows are those of lightweight-neural-architecture-search (Apache-2.0), which has them with its
+code; one a line, `{type,batch,c_in,h,w,c_out,k,stride,elmt} milliseconds`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from importlib.resources import files
+from math import exp, log
+from pathlib import Path
+
+import numpy as np
+from scipy.optimize import least_squares
+
+from blocks import Op, load_backbone
+from blocks.op import conv
+from blocks.strict import write_text
+from budgets.roofline import COEFFICIENTS, FORMAT, Fit, Roofline
+from detector import load_template
+from detector.template import Template
+
+PUBLISHED = Path(__file__).parent / "data" / "published_t4.csv"
+T4_YAML = Path(str(files("budgets.devices"))) / "t4.yaml"
+
+# What `--v100` prints: a V100 with the shape of its kernels' efficiency. T4 keeps the shape.
+V100 = {
+    "sms": 80,
+    "tensor_tmacs": 63.1,
+    "operand_macs": 32.2,
+    "channel_padding": 1.0,
+    "step_ns": 23.6,
+    "bandwidth_gbs": 871.0,
+    "conv_us": 13.6,
+    "depthwise_tmacs": 1.32,
+    "depthwise_traffic": 2.02,
+}
+# CUDA cores of a T4 against those of a V100, FP32 TFLOP/s of the data sheets.
+CUDA_CORES = 8.1 / 15.7
+# Expected value of each coefficient calibrated on a T4, and by how much that is uncertain, as
+# the standard deviation of its logarithm.
+PRIORS: dict[str, tuple[float, float]] = {
+    "tensor_tmacs": (14.6, 0.25),  # 45% of the data sheet's 65 TFLOP/s: a T4 throttles at 70 W
+    "step_ns": (15.0, 0.4),  # between V100 kernels and newer ones with more stages in flight
+    "bandwidth_gbs": (400.0, 0.25),  # 320 GB/s of DRAM, more where the 4 MB of L2 help
+    "conv_us": (4.0, 0.3),  # two to three microseconds of launch, then prologue and epilogue
+    "pointwise_us": (3.0, 0.3),
+    "unfused_act": (0.5, 0.5),
+    "concat_share": (0.5, 0.5),
+    "relayout": (3.0, 0.4),  # convert, operate, convert back
+    "decode_kernels": (10.0, 0.5),
+}
+NOISE = 0.02  # of a published latency: rounding, clocks, what the model leaves out
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A published latency and the network it belongs to."""
+
+    table: str
+    network: str
+    latency_ms: float
+    source: str
+    ops: tuple[Op, ...]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--v100", type=Path, metavar="ROWS", help="fit the shape on these rows")
+    parser.add_argument("--write", action="store_true", help="write the model and a table of rows")
+    args = parser.parse_args()
+    v100 = V100
+    if args.v100:
+        v100 = fit_v100(read_v100(args.v100))
+        print(f"shape from {args.v100.name}: " + ", ".join(f"{k} {v}" for k, v in v100.items()))
+    rows = read_published()
+    model = calibrated(rows, v100)
+    print(report(model, rows))
+    if args.write:
+        write_text(T4_YAML, model_text(model))
+        print(f"wrote {T4_YAML}")
+
+
+def read_published(path: Path = PUBLISHED) -> list[Row]:
+    """The published rows, in the order of the file."""
+    ops = published_networks()
+    with path.open(newline="", encoding="utf-8") as file:
+        return [
+            Row(
+                row["table"],
+                row["network"],
+                float(row["latency_ms"]),
+                row["source"],
+                ops[row["table"], row["network"]],
+            )
+            for row in csv.DictReader(file)
+        ]
+
+
+def published_networks() -> dict[tuple[str, str], tuple[Op, ...]]:
+    """The operators of every published network, by table and name.
+
+    Two readings of the report are ours. A neck of equal widths W has the hidden width W / 2 at
+    each level, which gives 1 to 2 GFLOPs less than published; no reading tried gives more. A head
+    of width 1.0 has towers as wide as its level, 128, 256 and 512; the code's default of 256
+    everywhere is 5 to 15% slower by this model, 128 everywhere 8 to 19% faster.
+    """
+    backbone, template = load_backbone("zoo:damo-yolo-s"), load_template("s")
+    features = backbone.feature_shapes()
+
+    def detector(**neck: object) -> tuple[Op, ...]:
+        changed = replace(template, neck=replace(template.neck, **neck))  # type: ignore[arg-type]
+        return (*backbone.ops(), *changed.ops(features))
+
+    def headed(depth: int, stacked_convs: int) -> tuple[Op, ...]:
+        neck = replace(template.neck, depth=depth)
+        levels = neck.out_shapes(features)
+        joins = [op for op in template.head.ops(levels) if op.kind == "concat"]
+        towers = [
+            op
+            for level in levels
+            for op in replace(
+                template.head, stacked_convs=stacked_convs, tower_channels=level[0]
+            ).ops([level])
+            if op.kind != "concat"
+        ]
+        return (*backbone.ops(), *neck.ops(features), *towers, *joins)
+
+    networks = {("family", scale.upper()): family_member(scale) for scale in "tsml"}
+    s = networks["family", "S"]
+    networks |= {
+        ("neck", "depth 2, width 192"): detector(depth=2, hidden_channels=(96, 96, 96)),
+        ("neck", "depth 2, width 128-512"): detector(depth=2, hidden_ratio=1.0),
+        ("neck", "depth 3, width 160"): detector(hidden_channels=(80, 80, 80)),
+        ("neck", "depth 3, width 96-384"): s,
+        ("neck", "depth 4, width 64-256"): detector(depth=4, hidden_ratio=0.5),
+        ("queen-fusion", "neither"): detector(extra_downsampling=False),
+        ("queen-fusion", "upsampling"): detector(extra_downsampling=False, extra_upsampling=True),
+        ("queen-fusion", "downsampling"): s,
+        ("queen-fusion", "both"): detector(extra_upsampling=True),
+        ("fusion", "conv"): detector(fusion="conv"),
+        ("fusion", "csp"): detector(fusion="csp"),
+        ("fusion", "csp_rep"): detector(fusion="csp_rep"),
+        ("fusion", "csp_rep_elan"): s,
+        ("neck-head", "neck 1.0, head 0"): s,
+        ("neck-head", "neck 0.50, head 1"): headed(2, 1),
+        ("neck-head", "neck 0.33, head 2"): headed(1, 2),
+        ("neck-head", "neck 0.0, head 3"): headed(0, 3),
+    }
+    return networks
+
+
+def family_member(scale: str) -> tuple[Op, ...]:
+    """The operators of DAMO-YOLO T, S, M or L."""
+    backbone, template = load_backbone(f"zoo:damo-yolo-{scale}"), load_template(scale)
+    return (*backbone.ops(), *template.ops(backbone.feature_shapes()))
+
+
+def distinct(rows: Sequence[Row]) -> list[Row]:
+    """The rows without those that repeat a network: S is a row of every ablation table."""
+    seen: dict[tuple[object, ...], Row] = {}
+    for row in rows:
+        deployed = tuple(replace(op, norm=False) for op in row.ops)
+        seen.setdefault((deployed, row.latency_ms), row)
+    return list(seen.values())
+
+
+def calibrated(rows: Sequence[Row], v100: Mapping[str, float] = V100) -> Roofline:
+    """The T4 model that fits the rows, with its errors."""
+    rows = distinct(rows)
+    start = starting_model(v100)
+    model = fit_t4(rows, start)
+    errors = [percent_off(model, row) for row in rows]
+    held_out = {
+        row.network: round(percent_off(fit_t4([r for r in rows if r is not row], start), row), 2)
+        for row in rows
+        if row.table == "family"
+    }
+    fit = Fit(
+        rows=len(rows),
+        mean_error=round(sum(map(abs, errors)) / len(errors), 2),
+        max_error=round(max(map(abs, errors)), 2),
+        leave_one_out=held_out,
+    )
+    return replace(model, fit=fit)
+
+
+def starting_model(v100: Mapping[str, float]) -> Roofline:
+    """A T4 with the shape of a V100 and the expected scales."""
+    expected = {name: value for name, (value, _) in PRIORS.items()}
+    return Roofline(
+        device="t4",
+        source="calibrated on the T4 latencies of the DAMO-YOLO report (TensorRT 7.2, FP16, batch 1)",
+        fit=Fit(rows=0, mean_error=0.0, max_error=0.0, leave_one_out={}),
+        sms=40,
+        operand_macs=v100["operand_macs"],
+        channel_padding=v100["channel_padding"],
+        depthwise_tmacs=float(f"{v100['depthwise_tmacs'] * CUDA_CORES:.3g}"),
+        depthwise_traffic=v100["depthwise_traffic"],
+        pool_tops=1.0,
+        **expected,
+    )
+
+
+def fit_t4(rows: Sequence[Row], start: Roofline, restarts: int = 3) -> Roofline:
+    """Most probable scales given the rows and the priors; the best of a few restarts."""
+    counts = [Counter(row.ops) for row in rows]
+    kinds = list(dict.fromkeys(op for count in counts for op in count))
+    times = np.array([[count[op] for op in kinds] for count in counts])
+    latencies = np.log([row.latency_ms for row in rows])
+    names = list(PRIORS)
+    centre = np.log([PRIORS[name][0] for name in names])
+    spread = np.array([PRIORS[name][1] for name in names])
+
+    def residuals(x: np.ndarray) -> np.ndarray:
+        model = replace(start, **dict(zip(names, map(exp, centre + spread * x), strict=True)))
+        predicted = times @ [model.op_ms(op) for op in kinds]
+        return np.concatenate([(np.log(predicted) - latencies) / NOISE, x])
+
+    random = np.random.default_rng(0)
+    starts = [np.zeros(len(names)), *random.normal(0, 0.5, (restarts - 1, len(names)))]
+    best = min((least_squares(residuals, x) for x in starts), key=lambda found: found.cost)
+    values = [float(f"{exp(v):.4g}") for v in centre + spread * best.x]
+    return replace(start, **dict(zip(names, values, strict=True)))
+
+
+def percent_off(model: Roofline, row: Row) -> float:
+    """Signed error of a prediction, in percent of the published latency."""
+    return 100 * (model.latency_ms(row.ops) / row.latency_ms - 1)
+
+
+def report(model: Roofline, rows: Sequence[Row]) -> str:
+    """Published against predicted, the errors, and where the order of a table is not kept."""
+    lines = [f"{'table':<13} {'network':<24} {'published':>9} {'predicted':>9} {'error':>6}"]
+    lines += [
+        f"{row.table:<13} {row.network:<24} {row.latency_ms:9.2f} "
+        f"{model.latency_ms(row.ops):9.2f} {percent_off(model, row):+5.1f}%"
+        for row in rows
+    ]
+    lines += [f"left out, {name}: {error:+.1f}%" for name, error in model.fit.leave_one_out.items()]
+    lines += [
+        f"mean {model.fit.mean_error:.2f}%, max {model.fit.max_error:.2f}% "
+        f"over {model.fit.rows} distinct networks",
+        "coefficients: " + ", ".join(f"{name} {getattr(model, name)}" for name in PRIORS),
+        *(f"out of order: {pair}" for pair in misordered(model, rows)),
+        "against TensorRT 10: " + trt10_ratios(model),
+    ]
+    return "\n".join(lines)
+
+
+def misordered(model: Roofline, rows: Sequence[Row]) -> Iterator[str]:
+    """Pairs of one table that the model puts the other way round than published."""
+    for slow in rows:
+        for fast in rows:
+            gap = slow.latency_ms - fast.latency_ms
+            if slow.table != fast.table or gap <= 0:
+                continue
+            predicted = model.latency_ms(slow.ops) - model.latency_ms(fast.ops)
+            if predicted <= 0:
+                yield (
+                    f"{slow.table}: {slow.network} is published {1e3 * gap:.0f} us slower than "
+                    f"{fast.network}, predicted {-1e3 * predicted:.0f} us faster"
+                )
+
+
+def trt10_ratios(model: Roofline) -> str:
+    """Latencies relative to S, also as another project measured them with TensorRT 10."""
+    measured = {"T": 2.32, "S": 3.45, "M": 5.09, "L": 7.18}
+    predicted = {scale: model.latency_ms(family_member(scale.lower())) for scale in measured}
+    return ", ".join(
+        f"{scale}/S {predicted[scale] / predicted['S']:.2f} (measured {ms / measured['S']:.2f})"
+        for scale, ms in measured.items()
+        if scale != "S"
+    )
+
+
+def model_text(model: Roofline) -> str:
+    """The YAML form, opened by its receipt."""
+    held_out = ", ".join(f"{name} {error}" for name, error in model.fit.leave_one_out.items())
+    lines = [
+        "# Estimated latency of a T4: TensorRT FP16, batch 1, whole network, without NMS.",
+        "# Written by benchmarks/calibrate_t4.py --write; budgets/roofline.py says what each line is.",
+        "# Source: published latencies of the DAMO-YOLO report, benchmarks/data/published_t4.csv;",
+        "# the lines marked V100 come from single convolutions measured there, published with",
+        "# lightweight-neural-architecture-search (Apache-2.0). Not measured on a T4 by us.",
+        f"# Errors in percent: left out {held_out}; mean {model.fit.mean_error}, "
+        f"max {model.fit.max_error} over {model.fit.rows} networks.",
+        f"format: {FORMAT}",
+        f"device: {model.device}",
+        f"source: {model.source}",
+        "fit:",
+        f"  rows: {model.fit.rows}",
+        f"  mean_error: {model.fit.mean_error}",
+        f"  max_error: {model.fit.max_error}",
+        "  leave_one_out: {"
+        + ", ".join(f"{name}: {error}" for name, error in model.fit.leave_one_out.items())
+        + "}",
+    ]
+    for name in COEFFICIENTS:
+        origin = (
+            "calibrated"
+            if name in PRIORS
+            else "data sheet"
+            if name == "sms"
+            else "assumed"
+            if name == "pool_tops"
+            else "V100"
+        )
+        lines.append(f"{name}: {getattr(model, name)}  # {origin}")
+    return "\n".join(lines) + "\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A single convolution and its measured time."""
+
+    op: Op
+    us: float
+
+
+ROW = re.compile(r"\{(\w+),([-\d,]+)\}\s+(\S+)")
+
+
+def read_v100(path: Path) -> list[Measured]:
+    """Convolutions of the sizes detectors are made of, every third to save time.
+
+    Measured up to 2 ms, maps of 12 to 366, kernels up to 3, 16 to 1536 channels; -1 marks a
+    failure.
+    """
+    measured = []
+    for line in path.read_text("utf-8").splitlines():
+        match = ROW.match(line)
+        if match is None:
+            raise ValueError(f"{path}: not a row: {line!r}")
+        _, c_in, height, width, c_out, kernel, stride, elmt = map(int, match[2].split(","))
+        ms, depthwise = float(match[3]), match[1] == "Depthwise"
+        usual = 12 <= height <= 366 and 16 <= c_in <= 1536 and c_out <= 1536
+        if 0 < ms < 2 and usual and (kernel in (3, 5) if depthwise else kernel <= 3):
+            groups = c_in if depthwise else 1
+            op = conv((c_in, height, width), c_out, kernel, stride, groups, adds=elmt == 1)
+            measured.append(Measured(op, 1e3 * ms))
+    return measured[::3]
+
+
+def fit_v100(rows: Sequence[Measured]) -> dict[str, float]:
+    """A V100's coefficients; a robust loss, since engines fell back to slow kernels here and there."""
+    dense = [row for row in rows if row.op.groups == 1]
+    depthwise = [row for row in rows if row.op.groups > 1]
+    model = replace(starting_model(V100), sms=80, depthwise_tmacs=V100["depthwise_tmacs"])
+    names = ["tensor_tmacs", "operand_macs", "channel_padding", "step_ns", "bandwidth_gbs"]
+    model = fit_convs(dense, model, [*names, "conv_us"])
+    model = fit_convs(depthwise, model, ["depthwise_tmacs", "depthwise_traffic", "pointwise_us"])
+    return {name: getattr(model, name) for name in V100}
+
+
+def fit_convs(rows: Sequence[Measured], model: Roofline, names: Sequence[str]) -> Roofline:
+    """`model` with the named coefficients fitted to single convolutions, in relative error."""
+    start = {
+        **{name: getattr(model, name) for name in names},
+        **{n: V100[n] for n in names if n in V100},
+    }
+    measured = np.array([row.us for row in rows])
+
+    def with_values(x: np.ndarray) -> Roofline:
+        return replace(model, **dict(zip(names, (float(f"{exp(v):.6g}") for v in x), strict=True)))
+
+    def residuals(x: np.ndarray) -> np.ndarray:
+        fitted = with_values(x)
+        return np.log([1e3 * fitted.op_ms(row.op) for row in rows]) - np.log(measured)
+
+    x0 = np.log([start[name] for name in names])
+    upper = [log(1.0 + 1e-9) if name == "channel_padding" else np.inf for name in names]
+    found = least_squares(
+        residuals, x0, bounds=(-np.inf, upper), loss="soft_l1", f_scale=0.1, diff_step=1e-3
+    )
+    print(f"{len(rows)} convolutions on V100: median error {np.median(np.abs(found.fun)):.1%}")
+    values = {name: float(f"{exp(v):.3g}") for name, v in zip(names, found.x, strict=True)}
+    return replace(model, **values)
+
+
+if __name__ == "__main__":
+    main()

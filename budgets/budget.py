@@ -1,0 +1,137 @@
+"""Budgets as people write them: "3.8ms", "9GMACs", "8Mparams", "25layers", "2ms..8ms"."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import inf
+from typing import Literal
+
+from blocks.errors import MaenasError
+from blocks.strict import did_you_mean
+
+Quantity = Literal["latency_ms", "macs", "params", "layers", "memory_bytes"]
+
+
+class BudgetError(MaenasError):
+    """A budget cannot be read, or asks for what a search cannot do."""
+
+
+class InfeasibleError(BudgetError):
+    """No network of the space meets the budget."""
+
+    exit_code = 3
+
+
+# FLOPs are counted as two a multiply-accumulate, as the DAMO-YOLO report counts them.
+_PREFIXES = {"": 1.0, "K": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}
+_UNITS: dict[str, tuple[Quantity, float]] = {
+    "s": ("latency_ms", 1e3),
+    "ms": ("latency_ms", 1.0),
+    "us": ("latency_ms", 1e-3),
+    "µs": ("latency_ms", 1e-3),
+    "M": ("params", 1e6),
+    "K": ("params", 1e3),
+    "layers": ("layers", 1.0),
+    "KiB": ("memory_bytes", 2.0**10),
+    "MiB": ("memory_bytes", 2.0**20),
+    "GiB": ("memory_bytes", 2.0**30),
+    **{f"{prefix}MACs": ("macs", scale) for prefix, scale in _PREFIXES.items()},
+    **{f"{prefix}FLOPs": ("macs", scale / 2) for prefix, scale in _PREFIXES.items()},
+    **{f"{prefix}params": ("params", scale) for prefix, scale in _PREFIXES.items()},
+    **{f"{prefix}B": ("memory_bytes", scale) for prefix, scale in _PREFIXES.items()},
+}
+_BY_LOWER = {unit.lower(): unit for unit in _UNITS if unit not in ("M", "K")}
+_NUMBER = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)\s*(\S*)\s*", re.IGNORECASE)
+_EXAMPLES = "3.8ms, 9GMACs, 18GFLOPs, 8Mparams, 25layers, 64MB"
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """A maximum for one quantity, with a minimum where a family over a range is asked for.
+
+    Attributes:
+        quantity: what is limited; latencies in milliseconds, memory in bytes.
+        limit: the largest value allowed.
+        low: the smallest budget of a range, else None.
+        text: as the user wrote it.
+    """
+
+    quantity: Quantity
+    limit: float
+    text: str
+    low: float | None = None
+
+
+def parse_budget(text: str) -> Budget:
+    """A budget from its text.
+
+    Raises:
+        BudgetError: without a unit, with an unknown one, not positive, or a range upside down.
+    """
+    low_text, dots, high_text = text.partition("..")
+    if not dots:
+        quantity, limit = _parse_value(text, text)
+        return Budget(quantity, limit, text)
+    quantity, low = _parse_value(low_text, text)
+    high_quantity, high = _parse_value(high_text, text)
+    if high_quantity != quantity or low >= high:
+        raise BudgetError(
+            f"budget {text!r}: a range runs from a smaller to a larger value of one quantity, "
+            "as in 2ms..8ms."
+        )
+    return Budget(quantity, high, text, low)
+
+
+def parse_budgets(texts: Sequence[str]) -> tuple[Budget, ...]:
+    """Several budgets, each for another quantity and at most one of them a range.
+
+    Raises:
+        BudgetError: otherwise.
+    """
+    if not texts:
+        raise BudgetError(f"budget: at least one is needed, such as {_EXAMPLES}.")
+    budgets = tuple(parse_budget(text) for text in texts)
+    quantities = [budget.quantity for budget in budgets]
+    for quantity in quantities:
+        if quantities.count(quantity) > 1:
+            raise BudgetError(f"budget: {quantity} is limited twice; give one of {list(texts)}.")
+    if sum(budget.low is not None for budget in budgets) > 1:
+        raise BudgetError(f"budget: only one may be a range, got {list(texts)}.")
+    return budgets
+
+
+def _parse_value(text: str, whole: str) -> tuple[Quantity, float]:
+    match = _NUMBER.fullmatch(text.strip())
+    if match is None:
+        raise BudgetError(f"budget {whole!r}: must be a number and a unit, such as {_EXAMPLES}.")
+    number, unit = float(match[1]), match[2]
+    if not unit:
+        raise BudgetError(
+            f"budget {whole!r}: lacks a unit; did you mean {text.strip()}ms, {text.strip()}GMACs "
+            f"or {text.strip()}Mparams?"
+        )
+    known = unit if unit in _UNITS else _BY_LOWER.get(unit.lower())
+    if known is None:
+        hint = did_you_mean(unit, [*_UNITS])
+        raise BudgetError(f"budget {whole!r}: no such unit {unit!r}{hint}")
+    if not 0 < number < inf:
+        raise BudgetError(f"budget {whole!r}: must be a positive number, got {match[1]}.")
+    quantity, scale = _UNITS[known]
+    return quantity, number * scale
+
+
+def show(quantity: Quantity, value: float) -> str:
+    """A value with its unit, for people."""
+    match quantity:
+        case "latency_ms":
+            return f"{value:.3f} ms"
+        case "macs":
+            return f"{value / 1e9:.3f} GMACs"
+        case "params":
+            return f"{value / 1e6:.3f} M params"
+        case "layers":
+            return f"{value:.0f} layers"
+        case "memory_bytes":
+            return f"{value / 1e6:.2f} MB"

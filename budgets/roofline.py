@@ -1,0 +1,229 @@
+"""A latency model without a device at hand: every operator priced by a roofline of its kernel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from importlib.resources import files
+from math import hypot, inf
+from pathlib import Path
+from typing import Literal
+
+from blocks.op import Op, elements
+from blocks.strict import did_you_mean, parse, read_yaml
+from budgets.latency import DeviceError, LatencyModel
+
+FORMAT = "maenas/roofline@1"
+BYTES = 2  # an element in half precision
+# Outputs a thread block computes, (positions, channels): what 16-bit tensor-core kernels offer.
+TILES = ((256, 128), (128, 128), (128, 64), (64, 64), (128, 32), (64, 32))
+CHANNEL_STEP = 32  # input channels such a kernel reads at a time
+SLICES = 4  # strided copies in the space-to-depth of a Focus stem
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fit:
+    """How far a model is from the published latencies it was calibrated on, in percent.
+
+    Attributes:
+        rows: how many distinct networks there were.
+        mean_error: mean of the absolute errors.
+        max_error: the largest of them.
+        leave_one_out: signed error on a network, by name, of a model calibrated on all others.
+    """
+
+    rows: int
+    mean_error: float
+    max_error: float
+    leave_one_out: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Roofline(LatencyModel):
+    """Prices an operator by the work, the traffic and the launch of the kernels it becomes.
+
+    A dense convolution is a matrix product cut into tiles, one thread block each; the best tile
+    shape is taken, as an engine builder would. Its computing and its traffic overlap, so they add
+    like the sides of a right angle. Everything else is a kernel that touches each element once.
+
+    Prices never fall when channels, the map or the kernel of an operator grow: every term is
+    rounded up or proportional. They stay level in places, since a tile that is not full costs as
+    much as a full one.
+
+    Attributes:
+        device: name the user types after `--device`.
+        source: what it was calibrated on, for `about`.
+        fit: how well.
+        sms: multiprocessors a convolution is spread over.
+        tensor_tmacs: dense multiply-accumulates a second, in units of 1e12, of a tile so large
+            that loading its operands no longer counts. Sustained, so below the data sheet's peak.
+        operand_macs: multiply-accumulates a block could do while it loads one operand; the
+            smaller a tile, the more operands an output needs.
+        channel_padding: share of the input channels up to the next multiple of 32 that are
+            computed although they are zero.
+        step_ns: least time a block needs for one term of its sums; what a map too small to fill
+            the device waits for.
+        bandwidth_gbs: memory traffic of one kernel, caches included.
+        conv_us: least time of a convolution.
+        pointwise_us: least time of any other kernel.
+        unfused_act: SiLU and sigmoid run in a kernel of their own (ReLU rides in the convolution);
+            share of its time that shows.
+        concat_share: share of the concats that are copied; the others are written in place.
+        relayout: traffic of an operator that only exists in the linear layout, in multiples of
+            what it reads and writes: the map is converted before and after.
+        decode_kernels: kernels that turn the raw maps of one level into scores and boxes. All
+            published detectors share them, so it also stands for whatever else they share.
+        depthwise_tmacs: multiply-accumulates a second of depthwise convolutions, in units of 1e12.
+        depthwise_traffic: their traffic in multiples of what they read and write.
+        pool_tops: comparisons a second of a max pool, in units of 1e12.
+    Raises:
+        DeviceError: for a coefficient that is not positive.
+    """
+
+    device: str
+    source: str
+    fit: Fit = field(compare=False)
+    sms: int
+    tensor_tmacs: float
+    operand_macs: float
+    channel_padding: float
+    step_ns: float
+    bandwidth_gbs: float
+    conv_us: float
+    pointwise_us: float
+    unfused_act: float
+    concat_share: float
+    relayout: float
+    decode_kernels: float
+    depthwise_tmacs: float
+    depthwise_traffic: float
+    pool_tops: float
+    kind: Literal["estimated", "measured"] = field(init=False, default="estimated")
+    about: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        for name in COEFFICIENTS:
+            if not 0 < getattr(self, name) < inf:
+                raise DeviceError(
+                    f"device {self.device}: {name} must be a positive number, "
+                    f"got {getattr(self, name)}."
+                )
+        held_out = ", ".join(f"{name} {e:+.1f}%" for name, e in self.fit.leave_one_out.items())
+        about = (
+            f"estimated: {self.source}; left out of the calibration: {held_out}; "
+            f"mean error {self.fit.mean_error:.1f}% over {self.fit.rows} networks"
+        )
+        object.__setattr__(self, "about", about)
+
+    def op_ms(self, op: Op) -> float:
+        """Milliseconds one operator takes.
+
+        Raises:
+            DeviceError: for a kind of operator that has no price.
+        """
+        return self._op_us(op) / 1e3
+
+    def _op_us(self, op: Op) -> float:
+        match op.kind:
+            case "conv":
+                return self._conv_us(op)
+            case "add" | "mul" | "avg_pool" | "global_pool":
+                return self.pointwise_us + self._copy_us(op)
+            case "concat":
+                return self.concat_share * (self.pointwise_us + self._copy_us(op))
+            case "upsample":
+                return self.pointwise_us + self.relayout * self._copy_us(op)
+            case "max_pool":
+                compared = elements(op.out_shape) * op.kernel_size**2
+                return self.pointwise_us + compared / (1e6 * self.pool_tops) + self._copy_us(op)
+            case "slice":
+                return SLICES * self.pointwise_us + self.relayout * self._copy_us(op)
+            case "decode":
+                return self.decode_kernels * self.pointwise_us + self.relayout * self._copy_us(op)
+            case _:
+                raise DeviceError(f"device {self.device}: has no price for operator {op.kind!r}.")
+
+    def _conv_us(self, op: Op) -> float:
+        """A convolution, and the kernel of its activation where that is not ReLU."""
+        traffic = self._traffic_us(op.working_set + op.params)
+        if op.groups > 1 and op.groups == op.in_shape[0]:
+            # Half-precision depthwise kernels want another layout: one more kernel converts.
+            launch = self.conv_us + self.pointwise_us
+            compute = op.macs / (1e6 * self.depthwise_tmacs)
+            traffic *= self.depthwise_traffic
+        else:
+            launch = self.conv_us
+            compute = self._product_us(op)
+        act = 0.0
+        if op.act in ("silu", "sigmoid"):
+            copied = self._traffic_us(2 * elements(op.out_shape))
+            act = self.unfused_act * (self.pointwise_us + copied)
+        return launch + hypot(compute, traffic) + act
+
+    def _product_us(self, op: Op) -> float:
+        """The matrix products of a convolution, one a group, in the best tile shape."""
+        rows = op.out_shape[1] * op.out_shape[2]
+        columns = -(-op.out_shape[0] // op.groups)
+        channels = op.in_shape[0] // op.groups
+        terms = op.kernel_size**2 * (channels + self.channel_padding * (-channels % CHANNEL_STEP))
+        macs_per_ns = 1e3 * self.tensor_tmacs / self.sms
+        fastest = inf
+        for high, wide in TILES:
+            blocks = -(-rows // high) * -(-columns // wide) * op.groups
+            # A fraction of a wave costs that fraction: blocks of unlike speed overlap, and a
+            # search must not be led by steps that move with the version of the runtime.
+            waves = max(1.0, blocks / self.sms)
+            step = waves * (high * wide + self.operand_macs * (high + wide)) / macs_per_ns
+            fastest = min(fastest, max(step, self.step_ns))
+        return terms * fastest / 1e3
+
+    def _copy_us(self, op: Op) -> float:
+        return self._traffic_us(op.working_set)
+
+    def _traffic_us(self, count: int) -> float:
+        """Time to move `count` elements."""
+        return BYTES * count / (1e3 * self.bandwidth_gbs)
+
+
+COEFFICIENTS = (
+    "sms",
+    "tensor_tmacs",
+    "operand_macs",
+    "channel_padding",
+    "step_ns",
+    "bandwidth_gbs",
+    "conv_us",
+    "pointwise_us",
+    "unfused_act",
+    "concat_share",
+    "relayout",
+    "decode_kernels",
+    "depthwise_tmacs",
+    "depthwise_traffic",
+    "pool_tops",
+)
+
+
+def load_roofline(name: str | Path) -> Roofline:
+    """A bundled model by the name of its device, or one from a YAML file.
+
+    Raises:
+        DeviceError: for a name that is neither.
+        SpecError: if the file does not hold what it must.
+    """
+    path = Path(name)
+    if path.suffix not in (".yaml", ".yml"):
+        if str(name) not in roofline_names():
+            known = roofline_names()
+            raise DeviceError(
+                f"device: no bundled model of {name!s}{did_you_mean(str(name), known)}."
+            )
+        path = Path(str(files("budgets.devices") / f"{name}.yaml"))
+    data = read_yaml(path, FORMAT)
+    data["fit"] = parse(Fit, data.get("fit"), f"{path}: fit")
+    return parse(Roofline, data, str(path))
+
+
+def roofline_names() -> list[str]:
+    """Devices with a bundled model of this kind."""
+    folder = Path(str(files("budgets.devices")))
+    return sorted(path.stem for path in folder.glob("*.yaml") if FORMAT in path.read_text("utf-8"))

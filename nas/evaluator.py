@@ -1,0 +1,301 @@
+"""Scores and prices many genomes at once from memoised stages."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from math import log
+from typing import get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from blocks import Block, Op, Shape
+from budgets.budget import Quantity
+from budgets.cost import cost
+from nas.max_entropy import log_gain
+from nas.problem import TOLERANCE, Problem
+from search_spaces.moves import Genomes
+
+Floats = NDArray[np.float64]
+
+QUANTITIES: tuple[Quantity, ...] = get_args(Quantity)
+# Columns of a stage's row: sums first, then the one that is a maximum.
+SCORE, LATENCY, MACS, PARAMS, LAYERS, CONVS, GAIN, MEMORY = range(8)
+COLUMN: dict[str, int] = {
+    "latency_ms": LATENCY,
+    "macs": MACS,
+    "params": PARAMS,
+    "layers": LAYERS,
+    "memory_bytes": MEMORY,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """What a batch of genomes scores and costs, one entry a genome.
+
+    Attributes:
+        scores: (n,).
+        costs: (n, quantities), in the order of `QUANTITIES`.
+        feasible: (n,), whether every budget is met.
+        prices: (n,), the quantity a front is drawn over (`Problem.ranged`).
+    """
+
+    scores: Floats
+    costs: Floats
+    feasible: NDArray[np.bool_]
+    prices: Floats
+
+    def cost(self, quantity: Quantity) -> Floats:
+        """One quantity of every genome."""
+        column: Floats = self.costs[:, QUANTITIES.index(quantity)]
+        return column
+
+    def at(self, places: NDArray[np.int64]) -> Evaluation:
+        """The entries at some places."""
+        return Evaluation(
+            self.scores[places], self.costs[places], self.feasible[places], self.prices[places]
+        )
+
+
+class Evaluator:
+    """Evaluates genomes of one problem.
+
+    Score and cost are sums over operators, so a stage's share depends on its own genes and the
+    width that enters it: it is computed once, and in two parts, since every unit after the first
+    adds the same. Neck and head depend on the widths of the features alone.
+    """
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+        space = problem.space
+        ops = list(space.decode([0] * len(space.genes)).stage_ops())
+        entry = [space.in_shape, *(stage[-1].out_shape for stage in ops)]
+        self.stages: list[StageTable] = []
+        for index in range(len(space.stages)):
+            before = self.stages[-1].out_widths if self.stages else (space.in_shape[0],)
+            self.stages.append(StageTable(problem, index, before, entry[index][1:]))
+        self.rest = RestTable(problem, [entry[index + 1][1:] for index in space.features])
+        self._levels = space.decode([0] * len(space.genes)).levels
+
+    def __call__(self, genomes: Genomes) -> Evaluation:
+        """Evaluate (n, genes) legal genomes."""
+        sums = np.zeros((len(genomes), MEMORY))
+        memory = np.zeros(len(genomes))
+        effectiveness = np.zeros(len(genomes))
+        width = np.zeros(len(genomes), dtype=np.int64)
+        widths = []
+        for index, stage in enumerate(self.stages):
+            rows, deeper = stage.rows(genomes, width)
+            units = stage.units_after_first(genomes)
+            sums += rows[:, :MEMORY]
+            if units is not None:
+                sums += deeper[:, :MEMORY] * units[:, None]
+                rows_memory = np.where(units > 0, deeper[:, MEMORY], rows[:, MEMORY])
+            else:
+                rows_memory = rows[:, MEMORY]
+            np.maximum(memory, rows_memory, out=memory)
+            width = stage.width_after(genomes, width)
+            widths.append(width)
+            if self.problem.max_effectiveness is not None and self._ends_level(index):
+                ratio = np.exp(-2 * sums[:, GAIN] / sums[:, CONVS]) * sums[:, CONVS]
+                np.maximum(effectiveness, ratio, out=effectiveness)
+        rest = self.rest.rows([widths[index] for index in self.problem.space.features], self.stages)
+        sums += rest[:, :MEMORY]
+        np.maximum(memory, rest[:, MEMORY], out=memory)
+        costs = np.column_stack([sums[:, LATENCY : LAYERS + 1], memory])
+        feasible = np.ones(len(genomes), dtype=bool)
+        for budget in self.problem.budgets:
+            price = costs[:, QUANTITIES.index(budget.quantity)]
+            feasible &= price <= budget.limit * (1 + TOLERANCE)
+        if self.problem.max_effectiveness is not None:
+            feasible &= effectiveness <= self.problem.max_effectiveness
+        return self.wrap(sums[:, SCORE], costs, feasible)
+
+    def wrap(self, scores: Floats, costs: Floats, feasible: NDArray[np.bool_]) -> Evaluation:
+        """An evaluation from its numbers, as a journal keeps them."""
+        prices = costs[:, QUANTITIES.index(self.problem.ranged.quantity)]
+        return Evaluation(scores, costs, feasible, prices)
+
+    def _ends_level(self, index: int) -> bool:
+        return index + 1 == len(self._levels) or self._levels[index + 1] != self._levels[index]
+
+
+class Memo:
+    """Rows of numbers by integer key, each computed when first asked for."""
+
+    def __init__(self, columns: int) -> None:
+        self._index: dict[int, int] = {}
+        self._rows = np.empty((256, columns))
+
+    def __len__(self) -> int:
+        return len(self._index)
+
+    def take(self, keys: NDArray[np.int64], compute) -> Floats:  # type: ignore[no-untyped-def]
+        """Rows of (n,) keys; `compute(key)` gives the row of a new one."""
+        index = self._index
+        places = []
+        for key in keys.tolist():
+            place = index.get(key)
+            if place is None:
+                row = compute(key)
+                place = index[key] = len(index)
+                if place == len(self._rows):
+                    self._rows = np.concatenate([self._rows, np.empty_like(self._rows)])
+                self._rows[place] = row
+            places.append(place)
+        rows: Floats = self._rows[places]
+        return rows
+
+
+class StageTable:
+    """One stage: what it scores and costs for each incoming width and each choice but depth.
+
+    Attributes:
+        in_widths: widths that may enter, ascending.
+        out_widths: widths that may leave, ascending.
+    """
+
+    def __init__(
+        self, problem: Problem, index: int, in_widths: Sequence[int], size: tuple[int, int]
+    ) -> None:
+        space = problem.space
+        self.problem = problem
+        self.stage = space.stages[index]
+        self.in_widths = tuple(in_widths)
+        self._size = size
+        columns = {g.field: c for c, g in enumerate(space.genes) if g.stage == index}
+        self.depth_column = columns.pop("depth", None)
+        self.depths = np.array(self.stage.choices.get("depth", (1,)), dtype=np.int64)
+        self.columns = list(columns.values())
+        self.names = list(columns)
+        self.sizes = [len(self.stage.choices[name]) for name in self.names]
+        self._width_column = columns.get("out_channels")
+        if "out_channels" in self.stage.choices:
+            self.out_widths: tuple[int, ...] = tuple(
+                int(width) for width in self.stage.choices["out_channels"]
+            )
+        elif "out_channels" in self.stage.fixed:
+            self.out_widths = (int(self.stage.fixed["out_channels"]),)  # type: ignore[call-overload]
+        else:
+            self.out_widths = self.in_widths  # a stage that keeps its width, such as SPP
+        levels = space.decode([0] * len(space.genes)).levels
+        self._weight = sum(problem.weights[levels[index] :])
+        ends_level = index + 1 == len(levels) or levels[index + 1] != levels[index]
+        self._width_weight = problem.weights[levels[index]] if ends_level else 0.0
+        self._memo = Memo(2 * (MEMORY + 1))
+
+    def __len__(self) -> int:
+        return len(self._memo)
+
+    def rows(self, genomes: Genomes, width: NDArray[np.int64]) -> tuple[Floats, Floats]:
+        """(n, columns) for one unit and (n, columns) for each further one.
+
+        Args:
+            genomes: (n, genes).
+            width: (n,) indices into `in_widths`.
+        """
+        keys = width.astype(np.int64)
+        for column, size in zip(self.columns, self.sizes, strict=True):
+            keys = keys * size + genomes[:, column]
+        return self.rows_of_keys(keys)
+
+    def rows_of_keys(self, keys: NDArray[np.int64]) -> tuple[Floats, Floats]:
+        """`rows` by key: the incoming width, then the choices but depth, in mixed radix."""
+        both = self._memo.take(keys, self._compute)
+        return both[:, : MEMORY + 1], both[:, MEMORY + 1 :]
+
+    def units_after_first(self, genomes: Genomes) -> NDArray[np.int64] | None:
+        """Units beyond the first, None where depth does not vary."""
+        if self.depth_column is None:
+            return None
+        units: NDArray[np.int64] = self.depths[genomes[:, self.depth_column]] - 1
+        return units
+
+    def width_after(self, genomes: Genomes, width: NDArray[np.int64]) -> NDArray[np.int64]:
+        """(n,) indices into `out_widths`."""
+        if self._width_column is not None:
+            return genomes[:, self._width_column].astype(np.int64)
+        if len(self.out_widths) == 1:
+            return np.zeros(len(genomes), dtype=np.int64)
+        return width
+
+    def values_of_key(self, key: int) -> tuple[int, dict[str, int | float]]:
+        """Index of the incoming width, and the value of every choice but depth."""
+        values: dict[str, int | float] = {}
+        for name, size in zip(reversed(self.names), reversed(self.sizes), strict=True):
+            key, digit = divmod(key, size)
+            values[name] = self.stage.choices[name][digit]
+        return key, values
+
+    def _compute(self, key: int) -> list[float]:
+        width, values = self.values_of_key(key)
+        shape = (self.in_widths[width], *self._size)
+        if self.depth_column is None:
+            row = self._row(self.stage.build(values), shape)
+            return [*row, *([0.0] * len(row))]
+        block = self.stage.build({**values, "depth": 1})
+        first = self._row(block, shape)
+        second = self._row(with_depth(block, 2), shape)
+        step = [two - one for two, one in zip(second[:MEMORY], first[:MEMORY], strict=True)]
+        return [*first, *step, second[MEMORY]]
+
+    def _row(self, block: Block, shape: Shape) -> list[float]:
+        ops = list(block.ops(shape))
+        gains = [log_gain(op) for op in ops if op.kind == "conv" and op.path == "main"]
+        gain = sum(gains)
+        price = cost(ops, self.problem.device)
+        return [
+            self._weight * gain + self._width_weight * log(ops[-1].out_shape[0]),
+            price.latency_ms,
+            price.macs,
+            price.params,
+            block.layers,
+            len(gains),
+            gain,
+            price.memory_bytes,
+        ]
+
+
+class RestTable:
+    """What neck and head cost, for each combination of feature widths."""
+
+    def __init__(self, problem: Problem, sizes: Sequence[tuple[int, int]]) -> None:
+        self._problem = problem
+        self._sizes = sizes
+        self._memo = Memo(MEMORY + 1)
+
+    def rows(self, widths: Sequence[NDArray[np.int64]], stages: Sequence[StageTable]) -> Floats:
+        """(n, columns) for (n,) indices of each feature's width."""
+        if self._problem.rest is None:
+            return np.zeros((len(widths[0]), MEMORY + 1))
+        tapped = [stages[index].out_widths for index in self._problem.space.features]
+        keys = np.zeros(len(widths[0]), dtype=np.int64)
+        for width, choices in zip(widths, tapped, strict=True):
+            keys = keys * len(choices) + width
+
+        def compute(key: int) -> list[float]:
+            shapes: list[Shape] = []
+            for choices, size in zip(reversed(tapped), reversed(self._sizes), strict=True):
+                key, digit = divmod(key, len(choices))
+                shapes.append((choices[digit], *size))
+            return self._row(tuple(reversed(shapes)))
+
+        return self._memo.take(keys, compute)
+
+    def _row(self, features: Sequence[Shape]) -> list[float]:
+        assert self._problem.rest is not None
+        ops: Sequence[Op] = self._problem.rest(features)
+        price = cost(ops, self._problem.device)
+        row = [0.0] * (MEMORY + 1)
+        row[LATENCY], row[MACS], row[PARAMS] = price.latency_ms, price.macs, price.params
+        row[MEMORY] = price.memory_bytes
+        return row
+
+
+def with_depth(block: Block, depth: int) -> Block:
+    """The same stage with another number of units."""
+    assert any(field.name == "depth" for field in fields(block))  # type: ignore[arg-type]
+    deeper: Block = replace(block, depth=depth)  # type: ignore[type-var]
+    return deeper

@@ -1,0 +1,110 @@
+"""The maximum-entropy score by Monte Carlo: real modules, random weights, one forward pass each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from math import log, sqrt
+from statistics import mean, stdev
+
+import torch
+from torch import Tensor, nn
+
+from blocks import Backbone, Op
+from blocks.layers.conv_bn_act import ConvBNAct
+from blocks.layers.deploy import deploy
+from blocks.layers.pyramid_pooling import PyramidPooling
+from blocks.layers.residual_unit import ResidualUnit
+from blocks.layers.squeeze_excite import SqueezeExcite
+from nas.max_entropy import DEFAULT_WEIGHTS, check_weights, weighted
+
+
+@dataclass(frozen=True, slots=True)
+class MonteCarloScore:
+    """Mean score over seeds, its standard error, and the score of each seed."""
+
+    mean: float
+    standard_error: float
+    scores: tuple[float, ...]
+
+
+def max_entropy_forward(
+    backbone: Backbone,
+    weights: Sequence[float] = DEFAULT_WEIGHTS,
+    seeds: Sequence[int] = range(4),
+    batch: int = 1,
+) -> MonteCarloScore:
+    """The score measured on random networks, as MAE-DET defines it.
+
+    Every convolution of the deployed module draws N(0, 1) weights, the input N(0, 1) pixels;
+    BatchNorm, activations, shortcuts, SPP and gates are taken out. Each map is divided by its
+    standard deviation, whose logarithm is added up, so nothing overflows.
+
+    Args:
+        backbone: the candidate, run at its `in_shape`.
+        weights: one for each resolution level.
+        seeds: one network each. The spread comes from the weights, so more seeds help and a
+            larger batch does not.
+        batch: pictures a network sees.
+    Raises:
+        SpecError: unless there is one weight a level.
+
+    Source: MAE-DET, https://arxiv.org/abs/2111.13336, section 3.
+    """
+    check_weights(weights, 1 + max(backbone.levels))
+    scores = tuple(_score(backbone, weights, seed, batch) for seed in seeds)
+    spread = stdev(scores) / sqrt(len(scores)) if len(scores) > 1 else 0.0
+    return MonteCarloScore(mean(scores), spread, scores)
+
+
+@torch.inference_mode()
+def _score(backbone: Backbone, weights: Sequence[float], seed: int, batch: int) -> float:
+    generator = torch.Generator().manual_seed(seed)
+    network = deploy(backbone.build(features_only=False))
+    gains: list[float] = []
+    convs = [module for module in network.modules() if isinstance(module, nn.Conv2d)]
+    ops = [op for op in backbone.ops() if op.kind == "conv"]
+    for module, op in zip(convs, ops, strict=True):
+        module.weight.copy_(torch.randn(module.weight.shape, generator=generator))
+        if module.bias is not None:
+            module.bias.zero_()
+        module.register_forward_hook(_rescale(op, gains))
+    _keep_main_path(network)
+    x = torch.randn((batch, *backbone.in_shape), generator=generator)
+    totals: list[float] = []
+    assert isinstance(network.stages, nn.ModuleList)
+    for stage in network.stages:
+        x = stage(x)
+        totals.append(sum(gains) + log(x.shape[1]))
+    return weighted(tuple(_last_of_each(totals, backbone.levels)), weights)
+
+
+def _rescale(op: Op, gains: list[float]):  # type: ignore[no-untyped-def]
+    """A hook that divides a convolution's output by its standard deviation and notes it."""
+
+    def hook(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
+        deviation = output.std()
+        if op.path == "main":
+            gains.append(log(deviation.item()))
+        return output / deviation
+
+    return hook
+
+
+def _keep_main_path(network: nn.Module) -> None:
+    """Take out whatever is not a convolution of the main path or of a side branch."""
+    for module in network.modules():
+        if isinstance(module, ResidualUnit):
+            module.shortcut = None
+        if isinstance(module, ResidualUnit | ConvBNAct) or hasattr(module, "merged"):
+            module.act = nn.Identity()
+        for name, child in list(module.named_children()):
+            if isinstance(child, PyramidPooling | SqueezeExcite):
+                setattr(module, name, nn.Identity())
+
+
+def _last_of_each(totals: Sequence[float], levels: Sequence[int]) -> Iterator[float]:
+    """The value at the last stage of each level."""
+    for index, total in enumerate(totals):
+        if index + 1 == len(levels) or levels[index + 1] != levels[index]:
+            yield total

@@ -1,0 +1,76 @@
+"""What a search is asked: a space, a score, a device, budgets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from blocks import Backbone, Op, Shape
+from budgets.budget import Budget, BudgetError
+from budgets.cost import Cost, cost
+from budgets.latency import LatencyModel
+from nas.max_entropy import DEFAULT_WEIGHTS, check_weights, effectiveness, max_entropy
+from search_spaces import Space
+
+TOLERANCE = 1e-9  # of a limit, so that sums in another order agree on what meets it
+Rest = Callable[[Sequence[Shape]], Sequence[Op]]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Find the backbone of highest score within every budget.
+
+    Attributes:
+        space: where to look.
+        budgets: what the network may cost, depth included; one of them may be a range.
+        device: prices operators in milliseconds; None where no latency is asked for.
+        rest: operators of neck and head for the features of a backbone; None to price the
+            backbone alone.
+        weights: of the score, one a resolution level.
+        max_effectiveness: DeepMAD's bound on depth against width; None for no bound.
+    Raises:
+        BudgetError: for a latency budget without a device.
+        SpecError: unless there is one weight a level.
+    """
+
+    space: Space
+    budgets: tuple[Budget, ...]
+    device: LatencyModel | None = None
+    rest: Rest | None = None
+    weights: tuple[float, ...] = DEFAULT_WEIGHTS
+    max_effectiveness: float | None = None
+
+    def __post_init__(self) -> None:
+        smallest = self.space.decode([0] * len(self.space.genes))
+        check_weights(self.weights, 1 + max(smallest.levels))
+        if self.device is None and any(b.quantity == "latency_ms" for b in self.budgets):
+            raise BudgetError("budget: a latency needs a device to be priced on; add --device t4.")
+
+    @property
+    def ranged(self) -> Budget:
+        """The budget given as a range, else the first: what a front is drawn over."""
+        return next((budget for budget in self.budgets if budget.low is not None), self.budgets[0])
+
+    def limit(self, quantity: str) -> float | None:
+        """The limit on a quantity, if there is one."""
+        return next((b.limit for b in self.budgets if b.quantity == quantity), None)
+
+    def score(self, backbone: Backbone) -> float:
+        """What is maximised."""
+        return max_entropy(backbone, self.weights)
+
+    def cost(self, backbone: Backbone) -> Cost:
+        """What the network costs, with neck and head where they are priced."""
+        rest = self.rest(backbone.feature_shapes()) if self.rest else ()
+        return cost((*backbone.ops(), *rest), self.device)
+
+    def meets_budgets(self, backbone: Backbone) -> bool:
+        """Whether a backbone may be returned; the plain form of what `Evaluator` computes."""
+        price = self.cost(backbone)
+        within = all(
+            (backbone.layers if b.quantity == "layers" else getattr(price, b.quantity))
+            <= b.limit * (1 + TOLERANCE)
+            for b in self.budgets
+        )
+        bound = self.max_effectiveness
+        return within and (bound is None or effectiveness(backbone) <= bound)

@@ -1,0 +1,63 @@
+"""Ask and tell: what every search algorithm over genomes has in common."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nas.evaluator import Evaluation, Floats
+from search_spaces.moves import Genomes
+
+
+class Searcher(ABC):
+    """Proposes genomes and learns what they were worth; knows nothing of scores or budgets."""
+
+    @abstractmethod
+    def ask(self, count: int) -> Genomes:
+        """Up to `count` legal genomes, repeats possible; never more."""
+
+    @abstractmethod
+    def tell(self, genomes: Genomes, evaluation: Evaluation, rows: NDArray[np.int64]) -> None:
+        """Take in the worth of genomes; `rows` are their places in the history."""
+
+    @abstractmethod
+    def state(self) -> dict[str, Any]:
+        """What to save, as plain data; genomes by their places in the history."""
+
+    @abstractmethod
+    def restore(
+        self, state: Mapping[str, Any], genomes: Genomes, evaluation: Evaluation
+    ) -> None:
+        """Continue from `state`; `genomes` and `evaluation` are those at its places."""
+
+
+def rng_state(rng: np.random.Generator) -> dict[str, Any]:
+    """State of a generator as plain data."""
+    return dict(rng.bit_generator.state)
+
+
+def rng_from(state: Mapping[str, Any]) -> np.random.Generator:
+    """The generator with this state."""
+    bits = np.random.PCG64()
+    bits.state = dict(state)
+    return np.random.Generator(bits)
+
+
+def best_within(scores: Floats, prices: Floats, limits: Sequence[float], keep: int) -> list[int]:
+    """For each limit, the `keep` best of those priced within it, without repeats, best first.
+
+    Args:
+        scores: (n,), higher is better.
+        prices: (n,).
+        limits: ascending.
+    """
+    order = np.lexsort((prices, -scores))
+    chosen: dict[int, None] = {}
+    for limit in limits:
+        within = order[prices[order] <= limit][:keep]
+        chosen.update(dict.fromkeys(within.tolist()))
+    return sorted(chosen, key=lambda place: (-scores[place], prices[place]))

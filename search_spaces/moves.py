@@ -1,0 +1,158 @@
+"""Random genomes and mutations of genomes, many at a time, for every space alike."""
+
+from __future__ import annotations
+
+from math import prod
+
+import numpy as np
+from numpy.typing import NDArray
+
+from search_spaces.space import Space
+
+Genomes = NDArray[np.int16]  # (n, genes), indices into the values of each gene
+
+EXCHANGE_RATE = 0.3  # share of mutations that move cost from one stage to another
+STEP_RATE = 0.7  # share of changed genes that move to a neighbouring value
+CROSSOVER_RATE = 0.3
+MAX_REDRAWS = 200
+
+
+class Moves:
+    """Draws legal genomes of one space; all randomness comes from the generator handed in."""
+
+    def __init__(self, space: Space) -> None:
+        self.genes = space.genes
+        self.sizes = np.array([len(gene.values) for gene in self.genes], dtype=np.int64)
+        self._columns = [
+            [column for column, gene in enumerate(self.genes) if gene.stage == index]
+            for index in range(len(space.stages))
+        ]
+        self._legal = [_legal_table(space, index) for index in range(len(space.stages))]
+        self._radices = [_radices(self.sizes[columns]) for columns in self._columns]
+        self._widths = _width_columns(space) if space.widths_never_shrink else []
+        self._values = [np.array(gene.values) for gene in self.genes]
+        self._stage_of = np.array([gene.stage for gene in self.genes])
+        # Genes of one field on different stages can be exchanged: one up, the other down.
+        fields = sorted({gene.field for gene in self.genes})
+        groups = [[c for c, gene in enumerate(self.genes) if gene.field == f] for f in fields]
+        self._pairs = np.array([(a, b) for group in groups for a in group for b in group if a != b])
+
+    def legal(self, genomes: Genomes) -> NDArray[np.bool_]:
+        """Which genomes have legal stages and widths that never shrink."""
+        ok = np.ones(len(genomes), dtype=bool)
+        for columns, table, radices in zip(
+            self._columns, self._legal, self._radices, strict=True
+        ):
+            if columns:
+                ok &= table[genomes[:, columns] @ radices]
+        previous: NDArray[np.float64] | float | None = None
+        for column, fixed in self._widths:
+            width = self._values[column][genomes[:, column]] if column is not None else fixed
+            if previous is not None:
+                ok &= width >= previous
+            previous = width
+        return ok
+
+    def sample(self, rng: np.random.Generator, count: int) -> Genomes:
+        """`count` random legal genomes.
+
+        Widths are drawn from those no narrower than the stage before, all else uniformly; stages
+        that come out illegal are drawn again. Fewer are returned only if `MAX_REDRAWS` rounds do
+        not suffice.
+        """
+        kept: list[Genomes] = []
+        missing = count
+        for _ in range(MAX_REDRAWS):
+            drawn = self._draw(rng, max(64, 2 * missing))
+            kept.append(drawn[self.legal(drawn)][:missing])
+            missing -= len(kept[-1])
+            if missing == 0:
+                break
+        return np.concatenate(kept)
+
+    def mutate(self, rng: np.random.Generator, parents: Genomes, mates: Genomes) -> Genomes:
+        """One child for each parent, illegal ones left out.
+
+        A child takes whole stages from its mate with `CROSSOVER_RATE`; then either one gene and a
+        few more change, or two genes of one field move in opposite directions.
+        """
+        children = self._cross(rng, parents, mates)
+        exchanged = rng.random(len(children)) < EXCHANGE_RATE
+        if len(self._pairs) == 0:
+            exchanged[:] = False
+        changed = self._change(rng, children[~exchanged])
+        traded = self._exchange(rng, children[exchanged])
+        children = np.empty_like(children)
+        children[~exchanged], children[exchanged] = changed, traded
+        return children[self.legal(children)]
+
+    def _cross(self, rng: np.random.Generator, parents: Genomes, mates: Genomes) -> Genomes:
+        stages = len(self._columns)
+        crossed = rng.random(len(parents)) < CROSSOVER_RATE
+        from_mate = rng.random((len(parents), stages)) < 0.5
+        from_mate &= crossed[:, None]
+        children: Genomes = np.where(from_mate[:, self._stage_of], mates, parents)
+        return children
+
+    def _change(self, rng: np.random.Generator, genomes: Genomes) -> Genomes:
+        """Change one gene and each other one with a small chance."""
+        count, genes = genomes.shape
+        rate = rng.choice([0.0, 1.0 / genes, 2.0 / genes], size=(count, 1))
+        chosen = rng.random((count, genes)) < rate
+        chosen[np.arange(count), rng.integers(genes, size=count)] = True
+        steps = rng.choice(np.array([-2, -1, 1, 2]), size=(count, genes))
+        stepped = np.clip(genomes + steps, 0, self.sizes - 1)
+        redrawn = (rng.random((count, genes)) * self.sizes).astype(np.int64)
+        moved = np.where(rng.random((count, genes)) < STEP_RATE, stepped, redrawn)
+        return np.where(chosen, moved, genomes).astype(np.int16)
+
+    def _exchange(self, rng: np.random.Generator, genomes: Genomes) -> Genomes:
+        """Move one gene up and another of the same field, on another stage, down."""
+        rows = np.arange(len(genomes))
+        pairs = self._pairs[rng.integers(max(1, len(self._pairs)), size=len(genomes))]
+        moved = genomes.astype(np.int64)
+        moved[rows, pairs[:, 0]] += rng.integers(1, 4, size=len(genomes))
+        moved[rows, pairs[:, 1]] -= rng.integers(1, 4, size=len(genomes))
+        return np.clip(moved, 0, self.sizes - 1).astype(np.int16)
+
+    def _draw(self, rng: np.random.Generator, count: int) -> Genomes:
+        drawn = (rng.random((count, len(self.sizes))) * self.sizes).astype(np.int16)
+        previous = np.zeros(count)
+        for column, fixed in self._widths:
+            if column is None:
+                previous = np.full(count, fixed)
+                continue
+            values = self._values[column]
+            low = np.searchsorted(values, previous)
+            room = np.maximum(len(values) - low, 1)
+            index = np.minimum(low + (rng.random(count) * room).astype(np.int64), len(values) - 1)
+            drawn[:, column] = index
+            previous = values[index].astype(float)
+        return drawn
+
+
+def _legal_table(space: Space, stage: int) -> NDArray[np.bool_]:
+    """Legality of every code of a stage, by its place in lexical order."""
+    sizes = [len(values) for values in space.stages[stage].choices.values()]
+    table = np.zeros(prod(sizes), dtype=bool)
+    radices = _radices(np.array(sizes, dtype=np.int64))
+    for code in space.legal_codes(stage):
+        table[int(np.dot(code, radices))] = True
+    return table
+
+
+def _radices(sizes: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Place values of a mixed-radix number with these digits, the last the least."""
+    return np.array([int(np.prod(sizes[i + 1 :])) for i in range(len(sizes))], dtype=np.int64)
+
+
+def _width_columns(space: Space) -> list[tuple[int | None, float]]:
+    """For each stage with a width: its column, or None and the width where it is fixed."""
+    found: list[tuple[int | None, float]] = []
+    for index, stage in enumerate(space.stages):
+        if "out_channels" in stage.fixed:
+            found.append((None, float(stage.fixed["out_channels"])))  # type: ignore[arg-type]
+        for column, gene in enumerate(space.genes):
+            if gene.stage == index and gene.field == "out_channels":
+                found.append((column, 0.0))
+    return found

@@ -1,0 +1,278 @@
+"""A search space: what may vary in each stage, and in which ranges."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import MISSING, dataclass, fields
+from importlib.resources import files
+from itertools import product
+from math import prod
+from pathlib import Path
+from typing import Any
+
+from blocks import BLOCKS, Backbone, Block, Shape, SpecError
+from blocks.strict import did_you_mean, name_of, parse, read_yaml
+
+FORMAT = "maenas/space@1"
+Value = int | float
+Genome = tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StageSpace:
+    """One stage: its block, the fields that are fixed and the values the others may take.
+
+    Attributes:
+        block: class of the stage.
+        fixed: fields that every network shares.
+        choices: ascending values of the fields that vary; `depth` and widths among them.
+        bottleneck_ratio: least and largest `bottleneck_channels` over `out_channels`.
+    """
+
+    block: type[Block]
+    fixed: Mapping[str, object]
+    choices: Mapping[str, tuple[Value, ...]]
+    bottleneck_ratio: tuple[float, float]
+
+    def build(self, values: Mapping[str, Value]) -> Block:
+        """The block with these values for its varying fields."""
+        return self.block(**self.fixed, **values)  # type: ignore[call-arg]
+
+    def is_legal(self, values: Mapping[str, Value]) -> bool:
+        """Whether the block exists and its bottleneck is in proportion."""
+        try:
+            block = self.build(values)
+        except SpecError:
+            return False
+        bottleneck = getattr(block, "bottleneck_channels", None)
+        if bottleneck is None:
+            return True
+        low, high = self.bottleneck_ratio
+        out_channels: int = block.out_channels  # type: ignore[attr-defined]
+        return low * out_channels <= bottleneck <= high * out_channels
+
+    @property
+    def depth_cap(self) -> int:
+        """Most units this stage may have."""
+        return int(max(self.choices.get("depth", (self.fixed.get("depth", 1),))))  # type: ignore[type-var, arg-type]
+
+
+@dataclass(frozen=True, slots=True)
+class Gene:
+    """One number that varies: a field of a stage and its possible values, ascending."""
+
+    stage: int
+    field: str
+    values: tuple[Value, ...]
+
+    def __str__(self) -> str:
+        return f"stages[{self.stage}].{self.field}"
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """All backbones one search may propose.
+
+    A genome is one index into `values` for each of `genes`; `decode` turns it into a backbone.
+
+    Attributes:
+        name: of the file.
+        stages: the stem first.
+        features: indices of the stages a neck taps.
+        in_shape: (channels, height, width) of the picture.
+        widths_never_shrink: whether `out_channels` may only grow from stage to stage.
+    """
+
+    name: str
+    stages: tuple[StageSpace, ...]
+    features: tuple[int, ...]
+    in_shape: Shape
+    widths_never_shrink: bool = True
+
+    @property
+    def genes(self) -> tuple[Gene, ...]:
+        """What varies, in order of the stages."""
+        return tuple(
+            Gene(index, field, values)
+            for index, stage in enumerate(self.stages)
+            for field, values in stage.choices.items()
+        )
+
+    @property
+    def size(self) -> float:
+        """Number of genomes, illegal ones included."""
+        return float(prod(len(gene.values) for gene in self.genes))
+
+    @property
+    def depth_caps(self) -> tuple[int, ...]:
+        """Most units of each stage; with the layer budget the strongest setting of a search."""
+        return tuple(stage.depth_cap for stage in self.stages)
+
+    def decode(self, genome: Sequence[int]) -> Backbone:
+        """The backbone of a genome.
+
+        Raises:
+            SpecError: if a block refuses its values.
+        """
+        values: list[dict[str, Value]] = [{} for _ in self.stages]
+        for gene, index in zip(self.genes, genome, strict=True):
+            values[gene.stage][gene.field] = gene.values[index]
+        blocks = (stage.build(chosen) for stage, chosen in zip(self.stages, values, strict=True))
+        return Backbone(tuple(blocks), self.features, self.in_shape)
+
+    def encode(self, backbone: Backbone) -> Genome:
+        """The genome of a backbone.
+
+        Raises:
+            SpecError: if the backbone is not in the space, saying where.
+        """
+        if len(backbone.stages) != len(self.stages):
+            raise SpecError(
+                f"space {self.name}: has {len(self.stages)} stages, got {len(backbone.stages)}."
+            )
+        for index, (stage, block) in enumerate(zip(self.stages, backbone.stages, strict=True)):
+            if not isinstance(block, stage.block):
+                raise SpecError(
+                    f"space {self.name}: stages[{index}] is a {stage.block.kind}, got {block.kind}."
+                )
+            for field, value in stage.fixed.items():
+                if getattr(block, field) != value:
+                    raise SpecError(
+                        f"space {self.name}: stages[{index}].{field} is {value}, "
+                        f"got {getattr(block, field)}."
+                    )
+        genome = []
+        for gene in self.genes:
+            value = getattr(backbone.stages[gene.stage], gene.field)
+            if value not in gene.values:
+                raise SpecError(
+                    f"space {self.name}: {gene} = {value} is not among its {len(gene.values)} "
+                    f"values from {gene.values[0]} to {gene.values[-1]}."
+                )
+            genome.append(gene.values.index(value))
+        return tuple(genome)
+
+    def legal_codes(self, stage: int) -> Iterator[Genome]:
+        """Every legal combination of one stage's choices, as indices, in lexical order."""
+        choices = self.stages[stage].choices
+        for code in product(*(range(len(values)) for values in choices.values())):
+            values = {
+                field: choices[field][index] for field, index in zip(choices, code, strict=True)
+            }
+            if self.stages[stage].is_legal(values):
+                yield code
+
+
+def load_space(name: str) -> Space:
+    """A bundled space by name, or a user's own file by path.
+
+    Raises:
+        SpecError: naming file, key and cause.
+    """
+    if name in space_names():
+        path = Path(str(files("search_spaces") / f"{name}.yaml"))
+    elif Path(name).suffix in (".yaml", ".yml"):
+        path = Path(name)
+    else:
+        raise SpecError(
+            f"space: no bundled space {name!r}{did_you_mean(name, space_names())}; "
+            "a file of your own ends in .yaml."
+        )
+    return parse_space(read_yaml(path, FORMAT), path)
+
+
+def space_names() -> list[str]:
+    """The bundled spaces."""
+    return sorted(
+        path.name.removesuffix(".yaml")
+        for path in files("search_spaces").iterdir()
+        if path.name.endswith(".yaml")
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _SpaceFile:
+    """The keys of a space file."""
+
+    stages: tuple[dict[str, Any], ...]
+    features: tuple[int, ...]
+    in_shape: Shape
+    about: str = ""
+    widths_never_shrink: bool = True
+    bottleneck_ratio: tuple[float, float] = (0.0, float("inf"))
+
+
+@dataclass(frozen=True, slots=True)
+class _Range:
+    """Values from `min` to `max`, `step` apart."""
+
+    min: Value
+    max: Value
+    step: Value = 1
+
+
+def parse_space(data: dict[str, Any], path: Path) -> Space:
+    """A space from the plain data of its file, the smallest and largest network tried out."""
+    file = parse(_SpaceFile, data, str(path))
+    stages = tuple(
+        _parse_stage(stage, file.bottleneck_ratio, f"{path}: stages[{index}]")
+        for index, stage in enumerate(file.stages)
+    )
+    space = Space(path.stem, stages, file.features, file.in_shape, file.widths_never_shrink)
+    for index in range(len(stages)):
+        if next(space.legal_codes(index), None) is None:
+            raise SpecError(f"{path}: stages[{index}]: no combination of its values is legal.")
+    try:
+        space.decode([0] * len(space.genes))
+    except SpecError as error:
+        raise SpecError(f"{path}: {error}") from None
+    return space
+
+
+def _parse_stage(data: Mapping[str, Any], ratio: tuple[float, float], where: str) -> StageSpace:
+    kind = data.get("block")
+    if kind not in BLOCKS:
+        raise SpecError(f"{where}.block: no such block {kind!r}{did_you_mean(str(kind), [*BLOCKS])}")
+    block = BLOCKS[kind]
+    known = {field.name: field for field in fields(block) if field.init}  # type: ignore[arg-type]
+    fixed: dict[str, object] = {}
+    choices: dict[str, tuple[Value, ...]] = {}
+    for key, value in data.items():
+        if key == "block":
+            continue
+        if key not in known:
+            raise SpecError(f"{where}.{key}: no such field{did_you_mean(key, [*known])}")
+        if isinstance(value, dict | list | tuple):
+            values = _parse_values(value, f"{where}.{key}")
+            if len(values) > 1:
+                choices[key] = values
+            else:
+                fixed[key] = values[0]
+        else:
+            fixed[key] = value
+    for name, field in known.items():
+        if field.default is MISSING and name not in data:
+            raise SpecError(f"{where}.{name}: is missing.")
+    # Every field is checked by building one block: types by the strict parser, values by the block.
+    first = {key: values[0] for key, values in choices.items()}
+    parse(block, {**fixed, **first}, where)
+    return StageSpace(block, fixed, choices, ratio)
+
+
+def _parse_values(data: object, where: str) -> tuple[Value, ...]:
+    """Ascending values from a list or {min, max, step}."""
+    if isinstance(data, dict):
+        steps = parse(_Range, data, where)
+        if steps.step <= 0 or steps.max < steps.min:
+            raise SpecError(
+                f"{where}: min must not exceed max and step must be positive, "
+                f"got min {steps.min}, max {steps.max}, step {steps.step}."
+            )
+        count = int((steps.max - steps.min) / steps.step + 1e-9) + 1
+        return tuple(steps.min + index * steps.step for index in range(count))
+    values = tuple(data) if isinstance(data, list | tuple) else ()
+    if not values or any(isinstance(v, bool) or not isinstance(v, int | float) for v in values):
+        raise SpecError(f"{where}: must be a list of numbers or min, max, step; got {name_of(data)}.")
+    if list(values) != sorted(set(values)):
+        raise SpecError(f"{where}: values must ascend without repeats, got {list(values)}.")
+    return values
