@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields
 from importlib.resources import files
 from math import hypot, inf
 from pathlib import Path
 from typing import Literal
 
+from blocks.errors import SpecError
 from blocks.op import Op, elements
 from blocks.strict import did_you_mean, parse, read_yaml
 from budgets.latency import DeviceError, LatencyModel
@@ -15,9 +17,14 @@ from budgets.latency import DeviceError, LatencyModel
 FORMAT = "maenas/roofline@1"
 BYTES = 2  # an element in half precision
 # Outputs a thread block computes, (positions, channels): what 16-bit tensor-core kernels offer.
-TILES = ((256, 128), (128, 128), (128, 64), (64, 64), (128, 32), (64, 32))
-CHANNEL_STEP = 32  # input channels such a kernel reads at a time
+TILES = (
+    *((256, 128), (256, 64)),
+    *((128, 192), (128, 128), (128, 64), (128, 32)),
+    *((64, 64), (64, 32)),
+)
+CHANNEL_STEP = 32  # input channels such a kernel takes at a time: 16 cost a V100 as much as 32
 SLICES = 4  # strided copies in the space-to-depth of a Focus stem
+_LABELS = ("device", "source", "fit")  # the fields of a model that are no coefficients
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,12 +61,10 @@ class Roofline(LatencyModel):
         source: what it was calibrated on, for `about`.
         fit: how well.
         sms: multiprocessors a convolution is spread over.
-        tensor_tmacs: dense multiply-accumulates a second, in units of 1e12, of a tile so large
-            that loading its operands no longer counts. Sustained, so below the data sheet's peak.
+        tensor_tmacs: dense multiply-accumulates a second, in units of 1e12, in full tiles of the
+            first shape. Sustained, so below the data sheet's peak.
         operand_macs: multiply-accumulates a block could do while it loads one operand; the
             smaller a tile, the more operands an output needs.
-        channel_padding: share of the input channels up to the next multiple of 32 that are
-            computed although they are zero.
         step_ns: least time a block needs for one term of its sums; what a map too small to fill
             the device waits for.
         bandwidth_gbs: memory traffic of one kernel, caches included.
@@ -76,7 +81,7 @@ class Roofline(LatencyModel):
         depthwise_traffic: their traffic in multiples of what they read and write.
         pool_tops: comparisons a second of a max pool, in units of 1e12.
     Raises:
-        DeviceError: for a coefficient that is not positive.
+        SpecError: for a coefficient that is not positive.
     """
 
     device: str
@@ -85,7 +90,6 @@ class Roofline(LatencyModel):
     sms: int
     tensor_tmacs: float
     operand_macs: float
-    channel_padding: float
     step_ns: float
     bandwidth_gbs: float
     conv_us: float
@@ -99,20 +103,26 @@ class Roofline(LatencyModel):
     pool_tops: float
     kind: Literal["estimated", "measured"] = field(init=False, default="estimated")
     about: str = field(init=False)
+    _tiles: tuple[tuple[int, int, float], ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         for name in COEFFICIENTS:
             if not 0 < getattr(self, name) < inf:
-                raise DeviceError(
-                    f"device {self.device}: {name} must be a positive number, "
-                    f"got {getattr(self, name)}."
-                )
+                raise SpecError(f"{name}: must be positive, got {getattr(self, name)}.")
         held_out = ", ".join(f"{name} {e:+.1f}%" for name, e in self.fit.leave_one_out.items())
         about = (
             f"estimated: {self.source}; left out of the calibration: {held_out}; "
             f"mean error {self.fit.mean_error:.1f}% over {self.fit.rows} networks"
         )
         object.__setattr__(self, "about", about)
+        object.__setattr__(self, "_tiles", tuple(self._timed_tiles()))
+
+    def _timed_tiles(self) -> Iterator[tuple[int, int, float]]:
+        """Each tile shape, with the nanoseconds a block of it needs for one term of its sums."""
+        works = [high * wide + self.operand_macs * (high + wide) for high, wide in TILES]
+        first_ns = TILES[0][0] * TILES[0][1] * self.sms / (1e3 * self.tensor_tmacs)
+        for (high, wide), work in zip(TILES, works, strict=True):
+            yield high, wide, first_ns * work / works[0]
 
     def op_ms(self, op: Op) -> float:
         """Milliseconds one operator takes.
@@ -164,17 +174,14 @@ class Roofline(LatencyModel):
         rows = op.out_shape[1] * op.out_shape[2]
         columns = -(-op.out_shape[0] // op.groups)
         channels = op.in_shape[0] // op.groups
-        terms = op.kernel_size**2 * (channels + self.channel_padding * (-channels % CHANNEL_STEP))
-        macs_per_ns = 1e3 * self.tensor_tmacs / self.sms
-        fastest = inf
-        for high, wide in TILES:
+        terms = op.kernel_size**2 * CHANNEL_STEP * -(-channels // CHANNEL_STEP)
+        fastest_ns = inf
+        for high, wide, block_ns in self._tiles:
             blocks = -(-rows // high) * -(-columns // wide) * op.groups
             # A fraction of a wave costs that fraction: blocks of unlike speed overlap, and a
             # search must not be led by steps that move with the version of the runtime.
-            waves = max(1.0, blocks / self.sms)
-            step = waves * (high * wide + self.operand_macs * (high + wide)) / macs_per_ns
-            fastest = min(fastest, max(step, self.step_ns))
-        return terms * fastest / 1e3
+            fastest_ns = min(fastest_ns, max(1.0, blocks / self.sms) * block_ns)
+        return terms * max(fastest_ns, self.step_ns) / 1e3
 
     def _copy_us(self, op: Op) -> float:
         return self._traffic_us(op.working_set)
@@ -184,22 +191,8 @@ class Roofline(LatencyModel):
         return BYTES * count / (1e3 * self.bandwidth_gbs)
 
 
-COEFFICIENTS = (
-    "sms",
-    "tensor_tmacs",
-    "operand_macs",
-    "channel_padding",
-    "step_ns",
-    "bandwidth_gbs",
-    "conv_us",
-    "pointwise_us",
-    "unfused_act",
-    "concat_share",
-    "relayout",
-    "decode_kernels",
-    "depthwise_tmacs",
-    "depthwise_traffic",
-    "pool_tops",
+COEFFICIENTS = tuple(
+    member.name for member in fields(Roofline) if member.init and member.name not in _LABELS
 )
 
 
@@ -215,7 +208,7 @@ def load_roofline(name: str | Path) -> Roofline:
         if str(name) not in roofline_names():
             known = roofline_names()
             raise DeviceError(
-                f"device: no bundled model of {name!s}{did_you_mean(str(name), known)}."
+                f"device: no bundled model of {str(name)!r}{did_you_mean(str(name), known)}."
             )
         path = Path(str(files("budgets.devices") / f"{name}.yaml"))
     data = read_yaml(path, FORMAT)

@@ -47,8 +47,10 @@ class RepGFPN:
     depthwise: bool = False
 
     def __post_init__(self) -> None:
-        for channels in self.out_channels + self.hidden_channels:
+        for channels in self.out_channels:
             positive("neck", out_channels=channels)
+        for channels in self.hidden_channels:
+            positive("neck", hidden_channels=channels)
         one_of("neck", "fusion", self.fusion, self.fusions)
         if self.depth < 0 or self.hidden_ratio <= 0:
             raise SpecError(
@@ -151,6 +153,7 @@ class RepGFPN:
         hidden = self.hidden_channels[level] if self.hidden_channels else None
         if hidden is None:
             hidden = int(channels * self.hidden_ratio)
+            positive("neck", hidden_channels=hidden)
         first = conv(shape, hidden, 3, act=self.act, norm=self.fusion == "csp")
         yield first
         second = conv(first.out_shape, channels, 3, act=self.act)

@@ -16,7 +16,7 @@ from nas.evolution import Evolution
 from nas.exact import certify
 from nas.journal import Journal, JournalError
 from nas.options import Options
-from nas.problem import Problem
+from nas.problem import TOLERANCE, Problem
 from nas.random_search import RandomSearch
 from nas.searcher import Searcher, best_within
 from search_spaces.moves import Genomes, Moves
@@ -131,7 +131,7 @@ def solve_exactly(options: Options, settings: Settings) -> Outcome:
 
 
 def cheapest_networks(options: Options) -> Genomes:
-    """(budgets, genes): the network that spends least of each budget.
+    """(n, genes): for each budget the network that spends least of it; where to start from.
 
     Raises:
         InfeasibleError: if even that one exceeds its budget; says what it costs.
@@ -140,8 +140,7 @@ def cheapest_networks(options: Options) -> Genomes:
     cheapest = []
     for budget in problem.budgets:
         price, genome = options.cheapest(budget.quantity)
-        smallest = budget.low if budget.low is not None else budget.limit
-        if price > smallest:
+        if price > budget.limit * (1 + TOLERANCE):
             what = "backbone" if problem.rest is None else "detector"
             raise InfeasibleError(
                 f"budget {budget.text!r}: no network of space {problem.space.name} meets it: the "

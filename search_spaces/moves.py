@@ -11,7 +11,8 @@ from search_spaces.space import Space
 
 Genomes = NDArray[np.int16]  # (n, genes), indices into the values of each gene
 
-EXCHANGE_RATE = 0.3  # share of mutations that move cost from one stage to another
+EXCHANGE_RATE = 0.25  # share of mutations that move cost from one stage to another
+SHIFT_RATE = 0.25  # share that moves one field of several neighbouring stages together
 STEP_RATE = 0.7  # share of changed genes that move to a neighbouring value
 CROSSOVER_RATE = 0.3
 MAX_REDRAWS = 200
@@ -32,10 +33,7 @@ class Moves:
         self._widths = _width_columns(space) if space.widths_never_shrink else []
         self._values = [np.array(gene.values) for gene in self.genes]
         self._stage_of = np.array([gene.stage for gene in self.genes])
-        # Genes of one field on different stages can be exchanged: one up, the other down.
-        fields = sorted({gene.field for gene in self.genes})
-        groups = [[c for c, gene in enumerate(self.genes) if gene.field == f] for f in fields]
-        self._pairs = np.array([(a, b) for group in groups for a in group for b in group if a != b])
+        self._pairs, self._runs = _related_genes(space)
 
     def legal(self, genomes: Genomes) -> NDArray[np.bool_]:
         """Which genomes have legal stages and widths that never shrink."""
@@ -77,13 +75,13 @@ class Moves:
         few more change, or two genes of one field move in opposite directions.
         """
         children = self._cross(rng, parents, mates)
-        exchanged = rng.random(len(children)) < EXCHANGE_RATE
-        if len(self._pairs) == 0:
-            exchanged[:] = False
-        changed = self._change(rng, children[~exchanged])
-        traded = self._exchange(rng, children[exchanged])
-        children = np.empty_like(children)
-        children[~exchanged], children[exchanged] = changed, traded
+        drawn = rng.random(len(children))
+        exchanged = drawn < EXCHANGE_RATE
+        shifted = (drawn >= EXCHANGE_RATE) & (drawn < EXCHANGE_RATE + SHIFT_RATE)
+        changed = ~(exchanged | shifted)
+        children[changed] = self._change(rng, children[changed])
+        children[exchanged] = self._exchange(rng, children[exchanged])
+        children[shifted] = self._shift(rng, children[shifted])
         return children[self.legal(children)]
 
     def _cross(self, rng: np.random.Generator, parents: Genomes, mates: Genomes) -> Genomes:
@@ -115,6 +113,12 @@ class Moves:
         moved[rows, pairs[:, 1]] -= rng.integers(1, 4, size=len(genomes))
         return np.clip(moved, 0, self.sizes - 1).astype(np.int16)
 
+    def _shift(self, rng: np.random.Generator, genomes: Genomes) -> Genomes:
+        """Move one field of a run of stages the same way: what one gene alone cannot reach."""
+        runs = self._runs[rng.integers(len(self._runs), size=len(genomes))]
+        steps = rng.choice(np.array([-3, -2, -1, 1, 2, 3]), size=(len(genomes), 1))
+        return np.clip(genomes + runs * steps, 0, self.sizes - 1).astype(np.int16)
+
     def _draw(self, rng: np.random.Generator, count: int) -> Genomes:
         drawn = (rng.random((count, len(self.sizes))) * self.sizes).astype(np.int16)
         previous = np.zeros(count)
@@ -129,6 +133,23 @@ class Moves:
             drawn[:, column] = index
             previous = values[index].astype(float)
         return drawn
+
+
+def _related_genes(space: Space) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """(n, 2) pairs of one field on two stages, and (m, genes) masks of runs of neighbouring ones.
+
+    A field that only one stage has makes pairs with itself and runs of one.
+    """
+    genes = space.genes
+    pairs, runs = [], []
+    for field in sorted({gene.field for gene in genes}):
+        columns = [column for column, gene in enumerate(genes) if gene.field == field]
+        pairs += [(a, b) for a in columns for b in columns if a != b or len(columns) == 1]
+        for first in range(len(columns)):
+            for last in range(first + 1, len(columns) + 1):
+                if last - first > 1 or len(columns) == 1:
+                    runs.append(np.isin(np.arange(len(genes)), columns[first:last]))
+    return np.array(pairs, dtype=np.int64), np.array(runs, dtype=np.int64)
 
 
 def _legal_table(space: Space, stage: int) -> NDArray[np.bool_]:

@@ -19,8 +19,9 @@ from blocks import (
 )
 from blocks.op import Op, elements
 
-# Convolutions on the main path. T, S, M and L as their structure files say (L19 is sold as L20);
-# the nano ones have units of three where the files, written for units of two, say 18, 18 and 20.
+# Convolutions on the main path. T, S, M and L have those of their structure files (19 is sold as
+# L20). The files of the nano models count units of two, 19, 19 and 21 layers sold as L18, L18 and
+# L20, yet are built of units of three.
 LAYERS = {
     "damo-yolo-t": 1 + 2 * (2 + 2 + 2 + 2 + 1),
     "damo-yolo-s": 25,

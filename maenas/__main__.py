@@ -1,0 +1,5 @@
+"""`python -m maenas`."""
+
+from maenas.cli import main
+
+main()
