@@ -2,30 +2,75 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nas.evaluator import Evaluation, Floats
-from nas.searcher import Searcher, best_within, rng_from, rng_state
+from nas.searcher import Searcher, rng_from, rng_state
 from search_spaces.moves import Genomes, Moves
 
-POPULATION = 256
-TOURNAMENT = 2
+# Chosen by the share of the certified optimum at 20,000 candidates, benchmarks/bench_quality.py.
+FIRST = 512  # random networks of all sizes that a population begins with
+POPULATION = 96  # survivors under each limit
+NICHE = 4  # most survivors with the same widths: widths are hard to change once all agree
+TOURNAMENT = 3
+PATIENCE = 2_000  # candidates without a better one after which a population has converged
+ELITE = 32  # of a converged population, kept to meet the others'
+FRESH = 2  # populations begun anew before their elites meet
+
+
+@dataclass(frozen=True, slots=True)
+class Population:
+    """Networks that met every budget, best first.
+
+    Attributes:
+        genomes: (n, genes).
+        scores: (n,).
+        prices: (n,).
+        rows: (n,), places in the history.
+    """
+
+    genomes: Genomes
+    scores: Floats
+    prices: Floats
+    rows: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+    def __add__(self, other: Population) -> Population:
+        return Population(
+            np.concatenate([self.genomes, other.genomes]),
+            np.concatenate([self.scores, other.scores]),
+            np.concatenate([self.prices, other.prices]),
+            np.concatenate([self.rows, other.rows]),
+        )
+
+    def at(self, places: Sequence[int] | slice) -> Population:
+        """The members at some places."""
+        index = places if isinstance(places, slice) else np.array(places, dtype=np.int64)
+        return Population(
+            self.genomes[index], self.scores[index], self.prices[index], self.rows[index]
+        )
 
 
 class Evolution(Searcher):
-    """Steady evolution by mutation and crossover of whole stages, survival of the best.
+    """Evolution by mutation and crossover of whole stages, survival of the best, restarts.
 
-    With several limits on the ranged quantity a part of the population lives under each, so one
-    run yields a family.
+    Survivors are the best of the population and its children, with at most `NICHE` of the same
+    widths. A population that no longer improves leaves its elite behind; after `FRESH` of them
+    the elites meet in one population, then all begins anew. With several limits a part of the
+    population lives under each, so one run yields a family.
 
     Args:
         moves: of the space.
         rng: all randomness.
-        start: (n, genes), the first population's seed; at least one genome that meets the budgets.
+        start: (n, genes), networks among the first; at least one that meets the budgets helps.
         limits: ascending limits on the price told with each genome; the last is the budget.
     """
 
@@ -35,53 +80,107 @@ class Evolution(Searcher):
         self._moves = moves
         self._rng = rng
         self._limits = tuple(limits)
-        self._keep = max(POPULATION // len(limits), 64)
-        self._asked_first = False
         self._start = start
-        self.genomes: Genomes = start[:0]
-        self.scores: Floats = np.empty(0)
-        self.prices: Floats = np.empty(0)
-        self._rows: NDArray[np.int64] = np.empty(0, dtype=np.int64)
+        self._width_columns = [
+            column for column, gene in enumerate(moves.genes) if gene.field == "out_channels"
+        ]
+        nothing = np.empty(0)
+        self._nobody = Population(start[:0], nothing, nothing, np.empty(0, dtype=np.int64))
+        self._population = self._nobody
+        self._elites = self._nobody
+        self._drawn = 0  # random networks this population began with
+        self._fresh = 1  # populations begun since elites last met, this one included
+        self._height = 0.0  # sum of the best scores under the limits
+        self._since = 0  # candidates told of since it rose
 
     def ask(self, count: int) -> Genomes:
-        if not self._asked_first:
-            self._asked_first = True
-            drawn = self._moves.sample(self._rng, max(0, count - len(self._start)))
-            return np.concatenate([self._start, drawn])[:count]
-        population = self.genomes if len(self.genomes) else self._start
-        parents = population[self._select(count, len(population))]
-        mates = population[self._rng.integers(len(population), size=count)]
+        if self._drawn < FIRST:
+            first = self._start[:count] if self._drawn == 0 else self._start[:0]
+            drawn = self._moves.sample(self._rng, count - len(first), all_sizes=True)
+            self._drawn += count
+            return np.concatenate([first, drawn])
+        genomes = self._population.genomes if len(self._population) else self._start
+        parents = genomes[self._select(count, len(genomes))]
+        mates = genomes[self._rng.integers(len(genomes), size=count)]
+        self._since += count
+        if self._since > PATIENCE:
+            self._begin_anew()
         return self._moves.mutate(self._rng, parents, mates)
 
+    def tell(self, genomes: Genomes, evaluation: Evaluation, rows: NDArray[np.int64]) -> None:
+        told = Population(genomes, evaluation.scores, evaluation.prices, rows)
+        new = evaluation.feasible & ~np.isin(rows, self._population.rows)
+        everyone = self._population + told.at(np.flatnonzero(new).tolist())
+        self._population = everyone.at(self._survivors(everyone))
+        height = sum(
+            float(self._population.scores[self._population.prices <= limit].max(initial=0.0))
+            for limit in self._limits
+        )
+        if height > self._height:
+            self._height, self._since = height, 0
+
+    def state(self) -> dict[str, Any]:
+        return {
+            "rng": rng_state(self._rng),
+            "rows": [*self._population.rows.tolist(), *self._elites.rows.tolist()],
+            "population": len(self._population),
+            "drawn": self._drawn,
+            "fresh": self._fresh,
+            "height": self._height,
+            "since": self._since,
+        }
+
+    def restore(
+        self,
+        state: Mapping[str, Any],
+        genomes: Genomes,
+        evaluation: Evaluation,
+    ) -> None:
+        self._rng = rng_from(state["rng"])
+        rows = np.array(state["rows"], dtype=np.int64)
+        everyone = Population(genomes, evaluation.scores, evaluation.prices, rows)
+        self._population = everyone.at(slice(0, state["population"]))
+        self._elites = everyone.at(slice(state["population"], None))
+        self._drawn, self._fresh = state["drawn"], state["fresh"]
+        self._height, self._since = state["height"], state["since"]
+
     def _select(self, count: int, size: int) -> NDArray[np.int64]:
-        """Places of parents: the best of a few drawn; the population is sorted, best first."""
+        """Places of parents: the best of a few drawn, since the population is sorted."""
         drawn = self._rng.integers(size, size=(count, TOURNAMENT))
         if len(self._limits) > 1:
             return drawn[:, 0]  # a tournament would breed only under the loosest limit
         winners: NDArray[np.int64] = drawn.min(axis=1)
         return winners
 
-    def tell(self, genomes: Genomes, evaluation: Evaluation, rows: NDArray[np.int64]) -> None:
-        ok = evaluation.feasible
-        all_genomes = np.concatenate([self.genomes, genomes[ok]])
-        scores = np.concatenate([self.scores, evaluation.scores[ok]])
-        prices = np.concatenate([self.prices, evaluation.prices[ok]])
-        all_rows = np.concatenate([self._rows, rows[ok]])
-        keep = best_within(scores, prices, self._limits, self._keep)
-        self.genomes, self.scores = all_genomes[keep], scores[keep]
-        self.prices, self._rows = prices[keep], all_rows[keep]
+    def _survivors(self, everyone: Population) -> list[int]:
+        """Places of the best under each limit, few of the same widths, best first."""
+        order = np.lexsort((everyone.prices, -everyone.scores)).tolist()
+        widths = [key.tobytes() for key in everyone.genomes[:, self._width_columns]]
+        chosen: set[int] = set()
+        for limit in self._limits:
+            crowd: Counter[bytes] = Counter()
+            kept = 0
+            for place in order:
+                if everyone.prices[place] > limit or crowd[widths[place]] == NICHE:
+                    continue
+                crowd[widths[place]] += 1
+                chosen.add(place)
+                kept += 1
+                if kept == POPULATION:
+                    break
+        return [place for place in order if place in chosen]
 
-    def state(self) -> dict[str, Any]:
-        return {
-            "rng": rng_state(self._rng),
-            "asked_first": self._asked_first,
-            "rows": self._rows.tolist(),
-        }
-
-    def restore(
-        self, state: Mapping[str, Any], genomes: Genomes, evaluation: Evaluation
-    ) -> None:
-        self._rng = rng_from(state["rng"])
-        self._asked_first = state["asked_first"]
-        self._rows = np.array(state["rows"], dtype=np.int64)
-        self.genomes, self.scores, self.prices = genomes, evaluation.scores, evaluation.prices
+    def _begin_anew(self) -> None:
+        """Leave the elite behind; start from random networks, or from the elites that wait."""
+        self._elites += self._population.at(slice(0, ELITE * len(self._limits)))
+        if self._fresh == FRESH:
+            _, once = np.unique(self._elites.rows, return_index=True)
+            elites = self._elites.at(once.tolist())
+            self._population = elites.at(self._survivors(elites))
+            self._elites = self._nobody
+            self._fresh = 0
+        else:
+            self._population = self._nobody
+            self._fresh += 1
+            self._drawn = 0
+        self._height, self._since = 0.0, 0

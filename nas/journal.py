@@ -56,14 +56,13 @@ class Journal:
             self._file = self.history_path.open("w", encoding="utf-8")
             self._file.write(json.dumps(header) + "\n")
 
-    def append(self, genomes: Genomes, evaluation: Evaluation) -> NDArray[np.int64]:
-        """Add evaluated genomes; returns their places in the history.
+    def append(self, genomes: Genomes, evaluation: Evaluation) -> None:
+        """Add evaluated genomes.
 
         Raises:
             JournalError: if they cannot be written, as on a full disk.
         """
         assert self._file is not None
-        first = self.rows
         # Numbers written by `tolist` are plain Python ones, whose repr is JSON and exact.
         columns = [values[genomes[:, c]].tolist() for c, values in enumerate(self._values)]
         names = [f'"{quantity}"' for quantity in QUANTITIES]
@@ -76,7 +75,7 @@ class Journal:
                 evaluation.feasible.tolist(),
                 strict=True,
             ),
-            start=first,
+            start=self.rows,
         ):
             prices = ", ".join(
                 f"{name}: {cost!r}" for name, cost in zip(names, costs, strict=True)
@@ -88,7 +87,6 @@ class Journal:
         with _told(self.history_path, "written"):
             self._file.writelines(lines)
         self.rows += len(lines)
-        return np.arange(first, self.rows)
 
     def save(self, state: Mapping[str, Any]) -> None:
         """Make everything so far safe against a kill.

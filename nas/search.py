@@ -11,10 +11,11 @@ import numpy as np
 
 from blocks import Backbone
 from budgets.budget import InfeasibleError, show
-from nas.evaluator import Evaluation, Evaluator
+from nas.evaluator import QUANTITIES, Evaluation, Evaluator, Floats
 from nas.evolution import Evolution
 from nas.exact import certify
 from nas.journal import Journal, JournalError
+from nas.memory import Memory
 from nas.options import Options
 from nas.problem import TOLERANCE, Problem
 from nas.random_search import RandomSearch
@@ -67,6 +68,8 @@ class Outcome:
         unique: of those, how many were different and so evaluated.
         accepted: of those, how many met every budget.
         curve: (evaluations, best score) wherever the best score rose.
+        prices: (unique,), of every network on `Problem.ranged`.
+        scores: (unique,), of every network.
     """
 
     best: tuple[Backbone | None, ...]
@@ -75,6 +78,8 @@ class Outcome:
     unique: int
     accepted: int
     curve: tuple[tuple[int, float], ...]
+    prices: Floats
+    scores: Floats
 
 
 def search(
@@ -127,6 +132,8 @@ def solve_exactly(options: Options, settings: Settings) -> Outcome:
         unique=len(finalists),
         accepted=len(finalists),
         curve=((len(genomes), score),) if genomes else (),
+        prices=np.empty(0),
+        scores=np.empty(0),
     )
 
 
@@ -161,7 +168,7 @@ class _Run:
         self._settings = settings
         self._journal = journal
         self._searcher = _searcher(evaluator.problem, settings, start)
-        self._seen: set[bytes] = set()
+        self._memory = Memory(len(QUANTITIES))
         self._evaluations = 0
         self._accepted = 0
         self._curve: list[tuple[int, float]] = []
@@ -171,17 +178,18 @@ class _Run:
         """Take everything back from the journal."""
         assert self._journal is not None
         state, genomes, scores, costs, feasible = self._journal.resume()
-        evaluation = self._evaluator.wrap(scores, costs, feasible)
-        rows = state["searcher"].get("rows", [])
-        if rows and max(rows) >= len(genomes):
+        rows = self._memory.rows(genomes)
+        if len(np.unique(rows)) != len(genomes):
+            raise JournalError(f"{self._journal.history_path}: damaged (a network comes twice).")
+        self._memory.add(0, self._evaluator.wrap(scores, costs, feasible))
+        kept = np.array(state["searcher"].get("rows", []), dtype=np.int64)
+        if len(kept) and kept.max() >= len(genomes):
             raise JournalError(f"{self._journal.state_path}: damaged (rows beyond the history).")
-        chosen = np.array(rows, dtype=np.int64)
-        self._searcher.restore(state["searcher"], genomes[chosen], evaluation.at(chosen))
-        self._seen = set(map(bytes, genomes))
+        self._searcher.restore(state["searcher"], genomes[kept], self._memory.at(kept))
         self._evaluations = state["evaluations"]
-        self._accepted = int(feasible.sum())
+        self._accepted = self._memory.accepted
         self._curve = [(int(count), float(score)) for count, score in state["curve"]]
-        self._top.add(genomes, evaluation)
+        self._top.add(genomes, self._memory.at(rows))
 
     def go(self, report: Callable[[Progress], None]) -> None:
         """Loop until all evaluations are spent."""
@@ -191,7 +199,8 @@ class _Run:
             asked = self._searcher.ask(min(BATCH, self._settings.evaluations - self._evaluations))
             empty = 0 if len(asked) else empty + 1
             self._evaluations += len(asked)
-            self._take(self._new(asked))
+            if len(asked):
+                self._take(asked)
             report(self._progress())
             if time.monotonic() - saved_at > SAVE_EVERY_S:
                 self._save()
@@ -209,39 +218,34 @@ class _Run:
             best,
             self._top.finalists(),
             self._evaluations,
-            len(self._seen),
+            len(self._memory),
             self._accepted,
             tuple(self._curve),
+            self._memory.prices,
+            self._memory.scores,
         )
 
-    def _new(self, genomes: Genomes) -> Genomes:
-        """Those not met before, each once."""
-        fresh = []
-        for place, key in enumerate(map(bytes, genomes)):
-            if key not in self._seen:
-                self._seen.add(key)
-                fresh.append(place)
-        return genomes[fresh]
-
     def _take(self, genomes: Genomes) -> None:
-        """Evaluate, remember, tell."""
-        if len(genomes) == 0:
-            return
-        evaluation = self._evaluator(genomes)
-        if self._journal is not None:
-            rows = self._journal.append(genomes, evaluation)
-        else:
-            rows = np.zeros(len(genomes), dtype=np.int64)
-        self._searcher.tell(genomes, evaluation, rows)
-        self._accepted += int(evaluation.feasible.sum())
-        self._top.add(genomes, evaluation)
+        """Evaluate what is new, remember it, tell all."""
+        known = len(self._memory)
+        rows, first_places = np.unique(self._memory.rows(genomes), return_index=True)
+        genomes = genomes[first_places]
+        fresh = genomes[rows >= known]
+        if len(fresh):
+            evaluation = self._evaluator(fresh)
+            self._memory.add(known, evaluation)
+            if self._journal is not None:
+                self._journal.append(fresh, evaluation)
+            self._accepted += int(evaluation.feasible.sum())
+            self._top.add(fresh, evaluation)
+        self._searcher.tell(genomes, self._memory.at(rows), rows)
         best = self._top.score
         if best is not None and (not self._curve or best > self._curve[-1][1]):
             self._curve.append((self._evaluations, best))
 
     def _progress(self) -> Progress:
         return Progress(
-            self._evaluations, len(self._seen), self._accepted, self._top.score, self._top.price
+            self._evaluations, len(self._memory), self._accepted, self._top.score, self._top.price
         )
 
     def _save(self) -> None:
@@ -298,7 +302,8 @@ class _Top:
         """The best under the last limit, best first."""
         if self._genomes is None:
             return np.empty((0, 0), dtype=np.int16)
-        return self._genomes[best_within(self._scores, self._prices, self._limits[-1:], self.KEEP)]
+        places = best_within(self._scores, self._prices, self._limits[-1:], self.KEEP)
+        return self._genomes[places]
 
 
 def _searcher(problem: Problem, settings: Settings, start: Genomes) -> Searcher:

@@ -11,8 +11,8 @@ from search_spaces.space import Space
 
 Genomes = NDArray[np.int16]  # (n, genes), indices into the values of each gene
 
-EXCHANGE_RATE = 0.25  # share of mutations that move cost from one stage to another
-SHIFT_RATE = 0.25  # share that moves one field of several neighbouring stages together
+EXCHANGE_RATE = 0.4  # share of mutations that move cost from one stage to another
+SHIFT_RATE = 0.2  # share that moves one field of several neighbouring stages together
 STEP_RATE = 0.7  # share of changed genes that move to a neighbouring value
 CROSSOVER_RATE = 0.3
 MAX_REDRAWS = 200
@@ -51,17 +51,24 @@ class Moves:
             previous = width
         return ok
 
-    def sample(self, rng: np.random.Generator, count: int) -> Genomes:
+    def sample(
+        self, rng: np.random.Generator, count: int, all_sizes: bool = False
+    ) -> Genomes:
         """`count` random legal genomes.
 
-        Widths are drawn from those no narrower than the stage before, all else uniformly; stages
-        that come out illegal are drawn again. Fewer are returned only if `MAX_REDRAWS` rounds do
-        not suffice.
+        Widths are drawn from those no narrower than the stage before, all else uniformly; illegal
+        genomes are drawn again. Fewer are returned only if `MAX_REDRAWS` rounds do not suffice.
+
+        Args:
+            rng: all randomness.
+            count: how many.
+            all_sizes: draw each genome from a share of every range, itself drawn, so that small
+                networks are as likely as large ones.
         """
         kept: list[Genomes] = []
         missing = count
         for _ in range(MAX_REDRAWS):
-            drawn = self._draw(rng, max(64, 2 * missing))
+            drawn = self._draw(rng, max(64, 2 * missing), all_sizes)
             kept.append(drawn[self.legal(drawn)][:missing])
             missing -= len(kept[-1])
             if missing == 0:
@@ -119,8 +126,10 @@ class Moves:
         steps = rng.choice(np.array([-3, -2, -1, 1, 2, 3]), size=(len(genomes), 1))
         return np.clip(genomes + runs * steps, 0, self.sizes - 1).astype(np.int16)
 
-    def _draw(self, rng: np.random.Generator, count: int) -> Genomes:
-        drawn = (rng.random((count, len(self.sizes))) * self.sizes).astype(np.int16)
+    def _draw(self, rng: np.random.Generator, count: int, all_sizes: bool) -> Genomes:
+        share = rng.random((count, 1)) if all_sizes else np.ones((count, 1))
+        tops = np.maximum(self.sizes * share, 1.0)
+        drawn = (rng.random((count, len(self.sizes))) * tops).astype(np.int16)
         previous = np.zeros(count)
         for column, fixed in self._widths:
             if column is None:
@@ -128,7 +137,7 @@ class Moves:
                 continue
             values = self._values[column]
             low = np.searchsorted(values, previous)
-            room = np.maximum(len(values) - low, 1)
+            room = np.maximum((len(values) - low) * share[:, 0], 1)
             index = np.minimum(low + (rng.random(count) * room).astype(np.int64), len(values) - 1)
             drawn[:, column] = index
             previous = values[index].astype(float)

@@ -229,7 +229,7 @@ def test_a_file_that_is_no_mapping_is_refused(text: str, tmp_path: Path) -> None
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     with pytest.raises(SpecError, match=r"none\.yaml: no such file"):
         load_backbone(tmp_path / "none.yaml")
-    with pytest.raises(SpecError, match=r"cannot be read: .*[Dd]irectory"):
+    with pytest.raises(SpecError, match="cannot be read: "):
         load_backbone(tmp_path)
     (tmp_path / "small.yaml").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(SpecError, match=r"small\.yaml: cannot be read: .*utf-8"):
@@ -245,12 +245,12 @@ def test_an_unknown_zoo_name_is_answered_with_the_nearest() -> None:
 
 def test_a_folder_that_cannot_be_written_is_named_and_left_alone(tmp_path: Path) -> None:
     file = written(tmp_path, "a file, not a folder")
-    with pytest.raises(SpecError, match=r"small\.yaml/best\.yaml: cannot be written: Not a direct"):
+    with pytest.raises(SpecError, match=r"small\.yaml.best\.yaml: cannot be written: \S"):
         dump_backbone(SMALL, file / "best.yaml")
-    with pytest.raises(SpecError, match=r"none/best\.yaml: cannot be written: No such file"):
+    with pytest.raises(SpecError, match=r"none.best\.yaml: cannot be written: \S"):
         dump_backbone(SMALL, tmp_path / "none" / "best.yaml")
     (tmp_path / "best.yaml").mkdir()
-    with pytest.raises(SpecError, match=r"best\.yaml: cannot be written: Is a directory"):
+    with pytest.raises(SpecError, match=r"best\.yaml: cannot be written: \S"):
         dump_backbone(SMALL, tmp_path / "best.yaml")
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["best.yaml", "small.yaml"]
     assert file.read_text() == "a file, not a folder"

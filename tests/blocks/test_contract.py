@@ -76,6 +76,10 @@ def label(spec: Block) -> str:
     return " ".join([str(data.pop("block")), *(f"{key}={value}" for key, value in data.items())])
 
 
+def strided_shortcut(block: type[ResK1KX] | type[ResKXKX]) -> Block:
+    return block(out_channels=16, bottleneck_channels=8, stride=2, strided_shortcut=True)
+
+
 DEEP = [spec for spec in SPECS if hasattr(spec, "depth")]
 SHAPES: list[Shape] = [(16, 32, 32), (24, 17, 9), (2, 5, 1)]  # odd sizes: where inference lies
 
@@ -237,6 +241,41 @@ def test_main_path_is_a_chain_from_input_to_output(spec: Block) -> None:
         assert op.in_shape == (channels + side * (op.kind == "concat"), height, width)
         shape = op.out_shape
     assert shape == ops[-1].out_shape  # an SPP changes none
+
+
+@pytest.mark.parametrize(
+    ("spec", "in_channels", "shortcut"),
+    [
+        (ResK1KX(out_channels=16, bottleneck_channels=8), 16, "add"),
+        (ResK1KX(out_channels=16, bottleneck_channels=8), 8, "1x1 add"),
+        (ResK1KX(out_channels=16, bottleneck_channels=8, stride=2), 16, ""),
+        (ResKXKX(out_channels=16, bottleneck_channels=8, stride=2), 16, ""),
+        (strided_shortcut(ResK1KX), 16, "pool add"),
+        (strided_shortcut(ResK1KX), 8, "pool 1x1 add"),
+        (strided_shortcut(ResKXKX), 16, "pool add"),
+        (strided_shortcut(ResKXKX), 8, "pool 1x1 add"),
+        (ResK1KXK1(out_channels=16, bottleneck_channels=8), 16, "1x1 add"),
+        (ResK1KXK1(out_channels=16, bottleneck_channels=8, depth=2), 16, "1x1 add add"),
+        (ResK1KXK1(out_channels=16, bottleneck_channels=8, stride=2), 16, "pool 1x1 add"),
+        (ResK1DWK1(out_channels=16, bottleneck_channels=32), 16, "add"),
+        (ResK1DWK1(out_channels=16, bottleneck_channels=32), 8, ""),
+        (ResK1DWK1(out_channels=16, bottleneck_channels=32, stride=2), 16, "pool add"),
+        (Mob(out_channels=16, expand_ratio=2.0), 16, "add"),
+        (Mob(out_channels=16, expand_ratio=2.0), 8, ""),
+        (Mob(out_channels=16, expand_ratio=2.0, stride=2), 16, ""),
+    ],
+    ids=lambda value: label(value) if isinstance(value, Block) else str(value),
+)
+def test_a_unit_has_the_shortcut_of_its_source(
+    spec: Block, in_channels: int, shortcut: str
+) -> None:
+    steps = []
+    for op in spec.ops((in_channels, 8, 8)):
+        if op.path == "none":
+            steps.append("pool" if op.kind == "avg_pool" else f"{op.kernel_size}x{op.kernel_size}")
+        elif op.adds:
+            steps.append("add")
+    assert " ".join(steps) == shortcut
 
 
 def test_k1kxk1_adds_its_pooled_and_projected_input() -> None:

@@ -1,0 +1,41 @@
+"""What was published about the models of the zoo."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+from blocks.strict import parse, read_yaml
+
+FORMAT = "maenas/published@1"
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """Figures of one model, as its authors give them.
+
+    Attributes:
+        template: scale of neck and head.
+        ap: COCO val 2017, in percent, trained without a teacher.
+        latency_ms: batch 1, whole detector, without NMS.
+        latency_on: device, runtime and precision of that.
+        gflops: two a multiply-accumulate.
+        mparams: millions of parameters.
+        ap_distilled: AP trained with a teacher, None if not published.
+    """
+
+    template: str
+    ap: float
+    latency_ms: float
+    latency_on: str
+    gflops: float
+    mparams: float
+    ap_distilled: float | None = None
+
+
+def load_published() -> dict[str, Published]:
+    """Figures by the name of the model in the zoo."""
+    path = Path(str(files("detector") / "published.yaml"))
+    models = read_yaml(path, FORMAT)["models"]
+    return {name: parse(Published, data, f"{path}: {name}") for name, data in models.items()}

@@ -1,0 +1,81 @@
+"""`maenas checks`: what works on this machine."""
+
+from __future__ import annotations
+
+import os
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from rich.table import Table
+
+from budgets import device_names, load_device
+from maenas import __version__
+from maenas.console import OUT, print_json
+
+SCHEMA = "maenas/checks@1"
+# package -> (what it is for, how to get it)
+PACKAGES = {
+    "numpy": ("search", "pip install numpy"),
+    "torch": ("scores on random networks, modules", "pip install torch"),
+    "torchvision": ("pictures", "pip install torchvision"),
+    "onnx": ("graphs for export and latency", "pip install onnx"),
+    "openvino": ("latency on CPUs", "pip install openvino"),
+    "tensorrt": (
+        "latency on NVIDIA GPUs",
+        "pip install 'maenas[tensorrt]' (Linux with an NVIDIA GPU)",
+    ),
+    "ray": ("clusters", "pip install ray"),
+    "pycocotools": ("COCO metrics", "pip install pycocotools"),
+    "matplotlib": ("plots", "pip install matplotlib"),
+    "safetensors": ("weights", "pip install safetensors"),
+}
+
+
+def print_checks(as_json: bool) -> None:
+    """Print versions, what is missing, and the devices that can be priced."""
+    packages = {name: _version(name) for name in PACKAGES}
+    gpu = _gpu() if packages["torch"] else "unknown without torch"
+    devices = [load_device(name) for name in device_names()]
+    result: dict[str, Any] = {
+        "schema": SCHEMA,
+        "maenas": __version__,
+        "python": platform.python_version(),
+        "machine": f"{platform.system()} {platform.machine()}",
+        "cores": os.cpu_count(),
+        "gpu": gpu,
+        "packages": packages,
+        "missing": {name: PACKAGES[name][1] for name, found in packages.items() if not found},
+        "devices": [
+            {"device": d.device, "kind": d.kind, "about": d.about} for d in devices
+        ],
+    }
+    if as_json:
+        print_json(result)
+        return
+    OUT.print(
+        f"maenas {__version__}, Python {result['python']}, {result['machine']}, "
+        f"{result['cores']} cores, GPU: {gpu or 'none'}"
+    )
+    table = Table()
+    for column in ("package", "version", "for", "to install"):
+        table.add_column(column)
+    for name, (purpose, how) in PACKAGES.items():
+        found = packages[name]
+        table.add_row(name, found or "[yellow]missing[/]", purpose, "" if found else how.replace("[", "\\["))
+    OUT.print(table)
+    for device in devices:
+        OUT.print(f"--device {device.device}: latency {device.about}")
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _gpu() -> str | None:
+    import torch
+
+    return torch.cuda.get_device_name() if torch.cuda.is_available() else None

@@ -1,0 +1,195 @@
+"""The command line."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from blocks.errors import MaenasError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Search object detector backbones without training, under the budget of a device.",
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
+Weights = Annotated[
+    str, typer.Option(help="Weights of the score, one for each resolution level.", metavar="W,..")
+]
+Model = Annotated[
+    str, typer.Argument(help="A spec file, a run folder or zoo:NAME.", metavar="SPEC")
+]
+DEFAULT_WEIGHTS = "0,0,1,1,6"
+
+
+def main() -> None:
+    """Run the command line; errors of the user's are one line and no traceback."""
+    try:
+        app()
+    except MaenasError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(141)  # the reader went away, as `| head` does
+
+
+def version(wanted: bool) -> None:
+    """Print the version and stop."""
+    if wanted:
+        from maenas import __version__
+
+        print(f"maenas {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    show_version: Annotated[
+        bool, typer.Option("--version", callback=version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Options before the command."""
+
+
+@app.command()
+def search(
+    budget: Annotated[
+        list[str] | None,
+        typer.Option(help="Such as 3.8ms, 9GMACs, 8Mparams, 25layers, 64MB; 2ms..8ms for a family."),
+    ] = None,
+    device: Annotated[
+        str | None, typer.Option(help="Target that latency is priced for, such as t4.")
+    ] = None,
+    space: Annotated[
+        str | None, typer.Option(help="res, csp, mob, resnet, mobv3 or a .yaml of your own.")
+    ] = None,
+    template: Annotated[
+        str | None, typer.Option(help="Scale of neck and head: ns nm nl t s m l. [by budget]")
+    ] = None,
+    scope: Annotated[str, typer.Option(help="What budgets limit: detector or backbone.")] = "detector",
+    algorithm: Annotated[str, typer.Option(help="evolution, random or exact.")] = "evolution",
+    evaluations: Annotated[int, typer.Option(help="Candidates to propose.")] = 100_000,
+    seed: Annotated[int, typer.Option(help="Of all randomness.")] = 0,
+    weights: Weights = DEFAULT_WEIGHTS,
+    max_effectiveness: Annotated[
+        float | None, typer.Option(help="DeepMAD's bound on depth against width, such as 0.3.")
+    ] = None,
+    points: Annotated[int, typer.Option(help="Networks of a family over a range.")] = 7,
+    input_size: Annotated[
+        int | None, typer.Option(help="Side of the picture. [the template's]")
+    ] = None,
+    finalists: Annotated[
+        int, typer.Option(help="Networks to score on random weights as well.")
+    ] = 3,
+    workers: Annotated[int, typer.Option(help="Processes to use.")] = 1,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the run. [the next runs/search/exp]")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue the run in the folder.")] = False,
+    exist_ok: Annotated[
+        bool, typer.Option("--exist-ok", help="Replace the run in the folder.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Search the backbone of highest score within every budget."""
+    from maenas.config import SearchConfig
+    from maenas.console import ERR, print_json
+    from maenas.result import print_card
+    from maenas.search import run_search
+
+    config = None
+    if budget or not resume:
+        config = SearchConfig(
+            budgets=tuple(budget or ()),
+            device=device,
+            space=space,
+            template=template,
+            scope=scope,  # type: ignore[arg-type]
+            algorithm=algorithm,  # type: ignore[arg-type]
+            evaluations=evaluations,
+            seed=seed,
+            weights=parse_weights(weights),
+            max_effectiveness=max_effectiveness,
+            points=points,
+            input_size=input_size,
+        )
+    try:
+        result = run_search(config, out, resume, exist_ok, workers, finalists)
+    except KeyboardInterrupt:
+        ERR.print("interrupted; the same command with --resume continues from the last save")
+        sys.exit(130)
+    if as_json:
+        print_json(result.to_json())
+    else:
+        print_card(result)
+
+
+@app.command()
+def show(
+    spec: Model,
+    device: Annotated[
+        str | None, typer.Option(help="Price latency on this target. [the run's, or t4]")
+    ] = None,
+    template: Annotated[
+        str | None, typer.Option(help="Neck and head to show with it: ns nm nl t s m l or none.")
+    ] = None,
+    weights: Weights = DEFAULT_WEIGHTS,
+    as_json: Json = False,
+) -> None:
+    """Show a backbone stage by stage: shape, params, MACs, share of latency and of score."""
+    from maenas.show import show_spec
+
+    show_spec(spec, device, template, parse_weights(weights), as_json)
+
+
+@app.command()
+def score(
+    spec: Model,
+    weights: Weights = DEFAULT_WEIGHTS,
+    seeds: Annotated[
+        int, typer.Option(help="Random networks to score it on as well; 0 for none.")
+    ] = 0,
+    as_json: Json = False,
+) -> None:
+    """Score a backbone: closed form, with borders, on random networks."""
+    from maenas.score import score_spec
+
+    score_spec(spec, parse_weights(weights), seeds, as_json)
+
+
+@app.command()
+def zoo(as_json: Json = False) -> None:
+    """List the published models, usable as zoo:NAME wherever a spec is expected."""
+    from maenas.zoo import print_zoo
+
+    print_zoo(as_json)
+
+
+@app.command()
+def checks(as_json: Json = False) -> None:
+    """Say what works on this machine, and what to install for the rest."""
+    from maenas.checks import print_checks
+
+    print_checks(as_json)
+
+
+def parse_weights(text: str) -> tuple[float, ...]:
+    """Numbers separated by commas.
+
+    Raises:
+        SpecError: for anything else.
+    """
+    from blocks.errors import SpecError
+
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError:
+        raise SpecError(
+            f"weights: must be numbers separated by commas, such as 0,0,1,1,6; got {text!r}."
+        ) from None

@@ -1,0 +1,72 @@
+"""What a user may name where a spec is expected: a file, a run folder, zoo:NAME."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from blocks import Backbone, load_backbone
+from detector import Template, load_template, template_names
+from maenas.config import load_config
+
+ZOO_PREFIX = "zoo:damo-yolo-"
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A backbone with what its name tells about it.
+
+    Attributes:
+        name: as given, or the file in the run folder.
+        backbone: the network.
+        template: neck and head it was published or searched with, None if unknown.
+        device: it was searched for, None if unknown.
+    """
+
+    name: str
+    backbone: Backbone
+    template: Template | None
+    device: str | None
+
+
+def find_model(name: str) -> Named:
+    """The backbone a user means.
+
+    Raises:
+        SpecError: naming file and cause.
+    """
+    if name.startswith(ZOO_PREFIX):
+        backbone = load_backbone(name)
+        return Named(name, backbone, load_template(name.removeprefix(ZOO_PREFIX)), None)
+    if name.startswith("zoo:"):
+        return Named(name, load_backbone(name), None, None)
+    path = Path(name)
+    if path.is_dir():
+        path = path / "best.yaml"
+    backbone = load_backbone(path)
+    template, device = _searched_with(path)
+    return Named(str(path), backbone, template, device)
+
+
+def _searched_with(path: Path) -> tuple[Template | None, str | None]:
+    """Template and device of the run a spec lies in, from the files beside it."""
+    for folder in (path.parent, path.parent.parent):
+        config_path = folder / "config.yaml"
+        if path.name == "config.yaml" or not config_path.exists():
+            continue
+        config, _ = load_config(config_path)
+        scale = _template_line(path)
+        if config.scope == "detector" and scale is not None:
+            return load_template(scale), config.device
+        return None, config.device
+    return None, None
+
+
+def _template_line(path: Path) -> str | None:
+    """The template a receipt names: a family's members differ in it."""
+    for line in path.read_text(encoding="utf-8").splitlines():
+        _, found, rest = line.partition(", template ")
+        if line.startswith("#") and found:
+            name = rest.split(",")[0].split(";")[0].strip()
+            return name if name in template_names() else None
+    return None

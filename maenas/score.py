@@ -1,0 +1,67 @@
+"""`maenas score`: the score in all its forms."""
+
+from __future__ import annotations
+
+from rich.table import Table
+
+from blocks import SpecError
+from maenas.console import OUT, print_json
+from maenas.models import find_model
+from nas import effectiveness, expected_entropy, level_scores, max_entropy
+from nas.max_entropy import expected_level_scores
+
+SCHEMA = "maenas/score@1"
+
+
+def score_spec(name: str, weights: tuple[float, ...], seeds: int, as_json: bool) -> None:
+    """Print the score of a backbone.
+
+    Raises:
+        MaenasError: for a spec that cannot be used, or weights that do not fit its levels.
+    """
+    if seeds < 0:
+        raise SpecError(f"seeds: must be at least 0, got {seeds}.")
+    named = find_model(name)
+    backbone = named.backbone
+    result = {
+        "schema": SCHEMA,
+        "spec": named.name,
+        "score": max_entropy(backbone, weights),
+        "expected": expected_entropy(backbone, weights),
+        "weights": list(weights),
+        "level_scores": list(level_scores(backbone)),
+        "expected_level_scores": list(expected_level_scores(backbone)),
+        "layers": backbone.layers,
+        "effectiveness": effectiveness(backbone),
+    }
+    if seeds:
+        from nas.max_entropy_forward import max_entropy_forward
+
+        drawn = max_entropy_forward(backbone, weights, range(seeds))
+        result["monte_carlo"] = {
+            "mean": drawn.mean,
+            "standard_error": drawn.standard_error,
+            "scores": list(drawn.scores),
+        }
+    if as_json:
+        print_json(result)
+        return
+    table = Table(title=named.name)
+    for column in ("level", "weight", "closed form", "with borders"):
+        table.add_column(column, justify="right")
+    for index, (closed, exact) in enumerate(
+        zip(level_scores(backbone), expected_level_scores(backbone), strict=True)
+    ):
+        table.add_row(f"C{index + 1}", f"{weights[index]:g}", f"{closed:.4f}", f"{exact:.4f}")
+    table.add_section()
+    table.add_row("score", "", f"{result['score']:.4f}", f"{result['expected']:.4f}")
+    OUT.print(table)
+    if seeds:
+        OUT.print(
+            f"on {seeds} random networks: {drawn.mean:.4f} ± {drawn.standard_error:.4f} "
+            "(mean and its standard error)"
+        )
+    OUT.print(
+        f"{backbone.layers} layers; effectiveness (depth over width, DeepMAD) "
+        f"{effectiveness(backbone):.4f}. The score knows nothing of data or labels."
+    )

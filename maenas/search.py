@@ -1,0 +1,270 @@
+"""`maenas search`: plan, search, prove, compare, write."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from multiprocessing import get_context
+from pathlib import Path
+
+from blocks import MaenasError, SpecError, dump_backbone
+from blocks.strict import write_text
+from budgets import Cost, InfeasibleError
+from maenas.config import SearchConfig, differences, load_config, save_config
+from maenas.live import LiveLine
+from maenas.plan import Segment, fingerprint, plan, published
+from maenas.plots import plot_curve, plot_scatter
+from maenas.report import report_text
+from maenas.result import Found, MonteCarlo, Result, closed_forms, label
+from maenas.tasks import Prepared, Reference, find, prepare, reference, skipped_note
+from nas import Outcome
+
+RUNS = Path("runs/search")
+RESULT_FILES = ("best.yaml", "result.json", "report.html", "curve.png", "scatter.png")
+MONTE_CARLO_SEEDS = 4
+
+
+def run_search(
+    config: SearchConfig | None,
+    out: Path | None,
+    resume: bool = False,
+    exist_ok: bool = False,
+    workers: int = 1,
+    finalists: int = 3,
+) -> Result:
+    """Search, and write everything a run leaves into its folder.
+
+    Args:
+        config: what to search; None to take it from the run that is resumed.
+        out: the folder; None for the next free one under `runs/search`, or the last one used
+            where a run is resumed.
+        resume: continue the run in the folder.
+        exist_ok: replace the run in the folder.
+        workers: processes; one searches, the others prove and compare meanwhile.
+        finalists: networks to score on random weights as well.
+    Raises:
+        MaenasError: one line for whatever the user can mend.
+    """
+    if workers < 1 or finalists < 0:
+        raise SpecError(
+            f"search: workers must be at least 1 and finalists 0, got {workers} and {finalists}."
+        )
+    folder = out or (_last_run() if resume else _next_run())
+    if resume:
+        config, segments = _resumed(config, folder)
+    elif config is None:
+        raise SpecError("budget: at least one is needed, such as --budget 3.8ms --device t4.")
+    else:
+        segments = plan(config)
+    started = time.monotonic()
+    parts, notes = _prepare(segments)
+    if not resume:
+        _claim(folder, exist_ok)
+        save_config(config, fingerprint(segments), folder / "config.yaml")
+    with _references(config, parts, workers) as finished:
+        outcomes = [
+            _find(config, part, _folder_of(folder, part, parts), resume) for _, part in parts
+        ]
+        references = finished()
+    last = parts[-1][1]
+    result = Result(
+        config=config,
+        networks=tuple(_networks(parts, outcomes, references)),
+        outcomes=tuple(outcomes),
+        published=_published(last.segment),
+        monte_carlo=tuple(_monte_carlo(last, outcomes[-1], finalists)),
+        seconds=time.monotonic() - started,
+        folder=folder,
+        notes=tuple(notes),
+    )
+    for (_, part), outcome, against in zip(parts, outcomes, references, strict=True):
+        place = _folder_of(folder, part, parts)
+        plot_curve(outcome, against, place / "curve.png")
+        plot_scatter(part, outcome, result, place / "scatter.png")
+    _write(result, [_folder_of(folder, part, parts) for _, part in parts])
+    return result
+
+
+Part = tuple[int, Prepared]  # place among the planned segments, and what is ready to be searched
+
+
+def _prepare(segments: list[Segment]) -> tuple[list[Part], list[str]]:
+    """The segments whose budgets some network meets; of a family some may have none."""
+    parts: list[Part] = []
+    notes: list[str] = []
+    refused: InfeasibleError | None = None
+    for index, segment in enumerate(segments):
+        try:
+            part = prepare(segment)
+        except InfeasibleError as error:
+            refused = error
+            notes.append(str(error))
+            continue
+        parts.append((index, part))
+        note = skipped_note(part)
+        if note is not None:
+            notes.append(note)
+    if not parts:
+        assert refused is not None
+        raise refused
+    return parts, notes
+
+
+def _find(config: SearchConfig, part: Prepared, folder: Path, resume: bool) -> Outcome:
+    """The search of one segment, with its live line."""
+    resume = resume and (folder / "state.json").exists()
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError as error:
+        raise SpecError(f"{folder}: cannot be created: {error.strerror or error}.") from None
+    segment = part.segment
+    name = f"{segment.problem.space.name}/{segment.template.name}"
+    with LiveLine(name, segment.problem, config.evaluations) as line:
+        outcome = find(config, part, folder, resume, line)
+    if outcome.best[-1] is None:
+        raise InfeasibleError(
+            f"search: none of {outcome.unique:,} networks met every budget at once; each can be "
+            "met alone. Raise one of them, or --evaluations."
+        )
+    return outcome
+
+
+@contextmanager
+def _references(
+    config: SearchConfig, parts: list[Part], workers: int
+) -> Iterator[Callable[[], list[Reference]]]:
+    """Bounds and baselines, begun at once where there are other processes to compute them."""
+    if workers == 1:
+        yield lambda: [reference(config, part) for _, part in parts]
+        return
+    pool = ProcessPoolExecutor(min(workers - 1, len(parts)), mp_context=get_context("spawn"))
+    try:
+        futures = [pool.submit(planned_reference, config, index) for index, _ in parts]
+        yield lambda: [future.result() for future in futures]
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def planned_reference(config: SearchConfig, index: int) -> Reference:
+    """`reference` from the options alone: what another process can be sent."""
+    return reference(config, prepare(plan(config)[index]))
+
+
+def _networks(
+    parts: list[Part], outcomes: list[Outcome], references: list[Reference]
+) -> Iterator[Found]:
+    for (_, part), outcome, against in zip(parts, outcomes, references, strict=True):
+        problem = part.segment.problem
+        for place, backbone in enumerate(outcome.best):
+            if backbone is None:
+                continue
+            rival = against.random.best[place]
+            yield Found(
+                segment=part.segment,
+                backbone=backbone,
+                limit=part.segment.limits[place],
+                cost=problem.cost(backbone),
+                certified=against.certified[place],
+                random_score=None if rival is None else problem.score(rival),
+            )
+
+
+def _published(segment: Segment) -> tuple[float, Cost] | None:
+    backbone = published(segment)
+    if backbone is None or 1 + max(backbone.levels) != len(segment.problem.weights):
+        return None
+    return segment.problem.score(backbone), segment.problem.cost(backbone)
+
+
+def _monte_carlo(part: Prepared, outcome: Outcome, count: int) -> Iterator[MonteCarlo]:
+    """The finalists on random networks: the score's own definition, as a check."""
+    if count == 0 or len(outcome.finalists) == 0:
+        return
+    from nas.max_entropy_forward import max_entropy_forward
+
+    problem = part.segment.problem
+    for rank, genome in enumerate(outcome.finalists[:count], start=1):
+        backbone = problem.space.decode(genome.tolist())
+        score, expected = closed_forms(part.segment, backbone)
+        drawn = max_entropy_forward(backbone, problem.weights, range(MONTE_CARLO_SEEDS))
+        yield MonteCarlo(
+            rank, score, expected, drawn.mean, drawn.standard_error, MONTE_CARLO_SEEDS
+        )
+
+
+def _write(result: Result, places: list[Path]) -> None:
+    """Specs last: whoever finds `best.yaml` finds the rest as well."""
+    write_text(result.folder / "result.json", result.json_text())
+    write_text(result.folder / "report.html", report_text(result, places))
+    if len(result.networks) > 1:
+        pareto = result.folder / "pareto"
+        pareto.mkdir(exist_ok=True)
+        for stale in pareto.glob("*.yaml"):
+            stale.unlink()
+        for found in result.networks:
+            dump_backbone(found.backbone, pareto / f"{label(found)}.yaml", result.receipt(found))
+    best = result.best
+    dump_backbone(best.backbone, result.folder / "best.yaml", result.receipt(best))
+
+
+# Folders.
+
+
+def _folder_of(folder: Path, part: Prepared, parts: list[Part]) -> Path:
+    """Where a segment keeps its files: a folder of its own if there are several."""
+    return folder if len(parts) == 1 else folder / part.segment.template.name
+
+
+def _next_run() -> Path:
+    """The first of exp, exp2, exp3, ... that does not exist."""
+    number = 1
+    while (folder := _numbered(number)).exists():
+        number += 1
+    return folder
+
+
+def _last_run() -> Path:
+    """The last of exp, exp2, exp3, ... that exists."""
+    number = 1
+    while _numbered(number + 1).exists():
+        number += 1
+    return _numbered(number)
+
+
+def _numbered(number: int) -> Path:
+    return RUNS / ("exp" if number == 1 else f"exp{number}")
+
+
+def _claim(folder: Path, exist_ok: bool) -> None:
+    """Make the folder ours, without losing a result that is there."""
+    if folder.is_dir() and any(folder.iterdir()):
+        if not exist_ok:
+            raise MaenasError(
+                f"{folder}: is not empty; --resume continues the run in it, --exist-ok replaces "
+                "it, --out names another folder."
+            )
+        for state in (folder / "state.json", *folder.glob("*/state.json")):
+            state.unlink()  # a state of the old run must not meet a history of the new one
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise MaenasError(f"{folder}: cannot be created: {error.strerror or error}.") from None
+
+
+def _resumed(asked: SearchConfig | None, folder: Path) -> tuple[SearchConfig, list[Segment]]:
+    """The options of the run in a folder, which must be those asked for, if any are."""
+    path = folder / "config.yaml"
+    if not path.exists():
+        raise MaenasError(f"{folder}: there is no run to resume; leave --resume out to start one.")
+    saved, stamp = load_config(path)
+    if asked is not None and asked != saved:
+        raise MaenasError(f"{path}: another search: {'; '.join(differences(asked, saved))}.")
+    segments = plan(saved)
+    if fingerprint(segments) != stamp:
+        raise MaenasError(
+            f"{path}: the space, template or device model has changed since the run was started; "
+            "start it anew with --exist-ok."
+        )
+    return saved, segments

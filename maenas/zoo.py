@@ -1,0 +1,86 @@
+"""`maenas zoo`: the published models."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.table import Table
+
+from blocks import load_backbone, zoo_names
+from blocks.op import Op, elements
+from detector import load_template
+from detector.published import load_published
+from maenas.console import OUT, print_json
+from nas import max_entropy
+
+SCHEMA = "maenas/zoo@1"
+
+
+def print_zoo(as_json: bool) -> None:
+    """Print the models with what we count and what was published."""
+    models = [_model(name) for name in zoo_names()]
+    if as_json:
+        print_json({"schema": SCHEMA, "models": models})
+        return
+    table = Table(
+        title="published models, usable as zoo:NAME",
+        caption="params and GFLOPs: counted here / published, two operations a multiply-accumulate "
+        "and BatchNorms kept, as the report counts. AP: COCO val 2017, distilled in brackets, "
+        "published; so is the latency (batch 1, without NMS). mae-det: backbones alone.",
+        caption_justify="left",
+    )
+    table.add_column("name")
+    for column in ("input", "layers", "score", "params M", "GFLOPs", "AP", "latency ms"):
+        table.add_column(column, justify="right")
+    table.add_column("on")
+    for model in models:
+        figures = model["published"]
+        table.add_row(
+            f"zoo:{model['name']}",
+            str(model["in_shape"][1]),
+            str(model["layers"]),
+            f"{model['score']:.2f}",
+            f"{model['params'] / 1e6:.2f}" + (f" / {figures['mparams']}" if figures else ""),
+            f"{model['gflops']:.2f}" + (f" / {figures['gflops']}" if figures else ""),
+            "" if not figures else f"{figures['ap']}" + (
+                f" ({figures['ap_distilled']})" if figures["ap_distilled"] else ""
+            ),
+            "" if not figures else f"{figures['latency_ms']}",
+            "" if not figures else figures["latency_on"],
+        )
+    OUT.print(table)
+
+
+def _model(name: str) -> dict[str, Any]:
+    backbone = load_backbone(f"zoo:{name}")
+    figures = load_published().get(name)
+    ops: list[Op] = list(backbone.ops())
+    if figures is not None:
+        ops += load_template(figures.template).ops(backbone.feature_shapes())
+    return {
+        "name": name,
+        "in_shape": list(backbone.in_shape),
+        "layers": backbone.layers,
+        "score": max_entropy(backbone),
+        "scope": "detector" if figures else "backbone",
+        "params": sum(op.params for op in ops),
+        "macs": sum(op.macs for op in ops),
+        "gflops": published_gflops(ops),
+        "published": None
+        if figures is None
+        else {
+            "ap": figures.ap,
+            "ap_distilled": figures.ap_distilled,
+            "latency_ms": figures.latency_ms,
+            "latency_on": figures.latency_on,
+            "gflops": figures.gflops,
+            "mparams": figures.mparams,
+            "source": "DAMO-YOLO report v2, arXiv 2211.15444, and its repository",
+        },
+    }
+
+
+def published_gflops(ops: list[Op]) -> float:
+    """GFLOPs as the report counts: two a multiply-accumulate, and four an element of BatchNorm."""
+    norms = sum(elements(op.out_shape) for op in ops if op.kind == "conv" and op.norm)
+    return 2 * (sum(op.macs for op in ops) + 2 * norms) / 1e9
