@@ -61,7 +61,9 @@ def main() -> None:
                 search(prepared.evaluator, Settings(algorithm, MARKS[-1], seed, limits), start)
                 for seed in range(arguments.seeds)
             ]
-            shares = {mark: [best_at(run, mark) / certified.upper for run in runs] for mark in MARKS}
+            shares = {
+                mark: [best_at(run, mark) / certified.upper for run in runs] for mark in MARKS
+            }
             shown = ", ".join(
                 f"{mark:,}: {100 * mean(of):.3f} % (min {100 * min(of):.3f} %)"
                 for mark, of in shares.items()

@@ -9,7 +9,7 @@ from dataclasses import MISSING, fields, is_dataclass
 from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, TypeVar, cast, get_type_hints
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
@@ -98,7 +98,7 @@ def parse(cls: type[T], data: object, where: str) -> T:
     if not isinstance(data, Mapping):
         raise SpecError(f"{where}: must be a mapping of keys, got {name_of(data)}.")
     try:
-        checked = _schema(cls).model_validate(_tuples(data))
+        checked = _schema(cast(Hashable, cls)).model_validate(_tuples(data))
     except ValidationError as error:
         # A mistyped key is both unknown and missing: the unknown one tells the user more.
         first = min(error.errors(), key=lambda e: e["type"] != "extra_forbidden")

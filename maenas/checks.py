@@ -46,9 +46,7 @@ def print_checks(as_json: bool) -> None:
         "gpu": gpu,
         "packages": packages,
         "missing": {name: PACKAGES[name][1] for name, found in packages.items() if not found},
-        "devices": [
-            {"device": d.device, "kind": d.kind, "about": d.about} for d in devices
-        ],
+        "devices": [{"device": d.device, "kind": d.kind, "about": d.about} for d in devices],
     }
     if as_json:
         print_json(result)
@@ -62,7 +60,9 @@ def print_checks(as_json: bool) -> None:
         table.add_column(column)
     for name, (purpose, how) in PACKAGES.items():
         found = packages[name]
-        table.add_row(name, found or "[yellow]missing[/]", purpose, "" if found else how.replace("[", "\\["))
+        table.add_row(
+            name, found or "[yellow]missing[/]", purpose, "" if found else how.replace("[", "\\[")
+        )
     OUT.print(table)
     for device in devices:
         OUT.print(f"--device {device.device}: latency {device.about}")

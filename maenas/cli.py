@@ -61,7 +61,9 @@ def options(
 def search(
     budget: Annotated[
         list[str] | None,
-        typer.Option(help="Such as 3.8ms, 9GMACs, 8Mparams, 25layers, 64MB; 2ms..8ms for a family."),
+        typer.Option(
+            help="Such as 3.8ms, 9GMACs, 8Mparams, 25layers, 64MB; 2ms..8ms for a family."
+        ),
     ] = None,
     device: Annotated[
         str | None, typer.Option(help="Target that latency is priced for, such as t4.")
@@ -72,7 +74,9 @@ def search(
     template: Annotated[
         str | None, typer.Option(help="Scale of neck and head: ns nm nl t s m l. [by budget]")
     ] = None,
-    scope: Annotated[str, typer.Option(help="What budgets limit: detector or backbone.")] = "detector",
+    scope: Annotated[
+        str, typer.Option(help="What budgets limit: detector or backbone.")
+    ] = "detector",
     algorithm: Annotated[str, typer.Option(help="evolution, random or exact.")] = "evolution",
     evaluations: Annotated[int, typer.Option(help="Candidates to propose.")] = 100_000,
     seed: Annotated[int, typer.Option(help="Of all randomness.")] = 0,
@@ -91,7 +95,9 @@ def search(
     out: Annotated[
         Path | None, typer.Option(help="Folder of the run. [the next runs/search/exp]")
     ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Continue the run in the folder.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Continue the run in the folder.")
+    ] = False,
     exist_ok: Annotated[
         bool, typer.Option("--exist-ok", help="Replace the run in the folder.")
     ] = False,

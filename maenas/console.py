@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping
 from typing import Any
 
 from rich.console import Console
 
-OUT = Console(highlight=False, soft_wrap=False)
+WIDTH_OF_FILES = 110  # of tables where no terminal says how wide it is
+OUT = Console(
+    highlight=False, width=None if sys.stdout.isatty() else WIDTH_OF_FILES, soft_wrap=False
+)
 ERR = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 def print_json(data: Mapping[str, Any]) -> None:
     """One JSON object on stdout."""
     print(json.dumps(data, ensure_ascii=False))
-
-
-def grouped(value: float) -> str:
-    """A count with thousands separated."""
-    return f"{value:,.0f}"

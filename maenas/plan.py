@@ -60,9 +60,7 @@ def fingerprint(segments: list[Segment]) -> str:
     return digest(*parts)
 
 
-def choose_template(
-    budgets: tuple[Budget, ...], device: LatencyModel | None, scope: Scope
-) -> str:
+def choose_template(budgets: tuple[Budget, ...], device: LatencyModel | None, scope: Scope) -> str:
     """The scale whose published model costs nearest to the budget; of several the smallest.
 
     The nano scales are made for CPUs, so a latency on a GPU chooses among the others.
@@ -79,9 +77,7 @@ def choose_template(
     return names[min(nearest)]
 
 
-def published_cost(
-    name: str, quantity: str, device: LatencyModel | None, scope: Scope
-) -> float:
+def published_cost(name: str, quantity: str, device: LatencyModel | None, scope: Scope) -> float:
     """What the published model of a scale costs."""
     backbone, template = load_backbone(f"zoo:damo-yolo-{name}"), load_template(name)
     if quantity == "layers":

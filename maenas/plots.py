@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from blocks.strict import write_bytes
-from maenas.result import Result
+from maenas.plan import published
+from maenas.result import Result, spending
 from maenas.tasks import Prepared, Reference
 from nas import Outcome, certify
+from nas.exact import ADDITIVE
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -36,9 +38,7 @@ def plot_curve(outcome: Outcome, reference: Reference, path: Path) -> None:
     _save(figure, path)
 
 
-def plot_scatter(
-    prepared: Prepared, outcome: Outcome, result: Result, path: Path
-) -> None:
+def plot_scatter(prepared: Prepared, outcome: Outcome, result: Result, path: Path) -> None:
     """Price and score of evaluated networks, the certified front, the budget."""
     problem = prepared.segment.problem
     ranged = problem.ranged
@@ -51,19 +51,20 @@ def plot_scatter(
     }[ranged.quantity]
     figure = _figure()
     axes = figure.subplots()
-    step = max(1, len(outcome.prices) // MAX_POINTS)
-    axes.scatter(
-        outcome.prices[::step] / scale,
-        outcome.scores[::step],
-        s=2,
-        alpha=0.3,
-        color="tab:blue",
-        label=f"evaluated ({len(outcome.prices):,})",
-        rasterized=True,
-    )
+    for wanted, colour, name in (
+        (False, "lightgrey", "over a budget"),
+        (True, "tab:blue", "within all budgets"),
+    ):
+        places = np.flatnonzero(outcome.feasible == wanted)
+        count = len(places)
+        places = places[:: max(1, count // MAX_POINTS)]
+        label = f"{name} ({count:,})"
+        axes.scatter(
+            outcome.prices[places] / scale, outcome.scores[places], s=2, color=colour, label=label
+        )
     least, _ = prepared.options.cheapest(ranged.quantity)
-    limits = np.linspace(least, ranged.limit, FRONT_POINTS).tolist()
-    if ranged.quantity in ("latency_ms", "macs", "params"):
+    if ranged.quantity in ADDITIVE:
+        limits = np.linspace(least, ranged.limit, FRONT_POINTS + 1)[1:].tolist()
         front = certify(prepared.options, limits)
         axes.plot(
             [c.limit / scale for c in front],
@@ -72,18 +73,23 @@ def plot_scatter(
             linewidth=1,
             label="certified front",
         )
+    scores = []
     for found in result.networks:
         if found.segment is prepared.segment:
-            spent = getattr(found.cost, ranged.quantity, found.backbone.layers)
+            spent = spending(found.backbone, found.cost, ranged.quantity)
             axes.plot(spent / scale, found.score, "*", color="tab:red", markersize=12)
-    if result.published is not None and problem.device is not None:
-        score, price = result.published
-        axes.plot(price.latency_ms, score, "D", color="tab:green", label="published backbone")
+            scores.append(found.score)
+    backbone = published(prepared.segment)
+    if backbone is not None and 1 + max(backbone.levels) == len(problem.weights):
+        spent = spending(backbone, problem.cost(backbone), ranged.quantity)
+        name = f"damo-yolo-{prepared.segment.template.name}"
+        axes.plot(spent / scale, problem.score(backbone), "D", color="tab:green", label=name)
     axes.axvline(ranged.limit / scale, color="tab:red", linestyle="--", label="budget")
     axes.set(xlabel=unit, ylabel="score [nats]")
-    axes.set_xlim(least / scale * 0.95, ranged.limit / scale * 1.15)
+    axes.set_xlim(least / scale * 0.97, ranged.limit / scale * 1.1)
+    axes.set_ylim(top=max(scores) * 1.1 if scores else None)
     axes.set_title("Every evaluated network")
-    axes.legend(loc="lower right")
+    axes.legend(loc="lower right", markerscale=2)
     _save(figure, path)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import html
+from collections.abc import Sequence
 from pathlib import Path
 
 from budgets import show
@@ -33,8 +34,11 @@ def report_text(result: Result, places: list[Path]) -> str:
     if problem.device is not None:
         rows.append(("latency", problem.device.about))
     rows += [
-        (f"finalist {entry.rank}", f"{entry.score:.4f} in closed form, {entry.expected:.4f} with "
-         f"borders, {entry.mean:.4f} ± {entry.standard_error:.4f} on random networks")
+        (
+            f"finalist {entry.rank}",
+            f"{entry.score:.4f} in closed form, {entry.expected:.4f} with "
+            f"borders, {entry.mean:.4f} ± {entry.standard_error:.4f} on random networks",
+        )
         for entry in result.monte_carlo
     ]
     rows += [("note", note) for note in result.notes]
@@ -76,7 +80,7 @@ def _fields(stage: object) -> str:
     return ", ".join(f"{key} {value}" for key, value in data.items() if key != "block")
 
 
-def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     cells = [
         "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in rows
     ]

@@ -7,11 +7,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.panel import Panel
 from rich.table import Table
 
 from blocks import Backbone
-from budgets import Cost, show
+from budgets import Cost, Quantity, show
 from maenas import __version__
 from maenas.config import SearchConfig
 from maenas.console import OUT
@@ -230,7 +231,7 @@ def print_card(result: Result) -> None:
     card.add_column(style="bold")
     card.add_column()
     for budget in problem.budgets:
-        spent = _spent(best, budget.quantity)
+        spent = spending(best.backbone, best.cost, budget.quantity)
         limit = best.limit if budget is problem.ranged else budget.limit
         slack = f"{100 * (1 - spent / limit):.1f} % to spare"
         kind = ""
@@ -283,13 +284,13 @@ def print_card(result: Result) -> None:
 
 def _family_table(result: Result) -> Table:
     quantity = result.best.segment.problem.ranged.quantity
-    table = Table(title="family")
+    table = Table(title="family", box=SIMPLE_HEAD)
     for name in ("limit", "cost", "template", "score", "of optimum", "layers", "params", "spec"):
-        table.add_column(name)
+        table.add_column(name, no_wrap=True)
     for found in result.networks:
         table.add_row(
             show(quantity, found.limit),
-            show(quantity, _spent(found, quantity)),
+            show(quantity, spending(found.backbone, found.cost, quantity)),
             found.segment.template.name,
             f"{found.score:.3f}",
             f"{100 * found.share:.2f} %",
@@ -300,10 +301,11 @@ def _family_table(result: Result) -> Table:
     return table
 
 
-def _spent(found: Found, quantity: str) -> float:
+def spending(backbone: Backbone, price: Cost, quantity: Quantity) -> float:
+    """What a network spends of one quantity."""
     if quantity == "layers":
-        return found.backbone.layers
-    spent: float = getattr(found.cost, quantity)
+        return backbone.layers
+    spent: float = getattr(price, quantity)
     return spent
 
 

@@ -189,9 +189,7 @@ def _monte_carlo(part: Prepared, outcome: Outcome, count: int) -> Iterator[Monte
         backbone = problem.space.decode(genome.tolist())
         score, expected = closed_forms(part.segment, backbone)
         drawn = max_entropy_forward(backbone, problem.weights, range(MONTE_CARLO_SEEDS))
-        yield MonteCarlo(
-            rank, score, expected, drawn.mean, drawn.standard_error, MONTE_CARLO_SEEDS
-        )
+        yield MonteCarlo(rank, score, expected, drawn.mean, drawn.standard_error, MONTE_CARLO_SEEDS)
 
 
 def _write(result: Result, places: list[Path]) -> None:
@@ -245,8 +243,9 @@ def _claim(folder: Path, exist_ok: bool) -> None:
                 f"{folder}: is not empty; --resume continues the run in it, --exist-ok replaces "
                 "it, --out names another folder."
             )
-        for state in (folder / "state.json", *folder.glob("*/state.json")):
-            state.unlink()  # a state of the old run must not meet a history of the new one
+        for name in (*RESULT_FILES, "state.json"):  # nothing old may pass for the new run's
+            for old in (folder / name, *folder.glob(f"*/{name}")):
+                old.unlink(missing_ok=True)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

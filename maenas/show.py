@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import log
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from blocks import Backbone, Op
@@ -45,8 +47,8 @@ def show_spec(
     if template is not None:
         features = backbone.feature_shapes()
         levels = template.neck.out_shapes(features)
-        parts.append(({"block": "neck (RepGFPN)"}, tuple(template.neck.ops(features))))
-        parts.append(({"block": "head (ZeroHead)"}, tuple(template.head.ops(levels))))
+        parts.append(({"block": "RepGFPN"}, tuple(template.neck.ops(features))))
+        parts.append(({"block": "ZeroHead"}, tuple(template.head.ops(levels))))
     total = max_entropy(backbone, weights)
     shares = _score_shares(backbone, weights)
     rows = [
@@ -117,8 +119,6 @@ def _inner(data: dict[str, Any], ops: Sequence[Op]) -> int | None:
 
 def _score_shares(backbone: Backbone, weights: Sequence[float]) -> list[float]:
     """What each stage adds to the score; the shares sum to it."""
-    from math import log
-
     levels = backbone.levels
     shares = []
     for index, ops in enumerate(backbone.stage_ops()):
@@ -130,31 +130,34 @@ def _score_shares(backbone: Backbone, weights: Sequence[float]) -> list[float]:
 
 
 def _print(result: dict[str, Any], backbone: Backbone, device: LatencyModel) -> None:
-    table = Table(title=result["spec"], caption=f"latency {device.about}", caption_justify="left")
-    for name in ("#", "type", "channels", "inner", "depth", "stride", "map"):
-        table.add_column(name, justify="left" if name == "type" else "right")
-    for name in ("params", "MACs", "latency", "share", "score", "share"):
-        table.add_column(name, justify="right")
+    table = Table(title=result["spec"], box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("")
+    table.add_column("type", no_wrap=True)
+    for name in ("channels", "inner", "depth", "s", "map"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for name in ("params M", "GMACs", "ms", "%", "score", "%"):
+        table.add_column(name, justify="right", no_wrap=True)
     for row in result["stages"]:
         in_backbone = row["stage"] < len(backbone.stages)
-        score = row["score"]
-        kind = row["type"] + (" + spp" if row["spp"] else "")
-        if row["stage"] in result["features"] and in_backbone:
-            kind += " *"
-        table.add_row(
-            str(row["stage"]) if in_backbone else "",
-            kind,
-            f"{row['in_shape'][0]} -> {row['out_shape'][0]}" if in_backbone else "",
+        tapped = "*" if in_backbone and row["stage"] in result["features"] else ""
+        shape = [
+            f"{row['in_shape'][0]}->{row['out_shape'][0]}",
             str(row["inner_channels"] or ""),
-            str(row["depth"]) if in_backbone else "",
-            str(row["stride"]) if in_backbone else "",
-            f"{row['out_shape'][1]}x{row['out_shape'][2]}" if in_backbone else "",
-            f"{row['params'] / 1e3:,.1f} k",
-            f"{row['macs'] / 1e6:,.0f} M",
-            f"{row['latency_ms']:.3f} ms",
-            f"{100 * row['latency_ms'] / result['latency_ms']:.1f} %",
+            str(row["depth"]),
+            str(row["stride"]),
+            f"{row['out_shape'][1]}x{row['out_shape'][2]}",
+        ]
+        score = row["score"]
+        table.add_row(
+            f"{row['stage']}{tapped}" if in_backbone else "",
+            row["type"] + ("+spp" if row["spp"] else ""),
+            *(shape if in_backbone else [""] * len(shape)),
+            f"{row['params'] / 1e6:.3f}",
+            f"{row['macs'] / 1e9:.3f}",
+            f"{row['latency_ms']:.3f}",
+            f"{100 * row['latency_ms'] / result['latency_ms']:.1f}",
             "" if score is None else f"{score:.2f}",
-            "" if score is None else f"{100 * score / result['score']:.1f} %",
+            "" if score is None else f"{100 * score / result['score']:.1f}",
         )
     table.add_section()
     table.add_row(
@@ -162,18 +165,21 @@ def _print(result: dict[str, Any], backbone: Backbone, device: LatencyModel) -> 
         "total",
         "",
         "",
-        f"{result['layers']} layers",
+        f"{result['layers']} L",
         "",
         "",
-        f"{result['params'] / 1e6:.3f} M",
-        f"{result['macs'] / 1e9:.3f} G",
-        f"{result['latency_ms']:.3f} ms",
-        "100 %",
+        f"{result['params'] / 1e6:.3f}",
+        f"{result['macs'] / 1e9:.3f}",
+        f"{result['latency_ms']:.3f}",
+        "100",
         f"{result['score']:.2f}",
-        "100 %",
+        "100",
     )
     OUT.print(table)
+    OUT.print(f"ms: {device.about}.")
+    weights = ", ".join(f"{weight:g}" for weight in result["weights"])
+    OUT.print(f"score: maximum entropy in nats, weights {weights} for C1 to C5.")
     if result["template"] is None:
         OUT.print("Backbone alone; --template SCALE shows it with neck and head.")
     else:
-        OUT.print(f"* tapped by neck and head of template {result['template']}.")
+        OUT.print(f"* goes to the neck of template {result['template']}.")

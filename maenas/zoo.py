@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from blocks import load_backbone, zoo_names
@@ -23,16 +24,18 @@ def print_zoo(as_json: bool) -> None:
         print_json({"schema": SCHEMA, "models": models})
         return
     table = Table(
+        box=SIMPLE_HEAD,
+        pad_edge=False,
         title="published models, usable as zoo:NAME",
         caption="params and GFLOPs: counted here / published, two operations a multiply-accumulate "
         "and BatchNorms kept, as the report counts. AP: COCO val 2017, distilled in brackets, "
         "published; so is the latency (batch 1, without NMS). mae-det: backbones alone.",
         caption_justify="left",
     )
-    table.add_column("name")
-    for column in ("input", "layers", "score", "params M", "GFLOPs", "AP", "latency ms"):
+    table.add_column("name", no_wrap=True)
+    for column in ("input", "layers", "score", "params M", "GFLOPs", "AP", "ms"):
         table.add_column(column, justify="right")
-    table.add_column("on")
+    table.add_column("on", no_wrap=True)
     for model in models:
         figures = model["published"]
         table.add_row(
@@ -42,9 +45,10 @@ def print_zoo(as_json: bool) -> None:
             f"{model['score']:.2f}",
             f"{model['params'] / 1e6:.2f}" + (f" / {figures['mparams']}" if figures else ""),
             f"{model['gflops']:.2f}" + (f" / {figures['gflops']}" if figures else ""),
-            "" if not figures else f"{figures['ap']}" + (
-                f" ({figures['ap_distilled']})" if figures["ap_distilled"] else ""
-            ),
+            ""
+            if not figures
+            else f"{figures['ap']}"
+            + (f" ({figures['ap_distilled']})" if figures["ap_distilled"] else ""),
             "" if not figures else f"{figures['latency_ms']}",
             "" if not figures else figures["latency_on"],
         )

@@ -15,8 +15,9 @@ from nas.searcher import Searcher, rng_from, rng_state
 from search_spaces.moves import Genomes, Moves
 
 # Chosen by the share of the certified optimum at 20,000 candidates, benchmarks/bench_quality.py.
-FIRST = 512  # random networks of all sizes that a population begins with
-POPULATION = 96  # survivors under each limit
+FIRST = 512  # random networks that a population begins with
+POPULATION = 32  # survivors under each limit
+TIGHTER = (0.8, 0.9, 0.95)  # limits beside the budget: from below one gets around its obstacles
 NICHE = 4  # most survivors with the same widths: widths are hard to change once all agree
 TOURNAMENT = 3
 PATIENCE = 2_000  # candidates without a better one after which a population has converged
@@ -62,10 +63,10 @@ class Population:
 class Evolution(Searcher):
     """Evolution by mutation and crossover of whole stages, survival of the best, restarts.
 
-    Survivors are the best of the population and its children, with at most `NICHE` of the same
-    widths. A population that no longer improves leaves its elite behind; after `FRESH` of them
-    the elites meet in one population, then all begins anew. With several limits a part of the
-    population lives under each, so one run yields a family.
+    Survivors are the best of the population and its children under each limit, with at most
+    `NICHE` of the same widths. A population that no longer improves leaves its elite behind;
+    after `FRESH` of them the elites meet in one population, then all begins anew. Several limits
+    yield a family in one run; a few are joined by tighter ones.
 
     Args:
         moves: of the space.
@@ -79,7 +80,9 @@ class Evolution(Searcher):
     ) -> None:
         self._moves = moves
         self._rng = rng
-        self._limits = tuple(limits)
+        self._wanted = tuple(limits)
+        tighter = [share * limits[0] for share in TIGHTER] if len(limits) < 4 else []
+        self._limits = (*tighter, *limits)
         self._start = start
         self._width_columns = [
             column for column, gene in enumerate(moves.genes) if gene.field == "out_channels"
@@ -90,17 +93,22 @@ class Evolution(Searcher):
         self._elites = self._nobody
         self._drawn = 0  # random networks this population began with
         self._fresh = 1  # populations begun since elites last met, this one included
-        self._height = 0.0  # sum of the best scores under the limits
+        self._height = 0.0  # sum of the best scores under the limits wanted
         self._since = 0  # candidates told of since it rose
 
     def ask(self, count: int) -> Genomes:
         if self._drawn < FIRST:
             first = self._start[:count] if self._drawn == 0 else self._start[:0]
-            drawn = self._moves.sample(self._rng, count - len(first), all_sizes=True)
+            small_too = self._drawn < FIRST // 2  # tight budgets need them, loose ones do not
+            drawn = self._moves.sample(self._rng, count - len(first), all_sizes=small_too)
             self._drawn += count
             return np.concatenate([first, drawn])
-        genomes = self._population.genomes if len(self._population) else self._start
-        parents = genomes[self._select(count, len(genomes))]
+        if len(self._population):
+            genomes = self._population.genomes
+            parents = genomes[self._select(count)]
+        else:
+            genomes = self._start
+            parents = genomes[self._rng.integers(len(genomes), size=count)]
         mates = genomes[self._rng.integers(len(genomes), size=count)]
         self._since += count
         if self._since > PATIENCE:
@@ -114,7 +122,7 @@ class Evolution(Searcher):
         self._population = everyone.at(self._survivors(everyone))
         height = sum(
             float(self._population.scores[self._population.prices <= limit].max(initial=0.0))
-            for limit in self._limits
+            for limit in self._wanted
         )
         if height > self._height:
             self._height, self._since = height, 0
@@ -144,13 +152,17 @@ class Evolution(Searcher):
         self._drawn, self._fresh = state["drawn"], state["fresh"]
         self._height, self._since = state["height"], state["since"]
 
-    def _select(self, count: int, size: int) -> NDArray[np.int64]:
-        """Places of parents: the best of a few drawn, since the population is sorted."""
-        drawn = self._rng.integers(size, size=(count, TOURNAMENT))
-        if len(self._limits) > 1:
-            return drawn[:, 0]  # a tournament would breed only under the loosest limit
-        winners: NDArray[np.int64] = drawn.min(axis=1)
-        return winners
+    def _select(self, count: int) -> NDArray[np.int64]:
+        """Places of parents: under a limit drawn for each, the best of a few drawn there."""
+        under = [np.flatnonzero(self._population.prices <= limit) for limit in self._limits]
+        under = [places for places in under if len(places)]
+        limit = self._rng.integers(len(under), size=count)
+        sizes = np.array([len(places) for places in under])[limit]
+        drawn = self._rng.random((count, TOURNAMENT)).min(axis=1)  # the population is sorted
+        place = (drawn * sizes).astype(np.int64)
+        starts = np.concatenate([[0], np.cumsum([len(places) for places in under])])[limit]
+        parents: NDArray[np.int64] = np.concatenate(under)[starts + place]
+        return parents
 
     def _survivors(self, everyone: Population) -> list[int]:
         """Places of the best under each limit, few of the same widths, best first."""
@@ -172,7 +184,7 @@ class Evolution(Searcher):
 
     def _begin_anew(self) -> None:
         """Leave the elite behind; start from random networks, or from the elites that wait."""
-        self._elites += self._population.at(slice(0, ELITE * len(self._limits)))
+        self._elites += self._population.at(slice(0, ELITE * len(self._wanted)))
         if self._fresh == FRESH:
             _, once = np.unique(self._elites.rows, return_index=True)
             elites = self._elites.at(once.tolist())

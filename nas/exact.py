@@ -13,11 +13,11 @@ from nas.options import Ints, Options, StageOptions, State
 from nas.problem import TOLERANCE
 from search_spaces.moves import Genomes
 
-DEFAULT_BINS = 3000
-COARSE_BINS = 400
+DEFAULT_BINS = 3000  # enough for a gap below 0.02 % on the default problem
+COARSE_BINS = 400  # for finding multipliers
 ADDITIVE = ("latency_ms", "macs", "params")
-MAX_TRACES = 200
-MULTIPLIER_STEPS = 14
+MAX_TRACES = 200  # relaxed optima followed back before giving up on a network that fits
+MULTIPLIER_STEPS = 14  # of bisection
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,8 +170,8 @@ class _Solve:
         """The bounds under one limit of at most the one solved for."""
         top = self._top(limit)
         upper, lower, genome = -inf, None, None
-        while top >= 0:
-            end = self._best_end(top)
+        for _ in range(MAX_TRACES):
+            end = self._best_end(top) if top >= 0 else None
             if end is None:
                 break
             value, state, place = end
@@ -242,7 +242,9 @@ class _Solve:
         layers = (table[:, LAYERS].astype(np.int64) - self._fewest[index]) // self._step
         edges: Edges = {}
         affordable = (bins <= self._bins) & (layers <= self._layers)
-        for out, added in sorted(set(zip(*(a[affordable].tolist() for a in (options.out_width, layers)), strict=True))):
+        for out, added in sorted(
+            set(zip(*(a[affordable].tolist() for a in (options.out_width, layers)), strict=True))
+        ):
             places = np.flatnonzero(affordable & (options.out_width == out) & (layers == added))
             places = places[np.lexsort((-gains[places], bins[places]))]
             best = np.maximum.accumulate(gains[places])

@@ -77,9 +77,7 @@ class Journal:
             ),
             start=self.rows,
         ):
-            prices = ", ".join(
-                f"{name}: {cost!r}" for name, cost in zip(names, costs, strict=True)
-            )
+            prices = ", ".join(f"{name}: {cost!r}" for name, cost in zip(names, costs, strict=True))
             lines.append(
                 f'{{"i": {place}, "genes": {list(genes)}, "score": {score!r}, {prices}, '
                 f'"feasible": {"true" if ok else "false"}}}\n'
@@ -119,9 +117,7 @@ class Journal:
             JournalError: if a file is missing, damaged, newer or of another space.
         """
         state = self._read_state()
-        genomes, scores, costs, feasible = self._read_history(
-            state["history_bytes"], state["rows"]
-        )
+        genomes, scores, costs, feasible = self._read_history(state["history_bytes"], state["rows"])
         with _told(self.history_path, "written"):
             os.truncate(self.history_path, state["history_bytes"])
             self._file = self.history_path.open("a", encoding="utf-8")

@@ -143,7 +143,8 @@ def _ends_level(levels: Sequence[int], index: int) -> bool:
 def _sliced(variance: NDArray[np.float64]) -> NDArray[np.float64]:
     """Mean over each 2x2 square: its pixels become channels of one position."""
     height, width = variance.shape
-    return variance.reshape(height // 2, 2, width // 2, 2).mean(axis=(1, 3))
+    mean: NDArray[np.float64] = variance.reshape(height // 2, 2, width // 2, 2).mean(axis=(1, 3))
+    return mean
 
 
 def _propagated(variance: NDArray[np.float64], op: Op) -> NDArray[np.float64]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,6 +11,7 @@ from nas.evaluator import Evaluation, Floats
 from search_spaces.moves import Genomes
 
 Rows = NDArray[np.int64]
+Number = TypeVar("Number", np.float64, np.bool_)
 
 
 class Memory:
@@ -61,10 +64,10 @@ class Memory:
         return self._prices[: len(self)]
 
     @property
-    def accepted(self) -> int:
-        """How many met every budget."""
-        return int(np.count_nonzero(self._feasible[: len(self)]))
+    def feasible(self) -> NDArray[np.bool_]:
+        """(networks,), whether every budget was met."""
+        return self._feasible[: len(self)]
 
 
-def _doubled(values: NDArray) -> NDArray:  # type: ignore[type-arg]
+def _doubled(values: NDArray[Number]) -> NDArray[Number]:
     return np.concatenate([values, np.empty_like(values)])

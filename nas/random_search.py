@@ -29,7 +29,5 @@ class RandomSearch(Searcher):
     def state(self) -> dict[str, Any]:
         return {"rng": rng_state(self._rng), "rows": []}
 
-    def restore(
-        self, state: Mapping[str, Any], genomes: Genomes, evaluation: Evaluation
-    ) -> None:
+    def restore(self, state: Mapping[str, Any], genomes: Genomes, evaluation: Evaluation) -> None:
         self._rng = rng_from(state["rng"])

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from blocks import Backbone
 from budgets.budget import InfeasibleError, show
@@ -70,6 +71,7 @@ class Outcome:
         curve: (evaluations, best score) wherever the best score rose.
         prices: (unique,), of every network on `Problem.ranged`.
         scores: (unique,), of every network.
+        feasible: (unique,), whether it met every budget.
     """
 
     best: tuple[Backbone | None, ...]
@@ -80,6 +82,7 @@ class Outcome:
     curve: tuple[tuple[int, float], ...]
     prices: Floats
     scores: Floats
+    feasible: NDArray[np.bool_]
 
 
 def search(
@@ -121,8 +124,10 @@ def solve_exactly(options: Options, settings: Settings) -> Outcome:
     space = options.space
     found = [certified.genome for certified in certify(options, settings.limits)]
     genomes = [genome for genome in found if genome is not None]
-    finalists = np.unique(np.array(genomes, dtype=np.int16), axis=0) if genomes else np.empty(
-        (0, len(space.genes)), dtype=np.int16
+    finalists = (
+        np.unique(np.array(genomes, dtype=np.int16), axis=0)
+        if genomes
+        else np.empty((0, len(space.genes)), dtype=np.int16)
     )
     score = float(options.evaluator(genomes[-1][None]).scores[0]) if genomes else 0.0
     return Outcome(
@@ -134,6 +139,7 @@ def solve_exactly(options: Options, settings: Settings) -> Outcome:
         curve=((len(genomes), score),) if genomes else (),
         prices=np.empty(0),
         scores=np.empty(0),
+        feasible=np.empty(0, dtype=bool),
     )
 
 
@@ -187,7 +193,7 @@ class _Run:
             raise JournalError(f"{self._journal.state_path}: damaged (rows beyond the history).")
         self._searcher.restore(state["searcher"], genomes[kept], self._memory.at(kept))
         self._evaluations = state["evaluations"]
-        self._accepted = self._memory.accepted
+        self._accepted = int(feasible.sum())
         self._curve = [(int(count), float(score)) for count, score in state["curve"]]
         self._top.add(genomes, self._memory.at(rows))
 
@@ -223,6 +229,7 @@ class _Run:
             tuple(self._curve),
             self._memory.prices,
             self._memory.scores,
+            self._memory.feasible,
         )
 
     def _take(self, genomes: Genomes) -> None:
@@ -262,7 +269,7 @@ class _Run:
 class _Top:
     """The best feasible networks so far under each limit."""
 
-    KEEP = 8
+    KEEP = 16
 
     def __init__(self, limits: Sequence[float]) -> None:
         self._limits = tuple(limits)
@@ -303,7 +310,9 @@ class _Top:
         if self._genomes is None:
             return np.empty((0, 0), dtype=np.int16)
         places = best_within(self._scores, self._prices, self._limits[-1:], self.KEEP)
-        return self._genomes[places]
+        # Two stages of one resolution can trade units without changing the network: one of each.
+        distinct = {(self._scores[place], self._prices[place]): place for place in reversed(places)}
+        return self._genomes[sorted(distinct.values(), key=places.index)]
 
 
 def _searcher(problem: Problem, settings: Settings, start: Genomes) -> Searcher:

@@ -29,9 +29,7 @@ class Searcher(ABC):
         """What to save, as plain data; genomes by their places in the history."""
 
     @abstractmethod
-    def restore(
-        self, state: Mapping[str, Any], genomes: Genomes, evaluation: Evaluation
-    ) -> None:
+    def restore(self, state: Mapping[str, Any], genomes: Genomes, evaluation: Evaluation) -> None:
         """Continue from `state`; `genomes` and `evaluation` are those at its places."""
 
 
@@ -43,7 +41,7 @@ def rng_state(rng: np.random.Generator) -> dict[str, Any]:
 def rng_from(state: Mapping[str, Any]) -> np.random.Generator:
     """The generator with this state."""
     bits = np.random.PCG64()
-    bits.state = dict(state)
+    bits.state = dict(state)  # type: ignore[assignment]
     return np.random.Generator(bits)
 
 

@@ -13,6 +13,7 @@ Genomes = NDArray[np.int16]  # (n, genes), indices into the values of each gene
 
 EXCHANGE_RATE = 0.4  # share of mutations that move cost from one stage to another
 SHIFT_RATE = 0.2  # share that moves one field of several neighbouring stages together
+STAGE_RATE = 0.15  # share that changes several genes of one stage
 STEP_RATE = 0.7  # share of changed genes that move to a neighbouring value
 CROSSOVER_RATE = 0.3
 MAX_REDRAWS = 200
@@ -38,9 +39,7 @@ class Moves:
     def legal(self, genomes: Genomes) -> NDArray[np.bool_]:
         """Which genomes have legal stages and widths that never shrink."""
         ok = np.ones(len(genomes), dtype=bool)
-        for columns, table, radices in zip(
-            self._columns, self._legal, self._radices, strict=True
-        ):
+        for columns, table, radices in zip(self._columns, self._legal, self._radices, strict=True):
             if columns:
                 ok &= table[genomes[:, columns] @ radices]
         previous: NDArray[np.float64] | float | None = None
@@ -51,9 +50,7 @@ class Moves:
             previous = width
         return ok
 
-    def sample(
-        self, rng: np.random.Generator, count: int, all_sizes: bool = False
-    ) -> Genomes:
+    def sample(self, rng: np.random.Generator, count: int, all_sizes: bool = False) -> Genomes:
         """`count` random legal genomes.
 
         Widths are drawn from those no narrower than the stage before, all else uniformly; illegal
@@ -78,17 +75,13 @@ class Moves:
     def mutate(self, rng: np.random.Generator, parents: Genomes, mates: Genomes) -> Genomes:
         """One child for each parent, illegal ones left out.
 
-        A child takes whole stages from its mate with `CROSSOVER_RATE`; then either one gene and a
-        few more change, or two genes of one field move in opposite directions.
+        A child takes whole stages from its mate with `CROSSOVER_RATE`; then one of four moves.
         """
         children = self._cross(rng, parents, mates)
         drawn = rng.random(len(children))
-        exchanged = drawn < EXCHANGE_RATE
-        shifted = (drawn >= EXCHANGE_RATE) & (drawn < EXCHANGE_RATE + SHIFT_RATE)
-        changed = ~(exchanged | shifted)
-        children[changed] = self._change(rng, children[changed])
-        children[exchanged] = self._exchange(rng, children[exchanged])
-        children[shifted] = self._shift(rng, children[shifted])
+        kind = np.searchsorted(np.cumsum([EXCHANGE_RATE, SHIFT_RATE, STAGE_RATE]), drawn, "right")
+        for place, move in enumerate((self._exchange, self._shift, self._restage, self._change)):
+            children[kind == place] = move(rng, children[kind == place])
         return children[self.legal(children)]
 
     def _cross(self, rng: np.random.Generator, parents: Genomes, mates: Genomes) -> Genomes:
@@ -105,10 +98,23 @@ class Moves:
         rate = rng.choice([0.0, 1.0 / genes, 2.0 / genes], size=(count, 1))
         chosen = rng.random((count, genes)) < rate
         chosen[np.arange(count), rng.integers(genes, size=count)] = True
-        steps = rng.choice(np.array([-2, -1, 1, 2]), size=(count, genes))
+        return self._altered(rng, genomes, chosen)
+
+    def _restage(self, rng: np.random.Generator, genomes: Genomes) -> Genomes:
+        """Change about half the genes of one stage: those that must change together."""
+        count, genes = genomes.shape
+        stage = self._stage_of[rng.integers(genes, size=count)]
+        chosen = (self._stage_of == stage[:, None]) & (rng.random((count, genes)) < 0.5)
+        return self._altered(rng, genomes, chosen)
+
+    def _altered(
+        self, rng: np.random.Generator, genomes: Genomes, chosen: NDArray[np.bool_]
+    ) -> Genomes:
+        """Chosen genes moved to a neighbouring value, or drawn anew."""
+        steps = rng.choice(np.array([-2, -1, 1, 2]), size=genomes.shape)
         stepped = np.clip(genomes + steps, 0, self.sizes - 1)
-        redrawn = (rng.random((count, genes)) * self.sizes).astype(np.int64)
-        moved = np.where(rng.random((count, genes)) < STEP_RATE, stepped, redrawn)
+        redrawn = (rng.random(genomes.shape) * self.sizes).astype(np.int64)
+        moved = np.where(rng.random(genomes.shape) < STEP_RATE, stepped, redrawn)
         return np.where(chosen, moved, genomes).astype(np.int16)
 
     def _exchange(self, rng: np.random.Generator, genomes: Genomes) -> Genomes:
@@ -124,7 +130,8 @@ class Moves:
         """Move one field of a run of stages the same way: what one gene alone cannot reach."""
         runs = self._runs[rng.integers(len(self._runs), size=len(genomes))]
         steps = rng.choice(np.array([-3, -2, -1, 1, 2, 3]), size=(len(genomes), 1))
-        return np.clip(genomes + runs * steps, 0, self.sizes - 1).astype(np.int16)
+        moved: Genomes = np.clip(genomes + runs * steps, 0, self.sizes - 1).astype(np.int16)
+        return moved
 
     def _draw(self, rng: np.random.Generator, count: int, all_sizes: bool) -> Genomes:
         share = rng.random((count, 1)) if all_sizes else np.ones((count, 1))

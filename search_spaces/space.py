@@ -36,7 +36,7 @@ class StageSpace:
 
     def build(self, values: Mapping[str, Value]) -> Block:
         """The block with these values for its varying fields."""
-        return self.block(**self.fixed, **values)  # type: ignore[call-arg]
+        return self.block(**self.fixed, **values)
 
     def is_legal(self, values: Mapping[str, Value]) -> bool:
         """Whether the block exists and its bottleneck is in proportion."""
@@ -49,12 +49,14 @@ class StageSpace:
             return True
         low, high = self.bottleneck_ratio
         out_channels: int = block.out_channels  # type: ignore[attr-defined]
-        return low * out_channels <= bottleneck <= high * out_channels
+        return bool(low * out_channels <= bottleneck <= high * out_channels)
 
     @property
     def depth_cap(self) -> int:
         """Most units this stage may have."""
-        return int(max(self.choices.get("depth", (self.fixed.get("depth", 1),))))  # type: ignore[type-var, arg-type]
+        if "depth" in self.choices:
+            return int(max(self.choices["depth"]))
+        return int(self.fixed.get("depth", 1))  # type: ignore[call-overload, no-any-return]
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,7 +234,9 @@ def parse_space(data: dict[str, Any], path: Path) -> Space:
 def _parse_stage(data: Mapping[str, Any], ratio: tuple[float, float], where: str) -> StageSpace:
     kind = data.get("block")
     if kind not in BLOCKS:
-        raise SpecError(f"{where}.block: no such block {kind!r}{did_you_mean(str(kind), [*BLOCKS])}")
+        raise SpecError(
+            f"{where}.block: no such block {kind!r}{did_you_mean(str(kind), [*BLOCKS])}"
+        )
     block = BLOCKS[kind]
     known = {field.name: field for field in fields(block) if field.init}  # type: ignore[arg-type]
     fixed: dict[str, object] = {}
@@ -272,7 +276,9 @@ def _parse_values(data: object, where: str) -> tuple[Value, ...]:
         return tuple(steps.min + index * steps.step for index in range(count))
     values = tuple(data) if isinstance(data, list | tuple) else ()
     if not values or any(isinstance(v, bool) or not isinstance(v, int | float) for v in values):
-        raise SpecError(f"{where}: must be a list of numbers or min, max, step; got {name_of(data)}.")
+        raise SpecError(
+            f"{where}: must be a list of numbers or min, max, step; got {name_of(data)}."
+        )
     if list(values) != sorted(set(values)):
         raise SpecError(f"{where}: values must ascend without repeats, got {list(values)}.")
     return values
