@@ -1,0 +1,91 @@
+"""What the README says is what happens."""
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from blocks import load_backbone
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+FEW = ["--evaluations", "2000", "--finalists", "0"]  # the README's own runs take seconds each
+
+
+def fences(language: str) -> list[str]:
+    """The code blocks of one language."""
+    return re.findall(rf"^```{language}\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+
+
+def maenas_commands() -> list[list[str]]:
+    """Every `maenas` command of the shell blocks, in order."""
+    lines = [line for block in fences("bash") for line in block.splitlines()]
+    return [shlex.split(line, comments=True)[1:] for line in lines if line.startswith("maenas ")]
+
+
+def run(arguments: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "maenas", *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("readme")
+
+
+@pytest.fixture(scope="module")
+def first_search(folder: Path) -> str:
+    """Output of the README's first search, its finalists left out to spare the import of torch."""
+    done = run([*maenas_commands()[0], "--finalists", "0"], folder)
+    assert done.returncode == 0, done.stderr
+    return " ".join(done.stdout.split())
+
+
+def test_the_card_shown_is_the_card_printed(first_search: str) -> None:
+    card = next(block for block in fences("text") if block.startswith("budget"))
+    for number in re.findall(r"\d+\.\d+", card):
+        assert number in first_search, f"the README's card says {number}"
+
+
+@pytest.mark.parametrize("arguments", maenas_commands()[1:], ids=" ".join)
+def test_every_command_shown_runs(arguments: list[str], folder: Path, first_search: str) -> None:
+    more = FEW if arguments[0] == "search" else []
+    done = run([*arguments, *more], folder)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip()
+
+
+def test_the_spec_shown_is_a_model_of_the_zoo(tmp_path: Path) -> None:
+    path = tmp_path / "spec.yaml"
+    path.write_text(fences("yaml")[0], encoding="utf-8")
+    assert load_backbone(path) == load_backbone("zoo:damo-yolo-s")
+
+
+def test_the_python_shown_runs_and_prints_what_it_says(tmp_path: Path) -> None:
+    code = fences("python")[0]
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, timeout=300
+    )
+    assert done.returncode == 0, done.stderr
+    said = next(line.removeprefix("# ") for line in code.splitlines() if line.startswith("# ["))
+    assert done.stdout.strip() == said
+
+
+def test_every_file_linked_exists() -> None:
+    for target in re.findall(r"\]\(([^)#]+)\)", README):
+        assert target.startswith("https://") or (ROOT / target).exists(), target
+
+
+def test_make_has_the_two_commands_of_a_fresh_machine() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    for target in ("search", "test"):
+        assert f"make {target}\n" in "".join(fences("bash"))
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE)
