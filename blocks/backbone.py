@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import dataclass
 from importlib.resources import files
 from math import prod
 from pathlib import Path
@@ -22,7 +22,7 @@ from blocks.res_k1kx import ResK1KX
 from blocks.res_k1kxk1 import ResK1KXK1
 from blocks.res_kxkx import ResKXKX
 from blocks.spp import SPP
-from blocks.strict import did_you_mean, flow, name_of, parse, read_yaml, write_text
+from blocks.strict import changed_fields, did_you_mean, flow, name_of, parse, read_yaml, write_text
 
 if TYPE_CHECKING:
     from blocks.layers.network import Network
@@ -184,20 +184,23 @@ def dump_backbone(backbone: Backbone, path: Path, receipt: Sequence[str] = ()) -
 def backbone_text(backbone: Backbone, receipt: Sequence[str] = ()) -> str:
     """The YAML form: only what differs from a block's defaults."""
     lines = [f"# {line}".rstrip() for text in receipt for line in text.splitlines() or [""]]
-    lines += [f"format: {FORMAT}", f"in_shape: {list(backbone.in_shape)}", "stages:"]
-    lines += [f"  - {flow(block_data(stage))}" for stage in backbone.stages]
-    lines += [f"features: {list(backbone.features)}"]
+    lines += [f"format: {FORMAT}", *backbone_lines(backbone)]
     return "\n".join(lines) + "\n"
+
+
+def backbone_lines(backbone: Backbone) -> list[str]:
+    """The lines of the YAML form without its `format`, as other files hold them."""
+    return [
+        f"in_shape: {list(backbone.in_shape)}",
+        "stages:",
+        *(f"  - {flow(block_data(stage))}" for stage in backbone.stages),
+        f"features: {list(backbone.features)}",
+    ]
 
 
 def block_data(block: Block) -> dict[str, object]:
     """A block as plain data, defaults left out."""
-    data: dict[str, object] = {"block": block.kind}
-    for field in fields(block):  # type: ignore[arg-type]
-        value = getattr(block, field.name)
-        if field.init and (field.default is MISSING or value != field.default):
-            data[field.name] = value
-    return data
+    return {"block": block.kind, **changed_fields(block)}
 
 
 def zoo_names() -> list[str]:

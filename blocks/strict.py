@@ -172,6 +172,16 @@ def name_of(value: object) -> str:
     return next((name for kind, name in names if isinstance(value, kind)), type(value).__name__)
 
 
+def changed_fields(instance: Any) -> dict[str, object]:
+    """Fields of a dataclass that differ from their defaults, as plain data."""
+    changed: dict[str, object] = {}
+    for field in fields(instance):
+        value = getattr(instance, field.name)
+        if field.init and (field.default is MISSING or value != field.default):
+            changed[field.name] = list(value) if isinstance(value, tuple) else value
+    return changed
+
+
 def flow(data: Mapping[str, object]) -> str:
     """One line of YAML, `{key: value, ...}`."""
     return yaml.safe_dump(

@@ -4,14 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from blocks.errors import SpecError, one_of, positive
 from blocks.mob import make_divisible
 from blocks.op import Act, Op, Shape, concat, conv, upsample
-from blocks.residual import inverted_unit
+from blocks.residual import Unit, inverted_unit
+
+if TYPE_CHECKING:
+    from detector.layers.fusion_neck import FusionNeck
 
 Fusion = Literal["conv", "csp", "csp_rep", "csp_rep_elan"]
+Move = Literal["keep", "down", "up"]
+Edge = tuple[str, Move]  # name of a feature or node, and how its map gets to this level
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A merge node: its level, its width, and the maps that reach it, moved to its level."""
+
+    name: str
+    level: int
+    out_channels: int
+    inputs: tuple[Edge, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,40 +77,69 @@ class RepGFPN:
                 f"neck: hidden_channels must have one width a level, got {self.hidden_channels}."
             )
 
+    def nodes(self, in_channels: Sequence[int]) -> tuple[Node, ...]:
+        """The merge nodes in order of execution, for features (C3, C4, C5) of these widths.
+
+        Names end in "td" on the way down and are plain for the outputs; inputs come in the order
+        in which DAMO-YOLO concatenates them.
+        """
+        down, up = self.extra_downsampling, self.extra_upsampling
+        _, c4, c5 = in_channels
+        b3, b4, b5 = self.out_channels
+        top = "p5_td" if down else "c5"
+        nodes = []
+        if down:
+            nodes.append(Node("p5_td", 2, c5, (("c5", "keep"), ("c4", "down"))))
+        p4_td: list[Edge] = [("c4", "keep")]
+        p4_td += [("c3", "down")] if down else []
+        p4_td += [(top, "up")]
+        p4_td += [("c5", "up")] if down and up else []
+        nodes.append(Node("p4_td", 1, c4, tuple(p4_td)))
+        p3: list[Edge] = [("c3", "keep"), ("p4_td", "up")]
+        p3 += [("c4", "up")] if up else []
+        nodes.append(Node("p3", 0, b3, tuple(p3)))
+        p4: list[Edge] = [("p4_td", "keep"), ("p3", "down")]
+        p4 += [(top, "up")] if up else []
+        nodes.append(Node("p4", 1, b4, tuple(p4)))
+        p5: list[Edge] = [(top, "keep")]
+        p5 += [("p4_td", "down")] if down else []
+        p5 += [("p4", "down")]
+        nodes.append(Node("p5", 2, b5, tuple(p5)))
+        if up:
+            p3_again: tuple[Edge, ...] = (("p3", "keep"), ("p4_td", "up"), ("p4", "up"))
+            nodes.append(Node("p3_up", 0, b3, p3_again))
+        return tuple(nodes)
+
+    @property
+    def outputs(self) -> tuple[str, str, str]:
+        """Names of the nodes whose maps the head receives, finest first."""
+        return ("p3_up" if self.extra_upsampling else "p3", "p4", "p5")
+
     def ops(self, features: Sequence[Shape]) -> Iterator[Op]:
         """The deployed operators for features (C3, C4, C5), in order of execution.
 
         Raises:
             SpecError: unless there are three features, each half the size of the one before.
         """
-        c3, c4, c5 = check_pyramid(features)
-        b3, b4, b5 = self.out_channels
-        down, up = self.extra_downsampling, self.extra_upsampling
-        if down:
-            x3 = yield from self._merge(c5[0], 2, [c5, (yield from self._down(c4))])
-        else:
-            x3 = c5
-        x4_inputs = [c4, (yield from _up(x3))]
-        if down:
-            x4_inputs.append((yield from self._down(c3)))
-        if down and up:
-            x4_inputs.append((yield from _up(c5)))
-        x4 = yield from self._merge(c4[0], 1, x4_inputs)
-        x5_inputs = [c3, (yield from _up(x4))]
-        if up:
-            x5_inputs.append((yield from _up(c4)))
-        x5 = yield from self._merge(b3, 0, x5_inputs)
-        x7_inputs = [x4, (yield from self._down(x5))]
-        if up:
-            x7_inputs.append((yield from _up(x3)))
-        x7 = yield from self._merge(b4, 1, x7_inputs)
-        x6_inputs = [x3, (yield from self._down(x7))]
-        if down:
-            x6_inputs.append((yield from self._down(x4)))
-        yield from self._merge(b5, 2, x6_inputs)
-        if up:
-            inputs = [x5, (yield from _up(x4)), (yield from _up(x7))]
-            yield from self._merge(b3, 0, inputs)
+        maps = dict(zip(("c3", "c4", "c5"), check_pyramid(features), strict=True))
+        for node in self.nodes([shape[0] for shape in features]):
+            inputs = []
+            for source, move in node.inputs:
+                shape = maps[source]
+                if move == "down":
+                    shape = yield from self._down(shape)
+                elif move == "up":
+                    op = upsample(shape)
+                    yield op
+                    shape = op.out_shape
+                inputs.append(shape)
+            maps[node.name] = yield from self._merge(node.out_channels, node.level, inputs)
+
+    def build(self, in_channels: Sequence[int]) -> FusionNeck:
+        """The trainable module for features (C3, C4, C5) of these widths."""
+        from detector.layers.fusion_neck import FusionNeck
+
+        return FusionNeck(self, in_channels)
 
     def out_shapes(self, features: Sequence[Shape]) -> tuple[Shape, ...]:
         """(channels, height, width) of each output level."""
@@ -105,6 +149,19 @@ class RepGFPN:
                 self.out_channels, check_pyramid(features), strict=True
             )
         )
+
+    def hidden(self, channels: int, level: int) -> int:
+        """Width between the two convolutions of a basic block of `channels`."""
+        if self.hidden_channels:
+            return self.hidden_channels[level]
+        hidden = int(channels * self.hidden_ratio)
+        positive("neck", hidden_channels=hidden)
+        return hidden
+
+    def depthwise_unit(self, channels: int) -> Unit:
+        """The basic block of the nano models: a Mob unit three times as wide inside."""
+        expanded = make_divisible(3 * channels, 8)
+        return inverted_unit(expanded, channels, 5, 1, self.act, True, act_after="none")
 
     def _down(self, shape: Shape) -> Generator[Op, None, Shape]:
         """Halve a map by a strided 3x3 convolution, depthwise and pointwise in the nano models."""
@@ -146,25 +203,14 @@ class RepGFPN:
         """Two convolutions whose activated output is added to the input."""
         channels = shape[0]
         if self.depthwise:
-            expanded = make_divisible(3 * channels, 8)
-            unit = inverted_unit(expanded, channels, 5, 1, self.act, True, act_after="none")
-            yield from unit.ops(shape)
+            yield from self.depthwise_unit(channels).ops(shape)
             return
-        hidden = self.hidden_channels[level] if self.hidden_channels else None
-        if hidden is None:
-            hidden = int(channels * self.hidden_ratio)
-            positive("neck", hidden_channels=hidden)
+        hidden = self.hidden(channels, level)
         first = conv(shape, hidden, 3, act=self.act, norm=self.fusion == "csp")
         yield first
         second = conv(first.out_shape, channels, 3, act=self.act)
         yield second
         yield Op("add", shape, shape)
-
-
-def _up(shape: Shape) -> Generator[Op, None, Shape]:
-    op = upsample(shape)
-    yield op
-    return op.out_shape
 
 
 def check_pyramid(features: Sequence[Shape]) -> Sequence[Shape]:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from blocks.errors import SpecError, odd, positive
 from blocks.op import Act, Op, Shape, concat, conv, elements
+
+if TYPE_CHECKING:
+    from detector.layers.box_head import BoxHead
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +52,12 @@ class ZeroHead:
         positions = sum(elements(shape) // shape[0] for shape in levels)
         yield concat((self.num_classes, positions, 1))
         yield concat((4, positions, 1))
+
+    def build(self, in_channels: Sequence[int]) -> BoxHead:
+        """The trainable module for levels of these widths."""
+        from detector.layers.box_head import BoxHead
+
+        return BoxHead(self, in_channels)
 
     def _branch(self, shape: Shape, out_channels: int, act: Act) -> Generator[Op, None, Shape]:
         """The tower, if any, and the last convolution; a bias takes the place of BatchNorm."""

@@ -1,0 +1,1 @@
+"""The torch modules of neck and head, one idea a file."""

@@ -1,0 +1,34 @@
+"""The whole detector as a module."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from torch import Tensor, nn
+
+from detector.decode import decode
+from detector.layers.box_head import RawLevel
+
+if TYPE_CHECKING:
+    from detector.spec import DetectorSpec
+
+
+class DetectorNetwork(nn.Module):
+    """Backbone, neck and head in a row."""
+
+    def __init__(self, spec: DetectorSpec) -> None:
+        super().__init__()
+        widths = [shape[0] for shape in spec.backbone.feature_shapes()]
+        self.backbone = spec.backbone.build()
+        self.neck = spec.neck.build(widths)
+        self.head = spec.head.build(spec.neck.out_channels)
+        self.strides = spec.backbone.reductions()
+
+    def forward(self, pictures: Tensor) -> list[RawLevel]:
+        """Pictures (B, 3, H, W), RGB in 0..255, sides multiples of 32 -> logits of each level."""
+        levels: list[RawLevel] = self.head(self.neck(self.backbone(pictures)))
+        return levels
+
+    def predict(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
+        """Pictures -> scores (B, N, num_classes) and boxes (B, N, 4) in pixels, before NMS."""
+        return decode(self(pictures), self.strides)
