@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from blocks import Backbone, Op, SpecError
 from blocks.backbone import backbone_lines, parse_backbone
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from detector.layers.network import DetectorNetwork
 
 FORMAT = "maenas/detector@1"
-KEYS = ("backbone", "neck", "head", "names")
+KEYS = ("backbone", "neck", "head", "names", "resize")
+Resize = Literal["letterbox", "stretch"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,8 @@ class DetectorSpec:
         neck: fuses them.
         head: class scores and boxes of each level.
         names: of the classes, in the order of their scores; () if they have none.
+        resize: how a picture is brought to the input size: "letterbox" keeps its proportions and
+            pads, "stretch" does not. Official weights were trained with "stretch".
     Raises:
         SpecError: if the features do not fit the neck, or there is not one name a class.
     """
@@ -38,6 +41,7 @@ class DetectorSpec:
     neck: RepGFPN
     head: ZeroHead
     names: tuple[str, ...] = ()
+    resize: Resize = "letterbox"
 
     def __post_init__(self) -> None:
         self.neck.out_shapes(self.backbone.feature_shapes())
@@ -83,9 +87,8 @@ def load_detector(path: Path) -> DetectorSpec:
     backbone = parse_backbone(data["backbone"], f"{path}: backbone")
     neck = parse(RepGFPN, data["neck"], f"{path}: neck")
     head = parse(ZeroHead, data["head"], f"{path}: head")
-    names = data.get("names", ())
     return parse(
-        DetectorSpec, {"backbone": backbone, "neck": neck, "head": head, "names": names}, str(path)
+        DetectorSpec, {**data, "backbone": backbone, "neck": neck, "head": head}, str(path)
     )
 
 
@@ -100,6 +103,8 @@ def dump_detector(spec: DetectorSpec, path: Path, receipt: Sequence[str] = ()) -
     ]
     if spec.names:
         lines.append(f"names: {flow_list(spec.names)}")
+    if spec.resize != "letterbox":
+        lines.append(f"resize: {spec.resize}")
     write_text(path, "\n".join(lines) + "\n")
 
 

@@ -1,0 +1,1 @@
+"""What runs a detector: torch, ONNX Runtime, OpenVINO, TensorRT, behind one seam."""

@@ -1,0 +1,37 @@
+"""The seam between a detector and whatever runs it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float32]
+
+
+class Runtime(ABC):
+    """A detector ready to run.
+
+    Attributes:
+        in_shape: (channels, height, width) of its pictures.
+        names: of the classes; () if it has none.
+        resize: how a picture is brought to that size, "letterbox" or "stretch".
+        about: one line for people: runtime, version, precision as read back, file.
+    """
+
+    in_shape: tuple[int, int, int]
+    names: tuple[str, ...]
+    resize: str
+    about: str
+
+    @abstractmethod
+    def run(self, pictures: Floats) -> tuple[Floats, Floats]:
+        """Scores and boxes before NMS.
+
+        Args:
+            pictures: (B, 3, H, W), RGB in 0..255.
+        Returns:
+            Scores (B, N, num_classes) in 0..1, boxes (B, N, 4) as (x1, y1, x2, y2) in pixels of
+            the resized picture.
+        """
