@@ -42,6 +42,7 @@ _UNITS: dict[str, tuple[Quantity, float]] = {
     **{f"{prefix}params": ("params", scale) for prefix, scale in _PREFIXES.items()},
     **{f"{prefix}B": ("memory_bytes", scale) for prefix, scale in _PREFIXES.items()},
 }
+_GREEK_MU = ("\u03bc", "\u00b5")  # looks like the micro sign and is typed as often
 _BY_LOWER = {unit.lower(): unit for unit in _UNITS if unit not in ("M", "K")}
 _NUMBER = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)\s*(\S*)\s*", re.IGNORECASE)
 _EXAMPLES = "3.8ms, 9GMACs, 18GFLOPs, 8Mparams, 25layers, 64MB"
@@ -106,7 +107,7 @@ def _parse_value(text: str, whole: str) -> tuple[Quantity, float]:
     match = _NUMBER.fullmatch(text.strip())
     if match is None:
         raise BudgetError(f"budget {whole!r}: must be a number and a unit, such as {_EXAMPLES}.")
-    number, unit = float(match[1]), match[2]
+    number, unit = float(match[1]), match[2].replace(*_GREEK_MU)
     if not unit:
         raise BudgetError(
             f"budget {whole!r}: lacks a unit; did you mean {text.strip()}ms, {text.strip()}GMACs "
@@ -116,10 +117,11 @@ def _parse_value(text: str, whole: str) -> tuple[Quantity, float]:
     if known is None:
         hint = did_you_mean(unit, [*_UNITS])
         raise BudgetError(f"budget {whole!r}: no such unit {unit!r}{hint}")
-    if not 0 < number < inf:
-        raise BudgetError(f"budget {whole!r}: must be a positive number, got {match[1]}.")
     quantity, scale = _UNITS[known]
-    return quantity, number * scale
+    limit = number * scale
+    if not 0 < limit < inf:
+        raise BudgetError(f"budget {whole!r}: must be a positive number, got {match[1]}.")
+    return quantity, limit
 
 
 def show(quantity: Quantity, value: float) -> str:

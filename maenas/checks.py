@@ -8,6 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from rich.table import Table
+from rich.text import Text
 
 from budgets import device_names, load_device
 from maenas import __version__
@@ -60,9 +61,7 @@ def print_checks(as_json: bool) -> None:
         table.add_column(column)
     for name, (purpose, how) in PACKAGES.items():
         found = packages[name]
-        table.add_row(
-            name, found or "[yellow]missing[/]", purpose, "" if found else how.replace("[", "\\[")
-        )
+        table.add_row(name, found or Text("missing", "yellow"), purpose, "" if found else how)
     OUT.print(table)
     for device in devices:
         OUT.print(f"--device {device.device}: latency {device.about}")

@@ -8,8 +8,6 @@ from typing import Annotated
 
 import typer
 
-from blocks.errors import MaenasError
-
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
@@ -21,6 +19,10 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on std
 Weights = Annotated[
     str, typer.Option(help="Weights of the score, one for each resolution level.", metavar="W,..")
 ]
+RunWeights = Annotated[
+    str | None,
+    typer.Option(help="Weights of the score. (the run's, else 0,0,1,1,6)", metavar="W,.."),
+]
 Model = Annotated[
     str, typer.Argument(help="A spec file, a run folder or zoo:NAME.", metavar="SPEC")
 ]
@@ -31,12 +33,13 @@ def main() -> None:
     """Run the command line; errors of the user's are one line and no traceback."""
     try:
         app()
-    except MaenasError as error:
+    except Exception as error:
+        from blocks.errors import MaenasError  # not at the top: help need not wait for `blocks`
+
+        if not isinstance(error, MaenasError):
+            raise
         print(f"error: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
-    except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(141)  # the reader went away, as `| head` does
 
 
 def version(wanted: bool) -> None:
@@ -59,6 +62,7 @@ def options(
 
 @app.command()
 def search(
+    context: typer.Context,
     budget: Annotated[
         list[str] | None,
         typer.Option(
@@ -72,7 +76,8 @@ def search(
         str | None, typer.Option(help="res, csp, mob, resnet, mobv3 or a .yaml of your own.")
     ] = None,
     template: Annotated[
-        str | None, typer.Option(help="Scale of neck and head: ns nm nl t s m l. [by budget]")
+        str | None,
+        typer.Option(help="Scale of neck and head: ns nm nl t s m l. (by budget if left out)"),
     ] = None,
     scope: Annotated[
         str, typer.Option(help="What budgets limit: detector or backbone.")
@@ -86,14 +91,14 @@ def search(
     ] = None,
     points: Annotated[int, typer.Option(help="Networks of a family over a range.")] = 7,
     input_size: Annotated[
-        int | None, typer.Option(help="Side of the picture. [the template's]")
+        int | None, typer.Option(help="Side of the picture. (the template's if left out)")
     ] = None,
     finalists: Annotated[
         int, typer.Option(help="Networks to score on random weights as well.")
     ] = 3,
     workers: Annotated[int, typer.Option(help="Processes to use.")] = 1,
     out: Annotated[
-        Path | None, typer.Option(help="Folder of the run. [the next runs/search/exp]")
+        Path | None, typer.Option(help="Folder of the run. (the next runs/search/exp if left out)")
     ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Continue the run in the folder.")
@@ -109,24 +114,22 @@ def search(
     from maenas.result import print_card
     from maenas.search import run_search
 
-    config = None
-    if budget or not resume:
-        config = SearchConfig(
-            budgets=tuple(budget or ()),
-            device=device,
-            space=space,
-            template=template,
-            scope=scope,  # type: ignore[arg-type]
-            algorithm=algorithm,  # type: ignore[arg-type]
-            evaluations=evaluations,
-            seed=seed,
-            weights=parse_weights(weights),
-            max_effectiveness=max_effectiveness,
-            points=points,
-            input_size=input_size,
-        )
+    config = SearchConfig(
+        budgets=tuple(budget or ()),
+        device=device,
+        space=space,
+        template=template,
+        scope=scope,  # type: ignore[arg-type]
+        algorithm=algorithm,  # type: ignore[arg-type]
+        evaluations=evaluations,
+        seed=seed,
+        weights=parse_weights(weights),
+        max_effectiveness=max_effectiveness,
+        points=points,
+        input_size=input_size,
+    )
     try:
-        result = run_search(config, out, resume, exist_ok, workers, finalists)
+        result = run_search(config, out, resume, exist_ok, workers, finalists, typed(context))
     except KeyboardInterrupt:
         ERR.print("interrupted; the same command with --resume continues from the last save")
         sys.exit(130)
@@ -140,24 +143,24 @@ def search(
 def show(
     spec: Model,
     device: Annotated[
-        str | None, typer.Option(help="Price latency on this target. [the run's, or t4]")
+        str | None, typer.Option(help="Price latency on this target. (the run's, else t4)")
     ] = None,
     template: Annotated[
         str | None, typer.Option(help="Neck and head to show with it: ns nm nl t s m l or none.")
     ] = None,
-    weights: Weights = DEFAULT_WEIGHTS,
+    weights: RunWeights = None,
     as_json: Json = False,
 ) -> None:
     """Show a backbone stage by stage: shape, params, MACs, share of latency and of score."""
     from maenas.show import show_spec
 
-    show_spec(spec, device, template, parse_weights(weights), as_json)
+    show_spec(spec, device, template, parse_weights(weights) if weights else None, as_json)
 
 
 @app.command()
 def score(
     spec: Model,
-    weights: Weights = DEFAULT_WEIGHTS,
+    weights: RunWeights = None,
     seeds: Annotated[
         int, typer.Option(help="Random networks to score it on as well; 0 for none.")
     ] = 0,
@@ -166,7 +169,7 @@ def score(
     """Score a backbone: closed form, with borders, on random networks."""
     from maenas.score import score_spec
 
-    score_spec(spec, parse_weights(weights), seeds, as_json)
+    score_spec(spec, parse_weights(weights) if weights else None, seeds, as_json)
 
 
 @app.command()
@@ -183,6 +186,13 @@ def checks(as_json: Json = False) -> None:
     from maenas.checks import print_checks
 
     print_checks(as_json)
+
+
+def typed(context: typer.Context) -> frozenset[str]:
+    """Fields of a config that were typed: a resumed run must agree with these alone."""
+    sources = {name: context.get_parameter_source(name) for name in context.params}
+    names = {name for name, source in sources.items() if source and source.name == "COMMANDLINE"}
+    return frozenset({"budgets" if name == "budget" else name for name in names})
 
 
 def parse_weights(text: str) -> tuple[float, ...]:

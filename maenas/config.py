@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import shlex
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import MISSING, asdict, dataclass, fields
+from math import inf
 from pathlib import Path
 from typing import Literal
 
@@ -59,9 +60,10 @@ class SearchConfig:
         positive("search", evaluations=self.evaluations, points=self.points)
         if self.seed < 0:
             raise SpecError(f"search: seed must be at least 0, got {self.seed}.")
-        if self.max_effectiveness is not None and self.max_effectiveness <= 0:
+        if self.max_effectiveness is not None and not 0 < self.max_effectiveness < inf:
             raise SpecError(
-                f"search: max_effectiveness must be positive, got {self.max_effectiveness}."
+                "search: max_effectiveness must be a positive number, "
+                f"got {self.max_effectiveness}."
             )
         if self.input_size is not None and (self.input_size < 32 or self.input_size % 32):
             raise SpecError(
@@ -108,10 +110,17 @@ def digest(*parts: str) -> str:
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
 
 
-def differences(asked: SearchConfig, saved: SearchConfig) -> Sequence[str]:
-    """Where two configurations differ, for people."""
+def differences(
+    asked: SearchConfig, saved: SearchConfig, names: Collection[str] | None = None
+) -> Sequence[str]:
+    """Where two configurations differ in some fields, or in any, for people."""
+    pairs = [(f.name, getattr(saved, f.name), getattr(asked, f.name)) for f in fields(asked)]
     return [
-        f"{field.name} is {getattr(saved, field.name)} there, {getattr(asked, field.name)} asked"
-        for field in fields(asked)
-        if getattr(asked, field.name) != getattr(saved, field.name)
+        f"{name} is {_plain(there)} there, {_plain(here)} asked"
+        for name, there, here in pairs
+        if there != here and (names is None or name in names)
     ]
+
+
+def _plain(value: object) -> str:
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)

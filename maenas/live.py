@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Self
 
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.table import Column
 
 from budgets import show
 from maenas.console import ERR
@@ -40,7 +41,7 @@ class LiveLine:
             self._progress = Progress(
                 TextColumn(f"[bold]{self._name}[/]"),
                 BarColumn(bar_width=20),
-                TextColumn("{task.fields[status]}"),
+                TextColumn("{task.fields[status]}", table_column=Column()),  # wraps if it must
                 TimeRemainingColumn(),
                 console=ERR,
                 transient=True,

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from blocks import Backbone, load_backbone
 from detector import Template, load_template, template_names
-from maenas.config import load_config
+from maenas.config import SearchConfig, load_config
+from nas import DEFAULT_WEIGHTS
 
 ZOO_PREFIX = "zoo:damo-yolo-"
 
@@ -21,12 +22,14 @@ class Named:
         backbone: the network.
         template: neck and head it was published or searched with, None if unknown.
         device: it was searched for, None if unknown.
+        weights: of the score it was searched with; the default ones if unknown.
     """
 
     name: str
     backbone: Backbone
     template: Template | None
     device: str | None
+    weights: tuple[float, ...] = DEFAULT_WEIGHTS
 
 
 def find_model(name: str) -> Named:
@@ -44,22 +47,23 @@ def find_model(name: str) -> Named:
     if path.is_dir():
         path = path / "best.yaml"
     backbone = load_backbone(path)
-    template, device = _searched_with(path)
-    return Named(str(path), backbone, template, device)
+    config = _searched_with(path)
+    if config is None:
+        return Named(str(path), backbone, None, None)
+    scale = _template_line(path) if config.scope == "detector" else None
+    template = None if scale is None else load_template(scale)
+    return Named(str(path), backbone, template, config.device, config.weights)
 
 
-def _searched_with(path: Path) -> tuple[Template | None, str | None]:
-    """Template and device of the run a spec lies in, from the files beside it."""
+def _searched_with(path: Path) -> SearchConfig | None:
+    """The options of the run a spec lies in, from the file beside it."""
     for folder in (path.parent, path.parent.parent):
         config_path = folder / "config.yaml"
         if path.name == "config.yaml" or not config_path.exists():
             continue
         config, _ = load_config(config_path)
-        scale = _template_line(path)
-        if config.scope == "detector" and scale is not None:
-            return load_template(scale), config.device
-        return None, config.device
-    return None, None
+        return config
+    return None
 
 
 def _template_line(path: Path) -> str | None:

@@ -65,7 +65,7 @@ def plot_scatter(prepared: Prepared, outcome: Outcome, result: Result, path: Pat
     least, _ = prepared.options.cheapest(ranged.quantity)
     if ranged.quantity in ADDITIVE:
         limits = np.linspace(least, ranged.limit, FRONT_POINTS + 1)[1:].tolist()
-        front = certify(prepared.options, limits)
+        front = certify(prepared.options, limits, traces=1)
         axes.plot(
             [c.limit / scale for c in front],
             [c.upper for c in front],

@@ -284,9 +284,10 @@ def print_card(result: Result) -> None:
 
 def _family_table(result: Result) -> Table:
     quantity = result.best.segment.problem.ranged.quantity
-    table = Table(title="family", box=SIMPLE_HEAD)
-    for name in ("limit", "cost", "template", "score", "of optimum", "layers", "params", "spec"):
-        table.add_column(name, no_wrap=True)
+    table = Table(title=f"family in {result.folder}", box=SIMPLE_HEAD, padding=0, show_edge=False)
+    for name in ("limit", "cost", "scale", "score", "of optimum", "layers", "params"):
+        table.add_column(name, justify="right")
+    table.add_column("spec", overflow="fold")
     for found in result.networks:
         table.add_row(
             show(quantity, found.limit),
@@ -296,7 +297,7 @@ def _family_table(result: Result) -> Table:
             f"{100 * found.share:.2f} %",
             str(found.backbone.layers),
             f"{found.cost.params / 1e6:.2f} M",
-            str(result.spec_path(found)),
+            str(result.spec_path(found).relative_to(result.folder)),
         )
     return table
 

@@ -13,8 +13,8 @@ from nas.max_entropy import expected_level_scores
 SCHEMA = "maenas/score@1"
 
 
-def score_spec(name: str, weights: tuple[float, ...], seeds: int, as_json: bool) -> None:
-    """Print the score of a backbone.
+def score_spec(name: str, weights: tuple[float, ...] | None, seeds: int, as_json: bool) -> None:
+    """Print the score of a backbone; `weights` are the run's if None.
 
     Raises:
         MaenasError: for a spec that cannot be used, or weights that do not fit its levels.
@@ -23,6 +23,7 @@ def score_spec(name: str, weights: tuple[float, ...], seeds: int, as_json: bool)
         raise SpecError(f"seeds: must be at least 0, got {seeds}.")
     named = find_model(name)
     backbone = named.backbone
+    weights = weights or named.weights
     result = {
         "schema": SCHEMA,
         "spec": named.name,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import get_context
@@ -12,6 +12,7 @@ from pathlib import Path
 from blocks import MaenasError, SpecError, dump_backbone
 from blocks.strict import write_text
 from budgets import Cost, InfeasibleError
+from detector import template_names
 from maenas.config import SearchConfig, differences, load_config, save_config
 from maenas.live import LiveLine
 from maenas.plan import Segment, fingerprint, plan, published
@@ -33,6 +34,7 @@ def run_search(
     exist_ok: bool = False,
     workers: int = 1,
     finalists: int = 3,
+    asked: Collection[str] | None = None,
 ) -> Result:
     """Search, and write everything a run leaves into its folder.
 
@@ -44,6 +46,7 @@ def run_search(
         exist_ok: replace the run in the folder.
         workers: processes; one searches, the others prove and compare meanwhile.
         finalists: networks to score on random weights as well.
+        asked: fields of `config` that a resumed run must agree with; None for all.
     Raises:
         MaenasError: one line for whatever the user can mend.
     """
@@ -53,7 +56,7 @@ def run_search(
         )
     folder = out or (_last_run() if resume else _next_run())
     if resume:
-        config, segments = _resumed(config, folder)
+        config, segments = _resumed(config, asked, folder)
     elif config is None:
         raise SpecError("budget: at least one is needed, such as --budget 3.8ms --device t4.")
     else:
@@ -237,29 +240,52 @@ def _numbered(number: int) -> Path:
 
 def _claim(folder: Path, exist_ok: bool) -> None:
     """Make the folder ours, without losing a result that is there."""
-    if folder.is_dir() and any(folder.iterdir()):
-        if not exist_ok:
-            raise MaenasError(
-                f"{folder}: is not empty; --resume continues the run in it, --exist-ok replaces "
-                "it, --out names another folder."
-            )
-        for name in (*RESULT_FILES, "state.json"):  # nothing old may pass for the new run's
-            for old in (folder / name, *folder.glob(f"*/{name}")):
-                old.unlink(missing_ok=True)
     try:
+        if folder.is_dir() and any(folder.iterdir()):
+            if not exist_ok:
+                raise MaenasError(
+                    f"{folder}: is not empty; --resume continues the run in it, --exist-ok "
+                    "replaces it, --out names another folder."
+                )
+            if not _is_run(folder):
+                raise MaenasError(
+                    f"{folder}: is not the folder of a search, so nothing in it is replaced; "
+                    "--out names another folder."
+                )
+            _clear(folder)
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise MaenasError(f"{folder}: cannot be created: {error.strerror or error}.") from None
 
 
-def _resumed(asked: SearchConfig | None, folder: Path) -> tuple[SearchConfig, list[Segment]]:
+def _is_run(folder: Path) -> bool:
+    config = folder / "config.yaml"
+    return config.is_file() and b"maenas/search@" in config.read_bytes()
+
+
+def _clear(folder: Path) -> None:
+    """Take an old run out: nothing of it may pass for the new one's."""
+    segments = [folder / name for name in template_names()]
+    names = (*RESULT_FILES, "state.json", "history.jsonl")
+    old = [place / name for place in (folder, *segments) for name in names]
+    for path in (*old, *(folder / "pareto").glob("*.yaml")):
+        path.unlink(missing_ok=True)
+    for place in (*segments, folder / "pareto"):
+        if place.is_dir() and not any(place.iterdir()):
+            place.rmdir()
+
+
+def _resumed(
+    config: SearchConfig | None, asked: Collection[str] | None, folder: Path
+) -> tuple[SearchConfig, list[Segment]]:
     """The options of the run in a folder, which must be those asked for, if any are."""
     path = folder / "config.yaml"
     if not path.exists():
         raise MaenasError(f"{folder}: there is no run to resume; leave --resume out to start one.")
     saved, stamp = load_config(path)
-    if asked is not None and asked != saved:
-        raise MaenasError(f"{path}: another search: {'; '.join(differences(asked, saved))}.")
+    different = [] if config is None else differences(config, saved, asked)
+    if different:
+        raise MaenasError(f"{path}: another search: {'; '.join(different)}.")
     segments = plan(saved)
     if fingerprint(segments) != stamp:
         raise MaenasError(

@@ -26,7 +26,7 @@ def show_spec(
     name: str,
     device_name: str | None,
     template_name: str | None,
-    weights: tuple[float, ...],
+    weights: tuple[float, ...] | None,
     as_json: bool,
 ) -> None:
     """Print the stages of a backbone, and neck and head where a template is known.
@@ -40,6 +40,7 @@ def show_spec(
     if template_name is not None:
         template = None if template_name == "none" else load_template(template_name)
     backbone = named.backbone
+    weights = weights or named.weights
     parts: list[tuple[dict[str, Any], tuple[Op, ...]]] = [
         (block_data(stage), ops)
         for stage, ops in zip(backbone.stages, backbone.stage_ops(), strict=True)
@@ -130,22 +131,21 @@ def _score_shares(backbone: Backbone, weights: Sequence[float]) -> list[float]:
 
 
 def _print(result: dict[str, Any], backbone: Backbone, device: LatencyModel) -> None:
-    table = Table(title=result["spec"], box=SIMPLE_HEAD, pad_edge=False)
+    # Every column fits into 80 characters, or numbers would be cut off.
+    table = Table(title=result["spec"], box=SIMPLE_HEAD, padding=0, show_edge=False)
     table.add_column("")
     table.add_column("type", no_wrap=True)
-    for name in ("channels", "inner", "depth", "s", "map"):
-        table.add_column(name, justify="right", no_wrap=True)
-    for name in ("params M", "GMACs", "ms", "%", "score", "%"):
+    for name in ("out", "inner", "depth", "s", "map", "M par", "GMACs", "ms", "%", "score", "%"):
         table.add_column(name, justify="right", no_wrap=True)
     for row in result["stages"]:
         in_backbone = row["stage"] < len(backbone.stages)
         tapped = "*" if in_backbone and row["stage"] in result["features"] else ""
         shape = [
-            f"{row['in_shape'][0]}->{row['out_shape'][0]}",
+            str(row["out_shape"][0]),
             str(row["inner_channels"] or ""),
             str(row["depth"]),
             str(row["stride"]),
-            f"{row['out_shape'][1]}x{row['out_shape'][2]}",
+            "x".join(map(str, dict.fromkeys(row["out_shape"][1:]))),
         ]
         score = row["score"]
         table.add_row(
@@ -176,9 +176,11 @@ def _print(result: dict[str, Any], backbone: Backbone, device: LatencyModel) -> 
         "100",
     )
     OUT.print(table)
+    OUT.print("out, inner: channels; s: stride; map: side at the end; M par: million parameters.")
     OUT.print(f"ms: {device.about}.")
     weights = ", ".join(f"{weight:g}" for weight in result["weights"])
-    OUT.print(f"score: maximum entropy in nats, weights {weights} for C1 to C5.")
+    last = len(result["weights"])
+    OUT.print(f"score: maximum entropy in nats, weights {weights} for C1 to C{last}.")
     if result["template"] is None:
         OUT.print("Backbone alone; --template SCALE shows it with neck and head.")
     else:

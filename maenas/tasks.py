@@ -10,6 +10,7 @@ from budgets import show
 from maenas.config import SearchConfig
 from maenas.plan import Segment
 from nas import (
+    TARGET_GAP,
     Certified,
     Evaluator,
     Journal,
@@ -100,4 +101,5 @@ def reference(config: SearchConfig, prepared: Prepared) -> Reference:
     """Bounds on the optimum, and what random search finds with as many evaluations."""
     settings = Settings("random", config.evaluations, config.seed + 1, prepared.segment.limits)
     random = search(prepared.evaluator, settings, cheapest_networks(prepared.options))
-    return Reference(certify(prepared.options, prepared.segment.limits), random)
+    certified = certify(prepared.options, prepared.segment.limits, target_gap=TARGET_GAP)
+    return Reference(certified, random)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
@@ -25,17 +26,18 @@ def print_zoo(as_json: bool) -> None:
         return
     table = Table(
         box=SIMPLE_HEAD,
-        pad_edge=False,
+        padding=0,
+        show_edge=False,
         title="published models, usable as zoo:NAME",
         caption="params and GFLOPs: counted here / published, two operations a multiply-accumulate "
         "and BatchNorms kept, as the report counts. AP: COCO val 2017, distilled in brackets, "
-        "published; so is the latency (batch 1, without NMS). mae-det: backbones alone.",
+        f"published; so is the latency (batch 1, without NMS): {_latencies(models)}. mae-det: "
+        "backbones alone.",
         caption_justify="left",
     )
     table.add_column("name", no_wrap=True)
     for column in ("input", "layers", "score", "params M", "GFLOPs", "AP", "ms"):
-        table.add_column(column, justify="right")
-    table.add_column("on", no_wrap=True)
+        table.add_column(column, justify="right", no_wrap=True)
     for model in models:
         figures = model["published"]
         table.add_row(
@@ -50,9 +52,18 @@ def print_zoo(as_json: bool) -> None:
             else f"{figures['ap']}"
             + (f" ({figures['ap_distilled']})" if figures["ap_distilled"] else ""),
             "" if not figures else f"{figures['latency_ms']}",
-            "" if not figures else figures["latency_on"],
         )
     OUT.print(table)
+
+
+def _latencies(models: Sequence[dict[str, Any]]) -> str:
+    """Which latencies were measured on what."""
+    names: dict[str, list[str]] = {}
+    for model in models:
+        if model["published"] is not None:
+            scale = model["published"]["template"]
+            names.setdefault(model["published"]["latency_on"], []).append(scale)
+    return ", ".join(f"{device} ({' '.join(scales)})" for device, scales in names.items())
 
 
 def _model(name: str) -> dict[str, Any]:
@@ -73,6 +84,7 @@ def _model(name: str) -> dict[str, Any]:
         "published": None
         if figures is None
         else {
+            "template": figures.template,
             "ap": figures.ap,
             "ap_distilled": figures.ap_distilled,
             "latency_ms": figures.latency_ms,

@@ -1,7 +1,7 @@
 """Training-free search: the score, the searchers, the certificate."""
 
 from nas.evaluator import Evaluation, Evaluator
-from nas.exact import Certified, certify
+from nas.exact import TARGET_GAP, Certified, certify
 from nas.journal import Journal, JournalError
 from nas.max_entropy import (
     DEFAULT_WEIGHTS,
@@ -26,6 +26,7 @@ from nas.search import (
 __all__ = [
     "ALGORITHMS",
     "DEFAULT_WEIGHTS",
+    "TARGET_GAP",
     "Algorithm",
     "Certified",
     "Evaluation",

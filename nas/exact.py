@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from heapq import heappop, heappush
+from itertools import islice
 from math import floor, inf
 
 import numpy as np
 
+from budgets.budget import Budget
 from nas.evaluator import COLUMN, LAYERS, MEMORY, SCORE, Floats
 from nas.options import Ints, Options, StageOptions, State
 from nas.problem import TOLERANCE
 from search_spaces.moves import Genomes
 
-DEFAULT_BINS = 3000  # enough for a gap below 0.02 % on the default problem
+DEFAULT_BINS = 3000  # enough for a gap below `TARGET_GAP` on the default problem
+TARGET_GAP = 2e-4  # a share of the score: far below what two searches differ by
+FINER = 4
 COARSE_BINS = 400  # for finding multipliers
 ADDITIVE = ("latency_ms", "macs", "params")
 MAX_TRACES = 200  # relaxed optima followed back before giving up on a network that fits
@@ -44,9 +49,18 @@ class Certified:
         """How far the bound is above the network, as a share of the network's score."""
         return None if self.score is None else self.upper / self.score - 1
 
+    def joined(self, other: Certified) -> Certified:
+        """What two proofs for one limit say together."""
+        better = max(self, other, key=lambda c: -inf if c.score is None else c.score)
+        return replace(better, upper=min(self.upper, other.upper))
+
 
 def certify(
-    options: Options, limits: Sequence[float] | None = None, bins: int = DEFAULT_BINS
+    options: Options,
+    limits: Sequence[float] | None = None,
+    bins: int = DEFAULT_BINS,
+    target_gap: float = inf,
+    traces: int = MAX_TRACES,
 ) -> list[Certified]:
     """Bounds on the best score under each limit, all from one solve.
 
@@ -61,39 +75,58 @@ def certify(
         options: the space, listed.
         limits: on `Problem.ranged`, ascending; its limit alone if None.
         bins: steps of cost up to the largest limit.
+        target_gap: limits whose bounds are further apart are solved for once more, alone and in
+            `FINER` times the steps.
+        traces: most relaxed optima followed back to a network; 1 where only `upper` is wanted.
     """
+    limits = [options.evaluator.problem.ranged.limit] if limits is None else list(limits)
+    found = _bounds(options, limits, bins, traces)
+    for place, certified in enumerate(found):
+        if certified.gap is not None and certified.gap > target_gap:
+            again = _bounds(options, [certified.limit], FINER * bins, traces)[0]
+            found[place] = certified.joined(again)
+    return found
+
+
+def _bounds(options: Options, limits: Sequence[float], bins: int, traces: int) -> list[Certified]:
     problem = options.evaluator.problem
     ranged = problem.ranged
-    limits = [ranged.limit] if limits is None else list(limits)
     additive = [b for b in problem.budgets if b.quantity in ADDITIVE and b is not ranged]
-    main = ranged.quantity if ranged.quantity in ADDITIVE else None
-    if main is None and additive:
-        # A range over layers or memory: one solve for each limit would be needed to bound them.
-        main, limits = additive[0].quantity, [additive[0].limit]
-        additive = additive[1:]
-    multipliers = _multipliers(options, main, limits[-1], [(b.quantity, b.limit) for b in additive])
-    solve = _Solve(options, main, limits[-1], bins, multipliers)
-    return [solve.certified(limit) for limit in limits]
+    if ranged.quantity in ADDITIVE:
+        multipliers = _multipliers(options, ranged.quantity, limits[-1], additive, limits[-1])
+        solve = _Solve(options, ranged.quantity, limits[-1], bins, multipliers, limits[-1])
+        return [solve.certified(limit, traces) for limit in limits]
+    # Layers and memory bound what the program lists: a solve for each limit on them.
+    main = additive[0].quantity if additive else None
+    most = additive[0].limit if additive else inf
+    found = []
+    for limit in limits:
+        multipliers = _multipliers(options, main, most, additive[1:], limit)
+        solve = _Solve(options, main, most, bins, multipliers, limit)
+        found.append(solve.certified(limit, traces))
+    return found
 
 
 def _multipliers(
-    options: Options, main: str | None, limit: float, others: Sequence[tuple[str, float]]
+    options: Options, main: str | None, limit: float, others: Sequence[Budget], ranged_limit: float
 ) -> dict[str, float]:
     """Prices of the other budgets that make the upper bound small, found on coarse bins.
 
     The bound is convex in each multiplier: it falls while the relaxed optimum exceeds its budget
     and rises after, so each is bisected in turn.
     """
-    multipliers = {quantity: 0.0 for quantity, _ in others}
-    for quantity, most in others:
+    multipliers: dict[str, float] = {budget.quantity: 0.0 for budget in others}
+    for budget in others:
+        quantity, most = budget.quantity, budget.limit
         low, high = 0.0, None
         guess = 0.0
         for _ in range(MULTIPLIER_STEPS):
-            solve = _Solve(options, main, limit, COARSE_BINS, multipliers | {quantity: guess})
+            tried = multipliers | {quantity: guess}
+            solve = _Solve(options, main, limit, COARSE_BINS, tried, ranged_limit)
             genome = solve.relaxed_optimum()
             if genome is None:
                 break
-            used = options.evaluator(genome[None]).cost(quantity)[0]  # type: ignore[arg-type]
+            used = options.evaluator(genome[None]).cost(quantity)[0]
             if used <= most * (1 + TOLERANCE):
                 high = guess
                 if guess == 0.0:
@@ -131,6 +164,14 @@ class _Solve:
 
     `_values[stage][state]` is (layers, bins): the best score of the stages so far with exactly so
     many layers and bins of cost above their floors. The last stage needs no layer axis.
+
+    Args:
+        options: the space, listed.
+        main: the quantity whose cost is binned, None for none.
+        limit: on `main`, the largest to be certified.
+        bins: steps of cost.
+        multipliers: prices of further quantities.
+        ranged_limit: on `Problem.ranged`, in place of the problem's own.
     """
 
     def __init__(
@@ -140,14 +181,17 @@ class _Solve:
         limit: float,
         bins: int,
         multipliers: Mapping[str, float],
+        ranged_limit: float,
     ) -> None:
         self._options = options
         self._evaluate = options.evaluator
         self._problem = options.evaluator.problem
+        self._ranged_limit = ranged_limit
+        limit *= 1 + TOLERANCE  # as `Evaluator` allows, so a limit just met leaves room
         self._column = None if main is None else COLUMN[main]
         self._multipliers = {COLUMN[quantity]: m for quantity, m in multipliers.items()}
         self._constant = sum(
-            m * (self._problem.limit(quantity) or 0.0) for quantity, m in multipliers.items()
+            m * (self._limit(quantity) or 0.0) for quantity, m in multipliers.items()
         )
         stages = [[self._within_memory(o) for o in stage] for stage in options.stages]
         self._floors = [min(self._prices(o.table).min(initial=inf) for o in s) for s in stages]
@@ -166,15 +210,12 @@ class _Solve:
         if self._layers >= 0 and limit >= self._floor:
             self._run()
 
-    def certified(self, limit: float) -> Certified:
-        """The bounds under one limit of at most the one solved for."""
-        top = self._top(limit)
+    def certified(self, limit: float, traces: int) -> Certified:
+        """The bounds under one limit on `Problem.ranged`, at most the one solved for."""
+        is_main = self._column == COLUMN[self._problem.ranged.quantity]
+        top = self._top(limit * (1 + TOLERANCE)) if is_main else self._bins
         upper, lower, genome = -inf, None, None
-        for _ in range(MAX_TRACES):
-            end = self._best_end(top) if top >= 0 else None
-            if end is None:
-                break
-            value, state, place = end
+        for value, state, place in islice(self._ends_within(top), traces):
             upper = max(upper, value + self._constant)
             found = self._trace(state, place)
             evaluation = self._evaluate(found[None])
@@ -182,18 +223,23 @@ class _Solve:
             if evaluation.feasible[0] and price <= limit * (1 + TOLERANCE):
                 lower, genome = float(evaluation.scores[0]), found
                 break
-            top = place - 1
         return Certified(limit, upper * (1 + TOLERANCE), lower, genome)
 
     def relaxed_optimum(self) -> Genomes | None:
         """The network behind the upper bound, which may exceed a budget."""
-        end = self._best_end(self._bins)
-        return None if end is None else self._trace(end[1], end[2])
+        for _, state, place in self._ends_within(self._bins):
+            return self._trace(state, place)
+        return None
 
     # Preparation: prices, bins, edges.
 
+    def _limit(self, quantity: str) -> float | None:
+        if quantity == self._problem.ranged.quantity:
+            return self._ranged_limit
+        return self._problem.limit(quantity)
+
     def _within_memory(self, options: StageOptions) -> StageOptions:
-        limit = self._problem.limit("memory_bytes")
+        limit = self._limit("memory_bytes")
         if limit is None:
             return options
         return options.select(options.table[:, MEMORY] <= limit * (1 + TOLERANCE))
@@ -226,11 +272,13 @@ class _Solve:
     def _layer_axis(self, stages: list[list[StageOptions]]) -> tuple[list[int], int, int]:
         """Fewest layers of each stage, step between counts, and steps the budget leaves."""
         counts = [np.unique(np.concatenate([o.table[:, LAYERS] for o in s])) for s in stages]
+        if any(len(c) == 0 for c in counts):  # no choice of some stage is within the memory
+            return [0] * len(stages), 1, -1
         fewest = [int(c.min()) for c in counts]
         extra = [c.astype(np.int64) - f for c, f in zip(counts, fewest, strict=True)]
         step = max(int(np.gcd.reduce(np.concatenate(extra))), 1)
         room = sum(int(c.max()) for c in extra)
-        limit = self._problem.limit("layers")
+        limit = self._limit("layers")
         if limit is not None:
             room = min(room, floor(limit + TOLERANCE) - sum(fewest))
         return fewest, step, room // step
@@ -312,7 +360,7 @@ class _Solve:
     def _rest(self, taps: tuple[int, ...]) -> tuple[int, float]:
         """Bins and (relaxed) score of neck and head."""
         row = self._rests[taps][None]
-        limit = self._problem.limit("memory_bytes")
+        limit = self._limit("memory_bytes")
         if limit is not None and row[0, MEMORY] > limit * (1 + TOLERANCE):
             return self._bins + 1, 0.0
         above = self._prices(row) - (self._floor - sum(self._floors))
@@ -320,14 +368,24 @@ class _Solve:
 
     # Following a value back to the network behind it.
 
-    def _best_end(self, top: int) -> tuple[float, State, int] | None:
-        """(value, state, bin) of the best end within `top` bins."""
-        best: tuple[float, State, int] | None = None
-        for state, values in self._ends.items():
-            place = int(values[: top + 1].argmax())
-            if np.isfinite(values[place]) and (best is None or values[place] > best[0]):
-                best = (float(values[place]), state, place)
-        return best
+    def _ends_within(self, top: int) -> Iterator[tuple[float, State, int]]:
+        """(value, state, bin) of ends within `top` bins, best first.
+
+        For each state its best end comes first, then the best in fewer bins, and so on.
+        """
+        waiting: list[tuple[float, State, int]] = []
+
+        def wait(state: State, top: int) -> None:
+            values = self._ends[state][: top + 1]
+            if len(values) and np.isfinite(best := values.max()):
+                heappush(waiting, (-float(best), state, int(values.argmax())))
+
+        for state in self._ends:
+            wait(state, top)
+        while waiting:
+            negative, state, place = heappop(waiting)
+            yield -negative, state, place
+            wait(state, place - 1)
 
     def _trace(self, state: State, place: int) -> Genomes:
         shift, gain_of_rest = self._rest(state[0])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +21,14 @@ from search_spaces.moves import Genomes
 
 HISTORY_FORMAT = "maenas/history@1"
 STATE_FORMAT = "maenas/state@1"
+_STATE_KEYS = {
+    "history_bytes": int,
+    "history_crc32": int,
+    "rows": int,
+    "evaluations": int,
+    "curve": list,
+    "searcher": dict,
+}
 
 
 class JournalError(MaenasError):
@@ -30,7 +39,8 @@ class Journal:
     """`history.jsonl` and `state.json` of one run.
 
     The history is only ever appended to. The state, replaced in one step, says how many of its
-    bytes belong to it: whatever a killed run wrote after its last state is cut off on resuming.
+    bytes belong to it, and their checksum: whatever a killed run wrote after its last state is cut
+    off on resuming, whatever was changed is refused.
 
     Args:
         folder: of the run; must exist.
@@ -43,6 +53,7 @@ class Journal:
         self._genes = space.genes
         self._values = [np.array(gene.values) for gene in self._genes]
         self._file: IO[str] | None = None
+        self._crc32 = 0  # of the history so far
         self.rows = 0
 
     def create(self) -> None:
@@ -53,8 +64,9 @@ class Journal:
         """
         header = {"format": HISTORY_FORMAT, "genes": [str(gene) for gene in self._genes]}
         with _told(self.history_path, "written"):
-            self._file = self.history_path.open("w", encoding="utf-8")
-            self._file.write(json.dumps(header) + "\n")
+            self.state_path.unlink(missing_ok=True)  # it belongs to the history replaced here
+            self._file = self.history_path.open("w", encoding="utf-8", newline="\n")
+            self._write(json.dumps(header) + "\n")
 
     def append(self, genomes: Genomes, evaluation: Evaluation) -> None:
         """Add evaluated genomes.
@@ -83,7 +95,7 @@ class Journal:
                 f'"feasible": {"true" if ok else "false"}}}\n'
             )
         with _told(self.history_path, "written"):
-            self._file.writelines(lines)
+            self._write("".join(lines))
         self.rows += len(lines)
 
     def save(self, state: Mapping[str, Any]) -> None:
@@ -97,7 +109,13 @@ class Journal:
             self._file.flush()
             os.fsync(self._file.fileno())
             size = self.history_path.stat().st_size
-        saved = {"format": STATE_FORMAT, "history_bytes": size, "rows": self.rows, **state}
+        saved = {
+            "format": STATE_FORMAT,
+            "history_bytes": size,
+            "history_crc32": self._crc32,
+            "rows": self.rows,
+            **state,
+        }
         write_text(self.state_path, json.dumps(saved) + "\n")
 
     def close(self) -> None:
@@ -107,8 +125,8 @@ class Journal:
                 self._file.close()
             self._file = None
 
-    def resume(self) -> tuple[dict[str, Any], Genomes, Floats, Floats, NDArray[np.bool_]]:
-        """Cut the history back to the last state and read both.
+    def read(self) -> tuple[dict[str, Any], Genomes, Floats, Floats, NDArray[np.bool_]]:
+        """The last state and the history that belongs to it; nothing is changed on disk.
 
         Returns:
             The state, then (n, genes) genomes, (n,) scores, (n, quantities) costs and (n,)
@@ -117,16 +135,28 @@ class Journal:
             JournalError: if a file is missing, damaged, newer or of another space.
         """
         state = self._read_state()
-        genomes, scores, costs, feasible = self._read_history(state["history_bytes"], state["rows"])
+        return (state, *self._read_history(state))
+
+    def reopen(self, state: Mapping[str, Any]) -> None:
+        """Cut the history back to a state that was read, to go on from there.
+
+        Raises:
+            JournalError: if it cannot be written.
+        """
         with _told(self.history_path, "written"):
             os.truncate(self.history_path, state["history_bytes"])
-            self._file = self.history_path.open("a", encoding="utf-8")
-        self.rows = len(genomes)
-        return state, genomes, scores, costs, feasible
+            self._file = self.history_path.open("a", encoding="utf-8", newline="\n")
+        self._crc32 = state["history_crc32"]
+        self.rows = state["rows"]
+
+    def _write(self, text: str) -> None:
+        assert self._file is not None
+        self._file.write(text)
+        self._crc32 = zlib.crc32(text.encode("utf-8"), self._crc32)
 
     def _read_state(self) -> dict[str, Any]:
         with _told(self.state_path, "read"):
-            text = self.state_path.read_text(encoding="utf-8")
+            text = self.state_path.read_bytes().decode("utf-8", errors="replace")
         try:
             state = json.loads(text)
         except json.JSONDecodeError as error:
@@ -137,14 +167,19 @@ class Journal:
         if not isinstance(state, dict):
             raise JournalError(f"{self.state_path}: damaged (not a mapping).")
         check_format(self.state_path, state.get("format"), STATE_FORMAT)
-        for key in ("history_bytes", "rows", "searcher", "evaluations", "curve"):
-            if key not in state:
-                raise JournalError(f"{self.state_path}: damaged (lacks {key!r}).")
+        for key, kind in _STATE_KEYS.items():
+            value = state.get(key)
+            if not isinstance(value, kind) or (isinstance(value, int) and value < 0):
+                raise JournalError(
+                    f"{self.state_path}: damaged ({key!r} is {value!r}); the run cannot be "
+                    "resumed, start it anew with --exist-ok."
+                )
         return state
 
     def _read_history(
-        self, size: int, rows: int
+        self, state: Mapping[str, Any]
     ) -> tuple[Genomes, Floats, Floats, NDArray[np.bool_]]:
+        size, rows = state["history_bytes"], state["rows"]
         with _told(self.history_path, "read"), self.history_path.open("rb") as file:
             content = file.read(size)
         if len(content) < size:
@@ -183,6 +218,11 @@ class Journal:
                     f"{self.history_path}: line {place + 2}: damaged ({error!r}); the run cannot "
                     "be resumed, start it anew with --exist-ok."
                 ) from None
+        if zlib.crc32(content) != state["history_crc32"]:
+            raise JournalError(
+                f"{self.history_path}: damaged: changed since {self.state_path} was written; the "
+                "run cannot be resumed, start it anew with --exist-ok."
+            )
         return genomes, scores, costs, feasible
 
     def _parse(self, line: str, number: int) -> dict[str, Any]:

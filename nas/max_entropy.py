@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from math import exp, log
+from math import exp, inf, log
 
 import numpy as np
 from numpy.typing import NDArray
@@ -118,10 +118,10 @@ def weighted(scores: Sequence[float], weights: Sequence[float]) -> float:
 
 def check_weights(weights: Sequence[float], levels: int) -> None:
     """Raise `SpecError` unless there is one weight a level, none negative and some positive."""
-    if len(weights) != levels or min(weights) < 0 or max(weights) <= 0:
+    if len(weights) != levels or not all(0 <= w < inf for w in weights) or max(weights) == 0:
         raise SpecError(
-            f"weights: one a resolution level is needed ({levels} here), none negative and not "
-            f"all zero, got {list(weights)}."
+            f"weights: one a resolution level is needed ({levels} here), finite, none negative and "
+            f"not all zero, got {list(weights)}."
         )
 
 

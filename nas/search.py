@@ -14,7 +14,7 @@ from blocks import Backbone
 from budgets.budget import InfeasibleError, show
 from nas.evaluator import QUANTITIES, Evaluation, Evaluator, Floats
 from nas.evolution import Evolution
-from nas.exact import certify
+from nas.exact import TARGET_GAP, certify
 from nas.journal import Journal, JournalError
 from nas.memory import Memory
 from nas.options import Options
@@ -107,11 +107,11 @@ def search(
         report: told about progress after every batch.
     """
     run = _Run(evaluator, settings, start, journal)
-    if resume:
-        run.resume()
-    elif journal is not None:
-        journal.create()
     try:
+        if resume:
+            run.resume()
+        elif journal is not None:
+            journal.create()
         run.go(report)
     finally:
         if journal is not None:
@@ -122,7 +122,9 @@ def search(
 def solve_exactly(options: Options, settings: Settings) -> Outcome:
     """The best network under each limit by dynamic programming; see `nas.exact`."""
     space = options.space
-    found = [certified.genome for certified in certify(options, settings.limits)]
+    found = [
+        certified.genome for certified in certify(options, settings.limits, target_gap=TARGET_GAP)
+    ]
     genomes = [genome for genome in found if genome is not None]
     finalists = (
         np.unique(np.array(genomes, dtype=np.int16), axis=0)
@@ -183,19 +185,26 @@ class _Run:
     def resume(self) -> None:
         """Take everything back from the journal."""
         assert self._journal is not None
-        state, genomes, scores, costs, feasible = self._journal.resume()
+        state, genomes, scores, costs, feasible = self._journal.read()
         rows = self._memory.rows(genomes)
         if len(np.unique(rows)) != len(genomes):
             raise JournalError(f"{self._journal.history_path}: damaged (a network comes twice).")
         self._memory.add(0, self._evaluator.wrap(scores, costs, feasible))
-        kept = np.array(state["searcher"].get("rows", []), dtype=np.int64)
-        if len(kept) and kept.max() >= len(genomes):
-            raise JournalError(f"{self._journal.state_path}: damaged (rows beyond the history).")
-        self._searcher.restore(state["searcher"], genomes[kept], self._memory.at(kept))
+        try:
+            kept = np.array(state["searcher"]["rows"], dtype=np.int64)
+            if len(kept) and not 0 <= kept.min() <= kept.max() < len(genomes):
+                raise ValueError("rows beyond the history")
+            self._searcher.restore(state["searcher"], genomes[kept], self._memory.at(kept))
+            self._curve = [(int(count), float(score)) for count, score in state["curve"]]
+        except (KeyError, TypeError, ValueError) as error:
+            raise JournalError(
+                f"{self._journal.state_path}: damaged ({error!r}); the run cannot be resumed, "
+                "start it anew with --exist-ok."
+            ) from None
         self._evaluations = state["evaluations"]
         self._accepted = int(feasible.sum())
-        self._curve = [(int(count), float(score)) for count, score in state["curve"]]
         self._top.add(genomes, self._memory.at(rows))
+        self._journal.reopen(state)
 
     def go(self, report: Callable[[Progress], None]) -> None:
         """Loop until all evaluations are spent."""

@@ -6,14 +6,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
 from importlib.resources import files
 from itertools import product
-from math import prod
+from math import inf, prod
 from pathlib import Path
 from typing import Any
 
 from blocks import BLOCKS, Backbone, Block, Shape, SpecError
-from blocks.strict import did_you_mean, name_of, parse, read_yaml
+from blocks.strict import did_you_mean, parse, read_yaml
 
 FORMAT = "maenas/space@1"
+MAX_VALUES = 10_000  # of one gene; genomes hold 16-bit indices
+MAX_COMBINATIONS = 1_000_000  # of one stage's choices; every one of them is built
 Value = int | float
 Genome = tuple[int, ...]
 
@@ -137,12 +139,6 @@ class Space:
                 raise SpecError(
                     f"space {self.name}: stages[{index}] is a {stage.block.kind}, got {block.kind}."
                 )
-            for field, value in stage.fixed.items():
-                if getattr(block, field) != value:
-                    raise SpecError(
-                        f"space {self.name}: stages[{index}].{field} is {value}, "
-                        f"got {getattr(block, field)}."
-                    )
         genome = []
         for gene in self.genes:
             value = getattr(backbone.stages[gene.stage], gene.field)
@@ -152,7 +148,24 @@ class Space:
                     f"values from {gene.values[0]} to {gene.values[-1]}."
                 )
             genome.append(gene.values.index(value))
+        self._check_same(self.decode(genome), backbone)
         return tuple(genome)
+
+    def _check_same(self, ours: Backbone, backbone: Backbone) -> None:
+        """Raise `SpecError` where a backbone differs in what does not vary."""
+        for index, (mine, other) in enumerate(zip(ours.stages, backbone.stages, strict=True)):
+            for field in fields(mine):  # type: ignore[arg-type]
+                if getattr(mine, field.name) != getattr(other, field.name):
+                    raise SpecError(
+                        f"space {self.name}: stages[{index}].{field.name} is "
+                        f"{getattr(mine, field.name)}, got {getattr(other, field.name)}."
+                    )
+        for name in ("features", "in_shape"):
+            if getattr(ours, name) != getattr(backbone, name):
+                raise SpecError(
+                    f"space {self.name}: {name} is {list(getattr(ours, name))}, "
+                    f"got {list(getattr(backbone, name))}."
+                )
 
     def legal_codes(self, stage: int) -> Iterator[Genome]:
         """Every legal combination of one stage's choices, as indices, in lexical order."""
@@ -214,26 +227,51 @@ class _Range:
 
 
 def parse_space(data: dict[str, Any], path: Path) -> Space:
-    """A space from the plain data of its file, the smallest and largest network tried out."""
+    """A space from the plain data of its file, its smallest network tried out."""
     file = parse(_SpaceFile, data, str(path))
     stages = tuple(
         _parse_stage(stage, file.bottleneck_ratio, f"{path}: stages[{index}]")
         for index, stage in enumerate(file.stages)
     )
     space = Space(path.stem, stages, file.features, file.in_shape, file.widths_never_shrink)
-    for index in range(len(stages)):
+    for index, stage in enumerate(stages):
+        combinations = prod(len(values) for values in stage.choices.values())
+        if combinations > MAX_COMBINATIONS:
+            raise SpecError(
+                f"{path}: stages[{index}]: {combinations:,} combinations of its values are too "
+                f"many (at most {MAX_COMBINATIONS:,}); take larger steps."
+            )
         if next(space.legal_codes(index), None) is None:
             raise SpecError(f"{path}: stages[{index}]: no combination of its values is legal.")
     try:
         space.decode([0] * len(space.genes))
     except SpecError as error:
         raise SpecError(f"{path}: {error}") from None
+    if not space.genes:
+        raise SpecError(f"{path}: stages: nothing varies; give a field several values.")
+    if space.widths_never_shrink:
+        _check_widths(space, path)
     return space
+
+
+def _check_widths(space: Space, path: Path) -> None:
+    """Raise `SpecError` where every width of a stage is below all that may enter it."""
+    narrowest: Value = 0
+    for index, stage in enumerate(space.stages):
+        fixed = stage.fixed.get("out_channels")
+        widths = stage.choices.get("out_channels", () if fixed is None else (fixed,))
+        wide_enough = [width for width in widths if width >= narrowest]  # type: ignore[operator]
+        if widths and not wide_enough:
+            raise SpecError(
+                f"{path}: stages[{index}].out_channels: must reach {narrowest}, the least width of "
+                f"the stages before; got at most {max(widths)}."  # type: ignore[type-var]
+            )
+        narrowest = min(wide_enough, default=narrowest)  # type: ignore[type-var,assignment]
 
 
 def _parse_stage(data: Mapping[str, Any], ratio: tuple[float, float], where: str) -> StageSpace:
     kind = data.get("block")
-    if kind not in BLOCKS:
+    if not isinstance(kind, str) or kind not in BLOCKS:
         raise SpecError(
             f"{where}.block: no such block {kind!r}{did_you_mean(str(kind), [*BLOCKS])}"
         )
@@ -257,9 +295,17 @@ def _parse_stage(data: Mapping[str, Any], ratio: tuple[float, float], where: str
     for name, field in known.items():
         if field.default is MISSING and name not in data:
             raise SpecError(f"{where}.{name}: is missing.")
-    # Every field is checked by building one block: types by the strict parser, values by the block.
+    if "stride" in choices:
+        raise SpecError(
+            f"{where}.stride: cannot vary: the resolution of all later stages hangs on it."
+        )
+    # Every value is tried beside the first ones of all others: its type by the strict parser, what
+    # it may be by the block.
     first = {key: values[0] for key, values in choices.items()}
     parse(block, {**fixed, **first}, where)
+    for key, values in choices.items():
+        for value in values[1:]:
+            parse(block, {**fixed, **first, key: value}, where)
     return StageSpace(block, fixed, choices, ratio)
 
 
@@ -267,18 +313,20 @@ def _parse_values(data: object, where: str) -> tuple[Value, ...]:
     """Ascending values from a list or {min, max, step}."""
     if isinstance(data, dict):
         steps = parse(_Range, data, where)
-        if steps.step <= 0 or steps.max < steps.min:
+        if not (-inf < steps.min <= steps.max < inf and 0 < steps.step < inf):
             raise SpecError(
                 f"{where}: min must not exceed max and step must be positive, "
                 f"got min {steps.min}, max {steps.max}, step {steps.step}."
             )
-        count = int((steps.max - steps.min) / steps.step + 1e-9) + 1
-        return tuple(steps.min + index * steps.step for index in range(count))
+        last = (steps.max - steps.min) / steps.step + 1e-9
+        if last >= MAX_VALUES:
+            raise SpecError(f"{where}: more than {MAX_VALUES:,} values; take a larger step.")
+        # Rounded, so that a step of 0.1 gives 1.2 as people write it, not 1.2000000000000002.
+        return tuple(round(steps.min + index * steps.step, 9) for index in range(int(last) + 1))
     values = tuple(data) if isinstance(data, list | tuple) else ()
     if not values or any(isinstance(v, bool) or not isinstance(v, int | float) for v in values):
-        raise SpecError(
-            f"{where}: must be a list of numbers or min, max, step; got {name_of(data)}."
-        )
+        came = list(data) if isinstance(data, tuple) else data
+        raise SpecError(f"{where}: must be a list of numbers or min, max, step; got {came}.")
     if list(values) != sorted(set(values)):
         raise SpecError(f"{where}: values must ascend without repeats, got {list(values)}.")
     return values

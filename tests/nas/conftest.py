@@ -1,0 +1,89 @@
+"""A space small enough to list every network of it."""
+
+from __future__ import annotations
+
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from blocks import Op, Shape
+from budgets import LatencyModel, load_device
+from detector.rep_gfpn import RepGFPN
+from search_spaces import Space, load_space
+from search_spaces.moves import Genomes
+
+# Its first two stages share a level and the second projects its shortcut where widths differ, so
+# the narrowest stem is not always cheapest; the third may have either kernel; the last an SPP.
+TINY = """\
+format: maenas/space@1
+in_shape: [3, 64, 64]
+features: [1, 2, 3]
+bottleneck_ratio: [0.3, 1.0]
+stages:
+  - block: focus_stem
+    out_channels: [16, 24]
+  - block: res_k1kx
+    out_channels: [24, 32]
+    bottleneck_channels: [8, 16, 24]
+    depth: {min: 1, max: 3}
+  - block: res_k1kx
+    out_channels: [24, 32, 48]
+    bottleneck_channels: [8, 16, 24]
+    kernel_size: [3, 5]
+    stride: 2
+    depth: [1, 2]
+  - block: res_kxkx
+    out_channels: [32, 48]
+    bottleneck_channels: [16, 24]
+    stride: 2
+    depth: [1, 2, 4]
+    spp: true
+"""
+
+
+@pytest.fixture(scope="session")
+def tiny_text() -> str:
+    return TINY
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory, tiny_text: str) -> Space:
+    """The tiny space, from a file as a user would write it."""
+    path: Path = tmp_path_factory.mktemp("spaces") / "tiny.yaml"
+    path.write_text(tiny_text, encoding="utf-8")
+    return load_space(str(path))
+
+
+@pytest.fixture(scope="session")
+def everything(tiny: Space) -> Genomes:
+    """(n, genes): every legal genome of the tiny space, found one by one."""
+    of_stages = [list(tiny.legal_codes(index)) for index in range(len(tiny.stages))]
+    found = []
+    for codes in product(*of_stages):
+        genome = tuple(index for code in codes for index in code)
+        widths = [
+            gene.values[index]
+            for gene, index in zip(tiny.genes, genome, strict=True)
+            if gene.field == "out_channels"
+        ]
+        if widths == sorted(widths):
+            found.append(genome)
+    return np.array(found, dtype=np.int16)
+
+
+@pytest.fixture(scope="session")
+def t4() -> LatencyModel:
+    return load_device("t4")
+
+
+@pytest.fixture(scope="session")
+def neck():
+    """Operators of a small neck for features (C3, C4, C5)."""
+    fusion = RepGFPN(out_channels=(16, 24, 32), depth=1)
+
+    def ops(features: tuple[Shape, ...]) -> tuple[Op, ...]:
+        return tuple(fusion.ops(features))
+
+    return ops
