@@ -37,7 +37,8 @@ def plan(config: SearchConfig) -> list[Segment]:
     Raises:
         MaenasError: whatever is wrong with budgets, device, space or template.
     """
-    budgets = parse_budgets(config.budgets)
+    # What a front is drawn over stands first.
+    budgets = tuple(sorted(parse_budgets(config.budgets), key=lambda b: b.low is None))
     device = load_device(config.device) if config.device else None
     if device is None and any(budget.quantity == "latency_ms" for budget in budgets):
         raise SpecError("budget: a latency is priced on a device; add --device t4.")
@@ -95,17 +96,14 @@ def published(segment: Segment) -> Backbone | None:
 
 def _points(budgets: tuple[Budget, ...], count: int) -> list[tuple[Budget, ...]]:
     """The budgets themselves, or for a range `count` versions of them in geometric steps."""
-    ranged = next((budget for budget in budgets if budget.low is not None), None)
-    if ranged is None or ranged.low is None:
+    ranged = budgets[0]
+    if ranged.low is None:
         return [budgets]
     if count < 2:
         raise SpecError(f"search: a range needs at least 2 points, got {count}.")
     ratio = log(ranged.limit / ranged.low) / (count - 1)
     limits = [ranged.low * exp(ratio * index) for index in range(count - 1)] + [ranged.limit]
-    return [
-        tuple(replace(b, limit=limit, low=None) if b is ranged else b for b in budgets)
-        for limit in limits
-    ]
+    return [(replace(ranged, limit=limit, low=None), *budgets[1:]) for limit in limits]
 
 
 def _segment(
@@ -120,17 +118,9 @@ def _segment(
         in_shape = (in_shape[0], config.input_size, config.input_size)
     space = replace(load_space(config.space or template.space), in_shape=in_shape)
     budgets = points[-1]
-    place = next((i for i, b in enumerate(budgets) if b.limit != points[0][i].limit), 0)
-    limits = tuple(point[place].limit for point in points)
+    limits = tuple(point[0].limit for point in points)
     if len(points) > 1:
-        ranged = replace(budgets[place], low=limits[0])
-        budgets = (*budgets[:place], ranged, *budgets[place + 1 :])
-    else:  # what a front is drawn over stands first
-        ranged_text = next((b for b in parse_budgets(config.budgets) if b.low is not None), None)
-        if ranged_text is not None:
-            place = next(i for i, b in enumerate(budgets) if b.quantity == ranged_text.quantity)
-            budgets = (budgets[place], *budgets[:place], *budgets[place + 1 :])
-            limits = (budgets[0].limit,)
+        budgets = (replace(budgets[0], low=limits[0]), *budgets[1:])
     if all(budget.quantity != "layers" for budget in budgets):
         text = f"{template.layers}layers"
         budgets = (*budgets, Budget("layers", template.layers, text))

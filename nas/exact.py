@@ -23,6 +23,7 @@ COARSE_BINS = 400  # for finding multipliers
 ADDITIVE = ("latency_ms", "macs", "params")
 MAX_TRACES = 200  # relaxed optima followed back before giving up on a network that fits
 MULTIPLIER_STEPS = 14  # of bisection
+MULTIPLIER_ROUNDS = 3  # where several multipliers depend on each other
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,10 +114,10 @@ def _multipliers(
     """Prices of the other budgets that make the upper bound small, found on coarse bins.
 
     The bound is convex in each multiplier: it falls while the relaxed optimum exceeds its budget
-    and rises after, so each is bisected in turn.
+    and rises after, so each is bisected in turn, several times if there are others.
     """
     multipliers: dict[str, float] = {budget.quantity: 0.0 for budget in others}
-    for budget in others:
+    for budget in [*others] * (1 if len(others) == 1 else MULTIPLIER_ROUNDS):
         quantity, most = budget.quantity, budget.limit
         low, high = 0.0, None
         guess = 0.0

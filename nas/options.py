@@ -60,7 +60,7 @@ class Options:
         if total > MAX_OPTIONS:
             raise BudgetError(
                 f"space {self.space.name}: {total:,} choices are too many to list (at most "
-                f"{MAX_OPTIONS:,}); coarsen its steps, or use --algorithm evolution."
+                f"{MAX_OPTIONS:,}); coarsen its steps."
             )
         self.stages = [
             [self._stage_options(index, width, codes[index]) for width in range(len(s.in_widths))]

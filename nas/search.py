@@ -329,4 +329,5 @@ def _searcher(problem: Problem, settings: Settings, start: Genomes) -> Searcher:
     rng = np.random.Generator(np.random.PCG64(settings.seed))
     if settings.algorithm == "random":
         return RandomSearch(moves, rng)
+    assert settings.algorithm == "evolution", "the exact solver asks nothing; see solve_exactly"
     return Evolution(moves, rng, start, settings.limits)
