@@ -61,12 +61,16 @@ def decode(levels: Sequence[RawLevel], strides: Sequence[int] = STRIDES) -> tupl
         Scores (B, N, num_classes) in 0..1 and boxes (B, N, 4) as (x1, y1, x2, y2) in pixels, not
         clipped to the picture.
     """
-    scores = torch.cat([level.scores.flatten(2) for level in levels], dim=2)  # (B, C, N)
-    distances = torch.cat([level.distances.flatten(2) for level in levels], dim=2)  # (B, 4*bins, N)
-    batch, sides, count = distances.shape
-    logits = distances.reshape(batch, 4, sides // 4, count).permute(0, 3, 1, 2)  # (B, N, 4, bins)
     sizes = [(level.scores.shape[-2], level.scores.shape[-1]) for level in levels]
-    points, steps = anchor_points(sizes, strides, logits)
-    distances = expected_distances(logits) * steps
+    points, steps = anchor_points(sizes, strides, levels[0].distances)
+    scores = torch.cat([level.scores.sigmoid().flatten(2) for level in levels], dim=2)  # (B, C, N)
+    distances = torch.cat([expected_distances(by_side(level)) for level in levels], dim=1) * steps
     boxes = torch.cat((points - distances[..., :2], points + distances[..., 2:]), dim=-1)
-    return scores.transpose(1, 2).sigmoid(), boxes
+    return scores.transpose(1, 2), boxes
+
+
+def by_side(level: RawLevel) -> Tensor:
+    """Distance logits (B, 4 * bins, H, W) -> (B, H * W, 4, bins), row-major."""
+    batch, channels, height, width = level.distances.shape
+    logits = level.distances.reshape(batch, 4, channels // 4, height * width)
+    return logits.permute(0, 3, 1, 2)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
-from torchvision.ops import batched_nms
+from torchvision import ops
 
 MAX_CANDIDATES = 30_000  # pairs of box and class that enter; more only cost time
 
@@ -35,7 +37,11 @@ def nms(
     """The best boxes of each class that overlap no better one of it.
 
     Every pair of position and class above `min_score` is a candidate, so one box may be found as
-    several classes.
+    several classes. Of equal scores the lower class comes first, then the earlier position.
+
+    All but the overlaps is left to numpy. Torch shares such small work among threads and waits
+    for all of them: fifty times as long where another program, or the runtime of the network,
+    keeps the cores busy (see benchmarks/bench_detect.py).
 
     Args:
         scores: (N, num_classes).
@@ -43,11 +49,27 @@ def nms(
         min_score: candidates score more.
         max_iou: overlap beyond which the worse of two boxes of a class goes.
         max_detections: most boxes kept.
+    Returns:
+        Tensors on the device of the scores.
     """
-    position, label = torch.nonzero(scores > min_score, as_tuple=True)
-    found = scores[position, label]
+    all_scores, all_boxes = scores.detach().cpu().numpy(), boxes.detach().cpu().numpy()
+    rows = np.flatnonzero((all_scores > min_score).any(axis=1))  # most positions see nothing
+    row, label = np.nonzero(all_scores[rows] > min_score)
+    position = rows[row]
+    found = all_scores[position, label]
     if len(found) > MAX_CANDIDATES:
-        found, best = found.topk(MAX_CANDIDATES)
-        position, label = position[best], label[best]
-    kept = batched_nms(boxes[position], found, label, max_iou)[:max_detections]
-    return Detections(boxes[position[kept]], found[kept], label[kept])
+        best = np.sort(np.argpartition(-found, MAX_CANDIDATES)[:MAX_CANDIDATES])
+        position, label, found = position[best], label[best], found[best]
+    order = np.lexsort((-found, label))  # class by class, best first; stable
+    position, label, found = position[order], label[order], found[order]
+    candidates, values = torch.from_numpy(all_boxes[position]), torch.from_numpy(found)
+    borders = [0, *(np.flatnonzero(np.diff(label)) + 1).tolist(), len(label)]
+    kept = np.concatenate(
+        [
+            start + ops.nms(candidates[start:end], values[start:end], max_iou).numpy()
+            for start, end in pairwise(borders)
+        ]
+    )
+    best_first = torch.from_numpy(kept[np.argsort(-found[kept], kind="stable")][:max_detections])
+    parts = (candidates, values, torch.from_numpy(label))
+    return Detections(*(part[best_first].to(scores.device) for part in parts))

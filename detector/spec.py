@@ -56,6 +56,12 @@ class DetectorSpec:
         levels = self.neck.out_shapes(features)
         return (*self.backbone.ops(), *self.neck.ops(features), *self.head.ops(levels))
 
+    def template(self) -> Template:
+        """Its neck and head as a template of their own."""
+        backbone = self.backbone
+        name = "of the detector"
+        return Template(name, backbone.in_shape, backbone.layers, "", self.neck, self.head)
+
     def build(self) -> DetectorNetwork:
         """The trainable network."""
         from detector.layers.network import DetectorNetwork

@@ -23,7 +23,7 @@ class ZeroHead:
         kernel_size: of the last convolutions; 1 in the nano models.
         stacked_convs: convolutions before them in each of two towers, 0 for a ZeroHead; the first
             is 1x1, the others 3x3.
-        tower_channels: width of the towers.
+        tower_channels: width of the towers; None for that of their level.
         act: activation of the towers.
 
     Source: DAMO-YOLO report, section 2.3 and Table 6.
@@ -33,12 +33,13 @@ class ZeroHead:
     reg_max: int = 16
     kernel_size: int = 3
     stacked_convs: int = 0
-    tower_channels: int = 256
+    tower_channels: int | None = None
     act: Act = "relu"
 
     def __post_init__(self) -> None:
-        positive("head", num_classes=self.num_classes, tower_channels=self.tower_channels)
-        positive("head", reg_max=self.reg_max)
+        positive("head", num_classes=self.num_classes, reg_max=self.reg_max)
+        if self.tower_channels is not None:
+            positive("head", tower_channels=self.tower_channels)
         odd("head", kernel_size=self.kernel_size)
         if self.stacked_convs < 0:
             raise SpecError(f"head: stacked_convs must be at least 0, got {self.stacked_convs}.")
@@ -62,7 +63,8 @@ class ZeroHead:
     def _branch(self, shape: Shape, out_channels: int, act: Act) -> Generator[Op, None, Shape]:
         """The tower, if any, and the last convolution; a bias takes the place of BatchNorm."""
         for index in range(self.stacked_convs):
-            op = conv(shape, self.tower_channels, 3 if index else 1, act=self.act)
+            width = self.tower_channels or shape[0]
+            op = conv(shape, width, 3 if index else 1, act=self.act)
             yield op
             shape = op.out_shape
         last = conv(shape, out_channels, self.kernel_size, act=act, norm=False)

@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from blocks import Backbone
+    from budgets import LatencyModel
+    from detector import Template
+    from detector.spec import DetectorSpec
+
 SCHEMA = "maenas/build-detector@1"
+DEFAULT_CLASSES = 80  # of COCO
 
 
 def build_detector(
     spec: Annotated[
         str, typer.Argument(help="A backbone file, a run folder or zoo:NAME.", metavar="SPEC")
     ],
-    num_classes: Annotated[int, typer.Option(help="Classes to detect.")] = 80,
+    num_classes: Annotated[
+        int | None, typer.Option(help="Classes to detect. (as many as names, else 80)")
+    ] = None,
     names: Annotated[
         str | None, typer.Option(help="Their names, separated by commas.", metavar="A,B,..")
     ] = None,
@@ -47,9 +58,10 @@ def build_detector(
     named = find_model(spec)
     chosen = load_template(template) if template else named.template or nearest(named.backbone)
     words = tuple(names.split(",")) if names else ()
-    detector = assemble(named.backbone, chosen, len(words) or num_classes, words)
-    if words and num_classes not in (80, len(words)):
+    if words and num_classes is not None and num_classes != len(words):
         raise SpecError(f"names: must be one a class ({num_classes}), got {len(words)}.")
+    classes = DEFAULT_CLASSES if num_classes is None else num_classes
+    detector = assemble(named.backbone, chosen, len(words) or classes, words)
     for file in (SPEC_FILE, WEIGHTS_FILE):
         if (out / file).exists():
             if not exist_ok:
@@ -69,7 +81,7 @@ def build_detector(
         OUT.print(f"spec: {out / SPEC_FILE} (no weights yet)")
 
 
-def nearest(backbone: Any) -> Any:
+def nearest(backbone: Backbone) -> Template:
     """The template of the scale whose published backbone does about as much work."""
     from budgets import Budget
     from detector import load_template
@@ -80,7 +92,9 @@ def nearest(backbone: Any) -> Any:
     return load_template(choose_template((budget,), None, "backbone"))
 
 
-def report(detector: Any, template: str, path: Path, device: Any) -> dict[str, Any]:
+def report(
+    detector: DetectorSpec, template: str, path: Path, device: LatencyModel
+) -> dict[str, Any]:
     """What the detector is made of and costs, part by part."""
     from budgets import cost
 
@@ -116,7 +130,7 @@ def report(detector: Any, template: str, path: Path, device: Any) -> dict[str, A
     }
 
 
-def table(result: dict[str, Any]) -> Any:
+def table(result: dict[str, Any]) -> Table:
     """The costs for people."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table

@@ -8,6 +8,11 @@ from typing import Annotated
 
 import typer
 
+from maenas.build_detector import build_detector
+from maenas.detect import detect
+from maenas.export import export
+from maenas.import_weights import import_weights
+
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
@@ -186,6 +191,12 @@ def checks(as_json: Json = False) -> None:
     from maenas.checks import print_checks
 
     print_checks(as_json)
+
+
+app.command()(build_detector)
+app.command()(import_weights)
+app.command()(export)
+app.command()(detect)
 
 
 def typed(context: typer.Context) -> frozenset[str]:

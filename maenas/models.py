@@ -1,4 +1,4 @@
-"""What a user may name where a spec is expected: a file, a run folder, zoo:NAME."""
+"""What a user may name where a spec is expected: a file, a folder, zoo:NAME."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from pathlib import Path
 
 from blocks import Backbone, load_backbone
 from detector import Template, load_template, template_names
+from detector.checkpoint import SPEC_FILE
+from detector.spec import load_detector
 from maenas.config import SearchConfig, load_config
 from nas import DEFAULT_WEIGHTS
 
@@ -44,6 +46,9 @@ def find_model(name: str) -> Named:
     if name.startswith("zoo:"):
         return Named(name, load_backbone(name), None, None)
     path = Path(name)
+    if path.name == SPEC_FILE or (path / SPEC_FILE).exists():
+        spec = load_detector(path if path.name == SPEC_FILE else path / SPEC_FILE)
+        return Named(name, spec.backbone, spec.template(), None)
     if path.is_dir():
         path = path / "best.yaml"
     backbone = load_backbone(path)

@@ -152,8 +152,8 @@ def _print(result: dict[str, Any], backbone: Backbone, device: LatencyModel) -> 
             f"{row['stage']}{tapped}" if in_backbone else "",
             row["type"] + ("+spp" if row["spp"] else ""),
             *(shape if in_backbone else [""] * len(shape)),
-            f"{row['params'] / 1e6:.3f}",
-            f"{row['macs'] / 1e9:.3f}",
+            _six(row["params"] / 1e6),
+            _six(row["macs"] / 1e9),
             f"{row['latency_ms']:.3f}",
             f"{100 * row['latency_ms'] / result['latency_ms']:.1f}",
             "" if score is None else f"{score:.2f}",
@@ -168,8 +168,8 @@ def _print(result: dict[str, Any], backbone: Backbone, device: LatencyModel) -> 
         f"{result['layers']} L",
         "",
         "",
-        f"{result['params'] / 1e6:.3f}",
-        f"{result['macs'] / 1e9:.3f}",
+        _six(result["params"] / 1e6),
+        _six(result["macs"] / 1e9),
         f"{result['latency_ms']:.3f}",
         "100",
         f"{result['score']:.2f}",
@@ -185,3 +185,8 @@ def _print(result: dict[str, Any], backbone: Backbone, device: LatencyModel) -> 
         OUT.print("Backbone alone; --template SCALE shows it with neck and head.")
     else:
         OUT.print(f"* goes to the neck of template {result['template']}.")
+
+
+def _six(value: float) -> str:
+    """In no more than six characters."""
+    return f"{value:.3f}" if value < 100 else f"{value:.2f}"

@@ -8,10 +8,9 @@ from typing import Any
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from blocks import load_backbone, zoo_names
-from blocks.op import Op, elements
+from blocks import Op, load_backbone, zoo_names
 from detector import load_template
-from detector.published import load_published
+from detector.published import load_published, report_gflops
 from maenas.console import OUT, print_json
 from nas import max_entropy
 
@@ -31,12 +30,12 @@ def print_zoo(as_json: bool) -> None:
         title="published models, usable as zoo:NAME",
         caption="params and GFLOPs: counted here / published, two operations a multiply-accumulate "
         "and BatchNorms kept, as the report counts. AP: COCO val 2017, distilled in brackets, "
-        f"published; so is the latency (batch 1, without NMS): {_latencies(models)}. mae-det: "
-        "backbones alone.",
+        f"published; so is the latency (batch 1, without NMS): {_latencies(models)}. mae-det "
+        "and csp-darknet: backbones alone.",
         caption_justify="left",
     )
     table.add_column("name", no_wrap=True)
-    for column in ("input", "layers", "score", "params M", "GFLOPs", "AP", "ms"):
+    for column in ("size", "layers", "score", "params M", "GFLOPs", "AP", "ms"):
         table.add_column(column, justify="right", no_wrap=True)
     for model in models:
         figures = model["published"]
@@ -80,7 +79,7 @@ def _model(name: str) -> dict[str, Any]:
         "scope": "detector" if figures else "backbone",
         "params": sum(op.params for op in ops),
         "macs": sum(op.macs for op in ops),
-        "gflops": published_gflops(ops),
+        "gflops": report_gflops(ops),
         "published": None
         if figures is None
         else {
@@ -94,9 +93,3 @@ def _model(name: str) -> dict[str, Any]:
             "source": "DAMO-YOLO report v2, arXiv 2211.15444, and its repository",
         },
     }
-
-
-def published_gflops(ops: list[Op]) -> float:
-    """GFLOPs as the report counts: two a multiply-accumulate, and four an element of BatchNorm."""
-    norms = sum(elements(op.out_shape) for op in ops if op.kind == "conv" and op.norm)
-    return 2 * (sum(op.macs for op in ops) + 2 * norms) / 1e9

@@ -6,16 +6,16 @@ import copy
 
 from torch import nn
 
-from blocks.layers.conv_bn_act import ConvBNAct
-from blocks.layers.rep_conv import RepConv
-
 
 def deploy(module: nn.Module) -> nn.Module:
-    """A copy in eval mode with branches merged and BatchNorms folded; the outputs are the same."""
+    """A copy in eval mode with branches merged and BatchNorms folded; the outputs are the same.
+
+    A module that has another form to run in brings it about by its method `deploy_`.
+    """
     deployed = copy.deepcopy(module).eval()
-    # RepConv first: it folds the BatchNorms of its own branches before it merges them.
-    for kind in (RepConv, ConvBNAct):
-        for child in list(deployed.modules()):
-            if isinstance(child, kind):
-                child.deploy_()
+    # Parents come first: a RepConv folds the BatchNorms of its branches before it merges them.
+    for child in list(deployed.modules()):
+        fold = getattr(child, "deploy_", None)
+        if fold is not None:
+            fold()
     return deployed

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from typing import Any
 
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
-from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from blocks import (
@@ -22,7 +19,6 @@ from blocks import (
     ConvStem,
     FocusStem,
     Mob,
-    Op,
     ResK1DWK1,
     ResK1DWSEK1,
     ResK1KX,
@@ -33,6 +29,7 @@ from blocks import (
 from blocks.backbone import block_data
 from blocks.layers.deploy import deploy
 from blocks.layers.rep_conv import RepConv
+from tests.recorder import Recorder, calls, trained
 
 SPECS: list[Block] = [
     ConvStem(out_channels=16),
@@ -348,91 +345,3 @@ def costs(spec: Block, shape: Shape) -> dict[str, int]:
 
 def peak(spec: Block, shape: Shape) -> int:
     return max(op.working_set for op in spec.ops(shape))
-
-
-def trained(module: nn.Module) -> nn.Module:
-    """The module in eval mode and float64, its BatchNorms as if it had learnt something."""
-    for layer in module.modules():
-        if isinstance(layer, nn.BatchNorm2d):
-            nn.init.uniform_(layer.weight, 0.5, 1.5)
-            nn.init.normal_(layer.bias)
-            nn.init.normal_(layer.running_mean)
-            nn.init.uniform_(layer.running_var, 0.5, 1.5)
-    return module.double().eval()
-
-
-Call = tuple[Any, ...]  # name, then all that decides what it costs
-
-
-class Recorder(TorchDispatchMode):
-    """Writes down every operator torch runs, whichever module or function asked for it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.run: list[Call] = []
-
-    def __torch_dispatch__(
-        self,
-        func: Any,
-        types: Iterable[type],
-        args: tuple[Any, ...] = (),
-        kwargs: Mapping[str, Any] | None = None,
-    ) -> Any:
-        out = func(*args, **(kwargs or {}))
-        self.run.append(seen(func._schema.name.removeprefix("aten::"), args, out))
-        return out
-
-
-def seen(name: str, args: tuple[Any, ...], out: Any) -> Call:
-    """What one call of torch did; an operator we do not know is told by its name."""
-    match name:
-        case "convolution":
-            x, weight, bias, stride, padding, dilation, transposed, _, groups = args
-            assert bias is not None and not transposed and dilation == [1, 1]
-            return (name, chw(x), chw(out), tuple(weight.shape), stride, padding, groups)
-        case "max_pool2d_with_indices" | "avg_pool2d":
-            x, kernel, stride, *_ = args
-            pooled = out[0] if isinstance(out, tuple) else out
-            return (name, chw(x), chw(pooled), list(kernel), list(stride))
-        case "mean":
-            x, dims, *_ = args
-            return (name, chw(x), chw(out), dims)
-        case "slice":
-            x, dim, start, _, step = args
-            return (name, dim, start, step)
-        case _:
-            return (name, chw(out))
-
-
-def calls(op: Op) -> Iterator[Call]:
-    """The calls of torch that one operator stands for, what is fused into it included."""
-    kernel, stride = [op.kernel_size] * 2, [op.stride] * 2
-    match op.kind:
-        case "conv":
-            weight = (op.out_shape[0], op.in_shape[0] // op.groups, *kernel)
-            padding = [op.kernel_size // 2] * 2
-            yield ("convolution", op.in_shape, op.out_shape, weight, stride, padding, op.groups)
-        case "max_pool":
-            yield ("max_pool2d_with_indices", op.in_shape, op.out_shape, kernel, stride)
-        case "avg_pool":
-            yield ("avg_pool2d", op.in_shape, op.out_shape, kernel, stride)
-        case "global_pool":
-            yield ("mean", op.in_shape, op.out_shape, [-1, -2])
-        case "concat":
-            yield ("cat", op.out_shape)
-        case "slice":  # even and odd rows, then even and odd columns of both, side by side
-            yield from (("slice", 2, first, 2) for first in (0, 1))
-            yield from (("slice", 3, first, 2) for first in (0, 0, 1, 1))
-            yield ("cat", op.out_shape)
-        case _:
-            yield (op.kind, op.out_shape)
-    if op.adds:
-        yield ("add", op.out_shape)
-    if op.act != "none":
-        yield (op.act, op.out_shape)
-
-
-def chw(tensor: torch.Tensor) -> Shape:
-    """(channels, height, width) of a batch of maps."""
-    _, channels, height, width = tensor.shape
-    return (channels, height, width)

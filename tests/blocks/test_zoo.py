@@ -33,6 +33,7 @@ LAYERS = {
     "mae-det-s": 79,
     "mae-det-m": 91,
     "mae-det-l": 109,
+    "csp-darknet-s": 25,
 }
 
 # Million multiply-accumulates of each stage, RepConvs merged, counted by hooks on the modules of
@@ -58,6 +59,7 @@ FEATURES = {
     "mae-det-s": [(272, 60, 60), (1024, 30, 30), (2048, 15, 15)],
     "mae-det-m": [(512, 60, 60), (1632, 30, 30), (2048, 15, 15)],
     "mae-det-l": [(608, 60, 60), (1912, 30, 30), (2400, 15, 15)],
+    "csp-darknet-s": [(128, 80, 80), (256, 40, 40), (512, 20, 20)],
 }
 
 

@@ -42,8 +42,8 @@ stages:
     depth: {min: 1, max: 3}
 """
 SMALL_OPTIONS = (
-    *("search", "--space", "small.yaml", "--template", "t", "--input-size", "64", "--weights", "1,1,2,4"),
-    *("--evaluations", "600", "--finalists", "0"),
+    *("search", "--space", "small.yaml", "--template", "t", "--input-size", "64"),
+    *("--weights", "1,1,2,4", "--evaluations", "600", "--finalists", "0"),
 )
 SMALL_BUDGET = ("--budget", "100MMACs")  # the largest network takes 116
 
@@ -115,15 +115,19 @@ def start() -> Iterator[Callable[..., subprocess.Popen[str]]]:
     started = []
 
     def run(
-        *arguments: object, cwd: Path, before: Callable[[], None] | None = None
+        *arguments: object,
+        cwd: Path,
+        environ: Mapping[str, str] | None = None,
+        before: Callable[[], None] | None = None,
+        stderr: int = subprocess.PIPE,
     ) -> subprocess.Popen[str]:
         process = subprocess.Popen(
             command(*arguments),
             cwd=cwd,
-            env=environment({}),
+            env=environment(environ or {}),
             preexec_fn=before,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=stderr,
             text=True,
         )
         started.append(process)

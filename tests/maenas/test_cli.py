@@ -2,9 +2,9 @@
 
 import ast
 import os
+import resource
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -56,14 +56,19 @@ def test_looking_at_specs_loads_numpy_at_most(tmp_path, command):
     assert loaded_by(run_main(*command), tmp_path) <= {"numpy"}
 
 
-def test_help_is_there_in_half_a_second(maenas, tmp_path):
-    """The fastest of five, since others use the machine as well."""
-    seconds = []
-    for _ in range(5):
-        started = time.perf_counter()
+def test_help_takes_less_than_half_a_second_of_a_processor(maenas, tmp_path):
+    """The fastest of three; what others take of the machine does not count."""
+
+    def seconds() -> float:
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return used.ru_utime + used.ru_stime
+
+    taken = []
+    for _ in range(3):
+        before = seconds()
         ran = maenas("--help", cwd=tmp_path)
-        seconds.append(time.perf_counter() - started)
-    assert min(seconds) < 0.5, seconds
+        taken.append(seconds() - before)
+    assert min(taken) < 0.5, taken
     for command in COMMANDS:
         assert command in ran.out
 
@@ -96,18 +101,17 @@ def test_what_is_no_command_ends_with_exit_code_2(typed, arguments):
     assert "Error" in ran.err and "Traceback" not in ran.err
 
 
-def test_a_reader_that_goes_away_is_no_error(tmp_path):
+@pytest.mark.parametrize("arguments", [("zoo",), ("zoo", "--json")], ids=" ".join)
+def test_a_reader_that_goes_away_is_no_error(tmp_path, arguments):
     """As in `maenas zoo | head -1`."""
     reading, writing = os.pipe()
     os.close(reading)
-    with os.fdopen(writing, "w") as pipe:
+    with os.fdopen(writing, "wb") as pipe:
         done = subprocess.run(
-            [sys.executable, "-m", "maenas", "zoo"],
+            [sys.executable, "-m", "maenas", *arguments],
             cwd=tmp_path,
             stdout=pipe,
             stderr=subprocess.PIPE,
-            text=True,
             timeout=60,
         )
-    assert done.stderr == ""
-    assert done.returncode == 141
+    assert done.stderr == b""

@@ -85,7 +85,9 @@ def story(start, tmp_path_factory):
         process.send_signal(signal.SIGSTOP)
         time.sleep(SAVE_EVERY_S + 0.1)
         process.send_signal(signal.SIGCONT)
-        wait(process, lambda saved=saved: story.state.exists() and story.state.read_bytes() != saved)
+        wait(
+            process, lambda saved=saved: story.state.exists() and story.state.read_bytes() != saved
+        )
         least = size(story.history) + rng.uniform(0, 3) * MEGABYTE
         wait(process, lambda least=least: size(story.history) > least)
         process.kill()

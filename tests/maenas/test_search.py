@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 import shlex
 from pathlib import Path
 
@@ -155,7 +156,7 @@ def test_the_spec_opens_with_its_receipt(run, told):
     assert f"{told['latency_ms']:.4f} ms estimated on t4" in receipt
     assert f"3,000 candidates proposed, {told['unique_evaluations']:,} of them different" in receipt
     assert f"{100 * told['share_of_optimum']:.3f} % of the most that is possible" in receipt
-    assert "seed 0" in receipt and "mean error 1.8%" in receipt
+    assert "seed 0" in receipt and load_device("t4").about in receipt
 
 
 def test_the_config_says_what_was_asked(run):
@@ -164,18 +165,12 @@ def test_the_config_says_what_was_asked(run):
     assert (config["budgets"], config["device"], config["evaluations"]) == (["3.8ms"], "t4", 3000)
 
 
-@pytest.mark.parametrize(
-    ("more", "environ"),
-    [((), {"PYTHONHASHSEED": "1"}), (("--workers", "2"), {"PYTHONHASHSEED": "2"})],
-    ids=["another process", "two workers"],
-)
-def test_the_command_of_the_receipt_repeats_the_run_to_the_byte(
-    maenas, run, tmp_path, more, environ
-):
+def test_the_command_of_the_receipt_repeats_the_run_to_the_byte(maenas, run, tmp_path):
+    """In another process with other hashes, and with another number of workers."""
     receipt = (run / "best.yaml").read_text("utf-8").splitlines()[0]
     repeated = shlex.split(receipt)[2:]  # without "#" and "maenas"
-    options = ("--finalists", "0", "--out", "again", *more)
-    maenas(*repeated, *options, cwd=tmp_path, environ=environ)
+    options = ("--finalists", "0", "--workers", "2", "--out", "again")
+    maenas(*repeated, *options, cwd=tmp_path, environ={"PYTHONHASHSEED": "1"})
     for name in ("best.yaml", "history.jsonl", "config.yaml"):
         assert (tmp_path / "again" / name).read_bytes() == (run / name).read_bytes(), name
 
@@ -217,14 +212,19 @@ def test_every_bundled_space_is_searched(typed, space, budget):
 
 
 def test_several_budgets_are_all_met(typed, unlimited):
-    budgets = ("1.37ms", "2.28Mparams", "196MFLOPs", "15layers", "132KB")
+    """Each a little less than what the best network under the largest of them takes."""
+    free = typed(*unlimited, "--device", "t4", "--budget", "100MMACs", "--json").json
+    ms, params = 0.99 * free["latency_ms"], 0.99 * free["params"]
+    budgets = (f"{ms}ms", f"{params}params", "196MFLOPs", "15layers", "132KB")
     asked = [word for budget in budgets for word in ("--budget", budget)]
     told = typed(*unlimited, "--device", "t4", *asked, "--json").json
+    limits = {"latency_ms": ms, "params": params, "macs": 98e6, "layers": 15}
     spent = prices(load_backbone(told["spec"]), told["template"])
-    assert spent["latency_ms"] <= 1.37 and spent["params"] <= 2.28e6
-    assert spent["macs"] <= 98e6 and spent["layers"] <= 15 and told["memory_bytes"] <= 132e3
-    limits = {"latency_ms": 1.37, "params": 2.28e6, "macs": 98e6, "layers": 15}
+    for quantity, limit in limits.items():
+        assert spent[quantity] <= limit
+    assert told["memory_bytes"] <= 132e3
     assert told["budget"] == pytest.approx({**limits, "memory_bytes": 132e3})
+    assert told["score"] < free["score"]
 
 
 def test_the_scope_says_what_a_budget_limits(typed, unlimited):
@@ -248,6 +248,13 @@ def test_random_search_is_an_algorithm(typed, small):
     told = typed(*small, "--algorithm", "random", "--json").json
     assert told["algorithm"] == "random" and told["evaluations"] == 600
     assert told["macs"] <= 100e6
+
+
+def test_the_baseline_is_random_search_with_the_next_seed(typed, small):
+    told = typed(*small, "--json").json
+    random_search = typed(*small, "--algorithm", "random", "--seed", "1", "--json").json
+    assert told["random_score"] == pytest.approx(random_search["score"], rel=1e-12)
+    assert told["random_score"] < told["score"]
 
 
 def test_the_exact_algorithm_finds_the_optimum(typed, small):
@@ -327,7 +334,7 @@ def family_folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def family(maenas, family_folder):
-    asked = ("--budget", "2ms..8ms", "--device", "t4", "--evaluations", "2000")
+    asked = ("--budget", "2ms..8ms", "--device", "t4", "--evaluations", "1000")
     ran = maenas("search", *asked, "--finalists", "0", "--workers", "2", cwd=family_folder)
     run = family_folder / "runs" / "search" / "exp"
     return ran, run, json.loads((run / "result.json").read_text("utf-8"))
@@ -335,8 +342,8 @@ def family(maenas, family_folder):
 
 def test_each_member_of_a_family_is_within_the_limit_it_is_named_by(family):
     _, run, told = family
-    # Seven points from 2 to 8 ms in equal ratios; nothing meets the first.
-    limits = [2 * 4 ** (index / 6) for index in range(1, 7)]
+    # Seven points from 2 to 8 ms in equal ratios, without those that nothing meets.
+    limits = [2 * 4 ** (index / 6) for index in range(7)][-len(told["family"]) :]
     assert {path.name for path in (run / "pareto").iterdir()} == {f"{x:.3f}ms.yaml" for x in limits}
     for limit, member in zip(limits, told["family"], strict=True):
         backbone = load_backbone(run / "pareto" / f"{limit:.3f}ms.yaml")
@@ -355,10 +362,15 @@ def test_a_family_spans_scales_and_scores_more_with_every_step(family):
     assert scores == sorted(scores)
 
 
-def test_the_limit_that_nothing_meets_is_told(family):
+def test_a_limit_that_nothing_meets_is_told(family):
+    """Of T no network is as fast as 2 ms: its neck and head alone take most of that."""
     _, _, told = family
-    assert len(told["notes"]) == 1
-    assert "no network of template t meets 2.000 ms: the cheapest needs 2.1" in told["notes"][0]
+    assert len(told["family"]) == 6
+    [note] = told["notes"]
+    found = re.fullmatch(
+        r"no network of template t meets 2.000 ms: the cheapest needs (.*) ms", note
+    )
+    assert found and 2 < float(found[1]) < 2 * 4 ** (1 / 6)
 
 
 def test_the_best_of_a_family_is_the_one_of_the_largest_budget(family):

@@ -1,0 +1,11 @@
+"""What the detector raises beside `SpecError`."""
+
+from blocks.errors import MaenasError
+
+
+class ModelError(MaenasError):
+    """A model file cannot be used: damaged, of another program, or its runtime is missing."""
+
+
+class ExportError(MaenasError):
+    """A detector cannot be exported as asked, or the file computes something else than torch."""

@@ -1,0 +1,191 @@
+"""NMS inside the model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from detector.errors import ExportError
+from detector.export.onnx import floats, set_metadata
+from detector.export.writer import GraphWriter
+from detector.runtimes.metadata import Metadata
+
+PLUGIN_DOMAIN = "trt.plugins"  # TensorRT finds a plugin by its name in any domain
+ONE = numpy_helper.from_array(np.array([1]))
+NEVER = "nms/never"  # the score that no detection has
+
+
+@dataclass(frozen=True, slots=True)
+class NmsOptions:
+    """What `detector.nms.nms` takes as arguments.
+
+    Attributes:
+        min_score: detections score more.
+        max_iou: overlap beyond which the worse of two boxes of a class goes.
+        max_detections: most detections a picture.
+    """
+
+    min_score: float = 0.05
+    max_iou: float = 0.7
+    max_detections: int = 300
+
+    def __post_init__(self) -> None:
+        for name, value in (("min_score", self.min_score), ("max_iou", self.max_iou)):
+            if not 0 <= value <= 1:
+                raise ExportError(f"{name}: must be in 0..1, got {value}.")
+        if self.max_detections < 1:
+            raise ExportError(f"max_detections: must be at least 1, got {self.max_detections}.")
+
+
+def append_nms(model: onnx.ModelProto, metadata: Metadata, options: NmsOptions) -> onnx.ModelProto:
+    """A copy with the one output `detections` (B, max_detections, 6) from standard operators.
+
+    A row is x1 y1 x2 y2 score class, best first, rows of zeros behind the last. As in
+    `detector.nms.nms`, a class is suppressed by itself alone and a box may be found as several.
+
+    Args:
+        model: with `scores` and `boxes`.
+        metadata: of that model.
+        options: of the NMS.
+    """
+    writer = GraphWriter()
+    most = options.max_detections
+    owner, score, found = _write_kept(writer, options)
+    top, rows, chosen = _write_ranking(writer, owner, score, found, most)
+    rows = writer.node("Gather", "nms/chosen_rows", [rows, chosen], axis=0)  # (B, K, 6)
+    mine = writer.node("Greater", "nms/mine", [top, NEVER])
+    mine = writer.node("Unsqueeze", "nms/mine_column", [mine, _numbers(writer, 2)])
+    nothing = writer.constant("nms/nothing", np.array(0, np.float32))
+    writer.node("Where", "nms/detections", [mine, rows, nothing], "detections")
+    outputs = [floats("detections", several(model), most, 6)]
+    extended = _extended(model, writer, outputs, replace(metadata, layout="end2end"))
+    onnx.checker.check_model(extended, full_check=True)
+    return extended
+
+
+def append_plugin_nms(
+    model: onnx.ModelProto, metadata: Metadata, options: NmsOptions
+) -> onnx.ModelProto:
+    """A copy with the four outputs of TensorRT's `EfficientNMS_TRT`, which only TensorRT runs.
+
+    They are num_dets (B, 1), det_boxes (B, K, 4), det_scores (B, K) and det_classes (B, K), as
+    DeepStream and Triton expect them. Source: the plugin's README in NVIDIA/TensorRT.
+    """
+    writer = GraphWriter()
+    batch, most = several(model), options.max_detections
+    outputs = [
+        helper.make_tensor_value_info("num_dets", TensorProto.INT32, [batch, 1]),
+        floats("det_boxes", batch, most, 4),
+        floats("det_scores", batch, most),
+        helper.make_tensor_value_info("det_classes", TensorProto.INT32, [batch, most]),
+    ]
+    writer.node(
+        "EfficientNMS_TRT",
+        "nms/plugin",
+        ["boxes", "scores"],
+        *(output.name for output in outputs),
+        domain=PLUGIN_DOMAIN,
+        plugin_version="1",
+        background_class=-1,  # none of the classes
+        max_output_boxes=most,
+        score_threshold=options.min_score,
+        iou_threshold=options.max_iou,
+        score_activation=0,  # scores went through the sigmoid already
+        class_agnostic=0,
+        box_coding=0,  # corners
+    )
+    extended = _extended(model, writer, outputs, replace(metadata, layout="end2end-trt"))
+    extended.opset_import.append(helper.make_opsetid(PLUGIN_DOMAIN, 1))
+    onnx.checker.check_model(extended)
+    return extended
+
+
+def several(model: onnx.ModelProto) -> int | str:
+    """The batch dimension of a model: a number, or the name of one that is open."""
+    dimension = model.graph.input[0].type.tensor_type.shape.dim[0]
+    if dimension.HasField("dim_param"):
+        return str(dimension.dim_param)
+    return int(dimension.dim_value)
+
+
+def _write_kept(writer: GraphWriter, options: NmsOptions) -> tuple[str, str, str]:
+    """What NMS keeps of all pictures: M boxes.
+
+    Returns:
+        Names of the picture of each (M, 1), of its score (M,) and its row (M, 6).
+    """
+    add = writer.node
+    by_class = add("Transpose", "nms/by_class", ["scores"], perm=[0, 2, 1])  # (B, C, N)
+    limits = [
+        _numbers(writer, options.max_detections),
+        writer.constant("nms/max_iou", np.array([options.max_iou], np.float32)),
+        writer.constant("nms/min_score", np.array([options.min_score], np.float32)),
+    ]
+    # (M, 3): picture, class, position. The operator names its corners (y, x) and gets (x, y):
+    # overlap is the same in a mirrored picture.
+    kept = add("NonMaxSuppression", "nms/kept", ["boxes", by_class, *limits])
+    score = add("GatherND", "nms/score", [by_class, kept])  # (M,)
+    owner = add("Gather", "nms/owner", [kept, _numbers(writer, 0)], axis=1)  # (M, 1)
+    label = add("Gather", "nms/label", [kept, _numbers(writer, 1)], axis=1)
+    place = add("Gather", "nms/place", [kept, _numbers(writer, 0, 2)], axis=1)
+    parts = [
+        add("GatherND", "nms/box", ["boxes", place]),
+        add("Unsqueeze", "nms/score_column", [score, _numbers(writer, 1)]),
+        add("Cast", "nms/label_column", [label], to=TensorProto.FLOAT),
+    ]
+    return owner, score, add("Concat", "nms/found", parts, axis=1)
+
+
+def _write_ranking(
+    writer: GraphWriter, owner: str, score: str, found: str, most: int
+) -> tuple[str, str, str]:
+    """The best rows of each picture.
+
+    Every picture ranks all M rows and K blank ones; blanks and the rows of others score -1.
+
+    Returns:
+        Names of the best scores (B, K), all rows (M + K, 6), and which of them (B, K).
+    """
+    add, constant = writer.node, writer.constant
+    blank = constant("nms/blank", np.zeros((most, 6), np.float32))
+    rows = add("Concat", "nms/rows", [found, blank], axis=0)
+    batch = add("Shape", "nms/batch", ["scores"], start=0, end=1)
+    ones = add("ConstantOfShape", "nms/ones", [batch], value=ONE)
+    pictures = add("NonZero", "nms/pictures", [ones])  # (1, B): 0, 1, ..
+    pictures = add("Transpose", "nms/picture_column", [pictures], perm=[1, 0])
+    owners = add("Transpose", "nms/owner_row", [owner], perm=[1, 0])  # (1, M)
+    own = add("Equal", "nms/own", [pictures, owners])  # (B, M)
+    never = constant(NEVER, np.array(-1, np.float32))
+    own_scores = add("Where", "nms/own_scores", [own, score, never])
+    shape = add("Concat", "nms/blank_shape", [batch, _numbers(writer, most)], axis=0)
+    blank_scores = add("Expand", "nms/blank_scores", [never, shape])  # (B, K)
+    ranks = add("Concat", "nms/ranks", [own_scores, blank_scores], axis=1)  # (B, M + K)
+    best = [ranks, _numbers(writer, most)]
+    add("TopK", "nms/best", best, "nms/top", "nms/chosen")
+    return "nms/top", rows, "nms/chosen"
+
+
+def _numbers(writer: GraphWriter, *values: int) -> str:
+    """A list of whole numbers as a constant."""
+    return writer.constant(f"nms/{'_'.join(map(str, values))}", np.array(values))
+
+
+def _extended(
+    model: onnx.ModelProto,
+    writer: GraphWriter,
+    outputs: list[onnx.ValueInfoProto],
+    metadata: Metadata,
+) -> onnx.ModelProto:
+    """A copy of the model with more nodes behind it and other outputs."""
+    extended = onnx.ModelProto()
+    extended.CopyFrom(model)
+    graph = extended.graph
+    graph.node.extend(writer.nodes)
+    graph.initializer.extend(writer.constants.values())
+    del graph.output[:]
+    graph.output.extend(outputs)
+    set_metadata(extended, metadata)
+    return extended

@@ -1,0 +1,95 @@
+"""A detector as an ONNX model."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import onnx
+from onnx import TensorProto, helper
+
+from blocks.layers.deploy import deploy
+from detector.errors import ExportError
+from detector.export.decode import write_decoding
+from detector.export.network import write_network
+from detector.export.writer import GraphWriter
+from detector.runtimes.metadata import Metadata
+
+if TYPE_CHECKING:
+    from detector.layers.network import DetectorNetwork
+    from detector.spec import DetectorSpec
+
+OPSETS = (18, 19, 20)  # what TensorRT 10 and 11, OpenVINO and ONNX Runtime all read
+DEFAULT_OPSET = 19
+IR_VERSION = 10  # ONNX Runtime refuses newer ones than it knows
+PRODUCER = "maenas"
+
+
+def onnx_model(
+    spec: DetectorSpec,
+    network: DetectorNetwork,
+    opset: int = DEFAULT_OPSET,
+    batch: int | None = None,
+) -> onnx.ModelProto:
+    """The detector with the input `images` and the outputs `scores` and `boxes`, before NMS.
+
+    Written from the deployed modules: RepConvs merged, BatchNorms and the head's scales folded,
+    anchor points constant, nothing that is not needed. Weights are inside the file.
+
+    Args:
+        spec: of the detector; its input size is the model's.
+        network: in training or deployed form; it is left as it is.
+        opset: of ONNX.
+        batch: pictures at a time, None for any number.
+    Raises:
+        ExportError: for an opset or batch that is not supported.
+    """
+    if opset not in OPSETS:
+        options = ", ".join(map(str, OPSETS))
+        raise ExportError(f"opset: must be one of {options}, got {opset}.")
+    if batch is not None and batch < 1:
+        raise ExportError(f"batch: must be at least 1, got {batch}.")
+    _, height, width = spec.backbone.in_shape
+    strides = spec.backbone.reductions()
+    classes = spec.head.num_classes
+    writer = GraphWriter()
+    levels = write_network(writer, deploy(network).float().cpu(), "images")
+    write_decoding(writer, levels, (height, width), strides, classes, spec.head.reg_max + 1)
+    count = sum((height // stride) * (width // stride) for stride in strides)
+    several = batch or "batch"
+    graph = helper.make_graph(
+        writer.nodes,
+        "detector",
+        [floats("images", several, *spec.backbone.in_shape)],
+        [floats("scores", several, count, classes), floats("boxes", several, count, 4)],
+        list(writer.constants.values()),
+    )
+    model = helper.make_model(
+        graph,
+        producer_name=PRODUCER,
+        ir_version=IR_VERSION,
+        opset_imports=[helper.make_opsetid("", opset)],
+    )
+    set_metadata(model, metadata_of(spec))
+    onnx.checker.check_model(model, full_check=True)
+    return model
+
+
+def metadata_of(spec: DetectorSpec) -> Metadata:
+    """What an f32 model before NMS says of itself."""
+    return Metadata(
+        names=spec.names,
+        in_shape=spec.backbone.in_shape,
+        resize=spec.resize,
+        stride=spec.backbone.reductions(),
+    )
+
+
+def set_metadata(model: onnx.ModelProto, metadata: Metadata) -> None:
+    """Write metadata into a model; what it held before goes."""
+    del model.metadata_props[:]
+    helper.set_model_props(model, metadata.to_text())
+
+
+def floats(name: str, *shape: int | str) -> onnx.ValueInfoProto:
+    """An input or output of 32-bit floats; text names a dimension that is open."""
+    return helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)

@@ -1,0 +1,154 @@
+"""Pictures as the network wants them: found, read, turned upright, RGB in 8 bits."""
+
+from __future__ import annotations
+
+import struct
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from glob import glob
+from pathlib import Path, PurePath
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from blocks.errors import MaenasError
+
+Pixels = NDArray[np.uint8]  # (height, width, 3), RGB
+
+PICTURE_SUFFIXES = frozenset(
+    ".avif .bmp .gif .jp2 .jpeg .jpg .pbm .pgm .png .ppm .tif .tiff .webp".split()
+)
+VIDEO_SUFFIXES = frozenset(".avi .m4v .mkv .mov .mp4 .mpeg .mpg .webm .wmv".split())
+# What Pillow lets through of a damaged file, beside its own UnidentifiedImageError (an OSError).
+DAMAGED = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError)
+TOO_LARGE = (Image.DecompressionBombError, MemoryError)
+WHITE = (255, 255, 255)
+
+
+class PictureError(MaenasError):
+    """A picture or video cannot be used; the message names it and the cause."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file to look at.
+
+    Attributes:
+        path: of the file.
+        name: of the file relative to the folder the user named, for what is written about it.
+    """
+
+    path: Path
+    name: PurePath
+
+    @property
+    def is_video(self) -> bool:
+        """Whether the suffix is a video's."""
+        return self.path.suffix.lower() in VIDEO_SUFFIXES
+
+
+def find_sources(named: Sequence[str]) -> list[Source]:
+    """The pictures and videos of files, folders (and the folders in them) and glob patterns.
+
+    A file that is named outright is taken whatever its suffix; in folders and patterns only
+    pictures and videos are, and nothing hidden. Each file comes once.
+
+    Returns:
+        In the order named; the files of a folder or pattern by their path.
+    Raises:
+        PictureError: if one of them does not exist or holds no picture.
+    """
+    found: dict[Path, Source] = {}
+    for name in named:
+        for source in _sources(name):
+            found.setdefault(source.path, source)
+    return list(found.values())
+
+
+def read_picture(path: Path) -> Pixels:
+    """The first picture in a file.
+
+    Raises:
+        PictureError: if it is missing, empty, damaged, no picture, or too large.
+    """
+    try:
+        if path.stat().st_size == 0:
+            raise PictureError(f"{path}: is empty.")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of large pictures and odd metadata: neither hinders
+            with Image.open(path) as image:
+                return to_pixels(image, str(path))
+    except FileNotFoundError:
+        raise PictureError(f"{path}: no such file.") from None
+    except UnidentifiedImageError:
+        raise PictureError(f"{path}: is not a picture, or of a format Pillow lacks.") from None
+    except TOO_LARGE:
+        raise PictureError(f"{path}: is too large to read.") from None
+    except (*DAMAGED, struct.error) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise PictureError(f"{path}: cannot be read: {str(reason).rstrip('.')}.") from None
+
+
+def to_pixels(image: Image.Image, where: str = "picture") -> Pixels:
+    """Upright RGB in 8 bits of any Pillow image.
+
+    Grey becomes RGB, 16 bits lose the lower eight, transparency becomes white.
+
+    Args:
+        image: of any mode but 32-bit float, which has no agreed range.
+        where: what to call it in an error.
+    Raises:
+        PictureError: if it has no pixels, or values without an agreed range.
+    """
+    if 0 in image.size:
+        raise PictureError(f"{where}: has no pixels ({image.width}x{image.height}).")
+    if image.mode == "F":
+        raise PictureError(f"{where}: holds 32-bit floats; save it with 8 or 16 bits.")
+    upright = ImageOps.exif_transpose(image)
+    if upright.mode == "I" or upright.mode.startswith("I;16"):
+        grey = np.asarray(upright).astype(np.int32).clip(0, 65535) >> 8
+        return np.repeat(grey.astype(np.uint8)[..., None], 3, axis=2)
+    if upright.has_transparency_data:
+        layered = upright.convert("RGBA")
+        upright = Image.new("RGB", layered.size, WHITE)
+        upright.paste(layered, mask=layered)
+    return np.array(upright.convert("RGB"))
+
+
+def _sources(name: str) -> Iterator[Source]:
+    path = Path(name)
+    if path.is_dir():
+        files = sorted(file for file in path.rglob("*") if _is_wanted(file, path))
+        if not files:
+            raise PictureError(f"{path}: holds no picture or video ({_known()}).")
+        yield from (Source(file, file.relative_to(path)) for file in files)
+    elif path.exists():
+        yield Source(path, PurePath(path.name))
+    elif any(sign in name for sign in "*?["):
+        matches = sorted(map(Path, glob(name, recursive=True)))
+        files = [file for file in matches if _is_wanted(file, file.parent)]
+        if not files:
+            raise PictureError(f"{name}: matches no picture or video ({_known()}).")
+        shared = _shared_folder(files)
+        yield from (Source(file, file.relative_to(shared)) for file in files)
+    else:
+        raise PictureError(f"{name}: no such file or folder.")
+
+
+def _is_wanted(file: Path, root: Path) -> bool:
+    if any(part.startswith(".") for part in file.relative_to(root).parts):
+        return False  # such as the ._ files beside every picture on a foreign disk
+    return file.suffix.lower() in PICTURE_SUFFIXES | VIDEO_SUFFIXES and file.is_file()
+
+
+def _shared_folder(files: Sequence[Path]) -> Path:
+    """The deepest folder that holds all of them."""
+    return next(
+        folder for folder in files[0].parents if all(folder in file.parents for file in files)
+    )
+
+
+def _known() -> str:
+    return " ".join(sorted(PICTURE_SUFFIXES | VIDEO_SUFFIXES))

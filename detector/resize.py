@@ -1,0 +1,92 @@
+"""A picture at the size of the network's input, and boxes back on the picture."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch.nn.functional import interpolate
+
+from blocks.errors import one_of
+from detector.pictures import Pixels
+from detector.runtimes.runtime import Floats
+
+FILL = 114.0  # grey level of what a picture leaves free, as DAMO-YOLO and YOLOX have it
+RESIZES = ("letterbox", "stretch")
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Where a picture lies in the network's input: from the top left corner on.
+
+    Coordinates are continuous, 0 at the first pixel's left edge and the width at the last one's
+    right edge, so both ways are a multiplication.
+
+    Attributes:
+        picture: its (height, width).
+        placed: the (height, width) it takes of the input.
+    """
+
+    picture: tuple[int, int]
+    placed: tuple[int, int]
+
+    def to_input(self, boxes_xyxy: Floats) -> Floats:
+        """Boxes (N, 4) on the picture -> on the input."""
+        on_input: Floats = boxes_xyxy * self._scale()
+        return on_input
+
+    def to_picture(self, boxes_xyxy: Floats) -> Floats:
+        """Boxes (N, 4) on the input -> on the picture, clipped to it."""
+        height, width = self.picture
+        limits = np.array([width, height, width, height], dtype=np.float32)
+        clipped: Floats = np.clip(boxes_xyxy / self._scale(), 0, limits)
+        return clipped
+
+    def _scale(self) -> Floats:
+        """Input pixels a picture pixel, for x1, y1, x2, y2."""
+        y, x = (to / of for to, of in zip(self.placed, self.picture, strict=True))
+        return np.array([x, y, x, y], dtype=np.float32)
+
+
+def place(picture: tuple[int, int], room: tuple[int, int], resize: str) -> Placement:
+    """Where a picture goes.
+
+    Args:
+        picture: its (height, width).
+        room: (height, width) of the input.
+        resize: "letterbox" keeps its proportions to the nearest pixel, "stretch" fills the room.
+    Raises:
+        SpecError: for another `resize`.
+    """
+    one_of("input", "resize", resize, RESIZES)
+    if resize == "stretch":
+        return Placement(picture, room)
+    scale = min(to / of for to, of in zip(room, picture, strict=True))
+    height, width = (max(1, round(side * scale)) for side in picture)
+    return Placement(picture, (height, width))
+
+
+def fit(pixels: Pixels, room: tuple[int, int], resize: str) -> tuple[Floats, Placement]:
+    """A picture at the size of the input, and where it lies there.
+
+    Bilinear between the four nearest pixels also when it shrinks, as DAMO-YOLO resizes in
+    training and evaluation. Levels stay whole numbers, at most one from the exact value: in
+    floats a picture of 12 megapixels takes ten times as long.
+
+    Args:
+        pixels: (height, width, 3), RGB.
+        room: (height, width) of the input.
+        resize: as in `place`.
+    Returns:
+        (3, *room), RGB in 0..255, and the placement.
+    """
+    placement = place((pixels.shape[0], pixels.shape[1]), room, resize)
+    height, width = placement.placed
+    whole = torch.from_numpy(np.require(pixels, requirements=("C", "W")))  # as torch can view it
+    planes = whole.permute(2, 0, 1)[None]  # (1, 3, H, W)
+    if placement.picture != placement.placed:
+        planes = interpolate(planes, (height, width), mode="bilinear", align_corners=False)
+    fitted = np.full((3, *room), FILL, dtype=np.float32)
+    fitted[:, :height, :width] = planes[0].numpy()
+    return fitted, placement

@@ -1,0 +1,82 @@
+"""A runtime for whatever file or folder the user names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from detector.checkpoint import SPEC_FILE
+from detector.errors import ModelError
+from detector.runtimes.runtime import Runtime
+
+KINDS = "a detector folder or its detector.yaml, .onnx, .xml (OpenVINO) or .engine (TensorRT)"
+
+
+def load_runtime(
+    path: Path,
+    precision: str | None = None,
+    threads: int | None = None,
+    compute: str = "cpu",
+) -> Runtime:
+    """A detector ready to run; what runs it follows from the name.
+
+    Args:
+        path: a detector folder or its `detector.yaml` (torch), or a file of `maenas export`:
+            `.onnx` (ONNX Runtime), `.xml` (OpenVINO) or `.engine` (TensorRT).
+        precision: to compute in, for OpenVINO: f32 (if None), f16 or bf16. The others compute in
+            what the file holds, torch in f32.
+        threads: of the CPU; all cores if None.
+        compute: where torch runs, such as "cpu" or "cuda".
+    Raises:
+        ModelError: if there is no such file, it is damaged, or its runtime is missing.
+        SpecError: if a detector folder cannot be read.
+    """
+    if threads is not None and threads < 1:
+        raise ModelError(f"threads: must be at least 1, got {threads}.")
+    if not path.exists():
+        raise ModelError(f"{path}: no such file or folder; expected {KINDS}.")
+    suffix = path.suffix.lower()
+    if suffix == ".xml":
+        from detector.runtimes.openvino_runtime import OpenVinoRuntime
+
+        return OpenVinoRuntime(path, precision or "f32", threads)
+    if precision is not None and not (path.is_dir() and precision == "f32"):
+        raise ModelError(
+            f"precision: only OpenVINO chooses it when it runs; {path} runs in what it holds."
+        )
+    if suffix == ".onnx":
+        from detector.runtimes.onnx_runtime import OnnxRuntime
+
+        return OnnxRuntime(path, threads)
+    if suffix == ".engine":
+        from detector.runtimes.engine_info import require_tensorrt
+
+        require_tensorrt()
+        from detector.runtimes.tensorrt_runtime import TensorRtRuntime
+
+        return TensorRtRuntime(path)
+    if path.is_dir() or suffix in (".yaml", ".yml"):
+        return _torch_runtime(path, threads, compute)
+    raise ModelError(f"{path}: expected {KINDS}.")
+
+
+def _torch_runtime(path: Path, threads: int | None, compute: str) -> Runtime:
+    """A detector folder in torch.
+
+    Raises:
+        ModelError: if it has no weights.
+    """
+    import torch
+
+    from detector.checkpoint import build_network, load_folder
+    from detector.runtimes.torch_runtime import TorchRuntime
+
+    spec, weights = load_folder(path)
+    if weights is None:
+        folder = path if path.is_dir() else path.parent
+        raise ModelError(
+            f"{folder}: has a {SPEC_FILE} but no weights; train it, or import official ones with "
+            "`maenas import-weights`."
+        )
+    if threads is not None:
+        torch.set_num_threads(threads)
+    return TorchRuntime(spec, build_network(spec, weights, str(path)), compute)

@@ -1,0 +1,111 @@
+"""An OpenVINO IR run by OpenVINO on the CPU."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import openvino
+
+from detector.errors import ModelError
+from detector.runtimes.batches import Outputs, in_batches
+from detector.runtimes.metadata import Metadata, read_metadata, require_raw
+from detector.runtimes.runtime import Floats, Runtime
+
+SECTION = "maenas"  # of an IR's runtime information
+PRECISIONS = ("f32", "f16", "bf16")
+
+
+class OpenVinoRuntime(Runtime):
+    """A `.xml` file, with its `.bin` beside it, that `maenas export` wrote.
+
+    The precision is always set: left alone, OpenVINO runs in bfloat16 where the CPU can. A model
+    of open batch is compiled for each batch that comes, once.
+
+    Args:
+        path: of the file.
+        precision: to compute in: f32, f16 or bf16; operators quantised to INT8 stay so.
+        threads: of the CPU; all cores if None.
+    Raises:
+        ModelError: if it is damaged, of another program, ends in NMS, or for a precision that
+            this CPU lacks.
+    """
+
+    def __init__(self, path: Path, precision: str = "f32", threads: int | None = None) -> None:
+        if precision not in PRECISIONS:
+            raise ModelError(
+                f"precision: OpenVINO runs in {', '.join(PRECISIONS)}, got {precision!r}."
+            )
+        self._core = openvino.Core()
+        self._model = read_model(self._core, path)
+        metadata = metadata_of(self._model, path)
+        require_raw(metadata, path)
+        self.in_shape = metadata.in_shape
+        self.names = metadata.names
+        self.resize = metadata.resize
+        self._config: dict[str, str | int] = {
+            "PERFORMANCE_HINT": "LATENCY",
+            "INFERENCE_PRECISION_HINT": precision,
+        }
+        if threads is not None:
+            self._config["INFERENCE_NUM_THREADS"] = threads
+        self._requests: dict[int, openvino.InferRequest] = {}
+        dimension = self._model.input("images").get_partial_shape()[0]
+        self._batch = None if dimension.is_dynamic else dimension.get_length()
+        used = self._compile(self._batch or 1)
+        if used != precision:
+            raise ModelError(f"precision: this CPU runs {used} where {precision} was asked for.")
+        version = openvino.__version__.partition("-")[0]
+        self.about = f"OpenVINO {version} on CPU, {metadata.precision} file run in {used}, {path}"
+
+    def run(self, pictures: Floats) -> Outputs:
+        return in_batches(pictures, self.in_shape, self._batch, self._run)
+
+    def _run(self, pictures: Floats) -> Outputs:
+        if len(pictures) not in self._requests:
+            self._compile(len(pictures))
+        found = self._requests[len(pictures)].infer({"images": pictures}, share_inputs=True)
+        return found["scores"], found["boxes"]
+
+    def _compile(self, batch: int) -> str:
+        """Make ready for a batch; returns the precision it runs in."""
+        model = self._model.clone()
+        model.reshape({"images": [batch, *self.in_shape]})
+        compiled = self._core.compile_model(model, "CPU", self._config)
+        self._requests[batch] = compiled.create_infer_request()
+        return str(compiled.get_property("INFERENCE_PRECISION_HINT").to_string())
+
+
+def read_model(core: openvino.Core, path: Path) -> openvino.Model:
+    """A model from its file.
+
+    Raises:
+        ModelError: if it is missing or damaged.
+    """
+    for part in (path, path.with_suffix(".bin")):
+        if not part.is_file():
+            raise ModelError(f"{part}: no such file.")
+    try:
+        return core.read_model(path)
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())
+        raise ModelError(f"{path}: OpenVINO cannot read it: {reason}") from None
+
+
+def metadata_of(model: openvino.Model, path: Path) -> Metadata:
+    """What an IR says of itself.
+
+    Raises:
+        ModelError: if `maenas export` did not write it.
+    """
+    text = {
+        key: str(model.get_rt_info([SECTION, key]).astype(str))
+        for key in ("format", *Metadata.__dataclass_fields__)
+        if model.has_rt_info([SECTION, key])
+    }
+    return read_metadata(text, path)
+
+
+def set_metadata(model: openvino.Model, metadata: Metadata) -> None:
+    """Write metadata into a model."""
+    for key, value in metadata.to_text().items():
+        model.set_rt_info(value, [SECTION, key])

@@ -1,0 +1,137 @@
+"""A TensorRT engine run on an NVIDIA GPU; TensorRT 10 and 11."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import tensorrt as trt
+import torch
+from numpy.typing import NDArray
+
+from detector.errors import ModelError
+from detector.runtimes.batches import Outputs, in_batches
+from detector.runtimes.engine_info import layer_precisions, shown
+from detector.runtimes.metadata import Metadata, read_metadata, require_raw
+from detector.runtimes.runtime import Floats, Runtime
+
+TORCH_TYPES = {trt.DataType.FLOAT: torch.float32, trt.DataType.INT32: torch.int32}  # of outputs
+
+
+class TensorRtRuntime(Runtime):
+    """A `.engine` file, with its `.engine.json` beside it, that `maenas export` wrote.
+
+    Args:
+        path: of the file.
+    Raises:
+        ModelError: if it is damaged, of another TensorRT or GPU, or ends in NMS.
+    """
+
+    def __init__(self, path: Path) -> None:
+        metadata = sidecar_metadata(path)
+        require_raw(metadata, path)
+        self._engine = Engine(path)
+        self.in_shape = metadata.in_shape
+        self.names = metadata.names
+        self.resize = metadata.resize
+        self.about = (
+            f"TensorRT {trt.__version__} on {torch.cuda.get_device_name()}, "
+            f"{shown(self._engine.precisions())}, {path}"
+        )
+
+    def run(self, pictures: Floats) -> Outputs:
+        return in_batches(pictures, self.in_shape, self._engine.batch, self._run)
+
+    def _run(self, pictures: Floats) -> Outputs:
+        found = self._engine.run(pictures)
+        return found["scores"], found["boxes"]
+
+
+class Engine:
+    """An engine and one context to run it in; buffers are torch tensors on the GPU.
+
+    Attributes:
+        batch: pictures at a time, None if that is open.
+
+    Args:
+        path: of the file.
+    Raises:
+        ModelError: if TensorRT cannot load it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        if not path.is_file():
+            raise ModelError(f"{path}: no such file.")
+        logger = trt.Logger(trt.Logger.ERROR)
+        trt.init_libnvinfer_plugins(logger, "")
+        self._runtime = trt.Runtime(logger)
+        engine = self._runtime.deserialize_cuda_engine(path.read_bytes())
+        if engine is None:
+            raise ModelError(
+                f"{path}: TensorRT {trt.__version__} on {torch.cuda.get_device_name()} cannot "
+                "load it; an engine runs only with the version and GPU it was built for, so "
+                "export it again here."
+            )
+        self._engine = engine
+        self._context = engine.create_execution_context()
+        self._stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+        names = [engine.get_tensor_name(index) for index in range(engine.num_io_tensors)]
+        is_input = trt.TensorIOMode.INPUT
+        self._outputs = [name for name in names if engine.get_tensor_mode(name) != is_input]
+        batch = engine.get_tensor_shape("images")[0]
+        self.batch = None if batch < 0 else int(batch)
+
+    def run(self, pictures: Floats) -> dict[str, NDArray[Any]]:
+        """Every output by its name, for pictures (B, 3, H, W).
+
+        Raises:
+            ModelError: if TensorRT refuses the batch or fails to run.
+        """
+        context = self._context
+        if not context.set_input_shape("images", pictures.shape):
+            raise ModelError(f"pictures: the engine was not built for batches of {len(pictures)}.")
+        with torch.cuda.stream(self._stream):
+            tensors = {"images": torch.from_numpy(pictures).cuda()}
+            for name in self._outputs:
+                dims = context.get_tensor_shape(name)
+                shape = [dims[axis] for axis in range(len(dims))]
+                dtype = TORCH_TYPES[self._engine.get_tensor_dtype(name)]
+                tensors[name] = torch.empty(shape, dtype=dtype, device="cuda")
+            for name, tensor in tensors.items():
+                context.set_tensor_address(name, tensor.data_ptr())
+            if not context.execute_async_v3(self._stream.cuda_stream):
+                raise ModelError("TensorRT failed to run the engine; its own message is above.")
+            found = {name: tensors[name].cpu() for name in self._outputs}
+        self._stream.synchronize()
+        return {name: tensor.numpy() for name, tensor in found.items()}
+
+    def precisions(self) -> Counter[str]:
+        """How many layers compute in which precision, as the engine itself tells."""
+        inspector = self._engine.create_engine_inspector()
+        text = inspector.get_engine_information(trt.LayerInformationFormat.JSON)
+        return layer_precisions(text)
+
+
+def sidecar(path: Path) -> Path:
+    """The file beside an engine that says what it is: an engine has no room for it."""
+    return path.with_name(f"{path.name}.json")
+
+
+def sidecar_metadata(path: Path) -> Metadata:
+    """What is written beside an engine.
+
+    Raises:
+        ModelError: if it is missing or damaged.
+    """
+    beside = sidecar(path)
+    try:
+        text = json.loads(beside.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ModelError(
+            f"{beside}: no such file; `maenas export` writes it beside the engine."
+        ) from None
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{beside}: cannot be read: {error}.") from None
+    return read_metadata(text, beside)

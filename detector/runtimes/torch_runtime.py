@@ -1,0 +1,41 @@
+"""A detector run by torch."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+import torch
+
+from blocks.layers.deploy import deploy
+from detector.runtimes.batches import Outputs, in_batches
+from detector.runtimes.runtime import Floats, Runtime
+
+if TYPE_CHECKING:
+    from detector.layers.network import DetectorNetwork
+    from detector.spec import DetectorSpec
+
+
+class TorchRuntime(Runtime):
+    """A deployed copy of a network, in 32-bit floats.
+
+    Args:
+        spec: of the detector.
+        network: in training or deployed form; it is left as it is.
+        compute: torch's name of where it runs, such as "cpu" or "cuda:0".
+    """
+
+    def __init__(self, spec: DetectorSpec, network: DetectorNetwork, compute: str = "cpu") -> None:
+        self.in_shape = spec.backbone.in_shape
+        self.names = spec.names
+        self.resize = spec.resize
+        self.about = f"torch {torch.__version__} on {compute}, f32"
+        self._compute = torch.device(compute)
+        self._network = cast("DetectorNetwork", deploy(network)).float().to(self._compute)
+
+    def run(self, pictures: Floats) -> Outputs:
+        return in_batches(pictures, self.in_shape, None, self._run)
+
+    def _run(self, pictures: Floats) -> Outputs:
+        with torch.inference_mode():
+            scores, boxes = self._network.predict(torch.from_numpy(pictures).to(self._compute))
+        return scores.cpu().numpy(), boxes.cpu().numpy()

@@ -1,0 +1,202 @@
+"""The Python API of a detector.
+
+from maenas import Detector
+
+detector = Detector("zoo:damo-yolo-s").load("weights.safetensors")
+found = detector.predict("street.jpg")
+for name, score, box in zip(found.labels, found.scores, found.boxes):
+    print(name, score, box)
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+
+from blocks import SpecError, load_backbone
+from detector import load_template
+from detector.checkpoint import WEIGHTS_FILE, build_network, load_folder, load_weights
+from detector.errors import ModelError
+from detector.pictures import PictureError, Pixels, read_picture, to_pixels
+from detector.predict import (
+    MAX_DETECTIONS,
+    MAX_IOU,
+    MIN_SCORE,
+    Seconds,
+    Thresholds,
+    predict,
+)
+from detector.results import Objects
+from detector.runtimes.load import load_runtime
+from detector.runtimes.runtime import Runtime
+from detector.runtimes.torch_runtime import TorchRuntime
+from detector.spec import DetectorSpec, assemble
+from maenas.models import ZOO_PREFIX
+
+Picture = str | Path | Image.Image | NDArray[np.uint8]
+SPEC_SUFFIXES = (".yaml", ".yml")
+
+
+class Detector:
+    """A detector ready to look at pictures.
+
+    Args:
+        model: a detector folder or its `detector.yaml`, `zoo:NAME` of a published detector
+            (without weights), or a file of `maenas export`: `.onnx`, `.xml`, `.engine`.
+        precision: to compute in, for OpenVINO; the others compute in what the file holds.
+        threads: of the CPU; all cores if None.
+        compute: where torch runs, such as "cpu" or "cuda:0".
+    Raises:
+        MaenasError: if the model cannot be used.
+
+    Attributes:
+        spec: the detector as data; None for an exported file.
+        trained: whether it has weights of its own; random ones find nothing.
+        runtime: what runs it.
+    """
+
+    def __init__(
+        self,
+        model: str | Path,
+        precision: str | None = None,
+        threads: int | None = None,
+        compute: str = "cpu",
+    ) -> None:
+        self.spec: DetectorSpec | None = None
+        self.trained = True
+        self._name = str(model)
+        self._compute = compute
+        described = _described(self._name)
+        if described is None:
+            self.runtime: Runtime = load_runtime(Path(model), precision, threads, compute)
+            return
+        if precision not in (None, "f32"):
+            raise ModelError(f"precision: torch computes in f32, got {precision!r}.")
+        if threads is not None:
+            if threads < 1:
+                raise ModelError(f"threads: must be at least 1, got {threads}.")
+            torch.set_num_threads(threads)
+        self.spec, weights = described
+        self.trained = weights is not None
+        network = build_network(self.spec, weights, self._name)
+        self.runtime = TorchRuntime(self.spec, network, compute)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the classes; () if they have none."""
+        return self.runtime.names
+
+    @property
+    def in_shape(self) -> tuple[int, int, int]:
+        """(channels, height, width) that pictures are brought to."""
+        return self.runtime.in_shape
+
+    def load(self, weights: str | Path) -> Self:
+        """Take trained weights; returns the detector.
+
+        Args:
+            weights: a `.safetensors` file, or the folder of a detector that is built alike, whose
+                class names and resizing are taken as well.
+        Raises:
+            MaenasError: if they cannot be read or are of another detector.
+        """
+        path = Path(weights)
+        if self.spec is None:
+            raise ModelError(f"{self._name}: holds its weights; none can be loaded into it.")
+        spec = self.spec
+        if path.is_dir():
+            spec, loaded = load_folder(path)
+            if loaded is None:
+                raise ModelError(f"{path}: has no {WEIGHTS_FILE}.")
+            for part in ("backbone", "neck", "head"):
+                if getattr(spec, part) != getattr(self.spec, part):
+                    raise SpecError(
+                        f"{path}: its {part} is not that of {self._name}; open it by itself: "
+                        f"Detector({str(path)!r})."
+                    )
+        else:
+            loaded = load_weights(path)
+        network = build_network(spec, loaded, str(path))
+        self.runtime = TorchRuntime(spec, network, self._compute)
+        self.spec, self.trained = spec, True
+        return self
+
+    def predict(
+        self,
+        image: Picture,
+        min_score: float = MIN_SCORE,
+        max_iou: float = MAX_IOU,
+        max_detections: int = MAX_DETECTIONS,
+    ) -> Objects:
+        """The objects in one picture, boxes in its own pixels.
+
+        Args:
+            image: a path, a Pillow image, or (height, width, 3) RGB in 8 bits.
+            min_score: objects score more, 0..1.
+            max_iou: overlap beyond which the worse of two boxes of a class goes.
+            max_detections: most objects.
+        Raises:
+            MaenasError: if the picture cannot be used.
+        """
+        if not self.trained:
+            warnings.warn(self.untrained(), stacklevel=2)
+        thresholds = Thresholds(min_score, max_iou, max_detections)
+        return self.predict_batch([pixels_of(image)], thresholds)[0][0]
+
+    def predict_batch(
+        self, pictures: Sequence[Pixels], thresholds: Thresholds
+    ) -> tuple[list[Objects], Seconds]:
+        """The objects in each of some pictures, and how long that took."""
+        return predict(self.runtime, pictures, thresholds)
+
+    def untrained(self) -> str:
+        """What to tell people about a detector without weights."""
+        return (
+            f"{self._name} has no trained weights: it is filled with random ones and finds "
+            "nothing that means anything. `maenas import-weights` brings official weights, "
+            "`maenas train` makes them."
+        )
+
+
+def pixels_of(image: Picture) -> Pixels:
+    """A picture in any form as (height, width, 3), RGB in 8 bits.
+
+    Raises:
+        PictureError: for anything else.
+    """
+    if isinstance(image, str | Path):
+        return read_picture(Path(image))
+    if isinstance(image, Image.Image):
+        return to_pixels(image)
+    if not isinstance(image, np.ndarray):
+        raise PictureError(
+            f"picture: must be a path, a Pillow image or an array, got {type(image).__name__}."
+        )
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or image.size == 0:
+        raise PictureError(
+            "picture: an array must be (height, width, 3), RGB in uint8, "
+            f"got {tuple(image.shape)} of {image.dtype}."
+        )
+    return image
+
+
+def _described(model: str) -> tuple[DetectorSpec, dict[str, torch.Tensor] | None] | None:
+    """Spec and weights, None for a model that is a file of its own.
+
+    Raises:
+        SpecError: if there should be a spec and it cannot be read.
+    """
+    if model.startswith("zoo:"):
+        backbone = load_backbone(model)
+        if not model.startswith(ZOO_PREFIX):
+            raise SpecError(f"{model}: is a backbone alone; `maenas build-detector` completes it.")
+        return assemble(backbone, load_template(model.removeprefix(ZOO_PREFIX))), None
+    path = Path(model)
+    return load_folder(path) if path.is_dir() or path.suffix in SPEC_SUFFIXES else None
