@@ -112,7 +112,7 @@ class Roofline(LatencyModel):
         held_out = ", ".join(f"{name} {e:+.1f}%" for name, e in self.fit.leave_one_out.items())
         about = (
             f"estimated: {self.source}; left out of the calibration: {held_out}; "
-            f"mean error {self.fit.mean_error:.1f}% over {self.fit.rows} networks"
+            f"mean error {self.fit.mean_error:.1f}% on the {self.fit.rows} networks fitted"
         )
         object.__setattr__(self, "about", about)
         object.__setattr__(self, "_tiles", tuple(self._timed_tiles()))
@@ -208,7 +208,7 @@ def load_roofline(name: str | Path) -> Roofline:
         if str(name) not in roofline_names():
             known = roofline_names()
             raise DeviceError(
-                f"device: no bundled model of {str(name)!r}{did_you_mean(str(name), known)}."
+                f"device: no bundled model of {str(name)!r}{did_you_mean(str(name), known)}"
             )
         path = Path(str(files("budgets.devices") / f"{name}.yaml"))
     data = read_yaml(path, FORMAT)

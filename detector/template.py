@@ -54,7 +54,7 @@ def load_template(name: str) -> Template:
         SpecError: for a scale that does not exist.
     """
     if name not in template_names():
-        raise SpecError(f"template: no scale {name!r}{did_you_mean(name, template_names())}.")
+        raise SpecError(f"template: no scale {name!r}{did_you_mean(name, template_names())}")
     path = Path(str(files("detector.templates") / f"{name}.yaml"))
     data = read_yaml(path, FORMAT)
     data["neck"] = parse(RepGFPN, data.get("neck"), f"{path}: neck")

@@ -43,7 +43,8 @@ def export(
         str, typer.Option(help="f32, f16 or int8; decoding stays in float.")
     ] = "f32",
     end2end: Annotated[
-        bool, typer.Option("--end2end", help="NMS inside, by standard operators unless trt is said.")
+        bool,
+        typer.Option("--end2end", help="NMS inside, by standard operators unless trt is said."),
     ] = False,
     batch: Annotated[
         int | None, typer.Option(help="Pictures at a time. (any number if left out)")

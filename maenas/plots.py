@@ -25,10 +25,13 @@ def plot_curve(outcome: Outcome, reference: Reference, path: Path) -> None:
     """Best score over evaluations, random search and the certified optimum beside it."""
     figure = _figure()
     axes = figure.subplots()
-    total = max(outcome.evaluations, 1)
-    for name, curve in (("this search", outcome.curve), ("random search", reference.random.curve)):
-        if curve:
-            counts, scores = zip(*(*curve, (total, curve[-1][1])), strict=True)
+    for name, found in (("this search", outcome), ("random search", reference.random)):
+        if found.curve and len(found.scores) == 0:  # the exact solver proposes no candidates
+            score = found.curve[-1][1]
+            axes.axhline(score, color="tab:blue", label=f"{name} (exact): {score:.2f}")
+        elif found.curve:
+            last = (found.evaluations, found.curve[-1][1])
+            counts, scores = zip(*found.curve, last, strict=True)
             axes.step(counts, scores, where="post", label=f"{name}: {scores[-1]:.2f}")
     upper = reference.certified[-1].upper
     axes.axhline(upper, color="black", linestyle=":", label=f"certified optimum <= {upper:.2f}")
@@ -52,7 +55,7 @@ def plot_scatter(prepared: Prepared, outcome: Outcome, result: Result, path: Pat
     figure = _figure()
     axes = figure.subplots()
     for wanted, colour, name in (
-        (False, "lightgrey", "over a budget"),
+        (False, "lightgrey", "over some budget"),
         (True, "tab:blue", "within all budgets"),
     ):
         places = np.flatnonzero(outcome.feasible == wanted)
@@ -74,10 +77,12 @@ def plot_scatter(prepared: Prepared, outcome: Outcome, result: Result, path: Pat
             label="certified front",
         )
     scores = []
+    mark: str | None = "found"
     for found in result.networks:
         if found.segment is prepared.segment:
             spent = spending(found.backbone, found.cost, ranged.quantity)
-            axes.plot(spent / scale, found.score, "*", color="tab:red", markersize=12)
+            axes.plot(spent / scale, found.score, "*", color="tab:red", markersize=12, label=mark)
+            mark = None
             scores.append(found.score)
     backbone = published(prepared.segment)
     if backbone is not None and 1 + max(backbone.levels) == len(problem.weights):
@@ -88,8 +93,9 @@ def plot_scatter(prepared: Prepared, outcome: Outcome, result: Result, path: Pat
     axes.set(xlabel=unit, ylabel="score [nats]")
     axes.set_xlim(least / scale * 0.97, ranged.limit / scale * 1.1)
     axes.set_ylim(top=max(scores) * 1.1 if scores else None)
-    axes.set_title("Every evaluated network")
-    axes.legend(loc="lower right", markerscale=2)
+    title = "Every evaluated network" if len(outcome.scores) else "Network found, certified front"
+    axes.set_title(title)
+    axes.legend(loc="lower right", markerscale=1)
     _save(figure, path)
 
 

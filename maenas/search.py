@@ -14,13 +14,14 @@ from blocks.strict import write_text
 from budgets import Cost, InfeasibleError
 from detector import template_names
 from maenas.config import SearchConfig, differences, load_config, save_config
+from maenas.console import ERR
 from maenas.live import LiveLine
 from maenas.plan import Segment, fingerprint, plan, published
 from maenas.plots import plot_curve, plot_scatter
 from maenas.report import report_text
 from maenas.result import Found, MonteCarlo, Result, closed_forms, label
 from maenas.tasks import Prepared, Reference, find, prepare, reference, skipped_note
-from nas import Outcome
+from nas import TARGET_GAP, Outcome
 
 RUNS = Path("runs/search")
 RESULT_FILES = ("best.yaml", "result.json", "report.html", "curve.png", "scatter.png")
@@ -61,6 +62,13 @@ def run_search(
         raise SpecError("budget: at least one is needed, such as --budget 3.8ms --device t4.")
     else:
         segments = plan(config)
+    if config.algorithm == "exact" and config.max_effectiveness is not None:
+        raise SpecError(
+            "search: the exact solver cannot bound effectiveness, which is no sum; use "
+            "--algorithm evolution."
+        )
+    if resume and exist_ok:
+        raise SpecError("search: --resume continues the run, --exist-ok replaces it; give one.")
     started = time.monotonic()
     parts, notes = _prepare(segments)
     if not resume:
@@ -70,11 +78,16 @@ def run_search(
         outcomes = [
             _find(config, part, _folder_of(folder, part, parts), resume) for _, part in parts
         ]
+        ERR.print("bounding the optimum, running the random baseline")
         references = finished()
     last = parts[-1][1]
+    networks = tuple(_networks(parts, outcomes, references))
+    notes += _caveats(config, networks)
+    if finalists:
+        ERR.print("scoring the finalists on random networks")
     result = Result(
         config=config,
-        networks=tuple(_networks(parts, outcomes, references)),
+        networks=networks,
         outcomes=tuple(outcomes),
         published=_published(last.segment),
         monte_carlo=tuple(_monte_carlo(last, outcomes[-1], finalists)),
@@ -128,8 +141,8 @@ def _find(config: SearchConfig, part: Prepared, folder: Path, resume: bool) -> O
         outcome = find(config, part, folder, resume, line)
     if outcome.best[-1] is None:
         raise InfeasibleError(
-            f"search: none of {outcome.unique:,} networks met every budget at once; each can be "
-            "met alone. Raise one of them, or --evaluations."
+            f"search: none of {outcome.unique:,} networks met all limits at once (budgets, layers, "
+            "effectiveness), though each budget can be met alone; raise one, or --evaluations."
         )
     return outcome
 
@@ -153,6 +166,25 @@ def _references(
 def planned_reference(config: SearchConfig, index: int) -> Reference:
     """`reference` from the options alone: what another process can be sent."""
     return reference(config, prepare(plan(config)[index]))
+
+
+def _caveats(config: SearchConfig, networks: tuple[Found, ...]) -> list[str]:
+    """What the numbers of a result do not say by themselves."""
+    notes = []
+    worst = min(found.share for found in networks)
+    if config.algorithm == "exact" and worst < 1 - TARGET_GAP:
+        notes.append(
+            f"not proven optimal: the best may score up to {100 * (1 - worst):.2f} % more; "
+            "evolution may find it"
+        )
+    if config.max_effectiveness is not None:
+        notes.append("the certified optimum leaves the bound on effectiveness out of account")
+    if len({found.segment.template.name for found in networks}) > 1:
+        notes.append(
+            "scores compare only within one scale: each has its own limit on layers; "
+            "--template keeps to one"
+        )
+    return notes
 
 
 def _networks(

@@ -30,10 +30,16 @@ from tests.golden import (
 )
 
 RUN = ("T", "S", "L", "Ns", "Nl")  # with golden outputs; M is made of the blocks of L
+QUICK = ("T", "L", "Ns")  # one of each kind of backbone; the others add no block
 FORMS = ("training", "deployed")
 SIZES = {"A": (640, 640), "B": (320, 448)}
 # The whole key lists of the reference, where they are at hand: a folder of <model>_state_dict.json
 LISTS = os.environ.get("MAENAS_GOLDEN")
+
+
+every_run = pytest.mark.parametrize(
+    "model", [pytest.param(m, marks=() if m in QUICK else pytest.mark.slow) for m in RUN]
+)
 
 
 @dataclass(frozen=True)
@@ -65,7 +71,7 @@ def case(model: str) -> Case:
     return Case(network, deploy(network), wanted)
 
 
-@pytest.mark.parametrize("model", RUN)
+@every_run
 def test_batch_norms_learn_what_those_of_damo_yolo_learn(model: str) -> None:
     golden, spec = case(model), spec_of(model)
     learnt = golden.network.state_dict()
@@ -77,7 +83,7 @@ def test_batch_norms_learn_what_those_of_damo_yolo_learn(model: str) -> None:
     np.testing.assert_allclose(found, golden.wanted["norms"], rtol=1e-6, atol=1e-9)
 
 
-@pytest.mark.parametrize("model", RUN)
+@every_run
 def test_stages_and_neck_return_what_those_of_damo_yolo_return(model: str) -> None:
     golden = case(model)
     backbone, neck = golden.network.backbone, golden.network.neck
@@ -93,9 +99,8 @@ def test_stages_and_neck_return_what_those_of_damo_yolo_return(model: str) -> No
 
 
 @pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize(
-    ("model", "name"), [*((model, "B") for model in RUN), ("T", "A"), ("Ns", "A")]
-)
+@pytest.mark.parametrize("name", SIZES)
+@every_run
 def test_scores_and_boxes_are_those_of_damo_yolo(model: str, name: str, form: str) -> None:
     golden = case(model)
     network = golden.network if form == "training" else golden.deployed
@@ -112,7 +117,7 @@ def test_scores_and_boxes_are_those_of_damo_yolo(model: str, name: str, form: st
 
 def test_scores_and_boxes_are_worth_comparing() -> None:
     """A network that fades to a constant would agree with any other that does."""
-    for model in RUN:
+    for model in QUICK:
         wanted = case(model).wanted
         _, scores = wanted["B_cls"]
         assert scores.max() - scores.min() > 0.3

@@ -235,7 +235,7 @@ def test_budgets_that_cannot_be_met_together_are_told_so(typed, two, tmp_path):
     macs, ms = two
     ran = typed(*TWO, "--budget", f"{macs[0]}MACs", "--budget", f"{ms[1]}ms")
     assert ran.code == 3 and ran.out == ""
-    assert "none of 2 networks met every budget at once" in ran.err.splitlines()[-1]
+    assert "none of 2 networks met all limits at once" in ran.err.splitlines()[-1]
     assert list(tmp_path.rglob("best.yaml")) == []
 
 

@@ -39,4 +39,4 @@ def test_it_lists_the_devices_with_the_error_of_their_estimates(told, typed):
     for scale, error in t4.fit.leave_one_out.items():  # each predicted from the others
         assert f"{scale} {error:+.1f}%" in shown
         assert abs(error) <= 6
-    assert f"mean error {t4.fit.mean_error:.1f}% over {t4.fit.rows} networks" in shown
+    assert f"mean error {t4.fit.mean_error:.1f}% on the {t4.fit.rows} networks" in shown

@@ -16,12 +16,14 @@ import typer
 from PIL import Image
 
 from blocks import MaenasError
-from detector.checkpoint import save_folder
+from detector.checkpoint import build_network, save_folder
 from detector.draw import class_colour
+from detector.export.export import ExportOptions, export_detector
 from detector.pictures import read_picture
 from detector.videos import VideoWriter, open_video
+from maenas import Detector
 from maenas.detect import detect
-from tests.small_detector import small_folder, small_spec
+from tests.small_detector import SIDE, constant_weights, small_folder, small_spec
 
 DOG = class_colour(1)
 
@@ -51,10 +53,10 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
     app.command()(detect)
 
-    def type_it(*arguments: object) -> Ran:
+    def type_it(*arguments: object, model: str = "model") -> Ran:
         code: object = 0
         try:
-            app(["model", *map(str, arguments), "--threads", "1"], standalone_mode=False)
+            app([model, *map(str, arguments), "--threads", "1"], standalone_mode=False)
         except MaenasError as error:
             print(f"error: {error}", file=sys.stderr)
             code = error.exit_code
@@ -198,6 +200,23 @@ def test_batches_change_nothing_that_is_found(run: Run) -> None:
         picture(f"pics/{index}.png", size=(100 + 10 * index, 90))
     one, three = (run("pics", "--json", "--no-draw", "--batch", n).json for n in (1, 3))
     assert one["pictures"] == three["pictures"]
+
+
+@pytest.mark.parametrize("suffix", ["onnx", "xml"])
+def test_an_exported_detector_finds_the_same(run: Run, suffix: str) -> None:
+    spec = small_spec()
+    network = build_network(spec, constant_weights(spec))
+    options = ExportOptions(format="onnx" if suffix == "onnx" else "openvino")
+    sample = np.full((1, 3, SIDE, SIDE), 90, dtype=np.float32)
+    export_detector(spec, network, Path(f"small.{suffix}"), options, sample)
+    picture("a.png")
+    picture("b.png", size=(90, 120))
+    ours = run("a.png", "b.png", "--json", "--no-draw").json
+    theirs = run("a.png", "b.png", "--json", "--no-draw", model=f"small.{suffix}").json
+    assert theirs["pictures"] == ours["pictures"]
+    assert theirs["runtime"].startswith("ONNX Runtime" if suffix == "onnx" else "OpenVINO")
+    with pytest.raises(MaenasError, match="holds its weights; none can be loaded into it"):
+        Detector(f"small.{suffix}", threads=1).load("model")
 
 
 def test_nothing_found_is_said_with_what_to_try(run: Run) -> None:

@@ -1,0 +1,66 @@
+"""Detectors of random weights whose scores and boxes differ from place to place."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from blocks import Backbone, ConvStem, FocusStem, ResK1KX
+from detector import RepGFPN, ZeroHead
+from detector.export.sample import sample_picture
+from detector.layers.network import DetectorNetwork
+from detector.resize import fit
+from detector.spec import DetectorSpec
+from tests.golden import spec_of
+
+SHAPE = (3, 64, 96)
+NAMES = ("cat", "dog", "größerer Vogel")
+
+
+def small_spec(**neck: Any) -> DetectorSpec:
+    """A narrow detector of three classes."""
+    stages = [ResK1KX(out_channels=w, bottleneck_channels=8, stride=2) for w in (8, 16, 24, 40)]
+    stem = ConvStem(out_channels=8) if neck else FocusStem(out_channels=8)
+    backbone = Backbone((stem, *stages), (2, 3, 4), SHAPE)
+    head = ZeroHead(num_classes=len(NAMES), reg_max=7)
+    return DetectorSpec(
+        backbone, RepGFPN(**{"out_channels": (12, 18, 26), "depth": 2, **neck}), head, NAMES
+    )
+
+
+def published_spec(model: str) -> DetectorSpec:
+    """A detector of the family on a small picture."""
+    spec = spec_of(model)
+    return replace(spec, backbone=replace(spec.backbone, in_shape=SHAPE))
+
+
+def lively(spec: DetectorSpec, seed: int = 0) -> DetectorNetwork:
+    """A network whose BatchNorms have seen pictures and whose head has opinions."""
+    torch.manual_seed(seed)
+    network = spec.build()
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.momentum = None  # statistics of the pictures alone
+    network.train()
+    with torch.no_grad():
+        for branch in network.head.scores:
+            nn.init.normal_(branch[-1].weight, std=0.1)
+            nn.init.constant_(branch[-1].bias, -1.0)
+        for branch in network.head.distances:
+            nn.init.normal_(branch[-1].weight, std=0.1)
+        for index, scale in enumerate(network.head.scales):
+            scale.fill_(0.8 + 0.1 * index)
+        network(torch.from_numpy(pictures(spec, 4)))
+    return network.eval()
+
+
+def pictures(spec: DetectorSpec, count: int, seed: int = 0) -> NDArray[np.float32]:
+    """Drawn pictures at the size of the input, (count, 3, H, W)."""
+    _, height, width = spec.backbone.in_shape
+    drawn = (sample_picture(100, 120, seed + index) for index in range(count))
+    return np.stack([fit(pixels, (height, width), spec.resize)[0] for pixels in drawn])
