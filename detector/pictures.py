@@ -21,8 +21,8 @@ PICTURE_SUFFIXES = frozenset(
     ".avif .bmp .gif .jp2 .jpeg .jpg .pbm .pgm .png .ppm .tif .tiff .webp".split()
 )
 VIDEO_SUFFIXES = frozenset(".avi .m4v .mkv .mov .mp4 .mpeg .mpg .webm .wmv".split())
-# What Pillow lets through of a damaged file, beside its own UnidentifiedImageError (an OSError).
-DAMAGED = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError)
+# What Pillow's readers raise on damaged files, found by damaging files; they have no common base.
+DAMAGED = (OSError, SyntaxError, ValueError, RuntimeError, EOFError, struct.error)
 TOO_LARGE = (Image.DecompressionBombError, MemoryError)
 WHITE = (255, 255, 255)
 
@@ -86,7 +86,7 @@ def read_picture(path: Path) -> Pixels:
         raise PictureError(f"{path}: is not a picture, or of a format Pillow lacks.") from None
     except TOO_LARGE:
         raise PictureError(f"{path}: is too large to read.") from None
-    except (*DAMAGED, struct.error) as error:
+    except DAMAGED as error:
         reason = getattr(error, "strerror", None) or error
         raise PictureError(f"{path}: cannot be read: {str(reason).rstrip('.')}.") from None
 

@@ -38,7 +38,7 @@ def detect(
     ],
     source: Annotated[
         list[str],
-        typer.Argument(help="Pictures, videos, folders, glob patterns.", metavar="SOURCE..."),
+        typer.Argument(help="Pictures, videos, folders, glob patterns.", metavar="SOURCE"),
     ],
     out: Annotated[
         Path | None, typer.Option(help="Folder to write into. (the next runs/detect/exp)")

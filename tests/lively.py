@@ -49,13 +49,16 @@ def lively(spec: DetectorSpec, seed: int = 0) -> DetectorNetwork:
     network.train()
     with torch.no_grad():
         for branch in network.head.scores:
-            nn.init.normal_(branch[-1].weight, std=0.1)
+            nn.init.normal_(branch[-1].weight, std=0.3 / branch[-1].in_channels ** 0.5)
             nn.init.constant_(branch[-1].bias, -1.0)
         for branch in network.head.distances:
-            nn.init.normal_(branch[-1].weight, std=0.1)
+            nn.init.normal_(branch[-1].weight, std=0.1 / branch[-1].in_channels ** 0.5)
         for index, scale in enumerate(network.head.scales):
             scale.fill_(0.8 + 0.1 * index)
-        network(torch.from_numpy(pictures(spec, 4)))
+        network(torch.from_numpy(pictures(spec, 8)))
+        for module in network.modules():
+            if isinstance(module, nn.BatchNorm2d):  # dead channels stay quiet on other pictures
+                module.running_var.clamp_(min=module.running_var.mean() / 2)
     return network.eval()
 
 

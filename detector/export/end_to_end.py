@@ -15,7 +15,8 @@ from detector.runtimes.metadata import Metadata
 
 PLUGIN_DOMAIN = "trt.plugins"  # TensorRT finds a plugin by its name in any domain
 ONE = numpy_helper.from_array(np.array([1]))
-NEVER = "decode/nms/never"  # the score that no detection has
+PREFIX = "nms/"  # of every node and constant here
+NEVER = "nms/never"  # the score that no detection has
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,15 +56,30 @@ def append_nms(model: onnx.ModelProto, metadata: Metadata, options: NmsOptions) 
     most = options.max_detections
     owner, score, found = _write_kept(writer, options)
     top, rows, chosen = _write_ranking(writer, owner, score, found, most)
-    rows = writer.node("Gather", "decode/nms/chosen_rows", [rows, chosen], axis=0)  # (B, K, 6)
-    mine = writer.node("Greater", "decode/nms/mine", [top, NEVER])
-    mine = writer.node("Unsqueeze", "decode/nms/mine_column", [mine, _numbers(writer, 2)])
-    nothing = writer.constant("decode/nms/nothing", np.array(0, np.float32))
-    writer.node("Where", "decode/nms/detections", [mine, rows, nothing], "detections")
+    rows = writer.node("Gather", "nms/chosen_rows", [rows, chosen], axis=0)  # (B, K, 6)
+    mine = writer.node("Greater", "nms/mine", [top, NEVER])
+    mine = writer.node("Unsqueeze", "nms/mine_column", [mine, _numbers(writer, 2)])
+    nothing = writer.constant("nms/nothing", np.array(0, np.float32))
+    writer.node("Where", "nms/detections", [mine, rows, nothing], "detections")
     outputs = [floats("detections", several(model), most, 6)]
     extended = _extended(model, writer, outputs, replace(metadata, layout="end2end"))
     onnx.checker.check_model(extended, full_check=True)
     return extended
+
+
+def nms_alone(model: onnx.ModelProto, metadata: Metadata, options: NmsOptions) -> onnx.ModelProto:
+    """What `append_nms` appends, as a model of its own with the inputs `scores` and `boxes`."""
+    alone = append_nms(model, metadata, options)
+    graph = alone.graph
+    nodes = [node for node in graph.node if node.name.startswith(PREFIX)]
+    constants = [constant for constant in graph.initializer if constant.name.startswith(PREFIX)]
+    for field in (graph.node, graph.initializer, graph.input):
+        del field[:]
+    graph.node.extend(nodes)
+    graph.initializer.extend(constants)
+    graph.input.extend(model.graph.output)
+    onnx.checker.check_model(alone, full_check=True)
+    return alone
 
 
 def append_plugin_nms(
@@ -84,7 +100,7 @@ def append_plugin_nms(
     ]
     writer.node(
         "EfficientNMS_TRT",
-        "decode/nms/plugin",
+        "nms/plugin",
         ["boxes", "scores"],
         *(output.name for output in outputs),
         domain=PLUGIN_DOMAIN,
@@ -118,25 +134,25 @@ def _write_kept(writer: GraphWriter, options: NmsOptions) -> tuple[str, str, str
         Names of the picture of each (M, 1), of its score (M,) and its row (M, 6).
     """
     add = writer.node
-    by_class = add("Transpose", "decode/nms/by_class", ["scores"], perm=[0, 2, 1])  # (B, C, N)
+    by_class = add("Transpose", "nms/by_class", ["scores"], perm=[0, 2, 1])  # (B, C, N)
     limits = [
         _numbers(writer, options.max_detections),
-        writer.constant("decode/nms/max_iou", np.array([options.max_iou], np.float32)),
-        writer.constant("decode/nms/min_score", np.array([options.min_score], np.float32)),
+        writer.constant("nms/max_iou", np.array([options.max_iou], np.float32)),
+        writer.constant("nms/min_score", np.array([options.min_score], np.float32)),
     ]
     # (M, 3): picture, class, position. The operator names its corners (y, x) and gets (x, y):
     # overlap is the same in a mirrored picture.
-    kept = add("NonMaxSuppression", "decode/nms/kept", ["boxes", by_class, *limits])
-    score = add("GatherND", "decode/nms/score", [by_class, kept])  # (M,)
-    owner = add("Gather", "decode/nms/owner", [kept, _numbers(writer, 0)], axis=1)  # (M, 1)
-    label = add("Gather", "decode/nms/label", [kept, _numbers(writer, 1)], axis=1)
-    place = add("Gather", "decode/nms/place", [kept, _numbers(writer, 0, 2)], axis=1)
+    kept = add("NonMaxSuppression", "nms/kept", ["boxes", by_class, *limits])
+    score = add("GatherND", "nms/score", [by_class, kept])  # (M,)
+    owner = add("Gather", "nms/owner", [kept, _numbers(writer, 0)], axis=1)  # (M, 1)
+    label = add("Gather", "nms/label", [kept, _numbers(writer, 1)], axis=1)
+    place = add("Gather", "nms/place", [kept, _numbers(writer, 0, 2)], axis=1)
     parts = [
-        add("GatherND", "decode/nms/box", ["boxes", place]),
-        add("Unsqueeze", "decode/nms/score_column", [score, _numbers(writer, 1)]),
-        add("Cast", "decode/nms/label_column", [label], to=TensorProto.FLOAT),
+        add("GatherND", "nms/box", ["boxes", place]),
+        add("Unsqueeze", "nms/score_column", [score, _numbers(writer, 1)]),
+        add("Cast", "nms/label_column", [label], to=TensorProto.FLOAT),
     ]
-    return owner, score, add("Concat", "decode/nms/found", parts, axis=1)
+    return owner, score, add("Concat", "nms/found", parts, axis=1)
 
 
 def _write_ranking(
@@ -150,27 +166,27 @@ def _write_ranking(
         Names of the best scores (B, K), all rows (M + K, 6), and which of them (B, K).
     """
     add, constant = writer.node, writer.constant
-    blank = constant("decode/nms/blank", np.zeros((most, 6), np.float32))
-    rows = add("Concat", "decode/nms/rows", [found, blank], axis=0)
-    batch = add("Shape", "decode/nms/batch", ["scores"], start=0, end=1)
-    ones = add("ConstantOfShape", "decode/nms/ones", [batch], value=ONE)
-    pictures = add("NonZero", "decode/nms/pictures", [ones])  # (1, B): 0, 1, ..
-    pictures = add("Transpose", "decode/nms/picture_column", [pictures], perm=[1, 0])
-    owners = add("Transpose", "decode/nms/owner_row", [owner], perm=[1, 0])  # (1, M)
-    own = add("Equal", "decode/nms/own", [pictures, owners])  # (B, M)
+    blank = constant("nms/blank", np.zeros((most, 6), np.float32))
+    rows = add("Concat", "nms/rows", [found, blank], axis=0)
+    batch = add("Shape", "nms/batch", ["scores"], start=0, end=1)
+    ones = add("ConstantOfShape", "nms/ones", [batch], value=ONE)
+    pictures = add("NonZero", "nms/pictures", [ones])  # (1, B): 0, 1, ..
+    pictures = add("Transpose", "nms/picture_column", [pictures], perm=[1, 0])
+    owners = add("Transpose", "nms/owner_row", [owner], perm=[1, 0])  # (1, M)
+    own = add("Equal", "nms/own", [pictures, owners])  # (B, M)
     never = constant(NEVER, np.array(-1, np.float32))
-    own_scores = add("Where", "decode/nms/own_scores", [own, score, never])
-    shape = add("Concat", "decode/nms/blank_shape", [batch, _numbers(writer, most)], axis=0)
-    blank_scores = add("Expand", "decode/nms/blank_scores", [never, shape])  # (B, K)
-    ranks = add("Concat", "decode/nms/ranks", [own_scores, blank_scores], axis=1)  # (B, M + K)
+    own_scores = add("Where", "nms/own_scores", [own, score, never])
+    shape = add("Concat", "nms/blank_shape", [batch, _numbers(writer, most)], axis=0)
+    blank_scores = add("Expand", "nms/blank_scores", [never, shape])  # (B, K)
+    ranks = add("Concat", "nms/ranks", [own_scores, blank_scores], axis=1)  # (B, M + K)
     best = [ranks, _numbers(writer, most)]
-    add("TopK", "decode/nms/best", best, "decode/nms/top", "decode/nms/chosen")
-    return "decode/nms/top", rows, "decode/nms/chosen"
+    add("TopK", "nms/best", best, "nms/top", "nms/chosen")
+    return "nms/top", rows, "nms/chosen"
 
 
 def _numbers(writer: GraphWriter, *values: int) -> str:
     """A list of whole numbers as a constant."""
-    return writer.constant(f"decode/nms/{'_'.join(map(str, values))}", np.array(values))
+    return writer.constant(f"nms/{'_'.join(map(str, values))}", np.array(values))
 
 
 def _extended(

@@ -8,11 +8,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from blocks.errors import one_of
 from detector.errors import ExportError
-from detector.export.end_to_end import NmsOptions, append_nms, append_plugin_nms
+from detector.export.end_to_end import NmsOptions, append_nms, append_plugin_nms, nms_alone
 from detector.export.onnx import DEFAULT_OPSET, metadata_of, onnx_model, set_metadata
 from detector.export.trial import run_end_to_end, run_raw
 from detector.export.verify import Difference, check, check_detections, difference, reference_of
@@ -122,47 +122,59 @@ def export_detector(
 
         require_tensorrt()
     metadata = replace(metadata_of(spec), precision=options.precision)
-    model = onnx_model(spec, network, options.opset, options.batch)
-    if options.format != "openvino":
-        model = _typed(model, options, calibration)
+    graph = onnx_model(spec, network, options.opset, options.batch)
+    model = _in_precision(graph, metadata, options, calibration)
     reference = reference_of(network, picture)
     objects = None
     with _kept_if_whole(path) as temporary:
-        _write(model, metadata, temporary, options, calibration)
+        _write(model, metadata, temporary, options)
         scores, boxes, runtime = run_raw(temporary, picture)
         found = difference((reference.scores, reference.boxes), (scores, boxes))
         check(found, reference, options.precision)
         if options.layout != "raw":
-            append = append_nms if options.layout == "end2end" else append_plugin_nms
             metadata = replace(metadata, layout=options.layout)
-            _write(append(model, metadata, options.nms), metadata, temporary, options, calibration)
+            _write(_with_nms(model, graph, metadata, options), metadata, temporary, options)
             if (options.format, options.layout) != ("onnx", "end2end-trt"):
                 detections = run_end_to_end(temporary, picture, options.batch)
                 objects = check_detections(detections, scores[0], boxes[0], options.nms)
     return Exported(path, metadata, found, reference.rounding, runtime, objects)
 
 
-def _typed(
-    model: onnx.ModelProto, options: ExportOptions, calibration: Sequence[Floats]
-) -> onnx.ModelProto:
-    """The graph in the precision wanted, where the graph says it."""
-    from detector.export.half import to_half
-    from detector.export.quantise import quantise
-
-    if options.precision == "int8":
-        model = quantise(model, calibration, "tensorrt")
-    if options.precision == "f16" or options.is_half_quantised:
-        model = to_half(model)
-    return model
-
-
-def _write(
-    model: onnx.ModelProto,
+def _in_precision(
+    graph: onnx.ModelProto,
     metadata: Metadata,
-    path: Path,
     options: ExportOptions,
     calibration: Sequence[Floats],
-) -> None:
+) -> Any:
+    """The model in the precision wanted: an `openvino.Model`, else ONNX."""
+    if options.format == "openvino":
+        from detector.export.openvino import convert
+
+        return convert(graph, metadata, calibration)
+    if options.precision == "int8":
+        from detector.export.quantise import quantise
+
+        graph = quantise(graph, calibration, "tensorrt")
+    if options.precision == "f16" or options.is_half_quantised:
+        from detector.export.half import to_half
+
+        graph = to_half(graph)
+    return graph
+
+
+def _with_nms(
+    model: Any, graph: onnx.ModelProto, metadata: Metadata, options: ExportOptions
+) -> Any:
+    """The model with NMS behind it; `graph` is what it was made of."""
+    if options.format == "openvino":
+        from detector.export.openvino import join_nms
+
+        return join_nms(model, nms_alone(graph, metadata, options.nms))
+    append = append_nms if options.layout == "end2end" else append_plugin_nms
+    return append(model, metadata, options.nms)
+
+
+def _write(model: Any, metadata: Metadata, path: Path, options: ExportOptions) -> None:
     """Write the model as a file of its format."""
     match options.format:
         case "onnx":
@@ -171,7 +183,7 @@ def _write(
         case "openvino":
             from detector.export.openvino import write_ir
 
-            write_ir(model, metadata, path, calibration)
+            write_ir(model, metadata, path)
         case "tensorrt":
             from detector.export.tensorrt import write_engine
 

@@ -14,16 +14,14 @@ from detector.runtimes.openvino_runtime import set_metadata
 from detector.runtimes.runtime import Floats
 
 
-def write_ir(
-    model: onnx.ModelProto, metadata: Metadata, path: Path, calibration: Sequence[Floats] = ()
-) -> None:
-    """Write `.xml` and `.bin`.
+def convert(
+    model: onnx.ModelProto, metadata: Metadata, calibration: Sequence[Floats] = ()
+) -> openvino.Model:
+    """A model in OpenVINO's own form, quantised if the metadata say INT8.
 
     Args:
-        model: in 32-bit floats.
-        metadata: of the file; its precision is brought about here: "f16" stores weights in 16
-            bits, "int8" quantises.
-        path: of the `.xml`.
+        model: in 32-bit floats, before NMS.
+        metadata: of the file to be.
         calibration: pictures (1, 3, H, W) for INT8.
     Raises:
         ExportError: if NNCF is not installed.
@@ -31,5 +29,20 @@ def write_ir(
     converted = openvino.Core().read_model(model.SerializeToString())
     if metadata.precision == "int8":
         converted = quantise(converted, calibration, "openvino")
-    set_metadata(converted, metadata)
-    openvino.save_model(converted, path, compress_to_fp16=metadata.precision == "f16")
+    return converted
+
+
+def join_nms(model: openvino.Model, nms: onnx.ModelProto) -> openvino.Model:
+    """A copy with the outputs of `nms`, whose inputs are called like the outputs of the model."""
+    front = model.clone()
+    back = openvino.Core().read_model(nms.SerializeToString())
+    for parameter in back.get_parameters():
+        result = front.output(parameter.get_friendly_name()).get_node()
+        parameter.output(0).replace(result.input_value(0))
+    return openvino.Model(back.get_results(), front.get_parameters(), "detector")
+
+
+def write_ir(model: openvino.Model, metadata: Metadata, path: Path) -> None:
+    """Write `.xml` and `.bin`; "f16" stores the weights in 16 bits."""
+    set_metadata(model, metadata)
+    openvino.save_model(model, path, compress_to_fp16=metadata.precision == "f16")

@@ -14,6 +14,7 @@ from blocks.strict import check_format, parse
 from detector.errors import ModelError
 
 FORMAT = "maenas/model@1"
+LISTS = {"names", "in_shape", "stride"}  # fields that are JSON in the file
 Layout = Literal["raw", "end2end", "end2end-trt"]
 Precision = Literal["f32", "f16", "int8"]
 
@@ -72,16 +73,16 @@ def read_metadata(text: Mapping[str, str], path: Path) -> Metadata:
             f"{path}: lacks the metadata that `maenas export` writes (names, input, resize); "
             "export the detector again."
         )
-    data: dict[str, Any] = {
-        key: json.loads(text[key]) if text[key].startswith("[") else text[key]
-        for key in Metadata.__dataclass_fields__
-        if key in text
-    }
+    data: dict[str, Any] = {key: text[key] for key in Metadata.__dataclass_fields__ if key in text}
     try:
         check_format(path, text["format"], FORMAT)
+        for key in LISTS & set(data):
+            data[key] = json.loads(data[key])
         return parse(Metadata, data, str(path))
     except SpecError as error:
         raise ModelError(str(error)) from None
+    except ValueError:
+        raise ModelError(f"{path}: {key}: not a list in JSON, got {text[key]!r}.") from None
 
 
 def this_version() -> str:

@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from detector.export.sample import sample_picture
 from detector.export.trial import joined, run_end_to_end
 from detector.export.verify import Difference, check, check_detections, difference, reference_of
 from detector.export.writer import GraphWriter
+from detector.layers.network import DetectorNetwork
 from detector.nms import nms
 from detector.runtimes.onnx_runtime import OnnxRuntime
 from detector.runtimes.openvino_runtime import OpenVinoRuntime
@@ -43,8 +45,7 @@ SPECS = {
     "depthwise": small_spec(act="silu", depthwise=True),
     "towers": replace(SMALL, head=replace(SMALL.head, stacked_convs=2, kernel_size=1)),
     "T": published_spec("T"),
-    "M": published_spec("M"),
-    "Ns": published_spec("Ns"),
+    "Nm": published_spec("Nm"),
 }
 SUFFIXES = {"onnx": ".onnx", "openvino": ".xml"}
 
@@ -62,18 +63,22 @@ def export(
     return export_detector(spec, network, path, chosen, pictures(spec, 1), calibration)
 
 
+@cache
+def network_of(name: str) -> DetectorNetwork:
+    """One network a spec, for all tests."""
+    return lively(SPECS[name])
+
+
 @pytest.mark.parametrize("name", SPECS)
 def test_an_onnx_model_computes_what_torch_computes(name: str, tmp_path: Path) -> None:
-    spec = SPECS[name]
-    network = lively(spec)
+    spec, network = SPECS[name], network_of(name)
     export(tmp_path, spec, network)
     same(spec, network, OnnxRuntime(tmp_path / "model.onnx"))
 
 
-@pytest.mark.parametrize("name", ["focus", "towers", "T", "Ns"])
+@pytest.mark.parametrize("name", ["focus", "towers", "T", "Nm"])
 def test_an_ir_computes_what_torch_computes(name: str, tmp_path: Path) -> None:
-    spec = SPECS[name]
-    network = lively(spec)
+    spec, network = SPECS[name], network_of(name)
     export(tmp_path, spec, network, format="openvino")
     same(spec, network, OpenVinoRuntime(tmp_path / "model.xml"))
 
@@ -91,7 +96,7 @@ def same(spec: DetectorSpec, network: Any, runtime: Any) -> None:
 
 @pytest.mark.parametrize("kind", ["onnx", "openvino"])
 def test_boxes_after_nms_are_those_of_torch_on_twenty_pictures(kind: str, tmp_path: Path) -> None:
-    options = NmsOptions(0.3, 0.6, 40)
+    options = NmsOptions(0.45, 0.6, 40)
     exported = export(tmp_path, format=kind, layout="end2end", nms=options)
     assert exported.objects
     seen = pictures(SMALL, 20, seed=100)
@@ -99,7 +104,7 @@ def test_boxes_after_nms_are_those_of_torch_on_twenty_pictures(kind: str, tmp_pa
     counts = set()
     for index in range(len(seen)):
         found = run_end_to_end(exported.path, seen[index : index + 1], None)
-        wanted = nms(scores[index], boxes[index], 0.3, 0.6, 40)
+        wanted = nms(scores[index], boxes[index], 0.45, 0.6, 40)
         count = len(wanted.boxes)
         counts.add(count)
         np.testing.assert_array_equal(found[:count, 5], wanted.classes)
@@ -112,7 +117,7 @@ def test_boxes_after_nms_are_those_of_torch_on_twenty_pictures(kind: str, tmp_pa
 def test_pictures_of_one_batch_do_not_share_their_detections(tmp_path: Path) -> None:
     from detector.runtimes.onnx_runtime import open_session
 
-    exported = export(tmp_path, layout="end2end", nms=NmsOptions(0.3, 0.6, 40))
+    exported = export(tmp_path, layout="end2end", nms=NmsOptions(0.45, 0.6, 40))
     seen = pictures(SMALL, 3, seed=100)
     together = open_session(exported.path).run(None, {"images": seen})[0]
     assert together.shape == (3, 40, 6)
@@ -173,10 +178,10 @@ def test_what_the_plugin_gives_is_read_as_rows() -> None:
     np.testing.assert_array_equal(rows, [[[0, 1, 2, 3, 0.5, 2], [0, 0, 0, 0, 0, 0]]])
 
 
-@pytest.mark.parametrize("name", ["focus", "silu", "depthwise", "M"])
+@pytest.mark.parametrize("name", ["focus", "silu", "depthwise", "Nm", "T"])
 def test_a_graph_has_the_operators_that_are_priced_and_no_other(name: str) -> None:
     spec = SPECS[name]
-    model = onnx_model(spec, lively(spec))
+    model = onnx_model(spec, network_of(name))
     body = [node for node in model.graph.node if not node.name.startswith("decode/")]
     found = Counter(node.op_type for node in body)
     ops = list(spec.ops())
@@ -236,7 +241,7 @@ def test_a_model_takes_any_batch_or_the_one_it_is_made_for() -> None:
 @pytest.mark.parametrize("layout", ["raw", "end2end"])
 @pytest.mark.parametrize("kind", ["onnx", "openvino"])
 def test_a_fixed_batch_is_exported_and_checked(kind: str, layout: str, tmp_path: Path) -> None:
-    exported = export(tmp_path, format=kind, layout=layout, batch=2, nms=NmsOptions(0.3))
+    exported = export(tmp_path, format=kind, layout=layout, batch=2, nms=NmsOptions(0.45))
     assert (exported.objects is not None) == (layout == "end2end")
 
 
@@ -283,7 +288,7 @@ def test_int8_quantises_convolutions_and_leaves_decoding_in_float(
         format=kind,
         precision="int8",
         layout=layout,
-        nms=NmsOptions(0.3),
+        nms=NmsOptions(0.45),
     )
     assert exported.metadata.precision == "int8"
     if kind == "onnx":

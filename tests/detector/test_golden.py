@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -37,8 +38,18 @@ SIZES = {"A": (640, 640), "B": (320, 448)}
 LISTS = os.environ.get("MAENAS_GOLDEN")
 
 
-every_run = pytest.mark.parametrize(
-    "model", [pytest.param(m, marks=() if m in QUICK else pytest.mark.slow) for m in RUN]
+def slow_unless(is_quick: bool, *values: str) -> Any:
+    return pytest.param(*values, marks=() if is_quick else pytest.mark.slow)
+
+
+every_run = pytest.mark.parametrize("model", [slow_unless(m in QUICK, m) for m in RUN])
+every_picture = pytest.mark.parametrize(
+    ("model", "name"),
+    [
+        slow_unless(model in QUICK and (model, name) != ("L", "A"), model, name)
+        for model in RUN
+        for name in SIZES
+    ],
 )
 
 
@@ -99,8 +110,7 @@ def test_stages_and_neck_return_what_those_of_damo_yolo_return(model: str) -> No
 
 
 @pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("name", SIZES)
-@every_run
+@every_picture
 def test_scores_and_boxes_are_those_of_damo_yolo(model: str, name: str, form: str) -> None:
     golden = case(model)
     network = golden.network if form == "training" else golden.deployed

@@ -111,7 +111,7 @@ def test_a_cut_off_picture_is_named(tmp_path: Path) -> None:
         read_picture(tmp_path / "b.png")
 
 
-@pytest.mark.parametrize("kind", ["PNG", "JPEG", "TIFF", "GIF", "BMP", "WEBP"])
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "TIFF", "GIF", "BMP", "WEBP", "PPM"])
 def test_a_damaged_picture_is_read_or_named(tmp_path: Path, kind: str) -> None:
     """Bytes at random places changed: never anything but pixels or one clear error."""
     rng, path, intact = random.Random(0), tmp_path / "a", encoded(kind)

@@ -72,6 +72,7 @@ def refused(typed, tmp_path, files_below):
         (f"{T4} --input-size 100", "input_size must be a positive multiple of 32, got 100"),
         (f"{T4} --max-effectiveness 0", "max_effectiveness must be a positive number, got 0"),
         (f"{T4} --max-effectiveness nan", "max_effectiveness must be a positive number, got nan"),
+        (f"{T4} --max-effectiveness 0.1 --algorithm exact", "cannot bound effectiveness"),
         (f"{T4} --weights 1,2", "one a resolution level is needed (5 here)"),
         (f"{T4} --weights 0,0,1,1,six", "must be numbers separated by commas, such as 0,0,1,1,6"),
         (f"{T4} --weights 0,0,0,0,0", "not all zero"),
@@ -293,6 +294,11 @@ def test_a_damaged_run_is_refused_and_left_as_it_is(
     path.write_bytes(change(content))
     assert path.read_bytes() != content
     refused("search --resume --finalists 0 --out run", words, f"error: run/{name}: ")
+
+
+def test_a_run_is_either_resumed_or_replaced(refused, small_folder, tmp_path):
+    shutil.copytree(small_folder, tmp_path, dirs_exist_ok=True)
+    refused("search --resume --exist-ok --finalists 0 --out run", "give one")
 
 
 @pytest.mark.parametrize("name", ["history.jsonl", "config.yaml"])
