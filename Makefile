@@ -9,7 +9,7 @@ search: $(VENV)/installed  ## the main job: a backbone for a detector that runs 
 	$(BIN)/maenas search --budget 3.8ms --device t4
 
 test: $(VENV)/installed  ## the default test suite
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 slow: $(VENV)/installed  ## the tests that take minutes
 	$(BIN)/python -m pytest -m slow

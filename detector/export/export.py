@@ -135,8 +135,10 @@ def export_detector(
             metadata = replace(metadata, layout=options.layout)
             _write(_with_nms(model, graph, metadata, options), metadata, temporary, options)
             if (options.format, options.layout) != ("onnx", "end2end-trt"):
-                detections = run_end_to_end(temporary, picture, options.batch)
-                objects = check_detections(detections, scores[0], boxes[0], options.nms)
+                detections, seen, at = run_end_to_end(temporary, picture, options.batch)
+                seen = scores[0] if seen is None else seen
+                at = boxes[0] if at is None else at
+                objects = check_detections(detections, seen, at, options.nms)
     return Exported(path, metadata, found, reference.rounding, runtime, objects)
 
 

@@ -10,6 +10,8 @@ import numpy as np
 from detector.runtimes.load import load_runtime
 from detector.runtimes.runtime import Floats
 
+WATCHED = ["detections", "scores", "boxes"]  # what NMS gives and what it is given
+
 
 def run_raw(path: Path, picture: Floats) -> tuple[Floats, Floats, str]:
     """Scores, boxes, and what ran the file.
@@ -25,30 +27,33 @@ def run_raw(path: Path, picture: Floats) -> tuple[Floats, Floats, str]:
     return scores, boxes, runtime.about.removesuffix(f", {path}")
 
 
-def run_end_to_end(path: Path, picture: Floats, batch: int | None) -> Floats:
-    """Detections (max_detections, 6) of one picture: x1 y1 x2 y2 score class, then zeros.
+def run_end_to_end(
+    path: Path, picture: Floats, batch: int | None
+) -> tuple[Floats, Floats | None, Floats | None]:
+    """Detections of one picture, and what their NMS was given.
 
     Args:
         path: of a file that ends in NMS.
         picture: (1, 3, H, W).
         batch: the file was made for, None for any.
+    Returns:
+        (max_detections, 6) as x1 y1 x2 y2 score class, then zeros; scores (N, num_classes) and
+        boxes (N, 4), None from an engine, which does not show them.
     Raises:
         ModelError: if it cannot be run.
     """
     pictures = np.repeat(picture, batch or 1, axis=0)
     match path.suffix:
         case ".onnx":
-            from detector.runtimes.onnx_runtime import open_session
-
-            found = open_session(path).run(["detections"], {"images": pictures})[0]
+            found = _run_onnx(path, pictures)
         case ".xml":
             found = _run_ir(path, pictures)
         case _:
             from detector.runtimes.tensorrt_runtime import Engine
 
-            found = joined(Engine(path).run(pictures))
-    detections: Floats = found[0]
-    return detections
+            return joined(Engine(path).run(pictures))[0], None, None
+    detections, scores, boxes = (found[name][0] for name in WATCHED)
+    return detections, scores, boxes
 
 
 def joined(outputs: dict[str, Any]) -> Floats:
@@ -63,13 +68,35 @@ def joined(outputs: dict[str, Any]) -> Floats:
     return np.where(filled[..., None], rows, np.float32(0))
 
 
-def _run_ir(path: Path, pictures: Floats) -> Floats:
+def _run_onnx(path: Path, pictures: Floats) -> dict[str, Floats]:
+    """The outputs of an ONNX model and the inputs of its NMS, by name."""
+    import onnx
+    from onnx import helper
+
+    from detector.runtimes.onnx_runtime import open_session
+
+    model = onnx.load(path)
+    for name in WATCHED[1:]:
+        model.graph.output.append(helper.make_empty_tensor_value_info(name))
+    watched = path.with_name(f"watched{path.suffix}")
+    onnx.save(model, watched)
+    try:
+        found = open_session(watched).run(WATCHED, {"images": pictures})
+    finally:
+        watched.unlink()
+    return dict(zip(WATCHED, found, strict=True))
+
+
+def _run_ir(path: Path, pictures: Floats) -> dict[str, Floats]:
+    """The outputs of an IR and the inputs of its NMS, by name."""
     import openvino
 
     from detector.runtimes.openvino_runtime import read_model
 
     core = openvino.Core()
+    model = read_model(core, path)
+    model.add_outputs(WATCHED[1:])
     config = {"INFERENCE_PRECISION_HINT": "f32"}
-    compiled = core.compile_model(read_model(core, path), "CPU", config)
-    found: Floats = compiled({"images": pictures})["detections"]
-    return found
+    request = core.compile_model(model, "CPU", config).create_infer_request()
+    found = request.infer({"images": pictures})
+    return {name: found[name] for name in WATCHED}

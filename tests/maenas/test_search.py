@@ -2,7 +2,6 @@
 
 import json
 import random
-import re
 import shlex
 from pathlib import Path
 
@@ -11,9 +10,9 @@ import yaml
 
 from blocks import load_backbone
 from budgets import load_device
-from detector import load_template
 from nas import effectiveness, max_entropy
 from search_spaces.space import load_space
+from tests.pricing import assert_told_as_priced, prices
 
 WEIGHTS = (0, 0, 1, 1, 6)
 SEARCH = ("search", "--budget", "3.8ms", "--device", "t4", "--evaluations", "3000")
@@ -22,25 +21,6 @@ FILES = {
     *("best.yaml", "config.yaml", "history.jsonl", "result.json", "state.json"),
     *("curve.png", "scatter.png", "report.html"),
 }
-
-
-def prices(backbone, template=None):
-    """Every quantity a budget may limit, as plain sums over operators."""
-    t4, ops = load_device("t4"), [*backbone.ops()]
-    if template is not None:
-        ops += load_template(template).ops(backbone.feature_shapes())
-    return {
-        "latency_ms": sum(t4.op_ms(op) for op in ops),
-        "macs": sum(op.macs for op in ops),
-        "params": sum(op.params for op in ops),
-        "layers": backbone.layers,
-    }
-
-
-def assert_told_as_priced(told, backbone, template):
-    for quantity, value in prices(backbone, template).items():
-        if told.get(quantity) is not None:
-            assert told[quantity] == pytest.approx(value, rel=1e-9), quantity
 
 
 @pytest.fixture(scope="module")
@@ -322,85 +302,6 @@ def test_the_card_fits_a_narrow_terminal(maenas, small, tmp_path):
 
 def test_brackets_in_the_name_of_a_folder_are_kept(typed, small):
     assert "maenas show a[b]:c:/best.yaml" in typed(*small, "--out", "a[b]:c:").words
-
-
-# Families.
-
-
-@pytest.fixture(scope="module")
-def family_folder(tmp_path_factory):
-    return tmp_path_factory.mktemp("family")
-
-
-@pytest.fixture(scope="module")
-def family(maenas, family_folder):
-    asked = ("--budget", "2ms..8ms", "--device", "t4", "--evaluations", "1000")
-    ran = maenas("search", *asked, "--finalists", "0", "--workers", "2", cwd=family_folder)
-    run = family_folder / "runs" / "search" / "exp"
-    return ran, run, json.loads((run / "result.json").read_text("utf-8"))
-
-
-def test_each_member_of_a_family_is_within_the_limit_it_is_named_by(family):
-    _, run, told = family
-    # Seven points from 2 to 8 ms in equal ratios, without those that nothing meets.
-    limits = [2 * 4 ** (index / 6) for index in range(7)][-len(told["family"]) :]
-    assert {path.name for path in (run / "pareto").iterdir()} == {f"{x:.3f}ms.yaml" for x in limits}
-    for limit, member in zip(limits, told["family"], strict=True):
-        backbone = load_backbone(run / "pareto" / f"{limit:.3f}ms.yaml")
-        spent = prices(backbone, member["template"])
-        assert 0.9 * limit < spent["latency_ms"] <= limit
-        assert member["budget"]["latency_ms"] == pytest.approx(limit)
-        assert member["score"] == pytest.approx(max_entropy(backbone, WEIGHTS))
-        assert_told_as_priced(member, backbone, member["template"])
-
-
-def test_a_family_spans_scales_and_scores_more_with_every_step(family):
-    _, _, told = family
-    scales = [member["template"] for member in told["family"]]
-    assert scales == sorted(scales, key="tsml".index) and set(scales) == set("tsml")
-    scores = [member["score"] for member in told["family"]]
-    assert scores == sorted(scores)
-
-
-def test_a_limit_that_nothing_meets_is_told(family):
-    """Of T no network is as fast as 2 ms: its neck and head alone take most of that."""
-    ran, _, told = family
-    assert len(told["family"]) == 6
-    found = re.search(
-        r"no network of template t meets 2\.000 ms: the cheapest needs ([0-9.]+) ms", ran.words
-    )
-    assert found and 2 < float(found[1]) < 2 * 4 ** (1 / 6)
-    assert found[0] in told["notes"]
-
-
-def test_it_is_told_that_scales_do_not_compare(family):
-    ran, _, told = family
-    [note] = [note for note in told["notes"] if "within one scale" in note]
-    assert note in ran.words
-
-
-def test_the_best_of_a_family_is_the_one_of_the_largest_budget(family):
-    _, run, told = family
-    assert (run / "best.yaml").read_bytes() == (run / "pareto" / "8.000ms.yaml").read_bytes()
-    assert told["score"] == told["family"][-1]["score"]
-
-
-def test_the_card_lists_the_family(family):
-    ran, _, told = family
-    for member in told["family"]:
-        row = f"{member['budget']['latency_ms']:.3f} ms {member['latency_ms']:.3f} ms"
-        assert f"{row} {member['template']} {member['score']:.3f}" in ran.words
-
-
-def test_a_member_is_shown_with_the_neck_and_head_it_was_priced_with(
-    family, family_folder, typed, monkeypatch
-):
-    _, _, told = family
-    monkeypatch.chdir(family_folder)
-    for member in told["family"]:
-        shown = typed("show", member["spec"], "--json").json
-        assert shown["template"] == member["template"]
-        assert shown["latency_ms"] == pytest.approx(member["latency_ms"])
 
 
 # Folders.

@@ -1,0 +1,98 @@
+"""How far exported detectors are from torch.
+
+    python -m benchmarks.bench_export
+
+Exports S, T and Ns, with the golden weights and statistics of drawn pictures, to ONNX and to
+OpenVINO in f32, and prints the largest differences of scores and boxes before NMS from torch in
+32 and in 64 bits, on a drawn picture, beside what torch's own rounding makes.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from benchmarks.machine import commit, write_csv
+from detector.checkpoint import build_network
+from detector.export.export import SUFFIXES, ExportOptions, Format, export_detector
+from detector.export.sample import sample_picture
+from detector.layers.network import DetectorNetwork
+from detector.resize import fit
+from detector.runtimes.load import load_runtime
+from detector.runtimes.runtime import Floats
+from detector.runtimes.torch_runtime import TorchRuntime
+from detector.spec import DetectorSpec
+from tests.golden import official_weights, renamed, spec_of
+
+MODELS = ("S", "T", "Ns")
+FORMATS: tuple[Format, ...] = ("onnx", "openvino")
+STATISTICS_FROM = 4  # pictures that BatchNorms take their statistics from
+
+
+def main() -> None:
+    rows = []
+    for model in MODELS:
+        spec = replace(spec_of(model), resize="stretch")
+        network = trained_alike(model, spec)
+        picture = pictures(spec, 1, seed=STATISTICS_FROM)
+        wanted = TorchRuntime(spec, network).run(picture)
+        for form in FORMATS:
+            started = time.perf_counter()
+            with tempfile.TemporaryDirectory() as folder:
+                path = Path(folder) / f"model{SUFFIXES[form]}"
+                options = ExportOptions(format=form)
+                exported = export_detector(spec, network, path, options, picture)
+                seconds = time.perf_counter() - started
+                found = load_runtime(path).run(picture)
+            scores, boxes = (
+                float(abs(have - want).max()) for have, want in zip(found, wanted, strict=True)
+            )
+            exact, rounding = exported.difference, exported.rounding
+            print(
+                f"{model} {form}: scores {scores:.1e}, boxes {boxes:.1e} px from torch in 32 bits; "
+                f"{exact.scores:.1e}, {exact.boxes:.1e} px from torch in 64, whose own rounding "
+                f"is {rounding.scores:.1e}, {rounding.boxes:.1e} px ({seconds:.1f} s)"
+            )
+            rows.append(
+                {
+                    "model": model,
+                    "runtime": exported.runtime,
+                    "scores": f"{scores:.2e}",
+                    "boxes_px": f"{boxes:.2e}",
+                    "scores_from_f64": f"{exact.scores:.2e}",
+                    "boxes_from_f64_px": f"{exact.boxes:.2e}",
+                    "torch_scores_from_f64": f"{rounding.scores:.2e}",
+                    "torch_boxes_from_f64_px": f"{rounding.boxes:.2e}",
+                    "commit": commit(),
+                }
+            )
+    print(write_csv("export", rows, list(rows[0])))
+
+
+def trained_alike(model: str, spec: DetectorSpec) -> DetectorNetwork:
+    """A network with the golden weights whose BatchNorms have seen pictures."""
+    network = build_network(spec, renamed(official_weights(model), spec))
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.momentum = None  # statistics of the pictures alone
+    network.train()
+    with torch.no_grad():
+        network(torch.from_numpy(pictures(spec, STATISTICS_FROM)))
+    return network.eval()
+
+
+def pictures(spec: DetectorSpec, count: int, seed: int = 0) -> Floats:
+    """Drawn pictures at the size of the input, (count, 3, H, W)."""
+    _, height, width = spec.backbone.in_shape
+    drawn = (sample_picture(720, 1280, seed + index) for index in range(count))
+    return np.stack([fit(pixels, (height, width), spec.resize)[0] for pixels in drawn])
+
+
+if __name__ == "__main__":
+    main()
