@@ -89,3 +89,7 @@ def test_make_has_the_two_commands_of_a_fresh_machine() -> None:
     for target in ("search", "test"):
         assert f"make {target}\n" in "".join(fences("bash"))
         assert re.search(rf"^{target}:", makefile, re.MULTILINE)
+
+
+def test_no_placeholder_is_left() -> None:
+    assert not re.findall(r"\b[A-Z]+_[A-Z_]+\b", README)
