@@ -232,7 +232,10 @@ def test_a_disk_full_from_the_start_leaves_no_file(maenas, small, tmp_path):
 
 
 def test_ctrl_c_says_how_to_go_on(start, tmp_path):
-    process = start(*ASKED, "--out", "run", cwd=tmp_path)
+    def heed_ctrl_c() -> None:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # a background shell has its jobs ignore it
+
+    process = start(*ASKED, "--out", "run", cwd=tmp_path, before=heed_ctrl_c)
     wait(process, lambda: size(tmp_path / "run" / "history.jsonl") > MEGABYTE)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=DEADLINE_S)
