@@ -156,7 +156,7 @@ def _in_precision(
     if options.precision == "int8":
         from detector.export.quantise import quantise
 
-        graph = quantise(graph, calibration, "tensorrt")
+        graph = quantise(graph, calibration, "cpu" if options.format == "onnx" else "tensorrt")
     if options.precision == "f16" or options.is_half_quantised:
         from detector.export.half import to_half
 

@@ -28,7 +28,7 @@ def convert(
     """
     converted = openvino.Core().read_model(model.SerializeToString())
     if metadata.precision == "int8":
-        converted = quantise(converted, calibration, "openvino")
+        converted = quantise(converted, calibration, "cpu")
     return converted
 
 

@@ -8,11 +8,15 @@ import sys
 from collections.abc import Sequence
 from typing import Any, Literal
 
+import numpy as np
+import onnx
+from onnx import TensorProto, numpy_helper
+
 from detector.errors import ExportError
 from detector.export.decode import PREFIX
 from detector.runtimes.runtime import Floats
 
-Target = Literal["openvino", "tensorrt"]
+Target = Literal["cpu", "tensorrt"]
 
 
 def quantise(model: Any, calibration: Sequence[Floats], target: Target) -> Any:
@@ -23,7 +27,8 @@ def quantise(model: Any, calibration: Sequence[Floats], target: Target) -> Any:
     Args:
         model: an `openvino.Model` or an `onnx.ModelProto`; what comes back is of the same kind.
         calibration: pictures (1, 3, H, W) that ranges of activations are taken from.
-        target: TensorRT takes symmetric ranges alone, OpenVINO gains from asymmetric ones.
+        target: TensorRT takes signed symmetric ranges alone; ONNX Runtime and OpenVINO on a CPU
+            gain from unsigned and asymmetric ones.
     Raises:
         ExportError: without pictures, or if NNCF is not installed.
     """
@@ -36,12 +41,39 @@ def quantise(model: Any, calibration: Sequence[Floats], target: Target) -> Any:
             "INT8 needs NNCF, which is not installed; pip install 'maenas[int8]'."
         ) from None
     nncf.set_log_level(logging.ERROR)
-    symmetric = nncf.QuantizationPreset.PERFORMANCE
+    preset = nncf.QuantizationPreset.MIXED
+    if target == "tensorrt":
+        preset = nncf.QuantizationPreset.PERFORMANCE  # symmetric: every zero point is 0
     with contextlib.redirect_stdout(sys.stderr):  # its progress bars
-        return nncf.quantize(
+        quantised = nncf.quantize(
             model,
             nncf.Dataset([{"images": pictures} for pictures in calibration]),
-            preset=symmetric if target == "tensorrt" else nncf.QuantizationPreset.MIXED,
+            preset=preset,
             subset_size=len(calibration),
             ignored_scope=nncf.IgnoredScope(patterns=[f"{PREFIX}.*"]),
         )
+    if target == "tensorrt":
+        make_signed(quantised)
+    return quantised
+
+
+def make_signed(model: onnx.ModelProto) -> None:
+    """Quantise to int8 what is quantised to uint8, in place.
+
+    Behind a ReLU, 0..255 steps cover 0..max; TensorRT has signed steps alone, of which 0..127
+    must cover it.
+
+    Args:
+        model: whose zero points are all 0.
+    """
+    del model.graph.value_info[:]  # which tell the types there were
+    constants = {constant.name: constant for constant in model.graph.initializer}
+    for node in model.graph.node:
+        if node.op_type not in ("QuantizeLinear", "DequantizeLinear"):
+            continue
+        scale, zero = (constants[name] for name in node.input[1:3])
+        if zero.data_type == TensorProto.UINT8:
+            wider = numpy_helper.to_array(scale) * np.float32(255 / 127)
+            scale.CopyFrom(numpy_helper.from_array(wider.astype(np.float32), scale.name))
+            signed = np.zeros(tuple(zero.dims), np.int8)
+            zero.CopyFrom(numpy_helper.from_array(signed, zero.name))

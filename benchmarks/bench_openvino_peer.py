@@ -1,0 +1,112 @@
+"""How fast our exported models are beside another implementation's.
+
+    python -m benchmarks.bench_openvino_peer FOLDER
+
+FOLDER holds `ns.onnx`, `t.onnx` and `s.onnx` of the package libreyolo 1.2.0 (MIT), made in an
+environment of their own:
+
+    from libreyolo import LibreDAMOYOLO
+    for size, side in (("ns", 416), ("t", 640), ("s", 640)):
+        model = LibreDAMOYOLO(size=size, device="cpu")
+        model.export(format="onnx", imgsz=side, batch=1, output_path=f"{size}.onnx")
+
+Both run in OpenVINO on this CPU, in f32, batch 1, latency hint, with outputs before NMS; a run of
+one follows a run of the other. Prints the median of the ratios of each pair, ours over theirs:
+below 1 ours is faster.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import openvino
+import torch
+
+from benchmarks.machine import commit, write_csv
+from blocks import load_backbone
+from detector import load_template
+from detector.export.export import ExportOptions, export_detector
+from detector.export.sample import sample_picture
+from detector.resize import fit
+from detector.runtimes.runtime import Floats
+from detector.spec import assemble
+
+SCALES = ("s", "t", "ns")
+CONFIG = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("folder", type=Path, help="of the other implementation's ONNX files")
+    parser.add_argument("--pairs", type=int, default=60, help="runs of each, in turns")
+    arguments = parser.parse_args()
+    rows, ratios = [], []
+    with tempfile.TemporaryDirectory() as folder:
+        for scale in SCALES:
+            ours, picture = exported(scale, Path(folder))
+            found = race(ours, arguments.folder / f"{scale}.onnx", picture, arguments.pairs)
+            pairs = [mine / theirs for mine, theirs in found]
+            ratio = statistics.median(pairs)
+            ratios.append(ratio)
+            mine, theirs = (statistics.median(side) for side in zip(*found, strict=True))
+            low, high = np.percentile(pairs, (25, 75))
+            print(
+                f"{scale}: ours {mine:.2f} ms, theirs {theirs:.2f} ms, median ratio {ratio:.3f} "
+                f"(quartiles {low:.3f}, {high:.3f}; {len(pairs)} pairs)"
+            )
+            rows.append(
+                {
+                    "model": scale,
+                    "ours_ms": round(mine, 3),
+                    "theirs_ms": round(theirs, 3),
+                    "ratio": round(ratio, 4),
+                    "quartile_1": round(float(low), 4),
+                    "quartile_3": round(float(high), 4),
+                    "pairs": len(pairs),
+                    "openvino": openvino.__version__.partition("-")[0],
+                    "commit": commit(),
+                }
+            )
+    print(f"median over {', '.join(SCALES)}: {statistics.median(ratios):.3f}")
+    print(write_csv("openvino-peer", rows, list(rows[0])))
+
+
+def exported(scale: str, folder: Path) -> tuple[Path, Floats]:
+    """Our IR of a published detector with random weights, and a picture for it."""
+    torch.manual_seed(0)
+    spec = assemble(load_backbone(f"zoo:damo-yolo-{scale}"), load_template(scale))
+    _, height, width = spec.backbone.in_shape
+    picture = fit(sample_picture(height, width), (height, width), "stretch")[0][None]
+    path = folder / f"{scale}.xml"
+    options = ExportOptions(format="openvino", batch=1)
+    export_detector(spec, spec.build(), path, options, picture)
+    return path, picture
+
+
+def race(ours: Path, theirs: Path, picture: Floats, pairs: int) -> list[tuple[float, float]]:
+    """Milliseconds of each pair of runs."""
+    core = openvino.Core()
+    runners = []
+    for path in (ours, theirs):
+        model = core.read_model(path)
+        model.reshape({model.input(0): list(picture.shape)})
+        runners.append(core.compile_model(model, "CPU", CONFIG).create_infer_request())
+    found = []
+    for index in range(pairs + 5):
+        spent = {}
+        order = (0, 1) if index % 2 else (1, 0)  # neither always follows the other
+        for which in order:
+            started = time.perf_counter()
+            runners[which].infer([picture], share_inputs=True)
+            spent[which] = 1e3 * (time.perf_counter() - started)
+        found.append((spent[0], spent[1]))
+    return found[5:]  # the first warm caches
+
+
+if __name__ == "__main__":
+    main()
