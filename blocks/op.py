@@ -18,6 +18,11 @@ OpKind = Literal[
     "mul",
     "slice",
     "decode",
+    "act",
+    "copy",
+    "matmul",
+    "softmax",
+    "deconv",
 ]
 Path = Literal["main", "side", "none"]
 
@@ -32,7 +37,10 @@ class Op:
 
     Attributes:
         kind: what it computes; "slice" is the space-to-depth of a Focus stem, "decode" the
-            softmax expectation of a distribution over distances.
+            softmax expectation of a distribution over distances. The last five are found in ONNX
+            graphs alone: "act" is an activation that rides in nothing, "copy" moves elements
+            without changing them (transpose, split, pad), "matmul" maps (K, M, batch) to
+            (N, M, batch), "deconv" is a transposed convolution.
         in_shape: (channels, height, width) of the input; channels are summed over the inputs of a
             concat.
         out_shape: (channels, height, width) of the output.
@@ -65,8 +73,10 @@ class Op:
 
     @property
     def macs(self) -> int:
-        """Multiply-accumulates of a convolution; 0 for every other kind."""
-        if self.kind != "conv":
+        """Multiply-accumulates of convolutions and matrix products; 0 for every other kind."""
+        if self.kind == "deconv":
+            return self.fan_in * elements(self.in_shape) * self.out_shape[0] // self.in_shape[0]
+        if self.kind not in ("conv", "matmul"):
             return 0
         return self.fan_in * elements(self.out_shape)
 

@@ -9,6 +9,8 @@ from typing import Literal
 from blocks.errors import MaenasError
 from blocks.op import Op
 
+Precision = Literal["f32", "bf16", "f16", "int8"]
+
 
 class DeviceError(MaenasError):
     """A device is unknown, or its latency model cannot price an operator."""
@@ -20,11 +22,15 @@ class LatencyModel(ABC):
     Attributes:
         device: name the user types after `--device`.
         kind: "measured" for a table of the device itself, else "estimated".
+        hardware: "cpu" or "gpu".
+        precision: the network is run in.
         about: one line for people: what the number is, its source, its error.
     """
 
     device: str
     kind: Literal["estimated", "measured"]
+    hardware: Literal["cpu", "gpu"]
+    precision: Precision
     about: str
 
     @abstractmethod
@@ -34,6 +40,14 @@ class LatencyModel(ABC):
         Raises:
             DeviceError: if the model knows nothing about such an operator.
         """
+
+    def guess(self, op: Op) -> str | None:
+        """Why a price lies beyond what the model is based on; None if it does not, or is unknown.
+
+        Raises:
+            DeviceError: as `op_ms`.
+        """
+        return None
 
     def latency_ms(self, ops: Iterable[Op]) -> float:
         """Milliseconds a whole network takes."""

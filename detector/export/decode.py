@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
+from budgets.graph.writer import GraphWriter
 from detector.decode import anchor_points
-from detector.export.writer import GraphWriter
 
 PREFIX = "decode/"  # of every node here: FP16 and INT8 leave them in float
 

@@ -8,9 +8,9 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from budgets.graph.writer import GraphWriter
 from detector.errors import ExportError
 from detector.export.onnx import floats, set_metadata
-from detector.export.writer import GraphWriter
 from detector.runtimes.metadata import Metadata
 
 PLUGIN_DOMAIN = "trt.plugins"  # TensorRT finds a plugin by its name in any domain

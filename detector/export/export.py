@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from blocks.errors import one_of
 from detector.errors import ExportError
+from detector.export.decode import PREFIX
 from detector.export.end_to_end import NmsOptions, append_nms, append_plugin_nms, nms_alone
 from detector.export.onnx import DEFAULT_OPSET, metadata_of, onnx_model, set_metadata
 from detector.export.trial import run_end_to_end, run_raw
@@ -112,13 +113,13 @@ def export_detector(
         calibration: pictures (1, 3, H, W) for INT8.
     Raises:
         ExportError: if it cannot be exported so, or differs; there is no file then.
-        ModelError: if the runtime it is for is missing.
+        BackendError: if the runtime it is for is missing.
     """
     suffix = SUFFIXES[options.format]
     if path.suffix != suffix:
         raise ExportError(f"{path}: {options.format} files end in {suffix}.")
     if options.format == "tensorrt":
-        from detector.runtimes.engine_info import require_tensorrt
+        from budgets.backends.engine_info import require_tensorrt
 
         require_tensorrt()
     metadata = replace(metadata_of(spec), precision=options.precision)
@@ -158,9 +159,9 @@ def _in_precision(
 
         graph = quantise(graph, calibration, "cpu" if options.format == "onnx" else "tensorrt")
     if options.precision == "f16" or options.is_half_quantised:
-        from detector.export.half import to_half
+        from budgets.graph.half import to_half
 
-        graph = to_half(graph)
+        graph = to_half(graph, PREFIX)
     return graph
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from torch import Tensor, cat, fx, nn
 
 from blocks.layers.space_to_depth import SpaceToDepth
-from detector.export.writer import GraphWriter
+from budgets.graph.writer import GraphWriter
 from detector.layers.box_head import RawLevel
 
 # Blocks of channels as our SpaceToDepth gives them, in the order of ONNX's operator.

@@ -8,13 +8,15 @@ import onnx
 from onnx import TensorProto, helper
 
 from blocks.layers.deploy import deploy
+from budgets.graph.writer import GraphWriter
 from detector.errors import ExportError
 from detector.export.decode import write_decoding
 from detector.export.network import write_network
-from detector.export.writer import GraphWriter
 from detector.runtimes.metadata import Metadata
 
 if TYPE_CHECKING:
+    from blocks import Backbone
+    from blocks.layers.network import Network
     from detector.layers.network import DetectorNetwork
     from detector.spec import DetectorSpec
 
@@ -63,15 +65,37 @@ def onnx_model(
         [floats("scores", several, count, classes), floats("boxes", several, count, 4)],
         list(writer.constants.values()),
     )
-    model = helper.make_model(
-        graph,
-        producer_name=PRODUCER,
-        ir_version=IR_VERSION,
-        opset_imports=[helper.make_opsetid("", opset)],
-    )
+    model = _model(graph, opset)
     set_metadata(model, metadata_of(spec))
     onnx.checker.check_model(model, full_check=True)
     return model
+
+
+def backbone_model(
+    backbone: Backbone, network: Network, opset: int = DEFAULT_OPSET
+) -> onnx.ModelProto:
+    """A backbone alone, batch 1: input `images`, one output a feature, called by its stride.
+
+    Args:
+        backbone: the spec.
+        network: in training or deployed form, returning its features.
+        opset: of ONNX.
+    """
+    writer = GraphWriter()
+    features = write_network(writer, deploy(network).float().cpu(), "images")
+    outputs = [
+        writer.node("Identity", f"stride_{stride}", [name])
+        for name, stride in zip(features, backbone.reductions(), strict=True)
+    ]
+    graph = helper.make_graph(
+        writer.nodes,
+        "backbone",
+        [floats("images", 1, *backbone.in_shape)],
+        [floats(name, 1, *shape)
+         for name, shape in zip(outputs, backbone.feature_shapes(), strict=True)],
+        list(writer.constants.values()),
+    )  # fmt: skip
+    return _model(graph, opset)
 
 
 def metadata_of(spec: DetectorSpec) -> Metadata:
@@ -81,6 +105,15 @@ def metadata_of(spec: DetectorSpec) -> Metadata:
         in_shape=spec.backbone.in_shape,
         resize=spec.resize,
         stride=spec.backbone.reductions(),
+    )
+
+
+def _model(graph: onnx.GraphProto, opset: int) -> onnx.ModelProto:
+    return helper.make_model(
+        graph,
+        producer_name=PRODUCER,
+        ir_version=IR_VERSION,
+        opset_imports=[helper.make_opsetid("", opset)],
     )
 
 

@@ -11,12 +11,11 @@ import tensorrt as trt
 import torch
 
 from blocks.strict import write_bytes, write_text
+from budgets.backends.engine_info import shown
+from budgets.backends.tensorrt_build import build_engine
 from detector.errors import ExportError
-from detector.runtimes.engine_info import shown
 from detector.runtimes.metadata import Metadata
 from detector.runtimes.tensorrt_runtime import Engine, sidecar
-
-GIBIBYTE = 1 << 30
 
 
 def write_engine(
@@ -24,8 +23,8 @@ def write_engine(
 ) -> str:
     """Build an engine for the GPU of this machine and write it, with what it is beside it.
 
-    Precision is that of the graph: the network is strongly typed, which TensorRT 10 calls a flag
-    and TensorRT 11 knows alone. What the engine says it computes in is read back.
+    Precision is that of the graph (`build_engine`). What the engine says it computes in is read
+    back.
 
     Args:
         model: typed in the precision wanted.
@@ -36,9 +35,10 @@ def write_engine(
     Returns:
         For people: how many layers compute in which precision.
     Raises:
-        ExportError: if TensorRT cannot parse or build it, or not a layer is in the precision.
+        BackendError: if TensorRT cannot parse or build it.
+        ExportError: if not a layer is in the precision.
     """
-    write_bytes(path, _build(model, max_batch, workspace_gib))
+    write_bytes(path, build_engine(model, max_batch, workspace_gib))
     precisions = Engine(path).precisions()
     require_precision(precisions, metadata.precision)
     about = {
@@ -56,31 +56,3 @@ def require_precision(precisions: Counter[str], wanted: str) -> None:
         raise ExportError(
             f"the engine was to compute in {wanted}, but TensorRT built {shown(precisions)}."
         )
-
-
-def _build(model: onnx.ModelProto, max_batch: int, workspace_gib: int) -> bytes:
-    logger = trt.Logger(trt.Logger.WARNING)
-    trt.init_libnvinfer_plugins(logger, "")
-    builder = trt.Builder(logger)
-    typed = 1 << int(trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED)
-    network = builder.create_network(typed)
-    parser = trt.OnnxParser(network, logger)
-    if not parser.parse(model.SerializeToString()):
-        errors = "; ".join(str(parser.get_error(index)) for index in range(parser.num_errors))
-        raise ExportError(f"TensorRT {trt.__version__} cannot parse the model: {errors}")
-    config = builder.create_builder_config()
-    config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, workspace_gib * GIBIBYTE)
-    config.profiling_verbosity = trt.ProfilingVerbosity.DETAILED  # so that it tells its types
-    config.clear_flag(trt.BuilderFlag.TF32)  # f32 means f32
-    images = network.get_input(0)
-    dims = images.shape
-    if dims[0] < 0:
-        picture = [dims[axis] for axis in range(1, len(dims))]
-        profile = builder.create_optimization_profile()
-        one, most = trt.Dims([1, *picture]), trt.Dims([max_batch, *picture])
-        profile.set_shape("images", one, one, most)
-        config.add_optimization_profile(profile)
-    built = builder.build_serialized_network(network, config)
-    if built is None:
-        raise ExportError(f"TensorRT {trt.__version__} cannot build the engine; see above.")
-    return bytes(built)

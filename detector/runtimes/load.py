@@ -27,7 +27,8 @@ def load_runtime(
         threads: of the CPU; all cores if None.
         compute: where torch runs, such as "cpu" or "cuda".
     Raises:
-        ModelError: if there is no such file, it is damaged, or its runtime is missing.
+        ModelError: if there is no such file or it is damaged.
+        BackendError: if its runtime is missing.
         SpecError: if a detector folder cannot be read.
     """
     if threads is not None and threads < 1:
@@ -48,7 +49,7 @@ def load_runtime(
 
         return OnnxRuntime(path, threads)
     if suffix == ".engine":
-        from detector.runtimes.engine_info import require_tensorrt
+        from budgets.backends.engine_info import require_tensorrt
 
         require_tensorrt()
         from detector.runtimes.tensorrt_runtime import TensorRtRuntime

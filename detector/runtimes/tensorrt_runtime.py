@@ -11,9 +11,11 @@ import tensorrt as trt
 import torch
 from numpy.typing import NDArray
 
+from budgets.backends.backend import BackendError
+from budgets.backends.engine_info import layer_precisions, shown
+from budgets.backends.tensorrt_build import engine_information, load_engine
 from detector.errors import ModelError
 from detector.runtimes.batches import Outputs, in_batches
-from detector.runtimes.engine_info import layer_precisions, shown
 from detector.runtimes.metadata import Metadata, read_metadata, require_raw
 from detector.runtimes.runtime import Floats, Runtime
 
@@ -64,16 +66,13 @@ class Engine:
     def __init__(self, path: Path) -> None:
         if not path.is_file():
             raise ModelError(f"{path}: no such file.")
-        logger = trt.Logger(trt.Logger.ERROR)
-        trt.init_libnvinfer_plugins(logger, "")
-        self._runtime = trt.Runtime(logger)
-        engine = self._runtime.deserialize_cuda_engine(path.read_bytes())
-        if engine is None:
+        try:
+            engine = load_engine(path.read_bytes())
+        except BackendError as error:
             raise ModelError(
-                f"{path}: TensorRT {trt.__version__} on {torch.cuda.get_device_name()} cannot "
-                "load it; an engine runs only with the version and GPU it was built for, so "
-                "export it again here."
-            )
+                f"{path}: {error}; an engine runs only with the version and GPU it was built for, "
+                "so export it again here."
+            ) from None
         self._engine = engine
         self._context = engine.create_execution_context()
         self._stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
@@ -109,9 +108,7 @@ class Engine:
 
     def precisions(self) -> Counter[str]:
         """How many layers compute in which precision, as the engine itself tells."""
-        inspector = self._engine.create_engine_inspector()
-        text = inspector.get_engine_information(trt.LayerInformationFormat.JSON)
-        return layer_precisions(text)
+        return layer_precisions(engine_information(self._engine))
 
 
 def sidecar(path: Path) -> Path:

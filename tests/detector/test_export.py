@@ -19,17 +19,19 @@ from onnx import numpy_helper
 from torch import nn
 
 from blocks import MaenasError, Op, SpecError
-from detector.errors import ExportError, ModelError
+from budgets.backends.backend import BackendError
+from budgets.graph.half import to_half
+from budgets.graph.writer import GraphWriter
+from detector.errors import ExportError
+from detector.export.decode import PREFIX
 from detector.export.end_to_end import NmsOptions, append_nms, append_plugin_nms
 from detector.export.export import Exported, ExportOptions, export_detector
-from detector.export.half import to_half
 from detector.export.network import write_network
 from detector.export.onnx import OPSETS, metadata_of, onnx_model
 from detector.export.quantise import quantise
 from detector.export.sample import sample_picture
 from detector.export.trial import joined, run_end_to_end
 from detector.export.verify import Difference, check, check_detections, difference, reference_of
-from detector.export.writer import GraphWriter
 from detector.layers.network import DetectorNetwork
 from detector.nms import nms
 from detector.runtimes.onnx_runtime import OnnxRuntime
@@ -267,7 +269,7 @@ def test_half_precision_is_near_and_takes_half_the_space(kind: str, tmp_path: Pa
 
 
 def test_a_half_graph_is_typed_so_but_for_input_decoding_and_outputs() -> None:
-    half = to_half(onnx_model(SMALL, NETWORK))
+    half = to_half(onnx_model(SMALL, NETWORK), PREFIX)
     inferred = onnx.shape_inference.infer_shapes(half)
     types = {value.name: value.type.tensor_type.elem_type for value in inferred.graph.value_info}
     for node in half.graph.node:
@@ -307,7 +309,7 @@ def test_int8_quantises_convolutions_and_leaves_decoding_in_float(
 def test_the_int8_graph_of_tensorrt_has_signed_steps_and_half_floats() -> None:
     pytest.importorskip("nncf")
     seen = [pictures(SMALL, 1, seed) for seed in range(3)]
-    model = to_half(quantise(onnx_model(SMALL, NETWORK), seen, "tensorrt"))
+    model = to_half(quantise(onnx_model(SMALL, NETWORK), seen, "tensorrt"), PREFIX)
     constants = {constant.name: constant for constant in model.graph.initializer}
     steps = [node for node in model.graph.node if node.op_type.endswith("uantizeLinear")]
     assert steps
@@ -411,7 +413,7 @@ def test_a_file_is_named_after_its_format(tmp_path: Path) -> None:
 def test_without_tensorrt_an_engine_is_refused_with_what_to_install(tmp_path: Path) -> None:
     if torch.cuda.is_available():
         pytest.skip("this machine may have TensorRT")
-    with pytest.raises(ModelError, match="TensorRT"):
+    with pytest.raises(BackendError, match="TensorRT"):
         export_detector(
             SMALL,
             NETWORK,

@@ -1,0 +1,25 @@
+"""Runtimes that time ONNX graphs on the device itself."""
+
+from budgets.backends.backend import Backend, BackendError, LayerTime, Run, Session
+from budgets.backends.load import (
+    BACKENDS,
+    Availability,
+    Target,
+    available,
+    open_backend,
+    parse_target,
+)
+
+__all__ = [
+    "BACKENDS",
+    "Availability",
+    "Backend",
+    "BackendError",
+    "LayerTime",
+    "Run",
+    "Session",
+    "Target",
+    "available",
+    "open_backend",
+    "parse_target",
+]

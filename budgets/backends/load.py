@@ -1,0 +1,233 @@
+"""A backend for whatever device the user names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Literal
+
+from budgets.backends.backend import Backend, BackendError
+from budgets.latency import Precision
+
+# What a user may type -> runtime; any other name is that of a GPU.
+NAMES: Mapping[str, str] = {
+    "cpu": "openvino",
+    "openvino-cpu": "openvino",
+    "onnxruntime-cpu": "onnxruntime",
+    "cuda": "cuda",
+    "tensorrt": "tensorrt",
+    "torch-cuda": "torch",
+}
+# runtime -> precisions it is run in, the default first
+BACKENDS: Mapping[str, tuple[Precision, ...]] = {
+    "openvino": ("f32", "bf16", "f16", "int8"),
+    "onnxruntime": ("f32",),
+    "tensorrt": ("f16", "f32", "int8"),
+    "torch": ("f16", "f32"),
+}
+ON_CPU = ("openvino", "onnxruntime")
+ABOUT = {
+    "openvino": "OpenVINO on this machine's CPU",
+    "onnxruntime": "ONNX Runtime on this machine's CPU",
+    "tensorrt": "TensorRT on an NVIDIA GPU",
+    "torch": "PyTorch on an NVIDIA GPU",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What to measure on.
+
+    Attributes:
+        device: the name the user typed, in small letters.
+        backend: runtime, one of `BACKENDS`.
+        precision: to compute in.
+        threads: of a CPU; as many as there are cores if None.
+    """
+
+    device: str
+    backend: str
+    precision: Precision
+    threads: int | None = None
+
+    @property
+    def hardware(self) -> Literal["cpu", "gpu"]:
+        """What it runs on."""
+        return "cpu" if self.backend in ON_CPU else "gpu"
+
+    @property
+    def name(self) -> str:
+        """Of its table: the device, with the settings that are not its own."""
+        parts = [self.device]
+        if self.precision != BACKENDS[self.backend][0]:
+            parts.append(self.precision)
+        if self.threads is not None:
+            parts.append(f"{self.threads}t")
+        return "-".join(parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Availability:
+    """Whether a runtime can be measured with here.
+
+    Attributes:
+        backend: one of `BACKENDS`.
+        about: what it is.
+        why_not: what is missing and how to get it; None if nothing is.
+    """
+
+    backend: str
+    about: str
+    why_not: str | None
+
+
+def parse_target(device: str, precision: str | None = None, threads: int | None = None) -> Target:
+    """The runtime, precision and threads for a device of this machine.
+
+    Args:
+        device: one of `NAMES`, or a GPU by its name, such as "t4" or "rtx-4090".
+        precision: the runtime's own if None: f32 on a CPU, f16 on a GPU.
+        threads: of a CPU.
+    Raises:
+        BackendError: for a device that is not here, a precision its runtime is not run in, or
+            threads of a GPU.
+    """
+    name = device.strip().lower()
+    if name not in NAMES:
+        _require_gpu_named(name)
+    backend = NAMES.get(name, "cuda")
+    if backend == "cuda":
+        backend = "torch" if tensorrt_problem() else "tensorrt"
+    known = BACKENDS[backend]
+    chosen = next((p for p in known if p == precision), None) if precision else known[0]
+    if chosen is None:
+        raise BackendError(
+            f"precision: {device} is measured in {', '.join(known)} ({ABOUT[backend]}), "
+            f"got {precision!r}."
+        )
+    if threads is not None and backend not in ON_CPU:
+        raise BackendError(f"threads: are of a CPU; {device} is measured on a GPU.")
+    return Target(name, backend, chosen, threads)
+
+
+def open_backend(target: Target) -> Backend:
+    """The runtime, ready to compile graphs.
+
+    Raises:
+        BackendError: if it is not installed, saying how to, or its device is not here.
+    """
+    problem = PROBLEMS[target.backend]()
+    if problem is not None:
+        raise BackendError(f"{target.device}: {problem}")
+    match target.backend:
+        case "openvino":
+            from budgets.backends.openvino_cpu import OpenVinoBackend
+
+            return OpenVinoBackend(target.precision, target.threads)
+        case "onnxruntime":
+            from budgets.backends.onnxruntime_cpu import OnnxRuntimeBackend
+
+            return OnnxRuntimeBackend(target.precision, target.threads)
+        case "tensorrt":
+            from budgets.backends.tensorrt_gpu import TensorRtBackend
+
+            return TensorRtBackend(target.precision)
+        case _:
+            from budgets.backends.torch_cuda import TorchCudaBackend
+
+            return TorchCudaBackend(target.precision)
+
+
+def available() -> list[Availability]:
+    """Every runtime, and what keeps it from being used here."""
+    return [Availability(name, ABOUT[name], PROBLEMS[name]()) for name in BACKENDS]
+
+
+def openvino_problem() -> str | None:
+    """What keeps OpenVINO from running here."""
+    try:
+        import openvino  # noqa: F401
+    except ImportError:
+        return "OpenVINO is not installed; pip install openvino."
+    return None
+
+
+def onnxruntime_problem() -> str | None:
+    """What keeps ONNX Runtime from running here."""
+    try:
+        import onnxruntime  # noqa: F401
+    except ImportError:
+        return "ONNX Runtime is not installed; pip install onnxruntime."
+    return None
+
+
+def tensorrt_problem() -> str | None:
+    """What keeps TensorRT from running here."""
+    from budgets.backends.engine_info import require_tensorrt
+
+    try:
+        require_tensorrt()
+        from budgets.backends.tensorrt_build import new_builder
+
+        new_builder()
+    except BackendError as error:
+        return str(error)
+    return None
+
+
+def torch_problem() -> str | None:
+    """What keeps PyTorch from running on a GPU here."""
+    if gpu_name() is None:
+        import torch
+
+        return (
+            "PyTorch finds no NVIDIA GPU that it can use; torch is "
+            f"{torch.__version__}: if there is one, install its driver and a CUDA build of torch, "
+            "see https://pytorch.org/get-started/locally."
+        )
+    return None
+
+
+PROBLEMS: Mapping[str, Callable[[], str | None]] = {
+    "openvino": openvino_problem,
+    "onnxruntime": onnxruntime_problem,
+    "tensorrt": tensorrt_problem,
+    "torch": torch_problem,
+}
+
+
+def gpu_name() -> str | None:
+    """Of the first GPU that torch sees, such as "Tesla T4"; None without one."""
+    import torch
+
+    return torch.cuda.get_device_name() if torch.cuda.is_available() else None
+
+
+def is_named(gpu: str, name: str) -> bool:
+    """Whether words in a row of a GPU's name are those typed, however they are joined.
+
+    "rtx-4090" and "rtx4090" name an "NVIDIA GeForce RTX 4090"; "l4" does not name an "NVIDIA L40".
+    """
+    words, typed = _words(gpu), "".join(_words(name))
+    ends = range(1, len(words) + 1)
+    return any("".join(words[start:end]) == typed for end in ends for start in range(end))
+
+
+def _require_gpu_named(name: str) -> None:
+    """Raise `BackendError` unless the GPU of this machine is called so."""
+    here = gpu_name()
+    if here is not None and is_named(here, name):
+        return
+    near = get_close_matches(name, NAMES, n=1)
+    hint = f" (did you mean {near[0]}?)" if near else ""
+    found = f"its GPU is {here}" if here else "it has no GPU that torch can use"
+    raise BackendError(
+        f"device {name}: is not in this machine, {found}{hint}; measure on the machine that has "
+        f"it and bring the table here, or choose one of {', '.join(NAMES)}."
+    )
+
+
+def _words(name: str) -> list[str]:
+    return re.findall(r"[a-z0-9]+", name.lower())

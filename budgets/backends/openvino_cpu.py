@@ -1,0 +1,151 @@
+"""OpenVINO on a CPU: one stream, pinned threads, a precision that is set and read back."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import onnx
+import openvino
+
+from budgets.backends.backend import Backend, BackendError, LayerTime, Run, Session
+from budgets.backends.cpu import cpu_state, cpu_threads
+from budgets.graph.quantise import is_quantised, quantised
+from budgets.latency import Precision
+
+INT8 = ("_i8", "_u8")  # ends of the names of its kernels, in capitals or not
+WARM_UP = 2  # inferences: the first allocates
+TYPES: dict[str, Precision] = {"float32": "f32", "bfloat16": "bf16", "float16": "f16"}
+
+
+class OpenVinoBackend(Backend):
+    """OpenVINO's CPU plugin as one picture at a time is run: LATENCY hint, one stream.
+
+    Left alone, it computes in bfloat16 where the CPU can; so the precision is always set and read
+    back. INT8 is that of the graph: convolutions take quantised inputs, the rest is f32.
+
+    Args:
+        precision: f32, bf16, f16 or int8.
+        threads: of the CPU, pinned to cores; all it may use if None.
+    Raises:
+        BackendError: for a precision this CPU does not run, or more threads than cores.
+    """
+
+    name = "openvino"
+    has_layers = True
+
+    def __init__(self, precision: Precision = "f32", threads: int | None = None) -> None:
+        self.precision = precision
+        self.threads = cpu_threads(threads)
+        self._core = openvino.Core()
+        self._config: dict[str, str | int | bool] = {
+            "PERFORMANCE_HINT": "LATENCY",
+            "NUM_STREAMS": 1,
+            "INFERENCE_NUM_THREADS": self.threads,
+            "ENABLE_CPU_PINNING": True,
+            "INFERENCE_PRECISION_HINT": "f32" if precision == "int8" else precision,
+        }
+
+    def compile(self, model: onnx.ModelProto, layers: bool = False) -> Session:
+        graph = quantised(model) if self.precision == "int8" else model
+        try:
+            read = self._core.read_model(graph.SerializeToString(), b"")
+            compiled = self._core.compile_model(read, "CPU", {**self._config, "PERF_COUNT": layers})
+            wanted = (
+                "f32" if self.precision == "int8" and not is_quantised(graph) else self.precision
+            )
+            return OpenVinoSession(compiled, layers, wanted)
+        except (RuntimeError, MemoryError) as error:
+            reason = " ".join(str(error).split())[:300]
+            raise BackendError(f"openvino: cannot run the model: {reason}") from None
+
+    def provenance(self) -> Mapping[str, str | int | float]:
+        return {
+            "runtime": f"OpenVINO {openvino.__version__.partition('-')[0]}",
+            "device": self._cpu,
+            "threads": self.threads,
+            "hint": "LATENCY, 1 stream, pinned",
+            **cpu_state(),
+        }
+
+    @cached_property
+    def _cpu(self) -> str:
+        return str(self._core.get_property("CPU", "FULL_DEVICE_NAME")).strip()
+
+
+class OpenVinoSession(Session):
+    """A compiled graph with one request, its inputs in place.
+
+    Raises:
+        BackendError: if it computes in another precision than asked for.
+    """
+
+    def __init__(self, compiled: openvino.CompiledModel, layers: bool, wanted: Precision) -> None:
+        self._layers = layers
+        self._request = compiled.create_infer_request()
+        random = np.random.default_rng(0)
+        for port in compiled.inputs:
+            kind = port.get_element_type().to_dtype()
+            shape = tuple(port.get_shape())
+            values = random.random(shape, np.float32)
+            self._request.set_tensor(port, openvino.Tensor(values.astype(kind)))
+        used = TYPES.get(compiled.get_property("INFERENCE_PRECISION_HINT").to_string(), "f32")
+        self._executed = _executed(compiled)
+        if wanted == "int8":
+            kernels = [k for k, _ in self._executed.values() if k.startswith("Convolution")]
+            narrow = [kernel for kernel in kernels if kernel.lower().endswith(INT8)]
+            used = "int8" if 2 * len(narrow) > len(kernels) else used
+        if used != wanted:
+            raise BackendError(f"precision: this CPU computes in {used} where {wanted} was asked.")
+        self.precision = used
+        self._inferences = 0
+        self._spent_us: dict[str, float] = {}  # of each layer, in all inferences so far
+        self.run(WARM_UP)
+
+    def run(self, count: int) -> Run:
+        request = self._request
+        walls: list[float] = []
+        try:
+            for _ in range(count):
+                start = time.perf_counter_ns()
+                request.infer()
+                walls.append((time.perf_counter_ns() - start) / 1e6)
+        except RuntimeError as error:
+            raise BackendError(f"openvino: inference failed: {error}") from None
+        self._inferences += count
+        return Run(tuple(walls), tuple(self._layer_times(count)) if self._layers else ())
+
+    def _layer_times(self, count: int) -> Iterator[LayerTime]:
+        """What each layer took since this was last asked.
+
+        OpenVINO tells the mean over all inferences since the graph was compiled, in whole
+        microseconds; sums over many runs are exact, one run alone is rounded.
+        """
+        for info in self._request.get_profiling_info():
+            name = info.node_name
+            spent = info.real_time.total_seconds() * 1e6 * self._inferences
+            us = (spent - self._spent_us.get(name, 0.0)) / count
+            self._spent_us[name] = spent
+            if spent:
+                kernel, nodes = self._executed.get(name, (name, ()))
+                yield LayerTime(name, nodes, kernel, us, kernel.startswith("Reorder"))
+
+
+def _executed(compiled: openvino.CompiledModel) -> dict[str, tuple[str, tuple[str, ...]]]:
+    """Kernel and ONNX nodes of every layer that runs; a change of layout is for what follows."""
+    ordered = compiled.get_runtime_model().get_ordered_ops()
+    found: dict[str, tuple[str, tuple[str, ...]]] = {}
+    for op in reversed(ordered):  # what follows is known first
+        name = op.get_friendly_name()
+        info: Any = op.get_rt_info()
+        listed = info["originalLayersNames"].astype(str)
+        nodes = tuple(part.removesuffix("/WithoutBiases") for part in listed.split(",") if part)
+        if not nodes:
+            users = [port.get_node() for port in op.output(0).get_target_inputs()]
+            nodes = next((found[n][1] for u in users if (n := u.get_friendly_name()) in found), ())
+        kernel = f"{info['layerType'].astype(str)} {info['primitiveType'].astype(str)}"
+        found[name] = (kernel, tuple(dict.fromkeys(nodes)))
+    return found

@@ -1,0 +1,166 @@
+"""TensorRT 10 and 11 on an NVIDIA GPU: a graph typed by us, precision read back, GPU time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, SupportsFloat
+
+import onnx
+import tensorrt as trt
+import torch
+
+from budgets.backends.backend import Backend, BackendError, LayerTime, Run, Session
+from budgets.backends.cuda import TIMING, Gpu, Launch, told_as_ours
+from budgets.backends.engine_info import engine_layers, main_precision
+from budgets.backends.tensorrt_build import MESSAGES, build_engine, engine_information, load_engine
+from budgets.backends.typed import TypedGraph, typed_graph
+from budgets.latency import Precision
+
+PRECISIONS: tuple[Precision, ...] = ("f16", "f32", "int8")
+TORCH_TYPES = {
+    trt.DataType.FLOAT: torch.float32,
+    trt.DataType.HALF: torch.float16,
+    trt.DataType.BF16: torch.bfloat16,
+    trt.DataType.INT64: torch.int64,
+    trt.DataType.INT32: torch.int32,
+    trt.DataType.INT8: torch.int8,
+    trt.DataType.UINT8: torch.uint8,
+    trt.DataType.BOOL: torch.bool,
+}
+
+
+class TensorRtBackend(Backend):
+    """TensorRT on the first GPU, batch 1.
+
+    Inputs and outputs are as wide as the network computes, but for what our exports decode in
+    32 bits: what a picture costs to be cast is not the network's.
+
+    Args:
+        precision: f16, f32, or int8 with f16 around the convolutions.
+    Raises:
+        BackendError: for another precision or without a GPU.
+    """
+
+    name = "tensorrt"
+    has_layers = True
+
+    def __init__(self, precision: Precision = "f16") -> None:
+        if precision not in PRECISIONS:
+            raise BackendError(
+                f"precision: TensorRT is run in {', '.join(PRECISIONS)}, got {precision}."
+            )
+        self.precision = precision
+        self._gpu = Gpu()
+
+    def compile(self, model: onnx.ModelProto, layers: bool = False) -> Session:
+        graph = typed_graph(model, self.precision)
+        engine = load_engine(build_engine(graph.model))
+        return TensorRtSession(engine, graph, self._gpu, layers)
+
+    def provenance(self) -> Mapping[str, str | int | float]:
+        return {
+            "runtime": f"TensorRT {trt.__version__}",
+            **self._gpu.provenance(),
+            **TIMING,
+        }
+
+
+class TensorRtSession(Session):
+    """An engine with its buffers on the GPU.
+
+    Layers are timed in inferences of their own, which are enqueued: a profiler holds the GPU up.
+
+    Args:
+        engine: of static shapes.
+        graph: it was built from.
+        gpu: it runs on.
+        layers: whether runs tell the time of layers.
+    Raises:
+        BackendError: if it computes in another precision, lacks memory, or its outputs are as
+            large as their values say.
+    """
+
+    def __init__(self, engine: trt.ICudaEngine, graph: TypedGraph, gpu: Gpu, layers: bool) -> None:
+        self._engine = engine
+        self._told = {layer.name: layer for layer in engine_layers(engine_information(engine))}
+        used = main_precision(self._told.values(), graph.heavy)
+        if used != graph.precision:
+            raise BackendError(
+                f"precision: TensorRT computes in {used} where {graph.precision} was asked."
+            )
+        self.precision = used
+        with told_as_ours():
+            self._buffers = _buffers(engine)
+        context = self._context()
+        self._launch = Launch(lambda: _enqueue(context), gpu.watch)
+        self._profiler: LayerTimes | None = None
+        if layers:
+            self._profiler = LayerTimes()
+            self._profiled = self._context()
+            self._profiled.profiler = self._profiler
+            self._profile(1)  # its first is slower
+
+    def run(self, count: int) -> Run:
+        run = self._launch.run(count)
+        if self._profiler is None:
+            return run
+        times = self._profile(count)
+        layers = tuple(
+            LayerTime(name, told.nodes, told.kernel, sum(us) / count, told.layout)
+            for name, us in times.items()
+            if (told := self._told.get(name)) is not None and len(us) == count
+        )
+        return Run(run.ms, layers, run.warnings)
+
+    def _profile(self, count: int) -> dict[str, list[float]]:
+        """Microseconds of every layer in `count` inferences; enqueuing waits for each."""
+        assert self._profiler is not None
+        self._profiler.times.clear()
+        with self._launch.on_stream():
+            for _ in range(count):
+                _enqueue(self._profiled)
+        self._launch.wait()
+        return self._profiler.times
+
+    def _context(self) -> trt.IExecutionContext:
+        context = self._engine.create_execution_context()
+        if context is None:
+            raise BackendError(f"TensorRT cannot make the engine ready: {MESSAGES.take()}")
+        for name, tensor in self._buffers.items():
+            context.set_tensor_address(name, tensor.data_ptr())
+        return context
+
+
+class LayerTimes(trt.IProfiler):
+    """What TensorRT reports after every profiled inference: microseconds by layer."""
+
+    def __init__(self) -> None:
+        trt.IProfiler.__init__(self)
+        self.times: dict[str, list[float]] = {}
+
+    def report_layer_time(self, layer_name: str, ms: SupportsFloat) -> None:
+        """Called by TensorRT."""
+        self.times.setdefault(layer_name, []).append(float(ms) * 1e3)
+
+
+def _enqueue(context: trt.IExecutionContext) -> None:
+    """One inference on the current stream of torch."""
+    if not context.execute_async_v3(torch.cuda.current_stream().cuda_stream):
+        raise BackendError(f"TensorRT failed to run the engine: {MESSAGES.take()}")
+
+
+def _buffers(engine: trt.ICudaEngine) -> dict[str, torch.Tensor]:
+    """A tensor on the GPU for every input and output; inputs of floats are random."""
+    generator = torch.Generator("cuda").manual_seed(0)
+    buffers: dict[str, torch.Tensor] = {}
+    for index in range(engine.num_io_tensors):
+        name = engine.get_tensor_name(index)
+        dims: Any = engine.get_tensor_shape(name)
+        shape = [int(dims[axis]) for axis in range(len(dims))]
+        if min(shape, default=1) < 0:
+            raise BackendError(f"{name}: its size depends on values, which cannot be timed.")
+        buffer = torch.zeros(shape, dtype=TORCH_TYPES[engine.get_tensor_dtype(name)], device="cuda")
+        if buffer.is_floating_point() and engine.get_tensor_mode(name) == trt.TensorIOMode.INPUT:
+            buffer.uniform_(generator=generator)
+        buffers[name] = buffer
+    return buffers

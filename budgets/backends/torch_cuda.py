@@ -1,0 +1,83 @@
+"""PyTorch on an NVIDIA GPU without TensorRT: cuDNN's kernels, launched as one CUDA graph."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import onnx
+import torch
+
+from budgets.backends.backend import Backend, BackendError, Run, Session
+from budgets.backends.cuda import TIMING, Gpu, Launch, told_as_ours
+from budgets.backends.torch_graph import TorchGraph
+from budgets.backends.typed import typed_graph
+from budgets.latency import Precision
+
+PRECISIONS: tuple[Precision, ...] = ("f16", "f32")
+
+
+class TorchCudaBackend(Backend):
+    """PyTorch on the first GPU, batch 1, channels innermost, cuDNN's algorithms chosen by trial.
+
+    Operators run one by one: neither activations nor sums ride in convolutions.
+
+    Args:
+        precision: f16 or f32; f32 is no TF32.
+    Raises:
+        BackendError: for another precision or without a GPU.
+    """
+
+    name = "torch"
+    has_layers = False
+
+    def __init__(self, precision: Precision = "f16") -> None:
+        if precision not in PRECISIONS:
+            raise BackendError(
+                f"precision: PyTorch is run in {', '.join(PRECISIONS)}, got {precision}."
+            )
+        self.precision = precision
+        self._gpu = Gpu()
+
+    def compile(self, model: onnx.ModelProto, layers: bool = False) -> Session:
+        typed = typed_graph(model, self.precision)
+        with told_as_ours():
+            return TorchCudaSession(TorchGraph(typed.model, "cuda"), typed.precision, self._gpu)
+
+    def provenance(self) -> Mapping[str, str | int | float]:
+        return {
+            "runtime": f"PyTorch {torch.__version__}",
+            **self._gpu.provenance(),
+            **TIMING,
+        }
+
+
+class TorchCudaSession(Session):
+    """A graph with its inputs on the GPU.
+
+    Args:
+        graph: on the GPU.
+        precision: its types are of.
+        gpu: it runs on.
+    """
+
+    def __init__(self, graph: TorchGraph, precision: Precision, gpu: Gpu) -> None:
+        self.precision = precision
+        generator = torch.Generator("cuda").manual_seed(0)
+        inputs = []
+        for told in graph.inputs.values():
+            value = torch.zeros(told.shape, dtype=told.dtype, device="cuda")
+            if value.is_floating_point():
+                value.uniform_(generator=generator)
+            if value.dim() == 4:
+                value = value.to(memory_format=torch.channels_last)
+            inputs.append(value)
+
+        def infer() -> None:
+            # TF32 is off by torch's own default for products, not for cuDNN's convolutions.
+            with torch.backends.cudnn.flags(enabled=True, benchmark=True, allow_tf32=False):
+                graph(*inputs)
+
+        self._launch = Launch(infer, gpu.watch)
+
+    def run(self, count: int) -> Run:
+        return self._launch.run(count)

@@ -1,0 +1,68 @@
+"""Graphs typed for runtimes that take their precision from the graph."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import onnx
+from onnx import version_converter
+
+from blocks.errors import MaenasError
+from budgets.backends.backend import BackendError
+from budgets.graph.half import to_half
+from budgets.graph.layers import OURS, OURS_LEVEL
+from budgets.graph.model import static_graph
+from budgets.graph.quantise import is_quantised, quantised
+from budgets.latency import Precision
+
+HEAVY = ("Conv", "ConvTranspose", "MatMul", "Gemm")  # what most of the work is
+HALF_QUANTISED_OPSET = 19  # the first whose Q/DQ take float16
+
+
+@dataclass(frozen=True, slots=True)
+class TypedGraph:
+    """A graph and what it should be computed in.
+
+    Attributes:
+        model: as it is handed to the runtime.
+        precision: of most of its work; not int8 without convolutions, and f32 where all of it is
+            our own decoding.
+        heavy: names of the nodes that are most of its work.
+    """
+
+    model: onnx.ModelProto
+    precision: Precision
+    heavy: frozenset[str]
+
+
+def typed_graph(model: onnx.ModelProto, precision: Precision) -> TypedGraph:
+    """A static graph in 32-bit floats, typed in a precision.
+
+    f16 and int8 have inputs and outputs of 16 bits; the decoding of our own exports stays in 32.
+    Under int8 all but the convolutions is f16.
+
+    Raises:
+        BackendError: for a graph that cannot be typed so.
+    """
+    ours = any(node.name.startswith(OURS_LEVEL) for node in model.graph.node)
+    prefix = OURS if ours else None  # another program may call its nodes so as well
+    body = [n for n in model.graph.node if prefix is None or not n.name.startswith(prefix)]
+    heavy = frozenset(node.name for node in body if node.op_type in HEAVY)
+    if precision == "f32" or not body:
+        return TypedGraph(model, "f32", heavy)
+    try:
+        if precision == "int8":
+            model = quantised(_of_opset(model, HALF_QUANTISED_OPSET))
+        half = to_half(model, prefix, float_io=False)
+    except (RuntimeError, ValueError, MaenasError, onnx.checker.ValidationError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise BackendError(f"precision: cannot type the model in {precision}: {reason}") from None
+    return TypedGraph(half, "int8" if is_quantised(half) else "f16", heavy)
+
+
+def _of_opset(model: onnx.ModelProto, least: int) -> onnx.ModelProto:
+    """The model in at least this version of ONNX's operators."""
+    opset = next((o.version for o in model.opset_import if o.domain in ("", "ai.onnx")), least)
+    if opset >= least:
+        return model
+    return static_graph(version_converter.convert_version(model, least))

@@ -1,0 +1,30 @@
+"""What every ONNX operator type is to a latency: by what it costs."""
+
+from __future__ import annotations
+
+from blocks.op import Act, OpKind
+
+STANDARD = ("", "ai.onnx")  # domains whose operators mean what the tables below say
+# Activations by what they cost: a comparison, or an exponential.
+ACTS: dict[str, Act] = {
+    **dict.fromkeys(("Relu", "LeakyRelu", "PRelu", "Clip", "ThresholdedRelu"), "relu"),
+    **dict.fromkeys(("Sigmoid", "HardSigmoid", "Tanh", "Softplus"), "sigmoid"),
+    **dict.fromkeys(("HardSwish", "Mish", "Elu", "Selu", "Celu", "Gelu", "Swish"), "silu"),
+}
+UNARY = ("Exp", "Log", "Sqrt", "Neg", "Abs", "Erf", "Floor", "Ceil", "Round", "Reciprocal", "Sin",
+         "Cos", "Not", "Sign", "Softsign")  # fmt: skip
+SUMS = ("Add", "Sub")
+PRODUCTS = ("Mul", "Div", "Pow", "Min", "Max", "Where", "Greater", "Less", "Equal", "And", "Or",
+            "GreaterOrEqual", "LessOrEqual", "Mod")  # fmt: skip
+# Operators that need no more than their shapes to be known.
+SIMPLE: dict[str, OpKind] = {
+    **dict.fromkeys(("Transpose", "Slice", "Split", "Pad", "Gather", "Expand", "Tile"), "copy"),
+    **dict.fromkeys(("GlobalAveragePool", "GlobalMaxPool", "ReduceMean", "ReduceMax", "ReduceSum"),
+                    "global_pool"),
+    **dict.fromkeys(("SpaceToDepth", "DepthToSpace"), "slice"),
+    **dict.fromkeys(("Resize", "Upsample"), "upsample"),
+    "Softmax": "softmax",
+}  # fmt: skip
+SHAPES_ONLY = ("Shape", "Size", "Constant", "ConstantOfShape", "Range")
+FREE = ("Reshape", "Flatten", "Squeeze", "Unsqueeze", *SHAPES_ONLY)
+SAME = ("Identity", "Dropout", "Cast", "QuantizeLinear", "DequantizeLinear")

@@ -1,0 +1,294 @@
+"""An ONNX graph as the operators a runtime runs: what rides in what, what costs nothing."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from math import prod
+
+import onnx
+
+from blocks.op import Act, Op, OpKind, Shape
+from budgets.graph.gates import find_gates
+from budgets.graph.kinds import (
+    ACTS,
+    FREE,
+    PRODUCTS,
+    SAME,
+    SHAPES_ONLY,
+    SIMPLE,
+    STANDARD,
+    SUMS,
+    UNARY,
+)
+from budgets.graph.nodes import has_body, ints_of, map_of, names_of, shapes_of
+
+OURS = "decode/"  # what our own exporter calls the nodes that turn maps into scores and boxes
+OURS_SCORES = f"{OURS}scores"
+OURS_LEVEL = f"{OURS}flat_distances_"
+FUSE_INTO = ("conv", "deconv", "matmul", "add")  # kinds that take an activation along
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """Operators that a runtime runs together.
+
+    Attributes:
+        name: of the first node.
+        ops: one, but for the decoding of our own exports, which joins all levels.
+        nodes: names of the ONNX nodes it stands for.
+    """
+
+    name: str
+    ops: tuple[Op, ...]
+    nodes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Layers:
+    """A whole graph.
+
+    Attributes:
+        layers: in order of execution.
+        unknown: how many operators of which type there is no `Op` for.
+    """
+
+    layers: tuple[Layer, ...]
+    unknown: Counter[str]
+
+    @property
+    def ops(self) -> tuple[Op, ...]:
+        """All operators in order of execution."""
+        return tuple(op for layer in self.layers for op in layer.ops)
+
+
+def graph_layers(model: onnx.ModelProto) -> Layers:
+    """The layers of a static graph (`static_graph`), by the rules of TensorRT and OpenVINO alike.
+
+    BatchNorm, bias and activation ride in their convolution; so does the residual add, in the
+    later of two. `x * gate(x)` is one activation. Reshapes, casts, quantisation and all that can be
+    computed beforehand are free. Dilation does not change what a convolution costs.
+    """
+    return _Reader(model.graph).read()
+
+
+@dataclass(slots=True)
+class _Building:
+    """A layer that may still take nodes along."""
+
+    op: Op
+    nodes: list[str] = field(default_factory=list)
+
+
+class _Reader:
+    """One pass over the nodes; a tensor knows the layer that made it."""
+
+    def __init__(self, graph: onnx.GraphProto) -> None:
+        self.graph = graph
+        self.shapes = shapes_of(graph)
+        self.constant = {constant.name for constant in graph.initializer}
+        self.made_by: dict[str, _Building] = {}
+        self.reshaped: set[str] = set()  # tensors that nothing can ride in any more
+        self.gates = find_gates(graph, self.constant)
+        self.gated = {name for gate in self.gates.values() for name in gate.nodes}
+        self.users = Counter(name for node in graph.node for name in set(node.input))
+        self.users.update(value.name for value in graph.output)
+        self.built: list[_Building] = []
+        self.decode: list[onnx.NodeProto] = []
+        self.ours = any(node.name.startswith(OURS_LEVEL) for node in graph.node)
+        self.unknown: Counter[str] = Counter()
+
+    def read(self) -> Layers:
+        """All nodes in order."""
+        for node in self.graph.node:
+            if self._is_decoding(node):
+                self.decode.append(node)
+            elif node.domain not in STANDARD or has_body(node):
+                self.unknown[f"{node.domain}.{node.op_type}".lstrip(".")] += 1
+            elif node.op_type in FREE or all(n in self.constant for n in node.input if n):
+                self._free(node)
+            elif node.name in self.gated:
+                self._same(node)
+            else:
+                self._node(node)
+        layers = [Layer(part.nodes[0], (part.op,), tuple(part.nodes)) for part in self.built]
+        if self.decode:
+            layers.append(self._decoding())
+        return Layers(tuple(layers), self.unknown)
+
+    def _is_decoding(self, node: onnx.NodeProto) -> bool:
+        name = node.name
+        return self.ours and name.startswith(OURS) and not name.startswith(OURS_SCORES)
+
+    # What costs nothing.
+
+    def _free(self, node: onnx.NodeProto) -> None:
+        """Constants stay constants; a reshape stays what it reads, in other clothes."""
+        sources = [name for name in node.input if name]
+        if node.op_type in SHAPES_ONLY or all(name in self.constant for name in sources):
+            self.constant.update(node.output)
+        else:
+            self._same(node, fusable=False)
+
+    def _same(self, node: onnx.NodeProto, fusable: bool = True) -> None:
+        """What the node writes is what it reads, as far as time goes."""
+        part = self._part(node.input[0])
+        if part is not None:
+            part.nodes += names_of(node)
+            self.made_by.update(dict.fromkeys(node.output, part))
+            if not fusable or self.users[node.input[0]] > 1:
+                self.reshaped.update(node.output)
+
+    # One operator.
+
+    def _node(self, node: onnx.NodeProto) -> None:
+        kind = node.op_type
+        if kind in SAME:
+            self._same(node)
+        elif node.name in self.gates:
+            self._act(node, self.gates[node.name].source, "silu")
+        elif kind in ACTS:
+            self._act(node, node.input[0], ACTS[kind])
+        elif kind == "BatchNormalization":
+            self._with_constants(node, node.input[0])
+        elif kind in UNARY:
+            self._new(node, "act", act="silu")
+        elif kind in SUMS or kind in PRODUCTS:
+            self._elementwise(node, "add" if kind in SUMS else "mul")
+        elif kind in ("Conv", "ConvTranspose"):
+            self._convolution(node, "conv" if kind == "Conv" else "deconv")
+        elif kind in ("MatMul", "Gemm"):
+            self._matmul(node)
+        elif kind in ("MaxPool", "AveragePool"):
+            self._pool(node, "max_pool" if kind == "MaxPool" else "avg_pool")
+        elif kind == "Concat":
+            self._concat(node)
+        elif kind in SIMPLE:
+            self._new(node, SIMPLE[kind])
+        else:
+            self.unknown[kind] += 1
+
+    def _new(self, node: onnx.NodeProto, kind: OpKind, **fields: object) -> None:
+        """A layer of its own; what it reads and writes is as the shapes say."""
+        shapes = self._map(self._read(node)), self._map(node.output[0])
+        if shapes[0] is None or shapes[1] is None:
+            self.unknown[f"{node.op_type} of unknown shape"] += 1
+            return
+        op = Op(kind, shapes[0], shapes[1], **fields)  # type: ignore[arg-type]
+        part = _Building(op, names_of(node))
+        self.built.append(part)
+        self.made_by.update(dict.fromkeys(node.output, part))
+
+    def _read(self, node: onnx.NodeProto) -> str:
+        """The first input that is no constant."""
+        name: str = next(name for name in node.input if name and name not in self.constant)
+        return name
+
+    def _act(self, node: onnx.NodeProto, source: str, act: Act) -> None:
+        """An activation: rides in what made its input, if nothing else reads that."""
+        part = self._sole(source, readers=2 if node.name in self.gates else 1)
+        if part is not None and part.op.kind in FUSE_INTO and part.op.act == "none":
+            self._ride(node, part, replace(part.op, act=act))
+        else:
+            self._new(node, "act", act=act)
+
+    def _elementwise(self, node: onnx.NodeProto, kind: OpKind) -> None:
+        """A sum rides in the later convolution it adds up; one with constants is a bias."""
+        sources = [name for name in node.input if name and name not in self.constant]
+        if len(sources) == 1:
+            self._with_constants(node, sources[0])
+            return
+        shapes = {self.shapes.get(name) for name in sources}
+        if kind == "add" and len(shapes) == 1:
+            parts = [part for name in sources if (part := self._sole(name)) is not None]
+            able = [p for p in parts if p.op.kind == "conv" and not p.op.adds]
+            able = [p for p in able if p.op.act == "none"]
+            if able:
+                last = max(able, key=self.built.index)
+                self._ride(node, last, replace(last.op, adds=True))
+                return
+        largest = max(sources, key=lambda name: prod(self.shapes.get(name) or (0,)))
+        self._new(node, kind)
+        part = self.made_by.get(node.output[0])
+        shape = self._map(largest)
+        if part is not None and shape is not None:
+            part.op = replace(part.op, in_shape=shape)
+
+    def _with_constants(self, node: onnx.NodeProto, source: str) -> None:
+        """A bias, scale or BatchNorm: nothing more where a convolution takes it along."""
+        part = self._sole(source)
+        if part is not None and part.op.kind in FUSE_INTO and part.op.act == "none":
+            self._ride(node, part, part.op)
+        else:
+            self._new(node, "act", act="relu")
+
+    def _ride(self, node: onnx.NodeProto, part: _Building, op: Op) -> None:
+        part.op = op
+        part.nodes += names_of(node)
+        self.made_by.update(dict.fromkeys(node.output, part))
+
+    def _convolution(self, node: onnx.NodeProto, kind: OpKind) -> None:
+        weight = self.shapes.get(node.input[1])
+        if weight is None or len(weight) != 4 or weight[2] != weight[3]:
+            self.unknown[f"{node.op_type} {'x'.join(map(str, (weight or ())[2:])) or '?'}"] += 1
+            return
+        strides = ints_of(node, "strides", (1, 1))
+        if len(set(strides)) != 1:
+            self.unknown[f"{node.op_type} of strides {strides}"] += 1
+            return
+        groups = ints_of(node, "group", (1,))[0]
+        self._new(node, kind, kernel_size=weight[2], stride=strides[0], groups=groups)
+
+    def _matmul(self, node: onnx.NodeProto) -> None:
+        """(batch, M, K) x (K, N) as (K, M, batch) -> (N, M, batch)."""
+        left, out = (self.shapes.get(name) for name in (node.input[0], node.output[0]))
+        if not left or not out:
+            self.unknown[f"{node.op_type} of unknown shape"] += 1
+            return
+        inner = left[0] if ints_of(node, "transA", (0,))[0] else left[-1]
+        rows = out[-2] if len(out) > 1 else 1
+        batch = prod(out[:-2])
+        op = Op("matmul", (inner, rows, batch), (out[-1], rows, batch))
+        part = _Building(op, names_of(node))
+        self.built.append(part)
+        self.made_by[node.output[0]] = part
+
+    def _pool(self, node: onnx.NodeProto, kind: OpKind) -> None:
+        kernel, strides = ints_of(node, "kernel_shape", ()), ints_of(node, "strides", (1, 1))
+        if len(set(kernel)) != 1 or len(set(strides)) != 1:
+            self.unknown[f"{node.op_type} {'x'.join(map(str, kernel))}"] += 1
+            return
+        self._new(node, kind, kernel_size=kernel[0], stride=strides[0])
+
+    def _concat(self, node: onnx.NodeProto) -> None:
+        """It reads what it writes; a constant part of it is rare."""
+        self._new(node, "concat")
+        part, shape = self.made_by.get(node.output[0]), self._map(node.output[0])
+        if part is not None and shape is not None:
+            part.op = replace(part.op, in_shape=shape)
+
+    def _decoding(self) -> Layer:
+        """The end of our own exports: one `decode` a level and the concat of boxes."""
+        names = [name for node in self.decode for name in names_of(node)]
+        ops = []
+        for node in self.decode:
+            shape = self._map(node.input[0])
+            if node.name.startswith(OURS_LEVEL) and shape:
+                ops.append(Op("decode", shape, (4, *shape[1:])))
+        positions = sum(op.out_shape[1] * op.out_shape[2] for op in ops)
+        boxes = (4, positions, 1)
+        return Layer(self.decode[0].name, (*ops, Op("concat", boxes, boxes)), tuple(names))
+
+    # Tensors.
+
+    def _part(self, name: str) -> _Building | None:
+        return self.made_by.get(name)
+
+    def _sole(self, name: str, readers: int = 1) -> _Building | None:
+        """The layer that made a tensor which nobody else reads; None if there is no such."""
+        if self.users[name] > readers or name in self.reshaped:
+            return None
+        return self.made_by.get(name)
+
+    def _map(self, name: str) -> Shape | None:
+        return map_of(self.shapes.get(name))

@@ -1,0 +1,143 @@
+"""One operator as an ONNX graph of its own, and the reference graph every device is watched by."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper
+
+from blocks.op import Op, Shape, conv
+from budgets.graph.writer import GraphWriter
+
+OPSET = 19
+IR_VERSION = 10
+WEIGHT = np.float32(0.01)
+# Convolutions of the reference: bound by computing, by memory, and in between; about 3 ms of work
+# for one core of a CPU, so that it can be run between any two samples.
+REFERENCE_SHAPE: Shape = (64, 80, 80)
+
+
+def operator_graph(op: Op) -> onnx.ModelProto:
+    """A static graph of this operator alone; of any kind but `decode`, found in networks only."""
+    writer = GraphWriter()
+    inputs = {"x": op.in_shape}
+    if op.kind == "concat":
+        channels, *size = op.in_shape
+        first = max(1, channels // 2)
+        inputs = {"x": (first, *size), "y": (channels - first, *size)}  # type: ignore[dict-item]
+    elif op.kind in ("add", "mul"):
+        inputs = {"x": op.in_shape, "y": op.in_shape}
+    out = _body(writer, op, list(inputs))
+    if op.adds:
+        inputs["residual"] = op.out_shape
+        out = writer.node("Add", "sum", [out, "residual"])
+    if op.kind != "act":
+        out = _activated(writer, op.act, out)
+    return _model(writer, inputs, out)
+
+
+def reference_graph() -> onnx.ModelProto:
+    """A small fixed network whose speed tells how fast the device is at the moment."""
+    wide = conv(REFERENCE_SHAPE, 64, 3, act="relu")
+    expand = conv(wide.out_shape, 192, 1, act="relu")
+    spread = conv(expand.out_shape, 192, 3, stride=2, groups=192)
+    last = conv(spread.out_shape, 64, 1)
+    writer = GraphWriter()
+    out = "x"
+    for index, op in enumerate((wide, expand, spread, last)):
+        out = _activated(
+            writer, op.act, _convolution(writer, op, out, f"conv_{index}"), f"_{index}"
+        )
+    return _model(writer, {"x": REFERENCE_SHAPE}, out)
+
+
+def _model(writer: GraphWriter, inputs: dict[str, Shape], out: str) -> onnx.ModelProto:
+    graph = helper.make_graph(
+        writer.nodes,
+        "operator",
+        [
+            helper.make_tensor_value_info(name, TensorProto.FLOAT, (1, *shape))
+            for name, shape in inputs.items()
+        ],
+        [helper.make_tensor_value_info(out, TensorProto.FLOAT, None)],
+        list(writer.constants.values()),
+    )
+    opset = helper.make_opsetid("", OPSET)
+    model = helper.make_model(graph, ir_version=IR_VERSION, opset_imports=[opset])
+    return onnx.shape_inference.infer_shapes(model)
+
+
+def _body(writer: GraphWriter, op: Op, inputs: list[str]) -> str:
+    """The operator itself, without what rides in it."""
+    window = {
+        "kernel_shape": [op.kernel_size] * 2,
+        "strides": [op.stride] * 2,
+        "pads": [op.kernel_size // 2] * 4 if op.stride == 1 else [0] * 4,
+    }
+    match op.kind:
+        case "conv":
+            return _convolution(writer, op, inputs[0], "conv")
+        case "deconv":
+            shape = (op.in_shape[0], op.out_shape[0] // op.groups, *[op.kernel_size] * 2)
+            weight = writer.constant("weight", np.full(shape, WEIGHT))
+            size = list(op.out_shape[1:])
+            return writer.node(
+                "ConvTranspose", "deconv", [*inputs, weight], strides=[op.stride] * 2,
+                group=op.groups, output_shape=size,
+            )  # fmt: skip
+        case "max_pool":
+            return writer.node("MaxPool", "pool", inputs, **window)
+        case "avg_pool":
+            return writer.node("AveragePool", "pool", inputs, ceil_mode=1, **window)
+        case "global_pool":
+            return writer.node("GlobalAveragePool", "pool", inputs)
+        case "upsample":
+            steps = [out / come for out, come in zip(op.out_shape, op.in_shape, strict=True)]
+            scales = writer.constant("scales", np.array([1, *steps], np.float32))
+            return writer.node(
+                "Resize", "resize", [inputs[0], "", scales], mode="nearest",
+                coordinate_transformation_mode="asymmetric", nearest_mode="floor",
+            )  # fmt: skip
+        case "slice":
+            return writer.node("SpaceToDepth", "slice", inputs, blocksize=2)
+        case "concat":
+            return writer.node("Concat", "concat", inputs, axis=1)
+        case "add" | "mul":
+            return writer.node(op.kind.title(), op.kind, inputs)
+        case "act":
+            return _activated(writer, op.act if op.act != "none" else "relu", inputs[0])
+        case "copy":
+            return writer.node("Transpose", "copy", inputs, perm=[0, 2, 3, 1])
+        case "softmax":
+            return writer.node("Softmax", "softmax", inputs, axis=1)
+        case "matmul":
+            inner, rows, batch = op.in_shape
+            shaped = writer.constant("rows", np.array([1, batch, rows, inner]))
+            columns = writer.constant("weight", np.full((inner, op.out_shape[0]), WEIGHT))
+            read = writer.node("Reshape", "shaped", [inputs[0], shaped])
+            return writer.node("MatMul", "matmul", [read, columns])
+        case _:
+            raise AssertionError(f"{op.kind} has no graph of its own")
+
+
+def _convolution(writer: GraphWriter, op: Op, x: str, name: str) -> str:
+    shape = (op.out_shape[0], op.in_shape[0] // op.groups, op.kernel_size, op.kernel_size)
+    weight = writer.constant(f"{name}.weight", np.full(shape, WEIGHT))
+    bias = writer.constant(f"{name}.bias", np.full(op.out_shape[0], WEIGHT))
+    return writer.node(
+        "Conv", name, [x, weight, bias], kernel_shape=[op.kernel_size] * 2,
+        strides=[op.stride] * 2, pads=[op.kernel_size // 2] * 4, group=op.groups,
+    )  # fmt: skip
+
+
+def _activated(writer: GraphWriter, act: str, x: str, suffix: str = "") -> str:
+    match act:
+        case "none":
+            return x
+        case "relu":
+            return writer.node("Relu", f"relu{suffix}", [x])
+        case "sigmoid":
+            return writer.node("Sigmoid", f"sigmoid{suffix}", [x])
+        case _:
+            gate = writer.node("Sigmoid", f"gate{suffix}", [x])
+            return writer.node("Mul", f"silu{suffix}", [x, gate])

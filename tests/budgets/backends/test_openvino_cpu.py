@@ -1,0 +1,64 @@
+"""OpenVINO computes in the precision it is told, and its layers account for its time."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import onnx
+import pytest
+
+from budgets.backends import BackendError
+from budgets.backends.openvino_cpu import OpenVinoBackend
+from budgets.graph import graph_layers, static_graph
+from budgets.graph.operator_graph import reference_graph
+from detector.export.onnx import onnx_model
+from tests.lively import lively, published_spec
+
+
+@cache
+def detector() -> onnx.ModelProto:
+    spec = published_spec("t")
+    return static_graph(onnx_model(spec, lively(spec), batch=1))
+
+
+def test_precision_is_read_back() -> None:
+    assert OpenVinoBackend("f32", 1).compile(reference_graph()).precision == "f32"
+    try:
+        session = OpenVinoBackend("bf16", 1).compile(reference_graph())
+    except BackendError as error:
+        assert "computes in f32 where bf16 was asked" in str(error)
+    else:
+        assert session.precision == "bf16"
+
+
+def test_int8_is_int8_in_most_of_the_convolutions() -> None:
+    session = OpenVinoBackend("int8", 1).compile(detector(), layers=True)
+    layers = session.run(2).layers
+    convolutions = [one.kernel for one in layers if one.kernel.startswith("Convolution")]
+    in_int8 = [kernel for kernel in convolutions if kernel.endswith("_I8")]
+    assert session.precision == "int8" and len(in_int8) > 0.9 * len(convolutions) > 0
+
+
+def test_layers_with_known_nodes_take_nearly_all_the_time() -> None:
+    run = OpenVinoBackend("f32", 1).compile(detector(), layers=True).run(10)
+    known = {name for layer in graph_layers(detector()).layers for name in layer.nodes}
+    total = sum(layer.us for layer in run.layers)
+    owned = sum(layer.us for layer in run.layers if known.intersection(layer.nodes))
+    assert owned > 0.9 * total
+
+
+def test_layers_add_up_to_about_the_time_of_the_network() -> None:
+    run = OpenVinoBackend("f32", 1).compile(detector(), layers=True).run(30)
+    # OpenVINO tells a layer's mean over all inferences so far, in whole microseconds.
+    total_ms = sum(layer.us for layer in run.layers) / 1e3
+    assert 0.7 < total_ms / (sum(run.ms) / len(run.ms)) < 1.2
+
+
+@pytest.mark.parametrize("threads", [0, -1, 100_000])
+def test_threads_beyond_the_cores_are_refused(threads: int) -> None:
+    with pytest.raises(BackendError, match=rf"threads: must be from 1 to the \d+ .*got {threads}"):
+        OpenVinoBackend("f32", threads)
+
+
+def test_threads_are_those_told() -> None:
+    assert OpenVinoBackend("f32", 1).provenance()["threads"] == 1

@@ -1,0 +1,49 @@
+"""Graphs of single operators run, and compute what their operator says."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+
+from blocks import Op
+from blocks.op import OpKind
+from budgets.graph.model import input_shapes, static_graph
+from budgets.graph.operator_graph import operator_graph, reference_graph
+from budgets.operator_grid import operator_grid
+
+SMALL = [op for op in operator_grid(4) if op.in_shape[0] == 512 or op.kind == "slice"]
+KINDS = {op.kind: op for op in SMALL}
+
+
+def ran(model: onnx.ModelProto) -> tuple[int, ...]:
+    """Shape of what a graph writes."""
+    onnx.checker.check_model(model, full_check=True)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    session = onnxruntime.InferenceSession(model.SerializeToString(), options)
+    inputs = {name: np.ones(shape, np.float32) for name, shape in input_shapes(model).items()}
+    (written,) = session.run(None, inputs)
+    return tuple(written.shape)
+
+
+@pytest.mark.parametrize("op", KINDS.values(), ids=list(KINDS))
+def test_the_graph_writes_what_its_operator_says(op: Op) -> None:
+    shape = ran(static_graph(operator_graph(op)))
+    if op.kind == "matmul":
+        assert shape == (1, op.out_shape[2], op.out_shape[1], op.out_shape[0])
+    elif op.kind == "copy":
+        assert shape == (1, *op.out_shape[1:], op.out_shape[0])
+    else:
+        assert shape == (1, *op.out_shape)
+
+
+def test_the_reference_graph_runs() -> None:
+    assert ran(static_graph(reference_graph())) == (1, 64, 40, 40)
+
+
+def test_the_grid_holds_every_kind_but_that_of_our_own_exports() -> None:
+    assert {op.kind for op in operator_grid(1)} == {*get_args(OpKind)} - {"decode"}

@@ -1,0 +1,65 @@
+"""Graphs for timing INT8: every convolution reads 8 bits, and little changes else."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx
+import onnxruntime
+from onnx import TensorProto, helper, numpy_helper
+
+from budgets.graph import static_graph
+from budgets.graph.quantise import is_quantised, quantised
+from detector.export.onnx import onnx_model
+from tests.lively import lively, pictures, small_spec
+
+SPEC = small_spec()
+MODEL = static_graph(onnx_model(SPEC, lively(SPEC), batch=1))
+
+
+def test_convolutions_read_8_bit_maps_and_weights_and_nothing_else_does() -> None:
+    model = quantised(MODEL)
+    onnx.checker.check_model(model, full_check=True)
+    made_by = {name: node for node in model.graph.node for name in node.output}
+    for node in model.graph.node:
+        sources = [made_by[name].op_type for name in node.input if name in made_by]
+        if node.op_type == "Conv":
+            assert sources == ["DequantizeLinear", "DequantizeLinear"], node.name
+        elif node.op_type != "DequantizeLinear":
+            assert "DequantizeLinear" not in sources, node.name
+    assert is_quantised(model) and not is_quantised(MODEL)
+
+
+def test_a_map_read_twice_is_quantised_once() -> None:
+    steps = [node for node in quantised(MODEL).graph.node if node.op_type == "QuantizeLinear"]
+    assert len({node.input[0] for node in steps}) == len(steps)
+
+
+def test_weights_keep_their_values_to_within_half_a_step() -> None:
+    constants = {one.name: numpy_helper.to_array(one) for one in quantised(MODEL).graph.initializer}
+    for one in MODEL.graph.initializer:
+        if f"{one.name}_q" in constants:
+            value, steps = numpy_helper.to_array(one), constants[f"{one.name}_q"]
+            scale = constants[f"{one.name}_scale"].reshape(-1, 1, 1, 1)
+            assert np.all(np.abs(steps * scale - value) <= scale / 2 + 1e-7), one.name
+
+
+def test_a_runtime_runs_it_and_the_model_is_left_alone() -> None:
+    before = MODEL.SerializeToString()
+    session = onnxruntime.InferenceSession(quantised(MODEL).SerializeToString())
+    scores, boxes = session.run(None, {"images": pictures(SPEC, 1)})
+    assert np.isfinite(scores).all() and np.isfinite(boxes).all()
+    assert MODEL.SerializeToString() == before
+
+
+def test_scales_of_dead_channels_do_not_vanish_in_half() -> None:
+    weight = np.zeros((2, 1, 1, 1), np.float32)
+    graph = helper.make_graph(
+        [helper.make_node("Conv", ["x", "w"], ["y"], "conv")],
+        "g",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, (1, 1, 4, 4))],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)],
+        [numpy_helper.from_array(weight, "w")],
+    )
+    model = quantised(static_graph(helper.make_model(graph)))
+    [scale] = [numpy_helper.to_array(c) for c in model.graph.initializer if c.name == "w_scale"]
+    assert np.all(scale.astype(np.float16) > np.finfo(np.float16).tiny)

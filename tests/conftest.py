@@ -1,0 +1,19 @@
+"""What all tests share: no latency table of whoever runs them changes what they see."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from budgets.device import FOLDER_VARIABLE
+
+
+@pytest.fixture(autouse=True)
+def tables_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """An empty folder of latency tables in place of the user's."""
+    folder = tmp_path_factory.mktemp("tables")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(FOLDER_VARIABLE, str(folder))
+        yield folder
