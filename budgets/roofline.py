@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
 from importlib.resources import files
-from math import hypot, inf
+from math import inf
 from pathlib import Path
 from typing import Literal
 
 from blocks.errors import SpecError
 from blocks.op import Op, elements
 from blocks.strict import did_you_mean, parse, read_yaml
-from budgets.latency import DeviceError, LatencyModel
+from budgets.latency import DeviceError, LatencyModel, Precision
 
 FORMAT = "maenas/roofline@1"
 BYTES = 2  # an element in half precision
@@ -36,12 +36,15 @@ class Fit:
         mean_error: mean of the absolute errors.
         max_error: the largest of them.
         leave_one_out: signed error on a network, by name, of a model calibrated on all others.
+        families: mean absolute error on detectors of another design, by the name of their family,
+            of a model that saw none of that family.
     """
 
     rows: int
     mean_error: float
     max_error: float
     leave_one_out: dict[str, float]
+    families: dict[str, float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,12 +52,13 @@ class Roofline(LatencyModel):
     """Prices an operator by the work, the traffic and the launch of the kernels it becomes.
 
     A dense convolution is a matrix product cut into tiles, one thread block each; the best tile
-    shape is taken, as an engine builder would. Its computing and its traffic overlap, so they add
-    like the sides of a right angle. Everything else is a kernel that touches each element once.
+    shape is taken, as an engine builder would. Products of detectors at batch 1 are too short to
+    hide their loads and stores, so computing and traffic add. Everything else is a kernel that
+    touches each element once: it takes its traffic, but no less than its launch.
 
     Prices never fall when channels, the map or the kernel of an operator grow: every term is
     rounded up or proportional. They stay level in places, since a tile that is not full costs as
-    much as a full one.
+    much as a full one, and a map of few elements as much as its launch.
 
     Attributes:
         device: name the user types after `--device`.
@@ -62,23 +66,23 @@ class Roofline(LatencyModel):
         fit: how well.
         sms: multiprocessors a convolution is spread over.
         tensor_tmacs: dense multiply-accumulates a second, in units of 1e12, in full tiles of the
-            first shape. Sustained, so below the data sheet's peak.
+            first shape and long sums. Sustained, so below the data sheet's peak.
         operand_macs: multiply-accumulates a block could do while it loads one operand; the
             smaller a tile, the more operands an output needs.
+        fill_terms: terms of a sum that a block could compute while it starts and ends.
         step_ns: least time a block needs for one term of its sums; what a map too small to fill
             the device waits for.
         bandwidth_gbs: memory traffic of one kernel, caches included.
-        conv_us: least time of a convolution.
+        conv_us: launch of a convolution or of another matrix product.
         pointwise_us: least time of any other kernel.
-        unfused_act: SiLU and sigmoid run in a kernel of their own (ReLU rides in the convolution);
-            share of its time that shows.
+        elementwise_share: share of the sums, products and activations that take time: some ride
+            in the kernel of another. ReLU always rides in its convolution.
         concat_share: share of the concats that are copied; the others are written in place.
         relayout: traffic of an operator that only exists in the linear layout, in multiples of
             what it reads and writes: the map is converted before and after.
-        decode_kernels: kernels that turn the raw maps of one level into scores and boxes. All
-            published detectors share them, so it also stands for whatever else they share.
+        decode_kernels: kernels that turn the raw maps of one level into scores and boxes.
         depthwise_tmacs: multiply-accumulates a second of depthwise convolutions, in units of 1e12.
-        depthwise_traffic: their traffic in multiples of what they read and write.
+        depthwise_gbs: their memory traffic.
         pool_tops: comparisons a second of a max pool, in units of 1e12.
     Raises:
         SpecError: for a coefficient that is not positive.
@@ -90,18 +94,21 @@ class Roofline(LatencyModel):
     sms: int
     tensor_tmacs: float
     operand_macs: float
+    fill_terms: float
     step_ns: float
     bandwidth_gbs: float
     conv_us: float
     pointwise_us: float
-    unfused_act: float
+    elementwise_share: float
     concat_share: float
     relayout: float
     decode_kernels: float
     depthwise_tmacs: float
-    depthwise_traffic: float
+    depthwise_gbs: float
     pool_tops: float
     kind: Literal["estimated", "measured"] = field(init=False, default="estimated")
+    hardware: Literal["cpu", "gpu"] = field(init=False, default="gpu")
+    precision: Precision = field(init=False, default="f16")
     about: str = field(init=False)
     _tiles: tuple[tuple[int, int, float], ...] = field(init=False, repr=False, compare=False)
 
@@ -110,9 +117,11 @@ class Roofline(LatencyModel):
             if not 0 < getattr(self, name) < inf:
                 raise SpecError(f"{name}: must be positive, got {getattr(self, name)}.")
         held_out = ", ".join(f"{name} {e:+.1f}%" for name, e in self.fit.leave_one_out.items())
+        strangers = ", ".join(f"{name} {e:.1f}%" for name, e in self.fit.families.items())
         about = (
             f"estimated: {self.source}; left out of the calibration: {held_out}; "
             f"mean error {self.fit.mean_error:.1f}% on the {self.fit.rows} networks fitted"
+            + (f", on families left out: {strangers}" if strangers else "")
         )
         object.__setattr__(self, "about", about)
         object.__setattr__(self, "_tiles", tuple(self._timed_tiles()))
@@ -136,57 +145,79 @@ class Roofline(LatencyModel):
         match op.kind:
             case "conv":
                 return self._conv_us(op)
-            case "add" | "mul" | "avg_pool" | "global_pool":
-                return self.pointwise_us + self._copy_us(op)
+            case "deconv" | "matmul":
+                return self._matmul_us(op)
+            case "add" | "mul" | "act":
+                return self.elementwise_share * self._kernel_us(op.working_set)
+            case "avg_pool" | "global_pool" | "copy":
+                return self._kernel_us(op.working_set)
             case "concat":
-                return self.concat_share * (self.pointwise_us + self._copy_us(op))
-            case "upsample":
-                return self.pointwise_us + self.relayout * self._copy_us(op)
+                return self.concat_share * self._kernel_us(op.working_set)
+            case "upsample" | "softmax":
+                return self._kernel_us(self.relayout * op.working_set)
             case "max_pool":
                 compared = elements(op.out_shape) * op.kernel_size**2
-                return self.pointwise_us + compared / (1e6 * self.pool_tops) + self._copy_us(op)
+                return self._kernel_us(op.working_set) + compared / (1e6 * self.pool_tops)
             case "slice":
-                return SLICES * self.pointwise_us + self.relayout * self._copy_us(op)
+                return self._kernels_us(op, SLICES)
             case "decode":
-                return self.decode_kernels * self.pointwise_us + self.relayout * self._copy_us(op)
+                return self._kernels_us(op, self.decode_kernels)
             case _:
                 raise DeviceError(f"device {self.device}: has no price for operator {op.kind!r}.")
 
     def _conv_us(self, op: Op) -> float:
         """A convolution, and the kernel of its activation where that is not ReLU."""
-        traffic = self._traffic_us(op.working_set + op.params)
+        launch, moved = self.conv_us, op.working_set + op.params
         if op.groups > 1 and op.groups == op.in_shape[0]:
             # Half-precision depthwise kernels want another layout: one more kernel converts.
-            launch = self.conv_us + self.pointwise_us
+            launch += self.pointwise_us
             compute = op.macs / (1e6 * self.depthwise_tmacs)
-            traffic *= self.depthwise_traffic
+            traffic = BYTES * moved / (1e3 * self.depthwise_gbs)
         else:
-            launch = self.conv_us
-            compute = self._product_us(op)
-        act = 0.0
-        if op.act in ("silu", "sigmoid"):
-            copied = self._traffic_us(2 * elements(op.out_shape))
-            act = self.unfused_act * (self.pointwise_us + copied)
-        return launch + hypot(compute, traffic) + act
+            channels, columns = op.in_shape[0] // op.groups, -(-op.out_shape[0] // op.groups)
+            rows = op.out_shape[1] * op.out_shape[2]
+            compute = self._product_us(rows, columns, channels, op.kernel_size**2, op.groups)
+            traffic = self._traffic_us(moved)
+        return launch + compute + traffic + self._act_us(op)
 
-    def _product_us(self, op: Op) -> float:
-        """The matrix products of a convolution, one a group, in the best tile shape."""
-        rows = op.out_shape[1] * op.out_shape[2]
-        columns = -(-op.out_shape[0] // op.groups)
-        channels = op.in_shape[0] // op.groups
-        terms = op.kernel_size**2 * CHANNEL_STEP * -(-channels // CHANNEL_STEP)
+    def _matmul_us(self, op: Op) -> float:
+        """A matrix product; a transposed convolution is one from a position to a window."""
+        channels, columns = op.in_shape[0] // op.groups, -(-op.out_shape[0] // op.groups)
+        if op.kind == "deconv":
+            rows, copies = op.in_shape[1] * op.in_shape[2], op.groups
+            columns *= op.kernel_size**2
+        else:  # (K, M, batch) to (N, M, batch); the other factor may be another for each
+            rows, copies = op.out_shape[1], op.out_shape[2]
+        compute = self._product_us(rows, columns, channels, 1, copies)
+        traffic = self._traffic_us(op.working_set + channels * columns * copies)
+        return self.conv_us + compute + traffic + self._act_us(op)
+
+    def _act_us(self, op: Op) -> float:
+        """The activation behind a matrix product: ReLU rides in it, others read and write."""
+        if op.act not in ("silu", "sigmoid"):
+            return 0.0
+        return self.elementwise_share * self._kernel_us(2 * elements(op.out_shape))
+
+    def _product_us(self, rows: int, columns: int, channels: int, taps: int, copies: int) -> float:
+        """`copies` products (rows, taps * channels) x (taps * channels, columns), best tiles."""
+        terms = taps * CHANNEL_STEP * -(-channels // CHANNEL_STEP)
         fastest_ns = inf
         for high, wide, block_ns in self._tiles:
-            blocks = -(-rows // high) * -(-columns // wide) * op.groups
+            blocks = -(-rows // high) * -(-columns // wide) * copies
             # A fraction of a wave costs that fraction: blocks of unlike speed overlap, and a
             # search must not be led by steps that move with the version of the runtime.
             fastest_ns = min(fastest_ns, max(1.0, blocks / self.sms) * block_ns)
-        return terms * max(fastest_ns, self.step_ns) / 1e3
+        return (terms + self.fill_terms) * max(fastest_ns, self.step_ns) / 1e3
 
-    def _copy_us(self, op: Op) -> float:
-        return self._traffic_us(op.working_set)
+    def _kernels_us(self, op: Op, count: float) -> float:
+        """`count` small kernels, of which one does the work in the linear layout."""
+        return (count - 1) * self.pointwise_us + self._kernel_us(self.relayout * op.working_set)
 
-    def _traffic_us(self, count: int) -> float:
+    def _kernel_us(self, count: float) -> float:
+        """A kernel that moves `count` elements: a short one takes as long as its launch."""
+        return max(self.pointwise_us, self._traffic_us(count))
+
+    def _traffic_us(self, count: float) -> float:
         """Time to move `count` elements."""
         return BYTES * count / (1e3 * self.bandwidth_gbs)
 

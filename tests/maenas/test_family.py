@@ -10,6 +10,7 @@ from nas import max_entropy
 from tests.pricing import assert_told_as_priced, prices
 
 WEIGHTS = (0, 0, 1, 1, 6)
+STEP = (8 / 1.8) ** (1 / 6)  # from one limit of the family to the next
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +20,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def family(maenas, folder):
-    asked = ("--budget", "2ms..8ms", "--device", "t4", "--evaluations", "1000")
+    asked = ("--budget", "1.8ms..8ms", "--device", "t4", "--evaluations", "1000")
     ran = maenas("search", *asked, "--finalists", "0", "--workers", "2", cwd=folder)
     run = folder / "runs" / "search" / "exp"
     return ran, run, json.loads((run / "result.json").read_text("utf-8"))
@@ -27,8 +28,8 @@ def family(maenas, folder):
 
 def test_each_member_of_a_family_is_within_the_limit_it_is_named_by(family):
     _, run, told = family
-    # Seven points from 2 to 8 ms in equal ratios, without those that nothing meets.
-    limits = [2 * 4 ** (index / 6) for index in range(7)][-len(told["family"]) :]
+    # Seven points from 1.8 to 8 ms in equal ratios, without those that nothing meets.
+    limits = [1.8 * STEP**index for index in range(7)][-len(told["family"]) :]
     assert {path.name for path in (run / "pareto").iterdir()} == {f"{x:.3f}ms.yaml" for x in limits}
     for limit, member in zip(limits, told["family"], strict=True):
         backbone = load_backbone(run / "pareto" / f"{limit:.3f}ms.yaml")
@@ -48,13 +49,13 @@ def test_a_family_spans_scales_and_scores_more_with_every_step(family):
 
 
 def test_a_limit_that_nothing_meets_is_told(family):
-    """Of T no network is as fast as 2 ms: its neck and head alone take most of that."""
+    """Of T no network is as fast as 1.8 ms: its neck and head alone take most of that."""
     ran, _, told = family
     assert len(told["family"]) == 6
     found = re.search(
-        r"no network of template t meets 2\.000 ms: the cheapest needs ([0-9.]+) ms", ran.words
+        r"no network of template t meets 1\.800 ms: the cheapest needs ([0-9.]+) ms", ran.words
     )
-    assert found and 2 < float(found[1]) < 2 * 4 ** (1 / 6)
+    assert found and 1.8 < float(found[1]) < 1.8 * STEP
     assert found[0] in told["notes"]
 
 

@@ -15,6 +15,7 @@ from budgets import Budget, BudgetError, InfeasibleError, LatencyModel, Quantity
 from nas import Certified, Evaluator, Problem, certify, cheapest_networks
 from nas import effectiveness as effectiveness_of
 from nas.evaluator import Evaluation
+from nas.exact import DEFAULT_BINS
 from nas.options import Options
 from nas.problem import Rest
 from search_spaces import Space, load_space
@@ -23,6 +24,7 @@ from search_spaces.moves import Genomes
 QUANTITIES: tuple[Quantity, ...] = get_args(Quantity)
 ADDITIVE: tuple[Quantity, ...] = ("latency_ms", "macs", "params")
 WEIGHTS = (1.0, 1.0, 4.0)
+ROUNDING = 5 / DEFAULT_BINS  # of a cost: less than a bin for each of four stages and the rest
 every_scope = pytest.mark.parametrize("scope", ["backbone", "with a neck"])
 
 
@@ -77,7 +79,9 @@ def assert_holds(world: World, found: Certified, *budgets: Budget, gap: float) -
     assert problem.score(backbone) == pytest.approx(found.score)
     assert found.score is not None and found.score <= best * (1 + 1e-12)
     assert found.gap == pytest.approx(found.upper / found.score - 1)
-    assert found.gap is not None and found.gap <= gap
+    # Costs are rounded down, so a network that misses a limit by less may count as within it.
+    nearly = [replace(budget, limit=budget.limit * (1 + ROUNDING)) for budget in budgets]
+    assert found.upper <= max((1 + gap) * found.score, (1 + 1e-9) * world.best(*nearly))
 
 
 # One limit.
@@ -93,6 +97,7 @@ def test_under_one_limit_the_optimum_is_found(
     budget = world.limit(quantity, share)
     (found,) = certify(world.options(budget))
     assert_holds(world, found, budget, gap=1e-4)
+    assert found.score == pytest.approx(world.best(budget))
 
 
 @pytest.mark.parametrize("quantity", ADDITIVE)
@@ -218,7 +223,8 @@ def test_a_front_in_one_call_is_that_of_single_calls(
     for found, budget in zip(front, budgets, strict=True):
         assert_holds(world, found, budget, other, gap=1e-3)
         (single,) = certify(world.options(budget, other))
-        assert found.upper == pytest.approx(single.upper, rel=1e-3)
+        assert found.score == pytest.approx(single.score, rel=1e-3)
+        assert found.upper == pytest.approx(single.upper, rel=5e-3)  # its bins are wider
 
 
 # What cannot be met.
