@@ -10,7 +10,9 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
+from blocks import MaenasError
 from budgets import device_names, load_device
+from budgets.backends import available
 from maenas import __version__
 from maenas.console import OUT, print_json
 
@@ -21,11 +23,16 @@ PACKAGES = {
     "torch": ("scores on random networks, modules", "pip install torch"),
     "torchvision": ("pictures", "pip install torchvision"),
     "onnx": ("graphs for export and latency", "pip install onnx"),
+    "onnxruntime": ("runs what is exported, latency on CPUs", "pip install onnxruntime"),
     "openvino": ("latency on CPUs", "pip install openvino"),
     "tensorrt": (
         "latency on NVIDIA GPUs",
         "pip install 'maenas[tensorrt]' (Linux with an NVIDIA GPU)",
     ),
+    "nvidia-ml-py": ("clocks of NVIDIA GPUs while measuring", "pip install nvidia-ml-py"),
+    "nncf": ("INT8 export", "pip install 'maenas[int8]'"),
+    "pillow": ("reads pictures, draws on them", "pip install pillow"),
+    "av": ("reads videos", "pip install 'maenas[video]'"),
     "ray": ("clusters", "pip install ray"),
     "pycocotools": ("COCO metrics", "pip install pycocotools"),
     "matplotlib": ("plots", "pip install matplotlib"),
@@ -37,7 +44,13 @@ def print_checks(as_json: bool) -> None:
     """Print versions, what is missing, and the devices that can be priced."""
     packages = {name: _version(name) for name in PACKAGES}
     gpu = _gpu() if packages["torch"] else "unknown without torch"
-    devices = [load_device(name) for name in device_names()]
+    runtimes = available()
+    devices, broken = [], {}
+    for name in device_names():
+        try:
+            devices.append(load_device(name))
+        except MaenasError as damage:
+            broken[name] = damage
     result: dict[str, Any] = {
         "schema": SCHEMA,
         "maenas": __version__,
@@ -47,6 +60,10 @@ def print_checks(as_json: bool) -> None:
         "gpu": gpu,
         "packages": packages,
         "missing": {name: PACKAGES[name][1] for name, found in packages.items() if not found},
+        "runtimes": [
+            {"runtime": r.backend, "about": r.about, "why_not": r.why_not} for r in runtimes
+        ],
+        "tables": {name: str(why) for name, why in broken.items()},
         "devices": [{"device": d.device, "kind": d.kind, "about": d.about} for d in devices],
     }
     if as_json:
@@ -63,6 +80,10 @@ def print_checks(as_json: bool) -> None:
         found = packages[name]
         table.add_row(name, found or Text("missing", "yellow"), purpose, "" if found else how)
     OUT.print(table)
+    for runtime in runtimes:
+        OUT.print(f"maenas measure with {runtime.about}: {runtime.why_not or 'ready'}")
+    for name, why in broken.items():
+        OUT.print(f"--device {name}: damaged: {why}")
     for device in devices:
         OUT.print(f"--device {device.device}: latency {device.about}")
 

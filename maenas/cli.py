@@ -9,9 +9,15 @@ from typing import Annotated
 import typer
 
 from maenas.build_detector import build_detector
+from maenas.data import data
 from maenas.detect import detect
 from maenas.export import export
 from maenas.import_weights import import_weights
+from maenas.measure import measure
+from maenas.predict import predict
+from maenas.profile import profile
+from maenas.tables import tables
+from maenas.val import val
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -75,7 +81,8 @@ def search(
         ),
     ] = None,
     device: Annotated[
-        str | None, typer.Option(help="Target that latency is priced for, such as t4.")
+        str | None,
+        typer.Option(help="Target that latency is priced for: t4, cpu, a table's name or file."),
     ] = None,
     space: Annotated[
         str | None, typer.Option(help="res, csp, mob, resnet, mobv3 or a .yaml of your own.")
@@ -101,6 +108,9 @@ def search(
     finalists: Annotated[
         int, typer.Option(help="Networks to score on random weights as well.")
     ] = 3,
+    verify: Annotated[
+        int, typer.Option(help="Finalists to measure on the device; the best as measured wins.")
+    ] = 0,
     workers: Annotated[int, typer.Option(help="Processes to use.")] = 1,
     out: Annotated[
         Path | None, typer.Option(help="Folder of the run. (the next runs/search/exp if left out)")
@@ -134,7 +144,9 @@ def search(
         input_size=input_size,
     )
     try:
-        result = run_search(config, out, resume, exist_ok, workers, finalists, typed(context))
+        result = run_search(
+            config, out, resume, exist_ok, workers, finalists, typed(context), verify
+        )
     except KeyboardInterrupt:
         ERR.print("interrupted; the same command with --resume continues from the last save")
         sys.exit(130)
@@ -193,10 +205,16 @@ def checks(as_json: Json = False) -> None:
     print_checks(as_json)
 
 
+app.command()(profile)
+app.command()(tables)
+app.command()(predict)
+app.command()(measure)
 app.command()(build_detector)
 app.command()(import_weights)
 app.command()(export)
 app.command()(detect)
+app.command()(val)
+app.add_typer(data, name="data")
 
 
 def typed(context: typer.Context) -> frozenset[str]:

@@ -66,7 +66,8 @@ def choose_template(budgets: tuple[Budget, ...], device: LatencyModel | None, sc
 
     The nano scales are made for CPUs, so a latency on a GPU chooses among the others.
     """
-    on_gpu = any(budget.quantity == "latency_ms" for budget in budgets)
+    latency = any(budget.quantity == "latency_ms" for budget in budgets)
+    on_gpu = latency and device is not None and device.hardware == "gpu"
     names = [name for name in template_names() if not on_gpu or name in GPU_TEMPLATES]
     nearest = []
     for budget in budgets:

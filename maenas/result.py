@@ -17,6 +17,7 @@ from maenas import __version__
 from maenas.config import SearchConfig
 from maenas.console import OUT
 from maenas.plan import Segment, depth_limits
+from maenas.verify import Verified
 from nas import Certified, Outcome, expected_entropy, max_entropy
 
 SCHEMA = "maenas/search-result@1"
@@ -78,6 +79,7 @@ class Result:
         seconds: of this process, from the first candidate on.
         folder: where it was written.
         notes: what else the user should know.
+        verified: finalists as measured on the device, the chosen one first.
     """
 
     config: SearchConfig
@@ -88,6 +90,7 @@ class Result:
     seconds: float
     folder: Path
     notes: tuple[str, ...]
+    verified: tuple[Verified, ...] = ()
 
     @property
     def best(self) -> Found:
@@ -118,6 +121,17 @@ class Result:
             "command": self.config.command(),
             "folder": str(self.folder),
             "monte_carlo": [asdict(entry) for entry in self.monte_carlo],
+            "verified": [
+                {
+                    "rank": one.rank,
+                    "score": one.score,
+                    "predicted_ms": one.predicted_ms,
+                    "measured_ms": one.measured_ms,
+                    "within": one.within,
+                    "warnings": list(one.warnings),
+                }
+                for one in self.verified
+            ],
             "notes": list(self.notes),
         }
         if self.published is not None:
@@ -177,6 +191,12 @@ class Result:
         ]
         if problem.device is not None:
             lines.append(f"latency {problem.device.about}")
+        if self.verified and found is self.best:
+            one = self.verified[0]
+            lines.append(
+                f"measured {one.measured_ms:.4f} ms, predicted {one.predicted_ms:.4f} "
+                f"({100 * one.error:+.1f}%)"
+            )
         for outcome, segment in zip(self.outcomes, self._segments(), strict=True):
             if segment is found.segment:
                 lines.append(
@@ -270,6 +290,14 @@ def print_card(result: Result) -> None:
             f"finalist {entry.rank}",
             f"score {entry.score:.3f}, with borders {entry.expected:.3f}, on {entry.seeds} random "
             f"networks {entry.mean:.3f} ± {entry.standard_error:.3f}",
+        )
+    for one in result.verified:
+        card.add_row(
+            "measured",
+            f"finalist {one.rank}, score {one.score:.3f}: {one.measured_ms:.3f} ms, predicted "
+            f"{one.predicted_ms:.3f} ({100 * one.error:+.1f}%)"
+            + ("" if one.within else ", beyond the budget")
+            + "".join(f", {warning}" for warning in one.warnings),
         )
     if problem.device is not None:
         card.add_row("latency", problem.device.about)

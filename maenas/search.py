@@ -6,10 +6,11 @@ import time
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from multiprocessing import get_context
 from pathlib import Path
 
-from blocks import MaenasError, SpecError, dump_backbone
+from blocks import Backbone, MaenasError, SpecError, dump_backbone
 from blocks.strict import write_text
 from budgets import Cost, InfeasibleError
 from detector import template_names
@@ -21,6 +22,7 @@ from maenas.plots import plot_curve, plot_scatter
 from maenas.report import report_text
 from maenas.result import Found, MonteCarlo, Result, closed_forms, label
 from maenas.tasks import Prepared, Reference, find, prepare, reference, skipped_note
+from maenas.verify import Verified, make_verifier
 from nas import TARGET_GAP, Outcome
 
 RUNS = Path("runs/search")
@@ -36,6 +38,7 @@ def run_search(
     workers: int = 1,
     finalists: int = 3,
     asked: Collection[str] | None = None,
+    verify: int = 0,
 ) -> Result:
     """Search, and write everything a run leaves into its folder.
 
@@ -48,12 +51,14 @@ def run_search(
         workers: processes; one searches, the others prove and compare meanwhile.
         finalists: networks to score on random weights as well.
         asked: fields of `config` that a resumed run must agree with; None for all.
+        verify: finalists to measure on the device at the end; the best by measurement wins.
     Raises:
         MaenasError: one line for whatever the user can mend.
     """
-    if workers < 1 or finalists < 0:
+    if workers < 1 or finalists < 0 or verify < 0:
         raise SpecError(
-            f"search: workers must be at least 1 and finalists 0, got {workers} and {finalists}."
+            "search: workers must be at least 1, finalists and verify at least 0, got "
+            f"{workers}, {finalists} and {verify}."
         )
     folder = out or (_last_run() if resume else _next_run())
     if resume:
@@ -70,6 +75,7 @@ def run_search(
     if resume and exist_ok:
         raise SpecError("search: --resume continues the run, --exist-ok replaces it; give one.")
     started = time.monotonic()
+    verifier = make_verifier(config, segments, verify) if verify else None
     parts, notes = _prepare(segments)
     if not resume:
         _claim(folder, exist_ok)
@@ -82,6 +88,13 @@ def run_search(
         references = finished()
     last = parts[-1][1]
     networks = tuple(_networks(parts, outcomes, references))
+    verified: list[Verified] = []
+    if verifier is not None:
+        ERR.print("measuring the finalists")
+        verified = verifier(last.segment, _finalists(last, outcomes[-1]))
+        networks = (*networks[:-1], _chosen(networks[-1], verified[0].backbone))
+        if not verified[0].within:
+            notes.append("no finalist is within the budget as measured; the fastest was taken")
     notes += _caveats(config, networks)
     if finalists:
         ERR.print("scoring the finalists on random networks")
@@ -94,6 +107,7 @@ def run_search(
         seconds=time.monotonic() - started,
         folder=folder,
         notes=tuple(notes),
+        verified=tuple(verified),
     )
     for (_, part), outcome, against in zip(parts, outcomes, references, strict=True):
         place = _folder_of(folder, part, parts)
@@ -204,6 +218,16 @@ def _networks(
                 certified=against.certified[place],
                 random_score=None if rival is None else problem.score(rival),
             )
+
+
+def _finalists(part: Prepared, outcome: Outcome) -> list[Backbone]:
+    """The best networks under the last limit, best first."""
+    return [part.segment.problem.space.decode(genome.tolist()) for genome in outcome.finalists]
+
+
+def _chosen(found: Found, backbone: Backbone) -> Found:
+    """The network found, another finalist in its place."""
+    return replace(found, backbone=backbone, cost=found.segment.problem.cost(backbone))
 
 
 def _published(segment: Segment) -> tuple[float, Cost] | None:

@@ -1,22 +1,86 @@
-"""Devices by name."""
+"""Devices by name: tables of the user's, bundled estimates, tables by their path."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 
+from blocks.errors import SpecError
 from budgets import DeviceError, device_names, load_device
+from budgets.device import bundled_names, user_tables
+from budgets.table import LatencyTable
+from detector import load_template
+from maenas.networks import published_detector
+from tests.budgets.test_table import OPS, table
 
 
-def test_t4_is_bundled() -> None:
-    assert "t4" in device_names()
+def saved(folder: Path, name: str) -> LatencyTable:
+    made = replace(table(), name=name)
+    made.save(folder / f"{name}.json")
+    return made
 
 
-@pytest.mark.parametrize("name", device_names())
-def test_every_device_says_what_it_is_and_where_its_numbers_come_from(name: str) -> None:
+def test_t4_and_an_intel_cpu_are_bundled() -> None:
+    assert device_names() == bundled_names() == ["intel-8163", "t4"]
+
+
+@pytest.mark.parametrize("name", bundled_names())
+def test_every_bundled_device_is_an_estimate_and_says_on_what(name: str) -> None:
     device = load_device(name)
-    assert device.device == name
-    assert device.kind in ("estimated", "measured")
-    assert device.kind in device.about and "\n" not in device.about
+    assert device.device == name and device.kind == "estimated"
+    assert device.about.startswith("estimated: ") and "\n" not in device.about
+    assert "DAMO-YOLO report" in device.about and "%" in device.about
+
+
+def test_the_bundled_cpu_is_near_the_published_latencies() -> None:
+    """Without decoding, as the report's; the worst is the one the file admits."""
+    device = load_device("intel-8163")
+    assert device.hardware == "cpu" and device.precision == "f32"
+    for scale, ms in (("ns", 4.08), ("nm", 5.05), ("nl", 6.69)):
+        ops = [op for op in published_detector(scale).ops() if op.kind != "decode"]
+        assert device.latency_ms(ops) == pytest.approx(ms, rel=0.06)
+        assert load_template(scale).space == "mob"
+
+
+def test_a_table_of_the_users_is_found_by_its_name(tables_folder: Path) -> None:
+    expected = saved(tables_folder, "cpu-1t").model()
+    assert device_names() == ["cpu-1t", "intel-8163", "t4"]
+    found = load_device("cpu-1t")
+    assert found.kind == "measured" and found.latency_ms(OPS) == expected.latency_ms(OPS)
+
+
+def test_a_table_comes_before_the_estimate_of_the_same_name(tables_folder: Path) -> None:
+    assert load_device("t4").kind == "estimated"
+    saved(tables_folder, "t4")
+    assert load_device("t4").kind == "measured" and device_names() == ["t4", "intel-8163"]
+
+
+def test_a_table_is_found_by_its_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    saved(tmp_path, "theirs")
+    monkeypatch.chdir(tmp_path)
+    for name in (str(tmp_path / "theirs.json"), "theirs.json", "./theirs.json"):
+        assert load_device(name).device == "theirs"
+
+
+def test_a_damaged_table_is_listed_with_why_and_refused_where_it_is_used(tables_folder) -> None:
+    saved(tables_folder, "good")
+    (tables_folder / "bad.json").write_text("{")
+    listed = user_tables()
+    assert list(listed) == ["bad", "good"]
+    assert "bad.json: is cut off" in str(listed["bad"])
+    assert isinstance(listed["good"], LatencyTable)
+    with pytest.raises(SpecError, match="bad.json: is cut off"):
+        load_device("bad")
+
+
+@pytest.mark.parametrize("name", ["cpu", "cuda", "onnxruntime-cpu", "tensorrt"])
+def test_a_device_that_can_be_measured_but_was_not_names_the_command(name: str) -> None:
+    with pytest.raises(
+        DeviceError, match=f"{name} was not measured .* `maenas profile --device {name}`"
+    ):
+        load_device(name)
 
 
 @pytest.mark.parametrize(
@@ -26,7 +90,6 @@ def test_every_device_says_what_it_is_and_where_its_numbers_come_from(name: str)
         ("T4", "no device 'T4'"),
         ("v100", "no device 'v100'"),
         ("", "no device ''"),
-        ("../devices/t4", "no device '../devices/t4'"),
         (
             "cuda:0",
             "--device names the target that latency is priced for, not where maenas computes",
@@ -38,3 +101,8 @@ def test_an_unknown_device_is_refused_with_those_known(name: str, message: str) 
         load_device(name)
     assert error.value.exit_code == 2 and "\n" not in str(error.value)
     assert "t4" in str(error.value).split("; ")[1]
+
+
+def test_a_path_that_leads_nowhere_is_refused() -> None:
+    with pytest.raises(SpecError, match="../devices/t4: no such file"):
+        load_device("../devices/t4")

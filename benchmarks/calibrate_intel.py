@@ -1,0 +1,106 @@
+"""Calibrate the bundled `intel-8163` estimate: `python -m benchmarks.calibrate_intel TABLE`.
+
+TABLE is a latency table of one thread of a CPU with AVX-512, in f32
+(`maenas profile --device cpu --threads 1 --out TABLE`). Its prices, one for each operator, are
+taken for the work; two numbers are calibrated on the published latencies of the nano models: how
+much faster the other CPU with all its cores does that work, and what each operator costs on top
+for its threads to meet.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from scipy.optimize import nnls
+
+from blocks import Op
+from budgets.operator_file import OperatorFile
+from budgets.operator_model import Kernel, OperatorModel
+from budgets.table import load_table
+from maenas.networks import published_detector
+
+# DAMO-YOLO report: OpenVINO, f32, batch 1, raw maps without decoding.
+PUBLISHED = {"Ns": 4.08, "Nm": 5.05, "Nl": 6.69}
+FILE = Path("budgets/devices/intel-8163.yaml")
+
+
+def rows(model: OperatorModel) -> tuple[np.ndarray, np.ndarray]:
+    """(operators, milliseconds of one thread) of each published network, and its latency."""
+    networks = []
+    for name in PUBLISHED:
+        ops = [op for op in published_detector(name.lower()).ops() if op.kind != "decode"]
+        networks.append((len(ops), model.latency_ms(ops)))
+    return np.array(networks, float), np.array(list(PUBLISHED.values()))
+
+
+def calibrated(networks: np.ndarray, latency: np.ndarray) -> np.ndarray:
+    """Milliseconds an operator, and milliseconds a millisecond of the one thread."""
+    solution, _ = nnls(networks / latency[:, None], np.ones(len(latency)))
+    return np.asarray(solution)
+
+
+def scaled(kernel: Kernel, overhead_us: float, share: float) -> Kernel:
+    """The kernel on the other CPU: the first term counts operators."""
+    first, *others = (share * us for us in kernel.us)
+    return Kernel((first + overhead_us, *others), kernel.sizes)
+
+
+def errors(predicted: np.ndarray, latency: np.ndarray) -> list[str]:
+    """For people."""
+    return [
+        f"{name} {100 * (p / ms - 1):+.1f}%"
+        for name, p, ms in zip(PUBLISHED, predicted, latency, strict=True)
+    ]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Print the fit and its leave-one-out errors; write the file."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("table", type=Path)
+    parser.add_argument("--write", action="store_true", help=f"write {FILE}")
+    chosen = parser.parse_args(arguments)
+    table = load_table(chosen.table)
+    model = table.model()
+    networks, latency = rows(model)
+    overhead, share = calibrated(networks, latency)
+    left_out = np.array(
+        [
+            networks[i] @ calibrated(np.delete(networks, i, 0), np.delete(latency, i))
+            for i in range(len(latency))
+        ]
+    )
+    fitted = errors(networks @ (overhead, share), latency)
+    held_out = errors(left_out, latency)
+    print(f"{1e3 * overhead:.1f} us an operator, {1 / share:.1f} times the speed of one thread")
+    print(f"fitted {', '.join(fitted)}; left out of the calibration {', '.join(held_out)}")
+    error = f"left out of the calibration: {', '.join(held_out)}; fitted: {', '.join(fitted)}"
+    file = OperatorFile(
+        device="intel-8163",
+        hardware="cpu",
+        precision="f32",
+        source="two numbers calibrated on the DAMO-YOLO report's Ns, Nm, Nl (OpenVINO, Intel 8163)"
+        " over operators measured on another CPU with AVX-512",
+        error=error,
+        kernels={
+            name: scaled(kernel, 1e3 * overhead, share) for name, kernel in model.kernels.items()
+        },
+    )
+    check = file.model()
+    for name, ms in zip(PUBLISHED, networks @ (overhead, share), strict=True):
+        ops: list[Op] = list(published_detector(name.lower()).ops())
+        print(f"{name}: {ms:.3f} ms without decoding, {check.latency_ms(ops):.3f} with it")
+    if chosen.write:
+        file.save(
+            FILE,
+            "Estimated latency of an Intel 8163: OpenVINO f32, batch 1, whole network, no NMS.\n"
+            f"Written by benchmarks/calibrate_intel.py over a table {table.about}.\n"
+            f"{1e3 * overhead:.1f} us an operator and 1/{1 / share:.1f} of that table's time.\n"
+            f"Not measured on that CPU by us. {error}.",
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,249 @@
+"""`maenas measure`: what a network really takes on the device at hand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from maenas.predict import SHOWN, All, InputSize, Json, Line, Network, Template
+
+if TYPE_CHECKING:
+    from budgets.backends import Backend, Target
+    from budgets.latency import LatencyModel
+    from budgets.table import LatencyTable
+    from budgets.unfinished import Measured
+    from maenas.subject import Subject
+
+SCHEMA = "maenas/measure@1"
+Precision = Annotated[
+    str | None, typer.Option(help="f32, bf16, f16 or int8. (f32 on CPUs, f16 on GPUs)")
+]
+Threads = Annotated[int | None, typer.Option(help="Of a CPU. (all cores if left out)")]
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Milliseconds of one network, batch 1, as they came.
+
+    Attributes:
+        ms: of each inference.
+        speed: of the device meanwhile, against its undisturbed speed when its table was measured;
+            None without a table.
+    """
+
+    ms: tuple[float, ...]
+    speed: float | None
+
+    @property
+    def p50(self) -> float:
+        """The median."""
+        import numpy as np
+
+        return float(np.median(self.ms))
+
+    def figures(self) -> dict[str, float]:
+        """What scripts read."""
+        import numpy as np
+
+        ms = np.array(self.ms)
+        return {
+            "p50": self.p50,
+            "min": float(ms.min()),
+            "p95": float(np.percentile(ms, 95)),
+            "cv": float(ms.std() / ms.mean()),
+        }
+
+
+def measure(
+    network: Network,
+    device: Annotated[
+        str, typer.Option(help="cpu, cuda, a GPU by name, or a table: its device and settings.")
+    ] = "cpu",
+    precision: Precision = None,
+    threads: Threads = None,
+    template: Template = None,
+    input_size: InputSize = None,
+    show_all: All = False,
+    as_json: Json = False,
+) -> None:
+    """Measure latency on this machine, and hold it against what was predicted."""
+    from budgets import DeviceError
+    from budgets.backends import open_backend
+    from maenas.console import ERR, OUT, print_json
+    from maenas.predict import print_lines
+    from maenas.subject import find_subject
+
+    subject = find_subject(network, template, input_size)
+    target, model, reference_ms = find_target(device, precision, threads)
+    ERR.print(f"measuring {subject.name} with {target.backend} in {target.precision}")
+    backend = open_backend(target)
+    predicted = None
+    if model is not None and not subject.unknown:
+        try:
+            predicted = model.latency_ms(subject.ops)
+        except DeviceError as error:
+            ERR.print(f"not predicted: {error}")
+    measured = time_subject(backend, subject)
+    timing = timing_of(measured, reference_ms)
+    lines = measured_lines(measured)
+    if as_json:
+        print_json(report(subject, target, backend, timing, lines, model, predicted, measured))
+        return
+    figures = timing.figures()
+    OUT.print(
+        f"{subject.name} ({subject.what}): {figures['p50']:.3f} ms measured "
+        f"(min {figures['min']:.3f}, p95 {figures['p95']:.3f}, cv {100 * figures['cv']:.1f}%, "
+        f"{len(timing.ms)} runs), {target.backend} {target.precision}, batch 1"
+    )
+    OUT.print("; ".join(f"{key}: {value}" for key, value in backend.provenance().items()))
+    for warning in measured.sample.warnings:
+        OUT.print(f"warning: {warning}")
+    if model is not None and predicted is not None:
+        for line in comparison(timing, predicted, model):
+            OUT.print(line)
+    if lines:
+        print_lines(lines, sum(line.ms for line in lines), None if show_all else SHOWN)
+
+
+def find_target(
+    device: str, precision: str | None, threads: int | None
+) -> tuple[Target, LatencyModel | None, float | None]:
+    """What to measure with, and the prices to compare with if there are any.
+
+    A table implies its device, precision and threads; "cpu" with another precision or other
+    threads than those of the table "cpu" is a target of its own.
+
+    Returns:
+        The target; its latency model or None; the reference graph's milliseconds on the
+        undisturbed device or None.
+    Raises:
+        MaenasError: if `precision` or `threads` contradict the table.
+    """
+    from blocks import MaenasError
+    from budgets.backends import Target, parse_target
+    from budgets.backends.load import NAMES
+    from budgets.device import bundled_names, find_table, load_bundled
+    from budgets.table import load_table
+
+    asked = {"precision": precision, "threads": threads}
+    given = {name: value for name, value in asked.items() if value is not None}
+    path = find_table(device)
+    table = None if path is None else load_table(path)
+    if table is None or (device.lower() in NAMES and _contradicted(table, given)):
+        target = parse_target(device, precision, threads)
+        path = find_table(target.name)
+        if path is None:
+            known = device in bundled_names()
+            return target, load_bundled(device) if known else None, None
+        table = load_table(path)
+    for name in _contradicted(table, given):
+        raise MaenasError(
+            f"{path}: was measured with {name} {getattr(table, name)}, not {given[name]}; leave "
+            f"--{name} out, or profile a table of its own."
+        )
+    target = Target(
+        device=table.device,
+        backend=table.backend,
+        precision=table.precision,
+        threads=table.threads,
+    )
+    return target, table.model(), table.reference_ms
+
+
+def _contradicted(table: LatencyTable, given: Mapping[str, str | int]) -> list[str]:
+    """Names of the settings that are other than the table's."""
+    return [name for name, value in given.items() if value != getattr(table, name)]
+
+
+def time_subject(backend: Backend, subject: Subject) -> Measured:
+    """Samples of a network beside the reference graph."""
+    from budgets.graph.operator_graph import reference_graph
+    from budgets.profile import Item, measure_item
+
+    reference = backend.compile(reference_graph())
+    item = Item(subject.name, "fit", subject.graph)
+    return measure_item(backend, item, reference, all_known=False)
+
+
+def timing_of(measured: Measured, reference_ms: float | None) -> Timing:
+    """The raw times, and how fast the device was against its table."""
+    import numpy as np
+
+    sample = measured.sample
+    speed = None
+    if reference_ms is not None:
+        speed = reference_ms / float(np.median(sample.reference_ms))
+    return Timing(sample.ms, speed)
+
+
+def comparison(timing: Timing, predicted: float, model: LatencyModel) -> list[str]:
+    """Predicted against measured, for people."""
+    at_speed = timing.p50 * (timing.speed or 1.0)
+    error = 100 * (predicted / at_speed - 1)
+    lines = []
+    if timing.speed is not None:
+        lines.append(
+            f"the device ran at {timing.speed:.2f} of the speed it had when {model.device} was "
+            f"profiled (reference graph); at that speed {at_speed:.3f} ms"
+        )
+    lines.append(f"predicted {predicted:.3f} ms: {error:+.1f}%; {model.about}")
+    return lines
+
+
+def measured_lines(measured: Measured) -> list[Line]:
+    """Layers of the network with the median of their times, where the runtime told them."""
+
+    from budgets.kernels import kernel_of
+    from maenas.predict import shapes_of
+
+    lines = []
+    for sample in measured.sample.layers:
+        ops = [measured.ops[place] for place in sample.ops]
+        kernels = "+".join(dict.fromkeys(kernel_of(op) for op in ops))
+        lines.append(Line(sample.name, kernels, shapes_of(ops[0]), sample.us / 1e3))
+    return lines
+
+
+def report(
+    subject: Subject,
+    target: Target,
+    backend: Backend,
+    timing: Timing,
+    lines: Sequence[Line],
+    model: LatencyModel | None,
+    predicted: float | None,
+    measured: Measured,
+) -> dict[str, Any]:
+    """The measurement as plain data."""
+    compared = None
+    if model is not None and predicted is not None:
+        at_speed = timing.p50 * (timing.speed or 1.0)
+        compared = {
+            "ms": predicted,
+            "error": predicted / at_speed - 1,
+            "kind": model.kind,
+            "about": model.about,
+            "device_speed": timing.speed,
+        }
+    return {
+        "schema": SCHEMA,
+        "network": subject.name,
+        "what": subject.what,
+        "device": target.device,
+        "backend": target.backend,
+        "precision": target.precision,
+        "kind": "measured",
+        "batch": 1,
+        "latency_ms": timing.figures(),
+        "samples_ms": list(timing.ms),
+        "warnings": list(measured.sample.warnings),
+        "predicted": compared,
+        "provenance": dict(backend.provenance()),
+        "layers": [
+            {"name": line.name, "kernel": line.kernel, "shapes": line.shapes, "ms": line.ms}
+            for line in sorted(lines, key=lambda line: -line.ms)
+        ],
+    }

@@ -1,0 +1,177 @@
+"""`maenas predict`: what a network will take, operator by operator."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from blocks import Op
+    from budgets import LatencyModel
+    from maenas.subject import Subject
+
+SCHEMA = "maenas/predict@1"
+SHOWN = 15  # layers, of the dearest
+Network = Annotated[
+    str,
+    typer.Argument(
+        help="A spec, a detector or run folder, zoo:NAME or an .onnx file.", metavar="NETWORK"
+    ),
+]
+Template = Annotated[
+    str | None,
+    typer.Option(help="Neck and head around a backbone: ns nm nl t s m l or none. (its own)"),
+]
+InputSize = Annotated[int | None, typer.Option(help="Side of the picture. (its own if left out)")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
+All = Annotated[bool, typer.Option("--all", help="List every layer, not only the dearest.")]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One layer in a listing.
+
+    Attributes:
+        name: of the layer.
+        kernel: that it becomes.
+        shapes: "64x80x80 -> 128x40x40".
+        ms: milliseconds.
+        guess: why the price lies beyond what was measured, None if it does not.
+    """
+
+    name: str
+    kernel: str
+    shapes: str
+    ms: float
+    guess: str | None = None
+
+
+def predict(
+    network: Network,
+    device: Annotated[
+        str | None,
+        typer.Option(help="A measured or bundled device, or a table's file. (the run's, else t4)"),
+    ] = None,
+    template: Template = None,
+    input_size: InputSize = None,
+    show_all: All = False,
+    as_json: Json = False,
+) -> None:
+    """Predict latency from a device's prices: total, layers by cost, share by kind."""
+    from budgets import load_device
+    from maenas.console import OUT, print_json
+    from maenas.subject import find_subject
+
+    subject = find_subject(network, template, input_size)
+    model = load_device(device or subject.device or "t4")
+    subject.require_known()
+    lines = priced_lines(subject, model)
+    total = sum(line.ms for line in lines)
+    if as_json:
+        print_json(report(subject, model, lines))
+        return
+    OUT.print(f"{subject.name} ({subject.what}): {total:.3f} ms predicted on {model.device}")
+    OUT.print(f"{model.device}: {model.about}")
+    print_lines(lines, total, None if show_all else SHOWN)
+    for note in guesses(lines, total):
+        OUT.print(note)
+
+
+def priced_lines(subject: Subject, model: LatencyModel) -> list[Line]:
+    """Every layer with its price, in order of execution.
+
+    Raises:
+        DeviceError: if the device has no price for an operator.
+    """
+    from budgets.kernels import kernel_of
+
+    found = []
+    for layer in subject.layers:
+        for op in layer.ops:
+            found.append(
+                Line(layer.name, kernel_of(op), shapes_of(op), model.op_ms(op), model.guess(op))
+            )
+    return found
+
+
+def shapes_of(op: Op) -> str:
+    """For people: what it reads and writes."""
+    sides = ["x".join(map(str, shape)) for shape in (op.in_shape, op.out_shape)]
+    return sides[0] if sides[0] == sides[1] else " -> ".join(sides)
+
+
+def report(subject: Subject, model: LatencyModel, lines: Sequence[Line]) -> dict[str, Any]:
+    """The prediction as plain data; what only a measurement has is null."""
+    total = sum(line.ms for line in lines)
+    return {
+        "schema": SCHEMA,
+        "network": subject.name,
+        "what": subject.what,
+        "device": model.device,
+        "kind": f"predicted, {model.kind}",
+        "about": model.about,
+        "precision": model.precision,
+        "latency_ms": {"p50": total, "min": None, "p95": None, "cv": None},
+        "extrapolated_share": sum(line.ms for line in lines if line.guess) / total,
+        "by_kind": shares(lines),
+        "layers": [
+            {
+                "name": line.name,
+                "kernel": line.kernel,
+                "shapes": line.shapes,
+                "ms": line.ms,
+                "extrapolated": line.guess,
+            }
+            for line in sorted(lines, key=lambda line: -line.ms)
+        ],
+    }
+
+
+def shares(lines: Iterable[Line]) -> dict[str, float]:
+    """Milliseconds by kernel, the dearest first."""
+    sums: Counter[str] = Counter()
+    for line in lines:
+        sums[line.kernel] += line.ms  # type: ignore[assignment]
+    return dict(sums.most_common())
+
+
+def print_lines(lines: Sequence[Line], total: float, count: int | None) -> None:
+    """Layers by cost, then kinds by share."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    from maenas.console import OUT
+
+    table = Table(box=SIMPLE_HEAD, padding=0, show_edge=False)
+    table.add_column("layer", overflow="fold")
+    table.add_column("kernel", no_wrap=True)
+    table.add_column("channels x height x width", overflow="fold")
+    for name in ("ms", "%"):
+        table.add_column(name, justify="right", no_wrap=True)
+    dearest = sorted(lines, key=lambda line: -line.ms)
+    for line in dearest[:count]:
+        mark = "~" if line.guess else ""
+        share = f"{100 * line.ms / total:.1f}"
+        table.add_row(line.name, line.kernel, line.shapes, f"{mark}{line.ms:.4f}", share)
+    rest = dearest[len(dearest) if count is None else count :]
+    if rest:
+        ms = sum(line.ms for line in rest)
+        table.add_row(f"{len(rest)} more (--all)", "", "", f"{ms:.4f}", f"{100 * ms / total:.1f}")
+    OUT.print(table)
+    kinds = ", ".join(f"{kind} {100 * ms / total:.1f}%" for kind, ms in shares(lines).items())
+    OUT.print(f"by kind: {kinds}")
+
+
+def guesses(lines: Sequence[Line], total: float) -> list[str]:
+    """What to say of prices beyond what was measured, marked ~ in the listing."""
+    beyond = [line for line in lines if line.guess]
+    if not beyond:
+        return []
+    ms = sum(line.ms for line in beyond)
+    reasons = Counter(line.guess for line in beyond)
+    first = "; ".join(f"{reason} ({count}x)" for reason, count in reasons.most_common(3))
+    return [f"~ {100 * ms / total:.1f}% lies beyond what was measured: {first}"]

@@ -1,0 +1,314 @@
+"""`maenas profile`: a latency table of the device at hand."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from maenas.measure import Precision, Threads
+from maenas.predict import Json
+
+if TYPE_CHECKING:
+    from budgets.backends import Backend, Target
+    from budgets.profile import Step
+    from budgets.table import LatencyTable
+    from budgets.unfinished import Unfinished
+    from maenas.networks import Plan
+
+SCHEMA = "maenas/profile@1"
+
+
+def profile(
+    device: Annotated[
+        str,
+        typer.Option(help="cpu, cuda, tensorrt, torch-cuda, onnxruntime-cpu, or a GPU by name."),
+    ] = "cpu",
+    quick: Annotated[
+        bool, typer.Option("--quick", help="In under 2 minutes, for a first look.")
+    ] = False,
+    precision: Precision = None,
+    threads: Threads = None,
+    space: Annotated[
+        list[str] | None,
+        typer.Option(help="Space to draw networks from. (all that fit the device)"),
+    ] = None,
+    model: Annotated[
+        list[Path] | None, typer.Option(help="ONNX file whose operators are to be measured too.")
+    ] = None,
+    minutes: Annotated[
+        float | None, typer.Option(help="Time to spend. (8, or 1.3 with --quick)")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of the networks drawn.")] = 0,
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            help="Measure on the node of a Ray cluster that owns the device: auto, or an address.",
+            metavar="ADDRESS",
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="File of the table. (into the user's folder if left out)")
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on from the last saved sample.")
+    ] = False,
+    exist_ok: Annotated[bool, typer.Option("--exist-ok", help="Replace the table.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Measure a device once: a table that prices networks anywhere, and how good it is."""
+    from maenas.console import ERR, OUT, print_json
+
+    request = Request(device, precision, threads, quick, tuple(space or ()), tuple(model or ()),
+                      minutes, seed, ray)  # fmt: skip
+    try:
+        path, table, notes = run_profile(request, out, resume, exist_ok)
+    except KeyboardInterrupt:
+        ERR.print("interrupted; the same command with --resume goes on from the last sample")
+        raise typer.Exit(130) from None
+    if as_json:
+        print_json(report(path, table, notes))
+        return
+    for line in lines(path, table, notes):
+        OUT.print(line)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to measure, as asked for."""
+
+    device: str
+    precision: str | None
+    threads: int | None
+    quick: bool
+    spaces: tuple[str, ...]
+    models: tuple[Path, ...]
+    minutes: float | None
+    seed: int
+    ray: str | None = None
+
+    def plan(self) -> Plan:
+        """How much to measure.
+
+        Raises:
+            SpecError: for a time that is not positive.
+        """
+        from blocks import SpecError
+        from maenas.networks import PLANS
+
+        plan = PLANS["quick" if self.quick else "default"]
+        if self.minutes is None:
+            return plan
+        if not self.minutes > 0:
+            raise SpecError(f"minutes: must be positive, got {self.minutes:g}.")
+        return replace(plan, seconds=60 * self.minutes)
+
+
+def run_profile(
+    request: Request, out: Path | None, resume: bool, exist_ok: bool
+) -> tuple[Path, LatencyTable, list[str]]:
+    """Measure, and write the table and its plot.
+
+    Returns:
+        Its file, the table, and what had to be left out.
+    Raises:
+        MaenasError: one line for whatever the user can mend.
+    """
+    from blocks import SpecError
+    from budgets.device import tables_folder
+    from budgets.profile import merged
+    from budgets.profile import profile as measure_all
+    from budgets.table import LatencyTable
+    from budgets.unfinished import Unfinished
+    from maenas import __version__
+    from maenas.networks import SPACES, profile_items
+    from maenas.plots import plot_accuracy
+
+    target, backend = open_target(request)
+    path = out or tables_folder() / f"{target.name}.json"
+    plan = request.plan()
+    spaces = request.spaces or SPACES[target.hardware]
+    unfinished = Unfinished(
+        path.with_name(f"{path.name}.partial"), _header(request, target, spaces)
+    )
+    _check_room(path, unfinished, resume, exist_ok)
+    items = profile_items(plan, spaces, request.seed, request.models)
+    if exist_ok:
+        unfinished.remove()
+    provenance = dict(backend.provenance())
+    with ProfileLine(len(items), plan.seconds) as line:
+        measured, notes = measure_all(backend, items, unfinished, plan.seconds, line)
+    ops, samples = merged(measured)
+    threads = provenance.get("threads")
+    table = LatencyTable(
+        name=target.name,
+        device=target.device,
+        hardware=target.hardware,
+        backend=target.backend,
+        precision=target.precision,
+        threads=threads if isinstance(threads, int) else None,
+        batch=1,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        maenas=__version__,
+        provenance=provenance,
+        ops=ops,
+        samples=samples,
+    )
+    if not table.accuracy.names:
+        raise SpecError("profile: no network was left to check the table with; give it more time.")
+    table.save(path)
+    plot_accuracy(table, path.with_suffix(".png"))
+    unfinished.remove()
+    return path, table, notes
+
+
+def open_target(request: Request) -> tuple[Target, Backend]:
+    """The device asked for: of this machine, or of the node of a cluster that owns it.
+
+    Raises:
+        BackendError: if it is not there, or its runtime is missing.
+    """
+    from budgets.backends import open_backend, parse_target
+
+    if request.ray is None:
+        target = parse_target(request.device, request.precision, request.threads)
+        return target, open_backend(target)
+    from budgets.backends.ray_cluster import RayBackend
+
+    remote = RayBackend(request.device, request.precision, request.threads, request.ray)
+    return remote.target, remote
+
+
+def _header(request: Request, target: Target, spaces: Sequence[str]) -> dict[str, Any]:
+    """What a profile must share with the beginning it goes on from."""
+    return {
+        "device": target.name,
+        "backend": target.backend,
+        "precision": target.precision,
+        "threads": target.threads,
+        "spaces": list(spaces),
+        "seed": request.seed,
+        "quick": request.quick,
+    }
+
+
+def _check_room(path: Path, unfinished: Unfinished, resume: bool, exist_ok: bool) -> None:
+    """Refuse to overwrite a table or an unfinished profile unasked; make the folder."""
+    from blocks import SpecError
+
+    if path.suffix != ".json" or path.is_dir():
+        raise SpecError(f"{path}: a table is a file that ends in .json; name one with --out.")
+    if resume and exist_ok:
+        raise SpecError("profile: --resume goes on, --exist-ok starts anew; give one.")
+    if path.exists() and not (exist_ok or (resume and unfinished.path.exists())):
+        raise SpecError(f"{path}: exists; --exist-ok replaces it, --out names another file.")
+    if resume and not unfinished.path.exists():
+        raise SpecError(f"{unfinished.path}: there is nothing to go on from; leave --resume out.")
+    if unfinished.path.exists() and not (resume or exist_ok):
+        raise SpecError(
+            f"{unfinished.path}: an unfinished profile is there; --resume goes on from its "
+            "last sample, --exist-ok drops it."
+        )
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SpecError(f"{path.parent}: cannot be created: {error.strerror or error}.") from None
+
+
+class ProfileLine:
+    """Progress by time, since time decides how much is measured."""
+
+    def __init__(self, total: int, seconds: float) -> None:
+        self._total = total
+        self._seconds = seconds
+        self._printed = 0.0
+        self._progress: Any = None
+
+    def __enter__(self) -> ProfileLine:
+        from rich.progress import BarColumn, Progress, TextColumn
+
+        from maenas.console import ERR
+
+        if ERR.is_terminal:
+            self._progress = Progress(
+                TextColumn("[bold]profile[/]"),
+                BarColumn(bar_width=20),
+                TextColumn("{task.fields[status]}"),
+                console=ERR,
+                transient=True,
+            )
+            self._task = self._progress.add_task("profile", total=1.0, status="starting")
+            self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._progress is not None:
+            self._progress.stop()
+
+    def __call__(self, step: Step) -> None:
+        """One more graph is measured."""
+        from maenas.console import ERR
+
+        share = max(step.done / self._total, min(1.0, step.seconds / self._seconds))
+        left = step.seconds * (1 / share - 1)
+        warned = f" ({', '.join(step.warnings)})" if step.warnings else ""
+        rate = step.done / max(step.seconds, 1e-9)
+        status = (
+            f"{step.done} graphs, {rate:.1f}/s, {left:.0f} s left: {step.name} "
+            f"{step.milliseconds:.3f} ms{warned}"
+        )
+        if self._progress is not None:
+            self._progress.update(self._task, completed=share, status=status)
+        elif time.monotonic() - self._printed > 5:
+            self._printed = time.monotonic()
+            ERR.print(f"profile: {status}")
+
+
+def report(path: Path, table: LatencyTable, notes: Sequence[str]) -> dict[str, Any]:
+    """The result as plain data."""
+    from collections import Counter
+    from dataclasses import asdict
+
+    return {
+        "schema": SCHEMA,
+        "table": str(path),
+        "name": table.name,
+        "device": table.device,
+        "backend": table.backend,
+        "precision": table.precision,
+        "threads": table.threads,
+        "kind": "measured",
+        "about": table.about,
+        "provenance": dict(table.provenance),
+        "samples": dict(Counter(sample.role for sample in table.samples)),
+        "warned": [sample.name for sample in table.samples if sample.warnings],
+        "held_out": asdict(table.accuracy),
+        "left_out": list(notes),
+    }
+
+
+def lines(path: Path, table: LatencyTable, notes: Sequence[str]) -> list[str]:
+    """The result for people."""
+    from collections import Counter
+
+    roles = Counter(sample.role for sample in table.samples)
+    accuracy = table.accuracy
+    warned = sum(bool(sample.warnings) for sample in table.samples)
+    told = [
+        f"{table.name}: {table.about}",
+        f"{roles['operator']} operators alone, {roles['fit']} networks with their layers, "
+        f"{roles['held-out']} networks held out; {warned} samples marked noisy",
+        f"held out: mean error {100 * accuracy.mean:.1f}%, median {100 * accuracy.median:.1f}%, "
+        f"p90 {100 * accuracy.p90:.1f}%, {100 * accuracy.within_10:.0f}% within 10%"
+        + ("" if accuracy.spearman is None else f", rank correlation {accuracy.spearman:.4f}"),
+        *(f"note: {note}" for note in notes),
+        f"table: {path}",
+        f"plot: {path.with_suffix('.png')}",
+        f"next: maenas search --budget 5ms --device {table.name}",
+    ]
+    return told

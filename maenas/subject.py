@@ -1,0 +1,141 @@
+"""What latency is asked of: a backbone with or without its detector, a detector, an ONNX file."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from blocks import Backbone, MaenasError, Op
+from detector import load_template
+from detector.spec import DetectorSpec
+from maenas.models import find_model
+
+if TYPE_CHECKING:
+    import onnx
+
+NO_TEMPLATE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class PricedLayer:
+    """Operators under one name."""
+
+    name: str
+    ops: tuple[Op, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """Something with a latency.
+
+    Attributes:
+        name: as the user gave it, or the file it turned out to be.
+        what: "detector", "backbone" or "onnx".
+        layers: in order of execution.
+        unknown: operators of an ONNX file that nothing here knows.
+        graph: makes the static ONNX graph of it.
+        device: it was searched for, None if unknown.
+    """
+
+    name: str
+    what: str
+    layers: tuple[PricedLayer, ...]
+    unknown: Counter[str]
+    graph: Callable[[], onnx.ModelProto]
+    device: str | None = None
+
+    @property
+    def ops(self) -> tuple[Op, ...]:
+        """All operators."""
+        return tuple(op for layer in self.layers for op in layer.ops)
+
+    def require_known(self) -> None:
+        """Raise `MaenasError` naming the operators that cannot be priced, or if there is none."""
+        if not (self.layers or self.unknown):
+            raise MaenasError(f"{self.name}: has no operator that takes time.")
+        if self.unknown:
+            kinds = ", ".join(f"{count} x {kind}" for kind, count in self.unknown.most_common())
+            raise MaenasError(
+                f"{self.name}: has operators without a price: {kinds}; `maenas measure` can still "
+                "time it as a whole."
+            )
+
+
+def find_subject(name: str, template: str | None, input_size: int | None) -> Subject:
+    """What a user means.
+
+    Args:
+        name: an .onnx file, or whatever `find_model` takes.
+        template: scale of neck and head around a backbone; "none" for the backbone alone, None for
+            the ones it is known to have.
+        input_size: side of the picture; None for its own.
+    Raises:
+        MaenasError: naming file and cause.
+    """
+    if name.lower().endswith(".onnx"):
+        return onnx_subject(Path(name), input_size)
+    named = find_model(name)
+    backbone = named.backbone if input_size is None else _sized(named.backbone, input_size)
+    around = named.template
+    if template is not None:
+        around = None if template == NO_TEMPLATE else load_template(template)
+    if around is None:
+        return _backbone_subject(named.name, backbone, named.device)
+    return _detector_subject(
+        named.name, DetectorSpec(backbone, around.neck, around.head), named.device
+    )
+
+
+def onnx_subject(path: Path, input_size: int | None) -> Subject:
+    """An ONNX file."""
+    from budgets.graph import graph_layers, load_graph
+
+    model = load_graph(path, input_size)
+    layers = graph_layers(model)
+    return Subject(
+        str(path),
+        "onnx",
+        tuple(PricedLayer(layer.name, layer.ops) for layer in layers.layers),
+        layers.unknown,
+        lambda: model,
+    )
+
+
+def _detector_subject(name: str, spec: DetectorSpec, device: str | None) -> Subject:
+    from maenas.networks import graph_of
+
+    features = spec.backbone.feature_shapes()
+    layers = [
+        *_numbered_stages(spec.backbone),
+        *_numbered("neck", tuple(spec.neck.ops(features))),
+        *_numbered("head", tuple(spec.head.ops(spec.neck.out_shapes(features)))),
+    ]
+    return Subject(name, "detector", tuple(layers), Counter(), lambda: graph_of(spec), device)
+
+
+def _backbone_subject(name: str, backbone: Backbone, device: str | None) -> Subject:
+    from maenas.networks import backbone_graph
+
+    layers = tuple(_numbered_stages(backbone))
+    return Subject(name, "backbone", layers, Counter(), lambda: backbone_graph(backbone), device)
+
+
+def _numbered_stages(backbone: Backbone) -> list[PricedLayer]:
+    return [
+        layer
+        for index, ops in enumerate(backbone.stage_ops())
+        for layer in _numbered(f"stage {index}", ops)
+    ]
+
+
+def _numbered(part: str, ops: tuple[Op, ...]) -> list[PricedLayer]:
+    return [PricedLayer(f"{part}.{index}", (op,)) for index, op in enumerate(ops)]
+
+
+def _sized(backbone: Backbone, side: int) -> Backbone:
+    from dataclasses import replace
+
+    return replace(backbone, in_shape=(backbone.in_shape[0], side, side))

@@ -1,0 +1,57 @@
+"""A latency table of a CPU nobody has: it takes a known time for every published detector."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from blocks import Op
+from budgets.op_rows import priced
+from budgets.operator_grid import operator_grid
+from budgets.table import LatencyTable, LayerSample, Role, TableSample
+from detector import template_names
+from maenas.networks import published_detector
+from tests.slow_machine import true_us
+
+RUNS = 4
+FIELDS: dict[str, Any] = {
+    "device": "cpu",
+    "hardware": "cpu",
+    "backend": "openvino",
+    "precision": "f32",
+    "threads": 1,
+    "batch": 1,
+    "created": "2026-11-22T10:00:00+00:00",
+    "maenas": "0.1.0",
+    "provenance": {"runtime": "arithmetic 1.0", "device": "a CPU nobody has"},
+}
+
+
+def cpu_table(name: str = "mine", **fields: Any) -> LatencyTable:
+    """Of all published detectors and the operators of a profile."""
+    ops, samples = _measured()
+    return LatencyTable(name=name, **{**FIELDS, **fields}, ops=ops, samples=samples)
+
+
+@cache
+def _measured() -> tuple[tuple[Op, ...], tuple[TableSample, ...]]:
+    places: dict[Op, int] = {}
+    graphs: list[tuple[str, Role, tuple[Op, ...]]] = [
+        *((f"zoo:{scale}", "fit", published_detector(scale).ops()) for scale in template_names()),
+        *((f"operator/{index}", "operator", (op,)) for index, op in enumerate(operator_grid(2))),
+        *(
+            (f"held-out/zoo:{scale}", "held-out", published_detector(scale).ops())
+            for scale in template_names()
+        ),
+    ]
+    samples = []
+    for name, role, ops in graphs:
+        listed = tuple(places.setdefault(priced(op), len(places)) for op in ops)
+        times = [true_us(op) for op in ops]
+        layers = tuple(
+            LayerSample(f"{index}", (place,), us)
+            for index, (place, us) in enumerate(zip(listed, times, strict=True))
+        )
+        ms = (sum(times) / 1e3,) * RUNS
+        samples.append(TableSample(name, role, listed, ms, (3.0,) * RUNS, layers))
+    return tuple(places), tuple(samples)
