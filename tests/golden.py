@@ -78,10 +78,10 @@ def filling(key: str, shape: tuple[int, ...], place: int) -> NDArray[np.float32 
     return value.astype(np.float32)
 
 
-def picture(height: int, width: int) -> Tensor:
-    """The golden picture, (1, 3, height, width) in float64: two waves and noise."""
+def picture(height: int, width: int, index: int = 0) -> Tensor:
+    """A golden picture, (1, 3, height, width) in float64: two waves and the noise of its index."""
     c, y, x = np.ogrid[1:4, 1 : height + 1, 1 : width + 1]
-    noise = hashed(1000, 3 * height * width).reshape(3, height, width)
+    noise = hashed(1000 + index, 3 * height * width).reshape(3, height, width)
     pixels = 0.6 * np.sin(0.11 * x * c) + 0.6 * np.cos(0.13 * y) + noise
     return torch.from_numpy(pixels.astype(np.float32)).double()[None]
 

@@ -1,0 +1,196 @@
+"""The contract of label assignment: which object each position of the head learns, and how well.
+
+B pictures, N priors (positions of the head), M places for objects in a picture, C classes. Boxes
+are (x1, y1, x2, y2) in pixels of the network's input.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from detector.boxes import depth_inside, paired_iou
+
+# Pairs of prior and object that are looked at together: 32 MiB for each number kept of a pair.
+MAX_PAIRS = 2**23
+
+
+class Predictions(NamedTuple):
+    """What the network says of a batch.
+
+    Attributes:
+        logits: (B, N, C), class scores before the sigmoid.
+        boxes: (B, N, 4).
+    """
+
+    logits: Tensor
+    boxes: Tensor
+
+
+class Priors(NamedTuple):
+    """Where the predictions are made.
+
+    Attributes:
+        points: (N, 2) as (x, y) in pixels, the positions of a level side by side.
+        strides: (N,), pixels between the positions of the level.
+    """
+
+    points: Tensor
+    strides: Tensor
+
+
+class Targets(NamedTuple):
+    """What is to be found, padded to the same number of places in each picture.
+
+    Attributes:
+        boxes: (B, M, 4).
+        labels: (B, M) int64, class indices.
+        valid: (B, M) bool, False where there is only padding.
+        ignore: (B, M) bool, True for regions such as crowds: not to be found, and the priors in
+            them are not told that they are background.
+    """
+
+    boxes: Tensor
+    labels: Tensor
+    valid: Tensor
+    ignore: Tensor
+
+    @property
+    def objects(self) -> Tensor:
+        """(B, M) bool, True for what is to be found."""
+        return self.valid & ~self.ignore
+
+    @property
+    def regions(self) -> Tensor:
+        """(B, M) bool, True for regions to ignore."""
+        return self.valid & self.ignore
+
+
+class Assignment(NamedTuple):
+    """What each prior has to learn.
+
+    Attributes:
+        matched: (B, N) int64, place of its object in the targets, -1 for none.
+        quality: (B, N) float32 in 0..1, how good a prior it is for its object: the soft label of
+            the class; 0 where there is none.
+        ignored: (B, N) bool, neither positive nor negative.
+    """
+
+    matched: Tensor
+    quality: Tensor
+    ignored: Tensor
+
+
+class Assigner(ABC):
+    """Matches priors to objects; everything in 32-bit floats and without gradients."""
+
+    @torch.no_grad()
+    def __call__(self, predictions: Predictions, priors: Priors, targets: Targets) -> Assignment:
+        """The assignment of a batch, on its device, with no loop over pictures or objects."""
+        predictions = Predictions(predictions.logits.float(), predictions.boxes.float())
+        priors = Priors(priors.points.float(), priors.strides.float())
+        targets = targets._replace(
+            boxes=targets.boxes.float(),
+            labels=targets.labels.where(targets.objects, 0),  # padding may hold any number
+        )
+        with torch.autocast(predictions.logits.device.type, enabled=False):
+            if targets.boxes.shape[1]:
+                matched, quality = self.match(predictions, priors, targets)
+            else:
+                shape = predictions.logits.shape[:2]
+                matched = targets.labels.new_full(shape, -1)
+                quality = predictions.boxes.new_zeros(shape)
+            ignored = covered(priors, targets.boxes, targets.regions) & (matched < 0)
+        return Assignment(matched, quality, ignored)
+
+    @abstractmethod
+    def match(
+        self, predictions: Predictions, priors: Priors, targets: Targets
+    ) -> tuple[Tensor, Tensor]:
+        """`matched` and `quality` of an `Assignment`; M is at least 1, labels are all classes."""
+
+
+def padded_targets(
+    boxes: Sequence[Tensor], labels: Sequence[Tensor], ignore: Sequence[Tensor] | None = None
+) -> Targets:
+    """The targets of a batch out of those of its pictures.
+
+    Args:
+        boxes: (M_b, 4) of each picture, M_b may be 0.
+        labels: (M_b,) of each picture.
+        ignore: (M_b,) bool of each picture; None if there are no such regions.
+    """
+    most = max(map(len, labels), default=0)
+    first = boxes[0]
+    targets = Targets(
+        first.new_zeros((len(boxes), most, 4), dtype=torch.float32),
+        first.new_zeros((len(boxes), most), dtype=torch.int64),
+        first.new_zeros((len(boxes), most), dtype=torch.bool),
+        first.new_zeros((len(boxes), most), dtype=torch.bool),
+    )
+    for index, (its_boxes, its_labels) in enumerate(zip(boxes, labels, strict=True)):
+        count = len(its_labels)
+        targets.boxes[index, :count] = its_boxes
+        targets.labels[index, :count] = its_labels
+        targets.valid[index, :count] = True
+        if ignore is not None:
+            targets.ignore[index, :count] = ignore[index]
+    return targets
+
+
+def slices(pictures: int, priors: int, places: int) -> Iterator[slice]:
+    """Runs of places that bound the pairs looked at together to `MAX_PAIRS` (or one place)."""
+    step = max(1, MAX_PAIRS // max(1, pictures * priors))
+    for start in range(0, places, step):
+        yield slice(start, min(start + step, places))
+
+
+def covered(priors: Priors, boxes_xyxy: Tensor, chosen: Tensor) -> Tensor:
+    """Whether a prior lies strictly inside any of the chosen boxes.
+
+    Args:
+        priors: N of them.
+        boxes_xyxy: (B, M, 4).
+        chosen: (B, M) bool.
+    Returns:
+        (B, N) bool.
+    """
+    pictures, places = chosen.shape
+    found = chosen.new_zeros((pictures, len(priors.points)))
+    for part in slices(pictures, len(priors.points), places):
+        inside = depth_inside(priors.points, boxes_xyxy[:, part]) > 0
+        found |= (inside & chosen[:, part, None]).any(dim=1)
+    return found
+
+
+def quality_of_boxes(predictions: Predictions, targets: Targets, matched: Tensor) -> Tensor:
+    """IoU of each predicted box with that of its object: (B, N), 0 where there is none."""
+    boxes = targets.boxes.gather(1, matched.clamp(min=0)[..., None].expand(-1, -1, 4))
+    return paired_iou(predictions.boxes, boxes).where(matched >= 0, 0.0)
+
+
+def settle(claimed: Tensor, claims: Tensor, priority: Tensor, priors: int) -> Tensor:
+    """Give each claimed prior to one object: the claim of greatest priority, then lowest place.
+
+    Args:
+        claimed: (B, M, K) int64, priors that each object may claim.
+        claims: (B, M, K) bool, whether it does.
+        priority: (B, M, K).
+        priors: N.
+    Returns:
+        (B, N) int64, place of the object, -1 for none.
+    """
+    pictures, places, _ = claimed.shape
+    index = claimed.flatten(1)
+    bids = priority.where(claims, -torch.inf).flatten(1)
+    best = bids.new_full((pictures, priors), -torch.inf).scatter_reduce(1, index, bids, "amax")
+    wins = claims.flatten(1) & (bids == best.gather(1, index))
+    place = torch.arange(places, device=claimed.device)[:, None].expand_as(claimed[0])
+    bidders = place.flatten().where(wins, places)
+    matched = claimed.new_full((pictures, priors), places)
+    matched = matched.scatter_reduce(1, index, bidders, "amin")
+    return matched.where(matched < places, -1)

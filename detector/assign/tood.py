@@ -1,0 +1,70 @@
+"""TOOD: an object takes the priors whose class score and box agree on it most."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from detector.assign.assigner import Assigner, Predictions, Priors, Targets, settle, slices
+from detector.assign.dynamic_k import logits_of
+from detector.boxes import depth_inside, pairwise_iou
+
+MIN_DEPTH = 0.01  # pixels a prior must lie inside its object
+
+
+@dataclass(frozen=True, slots=True)
+class TOOD(Assigner):
+    """Task-aligned assignment; quality is the alignment, scaled to the object's best IoU.
+
+    A prior that several objects take goes to the one it overlaps most. The paper assigns by ATSS
+    in the first four epochs; that is left to the recipe.
+
+    Attributes:
+        topk: priors that an object takes, m in the paper.
+        alpha: exponent of the class score.
+        beta: exponent of the IoU.
+
+    Source: TOOD (https://arxiv.org/abs/2108.07755), section 3.2, equation 4.
+    """
+
+    topk: int = 13
+    alpha: float = 1.0
+    beta: float = 6.0
+
+    def match(
+        self, predictions: Predictions, priors: Priors, targets: Targets
+    ) -> tuple[Tensor, Tensor]:
+        """See `Assigner.match`."""
+        pictures, count = predictions.boxes.shape[:2]
+        parts = (
+            self._best(predictions, priors, targets, part)
+            for part in slices(pictures, count, targets.labels.shape[1])
+        )
+        taken, alignment, iou, takes = (
+            torch.cat(found, dim=1) for found in zip(*parts, strict=True)
+        )
+        matched = settle(taken, takes, iou, count)
+        index = taken.flatten(1)
+        place = torch.arange(taken.shape[1], device=taken.device)[:, None]
+        kept = takes & (matched.gather(1, index).view_as(taken) == place)  # (B, M, topk)
+        alignment, iou = alignment.where(kept, 0.0), iou.where(kept, 0.0)
+        best = alignment.amax(dim=-1, keepdim=True)
+        scaled = alignment / best.where(best > 0, 1.0) * iou.amax(dim=-1, keepdim=True)
+        quality = iou.new_zeros((pictures, count))
+        return matched, quality.scatter_reduce(1, index, scaled.flatten(1), "amax")
+
+    def _best(
+        self, predictions: Predictions, priors: Priors, targets: Targets, part: slice
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Of each object the best aligned priors, alignment, IoU and whether it takes them."""
+        boxes = targets.boxes[:, part]
+        iou = pairwise_iou(boxes, predictions.boxes)
+        score = logits_of(predictions, targets.labels[:, part]).sigmoid()
+        alignment, best = (score.pow(self.alpha) * iou.pow(self.beta)).topk(
+            min(self.topk, iou.shape[-1])
+        )
+        inside = (depth_inside(priors.points, boxes) > MIN_DEPTH).gather(-1, best)
+        takes = inside & (alignment > 0) & targets.objects[:, part, None]
+        return best, alignment, iou.gather(-1, best), takes

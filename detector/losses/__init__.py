@@ -1,0 +1,18 @@
+"""Losses of the detector."""
+
+from detector.losses.detection_loss import LossWeights, assigned_loss, detection_loss
+from detector.losses.distribution_focal import distribution_focal_loss
+from detector.losses.flat_maps import FlatMaps, flat_maps
+from detector.losses.giou import giou_loss
+from detector.losses.quality_focal import quality_focal_loss
+
+__all__ = [
+    "FlatMaps",
+    "LossWeights",
+    "assigned_loss",
+    "detection_loss",
+    "distribution_focal_loss",
+    "flat_maps",
+    "giou_loss",
+    "quality_focal_loss",
+]

@@ -1,0 +1,99 @@
+"""The training loss of the detector: classes over all priors, boxes over the matched ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from detector.assign.assigner import Assigner, Assignment, Targets
+from detector.decode import STRIDES
+from detector.layers.box_head import RawLevel
+from detector.losses.distribution_focal import distribution_focal_loss
+from detector.losses.flat_maps import FlatMaps, boxes_at, flat_maps
+from detector.losses.giou import giou_loss
+from detector.losses.quality_focal import quality_focal_loss
+
+# Mean over the processes of a run, of a small tensor; for one process, the tensor itself.
+Reduce = Callable[[Tensor], Tensor]
+
+
+@dataclass(frozen=True, slots=True)
+class LossWeights:
+    """What each part counts.
+
+    Source: DAMO-YOLO (https://arxiv.org/abs/2211.15444), section 2.4: alpha, beta and gamma.
+    """
+
+    quality_focal: float = 1.0
+    distribution_focal: float = 0.25
+    giou: float = 2.0
+
+
+def detection_loss(
+    levels: Sequence[RawLevel],
+    targets: Targets,
+    assigner: Assigner,
+    *,
+    strides: Sequence[int] = STRIDES,
+    weights: LossWeights = LossWeights(),  # noqa: B008  (frozen)
+    reduce: Reduce = lambda normalisers: normalisers,
+) -> dict[str, Tensor]:
+    """The weighted parts of the loss; their sum is to be minimised.
+
+    Computed in 32 bits, also under autocast. A batch without objects has box losses of 0 that
+    still reach every parameter, so that processes of a run wait for the same gradients.
+
+    Args:
+        levels: raw maps, finest first.
+        targets: objects of the batch.
+        assigner: matches them to positions.
+        strides: pixels between positions of each level.
+        weights: of the parts.
+        reduce: mean of the normalisers over all processes; called once, on a tensor (2,).
+    Returns:
+        "quality_focal", "giou" and "distribution_focal", 0-D float32 each.
+    """
+    with torch.autocast(levels[0].scores.device.type, enabled=False):
+        maps = flat_maps(levels, strides)
+        assignment = assigner(maps.predictions(), maps.priors, targets)
+        return assigned_loss(maps, targets, assignment, weights, reduce)
+
+
+def assigned_loss(
+    maps: FlatMaps, targets: Targets, assignment: Assignment, weights: LossWeights, reduce: Reduce
+) -> dict[str, Tensor]:
+    """The loss of an assignment that is already made.
+
+    The class part is divided by the number of matched priors. Box parts are weighted by the
+    largest class score of their prior and divided by the sum of these weights. Both divisors are
+    means over the processes, and at least 1.
+    """
+    picture, prior = (assignment.matched >= 0).nonzero(as_tuple=True)  # P matched priors
+    place = assignment.matched[picture, prior]
+    boxes, classes = targets.boxes[picture, place].float(), targets.labels[picture, place]
+    points, strides = maps.priors.points[prior], maps.priors.strides[prior]
+
+    confidence = maps.scores[picture, prior].detach().sigmoid().amax(dim=-1)  # (P,)
+    counts = torch.stack((confidence.new_tensor(len(place)), confidence.sum()))
+    num_matched, confidence_sum = reduce(counts).clamp(min=1)
+
+    labels = torch.zeros_like(maps.scores)
+    labels[picture, prior, classes] = assignment.quality[picture, prior]
+    of_classes = quality_focal_loss(maps.scores, labels).masked_fill(
+        assignment.ignored[..., None], 0.0
+    )
+
+    logits = maps.distances[picture, prior]  # (P, 4, bins)
+    of_boxes = giou_loss(boxes_at(points, strides, logits), boxes)
+    sides = torch.cat((points - boxes[:, :2], boxes[:, 2:] - points), dim=-1) / strides[:, None]
+    of_sides = distribution_focal_loss(logits, sides).mean(dim=-1)
+    return {
+        "quality_focal": weights.quality_focal * of_classes.sum() / num_matched,
+        "giou": weights.giou * (of_boxes * confidence).sum() / confidence_sum,
+        "distribution_focal": weights.distribution_focal
+        * (of_sides * confidence).sum()
+        / confidence_sum,
+    }

@@ -1,0 +1,48 @@
+"""The raw maps of all levels side by side, as assignment and losses read them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from detector.assign.assigner import Predictions, Priors
+from detector.decode import STRIDES, anchor_points, by_side, expected_distances
+from detector.layers.box_head import RawLevel
+
+
+class FlatMaps(NamedTuple):
+    """Logits of a batch in 32 bits, levels in order, row-major.
+
+    Attributes:
+        scores: (B, N, C).
+        distances: (B, N, 4, bins), left, top, right, bottom.
+        priors: N of them.
+    """
+
+    scores: Tensor
+    distances: Tensor
+    priors: Priors
+
+    @torch.no_grad()
+    def predictions(self) -> Predictions:
+        """What assigners look at; no gradient."""
+        points, strides = self.priors
+        return Predictions(self.scores, boxes_at(points, strides, self.distances))
+
+
+def flat_maps(levels: Sequence[RawLevel], strides: Sequence[int] = STRIDES) -> FlatMaps:
+    """Levels, finest first, side by side."""
+    sizes = [(level.scores.shape[-2], level.scores.shape[-1]) for level in levels]
+    scores = torch.cat([level.scores.flatten(2) for level in levels], dim=2).mT.float()
+    distances = torch.cat([by_side(level) for level in levels], dim=1).float()
+    points, steps = anchor_points(sizes, strides, scores)
+    return FlatMaps(scores, distances, Priors(points, steps.squeeze(1)))
+
+
+def boxes_at(points: Tensor, strides: Tensor, logits: Tensor) -> Tensor:
+    """Decoded boxes: points (N, 2), strides (N,), logits (..., N, 4, bins) -> (..., N, 4)."""
+    distances = expected_distances(logits) * strides[:, None]
+    return torch.cat((points - distances[..., :2], points + distances[..., 2:]), dim=-1)

@@ -1,0 +1,179 @@
+"""What holds for every assigner."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from detector.assign import ASSIGNERS, Assigner, Predictions, Priors, Targets, assigner
+from detector.assign.assigner import MAX_PAIRS, slices
+from tests.scenes import CASES, CLASSES, Scene, scene
+
+every_assigner = pytest.mark.parametrize(
+    "assign", [kind() for kind in ASSIGNERS.values()], ids=[*ASSIGNERS]
+)
+every_case = pytest.mark.parametrize("case", CASES)
+
+
+def answer(assign: Assigner, batch: Scene):
+    return assign(batch.predictions, batch.priors, batch.targets)
+
+
+def assert_same(one, other) -> None:
+    assert one.matched.equal(other.matched)
+    assert one.ignored.equal(other.ignored)
+    torch.testing.assert_close(one.quality, other.quality, atol=1e-6, rtol=0)
+
+
+@every_assigner
+@every_case
+def test_only_objects_are_matched_and_quality_is_a_share(assign: Assigner, case: str) -> None:
+    batch = scene(case)
+    matched, quality, ignored = answer(assign, batch)
+    assert matched.shape == quality.shape == ignored.shape == batch.predictions.logits.shape[:2]
+    assert (matched.dtype, quality.dtype) == (torch.int64, torch.float32)
+    assert ignored.dtype == torch.bool
+    for picture, row in enumerate(matched):
+        objects = batch.targets.objects[picture].nonzero().flatten().tolist()
+        assert {*row.tolist()} <= {-1, *objects}
+    assert quality.isfinite().all() and quality.min() >= 0 and quality.max() <= 1
+    assert (quality[matched < 0] == 0).all()
+
+
+@every_assigner
+def test_large_objects_are_matched(assign: Assigner) -> None:
+    batch = scene("some objects")
+    matched = answer(assign, batch).matched
+    size = (batch.targets.boxes[..., 2:] - batch.targets.boxes[..., :2]).amin(dim=-1)
+    for picture, place in (size > 48).nonzero().tolist():
+        assert place in matched[picture]
+
+
+@every_assigner
+def test_priors_in_ignore_regions_are_ignored_unless_matched(assign: Assigner) -> None:
+    batch = scene("ignore regions")
+    matched, _, ignored = answer(assign, batch)
+    covered = torch.zeros_like(ignored)
+    for picture, place in batch.targets.regions.nonzero().tolist():
+        x1, y1, x2, y2 = batch.targets.boxes[picture, place].tolist()
+        for prior, (x, y) in enumerate(batch.priors.points.tolist()):
+            covered[picture, prior] |= x1 < x < x2 and y1 < y < y2
+    assert (covered & (matched >= 0)).any() and ignored.any()  # both kinds occur
+    assert ignored.equal(covered & (matched < 0))
+
+
+@every_assigner
+def test_ignore_regions_do_not_change_what_is_matched(assign: Assigner) -> None:
+    batch = scene("ignore regions")
+    without = replace(batch, targets=batch.targets._replace(valid=batch.targets.objects))
+    assert answer(assign, batch).matched.equal(answer(assign, without).matched)
+    assert not answer(assign, without).ignored.any()
+
+
+@every_assigner
+@every_case
+def test_padding_changes_nothing_whatever_it_holds(assign: Assigner, case: str) -> None:
+    batch = scene(case)
+    boxes, labels, valid, ignore = batch.targets
+    pictures = len(labels)
+    padded = Targets(
+        torch.cat((boxes, torch.full((pictures, 3, 4), torch.nan)), dim=1),
+        torch.cat((labels, torch.full((pictures, 3), -1)), dim=1),
+        torch.cat((valid, torch.zeros(pictures, 3, dtype=torch.bool)), dim=1),
+        torch.cat((ignore, torch.tensor([[True, False, True]] * pictures)), dim=1),
+    )
+    assert_same(answer(assign, batch), answer(assign, replace(batch, targets=padded)))
+
+
+@every_assigner
+@pytest.mark.parametrize("case", ["some objects", "duplicate boxes", "ignore regions"])
+def test_chunks_change_nothing(
+    assign: Assigner, case: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch = scene(case)
+    whole = answer(assign, batch)
+    for places in (1, 2):
+        pairs = places * batch.predictions.boxes.shape[:2].numel()
+        monkeypatch.setattr(assigner, "MAX_PAIRS", pairs)
+        assert_same(whole, answer(assign, batch))
+
+
+def test_chunks_cover_all_places_and_bound_the_pairs() -> None:
+    parts = list(slices(8, 8_400, 1_000))
+    assert [n for part in parts for n in range(part.start, part.stop)] == list(range(1_000))
+    assert max(part.stop - part.start for part in parts) * 8 * 8_400 <= MAX_PAIRS
+    assert list(slices(10**6, 10**6, 2)) == [slice(0, 1), slice(1, 2)]  # never none at a time
+
+
+@every_assigner
+def test_pictures_do_not_know_of_each_other(assign: Assigner) -> None:
+    batch = scene("some objects")
+    together = answer(assign, batch)
+    for n in range(3):
+        alone = assign(
+            Predictions(*(part[n : n + 1] for part in batch.predictions)),
+            batch.priors,
+            Targets(*(part[n : n + 1] for part in batch.targets)),
+        )
+        assert_same(alone, type(together)(*(part[n : n + 1] for part in together)))
+
+
+@every_assigner
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_comes_to_the_same_as_its_numbers_in_full(
+    assign: Assigner, dtype: torch.dtype
+) -> None:
+    batch = scene("some objects")
+    half = Predictions(*(part.to(dtype) for part in batch.predictions))
+    full = Predictions(*(part.float() for part in half))
+    with torch.autocast("cpu", torch.bfloat16):
+        found = assign(half, batch.priors, batch.targets)
+    assert_same(found, assign(full, batch.priors, batch.targets))
+    assert found.quality.dtype == torch.float32
+
+
+@every_assigner
+@pytest.mark.parametrize("number", [torch.nan, torch.inf, -torch.inf])
+def test_predictions_that_are_no_numbers_break_nothing(assign: Assigner, number: float) -> None:
+    batch = scene("some objects")
+    logits = batch.predictions.logits.clone()
+    logits[0] = number
+    boxes = batch.predictions.boxes.clone()
+    boxes[0, ::2] = number
+    found = assign(Predictions(logits, boxes), batch.priors, batch.targets)
+    assert found.matched.min() >= -1 and found.matched.max() < batch.targets.labels.shape[1]
+    well = answer(assign, batch)
+    assert found.matched[1:].equal(well.matched[1:])  # the other pictures are as they were
+
+
+@every_assigner
+def test_no_gradient_leads_through_it(assign: Assigner) -> None:
+    batch = scene("some objects")
+    predictions = Predictions(*(part.requires_grad_() for part in batch.predictions))
+    assert not assign(predictions, batch.priors, batch.targets).quality.requires_grad
+
+
+@every_assigner
+def test_there_may_be_fewer_priors_than_it_looks_for(assign: Assigner) -> None:
+    batch = scene("some objects")
+    predictions = Predictions(*(part[:, -3:] for part in batch.predictions))
+    priors = Priors(*(part[-3:] for part in batch.priors))
+    assert assign(predictions, priors, batch.targets).matched.shape == (3, 3)
+
+
+@every_assigner
+def test_a_batch_without_places_for_objects_is_all_background(assign: Assigner) -> None:
+    batch = scene("no objects")
+    assert batch.targets.labels.shape == (3, 0)
+    matched, quality, ignored = answer(assign, batch)
+    assert (matched == -1).all() and not quality.any() and not ignored.any()
+
+
+def test_scenes_are_what_they_are_called() -> None:
+    assert scene("1,000 objects").targets.objects.sum(dim=1).tolist() == [1_000, 0, 1_000]
+    assert scene("some objects").predictions.logits.shape[-1] == CLASSES
+    boxes = scene("one object smaller than the grid").targets.boxes[0]
+    points = scene("no objects").priors.points
+    assert not ((points > boxes[0, :2]) & (points < boxes[0, 2:])).all(dim=1).any()

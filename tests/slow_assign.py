@@ -1,0 +1,113 @@
+"""What plain implementations of assigners share: one picture, one object after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detector.assign.assigner import Assigner
+from tests.scenes import Scene
+
+Array = NDArray[Any]
+
+
+class Picture(NamedTuple):
+    """Everything about one picture, in float64.
+
+    Attributes:
+        scores: (N, C) in 0..1.
+        boxes: (N, 4), predicted.
+        points: (N, 2).
+        strides: (N,).
+        objects: place, box and label of each object that is to be found.
+    """
+
+    scores: Array
+    boxes: Array
+    points: Array
+    strides: Array
+    objects: list[tuple[int, Array, int]]
+
+
+Slow = Callable[[Picture], dict[int, int]]  # prior -> place of its object
+
+
+def pictures_of(batch: Scene) -> list[Picture]:
+    logits, boxes = (part.double().numpy() for part in batch.predictions)
+    points, strides = (part.double().numpy() for part in batch.priors)
+    targets = batch.targets
+    return [
+        Picture(
+            1 / (1 + np.exp(-logits[index])),
+            boxes[index],
+            points,
+            strides,
+            [
+                (
+                    place,
+                    targets.boxes[index, place].double().numpy(),
+                    int(targets.labels[index, place]),
+                )
+                for place in targets.objects[index].nonzero().flatten().tolist()
+            ],
+        )
+        for index in range(len(logits))
+    ]
+
+
+def matches_of(assigner: Assigner, batch: Scene) -> list[dict[int, int]]:
+    """What an assigner of ours matches in each picture."""
+    matched = assigner(batch.predictions, batch.priors, batch.targets).matched
+    return [{n: int(row[n]) for n in (row >= 0).nonzero().flatten().tolist()} for row in matched]
+
+
+def qualities_of(assigner: Assigner, batch: Scene) -> list[dict[int, float]]:
+    """The quality of what it matches."""
+    matched, quality, _ = assigner(batch.predictions, batch.priors, batch.targets)
+    return [
+        {n: float(values[n]) for n in (row >= 0).nonzero().flatten().tolist()}
+        for row, values in zip(matched, quality, strict=True)
+    ]
+
+
+def slow_iou(box: Array, others: Array) -> Array:
+    """(4,) against (N, 4) -> (N,)."""
+    width = np.minimum(box[2], others[:, 2]) - np.maximum(box[0], others[:, 0])
+    height = np.minimum(box[3], others[:, 3]) - np.maximum(box[1], others[:, 1])
+    shared = width.clip(0) * height.clip(0)
+    areas = (box[2:] - box[:2]).prod() + (others[:, 2:] - others[:, :2]).prod(axis=1)
+    return shared / (areas - shared).clip(1e-6)
+
+
+def slow_dynamic_k(
+    picture: Picture, class_cost: Callable[[Array, int, Array], Array]
+) -> dict[int, int]:
+    """Dynamic k with the published numbers; the cost of a class is `f(scores, label, iou)`."""
+    points = picture.points
+    ious, ranks, costs, own = {}, {}, {}, {}
+    for place, box, label in picture.objects:
+        in_box = ((points > box[:2]) & (points < box[2:])).all(axis=1)
+        off = np.abs(points - (box[:2] + box[2:]) / 2).max(axis=1)
+        in_centre = off < 2.5 * picture.strides
+        own[place] = in_box | in_centre
+        ious[place] = slow_iou(box, picture.boxes)
+        ranks[place] = np.where(in_box & in_centre, 0, 1)
+        cost = class_cost(picture.scores, label, ious[place])
+        costs[place] = cost - 3 * np.log(ious[place] + 1e-7)
+    candidates = np.flatnonzero(np.any([*own.values()], axis=0)) if own else np.zeros(0, int)
+    inside = [place for place, near in own.items() if near.any()]
+    takers: dict[int, list[int]] = {}
+    for place in inside:
+        k = max(1, int(np.sort(ious[place][candidates])[-10:].sum()))
+        order = np.lexsort((costs[place][candidates], ranks[place][candidates]))
+        for prior in candidates[order[:k]].tolist():
+            takers.setdefault(prior, []).append(place)
+    return {
+        prior: by[0]
+        if len(by) == 1
+        else min(inside, key=lambda place: (ranks[place][prior], costs[place][prior]))  # noqa: B023
+        for prior, by in takers.items()
+    }
