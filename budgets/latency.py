@@ -33,6 +33,11 @@ class LatencyModel(ABC):
     precision: Precision
     about: str
 
+    @property
+    def claim(self) -> Literal["estimated", "predicted"]:
+        """What to call a price: only a table of the device itself predicts."""
+        return "predicted" if self.kind == "measured" else "estimated"
+
     @abstractmethod
     def op_ms(self, op: Op) -> float:
         """Milliseconds one operator takes.

@@ -27,7 +27,6 @@ Role = Literal["fit", "held-out", "operator"]
 NETWORK_WEIGHT = 20.0  # of a whole network's time beside those of its layers
 WEIGHTS: dict[Role, float] = {"fit": 1.0, "operator": 0.3, "held-out": 0.0}
 NOISY_WEIGHT = 0.2
-LOW = 25  # percentile of a graph's times: what disturbs a machine only ever makes it slower
 MIN_CALM = 6  # held-out networks that must be undisturbed to leave out the others
 QUIET = 10  # percentile of the reference's times that stands for an undisturbed machine
 
@@ -82,7 +81,7 @@ class LatencyTable:
     """All that was measured of a device with one runtime, precision and number of threads.
 
     Times are compared at one speed of the device: each is scaled by how fast the reference graph
-    ran just before it, against the fastest tenth of all its runs; then the lower quartile counts.
+    ran just before it, against the fastest tenth of all its runs; then the median counts.
 
     Attributes:
         name: of the table, what the user types after `--device`.
@@ -127,8 +126,8 @@ class LatencyTable:
         return float(np.percentile([ms for s in self.samples for ms in s.reference_ms], QUIET))
 
     def latency_ms(self, sample: TableSample) -> float:
-        """The lower quartile of a sample's times at the speed of the undisturbed device."""
-        return float(np.percentile(self._scales(sample) * sample.ms, LOW))
+        """The median of a sample's times at the speed of the undisturbed device."""
+        return float(np.median(self._scales(sample) * sample.ms))
 
     def model(self) -> OperatorModel:
         """Prices fitted to the samples that are not held out."""

@@ -123,7 +123,7 @@ def report(
         "num_classes": detector.head.num_classes,
         "names": list(detector.names),
         "device": device.device,
-        "latency_kind": device.kind,
+        "latency_kind": device.claim,
         "latency_about": device.about,
         **costs["total"],
         "parts": costs,

@@ -161,11 +161,11 @@ def _contradicted(table: LatencyTable, given: Mapping[str, str | int]) -> list[s
 def time_subject(backend: Backend, subject: Subject) -> Measured:
     """Samples of a network beside the reference graph."""
     from budgets.graph.operator_graph import reference_graph
-    from budgets.profile import Item, measure_item
+    from budgets.profile import Item, measure_calmly
 
     reference = backend.compile(reference_graph())
     item = Item(subject.name, "fit", subject.graph)
-    return measure_item(backend, item, reference, all_known=False)
+    return measure_calmly(backend, item, reference, all_known=False)
 
 
 def timing_of(measured: Measured, reference_ms: float | None) -> Timing:

@@ -49,7 +49,7 @@ def plot_scatter(prepared: Prepared, outcome: Outcome, result: Result, path: Pat
     problem = prepared.segment.problem
     ranged = problem.ranged
     scale, unit = {
-        "latency_ms": (1.0, f"latency [ms, {problem.device.kind}]" if problem.device else ""),
+        "latency_ms": (1.0, f"latency [ms, {problem.device.claim}]" if problem.device else ""),
         "macs": (1e9, "GMACs"),
         "params": (1e6, "params [M]"),
         "layers": (1.0, "layers"),

@@ -164,7 +164,7 @@ class Result:
             "space": problem.space.name,
             "template": found.segment.template.name,
             "device": device.device if device else None,
-            "latency_kind": device.kind if device else None,
+            "latency_kind": device.claim if device else None,
             "latency_about": device.about if device else None,
             "optimum_at_most": found.certified.upper,
             "optimum_at_least": found.certified.score,
@@ -233,7 +233,7 @@ def costs_line(found: Found) -> str:
     parts = []
     if problem.device is not None:
         device = problem.device
-        parts.append(f"{price.latency_ms:.4f} ms {device.kind} on {device.device}")
+        parts.append(f"{price.latency_ms:.4f} ms {device.claim} on {device.device}")
     parts += [
         f"{price.macs / 1e9:.4f} GMACs ({2 * price.macs / 1e9:.2f} GFLOPs)",
         f"{price.params / 1e6:.4f} M params",
@@ -256,7 +256,7 @@ def print_card(result: Result) -> None:
         slack = f"{100 * (1 - spent / limit):.1f} % to spare"
         kind = ""
         if budget.quantity == "latency_ms" and problem.device is not None:
-            kind = f" {problem.device.kind} on {problem.device.device}"
+            kind = f" {problem.device.claim} on {problem.device.device}"
         card.add_row(
             "budget",
             f"{show(budget.quantity, spent)}{kind} of {show(budget.quantity, limit)} ({slack})",

@@ -70,7 +70,7 @@ def show_spec(
         "level_scores": list(level_scores(backbone)),
         "weights": list(weights),
         "latency_ms": price.latency_ms,
-        "latency_kind": device.kind,
+        "latency_kind": device.claim,
         "latency_about": device.about,
         "device": device.device,
         "macs": price.macs,

@@ -66,7 +66,7 @@ class Verifier:
             BackendError: if the device fails.
         """
         from budgets.graph.operator_graph import reference_graph
-        from budgets.profile import Item, measure_item
+        from budgets.profile import Item, measure_calmly
         from maenas.measure import timing_of
 
         reference = self.backend.compile(reference_graph())
@@ -79,7 +79,7 @@ class Verifier:
             else:
                 graph = graph_of(assemble(backbone, segment.template))
             item = Item(f"finalist {rank}", "held-out", lambda made=graph: made)  # type: ignore[misc]
-            measured = measure_item(self.backend, item, reference)
+            measured = measure_calmly(self.backend, item, reference)
             timing = timing_of(measured, self.reference_ms)
             ms = timing.p50 * (timing.speed or 1.0)
             price = problem.cost(backbone).latency_ms
