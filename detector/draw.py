@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -11,6 +12,7 @@ from PIL import Image, ImageColor, ImageDraw, ImageFont
 
 from detector.pictures import Pixels
 from detector.results import Objects
+from detector.runtimes.runtime import Floats
 
 Colour = tuple[int, int, int]
 Font = ImageFont.ImageFont | ImageFont.FreeTypeFont
@@ -23,23 +25,33 @@ MIN_TEXT = 11
 
 def draw(pixels: Pixels, found: Objects) -> Pixels:
     """A copy of the picture with the objects drawn on, the best on top."""
+    words = zip(found.labels, found.scores.tolist(), strict=True)
+    texts = [f"{label} {score:.2f}" for label, score in words]
+    colours = [class_colour(index) for index in found.classes.tolist()]
+    return draw_boxes(pixels, found.boxes[::-1], texts[::-1], colours[::-1])
+
+
+def draw_boxes(
+    pixels: Pixels, boxes_xyxy: Floats, texts: Sequence[str], colours: Sequence[Colour]
+) -> Pixels:
+    """A copy of the picture with boxes and what is written above them, the last on top.
+
+    Args:
+        pixels: (height, width, 3), RGB.
+        boxes_xyxy: (N, 4) in pixels.
+        texts: N, one a box.
+        colours: N, of box and patch.
+    """
     image = Image.fromarray(pixels)
     canvas = ImageDraw.Draw(image)
     longer = max(image.size)
     line, font = max(1, round(longer * LINE_SHARE)), text_font(round(longer * TEXT_SHARE))
-    rows = zip(
-        found.boxes.tolist(),
-        found.classes.tolist(),
-        found.labels,
-        found.scores.tolist(),
-        strict=True,
-    )
-    worst_first = list(rows)[::-1]
-    for (x1, y1, x2, y2), index, _, _ in worst_first:
+    boxes = boxes_xyxy.tolist()
+    for (x1, y1, x2, y2), colour in zip(boxes, colours, strict=True):
         far = max(x1, x2 - 1), max(y1, y2 - 1)
-        canvas.rectangle(((x1, y1), far), outline=class_colour(index), width=line)
-    for (x1, y1, _, _), index, label, score in worst_first:  # over all boxes, so they can be read
-        _tag(canvas, image.size, (x1, y1), f"{label} {score:.2f}", class_colour(index), font)
+        canvas.rectangle(((x1, y1), far), outline=colour, width=line)
+    for (x1, y1, _, _), text, colour in zip(boxes, texts, colours, strict=True):
+        _tag(canvas, image.size, (x1, y1), text, colour, font)  # over all boxes, to be read
     return np.array(image)
 
 

@@ -1,0 +1,64 @@
+"""The classes of a detector as those of a data set."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from blocks.strict import did_you_mean
+from detector.data.dataset import DataError, Dataset
+from detector.results import Objects
+
+ABSENT = -1  # of a class that the data set does not label
+
+
+def match_classes(names: Sequence[str], dataset: Dataset) -> NDArray[np.int64]:
+    """For each class of a detector its index in the data set, `ABSENT` for what has none.
+
+    Classes go by name, so a detector may know more than are labelled, in any order.
+
+    Args:
+        names: of the detector's classes; () if they have none and count as they are numbered.
+        dataset: what is labelled.
+    Raises:
+        DataError: if the detector does not know a class of the data set.
+    """
+    if not names or tuple(names) == dataset.names:
+        return np.arange(len(dataset.names))
+    for name in dataset.names:
+        if name not in names:
+            raise DataError(
+                f"{dataset.source}: class {name!r} is none of the {len(names)} that the detector "
+                f"knows{did_you_mean(name, names) or f' ({_some(names)}).'}"
+            )
+    index_of = {name: index for index, name in enumerate(dataset.names)}
+    return np.array([index_of.get(name, ABSENT) for name in names])
+
+
+def renumber(found: Objects, index_of: NDArray[np.int64], dataset: Dataset) -> Objects:
+    """Objects under the data set's classes, without those it does not label.
+
+    Raises:
+        DataError: if a detector whose classes have no names finds one beyond the data set's.
+    """
+    if len(found) and found.classes.max() >= len(index_of):
+        raise DataError(
+            f"{dataset.source}: has {len(dataset.names)} classes, the detector found class "
+            f"{found.classes.max()}; it was made for another data set."
+        )
+    classes = index_of[found.classes]
+    kept = classes != ABSENT
+    return replace(
+        found,
+        boxes=found.boxes[kept],
+        scores=found.scores[kept],
+        classes=classes[kept],
+        names=dataset.names,
+    )
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:5]) + (", .." if len(names) > 5 else "")

@@ -1,0 +1,276 @@
+"""Average precision and recall as COCO defines them, computed by pycocotools."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detector.data.dataset import Dataset, Sample
+from detector.results import Objects
+
+# IoU 0.50, 0.55 .. 0.95 | recall 0, 0.01 .. 1 | area all, small, medium, large | 1, 10, 100 boxes
+IOU_50, IOU_75 = 0, 5
+AREAS = ("all", "small", "medium", "large")
+FASTER = "faster_coco_eval"
+DIGITS = 5  # of a score in a file
+
+
+@dataclass(frozen=True, slots=True)
+class ClassScores:
+    """How well one class is found.
+
+    Attributes:
+        name: of the class.
+        category_id: its number in the data set's file.
+        objects: how many there are, crowds left out.
+        ap: average precision, mean over IoU 0.50 to 0.95; None without an object.
+        ap50: at IoU 0.50.
+        ar: recall at 100 boxes a picture, mean over the same IoUs.
+    """
+
+    name: str
+    category_id: int
+    objects: int
+    ap: float | None
+    ap50: float | None
+    ar: float | None
+
+    def to_json(self) -> dict[str, Any]:
+        """Every field, scores rounded."""
+        return _rounded(self, ("name", "category_id", "objects", "ap", "ap50", "ar"))
+
+
+@dataclass(frozen=True, slots=True)
+class CocoScores:
+    """COCO's twelve numbers, those of each class, and the curves they come from; all 0..1.
+
+    Small objects have an area below 32 x 32 pixels of their picture, large ones above 96 x 96.
+    A number is None where no object is of that size.
+
+    Attributes:
+        ap: average precision at 100 boxes a picture, mean over IoU 0.50 to 0.95 and classes.
+        ap50: at IoU 0.50.
+        ap75: at IoU 0.75.
+        ap_small: of small objects; so for `ap_medium`, `ap_large`.
+        ar1: recall at one box a picture, mean over IoUs and classes; so for `ar10`, `ar100`.
+        ar_small: of small objects at 100 boxes a picture; so for `ar_medium`, `ar_large`.
+        per_class: in the order of the data set's classes.
+        precision: (10, 101, K) at IoU 0.50 to 0.95 and recall 0 to 1, never rising with recall;
+            0 beyond the recall reached, NaN for a class without an object.
+        confidence: (10, 101, K), the lowest score that reaches the recall; likewise.
+        computed_by: the program and its version.
+    """
+
+    ap: float
+    ap50: float
+    ap75: float
+    ap_small: float | None
+    ap_medium: float | None
+    ap_large: float | None
+    ar1: float
+    ar10: float
+    ar100: float
+    ar_small: float | None
+    ar_medium: float | None
+    ar_large: float | None
+    per_class: tuple[ClassScores, ...]
+    precision: NDArray[np.float64] = field(repr=False, compare=False)
+    confidence: NDArray[np.float64] = field(repr=False, compare=False)
+    computed_by: str = field(compare=False)
+
+    def to_json(self) -> dict[str, Any]:
+        """The twelve numbers and those of each class, rounded."""
+        numbers = ("ap", "ap50", "ap75", "ap_small", "ap_medium", "ap_large")
+        recalls = ("ar1", "ar10", "ar100", "ar_small", "ar_medium", "ar_large")
+        return {
+            **_rounded(self, numbers + recalls),
+            "per_class": [each.to_json() for each in self.per_class],
+            "computed_by": self.computed_by,
+        }
+
+
+def coco_scores(dataset: Dataset, found: Mapping[int, Objects]) -> CocoScores:
+    """How good the objects found are.
+
+    Crowds are no objects: boxes upon them count neither for nor against the detector. Runs on
+    faster-coco-eval where that is installed, which gives the same numbers sooner.
+
+    Args:
+        dataset: what is on the pictures.
+        found: by image id, classes numbered as the data set's, best first. Pictures without an
+            entry, such as those that cannot be read, are left out with all that is on them.
+    Raises:
+        DataError: if no picture with an entry has an object.
+    """
+    samples = [sample for sample in dataset.samples if sample.image_id in found]
+    Dataset(dataset.source, tuple(samples), dataset.names, (), dataset.problems).require_objects()
+    coco, evaluate, computed_by = _program()
+    images = [
+        {"id": each.image_id, "height": each.size[0], "width": each.size[1]} for each in samples
+    ]
+    ids = dataset.category_ids
+    categories = [
+        {"id": number, "name": name} for number, name in zip(ids, dataset.names, strict=True)
+    ]
+    guesses = [_guesses(each.image_id, found[each.image_id], ids) for each in samples]
+    truths = [_truths(each, ids) for each in samples]
+    with contextlib.redirect_stdout(io.StringIO()):  # pycocotools prints what it does
+        sides = [_indexed(coco(), images, categories, rows) for rows in (truths, guesses)]
+        run = evaluate(*sides, "bbox")
+        run.params.catIds = list(ids)
+        run.evaluate()
+        run.accumulate()
+    counts = np.zeros(len(ids), dtype=np.int64)
+    for sample in samples:
+        counts += np.bincount(sample.labels[~sample.crowd], minlength=len(ids))
+    # pycocotools has the classes in the order of their ids
+    order = np.argsort(np.argsort(ids))
+    precision, recall, confidence = (
+        np.asarray(run.eval[name]) for name in ("precision", "recall", "scores")
+    )
+    return _summary(
+        dataset,
+        counts.tolist(),
+        precision[:, :, order],
+        recall[:, order],
+        confidence[:, :, order, 0, -1],
+        computed_by,
+    )
+
+
+def _summary(
+    dataset: Dataset,
+    counts: Sequence[int],
+    precision: NDArray[np.float64],  # (10, 101, K, 4, 3), -1 where there is no object
+    recall: NDArray[np.float64],  # (10, K, 4, 3)
+    confidence: NDArray[np.float64],  # (10, 101, K)
+    computed_by: str,
+) -> CocoScores:
+    by_area = {name: _mean(precision[:, :, :, a, -1]) for a, name in enumerate(AREAS)}
+    recall_by_area = {name: _mean(recall[:, :, a, -1]) for a, name in enumerate(AREAS)}
+    curves = precision[:, :, :, 0, -1]
+    per_class = tuple(
+        ClassScores(
+            name,
+            number,
+            counts[k],
+            _mean(curves[:, :, k]),
+            _mean(curves[IOU_50, :, k]),
+            _mean(recall[:, k, 0, -1]),
+        )
+        for k, (name, number) in enumerate(zip(dataset.names, dataset.category_ids, strict=True))
+    )
+    absent = curves < 0
+    return CocoScores(
+        ap=by_area["all"] or 0.0,
+        ap50=_mean(curves[IOU_50]) or 0.0,
+        ap75=_mean(curves[IOU_75]) or 0.0,
+        ap_small=by_area["small"],
+        ap_medium=by_area["medium"],
+        ap_large=by_area["large"],
+        ar1=_mean(recall[:, :, 0, 0]) or 0.0,
+        ar10=_mean(recall[:, :, 0, 1]) or 0.0,
+        ar100=recall_by_area["all"] or 0.0,
+        ar_small=recall_by_area["small"],
+        ar_medium=recall_by_area["medium"],
+        ar_large=recall_by_area["large"],
+        per_class=per_class,
+        precision=np.where(absent, np.nan, curves),
+        confidence=np.where(absent, np.nan, confidence),
+        computed_by=computed_by,
+    )
+
+
+def _program() -> tuple[Any, Any, str]:
+    """COCO and COCOeval of the fastest program there is, and its name."""
+    if find_spec(FASTER):
+        from faster_coco_eval import COCO, COCOeval_faster
+
+        return COCO, COCOeval_faster, f"faster-coco-eval {version('faster-coco-eval')}"
+    from pycocotools.coco import COCO as PlainCOCO
+    from pycocotools.cocoeval import COCOeval
+
+    return PlainCOCO, COCOeval, f"pycocotools {version('pycocotools')}"
+
+
+def _indexed(
+    coco: Any,
+    images: list[dict[str, Any]],
+    categories: list[dict[str, Any]],
+    rows: Sequence[list[dict[str, Any]]],
+) -> Any:
+    """A COCO object of these annotations, numbered from 1: pycocotools takes 0 for none."""
+    annotations = [annotation for some in rows for annotation in some]
+    for number, annotation in enumerate(annotations, 1):
+        annotation["id"] = number
+    coco.dataset = {"images": images, "categories": categories, "annotations": annotations}
+    coco.createIndex()
+    return coco
+
+
+def _truths(sample: Sample, ids: Sequence[int]) -> list[dict[str, Any]]:
+    boxes = to_xywh(sample.boxes)
+    rows = zip(
+        sample.labels.tolist(),
+        boxes.tolist(),
+        sample.areas.tolist(),
+        sample.crowd.tolist(),
+        strict=True,
+    )
+    return [
+        {
+            "image_id": sample.image_id,
+            "category_id": ids[label],
+            "bbox": box,
+            "area": area,
+            "iscrowd": int(crowd),
+        }
+        for label, box, area, crowd in rows
+    ]
+
+
+def _guesses(image_id: int, found: Objects, ids: Sequence[int]) -> list[dict[str, Any]]:
+    boxes = to_xywh(found.boxes)
+    areas = boxes[:, 2] * boxes[:, 3]
+    rows = zip(
+        found.classes.tolist(), found.scores.tolist(), boxes.tolist(), areas.tolist(), strict=True
+    )
+    return [
+        {
+            "image_id": image_id,
+            "category_id": ids[label],
+            "score": score,
+            "bbox": box,
+            "area": area,
+            "iscrowd": 0,
+        }
+        for label, score, box, area in rows
+    ]
+
+
+def to_xywh(boxes_xyxy: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Boxes (N, 4) as COCO has them: corner, width and height."""
+    wide = boxes_xyxy.astype(np.float64)
+    return np.concatenate((wide[:, :2], wide[:, 2:] - wide[:, :2]), axis=1)
+
+
+def _mean(values: NDArray[np.float64]) -> float | None:
+    """Mean of what there is: -1 stands for a class or size without an object."""
+    present = values[values > -1]
+    return float(present.mean()) if present.size else None
+
+
+def _rounded(instance: Any, names: Sequence[str]) -> dict[str, Any]:
+    values = {name: getattr(instance, name) for name in names}
+    return {
+        name: round(value, DIGITS) if isinstance(value, float) else value
+        for name, value in values.items()
+    }

@@ -1,0 +1,68 @@
+"""What an evaluation leaves in a folder: curves, confusion, the worst pictures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from detector.evaluate.confusion import Confusion, confusion, plot_confusion
+from detector.evaluate.curves import WorkingPoint, plot_curves, working_point
+from detector.evaluate.evaluate import Evaluation
+from detector.evaluate.worst import COUNT, Worst, save_worst, worst_pictures
+from detector.predict import MIN_SCORE
+
+CURVES_FILE, CONFUSION_FILE, WORST_FOLDER = "curves.png", "confusion.png", "worst"
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Where a detector is wrong, at one score.
+
+    Attributes:
+        point: the score at which its mean F1 is highest.
+        confusion: what is taken for what.
+        worst: the pictures with the most mistakes, the worst first.
+    """
+
+    point: WorkingPoint
+    confusion: Confusion
+    worst: tuple[Worst, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """All of it but the pictures."""
+        return {
+            "working_point": self.point.to_json(),
+            "confusion": self.confusion.to_json(),
+            "worst": [each.to_json() for each in self.worst],
+        }
+
+
+def look_closer(
+    evaluation: Evaluation, min_score: float | None = None, count: int = COUNT
+) -> Report:
+    """Where the detector is wrong.
+
+    Args:
+        evaluation: what was found.
+        min_score: mistakes are counted among findings that score more; None for the score at
+            which F1 is best, or `MIN_SCORE` if nothing is right at any.
+        count: most pictures.
+    """
+    point = working_point(evaluation.scores)
+    if min_score is None:
+        min_score = point.min_score if point.f1 else MIN_SCORE
+    names = tuple(each.name for each in evaluation.scores.per_class)
+    matrix = confusion(evaluation.seen, names, min_score)
+    return Report(point, matrix, tuple(worst_pictures(evaluation.seen, count, min_score)))
+
+
+def save_report(evaluation: Evaluation, report: Report, folder: Path) -> None:
+    """Write `curves.png`, `confusion.png` and `worst/*.jpg`.
+
+    Raises:
+        MaenasError: if something cannot be written.
+    """
+    plot_curves(evaluation.scores, folder / CURVES_FILE)
+    plot_confusion(report.confusion, folder / CONFUSION_FILE)
+    save_worst(report.worst, folder / WORST_FOLDER, report.confusion.min_score)

@@ -1,0 +1,147 @@
+"""The pictures with the most mistakes, truth and findings side by side."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from detector.data.read_sample import read_sample
+from detector.draw import Colour, draw_boxes
+from detector.evaluate.evaluate import Seen
+from detector.evaluate.matching import MIN_IOU, Matching, match
+from detector.pictures import PictureError, Pixels
+from detector.predict import MIN_SCORE
+from detector.resize import place, resized
+
+COUNT = 16
+MAX_SIDE = 960  # pixels of each half; larger pictures are made smaller
+GAP = 8  # pixels between the halves
+JPEG_QUALITY = 90
+# Okabe and Ito's colours, told apart by the colour-blind; the words beside them say the same
+RIGHT: Colour = (0, 158, 115)
+WRONG: Colour = (213, 94, 0)
+CONFUSED: Colour = (240, 228, 66)
+CROWD: Colour = (150, 150, 150)
+
+
+@dataclass(frozen=True, slots=True)
+class Worst:
+    """A picture with mistakes."""
+
+    seen: Seen
+    matching: Matching
+
+    def to_json(self) -> dict[str, Any]:
+        """The file and how many mistakes of each kind there are."""
+        return {
+            "file": str(self.seen.sample.path),
+            "image_id": self.seen.sample.image_id,
+            "missed": len(self.matching.missed),
+            "false": len(self.matching.false),
+            "confused": len(self.matching.confused),
+        }
+
+
+def worst_pictures(
+    seen: Iterable[Seen],
+    count: int = COUNT,
+    min_score: float = MIN_SCORE,
+    min_iou: float = MIN_IOU,
+) -> list[Worst]:
+    """The pictures with the most objects missed, false or confused, the worst first.
+
+    Pictures without a mistake are not among them; of equals those that come first are.
+    """
+    every = (Worst(each, match(each.sample, each.found, min_score, min_iou)) for each in seen)
+    wrong = (each for each in every if each.matching.mistakes)
+    return heapq.nlargest(count, wrong, key=lambda each: each.matching.mistakes)
+
+
+def save_worst(worst: Sequence[Worst], folder: Path, min_score: float = MIN_SCORE) -> list[Path]:
+    """Write each as a JPEG named by its rank and file.
+
+    Raises:
+        PictureError: if one cannot be written, or cannot be read any more.
+    """
+    paths = []
+    for rank, each in enumerate(worst, 1):
+        path = folder / f"{rank:02d}-{each.seen.sample.path.stem}.jpg"
+        drawn = draw_worst(each, read_sample(each.seen.sample), min_score)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(drawn).save(path, quality=JPEG_QUALITY)
+        except OSError as error:
+            raise PictureError(f"{path}: cannot be written: {error.strerror or error}.") from None
+        paths.append(path)
+    return paths
+
+
+def draw_worst(worst: Worst, pixels: Pixels, min_score: float = MIN_SCORE) -> Pixels:
+    """What is there on the left, what was found on the right; mistakes are coloured and named.
+
+    Args:
+        worst: the picture.
+        pixels: (height, width, 3) of it.
+        min_score: as in `worst_pictures`.
+    """
+    pixels, scale = _small(pixels)
+    truth, found = _truth(worst), _found(worst, min_score)
+    sample, objects = worst.seen.sample, worst.seen.found
+    left = draw_boxes(pixels, sample.boxes[list(truth)] * scale, *_apart(truth))
+    right = draw_boxes(pixels, objects.boxes[list(found)] * scale, *_apart(found))
+    gap = np.full((len(pixels), GAP, 3), 255, dtype=np.uint8)
+    return np.concatenate((left, gap, right), axis=1)
+
+
+def _truth(worst: Worst) -> dict[int, tuple[str, Colour]]:
+    """Word and colour of each object, those that matter last: they are drawn on top."""
+    sample, names = worst.seen.sample, worst.seen.found.names
+    confused = {truth for truth, _ in worst.matching.confused}
+    told = {}
+    for index, label in enumerate(sample.labels.tolist()):
+        if sample.crowd[index]:
+            told[index] = f"{names[label]} crowd", CROWD
+        elif index in worst.matching.missed:
+            told[index] = f"{names[label]} missed", WRONG
+        else:
+            told[index] = names[label], CONFUSED if index in confused else RIGHT
+    return dict(sorted(told.items(), key=lambda item: item[1][1] != RIGHT))
+
+
+def _found(worst: Worst, min_score: float) -> dict[int, tuple[str, Colour]]:
+    """Word and colour of each finding above the score, as in `_truth`."""
+    found, labels = worst.seen.found, worst.seen.sample.labels
+    right = {finding for _, finding in worst.matching.right}
+    truth_of = {finding: truth for truth, finding in worst.matching.confused}
+    told = {}
+    for index in np.flatnonzero(found.scores > min_score).tolist():
+        word = f"{found.labels[index]} {found.scores[index]:.2f}"
+        if index in right:
+            told[index] = word, RIGHT
+        elif index in truth_of:
+            told[index] = f"{word} is {found.names[labels[truth_of[index]]]}", CONFUSED
+        elif index in worst.matching.false:
+            told[index] = f"{word} false", WRONG
+        else:
+            told[index] = f"{word} in crowd", CROWD
+    return dict(sorted(told.items(), key=lambda item: item[1][1] != RIGHT))
+
+
+def _apart(told: dict[int, tuple[str, Colour]]) -> tuple[list[str], list[Colour]]:
+    return [word for word, _ in told.values()], [colour for _, colour in told.values()]
+
+
+def _small(pixels: Pixels) -> tuple[Pixels, np.float32]:
+    """The picture at no more than the largest side, and what boxes are multiplied by."""
+    height, width = pixels.shape[:2]
+    if max(height, width) <= MAX_SIDE:
+        return pixels, np.float32(1)
+    placed = place((height, width), (MAX_SIDE, MAX_SIDE), "letterbox").placed
+    smaller: Pixels = resized(pixels, placed).permute(1, 2, 0).numpy()
+    return smaller, np.float32(max(placed) / max(height, width))
