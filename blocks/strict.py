@@ -51,6 +51,17 @@ def read_yaml(path: Path, schema: str) -> dict[str, Any]:
     Raises:
         SpecError: if it cannot be read, is not YAML, not a mapping, of another kind or newer.
     """
+    data = read_mapping(path)
+    check_format(path, data.pop("format", None), schema)
+    return data
+
+
+def read_mapping(path: Path) -> dict[str, Any]:
+    """The mapping in any YAML file.
+
+    Raises:
+        SpecError: if it cannot be read, is not YAML, not a mapping, or gives a key twice.
+    """
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -63,7 +74,6 @@ def read_yaml(path: Path, schema: str) -> dict[str, Any]:
         raise SpecError(f"{path}: not valid YAML: {' '.join(str(error).split())}.") from None
     if not isinstance(data, dict):
         raise SpecError(f"{path}: must be a mapping of keys, got {name_of(data)}.")
-    check_format(path, data.pop("format", None), schema)
     return data
 
 

@@ -9,3 +9,7 @@ class ModelError(MaenasError):
 
 class ExportError(MaenasError):
     """A detector cannot be exported as asked, or the file computes something else than torch."""
+
+
+class TrainError(MaenasError):
+    """A training cannot start, continue or go on; what was saved of it is kept."""

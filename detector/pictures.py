@@ -25,6 +25,7 @@ VIDEO_SUFFIXES = frozenset(".avi .m4v .mkv .mov .mp4 .mpeg .mpg .webm .wmv".spli
 DAMAGED = (OSError, SyntaxError, ValueError, RuntimeError, EOFError, struct.error)
 TOO_LARGE = (Image.DecompressionBombError, MemoryError)
 WHITE = (255, 255, 255)
+ORIENTATION = 0x0112  # the EXIF tag
 
 
 class PictureError(MaenasError):
@@ -106,7 +107,9 @@ def to_pixels(image: Image.Image, where: str = "picture") -> Pixels:
         raise PictureError(f"{where}: has no pixels ({image.width}x{image.height}).")
     if image.mode == "F":
         raise PictureError(f"{where}: holds 32-bit floats; save it with 8 or 16 bits.")
-    upright = ImageOps.exif_transpose(image)
+    # Pillow copies a picture that needs no turning, or no converting: that takes as long as reading
+    turned = image.getexif().get(ORIENTATION, 1) != 1
+    upright = ImageOps.exif_transpose(image) if turned else image
     if upright.mode == "I" or upright.mode.startswith("I;16"):
         grey = np.asarray(upright).astype(np.int32).clip(0, 65535) >> 8
         return np.repeat(grey.astype(np.uint8)[..., None], 3, axis=2)
@@ -114,7 +117,7 @@ def to_pixels(image: Image.Image, where: str = "picture") -> Pixels:
         layered = upright.convert("RGBA")
         upright = Image.new("RGB", layered.size, WHITE)
         upright.paste(layered, mask=layered)
-    return np.array(upright.convert("RGB"))
+    return np.array(upright if upright.mode == "RGB" else upright.convert("RGB"))
 
 
 def _sources(name: str) -> Iterator[Source]:

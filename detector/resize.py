@@ -83,10 +83,15 @@ def fit(pixels: Pixels, room: tuple[int, int], resize: str) -> tuple[Floats, Pla
     """
     placement = place((pixels.shape[0], pixels.shape[1]), room, resize)
     height, width = placement.placed
-    whole = torch.from_numpy(np.require(pixels, requirements=("C", "W")))  # as torch can view it
-    planes = whole.permute(2, 0, 1)[None]  # (1, 3, H, W)
-    if placement.picture != placement.placed:
-        planes = interpolate(planes, (height, width), mode="bilinear", align_corners=False)
     fitted = np.full((3, *room), FILL, dtype=np.float32)
-    fitted[:, :height, :width] = planes[0].numpy()
+    fitted[:, :height, :width] = resized(pixels, placement.placed).numpy()
     return fitted, placement
+
+
+def resized(pixels: Pixels, size: tuple[int, int]) -> torch.Tensor:
+    """A picture (height, width, 3) at another size, bilinear: (3, *size), 8 bits."""
+    whole = torch.from_numpy(np.require(pixels, requirements=("C", "W")))  # as torch can view it
+    planes = whole.permute(2, 0, 1)  # (3, H, W)
+    if planes.shape[1:] == size:
+        return planes
+    return interpolate(planes[None], size, mode="bilinear", align_corners=False)[0]

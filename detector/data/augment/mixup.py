@@ -1,0 +1,85 @@
+"""Two pictures seen through each other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from numpy.random import Generator
+
+from detector.data.augment.flip import flip
+from detector.data.labelled import Labelled, clip
+from detector.resize import FILL, place, resized
+
+MIN_AREA = 4.0  # square pixels; smaller boxes are dropped afterwards
+
+
+@dataclass(frozen=True, slots=True)
+class Mix:
+    """One draw of how the second picture is laid over the first.
+
+    Attributes:
+        scale: factor on its sides, after it was fitted into the input.
+        flipped: whether it is mirrored.
+        corner: (x, y) in 0..1 of where it is cut, if it is larger than the input.
+    """
+
+    scale: float
+    flipped: bool
+    corner: tuple[float, float]
+
+
+def draw_mix(rng: Generator, scale: tuple[float, float]) -> Mix:
+    """A mix whose scale lies within the limits."""
+    return Mix(rng.uniform(*scale), bool(rng.random() < 0.5), (rng.random(), rng.random()))
+
+
+def overlay(scene: Labelled, picture: tuple[int, int], mix: Mix, room: tuple[int, int]) -> Labelled:
+    """The second picture as it is laid over the first: (3, *room).
+
+    It keeps its proportions, the rest of the input is grey; then all is scaled and mirrored from
+    the top left corner on, black where it ends, and cut where it is larger than the input.
+
+    Args:
+        scene: the picture and its objects, at any resolution.
+        picture: (height, width) it has by itself.
+        mix: the draw.
+        room: (height, width) of the input.
+    """
+    whole = torch.full((3, *_times(room, mix.scale)), int(FILL), dtype=torch.uint8)
+    height, width = _times(place(picture, room, "letterbox").placed, mix.scale)
+    whole[:, :height, :width] = resized(scene.pixels.permute(1, 2, 0).numpy(), (height, width))
+    factors = np.array([width / scene.size[1], height / scene.size[0]] * 2, dtype=np.float32)
+    laid = replace(scene, pixels=whole, boxes=scene.boxes * factors, outlines=())
+    return _cut(flip(laid) if mix.flipped else laid, mix, room)
+
+
+def _times(size: tuple[int, int], factor: float) -> tuple[int, int]:
+    height, width = (max(1, round(side * factor)) for side in size)
+    return height, width
+
+
+def blend(first: Labelled, second: Labelled) -> Labelled:
+    """The mean of two pictures of one size, with the objects of both; specks are dropped."""
+    half = torch.add(first.pixels.to(torch.int16), second.pixels).add_(1)
+    both = Labelled(
+        half.bitwise_right_shift_(1).to(torch.uint8),  # rounded
+        np.concatenate((first.boxes, second.boxes)),
+        np.concatenate((first.labels, second.labels)),
+        np.concatenate((first.crowd, second.crowd)),
+    )
+    sides = both.boxes[:, 2:] - both.boxes[:, :2]
+    return both.keep(sides[:, 0] * sides[:, 1] > MIN_AREA)
+
+
+def _cut(scene: Labelled, mix: Mix, room: tuple[int, int]) -> Labelled:
+    """Where it is larger than the input a part of it, where smaller black beside it."""
+    height, width = scene.size
+    x = int(mix.corner[0] * (max(width - room[1], 0) + 1))
+    y = int(mix.corner[1] * (max(height - room[0], 0) + 1))
+    part = scene.pixels[:, y : y + room[0], x : x + room[1]]
+    pixels = torch.zeros((3, *room), dtype=torch.uint8)
+    pixels[:, : part.shape[1], : part.shape[2]] = part
+    shift = np.array([x, y, x, y], dtype=np.float32)
+    return replace(scene, pixels=pixels, boxes=clip(scene.boxes - shift, room), outlines=())

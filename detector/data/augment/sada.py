@@ -1,0 +1,155 @@
+"""SADA: a learned policy that changes colours and shapes around some of the boxes.
+
+Source: Chen et al., Scale-aware Automatic Augmentation for Object Detection, CVPR 2021,
+https://arxiv.org/abs/2103.17220; the policy is that of DAMO-YOLO (Apache-2.0).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from numpy.random import Generator
+from numpy.typing import NDArray
+from torch import Tensor
+
+from detector.data.augment.affine import Rectangle
+from detector.data.augment.gaussian import limits_of, window
+from detector.data.augment.sada_colour import COLOUR_OPS
+from detector.data.augment.sada_geometry import MOVES, changed, laid_over, places_of_copy
+from detector.data.labelled import Labelled, areas_of
+from detector.runtimes.runtime import Floats
+
+Indices = NDArray[np.int64]
+
+# The chance of a box to be chosen, by its size: small, middle, large.
+BOX_CHANCE = 0.3
+COLOUR_CHANCES = tuple(BOX_CHANCE * share / 13 for share in (7, 5, 1))
+GEOMETRIC_CHANCES = tuple(BOX_CHANCE * share / 3 for share in (1, 1, 1))
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One operation of a sub-policy.
+
+    Attributes:
+        name: of `COLOUR_OPS` or `GEOMETRIC_OPS`.
+        chance: to be used on a picture, at the end of training.
+        level: how strongly, 0 to 10.
+    """
+
+    name: str
+    chance: float
+    level: int
+
+
+POLICY: tuple[tuple[Step, Step], ...] = (  # one is drawn for a picture; colour, then geometry
+    (Step("colour", 0.4, 2), Step("translate_x", 0.4, 4)),
+    (Step("brightness", 0.2, 4), Step("rotate", 0.4, 2)),
+    (Step("sharpness", 0.4, 2), Step("shear_x", 0.2, 6)),
+    (Step("solarize_add", 0.2, 2), Step("hflip", 0.5, 1)),
+    (Step("colour", 0.0, 8), Step("translate_y", 0.2, 8)),
+)
+
+
+def sada(scene: Labelled, rng: Generator, progress: float) -> Labelled:
+    """A picture after one sub-policy of `POLICY`.
+
+    Crowd regions are never chosen. Copies that translation makes get labels of their own.
+
+    Args:
+        scene: the picture at the size of the network's input.
+        rng: of all draws.
+        progress: of the training, 0..1; the chance of each step is a multiple of it.
+    """
+    colour, geometry = POLICY[rng.integers(len(POLICY))]
+    if rng.random() < colour.chance * progress:
+        chosen = draw_boxes(scene, COLOUR_CHANCES, rng)
+        if len(chosen):
+            scene = recolour(scene, chosen, colour)
+    if rng.random() < geometry.chance * progress:
+        chosen = draw_boxes(scene, GEOMETRIC_CHANCES, rng)
+        signs = np.where(rng.random(len(chosen)) < 0.5, -1, 1)
+        if len(chosen):
+            scene = reshape(scene, chosen, signs, geometry)
+    return scene
+
+
+def draw_boxes(scene: Labelled, chances: tuple[float, ...], rng: Generator) -> Indices:
+    """Indices of the boxes chosen, each with the chance of its size."""
+    areas = areas_of(scene.boxes)
+    small, middle, _ = limits_of(scene.size)
+    of_size = np.array(chances)[(areas >= small).astype(int) + (areas >= middle)]
+    drawn = rng.random(len(areas)) < of_size
+    chosen: Indices = np.flatnonzero(drawn & ~scene.crowd)
+    return chosen
+
+
+def recolour(scene: Labelled, chosen: Indices, step: Step) -> Labelled:
+    """The step's colours, seen through the windows of the chosen boxes."""
+    pixels = merged(_floats(scene.pixels), scene.boxes[chosen], step)
+    return replace(scene, pixels=_levels(pixels))
+
+
+def merged(pixels: Tensor, boxes: Floats, step: Step) -> Tensor:
+    """(3, H, W) of floats in 0..1, where a box's window is 1 recoloured, where it is 0 not."""
+    height, width = pixels.shape[-2:]
+    through = window(boxes, (height, width)).clamp_(0, 1)
+    return torch.lerp(pixels, COLOUR_OPS[step.name](pixels, step.level), through)
+
+
+def reshape(scene: Labelled, chosen: Indices, signs: Indices, step: Step) -> Labelled:
+    """The step's shapes in the chosen boxes, one after the other."""
+    pixels = scene.pixels.clone()
+    copies: list[Rectangle] = []
+    origins: list[int] = []
+    for index, sign in zip(chosen.tolist(), signs.tolist(), strict=True):
+        box = whole_pixels(scene.boxes[index], scene.size)
+        crop = _part(pixels, box)
+        if crop.numel() == 0:
+            continue
+        if step.name not in MOVES:
+            crop.copy_(_levels(changed(_floats(crop), step.name, sign * step.level)))
+            continue
+        source, target = places_of_copy(box, step.name, sign * step.level, scene.size)
+        copied, under = _part(pixels, source), _part(pixels, target)
+        if copied.numel() > 0:
+            under.copy_(_levels(laid_over(_floats(copied), _floats(under))))
+            copies.append(target)
+            origins.append(index)
+    return Labelled(
+        pixels,
+        np.concatenate((scene.boxes, np.array(copies, dtype=np.float32).reshape(-1, 4))),
+        np.concatenate((scene.labels, scene.labels[origins])),
+        np.concatenate((scene.crowd, scene.crowd[origins])),
+    )
+
+
+def whole_pixels(box: Floats, size: tuple[int, int]) -> Rectangle:
+    """The pixels a box touches, within a picture of (height, width)."""
+    x1, y1, x2, y2 = box.tolist()
+    height, width = size
+    return (
+        max(0, math.floor(x1)),
+        max(0, math.floor(y1)),
+        min(width, math.ceil(x2)),
+        min(height, math.ceil(y2)),
+    )
+
+
+def _part(pixels: Tensor, rectangle: Rectangle) -> Tensor:
+    """A view of it."""
+    x1, y1, x2, y2 = rectangle
+    return pixels[:, y1:y2, x1:x2]
+
+
+def _floats(levels: Tensor) -> Tensor:
+    """8 bits as 0..1."""
+    return levels.float().div_(255)
+
+
+def _levels(pixels: Tensor) -> Tensor:
+    """0..1 in 8 bits, rounded; changes what it is given."""
+    return pixels.mul_(255).add_(0.5).to(torch.uint8)

@@ -1,0 +1,85 @@
+"""The geometric operations of SADA: each changes one crop of a picture, floats in 0..1.
+
+The box's crop is mirrored, turned or sheared within itself, or copied to another place, and
+blended into the picture through a soft window. Levels are 0 to 10, their sign is a draw.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+from torchvision.transforms import InterpolationMode
+from torchvision.transforms.v2 import functional as tv
+
+from detector.data.augment.affine import Rectangle
+from detector.data.augment.gaussian import crop_window
+
+BEYOND = (102, 115, 122)  # the colour that turning a crop brings in
+DEGREES_TURNED, DEGREES_SHEARED, PIXELS_MOVED = 3.0, 1.5, 12  # a level
+WITHIN = ("hflip", "rotate", "shear_x", "shear_y")
+MOVES = ("translate_x", "translate_y")
+GEOMETRIC_OPS = (*WITHIN, *MOVES)
+
+
+def changed(crop: Tensor, name: str, level: int) -> Tensor:
+    """A crop (3, h, w) mirrored, turned or sheared about its middle, itself at its edges.
+
+    Args:
+        crop: not empty.
+        name: of `WITHIN`.
+        level: negative turns or shears the other way.
+    """
+    other = crop.flip(-1) if name == "hflip" else _turned(crop, name, level)
+    return torch.lerp(crop, other, crop_window(crop))
+
+
+def laid_over(crop: Tensor, under: Tensor) -> Tensor:
+    """A copied crop in the middle of what it covers (3, h, w), that at the edges."""
+    return torch.lerp(under, crop, crop_window(crop))
+
+
+def places_of_copy(
+    box: Rectangle, name: str, level: int, size: tuple[int, int]
+) -> tuple[Rectangle, Rectangle]:
+    """What of a box is copied, and to where.
+
+    As in the reference the copy starts with the crop's first rows and columns, also where the
+    picture's left or top edge cuts it. The reference labels the copy with a box pushed back
+    towards the picture, whether or not anything was copied there; the label here is where the
+    copy is.
+
+    Args:
+        box: within the picture, not empty.
+        name: of `MOVES`.
+        level: negative moves to the left or up.
+        size: (height, width) of the picture.
+    Returns:
+        Two rectangles of one size; empty if the copy would lie beyond the picture.
+    """
+    x1, y1, x2, y2 = box
+    shift = level * PIXELS_MOVED
+    x, y = (shift, 0) if name == "translate_x" else (0, shift)
+    left, right = max(x1 + x, 0), min(x2 + x, size[1])
+    top, bottom = max(y1 + y, 0), min(y2 + y, size[0])
+    right, bottom = max(left, right), max(top, bottom)
+    return (x1, y1, x1 + right - left, y1 + bottom - top), (left, top, right, bottom)
+
+
+def _turned(crop: Tensor, name: str, level: int) -> Tensor:
+    """Through 8 bits, as in the reference."""
+    angle = level * DEGREES_TURNED if name == "rotate" else 0.0
+    sheared = level * DEGREES_SHEARED
+    shear = [sheared if name == "shear_x" else 0.0, sheared if name == "shear_y" else 0.0]
+    levels = (crop * 255).to(torch.uint8).permute(1, 2, 0).contiguous().numpy()
+    turned = tv.affine(
+        Image.fromarray(levels),
+        angle=angle,
+        translate=[0, 0],
+        scale=1.0,
+        shear=shear,
+        interpolation=InterpolationMode.BILINEAR,
+        fill=list(BEYOND),
+    )
+    return torch.from_numpy(np.array(turned)).permute(2, 0, 1).float() / 255

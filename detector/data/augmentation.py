@@ -1,0 +1,233 @@
+"""How pictures are changed for training, and a changed picture from a data set."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from numpy.random import Generator
+from torch import Tensor
+
+from blocks.errors import SpecError, one_of
+from detector.data.augment.affine import draw_motion, matrix_of
+from detector.data.augment.flip import flip
+from detector.data.augment.mixup import blend, draw_mix, overlay
+from detector.data.augment.mosaic import TILES, Tile, draw_centre, is_seen, mosaic, paste_of
+from detector.data.augment.sada import sada
+from detector.data.dataset import DataError, Dataset, Sample
+from detector.data.labelled import Labelled
+from detector.data.read_sample import read_sample
+from detector.pictures import PictureError
+from detector.resize import FILL, RESIZES, place, resized
+
+Size = tuple[int, int]
+PARTNERS = ("all", "batch")
+MAX_TRIES = 100  # damaged pictures drawn in a row before a data set is given up
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Augmentation:
+    """What may happen to a picture in training; the defaults are DAMO-YOLO's S, M and L.
+
+    Attributes:
+        mosaic: chance of four pictures in one, moved at random; without it one is resized.
+        scale: of a mosaic's motion, least and most.
+        rotate: degrees to either side.
+        translate: shares of the picture to either side.
+        shear: degrees to either side, along x and y.
+        mixup: chance that a mosaic gets another picture laid over it.
+        mixup_scale: of that picture, least and most.
+        flip: chance of a mirror image.
+        sada: whether boxes are changed by the learned policy, more so as training goes on.
+        resize: how a picture becomes as large as the network's input: stretch or letterbox.
+        partners: where the other pictures of mosaic and mixup come from: all of the data set, as
+            published, or the same batch, for which each picture is read once instead of four
+            times.
+    """
+
+    mosaic: float = 1.0
+    scale: tuple[float, float] = (0.1, 2.0)
+    rotate: float = 10.0
+    translate: float = 0.2
+    shear: float = 2.0
+    mixup: float = 0.15
+    mixup_scale: tuple[float, float] = (0.5, 1.5)
+    flip: float = 0.5
+    sada: bool = True
+    resize: str = "stretch"
+    partners: str = "all"
+
+    def __post_init__(self) -> None:
+        for name in ("mosaic", "mixup", "flip"):
+            _within(name, getattr(self, name), 0, 1)
+        for name in ("scale", "mixup_scale"):
+            low, high = getattr(self, name)
+            if not 0 < low <= high < math.inf:
+                raise SpecError(f"augmentation: {name}: must rise from above 0, got {low}, {high}.")
+        _within("rotate", self.rotate, 0, 180)
+        _within("translate", self.translate, 0, 1)
+        _within("shear", self.shear, 0, 80)
+        one_of("augmentation", "resize", self.resize, RESIZES)
+        one_of("augmentation", "partners", self.partners, PARTNERS)
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A picture for training.
+
+    Attributes:
+        scene: at the size of the network's input.
+        image_id: of the picture asked for, or of what took its place.
+    """
+
+    scene: Labelled
+    image_id: int
+
+
+class Maker:
+    """Makes the pictures of one batch; each is the same for the same draws.
+
+    Args:
+        dataset: where they are.
+        batch: indices of those asked for.
+        size: (height, width) of the network's input.
+        augmentation: what may happen.
+        mosaics: whether mosaic and mixup are still on; they end some epochs before training does.
+        progress: of the training, 0..1.
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        batch: Sequence[int],
+        size: Size,
+        augmentation: Augmentation,
+        mosaics: bool,
+        progress: float,
+    ) -> None:
+        self.dataset = dataset
+        self.size = size
+        self.augmentation = augmentation
+        self.mosaics = mosaics
+        self.progress = progress
+        self.damaged: dict[int, str] = {}  # what is wrong with pictures met, by index
+        within = augmentation.partners == "batch"
+        self._partners = np.array(batch, dtype=np.int64) if within else np.arange(len(dataset))
+        held = np.intersect1d(self._partners, dataset.labelled)
+        self._labelled = held if within else dataset.labelled
+        self._read: dict[int, Tensor] | None = {} if within else None
+
+    def make(self, index: int, rng: Generator) -> Made:
+        """The picture at an index of the data set as training sees it."""
+        options = self.augmentation
+        if self.mosaics and rng.random() < options.mosaic:
+            made = self._mosaic(index, rng)
+            if rng.random() < options.mixup and len(self._labelled):
+                made = replace(made, scene=self._mixed(made.scene, rng))
+        else:
+            scene, sample = self._picture(index, rng)
+            made = Made(fitted(scene, sample, self.size, options.resize), sample.image_id)
+        scene = made.scene
+        if rng.random() < options.flip:
+            scene = flip(scene)
+        if options.sada:
+            scene = sada(scene, rng, self.progress)
+        return replace(made, scene=scene)
+
+    def _mosaic(self, index: int, rng: Generator) -> Made:
+        """Four pictures, moved; only those of which something shows are read."""
+        options, size, samples = self.augmentation, self.size, self.dataset.samples
+        centre = draw_centre(rng, size)
+        others = rng.choice(self._partners, TILES - 1).tolist()
+        motion = draw_motion(rng, options.rotate, options.scale, options.shear, options.translate)
+        matrix = matrix_of(motion, (2 * size[0], 2 * size[1]), size)
+        tiles = []
+        for corner, chosen in enumerate((index, *others)):
+            placed = place(samples[chosen].size, size, options.resize).placed
+            if is_seen(paste_of(corner, centre, placed, size).target, matrix, size):
+                scene, sample = self._picture(chosen, rng)  # another one if that is damaged
+                placed = place(sample.size, size, options.resize).placed
+                scene = shrunk(scene, _seen_at(placed, motion.scale))
+                tiles.append(Tile(scene, placed, paste_of(corner, centre, placed, size)))
+        return Made(mosaic(tiles, motion, size), samples[index].image_id)
+
+    def _mixed(self, scene: Labelled, rng: Generator) -> Labelled:
+        """Another picture that has labels laid over this one."""
+        other, sample = self._picture(int(rng.choice(self._labelled)), rng)
+        mix = draw_mix(rng, self.augmentation.mixup_scale)
+        return blend(scene, overlay(other, sample.size, mix, self.size))
+
+    def _picture(self, index: int, rng: Generator) -> tuple[Labelled, Sample]:
+        """A sample with its picture, not larger than it can be seen; another if it is damaged."""
+        for _ in range(MAX_TRIES):
+            sample = self.dataset.samples[index]
+            try:
+                return self._labelled_picture(index, sample), sample
+            except PictureError as error:
+                self.damaged[index] = str(error)
+            index = int(rng.choice(self._partners))
+        raise DataError(
+            f"{self.dataset.source}: {MAX_TRIES} pictures in a row cannot be read, such as "
+            f"{self.damaged[index]} `maenas data check` lists them."
+        )
+
+    def _labelled_picture(self, index: int, sample: Sample) -> Labelled:
+        pixels = None if self._read is None else self._read.get(index)
+        if pixels is None:
+            placed = place(sample.size, self.size, self.augmentation.resize).placed
+            whole = read_sample(sample)
+            pixels = resized(whole, _smaller(sample.size, placed))
+            if self._read is not None:
+                self._read[index] = pixels
+        return scaled(sample, pixels)
+
+
+def scaled(sample: Sample, pixels: Tensor) -> Labelled:
+    """A sample's objects, outlines too, on its picture at another size (3, h, w)."""
+    height, width = pixels.shape[-2:]
+    factors = np.array([width / sample.size[1], height / sample.size[0]], dtype=np.float32)
+    outlines = tuple(tuple(part * factors for part in outline) for outline in sample.outlines)
+    boxes = sample.boxes * np.tile(factors, 2)
+    return Labelled(pixels, boxes, sample.labels, sample.crowd, outlines)
+
+
+def shrunk(scene: Labelled, size: Size) -> Labelled:
+    """A picture and its objects no larger than (height, width)."""
+    if scene.size == (size := _smaller(scene.size, size)):
+        return scene
+    factors = np.array([size[1] / scene.size[1], size[0] / scene.size[0]], dtype=np.float32)
+    return Labelled(
+        resized(scene.pixels.permute(1, 2, 0).numpy(), size),
+        scene.boxes * np.tile(factors, 2),
+        scene.labels,
+        scene.crowd,
+        tuple(tuple(part * factors for part in outline) for outline in scene.outlines),
+    )
+
+
+def fitted(scene: Labelled, sample: Sample, size: Size, resize: str) -> Labelled:
+    """A sample's picture and objects at the size of the network's input, grey where none is."""
+    height, width = place(sample.size, size, resize).placed
+    whole = torch.full((3, *size), int(FILL), dtype=torch.uint8)
+    whole[:, :height, :width] = resized(scene.pixels.permute(1, 2, 0).numpy(), (height, width))
+    factors = np.array([width / scene.size[1], height / scene.size[0]] * 2, dtype=np.float32)
+    return Labelled(whole, scene.boxes * factors, scene.labels, scene.crowd)
+
+
+def _seen_at(placed: Size, scale: float) -> Size:
+    """The resolution at which a motion of this scale shows a picture."""
+    height, width = (math.ceil(side * min(scale, 1.0)) for side in placed)
+    return height, width
+
+
+def _smaller(own: Size, other: Size) -> Size:
+    height, width = (max(1, min(pair)) for pair in zip(own, other, strict=True))
+    return height, width
+
+
+def _within(name: str, value: float, low: float, high: float) -> None:
+    if not low <= value <= high:
+        raise SpecError(f"augmentation: {name}: must be {low} to {high}, got {value}.")

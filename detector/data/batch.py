@@ -1,0 +1,94 @@
+"""What the network gets at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from detector.data.labelled import Labelled
+from detector.resize import Placement
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Pictures and their objects, padded to the most in any of them.
+
+    Attributes:
+        pictures: (B, 3, H, W), RGB in 0..255; 8 bits as loaded, float32 after `to`.
+        boxes: (B, M, 4) as (x1, y1, x2, y2) in pixels of the input, float32; 0 where not valid.
+        labels: (B, M), int64; 0 where not valid.
+        valid: (B, M), whether there is an object to find.
+        ignored: (B, M), whether there is a region where finding something is no mistake.
+        image_ids: of the pictures.
+        placements: where each picture lies in the input; () in training.
+        damaged: of pictures that could not be read: what was wrong, one line each.
+    """
+
+    pictures: Tensor
+    boxes: Tensor
+    labels: Tensor
+    valid: Tensor
+    ignored: Tensor
+    image_ids: tuple[int, ...]
+    placements: tuple[Placement, ...] = ()
+    damaged: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.image_ids)
+
+    def to(self, device: torch.device | str, channels_last: bool = True) -> Batch:
+        """The batch on a device, its pictures as float32 there."""
+        layout = torch.channels_last if channels_last else torch.contiguous_format
+        moved = self.pictures.to(device, non_blocking=True)
+        return replace(
+            self,
+            pictures=moved.to(torch.float32, memory_format=layout),
+            boxes=self.boxes.to(device, non_blocking=True),
+            labels=self.labels.to(device, non_blocking=True),
+            valid=self.valid.to(device, non_blocking=True),
+            ignored=self.ignored.to(device, non_blocking=True),
+        )
+
+    def pin_memory(self) -> Batch:
+        """The batch where a GPU can fetch it; torch's loader calls this."""
+        return replace(
+            self,
+            pictures=self.pictures.pin_memory(),
+            boxes=self.boxes.pin_memory(),
+            labels=self.labels.pin_memory(),
+            valid=self.valid.pin_memory(),
+            ignored=self.ignored.pin_memory(),
+        )
+
+
+def collate(
+    scenes: Sequence[Labelled],
+    image_ids: Sequence[int],
+    placements: Sequence[Placement] = (),
+    damaged: Sequence[str] = (),
+    size: tuple[int, int] = (0, 0),
+) -> Batch:
+    """Pictures of one size as a batch; `size` is that of a batch without any."""
+    count, most = len(scenes), max((len(scene.labels) for scene in scenes), default=0)
+    pictures = (
+        torch.stack([scene.pixels for scene in scenes])
+        if scenes
+        else torch.zeros((0, 3, *size), dtype=torch.uint8)
+    )
+    boxes, labels = torch.zeros(count, most, 4), torch.zeros(count, most, dtype=torch.int64)
+    valid, ignored = (torch.zeros(count, most, dtype=torch.bool) for _ in range(2))
+    for place, scene in enumerate(scenes):
+        objects, crowd = len(scene.labels), torch.from_numpy(scene.crowd)
+        boxes[place, :objects] = torch.from_numpy(scene.boxes)
+        labels[place, :objects] = torch.from_numpy(scene.labels)
+        valid[place, :objects] = ~crowd
+        ignored[place, :objects] = crowd
+    return Batch(
+        *(pictures, boxes, labels, valid, ignored),
+        image_ids=tuple(image_ids),
+        placements=tuple(placements),
+        damaged=tuple(damaged),
+    )

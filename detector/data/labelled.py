@@ -1,0 +1,67 @@
+"""A picture with its objects, as augmentation hands it on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from detector.runtimes.runtime import Floats
+
+Labels = NDArray[np.int64]
+Flags = NDArray[np.bool_]
+# The outlines of an object's parts, each (P, 2) as (x, y); () where none is known.
+Outline = tuple[Floats, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """A picture and what is on it.
+
+    Attributes:
+        pixels: (3, H, W), RGB in 8 bits.
+        boxes: (N, 4) as (x1, y1, x2, y2) in pixels, continuous: 0 is the first pixel's left edge.
+        labels: (N,), classes.
+        crowd: (N,), whether a box is a region to ignore rather than one object.
+        outlines: of each object; () where no object has one.
+    """
+
+    pixels: Tensor
+    boxes: Floats
+    labels: Labels
+    crowd: Flags
+    outlines: tuple[Outline, ...] = ()
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width) of the picture."""
+        return self.pixels.shape[-2], self.pixels.shape[-1]
+
+    def keep(self, chosen: Flags) -> Labelled:
+        """Only the chosen (N,) objects."""
+        if chosen.all():
+            return self
+        outlines = tuple(o for o, kept in zip(self.outlines, chosen, strict=False) if kept)
+        return replace(
+            self,
+            boxes=self.boxes[chosen],
+            labels=self.labels[chosen],
+            crowd=self.crowd[chosen],
+            outlines=outlines,
+        )
+
+
+def clip(boxes: Floats, size: tuple[int, int]) -> Floats:
+    """Boxes (N, 4) cut at the edges of a picture of (height, width)."""
+    height, width = size
+    cut: Floats = np.clip(boxes, 0, np.array([width, height, width, height], dtype=np.float32))
+    return cut
+
+
+def areas_of(boxes: Floats) -> Floats:
+    """(N,), 0 where a box is empty."""
+    sides = np.maximum(boxes[:, 2:] - boxes[:, :2], 0)
+    product: Floats = sides[:, 0] * sides[:, 1]
+    return product

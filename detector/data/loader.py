@@ -1,0 +1,279 @@
+"""Batches for training and evaluation: the same for one seed, whatever the number of workers.
+
+A batch is a function of (seed, epoch, its number) alone. Nothing is remembered from one to the
+next, so the place in training to continue at is two numbers: the epoch and the batch.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.random import default_rng
+from torch.utils.data import DataLoader
+from torch.utils.data import Dataset as TorchDataset
+
+from blocks.errors import SpecError, one_of, positive
+from detector.data.augmentation import Augmentation, Maker, fitted, scaled
+from detector.data.batch import Batch, collate
+from detector.data.dataset import DataError, Dataset
+from detector.data.labelled import Labelled, Labels
+from detector.data.read_sample import read_sample
+from detector.pictures import PictureError
+from detector.resize import RESIZES, Placement, place, resized
+
+Size = tuple[int, int]
+STRIDE = 32  # of the coarsest feature map; sides of the input are multiples
+# What the random numbers are for: a stream each, so that none repeats another.
+ORDER, SIZE, PICTURE = 0, 1, 2
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How the batches of a training are drawn.
+
+    Attributes:
+        size: (height, width) of the network's input.
+        batch: pictures a batch, of one process.
+        epochs: of the whole training; SADA grows over them.
+        seed: of all draws.
+        augmentation: what may happen to a picture.
+        plain_epochs: the last so many go without mosaic and mixup.
+        sides: square inputs one of which is drawn for every batch, instead of `size`; () for none.
+        rank: of this process.
+        world: how many processes share the pictures.
+    """
+
+    size: Size
+    batch: int
+    epochs: int
+    seed: int = 0
+    augmentation: Augmentation = Augmentation()
+    plain_epochs: int = 16
+    sides: tuple[int, ...] = ()
+    rank: int = 0
+    world: int = 1
+
+    def __post_init__(self) -> None:
+        positive("loader", batch=self.batch, epochs=self.epochs, world=self.world)
+        for side in (*self.size, *self.sides):
+            if side < STRIDE or side % STRIDE:
+                raise SpecError(f"loader: sides must be multiples of {STRIDE}, got {side}.")
+        if not 0 <= self.rank < self.world:
+            raise SpecError(f"loader: rank must be 0 to {self.world - 1}, got {self.rank}.")
+        if self.plain_epochs < 0 or self.seed < 0:
+            raise SpecError("loader: plain_epochs and seed must not be negative.")
+
+    def batches(self, pictures: int) -> int:
+        """How many an epoch has; as many in every process."""
+        return math.ceil(math.ceil(pictures / self.world) / self.batch)
+
+    def order(self, epoch: int, pictures: int) -> Labels:
+        """The indices this process loads in an epoch.
+
+        Every picture comes once; the first ones come again where the processes would else have
+        unequally many.
+        """
+        drawn = default_rng((self.seed, ORDER, epoch)).permutation(pictures)
+        share = math.ceil(pictures / self.world)
+        mine: Labels = np.resize(drawn, share * self.world)[self.rank :: self.world]
+        return mine
+
+    def size_of(self, epoch: int, number: int) -> Size:
+        """(height, width) of a batch; the same in every process."""
+        if not self.sides:
+            return self.size
+        side = int(default_rng((self.seed, SIZE, epoch, number)).choice(self.sides))
+        return side, side
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """One batch, as asked of a worker."""
+
+    epoch: int
+    number: int
+    indices: tuple[int, ...]
+
+
+class TrainLoader:
+    """Augmented batches of a data set.
+
+    Args:
+        dataset: with at least one object.
+        plan: how they are drawn.
+        workers: processes that make them; 0 for this one. The batches are the same.
+        pin: whether a GPU will fetch them.
+    Raises:
+        DataError: if the data set has no object.
+    """
+
+    def __init__(self, dataset: Dataset, plan: Plan, workers: int = 0, pin: bool = False) -> None:
+        dataset.require_objects()
+        if workers < 0:
+            raise SpecError(f"loader: workers must not be negative, got {workers}.")
+        self.dataset = dataset
+        self.plan = plan
+        self.workers = workers
+        self.pin = pin
+        self.damaged: dict[str, None] = {}  # messages of pictures passed over, in order
+
+    def __len__(self) -> int:
+        """Batches an epoch."""
+        return self.plan.batches(len(self.dataset))
+
+    def epoch(self, epoch: int, first: int = 0) -> Iterator[Batch]:
+        """The batches of an epoch.
+
+        Args:
+            epoch: from 0 on.
+            first: number of the batch to begin with, for a training that continues.
+        """
+        order = self.plan.order(epoch, len(self.dataset)).tolist()
+        size = self.plan.batch
+        requests = [
+            _Request(epoch, number, tuple(order[number * size : (number + 1) * size]))
+            for number in range(first, len(self))
+        ]
+        source = _Training(self.dataset, self.plan, len(self), requests)
+        for batch in _load(source, self.workers, self.pin):
+            self.damaged.update(dict.fromkeys(batch.damaged))
+            yield batch
+
+
+class EvalLoader:
+    """All pictures of a data set in order, resized, with their labels.
+
+    Args:
+        dataset: to evaluate on.
+        size: (height, width) of the network's input.
+        batch: pictures at a time; fewer where one is damaged, or at the end.
+        resize: stretch or letterbox, as in training and export.
+        workers: processes that read; 0 for this one.
+        pin: whether a GPU will fetch them.
+        rank: of this process, which loads every `world`-th picture.
+        world: how many processes share the pictures.
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        size: Size,
+        batch: int,
+        resize: str = "stretch",
+        workers: int = 0,
+        pin: bool = False,
+        rank: int = 0,
+        world: int = 1,
+    ) -> None:
+        positive("loader", batch=batch, world=world)
+        one_of("loader", "resize", resize, RESIZES)
+        self.dataset = dataset
+        self.workers = workers
+        self.pin = pin
+        self.damaged: dict[str, None] = {}
+        mine = range(rank, len(dataset), world)
+        groups = [mine[start : start + batch] for start in range(0, len(mine), batch)]
+        self._source = _Evaluation(dataset, size, resize, groups)
+
+    def __len__(self) -> int:
+        return len(self._source)
+
+    def __iter__(self) -> Iterator[Batch]:
+        for batch in _load(self._source, self.workers, self.pin):
+            self.damaged.update(dict.fromkeys(batch.damaged))
+            if len(batch):
+                yield batch
+
+
+class _Training(TorchDataset[Batch]):
+    """Batches by their place in a list of requests."""
+
+    def __init__(
+        self, dataset: Dataset, plan: Plan, per_epoch: int, requests: Sequence[_Request]
+    ) -> None:
+        self.dataset = dataset
+        self.plan = plan
+        self.per_epoch = per_epoch
+        self.requests = requests
+
+    def __len__(self) -> int:
+        return len(self.requests)
+
+    def __getitem__(self, place: int) -> Batch:
+        plan, request = self.plan, self.requests[place]
+        done = request.epoch * self.per_epoch + request.number
+        maker = Maker(
+            self.dataset,
+            request.indices,
+            plan.size_of(request.epoch, request.number),
+            plan.augmentation,
+            mosaics=request.epoch < plan.epochs - plan.plain_epochs,
+            progress=min(1.0, done / (self.per_epoch * plan.epochs)),
+        )
+        made = [
+            maker.make(index, default_rng((plan.seed, PICTURE, request.epoch, index)))
+            for index in request.indices
+        ]
+        return collate(
+            [each.scene for each in made],
+            [each.image_id for each in made],
+            damaged=tuple(maker.damaged.values()),
+        )
+
+
+class _Evaluation(TorchDataset[Batch]):
+    """Batches by their place in a list of groups of indices."""
+
+    def __init__(self, dataset: Dataset, size: Size, resize: str, groups: Sequence[range]) -> None:
+        self.dataset = dataset
+        self.size = size
+        self.resize = resize
+        self.groups = groups
+
+    def __len__(self) -> int:
+        return len(self.groups)
+
+    def __getitem__(self, place_of_group: int) -> Batch:
+        scenes: list[Labelled] = []
+        ids: list[int] = []
+        placements: list[Placement] = []
+        damaged: list[str] = []
+        for index in self.groups[place_of_group]:
+            sample = self.dataset.samples[index]
+            try:
+                pixels = read_sample(sample)
+            except PictureError as error:
+                damaged.append(str(error))
+                continue
+            placement = place(sample.size, self.size, self.resize)
+            scene = scaled(sample, resized(pixels, placement.placed))
+            scenes.append(fitted(scene, sample, self.size, self.resize))
+            ids.append(sample.image_id)
+            placements.append(placement)
+        return collate(scenes, ids, placements, damaged, self.size)
+
+
+def _load(source: _Training | _Evaluation, workers: int, pin: bool) -> Iterator[Batch]:
+    """The batches of a source in order, made in workers or here."""
+    loader: DataLoader[Batch] = DataLoader(
+        source,
+        batch_size=None,  # a source's items are whole batches
+        num_workers=workers,
+        pin_memory=pin,
+        prefetch_factor=2 if workers else None,
+        worker_init_fn=_alone if workers else None,
+        generator=torch.Generator(),  # else it draws from torch's own, which training restores
+    )
+    try:
+        yield from loader
+    except DataError as error:  # from a worker it comes with a traceback as its text
+        raise DataError(str(error).rstrip().rpartition(f"{DataError.__name__}: ")[2]) from None
+
+
+def _alone(worker: int) -> None:
+    """A worker computes in one thread: there is one for each core."""
+    torch.set_num_threads(1)

@@ -1,0 +1,47 @@
+"""Sheets of what the network sees: the pictures of a batch with their boxes, side by side."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from detector.data.batch import Batch
+from detector.draw import MIN_TEXT, class_colour, text_colour, text_font
+from detector.pictures import Pixels
+
+IGNORED = (150, 150, 150)
+
+
+def sheet(batch: Batch, names: Sequence[str], longest: int = 1920) -> Pixels:
+    """All pictures of a batch in a square grid, no side longer than `longest`, with labels."""
+    count, _, height, width = batch.pictures.shape
+    columns = math.ceil(math.sqrt(count))
+    rows = math.ceil(count / columns)
+    whole = Image.new("RGB", (columns * width, rows * height))
+    for place in range(count):
+        left, top = place % columns * width, place // columns * height
+        whole.paste(_picture(batch, place, names), (left, top))
+    whole.thumbnail((longest, longest))
+    return np.asarray(whole)
+
+
+def _picture(batch: Batch, place: int, names: Sequence[str]) -> Image.Image:
+    levels = batch.pictures[place].permute(1, 2, 0).round().byte().contiguous().cpu().numpy()
+    image = Image.fromarray(levels)
+    canvas, font = ImageDraw.Draw(image), text_font(MIN_TEXT)
+    shown = (batch.valid | batch.ignored)[place].cpu().numpy()
+    boxes, labels = (
+        batch.boxes[place].cpu().numpy()[shown],
+        batch.labels[place].cpu().numpy()[shown],
+    )
+    ignored = batch.ignored[place].cpu().numpy()[shown]
+    for (x1, y1, x2, y2), label, crowd in zip(boxes.tolist(), labels, ignored, strict=True):
+        colour = IGNORED if crowd else class_colour(int(label))
+        canvas.rectangle((x1, y1, max(x1, x2 - 1), max(y1, y2 - 1)), outline=colour, width=2)
+        text = f"{names[label]} (ignored)" if crowd else names[label]
+        canvas.rectangle(canvas.textbbox((x1 + 2, y1 + 1), text, font=font), fill=colour)
+        canvas.text((x1 + 2, y1 + 1), text, fill=text_colour(colour), font=font)
+    return image

@@ -1,0 +1,117 @@
+"""Sizes of pictures, remembered between runs: label files give shares, boxes are in pixels."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import warnings
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from PIL import Image, UnidentifiedImageError
+from platformdirs import user_cache_path
+
+from blocks.errors import SpecError
+from blocks.strict import write_text
+from detector.pictures import DAMAGED, ORIENTATION, TOO_LARGE, PictureError
+
+SIDEWAYS = range(5, 9)  # EXIF orientations that exchange width and height
+WORTH_KEEPING = 1000  # pictures; fewer are opened in the time it takes to look them up
+
+Known = list[int]  # seconds of change in ns, bytes, height, width
+
+
+class Sizes:
+    """The sizes of the pictures of one split.
+
+    A picture is looked at again when its time of change or its length differs.
+
+    Args:
+        source: the data set's file.
+        split: of it.
+    """
+
+    def __init__(self, source: Path, split: str) -> None:
+        name = hashlib.sha256(f"{source}\n{split}".encode()).hexdigest()[:16]
+        self._file = user_cache_path("maenas") / "pictures" / f"{name}.json"
+        self._known = _load(self._file)
+        self._seen: dict[str, Known] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if len(self._seen) < WORTH_KEEPING or self._seen == self._known:
+            return
+        try:
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+            write_text(self._file, json.dumps(self._seen))
+        except (OSError, SpecError):
+            pass  # nothing depends on it but time
+
+    def of(self, picture: Path) -> tuple[int, int]:
+        """(height, width) of the picture, upright.
+
+        Raises:
+            PictureError: if it is missing, damaged or no picture.
+        """
+        name = str(picture)
+        try:
+            state = picture.stat()
+        except OSError as error:
+            raise PictureError(f"{picture}: cannot be read: {error.strerror}.") from None
+        stamp = [state.st_mtime_ns, state.st_size]
+        known = self._known.get(name, [])
+        if known[:2] != stamp:
+            known = [*stamp, *size_of(picture)]
+        self._seen[name] = known
+        return known[2], known[3]
+
+
+def size_of(picture: Path) -> tuple[int, int]:
+    """(height, width) of a picture, upright, from its header alone.
+
+    Raises:
+        PictureError: if it has none.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of large pictures and odd metadata: neither hinders
+            with Image.open(picture) as image:
+                if image.format == "TIFF":
+                    image.load()  # which turns it, unlike others
+                width, height = image.size
+                # Pillow decodes a whole PNG to look for tags behind its pixels
+                tagged = image.format != "PNG" or "exif" in image.info
+                turned = tagged and image.getexif().get(ORIENTATION) in SIDEWAYS
+    except UnidentifiedImageError:
+        raise PictureError(f"{picture}: is not a picture, or of a format Pillow lacks.") from None
+    except TOO_LARGE:
+        raise PictureError(f"{picture}: is too large to read.") from None
+    except DAMAGED as error:
+        reason = getattr(error, "strerror", None) or error
+        raise PictureError(f"{picture}: cannot be read: {str(reason).rstrip('.')}.") from None
+    if width < 1 or height < 1:
+        raise PictureError(f"{picture}: has no pixels ({width}x{height}).")
+    return (width, height) if turned else (height, width)
+
+
+def _load(path: Path) -> dict[str, Known]:
+    """What was remembered; nothing if the file is missing or not as we write it."""
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    if not isinstance(data, dict):
+        return {}
+    return {
+        name: known
+        for name, known in data.items()
+        if isinstance(known, list) and len(known) == 4 and all(type(k) is int for k in known)
+    }

@@ -1,0 +1,99 @@
+"""`check`: every kind of trouble is found, named and counted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from detector.data.check import check, open_splits, summary
+from detector.data.dataset import DataError, Problem
+
+SIZE = 640, 640
+FINE = "0 .3 .5 .2 .6\n1 .7 .5 .2 .6\n" * 1
+
+
+def found(path: Path) -> list[Problem]:
+    splits, problems = open_splits(path)
+    return problems + check(path, splits, SIZE, pictures=True)
+
+
+def words(problems: list[Problem], severity: str) -> str:
+    return "\n".join(str(problem) for problem in problems if problem.severity == severity)
+
+
+@pytest.fixture
+def one_split(write_yolo):
+    """Writes a set whose `data.yaml` names only the training pictures."""
+
+    def write(labels: dict[str, str | None]) -> Path:
+        path = write_yolo(labels)
+        path.write_text("train: images/train\nnames: [cat, dog]\n")
+        return path
+
+    return write
+
+
+def test_nothing_is_wrong_with_a_good_set(one_split):
+    assert found(one_split({f"{n}": FINE for n in range(10)})) == []
+
+
+def test_a_damaged_picture_is_an_error(one_split):
+    path = one_split({f"{n}": FINE for n in range(11)})
+    picture = path.parent / "images/train/3.png"
+    picture.write_bytes(picture.read_bytes()[:2000])  # its header is whole
+    (problem,) = found(path)
+    assert (problem.severity, problem.group, problem.where) == ("error", "pictures", str(picture))
+    splits, _ = open_splits(path)
+    assert check(path, splits, SIZE, pictures=False) == []
+
+
+def test_boxes_hard_to_see_and_pairs_of_one_object_are_warned_of(one_split):
+    labels = {f"{n}": FINE for n in range(10)}
+    labels["0"] += "0 .5 .1 .003 .003"
+    labels["1"] += "0 .301 .5 .2 .6"
+    told = words(found(one_split(labels)), "warning")
+    assert "0.png: 1 of 3 boxes are less than 3 pixels at the input" in told
+    assert "1.png: 1 pairs of boxes of one class overlap by more than 0.95" in told
+
+
+def test_rare_classes_and_missing_labels_are_warned_of(one_split):
+    labels = {f"{n}": None for n in range(10)} | {"x": "0 .5 .5 .2 .2"}
+    told = words(found(one_split(labels)), "warning")
+    assert "class 'cat' has 1 objects" in told and "class 'dog' has 0 objects" in told
+    assert "10 of 11 pictures have no label" in told
+
+
+def test_a_set_without_objects_is_an_error(one_split):
+    assert "no picture has an object" in words(found(one_split({"a": None})), "error")
+
+
+def test_pictures_in_two_splits_are_warned_of(write_yolo):
+    told = words(found(write_yolo({f"{n}": FINE for n in range(10)})), "warning")
+    assert "10 pictures are in both train and val" in told
+
+
+def test_a_split_that_cannot_be_read_does_not_hide_the_other(write_yolo):
+    path = write_yolo({f"{n}": FINE for n in range(10)})
+    path.write_text("train: images/train\nval: images/gone\nnames: [cat, dog]\n")
+    problems = found(path)
+    assert [problem.group for problem in problems] == ["files"]
+    assert "nothing is at" in str(problems[0])
+    path.write_text("names: [cat, dog]\n")
+    with pytest.raises(DataError, match="names no split"):
+        found(path)
+
+
+def test_the_summary_counts(one_split):
+    path = one_split({"a": FINE, "b": None, "c": "5 .5 .5 .1 .1"})
+    splits, problems = open_splits(path)
+    told = summary(splits, problems + check(path, splits, SIZE, pictures=False))
+    assert told["splits"]["train"] == {
+        "pictures": 3,
+        "background": 2,
+        "objects": 2,
+        "crowds": 0,
+        "classes": {"cat": 1, "dog": 1},
+    }
+    assert told["errors"] == 1 and told["warnings"] == 3  # both classes rare, many background
+    assert told["problems"][0]["where"].endswith("c.txt:1")

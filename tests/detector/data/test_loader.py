@@ -1,0 +1,215 @@
+"""Batches: the same whatever makes them, every picture once, in two phases."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from blocks.errors import SpecError
+from detector.data import Augmentation, Batch, EvalLoader, Plan, TrainLoader, read_dataset
+from detector.data.dataset import DataError, Dataset
+
+PLAN = Plan(size=(64, 96), batch=4, epochs=4, seed=3, plain_epochs=1)
+STILL = Augmentation(mosaic=0.0, flip=0.0, sada=False)
+
+
+@pytest.fixture
+def dataset(write_yolo) -> Dataset:
+    return read_dataset(write_yolo({f"{n}": f"{n % 2} .5 .5 .4 .6" for n in range(10)}))
+
+
+def same(one: Batch, other: Batch) -> bool:
+    tensors = ("pictures", "boxes", "labels", "valid", "ignored")
+    return one.image_ids == other.image_ids and all(
+        torch.equal(getattr(one, name), getattr(other, name)) for name in tensors
+    )
+
+
+def test_a_batch_holds_pictures_and_padded_objects(dataset):
+    batch = next(TrainLoader(dataset, PLAN).epoch(0))
+    count, most = batch.valid.shape
+    assert batch.pictures.shape == (4, 3, 64, 96) and batch.pictures.dtype == torch.uint8
+    assert batch.boxes.shape == (count, most, 4) and batch.boxes.dtype == torch.float32
+    assert batch.labels.shape == (count, most) and batch.labels.dtype == torch.int64
+    assert count == 4 and not batch.ignored.any()
+    assert not batch.boxes[~batch.valid].any()
+    boxes = batch.boxes[batch.valid]
+    assert (boxes >= 0).all() and (boxes[:, 2] <= 96).all() and (boxes[:, 3] <= 64).all()
+    there = batch.to("cpu")
+    assert there.pictures.dtype == torch.float32 and there.pictures.max() > 200
+    assert there.pictures.is_contiguous(memory_format=torch.channels_last)
+
+
+@pytest.mark.parametrize("partners", ["all", "batch"])
+def test_batches_do_not_depend_on_the_number_of_workers(dataset, partners):
+    plan = replace(PLAN, augmentation=Augmentation(partners=partners), sides=(64, 96))
+    alone = list(TrainLoader(dataset, plan).epoch(1))
+    helped = list(TrainLoader(dataset, plan, workers=2).epoch(1))
+    assert len(alone) == len(helped) == 3
+    assert all(map(same, alone, helped))
+
+
+def test_another_seed_or_epoch_makes_other_batches(dataset):
+    first = next(TrainLoader(dataset, PLAN).epoch(0))
+    assert same(first, next(TrainLoader(dataset, PLAN).epoch(0)))
+    assert not same(first, next(TrainLoader(dataset, PLAN).epoch(1)))
+    assert not same(first, next(TrainLoader(dataset, replace(PLAN, seed=4)).epoch(0)))
+
+
+def test_an_epoch_continues_at_any_batch(dataset):
+    loader = TrainLoader(dataset, PLAN)
+    whole = list(loader.epoch(2))
+    rest = list(TrainLoader(dataset, PLAN).epoch(2, first=1))
+    assert len(whole) == len(loader) == 3 and len(rest) == 2
+    assert all(map(same, whole[1:], rest))
+    assert list(loader.epoch(2, first=3)) == []
+
+
+def test_a_picture_looks_different_in_every_epoch(dataset):
+    lone = picked(dataset, 0)
+    one, other = (next(TrainLoader(lone, PLAN).epoch(epoch)) for epoch in (0, 1))
+    assert not torch.equal(one.pictures, other.pictures)
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_loading_leaves_the_random_numbers_of_torch_and_numpy_alone(dataset, workers):
+    torch_before, numpy_before = torch.get_rng_state(), np.random.get_state()[1].copy()
+    list(TrainLoader(dataset, PLAN, workers).epoch(0))
+    assert torch.equal(torch.get_rng_state(), torch_before)
+    assert (np.random.get_state()[1] == numpy_before).all()
+
+
+def test_every_picture_comes_once_an_epoch(dataset):
+    ids = [n for batch in TrainLoader(dataset, PLAN).epoch(0) for n in batch.image_ids]
+    assert sorted(ids) == list(range(10)) and ids != sorted(ids)
+
+
+def test_processes_share_the_pictures(dataset):
+    plans = [replace(PLAN, rank=rank, world=3) for rank in range(3)]
+    orders = [plan.order(0, 10).tolist() for plan in plans]
+    assert [len(order) for order in orders] == [4, 4, 4]  # so all make as many steps
+    assert {n for order in orders for n in order} == set(range(10))
+    assert {plan.batches(10) for plan in plans} == {1}
+    sizes = [[replace(p, sides=(64, 96, 128)).size_of(0, n) for n in range(20)] for p in plans]
+    assert sizes[0] == sizes[1] == sizes[2] and len(set(sizes[0])) == 3
+
+
+def test_few_pictures_are_enough_for_many_processes(dataset):
+    few = replace(dataset, samples=dataset.samples[:2])
+    for rank in range(5):
+        assert len(list(TrainLoader(few, replace(PLAN, rank=rank, world=5)).epoch(0))) == 1
+
+
+def test_the_last_epochs_go_without_mosaics(dataset):
+    plan = replace(PLAN, augmentation=Augmentation(mixup=0.0, flip=0.0, sada=False))
+    plain = next(TrainLoader(dataset, plan).epoch(3))
+    for place, number in enumerate(plain.image_ids):
+        whole = next(iter(EvalLoader(picked(dataset, number), (64, 96), 1)))
+        assert torch.equal(plain.pictures[place], whole.pictures[0])
+        assert plain.boxes[place, 0].tolist() == whole.boxes[0, 0].tolist()
+    early = next(TrainLoader(dataset, plan).epoch(2))
+    assert (early.pictures == 114).float().mean() > (plain.pictures == 114).float().mean()
+
+
+def picked(dataset: Dataset, *numbers: int) -> Dataset:
+    return replace(dataset, samples=tuple(dataset.samples[number] for number in numbers))
+
+
+def test_damaged_pictures_are_passed_over_and_counted(dataset):
+    for number in (2, 5):
+        dataset.samples[number].path.write_bytes(b"damaged")
+    for workers in (0, 1):
+        loader = TrainLoader(dataset, PLAN, workers)
+        ids = [n for batch in loader.epoch(0) for n in batch.image_ids]
+        assert len(ids) == 10
+        assert sorted(Path(message.split(":")[0]).stem for message in loader.damaged) == ["2", "5"]
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_training_on_damaged_pictures_alone_is_given_up(dataset, workers):
+    for sample in dataset.samples:
+        sample.path.write_bytes(b"damaged")
+    with pytest.raises(DataError, match="100 pictures in a row cannot be read") as raised:
+        list(TrainLoader(dataset, PLAN, workers).epoch(0))
+    assert "\n" not in str(raised.value)
+
+
+def test_a_picture_of_another_size_than_its_labels_is_damaged(dataset):
+    Image.new("RGB", (30, 30)).save(dataset.samples[0].path)
+    loader = EvalLoader(dataset, (64, 64), 4)
+    assert sum(len(batch) for batch in loader) == 9
+    assert "is 30x30 when upright, its labels are for 80x40" in next(iter(loader.damaged))
+
+
+def test_evaluation_sees_every_picture_in_order_with_its_place(dataset):
+    batches = list(EvalLoader(dataset, (64, 64), 4, resize="letterbox"))
+    assert [len(batch) for batch in batches] == [4, 4, 2]
+    assert [n for batch in batches for n in batch.image_ids] == list(range(10))
+    batch = batches[0]
+    # 80 x 40 becomes 64 x 32
+    assert batch.placements[0].placed == (32, 64)
+    assert (batch.pictures[:, :, 32:] == 114).all()
+    np.testing.assert_allclose(
+        batch.placements[0].to_picture(batch.boxes[0].numpy()), dataset.samples[0].boxes, rtol=1e-5
+    )
+
+
+def test_evaluation_is_shared_by_processes(dataset):
+    shares = [EvalLoader(dataset, (64, 64), 4, rank=rank, world=3) for rank in range(3)]
+    ids = [[n for batch in share for n in batch.image_ids] for share in shares]
+    assert sorted(n for share in ids for n in share) == list(range(10))
+
+
+def test_crowds_are_ignored_not_learnt(dataset):
+    crowded = tuple(replace(s, crowd=np.ones(1, dtype=bool)) for s in dataset.samples[:4])
+    mixed = replace(dataset, samples=crowded + dataset.samples[4:5])
+    plan = replace(PLAN, batch=5, augmentation=STILL)
+    batch = next(TrainLoader(mixed, plan).epoch(0))
+    for place, number in enumerate(batch.image_ids):
+        assert batch.ignored[place].tolist() == [number != 4]
+        assert batch.valid[place].tolist() == [number == 4]
+    with pytest.raises(DataError, match="has an object"):
+        TrainLoader(replace(dataset, samples=crowded), plan)
+
+
+def test_pictures_without_labels_do_not_hang_mixup(write_yolo):
+    dataset = read_dataset(write_yolo({"a": None, "b": None, "c": "0 .5 .5 .5 .5"}))
+    plan = replace(PLAN, batch=1, augmentation=Augmentation(mixup=1.0, partners="batch"))
+    assert len(list(TrainLoader(dataset, plan).epoch(0))) == 3
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"batch": 0}, "batch must be at least 1"),
+        ({"size": (60, 64)}, "multiples of 32, got 60"),
+        ({"sides": (64, 70)}, "multiples of 32, got 70"),
+        ({"rank": 1}, "rank must be 0 to 0, got 1"),
+        ({"seed": -1}, "must not be negative"),
+    ],
+    ids=str,
+)
+def test_a_plan_that_cannot_be_is_refused(changes, message):
+    with pytest.raises(SpecError, match=message):
+        replace(PLAN, **changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"mosaic": 1.5}, "mosaic: must be 0 to 1, got 1.5"),
+        ({"scale": (2.0, 0.1)}, "scale: must rise from above 0"),
+        ({"rotate": float("nan")}, "rotate: must be 0 to 180, got nan"),
+        ({"resize": "crop"}, "resize must be one of letterbox, stretch"),
+        ({"partners": "some"}, "partners must be one of all, batch"),
+    ],
+    ids=str,
+)
+def test_an_augmentation_that_cannot_be_is_refused(changes, message):
+    with pytest.raises(SpecError, match=message):
+        Augmentation(**changes)
