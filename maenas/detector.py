@@ -20,8 +20,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from blocks import SpecError, load_backbone
-from detector import load_template
+from blocks import SpecError
 from detector.checkpoint import WEIGHTS_FILE, build_network, load_folder, load_weights
 from detector.errors import ModelError
 from detector.pictures import PictureError, Pixels, read_picture, to_pixels
@@ -37,8 +36,8 @@ from detector.results import Objects
 from detector.runtimes.load import load_runtime
 from detector.runtimes.runtime import Runtime
 from detector.runtimes.torch_runtime import TorchRuntime
-from detector.spec import DetectorSpec, assemble
-from maenas.models import ZOO_PREFIX
+from detector.spec import DetectorSpec
+from maenas.models import find_detector
 
 Picture = str | Path | Image.Image | NDArray[np.uint8]
 SPEC_SUFFIXES = (".yaml", ".yml")
@@ -193,10 +192,7 @@ def _described(model: str) -> tuple[DetectorSpec, dict[str, torch.Tensor] | None
     Raises:
         SpecError: if there should be a spec and it cannot be read.
     """
-    if model.startswith("zoo:"):
-        backbone = load_backbone(model)
-        if not model.startswith(ZOO_PREFIX):
-            raise SpecError(f"{model}: is a backbone alone; `maenas build-detector` completes it.")
-        return assemble(backbone, load_template(model.removeprefix(ZOO_PREFIX))), None
     path = Path(model)
-    return load_folder(path) if path.is_dir() or path.suffix in SPEC_SUFFIXES else None
+    if model.startswith("zoo:") or path.is_dir() or path.suffix in SPEC_SUFFIXES:
+        return find_detector(model)
+    return None

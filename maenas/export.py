@@ -79,6 +79,7 @@ def export(
     from detector.export.end_to_end import NmsOptions
     from detector.export.export import SUFFIXES, ExportOptions, export_detector
     from maenas.console import ERR, OUT, print_json
+    from maenas.models import find_detector
 
     if plugin not in (None, "trt") or (plugin and not end2end):
         raise SpecError(f"{plugin}: not understood; NMS by plugin is `--end2end trt`.")
@@ -111,34 +112,6 @@ def export(
     else:
         for line in lines(exported):
             OUT.print(line)
-
-
-def find_detector(name: str, input_size: int | None) -> tuple[DetectorSpec, Any]:
-    """Spec and weights of a detector folder or zoo:NAME; a published one has no weights.
-
-    Raises:
-        SpecError: if there is no such detector, or it does not take pictures of that size.
-    """
-    from dataclasses import replace
-
-    from detector.checkpoint import load_folder
-    from detector.spec import assemble
-    from maenas.models import find_model
-
-    weights = None
-    if name.startswith("zoo:"):
-        named = find_model(name)
-        if named.template is None:
-            from blocks import SpecError
-
-            raise SpecError(f"{name}: is a backbone; `maenas build-detector` makes a detector.")
-        spec = assemble(named.backbone, named.template)
-    else:
-        spec, weights = load_folder(Path(name))
-    if input_size is not None:
-        backbone = replace(spec.backbone, in_shape=(3, input_size, input_size))
-        spec = replace(spec, backbone=backbone)
-    return spec, weights
 
 
 def beside(name: str, suffix: str) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from blocks import MaenasError
@@ -19,7 +20,7 @@ def claim(folder: Path | None, command: str, exist_ok: bool) -> Path:
     Raises:
         MaenasError: if it may not, or cannot be made.
     """
-    folder = folder or _next(RUNS / command)
+    folder = folder or next_run(command)
     try:
         if not exist_ok and folder.is_dir() and any(folder.iterdir()):
             raise MaenasError(
@@ -32,9 +33,18 @@ def claim(folder: Path | None, command: str, exist_ok: bool) -> Path:
     return folder
 
 
-def _next(parent: Path) -> Path:
-    """The first of exp, exp2, exp3, ... that does not exist."""
-    number = 1
-    while (folder := parent / ("exp" if number == 1 else f"exp{number}")).exists():
-        number += 1
-    return folder
+def next_run(command: str) -> Path:
+    """The folder after the last one: exp, exp2, exp3, ..."""
+    number = _last_number(command) + 1
+    return RUNS / command / ("exp" if number == 1 else f"exp{number}")
+
+
+def last_run(command: str) -> Path:
+    """The last folder of a command that exists; `exp` if there is none."""
+    number = _last_number(command)
+    return RUNS / command / ("exp" if number <= 1 else f"exp{number}")
+
+
+def _last_number(command: str) -> int:
+    names = (re.fullmatch(r"exp([1-9]\d*)?", path.name) for path in (RUNS / command).glob("exp*"))
+    return max((int(found[1] or 1) for found in names if found), default=0)

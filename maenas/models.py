@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from blocks import Backbone, load_backbone
+from blocks import Backbone, SpecError, load_backbone
 from detector import Template, load_template, template_names
-from detector.checkpoint import SPEC_FILE
-from detector.spec import load_detector
+from detector.checkpoint import SPEC_FILE, load_folder
+from detector.spec import DetectorSpec, assemble, load_detector
 from maenas.config import SearchConfig, load_config
 from nas import DEFAULT_WEIGHTS
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 ZOO_PREFIX = "zoo:damo-yolo-"
 
@@ -79,3 +83,28 @@ def _template_line(path: Path) -> str | None:
             name = rest.split(",")[0].split(";")[0].strip()
             return name if name in template_names() else None
     return None
+
+
+def find_detector(
+    name: str, input_size: int | None = None
+) -> tuple[DetectorSpec, dict[str, Tensor] | None]:
+    """Spec and weights of a detector folder or zoo:NAME; a published one has no weights.
+
+    Args:
+        name: as the user gave it.
+        input_size: side of the picture; the detector's own if None.
+    Raises:
+        SpecError: if there is no such detector, or it does not take pictures of that size.
+    """
+    weights = None
+    if name.startswith("zoo:"):
+        named = find_model(name)
+        if named.template is None:
+            raise SpecError(f"{name}: is a backbone alone; `maenas build-detector` completes it.")
+        spec = assemble(named.backbone, named.template)
+    else:
+        spec, weights = load_folder(Path(name))
+    if input_size is not None:
+        backbone = replace(spec.backbone, in_shape=(3, input_size, input_size))
+        spec = replace(spec, backbone=backbone)
+    return spec, weights

@@ -16,6 +16,7 @@ from budgets import Cost, InfeasibleError
 from detector import template_names
 from maenas.config import SearchConfig, differences, load_config, save_config
 from maenas.console import ERR
+from maenas.folders import last_run, next_run
 from maenas.live import LiveLine
 from maenas.plan import Segment, fingerprint, plan, published
 from maenas.plots import plot_curve, plot_scatter
@@ -25,7 +26,6 @@ from maenas.tasks import Prepared, Reference, find, prepare, reference, skipped_
 from maenas.verify import Verified, make_verifier
 from nas import TARGET_GAP, Outcome
 
-RUNS = Path("runs/search")
 RESULT_FILES = ("best.yaml", "result.json", "report.html", "curve.png", "scatter.png")
 MONTE_CARLO_SEEDS = 4
 
@@ -60,7 +60,7 @@ def run_search(
             "search: workers must be at least 1, finalists and verify at least 0, got "
             f"{workers}, {finalists} and {verify}."
         )
-    folder = out or (_last_run() if resume else _next_run())
+    folder = out or (last_run("search") if resume else next_run("search"))
     if resume:
         config, segments = _resumed(config, asked, folder)
     elif config is None:
@@ -272,26 +272,6 @@ def _write(result: Result, places: list[Path]) -> None:
 def _folder_of(folder: Path, part: Prepared, parts: list[Part]) -> Path:
     """Where a segment keeps its files: a folder of its own if there are several."""
     return folder if len(parts) == 1 else folder / part.segment.template.name
-
-
-def _next_run() -> Path:
-    """The first of exp, exp2, exp3, ... that does not exist."""
-    number = 1
-    while (folder := _numbered(number)).exists():
-        number += 1
-    return folder
-
-
-def _last_run() -> Path:
-    """The last of exp, exp2, exp3, ... that exists."""
-    number = 1
-    while _numbered(number + 1).exists():
-        number += 1
-    return _numbered(number)
-
-
-def _numbered(number: int) -> Path:
-    return RUNS / ("exp" if number == 1 else f"exp{number}")
 
 
 def _claim(folder: Path, exist_ok: bool) -> None:
