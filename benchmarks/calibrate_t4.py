@@ -64,7 +64,7 @@ PHYSICS: dict[str, tuple[float, float]] = {
     "elementwise_share": (0.8, 0.3),  # a residual add rides in the kernel of a SiLU
     "concat_share": (0.5, 0.3),
     "relayout": (2.0, 0.4),  # convert on the way in or out, at times both
-    # Our estimate of what a level needs: transpose, softmax, expectation, slices, sums, products and concat of a level.
+    # Our estimate of what a level needs: transpose, softmax, expectation, slices, sums, concat.
     "decode_kernels": (12.0, 0.1),
 }
 # What `--peers` prints: the scales after other families, on 17 detectors; they have no `decode`.

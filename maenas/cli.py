@@ -17,6 +17,7 @@ from maenas.measure import measure
 from maenas.predict import predict
 from maenas.profile import profile
 from maenas.tables import tables
+from maenas.train import train
 from maenas.val import val
 
 app = typer.Typer(
@@ -213,6 +214,7 @@ app.command()(build_detector)
 app.command()(import_weights)
 app.command()(export)
 app.command()(detect)
+app.command()(train)
 app.command()(val)
 app.add_typer(data, name="data")
 

@@ -298,15 +298,20 @@ def lines(path: Path, table: LatencyTable, notes: Sequence[str]) -> list[str]:
 
     roles = Counter(sample.role for sample in table.samples)
     accuracy = table.accuracy
-    warned = sum(bool(sample.warnings) for sample in table.samples)
+    warned = sum(table.doubtful(sample) for sample in table.samples)
     told = [
         f"{table.name}: {table.about}",
         f"{roles['operator']} operators alone, {roles['fit']} networks with their layers, "
-        f"{roles['held-out']} networks held out; {warned} samples marked noisy",
+        f"{roles['held-out']} networks held out; {warned} samples disturbed",
         f"held out: mean error {100 * accuracy.mean:.1f}%, median {100 * accuracy.median:.1f}%, "
         f"p90 {100 * accuracy.p90:.1f}%, {100 * accuracy.within_10:.0f}% within 10%"
         + ("" if accuracy.spearman is None else f", rank correlation {accuracy.spearman:.4f}"),
         *(f"note: {note}" for note in notes),
+        *(
+            [f"warning: this table is poor; {table.command()} again when the machine is quiet"]
+            if accuracy.is_poor
+            else []
+        ),
         f"table: {path}",
         f"plot: {path.with_suffix('.png')}",
         f"next: maenas search --budget 5ms --device {table.name}",

@@ -97,6 +97,12 @@ class Result:
         """The network with the largest budget."""
         return self.networks[-1]
 
+    @property
+    def command(self) -> str:
+        """What was typed; what was measured may differ from run to run."""
+        verify = f" --verify {len(self.verified)}" if self.verified else ""
+        return f"{self.config.command()}{verify}"
+
     def spec_path(self, found: Found) -> Path:
         """Where a network's spec is."""
         if len(self.networks) == 1 or found is self.best:
@@ -118,7 +124,7 @@ class Result:
             "algorithm": self.config.algorithm,
             "scope": self.config.scope,
             "weights": list(self.config.weights),
-            "command": self.config.command(),
+            "command": self.command,
             "folder": str(self.folder),
             "monte_carlo": [asdict(entry) for entry in self.monte_carlo],
             "verified": [
@@ -181,7 +187,7 @@ class Result:
         problem, config = found.segment.problem, self.config
         weights = " ".join(f"{weight:g}" for weight in config.weights)
         lines = [
-            config.command(),
+            self.command,
             f"maenas {__version__}; space {problem.space.name}, template "
             f"{found.segment.template.name}, budgets of the {config.scope}; "
             f"{depth_limits(problem)}; weights {weights}",

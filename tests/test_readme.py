@@ -17,6 +17,8 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 FEWER = {
     "search": ["--evaluations", "2000", "--finalists", "0"],
     "profile": ["--minutes", "0.2"],
+    "train": ["--epochs", "1", "--input-size", "64", "--workers", "0"],
+    "val": ["--no-save"],
 }
 
 

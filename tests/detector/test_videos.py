@@ -88,7 +88,7 @@ def test_without_pyav_it_is_said_what_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "av", None)
-    with pytest.raises(PictureError, match=r"videos need PyAV; .*pip install 'maenas\[video\]'"):
+    with pytest.raises(PictureError, match=r"videos need PyAV; .*pip install -e '\.\[video\]'"):
         with open_video(tmp_path / "a.mp4"):
             pass
 

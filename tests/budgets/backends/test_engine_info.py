@@ -110,5 +110,5 @@ def test_an_engine_that_tells_no_types_is_refused() -> None:
 def test_without_tensorrt_or_a_gpu_it_is_said_what_to_install() -> None:
     if torch.cuda.is_available():
         pytest.skip("this machine may have TensorRT")
-    with pytest.raises(BackendError, match=r"pip install 'maenas\[tensorrt\]'|NVIDIA GPU"):
+    with pytest.raises(BackendError, match=r"pip install -e '\.\[tensorrt\]'|NVIDIA GPU"):
         require_tensorrt()

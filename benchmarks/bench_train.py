@@ -1,0 +1,178 @@
+"""How long a training step takes on this CPU, and beside another implementation.
+
+    python -m benchmarks.bench_train [--peer PYTHON] [--side 320] [--batch 8] [--runs 10]
+
+A step is forward, assignment, loss, backward and optimizer of a published detector with random
+weights on random pictures with 10 objects each. PYTHON is of an environment with the package
+libreyolo 1.2.0 (MIT), which has the same detectors; its model and loss are given the same pictures
+and objects and torch's own optimizer of the same kind. Ours runs in 32 bits and in bf16, which a
+recipe has as `compute.amp`. Each runs in a process of its own and they take turns, a step each.
+Prints medians of wall time and the median of the ratios of neighbouring steps, ours over theirs:
+at most 0.6 is asked for. Wall time is no use where other work takes the processor.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+
+import torch
+
+from benchmarks.machine import commit, machine, write_csv
+
+MODELS = ("ns", "t")
+OBJECTS = 10
+MOST = 0.6  # of the other's time
+DATA = """
+import json, sys, time
+import torch
+name, side, batch, threads, objects = sys.argv[1], *map(int, sys.argv[2:6])
+torch.set_num_threads(threads)
+torch.manual_seed(0)
+pictures = torch.rand(batch, 3, side, side) * 255
+corners = torch.rand(batch, objects, 2) * side * 0.6
+boxes = torch.cat((corners, corners + 16 + torch.rand(batch, objects, 2) * side * 0.3), dim=2)
+labels = torch.randint(80, (batch, objects))
+"""
+OURS = """
+from blocks import load_backbone
+from detector import load_template
+from detector.assign import padded_targets
+from detector.losses import detection_loss
+from detector.spec import assemble
+from detector.train import published_recipe
+recipe = published_recipe(name)
+network = assemble(load_backbone(f"zoo:damo-yolo-{name}"), load_template(name)).build().train()
+network.to(memory_format=torch.channels_last)
+pictures = pictures.contiguous(memory_format=torch.channels_last)
+optimizer = recipe.optimizer.build(network)
+targets = padded_targets(list(boxes), list(labels))
+def loss():
+    with torch.autocast("cpu", torch.bfloat16, enabled=IS_BF16):
+        levels = network(pictures)
+    return sum(detection_loss(levels, targets, recipe.assigner).values())
+"""
+THEIRS = """
+import warnings
+warnings.filterwarnings("ignore")
+from libreyolo import LibreDAMOYOLO
+network = LibreDAMOYOLO(size=name, device="cpu").model.train()
+targets = [{"boxes": b, "labels": l} for b, l in zip(boxes, labels)]
+if len(name) == 2:
+    optimizer = torch.optim.AdamW(network.parameters(), 1e-5)
+else:
+    optimizer = torch.optim.SGD(network.parameters(), 1e-5, momentum=0.9, nesterov=True)
+def loss():
+    found = network(pictures, targets)
+    return found["total_loss"] if "total_loss" in found else found["loss"]
+"""
+TURNS = """
+for line in sys.stdin:
+    started, spent = time.perf_counter(), time.process_time()
+    value = loss()
+    value.backward()
+    optimizer.step()
+    optimizer.zero_grad(set_to_none=True)
+    took = time.perf_counter() - started
+    print(json.dumps([took, time.process_time() - spent, float(value.detach())]), flush=True)
+"""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--peer", type=Path, help="Python of an environment with libreyolo")
+    parser.add_argument("--side", type=int, default=320)
+    parser.add_argument("--batch", type=int, default=8)
+    parser.add_argument("--runs", type=int, default=10)
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    arguments = parser.parse_args()
+    rows = []
+    for name in MODELS:
+        numbers = (arguments.side, arguments.batch, arguments.threads, OBJECTS)
+        words = [name, *map(str, numbers)]
+        python = Path(sys.executable)
+        programs = {
+            "maenas": (python, f"IS_BF16 = False{OURS}"),
+            "maenas bf16": (python, f"IS_BF16 = True{OURS}"),
+        }
+        if arguments.peer is not None:
+            programs["libreyolo"] = (arguments.peer, THEIRS)
+        times = race(programs, words, arguments.runs)
+        for who, seconds in times.items():
+            rows.append(row(name, who, seconds, times, arguments))
+    print(write_csv("train", rows, list(rows[0])))
+
+
+def race(
+    programs: dict[str, tuple[Path, str]], words: list[str], runs: int
+) -> dict[str, list[tuple[float, float]]]:
+    """Wall and processor seconds of each step; the programs take turns."""
+    started = {
+        who: subprocess.Popen(
+            [python, "-c", DATA + code + TURNS, *words],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for who, (python, code) in programs.items()
+    }
+    times: dict[str, list[tuple[float, float]]] = {who: [] for who in programs}
+    for number in range(2 + runs):
+        order = list(started) if number % 2 else list(reversed(started))
+        for who in order:
+            process = started[who]
+            assert process.stdin and process.stdout
+            process.stdin.write("\n")
+            process.stdin.flush()
+            wall, spent, _ = json.loads(process.stdout.readline())
+            if number >= 2:  # the first warm caches
+                times[who].append((wall, spent))
+    for process in started.values():
+        process.kill()
+        process.communicate()
+    return times
+
+
+def row(
+    name: str,
+    who: str,
+    seconds: list[tuple[float, float]],
+    times: dict[str, list[tuple[float, float]]],
+    arguments: argparse.Namespace,
+) -> dict[str, object]:
+    """A line for people, and one for the file."""
+    wall = [each[0] for each in seconds]
+    middle = statistics.median(wall)
+    said = f"damo-yolo-{name}, {who}: {1e3 * middle:.0f} ms, {arguments.batch / middle:.2f}/s"
+    ratio: float | None = None
+    if who != "libreyolo" and "libreyolo" in times:
+        pairs = zip(wall, (each[0] for each in times["libreyolo"]), strict=True)
+        ratio = statistics.median(ours / theirs for ours, theirs in pairs)
+        said += f", ratio {ratio:.3f} (at most {MOST})"
+    print(
+        f"{said} (batch {arguments.batch} at {arguments.side}, {len(wall)} steps, "
+        f"{min(wall) * 1e3:.0f}..{max(wall) * 1e3:.0f} ms, {arguments.threads} threads, "
+        f"{machine()})"
+    )
+    return {
+        "model": f"damo-yolo-{name}",
+        "program": who,
+        "side": arguments.side,
+        "batch": arguments.batch,
+        "threads": arguments.threads,
+        "step_ms": round(1e3 * middle, 1),
+        "fastest_ms": round(1e3 * min(wall), 1),
+        "processor_ms": round(1e3 * statistics.median(each[1] for each in seconds), 1),
+        "pictures_per_s": round(arguments.batch / middle, 2),
+        "ratio": "" if ratio is None else round(ratio, 3),
+        "runs": len(wall),
+        "commit": commit(),
+    }
+
+
+if __name__ == "__main__":
+    main()

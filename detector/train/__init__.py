@@ -1,0 +1,39 @@
+"""Training: recipes, the loop, and what a run keeps."""
+
+from detector.train.batch_size import BatchSize, batch_size, fitting_batch
+from detector.train.loop import Accuracy, Epoch, Step, Training, train
+from detector.train.ranks import Ranks, joined_ranks
+from detector.train.recipe import (
+    Recipe,
+    load_recipe,
+    published_recipe,
+    recipe_lines,
+    scale_of,
+    with_changes,
+)
+from detector.train.start import starting_network, starting_spec
+from detector.train.state import RunFolder, identity, load_state
+
+__all__ = [
+    "Accuracy",
+    "BatchSize",
+    "Epoch",
+    "Ranks",
+    "Recipe",
+    "RunFolder",
+    "Step",
+    "Training",
+    "batch_size",
+    "fitting_batch",
+    "identity",
+    "joined_ranks",
+    "load_recipe",
+    "load_state",
+    "published_recipe",
+    "recipe_lines",
+    "scale_of",
+    "starting_network",
+    "starting_spec",
+    "train",
+    "with_changes",
+]

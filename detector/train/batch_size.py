@@ -1,0 +1,128 @@
+"""How many pictures a step takes, and how many of them at a time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from detector.assign import padded_targets
+from detector.errors import TrainError
+from detector.layers.network import DetectorNetwork
+from detector.losses import detection_loss
+from detector.train.precision import precision_of
+from detector.train.recipe import Recipe
+
+SMALLEST, ON_CPU = 8, 8
+SHARE_OF_MEMORY = 0.85  # of a GPU's, the rest is for what other pictures need more
+TRIED = (2, 4)  # batches that memory is measured on; it grows in proportion
+OBJECTS = 60  # a picture in that measurement, more than most mosaics hold
+
+
+@dataclass(frozen=True, slots=True)
+class BatchSize:
+    """Pictures of a step.
+
+    Attributes:
+        loaded: at a time, in each process.
+        gathered: such batches whose gradients make a step.
+        processes: that load at the same time.
+    """
+
+    loaded: int
+    gathered: int
+    processes: int = 1
+
+    @property
+    def step(self) -> int:
+        """In all, as the learning rate counts them."""
+        return self.loaded * self.gathered * self.processes
+
+
+def batch_size(recipe: Recipe, pictures: int, processes: int, fitting: int) -> BatchSize:
+    """Pictures of a step.
+
+    The recipe's batch, unless the training would then be too short: a small data set takes
+    smaller batches, down to 8.
+
+    Args:
+        recipe: its batch, epochs and least number of steps.
+        pictures: of the data set.
+        processes: that share them.
+        fitting: most pictures at a time in a process.
+    """
+    enough = recipe.epochs * pictures // recipe.min_steps
+    wanted = min(recipe.batch, max(enough, SMALLEST))
+    if recipe.compute.batch is not None:
+        loaded = recipe.compute.batch
+    else:
+        loaded = max(1, min(fitting, -(-wanted // processes), -(-pictures // processes)))
+    together = loaded * processes
+    gathered = min(max(1, round(wanted / together)), -(-pictures // together))
+    return BatchSize(loaded, gathered, processes)
+
+
+def fitting_batch(
+    network: DetectorNetwork, size: tuple[int, int], recipe: Recipe, device: torch.device
+) -> int:
+    """Most pictures at a time: 8 on a CPU, on a GPU what its free memory is measured to hold.
+
+    Args:
+        network: on the device, in training.
+        size: (height, width) of its input.
+        recipe: how it computes.
+        device: to measure.
+    Raises:
+        TrainError: if not even one picture fits.
+    """
+    if device.type == "cpu":
+        return ON_CPU
+    try:
+        small, large = (_peak(network, size, recipe, device, count) for count in TRIED)
+    except torch.OutOfMemoryError:
+        raise TrainError(
+            f"compute: {device} has no memory for {TRIED[-1]} pictures; set compute.batch=1, or "
+            "a smaller input."
+        ) from None
+    finally:
+        network.zero_grad(set_to_none=True)
+        torch.cuda.empty_cache()
+    free, _ = torch.cuda.mem_get_info(device)
+    a_picture = max(1, (large - small) // (TRIED[1] - TRIED[0]))
+    room = SHARE_OF_MEMORY * free - (small - TRIED[0] * a_picture)
+    count = max(1, int(room // a_picture))
+    return 1 << (count.bit_length() - 1)  # a power of two suits tensor cores
+
+
+def _peak(
+    network: DetectorNetwork,
+    size: tuple[int, int],
+    recipe: Recipe,
+    device: torch.device,
+    count: int,
+) -> int:
+    """Bytes at the peak of forward and backward, beyond what is there already."""
+    height, width = size
+    state = {name: value.clone() for name, value in network.named_buffers()}
+    before = torch.cuda.memory_allocated(device)
+    torch.cuda.reset_peak_memory_stats(device)
+    pictures = torch.randint(0, 256, (count, 3, height, width), device=device).float()
+    if recipe.compute.channels_last:
+        pictures = pictures.contiguous(memory_format=torch.channels_last)
+    corners = torch.rand(OBJECTS, 2, device=device) * (min(height, width) - 32)
+    boxes = torch.cat((corners, corners + 32), dim=1)
+    labels = boxes.new_zeros(OBJECTS, dtype=torch.int64)
+    targets = padded_targets([boxes] * count, [labels] * count)
+    precision = precision_of(recipe.compute, device)
+    network.train()
+    with torch.autocast(device.type, precision, enabled=precision is not None):
+        levels = network(pictures)
+    parts = detection_loss(levels, targets, recipe.assigner, strides=network.strides)
+    total: Tensor = torch.stack(list(parts.values())).sum()
+    total.backward()  # type: ignore[no-untyped-call]
+    peak = torch.cuda.max_memory_allocated(device) - before
+    with torch.no_grad():
+        for name, value in network.named_buffers():
+            value.copy_(state[name])
+    return peak

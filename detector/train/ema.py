@@ -1,0 +1,75 @@
+"""The moving average of a network's state: what is evaluated and kept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import exp
+
+import torch
+from torch import Tensor, nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
+
+from blocks.errors import SpecError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmaOptions:
+    """How slowly the average follows.
+
+    Attributes:
+        decay: share of the old average that stays, in the end.
+        ramp: steps over which it rises to that from 0.
+    """
+
+    decay: float = 0.9998
+    ramp: float = 2000.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.decay < 1:
+            raise SpecError(f"ema: decay must be 0 or more and below 1, got {self.decay}.")
+        if self.ramp <= 0:
+            raise SpecError(f"ema: ramp must be above 0, got {self.ramp}.")
+
+    def momentum(self, step: int) -> float:
+        """Share of the old average that stays after a step, counted from 0: `step` 0 copies.
+
+        Source: the code of DAMO-YOLO, which has it of YOLOv5.
+        """
+        return self.decay * (1 - exp(-step / self.ramp))
+
+
+class Ema:
+    """The average of every number with a fraction in a state dict, running statistics too.
+
+    Args:
+        network: where it starts.
+        options: how slowly it follows.
+    """
+
+    def __init__(self, network: nn.Module, options: EmaOptions) -> None:
+        self.options = options
+        self.weights = {name: value.clone() for name, value in network.state_dict().items()}
+
+    @torch.no_grad()
+    def update(self, network: nn.Module, step: int) -> None:
+        """Move towards the network after its step, counted from 0."""
+        state = network.state_dict()
+        followed = [name for name, value in state.items() if value.is_floating_point()]
+        average = get_ema_multi_avg_fn(self.options.momentum(step))  # type: ignore[no-untyped-call]
+        average([self.weights[name] for name in followed], [state[name] for name in followed], None)
+        for name in state.keys() - set(followed):
+            self.weights[name].copy_(state[name])
+
+    @torch.no_grad()
+    def load(self, weights: Mapping[str, Tensor]) -> None:
+        """Take an average that was kept."""
+        for name, value in self.weights.items():
+            value.copy_(weights[name])
+
+    @torch.no_grad()
+    def mend(self, network: nn.Module) -> None:
+        """Give the network the average of those running statistics that are no longer finite."""
+        for name, value in network.named_buffers():
+            if not value.isfinite().all():
+                value.copy_(self.weights[name])

@@ -1,0 +1,315 @@
+"""The training of a detector: one loop, read from top to bottom."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from math import isfinite
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+from torch.nn.utils import clip_grads_with_norm_, get_total_norm
+
+from detector.assign import Targets
+from detector.data import Batch, TrainLoader
+from detector.errors import TrainError
+from detector.layers.network import DetectorNetwork
+from detector.losses import detection_loss
+from detector.train.ema import Ema
+from detector.train.optimizer import set_lr
+from detector.train.precision import precision_of
+from detector.train.ranks import Ranks
+from detector.train.recipe import Recipe
+from detector.train.state import (
+    BEST,
+    LAST,
+    Identity,
+    Learning,
+    Progress,
+    Row,
+    RunFolder,
+    Saved,
+)
+from detector.train.statistics import Statistics
+
+PARTS = ("quality_focal", "giou", "distribution_focal")
+MOST_IN_A_ROW = 10  # steps without a finite loss before a training is given up
+
+
+class Accuracy(Protocol):
+    """What the loop reads of an evaluation: AP as COCO has it, and at an IoU of 0.5; 0..1."""
+
+    @property
+    def ap(self) -> float: ...
+
+    @property
+    def ap50(self) -> float: ...
+
+
+# The accuracy of a network, which is ready to be run: averaged weights, evaluation mode.
+Evaluate = Callable[[DetectorNetwork], Accuracy]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step that was tried.
+
+    Attributes:
+        epoch: from 0.
+        number: among all steps, from 0.
+        lr: its rate.
+        parts: of the loss, by name; means over the step.
+        norm: length of the gradient.
+        pictures: seen in all processes.
+        taken: False if it was passed over, its loss not being finite.
+        seconds: it took.
+        waited: seconds of these spent waiting for pictures.
+    """
+
+    epoch: int
+    number: int
+    lr: float
+    parts: dict[str, float]
+    norm: float
+    pictures: int
+    taken: bool
+    seconds: float
+    waited: float
+
+
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    """One epoch, saved.
+
+    Attributes:
+        number: of finished epochs.
+        row: what is noted of it; AP only if it was evaluated.
+        is_best: whether its detector is the best so far.
+    """
+
+    number: int
+    row: Row
+    is_best: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """All that a training needs.
+
+    Attributes:
+        network: with its first weights.
+        recipe: how to train it.
+        loader: of this process' pictures.
+        gathered: batches of the loader that make a step.
+        batch: pictures of a step in all processes, which the learning rate follows.
+        ranks: this process among the others.
+        folder: of the run.
+        identity: what must not change if it is continued.
+        evaluate: the accuracy of a network; None to do without.
+    """
+
+    network: DetectorNetwork
+    recipe: Recipe
+    loader: TrainLoader
+    gathered: int
+    batch: int
+    ranks: Ranks
+    folder: RunFolder
+    identity: Identity
+    evaluate: Evaluate | None = None
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Of the optimizer."""
+        return -(-len(self.loader) // self.gathered)
+
+
+def train(training: Training, saved: Saved | None = None) -> Iterator[Step | Epoch]:
+    """Train, telling about every step and every epoch.
+
+    Args:
+        training: what to do.
+        saved: where to continue; on a CPU the weights come out bit by bit as without the break.
+    Raises:
+        TrainError: if the loss is not finite in ten steps in a row.
+        SpecError: if a checkpoint cannot be written; the one before is kept.
+    """
+    recipe, ranks, folder = training.recipe, training.ranks, training.folder
+    layout = torch.channels_last if recipe.compute.channels_last else torch.contiguous_format
+    network = training.network.to(ranks.device, memory_format=layout)  # type: ignore[call-overload]
+    if ranks.count > 1 and ranks.device.type == "cuda":
+        nn.SyncBatchNorm.convert_sync_batchnorm(network)  # type: ignore[no-untyped-call]
+    average = folder.spec.build().to(ranks.device, memory_format=layout)  # type: ignore[call-overload]
+    is_fp16 = precision_of(recipe.compute, ranks.device) is torch.float16
+    now = Learning(
+        network=network,
+        ema=Ema(network, recipe.ema),
+        optimizer=recipe.optimizer.build(network),
+        scaler=torch.amp.GradScaler(ranks.device.type, enabled=is_fp16),
+        progress=Progress(),
+    )
+    if saved is not None:
+        now.restore(saved)
+    elif ranks.leads:  # so that a run can be continued from its first moment on
+        keep(training, now)
+    learner = ranks.spread(network, recipe.compute.compile)
+    statistics, progress = Statistics(network), now.progress
+
+    while progress.epoch < recipe.epochs:
+        row = yield from one_epoch(training, now, learner, statistics)
+        progress.epoch += 1
+        row["epoch"] = float(progress.epoch)
+        is_best = False
+        if ranks.leads:
+            if training.evaluate is not None and recipe.evaluates(progress.epoch):
+                average.load_state_dict(now.ema.weights)
+                accuracy = training.evaluate(average.eval())
+                row |= {"ap": accuracy.ap, "ap50": accuracy.ap50}
+                is_best = progress.best is None or accuracy.ap > progress.best
+            progress.rows.append(row)
+            if is_best:
+                progress.best = row["ap"]
+                folder.save(BEST, now.ema.weights, f"epoch {progress.epoch}, AP {row['ap']:.4f}")
+            keep(training, now)
+        ranks.wait()
+        yield Epoch(progress.epoch, row, is_best)
+
+
+def one_epoch(
+    training: Training, now: Learning, learner: nn.Module, statistics: Statistics
+) -> Generator[Step, None, Row]:
+    """The steps of an epoch; returns what is noted of it."""
+    recipe, ranks, progress = training.recipe, training.ranks, now.progress
+    schedule = recipe.schedule.over(
+        recipe.epochs, training.steps_per_epoch, recipe.optimizer.lr_of(training.batch)
+    )
+    parameters = list(now.network.parameters())
+    sums, seen, lr = torch.zeros(len(PARTS)), 0, 0.0
+    begun = started = time.perf_counter()
+    now.network.train()
+    for batches in gathered(training.loader.epoch(progress.epoch), training.gathered):
+        fetched = time.perf_counter()
+        lr = schedule.at(progress.step)
+        set_lr(now.optimizer, lr)
+        parts = add_gradients(training, now, learner, statistics, batches)
+        now.scaler.unscale_(now.optimizer)
+        norm = get_total_norm([each.grad for each in parameters if each.grad is not None])
+        *losses, length = torch.cat((ranks.mean(parts), norm[None])).tolist()  # waits for a GPU
+        is_finite = isfinite(sum(losses))
+        if is_finite and (isfinite(length) or now.scaler.is_enabled()):
+            if recipe.optimizer.clip_norm is not None:
+                clip_grads_with_norm_(parameters, recipe.optimizer.clip_norm, norm)
+            now.scaler.step(now.optimizer)  # not if the gradient is too large for fp16 alone
+            if isfinite(length):
+                now.ema.update(now.network, progress.step)
+            progress.in_a_row = 0
+        else:
+            now.ema.mend(now.network)
+            progress.skipped += 1
+            progress.in_a_row += 1
+        now.scaler.update()
+        now.optimizer.zero_grad(set_to_none=True)
+        progress.step += 1
+        pictures = sum(map(len, batches))
+        if progress.in_a_row == 0:
+            sums, seen = sums + pictures * torch.tensor(losses), seen + pictures
+        elif progress.in_a_row >= MOST_IN_A_ROW:
+            raise given_up(training, progress, batches)
+        yield Step(
+            epoch=progress.epoch,
+            number=progress.step - 1,
+            lr=lr,
+            parts=dict(zip(PARTS, losses, strict=True)),
+            norm=length,
+            pictures=pictures * ranks.count,
+            taken=progress.in_a_row == 0,
+            seconds=time.perf_counter() - started,
+            waited=fetched - started,
+        )
+        started = time.perf_counter()
+    means = (sums / max(1, seen)).tolist()
+    row = {"step": float(progress.step), "lr": lr, **dict(zip(PARTS, means, strict=True))}
+    seconds = time.perf_counter() - begun
+    return row | {"loss": sum(means), "skipped": float(progress.skipped), "train_s": seconds}
+
+
+def add_gradients(
+    training: Training,
+    now: Learning,
+    learner: nn.Module,
+    statistics: Statistics,
+    batches: Sequence[Batch],
+) -> Tensor:
+    """Forward and backward through the batches of a step.
+
+    Returns:
+        (3,), the parts of the loss in this process; a batch counts by its pictures.
+    """
+    recipe, ranks = training.recipe, training.ranks
+    precision = precision_of(recipe.compute, ranks.device)
+    pictures = sum(map(len, batches))
+    total = torch.zeros(len(PARTS), device=ranks.device)
+    for number, batch in enumerate(batches, 1):
+        ready = batch.to(ranks.device, recipe.compute.channels_last)
+        statistics.before_forward()
+        with exchange(learner, number == len(batches)):
+            with torch.autocast(ranks.device.type, precision, enabled=precision is not None):
+                levels = learner(ready.pictures)
+            losses = detection_loss(
+                levels,
+                targets_of(ready),
+                recipe.assigner,
+                strides=training.network.strides,
+                weights=recipe.loss,
+                reduce=ranks.mean,
+            )
+            parts = len(batch) / pictures * torch.stack([losses[name] for name in PARTS])
+            now.scaler.scale(parts.sum()).backward()  # type: ignore[no-untyped-call]
+        total += parts.detach()
+    return total
+
+
+def keep(training: Training, now: Learning) -> None:
+    """Write the last detector, and then all that is needed to continue."""
+    training.folder.save(LAST, now.ema.weights, f"epoch {now.progress.epoch}")
+    training.folder.save_state(now.saved(training.identity))
+
+
+def gathered(batches: Iterable[Batch], count: int) -> Iterator[list[Batch]]:
+    """Batches in groups of so many, fewer in the last."""
+    group: list[Batch] = []
+    for batch in batches:
+        group.append(batch)
+        if len(group) == count:
+            yield group
+            group = []
+    if group:
+        yield group
+
+
+def targets_of(batch: Batch) -> Targets:
+    """The objects of a batch as assignment takes them: regions to ignore are places as well."""
+    return Targets(batch.boxes, batch.labels, batch.valid | batch.ignored, batch.ignored)
+
+
+def exchange(learner: nn.Module, is_last: bool) -> AbstractContextManager[None]:
+    """Processes exchange gradients once a step, with the last batch of it."""
+    if isinstance(learner, DistributedDataParallel) and not is_last:
+        return learner.no_sync()
+    return nullcontext()
+
+
+def given_up(training: Training, progress: Progress, batches: list[Batch]) -> TrainError:
+    """What to tell when the loss stays not finite."""
+    ids = [str(name) for batch in batches for name in batch.image_ids]
+    more = f" and {len(ids) - 16} more" if len(ids) > 16 else ""
+    return TrainError(
+        f"step {progress.step}: the loss or its gradient was not finite in {MOST_IN_A_ROW} steps "
+        f"in a row, the last on the pictures {', '.join(ids[:16])}{more}; the detector of epoch "
+        f"{progress.epoch} is in {training.folder.path / LAST}; a lower optimizer.lr or "
+        "optimizer.clip_norm=10 may help."
+    )

@@ -1,0 +1,82 @@
+"""The optimizer: SGD or AdamW, weights decayed, norms and biases not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import sqrt
+from typing import Literal
+
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _NormBase
+from torch.optim import SGD, AdamW, Optimizer
+
+from blocks.errors import SpecError, positive
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OptimizerOptions:
+    """What moves the weights.
+
+    Attributes:
+        name: "sgd" with Nesterov's momentum, or "adamw".
+        lr: highest rate at a batch of `lr_batch` pictures.
+        lr_batch: the batch that `lr` was found for.
+        lr_scaling: how the rate follows the batch: "linear" (so much a picture), or "sqrt",
+            which suits optimizers that divide by the gradient's size
+            (https://arxiv.org/abs/2205.10287).
+        momentum: of SGD.
+        weight_decay: of convolutions and of the head's scales.
+        clip_norm: longest gradient, longer ones are shortened; None for any.
+    """
+
+    name: Literal["sgd", "adamw"] = "sgd"
+    lr: float = 0.04
+    lr_batch: int = 256
+    lr_scaling: Literal["linear", "sqrt"] = "linear"
+    momentum: float = 0.9
+    weight_decay: float = 0.0005
+    clip_norm: float | None = None
+
+    def __post_init__(self) -> None:
+        positive("optimizer", lr_batch=self.lr_batch)
+        if self.lr <= 0:
+            raise SpecError(f"optimizer: lr must be above 0, got {self.lr}.")
+        if not 0 < self.momentum < 1:
+            raise SpecError(f"optimizer: momentum must be between 0 and 1, got {self.momentum}.")
+        if self.weight_decay < 0:
+            raise SpecError(f"optimizer: weight_decay must be 0 or more, got {self.weight_decay}.")
+        if self.clip_norm is not None and self.clip_norm <= 0:
+            raise SpecError(f"optimizer: clip_norm must be above 0, got {self.clip_norm}.")
+
+    def lr_of(self, batch: int) -> float:
+        """Highest rate at this many pictures a step."""
+        ratio = batch / self.lr_batch
+        return self.lr * (ratio if self.lr_scaling == "linear" else sqrt(ratio))
+
+    def build(self, network: nn.Module) -> Optimizer:
+        """The optimizer of a network's parameters; its first group is decayed."""
+        decayed, others = parameter_groups(network)
+        groups = [
+            {"params": decayed, "weight_decay": self.weight_decay},
+            {"params": others, "weight_decay": 0.0},
+        ]
+        if self.name == "adamw":
+            return AdamW(groups, lr=self.lr, fused=True)
+        return SGD(groups, lr=self.lr, momentum=self.momentum, nesterov=True, fused=True)
+
+
+def parameter_groups(network: nn.Module) -> tuple[list[Tensor], list[Tensor]]:
+    """Parameters that are decayed, and norms and biases, which are not."""
+    decayed: list[Tensor] = []
+    others: list[Tensor] = []
+    for module in network.modules():
+        for name, parameter in module.named_parameters(recurse=False):
+            free = name == "bias" or isinstance(module, _NormBase)
+            (others if free else decayed).append(parameter)
+    return decayed, others
+
+
+def set_lr(optimizer: Optimizer, lr: float) -> None:
+    """Give every group this rate."""
+    for group in optimizer.param_groups:
+        group["lr"] = lr

@@ -1,0 +1,106 @@
+"""The processes of a training: one, or one a GPU under `torchrun`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+
+import torch
+from torch import Tensor, distributed, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from detector.errors import TrainError
+
+PATIENCE = timedelta(hours=2)  # while the first process evaluates, the others wait
+
+
+@dataclass(frozen=True, slots=True)
+class Ranks:
+    """This process among those of the training.
+
+    Attributes:
+        device: it computes on.
+        rank: its number, from 0.
+        count: how many there are.
+    """
+
+    device: torch.device
+    rank: int = 0
+    count: int = 1
+
+    @property
+    def leads(self) -> bool:
+        """Whether it evaluates, saves and reports."""
+        return self.rank == 0
+
+    def mean(self, numbers: Tensor) -> Tensor:
+        """The mean over all processes, element by element; with one, the numbers themselves."""
+        if self.count == 1:
+            return numbers
+        total = numbers.clone()
+        distributed.all_reduce(total)
+        return total / self.count
+
+    def wait(self) -> None:
+        """Until every process has come here."""
+        if self.count > 1:
+            distributed.barrier()
+
+    def spread(self, network: nn.Module, compiled: bool = False) -> nn.Module:
+        """The network as it learns in all processes; `network` itself keeps the weights."""
+        learner: nn.Module = torch.compile(network) if compiled else network  # type: ignore[assignment]
+        if self.count == 1:
+            return learner
+        ids = [self.device.index] if self.device.type == "cuda" else None
+        return DistributedDataParallel(learner, device_ids=ids)
+
+
+@contextmanager
+def joined_ranks(compute: str) -> Iterator[Ranks]:
+    """This process, joined to the others that `torchrun` has started, if it has.
+
+    Args:
+        compute: "cpu", "cuda:0" or "auto": the GPU if there is one. Under `torchrun` each process
+            takes the GPU of its own number.
+    Raises:
+        TrainError: if there is no such device.
+    """
+    count = int(os.environ.get("WORLD_SIZE", "1"))
+    local = int(os.environ.get("LOCAL_RANK", "0")) if count > 1 else None
+    device = find_device(compute, local)
+    if count == 1:
+        yield Ranks(device)
+        return
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
+    distributed.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=PATIENCE)
+    try:
+        yield Ranks(device, distributed.get_rank(), count)
+    finally:
+        distributed.destroy_process_group()
+
+
+def find_device(compute: str, local_rank: int | None = None) -> torch.device:
+    """The device to compute on.
+
+    Raises:
+        TrainError: if there is no such device.
+    """
+    if compute == "auto":
+        compute = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(compute)
+    except RuntimeError:
+        raise TrainError(f"compute: must be cpu, cuda:0 or auto, got {compute!r}.") from None
+    if device.type not in ("cpu", "cuda"):
+        raise TrainError(f"compute: must be cpu, cuda:0 or auto, got {compute!r}.")
+    if device.type == "cpu":
+        return device
+    index = local_rank if local_rank is not None else device.index or 0
+    if not torch.cuda.is_available() or index >= torch.cuda.device_count():
+        count = torch.cuda.device_count()
+        raise TrainError(f"compute: there is no cuda:{index}; this machine has {count} GPUs.")
+    return torch.device("cuda", index)

@@ -1,0 +1,242 @@
+"""Recipes: everything about a training but the detector and the data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+
+from blocks.errors import SpecError, positive
+from blocks.strict import changed_fields, did_you_mean, flow, name_of, parse, read_yaml
+from detector.assign import ASSIGNERS, AlignOTA, Assigner
+from detector.data.augmentation import Augmentation
+from detector.losses import LossWeights
+from detector.spec import DetectorSpec
+from detector.template import load_template, template_names
+from detector.train.ema import EmaOptions
+from detector.train.optimizer import OptimizerOptions
+from detector.train.schedule import ScheduleOptions
+
+FORMAT = "maenas/recipe@1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ComputeOptions:
+    """How a training uses the machine; what is learned hardly depends on it.
+
+    Attributes:
+        batch: pictures at a time on each device; None for 8 on a CPU and for as many as fit on
+            a GPU. Gradients are gathered until the recipe's own batch is reached.
+        amp: numbers of the network: "auto" is bf16 on a GPU where that is fast, else fp16, and 32
+            bits on a CPU; one with AVX512-BF16 or AMX is faster in "bf16".
+        channels_last: memory order of maps; on CPUs and tensor cores nearly twice as fast.
+        compile: whether `torch.compile` translates the network first.
+    """
+
+    batch: int | None = None
+    amp: Literal["auto", "off", "bf16", "fp16"] = "auto"
+    channels_last: bool = True
+    compile: bool = False
+
+    def __post_init__(self) -> None:
+        if self.batch is not None:
+            positive("compute", batch=self.batch)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """How a detector is trained; the defaults are those published for S.
+
+    Attributes:
+        epochs: passes over the pictures.
+        batch: pictures a step, over all devices.
+        min_steps: a training of fewer steps takes smaller batches instead.
+        evaluate_every: epochs, as long as there are mosaics; at most a tenth of the training.
+        seed: of all randomness.
+        sides: square inputs to draw from for every batch, for training at several scales; () for
+            the detector's input alone, as published.
+        optimizer: what moves the weights.
+        schedule: phases and rates.
+        ema: the average that is kept.
+        augmentation: what happens to pictures; `resize` is the detector's.
+        loss: what each part counts.
+        assigner: what each position learns.
+        compute: how the machine is used.
+    """
+
+    epochs: int = 300
+    batch: int = 256
+    min_steps: int = 5000
+    evaluate_every: int = 10
+    seed: int = 0
+    sides: tuple[int, ...] = ()
+    optimizer: OptimizerOptions = field(default_factory=OptimizerOptions)
+    schedule: ScheduleOptions = field(default_factory=ScheduleOptions)
+    ema: EmaOptions = field(default_factory=EmaOptions)
+    augmentation: Augmentation = field(default_factory=Augmentation)
+    loss: LossWeights = field(default_factory=LossWeights)
+    assigner: Assigner = field(default_factory=AlignOTA)
+    compute: ComputeOptions = field(default_factory=ComputeOptions)
+
+    def __post_init__(self) -> None:
+        positive(
+            "recipe",
+            epochs=self.epochs,
+            batch=self.batch,
+            min_steps=self.min_steps,
+            evaluate_every=self.evaluate_every,
+        )
+        if self.seed < 0:
+            raise SpecError(f"recipe: seed must be 0 or more, got {self.seed}.")
+
+    def evaluates(self, epoch: int) -> bool:
+        """Whether the detector is evaluated after an epoch, counted from 1."""
+        plain = self.schedule.plain_epochs_of(self.epochs)
+        every = min(self.evaluate_every, max(1, self.epochs // 10))
+        return epoch % every == 0 or epoch > self.epochs - plain or epoch == self.epochs
+
+
+SECTIONS: dict[str, type[Any]] = {
+    "optimizer": OptimizerOptions,
+    "schedule": ScheduleOptions,
+    "ema": EmaOptions,
+    "augmentation": Augmentation,
+    "loss": LossWeights,
+    "compute": ComputeOptions,
+}
+
+
+def load_recipe(path: Path) -> Recipe:
+    """A recipe from a YAML file; what it leaves out is as in `Recipe`.
+
+    Raises:
+        SpecError: naming file, key and cause.
+    """
+    return parse_recipe(read_yaml(path, FORMAT), str(path))
+
+
+def published_recipe(scale: str) -> Recipe:
+    """The recipe of a published detector, ns to l.
+
+    Raises:
+        SpecError: for a scale that does not exist.
+    """
+    if scale not in template_names():
+        raise SpecError(f"recipe: no scale {scale!r}{did_you_mean(scale, template_names())}")
+    return load_recipe(Path(str(files("detector.train.recipes") / f"{scale}.yaml")))
+
+
+def scale_of(spec: DetectorSpec) -> str:
+    """The scale whose recipe suits a detector: that of its neck, else one of the same kind."""
+    for scale in template_names():
+        if load_template(scale).neck == spec.neck:
+            return scale
+    return "ns" if spec.neck.depthwise else "s"
+
+
+def parse_recipe(data: Mapping[str, Any], where: str) -> Recipe:
+    """A recipe from plain data, strictly.
+
+    Raises:
+        SpecError: naming the key, what it must be, what came, and the nearest known key.
+    """
+    built = dict(data)
+    if isinstance(built.get("augmentation"), dict) and "resize" in built["augmentation"]:
+        raise SpecError(
+            f"{where}: augmentation.resize: is the detector's; change `resize` in detector.yaml."
+        )
+    for name, section in SECTIONS.items():
+        if name in built:
+            built[name] = parse(section, built[name], f"{where}: {name}")
+    if "assigner" in built:
+        built["assigner"] = _assigner(built["assigner"], f"{where}: assigner")
+    return parse(Recipe, built, where)
+
+
+def _assigner(data: object, where: str) -> Assigner:
+    if not isinstance(data, Mapping) or not isinstance(data.get("name"), str):
+        raise SpecError(f"{where}: must be a mapping with a name, got {name_of(data)}.")
+    name = data["name"]
+    if name not in ASSIGNERS:
+        raise SpecError(f"{where}: no assigner {name!r}{did_you_mean(name, list(ASSIGNERS))}")
+    options = {key: value for key, value in data.items() if key != "name"}
+    return parse(ASSIGNERS[name], options, where)
+
+
+def recipe_data(recipe: Recipe) -> dict[str, Any]:
+    """A recipe as plain data, every value spelled out."""
+    data: dict[str, Any] = {"format": FORMAT}
+    for each in fields(recipe):
+        value = getattr(recipe, each.name)
+        if each.name in SECTIONS:
+            value = {part.name: _plain(getattr(value, part.name)) for part in fields(value)}
+            value.pop("resize", None)
+        elif each.name == "assigner":
+            name = next(key for key, kind in ASSIGNERS.items() if type(recipe.assigner) is kind)
+            value = {"name": name, **changed_fields(recipe.assigner)}
+        data[each.name] = _plain(value)
+    return data
+
+
+def _plain(value: object) -> object:
+    return list(value) if isinstance(value, tuple) else value
+
+
+def with_changes(recipe: Recipe, changes: Sequence[str]) -> Recipe:
+    """A recipe with some values replaced.
+
+    Args:
+        recipe: as it was.
+        changes: such as "optimizer.lr=0.01" or "epochs=50".
+    Raises:
+        SpecError: for a key that does not exist, with the nearest that does, or a wrong value.
+    """
+    data = recipe_data(recipe)
+    del data["format"]
+    for change in changes:
+        key, equals, text = change.partition("=")
+        if not equals or not key:
+            raise SpecError(f"--set {change}: must be key=value, such as optimizer.lr=0.01.")
+        *sections, last = key.strip().split(".")
+        place = data
+        for section in sections:
+            if section not in place:
+                raise SpecError(
+                    f"--set {change}: {section}: no such section"
+                    f"{did_you_mean(section, [*SECTIONS, 'assigner'])}"
+                )
+            if not isinstance(place[section], dict):
+                raise SpecError(f"--set {change}: {section} is a value, it has no keys.")
+            place = place[section]
+        if isinstance(place.get(last), dict):
+            raise SpecError(
+                f"--set {change}: {key} is a section; set one of {', '.join(place[last])}."
+            )
+        place[last] = _value(change, text)
+    return parse_recipe(data, "--set")
+
+
+def _value(change: str, text: str) -> object:
+    """What YAML reads, and 1e-3 as a number as well, which YAML takes for text."""
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError:
+        raise SpecError(f"--set {change}: {text!r} is not a value of YAML.") from None
+    if isinstance(value, str):
+        try:
+            return float(value)
+        except ValueError:
+            return value
+    return value
+
+
+def recipe_lines(recipe: Recipe) -> list[str]:
+    """The YAML form, one line a section."""
+    return [
+        f"{key}: {flow(value) if isinstance(value, dict) else value}"
+        for key, value in recipe_data(recipe).items()
+    ]

@@ -1,0 +1,1 @@
+"""Published recipes, one file a scale."""

@@ -1,0 +1,246 @@
+"""What a run keeps: `last` and `best` as detectors, and all that is needed to continue."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Mapping
+from copy import deepcopy
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.amp import GradScaler
+from torch.optim import Optimizer
+
+from blocks.strict import write_bytes
+from detector.checkpoint import save_folder
+from detector.data import Dataset
+from detector.errors import TrainError
+from detector.spec import DetectorSpec
+from detector.train.ema import Ema
+
+FORMAT = "maenas/training@1"
+STATE_FILE = "resume.pt"
+LAST, BEST = "last", "best"
+
+Row = dict[str, float]
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far a training is.
+
+    Attributes:
+        epoch: finished ones.
+        step: steps tried, those passed over included; the place in the schedule.
+        skipped: steps passed over since their loss was not finite.
+        in_a_row: how many of these were the last ones.
+        best: AP of the best detector so far, 0..1; None before the first evaluation.
+        rows: what was noted after each epoch, one number a column.
+    """
+
+    epoch: int = 0
+    step: int = 0
+    skipped: int = 0
+    in_a_row: int = 0
+    best: float | None = None
+    rows: list[Row] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What must not change between the start of a training and its continuation.
+
+    Attributes:
+        names: of the classes.
+        spec: digest of the detector.
+        data: digest of the pictures' names and labels.
+        recipe: digest of the recipe.
+    """
+
+    names: tuple[str, ...]
+    spec: str
+    data: str
+    recipe: str
+
+    def require(self, saved: Identity, where: Path) -> None:
+        """Raise `TrainError` unless a saved training is this one."""
+        if saved.names != self.names:
+            raise TrainError(
+                f"{where}: was trained on the classes {', '.join(saved.names)}, the data has "
+                f"{', '.join(self.names)}; start a new run with --out, from {where.parent / LAST}."
+            )
+        for part, what in (
+            ("spec", "parts of the detector"),
+            ("data", "pictures or labels"),
+            ("recipe", "values of the recipe"),
+        ):
+            if getattr(saved, part) != getattr(self, part):
+                raise TrainError(
+                    f"{where}: was started with other {what}, so it cannot continue exactly; "
+                    f"start a new run with --out, from {where.parent / LAST}."
+                )
+
+
+def identity(spec: DetectorSpec, dataset: Dataset, recipe: str) -> Identity:
+    """Of a training: of the spec, the data where ever they lie, and the recipe's text."""
+    data = hashlib.sha256()
+    for sample in dataset.samples:
+        data.update(f"{sample.path.name} {sample.size} {sample.image_id} ".encode())
+        for numbers in (sample.boxes, sample.labels, sample.crowd):
+            data.update(numbers.tobytes())
+    return Identity(
+        names=dataset.names,
+        spec=hashlib.sha256(repr(spec).encode()).hexdigest(),
+        data=data.hexdigest(),
+        recipe=hashlib.sha256(recipe.encode()).hexdigest(),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """A training that was kept.
+
+    Attributes:
+        identity: of what it was trained.
+        progress: how far it was.
+        network: raw weights.
+        ema: their average.
+        optimizer: its state.
+        scaler: of fp16's loss; {} for other numbers.
+        rng: torch's.
+    """
+
+    identity: Identity
+    progress: Progress
+    network: dict[str, Tensor]
+    ema: dict[str, Tensor]
+    optimizer: dict[str, Any]
+    scaler: dict[str, Any]
+    rng: Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Learning:
+    """What changes while a training runs.
+
+    Attributes:
+        network: that learns.
+        ema: its average.
+        optimizer: what moves it.
+        scaler: of fp16's loss; idle for other numbers.
+        progress: how far it is.
+    """
+
+    network: nn.Module
+    ema: Ema
+    optimizer: Optimizer
+    scaler: GradScaler
+    progress: Progress
+
+    def saved(self, identity: Identity) -> Saved:
+        """All of it, to be kept."""
+        return Saved(
+            identity=identity,
+            progress=self.progress,
+            network=self.network.state_dict(),
+            ema=self.ema.weights,
+            optimizer=self.optimizer.state_dict(),
+            scaler=self.scaler.state_dict(),
+            rng=torch.get_rng_state(),
+        )
+
+    def restore(self, saved: Saved) -> None:
+        """Be as it was when that was kept."""
+        self.network.load_state_dict(saved.network)
+        self.ema.load(saved.ema)
+        self.optimizer.load_state_dict(saved.optimizer)
+        self.scaler.load_state_dict(saved.scaler)
+        torch.set_rng_state(saved.rng)
+        for each in fields(Progress):
+            setattr(self.progress, each.name, deepcopy(getattr(saved.progress, each.name)))
+
+
+@dataclass(frozen=True, slots=True)
+class RunFolder:
+    """The folder of a run.
+
+    Every file is written whole or not at all, and what a run continues from is one file: a kill
+    at any moment leaves the state before or after, never a mixture.
+
+    Attributes:
+        path: of the folder.
+        spec: the detector that is trained.
+        receipt: comments that open its `detector.yaml`.
+    """
+
+    path: Path
+    spec: DetectorSpec
+    receipt: tuple[str, ...] = ()
+
+    @property
+    def state_file(self) -> Path:
+        """What a run continues from."""
+        return self.path / STATE_FILE
+
+    def save(self, name: str, weights: Mapping[str, Tensor], note: str) -> None:
+        """Write a detector, "last" or "best".
+
+        Raises:
+            SpecError: if it cannot be written; one that was there is as before.
+        """
+        save_folder(self.path / name, self.spec, dict(weights), (*self.receipt, note))
+
+    def save_state(self, saved: Saved) -> None:
+        """Write what the run continues from.
+
+        Raises:
+            SpecError: if it cannot be written; what was there is as before.
+        """
+        content = io.BytesIO()
+        torch.save(
+            {
+                "format": FORMAT,
+                "identity": asdict(saved.identity),
+                "progress": asdict(saved.progress),
+                "network": saved.network,
+                "ema": saved.ema,
+                "optimizer": saved.optimizer,
+                "scaler": saved.scaler,
+                "rng": saved.rng,
+            },
+            content,
+        )
+        write_bytes(self.state_file, content.getvalue())
+
+
+def load_state(path: Path) -> Saved:
+    """What a run continues from; no code of the file is run.
+
+    Raises:
+        TrainError: if it is missing, damaged or of another version.
+    """
+    try:
+        data = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise TrainError(f"{path}: there is no training to continue; leave --resume out.") from None
+    except (OSError, EOFError, RuntimeError, UnpicklingError, ValueError, KeyError):
+        raise TrainError(
+            f"{path}: is damaged or no training of ours; start a new run from its last detector."
+        ) from None
+    found = data.get("format") if isinstance(data, dict) else None
+    if found != FORMAT:
+        raise TrainError(f"{path}: is a {found}, expected {FORMAT}.")
+    return Saved(
+        identity=Identity(**data["identity"]),
+        progress=Progress(**data["progress"]),
+        network=data["network"],
+        ema=data["ema"],
+        optimizer=data["optimizer"],
+        scaler=data["scaler"],
+        rng=data["rng"],
+    )

@@ -1,0 +1,86 @@
+"""`maenas train`: a detector learns the classes of a data set."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def train(
+    detector: Annotated[
+        str | None,
+        typer.Argument(
+            help="A detector folder, its detector.yaml, or zoo:NAME. (the run's, with --resume)",
+            metavar="DETECTOR",
+            show_default=False,
+        ),
+    ] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="A data.yaml, its folder, or a COCO .json file.")
+    ] = None,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, help="Passes over the pictures. (the recipe's)")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the run. (the next runs/train/exp)")
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Continue the run in the folder, exactly.")
+    ] = False,
+    changes: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Change a value of the recipe.", metavar="A.B=C"),
+    ] = None,
+    recipe: Annotated[
+        str | None,
+        typer.Option(help="A recipe file, or a scale: ns nm nl t s m l. (that of the neck)"),
+    ] = None,
+    input_size: Annotated[
+        int | None, typer.Option(help="Side of the picture. (the detector's)")
+    ] = None,
+    compute: Annotated[str, typer.Option(help="Where torch runs: cpu, cuda:0 or auto.")] = "auto",
+    workers: Annotated[
+        int | None, typer.Option(min=0, help="Processes that load pictures. (one a core)")
+    ] = None,
+    exist_ok: Annotated[
+        bool, typer.Option("--exist-ok", help="Write into a folder that is not empty.")
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object on stdout.")
+    ] = False,
+) -> None:
+    """Train a detector; under torchrun on several GPUs.
+
+    The run folder holds the detectors `last` and `best`, results.csv and results.png, TensorBoard
+    events, pictures of labels and predictions, and what --resume continues from.
+    """
+    from maenas.console import ERR, OUT, print_json
+    from maenas.training import Asked, run_training
+
+    asked = Asked(
+        detector=detector,
+        data=data,
+        epochs=epochs,
+        changes=tuple(changes or ()),
+        recipe=recipe,
+        input_size=input_size,
+    )
+    try:
+        result = run_training(asked, out, resume, exist_ok, compute, workers)
+    except KeyboardInterrupt:
+        ERR.print("interrupted; the same command with --resume continues after the last epoch")
+        sys.exit(130)
+    if result is None:  # a process that does not lead
+        return
+    if as_json:
+        print_json(result)
+        return
+    for name in ("best", "last"):
+        if result[name] is not None:
+            OUT.print(f"{name}: {result[name]}")
+    if result["best_ap"] is not None:
+        OUT.print(f"AP {result['best_ap']:.4f} at epoch {result['best_epoch']}")
+    OUT.print(f"next: maenas val {result['run']} --data {result['data']}")

@@ -1,0 +1,380 @@
+"""A training from its options to its folder: makes ready, runs the loop, shows what happens."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from blocks.strict import read_yaml, write_text
+from detector.checkpoint import SPEC_FILE
+from detector.data import Dataset, Plan, TrainLoader, read_dataset, same_classes
+from detector.data.read import splits_of
+from detector.errors import TrainError
+from detector.evaluate.evaluate import NANO_THRESHOLDS, THRESHOLDS, evaluate
+from detector.layers.network import DetectorNetwork
+from detector.runtimes.torch_runtime import TorchRuntime
+from detector.spec import DetectorSpec, load_detector
+from detector.train import (
+    Accuracy,
+    Ranks,
+    Recipe,
+    RunFolder,
+    Step,
+    Training,
+    batch_size,
+    fitting_batch,
+    identity,
+    joined_ranks,
+    load_recipe,
+    load_state,
+    published_recipe,
+    recipe_lines,
+    scale_of,
+    starting_network,
+    starting_spec,
+    train,
+    with_changes,
+)
+from detector.train.recipe import parse_recipe, recipe_data
+from detector.train.state import BEST, LAST, STATE_FILE, Progress, Saved
+from maenas import __version__
+from maenas.console import ERR
+from maenas.folders import claim
+from maenas.models import find_detector
+from maenas.train_charts import Charts
+from maenas.train_live import TrainLine
+from maenas.train_pictures import save_labels, save_predictions
+
+SCHEMA = "maenas/train@1"
+ARGS_FILE = "args.yaml"
+MOST_WORKERS = 8
+EVALUATED_AT_A_TIME = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the user typed; None for what was left out."""
+
+    detector: str | None = None
+    data: Path | None = None
+    epochs: int | None = None
+    changes: tuple[str, ...] = ()
+    recipe: str | None = None
+    input_size: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What a run is: from the options of a new one, or from the folder of one that continues.
+
+    Attributes:
+        spec: the detector, with the classes of the data.
+        network: with the weights it starts from; those of the state replace them.
+        recipe: how to train it.
+        data: the data set's file.
+        saved: where to continue; None for a new run.
+        notes: what to tell.
+    """
+
+    spec: DetectorSpec
+    network: DetectorNetwork
+    recipe: Recipe
+    data: Path
+    saved: Saved | None
+    notes: tuple[str, ...]
+
+
+def run_training(
+    asked: Asked,
+    out: Path | None,
+    resume: bool,
+    exist_ok: bool,
+    compute: str,
+    workers: int | None,
+) -> dict[str, Any] | None:
+    """Train, and leave a run folder.
+
+    Returns:
+        What `maenas train --json` prints; None in a process that does not lead.
+    Raises:
+        MaenasError: if something about the detector, data, recipe or folder is wrong.
+    """
+    if resume and out is None:
+        raise TrainError("--resume: --out must name the run to continue.")
+    with joined_ranks(compute) as ranks:
+        settled = continued(asked, out) if resume and out else begun(asked)
+        recipe, spec = settled.recipe, settled.spec
+        dataset, val = datasets(settled.data)
+        settled.network.to(ranks.device)
+        fitting = 1
+        if recipe.compute.batch is None:
+            fitting = fitting_batch(
+                settled.network, spec.backbone.in_shape[1:], recipe, ranks.device
+            )
+        size = batch_size(recipe, len(dataset), ranks.count, fitting)
+        recipe = replace(recipe, compute=replace(recipe.compute, batch=size.loaded))
+        mark = identity(spec, dataset, "\n".join([*recipe_lines(recipe), f"on {ranks.count}"]))
+        if settled.saved is not None and out is not None:
+            mark.require(settled.saved.identity, RunFolder(out, spec).state_file)
+        loader = TrainLoader(
+            dataset,
+            plan_of(recipe, spec, size.loaded, ranks),
+            usual_workers(ranks.count) if workers is None else workers,
+            pin=ranks.device.type == "cuda",
+        )
+        path = run_folder(out, resume, exist_ok, ranks)
+        folder = RunFolder(path, spec, (f"maenas train, maenas {__version__}",))
+        if ranks.leads:
+            notes = [
+                *settled.notes,
+                *data_notes(dataset, val),
+                batch_note(size.step, size.gathered),
+            ]
+            for note in notes:
+                ERR.print(note)
+            write_args(path, recipe, settled.data, asked)
+        training = Training(
+            network=settled.network,
+            recipe=recipe,
+            loader=loader,
+            gathered=size.gathered,
+            batch=size.step,
+            ranks=ranks,
+            folder=folder,
+            identity=mark,
+            evaluate=None if val is None else evaluator(spec, val, ranks),
+        )
+        return follow(training, settled.saved, val, settled.data)
+
+
+def follow(
+    training: Training, saved: Saved | None, val: Dataset | None, data: Path
+) -> dict[str, Any] | None:
+    """Run the loop and show what happens; the result of the run."""
+    ranks, folder, recipe = training.ranks, training.folder, training.recipe
+    events = train(training, saved)
+    if not ranks.leads:
+        for _ in events:
+            pass
+        return None
+    started = time.monotonic()
+    progress = Progress() if saved is None else saved.progress
+    rows, first = list(progress.rows), progress.step
+    total = recipe.epochs * training.steps_per_epoch
+    if saved is None:
+        save_labels(training, folder.path)
+    with (
+        Charts(folder.path, rows) as charts,
+        TrainLine(first, total, recipe.epochs, ranks.device) as line,
+    ):
+        for event in events:
+            if isinstance(event, Step):
+                line.step(event)
+                charts.step(event)
+            else:
+                rows.append(event.row)
+                line.epoch(event)
+                charts.epoch(event)
+                if event.is_best and val is not None:
+                    save_predictions(folder, val)
+    for message in training.loader.damaged:
+        ERR.print(f"skipped: {message}")
+    return outcome(folder.path, rows, data, time.monotonic() - started)
+
+
+def begun(asked: Asked) -> Settled:
+    """A new run, from the options."""
+    if asked.detector is None or asked.data is None:
+        raise TrainError(
+            "train: needs a detector and --data, such as "
+            "`maenas train zoo:damo-yolo-ns --data data.yaml`; or --resume."
+        )
+    spec, weights = find_detector(asked.detector, asked.input_size)
+    recipe, note = chosen_recipe(asked, spec)
+    names = read_dataset(asked.data, "train").names
+    network, notes = starting_network(spec, names, weights, recipe.seed, asked.detector)
+    return Settled(
+        spec=starting_spec(spec, names),
+        network=network,
+        recipe=recipe,
+        data=asked.data.resolve(),
+        saved=None,
+        notes=(*notes, note),
+    )
+
+
+def continued(asked: Asked, folder: Path) -> Settled:
+    """A run that is continued, from its folder; options that were typed must be its own."""
+    saved = load_state(folder / STATE_FILE)
+    args = read_yaml(folder / ARGS_FILE, SCHEMA)
+    recipe = parse_recipe(args["recipe"], str(folder / ARGS_FILE))
+    if asked.recipe is not None or asked.changes or asked.epochs is not None:
+        base = recipe if asked.recipe is None else named_recipe(asked.recipe)
+        recipe = with_changes(base, changes_of(asked))
+        if recipe.compute.batch is None:
+            fixed = saved_batch(args)
+            recipe = replace(recipe, compute=replace(recipe.compute, batch=fixed))
+    spec = load_detector(folder / LAST / SPEC_FILE)
+    if asked.detector is not None:
+        named, _ = find_detector(asked.detector, asked.input_size)
+        spec = starting_spec(named, spec.names)
+    data = Path(args["data"]) if asked.data is None else asked.data.resolve()
+    names = read_dataset(data, "train").names
+    if names != saved.identity.names:
+        spec = starting_spec(spec, names)
+    return Settled(
+        spec=spec,
+        network=spec.build(),
+        recipe=recipe,
+        data=data,
+        saved=saved,
+        notes=(f"continues after epoch {saved.progress.epoch} of {recipe.epochs}",),
+    )
+
+
+def saved_batch(args: dict[str, Any]) -> int:
+    """Pictures at a time as the run was started with."""
+    batch: int = args["recipe"]["compute"]["batch"]
+    return batch
+
+
+def chosen_recipe(asked: Asked, spec: DetectorSpec) -> tuple[Recipe, str]:
+    """The recipe of a new run, and which it is."""
+    name = asked.recipe or scale_of(spec)
+    recipe = with_changes(named_recipe(name), changes_of(asked))
+    return recipe, f"recipe {name}, {recipe.epochs} epochs"
+
+
+def named_recipe(name: str) -> Recipe:
+    """A recipe file, or the published recipe of a scale."""
+    if Path(name).suffix in (".yaml", ".yml"):
+        return load_recipe(Path(name))
+    return published_recipe(name)
+
+
+def changes_of(asked: Asked) -> list[str]:
+    """What replaces values of the recipe."""
+    epochs = [] if asked.epochs is None else [f"epochs={asked.epochs}"]
+    return [*asked.changes, *epochs]
+
+
+def datasets(data: Path) -> tuple[Dataset, Dataset | None]:
+    """What to train on, and what to evaluate on if there is any."""
+    dataset = read_dataset(data, "train")
+    dataset.require_objects()
+    if "val" not in splits_of(data):
+        return dataset, None
+    val = read_dataset(data, "val")
+    same_classes(dataset, val)
+    val.require_objects()
+    return dataset, val
+
+
+def plan_of(recipe: Recipe, spec: DetectorSpec, loaded: int, ranks: Ranks) -> Plan:
+    """How pictures are drawn."""
+    _, height, width = spec.backbone.in_shape
+    return Plan(
+        size=(height, width),
+        batch=loaded,
+        epochs=recipe.epochs,
+        seed=recipe.seed,
+        augmentation=replace(recipe.augmentation, resize=spec.resize),
+        plain_epochs=recipe.schedule.plain_epochs_of(recipe.epochs),
+        sides=recipe.sides,
+        rank=ranks.rank,
+        world=ranks.count,
+    )
+
+
+def evaluator(spec: DetectorSpec, val: Dataset, ranks: Ranks) -> Any:
+    """The accuracy of a network on the validation pictures."""
+    thresholds = NANO_THRESHOLDS if spec.neck.depthwise else THRESHOLDS
+
+    def accuracy(network: DetectorNetwork) -> Accuracy:
+        runtime = TorchRuntime(spec, network, str(ranks.device))
+        readers = min(4, os.cpu_count() or 1)
+        return evaluate(runtime, val, thresholds, EVALUATED_AT_A_TIME, readers).scores
+
+    return accuracy
+
+
+def usual_workers(processes: int) -> int:
+    """One a core of this process' share, at most 8; none where there are one or two cores."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    share = (cores or 1) // processes
+    return 0 if share <= 2 else min(MOST_WORKERS, share)
+
+
+def run_folder(out: Path | None, resume: bool, exist_ok: bool, ranks: Ranks) -> Path:
+    """The folder of the run; only the process that leads makes it."""
+    if resume and out is not None:
+        return out
+    if not ranks.leads:
+        return out or Path()
+    return claim(out, "train", exist_ok)
+
+
+def write_args(folder: Path, recipe: Recipe, data: Path, asked: Asked) -> None:
+    """`args.yaml`: all that was decided, the recipe spelled out."""
+    path = folder / ARGS_FILE
+    content: dict[str, Any] = {"format": SCHEMA, "detector": asked.detector, "data": str(data)}
+    if path.exists() and asked.detector is None:
+        content["detector"] = read_yaml(path, SCHEMA).get("detector")
+    recipe_part = recipe_data(recipe)
+    del recipe_part["format"]
+    content["recipe"] = recipe_part
+    write_text(path, yaml.safe_dump(content, sort_keys=False, default_flow_style=None, width=100))
+
+
+def data_notes(dataset: Dataset, val: Dataset | None) -> list[str]:
+    """What the data are, and what is wrong with them."""
+    notes = [
+        f"{len(dataset):,} pictures with {dataset.objects:,} objects of "
+        f"{len(dataset.names)} classes"
+    ]
+    for each in (dataset, val):
+        wrong = (
+            [problem for problem in each.problems if problem.severity == "error"] if each else []
+        )
+        if wrong:
+            notes.append(
+                f"{len(wrong)} labels or pictures cannot be used, such as {wrong[0]}; "
+                "`maenas data check` lists them"
+            )
+    if val is None:
+        notes.append("no val split: the detector is not evaluated, and `last` is all there is")
+    return notes
+
+
+def batch_note(step: int, gathered: int) -> str:
+    """How many pictures a step has."""
+    return f"{step} pictures a step" + (f", {gathered} batches" if gathered > 1 else "")
+
+
+def outcome(
+    folder: Path, rows: Sequence[dict[str, float]], data: Path, seconds: float
+) -> dict[str, Any]:
+    """The result of a run as plain data."""
+    judged = [row for row in rows if "ap" in row]
+    best = max(judged, key=lambda row: row["ap"], default=None)
+    return {
+        "schema": SCHEMA,
+        "run": str(folder),
+        "data": str(data),
+        "best": str(folder / BEST) if best else None,
+        "last": str(folder / LAST),
+        "epochs": int(rows[-1]["epoch"]) if rows else 0,
+        "best_ap": best["ap"] if best else None,
+        "best_ap50": best["ap50"] if best else None,
+        "best_epoch": int(best["epoch"]) if best else None,
+        "ap": judged[-1]["ap"] if judged else None,
+        "loss": rows[-1]["loss"] if rows else None,
+        "skipped_steps": int(rows[-1]["skipped"]) if rows else 0,
+        "seconds": round(seconds, 1),
+    }

@@ -1,0 +1,45 @@
+"""What is decayed, and how rates follow the batch."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from detector.train.optimizer import OptimizerOptions, parameter_groups, set_lr
+from tests.small_detector import small_spec
+
+
+def test_norms_and_biases_are_not_decayed_convolutions_and_scales_are() -> None:
+    network = small_spec().build()
+    names = {id(parameter): name for name, parameter in network.named_parameters()}
+    decayed, others = ([names[id(p)] for p in group] for group in parameter_groups(network))
+    assert sorted(decayed + others) == sorted(names.values())
+    assert {name for name in names.values() if name.startswith("head.scales")} <= set(decayed)
+    assert all(name.endswith("weight") or "scales" in name for name in decayed)
+    assert all(network.get_parameter(name).ndim == 1 for name in others)
+    assert all(network.get_parameter(name).ndim in (0, 4) for name in decayed)
+
+
+@pytest.mark.parametrize("name", ["sgd", "adamw"])
+def test_only_the_first_group_shrinks_without_gradients(name: str) -> None:
+    network = small_spec().build()
+    before = {key: value.clone() for key, value in network.named_parameters()}
+    options = OptimizerOptions(name=name, weight_decay=0.1)  # type: ignore[arg-type]
+    optimizer = options.build(network)
+    set_lr(optimizer, 0.5)
+    for parameter in network.parameters():
+        parameter.grad = torch.zeros_like(parameter)
+    optimizer.step()
+    decayed = {id(parameter) for parameter in parameter_groups(network)[0]}
+    # SGD with Nesterov's momentum 0.9: lr * (1 + 0.9) * decay; AdamW: lr * decay
+    shrunk = 1 - 0.5 * 0.1 * (1.9 if name == "sgd" else 1.0)
+    for key, parameter in network.named_parameters():
+        factor = shrunk if id(parameter) in decayed else 1.0
+        torch.testing.assert_close(parameter.detach(), before[key] * factor)
+
+
+def test_rates_follow_the_batch_in_proportion_or_by_its_root() -> None:
+    linear = OptimizerOptions(lr=0.04, lr_batch=256, lr_scaling="linear")
+    root = OptimizerOptions(lr=0.04, lr_batch=256, lr_scaling="sqrt")
+    assert [linear.lr_of(batch) for batch in (256, 64, 4)] == pytest.approx([0.04, 0.01, 0.000625])
+    assert [root.lr_of(batch) for batch in (256, 64, 4)] == pytest.approx([0.04, 0.02, 0.005])

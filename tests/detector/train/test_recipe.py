@@ -1,0 +1,133 @@
+"""Recipes: the published numbers, strict files, overrides that name the mistake."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from blocks import SpecError
+from blocks.strict import write_text
+from detector.assign import TOOD, AlignOTA
+from detector.template import template_names
+from detector.train import Recipe, load_recipe, published_recipe, recipe_lines, with_changes
+from detector.train.recipe import parse_recipe, recipe_data, scale_of
+from tests.golden import MODELS, spec_of
+from tests.small_detector import small_spec
+
+NANO = {"ns", "nm", "nl"}
+
+
+@pytest.mark.parametrize("scale", template_names())
+def test_the_published_recipes_have_the_published_numbers(scale: str) -> None:
+    recipe = published_recipe(scale)
+    assert (recipe.epochs, recipe.batch, recipe.assigner) == (300, 256, AlignOTA())
+    optimizer = recipe.optimizer
+    if scale in NANO:
+        assert (optimizer.name, optimizer.weight_decay) == ("adamw", 0.01)
+        assert optimizer.lr_of(256) == pytest.approx(0.001 / 64 * 256)
+    else:
+        assert (optimizer.name, optimizer.momentum) == ("sgd", 0.9)
+        assert optimizer.weight_decay == 0.0005
+        for batch in (8, 64, 256):  # so much a picture, whatever the batch
+            assert optimizer.lr_of(batch) == pytest.approx(0.01 / 64 * batch)
+    schedule, augmentation = recipe.schedule, recipe.augmentation
+    assert (schedule.warmup_epochs, schedule.plain_epochs, schedule.floor) == (5, 16, 0.05)
+    assert (recipe.ema.decay, recipe.ema.ramp) == (0.9998, 2000)
+    assert augmentation.scale == ((0.75, 1.25) if scale == "ns" else (0.1, 2.0))
+    assert augmentation.shear == (2.0 if scale in {"s", "m", "l"} else 0.2)
+    assert (augmentation.mosaic, augmentation.mixup, augmentation.flip) == (1.0, 0.15, 0.5)
+    assert (augmentation.rotate, augmentation.translate, augmentation.sada) == (10.0, 0.2, True)
+    loss = recipe.loss
+    assert (loss.quality_focal, loss.distribution_focal, loss.giou) == (1.0, 0.25, 2.0)
+
+
+@pytest.mark.parametrize("scale", template_names())
+def test_a_recipe_file_opens_with_where_its_numbers_come_from(scale: str) -> None:
+    import detector.train.recipes as folder
+
+    text = (Path(folder.__path__[0]) / f"{scale}.yaml").read_text()
+    receipt = text[: text.index("format:")]
+    assert "2211.15444" in receipt and "Apache-2.0" in receipt and "# lr: " in receipt
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_a_detector_gets_the_recipe_of_its_scale(model: str) -> None:
+    assert scale_of(spec_of(model)) == model.lower()
+
+
+def test_a_detector_of_no_scale_gets_the_recipe_of_its_kind() -> None:
+    assert scale_of(small_spec()) == "s"
+
+
+def test_what_is_written_is_read_back(tmp_path: Path) -> None:
+    recipe = with_changes(published_recipe("ns"), ["assigner.name=tood", "sides=[320, 416]"])
+    write_text(tmp_path / "mine.yaml", "\n".join(recipe_lines(recipe)) + "\n")
+    assert load_recipe(tmp_path / "mine.yaml") == recipe
+    assert recipe.assigner == TOOD() and recipe.sides == (320, 416)
+
+
+def test_values_are_changed_by_their_path() -> None:
+    recipe = with_changes(
+        published_recipe("s"),
+        ["optimizer.lr=1e-3", "epochs=50", "assigner.topk=13", "augmentation.scale=[0.5, 1.5]"],
+    )
+    assert (recipe.optimizer.lr, recipe.epochs, recipe.assigner) == (0.001, 50, AlignOTA(topk=13))
+    assert recipe.augmentation.scale == (0.5, 1.5)
+    assert recipe.optimizer.weight_decay == 0.0005
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("optimizer.lrr=1", r"optimizer\.lrr: no such field; did you mean lr\?"),
+        ("optmizer.lr=1", r"optmizer: no such section; did you mean optimizer\?"),
+        ("epoch=1", r"epoch: no such field; did you mean epochs\?"),
+        ("epochs=many", r"epochs: .*valid integer, got 'many'"),
+        ("epochs=0", r"epochs must be at least 1, got 0"),
+        ("epochs.x=1", r"epochs is a value, it has no keys"),
+        ("optimizer=sgd", r"optimizer is a section; set one of name, lr"),
+        ("optimizer.lr", r"must be key=value, such as optimizer\.lr=0\.01"),
+        ("optimizer.lr=[", r"'\[' is not a value of YAML"),
+        ("optimizer.lr=-1", r"lr must be above 0, got -1"),
+        ("optimizer.name=adam", r"optimizer\.name: .*'sgd' or 'adamw', got 'adam'"),
+        ("assigner.name=ota", r"no assigner 'ota'; did you mean"),
+        ("assigner.topkk=3", r"assigner\.topkk: no such field; did you mean topk\?"),
+        ("augmentation.resize=stretch", r"resize: is the detector's"),
+        ("ema.decay=1", r"decay must be 0 or more and below 1, got 1"),
+        ("schedule.floor=2", r"floor must be 0\.\.1, got 2"),
+        ("seed=-1", r"seed must be 0 or more, got -1"),
+    ],
+)
+def test_a_wrong_change_is_named(change: str, message: str) -> None:
+    with pytest.raises(SpecError, match=message):
+        with_changes(Recipe(), [change])
+
+
+def test_an_unknown_key_of_a_file_is_named_with_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text("format: maenas/recipe@1\nshedule: {floor: 0.1}\n")
+    with pytest.raises(SpecError, match=r"mine\.yaml: shedule: no such field; did you mean sched"):
+        load_recipe(path)
+
+
+def test_no_such_scale_is_an_error() -> None:
+    with pytest.raises(SpecError, match="no scale 'xl'"):
+        published_recipe("xl")
+
+
+def test_all_of_a_recipe_is_plain_data() -> None:
+    data = recipe_data(Recipe())
+    del data["format"]
+    assert parse_recipe(data, "here") == Recipe()
+
+
+@pytest.mark.parametrize(
+    ("epochs", "expected"),
+    [(5, {1, 2, 3, 4, 5}), (300, {*range(10, 291, 10), *range(285, 301)})],
+)
+def test_evaluations_are_more_frequent_without_mosaics_and_in_short_runs(
+    epochs: int, expected: set[int]
+) -> None:
+    recipe = Recipe(epochs=epochs)
+    assert {epoch for epoch in range(1, epochs + 1) if recipe.evaluates(epoch)} == expected

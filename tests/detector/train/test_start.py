@@ -1,0 +1,61 @@
+"""A detector that learns other classes keeps what it can."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from blocks.errors import SpecError
+from detector.train import starting_network, starting_spec
+from tests.small_detector import NAMES, small_spec
+
+SPEC = small_spec()
+
+
+def weights():
+    torch.manual_seed(7)
+    return SPEC.build().state_dict()
+
+
+def test_other_classes_keep_all_but_the_classifier_and_in_it_the_classes_of_the_same_name() -> None:
+    given = weights()
+    for name in given:
+        if name.startswith("head.scores") and name.endswith("bias"):
+            given[name] = torch.tensor([1.0, 2.0, 3.0])  # of cat, dog, bird
+    network, (note,) = starting_network(SPEC, ("bird", "cow", "cat", "ox"), given, seed=0)
+    ours = network.state_dict()
+    for name, value in given.items():
+        if not name.startswith("head.scores"):
+            assert torch.equal(ours[name], value)
+    for level in range(3):
+        weight, bias = (ours[f"head.scores.{level}.0.{part}"] for part in ("weight", "bias"))
+        assert bias[[0, 2]].tolist() == [3.0, 1.0]
+        assert torch.equal(weight[0], given[f"head.scores.{level}.0.weight"][2])
+        assert bias[1] == bias[3] == pytest.approx(-4.595, abs=1e-3)  # as before any training
+    assert "2 of 4 classes kept" in note
+
+
+def test_the_same_classes_keep_everything() -> None:
+    given = weights()
+    ours = starting_network(SPEC, NAMES, given, seed=0)[0].state_dict()
+    assert all(torch.equal(ours[name], value) for name, value in given.items())
+
+
+def test_a_fresh_start_depends_on_the_seed_alone() -> None:
+    first, again, other = (
+        starting_network(SPEC, NAMES, None, seed)[0].state_dict() for seed in (0, 0, 1)
+    )
+    name = "head.scores.0.0.weight"
+    assert torch.equal(first[name], again[name]) and not torch.equal(first[name], other[name])
+
+
+def test_weights_of_another_detector_are_an_error() -> None:
+    given = weights()
+    given["extra"] = torch.zeros(1)
+    with pytest.raises(SpecError, match="run/best: extra belongs to no part"):
+        starting_network(SPEC, ("a",), given, 0, "run/best")
+
+
+def test_the_spec_gets_the_names() -> None:
+    spec = starting_spec(SPEC, ("a", "b"))
+    assert (spec.head.num_classes, spec.names) == (2, ("a", "b"))

@@ -1,0 +1,91 @@
+"""A training small enough for a test: pictures of plain rectangles, a detector of 64 x 64."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+from detector.data import Augmentation, Plan, TrainLoader, read_dataset
+from detector.layers.network import DetectorNetwork
+from detector.train import Ranks, Recipe, RunFolder, Training, identity, recipe_lines
+from detector.train.optimizer import OptimizerOptions
+from detector.train.schedule import ScheduleOptions
+from tests.small_detector import NAMES, SIDE, small_spec
+
+PICTURES = 5
+RECIPE = Recipe(
+    epochs=3,
+    batch=2,
+    min_steps=1,
+    optimizer=OptimizerOptions(name="adamw", lr=0.002, lr_batch=2, lr_scaling="sqrt"),
+    schedule=ScheduleOptions(warmup_epochs=0.5, plain_epochs=1),
+)
+
+
+@dataclass(frozen=True)
+class Told:
+    """An accuracy that somebody tells."""
+
+    ap: float
+    ap50: float = 0.5
+
+
+def write_data(folder: Path, pictures: int = PICTURES, names: tuple[str, ...] = NAMES) -> Path:
+    """A data set whose objects are rectangles in the colour of their class: its `data.yaml`."""
+    rng = np.random.default_rng(0)
+    for number in range(pictures):
+        pixels = rng.integers(0, 40, (SIDE, SIDE, 3), dtype=np.uint8)
+        label = number % len(names)
+        x, y = rng.integers(2, 30, 2)
+        pixels[y : y + 28, x : x + 28, label % 3] = 230
+        for kind in ("images", "labels"):
+            (folder / kind).mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels).save(folder / "images" / f"{number}.png")
+        centre = f"{(x + 14) / SIDE} {(y + 14) / SIDE} {28 / SIDE} {28 / SIDE}"
+        (folder / "labels" / f"{number}.txt").write_text(f"{label} {centre}\n")
+    path = folder / "data.yaml"
+    path.write_text(f"train: images\nval: images\nnames: [{', '.join(names)}]\n")
+    return path
+
+
+def small_training(
+    folder: Path,
+    data: Path,
+    recipe: Recipe = RECIPE,
+    evaluate: Callable[[DetectorNetwork], Any] | None = None,
+    gathered: int = 1,
+    ranks: Ranks | None = None,
+) -> Training:
+    """A training on that data, two pictures at a time."""
+    ranks = ranks or Ranks(torch.device("cpu"))
+    torch.manual_seed(0)
+    spec, dataset = small_spec("stretch"), read_dataset(data, "train")
+    plan = Plan(
+        (SIDE, SIDE),
+        batch=2,
+        epochs=recipe.epochs,
+        augmentation=replace(recipe.augmentation, resize="stretch"),
+        plain_epochs=recipe.schedule.plain_epochs_of(recipe.epochs),
+        rank=ranks.rank,
+        world=ranks.count,
+    )
+    return Training(
+        network=spec.build(),
+        recipe=recipe,
+        loader=TrainLoader(dataset, plan),
+        gathered=gathered,
+        batch=2 * gathered * ranks.count,
+        ranks=ranks,
+        folder=RunFolder(folder, spec),
+        identity=identity(spec, dataset, "\n".join(recipe_lines(recipe))),
+        evaluate=evaluate,
+    )
+
+
+PLAIN = Augmentation(mosaic=0.0, mixup=0.0, flip=0.0, sada=False)
