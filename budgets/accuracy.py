@@ -8,6 +8,7 @@ from math import nan
 
 import numpy as np
 
+POOR = 0.1  # mean error above which a table is not to be trusted
 CLOSE = 0.1  # relative error that counts as close
 
 
@@ -37,13 +38,20 @@ class Accuracy:
     spearman: float | None
     disturbed: int = 0
 
+    @property
+    def is_poor(self) -> bool:
+        """Whether the prices are not to be trusted."""
+        return not self.mean <= POOR
+
     def line(self) -> str:
         """For people, in one line."""
         if not self.names:
             return "never checked on networks it was not fitted to"
+        poor = "" if not self.is_poor else "POOR, measure again when the machine is quiet: "
         ranks = "" if self.spearman is None else f", rank correlation {self.spearman:.3f}"
         return (
-            f"on {len(self.names)} networks it was not fitted to: mean error {100 * self.mean:.1f}%"
+            f"{poor}on {len(self.names)} networks it was not fitted to: "
+            f"mean error {100 * self.mean:.1f}%"
             f", {100 * self.within_10:.0f}% of them within 10%{ranks}"
             + (f"; {self.disturbed} more were disturbed too much to tell" if self.disturbed else "")
         )

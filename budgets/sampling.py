@@ -16,6 +16,7 @@ ROUND_MS = 20.0  # of the graph's own time in a round, and of the reference's; m
 MAX_RUNS = 40  # inferences a round
 MIN_REFERENCE_RUNS = 3
 SETTLED = 0.01  # relative standard error of the median to stop at
+STRAYING = 0.5  # the same of the reference's times
 NOISY = 0.15  # relative distance between the quartiles above which a sample is marked
 
 
@@ -72,7 +73,7 @@ def sample(session: Session, reference: Session, seconds: float) -> Samples:
         settled = spread(ratios) / np.sqrt(done) < SETTLED and spent > seconds / 5
         if done >= MIN_ROUNDS and (settled or spent > seconds):
             break
-    if spread(ratios) > NOISY:
+    if spread(ratios) > NOISY or spread(np.array(reference_ms)) > STRAYING:
         warnings["noisy"] = None
     times = tuple(
         replace(layer, us=max(0.0, spent_us[name] / len(ms))) for name, layer in layers.items()

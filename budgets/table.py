@@ -27,6 +27,7 @@ Role = Literal["fit", "held-out", "operator"]
 NETWORK_WEIGHT = 20.0  # of a whole network's time beside those of its layers
 WEIGHTS: dict[Role, float] = {"fit": 1.0, "operator": 0.3, "held-out": 0.0}
 NOISY_WEIGHT = 0.2
+STRAY = 2.0  # times its undisturbed time that the reference may take before a sample is in doubt
 MIN_CALM = 6  # held-out networks that must be undisturbed to leave out the others
 QUIET = 10  # percentile of the reference's times that stands for an undisturbed machine
 
@@ -129,6 +130,11 @@ class LatencyTable:
         """The median of a sample's times at the speed of the undisturbed device."""
         return float(np.median(self._scales(sample) * sample.ms))
 
+    def doubtful(self, sample: TableSample) -> bool:
+        """Whether something disturbed it: it scatters, or the reference was far from its speed."""
+        slow = float(np.median(sample.reference_ms)) > STRAY * self.reference_ms
+        return bool(sample.warnings) or slow
+
     def model(self) -> OperatorModel:
         """Prices fitted to the samples that are not held out."""
         return self._prices(f"{self.about}; {self.accuracy.line()}")
@@ -143,7 +149,7 @@ class LatencyTable:
             DeviceError: if one holds operators that no other sample does.
         """
         every = [sample for sample in self.samples if sample.role == "held-out"]
-        calm = [sample for sample in every if not sample.warnings]
+        calm = [sample for sample in every if not self.doubtful(sample)]
         held_out = calm if len(calm) >= MIN_CALM else every
         prices = self._prices(self.about)
         names = tuple(sample.name for sample in held_out)
@@ -194,7 +200,7 @@ class LatencyTable:
     def _observations(self) -> Iterator[Observation]:
         """Layers where there are any, and each graph as a whole."""
         for sample in self.samples:
-            weight = WEIGHTS[sample.role] * (NOISY_WEIGHT if sample.warnings else 1.0)
+            weight = WEIGHTS[sample.role] * (NOISY_WEIGHT if self.doubtful(sample) else 1.0)
             if weight == 0:
                 continue
             for ops, us in self._layer_times(sample):

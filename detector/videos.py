@@ -122,7 +122,7 @@ def _pyav(path: Path) -> ModuleType:
         import av
     except ImportError:
         raise PictureError(
-            f"{path}: videos need PyAV; install it with: pip install 'maenas[video]'."
+            f"{path}: videos need PyAV; install it with: pip install -e '.[video]'."
         ) from None
     return av
 

@@ -12,7 +12,7 @@ from typing import Any
 from budgets.backends.backend import BackendError
 from budgets.latency import Precision
 
-INSTALL = "pip install 'maenas[tensorrt]' (Linux with an NVIDIA GPU)"
+INSTALL = "pip install -e '.[tensorrt]' (Linux with an NVIDIA GPU)"
 # The words of the inspector, from the narrowest type to the widest.
 TYPES: tuple[tuple[Precision, re.Pattern[str]], ...] = (
     ("int8", re.compile(r"\bint8\b", re.IGNORECASE)),

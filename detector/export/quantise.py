@@ -38,7 +38,7 @@ def quantise(model: Any, calibration: Sequence[Floats], target: Target) -> Any:
         import nncf
     except ImportError:
         raise ExportError(
-            "INT8 needs NNCF, which is not installed; pip install 'maenas[int8]'."
+            "INT8 needs NNCF, which is not installed; pip install -e '.[int8]'."
         ) from None
     nncf.set_log_level(logging.ERROR)
     preset = nncf.QuantizationPreset.MIXED

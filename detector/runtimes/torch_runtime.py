@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, cast
 import torch
 
 from blocks.layers.deploy import deploy
+from detector.errors import ModelError
 from detector.runtimes.batches import Outputs, in_batches
 from detector.runtimes.runtime import Floats, Runtime
 
@@ -22,6 +23,8 @@ class TorchRuntime(Runtime):
         spec: of the detector.
         network: in training or deployed form; it is left as it is.
         compute: torch's name of where it runs, such as "cpu" or "cuda:0".
+    Raises:
+        ModelError: for a place that torch does not know or that is not here.
     """
 
     def __init__(self, spec: DetectorSpec, network: DetectorNetwork, compute: str = "cpu") -> None:
@@ -29,8 +32,16 @@ class TorchRuntime(Runtime):
         self.names = spec.names
         self.resize = spec.resize
         self.about = f"torch {torch.__version__} on {compute}, f32"
-        self._compute = torch.device(compute)
-        self._network = cast("DetectorNetwork", deploy(network)).float().to(self._compute)
+        deployed = cast("DetectorNetwork", deploy(network)).float()
+        try:
+            self._compute = torch.device(compute)
+            self._network = deployed.to(self._compute)
+        except (RuntimeError, AssertionError) as error:  # the latter without a CUDA build
+            reason = " ".join(str(error).split())[:160]
+            raise ModelError(
+                f"compute: must be cpu or a device of this machine such as cuda:0, got "
+                f"{compute!r}: {reason}"
+            ) from None
 
     def run(self, pictures: Floats) -> Outputs:
         return in_batches(pictures, self.in_shape, None, self._run)
