@@ -124,7 +124,7 @@ def import_checkpoint(path: Path, model: str, num_classes: int | None = None) ->
         Spec and weights of the training form. From a deploy form that is an equivalent one:
         equal outputs, yet its BatchNorms have no statistics of their own (see `split_merged`).
     Raises:
-        ModelError: if the file cannot be read as a checkpoint.
+        ModelError: if the file cannot be read as a checkpoint, or holds numbers not finite.
         CheckpointError: if it is of another detector.
     """
     spec = official_spec(model)
@@ -135,6 +135,12 @@ def import_checkpoint(path: Path, model: str, num_classes: int | None = None) ->
         hint = f"; it looks like {likely}" if likely and likely != bare(model) else ""
         problems = imported.report.problems()
         raise CheckpointError(f"{path}: is no {model}: {problems}{hint}.", imported.report)
+    broken = [name for name, value in imported.weights.items() if not value.isfinite().all()]
+    if broken:
+        raise ModelError(
+            f"{path}: {len(broken)} tensors hold numbers that are not finite (first {broken[0]}); "
+            "training had failed before it was saved."
+        )
     return imported
 
 

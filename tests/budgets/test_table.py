@@ -207,3 +207,12 @@ def test_prices_bundled_as_a_file_are_those_of_the_table(tmp_path: Path) -> None
     path.write_text(path.read_text().replace("us: [", "us: [x, "))
     with pytest.raises(SpecError, match="kernels.conv 1x1/1.us"):
         load_operator_file(path)
+
+
+def test_a_sample_taken_while_the_reference_strayed_is_doubted() -> None:
+    mine = table()
+    sample = mine.samples[0]
+    strayed = replace(sample, reference_ms=tuple(3 * ms for ms in sample.reference_ms))
+    assert not mine.doubtful(sample)
+    assert mine.doubtful(strayed)
+    assert mine.doubtful(replace(sample, warnings=("noisy",)))

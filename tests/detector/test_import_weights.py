@@ -252,6 +252,14 @@ def test_a_head_without_classifier_lacks_it(nano, saved) -> None:
     assert raised.value.report.missing == tuple(CLASSIFIER)
 
 
+def test_weights_that_are_not_finite_are_refused_by_name(nano, saved) -> None:
+    _, weights = nano
+    name = next(name for name, value in weights.items() if value.ndim == 4)
+    path = saved({"model": {**weights, name: torch.full_like(weights[name], torch.nan)}})
+    with pytest.raises(ModelError, match=r"1 tensors hold numbers that are not finite \(first "):
+        import_checkpoint(path, "damo-yolo-ns")
+
+
 def test_the_checkpoint_of_another_model_is_recognised(tiny, saved) -> None:
     network, weights = tiny
     for state in (weights, merged(network, weights)):

@@ -164,3 +164,10 @@ def test_without_tensorrt_an_engine_is_refused_with_what_to_install(tmp_path: Pa
     (tmp_path / "model.engine").write_bytes(b"")
     with pytest.raises(BackendError, match=r"pip install -e '\.\[tensorrt\]'|NVIDIA GPU"):
         load_runtime(tmp_path / "model.engine")
+
+
+@pytest.mark.parametrize("compute", ["banana", "cuda:0,1", "cuda:99"])
+def test_a_place_that_torch_does_not_have_is_refused_in_one_line(compute: str) -> None:
+    spec = small_spec()
+    with pytest.raises(ModelError, match=f"compute: must be cpu or a device .* got '{compute}'"):
+        TorchRuntime(spec, spec.build(), compute)
