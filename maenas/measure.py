@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from maenas.subject import Subject
 
 SCHEMA = "maenas/measure@1"
+UNLISTED = 0.1  # share of the time outside all layers listed that is worth a line
 Precision = Annotated[
     str | None, typer.Option(help="f32, bf16, f16 or int8. (f32 on CPUs, f16 on GPUs)")
 ]
@@ -104,6 +105,12 @@ def measure(
     if model is not None and predicted is not None:
         for line in comparison(timing, predicted, model):
             OUT.print(line)
+    unlisted = 1 - sum(line.ms for line in lines) / measured_mean(measured)
+    if lines and unlisted > UNLISTED:
+        OUT.print(
+            f"{100 * unlisted:.0f}% of the time is in no layer listed: in operators that nothing "
+            "here knows, or between layers"
+        )
     if lines:
         print_lines(lines, sum(line.ms for line in lines), None if show_all else SHOWN)
 
@@ -166,6 +173,11 @@ def time_subject(backend: Backend, subject: Subject) -> Measured:
     reference = backend.compile(reference_graph())
     item = Item(subject.name, "fit", subject.graph)
     return measure_calmly(backend, item, reference, all_known=False)
+
+
+def measured_mean(measured: Measured) -> float:
+    """Milliseconds of an inference, the mean: what the layers' times are shares of."""
+    return sum(measured.sample.ms) / len(measured.sample.ms)
 
 
 def timing_of(measured: Measured, reference_ms: float | None) -> Timing:

@@ -136,8 +136,8 @@ def run_profile(
     unfinished = Unfinished(
         path.with_name(f"{path.name}.partial"), _header(request, target, spaces)
     )
-    _check_room(path, unfinished, resume, exist_ok)
     items = profile_items(plan, spaces, request.seed, request.models)
+    _check_room(path, unfinished, resume, exist_ok)
     if exist_ok:
         unfinished.remove()
     provenance = dict(backend.provenance())
@@ -255,11 +255,13 @@ class ProfileLine:
         from maenas.console import ERR
 
         share = max(step.done / self._total, min(1.0, step.seconds / self._seconds))
-        left = step.seconds * (1 / share - 1)
+        left = f"{step.seconds * (1 / share - 1):.0f} s left"
+        if step.seconds > self._seconds:
+            left = "over time, until there are enough networks"
         warned = f" ({', '.join(step.warnings)})" if step.warnings else ""
         rate = step.done / max(step.seconds, 1e-9)
         status = (
-            f"{step.done} graphs, {rate:.1f}/s, {left:.0f} s left: {step.name} "
+            f"{step.done} graphs, {rate:.1f}/s, {left}: {step.name} "
             f"{step.milliseconds:.3f} ms{warned}"
         )
         if self._progress is not None:

@@ -79,7 +79,7 @@ def find_subject(name: str, template: str | None, input_size: int | None) -> Sub
     if name.lower().endswith(".onnx"):
         return onnx_subject(Path(name), input_size)
     named = find_model(name)
-    if template is not None and (Path(name) / SPEC_FILE).exists():
+    if template not in (None, NO_TEMPLATE) and (Path(name) / SPEC_FILE).exists():
         raise MaenasError(f"{name}: is a detector with a neck and head; leave --template out.")
     backbone = named.backbone if input_size is None else _sized(named.backbone, input_size)
     around = named.template
