@@ -99,4 +99,4 @@ def test_make_has_the_two_commands_of_a_fresh_machine() -> None:
 
 
 def test_no_placeholder_is_left() -> None:
-    assert not re.findall(r"\b[A-Z]+_[A-Z_]+\b", README)
+    assert set(re.findall(r"\b[A-Z]+_[A-Z_]+\b", README)) <= {"MAENAS_TABLES"}
