@@ -11,6 +11,7 @@ import typer
 from maenas.build_detector import build_detector
 from maenas.data import data
 from maenas.detect import detect
+from maenas.distill import distill
 from maenas.export import export
 from maenas.import_weights import import_weights
 from maenas.measure import measure
@@ -215,6 +216,7 @@ app.command()(import_weights)
 app.command()(export)
 app.command()(detect)
 app.command()(train)
+app.command()(distill)
 app.command()(val)
 app.add_typer(data, name="data")
 

@@ -16,7 +16,11 @@ from nas import DEFAULT_WEIGHTS
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from detector.distill import Teacher
+
 ZOO_PREFIX = "zoo:damo-yolo-"
+# Where a run folder of the training keeps its detector, the better one first.
+TRAINED = ("best", "weights/best", "last", "weights/last")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,3 +112,26 @@ def find_detector(
         backbone = replace(spec.backbone, in_shape=(3, input_size, input_size))
         spec = replace(spec, backbone=backbone)
     return spec, weights
+
+
+def trained_in(model: str) -> str:
+    """The detector folder in a run folder; anything else as it is."""
+    path = Path(model)
+    if path.is_dir() and not (path / SPEC_FILE).exists():
+        for name in TRAINED:
+            if (path / name / SPEC_FILE).exists():
+                return str(path / name)
+    return model
+
+
+def find_teacher(name: str) -> Teacher:
+    """The trained detector in a run folder or detector folder.
+
+    Raises:
+        MaenasError: if there is none, or it has no weights.
+    """
+    from detector.distill import Teacher
+
+    place = trained_in(name)
+    spec, weights = find_detector(place)
+    return Teacher(spec, weights, place)

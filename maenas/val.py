@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
 SCHEMA = "maenas/val@1"
 RESULTS_FILE, COCO_FILE = "results.json", "coco.json"
-# Where a run folder of the training keeps its detector, the better one first.
-TRAINED = ("best", "weights/best", "last", "weights/last")
 MAX_LINES = 10  # pictures named on the terminal; the results name all
 MAX_ROWS = 30  # classes in a table; of more the best and the worst are shown
 
@@ -78,6 +76,7 @@ def val(
     from maenas.console import ERR, print_json
     from maenas.detector import Detector
     from maenas.folders import claim
+    from maenas.models import trained_in
     from maenas.progress import Counter
 
     if at_score is not None and not 0 <= at_score <= 1:
@@ -119,18 +118,6 @@ def val(
         print_json(result)
     else:
         _print(result)
-
-
-def trained_in(model: str) -> str:
-    """The detector folder in a run folder; anything else as it is."""
-    from detector.checkpoint import SPEC_FILE
-
-    path = Path(model)
-    if path.is_dir() and not (path / SPEC_FILE).exists():
-        for name in TRAINED:
-            if (path / name / SPEC_FILE).exists():
-                return str(path / name)
-    return model
 
 
 def unreadable(dataset: Dataset) -> list[str]:
