@@ -19,6 +19,7 @@ from maenas.predict import predict
 from maenas.profile import profile
 from maenas.tables import tables
 from maenas.train import train
+from maenas.train_family import train_family
 from maenas.val import val
 
 app = typer.Typer(
@@ -217,6 +218,7 @@ app.command()(export)
 app.command()(detect)
 app.command()(train)
 app.command()(distill)
+app.command()(train_family)
 app.command()(val)
 app.add_typer(data, name="data")
 
