@@ -150,7 +150,6 @@ class Maker:
             if is_seen(paste_of(corner, centre, placed, size).target, matrix, size):
                 scene, sample = self._picture(chosen, rng)  # another one if that is damaged
                 placed = place(sample.size, size, options.resize).placed
-                scene = shrunk(scene, _seen_at(placed, motion.scale))
                 tiles.append(Tile(scene, placed, paste_of(corner, centre, placed, size)))
         return Made(mosaic(tiles, motion, size), samples[index].image_id)
 
@@ -194,20 +193,6 @@ def scaled(sample: Sample, pixels: Tensor) -> Labelled:
     return Labelled(pixels, boxes, sample.labels, sample.crowd, outlines)
 
 
-def shrunk(scene: Labelled, size: Size) -> Labelled:
-    """A picture and its objects no larger than (height, width)."""
-    if scene.size == (size := _smaller(scene.size, size)):
-        return scene
-    factors = np.array([size[1] / scene.size[1], size[0] / scene.size[0]], dtype=np.float32)
-    return Labelled(
-        resized(scene.pixels.permute(1, 2, 0).numpy(), size),
-        scene.boxes * np.tile(factors, 2),
-        scene.labels,
-        scene.crowd,
-        tuple(tuple(part * factors for part in outline) for outline in scene.outlines),
-    )
-
-
 def fitted(scene: Labelled, sample: Sample, size: Size, resize: str) -> Labelled:
     """A sample's picture and objects at the size of the network's input, grey where none is."""
     height, width = place(sample.size, size, resize).placed
@@ -215,12 +200,6 @@ def fitted(scene: Labelled, sample: Sample, size: Size, resize: str) -> Labelled
     whole[:, :height, :width] = resized(scene.pixels.permute(1, 2, 0).numpy(), (height, width))
     factors = np.array([width / scene.size[1], height / scene.size[0]] * 2, dtype=np.float32)
     return Labelled(whole, scene.boxes * factors, scene.labels, scene.crowd)
-
-
-def _seen_at(placed: Size, scale: float) -> Size:
-    """The resolution at which a motion of this scale shows a picture."""
-    height, width = (math.ceil(side * min(scale, 1.0)) for side in placed)
-    return height, width
 
 
 def _smaller(own: Size, other: Size) -> Size:

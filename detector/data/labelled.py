@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -65,3 +66,11 @@ def areas_of(boxes: Floats) -> Floats:
     sides = np.maximum(boxes[:, 2:] - boxes[:, :2], 0)
     product: Floats = sides[:, 0] * sides[:, 1]
     return product
+
+
+def levels(pixels: Tensor) -> Tensor:
+    """Floats in 0..255 in 8 bits, rounded; changes what it is given.
+
+    By way of 16 bits, since torch does not vectorise the direct way: a sixth of the time.
+    """
+    return pixels.add_(0.5).to(torch.int16).to(torch.uint8)

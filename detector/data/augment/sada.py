@@ -19,7 +19,7 @@ from detector.data.augment.affine import Rectangle
 from detector.data.augment.gaussian import limits_of, window
 from detector.data.augment.sada_colour import COLOUR_OPS
 from detector.data.augment.sada_geometry import MOVES, changed, laid_over, places_of_copy
-from detector.data.labelled import Labelled, areas_of
+from detector.data.labelled import Labelled, areas_of, levels
 from detector.runtimes.runtime import Floats
 
 Indices = NDArray[np.int64]
@@ -145,11 +145,11 @@ def _part(pixels: Tensor, rectangle: Rectangle) -> Tensor:
     return pixels[:, y1:y2, x1:x2]
 
 
-def _floats(levels: Tensor) -> Tensor:
+def _floats(pixels: Tensor) -> Tensor:
     """8 bits as 0..1."""
-    return levels.float().div_(255)
+    return pixels.float().div_(255)
 
 
 def _levels(pixels: Tensor) -> Tensor:
     """0..1 in 8 bits, rounded; changes what it is given."""
-    return pixels.mul_(255).add_(0.5).to(torch.uint8)
+    return levels(pixels.mul_(255))
