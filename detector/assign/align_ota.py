@@ -36,11 +36,11 @@ class AlignOTA(Assigner):
         self, predictions: Predictions, priors: Priors, targets: Targets
     ) -> tuple[Tensor, Tensor]:
         """See `Assigner.match`."""
-        background = focal(predictions.logits, 0.0).sum(dim=-1)[:, None]  # (B, 1, N)
+        absent = background(predictions.logits).sum(dim=-1)[:, None]  # (B, 1, N)
 
         def class_cost(logits: Tensor, iou: Tensor) -> Tensor:
             # All classes have label 0 but the object's own, whose label is the IoU.
-            return self.class_weight * (background - focal(logits, 0.0) + focal(logits, iou))
+            return self.class_weight * (absent - background(logits) + focal(logits, iou))
 
         matched = dynamic_k_match(
             predictions,
@@ -54,6 +54,11 @@ class AlignOTA(Assigner):
         return matched, quality_of_boxes(predictions, targets, matched)
 
 
-def focal(logits: Tensor, labels: Tensor | float) -> Tensor:
+def focal(logits: Tensor, labels: Tensor) -> Tensor:
     """Cross-entropy with a soft label times the squared distance to it: QFL with beta 2."""
     return (softplus(logits) - labels * logits) * (labels - logits.sigmoid()).square()
+
+
+def background(logits: Tensor) -> Tensor:
+    """The same with label 0."""
+    return softplus(logits) * logits.sigmoid().square_()

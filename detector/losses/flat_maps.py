@@ -36,7 +36,8 @@ class FlatMaps(NamedTuple):
 def flat_maps(levels: Sequence[RawLevel], strides: Sequence[int] = STRIDES) -> FlatMaps:
     """Levels, finest first, side by side."""
     sizes = [(level.scores.shape[-2], level.scores.shape[-1]) for level in levels]
-    scores = torch.cat([level.scores.flatten(2) for level in levels], dim=2).mT.float()
+    by_place = [level.scores.permute(0, 2, 3, 1).flatten(1, 2) for level in levels]
+    scores = torch.cat(by_place, dim=1).float()
     distances = torch.cat([by_side(level) for level in levels], dim=1).float()
     points, steps = anchor_points(sizes, strides, scores)
     return FlatMaps(scores, distances, Priors(points, steps.squeeze(1)))

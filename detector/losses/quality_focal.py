@@ -2,23 +2,54 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from torch import Tensor
+from torch.autograd import Function
+from torch.autograd.function import once_differentiable
 from torch.nn.functional import softplus
 
 
 def quality_focal_loss(logits: Tensor, labels: Tensor, beta: float = 2.0) -> Tensor:
     """Cross-entropy with soft labels times the distance to the label to the power of beta.
 
-    Computed from logits, so it stays finite where a score in 32 bits is 0 or 1.
+    Computed from logits, so it stays finite where a score in 32 bits is 0 or 1. Labels get no
+    gradient.
 
     Args:
         logits: (...), scores before the sigmoid.
         labels: (...) in 0..1.
-        beta: how much less easy examples count.
+        beta: how much less easy examples count, at least 1.
     Returns:
         (...) float32, not reduced.
 
     Source: Generalized Focal Loss (https://arxiv.org/abs/2006.04388), equation 2.
     """
-    logits, labels = logits.float(), labels.float()
-    return (softplus(logits) - labels * logits) * (labels - logits.sigmoid()).abs().pow(beta)
+    loss: Tensor = _QualityFocal.apply(logits.float(), labels.float(), beta)  # type: ignore[no-untyped-call]
+    return loss
+
+
+class _QualityFocal(Function):
+    """Loss and gradient at once: over all classes of all positions every pass counts.
+
+    With s the score, d = s - y and h the cross-entropy, whose derivative is d, the loss is
+    h |d|^b and its derivative d |d|^b + b h |d|^(b - 1) sign(d) s (1 - s).
+    """
+
+    @staticmethod
+    def forward(ctx: Any, logits: Tensor, labels: Tensor, beta: float) -> Tensor:
+        scores = logits.sigmoid()
+        entropy = softplus(logits).addcmul_(labels, logits, value=-1)
+        away = scores - labels
+        less = away.abs().pow_(beta - 1)  # |d|^(b - 1)
+        slope = scores.addcmul_(scores, scores, value=-1).mul_(entropy).mul_(less).mul_(beta)
+        slope.mul_(away.sign())
+        weight = less.mul_(away.abs())  # |d|^b
+        ctx.save_for_backward(slope.addcmul_(away, weight))
+        return entropy.mul_(weight)
+
+    @staticmethod
+    @once_differentiable  # type: ignore[untyped-decorator]
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:
+        (slope,) = ctx.saved_tensors
+        return slope * grads[0], None, None
