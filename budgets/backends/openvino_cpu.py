@@ -18,7 +18,7 @@ from budgets.latency import Precision
 
 INT8 = ("_i8", "_u8")  # ends of the names of its kernels, in capitals or not
 WARM_UP = 2  # inferences: the first allocates
-TYPES: dict[str, Precision] = {"float32": "f32", "bfloat16": "bf16", "float16": "f16"}
+TYPES: dict[str, Precision] = {"f32": "f32", "bf16": "bf16", "f16": "f16"}  # as it calls them
 
 
 class OpenVinoBackend(Backend):
@@ -92,7 +92,7 @@ class OpenVinoSession(Session):
             shape = tuple(port.get_shape())
             values = random.random(shape, np.float32)
             self._request.set_tensor(port, openvino.Tensor(values.astype(kind)))
-        used = TYPES.get(compiled.get_property("INFERENCE_PRECISION_HINT").to_string(), "f32")
+        used = TYPES[compiled.get_property("INFERENCE_PRECISION_HINT").to_string()]
         self._executed = _executed(compiled)
         if wanted == "int8":
             kernels = [k for k, _ in self._executed.values() if k.startswith("Convolution")]
