@@ -144,7 +144,8 @@ def _executed(compiled: openvino.CompiledModel) -> dict[str, tuple[str, tuple[st
         listed = info["originalLayersNames"].astype(str)
         nodes = tuple(part.removesuffix("/WithoutBiases") for part in listed.split(",") if part)
         if not nodes:
-            users = [port.get_node() for port in op.output(0).get_target_inputs()]
+            ports = [port for output in op.outputs() for port in output.get_target_inputs()]
+            users = [port.get_node() for port in ports]
             nodes = next((found[n][1] for u in users if (n := u.get_friendly_name()) in found), ())
         kernel = f"{info['layerType'].astype(str)} {info['primitiveType'].astype(str)}"
         found[name] = (kernel, tuple(dict.fromkeys(nodes)))

@@ -16,7 +16,8 @@ from tests.graphs import kernels, made
 from tests.small_detector import small_folder
 
 KEYS = ["schema", "network", "what", "device", "backend", "precision", "kind", "batch",
-        "latency_ms", "samples_ms", "warnings", "predicted", "provenance", "layers"]  # fmt: skip
+        "latency_ms", "samples_ms", "warnings", "network_ms", "not_included", "predicted",
+        "provenance", "layers"]  # fmt: skip
 THREAD = ("--threads", "1")
 
 
