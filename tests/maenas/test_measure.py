@@ -21,6 +21,13 @@ KEYS = ["schema", "network", "what", "device", "backend", "precision", "kind", "
 THREAD = ("--threads", "1")
 
 
+@pytest.fixture(autouse=True)
+def short_samples(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine would be sampled for as long as it is allowed to, three times."""
+    short = {"fit": 0.3, "held-out": 0.3, "operator": 0.1}
+    monkeypatch.setattr("budgets.profile.SECONDS", short)
+
+
 def refused(ran, *words: str) -> None:
     assert (ran.code, ran.out) == (2, "")
     assert ran.err.splitlines()[-1].startswith("error: "), ran.err
