@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
 SCHEMA = "maenas/val@1"
 RESULTS_FILE, COCO_FILE = "results.json", "coco.json"
-# Where a run folder of the training keeps its detector, the better one first.
-TRAINED = ("best", "weights/best", "last", "weights/last")
 MAX_LINES = 10  # pictures named on the terminal; the results name all
 MAX_ROWS = 30  # classes in a table; of more the best and the worst are shown
 
@@ -70,22 +68,25 @@ def val(
     """Measure a detector on labelled pictures: COCO's AP and AR, mistakes, latency."""
     from blocks import SpecError
     from blocks.errors import positive
+    from maenas.models import require_model
+
+    if at_score is not None and not 0 <= at_score <= 1:
+        raise SpecError(f"at_score: must be in 0..1, got {at_score}.")
+    positive("val", batch=batch)
+    require_model(model)  # before torch is loaded
     from detector.data.read import read_dataset
     from detector.evaluate.classes import match_classes
     from detector.evaluate.evaluate import evaluate, published_thresholds
     from detector.evaluate.report import look_closer, save_report
-    from detector.predict import Thresholds
+    from detector.thresholds import Thresholds
     from maenas.console import ERR, print_json
     from maenas.detector import Detector
     from maenas.folders import claim
     from maenas.progress import Counter
 
-    if at_score is not None and not 0 <= at_score <= 1:
-        raise SpecError(f"at_score: must be in 0..1, got {at_score}.")
-    positive("val", batch=batch)
     dataset = read_dataset(data, split)
     dataset.require_objects()
-    detector = Detector(trained_in(model), precision, threads, compute)
+    detector = Detector(model, precision, threads, compute)
     match_classes(detector.names, dataset)  # before a folder is made
     published = published_thresholds(detector.spec)
     thresholds = Thresholds(
@@ -119,18 +120,6 @@ def val(
         print_json(result)
     else:
         _print(result)
-
-
-def trained_in(model: str) -> str:
-    """The detector folder in a run folder; anything else as it is."""
-    from detector.checkpoint import SPEC_FILE
-
-    path = Path(model)
-    if path.is_dir() and not (path / SPEC_FILE).exists():
-        for name in TRAINED:
-            if (path / name / SPEC_FILE).exists():
-                return str(path / name)
-    return model
 
 
 def unreadable(dataset: Dataset) -> list[str]:

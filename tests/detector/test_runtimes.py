@@ -14,7 +14,8 @@ import torch
 from budgets.backends.backend import BackendError
 from detector.checkpoint import save_folder
 from detector.errors import ModelError
-from detector.export.export import ExportOptions, export_detector
+from detector.export.export import export_detector
+from detector.export.options import ExportOptions
 from detector.runtimes.load import load_runtime
 from detector.runtimes.metadata import Metadata, read_metadata, this_version
 from detector.runtimes.runtime import Runtime

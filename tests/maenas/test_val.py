@@ -10,7 +10,8 @@ import pytest
 from PIL import Image
 
 from detector.checkpoint import build_network, save_folder
-from detector.export.export import ExportOptions, export_detector
+from detector.export.export import export_detector
+from detector.export.options import ExportOptions
 from detector.pictures import read_picture
 from tests.maenas.conftest import Shell
 from tests.small_detector import NAMES, SIDE, constant_weights, small_folder, small_spec

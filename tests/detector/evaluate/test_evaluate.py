@@ -13,9 +13,9 @@ from detector.data.dataset import DataError, Dataset
 from detector.data.read import read_dataset
 from detector.evaluate.classes import match_classes
 from detector.evaluate.evaluate import THRESHOLDS, evaluate, published_thresholds
-from detector.predict import Thresholds
 from detector.runtimes.torch_runtime import TorchRuntime
 from detector.spec import assemble
+from detector.thresholds import Thresholds
 from tests.labelled_pictures import CLASSES, ColourFinder, paint
 from tests.small_detector import constant_weights, small_spec
 
