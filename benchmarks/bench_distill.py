@@ -6,9 +6,10 @@
 A student of 0.23 M params learns the hard shapes for the same number of steps alone, by Mimicking,
 MGD and CWD, and by CWD at three weights; its teacher has 3.8 M params and learnt them nearly three
 times as long. Students have learnt as many steps alone before, the same for all cells of a seed;
-with --fresh they start from random weights, and a table of its own tells how they fare. Cells of the table that are done already are skipped and a run that was broken off is
-continued, so it can be made in pieces. Prints AP and gain of each cell, mean and spread over the
-seeds, and writes a row for each run, and the curves of validation AP.
+with --fresh they start from random weights, and a table of its own tells how they fare. Cells
+that are done already are skipped and a run that was broken off is continued, so the table can be
+made in pieces. Prints AP and gain of each cell, mean and spread over the seeds, and writes a row
+for each run, and the curves of validation AP.
 
 Everything but the table lies in FOLDER (runs/bench-distill): pictures, teacher, a run a cell.
 """
