@@ -11,6 +11,7 @@ import typer
 from maenas.build_detector import build_detector
 from maenas.data import data
 from maenas.detect import detect
+from maenas.distill import distill
 from maenas.export import export
 from maenas.import_weights import import_weights
 from maenas.measure import measure
@@ -18,6 +19,7 @@ from maenas.predict import predict
 from maenas.profile import profile
 from maenas.tables import tables
 from maenas.train import train
+from maenas.train_family import train_family
 from maenas.val import val
 
 app = typer.Typer(
@@ -215,6 +217,8 @@ app.command()(import_weights)
 app.command()(export)
 app.command()(detect)
 app.command()(train)
+app.command()(distill)
+app.command()(train_family)
 app.command()(val)
 app.add_typer(data, name="data")
 

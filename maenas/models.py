@@ -18,6 +18,8 @@ from nas import DEFAULT_WEIGHTS
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from detector.distill import Teacher
+
 ZOO_PREFIX = "zoo:damo-yolo-"
 # Where a run folder of the training keeps its detector, the better one first.
 TRAINED = ("best", "weights/best", "last", "weights/last")
@@ -165,3 +167,15 @@ def _backbone_alone(path: Path, what: str) -> str:
         f"{path}: {what} without neck and head; `maenas build-detector {path} --out DIR` "
         "makes a detector around it."
     )
+
+
+def find_teacher(name: str) -> Teacher:
+    """The trained detector in a run folder or detector folder.
+
+    Raises:
+        MaenasError: if there is none, or it has no weights.
+    """
+    from detector.distill import Teacher
+
+    spec, weights = find_detector(name)
+    return Teacher(spec, weights, name)

@@ -4,70 +4,80 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+if TYPE_CHECKING:
+    from maenas.training import Asked
+
+Student = Annotated[
+    str | None,
+    typer.Argument(
+        help="A detector folder, its detector.yaml, or zoo:NAME. (the run's, with --resume)",
+        metavar="DETECTOR",
+        show_default=False,
+    ),
+]
+Data = Annotated[Path | None, typer.Option(help="A data.yaml, its folder, or a COCO .json file.")]
+Epochs = Annotated[int | None, typer.Option(min=1, help="Passes over the pictures. (the recipe's)")]
+Resume = Annotated[bool, typer.Option("--resume", help="Continue the run in the folder, exactly.")]
+Changes = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="Change a value of the recipe.", metavar="A.B=C"),
+]
+InputSize = Annotated[int | None, typer.Option(help="Side of the picture. (the detector's)")]
+Compute = Annotated[str, typer.Option(help="Where torch runs: cpu, cuda:0 or auto.")]
+Workers = Annotated[
+    int | None, typer.Option(min=0, help="Processes that load pictures. (one a core)")
+]
+ExistOk = Annotated[bool, typer.Option("--exist-ok", help="Write into a folder that is not empty.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
+
 
 def train(
-    detector: Annotated[
-        str | None,
-        typer.Argument(
-            help="A detector folder, its detector.yaml, or zoo:NAME. (the run's, with --resume)",
-            metavar="DETECTOR",
-            show_default=False,
-        ),
-    ] = None,
-    data: Annotated[
-        Path | None, typer.Option(help="A data.yaml, its folder, or a COCO .json file.")
-    ] = None,
-    epochs: Annotated[
-        int | None, typer.Option(min=1, help="Passes over the pictures. (the recipe's)")
-    ] = None,
+    detector: Student = None,
+    data: Data = None,
+    epochs: Epochs = None,
     out: Annotated[
         Path | None, typer.Option(help="Folder of the run. (the next runs/train/exp)")
     ] = None,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Continue the run in the folder, exactly.")
-    ] = False,
-    changes: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="Change a value of the recipe.", metavar="A.B=C"),
-    ] = None,
+    resume: Resume = False,
+    changes: Changes = None,
     recipe: Annotated[
         str | None,
         typer.Option(help="A recipe file, or a scale: ns nm nl t s m l. (that of the neck)"),
     ] = None,
-    input_size: Annotated[
-        int | None, typer.Option(help="Side of the picture. (the detector's)")
-    ] = None,
-    compute: Annotated[str, typer.Option(help="Where torch runs: cpu, cuda:0 or auto.")] = "auto",
-    workers: Annotated[
-        int | None, typer.Option(min=0, help="Processes that load pictures. (one a core)")
-    ] = None,
-    exist_ok: Annotated[
-        bool, typer.Option("--exist-ok", help="Write into a folder that is not empty.")
-    ] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object on stdout.")
-    ] = False,
+    input_size: InputSize = None,
+    compute: Compute = "auto",
+    workers: Workers = None,
+    exist_ok: ExistOk = False,
+    as_json: AsJson = False,
 ) -> None:
     """Train a detector; under torchrun on several GPUs.
 
     The run folder holds the detectors `last` and `best`, results.csv and results.png, TensorBoard
     events, pictures of labels and predictions, and what --resume continues from.
     """
-    from maenas.console import ERR, OUT, print_json
-    from maenas.training import Asked, run_training
+    from maenas.training import Asked
 
-    asked = Asked(
-        detector=detector,
-        data=data,
-        epochs=epochs,
-        changes=tuple(changes or ()),
-        recipe=recipe,
-        input_size=input_size,
-    )
+    asked = Asked(detector, data, epochs, tuple(changes or ()), recipe, input_size)
+    run(asked, out, resume, exist_ok, compute, workers, as_json)
+
+
+def run(
+    asked: Asked,
+    out: Path | None,
+    resume: bool,
+    exist_ok: bool,
+    compute: str,
+    workers: int | None,
+    as_json: bool,
+) -> None:
+    """Run a training and print what came of it."""
+    from maenas.console import ERR, OUT, print_json
+    from maenas.training import run_training
+
     try:
         result = run_training(asked, out, resume, exist_ok, compute, workers)
     except KeyboardInterrupt:

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from blocks.strict import write_bytes, write_text
-from detector.train import Epoch, Step
+from detector.train import FEATURE, PARTS, Epoch, Step
 from maenas.console import ERR
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 CSV_FILE, PNG_FILE = "results.csv", "results.png"
 COLUMNS = (
-    *("epoch", "step", "lr", "quality_focal", "giou", "distribution_focal", "loss"),
+    *("epoch", "step", "lr", *PARTS, FEATURE, "loss"),
     *("ap", "ap50", "skipped", "train_s"),
 )
 PNG_EVERY_S = 60.0
@@ -94,10 +94,11 @@ class Charts:
 def table(rows: Sequence[Mapping[str, float]]) -> str:
     """One line an epoch; AP is empty where it was not evaluated."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    columns = [name for name in COLUMNS if name != FEATURE or any(name in row for row in rows)]
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
     writer.writeheader()
     for row in rows:
-        writer.writerow({name: f"{row[name]:.6g}" for name in COLUMNS if name in row})
+        writer.writerow({name: f"{row[name]:.6g}" for name in columns if name in row})
     return text.getvalue()
 
 
@@ -110,8 +111,9 @@ def draw(rows: Sequence[Mapping[str, float]], path: Path) -> None:
     FigureCanvasAgg(figure)
     losses, accuracy, rate = figure.subplots(1, 3)
     epochs = [row["epoch"] for row in rows]
-    for name in ("quality_focal", "giou", "distribution_focal", "loss"):
-        losses.plot(epochs, [row[name] for row in rows], label=name.replace("_", " "))
+    for name in (*PARTS, FEATURE, "loss"):
+        if name in rows[0]:
+            losses.plot(epochs, [row[name] for row in rows], label=name.replace("_", " "))
     judged = [row for row in rows if "ap" in row]
     for name, label in (("ap", "AP"), ("ap50", "AP50")):
         _plot(accuracy, judged, name, label)

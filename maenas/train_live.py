@@ -16,7 +16,12 @@ from maenas.console import ERR
 
 PLAIN_EVERY_S = 10.0
 RECENT = 50  # steps that rates and losses are means of
-SHORT = {"quality_focal": "qfl", "giou": "giou", "distribution_focal": "dfl"}
+SHORT = {
+    "quality_focal": "qfl",
+    "giou": "giou",
+    "distribution_focal": "dfl",
+    "feature": "feature",
+}
 
 
 class TrainLine:
@@ -91,6 +96,7 @@ class TrainLine:
         parts = ", ".join(
             f"{short} {sum(each.parts[name] for each in self._recent) / count:.3f}"
             for name, short in SHORT.items()
+            if name in step.parts
         )
         done = step.number + 1 - self._first
         left = (now - self._started) / done * (self._steps - step.number - 1)

@@ -15,12 +15,14 @@ from blocks.strict import read_yaml, write_text
 from detector.checkpoint import SPEC_FILE
 from detector.data import Dataset, Plan, TrainLoader, read_dataset, same_classes
 from detector.data.read import splits_of
+from detector.distill import Teacher, teaching
 from detector.errors import TrainError
 from detector.evaluate.evaluate import NANO_THRESHOLDS, THRESHOLDS, evaluate
 from detector.layers.network import DetectorNetwork
 from detector.runtimes.torch_runtime import TorchRuntime
 from detector.spec import DetectorSpec, load_detector
 from detector.train import (
+    PAIRS,
     Accuracy,
     Ranks,
     Recipe,
@@ -28,6 +30,7 @@ from detector.train import (
     Step,
     Training,
     batch_size,
+    distilling,
     fitting_batch,
     identity,
     joined_ranks,
@@ -46,7 +49,7 @@ from detector.train.state import BEST, LAST, STATE_FILE, Progress, Saved
 from maenas import __version__
 from maenas.console import ERR
 from maenas.folders import claim
-from maenas.models import find_detector
+from maenas.models import find_detector, find_teacher
 from maenas.train_charts import Charts
 from maenas.train_live import TrainLine
 from maenas.train_pictures import save_labels, save_predictions
@@ -67,6 +70,12 @@ class Asked:
     changes: tuple[str, ...] = ()
     recipe: str | None = None
     input_size: int | None = None
+    teacher: str | None = None
+
+    @property
+    def command(self) -> str:
+        """Which command was typed."""
+        return "train" if self.teacher is None else "distill"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +89,7 @@ class Settled:
         data: the data set's file.
         saved: where to continue; None for a new run.
         notes: what to tell.
+        teacher: who teaches it; None to learn from the labels alone.
     """
 
     spec: DetectorSpec
@@ -88,6 +98,7 @@ class Settled:
     data: Path
     saved: Saved | None
     notes: tuple[str, ...]
+    teacher: Teacher | None = None
 
 
 def run_training(
@@ -112,14 +123,20 @@ def run_training(
         recipe, spec = settled.recipe, settled.spec
         dataset, val = datasets(settled.data)
         settled.network.to(ranks.device)
+        lessons = None
+        if settled.teacher is not None and recipe.distill is not None:
+            settled.teacher.require_fit(spec, dataset.names)
+            lessons = teaching(settled.teacher, spec, recipe.distill)
         fitting = 1
         if recipe.compute.batch is None:
             fitting = fitting_batch(
-                settled.network, spec.backbone.in_shape[1:], recipe, ranks.device
+                settled.network, spec.backbone.in_shape[1:], recipe, ranks.device, lessons
             )
         size = batch_size(recipe, len(dataset), ranks.count, fitting)
         recipe = replace(recipe, compute=replace(recipe.compute, batch=size.loaded))
-        mark = identity(spec, dataset, "\n".join([*recipe_lines(recipe), f"on {ranks.count}"]))
+        decided = "\n".join([*recipe_lines(recipe), f"on {ranks.count}"])
+        taught_by = "" if settled.teacher is None else settled.teacher.digest
+        mark = identity(spec, dataset, decided, taught_by)
         if settled.saved is not None and out is not None:
             mark.require(settled.saved.identity, RunFolder(out, spec).state_file)
         loader = TrainLoader(
@@ -128,8 +145,8 @@ def run_training(
             usual_workers(ranks.count) if workers is None else workers,
             pin=ranks.device.type == "cuda",
         )
-        path = run_folder(out, resume, exist_ok, ranks)
-        folder = RunFolder(path, spec, (f"maenas train, maenas {__version__}",))
+        path = run_folder(out, asked.command, resume, exist_ok, ranks)
+        folder = RunFolder(path, spec, (receipt(settled.teacher),))
         if ranks.leads:
             notes = [
                 *settled.notes,
@@ -138,7 +155,7 @@ def run_training(
             ]
             for note in notes:
                 ERR.print(note)
-            write_args(path, recipe, settled.data, asked)
+            write_args(path, recipe, settled, asked)
         training = Training(
             network=settled.network,
             recipe=recipe,
@@ -149,6 +166,7 @@ def run_training(
             folder=folder,
             identity=mark,
             evaluate=None if val is None else evaluator(spec, val, ranks),
+            teaching=lessons,
         )
         return follow(training, settled.saved, val, settled.data)
 
@@ -185,19 +203,23 @@ def follow(
                     save_predictions(folder, val)
     for message in training.loader.damaged:
         ERR.print(f"skipped: {message}")
-    return outcome(folder.path, rows, data, time.monotonic() - started)
+    teacher = None if training.teaching is None else training.teaching.teacher.where
+    return outcome(folder.path, rows, data, teacher, time.monotonic() - started)
 
 
 def begun(asked: Asked) -> Settled:
     """A new run, from the options."""
     if asked.detector is None or asked.data is None:
         raise TrainError(
-            "train: needs a detector and --data, such as "
-            "`maenas train zoo:damo-yolo-ns --data data.yaml`; or --resume."
+            f"{asked.command}: needs a detector and --data, such as "
+            f"`maenas {asked.command} zoo:damo-yolo-ns --data data.yaml`; or --resume."
         )
     spec, weights = find_detector(asked.detector, asked.input_size)
+    teacher = None if asked.teacher is None else find_teacher(asked.teacher)
     recipe, note = chosen_recipe(asked, spec)
     names = read_dataset(asked.data, "train").names
+    if teacher is not None:
+        teacher.require_fit(spec, names)
     network, notes = starting_network(spec, names, weights, recipe.seed, asked.detector)
     return Settled(
         spec=starting_spec(spec, names),
@@ -205,7 +227,8 @@ def begun(asked: Asked) -> Settled:
         recipe=recipe,
         data=asked.data.resolve(),
         saved=None,
-        notes=(*notes, note),
+        notes=(*notes, note, *teacher_notes(teacher, recipe)),
+        teacher=teacher,
     )
 
 
@@ -214,16 +237,21 @@ def continued(asked: Asked, folder: Path) -> Settled:
     saved = load_state(folder / STATE_FILE)
     args = read_yaml(folder / ARGS_FILE, SCHEMA)
     recipe = parse_recipe(args["recipe"], str(folder / ARGS_FILE))
+    named = args.get("teacher") if asked.teacher is None else asked.teacher
+    teacher = None if named is None else find_teacher(named)
     if asked.recipe is not None or asked.changes or asked.epochs is not None:
-        base = recipe if asked.recipe is None else named_recipe(asked.recipe)
+        base = recipe
+        if asked.recipe is not None:
+            base = named_recipe(asked.recipe)
+            base = replace(base, distill=None) if teacher is None else distilling(base)
         recipe = with_changes(base, changes_of(asked))
         if recipe.compute.batch is None:
             fixed = saved_batch(args)
             recipe = replace(recipe, compute=replace(recipe.compute, batch=fixed))
     spec = load_detector(folder / LAST / SPEC_FILE)
     if asked.detector is not None:
-        named, _ = find_detector(asked.detector, asked.input_size)
-        spec = starting_spec(named, spec.names)
+        typed, _ = find_detector(asked.detector, asked.input_size)
+        spec = starting_spec(typed, spec.names)
     data = Path(args["data"]) if asked.data is None else asked.data.resolve()
     names = read_dataset(data, "train").names
     if names != saved.identity.names:
@@ -235,6 +263,7 @@ def continued(asked: Asked, folder: Path) -> Settled:
         data=data,
         saved=saved,
         notes=(f"continues after epoch {saved.progress.epoch} of {recipe.epochs}",),
+        teacher=teacher,
     )
 
 
@@ -246,8 +275,17 @@ def saved_batch(args: dict[str, Any]) -> int:
 
 def chosen_recipe(asked: Asked, spec: DetectorSpec) -> tuple[Recipe, str]:
     """The recipe of a new run, and which it is."""
-    name = asked.recipe or scale_of(spec)
-    recipe = with_changes(named_recipe(name), changes_of(asked))
+    scale = scale_of(spec)
+    if asked.teacher is None:
+        name = asked.recipe or scale
+        for change in asked.changes:
+            if change.startswith("distill."):
+                raise TrainError(f"--set {change}: needs a teacher; `maenas distill` takes one.")
+        base = replace(named_recipe(name), distill=None)
+    else:
+        name = asked.recipe or PAIRS.get(scale, scale)
+        base = distilling(named_recipe(name))
+    recipe = with_changes(base, changes_of(asked))
     return recipe, f"recipe {name}, {recipe.epochs} epochs"
 
 
@@ -311,21 +349,45 @@ def usual_workers(processes: int) -> int:
     return 0 if share <= 2 else min(MOST_WORKERS, share)
 
 
-def run_folder(out: Path | None, resume: bool, exist_ok: bool, ranks: Ranks) -> Path:
+def run_folder(out: Path | None, command: str, resume: bool, exist_ok: bool, ranks: Ranks) -> Path:
     """The folder of the run; only the process that leads makes it."""
     if resume and out is not None:
         return out
     if not ranks.leads:
         return out or Path()
-    return claim(out, "train", exist_ok)
+    return claim(out, command, exist_ok)
 
 
-def write_args(folder: Path, recipe: Recipe, data: Path, asked: Asked) -> None:
+def receipt(teacher: Teacher | None) -> str:
+    """How a detector of the run came about."""
+    if teacher is None:
+        return f"maenas train, maenas {__version__}"
+    return f"maenas distill, teacher {teacher.where}, maenas {__version__}"
+
+
+def teacher_notes(teacher: Teacher | None, recipe: Recipe) -> list[str]:
+    """Who teaches, what, and how long."""
+    if teacher is None or recipe.distill is None:
+        return []
+    options, alone = recipe.distill, recipe.epochs - recipe.taught_epochs
+    return [
+        f"teacher {teacher.where}: {options.method} at weight {options.weight:g} for "
+        f"{recipe.taught_epochs} epochs, then {alone} alone"
+    ]
+
+
+def write_args(folder: Path, recipe: Recipe, settled: Settled, asked: Asked) -> None:
     """`args.yaml`: all that was decided, the recipe spelled out."""
     path = folder / ARGS_FILE
-    content: dict[str, Any] = {"format": SCHEMA, "detector": asked.detector, "data": str(data)}
+    content: dict[str, Any] = {
+        "format": SCHEMA,
+        "detector": asked.detector,
+        "data": str(settled.data),
+    }
     if path.exists() and asked.detector is None:
         content["detector"] = read_yaml(path, SCHEMA).get("detector")
+    if settled.teacher is not None:
+        content["teacher"] = str(Path(settled.teacher.where).resolve())
     recipe_part = recipe_data(recipe)
     del recipe_part["format"]
     content["recipe"] = recipe_part
@@ -358,7 +420,11 @@ def batch_note(step: int, gathered: int) -> str:
 
 
 def outcome(
-    folder: Path, rows: Sequence[dict[str, float]], data: Path, seconds: float
+    folder: Path,
+    rows: Sequence[dict[str, float]],
+    data: Path,
+    teacher: str | None,
+    seconds: float,
 ) -> dict[str, Any]:
     """The result of a run as plain data."""
     judged = [row for row in rows if "ap" in row]
@@ -367,6 +433,7 @@ def outcome(
         "schema": SCHEMA,
         "run": str(folder),
         "data": str(data),
+        "teacher": teacher,
         "best": str(folder / BEST) if best else None,
         "last": str(folder / LAST),
         "epochs": int(rows[-1]["epoch"]) if rows else 0,

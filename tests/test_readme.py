@@ -18,6 +18,7 @@ FEWER = {
     "search": ["--evaluations", "2000", "--finalists", "0"],
     "profile": ["--minutes", "0.2"],
     "train": ["--epochs", "1", "--input-size", "64", "--workers", "0"],
+    "distill": ["--epochs", "1", "--input-size", "64", "--workers", "0"],
     "val": ["--no-save"],
 }
 

@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 
 from detector.data import Augmentation, Plan, TrainLoader, read_dataset
+from detector.distill import Teacher, teaching
 from detector.layers.network import DetectorNetwork
 from detector.train import Ranks, Recipe, RunFolder, Training, identity, recipe_lines
 from detector.train.optimizer import OptimizerOptions
@@ -61,6 +62,7 @@ def small_training(
     evaluate: Callable[[DetectorNetwork], Any] | None = None,
     gathered: int = 1,
     ranks: Ranks | None = None,
+    teacher: Teacher | None = None,
 ) -> Training:
     """A training on that data, two pictures at a time."""
     ranks = ranks or Ranks(torch.device("cpu"))
@@ -75,8 +77,11 @@ def small_training(
         rank=ranks.rank,
         world=ranks.count,
     )
+    network, lessons = spec.build(), None
+    if teacher is not None and recipe.distill is not None:
+        lessons = teaching(teacher, spec, recipe.distill)
     return Training(
-        network=spec.build(),
+        network=network,
         recipe=recipe,
         loader=TrainLoader(dataset, plan),
         gathered=gathered,
@@ -85,7 +90,16 @@ def small_training(
         folder=RunFolder(folder, spec),
         identity=identity(spec, dataset, "\n".join(recipe_lines(recipe))),
         evaluate=evaluate,
+        teaching=lessons,
     )
+
+
+def wider_teacher() -> Teacher:
+    """A detector twice as wide, with weights that were drawn."""
+    torch.manual_seed(7)
+    spec = small_spec("stretch")
+    wider = replace(spec, neck=replace(spec.neck, out_channels=(16, 16, 16)))
+    return Teacher(wider, wider.build().state_dict(), "teacher")
 
 
 PLAIN = Augmentation(mosaic=0.0, mixup=0.0, flip=0.0, sada=False)

@@ -26,8 +26,13 @@ class DetectorNetwork(nn.Module):
 
     def forward(self, pictures: Tensor) -> list[RawLevel]:
         """Pictures (B, 3, H, W), RGB in 0..255, sides multiples of 32 -> logits of each level."""
-        levels: list[RawLevel] = self.head(self.neck(self.backbone(pictures)))
-        return levels
+        return self.with_maps(pictures)[0]
+
+    def with_maps(self, pictures: Tensor) -> tuple[list[RawLevel], dict[str, list[Tensor]]]:
+        """Logits of each level, and the maps of "backbone" and "neck" behind them."""
+        features = self.backbone(pictures)
+        fused = self.neck(features)
+        return self.head(fused), {"backbone": features, "neck": fused}
 
     def predict(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
         """Pictures -> scores (B, N, num_classes) and boxes (B, N, 4) in pixels, before NMS."""

@@ -1,10 +1,13 @@
 """Training: recipes, the loop, and what a run keeps."""
 
 from detector.train.batch_size import BatchSize, batch_size, fitting_batch
-from detector.train.loop import Accuracy, Epoch, Step, Training, train
+from detector.train.learner import Learner
+from detector.train.loop import FEATURE, PARTS, Accuracy, Epoch, Step, Training, train
 from detector.train.ranks import Ranks, joined_ranks
 from detector.train.recipe import (
+    PAIRS,
     Recipe,
+    distilling,
     load_recipe,
     published_recipe,
     recipe_lines,
@@ -15,15 +18,20 @@ from detector.train.start import starting_network, starting_spec
 from detector.train.state import RunFolder, identity, load_state
 
 __all__ = [
+    "FEATURE",
+    "PAIRS",
+    "PARTS",
     "Accuracy",
     "BatchSize",
     "Epoch",
+    "Learner",
     "Ranks",
     "Recipe",
     "RunFolder",
     "Step",
     "Training",
     "batch_size",
+    "distilling",
     "fitting_batch",
     "identity",
     "joined_ranks",

@@ -8,9 +8,11 @@ import torch
 from torch import Tensor
 
 from detector.assign import padded_targets
+from detector.distill import Teaching
 from detector.errors import TrainError
 from detector.layers.network import DetectorNetwork
 from detector.losses import detection_loss
+from detector.train.learner import Learner
 from detector.train.precision import precision_of
 from detector.train.recipe import Recipe
 
@@ -64,7 +66,11 @@ def batch_size(recipe: Recipe, pictures: int, processes: int, fitting: int) -> B
 
 
 def fitting_batch(
-    network: DetectorNetwork, size: tuple[int, int], recipe: Recipe, device: torch.device
+    network: DetectorNetwork,
+    size: tuple[int, int],
+    recipe: Recipe,
+    device: torch.device,
+    teaching: Teaching | None = None,
 ) -> int:
     """Most pictures at a time: 8 on a CPU, on a GPU what its free memory is measured to hold.
 
@@ -73,20 +79,24 @@ def fitting_batch(
         size: (height, width) of its input.
         recipe: how it computes.
         device: to measure.
+        teaching: what is in memory beside the network.
     Raises:
         TrainError: if not even one picture fits.
     """
     if device.type == "cpu":
         return ON_CPU
+    learner = Learner(network, teaching).to(device)
+    if teaching is not None:
+        teaching.teacher.to(device, torch.contiguous_format)
     try:
-        small, large = (_peak(network, size, recipe, device, count) for count in TRIED)
+        small, large = (_peak(learner, teaching, size, recipe, device, count) for count in TRIED)
     except torch.OutOfMemoryError:
         raise TrainError(
             f"compute: {device} has no memory for {TRIED[-1]} pictures; set compute.batch=1, or "
             "a smaller input."
         ) from None
     finally:
-        network.zero_grad(set_to_none=True)
+        learner.zero_grad(set_to_none=True)
         torch.cuda.empty_cache()
     free, _ = torch.cuda.mem_get_info(device)
     a_picture = max(1, (large - small) // (TRIED[1] - TRIED[0]))
@@ -96,7 +106,8 @@ def fitting_batch(
 
 
 def _peak(
-    network: DetectorNetwork,
+    learner: Learner,
+    teaching: Teaching | None,
     size: tuple[int, int],
     recipe: Recipe,
     device: torch.device,
@@ -104,6 +115,7 @@ def _peak(
 ) -> int:
     """Bytes at the peak of forward and backward, beyond what is there already."""
     height, width = size
+    network = learner.network
     state = {name: value.clone() for name, value in network.named_buffers()}
     before = torch.cuda.memory_allocated(device)
     torch.cuda.reset_peak_memory_stats(device)
@@ -114,12 +126,17 @@ def _peak(
     boxes = torch.cat((corners, corners + 32), dim=1)
     labels = boxes.new_zeros(OBJECTS, dtype=torch.int64)
     targets = padded_targets([boxes] * count, [labels] * count)
-    precision = precision_of(recipe.compute, device)
+    precision = precision_of(recipe.compute.amp, device)
+    goals = []
+    if teaching is not None:
+        goals = teaching.goals(pictures, precision_of(teaching.options.amp, device))
     network.train()
     with torch.autocast(device.type, precision, enabled=precision is not None):
-        levels = network(pictures)
+        levels, feature = learner(pictures, goals)
     parts = detection_loss(levels, targets, recipe.assigner, strides=network.strides)
     total: Tensor = torch.stack(list(parts.values())).sum()
+    if feature is not None:
+        total = total + feature
     total.backward()  # type: ignore[no-untyped-call]
     peak = torch.cuda.max_memory_allocated(device) - before
     with torch.no_grad():

@@ -16,10 +16,12 @@ from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 
 from detector.assign import Targets
 from detector.data import Batch, TrainLoader
+from detector.distill import Teaching
 from detector.errors import TrainError
 from detector.layers.network import DetectorNetwork
 from detector.losses import detection_loss
 from detector.train.ema import Ema
+from detector.train.learner import Learner
 from detector.train.optimizer import set_lr
 from detector.train.precision import precision_of
 from detector.train.ranks import Ranks
@@ -37,6 +39,7 @@ from detector.train.state import (
 from detector.train.statistics import Statistics
 
 PARTS = ("quality_focal", "giou", "distribution_focal")
+FEATURE = "feature"  # one more part of the loss in a distillation
 MOST_IN_A_ROW = 10  # steps without a finite loss before a training is given up
 
 
@@ -110,6 +113,7 @@ class Training:
         folder: of the run.
         identity: what must not change if it is continued.
         evaluate: the accuracy of a network; None to do without.
+        teaching: what it learns from a teacher; None to learn from the labels alone.
     """
 
     network: DetectorNetwork
@@ -121,11 +125,17 @@ class Training:
     folder: RunFolder
     identity: Identity
     evaluate: Evaluate | None = None
+    teaching: Teaching | None = None
 
     @property
     def steps_per_epoch(self) -> int:
         """Of the optimizer."""
         return -(-len(self.loader) // self.gathered)
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """Names of the loss' parts."""
+        return PARTS if self.teaching is None else (*PARTS, FEATURE)
 
 
 def train(training: Training, saved: Saved | None = None) -> Iterator[Step | Epoch]:
@@ -144,11 +154,17 @@ def train(training: Training, saved: Saved | None = None) -> Iterator[Step | Epo
     if ranks.count > 1 and ranks.device.type == "cuda":
         nn.SyncBatchNorm.convert_sync_batchnorm(network)  # type: ignore[no-untyped-call]
     average = folder.spec.build().to(ranks.device, memory_format=layout)  # type: ignore[call-overload]
-    is_fp16 = precision_of(recipe.compute, ranks.device) is torch.float16
+    teaching, taught = training.teaching, 0
+    if teaching is not None:
+        taught = recipe.taught_epochs
+        teaching.loss.to(ranks.device)
+        teaching.teacher.to(ranks.device, layout)
+    is_fp16 = precision_of(recipe.compute.amp, ranks.device) is torch.float16
     now = Learning(
         network=network,
+        feature_loss=None if teaching is None else teaching.loss,
         ema=Ema(network, recipe.ema),
-        optimizer=recipe.optimizer.build(network),
+        optimizer=recipe.optimizer.build(Learner(network, teaching)),
         scaler=torch.amp.GradScaler(ranks.device.type, enabled=is_fp16),
         progress=Progress(),
     )
@@ -156,11 +172,15 @@ def train(training: Training, saved: Saved | None = None) -> Iterator[Step | Epo
         now.restore(saved)
     elif ranks.leads:  # so that a run can be continued from its first moment on
         keep(training, now)
-    learner = ranks.spread(network, recipe.compute.compile)
+    learner: nn.Module | None = None
     statistics, progress = Statistics(network), now.progress
 
     while progress.epoch < recipe.epochs:
-        row = yield from one_epoch(training, now, learner, statistics)
+        if teaching is not None and progress.epoch >= taught:
+            teaching = learner = None  # the second stage: the student alone
+        if learner is None:
+            learner = ranks.spread(Learner(network, teaching), recipe.compute.compile)
+        row = yield from one_epoch(training, now, learner, statistics, teaching)
         progress.epoch += 1
         row["epoch"] = float(progress.epoch)
         is_best = False
@@ -180,29 +200,34 @@ def train(training: Training, saved: Saved | None = None) -> Iterator[Step | Epo
 
 
 def one_epoch(
-    training: Training, now: Learning, learner: nn.Module, statistics: Statistics
+    training: Training,
+    now: Learning,
+    learner: nn.Module,
+    statistics: Statistics,
+    teaching: Teaching | None,
 ) -> Generator[Step, None, Row]:
-    """The steps of an epoch; returns what is noted of it."""
+    """The steps of an epoch, with a teacher or without; returns what is noted of it."""
     recipe, ranks, progress = training.recipe, training.ranks, now.progress
     schedule = recipe.schedule.over(
         recipe.epochs, training.steps_per_epoch, recipe.optimizer.lr_of(training.batch)
     )
     parameters = list(now.network.parameters())
-    sums, seen, lr = torch.zeros(len(PARTS)), 0, 0.0
+    clip_norm = recipe.optimizer.clip_norm if teaching is None else recipe.taught_clip_norm
+    sums, seen, lr = torch.zeros(len(training.parts)), 0, 0.0
     begun = started = time.perf_counter()
     now.network.train()
     for batches in gathered(training.loader.epoch(progress.epoch), training.gathered):
         fetched = time.perf_counter()
         lr = schedule.at(progress.step)
         set_lr(now.optimizer, lr)
-        parts = add_gradients(training, now, learner, statistics, batches)
+        parts = add_gradients(training, now, learner, statistics, teaching, batches)
         now.scaler.unscale_(now.optimizer)
         norm = get_total_norm([each.grad for each in parameters if each.grad is not None])
         *losses, length = torch.cat((ranks.mean(parts), norm[None])).tolist()  # waits for a GPU
         is_finite = isfinite(sum(losses))
         if is_finite and (isfinite(length) or now.scaler.is_enabled()):
-            if recipe.optimizer.clip_norm is not None:
-                clip_grads_with_norm_(parameters, recipe.optimizer.clip_norm, norm)
+            if clip_norm is not None:
+                clip_grads_with_norm_(parameters, clip_norm, norm)
             now.scaler.step(now.optimizer)  # not if the gradient is too large for fp16 alone
             if isfinite(length):
                 now.ema.update(now.network, progress.step)
@@ -223,7 +248,7 @@ def one_epoch(
             epoch=progress.epoch,
             number=progress.step - 1,
             lr=lr,
-            parts=dict(zip(PARTS, losses, strict=True)),
+            parts=dict(zip(training.parts, losses, strict=True)),
             norm=length,
             pictures=pictures * ranks.count,
             taken=progress.in_a_row == 0,
@@ -232,7 +257,7 @@ def one_epoch(
         )
         started = time.perf_counter()
     means = (sums / max(1, seen)).tolist()
-    row = {"step": float(progress.step), "lr": lr, **dict(zip(PARTS, means, strict=True))}
+    row = {"step": float(progress.step), "lr": lr, **dict(zip(training.parts, means, strict=True))}
     seconds = time.perf_counter() - begun
     return row | {"loss": sum(means), "skipped": float(progress.skipped), "train_s": seconds}
 
@@ -242,23 +267,31 @@ def add_gradients(
     now: Learning,
     learner: nn.Module,
     statistics: Statistics,
+    teaching: Teaching | None,
     batches: Sequence[Batch],
 ) -> Tensor:
     """Forward and backward through the batches of a step.
 
     Returns:
-        (3,), the parts of the loss in this process; a batch counts by its pictures.
+        (P,), the parts of the loss in this process; a batch counts by its pictures.
     """
     recipe, ranks = training.recipe, training.ranks
-    precision = precision_of(recipe.compute, ranks.device)
+    precision = precision_of(recipe.compute.amp, ranks.device)
     pictures = sum(map(len, batches))
-    total = torch.zeros(len(PARTS), device=ranks.device)
+    total = torch.zeros(len(training.parts), device=ranks.device)
+    weight, goals = 0.0, list[Tensor]()
+    if teaching is not None:
+        taught_steps = recipe.taught_epochs * training.steps_per_epoch
+        weight = teaching.options.weight_at(now.progress.step, taught_steps)
+        precision_there = precision_of(teaching.options.amp, ranks.device)
     for number, batch in enumerate(batches, 1):
         ready = batch.to(ranks.device, recipe.compute.channels_last)
+        if teaching is not None:
+            goals = teaching.goals(ready.pictures, precision_there)
         statistics.before_forward()
         with exchange(learner, number == len(batches)):
             with torch.autocast(ranks.device.type, precision, enabled=precision is not None):
-                levels = learner(ready.pictures)
+                levels, feature = learner(ready.pictures, goals)
             losses = detection_loss(
                 levels,
                 targets_of(ready),
@@ -267,7 +300,9 @@ def add_gradients(
                 weights=recipe.loss,
                 reduce=ranks.mean,
             )
-            parts = len(batch) / pictures * torch.stack([losses[name] for name in PARTS])
+            if training.teaching is not None:
+                losses[FEATURE] = total.new_zeros(()) if feature is None else weight * feature
+            parts = len(batch) / pictures * torch.stack([losses[name] for name in training.parts])
             now.scaler.scale(parts.sum()).backward()  # type: ignore[no-untyped-call]
         total += parts.detach()
     return total

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal
@@ -14,6 +14,7 @@ from blocks.errors import SpecError, positive
 from blocks.strict import changed_fields, did_you_mean, flow, name_of, parse, read_yaml
 from detector.assign import ASSIGNERS, AlignOTA, Assigner
 from detector.data.augmentation import Augmentation
+from detector.distill import DistillOptions
 from detector.losses import LossWeights
 from detector.spec import DetectorSpec
 from detector.template import load_template, template_names
@@ -22,6 +23,7 @@ from detector.train.optimizer import OptimizerOptions
 from detector.train.schedule import ScheduleOptions
 
 FORMAT = "maenas/recipe@1"
+PAIRS = {"t": "t-from-s", "s": "s-from-m", "m": "m-from-l", "l": "l-from-l"}  # student -> recipe
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +68,7 @@ class Recipe:
         loss: what each part counts.
         assigner: what each position learns.
         compute: how the machine is used.
+        distill: how it learns from a teacher; None for a training without.
     """
 
     epochs: int = 300
@@ -81,6 +84,7 @@ class Recipe:
     loss: LossWeights = field(default_factory=LossWeights)
     assigner: Assigner = field(default_factory=AlignOTA)
     compute: ComputeOptions = field(default_factory=ComputeOptions)
+    distill: DistillOptions | None = None
 
     def __post_init__(self) -> None:
         positive(
@@ -92,6 +96,20 @@ class Recipe:
         )
         if self.seed < 0:
             raise SpecError(f"recipe: seed must be 0 or more, got {self.seed}.")
+
+    @property
+    def taught_epochs(self) -> int:
+        """Epochs with a teacher; 0 for a training without."""
+        if self.distill is None:
+            return 0
+        return self.distill.epochs_of(self.epochs, self.schedule.plain_epochs_of(self.epochs))
+
+    @property
+    def taught_clip_norm(self) -> float | None:
+        """Longest gradient while there is a teacher: the shorter of both sections."""
+        taught = None if self.distill is None else self.distill.clip_norm
+        norms = [norm for norm in (self.optimizer.clip_norm, taught) if norm is not None]
+        return min(norms, default=None)
 
     def evaluates(self, epoch: int) -> bool:
         """Whether the detector is evaluated after an epoch, counted from 1."""
@@ -107,6 +125,7 @@ SECTIONS: dict[str, type[Any]] = {
     "augmentation": Augmentation,
     "loss": LossWeights,
     "compute": ComputeOptions,
+    "distill": DistillOptions,
 }
 
 
@@ -119,15 +138,21 @@ def load_recipe(path: Path) -> Recipe:
     return parse_recipe(read_yaml(path, FORMAT), str(path))
 
 
-def published_recipe(scale: str) -> Recipe:
-    """The recipe of a published detector, ns to l.
+def published_recipe(name: str) -> Recipe:
+    """The recipe of a published detector, ns to l, or of a student and its teacher, t-from-s.
 
     Raises:
-        SpecError: for a scale that does not exist.
+        SpecError: for a scale or pair that does not exist.
     """
-    if scale not in template_names():
-        raise SpecError(f"recipe: no scale {scale!r}{did_you_mean(scale, template_names())}")
-    return load_recipe(Path(str(files("detector.train.recipes") / f"{scale}.yaml")))
+    known = [*template_names(), *PAIRS.values()]
+    if name not in known:
+        raise SpecError(f"recipe: no scale {name!r}{did_you_mean(name, known)}")
+    return load_recipe(Path(str(files("detector.train.recipes") / f"{name}.yaml")))
+
+
+def distilling(recipe: Recipe) -> Recipe:
+    """A recipe with a teacher: its own section about that, or the published values."""
+    return recipe if recipe.distill is not None else replace(recipe, distill=DistillOptions())
 
 
 def scale_of(spec: DetectorSpec) -> str:
@@ -172,6 +197,8 @@ def recipe_data(recipe: Recipe) -> dict[str, Any]:
     data: dict[str, Any] = {"format": FORMAT}
     for each in fields(recipe):
         value = getattr(recipe, each.name)
+        if value is None:
+            continue
         if each.name in SECTIONS:
             value = {part.name: _plain(getattr(value, part.name)) for part in fields(value)}
             value.pop("resize", None)

@@ -23,7 +23,7 @@ from detector.errors import TrainError
 from detector.spec import DetectorSpec
 from detector.train.ema import Ema
 
-FORMAT = "maenas/training@1"
+FORMAT = "maenas/training@2"
 STATE_FILE = "resume.pt"
 LAST, BEST = "last", "best"
 
@@ -60,12 +60,14 @@ class Identity:
         spec: digest of the detector.
         data: digest of the pictures' names and labels.
         recipe: digest of the recipe.
+        teacher: digest of the trained teacher; "" without one.
     """
 
     names: tuple[str, ...]
     spec: str
     data: str
     recipe: str
+    teacher: str = ""
 
     def require(self, saved: Identity, where: Path) -> None:
         """Raise `TrainError` unless a saved training is this one."""
@@ -78,6 +80,7 @@ class Identity:
             ("spec", "parts of the detector"),
             ("data", "pictures or labels"),
             ("recipe", "values of the recipe"),
+            ("teacher", "teachers or none"),
         ):
             if getattr(saved, part) != getattr(self, part):
                 raise TrainError(
@@ -86,7 +89,7 @@ class Identity:
                 )
 
 
-def identity(spec: DetectorSpec, dataset: Dataset, recipe: str) -> Identity:
+def identity(spec: DetectorSpec, dataset: Dataset, recipe: str, teacher: str = "") -> Identity:
     """Of a training: of the spec, the data where ever they lie, and the recipe's text."""
     data = hashlib.sha256()
     for sample in dataset.samples:
@@ -98,6 +101,7 @@ def identity(spec: DetectorSpec, dataset: Dataset, recipe: str) -> Identity:
         spec=hashlib.sha256(repr(spec).encode()).hexdigest(),
         data=data.hexdigest(),
         recipe=hashlib.sha256(recipe.encode()).hexdigest(),
+        teacher=teacher,
     )
 
 
@@ -109,7 +113,8 @@ class Saved:
         identity: of what it was trained.
         progress: how far it was.
         network: raw weights.
-        ema: their average.
+        feature_loss: projections to the teacher's maps; {} without one.
+        ema: average of the network's.
         optimizer: its state.
         scaler: of fp16's loss; {} for other numbers.
         rng: torch's.
@@ -118,6 +123,7 @@ class Saved:
     identity: Identity
     progress: Progress
     network: dict[str, Tensor]
+    feature_loss: dict[str, Tensor]
     ema: dict[str, Tensor]
     optimizer: dict[str, Any]
     scaler: dict[str, Any]
@@ -130,13 +136,15 @@ class Learning:
 
     Attributes:
         network: that learns.
-        ema: its average.
+        feature_loss: what learns beside it to compare its maps with a teacher's; None alone.
+        ema: the network's average.
         optimizer: what moves it.
         scaler: of fp16's loss; idle for other numbers.
         progress: how far it is.
     """
 
     network: nn.Module
+    feature_loss: nn.Module | None
     ema: Ema
     optimizer: Optimizer
     scaler: GradScaler
@@ -148,6 +156,7 @@ class Learning:
             identity=identity,
             progress=self.progress,
             network=self.network.state_dict(),
+            feature_loss={} if self.feature_loss is None else self.feature_loss.state_dict(),
             ema=self.ema.weights,
             optimizer=self.optimizer.state_dict(),
             scaler=self.scaler.state_dict(),
@@ -157,6 +166,8 @@ class Learning:
     def restore(self, saved: Saved) -> None:
         """Be as it was when that was kept."""
         self.network.load_state_dict(saved.network)
+        if self.feature_loss is not None:
+            self.feature_loss.load_state_dict(saved.feature_loss)
         self.ema.load(saved.ema)
         self.optimizer.load_state_dict(saved.optimizer)
         self.scaler.load_state_dict(saved.scaler)
@@ -208,6 +219,7 @@ class RunFolder:
                 "identity": asdict(saved.identity),
                 "progress": asdict(saved.progress),
                 "network": saved.network,
+                "feature_loss": saved.feature_loss,
                 "ema": saved.ema,
                 "optimizer": saved.optimizer,
                 "scaler": saved.scaler,
@@ -239,6 +251,7 @@ def load_state(path: Path) -> Saved:
         identity=Identity(**data["identity"]),
         progress=Progress(**data["progress"]),
         network=data["network"],
+        feature_loss=data["feature_loss"],
         ema=data["ema"],
         optimizer=data["optimizer"],
         scaler=data["scaler"],

@@ -21,12 +21,12 @@ CPU = torch.device("cpu")
     ("amp", "expected"), [("auto", None), ("off", None), ("bf16", torch.bfloat16)]
 )
 def test_a_cpu_computes_in_32_bits_unless_told(amp: str, expected: torch.dtype | None) -> None:
-    assert precision_of(ComputeOptions(amp=amp), CPU) is expected  # type: ignore[arg-type]
+    assert precision_of(amp, CPU) is expected
 
 
 def test_fp16_on_a_cpu_is_an_error() -> None:
     with pytest.raises(TrainError, match="fp16 is for GPUs; a CPU takes bf16"):
-        precision_of(ComputeOptions(amp="fp16"), CPU)
+        precision_of("fp16", CPU)
 
 
 def test_losses_in_bf16_are_near_those_in_32_bits(tmp_path: Path) -> None:

@@ -9,8 +9,17 @@ import pytest
 from blocks import SpecError
 from blocks.strict import write_text
 from detector.assign import TOOD, AlignOTA
+from detector.distill import DistillOptions
 from detector.template import template_names
-from detector.train import Recipe, load_recipe, published_recipe, recipe_lines, with_changes
+from detector.train import (
+    PAIRS,
+    Recipe,
+    distilling,
+    load_recipe,
+    published_recipe,
+    recipe_lines,
+    with_changes,
+)
 from detector.train.recipe import parse_recipe, recipe_data, scale_of
 from tests.golden import MODELS, spec_of
 from tests.small_detector import small_spec
@@ -42,7 +51,17 @@ def test_the_published_recipes_have_the_published_numbers(scale: str) -> None:
     assert (loss.quality_focal, loss.distribution_focal, loss.giou) == (1.0, 0.25, 2.0)
 
 
-@pytest.mark.parametrize("scale", template_names())
+@pytest.mark.parametrize(("scale", "pair"), PAIRS.items())
+def test_the_recipe_of_a_pair_is_that_of_its_student_with_the_published_distillation(
+    scale: str, pair: str
+) -> None:
+    recipe = published_recipe(pair)
+    assert recipe == distilling(published_recipe(scale))
+    assert recipe.distill == DistillOptions(method="cwd", weight=0.5, clip_norm=30.0)
+    assert recipe.taught_epochs == 284
+
+
+@pytest.mark.parametrize("scale", [*template_names(), *PAIRS.values()])
 def test_a_recipe_file_opens_with_where_its_numbers_come_from(scale: str) -> None:
     import detector.train.recipes as folder
 
@@ -109,6 +128,50 @@ def test_an_unknown_key_of_a_file_is_named_with_the_file(tmp_path: Path) -> None
     path.write_text("format: maenas/recipe@1\nshedule: {floor: 0.1}\n")
     with pytest.raises(SpecError, match=r"mine\.yaml: shedule: no such field; did you mean sched"):
         load_recipe(path)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("weight=0", r"weight must be above 0, got 0"),
+        ("last_weight=2", r"last_weight must be 0\.\.1, got 2"),
+        ("method=kd", r"method: .*'cwd', 'mgd' or 'mimic', got 'kd'"),
+        ("levels=[5, 3]", r"levels must be some of 3, 4 and 5 in order, got \[5, 3\]"),
+        ("levels=[]", r"levels must be some of 3, 4 and 5"),
+        ("features=head", r"features: .*'neck' or 'backbone', got 'head'"),
+        ("epochs=0", r"epochs must be at least 1, got 0"),
+        ("clip_norm=0", r"clip_norm must be above 0, got 0"),
+        ("tau=4", r"distill\.tau: no such field"),
+    ],
+)
+def test_a_wrong_value_of_distillation_is_named(change: str, message: str) -> None:
+    with pytest.raises(SpecError, match=message):
+        with_changes(distilling(Recipe()), [f"distill.{change}"])
+
+
+@pytest.mark.parametrize(
+    ("epochs", "changes", "taught"),
+    [
+        (300, (), 284),
+        (40, (), 30),
+        (4, (), 3),
+        (3, (), 3),
+        (300, ("distill.epochs=300",), 300),
+        (8, ("distill.epochs=300",), 8),
+    ],
+)
+def test_the_teacher_stays_until_the_plain_epochs_however_long_the_training(
+    epochs: int, changes: tuple[str, ...], taught: int
+) -> None:
+    recipe = with_changes(distilling(Recipe(epochs=epochs)), changes)
+    assert recipe.taught_epochs == taught
+
+
+def test_the_shorter_of_both_longest_gradients_counts_while_there_is_a_teacher() -> None:
+    recipe = distilling(Recipe())
+    assert recipe.taught_clip_norm == 30.0
+    assert with_changes(recipe, ["optimizer.clip_norm=5"]).taught_clip_norm == 5.0
+    assert with_changes(recipe, ["distill.clip_norm=null"]).taught_clip_norm is None
 
 
 def test_no_such_scale_is_an_error() -> None:

@@ -64,7 +64,7 @@ def test_a_file_that_is_no_state_is_named(
 
 def test_another_version_is_named(tmp_path: Path) -> None:
     torch.save({"format": "maenas/training@9"}, tmp_path / "resume.pt")
-    with pytest.raises(TrainError, match="is a maenas/training@9, expected maenas/training@1"):
+    with pytest.raises(TrainError, match="is a maenas/training@9, expected maenas/training@2"):
         load_state(tmp_path / "resume.pt")
 
 

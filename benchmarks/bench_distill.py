@@ -1,0 +1,257 @@
+"""What a teacher is worth: the table of the report, on generated pictures.
+
+    python -m benchmarks.bench_distill [--seeds 0 1 2] [--cells alone cwd@0.5 ..] [--work FOLDER]
+                                       [--fresh]
+
+A student of 0.23 M params learns the hard shapes for the same number of steps alone, by Mimicking,
+MGD and CWD, and by CWD at three weights; its teacher has 3.8 M params and learnt them nearly three
+times as long. Students have learnt as many steps alone before, the same for all cells of a seed;
+with --fresh they start from random weights, and a table of its own tells how they fare. Cells
+that are done already are skipped and a run that was broken off is continued, so the table can be
+made in pieces. Prints AP and gain of each cell, mean and spread over the seeds, and writes a row
+for each run, and the curves of validation AP.
+
+Everything but the table lies in FOLDER (runs/bench-distill): pictures, teacher, a run a cell.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import io
+import json
+import statistics
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from benchmarks.machine import RESULTS, commit, machine, write_csv
+from blocks import Backbone, FocusStem, ResK1KX
+from blocks.strict import write_bytes
+from detector import RepGFPN, ZeroHead
+from detector.checkpoint import save_folder
+from detector.data.shapes import SHAPES
+from detector.spec import DetectorSpec
+
+SIDE, CLASSES, PICTURES = 96, 3, 1000
+TEACHER_EPOCHS, EPOCHS = 16, 6
+CELLS = ("alone", "mimic@0.5", "mgd@0.5", "cwd@0.5", "cwd@2", "cwd@10")
+COLUMNS = (
+    *("cell", "seed", "ap", "ap50", "best_ap", "epochs", "step"),
+    *("teacher_ap", "train_s", "commit"),
+)
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Where everything lies."""
+
+    work: Path
+    is_fresh: bool
+
+    @property
+    def name(self) -> str:
+        return "distill-fresh" if self.is_fresh else "distill"
+
+    @property
+    def data(self) -> Path:
+        return self.work / "shapes" / "data.yaml"
+
+    @property
+    def teacher(self) -> Path:
+        return self.work / "teacher"
+
+    def run(self, cell: str, seed: int) -> Path:
+        start = "" if self.is_fresh else "on-"
+        return self.work / f"{start}{cell.replace('@', '-')}-seed{seed}"
+
+    def student(self, seed: int) -> Path:
+        """What a run starts from."""
+        if self.is_fresh:
+            return self.work / "student_spec"
+        return replace(self, is_fresh=True).run("alone", seed) / "last"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--cells", nargs="+", choices=CELLS, default=list(CELLS))
+    parser.add_argument("--work", type=Path, default=Path("runs/bench-distill"))
+    parser.add_argument("--fresh", action="store_true", help="start from random weights")
+    arguments = parser.parse_args()
+    bench = Bench(arguments.work, arguments.fresh)
+    prepare(bench)
+    rows = done_before(bench)
+    for cell in arguments.cells:
+        for seed in arguments.seeds:
+            if not any((row["cell"], row["seed"]) == (cell, str(seed)) for row in rows):
+                rows.append(learn(bench, cell, seed))
+                rows.sort(key=lambda row: (CELLS.index(row["cell"]), int(row["seed"])))
+                write_csv(bench.name, rows, COLUMNS)
+    for line in summary(rows):
+        print(line)
+    print(table_path(bench))
+    curves = RESULTS / f"{bench.name}-curves-{machine()}.png"
+    draw(bench, rows, curves)
+    print(curves)
+
+
+def prepare(bench: Bench) -> None:
+    """Pictures, both specs, and the teacher."""
+    if not bench.data.exists():
+        size = ("--images", PICTURES, "--size", SIDE, "--classes", CLASSES)
+        maenas("data", "make-shapes", "--out", bench.data.parent, "--level", "hard", *size)
+    save_folder(bench.work / "student_spec", spec_of(8, (1, 1, 1, 1), 1), None)
+    save_folder(bench.work / "teacher_spec", spec_of(32, (1, 2, 2, 1), 2), None)
+    if finished_epochs(bench.teacher) < TEACHER_EPOCHS:
+        words = ("--epochs", TEACHER_EPOCHS, "--set", "compute.amp=bf16")
+        train("train", bench.work / "teacher_spec", bench, bench.teacher, *words)
+
+
+def spec_of(width: int, depths: Sequence[int], neck_depth: int) -> DetectorSpec:
+    """A detector like DAMO-YOLO T, at another width and depth."""
+    stages = [
+        ResK1KX(
+            out_channels=share * width,
+            bottleneck_channels=share * width // 2,
+            stride=2,
+            depth=depth,
+            rep=True,
+        )
+        for share, depth in zip((2, 3, 4, 8), depths, strict=True)
+    ]
+    shape = (3, SIDE, SIDE)
+    backbone = Backbone((FocusStem(out_channels=width), *stages), (2, 3, 4), shape)
+    neck = RepGFPN(out_channels=(3 * width, 4 * width, 8 * width), depth=neck_depth)
+    names = tuple(SHAPES)[:CLASSES]
+    return DetectorSpec(backbone, neck, ZeroHead(num_classes=CLASSES), names, "stretch")
+
+
+def learn(bench: Bench, cell: str, seed: int) -> dict[str, str]:
+    """One run: the row of the table."""
+    fresh = replace(bench, is_fresh=True)
+    if not bench.is_fresh and finished_epochs(fresh.run("alone", seed)) < EPOCHS:
+        learn(fresh, "alone", seed)
+    out, student = bench.run(cell, seed), bench.student(seed)
+    # 8 channels in `channels_last` order crash the convolutions of torch 2.14 on this CPU.
+    words: list[object] = [
+        "--epochs",
+        EPOCHS,
+        "--set",
+        f"seed={seed}",
+        "--set",
+        "compute.channels_last=false",
+    ]
+    if cell == "alone":
+        result = train("train", student, bench, out, *words)
+    else:
+        method, weight = cell.split("@")
+        words += ["--teacher", bench.teacher, "--set", "distill.amp=bf16"]
+        words += ["--set", f"distill.method={method}", "--set", f"distill.weight={weight}"]
+        result = train("distill", student, bench, out, *words)
+    epochs = table_of(out)
+    last = epochs[-1]
+    print(f"{cell}, seed {seed}: AP {float(last['ap']):.4f}", flush=True)
+    return {
+        "cell": cell,
+        "seed": str(seed),
+        "ap": last["ap"],
+        "ap50": last["ap50"],
+        "best_ap": f"{result['best_ap']:.6g}",
+        "epochs": str(len(epochs)),
+        "step": last["step"],
+        "teacher_ap": table_of(bench.teacher)[-1]["ap"],
+        "train_s": f"{sum(float(row['train_s']) for row in epochs):.0f}",
+        "commit": commit(),
+    }
+
+
+def train(
+    command: str, detector: Path, bench: Bench, out: Path, *words: object
+) -> dict[str, float]:
+    """A training of the command line, continued if it was broken off."""
+    resumed = ("--resume",) if (out / "resume.pt").exists() else ()
+    places = ("--data", bench.data, "--recipe", "ns", "--out", out, "--workers", 0, "--json")
+    told: dict[str, float] = json.loads(maenas(command, detector, *places, *words, *resumed))
+    return told
+
+
+def maenas(*words: object) -> str:
+    """What a command prints; its progress goes to the terminal."""
+    command = [sys.executable, "-m", "maenas", *map(str, words)]
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+
+
+def finished_epochs(run: Path) -> int:
+    """Of a run that may not be there."""
+    return len(table_of(run)) if (run / "results.csv").exists() else 0
+
+
+def table_of(run: Path) -> list[dict[str, str]]:
+    """The epochs of a run."""
+    with (run / "results.csv").open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def table_path(bench: Bench) -> Path:
+    """Of the rows."""
+    return RESULTS / f"{bench.name}-{machine()}.csv"
+
+
+def done_before(bench: Bench) -> list[dict[str, str]]:
+    """Rows of the table that are there."""
+    path = table_path(bench)
+    if not path.exists():
+        return []
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def summary(rows: Sequence[dict[str, str]]) -> list[str]:
+    """AP of each cell over its seeds, and what it gains over learning alone, seed by seed."""
+    alone = {row["seed"]: float(row["ap"]) for row in rows if row["cell"] == "alone"}
+    lines = [f"teacher: AP {float(rows[0]['teacher_ap']):.4f}"] if rows else []
+    for cell in CELLS:
+        found = {row["seed"]: float(row["ap"]) for row in rows if row["cell"] == cell}
+        if not found:
+            continue
+        values = list(found.values())
+        line = f"{cell}: AP {statistics.mean(values):.4f}, {min(values):.4f}..{max(values):.4f}"
+        gains = [value - alone[seed] for seed, value in found.items() if seed in alone]
+        if cell != "alone" and gains:
+            line += f", gain {statistics.mean(gains):+.4f}, {min(gains):+.4f}..{max(gains):+.4f}"
+        lines.append(f"{line} ({len(values)} seeds)")
+    return lines
+
+
+def draw(bench: Bench, rows: Sequence[dict[str, str]], path: Path) -> None:
+    """Validation AP over the epochs, a colour a cell, a line a seed whose run is still there."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7, 4.5), dpi=110, layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots()
+    for place, cell in enumerate(CELLS):
+        label: str | None = cell
+        for row in rows:
+            run = bench.run(cell, int(row["seed"]))
+            if row["cell"] != cell or finished_epochs(run) == 0:
+                continue
+            judged = [epoch for epoch in table_of(run) if epoch["ap"]]
+            epochs, aps = zip(
+                *((int(each["epoch"]), float(each["ap"])) for each in judged), strict=True
+            )
+            axes.plot(epochs, aps, color=f"C{place}", label=label)
+            label = None
+    axes.set(xlabel="epoch", ylabel="validation AP", title="A student, alone and taught")
+    axes.legend(loc="upper left")
+    image = io.BytesIO()
+    figure.savefig(image, format="png")
+    write_bytes(path, image.getvalue())
+
+
+if __name__ == "__main__":
+    main()

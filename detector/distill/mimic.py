@@ -1,0 +1,19 @@
+"""Mimicking: the student's maps are to be those of the teacher."""
+
+from __future__ import annotations
+
+from torch import Tensor
+from torch.nn.functional import mse_loss
+
+from detector.distill.feature_loss import FeatureLoss
+
+
+class Mimicking(FeatureLoss):
+    """The mean squared difference of the maps.
+
+    Source: Mimicking Very Efficient Network for Object Detection (CVPR 2017), on whole maps as in
+    the comparison of the DAMO-YOLO report.
+    """
+
+    def level_loss(self, level: int, student: Tensor, teacher: Tensor) -> Tensor:
+        return mse_loss(student, teacher)

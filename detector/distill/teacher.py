@@ -1,0 +1,84 @@
+"""The teacher: a trained detector that shows its maps and learns nothing."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from blocks.layers.deploy import deploy
+from detector.checkpoint import build_network
+from detector.errors import TrainError
+from detector.layers.network import DetectorNetwork
+from detector.spec import DetectorSpec
+
+
+class Teacher:
+    """A detector in the form it runs in, which gives the same maps sooner.
+
+    Args:
+        spec: the detector.
+        weights: trained.
+        where: they came from, for messages.
+    Raises:
+        TrainError: if it has no weights.
+        SpecError: if they are of another detector.
+    """
+
+    def __init__(
+        self, spec: DetectorSpec, weights: Mapping[str, Tensor] | None, where: str
+    ) -> None:
+        if weights is None:
+            raise TrainError(
+                f"teacher {where}: has no weights; train it first (`maenas train`), or import an "
+                "official checkpoint (`maenas import-weights`)."
+            )
+        self.spec, self.where = spec, where
+        self.digest = digest(spec, weights)
+        network = deploy(build_network(spec, dict(weights), where)).requires_grad_(False)
+        assert isinstance(network, DetectorNetwork)
+        self._parts = nn.ModuleDict({"backbone": network.backbone, "neck": network.neck})
+
+    def require_fit(self, student: DetectorSpec, names: Sequence[str]) -> None:
+        """Raise `TrainError` unless it knows the classes and has the levels of a student."""
+        ours, known = self.spec.names, self.spec.head.num_classes
+        if known != len(names) or (ours and tuple(names) != ours):
+            raise TrainError(
+                f"teacher {self.where}: finds {shown(ours) or f'{known} classes without names'}, "
+                f"the data have {shown(names)}; train it on the same classes first."
+            )
+        theirs, needed = self.spec.backbone.reductions(), student.backbone.reductions()
+        if theirs != needed:
+            raise TrainError(
+                f"teacher {self.where}: has maps at strides {shown(map(str, theirs))}, the student "
+                f"at {shown(map(str, needed))}; distillation compares them level by level."
+            )
+
+    def to(self, device: torch.device, memory_format: torch.memory_format) -> None:
+        """Move to where the student learns."""
+        self._parts.to(device, memory_format=memory_format)  # type: ignore[call-overload]
+
+    @torch.no_grad()
+    def maps(self, pictures: Tensor, features: str, levels: Sequence[int]) -> list[Tensor]:
+        """The maps (B, C, H, W) of some levels, 3 to 5, of its "neck" or "backbone"."""
+        found = self._parts["backbone"](pictures)
+        if features == "neck":
+            found = self._parts["neck"](found)
+        return [found[level - 3] for level in levels]
+
+
+def shown(words: Sequence[str] | map[str]) -> str:
+    """The first few of some words."""
+    listed = list(words)
+    return ", ".join(listed[:6]) + (f" and {len(listed) - 6} more" if len(listed) > 6 else "")
+
+
+def digest(spec: DetectorSpec, weights: Mapping[str, Tensor]) -> str:
+    """What tells one trained detector from another."""
+    content = hashlib.sha256(repr(spec).encode())
+    for name in sorted(weights):
+        content.update(name.encode())
+        content.update(weights[name].detach().cpu().contiguous().numpy().tobytes())
+    return content.hexdigest()
