@@ -177,5 +177,6 @@ def find_teacher(name: str) -> Teacher:
     """
     from detector.distill import Teacher
 
-    spec, weights = find_detector(name)
-    return Teacher(spec, weights, name)
+    place = name if name.startswith("zoo:") else str(detector_in(Path(name)))
+    spec, weights = find_detector(place)
+    return Teacher(spec, weights, place)
