@@ -45,6 +45,16 @@ def train(
     workers: Annotated[
         int | None, typer.Option(min=0, help="Processes that load pictures. (one a core)")
     ] = None,
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            help="Train on a Ray cluster: auto, local to start one here, or its address.",
+            metavar="ADDRESS",
+        ),
+    ] = None,
+    processes: Annotated[
+        int, typer.Option(min=1, help="With --ray: how many learn together, a GPU each.")
+    ] = 1,
     exist_ok: Annotated[
         bool, typer.Option("--exist-ok", help="Write into a folder that is not empty.")
     ] = False,
@@ -52,12 +62,14 @@ def train(
         bool, typer.Option("--json", help="Print one JSON object on stdout.")
     ] = False,
 ) -> None:
-    """Train a detector; under torchrun on several GPUs.
+    """Train a detector; under torchrun or with --ray on several GPUs.
 
     The run folder holds the detectors `last` and `best`, results.csv and results.png, TensorBoard
     events, pictures of labels and predictions, and what --resume continues from.
     """
+    from detector.errors import TrainError
     from maenas.console import ERR, OUT, print_json
+    from maenas.train_ray import run_on_ray
     from maenas.training import Asked, run_training
 
     asked = Asked(
@@ -68,8 +80,18 @@ def train(
         recipe=recipe,
         input_size=input_size,
     )
+    if processes > 1 and ray is None:
+        raise TrainError(
+            "processes: are started by --ray; under torchrun, which starts them itself, leave it "
+            "out."
+        )
     try:
-        result = run_training(asked, out, resume, exist_ok, compute, workers)
+        if ray is None:
+            result = run_training(asked, out, resume, exist_ok, compute, workers)
+        else:
+            result = run_on_ray(
+                asked, out, resume, exist_ok, compute, workers, address=ray, processes=processes
+            )
     except KeyboardInterrupt:
         ERR.print("interrupted; the same command with --resume continues after the last epoch")
         sys.exit(130)
