@@ -12,6 +12,7 @@ from nas.executors.executor import Answer, ExecutorError, Item
 
 LEAST_S = 0.1  # a call costs milliseconds, so it should carry at least so much work
 TARGET_S = 0.25
+DRIVER_S = 0.002  # of the driver a batch and worker, see benchmarks/bench_ray.py
 GROWTH = 8  # of a batch against the one before, since one cheap task may not speak for all
 AHEAD = 2  # batches a worker has to do: one runs, one waits
 HELD = 16  # batches a worker may be ahead of the first that is not done
@@ -74,11 +75,6 @@ class Batch(Generic[Item]):
     answers: deque[Any] | None = None
     error: BaseException | None = None
 
-    @property
-    def is_done(self) -> bool:
-        """Whether there is nothing to wait for."""
-        return self.answers is not None or self.error is not None
-
 
 @dataclass(slots=True)
 class Stream(Iterator[Answer], Generic[Item, Answer]):
@@ -91,6 +87,7 @@ class Stream(Iterator[Answer], Generic[Item, Answer]):
     _size: int = 0  # of the last batch
     _seconds: float | None = None  # a task, by the last batch that came back
     _batches: deque[Batch[Item]] = field(default_factory=deque)  # not handed out, in order
+    _running: dict[int, Batch[Item]] = field(default_factory=dict)  # by the id of their ticket
 
     def __post_init__(self) -> None:
         self._fill()
@@ -113,10 +110,9 @@ class Stream(Iterator[Answer], Generic[Item, Answer]):
 
     def _fill(self) -> None:
         """Send what fits: few at once, so that memory and what a kill costs stay bounded."""
-        running = sum(not batch.is_done for batch in self._batches)
         while (
             self._next < len(self.items)
-            and running < AHEAD * self.workers.workers
+            and len(self._running) < AHEAD * self.workers.workers
             and len(self._batches) < HELD * self.workers.workers
         ):
             size = self._next_size()
@@ -124,13 +120,13 @@ class Stream(Iterator[Answer], Generic[Item, Answer]):
             self._next += size
             self._start(batch)
             self._batches.append(batch)
-            running += 1
 
     def _next_size(self) -> int:
         """Tasks of the next batch: enough work for a call, but some for every worker."""
         if self._seconds is None:
             return 1
-        by_cost = round(TARGET_S / max(self._seconds, 1e-9))
+        target = max(TARGET_S, DRIVER_S * self.workers.workers)  # or the driver is never done
+        by_cost = round(target / max(self._seconds, 1e-9))
         for_all = (len(self.items) - self._next) // (AHEAD * self.workers.workers)
         least = round(LEAST_S / max(self._seconds, 1e-9))
         self._size = max(1, min(by_cost, max(for_all, least), GROWTH * max(self._size, 1)))
@@ -138,10 +134,8 @@ class Stream(Iterator[Answer], Generic[Item, Answer]):
 
     def _take(self) -> None:
         """Wait for a batch, keep its results, send lost ones again."""
-        waiting = {id(batch.ticket): batch for batch in self._batches if not batch.is_done}
-        tickets = [batch.ticket for batch in waiting.values()]
-        for ticket in self.workers.wait(tickets):
-            batch = waiting[id(ticket)]
+        for ticket in self.workers.wait([batch.ticket for batch in self._running.values()]):
+            batch = self._running.pop(id(ticket))
             try:
                 seconds, answers = self.workers.result(ticket)
             except WorkerLost as loss:
@@ -164,3 +158,4 @@ class Stream(Iterator[Answer], Generic[Item, Answer]):
 
     def _start(self, batch: Batch[Item]) -> None:
         batch.ticket = self.workers.start(self.function, batch.items)
+        self._running[id(batch.ticket)] = batch

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from nas.executors import ExecutorError
-from nas.executors.stream import AHEAD, HELD, LEAST_S, MOST_LOSSES, Stream, WorkerLost
+from nas.executors.stream import AHEAD, DRIVER_S, HELD, LEAST_S, MOST_LOSSES, Stream, WorkerLost
 
 
 class Told:
@@ -68,6 +68,14 @@ def test_every_worker_gets_a_share_of_a_few_tasks() -> None:
     workers = Told(4, cost=0.03)
     assert len(list(Stream(workers, square, range(60)))) == 60
     assert max(len(batch) for batch in workers.batches) * 4 < 60
+
+
+def test_many_workers_get_larger_batches_so_that_the_driver_keeps_up() -> None:
+    few, many = Told(10, cost=0.1), Told(1000, cost=0.1)
+    for workers in (few, many):
+        assert sum(1 for _ in Stream(workers, square, range(100_000))) == 100_000
+    assert 0.1 * max(map(len, few.batches)) < 0.5
+    assert 0.1 * max(map(len, many.batches)) == pytest.approx(DRIVER_S * 1000)
 
 
 def test_few_batches_are_on_their_way_or_held_back() -> None:
