@@ -15,8 +15,13 @@ from budgets.versions import here
 
 NAMESPACE = "maenas"  # or the name of an actor would only be known to its own job
 ANSWER_S = 120.0  # a node has to say its versions in: Python starts there
+STARTS = 3  # of a cluster of our own, until we give up
 KNOCK_S = 10.0  # the head of a cluster has to take a connection in
 STORE_BYTES = 200_000_000  # of objects on a node that we start; what travels is small
+SETTINGS = {  # of Ray, in its environment
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # else it warns of what it will change
+}
 QUIET = {"include_dashboard": False, "log_to_driver": False, "logging_level": "error"}
 
 
@@ -61,8 +66,8 @@ def joined(address: str, cpus: int | None = None, quiet: bool = True) -> Iterato
     Raises:
         ClusterError: if there is none.
     """
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # else Ray warns of it
+    for name, value in SETTINGS.items():
+        os.environ.setdefault(name, value)
     import ray as untyped
 
     ray: Any = untyped
@@ -74,7 +79,7 @@ def joined(address: str, cpus: int | None = None, quiet: bool = True) -> Iterato
         options |= {"num_cpus": cpus or os.cpu_count(), "object_store_memory": STORE_BYTES}
     try:
         _knock(address)
-        ray.init(address=address, **options)
+        _init(ray, address, options)
     except Exception as error:  # of many unrelated types
         raise ClusterError(
             f"ray: no cluster at {address!r}: {line(error)}; start one with `ray start --head`, "
@@ -84,6 +89,21 @@ def joined(address: str, cpus: int | None = None, quiet: bool = True) -> Iterato
         yield ray
     finally:
         ray.shutdown()
+
+
+def _init(ray: Any, address: str, options: Mapping[str, Any]) -> None:
+    """Join; a cluster that we start ourselves is given another chance.
+
+    A machine that is busy does not start one in the thirty seconds Ray has for it.
+    """
+    for left in reversed(range(STARTS if address == "local" else 1)):
+        try:
+            ray.init(address=address, **options)
+            return
+        except Exception:
+            ray.shutdown()  # a start that failed leaves processes
+            if not left:
+                raise
 
 
 def _knock(address: str) -> None:

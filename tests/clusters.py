@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from budgets.cluster import SETTINGS
+
 ROOT = Path(__file__).parents[1]
 TASK = b"ray::_run_checked"  # the title of a process while it has a task of ours
 NODE = {"include_dashboard": False, "object_store_memory": 100_000_000}
@@ -20,8 +22,7 @@ def cluster_of(*nodes: Mapping[str, Any], head_cpus: int = 1) -> Iterator[Any]:
     """A head and more nodes, as `ray start` would start them; all gone at the end."""
     from ray.cluster_utils import Cluster
 
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    os.environ["RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO"] = "0"
+    os.environ.update(SETTINGS)
     before = os.environ.get("PYTHONPATH")
     os.environ["PYTHONPATH"] = str(ROOT)  # of the workers
     cluster = Cluster(initialize_head=True, head_node_args={**NODE, "num_cpus": head_cpus})

@@ -8,17 +8,19 @@ import random
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from itertools import takewhile
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from budgets.backends.ray_cluster import RayBackend
 from budgets.cluster import ClusterError
 from nas.executors import ExecutorError, opened_executor
 from nas.executors.ray_cluster import RayCluster
 from tests import executor_tasks as tasks
 from tests.clusters import cluster_of, kill_a_worker
+from tests.cpu_table import cpu_table
 from tests.maenas.conftest import ROOT, Shell
 
 pytest.importorskip("ray")
@@ -160,41 +162,27 @@ def test_tasks_move_from_a_node_that_is_gone_to_the_others() -> None:
         assert len(seen) >= 2 and len(set(rest[-20:])) == 1
 
 
-@pytest.fixture
-def cluster_with_device() -> Iterator[Any]:
-    with cluster_of({"num_cpus": 2, "resources": {"cpu": 1}}) as cluster:
-        yield cluster
-
-
-def test_a_device_of_a_node_serves_one_job_after_the_other(
-    cluster_with_device: Any,
-    start: Callable[..., subprocess.Popen[str]],
-    tmp_path: Path,
+def test_finalists_wait_for_the_device_and_are_measured_on_the_node_that_owns_it(
+    start: Callable[..., subprocess.Popen[str]], tmp_path: Path
 ) -> None:
-    address = cluster_with_device.address
-    asked = ("profile", "--device", "cpu", "--threads", 1, "--quick", "--minutes", 0.3)
-    first, second = (
-        start(*asked, "--ray", address, "--out", f"{name}.json", cwd=tmp_path) for name in "ab"
-    )
-    errors = [process.communicate(timeout=DEADLINE_S)[1] for process in (first, second)]
-    assert [first.returncode, second.returncode] == [0, 0], errors
-    assert sum("ray: cpu is taken" in error for error in errors) == 1
-    for name in "ab":
-        table = json.loads((tmp_path / f"{name}.json").read_text("utf-8"))
-        assert table["provenance"]["node"]
-
-
-def test_finalists_are_measured_on_the_node_that_owns_the_device(
-    cluster_with_device: Any, maenas: Shell, tmp_path: Path
-) -> None:
-    from tests.cpu_table import cpu_table
-
     cpu_table().save(tmp_path / "mine.json")
-    ran = maenas(
-        *("search", "--budget", "40ms", "--device", "mine.json", "--template", "ns"),
+    asked = (
+        *("search", "--budget", "1000ms", "--device", "mine.json", "--template", "ns"),
         *("--evaluations", 1000, "--finalists", 0, "--verify", 2, "--json"),
-        *("--ray", cluster_with_device.address),
-        cwd=tmp_path,
     )
-    assert len(ran.json["verified"]) == 2
-    assert ran.json["measured_on"]["node"] and ran.json["measured_on"]["threads"] == 1
+    with cluster_of({"num_cpus": 2, "resources": {"cpu": 1}}) as cluster:
+        device = RayBackend("cpu", None, 1, cluster.address)
+        try:
+            process = start(*asked, "--ray", cluster.address, "--out", "run", cwd=tmp_path)
+            assert process.stderr is not None
+            lines = iter(process.stderr.readline, "")
+            before = list(takewhile(lambda line: "ray: cpu is taken" not in line, lines))
+            assert process.poll() is None, before
+        finally:
+            device.close()
+        out, err = process.communicate(timeout=DEADLINE_S)
+    assert process.returncode == 0, err
+    told = json.loads(out)
+    assert len(told["verified"]) == 2
+    assert told["measured_on"]["node"] and told["measured_on"]["threads"] == 1
+    assert "node: " in (tmp_path / "run" / "best.yaml").read_text("utf-8")
