@@ -6,8 +6,9 @@ import numpy as np
 
 from budgets.graph import graph_layers, static_graph
 from budgets.graph.selection import part
-from detector.export.end_to_end import NmsOptions, append_nms, append_plugin_nms
+from detector.export.end_to_end import append_nms, append_plugin_nms
 from detector.export.onnx import onnx_model
+from detector.export.options import NmsOptions
 from detector.runtimes.metadata import Metadata
 from tests.graphs import kernels, made
 from tests.lively import lively, small_spec
@@ -20,7 +21,8 @@ def test_our_exports_with_nms_are_the_detector_without() -> None:
     spec = small_spec()
     model = onnx_model(spec, lively(spec), batch=1)
     alone = graph_layers(static_graph(model))
-    metadata = Metadata((), spec.backbone.in_shape, "letterbox", (8, 16, 32))
+    shape = spec.backbone.in_shape
+    metadata = Metadata(names=(), in_shape=shape, resize="letterbox", stride=(8, 16, 32))
     for appended, selects in ((append_nms, "NonMaxSuppression"),
                               (append_plugin_nms, "EfficientNMS_TRT")):  # fmt: skip
         parted = part(static_graph(appended(model, metadata, NmsOptions())))
