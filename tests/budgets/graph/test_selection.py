@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-import numpy as np
+from collections import Counter
 
+import numpy as np
+import onnx
+
+from blocks import Op
 from budgets.graph import graph_layers, static_graph
 from budgets.graph.selection import part
-from detector.export.end_to_end import NmsOptions, append_nms, append_plugin_nms
+from detector.export.end_to_end import append_nms, append_plugin_nms
 from detector.export.onnx import onnx_model
+from detector.export.options import NmsOptions
 from detector.runtimes.metadata import Metadata
 from tests.graphs import kernels, made
 from tests.lively import lively, small_spec
@@ -16,15 +21,23 @@ W = {"w": kernels(8, 8)}
 K = {"k": np.array([5])}
 
 
+def priced(model: onnx.ModelProto) -> Counter[Op]:
+    """All operators of a graph, each as often as it comes; none of them may be unknown."""
+    layers = graph_layers(model)
+    assert not layers.unknown
+    return Counter(op for layer in layers.layers for op in layer.ops)
+
+
 def test_our_exports_with_nms_are_the_detector_without() -> None:
     spec = small_spec()
     model = onnx_model(spec, lively(spec), batch=1)
-    alone = graph_layers(static_graph(model))
-    metadata = Metadata((), spec.backbone.in_shape, "letterbox", (8, 16, 32))
+    alone = priced(static_graph(model))
+    shape = spec.backbone.in_shape
+    metadata = Metadata(names=(), in_shape=shape, resize="letterbox", stride=(8, 16, 32))
     for appended, selects in ((append_nms, "NonMaxSuppression"),
                               (append_plugin_nms, "EfficientNMS_TRT")):  # fmt: skip
         parted = part(static_graph(appended(model, metadata, NmsOptions())))
-        assert graph_layers(parted.network) == alone
+        assert priced(parted.network) == alone
         assert parted.behind[selects] == 1 and "Conv" not in parted.behind
 
 
