@@ -310,7 +310,7 @@ def print_searches(searches: Searches) -> None:
     """The table at the end."""
     table = Table(title=f"searches in {searches.folder}", box=SIMPLE_HEAD, padding=0)
     for name in HEAD[:-1]:
-        table.add_column(name, justify="left" if name == "search" else "right")
+        table.add_column(name, justify="left" if name == "search" else "right", no_wrap=True)
     table.add_column(HEAD[-1], overflow="fold")
     for row in rows(searches):
         table.add_row(*row)
