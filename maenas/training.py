@@ -17,7 +17,7 @@ from detector.data import Dataset, Plan, TrainLoader, read_dataset, same_classes
 from detector.data.read import splits_of
 from detector.distill import Teacher, teaching
 from detector.errors import TrainError
-from detector.evaluate.evaluate import NANO_THRESHOLDS, THRESHOLDS, evaluate
+from detector.evaluate.evaluate import evaluate, published_thresholds
 from detector.layers.network import DetectorNetwork
 from detector.runtimes.torch_runtime import TorchRuntime
 from detector.spec import DetectorSpec, load_detector
@@ -332,7 +332,7 @@ def plan_of(recipe: Recipe, spec: DetectorSpec, loaded: int, ranks: Ranks) -> Pl
 
 def evaluator(spec: DetectorSpec, val: Dataset, ranks: Ranks) -> Any:
     """The accuracy of a network on the validation pictures."""
-    thresholds = NANO_THRESHOLDS if spec.neck.depthwise else THRESHOLDS
+    thresholds = published_thresholds(spec.is_nano)
 
     def accuracy(network: DetectorNetwork) -> Accuracy:
         runtime = TorchRuntime(spec, network, str(ranks.device))
