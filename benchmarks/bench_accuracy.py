@@ -48,7 +48,7 @@ class Task:
     same: bool = False
 
 
-SCRATCH = Task("accuracy", 500, 14)
+SCRATCH = Task("accuracy", 500, 24)
 OVERFIT = Task(
     name="overfit",
     pictures=8,
