@@ -47,6 +47,7 @@ class Street(Runtime):
     def __init__(self, network: Runtime, street: tuple[Floats, Floats]) -> None:
         self.in_shape, self.names = network.in_shape, network.names
         self.resize, self.about = network.resize, network.about
+        self.is_nano = network.is_nano
         self._network, self._street = network, street
 
     def run(self, pictures: Floats) -> tuple[Floats, Floats]:

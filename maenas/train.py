@@ -120,4 +120,4 @@ def run(
             OUT.print(f"{name}: {result[name]}")
     if result["best_ap"] is not None:
         OUT.print(f"AP {result['best_ap']:.4f} at epoch {result['best_epoch']}")
-    OUT.print(f"next: maenas val {result['run']} --data {result['data']}")
+        OUT.print(f"next: maenas val {result['run']} --data {result['data']}")

@@ -88,7 +88,7 @@ def val(
     dataset.require_objects()
     detector = Detector(model, precision, threads, compute)
     match_classes(detector.names, dataset)  # before a folder is made
-    published = published_thresholds(detector.spec)
+    published = published_thresholds(detector.runtime.is_nano)
     thresholds = Thresholds(
         published.min_score if min_score is None else min_score,
         published.max_iou if max_iou is None else max_iou,

@@ -96,6 +96,7 @@ def metadata_of(spec: DetectorSpec) -> Metadata:
         in_shape=spec.backbone.in_shape,
         resize=spec.resize,
         stride=spec.backbone.reductions(),
+        is_nano=spec.is_nano,
     )
 
 

@@ -160,7 +160,7 @@ def scale_of(spec: DetectorSpec) -> str:
     for scale in template_names():
         if load_template(scale).neck == spec.neck:
             return scale
-    return "ns" if spec.neck.depthwise else "s"
+    return "ns" if spec.is_nano else "s"
 
 
 def parse_recipe(data: Mapping[str, Any], where: str) -> Recipe:
