@@ -405,13 +405,13 @@ def data_notes(dataset: Dataset, val: Dataset | None) -> list[str]:
         f"{len(dataset):,} pictures with {dataset.objects:,} objects of "
         f"{len(dataset.names)} classes"
     ]
-    for each in (dataset, val):
+    for split, each in (("train", dataset), ("val", val)):
         wrong = (
             [problem for problem in each.problems if problem.severity == "error"] if each else []
         )
         if wrong:
             notes.append(
-                f"{len(wrong)} labels or pictures cannot be used, such as {wrong[0]}; "
+                f"{split}: {len(wrong)} labels or pictures cannot be used, such as {wrong[0]}; "
                 "`maenas data check` lists them"
             )
     if val is None:
