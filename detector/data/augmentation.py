@@ -148,7 +148,8 @@ class Maker:
         for corner, chosen in enumerate((index, *others)):
             placed = place(samples[chosen].size, size, options.resize).placed
             if is_seen(paste_of(corner, centre, placed, size).target, matrix, size):
-                scene, sample = self._picture(chosen, rng)  # another one if that is damaged
+                # another one if that is damaged
+                scene, sample = self._picture(chosen, rng, motion.scale)
                 placed = place(sample.size, size, options.resize).placed
                 scene = shrunk(scene, _seen_at(placed, motion.scale))
                 tiles.append(Tile(scene, placed, paste_of(corner, centre, placed, size)))
@@ -160,12 +161,18 @@ class Maker:
         mix = draw_mix(rng, self.augmentation.mixup_scale)
         return blend(scene, overlay(other, sample.size, mix, self.size))
 
-    def _picture(self, index: int, rng: Generator) -> tuple[Labelled, Sample]:
-        """A sample with its picture, not larger than it can be seen; another if it is damaged."""
+    def _picture(self, index: int, rng: Generator, scale: float = 1.0) -> tuple[Labelled, Sample]:
+        """A sample with its picture, not larger than it can be seen; another if it is damaged.
+
+        Args:
+            index: of the sample.
+            rng: of what takes its place.
+            scale: at which the picture is shown.
+        """
         for _ in range(MAX_TRIES):
             sample = self.dataset.samples[index]
             try:
-                return self._labelled_picture(index, sample), sample
+                return self._labelled_picture(index, sample, scale), sample
             except PictureError as error:
                 self.damaged[index] = str(error)
             index = int(rng.choice(self._partners))
@@ -174,12 +181,14 @@ class Maker:
             f"{self.damaged[index]} `maenas data check` lists them."
         )
 
-    def _labelled_picture(self, index: int, sample: Sample) -> Labelled:
+    def _labelled_picture(self, index: int, sample: Sample, scale: float) -> Labelled:
         pixels = None if self._read is None else self._read.get(index)
         if pixels is None:
             placed = place(sample.size, self.size, self.augmentation.resize).placed
-            whole = read_sample(sample)
-            pixels = resized(whole, _smaller(sample.size, placed))
+            if self._read is None:  # what is kept for others may be shown larger there
+                placed = _seen_at(placed, scale)
+            shown = _smaller(sample.size, placed)
+            pixels = resized(read_sample(sample, shown), shown)
             if self._read is not None:
                 self._read[index] = pixels
         return scaled(sample, pixels)

