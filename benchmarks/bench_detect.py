@@ -25,12 +25,14 @@ from PIL import Image
 from benchmarks.machine import commit, machine, write_csv
 from blocks import load_backbone
 from detector import load_template
-from detector.export.export import ExportOptions, export_detector
+from detector.export.export import export_detector
+from detector.export.options import ExportOptions
 from detector.pictures import Pixels, read_picture
-from detector.predict import Thresholds, predict
+from detector.predict import predict
 from detector.runtimes.load import load_runtime
 from detector.runtimes.runtime import Floats, Runtime
 from detector.spec import assemble
+from detector.thresholds import Thresholds
 
 HEIGHT, WIDTH = 720, 1280
 CLASSES, OBJECTS, CANDIDATES = 80, 40, 2_000
@@ -45,6 +47,7 @@ class Street(Runtime):
     def __init__(self, network: Runtime, street: tuple[Floats, Floats]) -> None:
         self.in_shape, self.names = network.in_shape, network.names
         self.resize, self.about = network.resize, network.about
+        self.is_nano = network.is_nano
         self._network, self._street = network, street
 
     def run(self, pictures: Floats) -> tuple[Floats, Floats]:

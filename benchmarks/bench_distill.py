@@ -1,12 +1,15 @@
 """What a teacher is worth: the table of the report, on generated pictures.
 
     python -m benchmarks.bench_distill [--seeds 0 1 2] [--cells alone cwd@0.5 ..] [--work FOLDER]
+                                       [--fresh]
 
 A student of 0.23 M params learns the hard shapes for the same number of steps alone, by Mimicking,
 MGD and CWD, and by CWD at three weights; its teacher has 3.8 M params and learnt them nearly three
-times as long. Cells of the table that are done already are skipped and a run that was broken off is
-continued, so it can be made in pieces. Prints AP and gain of each cell, mean and spread over the
-seeds, and writes a row for each run, and the curves of validation AP.
+times as long. Students have learnt as many steps alone before, the same for all cells of a seed;
+with --fresh they start from random weights, and a table of its own tells how they fare. Cells
+that are done already are skipped and a run that was broken off is continued, so the table can be
+made in pieces. Prints AP and gain of each cell, mean and spread over the seeds, and writes a row
+for each run, and the curves of validation AP.
 
 Everything but the table lies in FOLDER (runs/bench-distill): pictures, teacher, a run a cell.
 """
@@ -21,7 +24,7 @@ import statistics
 import subprocess
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmarks.machine import RESULTS, commit, machine, write_csv
@@ -34,7 +37,6 @@ from detector.spec import DetectorSpec
 
 SIDE, CLASSES, PICTURES = 96, 3, 1000
 TEACHER_EPOCHS, EPOCHS = 16, 6
-NAME = "distill"
 CELLS = ("alone", "mimic@0.5", "mgd@0.5", "cwd@0.5", "cwd@2", "cwd@10")
 COLUMNS = (
     *("cell", "seed", "ap", "ap50", "best_ap", "epochs", "step"),
@@ -47,6 +49,11 @@ class Bench:
     """Where everything lies."""
 
     work: Path
+    is_fresh: bool
+
+    @property
+    def name(self) -> str:
+        return "distill-fresh" if self.is_fresh else "distill"
 
     @property
     def data(self) -> Path:
@@ -57,7 +64,14 @@ class Bench:
         return self.work / "teacher"
 
     def run(self, cell: str, seed: int) -> Path:
-        return self.work / f"{cell.replace('@', '-')}-seed{seed}"
+        start = "" if self.is_fresh else "on-"
+        return self.work / f"{start}{cell.replace('@', '-')}-seed{seed}"
+
+    def student(self, seed: int) -> Path:
+        """What a run starts from."""
+        if self.is_fresh:
+            return self.work / "student_spec"
+        return replace(self, is_fresh=True).run("alone", seed) / "last"
 
 
 def main() -> None:
@@ -65,20 +79,21 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--cells", nargs="+", choices=CELLS, default=list(CELLS))
     parser.add_argument("--work", type=Path, default=Path("runs/bench-distill"))
+    parser.add_argument("--fresh", action="store_true", help="start from random weights")
     arguments = parser.parse_args()
-    bench = Bench(arguments.work)
+    bench = Bench(arguments.work, arguments.fresh)
     prepare(bench)
-    rows = done_before()
+    rows = done_before(bench)
     for cell in arguments.cells:
         for seed in arguments.seeds:
             if not any((row["cell"], row["seed"]) == (cell, str(seed)) for row in rows):
                 rows.append(learn(bench, cell, seed))
                 rows.sort(key=lambda row: (CELLS.index(row["cell"]), int(row["seed"])))
-                write_csv(NAME, rows, COLUMNS)
+                write_csv(bench.name, rows, COLUMNS)
     for line in summary(rows):
         print(line)
-    print(RESULTS / f"{NAME}-{machine()}.csv")
-    curves = RESULTS / f"{NAME}-curves-{machine()}.png"
+    print(table_path(bench))
+    curves = RESULTS / f"{bench.name}-curves-{machine()}.png"
     draw(bench, rows, curves)
     print(curves)
 
@@ -116,7 +131,10 @@ def spec_of(width: int, depths: Sequence[int], neck_depth: int) -> DetectorSpec:
 
 def learn(bench: Bench, cell: str, seed: int) -> dict[str, str]:
     """One run: the row of the table."""
-    out, student = bench.run(cell, seed), bench.work / "student_spec"
+    fresh = replace(bench, is_fresh=True)
+    if not bench.is_fresh and finished_epochs(fresh.run("alone", seed)) < EPOCHS:
+        learn(fresh, "alone", seed)
+    out, student = bench.run(cell, seed), bench.student(seed)
     # 8 channels in `channels_last` order crash the convolutions of torch 2.14 on this CPU.
     words: list[object] = [
         "--epochs",
@@ -177,9 +195,14 @@ def table_of(run: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def done_before() -> list[dict[str, str]]:
+def table_path(bench: Bench) -> Path:
+    """Of the rows."""
+    return RESULTS / f"{bench.name}-{machine()}.csv"
+
+
+def done_before(bench: Bench) -> list[dict[str, str]]:
     """Rows of the table that are there."""
-    path = RESULTS / f"{NAME}-{machine()}.csv"
+    path = table_path(bench)
     if not path.exists():
         return []
     with path.open(newline="", encoding="utf-8") as file:

@@ -20,7 +20,8 @@ from torch import nn
 
 from benchmarks.machine import commit, write_csv
 from detector.checkpoint import build_network
-from detector.export.export import SUFFIXES, ExportOptions, Format, export_detector
+from detector.export.export import export_detector
+from detector.export.options import SUFFIXES, ExportOptions, Format
 from detector.export.sample import sample_picture
 from detector.layers.network import DetectorNetwork
 from detector.resize import fit

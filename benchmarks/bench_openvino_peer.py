@@ -30,7 +30,8 @@ import torch
 from benchmarks.machine import commit, write_csv
 from blocks import load_backbone
 from detector import load_template
-from detector.export.export import ExportOptions, export_detector
+from detector.export.export import export_detector
+from detector.export.options import ExportOptions
 from detector.export.sample import sample_picture
 from detector.resize import fit
 from detector.runtimes.runtime import Floats

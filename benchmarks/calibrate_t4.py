@@ -32,7 +32,7 @@ from benchmarks.machine import RESULTS
 from benchmarks.t4_report import report, shown
 from benchmarks.t4_rows import Row, distinct, mean_error, percent_off, read_peers, read_published
 from blocks.strict import write_text
-from budgets.roofline import COEFFICIENTS, FORMAT, Fit, Roofline
+from budgets.roofline import COEFFICIENTS, FORMAT, Fit, Roofline, sizes_of
 
 TABLE = RESULTS / "roofline-t4.csv"
 T4_YAML = Path(str(files("budgets.devices"))) / "t4.yaml"
@@ -137,7 +137,7 @@ def with_fit(
         leave_one_out={name: round(error, 2) for name, error in held_out.items()},
         families=dict(families),
     )
-    return replace(model, fit=fit)
+    return replace(model, fit=fit, sizes=sizes_of(op for row in rows for op in row.ops))
 
 
 def fit_peers(peers: Sequence[Row]) -> dict[str, float]:
@@ -170,6 +170,7 @@ def starting_model(v100: Mapping[str, float]) -> Roofline:
         device="t4",
         source=SOURCE,
         fit=Fit(rows=0, mean_error=0.0, max_error=0.0, leave_one_out={}, families={}),
+        sizes={},
         sms=40,
         operand_macs=v100["operand_macs"],
         fill_terms=v100["fill_terms"],
@@ -252,6 +253,10 @@ def model_text(model: Roofline) -> str:
     lines += [
         f"{name}: {getattr(model, name)}  # {origins.get(name, 'V100')}" for name in COEFFICIENTS
     ]
+    lines.append("sizes:  # input channels, output channels and positions in those networks")
+    for family, sizes in model.sizes.items():
+        pairs = ", ".join(f"[{least:g}, {most:g}]" for least, most in sizes)
+        lines.append(f"  {family}: [{pairs}]")
     return "\n".join(lines) + "\n"
 
 

@@ -31,7 +31,7 @@ def load_device(name: str) -> LatencyModel:
     """
     path = find_table(name)
     if path is not None:
-        return load_table(path).model()
+        return load_table(path).model(name)
     if name in bundled_names():
         return load_bundled(name)
     if name in NAMES:

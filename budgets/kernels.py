@@ -6,6 +6,8 @@ of terms with coefficients that are not negative, so it never falls either.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from blocks.op import Op, elements
 
 Terms = tuple[float, ...]
@@ -16,6 +18,7 @@ LANES = 16  # output channels of one vector of 32-bit floats, and of a tensor co
 TILE = (32, 64)  # input and output channels that larger tiles take at a time
 STEM_CHANNELS = 4  # fewer input channels than a vector holds: a picture's
 CACHED = (2**18, 2**21)  # elements: about what a core's cache and a chip's hold in 32 bits
+SIZES = ("input channels", "output channels", "positions")  # what `size_of` tells
 EXPONENTIALS = ("silu", "sigmoid")
 
 
@@ -77,9 +80,26 @@ def _products(op: Op) -> Terms:
     return vectors, tiles, weights, waits
 
 
+Range = tuple[tuple[float, float], ...]  # least and largest of each of `size_of`
+
+
 def size_of(op: Op) -> tuple[float, float, float]:
     """Where an operator lies among those of its kernel: channels in and out, positions."""
     return op.in_shape[0], op.out_shape[0], op.out_shape[1] * op.out_shape[2]
+
+
+def range_of(ops: Iterable[Op]) -> Range:
+    """Least and largest of each of `size_of` among operators of one kernel."""
+    columns = zip(*map(size_of, ops), strict=True)
+    return tuple((min(column), max(column)) for column in columns)
+
+
+def beyond(op: Op, sizes: Range, margin: float) -> tuple[str, float, float, float] | None:
+    """The first size of an operator that lies outside of a range: its name, it, least and most."""
+    for name, size, (least, most) in zip(SIZES, size_of(op), sizes, strict=True):
+        if not least / margin <= size <= most * margin:
+            return name, size, least, most
+    return None
 
 
 def _up(count: int, step: int) -> int:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from blocks.op import Op
-from budgets.kernels import Terms, family_of, kernel_of, size_of, terms_of
+from budgets.kernels import Range, Terms, beyond, family_of, kernel_of, range_of, terms_of
 from budgets.latency import DeviceError, LatencyModel, Precision
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ MARGIN = 1.3  # factor beyond what was sampled that does not count as extrapolat
 RIDGE = 1e-9
 
 Floats = NDArray[np.float64]
-Range = tuple[tuple[float, float], ...]  # least and largest of each of `size_of`
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +88,7 @@ def fit(observations: Sequence[Observation]) -> dict[str, Kernel]:
     return {
         kernel: Kernel(
             tuple(solution[start : start + len(terms_of(samples[kernel][0]))].tolist()),
-            _range([size_of(op) for op in samples[kernel]]),
+            range_of(samples[kernel]),
         )
         for kernel, start in first.items()
     }
@@ -128,10 +127,6 @@ def _solve(matrix: csr_array, us: Floats, weights: Floats) -> Floats:
     solution, _ = nnls(lower.T, reduced, maxiter=30 * len(target))
     found: Floats = solution / scale
     return found
-
-
-def _range(sizes: Sequence[tuple[float, ...]]) -> Range:
-    return tuple((min(column), max(column)) for column in zip(*sizes, strict=True))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,12 +175,11 @@ class OperatorModel(LatencyModel):
         name = self._kernel(op)
         if name != wanted:
             return f"{wanted} was not measured, priced as {name}"
-        sizes = self.kernels[name].sizes
-        labels = ("input channels", "output channels", "positions")
-        for label, size, (least, most) in zip(labels, size_of(op), sizes, strict=True):
-            if not least / MARGIN <= size <= most * MARGIN:
-                return f"{name} was measured for {least:g} to {most:g} {label}, not {size:g}"
-        return None
+        found = beyond(op, self.kernels[name].sizes, MARGIN)
+        if found is None:
+            return None
+        label, size, least, most = found
+        return f"{name} was measured for {least:g} to {most:g} {label}, not {size:g}"
 
     def _kernel(self, op: Op) -> str:
         """The operator's kernel, or the nearest of its family."""

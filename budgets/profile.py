@@ -6,6 +6,8 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from math import inf
 
 import numpy as np
 import onnx
@@ -17,12 +19,13 @@ from budgets.graph.layers import Layer, graph_layers
 from budgets.graph.operator_graph import reference_graph
 from budgets.op_rows import priced
 from budgets.sampling import Samples, sample, spread
-from budgets.table import LayerSample, Role, TableSample
+from budgets.table import LatencyTable, LayerSample, Role, TableSample
 from budgets.unfinished import Measured, Unfinished
 
 MIN_FITTED, MIN_HELD_OUT = 9, 6  # networks: below that a table says too little of itself
 # Longest that one graph is sampled for: a single operator matters little.
 SECONDS: dict[Role, float] = {"fit": 6.0, "held-out": 6.0, "operator": 0.5}
+LEAST = 2 * (MIN_FITTED + MIN_HELD_OUT)  # one network takes at most such a part of all time
 MAX_ATTEMPTS = 3  # at a network whose samples are disturbed
 MAX_FAILURES = 3  # in a row: then it is not the graph but the device
 
@@ -87,7 +90,7 @@ def profile(
             break
         started = time.monotonic()
         try:
-            measured = measure_item(backend, item, reference)
+            measured = measure_item(backend, item, reference, longest=seconds / LEAST)
         except BackendError as error:
             failures += 1
             if failures == MAX_FAILURES:
@@ -146,7 +149,11 @@ def _noisy(items: Sequence[Item], kept: Sequence[Measured], tried: Counter[str])
 
 
 def measure_item(
-    backend: Backend, item: Item, reference: Session, all_known: bool = True
+    backend: Backend,
+    item: Item,
+    reference: Session,
+    all_known: bool = True,
+    longest: float = inf,
 ) -> Measured:
     """Samples of one graph, its times given to its operators.
 
@@ -155,6 +162,7 @@ def measure_item(
         item: what to measure.
         reference: of `reference_graph`, on the same backend.
         all_known: whether operators that no `Op` stands for are an error.
+        longest: seconds to sample it for at most, if that is less than its role allows.
     Raises:
         BackendError: if the backend cannot run it.
         MaenasError: if it has unknown operators.
@@ -165,7 +173,7 @@ def measure_item(
         raise MaenasError(f"{item.name}: has unknown operators: {counted(layers.unknown)}.")
     session = backend.compile(graph, layers=backend.has_layers and item.role != "held-out")
     try:
-        samples = sample(session, reference, SECONDS[item.role])
+        samples = sample(session, reference, min(longest, SECONDS[item.role]))
     finally:
         session.close()
     places: dict[Op, int] = {}
@@ -249,6 +257,16 @@ def merged(measured: Sequence[Measured]) -> tuple[tuple[Op, ...], tuple[TableSam
             )
         )
     return tuple(places), tuple(samples)
+
+
+def extended(table: LatencyTable, measured: Sequence[Measured]) -> LatencyTable:
+    """A table with more samples; those of a graph it holds already take the old ones' place."""
+    new = {one.sample.name for one in measured}
+    kept = [Measured(table.ops, old) for old in table.samples if old.name not in new]
+    ops, samples = merged([*kept, *measured])
+    today = datetime.now(UTC).isoformat(timespec="seconds")
+    provenance = {**table.provenance, "extended": today}
+    return replace(table, ops=ops, samples=samples, provenance=provenance)
 
 
 def counted(kinds: Counter[str]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from importlib.resources import files
 from math import inf
@@ -12,6 +12,7 @@ from typing import Literal
 from blocks.errors import SpecError
 from blocks.op import Op, elements
 from blocks.strict import did_you_mean, parse, read_yaml
+from budgets.kernels import Range, beyond, family_of, kernel_of, range_of
 from budgets.latency import DeviceError, LatencyModel, Precision
 
 FORMAT = "maenas/roofline@1"
@@ -23,8 +24,9 @@ TILES = (
     *((64, 64), (64, 32)),
 )
 CHANNEL_STEP = 32  # input channels such a kernel takes at a time: 16 cost a V100 as much as 32
+MARGIN = 2.0  # factor beyond what it was calibrated on that the form of a price is trusted for
 SLICES = 4  # strided copies in the space-to-depth of a Focus stem
-_LABELS = ("device", "source", "fit")  # the fields of a model that are no coefficients
+_LABELS = ("device", "source", "fit", "sizes")  # the fields of a model that are no coefficients
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +66,7 @@ class Roofline(LatencyModel):
         device: name the user types after `--device`.
         source: what it was calibrated on, for `about`.
         fit: how well.
+        sizes: of the operators in the networks it was calibrated on, by family of kernels.
         sms: multiprocessors a convolution is spread over.
         tensor_tmacs: dense multiply-accumulates a second, in units of 1e12, in full tiles of the
             first shape and long sums. Sustained, so below the data sheet's peak.
@@ -91,6 +94,7 @@ class Roofline(LatencyModel):
     device: str
     source: str
     fit: Fit = field(compare=False)
+    sizes: Mapping[str, Range] = field(compare=False, repr=False)
     sms: int
     tensor_tmacs: float
     operand_macs: float
@@ -140,6 +144,17 @@ class Roofline(LatencyModel):
             DeviceError: for a kind of operator that has no price.
         """
         return self._op_us(op) / 1e3
+
+    def guess(self, op: Op) -> str | None:
+        """Why a price lies beyond what the model was calibrated on, None if it does not."""
+        family = _family(op)
+        if family not in self.sizes:
+            return f"no network that {self.device} was calibrated on has a {family}"
+        found = beyond(op, self.sizes[family], MARGIN)
+        if found is None:
+            return None
+        name, size, least, most = found
+        return f"{family} was calibrated for {least:g} to {most:g} {name}, not {size:g}"
 
     def _op_us(self, op: Op) -> float:
         match op.kind:
@@ -225,6 +240,20 @@ class Roofline(LatencyModel):
 COEFFICIENTS = tuple(
     member.name for member in fields(Roofline) if member.init and member.name not in _LABELS
 )
+
+
+def sizes_of(ops: Iterable[Op]) -> dict[str, Range]:
+    """What `Roofline.sizes` says of the operators of a calibration."""
+    families: dict[str, list[Op]] = {}
+    for op in ops:
+        families.setdefault(_family(op), []).append(op)
+    return {family: range_of(families[family]) for family in sorted(families)}
+
+
+def _family(op: Op) -> str:
+    """Operators priced by one formula; that of a convolution does not mind a picture's channels."""
+    family = family_of(kernel_of(op))
+    return "conv" if family == "stem" else family
 
 
 def load_roofline(name: str | Path) -> Roofline:

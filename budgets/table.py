@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from math import inf
 from pathlib import Path
+from shlex import quote
 from typing import Any, Literal
 
 import numpy as np
@@ -135,9 +136,14 @@ class LatencyTable:
         slow = float(np.median(sample.reference_ms)) > STRAY * self.reference_ms
         return bool(sample.warnings) or slow
 
-    def model(self) -> OperatorModel:
-        """Prices fitted to the samples that are not held out."""
-        return self._prices(f"{self.about}; {self.accuracy.line()}")
+    def model(self, where: str | None = None) -> OperatorModel:
+        """Prices fitted to the samples that are not held out.
+
+        Args:
+            where: how the user names this table, for the command that extends it; its own name if
+                None.
+        """
+        return self._prices(f"{self.about}; {self.accuracy.line()}", where)
 
     @cached_property
     def accuracy(self) -> Accuracy:
@@ -157,7 +163,7 @@ class LatencyTable:
         measured = tuple(self.latency_ms(sample) for sample in held_out)
         return accuracy(names, predicted, measured, len(every) - len(held_out))
 
-    def _prices(self, about: str) -> OperatorModel:
+    def _prices(self, about: str, where: str | None = None) -> OperatorModel:
         return OperatorModel(
             device=self.name,
             hardware=self.hardware,
@@ -165,7 +171,7 @@ class LatencyTable:
             kind="measured",
             about=about,
             kernels=self._kernels,
-            command=self.command("--model FILE.onnx"),
+            command=f"maenas profile --extend {quote(where or self.name)} --model NETWORK",
             fingerprint=self.digest,
         )
 
@@ -179,15 +185,15 @@ class LatencyTable:
         hardware = self.provenance.get("device", self.device)
         return f"measured {self.created[:10]}: {runtime} {self.precision} on {hardware}{threads}"
 
-    def command(self, more: str = "") -> str:
-        """The command line that measures such a table."""
+    def command(self) -> str:
+        """The command line that measures such a table anew."""
         words = ["maenas profile --device", self.device]
         settings = self.name.removeprefix(self.device).split("-")
         if self.precision in settings:
             words += ["--precision", self.precision]
         if f"{self.threads}t" in settings:
             words += ["--threads", str(self.threads)]
-        return " ".join([*words, more, "--exist-ok"]).replace("  ", " ")
+        return " ".join([*words, "--exist-ok"])
 
     def ops_of(self, sample: TableSample) -> tuple[Op, ...]:
         """The operators of a sample."""

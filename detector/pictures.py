@@ -68,11 +68,19 @@ def find_sources(named: Sequence[str]) -> list[Source]:
     return list(found.values())
 
 
-def read_picture(path: Path) -> Pixels:
+def read_picture(
+    path: Path, size: tuple[int, int] | None = None, least: tuple[int, int] | None = None
+) -> Pixels:
     """The first picture in a file.
 
+    Args:
+        path: of the file.
+        size: (height, width) that it must have when upright; None for any.
+        least: (height, width) that are enough: a JPEG is then decoded at a half, a quarter or an
+            eighth of its sides where these are no less, which saves most of the time. None for
+            the whole picture.
     Raises:
-        PictureError: if it is missing, empty, damaged, no picture, or too large.
+        PictureError: if it is missing, empty, damaged, no picture, too large, or of another size.
     """
     try:
         if path.stat().st_size == 0:
@@ -80,6 +88,11 @@ def read_picture(path: Path) -> Pixels:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of large pictures and odd metadata: neither hinders
             with Image.open(path) as image:
+                if size is not None:
+                    _require_size(image, size, path)
+                if least is not None:
+                    height, width = reversed(least) if _lies(image) else least
+                    image.draft(None, (width, height))
                 return to_pixels(image, str(path))
     except FileNotFoundError:
         raise PictureError(f"{path}: no such file.") from None
@@ -90,6 +103,20 @@ def read_picture(path: Path) -> Pixels:
     except DAMAGED as error:
         reason = getattr(error, "strerror", None) or error
         raise PictureError(f"{path}: cannot be read: {str(reason).rstrip('.')}.") from None
+
+
+def _require_size(image: Image.Image, size: tuple[int, int], path: Path) -> None:
+    found = image.size if _lies(image) else (image.height, image.width)
+    if found != size:
+        (height, width), (tall, wide) = size, found
+        raise PictureError(
+            f"{path}: is {wide}x{tall} when upright, its labels are for {width}x{height}."
+        )
+
+
+def _lies(image: Image.Image) -> bool:
+    """Whether it takes a quarter turn to be upright."""
+    return image.getexif().get(ORIENTATION, 1) in (5, 6, 7, 8)
 
 
 def to_pixels(image: Image.Image, where: str = "picture") -> Pixels:

@@ -50,6 +50,11 @@ class DetectorSpec:
                 f"names: must be one a class ({self.head.num_classes}), got {len(self.names)}."
             )
 
+    @property
+    def is_nano(self) -> bool:
+        """Whether it is of the kind of Ns, Nm and Nl, which have depthwise necks."""
+        return self.neck.depthwise
+
     def ops(self) -> tuple[Op, ...]:
         """Every deployed operator in order of execution, decoding included, NMS not."""
         features = self.backbone.feature_shapes()

@@ -13,6 +13,8 @@ from rich.text import Text
 from blocks import MaenasError
 from budgets import device_names, load_device
 from budgets.backends import available
+from budgets.cluster import Node, ask_nodes, joined
+from budgets.versions import here
 from maenas import __version__
 from maenas.console import OUT, print_json
 
@@ -40,8 +42,16 @@ PACKAGES = {
 }
 
 
-def print_checks(as_json: bool) -> None:
-    """Print versions, what is missing, and the devices that can be priced."""
+def print_checks(as_json: bool, ray: str | None = None) -> None:
+    """Print versions, what is missing, the devices that can be priced, the nodes of a cluster.
+
+    Args:
+        as_json: print one JSON object instead.
+        ray: address of the cluster; None for none.
+    Raises:
+        ClusterError: if there is no such cluster.
+    """
+    nodes = None if ray is None else _nodes(ray)
     packages = {name: _version(name) for name in PACKAGES}
     gpu = _gpu() if packages["torch"] else "unknown without torch"
     runtimes = available()
@@ -66,6 +76,17 @@ def print_checks(as_json: bool) -> None:
         "tables": {name: str(why) for name, why in broken.items()},
         "devices": [{"device": d.device, "kind": d.kind, "about": d.about} for d in devices],
     }
+    if nodes is not None:
+        result["nodes"] = [
+            {
+                "address": node.address,
+                "id": node.id,
+                "resources": dict(node.resources),
+                "versions": dict(node.versions),
+                "differs": node.differences(here()),
+            }
+            for node in nodes
+        ]
     if as_json:
         print_json(result)
         return
@@ -86,6 +107,34 @@ def print_checks(as_json: bool) -> None:
         OUT.print(f"--device {name}: damaged: {why}")
     for device in devices:
         OUT.print(f"--device {device.device}: latency {device.about}")
+    if nodes is not None:
+        OUT.print(_table_of(nodes))
+
+
+def _nodes(ray: str) -> list[Node]:
+    with joined(ray) as connected:
+        return ask_nodes(connected)
+
+
+def _table_of(nodes: list[Node]) -> Table:
+    """The nodes of a cluster: what they offer, and whether they can be used."""
+    table = Table()
+    for column in ("node", "CPUs", "GPUs", "devices", "maenas", "torch", "usable"):
+        table.add_column(column)
+    for node in nodes:
+        others = {"CPU", "GPU", "memory"}
+        devices = ", ".join(f"{n} {a:g}" for n, a in node.resources.items() if n not in others)
+        different = "; ".join(node.differences(here()))
+        table.add_row(
+            node.address,
+            f"{node.resources.get('CPU', 0):g}",
+            f"{node.resources.get('GPU', 0):g}",
+            devices,
+            node.versions.get("maenas", "missing"),
+            node.versions.get("torch", "missing"),
+            Text(f"no: {different}", "yellow") if different else "yes",
+        )
+    return table
 
 
 def _version(package: str) -> str | None:

@@ -40,6 +40,14 @@ RunWeights = Annotated[
 Model = Annotated[
     str, typer.Argument(help="A spec file, a run folder or zoo:NAME.", metavar="SPEC")
 ]
+Workers = Annotated[int, typer.Option(help="Processes to use.")]
+Ray = Annotated[
+    str | None,
+    typer.Option(
+        help="Use a Ray cluster: auto, local to start one here, or its address.",
+        metavar="ADDRESS",
+    ),
+]
 DEFAULT_WEIGHTS = "0,0,1,1,6"
 
 
@@ -84,11 +92,17 @@ def search(
         ),
     ] = None,
     device: Annotated[
-        str | None,
-        typer.Option(help="Target that latency is priced for: t4, cpu, a table's name or file."),
+        list[str] | None,
+        typer.Option(
+            help="Target that latency is priced for: t4, cpu, a table's name or file; several "
+            "give a search each."
+        ),
     ] = None,
     space: Annotated[
-        str | None, typer.Option(help="res, csp, mob, resnet, mobv3 or a .yaml of your own.")
+        list[str] | None,
+        typer.Option(
+            help="res, csp, mob, resnet, mobv3 or a .yaml of your own; several give a search each."
+        ),
     ] = None,
     template: Annotated[
         str | None,
@@ -108,13 +122,21 @@ def search(
     input_size: Annotated[
         int | None, typer.Option(help="Side of the picture. (the template's if left out)")
     ] = None,
+    islands: Annotated[
+        int, typer.Option(help="Populations that evolve apart and exchange their best.")
+    ] = 1,
+    migrate_every: Annotated[
+        int, typer.Option(help="Candidates of an island between two exchanges.")
+    ] = 5_000,
     finalists: Annotated[
         int, typer.Option(help="Networks to score on random weights as well.")
     ] = 3,
+    finalist_seeds: Annotated[int, typer.Option(help="Random networks for each finalist.")] = 4,
     verify: Annotated[
         int, typer.Option(help="Finalists to measure on the device; the best as measured wins.")
     ] = 0,
-    workers: Annotated[int, typer.Option(help="Processes to use.")] = 1,
+    workers: Workers = 1,
+    ray: Ray = None,
     out: Annotated[
         Path | None, typer.Option(help="Folder of the run. (the next runs/search/exp if left out)")
     ] = None,
@@ -130,12 +152,15 @@ def search(
     from maenas.config import SearchConfig
     from maenas.console import ERR, print_json
     from maenas.result import print_card
-    from maenas.search import run_search
+    from maenas.search import Effort, run_search
+    from maenas.searches import every, last_is_several, print_searches, run_searches
 
+    spaces: list[str | None] = [*space] if space else [None]
+    devices: list[str | None] = [*device] if device else [None]
     config = SearchConfig(
         budgets=tuple(budget or ()),
-        device=device,
-        space=space,
+        device=devices[0],
+        space=spaces[0],
         template=template,
         scope=scope,  # type: ignore[arg-type]
         algorithm=algorithm,  # type: ignore[arg-type]
@@ -145,15 +170,30 @@ def search(
         max_effectiveness=max_effectiveness,
         points=points,
         input_size=input_size,
+        islands=islands,
+        migrate_every=migrate_every,
     )
+    effort = Effort(
+        workers=workers,
+        ray=ray,
+        finalists=finalists,
+        finalist_seeds=finalist_seeds,
+        verify=verify,
+    )
+    asked = typed(context)
+    several = len(spaces) * len(devices) > 1
     try:
-        result = run_search(
-            config, out, resume, exist_ok, workers, finalists, typed(context), verify
-        )
+        if several or (resume and last_is_several(out)):
+            configs = every(config, spaces, devices)
+            found = run_searches(configs, out, resume, exist_ok, effort, asked)
+        else:
+            result = run_search(config, out, resume, exist_ok, effort, asked)
     except KeyboardInterrupt:
         ERR.print("interrupted; the same command with --resume continues from the last save")
         sys.exit(130)
-    if as_json:
+    if several or (resume and last_is_several(out)):
+        print_json(found.to_json()) if as_json else print_searches(found)
+    elif as_json:
         print_json(result.to_json())
     else:
         print_card(result)
@@ -184,12 +224,15 @@ def score(
     seeds: Annotated[
         int, typer.Option(help="Random networks to score it on as well; 0 for none.")
     ] = 0,
+    workers: Workers = 1,
+    ray: Ray = None,
     as_json: Json = False,
 ) -> None:
     """Score a backbone: closed form, with borders, on random networks."""
     from maenas.score import score_spec
 
-    score_spec(spec, parse_weights(weights) if weights else None, seeds, as_json)
+    chosen = parse_weights(weights) if weights else None
+    score_spec(spec, chosen, seeds, as_json, workers, ray)
 
 
 @app.command()
@@ -201,11 +244,11 @@ def zoo(as_json: Json = False) -> None:
 
 
 @app.command()
-def checks(as_json: Json = False) -> None:
-    """Say what works on this machine, and what to install for the rest."""
+def checks(ray: Ray = None, as_json: Json = False) -> None:
+    """Say what works on this machine and on a cluster, and what to install for the rest."""
     from maenas.checks import print_checks
 
-    print_checks(as_json)
+    print_checks(as_json, ray)
 
 
 app.command()(profile)

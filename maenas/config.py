@@ -15,7 +15,7 @@ import yaml
 from blocks import SpecError
 from blocks.errors import one_of, positive
 from blocks.strict import parse, read_yaml, write_text
-from nas import ALGORITHMS, DEFAULT_WEIGHTS, Algorithm
+from nas import ALGORITHMS, DEFAULT_WEIGHTS, MIGRATE_EVERY, Algorithm
 
 FORMAT = "maenas/search@1"
 Scope = Literal["detector", "backbone"]
@@ -39,6 +39,8 @@ class SearchConfig:
         max_effectiveness: DeepMAD's bound on depth against width.
         points: networks of a family over a range.
         input_size: side of the picture; None for the template's own.
+        islands: populations that evolve apart and exchange their best.
+        migrate_every: candidates of an island between two exchanges.
     """
 
     budgets: tuple[str, ...]
@@ -53,11 +55,23 @@ class SearchConfig:
     max_effectiveness: float | None = None
     points: int = 7
     input_size: int | None = None
+    islands: int = 1
+    migrate_every: int = MIGRATE_EVERY
 
     def __post_init__(self) -> None:
         one_of("search", "scope", self.scope, SCOPES)
         one_of("search", "algorithm", self.algorithm, ALGORITHMS)
         positive("search", evaluations=self.evaluations, points=self.points)
+        positive("search", islands=self.islands, migrate_every=self.migrate_every)
+        if self.islands > 1 and self.algorithm != "evolution":
+            raise SpecError(
+                f"search: islands are of evolution; --algorithm {self.algorithm} has none."
+            )
+        if self.islands > self.evaluations:
+            raise SpecError(
+                f"search: {self.islands} islands need at least one of {self.evaluations} "
+                "evaluations each."
+            )
         if self.seed < 0:
             raise SpecError(f"search: seed must be at least 0, got {self.seed}.")
         if self.max_effectiveness is not None and not 0 < self.max_effectiveness < inf:

@@ -32,7 +32,7 @@ def detect(
     model: Annotated[
         str,
         typer.Argument(
-            help="A detector folder, zoo:NAME, .onnx, .xml (OpenVINO) or .engine (TensorRT).",
+            help="A detector or training run folder, zoo:NAME, .onnx, .xml or .engine.",
             metavar="MODEL",
         ),
     ],
@@ -76,16 +76,20 @@ def detect(
     """Find objects in pictures and videos; draw them, or list them as JSON or COCO results."""
     from blocks import SpecError
     from detector.pictures import PictureError, find_sources
-    from detector.predict import Thresholds
+    from detector.thresholds import Thresholds
     from maenas.console import ERR, OUT, print_json
-    from maenas.detector import Detector
     from maenas.folders import claim
-    from maenas.looking import look_at
+    from maenas.models import require_model
 
     if batch < 1:
         raise SpecError(f"batch: must be at least 1, got {batch}.")
     thresholds = Thresholds(min_score, max_iou, max_detections)
+    require_model(model)
     sources = find_sources(source)
+
+    from maenas.detector import Detector  # torch takes seconds to load, mistakes are told before
+    from maenas.looking import look_at
+
     detector = Detector(model, precision, threads, compute)
     ids = _ids(detector, sources, annotations) if coco or annotations else None
     writes = drawn or save_json or ids is not None

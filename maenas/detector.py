@@ -24,31 +24,25 @@ from blocks import SpecError
 from detector.checkpoint import WEIGHTS_FILE, build_network, load_folder, load_weights
 from detector.errors import ModelError
 from detector.pictures import PictureError, Pixels, read_picture, to_pixels
-from detector.predict import (
-    MAX_DETECTIONS,
-    MAX_IOU,
-    MIN_SCORE,
-    Seconds,
-    Thresholds,
-    predict,
-)
+from detector.predict import Seconds, predict
 from detector.results import Objects
 from detector.runtimes.load import load_runtime
 from detector.runtimes.runtime import Runtime
 from detector.runtimes.torch_runtime import TorchRuntime
 from detector.spec import DetectorSpec
-from maenas.models import find_detector
+from detector.thresholds import MAX_DETECTIONS, MAX_IOU, MIN_SCORE, Thresholds
+from maenas.models import find_detector, is_exported
 
 Picture = str | Path | Image.Image | NDArray[np.uint8]
-SPEC_SUFFIXES = (".yaml", ".yml")
 
 
 class Detector:
     """A detector ready to look at pictures.
 
     Args:
-        model: a detector folder or its `detector.yaml`, `zoo:NAME` of a published detector
-            (without weights), or a file of `maenas export`: `.onnx`, `.xml`, `.engine`.
+        model: a detector folder or its `detector.yaml`, a run of `maenas train` (its best),
+            `zoo:NAME` of a published detector (without weights), or a file of `maenas export`:
+            `.onnx`, `.xml`, `.engine`.
         precision: to compute in, for OpenVINO; the others compute in what the file holds.
         threads: of the CPU; all cores if None.
         compute: where torch runs, such as "cpu" or "cuda:0".
@@ -72,8 +66,7 @@ class Detector:
         self.trained = True
         self._name = str(model)
         self._compute = compute
-        described = _described(self._name)
-        if described is None:
+        if is_exported(self._name):
             self.runtime: Runtime = load_runtime(Path(model), precision, threads, compute)
             return
         if precision not in (None, "f32"):
@@ -82,7 +75,7 @@ class Detector:
             if threads < 1:
                 raise ModelError(f"threads: must be at least 1, got {threads}.")
             torch.set_num_threads(threads)
-        self.spec, weights = described
+        self.spec, weights = find_detector(self._name)
         self.trained = weights is not None
         network = build_network(self.spec, weights, self._name)
         self.runtime = TorchRuntime(self.spec, network, compute)
@@ -184,15 +177,3 @@ def pixels_of(image: Picture) -> Pixels:
             f"got {tuple(image.shape)} of {image.dtype}."
         )
     return image
-
-
-def _described(model: str) -> tuple[DetectorSpec, dict[str, torch.Tensor] | None] | None:
-    """Spec and weights, None for a model that is a file of its own.
-
-    Raises:
-        SpecError: if there should be a spec and it cannot be read.
-    """
-    path = Path(model)
-    if model.startswith("zoo:") or path.is_dir() or path.suffix in SPEC_SUFFIXES:
-        return find_detector(model)
-    return None

@@ -15,6 +15,8 @@ from maenas.train import (
     Epochs,
     ExistOk,
     InputSize,
+    OnRay,
+    Processes,
     Resume,
     Student,
     Workers,
@@ -45,6 +47,8 @@ def distill(
     input_size: InputSize = None,
     compute: Compute = "auto",
     workers: Workers = None,
+    ray: OnRay = None,
+    processes: Processes = 1,
     exist_ok: ExistOk = False,
     as_json: AsJson = False,
 ) -> None:
@@ -61,4 +65,4 @@ def distill(
             "distill: needs --teacher, a run of `maenas train` or a detector folder with weights."
         )
     asked = Asked(student, data, epochs, tuple(changes or ()), recipe, input_size, teacher)
-    run(asked, out, resume, exist_ok, compute, workers, as_json)
+    run(asked, out, resume, exist_ok, compute, workers, ray, processes, as_json)

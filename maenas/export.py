@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from detector.export.export import Exported
+    from detector.pictures import Pixels
     from detector.runtimes.runtime import Floats
     from detector.spec import DetectorSpec
 
@@ -22,7 +23,8 @@ def export(
     detector: Annotated[
         str,
         typer.Argument(
-            help="A detector folder, its detector.yaml, or zoo:NAME.", metavar="DETECTOR"
+            help="A detector or training run folder, detector.yaml, or zoo:NAME.",
+            metavar="DETECTOR",
         ),
     ],
     plugin: Annotated[
@@ -76,10 +78,10 @@ def export(
     """Write a detector for ONNX Runtime, OpenVINO or TensorRT, checked against torch."""
     from blocks import SpecError
     from detector.checkpoint import build_network
-    from detector.export.end_to_end import NmsOptions
-    from detector.export.export import SUFFIXES, ExportOptions, export_detector
+    from detector.export.options import SUFFIXES, ExportOptions, NmsOptions
+    from detector.pictures import read_picture
     from maenas.console import ERR, OUT, print_json
-    from maenas.models import find_detector
+    from maenas.models import find_detector, require_model
 
     if plugin not in (None, "trt") or (plugin and not end2end):
         raise SpecError(f"{plugin}: not understood; NMS by plugin is `--end2end trt`.")
@@ -91,10 +93,17 @@ def export(
         batch=batch,
         nms=NmsOptions(min_score, max_iou, max_detections),
     )
-    spec, weights = find_detector(detector, input_size)
+    require_model(detector)
     path = out or beside(detector, SUFFIXES[options.format])
     if path.exists() and not exist_ok:
         raise SpecError(f"{path}: exists; --exist-ok replaces it, --out names another file.")
+    options.require(path)
+    pixels = None if picture is None else read_picture(picture)
+    examples = pictures_in(calibration) if calibration and precision == "int8" else None
+
+    from detector.export.export import export_detector  # torch: mistakes are told before
+
+    spec, weights = find_detector(detector, input_size)
     if weights is None:
         ERR.print(f"{detector} has no weights: they are random, which only latency is good for")
     if precision == "int8" and calibration is None:
@@ -104,8 +113,8 @@ def export(
         build_network(spec, weights, detector),
         path,
         options,
-        look_at(picture, spec),
-        calibrate_on(calibration, spec) if precision == "int8" else (),
+        look_at(pixels, spec),
+        calibrate_on(examples, spec) if precision == "int8" else (),
     )
     if as_json:
         print_json(report(detector, exported))
@@ -116,37 +125,49 @@ def export(
 
 def beside(name: str, suffix: str) -> Path:
     """Where the file goes if nobody says: into the folder of the detector."""
+    from maenas.models import detector_in
+
     if name.startswith("zoo:"):
         return Path(f"{name.removeprefix('zoo:')}{suffix}")
-    path = Path(name)
+    path = detector_in(Path(name))
     folder = path if path.is_dir() else path.parent
     return folder / f"detector{suffix}"
 
 
-def look_at(path: Path | None, spec: DetectorSpec) -> Floats:
-    """The picture to compare on, (1, 3, H, W)."""
+def look_at(pixels: Pixels | None, spec: DetectorSpec) -> Floats:
+    """The picture to compare on, (1, 3, H, W); a drawn one if there is none."""
     from detector.export.sample import sample_picture
-    from detector.pictures import read_picture
     from detector.resize import fit
 
     _, height, width = spec.backbone.in_shape
-    pixels = sample_picture(height, width) if path is None else read_picture(path)
+    if pixels is None:
+        pixels = sample_picture(height, width)
     return fit(pixels, (height, width), spec.resize)[0][None]
 
 
-def calibrate_on(folder: Path | None, spec: DetectorSpec) -> Sequence[Floats]:
-    """Pictures for INT8, each (1, 3, H, W): the first of a folder by name, or drawn ones."""
+def pictures_in(folder: Path) -> list[Pixels]:
+    """The first pictures of a folder by name.
+
+    Raises:
+        PictureError: if there is none, or one cannot be read.
+    """
+    from detector.pictures import PictureError, find_sources, read_picture
+
+    sources = [source for source in find_sources([str(folder)]) if not source.is_video]
+    if not sources:
+        raise PictureError(f"{folder}: holds no picture to calibrate on.")
+    return [read_picture(source.path) for source in sources[:CALIBRATION_PICTURES]]
+
+
+def calibrate_on(examples: Sequence[Pixels] | None, spec: DetectorSpec) -> Sequence[Floats]:
+    """Pictures for INT8, each (1, 3, H, W); drawn ones if there are none."""
     from detector.export.sample import sample_picture
-    from detector.pictures import find_sources, read_picture
     from detector.resize import fit
 
     _, height, width = spec.backbone.in_shape
-    if folder is None:
-        found = [sample_picture(height, width, seed) for seed in range(1, 33)]
-    else:
-        sources = [source for source in find_sources([str(folder)]) if not source.is_video]
-        found = [read_picture(source.path) for source in sources[:CALIBRATION_PICTURES]]
-    return [fit(pixels, (height, width), spec.resize)[0][None] for pixels in found]
+    if examples is None:
+        examples = [sample_picture(height, width, seed) for seed in range(1, 33)]
+    return [fit(pixels, (height, width), spec.resize)[0][None] for pixels in examples]
 
 
 def report(detector: str, exported: Exported) -> dict[str, Any]:
@@ -162,6 +183,7 @@ def report(detector: str, exported: Exported) -> dict[str, Any]:
         "torch_rounding": asdict(exported.rounding),
         "runtime": exported.runtime,
         "objects": exported.objects,
+        "objects_above": exported.above,
     }
 
 
@@ -183,8 +205,12 @@ def lines(exported: Exported) -> list[str]:
             f"{metadata.precision} rounds: its {tolerance.of} difference may be "
             f"{tolerance.scores:g} in scores and {tolerance.boxes:g} px"
         )
-    if exported.objects is not None:
-        told.append(f"its NMS finds the same {exported.objects} objects as ours")
+    if exported.objects:
+        told.append(
+            f"its NMS finds the same {exported.objects} objects as ours above {exported.above:.3g}"
+        )
+    elif exported.objects == 0:
+        told.append("its NMS was not compared: no score in the picture stands out")
     elif metadata.layout == "end2end-trt":
         told.append("its NMS was not run: the plugin is TensorRT's alone")
     return told

@@ -16,8 +16,8 @@ from PIL import Image
 
 from detector.draw import draw
 from detector.pictures import PictureError, Pixels, Source, read_picture
-from detector.predict import Thresholds
 from detector.results import CocoIds, Objects, coco_results
+from detector.thresholds import Thresholds
 from detector.videos import Video, VideoWriter, open_video
 from maenas.detector import Detector
 from maenas.progress import Counter

@@ -74,7 +74,7 @@ def measure(
     from budgets import DeviceError
     from budgets.backends import open_backend
     from maenas.console import ERR, OUT, print_json
-    from maenas.predict import print_lines
+    from maenas.predict import not_included, print_lines
     from maenas.subject import find_subject
 
     subject = find_subject(network, template, input_size)
@@ -87,21 +87,29 @@ def measure(
             predicted = model.latency_ms(subject.ops)
         except DeviceError as error:
             ERR.print(f"not predicted: {error}")
-    measured = time_subject(backend, subject)
+    measured, whole = time_subject(backend, subject)
     timing = timing_of(measured, reference_ms)
+    shown = timing if whole is None else timing_of(whole, reference_ms)
     lines = measured_lines(measured)
     if as_json:
-        print_json(report(subject, target, backend, timing, lines, model, predicted, measured))
+        print_json(
+            report(subject, target, backend, timing, lines, model, predicted, measured, whole)
+        )
         return
-    figures = timing.figures()
+    figures = shown.figures()
     OUT.print(
         f"{subject.name} ({subject.what}): {figures['p50']:.3f} ms measured "
         f"(min {figures['min']:.3f}, p95 {figures['p95']:.3f}, cv {100 * figures['cv']:.1f}%, "
-        f"{len(timing.ms)} runs), {target.backend} {target.precision}, batch 1"
+        f"{len(shown.ms)} runs), {target.backend} {target.precision}, batch 1"
     )
     OUT.print("; ".join(f"{key}: {value}" for key, value in backend.provenance().items()))
     for warning in measured.sample.warnings:
         OUT.print(f"warning: {warning}")
+    if whole is not None:
+        OUT.print(
+            f"{timing.p50:.3f} ms of it is the network, which alone is predicted and listed; "
+            f"{not_included(subject)}"
+        )
     if model is not None and predicted is not None:
         for line in comparison(timing, predicted, model):
             OUT.print(line)
@@ -146,6 +154,7 @@ def find_target(
             known = device in bundled_names()
             return target, load_bundled(device) if known else None, None
         table = load_table(path)
+    assert path is not None
     for name in _contradicted(table, given):
         raise MaenasError(
             f"{path}: was measured with {name} {getattr(table, name)}, not {given[name]}; leave "
@@ -157,7 +166,7 @@ def find_target(
         precision=table.precision,
         threads=table.threads,
     )
-    return target, table.model(), table.reference_ms
+    return target, table.model(str(path)), table.reference_ms
 
 
 def _contradicted(table: LatencyTable, given: Mapping[str, str | int]) -> list[str]:
@@ -165,14 +174,22 @@ def _contradicted(table: LatencyTable, given: Mapping[str, str | int]) -> list[s
     return [name for name, value in given.items() if value != getattr(table, name)]
 
 
-def time_subject(backend: Backend, subject: Subject) -> Measured:
-    """Samples of a network beside the reference graph."""
+def time_subject(backend: Backend, subject: Subject) -> tuple[Measured, Measured | None]:
+    """Samples of a network beside the reference graph.
+
+    Returns:
+        Of what is priced; and of the whole file, None if that is the same.
+    """
     from budgets.graph.operator_graph import reference_graph
     from budgets.profile import Item, measure_calmly
 
     reference = backend.compile(reference_graph())
     item = Item(subject.name, "fit", subject.graph)
-    return measure_calmly(backend, item, reference, all_known=False)
+    whole = None
+    if subject.whole is not None:  # first: a runtime that refuses it says so at once
+        file = Item(subject.name, "held-out", subject.whole)
+        whole = measure_calmly(backend, file, reference, all_known=False)
+    return measure_calmly(backend, item, reference, all_known=False), whole
 
 
 def measured_mean(measured: Measured) -> float:
@@ -228,8 +245,10 @@ def report(
     model: LatencyModel | None,
     predicted: float | None,
     measured: Measured,
+    whole: Measured | None,
 ) -> dict[str, Any]:
-    """The measurement as plain data."""
+    """The measurement as plain data; where there is a `whole`, prediction and layers are less."""
+    shown = timing if whole is None else timing_of(whole, None)
     compared = None
     if model is not None and predicted is not None:
         at_speed = timing.p50 * (timing.speed or 1.0)
@@ -249,9 +268,11 @@ def report(
         "precision": target.precision,
         "kind": "measured",
         "batch": 1,
-        "latency_ms": timing.figures(),
-        "samples_ms": list(timing.ms),
-        "warnings": list(measured.sample.warnings),
+        "latency_ms": shown.figures(),
+        "samples_ms": list(shown.ms),
+        "warnings": list((whole or measured).sample.warnings),
+        "network_ms": timing.figures(),
+        "not_included": dict(subject.behind),
         "predicted": compared,
         "provenance": dict(backend.provenance()),
         "layers": [

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from blocks import Backbone, SpecError, load_backbone
+from blocks.backbone import FORMAT
 from detector import Template, load_template, template_names
 from detector.checkpoint import SPEC_FILE, load_folder
+from detector.runtimes.load import KINDS
 from detector.spec import DetectorSpec, assemble, load_detector
 from maenas.config import SearchConfig, load_config
 from nas import DEFAULT_WEIGHTS
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 ZOO_PREFIX = "zoo:damo-yolo-"
 # Where a run folder of the training keeps its detector, the better one first.
 TRAINED = ("best", "weights/best", "last", "weights/last")
+SEARCHED = "best.yaml"  # where one of the search keeps its backbone
+EXPORTED = (".onnx", ".xml", ".engine")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +62,7 @@ def find_model(name: str) -> Named:
         spec = load_detector(path if path.name == SPEC_FILE else path / SPEC_FILE)
         return Named(name, spec.backbone, spec.template(), None)
     if path.is_dir():
-        path = path / "best.yaml"
+        path = path / SEARCHED
     backbone = load_backbone(path)
     config = _searched_with(path)
     if config is None:
@@ -92,7 +96,7 @@ def _template_line(path: Path) -> str | None:
 def find_detector(
     name: str, input_size: int | None = None
 ) -> tuple[DetectorSpec, dict[str, Tensor] | None]:
-    """Spec and weights of a detector folder or zoo:NAME; a published one has no weights.
+    """Spec and weights of a detector, a training run or zoo:NAME; the last has no weights.
 
     Args:
         name: as the user gave it.
@@ -107,21 +111,62 @@ def find_detector(
             raise SpecError(f"{name}: is a backbone alone; `maenas build-detector` completes it.")
         spec = assemble(named.backbone, named.template)
     else:
-        spec, weights = load_folder(Path(name))
+        spec, weights = load_folder(detector_in(Path(name)))
     if input_size is not None:
         backbone = replace(spec.backbone, in_shape=(3, input_size, input_size))
         spec = replace(spec, backbone=backbone)
     return spec, weights
 
 
-def trained_in(model: str) -> str:
-    """The detector folder in a run folder; anything else as it is."""
-    path = Path(model)
-    if path.is_dir() and not (path / SPEC_FILE).exists():
-        for name in TRAINED:
-            if (path / name / SPEC_FILE).exists():
-                return str(path / name)
-    return model
+def detector_in(path: Path) -> Path:
+    """The detector folder a path stands for, or its `detector.yaml`; looks at names alone.
+
+    Raises:
+        SpecError: if it is none, with what makes one of it.
+    """
+    if path.is_dir():
+        folders = (path, *(path / name for name in TRAINED))
+        for folder in folders:
+            if (folder / SPEC_FILE).is_file():
+                return folder
+        if (path / SEARCHED).is_file():
+            raise SpecError(_backbone_alone(path, "is the run of a search, which found a backbone"))
+        raise SpecError(f"{path}: holds no detector: neither {SPEC_FILE} nor best/{SPEC_FILE}.")
+    if path.suffix not in (".yaml", ".yml"):
+        what = "expected" if path.exists() else "no such file or folder; expected"
+        raise SpecError(f"{path}: {what} {KINDS}, a run of `maenas train`, or zoo:NAME.")
+    if path.is_file() and f"format: {FORMAT}" in path.read_text(errors="replace"):
+        raise SpecError(_backbone_alone(path, "is a backbone"))
+    return path
+
+
+def require_model(name: str) -> None:
+    """Raise unless there is a detector or exported file of that name; loads neither.
+
+    Raises:
+        SpecError: saying what is there instead.
+    """
+    path = Path(name)
+    if is_exported(name):
+        if not path.is_file():
+            raise SpecError(f"{name}: no such file or folder; expected {KINDS}.")
+    elif name.startswith("zoo:"):
+        find_detector(name)
+    else:
+        detector_in(path)
+
+
+def is_exported(name: str) -> bool:
+    """Whether a name is that of a file which `maenas export` writes."""
+    path = Path(name)
+    return not name.startswith("zoo:") and path.suffix.lower() in EXPORTED and not path.is_dir()
+
+
+def _backbone_alone(path: Path, what: str) -> str:
+    return (
+        f"{path}: {what} without neck and head; `maenas build-detector {path} --out DIR` "
+        "makes a detector around it."
+    )
 
 
 def find_teacher(name: str) -> Teacher:
@@ -132,6 +177,6 @@ def find_teacher(name: str) -> Teacher:
     """
     from detector.distill import Teacher
 
-    place = trained_in(name)
+    place = name if name.startswith("zoo:") else str(detector_in(Path(name)))
     spec, weights = find_detector(place)
     return Teacher(spec, weights, place)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -51,7 +50,7 @@ def profile_items(
     plan: Plan,
     spaces: Sequence[str],
     seed: int,
-    models: Sequence[Path] = (),
+    models: Sequence[str] = (),
 ) -> list[Item]:
     """What a profile measures, in an order of which any beginning is balanced.
 
@@ -59,19 +58,19 @@ def profile_items(
     that are searched there.
 
     Args:
-        models: ONNX files to fit prices to as well.
+        models: networks to fit prices to as well, whatever `find_subject` takes.
     Raises:
         SpecError: for a space that no template is searched in.
         MaenasError: for a model that cannot be read, or holds unknown operators.
     """
-    from budgets.graph.model import load_graph
     from budgets.graph.operator_graph import operator_graph
     from budgets.operator_grid import operator_grid
     from budgets.profile import Item
-    from maenas.subject import onnx_subject
+    from maenas.subject import find_subject
 
-    for path in models:
-        onnx_subject(path, None).require_known()
+    subjects = [find_subject(name, None, None) for name in models]
+    for subject in subjects:
+        subject.require_known()
     alone = [
         Item(f"operator/{index}", "operator", partial(operator_graph, op))
         for index, op in enumerate(operator_grid(plan.sizes))
@@ -80,7 +79,7 @@ def profile_items(
     learnt = drawn(spaces, plan.fitted, seed, checked)
     checked = drawn(spaces, plan.held_out, seed + 1, [*checked, *learnt]) + checked
     fitted = [
-        *(Item(str(path), "fit", partial(load_graph, path)) for path in models),
+        *(Item(subject.name, "fit", subject.graph) for subject in subjects),
         *(Item(name, "fit", partial(graph_of, spec)) for name, spec in learnt),
     ]
     held_out = [

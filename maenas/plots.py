@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,6 +21,13 @@ if TYPE_CHECKING:
 
     from budgets.table import LatencyTable
 
+UNITS = {  # of a quantity: what to divide it by, and its name on an axis
+    "latency_ms": (1.0, "latency [ms]"),
+    "macs": (1e9, "GMACs"),
+    "params": (1e6, "params [M]"),
+    "layers": (1.0, "layers"),
+    "memory_bytes": (1e6, "largest operator [MB]"),
+}
 MAX_POINTS = 20_000
 FRONT_POINTS = 40
 
@@ -48,13 +56,9 @@ def plot_scatter(prepared: Prepared, outcome: Outcome, result: Result, path: Pat
     """Price and score of evaluated networks, the certified front, the budget."""
     problem = prepared.segment.problem
     ranged = problem.ranged
-    scale, unit = {
-        "latency_ms": (1.0, f"latency [ms, {problem.device.claim}]" if problem.device else ""),
-        "macs": (1e9, "GMACs"),
-        "params": (1e6, "params [M]"),
-        "layers": (1.0, "layers"),
-        "memory_bytes": (1e6, "largest operator [MB]"),
-    }[ranged.quantity]
+    scale, unit = UNITS[ranged.quantity]
+    if problem.device is not None and ranged.quantity == "latency_ms":
+        unit = f"latency [ms, {problem.device.claim}]"
     figure = _figure()
     axes = figure.subplots()
     for wanted, colour, name in (
@@ -99,6 +103,30 @@ def plot_scatter(prepared: Prepared, outcome: Outcome, result: Result, path: Pat
     title = "Every evaluated network" if len(outcome.scores) else "Network found, certified front"
     axes.set_title(title)
     axes.legend(loc="lower right", markerscale=1)
+    _save(figure, path)
+
+
+def plot_searches(found: Mapping[str, Sequence[Mapping[str, Any]]], path: Path) -> None:
+    """Price and score of what several searches found, and the certified optimum over each.
+
+    Args:
+        found: networks by search, as `result.json` tells them.
+        path: of the picture.
+    """
+    figure = _figure()
+    axes = figure.subplots()
+    units = []
+    for name, networks in found.items():
+        quantity = next(iter(networks[0]["budget"]))
+        scale, unit = UNITS[quantity]
+        units.append(unit)
+        prices = [network[quantity] / scale for network in networks]
+        (line,) = axes.plot(prices, [n["score"] for n in networks], "*-", label=name)
+        tops = [network["optimum_at_most"] for network in networks]
+        axes.plot(prices, tops, "_", color=line.get_color(), markersize=14)
+    axes.set(xlabel=", ".join(dict.fromkeys(units)), ylabel="score [nats]")
+    axes.set_title("Networks found (stars), certified optimum (bars)")
+    axes.legend(loc="lower right")
     _save(figure, path)
 
 

@@ -77,8 +77,10 @@ def predict(
     OUT.print(f"{subject.name} ({subject.what}): {total:.3f} ms predicted on {model.device}")
     OUT.print(f"{model.device}: {model.about}")
     print_lines(lines, total, None if show_all else SHOWN)
-    for note in guesses(lines, total):
+    for note in guesses(lines, total, model):
         OUT.print(note)
+    if subject.behind:
+        OUT.print(f"{not_included(subject)}; `maenas measure` times the whole file as well")
 
 
 def priced_lines(subject: Subject, model: LatencyModel) -> list[Line]:
@@ -116,6 +118,7 @@ def report(subject: Subject, model: LatencyModel, lines: Sequence[Line]) -> dict
         "about": model.about,
         "precision": model.precision,
         "latency_ms": {"p50": total, "min": None, "p95": None, "cv": None},
+        "not_included": dict(subject.behind),
         "extrapolated_share": sum(line.ms for line in lines if line.guess) / total,
         "by_kind": shares(lines),
         "layers": [
@@ -166,12 +169,19 @@ def print_lines(lines: Sequence[Line], total: float, count: int | None) -> None:
     OUT.print(f"by kind: {kinds}")
 
 
-def guesses(lines: Sequence[Line], total: float) -> list[str]:
-    """What to say of prices beyond what was measured, marked ~ in the listing."""
+def not_included(subject: Subject) -> str:
+    """For people: what of a file has no price, since the picture decides how long it takes."""
+    kinds = ", ".join(f"{count} x {kind}" for kind, count in subject.behind.most_common())
+    return f"not included: what selects detections ({kinds})"
+
+
+def guesses(lines: Sequence[Line], total: float, model: LatencyModel) -> list[str]:
+    """What to say of prices beyond what they are based on, marked ~ in the listing."""
     beyond = [line for line in lines if line.guess]
     if not beyond:
         return []
     ms = sum(line.ms for line in beyond)
     reasons = Counter(line.guess for line in beyond)
     first = "; ".join(f"{reason} ({count}x)" for reason, count in reasons.most_common(3))
-    return [f"~ {100 * ms / total:.1f}% lies beyond what was measured: {first}"]
+    known = "measured" if model.kind == "measured" else "calibrated"
+    return [f"~ {100 * ms / total:.1f}% lies beyond what was {known}: {first}"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,9 +26,11 @@ SCHEMA = "maenas/profile@1"
 
 def profile(
     device: Annotated[
-        str,
-        typer.Option(help="cpu, cuda, tensorrt, torch-cuda, onnxruntime-cpu, or a GPU by name."),
-    ] = "cpu",
+        str | None,
+        typer.Option(
+            help="cpu, cuda, tensorrt, torch-cuda, onnxruntime-cpu, or a GPU by name. (cpu)"
+        ),
+    ] = None,
     quick: Annotated[
         bool, typer.Option("--quick", help="In under 2 minutes, for a first look.")
     ] = False,
@@ -39,7 +41,18 @@ def profile(
         typer.Option(help="Space to draw networks from. (all that fit the device)"),
     ] = None,
     model: Annotated[
-        list[Path] | None, typer.Option(help="ONNX file whose operators are to be measured too.")
+        list[str] | None,
+        typer.Option(
+            help="Network whose operators are to be measured too: a spec, detector or ONNX file.",
+            metavar="NETWORK",
+        ),
+    ] = None,
+    extend: Annotated[
+        str | None,
+        typer.Option(
+            help="Add the networks of --model to this table, a name or a file; nothing is lost.",
+            metavar="TABLE",
+        ),
     ] = None,
     minutes: Annotated[
         float | None, typer.Option(help="Time to spend. (8, or 1.3 with --quick)")
@@ -63,11 +76,19 @@ def profile(
 ) -> None:
     """Measure a device once: a table that prices networks anywhere, and how good it is."""
     from maenas.console import ERR, OUT, print_json
+    from maenas.extend import extend_table
 
-    request = Request(device, precision, threads, quick, tuple(space or ()), tuple(model or ()),
+    models = tuple(model or ())
+    request = Request(device or "cpu", precision, threads, quick, tuple(space or ()), models,
                       minutes, seed, ray)  # fmt: skip
     try:
-        path, table, notes = run_profile(request, out, resume, exist_ok)
+        if extend is not None:
+            implied = {"device": device, "precision": precision, "threads": threads, "ray": ray,
+                       "space": space, "minutes": minutes, "quick": quick or None}  # fmt: skip
+            refuse_beside_extend(implied)
+            path, table, notes = extend_table(extend, models, out, resume, exist_ok)
+        else:
+            path, table, notes = run_profile(request, out, resume, exist_ok)
     except KeyboardInterrupt:
         ERR.print("interrupted; the same command with --resume goes on from the last sample")
         raise typer.Exit(130) from None
@@ -76,6 +97,15 @@ def profile(
         return
     for line in lines(path, table, notes):
         OUT.print(line)
+
+
+def refuse_beside_extend(implied: Mapping[str, object]) -> None:
+    """Raise `SpecError` for an option that the table to be extended decides."""
+    from blocks import SpecError
+
+    for name, value in implied.items():
+        if value is not None:
+            raise SpecError(f"extend: the table decides --{name}; leave it out.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +117,7 @@ class Request:
     threads: int | None
     quick: bool
     spaces: tuple[str, ...]
-    models: tuple[Path, ...]
+    models: tuple[str, ...]
     minutes: float | None
     seed: int
     ray: str | None = None
@@ -137,7 +167,7 @@ def run_profile(
         path.with_name(f"{path.name}.partial"), _header(request, target, spaces)
     )
     items = profile_items(plan, spaces, request.seed, request.models)
-    _check_room(path, unfinished, resume, exist_ok)
+    check_room(path, unfinished, resume, exist_ok)
     if exist_ok:
         unfinished.remove()
     provenance = dict(backend.provenance())
@@ -197,7 +227,7 @@ def _header(request: Request, target: Target, spaces: Sequence[str]) -> dict[str
     }
 
 
-def _check_room(path: Path, unfinished: Unfinished, resume: bool, exist_ok: bool) -> None:
+def check_room(path: Path, unfinished: Unfinished, resume: bool, exist_ok: bool) -> None:
     """Refuse to overwrite a table or an unfinished profile unasked; make the folder."""
     from blocks import SpecError
 
@@ -294,6 +324,13 @@ def report(path: Path, table: LatencyTable, notes: Sequence[str]) -> dict[str, A
     }
 
 
+def found_by(path: Path) -> str:
+    """What to type after `--device`: a name in the user's folder, a file anywhere else."""
+    from budgets.device import tables_folder
+
+    return path.stem if path.parent == tables_folder() else str(path)
+
+
 def lines(path: Path, table: LatencyTable, notes: Sequence[str]) -> list[str]:
     """The result for people."""
     from collections import Counter
@@ -316,6 +353,6 @@ def lines(path: Path, table: LatencyTable, notes: Sequence[str]) -> list[str]:
         ),
         f"table: {path}",
         f"plot: {path.with_suffix('.png')}",
-        f"next: maenas search --budget 5ms --device {table.name}",
+        f"next: maenas search --budget 5ms --device {found_by(path)}",
     ]
     return told

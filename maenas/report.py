@@ -9,7 +9,7 @@ from pathlib import Path
 
 from budgets import show
 from maenas.plan import depth_limits
-from maenas.result import Result, costs_line, random_line
+from maenas.result import Result, costs_line, measured_on_line, random_line
 
 STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 60em; margin: 2em auto; padding: 0 1em; }
@@ -41,6 +41,10 @@ def report_text(result: Result, places: list[Path]) -> str:
         )
         for entry in result.monte_carlo
     ]
+    if result.verified:
+        one = result.verified[0]
+        measured = f"{one.measured_ms:.4f} ms, predicted {one.predicted_ms:.4f} ms"
+        rows.append(("measured", f"{measured}; {measured_on_line(result.measured_on)}"))
     rows += [("note", note) for note in result.notes]
     parts = [
         "<!doctype html><meta charset=utf-8><title>maenas search</title>",
@@ -70,6 +74,21 @@ def report_text(result: Result, places: list[Path]) -> str:
     ]
     for place in places:
         parts += [_image(place / "curve.png"), _image(place / "scatter.png")]
+    return "\n".join(parts) + "\n"
+
+
+def searches_text(folder: Path, head: Sequence[str], rows: Sequence[tuple[str, ...]]) -> str:
+    """The page over several searches; each has one of its own below."""
+    names = sorted({row[0] for row in rows if (folder / row[0] / "report.html").is_file()})
+    links = [f'<li><a href="{html.escape(n)}/report.html">{html.escape(n)}</a>' for n in names]
+    parts = [
+        "<!doctype html><meta charset=utf-8><title>maenas searches</title>",
+        f"<style>{STYLE}</style><h1>maenas: {len(names)} searches</h1>",
+        _table(tuple(head), rows),
+        "<p>Scores compare only within one scale: each has its own limit on layers.</p>",
+        _image(folder / "searches.png"),
+        f"<ul>{''.join(links)}</ul>",
+    ]
     return "\n".join(parts) + "\n"
 
 

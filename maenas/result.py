@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from maenas.verify import Verified
 from nas import Certified, Outcome, expected_entropy, max_entropy
 
 SCHEMA = "maenas/search-result@1"
+SHOWN_FINALISTS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,7 @@ class Result:
         folder: where it was written.
         notes: what else the user should know.
         verified: finalists as measured on the device, the chosen one first.
+        measured_on: provenance of that device.
     """
 
     config: SearchConfig
@@ -91,6 +94,7 @@ class Result:
     folder: Path
     notes: tuple[str, ...]
     verified: tuple[Verified, ...] = ()
+    measured_on: Mapping[str, str | int | float] = field(default_factory=dict)
 
     @property
     def best(self) -> Found:
@@ -138,6 +142,7 @@ class Result:
                 }
                 for one in self.verified
             ],
+            "measured_on": dict(self.measured_on),
             "notes": list(self.notes),
         }
         if self.published is not None:
@@ -201,7 +206,7 @@ class Result:
             one = self.verified[0]
             lines.append(
                 f"measured {one.measured_ms:.4f} ms, predicted {one.predicted_ms:.4f} "
-                f"({100 * one.error:+.1f}%)"
+                f"({100 * one.error:+.1f}%); {measured_on_line(self.measured_on)}"
             )
         for outcome, segment in zip(self.outcomes, self._segments(), strict=True):
             if segment is found.segment:
@@ -226,11 +231,31 @@ def label(found: Found) -> str:
     return text.replace("/", "")
 
 
+def measured_on_line(provenance: Mapping[str, str | int | float]) -> str:
+    """Where finalists were measured."""
+    return ", ".join(f"{name}: {value}" for name, value in provenance.items())
+
+
 def random_line(found: Found) -> str:
     """How random search did."""
     if found.random_score is None:
         return "random search found nothing within the budgets"
     return f"random search with as many evaluations: {found.random_score:.4f}"
+
+
+def finalists_line(finalists: Sequence[MonteCarlo]) -> str | None:
+    """Many finalists in one line; None for as few as the card shows."""
+    if len(finalists) <= SHOWN_FINALISTS:
+        return None
+    from scipy.stats import spearmanr
+
+    best = max(finalists, key=lambda entry: entry.mean)
+    ranks = spearmanr([entry.score for entry in finalists], [entry.mean for entry in finalists])
+    return (
+        f"{len(finalists)} scored on random networks; highest there is finalist {best.rank}, "
+        f"{best.mean:.3f} ± {best.standard_error:.3f}; rank correlation with the closed form "
+        f"{ranks.statistic:.3f}"
+    )
 
 
 def costs_line(found: Found) -> str:
@@ -291,12 +316,15 @@ def print_card(result: Result) -> None:
         f"{sum(o.evaluations for o in outcomes):,} candidates, {unique:,} different, "
         f"seed {result.config.seed}, {result.seconds:.1f} s in all",
     )
-    for entry in result.monte_carlo:
+    for entry in result.monte_carlo[:SHOWN_FINALISTS]:
         card.add_row(
             f"finalist {entry.rank}",
             f"score {entry.score:.3f}, with borders {entry.expected:.3f}, on {entry.seeds} random "
             f"networks {entry.mean:.3f} ± {entry.standard_error:.3f}",
         )
+    summary = finalists_line(result.monte_carlo)
+    if summary is not None:
+        card.add_row("finalists", summary)
     for one in result.verified:
         card.add_row(
             "measured",

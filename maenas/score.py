@@ -7,13 +7,21 @@ from rich.table import Table
 from blocks import SpecError
 from maenas.console import OUT, print_json
 from maenas.models import find_model
-from nas import effectiveness, expected_entropy, level_scores, max_entropy
+from nas import effectiveness, expected_entropy, level_scores, max_entropy, monte_carlo
+from nas.executors import opened_executor
 from nas.max_entropy import expected_level_scores
 
 SCHEMA = "maenas/score@1"
 
 
-def score_spec(name: str, weights: tuple[float, ...] | None, seeds: int, as_json: bool) -> None:
+def score_spec(
+    name: str,
+    weights: tuple[float, ...] | None,
+    seeds: int,
+    as_json: bool,
+    workers: int = 1,
+    ray: str | None = None,
+) -> None:
     """Print the score of a backbone; `weights` are the run's if None.
 
     Raises:
@@ -36,9 +44,8 @@ def score_spec(name: str, weights: tuple[float, ...] | None, seeds: int, as_json
         "effectiveness": effectiveness(backbone),
     }
     if seeds:
-        from nas.max_entropy_forward import max_entropy_forward
-
-        drawn = max_entropy_forward(backbone, weights, range(seeds))
+        with opened_executor(workers, ray) as executor:
+            (drawn,) = monte_carlo([backbone], weights, range(seeds), executor)
         result["monte_carlo"] = {
             "mean": drawn.mean,
             "standard_error": drawn.standard_error,

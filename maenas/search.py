@@ -3,31 +3,129 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterator
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
-from dataclasses import replace
-from multiprocessing import get_context
+import zlib
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from blocks import Backbone, MaenasError, SpecError, dump_backbone
-from blocks.strict import write_text
+from blocks import Backbone, SpecError, dump_backbone
+from blocks.strict import write_bytes, write_text
 from budgets import Cost, InfeasibleError
-from detector import template_names
-from maenas.config import SearchConfig, differences, load_config, save_config
+from maenas.config import SearchConfig, save_config
 from maenas.console import ERR
 from maenas.folders import last_run, next_run
 from maenas.live import LiveLine
 from maenas.plan import Segment, fingerprint, plan, published
 from maenas.plots import plot_curve, plot_scatter
+from maenas.progress import Counter
 from maenas.report import report_text
 from maenas.result import Found, MonteCarlo, Result, closed_forms, label
-from maenas.tasks import Prepared, Reference, find, prepare, reference, skipped_note
-from maenas.verify import Verified, make_verifier
-from nas import TARGET_GAP, Outcome
+from maenas.run_folder import claim_run, resumed
+from maenas.tasks import (
+    Baseline,
+    Prepared,
+    Reference,
+    WholeSearch,
+    bounds,
+    find,
+    prepare,
+    settings_of,
+    skipped_note,
+)
+from maenas.verify import Verified, Verifier, make_verifier
+from nas import FINALISTS, TARGET_GAP, Outcome, monte_carlo
+from nas.executors import Executor, Shared, opened_executor
 
-RESULT_FILES = ("best.yaml", "result.json", "report.html", "curve.png", "scatter.png")
-MONTE_CARLO_SEEDS = 4
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effort:
+    """What is spent on a search beside its candidates; only `verify` may change its network.
+
+    Attributes:
+        workers: processes; with 1 all happens in this one.
+        ray: address of a Ray cluster to use instead.
+        finalists: networks to score on random weights as well.
+        finalist_seeds: random networks for each of them.
+        verify: finalists to measure on the device at the end; the best by measurement wins.
+    """
+
+    workers: int = 1
+    ray: str | None = None
+    finalists: int = 3
+    finalist_seeds: int = 4
+    verify: int = 0
+
+    def __post_init__(self) -> None:
+        if self.workers < 1 or self.finalists < 0 or self.verify < 0:
+            raise SpecError(
+                "search: workers must be at least 1, finalists and verify at least 0, got "
+                f"{self.workers}, {self.finalists} and {self.verify}."
+            )
+        if self.finalist_seeds < 1:
+            raise SpecError(
+                f"search: finalist_seeds must be at least 1, got {self.finalist_seeds}."
+            )
+
+    def executor(self) -> Executor:
+        """What it buys.
+
+        Raises:
+            MaenasError: if the cluster cannot be used.
+        """
+        return opened_executor(self.workers, self.ray)
+
+    @property
+    def kept(self) -> int:
+        """Best networks a search must keep."""
+        return max(FINALISTS, self.finalists, self.verify)
+
+
+@dataclass(slots=True)
+class Job:
+    """One search made ready.
+
+    Attributes:
+        config: what was asked.
+        folder: of the run.
+        resume: whether it goes on with what is there.
+        segments: as planned.
+        parts: the segments that some network meets.
+        notes: what the user should know.
+        verifier: measures finalists on the device, if that was asked.
+        started: when, by the monotonic clock.
+    """
+
+    config: SearchConfig
+    folder: Path
+    resume: bool
+    segments: list[Segment]
+    parts: list[Prepared] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    verifier: Verifier | None = None
+    started: float = field(default_factory=time.monotonic)
+
+    def prepare(self, effort: Effort) -> None:
+        """Refuse what cannot be met, before anything is written.
+
+        Raises:
+            InfeasibleError: if no network meets the budgets.
+        """
+        if effort.verify:
+            self.verifier = make_verifier(self.config, self.segments, effort.verify, effort.ray)
+        self.parts, notes = _prepare(self.segments)
+        self.notes += notes
+
+    def save_config(self) -> None:
+        """Write what was asked into the folder."""
+        save_config(self.config, fingerprint(self.segments), self.folder / "config.yaml")
+
+    def folder_of(self, part: Prepared) -> Path:
+        """Where a segment keeps its files: a folder of its own if there are several."""
+        return self.folder if len(self.parts) == 1 else self.folder / part.segment.template.name
+
+    def goes_on(self, part: Prepared) -> bool:
+        """Whether there is something of a segment to go on from."""
+        return self.resume and (self.folder_of(part) / "state.json").exists()
 
 
 def run_search(
@@ -35,10 +133,8 @@ def run_search(
     out: Path | None,
     resume: bool = False,
     exist_ok: bool = False,
-    workers: int = 1,
-    finalists: int = 3,
+    effort: Effort | None = None,
     asked: Collection[str] | None = None,
-    verify: int = 0,
 ) -> Result:
     """Search, and write everything a run leaves into its folder.
 
@@ -48,25 +144,41 @@ def run_search(
             where a run is resumed.
         resume: continue the run in the folder.
         exist_ok: replace the run in the folder.
-        workers: processes; one searches, the others prove and compare meanwhile.
-        finalists: networks to score on random weights as well.
+        effort: what to spend beside the candidates.
         asked: fields of `config` that a resumed run must agree with; None for all.
-        verify: finalists to measure on the device at the end; the best by measurement wins.
     Raises:
         MaenasError: one line for whatever the user can mend.
     """
-    if workers < 1 or finalists < 0 or verify < 0:
-        raise SpecError(
-            "search: workers must be at least 1, finalists and verify at least 0, got "
-            f"{workers}, {finalists} and {verify}."
-        )
+    effort = effort or Effort()
     folder = out or (last_run("search") if resume else next_run("search"))
     if resume:
-        config, segments = _resumed(config, asked, folder)
+        config, segments = resumed(config, asked, folder)
     elif config is None:
         raise SpecError("budget: at least one is needed, such as --budget 3.8ms --device t4.")
     else:
         segments = plan(config)
+    check(config, resume, exist_ok)
+    job = Job(config, folder, resume, segments)
+    with effort.executor() as executor:
+        job.prepare(effort)
+        if not resume:
+            claim_run(folder, exist_ok)
+            job.save_config()
+        (result,) = results([job], executor, effort)
+        tell_losses(executor)
+    if isinstance(result, InfeasibleError):
+        raise result
+    return result
+
+
+def tell_losses(executor: Executor) -> None:
+    """Say how often workers ended before their work was done."""
+    if executor.losses:
+        ERR.print(f"{executor.losses} batches were run again after the loss of their workers")
+
+
+def check(config: SearchConfig, resume: bool, exist_ok: bool) -> None:
+    """Refuse options that contradict each other."""
     if config.algorithm == "exact" and config.max_effectiveness is not None:
         raise SpecError(
             "search: the exact solver cannot bound effectiveness, which is no sum; use "
@@ -74,65 +186,153 @@ def run_search(
         )
     if resume and exist_ok:
         raise SpecError("search: --resume continues the run, --exist-ok replaces it; give one.")
-    started = time.monotonic()
-    verifier = make_verifier(config, segments, verify) if verify else None
-    parts, notes = _prepare(segments)
-    if not resume:
-        _claim(folder, exist_ok)
-        save_config(config, fingerprint(segments), folder / "config.yaml")
-    with _references(config, parts, workers) as finished:
-        outcomes = [
-            _find(config, part, _folder_of(folder, part, parts), resume) for _, part in parts
-        ]
+
+
+def results(
+    jobs: list[Job], executor: Executor, effort: Effort
+) -> Iterator[Result | InfeasibleError]:
+    """The result of each search in order, written as soon as it is there.
+
+    Everything that other workers can do is handed to them at once: searches where there are
+    several, bounds and baselines, random networks. What is in the result does not depend on it.
+    """
+    parts = [(job, part) for job in jobs for part in job.parts]
+    shared = [executor.share(part) for _, part in parts]
+    outcomes = _outcomes(parts, shared, executor, effort)
+    certified = executor.map(bounds, shared)
+    baselines = executor.map(
+        Baseline.run,
+        [
+            Baseline(sent, job.config.evaluations, job.config.seed + 1)
+            for (job, _), sent in zip(parts, shared, strict=True)
+        ],
+    )
+    for job in jobs:
+        if job is not jobs[0]:
+            job.started = time.monotonic()  # its turn comes after the others'
+        found = [next(outcomes) for _ in job.parts]
+        missing = next((outcome for outcome in found if outcome.best[-1] is None), None)
+        if missing is not None and job is jobs[-1]:
+            yield _nothing(missing)
+            return
         ERR.print("bounding the optimum, running the random baseline")
-        references = finished()
-    last = parts[-1][1]
-    networks = tuple(_networks(parts, outcomes, references))
+        references = [Reference(next(certified), next(baselines)) for _ in job.parts]
+        yield _nothing(missing) if missing else _result(job, found, references, executor, effort)
+
+
+def _outcomes(
+    parts: list[tuple[Job, Prepared]],
+    shared: list[Shared[Prepared]],
+    executor: Executor,
+    effort: Effort,
+) -> Iterator[Outcome]:
+    """What each search finds: whole ones in workers where there are several, else here."""
+    tasks = {
+        place: WholeSearch(shared[place], settings_of(job.config, part, effort.kept))
+        for place, (job, part) in enumerate(parts)
+        if len(parts) > 1
+        and executor.workers > 1
+        and job.config.islands == 1
+        and not job.goes_on(part)
+    }
+    sent = executor.map(WholeSearch.run, list(tasks.values()))
+
+    def one(place: int) -> Outcome:
+        job, part = parts[place]
+        if place not in tasks:
+            return _find_here(job, part, executor, effort)
+        searched = next(sent)
+        folder = _made(job.folder_of(part))
+        for name, packed in searched.files.items():
+            write_bytes(folder / name, zlib.decompress(packed))
+        outcome = searched.outcome
+        best = "none within budget" if not outcome.curve else f"best {outcome.curve[-1][1]:.3f}"
+        ERR.print(f"{_name(part)}: {outcome.evaluations:,} candidates, {best}")
+        return outcome
+
+    return map(one, range(len(parts)))
+
+
+def _find_here(job: Job, part: Prepared, executor: Executor, effort: Effort) -> Outcome:
+    """The search of one segment led by this process, with its live line."""
+    resume = job.goes_on(part)
+    folder = _made(job.folder_of(part))
+    settings = settings_of(job.config, part, effort.kept)
+    with LiveLine(_name(part), part.segment.problem, job.config.evaluations) as line:
+        return find(settings, part, folder, resume, executor, line)
+
+
+def _made(folder: Path) -> Path:
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError as error:
+        raise SpecError(f"{folder}: cannot be created: {error.strerror or error}.") from None
+    return folder
+
+
+def _name(part: Prepared) -> str:
+    return f"{part.segment.problem.space.name}/{part.segment.template.name}"
+
+
+def _nothing(outcome: Outcome) -> InfeasibleError:
+    return InfeasibleError(
+        f"search: none of {outcome.unique:,} networks met all limits at once (budgets, layers, "
+        "effectiveness), though each budget can be met alone; raise one, or --evaluations."
+    )
+
+
+def _result(
+    job: Job,
+    outcomes: list[Outcome],
+    references: list[Reference],
+    executor: Executor,
+    effort: Effort,
+) -> Result:
+    """Measure and score the finalists, and write everything."""
+    last, notes = job.parts[-1], job.notes
+    networks = tuple(_networks(job.parts, outcomes, references))
     verified: list[Verified] = []
-    if verifier is not None:
+    provenance: dict[str, str | int | float] = {}
+    if job.verifier is not None:
         ERR.print("measuring the finalists")
-        verified = verifier(last.segment, _finalists(last, outcomes[-1]))
+        verified, provenance = job.verifier(last.segment, _finalists(last, outcomes[-1]))
         networks = (*networks[:-1], _chosen(networks[-1], verified[0].backbone))
         if not verified[0].within:
             notes.append("no finalist is within the budget as measured; the fastest was taken")
-    notes += _caveats(config, networks)
-    if finalists:
-        ERR.print("scoring the finalists on random networks")
+    notes += _caveats(job.config, networks)
     result = Result(
-        config=config,
+        config=job.config,
         networks=networks,
         outcomes=tuple(outcomes),
         published=_published(last.segment),
-        monte_carlo=tuple(_monte_carlo(last, outcomes[-1], finalists)),
-        seconds=time.monotonic() - started,
-        folder=folder,
+        monte_carlo=tuple(_monte_carlo(last, outcomes[-1], executor, effort)),
+        seconds=time.monotonic() - job.started,
+        folder=job.folder,
         notes=tuple(notes),
         verified=tuple(verified),
+        measured_on=provenance,
     )
-    for (_, part), outcome, against in zip(parts, outcomes, references, strict=True):
-        place = _folder_of(folder, part, parts)
+    for part, outcome, against in zip(job.parts, outcomes, references, strict=True):
+        place = job.folder_of(part)
         plot_curve(outcome, against, place / "curve.png")
         plot_scatter(part, outcome, result, place / "scatter.png")
-    _write(result, [_folder_of(folder, part, parts) for _, part in parts])
+    _write(result, [job.folder_of(part) for part in job.parts])
     return result
 
 
-Part = tuple[int, Prepared]  # place among the planned segments, and what is ready to be searched
-
-
-def _prepare(segments: list[Segment]) -> tuple[list[Part], list[str]]:
+def _prepare(segments: list[Segment]) -> tuple[list[Prepared], list[str]]:
     """The segments whose budgets some network meets; of a family some may have none."""
-    parts: list[Part] = []
+    parts: list[Prepared] = []
     notes: list[str] = []
     refused: InfeasibleError | None = None
-    for index, segment in enumerate(segments):
+    for segment in segments:
         try:
             part = prepare(segment)
         except InfeasibleError as error:
             refused = error
             notes.append(str(error))
             continue
-        parts.append((index, part))
+        parts.append(part)
         note = skipped_note(part)
         if note is not None:
             notes.append(note)
@@ -140,46 +340,6 @@ def _prepare(segments: list[Segment]) -> tuple[list[Part], list[str]]:
         assert refused is not None
         raise refused
     return parts, notes
-
-
-def _find(config: SearchConfig, part: Prepared, folder: Path, resume: bool) -> Outcome:
-    """The search of one segment, with its live line."""
-    resume = resume and (folder / "state.json").exists()
-    try:
-        folder.mkdir(exist_ok=True)
-    except OSError as error:
-        raise SpecError(f"{folder}: cannot be created: {error.strerror or error}.") from None
-    segment = part.segment
-    name = f"{segment.problem.space.name}/{segment.template.name}"
-    with LiveLine(name, segment.problem, config.evaluations) as line:
-        outcome = find(config, part, folder, resume, line)
-    if outcome.best[-1] is None:
-        raise InfeasibleError(
-            f"search: none of {outcome.unique:,} networks met all limits at once (budgets, layers, "
-            "effectiveness), though each budget can be met alone; raise one, or --evaluations."
-        )
-    return outcome
-
-
-@contextmanager
-def _references(
-    config: SearchConfig, parts: list[Part], workers: int
-) -> Iterator[Callable[[], list[Reference]]]:
-    """Bounds and baselines, begun at once where there are other processes to compute them."""
-    if workers == 1:
-        yield lambda: [reference(config, part) for _, part in parts]
-        return
-    pool = ProcessPoolExecutor(min(workers - 1, len(parts)), mp_context=get_context("spawn"))
-    try:
-        futures = [pool.submit(planned_reference, config, index) for index, _ in parts]
-        yield lambda: [future.result() for future in futures]
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
-
-
-def planned_reference(config: SearchConfig, index: int) -> Reference:
-    """`reference` from the options alone: what another process can be sent."""
-    return reference(config, prepare(plan(config)[index]))
 
 
 def _caveats(config: SearchConfig, networks: tuple[Found, ...]) -> list[str]:
@@ -202,9 +362,9 @@ def _caveats(config: SearchConfig, networks: tuple[Found, ...]) -> list[str]:
 
 
 def _networks(
-    parts: list[Part], outcomes: list[Outcome], references: list[Reference]
+    parts: list[Prepared], outcomes: list[Outcome], references: list[Reference]
 ) -> Iterator[Found]:
-    for (_, part), outcome, against in zip(parts, outcomes, references, strict=True):
+    for part, outcome, against in zip(parts, outcomes, references, strict=True):
         problem = part.segment.problem
         for place, backbone in enumerate(outcome.best):
             if backbone is None:
@@ -237,18 +397,23 @@ def _published(segment: Segment) -> tuple[float, Cost] | None:
     return segment.problem.score(backbone), segment.problem.cost(backbone)
 
 
-def _monte_carlo(part: Prepared, outcome: Outcome, count: int) -> Iterator[MonteCarlo]:
+def _monte_carlo(
+    part: Prepared, outcome: Outcome, executor: Executor, effort: Effort
+) -> Iterator[MonteCarlo]:
     """The finalists on random networks: the score's own definition, as a check."""
-    if count == 0 or len(outcome.finalists) == 0:
+    finalists = _finalists(part, outcome)[: effort.finalists]
+    if not finalists:
         return
-    from nas.max_entropy_forward import max_entropy_forward
-
-    problem = part.segment.problem
-    for rank, genome in enumerate(outcome.finalists[:count], start=1):
-        backbone = problem.space.decode(genome.tolist())
-        score, expected = closed_forms(part.segment, backbone)
-        drawn = max_entropy_forward(backbone, problem.weights, range(MONTE_CARLO_SEEDS))
-        yield MonteCarlo(rank, score, expected, drawn.mean, drawn.standard_error, MONTE_CARLO_SEEDS)
+    seeds = range(effort.finalist_seeds)
+    ERR.print("scoring the finalists on random networks")
+    drawn = monte_carlo(finalists, part.segment.problem.weights, seeds, executor)
+    with Counter("finalists", len(finalists), "networks") as counter:
+        for rank, (backbone, found) in enumerate(zip(finalists, drawn, strict=True), start=1):
+            score, expected = closed_forms(part.segment, backbone)
+            yield MonteCarlo(
+                rank, score, expected, found.mean, found.standard_error, len(found.scores)
+            )
+            counter.advance()
 
 
 def _write(result: Result, places: list[Path]) -> None:
@@ -264,68 +429,3 @@ def _write(result: Result, places: list[Path]) -> None:
             dump_backbone(found.backbone, pareto / f"{label(found)}.yaml", result.receipt(found))
     best = result.best
     dump_backbone(best.backbone, result.folder / "best.yaml", result.receipt(best))
-
-
-# Folders.
-
-
-def _folder_of(folder: Path, part: Prepared, parts: list[Part]) -> Path:
-    """Where a segment keeps its files: a folder of its own if there are several."""
-    return folder if len(parts) == 1 else folder / part.segment.template.name
-
-
-def _claim(folder: Path, exist_ok: bool) -> None:
-    """Make the folder ours, without losing a result that is there."""
-    try:
-        if folder.is_dir() and any(folder.iterdir()):
-            if not exist_ok:
-                raise MaenasError(
-                    f"{folder}: is not empty; --resume continues the run in it, --exist-ok "
-                    "replaces it, --out names another folder."
-                )
-            if not _is_run(folder):
-                raise MaenasError(
-                    f"{folder}: is not the folder of a search, so nothing in it is replaced; "
-                    "--out names another folder."
-                )
-            _clear(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise MaenasError(f"{folder}: cannot be created: {error.strerror or error}.") from None
-
-
-def _is_run(folder: Path) -> bool:
-    config = folder / "config.yaml"
-    return config.is_file() and b"maenas/search@" in config.read_bytes()
-
-
-def _clear(folder: Path) -> None:
-    """Take an old run out: nothing of it may pass for the new one's."""
-    segments = [folder / name for name in template_names()]
-    names = (*RESULT_FILES, "state.json", "history.jsonl")
-    old = [place / name for place in (folder, *segments) for name in names]
-    for path in (*old, *(folder / "pareto").glob("*.yaml")):
-        path.unlink(missing_ok=True)
-    for place in (*segments, folder / "pareto"):
-        if place.is_dir() and not any(place.iterdir()):
-            place.rmdir()
-
-
-def _resumed(
-    config: SearchConfig | None, asked: Collection[str] | None, folder: Path
-) -> tuple[SearchConfig, list[Segment]]:
-    """The options of the run in a folder, which must be those asked for, if any are."""
-    path = folder / "config.yaml"
-    if not path.exists():
-        raise MaenasError(f"{folder}: there is no run to resume; leave --resume out to start one.")
-    saved, stamp = load_config(path)
-    different = [] if config is None else differences(config, saved, asked)
-    if different:
-        raise MaenasError(f"{path}: another search: {'; '.join(different)}.")
-    segments = plan(saved)
-    if fingerprint(segments) != stamp:
-        raise MaenasError(
-            f"{path}: the space, template or device model has changed since the run was started; "
-            "start it anew with --exist-ok."
-        )
-    return saved, segments

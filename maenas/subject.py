@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,6 +39,9 @@ class Subject:
         unknown: operators of an ONNX file that nothing here knows.
         graph: makes the static ONNX graph of it.
         device: it was searched for, None if unknown.
+        behind: operators of an ONNX file that select detections: neither in the layers nor in the
+            graph, since what they take depends on the picture.
+        whole: makes the graph with them, None where there are none.
     """
 
     name: str
@@ -47,6 +50,8 @@ class Subject:
     unknown: Counter[str]
     graph: Callable[[], onnx.ModelProto]
     device: str | None = None
+    behind: Counter[str] = field(default_factory=Counter)
+    whole: Callable[[], onnx.ModelProto] | None = None
 
     @property
     def ops(self) -> tuple[Op, ...]:
@@ -95,15 +100,19 @@ def find_subject(name: str, template: str | None, input_size: int | None) -> Sub
 def onnx_subject(path: Path, input_size: int | None) -> Subject:
     """An ONNX file."""
     from budgets.graph import graph_layers, load_graph
+    from budgets.graph.selection import part
 
-    model = load_graph(path, input_size)
-    layers = graph_layers(model)
+    whole = load_graph(path, input_size)
+    parted = part(whole)
+    layers = graph_layers(parted.network)
     return Subject(
         str(path),
         "onnx",
         tuple(PricedLayer(layer.name, layer.ops) for layer in layers.layers),
         layers.unknown,
-        lambda: model,
+        lambda: parted.network,
+        behind=parted.behind,
+        whole=(lambda: whole) if parted.behind else None,
     )
 
 

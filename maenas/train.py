@@ -31,6 +31,17 @@ Compute = Annotated[str, typer.Option(help="Where torch runs: cpu, cuda:0 or aut
 Workers = Annotated[
     int | None, typer.Option(min=0, help="Processes that load pictures. (one a core)")
 ]
+OnRay = Annotated[
+    str | None,
+    typer.Option(
+        "--ray",
+        help="Train on a Ray cluster: auto, local to start one here, or its address.",
+        metavar="ADDRESS",
+    ),
+]
+Processes = Annotated[
+    int, typer.Option(min=1, help="With --ray: how many learn together, a GPU each.")
+]
 ExistOk = Annotated[bool, typer.Option("--exist-ok", help="Write into a folder that is not empty.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
 
@@ -51,10 +62,12 @@ def train(
     input_size: InputSize = None,
     compute: Compute = "auto",
     workers: Workers = None,
+    ray: OnRay = None,
+    processes: Processes = 1,
     exist_ok: ExistOk = False,
     as_json: AsJson = False,
 ) -> None:
-    """Train a detector; under torchrun on several GPUs.
+    """Train a detector; under torchrun or with --ray on several GPUs.
 
     The run folder holds the detectors `last` and `best`, results.csv and results.png, TensorBoard
     events, pictures of labels and predictions, and what --resume continues from.
@@ -62,7 +75,7 @@ def train(
     from maenas.training import Asked
 
     asked = Asked(detector, data, epochs, tuple(changes or ()), recipe, input_size)
-    run(asked, out, resume, exist_ok, compute, workers, as_json)
+    run(asked, out, resume, exist_ok, compute, workers, ray, processes, as_json)
 
 
 def run(
@@ -72,14 +85,28 @@ def run(
     exist_ok: bool,
     compute: str,
     workers: int | None,
+    ray: str | None,
+    processes: int,
     as_json: bool,
 ) -> None:
-    """Run a training and print what came of it."""
+    """Run a training, here or on a cluster, and print what came of it."""
+    from detector.errors import TrainError
     from maenas.console import ERR, OUT, print_json
+    from maenas.train_ray import run_on_ray
     from maenas.training import run_training
 
+    if processes > 1 and ray is None:
+        raise TrainError(
+            "processes: are started by --ray; under torchrun, which starts them itself, leave it "
+            "out."
+        )
     try:
-        result = run_training(asked, out, resume, exist_ok, compute, workers)
+        if ray is None:
+            result = run_training(asked, out, resume, exist_ok, compute, workers)
+        else:
+            result = run_on_ray(
+                asked, out, resume, exist_ok, compute, workers, address=ray, processes=processes
+            )
     except KeyboardInterrupt:
         ERR.print("interrupted; the same command with --resume continues after the last epoch")
         sys.exit(130)
@@ -93,4 +120,4 @@ def run(
             OUT.print(f"{name}: {result[name]}")
     if result["best_ap"] is not None:
         OUT.print(f"AP {result['best_ap']:.4f} at epoch {result['best_epoch']}")
-    OUT.print(f"next: maenas val {result['run']} --data {result['data']}")
+        OUT.print(f"next: maenas val {result['run']} --data {result['data']}")

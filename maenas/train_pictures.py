@@ -17,8 +17,9 @@ from detector.data.show import sheet
 from detector.draw import class_colour, draw
 from detector.losses import flat_maps
 from detector.pictures import PictureError, Pixels
-from detector.predict import Thresholds, predict
+from detector.predict import predict
 from detector.runtimes.torch_runtime import TorchRuntime
+from detector.thresholds import Thresholds
 from detector.train import RunFolder, Training
 from detector.train.loop import targets_of
 from detector.train.state import BEST

@@ -17,7 +17,7 @@ from detector.data import Dataset, Plan, TrainLoader, read_dataset, same_classes
 from detector.data.read import splits_of
 from detector.distill import Teacher, teaching
 from detector.errors import TrainError
-from detector.evaluate.evaluate import NANO_THRESHOLDS, THRESHOLDS, evaluate
+from detector.evaluate.evaluate import evaluate, published_thresholds
 from detector.layers.network import DetectorNetwork
 from detector.runtimes.torch_runtime import TorchRuntime
 from detector.spec import DetectorSpec, load_detector
@@ -235,8 +235,8 @@ def begun(asked: Asked) -> Settled:
 def continued(asked: Asked, folder: Path) -> Settled:
     """A run that is continued, from its folder; options that were typed must be its own."""
     saved = load_state(folder / STATE_FILE)
-    args = read_yaml(folder / ARGS_FILE, SCHEMA)
-    recipe = parse_recipe(args["recipe"], str(folder / ARGS_FILE))
+    args = kept_args(folder / ARGS_FILE)
+    kept = recipe = parse_recipe(args["recipe"], f"{folder / ARGS_FILE}: recipe")
     named = args.get("teacher") if asked.teacher is None else asked.teacher
     teacher = None if named is None else find_teacher(named)
     if asked.recipe is not None or asked.changes or asked.epochs is not None:
@@ -246,8 +246,7 @@ def continued(asked: Asked, folder: Path) -> Settled:
             base = replace(base, distill=None) if teacher is None else distilling(base)
         recipe = with_changes(base, changes_of(asked))
         if recipe.compute.batch is None:
-            fixed = saved_batch(args)
-            recipe = replace(recipe, compute=replace(recipe.compute, batch=fixed))
+            recipe = replace(recipe, compute=replace(recipe.compute, batch=kept.compute.batch))
     spec = load_detector(folder / LAST / SPEC_FILE)
     if asked.detector is not None:
         typed, _ = find_detector(asked.detector, asked.input_size)
@@ -267,10 +266,16 @@ def continued(asked: Asked, folder: Path) -> Settled:
     )
 
 
-def saved_batch(args: dict[str, Any]) -> int:
-    """Pictures at a time as the run was started with."""
-    batch: int = args["recipe"]["compute"]["batch"]
-    return batch
+def kept_args(path: Path) -> dict[str, Any]:
+    """What a run was started with."""
+    args = read_yaml(path, SCHEMA)
+    for key, kind, what in (("data", str, "a path"), ("recipe", dict, "a mapping")):
+        if not isinstance(args.get(key), kind):
+            raise TrainError(
+                f"{path}: {key}: must be {what}, got {args.get(key)!r}; start a new run from "
+                f"{path.parent / LAST}."
+            )
+    return args
 
 
 def chosen_recipe(asked: Asked, spec: DetectorSpec) -> tuple[Recipe, str]:
@@ -332,7 +337,7 @@ def plan_of(recipe: Recipe, spec: DetectorSpec, loaded: int, ranks: Ranks) -> Pl
 
 def evaluator(spec: DetectorSpec, val: Dataset, ranks: Ranks) -> Any:
     """The accuracy of a network on the validation pictures."""
-    thresholds = NANO_THRESHOLDS if spec.neck.depthwise else THRESHOLDS
+    thresholds = published_thresholds(spec.is_nano)
 
     def accuracy(network: DetectorNetwork) -> Accuracy:
         runtime = TorchRuntime(spec, network, str(ranks.device))
@@ -400,13 +405,13 @@ def data_notes(dataset: Dataset, val: Dataset | None) -> list[str]:
         f"{len(dataset):,} pictures with {dataset.objects:,} objects of "
         f"{len(dataset.names)} classes"
     ]
-    for each in (dataset, val):
+    for split, each in (("train", dataset), ("val", val)):
         wrong = (
             [problem for problem in each.problems if problem.severity == "error"] if each else []
         )
         if wrong:
             notes.append(
-                f"{len(wrong)} labels or pictures cannot be used, such as {wrong[0]}; "
+                f"{split}: {len(wrong)} labels or pictures cannot be used, such as {wrong[0]}; "
                 "`maenas data check` lists them"
             )
     if val is None:

@@ -68,25 +68,27 @@ def val(
     """Measure a detector on labelled pictures: COCO's AP and AR, mistakes, latency."""
     from blocks import SpecError
     from blocks.errors import positive
-    from detector.data.read import read_dataset
-    from detector.evaluate.classes import match_classes
-    from detector.evaluate.evaluate import evaluate, published_thresholds
-    from detector.evaluate.report import look_closer, save_report
-    from detector.predict import Thresholds
-    from maenas.console import ERR, print_json
-    from maenas.detector import Detector
-    from maenas.folders import claim
-    from maenas.models import trained_in
-    from maenas.progress import Counter
+    from maenas.models import require_model
 
     if at_score is not None and not 0 <= at_score <= 1:
         raise SpecError(f"at_score: must be in 0..1, got {at_score}.")
     positive("val", batch=batch)
+    require_model(model)  # before torch is loaded
+    from detector.data.read import read_dataset
+    from detector.evaluate.classes import match_classes
+    from detector.evaluate.evaluate import evaluate, published_thresholds
+    from detector.evaluate.report import look_closer, save_report
+    from detector.thresholds import Thresholds
+    from maenas.console import ERR, print_json
+    from maenas.detector import Detector
+    from maenas.folders import claim
+    from maenas.progress import Counter
+
     dataset = read_dataset(data, split)
     dataset.require_objects()
-    detector = Detector(trained_in(model), precision, threads, compute)
+    detector = Detector(model, precision, threads, compute)
     match_classes(detector.names, dataset)  # before a folder is made
-    published = published_thresholds(detector.spec)
+    published = published_thresholds(detector.runtime.is_nano)
     thresholds = Thresholds(
         published.min_score if min_score is None else min_score,
         published.max_iou if max_iou is None else max_iou,

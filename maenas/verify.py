@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -46,30 +46,43 @@ class Verified:
 
 @dataclass(frozen=True, slots=True)
 class Verifier:
-    """The device that finalists will be measured on, made ready before the search starts.
+    """The device that finalists will be measured on.
 
     Attributes:
-        backend: of the device.
+        opened: opens the device; of a cluster it is ours from then on, so that comes at the end.
         reference_ms: of the reference graph when the device's prices were measured, None without
             a table.
         count: finalists to measure.
     """
 
-    backend: Backend
+    opened: Callable[[], Backend]
     reference_ms: float | None
     count: int
 
-    def __call__(self, segment: Segment, finalists: Sequence[Backbone]) -> list[Verified]:
+    def __call__(
+        self, segment: Segment, finalists: Sequence[Backbone]
+    ) -> tuple[list[Verified], dict[str, str | int | float]]:
         """Measure finalists, best score first; those within the budget come first.
 
+        Returns:
+            The finalists measured, and the device's provenance.
         Raises:
             BackendError: if the device fails.
         """
+        backend = self.opened()
+        try:
+            return self._measured(backend, segment, finalists), dict(backend.provenance())
+        finally:
+            backend.close()
+
+    def _measured(
+        self, backend: Backend, segment: Segment, finalists: Sequence[Backbone]
+    ) -> list[Verified]:
         from budgets.graph.operator_graph import reference_graph
         from budgets.profile import Item, measure_calmly
         from maenas.measure import timing_of
 
-        reference = self.backend.compile(reference_graph())
+        reference = backend.compile(reference_graph())
         problem = segment.problem
         limit = segment.limits[-1]
         found = []
@@ -79,7 +92,7 @@ class Verifier:
             else:
                 graph = graph_of(assemble(backbone, segment.template))
             item = Item(f"finalist {rank}", "held-out", lambda made=graph: made)  # type: ignore[misc]
-            measured = measure_calmly(self.backend, item, reference)
+            measured = measure_calmly(backend, item, reference)
             timing = timing_of(measured, self.reference_ms)
             ms = timing.p50 * (timing.speed or 1.0)
             price = problem.cost(backbone).latency_ms
@@ -89,12 +102,16 @@ class Verifier:
         return sorted(found, key=_rank)
 
 
-def make_verifier(config: SearchConfig, segments: Sequence[Segment], count: int) -> Verifier:
-    """The device a search is to be verified on.
+def make_verifier(
+    config: SearchConfig, segments: Sequence[Segment], count: int, ray: str | None = None
+) -> Verifier:
+    """The device a search is to be verified on, tried before the search starts.
 
+    Args:
+        ray: address of the cluster that has the device; None for a device of this machine.
     Raises:
         SpecError: if there is nothing to verify.
-        BackendError: if the device is not here.
+        BackendError: if the device is not there.
     """
     from budgets.backends import open_backend
     from maenas.measure import find_target
@@ -106,7 +123,17 @@ def make_verifier(config: SearchConfig, segments: Sequence[Segment], count: int)
             "and --device."
         )
     target, _, reference_ms = find_target(config.device, None, None)
-    return Verifier(open_backend(target), reference_ms, count)
+    if ray is None:
+        backend = open_backend(target)
+        return Verifier(lambda: backend, reference_ms, count)
+    from budgets.backends.ray_cluster import RayBackend, require_owner
+
+    require_owner(ray, target)
+    return Verifier(
+        lambda: RayBackend(target.device, target.precision, target.threads, ray),
+        reference_ms,
+        count,
+    )
 
 
 def _rank(verified: Verified) -> tuple[bool, float]:

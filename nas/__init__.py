@@ -2,6 +2,7 @@
 
 from nas.evaluator import Evaluation, Evaluator
 from nas.exact import TARGET_GAP, Certified, certify
+from nas.islands import search_islands
 from nas.journal import Journal, JournalError
 from nas.max_entropy import (
     DEFAULT_WEIGHTS,
@@ -10,13 +11,14 @@ from nas.max_entropy import (
     level_scores,
     max_entropy,
 )
+from nas.monte_carlo import MonteCarloScore, monte_carlo
 from nas.options import Options
 from nas.problem import Problem
+from nas.record import FINALISTS, Outcome, Progress
 from nas.search import (
     ALGORITHMS,
+    MIGRATE_EVERY,
     Algorithm,
-    Outcome,
-    Progress,
     Settings,
     cheapest_networks,
     search,
@@ -26,6 +28,8 @@ from nas.search import (
 __all__ = [
     "ALGORITHMS",
     "DEFAULT_WEIGHTS",
+    "FINALISTS",
+    "MIGRATE_EVERY",
     "TARGET_GAP",
     "Algorithm",
     "Certified",
@@ -33,6 +37,7 @@ __all__ = [
     "Evaluator",
     "Journal",
     "JournalError",
+    "MonteCarloScore",
     "Options",
     "Outcome",
     "Problem",
@@ -44,6 +49,8 @@ __all__ = [
     "expected_entropy",
     "level_scores",
     "max_entropy",
+    "monte_carlo",
     "search",
+    "search_islands",
     "solve_exactly",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from blocks import MaenasError
 from blocks.strict import check_format, write_text
 from nas.evaluator import QUANTITIES, Evaluation, Floats
-from search_spaces import Space
+from search_spaces import Gene, Space
 from search_spaces.moves import Genomes
 
 HISTORY_FORMAT = "maenas/history@1"
@@ -51,7 +51,6 @@ class Journal:
         self.history_path = folder / "history.jsonl"
         self.state_path = folder / "state.json"
         self._genes = space.genes
-        self._values = [np.array(gene.values) for gene in self._genes]
         self._file: IO[str] | None = None
         self._crc32 = 0  # of the history so far
         self.rows = 0
@@ -74,28 +73,18 @@ class Journal:
         Raises:
             JournalError: if they cannot be written, as on a full disk.
         """
+        self.append_lines(history_lines(self._genes, genomes, evaluation))
+
+    def append_lines(self, lines: Sequence[str]) -> None:
+        """Add evaluated genomes as `history_lines` writes them.
+
+        Raises:
+            JournalError: if they cannot be written, as on a full disk.
+        """
         assert self._file is not None
-        # Numbers written by `tolist` are plain Python ones, whose repr is JSON and exact.
-        columns = [values[genomes[:, c]].tolist() for c, values in enumerate(self._values)]
-        names = [f'"{quantity}"' for quantity in QUANTITIES]
-        lines = []
-        for place, (genes, score, costs, ok) in enumerate(
-            zip(
-                zip(*columns, strict=True),
-                evaluation.scores.tolist(),
-                evaluation.costs.tolist(),
-                evaluation.feasible.tolist(),
-                strict=True,
-            ),
-            start=self.rows,
-        ):
-            prices = ", ".join(f"{name}: {cost!r}" for name, cost in zip(names, costs, strict=True))
-            lines.append(
-                f'{{"i": {place}, "genes": {list(genes)}, "score": {score!r}, {prices}, '
-                f'"feasible": {"true" if ok else "false"}}}\n'
-            )
+        numbered = [f'{{"i": {place}, {line}' for place, line in enumerate(lines, self.rows)]
         with _told(self.history_path, "written"):
-            self._write("".join(lines))
+            self._write("".join(numbered))
         self.rows += len(lines)
 
     def save(self, state: Mapping[str, Any]) -> None:
@@ -236,6 +225,31 @@ class Journal:
         if not isinstance(row, dict):
             raise JournalError(f"{self.history_path}: line {number}: damaged (not a mapping).")
         return row
+
+
+def history_lines(genes: Sequence[Gene], genomes: Genomes, evaluation: Evaluation) -> list[str]:
+    """What the history says of evaluated genomes, a line each, but for the number it opens with.
+
+    Writing them takes longer than anything else that is left to the owner of the history, so
+    workers do it.
+    """
+    # Numbers written by `tolist` are plain Python ones, whose repr is JSON and exact.
+    columns = [np.array(gene.values)[genomes[:, c]].tolist() for c, gene in enumerate(genes)]
+    names = [f'"{quantity}"' for quantity in QUANTITIES]
+    lines = []
+    for values, score, costs, ok in zip(
+        zip(*columns, strict=True),
+        evaluation.scores.tolist(),
+        evaluation.costs.tolist(),
+        evaluation.feasible.tolist(),
+        strict=True,
+    ):
+        prices = ", ".join(f"{name}: {cost!r}" for name, cost in zip(names, costs, strict=True))
+        lines.append(
+            f'"genes": {list(values)}, "score": {score!r}, {prices}, '
+            f'"feasible": {"true" if ok else "false"}}}\n'
+        )
+    return lines
 
 
 @contextmanager

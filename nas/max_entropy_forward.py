@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from math import log, sqrt
-from statistics import mean, stdev
+from contextlib import contextmanager
+from math import log
 
 import torch
 from torch import Tensor, nn
@@ -17,15 +16,7 @@ from blocks.layers.pyramid_pooling import PyramidPooling
 from blocks.layers.residual_unit import ResidualUnit
 from blocks.layers.squeeze_excite import SqueezeExcite
 from nas.max_entropy import DEFAULT_WEIGHTS, check_weights, weighted
-
-
-@dataclass(frozen=True, slots=True)
-class MonteCarloScore:
-    """Mean score over seeds, its standard error, and the score of each seed."""
-
-    mean: float
-    standard_error: float
-    scores: tuple[float, ...]
+from nas.monte_carlo import MonteCarloScore
 
 
 def max_entropy_forward(
@@ -51,13 +42,21 @@ def max_entropy_forward(
 
     Source: MAE-DET, https://arxiv.org/abs/2111.13336, section 3.
     """
-    check_weights(weights, 1 + max(backbone.levels))
-    scores = tuple(_score(backbone, weights, seed, batch) for seed in seeds)
-    spread = stdev(scores) / sqrt(len(scores)) if len(scores) > 1 else 0.0
-    return MonteCarloScore(mean(scores), spread, scores)
+    return MonteCarloScore.of([drawn_score(backbone, weights, seed, batch) for seed in seeds])
 
 
 @torch.inference_mode()
+def drawn_score(backbone: Backbone, weights: Sequence[float], seed: int, batch: int = 1) -> float:
+    """The score of one random network, by one thread; see `max_entropy_forward`.
+
+    Raises:
+        SpecError: unless there is one weight a level.
+    """
+    check_weights(weights, 1 + max(backbone.levels))
+    with _one_thread():
+        return _score(backbone, weights, seed, batch)
+
+
 def _score(backbone: Backbone, weights: Sequence[float], seed: int, batch: int) -> float:
     generator = torch.Generator().manual_seed(seed)
     network = deploy(backbone.build(features_only=False))
@@ -77,6 +76,17 @@ def _score(backbone: Backbone, weights: Sequence[float], seed: int, batch: int) 
         x = stage(x)
         totals.append(sum(gains) + log(x.shape[1]))
     return weighted(tuple(_last_of_each(totals, backbone.levels)), weights)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Sums are added up in an order that depends on how many threads share them."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _rescale(op: Op, gains: list[float]):  # type: ignore[no-untyped-def]

@@ -68,6 +68,7 @@ class ColourFinder(Runtime):
         self.in_shape = (3, *SIZE)
         self.names = names
         self.resize = "stretch"
+        self.is_nano = False
         self.about = "by colour"
         self.batches: list[int] = []
 

@@ -20,7 +20,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 }
 OURS = {*MAY_IMPORT, "benchmarks", "tests"}  # the last two import everything, nothing imports them
 WITHOUT_HEAVY = ["blocks", "budgets", "search_spaces", "nas"]  # all that a search starts with
-HEAVY = {"torch", "onnx", "openvino", "scipy", "tensorrt"}
+HEAVY = {"torch", "onnx", "openvino", "scipy", "tensorrt", "ray"}
 
 
 @pytest.mark.parametrize("package", MAY_IMPORT)

@@ -103,3 +103,6 @@ class Backend(ABC):
     @abstractmethod
     def provenance(self) -> Mapping[str, str | int | float]:
         """What a reader must know of the numbers: device, driver, versions, threads, clocks."""
+
+    def close(self) -> None:  # noqa: B027 - most devices need not be given back
+        """Give the device back to others."""

@@ -18,7 +18,7 @@ from budgets.latency import Precision
 
 INT8 = ("_i8", "_u8")  # ends of the names of its kernels, in capitals or not
 WARM_UP = 2  # inferences: the first allocates
-TYPES: dict[str, Precision] = {"float32": "f32", "bfloat16": "bf16", "float16": "f16"}
+TYPES: dict[str, Precision] = {"f32": "f32", "bf16": "bf16", "f16": "f16"}  # as it calls them
 
 
 class OpenVinoBackend(Backend):
@@ -92,7 +92,7 @@ class OpenVinoSession(Session):
             shape = tuple(port.get_shape())
             values = random.random(shape, np.float32)
             self._request.set_tensor(port, openvino.Tensor(values.astype(kind)))
-        used = TYPES.get(compiled.get_property("INFERENCE_PRECISION_HINT").to_string(), "f32")
+        used = TYPES[compiled.get_property("INFERENCE_PRECISION_HINT").to_string()]
         self._executed = _executed(compiled)
         if wanted == "int8":
             kernels = [k for k, _ in self._executed.values() if k.startswith("Convolution")]
@@ -144,7 +144,8 @@ def _executed(compiled: openvino.CompiledModel) -> dict[str, tuple[str, tuple[st
         listed = info["originalLayersNames"].astype(str)
         nodes = tuple(part.removesuffix("/WithoutBiases") for part in listed.split(",") if part)
         if not nodes:
-            users = [port.get_node() for port in op.output(0).get_target_inputs()]
+            ports = [port for output in op.outputs() for port in output.get_target_inputs()]
+            users = [port.get_node() for port in ports]
             nodes = next((found[n][1] for u in users if (n := u.get_friendly_name()) in found), ())
         kernel = f"{info['layerType'].astype(str)} {info['primitiveType'].astype(str)}"
         found[name] = (kernel, tuple(dict.fromkeys(nodes)))

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from importlib.metadata import version
+import platform
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from budgets.backends.backend import Backend, BackendError, Run, Session
 from budgets.backends.load import Target, open_backend, parse_target
+from budgets.cluster import NAMESPACE, joined, line, say
+from budgets.versions import here
 
 if TYPE_CHECKING:
     import onnx
 
-START_S = 120  # until the actor must run: it may have to wait for its node
-PACKAGE = "maenas"
+WAIT_S = 15.0  # for the device before we say that it is taken
+POLL_S = 1.0  # between two looks at whether another job has ended
 
 
 class DeviceActor:
@@ -25,8 +29,8 @@ class DeviceActor:
 
     def open(
         self, device: str, precision: str | None, threads: int | None
-    ) -> tuple[Target, str, bool, str]:
-        """Target, runtime, whether it tells layers, and the version of maenas there.
+    ) -> tuple[Target, str, bool, dict[str, str]]:
+        """Target, runtime, whether it tells layers, and the versions there.
 
         Not in the constructor: what that raises loses its type on the way.
 
@@ -35,11 +39,11 @@ class DeviceActor:
         """
         target = parse_target(device, precision, threads)
         self._backend = open_backend(target)
-        return target, self._backend.name, self._backend.has_layers, version(PACKAGE)
+        return target, self._backend.name, self._backend.has_layers, here()
 
     def provenance(self) -> dict[str, str | int | float]:
-        """Of the backend there."""
-        return dict(self._backend.provenance())
+        """Of the backend there, and the node."""
+        return {**self._backend.provenance(), "node": platform.node()}
 
     def compile(self, graph: bytes, layers: bool) -> tuple[int, Any]:
         """Number and precision of a session for a serialised graph."""
@@ -62,55 +66,40 @@ class DeviceActor:
 class RayBackend(Backend):
     """The backend of another machine, through its actor; the times are taken over there.
 
+    Whoever comes while another job is measuring waits for its turn, and is told so.
+
     Args:
         device: as `parse_target` understands it on that node. One with a name of its own, such as
-            "t4", is on the node whose Ray offers a resource called so.
+            "t4", is on a node whose Ray offers a resource called so.
         precision: None for the runtime's own.
         threads: of a CPU.
         address: of the cluster; "auto" for the one this machine belongs to, "local" to start one.
     Raises:
-        BackendError: if the cluster cannot be reached, no node owns the device, another job is
-            measuring on it, or maenas there is of another version.
+        BackendError: if no node owns the device, or maenas there is of another version.
+        ClusterError: if the cluster cannot be reached.
     """
 
     def __init__(
         self, device: str, precision: str | None, threads: int | None, address: str
     ) -> None:
-        import ray as untyped
-
-        ray: Any = untyped
-        self._ray = ray
         self.address = address
+        self._stack = ExitStack()
+        self._ray = self._stack.enter_context(joined(address))
         try:
-            if not ray.is_initialized():
-                ray.init(
-                    address=address,
-                    namespace=PACKAGE,  # or a name would only be known to this job
-                    log_to_driver=False,
-                    logging_level="error",
-                )
-        except Exception as error:  # of many unrelated types
-            raise BackendError(
-                f"ray: no cluster at {address!r}: {_line(error)}; start one with "
-                "`ray start --head`."
-            ) from None
-        options = _placement(ray.cluster_resources(), device, threads)
-        remote: Any = ray.remote(DeviceActor)  # its methods get `.remote` when it is made
-        try:
-            self._actor = remote.options(name=f"{PACKAGE}-{device}", **options).remote()
-        except ValueError:
-            raise BackendError(
-                f"ray: another job is measuring on {device}; wait for it, or end it."
-            ) from None
-        self.target, self.name, self.has_layers, there = self._call(
-            self._actor.open.remote(device, precision, threads), START_S
-        )
-        if there != version(PACKAGE):
-            self.close()
-            raise BackendError(
-                f"ray: the node of {device} has {PACKAGE} {there}, this machine "
-                f"{version(PACKAGE)}; install the same on both."
+            self._actor = self._claimed(device, threads)
+            self._stack.callback(self._ray.kill, self._actor)
+            self.target, self.name, self.has_layers, there = self._opened(
+                device, precision, threads
             )
+            for name, version in here().items():
+                if there.get(name) != version:
+                    raise BackendError(
+                        f"ray: the node of {device} has {name} {there.get(name, 'missing')}, this "
+                        f"machine {version}; install the same on both."
+                    )
+        except BaseException:
+            self.close()
+            raise
 
     def compile(self, model: onnx.ModelProto, layers: bool = False) -> Session:
         number, precision = self._call(
@@ -124,25 +113,47 @@ class RayBackend(Backend):
 
     def close(self) -> None:
         """Free the device for others."""
-        self._ray.kill(self._actor)
+        self._stack.close()
 
-    def _call(self, future: Any, seconds: float | None = None) -> Any:
+    def _claimed(self, device: str, threads: int | None) -> Any:
+        """The actor that owns the device, which Ray starts as soon as the device is free."""
+        options = _placement(_offers(self._ray), device, threads)
+        remote: Any = self._ray.remote(DeviceActor)  # its methods get `.remote` when it is made
+        if "resources" in options or "num_gpus" in options:
+            return remote.options(**options).remote()  # Ray hands the resource to one at a time
+        told = False
+        while True:  # a CPU is no resource of which there is one: its name keeps others away
+            try:
+                return remote.options(name=f"{NAMESPACE}-{device}", **options).remote()
+            except ValueError:
+                if not told:
+                    say(f"ray: another job is measuring on {device}; waiting for it to end")
+                told = True
+                time.sleep(POLL_S)
+
+    def _opened(self, device: str, precision: str | None, threads: int | None) -> Any:
+        """What the actor says once it runs; until then whoever waits is told."""
+        future = self._actor.open.remote(device, precision, threads)
+        began = time.monotonic()
+        while not self._ray.wait([future], timeout=WAIT_S)[0]:
+            say(
+                f"ray: {device} is taken, by another job or by tasks; waiting for it since "
+                f"{time.monotonic() - began:.0f} s (`ray status` tells what is in use)"
+            )
+        return self._call(future)
+
+    def _call(self, future: Any) -> Any:
         """What a call of the actor gives, its errors as they were over there."""
-        ray = self._ray
+        errors = self._ray.exceptions
         try:
-            return ray.get(future, timeout=seconds)
-        except ray.exceptions.RayTaskError as error:
+            return self._ray.get(future)
+        except errors.RayTaskError as error:
             if isinstance(error.cause, BackendError):
                 raise BackendError(f"{error.cause.args[0]}") from None
             raise
-        except ray.exceptions.GetTimeoutError:
-            self.close()
-            raise BackendError(
-                f"ray: the device was not free within {START_S} s; `ray status` tells who holds it."
-            ) from None
-        except ray.exceptions.RayActorError as error:
+        except errors.RayActorError as error:
             cause = getattr(error, "cause", None) or error
-            raise BackendError(f"ray: the device's node is gone: {_line(cause)}") from None
+            raise BackendError(f"ray: the device's node is gone: {line(cause)}") from None
 
 
 class _RaySession(Session):
@@ -162,27 +173,47 @@ class _RaySession(Session):
         self._backend._call(self._backend._actor.close.remote(self._number))
 
 
-def _placement(resources: Mapping[str, float], device: str, threads: int | None) -> dict[str, Any]:
+def require_owner(address: str, target: Target) -> None:
+    """Make sure that some node of a cluster owns a device.
+
+    Raises:
+        BackendError: if none does; says how to offer it.
+        ClusterError: if the cluster cannot be reached.
+    """
+    with joined(address) as ray:
+        _placement(_offers(ray), target.device, target.threads)
+
+
+def _offers(ray: Any) -> list[Mapping[str, float]]:
+    """What each living node offers."""
+    return [node["Resources"] for node in ray.nodes() if node["Alive"]]
+
+
+def _placement(
+    nodes: Sequence[Mapping[str, float]], device: str, threads: int | None
+) -> dict[str, Any]:
     """Where the actor goes, and all of the device that it claims.
 
+    Args:
+        nodes: what each of them offers.
+        device: by name.
+        threads: of a CPU.
     Raises:
         BackendError: if no node has it.
     """
-    if device in resources:
+    if any(device in resources for resources in nodes):
         return {"num_cpus": 0, "resources": {device: 1}}
     if device.endswith("cpu"):
-        if (threads or 1) > resources.get("CPU", 0):
-            there = resources.get("CPU", 0)
-            raise BackendError(f"ray: the cluster has {there:g} CPUs, {threads} threads are asked.")
+        most = max((resources.get("CPU", 0) for resources in nodes), default=0)
+        if (threads or 1) > most:
+            raise BackendError(
+                f"ray: {threads or 1} threads are asked, no node has more than {most:g} CPUs."
+            )
         return {"num_cpus": threads or 1}
-    if device in ("cuda", "tensorrt", "torch-cuda") and resources.get("GPU"):
+    if device in ("cuda", "tensorrt", "torch-cuda") and any(r.get("GPU") for r in nodes):
         return {"num_cpus": 0, "num_gpus": 1}
-    known = sorted(name for name in resources if ":" not in name)
+    known = sorted({name for resources in nodes for name in resources if ":" not in name})
     raise BackendError(
         f"ray: no node owns {device!r} (resources: {', '.join(known)}); start Ray there with "
         f"--resources '{{\"{device}\": 1}}'."
     )
-
-
-def _line(error: object) -> str:
-    return " ".join(str(error).split())[:200]

@@ -10,6 +10,7 @@ import onnx
 from onnx import shape_inference
 
 from blocks.errors import MaenasError
+from budgets.graph.contradictions import contradictions
 
 ERRORS_ONLY = 3  # of ONNX Runtime's log levels
 MAX_BYTES = 2**31 - 1  # of a protobuf message: what every runtime takes in one piece
@@ -75,11 +76,13 @@ def static_graph(
         taken.add(node.name)
     try:
         inferred = shape_inference.infer_shapes(fixed, data_prop=True)
-        if _shapes_known(inferred):
-            return inferred
-        return shape_inference.infer_shapes(_folded(inferred), data_prop=True)
+        if not _shapes_known(inferred):
+            inferred = shape_inference.infer_shapes(_folded(inferred), data_prop=True)
     except Exception as error:
         raise GraphError(f"{where}: its operators cannot be understood: {_line(error)}") from None
+    for problem in contradictions(inferred.graph):
+        raise GraphError(f"{where}: contradicts itself: {problem}; export it anew.")
+    return inferred
 
 
 def input_shapes(model: onnx.ModelProto) -> dict[str, tuple[int, ...]]:

@@ -148,7 +148,7 @@ class Maker:
         for corner, chosen in enumerate((index, *others)):
             placed = place(samples[chosen].size, size, options.resize).placed
             if is_seen(paste_of(corner, centre, placed, size).target, matrix, size):
-                scene, sample = self._picture(chosen, rng)  # another one if that is damaged
+                scene, sample = self._picture(chosen, rng, motion.scale)  # another if damaged
                 placed = place(sample.size, size, options.resize).placed
                 tiles.append(Tile(scene, placed, paste_of(corner, centre, placed, size)))
         return Made(mosaic(tiles, motion, size), samples[index].image_id)
@@ -159,12 +159,18 @@ class Maker:
         mix = draw_mix(rng, self.augmentation.mixup_scale)
         return blend(scene, overlay(other, sample.size, mix, self.size))
 
-    def _picture(self, index: int, rng: Generator) -> tuple[Labelled, Sample]:
-        """A sample with its picture, not larger than it can be seen; another if it is damaged."""
+    def _picture(self, index: int, rng: Generator, scale: float = 1.0) -> tuple[Labelled, Sample]:
+        """A sample with its picture, read as large as it is seen; another if it is damaged.
+
+        Args:
+            index: of the sample.
+            rng: of what takes its place.
+            scale: at which the picture is shown.
+        """
         for _ in range(MAX_TRIES):
             sample = self.dataset.samples[index]
             try:
-                return self._labelled_picture(index, sample), sample
+                return self._labelled_picture(index, sample, scale), sample
             except PictureError as error:
                 self.damaged[index] = str(error)
             index = int(rng.choice(self._partners))
@@ -173,12 +179,15 @@ class Maker:
             f"{self.damaged[index]} `maenas data check` lists them."
         )
 
-    def _labelled_picture(self, index: int, sample: Sample) -> Labelled:
+    def _labelled_picture(self, index: int, sample: Sample, scale: float) -> Labelled:
         pixels = None if self._read is None else self._read.get(index)
         if pixels is None:
             placed = place(sample.size, self.size, self.augmentation.resize).placed
-            whole = read_sample(sample)
-            pixels = resized(whole, _smaller(sample.size, placed))
+            least = _smaller(sample.size, placed)
+            if self._read is None:  # what is kept for others may be shown larger there
+                least = _seen_at(least, scale)
+            read = read_sample(sample, least)
+            pixels = resized(read, _smaller(read.shape[:2], placed))
             if self._read is not None:
                 self._read[index] = pixels
         return scaled(sample, pixels)
@@ -200,6 +209,12 @@ def fitted(scene: Labelled, sample: Sample, size: Size, resize: str) -> Labelled
     whole[:, :height, :width] = resized(scene.pixels.permute(1, 2, 0).numpy(), (height, width))
     factors = np.array([width / scene.size[1], height / scene.size[0]] * 2, dtype=np.float32)
     return Labelled(whole, scene.boxes * factors, scene.labels, scene.crowd)
+
+
+def _seen_at(size: Size, scale: float) -> Size:
+    """The resolution at which a motion of this scale shows a picture."""
+    height, width = (math.ceil(side * min(scale, 1.0)) for side in size)
+    return height, width
 
 
 def _smaller(own: Size, other: Size) -> Size:

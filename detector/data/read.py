@@ -33,6 +33,8 @@ def read_dataset(path: Path, split: str = "train") -> Dataset:
     if path.suffix == ".json":
         return read_coco(path, path.parent)
     if path.suffix not in YAML_SUFFIXES:
+        if not path.exists():
+            raise DataError(f"{path}: no such file or folder.")
         raise DataError(f"{path}: must be a data.yaml, a folder with one, or a COCO .json file.")
     try:
         keys = read_mapping(path)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from detector.evaluate.evaluate import Seen
 from detector.evaluate.figures import as_label, new_figure, save_figure
 from detector.evaluate.matching import MIN_IOU, match
-from detector.predict import MIN_SCORE
+from detector.thresholds import MIN_SCORE
 
 BACKGROUND = "background"
 MAX_NUMBERED = 20  # classes whose counts can still be read

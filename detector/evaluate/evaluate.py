@@ -15,10 +15,10 @@ from detector.data.read_sample import read_sample
 from detector.evaluate.classes import match_classes, renumber
 from detector.evaluate.coco import CocoScores, coco_scores
 from detector.pictures import PictureError, Pixels
-from detector.predict import Seconds, Thresholds, predict
+from detector.predict import Seconds, predict
 from detector.results import Objects
 from detector.runtimes.runtime import Runtime
-from detector.spec import DetectorSpec
+from detector.thresholds import Thresholds
 
 MAX_DETECTIONS = 500  # a picture, as DAMO-YOLO evaluates; COCO then takes 100 of each class
 THRESHOLDS = Thresholds(0.05, 0.7, MAX_DETECTIONS)  # of T, S, M and L
@@ -72,9 +72,9 @@ class Evaluation:
     thresholds: Thresholds
 
 
-def published_thresholds(spec: DetectorSpec | None) -> Thresholds:
-    """Those DAMO-YOLO evaluates a detector of this scale with; the larger scales' if unknown."""
-    return NANO_THRESHOLDS if spec is not None and spec.neck.depthwise else THRESHOLDS
+def published_thresholds(is_nano: bool) -> Thresholds:
+    """Those DAMO-YOLO evaluates a detector with."""
+    return NANO_THRESHOLDS if is_nano else THRESHOLDS
 
 
 def evaluate(

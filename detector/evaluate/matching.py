@@ -10,8 +10,8 @@ from pycocotools import mask
 
 from detector.data.dataset import Sample
 from detector.evaluate.coco import to_xywh
-from detector.predict import MIN_SCORE
 from detector.results import Objects
+from detector.thresholds import MIN_SCORE
 
 MIN_IOU = 0.5
 Indices = tuple[int, ...]

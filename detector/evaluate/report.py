@@ -10,7 +10,7 @@ from detector.evaluate.confusion import Confusion, confusion, plot_confusion
 from detector.evaluate.curves import WorkingPoint, plot_curves, working_point
 from detector.evaluate.evaluate import Evaluation
 from detector.evaluate.worst import COUNT, Worst, save_worst, worst_pictures
-from detector.predict import MIN_SCORE
+from detector.thresholds import MIN_SCORE
 
 CURVES_FILE, CONFUSION_FILE, WORST_FOLDER = "curves.png", "confusion.png", "worst"
 

@@ -16,8 +16,8 @@ from detector.draw import Colour, draw_boxes
 from detector.evaluate.evaluate import Seen
 from detector.evaluate.matching import MIN_IOU, Matching, match
 from detector.pictures import PictureError, Pixels
-from detector.predict import MIN_SCORE
 from detector.resize import place, resized
+from detector.thresholds import MIN_SCORE
 
 COUNT = 16
 MAX_SIDE = 960  # pixels of each half; larger pictures are made smaller

@@ -2,43 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from budgets.graph.writer import GraphWriter
-from detector.errors import ExportError
 from detector.export.onnx import floats, set_metadata
+from detector.export.options import NmsOptions
 from detector.runtimes.metadata import Metadata
 
 PLUGIN_DOMAIN = "trt.plugins"  # TensorRT finds a plugin by its name in any domain
 ONE = numpy_helper.from_array(np.array([1]))
 PREFIX = "nms/"  # of every node and constant here
 NEVER = "nms/never"  # the score that no detection has
-
-
-@dataclass(frozen=True, slots=True)
-class NmsOptions:
-    """What `detector.nms.nms` takes as arguments.
-
-    Attributes:
-        min_score: detections score more.
-        max_iou: overlap beyond which the worse of two boxes of a class goes.
-        max_detections: most detections a picture.
-    """
-
-    min_score: float = 0.05
-    max_iou: float = 0.7
-    max_detections: int = 300
-
-    def __post_init__(self) -> None:
-        for name, value in (("min_score", self.min_score), ("max_iou", self.max_iou)):
-            if not 0 <= value <= 1:
-                raise ExportError(f"{name}: must be in 0..1, got {value}.")
-        if self.max_detections < 1:
-            raise ExportError(f"max_detections: must be at least 1, got {self.max_detections}.")
 
 
 def append_nms(model: onnx.ModelProto, metadata: Metadata, options: NmsOptions) -> onnx.ModelProto:

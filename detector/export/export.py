@@ -6,18 +6,20 @@ import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any
 
-from blocks.errors import one_of
+import numpy as np
+
 from detector.errors import ExportError
 from detector.export.decode import PREFIX
-from detector.export.end_to_end import NmsOptions, append_nms, append_plugin_nms, nms_alone
-from detector.export.onnx import DEFAULT_OPSET, metadata_of, onnx_model, set_metadata
+from detector.export.end_to_end import append_nms, append_plugin_nms, nms_alone
+from detector.export.onnx import metadata_of, onnx_model, set_metadata
+from detector.export.options import ExportOptions, NmsOptions
 from detector.export.trial import run_end_to_end, run_raw
 from detector.export.verify import Difference, check, check_detections, difference, reference_of
-from detector.runtimes.metadata import Layout, Metadata, Precision
+from detector.runtimes.metadata import Metadata
 from detector.runtimes.runtime import Floats
 
 if TYPE_CHECKING:
@@ -26,51 +28,8 @@ if TYPE_CHECKING:
     from detector.layers.network import DetectorNetwork
     from detector.spec import DetectorSpec
 
-Format = Literal["onnx", "openvino", "tensorrt"]
-SUFFIXES: dict[Format, str] = {"onnx": ".onnx", "openvino": ".xml", "tensorrt": ".engine"}
 MAX_BATCH = 16  # of an engine of open batch
-HALF_QUANTISED_OPSET = 19  # the first whose Q/DQ take float16
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExportOptions:
-    """What to make of a detector.
-
-    Attributes:
-        format: of the file.
-        precision: of the network's body.
-        layout: "raw" for scores and boxes; else NMS inside, of standard operators or as
-            TensorRT's plugin.
-        opset: of ONNX.
-        batch: pictures at a time, None for any number.
-        nms: of the layouts that have one.
-    Raises:
-        ExportError, SpecError: for what does not exist or does not go together.
-    """
-
-    format: Format = "onnx"
-    precision: Precision = "f32"
-    layout: Layout = "raw"
-    opset: int = DEFAULT_OPSET
-    batch: int | None = None
-    nms: NmsOptions = field(default_factory=NmsOptions)
-
-    def __post_init__(self) -> None:
-        one_of("export", "format", self.format, get_args(Format))
-        one_of("export", "precision", self.precision, get_args(Precision))
-        one_of("export", "layout", self.layout, get_args(Layout))
-        if self.format == "openvino" and self.layout == "end2end-trt":
-            raise ExportError("end2end: OpenVINO does not know TensorRT's plugin; use onnx.")
-        if self.is_half_quantised and self.opset < HALF_QUANTISED_OPSET:
-            raise ExportError(
-                f"opset: INT8 for TensorRT needs at least {HALF_QUANTISED_OPSET}, whose Q/DQ take "
-                f"float16, got {self.opset}."
-            )
-
-    @property
-    def is_half_quantised(self) -> bool:
-        """Whether what is not in INT8 is in FP16."""
-        return self.format == "tensorrt" and self.precision == "int8"
+COMPARED = 100  # candidates that NMS is tried on where the options let none through
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +43,8 @@ class Exported:
         rounding: of torch's own in 32 bits from them.
         runtime: what ran it.
         objects: found in the picture by its NMS, the same as by ours; None where no NMS ran.
+        above: the score they lie above: that of the options, or a lower one where no score in
+            the picture reaches it, as with weights that were not trained.
     """
 
     path: Path
@@ -92,6 +53,7 @@ class Exported:
     rounding: Difference
     runtime: str
     objects: int | None = None
+    above: float | None = None
 
 
 def export_detector(
@@ -115,18 +77,12 @@ def export_detector(
         ExportError: if it cannot be exported so, or differs; there is no file then.
         BackendError: if the runtime it is for is missing.
     """
-    suffix = SUFFIXES[options.format]
-    if path.suffix != suffix:
-        raise ExportError(f"{path}: {options.format} files end in {suffix}.")
-    if options.format == "tensorrt":
-        from budgets.backends.engine_info import require_tensorrt
-
-        require_tensorrt()
+    options.require(path)
     metadata = replace(metadata_of(spec), precision=options.precision)
     graph = onnx_model(spec, network, options.opset, options.batch)
     model = _in_precision(graph, metadata, options, calibration)
     reference = reference_of(network, picture)
-    objects = None
+    objects = above = None
     with _kept_if_whole(path) as temporary:
         _write(model, metadata, temporary, options)
         scores, boxes, runtime = run_raw(temporary, picture)
@@ -134,13 +90,39 @@ def export_detector(
         check(found, reference, options.precision)
         if options.layout != "raw":
             metadata = replace(metadata, layout=options.layout)
+            runs = (options.format, options.layout) != ("onnx", "end2end-trt")
+            trial = telling(scores, options.nms)
+            if runs and trial != options.nms:
+                lower = replace(options, nms=trial)
+                _write(_with_nms(model, graph, metadata, lower), metadata, temporary, lower)
+                objects = _same_objects(temporary, picture, lower, scores, boxes)
             _write(_with_nms(model, graph, metadata, options), metadata, temporary, options)
-            if (options.format, options.layout) != ("onnx", "end2end-trt"):
-                detections, seen, at = run_end_to_end(temporary, picture, options.batch)
-                seen = scores[0] if seen is None else seen
-                at = boxes[0] if at is None else at
-                objects = check_detections(detections, seen, at, options.nms)
-    return Exported(path, metadata, found, reference.rounding, runtime, objects)
+            if runs:
+                few = _same_objects(temporary, picture, options, scores, boxes)
+                objects, above = few if objects is None else objects, trial.min_score
+    return Exported(path, metadata, found, reference.rounding, runtime, objects, above)
+
+
+def telling(scores: Floats, nms: NmsOptions) -> NmsOptions:
+    """The options of NMS, with a lower score if none of `scores` is above theirs.
+
+    Two NMS that both find nothing agree whatever they do; so `COMPARED` candidates go in.
+    """
+    if (scores > nms.min_score).any() or scores.size <= COMPARED:
+        return nms
+    best = np.partition(scores.ravel(), -COMPARED - 1)[-COMPARED - 1 :]
+    best.sort()
+    return replace(nms, min_score=float(best[:2].mean()))  # between two of them
+
+
+def _same_objects(
+    path: Path, picture: Floats, options: ExportOptions, scores: Floats, boxes: Floats
+) -> int:
+    """How many objects the NMS of a file finds, once held to ours; the last two are before NMS."""
+    detections, seen, at = run_end_to_end(path, picture, options.batch)
+    seen = scores[0] if seen is None else seen
+    at = boxes[0] if at is None else at
+    return check_detections(detections, seen, at, options.nms)
 
 
 def _in_precision(

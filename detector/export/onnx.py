@@ -9,9 +9,9 @@ from onnx import TensorProto, helper
 
 from blocks.layers.deploy import deploy
 from budgets.graph.writer import GraphWriter
-from detector.errors import ExportError
 from detector.export.decode import write_decoding
 from detector.export.network import write_network
+from detector.export.options import DEFAULT_OPSET
 from detector.runtimes.metadata import Metadata
 
 if TYPE_CHECKING:
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from detector.layers.network import DetectorNetwork
     from detector.spec import DetectorSpec
 
-OPSETS = (18, 19, 20)  # what TensorRT 10 and 11, OpenVINO and ONNX Runtime all read
-DEFAULT_OPSET = 19
 IR_VERSION = 10  # ONNX Runtime refuses newer ones than it knows
 PRODUCER = "maenas"
 
@@ -40,16 +38,9 @@ def onnx_model(
     Args:
         spec: of the detector; its input size is the model's.
         network: in training or deployed form; it is left as it is.
-        opset: of ONNX.
+        opset: of ONNX, one of `OPSETS`.
         batch: pictures at a time, None for any number.
-    Raises:
-        ExportError: for an opset or batch that is not supported.
     """
-    if opset not in OPSETS:
-        options = ", ".join(map(str, OPSETS))
-        raise ExportError(f"opset: must be one of {options}, got {opset}.")
-    if batch is not None and batch < 1:
-        raise ExportError(f"batch: must be at least 1, got {batch}.")
     _, height, width = spec.backbone.in_shape
     strides = spec.backbone.reductions()
     classes = spec.head.num_classes
@@ -105,6 +96,7 @@ def metadata_of(spec: DetectorSpec) -> Metadata:
         in_shape=spec.backbone.in_shape,
         resize=spec.resize,
         stride=spec.backbone.reductions(),
+        is_nano=spec.is_nano,
     )
 
 

@@ -23,8 +23,6 @@ def convert(
         model: in 32-bit floats, before NMS.
         metadata: of the file to be.
         calibration: pictures (1, 3, H, W) for INT8.
-    Raises:
-        ExportError: if NNCF is not installed.
     """
     converted = openvino.Core().read_model(model.SerializeToString())
     if metadata.precision == "int8":

@@ -30,16 +30,12 @@ def quantise(model: Any, calibration: Sequence[Floats], target: Target) -> Any:
         target: TensorRT takes signed symmetric ranges alone; ONNX Runtime and OpenVINO on a CPU
             gain from unsigned and asymmetric ones.
     Raises:
-        ExportError: without pictures, or if NNCF is not installed.
+        ExportError: without pictures.
     """
     if not calibration:
         raise ExportError("calibration: at least one picture is needed.")
-    try:
-        import nncf
-    except ImportError:
-        raise ExportError(
-            "INT8 needs NNCF, which is not installed; pip install -e '.[int8]'."
-        ) from None
+    import nncf
+
     nncf.set_log_level(logging.ERROR)
     preset = nncf.QuantizationPreset.MIXED
     if target == "tensorrt":

@@ -16,7 +16,7 @@ from detector.nms import nms
 from detector.runtimes.runtime import Floats
 
 if TYPE_CHECKING:
-    from detector.export.end_to_end import NmsOptions
+    from detector.export.options import NmsOptions
     from detector.layers.network import DetectorNetwork
     from detector.runtimes.metadata import Precision
 

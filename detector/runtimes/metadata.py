@@ -14,7 +14,7 @@ from blocks.strict import check_format, parse
 from detector.errors import ModelError
 
 FORMAT = "maenas/model@1"
-LISTS = {"names", "in_shape", "stride"}  # fields that are JSON in the file
+NOT_TEXT = {"names", "in_shape", "stride", "is_nano"}  # fields that are JSON in the file
 Layout = Literal["raw", "end2end", "end2end-trt"]
 Precision = Literal["f32", "f16", "int8"]
 
@@ -28,6 +28,8 @@ class Metadata:
         in_shape: (channels, height, width) of its pictures.
         resize: how a picture is brought to that size, "letterbox" or "stretch".
         stride: of each level, finest first.
+        is_nano: whether DAMO-YOLO evaluates it with the thresholds of Ns, Nm and Nl; files of an
+            older maenas do not say so and count as the larger scales.
         layout: "raw" returns scores and boxes before NMS, the others detections.
         precision: of the network's body; decoding is always in float.
         colour: order of the channels.
@@ -40,6 +42,7 @@ class Metadata:
     in_shape: tuple[int, int, int]
     resize: Literal["letterbox", "stretch"]
     stride: tuple[int, ...]
+    is_nano: bool = False
     layout: Layout = "raw"
     precision: Precision = "f32"
     colour: str = "RGB"
@@ -76,13 +79,13 @@ def read_metadata(text: Mapping[str, str], path: Path) -> Metadata:
     data: dict[str, Any] = {key: text[key] for key in Metadata.__dataclass_fields__ if key in text}
     try:
         check_format(path, text["format"], FORMAT)
-        for key in LISTS & set(data):
+        for key in NOT_TEXT & set(data):
             data[key] = json.loads(data[key])
         return parse(Metadata, data, str(path))
     except SpecError as error:
         raise ModelError(str(error)) from None
     except ValueError:
-        raise ModelError(f"{path}: {key}: not a list in JSON, got {text[key]!r}.") from None
+        raise ModelError(f"{path}: {key}: not JSON, got {text[key]!r}.") from None
 
 
 def this_version() -> str:

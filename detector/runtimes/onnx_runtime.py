@@ -32,6 +32,7 @@ class OnnxRuntime(Runtime):
         self.in_shape = metadata.in_shape
         self.names = metadata.names
         self.resize = metadata.resize
+        self.is_nano = metadata.is_nano
         self.about = f"ONNX Runtime {onnxruntime.__version__} on CPU, {metadata.precision}, {path}"
         batch = self._session.get_inputs()[0].shape[0]
         self._batch = batch if isinstance(batch, int) else None

@@ -42,6 +42,7 @@ class OpenVinoRuntime(Runtime):
         self.in_shape = metadata.in_shape
         self.names = metadata.names
         self.resize = metadata.resize
+        self.is_nano = metadata.is_nano
         self._config: dict[str, str | int] = {
             "PERFORMANCE_HINT": "LATENCY",
             "INFERENCE_PRECISION_HINT": precision,

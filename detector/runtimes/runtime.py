@@ -17,12 +17,14 @@ class Runtime(ABC):
         in_shape: (channels, height, width) of its pictures.
         names: of the classes; () if it has none.
         resize: how a picture is brought to that size, "letterbox" or "stretch".
+        is_nano: whether DAMO-YOLO evaluates it as Ns, Nm and Nl, with thresholds of their own.
         about: one line for people: runtime, version, precision as read back, file.
     """
 
     in_shape: tuple[int, int, int]
     names: tuple[str, ...]
     resize: str
+    is_nano: bool
     about: str
 
     @abstractmethod

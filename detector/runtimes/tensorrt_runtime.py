@@ -38,6 +38,7 @@ class TensorRtRuntime(Runtime):
         self.in_shape = metadata.in_shape
         self.names = metadata.names
         self.resize = metadata.resize
+        self.is_nano = metadata.is_nano
         self.about = (
             f"TensorRT {trt.__version__} on {torch.cuda.get_device_name()}, "
             f"{shown(self._engine.precisions())}, {path}"

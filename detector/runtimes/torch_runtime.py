@@ -31,6 +31,7 @@ class TorchRuntime(Runtime):
         self.in_shape = spec.backbone.in_shape
         self.names = spec.names
         self.resize = spec.resize
+        self.is_nano = spec.is_nano
         self.about = f"torch {torch.__version__} on {compute}, f32"
         deployed = cast("DetectorNetwork", deploy(network)).float()
         try:

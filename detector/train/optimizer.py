@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import sqrt
+from math import inf, sqrt
 from typing import Literal
 
 from torch import Tensor, nn
@@ -39,13 +39,13 @@ class OptimizerOptions:
 
     def __post_init__(self) -> None:
         positive("optimizer", lr_batch=self.lr_batch)
-        if self.lr <= 0:
+        if not 0 < self.lr < inf:
             raise SpecError(f"optimizer: lr must be above 0, got {self.lr}.")
         if not 0 < self.momentum < 1:
             raise SpecError(f"optimizer: momentum must be between 0 and 1, got {self.momentum}.")
-        if self.weight_decay < 0:
+        if not 0 <= self.weight_decay < inf:
             raise SpecError(f"optimizer: weight_decay must be 0 or more, got {self.weight_decay}.")
-        if self.clip_norm is not None and self.clip_norm <= 0:
+        if self.clip_norm is not None and not self.clip_norm > 0:
             raise SpecError(f"optimizer: clip_norm must be above 0, got {self.clip_norm}.")
 
     def lr_of(self, batch: int) -> float:

@@ -160,7 +160,7 @@ def scale_of(spec: DetectorSpec) -> str:
     for scale in template_names():
         if load_template(scale).neck == spec.neck:
             return scale
-    return "ns" if spec.neck.depthwise else "s"
+    return "ns" if spec.is_nano else "s"
 
 
 def parse_recipe(data: Mapping[str, Any], where: str) -> Recipe:
@@ -248,11 +248,13 @@ def with_changes(recipe: Recipe, changes: Sequence[str]) -> Recipe:
 
 
 def _value(change: str, text: str) -> object:
-    """What YAML reads, and 1e-3 as a number as well, which YAML takes for text."""
+    """What YAML reads, but for `1e-3`, a number, and `off`, a word, as anyone would read them."""
     try:
         value = yaml.safe_load(text)
     except yaml.YAMLError:
         raise SpecError(f"--set {change}: {text!r} is not a value of YAML.") from None
+    if isinstance(value, bool) and text.strip().lower() not in ("true", "false"):
+        return text.strip()
     if isinstance(value, str):
         try:
             return float(value)

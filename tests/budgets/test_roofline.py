@@ -49,6 +49,21 @@ def test_an_unknown_kind_is_an_error_that_names_it(t4):
         t4.op_ms(Op("fft", SHAPE, SHAPE))
 
 
+@pytest.mark.parametrize(
+    ("op", "words"),
+    [
+        (conv((64, 80, 80), 128, 3), None),
+        (conv((4096, 80, 80), 128, 3), "conv was calibrated for 12 to 1792 input channels, not"),
+        (conv((64, 7, 7), 128, 3), "conv was calibrated for 400 to 102400 positions, not 49"),
+        (conv((64, 80, 80), 64, 3, groups=64), "calibrated on has a depthwise"),
+        (Op("softmax", SHAPE, SHAPE), "calibrated on has a softmax"),
+    ],
+)
+def test_a_price_beyond_the_calibration_is_a_guess(t4, op, words):
+    told = t4.guess(op)
+    assert told is None if words is None else words in told
+
+
 def test_a_large_convolution_is_priced_as_derived_by_hand(t4):
     # 320 x 320 positions are 400 tiles of 256 x 128, 10 waves on 40 processors; 64 input channels
     # under a 3x3 kernel are 576 terms, so all multiply-accumulates run at the full rate.

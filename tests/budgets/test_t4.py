@@ -31,6 +31,11 @@ def test_the_bundled_model_is_what_the_calibration_finds(t4, published):
         assert getattr(found, name) == pytest.approx(getattr(t4, name), rel=0.02), name
     assert found.fit.leave_one_out == pytest.approx(t4.fit.leave_one_out, abs=0.1)
     assert found.fit.families == t4.fit.families
+    assert found.sizes == t4.sizes
+
+
+def test_nothing_it_was_calibrated_on_is_a_guess(t4, published):
+    assert not any(t4.guess(op) for row in published for op in row.ops)
 
 
 def test_every_scale_is_physical(t4):

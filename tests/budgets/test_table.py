@@ -118,7 +118,12 @@ def test_it_says_what_it_is_and_how_good(path: Path) -> None:
         "measured 2026-11-22: OpenVINO 2026.4 f32 on a CPU, 2 threads; on 3 networks it was not "
         "fitted to: mean error "
     )
-    assert model.command == "maenas profile --device cpu --model FILE.onnx --exist-ok"
+    assert model.command == "maenas profile --extend mine --model NETWORK"
+    assert (
+        table()
+        .model("my tables/x.json")
+        .command.endswith("--extend 'my tables/x.json' --model NETWORK")
+    )
     alone = table(samples=tuple(s for s in table().samples if s.role == "fit"))
     assert "never checked on networks it was not fitted to" in alone.model().about
 

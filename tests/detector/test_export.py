@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +25,11 @@ from budgets.graph.half import to_half
 from budgets.graph.writer import GraphWriter
 from detector.errors import ExportError
 from detector.export.decode import PREFIX
-from detector.export.end_to_end import NmsOptions, append_nms, append_plugin_nms
-from detector.export.export import Exported, ExportOptions, export_detector
+from detector.export.end_to_end import append_nms, append_plugin_nms
+from detector.export.export import Exported, export_detector, telling
 from detector.export.network import write_network
-from detector.export.onnx import OPSETS, metadata_of, onnx_model
+from detector.export.onnx import metadata_of, onnx_model
+from detector.export.options import OPSETS, ExportOptions, NmsOptions
 from detector.export.quantise import quantise
 from detector.export.sample import sample_picture
 from detector.export.trial import joined, run_end_to_end
@@ -132,8 +134,27 @@ def test_pictures_of_one_batch_do_not_share_their_detections(tmp_path: Path) -> 
 
 def test_nms_that_finds_nothing_gives_zeros(tmp_path: Path) -> None:
     exported = export(tmp_path, layout="end2end", nms=NmsOptions(1.0, 0.6, 40))
-    assert exported.objects == 0
     assert not run_end_to_end(exported.path, pictures(SMALL, 1), None)[0].any()
+
+
+@pytest.mark.parametrize("kind", ["onnx", "openvino"])
+def test_nms_that_finds_nothing_is_compared_at_a_lower_score(kind: str, tmp_path: Path) -> None:
+    exported = export(tmp_path, format=kind, layout="end2end", nms=NmsOptions(1.0, 0.6, 40))
+    assert exported.objects and exported.above is not None and exported.above < 1.0
+
+
+def test_a_hundred_candidates_are_let_through_where_the_options_let_none() -> None:
+    scores = np.linspace(0, 0.04, 1_000, dtype=np.float32).reshape(1, 100, 10)
+    lower = telling(scores, NmsOptions(0.05, 0.7, 300))
+    assert (scores > lower.min_score).sum() == 100
+    assert (lower.max_iou, lower.max_detections) == (0.7, 300)
+
+
+def test_options_that_let_something_through_stay() -> None:
+    options = NmsOptions(0.05, 0.7, 300)
+    scores = np.full((1, 100, 10), 0.04, np.float32)
+    scores[0, 0, 0] = 0.06
+    assert telling(scores, options) == options
 
 
 def test_a_box_may_be_found_as_several_classes_and_only_its_class_suppresses_it() -> None:
@@ -328,10 +349,16 @@ def test_the_int8_graph_of_tensorrt_has_signed_steps_and_half_floats() -> None:
     assert found.mean_scores < 0.06 and found.mean_boxes < 1.5
 
 
-def test_int8_without_pictures_is_refused(tmp_path: Path) -> None:
+def test_int8_without_pictures_is_refused() -> None:
     with pytest.raises(ExportError, match="calibration: at least one picture"):
-        export(tmp_path, precision="int8")
-    assert not list(tmp_path.iterdir())
+        quantise(onnx_model(SMALL, NETWORK), (), "cpu")
+
+
+def test_int8_without_nncf_is_refused_with_what_to_install(tmp_path: Path) -> None:
+    if find_spec("nncf") is not None:
+        pytest.skip("NNCF is installed")
+    with pytest.raises(ExportError, match=r"NNCF, which is not installed; pip install"):
+        ExportOptions(precision="int8").require(tmp_path / "model.onnx")
 
 
 class Tanh(nn.Module):

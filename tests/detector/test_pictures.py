@@ -200,3 +200,23 @@ def encoded(kind: str) -> bytes:
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, kind)
     return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("orientation", "least", "expected"),
+    [
+        (1, (100, 61), (200, 120)),  # whole: a half would be too narrow
+        (1, (50, 40), (100, 60)),  # a half: a quarter would be too narrow
+        (1, (50, 30), (50, 30)),
+        (6, (60, 100), (60, 100)),  # stored lying, so its upright sides are exchanged
+    ],
+)
+def test_a_jpeg_is_read_no_smaller_than_asked(tmp_path, orientation, least, expected) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    path = tmp_path / "a.jpg"
+    Image.new("RGB", (120, 200), (200, 40, 90)).save(path, exif=exif)
+    size = (200, 120) if orientation == 1 else (120, 200)
+    pixels = read_picture(path, size, least)
+    assert pixels.shape[:2] == expected
+    assert np.abs(pixels.astype(int) - (200, 40, 90)).max() <= 3

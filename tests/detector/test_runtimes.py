@@ -14,7 +14,8 @@ import torch
 from budgets.backends.backend import BackendError
 from detector.checkpoint import save_folder
 from detector.errors import ModelError
-from detector.export.export import ExportOptions, export_detector
+from detector.export.export import export_detector
+from detector.export.options import ExportOptions
 from detector.runtimes.load import load_runtime
 from detector.runtimes.metadata import Metadata, read_metadata, this_version
 from detector.runtimes.runtime import Runtime
@@ -142,10 +143,20 @@ def test_a_detector_without_weights_is_refused(tmp_path: Path) -> None:
 
 def test_metadata_comes_back_as_it_went() -> None:
     told = Metadata(
-        names=("1", "[x]", "größer"), in_shape=(3, 32, 64), resize="letterbox", stride=(8, 16, 32)
+        names=("1", "[x]", "größer"),
+        in_shape=(3, 32, 64),
+        resize="letterbox",
+        stride=(8, 16, 32),
+        is_nano=True,
     )
     back = read_metadata({**told.to_text(), "producer": "somebody"}, Path("m.onnx"))
     assert back == replace(told, version=this_version())
+
+
+def test_a_file_that_does_not_say_its_kind_is_no_nano_detector() -> None:
+    told = Metadata(names=(), in_shape=(3, 32, 64), resize="letterbox", stride=(8, 16, 32))
+    older = {key: text for key, text in told.to_text().items() if key != "is_nano"}
+    assert not read_metadata(older, Path("m.onnx")).is_nano
 
 
 def test_metadata_of_a_newer_maenas_or_damaged_is_refused() -> None:
@@ -153,7 +164,12 @@ def test_metadata_of_a_newer_maenas_or_damaged_is_refused() -> None:
     newer = {**told.to_text(), "format": "maenas/model@2"}
     with pytest.raises(ModelError, match="m.onnx: written by a newer maenas"):
         read_metadata(newer, Path("m.onnx"))
-    for key, value in (("resize", "crop"), ("in_shape", "[3, 32]"), ("in_shape", "[3, 32")):
+    for key, value in (
+        ("resize", "crop"),
+        ("in_shape", "[3, 32]"),
+        ("in_shape", "[3, 32"),
+        ("is_nano", "maybe"),
+    ):
         with pytest.raises(ModelError, match=f"m.onnx: {key}"):
             read_metadata({**told.to_text(), key: value}, Path("m.onnx"))
 

@@ -69,6 +69,12 @@ def refused(typed, tmp_path, files_below):
         (f"{T4} --seed -1", "seed must be at least 0, got -1"),
         (f"{T4} --workers 0", "workers must be at least 1"),
         (f"{T4} --finalists -1", "finalists"),
+        (f"{T4} --finalist-seeds 0", "finalist_seeds must be at least 1, got 0"),
+        (f"{T4} --islands 0", "islands must be at least 1, got 0"),
+        (f"{T4} --islands 2 --migrate-every 0", "migrate_every must be at least 1, got 0"),
+        (f"{T4} --islands 2 --algorithm random", "islands are of evolution"),
+        (f"{T4} --islands 9 --evaluations 5", "9 islands need at least one of 5 evaluations each"),
+        (f"{T4} --space res --space res", "res comes twice"),
         (f"{T4} --input-size 100", "input_size must be a positive multiple of 32, got 100"),
         (f"{T4} --max-effectiveness 0", "max_effectiveness must be a positive number, got 0"),
         (f"{T4} --max-effectiveness nan", "max_effectiveness must be a positive number, got nan"),
@@ -90,6 +96,7 @@ def refused(typed, tmp_path, files_below):
         ("score mine.yaml", "mine.yaml: no such file"),
         ("score zoo:damo-yolo-s --weights 1,x", "must be numbers separated by commas"),
         ("score zoo:damo-yolo-s --seeds -1", "seeds: must be at least 0, got -1"),
+        ("score zoo:damo-yolo-s --seeds 1 --workers 0", "workers: must be at least 1, got 0"),
     ],
 )
 def test_an_option_that_cannot_be_used_is_refused(refused, arguments, words):

@@ -18,7 +18,8 @@ from PIL import Image
 from blocks import MaenasError
 from detector.checkpoint import build_network, save_folder
 from detector.draw import class_colour
-from detector.export.export import ExportOptions, export_detector
+from detector.export.export import export_detector
+from detector.export.options import ExportOptions
 from detector.pictures import read_picture
 from detector.videos import VideoWriter, open_video
 from maenas import Detector

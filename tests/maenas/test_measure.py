@@ -16,8 +16,16 @@ from tests.graphs import kernels, made
 from tests.small_detector import small_folder
 
 KEYS = ["schema", "network", "what", "device", "backend", "precision", "kind", "batch",
-        "latency_ms", "samples_ms", "warnings", "predicted", "provenance", "layers"]  # fmt: skip
+        "latency_ms", "samples_ms", "warnings", "network_ms", "not_included", "predicted",
+        "provenance", "layers"]  # fmt: skip
 THREAD = ("--threads", "1")
+
+
+@pytest.fixture(autouse=True)
+def short_samples(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine would be sampled for as long as it is allowed to, three times."""
+    short = {"fit": 0.3, "held-out": 0.3, "operator": 0.1}
+    monkeypatch.setattr("budgets.profile.SECONDS", short)
 
 
 def refused(ran, *words: str) -> None:

@@ -16,7 +16,7 @@ from tests.graphs import kernels, made
 from tests.small_detector import small_folder, small_spec
 
 KEYS = ["schema", "network", "what", "device", "kind", "about", "precision", "latency_ms",
-        "extrapolated_share", "by_kind", "layers"]  # fmt: skip
+        "not_included", "extrapolated_share", "by_kind", "layers"]  # fmt: skip
 
 
 @pytest.fixture

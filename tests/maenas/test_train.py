@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import shutil
 import time
 from pathlib import Path
 
@@ -124,6 +125,42 @@ def test_another_training_cannot_be_continued(
     assert ran.code == 2
     assert message in ran.err and ran.err.count("\n") == 1
     assert (finished / "resume.pt").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        ("format: maenas/train@1\n", "args.yaml: data: must be a path, got None"),
+        ("format: maenas/train@1\ndata: d\nrecipe: s\n", "recipe: must be a mapping, got 's'"),
+        ("format: maenas/train@1\ndata: d\nrecipe: {epoch: 3}\n", "did you mean epochs?"),
+        (":[\n", "args.yaml: not valid YAML"),
+        (None, "args.yaml: no such file"),
+    ],
+)
+def test_a_run_whose_options_are_damaged_is_not_continued(
+    args: str | None, message: str, typed, finished, tmp_path
+) -> None:
+    out = tmp_path / "run"
+    shutil.copytree(finished, out)
+    (out / "args.yaml").unlink()
+    if args is not None:
+        (out / "args.yaml").write_text(args)
+    ran = typed("train", "--out", str(out), "--resume", "--compute", "cpu")
+    assert ran.code == 2
+    assert message in ran.err and ran.err.count("\n") == 1
+
+
+def test_without_pictures_to_validate_the_last_detector_is_all_there_is(
+    typed, given, tmp_path
+) -> None:
+    path = write_data(tmp_path / "data", names=("cat", "cow"))
+    path.write_text(path.read_text().replace("val: images\n", ""))
+    words = options(given, tmp_path / "run", epochs=1)
+    words[words.index("--data") + 1] = str(path)
+    ran = typed(*words)
+    assert ran.code == 0, ran.err
+    assert "no val split" in ran.err
+    assert ran.out.split() == ["last:", str(tmp_path / "run" / "last")]
 
 
 def test_mistakes_are_one_line(typed, given, tmp_path, monkeypatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,8 @@ import pytest
 from PIL import Image
 
 from detector.checkpoint import build_network, save_folder
-from detector.export.export import ExportOptions, export_detector
+from detector.export.export import export_detector
+from detector.export.options import ExportOptions
 from detector.pictures import read_picture
 from tests.maenas.conftest import Shell
 from tests.small_detector import NAMES, SIDE, constant_weights, small_folder, small_spec
@@ -98,6 +100,19 @@ def test_an_exported_detector_has_the_same_numbers(typed: Shell, data: Path, suf
     theirs = typed("val", f"small.{suffix}", *TYPED, "--no-save", "--json").json
     for key in ("ap", "ap50", "ar100", "per_class", "confusion", "worst", "objects"):
         assert theirs[key] == ours[key]
+
+
+@pytest.mark.parametrize("suffix", ["onnx", "xml"])
+def test_an_exported_nano_detector_keeps_the_thresholds_of_its_scale(
+    typed: Shell, data: Path, suffix: str
+) -> None:
+    spec = small_spec()
+    spec = replace(spec, neck=replace(spec.neck, depthwise=True))
+    options = ExportOptions(format="onnx" if suffix == "onnx" else "openvino")
+    sample = np.full((1, 3, SIDE, SIDE), 90, dtype=np.float32)
+    export_detector(spec, spec.build(), Path(f"nano.{suffix}"), options, sample)
+    told = typed("val", f"nano.{suffix}", *TYPED, "--no-save", "--json").json
+    assert told["thresholds"] == {"min_score": 0.03, "max_iou": 0.65, "max_detections": 500}
 
 
 @pytest.mark.parametrize("where", ["best", "weights/best", "last"])

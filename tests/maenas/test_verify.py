@@ -43,10 +43,10 @@ def finalists_of(segment: Segment, count: int) -> list[Backbone]:
 def test_within_the_budget_the_score_counts_and_beyond_it_the_time(tmp_path: Path) -> None:
     segment = segment_of(tmp_path, "5ms")
     finalists = finalists_of(segment, 5)
-    verifier = Verifier(SlowMachine(), None, 5)
-    times = sorted(one.measured_ms for one in verifier(segment, finalists))
+    verifier = Verifier(SlowMachine, None, 5)
+    times = sorted(one.measured_ms for one in verifier(segment, finalists)[0])
     limit = (times[2] + times[3]) / 2
-    found = verifier(replace(segment, limits=(limit,)), finalists)
+    found, _ = verifier(replace(segment, limits=(limit,)), finalists)
     within, beyond = found[:3], found[3:]
     assert [one.within for one in found] == [True, True, True, False, False]
     assert max(one.measured_ms for one in within) <= limit
@@ -58,9 +58,10 @@ def test_within_the_budget_the_score_counts_and_beyond_it_the_time(tmp_path: Pat
 
 def test_no_more_are_measured_than_asked_for(tmp_path: Path) -> None:
     segment, machine = segment_of(tmp_path, "5ms"), SlowMachine()
-    found = Verifier(machine, None, 2)(segment, finalists_of(segment, 5))
+    found, measured_on = Verifier(lambda: machine, None, 2)(segment, finalists_of(segment, 5))
     assert sorted(one.rank for one in found) == [1, 2]
     assert len(machine.compiled) == 3  # the reference as well
+    assert measured_on == machine.provenance()
 
 
 def test_a_device_that_runs_slower_than_when_its_table_was_measured_is_told_apart(
@@ -69,12 +70,12 @@ def test_a_device_that_runs_slower_than_when_its_table_was_measured_is_told_apar
     segment, machine = segment_of(tmp_path, "5ms"), SlowMachine()
     finalists = finalists_of(segment, 3)
     reference_ms = sum(map(true_us, graph_layers(static_graph(reference_graph())).ops)) / 1e3
-    at_full_speed = Verifier(machine, reference_ms, 3)(segment, finalists)
+    at_full_speed, _ = Verifier(lambda: machine, reference_ms, 3)(segment, finalists)
     slow = SlowMachine()
     slow.time = 2.0
-    at_half_speed = Verifier(slow, reference_ms, 3)(segment, finalists)
+    at_half_speed, _ = Verifier(lambda: slow, reference_ms, 3)(segment, finalists)
     for one, other in zip(at_full_speed, at_half_speed, strict=True):
         assert other.measured_ms == pytest.approx(one.measured_ms, rel=0.05)
-    raw = Verifier(slow, None, 3)(segment, finalists)
+    raw, _ = Verifier(lambda: slow, None, 3)(segment, finalists)
     assert raw[0].measured_ms == pytest.approx(2 * at_full_speed[0].measured_ms, rel=0.05)
     assert raw[0].error == pytest.approx(raw[0].predicted_ms / raw[0].measured_ms - 1)

@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 from blocks import Op, Shape
-from budgets import LatencyModel, load_device
+from budgets import LatencyModel, load_device, parse_budgets
 from detector.rep_gfpn import RepGFPN
+from nas import Evaluator, Problem, cheapest_networks
+from nas.options import Options
 from search_spaces import Space, load_space
 from search_spaces.moves import Genomes
 
@@ -87,3 +89,16 @@ def neck():
         return tuple(fusion.ops(features))
 
     return ops
+
+
+@pytest.fixture(scope="module")
+def evaluator(tiny: Space, t4: LatencyModel, neck) -> Evaluator:
+    """Of the tiny space under two budgets that bind."""
+    return Evaluator(
+        Problem(tiny, parse_budgets(["0.48ms", "15layers"]), t4, neck, (1.0, 1.0, 4.0))
+    )
+
+
+@pytest.fixture(scope="module")
+def start(evaluator: Evaluator) -> Genomes:
+    return cheapest_networks(Options(evaluator))

@@ -7,7 +7,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
 from math import inf
@@ -35,38 +34,12 @@ from nas.options import Options
 from nas.search import BATCH
 from search_spaces import Space, load_space
 from search_spaces.moves import Genomes
+from tests.outcomes import Stopped, after, told
 
 ROOT = Path(__file__).parents[2]
 ENGINE = importlib.import_module("nas.search")  # the name in the package is the function's
 WEIGHTS = (1.0, 1.0, 4.0)
 every_algorithm = pytest.mark.parametrize("algorithm", ["evolution", "random"])
-
-
-class Stopped(Exception):
-    """What a run is stopped by: anything, at any time."""
-
-
-def after(batches: int) -> Callable[[Progress], None]:
-    """A report that stops the run once so many batches have been evaluated."""
-    seen = []
-
-    def report(progress: Progress) -> None:
-        seen.append(progress)
-        if len(seen) == batches:
-            raise Stopped
-
-    return report
-
-
-@pytest.fixture(scope="module")
-def evaluator(tiny: Space, t4: LatencyModel, neck) -> Evaluator:
-    """Of the tiny space under two budgets that bind."""
-    return Evaluator(Problem(tiny, parse_budgets(["0.48ms", "15layers"]), t4, neck, WEIGHTS))
-
-
-@pytest.fixture(scope="module")
-def start(evaluator: Evaluator) -> Genomes:
-    return cheapest_networks(Options(evaluator))
 
 
 @pytest.fixture(scope="module")
@@ -81,13 +54,6 @@ def settings(
     evaluator: Evaluator, algorithm: str = "evolution", evaluations: int = 3000, seed: int = 0
 ) -> Settings:
     return Settings(algorithm, evaluations, seed, (evaluator.problem.ranged.limit,))
-
-
-def told(outcome: Outcome) -> str:
-    """All of an outcome, to compare."""
-    parts = [outcome.best, outcome.evaluations, outcome.unique, outcome.accepted, outcome.curve]
-    arrays = [outcome.finalists, outcome.prices, outcome.scores, outcome.feasible]
-    return repr([*parts, *(array.tolist() for array in arrays)])
 
 
 def best_score(evaluator: Evaluator, outcome: Outcome) -> float:

@@ -2,6 +2,10 @@
 
 Source: Chen et al., Scale-aware Automatic Augmentation for Object Detection, CVPR 2021,
 https://arxiv.org/abs/2103.17220; the policy is that of DAMO-YOLO (Apache-2.0).
+
+On purpose unlike that code: the label of a translated copy is where the copy is. There it is a box
+pushed back towards the picture, whether or not anything was copied to that place, so part of those
+labels point at ground without an object.
 """
 
 from __future__ import annotations

@@ -56,7 +56,7 @@ def test_a_detector_is_timed_in_the_precision_asked_for(
     assert session.precision == request.node.callspec.params["backend"][1]
     for count in (1, 3):
         run = session.run(count)
-        assert len(run.ms) == count and all(0 < ms < 1000 for ms in run.ms)
+        assert len(run.ms) == count and all(0 < ms < 60_000 for ms in run.ms)
         assert run.layers == ()
     session.close()
 

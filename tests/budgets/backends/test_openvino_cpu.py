@@ -5,12 +5,14 @@ from __future__ import annotations
 from functools import cache
 
 import onnx
+import openvino
 import pytest
 
 from budgets.backends import BackendError
 from budgets.backends.openvino_cpu import OpenVinoBackend
 from budgets.graph import graph_layers, static_graph
 from budgets.graph.operator_graph import reference_graph
+from budgets.latency import Precision
 from detector.export.onnx import onnx_model
 from tests.lively import lively, published_spec
 
@@ -23,12 +25,22 @@ def detector() -> onnx.ModelProto:
 
 def test_precision_is_read_back() -> None:
     assert OpenVinoBackend("f32", 1).compile(reference_graph()).precision == "f32"
-    try:
-        session = OpenVinoBackend("bf16", 1).compile(reference_graph())
-    except BackendError as error:
-        assert "computes in f32 where bf16 was asked" in str(error)
-    else:
-        assert session.precision == "bf16"
+
+
+@pytest.mark.parametrize("precision", ["bf16", "f16"])
+def test_half_precision_runs_where_the_cpu_has_it_and_is_refused_elsewhere(
+    precision: Precision,
+) -> None:
+    has = openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    backend = OpenVinoBackend(precision, 1)
+    if {"bf16": "BF16", "f16": "FP16"}[precision] not in has:
+        with pytest.raises(BackendError, match=f"computes in b?f.* where {precision} was asked"):
+            backend.compile(reference_graph())
+        return
+    session = backend.compile(reference_graph(), layers=True)
+    kernels = [one.kernel for one in session.run(1).layers if one.kernel.startswith("Conv")]
+    assert session.precision == precision
+    assert kernels and all(kernel.endswith(f"_{precision}") for kernel in kernels)
 
 
 def test_int8_is_int8_in_most_of_the_convolutions() -> None:

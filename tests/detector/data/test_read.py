@@ -190,6 +190,7 @@ def test_what_is_no_data_set_is_refused(tmp_path):
         (tmp_path / "model.onnx", "must be a data.yaml"),
         (tmp_path / "gone.yaml", "no such file"),
         (tmp_path / "gone.json", "no such file"),
+        (tmp_path / "gone", "gone: no such file or folder"),
     ):
         with pytest.raises(DataError, match=message):
             read_dataset(path)

@@ -13,9 +13,9 @@ from detector.data.dataset import DataError, Dataset
 from detector.data.read import read_dataset
 from detector.evaluate.classes import match_classes
 from detector.evaluate.evaluate import THRESHOLDS, evaluate, published_thresholds
-from detector.predict import Thresholds
 from detector.runtimes.torch_runtime import TorchRuntime
 from detector.spec import assemble
+from detector.thresholds import Thresholds
 from tests.labelled_pictures import CLASSES, ColourFinder, paint
 from tests.small_detector import constant_weights, small_spec
 
@@ -59,8 +59,8 @@ def test_a_detector_that_finds_all_has_ap_1(folder: Path) -> None:
 )
 def test_thresholds_are_those_published_for_the_scale(scale: str, expected: Thresholds) -> None:
     backbone = load_backbone(f"zoo:damo-yolo-{scale}")
-    assert published_thresholds(assemble(backbone, load_template(scale))) == expected
-    assert published_thresholds(None) == Thresholds(0.05, 0.7, 500)  # of an exported file
+    spec = assemble(backbone, load_template(scale))
+    assert published_thresholds(spec.is_nano) == expected
 
 
 @pytest.mark.parametrize("batch", [1, 3, 9])

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from math import inf, nan
+
 import pytest
 import torch
 
+from blocks import SpecError
 from detector.train.optimizer import OptimizerOptions, parameter_groups, set_lr
 from tests.small_detector import small_spec
 
@@ -43,3 +46,15 @@ def test_rates_follow_the_batch_in_proportion_or_by_its_root() -> None:
     root = OptimizerOptions(lr=0.04, lr_batch=256, lr_scaling="sqrt")
     assert [linear.lr_of(batch) for batch in (256, 64, 4)] == pytest.approx([0.04, 0.01, 0.000625])
     assert [root.lr_of(batch) for batch in (256, 64, 4)] == pytest.approx([0.04, 0.02, 0.005])
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *((name, value) for name in ("lr", "weight_decay", "clip_norm") for value in (-1.0, nan)),
+        *(("lr", inf), ("weight_decay", inf)),
+    ],
+)
+def test_a_rate_that_is_no_number_is_refused(name: str, value: float) -> None:
+    with pytest.raises(SpecError, match=f"{name} must be"):
+        OptimizerOptions(**{name: value})  # type: ignore[arg-type]

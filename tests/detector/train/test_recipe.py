@@ -86,6 +86,11 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
     assert recipe.assigner == TOOD() and recipe.sides == (320, 416)
 
 
+def test_off_is_a_word_and_false_is_not() -> None:
+    recipe = with_changes(published_recipe("s"), ["compute.amp=off", "augmentation.sada=false"])
+    assert (recipe.compute.amp, recipe.augmentation.sada) == ("off", False)
+
+
 def test_values_are_changed_by_their_path() -> None:
     recipe = with_changes(
         published_recipe("s"),

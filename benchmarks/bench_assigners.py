@@ -1,0 +1,149 @@
+"""How good are the ways to assign labels: AP of one detector from scratch, trained with each.
+
+    python -m benchmarks.bench_assigners [--seeds 0 1 2] [--work runs/bench-assigners]
+
+A nano detector, DAMO-YOLO T at half its width and with one block a stage, learns generated pictures
+of medium level with AlignOTA, ATSS, simOTA and TOOD, all else alike: the same first weights and the
+same pictures in the same order for one seed, each assigner with its usual options. There are no
+mosaics, and the rate is three times the recipe's, since a training takes a minute of processor
+time; AP is that of the last epoch, on a fifth as many pictures. One row of the table is one
+training; rows that are there are not measured again, so it can be made in pieces, and a training
+that was broken off is continued.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import statistics
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks.machine import RESULTS, commit, machine, write_csv
+from blocks import Backbone, FocusStem, ResK1KX
+from detector import RepGFPN, ZeroHead
+from detector.assign import ASSIGNERS
+from detector.checkpoint import SPEC_FILE, save_folder
+from detector.data.shapes import SHAPES
+from detector.spec import DetectorSpec
+from maenas.training import ARGS_FILE
+
+SIDE, CLASSES, PICTURES, EPOCHS = 128, 3, 400, 8
+CHANGES = (
+    *("optimizer.lr=0.012", "augmentation.mosaic=0", "augmentation.mixup=0"),
+    "augmentation.sada=false",
+)
+OURS = "align_ota"
+NAME = "assigners"
+COLUMNS = ("assigner", "seed", "ap", "ap50", "best_ap", "epochs", "step", "train_s", "commit")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--assigners", nargs="+", choices=ASSIGNERS, default=list(ASSIGNERS))
+    parser.add_argument("--work", type=Path, default=Path("runs/bench-assigners"))
+    arguments = parser.parse_args()
+    data = arguments.work / "shapes" / "data.yaml"
+    if not data.exists():
+        size = ("--images", PICTURES, "--size", SIDE, "--classes", CLASSES)
+        maenas("data", "make-shapes", "--out", data.parent, "--level", "medium", *size)
+    detector = arguments.work / "detector"
+    if not (detector / SPEC_FILE).exists():
+        save_folder(detector, nano_spec(), None)
+    rows = done_before()
+    for seed in arguments.seeds:  # a whole comparison before the next seed
+        for assigner in arguments.assigners:
+            if not any((row["assigner"], row["seed"]) == (assigner, str(seed)) for row in rows):
+                out = arguments.work / f"{assigner}-{seed}"
+                rows.append(learn(assigner, seed, detector, data, out))
+                rows.sort(key=lambda row: (list(ASSIGNERS).index(row["assigner"]), row["seed"]))
+                write_csv(NAME, rows, COLUMNS)
+    for line in summary(rows):
+        print(line)
+    print(RESULTS / f"{NAME}-{machine()}.csv")
+
+
+def nano_spec() -> DetectorSpec:
+    """DAMO-YOLO T, thinner and shallower."""
+    stages = [
+        ResK1KX(
+            out_channels=channels, bottleneck_channels=channels // 2, stride=2, depth=1, rep=True
+        )
+        for channels in (32, 48, 64, 128)
+    ]
+    shape = (3, SIDE, SIDE)
+    backbone = Backbone((FocusStem(out_channels=16), *stages), (2, 3, 4), shape)
+    neck = RepGFPN(out_channels=(48, 64, 128), depth=1)
+    names = tuple(SHAPES)[:CLASSES]
+    return DetectorSpec(backbone, neck, ZeroHead(num_classes=CLASSES), names, "stretch")
+
+
+def learn(assigner: str, seed: int, detector: Path, data: Path, out: Path) -> dict[str, str]:
+    """One training: the row of the table."""
+    words: list[object] = []
+    for change in (f"assigner.name={assigner}", f"seed={seed}", *CHANGES):
+        words += ["--set", change]
+    if (out / ARGS_FILE).exists():
+        words.append("--resume")
+    places = ("--data", data, "--epochs", EPOCHS, "--out", out)
+    options = ("--recipe", "ns", "--workers", 0, "--compute", "cpu", "--json")
+    told = json.loads(maenas("train", detector, *places, *options, *words))
+    with (out / "results.csv").open(newline="", encoding="utf-8") as file:
+        epochs = list(csv.DictReader(file))
+    last = epochs[-1]
+    print(f"{assigner}, seed {seed}: AP {float(last['ap']):.4f}", flush=True)
+    return {
+        "assigner": assigner,
+        "seed": str(seed),
+        "ap": last["ap"],
+        "ap50": last["ap50"],
+        "best_ap": f"{told['best_ap']:.6g}",
+        "epochs": str(len(epochs)),
+        "step": last["step"],
+        "train_s": f"{sum(float(row['train_s']) for row in epochs):.0f}",
+        "commit": commit(),
+    }
+
+
+def maenas(*words: object) -> str:
+    """What a command prints; its progress goes to the terminal."""
+    command = [sys.executable, "-m", "maenas", *map(str, words)]
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+
+
+def done_before() -> list[dict[str, str]]:
+    """Rows of the table that are there."""
+    path = RESULTS / f"{NAME}-{machine()}.csv"
+    if not path.exists():
+        return []
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def summary(rows: Sequence[dict[str, str]]) -> list[str]:
+    """AP of each assigner over its seeds, and what AlignOTA gains over each rival, seed by seed."""
+    found = {
+        name: {row["seed"]: float(row["ap"]) for row in rows if row["assigner"] == name}
+        for name in ASSIGNERS
+    }
+    lines = []
+    for name, aps in found.items():
+        if not aps:
+            continue
+        values = list(aps.values())
+        line = f"{name}: AP {statistics.mean(values):.4f}, {min(values):.4f}..{max(values):.4f}"
+        gains = [found[OURS][seed] - ap for seed, ap in aps.items() if seed in found[OURS]]
+        if name != OURS and gains:
+            mean = statistics.mean(gains)
+            verdict = "at least as good" if mean >= 0 else "worse"
+            line += f"; {OURS} {verdict}: {mean:+.4f}, {min(gains):+.4f}..{max(gains):+.4f}"
+        lines.append(f"{line} ({len(values)} seeds)")
+    return lines
+
+
+if __name__ == "__main__":
+    main()

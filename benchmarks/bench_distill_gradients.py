@@ -1,0 +1,105 @@
+"""How hard a teacher pulls: gradients of the feature loss beside those of the detector's own.
+
+    python -m benchmarks.bench_distill_gradients [--seed 0] [--batches 8] [--work FOLDER]
+
+Needs what `bench_distill` left in FOLDER: pictures, the teacher, and the student trained alone. For
+the student with random weights and for the trained one, prints the length of both gradients by the
+weights of backbone and neck, and the cosine between them: means over the first batches. Feature
+losses count 1, before the weight of the recipe.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from benchmarks.bench_distill import EPOCHS, SIDE, Bench
+from benchmarks.machine import commit, write_csv
+from detector.checkpoint import build_network, load_folder
+from detector.data import Batch, Plan, TrainLoader, read_dataset
+from detector.distill import FEATURE_LOSSES, DistillOptions, Teaching, teaching
+from detector.losses import detection_loss
+from detector.train import Learner, published_recipe
+from detector.train.loop import targets_of
+from maenas.models import find_teacher
+
+RECIPE = published_recipe("ns")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--batches", type=int, default=8)
+    parser.add_argument("--work", type=Path, default=Path("runs/bench-distill"))
+    arguments = parser.parse_args()
+    bench = Bench(arguments.work, is_fresh=True)
+    batches = drawn(bench, arguments.seed, arguments.batches)
+    teacher = find_teacher(str(bench.teacher))
+    spec, weights = load_folder(bench.run("alone", arguments.seed) / "last")
+    rows = []
+    for state, start in (("random", None), ("trained", weights)):
+        for method in FEATURE_LOSSES:
+            torch.manual_seed(arguments.seed)
+            network = build_network(spec, start)
+            lessons = teaching(teacher, spec, DistillOptions(method=method))  # type: ignore[arg-type]
+            learner = Learner(network, lessons).train()
+            own, taught, cosine = map(
+                statistics.mean, zip(*pulls(learner, lessons, batches), strict=True)
+            )
+            print(
+                f"{state} weights, {method}: gradient of the detector's loss {own:.3g}, of the "
+                f"feature loss {taught:.3g}, {taught / own:.2g} times; cosine {cosine:+.3f}"
+            )
+            rows.append(
+                {
+                    "student": state,
+                    "method": method,
+                    "own": round(own, 4),
+                    "feature": round(taught, 4),
+                    "cosine": round(cosine, 4),
+                    "batches": len(batches),
+                    "commit": commit(),
+                }
+            )
+    print(write_csv("distill-gradients", rows, list(rows[0])))
+
+
+def drawn(bench: Bench, seed: int, count: int) -> list[Batch]:
+    """The first batches of a training."""
+    augmentation = replace(RECIPE.augmentation, resize="stretch")
+    plan = Plan((SIDE, SIDE), 8, EPOCHS, seed, augmentation, plain_epochs=1)
+    batches = TrainLoader(read_dataset(bench.data, "train"), plan).epoch(0)
+    return [batch for batch, _ in zip(batches, range(count), strict=False)]
+
+
+def pulls(
+    learner: Learner, lessons: Teaching, batches: Sequence[Batch]
+) -> Iterator[tuple[float, float, float]]:
+    """Lengths of both gradients and their cosine, batch by batch."""
+    network = learner.network
+    shared = [*network.backbone.parameters(), *network.neck.parameters()]
+    for batch in batches:
+        ready = batch.to(torch.device("cpu"), False)
+        levels, feature = learner(ready.pictures, lessons.goals(ready.pictures, None))
+        parts = detection_loss(levels, targets_of(ready), RECIPE.assigner)
+        own, taught = (
+            joined(torch.autograd.grad(loss, shared, retain_graph=True))
+            for loss in (torch.stack(list(parts.values())).sum(), feature)
+        )
+        cosine = torch.nn.functional.cosine_similarity(own, taught, dim=0)
+        yield float(own.norm()), float(taught.norm()), float(cosine)
+
+
+def joined(gradients: Sequence[Tensor]) -> Tensor:
+    """All of them in one row."""
+    return torch.cat([gradient.flatten() for gradient in gradients])
+
+
+if __name__ == "__main__":
+    main()

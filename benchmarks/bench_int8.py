@@ -1,0 +1,69 @@
+"""What INT8 costs a trained detector in AP, and how fast it is.
+
+    python -m benchmarks.bench_int8 DETECTOR DATA
+
+DETECTOR is a detector with weights, DATA a data set with pictures to train on (ranges are taken
+from the first 128 of them) and to validate on. Exports to ONNX and OpenVINO in f32 and INT8, runs
+`maenas val` on each, and prints COCO's AP and the median time of the network. Needs NNCF:
+`pip install -e '.[int8]'`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from benchmarks.machine import commit, write_csv
+from detector.data.read import read_dataset
+from detector.export.options import SUFFIXES, Format
+
+FORMATS: tuple[Format, ...] = ("openvino", "onnx")
+MAENAS = (sys.executable, "-m", "maenas")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("detector", type=Path)
+    parser.add_argument("data", type=Path)
+    arguments = parser.parse_args()
+    examples = read_dataset(arguments.data, "train").samples[0].path.parent
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        for form in FORMATS:
+            for precision in ("f32", "int8"):
+                path = Path(folder) / f"{precision}{SUFFIXES[form]}"
+                told = run("export", arguments.detector, "--format", form, "--out", path,
+                           "--precision", precision, "--calibration", examples)  # fmt: skip
+                found = run("val", path, "--data", arguments.data, "--no-save")
+                row = {
+                    "format": form,
+                    "precision": precision,
+                    "ap": round(found["ap"], 4),
+                    "ap50": round(found["ap50"], 4),
+                    "network_ms": round(found["median_ms"]["network"], 2),
+                    "mean_score_difference": f"{told['difference']['mean_scores']:.1e}",
+                    "mean_box_difference_px": f"{told['difference']['mean_boxes']:.1e}",
+                    "pictures": found["pictures"],
+                    "runtime": found["runtime"].rpartition(", ")[0],
+                    "commit": commit(),
+                }
+                print(", ".join(f"{name} {value}" for name, value in row.items()))
+                rows.append(row)
+    print(write_csv("int8", rows, list(rows[0])))
+
+
+def run(*arguments: object) -> dict[str, Any]:
+    """What a command of `maenas` prints as JSON."""
+    words = [*MAENAS, *map(str, arguments), "--json"]
+    ran = subprocess.run(words, stdout=subprocess.PIPE, check=True, text=True)
+    result: dict[str, Any] = json.loads(ran.stdout)
+    return result
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,190 @@
+"""What a Ray cluster costs and gains: dispatch, two workers against one, where the driver ends.
+
+    python -m benchmarks.bench_ray [--draws 24]
+
+Prints the cost of sending a task against that of scoring a random network, the throughput of two
+workers over one for that work, and how many workers one driver can keep busy: its time a batch is
+measured with as many batches in flight as so many workers would have, the rest is simulated.
+"""
+
+from __future__ import annotations
+
+import argparse
+import heapq
+import statistics
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from benchmarks.machine import commit, machine, write_csv
+from blocks import load_backbone
+from maenas.config import SearchConfig
+from maenas.plan import plan
+from maenas.tasks import prepare
+from nas import Evaluator, Journal, Settings, cheapest_networks, search_islands
+from nas.executors import Executor, InProcess
+from nas.executors.ray_cluster import RayCluster
+from nas.executors.stream import AHEAD, Stream
+from nas.islands import _Archipelago
+from nas.max_entropy import DEFAULT_WEIGHTS
+from nas.monte_carlo import Draw
+
+WORKERS = (1, 2, 8, 32, 100, 300, 1_000)
+BATCH_S = (0.1, 0.25, 0.4, 1.0, 4.0, 10.0)
+BUSY = 0.95  # share of their time that workers must be busy, or the driver is the limit
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--draws", type=int, default=24, help="random networks for each rate")
+    arguments = parser.parse_args()
+    rows: list[dict[str, Any]] = []
+
+    def note(what: str, figure: float, unit: str) -> None:
+        rows.append({"what": what, "figure": f"{figure:.6g}", "unit": unit, "commit": commit()})
+
+    with RayCluster("local", 2) as two:
+        evaluation_s = monte_carlo_s(InProcess(), arguments.draws // 2)
+        dispatch_s = round_trip_s(two)
+        print(
+            f"a random network of damo-yolo-s takes {evaluation_s:.3f} s, sending one "
+            f"{1e3 * dispatch_s:.2f} ms: {100 * dispatch_s / evaluation_s:.2f} % ({machine()})"
+        )
+        note("a random network in process", evaluation_s, "s")
+        note("one task there and back", dispatch_s, "s")
+        note("dispatch over evaluation", dispatch_s / evaluation_s, "")
+        driver_s = {workers: driver_batch_s(two, workers) for workers in WORKERS}
+    for workers, seconds in driver_s.items():
+        note(f"driver a batch with {workers} workers", seconds, "s")
+    rates = {}
+    for workers in (1, 2):
+        with RayCluster("local", workers) as cluster:
+            monte_carlo_s(cluster, 2 * workers)  # loads torch in every worker
+            rates[workers] = 1 / monte_carlo_s(cluster, arguments.draws)
+    gain = rates[2] / rates[1]
+    print(f"two workers over one: {rates[2]:.2f} over {rates[1]:.2f} networks/s: {gain:.2f} times")
+    note("two workers over one", gain, "times")
+    for workers in WORKERS:
+        shares = {seconds: busy(workers, seconds, driver_s[workers]) for seconds in BATCH_S}
+        least = driver_s[workers] * workers / BUSY
+        shown = ", ".join(f"{seconds:g} s {100 * share:.0f} %" for seconds, share in shares.items())
+        print(
+            f"{workers:5,} workers, {1e3 * driver_s[workers]:.2f} ms of the driver a batch: busy "
+            f"with batches of {shown}; needed: {max(least, 0.0):.2f} s"
+        )
+        for seconds, share in shares.items():
+            note(f"{workers} workers busy, batches of {seconds:g} s", share, "")
+        note(f"batch that keeps {workers} workers busy", least, "s")
+    islands_s, island_s = island_costs()
+    print(
+        f"islands: the driver spends {1e6 * islands_s:.1f} us on a candidate that an island spends "
+        f"{1e6 * island_s:.1f} us on: full at {island_s / islands_s:.0f} workers"
+    )
+    note("driver a candidate of islands", islands_s, "s")
+    note("island a candidate", island_s, "s")
+    print(write_csv("ray", rows, list(rows[0])))
+
+
+def monte_carlo_s(executor: Executor, draws: int) -> float:
+    """Seconds a random network of damo-yolo-s takes, all workers together."""
+    backbone = load_backbone("zoo:damo-yolo-s")
+    items = [Draw(backbone, DEFAULT_WEIGHTS, seed) for seed in range(draws)]
+    list(executor.map(Draw.score, items[:1]))  # loads torch
+    started = time.perf_counter()
+    assert len(list(executor.map(Draw.score, items))) == draws
+    return (time.perf_counter() - started) / draws
+
+
+def nothing(draw: Draw) -> float:
+    """A task that costs its journey alone."""
+    return float(draw.seed)
+
+
+def drawings(count: int) -> list[Draw]:
+    backbone = load_backbone("zoo:damo-yolo-s")
+    return [Draw(backbone, DEFAULT_WEIGHTS, seed) for seed in range(count)]
+
+
+def round_trip_s(cluster: RayCluster, tasks: int = 200) -> float:
+    """Seconds from sending one task to having its result, nothing else going on."""
+    times = []
+    for draw in drawings(tasks):
+        started = time.perf_counter()
+        cluster.result(cluster.start(nothing, [draw]))
+        times.append(time.perf_counter() - started)
+    return statistics.median(times[tasks // 10 :])
+
+
+class Wide:
+    """A cluster that is taken for one of many workers: so many batches are in flight."""
+
+    def __init__(self, cluster: RayCluster, workers: int) -> None:
+        self.losses = 0
+        self.workers = workers
+        self.start, self.wait = cluster.start, cluster.wait
+        self._result = cluster.result
+
+    def result(self, ticket: Any) -> tuple[float, list[Any]]:
+        """As if each batch had taken a second, so that tasks travel alone."""
+        _, answers = self._result(ticket)
+        return 1.0 * len(answers), answers
+
+
+def driver_batch_s(cluster: RayCluster, workers: int) -> float:
+    """Processor time of the driver for one batch of one task, its own threads of Ray included."""
+    count = max(500, 3 * AHEAD * workers)
+    tasks = drawings(count)
+    started = time.process_time()
+    stream: Stream[Draw, float] = Stream(Wide(cluster, workers), nothing, tasks)
+    assert sum(1 for _ in stream) == count
+    return (time.process_time() - started) / count
+
+
+def busy(workers: int, batch_s: float, driver_s: float, batches: int = 20) -> float:
+    """Share of their time that workers work, when one driver serves them one after the other.
+
+    Each worker has `AHEAD` batches: it works on one while the driver takes in the one before and
+    sends the next.
+    """
+    events = [(0.0, worker) for worker in range(workers) for _ in range(AHEAD)]
+    heapq.heapify(events)  # when a batch of a worker is back and a new one can be sent
+    free = [0.0] * workers
+    driver = end = 0.0
+    for _ in range(workers * batches):
+        back, worker = heapq.heappop(events)
+        driver = max(driver, back) + driver_s
+        free[worker] = max(free[worker], driver) + batch_s
+        end = max(end, free[worker])
+        heapq.heappush(events, (free[worker], worker))
+    return workers * batches * batch_s / (workers * end)
+
+
+def island_costs() -> tuple[float, float]:
+    """Processor seconds of the driver and of an island a candidate, history included."""
+    prepared = prepare(plan(SearchConfig(budgets=("3.8ms",), device="t4"))[0])
+    spent = [0.0]
+    take = _Archipelago._take
+
+    def timed(self: _Archipelago, number: int, evolved: Any) -> None:
+        started = time.process_time()
+        take(self, number, evolved)
+        spent[0] += time.process_time() - started
+
+    settings = Settings("evolution", 200_000, 0, prepared.segment.limits, islands=4)
+    start = cheapest_networks(prepared.options)
+    evaluator: Evaluator = prepared.evaluator
+    search_islands(evaluator, settings, start, InProcess())  # prices stages
+    _Archipelago._take = timed  # type: ignore[method-assign]
+    with tempfile.TemporaryDirectory() as folder:
+        journal = Journal(Path(folder), prepared.segment.problem.space)
+        started = time.process_time()
+        search_islands(evaluator, settings, start, InProcess(), journal)
+        total = time.process_time() - started
+    _Archipelago._take = take  # type: ignore[method-assign]
+    count = settings.evaluations
+    return spent[0] / count, (total - spent[0]) / count
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,195 @@
+"""A Ray cluster: joined by its address, its nodes asked for their versions, readable errors."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from blocks.errors import MaenasError
+from budgets.versions import here
+
+NAMESPACE = "maenas"  # or the name of an actor would only be known to its own job
+ANSWER_S = 120.0  # a node has to say its versions in: Python starts there
+STARTS = 3  # of a cluster of our own, until we give up
+KNOCK_S = 10.0  # the head of a cluster has to take a connection in
+STORE_BYTES = 200_000_000  # of objects on a node that we start; what travels is small
+SETTINGS = {  # of Ray, in its environment
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # else it warns of what it will change
+}
+QUIET = {"include_dashboard": False, "log_to_driver": False, "logging_level": "error"}
+
+
+class ClusterError(MaenasError):
+    """There is no such cluster, it lacks something, or a node of it differs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One machine of a cluster, or one of several on a machine.
+
+    Attributes:
+        id: Ray's.
+        address: of the machine.
+        resources: what it offers, such as {"CPU": 8.0, "t4": 1.0}.
+        versions: by package, and fingerprints of our files; empty if it has none of it.
+    """
+
+    id: str
+    address: str
+    resources: Mapping[str, float]
+    versions: Mapping[str, str]
+
+    def differences(self, wanted: Mapping[str, str]) -> list[str]:
+        """What is other there than here, in words."""
+        return [
+            f"{name} {self.versions.get(name, 'missing')} there and {version} here"
+            for name, version in wanted.items()
+            if self.versions.get(name) != version
+        ]
+
+
+@contextmanager
+def joined(address: str, cpus: int | None = None, quiet: bool = True) -> Iterator[Any]:
+    """Ray, connected to a cluster; left again at the end by whoever joined it.
+
+    Args:
+        address: "auto" for the cluster this machine belongs to, "local" to start one here, else
+            that of its head, such as "10.0.0.1:6379" or "ray://10.0.0.1:10001".
+        cpus: of the cluster started by "local"; all if None.
+        quiet: keep what is printed on the nodes there.
+    Raises:
+        ClusterError: if there is none.
+    """
+    for name, value in SETTINGS.items():
+        os.environ.setdefault(name, value)
+    import ray as untyped
+
+    ray: Any = untyped
+    if ray.is_initialized():
+        yield ray
+        return
+    options: dict[str, Any] = {**QUIET, "namespace": NAMESPACE, "log_to_driver": not quiet}
+    if address == "local":
+        options |= {"num_cpus": cpus or os.cpu_count(), "object_store_memory": STORE_BYTES}
+    try:
+        _knock(address)
+        _init(ray, address, options)
+    except Exception as error:  # of many unrelated types
+        raise ClusterError(
+            f"ray: no cluster at {address!r}: {line(error)}; start one with `ray start --head`, "
+            "or use --ray local."
+        ) from None
+    try:
+        yield ray
+    finally:
+        ray.shutdown()
+
+
+def _init(ray: Any, address: str, options: Mapping[str, Any]) -> None:
+    """Join; a cluster that we start ourselves is given another chance.
+
+    A machine that is busy does not start one in the thirty seconds Ray has for it.
+    """
+    for left in reversed(range(STARTS if address == "local" else 1)):
+        try:
+            ray.init(address=address, **options)
+            return
+        except Exception:
+            ray.shutdown()  # a start that failed leaves processes
+            if not left:
+                raise
+
+
+def _knock(address: str) -> None:
+    """Make sure that somebody listens: Ray itself tries for minutes.
+
+    Raises:
+        OSError: if nobody does.
+    """
+    host, separator, port = address.removeprefix("ray://").rpartition(":")
+    if separator and port.isdigit():
+        socket.create_connection((host.strip("[]"), int(port)), timeout=KNOCK_S).close()
+
+
+def ask_nodes(ray: Any) -> list[Node]:
+    """Every living node with its versions.
+
+    Raises:
+        ClusterError: if one does not answer.
+    """
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy as Pinned
+
+    alive = [node for node in ray.nodes() if node["Alive"]]
+    ask = ray.remote(_versions_there())
+    answers = [
+        ask.options(num_cpus=0, scheduling_strategy=Pinned(node["NodeID"], soft=False)).remote()
+        for node in alive
+    ]
+    done, _ = ray.wait(answers, num_returns=len(answers), timeout=ANSWER_S)
+    found = []
+    for node, answer in zip(alive, answers, strict=True):
+        place = node["NodeManagerAddress"]
+        if answer not in done:
+            raise ClusterError(f"ray: node {place} did not answer within {ANSWER_S:.0f} s.")
+        try:
+            versions = ray.get(answer)
+        except ray.exceptions.RayError as error:
+            if not any(n["Alive"] for n in ray.nodes() if n["NodeID"] == node["NodeID"]):
+                continue  # lost meanwhile, so nothing will be computed there
+            raise ClusterError(f"ray: node {place} cannot be asked: {line(error)}") from None
+        resources = {
+            name: amount
+            for name, amount in node["Resources"].items()
+            if not name.startswith(("node:", "object_store", "accelerator_type:"))
+        }
+        found.append(Node(node["NodeID"], place, resources, versions))
+    return found
+
+
+def require_same(nodes: list[Node]) -> None:
+    """Refuse nodes that would compute something else than this machine.
+
+    Raises:
+        ClusterError: naming both versions.
+    """
+    for node in nodes:
+        different = node.differences(here())
+        if different:
+            raise ClusterError(
+                f"ray: node {node.address} ({node.id[:8]}) is not like this machine: "
+                f"{', '.join(different)}; install the same on both."
+            )
+
+
+def line(error: object) -> str:
+    """An error of Ray's on one line."""
+    return " ".join(str(error).split())[:200]
+
+
+def say(text: str) -> None:
+    """Tell whoever waits why."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def _versions_there() -> Callable[[], dict[str, str]]:
+    """The question to a node; a function inside one travels whole: maenas may lack there."""
+
+    def ask() -> dict[str, str]:
+        try:
+            from budgets.versions import here
+        except ImportError:  # an old one, or none
+            from importlib.metadata import PackageNotFoundError, version
+
+            try:
+                return {"maenas": version("maenas")}
+            except PackageNotFoundError:
+                return {}
+        return here()
+
+    return ask

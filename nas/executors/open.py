@@ -1,0 +1,29 @@
+"""The executor that the options of a command name."""
+
+from __future__ import annotations
+
+from blocks.errors import SpecError
+from nas.executors.executor import Executor, InProcess
+
+
+def opened_executor(workers: int, ray: str | None = None) -> Executor:
+    """In process for one worker, else a pool of them, or a Ray cluster.
+
+    Args:
+        workers: processes; of a cluster only where it is started here, 1 for one a CPU.
+        ray: address of a cluster, None for none.
+    Raises:
+        SpecError: if there is no worker.
+        MaenasError: if the cluster cannot be used.
+    """
+    if workers < 1:
+        raise SpecError(f"workers: must be at least 1, got {workers}.")
+    if ray is not None:
+        from nas.executors.ray_cluster import RayCluster
+
+        return RayCluster(ray, workers if workers > 1 else None)
+    if workers == 1:
+        return InProcess()
+    from nas.executors.process_pool import ProcessPool
+
+    return ProcessPool(workers)

@@ -1,0 +1,85 @@
+"""Other processes of this machine."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from functools import partial
+from multiprocessing import connection, get_context, parent_process
+from threading import Thread
+from typing import Any
+
+from nas.executors.executor import Answer, Executor, Item, Shared, Value, key_of
+from nas.executors.stream import Stream, WorkerLost, run_batch
+
+
+class ProcessPool(Executor):
+    """Worker processes; when one is lost, all of them are replaced.
+
+    Args:
+        workers: how many; started when there is work for them.
+    """
+
+    def __init__(self, workers: int) -> None:
+        self._workers = workers
+        self._pool = self._new()
+
+    @property
+    def workers(self) -> int:
+        return self._workers
+
+    def map(self, function: Callable[[Item], Answer], items: Sequence[Item]) -> Iterator[Answer]:
+        return Stream(self, function, items)
+
+    def share(self, value: Value) -> Shared[Value]:
+        content = pickle.dumps(value)
+        return Shared(value, key_of(content), partial(bytes, content))
+
+    def close(self) -> None:
+        processes = list((self._pool._processes or {}).values())
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        for process in processes:  # or Python would wait at its end for what nobody wants
+            process.kill()
+
+    # What a stream needs.
+
+    def start(self, function: Callable[[Item], Answer], items: Sequence[Item]) -> Future[Any]:
+        try:
+            return self._pool.submit(run_batch, function, items)
+        except BrokenProcessPool:
+            self._pool = self._new()
+            return self._pool.submit(run_batch, function, items)
+
+    def wait(self, tickets: Sequence[Future[Any]]) -> Sequence[Future[Any]]:
+        done = wait(tickets, return_when=FIRST_COMPLETED).done
+        return [ticket for ticket in tickets if ticket in done]
+
+    def result(self, ticket: Future[Any]) -> tuple[float, list[Any]]:
+        try:
+            found: tuple[float, list[Any]] = ticket.result()
+        except BrokenProcessPool:
+            raise WorkerLost("a worker process ended") from None
+        return found
+
+    def _new(self) -> ProcessPoolExecutor:
+        return ProcessPoolExecutor(
+            self._workers, mp_context=get_context("spawn"), initializer=_begin_worker
+        )
+
+
+def _begin_worker() -> None:
+    """One thread a worker; Ctrl-C is the parent's to handle, whose end is the worker's."""
+    os.environ["OMP_NUM_THREADS"] = "1"
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = parent_process()
+    assert parent is not None
+    connection.wait([parent.sentinel])
+    os._exit(1)

@@ -1,0 +1,150 @@
+"""A Ray cluster: tasks on every CPU it has, through the loss of workers and of whole nodes."""
+
+from __future__ import annotations
+
+import pickle
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from functools import partial
+from math import inf
+from typing import Any
+
+from budgets.cluster import ask_nodes, joined, line, require_same, say
+from budgets.versions import here
+from nas.executors.executor import (
+    Answer,
+    Executor,
+    ExecutorError,
+    Item,
+    Shared,
+    Value,
+    key_of,
+)
+from nas.executors.stream import Stream, WorkerLost, run_batch
+
+START_S = 60.0  # until some CPU must be free for us
+SILENCE_S = 30.0  # without a result before we say what we wait for
+LOOK_S = 5.0  # between two looks at how many CPUs there are
+
+
+class RayCluster(Executor):
+    """Ray tasks, one a CPU; a worker or node that is lost has its tasks run elsewhere.
+
+    Args:
+        address: as `budgets.cluster.joined` understands it.
+        cpus: of a cluster that is started here; all if None.
+        start_s: seconds until some CPU must be free.
+    Raises:
+        ClusterError: if there is no such cluster, or a node has other versions.
+        ExecutorError: if it has no CPU free for us.
+    """
+
+    def __init__(self, address: str, cpus: int | None = None, start_s: float = START_S) -> None:
+        self._stack = ExitStack()
+        self._ray = self._stack.enter_context(joined(address, cpus))
+        self._start_s = start_s
+        self._looked = -inf
+        try:
+            require_same(ask_nodes(self._ray))
+            self._run = self._ray.remote(num_cpus=1, max_retries=0)(_run_checked)
+            self._require_cpu()
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def workers(self) -> int:
+        """CPUs of the cluster now: nodes come and go."""
+        if time.monotonic() - self._looked > LOOK_S:
+            self._looked = time.monotonic()
+            self._cpus = int(self._ray.cluster_resources().get("CPU", 0))
+        return max(1, self._cpus)
+
+    def map(self, function: Callable[[Item], Answer], items: Sequence[Item]) -> Iterator[Answer]:
+        return Stream(self, function, items)
+
+    def share(self, value: Value) -> Shared[Value]:
+        content = pickle.dumps(value)
+        return Shared(value, key_of(content), partial(_fetch, self._ray.put(content)))
+
+    def close(self) -> None:
+        self._stack.close()
+
+    # What a stream needs.
+
+    def start(self, function: Callable[[Item], Answer], items: Sequence[Item]) -> Any:
+        return self._run.remote(here(), function, list(items))
+
+    def wait(self, tickets: Sequence[Any]) -> Sequence[Any]:
+        """Those that are done; while there is nothing to say for long, tell why."""
+        ray, began = self._ray, time.monotonic()
+        gone: float | None = None  # since when there is no CPU at all
+        while True:
+            ready, _ = ray.wait(list(tickets), num_returns=1, timeout=SILENCE_S)
+            if ready:
+                more, _ = ray.wait(list(tickets), num_returns=len(tickets), timeout=0)
+                done = {*ready, *more}
+                return [ticket for ticket in tickets if ticket in done]
+            cpus = ray.cluster_resources().get("CPU", 0)
+            gone = (gone or time.monotonic()) if cpus == 0 else None
+            if gone is not None and time.monotonic() - gone > self._start_s:
+                raise ExecutorError(
+                    "ray: no node with a CPU is left in the cluster; start one with `ray start "
+                    "--address ...` and go on with --resume."
+                )
+            free = ray.available_resources().get("CPU", 0)
+            say(
+                f"ray: nothing came back for {time.monotonic() - began:.0f} s: {free:g} of "
+                f"{cpus:g} CPUs free, {sum(node['Alive'] for node in ray.nodes())} nodes"
+            )
+
+    def result(self, ticket: Any) -> tuple[float, list[Any]]:
+        errors = self._ray.exceptions
+        try:
+            found: tuple[float, list[Any]] = self._ray.get(ticket)
+        except errors.RayTaskError as error:
+            raise error.cause from None
+        except errors.RaySystemError as error:
+            raise ExecutorError(f"ray: {line(error)}") from None
+        except errors.RayError as error:
+            raise WorkerLost(line(error)) from None
+        return found
+
+    def _require_cpu(self) -> None:
+        """Make sure that some task runs at all: Ray would wait for ever without a word."""
+        ray = self._ray
+        probe = self._run.remote(here(), abs, [1])
+        ready, _ = ray.wait([probe], timeout=self._start_s)
+        if ready:
+            self.result(probe)
+            return
+        ray.cancel(probe, force=True)
+        cpus = ray.cluster_resources().get("CPU", 0)
+        free = ray.available_resources().get("CPU", 0)
+        raise ExecutorError(
+            f"ray: no CPU became free within {self._start_s:.0f} s ({free:g} of {cpus:g} are); "
+            "`ray status` tells who holds them, `ray start --address ...` adds a node."
+        )
+
+
+def _run_checked(
+    versions: dict[str, str], function: Callable[[Item], Answer], items: Sequence[Item]
+) -> tuple[float, list[Answer]]:
+    """Tasks on a node, which may have joined after all were asked for their versions."""
+    for name, version in versions.items():
+        if here()[name] != version:
+            raise ExecutorError(
+                f"ray: a node that joined has {name} {here()[name]}, the search {version}; "
+                "install the same on both and go on with --resume."
+            )
+    return run_batch(function, items)
+
+
+def _fetch(reference: Any) -> bytes:
+    """What was put into Ray's store."""
+    import ray as untyped
+
+    ray: Any = untyped
+    content: bytes = ray.get(reference)
+    return content

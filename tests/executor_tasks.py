@@ -1,0 +1,67 @@
+"""Tasks for tests of executors: workers import them by name."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+from blocks import SpecError
+from nas.executors import Shared
+
+
+def drawn(seed: int) -> float:
+    """A number that hangs on the seed alone."""
+    return random.Random(seed).random()
+
+
+def slow_first(number: int) -> int:
+    """The first takes longest."""
+    time.sleep(0.2 if number == 0 else 0.0)
+    return number
+
+
+def square_below_three(number: int) -> int:
+    """A square, or an error of the user's."""
+    if number >= 3:
+        raise SpecError(f"number: must be below 3, got {number}.")
+    return number * number
+
+
+class Loaded:
+    """Counts in each process how often it arrived there."""
+
+    arrivals = 0
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        Loaded.arrivals += 1
+        self.__dict__.update(state)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"here": True}
+
+
+def arrivals(item: tuple[Shared[Loaded], int]) -> tuple[int, int]:
+    """This process, and how often the shared value arrived in it."""
+    shared, _ = item
+    assert isinstance(shared.value, Loaded)
+    return os.getpid(), Loaded.arrivals
+
+
+def killed_once(item: tuple[Path, int]) -> int:
+    """Ends its worker the first time each number comes."""
+    folder, number = item
+    mark = folder / str(number)
+    if number % 3 == 0 and not mark.exists():
+        mark.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return number
+
+
+def process(number: int) -> int:
+    """Who computes."""
+    time.sleep(0.05)
+    return os.getpid()
