@@ -25,7 +25,7 @@ def quality_focal_loss(logits: Tensor, labels: Tensor, beta: float = 2.0) -> Ten
 
     Source: Generalized Focal Loss (https://arxiv.org/abs/2006.04388), equation 2.
     """
-    loss: Tensor = _QualityFocal.apply(logits.float(), labels.float(), beta)  # type: ignore[no-untyped-call]
+    loss: Tensor = _QualityFocal.apply(logits.float(), labels.float(), beta)
     return loss
 
 
@@ -49,7 +49,7 @@ class _QualityFocal(Function):
         return entropy.mul_(weight)
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:
         (slope,) = ctx.saved_tensors
         return slope * grads[0], None, None
