@@ -5,8 +5,9 @@
 A step is forward, assignment, loss, backward and optimizer of a published detector with random
 weights on random pictures with 10 objects each. PYTHON is of an environment with the package
 libreyolo 1.2.0 (MIT), which has the same detectors; its model and loss are given the same pictures
-and objects and torch's own optimizer of the same kind. Ours runs in 32 bits and in bf16, which a
-recipe has as `compute.amp`. Each runs in a process of its own and they take turns, a step each.
+and objects and torch's own optimizer of the same kind. "maenas" is as `maenas train` runs here, in
+what `compute.amp: auto` chooses; both that it chooses from stand beside it. Each runs in a process
+of its own and they take turns, a step each.
 Prints medians of wall time and the median of the ratios of neighbouring steps, ours over theirs:
 at most 0.6 is asked for. Wall time is no use where other work takes the processor.
 """
@@ -44,15 +45,19 @@ from detector import load_template
 from detector.assign import padded_targets
 from detector.losses import detection_loss
 from detector.spec import assemble
-from detector.train import published_recipe
+from detector.train import published_recipe, settled_compute
+from detector.train.precision import precision_of
+from detector.train.recipe import ComputeOptions
 recipe = published_recipe(name)
 network = assemble(load_backbone(f"zoo:damo-yolo-{name}"), load_template(name)).build().train()
 network.to(memory_format=torch.channels_last)
 pictures = pictures.contiguous(memory_format=torch.channels_last)
 optimizer = recipe.optimizer.build(network)
 targets = padded_targets(list(boxes), list(labels))
+cpu = torch.device("cpu")
+precision = precision_of(settled_compute(ComputeOptions(amp=AMP), network, cpu).amp, cpu)
 def loss():
-    with torch.autocast("cpu", torch.bfloat16, enabled=IS_BF16):
+    with torch.autocast("cpu", precision, enabled=precision is not None):
         levels = network(pictures)
     return sum(detection_loss(levels, targets, recipe.assigner).values())
 """
@@ -96,8 +101,9 @@ def main() -> None:
         words = [name, *map(str, numbers)]
         python = Path(sys.executable)
         programs = {
-            "maenas": (python, f"IS_BF16 = False{OURS}"),
-            "maenas bf16": (python, f"IS_BF16 = True{OURS}"),
+            "maenas": (python, f"AMP = 'auto'{OURS}"),
+            "maenas 32 bits": (python, f"AMP = 'off'{OURS}"),
+            "maenas bf16": (python, f"AMP = 'bf16'{OURS}"),
         }
         if arguments.peer is not None:
             programs["libreyolo"] = (arguments.peer, THEIRS)

@@ -39,6 +39,7 @@ from detector.train import (
     published_recipe,
     recipe_lines,
     scale_of,
+    settled_compute,
     starting_network,
     starting_spec,
     train,
@@ -120,7 +121,9 @@ def run_training(
         raise TrainError("--resume: --out must name the run to continue.")
     with joined_ranks(compute) as ranks:
         settled = continued(asked, out) if resume and out else begun(asked)
-        recipe, spec = settled.recipe, settled.spec
+        spec = settled.spec
+        fast = settled_compute(settled.recipe.compute, settled.network, ranks.device)
+        recipe = replace(settled.recipe, compute=fast)
         dataset, val = datasets(settled.data)
         settled.network.to(ranks.device)
         lessons = None

@@ -1,6 +1,7 @@
 """Training: recipes, the loop, and what a run keeps."""
 
 from detector.train.batch_size import BatchSize, batch_size, fitting_batch
+from detector.train.cpu_precision import settled_compute
 from detector.train.learner import Learner
 from detector.train.loop import FEATURE, PARTS, Accuracy, Epoch, Step, Training, train
 from detector.train.ranks import Ranks, joined_ranks
@@ -40,6 +41,7 @@ __all__ = [
     "published_recipe",
     "recipe_lines",
     "scale_of",
+    "settled_compute",
     "starting_network",
     "starting_spec",
     "train",

@@ -33,8 +33,8 @@ class ComputeOptions:
     Attributes:
         batch: pictures at a time on each device; None for 8 on a CPU and for as many as fit on
             a GPU. Gradients are gathered until the recipe's own batch is reached.
-        amp: numbers of the network: "auto" is bf16 on a GPU where that is fast, else fp16, and 32
-            bits on a CPU; one with AVX512-BF16 or AMX is faster in "bf16".
+        amp: numbers of the network: "auto" is bf16 on a GPU where that is fast, else fp16; on a
+            CPU bf16 where `cpu_precision.py` says that it is faster, else 32 bits.
         channels_last: memory order of maps; on CPUs and tensor cores nearly twice as fast.
         compile: whether `torch.compile` translates the network first.
     """
