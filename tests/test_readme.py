@@ -16,8 +16,9 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 # The README's own runs take minutes.
 FEWER = {
     "data make-shapes": ["--images", "40"],
+    "search --budget 40ms": ["--evaluations", "2000", "--finalists", "0", "--template", "nl"],
     "search": ["--evaluations", "2000", "--finalists", "0"],
-    "profile": ["--minutes", "0.2"],
+    "profile": ["--quick", "--space", "mob", "--minutes", "0.1"],
     "train": ["--epochs", "1", "--input-size", "64", "--workers", "0"],
     "distill": ["--epochs", "1", "--input-size", "64", "--workers", "0"],
     "val": ["--no-save"],

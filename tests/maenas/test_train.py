@@ -133,7 +133,7 @@ def test_another_training_cannot_be_continued(
         ("format: maenas/train@1\n", "args.yaml: data: must be a path, got None"),
         ("format: maenas/train@1\ndata: d\nrecipe: s\n", "recipe: must be a mapping, got 's'"),
         ("format: maenas/train@1\ndata: d\nrecipe: {epoch: 3}\n", "did you mean epochs?"),
-        (":[\n", "args.yaml: not valid YAML"),
+        ("a: [\n", "args.yaml: not valid YAML"),
         (None, "args.yaml: no such file"),
     ],
 )
