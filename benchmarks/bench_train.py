@@ -6,8 +6,9 @@ A step is forward, assignment, loss, backward and optimizer of a published detec
 weights on random pictures with 10 objects each. PYTHON is of an environment with the package
 libreyolo 1.2.0 (MIT), which has the same detectors; its model and loss are given the same pictures
 and objects and torch's own optimizer of the same kind. "maenas" is as `maenas train` runs here, in
-what `compute.amp: auto` chooses; both that it chooses from stand beside it. Each runs in a process
-of its own and they take turns, a step each.
+what `compute.amp: auto` chooses; both that it chooses from stand beside it, and what it takes where
+freed memory goes back to the system. Each runs in a process of its own and they take turns, a step
+each.
 Prints medians of wall time and the median of the ratios of neighbouring steps, ours over theirs:
 at most 0.6 is asked for. Wall time is no use where other work takes the processor.
 """
@@ -46,8 +47,11 @@ from detector.assign import padded_targets
 from detector.losses import detection_loss
 from detector.spec import assemble
 from detector.train import published_recipe, settled_compute
+from detector.train.cpu_memory import keep_freed_memory
 from detector.train.precision import precision_of
 from detector.train.recipe import ComputeOptions
+if KEEP:
+    keep_freed_memory()
 recipe = published_recipe(name)
 network = assemble(load_backbone(f"zoo:damo-yolo-{name}"), load_template(name)).build().train()
 network.to(memory_format=torch.channels_last)
@@ -101,9 +105,10 @@ def main() -> None:
         words = [name, *map(str, numbers)]
         python = Path(sys.executable)
         programs = {
-            "maenas": (python, f"AMP = 'auto'{OURS}"),
-            "maenas 32 bits": (python, f"AMP = 'off'{OURS}"),
-            "maenas bf16": (python, f"AMP = 'bf16'{OURS}"),
+            "maenas": (python, f"AMP, KEEP = 'auto', True{OURS}"),
+            "maenas 32 bits": (python, f"AMP, KEEP = 'off', True{OURS}"),
+            "maenas bf16": (python, f"AMP, KEEP = 'bf16', True{OURS}"),
+            "maenas, memory returned": (python, f"AMP, KEEP = 'auto', False{OURS}"),
         }
         if arguments.peer is not None:
             programs["libreyolo"] = (arguments.peer, THEIRS)

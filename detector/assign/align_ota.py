@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from torch import Tensor
-from torch.nn.functional import softplus
 
 from detector.assign.assigner import Assigner, Predictions, Priors, Targets, quality_of_boxes
 from detector.assign.dynamic_k import dynamic_k_match
+from detector.softplus import softplus
 
 
 @dataclass(frozen=True, slots=True)

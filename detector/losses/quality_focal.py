@@ -7,7 +7,8 @@ from typing import Any
 from torch import Tensor
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
-from torch.nn.functional import softplus
+
+from detector.softplus import softplus
 
 
 def quality_focal_loss(logits: Tensor, labels: Tensor, beta: float = 2.0) -> Tensor:

@@ -20,6 +20,7 @@ from detector.distill import Teaching
 from detector.errors import TrainError
 from detector.layers.network import DetectorNetwork
 from detector.losses import detection_loss
+from detector.train.cpu_memory import keep_freed_memory
 from detector.train.ema import Ema
 from detector.train.learner import Learner
 from detector.train.optimizer import set_lr
@@ -149,6 +150,8 @@ def train(training: Training, saved: Saved | None = None) -> Iterator[Step | Epo
         SpecError: if a checkpoint cannot be written; the one before is kept.
     """
     recipe, ranks, folder = training.recipe, training.ranks, training.folder
+    if ranks.device.type == "cpu":
+        keep_freed_memory()
     layout = torch.channels_last if recipe.compute.channels_last else torch.contiguous_format
     network = training.network.to(ranks.device, memory_format=layout)  # type: ignore[call-overload]
     if ranks.count > 1 and ranks.device.type == "cuda":
