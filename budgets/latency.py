@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Literal
 
 from blocks.errors import MaenasError
@@ -25,6 +26,7 @@ class LatencyModel(ABC):
         hardware: "cpu" or "gpu".
         precision: the network is run in.
         about: one line for people: what the number is, its source, its error.
+        provenance: of a measured device: runtime, processor, threads; empty for an estimate.
     """
 
     device: str
@@ -32,6 +34,7 @@ class LatencyModel(ABC):
     hardware: Literal["cpu", "gpu"]
     precision: Precision
     about: str
+    provenance: Mapping[str, str | int | float | None] = MappingProxyType({})
 
     @property
     def claim(self) -> Literal["estimated", "predicted"]:

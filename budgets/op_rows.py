@@ -33,6 +33,9 @@ def row_op(row: Sequence[Any]) -> Op:
         raise ValueError(f"no operator {kind!r} with activation {act!r}")
     if len(in_shape) != 3 or len(out_shape) != 3:
         raise ValueError("shapes are (channels, height, width)")
+    sizes = (*in_shape, *out_shape, kernel_size, stride, groups)
+    if not all(type(size) is int and size > 0 for size in sizes):
+        raise ValueError(f"sizes must be positive integers, got {sizes}")
     return Op(
         kind, tuple(in_shape), tuple(out_shape), kernel_size, stride, groups, act, adds=bool(adds)
     )

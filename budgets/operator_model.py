@@ -145,6 +145,7 @@ class OperatorModel(LatencyModel):
         kernels: by name.
         command: what measures a missing operator.
         fingerprint: stands for the prices.
+        provenance: of a measured device: runtime, processor, threads and so on.
     """
 
     device: str
@@ -155,6 +156,9 @@ class OperatorModel(LatencyModel):
     kernels: Mapping[str, Kernel] = field(repr=False)
     command: str = field(compare=False, repr=False)
     fingerprint: str = ""
+    provenance: Mapping[str, str | int | float | None] = field(
+        default_factory=dict, compare=False, repr=False
+    )
     _nearest: dict[str, str] = field(init=False, default_factory=dict, repr=False, compare=False)
 
     def op_ms(self, op: Op) -> float:

@@ -28,6 +28,7 @@ SECONDS: dict[Role, float] = {"fit": 6.0, "held-out": 6.0, "operator": 0.5}
 LEAST = 2 * (MIN_FITTED + MIN_HELD_OUT)  # one network takes at most such a part of all time
 MAX_ATTEMPTS = 3  # at a network whose samples are disturbed
 MAX_FAILURES = 3  # in a row: then it is not the graph but the device
+SAME = ("runtime", "device", "system")  # of the provenance: else it is another machine's profile
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +48,23 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Told after every item: for progress."""
+    """Told after every item: for progress.
+
+    Attributes:
+        done: graphs so far.
+        name: of the last one.
+        milliseconds: it took at best.
+        seconds: spent so far.
+        warnings: of its samples.
+        lacking: networks without which no table can be made, time or not.
+    """
 
     done: int
     name: str
     milliseconds: float
     seconds: float
     warnings: tuple[str, ...]
+    lacking: int = 0
 
 
 def profile(
@@ -86,7 +97,7 @@ def profile(
     queue.extend(_noisy(items, kept, tried))
     while queue:
         item = queue.popleft()
-        if spent > seconds and (tried[item.name] or _enough(kept)):
+        if spent > seconds and (tried[item.name] or not lacking(kept)):
             break
         started = time.monotonic()
         try:
@@ -109,7 +120,8 @@ def profile(
         tried[item.name] += 1
         if not queue:
             queue.extend(_noisy(items, kept, tried))
-        report(Step(len(tried), item.name, min(done.sample.ms), spent, done.sample.warnings))
+        fastest, warnings = min(done.sample.ms), done.sample.warnings
+        report(Step(len(tried), item.name, fastest, spent, warnings, lacking(kept)))
     return best_of(kept), notes
 
 
@@ -274,9 +286,10 @@ def counted(kinds: Counter[str]) -> str:
     return ", ".join(f"{count} x {kind}" for kind, count in kinds.most_common())
 
 
-def _enough(measured: Sequence[Measured]) -> bool:
+def lacking(measured: Sequence[Measured]) -> int:
+    """Networks that must still be measured before a table says anything of itself."""
     roles = Counter(one.sample.role for one in measured)
-    return roles["fit"] >= MIN_FITTED and roles["held-out"] >= MIN_HELD_OUT
+    return max(0, MIN_FITTED - roles["fit"]) + max(0, MIN_HELD_OUT - roles["held-out"])
 
 
 def _rounded(values: Sequence[float]) -> tuple[float, ...]:

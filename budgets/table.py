@@ -19,6 +19,7 @@ from blocks.errors import SpecError
 from blocks.op import Op
 from blocks.strict import check_format, parse, write_text
 from budgets.accuracy import Accuracy, accuracy
+from budgets.backends.load import BACKENDS
 from budgets.latency import Precision
 from budgets.op_rows import op_row, row_op
 from budgets.operator_model import Kernel, Observation, OperatorModel, fit
@@ -173,6 +174,7 @@ class LatencyTable:
             kernels=self._kernels,
             command=f"maenas profile --extend {quote(where or self.name)} --model NETWORK",
             fingerprint=self.digest,
+            provenance={"created": self.created, "threads": self.threads, **self.provenance},
         )
 
     @property
@@ -279,6 +281,10 @@ def load_table(path: Path) -> LatencyTable:
             "again, or measure it with `maenas profile`."
         )
     del data["format"]
+    if data.get("backend") not in BACKENDS:
+        raise SpecError(
+            f"{path}: backend: must be one of {', '.join(BACKENDS)}, got {data.get('backend')!r}."
+        )
     try:
         data["ops"] = [row_op(row) for row in data["ops"]]
         data["samples"] = [table_sample(sample, str(path)) for sample in data["samples"]]

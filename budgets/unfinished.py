@@ -62,7 +62,9 @@ class Unfinished:
         header = json.loads(lines[0])
         different = [key for key in self._header if header.get(key) != self._header[key]]
         if different:
-            there = ", ".join(f"{key} {header.get(key)}" for key in different)
+            there = ", ".join(
+                f"{key} {header.get(key)}, not {self._header[key]}" for key in different
+            )
             raise SpecError(
                 f"{self.path}: is the beginning of another profile ({there}); --exist-ok drops it."
             )

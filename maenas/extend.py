@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from budgets.profile import Item
     from budgets.table import LatencyTable
 
-SAME = ("runtime", "device", "system")  # of the provenance: else it is another machine's table
 SECONDS = 480.0  # by which progress is told; every network gets its turn
 
 
@@ -37,7 +36,7 @@ def extend_table(
     """
     from budgets.backends import Target, open_backend
     from budgets.device import find_table
-    from budgets.profile import extended, profile
+    from budgets.profile import SAME, extended, profile
     from budgets.table import load_table
     from budgets.unfinished import Unfinished
     from maenas.plots import plot_accuracy

@@ -77,8 +77,8 @@ def measure(
     from maenas.predict import not_included, print_lines
     from maenas.subject import find_subject
 
-    subject = find_subject(network, template, input_size)
     target, model, reference_ms = find_target(device, precision, threads)
+    subject = find_subject(network, template, input_size)
     ERR.print(f"measuring {subject.name} with {target.backend} in {target.precision}")
     backend = open_backend(target)
     predicted = None
@@ -103,7 +103,7 @@ def measure(
         f"{len(shown.ms)} runs), {target.backend} {target.precision}, batch 1"
     )
     OUT.print("; ".join(f"{key}: {value}" for key, value in backend.provenance().items()))
-    for warning in measured.sample.warnings:
+    for warning in (whole or measured).sample.warnings:
         OUT.print(f"warning: {warning}")
     if whole is not None:
         OUT.print(

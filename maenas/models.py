@@ -24,6 +24,7 @@ ZOO_PREFIX = "zoo:damo-yolo-"
 # Where a run folder of the training keeps its detector, the better one first.
 TRAINED = ("best", "weights/best", "last", "weights/last")
 SEARCHED = "best.yaml"  # where one of the search keeps its backbone
+NETWORKS = "a spec, a detector or run folder, or zoo:NAME"
 EXPORTED = (".onnx", ".xml", ".engine")
 
 
@@ -61,6 +62,10 @@ def find_model(name: str) -> Named:
     if path.name == SPEC_FILE or (path / SPEC_FILE).exists():
         spec = load_detector(path if path.name == SPEC_FILE else path / SPEC_FILE)
         return Named(name, spec.backbone, spec.template(), None)
+    if not name:
+        raise SpecError(f"a network is expected: {NETWORKS}; got an empty name.")
+    if path.is_dir() and not (path / SEARCHED).is_file():
+        raise SpecError(f"{path}: holds no network: neither {SPEC_FILE} nor {SEARCHED}.")
     if path.is_dir():
         path = path / SEARCHED
     backbone = load_backbone(path)

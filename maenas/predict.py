@@ -66,15 +66,16 @@ def predict(
     from maenas.console import OUT, print_json
     from maenas.subject import find_subject
 
+    named = None if device is None else load_device(device)
     subject = find_subject(network, template, input_size)
-    model = load_device(device or subject.device or "t4")
-    subject.require_known()
+    model = named or load_device(subject.device or "t4")
     lines = priced_lines(subject, model)
     total = sum(line.ms for line in lines)
+    subject.require_known(f"; all else takes {amount(lines, 3)} ms on {model.device}")
     if as_json:
         print_json(report(subject, model, lines))
         return
-    OUT.print(f"{subject.name} ({subject.what}): {total:.3f} ms predicted on {model.device}")
+    OUT.print(f"{subject.name} ({subject.what}): {amount(lines, 3)} ms predicted on {model.device}")
     OUT.print(f"{model.device}: {model.about}")
     print_lines(lines, total, None if show_all else SHOWN)
     for note in guesses(lines, total, model):
@@ -116,10 +117,11 @@ def report(subject: Subject, model: LatencyModel, lines: Sequence[Line]) -> dict
         "device": model.device,
         "kind": f"predicted, {model.kind}",
         "about": model.about,
+        "provenance": dict(model.provenance),
         "precision": model.precision,
         "latency_ms": {"p50": total, "min": None, "p95": None, "cv": None},
         "not_included": dict(subject.behind),
-        "extrapolated_share": sum(line.ms for line in lines if line.guess) / total,
+        "extrapolated_share": _share(sum(line.ms for line in lines if line.guess), total),
         "by_kind": shares(lines),
         "layers": [
             {
@@ -132,6 +134,16 @@ def report(subject: Subject, model: LatencyModel, lines: Sequence[Line]) -> dict
             for line in sorted(lines, key=lambda line: -line.ms)
         ],
     }
+
+
+def amount(lines: Sequence[Line], digits: int) -> str:
+    """Milliseconds of some layers together, marked ~ where any of them is a guess."""
+    mark = "~" if any(line.guess for line in lines) else ""
+    return f"{mark}{sum(line.ms for line in lines):.{digits}f}"
+
+
+def _share(part: float, whole: float) -> float:
+    return part / whole if whole else 0.0
 
 
 def shares(lines: Iterable[Line]) -> dict[str, float]:
@@ -157,15 +169,16 @@ def print_lines(lines: Sequence[Line], total: float, count: int | None) -> None:
         table.add_column(name, justify="right", no_wrap=True)
     dearest = sorted(lines, key=lambda line: -line.ms)
     for line in dearest[:count]:
-        mark = "~" if line.guess else ""
-        share = f"{100 * line.ms / total:.1f}"
-        table.add_row(line.name, line.kernel, line.shapes, f"{mark}{line.ms:.4f}", share)
+        share = f"{100 * _share(line.ms, total):.1f}"
+        table.add_row(line.name, line.kernel, line.shapes, amount([line], 4), share)
     rest = dearest[len(dearest) if count is None else count :]
     if rest:
-        ms = sum(line.ms for line in rest)
-        table.add_row(f"{len(rest)} more (--all)", "", "", f"{ms:.4f}", f"{100 * ms / total:.1f}")
+        share = f"{100 * _share(sum(line.ms for line in rest), total):.1f}"
+        table.add_row(f"{len(rest)} more (--all)", "", "", amount(rest, 4), share)
     OUT.print(table)
-    kinds = ", ".join(f"{kind} {100 * ms / total:.1f}%" for kind, ms in shares(lines).items())
+    kinds = ", ".join(
+        f"{kind} {100 * _share(ms, total):.1f}%" for kind, ms in shares(lines).items()
+    )
     OUT.print(f"by kind: {kinds}")
 
 
@@ -184,4 +197,4 @@ def guesses(lines: Sequence[Line], total: float, model: LatencyModel) -> list[st
     reasons = Counter(line.guess for line in beyond)
     first = "; ".join(f"{reason} ({count}x)" for reason, count in reasons.most_common(3))
     known = "measured" if model.kind == "measured" else "calibrated"
-    return [f"~ {100 * ms / total:.1f}% lies beyond what was {known}: {first}"]
+    return [f"~ {100 * _share(ms, total):.1f}% lies beyond what was {known}: {first}"]

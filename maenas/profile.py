@@ -50,7 +50,8 @@ def profile(
     extend: Annotated[
         str | None,
         typer.Option(
-            help="Add the networks of --model to this table, a name or a file; nothing is lost.",
+            help="Add the networks of --model to this table, a name or a file; it keeps all but "
+            "older samples of the same networks.",
             metavar="TABLE",
         ),
     ] = None,
@@ -126,16 +127,18 @@ class Request:
         """How much to measure.
 
         Raises:
-            SpecError: for a time that is not positive.
+            SpecError: for a time that is no positive number.
         """
+        from math import inf
+
         from blocks import SpecError
         from maenas.networks import PLANS
 
         plan = PLANS["quick" if self.quick else "default"]
         if self.minutes is None:
             return plan
-        if not self.minutes > 0:
-            raise SpecError(f"minutes: must be positive, got {self.minutes:g}.")
+        if not 0 < self.minutes < inf:
+            raise SpecError(f"minutes: must be a positive number, got {self.minutes:g}.")
         return replace(plan, seconds=60 * self.minutes)
 
 
@@ -159,18 +162,18 @@ def run_profile(
     from maenas.networks import SPACES, profile_items
     from maenas.plots import plot_accuracy
 
+    plan = request.plan()
     target, backend = open_target(request)
     path = out or tables_folder() / f"{target.name}.json"
-    plan = request.plan()
     spaces = request.spaces or SPACES[target.hardware]
+    provenance = dict(backend.provenance())
     unfinished = Unfinished(
-        path.with_name(f"{path.name}.partial"), _header(request, target, spaces)
+        path.with_name(f"{path.name}.partial"), _header(request, target, spaces, provenance)
     )
-    items = profile_items(plan, spaces, request.seed, request.models)
     check_room(path, unfinished, resume, exist_ok)
+    items = profile_items(plan, spaces, request.seed, request.models)
     if exist_ok:
         unfinished.remove()
-    provenance = dict(backend.provenance())
     with ProfileLine(len(items), plan.seconds) as line:
         measured, notes = measure_all(backend, items, unfinished, plan.seconds, line)
     ops, samples = merged(measured)
@@ -214,16 +217,20 @@ def open_target(request: Request) -> tuple[Target, Backend]:
     return remote.target, remote
 
 
-def _header(request: Request, target: Target, spaces: Sequence[str]) -> dict[str, Any]:
-    """What a profile must share with the beginning it goes on from."""
+def _header(
+    request: Request, target: Target, spaces: Sequence[str], provenance: Mapping[str, object]
+) -> dict[str, Any]:
+    """What a profile must share with the beginning it goes on from, the machine included."""
+    from budgets.profile import SAME
+
     return {
-        "device": target.name,
+        "table": target.name,
         "backend": target.backend,
         "precision": target.precision,
-        "threads": target.threads,
         "spaces": list(spaces),
         "seed": request.seed,
         "quick": request.quick,
+        **{key: provenance.get(key) for key in (*SAME, "threads")},
     }
 
 
@@ -287,7 +294,8 @@ class ProfileLine:
         share = max(step.done / self._total, min(1.0, step.seconds / self._seconds))
         left = f"{step.seconds * (1 / share - 1):.0f} s left"
         if step.seconds > self._seconds:
-            left = "over time, until there are enough networks"
+            each = step.seconds / step.done
+            left = f"over time: {step.lacking} networks to go, about {step.lacking * each:.0f} s"
         warned = f" ({', '.join(step.warnings)})" if step.warnings else ""
         rate = step.done / max(step.seconds, 1e-9)
         status = (
@@ -334,6 +342,7 @@ def found_by(path: Path) -> str:
 def lines(path: Path, table: LatencyTable, notes: Sequence[str]) -> list[str]:
     """The result for people."""
     from collections import Counter
+    from statistics import median
 
     roles = Counter(sample.role for sample in table.samples)
     accuracy = table.accuracy
@@ -347,12 +356,16 @@ def lines(path: Path, table: LatencyTable, notes: Sequence[str]) -> list[str]:
         + ("" if accuracy.spearman is None else f", rank correlation {accuracy.spearman:.4f}"),
         *(f"note: {note}" for note in notes),
         *(
-            [f"warning: this table is poor; {table.command()} again when the machine is quiet"]
+            [
+                "warning: this table is poor; the same command with --exist-ok measures it anew, "
+                "best when the machine is quiet"
+            ]
             if accuracy.is_poor
             else []
         ),
         f"table: {path}",
         f"plot: {path.with_suffix('.png')}",
-        f"next: maenas search --budget 5ms --device {found_by(path)}",
+        f"next: maenas search --budget {median(accuracy.measured_ms):.3g}ms --device "
+        f"{found_by(path)}",
     ]
     return told

@@ -58,15 +58,19 @@ class Subject:
         """All operators."""
         return tuple(op for layer in self.layers for op in layer.ops)
 
-    def require_known(self) -> None:
-        """Raise `MaenasError` naming the operators that cannot be priced, or if there is none."""
+    def require_known(self, rest: str = "") -> None:
+        """Raise `MaenasError` naming the operators that cannot be priced, or if there is none.
+
+        Args:
+            rest: what to say of the others.
+        """
         if not (self.layers or self.unknown):
             raise MaenasError(f"{self.name}: has no operator that takes time.")
         if self.unknown:
             kinds = ", ".join(f"{count} x {kind}" for kind, count in self.unknown.most_common())
             raise MaenasError(
-                f"{self.name}: has operators without a price: {kinds}; `maenas measure` can still "
-                "time it as a whole."
+                f"{self.name}: has operators without a price: {kinds}{rest}. `maenas measure` can "
+                "still time it as a whole."
             )
 
 

@@ -166,6 +166,12 @@ def test_a_damaged_file_is_refused(path: Path, old: str, new: str, message: str)
         (lambda data: data["ops"].pop(), "operators that are not in the list"),
         (lambda data: data["ops"][0].__setitem__(1, [8, 40]), "shapes are .channels, height"),
         (lambda data: data["ops"][0].__setitem__(0, "fft"), "no operator 'fft'"),
+        (lambda data: data["ops"][0][1].__setitem__(0, "8"), "sizes must be positive integers"),
+        (lambda data: data["ops"][0].__setitem__(3, 0), "sizes must be positive integers"),
+        (
+            lambda data: data.update(backend="abacus"),
+            "backend: must be one of openvino, .*'abacus'",
+        ),
         (lambda data: data["samples"][0]["ms"].pop(), "as many of the reference"),
         (lambda data: data["samples"][0]["layers"][0].update(us=-1.0), "must not be negative"),
         (lambda data: data["samples"][0]["ms"].__setitem__(0, 0), "times must be positive"),

@@ -15,8 +15,8 @@ from tests.cpu_table import cpu_table
 from tests.graphs import kernels, made
 from tests.small_detector import small_folder, small_spec
 
-KEYS = ["schema", "network", "what", "device", "kind", "about", "precision", "latency_ms",
-        "not_included", "extrapolated_share", "by_kind", "layers"]  # fmt: skip
+KEYS = ["schema", "network", "what", "device", "kind", "about", "provenance", "precision",
+        "latency_ms", "not_included", "extrapolated_share", "by_kind", "layers"]  # fmt: skip
 
 
 @pytest.fixture
@@ -84,7 +84,9 @@ def test_a_table_is_taken_by_its_file_and_says_what_lies_beyond_it(typed, tmp_pa
     assert "ms predicted on mine" in shown.words and "mine: measured 2026-11-22" in shown.words
     assert "lies beyond" not in shown.words
     asked = ("predict", "zoo:damo-yolo-ns", "--device", "mine.json", "--input-size", "64")
-    assert "% lies beyond what was measured: " in typed(*asked).words
+    words = typed(*asked).words
+    assert "% lies beyond what was measured: " in words
+    assert "): ~" in words.split(" ms predicted on ")[0]  # the total is a guess as well
     found = typed(*asked, "--json").json
     beyond = [layer for layer in found["layers"] if layer["extrapolated"]]
     share = sum(layer["ms"] for layer in beyond) / found["latency_ms"]["p50"]
@@ -105,7 +107,8 @@ def test_unknown_operators_are_listed(typed, tmp_path: Path) -> None:
     model = made(lines, weights={"w": kernels(8, 8)}, attributes=attributes, domain="acme")
     onnx.save(model, tmp_path / "odd.onnx")
     words = ("odd.onnx: ", "1 x LRN", "1 x acme.CustomThing", "`maenas measure` can still time it")
-    refused(typed("predict", "odd.onnx"), *words)
+    rest = "; all else takes ~0.0"
+    refused(typed("predict", "odd.onnx"), *words, rest)
 
 
 @pytest.mark.parametrize(
@@ -125,6 +128,9 @@ def test_unknown_operators_are_listed(typed, tmp_path: Path) -> None:
         (("zoo:damo-yolo-s", "--input-size", "-64"), "-64"),
         (("zoo:damo-yolo-s", "--input-size", "0"), "0"),
         (("nothing",), "nothing"),
+        (("",), "a network is expected: a spec, a detector or run folder, or zoo:NAME; got an"),
+        (("folder",), "folder: holds no network: neither detector.yaml nor best.yaml"),
+        (("gone", "--device", "gone.json"), "gone.json: no such file"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
@@ -133,6 +139,7 @@ def test_what_cannot_be_predicted_is_refused_in_one_line(typed, tmp_path, argume
     for name, shape in (("batch", (8, 8, 16, 16)), ("open", (1, 8, "height", 16))):
         onnx.save(made(["y = Conv x w"], {"x": shape}, weights), tmp_path / f"{name}.onnx")
     onnx.save(made(["y = Identity x"]), tmp_path / "free.onnx")
+    (tmp_path / "folder").mkdir()
     (tmp_path / "empty.onnx").touch()
     (tmp_path / "cut.onnx").write_bytes((tmp_path / "batch.onnx").read_bytes()[:-40])
     model = made(["y = Conv x w"], weights=weights)
