@@ -65,7 +65,10 @@ def load_weights(path: Path) -> dict[str, Tensor]:
     try:
         return load_file(path)
     except (OSError, SafetensorError) as error:
-        raise SpecError(f"{path}: cannot be read as safetensors: {error}.") from None
+        hint = ""
+        if path.suffix in (".pth", ".pt") and path.is_file():
+            hint = " `maenas import-weights` converts official checkpoints."
+        raise SpecError(f"{path}: cannot be read as safetensors: {error}.{hint}") from None
 
 
 def build_network(

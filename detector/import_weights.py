@@ -15,7 +15,7 @@ from blocks.layers.conv_bn_act import BN_EPS
 from detector.coco import COCO_NAMES
 from detector.errors import ModelError
 from detector.official import official_names
-from detector.published import load_published
+from detector.published import load_published, require_published
 from detector.spec import DetectorSpec, assemble
 from detector.state_dict import read_state_dict
 from detector.template import load_template
@@ -97,11 +97,8 @@ def official_spec(name: str) -> DetectorSpec:
     Raises:
         ModelError: for a name that none has.
     """
-    published = load_published()
-    if bare(name) not in published:
-        raise ModelError(f"{name}: is no published detector; known: {', '.join(published)}.")
+    template = load_template(require_published(name).template)
     backbone = load_backbone(f"zoo:{bare(name)}")
-    template = load_template(published[bare(name)].template)
     return replace(assemble(backbone, template), resize="stretch")
 
 

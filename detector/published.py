@@ -10,6 +10,7 @@ from pathlib import Path
 from blocks import Op
 from blocks.op import elements
 from blocks.strict import parse, read_yaml
+from detector.errors import ModelError
 
 FORMAT = "maenas/published@1"
 
@@ -42,6 +43,19 @@ def load_published() -> dict[str, Published]:
     path = Path(str(files("detector") / "published.yaml"))
     models = read_yaml(path, FORMAT)["models"]
     return {name: parse(Published, data, f"{path}: {name}") for name, data in models.items()}
+
+
+def require_published(name: str) -> Published:
+    """The figures of a published detector, "zoo:" before its name or not.
+
+    Raises:
+        ModelError: for a name that none has.
+    """
+    published = load_published()
+    found = published.get(name.removeprefix("zoo:"))
+    if found is None:
+        raise ModelError(f"{name}: is no published detector; known: {', '.join(published)}.")
+    return found
 
 
 def report_gflops(ops: Iterable[Op], per_norm: int = 2) -> float:

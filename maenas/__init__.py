@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from blocks.errors import MaenasError
+from detector.thresholds import Thresholds
+
 if TYPE_CHECKING:
     from maenas.detector import Detector
 
 __version__ = "0.1.0"
-__all__ = ["Detector", "__version__"]
+__all__ = ["Detector", "MaenasError", "Thresholds", "__version__"]
 
 
 def __getattr__(name: str) -> object:

@@ -33,6 +33,7 @@ from detector.spec import DetectorSpec
 from detector.thresholds import MAX_DETECTIONS, MAX_IOU, MIN_SCORE, Thresholds
 from maenas.models import find_detector, is_exported
 
+USUAL = Thresholds()
 Picture = str | Path | Image.Image | NDArray[np.uint8]
 
 
@@ -80,6 +81,13 @@ class Detector:
         network = build_network(self.spec, weights, self._name)
         self.runtime = TorchRuntime(self.spec, network, compute)
 
+    def __repr__(self) -> str:
+        count = len(self.names) if self.spec is None else self.spec.head.num_classes
+        classes = f", {count} classes" if count else ""
+        size = "x".join(map(str, self.in_shape[1:]))
+        state = "" if self.trained else ", untrained"
+        return f"Detector({self._name!r}, {size}{classes}{state})"
+
     @property
     def names(self) -> tuple[str, ...]:
         """Of the classes; () if they have none."""
@@ -107,6 +115,12 @@ class Detector:
             spec, loaded = load_folder(path)
             if loaded is None:
                 raise ModelError(f"{path}: has no {WEIGHTS_FILE}.")
+            there, here = spec.head.num_classes, self.spec.head.num_classes
+            if there != here:
+                raise SpecError(
+                    f"{path}: knows {there} classes, {self._name} {here}; open it by itself: "
+                    f"Detector({str(path)!r})."
+                )
             for part in ("backbone", "neck", "head"):
                 if getattr(spec, part) != getattr(self.spec, part):
                     raise SpecError(
@@ -140,13 +154,17 @@ class Detector:
         if not self.trained:
             warnings.warn(self.untrained(), stacklevel=2)
         thresholds = Thresholds(min_score, max_iou, max_detections)
-        return self.predict_batch([pixels_of(image)], thresholds)[0][0]
+        return self.predict_batch([image], thresholds)[0][0]
 
     def predict_batch(
-        self, pictures: Sequence[Pixels], thresholds: Thresholds
+        self, images: Sequence[Picture], thresholds: Thresholds = USUAL
     ) -> tuple[list[Objects], Seconds]:
-        """The objects in each of some pictures, and how long that took."""
-        return predict(self.runtime, pictures, thresholds)
+        """The objects in each of some pictures, run together, and how long that took.
+
+        Raises:
+            MaenasError: if one of them cannot be used.
+        """
+        return predict(self.runtime, [pixels_of(image) for image in images], thresholds)
 
     def untrained(self) -> str:
         """What to tell people about a detector without weights."""

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from detector.import_weights import Report
 
 SCHEMA = "maenas/import-weights@1"
+STATISTICS = ("running_mean", "running_var", "num_batches_tracked")  # of a BatchNorm: no parameters
 
 
 def import_weights(
@@ -40,6 +41,10 @@ def import_weights(
     ] = False,
 ) -> None:
     """Convert an official checkpoint to a detector: spec and safetensors; its code is never run."""
+    from detector.published import require_published
+
+    require_published(model)  # before torch is loaded
+
     from detector.checkpoint import save_folder
     from detector.import_weights import CheckpointError, import_checkpoint
     from maenas.console import OUT, print_json
@@ -51,7 +56,7 @@ def import_weights(
     except CheckpointError as error:
         if as_json:
             print_json({**head, "detector": None, **listed(error.report)})
-        raise
+        raise CheckpointError(f"{error} --json lists every key.", error.report) from None
     classes = imported.spec.head.num_classes
     receipt = f"maenas import-weights {checkpoint.name} --model {model}"
     if num_classes is not None:
@@ -62,7 +67,9 @@ def import_weights(
         **head,
         "detector": str(folder),
         "classes": classes,
-        "parameters": sum(value.numel() for value in imported.weights.values()),
+        "parameters": sum(
+            value.numel() for key, value in imported.weights.items() if not key.endswith(STATISTICS)
+        ),
         **listed(imported.report),
     }
     if as_json:

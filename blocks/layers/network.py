@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar, overload
 
 from torch import Tensor, nn
 
@@ -13,31 +13,63 @@ from blocks.errors import SpecError
 if TYPE_CHECKING:
     from blocks.backbone import Backbone
 
+Value = TypeVar("Value", int, str)
+
+Entry = dict[str, int | str]
+
 
 @dataclass(frozen=True)
 class FeatureInfo:
-    """What each returned feature is, as timm's `feature_info` tells it."""
+    """What each stage gives and which of them are returned, as timm's `feature_info` tells it.
 
-    info: tuple[dict[str, int | str], ...]
+    Attributes:
+        info: `num_chs`, `reduction`, `module` and `index` of every stage.
+        out_indices: of the stages whose maps are returned.
+    """
 
-    def channels(self) -> list[int]:
-        """Channels of each feature."""
-        return [int(entry["num_chs"]) for entry in self.info]
+    info: tuple[Entry, ...]
+    out_indices: tuple[int, ...]
 
-    def reduction(self) -> list[int]:
-        """Stride of each feature against the picture."""
-        return [int(entry["reduction"]) for entry in self.info]
+    @overload
+    def channels(self, idx: int) -> int: ...
+    @overload
+    def channels(self, idx: Sequence[int] | None = None) -> list[int]: ...
+    def channels(self, idx: int | Sequence[int] | None = None) -> int | list[int]:
+        """Channels of the returned features, or those of the stages asked for."""
+        return self._of("num_chs", idx, int)
 
-    def module_name(self) -> list[str]:
-        """Name of the submodule whose output each feature is."""
-        return [str(entry["module"]) for entry in self.info]
+    @overload
+    def reduction(self, idx: int) -> int: ...
+    @overload
+    def reduction(self, idx: Sequence[int] | None = None) -> list[int]: ...
+    def reduction(self, idx: int | Sequence[int] | None = None) -> int | list[int]:
+        """Stride of the same against the picture."""
+        return self._of("reduction", idx, int)
 
-    def get_dicts(self) -> list[dict[str, int | str]]:
-        """`num_chs`, `reduction`, `module` and `index` of each feature."""
-        return [dict(entry) for entry in self.info]
+    @overload
+    def module_name(self, idx: int) -> str: ...
+    @overload
+    def module_name(self, idx: Sequence[int] | None = None) -> list[str]: ...
+    def module_name(self, idx: int | Sequence[int] | None = None) -> str | list[str]:
+        """Name of the submodule whose output the same are."""
+        return self._of("module", idx, str)
+
+    def get_dicts(self) -> list[Entry]:
+        """All that is known of each returned feature."""
+        return [dict(self.info[index]) for index in self.out_indices]
+
+    def __getitem__(self, index: int) -> Entry:
+        return dict(self.info[index])
 
     def __len__(self) -> int:
         return len(self.info)
+
+    def _of(
+        self, key: str, idx: int | Sequence[int] | None, kind: Callable[[int | str], Value]
+    ) -> Value | list[Value]:
+        if isinstance(idx, int):
+            return kind(self.info[idx][key])
+        return [kind(self.info[index][key]) for index in (self.out_indices if idx is None else idx)]
 
 
 class Network(nn.Module):
@@ -59,7 +91,7 @@ class Network(nn.Module):
         self.out_indices = tuple(sorted({index % count for index in wanted}))
         self.features_only = features_only
         stages: list[nn.Module] = []
-        info: list[dict[str, int | str]] = []
+        info: list[Entry] = []
         in_channels, reduction = backbone.in_shape[0], 1
         for index, (stage, ops) in enumerate(
             zip(backbone.stages, backbone.stage_ops(), strict=True)
@@ -77,7 +109,7 @@ class Network(nn.Module):
             )
         self.stages = nn.ModuleList(stages)
         self.num_features = in_channels
-        self.feature_info = FeatureInfo(tuple(info[index] for index in self.out_indices))
+        self.feature_info = FeatureInfo(tuple(info), self.out_indices)
 
     def forward(self, x: Tensor) -> list[Tensor] | Tensor:
         """(B, C, H, W) -> features, finest first, or the last map."""

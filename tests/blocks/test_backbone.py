@@ -325,7 +325,9 @@ def test_feature_info_tells_the_channels_and_strides_of_the_features() -> None:
     assert [64 // feature.shape[2] for feature in features] == info.reduction() == [4, 8, 16]
     assert [96 // feature.shape[3] for feature in features] == info.reduction()
     assert [tuple(feature.shape[1:]) for feature in features] == [*SMALL.feature_shapes()]
-    assert len(info) == 3
+    assert info.out_indices == (1, 2, 3)
+    assert (len(info), info[0]["num_chs"], info.channels(0)) == (4, 16, 16)  # every stage is told
+    assert info.reduction([0, 3]) == [2, 16] and info.module_name(2) == "stages.2"
     assert info.get_dicts()[0] == {
         "num_chs": 24,
         "reduction": 4,

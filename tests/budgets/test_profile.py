@@ -135,7 +135,9 @@ def test_a_file_cut_off_in_its_first_line_is_begun_anew(path: Path) -> None:
 
 def test_the_beginning_of_another_profile_is_refused(path: Path) -> None:
     measured(SlowMachine(), path, profile_items())
-    with pytest.raises(SpecError, match=r"beginning of another profile \(seed 0, not 1\); --exist-ok"):
+    with pytest.raises(
+        SpecError, match=r"beginning of another profile \(seed 0, not 1\); --exist-ok"
+    ):
         Unfinished(path, {**HEADER, "seed": 1}).load()
 
 

@@ -106,6 +106,21 @@ def test_weights_are_loaded_from_a_file_and_from_a_folder(folder: Path, tmp_path
         assert set(found.labels) == ({"1"} if weights.is_file() else {"dog"})
 
 
+def test_a_detector_says_what_it_is_and_pictures_run_together(folder: Path) -> None:
+    detector = Detector(folder)
+    assert repr(detector) == f"Detector({str(folder)!r}, 64x64, 3 classes)"
+    found, _ = detector.predict_batch([WIDE, Image.fromarray(WIDE)])
+    assert [each.labels for each in found] == [("dog", "dog")] * 2
+    assert detector.predict_batch([WIDE], maenas.Thresholds(min_score=0.95))[0][0].labels == ()
+    assert maenas.MaenasError is MaenasError
+
+
+def test_official_weights_are_sent_to_their_converter(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "official.pth").write_bytes(b"PK" * 100)
+    with pytest.raises(SpecError, match="`maenas import-weights` converts official checkpoints"):
+        Detector(folder).load(tmp_path / "official.pth")
+
+
 def test_a_detector_without_weights_says_so(tmp_path: Path) -> None:
     dump_detector(small_spec(), tmp_path / "detector.yaml")
     with pytest.warns(UserWarning, match=r"detector\.yaml has no trained weights"):
@@ -115,7 +130,7 @@ def test_a_detector_without_weights_says_so(tmp_path: Path) -> None:
 def test_weights_of_another_detector_are_refused(folder: Path, tmp_path: Path) -> None:
     other = replace(small_spec(names=()), head=ZeroHead(num_classes=2, reg_max=4))
     save_folder(tmp_path / "other", other, other.build().state_dict())
-    with pytest.raises(SpecError, match="other: its head is not that of"):
+    with pytest.raises(SpecError, match="other: knows 2 classes, .* 3; open it by itself"):
         Detector(folder).load(tmp_path / "other")
     with pytest.raises(SpecError, match=r"head\.scores\.0\.0\.weight is \[2, .*detector has \[3,"):
         Detector(folder).load(tmp_path / "other" / "weights.safetensors")

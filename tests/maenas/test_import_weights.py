@@ -52,6 +52,8 @@ def test_json_has_every_key_that_changed(typed, checkpoint) -> None:
     result = ran.json
     assert result["schema"] == "maenas/import-weights@1"
     assert (result["detector"], result["classes"], result["checkpoint_classes"]) == ("mine", 3, 80)
+    spec, _ = load_folder(Path("mine"))
+    assert result["parameters"] == sum(p.numel() for p in spec.build().parameters())
     assert result["missing"] == result["extra"] == result["misshaped"] == result["dropped"] == []
     assert result["reinitialised"] == [
         f"head.gfl_cls.{level}.{name}" for level in range(3) for name in ("weight", "bias")
@@ -81,7 +83,7 @@ def test_a_checkpoint_of_another_model_is_one_line_and_all_keys_as_json(
     assert ran.code == 2 and ran.out == ""
     assert ran.err.count("\n") == 1
     assert ran.err.startswith("error: official.pth: is no damo-yolo-nm: ")
-    assert "looks like damo-yolo-ns" in ran.err
+    assert "looks like damo-yolo-ns" in ran.err and "--json lists every key." in ran.err
     assert not (tmp_path / "mine").exists()
 
     result = typed(*arguments, "--json").json
