@@ -14,7 +14,7 @@ from torchvision import ops
 MAX_CANDIDATES = 30_000  # pairs of box and class that enter; more only cost time
 # Candidates that whole classes are put together for: a call takes longer than a small class, and
 # the time of a call grows with the square.
-TOGETHER = 1_000
+TOGETHER = 500
 
 
 class Detections(NamedTuple):

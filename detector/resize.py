@@ -83,8 +83,9 @@ def fit(pixels: Pixels, room: tuple[int, int], resize: str) -> tuple[Floats, Pla
     """
     placement = place((pixels.shape[0], pixels.shape[1]), room, resize)
     height, width = placement.placed
-    fitted = np.full((3, *room), FILL, dtype=np.float32)
+    fitted = np.empty((3, *room), dtype=np.float32)
     fitted[:, :height, :width] = resized(pixels, placement.placed).numpy()
+    fitted[:, height:] = fitted[:, :height, width:] = FILL
     return fitted, placement
 
 

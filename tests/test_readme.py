@@ -14,10 +14,11 @@ from blocks import load_backbone
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 # The README's own runs take minutes.
+FEWEST = ["--evaluations", "2000", "--finalists", "0"]
 FEWER = {
     "data make-shapes": ["--images", "40"],
-    "search --budget 40ms": ["--evaluations", "2000", "--finalists", "0", "--template", "nl"],
-    "search": ["--evaluations", "2000", "--finalists", "0"],
+    "search --budget 40ms": [*FEWEST, "--template", "nl", "--verify", "1"],
+    "search": FEWEST,
     "profile": ["--quick", "--space", "mob", "--minutes", "0.1"],
     "train": ["--epochs", "1", "--input-size", "64", "--workers", "0"],
     "distill": ["--epochs", "1", "--input-size", "64", "--workers", "0"],
