@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,9 +12,9 @@ from torch import Tensor
 from torchvision import ops
 
 MAX_CANDIDATES = 30_000  # pairs of box and class that enter; more only cost time
-# Candidates that whole classes are put together for: a call takes longer than a small class, and
-# the time of a call grows with the square.
-TOGETHER = 500
+# Candidates that are suppressed in one call: a call takes longer than a small class, and the time
+# of a call grows with the square.
+TOGETHER = 1_500
 
 
 class Detections(NamedTuple):
@@ -63,25 +63,35 @@ def nms(
     if len(found) > MAX_CANDIDATES:
         best = np.sort(np.argpartition(-found, MAX_CANDIDATES)[:MAX_CANDIDATES])
         position, label, found = position[best], label[best], found[best]
-    order = np.lexsort((-found, label))  # class by class, best first; stable
-    position, label, found = position[order], label[order], found[order]
     candidates = all_boxes[position]
-    apart, wide = _apart(candidates, label), torch.from_numpy(found.astype(np.float64))
-    first = np.searchsorted(label, label)  # of the class of each
-    borders = [0, *(np.flatnonzero(np.diff(first // TOGETHER)) + 1).tolist(), len(label)]
+    apart, wide = _apart(candidates, label), found.astype(np.float64)
     kept = np.concatenate(
         [
-            start + ops.nms(apart[start:end], wide[start:end], max_iou).numpy()
-            for start, end in pairwise(borders)
+            group[ops.nms(*map(torch.from_numpy, (apart[group], wide[group])), max_iou).numpy()]
+            for group in _groups(label)
         ]
     )
-    best_first = kept[np.argsort(-found[kept], kind="stable")][:max_detections]
+    order = np.lexsort((kept, label[kept], -found[kept]))
+    best_first = kept[order[:max_detections]]
     parts = (torch.from_numpy(part[best_first]) for part in (candidates, found, label))
     return Detections(*(part.to(scores.device) for part in parts))
 
 
-def _apart(boxes: NDArray[Any], label: NDArray[np.int64]) -> Tensor:
+def _groups(label: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
+    """Candidates to suppress in one call each: all of some classes, in their order."""
+    if len(label) <= TOGETHER:
+        yield np.arange(len(label))
+        return
+    by_class = np.argsort(label, kind="stable")
+    sorted_label = label[by_class]
+    first = np.searchsorted(sorted_label, sorted_label)  # of the class of each
+    borders = np.flatnonzero(np.diff(first // TOGETHER)) + 1
+    yield from np.split(by_class, borders)
+
+
+def _apart(boxes: NDArray[Any], label: NDArray[np.int64]) -> NDArray[np.float64]:
     """The boxes, each class moved to where it meets no other, in 64 bits so that none changes."""
     wide = boxes.astype(np.float64)
     span = np.ptp(wide) + 1 if len(wide) else 1
-    return torch.from_numpy(wide + span * label[:, None])
+    moved: NDArray[np.float64] = wide + span * label[:, None]
+    return moved
