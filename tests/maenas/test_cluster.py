@@ -34,6 +34,12 @@ ASKED = (
     *("search", "--budget", "3.8ms", "--device", "t4", "--evaluations", 400_000),
     *("--islands", 4, "--migrate-every", 10_000, "--finalists", 4, "--finalist-seeds", 4),
 )
+# What every Python of a node runs first.
+OTHER_MAENAS = """
+from importlib import metadata
+true = metadata.version
+metadata.version = lambda name: "0.0.1" if name == "maenas" else true(name)
+"""
 SAME = ("best.yaml", "history.jsonl", "state.json", "config.yaml", "curve.png", "scatter.png")
 
 
@@ -119,9 +125,7 @@ def test_a_run_begun_on_a_cluster_goes_on_without_one(
 
 
 def test_a_node_with_another_maenas_is_refused_and_both_are_named(tmp_path: Path) -> None:
-    metadata = tmp_path / "maenas-0.0.1.dist-info"
-    metadata.mkdir()
-    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: maenas\nVersion: 0.0.1\n")
+    (tmp_path / "sitecustomize.py").write_text(OTHER_MAENAS)
     path = f"{tmp_path}{os.pathsep}{ROOT}"
     with cluster_of({"num_cpus": 1, "env_vars": {"PYTHONPATH": path}}) as cluster:
         with pytest.raises(ClusterError, match="maenas 0.0.1 there and 0.1.0 here"):

@@ -72,7 +72,7 @@ def test_a_lost_process_ends_the_training_with_one_line(
     options = ("--out", "run", "--ray", "local", "--processes", 2)
     process = start(*asked, *options, cwd=tmp_path)
     deadline = time.monotonic() + 120
-    while not (tmp_path / "run" / "last").exists() and time.monotonic() < deadline:
+    while not (tmp_path / "run" / "resume.pt").exists() and time.monotonic() < deadline:
         time.sleep(0.1)
     os.kill(rank_below(process.pid), signal.SIGKILL)
     _, err = process.communicate(timeout=120)
