@@ -1,15 +1,15 @@
 """What a teacher is worth: the table of the report, on generated pictures.
 
     python -m benchmarks.bench_distill [--seeds 0 1 2] [--cells alone cwd@0.5 ..] [--work FOLDER]
-                                       [--fresh]
+                                       [--fresh] [--epochs 6] [--teacher-epochs 16]
 
 A student of 0.23 M params learns the hard shapes for the same number of steps alone, by Mimicking,
 MGD and CWD, and by CWD at three weights; its teacher has 3.8 M params and learnt them nearly three
 times as long. Students have learnt as many steps alone before, the same for all cells of a seed;
-with --fresh they start from random weights, and a table of its own tells how they fare. Cells
-that are done already are skipped and a run that was broken off is continued, so the table can be
-made in pieces. Prints AP and gain of each cell, mean and spread over the seeds, and writes a row
-for each run, and the curves of validation AP.
+with --fresh they start from random weights. Another start or other --epochs make another table, and
+want another FOLDER where the teacher is another. Cells that are done already are skipped and a run
+that was broken off is continued, so the table can be made in pieces. Prints AP and gain of each
+cell, mean and spread over the seeds, and writes a row for each run, and the curves of validation AP.
 
 Everything but the table lies in FOLDER (runs/bench-distill): pictures, teacher, a run a cell.
 """
@@ -50,10 +50,13 @@ class Bench:
 
     work: Path
     is_fresh: bool
+    epochs: int
+    teacher_epochs: int
 
     @property
     def name(self) -> str:
-        return "distill-fresh" if self.is_fresh else "distill"
+        length = "" if self.epochs == EPOCHS else f"-{self.epochs}-epochs"
+        return f"distill{'-fresh' if self.is_fresh else ''}{length}"
 
     @property
     def data(self) -> Path:
@@ -80,8 +83,10 @@ def main() -> None:
     parser.add_argument("--cells", nargs="+", choices=CELLS, default=list(CELLS))
     parser.add_argument("--work", type=Path, default=Path("runs/bench-distill"))
     parser.add_argument("--fresh", action="store_true", help="start from random weights")
+    parser.add_argument("--epochs", type=int, default=EPOCHS, help="of a student")
+    parser.add_argument("--teacher-epochs", type=int, default=TEACHER_EPOCHS)
     arguments = parser.parse_args()
-    bench = Bench(arguments.work, arguments.fresh)
+    bench = Bench(arguments.work, arguments.fresh, arguments.epochs, arguments.teacher_epochs)
     prepare(bench)
     rows = done_before(bench)
     for cell in arguments.cells:
@@ -105,8 +110,8 @@ def prepare(bench: Bench) -> None:
         maenas("data", "make-shapes", "--out", bench.data.parent, "--level", "hard", *size)
     save_folder(bench.work / "student_spec", spec_of(8, (1, 1, 1, 1), 1), None)
     save_folder(bench.work / "teacher_spec", spec_of(32, (1, 2, 2, 1), 2), None)
-    if finished_epochs(bench.teacher) < TEACHER_EPOCHS:
-        words = ("--epochs", TEACHER_EPOCHS, "--set", "compute.amp=bf16")
+    if finished_epochs(bench.teacher) < bench.teacher_epochs:
+        words = ("--epochs", bench.teacher_epochs, "--set", "compute.amp=bf16")
         train("train", bench.work / "teacher_spec", bench, bench.teacher, *words)
 
 
@@ -132,13 +137,13 @@ def spec_of(width: int, depths: Sequence[int], neck_depth: int) -> DetectorSpec:
 def learn(bench: Bench, cell: str, seed: int) -> dict[str, str]:
     """One run: the row of the table."""
     fresh = replace(bench, is_fresh=True)
-    if not bench.is_fresh and finished_epochs(fresh.run("alone", seed)) < EPOCHS:
+    if not bench.is_fresh and finished_epochs(fresh.run("alone", seed)) < bench.epochs:
         learn(fresh, "alone", seed)
     out, student = bench.run(cell, seed), bench.student(seed)
     # 8 channels in `channels_last` order crash the convolutions of torch 2.14 on this CPU.
     words: list[object] = [
         "--epochs",
-        EPOCHS,
+        bench.epochs,
         "--set",
         f"seed={seed}",
         "--set",
