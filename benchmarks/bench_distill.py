@@ -9,7 +9,7 @@ times as long. Students have learnt as many steps alone before, the same for all
 with --fresh they start from random weights. Another start or other --epochs make another table, and
 want another FOLDER where the teacher is another. Cells that are done already are skipped and a run
 that was broken off is continued, so the table can be made in pieces. Prints AP and gain of each
-cell, mean and spread over the seeds, and writes a row for each run, and the curves of validation AP.
+cell, mean and spread over the seeds, and writes a row for each run, and the curves of AP.
 
 Everything but the table lies in FOLDER (runs/bench-distill): pictures, teacher, a run a cell.
 """
