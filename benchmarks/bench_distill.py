@@ -50,8 +50,8 @@ class Bench:
 
     work: Path
     is_fresh: bool
-    epochs: int
-    teacher_epochs: int
+    epochs: int = EPOCHS
+    teacher_epochs: int = TEACHER_EPOCHS
 
     @property
     def name(self) -> str:

@@ -116,7 +116,8 @@ def parse(cls: type[T], data: object, where: str) -> T:
     try:
         return cls(**{name: getattr(checked, name) for name in checked.model_fields_set})
     except SpecError as error:
-        raise SpecError(f"{where}: {error}") from None
+        section = where.rpartition(": ")[2]  # which the dataclass may name itself
+        raise SpecError(f"{where}: {str(error).removeprefix(f'{section}: ')}") from None
 
 
 @cache

@@ -173,7 +173,7 @@ def unused(name: str, used: dict[str, DetectorSpec]) -> str:
 
 def begun(family: Family, members: Sequence[Member], out: Path | None) -> Path:
     """The folder of a new family, with what was typed and every detector as it starts."""
-    folder = claim(out, "family", exist_ok=False)
+    folder = claim(out, "family", exist_ok=None)
     assert family.data is not None
     typed = {
         "sources": [
@@ -200,6 +200,8 @@ def continued(asked: Family, folder: Path) -> Family:
         MaenasError: if something else is typed now.
     """
     path = folder / FAMILY_FILE
+    if not path.exists():
+        raise TrainError(f"{path}: there is no family to continue; leave --resume out.")
     kept = read_yaml(path, SCHEMA)
     data = Path(kept.pop("data"))
     family = replace(parse(Family, kept, str(path)), data=data)

@@ -10,23 +10,22 @@ from blocks import MaenasError
 RUNS = Path("runs")
 
 
-def claim(folder: Path | None, command: str, exist_ok: bool) -> Path:
+def claim(folder: Path | None, command: str, exist_ok: bool | None) -> Path:
     """A folder to write into, made if need be.
 
     Args:
         folder: as named by the user; the next free one of the command if None.
         command: whose runs they are.
-        exist_ok: whether it may hold something, which is then overwritten file by file.
+        exist_ok: whether it may hold something, which is then overwritten file by file; None for
+            a command that never does so.
     Raises:
         MaenasError: if it may not, or cannot be made.
     """
     folder = folder or next_run(command)
     try:
         if not exist_ok and folder.is_dir() and any(folder.iterdir()):
-            raise MaenasError(
-                f"{folder}: is not empty; --exist-ok writes into it all the same, --out names "
-                "another folder."
-            )
+            option = "" if exist_ok is None else "--exist-ok writes into it all the same, "
+            raise MaenasError(f"{folder}: is not empty; {option}--out names another folder.")
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise MaenasError(f"{folder}: cannot be created: {error.strerror or error}.") from None

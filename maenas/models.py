@@ -182,6 +182,14 @@ def find_teacher(name: str) -> Teacher:
     """
     from detector.distill import Teacher
 
-    place = name if name.startswith("zoo:") else str(detector_in(Path(name)))
+    if is_exported(name):
+        raise SpecError(
+            f"teacher {name}: an exported file gives no maps to learn from; name the run or the "
+            "detector folder it was exported from."
+        )
+    try:
+        place = name if name.startswith("zoo:") else str(detector_in(Path(name)))
+    except SpecError as error:
+        raise SpecError(f"teacher {error}") from None
     spec, weights = find_detector(place)
     return Teacher(spec, weights, place)

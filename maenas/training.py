@@ -294,7 +294,7 @@ def chosen_recipe(asked: Asked, spec: DetectorSpec) -> tuple[Recipe, str]:
         name = asked.recipe or PAIRS.get(scale, scale)
         base = distilling(named_recipe(name))
     recipe = with_changes(base, changes_of(asked))
-    return recipe, f"recipe {name}, {recipe.epochs} epochs"
+    return recipe, f"recipe {name}, {counted_epochs(recipe.epochs)}"
 
 
 def named_recipe(name: str) -> Recipe:
@@ -377,11 +377,17 @@ def teacher_notes(teacher: Teacher | None, recipe: Recipe) -> list[str]:
     """Who teaches, what, and how long."""
     if teacher is None or recipe.distill is None:
         return []
-    options, alone = recipe.distill, recipe.epochs - recipe.taught_epochs
+    options, taught = recipe.distill, recipe.taught_epochs
+    then = f", then {recipe.epochs - taught} alone" if recipe.epochs > taught else ", all of them"
     return [
         f"teacher {teacher.where}: {options.method} at weight {options.weight:g} for "
-        f"{recipe.taught_epochs} epochs, then {alone} alone"
+        f"{counted_epochs(taught)}{then}"
     ]
+
+
+def counted_epochs(count: int) -> str:
+    """For people."""
+    return f"{count} epoch{'s' * (count != 1)}"
 
 
 def write_args(folder: Path, recipe: Recipe, settled: Settled, asked: Asked) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from importlib.resources import files
+from math import isfinite
 from pathlib import Path
 from typing import Any, Literal
 
@@ -170,6 +171,7 @@ def parse_recipe(data: Mapping[str, Any], where: str) -> Recipe:
         SpecError: naming the key, what it must be, what came, and the nearest known key.
     """
     built = dict(data)
+    _require_finite(built, where)
     if isinstance(built.get("augmentation"), dict) and "resize" in built["augmentation"]:
         raise SpecError(
             f"{where}: augmentation.resize: is the detector's; change `resize` in detector.yaml."
@@ -180,6 +182,16 @@ def parse_recipe(data: Mapping[str, Any], where: str) -> Recipe:
     if "assigner" in built:
         built["assigner"] = _assigner(built["assigner"], f"{where}: assigner")
     return parse(Recipe, built, where)
+
+
+def _require_finite(data: Mapping[str, Any], where: str) -> None:
+    """Raise `SpecError` for NaN and infinity: no value of a recipe may be either."""
+    for key, value in data.items():
+        if isinstance(value, Mapping):
+            _require_finite(value, f"{where}: {key}")
+        for each in value if isinstance(value, list | tuple) else [value]:
+            if isinstance(each, float) and not isfinite(each):
+                raise SpecError(f"{where}: {key}: must be a finite number, got {value}.")
 
 
 def _assigner(data: object, where: str) -> Assigner:

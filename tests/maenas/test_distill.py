@@ -135,6 +135,8 @@ def test_mistakes_are_one_line(typed, given, tmp_path) -> None:
         (("distill", str(given / "student"), "--data", data), "needs --teacher"),
         (("distill", "--teacher", str(given / "teacher")), "needs a detector and --data"),
         ((*options(given, tmp_path / "x"), "--teacher", "zoo:damo-yolo-s"), "has no weights"),
+        ((*options(given, tmp_path / "x"), "--teacher", "gone"), "teacher gone: no such file"),
+        ((*options(given, tmp_path / "x"), "--teacher", "t.onnx"), "teacher t.onnx: an exported"),
         ((*options(given, tmp_path / "x"), "--set", "distill.wight=1"), "did you mean weight?"),
         ((*options(given, tmp_path / "x"), "--recipe", "s-from-t"), "no scale 's-from-t'"),
     ):
