@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from blocks.errors import MaenasError
@@ -22,6 +23,7 @@ SETTINGS = {  # of Ray, in its environment
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # else it warns of what it will change
 }
+TOKEN = Path("~/.ray/auth_token")  # of a user, for all clusters
 QUIET = {"include_dashboard": False, "log_to_driver": False, "logging_level": "error"}
 
 
@@ -68,6 +70,8 @@ def joined(address: str, cpus: int | None = None, quiet: bool = True) -> Iterato
     """
     for name, value in SETTINGS.items():
         os.environ.setdefault(name, value)
+    if _has_token():  # Ray shows it by itself for every address but that of a head
+        os.environ.setdefault("RAY_AUTH_MODE", "token")
     import ray as untyped
 
     ray: Any = untyped
@@ -79,12 +83,19 @@ def joined(address: str, cpus: int | None = None, quiet: bool = True) -> Iterato
         options |= {"num_cpus": cpus or os.cpu_count(), "object_store_memory": STORE_BYTES}
     try:
         _knock(address)
+    except OSError as error:
+        raise _absent(address, error) from None
+    try:
         _init(ray, address, options)
-    except Exception as error:  # of many unrelated types
+    except ConnectionError as error:
+        if not _is_head(address):
+            raise _absent(address, error) from None
         raise ClusterError(
-            f"ray: no cluster at {address!r}: {line(error)}; start one with `ray start --head`, "
-            "or use --ray local."
+            f"ray: {address} answers, but lets nobody in: {line(error)}; its Ray must be ours "
+            f"({ray.__version__}), and RAY_AUTH_MODE and the token in {TOKEN} the same as there."
         ) from None
+    except Exception as error:  # of many unrelated types
+        raise _absent(address, error) from None
     try:
         yield ray
     finally:
@@ -106,14 +117,32 @@ def _init(ray: Any, address: str, options: Mapping[str, Any]) -> None:
                 raise
 
 
+def _absent(address: str, error: Exception) -> ClusterError:
+    return ClusterError(
+        f"ray: no cluster at {address!r}: {line(error)}; start one with `ray start --head`, "
+        "or use --ray local."
+    )
+
+
+def _has_token() -> bool:
+    """Whether this user has a token for clusters (Ray writes one with the first it starts)."""
+    named = any(os.environ.get(name) for name in ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"))
+    return named or TOKEN.expanduser().is_file()
+
+
+def _is_head(address: str) -> bool:
+    """Whether it is host:port."""
+    return address.rpartition(":")[2].isdigit()
+
+
 def _knock(address: str) -> None:
     """Make sure that somebody listens: Ray itself tries for minutes.
 
     Raises:
         OSError: if nobody does.
     """
-    host, separator, port = address.removeprefix("ray://").rpartition(":")
-    if separator and port.isdigit():
+    if _is_head(address):
+        host, _, port = address.removeprefix("ray://").rpartition(":")
         socket.create_connection((host.strip("[]"), int(port)), timeout=KNOCK_S).close()
 
 

@@ -5,6 +5,10 @@ from __future__ import annotations
 import os
 import random
 import signal
+import socket
+import subprocess
+import sys
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +18,7 @@ from budgets.cluster import SETTINGS
 
 ROOT = Path(__file__).parents[1]
 TASK = b"ray::_run_checked"  # the title of a process while it has a task of ours
+START_S = 60.0  # of a head, and of its end
 NODE = {"include_dashboard": False, "object_store_memory": 100_000_000}
 
 
@@ -37,6 +42,39 @@ def cluster_of(*nodes: Mapping[str, Any], head_cpus: int = 1) -> Iterator[Any]:
             del os.environ["PYTHONPATH"]
         else:
             os.environ["PYTHONPATH"] = before
+
+
+@contextmanager
+def guarded_head(home: Path) -> Iterator[str]:
+    """The address of a head started by `ray start` that lets in who shows the token of `home`."""
+    (home / ".ray").mkdir(parents=True)
+    (home / ".ray" / "auth_token").write_text("t" * 64)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    environ = {k: v for k, v in os.environ.items() if not k.startswith("RAY_AUTH")}
+    environ |= SETTINGS | {"HOME": str(home), "PYTHONPATH": str(ROOT)}
+    process = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block"),
+            *("--port", str(port), "--num-cpus", "1", "--include-dashboard", "false"),
+        ],
+        env=environ,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        until = time.monotonic() + START_S
+        while time.monotonic() < until:
+            try:
+                socket.create_connection(("127.0.0.1", port)).close()
+                break
+            except OSError:
+                time.sleep(0.1)
+        yield f"127.0.0.1:{port}"
+    finally:
+        process.terminate()  # ends what it started, too
+        process.wait(START_S)
 
 
 def workers_of(cluster: Any) -> list[int]:

@@ -19,7 +19,7 @@ from budgets.cluster import ClusterError
 from nas.executors import ExecutorError, opened_executor
 from nas.executors.ray_cluster import RayCluster
 from tests import executor_tasks as tasks
-from tests.clusters import cluster_of, kill_a_worker
+from tests.clusters import cluster_of, guarded_head, kill_a_worker
 from tests.cpu_table import cpu_table
 from tests.maenas.conftest import ROOT, Shell
 
@@ -155,6 +155,19 @@ def test_a_cluster_that_is_not_there_is_told_in_one_line(maenas: Shell, tmp_path
     ran = maenas(*ASKED, "--ray", "127.0.0.1:1", cwd=tmp_path, code=2)
     assert ran.err.splitlines()[-1].startswith("error: ray: no cluster at '127.0.0.1:1'")
     assert not (tmp_path / "runs").exists()
+
+
+def test_a_head_that_wants_a_token_is_shown_it(maenas: Shell, tmp_path: Path) -> None:
+    asked = ("checks", "--json", "--ray")
+    with guarded_head(tmp_path) as address:
+        home = {"HOME": str(tmp_path)}
+        told = maenas(*asked, address, cwd=tmp_path, environ=home).json
+        assert len(told["nodes"]) == 1
+        without = {**home, "RAY_AUTH_MODE": "disabled"}
+        ran = maenas(*asked, address, cwd=tmp_path, environ=without, code=2)
+    last = ran.err.splitlines()[-1]
+    assert last.startswith(f"error: ray: {address} answers, but lets nobody in")
+    assert "RAY_AUTH_MODE and the token in ~/.ray/auth_token the same as there" in last
 
 
 def test_tasks_move_from_a_node_that_is_gone_to_the_others() -> None:
