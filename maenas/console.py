@@ -11,12 +11,23 @@ from typing import Any
 from rich.console import Console
 
 WIDTH_OF_FILES = 110  # of tables where no terminal says how wide it is
-OUT = Console(
+
+
+class Results(Console):
+    """Stdout: in a file or a pipe a line stays whole, since it may be a path somebody reads on."""
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        """As rich prints, but for text that would be broken into lines of a file."""
+        is_text = all(isinstance(each, str) for each in objects)
+        options.setdefault("soft_wrap", is_text and not self.is_terminal)
+        super().print(*objects, **options)
+
+
+OUT = Results(
     width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else WIDTH_OF_FILES,
     markup=False,  # a path may hold brackets and colons
     emoji=False,
     highlight=False,
-    soft_wrap=False,
 )
 ERR = Console(stderr=True, markup=False, emoji=False, highlight=False, soft_wrap=True)
 

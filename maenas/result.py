@@ -339,8 +339,15 @@ def print_card(result: Result) -> None:
         card.add_row("note", note)
     card.add_row("spec", str(result.spec_path(best)))
     card.add_row("next", f"maenas show {result.spec_path(best)}")
+    is_family = len(result.networks) > 1
+    card.add_row(
+        "then",
+        f"maenas train-family {result.folder} --data data.yaml"
+        if is_family
+        else f"maenas build-detector {result.spec_path(best)} --out detector",
+    )
     OUT.print(Panel(card, title=f"maenas search: {best.segment.template.name} scale"))
-    if len(result.networks) > 1:
+    if is_family:
         OUT.print(_family_table(result))
 
 

@@ -264,7 +264,10 @@ def continued(asked: Asked, folder: Path) -> Settled:
         recipe=recipe,
         data=data,
         saved=saved,
-        notes=(f"continues after epoch {saved.progress.epoch} of {recipe.epochs}",),
+        notes=(
+            f"continues after epoch {saved.progress.epoch} of {recipe.epochs}",
+            *teacher_notes(teacher, recipe),
+        ),
         teacher=teacher,
     )
 

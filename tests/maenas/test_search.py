@@ -288,11 +288,12 @@ def test_the_card_says_how_good_the_network_is_and_why(card):
         assert words in card.words
 
 
-def test_the_next_command_of_the_card_works(card, typed):
-    shown = card.words.partition(" next ")[2]
-    assert shown == "maenas show runs/search/exp/best.yaml"
-    again = typed(*shlex.split(shown)[1:])
-    assert again.code == 0 and "res_k1kx" in again.out
+def test_the_next_commands_of_the_card_work(card, typed):
+    show, _, build = card.words.partition(" next ")[2].partition(" then ")
+    assert show == "maenas show runs/search/exp/best.yaml"
+    assert "res_k1kx" in typed(*shlex.split(show)[1:]).out
+    assert build == "maenas build-detector runs/search/exp/best.yaml --out detector"
+    assert "detector/detector.yaml" in typed(*shlex.split(build)[1:]).out
 
 
 def test_the_card_fits_a_narrow_terminal(maenas, small, tmp_path):
