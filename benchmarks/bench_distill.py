@@ -1,15 +1,16 @@
 """What a teacher is worth: the table of the report, on generated pictures.
 
     python -m benchmarks.bench_distill [--seeds 0 1 2] [--cells alone cwd@0.5 ..] [--work FOLDER]
-                                       [--fresh] [--epochs 6] [--teacher-epochs 16]
+                                       [--fresh] [--epochs 6] [--batch 8] [--teacher-epochs 16]
 
 A student of 0.23 M params learns the hard shapes for the same number of steps alone, by Mimicking,
 MGD and CWD, and by CWD at three weights; its teacher has 3.8 M params and learnt them nearly three
 times as long. Students have learnt as many steps alone before, the same for all cells of a seed;
-with --fresh they start from random weights. Another start or other --epochs make another table, and
-want another FOLDER where the teacher is another. Cells that are done already are skipped and a run
-that was broken off is continued, so the table can be made in pieces. Prints AP and gain of each
-cell, mean and spread over the seeds, and writes a row for each run, and the curves of AP.
+with --fresh they start from random weights. Another start, other --epochs or another --batch make
+another table, and want another FOLDER where the teacher is another. Cells that are done already are
+skipped and a run that was broken off is continued, so the table can be made in pieces. Prints AP
+and gain of each cell, mean and spread over the seeds, and writes a row for each run, and the curves
+of AP.
 
 Everything but the table lies in FOLDER (runs/bench-distill): pictures, teacher, a run a cell.
 """
@@ -37,6 +38,7 @@ from detector.spec import DetectorSpec
 
 SIDE, CLASSES, PICTURES = 96, 3, 1000
 TEACHER_EPOCHS, EPOCHS = 16, 6
+BATCH = 8  # what a training of so few pictures chooses by itself
 CELLS = ("alone", "mimic@0.5", "mgd@0.5", "cwd@0.5", "cwd@2", "cwd@10")
 COLUMNS = (
     *("cell", "seed", "ap", "ap50", "best_ap", "epochs", "step"),
@@ -52,11 +54,16 @@ class Bench:
     is_fresh: bool
     epochs: int = EPOCHS
     teacher_epochs: int = TEACHER_EPOCHS
+    batch: int = BATCH
 
     @property
     def name(self) -> str:
         length = "" if self.epochs == EPOCHS else f"-{self.epochs}-epochs"
-        return f"distill{'-fresh' if self.is_fresh else ''}{length}"
+        return f"distill{'-fresh' if self.is_fresh else ''}{length}{self.size}"
+
+    @property
+    def size(self) -> str:
+        return "" if self.batch == BATCH else f"-batch-{self.batch}"
 
     @property
     def data(self) -> Path:
@@ -68,7 +75,7 @@ class Bench:
 
     def run(self, cell: str, seed: int) -> Path:
         start = "" if self.is_fresh else "on-"
-        return self.work / f"{start}{cell.replace('@', '-')}-seed{seed}"
+        return self.work / f"{start}{cell.replace('@', '-')}{self.size}-seed{seed}"
 
     def student(self, seed: int) -> Path:
         """What a run starts from."""
@@ -85,8 +92,15 @@ def main() -> None:
     parser.add_argument("--fresh", action="store_true", help="start from random weights")
     parser.add_argument("--epochs", type=int, default=EPOCHS, help="of a student")
     parser.add_argument("--teacher-epochs", type=int, default=TEACHER_EPOCHS)
+    parser.add_argument("--batch", type=int, default=BATCH, help="pictures of a student's step")
     arguments = parser.parse_args()
-    bench = Bench(arguments.work, arguments.fresh, arguments.epochs, arguments.teacher_epochs)
+    bench = Bench(
+        work=arguments.work,
+        is_fresh=arguments.fresh,
+        epochs=arguments.epochs,
+        teacher_epochs=arguments.teacher_epochs,
+        batch=arguments.batch,
+    )
     prepare(bench)
     rows = done_before(bench)
     for cell in arguments.cells:
@@ -141,14 +155,9 @@ def learn(bench: Bench, cell: str, seed: int) -> dict[str, str]:
         learn(fresh, "alone", seed)
     out, student = bench.run(cell, seed), bench.student(seed)
     # 8 channels in `channels_last` order crash the convolutions of torch 2.14 on this CPU.
-    words: list[object] = [
-        "--epochs",
-        bench.epochs,
-        "--set",
-        f"seed={seed}",
-        "--set",
-        "compute.channels_last=false",
-    ]
+    words: list[object] = ["--epochs", bench.epochs]
+    for change in (f"seed={seed}", "compute.channels_last=false", f"compute.batch={bench.batch}"):
+        words += ["--set", change]
     if cell == "alone":
         result = train("train", student, bench, out, *words)
     else:
