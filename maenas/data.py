@@ -97,12 +97,17 @@ def show_data(
         bool, typer.Option("--plain", help="As the last epochs: without mosaic and mixup.")
     ] = False,
     resize: Annotated[str, typer.Option(help="stretch or letterbox.")] = "stretch",
+    recipe: Annotated[
+        str | None,
+        typer.Option(help="Whose augmentation: t s m l ns nm nl, or a file. (that of t to l)"),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Of all draws.")] = 0,
     exist_ok: Annotated[
         bool, typer.Option("--exist-ok", help="Write into a folder that is not empty.")
     ] = False,
 ) -> None:
     """Write sheets of what the network sees in training, boxes drawn."""
+    from dataclasses import replace
     from itertools import islice
 
     from PIL import Image
@@ -113,9 +118,11 @@ def show_data(
     from detector.data.show import sheet
     from maenas.console import ERR, OUT
     from maenas.folders import claim
+    from maenas.training import named_recipe
 
     positive("show", sheets=sheets)
-    augmentation = Augmentation(resize=resize)
+    drawn = Augmentation() if recipe is None else named_recipe(recipe).augmentation
+    augmentation = replace(drawn, resize=resize)
     plan = Plan((size, size), batch, 1, seed, augmentation, plain_epochs=1 if plain else 0)
     dataset = read_dataset(source, split)
     loader = TrainLoader(dataset, plan)
@@ -141,6 +148,8 @@ def _counts(result: dict[str, Any]) -> list[str]:
         most = sorted(classes.items(), key=lambda item: -item[1])[:5]
         named = ", ".join(f"{name} {count:,}" for name, count in most)
         rest = f" and {len(classes) - 5} classes more" if len(classes) > 5 else ""
+        if counted["crowds"]:
+            rest += f"; {counted['crowds']:,} regions to ignore (crowds)"
         lines.append(
             f"{split}: {counted['pictures']:,} pictures ({counted['background']:,} background), "
             f"{counted['objects']:,} objects: {named}{rest}"

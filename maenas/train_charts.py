@@ -118,6 +118,8 @@ def draw(rows: Sequence[Mapping[str, float]], path: Path) -> None:
     for name, label in (("ap", "AP"), ("ap50", "AP50")):
         _plot(accuracy, judged, name, label)
     rate.plot(epochs, [row["lr"] for row in rows])
+    for axes in (losses, accuracy, rate):
+        axes.xaxis.get_major_locator().set_params(integer=True)
     losses.set(xlabel="epoch", title="loss", ylim=(0, None))
     accuracy.set(xlabel="epoch", title="validation", ylim=(0, 1))
     rate.set(xlabel="epoch", title="learning rate", ylim=(0, None))

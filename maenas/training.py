@@ -40,6 +40,7 @@ from detector.train import (
     recipe_lines,
     scale_of,
     settled_compute,
+    smallest_batch,
     starting_network,
     starting_spec,
     train,
@@ -130,12 +131,11 @@ def run_training(
         if settled.teacher is not None and recipe.distill is not None:
             settled.teacher.require_fit(spec, dataset.names)
             lessons = teaching(settled.teacher, spec, recipe.distill)
-        fitting = 1
+        fitting, side = 1, spec.backbone.in_shape[1:]
         if recipe.compute.batch is None:
-            fitting = fitting_batch(
-                settled.network, spec.backbone.in_shape[1:], recipe, ranks.device, lessons
-            )
-        size = batch_size(recipe, len(dataset), ranks.count, fitting)
+            fitting = fitting_batch(settled.network, side, recipe, ranks.device, lessons)
+        smallest = smallest_batch(side, lessons is not None)
+        size = batch_size(recipe, len(dataset), ranks.count, fitting, smallest)
         recipe = replace(recipe, compute=replace(recipe.compute, batch=size.loaded))
         decided = "\n".join([*recipe_lines(recipe), f"on {ranks.count}"])
         taught_by = "" if settled.teacher is None else settled.teacher.digest
@@ -251,6 +251,12 @@ def continued(asked: Asked, folder: Path) -> Settled:
         if recipe.compute.batch is None:
             recipe = replace(recipe, compute=replace(recipe.compute, batch=kept.compute.batch))
     spec = load_detector(folder / LAST / SPEC_FILE)
+    height, width = spec.backbone.in_shape[1:]
+    if asked.input_size is not None and {asked.input_size} != {height, width}:
+        raise TrainError(
+            f"--input-size {asked.input_size}: {folder} was begun at {width}x{height}; leave it "
+            "out, or start a new run with --out."
+        )
     if asked.detector is not None:
         typed, _ = find_detector(asked.detector, asked.input_size)
         spec = starting_spec(typed, spec.names)

@@ -71,7 +71,7 @@ def val(
     from maenas.models import require_model
 
     if at_score is not None and not 0 <= at_score <= 1:
-        raise SpecError(f"at_score: must be in 0..1, got {at_score}.")
+        raise SpecError(f"--at-score: must be in 0..1, got {at_score}.")
     positive("val", batch=batch)
     require_model(model)  # before torch is loaded
     from detector.data.read import read_dataset

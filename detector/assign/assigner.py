@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
+from dataclasses import fields
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from blocks.errors import SpecError
 from detector.boxes import depth_inside, paired_iou
 
 # Pairs of prior and object that are looked at together: 32 MiB for each number kept of a pair.
@@ -86,7 +88,16 @@ class Assignment(NamedTuple):
 
 
 class Assigner(ABC):
-    """Matches priors to objects; everything in 32-bit floats and without gradients."""
+    """Matches priors to objects; everything in 32-bit floats and without gradients.
+
+    Every option of an assigner is a number above 0.
+    """
+
+    def __post_init__(self) -> None:
+        for each in fields(self):  # type: ignore[arg-type]  # every assigner is a dataclass
+            value = getattr(self, each.name)
+            if not value > 0:
+                raise SpecError(f"assigner: {each.name} must be above 0, got {value}.")
 
     @torch.no_grad()
     def __call__(self, predictions: Predictions, priors: Priors, targets: Targets) -> Assignment:

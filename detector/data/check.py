@@ -14,13 +14,15 @@ from detector.data.dataset import DataError, Dataset, Problem
 from detector.data.labelled import areas_of
 from detector.data.read import read_dataset, splits_of
 from detector.data.read_sample import read_sample
-from detector.pictures import PictureError
+from detector.data.yolo import label_file
+from detector.pictures import PICTURE_SUFFIXES, PictureError
 from detector.resize import place
 from detector.runtimes.runtime import Floats
 
 MIN_SIDE = 3.0  # pixels at the network's input, below which an object can hardly be seen
 MAX_IOU = 0.95  # of two boxes of one class, beyond which they are likely one
 MIN_OBJECTS = 10  # of a class, below which it can hardly be learnt
+NO_LABELS = {"classes", "labels", "README"}  # text that tools put beside label files
 MAX_IMBALANCE = 100.0  # of the most frequent class to the rarest
 
 
@@ -36,14 +38,20 @@ def open_splits(path: Path) -> tuple[dict[str, Dataset], list[Problem]]:
     if not named:
         raise DataError(f"{path}: names no split; add `train: FOLDER` and `val: FOLDER`.")
     splits: dict[str, Dataset] = {}
-    problems: list[Problem] = []
+    failed: dict[str, list[str]] = {}  # splits by what is wrong with them
     for split in named:
         try:
             splits[split] = read_dataset(path, split)
         except DataError as error:
-            where, _, what = str(error).partition(": ")
-            fix = "nothing of this split was checked"
-            problems.append(Problem("error", "files", where, what.rstrip("."), fix))
+            failed.setdefault(str(error), []).append(split)
+    problems = []
+    for error_of_some, those in failed.items():
+        where, _, what = error_of_some.partition(": ")
+        fix = f"nothing of {' and '.join(those)} was checked"
+        problems.append(Problem("error", "files", where, what.rstrip("."), fix))
+    if "train" not in named:
+        fix = "add `train: FOLDER` to train with it"
+        problems.append(Problem("warning", "files", str(path), "has no train split", fix))
     return splits, problems
 
 
@@ -68,7 +76,7 @@ def check(
         problems += [*dataset.problems, *_labels(dataset, size), *_balance(dataset, split)]
         if pictures:
             problems += _pictures(dataset, done)
-    return problems + _across(path, splits)
+    return problems + _across(path, splits) + _orphans(splits)
 
 
 def summary(splits: Mapping[str, Dataset], problems: list[Problem]) -> dict[str, Any]:
@@ -173,6 +181,30 @@ def _balance(dataset: Dataset, split: str) -> list[Problem]:
         what = f"{background} of {len(dataset)} pictures have no label"
         fix = "right if they are background; else put a labels folder beside images"
         found.append(Problem("warning", "balance", where, what, fix))
+    return found
+
+
+def _orphans(splits: Mapping[str, Dataset]) -> list[Problem]:
+    """Label files without a picture or with several, a line for each folder."""
+    found = []
+    pictures = {s.path for dataset in splits.values() for s in dataset.samples}
+    users = Counter(label_file(path) for path in pictures)
+    for folder in sorted({labels.parent for labels in users}):
+        shared = sorted(f for f, count in users.items() if count > 1 and f.parent == folder)
+        if shared and folder.is_dir() and shared[0].exists():
+            what = f"{len(shared)} label files are of several pictures, such as {shared[0].name}"
+            fix = "give each picture a name of its own"
+            found.append(Problem("warning", "labels", str(folder), what, fix))
+    for folder in sorted({path.parent for path in pictures}):
+        labels = label_file(folder / "any").parent
+        if labels == folder or not labels.is_dir():
+            continue
+        held = {file.stem for file in folder.iterdir() if file.suffix.lower() in PICTURE_SUFFIXES}
+        lost = sorted(f for f in labels.glob("*.txt") if f.stem not in held | NO_LABELS)
+        if lost:
+            what = f"{len(lost)} label files have no picture, such as {lost[0].name}"
+            fix = f"name them as their pictures in {folder}, or delete them"
+            found.append(Problem("warning", "labels", str(labels), what, fix))
     return found
 
 

@@ -104,11 +104,12 @@ class Dataset:
 
     def require_objects(self) -> None:
         """Raise `DataError` unless there is something to learn."""
-        if not self.samples:
-            raise DataError(f"{self.source}: holds no picture; check its paths.")
         if any(not sample.crowd.all() for sample in self.samples):
             return
         first = next((problem for problem in self.problems if problem.severity == "error"), None)
+        if not self.samples:
+            cause = f"that can be used, such as {first}" if first else "; check its paths."
+            raise DataError(f"{self.source}: holds no picture {cause}".replace(" ;", ";"))
         cause = f"; such as {first}" if first else "; are the label files where they belong?"
         raise DataError(f"{self.source}: none of {len(self)} pictures has an object{cause}")
 

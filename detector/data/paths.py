@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,8 @@ def class_names(path: Path, keys: Mapping[str, Any]) -> tuple[str, ...]:
     """`names` by index, from a list or a map; numbers where only `nc` is given.
 
     Raises:
-        DataError: if they are missing, no text, not 0 to N - 1, or not as many as `nc`.
+        DataError: if they are missing, no text, not 0 to N - 1, not as many as `nc`, or one is
+            there twice.
     """
     names, count = keys.get("names"), keys.get("nc")
     if count is not None and (not isinstance(count, int) or isinstance(count, bool) or count < 1):
@@ -24,6 +26,7 @@ def class_names(path: Path, keys: Mapping[str, Any]) -> tuple[str, ...]:
     if names is None and count is not None:
         return tuple(str(index) for index in range(count))
     if isinstance(names, dict):
+        names = {_index(key): name for key, name in names.items()}
         expected = list(range(len(names)))
         if sorted(names, key=str) != sorted(expected, key=str):
             raise DataError(
@@ -39,7 +42,16 @@ def class_names(path: Path, keys: Mapping[str, Any]) -> tuple[str, ...]:
             raise DataError(f"{path}: names[{index}]: must be text, got {name_of(name)}.")
     if count is not None and count != len(names):
         raise DataError(f"{path}: nc is {count}, but there are {len(names)} names; drop nc.")
-    return tuple(map(str, names))
+    texts = tuple(map(str, names))
+    twice = next((name for name, number in Counter(texts).items() if number > 1), None)
+    if twice is not None:
+        raise DataError(f"{path}: names: must differ, got {twice!r} more than once.")
+    return texts
+
+
+def _index(key: object) -> object:
+    """A class' number; "0" is taken for 0."""
+    return int(key) if isinstance(key, str) and key.isdecimal() else key
 
 
 def find_entries(path: Path, keys: Mapping[str, Any], split: str) -> tuple[list[Path], Path]:

@@ -71,7 +71,7 @@ def read_labels(path: Path, size: tuple[int, int], problems: list[Problem]) -> R
         problems: gets one entry for each line that is no label.
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
     except FileNotFoundError:
         lines = []
     except (OSError, UnicodeDecodeError) as error:
@@ -136,7 +136,7 @@ def _pictures(source: Path, entry: Path) -> list[Path]:
     if entry.suffix != ".txt":
         raise DataError(f"{source}: {entry} is no folder, no .txt list and no COCO .json file.")
     try:
-        lines = entry.read_text(encoding="utf-8").splitlines()
+        lines = entry.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{entry}: cannot be read: {error}.") from None
     return [_listed(line.strip(), entry, source) for line in lines if line.strip()]

@@ -1,6 +1,6 @@
 """Training: recipes, the loop, and what a run keeps."""
 
-from detector.train.batch_size import BatchSize, batch_size, fitting_batch
+from detector.train.batch_size import BatchSize, batch_size, fitting_batch, smallest_batch
 from detector.train.cpu_precision import settled_compute
 from detector.train.learner import Learner
 from detector.train.loop import FEATURE, PARTS, Accuracy, Epoch, Step, Training, train
@@ -42,6 +42,7 @@ __all__ = [
     "recipe_lines",
     "scale_of",
     "settled_compute",
+    "smallest_batch",
     "starting_network",
     "starting_spec",
     "train",

@@ -16,7 +16,8 @@ from detector.train.learner import Learner
 from detector.train.precision import precision_of
 from detector.train.recipe import Recipe
 
-SMALLEST, ON_CPU = 8, 8
+SMALLEST = 8
+TAUGHT_VALUES = 256  # of a channel, that BatchNorm is to see at stride 32 beside a teacher
 SHARE_OF_MEMORY = 0.85  # of a GPU's, the rest is for what other pictures need more
 TRIED = (2, 4)  # batches that memory is measured on; it grows in proportion
 OBJECTS = 60  # a picture in that measurement, more than most mosaics hold
@@ -42,20 +43,40 @@ class BatchSize:
         return self.loaded * self.gathered * self.processes
 
 
-def batch_size(recipe: Recipe, pictures: int, processes: int, fitting: int) -> BatchSize:
+def smallest_batch(size: tuple[int, int], is_taught: bool) -> int:
+    """The fewest pictures at a time that a training chooses by itself: 8.
+
+    With a teacher 16 below 192 pixels and 32 below 128: a teacher wants maps with few high peaks,
+    and where BatchNorm sees few values of a channel the network then learns to lean on the
+    statistics of the batch it is in, which nothing replaces when it is run
+    (`benchmarks/bench_distill.py`).
+
+    Args:
+        size: (height, width) of the input.
+        is_taught: whether there is a teacher.
+    """
+    positions = max(1, size[0] // 32 * (size[1] // 32))
+    wanted = -(-TAUGHT_VALUES // positions) if is_taught else SMALLEST
+    return max(SMALLEST, min(32, 1 << (wanted - 1).bit_length()))
+
+
+def batch_size(
+    recipe: Recipe, pictures: int, processes: int, fitting: int, smallest: int = SMALLEST
+) -> BatchSize:
     """Pictures of a step.
 
     The recipe's batch, unless the training would then be too short: a small data set takes
-    smaller batches, down to 8.
+    smaller batches, down to the smallest.
 
     Args:
         recipe: its batch, epochs and least number of steps.
         pictures: of the data set.
         processes: that share them.
         fitting: most pictures at a time in a process.
+        smallest: see `smallest_batch`.
     """
     enough = recipe.epochs * pictures // recipe.min_steps
-    wanted = min(recipe.batch, max(enough, SMALLEST))
+    wanted = min(recipe.batch, max(enough, smallest))
     if recipe.compute.batch is not None:
         loaded = recipe.compute.batch
     else:
@@ -72,7 +93,7 @@ def fitting_batch(
     device: torch.device,
     teaching: Teaching | None = None,
 ) -> int:
-    """Most pictures at a time: 8 on a CPU, on a GPU what its free memory is measured to hold.
+    """Most pictures at a time: few on a CPU, on a GPU what its free memory is measured to hold.
 
     Args:
         network: on the device, in training.
@@ -84,7 +105,7 @@ def fitting_batch(
         TrainError: if not even one picture fits.
     """
     if device.type == "cpu":
-        return ON_CPU
+        return smallest_batch(size, teaching is not None)
     learner = Learner(network, teaching).to(device)
     if teaching is not None:
         teaching.teacher.to(device, torch.contiguous_format)

@@ -15,6 +15,7 @@ from blocks.errors import SpecError, positive
 from blocks.strict import changed_fields, did_you_mean, flow, name_of, parse, read_yaml
 from detector.assign import ASSIGNERS, AlignOTA, Assigner
 from detector.data.augmentation import Augmentation
+from detector.data.loader import STRIDE
 from detector.distill import DistillOptions
 from detector.losses import LossWeights
 from detector.spec import DetectorSpec
@@ -32,8 +33,9 @@ class ComputeOptions:
     """How a training uses the machine; what is learned hardly depends on it.
 
     Attributes:
-        batch: pictures at a time on each device; None for 8 on a CPU and for as many as fit on
-            a GPU. Gradients are gathered until the recipe's own batch is reached.
+        batch: pictures at a time on each device; None for 8 on a CPU (more of small ones with a
+            teacher) and for as many as fit on a GPU. Gradients are gathered until the recipe's own
+            batch is reached.
         amp: numbers of the network: "auto" is bf16 on a GPU where that is fast, else fp16; on a
             CPU bf16 where `cpu_precision.py` says that it is faster, else 32 bits.
         channels_last: memory order of maps; on CPUs and tensor cores nearly twice as fast.
@@ -97,6 +99,9 @@ class Recipe:
         )
         if self.seed < 0:
             raise SpecError(f"recipe: seed must be 0 or more, got {self.seed}.")
+        for side in self.sides:
+            if side < STRIDE or side % STRIDE:
+                raise SpecError(f"recipe: sides must be multiples of {STRIDE}, got {side}.")
 
     @property
     def taught_epochs(self) -> int:

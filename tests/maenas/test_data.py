@@ -67,6 +67,18 @@ def test_sheets_show_what_the_network_sees(shapes, typed):
     assert "is not empty" in typed(*command).err
 
 
+def test_sheets_follow_a_recipe(shapes, typed):
+    recipe = "format: maenas/recipe@1\naugmentation: {mosaic: 0, mixup: 0, sada: false}\n"
+    Path("own.yaml").write_text(recipe)
+    sheets = []
+    for number, options in enumerate([(), ("--recipe", "s"), ("--recipe", "own.yaml")]):
+        out = f"sheets{number}"
+        shown = typed("data", "show", "set", "--size", 96, "--sheets", 1, "--out", out, *options)
+        assert shown.code == 0, shown.err
+        sheets.append((Path(out) / "train_0.jpg").read_bytes())
+    assert sheets[0] == sheets[1] != sheets[2]
+
+
 @pytest.mark.parametrize(
     ("command", "message"),
     [

@@ -107,19 +107,19 @@ def finished(given, tmp_path_factory) -> Path:
         (("--set", "optimizer.lr=0.5"), "other values of the recipe"),
         (("--data", "OTHER"), "classes cat, cow, the data has red, green"),
         (("--data", "MORE"), "other pictures or labels"),
-        (("--input-size", "96"), "other parts of the detector"),
+        (("START", "--input-size", "96"), "--input-size 96: "),
+        (("--input-size", "96"), "was begun at 64x64; leave it out"),
     ],
 )
 def test_another_training_cannot_be_continued(
     changed, message, typed, given, finished, tmp_path
 ) -> None:
     others = {
+        "START": lambda: str(given / "start"),
         "OTHER": lambda: str(write_data(tmp_path / "other", names=("red", "green"))),
         "MORE": lambda: str(write_data(tmp_path / "more", pictures=7, names=("cat", "cow"))),
     }
     words = [others[word]() if word in others else word for word in changed]
-    if "--input-size" in words:
-        words.insert(0, str(given / "start"))
     before = (finished / "resume.pt").read_bytes()
     ran = typed("train", *words, "--out", str(finished), "--resume", "--compute", "cpu")
     assert ran.code == 2

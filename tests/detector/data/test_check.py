@@ -84,6 +84,34 @@ def test_a_split_that_cannot_be_read_does_not_hide_the_other(write_yolo):
         found(path)
 
 
+def test_what_is_wrong_with_the_file_is_told_once_for_all_splits(write_yolo):
+    path = write_yolo({f"{n}": FINE for n in range(10)}, names="[cat, cat]")
+    (problem,) = found(path)
+    assert "names: must differ, got 'cat' more than once; nothing of train and val" in str(problem)
+
+
+def test_a_set_to_validate_on_alone_is_warned_of(one_split):
+    path = one_split({f"{n}": FINE for n in range(10)})
+    path.write_text(path.read_text().replace("train:", "val:", 1))
+    assert "has no train split; add `train: FOLDER`" in words(found(path), "warning")
+
+
+def test_label_files_without_a_picture_are_warned_of(one_split):
+    path = one_split({f"{n}": FINE for n in range(10)})
+    (path.parent / "labels/train/lost.txt").write_text(FINE)
+    (path.parent / "labels/train/classes.txt").write_text("cat\ndog\n")
+    (problem,) = found(path)
+    assert "labels/train: 1 label files have no picture, such as lost.txt" in str(problem)
+
+
+def test_a_label_file_of_two_pictures_is_warned_of(one_split):
+    path = one_split({f"{n}": FINE for n in range(10)})
+    folder = path.parent / "images/train"
+    (folder / "3.PNG").write_bytes((folder / "3.png").read_bytes())
+    (problem,) = found(path)
+    assert "1 label files are of several pictures, such as 3.txt" in str(problem)
+
+
 def test_the_summary_counts(one_split):
     path = one_split({"a": FINE, "b": None, "c": "5 .5 .5 .1 .1"})
     splits, problems = open_splits(path)

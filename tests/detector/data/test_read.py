@@ -45,6 +45,11 @@ def test_a_picture_without_labels_is_background(write_yolo):
     assert dataset.labelled.tolist() == [2] and dataset.problems == ()
 
 
+def test_a_byte_order_mark_is_no_part_of_a_label(write_yolo):
+    dataset = read_dataset(write_yolo({"a": "\ufeff1 .5 .5 .2 .2\n"}))
+    assert dataset.samples[0].labels.tolist() == [1] and not dataset.problems
+
+
 def test_a_line_of_points_is_an_outline(write_yolo):
     dataset = read_dataset(write_yolo({"a": "0 .1 .1 .5 .1 .5 .75\n0 .5 .5 .1 .1"}))
     (sample,) = dataset.samples
@@ -111,7 +116,9 @@ def test_sizes_are_those_of_upright_pictures(write_yolo):
 
 
 @pytest.mark.parametrize(
-    "names", ["[cat, dog]", "{0: cat, 1: dog}", "{1: dog, 0: cat}"], ids=lambda text: text
+    "names",
+    ["[cat, dog]", "{0: cat, 1: dog}", "{1: dog, 0: cat}", '{"0": cat, "1": dog}'],
+    ids=lambda text: text,
 )
 def test_names_are_a_list_or_a_map(write_yolo, names):
     assert read_dataset(write_yolo({"a": ""}, names=names)).names == ("cat", "dog")

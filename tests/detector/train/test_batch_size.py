@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from detector.train import Recipe, batch_size
+from detector.train import Recipe, batch_size, smallest_batch
 from detector.train.recipe import ComputeOptions
 
 COCO = 118_287
@@ -37,3 +37,12 @@ def test_what_the_recipe_loads_is_not_changed() -> None:
     recipe = replace(Recipe(), compute=ComputeOptions(batch=48))
     size = batch_size(recipe, COCO, 2, fitting=1)
     assert (size.loaded, size.gathered, size.step) == (48, 3, 288)
+
+
+def test_small_pictures_come_in_larger_batches_when_there_is_a_teacher() -> None:
+    taught = {side: smallest_batch((side, side), True) for side in (32, 96, 128, 160, 192, 640)}
+    assert taught == {32: 32, 96: 32, 128: 16, 160: 16, 192: 8, 640: 8}
+    assert all(smallest_batch((side, side), False) == 8 for side in taught)
+    assert smallest_batch((128, 640), True) == 8
+    size = batch_size(Recipe(epochs=6), 1000, 1, fitting=32, smallest=32)
+    assert (size.loaded, size.gathered) == (32, 1)
