@@ -1,16 +1,15 @@
 """What a teacher is worth: the table of the report, on generated pictures.
 
     python -m benchmarks.bench_distill [--seeds 0 1 2] [--cells alone cwd@0.5 ..] [--work FOLDER]
-                                       [--fresh] [--epochs 6] [--batch 8] [--teacher-epochs 16]
+                                       [--epochs 48] [--batch 32] [--on-trained]
 
 A student of 0.23 M params learns the hard shapes for the same number of steps alone, by Mimicking,
-MGD and CWD, and by CWD at three weights; its teacher has 3.8 M params and learnt them nearly three
-times as long. Students have learnt as many steps alone before, the same for all cells of a seed;
-with --fresh they start from random weights. Another start, other --epochs or another --batch make
-another table, and want another FOLDER where the teacher is another. Cells that are done already are
-skipped and a run that was broken off is continued, so the table can be made in pieces. Prints AP
-and gain of each cell, mean and spread over the seeds, and writes a row for each run, and the curves
-of AP.
+MGD and CWD, and by CWD at three weights; its teacher has 3.8 M params. All start from random
+weights; with --on-trained from a student that has learnt as many steps alone, the same for all
+cells of a seed. Other --epochs, another --batch and --on-trained make other tables. Cells that are
+done already are skipped and a run that was broken off is continued, so a table can be made in
+pieces. Prints AP and gain of each cell, mean and spread over the seeds, and writes a row for each
+run, and the curves of AP.
 
 Everything but the table lies in FOLDER (runs/bench-distill): pictures, teacher, a run a cell.
 """
@@ -37,8 +36,7 @@ from detector.data.shapes import SHAPES
 from detector.spec import DetectorSpec
 
 SIDE, CLASSES, PICTURES = 96, 3, 1000
-TEACHER_EPOCHS, EPOCHS = 16, 6
-BATCH = 8  # what a training of so few pictures chooses by itself
+TEACHER_EPOCHS, EPOCHS, BATCH = 40, 48, 32
 CELLS = ("alone", "mimic@0.5", "mgd@0.5", "cwd@0.5", "cwd@2", "cwd@10")
 COLUMNS = (
     *("cell", "seed", "ap", "ap50", "best_ap", "epochs", "step"),
@@ -51,19 +49,19 @@ class Bench:
     """Where everything lies."""
 
     work: Path
-    is_fresh: bool
     epochs: int = EPOCHS
-    teacher_epochs: int = TEACHER_EPOCHS
     batch: int = BATCH
+    on_trained: bool = False
 
     @property
     def name(self) -> str:
-        length = "" if self.epochs == EPOCHS else f"-{self.epochs}-epochs"
-        return f"distill{'-fresh' if self.is_fresh else ''}{length}{self.size}"
+        return "distill" + ("" if self.kind == Bench(self.work).kind else f"-{self.kind}")
 
     @property
-    def size(self) -> str:
-        return "" if self.batch == BATCH else f"-batch-{self.batch}"
+    def kind(self) -> str:
+        """What all cells of a table share."""
+        start = "on-trained-" if self.on_trained else ""
+        return f"{start}{self.epochs}-epochs-batch-{self.batch}"
 
     @property
     def data(self) -> Path:
@@ -74,14 +72,13 @@ class Bench:
         return self.work / "teacher"
 
     def run(self, cell: str, seed: int) -> Path:
-        start = "" if self.is_fresh else "on-"
-        return self.work / f"{start}{cell.replace('@', '-')}{self.size}-seed{seed}"
+        return self.work / self.kind / f"{cell.replace('@', '-')}-seed{seed}"
 
     def student(self, seed: int) -> Path:
         """What a run starts from."""
-        if self.is_fresh:
-            return self.work / "student_spec"
-        return replace(self, is_fresh=True).run("alone", seed) / "last"
+        if self.on_trained:
+            return replace(self, on_trained=False).run("alone", seed) / "last"
+        return self.work / "student_spec"
 
 
 def main() -> None:
@@ -89,18 +86,11 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--cells", nargs="+", choices=CELLS, default=list(CELLS))
     parser.add_argument("--work", type=Path, default=Path("runs/bench-distill"))
-    parser.add_argument("--fresh", action="store_true", help="start from random weights")
     parser.add_argument("--epochs", type=int, default=EPOCHS, help="of a student")
-    parser.add_argument("--teacher-epochs", type=int, default=TEACHER_EPOCHS)
     parser.add_argument("--batch", type=int, default=BATCH, help="pictures of a student's step")
+    parser.add_argument("--on-trained", action="store_true", help="not from random weights")
     arguments = parser.parse_args()
-    bench = Bench(
-        work=arguments.work,
-        is_fresh=arguments.fresh,
-        epochs=arguments.epochs,
-        teacher_epochs=arguments.teacher_epochs,
-        batch=arguments.batch,
-    )
+    bench = Bench(arguments.work, arguments.epochs, arguments.batch, arguments.on_trained)
     prepare(bench)
     rows = done_before(bench)
     for cell in arguments.cells:
@@ -124,8 +114,8 @@ def prepare(bench: Bench) -> None:
         maenas("data", "make-shapes", "--out", bench.data.parent, "--level", "hard", *size)
     save_folder(bench.work / "student_spec", spec_of(8, (1, 1, 1, 1), 1), None)
     save_folder(bench.work / "teacher_spec", spec_of(32, (1, 2, 2, 1), 2), None)
-    if finished_epochs(bench.teacher) < bench.teacher_epochs:
-        words = ("--epochs", bench.teacher_epochs, "--set", "compute.amp=bf16")
+    if finished_epochs(bench.teacher) < TEACHER_EPOCHS:
+        words = ("--epochs", TEACHER_EPOCHS, "--set", "compute.amp=bf16")
         train("train", bench.work / "teacher_spec", bench, bench.teacher, *words)
 
 
@@ -150,8 +140,8 @@ def spec_of(width: int, depths: Sequence[int], neck_depth: int) -> DetectorSpec:
 
 def learn(bench: Bench, cell: str, seed: int) -> dict[str, str]:
     """One run: the row of the table."""
-    fresh = replace(bench, is_fresh=True)
-    if not bench.is_fresh and finished_epochs(fresh.run("alone", seed)) < bench.epochs:
+    fresh = replace(bench, on_trained=False)
+    if bench.on_trained and finished_epochs(fresh.run("alone", seed)) < bench.epochs:
         learn(fresh, "alone", seed)
     out, student = bench.run(cell, seed), bench.student(seed)
     # 8 channels in `channels_last` order crash the convolutions of torch 2.14 on this CPU.

@@ -19,7 +19,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from benchmarks.bench_distill import EPOCHS, SIDE, Bench
+from benchmarks.bench_distill import SIDE, Bench
 from benchmarks.machine import commit, write_csv
 from detector.checkpoint import build_network, load_folder
 from detector.data import Batch, Plan, TrainLoader, read_dataset
@@ -38,7 +38,7 @@ def main() -> None:
     parser.add_argument("--batches", type=int, default=8)
     parser.add_argument("--work", type=Path, default=Path("runs/bench-distill"))
     arguments = parser.parse_args()
-    bench = Bench(arguments.work, is_fresh=True)
+    bench = Bench(arguments.work)
     batches = drawn(bench, arguments.seed, arguments.batches)
     teacher = find_teacher(str(bench.teacher))
     spec, weights = load_folder(bench.run("alone", arguments.seed) / "last")
@@ -73,7 +73,7 @@ def main() -> None:
 def drawn(bench: Bench, seed: int, count: int) -> list[Batch]:
     """The first batches of a training."""
     augmentation = replace(RECIPE.augmentation, resize="stretch")
-    plan = Plan((SIDE, SIDE), 8, EPOCHS, seed, augmentation, plain_epochs=1)
+    plan = Plan((SIDE, SIDE), bench.batch, bench.epochs, seed, augmentation, plain_epochs=1)
     batches = TrainLoader(read_dataset(bench.data, "train"), plan).epoch(0)
     return [batch for batch, _ in zip(batches, range(count), strict=False)]
 

@@ -1,0 +1,81 @@
+"""Why a teacher hurts in small batches: the statistics a student leans on.
+
+    python -m benchmarks.bench_distill_statistics [--seeds 0 1 2] [--epochs 24] [--batch 8]
+                                                  [--work FOLDER]
+
+Needs students that `bench_distill` left in FOLDER, alone and taught, with the same --epochs and
+--batch. For each prints its loss of classification (quality focal) on the validation pictures
+twice: every BatchNorm with the statistics of the batch, as in training, and with those it keeps, as
+when it is run. Where the second is larger, the student leans on the batch it is in.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from benchmarks.bench_distill import BATCH, EPOCHS, SIDE, Bench
+from benchmarks.bench_distill_gradients import RECIPE
+from benchmarks.machine import commit, write_csv
+from detector.checkpoint import build_network, load_folder
+from detector.data import Batch, Plan, TrainLoader, read_dataset
+from detector.layers.network import DetectorNetwork
+from detector.losses import detection_loss
+from detector.train.loop import targets_of
+
+CELLS = ("alone", "cwd@0.5")
+COLUMNS = ("epochs", "batch", "cell", "seed", "of_the_batch", "kept", "commit")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--epochs", type=int, default=EPOCHS)
+    parser.add_argument("--batch", type=int, default=BATCH)
+    parser.add_argument("--work", type=Path, default=Path("runs/bench-distill"))
+    arguments = parser.parse_args()
+    bench = Bench(arguments.work, arguments.epochs, arguments.batch)
+    batches = validation(bench)
+    rows = []
+    for cell in CELLS:
+        for seed in arguments.seeds:
+            network = build_network(*load_folder(bench.run(cell, seed) / "last"))
+            of_the_batch, kept = loss(network, batches, False), loss(network, batches, True)
+            print(
+                f"{bench.kind}, {cell}, seed {seed}: loss of classification {of_the_batch:.4f} by "
+                f"the statistics of the batch, {kept:.4f} by those kept"
+            )
+            values = (bench.epochs, bench.batch, cell, seed, round(of_the_batch, 4), round(kept, 4))
+            rows.append(dict(zip(COLUMNS, (*values, commit()), strict=True)))
+    print(write_csv(f"distill-statistics-{bench.kind}", rows, COLUMNS))
+
+
+def validation(bench: Bench) -> list[Batch]:
+    """The validation pictures in the batches of the training, as its last epochs see pictures."""
+    augmentation = replace(RECIPE.augmentation, resize="stretch")
+    plan = Plan((SIDE, SIDE), bench.batch, 1, 0, augmentation, plain_epochs=1)
+    return list(TrainLoader(read_dataset(bench.data, "val"), plan).epoch(0))
+
+
+@torch.no_grad()
+def loss(network: DetectorNetwork, batches: list[Batch], kept: bool) -> float:
+    """Of classification, mean over the batches."""
+    network.train()  # for the outputs that losses take
+    for layer in network.modules():
+        if isinstance(layer, nn.BatchNorm2d):
+            layer.train(not kept)
+            layer.momentum = 0.0  # what is kept stays
+    total = 0.0
+    for batch in batches:
+        ready = batch.to(torch.device("cpu"), False)
+        parts = detection_loss(network(ready.pictures), targets_of(ready), RECIPE.assigner)
+        total += float(parts["quality_focal"])
+    return total / len(batches)
+
+
+if __name__ == "__main__":
+    main()
