@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
@@ -38,6 +38,10 @@ def build_detector(
     device: Annotated[
         str | None, typer.Option(help="Price latency on this target. (the run's, else t4)")
     ] = None,
+    resize: Annotated[
+        str,
+        typer.Option(help="How pictures get to its size: letterbox keeps proportions, or stretch."),
+    ] = "letterbox",
     out: Annotated[Path, typer.Option(help="Folder of the detector.")] = Path("runs/detector"),
     exist_ok: Annotated[
         bool, typer.Option("--exist-ok", help="Replace the detector in the folder.")
@@ -47,11 +51,14 @@ def build_detector(
     ] = False,
 ) -> None:
     """Assemble the DAMO-YOLO detector around a backbone and write it into a folder."""
+    from dataclasses import replace
+
     from blocks import SpecError
+    from blocks.errors import one_of
     from budgets import load_device
     from detector import load_template
     from detector.checkpoint import SPEC_FILE, WEIGHTS_FILE, save_folder
-    from detector.spec import assemble
+    from detector.spec import Resize, assemble
     from maenas.console import OUT, print_json
     from maenas.models import find_model
 
@@ -61,7 +68,9 @@ def build_detector(
     if words and num_classes is not None and num_classes != len(words):
         raise SpecError(f"names: must be one a class ({num_classes}), got {len(words)}.")
     classes = DEFAULT_CLASSES if num_classes is None else num_classes
-    detector = assemble(named.backbone, chosen, len(words) or classes, words)
+    one_of("build-detector", "--resize", resize, get_args(Resize))
+    assembled = assemble(named.backbone, chosen, len(words) or classes, words)
+    detector = replace(assembled, resize=resize)  # type: ignore[arg-type]
     for file in (SPEC_FILE, WEIGHTS_FILE):
         if (out / file).exists():
             if not exist_ok:

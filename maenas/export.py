@@ -36,8 +36,9 @@ def export(
         ),
     ] = None,
     file_format: Annotated[
-        str, typer.Option("--format", help="onnx, openvino or tensorrt.")
-    ] = "onnx",
+        str | None,
+        typer.Option("--format", help="onnx, openvino or tensorrt. (as --out ends, else onnx)"),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(help="File to write. (beside the detector if left out)")
     ] = None,
@@ -85,8 +86,10 @@ def export(
 
     if plugin not in (None, "trt") or (plugin and not end2end):
         raise SpecError(f"{plugin}: not understood; NMS by plugin is `--end2end trt`.")
+    by_suffix = {suffix: name for name, suffix in SUFFIXES.items()}
+    usual = by_suffix.get(out.suffix, "onnx") if out else "onnx"
     options = ExportOptions(
-        format=file_format,  # type: ignore[arg-type]
+        format=file_format or usual,  # type: ignore[arg-type]
         precision=precision,  # type: ignore[arg-type]
         layout="end2end-trt" if plugin else "end2end" if end2end else "raw",
         opset=opset,

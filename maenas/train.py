@@ -108,7 +108,7 @@ def run(
                 asked, out, resume, exist_ok, compute, workers, address=ray, processes=processes
             )
     except KeyboardInterrupt:
-        ERR.print("interrupted; the same command with --resume continues after the last epoch")
+        ERR.print("interrupted; --out with --resume continues after the last epoch")
         sys.exit(130)
     if result is None:  # a process that does not lead
         return

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -154,7 +154,7 @@ def run_training(
             notes = [
                 *settled.notes,
                 *data_notes(dataset, val),
-                batch_note(size.step, size.gathered),
+                batch_note(size.step, size.gathered, recipe),
             ]
             for note in notes:
                 ERR.print(note)
@@ -322,12 +322,12 @@ def changes_of(asked: Asked) -> list[str]:
 def datasets(data: Path) -> tuple[Dataset, Dataset | None]:
     """What to train on, and what to evaluate on if there is any."""
     dataset = read_dataset(data, "train")
-    dataset.require_objects()
+    dataset.require_objects("train")
     if "val" not in splits_of(data):
         return dataset, None
     val = read_dataset(data, "val")
     same_classes(dataset, val)
-    val.require_objects()
+    val.require_objects("val")
     return dataset, val
 
 
@@ -413,6 +413,7 @@ def write_args(folder: Path, recipe: Recipe, settled: Settled, asked: Asked) -> 
         content["teacher"] = str(Path(settled.teacher.where).resolve())
     recipe_part = recipe_data(recipe)
     del recipe_part["format"]
+    recipe_part["assigner"] |= asdict(recipe.assigner)  # type: ignore[call-overload]
     content["recipe"] = recipe_part
     write_text(path, yaml.safe_dump(content, sort_keys=False, default_flow_style=None, width=100))
 
@@ -437,9 +438,14 @@ def data_notes(dataset: Dataset, val: Dataset | None) -> list[str]:
     return notes
 
 
-def batch_note(step: int, gathered: int) -> str:
-    """How many pictures a step has."""
-    return f"{step} pictures a step" + (f", {gathered} batches" if gathered > 1 else "")
+def batch_note(step: int, gathered: int, recipe: Recipe) -> str:
+    """How many pictures a step has, and why they are fewer than the recipe's."""
+    note = f"{step} pictures a step" + (f", {gathered} batches" if gathered > 1 else "")
+    if step <= recipe.batch / 2:
+        note += (
+            f", not {recipe.batch}, for enough steps: the recipe's min_steps is {recipe.min_steps}"
+        )
+    return note
 
 
 def outcome(

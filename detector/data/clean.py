@@ -88,6 +88,22 @@ def clean(
     )
 
 
+def is_lost(picture: str, count: int, problems: list[Problem], before: int) -> bool:
+    """Whether a picture has lost all its labels, so that it would pass for background.
+
+    Args:
+        picture: its path.
+        count: of the labels left.
+        problems: gets one more if so.
+        before: how many problems there were before its labels were read.
+    """
+    if count or not any(problem.severity == "error" for problem in problems[before:]):
+        return False
+    what, fix = "none of its labels can be used, so it is left out", "mend its labels"
+    problems.append(label_problem(picture, what, fix))
+    return True
+
+
 def label_problem(where: str, what: str, fix: str, severity: Severity = "error") -> Problem:
     """A problem of a label."""
     group: Group = "labels"

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from detector.data.clean import Raw, clean, label_problem
+from detector.data.clean import Raw, clean, is_lost, label_problem
 from detector.data.dataset import DataError, Dataset, Problem, Sample
 from detector.data.labelled import Outline
 
@@ -51,8 +51,11 @@ def read_coco(path: Path, root: Path) -> Dataset:
     samples = []
     for image_id, image in images.items():
         size = image["height"], image["width"]
+        before = len(problems)
         raw = _raw(path, groups.get(image_id, ()), index_of, problems)
         cleaned = clean(raw, size, names, problems)
+        if is_lost(f"{path}: image {image_id}", len(cleaned[1]), problems, before):
+            continue
         samples.append(Sample(folder / image["file_name"], size, *cleaned, image_id=image_id))
     missing = [sample for sample in samples if not sample.path.is_file()]
     for sample in missing:

@@ -102,16 +102,17 @@ class Dataset:
         """How many there are, crowds among them."""
         return sum(len(sample.labels) for sample in self.samples)
 
-    def require_objects(self) -> None:
-        """Raise `DataError` unless there is something to learn."""
+    def require_objects(self, split: str = "") -> None:
+        """Raise `DataError` unless there is something to learn; `split` is for its message."""
+        where = f"{self.source}: {split}" if split else str(self.source)
         if any(not sample.crowd.all() for sample in self.samples):
             return
         first = next((problem for problem in self.problems if problem.severity == "error"), None)
         if not self.samples:
             cause = f"that can be used, such as {first}" if first else "; check its paths."
-            raise DataError(f"{self.source}: holds no picture {cause}".replace(" ;", ";"))
+            raise DataError(f"{where}: holds no picture {cause}".replace(" ;", ";"))
         cause = f"; such as {first}" if first else "; are the label files where they belong?"
-        raise DataError(f"{self.source}: none of {len(self)} pictures has an object{cause}")
+        raise DataError(f"{where}: none of {len(self)} pictures has an object{cause}")
 
 
 def same_classes(first: Dataset, second: Dataset) -> None:

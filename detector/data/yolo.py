@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from detector.data.clean import Raw, clean, label_problem
+from detector.data.clean import Raw, clean, is_lost, label_problem
 from detector.data.dataset import DataError, Dataset, Problem, Sample
 from detector.data.labelled import Outline
 from detector.data.sizes import Sizes
@@ -44,8 +44,11 @@ def read_yolo(source: Path, split: str, entries: Sequence[Path], names: tuple[st
                     Problem("error", "pictures", str(picture), what, "replace or delete it")
                 )
                 continue
+            before = len(problems)
             raw = read_labels(label_file(picture), size, problems)
             cleaned = clean(raw, size, names, problems)
+            if is_lost(str(picture), len(cleaned[1]), problems, before):
+                continue
             samples.append(Sample(picture, size, *cleaned, image_id=place))
     return Dataset(source, tuple(samples), names, tuple(range(len(names))), tuple(problems))
 

@@ -41,6 +41,7 @@ from detector.train.statistics import Statistics
 
 PARTS = ("quality_focal", "giou", "distribution_focal")
 FEATURE = "feature"  # one more part of the loss in a distillation
+DOUBTFUL_IN_A_ROW = 2  # at the end of an epoch: its weights may be lost, and are not kept
 MOST_IN_A_ROW = 10  # steps without a finite loss before a training is given up
 
 
@@ -186,20 +187,22 @@ def train(training: Training, saved: Saved | None = None) -> Iterator[Step | Epo
         row = yield from one_epoch(training, now, learner, statistics, teaching)
         progress.epoch += 1
         row["epoch"] = float(progress.epoch)
+        progress.rows.append(row)
         is_best = False
-        if ranks.leads:
+        if ranks.leads and progress.in_a_row < DOUBTFUL_IN_A_ROW:
             if training.evaluate is not None and recipe.evaluates(progress.epoch):
                 average.load_state_dict(now.ema.weights)
                 accuracy = training.evaluate(average.eval())
                 row |= {"ap": accuracy.ap, "ap50": accuracy.ap50}
                 is_best = progress.best is None or accuracy.ap > progress.best
-            progress.rows.append(row)
             if is_best:
                 progress.best = row["ap"]
                 folder.save(BEST, now.ema.weights, f"epoch {progress.epoch}, AP {row['ap']:.4f}")
             keep(training, now)
         ranks.wait()
         yield Epoch(progress.epoch, row, is_best)
+    if progress.in_a_row >= DOUBTFUL_IN_A_ROW:
+        raise given_up(training, progress, [])
 
 
 def one_epoch(
@@ -313,6 +316,7 @@ def add_gradients(
 
 def keep(training: Training, now: Learning) -> None:
     """Write the last detector, and then all that is needed to continue."""
+    now.progress.kept = now.progress.epoch
     training.folder.save(LAST, now.ema.weights, f"epoch {now.progress.epoch}")
     training.folder.save_state(now.saved(training.identity))
 
@@ -342,12 +346,12 @@ def exchange(learner: nn.Module, is_last: bool) -> AbstractContextManager[None]:
 
 
 def given_up(training: Training, progress: Progress, batches: list[Batch]) -> TrainError:
-    """What to tell when the loss stays not finite."""
+    """What to tell when the loss stays not finite, in these batches at last."""
     ids = [str(name) for batch in batches for name in batch.image_ids]
     more = f" and {len(ids) - 16} more" if len(ids) > 16 else ""
+    where = f", the last on the pictures {', '.join(ids[:16])}{more}" if ids else ""
     return TrainError(
-        f"step {progress.step}: the loss or its gradient was not finite in {MOST_IN_A_ROW} steps "
-        f"in a row, the last on the pictures {', '.join(ids[:16])}{more}; the detector of epoch "
-        f"{progress.epoch} is in {training.folder.path / LAST}; a lower optimizer.lr or "
-        "optimizer.clip_norm=10 may help."
+        f"step {progress.step}: the loss or its gradient was not finite in {progress.in_a_row} "
+        f"steps in a row{where}; the detector of epoch {progress.kept} is in "
+        f"{training.folder.path / LAST}; a lower optimizer.lr or optimizer.clip_norm=10 may help."
     )

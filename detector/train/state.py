@@ -41,6 +41,7 @@ class Progress:
         in_a_row: how many of these were the last ones.
         best: AP of the best detector so far, 0..1; None before the first evaluation.
         rows: what was noted after each epoch, one number a column.
+        kept: finished epochs when this was last written.
     """
 
     epoch: int = 0
@@ -49,6 +50,7 @@ class Progress:
     in_a_row: int = 0
     best: float | None = None
     rows: list[Row] = field(default_factory=list)
+    kept: int = 0
 
 
 @dataclass(frozen=True, slots=True)

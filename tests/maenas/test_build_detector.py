@@ -37,6 +37,11 @@ def test_classes_change_the_head_alone(typed, tmp_path: Path) -> None:
     assert (spec.backbone, spec.neck) == (whole.backbone, whole.neck)
 
 
+def test_pictures_are_stretched_if_asked_for(typed, tmp_path: Path) -> None:
+    typed("build-detector", "zoo:damo-yolo-t", "--resize", "stretch", "--out", "det")
+    assert load_detector(tmp_path / "det" / "detector.yaml").resize == "stretch"
+
+
 def test_an_existing_detector_is_not_replaced_unasked(typed, tmp_path: Path) -> None:
     command = ("build-detector", "zoo:damo-yolo-t", "--out", "det")
     typed(*command)
@@ -55,6 +60,7 @@ def test_an_existing_detector_is_not_replaced_unasked(typed, tmp_path: Path) -> 
         (("zoo:damo-yolo-s", "--num-classes", "0"), "num_classes"),
         (("zoo:damo-yolo-s", "--num-classes", "3", "--names", "a,b"), "names"),
         (("zoo:damo-yolo-s", "--template", "xl"), "template"),
+        (("zoo:damo-yolo-s", "--resize", "crop"), "--resize must be one of letterbox, stretch"),
         (("zoo:nothing",), "no model named"),
         (("missing.yaml",), "no such file"),
     ],

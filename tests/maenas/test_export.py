@@ -37,6 +37,14 @@ def test_the_nms_of_an_untrained_detector_is_compared_at_a_lower_score(typed: Sh
     assert "its NMS finds the same " in ran.out and "objects as ours above 0.99" not in ran.out
 
 
+def test_the_format_is_that_of_the_file_named(typed: Shell) -> None:
+    small_folder(Path("model"))
+    assert typed("export", "model", "--out", "model.xml").code == 0
+    assert Path("model.xml").exists() and Path("model.bin").exists()
+    refused = typed("export", "model", "--format", "onnx", "--out", "other.xml")
+    assert refused.code == 2 and "other.xml" in refused.err
+
+
 @pytest.mark.parametrize("command", ["export", "detect", "val"])
 @pytest.mark.parametrize(
     ("model", "message"),

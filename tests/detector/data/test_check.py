@@ -117,11 +117,11 @@ def test_the_summary_counts(one_split):
     splits, problems = open_splits(path)
     told = summary(splits, problems + check(path, splits, SIZE, pictures=False))
     assert told["splits"]["train"] == {
-        "pictures": 3,
-        "background": 2,
+        "pictures": 2,
+        "background": 1,
         "objects": 2,
         "crowds": 0,
         "classes": {"cat": 1, "dog": 1},
     }
-    assert told["errors"] == 1 and told["warnings"] == 3  # both classes rare, many background
+    assert told["errors"] == 2 and told["warnings"] == 2  # the label and its picture; rare classes
     assert told["problems"][0]["where"].endswith("c.txt:1")

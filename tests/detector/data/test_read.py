@@ -205,8 +205,20 @@ def test_what_is_no_data_set_is_refused(tmp_path):
 
 def test_a_set_without_any_object_is_refused_with_the_first_cause(write_yolo):
     dataset = read_dataset(write_yolo({"a": "7 .5 .5 .2 .2", "b": ""}))
-    with pytest.raises(DataError, match=r"none of 2 pictures has an object; such as .*a.txt:1"):
+    with pytest.raises(DataError, match=r"none of 1 pictures has an object; such as .*a.txt:1"):
         dataset.require_objects()
+
+
+def test_a_set_whose_pictures_are_all_left_out_says_so(write_yolo):
+    dataset = read_dataset(write_yolo({"a": "7 .5 .5 .2 .2"}))
+    with pytest.raises(DataError, match=r"yaml: val: holds no picture that can be .*a.txt:1"):
+        dataset.require_objects("val")
+
+
+def test_a_picture_that_lost_all_its_labels_is_no_background(write_yolo):
+    dataset = read_dataset(write_yolo({"a": "7 .5 .5 .2 .2", "b": "", "c": "1 .5 .5 .2 .2"}))
+    assert [sample.path.stem for sample in dataset.samples] == ["b", "c"]
+    assert "none of its labels can be used" in str(dataset.problems[-1])
 
 
 # COCO

@@ -155,12 +155,22 @@ def test_a_loss_that_stays_not_finite_ends_the_run_with_the_pictures_and_the_las
     recipe = replace(RECIPE, epochs=6)
     training = with_bad_passes(small_training(tmp_path, data, recipe), set(range(3, 99)))
     count = 0
-    with pytest.raises(TrainError, match=r"10 steps in a row.*pictures \d.*epoch 4 is in .*last"):
+    with pytest.raises(TrainError, match=r"10 steps in a row.*pictures \d.*epoch 1 is in .*last"):
         for event in train(training):
             count += isinstance(event, Step)
     assert count == 3 + MOST_IN_A_ROW - 1
     assert all(value.isfinite().all() for value in weights_of(tmp_path / "last").values())
-    assert load_state(tmp_path / "resume.pt").progress.epoch == 4
+    assert load_state(tmp_path / "resume.pt").progress.epoch == 1
+
+
+def test_an_epoch_that_ends_without_a_finite_loss_is_not_kept(data: Path, tmp_path: Path) -> None:
+    recipe = replace(RECIPE, epochs=2)
+    training = with_bad_passes(small_training(tmp_path, data, recipe), {4, 5})
+    with pytest.raises(TrainError, match=r"in 2 steps in a row; the detector of epoch 1 is in"):
+        list(train(training))
+    training = with_bad_passes(small_training(tmp_path / "one", data, recipe), {5})
+    list(train(training))  # one such step is no reason
+    assert load_state(tmp_path / "one" / "resume.pt").progress.epoch == 2
 
 
 def test_gradients_longer_than_asked_for_are_shortened(data: Path, tmp_path: Path) -> None:
