@@ -12,10 +12,7 @@ it may use, start-up, evaluations and charts included; the table holds the curve
 from __future__ import annotations
 
 import argparse
-import csv
 import json
-import subprocess
-import sys
 import tempfile
 import time
 from dataclasses import dataclass
@@ -23,7 +20,7 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.machine import commit, write_csv
+from benchmarks.machine import commit, maenas, read_csv, write_csv
 
 DETECTOR, SIDE, CLASSES = "zoo:damo-yolo-ns", 256, 3
 COLUMNS = ("epoch", "step", "loss", "ap", "ap50", "train_s", "wall_s", "commit")
@@ -85,8 +82,8 @@ def learn(task: Task, work: Path) -> None:
     started = time.monotonic()
     told = json.loads(maenas("train", DETECTOR, *places, "--compute", "cpu", "--json", *changes))
     wall_s = time.monotonic() - started
-    with (run / "results.csv").open(newline="", encoding="utf-8") as file:
-        rows = [{key: row[key] for key in COLUMNS if key in row} for row in csv.DictReader(file)]
+    epochs = read_csv(run / "results.csv")
+    rows = [{key: row[key] for key in COLUMNS if key in row} for row in epochs]
     rows[-1] |= {"wall_s": f"{wall_s:.0f}", "commit": commit()}
     path = write_csv(task.name, rows, COLUMNS)
     print(
@@ -95,12 +92,6 @@ def learn(task: Task, work: Path) -> None:
         f"{wall_s / 60:.1f} minutes"
     )
     print(path)
-
-
-def maenas(*words: object) -> str:
-    """What a command prints; its progress goes to the terminal."""
-    command = [sys.executable, "-m", "maenas", *map(str, words)]
-    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """How good are the ways to assign labels: AP of one detector from scratch, trained with each.
 
-    python -m benchmarks.bench_assigners [--seeds 0 1 2] [--work runs/bench-assigners]
+    python -m benchmarks.bench_assigners [--seeds 0 1 2] [--epochs 8] [--work FOLDER]
 
 A nano detector, DAMO-YOLO T at half its width and with one block a stage, learns generated pictures
 of medium level with AlignOTA, ATSS, simOTA and TOOD, all else alike: the same first weights and the
@@ -14,15 +14,12 @@ that was broken off is continued.
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 import statistics
-import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.machine import RESULTS, commit, machine, write_csv
+from benchmarks.machine import commit, maenas, read_csv, result_path, write_csv
 from blocks import Backbone, FocusStem, ResK1KX
 from detector import RepGFPN, ZeroHead
 from detector.assign import ASSIGNERS
@@ -37,7 +34,6 @@ CHANGES = (
     "augmentation.sada=false",
 )
 OURS = "align_ota"
-NAME = "assigners"
 COLUMNS = ("assigner", "seed", "ap", "ap50", "best_ap", "epochs", "step", "train_s", "commit")
 
 
@@ -45,6 +41,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--assigners", nargs="+", choices=ASSIGNERS, default=list(ASSIGNERS))
+    parser.add_argument("--epochs", type=int, default=EPOCHS, help="others make another table")
     parser.add_argument("--work", type=Path, default=Path("runs/bench-assigners"))
     arguments = parser.parse_args()
     data = arguments.work / "shapes" / "data.yaml"
@@ -54,17 +51,18 @@ def main() -> None:
     detector = arguments.work / "detector"
     if not (detector / SPEC_FILE).exists():
         save_folder(detector, nano_spec(), None)
-    rows = done_before()
+    name = "assigners" + ("" if arguments.epochs == EPOCHS else f"-{arguments.epochs}-epochs")
+    rows = read_csv(result_path(name))
     for seed in arguments.seeds:  # a whole comparison before the next seed
         for assigner in arguments.assigners:
             if not any((row["assigner"], row["seed"]) == (assigner, str(seed)) for row in rows):
-                out = arguments.work / f"{assigner}-{seed}"
-                rows.append(learn(assigner, seed, detector, data, out))
+                out = arguments.work / f"{arguments.epochs}-epochs" / f"{assigner}-{seed}"
+                rows.append(learn(assigner, seed, detector, data, arguments.epochs, out))
                 rows.sort(key=lambda row: (list(ASSIGNERS).index(row["assigner"]), row["seed"]))
-                write_csv(NAME, rows, COLUMNS)
+                write_csv(name, rows, COLUMNS)
     for line in summary(rows):
         print(line)
-    print(RESULTS / f"{NAME}-{machine()}.csv")
+    print(result_path(name))
 
 
 def nano_spec() -> DetectorSpec:
@@ -82,18 +80,19 @@ def nano_spec() -> DetectorSpec:
     return DetectorSpec(backbone, neck, ZeroHead(num_classes=CLASSES), names, "stretch")
 
 
-def learn(assigner: str, seed: int, detector: Path, data: Path, out: Path) -> dict[str, str]:
+def learn(
+    assigner: str, seed: int, detector: Path, data: Path, count: int, out: Path
+) -> dict[str, str]:
     """One training: the row of the table."""
     words: list[object] = []
     for change in (f"assigner.name={assigner}", f"seed={seed}", *CHANGES):
         words += ["--set", change]
     if (out / ARGS_FILE).exists():
         words.append("--resume")
-    places = ("--data", data, "--epochs", EPOCHS, "--out", out)
+    places = ("--data", data, "--epochs", count, "--out", out)
     options = ("--recipe", "ns", "--workers", 0, "--compute", "cpu", "--json")
     told = json.loads(maenas("train", detector, *places, *options, *words))
-    with (out / "results.csv").open(newline="", encoding="utf-8") as file:
-        epochs = list(csv.DictReader(file))
+    epochs = read_csv(out / "results.csv")
     last = epochs[-1]
     print(f"{assigner}, seed {seed}: AP {float(last['ap']):.4f}", flush=True)
     return {
@@ -107,21 +106,6 @@ def learn(assigner: str, seed: int, detector: Path, data: Path, out: Path) -> di
         "train_s": f"{sum(float(row['train_s']) for row in epochs):.0f}",
         "commit": commit(),
     }
-
-
-def maenas(*words: object) -> str:
-    """What a command prints; its progress goes to the terminal."""
-    command = [sys.executable, "-m", "maenas", *map(str, words)]
-    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
-
-
-def done_before() -> list[dict[str, str]]:
-    """Rows of the table that are there."""
-    path = RESULTS / f"{NAME}-{machine()}.csv"
-    if not path.exists():
-        return []
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
 
 
 def summary(rows: Sequence[dict[str, str]]) -> list[str]:

@@ -17,17 +17,22 @@ Everything but the table lies in FOLDER (runs/bench-distill): pictures, teacher,
 from __future__ import annotations
 
 import argparse
-import csv
 import io
 import json
 import statistics
-import subprocess
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from benchmarks.machine import RESULTS, commit, machine, write_csv
+from benchmarks.machine import (
+    RESULTS,
+    commit,
+    machine,
+    maenas,
+    read_csv,
+    result_path,
+    write_csv,
+)
 from blocks import Backbone, FocusStem, ResK1KX
 from blocks.strict import write_bytes
 from detector import RepGFPN, ZeroHead
@@ -92,7 +97,7 @@ def main() -> None:
     arguments = parser.parse_args()
     bench = Bench(arguments.work, arguments.epochs, arguments.batch, arguments.on_trained)
     prepare(bench)
-    rows = done_before(bench)
+    rows = read_csv(result_path(bench.name))
     for cell in arguments.cells:
         for seed in arguments.seeds:
             if not any((row["cell"], row["seed"]) == (cell, str(seed)) for row in rows):
@@ -101,7 +106,7 @@ def main() -> None:
                 write_csv(bench.name, rows, COLUMNS)
     for line in summary(rows):
         print(line)
-    print(table_path(bench))
+    print(result_path(bench.name))
     curves = RESULTS / f"{bench.name}-curves-{machine()}.png"
     draw(bench, rows, curves)
     print(curves)
@@ -182,35 +187,14 @@ def train(
     return told
 
 
-def maenas(*words: object) -> str:
-    """What a command prints; its progress goes to the terminal."""
-    command = [sys.executable, "-m", "maenas", *map(str, words)]
-    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
-
-
 def finished_epochs(run: Path) -> int:
     """Of a run that may not be there."""
-    return len(table_of(run)) if (run / "results.csv").exists() else 0
+    return len(table_of(run))
 
 
 def table_of(run: Path) -> list[dict[str, str]]:
     """The epochs of a run."""
-    with (run / "results.csv").open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
-
-
-def table_path(bench: Bench) -> Path:
-    """Of the rows."""
-    return RESULTS / f"{bench.name}-{machine()}.csv"
-
-
-def done_before(bench: Bench) -> list[dict[str, str]]:
-    """Rows of the table that are there."""
-    path = table_path(bench)
-    if not path.exists():
-        return []
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
+    return read_csv(run / "results.csv")
 
 
 def summary(rows: Sequence[dict[str, str]]) -> list[str]:

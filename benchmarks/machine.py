@@ -6,6 +6,7 @@ import csv
 import platform
 import re
 import subprocess
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -40,10 +41,33 @@ def commit() -> str:
         return "unknown"
 
 
+def result_path(name: str) -> Path:
+    """Where the rows of a benchmark lie."""
+    return RESULTS / f"{name}-{machine()}.csv"
+
+
+def maenas(*words: object) -> str:
+    """What a command of maenas prints; its progress goes to the terminal.
+
+    Raises:
+        CalledProcessError: if it fails.
+    """
+    command = [sys.executable, "-m", "maenas", *map(str, words)]
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+
+
+def read_csv(path: Path) -> list[dict[str, str]]:
+    """The rows of a table; none if it does not exist."""
+    if not path.exists():
+        return []
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
 def write_csv(name: str, rows: Iterable[Mapping[str, object]], columns: Sequence[str]) -> Path:
     """Write rows to `results/NAME-MACHINE.csv`; returns the path."""
     RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / f"{name}-{machine()}.csv"
+    path = result_path(name)
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, columns)
         writer.writeheader()
