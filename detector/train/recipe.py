@@ -12,7 +12,7 @@ from typing import Any, Literal
 import yaml
 
 from blocks.errors import SpecError, positive
-from blocks.strict import changed_fields, did_you_mean, flow, name_of, parse, read_yaml
+from blocks.strict import changed_fields, did_you_mean, name_of, parse, read_yaml
 from detector.assign import ASSIGNERS, AlignOTA, Assigner
 from detector.data.augmentation import Augmentation
 from detector.data.loader import STRIDE
@@ -281,8 +281,9 @@ def _value(change: str, text: str) -> object:
 
 
 def recipe_lines(recipe: Recipe) -> list[str]:
-    """The YAML form, one line a section."""
-    return [
-        f"{key}: {flow(value) if isinstance(value, dict) else value}"
-        for key, value in recipe_data(recipe).items()
-    ]
+    """One line a value, such as "optimizer.lr=0.01"."""
+    lines = []
+    for key, value in recipe_data(recipe).items():
+        parts = value.items() if isinstance(value, dict) else [("", value)]
+        lines += [f"{key}.{name}={part}" if name else f"{key}={part}" for name, part in parts]
+    return lines

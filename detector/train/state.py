@@ -61,7 +61,7 @@ class Identity:
         names: of the classes.
         spec: digest of the detector.
         data: digest of the pictures' names and labels.
-        recipe: digest of the recipe.
+        recipe: its values, one a line.
         teacher: digest of the trained teacher; "" without one.
     """
 
@@ -85,10 +85,20 @@ class Identity:
             ("teacher", "teachers or none"),
         ):
             if getattr(saved, part) != getattr(self, part):
+                how = self._changed(saved) if part == "recipe" else ""
                 raise TrainError(
-                    f"{where}: was started with other {what}, so it cannot continue exactly; "
+                    f"{where}: was started with other {what}{how}, so it cannot continue exactly; "
                     f"start a new run with --out, from {where.parent / LAST}."
                 )
+
+    def _changed(self, saved: Identity) -> str:
+        """The first value of the recipe that is another."""
+        before, now = saved.recipe.splitlines(), self.recipe.splitlines()
+        old, new = (
+            next((line for line in one if line not in other), "none")
+            for one, other in ((before, now), (now, before))
+        )
+        return f" ({old}, now {new})"
 
 
 def identity(spec: DetectorSpec, dataset: Dataset, recipe: str, teacher: str = "") -> Identity:
@@ -102,7 +112,7 @@ def identity(spec: DetectorSpec, dataset: Dataset, recipe: str, teacher: str = "
         names=dataset.names,
         spec=hashlib.sha256(repr(spec).encode()).hexdigest(),
         data=data.hexdigest(),
-        recipe=hashlib.sha256(recipe.encode()).hexdigest(),
+        recipe=recipe,
         teacher=teacher,
     )
 

@@ -103,8 +103,8 @@ def finished(given, tmp_path_factory) -> Path:
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        (("--epochs", "5"), "other values of the recipe"),
-        (("--set", "optimizer.lr=0.5"), "other values of the recipe"),
+        (("--epochs", "5"), "other values of the recipe (epochs=1, now epochs=5)"),
+        (("--set", "optimizer.lr=0.5"), "now optimizer.lr=0.5)"),
         (("--data", "OTHER"), "classes cat, cow, the data has red, green"),
         (("--data", "MORE"), "other pictures or labels"),
         (("START", "--input-size", "96"), "--input-size 96: "),

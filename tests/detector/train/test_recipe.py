@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import yaml
 
 from blocks import SpecError
 from blocks.strict import write_text
@@ -17,7 +18,6 @@ from detector.train import (
     distilling,
     load_recipe,
     published_recipe,
-    recipe_lines,
     with_changes,
 )
 from detector.train.recipe import parse_recipe, recipe_data, scale_of
@@ -81,7 +81,7 @@ def test_a_detector_of_no_scale_gets_the_recipe_of_its_kind() -> None:
 
 def test_what_is_written_is_read_back(tmp_path: Path) -> None:
     recipe = with_changes(published_recipe("ns"), ["assigner.name=tood", "sides=[320, 416]"])
-    write_text(tmp_path / "mine.yaml", "\n".join(recipe_lines(recipe)) + "\n")
+    write_text(tmp_path / "mine.yaml", yaml.safe_dump(recipe_data(recipe)))
     assert load_recipe(tmp_path / "mine.yaml") == recipe
     assert recipe.assigner == TOOD() and recipe.sides == (320, 416)
 
