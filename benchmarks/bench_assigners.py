@@ -26,7 +26,7 @@ from detector.assign import ASSIGNERS
 from detector.checkpoint import SPEC_FILE, save_folder
 from detector.data.shapes import SHAPES
 from detector.spec import DetectorSpec
-from maenas.training import ARGS_FILE
+from maenas.settled import ARGS_FILE
 
 SIDE, CLASSES, PICTURES, EPOCHS = 128, 3, 400, 8
 CHANGES = (

@@ -118,7 +118,7 @@ def show_data(
     from detector.data.show import sheet
     from maenas.console import ERR, OUT
     from maenas.folders import claim
-    from maenas.training import named_recipe
+    from maenas.settled import named_recipe
 
     positive("show", sheets=sheets)
     drawn = Augmentation() if recipe is None else named_recipe(recipe).augmentation

@@ -58,7 +58,7 @@ def distill(
     distill.method=mgd, distill.weight=2.
     """
     from detector.errors import TrainError
-    from maenas.training import Asked
+    from maenas.settled import Asked
 
     if teacher is None and not resume:
         raise TrainError(

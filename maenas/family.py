@@ -26,7 +26,8 @@ from maenas.build_detector import nearest
 from maenas.console import ERR, OUT
 from maenas.folders import claim
 from maenas.models import find_model
-from maenas.training import Asked, run_training
+from maenas.settled import Asked
+from maenas.training import run_training
 
 SCHEMA = "maenas/family@1"
 FAMILY_FILE, RESULT_FILE, PLOT_FILE = "family.yaml", "result.json", "family.png"

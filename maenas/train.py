@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from maenas.training import Asked
+    from maenas.settled import Asked
 
 Student = Annotated[
     str | None,
@@ -72,7 +72,7 @@ def train(
     The run folder holds the detectors `last` and `best`, results.csv and results.png, TensorBoard
     events, pictures of labels and predictions, and what --resume continues from.
     """
-    from maenas.training import Asked
+    from maenas.settled import Asked
 
     asked = Asked(detector, data, epochs, tuple(changes or ()), recipe, input_size)
     run(asked, out, resume, exist_ok, compute, workers, ray, processes, as_json)

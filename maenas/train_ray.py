@@ -14,7 +14,8 @@ from blocks import MaenasError
 from budgets.cluster import ask_nodes, joined, require_same
 from detector.errors import TrainError
 from maenas.folders import next_run
-from maenas.training import Asked, run_training
+from maenas.settled import Asked
+from maenas.training import run_training
 
 START_S = 120.0  # until all processes must have a place in the cluster
 LOSS_S = 15.0  # from the first failure until the loss that caused it is noticed

@@ -12,7 +12,8 @@ from safetensors.torch import load_file
 
 from detector.checkpoint import load_folder, save_folder
 from detector.spec import DetectorSpec
-from maenas.training import Asked, run_training
+from maenas.settled import Asked
+from maenas.training import run_training
 from tests.small_detector import small_spec
 from tests.trainings import write_data
 
