@@ -135,12 +135,24 @@ def _is_head(address: str) -> bool:
     return address.rpartition(":")[2].isdigit()
 
 
+def _last_started() -> str:
+    """The head that Ray takes "auto" for; "" if it has to look for one.
+
+    `ray start` notes it, and so does a cluster of our own, which may be gone since.
+    """
+    note = Path(os.environ.get("RAY_TMPDIR", "/tmp")) / "ray" / "ray_current_cluster"
+    noted = note.read_text(encoding="utf-8").strip() if note.is_file() else ""
+    return os.environ.get("RAY_ADDRESS") or noted
+
+
 def _knock(address: str) -> None:
-    """Make sure that somebody listens: Ray itself tries for minutes.
+    """Make sure that somebody listens: Ray itself tries for minutes, or for ever.
 
     Raises:
         OSError: if nobody does.
     """
+    if address == "auto":
+        address = _last_started()
     if _is_head(address):
         host, _, port = address.removeprefix("ray://").rpartition(":")
         socket.create_connection((host.strip("[]"), int(port)), timeout=KNOCK_S).close()

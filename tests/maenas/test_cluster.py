@@ -157,6 +157,16 @@ def test_a_cluster_that_is_not_there_is_told_in_one_line(maenas: Shell, tmp_path
     assert not (tmp_path / "runs").exists()
 
 
+def test_a_cluster_that_is_gone_is_told_in_one_line(maenas: Shell, tmp_path: Path) -> None:
+    note = tmp_path / "ray" / "ray_current_cluster"
+    note.parent.mkdir()
+    note.write_text("127.0.0.1:1")  # as a cluster leaves it that was killed
+    away = {"RAY_TMPDIR": str(tmp_path)}
+    ran = maenas("checks", "--ray", "auto", cwd=tmp_path, environ=away, code=2)
+    assert ran.err.splitlines()[-1].startswith("error: ray: no cluster at 'auto'")
+    assert "refused" in ran.err
+
+
 def test_a_head_that_wants_a_token_is_shown_it(maenas: Shell, tmp_path: Path) -> None:
     asked = ("checks", "--json", "--ray")
     with guarded_head(tmp_path) as address:
