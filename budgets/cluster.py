@@ -21,6 +21,7 @@ KNOCK_S = 10.0  # the head of a cluster has to take a connection in
 STORE_BYTES = 200_000_000  # of objects on a node that we start; what travels is small
 SETTINGS = {  # of Ray, in its environment
     "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_COLOR_PREFIX": "0",  # of what is printed on the nodes
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # else it warns of what it will change
 }
 TOKEN = Path("~/.ray/auth_token")  # of a user, for all clusters
@@ -70,7 +71,8 @@ def joined(address: str, cpus: int | None = None, quiet: bool = True) -> Iterato
     """
     for name, value in SETTINGS.items():
         os.environ.setdefault(name, value)
-    if _has_token():  # Ray shows it by itself for every address but that of a head
+    if _is_head(address) and "ray" not in sys.modules and _has_token():
+        # Ray shows it by itself where it finds or starts the cluster; it looks when it is loaded.
         os.environ.setdefault("RAY_AUTH_MODE", "token")
     import ray as untyped
 

@@ -35,3 +35,9 @@ ERR = Console(stderr=True, markup=False, emoji=False, highlight=False, soft_wrap
 def print_json(data: Mapping[str, Any]) -> None:
     """One JSON object on stdout."""
     print(json.dumps(data, ensure_ascii=False))
+
+
+def count_of(number: int, what: str) -> str:
+    """Such as "1 picture", "2,000 pictures" and "3 classes"."""
+    many = "es" if what.endswith(("s", "ch")) else "s"
+    return f"{number:,} {what}{'' if number == 1 else many}"

@@ -142,6 +142,8 @@ def show_data(
 
 def _counts(result: dict[str, Any]) -> list[str]:
     """A line for each split."""
+    from maenas.console import count_of
+
     lines = []
     for split, counted in result["splits"].items():
         classes = counted["classes"]
@@ -151,15 +153,15 @@ def _counts(result: dict[str, Any]) -> list[str]:
         if counted["crowds"]:
             rest += f"; {counted['crowds']:,} regions to ignore (crowds)"
         lines.append(
-            f"{split}: {counted['pictures']:,} pictures ({counted['background']:,} background), "
-            f"{counted['objects']:,} objects: {named}{rest}"
+            f"{split}: {count_of(counted['pictures'], 'picture')} ({counted['background']:,} "
+            f"background), {count_of(counted['objects'], 'object')}: {named}{rest}"
         )
     return lines
 
 
 def _listed(problems: list[Problem], everything: bool) -> list[str]:
     """Errors first, then warnings; the first few of each group unless all are asked for."""
-    from maenas.detect import count_of
+    from maenas.console import count_of
 
     if not problems:
         return ["nothing is wrong with it"]

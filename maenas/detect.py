@@ -185,6 +185,8 @@ def _write(folder: Path, result: dict[str, Any] | None, coco: list[dict[str, Any
 
 def _summary(result: dict[str, Any], min_score: float) -> list[str]:
     """What people want to know at the end."""
+    from maenas.console import count_of
+
     total = sum(result["objects"].values())
     most = [f"{name} {count}" for name, count in list(result["objects"].items())[:8]]
     rest = len(result["objects"]) - len(most)
@@ -206,8 +208,3 @@ def _summary(result: dict[str, Any], min_score: float) -> list[str]:
     if result["folder"]:
         lines.append(f"written: {result['folder']}")
     return lines
-
-
-def count_of(number: int, what: str) -> str:
-    """Such as "1 picture" and "2,000 pictures"."""
-    return f"{number:,} {what}{'' if number == 1 else 's'}"

@@ -12,7 +12,7 @@ from blocks import Backbone, SpecError, dump_backbone
 from blocks.strict import write_bytes, write_text
 from budgets import Cost, InfeasibleError
 from maenas.config import SearchConfig, save_config
-from maenas.console import ERR
+from maenas.console import ERR, count_of
 from maenas.folders import last_run, next_run
 from maenas.live import LiveLine
 from maenas.plan import Segment, fingerprint, plan, published
@@ -174,7 +174,8 @@ def run_search(
 def tell_losses(executor: Executor) -> None:
     """Say how often workers ended before their work was done."""
     if executor.losses:
-        ERR.print(f"{executor.losses} batches were run again after the loss of their workers")
+        batches = count_of(executor.losses, "batch")
+        ERR.print(f"{batches} ran again after the loss of their workers")
 
 
 def check(config: SearchConfig, resume: bool, exist_ok: bool) -> None:

@@ -29,6 +29,7 @@ from detector.train import (
 )
 from detector.train.recipe import parse_recipe, recipe_data
 from detector.train.state import LAST, STATE_FILE, Saved
+from maenas.console import count_of
 from maenas.models import find_detector, find_teacher
 
 SCHEMA = "maenas/train@1"
@@ -169,7 +170,7 @@ def chosen_recipe(asked: Asked, spec: DetectorSpec) -> tuple[Recipe, str]:
         name = asked.recipe or PAIRS.get(scale, scale)
         base = distilling(named_recipe(name))
     recipe = with_changes(base, changes_of(asked))
-    return recipe, f"recipe {name}, {counted_epochs(recipe.epochs)}"
+    return recipe, f"recipe {name}, {count_of(recipe.epochs, 'epoch')}"
 
 
 def named_recipe(name: str) -> Recipe:
@@ -193,13 +194,8 @@ def teacher_notes(teacher: Teacher | None, recipe: Recipe) -> list[str]:
     then = f", then {recipe.epochs - taught} alone" if recipe.epochs > taught else ", all of them"
     return [
         f"teacher {teacher.where}: {options.method} at weight {options.weight:g} for "
-        f"{counted_epochs(taught)}{then}"
+        f"{count_of(taught, 'epoch')}{then}"
     ]
-
-
-def counted_epochs(count: int) -> str:
-    """For people."""
-    return f"{count} epoch{'s' * (count != 1)}"
 
 
 def write_args(folder: Path, recipe: Recipe, settled: Settled, asked: Asked) -> None:

@@ -35,7 +35,7 @@ from detector.train import (
 )
 from detector.train.state import BEST, LAST, Progress, Saved
 from maenas import __version__
-from maenas.console import ERR
+from maenas.console import ERR, count_of
 from maenas.folders import claim
 from maenas.settled import SCHEMA, Asked, begun, continued, write_args
 from maenas.train_charts import Charts
@@ -219,8 +219,8 @@ def receipt(teacher: Teacher | None) -> str:
 def data_notes(dataset: Dataset, val: Dataset | None) -> list[str]:
     """What the data are, and what is wrong with them."""
     notes = [
-        f"{len(dataset):,} pictures with {dataset.objects:,} objects of "
-        f"{len(dataset.names)} classes"
+        f"{count_of(len(dataset), 'picture')} with {count_of(dataset.objects, 'object')} of "
+        f"{count_of(len(dataset.names), 'class')}"
     ]
     for split, each in (("train", dataset), ("val", val)):
         wrong = (

@@ -129,7 +129,7 @@ def unreadable(dataset: Dataset) -> list[str]:
 
 def _warnings(detector: Detector, dataset: Dataset) -> list[str]:
     """What people should know before they trust the numbers."""
-    from maenas.detect import count_of
+    from maenas.console import count_of
 
     lines = [] if detector.trained else [f"warning: {detector.untrained()}"]
     extra = [name for name in detector.names if name not in dataset.names]
@@ -196,8 +196,8 @@ def _write(folder: Path, result: dict[str, Any], dataset: Dataset, found: Evalua
 
 def _print(result: dict[str, Any]) -> None:
     """What people want to know."""
-    from maenas.console import OUT
-    from maenas.detect import PARTS, count_of
+    from maenas.console import OUT, count_of
+    from maenas.detect import PARTS
 
     classes = result["per_class"]
     OUT.print(

@@ -13,12 +13,17 @@ def opened_executor(workers: int, ray: str | None = None) -> Executor:
         workers: processes; of a cluster only where it is started here, 1 for one a CPU.
         ray: address of a cluster, None for none.
     Raises:
-        SpecError: if there is no worker.
+        SpecError: if there is no worker, or a number of them for a cluster that is there already.
         MaenasError: if the cluster cannot be used.
     """
     if workers < 1:
         raise SpecError(f"workers: must be at least 1, got {workers}.")
     if ray is not None:
+        if ray != "local" and workers > 1:
+            raise SpecError(
+                f"--workers {workers}: a cluster has the CPUs that its nodes offer; it counts for "
+                "--ray local alone."
+            )
         from nas.executors.ray_cluster import RayCluster
 
         return RayCluster(ray, workers if workers > 1 else None)

@@ -114,14 +114,16 @@ class RayCluster(Executor):
     def _require_cpu(self) -> None:
         """Make sure that some task runs at all: Ray would wait for ever without a word."""
         ray = self._ray
-        probe = self._run.remote(here(), abs, [1])
-        ready, _ = ray.wait([probe], timeout=self._start_s)
-        if ready:
-            self.result(probe)
-            return
+        probe, began = self._run.remote(here(), abs, [1]), time.monotonic()
+        while (left := began + self._start_s - time.monotonic()) > 0:
+            ready, _ = ray.wait([probe], timeout=min(left, SILENCE_S))
+            if ready:
+                self.result(probe)
+                return
+            cpus = ray.cluster_resources().get("CPU", 0)
+            free = ray.available_resources().get("CPU", 0)
+            say(f"ray: waiting for a CPU: {free:g} of {cpus:g} are free")
         ray.cancel(probe, force=True)
-        cpus = ray.cluster_resources().get("CPU", 0)
-        free = ray.available_resources().get("CPU", 0)
         raise ExecutorError(
             f"ray: no CPU became free within {self._start_s:.0f} s ({free:g} of {cpus:g} are); "
             "`ray status` tells who holds them, `ray start --address ...` adds a node."

@@ -127,6 +127,11 @@ def test_no_workers_are_refused(workers: int) -> None:
         opened_executor(workers)
 
 
+def test_a_cluster_that_is_there_has_the_cpus_it_has() -> None:
+    with pytest.raises(SpecError, match="--workers 2: a cluster has the CPUs that its nodes"):
+        opened_executor(2, "auto")
+
+
 # The nodes of a cluster.
 
 
