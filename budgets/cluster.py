@@ -24,7 +24,7 @@ SETTINGS = {  # of Ray, in its environment
     "RAY_COLOR_PREFIX": "0",  # of what is printed on the nodes
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # else it warns of what it will change
 }
-TOKEN = Path("~/.ray/auth_token")  # of a user, for all clusters
+TOKEN = "~/.ray/auth_token"  # of a user, for all clusters
 QUIET = {"include_dashboard": False, "log_to_driver": False, "logging_level": "error"}
 
 
@@ -71,9 +71,6 @@ def joined(address: str, cpus: int | None = None, quiet: bool = True) -> Iterato
     """
     for name, value in SETTINGS.items():
         os.environ.setdefault(name, value)
-    if _is_head(address) and "ray" not in sys.modules and _has_token():
-        # Ray shows it by itself where it finds or starts the cluster; it looks when it is loaded.
-        os.environ.setdefault("RAY_AUTH_MODE", "token")
     import ray as untyped
 
     ray: Any = untyped
@@ -88,7 +85,12 @@ def joined(address: str, cpus: int | None = None, quiet: bool = True) -> Iterato
     except OSError as error:
         raise _absent(address, error) from None
     try:
-        _init(ray, address, options)
+        try:
+            _init(ray, address, options)
+        except ConnectionError:
+            if not _is_head(address) or not _shows_token():
+                raise
+            _init(ray, address, options)
     except ConnectionError as error:
         if not _is_head(address):
             raise _absent(address, error) from None
@@ -126,10 +128,19 @@ def _absent(address: str, error: Exception) -> ClusterError:
     )
 
 
-def _has_token() -> bool:
-    """Whether this user has a token for clusters (Ray writes one with the first it starts)."""
-    named = any(os.environ.get(name) for name in ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"))
-    return named or TOKEN.expanduser().is_file()
+def _shows_token() -> bool:
+    """Whether this process shows a token from now on, having one and not having been told not to.
+
+    Ray does so by itself where it starts or finds a cluster, but not for the address of a head.
+    """
+    if "RAY_AUTH_MODE" in os.environ:
+        return False
+    try:
+        from ray._private.authentication import authentication_token_setup as setup
+    except ImportError:  # Ray before 2.52 has no tokens
+        return False
+    shows: bool = setup.maybe_enable_token_auth_if_token_available(warn_if_disabled=False)
+    return shows
 
 
 def _is_head(address: str) -> bool:
