@@ -13,18 +13,21 @@ from rich.console import Console
 WIDTH_OF_FILES = 110  # of tables where no terminal says how wide it is
 
 
+HAS_WIDTH = sys.stdout.isatty() or "COLUMNS" in os.environ
+
+
 class Results(Console):
     """Stdout: in a file or a pipe a line stays whole, since it may be a path somebody reads on."""
 
     def print(self, *objects: Any, **options: Any) -> None:
         """As rich prints, but for text that would be broken into lines of a file."""
         is_text = all(isinstance(each, str) for each in objects)
-        options.setdefault("soft_wrap", is_text and not self.is_terminal)
+        options.setdefault("soft_wrap", is_text and not HAS_WIDTH)
         super().print(*objects, **options)
 
 
 OUT = Results(
-    width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else WIDTH_OF_FILES,
+    width=None if HAS_WIDTH else WIDTH_OF_FILES,
     markup=False,  # a path may hold brackets and colons
     emoji=False,
     highlight=False,
@@ -39,5 +42,5 @@ def print_json(data: Mapping[str, Any]) -> None:
 
 def count_of(number: int, what: str) -> str:
     """Such as "1 picture", "2,000 pictures" and "3 classes"."""
-    many = "es" if what.endswith(("s", "ch")) else "s"
+    many = "es" if what.endswith(("s", "tch")) else "s"
     return f"{number:,} {what}{'' if number == 1 else many}"
