@@ -11,8 +11,6 @@ from typing import Any
 from rich.console import Console
 
 WIDTH_OF_FILES = 110  # of tables where no terminal says how wide it is
-
-
 HAS_WIDTH = sys.stdout.isatty() or "COLUMNS" in os.environ
 
 

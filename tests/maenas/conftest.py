@@ -16,6 +16,7 @@ import pytest
 from maenas.cli import main
 
 ROOT = Path(__file__).parents[2]
+os.environ.pop("COLUMNS", None)  # processes of pytest-xdist have it; `maenas.console` looks once
 
 # Three strided stages of few choices: searched, proven and plotted in a second or two.
 SMALL_SPACE = """\
