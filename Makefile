@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# Apart: a process of pytest-xdist beside the start of a Ray cluster was seen to be ended.
+RAY_TESTS := tests/nas/executors/test_contract.py
 
 .PHONY: search test lint types slow
 
@@ -9,7 +11,8 @@ search: $(VENV)/installed  ## the main job: a backbone for a detector that runs 
 	$(BIN)/maenas search --budget 3.8ms --device t4
 
 test: $(VENV)/installed  ## the default test suite
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore $(RAY_TESTS)
+	$(BIN)/python -m pytest $(RAY_TESTS)
 
 slow: $(VENV)/installed  ## the tests that take minutes
 	$(BIN)/python -m pytest -m slow
