@@ -109,8 +109,8 @@ class Dataset:
             return
         first = next((problem for problem in self.problems if problem.severity == "error"), None)
         if not self.samples:
-            cause = f"that can be used, such as {first}" if first else "; check its paths."
-            raise DataError(f"{where}: holds no picture {cause}".replace(" ;", ";"))
+            cause = f" that can be used, such as {first}" if first else "; check its paths."
+            raise DataError(f"{where}: holds no picture{cause}")
         cause = f"; such as {first}" if first else "; are the label files where they belong?"
         raise DataError(f"{where}: none of {len(self)} pictures has an object{cause}")
 
