@@ -29,6 +29,7 @@ import torch
 
 from benchmarks.machine import commit, write_csv
 from blocks import load_backbone
+from budgets.backends.openvino_core import openvino_core
 from detector import load_template
 from detector.export.export import export_detector
 from detector.export.options import ExportOptions
@@ -91,7 +92,7 @@ def exported(scale: str, folder: Path) -> tuple[Path, Floats]:
 
 def race(ours: Path, theirs: Path, picture: Floats, pairs: int) -> list[tuple[float, float]]:
     """Milliseconds of each pair of runs."""
-    core = openvino.Core()
+    core = openvino_core()
     runners = []
     for path in (ours, theirs):
         model = core.read_model(path)

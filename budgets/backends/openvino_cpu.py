@@ -13,6 +13,7 @@ import openvino
 
 from budgets.backends.backend import Backend, BackendError, LayerTime, Run, Session
 from budgets.backends.cpu import cpu_state, cpu_threads
+from budgets.backends.openvino_core import openvino_core
 from budgets.graph.quantise import is_quantised, quantised
 from budgets.latency import Precision
 
@@ -40,7 +41,6 @@ class OpenVinoBackend(Backend):
     def __init__(self, precision: Precision = "f32", threads: int | None = None) -> None:
         self.precision = precision
         self.threads = cpu_threads(threads)
-        self._core = openvino.Core()
         self._config: dict[str, str | int | bool] = {
             "PERFORMANCE_HINT": "LATENCY",
             "NUM_STREAMS": 1,
@@ -51,9 +51,11 @@ class OpenVinoBackend(Backend):
 
     def compile(self, model: onnx.ModelProto, layers: bool = False) -> Session:
         graph = quantised(model) if self.precision == "int8" else model
+        core, config = openvino_core(), {**self._config, "PERF_COUNT": layers}
         try:
-            read = self._core.read_model(graph.SerializeToString(), b"")
-            compiled = self._core.compile_model(read, "CPU", {**self._config, "PERF_COUNT": layers})
+            compiled = core.compile_model(
+                core.read_model(graph.SerializeToString(), b""), "CPU", config
+            )
             wanted = (
                 "f32" if self.precision == "int8" and not is_quantised(graph) else self.precision
             )
@@ -73,7 +75,7 @@ class OpenVinoBackend(Backend):
 
     @cached_property
     def _cpu(self) -> str:
-        return str(self._core.get_property("CPU", "FULL_DEVICE_NAME")).strip()
+        return str(openvino_core().get_property("CPU", "FULL_DEVICE_NAME")).strip()
 
 
 class OpenVinoSession(Session):

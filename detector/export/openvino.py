@@ -8,6 +8,7 @@ from pathlib import Path
 import onnx
 import openvino
 
+from budgets.backends.openvino_core import openvino_core
 from detector.export.quantise import quantise
 from detector.runtimes.metadata import Metadata
 from detector.runtimes.openvino_runtime import set_metadata
@@ -24,7 +25,7 @@ def convert(
         metadata: of the file to be.
         calibration: pictures (1, 3, H, W) for INT8.
     """
-    converted = openvino.Core().read_model(model.SerializeToString())
+    converted = openvino_core().read_model(model.SerializeToString())
     if metadata.precision == "int8":
         converted = quantise(converted, calibration, "cpu")
     return converted
@@ -33,7 +34,7 @@ def convert(
 def join_nms(model: openvino.Model, nms: onnx.ModelProto) -> openvino.Model:
     """A copy with the outputs of `nms`, whose inputs are called like the outputs of the model."""
     front = model.clone()
-    back = openvino.Core().read_model(nms.SerializeToString())
+    back = openvino_core().read_model(nms.SerializeToString())
     for parameter in back.get_parameters():
         result = front.output(parameter.get_friendly_name()).get_node()
         parameter.output(0).replace(result.input_value(0))

@@ -89,14 +89,12 @@ def _run_onnx(path: Path, pictures: Floats) -> dict[str, Floats]:
 
 def _run_ir(path: Path, pictures: Floats) -> dict[str, Floats]:
     """The outputs of an IR and the inputs of its NMS, by name."""
-    import openvino
-
+    from budgets.backends.openvino_core import openvino_core
     from detector.runtimes.openvino_runtime import read_model
 
-    core = openvino.Core()
-    model = read_model(core, path)
+    model = read_model(path)
     model.add_outputs(WATCHED[1:])
     config = {"INFERENCE_PRECISION_HINT": "f32"}
-    request = core.compile_model(model, "CPU", config).create_infer_request()
+    request = openvino_core().compile_model(model, "CPU", config).create_infer_request()
     found = request.infer({"images": pictures})
     return {name: found[name] for name in WATCHED}

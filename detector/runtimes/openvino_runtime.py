@@ -6,6 +6,7 @@ from pathlib import Path
 
 import openvino
 
+from budgets.backends.openvino_core import openvino_core
 from detector.errors import ModelError
 from detector.runtimes.batches import Outputs, in_batches
 from detector.runtimes.metadata import Metadata, read_metadata, require_raw
@@ -35,8 +36,7 @@ class OpenVinoRuntime(Runtime):
             raise ModelError(
                 f"precision: OpenVINO runs in {', '.join(PRECISIONS)}, got {precision!r}."
             )
-        self._core = openvino.Core()
-        self._model = read_model(self._core, path)
+        self._model = read_model(path)
         metadata = metadata_of(self._model, path)
         require_raw(metadata, path)
         self.in_shape = metadata.in_shape
@@ -71,12 +71,12 @@ class OpenVinoRuntime(Runtime):
         """Make ready for a batch; returns the precision it runs in."""
         model = self._model.clone()
         model.reshape({"images": [batch, *self.in_shape]})
-        compiled = self._core.compile_model(model, "CPU", self._config)
+        compiled = openvino_core().compile_model(model, "CPU", self._config)
         self._requests[batch] = compiled.create_infer_request()
         return str(compiled.get_property("INFERENCE_PRECISION_HINT").to_string())
 
 
-def read_model(core: openvino.Core, path: Path) -> openvino.Model:
+def read_model(path: Path) -> openvino.Model:
     """A model from its file.
 
     Raises:
@@ -86,7 +86,7 @@ def read_model(core: openvino.Core, path: Path) -> openvino.Model:
         if not part.is_file():
             raise ModelError(f"{part}: no such file.")
     try:
-        return core.read_model(path)
+        return openvino_core().read_model(path)
     except RuntimeError as error:
         reason = " ".join(str(error).split())
         raise ModelError(f"{path}: OpenVINO cannot read it: {reason}") from None

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-import openvino
 import pytest
 import torch
 
 from budgets.backends.backend import BackendError
+from budgets.backends.openvino_core import openvino_core
 from detector.checkpoint import save_folder
 from detector.errors import ModelError
 from detector.export.export import export_detector
@@ -83,7 +83,7 @@ def test_pictures_of_another_size_are_refused(runtime: Runtime) -> None:
 
 def test_openvino_runs_in_the_precision_it_is_told(models: Path) -> None:
     assert "run in f32" in load_runtime(models / "any.xml").about
-    offered = openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    offered = openvino_core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
     if "BF16" in offered:
         rounded = load_runtime(models / "any.xml", precision="bf16")
         assert "run in bf16" in rounded.about

@@ -5,10 +5,10 @@ from __future__ import annotations
 from functools import cache
 
 import onnx
-import openvino
 import pytest
 
 from budgets.backends import BackendError
+from budgets.backends.openvino_core import openvino_core
 from budgets.backends.openvino_cpu import OpenVinoBackend
 from budgets.graph import graph_layers, static_graph
 from budgets.graph.operator_graph import reference_graph
@@ -31,7 +31,7 @@ def test_precision_is_read_back() -> None:
 def test_half_precision_runs_where_the_cpu_has_it_and_is_refused_elsewhere(
     precision: Precision,
 ) -> None:
-    has = openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    has = openvino_core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
     backend = OpenVinoBackend(precision, 1)
     if {"bf16": "BF16", "f16": "FP16"}[precision] not in has:
         with pytest.raises(BackendError, match=f"computes in b?f.* where {precision} was asked"):
