@@ -2,8 +2,6 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# Apart: in the middle of the others a process of pytest-xdist was seen to end in the second of these.
-APART := tests/nas/executors/test_contract.py tests/detector/data/test_loader.py
 
 .PHONY: search test lint types slow
 
@@ -11,8 +9,7 @@ search: $(VENV)/installed  ## the main job: a backbone for a detector that runs 
 	$(BIN)/maenas search --budget 3.8ms --device t4
 
 test: $(VENV)/installed  ## the default test suite
-	$(BIN)/python -m pytest -n 2 --dist loadfile $(APART:%=--ignore=%) --max-worker-restart 0
-	$(BIN)/python -m pytest $(APART)
+	$(BIN)/python -m pytest -n 2 --dist loadfile --max-worker-restart 0
 
 slow: $(VENV)/installed  ## the tests that take minutes
 	$(BIN)/python -m pytest -m slow
