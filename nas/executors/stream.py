@@ -16,7 +16,10 @@ DRIVER_S = 0.002  # of the driver a batch and worker, see benchmarks/bench_ray.p
 GROWTH = 8  # of a batch against the one before, since one cheap task may not speak for all
 AHEAD = 2  # batches a worker has to do: one runs, one waits
 HELD = 16  # batches a worker may be ahead of the first that is not done
-MOST_LOSSES = 8  # of one batch with its worker; then it is the batch that ends workers
+# A batch lost so often, and over so long, ends its workers itself. Both: workers that die of
+# something else may do so several times a second.
+MOST_LOSSES = 8
+LOSING_S = 60.0
 
 
 class WorkerLost(Exception):
@@ -64,6 +67,7 @@ class Batch(Generic[Item]):
         items: of the tasks.
         ticket: of the worker that has them.
         losses: how often their worker was lost.
+        lost_since: when that was the first time; None if never.
         answers: once they are done.
         error: what one of them raised.
     """
@@ -72,6 +76,7 @@ class Batch(Generic[Item]):
     items: Sequence[Item]
     ticket: Any = None
     losses: int = 0
+    lost_since: float | None = None
     answers: deque[Any] | None = None
     error: BaseException | None = None
 
@@ -141,12 +146,14 @@ class Stream(Iterator[Answer], Generic[Item, Answer]):
             except WorkerLost as loss:
                 batch.losses += 1
                 self.workers.losses += 1
-                if batch.losses < MOST_LOSSES:
+                now = time.monotonic()
+                batch.lost_since = batch.lost_since or now
+                if batch.losses < MOST_LOSSES or now - batch.lost_since < LOSING_S:
                     self._start(batch)
                     continue
                 last = batch.first + len(batch.items) - 1
                 batch.error = ExecutorError(
-                    f"tasks {batch.first} to {last} were lost {MOST_LOSSES} times with their "
+                    f"tasks {batch.first} to {last} were lost {batch.losses} times with their "
                     f"worker ({loss}); do workers have enough memory?"
                 )
             except Exception as error:  # the function's own, to be raised when its turn comes

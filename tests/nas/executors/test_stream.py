@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
+from itertools import count
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from nas.executors import ExecutorError
-from nas.executors.stream import AHEAD, DRIVER_S, HELD, LEAST_S, MOST_LOSSES, Stream, WorkerLost
+from nas.executors import ExecutorError, stream
+from nas.executors.stream import (
+    AHEAD,
+    DRIVER_S,
+    HELD,
+    LEAST_S,
+    LOSING_S,
+    MOST_LOSSES,
+    Stream,
+    WorkerLost,
+)
 
 
 class Told:
@@ -80,8 +92,8 @@ def test_many_workers_get_larger_batches_so_that_the_driver_keeps_up() -> None:
 
 def test_few_batches_are_on_their_way_or_held_back() -> None:
     workers = Told(3)
-    stream = Stream(workers, square, range(100_000))
-    assert next(stream) == 0
+    answers = Stream(workers, square, range(100_000))
+    assert next(answers) == 0
     assert workers.most_waiting <= AHEAD * 3
     assert len(workers.batches) <= HELD * 3
     assert sum(map(len, workers.batches)) < 10_000
@@ -96,13 +108,43 @@ def test_a_lost_batch_is_sent_again_as_it_was() -> None:
     assert sorted(sent) == sorted([*range(50), *lost])
 
 
-def test_what_is_lost_again_and_again_is_an_error_that_names_it() -> None:
+@pytest.fixture
+def losing_s(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Set how many seconds pass from one loss to the next."""
+
+    def every(seconds: float) -> None:
+        clock = SimpleNamespace(monotonic=count(1, seconds).__next__)
+        monkeypatch.setattr(stream, "time", clock)
+
+    return every
+
+
+def test_what_is_lost_again_and_again_is_an_error_that_names_it(
+    losing_s: Callable[[float], None],
+) -> None:
+    losing_s(LOSING_S / 10)
     workers = Told(1, cost=1.0, lost=lambda number: number >= 3)
-    stream = Stream(workers, square, range(10))
-    assert [next(stream) for _ in range(3)] == [0, 1, 4]
-    words = rf"tasks \d to \d were lost {MOST_LOSSES} times with their worker \(killed\)"
-    with pytest.raises(ExecutorError, match=words):
-        list(stream)
+    answers = Stream(workers, square, range(10))
+    assert [next(answers) for _ in range(3)] == [0, 1, 4]
+    words = r"tasks \d to \d were lost (\d+) times with their worker \(killed\)"
+    with pytest.raises(ExecutorError, match=words) as raised:
+        list(answers)
+    found = re.search(words, str(raised.value))
+    assert found is not None and int(found[1]) >= MOST_LOSSES
+
+
+def test_many_losses_in_a_short_time_are_no_error(losing_s: Callable[[float], None]) -> None:
+    losing_s(LOSING_S / 100)
+    lost = 3 * MOST_LOSSES
+    workers = Told(1, cost=1.0, lost=lambda number: 3 <= number < 3 + lost)
+    assert list(Stream(workers, square, range(10))) == [n * n for n in range(10)]
+    assert workers.losses == lost
+
+
+def test_few_losses_in_a_long_time_are_no_error(losing_s: Callable[[float], None]) -> None:
+    losing_s(LOSING_S)
+    workers = Told(1, cost=1.0, lost=lambda number: 3 <= number < 3 + MOST_LOSSES - 1)
+    assert list(Stream(workers, square, range(10))) == [n * n for n in range(10)]
 
 
 def test_an_error_of_a_task_comes_when_its_turn_has_come() -> None:
@@ -111,7 +153,7 @@ def test_an_error_of_a_task_comes_when_its_turn_has_come() -> None:
             raise ValueError("seven")
         return number
 
-    stream = Stream(Told(4, cost=1.0), odd, range(20))
-    assert [next(stream) for _ in range(7)] == list(range(7))
+    answers = Stream(Told(4, cost=1.0), odd, range(20))
+    assert [next(answers) for _ in range(7)] == list(range(7))
     with pytest.raises(ValueError, match="seven"):
-        next(stream)
+        next(answers)
