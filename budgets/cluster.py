@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
-import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from blocks.errors import MaenasError
+from budgets.ray_output import line, muffled, say, to_stderr
 from budgets.versions import here
 
 NAMESPACE = "maenas"  # or the name of an actor would only be known to its own job
@@ -23,7 +25,11 @@ SETTINGS = {  # of Ray, in its environment
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_COLOR_PREFIX": "0",  # of what is printed on the nodes
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # else it warns of what it will change
+    "RAY_NUM_REDIS_GET_RETRIES": "2",  # each takes 40 s where a head does not let us in
 }
+# What client and server say first (RFC 9113, section 3.4): byte 3 of a frame is its type.
+HTTP2_SETTINGS = b"\0\0\0\x04\0\0\0\0\0"
+HTTP2_HELLO = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + HTTP2_SETTINGS
 TOKEN = "~/.ray/auth_token"  # of a user, for all clusters
 QUIET = {"include_dashboard": False, "log_to_driver": False, "logging_level": "error"}
 
@@ -77,6 +83,7 @@ def joined(address: str, cpus: int | None = None, quiet: bool = True) -> Iterato
     if ray.is_initialized():
         yield ray
         return
+    to_stderr(ray)
     options: dict[str, Any] = {**QUIET, "namespace": NAMESPACE, "log_to_driver": not quiet}
     if address == "local":
         options |= {"num_cpus": cpus or os.cpu_count(), "object_store_memory": STORE_BYTES}
@@ -90,6 +97,7 @@ def joined(address: str, cpus: int | None = None, quiet: bool = True) -> Iterato
         except ConnectionError:
             if not _is_head(address) or not _shows_token():
                 raise
+            say(f"ray: {address} lets nobody in; asking once more with the token in {TOKEN}")
             _init(ray, address, options)
     except ConnectionError as error:
         if not _is_head(address):
@@ -109,16 +117,22 @@ def joined(address: str, cpus: int | None = None, quiet: bool = True) -> Iterato
 def _init(ray: Any, address: str, options: Mapping[str, Any]) -> None:
     """Join; a cluster that we start ourselves is given another chance.
 
-    A machine that is busy does not start one in the thirty seconds Ray has for it.
+    A machine that is busy does not start one in the thirty seconds Ray has for it. SIGTERM goes on
+    to do what it did: Ray would print a stack of C++. What Ray started ends with this process.
     """
+    before = signal.getsignal(signal.SIGTERM)
     for left in reversed(range(STARTS if address == "local" else 1)):
         try:
-            ray.init(address=address, **options)
+            with nullcontext() if address == "local" else muffled():
+                ray.init(address=address, **options)
             return
         except Exception:
             ray.shutdown()  # a start that failed leaves processes
             if not left:
                 raise
+        finally:
+            if threading.current_thread() is threading.main_thread():  # others may not
+                signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
 
 
 def _absent(address: str, error: Exception) -> ClusterError:
@@ -159,16 +173,22 @@ def _last_started() -> str:
 
 
 def _knock(address: str) -> None:
-    """Make sure that somebody listens: Ray itself tries for minutes, or for ever.
+    """Make sure that somebody listens who speaks gRPC: Ray itself tries for minutes, or for ever.
 
     Raises:
         OSError: if nobody does.
     """
     if address == "auto":
         address = _last_started()
-    if _is_head(address):
-        host, _, port = address.removeprefix("ray://").rpartition(":")
-        socket.create_connection((host.strip("[]"), int(port)), timeout=KNOCK_S).close()
+    if not _is_head(address):
+        return
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    with socket.create_connection((host.strip("[]"), int(port)), timeout=KNOCK_S) as head:
+        if os.environ.get("RAY_USE_TLS") == "1":
+            return
+        head.sendall(HTTP2_HELLO)
+        if head.recv(len(HTTP2_SETTINGS))[3:4] != HTTP2_SETTINGS[3:4]:
+            raise OSError("what listens there is not Ray")
 
 
 def ask_nodes(ray: Any) -> list[Node]:
@@ -219,16 +239,6 @@ def require_same(nodes: list[Node]) -> None:
                 f"ray: node {node.address} ({node.id[:8]}) is not like this machine: "
                 f"{', '.join(different)}; install the same on both."
             )
-
-
-def line(error: object) -> str:
-    """An error of Ray's on one line."""
-    return " ".join(str(error).split())[:200]
-
-
-def say(text: str) -> None:
-    """Tell whoever waits why."""
-    print(text, file=sys.stderr, flush=True)
 
 
 def _versions_there() -> Callable[[], dict[str, str]]:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from budgets.backends.backend import Backend, BackendError, Run, Session
 from budgets.backends.load import Target, open_backend, parse_target
-from budgets.cluster import NAMESPACE, joined, line, say
+from budgets.cluster import NAMESPACE, joined
+from budgets.ray_output import line, say
 from budgets.versions import here
 
 if TYPE_CHECKING:
@@ -97,6 +98,7 @@ class RayBackend(Backend):
                         f"ray: the node of {device} has {name} {there.get(name, 'missing')}, this "
                         f"machine {version}; install the same on both."
                     )
+            say(f"ray: {device} is measured on node {self.provenance()['node']}")
         except BaseException:
             self.close()
             raise

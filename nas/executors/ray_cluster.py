@@ -10,7 +10,8 @@ from functools import partial
 from math import inf
 from typing import Any
 
-from budgets.cluster import ask_nodes, joined, line, require_same, say
+from budgets.cluster import ask_nodes, joined, require_same
+from budgets.ray_output import line, say
 from budgets.versions import here
 from nas.executors.executor import (
     Answer,

@@ -9,8 +9,10 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import takewhile
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -68,7 +70,8 @@ def test_workers_and_a_node_killed_at_random_change_nothing(
     rng = random.Random(os.urandom(8))
     with cluster_of({"num_cpus": 1}, {"num_cpus": 1}) as cluster:
         nodes = list(cluster.worker_nodes)
-        process = start(*ASKED, "--ray", cluster.address, "--out", "run", cwd=tmp_path)
+        asked = (*ASKED, "--ray", cluster.address, "--out", "run", "--json")
+        process = start(*asked, cwd=tmp_path)
         killed, began = 0, time.monotonic()
         while not (tmp_path / "run" / "history.jsonl").exists() and process.poll() is None:
             time.sleep(0.01)  # until it has begun
@@ -82,7 +85,8 @@ def test_workers_and_a_node_killed_at_random_change_nothing(
     assert process.returncode == 0, err
     assert killed == KILLS
     assert "ran again after the loss of their workers" in err
-    assert "Traceback" not in err
+    assert "Traceback" not in err and "state-dump" not in err
+    assert out.count("\n") == 1 and json.loads(out)
     assert_same(tmp_path / "run", undisturbed)
 
 
@@ -124,6 +128,24 @@ def test_a_run_begun_on_a_cluster_goes_on_without_one(
     assert_same(run, undisturbed)
 
 
+def test_a_run_that_is_told_to_end_ends_at_once_and_goes_on(
+    undisturbed: Path,
+    start: Callable[..., subprocess.Popen[str]],
+    maenas: Shell,
+    tmp_path: Path,
+) -> None:
+    run = tmp_path / "run"
+    process = start(*ASKED, "--ray", "local", "--workers", 2, "--out", "run", cwd=tmp_path)
+    began = time.monotonic()
+    while not (run / "state.json").exists() and time.monotonic() - began < DEADLINE_S:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGTERM)
+    assert process.communicate(timeout=DEADLINE_S) == ("", "")
+    assert process.returncode == -signal.SIGTERM
+    maenas(*ASKED, "--resume", "--out", "run", cwd=tmp_path)
+    assert_same(run, undisturbed)
+
+
 def test_a_node_with_another_maenas_is_refused_and_both_are_named(tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text(OTHER_MAENAS)
     path = f"{tmp_path}{os.pathsep}{ROOT}"
@@ -155,6 +177,16 @@ def test_a_cluster_that_is_not_there_is_told_in_one_line(maenas: Shell, tmp_path
     ran = maenas(*ASKED, "--ray", "127.0.0.1:1", cwd=tmp_path, code=2)
     assert ran.err.splitlines()[-1].startswith("error: ray: no cluster at '127.0.0.1:1'")
     assert not (tmp_path / "runs").exists()
+
+
+def test_a_server_that_is_not_ray_is_told_in_one_line(maenas: Shell, tmp_path: Path) -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as other:
+        Thread(target=other.serve_forever, daemon=True).start()
+        address = f"127.0.0.1:{other.server_port}"
+        ran = maenas("checks", "--ray", address, cwd=tmp_path, code=2)
+        other.shutdown()
+    (told,) = ran.err.splitlines()
+    assert told.startswith(f"error: ray: no cluster at '{address}': what listens there is not Ray")
 
 
 def test_a_cluster_that_is_gone_is_told_in_one_line(maenas: Shell, tmp_path: Path) -> None:
@@ -211,5 +243,6 @@ def test_finalists_wait_for_the_device_and_are_measured_on_the_node_that_owns_it
     assert process.returncode == 0, err
     told = json.loads(out)
     assert len(told["verified"]) == 2
+    assert f"ray: cpu is measured on node {told['measured_on']['node']}" in err
     assert told["measured_on"]["node"] and told["measured_on"]["threads"] == 1
     assert "node: " in (tmp_path / "run" / "best.yaml").read_text("utf-8")
