@@ -107,7 +107,7 @@ def draw(rows: Sequence[Mapping[str, float]], path: Path) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(12, 3.6), dpi=110, layout="constrained")
+    figure = Figure(figsize=(12, 4.2), dpi=110, layout="constrained")
     FigureCanvasAgg(figure)
     losses, accuracy, rate = figure.subplots(1, 3)
     epochs = [row["epoch"] for row in rows]
@@ -123,9 +123,8 @@ def draw(rows: Sequence[Mapping[str, float]], path: Path) -> None:
     losses.set(xlabel="epoch", title="loss", ylim=(0, None))
     accuracy.set(xlabel="epoch", title="validation", ylim=(0, 1))
     rate.set(xlabel="epoch", title="learning rate", ylim=(0, None))
-    losses.legend()
-    if judged:
-        accuracy.legend(loc="lower right")
+    for axes in (losses, accuracy) if judged else (losses,):  # below, where no curve can be
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=3, frameon=False)
     image = io.BytesIO()
     figure.savefig(image, format="png")
     write_bytes(path, image.getvalue())
