@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import cache
 from importlib.util import find_spec
@@ -21,6 +22,7 @@ GOLDEN = (5**0.5 - 1) / 2  # steps by it never come near an earlier hue for long
 BLACK, WHITE = (0, 0, 0), (255, 255, 255)
 LINE_SHARE, TEXT_SHARE = 1 / 320, 1 / 45  # of the longer side
 MIN_TEXT = 11
+READABLE = 320  # pixels of the longer side, from which on what is written hides little
 
 
 def draw(pixels: Pixels, found: Objects) -> Pixels:
@@ -53,6 +55,13 @@ def draw_boxes(
     for (x1, y1, _, _), text, colour in zip(boxes, texts, colours, strict=True):
         _tag(canvas, image.size, (x1, y1), text, colour, font)  # over all boxes, to be read
     return np.array(image)
+
+
+def enlarged(pixels: Pixels) -> tuple[Pixels, int]:
+    """A small picture as many times as large as drawing on it needs, and how many that is."""
+    times = math.ceil(READABLE / max(pixels.shape[:2]))
+    larger: Pixels = pixels.repeat(times, axis=0).repeat(times, axis=1)
+    return larger, times
 
 
 @cache

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from detector.checkpoint import build_network, load_folder
 from detector.data import Dataset
 from detector.data.read_sample import read_sample
 from detector.data.show import sheet
-from detector.draw import class_colour, draw
+from detector.draw import class_colour, draw, enlarged
 from detector.losses import flat_maps
 from detector.pictures import PictureError, Pixels
 from detector.predict import predict
@@ -63,7 +64,9 @@ def save_predictions(folder: RunFolder, val: Dataset) -> None:
         except PictureError:
             continue
         found = predict(runtime, [pixels], Thresholds(MIN_SCORE))[0][0]
-        save_jpeg(draw(pixels, found), target / f"{sample.path.stem}.jpg")
+        larger, times = enlarged(pixels)
+        found = replace(found, size=larger.shape[:2], boxes=times * found.boxes)
+        save_jpeg(draw(larger, found), target / f"{sample.path.stem}.jpg")
 
 
 def save_jpeg(pixels: Pixels, path: Path) -> None:

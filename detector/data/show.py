@@ -9,32 +9,40 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from detector.data.batch import Batch
-from detector.draw import MIN_TEXT, class_colour, text_colour, text_font
+from detector.draw import MIN_TEXT, class_colour, enlarged, text_colour, text_font
 from detector.pictures import Pixels
 
 IGNORED = (150, 150, 150)
+EMPTY = (255, 255, 255)
 
 
 def sheet(batch: Batch, names: Sequence[str], longest: int = 1920) -> Pixels:
-    """All pictures of a batch in a square grid, no side longer than `longest`, with labels."""
-    count, _, height, width = batch.pictures.shape
-    columns = math.ceil(math.sqrt(count))
-    rows = math.ceil(count / columns)
-    whole = Image.new("RGB", (columns * width, rows * height))
-    for place in range(count):
-        left, top = place % columns * width, place // columns * height
-        whole.paste(_picture(batch, place, names), (left, top))
+    """All pictures of a batch in a grid, no side longer than `longest`, with labels."""
+    pictures = [_picture(batch, place, names) for place in range(len(batch.pictures))]
+    columns = columns_of(len(pictures))
+    rows = math.ceil(len(pictures) / columns)
+    width, height = pictures[0].size
+    whole = Image.new("RGB", (columns * width, rows * height), EMPTY)
+    for place, picture in enumerate(pictures):
+        whole.paste(picture, (place % columns * width, place // columns * height))
     whole.thumbnail((longest, longest))
     return np.asarray(whole)
 
 
+def columns_of(count: int) -> int:
+    """Of a grid that is nearly square, without an empty place if it can be."""
+    square = math.ceil(math.sqrt(count))
+    return square + 1 if count % square and count % (square + 1) == 0 else square
+
+
 def _picture(batch: Batch, place: int, names: Sequence[str]) -> Image.Image:
     levels = batch.pictures[place].permute(1, 2, 0).round().byte().contiguous().cpu().numpy()
+    levels, times = enlarged(levels)
     image = Image.fromarray(levels)
     canvas, font = ImageDraw.Draw(image), text_font(MIN_TEXT)
     shown = (batch.valid | batch.ignored)[place].cpu().numpy()
     boxes, labels = (
-        batch.boxes[place].cpu().numpy()[shown],
+        times * batch.boxes[place].cpu().numpy()[shown],
         batch.labels[place].cpu().numpy()[shown],
     )
     ignored = batch.ignored[place].cpu().numpy()[shown]

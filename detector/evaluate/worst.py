@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from detector.data.read_sample import read_sample
-from detector.draw import Colour, draw_boxes
+from detector.draw import Colour, draw_boxes, enlarged
 from detector.evaluate.evaluate import Seen
 from detector.evaluate.matching import MIN_IOU, Matching, match
 from detector.pictures import PictureError, Pixels
@@ -90,7 +90,7 @@ def draw_worst(worst: Worst, pixels: Pixels, min_score: float = MIN_SCORE) -> Pi
         pixels: (height, width, 3) of it.
         min_score: as in `worst_pictures`.
     """
-    pixels, scale = _small(pixels)
+    pixels, scale = _fitting(pixels)
     truth, found = _truth(worst), _found(worst, min_score)
     sample, objects = worst.seen.sample, worst.seen.found
     left = draw_boxes(pixels, sample.boxes[list(truth)] * scale, *_apart(truth))
@@ -137,11 +137,12 @@ def _apart(told: dict[int, tuple[str, Colour]]) -> tuple[list[str], list[Colour]
     return [word for word, _ in told.values()], [colour for _, colour in told.values()]
 
 
-def _small(pixels: Pixels) -> tuple[Pixels, np.float32]:
-    """The picture at no more than the largest side, and what boxes are multiplied by."""
+def _fitting(pixels: Pixels) -> tuple[Pixels, np.float32]:
+    """The picture no larger than a screen, nor too small; and what boxes are multiplied by."""
     height, width = pixels.shape[:2]
     if max(height, width) <= MAX_SIDE:
-        return pixels, np.float32(1)
+        larger, times = enlarged(pixels)
+        return larger, np.float32(times)
     placed = place((height, width), (MAX_SIDE, MAX_SIDE), "letterbox").placed
     smaller: Pixels = resized(pixels, placed).permute(1, 2, 0).numpy()
     return smaller, np.float32(max(placed) / max(height, width))

@@ -63,7 +63,7 @@ def test_sheets_show_what_the_network_sees(shapes, typed):
     assert ran.code == 0 and ran.out == "written: seen, 2 sheets of up to 4 pictures\n"
     for name in ("train_0.jpg", "train_1.jpg"):
         with Image.open(Path("seen") / name) as image:
-            assert image.size == (192, 192)
+            assert image.size == (768, 768)  # four times as large, to be read
     assert "is not empty" in typed(*command).err
 
 

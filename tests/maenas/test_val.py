@@ -77,7 +77,7 @@ def test_the_folder_holds_results_figures_and_pictures(typed: Shell, data: Path)
     rows = json.loads((folder / "coco.json").read_text())
     assert len(rows) == 12
     assert rows[0] == {"image_id": 0, "category_id": 1, "bbox": [0, 0, 32, 32], "score": 0.9}
-    assert read_picture(folder / "worst/01-none.jpg").shape == (SIDE, 2 * SIDE + 8, 3)
+    assert read_picture(folder / "worst/01-none.jpg").shape == (320, 320 + 8 + 320, 3)
     assert ran.out.startswith("3 pictures, 7 objects of 3 classes, ")
     assert f"AP {result['ap']:.3f}  AP50 {result['ap50']:.3f}" in ran.out
     assert "the worst 2 pictures: 5 false, 1 confused at score 0.895" in ran.out

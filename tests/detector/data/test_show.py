@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 
 from detector.data.batch import Batch
-from detector.data.show import sheet
-from detector.draw import class_colour
+from detector.data.show import columns_of, sheet
+from detector.draw import READABLE, class_colour
 
 
 def test_a_sheet_shows_every_picture_with_its_boxes():
@@ -19,12 +20,22 @@ def test_a_sheet_shows_every_picture_with_its_boxes():
     pictures = levels.expand(5, 3, 64, 64).to(torch.uint8)
     labels = torch.zeros(5, 2, dtype=torch.int64)
     shown = sheet(Batch(pictures, boxes, labels, valid, ignored, tuple(range(5))), ["cat"])
-    assert shown.shape == (128, 192, 3)  # two rows of three, one place free
+    side, times = READABLE, READABLE // 64
+    assert shown.shape == (2 * side, 3 * side, 3)  # two rows of three, one place free
     for place in range(5):
-        left, top = place % 3 * 64, place // 3 * 64
+        left, top = place % 3 * side, place // 3 * side
         assert (shown[top + 2, left + 2] == place * 50).all()
-        np.testing.assert_array_equal(shown[top + 59, left + 30], class_colour(0))
-    assert (shown[64:, 128:] == 0).all()
+        np.testing.assert_array_equal(
+            shown[top + 60 * times - 1, left + 30 * times], class_colour(0)
+        )
+    assert (shown[side:, 2 * side :] == 255).all()
+
+
+@pytest.mark.parametrize(
+    ("count", "columns"), [(1, 1), (2, 2), (3, 3), (4, 2), (5, 3), (6, 3), (8, 4), (9, 3), (16, 4)]
+)
+def test_a_grid_is_nearly_square_and_full_where_it_can_be(count: int, columns: int) -> None:
+    assert columns_of(count) == columns
 
 
 def test_a_sheet_is_not_larger_than_a_screen():

@@ -132,11 +132,11 @@ def test_a_worst_picture_shows_truth_on_the_left_and_findings_on_the_right(tmp_p
     objects = found((0.9, red), (0.8, as_class(green, 2)), (0.7, blue))
     (worst,) = worst_pictures([Seen(labelled, objects)])
     drawn = draw_worst(worst, read_picture(path))
-    assert drawn.shape == (64, 64 + 8 + 64, 3)
-    right = 64 + 8
-    assert tuple(drawn[59, 4]) == RIGHT and tuple(drawn[59, right + 4]) == RIGHT
-    assert tuple(drawn[59, 24]) == CONFUSED and tuple(drawn[59, right + 24]) == CONFUSED
-    assert tuple(drawn[59, 44]) == (0, 0, 0) and tuple(drawn[59, right + 44]) == WRONG
+    assert drawn.shape == (320, 320 + 8 + 320, 3)  # five times as large
+    bottom, right = 5 * 60 - 1, 320 + 8
+    assert tuple(drawn[bottom, 20]) == RIGHT and tuple(drawn[bottom, right + 20]) == RIGHT
+    assert tuple(drawn[bottom, 120]) == CONFUSED and tuple(drawn[bottom, right + 120]) == CONFUSED
+    assert tuple(drawn[bottom, 220]) == (0, 0, 0) and tuple(drawn[bottom, right + 220]) == WRONG
     (saved,) = save_worst([worst], tmp_path / "worst")
     assert saved == tmp_path / "worst" / "01-dog.jpg"
     difference = read_picture(saved).astype(int) - drawn
