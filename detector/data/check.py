@@ -138,12 +138,12 @@ def _labels(dataset: Dataset, size: tuple[int, int]) -> list[Problem]:
         tiny = int((sides.min(1, initial=np.inf) < MIN_SIDE).sum())
         where = str(sample.path)
         if tiny:
-            what = f"{tiny} of {len(sides)} boxes are less than {MIN_SIDE:g} pixels at the input"
+            what = f"boxes less than {MIN_SIDE:g} pixels at the input: {tiny} of {len(sides)}"
             fix = f"larger input than {size[1]}x{size[0]}, or crop the picture"
             found.append(Problem("warning", "labels", where, what, fix))
         pairs = _alike(sample.boxes, sample.labels)
         if pairs:
-            what = f"{pairs} pairs of boxes of one class overlap by more than {MAX_IOU:g}"
+            what = f"pairs of boxes of one class that overlap by more than {MAX_IOU:g}: {pairs}"
             found.append(Problem("warning", "labels", where, what, "delete one of each"))
     return found
 
@@ -170,7 +170,7 @@ def _balance(dataset: Dataset, split: str) -> list[Problem]:
     least = MIN_OBJECTS if split == "train" else 1
     for name, count in counts.items():
         if count < least:
-            what = f"class {name!r} has {count} objects"
+            what = f"objects of class {name!r}: {count}"
             found.append(Problem("warning", "balance", where, what, "add some, or drop the class"))
     rarest = min((count for count in counts.values() if count), default=1)
     if max(counts.values()) > MAX_IMBALANCE * rarest:
@@ -178,7 +178,7 @@ def _balance(dataset: Dataset, split: str) -> list[Problem]:
         found.append(Problem("warning", "balance", where, what, "add objects of the rare ones"))
     background = len(dataset) - len(dataset.labelled)
     if background > len(dataset) / 2:
-        what = f"{background} of {len(dataset)} pictures have no label"
+        what = f"pictures without a label: {background} of {len(dataset)}"
         fix = "right if they are background; else put a labels folder beside images"
         found.append(Problem("warning", "balance", where, what, fix))
     return found
@@ -192,7 +192,7 @@ def _orphans(splits: Mapping[str, Dataset]) -> list[Problem]:
     for folder in sorted({labels.parent for labels in users}):
         shared = sorted(f for f, count in users.items() if count > 1 and f.parent == folder)
         if shared and folder.is_dir() and shared[0].exists():
-            what = f"{len(shared)} label files are of several pictures, such as {shared[0].name}"
+            what = f"label files of several pictures: {len(shared)}, such as {shared[0].name}"
             fix = "give each picture a name of its own"
             found.append(Problem("warning", "labels", str(folder), what, fix))
     for folder in sorted({path.parent for path in pictures}):
@@ -202,7 +202,7 @@ def _orphans(splits: Mapping[str, Dataset]) -> list[Problem]:
         held = {file.stem for file in folder.iterdir() if file.suffix.lower() in PICTURE_SUFFIXES}
         lost = sorted(f for f in labels.glob("*.txt") if f.stem not in held | NO_LABELS)
         if lost:
-            what = f"{len(lost)} label files have no picture, such as {lost[0].name}"
+            what = f"label files without a picture: {len(lost)}, such as {lost[0].name}"
             fix = f"name them as their pictures in {folder}, or delete them"
             found.append(Problem("warning", "labels", str(labels), what, fix))
     return found
@@ -221,7 +221,7 @@ def _across(path: Path, splits: Mapping[str, Dataset]) -> list[Problem]:
         for second, other in listed[place_of_first + 1 :]:
             shared = [s for s in other.samples if s.path.resolve() in held]
             if shared:
-                what = f"{len(shared)} pictures are in both {first} and {second}"
+                what = f"pictures in both {first} and {second}: {len(shared)}"
                 fix = f"take them out of one, such as {shared[0].path.name}"
                 found.append(Problem("warning", "files", str(path), what, fix))
     return found

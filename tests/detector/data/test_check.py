@@ -53,15 +53,15 @@ def test_boxes_hard_to_see_and_pairs_of_one_object_are_warned_of(one_split):
     labels["0"] += "0 .5 .1 .003 .003"
     labels["1"] += "0 .301 .5 .2 .6"
     told = words(found(one_split(labels)), "warning")
-    assert "0.png: 1 of 3 boxes are less than 3 pixels at the input" in told
-    assert "1.png: 1 pairs of boxes of one class overlap by more than 0.95" in told
+    assert "0.png: boxes less than 3 pixels at the input: 1 of 3" in told
+    assert "1.png: pairs of boxes of one class that overlap by more than 0.95: 1" in told
 
 
 def test_rare_classes_and_missing_labels_are_warned_of(one_split):
     labels = {f"{n}": None for n in range(10)} | {"x": "0 .5 .5 .2 .2"}
     told = words(found(one_split(labels)), "warning")
-    assert "class 'cat' has 1 objects" in told and "class 'dog' has 0 objects" in told
-    assert "10 of 11 pictures have no label" in told
+    assert "objects of class 'cat': 1" in told and "objects of class 'dog': 0" in told
+    assert "pictures without a label: 10 of 11" in told
 
 
 def test_a_set_without_objects_is_an_error(one_split):
@@ -70,7 +70,7 @@ def test_a_set_without_objects_is_an_error(one_split):
 
 def test_pictures_in_two_splits_are_warned_of(write_yolo):
     told = words(found(write_yolo({f"{n}": FINE for n in range(10)})), "warning")
-    assert "10 pictures are in both train and val" in told
+    assert "pictures in both train and val: 10" in told
 
 
 def test_a_split_that_cannot_be_read_does_not_hide_the_other(write_yolo):
@@ -101,7 +101,7 @@ def test_label_files_without_a_picture_are_warned_of(one_split):
     (path.parent / "labels/train/lost.txt").write_text(FINE)
     (path.parent / "labels/train/classes.txt").write_text("cat\ndog\n")
     (problem,) = found(path)
-    assert "labels/train: 1 label files have no picture, such as lost.txt" in str(problem)
+    assert "labels/train: label files without a picture: 1, such as lost.txt" in str(problem)
 
 
 def test_a_label_file_of_two_pictures_is_warned_of(one_split):
@@ -109,7 +109,7 @@ def test_a_label_file_of_two_pictures_is_warned_of(one_split):
     folder = path.parent / "images/train"
     (folder / "3.PNG").write_bytes((folder / "3.png").read_bytes())
     (problem,) = found(path)
-    assert "1 label files are of several pictures, such as 3.txt" in str(problem)
+    assert "label files of several pictures: 1, such as 3.txt" in str(problem)
 
 
 def test_the_summary_counts(one_split):
