@@ -40,7 +40,8 @@ def extend_table(
     from budgets.table import load_table
     from budgets.unfinished import Unfinished
     from maenas.plots import plot_accuracy
-    from maenas.profile import ProfileLine, check_room
+    from maenas.profile import check_room
+    from maenas.profile_live import ProfileLine
 
     source = find_table(name)
     if source is None:

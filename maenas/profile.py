@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -16,7 +15,6 @@ from maenas.predict import Json
 
 if TYPE_CHECKING:
     from budgets.backends import Backend, Target
-    from budgets.profile import Step
     from budgets.table import LatencyTable
     from budgets.unfinished import Unfinished
     from maenas.networks import Plan
@@ -161,6 +159,7 @@ def run_profile(
     from maenas import __version__
     from maenas.networks import SPACES, profile_items
     from maenas.plots import plot_accuracy
+    from maenas.profile_live import ProfileLine
 
     plan = request.plan()
     target, backend = open_target(request)
@@ -255,58 +254,6 @@ def check_room(path: Path, unfinished: Unfinished, resume: bool, exist_ok: bool)
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise SpecError(f"{path.parent}: cannot be created: {error.strerror or error}.") from None
-
-
-class ProfileLine:
-    """Progress by time, since time decides how much is measured."""
-
-    def __init__(self, total: int, seconds: float) -> None:
-        self._total = total
-        self._seconds = seconds
-        self._printed = 0.0
-        self._progress: Any = None
-
-    def __enter__(self) -> ProfileLine:
-        from rich.progress import BarColumn, Progress, TextColumn
-
-        from maenas.console import ERR
-
-        if ERR.is_terminal:
-            self._progress = Progress(
-                TextColumn("[bold]profile[/]"),
-                BarColumn(bar_width=20),
-                TextColumn("{task.fields[status]}"),
-                console=ERR,
-                transient=True,
-            )
-            self._task = self._progress.add_task("profile", total=1.0, status="starting")
-            self._progress.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._progress is not None:
-            self._progress.stop()
-
-    def __call__(self, step: Step) -> None:
-        """One more graph is measured."""
-        from maenas.console import ERR
-
-        share = max(step.done / self._total, min(1.0, step.seconds / self._seconds))
-        left = f"{step.seconds * (1 / share - 1):.0f} s left"
-        if step.seconds > self._seconds:
-            each = step.seconds / step.done
-            left = f"over time: {step.lacking} networks to go, about {step.lacking * each:.0f} s"
-        warned = f" ({', '.join(step.warnings)})" if step.warnings else ""
-        rate = step.done / max(step.seconds, 1e-9)
-        status = (
-            f"{step.done} graphs, {rate:.1f}/s, {left}: {step.name} "
-            f"{step.milliseconds:.3f} ms{warned}"
-        )
-        if self._progress is not None:
-            self._progress.update(self._task, completed=share, status=status)
-        elif time.monotonic() - self._printed > 5:
-            self._printed = time.monotonic()
-            ERR.print(f"profile: {status}")
 
 
 def report(path: Path, table: LatencyTable, notes: Sequence[str]) -> dict[str, Any]:

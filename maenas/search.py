@@ -14,7 +14,7 @@ from budgets import Cost, InfeasibleError
 from maenas.config import SearchConfig, save_config
 from maenas.console import ERR, count_of
 from maenas.folders import last_run, next_run
-from maenas.live import LiveLine
+from maenas.live import SearchLine
 from maenas.plan import Segment, fingerprint, plan, published
 from maenas.plots import plot_curve, plot_scatter
 from maenas.progress import Counter
@@ -259,7 +259,7 @@ def _find_here(job: Job, part: Prepared, executor: Executor, effort: Effort) -> 
     resume = job.goes_on(part)
     folder = _made(job.folder_of(part))
     settings = settings_of(job.config, part, effort.kept)
-    with LiveLine(_name(part), part.segment.problem, job.config.evaluations) as line:
+    with SearchLine(_name(part), part.segment.problem, job.config.evaluations) as line:
         return find(settings, part, folder, resume, executor, line)
 
 

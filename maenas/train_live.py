@@ -1,18 +1,15 @@
-"""What a training looks like while it runs: a live line on a terminal, plain lines elsewhere."""
+"""What a training looks like while it runs."""
 
 from __future__ import annotations
 
 import sys
-import time
 from collections import deque
-from types import TracebackType
-from typing import Self
 
 import torch
-from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from detector.train import Epoch, Step
 from maenas.console import ERR
+from maenas.progress import Line
 
 PLAIN_EVERY_S = 10.0
 RECENT = 50  # steps that rates and losses are means of
@@ -24,7 +21,7 @@ SHORT = {
 }
 
 
-class TrainLine:
+class TrainLine(Line):
     """Shows loss parts, rate, pictures a second, time left and memory.
 
     Args:
@@ -35,50 +32,17 @@ class TrainLine:
     """
 
     def __init__(self, first: int, steps: int, epochs: int, device: torch.device) -> None:
-        self._first = first
-        self._steps = steps
+        super().__init__("train", steps, "steps", first, PLAIN_EVERY_S)
         self._epochs = epochs
         self._device = device
         self._recent: deque[Step] = deque(maxlen=RECENT)
-        self._printed = self._started = time.monotonic()
-        self._progress: Progress | None = None
-        self._task = TaskID(0)
-
-    def __enter__(self) -> Self:
-        if ERR.is_terminal:
-            self._progress = Progress(
-                TextColumn("[bold]train[/]"),
-                BarColumn(bar_width=20),
-                TextColumn("{task.fields[status]}"),
-                console=ERR,
-                transient=True,
-            )
-            self._task = self._progress.add_task("train", total=self._steps, status="starting")
-            self._progress.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if self._progress is not None:
-            self._progress.stop()
 
     def step(self, step: Step) -> None:
         """Take in a step; prints when it is time."""
         self._recent.append(step)
         if not step.taken:
             ERR.print(f"step {step.number}: loss or gradient not finite; step passed over")
-        now = time.monotonic()
-        if self._progress is not None:
-            self._progress.update(
-                self._task, completed=step.number + 1, status=self._status(step, now)
-            )
-        elif now - self._printed >= PLAIN_EVERY_S:
-            self._printed = now
-            ERR.print(f"step {step.number + 1:,}/{self._steps:,}: {self._status(step, now)}")
+        self.show(step.number + 1, self._status(step))
 
     def epoch(self, epoch: Epoch) -> None:
         """Tell what an evaluated epoch came to."""
@@ -89,7 +53,7 @@ class TrainLine:
                 f"AP {epoch.row['ap']:.4f}, AP50 {epoch.row['ap50']:.4f}{best}"
             )
 
-    def _status(self, step: Step, now: float) -> str:
+    def _status(self, step: Step) -> str:
         count, seconds = len(self._recent), sum(each.seconds for each in self._recent)
         rate = sum(each.pictures for each in self._recent) / max(seconds, 1e-9)
         waited = sum(each.waited for each in self._recent) / max(seconds, 1e-9)
@@ -98,12 +62,10 @@ class TrainLine:
             for name, short in SHORT.items()
             if name in step.parts
         )
-        done = step.number + 1 - self._first
-        left = (now - self._started) / done * (self._steps - step.number - 1)
         return (
             f"epoch {step.epoch + 1}/{self._epochs}, {parts}, lr {step.lr:.2g}, "
             f"{rate:.1f} pictures/s ({waited:.0%} waiting for data), "
-            f"{memory_gb(self._device):.1f} GB, {clock(left)} left"
+            f"{memory_gb(self._device):.1f} GB"
         )
 
 
@@ -117,10 +79,3 @@ def memory_gb(device: torch.device) -> float:
         return 0.0
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9
-
-
-def clock(seconds: float) -> str:
-    """Hours, minutes and seconds."""
-    minutes, seconds = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
