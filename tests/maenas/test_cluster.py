@@ -64,6 +64,14 @@ def assert_same(run: Path, undisturbed: Path) -> None:
     assert len(genes) == len(set(genes)) == told["unique_evaluations"]
 
 
+def saved_once(process: subprocess.Popen[str], run: Path) -> subprocess.Popen[str]:
+    """A search that has saved what it found so far and goes on."""
+    began = time.monotonic()
+    while not (run / "state.json").exists() and time.monotonic() - began < DEADLINE_S:
+        time.sleep(0.01)
+    return process
+
+
 def test_workers_and_a_node_killed_at_random_change_nothing(
     undisturbed: Path, start: Callable[..., subprocess.Popen[str]], tmp_path: Path
 ) -> None:
@@ -99,10 +107,7 @@ def test_a_driver_killed_and_resumed_ends_the_same(
     run = tmp_path / "run"
     with cluster_of({"num_cpus": 1}) as cluster:
         options = ("--ray", cluster.address, "--out", "run")
-        process = start(*ASKED, *options, cwd=tmp_path)
-        began = time.monotonic()
-        while not (run / "state.json").exists() and time.monotonic() - began < DEADLINE_S:
-            time.sleep(0.01)
+        process = saved_once(start(*ASKED, *options, cwd=tmp_path), run)
         process.send_signal(signal.SIGKILL)
         process.wait()
         saved = json.loads((run / "state.json").read_text("utf-8"))
@@ -118,10 +123,8 @@ def test_a_run_begun_on_a_cluster_goes_on_without_one(
     tmp_path: Path,
 ) -> None:
     run = tmp_path / "run"
-    process = start(*ASKED, "--ray", "local", "--workers", 2, "--out", "run", cwd=tmp_path)
-    began = time.monotonic()
-    while not (run / "state.json").exists() and time.monotonic() - began < DEADLINE_S:
-        time.sleep(0.01)
+    asked = (*ASKED, "--ray", "local", "--workers", 2, "--out", "run")
+    process = saved_once(start(*asked, cwd=tmp_path), run)
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=DEADLINE_S)
     maenas(*ASKED, "--resume", "--workers", 2, "--out", "run", cwd=tmp_path)
@@ -135,10 +138,8 @@ def test_a_run_that_is_told_to_end_ends_at_once_and_goes_on(
     tmp_path: Path,
 ) -> None:
     run = tmp_path / "run"
-    process = start(*ASKED, "--ray", "local", "--workers", 2, "--out", "run", cwd=tmp_path)
-    began = time.monotonic()
-    while not (run / "state.json").exists() and time.monotonic() - began < DEADLINE_S:
-        time.sleep(0.01)
+    asked = (*ASKED, "--ray", "local", "--workers", 2, "--out", "run")
+    process = saved_once(start(*asked, cwd=tmp_path), run)
     process.send_signal(signal.SIGTERM)
     assert process.communicate(timeout=DEADLINE_S) == ("", "")
     assert process.returncode == -signal.SIGTERM
