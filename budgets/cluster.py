@@ -6,9 +6,11 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Callable, Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,8 @@ NAMESPACE = "maenas"  # or the name of an actor would only be known to its own j
 ANSWER_S = 120.0  # a node has to say its versions in: Python starts there
 STARTS = 3  # of a cluster of our own, until we give up
 KNOCK_S = 10.0  # the head of a cluster has to take a connection in
+LOOK_S = 5.0  # between two looks at whether the head is there
+RETURN_S = 20.0  # a head has to come back in; after 60 Ray ends our process without an error
 STORE_BYTES = 200_000_000  # of objects on a node that we start; what travels is small
 SETTINGS = {  # of Ray, in its environment
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -36,6 +40,14 @@ QUIET = {"include_dashboard": False, "log_to_driver": False, "logging_level": "e
 
 class ClusterError(MaenasError):
     """There is no such cluster, it lacks something, or a node of it differs."""
+
+
+class ClusterGone(ClusterError):
+    """The head, or what connects this process with it, is lost.
+
+    Ray cannot be left any more: it would wait for the head, and after a minute end this process
+    with a line of C++. So whoever catches this ends the process by `os._exit`.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +99,10 @@ def joined(address: str, cpus: int | None = None, quiet: bool = True) -> Iterato
     options: dict[str, Any] = {**QUIET, "namespace": NAMESPACE, "log_to_driver": not quiet}
     if address == "local":
         options |= {"num_cpus": cpus or os.cpu_count(), "object_store_memory": STORE_BYTES}
+    if "://" in address and not address.startswith("ray://"):
+        raise ClusterError(
+            f"ray: an address is auto, local, HOST:PORT or ray://HOST:PORT, got {address!r}."
+        )
     try:
         _knock(address)
     except OSError as error:
@@ -111,7 +127,8 @@ def joined(address: str, cpus: int | None = None, quiet: bool = True) -> Iterato
     try:
         yield ray
     finally:
-        ray.shutdown()
+        if not _losses:
+            ray.shutdown()
 
 
 def _init(ray: Any, address: str, options: Mapping[str, Any]) -> None:
@@ -191,6 +208,67 @@ def _knock(address: str) -> None:
             raise OSError("what listens there is not Ray")
 
 
+def done_among(
+    ray: Any, futures: Sequence[Any], timeout: float | None = None, count: int = 1
+) -> list[Any]:
+    """Those futures that are done, as soon as so many are, or when the time is over.
+
+    Raises:
+        ClusterGone: if the head is gone meanwhile, or what connects this process with it.
+    """
+    until = inf if timeout is None else time.monotonic() + timeout
+    while True:
+        left = max(0.0, until - time.monotonic())
+        with reachable(ray):
+            done, _ = ray.wait(list(futures), num_returns=count, timeout=min(LOOK_S, left))
+        if len(done) >= count or left <= LOOK_S:
+            found: list[Any] = done
+            return found
+        require_head(ray)
+
+
+@contextmanager
+def reachable(ray: Any) -> Iterator[None]:
+    """Make one error of the many that calls of Ray end with when the cluster is gone.
+
+    Raises:
+        ClusterGone: instead.
+    """
+    try:
+        yield
+    except (OSError, ray.exceptions.RayError) as error:
+        raise _gone(line(error)) from None
+
+
+def require_head(ray: Any) -> None:
+    """Make sure that the head is there; one that is started again is waited for.
+
+    Raises:
+        ClusterGone: if it does not come back.
+    """
+    address = getattr(ray.get_runtime_context(), "gcs_address", "")
+    until = time.monotonic() + RETURN_S
+    while True:
+        try:
+            _knock(address)
+            return
+        except OSError as error:
+            if time.monotonic() > until:
+                raise _gone(f"{address}: {line(error)}") from None
+        time.sleep(1.0)
+
+
+_losses: list[str] = []  # of the cluster: why
+
+
+def _gone(why: str) -> ClusterGone:
+    _losses.append(why)
+    return ClusterGone(
+        f"ray: the cluster is gone ({why}); the same command with --resume goes on, on another "
+        "cluster or without one."
+    )
+
+
 def ask_nodes(ray: Any) -> list[Node]:
     """Every living node with its versions.
 
@@ -205,7 +283,7 @@ def ask_nodes(ray: Any) -> list[Node]:
         ask.options(num_cpus=0, scheduling_strategy=Pinned(node["NodeID"], soft=False)).remote()
         for node in alive
     ]
-    done, _ = ray.wait(answers, num_returns=len(answers), timeout=ANSWER_S)
+    done = done_among(ray, answers, ANSWER_S, count=len(answers))
     found = []
     for node, answer in zip(alive, answers, strict=True):
         place = node["NodeManagerAddress"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -39,12 +40,22 @@ def to_stderr(ray: Any) -> None:
             whole({**data, "is_err": True}, ignore_prefix)
             return
         for text in data["lines"]:
-            told = line(text.partition("Possible reasons")[0])
-            if told != last[0]:
+            told = in_short(text)
+            if told and told != last[0]:
                 say(f"ray: {told}")
-            last[0] = told
+            last[0] = told or last[0]
 
     worker.print_to_stdstream = print_line
+
+
+def in_short(text: str) -> str:
+    """What Ray says of a node or worker that is lost, in a few words; "" if it says so twice."""
+    if text.startswith("Raylet is terminated"):  # the loss of its node is told as well
+        return ""
+    if text.startswith("A worker died or was killed"):
+        return "a worker process is lost"
+    node = re.search(r"node id: (\w{8})\w* and address: (\S+) .*marked dead", text, re.DOTALL)
+    return f"node {node[2]} ({node[1]}) is lost" if node else line(text)
 
 
 @contextmanager

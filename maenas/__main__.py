@@ -1,5 +1,5 @@
 """`python -m maenas`."""
 
-from maenas.cli import main
+from maenas.cli import run
 
-main()
+run()

@@ -70,5 +70,5 @@ def test_every_package_can_be_imported_by_name():
 
 def test_the_command_is_installed():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-    assert project["scripts"] == {"maenas": "maenas.cli:main"}
+    assert project["scripts"] == {"maenas": "maenas.cli:run"}
     assert project["license"] == "Apache-2.0"

@@ -10,7 +10,15 @@ from functools import partial
 from math import inf
 from typing import Any
 
-from budgets.cluster import ask_nodes, joined, require_same
+from budgets.cluster import (
+    LOOK_S,
+    ask_nodes,
+    done_among,
+    joined,
+    reachable,
+    require_head,
+    require_same,
+)
 from budgets.ray_output import line, say
 from budgets.versions import here
 from nas.executors.executor import (
@@ -26,7 +34,6 @@ from nas.executors.stream import Stream, WorkerLost, run_batch
 
 START_S = 60.0  # until some CPU must be free for us
 SILENCE_S = 30.0  # without a result before we say what we wait for
-LOOK_S = 5.0  # between two looks at how many CPUs there are
 
 
 class RayCluster(Executor):
@@ -58,8 +65,9 @@ class RayCluster(Executor):
     def workers(self) -> int:
         """CPUs of the cluster now: nodes come and go."""
         if time.monotonic() - self._looked > LOOK_S:
+            require_head(self._ray)  # or Ray would wait for it, and end this process
             self._looked = time.monotonic()
-            self._cpus = int(self._ray.cluster_resources().get("CPU", 0))
+            self._cpus = int(self._offered("CPU")[1])
         return max(1, self._cpus)
 
     def map(self, function: Callable[[Item], Answer], items: Sequence[Item]) -> Iterator[Answer]:
@@ -75,29 +83,27 @@ class RayCluster(Executor):
     # What a stream needs.
 
     def start(self, function: Callable[[Item], Answer], items: Sequence[Item]) -> Any:
-        return self._run.remote(here(), function, list(items))
+        with reachable(self._ray):
+            return self._run.remote(here(), function, list(items))
 
     def wait(self, tickets: Sequence[Any]) -> Sequence[Any]:
         """Those that are done; while there is nothing to say for long, tell why."""
         ray, began = self._ray, time.monotonic()
         gone: float | None = None  # since when there is no CPU at all
         while True:
-            ready, _ = ray.wait(list(tickets), num_returns=1, timeout=SILENCE_S)
-            if ready:
-                more, _ = ray.wait(list(tickets), num_returns=len(tickets), timeout=0)
-                done = {*ready, *more}
+            if done_among(ray, tickets, SILENCE_S):
+                done = set(done_among(ray, tickets, 0, count=len(tickets)))
                 return [ticket for ticket in tickets if ticket in done]
-            cpus = ray.cluster_resources().get("CPU", 0)
+            free, cpus = self._offered("CPU")
             gone = (gone or time.monotonic()) if cpus == 0 else None
             if gone is not None and time.monotonic() - gone > self._start_s:
                 raise ExecutorError(
                     "ray: no node with a CPU is left in the cluster; start one with `ray start "
                     "--address ...` and go on with --resume."
                 )
-            free = ray.available_resources().get("CPU", 0)
             say(
                 f"ray: nothing came back for {time.monotonic() - began:.0f} s: {free:g} of "
-                f"{cpus:g} CPUs free, {sum(node['Alive'] for node in ray.nodes())} nodes"
+                f"{cpus:g} CPUs free"
             )
 
     def result(self, ticket: Any) -> tuple[float, list[Any]]:
@@ -110,19 +116,25 @@ class RayCluster(Executor):
             raise ExecutorError(f"ray: {line(error)}") from None
         except errors.RayError as error:
             raise WorkerLost(line(error)) from None
+        except OSError as error:
+            raise WorkerLost(line(error)) from None  # the next call tells if the cluster is gone
         return found
+
+    def _offered(self, resource: str) -> tuple[float, float]:
+        """How much of a resource is free, and how much there is."""
+        with reachable(self._ray):
+            free, every = self._ray.available_resources(), self._ray.cluster_resources()
+        return free.get(resource, 0), every.get(resource, 0)
 
     def _require_cpu(self) -> None:
         """Make sure that some task runs at all: Ray would wait for ever without a word."""
         ray = self._ray
-        probe, began = self._run.remote(here(), abs, [1]), time.monotonic()
+        probe, began = self.start(abs, [1]), time.monotonic()
         while (left := began + self._start_s - time.monotonic()) > 0:
-            ready, _ = ray.wait([probe], timeout=min(left, SILENCE_S))
-            if ready:
+            if done_among(ray, [probe], min(left, SILENCE_S)):
                 self.result(probe)
                 return
-            cpus = ray.cluster_resources().get("CPU", 0)
-            free = ray.available_resources().get("CPU", 0)
+            free, cpus = self._offered("CPU")
             say(f"ray: waiting for a CPU: {free:g} of {cpus:g} are free")
         ray.cancel(probe, force=True)
         raise ExecutorError(

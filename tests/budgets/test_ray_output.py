@@ -11,9 +11,14 @@ import pytest
 
 from budgets.ray_output import muffled, to_stderr
 
-LOST = (
+RAYLET = (
     "Raylet is terminated. Termination is unexpected. Possible reasons include: (1) SIGKILL\n"
     "    [state-dump] ObjectManager\n    [state-dump] NodeManager"
+)
+WORKER = "A worker died or was killed while executing a task by an unexpected system error. Lease"
+NODE = (
+    "The node with node id: 4d928f8241e845935204a4f0c6b65602640c768ff7eea6d8410473c8 and address: "
+    "10.0.0.7 and node name: vm has been marked dead because the detector has missed too many"
 )
 
 
@@ -36,12 +41,13 @@ def printed() -> Any:
 def test_a_lost_node_is_told_once_in_one_line_on_stderr(
     printed: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for text in (LOST, LOST, "The node n has been marked dead"):
+    for text in (WORKER, WORKER, RAYLET, NODE, RAYLET, "Something else\nof two lines"):
         printed({"lines": [text], "pid": "raylet", "is_err": False}, ignore_prefix=False)
     assert capsys.readouterr() == (
         "",
-        "ray: Raylet is terminated. Termination is unexpected.\n"
-        "ray: The node n has been marked dead\n",
+        "ray: a worker process is lost\n"
+        "ray: node 10.0.0.7 (4d928f82) is lost\n"
+        "ray: Something else of two lines\n",
     )
 
 

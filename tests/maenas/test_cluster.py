@@ -21,7 +21,7 @@ from budgets.cluster import ClusterError
 from nas.executors import ExecutorError, opened_executor
 from nas.executors.ray_cluster import RayCluster
 from tests import executor_tasks as tasks
-from tests.clusters import cluster_of, guarded_head, kill_a_worker
+from tests.clusters import cluster_of, guarded_head, kill_a_worker, processes
 from tests.cpu_table import cpu_table
 from tests.maenas.conftest import ROOT, Shell
 
@@ -143,6 +143,29 @@ def test_a_run_that_is_told_to_end_ends_at_once_and_goes_on(
     process.send_signal(signal.SIGTERM)
     assert process.communicate(timeout=DEADLINE_S) == ("", "")
     assert process.returncode == -signal.SIGTERM
+    maenas(*ASKED, "--resume", "--out", "run", cwd=tmp_path)
+    assert_same(run, undisturbed)
+
+
+@pytest.mark.parametrize("lost", [("gcs_server",), ("gcs_server", "raylet")], ids=str)
+def test_a_search_whose_head_is_lost_says_so_and_goes_on_without(
+    lost: tuple[str, ...],
+    undisturbed: Path,
+    start: Callable[..., subprocess.Popen[str]],
+    maenas: Shell,
+    tmp_path: Path,
+) -> None:
+    run = tmp_path / "run"
+    with cluster_of() as cluster:
+        asked = (*ASKED, "--ray", cluster.address, "--out", "run", "--json")
+        process = saved_once(start(*asked, cwd=tmp_path), run)
+        for kind in lost:
+            (info,) = processes(cluster.head_node, kind)
+            info.process.kill()
+        out, err = process.communicate(timeout=DEADLINE_S)
+    assert (process.returncode, out) == (2, ""), err
+    assert err.splitlines()[-1].startswith("error: ray: the cluster is gone (")
+    assert "--resume goes on" in err and "Traceback" not in err
     maenas(*ASKED, "--resume", "--out", "run", cwd=tmp_path)
     assert_same(run, undisturbed)
 
