@@ -95,6 +95,8 @@ def parse_target(device: str, precision: str | None = None, threads: int | None 
             threads of a GPU.
     """
     name = device.strip().lower()
+    if not name:
+        raise BackendError(f"device: must be one of {', '.join(NAMES)} or a GPU's name, got ''.")
     if name not in NAMES:
         _require_gpu_named(name)
     backend = NAMES.get(name, "cuda")

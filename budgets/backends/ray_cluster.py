@@ -9,8 +9,8 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from budgets.backends.backend import Backend, BackendError, Run, Session
-from budgets.backends.load import Target, open_backend, parse_target
-from budgets.cluster import NAMESPACE, joined
+from budgets.backends.load import NAMES, ON_CPU, Target, open_backend, parse_target
+from budgets.cluster import done_among, joined, reachable
 from budgets.ray_output import line, say
 from budgets.versions import here
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import onnx
 
 WAIT_S = 15.0  # for the device before we say that it is taken
-POLL_S = 1.0  # between two looks at whether another job has ended
+RAY_NAMES = {"CPU", "GPU", "memory", "object_store_memory"}  # resources that are no devices
 
 
 class DeviceActor:
@@ -38,8 +38,11 @@ class DeviceActor:
         Raises:
             BackendError: if the device is not on that node, or its runtime is missing.
         """
-        target = parse_target(device, precision, threads)
-        self._backend = open_backend(target)
+        try:
+            target = parse_target(device, precision, threads)
+            self._backend = open_backend(target)
+        except BackendError as error:
+            raise BackendError(f"ray: node {platform.node()}: {error}") from None
         return target, self._backend.name, self._backend.has_layers, here()
 
     def provenance(self) -> dict[str, str | int | float]:
@@ -86,6 +89,7 @@ class RayBackend(Backend):
         self.address = address
         self._stack = ExitStack()
         self._ray = self._stack.enter_context(joined(address))
+        device = device.strip().lower()
         try:
             self._actor = self._claimed(device, threads)
             self._stack.callback(self._ray.kill, self._actor)
@@ -121,23 +125,14 @@ class RayBackend(Backend):
         """The actor that owns the device, which Ray starts as soon as the device is free."""
         options = _placement(_offers(self._ray), device, threads)
         remote: Any = self._ray.remote(DeviceActor)  # its methods get `.remote` when it is made
-        if "resources" in options or "num_gpus" in options:
-            return remote.options(**options).remote()  # Ray hands the resource to one at a time
-        told = False
-        while True:  # a CPU is no resource of which there is one: its name keeps others away
-            try:
-                return remote.options(name=f"{NAMESPACE}-{device}", **options).remote()
-            except ValueError:
-                if not told:
-                    say(f"ray: another job is measuring on {device}; waiting for it to end")
-                told = True
-                time.sleep(POLL_S)
+        with reachable(self._ray):
+            return remote.options(**options).remote()
 
     def _opened(self, device: str, precision: str | None, threads: int | None) -> Any:
         """What the actor says once it runs; until then whoever waits is told."""
         future = self._actor.open.remote(device, precision, threads)
         began = time.monotonic()
-        while not self._ray.wait([future], timeout=WAIT_S)[0]:
+        while not done_among(self._ray, [future], WAIT_S):
             say(
                 f"ray: {device} is taken, by another job or by tasks; waiting for it since "
                 f"{time.monotonic() - began:.0f} s (`ray status` tells what is in use)"
@@ -147,15 +142,19 @@ class RayBackend(Backend):
     def _call(self, future: Any) -> Any:
         """What a call of the actor gives, its errors as they were over there."""
         errors = self._ray.exceptions
+        done_among(self._ray, [future])
         try:
             return self._ray.get(future)
         except errors.RayTaskError as error:
             if isinstance(error.cause, BackendError):
                 raise BackendError(f"{error.cause.args[0]}") from None
             raise
-        except errors.RayActorError as error:
+        except (errors.RayError, OSError) as error:
             cause = getattr(error, "cause", None) or error
-            raise BackendError(f"ray: the device's node is gone: {line(cause)}") from None
+            raise BackendError(
+                f"ray: the process that measured is lost ({line(cause)}); the same command with "
+                "--resume goes on."
+            ) from None
 
 
 class _RaySession(Session):
@@ -188,13 +187,17 @@ def require_owner(address: str, target: Target) -> None:
 
 def _offers(ray: Any) -> list[Mapping[str, float]]:
     """What each living node offers."""
-    return [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    with reachable(ray):
+        return [node["Resources"] for node in ray.nodes() if node["Alive"]]
 
 
 def _placement(
     nodes: Sequence[Mapping[str, float]], device: str, threads: int | None
 ) -> dict[str, Any]:
     """Where the actor goes, and all of the device that it claims.
+
+    A device has several names, such as cpu and onnxruntime-cpu, and must be claimed alike by all
+    of them. A CPU is claimed with all that its node has: what ran beside would be measured too.
 
     Args:
         nodes: what each of them offers.
@@ -203,19 +206,27 @@ def _placement(
     Raises:
         BackendError: if no node has it.
     """
-    if any(device in resources for resources in nodes):
-        return {"num_cpus": 0, "resources": {device: 1}}
-    if device.endswith("cpu"):
-        most = max((resources.get("CPU", 0) for resources in nodes), default=0)
-        if (threads or 1) > most:
+    on_cpu = NAMES.get(device) in ON_CPU
+    names = {device, "cpu"} if on_cpu else {device}
+    offered = {name for resources in nodes for name in resources if ":" not in name} - RAY_NAMES
+    resource = next((name for name in sorted(offered) if name.lower() in names), None)
+    owners = [resources for resources in nodes if resource in resources]
+    claimed = {"resources": {resource: 1}} if resource else {}
+    if on_cpu:
+        cpus = [resources.get("CPU", 0) for resources in owners or nodes]
+        if not owners and (threads or 1) > max(cpus):
             raise BackendError(
-                f"ray: {threads or 1} threads are asked, no node has more than {most:g} CPUs."
+                f"ray: {threads or 1} threads are asked, no node has more than {max(cpus):g} CPUs."
             )
-        return {"num_cpus": threads or 1}
-    if device in ("cuda", "tensorrt", "torch-cuda") and any(r.get("GPU") for r in nodes):
+        # Of several that offer it as many as each has, of others those of the largest.
+        return {"num_cpus": min(cpus) if owners else max(cpus), **claimed}
+    with_gpus = [resources for resources in owners or nodes if resources.get("GPU")]
+    if owners:
+        return {"num_cpus": 0, "num_gpus": int(len(with_gpus) == len(owners)), **claimed}
+    if device in NAMES and with_gpus:
         return {"num_cpus": 0, "num_gpus": 1}
-    known = sorted({name for resources in nodes for name in resources if ":" not in name})
+    names_offered = ", ".join(sorted(offered)) or "nothing by name"
     raise BackendError(
-        f"ray: no node owns {device!r} (resources: {', '.join(known)}); start Ray there with "
-        f"--resources '{{\"{device}\": 1}}'."
+        f"ray: no node owns {device!r} (offered: {names_offered}); start Ray there "
+        f"with --resources '{{\"{device}\": 1}}'."
     )

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
+from budgets.backends import ray_cluster
 from budgets.backends.backend import BackendError
 from budgets.backends.ray_cluster import RayBackend, _placement
 from budgets.cluster import NAMESPACE
@@ -47,35 +49,61 @@ def test_a_graph_runs_on_the_node_that_owns_the_device() -> None:
     backend.close()
 
 
+@pytest.mark.parametrize("other", ["cpu", "onnxruntime-cpu"])
 def test_only_one_job_measures_on_a_device_and_others_wait_for_it(
-    capsys: pytest.CaptureFixture[str],
+    other: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    first = RayBackend("cpu", None, 1, "local")
+    monkeypatch.setattr(ray_cluster, "WAIT_S", 2.0)
+    first = RayBackend("CPU", None, 1, "local")
     opened: list[RayBackend] = []
-    waiting = threading.Thread(target=lambda: opened.append(RayBackend("cpu", None, 1, "local")))
+    waiting = threading.Thread(target=lambda: opened.append(RayBackend(other, None, 1, "local")))
     waiting.start()
     waiting.join(timeout=5)
     assert waiting.is_alive() and not opened
     first.close()
     waiting.join(timeout=60)
-    assert opened[0].target.name == "cpu-1t"
+    assert opened[0].target.device == other
     opened[0].close()
-    told = capsys.readouterr().err
-    assert told.count("another job is measuring on cpu; waiting for it to end") == 1
+    assert f"{other} is taken, by another job or by tasks; waiting" in capsys.readouterr().err
 
 
-def test_a_device_offered_by_name_is_handed_to_one_job_at_a_time() -> None:
-    assert _placement([{"CPU": 8}, {"CPU": 4, "t4": 1}], "t4", None) == {
-        "num_cpus": 0,
-        "resources": {"t4": 1},
-    }
+T4, CPU_NODE = {"CPU": 4.0, "GPU": 1.0, "t4": 1.0}, {"CPU": 6.0, "cpu": 1.0}
+PLAIN, LARGE = {"CPU": 4.0, "memory": 9.0, "node:10.0.0.1": 1.0}, {"CPU": 8.0}
+
+
+@pytest.mark.parametrize(
+    ("device", "nodes", "claimed"),
+    [
+        (
+            "t4",
+            [LARGE, {"CPU": 4, "t4": 1}],
+            {"num_cpus": 0, "num_gpus": 0, "resources": {"t4": 1}},
+        ),
+        ("t4", [LARGE, T4], {"num_cpus": 0, "num_gpus": 1, "resources": {"t4": 1}}),
+        ("t4", [{"CPU": 1, "T4": 1}], {"num_cpus": 0, "num_gpus": 0, "resources": {"T4": 1}}),
+        ("cuda", [LARGE, T4], {"num_cpus": 0, "num_gpus": 1}),  # the same GPU, and so apart
+        ("cpu", [PLAIN, LARGE], {"num_cpus": 8}),
+        ("cpu", [LARGE, CPU_NODE], {"num_cpus": 6, "resources": {"cpu": 1}}),
+        ("onnxruntime-cpu", [LARGE, CPU_NODE], {"num_cpus": 6, "resources": {"cpu": 1}}),
+        ("openvino-cpu", [LARGE, {"CPU": 0, "cpu": 1}], {"num_cpus": 0, "resources": {"cpu": 1}}),
+    ],
+)
+def test_a_device_is_claimed_alike_by_all_of_its_names_and_whole(
+    device: str, nodes: list[dict[str, float]], claimed: dict[str, Any]
+) -> None:
+    assert _placement(nodes, device, None) == claimed
 
 
 def test_threads_must_be_on_one_node() -> None:
-    nodes = [{"CPU": 4.0}, {"CPU": 8.0}]
-    assert _placement(nodes, "cpu", 8) == {"num_cpus": 8}
+    assert _placement([PLAIN, LARGE], "cpu", 5) == {"num_cpus": 8}
     with pytest.raises(BackendError, match="12 threads are asked, no node has more than 8 CPUs"):
-        _placement(nodes, "cpu", 12)
+        _placement([PLAIN, LARGE], "cpu", 12)
+
+
+@pytest.mark.parametrize("device", ["a100", "memory", "gpu", "cuda", ""])
+def test_what_no_node_offers_is_refused_and_what_is_offered_named(device: str) -> None:
+    with pytest.raises(BackendError, match=rf"no node owns '{device}' \(offered: cpu\)"):
+        _placement([PLAIN, CPU_NODE], device, None)
 
 
 def test_a_device_that_no_node_owns_says_how_to_offer_it() -> None:
@@ -94,5 +122,5 @@ def test_a_node_that_is_lost_is_a_clear_error() -> None:
     backend = RayBackend("cpu", None, 1, "local")
     session = backend.compile(reference_graph())
     backend.close()
-    with pytest.raises(BackendError, match="node is gone"):
+    with pytest.raises(BackendError, match="the process that measured is lost .* --resume goes on"):
         session.run(1)
