@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from blocks import MaenasError
-from budgets.cluster import ask_nodes, joined, require_same
+from budgets.cluster import ask_nodes, done_among, joined, require_same
 from detector.errors import TrainError
 from maenas.folders import next_run
 from maenas.settled import Asked
@@ -97,30 +98,54 @@ def run_ranks(work: Work, processes: int, address: str, compute: str) -> Any:
         has_gpus = ray.cluster_resources().get("GPU", 0) > 0
         gpus = 1 if compute != "cpu" and has_gpus else 0
         remote: Any = ray.remote(Rank)
-        ranks = [remote.options(num_cpus=1, num_gpus=gpus).remote() for _ in range(processes)]
-        try:
+        with _places(ray, processes, gpus) as place:
+            ranks = [
+                remote.options(num_cpus=1, num_gpus=gpus, scheduling_strategy=place).remote()
+                for _ in range(processes)
+            ]
             host, port = _addresses(ray, ranks)[0]
             futures = [
                 rank.run.remote(_environment(number, processes, host, port), work)
                 for number, rank in enumerate(ranks)
             ]
             return _first(ray, futures)
-        finally:
-            for rank in ranks:
-                ray.kill(rank)
+
+
+@contextmanager
+def _places(ray: Any, processes: int, gpus: int) -> Iterator[Any]:
+    """Places for all processes: they are taken together or not at all, and freed at the end.
+
+    Else a training that is too large would hold what it got, and two would wait for each other.
+
+    Raises:
+        TrainError: if the cluster has no room for all.
+    """
+    from ray.util.placement_group import placement_group, remove_placement_group
+    from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
+
+    bundle = {"CPU": 1, "GPU": gpus} if gpus else {"CPU": 1}
+    group = placement_group([bundle] * processes, strategy="PACK")
+    try:
+        if not done_among(ray, [group.ready()], START_S):
+            offered, free = ray.cluster_resources(), ray.available_resources()
+            room = ", ".join(
+                f"{free.get(name, 0):g} of {offered.get(name, 0):g} {name}s free"
+                for name in ("CPU", "GPU")
+                if name in offered
+            )
+            raise TrainError(
+                f"ray: {processes} processes found no place within {START_S:.0f} s ({room}); ask "
+                "for fewer --processes, or add a node."
+            )
+        yield PlacementGroupSchedulingStrategy(group)
+    finally:
+        remove_placement_group(group)  # ends the processes
 
 
 def _addresses(ray: Any, ranks: list[Any]) -> list[tuple[str, int]]:
     """Where each process is, once all of them run: they wait for each other."""
     futures = [rank.address.remote() for rank in ranks]
-    ready, _ = ray.wait(futures, num_returns=len(futures), timeout=START_S)
-    if len(ready) < len(futures):
-        offered = ray.cluster_resources()
-        raise TrainError(
-            f"ray: only {len(ready)} of {len(ranks)} processes found a place within "
-            f"{START_S:.0f} s (the cluster has {offered.get('CPU', 0):g} CPUs and "
-            f"{offered.get('GPU', 0):g} GPUs); ask for fewer --processes, or add a node."
-        )
+    done_among(ray, futures, count=len(futures))
     found: list[tuple[str, int]] = ray.get(futures)
     return found
 
@@ -140,12 +165,13 @@ def _first(ray: Any, futures: list[Any]) -> Any:
     """What the first process returns, or the error of whichever fails."""
     waiting = list(futures)
     while waiting:
-        done, waiting = ray.wait(waiting, num_returns=1)
-        error = _error(ray, done[0])
+        (done,) = done_among(ray, waiting)
+        waiting.remove(done)
+        error = _error(ray, done)
         if error is None:
             continue
         # Where one is lost, the others fail for want of it, and may do so first.
-        ready, _ = ray.wait(futures, num_returns=len(futures), timeout=LOSS_S)
+        ready = done_among(ray, futures, LOSS_S, count=len(futures))
         errors = [error, *(_error(ray, future) for future in ready)]
         if any(isinstance(each, ray.exceptions.RayActorError) for each in errors):
             raise TrainError(

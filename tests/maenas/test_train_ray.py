@@ -15,6 +15,9 @@ import torch
 from safetensors.torch import load_file
 
 from detector.checkpoint import save_folder
+from detector.errors import TrainError
+from maenas import train_ray
+from tests.clusters import cluster_of
 from tests.maenas.conftest import Shell, environment
 from tests.small_detector import small_spec
 from tests.trainings import write_data
@@ -58,6 +61,18 @@ def test_two_processes_on_ray_end_with_the_weights_of_torchrun(
     assert ours.keys() == theirs.keys()
     for name, value in ours.items():
         assert torch.equal(value, theirs[name]), name
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # Ray's own
+def test_a_training_without_room_for_all_its_processes_holds_no_place(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pytest.importorskip("ray")
+    monkeypatch.setattr(train_ray, "START_S", 3.0)
+    words = r"2 processes found no place within 3 s \(1 of 1 CPUs free\)"
+    with cluster_of() as cluster, pytest.raises(TrainError, match=words):
+        train_ray.run_ranks(int, 2, cluster.address, "cpu")
 
 
 @pytest.mark.slow
