@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 PACKAGES = ("maenas", "torch", "numpy")
-SEARCHED = ("blocks", "search_spaces", "budgets", "nas", "detector")  # all a result hangs on
+OURS = ("blocks", "search_spaces", "budgets", "nas", "detector", "maenas")  # what nodes may run
 
 
 @cache
@@ -30,7 +30,7 @@ def here() -> dict[str, str]:
 def _digest(*suffixes: str) -> str:
     """A fingerprint of our files of some kinds, the same wherever they lie."""
     total = hashlib.sha256()
-    for package in SEARCHED:
+    for package in OURS:
         found = find_spec(package)
         assert found is not None and found.submodule_search_locations is not None
         root = Path(found.submodule_search_locations[0])
