@@ -78,8 +78,9 @@ def profile(
     from maenas.extend import extend_table
 
     models = tuple(model or ())
-    request = Request(device or "cpu", precision, threads, quick, tuple(space or ()), models,
-                      minutes, seed, ray)  # fmt: skip
+    named = "cpu" if device is None else device
+    request = Request(named, precision, threads, quick, tuple(space or ()), models, minutes, seed,
+                      ray)  # fmt: skip
     try:
         if extend is not None:
             implied = {"device": device, "precision": precision, "threads": threads, "ray": ray,

@@ -29,6 +29,8 @@ def score_spec(
     """
     if seeds < 0:
         raise SpecError(f"seeds: must be at least 0, got {seeds}.")
+    if not seeds and (ray is not None or workers != 1):
+        raise SpecError("--ray, --workers: are for random networks; give their number, --seeds.")
     named = find_model(name)
     backbone = named.backbone
     weights = weights or named.weights

@@ -66,3 +66,10 @@ def test_a_run_is_scored_with_its_weights(typed, small_folder, monkeypatch):
     assert told["score"] == pytest.approx(
         max_entropy(load_backbone("run/best.yaml"), (1, 1, 2, 4)), rel=1e-12
     )
+
+
+@pytest.mark.parametrize("options", [("--ray", "auto"), ("--workers", "2")], ids=" ".join)
+def test_workers_without_random_networks_are_refused(typed, options):
+    ran = typed("score", NAME, *options)
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err.startswith("error: --ray, --workers: are for random networks; give their number")
