@@ -21,7 +21,7 @@ from budgets.cluster import ClusterError
 from nas.executors import ExecutorError, opened_executor
 from nas.executors.ray_cluster import RayCluster
 from tests import executor_tasks as tasks
-from tests.clusters import cluster_of, guarded_head, kill_a_worker, processes
+from tests.clusters import NODE, cluster_of, guarded_head, kill_a_worker, processes
 from tests.cpu_table import cpu_table
 from tests.maenas.conftest import ROOT, Shell
 
@@ -176,6 +176,21 @@ def test_a_node_with_another_maenas_is_refused_and_both_are_named(tmp_path: Path
     with cluster_of({"num_cpus": 1, "env_vars": {"PYTHONPATH": path}}) as cluster:
         with pytest.raises(ClusterError, match="maenas 0.0.1 there and 0.1.0 here"):
             opened_executor(1, cluster.address)
+
+
+def test_a_node_that_joins_with_another_maenas_gets_no_work_and_the_others_go_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text(OTHER_MAENAS)
+    path = f"{tmp_path}{os.pathsep}{ROOT}"
+    with cluster_of() as cluster, opened_executor(1, cluster.address) as executor:
+        results = executor.map(tasks.process, range(400))
+        before = next(results)
+        cluster.add_node(**NODE, num_cpus=1, env_vars={"PYTHONPATH": path})
+        assert set(results) == {before}
+    told = capsys.readouterr().err
+    assert told.count("a node that joined is not used: ") == 1
+    assert "has maenas 0.0.1, the search 0.1.0" in told
 
 
 def test_a_cluster_whose_cpus_are_taken_is_an_error_and_no_silence() -> None:

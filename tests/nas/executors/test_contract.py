@@ -6,6 +6,7 @@ All default tests that need a cluster are here, since one takes seconds to start
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -146,13 +147,18 @@ def test_a_node_with_other_tables_is_refused_and_both_are_named(
         require_same(nodes)
 
 
-def test_a_node_that_joins_with_another_torch_is_refused_at_its_first_batch(
-    cluster: RayCluster, monkeypatch: pytest.MonkeyPatch
+def test_nodes_that_joined_with_another_torch_are_refused_at_their_first_batch(
+    cluster: RayCluster, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(ray_cluster, "here", lambda: {**here(), "torch": "1.7.1"})
-    words = rf"a node that joined has torch {here()['torch']}, the search 1.7.1"
-    with pytest.raises(ExecutorError, match=words):
+    monkeypatch.setattr(cluster, "_shunned", {})
+    words = rf"has torch {here()['torch']}, the search 1.7.1"
+    with pytest.raises(
+        ExecutorError, match=f"no node is left that is like this machine: .*{words}"
+    ):
         list(cluster.map(tasks.drawn, range(3)))
+    assert capsys.readouterr().err.count("a node that joined is not used: ") == 1
+    monkeypatch.setattr(cluster, "_looked", -math.inf)
 
 
 def test_nodes_tell_what_they_offer(cluster: RayCluster) -> None:
