@@ -124,11 +124,8 @@ def joined(address: str, cpus: int | None = None, quiet: bool = True) -> Iterato
         ) from None
     except Exception as error:  # of many unrelated types
         raise _absent(address, error) from None
-    try:
+    with left_at_the_end(ray.shutdown):
         yield ray
-    finally:
-        if not _losses:
-            ray.shutdown()
 
 
 def _init(ray: Any, address: str, options: Mapping[str, Any]) -> None:
@@ -256,6 +253,16 @@ def require_head(ray: Any) -> None:
             if time.monotonic() > until:
                 raise _gone(f"{address}: {line(error)}") from None
         time.sleep(1.0)
+
+
+@contextmanager
+def left_at_the_end(leave: Callable[[], object]) -> Iterator[None]:
+    """Call something of Ray's at the end, unless the cluster is gone: it would not return."""
+    try:
+        yield
+    finally:
+        if not _losses:
+            leave()
 
 
 _losses: list[str] = []  # of the cluster: why

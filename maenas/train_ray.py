@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from blocks import MaenasError
-from budgets.cluster import ask_nodes, done_among, joined, require_same
+from budgets.cluster import ask_nodes, done_among, joined, left_at_the_end, require_same
 from detector.errors import TrainError
 from maenas.folders import next_run
 from maenas.settled import Asked
@@ -125,7 +125,7 @@ def _places(ray: Any, processes: int, gpus: int) -> Iterator[Any]:
 
     bundle = {"CPU": 1, "GPU": gpus} if gpus else {"CPU": 1}
     group = placement_group([bundle] * processes, strategy="PACK")
-    try:
+    with left_at_the_end(partial(remove_placement_group, group)):  # ends the processes
         if not done_among(ray, [group.ready()], START_S):
             offered, free = ray.cluster_resources(), ray.available_resources()
             room = ", ".join(
@@ -138,8 +138,6 @@ def _places(ray: Any, processes: int, gpus: int) -> Iterator[Any]:
                 "for fewer --processes, or add a node."
             )
         yield PlacementGroupSchedulingStrategy(group)
-    finally:
-        remove_placement_group(group)  # ends the processes
 
 
 def _addresses(ray: Any, ranks: list[Any]) -> list[tuple[str, int]]:

@@ -6,11 +6,12 @@ import platform
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from budgets.backends.backend import Backend, BackendError, Run, Session
 from budgets.backends.load import NAMES, ON_CPU, Target, open_backend, parse_target
-from budgets.cluster import done_among, joined, reachable
+from budgets.cluster import done_among, joined, left_at_the_end, reachable
 from budgets.ray_output import line, say
 from budgets.versions import here
 
@@ -92,7 +93,7 @@ class RayBackend(Backend):
         device = device.strip().lower()
         try:
             self._actor = self._claimed(device, threads)
-            self._stack.callback(self._ray.kill, self._actor)
+            self._stack.enter_context(left_at_the_end(partial(self._ray.kill, self._actor)))
             self.target, self.name, self.has_layers, there = self._opened(
                 device, precision, threads
             )
