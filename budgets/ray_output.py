@@ -22,6 +22,11 @@ def line(error: object) -> str:
     return " ".join(str(error).split())[:LONGEST]
 
 
+def first_words(error: object) -> str:
+    """The first sentence of an error of Ray's: lists of ids follow it."""
+    return line(error).partition(". ")[0].rstrip(".")
+
+
 def to_stderr(ray: Any) -> None:
     """Have Ray tell what becomes of nodes and workers in a line on stderr.
 

@@ -175,7 +175,7 @@ def tell_losses(executor: Executor) -> None:
     """Say how often workers ended before their work was done."""
     if executor.losses:
         batches = count_of(executor.losses, "batch")
-        ERR.print(f"{batches} ran again after the loss of their workers")
+        ERR.print(f"{batches} had to run again elsewhere")
 
 
 def check(config: SearchConfig, resume: bool, exist_ok: bool) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -13,12 +14,14 @@ from typing import Any
 
 from blocks import MaenasError
 from budgets.cluster import ask_nodes, done_among, joined, left_at_the_end, require_same
+from budgets.ray_output import say
 from detector.errors import TrainError
 from maenas.folders import next_run
 from maenas.settled import Asked
 from maenas.training import run_training
 
 START_S = 120.0  # until all processes must have a place in the cluster
+SILENCE_S = 30.0  # of waiting for it until we say so
 LOSS_S = 15.0  # from the first failure until the loss that caused it is noticed
 Work = Callable[[], Any]
 
@@ -126,17 +129,20 @@ def _places(ray: Any, processes: int, gpus: int) -> Iterator[Any]:
     bundle = {"CPU": 1, "GPU": gpus} if gpus else {"CPU": 1}
     group = placement_group([bundle] * processes, strategy="PACK")
     with left_at_the_end(partial(remove_placement_group, group)):  # ends the processes
-        if not done_among(ray, [group.ready()], START_S):
+        until = time.monotonic() + START_S
+        while not done_among(ray, [group.ready()], min(START_S, SILENCE_S)):
             offered, free = ray.cluster_resources(), ray.available_resources()
             room = ", ".join(
                 f"{free.get(name, 0):g} of {offered.get(name, 0):g} {name}s free"
                 for name in ("CPU", "GPU")
                 if name in offered
             )
-            raise TrainError(
-                f"ray: {processes} processes found no place within {START_S:.0f} s ({room}); ask "
-                "for fewer --processes, or add a node."
-            )
+            if time.monotonic() >= until:
+                raise TrainError(
+                    f"ray: {processes} processes found no place within {START_S:.0f} s ({room}); "
+                    "ask for fewer --processes, add a node, or wait until other jobs have ended."
+                )
+            say(f"ray: waiting for a place for {processes} processes: {room}")
         yield PlacementGroupSchedulingStrategy(group)
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from budgets.backends.backend import Backend, BackendError, Run, Session
 from budgets.backends.load import NAMES, ON_CPU, Target, open_backend, parse_target
 from budgets.cluster import done_among, joined, left_at_the_end, reachable
-from budgets.ray_output import line, say
+from budgets.ray_output import first_words, say
 from budgets.versions import here
 
 if TYPE_CHECKING:
@@ -153,8 +153,8 @@ class RayBackend(Backend):
         except (errors.RayError, OSError) as error:
             cause = getattr(error, "cause", None) or error
             raise BackendError(
-                f"ray: the process that measured is lost ({line(cause)}); the same command with "
-                "--resume goes on."
+                f"ray: the process that measured is lost ({first_words(cause)}); the same command "
+                "with --resume goes on."
             ) from None
 
 
@@ -198,7 +198,8 @@ def _placement(
     """Where the actor goes, and all of the device that it claims.
 
     A device has several names, such as cpu and onnxruntime-cpu, and must be claimed alike by all
-    of them. A CPU is claimed with all that its node has: what ran beside would be measured too.
+    of them. A CPU is claimed with all that its node has, since what ran beside would be measured
+    too; of unequal nodes it is the largest.
 
     Args:
         nodes: what each of them offers.
@@ -219,13 +220,16 @@ def _placement(
             raise BackendError(
                 f"ray: {threads or 1} threads are asked, no node has more than {max(cpus):g} CPUs."
             )
-        # Of several that offer it as many as each has, of others those of the largest.
-        return {"num_cpus": min(cpus) if owners else max(cpus), **claimed}
+        return {"num_cpus": max(cpus), **claimed}
     with_gpus = [resources for resources in owners or nodes if resources.get("GPU")]
     if owners:
         return {"num_cpus": 0, "num_gpus": int(len(with_gpus) == len(owners)), **claimed}
     if device in NAMES and with_gpus:
         return {"num_cpus": 0, "num_gpus": 1}
+    if device in NAMES:
+        raise BackendError("ray: no node offers a GPU; start Ray there with --num-gpus 1.")
+    if not device or device in {name.lower() for name in RAY_NAMES}:
+        raise BackendError(f"ray: {device!r} is no device; name cpu, cuda or a GPU, such as t4.")
     names_offered = ", ".join(sorted(offered)) or "nothing by name"
     raise BackendError(
         f"ray: no node owns {device!r} (offered: {names_offered}); start Ray there "

@@ -17,7 +17,7 @@ from safetensors.torch import load_file
 from detector.checkpoint import save_folder
 from detector.errors import TrainError
 from maenas import train_ray
-from tests.clusters import cluster_of
+from tests.clusters import cluster_of, processes
 from tests.maenas.conftest import Shell, environment
 from tests.small_detector import small_spec
 from tests.trainings import write_data
@@ -95,6 +95,30 @@ def test_a_lost_process_ends_the_training_with_one_line(
     told = "error: ray: a process of the training is lost; --resume goes on after the last epoch."
     assert err.splitlines()[-1] == told
     assert (tmp_path / "run" / "resume.pt").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # Ray's own
+def test_a_training_whose_head_is_lost_ends_with_one_line(
+    start: Callable[..., subprocess.Popen[str]], tmp_path: Path
+) -> None:
+    pytest.importorskip("ray")
+    write_data(tmp_path / "data", names=("cat", "cow"))
+    spec = small_spec("stretch")
+    save_folder(tmp_path / "start", spec, spec.build().state_dict())
+    asked = ("train", "start", "--data", "data/data.yaml", *SETTINGS, "--epochs", "500")
+    with cluster_of({"num_cpus": 1}) as cluster:
+        options = ("--out", "run", "--ray", cluster.address, "--processes", 2)
+        process = start(*asked, *options, cwd=tmp_path)
+        deadline = time.monotonic() + 120
+        while not (tmp_path / "run" / "resume.pt").exists() and time.monotonic() < deadline:
+            time.sleep(0.1)
+        (head,) = processes(cluster.head_node, "gcs_server")
+        head.process.kill()
+        _, err = process.communicate(timeout=120)
+    assert process.returncode == 2, err
+    assert err.splitlines()[-1].startswith("error: ray: the cluster is gone (")
+    assert "--resume goes on" in err and "Traceback" not in err
 
 
 def rank_below(ancestor: int) -> int:
