@@ -243,7 +243,9 @@ def require_head(ray: Any) -> None:
     Raises:
         ClusterGone: if it does not come back.
     """
-    address = getattr(ray.get_runtime_context(), "gcs_address", "")
+    if not ray._private.worker.global_worker.connected:  # ray://: the head is its server's to watch
+        return
+    address = ray.get_runtime_context().gcs_address
     until = time.monotonic() + RETURN_S
     while True:
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -64,8 +65,8 @@ def run() -> None:
     except SystemExit as end:
         if "ray" not in sys.modules or isinstance(end.code, str):
             raise
-        sys.stdout.flush()
-        sys.stderr.flush()
+        with suppress(OSError):  # nobody reads it any more
+            sys.stdout.flush()
         os._exit(end.code or 0)
 
 
