@@ -18,7 +18,6 @@ from blocks.errors import MaenasError
 from budgets.ray_output import line, muffled, say, to_stderr
 from budgets.versions import here
 
-NAMESPACE = "maenas"  # or the name of an actor would only be known to its own job
 ANSWER_S = 120.0  # a node has to say its versions in: Python starts there
 STARTS = 3  # of a cluster of our own, until we give up
 KNOCK_S = 10.0  # the head of a cluster has to take a connection in
@@ -96,7 +95,7 @@ def joined(address: str, cpus: int | None = None, quiet: bool = True) -> Iterato
         yield ray
         return
     to_stderr(ray)
-    options: dict[str, Any] = {**QUIET, "namespace": NAMESPACE, "log_to_driver": not quiet}
+    options: dict[str, Any] = {**QUIET, "log_to_driver": not quiet}
     if address == "local":
         options |= {"num_cpus": cpus or os.cpu_count(), "object_store_memory": STORE_BYTES}
     if "://" in address and not address.startswith("ray://"):

@@ -77,18 +77,10 @@ def test_a_training_without_room_for_all_its_processes_holds_no_place(
 
 @pytest.mark.slow
 def test_a_lost_process_ends_the_training_with_one_line(
-    start: Callable[..., subprocess.Popen[str]], maenas: Shell, tmp_path: Path
+    start: Callable[..., subprocess.Popen[str]], tmp_path: Path
 ) -> None:
     pytest.importorskip("ray")
-    write_data(tmp_path / "data", names=("cat", "cow"))
-    spec = small_spec("stretch")
-    save_folder(tmp_path / "start", spec, spec.build().state_dict())
-    asked = ("train", "start", "--data", "data/data.yaml", *SETTINGS, "--epochs", "500")
-    options = ("--out", "run", "--ray", "local", "--processes", 2)
-    process = start(*asked, *options, cwd=tmp_path)
-    deadline = time.monotonic() + 120
-    while not (tmp_path / "run" / "resume.pt").exists() and time.monotonic() < deadline:
-        time.sleep(0.1)
+    process = under_way(start, tmp_path, "local")
     os.kill(rank_below(process.pid), signal.SIGKILL)
     _, err = process.communicate(timeout=120)
     assert process.returncode == 2, err
@@ -103,22 +95,30 @@ def test_a_training_whose_head_is_lost_ends_with_one_line(
     start: Callable[..., subprocess.Popen[str]], tmp_path: Path
 ) -> None:
     pytest.importorskip("ray")
-    write_data(tmp_path / "data", names=("cat", "cow"))
-    spec = small_spec("stretch")
-    save_folder(tmp_path / "start", spec, spec.build().state_dict())
-    asked = ("train", "start", "--data", "data/data.yaml", *SETTINGS, "--epochs", "500")
     with cluster_of({"num_cpus": 1}) as cluster:
-        options = ("--out", "run", "--ray", cluster.address, "--processes", 2)
-        process = start(*asked, *options, cwd=tmp_path)
-        deadline = time.monotonic() + 120
-        while not (tmp_path / "run" / "resume.pt").exists() and time.monotonic() < deadline:
-            time.sleep(0.1)
+        process = under_way(start, tmp_path, cluster.address)
         (head,) = processes(cluster.head_node, "gcs_server")
         head.process.kill()
         _, err = process.communicate(timeout=120)
     assert process.returncode == 2, err
     assert err.splitlines()[-1].startswith("error: ray: the cluster is gone (")
     assert "--resume goes on" in err and "Traceback" not in err
+
+
+def under_way(
+    start: Callable[..., subprocess.Popen[str]], folder: Path, address: str
+) -> subprocess.Popen[str]:
+    """A long training by two processes that has ended its first epoch."""
+    write_data(folder / "data", names=("cat", "cow"))
+    spec = small_spec("stretch")
+    save_folder(folder / "start", spec, spec.build().state_dict())
+    asked = ("train", "start", "--data", "data/data.yaml", *SETTINGS, "--epochs", "500")
+    options = ("--out", "run", "--ray", address, "--processes", 2)
+    process = start(*asked, *options, cwd=folder)
+    deadline = time.monotonic() + 120
+    while not (folder / "run" / "resume.pt").exists() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return process
 
 
 def rank_below(ancestor: int) -> int:

@@ -11,7 +11,6 @@ import pytest
 from budgets.backends import ray_cluster
 from budgets.backends.backend import BackendError
 from budgets.backends.ray_cluster import RayBackend, _placement
-from budgets.cluster import NAMESPACE
 from budgets.graph.operator_graph import reference_graph
 
 ray = pytest.importorskip("ray")
@@ -28,7 +27,6 @@ def cluster() -> Iterator[None]:
         "include_dashboard": False,
         "log_to_driver": False,
         "logging_level": "error",
-        "namespace": NAMESPACE,
     }
     ray.init(num_cpus=2, resources={"bench": 1}, **options)
     yield
