@@ -2,7 +2,7 @@
 
     python -m benchmarks.bench_accuracy [--overfit] [--work runs/bench-accuracy]
 
-The pictures are those of `maenas data make-shapes`: medium level, 3 classes, objects of 48 to 96
+The images are those of `maenas data make-shapes`: medium level, 3 classes, objects of 48 to 96
 pixels in 256. Without options 500 of them are learnt, and AP is that on 100 others; the bar is 0.70
 in 20 minutes. With `--overfit` eight are learnt by heart, without augmentation, and AP is that on
 the same eight; the bar is 0.95 in 3 minutes. Minutes are those of the whole command on all cores
@@ -32,14 +32,14 @@ class Task:
 
     Attributes:
         name: of the table.
-        pictures: to train on.
+        images: to train on.
         epochs: passes over them.
         changes: to the recipe.
-        same: whether AP is that on the pictures that were learnt.
+        same: whether AP is that on the images that were learnt.
     """
 
     name: str
-    pictures: int
+    images: int
     epochs: int
     changes: tuple[str, ...] = ()
     same: bool = False
@@ -48,7 +48,7 @@ class Task:
 SCRATCH = Task("accuracy", 500, 24)
 OVERFIT = Task(
     name="overfit",
-    pictures=8,
+    images=8,
     epochs=120,
     changes=("augmentation.mosaic=0", "augmentation.sada=false", "augmentation.flip=0"),
     same=True,
@@ -57,7 +57,7 @@ OVERFIT = Task(
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--overfit", action="store_true", help="learn eight pictures by heart")
+    parser.add_argument("--overfit", action="store_true", help="learn eight images by heart")
     parser.add_argument("--work", type=Path, default=None, help="kept; a temporary folder if none")
     arguments = parser.parse_args()
     task = OVERFIT if arguments.overfit else SCRATCH
@@ -70,10 +70,10 @@ def main() -> None:
 
 
 def learn(task: Task, work: Path) -> None:
-    """Generate the pictures, train, and write the table."""
+    """Generate the images, train, and write the table."""
     data, run = work / f"{task.name}-shapes" / "data.yaml", work / task.name
     if not data.exists():
-        size = ("--images", task.pictures, "--size", SIDE, "--classes", CLASSES)
+        size = ("--images", task.images, "--size", SIDE, "--classes", CLASSES)
         maenas("data", "make-shapes", "--out", data.parent, "--level", "medium", *size)
     if task.same:
         data.write_text(data.read_text().replace("val: images/val", "val: images/train"))
@@ -87,7 +87,7 @@ def learn(task: Task, work: Path) -> None:
     rows[-1] |= {"wall_s": f"{wall_s:.0f}", "commit": commit()}
     path = write_csv(task.name, rows, COLUMNS)
     print(
-        f"{task.pictures} pictures, {task.epochs} epochs, {torch.get_num_threads()} threads: AP "
+        f"{task.images} images, {task.epochs} epochs, {torch.get_num_threads()} threads: AP "
         f"{float(rows[-1]['ap']):.3f} at the end, {told['best_ap']:.3f} at best, in "
         f"{wall_s / 60:.1f} minutes"
     )

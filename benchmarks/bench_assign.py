@@ -1,11 +1,11 @@
-"""What assignment and loss cost in a training step, and the memory a crowded picture takes.
+"""What assignment and loss cost in a training step, and the memory a crowded image takes.
 
     python -m benchmarks.bench_assign [--model s] [--batch 8] [--runs 3] [--compute cpu]
 
 The step is that of a published detector at its input size with random weights, 30 objects in each
-picture (a mosaic of four COCO pictures has 29 on average): forward, loss, backward, SGD. The share
+image (a mosaic of four COCO images has 29 on average): forward, loss, backward, SGD. The share
 is that of assignment and the forward pass of the loss. Memory is the peak of resident memory while
-a batch of one crowded picture among empty ones is assigned, above that before, each assigner
+a batch of one crowded image among empty ones is assigned, above that before, each assigner
 in a process of its own; on a GPU, the peak that torch has allocated.
 """
 
@@ -23,17 +23,17 @@ import torch
 from torch import Tensor
 
 from benchmarks.machine import commit, machine, write_csv
-from blocks import load_backbone
-from detector import load_template
-from detector.assign import ASSIGNERS, Predictions, Priors, Targets, padded_targets
-from detector.decode import STRIDES, anchor_points
-from detector.losses import detection_loss
-from detector.spec import assemble
+from maenas.blocks import load_backbone
+from maenas.detector import load_template
+from maenas.detector.assign import ASSIGNERS, Predictions, Priors, Targets, padded_targets
+from maenas.detector.losses import detection_loss
+from maenas.detector.model.decode import STRIDES, anchor_points
+from maenas.detector.model.spec import assemble
 
 OBJECTS, CROWD, CLASSES = 30, 1_000, 80
 MAX_SHARE = 15  # percent of a step
 MAX_MEMORY = 1_500  # MB
-SIDE = 640  # of the crowded picture
+SIDE = 640  # of the crowded image
 
 
 def main() -> None:
@@ -51,12 +51,12 @@ def main() -> None:
 
 
 def memory_row(name: str, batch: int, device: torch.device) -> dict[str, Any]:
-    """Peak extra memory of one assigner for one crowded picture in a batch."""
+    """Peak extra memory of one assigner for one crowded image in a batch."""
     with multiprocessing.get_context("spawn").Pool(1) as process:
         megabytes, seconds = process.apply(peak_memory, (name, batch, str(device)))
     print(
         f"{name}: {megabytes:,.0f} MB and {seconds:.2f} s for {CROWD:,} objects in one of {batch} "
-        f"pictures at {SIDE} (at most {MAX_MEMORY:,} MB; {machine()})"
+        f"images at {SIDE} (at most {MAX_MEMORY:,} MB; {machine()})"
     )
     return {"assigner": name, "crowd_megabytes": round(megabytes), "crowd_s": round(seconds, 3)}
 
@@ -103,13 +103,13 @@ def share_rows(model: str, batch: int, runs: int, device: torch.device) -> list[
     spec = assemble(load_backbone(f"zoo:damo-yolo-{model}"), load_template(model))
     network = spec.build().to(device).train()
     optimizer = torch.optim.SGD(network.parameters(), 0.01, momentum=0.9)
-    pictures = torch.rand(batch, *spec.backbone.in_shape, device=device) * 255
+    images = torch.rand(batch, *spec.backbone.in_shape, device=device) * 255
     targets = objects([OBJECTS] * batch, device)
     forward, rest = [], []
     losses: dict[str, list[float]] = {name: [] for name in ASSIGNERS}
     for index in range(1 + runs):  # the first warms up
         started = clock(device)
-        levels = network(pictures)
+        levels = network(images)
         done = clock(device)
         loss: Tensor = torch.zeros(())
         for name, kind in reversed(ASSIGNERS.items()):  # the published one last: it is learnt
@@ -156,7 +156,7 @@ def clock(device: torch.device) -> float:
 
 
 def objects(counts: list[int], device: torch.device) -> Targets:
-    """Random boxes of 8 to 200 pixels a side, so many in each picture."""
+    """Random boxes of 8 to 200 pixels a side, so many in each image."""
     generator = torch.Generator().manual_seed(0)
     boxes, labels = [], []
     for count in counts:

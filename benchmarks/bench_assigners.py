@@ -2,12 +2,12 @@
 
     python -m benchmarks.bench_assigners [--seeds 0 1 2] [--epochs 8] [--work FOLDER]
 
-A nano detector, DAMO-YOLO T at half its width and with one block a stage, learns generated pictures
+A nano detector, DAMO-YOLO T at half its width and with one block a stage, learns generated images
 of medium level with AlignOTA, ATSS, simOTA and TOOD, and with AlignOTA by the weights of the report
-in place of those of its code. All else is alike: the same first weights and the same pictures in
+in place of those of its code. All else is alike: the same first weights and the same images in
 the same order for one seed, each assigner with its usual options. There are no mosaics, and the
 rate is three times the recipe's, since a training takes a minute of processor time; AP is that of
-the last epoch, on a fifth as many pictures. One row of the table is one training; rows that are
+the last epoch, on a fifth as many images. One row of the table is one training; rows that are
 there are not measured again, so it can be made in pieces, and a training that was broken off is
 continued.
 """
@@ -21,15 +21,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.machine import commit, maenas, read_csv, result_path, write_csv
-from blocks import Backbone, FocusStem, ResK1KX
-from detector import RepGFPN, ZeroHead
-from detector.assign import ASSIGNERS
-from detector.checkpoint import SPEC_FILE, save_folder
-from detector.data.shapes import SHAPES
-from detector.spec import DetectorSpec
-from maenas.settled import ARGS_FILE
+from maenas.blocks import Backbone, FocusStem, ResK1KX
+from maenas.detector import RepGFPN, ZeroHead
+from maenas.detector.assign import ASSIGNERS
+from maenas.detector.checkpoints.checkpoint import SPEC_FILE, save_folder
+from maenas.detector.data.shapes import SHAPES
+from maenas.detector.model.spec import DetectorSpec
+from maenas.training.setup import ARGS_FILE
 
-SIDE, CLASSES, PICTURES, EPOCHS = 128, 3, 400, 8
+SIDE, CLASSES, IMAGES, EPOCHS = 128, 3, 400, 8
 CHANGES = (
     *("optimizer.lr=0.012", "augmentation.mosaic=0", "augmentation.mixup=0"),
     "augmentation.sada=false",
@@ -50,7 +50,7 @@ def main() -> None:
     arguments = parser.parse_args()
     data = arguments.work / "shapes" / "data.yaml"
     if not data.exists():
-        size = ("--images", PICTURES, "--size", SIDE, "--classes", CLASSES)
+        size = ("--images", IMAGES, "--size", SIDE, "--classes", CLASSES)
         maenas("data", "make-shapes", "--out", data.parent, "--level", "medium", *size)
     detector = arguments.work / "detector"
     if not (detector / SPEC_FILE).exists():

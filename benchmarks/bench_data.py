@@ -1,11 +1,11 @@
-"""How many pictures a second one worker makes for training, all augmentations on.
+"""How many images a second one worker makes for training, all augmentations on.
 
     python -m benchmarks.bench_data [--peer PYTHON]
 
 640 pixel mosaics of JPEGs as large as COCO's, from the file to the batch, in one thread: rotation,
 scale, shear, mixup, flip and SADA as at the end of training; once with mosaic partners from the
 whole data set, once from the batch. PYTHON is of an environment with the package libreyolo 1.2.0
-(MIT), whose DAMO-YOLO recipe is then timed on the same pictures; it has colour jitter and no
+(MIT), whose DAMO-YOLO recipe is then timed on the same images; it has colour jitter and no
 SADA. All take turns, and seconds are those the processor spent, so other work on the machine
 counts little. Prints medians over the rounds.
 """
@@ -25,11 +25,11 @@ import torch
 from PIL import Image
 
 from benchmarks.machine import commit, write_csv
-from detector.data import Augmentation, Dataset, Plan, TrainLoader, read_dataset
-from detector.data.augmentation import PARTNERS
+from maenas.detector.data import Augmentation, Dataset, Plan, TrainLoader, read_dataset
+from maenas.detector.data.augmentation import PARTNERS
 
 SIZES = ((640, 480), (480, 640), (640, 427), (500, 375))  # width, height
-PICTURES = 96  # a round; a multiple of BATCH
+IMAGES = 96  # a round; a multiple of BATCH
 BATCH = 16
 FAR = 1000  # epochs done of so many, at which SADA is as frequent as it gets
 
@@ -66,7 +66,7 @@ def main() -> None:
     rates: dict[str, list[float]] = {}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        write_pictures(folder)
+        write_images(folder)
         dataset = read_dataset(folder)
         peer = start_peer(arguments.peer, folder) if arguments.peer else None
         for number in range(1 + arguments.rounds):
@@ -83,7 +83,7 @@ def main() -> None:
 
 
 def our_rate(dataset: Dataset, partners: str, number: int) -> float:
-    """Pictures a second of one epoch, far into a training."""
+    """Images a second of one epoch, far into a training."""
     plan = Plan((640, 640), BATCH, FAR, 0, Augmentation(partners=partners), plain_epochs=0)
     started = time.process_time()
     count = sum(len(batch) for batch in TrainLoader(dataset, plan).epoch(FAR - 1 - number))
@@ -111,8 +111,8 @@ def report(rates: dict[str, list[float]]) -> None:
     rows = []
     for who, found in rates.items():
         median, spread = statistics.median(found), (max(found) - min(found))
-        line = f"{who}: {median:.1f} pictures/s ({len(found)} rounds, spread {spread / median:.0%})"
-        row = {"partners": who, "pictures_per_s": round(median, 1), "rounds": len(found)}
+        line = f"{who}: {median:.1f} images/s ({len(found)} rounds, spread {spread / median:.0%})"
+        row = {"partners": who, "images_per_s": round(median, 1), "rounds": len(found)}
         ratio = None
         if "libreyolo" in rates and who != "libreyolo":
             pairs = zip(found, rates["libreyolo"], strict=True)
@@ -125,12 +125,12 @@ def report(rates: dict[str, list[float]]) -> None:
     print(write_csv("data", rows, list(rows[0])))
 
 
-def write_pictures(folder: Path) -> None:
-    """Pictures with a photograph's detail, three to ten objects each, in YOLO's form."""
+def write_images(folder: Path) -> None:
+    """Images with a photograph's detail, three to ten objects each, in YOLO's form."""
     rng = np.random.default_rng(0)
     for name in ("images", "labels"):
         (folder / name).mkdir()
-    for index in range(PICTURES):
+    for index in range(IMAGES):
         width, height = SIZES[index % len(SIZES)]
         y, x = np.mgrid[:height, :width]
         light = 128 + 60 * np.sin(x / (40 + index)) * np.cos(y / 70)

@@ -1,4 +1,4 @@
-"""What pre- and post-processing cost beside the network, for one 1280 x 720 picture on the CPU.
+"""What pre- and post-processing cost beside the network, for one 1280 x 720 image on the CPU.
 
     python -m benchmarks.bench_detect [--models s ns] [--runs 40]
 
@@ -23,16 +23,17 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.machine import commit, machine, write_csv
-from blocks import load_backbone
-from detector import load_template
-from detector.export.export import export_detector
-from detector.export.options import ExportOptions
-from detector.pictures import Pixels, read_picture
-from detector.predict import predict
-from detector.runtimes.load import load_runtime
-from detector.runtimes.runtime import Floats, Runtime
-from detector.spec import assemble
-from detector.thresholds import Thresholds
+from maenas.blocks import load_backbone
+from maenas.detector import load_template
+from maenas.detector.arrays import Floats
+from maenas.detector.export.export import export_detector
+from maenas.detector.export.options import ExportOptions
+from maenas.detector.media.images import Pixels, read_image
+from maenas.detector.model.spec import assemble
+from maenas.detector.predict.predict import predict
+from maenas.detector.predict.thresholds import Thresholds
+from maenas.detector.runtimes.load import load_runtime
+from maenas.detector.runtimes.runtime import Runtime
 
 HEIGHT, WIDTH = 720, 1280
 CLASSES, OBJECTS, CANDIDATES = 80, 40, 2_000
@@ -50,8 +51,8 @@ class Street(Runtime):
         self.is_nano = network.is_nano
         self._network, self._street = network, street
 
-    def run(self, pictures: Floats) -> tuple[Floats, Floats]:
-        self._network.run(pictures)
+    def run(self, images: Floats) -> tuple[Floats, Floats]:
+        self._network.run(images)
         return self._street
 
 
@@ -78,7 +79,7 @@ def row_of(model: str, street: Runtime, path: Path, min_score: float, runs: int)
     thresholds = Thresholds(min_score, max_detections=500)
     for index in range(WARM_UP + runs):
         started = time.perf_counter()
-        pixels = read_picture(path)
+        pixels = read_image(path)
         read = time.perf_counter() - started
         (found,), seconds = predict(street, [pixels], thresholds)
         if index >= WARM_UP:
@@ -123,7 +124,7 @@ def exported(model: str, folder: Path) -> Runtime:
 
 
 def scene() -> Pixels:
-    """A picture with as much detail as a photograph: noise over smooth light."""
+    """An image with as much detail as a photograph: noise over smooth light."""
     rng = np.random.default_rng(0)
     y, x = np.mgrid[:HEIGHT, :WIDTH]
     light = 128 + 60 * np.sin(x / 90) * np.cos(y / 70)

@@ -1,4 +1,4 @@
-"""What a teacher is worth: the table of the report, on generated pictures.
+"""What a teacher is worth: the table of the report, on generated images.
 
     python -m benchmarks.bench_distill [--seeds 0 1 2] [--cells alone cwd@0.5 ..] [--work FOLDER]
                                        [--epochs 48] [--batch 32] [--on-trained]
@@ -11,7 +11,7 @@ done already are skipped and a run that was broken off is continued, so a table 
 pieces. Prints AP and gain of each cell, mean and spread over the seeds, and writes a row for each
 run, and the curves of AP.
 
-Everything but the table lies in FOLDER (runs/bench-distill): pictures, teacher, a run a cell.
+Everything but the table lies in FOLDER (runs/bench-distill): images, teacher, a run a cell.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ from benchmarks.machine import (
     result_path,
     write_csv,
 )
-from blocks import Backbone, FocusStem, ResK1KX
-from blocks.strict import write_bytes
-from detector import RepGFPN, ZeroHead
-from detector.checkpoint import save_folder
-from detector.data.shapes import SHAPES
-from detector.spec import DetectorSpec
+from maenas.blocks import Backbone, FocusStem, ResK1KX
+from maenas.blocks.files.atomic_write import write_bytes
+from maenas.detector import RepGFPN, ZeroHead
+from maenas.detector.checkpoints.checkpoint import save_folder
+from maenas.detector.data.shapes import SHAPES
+from maenas.detector.model.spec import DetectorSpec
 
-SIDE, CLASSES, PICTURES = 96, 3, 1000
+SIDE, CLASSES, IMAGES = 96, 3, 1000
 TEACHER_EPOCHS, EPOCHS, BATCH = 40, 48, 32
 CELLS = ("alone", "mimic@0.5", "mgd@0.5", "cwd@0.5", "cwd@2", "cwd@10")
 COLUMNS = (
@@ -92,7 +92,7 @@ def main() -> None:
     parser.add_argument("--cells", nargs="+", choices=CELLS, default=list(CELLS))
     parser.add_argument("--work", type=Path, default=Path("runs/bench-distill"))
     parser.add_argument("--epochs", type=int, default=EPOCHS, help="of a student")
-    parser.add_argument("--batch", type=int, default=BATCH, help="pictures of a student's step")
+    parser.add_argument("--batch", type=int, default=BATCH, help="images of a student's step")
     parser.add_argument("--on-trained", action="store_true", help="not from random weights")
     arguments = parser.parse_args()
     bench = Bench(arguments.work, arguments.epochs, arguments.batch, arguments.on_trained)
@@ -113,9 +113,9 @@ def main() -> None:
 
 
 def prepare(bench: Bench) -> None:
-    """Pictures, both specs, and the teacher."""
+    """Images, both specs, and the teacher."""
     if not bench.data.exists():
-        size = ("--images", PICTURES, "--size", SIDE, "--classes", CLASSES)
+        size = ("--images", IMAGES, "--size", SIDE, "--classes", CLASSES)
         maenas("data", "make-shapes", "--out", bench.data.parent, "--level", "hard", *size)
     save_folder(bench.work / "student_spec", spec_of(8, (1, 1, 1, 1), 1), None)
     save_folder(bench.work / "teacher_spec", spec_of(32, (1, 2, 2, 1), 2), None)

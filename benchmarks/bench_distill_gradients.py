@@ -2,7 +2,7 @@
 
     python -m benchmarks.bench_distill_gradients [--seed 0] [--batches 8] [--work FOLDER]
 
-Needs what `bench_distill` left in FOLDER: pictures, the teacher, and the student trained alone. For
+Needs what `bench_distill` left in FOLDER: images, the teacher, and the student trained alone. For
 the student with random weights and for the trained one, prints the length of both gradients by the
 weights of backbone and neck, and the cosine between them: means over the first batches. Feature
 losses count 1, before the weight of the recipe.
@@ -21,13 +21,13 @@ from torch import Tensor
 
 from benchmarks.bench_distill import SIDE, Bench
 from benchmarks.machine import commit, write_csv
-from detector.checkpoint import build_network, load_folder
-from detector.data import Batch, Plan, TrainLoader, read_dataset
-from detector.distill import FEATURE_LOSSES, DistillOptions, Teaching, teaching
-from detector.losses import detection_loss
-from detector.train import Learner, published_recipe
-from detector.train.loop import targets_of
-from maenas.models import find_teacher
+from maenas.detector.checkpoints.checkpoint import build_network, load_folder
+from maenas.detector.data import Batch, Plan, TrainLoader, read_dataset
+from maenas.detector.distill import FEATURE_LOSSES, DistillOptions, Teaching, teaching
+from maenas.detector.losses import detection_loss
+from maenas.detector.train import Learner, published_recipe
+from maenas.detector.train.loop import targets_of
+from maenas.runs.models import find_teacher
 
 RECIPE = published_recipe("ns")
 
@@ -86,7 +86,7 @@ def pulls(
     shared = [*network.backbone.parameters(), *network.neck.parameters()]
     for batch in batches:
         ready = batch.to(torch.device("cpu"), False)
-        levels, feature = learner(ready.pictures, lessons.goals(ready.pictures, None))
+        levels, feature = learner(ready.images, lessons.goals(ready.images, None))
         parts = detection_loss(levels, targets_of(ready), RECIPE.assigner)
         own, taught = (
             joined(torch.autograd.grad(loss, shared, retain_graph=True))

@@ -2,7 +2,7 @@
 
     python -m benchmarks.bench_distill_overhead [--side 320] [--batch 4] [--runs 10] [--threads 1]
 
-A step of damo-yolo-t (forward, assignment, loss, backward, optimizer) on random pictures with ten
+A step of damo-yolo-t (forward, assignment, loss, backward, optimizer) on random images with ten
 objects each: alone, and taught by damo-yolo-s with each method. The teacher's forward pass is
 timed beside them. Each runs in a process of its own and they take turns. Prints the median over
 turns of what a step takes more, less the teacher's pass, as a share of the student's step alone: at
@@ -24,13 +24,13 @@ import torch
 from torch import Tensor
 
 from benchmarks.machine import commit, machine, write_csv
-from blocks import load_backbone
-from detector import load_template
-from detector.assign import padded_targets
-from detector.distill import FEATURE_LOSSES, DistillOptions, Teacher, teaching
-from detector.losses import detection_loss
-from detector.spec import DetectorSpec, assemble
-from detector.train import Learner, published_recipe
+from maenas.blocks import load_backbone
+from maenas.detector import load_template
+from maenas.detector.assign import padded_targets
+from maenas.detector.distill import FEATURE_LOSSES, DistillOptions, Teacher, teaching
+from maenas.detector.losses import detection_loss
+from maenas.detector.model.spec import DetectorSpec, assemble
+from maenas.detector.train import Learner, published_recipe
 
 OBJECTS = 10
 MOST = 0.1  # of the step
@@ -61,7 +61,7 @@ def main() -> None:
             f"alone {statistics.median(seconds['alone']):.2f} s, the pass "
             f"{statistics.median(seconds['teacher']):.2f} s, taught "
             f"{statistics.median(seconds[method]):.2f} s; {memory[method] / 1e9:.2f} GB, "
-            f"{more / 1e9:+.2f} ({arguments.batch} pictures at {arguments.side}, "
+            f"{more / 1e9:+.2f} ({arguments.batch} images at {arguments.side}, "
             f"{arguments.runs} turns, {arguments.threads} threads, {machine()})"
         )
         rows.append(
@@ -127,7 +127,7 @@ def step_of(program: str, side: int, batch: int) -> Callable[[], object]:
     """What a program does in its turn."""
     torch.manual_seed(0)
     layout, recipe = torch.channels_last, published_recipe("t")
-    pictures = (255 * torch.rand(batch, 3, side, side)).contiguous(memory_format=layout)
+    images = (255 * torch.rand(batch, 3, side, side)).contiguous(memory_format=layout)
     corners = torch.rand(batch, OBJECTS, 2) * side * 0.6
     boxes = torch.cat((corners, corners + 16 + torch.rand(batch, OBJECTS, 2) * side * 0.3), dim=2)
     targets = padded_targets(list(boxes), list(torch.randint(80, (batch, OBJECTS))))
@@ -140,14 +140,14 @@ def step_of(program: str, side: int, batch: int) -> Callable[[], object]:
         lessons = teaching(teacher, published("t"), DistillOptions(method=method))  # type: ignore[arg-type]
     if program == "teacher":
         assert lessons is not None
-        return lambda: lessons.goals(pictures, None)
+        return lambda: lessons.goals(images, None)
     learner = Learner(published("t").build(), lessons).train()
     learner.network.to(memory_format=layout)
     optimizer = recipe.optimizer.build(learner)
 
     def step() -> None:
-        goals: list[Tensor] = [] if lessons is None else lessons.goals(pictures, None)
-        levels, feature = learner(pictures, goals)
+        goals: list[Tensor] = [] if lessons is None else lessons.goals(images, None)
+        levels, feature = learner(images, goals)
         loss = torch.stack(list(detection_loss(levels, targets, recipe.assigner).values())).sum()
         if feature is not None:
             loss = loss + 0.5 * feature

@@ -4,7 +4,7 @@
                                                   [--work FOLDER]
 
 Needs students that `bench_distill` left in FOLDER, alone and taught, with the same --epochs and
---batch. For each prints its loss of classification (quality focal) on the validation pictures
+--batch. For each prints its loss of classification (quality focal) on the validation images
 twice: every BatchNorm with the statistics of the batch, as in training, and with those it keeps, as
 when it is run. Where the second is larger, the student leans on the batch it is in.
 """
@@ -21,11 +21,11 @@ from torch import nn
 from benchmarks.bench_distill import BATCH, EPOCHS, SIDE, Bench
 from benchmarks.bench_distill_gradients import RECIPE
 from benchmarks.machine import commit, write_csv
-from detector.checkpoint import build_network, load_folder
-from detector.data import Batch, Plan, TrainLoader, read_dataset
-from detector.layers.network import DetectorNetwork
-from detector.losses import detection_loss
-from detector.train.loop import targets_of
+from maenas.detector.checkpoints.checkpoint import build_network, load_folder
+from maenas.detector.data import Batch, Plan, TrainLoader, read_dataset
+from maenas.detector.losses import detection_loss
+from maenas.detector.model.layers.network import DetectorNetwork
+from maenas.detector.train.loop import targets_of
 
 CELLS = ("alone", "cwd@0.5")
 COLUMNS = ("epochs", "batch", "cell", "seed", "of_the_batch", "kept", "commit")
@@ -55,7 +55,7 @@ def main() -> None:
 
 
 def validation(bench: Bench) -> list[Batch]:
-    """The validation pictures in the batches of the training, as its last epochs see pictures."""
+    """The validation images in the batches of the training, as its last epochs see images."""
     augmentation = replace(RECIPE.augmentation, resize="stretch")
     plan = Plan((SIDE, SIDE), bench.batch, 1, 0, augmentation, plain_epochs=1)
     return list(TrainLoader(read_dataset(bench.data, "val"), plan).epoch(0))
@@ -72,7 +72,7 @@ def loss(network: DetectorNetwork, batches: list[Batch], kept: bool) -> float:
     total = 0.0
     for batch in batches:
         ready = batch.to(torch.device("cpu"), False)
-        parts = detection_loss(network(ready.pictures), targets_of(ready), RECIPE.assigner)
+        parts = detection_loss(network(ready.images), targets_of(ready), RECIPE.assigner)
         total += float(parts["quality_focal"])
     return total / len(batches)
 

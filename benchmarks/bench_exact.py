@@ -13,11 +13,11 @@ import time
 import numpy as np
 
 from benchmarks.machine import commit, write_csv
-from maenas.config import SearchConfig
-from maenas.plan import plan
-from maenas.tasks import prepare
-from nas import certify
-from nas.exact import DEFAULT_BINS
+from maenas.backbone_search.plan import plan
+from maenas.backbone_search.tasks import prepare
+from maenas.nas import certify
+from maenas.nas.certificate.exact import DEFAULT_BINS
+from maenas.runs.config import SearchConfig
 
 FRONT = (2.0, 8.0)
 POINTS = 61

@@ -2,9 +2,9 @@
 
     python -m benchmarks.bench_export
 
-Exports S, T and Ns, with the golden weights and statistics of drawn pictures, to ONNX and to
+Exports S, T and Ns, with the golden weights and statistics of drawn images, to ONNX and to
 OpenVINO in f32, and prints the largest differences of scores and boxes before NMS from torch in
-32 and in 64 bits, on a drawn picture, beside what torch's own rounding makes.
+32 and in 64 bits, on a drawn image, beside what torch's own rounding makes.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ import torch
 from torch import nn
 
 from benchmarks.machine import commit, write_csv
-from detector.checkpoint import build_network
-from detector.export.export import export_detector
-from detector.export.options import SUFFIXES, ExportOptions, Format
-from detector.export.sample import sample_picture
-from detector.layers.network import DetectorNetwork
-from detector.resize import fit
-from detector.runtimes.load import load_runtime
-from detector.runtimes.runtime import Floats
-from detector.runtimes.torch_runtime import TorchRuntime
-from detector.spec import DetectorSpec
+from maenas.detector.arrays import Floats
+from maenas.detector.checkpoints.checkpoint import build_network
+from maenas.detector.export.export import export_detector
+from maenas.detector.export.options import SUFFIXES, ExportOptions, Format
+from maenas.detector.export.sample import sample_image
+from maenas.detector.media.resize import fit
+from maenas.detector.model.layers.network import DetectorNetwork
+from maenas.detector.model.spec import DetectorSpec
+from maenas.detector.runtimes.load import load_runtime
+from maenas.detector.runtimes.torch_runtime import TorchRuntime
 from tests.golden import official_weights, renamed, spec_of
 
 MODELS = ("S", "T", "Ns")
 FORMATS: tuple[Format, ...] = ("onnx", "openvino")
-STATISTICS_FROM = 4  # pictures that BatchNorms take their statistics from
+STATISTICS_FROM = 4  # images that BatchNorms take their statistics from
 
 
 def main() -> None:
@@ -41,16 +41,16 @@ def main() -> None:
     for model in MODELS:
         spec = replace(spec_of(model), resize="stretch")
         network = trained_alike(model, spec)
-        picture = pictures(spec, 1, seed=STATISTICS_FROM)
-        wanted = TorchRuntime(spec, network).run(picture)
+        image = images(spec, 1, seed=STATISTICS_FROM)
+        wanted = TorchRuntime(spec, network).run(image)
         for form in FORMATS:
             started = time.perf_counter()
             with tempfile.TemporaryDirectory() as folder:
                 path = Path(folder) / f"model{SUFFIXES[form]}"
                 options = ExportOptions(format=form)
-                exported = export_detector(spec, network, path, options, picture)
+                exported = export_detector(spec, network, path, options, image)
                 seconds = time.perf_counter() - started
-                found = load_runtime(path).run(picture)
+                found = load_runtime(path).run(image)
             scores, boxes = (
                 float(abs(have - want).max()) for have, want in zip(found, wanted, strict=True)
             )
@@ -77,21 +77,21 @@ def main() -> None:
 
 
 def trained_alike(model: str, spec: DetectorSpec) -> DetectorNetwork:
-    """A network with the golden weights whose BatchNorms have seen pictures."""
+    """A network with the golden weights whose BatchNorms have seen images."""
     network = build_network(spec, renamed(official_weights(model), spec))
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):
-            module.momentum = None  # statistics of the pictures alone
+            module.momentum = None  # statistics of the images alone
     network.train()
     with torch.no_grad():
-        network(torch.from_numpy(pictures(spec, STATISTICS_FROM)))
+        network(torch.from_numpy(images(spec, STATISTICS_FROM)))
     return network.eval()
 
 
-def pictures(spec: DetectorSpec, count: int, seed: int = 0) -> Floats:
-    """Drawn pictures at the size of the input, (count, 3, H, W)."""
+def images(spec: DetectorSpec, count: int, seed: int = 0) -> Floats:
+    """Drawn images at the size of the input, (count, 3, H, W)."""
     _, height, width = spec.backbone.in_shape
-    drawn = (sample_picture(720, 1280, seed + index) for index in range(count))
+    drawn = (sample_image(720, 1280, seed + index) for index in range(count))
     return np.stack([fit(pixels, (height, width), spec.resize)[0] for pixels in drawn])
 
 

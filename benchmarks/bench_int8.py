@@ -2,7 +2,7 @@
 
     python -m benchmarks.bench_int8 DETECTOR DATA
 
-DETECTOR is a detector with weights, DATA a data set with pictures to train on (ranges are taken
+DETECTOR is a detector with weights, DATA a data set with images to train on (ranges are taken
 from the first 128 of them) and to validate on. Exports to ONNX and OpenVINO in f32 and INT8, runs
 `maenas val` on each, and prints COCO's AP and the median time of the network. Needs NNCF:
 `pip install -e '.[int8]'`.
@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.machine import commit, write_csv
-from detector.data.read import read_dataset
-from detector.export.options import SUFFIXES, Format
+from maenas.detector.data.readers.read import read_dataset
+from maenas.detector.export.options import SUFFIXES, Format
 
 FORMATS: tuple[Format, ...] = ("openvino", "onnx")
 MAENAS = (sys.executable, "-m", "maenas")
@@ -48,7 +48,7 @@ def main() -> None:
                     "network_ms": round(found["median_ms"]["network"], 2),
                     "mean_score_difference": f"{told['difference']['mean_scores']:.1e}",
                     "mean_box_difference_px": f"{told['difference']['mean_boxes']:.1e}",
-                    "pictures": found["pictures"],
+                    "images": found["images"],
                     "runtime": found["runtime"].rpartition(", ")[0],
                     "commit": commit(),
                 }

@@ -13,10 +13,9 @@ import time
 from statistics import mean
 
 from benchmarks.machine import commit, write_csv
-from maenas.config import SearchConfig
-from maenas.plan import plan
-from maenas.tasks import prepare
-from nas import (
+from maenas.backbone_search.plan import plan
+from maenas.backbone_search.tasks import prepare
+from maenas.nas import (
     MIGRATE_EVERY,
     TARGET_GAP,
     Settings,
@@ -25,7 +24,8 @@ from nas import (
     search,
     search_islands,
 )
-from nas.executors import InProcess
+from maenas.nas.executors import InProcess
+from maenas.runs.config import SearchConfig
 
 EVALUATIONS = (100_000, 400_000)
 ISLANDS = ((1, MIGRATE_EVERY), (2, 5_000), (4, 5_000), (4, 20_000), (8, 5_000), (8, 20_000))

@@ -20,12 +20,13 @@ import numpy as np
 import onnx
 
 from benchmarks.machine import write_csv
-from budgets import LatencyModel
-from budgets.table import LatencyTable, load_table
-from maenas.networks import drawn, graph_of, published_detector
-from maenas.plots import plot_accuracy
-from maenas.predict import priced_lines
-from maenas.subject import find_subject
+from maenas.budgets import LatencyModel
+from maenas.budgets.pricing.table import LatencyTable, load_table
+from maenas.latency.graphs import graph_of
+from maenas.latency.networks import drawn, published_detector
+from maenas.latency.plots import plot_accuracy
+from maenas.latency.predict import priced_lines
+from maenas.latency.workload import find_subject
 
 STAGES = 200
 REPEATS = 5

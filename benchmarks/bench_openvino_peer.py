@@ -28,15 +28,15 @@ import openvino
 import torch
 
 from benchmarks.machine import commit, write_csv
-from blocks import load_backbone
-from budgets.backends.openvino_core import openvino_core
-from detector import load_template
-from detector.export.export import export_detector
-from detector.export.options import ExportOptions
-from detector.export.sample import sample_picture
-from detector.resize import fit
-from detector.runtimes.runtime import Floats
-from detector.spec import assemble
+from maenas.blocks import load_backbone
+from maenas.budgets.backends.openvino_core import openvino_core
+from maenas.detector import load_template
+from maenas.detector.arrays import Floats
+from maenas.detector.export.export import export_detector
+from maenas.detector.export.options import ExportOptions
+from maenas.detector.export.sample import sample_image
+from maenas.detector.media.resize import fit
+from maenas.detector.model.spec import assemble
 
 SCALES = ("s", "t", "ns")
 CONFIG = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}
@@ -50,8 +50,8 @@ def main() -> None:
     rows, ratios = [], []
     with tempfile.TemporaryDirectory() as folder:
         for scale in SCALES:
-            ours, picture = exported(scale, Path(folder))
-            found = race(ours, arguments.folder / f"{scale}.onnx", picture, arguments.pairs)
+            ours, image = exported(scale, Path(folder))
+            found = race(ours, arguments.folder / f"{scale}.onnx", image, arguments.pairs)
             pairs = [mine / theirs for mine, theirs in found]
             ratio = statistics.median(pairs)
             ratios.append(ratio)
@@ -79,24 +79,24 @@ def main() -> None:
 
 
 def exported(scale: str, folder: Path) -> tuple[Path, Floats]:
-    """Our IR of a published detector with random weights, and a picture for it."""
+    """Our IR of a published detector with random weights, and an image for it."""
     torch.manual_seed(0)
     spec = assemble(load_backbone(f"zoo:damo-yolo-{scale}"), load_template(scale))
     _, height, width = spec.backbone.in_shape
-    picture = fit(sample_picture(height, width), (height, width), "stretch")[0][None]
+    image = fit(sample_image(height, width), (height, width), "stretch")[0][None]
     path = folder / f"{scale}.xml"
     options = ExportOptions(format="openvino", batch=1)
-    export_detector(spec, spec.build(), path, options, picture)
-    return path, picture
+    export_detector(spec, spec.build(), path, options, image)
+    return path, image
 
 
-def race(ours: Path, theirs: Path, picture: Floats, pairs: int) -> list[tuple[float, float]]:
+def race(ours: Path, theirs: Path, image: Floats, pairs: int) -> list[tuple[float, float]]:
     """Milliseconds of each pair of runs."""
     core = openvino_core()
     runners = []
     for path in (ours, theirs):
         model = core.read_model(path)
-        model.reshape({model.input(0): list(picture.shape)})
+        model.reshape({model.input(0): list(image.shape)})
         runners.append(core.compile_model(model, "CPU", CONFIG).create_infer_request())
     found = []
     for index in range(pairs + 5):
@@ -104,7 +104,7 @@ def race(ours: Path, theirs: Path, picture: Floats, pairs: int) -> list[tuple[fl
         order = (0, 1) if index % 2 else (1, 0)  # neither always follows the other
         for which in order:
             started = time.perf_counter()
-            runners[which].infer([picture], share_inputs=True)
+            runners[which].infer([image], share_inputs=True)
             spent[which] = 1e3 * (time.perf_counter() - started)
         found.append((spent[0], spent[1]))
     return found[5:]  # the first warm caches

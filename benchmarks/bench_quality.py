@@ -13,10 +13,10 @@ import time
 from statistics import mean
 
 from benchmarks.machine import commit, write_csv
-from maenas.config import SearchConfig
-from maenas.plan import plan
-from maenas.tasks import prepare
-from nas import TARGET_GAP, Outcome, Settings, certify, cheapest_networks, search
+from maenas.backbone_search.plan import plan
+from maenas.backbone_search.tasks import prepare
+from maenas.nas import TARGET_GAP, Outcome, Settings, certify, cheapest_networks, search
+from maenas.runs.config import SearchConfig
 
 MARKS = (1_000, 5_000, 20_000, 50_000)
 CASES = (  # template, space, budgets

@@ -18,17 +18,17 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.machine import commit, machine, write_csv
-from blocks import load_backbone
-from maenas.config import SearchConfig
-from maenas.plan import plan
-from maenas.tasks import prepare
-from nas import Evaluator, Journal, Settings, cheapest_networks, search_islands
-from nas.executors import Executor, InProcess
-from nas.executors.ray_cluster import RayCluster
-from nas.executors.stream import AHEAD, Stream
-from nas.islands import _Archipelago
-from nas.max_entropy import DEFAULT_WEIGHTS
-from nas.monte_carlo import Draw
+from maenas.backbone_search.plan import plan
+from maenas.backbone_search.tasks import prepare
+from maenas.blocks import load_backbone
+from maenas.nas import Evaluator, Journal, Settings, cheapest_networks, search_islands
+from maenas.nas.executors import Executor, InProcess
+from maenas.nas.executors.ray_cluster import RayCluster
+from maenas.nas.executors.stream import AHEAD, Stream
+from maenas.nas.scores.max_entropy import DEFAULT_WEIGHTS
+from maenas.nas.scores.monte_carlo import Draw
+from maenas.nas.searchers.islands import _Archipelago
+from maenas.runs.config import SearchConfig
 
 WORKERS = (1, 2, 8, 32, 100, 300, 1_000)
 BATCH_S = (0.1, 0.25, 0.4, 1.0, 4.0, 10.0)

@@ -24,12 +24,12 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.machine import commit, machine, write_csv
-from maenas.config import SearchConfig
-from maenas.plan import plan
-from maenas.tasks import prepare
-from nas import Evaluator, Journal, Progress, Settings, cheapest_networks, search
-from nas.evolution import Evolution
-from nas.memory import Memory
+from maenas.backbone_search.plan import plan
+from maenas.backbone_search.tasks import prepare
+from maenas.nas import Evaluator, Journal, Progress, Settings, cheapest_networks, search
+from maenas.nas.history.memory import Memory
+from maenas.nas.searchers.evolution import Evolution
+from maenas.runs.config import SearchConfig
 
 WARM_UP = 0.1  # share of the candidates that do not count: caches fill, the population is empty
 PARTS: tuple[tuple[type, str, str], ...] = (

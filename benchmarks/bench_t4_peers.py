@@ -30,7 +30,7 @@ from benchmarks.t4_rows import (
     read_peers,
     read_published,
 )
-from budgets.roofline import Roofline, load_roofline
+from maenas.budgets.pricing.roofline import Roofline, load_roofline
 
 TABLE = RESULTS / "t4-peers.csv"
 

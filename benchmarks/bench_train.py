@@ -3,8 +3,8 @@
     python -m benchmarks.bench_train [--peer PYTHON] [--side 320] [--batch 8] [--runs 10]
 
 A step is forward, assignment, loss, backward and optimizer of a published detector with random
-weights on random pictures with 10 objects each. PYTHON is of an environment with the package
-libreyolo 1.2.0 (MIT), which has the same detectors; its model and loss are given the same pictures
+weights on random images with 10 objects each. PYTHON is of an environment with the package
+libreyolo 1.2.0 (MIT), which has the same detectors; its model and loss are given the same images
 and objects and torch's own optimizer of the same kind. "maenas" is as `maenas train` runs here, in
 what `compute.amp: auto` chooses; both that it chooses from stand beside it, and what it takes where
 freed memory goes back to the system. Each runs in a process of its own and they take turns, a step
@@ -35,34 +35,34 @@ import torch
 name, side, batch, threads, objects = sys.argv[1], *map(int, sys.argv[2:6])
 torch.set_num_threads(threads)
 torch.manual_seed(0)
-pictures = torch.rand(batch, 3, side, side) * 255
+images = torch.rand(batch, 3, side, side) * 255
 corners = torch.rand(batch, objects, 2) * side * 0.6
 boxes = torch.cat((corners, corners + 16 + torch.rand(batch, objects, 2) * side * 0.3), dim=2)
 labels = torch.randint(80, (batch, objects))
 """
 OURS = """
-from blocks import load_backbone
-from detector import load_template
-from detector.assign import padded_targets
-from detector.losses import detection_loss
-from detector.spec import assemble
-from detector.train import published_recipe, settled_compute
-from detector.train.cpu_memory import keep_freed_memory
-from detector.train.precision import precision_of
-from detector.train.recipe import ComputeOptions
+from maenas.blocks import load_backbone
+from maenas.detector import load_template
+from maenas.detector.assign import padded_targets
+from maenas.detector.losses import detection_loss
+from maenas.detector.model.spec import assemble
+from maenas.detector.train import published_recipe, settled_compute
+from maenas.detector.train.cpu_memory import keep_freed_memory
+from maenas.detector.train.precision import precision_of
+from maenas.detector.train.recipe import ComputeOptions
 if KEEP:
     keep_freed_memory()
 recipe = published_recipe(name)
 network = assemble(load_backbone(f"zoo:damo-yolo-{name}"), load_template(name)).build().train()
 network.to(memory_format=torch.channels_last)
-pictures = pictures.contiguous(memory_format=torch.channels_last)
+images = images.contiguous(memory_format=torch.channels_last)
 optimizer = recipe.optimizer.build(network)
 targets = padded_targets(list(boxes), list(labels))
 cpu = torch.device("cpu")
 precision = precision_of(settled_compute(ComputeOptions(amp=AMP), network, cpu).amp, cpu)
 def loss():
     with torch.autocast("cpu", precision, enabled=precision is not None):
-        levels = network(pictures)
+        levels = network(images)
     return sum(detection_loss(levels, targets, recipe.assigner).values())
 """
 THEIRS = """
@@ -76,7 +76,7 @@ if len(name) == 2:
 else:
     optimizer = torch.optim.SGD(network.parameters(), 1e-5, momentum=0.9, nesterov=True)
 def loss():
-    found = network(pictures, targets)
+    found = network(images, targets)
     return found["total_loss"] if "total_loss" in found else found["loss"]
 """
 TURNS = """
@@ -178,7 +178,7 @@ def row(
         "step_ms": round(1e3 * middle, 1),
         "fastest_ms": round(1e3 * min(wall), 1),
         "processor_ms": round(1e3 * statistics.median(each[1] for each in seconds), 1),
-        "pictures_per_s": round(arguments.batch / middle, 2),
+        "images_per_s": round(arguments.batch / middle, 2),
         "ratio": "" if ratio is None else round(ratio, 3),
         "runs": len(wall),
         "commit": commit(),

@@ -16,11 +16,11 @@ from pathlib import Path
 import numpy as np
 from scipy.optimize import nnls
 
-from blocks import Op
-from budgets.operator_file import OperatorFile
-from budgets.operator_model import Kernel, OperatorModel
-from budgets.table import load_table
-from maenas.networks import published_detector
+from maenas.blocks import Op
+from maenas.budgets.pricing.operator_file import OperatorFile
+from maenas.budgets.pricing.operator_model import Kernel, OperatorModel
+from maenas.budgets.pricing.table import load_table
+from maenas.latency.networks import published_detector
 
 # DAMO-YOLO report: OpenVINO, f32, batch 1, raw maps without decoding.
 PUBLISHED = {"Ns": 4.08, "Nm": 5.05, "Nl": 6.69}

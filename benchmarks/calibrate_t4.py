@@ -31,11 +31,11 @@ from scipy.optimize import least_squares
 from benchmarks.machine import RESULTS
 from benchmarks.t4_report import report, shown
 from benchmarks.t4_rows import Row, distinct, mean_error, percent_off, read_peers, read_published
-from blocks.strict import write_text
-from budgets.roofline import COEFFICIENTS, FORMAT, Fit, Roofline, sizes_of
+from maenas.blocks.files.atomic_write import write_text
+from maenas.budgets.pricing.roofline import COEFFICIENTS, FORMAT, Fit, Roofline, sizes_of
 
 TABLE = RESULTS / "roofline-t4.csv"
-T4_YAML = Path(str(files("budgets.devices"))) / "t4.yaml"
+T4_YAML = Path(str(files("maenas.budgets.devices"))) / "t4.yaml"
 
 # What `calibrate_v100` prints. A T4 keeps the shape: the terms that are no rates.
 V100 = {
@@ -231,8 +231,8 @@ def model_text(model: Roofline) -> str:
     """The YAML form, opened by its receipt."""
     lines = [
         "# Estimated latency of a T4: TensorRT FP16, batch 1, whole network, without NMS.",
-        "# Written by benchmarks/calibrate_t4.py; budgets/roofline.py says what each line means.",
-        "# Source: published latencies of the DAMO-YOLO report, see detector/ablations.yaml, after",
+        "# Written by benchmarks/calibrate_t4.py; budgets/pricing/roofline.py explains each line.",
+        "# Source: latencies of the DAMO-YOLO report, detector/model/ablations.yaml, after",
         "# those it lists for other families, see benchmarks/t4_rows.py; lines marked V100 come",
         "# from single convolutions measured there, published with",
         "# lightweight-neural-architecture-search (Apache-2.0). Not measured on a T4 by us.",

@@ -22,9 +22,9 @@ import numpy as np
 from scipy.optimize import least_squares
 
 from benchmarks.calibrate_t4 import V100, Vector, starting_model, with_values
-from blocks import Op
-from blocks.op import conv
-from budgets.roofline import Roofline
+from maenas.blocks import Op
+from maenas.blocks.op import conv
+from maenas.budgets.pricing.roofline import Roofline
 
 DENSE = ("tensor_tmacs", "operand_macs", "fill_terms", "step_ns", "bandwidth_gbs", "conv_us")
 DEPTHWISE = ("depthwise_tmacs", "depthwise_gbs", "pointwise_us")

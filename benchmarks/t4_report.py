@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from benchmarks.t4_rows import Row, family_member, percent_off
-from budgets.roofline import COEFFICIENTS, Roofline
+from maenas.budgets.pricing.roofline import COEFFICIENTS, Roofline
 
 
 def report(model: Roofline, rows: Sequence[Row]) -> str:

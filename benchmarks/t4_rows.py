@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from blocks import Op, load_backbone
-from budgets.graph import graph_layers, load_graph
-from budgets.roofline import Roofline
-from detector import load_template
-from detector.ablations import T4, load_ablations
-from detector.published import load_published
+from maenas.blocks import Op, load_backbone
+from maenas.budgets.graph import graph_layers, load_graph
+from maenas.budgets.pricing.roofline import Roofline
+from maenas.detector import load_template
+from maenas.detector.model.ablations import T4, load_ablations
+from maenas.detector.model.published import load_published
 
 # Networks of other families that the DAMO-YOLO report (arXiv 2211.15444) lists beside its own,
 # with family and milliseconds: T4, TensorRT FP16, batch 1, without NMS, at 640 unless said.

@@ -1,6 +1,6 @@
 """Operators, block specs, backbones, their YAML form and their modules."""
 
-from blocks.backbone import (
+from maenas.blocks.backbone import (
     BLOCKS,
     Backbone,
     backbone_text,
@@ -8,19 +8,19 @@ from blocks.backbone import (
     load_backbone,
     zoo_names,
 )
-from blocks.block import Block
-from blocks.conv_stem import ConvStem
-from blocks.csp import CSP
-from blocks.errors import MaenasError, SpecError
-from blocks.focus_stem import FocusStem
-from blocks.mob import Mob
-from blocks.op import Op, Shape
-from blocks.res_k1dwk1 import ResK1DWK1
-from blocks.res_k1dwsek1 import ResK1DWSEK1
-from blocks.res_k1kx import ResK1KX
-from blocks.res_k1kxk1 import ResK1KXK1
-from blocks.res_kxkx import ResKXKX
-from blocks.spp import SPP
+from maenas.blocks.block import Block
+from maenas.blocks.conv_stem import ConvStem
+from maenas.blocks.csp import CSP
+from maenas.blocks.errors import MaenasError, SpecError
+from maenas.blocks.focus_stem import FocusStem
+from maenas.blocks.mob import Mob
+from maenas.blocks.op import Op, Shape
+from maenas.blocks.res_k1dwk1 import ResK1DWK1
+from maenas.blocks.res_k1dwsek1 import ResK1DWSEK1
+from maenas.blocks.res_k1kx import ResK1KX
+from maenas.blocks.res_k1kxk1 import ResK1KXK1
+from maenas.blocks.res_kxkx import ResKXKX
+from maenas.blocks.spp import SPP
 
 __all__ = [
     "BLOCKS",

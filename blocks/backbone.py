@@ -9,23 +9,24 @@ from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from blocks.block import Block
-from blocks.conv_stem import ConvStem
-from blocks.csp import CSP
-from blocks.errors import SpecError
-from blocks.focus_stem import FocusStem
-from blocks.mob import Mob
-from blocks.op import Op, Shape
-from blocks.res_k1dwk1 import ResK1DWK1
-from blocks.res_k1dwsek1 import ResK1DWSEK1
-from blocks.res_k1kx import ResK1KX
-from blocks.res_k1kxk1 import ResK1KXK1
-from blocks.res_kxkx import ResKXKX
-from blocks.spp import SPP
-from blocks.strict import changed_fields, did_you_mean, flow, name_of, parse, read_yaml, write_text
+from maenas.blocks.block import Block
+from maenas.blocks.conv_stem import ConvStem
+from maenas.blocks.csp import CSP
+from maenas.blocks.errors import SpecError
+from maenas.blocks.files.atomic_write import write_text
+from maenas.blocks.files.strict import changed_fields, did_you_mean, flow, name_of, parse, read_yaml
+from maenas.blocks.focus_stem import FocusStem
+from maenas.blocks.mob import Mob
+from maenas.blocks.op import Op, Shape
+from maenas.blocks.res_k1dwk1 import ResK1DWK1
+from maenas.blocks.res_k1dwsek1 import ResK1DWSEK1
+from maenas.blocks.res_k1kx import ResK1KX
+from maenas.blocks.res_k1kxk1 import ResK1KXK1
+from maenas.blocks.res_kxkx import ResKXKX
+from maenas.blocks.spp import SPP
 
 if TYPE_CHECKING:
-    from blocks.layers.network import Network
+    from maenas.blocks.layers.network import Network
 
 BLOCKS: dict[str, type[Block]] = {
     block.kind: block
@@ -52,7 +53,7 @@ class Backbone:
     Attributes:
         stages: the stem first.
         features: indices into `stages`, ascending; what a neck receives, or a timm user.
-        in_shape: (channels, height, width) of the picture it is searched and priced at.
+        in_shape: (channels, height, width) of the image it is searched and priced at.
     Raises:
         SpecError: if there is no stage, a feature that does not exist, or an input that a stage
             cannot take.
@@ -104,7 +105,7 @@ class Backbone:
         return tuple(shapes[index] for index in self.features)
 
     def reductions(self) -> tuple[int, ...]:
-        """Stride of each feature against the picture."""
+        """Stride of each feature against the image."""
         strides, total = [], 1
         for stage in self.stages:
             total *= stage.stride
@@ -137,7 +138,7 @@ class Backbone:
             features_only: return a list of maps; else the last map alone.
             out_indices: stages to return instead of `features`; negative ones count from the end.
         """
-        from blocks.layers.network import Network
+        from maenas.blocks.layers.network import Network
 
         return Network(self, features_only, out_indices)
 
@@ -207,7 +208,7 @@ def zoo_names() -> list[str]:
     """Names of the published backbones, usable as "zoo:NAME"."""
     return sorted(
         path.name.removesuffix(".yaml")
-        for path in files("blocks.zoo").iterdir()
+        for path in files("maenas.blocks.zoo").iterdir()
         if path.name.endswith(".yaml")
     )
 
@@ -217,4 +218,4 @@ def zoo_path(name: str) -> Path:
     bare = name.removeprefix("zoo:")
     if bare not in zoo_names():
         raise SpecError(f"zoo: no model named {bare!r}{did_you_mean(bare, zoo_names())}")
-    return Path(str(files("blocks.zoo") / f"{bare}.yaml"))
+    return Path(str(files("maenas.blocks.zoo") / f"{bare}.yaml"))

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, ClassVar
 
-from blocks.op import Op, Shape
+from maenas.blocks.op import Op, Shape
 
 if TYPE_CHECKING:
     from torch import nn

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from blocks.block import Block
-from blocks.errors import odd, one_of, positive
-from blocks.op import Act, Op, Shape, conv
+from maenas.blocks.block import Block
+from maenas.blocks.errors import odd, one_of, positive
+from maenas.blocks.op import Act, Op, Shape, conv
 
 if TYPE_CHECKING:
     from torch import nn
@@ -39,7 +39,7 @@ class ConvStem(Block):
         return 1
 
     def build(self, in_channels: int) -> nn.Module:
-        from blocks.layers.conv_bn_act import ConvBNAct
+        from maenas.blocks.layers.conv_bn_act import ConvBNAct
 
         return ConvBNAct(
             in_channels, self.out_channels, self.kernel_size, self.stride, act=self.act

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from blocks.block import Block
-from blocks.errors import SpecError, odd, one_of, positive
-from blocks.op import Act, Op, Shape, concat, conv
-from blocks.residual import Unit, two_conv_unit
-from blocks.spp import SPP
+from maenas.blocks.block import Block
+from maenas.blocks.errors import SpecError, odd, one_of, positive
+from maenas.blocks.op import Act, Op, Shape, concat, conv
+from maenas.blocks.residual import Unit, two_conv_unit
+from maenas.blocks.spp import SPP
 
 if TYPE_CHECKING:
     from torch import nn
@@ -94,6 +94,6 @@ class CSP(Block):
         return 2 + 2 * self.depth
 
     def build(self, in_channels: int) -> nn.Module:
-        from blocks.layers.cross_stage import CrossStage
+        from maenas.blocks.layers.cross_stage import CrossStage
 
         return CrossStage(self, in_channels)

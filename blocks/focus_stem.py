@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
-from blocks.block import Block
-from blocks.errors import SpecError, odd, positive
-from blocks.op import Act, Op, Shape, conv
+from maenas.blocks.block import Block
+from maenas.blocks.errors import SpecError, odd, positive
+from maenas.blocks.op import Act, Op, Shape, conv
 
 if TYPE_CHECKING:
     from torch import nn
@@ -47,8 +47,8 @@ class FocusStem(Block):
     def build(self, in_channels: int) -> nn.Module:
         from torch import nn
 
-        from blocks.layers.conv_bn_act import ConvBNAct
-        from blocks.layers.space_to_depth import SpaceToDepth
+        from maenas.blocks.layers.conv_bn_act import ConvBNAct
+        from maenas.blocks.layers.space_to_depth import SpaceToDepth
 
         conv = ConvBNAct(4 * in_channels, self.out_channels, self.kernel_size, act=self.act)
         return nn.Sequential(SpaceToDepth(), conv)

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from math import ceil
 from typing import ClassVar
 
-from blocks.errors import SpecError
-from blocks.op import Act
-from blocks.residual import ResidualStage, Unit, inverted_unit
+from maenas.blocks.errors import SpecError
+from maenas.blocks.op import Act
+from maenas.blocks.residual import ResidualStage, Unit, inverted_unit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from blocks.errors import positive
-from blocks.op import Act
-from blocks.residual import ResidualStage, Unit, two_conv_unit
+from maenas.blocks.errors import positive
+from maenas.blocks.op import Act
+from maenas.blocks.residual import ResidualStage, Unit, two_conv_unit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from blocks.block import Block
-from blocks.errors import SpecError, odd, one_of, positive
-from blocks.op import Act, Op, Shape, avg_pool, conv
-from blocks.spp import SPP
+from maenas.blocks.block import Block
+from maenas.blocks.errors import SpecError, odd, one_of, positive
+from maenas.blocks.op import Act, Op, Shape, avg_pool, conv
+from maenas.blocks.spp import SPP
 
 if TYPE_CHECKING:
     from torch import nn
@@ -136,7 +136,7 @@ class ResidualStage(Block):
     def build(self, in_channels: int) -> nn.Module:
         from torch import nn
 
-        from blocks.layers.residual_unit import ResidualUnit
+        from maenas.blocks.layers.residual_unit import ResidualUnit
 
         modules: list[nn.Module] = []
         for part in self.parts(in_channels):

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
-from blocks.block import Block
-from blocks.errors import SpecError
-from blocks.op import Op, Shape, concat, conv, max_pool
+from maenas.blocks.block import Block
+from maenas.blocks.errors import SpecError
+from maenas.blocks.op import Op, Shape, concat, conv, max_pool
 
 if TYPE_CHECKING:
     from torch import nn
@@ -41,7 +41,7 @@ class SPP(Block):
         return 0
 
     def build(self, in_channels: int) -> nn.Module:
-        from blocks.layers.pyramid_pooling import PyramidPooling
+        from maenas.blocks.layers.pyramid_pooling import PyramidPooling
 
         return PyramidPooling(in_channels, half(in_channels), self.pools)
 

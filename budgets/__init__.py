@@ -1,6 +1,6 @@
 """What one may spend: budgets, devices, prices."""
 
-from budgets.budget import (
+from maenas.budgets.budget import (
     Budget,
     BudgetError,
     InfeasibleError,
@@ -9,10 +9,10 @@ from budgets.budget import (
     parse_budgets,
     show,
 )
-from budgets.cost import Cost, cost
-from budgets.device import device_names, load_device
-from budgets.latency import DeviceError, LatencyModel
-from budgets.roofline import Roofline, load_roofline
+from maenas.budgets.cost import Cost, cost
+from maenas.budgets.device import device_names, load_device
+from maenas.budgets.latency import DeviceError, LatencyModel
+from maenas.budgets.pricing.roofline import Roofline, load_roofline
 
 __all__ = [
     "Budget",

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from math import inf
 from typing import Literal
 
-from blocks.errors import MaenasError
-from blocks.strict import did_you_mean
+from maenas.blocks.errors import MaenasError
+from maenas.blocks.files.strict import did_you_mean
 
 Quantity = Literal["latency_ms", "macs", "params", "layers", "memory_bytes"]
 

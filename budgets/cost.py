@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from blocks.op import Op
-from budgets.latency import LatencyModel
+from maenas.blocks.op import Op
+from maenas.budgets.latency import LatencyModel
 
 BYTES_PER_ELEMENT = 2  # half precision, as deployed
 

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import platformdirs
 
-from blocks.errors import MaenasError
-from blocks.strict import did_you_mean
-from budgets.backends.load import NAMES
-from budgets.latency import DeviceError, LatencyModel
-from budgets.operator_file import FORMAT as OPERATORS
-from budgets.operator_file import load_operator_file
-from budgets.roofline import load_roofline
-from budgets.table import LatencyTable, load_table
+from maenas.blocks.errors import MaenasError
+from maenas.blocks.files.strict import did_you_mean
+from maenas.budgets.backends.load import NAMES
+from maenas.budgets.latency import DeviceError, LatencyModel
+from maenas.budgets.pricing.operator_file import FORMAT as OPERATORS
+from maenas.budgets.pricing.operator_file import load_operator_file
+from maenas.budgets.pricing.roofline import load_roofline
+from maenas.budgets.pricing.table import LatencyTable, load_table
 
 FOLDER_VARIABLE = "MAENAS_TABLES"
 
@@ -78,7 +78,7 @@ def device_names() -> list[str]:
 
 def load_bundled(name: str) -> LatencyModel:
     """An estimate that comes with maenas."""
-    path = Path(str(files("budgets.devices") / f"{name}.yaml"))
+    path = Path(str(files("maenas.budgets.devices") / f"{name}.yaml"))
     if OPERATORS in path.read_text(encoding="utf-8"):
         return load_operator_file(path)
     return load_roofline(path)
@@ -86,4 +86,4 @@ def load_bundled(name: str) -> LatencyModel:
 
 def bundled_names() -> list[str]:
     """Devices that come with an estimate."""
-    return sorted(path.stem for path in Path(str(files("budgets.devices"))).glob("*.yaml"))
+    return sorted(path.stem for path in Path(str(files("maenas.budgets.devices"))).glob("*.yaml"))

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Literal
 
-from blocks.errors import MaenasError
-from blocks.op import Op
+from maenas.blocks.errors import MaenasError
+from maenas.blocks.op import Op
 
 Precision = Literal["f32", "bf16", "f16", "int8"]
 

@@ -1,6 +1,6 @@
 """What the detector raises beside `SpecError`."""
 
-from blocks.errors import MaenasError
+from maenas.blocks.errors import MaenasError
 
 
 class ModelError(MaenasError):

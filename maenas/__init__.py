@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
-from blocks.errors import MaenasError
-from detector.thresholds import Thresholds
-
 if TYPE_CHECKING:
-    from maenas.detector import Detector
+    from maenas.blocks.errors import MaenasError
+    from maenas.detection.detector import Detector
+    from maenas.detector.predict.thresholds import Thresholds
 
 __version__ = "0.1.0"
 __all__ = ["Detector", "MaenasError", "Thresholds", "__version__"]
 
+# Public names are imported when they are asked for: `maenas --help` waits for none of them, and
+# a search never loads torch.
+_HOMES = {
+    "Detector": "maenas.detection.detector",
+    "MaenasError": "maenas.blocks.errors",
+    "Thresholds": "maenas.detector.predict.thresholds",
+}
+
 
 def __getattr__(name: str) -> object:
-    """`Detector` when it is asked for: it brings torch along, and `maenas --help` need not wait."""
-    if name == "Detector":
-        from maenas.detector import Detector
-
-        return Detector
+    """A public name, imported from the module that defines it."""
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

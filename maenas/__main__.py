@@ -1,5 +1,5 @@
 """`python -m maenas`."""
 
-from maenas.cli import run
+from maenas.cli.app import run
 
 run()

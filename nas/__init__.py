@@ -1,21 +1,21 @@
 """Training-free search: the score, the searchers, the certificate."""
 
-from nas.evaluator import Evaluation, Evaluator
-from nas.exact import TARGET_GAP, Certified, certify
-from nas.islands import search_islands
-from nas.journal import Journal, JournalError
-from nas.max_entropy import (
+from maenas.nas.certificate.exact import TARGET_GAP, Certified, certify
+from maenas.nas.certificate.options import Options
+from maenas.nas.evaluator import Evaluation, Evaluator
+from maenas.nas.history.journal import Journal, JournalError
+from maenas.nas.history.record import FINALISTS, Outcome, Progress
+from maenas.nas.problem import Problem
+from maenas.nas.scores.max_entropy import (
     DEFAULT_WEIGHTS,
     effectiveness,
     expected_entropy,
     level_scores,
     max_entropy,
 )
-from nas.monte_carlo import MonteCarloScore, monte_carlo
-from nas.options import Options
-from nas.problem import Problem
-from nas.record import FINALISTS, Outcome, Progress
-from nas.search import (
+from maenas.nas.scores.monte_carlo import monte_carlo
+from maenas.nas.scores.spread import MonteCarloScore
+from maenas.nas.search import (
     ALGORITHMS,
     MIGRATE_EVERY,
     Algorithm,
@@ -24,6 +24,7 @@ from nas.search import (
     search,
     solve_exactly,
 )
+from maenas.nas.searchers.islands import search_islands
 
 __all__ = [
     "ALGORITHMS",

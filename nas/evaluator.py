@@ -10,12 +10,12 @@ from typing import get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from blocks import Block, Op, Shape
-from budgets.budget import Quantity
-from budgets.cost import cost
-from nas.max_entropy import log_gain
-from nas.problem import TOLERANCE, Problem
-from search_spaces.moves import Genomes
+from maenas.blocks import Block, Op, Shape
+from maenas.budgets.budget import Quantity
+from maenas.budgets.cost import cost
+from maenas.nas.problem import TOLERANCE, Problem
+from maenas.nas.scores.max_entropy import log_gain
+from maenas.search_spaces.moves import Genomes
 
 Floats = NDArray[np.float64]
 

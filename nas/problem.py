@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from blocks import Backbone, Op, Shape
-from budgets.budget import Budget, BudgetError
-from budgets.cost import Cost, cost
-from budgets.latency import LatencyModel
-from nas.max_entropy import DEFAULT_WEIGHTS, check_weights, effectiveness, max_entropy
-from search_spaces import Space
+from maenas.blocks import Backbone, Op, Shape
+from maenas.budgets.budget import Budget, BudgetError
+from maenas.budgets.cost import Cost, cost
+from maenas.budgets.latency import LatencyModel
+from maenas.nas.scores.max_entropy import DEFAULT_WEIGHTS, check_weights, effectiveness, max_entropy
+from maenas.search_spaces import Space
 
 TOLERANCE = 1e-9  # of a limit, so that sums in another order agree on what meets it
 Rest = Callable[[Sequence[Shape]], Sequence[Op]]

@@ -9,17 +9,17 @@ from typing import Literal
 
 import numpy as np
 
-from budgets.budget import InfeasibleError, show
-from nas.evaluator import Evaluator
-from nas.evolution import Evolution
-from nas.exact import TARGET_GAP, certify
-from nas.journal import Journal
-from nas.options import Options
-from nas.problem import TOLERANCE, Problem
-from nas.random_search import RandomSearch
-from nas.record import FINALISTS, Outcome, Progress, Record
-from nas.searcher import Searcher
-from search_spaces.moves import Genomes, Moves
+from maenas.budgets.budget import InfeasibleError, show
+from maenas.nas.certificate.exact import TARGET_GAP, certify
+from maenas.nas.certificate.options import Options
+from maenas.nas.evaluator import Evaluator
+from maenas.nas.history.journal import Journal
+from maenas.nas.history.record import FINALISTS, Outcome, Progress, Record
+from maenas.nas.problem import TOLERANCE, Problem
+from maenas.nas.searchers.evolution import Evolution
+from maenas.nas.searchers.random_search import RandomSearch
+from maenas.nas.searchers.searcher import Searcher
+from maenas.search_spaces.moves import Genomes, Moves
 
 Algorithm = Literal["evolution", "random", "exact"]
 ALGORITHMS: tuple[Algorithm, ...] = ("evolution", "random", "exact")

@@ -1,5 +1,5 @@
 """What a search may vary: space files and their loader."""
 
-from search_spaces.space import Gene, Genome, Space, StageSpace, load_space, space_names
+from maenas.search_spaces.space import Gene, Genome, Space, StageSpace, load_space, space_names
 
 __all__ = ["Gene", "Genome", "Space", "StageSpace", "load_space", "space_names"]

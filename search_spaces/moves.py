@@ -7,7 +7,7 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-from search_spaces.space import Space
+from maenas.search_spaces.space import Space
 
 Genomes = NDArray[np.int16]  # (n, genes), indices into the values of each gene
 

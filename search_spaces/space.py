@@ -10,8 +10,8 @@ from math import inf, prod
 from pathlib import Path
 from typing import Any
 
-from blocks import BLOCKS, Backbone, Block, Shape, SpecError
-from blocks.strict import did_you_mean, parse, read_yaml
+from maenas.blocks import BLOCKS, Backbone, Block, Shape, SpecError
+from maenas.blocks.files.strict import did_you_mean, parse, read_yaml
 
 FORMAT = "maenas/space@1"
 MAX_VALUES = 10_000  # of one gene; genomes hold 16-bit indices
@@ -83,7 +83,7 @@ class Space:
         name: of the file.
         stages: the stem first.
         features: indices of the stages a neck taps.
-        in_shape: (channels, height, width) of the picture.
+        in_shape: (channels, height, width) of the image.
         widths_never_shrink: whether `out_channels` may only grow from stage to stage.
     """
 
@@ -185,7 +185,7 @@ def load_space(name: str) -> Space:
         SpecError: naming file, key and cause.
     """
     if name in space_names():
-        path = Path(str(files("search_spaces") / f"{name}.yaml"))
+        path = Path(str(files("maenas.search_spaces") / f"{name}.yaml"))
     elif Path(name).suffix in (".yaml", ".yml"):
         path = Path(name)
     else:
@@ -200,7 +200,7 @@ def space_names() -> list[str]:
     """The bundled spaces."""
     return sorted(
         path.name.removesuffix(".yaml")
-        for path in files("search_spaces").iterdir()
+        for path in files("maenas.search_spaces").iterdir()
         if path.name.endswith(".yaml")
     )
 

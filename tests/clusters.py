@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from budgets.cluster import SETTINGS
+from maenas.budgets.cluster.connection import SETTINGS
 
 ROOT = Path(__file__).parents[1]
 TASK = b"ray::_run_checked"  # the title of a process while it has a task of ours

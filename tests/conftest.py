@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from budgets.device import FOLDER_VARIABLE
+from maenas.budgets.device import FOLDER_VARIABLE
 
 
 @pytest.fixture(autouse=True)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from blocks import Op
-from budgets.op_rows import priced
-from budgets.operator_grid import operator_grid
-from budgets.table import LatencyTable, LayerSample, Role, TableSample
-from detector import template_names
-from maenas.networks import published_detector
+from maenas.blocks import Op
+from maenas.budgets.pricing.op_rows import priced
+from maenas.budgets.pricing.table import LatencyTable, LayerSample, Role, TableSample
+from maenas.budgets.profiling.operator_grid import operator_grid
+from maenas.detector import template_names
+from maenas.latency.networks import published_detector
 from tests.slow_machine import true_us
 
 RUNS = 4

@@ -9,8 +9,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from blocks import SpecError
-from nas.executors import Shared
+from maenas.blocks import SpecError
+from maenas.nas.executors import Shared
 
 
 def drawn(seed: int) -> float:

@@ -1,7 +1,7 @@
-"""Weights, picture and names of the golden detectors, made of nothing but their positions.
+"""Weights, image and names of the golden detectors, made of nothing but their positions.
 
 The reference (tinyvision/DAMO-YOLO @ 319572e, 2024-03-26, Apache-2.0) was run with weights and a
-picture that are a hash of where each number stands. So they need not be stored: here they are
+image that are a hash of where each number stands. So they need not be stored: here they are
 made again, for our networks.
 """
 
@@ -16,10 +16,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from blocks import load_backbone
-from detector import load_template
-from detector.official import official_names
-from detector.spec import DetectorSpec, assemble
+from maenas.blocks import load_backbone
+from maenas.detector import load_template
+from maenas.detector.checkpoints.official import official_names
+from maenas.detector.model.spec import DetectorSpec, assemble
 
 Array = NDArray[np.float64]
 Key = tuple[str, tuple[int, ...]]  # of an official state dict, and the shape of what it names
@@ -78,8 +78,8 @@ def filling(key: str, shape: tuple[int, ...], place: int) -> NDArray[np.float32 
     return value.astype(np.float32)
 
 
-def picture(height: int, width: int, index: int = 0) -> Tensor:
-    """A golden picture, (1, 3, height, width) in float64: two waves and the noise of its index."""
+def image(height: int, width: int, index: int = 0) -> Tensor:
+    """A golden image, (1, 3, height, width) in float64: two waves and the noise of its index."""
     c, y, x = np.ogrid[1:4, 1 : height + 1, 1 : width + 1]
     noise = hashed(1000 + index, 3 * height * width).reshape(3, height, width)
     pixels = 0.6 * np.sin(0.11 * x * c) + 0.6 * np.cos(0.13 * y) + noise

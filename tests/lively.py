@@ -10,12 +10,12 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from blocks import Backbone, ConvStem, FocusStem, ResK1KX
-from detector import RepGFPN, ZeroHead
-from detector.export.sample import sample_picture
-from detector.layers.network import DetectorNetwork
-from detector.resize import fit
-from detector.spec import DetectorSpec
+from maenas.blocks import Backbone, ConvStem, FocusStem, ResK1KX
+from maenas.detector import RepGFPN, ZeroHead
+from maenas.detector.export.sample import sample_image
+from maenas.detector.media.resize import fit
+from maenas.detector.model.layers.network import DetectorNetwork
+from maenas.detector.model.spec import DetectorSpec
 from tests.golden import spec_of
 
 SHAPE = (3, 64, 96)
@@ -34,18 +34,18 @@ def small_spec(**neck: Any) -> DetectorSpec:
 
 
 def published_spec(model: str) -> DetectorSpec:
-    """A detector of the family on a small picture."""
+    """A detector of the family on a small image."""
     spec = spec_of(model)
     return replace(spec, backbone=replace(spec.backbone, in_shape=SHAPE))
 
 
 def lively(spec: DetectorSpec, seed: int = 0) -> DetectorNetwork:
-    """A network whose BatchNorms have seen pictures and whose head has opinions."""
+    """A network whose BatchNorms have seen images and whose head has opinions."""
     torch.manual_seed(seed)
     network = spec.build()
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):
-            module.momentum = None  # statistics of the pictures alone
+            module.momentum = None  # statistics of the images alone
     network.train()
     with torch.no_grad():
         for branch in network.head.scores:
@@ -55,15 +55,15 @@ def lively(spec: DetectorSpec, seed: int = 0) -> DetectorNetwork:
             nn.init.normal_(branch[-1].weight, std=0.1 / branch[-1].in_channels ** 0.5)
         for index, scale in enumerate(network.head.scales):
             scale.fill_(0.8 + 0.1 * index)
-        network(torch.from_numpy(pictures(spec, 8)))
+        network(torch.from_numpy(images(spec, 8)))
         for module in network.modules():
-            if isinstance(module, nn.BatchNorm2d):  # dead channels stay quiet on other pictures
+            if isinstance(module, nn.BatchNorm2d):  # dead channels stay quiet on other images
                 module.running_var.clamp_(min=module.running_var.mean() / 2)
     return network.eval()
 
 
-def pictures(spec: DetectorSpec, count: int, seed: int = 0) -> NDArray[np.float32]:
-    """Drawn pictures at the size of the input, (count, 3, H, W)."""
+def images(spec: DetectorSpec, count: int, seed: int = 0) -> NDArray[np.float32]:
+    """Drawn images at the size of the input, (count, 3, H, W)."""
     _, height, width = spec.backbone.in_shape
-    drawn = (sample_picture(100, 120, seed + index) for index in range(count))
+    drawn = (sample_image(100, 120, seed + index) for index in range(count))
     return np.stack([fit(pixels, (height, width), spec.resize)[0] for pixels in drawn])

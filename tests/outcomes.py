@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from nas import Outcome, Progress
+from maenas.nas import Outcome, Progress
 
 
 class Stopped(Exception):

@@ -2,8 +2,8 @@
 
 import pytest
 
-from budgets import load_device
-from detector import load_template
+from maenas.budgets import load_device
+from maenas.detector import load_template
 
 
 def prices(backbone, template=None):

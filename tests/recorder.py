@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from blocks import Op
+from maenas.blocks import Op
 
 Call = tuple[Any, ...]  # name, then all that decides what it costs
 

@@ -1,4 +1,4 @@
-"""What plain implementations of assigners share: one picture, one object after the other."""
+"""What plain implementations of assigners share: one image, one object after the other."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.assign.assigner import Assigner
+from maenas.detector.assign.assigner import Assigner
 from tests.scenes import Scene
 
 Array = NDArray[Any]
 
 
-class Picture(NamedTuple):
-    """Everything about one picture, in float64.
+class Image(NamedTuple):
+    """Everything about one image, in float64.
 
     Attributes:
         scores: (N, C) in 0..1.
@@ -32,15 +32,15 @@ class Picture(NamedTuple):
     objects: list[tuple[int, Array, int]]
 
 
-Slow = Callable[[Picture], dict[int, int]]  # prior -> place of its object
+Slow = Callable[[Image], dict[int, int]]  # prior -> place of its object
 
 
-def pictures_of(batch: Scene) -> list[Picture]:
+def images_of(batch: Scene) -> list[Image]:
     logits, boxes = (part.double().numpy() for part in batch.predictions)
     points, strides = (part.double().numpy() for part in batch.priors)
     targets = batch.targets
     return [
-        Picture(
+        Image(
             1 / (1 + np.exp(-logits[index])),
             boxes[index],
             points,
@@ -59,7 +59,7 @@ def pictures_of(batch: Scene) -> list[Picture]:
 
 
 def matches_of(assigner: Assigner, batch: Scene) -> list[dict[int, int]]:
-    """What an assigner of ours matches in each picture."""
+    """What an assigner of ours matches in each image."""
     matched = assigner(batch.predictions, batch.priors, batch.targets).matched
     return [{n: int(row[n]) for n in (row >= 0).nonzero().flatten().tolist()} for row in matched]
 
@@ -83,19 +83,19 @@ def slow_iou(box: Array, others: Array) -> Array:
 
 
 def slow_dynamic_k(
-    picture: Picture, class_cost: Callable[[Array, int, Array], Array]
+    image: Image, class_cost: Callable[[Array, int, Array], Array]
 ) -> dict[int, int]:
     """Dynamic k with the published numbers; the cost of a class is `f(scores, label, iou)`."""
-    points = picture.points
+    points = image.points
     ious, ranks, costs, own = {}, {}, {}, {}
-    for place, box, label in picture.objects:
+    for place, box, label in image.objects:
         in_box = ((points > box[:2]) & (points < box[2:])).all(axis=1)
         off = np.abs(points - (box[:2] + box[2:]) / 2).max(axis=1)
-        in_centre = off < 2.5 * picture.strides
+        in_centre = off < 2.5 * image.strides
         own[place] = in_box | in_centre
-        ious[place] = slow_iou(box, picture.boxes)
+        ious[place] = slow_iou(box, image.boxes)
         ranks[place] = np.where(in_box & in_centre, 0, 1)
-        cost = class_cost(picture.scores, label, ious[place])
+        cost = class_cost(image.scores, label, ious[place])
         costs[place] = cost - 3 * np.log(ious[place] + 1e-7)
     candidates = np.flatnonzero(np.any([*own.values()], axis=0)) if own else np.zeros(0, int)
     inside = [place for place, near in own.items() if near.any()]

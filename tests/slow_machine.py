@@ -8,14 +8,14 @@ from functools import partial
 
 import onnx
 
-from blocks import Op
-from blocks.op import Shape, avg_pool, conv, max_pool, upsample
-from budgets.backends import Backend, BackendError, LayerTime, Run, Session
-from budgets.graph import graph_layers, static_graph
-from budgets.graph.operator_graph import operator_graph
-from budgets.kernels import terms_of
-from budgets.latency import Precision
-from budgets.profile import Item
+from maenas.blocks import Op
+from maenas.blocks.op import Shape, avg_pool, conv, max_pool, upsample
+from maenas.budgets.backends import Backend, BackendError, LayerTime, Run, Session
+from maenas.budgets.graph import graph_layers, static_graph
+from maenas.budgets.graph.operator_graph import operator_graph
+from maenas.budgets.latency import Precision
+from maenas.budgets.pricing.kernels import terms_of
+from maenas.budgets.profiling.profile import Item
 from tests.graphs import kernels, made
 
 CHANNELS = (8, 16, 24, 32, 48)

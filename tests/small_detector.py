@@ -1,4 +1,4 @@
-"""A detector small enough to run at once that finds the same boxes in every picture."""
+"""A detector small enough to run at once that finds the same boxes in every image."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from blocks import Backbone, ConvStem, ResK1KX
-from detector import RepGFPN, ZeroHead
-from detector.checkpoint import save_folder
-from detector.spec import DetectorSpec, Resize
+from maenas.blocks import Backbone, ConvStem, ResK1KX
+from maenas.detector import RepGFPN, ZeroHead
+from maenas.detector.checkpoints.checkpoint import save_folder
+from maenas.detector.model.spec import DetectorSpec, Resize
 
 SIDE, CELL = 64, 32  # of the input; of the cells of the coarsest level, two by two
 NAMES = ("cat", "dog", "bird")
@@ -18,7 +18,7 @@ SCORE = 0.9
 
 
 def small_spec(resize: Resize = "letterbox", names: tuple[str, ...] = NAMES) -> DetectorSpec:
-    """The spec, on pictures of 64 x 64."""
+    """The spec, on images of 64 x 64."""
     stages = [ResK1KX(out_channels=8, bottleneck_channels=4, stride=2) for _ in range(4)]
     backbone = Backbone((ConvStem(out_channels=4), *stages), (2, 3, 4), (3, SIDE, SIDE))
     neck, head = RepGFPN(out_channels=(8, 8, 8), depth=1), ZeroHead(num_classes=3, reg_max=4)

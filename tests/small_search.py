@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from maenas.config import SearchConfig
+from maenas.runs.config import SearchConfig
 
 
 def small_config(folder: Path, **changes: Any) -> SearchConfig:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from blocks import load_backbone
+from maenas.blocks import load_backbone
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""A training small enough for a test: pictures of plain rectangles, a detector of 64 x 64."""
+"""A training small enough for a test: images of plain rectangles, a detector of 64 x 64."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ import numpy as np
 import torch
 from PIL import Image
 
-from detector.data import Augmentation, Plan, TrainLoader, read_dataset
-from detector.distill import Teacher, teaching
-from detector.layers.network import DetectorNetwork
-from detector.train import Ranks, Recipe, RunFolder, Training, identity, recipe_lines
-from detector.train.optimizer import OptimizerOptions
-from detector.train.schedule import ScheduleOptions
+from maenas.detector.data import Augmentation, Plan, TrainLoader, read_dataset
+from maenas.detector.distill import Teacher, teaching
+from maenas.detector.model.layers.network import DetectorNetwork
+from maenas.detector.train import Ranks, Recipe, RunFolder, Training, identity, recipe_lines
+from maenas.detector.train.optimizer import OptimizerOptions
+from maenas.detector.train.schedule import ScheduleOptions
 from tests.small_detector import NAMES, SIDE, small_spec
 
-PICTURES = 5
+IMAGES = 5
 RECIPE = Recipe(
     epochs=3,
     batch=2,
@@ -37,10 +37,10 @@ class Told:
     ap50: float = 0.5
 
 
-def write_data(folder: Path, pictures: int = PICTURES, names: tuple[str, ...] = NAMES) -> Path:
+def write_data(folder: Path, images: int = IMAGES, names: tuple[str, ...] = NAMES) -> Path:
     """A data set whose objects are rectangles in the colour of their class: its `data.yaml`."""
     rng = np.random.default_rng(0)
-    for number in range(pictures):
+    for number in range(images):
         pixels = rng.integers(0, 40, (SIDE, SIDE, 3), dtype=np.uint8)
         label = number % len(names)
         x, y = rng.integers(2, 30, 2)
@@ -64,7 +64,7 @@ def small_training(
     ranks: Ranks | None = None,
     teacher: Teacher | None = None,
 ) -> Training:
-    """A training on that data, two pictures at a time."""
+    """A training on that data, two images at a time."""
     ranks = ranks or Ranks(torch.device("cpu"))
     torch.manual_seed(0)
     spec, dataset = small_spec("stretch"), read_dataset(data, "train")

@@ -2,7 +2,7 @@
 
 from torch import nn
 
-from blocks.op import Act
+from maenas.blocks.op import Act
 
 
 def activation(act: Act) -> nn.Module:

@@ -7,8 +7,8 @@ from typing import Self
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from blocks.layers.activation import activation
-from blocks.op import Act
+from maenas.blocks.layers.activation import activation
+from maenas.blocks.op import Act
 
 BN_EPS = 1e-3  # DAMO-YOLO sets both on the whole detector
 BN_MOMENTUM = 0.03

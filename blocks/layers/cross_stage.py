@@ -3,10 +3,10 @@
 import torch
 from torch import Tensor, nn
 
-from blocks.csp import CSP
-from blocks.layers.conv_bn_act import ConvBNAct
-from blocks.layers.residual_unit import ResidualUnit
-from blocks.spp import SPP
+from maenas.blocks.csp import CSP
+from maenas.blocks.layers.conv_bn_act import ConvBNAct
+from maenas.blocks.layers.residual_unit import ResidualUnit
+from maenas.blocks.spp import SPP
 
 
 class CrossStage(nn.Module):

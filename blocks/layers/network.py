@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, TypeVar, overload
 
 from torch import Tensor, nn
 
-from blocks.errors import SpecError
+from maenas.blocks.errors import SpecError
 
 if TYPE_CHECKING:
-    from blocks.backbone import Backbone
+    from maenas.blocks.backbone import Backbone
 
 Value = TypeVar("Value", int, str)
 
@@ -43,7 +43,7 @@ class FeatureInfo:
     @overload
     def reduction(self, idx: Sequence[int] | None = None) -> list[int]: ...
     def reduction(self, idx: int | Sequence[int] | None = None) -> int | list[int]:
-        """Stride of the same against the picture."""
+        """Stride of the same against the image."""
         return self._of("reduction", idx, int)
 
     @overload

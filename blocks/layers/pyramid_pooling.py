@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from blocks.layers.conv_bn_act import ConvBNAct
+from maenas.blocks.layers.conv_bn_act import ConvBNAct
 
 
 class PyramidPooling(nn.Module):

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
-from blocks.layers.activation import activation
-from blocks.layers.conv_bn_act import ConvBNAct
-from blocks.op import Act
+from maenas.blocks.layers.activation import activation
+from maenas.blocks.layers.conv_bn_act import ConvBNAct
+from maenas.blocks.op import Act
 
 
 class RepConv(nn.Module):

@@ -2,11 +2,11 @@
 
 from torch import Tensor, nn
 
-from blocks.layers.activation import activation
-from blocks.layers.conv_bn_act import ConvBNAct
-from blocks.layers.rep_conv import RepConv
-from blocks.layers.squeeze_excite import SqueezeExcite
-from blocks.residual import ConvLayer, Unit
+from maenas.blocks.layers.activation import activation
+from maenas.blocks.layers.conv_bn_act import ConvBNAct
+from maenas.blocks.layers.rep_conv import RepConv
+from maenas.blocks.layers.squeeze_excite import SqueezeExcite
+from maenas.blocks.residual import ConvLayer, Unit
 
 
 class ResidualUnit(nn.Module):

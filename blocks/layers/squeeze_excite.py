@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from blocks.layers.conv_bn_act import ConvBNAct
+from maenas.blocks.layers.conv_bn_act import ConvBNAct
 
 
 class SqueezeExcite(nn.Module):

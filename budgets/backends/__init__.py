@@ -1,7 +1,7 @@
 """Runtimes that time ONNX graphs on the device itself."""
 
-from budgets.backends.backend import Backend, BackendError, LayerTime, Run, Session
-from budgets.backends.load import (
+from maenas.budgets.backends.backend import Backend, BackendError, LayerTime, Run, Session
+from maenas.budgets.backends.load import (
     BACKENDS,
     Availability,
     Target,

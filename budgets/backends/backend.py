@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from blocks.errors import MaenasError
-from budgets.latency import Precision
+from maenas.blocks.errors import MaenasError
+from maenas.budgets.latency import Precision
 
 if TYPE_CHECKING:
     import onnx

@@ -6,7 +6,7 @@ import os
 import platform
 from pathlib import Path
 
-from budgets.backends.backend import BackendError
+from maenas.budgets.backends.backend import BackendError
 
 CPU_INFO = Path("/proc/cpuinfo")
 GOVERNOR = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")

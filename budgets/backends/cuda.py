@@ -9,8 +9,14 @@ from typing import Any
 
 import torch
 
-from budgets.backends.backend import BackendError, Run
-from budgets.backends.nvml import UNWATCHED, GpuWatch, driver_version, open_watch, throttle_warnings
+from maenas.budgets.backends.backend import BackendError, Run
+from maenas.budgets.backends.nvml import (
+    UNWATCHED,
+    GpuWatch,
+    driver_version,
+    open_watch,
+    throttle_warnings,
+)
 
 WARM_UP = 10  # launches: kernels are loaded, algorithms chosen, clocks raised
 TIMING = {"launch": "CUDA graph", "time": "GPU compute by events, without copies"}

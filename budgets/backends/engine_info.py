@@ -9,8 +9,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from budgets.backends.backend import BackendError
-from budgets.latency import Precision
+from maenas.budgets.backends.backend import BackendError
+from maenas.budgets.latency import Precision
 
 INSTALL = "pip install -e '.[tensorrt]' (Linux with an NVIDIA GPU)"
 # The words of the inspector, from the narrowest type to the widest.

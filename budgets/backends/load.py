@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Literal
 
-from budgets.backends.backend import Backend, BackendError
-from budgets.latency import Precision
+from maenas.budgets.backends.backend import Backend, BackendError
+from maenas.budgets.latency import Precision
 
 # What a user may type -> runtime; any other name is that of a GPU.
 NAMES: Mapping[str, str] = {
@@ -125,19 +125,19 @@ def open_backend(target: Target) -> Backend:
         raise BackendError(f"{target.device}: {problem}")
     match target.backend:
         case "openvino":
-            from budgets.backends.openvino_cpu import OpenVinoBackend
+            from maenas.budgets.backends.openvino_cpu import OpenVinoBackend
 
             return OpenVinoBackend(target.precision, target.threads)
         case "onnxruntime":
-            from budgets.backends.onnxruntime_cpu import OnnxRuntimeBackend
+            from maenas.budgets.backends.onnxruntime_cpu import OnnxRuntimeBackend
 
             return OnnxRuntimeBackend(target.precision, target.threads)
         case "tensorrt":
-            from budgets.backends.tensorrt_gpu import TensorRtBackend
+            from maenas.budgets.backends.tensorrt_gpu import TensorRtBackend
 
             return TensorRtBackend(target.precision)
         case _:
-            from budgets.backends.torch_cuda import TorchCudaBackend
+            from maenas.budgets.backends.torch_cuda import TorchCudaBackend
 
             return TorchCudaBackend(target.precision)
 
@@ -167,11 +167,11 @@ def onnxruntime_problem() -> str | None:
 
 def tensorrt_problem() -> str | None:
     """What keeps TensorRT from running here."""
-    from budgets.backends.engine_info import require_tensorrt
+    from maenas.budgets.backends.engine_info import require_tensorrt
 
     try:
         require_tensorrt()
-        from budgets.backends.tensorrt_build import new_builder
+        from maenas.budgets.backends.tensorrt_build import new_builder
 
         new_builder()
     except BackendError as error:

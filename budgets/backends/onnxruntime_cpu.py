@@ -1,4 +1,4 @@
-"""ONNX Runtime on a CPU: as many threads as told, one picture at a time."""
+"""ONNX Runtime on a CPU: as many threads as told, one image at a time."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import numpy as np
 import onnx
 import onnxruntime
 
-from budgets.backends.backend import Backend, BackendError, Run, Session
-from budgets.backends.cpu import cpu_name, cpu_state, cpu_threads
-from budgets.latency import Precision
+from maenas.budgets.backends.backend import Backend, BackendError, Run, Session
+from maenas.budgets.backends.cpu import cpu_name, cpu_state, cpu_threads
+from maenas.budgets.latency import Precision
 
 FATAL_ONLY = 4  # of onnxruntime's log levels: what fails is raised as well
 WARM_UP = 2  # inferences: the first allocates

@@ -11,11 +11,11 @@ import numpy as np
 import onnx
 import openvino
 
-from budgets.backends.backend import Backend, BackendError, LayerTime, Run, Session
-from budgets.backends.cpu import cpu_state, cpu_threads
-from budgets.backends.openvino_core import openvino_core
-from budgets.graph.quantise import is_quantised, quantised
-from budgets.latency import Precision
+from maenas.budgets.backends.backend import Backend, BackendError, LayerTime, Run, Session
+from maenas.budgets.backends.cpu import cpu_state, cpu_threads
+from maenas.budgets.backends.openvino_core import openvino_core
+from maenas.budgets.graph.quantise import is_quantised, quantised
+from maenas.budgets.latency import Precision
 
 INT8 = ("_i8", "_u8")  # ends of the names of its kernels, in capitals or not
 WARM_UP = 2  # inferences: the first allocates
@@ -23,7 +23,7 @@ TYPES: dict[str, Precision] = {"f32": "f32", "bf16": "bf16", "f16": "f16"}  # as
 
 
 class OpenVinoBackend(Backend):
-    """OpenVINO's CPU plugin as one picture at a time is run: LATENCY hint, one stream.
+    """OpenVINO's CPU plugin as one image at a time is run: LATENCY hint, one stream.
 
     Left alone, it computes in bfloat16 where the CPU can; so the precision is always set and read
     back. INT8 is that of the graph: convolutions take quantised inputs, the rest is f32.

@@ -12,10 +12,10 @@ import platformdirs
 import tensorrt as trt
 import torch
 
-from blocks.errors import MaenasError
-from blocks.strict import write_bytes
-from budgets.backends.backend import BackendError
-from budgets.backends.nvml import driver_version
+from maenas.blocks.errors import MaenasError
+from maenas.blocks.files.atomic_write import write_bytes
+from maenas.budgets.backends.backend import BackendError
+from maenas.budgets.backends.nvml import driver_version
 
 GIBIBYTE = 1 << 30
 SEVERE = (trt.ILogger.Severity.INTERNAL_ERROR, trt.ILogger.Severity.ERROR)
@@ -52,7 +52,7 @@ def build_engine(model: onnx.ModelProto, max_batch: int = 1, workspace_gib: int 
 
     Args:
         model: typed in the precision wanted.
-        max_batch: most pictures at a time, where the batch of the model is open.
+        max_batch: most images at a time, where the batch of the model is open.
         workspace_gib: memory that tactics may use.
     Raises:
         BackendError: if TensorRT cannot parse or build it.
@@ -159,8 +159,8 @@ def _open_batch(builder: trt.Builder, config: trt.IBuilderConfig, images: Any, m
     dims = images.shape
     if dims[0] >= 0:
         return
-    picture = [dims[axis] for axis in range(1, len(dims))]
+    image = [dims[axis] for axis in range(1, len(dims))]
     profile = builder.create_optimization_profile()
-    one, largest = trt.Dims([1, *picture]), trt.Dims([most, *picture])
+    one, largest = trt.Dims([1, *image]), trt.Dims([most, *image])
     profile.set_shape(images.name, one, one, largest)
     config.add_optimization_profile(profile)

@@ -9,12 +9,17 @@ import onnx
 import tensorrt as trt
 import torch
 
-from budgets.backends.backend import Backend, BackendError, LayerTime, Run, Session
-from budgets.backends.cuda import TIMING, Gpu, Launch, told_as_ours
-from budgets.backends.engine_info import engine_layers, main_precision
-from budgets.backends.tensorrt_build import MESSAGES, build_engine, engine_information, load_engine
-from budgets.backends.typed import TypedGraph, typed_graph
-from budgets.latency import Precision
+from maenas.budgets.backends.backend import Backend, BackendError, LayerTime, Run, Session
+from maenas.budgets.backends.cuda import TIMING, Gpu, Launch, told_as_ours
+from maenas.budgets.backends.engine_info import engine_layers, main_precision
+from maenas.budgets.backends.tensorrt_build import (
+    MESSAGES,
+    build_engine,
+    engine_information,
+    load_engine,
+)
+from maenas.budgets.backends.typed import TypedGraph, typed_graph
+from maenas.budgets.latency import Precision
 
 PRECISIONS: tuple[Precision, ...] = ("f16", "f32", "int8")
 TORCH_TYPES = {
@@ -33,7 +38,7 @@ class TensorRtBackend(Backend):
     """TensorRT on the first GPU, batch 1.
 
     Inputs and outputs are as wide as the network computes, but for what our exports decode in
-    32 bits: what a picture costs to be cast is not the network's.
+    32 bits: what an image costs to be cast is not the network's.
 
     Args:
         precision: f16, f32, or int8 with f16 around the convolutions.

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 import onnx
 import torch
 
-from budgets.backends.backend import Backend, BackendError, Run, Session
-from budgets.backends.cuda import TIMING, Gpu, Launch, told_as_ours
-from budgets.backends.torch_graph import TorchGraph
-from budgets.backends.typed import typed_graph
-from budgets.latency import Precision
+from maenas.budgets.backends.backend import Backend, BackendError, Run, Session
+from maenas.budgets.backends.cuda import TIMING, Gpu, Launch, told_as_ours
+from maenas.budgets.backends.torch_onnx.graph import TorchGraph
+from maenas.budgets.backends.typed import typed_graph
+from maenas.budgets.latency import Precision
 
 PRECISIONS: tuple[Precision, ...] = ("f16", "f32")
 

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 import onnx
 from onnx import version_converter
 
-from blocks.errors import MaenasError
-from budgets.backends.backend import BackendError
-from budgets.graph.half import to_half
-from budgets.graph.layers import OURS, OURS_LEVEL
-from budgets.graph.model import static_graph
-from budgets.graph.quantise import is_quantised, quantised
-from budgets.latency import Precision
+from maenas.blocks.errors import MaenasError
+from maenas.budgets.backends.backend import BackendError
+from maenas.budgets.graph.half import to_half
+from maenas.budgets.graph.layers import OURS, OURS_LEVEL
+from maenas.budgets.graph.model import static_graph
+from maenas.budgets.graph.quantise import is_quantised, quantised
+from maenas.budgets.latency import Precision
 
 HEAVY = ("Conv", "ConvTranspose", "MatMul", "Gemm")  # what most of the work is
 HALF_QUANTISED_OPSET = 19  # the first whose Q/DQ take float16

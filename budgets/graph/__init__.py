@@ -1,6 +1,6 @@
 """ONNX graphs as lists of operators, and operators as ONNX graphs."""
 
-from budgets.graph.layers import Layer, Layers, graph_layers
-from budgets.graph.model import GraphError, load_graph, static_graph
+from maenas.budgets.graph.layers import Layer, Layers, graph_layers
+from maenas.budgets.graph.model import GraphError, load_graph, static_graph
 
 __all__ = ["GraphError", "Layer", "Layers", "graph_layers", "load_graph", "static_graph"]

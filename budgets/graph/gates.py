@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import onnx
 
-from budgets.graph.kinds import ACTS, PRODUCTS, SUMS, UNARY
+from maenas.budgets.graph.kinds import ACTS, PRODUCTS, SUMS, UNARY
 
 LONGEST = 6  # nodes of a gate; HardSwish has three, GELU too
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from blocks.op import Act, OpKind
+from maenas.blocks.op import Act, OpKind
 
 STANDARD = ("", "ai.onnx")  # domains whose operators mean what the tables below say
 # Activations by what they cost: a comparison, or an exponential.

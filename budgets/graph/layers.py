@@ -8,9 +8,9 @@ from math import prod
 
 import onnx
 
-from blocks.op import Act, Op, OpKind, Shape
-from budgets.graph.gates import find_gates
-from budgets.graph.kinds import (
+from maenas.blocks.op import Act, Op, OpKind, Shape
+from maenas.budgets.graph.gates import find_gates
+from maenas.budgets.graph.kinds import (
     ACTS,
     FREE,
     PRODUCTS,
@@ -21,7 +21,7 @@ from budgets.graph.kinds import (
     SUMS,
     UNARY,
 )
-from budgets.graph.nodes import has_body, ints_of, map_of, names_of, shapes_of
+from maenas.budgets.graph.nodes import has_body, ints_of, map_of, names_of, shapes_of
 
 OURS = "decode/"  # what our own exporter calls the nodes that turn maps into scores and boxes
 OURS_SCORES = f"{OURS}scores"

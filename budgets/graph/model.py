@@ -9,8 +9,8 @@ from tempfile import TemporaryDirectory
 import onnx
 from onnx import shape_inference
 
-from blocks.errors import MaenasError
-from budgets.graph.contradictions import contradictions
+from maenas.blocks.errors import MaenasError
+from maenas.budgets.graph.validate import contradictions
 
 ERRORS_ONLY = 3  # of ONNX Runtime's log levels
 MAX_BYTES = 2**31 - 1  # of a protobuf message: what every runtime takes in one piece
@@ -143,7 +143,7 @@ def _fix_input(value: onnx.ValueInfoProto, where: str, input_size: int | None) -
     if dims[0].dim_value > 1 and len(dims) == 4:
         raise GraphError(
             f"{where}: input {value.name} has batch {dims[0].dim_value}; latency is that of one "
-            "picture, so export it with batch 1."
+            "image, so export it with batch 1."
         )
     for axis, dim in enumerate(dims):
         if dim.HasField("dim_value") and dim.dim_value > 0:
@@ -161,7 +161,7 @@ def _fix_input(value: onnx.ValueInfoProto, where: str, input_size: int | None) -
             name = dim.dim_param or "?"
             raise GraphError(
                 f"{where}: input {value.name} leaves dimension {axis} ({name}) open; "
-                "say the side of the picture with --input-size, or export it with a fixed shape."
+                "say the side of the image with --input-size, or export it with a fixed shape."
             )
 
 

@@ -7,7 +7,7 @@ from math import prod
 
 import onnx
 
-from blocks.op import Shape
+from maenas.blocks.op import Shape
 
 
 def shapes_of(graph: onnx.GraphProto) -> dict[str, tuple[int, ...]]:

@@ -6,8 +6,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
-from blocks.op import Op, Shape, conv
-from budgets.graph.writer import GraphWriter
+from maenas.blocks.op import Op, Shape, conv
+from maenas.budgets.graph.writer import GraphWriter
 
 OPSET = 19
 IR_VERSION = 10

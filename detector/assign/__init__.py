@@ -1,7 +1,7 @@
 """Label assignment: which object each position of the head learns."""
 
-from detector.assign.align_ota import AlignOTA
-from detector.assign.assigner import (
+from maenas.detector.assign.align_ota import AlignOTA
+from maenas.detector.assign.assigner import (
     Assigner,
     Assignment,
     Predictions,
@@ -9,10 +9,10 @@ from detector.assign.assigner import (
     Targets,
     padded_targets,
 )
-from detector.assign.atss import ATSS
-from detector.assign.named import ASSIGNERS
-from detector.assign.sim_ota import SimOTA
-from detector.assign.tood import TOOD
+from maenas.detector.assign.atss import ATSS
+from maenas.detector.assign.named import ASSIGNERS
+from maenas.detector.assign.sim_ota import SimOTA
+from maenas.detector.assign.tood import TOOD
 
 __all__ = [
     "ASSIGNERS",

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from detector.assign.assigner import Assigner, Predictions, Priors, Targets, quality_of_boxes
-from detector.assign.dynamic_k import dynamic_k_match
-from detector.softplus import softplus
+from maenas.detector.assign.assigner import Assigner, Predictions, Priors, Targets, quality_of_boxes
+from maenas.detector.assign.dynamic_k import dynamic_k_match
+from maenas.detector.ops.softplus import softplus
 
 
 @dataclass(frozen=True, slots=True)

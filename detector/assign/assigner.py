@@ -1,6 +1,6 @@
 """The contract of label assignment: which object each position of the head learns, and how well.
 
-B pictures, N priors (positions of the head), M places for objects in a picture, C classes. Boxes
+B images, N priors (positions of the head), M places for objects in an image, C classes. Boxes
 are (x1, y1, x2, y2) in pixels of the network's input.
 """
 
@@ -14,8 +14,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from blocks.errors import SpecError
-from detector.boxes import depth_inside, paired_iou
+from maenas.blocks.errors import SpecError
+from maenas.detector.ops.boxes import depth_inside, paired_iou
 
 # Pairs of prior and object that are looked at together: 32 MiB for each number kept of a pair.
 MAX_PAIRS = 2**23
@@ -46,7 +46,7 @@ class Priors(NamedTuple):
 
 
 class Targets(NamedTuple):
-    """What is to be found, padded to the same number of places in each picture.
+    """What is to be found, padded to the same number of places in each image.
 
     Attributes:
         boxes: (B, M, 4).
@@ -101,7 +101,7 @@ class Assigner(ABC):
 
     @torch.no_grad()
     def __call__(self, predictions: Predictions, priors: Priors, targets: Targets) -> Assignment:
-        """The assignment of a batch, on its device, with no loop over pictures or objects."""
+        """The assignment of a batch, on its device, with no loop over images or objects."""
         predictions = Predictions(predictions.logits.float(), predictions.boxes.float())
         priors = Priors(priors.points.float(), priors.strides.float())
         targets = targets._replace(
@@ -128,12 +128,12 @@ class Assigner(ABC):
 def padded_targets(
     boxes: Sequence[Tensor], labels: Sequence[Tensor], ignore: Sequence[Tensor] | None = None
 ) -> Targets:
-    """The targets of a batch out of those of its pictures.
+    """The targets of a batch out of those of its images.
 
     Args:
-        boxes: (M_b, 4) of each picture, M_b may be 0.
-        labels: (M_b,) of each picture.
-        ignore: (M_b,) bool of each picture; None if there are no such regions.
+        boxes: (M_b, 4) of each image, M_b may be 0.
+        labels: (M_b,) of each image.
+        ignore: (M_b,) bool of each image; None if there are no such regions.
     """
     most = max(map(len, labels), default=0)
     first = boxes[0]
@@ -153,9 +153,9 @@ def padded_targets(
     return targets
 
 
-def slices(pictures: int, priors: int, places: int) -> Iterator[slice]:
+def slices(images: int, priors: int, places: int) -> Iterator[slice]:
     """Runs of places that bound the pairs looked at together to `MAX_PAIRS` (or one place)."""
-    step = max(1, MAX_PAIRS // max(1, pictures * priors))
+    step = max(1, MAX_PAIRS // max(1, images * priors))
     for start in range(0, places, step):
         yield slice(start, min(start + step, places))
 
@@ -170,9 +170,9 @@ def covered(priors: Priors, boxes_xyxy: Tensor, chosen: Tensor) -> Tensor:
     Returns:
         (B, N) bool.
     """
-    pictures, places = chosen.shape
-    found = chosen.new_zeros((pictures, len(priors.points)))
-    for part in slices(pictures, len(priors.points), places):
+    images, places = chosen.shape
+    found = chosen.new_zeros((images, len(priors.points)))
+    for part in slices(images, len(priors.points), places):
         inside = depth_inside(priors.points, boxes_xyxy[:, part]) > 0
         found |= (inside & chosen[:, part, None]).any(dim=1)
     return found
@@ -195,13 +195,13 @@ def settle(claimed: Tensor, claims: Tensor, priority: Tensor, priors: int) -> Te
     Returns:
         (B, N) int64, place of the object, -1 for none.
     """
-    pictures, places, _ = claimed.shape
+    images, places, _ = claimed.shape
     index = claimed.flatten(1)
     bids = priority.where(claims, -torch.inf).flatten(1)
-    best = bids.new_full((pictures, priors), -torch.inf).scatter_reduce(1, index, bids, "amax")
+    best = bids.new_full((images, priors), -torch.inf).scatter_reduce(1, index, bids, "amax")
     wins = claims.flatten(1) & (bids == best.gather(1, index))
     place = torch.arange(places, device=claimed.device)[:, None].expand_as(claimed[0])
     bidders = place.flatten().where(wins, places)
-    matched = claimed.new_full((pictures, priors), places)
+    matched = claimed.new_full((images, priors), places)
     matched = matched.scatter_reduce(1, index, bidders, "amin")
     return matched.where(matched < places, -1)

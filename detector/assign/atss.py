@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from detector.assign.assigner import (
+from maenas.detector.assign.assigner import (
     Assigner,
     Predictions,
     Priors,
@@ -16,7 +16,7 @@ from detector.assign.assigner import (
     settle,
     slices,
 )
-from detector.boxes import centres, paired_iou
+from maenas.detector.ops.boxes import centres, paired_iou
 
 MIN_DEPTH = 0.01  # pixels an anchor's centre must lie inside the object
 
@@ -60,11 +60,11 @@ class ATSS(Assigner):
 
     def _nearest(self, priors: Priors, boxes_xyxy: Tensor) -> Tensor:
         """The nearest anchors of every level to each box, (B, M, K) indices."""
-        pictures, places = boxes_xyxy.shape[:2]
+        images, places = boxes_xyxy.shape[:2]
         borders = (priors.strides.diff().nonzero().flatten() + 1).tolist()  # between levels
         middle = centres(boxes_xyxy)
         found = []
-        for part in slices(pictures, len(priors.points), places):
+        for part in slices(images, len(priors.points), places):
             distance = torch.cdist(
                 middle[:, part], priors.points, compute_mode="donot_use_mm_for_euclid_dist"
             )  # (B, m, N)

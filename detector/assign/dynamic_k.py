@@ -5,7 +5,7 @@ The matching of SimOTA, which AlignOTA shares. Two things the usual code leaves 
 - Priors both in an object's box and near its centre come before all others. Commonly 1e8 is added
   to the cost of the others; in 32 bits a cost then counts only in steps of 8, so that an object
   smaller than the grid took almost any prior. Here the order is by rank first, then by cost.
-- An object with no prior in its box or near its centre lies outside the picture and takes none.
+- An object with no prior in its box or near its centre lies outside the image and takes none.
 
 Source: OTA (https://arxiv.org/abs/2103.14259) and YOLOX (https://arxiv.org/abs/2107.08430),
 section 2.1; the order of steps is that of DAMO-YOLO (https://github.com/tinyvision/DAMO-YOLO,
@@ -20,8 +20,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from detector.assign.assigner import Predictions, Priors, Targets, slices
-from detector.boxes import centres, depth_inside, pairwise_iou
+from maenas.detector.assign.assigner import Predictions, Priors, Targets, slices
+from maenas.detector.ops.boxes import centres, depth_inside, pairwise_iou
 
 NEVER = torch.iinfo(torch.int32).max  # the key of a pair that must not be matched
 MIN_IOU = 1e-7  # under the logarithm
@@ -65,14 +65,14 @@ def dynamic_k_match(
     Returns:
         (B, N) int64, -1 for none.
     """
-    pictures, count = predictions.boxes.shape[:2]
+    images, count = predictions.boxes.shape[:2]
     places = targets.labels.shape[1]
     topk = min(topk, count)
     candidates = near_any(priors, targets, center_radius)
-    zeros = targets.labels.new_zeros((pictures, count))
+    zeros = targets.labels.new_zeros((images, count))
     takers, taker = zeros, zeros - 1  # how many took the prior, and the last of them
     least, cheapest = zeros.int() + NEVER, zeros - 1  # over all objects, whether they took it
-    for part in slices(pictures, count, places):
+    for part in slices(images, count, places):
         iou = pairwise_iou(targets.boxes[:, part], predictions.boxes)
         logits = logits_of(predictions, targets.labels[:, part])
         cost = class_cost(logits, iou) - iou_weight * (iou + MIN_IOU).log()
@@ -105,9 +105,9 @@ def nearness(priors: Priors, boxes_xyxy: Tensor, center_radius: float) -> Near:
 
 def near_any(priors: Priors, targets: Targets, center_radius: float) -> Tensor:
     """The candidates: priors in the box or near the centre of any object, (B, N) bool."""
-    pictures, places = targets.labels.shape
-    found = targets.valid.new_zeros((pictures, len(priors.points)))
-    for part in slices(pictures, len(priors.points), places):
+    images, places = targets.labels.shape
+    found = targets.valid.new_zeros((images, len(priors.points)))
+    for part in slices(images, len(priors.points), places):
         near = nearness(priors, targets.boxes[:, part], center_radius).either
         found |= (near & targets.objects[:, part, None]).any(dim=1)
     return found

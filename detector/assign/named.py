@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from detector.assign.align_ota import AlignOTA
-from detector.assign.assigner import Assigner
-from detector.assign.atss import ATSS
-from detector.assign.sim_ota import SimOTA
-from detector.assign.tood import TOOD
+from maenas.detector.assign.align_ota import AlignOTA
+from maenas.detector.assign.assigner import Assigner
+from maenas.detector.assign.atss import ATSS
+from maenas.detector.assign.sim_ota import SimOTA
+from maenas.detector.assign.tood import TOOD
 
 ASSIGNERS: dict[str, type[Assigner]] = {
     "align_ota": AlignOTA,

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from detector.assign.assigner import Assigner, Predictions, Priors, Targets, settle, slices
-from detector.assign.dynamic_k import logits_of
-from detector.boxes import depth_inside, pairwise_iou
+from maenas.detector.assign.assigner import Assigner, Predictions, Priors, Targets, settle, slices
+from maenas.detector.assign.dynamic_k import logits_of
+from maenas.detector.ops.boxes import depth_inside, pairwise_iou
 
 MIN_DEPTH = 0.01  # pixels a prior must lie inside its object
 
@@ -37,10 +37,10 @@ class TOOD(Assigner):
         self, predictions: Predictions, priors: Priors, targets: Targets
     ) -> tuple[Tensor, Tensor]:
         """See `Assigner.match`."""
-        pictures, count = predictions.boxes.shape[:2]
+        images, count = predictions.boxes.shape[:2]
         parts = (
             self._best(predictions, priors, targets, part)
-            for part in slices(pictures, count, targets.labels.shape[1])
+            for part in slices(images, count, targets.labels.shape[1])
         )
         taken, alignment, iou, takes = (
             torch.cat(found, dim=1) for found in zip(*parts, strict=True)
@@ -52,7 +52,7 @@ class TOOD(Assigner):
         alignment, iou = alignment.where(kept, 0.0), iou.where(kept, 0.0)
         best = alignment.amax(dim=-1, keepdim=True)
         scaled = alignment / best.where(best > 0, 1.0) * iou.amax(dim=-1, keepdim=True)
-        quality = iou.new_zeros((pictures, count))
+        quality = iou.new_zeros((images, count))
         return matched, quality.scatter_reduce(1, index, scaled.flatten(1), "amax")
 
     def _best(

@@ -1,10 +1,10 @@
 """Data sets: read, checked, changed for training, loaded in batches."""
 
-from detector.data.augmentation import Augmentation
-from detector.data.batch import Batch
-from detector.data.dataset import DataError, Dataset, Problem, Sample, same_classes
-from detector.data.loader import EvalLoader, Plan, TrainLoader
-from detector.data.read import read_dataset
+from maenas.detector.data.augmentation import Augmentation
+from maenas.detector.data.batch import Batch
+from maenas.detector.data.dataset import DataError, Dataset, Problem, Sample, same_classes
+from maenas.detector.data.loader import EvalLoader, Plan, TrainLoader
+from maenas.detector.data.readers.read import read_dataset
 
 __all__ = [
     "Augmentation",

@@ -1,4 +1,4 @@
-"""How pictures are changed for training, and a changed picture from a data set."""
+"""How images are changed for training, and a changed image from a data set."""
 
 from __future__ import annotations
 
@@ -11,40 +11,40 @@ import torch
 from numpy.random import Generator
 from torch import Tensor
 
-from blocks.errors import SpecError, one_of
-from detector.data.augment.affine import draw_motion, matrix_of
-from detector.data.augment.flip import flip
-from detector.data.augment.mixup import blend, draw_mix, overlay
-from detector.data.augment.mosaic import TILES, Tile, draw_centre, is_seen, mosaic, paste_of
-from detector.data.augment.sada import sada
-from detector.data.dataset import DataError, Dataset, Sample
-from detector.data.labelled import Labelled
-from detector.data.read_sample import read_sample
-from detector.pictures import PictureError
-from detector.resize import FILL, RESIZES, place, resized
+from maenas.blocks.errors import SpecError, one_of
+from maenas.detector.data.augment.affine import draw_motion, matrix_of
+from maenas.detector.data.augment.flip import flip
+from maenas.detector.data.augment.mixup import blend, draw_mix, overlay
+from maenas.detector.data.augment.mosaic import TILES, Tile, draw_centre, is_seen, mosaic, paste_of
+from maenas.detector.data.augment.sada import sada
+from maenas.detector.data.dataset import DataError, Dataset, Sample
+from maenas.detector.data.labelled import Labelled
+from maenas.detector.data.read_sample import read_sample
+from maenas.detector.media.images import ImageError
+from maenas.detector.media.resize import FILL, RESIZES, place, resized
 
 Size = tuple[int, int]
 PARTNERS = ("all", "batch")
-MAX_TRIES = 100  # damaged pictures drawn in a row before a data set is given up
+MAX_TRIES = 100  # damaged images drawn in a row before a data set is given up
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Augmentation:
-    """What may happen to a picture in training; the defaults are DAMO-YOLO's S, M and L.
+    """What may happen to an image in training; the defaults are DAMO-YOLO's S, M and L.
 
     Attributes:
-        mosaic: chance of four pictures in one, moved at random; without it one is resized.
+        mosaic: chance of four images in one, moved at random; without it one is resized.
         scale: of a mosaic's motion, least and most.
         rotate: degrees to either side.
-        translate: shares of the picture to either side.
+        translate: shares of the image to either side.
         shear: degrees to either side, along x and y.
-        mixup: chance that a mosaic gets another picture laid over it.
-        mixup_scale: of that picture, least and most.
+        mixup: chance that a mosaic gets another image laid over it.
+        mixup_scale: of that image, least and most.
         flip: chance of a mirror image.
         sada: whether boxes are changed by the learned policy, more so as training goes on.
-        resize: how a picture becomes as large as the network's input: stretch or letterbox.
-        partners: where the other pictures of mosaic and mixup come from: all of the data set, as
-            published, or the same batch, for which each picture is read once instead of four
+        resize: how an image becomes as large as the network's input: stretch or letterbox.
+        partners: where the other images of mosaic and mixup come from: all of the data set, as
+            published, or the same batch, for which each image is read once instead of four
             times.
     """
 
@@ -76,11 +76,11 @@ class Augmentation:
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """A picture for training.
+    """An image for training.
 
     Attributes:
         scene: at the size of the network's input.
-        image_id: of the picture asked for, or of what took its place.
+        image_id: of the image asked for, or of what took its place.
     """
 
     scene: Labelled
@@ -88,7 +88,7 @@ class Made:
 
 
 class Maker:
-    """Makes the pictures of one batch; each is the same for the same draws.
+    """Makes the images of one batch; each is the same for the same draws.
 
     Args:
         dataset: where they are.
@@ -113,7 +113,7 @@ class Maker:
         self.augmentation = augmentation
         self.mosaics = mosaics
         self.progress = progress
-        self.damaged: dict[int, str] = {}  # what is wrong with pictures met, by index
+        self.damaged: dict[int, str] = {}  # what is wrong with images met, by index
         within = augmentation.partners == "batch"
         self._partners = np.array(batch, dtype=np.int64) if within else np.arange(len(dataset))
         held = np.intersect1d(self._partners, dataset.labelled)
@@ -121,14 +121,14 @@ class Maker:
         self._read: dict[int, Tensor] | None = {} if within else None
 
     def make(self, index: int, rng: Generator) -> Made:
-        """The picture at an index of the data set as training sees it."""
+        """The image at an index of the data set as training sees it."""
         options = self.augmentation
         if self.mosaics and rng.random() < options.mosaic:
             made = self._mosaic(index, rng)
             if rng.random() < options.mixup and len(self._labelled):
                 made = replace(made, scene=self._mixed(made.scene, rng))
         else:
-            scene, sample = self._picture(index, rng)
+            scene, sample = self._image(index, rng)
             made = Made(fitted(scene, sample, self.size, options.resize), sample.image_id)
         scene = made.scene
         if rng.random() < options.flip:
@@ -138,7 +138,7 @@ class Maker:
         return replace(made, scene=scene)
 
     def _mosaic(self, index: int, rng: Generator) -> Made:
-        """Four pictures, moved; only those of which something shows are read."""
+        """Four images, moved; only those of which something shows are read."""
         options, size, samples = self.augmentation, self.size, self.dataset.samples
         centre = draw_centre(rng, size)
         others = rng.choice(self._partners, TILES - 1).tolist()
@@ -148,38 +148,38 @@ class Maker:
         for corner, chosen in enumerate((index, *others)):
             placed = place(samples[chosen].size, size, options.resize).placed
             if is_seen(paste_of(corner, centre, placed, size).target, matrix, size):
-                scene, sample = self._picture(chosen, rng, motion.scale)  # another if damaged
+                scene, sample = self._image(chosen, rng, motion.scale)  # another if damaged
                 placed = place(sample.size, size, options.resize).placed
                 tiles.append(Tile(scene, placed, paste_of(corner, centre, placed, size)))
         return Made(mosaic(tiles, motion, size), samples[index].image_id)
 
     def _mixed(self, scene: Labelled, rng: Generator) -> Labelled:
-        """Another picture that has labels laid over this one."""
-        other, sample = self._picture(int(rng.choice(self._labelled)), rng)
+        """Another image that has labels laid over this one."""
+        other, sample = self._image(int(rng.choice(self._labelled)), rng)
         mix = draw_mix(rng, self.augmentation.mixup_scale)
         return blend(scene, overlay(other, sample.size, mix, self.size))
 
-    def _picture(self, index: int, rng: Generator, scale: float = 1.0) -> tuple[Labelled, Sample]:
-        """A sample with its picture, read as large as it is seen; another if it is damaged.
+    def _image(self, index: int, rng: Generator, scale: float = 1.0) -> tuple[Labelled, Sample]:
+        """A sample with its image, read as large as it is seen; another if it is damaged.
 
         Args:
             index: of the sample.
             rng: of what takes its place.
-            scale: at which the picture is shown.
+            scale: at which the image is shown.
         """
         for _ in range(MAX_TRIES):
             sample = self.dataset.samples[index]
             try:
-                return self._labelled_picture(index, sample, scale), sample
-            except PictureError as error:
+                return self._labelled_image(index, sample, scale), sample
+            except ImageError as error:
                 self.damaged[index] = str(error)
             index = int(rng.choice(self._partners))
         raise DataError(
-            f"{self.dataset.source}: {MAX_TRIES} pictures in a row cannot be read, such as "
+            f"{self.dataset.source}: {MAX_TRIES} images in a row cannot be read, such as "
             f"{self.damaged[index]} `maenas data check` lists them."
         )
 
-    def _labelled_picture(self, index: int, sample: Sample, scale: float) -> Labelled:
+    def _labelled_image(self, index: int, sample: Sample, scale: float) -> Labelled:
         pixels = None if self._read is None else self._read.get(index)
         if pixels is None:
             placed = place(sample.size, self.size, self.augmentation.resize).placed
@@ -194,7 +194,7 @@ class Maker:
 
 
 def scaled(sample: Sample, pixels: Tensor) -> Labelled:
-    """A sample's objects, outlines too, on its picture at another size (3, h, w)."""
+    """A sample's objects, outlines too, on its image at another size (3, h, w)."""
     height, width = pixels.shape[-2:]
     factors = np.array([width / sample.size[1], height / sample.size[0]], dtype=np.float32)
     outlines = tuple(tuple(part * factors for part in outline) for outline in sample.outlines)
@@ -203,7 +203,7 @@ def scaled(sample: Sample, pixels: Tensor) -> Labelled:
 
 
 def fitted(scene: Labelled, sample: Sample, size: Size, resize: str) -> Labelled:
-    """A sample's picture and objects at the size of the network's input, grey where none is."""
+    """A sample's image and objects at the size of the network's input, grey where none is."""
     height, width = place(sample.size, size, resize).placed
     whole = torch.full((3, *size), int(FILL), dtype=torch.uint8)
     whole[:, :height, :width] = resized(scene.pixels.permute(1, 2, 0).numpy(), (height, width))
@@ -212,7 +212,7 @@ def fitted(scene: Labelled, sample: Sample, size: Size, resize: str) -> Labelled
 
 
 def _seen_at(size: Size, scale: float) -> Size:
-    """The resolution at which a motion of this scale shows a picture."""
+    """The resolution at which a motion of this scale shows an image."""
     height, width = (math.ceil(side * min(scale, 1.0)) for side in size)
     return height, width
 

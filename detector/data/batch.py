@@ -8,26 +8,26 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from detector.data.labelled import Labelled
-from detector.resize import Placement
+from maenas.detector.data.labelled import Labelled
+from maenas.detector.media.resize import Placement
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Pictures and their objects, padded to the most in any of them.
+    """Images and their objects, padded to the most in any of them.
 
     Attributes:
-        pictures: (B, 3, H, W), RGB in 0..255; 8 bits as loaded, float32 after `to`.
+        images: (B, 3, H, W), RGB in 0..255; 8 bits as loaded, float32 after `to`.
         boxes: (B, M, 4) as (x1, y1, x2, y2) in pixels of the input, float32; 0 where not valid.
         labels: (B, M), int64; 0 where not valid.
         valid: (B, M), whether there is an object to find.
         ignored: (B, M), whether there is a region where finding something is no mistake.
-        image_ids: of the pictures.
-        placements: where each picture lies in the input; () in training.
-        damaged: of pictures that could not be read: what was wrong, one line each.
+        image_ids: of the images.
+        placements: where each image lies in the input; () in training.
+        damaged: of images that could not be read: what was wrong, one line each.
     """
 
-    pictures: Tensor
+    images: Tensor
     boxes: Tensor
     labels: Tensor
     valid: Tensor
@@ -40,12 +40,12 @@ class Batch:
         return len(self.image_ids)
 
     def to(self, device: torch.device | str, channels_last: bool = True) -> Batch:
-        """The batch on a device, its pictures as float32 there."""
+        """The batch on a device, its images as float32 there."""
         layout = torch.channels_last if channels_last else torch.contiguous_format
-        moved = self.pictures.to(device, non_blocking=True)
+        moved = self.images.to(device, non_blocking=True)
         return replace(
             self,
-            pictures=moved.to(torch.float32, memory_format=layout),
+            images=moved.to(torch.float32, memory_format=layout),
             boxes=self.boxes.to(device, non_blocking=True),
             labels=self.labels.to(device, non_blocking=True),
             valid=self.valid.to(device, non_blocking=True),
@@ -56,7 +56,7 @@ class Batch:
         """The batch where a GPU can fetch it; torch's loader calls this."""
         return replace(
             self,
-            pictures=self.pictures.pin_memory(),
+            images=self.images.pin_memory(),
             boxes=self.boxes.pin_memory(),
             labels=self.labels.pin_memory(),
             valid=self.valid.pin_memory(),
@@ -71,9 +71,9 @@ def collate(
     damaged: Sequence[str] = (),
     size: tuple[int, int] = (0, 0),
 ) -> Batch:
-    """Pictures of one size as a batch; `size` is that of a batch without any."""
+    """Images of one size as a batch; `size` is that of a batch without any."""
     count, most = len(scenes), max((len(scene.labels) for scene in scenes), default=0)
-    pictures = (
+    images = (
         torch.stack([scene.pixels for scene in scenes])
         if scenes
         else torch.zeros((0, 3, *size), dtype=torch.uint8)
@@ -87,7 +87,7 @@ def collate(
         valid[place, :objects] = ~crowd
         ignored[place, :objects] = crowd
     return Batch(
-        *(pictures, boxes, labels, valid, ignored),
+        *(images, boxes, labels, valid, ignored),
         image_ids=tuple(image_ids),
         placements=tuple(placements),
         damaged=tuple(damaged),

@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.data.dataset import DataError, Dataset, Problem
-from detector.data.labelled import areas_of
-from detector.data.read import read_dataset, splits_of
-from detector.data.read_sample import read_sample
-from detector.data.yolo import label_file
-from detector.pictures import PICTURE_SUFFIXES, PictureError
-from detector.resize import place
-from detector.runtimes.runtime import Floats
+from maenas.detector.arrays import Floats
+from maenas.detector.data.dataset import DataError, Dataset, Problem
+from maenas.detector.data.labelled import areas_of
+from maenas.detector.data.read_sample import read_sample
+from maenas.detector.data.readers.read import read_dataset, splits_of
+from maenas.detector.data.readers.yolo import label_file
+from maenas.detector.media.images import IMAGE_SUFFIXES, ImageError
+from maenas.detector.media.resize import place
 
 MIN_SIDE = 3.0  # pixels at the network's input, below which an object can hardly be seen
 MAX_IOU = 0.95  # of two boxes of one class, beyond which they are likely one
@@ -59,7 +59,7 @@ def check(
     path: Path,
     splits: Mapping[str, Dataset],
     size: tuple[int, int],
-    pictures: bool,
+    images: bool,
     done: Callable[[], object] = lambda: None,
 ) -> list[Problem]:
     """Everything found wrong with the splits of a data set.
@@ -68,14 +68,14 @@ def check(
         path: of its file.
         splits: as `open_splits` gives them.
         size: (height, width) of the network's input, for what is too small.
-        pictures: whether to read every picture, which takes a while.
-        done: called after every picture.
+        images: whether to read every image, which takes a while.
+        done: called after every image.
     """
     problems: list[Problem] = []
     for split, dataset in splits.items():
         problems += [*dataset.problems, *_labels(dataset, size), *_balance(dataset, split)]
-        if pictures:
-            problems += _pictures(dataset, done)
+        if images:
+            problems += _images(dataset, done)
     return problems + _across(path, splits) + _orphans(splits)
 
 
@@ -84,7 +84,7 @@ def summary(splits: Mapping[str, Dataset], problems: list[Problem]) -> dict[str,
     return {
         "splits": {
             split: {
-                "pictures": len(dataset),
+                "images": len(dataset),
                 "background": len(dataset) - len(dataset.labelled),
                 "objects": dataset.objects,
                 "crowds": int(sum(sample.crowd.sum() for sample in dataset.samples)),
@@ -115,15 +115,15 @@ def _per_class(dataset: Dataset) -> dict[str, int]:
     return {name: counts[index] for index, name in enumerate(dataset.names)}
 
 
-def _pictures(dataset: Dataset, done: Callable[[], object]) -> list[Problem]:
+def _images(dataset: Dataset, done: Callable[[], object]) -> list[Problem]:
     found = []
     for sample in dataset.samples:
         try:
             read_sample(sample)
-        except PictureError as error:
+        except ImageError as error:
             what = str(error).removeprefix(f"{sample.path}: ").rstrip(".")
             fix = "replace it; training passes it over"
-            found.append(Problem("error", "pictures", str(sample.path), what, fix))
+            found.append(Problem("error", "images", str(sample.path), what, fix))
         done()
     return found
 
@@ -139,7 +139,7 @@ def _labels(dataset: Dataset, size: tuple[int, int]) -> list[Problem]:
         where = str(sample.path)
         if tiny:
             what = f"boxes less than {MIN_SIDE:g} pixels at the input: {tiny} of {len(sides)}"
-            fix = f"larger input than {size[1]}x{size[0]}, or crop the picture"
+            fix = f"larger input than {size[1]}x{size[0]}, or crop the image"
             found.append(Problem("warning", "labels", where, what, fix))
         pairs = _alike(sample.boxes, sample.labels)
         if pairs:
@@ -165,7 +165,7 @@ def _balance(dataset: Dataset, split: str) -> list[Problem]:
     where, found = f"{dataset.source} ({split})", []
     counts = _per_class(dataset)
     if not any(counts.values()):
-        what, fix = "no picture has an object", "are the label files where they belong?"
+        what, fix = "no image has an object", "are the label files where they belong?"
         return [Problem("error", "balance", where, what, fix)]
     least = MIN_OBJECTS if split == "train" else 1
     for name, count in counts.items():
@@ -178,38 +178,38 @@ def _balance(dataset: Dataset, split: str) -> list[Problem]:
         found.append(Problem("warning", "balance", where, what, "add objects of the rare ones"))
     background = len(dataset) - len(dataset.labelled)
     if background > len(dataset) / 2:
-        what = f"pictures without a label: {background} of {len(dataset)}"
+        what = f"images without a label: {background} of {len(dataset)}"
         fix = "right if they are background; else put a labels folder beside images"
         found.append(Problem("warning", "balance", where, what, fix))
     return found
 
 
 def _orphans(splits: Mapping[str, Dataset]) -> list[Problem]:
-    """Label files without a picture or with several, a line for each folder."""
+    """Label files without an image or with several, a line for each folder."""
     found = []
-    pictures = {s.path for dataset in splits.values() for s in dataset.samples}
-    users = Counter(label_file(path) for path in pictures)
+    images = {s.path for dataset in splits.values() for s in dataset.samples}
+    users = Counter(label_file(path) for path in images)
     for folder in sorted({labels.parent for labels in users}):
         shared = sorted(f for f, count in users.items() if count > 1 and f.parent == folder)
         if shared and folder.is_dir() and shared[0].exists():
-            what = f"label files of several pictures: {len(shared)}, such as {shared[0].name}"
-            fix = "give each picture a name of its own"
+            what = f"label files of several images: {len(shared)}, such as {shared[0].name}"
+            fix = "give each image a name of its own"
             found.append(Problem("warning", "labels", str(folder), what, fix))
-    for folder in sorted({path.parent for path in pictures}):
+    for folder in sorted({path.parent for path in images}):
         labels = label_file(folder / "any").parent
         if labels == folder or not labels.is_dir():
             continue
-        held = {file.stem for file in folder.iterdir() if file.suffix.lower() in PICTURE_SUFFIXES}
+        held = {file.stem for file in folder.iterdir() if file.suffix.lower() in IMAGE_SUFFIXES}
         lost = sorted(f for f in labels.glob("*.txt") if f.stem not in held | NO_LABELS)
         if lost:
-            what = f"label files without a picture: {len(lost)}, such as {lost[0].name}"
-            fix = f"name them as their pictures in {folder}, or delete them"
+            what = f"label files without an image: {len(lost)}, such as {lost[0].name}"
+            fix = f"name them as their images in {folder}, or delete them"
             found.append(Problem("warning", "labels", str(labels), what, fix))
     return found
 
 
 def _across(path: Path, splits: Mapping[str, Dataset]) -> list[Problem]:
-    """Splits that number classes differently, or share pictures."""
+    """Splits that number classes differently, or share images."""
     found = []
     names = {dataset.names for dataset in splits.values()}
     if len(names) > 1:
@@ -221,7 +221,7 @@ def _across(path: Path, splits: Mapping[str, Dataset]) -> list[Problem]:
         for second, other in listed[place_of_first + 1 :]:
             shared = [s for s in other.samples if s.path.resolve() in held]
             if shared:
-                what = f"pictures in both {first} and {second}: {len(shared)}"
+                what = f"images in both {first} and {second}: {len(shared)}"
                 fix = f"take them out of one, such as {shared[0].path.name}"
                 found.append(Problem("warning", "files", str(path), what, fix))
     return found

@@ -11,12 +11,12 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from blocks.errors import MaenasError
-from detector.data.labelled import Flags, Labels, Outline
-from detector.runtimes.runtime import Floats
+from maenas.blocks.errors import MaenasError
+from maenas.detector.arrays import Floats
+from maenas.detector.data.labelled import Flags, Labels, Outline
 
 Severity = Literal["error", "warning"]
-Group = Literal["files", "pictures", "labels", "balance"]
+Group = Literal["files", "images", "labels", "balance"]
 
 
 class DataError(MaenasError):
@@ -28,7 +28,7 @@ class Problem:
     """Something about a data set that its owner should know.
 
     Attributes:
-        severity: "error" if labels or pictures are lost or wrong, "warning" if all can be used.
+        severity: "error" if labels or images are lost or wrong, "warning" if all can be used.
         group: what it is about.
         where: the file, with its line or id.
         what: is wrong.
@@ -47,12 +47,12 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A picture and its labels, clean: clipped, finite, within the classes, without doubles.
+    """An image and its labels, clean: clipped, finite, within the classes, without doubles.
 
     Attributes:
-        path: of the picture.
+        path: of the image.
         size: its (height, width), upright.
-        boxes: (N, 4) as (x1, y1, x2, y2) in pixels of the picture.
+        boxes: (N, 4) as (x1, y1, x2, y2) in pixels of the image.
         labels: (N,), indices of `Dataset.names`.
         crowd: (N,), whether a box is a region to ignore.
         areas: (N,) in square pixels; of the object's mask where the file knows it.
@@ -76,7 +76,7 @@ class Dataset:
 
     Attributes:
         source: the file it was read from.
-        samples: the pictures in the file's order; those without labels are background.
+        samples: the images in the file's order; those without labels are background.
         names: of the classes, by index.
         category_ids: the file's number of each class, for results in COCO's form.
         problems: found while reading; what could not be used is not in the samples.
@@ -110,9 +110,9 @@ class Dataset:
         first = next((problem for problem in self.problems if problem.severity == "error"), None)
         if not self.samples:
             cause = f" that can be used, such as {first}" if first else "; check its paths."
-            raise DataError(f"{where}: holds no picture{cause}")
+            raise DataError(f"{where}: holds no image{cause}")
         cause = f"; such as {first}" if first else "; are the label files where they belong?"
-        raise DataError(f"{where}: none of {len(self)} pictures has an object{cause}")
+        raise DataError(f"{where}: none of {len(self)} images has an object{cause}")
 
 
 def same_classes(first: Dataset, second: Dataset) -> None:

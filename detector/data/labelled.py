@@ -1,4 +1,4 @@
-"""A picture with its objects, as augmentation hands it on."""
+"""An image with its objects, as augmentation hands it on."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from detector.runtimes.runtime import Floats
+from maenas.detector.arrays import Floats
 
 Labels = NDArray[np.int64]
 Flags = NDArray[np.bool_]
@@ -19,7 +19,7 @@ Outline = tuple[Floats, ...]
 
 @dataclass(frozen=True, slots=True)
 class Labelled:
-    """A picture and what is on it.
+    """An image and what is on it.
 
     Attributes:
         pixels: (3, H, W), RGB in 8 bits.
@@ -37,7 +37,7 @@ class Labelled:
 
     @property
     def size(self) -> tuple[int, int]:
-        """(height, width) of the picture."""
+        """(height, width) of the image."""
         return self.pixels.shape[-2], self.pixels.shape[-1]
 
     def keep(self, chosen: Flags) -> Labelled:
@@ -55,7 +55,7 @@ class Labelled:
 
 
 def clip(boxes: Floats, size: tuple[int, int]) -> Floats:
-    """Boxes (N, 4) cut at the edges of a picture of (height, width)."""
+    """Boxes (N, 4) cut at the edges of an image of (height, width)."""
     height, width = size
     cut: Floats = np.clip(boxes, 0, np.array([width, height, width, height], dtype=np.float32))
     return cut

@@ -16,19 +16,19 @@ from numpy.random import default_rng
 from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as TorchDataset
 
-from blocks.errors import SpecError, one_of, positive
-from detector.data.augmentation import Augmentation, Maker, fitted, scaled
-from detector.data.batch import Batch, collate
-from detector.data.dataset import DataError, Dataset
-from detector.data.labelled import Labelled, Labels
-from detector.data.read_sample import read_sample
-from detector.pictures import PictureError
-from detector.resize import RESIZES, Placement, place, resized
+from maenas.blocks.errors import SpecError, one_of, positive
+from maenas.detector.data.augmentation import Augmentation, Maker, fitted, scaled
+from maenas.detector.data.batch import Batch, collate
+from maenas.detector.data.dataset import DataError, Dataset
+from maenas.detector.data.labelled import Labelled, Labels
+from maenas.detector.data.read_sample import read_sample
+from maenas.detector.media.images import ImageError
+from maenas.detector.media.resize import RESIZES, Placement, place, resized
 
 Size = tuple[int, int]
 STRIDE = 32  # of the coarsest feature map; sides of the input are multiples
 # What the random numbers are for: a stream each, so that none repeats another.
-ORDER, SIZE, PICTURE = 0, 1, 2
+ORDER, SIZE, IMAGE = 0, 1, 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +37,14 @@ class Plan:
 
     Attributes:
         size: (height, width) of the network's input.
-        batch: pictures a batch, of one process.
+        batch: images a batch, of one process.
         epochs: of the whole training; SADA grows over them.
         seed: of all draws.
-        augmentation: what may happen to a picture.
+        augmentation: what may happen to an image.
         plain_epochs: the last so many go without mosaic and mixup.
         sides: square inputs one of which is drawn for every batch, instead of `size`; () for none.
         rank: of this process.
-        world: how many processes share the pictures.
+        world: how many processes share the images.
     """
 
     size: Size
@@ -67,18 +67,18 @@ class Plan:
         if self.plain_epochs < 0 or self.seed < 0:
             raise SpecError("loader: plain_epochs and seed must not be negative.")
 
-    def batches(self, pictures: int) -> int:
+    def batches(self, images: int) -> int:
         """How many an epoch has; as many in every process."""
-        return math.ceil(math.ceil(pictures / self.world) / self.batch)
+        return math.ceil(math.ceil(images / self.world) / self.batch)
 
-    def order(self, epoch: int, pictures: int) -> Labels:
+    def order(self, epoch: int, images: int) -> Labels:
         """The indices this process loads in an epoch.
 
-        Every picture comes once; the first ones come again where the processes would else have
+        Every image comes once; the first ones come again where the processes would else have
         unequally many.
         """
-        drawn = default_rng((self.seed, ORDER, epoch)).permutation(pictures)
-        share = math.ceil(pictures / self.world)
+        drawn = default_rng((self.seed, ORDER, epoch)).permutation(images)
+        share = math.ceil(images / self.world)
         mine: Labels = np.resize(drawn, share * self.world)[self.rank :: self.world]
         return mine
 
@@ -119,7 +119,7 @@ class TrainLoader:
         self.plan = plan
         self.workers = workers
         self.pin = pin
-        self.damaged: dict[str, None] = {}  # messages of pictures passed over, in order
+        self.damaged: dict[str, None] = {}  # messages of images passed over, in order
 
     def __len__(self) -> int:
         """Batches an epoch."""
@@ -145,17 +145,17 @@ class TrainLoader:
 
 
 class EvalLoader:
-    """All pictures of a data set in order, resized, with their labels.
+    """All images of a data set in order, resized, with their labels.
 
     Args:
         dataset: to evaluate on.
         size: (height, width) of the network's input.
-        batch: pictures at a time; fewer where one is damaged, or at the end.
+        batch: images at a time; fewer where one is damaged, or at the end.
         resize: stretch or letterbox, as in training and export.
         workers: processes that read; 0 for this one.
         pin: whether a GPU will fetch them.
-        rank: of this process, which loads every `world`-th picture.
-        world: how many processes share the pictures.
+        rank: of this process, which loads every `world`-th image.
+        world: how many processes share the images.
     """
 
     def __init__(
@@ -215,7 +215,7 @@ class _Training(TorchDataset[Batch]):
             progress=min(1.0, done / (self.per_epoch * plan.epochs)),
         )
         made = [
-            maker.make(index, default_rng((plan.seed, PICTURE, request.epoch, index)))
+            maker.make(index, default_rng((plan.seed, IMAGE, request.epoch, index)))
             for index in request.indices
         ]
         return collate(
@@ -246,7 +246,7 @@ class _Evaluation(TorchDataset[Batch]):
             sample = self.dataset.samples[index]
             try:
                 pixels = read_sample(sample)
-            except PictureError as error:
+            except ImageError as error:
                 damaged.append(str(error))
                 continue
             placement = place(sample.size, self.size, self.resize)

@@ -13,14 +13,14 @@ import numpy as np
 from numpy.random import default_rng
 from PIL import Image
 
-from blocks.errors import SpecError, one_of, positive
-from blocks.strict import write_text
-from detector.data.dataset import DataError
-from detector.data.shapes import LEVELS, SHAPES, draw_picture
-from detector.runtimes.runtime import Floats
+from maenas.blocks.errors import SpecError, one_of, positive
+from maenas.blocks.files.atomic_write import write_text
+from maenas.detector.arrays import Floats
+from maenas.detector.data.dataset import DataError
+from maenas.detector.data.shapes import LEVELS, SHAPES, draw_image
 
 SPLITS = ("train", "val")
-VAL_SHARE = 5  # one picture for validation to so many for training
+VAL_SHARE = 5  # one image for validation to so many for training
 QUALITY = 92  # of JPEG
 MIN_SIDE = 64
 
@@ -33,7 +33,7 @@ class ShapeSet:
         level: easy, medium or hard.
         images: for training; a fifth as many more for validation.
         classes: 1 to 8.
-        size: side of a picture in pixels.
+        size: side of an image in pixels.
         seed: of all draws.
     """
 
@@ -58,7 +58,7 @@ class ShapeSet:
         return tuple(SHAPES)[: self.classes]
 
     def counts(self) -> dict[str, int]:
-        """Pictures of each split."""
+        """Images of each split."""
         return {"train": self.images, "val": -(-self.images // VAL_SHARE)}
 
 
@@ -68,7 +68,7 @@ def make_shapes(shapes: ShapeSet, folder: Path, done: Callable[[], object] = lam
     Args:
         shapes: what to generate.
         folder: to write into; it exists.
-        done: called after every picture.
+        done: called after every image.
     Returns:
         The `data.yaml`.
     Raises:
@@ -77,7 +77,7 @@ def make_shapes(shapes: ShapeSet, folder: Path, done: Callable[[], object] = lam
     for split, count in shapes.counts().items():
         _folder(folder / "images" / split)
         _folder(folder / "labels" / split)
-        rows = [_write_picture(shapes, folder, split, index, done) for index in range(count)]
+        rows = [_write_image(shapes, folder, split, index, done) for index in range(count)]
         _folder(folder / "annotations")
         coco = _coco(shapes, rows)
         write_text(folder / "annotations" / f"instances_{split}.json", json.dumps(coco) + "\n")
@@ -90,12 +90,12 @@ def make_shapes(shapes: ShapeSet, folder: Path, done: Callable[[], object] = lam
     return folder / "data.yaml"
 
 
-def _write_picture(
+def _write_image(
     shapes: ShapeSet, folder: Path, split: str, index: int, done: Callable[[], object]
 ) -> Floats:
-    """One picture with its label file; returns its (N, 5) objects."""
+    """One image with its label file; returns its (N, 5) objects."""
     rng = default_rng((shapes.seed, SPLITS.index(split), index))
-    pixels, rows = draw_picture(rng, LEVELS[shapes.level], shapes.classes, shapes.size)
+    pixels, rows = draw_image(rng, LEVELS[shapes.level], shapes.classes, shapes.size)
     coded = io.BytesIO()
     Image.fromarray(pixels).save(coded, "JPEG", quality=QUALITY)
     _write(folder / "images" / split / f"{index:06}.jpg", coded.getvalue())
@@ -109,10 +109,10 @@ def _write_picture(
     return rows
 
 
-def _coco(shapes: ShapeSet, pictures: list[Floats]) -> dict[str, Any]:
+def _coco(shapes: ShapeSet, images: list[Floats]) -> dict[str, Any]:
     """The objects of a split as COCO lists them; categories are numbered from 1 on."""
     annotations: list[dict[str, Any]] = []
-    for image_id, rows in enumerate(pictures):
+    for image_id, rows in enumerate(images):
         for kind, x1, y1, x2, y2 in np.round(rows, 2).tolist():
             box = [x1, y1, round(x2 - x1, 2), round(y2 - y1, 2)]
             annotations.append(
@@ -128,7 +128,7 @@ def _coco(shapes: ShapeSet, pictures: list[Floats]) -> dict[str, Any]:
     side = {"width": shapes.size, "height": shapes.size}
     return {
         "images": [
-            {"id": index, "file_name": f"{index:06}.jpg", **side} for index in range(len(pictures))
+            {"id": index, "file_name": f"{index:06}.jpg", **side} for index in range(len(images))
         ],
         "annotations": annotations,
         "categories": [{"id": i, "name": name} for i, name in enumerate(shapes.names, 1)],

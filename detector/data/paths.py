@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from blocks.strict import did_you_mean, name_of
-from detector.data.dataset import DataError
+from maenas.blocks.files.strict import did_you_mean, name_of
+from maenas.detector.data.dataset import DataError
 
 KNOWN = ("path", "train", "val", "test", "names", "nc")
 

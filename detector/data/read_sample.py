@@ -1,18 +1,18 @@
-"""The picture of a sample."""
+"""The image of a sample."""
 
 from __future__ import annotations
 
-from detector.data.dataset import Sample
-from detector.pictures import Pixels, read_picture
+from maenas.detector.data.dataset import Sample
+from maenas.detector.media.images import Pixels, read_image
 
 
 def read_sample(sample: Sample, least: tuple[int, int] | None = None) -> Pixels:
-    """The picture of a sample, whole or at a resolution that is enough.
+    """The image of a sample, whole or at a resolution that is enough.
 
     Args:
         sample: of a data set.
-        least: (height, width) that are enough, as in `read_picture`.
+        least: (height, width) that are enough, as in `read_image`.
     Raises:
-        PictureError: if it cannot be read, or has another size than its labels were made for.
+        ImageError: if it cannot be read, or has another size than its labels were made for.
     """
-    return read_picture(sample.path, sample.size, least)
+    return read_image(sample.path, sample.size, least)

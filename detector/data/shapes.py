@@ -1,4 +1,4 @@
-"""Pictures with shapes on them, drawn: data for trying everything out, easy to hard."""
+"""Images with shapes on them, drawn: data for trying everything out, easy to hard."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from detector.pictures import Pixels
-from detector.runtimes.runtime import Floats
+from maenas.detector.arrays import Floats
+from maenas.detector.media.images import Pixels
 
 Points = NDArray[np.float64]  # (P, 2), about the origin, within the unit circle
 Colour = tuple[int, int, int]
 
-SMOOTH = 2  # pictures are drawn so many times as large, then reduced
+SMOOTH = 2  # images are drawn so many times as large, then reduced
 MIN_CONTRAST = 60.0  # between an object and the mean of what is around, in levels
 MAX_DRAWS = 60  # of a place for an object before it is left out
 
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """How hard the pictures are.
+    """How hard the images are.
 
     Attributes:
-        sides: of objects, least and most, as shares of the picture's.
-        objects: least and most a picture.
+        sides: of objects, least and most, as shares of the image's.
+        objects: least and most an image.
         overlap: greatest share of an object that a later one may cover.
         texture: standard deviation of the background's pattern, in levels.
         noise: of every pixel, in levels.
-        distractors: most lines and rings a picture, which are nothing to find.
-        bars: most strips a picture laid over the objects.
+        distractors: most lines and rings an image, which are nothing to find.
+        bars: most strips an image laid over the objects.
     """
 
     sides: tuple[float, float]
@@ -85,14 +85,14 @@ SHAPES: dict[str, Points] = {
 }
 
 
-def draw_picture(rng: Generator, level: Level, classes: int, side: int) -> tuple[Pixels, Floats]:
-    """A picture and its objects.
+def draw_image(rng: Generator, level: Level, classes: int, side: int) -> tuple[Pixels, Floats]:
+    """An image and its objects.
 
     Args:
         rng: of all draws.
         level: how hard.
         classes: the first so many of `SHAPES`.
-        side: of the picture in pixels.
+        side: of the image in pixels.
     Returns:
         (side, side, 3), and (N, 5): class, x1, y1, x2, y2 in pixels.
     """
@@ -179,7 +179,7 @@ def _distractor(canvas: ImageDraw.ImageDraw, rng: Generator, side: int) -> None:
 
 
 def _bar(canvas: ImageDraw.ImageDraw, rng: Generator, side: int) -> None:
-    """A strip across the whole picture, over everything."""
+    """A strip across the whole image, over everything."""
     red, green, blue = rng.integers(0, 256, 3).tolist()
     at, width = rng.uniform(0, side, 2), int(rng.uniform(0.02, 0.06) * side)
     ends = (at[0], 0, at[1], side) if rng.random() < 0.5 else (0, at[0], side, at[1])

@@ -1,4 +1,4 @@
-"""Sheets of what the network sees: the pictures of a batch with their boxes, side by side."""
+"""Sheets of what the network sees: the images of a batch with their boxes, side by side."""
 
 from __future__ import annotations
 
@@ -8,23 +8,29 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, ImageDraw
 
-from detector.data.batch import Batch
-from detector.draw import MIN_TEXT, class_colour, enlarged, text_colour, text_font
-from detector.pictures import Pixels
+from maenas.detector.data.batch import Batch
+from maenas.detector.media.images import Pixels
+from maenas.detector.media.label_text import (
+    MIN_TEXT,
+    class_colour,
+    enlarged,
+    text_colour,
+    text_font,
+)
 
 IGNORED = (150, 150, 150)
 EMPTY = (255, 255, 255)
 
 
 def sheet(batch: Batch, names: Sequence[str], longest: int = 1920) -> Pixels:
-    """All pictures of a batch in a grid, no side longer than `longest`, with labels."""
-    pictures = [_picture(batch, place, names) for place in range(len(batch.pictures))]
-    columns = columns_of(len(pictures))
-    rows = math.ceil(len(pictures) / columns)
-    width, height = pictures[0].size
+    """All images of a batch in a grid, no side longer than `longest`, with labels."""
+    images = [_image(batch, place, names) for place in range(len(batch.images))]
+    columns = columns_of(len(images))
+    rows = math.ceil(len(images) / columns)
+    width, height = images[0].size
     whole = Image.new("RGB", (columns * width, rows * height), EMPTY)
-    for place, picture in enumerate(pictures):
-        whole.paste(picture, (place % columns * width, place // columns * height))
+    for place, image in enumerate(images):
+        whole.paste(image, (place % columns * width, place // columns * height))
     whole.thumbnail((longest, longest))
     return np.asarray(whole)
 
@@ -35,8 +41,8 @@ def columns_of(count: int) -> int:
     return square + 1 if count % square and count % (square + 1) == 0 else square
 
 
-def _picture(batch: Batch, place: int, names: Sequence[str]) -> Image.Image:
-    levels = batch.pictures[place].permute(1, 2, 0).round().byte().contiguous().cpu().numpy()
+def _image(batch: Batch, place: int, names: Sequence[str]) -> Image.Image:
+    levels = batch.images[place].permute(1, 2, 0).round().byte().contiguous().cpu().numpy()
     levels, times = enlarged(levels)
     image = Image.fromarray(levels)
     canvas, font = ImageDraw.Draw(image), text_font(MIN_TEXT)

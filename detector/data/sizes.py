@@ -1,4 +1,4 @@
-"""Sizes of pictures, remembered between runs: label files give shares, boxes are in pixels."""
+"""Sizes of images, remembered between runs: label files give shares, boxes are in pixels."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from typing import Self
 from PIL import Image, UnidentifiedImageError
 from platformdirs import user_cache_path
 
-from blocks.errors import SpecError
-from blocks.strict import write_text
-from detector.pictures import DAMAGED, ORIENTATION, TOO_LARGE, PictureError
+from maenas.blocks.errors import SpecError
+from maenas.blocks.files.atomic_write import write_text
+from maenas.detector.media.images import DAMAGED, ORIENTATION, TOO_LARGE, ImageError
 
 SIDEWAYS = range(5, 9)  # EXIF orientations that exchange width and height
-WORTH_KEEPING = 1000  # pictures; fewer are opened in the time it takes to look them up
+WORTH_KEEPING = 1000  # images; fewer are opened in the time it takes to look them up
 
 Known = list[int]  # seconds of change in ns, bytes, height, width
 
 
 class Sizes:
-    """The sizes of the pictures of one split.
+    """The sizes of the images of one split.
 
-    A picture is looked at again when its time of change or its length differs.
+    An image is looked at again when its time of change or its length differs.
 
     Args:
         source: the data set's file.
@@ -34,7 +34,7 @@ class Sizes:
 
     def __init__(self, source: Path, split: str) -> None:
         name = hashlib.sha256(f"{source}\n{split}".encode()).hexdigest()[:16]
-        self._file = user_cache_path("maenas") / "pictures" / f"{name}.json"
+        self._file = user_cache_path("maenas") / "images" / f"{name}.json"
         self._known = _load(self._file)
         self._seen: dict[str, Known] = {}
 
@@ -55,50 +55,50 @@ class Sizes:
         except (OSError, SpecError):
             pass  # nothing depends on it but time
 
-    def of(self, picture: Path) -> tuple[int, int]:
-        """(height, width) of the picture, upright.
+    def of(self, image: Path) -> tuple[int, int]:
+        """(height, width) of the image, upright.
 
         Raises:
-            PictureError: if it is missing, damaged or no picture.
+            ImageError: if it is missing, damaged or no image.
         """
-        name = str(picture)
+        name = str(image)
         try:
-            state = picture.stat()
+            state = image.stat()
         except OSError as error:
-            raise PictureError(f"{picture}: cannot be read: {error.strerror}.") from None
+            raise ImageError(f"{image}: cannot be read: {error.strerror}.") from None
         stamp = [state.st_mtime_ns, state.st_size]
         known = self._known.get(name, [])
         if known[:2] != stamp:
-            known = [*stamp, *size_of(picture)]
+            known = [*stamp, *size_of(image)]
         self._seen[name] = known
         return known[2], known[3]
 
 
-def size_of(picture: Path) -> tuple[int, int]:
-    """(height, width) of a picture, upright, from its header alone.
+def size_of(path: Path) -> tuple[int, int]:
+    """(height, width) of an image, upright, from its header alone.
 
     Raises:
-        PictureError: if it has none.
+        ImageError: if it has none.
     """
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of large pictures and odd metadata: neither hinders
-            with Image.open(picture) as image:
-                if image.format == "TIFF":
-                    image.load()  # which turns it, unlike others
-                width, height = image.size
+            warnings.simplefilter("ignore")  # large images and odd metadata are no obstacle
+            with Image.open(path) as opened:
+                if opened.format == "TIFF":
+                    opened.load()  # which turns it, unlike others
+                width, height = opened.size
                 # Pillow decodes a whole PNG to look for tags behind its pixels
-                tagged = image.format != "PNG" or "exif" in image.info
-                turned = tagged and image.getexif().get(ORIENTATION) in SIDEWAYS
+                tagged = opened.format != "PNG" or "exif" in opened.info
+                turned = tagged and opened.getexif().get(ORIENTATION) in SIDEWAYS
     except UnidentifiedImageError:
-        raise PictureError(f"{picture}: is not a picture, or of a format Pillow lacks.") from None
+        raise ImageError(f"{path}: is not an image, or of a format Pillow lacks.") from None
     except TOO_LARGE:
-        raise PictureError(f"{picture}: is too large to read.") from None
+        raise ImageError(f"{path}: is too large to read.") from None
     except DAMAGED as error:
         reason = getattr(error, "strerror", None) or error
-        raise PictureError(f"{picture}: cannot be read: {str(reason).rstrip('.')}.") from None
+        raise ImageError(f"{path}: cannot be read: {str(reason).rstrip('.')}.") from None
     if width < 1 or height < 1:
-        raise PictureError(f"{picture}: has no pixels ({width}x{height}).")
+        raise ImageError(f"{path}: has no pixels ({width}x{height}).")
     return (width, height) if turned else (height, width)
 
 

@@ -1,12 +1,12 @@
 """Distillation: a small detector learns from the maps of a larger one."""
 
-from detector.distill.cwd import CWD
-from detector.distill.feature_loss import FeatureLoss
-from detector.distill.mgd import MGD
-from detector.distill.mimic import Mimicking
-from detector.distill.options import DistillOptions
-from detector.distill.teacher import Teacher
-from detector.distill.teaching import FEATURE_LOSSES, Teaching, teaching
+from maenas.detector.distill.cwd import CWD
+from maenas.detector.distill.feature_loss import FeatureLoss
+from maenas.detector.distill.mgd import MGD
+from maenas.detector.distill.mimic import Mimicking
+from maenas.detector.distill.options import DistillOptions
+from maenas.detector.distill.teacher import Teacher
+from maenas.detector.distill.teaching import FEATURE_LOSSES, Teaching, teaching
 
 __all__ = [
     "CWD",

@@ -1,10 +1,10 @@
-"""Channel-wise distillation: where in the picture each channel looks."""
+"""Channel-wise distillation: where in the image each channel looks."""
 
 from __future__ import annotations
 
 from torch import Tensor
 
-from detector.distill.feature_loss import FeatureLoss
+from maenas.detector.distill.feature_loss import FeatureLoss
 
 
 class CWD(FeatureLoss):

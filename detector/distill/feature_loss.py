@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from detector.distill.align import Align, standardised
+from maenas.detector.distill.align import Align, standardised
 
 
 class FeatureLoss(nn.Module, ABC):

@@ -8,16 +8,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import mse_loss
 
-from detector.distill.feature_loss import FeatureLoss
+from maenas.detector.distill.feature_loss import FeatureLoss
 
 MASKED = 0.65  # of the positions
-SCALE = 2e-5  # of the sum over a picture
+SCALE = 2e-5  # of the sum over an image
 
 
 class MGD(FeatureLoss):
     """The squared difference between what a generator makes of the masked student and the teacher.
 
-    Positions are masked for all channels alike, drawn anew for every picture. The generators
+    Positions are masked for all channels alike, drawn anew for every image. The generators
     learn: in DAMO-YOLO's code they stay as they were drawn, since no optimizer knows them.
 
     Source: Masked Generative Distillation, https://arxiv.org/abs/2205.01529, equation 2.

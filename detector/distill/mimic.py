@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 from torch.nn.functional import mse_loss
 
-from detector.distill.feature_loss import FeatureLoss
+from maenas.detector.distill.feature_loss import FeatureLoss
 
 
 class Mimicking(FeatureLoss):

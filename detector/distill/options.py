@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from math import cos, pi
 from typing import Literal
 
-from blocks.errors import SpecError
+from maenas.blocks.errors import SpecError
 
 Method = Literal["cwd", "mgd", "mimic"]
 LEVELS = (3, 4, 5)

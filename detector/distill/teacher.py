@@ -8,11 +8,11 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from blocks.layers.deploy import deploy
-from detector.checkpoint import build_network
-from detector.errors import TrainError
-from detector.layers.network import DetectorNetwork
-from detector.spec import DetectorSpec
+from maenas.blocks.layers.deploy import deploy
+from maenas.detector.checkpoints.checkpoint import build_network
+from maenas.detector.errors import TrainError
+from maenas.detector.model.layers.network import DetectorNetwork
+from maenas.detector.model.spec import DetectorSpec
 
 
 class Teacher:
@@ -61,9 +61,9 @@ class Teacher:
         self._parts.to(device, memory_format=memory_format)  # type: ignore[call-overload]
 
     @torch.no_grad()
-    def maps(self, pictures: Tensor, features: str, levels: Sequence[int]) -> list[Tensor]:
+    def maps(self, images: Tensor, features: str, levels: Sequence[int]) -> list[Tensor]:
         """The maps (B, C, H, W) of some levels, 3 to 5, of its "neck" or "backbone"."""
-        found = self._parts["backbone"](pictures)
+        found = self._parts["backbone"](images)
         if features == "neck":
             found = self._parts["neck"](found)
         return [found[level - 3] for level in levels]

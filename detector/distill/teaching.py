@@ -7,13 +7,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from detector.distill.cwd import CWD
-from detector.distill.feature_loss import FeatureLoss
-from detector.distill.mgd import MGD
-from detector.distill.mimic import Mimicking
-from detector.distill.options import DistillOptions
-from detector.distill.teacher import Teacher
-from detector.spec import DetectorSpec
+from maenas.detector.distill.cwd import CWD
+from maenas.detector.distill.feature_loss import FeatureLoss
+from maenas.detector.distill.mgd import MGD
+from maenas.detector.distill.mimic import Mimicking
+from maenas.detector.distill.options import DistillOptions
+from maenas.detector.distill.teacher import Teacher
+from maenas.detector.model.spec import DetectorSpec
 
 FEATURE_LOSSES: dict[str, type[FeatureLoss]] = {"cwd": CWD, "mgd": MGD, "mimic": Mimicking}
 
@@ -32,10 +32,10 @@ class Teaching:
     loss: FeatureLoss
     options: DistillOptions
 
-    def goals(self, pictures: Tensor, precision: torch.dtype | None) -> list[Tensor]:
-        """The teacher's maps of these pictures, computed in numbers of its own."""
-        with torch.autocast(pictures.device.type, precision, enabled=precision is not None):
-            return self.teacher.maps(pictures, self.options.features, self.options.levels)
+    def goals(self, images: Tensor, precision: torch.dtype | None) -> list[Tensor]:
+        """The teacher's maps of these images, computed in numbers of its own."""
+        with torch.autocast(images.device.type, precision, enabled=precision is not None):
+            return self.teacher.maps(images, self.options.features, self.options.levels)
 
 
 def teaching(teacher: Teacher, student: DetectorSpec, options: DistillOptions) -> Teaching:

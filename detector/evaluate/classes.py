@@ -8,9 +8,9 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from blocks.strict import did_you_mean
-from detector.data.dataset import DataError, Dataset
-from detector.results import Objects
+from maenas.blocks.files.strict import did_you_mean
+from maenas.detector.data.dataset import DataError, Dataset
+from maenas.detector.predict.results import Objects
 
 ABSENT = -1  # of a class that the data set does not label
 

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.data.dataset import Dataset, Sample
-from detector.results import Objects
+from maenas.detector.data.dataset import Dataset, Sample
+from maenas.detector.predict.results import Objects
 
 # IoU 0.50, 0.55 .. 0.95 | recall 0, 0.01 .. 1 | area all, small, medium, large | 1, 10, 100 boxes
 IOU_50, IOU_75 = 0, 5
@@ -33,7 +33,7 @@ class ClassScores:
         objects: how many there are, crowds left out.
         ap: average precision, mean over IoU 0.50 to 0.95; None without an object.
         ap50: at IoU 0.50.
-        ar: recall at 100 boxes a picture, mean over the same IoUs.
+        ar: recall at 100 boxes an image, mean over the same IoUs.
     """
 
     name: str
@@ -52,16 +52,16 @@ class ClassScores:
 class CocoScores:
     """COCO's twelve numbers, those of each class, and the curves they come from; all 0..1.
 
-    Small objects have an area below 32 x 32 pixels of their picture, large ones above 96 x 96.
+    Small objects have an area below 32 x 32 pixels of their image, large ones above 96 x 96.
     A number is None where no object is of that size.
 
     Attributes:
-        ap: average precision at 100 boxes a picture, mean over IoU 0.50 to 0.95 and classes.
+        ap: average precision at 100 boxes an image, mean over IoU 0.50 to 0.95 and classes.
         ap50: at IoU 0.50.
         ap75: at IoU 0.75.
         ap_small: of small objects; so for `ap_medium`, `ap_large`.
-        ar1: recall at one box a picture, mean over IoUs and classes; so for `ar10`, `ar100`.
-        ar_small: of small objects at 100 boxes a picture; so for `ar_medium`, `ar_large`.
+        ar1: recall at one box an image, mean over IoUs and classes; so for `ar10`, `ar100`.
+        ar_small: of small objects at 100 boxes an image; so for `ar_medium`, `ar_large`.
         per_class: in the order of the data set's classes.
         precision: (10, 101, K) at IoU 0.50 to 0.95 and recall 0 to 1, never rising with recall;
             0 beyond the recall reached, NaN for a class without an object.
@@ -104,11 +104,11 @@ def coco_scores(dataset: Dataset, found: Mapping[int, Objects]) -> CocoScores:
     faster-coco-eval where that is installed, which gives the same numbers sooner.
 
     Args:
-        dataset: what is on the pictures.
-        found: by image id, classes numbered as the data set's, best first. Pictures without an
+        dataset: what is on the images.
+        found: by image id, classes numbered as the data set's, best first. Images without an
             entry, such as those that cannot be read, are left out with all that is on them.
     Raises:
-        DataError: if no picture with an entry has an object.
+        DataError: if no image with an entry has an object.
     """
     samples = [sample for sample in dataset.samples if sample.image_id in found]
     Dataset(dataset.source, tuple(samples), dataset.names, (), dataset.problems).require_objects()

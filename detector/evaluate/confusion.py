@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.evaluate.evaluate import Seen
-from detector.evaluate.figures import as_label, new_figure, save_figure
-from detector.evaluate.matching import MIN_IOU, match
-from detector.thresholds import MIN_SCORE
+from maenas.detector.evaluate.evaluate import Seen
+from maenas.detector.evaluate.figures import as_label, new_figure, save_figure
+from maenas.detector.evaluate.matching import MIN_IOU, match
+from maenas.detector.predict.thresholds import MIN_SCORE
 
 BACKGROUND = "background"
 MAX_NUMBERED = 20  # classes whose counts can still be read
@@ -53,7 +53,7 @@ def confusion(
     min_score: float = MIN_SCORE,
     min_iou: float = MIN_IOU,
 ) -> Confusion:
-    """The confusion matrix of some pictures.
+    """The confusion matrix of some images.
 
     Args:
         seen: what is on them and what was found.

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.evaluate.coco import DIGITS, IOU_50, CocoScores
-from detector.evaluate.figures import as_label, new_figure, save_figure
+from maenas.detector.evaluate.coco import DIGITS, IOU_50, CocoScores
+from maenas.detector.evaluate.figures import as_label, new_figure, save_figure
 
 RECALLS = np.linspace(0, 1, 101)
 CONFIDENCES = np.linspace(0, 1, 201)

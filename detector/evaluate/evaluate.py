@@ -9,30 +9,30 @@ from dataclasses import dataclass, field
 from itertools import islice
 from statistics import median
 
-from blocks.errors import positive
-from detector.data.dataset import DataError, Dataset, Sample
-from detector.data.read_sample import read_sample
-from detector.evaluate.classes import match_classes, renumber
-from detector.evaluate.coco import CocoScores, coco_scores
-from detector.pictures import PictureError, Pixels
-from detector.predict import Seconds, predict
-from detector.results import Objects
-from detector.runtimes.runtime import Runtime
-from detector.thresholds import Thresholds
+from maenas.blocks.errors import positive
+from maenas.detector.data.dataset import DataError, Dataset, Sample
+from maenas.detector.data.read_sample import read_sample
+from maenas.detector.evaluate.classes import match_classes, renumber
+from maenas.detector.evaluate.coco import CocoScores, coco_scores
+from maenas.detector.media.images import ImageError, Pixels
+from maenas.detector.predict.predict import Seconds, predict
+from maenas.detector.predict.results import Objects
+from maenas.detector.predict.thresholds import Thresholds
+from maenas.detector.runtimes.runtime import Runtime
 
-MAX_DETECTIONS = 500  # a picture, as DAMO-YOLO evaluates; COCO then takes 100 of each class
+MAX_DETECTIONS = 500  # an image, as DAMO-YOLO evaluates; COCO then takes 100 of each class
 THRESHOLDS = Thresholds(0.05, 0.7, MAX_DETECTIONS)  # of T, S, M and L
 NANO_THRESHOLDS = Thresholds(0.03, 0.65, MAX_DETECTIONS)  # of Ns, Nm and Nl
 
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """Median milliseconds a picture; reading it from the disk is not the detector's.
+    """Median milliseconds an image; reading it from the disk is not the detector's.
 
     Attributes:
         before: resizing.
         network: the runtime, copies to and from its device included.
-        after: non-maximum suppression, and boxes back on the picture.
+        after: non-maximum suppression, and boxes back on the image.
     """
 
     before: float
@@ -46,7 +46,7 @@ class Latency:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A picture, what is on it and what was found."""
+    """An image, what is on it and what was found."""
 
     sample: Sample
     found: Objects
@@ -59,7 +59,7 @@ class Evaluation:
     Attributes:
         scores: COCO's numbers.
         latency: beside them.
-        seen: the pictures that could be read, in the order of the data set; objects have its
+        seen: the images that could be read, in the order of the data set; objects have its
             classes.
         skipped: what was wrong with each of the others, one line each.
         thresholds: of the non-maximum suppression.
@@ -91,14 +91,14 @@ def evaluate(
 
     Args:
         runtime: the detector.
-        dataset: the pictures and what is on them; classes are matched by name.
+        dataset: the images and what is on them; classes are matched by name.
         thresholds: of the non-maximum suppression, which may give a box several classes.
-        batch: pictures the network takes at a time.
-        readers: threads that read pictures ahead. With 0 nothing runs beside the network, and
+        batch: images the network takes at a time.
+        readers: threads that read images ahead. With 0 nothing runs beside the network, and
             the latency is that of the detector alone.
-        progress: told how many pictures are done since the last call.
+        progress: told how many images are done since the last call.
     Raises:
-        DataError: if there is no object, no picture can be read, or the classes do not match.
+        DataError: if there is no object, no image can be read, or the classes do not match.
         SpecError: for a batch below 1.
     """
     positive("evaluate", batch=batch)
@@ -111,7 +111,7 @@ def evaluate(
     while some := list(islice(reads, batch)):
         read = []
         for sample, pixels in some:
-            if isinstance(pixels, PictureError):
+            if isinstance(pixels, ImageError):
                 skipped.append(str(pixels))
             else:
                 read.append((sample, pixels))
@@ -123,20 +123,20 @@ def evaluate(
         if progress is not None:
             progress(len(some))
     if not seen:
-        raise DataError(f"{dataset.source}: none of its {len(dataset)} pictures can be read.")
+        raise DataError(f"{dataset.source}: none of its {len(dataset)} images can be read.")
     scores = coco_scores(dataset, {each.sample.image_id: each.found for each in seen})
     return Evaluation(scores, _median(spent), tuple(seen), tuple(skipped), thresholds)
 
 
 def _reads(
     samples: Sequence[Sample], readers: int, batch: int
-) -> Iterator[tuple[Sample, Pixels | PictureError]]:
-    """Every sample with its picture or what is wrong with that, in order."""
+) -> Iterator[tuple[Sample, Pixels | ImageError]]:
+    """Every sample with its image or what is wrong with that, in order."""
     if readers < 1:
         yield from ((sample, _read(sample)) for sample in samples)
         return
     with ThreadPoolExecutor(readers) as pool:
-        ahead: deque[tuple[Sample, Future[Pixels | PictureError]]] = deque()
+        ahead: deque[tuple[Sample, Future[Pixels | ImageError]]] = deque()
         waiting = iter(samples)
         try:
             while True:
@@ -150,10 +150,10 @@ def _reads(
             pool.shutdown(cancel_futures=True)
 
 
-def _read(sample: Sample) -> Pixels | PictureError:
+def _read(sample: Sample) -> Pixels | ImageError:
     try:
         return read_sample(sample)
-    except PictureError as error:
+    except ImageError as error:
         return error
 
 

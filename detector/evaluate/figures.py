@@ -6,7 +6,7 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from blocks.strict import write_bytes
+from maenas.blocks.files.atomic_write import write_bytes
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

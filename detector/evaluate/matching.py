@@ -1,4 +1,4 @@
-"""Which objects of a picture were found at one score, and what was found that is none."""
+"""Which objects of an image were found at one score, and what was found that is none."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pycocotools import mask
 
-from detector.data.dataset import Sample
-from detector.evaluate.coco import to_xywh
-from detector.results import Objects
-from detector.thresholds import MIN_SCORE
+from maenas.detector.data.dataset import Sample
+from maenas.detector.evaluate.coco import to_xywh
+from maenas.detector.predict.results import Objects
+from maenas.detector.predict.thresholds import MIN_SCORE
 
 MIN_IOU = 0.5
 Indices = tuple[int, ...]
@@ -19,7 +19,7 @@ Indices = tuple[int, ...]
 
 @dataclass(frozen=True, slots=True)
 class Matching:
-    """Objects and findings of one picture, paired.
+    """Objects and findings of one image, paired.
 
     Attributes:
         right: (object, finding) of one class, by index.
@@ -42,13 +42,13 @@ class Matching:
 def match(
     sample: Sample, found: Objects, min_score: float = MIN_SCORE, min_iou: float = MIN_IOU
 ) -> Matching:
-    """Pair what is on a picture with what was found.
+    """Pair what is on an image with what was found.
 
     The best finding chooses first, the object it overlaps most; objects of its own class go
     first, and only what is left over may be taken for another class.
 
     Args:
-        sample: what is on the picture.
+        sample: what is on the image.
         found: with the data set's classes, best first.
         min_score: findings score more.
         min_iou: a pair overlaps at least so much.

@@ -1,4 +1,4 @@
-"""What an evaluation leaves in a folder: curves, confusion, the worst pictures."""
+"""What an evaluation leaves in a folder: curves, confusion, the worst images."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from detector.evaluate.confusion import Confusion, confusion, plot_confusion
-from detector.evaluate.curves import WorkingPoint, plot_curves, working_point
-from detector.evaluate.evaluate import Evaluation
-from detector.evaluate.worst import COUNT, Worst, save_worst, worst_pictures
-from detector.thresholds import MIN_SCORE
+from maenas.detector.evaluate.confusion import Confusion, confusion, plot_confusion
+from maenas.detector.evaluate.curves import WorkingPoint, plot_curves, working_point
+from maenas.detector.evaluate.evaluate import Evaluation
+from maenas.detector.evaluate.worst import COUNT, Worst, save_worst, worst_images
+from maenas.detector.predict.thresholds import MIN_SCORE
 
 CURVES_FILE, CONFUSION_FILE, WORST_FOLDER = "curves.png", "confusion.png", "worst"
 
@@ -22,7 +22,7 @@ class Report:
     Attributes:
         point: the score at which its mean F1 is highest.
         confusion: what is taken for what.
-        worst: the pictures with the most mistakes, the worst first.
+        worst: the images with the most mistakes, the worst first.
     """
 
     point: WorkingPoint
@@ -30,7 +30,7 @@ class Report:
     worst: tuple[Worst, ...]
 
     def to_json(self) -> dict[str, Any]:
-        """All of it but the pictures."""
+        """All of it but the images."""
         return {
             "working_point": self.point.to_json(),
             "confusion": self.confusion.to_json(),
@@ -47,14 +47,14 @@ def look_closer(
         evaluation: what was found.
         min_score: mistakes are counted among findings that score more; None for the score at
             which F1 is best, or `MIN_SCORE` if nothing is right at any.
-        count: most pictures.
+        count: most images.
     """
     point = working_point(evaluation.scores)
     if min_score is None:
         min_score = point.min_score if point.f1 else MIN_SCORE
     names = tuple(each.name for each in evaluation.scores.per_class)
     matrix = confusion(evaluation.seen, names, min_score)
-    return Report(point, matrix, tuple(worst_pictures(evaluation.seen, count, min_score)))
+    return Report(point, matrix, tuple(worst_images(evaluation.seen, count, min_score)))
 
 
 def save_report(evaluation: Evaluation, report: Report, folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""The pictures with the most mistakes, truth and findings side by side."""
+"""The images with the most mistakes, truth and findings side by side."""
 
 from __future__ import annotations
 
@@ -11,16 +11,17 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from detector.data.read_sample import read_sample
-from detector.draw import Colour, draw_boxes, enlarged
-from detector.evaluate.evaluate import Seen
-from detector.evaluate.matching import MIN_IOU, Matching, match
-from detector.pictures import PictureError, Pixels
-from detector.resize import place, resized
-from detector.thresholds import MIN_SCORE
+from maenas.detector.data.read_sample import read_sample
+from maenas.detector.evaluate.evaluate import Seen
+from maenas.detector.evaluate.matching import MIN_IOU, Matching, match
+from maenas.detector.media.draw_boxes import draw_boxes
+from maenas.detector.media.images import ImageError, Pixels
+from maenas.detector.media.label_text import Colour, enlarged
+from maenas.detector.media.resize import place, resized
+from maenas.detector.predict.thresholds import MIN_SCORE
 
 COUNT = 16
-MAX_SIDE = 960  # pixels of each half; larger pictures are made smaller
+MAX_SIDE = 960  # pixels of each half; larger images are made smaller
 GAP = 8  # pixels between the halves
 JPEG_QUALITY = 90
 # Okabe and Ito's colours, told apart by the colour-blind; the words beside them say the same
@@ -32,7 +33,7 @@ CROWD: Colour = (150, 150, 150)
 
 @dataclass(frozen=True, slots=True)
 class Worst:
-    """A picture with mistakes."""
+    """An image with mistakes."""
 
     seen: Seen
     matching: Matching
@@ -48,15 +49,15 @@ class Worst:
         }
 
 
-def worst_pictures(
+def worst_images(
     seen: Iterable[Seen],
     count: int = COUNT,
     min_score: float = MIN_SCORE,
     min_iou: float = MIN_IOU,
 ) -> list[Worst]:
-    """The pictures with the most objects missed, false or confused, the worst first.
+    """The images with the most objects missed, false or confused, the worst first.
 
-    Pictures without a mistake are not among them; of equals those that come first are.
+    Images without a mistake are not among them; of equals those that come first are.
     """
     every = (Worst(each, match(each.sample, each.found, min_score, min_iou)) for each in seen)
     wrong = (each for each in every if each.matching.mistakes)
@@ -67,7 +68,7 @@ def save_worst(worst: Sequence[Worst], folder: Path, min_score: float = MIN_SCOR
     """Write each as a JPEG named by its rank and file.
 
     Raises:
-        PictureError: if one cannot be written, or cannot be read any more.
+        ImageError: if one cannot be written, or cannot be read any more.
     """
     paths = []
     for rank, each in enumerate(worst, 1):
@@ -77,7 +78,7 @@ def save_worst(worst: Sequence[Worst], folder: Path, min_score: float = MIN_SCOR
             folder.mkdir(parents=True, exist_ok=True)
             Image.fromarray(drawn).save(path, quality=JPEG_QUALITY)
         except OSError as error:
-            raise PictureError(f"{path}: cannot be written: {error.strerror or error}.") from None
+            raise ImageError(f"{path}: cannot be written: {error.strerror or error}.") from None
         paths.append(path)
     return paths
 
@@ -86,9 +87,9 @@ def draw_worst(worst: Worst, pixels: Pixels, min_score: float = MIN_SCORE) -> Pi
     """What is there on the left, what was found on the right; mistakes are coloured and named.
 
     Args:
-        worst: the picture.
+        worst: the image.
         pixels: (height, width, 3) of it.
-        min_score: as in `worst_pictures`.
+        min_score: as in `worst_images`.
     """
     pixels, scale = _fitting(pixels)
     truth, found = _truth(worst), _found(worst, min_score)
@@ -138,7 +139,7 @@ def _apart(told: dict[int, tuple[str, Colour]]) -> tuple[list[str], list[Colour]
 
 
 def _fitting(pixels: Pixels) -> tuple[Pixels, np.float32]:
-    """The picture no larger than a screen, nor too small; and what boxes are multiplied by."""
+    """The image no larger than a screen, nor too small; and what boxes are multiplied by."""
     height, width = pixels.shape[:2]
     if max(height, width) <= MAX_SIDE:
         larger, times = enlarged(pixels)

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from budgets.graph.writer import GraphWriter
-from detector.decode import anchor_points
+from maenas.budgets.graph.writer import GraphWriter
+from maenas.detector.model.decode import anchor_points
 
 PREFIX = "decode/"  # of every node here: FP16 and INT8 leave them in float
 
@@ -31,7 +31,7 @@ def write_decoding(
         writer: receives the nodes.
         levels: names of class logits (B, num_classes, H, W) and distance logits
             (B, 4 * bins, H, W), finest first.
-        in_size: (height, width) of the pictures; anchor points are constants.
+        in_size: (height, width) of the images; anchor points are constants.
         strides: pixels between positions of each level.
         num_classes: scores a position.
         bins: of the distribution over distances.

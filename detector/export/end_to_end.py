@@ -8,10 +8,10 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from budgets.graph.writer import GraphWriter
-from detector.export.onnx import floats, set_metadata
-from detector.export.options import NmsOptions
-from detector.runtimes.metadata import Metadata
+from maenas.budgets.graph.writer import GraphWriter
+from maenas.detector.export.onnx import floats, set_metadata
+from maenas.detector.export.options import NmsOptions
+from maenas.detector.runtimes.metadata import Metadata
 
 PLUGIN_DOMAIN = "trt.plugins"  # TensorRT finds a plugin by its name in any domain
 ONE = numpy_helper.from_array(np.array([1]))
@@ -106,10 +106,10 @@ def several(model: onnx.ModelProto) -> int | str:
 
 
 def _write_kept(writer: GraphWriter, options: NmsOptions) -> tuple[str, str, str]:
-    """What NMS keeps of all pictures: M boxes.
+    """What NMS keeps of all images: M boxes.
 
     Returns:
-        Names of the picture of each (M, 1), of its score (M,) and its row (M, 6).
+        Names of the image of each (M, 1), of its score (M,) and its row (M, 6).
     """
     add = writer.node
     by_class = add("Transpose", "nms/by_class", ["scores"], perm=[0, 2, 1])  # (B, C, N)
@@ -118,8 +118,8 @@ def _write_kept(writer: GraphWriter, options: NmsOptions) -> tuple[str, str, str
         writer.constant("nms/max_iou", np.array([options.max_iou], np.float32)),
         writer.constant("nms/min_score", np.array([options.min_score], np.float32)),
     ]
-    # (M, 3): picture, class, position. The operator names its corners (y, x) and gets (x, y):
-    # overlap is the same in a mirrored picture.
+    # (M, 3): image, class, position. The operator names its corners (y, x) and gets (x, y):
+    # overlap is the same in a mirrored image.
     kept = add("NonMaxSuppression", "nms/kept", ["boxes", by_class, *limits])
     score = add("GatherND", "nms/score", [by_class, kept])  # (M,)
     owner = add("Gather", "nms/owner", [kept, _numbers(writer, 0)], axis=1)  # (M, 1)
@@ -136,9 +136,9 @@ def _write_kept(writer: GraphWriter, options: NmsOptions) -> tuple[str, str, str
 def _write_ranking(
     writer: GraphWriter, owner: str, score: str, found: str, most: int
 ) -> tuple[str, str, str]:
-    """The best rows of each picture.
+    """The best rows of each image.
 
-    Every picture ranks all M rows and K blank ones; blanks and the rows of others score -1.
+    Every image ranks all M rows and K blank ones; blanks and the rows of others score -1.
 
     Returns:
         Names of the best scores (B, K), all rows (M + K, 6), and which of them (B, K).
@@ -148,10 +148,10 @@ def _write_ranking(
     rows = add("Concat", "nms/rows", [found, blank], axis=0)
     batch = add("Shape", "nms/batch", ["scores"], start=0, end=1)
     ones = add("ConstantOfShape", "nms/ones", [batch], value=ONE)
-    pictures = add("NonZero", "nms/pictures", [ones])  # (1, B): 0, 1, ..
-    pictures = add("Transpose", "nms/picture_column", [pictures], perm=[1, 0])
+    images = add("NonZero", "nms/images", [ones])  # (1, B): 0, 1, ..
+    images = add("Transpose", "nms/image_column", [images], perm=[1, 0])
     owners = add("Transpose", "nms/owner_row", [owner], perm=[1, 0])  # (1, M)
-    own = add("Equal", "nms/own", [pictures, owners])  # (B, M)
+    own = add("Equal", "nms/own", [images, owners])  # (B, M)
     never = constant(NEVER, np.array(-1, np.float32))
     own_scores = add("Where", "nms/own_scores", [own, score, never])
     shape = add("Concat", "nms/blank_shape", [batch, _numbers(writer, most)], axis=0)

@@ -12,21 +12,27 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from detector.errors import ExportError
-from detector.export.decode import PREFIX
-from detector.export.end_to_end import append_nms, append_plugin_nms, nms_alone
-from detector.export.onnx import metadata_of, onnx_model, set_metadata
-from detector.export.options import ExportOptions, NmsOptions
-from detector.export.trial import run_end_to_end, run_raw
-from detector.export.verify import Difference, check, check_detections, difference, reference_of
-from detector.runtimes.metadata import Metadata
-from detector.runtimes.runtime import Floats
+from maenas.detector.arrays import Floats
+from maenas.detector.errors import ExportError
+from maenas.detector.export.decode import PREFIX
+from maenas.detector.export.end_to_end import append_nms, append_plugin_nms, nms_alone
+from maenas.detector.export.onnx import metadata_of, onnx_model, set_metadata
+from maenas.detector.export.options import ExportOptions, NmsOptions
+from maenas.detector.export.trial import run_end_to_end, run_raw
+from maenas.detector.export.verify import (
+    Difference,
+    check,
+    check_detections,
+    difference,
+    reference_of,
+)
+from maenas.detector.runtimes.metadata import Metadata
 
 if TYPE_CHECKING:
     import onnx
 
-    from detector.layers.network import DetectorNetwork
-    from detector.spec import DetectorSpec
+    from maenas.detector.model.layers.network import DetectorNetwork
+    from maenas.detector.model.spec import DetectorSpec
 
 MAX_BATCH = 16  # of an engine of open batch
 COMPARED = 100  # candidates that NMS is tried on where the options let none through
@@ -42,9 +48,9 @@ class Exported:
         difference: of its scores and boxes before NMS from torch's in 64 bits.
         rounding: of torch's own in 32 bits from them.
         runtime: what ran it.
-        objects: found in the picture by its NMS, the same as by ours; None where no NMS ran.
+        objects: found in the image by its NMS, the same as by ours; None where no NMS ran.
         above: the score they lie above: that of the options, or a lower one where no score in
-            the picture reaches it, as with weights that were not trained.
+            the image reaches it, as with weights that were not trained.
     """
 
     path: Path
@@ -61,7 +67,7 @@ def export_detector(
     network: DetectorNetwork,
     path: Path,
     options: ExportOptions,
-    picture: Floats,
+    image: Floats,
     calibration: Sequence[Floats] = (),
 ) -> Exported:
     """Write a detector for another runtime, run it there, and keep it only if it agrees with torch.
@@ -71,8 +77,8 @@ def export_detector(
         network: with the weights; it is left as it is.
         path: of the file, ending as its format does.
         options: what to make.
-        picture: (1, 3, H, W) that both look at.
-        calibration: pictures (1, 3, H, W) for INT8.
+        image: (1, 3, H, W) that both look at.
+        calibration: images (1, 3, H, W) for INT8.
     Raises:
         ExportError: if it cannot be exported so, or differs; there is no file then.
         BackendError: if the runtime it is for is missing.
@@ -81,11 +87,11 @@ def export_detector(
     metadata = replace(metadata_of(spec), precision=options.precision)
     graph = onnx_model(spec, network, options.opset, options.batch)
     model = _in_precision(graph, metadata, options, calibration)
-    reference = reference_of(network, picture)
+    reference = reference_of(network, image)
     objects = above = None
     with _kept_if_whole(path) as temporary:
         _write(model, metadata, temporary, options)
-        scores, boxes, runtime = run_raw(temporary, picture)
+        scores, boxes, runtime = run_raw(temporary, image)
         found = difference((reference.scores, reference.boxes), (scores, boxes))
         check(found, reference, options.precision)
         if options.layout != "raw":
@@ -95,10 +101,10 @@ def export_detector(
             if runs and trial != options.nms:
                 lower = replace(options, nms=trial)
                 _write(_with_nms(model, graph, metadata, lower), metadata, temporary, lower)
-                objects = _same_objects(temporary, picture, lower, scores, boxes)
+                objects = _same_objects(temporary, image, lower, scores, boxes)
             _write(_with_nms(model, graph, metadata, options), metadata, temporary, options)
             if runs:
-                few = _same_objects(temporary, picture, options, scores, boxes)
+                few = _same_objects(temporary, image, options, scores, boxes)
                 objects, above = few if objects is None else objects, trial.min_score
     return Exported(path, metadata, found, reference.rounding, runtime, objects, above)
 
@@ -116,10 +122,10 @@ def telling(scores: Floats, nms: NmsOptions) -> NmsOptions:
 
 
 def _same_objects(
-    path: Path, picture: Floats, options: ExportOptions, scores: Floats, boxes: Floats
+    path: Path, image: Floats, options: ExportOptions, scores: Floats, boxes: Floats
 ) -> int:
     """How many objects the NMS of a file finds, once held to ours; the last two are before NMS."""
-    detections, seen, at = run_end_to_end(path, picture, options.batch)
+    detections, seen, at = run_end_to_end(path, image, options.batch)
     seen = scores[0] if seen is None else seen
     at = boxes[0] if at is None else at
     return check_detections(detections, seen, at, options.nms)
@@ -133,15 +139,15 @@ def _in_precision(
 ) -> Any:
     """The model in the precision wanted: an `openvino.Model`, else ONNX."""
     if options.format == "openvino":
-        from detector.export.openvino import convert
+        from maenas.detector.export.openvino import convert
 
         return convert(graph, metadata, calibration)
     if options.precision == "int8":
-        from detector.export.quantise import quantise
+        from maenas.detector.export.quantise import quantise
 
         graph = quantise(graph, calibration, "cpu" if options.format == "onnx" else "tensorrt")
     if options.precision == "f16" or options.is_half_quantised:
-        from budgets.graph.half import to_half
+        from maenas.budgets.graph.half import to_half
 
         graph = to_half(graph, PREFIX)
     return graph
@@ -152,7 +158,7 @@ def _with_nms(
 ) -> Any:
     """The model with NMS behind it; `graph` is what it was made of."""
     if options.format == "openvino":
-        from detector.export.openvino import join_nms
+        from maenas.detector.export.openvino import join_nms
 
         return join_nms(model, nms_alone(graph, metadata, options.nms))
     append = append_nms if options.layout == "end2end" else append_plugin_nms
@@ -166,11 +172,11 @@ def _write(model: Any, metadata: Metadata, path: Path, options: ExportOptions) -
             set_metadata(model, metadata)
             path.write_bytes(model.SerializeToString())
         case "openvino":
-            from detector.export.openvino import write_ir
+            from maenas.detector.export.openvino import write_ir
 
             write_ir(model, metadata, path)
         case "tensorrt":
-            from detector.export.tensorrt import write_engine
+            from maenas.detector.export.tensorrt import write_engine
 
             write_engine(model, metadata, path, options.batch or MAX_BATCH)
 

@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 from torch import Tensor, cat, fx, nn
 
-from blocks.layers.space_to_depth import SpaceToDepth
-from budgets.graph.writer import GraphWriter
-from detector.layers.box_head import RawLevel
+from maenas.blocks.layers.space_to_depth import SpaceToDepth
+from maenas.budgets.graph.writer import GraphWriter
+from maenas.detector.model.raw_level import RawLevel
 
 # Blocks of channels as our SpaceToDepth gives them, in the order of ONNX's operator.
 FOCUS_ORDER = (0, 2, 1, 3)
 
 
-def write_network(writer: GraphWriter, module: nn.Module, pictures: str) -> Any:
+def write_network(writer: GraphWriter, module: nn.Module, images: str) -> Any:
     """Append the nodes of a deployed module.
 
     It is traced symbolically, so whatever is built of the modules below can be exported.
@@ -24,13 +24,13 @@ def write_network(writer: GraphWriter, module: nn.Module, pictures: str) -> Any:
     Args:
         writer: receives the nodes.
         module: in deployed form, with one input; it may return nested lists and tuples.
-        pictures: name of the input in the graph.
+        images: name of the input in the graph.
     Returns:
         What the module returns, with names in the graph in the place of tensors.
     Raises:
         NotImplementedError: for a module or function that has no writer yet.
     """
-    return _NetworkWriter(writer, module).write(pictures)
+    return _NetworkWriter(writer, module).write(images)
 
 
 class _Tracer(fx.Tracer):
@@ -47,13 +47,13 @@ class _NetworkWriter:
         self.modules = dict(module.named_modules())
         self.names: dict[fx.Node, Any] = {}  # a name, or a tuple of them for a RawLevel
 
-    def write(self, pictures: str) -> Any:
+    def write(self, images: str) -> Any:
         """The nodes in order; what the module returns, in names."""
         for node in self.graph.nodes:
             if node.op == "output":
                 return fx.node.map_arg(node.args[0], self.names.__getitem__)
             if node.op == "placeholder":
-                self.names[node] = pictures
+                self.names[node] = images
             elif node.target is RawLevel:
                 self.names[node] = tuple(self.names[part] for part in node.all_input_nodes)
             elif node.users:  # tracing leaves reads of parameters that a deployed module ignores

@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING
 import onnx
 from onnx import TensorProto, helper
 
-from blocks.layers.deploy import deploy
-from budgets.graph.writer import GraphWriter
-from detector.export.decode import write_decoding
-from detector.export.network import write_network
-from detector.export.options import DEFAULT_OPSET
-from detector.runtimes.metadata import Metadata
+from maenas.blocks.layers.deploy import deploy
+from maenas.budgets.graph.writer import GraphWriter
+from maenas.detector.export.decode import write_decoding
+from maenas.detector.export.network import write_network
+from maenas.detector.export.options import DEFAULT_OPSET
+from maenas.detector.runtimes.metadata import Metadata
 
 if TYPE_CHECKING:
-    from blocks import Backbone
-    from blocks.layers.network import Network
-    from detector.layers.network import DetectorNetwork
-    from detector.spec import DetectorSpec
+    from maenas.blocks import Backbone
+    from maenas.blocks.layers.network import Network
+    from maenas.detector.model.layers.network import DetectorNetwork
+    from maenas.detector.model.spec import DetectorSpec
 
 IR_VERSION = 10  # ONNX Runtime refuses newer ones than it knows
 PRODUCER = "maenas"
@@ -39,7 +39,7 @@ def onnx_model(
         spec: of the detector; its input size is the model's.
         network: in training or deployed form; it is left as it is.
         opset: of ONNX, one of `OPSETS`.
-        batch: pictures at a time, None for any number.
+        batch: images at a time, None for any number.
     """
     _, height, width = spec.backbone.in_shape
     strides = spec.backbone.reductions()

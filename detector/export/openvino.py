@@ -8,11 +8,11 @@ from pathlib import Path
 import onnx
 import openvino
 
-from budgets.backends.openvino_core import openvino_core
-from detector.export.quantise import quantise
-from detector.runtimes.metadata import Metadata
-from detector.runtimes.openvino_runtime import set_metadata
-from detector.runtimes.runtime import Floats
+from maenas.budgets.backends.openvino_core import openvino_core
+from maenas.detector.arrays import Floats
+from maenas.detector.export.quantise import quantise
+from maenas.detector.runtimes.metadata import Metadata
+from maenas.detector.runtimes.openvino_runtime import set_metadata
 
 
 def convert(
@@ -23,7 +23,7 @@ def convert(
     Args:
         model: in 32-bit floats, before NMS.
         metadata: of the file to be.
-        calibration: pictures (1, 3, H, W) for INT8.
+        calibration: images (1, 3, H, W) for INT8.
     """
     converted = openvino_core().read_model(model.SerializeToString())
     if metadata.precision == "int8":

@@ -7,9 +7,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal, get_args
 
-from blocks.errors import one_of
-from detector.errors import ExportError
-from detector.runtimes.metadata import Layout, Precision
+from maenas.blocks.errors import one_of
+from maenas.detector.errors import ExportError
+from maenas.detector.runtimes.metadata import Layout, Precision
 
 Format = Literal["onnx", "openvino", "tensorrt"]
 SUFFIXES: dict[Format, str] = {"onnx": ".onnx", "openvino": ".xml", "tensorrt": ".engine"}
@@ -25,7 +25,7 @@ class NmsOptions:
     Attributes:
         min_score: detections score more.
         max_iou: overlap beyond which the worse of two boxes of a class goes.
-        max_detections: most detections a picture.
+        max_detections: most detections an image.
     """
 
     min_score: float = 0.05
@@ -50,7 +50,7 @@ class ExportOptions:
         layout: "raw" for scores and boxes; else NMS inside, of standard operators or as
             TensorRT's plugin.
         opset: of ONNX.
-        batch: pictures at a time, None for any number.
+        batch: images at a time, None for any number.
         nms: of the layouts that have one.
     Raises:
         ExportError, SpecError: for what does not exist or does not go together.
@@ -96,7 +96,7 @@ class ExportOptions:
         if path.suffix != suffix:
             raise ExportError(f"{path}: {self.format} files end in {suffix}.")
         if self.format == "tensorrt":
-            from budgets.backends.engine_info import require_tensorrt
+            from maenas.budgets.backends.engine_info import require_tensorrt
 
             require_tensorrt()
         if self.precision == "int8" and find_spec("nncf") is None:

@@ -12,9 +12,9 @@ import numpy as np
 import onnx
 from onnx import TensorProto, numpy_helper
 
-from detector.errors import ExportError
-from detector.export.decode import PREFIX
-from detector.runtimes.runtime import Floats
+from maenas.detector.arrays import Floats
+from maenas.detector.errors import ExportError
+from maenas.detector.export.decode import PREFIX
 
 Target = Literal["cpu", "tensorrt"]
 
@@ -26,14 +26,14 @@ def quantise(model: Any, calibration: Sequence[Floats], target: Target) -> Any:
 
     Args:
         model: an `openvino.Model` or an `onnx.ModelProto`; what comes back is of the same kind.
-        calibration: pictures (1, 3, H, W) that ranges of activations are taken from.
+        calibration: images (1, 3, H, W) that ranges of activations are taken from.
         target: TensorRT takes signed symmetric ranges alone; ONNX Runtime and OpenVINO on a CPU
             gain from unsigned and asymmetric ones.
     Raises:
-        ExportError: without pictures.
+        ExportError: without images.
     """
     if not calibration:
-        raise ExportError("calibration: at least one picture is needed.")
+        raise ExportError("calibration: at least one image is needed.")
     import nncf
 
     nncf.set_log_level(logging.ERROR)
@@ -43,7 +43,7 @@ def quantise(model: Any, calibration: Sequence[Floats], target: Target) -> Any:
     with contextlib.redirect_stdout(sys.stderr):  # its progress bars
         quantised = nncf.quantize(
             model,
-            nncf.Dataset([{"images": pictures} for pictures in calibration]),
+            nncf.Dataset([{"images": images} for images in calibration]),
             preset=preset,
             subset_size=len(calibration),
             ignored_scope=nncf.IgnoredScope(patterns=[f"{PREFIX}.*"]),

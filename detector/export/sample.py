@@ -1,26 +1,26 @@
-"""Pictures drawn by chance: something to look at where the user gives none."""
+"""Images drawn by chance: something to look at where the user gives none."""
 
 from __future__ import annotations
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
-from detector.pictures import Pixels
+from maenas.detector.media.images import Pixels
 
 SHAPES = 14
 GRAIN = 6.0  # standard deviation of the noise, in levels of 0..255
 
 
-def sample_picture(height: int, width: int, seed: int = 0) -> Pixels:
+def sample_image(height: int, width: int, seed: int = 0) -> Pixels:
     """Coloured boxes and ellipses on a gradient, slightly blurred, with grain.
 
     It has edges, smooth parts and noise as photographs do, and every level of brightness; it is
-    no photograph, so ranges calibrated on such pictures are only a stand-in.
+    no photograph, so ranges calibrated on such images are only a stand-in.
 
     Args:
         height: in pixels.
         width: in pixels.
-        seed: the same seed gives the same picture.
+        seed: the same seed gives the same image.
     Returns:
         (height, width, 3), RGB.
     """

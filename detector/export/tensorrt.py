@@ -10,12 +10,12 @@ import onnx
 import tensorrt as trt
 import torch
 
-from blocks.strict import write_bytes, write_text
-from budgets.backends.engine_info import shown
-from budgets.backends.tensorrt_build import build_engine
-from detector.errors import ExportError
-from detector.runtimes.metadata import Metadata
-from detector.runtimes.tensorrt_runtime import Engine, sidecar
+from maenas.blocks.files.atomic_write import write_bytes, write_text
+from maenas.budgets.backends.engine_info import shown
+from maenas.budgets.backends.tensorrt_build import build_engine
+from maenas.detector.errors import ExportError
+from maenas.detector.runtimes.metadata import Metadata
+from maenas.detector.runtimes.tensorrt_runtime import Engine, sidecar
 
 
 def write_engine(
@@ -30,7 +30,7 @@ def write_engine(
         model: typed in the precision wanted.
         metadata: of the engine.
         path: of the `.engine`; the metadata goes into `.engine.json`.
-        max_batch: most pictures at a time, where the batch of the model is open.
+        max_batch: most images at a time, where the batch of the model is open.
         workspace_gib: memory that tactics may use.
     Returns:
         For people: how many layers compute in which precision.

@@ -7,34 +7,34 @@ from typing import Any
 
 import numpy as np
 
-from detector.runtimes.load import load_runtime
-from detector.runtimes.runtime import Floats
+from maenas.detector.arrays import Floats
+from maenas.detector.runtimes.load import load_runtime
 
 WATCHED = ["detections", "scores", "boxes"]  # what NMS gives and what it is given
 
 
-def run_raw(path: Path, picture: Floats) -> tuple[Floats, Floats, str]:
+def run_raw(path: Path, image: Floats) -> tuple[Floats, Floats, str]:
     """Scores, boxes, and what ran the file.
 
     Args:
         path: of a file before NMS.
-        picture: (1, 3, H, W).
+        image: (1, 3, H, W).
     Raises:
         ModelError: if it cannot be run.
     """
     runtime = load_runtime(path)
-    scores, boxes = runtime.run(picture)
+    scores, boxes = runtime.run(image)
     return scores, boxes, runtime.about.removesuffix(f", {path}")
 
 
 def run_end_to_end(
-    path: Path, picture: Floats, batch: int | None
+    path: Path, image: Floats, batch: int | None
 ) -> tuple[Floats, Floats | None, Floats | None]:
-    """Detections of one picture, and what their NMS was given.
+    """Detections of one image, and what their NMS was given.
 
     Args:
         path: of a file that ends in NMS.
-        picture: (1, 3, H, W).
+        image: (1, 3, H, W).
         batch: the file was made for, None for any.
     Returns:
         (max_detections, 6) as x1 y1 x2 y2 score class, then zeros; scores (N, num_classes) and
@@ -42,16 +42,16 @@ def run_end_to_end(
     Raises:
         ModelError: if it cannot be run.
     """
-    pictures = np.repeat(picture, batch or 1, axis=0)
+    images = np.repeat(image, batch or 1, axis=0)
     match path.suffix:
         case ".onnx":
-            found = _run_onnx(path, pictures)
+            found = _run_onnx(path, images)
         case ".xml":
-            found = _run_ir(path, pictures)
+            found = _run_ir(path, images)
         case _:
-            from detector.runtimes.tensorrt_runtime import Engine
+            from maenas.detector.runtimes.tensorrt_runtime import Engine
 
-            return joined(Engine(path).run(pictures))[0], None, None
+            return joined(Engine(path).run(images))[0], None, None
     detections, scores, boxes = (found[name][0] for name in WATCHED)
     return detections, scores, boxes
 
@@ -68,12 +68,12 @@ def joined(outputs: dict[str, Any]) -> Floats:
     return np.where(filled[..., None], rows, np.float32(0))
 
 
-def _run_onnx(path: Path, pictures: Floats) -> dict[str, Floats]:
+def _run_onnx(path: Path, images: Floats) -> dict[str, Floats]:
     """The outputs of an ONNX model and the inputs of its NMS, by name."""
     import onnx
     from onnx import helper
 
-    from detector.runtimes.onnx_runtime import open_session
+    from maenas.detector.runtimes.onnx_runtime import open_session
 
     model = onnx.load(path)
     for name in WATCHED[1:]:
@@ -81,20 +81,20 @@ def _run_onnx(path: Path, pictures: Floats) -> dict[str, Floats]:
     watched = path.with_name(f"watched{path.suffix}")
     onnx.save(model, watched)
     try:
-        found = open_session(watched).run(WATCHED, {"images": pictures})
+        found = open_session(watched).run(WATCHED, {"images": images})
     finally:
         watched.unlink()
     return dict(zip(WATCHED, found, strict=True))
 
 
-def _run_ir(path: Path, pictures: Floats) -> dict[str, Floats]:
+def _run_ir(path: Path, images: Floats) -> dict[str, Floats]:
     """The outputs of an IR and the inputs of its NMS, by name."""
-    from budgets.backends.openvino_core import openvino_core
-    from detector.runtimes.openvino_runtime import read_model
+    from maenas.budgets.backends.openvino_core import openvino_core
+    from maenas.detector.runtimes.openvino_runtime import read_model
 
     model = read_model(path)
     model.add_outputs(WATCHED[1:])
     config = {"INFERENCE_PRECISION_HINT": "f32"}
     request = openvino_core().compile_model(model, "CPU", config).create_infer_request()
-    found = request.infer({"images": pictures})
+    found = request.infer({"images": images})
     return {name: found[name] for name in WATCHED}

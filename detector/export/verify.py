@@ -10,15 +10,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from blocks.layers.deploy import deploy
-from detector.errors import ExportError
-from detector.nms import nms
-from detector.runtimes.runtime import Floats
+from maenas.blocks.layers.deploy import deploy
+from maenas.detector.arrays import Floats
+from maenas.detector.errors import ExportError
+from maenas.detector.ops.nms import nms
 
 if TYPE_CHECKING:
-    from detector.export.options import NmsOptions
-    from detector.layers.network import DetectorNetwork
-    from detector.runtimes.metadata import Precision
+    from maenas.detector.export.options import NmsOptions
+    from maenas.detector.model.layers.network import DetectorNetwork
+    from maenas.detector.runtimes.metadata import Precision
 
 ROUNDING = 4  # times torch's own error in f32 that another order of summation may make
 
@@ -72,7 +72,7 @@ TOLERANCES: dict[Precision, Tolerance] = {
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """What torch finds in a picture.
+    """What torch finds in an image.
 
     Attributes:
         scores: (1, N, num_classes), computed in 64 bits.
@@ -85,10 +85,10 @@ class Reference:
     rounding: Difference
 
 
-def reference_of(network: DetectorNetwork, picture: Floats) -> Reference:
-    """What a network finds in a picture (1, 3, H, W); the network is left as it is."""
+def reference_of(network: DetectorNetwork, image: Floats) -> Reference:
+    """What a network finds in an image (1, 3, H, W); the network is left as it is."""
     deployed = cast("DetectorNetwork", deploy(network)).float().cpu()
-    pixels = torch.from_numpy(picture)
+    pixels = torch.from_numpy(image)
     with torch.inference_mode():
         scores, boxes = (found.numpy() for found in deployed.predict(pixels))
         exact = copy.deepcopy(deployed).double()
@@ -141,7 +141,7 @@ def check(found: Difference, reference: Reference, precision: Precision) -> None
 
 
 def check_detections(detections: Floats, scores: Floats, boxes: Floats, options: NmsOptions) -> int:
-    """Hold the detections of one picture to our NMS on the scores and boxes that went in.
+    """Hold the detections of one image to our NMS on the scores and boxes that went in.
 
     Args:
         detections: (max_detections, 6) as x1 y1 x2 y2 score class, zeros behind the last.

@@ -1,10 +1,10 @@
 """Losses of the detector."""
 
-from detector.losses.detection_loss import LossWeights, assigned_loss, detection_loss
-from detector.losses.distribution_focal import distribution_focal_loss
-from detector.losses.flat_maps import FlatMaps, flat_maps
-from detector.losses.giou import giou_loss
-from detector.losses.quality_focal import quality_focal_loss
+from maenas.detector.losses.detection_loss import LossWeights, assigned_loss, detection_loss
+from maenas.detector.losses.distribution_focal import distribution_focal_loss
+from maenas.detector.losses.flat_maps import FlatMaps, flat_maps
+from maenas.detector.losses.giou import giou_loss
+from maenas.detector.losses.quality_focal import quality_focal_loss
 
 __all__ = [
     "FlatMaps",

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from detector.assign.assigner import Assigner, Assignment, Targets
-from detector.decode import STRIDES
-from detector.layers.box_head import RawLevel
-from detector.losses.distribution_focal import distribution_focal_loss
-from detector.losses.flat_maps import FlatMaps, boxes_at, flat_maps
-from detector.losses.giou import giou_loss
-from detector.losses.quality_focal import quality_focal_loss
+from maenas.detector.assign.assigner import Assigner, Assignment, Targets
+from maenas.detector.losses.distribution_focal import distribution_focal_loss
+from maenas.detector.losses.flat_maps import FlatMaps, boxes_at, flat_maps
+from maenas.detector.losses.giou import giou_loss
+from maenas.detector.losses.quality_focal import quality_focal_loss
+from maenas.detector.model.decode import STRIDES
+from maenas.detector.model.raw_level import RawLevel
 
 # Mean over the processes of a run, of a small tensor; for one process, the tensor itself.
 Reduce = Callable[[Tensor], Tensor]
@@ -71,22 +71,22 @@ def assigned_loss(
     largest class score of their prior and divided by the sum of these weights. Both divisors are
     means over the processes, and at least 1.
     """
-    picture, prior = (assignment.matched >= 0).nonzero(as_tuple=True)  # P matched priors
-    place = assignment.matched[picture, prior]
-    boxes, classes = targets.boxes[picture, place].float(), targets.labels[picture, place]
+    image, prior = (assignment.matched >= 0).nonzero(as_tuple=True)  # P matched priors
+    place = assignment.matched[image, prior]
+    boxes, classes = targets.boxes[image, place].float(), targets.labels[image, place]
     points, strides = maps.priors.points[prior], maps.priors.strides[prior]
 
-    confidence = maps.scores[picture, prior].detach().sigmoid().amax(dim=-1)  # (P,)
+    confidence = maps.scores[image, prior].detach().sigmoid().amax(dim=-1)  # (P,)
     counts = torch.stack((confidence.new_tensor(len(place)), confidence.sum()))
     num_matched, confidence_sum = reduce(counts).clamp(min=1)
 
     labels = torch.zeros_like(maps.scores)
-    labels[picture, prior, classes] = assignment.quality[picture, prior]
+    labels[image, prior, classes] = assignment.quality[image, prior]
     of_classes = quality_focal_loss(maps.scores, labels).masked_fill(
         assignment.ignored[..., None], 0.0
     )
 
-    logits = maps.distances[picture, prior]  # (P, 4, bins)
+    logits = maps.distances[image, prior]  # (P, 4, bins)
     of_boxes = giou_loss(boxes_at(points, strides, logits), boxes)
     sides = torch.cat((points - boxes[:, :2], boxes[:, 2:] - points), dim=-1) / strides[:, None]
     of_sides = distribution_focal_loss(logits, sides).mean(dim=-1)

@@ -8,9 +8,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from detector.assign.assigner import Predictions, Priors
-from detector.decode import STRIDES, anchor_points, by_side, expected_distances
-from detector.layers.box_head import RawLevel
+from maenas.detector.assign.assigner import Predictions, Priors
+from maenas.detector.model.decode import STRIDES, anchor_points, by_side, expected_distances
+from maenas.detector.model.raw_level import RawLevel
 
 
 class FlatMaps(NamedTuple):

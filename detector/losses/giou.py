@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from detector.boxes import paired_giou
+from maenas.detector.ops.boxes import paired_giou
 
 
 def giou_loss(boxes_xyxy: Tensor, targets_xyxy: Tensor) -> Tensor:

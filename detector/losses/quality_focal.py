@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
-from detector.softplus import softplus
+from maenas.detector.ops.softplus import softplus
 
 
 def quality_focal_loss(logits: Tensor, labels: Tensor, beta: float = 2.0) -> Tensor:

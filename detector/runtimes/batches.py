@@ -1,4 +1,4 @@
-"""Any number of pictures through a model, whatever batch it was made for."""
+"""Any number of images through a model, whatever batch it was made for."""
 
 from __future__ import annotations
 
@@ -6,39 +6,39 @@ from collections.abc import Callable
 
 import numpy as np
 
-from detector.errors import ModelError
-from detector.runtimes.runtime import Floats
+from maenas.detector.arrays import Floats
+from maenas.detector.errors import ModelError
 
 Outputs = tuple[Floats, Floats]
 
 
 def in_batches(
-    pictures: Floats,
+    images: Floats,
     in_shape: tuple[int, int, int],
     batch: int | None,
     run: Callable[[Floats], Outputs],
 ) -> Outputs:
-    """What `run` gives for all pictures, checked and cut to batches it can take.
+    """What `run` gives for all images, checked and cut to batches it can take.
 
     Args:
-        pictures: (B, 3, H, W).
+        images: (B, 3, H, W).
         in_shape: (channels, height, width) the model wants.
         batch: the model was made for, None if it takes any; the last one is filled with zeros.
         run: scores and boxes of one batch.
     Raises:
-        ModelError: for pictures of another shape.
+        ModelError: for images of another shape.
     """
-    if pictures.ndim != 4 or pictures.shape[1:] != in_shape or not len(pictures):
+    if images.ndim != 4 or images.shape[1:] != in_shape or not len(images):
         raise ModelError(
-            f"pictures: the model wants (B, {', '.join(map(str, in_shape))}), "
-            f"got {tuple(pictures.shape)}."
+            f"images: the model wants (B, {', '.join(map(str, in_shape))}), "
+            f"got {tuple(images.shape)}."
         )
-    pictures = np.ascontiguousarray(pictures, dtype=np.float32)
-    count = len(pictures)
+    images = np.ascontiguousarray(images, dtype=np.float32)
+    count = len(images)
     if batch is None or count == batch:
-        return run(pictures)
+        return run(images)
     missing = -count % batch
-    filled = np.concatenate((pictures, np.zeros((missing, *in_shape), np.float32)))
+    filled = np.concatenate((images, np.zeros((missing, *in_shape), np.float32)))
     found = [run(filled[start : start + batch]) for start in range(0, count, batch)]
     scores, boxes = (np.concatenate(parts)[:count] for parts in zip(*found, strict=True))
     return scores, boxes

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from detector.checkpoint import SPEC_FILE
-from detector.errors import ModelError
-from detector.runtimes.runtime import Runtime
+from maenas.detector.checkpoints.checkpoint import SPEC_FILE
+from maenas.detector.errors import ModelError
+from maenas.detector.runtimes.runtime import Runtime
 
 KINDS = "a detector folder or its detector.yaml, .onnx, .xml (OpenVINO) or .engine (TensorRT)"
 
@@ -37,7 +37,7 @@ def load_runtime(
         raise ModelError(f"{path}: no such file or folder; expected {KINDS}.")
     suffix = path.suffix.lower()
     if suffix == ".xml":
-        from detector.runtimes.openvino_runtime import OpenVinoRuntime
+        from maenas.detector.runtimes.openvino_runtime import OpenVinoRuntime
 
         return OpenVinoRuntime(path, precision or "f32", threads)
     if precision is not None and not (path.is_dir() and precision == "f32"):
@@ -45,14 +45,14 @@ def load_runtime(
             f"precision: only OpenVINO chooses it when it runs; {path} runs in what it holds."
         )
     if suffix == ".onnx":
-        from detector.runtimes.onnx_runtime import OnnxRuntime
+        from maenas.detector.runtimes.onnx_runtime import OnnxRuntime
 
         return OnnxRuntime(path, threads)
     if suffix == ".engine":
-        from budgets.backends.engine_info import require_tensorrt
+        from maenas.budgets.backends.engine_info import require_tensorrt
 
         require_tensorrt()
-        from detector.runtimes.tensorrt_runtime import TensorRtRuntime
+        from maenas.detector.runtimes.tensorrt_runtime import TensorRtRuntime
 
         return TensorRtRuntime(path)
     if path.is_dir() or suffix in (".yaml", ".yml"):
@@ -68,8 +68,8 @@ def _torch_runtime(path: Path, threads: int | None, compute: str) -> Runtime:
     """
     import torch
 
-    from detector.checkpoint import build_network, load_folder
-    from detector.runtimes.torch_runtime import TorchRuntime
+    from maenas.detector.checkpoints.checkpoint import build_network, load_folder
+    from maenas.detector.runtimes.torch_runtime import TorchRuntime
 
     spec, weights = load_folder(path)
     if weights is None:

@@ -9,9 +9,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal
 
-from blocks import SpecError
-from blocks.strict import check_format, parse
-from detector.errors import ModelError
+from maenas.blocks import SpecError
+from maenas.blocks.files.strict import check_format, parse
+from maenas.detector.errors import ModelError
 
 FORMAT = "maenas/model@1"
 NOT_TEXT = {"names", "in_shape", "stride", "is_nano"}  # fields that are JSON in the file
@@ -25,15 +25,15 @@ class Metadata:
 
     Attributes:
         names: of the classes; () if they have none.
-        in_shape: (channels, height, width) of its pictures.
-        resize: how a picture is brought to that size, "letterbox" or "stretch".
+        in_shape: (channels, height, width) of its images.
+        resize: how an image is brought to that size, "letterbox" or "stretch".
         stride: of each level, finest first.
         is_nano: whether DAMO-YOLO evaluates it with the thresholds of Ns, Nm and Nl; files of an
             older maenas do not say so and count as the larger scales.
         layout: "raw" returns scores and boxes before NMS, the others detections.
         precision: of the network's body; decoding is always in float.
         colour: order of the channels.
-        normalisation: what the pictures must have gone through.
+        normalisation: what the images must have gone through.
         boxes: what the four numbers of a box are.
         version: of the maenas that wrote it.
     """

@@ -7,10 +7,11 @@ from typing import Any
 
 import onnxruntime
 
-from detector.errors import ModelError
-from detector.runtimes.batches import Outputs, in_batches
-from detector.runtimes.metadata import read_metadata, require_raw
-from detector.runtimes.runtime import Floats, Runtime
+from maenas.detector.arrays import Floats
+from maenas.detector.errors import ModelError
+from maenas.detector.runtimes.batches import Outputs, in_batches
+from maenas.detector.runtimes.metadata import read_metadata, require_raw
+from maenas.detector.runtimes.runtime import Runtime
 
 ERRORS_ONLY = 3  # of onnxruntime's log levels
 
@@ -37,11 +38,11 @@ class OnnxRuntime(Runtime):
         batch = self._session.get_inputs()[0].shape[0]
         self._batch = batch if isinstance(batch, int) else None
 
-    def run(self, pictures: Floats) -> Outputs:
-        return in_batches(pictures, self.in_shape, self._batch, self._run)
+    def run(self, images: Floats) -> Outputs:
+        return in_batches(images, self.in_shape, self._batch, self._run)
 
-    def _run(self, pictures: Floats) -> Outputs:
-        scores, boxes = self._session.run(["scores", "boxes"], {"images": pictures})
+    def _run(self, images: Floats) -> Outputs:
+        scores, boxes = self._session.run(["scores", "boxes"], {"images": images})
         return scores, boxes
 
 

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import openvino
 
-from budgets.backends.openvino_core import openvino_core
-from detector.errors import ModelError
-from detector.runtimes.batches import Outputs, in_batches
-from detector.runtimes.metadata import Metadata, read_metadata, require_raw
-from detector.runtimes.runtime import Floats, Runtime
+from maenas.budgets.backends.openvino_core import openvino_core
+from maenas.detector.arrays import Floats
+from maenas.detector.errors import ModelError
+from maenas.detector.runtimes.batches import Outputs, in_batches
+from maenas.detector.runtimes.metadata import Metadata, read_metadata, require_raw
+from maenas.detector.runtimes.runtime import Runtime
 
 SECTION = "maenas"  # of an IR's runtime information
 PRECISIONS = ("f32", "f16", "bf16")
@@ -58,13 +59,13 @@ class OpenVinoRuntime(Runtime):
         version = openvino.__version__.partition("-")[0]
         self.about = f"OpenVINO {version} on CPU, {metadata.precision} file run in {used}, {path}"
 
-    def run(self, pictures: Floats) -> Outputs:
-        return in_batches(pictures, self.in_shape, self._batch, self._run)
+    def run(self, images: Floats) -> Outputs:
+        return in_batches(images, self.in_shape, self._batch, self._run)
 
-    def _run(self, pictures: Floats) -> Outputs:
-        if len(pictures) not in self._requests:
-            self._compile(len(pictures))
-        found = self._requests[len(pictures)].infer({"images": pictures}, share_inputs=True)
+    def _run(self, images: Floats) -> Outputs:
+        if len(images) not in self._requests:
+            self._compile(len(images))
+        found = self._requests[len(images)].infer({"images": images}, share_inputs=True)
         return found["scores"], found["boxes"]
 
     def _compile(self, batch: int) -> str:

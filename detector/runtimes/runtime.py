@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 
-import numpy as np
-from numpy.typing import NDArray
-
-Floats = NDArray[np.float32]
+from maenas.detector.arrays import Floats
 
 
 class Runtime(ABC):
     """A detector ready to run.
 
     Attributes:
-        in_shape: (channels, height, width) of its pictures.
+        in_shape: (channels, height, width) of its images.
         names: of the classes; () if it has none.
-        resize: how a picture is brought to that size, "letterbox" or "stretch".
+        resize: how an image is brought to that size, "letterbox" or "stretch".
         is_nano: whether DAMO-YOLO evaluates it as Ns, Nm and Nl, with thresholds of their own.
         about: one line for people: runtime, version, precision as read back, file.
     """
@@ -28,12 +25,12 @@ class Runtime(ABC):
     about: str
 
     @abstractmethod
-    def run(self, pictures: Floats) -> tuple[Floats, Floats]:
+    def run(self, images: Floats) -> tuple[Floats, Floats]:
         """Scores and boxes before NMS.
 
         Args:
-            pictures: (B, 3, H, W), RGB in 0..255.
+            images: (B, 3, H, W), RGB in 0..255.
         Returns:
             Scores (B, N, num_classes) in 0..1, boxes (B, N, 4) as (x1, y1, x2, y2) in pixels of
-            the resized picture.
+            the resized image.
         """

@@ -11,13 +11,14 @@ import tensorrt as trt
 import torch
 from numpy.typing import NDArray
 
-from budgets.backends.backend import BackendError
-from budgets.backends.engine_info import layer_precisions, shown
-from budgets.backends.tensorrt_build import engine_information, load_engine
-from detector.errors import ModelError
-from detector.runtimes.batches import Outputs, in_batches
-from detector.runtimes.metadata import Metadata, read_metadata, require_raw
-from detector.runtimes.runtime import Floats, Runtime
+from maenas.budgets.backends.backend import BackendError
+from maenas.budgets.backends.engine_info import layer_precisions, shown
+from maenas.budgets.backends.tensorrt_build import engine_information, load_engine
+from maenas.detector.arrays import Floats
+from maenas.detector.errors import ModelError
+from maenas.detector.runtimes.batches import Outputs, in_batches
+from maenas.detector.runtimes.metadata import Metadata, read_metadata, require_raw
+from maenas.detector.runtimes.runtime import Runtime
 
 TORCH_TYPES = {trt.DataType.FLOAT: torch.float32, trt.DataType.INT32: torch.int32}  # of outputs
 
@@ -44,11 +45,11 @@ class TensorRtRuntime(Runtime):
             f"{shown(self._engine.precisions())}, {path}"
         )
 
-    def run(self, pictures: Floats) -> Outputs:
-        return in_batches(pictures, self.in_shape, self._engine.batch, self._run)
+    def run(self, images: Floats) -> Outputs:
+        return in_batches(images, self.in_shape, self._engine.batch, self._run)
 
-    def _run(self, pictures: Floats) -> Outputs:
-        found = self._engine.run(pictures)
+    def _run(self, images: Floats) -> Outputs:
+        found = self._engine.run(images)
         return found["scores"], found["boxes"]
 
 
@@ -56,7 +57,7 @@ class Engine:
     """An engine and one context to run it in; buffers are torch tensors on the GPU.
 
     Attributes:
-        batch: pictures at a time, None if that is open.
+        batch: images at a time, None if that is open.
 
     Args:
         path: of the file.
@@ -83,17 +84,17 @@ class Engine:
         batch = engine.get_tensor_shape("images")[0]
         self.batch = None if batch < 0 else int(batch)
 
-    def run(self, pictures: Floats) -> dict[str, NDArray[Any]]:
-        """Every output by its name, for pictures (B, 3, H, W).
+    def run(self, images: Floats) -> dict[str, NDArray[Any]]:
+        """Every output by its name, for images (B, 3, H, W).
 
         Raises:
             ModelError: if TensorRT refuses the batch or fails to run.
         """
         context = self._context
-        if not context.set_input_shape("images", pictures.shape):
-            raise ModelError(f"pictures: the engine was not built for batches of {len(pictures)}.")
+        if not context.set_input_shape("images", images.shape):
+            raise ModelError(f"images: the engine was not built for batches of {len(images)}.")
         with torch.cuda.stream(self._stream):
-            tensors = {"images": torch.from_numpy(pictures).cuda()}
+            tensors = {"images": torch.from_numpy(images).cuda()}
             for name in self._outputs:
                 dims = context.get_tensor_shape(name)
                 shape = [dims[axis] for axis in range(len(dims))]

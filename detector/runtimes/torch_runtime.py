@@ -6,14 +6,15 @@ from typing import TYPE_CHECKING, cast
 
 import torch
 
-from blocks.layers.deploy import deploy
-from detector.errors import ModelError
-from detector.runtimes.batches import Outputs, in_batches
-from detector.runtimes.runtime import Floats, Runtime
+from maenas.blocks.layers.deploy import deploy
+from maenas.detector.arrays import Floats
+from maenas.detector.errors import ModelError
+from maenas.detector.runtimes.batches import Outputs, in_batches
+from maenas.detector.runtimes.runtime import Runtime
 
 if TYPE_CHECKING:
-    from detector.layers.network import DetectorNetwork
-    from detector.spec import DetectorSpec
+    from maenas.detector.model.layers.network import DetectorNetwork
+    from maenas.detector.model.spec import DetectorSpec
 
 
 class TorchRuntime(Runtime):
@@ -44,10 +45,10 @@ class TorchRuntime(Runtime):
                 f"{compute!r}: {reason}"
             ) from None
 
-    def run(self, pictures: Floats) -> Outputs:
-        return in_batches(pictures, self.in_shape, None, self._run)
+    def run(self, images: Floats) -> Outputs:
+        return in_batches(images, self.in_shape, None, self._run)
 
-    def _run(self, pictures: Floats) -> Outputs:
+    def _run(self, images: Floats) -> Outputs:
         with torch.inference_mode():
-            scores, boxes = self._network.predict(torch.from_numpy(pictures).to(self._compute))
+            scores, boxes = self._network.predict(torch.from_numpy(images).to(self._compute))
         return scores.cpu().numpy(), boxes.cpu().numpy()

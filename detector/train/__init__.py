@@ -1,11 +1,11 @@
 """Training: recipes, the loop, and what a run keeps."""
 
-from detector.train.batch_size import BatchSize, batch_size, fitting_batch, smallest_batch
-from detector.train.cpu_precision import settled_compute
-from detector.train.learner import Learner
-from detector.train.loop import FEATURE, PARTS, Accuracy, Epoch, Step, Training, train
-from detector.train.ranks import Ranks, joined_ranks
-from detector.train.recipe import (
+from maenas.detector.train.batch_size import BatchSize, batch_size, fitting_batch, smallest_batch
+from maenas.detector.train.cpu_precision import settled_compute
+from maenas.detector.train.learner import Learner
+from maenas.detector.train.loop import FEATURE, PARTS, Accuracy, Epoch, Step, Training, train
+from maenas.detector.train.ranks import Ranks, joined_ranks
+from maenas.detector.train.recipe import (
     PAIRS,
     Recipe,
     distilling,
@@ -15,8 +15,8 @@ from detector.train.recipe import (
     scale_of,
     with_changes,
 )
-from detector.train.start import starting_network, starting_spec
-from detector.train.state import RunFolder, identity, load_state
+from maenas.detector.train.start import starting_network, starting_spec
+from maenas.detector.train.state import RunFolder, identity, load_state
 
 __all__ = [
     "FEATURE",

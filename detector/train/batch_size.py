@@ -1,4 +1,4 @@
-"""How many pictures a step takes, and how many of them at a time."""
+"""How many images a step takes, and how many of them at a time."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from detector.assign import padded_targets
-from detector.distill import Teaching
-from detector.errors import TrainError
-from detector.layers.network import DetectorNetwork
-from detector.losses import detection_loss
-from detector.train.learner import Learner
-from detector.train.precision import precision_of
-from detector.train.recipe import Recipe
+from maenas.detector.assign import padded_targets
+from maenas.detector.distill import Teaching
+from maenas.detector.errors import TrainError
+from maenas.detector.losses import detection_loss
+from maenas.detector.model.layers.network import DetectorNetwork
+from maenas.detector.train.learner import Learner
+from maenas.detector.train.precision import precision_of
+from maenas.detector.train.recipe import Recipe
 
 SMALLEST = 8
 TAUGHT_VALUES = 256  # of a channel, that BatchNorm is to see at stride 32 beside a teacher
-SHARE_OF_MEMORY = 0.85  # of a GPU's, the rest is for what other pictures need more
+SHARE_OF_MEMORY = 0.85  # of a GPU's, the rest is for what other images need more
 TRIED = (2, 4)  # batches that memory is measured on; it grows in proportion
-OBJECTS = 60  # a picture in that measurement, more than most mosaics hold
+OBJECTS = 60  # an image in that measurement, more than most mosaics hold
 
 
 @dataclass(frozen=True, slots=True)
 class BatchSize:
-    """Pictures of a step.
+    """Images of a step.
 
     Attributes:
         loaded: at a time, in each process.
@@ -44,7 +44,7 @@ class BatchSize:
 
 
 def smallest_batch(size: tuple[int, int], is_taught: bool) -> int:
-    """The fewest pictures at a time that a training chooses by itself: 8.
+    """The fewest images at a time that a training chooses by itself: 8.
 
     With a teacher 16 below 192 pixels and 32 below 128: a teacher wants maps with few high peaks,
     and where BatchNorm sees few values of a channel the network then learns to lean on the
@@ -61,28 +61,28 @@ def smallest_batch(size: tuple[int, int], is_taught: bool) -> int:
 
 
 def batch_size(
-    recipe: Recipe, pictures: int, processes: int, fitting: int, smallest: int = SMALLEST
+    recipe: Recipe, images: int, processes: int, fitting: int, smallest: int = SMALLEST
 ) -> BatchSize:
-    """Pictures of a step.
+    """Images of a step.
 
     The recipe's batch, unless the training would then be too short: a small data set takes
     smaller batches, down to the smallest.
 
     Args:
         recipe: its batch, epochs and least number of steps.
-        pictures: of the data set.
+        images: of the data set.
         processes: that share them.
-        fitting: most pictures at a time in a process.
+        fitting: most images at a time in a process.
         smallest: see `smallest_batch`.
     """
-    enough = recipe.epochs * pictures // recipe.min_steps
+    enough = recipe.epochs * images // recipe.min_steps
     wanted = min(recipe.batch, max(enough, smallest))
     if recipe.compute.batch is not None:
         loaded = recipe.compute.batch
     else:
-        loaded = max(1, min(fitting, -(-wanted // processes), -(-pictures // processes)))
+        loaded = max(1, min(fitting, -(-wanted // processes), -(-images // processes)))
     together = loaded * processes
-    gathered = min(max(1, round(wanted / together)), -(-pictures // together))
+    gathered = min(max(1, round(wanted / together)), -(-images // together))
     return BatchSize(loaded, gathered, processes)
 
 
@@ -93,7 +93,7 @@ def fitting_batch(
     device: torch.device,
     teaching: Teaching | None = None,
 ) -> int:
-    """Most pictures at a time: few on a CPU, on a GPU what its free memory is measured to hold.
+    """Most images at a time: few on a CPU, on a GPU what its free memory is measured to hold.
 
     Args:
         network: on the device, in training.
@@ -102,7 +102,7 @@ def fitting_batch(
         device: to measure.
         teaching: what is in memory beside the network.
     Raises:
-        TrainError: if not even one picture fits.
+        TrainError: if not even one image fits.
     """
     if device.type == "cpu":
         return smallest_batch(size, teaching is not None)
@@ -113,16 +113,16 @@ def fitting_batch(
         small, large = (_peak(learner, teaching, size, recipe, device, count) for count in TRIED)
     except torch.OutOfMemoryError:
         raise TrainError(
-            f"compute: {device} has no memory for {TRIED[-1]} pictures; set compute.batch=1, or "
+            f"compute: {device} has no memory for {TRIED[-1]} images; set compute.batch=1, or "
             "a smaller input."
         ) from None
     finally:
         learner.zero_grad(set_to_none=True)
         torch.cuda.empty_cache()
     free, _ = torch.cuda.mem_get_info(device)
-    a_picture = max(1, (large - small) // (TRIED[1] - TRIED[0]))
-    room = SHARE_OF_MEMORY * free - (small - TRIED[0] * a_picture)
-    count = max(1, int(room // a_picture))
+    an_image = max(1, (large - small) // (TRIED[1] - TRIED[0]))
+    room = SHARE_OF_MEMORY * free - (small - TRIED[0] * an_image)
+    count = max(1, int(room // an_image))
     return 1 << (count.bit_length() - 1)  # a power of two suits tensor cores
 
 
@@ -140,9 +140,9 @@ def _peak(
     state = {name: value.clone() for name, value in network.named_buffers()}
     before = torch.cuda.memory_allocated(device)
     torch.cuda.reset_peak_memory_stats(device)
-    pictures = torch.randint(0, 256, (count, 3, height, width), device=device).float()
+    images = torch.randint(0, 256, (count, 3, height, width), device=device).float()
     if recipe.compute.channels_last:
-        pictures = pictures.contiguous(memory_format=torch.channels_last)
+        images = images.contiguous(memory_format=torch.channels_last)
     corners = torch.rand(OBJECTS, 2, device=device) * (min(height, width) - 32)
     boxes = torch.cat((corners, corners + 32), dim=1)
     labels = boxes.new_zeros(OBJECTS, dtype=torch.int64)
@@ -150,10 +150,10 @@ def _peak(
     precision = precision_of(recipe.compute.amp, device)
     goals = []
     if teaching is not None:
-        goals = teaching.goals(pictures, precision_of(teaching.options.amp, device))
+        goals = teaching.goals(images, precision_of(teaching.options.amp, device))
     network.train()
     with torch.autocast(device.type, precision, enabled=precision is not None):
-        levels, feature = learner(pictures, goals)
+        levels, feature = learner(images, goals)
     parts = detection_loss(levels, targets, recipe.assigner, strides=network.strides)
     total: Tensor = torch.stack(list(parts.values())).sum()
     if feature is not None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import torch
 from torch import nn
 
-from detector.train.recipe import ComputeOptions
+from maenas.detector.train.recipe import ComputeOptions
 
 # What multiplies bf16 in hardware; without it oneDNN converts to 32 bits and back.
 FAST_BF16 = ("avx512_bf16", "amx_bf16")

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
-from blocks.errors import SpecError
+from maenas.blocks.errors import SpecError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

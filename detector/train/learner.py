@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from detector.distill import Teaching
-from detector.layers.box_head import RawLevel
-from detector.layers.network import DetectorNetwork
+from maenas.detector.distill import Teaching
+from maenas.detector.model.layers.network import DetectorNetwork
+from maenas.detector.model.raw_level import RawLevel
 
 Forward = tuple[list[RawLevel], Tensor | None]
 
@@ -27,15 +27,15 @@ class Learner(nn.Module):
         self.feature_loss = None if teaching is None else teaching.loss
         self._options = None if teaching is None else teaching.options
 
-    def forward(self, pictures: Tensor, goals: Sequence[Tensor] = ()) -> Forward:
+    def forward(self, images: Tensor, goals: Sequence[Tensor] = ()) -> Forward:
         """Logits of each level, and the feature loss if there is a teacher.
 
         Args:
-            pictures: (B, 3, H, W), as the network takes them.
+            images: (B, 3, H, W), as the network takes them.
             goals: the teacher's maps of them.
         """
         if self.feature_loss is None or self._options is None:
-            return self.network(pictures), None
-        levels, maps = self.network.with_maps(pictures)
+            return self.network(images), None
+        levels, maps = self.network.with_maps(images)
         chosen = [maps[self._options.features][level - 3] for level in self._options.levels]
         return levels, self.feature_loss(chosen, goals)

@@ -14,20 +14,20 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 
-from detector.assign import Targets
-from detector.data import Batch, TrainLoader
-from detector.distill import Teaching
-from detector.errors import TrainError
-from detector.layers.network import DetectorNetwork
-from detector.losses import detection_loss
-from detector.train.cpu_memory import keep_freed_memory
-from detector.train.ema import Ema
-from detector.train.learner import Learner
-from detector.train.optimizer import set_lr
-from detector.train.precision import precision_of
-from detector.train.ranks import Ranks
-from detector.train.recipe import Recipe
-from detector.train.state import (
+from maenas.detector.assign import Targets
+from maenas.detector.data import Batch, TrainLoader
+from maenas.detector.distill import Teaching
+from maenas.detector.errors import TrainError
+from maenas.detector.losses import detection_loss
+from maenas.detector.model.layers.network import DetectorNetwork
+from maenas.detector.train.cpu_memory import keep_freed_memory
+from maenas.detector.train.ema import Ema
+from maenas.detector.train.learner import Learner
+from maenas.detector.train.optimizer import set_lr
+from maenas.detector.train.precision import precision_of
+from maenas.detector.train.ranks import Ranks
+from maenas.detector.train.recipe import Recipe
+from maenas.detector.train.state import (
     BEST,
     LAST,
     Identity,
@@ -37,7 +37,7 @@ from detector.train.state import (
     RunFolder,
     Saved,
 )
-from detector.train.statistics import Statistics
+from maenas.detector.train.statistics import Statistics
 
 PARTS = ("quality_focal", "giou", "distribution_focal")
 FEATURE = "feature"  # one more part of the loss in a distillation
@@ -69,10 +69,10 @@ class Step:
         lr: its rate.
         parts: of the loss, by name; means over the step.
         norm: length of the gradient.
-        pictures: seen in all processes.
+        images: seen in all processes.
         taken: False if it was passed over, its loss not being finite.
         seconds: it took.
-        waited: seconds of these spent waiting for pictures.
+        waited: seconds of these spent waiting for images.
     """
 
     epoch: int
@@ -80,7 +80,7 @@ class Step:
     lr: float
     parts: dict[str, float]
     norm: float
-    pictures: int
+    images: int
     taken: bool
     seconds: float
     waited: float
@@ -108,9 +108,9 @@ class Training:
     Attributes:
         network: with its first weights.
         recipe: how to train it.
-        loader: of this process' pictures.
+        loader: of this process' images.
         gathered: batches of the loader that make a step.
-        batch: pictures of a step in all processes, which the learning rate follows.
+        batch: images of a step in all processes, which the learning rate follows.
         ranks: this process among the others.
         folder: of the run.
         identity: what must not change if it is continued.
@@ -245,9 +245,9 @@ def one_epoch(
         now.scaler.update()
         now.optimizer.zero_grad(set_to_none=True)
         progress.step += 1
-        pictures = sum(map(len, batches))
+        images = sum(map(len, batches))
         if progress.in_a_row == 0:
-            sums, seen = sums + pictures * torch.tensor(losses), seen + pictures
+            sums, seen = sums + images * torch.tensor(losses), seen + images
         elif progress.in_a_row >= MOST_IN_A_ROW:
             raise given_up(training, progress, batches)
         yield Step(
@@ -256,7 +256,7 @@ def one_epoch(
             lr=lr,
             parts=dict(zip(training.parts, losses, strict=True)),
             norm=length,
-            pictures=pictures * ranks.count,
+            images=images * ranks.count,
             taken=progress.in_a_row == 0,
             seconds=time.perf_counter() - started,
             waited=fetched - started,
@@ -279,11 +279,11 @@ def add_gradients(
     """Forward and backward through the batches of a step.
 
     Returns:
-        (P,), the parts of the loss in this process; a batch counts by its pictures.
+        (P,), the parts of the loss in this process; a batch counts by its images.
     """
     recipe, ranks = training.recipe, training.ranks
     precision = precision_of(recipe.compute.amp, ranks.device)
-    pictures = sum(map(len, batches))
+    images = sum(map(len, batches))
     total = torch.zeros(len(training.parts), device=ranks.device)
     weight, goals = 0.0, list[Tensor]()
     if teaching is not None:
@@ -293,11 +293,11 @@ def add_gradients(
     for number, batch in enumerate(batches, 1):
         ready = batch.to(ranks.device, recipe.compute.channels_last)
         if teaching is not None:
-            goals = teaching.goals(ready.pictures, precision_there)
+            goals = teaching.goals(ready.images, precision_there)
         statistics.before_forward()
         with exchange(learner, number == len(batches)):
             with torch.autocast(ranks.device.type, precision, enabled=precision is not None):
-                levels, feature = learner(ready.pictures, goals)
+                levels, feature = learner(ready.images, goals)
             losses = detection_loss(
                 levels,
                 targets_of(ready),
@@ -308,7 +308,7 @@ def add_gradients(
             )
             if training.teaching is not None:
                 losses[FEATURE] = total.new_zeros(()) if feature is None else weight * feature
-            parts = len(batch) / pictures * torch.stack([losses[name] for name in training.parts])
+            parts = len(batch) / images * torch.stack([losses[name] for name in training.parts])
             now.scaler.scale(parts.sum()).backward()  # type: ignore[no-untyped-call]
         total += parts.detach()
     return total
@@ -349,7 +349,7 @@ def given_up(training: Training, progress: Progress, batches: list[Batch]) -> Tr
     """What to tell when the loss stays not finite, in these batches at last."""
     ids = [str(name) for batch in batches for name in batch.image_ids]
     more = f" and {len(ids) - 16} more" if len(ids) > 16 else ""
-    where = f", the last on the pictures {', '.join(ids[:16])}{more}" if ids else ""
+    where = f", the last on the images {', '.join(ids[:16])}{more}" if ids else ""
     return TrainError(
         f"step {progress.step}: the loss or its gradient was not finite in {progress.in_a_row} "
         f"steps in a row{where}; the detector of epoch {progress.kept} is in "

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 from torch.optim import SGD, AdamW, Optimizer
 
-from blocks.errors import SpecError, positive
+from maenas.blocks.errors import SpecError, positive
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,9 +19,9 @@ class OptimizerOptions:
 
     Attributes:
         name: "sgd" with Nesterov's momentum, or "adamw".
-        lr: highest rate at a batch of `lr_batch` pictures.
+        lr: highest rate at a batch of `lr_batch` images.
         lr_batch: the batch that `lr` was found for.
-        lr_scaling: how the rate follows the batch: "linear" (so much a picture), or "sqrt",
+        lr_scaling: how the rate follows the batch: "linear" (so much an image), or "sqrt",
             which suits optimizers that divide by the gradient's size
             (https://arxiv.org/abs/2205.10287).
         momentum: of SGD.
@@ -49,7 +49,7 @@ class OptimizerOptions:
             raise SpecError(f"optimizer: clip_norm must be above 0, got {self.clip_norm}.")
 
     def lr_of(self, batch: int) -> float:
-        """Highest rate at this many pictures a step."""
+        """Highest rate at this many images a step."""
         ratio = batch / self.lr_batch
         return self.lr * (ratio if self.lr_scaling == "linear" else sqrt(ratio))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from detector.errors import TrainError
+from maenas.detector.errors import TrainError
 
 NAMED = {"bf16": torch.bfloat16, "fp16": torch.float16}
 

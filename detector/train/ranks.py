@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from detector.errors import TrainError
+from maenas.detector.errors import TrainError
 
 PATIENCE = timedelta(hours=2)  # while the first process evaluates, the others wait
 

@@ -11,18 +11,18 @@ from typing import Any, Literal
 
 import yaml
 
-from blocks.errors import SpecError, positive
-from blocks.strict import changed_fields, did_you_mean, name_of, parse, read_yaml
-from detector.assign import ASSIGNERS, AlignOTA, Assigner
-from detector.data.augmentation import Augmentation
-from detector.data.loader import STRIDE
-from detector.distill import DistillOptions
-from detector.losses import LossWeights
-from detector.spec import DetectorSpec
-from detector.template import load_template, template_names
-from detector.train.ema import EmaOptions
-from detector.train.optimizer import OptimizerOptions
-from detector.train.schedule import ScheduleOptions
+from maenas.blocks.errors import SpecError, positive
+from maenas.blocks.files.strict import changed_fields, did_you_mean, name_of, parse, read_yaml
+from maenas.detector.assign import ASSIGNERS, AlignOTA, Assigner
+from maenas.detector.data.augmentation import Augmentation
+from maenas.detector.data.loader import STRIDE
+from maenas.detector.distill import DistillOptions
+from maenas.detector.losses import LossWeights
+from maenas.detector.model.spec import DetectorSpec
+from maenas.detector.model.template import load_template, template_names
+from maenas.detector.train.ema import EmaOptions
+from maenas.detector.train.optimizer import OptimizerOptions
+from maenas.detector.train.schedule import ScheduleOptions
 
 FORMAT = "maenas/recipe@1"
 PAIRS = {"t": "t-from-s", "s": "s-from-m", "m": "m-from-l", "l": "l-from-l"}  # student -> recipe
@@ -33,7 +33,7 @@ class ComputeOptions:
     """How a training uses the machine; what is learned hardly depends on it.
 
     Attributes:
-        batch: pictures at a time on each device; None for 8 on a CPU (more of small ones with a
+        batch: images at a time on each device; None for 8 on a CPU (more of small ones with a
             teacher) and for as many as fit on a GPU. Gradients are gathered until the recipe's own
             batch is reached.
         amp: numbers of the network: "auto" is bf16 on a GPU where that is fast, else fp16; on a
@@ -57,8 +57,8 @@ class Recipe:
     """How a detector is trained; the defaults are those published for S.
 
     Attributes:
-        epochs: passes over the pictures.
-        batch: pictures a step, over all devices.
+        epochs: passes over the images.
+        batch: images a step, over all devices.
         min_steps: a training of fewer steps takes smaller batches instead.
         evaluate_every: epochs, as long as there are mosaics; at most a tenth of the training.
         seed: of all randomness.
@@ -67,7 +67,7 @@ class Recipe:
         optimizer: what moves the weights.
         schedule: phases and rates.
         ema: the average that is kept.
-        augmentation: what happens to pictures; `resize` is the detector's.
+        augmentation: what happens to images; `resize` is the detector's.
         loss: what each part counts.
         assigner: what each position learns.
         compute: how the machine is used.
@@ -153,7 +153,7 @@ def published_recipe(name: str) -> Recipe:
     known = [*template_names(), *PAIRS.values()]
     if name not in known:
         raise SpecError(f"recipe: no scale {name!r}{did_you_mean(name, known)}")
-    return load_recipe(Path(str(files("detector.train.recipes") / f"{name}.yaml")))
+    return load_recipe(Path(str(files("maenas.detector.train.recipes") / f"{name}.yaml")))
 
 
 def distilling(recipe: Recipe) -> Recipe:

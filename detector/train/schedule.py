@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import cos, pi
 
-from blocks.errors import SpecError
+from maenas.blocks.errors import SpecError
 
 MOST_WARMUP = 0.1  # of a training; a short one would be over before its rate has risen
 MOST_PLAIN = 0.25

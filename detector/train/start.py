@@ -8,9 +8,9 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from detector.checkpoint import build_network
-from detector.layers.network import DetectorNetwork
-from detector.spec import DetectorSpec
+from maenas.detector.checkpoints.checkpoint import build_network
+from maenas.detector.model.layers.network import DetectorNetwork
+from maenas.detector.model.spec import DetectorSpec
 
 
 def starting_spec(spec: DetectorSpec, names: Sequence[str]) -> DetectorSpec:

@@ -16,12 +16,12 @@ from torch import Tensor, nn
 from torch.amp import GradScaler
 from torch.optim import Optimizer
 
-from blocks.strict import write_bytes
-from detector.checkpoint import save_folder
-from detector.data import Dataset
-from detector.errors import TrainError
-from detector.spec import DetectorSpec
-from detector.train.ema import Ema
+from maenas.blocks.files.atomic_write import write_bytes
+from maenas.detector.checkpoints.checkpoint import save_folder
+from maenas.detector.data import Dataset
+from maenas.detector.errors import TrainError
+from maenas.detector.model.spec import DetectorSpec
+from maenas.detector.train.ema import Ema
 
 FORMAT = "maenas/training@2"
 STATE_FILE = "resume.pt"
@@ -60,7 +60,7 @@ class Identity:
     Attributes:
         names: of the classes.
         spec: digest of the detector.
-        data: digest of the pictures' names and labels.
+        data: digest of the images' names and labels.
         recipe: its values, one a line.
         teacher: digest of the trained teacher; "" without one.
     """
@@ -80,7 +80,7 @@ class Identity:
             )
         for part, what in (
             ("spec", "parts of the detector"),
-            ("data", "pictures or labels"),
+            ("data", "images or labels"),
             ("recipe", "values of the recipe"),
             ("teacher", "teachers or none"),
         ):

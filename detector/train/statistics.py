@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import nn
 from torch.nn.modules.batchnorm import _NormBase
 
-from blocks.layers.conv_bn_act import BN_MOMENTUM
+from maenas.blocks.layers.conv_bn_act import BN_MOMENTUM
 
 
 class Statistics:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
-from blocks import MaenasError
+from maenas.blocks import MaenasError
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from blocks.errors import SpecError
-from nas.executors.executor import Executor, InProcess
+from maenas.blocks.errors import SpecError
+from maenas.nas.executors.executor import Executor, InProcess
 
 
 def opened_executor(workers: int, ray: str | None = None) -> Executor:
@@ -24,11 +24,11 @@ def opened_executor(workers: int, ray: str | None = None) -> Executor:
                 f"--workers {workers}: a cluster has the CPUs that its nodes offer; it counts for "
                 "--ray local alone."
             )
-        from nas.executors.ray_cluster import RayCluster
+        from maenas.nas.executors.ray_cluster import RayCluster
 
         return RayCluster(ray, workers if workers > 1 else None)
     if workers == 1:
         return InProcess()
-    from nas.executors.process_pool import ProcessPool
+    from maenas.nas.executors.process_pool import ProcessPool
 
     return ProcessPool(workers)

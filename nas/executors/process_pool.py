@@ -13,8 +13,8 @@ from multiprocessing import connection, get_context, parent_process
 from threading import Thread
 from typing import Any
 
-from nas.executors.executor import Answer, Executor, Item, Shared, Value, key_of
-from nas.executors.stream import Stream, WorkerLost, run_batch
+from maenas.nas.executors.executor import Answer, Executor, Item, Shared, Value, key_of
+from maenas.nas.executors.stream import Stream, WorkerLost, run_batch
 
 
 class ProcessPool(Executor):

@@ -10,7 +10,7 @@ from functools import partial
 from math import inf
 from typing import Any
 
-from budgets.cluster import (
+from maenas.budgets.cluster.connection import (
     LOOK_S,
     ask_nodes,
     done_among,
@@ -19,9 +19,9 @@ from budgets.cluster import (
     require_head,
     require_same,
 )
-from budgets.ray_output import line, say
-from budgets.versions import here
-from nas.executors.executor import (
+from maenas.budgets.cluster.output import line, say
+from maenas.budgets.cluster.versions import here
+from maenas.nas.executors.executor import (
     Answer,
     Executor,
     ExecutorError,
@@ -30,7 +30,7 @@ from nas.executors.executor import (
     Value,
     key_of,
 )
-from nas.executors.stream import Stream, WorkerLost, run_batch
+from maenas.nas.executors.stream import Stream, WorkerLost, run_batch
 
 START_S = 60.0  # until some CPU must be free for us
 SILENCE_S = 30.0  # without a result before we say what we wait for

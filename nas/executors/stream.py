@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol
 
-from nas.executors.executor import Answer, ExecutorError, Item
+from maenas.nas.executors.executor import Answer, ExecutorError, Item
 
 LEAST_S = 0.1  # a call costs milliseconds, so it should carry at least so much work
 TARGET_S = 0.25

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from blocks import (
+from maenas.blocks import (
     BLOCKS,
     CSP,
     SPP,

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from blocks import (
+from maenas.blocks import (
     BLOCKS,
     CSP,
     SPP,
@@ -26,9 +26,9 @@ from blocks import (
     ResKXKX,
     Shape,
 )
-from blocks.backbone import block_data
-from blocks.layers.deploy import deploy
-from blocks.layers.rep_conv import RepConv
+from maenas.blocks.backbone import block_data
+from maenas.blocks.layers.deploy import deploy
+from maenas.blocks.layers.rep_conv import RepConv
 from tests.recorder import Recorder, calls, trained
 
 SPECS: list[Block] = [

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from blocks import Mob, Op
-from blocks.mob import make_divisible
-from blocks.op import avg_pool, concat, conv, upsample
+from maenas.blocks import Mob, Op
+from maenas.blocks.mob import make_divisible
+from maenas.blocks.op import avg_pool, concat, conv, upsample
 
 
 def test_a_convolution_is_priced_by_its_fan_in() -> None:

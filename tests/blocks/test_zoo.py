@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from blocks import (
+from maenas.blocks import (
     Backbone,
     Block,
     ConvStem,
@@ -17,7 +17,7 @@ from blocks import (
     load_backbone,
     zoo_names,
 )
-from blocks.op import Op, elements
+from maenas.blocks.op import Op, elements
 
 # Convolutions on the main path. T, S, M and L have those of their structure files (19 is sold as
 # L20). The files of the nano models count units of two, 19, 19 and 21 layers sold as L18, L18 and
@@ -178,7 +178,7 @@ def stem(channels: int, kernel: int = 3, stride: int = 2) -> Block:
 
 
 FOCUSED: Shape = (12, 320, 320)  # its model of a 640 image behind a Focus stem
-PICTURE: Shape = (3, 224, 224)
+IMAGE: Shape = (3, 224, 224)
 
 
 @pytest.mark.parametrize(
@@ -250,7 +250,7 @@ PICTURE: Shape = (3, 224, 224)
             id="L45_kxkx, that of L",
         ),
         pytest.param(
-            PICTURE,
+            IMAGE,
             [
                 stem(64, kernel=7),
                 k1kxk1(256, 64, 3, kernel=3),
@@ -262,7 +262,7 @@ PICTURE: Shape = (3, 224, 224)
             id="ResNet-50, its first pool a strided unit",
         ),
         pytest.param(
-            PICTURE,
+            IMAGE,
             [
                 stem(32),
                 k1kxk1(96, 40, 1),
@@ -275,7 +275,7 @@ PICTURE: Shape = (3, 224, 224)
             id="DeepMAD R18",
         ),
         pytest.param(
-            PICTURE,
+            IMAGE,
             [
                 stem(16),
                 k1dwk1(24, 48),
@@ -289,7 +289,7 @@ PICTURE: Shape = (3, 224, 224)
             id="start of its MobileNetV2 search",
         ),
         pytest.param(
-            PICTURE,
+            IMAGE,
             [
                 stem(40),
                 k1dwsek1(40, 240, 2, stride=1),

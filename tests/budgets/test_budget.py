@@ -6,8 +6,8 @@ from typing import get_args
 
 import pytest
 
-from blocks import MaenasError
-from budgets import (
+from maenas.blocks import MaenasError
+from maenas.budgets import (
     Budget,
     BudgetError,
     InfeasibleError,

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from blocks import Op, load_backbone
-from blocks.op import concat, conv, max_pool
-from budgets import Cost, LatencyModel, cost, load_device
+from maenas.blocks import Op, load_backbone
+from maenas.blocks.op import concat, conv, max_pool
+from maenas.budgets import Cost, LatencyModel, cost, load_device
 
 
 @pytest.fixture(scope="module")

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from blocks.errors import SpecError
-from budgets import DeviceError, device_names, load_device
-from budgets.device import bundled_names, user_tables
-from budgets.table import LatencyTable
-from detector import load_template
-from maenas.networks import published_detector
-from tests.budgets.test_table import OPS, table
+from maenas.blocks.errors import SpecError
+from maenas.budgets import DeviceError, device_names, load_device
+from maenas.budgets.device import bundled_names, user_tables
+from maenas.budgets.pricing.table import LatencyTable
+from maenas.detector import load_template
+from maenas.latency.networks import published_detector
+from tests.budgets.pricing.test_table import OPS, table
 
 
 def saved(folder: Path, name: str) -> LatencyTable:

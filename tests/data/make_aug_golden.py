@@ -1,9 +1,9 @@
-"""Make `aug_golden.json`: what DAMO-YOLO's augmentation makes of a known picture and draws.
+"""Make `aug_golden.json`: what DAMO-YOLO's augmentation makes of a known image and draws.
 
     python tests/data/make_aug_golden.py GOLDEN_DIR
 
 GOLDEN_DIR holds `aug.json`: the reference (tinyvision/DAMO-YOLO @ 319572e, 2024-03-26,
-Apache-2.0) run on CPU on a picture that tests/detector/data/augment/test_sada.py makes again.
+Apache-2.0) run on CPU on an image that tests/detector/data/augment/test_sada.py makes again.
 Kept as they are, numbers to 9 digits:
 
     policies, sample_prob       SADA's decoded policy, and the chances of boxes by their size

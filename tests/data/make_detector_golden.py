@@ -1,12 +1,12 @@
-"""Make `detector_golden.npz`: what DAMO-YOLO's own detectors return for known weights and pictures.
+"""Make `detector_golden.npz`: what DAMO-YOLO's own detectors return for known weights and images.
 
     python tests/data/make_detector_golden.py GOLDEN_DIR
 
 GOLDEN_DIR holds `<model>_state_dict.json` of all seven models, and `<model>_bn.npz` and
 `<model>.npz` of some: the reference (tinyvision/DAMO-YOLO @ 319572e, 2024-03-26, Apache-2.0) run
 on CPU in float64, in training form and eval mode, before NMS. `tests/golden.py` makes the same
-weights and pictures again. The BatchNorm statistics are those of one training pass of backbone
-and neck over picture A, in float64 and rounded to float32: with made-up ones such deep networks
+weights and images again. The BatchNorm statistics are those of one training pass of backbone
+and neck over image A, in float64 and rounded to float32: with made-up ones such deep networks
 fade to a constant or blow up. The tests make them again by such a pass; a few are kept to
 compare.
 
@@ -14,12 +14,12 @@ Kept for every model:
 
     <model>_keys    JSON of its state dict: [key, shape] of each entry, in order
 
-and for those of `RUN`, pictures A (1 x 3 x 640 x 640, nano 416 x 416) and B (1 x 3 x 320 x 448):
+and for those of `RUN`, images A (1 x 3 x 640 x 640, nano 416 x 416) and B (1 x 3 x 320 x 448):
 
     <model>_norms           (N, 2, 2) mean and variance of two channels, the first and the last,
                             of each BatchNorm in the order of the state dict
     <model>_std             (S,) standard deviation of the output of each stage of the backbone,
-                            then of P3, P4 and P5 of the neck, for picture B
+                            then of P3, P4 and P5 of the neck, for image B
     <model>_idx, _val       (S, 32) flat indices into those outputs and the values there
     <model>_A_cls, _B_cls   (2, 256) flat indices into the class scores and the values there
     <model>_A_box, _B_box   (64, 5) index of a position, then its box

@@ -6,14 +6,14 @@ GOLDEN_DIR holds `loss_S.json` and `atss.json`: the reference (tinyvision/DAMO-Y
 2024-03-26, Apache-2.0) run on CPU in float32, on predictions that tests/detector/losses makes
 again. Kept:
 
-    targets         boxes and labels of four pictures of 320 x 320
-    cases           by name: the parts of the loss, matched priors of each picture as
+    targets         boxes and labels of four images of 320 x 320
+    cases           by name: the parts of the loss, matched priors of each image as
                     [prior, object, soft label], norms and samples of gradients
-    atss            matched priors of pictures 0 and 1 as [prior, object]
+    atss            matched priors of images 0 and 1 as [prior, object]
 
-Cases: `given` predictions for pictures 0, 1 and 2; `nothing`, picture 2 alone, without objects;
-`tiny`, picture 3, objects smaller than the grid, where the float32 costs of the reference decide
-by chance; `network`, pictures 0 and 1 through the golden S in training mode.
+Cases: `given` predictions for images 0, 1 and 2; `nothing`, image 2 alone, without objects;
+`tiny`, image 3, objects smaller than the grid, where the float32 costs of the reference decide
+by chance; `network`, images 0 and 1 through the golden S in training mode.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def main(folder: Path) -> None:
     entries = [
         f'"targets": {json.dumps(golden["targets"])}',
         *(f'"{name}": {json.dumps(kept(golden[theirs]))}' for name, theirs in CASES.items()),
-        f'"atss": {json.dumps([matches(atss[picture], ()) for picture in ("0", "1")])}',
+        f'"atss": {json.dumps([matches(atss[image], ()) for image in ("0", "1")])}',
     ]
     OUT.write_text("{\n" + ",\n".join(entries) + "\n}\n")
     print(f"{OUT}: {OUT.stat().st_size:,} bytes")
@@ -47,12 +47,12 @@ def kept(case: dict[str, Any]) -> dict[str, Any]:
     """Losses, matches and gradients of a case."""
     return {
         **{part: case[part] for part in (*PARTS, *GRADIENTS) if part in case},
-        "matches": [matches(picture, ("score",)) for picture in case["assign"]],
+        "matches": [matches(image, ("score",)) for image in case["assign"]],
     }
 
 
 def matches(rows: list[dict[str, Any]], also: tuple[str, ...]) -> list[list[float]]:
-    """Matched priors of a picture as lists."""
+    """Matched priors of an image as lists."""
     return [[row[key] for key in ("anchor", "gt", *also)] for row in rows]
 
 

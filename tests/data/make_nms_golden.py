@@ -3,7 +3,7 @@
     python tests/data/make_nms_golden.py GOLDEN_DIR
 
 GOLDEN_DIR holds `nms.json`: the reference (tinyvision/DAMO-YOLO @ 319572e, 2024-03-26,
-Apache-2.0) run on CPU in float32 on the boxes and scores that tests/detector/test_nms.py makes
+Apache-2.0) run on CPU in float32 on the boxes and scores that tests/detector/ops/test_nms.py makes
 again. Kept for each pair of thresholds:
 
     min_score, max_iou

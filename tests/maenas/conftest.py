@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from maenas.cli import main
+from maenas.cli.app import main
 
 ROOT = Path(__file__).parents[2]
 os.environ.pop("COLUMNS", None)  # processes of pytest-xdist have it; `maenas.console` looks once

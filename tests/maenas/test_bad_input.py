@@ -6,8 +6,8 @@ import shutil
 
 import pytest
 
-from budgets import load_device
-from search_spaces.space import load_space
+from maenas.budgets import load_device
+from maenas.search_spaces.space import load_space
 
 SPEC = """\
 format: maenas/backbone@1

@@ -29,14 +29,19 @@ def run_main(*arguments):
     """Python that runs a command."""
     return (
         f"sys.argv = {['maenas', *arguments]!r}\n"
-        "from maenas.cli import main\n"
+        "from maenas.cli.app import main\n"
         "try:\n    main()\nexcept SystemExit as stop:\n    assert not stop.code, stop.code"
     )
 
 
 @pytest.mark.parametrize(
     "code",
-    ["import maenas.cli", run_main("--help"), run_main("search", "--help"), run_main("--version")],
+    [
+        "import maenas.cli.app",
+        run_main("--help"),
+        run_main("search", "--help"),
+        run_main("--version"),
+    ],
     ids=["import", "help", "help of a command", "version"],
 )
 def test_nothing_heavy_is_loaded_to_help(tmp_path, code):

@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from blocks import Op, Shape
-from budgets import LatencyModel, load_device, parse_budgets
-from detector.rep_gfpn import RepGFPN
-from nas import Evaluator, Problem, cheapest_networks
-from nas.options import Options
-from search_spaces import Space, load_space
-from search_spaces.moves import Genomes
+from maenas.blocks import Op, Shape
+from maenas.budgets import LatencyModel, load_device, parse_budgets
+from maenas.detector.model.rep_gfpn import RepGFPN
+from maenas.nas import Evaluator, Problem, cheapest_networks
+from maenas.nas.certificate.options import Options
+from maenas.search_spaces import Space, load_space
+from maenas.search_spaces.moves import Genomes
 
 # Its first two stages share a level and the second projects its shortcut where widths differ, so
 # the narrowest stem is not always cheapest; the third may have either kernel; the last an SPP.

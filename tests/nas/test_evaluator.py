@@ -7,13 +7,13 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from blocks import Backbone
-from budgets import Budget, BudgetError, LatencyModel, Quantity, parse_budgets
-from detector import load_template
-from nas import Evaluator, Problem, effectiveness
-from nas.problem import Rest
-from search_spaces import Space, load_space, space_names
-from search_spaces.moves import Genomes, Moves
+from maenas.blocks import Backbone
+from maenas.budgets import Budget, BudgetError, LatencyModel, Quantity, parse_budgets
+from maenas.detector import load_template
+from maenas.nas import Evaluator, Problem, effectiveness
+from maenas.nas.problem import Rest
+from maenas.search_spaces import Space, load_space, space_names
+from maenas.search_spaces.moves import Genomes, Moves
 
 QUANTITIES: tuple[Quantity, ...] = get_args(Quantity)
 COUNT = 24

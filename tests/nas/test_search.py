@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from budgets import Budget, LatencyModel, parse_budgets
-from detector import load_template
-from nas import (
+from maenas.budgets import Budget, LatencyModel, parse_budgets
+from maenas.detector import load_template
+from maenas.nas import (
     Evaluator,
     Journal,
     JournalError,
@@ -30,14 +30,14 @@ from nas import (
     search,
     solve_exactly,
 )
-from nas.options import Options
-from nas.search import BATCH
-from search_spaces import Space, load_space
-from search_spaces.moves import Genomes
+from maenas.nas.certificate.options import Options
+from maenas.nas.search import BATCH
+from maenas.search_spaces import Space, load_space
+from maenas.search_spaces.moves import Genomes
 from tests.outcomes import Stopped, after, told
 
 ROOT = Path(__file__).parents[2]
-ENGINE = importlib.import_module("nas.search")  # the name in the package is the function's
+ENGINE = importlib.import_module("maenas.nas.search")  # the name in the package is the function's
 WEIGHTS = (1.0, 1.0, 4.0)
 every_algorithm = pytest.mark.parametrize("algorithm", ["evolution", "random"])
 
@@ -92,11 +92,11 @@ def test_what_an_evaluator_has_met_before_changes_nothing(
 
 ELSEWHERE = """
 import hashlib, sys
-from budgets import load_device, parse_budgets
-from detector import load_template
-from nas import Evaluator, Problem, Settings, cheapest_networks, search
-from nas.options import Options
-from search_spaces import load_space
+from maenas.budgets import load_device, parse_budgets
+from maenas.detector import load_template
+from maenas.nas import Evaluator, Problem, Settings, cheapest_networks, search
+from maenas.nas.certificate.options import Options
+from maenas.search_spaces import load_space
 problem = Problem(
     load_space("mob"), parse_budgets(["2GMACs", "3Mparams"]), load_device("t4"),
     load_template("ns").ops,

@@ -7,9 +7,9 @@ from itertools import product
 import numpy as np
 import pytest
 
-from blocks import SpecError
-from search_spaces import Space, load_space, space_names
-from search_spaces.moves import Genomes, Moves
+from maenas.blocks import SpecError
+from maenas.search_spaces import Space, load_space, space_names
+from maenas.search_spaces.moves import Genomes, Moves
 
 every_space = pytest.mark.parametrize("name", space_names())
 every_sampling = pytest.mark.parametrize("all_sizes", [False, True])

@@ -8,8 +8,8 @@ from random import Random
 
 import pytest
 
-from blocks import Backbone, ConvStem, ResK1KX, SpecError, load_backbone, zoo_names
-from search_spaces import Space, load_space, space_names
+from maenas.blocks import Backbone, ConvStem, ResK1KX, SpecError, load_backbone, zoo_names
+from maenas.search_spaces import Space, load_space, space_names
 
 # Every kind of value: a list, a range, a range with a step, fixed, left at its default.
 MINE = """\
@@ -297,7 +297,7 @@ REFUSED = {
         "features: [2, 1]",
         "features: must be ascending indices",
     ),
-    "picture too small": ("[3, 64, 96]", "[3, 4, 96]", r"in_shape: \[3, 4, 96\] is too small"),
+    "image too small": ("[3, 64, 96]", "[3, 4, 96]", r"in_shape: \[3, 4, 96\] is too small"),
     "half a shape": ("[3, 64, 96]", "[3, 64]", r"in_shape\[2\]: is missing"),
     "shape of text": ("[3, 64, 96]", "64", r"in_shape: .*got 64"),
     "flag as text": (

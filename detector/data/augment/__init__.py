@@ -1,1 +1,1 @@
-"""Changes to pictures and their boxes: functions of what they are given and of draws."""
+"""Changes to images and their boxes: functions of what they are given and of draws."""

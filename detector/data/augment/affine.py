@@ -1,4 +1,4 @@
-"""Random rotation, scale, shear and shift of a picture, its boxes and its outlines."""
+"""Random rotation, scale, shear and shift of an image, its boxes and its outlines."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import grid_sample
 
-from detector.data.augment.outlines import visible_box
-from detector.data.labelled import Outline, areas_of, clip
-from detector.resize import FILL
-from detector.runtimes.runtime import Floats
+from maenas.detector.arrays import Floats
+from maenas.detector.data.augment.outlines import visible_box
+from maenas.detector.data.labelled import Outline, areas_of, clip
+from maenas.detector.media.resize import FILL
 
 Matrix = NDArray[np.floating[Any]]  # (3, 3), from where a point was to where it goes
 Rectangle = tuple[int, int, int, int]  # x1, y1, x2, y2 in whole pixels
@@ -35,7 +35,7 @@ class Motion:
         angle: of the rotation, in degrees, counter-clockwise on the screen.
         scale: factor of all lengths.
         shear: along x and y, in degrees.
-        centre: where the picture's centre goes, as shares of the new (width, height).
+        centre: where the image's centre goes, as shares of the new (width, height).
     """
 
     angle: float
@@ -51,7 +51,7 @@ def draw_motion(
     shear: float,
     translate: float,
 ) -> Motion:
-    """A motion within the limits: degrees, factors, degrees, shares of the picture."""
+    """A motion within the limits: degrees, factors, degrees, shares of the image."""
     return Motion(
         angle=rng.uniform(-rotate, rotate),
         scale=rng.uniform(*scale),
@@ -68,7 +68,7 @@ def matrix_of(motion: Motion, size: tuple[int, int], room: tuple[int, int]) -> M
 
     Args:
         motion: the draw.
-        size: (height, width) of the picture.
+        size: (height, width) of the image.
         room: (height, width) of the new one.
 
     Source: DAMO-YOLO (Apache-2.0) and YOLOX, the rotation as OpenCV defines it.
@@ -87,10 +87,10 @@ def matrix_of(motion: Motion, size: tuple[int, int], room: tuple[int, int]) -> M
 def moved_boxes(
     boxes: Floats, outlines: tuple[Outline, ...], matrix: Matrix, room: tuple[int, int]
 ) -> Floats:
-    """Boxes (N, 4) around what they hold after the motion, cut at the new picture's edges.
+    """Boxes (N, 4) around what they hold after the motion, cut at the new image's edges.
 
     Where an object's outline is known, around that; else around the box's four corners.
-    DAMO-YOLO heeds outlines only where all objects of a picture have one.
+    DAMO-YOLO heeds outlines only where all objects of an image have one.
     """
     corners = boxes[:, [0, 1, 2, 1, 2, 3, 0, 3]].reshape(-1, 2)  # (4 N, 2)
     points = moved_points(corners, matrix).reshape(-1, 4, 2)
@@ -120,9 +120,9 @@ def is_worth_keeping(before: Floats, after: Floats) -> NDArray[np.bool_]:
 
 
 def add_moved(onto: Tensor, pixels: Tensor, matrix: Matrix) -> None:
-    """Add a moved picture to another one, both as differences from grey, bilinear. In place.
+    """Add a moved image to another one, both as differences from grey, bilinear. In place.
 
-    A picture fades to grey over the last half pixel, so that two which meet make one. Only what
+    An image fades to grey over the last half pixel, so that two which meet make one. Only what
     both show is computed: at a scale of 0.1 or 2 that is a fraction.
 
     Args:
@@ -145,7 +145,7 @@ def add_moved(onto: Tensor, pixels: Tensor, matrix: Matrix) -> None:
 
 
 def bounds(matrix: Matrix, rectangle: Rectangle, size: tuple[int, int]) -> Rectangle:
-    """What of a picture of (height, width) a moved rectangle may touch, a pixel more each side."""
+    """What of an image of (height, width) a moved rectangle may touch, a pixel more each side."""
     x1, y1, x2, y2 = rectangle
     corners = np.array([(x1, y1), (x2, y1), (x2, y2), (x1, y2)], dtype=np.float64)
     points = corners @ matrix[:2, :2].T + matrix[:2, 2]

@@ -1,10 +1,10 @@
-"""A picture seen in a mirror."""
+"""An image seen in a mirror."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from detector.data.labelled import Labelled
+from maenas.detector.data.labelled import Labelled
 
 
 def flip(scene: Labelled) -> Labelled:

@@ -11,15 +11,15 @@ import math
 import torch
 from torch import Tensor
 
-from detector.runtimes.runtime import Floats
+from maenas.detector.arrays import Floats
 
-SMALL, MIDDLE, LARGE = 2048.0, 10240.0, 51200.0  # square pixels where a picture's short side is
+SMALL, MIDDLE, LARGE = 2048.0, 10240.0, 51200.0  # square pixels where an image's short side is
 SHORT_SIDE = 800.0  # this
 Limits = tuple[float, float, float]
 
 
 def limits_of(size: tuple[int, int]) -> Limits:
-    """Areas that part small, middle and large boxes in a picture of (height, width)."""
+    """Areas that part small, middle and large boxes in an image of (height, width)."""
     share = min(size) / SHORT_SIDE
     return SMALL * share, MIDDLE * share, LARGE * share
 

@@ -1,4 +1,4 @@
-"""Two pictures seen through each other."""
+"""Two images seen through each other."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ import numpy as np
 import torch
 from numpy.random import Generator
 
-from detector.data.augment.flip import flip
-from detector.data.labelled import Labelled, clip
-from detector.resize import FILL, place, resized
+from maenas.detector.data.augment.flip import flip
+from maenas.detector.data.labelled import Labelled, clip
+from maenas.detector.media.resize import FILL, place, resized
 
 MIN_AREA = 4.0  # square pixels; smaller boxes are dropped afterwards
 
 
 @dataclass(frozen=True, slots=True)
 class Mix:
-    """One draw of how the second picture is laid over the first.
+    """One draw of how the second image is laid over the first.
 
     Attributes:
         scale: factor on its sides, after it was fitted into the input.
@@ -35,20 +35,20 @@ def draw_mix(rng: Generator, scale: tuple[float, float]) -> Mix:
     return Mix(rng.uniform(*scale), bool(rng.random() < 0.5), (rng.random(), rng.random()))
 
 
-def overlay(scene: Labelled, picture: tuple[int, int], mix: Mix, room: tuple[int, int]) -> Labelled:
-    """The second picture as it is laid over the first: (3, *room).
+def overlay(scene: Labelled, image: tuple[int, int], mix: Mix, room: tuple[int, int]) -> Labelled:
+    """The second image as it is laid over the first: (3, *room).
 
     It keeps its proportions, the rest of the input is grey; then all is scaled and mirrored from
     the top left corner on, black where it ends, and cut where it is larger than the input.
 
     Args:
-        scene: the picture and its objects, at any resolution.
-        picture: (height, width) it has by itself.
+        scene: the image and its objects, at any resolution.
+        image: (height, width) it has by itself.
         mix: the draw.
         room: (height, width) of the input.
     """
     whole = torch.full((3, *_times(room, mix.scale)), int(FILL), dtype=torch.uint8)
-    height, width = _times(place(picture, room, "letterbox").placed, mix.scale)
+    height, width = _times(place(image, room, "letterbox").placed, mix.scale)
     whole[:, :height, :width] = resized(scene.pixels.permute(1, 2, 0).numpy(), (height, width))
     factors = np.array([width / scene.size[1], height / scene.size[0]] * 2, dtype=np.float32)
     laid = replace(scene, pixels=whole, boxes=scene.boxes * factors, outlines=())
@@ -61,7 +61,7 @@ def _times(size: tuple[int, int], factor: float) -> tuple[int, int]:
 
 
 def blend(first: Labelled, second: Labelled) -> Labelled:
-    """The mean of two pictures of one size, with the objects of both; specks are dropped."""
+    """The mean of two images of one size, with the objects of both; specks are dropped."""
     half = torch.add(first.pixels.to(torch.int16), second.pixels).add_(1)
     both = Labelled(
         half.bitwise_right_shift_(1).to(torch.uint8),  # rounded

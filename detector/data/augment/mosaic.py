@@ -1,4 +1,4 @@
-"""Four pictures around a random centre, as one of twice the size."""
+"""Four images around a random centre, as one of twice the size."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import torch
 from numpy.random import Generator
 from torch import Tensor
 
-from detector.data.augment.affine import (
+from maenas.detector.arrays import Floats
+from maenas.detector.data.augment.affine import (
     Matrix,
     Motion,
     Rectangle,
@@ -20,19 +21,18 @@ from detector.data.augment.affine import (
     matrix_of,
     moved_boxes,
 )
-from detector.data.labelled import Flags, Labelled, Labels, Outline, clip, levels
-from detector.resize import FILL
-from detector.runtimes.runtime import Floats
+from maenas.detector.data.labelled import Flags, Labelled, Labels, Outline, clip, levels
+from maenas.detector.media.resize import FILL
 
 TILES = 4  # top left, top right, bottom left, bottom right
 
 
 @dataclass(frozen=True, slots=True)
 class Paste:
-    """Which part of a picture goes where.
+    """Which part of an image goes where.
 
     Attributes:
-        source: rectangle of the picture.
+        source: rectangle of the image.
         target: rectangle of the mosaic, as large.
     """
 
@@ -41,16 +41,16 @@ class Paste:
 
     @property
     def shift(self) -> tuple[int, int]:
-        """What to add to x and y of the picture to be on the mosaic."""
+        """What to add to x and y of the image to be on the mosaic."""
         return self.target[0] - self.source[0], self.target[1] - self.source[1]
 
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """A picture of a mosaic.
+    """An image of a mosaic.
 
     Attributes:
-        scene: the picture and its objects, at any resolution.
+        scene: the image and its objects, at any resolution.
         placed: (height, width) it has on the mosaic, uncut.
         paste: where it goes.
     """
@@ -60,12 +60,12 @@ class Tile:
     paste: Paste
 
     def factors(self) -> Floats:
-        """(2,): pixels of the mosaic for one of the picture, along x and y."""
+        """(2,): pixels of the mosaic for one of the image, along x and y."""
         (height, width), (tall, wide) = self.scene.size, self.placed
         return np.array([wide / width, tall / height], dtype=np.float32)
 
     def visible(self) -> tuple[Tensor, Matrix]:
-        """The part of the picture that is not cut, and the map from it to the mosaic."""
+        """The part of the image that is not cut, and the map from it to the mosaic."""
         across, down = self.factors().tolist()
         x1, y1, x2, y2 = self.paste.source
         left, top = round(x1 / across), round(y1 / down)
@@ -90,7 +90,7 @@ def paste_of(
     Args:
         tile: 0 to 3, as in `TILES`.
         centre: (x, y) where the four meet.
-        size: (height, width) of the picture.
+        size: (height, width) of the image.
         room: (height, width) of the network's input; the mosaic has twice each.
     """
     (x, y), (height, width) = centre, size
@@ -103,7 +103,7 @@ def paste_of(
 
 
 def is_seen(rectangle: Rectangle, matrix: Matrix, room: tuple[int, int]) -> bool:
-    """Whether a moved rectangle shows anything in a picture of (height, width).
+    """Whether a moved rectangle shows anything in an image of (height, width).
 
     Two parallelograms overlap unless a side of one of them separates them; a tile that shows
     nothing need not be read.
@@ -116,7 +116,7 @@ def is_seen(rectangle: Rectangle, matrix: Matrix, room: tuple[int, int]) -> bool
 def mosaic(tiles: Sequence[Tile], motion: Motion, room: tuple[int, int]) -> Labelled:
     """The tiles side by side and moved, (3, *room), grey where there is none.
 
-    No picture of the mosaic is made: every tile is moved to where it shows, in one resampling.
+    No image of the mosaic is made: every tile is moved to where it shows, in one resampling.
     Boxes are cut at the mosaic's edges first, then at those of the room, and dropped where too
     little is left.
 

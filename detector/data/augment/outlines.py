@@ -1,19 +1,19 @@
-"""The box around the part of an outline that a picture shows."""
+"""The box around the part of an outline that an image shows."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from detector.data.labelled import Outline
-from detector.runtimes.runtime import Floats
+from maenas.detector.arrays import Floats
+from maenas.detector.data.labelled import Outline
 
 EMPTY = np.zeros(4, dtype=np.float32)
 
 
 def visible_box(outline: Outline, size: tuple[int, int]) -> Floats:
-    """(x1, y1, x2, y2) around what lies within a picture of (height, width); zeros if nothing.
+    """(x1, y1, x2, y2) around what lies within an image of (height, width); zeros if nothing.
 
-    DAMO-YOLO takes 1000 points of the outline and those of them within the picture, which misses
+    DAMO-YOLO takes 1000 points of the outline and those of them within the image, which misses
     a side of an object that covers a whole edge of it. Here the outline is cut exactly.
     """
     height, width = size
@@ -26,7 +26,7 @@ def visible_box(outline: Outline, size: tuple[int, int]) -> Floats:
 
 
 def within(points: Floats, height: int, width: int) -> Floats:
-    """The closed outline (P, 2) cut by a picture's edges, (Q, 2).
+    """The closed outline (P, 2) cut by an image's edges, (Q, 2).
 
     Source: Sutherland and Hodgman, Reentrant polygon clipping, CACM 1974.
     """

@@ -4,7 +4,7 @@ Source: Chen et al., Scale-aware Automatic Augmentation for Object Detection, CV
 https://arxiv.org/abs/2103.17220; the policy is that of DAMO-YOLO (Apache-2.0).
 
 On purpose unlike that code: the label of a translated copy is where the copy is. There it is a box
-pushed back towards the picture, whether or not anything was copied to that place, so part of those
+pushed back towards the image, whether or not anything was copied to that place, so part of those
 labels point at ground without an object.
 """
 
@@ -19,12 +19,12 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from torch import Tensor
 
-from detector.data.augment.affine import Rectangle
-from detector.data.augment.gaussian import limits_of, window
-from detector.data.augment.sada_colour import COLOUR_OPS
-from detector.data.augment.sada_geometry import MOVES, changed, laid_over, places_of_copy
-from detector.data.labelled import Labelled, areas_of, levels
-from detector.runtimes.runtime import Floats
+from maenas.detector.arrays import Floats
+from maenas.detector.data.augment.affine import Rectangle
+from maenas.detector.data.augment.gaussian import limits_of, window
+from maenas.detector.data.augment.sada_colour import COLOUR_OPS
+from maenas.detector.data.augment.sada_geometry import MOVES, changed, laid_over, places_of_copy
+from maenas.detector.data.labelled import Labelled, areas_of, levels
 
 Indices = NDArray[np.int64]
 
@@ -40,7 +40,7 @@ class Step:
 
     Attributes:
         name: of `COLOUR_OPS` or `GEOMETRIC_OPS`.
-        chance: to be used on a picture, at the end of training.
+        chance: to be used on an image, at the end of training.
         level: how strongly, 0 to 10.
     """
 
@@ -49,7 +49,7 @@ class Step:
     level: int
 
 
-POLICY: tuple[tuple[Step, Step], ...] = (  # one is drawn for a picture; colour, then geometry
+POLICY: tuple[tuple[Step, Step], ...] = (  # one is drawn for an image; colour, then geometry
     (Step("colour", 0.4, 2), Step("translate_x", 0.4, 4)),
     (Step("brightness", 0.2, 4), Step("rotate", 0.4, 2)),
     (Step("sharpness", 0.4, 2), Step("shear_x", 0.2, 6)),
@@ -59,12 +59,12 @@ POLICY: tuple[tuple[Step, Step], ...] = (  # one is drawn for a picture; colour,
 
 
 def sada(scene: Labelled, rng: Generator, progress: float) -> Labelled:
-    """A picture after one sub-policy of `POLICY`.
+    """An image after one sub-policy of `POLICY`.
 
     Crowd regions are never chosen. Copies that translation makes get labels of their own.
 
     Args:
-        scene: the picture at the size of the network's input.
+        scene: the image at the size of the network's input.
         rng: of all draws.
         progress: of the training, 0..1; the chance of each step is a multiple of it.
     """
@@ -132,7 +132,7 @@ def reshape(scene: Labelled, chosen: Indices, signs: Indices, step: Step) -> Lab
 
 
 def whole_pixels(box: Floats, size: tuple[int, int]) -> Rectangle:
-    """The pixels a box touches, within a picture of (height, width)."""
+    """The pixels a box touches, within an image of (height, width)."""
     x1, y1, x2, y2 = box.tolist()
     height, width = size
     return (

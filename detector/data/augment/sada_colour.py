@@ -1,6 +1,6 @@
-"""The colour operations of SADA, on whole pictures (3, H, W) of floats in 0..1.
+"""The colour operations of SADA, on whole images (3, H, W) of floats in 0..1.
 
-Levels are 0 to 10. Where an operation blends, level 5 gives about the picture itself.
+Levels are 0 to 10. Where an operation blends, level 5 gives about the image itself.
 """
 
 from __future__ import annotations

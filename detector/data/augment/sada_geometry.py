@@ -1,7 +1,7 @@
-"""The geometric operations of SADA: each changes one crop of a picture, floats in 0..1.
+"""The geometric operations of SADA: each changes one crop of an image, floats in 0..1.
 
 The box's crop is mirrored, turned or sheared within itself, or copied to another place, and
-blended into the picture through a soft window. Levels are 0 to 10, their sign is a draw.
+blended into the image through a soft window. Levels are 0 to 10, their sign is a draw.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from torch import Tensor
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms.v2 import functional as tv
 
-from detector.data.augment.affine import Rectangle
-from detector.data.augment.gaussian import crop_window
+from maenas.detector.data.augment.affine import Rectangle
+from maenas.detector.data.augment.gaussian import crop_window
 
 BEYOND = (102, 115, 122)  # the colour that turning a crop brings in
 DEGREES_TURNED, DEGREES_SHEARED, PIXELS_MOVED = 3.0, 1.5, 12  # a level
@@ -46,17 +46,17 @@ def places_of_copy(
     """What of a box is copied, and to where.
 
     As in the reference the copy starts with the crop's first rows and columns, also where the
-    picture's left or top edge cuts it. The reference labels the copy with a box pushed back
-    towards the picture, whether or not anything was copied there; the label here is where the
+    image's left or top edge cuts it. The reference labels the copy with a box pushed back
+    towards the image, whether or not anything was copied there; the label here is where the
     copy is.
 
     Args:
-        box: within the picture, not empty.
+        box: within the image, not empty.
         name: of `MOVES`.
         level: negative moves to the left or up.
-        size: (height, width) of the picture.
+        size: (height, width) of the image.
     Returns:
-        Two rectangles of one size; empty if the copy would lie beyond the picture.
+        Two rectangles of one size; empty if the copy would lie beyond the image.
     """
     x1, y1, x2, y2 = box
     shift = level * PIXELS_MOVED

@@ -8,12 +8,12 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from blocks.op import conv
-from budgets.backends import Backend, BackendError, Target, available, open_backend
-from budgets.backends.load import BACKENDS, ON_CPU
-from budgets.graph import graph_layers, static_graph
-from budgets.graph.operator_graph import operator_graph, reference_graph
-from detector.export.onnx import onnx_model
+from maenas.blocks.op import conv
+from maenas.budgets.backends import Backend, BackendError, Target, available, open_backend
+from maenas.budgets.backends.load import BACKENDS, ON_CPU
+from maenas.budgets.graph import graph_layers, static_graph
+from maenas.budgets.graph.operator_graph import operator_graph, reference_graph
+from maenas.detector.export.onnx import onnx_model
 from tests.lively import lively, small_spec
 
 KINDS = [(name, precision) for name, known in BACKENDS.items() for precision in known]

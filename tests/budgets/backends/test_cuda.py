@@ -9,9 +9,9 @@ from typing import Any, ClassVar
 import pytest
 import torch
 
-from budgets.backends import BackendError
-from budgets.backends.cuda import WARM_UP, Gpu, Launch
-from budgets.backends.nvml import UNWATCHED, GpuState
+from maenas.budgets.backends import BackendError
+from maenas.budgets.backends.cuda import WARM_UP, Gpu, Launch
+from maenas.budgets.backends.nvml import UNWATCHED, GpuState
 
 
 class Clock:

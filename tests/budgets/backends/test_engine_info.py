@@ -8,8 +8,8 @@ from collections import Counter
 import pytest
 import torch
 
-from budgets.backends.backend import BackendError
-from budgets.backends.engine_info import (
+from maenas.budgets.backends.backend import BackendError
+from maenas.budgets.backends.engine_info import (
     engine_layers,
     layer_precisions,
     main_precision,

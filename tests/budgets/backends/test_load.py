@@ -7,9 +7,9 @@ import sys
 import pytest
 import torch
 
-from budgets.backends import Target, available, load, open_backend, parse_target
-from budgets.backends.backend import BackendError
-from budgets.backends.load import BACKENDS, is_named
+from maenas.budgets.backends import Target, available, load, open_backend, parse_target
+from maenas.budgets.backends.backend import BackendError
+from maenas.budgets.backends.load import BACKENDS, is_named
 
 
 @pytest.fixture

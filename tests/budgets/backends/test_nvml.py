@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from budgets.backends import nvml
-from budgets.backends.nvml import GpuState, driver_version, open_watch, throttle_warnings
+from maenas.budgets.backends import nvml
+from maenas.budgets.backends.nvml import GpuState, driver_version, open_watch, throttle_warnings
 
 
 class FakeError(Exception):

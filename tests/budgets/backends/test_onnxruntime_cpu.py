@@ -6,8 +6,8 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from budgets.backends import BackendError
-from budgets.backends.onnxruntime_cpu import OnnxRuntimeBackend
+from maenas.budgets.backends import BackendError
+from maenas.budgets.backends.onnxruntime_cpu import OnnxRuntimeBackend
 
 
 @pytest.mark.parametrize("precision", ["f16", "bf16", "int8"])

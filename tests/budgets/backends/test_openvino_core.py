@@ -9,8 +9,8 @@ import pytest
 
 CLOSED_THEN_SIGNALLED = """
 import faulthandler, os, signal
-from budgets.backends.openvino_cpu import OpenVinoBackend
-from budgets.graph.operator_graph import reference_graph
+from maenas.budgets.backends.openvino_cpu import OpenVinoBackend
+from maenas.budgets.graph.operator_graph import reference_graph
 
 def opened():
     backend = OpenVinoBackend()

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from budgets.graph import graph_layers, static_graph
-from detector.export.onnx import onnx_model
+from maenas.budgets.graph import graph_layers, static_graph
+from maenas.detector.export.onnx import onnx_model
 from tests.lively import lively, published_spec
 
 pytestmark = [pytest.mark.tensorrt, pytest.mark.gpu]
@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.tensorrt, pytest.mark.gpu]
 
 @pytest.fixture(autouse=True)
 def needs_tensorrt(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    from budgets.backends.load import tensorrt_problem
+    from maenas.budgets.backends.load import tensorrt_problem
 
     problem = tensorrt_problem()
     if problem:
@@ -24,7 +24,7 @@ def needs_tensorrt(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 def test_layers_with_known_nodes_take_nearly_all_the_time() -> None:
-    from budgets.backends.tensorrt_gpu import TensorRtBackend
+    from maenas.budgets.backends.tensorrt_gpu import TensorRtBackend
 
     spec = published_spec("t")
     model = static_graph(onnx_model(spec, lively(spec), batch=1))
@@ -38,8 +38,8 @@ def test_layers_with_known_nodes_take_nearly_all_the_time() -> None:
 
 
 def test_timings_are_kept_and_a_damaged_file_of_them_is_begun_anew(tmp_path: Path) -> None:
-    from budgets.backends.tensorrt_build import build_engine
-    from budgets.graph.operator_graph import reference_graph
+    from maenas.budgets.backends.tensorrt_build import build_engine
+    from maenas.budgets.graph.operator_graph import reference_graph
 
     build_engine(reference_graph())
     [kept] = tmp_path.rglob("*.timing")
@@ -50,7 +50,7 @@ def test_timings_are_kept_and_a_damaged_file_of_them_is_begun_anew(tmp_path: Pat
 
 
 def test_a_name_of_a_cache_tells_gpu_version_and_driver() -> None:
-    from budgets.backends.tensorrt_build import timing_cache_path
+    from maenas.budgets.backends.tensorrt_build import timing_cache_path
 
     path = timing_cache_path("NVIDIA GeForce RTX 4090", "10.13.0.35", "580.65.06")
     assert path.name == "nvidia-geforce-rtx-4090-trt10.13.0.35-driver580.65.06.timing"

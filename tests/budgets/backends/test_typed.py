@@ -6,12 +6,12 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from budgets.backends.backend import BackendError
-from budgets.backends.typed import typed_graph
-from budgets.graph import static_graph
-from budgets.graph.operator_graph import reference_graph
-from budgets.graph.quantise import is_quantised
-from detector.export.onnx import onnx_model
+from maenas.budgets.backends.backend import BackendError
+from maenas.budgets.backends.typed import typed_graph
+from maenas.budgets.graph import static_graph
+from maenas.budgets.graph.operator_graph import reference_graph
+from maenas.budgets.graph.quantise import is_quantised
+from maenas.detector.export.onnx import onnx_model
 from tests.lively import lively, small_spec
 
 

@@ -12,10 +12,10 @@ import pytest
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from budgets.graph import static_graph
-from budgets.graph.half import to_half
-from detector.export.onnx import onnx_model
-from tests.lively import lively, pictures, small_spec
+from maenas.budgets.graph import static_graph
+from maenas.budgets.graph.half import to_half
+from maenas.detector.export.onnx import onnx_model
+from tests.lively import images, lively, small_spec
 
 F32, F16 = TensorProto.FLOAT, TensorProto.FLOAT16
 
@@ -60,7 +60,7 @@ def test_a_detector_in_half_finds_what_it_finds(float_io: bool) -> None:
     spec = small_spec()
     model = static_graph(onnx_model(spec, lively(spec), batch=1))
     half = to_half(model, "decode/", float_io)
-    seen = pictures(spec, 1)
+    seen = images(spec, 1)
     wanted, found = run(model, seen), run(half, seen)
     for a, b in zip(wanted, found, strict=True):
         assert a.dtype == b.dtype == np.float32

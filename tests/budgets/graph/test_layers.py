@@ -12,16 +12,17 @@ import onnx
 import pytest
 from onnx import helper
 
-from blocks import BLOCKS, Backbone, Op
-from blocks.op import conv, max_pool, upsample
-from budgets.graph import Layers, graph_layers, static_graph
-from budgets.graph.operator_graph import operator_graph, reference_graph
-from budgets.graph.quantise import quantised
-from budgets.op_rows import priced
-from budgets.operator_grid import operator_grid
-from detector import template_names
-from detector.ablations import load_ablations
-from maenas.networks import backbone_graph, graph_of, published_detector
+from maenas.blocks import BLOCKS, Backbone, Op
+from maenas.blocks.op import conv, max_pool, upsample
+from maenas.budgets.graph import Layers, graph_layers, static_graph
+from maenas.budgets.graph.operator_graph import operator_graph, reference_graph
+from maenas.budgets.graph.quantise import quantised
+from maenas.budgets.pricing.op_rows import priced
+from maenas.budgets.profiling.operator_grid import operator_grid
+from maenas.detector import template_names
+from maenas.detector.model.ablations import load_ablations
+from maenas.latency.graphs import backbone_graph, graph_of
+from maenas.latency.networks import published_detector
 from tests.blocks.test_contract import SPECS
 from tests.graphs import BATCH_NORM, kernels, made, vector
 from tests.lively import SHAPE, small_spec

@@ -9,7 +9,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from budgets.graph.model import GraphError, input_shapes, load_graph, static_graph
+from maenas.budgets.graph.model import GraphError, input_shapes, load_graph, static_graph
 from tests.graphs import kernels, made
 
 LINES = ["c = Conv x w", "y = Relu c"]

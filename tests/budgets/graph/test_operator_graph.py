@@ -9,11 +9,11 @@ import onnx
 import onnxruntime
 import pytest
 
-from blocks import Op
-from blocks.op import OpKind
-from budgets.graph.model import input_shapes, static_graph
-from budgets.graph.operator_graph import operator_graph, reference_graph
-from budgets.operator_grid import operator_grid
+from maenas.blocks import Op
+from maenas.blocks.op import OpKind
+from maenas.budgets.graph.model import input_shapes, static_graph
+from maenas.budgets.graph.operator_graph import operator_graph, reference_graph
+from maenas.budgets.profiling.operator_grid import operator_grid
 
 SMALL = [op for op in operator_grid(4) if op.in_shape[0] == 512 or op.kind == "slice"]
 KINDS = {op.kind: op for op in SMALL}

@@ -7,10 +7,10 @@ import onnx
 import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
-from budgets.graph import static_graph
-from budgets.graph.quantise import is_quantised, quantised
-from detector.export.onnx import onnx_model
-from tests.lively import lively, pictures, small_spec
+from maenas.budgets.graph import static_graph
+from maenas.budgets.graph.quantise import is_quantised, quantised
+from maenas.detector.export.onnx import onnx_model
+from tests.lively import images, lively, small_spec
 
 SPEC = small_spec()
 MODEL = static_graph(onnx_model(SPEC, lively(SPEC), batch=1))
@@ -46,7 +46,7 @@ def test_weights_keep_their_values_to_within_half_a_step() -> None:
 def test_a_runtime_runs_it_and_the_model_is_left_alone() -> None:
     before = MODEL.SerializeToString()
     session = onnxruntime.InferenceSession(quantised(MODEL).SerializeToString())
-    scores, boxes = session.run(None, {"images": pictures(SPEC, 1)})
+    scores, boxes = session.run(None, {"images": images(SPEC, 1)})
     assert np.isfinite(scores).all() and np.isfinite(boxes).all()
     assert MODEL.SerializeToString() == before
 

@@ -6,50 +6,50 @@ import numpy as np
 import pytest
 import torch
 
-from detector.assign import AlignOTA, Predictions, Priors, padded_targets
+from maenas.detector.assign import AlignOTA, Predictions, Priors, padded_targets
 from tests.scenes import CASES, scene
 from tests.slow_assign import (
     Array,
-    Picture,
+    Image,
+    images_of,
     matches_of,
-    pictures_of,
     qualities_of,
     slow_dynamic_k,
     slow_iou,
 )
 
 
-def slow_align_ota(picture: Picture) -> dict[int, int]:
+def slow_align_ota(image: Image) -> dict[int, int]:
     def class_cost(scores: Array, label: int, iou: Array) -> Array:
         target = np.zeros_like(scores)
         target[:, label] = iou
         entropy = -(target * np.log(scores) + (1 - target) * np.log(1 - scores))
         return (entropy * (target - scores) ** 2).sum(axis=1)
 
-    return slow_dynamic_k(picture, class_cost)
+    return slow_dynamic_k(image, class_cost)
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_it_matches_what_plain_loops_match(case: str) -> None:
     batch = scene(case)
-    assert matches_of(AlignOTA(), batch) == [slow_align_ota(one) for one in pictures_of(batch)]
+    assert matches_of(AlignOTA(), batch) == [slow_align_ota(one) for one in images_of(batch)]
 
 
 @pytest.mark.parametrize("seed", range(1, 9))
 def test_it_matches_what_plain_loops_match_in_other_scenes(seed: int) -> None:
     batch = scene("some objects", seed)
-    assert matches_of(AlignOTA(), batch) == [slow_align_ota(one) for one in pictures_of(batch)]
+    assert matches_of(AlignOTA(), batch) == [slow_align_ota(one) for one in images_of(batch)]
 
 
 def test_quality_is_the_iou_of_the_predicted_box() -> None:
     batch = scene("some objects")
     matched = matches_of(AlignOTA(), batch)
-    for picture, its, quality in zip(
-        pictures_of(batch), matched, qualities_of(AlignOTA(), batch), strict=True
+    for image, its, quality in zip(
+        images_of(batch), matched, qualities_of(AlignOTA(), batch), strict=True
     ):
-        boxes = {place: box for place, box, _ in picture.objects}
+        boxes = {place: box for place, box, _ in image.objects}
         expected = {
-            n: slow_iou(boxes[place], picture.boxes[n : n + 1])[0] for n, place in its.items()
+            n: slow_iou(boxes[place], image.boxes[n : n + 1])[0] for n, place in its.items()
         }
         assert quality == pytest.approx(expected, abs=1e-5)
 
@@ -78,7 +78,7 @@ def test_a_prior_that_two_objects_take_goes_to_the_cheaper() -> None:
     assert AlignOTA()(predicted, Priors(point, stride), targets).matched.tolist() == [[1]]
 
 
-def test_an_object_outside_the_picture_takes_nothing() -> None:
+def test_an_object_outside_the_image_takes_nothing() -> None:
     batch = scene("objects outside")
-    for picture in matches_of(AlignOTA(), batch):
-        assert all(place < 3 for place in picture.values())  # the last three are outside
+    for image in matches_of(AlignOTA(), batch):
+        assert all(place < 3 for place in image.values())  # the last three are outside

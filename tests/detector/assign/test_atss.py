@@ -9,57 +9,57 @@ import numpy as np
 import pytest
 import torch
 
-from detector.assign import ATSS, Predictions, Priors, padded_targets
-from detector.decode import anchor_points
+from maenas.detector.assign import ATSS, Predictions, Priors, padded_targets
+from maenas.detector.model.decode import anchor_points
 from tests.scenes import CASES, STRIDES, scene
-from tests.slow_assign import Picture, matches_of, pictures_of, slow_iou
+from tests.slow_assign import Image, images_of, matches_of, slow_iou
 
 GOLDEN = json.loads((Path(__file__).parents[2] / "data" / "loss_golden.json").read_text())
 
 
-def slow_atss(picture: Picture) -> dict[int, int]:
-    half = 4 * picture.strides[:, None]
-    anchors = np.concatenate((picture.points - half, picture.points + half), axis=1)
+def slow_atss(image: Image) -> dict[int, int]:
+    half = 4 * image.strides[:, None]
+    anchors = np.concatenate((image.points - half, image.points + half), axis=1)
     best: dict[int, tuple[float, int]] = {}
-    for place, box, _ in picture.objects:
+    for place, box, _ in image.objects:
         iou = slow_iou(box, anchors)
-        distance = np.linalg.norm(picture.points - (box[:2] + box[2:]) / 2, axis=1)
+        distance = np.linalg.norm(image.points - (box[:2] + box[2:]) / 2, axis=1)
         near = np.concatenate(
             [
                 level[np.argsort(distance[level], kind="stable")[:9]]
-                for level in (np.flatnonzero(picture.strides == stride) for stride in STRIDES)
+                for level in (np.flatnonzero(image.strides == stride) for stride in STRIDES)
             ]
         )
         threshold = iou[near].mean() + iou[near].std(ddof=1)
         for prior in near.tolist():
-            sides = (*(picture.points[prior] - box[:2]), *(box[2:] - picture.points[prior]))
+            sides = (*(image.points[prior] - box[:2]), *(box[2:] - image.points[prior]))
             if iou[prior] >= threshold and min(sides) > 0.01:
                 best[prior] = max(best.get(prior, (-1.0, 0)), (iou[prior], -place))
     return {prior: -place for prior, (_, place) in best.items()}
 
 
-@pytest.mark.parametrize("picture", [0, 1])
-def test_it_matches_what_the_reference_matches(picture: int) -> None:
+@pytest.mark.parametrize("image", [0, 1])
+def test_it_matches_what_the_reference_matches(image: int) -> None:
     points, strides = anchor_points([(40, 40), (20, 20), (10, 10)], STRIDES, torch.zeros(()))
-    wanted = GOLDEN["targets"][str(picture)]
+    wanted = GOLDEN["targets"][str(image)]
     targets = padded_targets(
         [torch.tensor(wanted["boxes"])], [torch.tensor(wanted["labels"], dtype=torch.int64)]
     )
     matched = ATSS().match_anchors(Priors(points, strides[:, 0]), targets)[0]
     found = (matched >= 0).nonzero().flatten()
-    assert [[n, int(matched[n])] for n in found.tolist()] == GOLDEN["atss"][picture]
+    assert [[n, int(matched[n])] for n in found.tolist()] == GOLDEN["atss"][image]
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_it_matches_what_plain_loops_match(case: str) -> None:
     batch = scene(case)
-    assert matches_of(ATSS(), batch) == [slow_atss(one) for one in pictures_of(batch)]
+    assert matches_of(ATSS(), batch) == [slow_atss(one) for one in images_of(batch)]
 
 
 @pytest.mark.parametrize("seed", range(1, 5))
 def test_it_matches_what_plain_loops_match_in_other_scenes(seed: int) -> None:
     batch = scene("some objects", seed)
-    assert matches_of(ATSS(), batch) == [slow_atss(one) for one in pictures_of(batch)]
+    assert matches_of(ATSS(), batch) == [slow_atss(one) for one in images_of(batch)]
 
 
 def test_a_single_prior_that_lies_in_the_object_is_matched() -> None:

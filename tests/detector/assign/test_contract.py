@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from detector.assign import ASSIGNERS, Assigner, Predictions, Priors, Targets, assigner
-from detector.assign.assigner import MAX_PAIRS, slices
+from maenas.detector.assign import ASSIGNERS, Assigner, Predictions, Priors, Targets, assigner
+from maenas.detector.assign.assigner import MAX_PAIRS, slices
 from tests.scenes import CASES, CLASSES, Scene, scene
 
 every_assigner = pytest.mark.parametrize(
@@ -35,8 +35,8 @@ def test_only_objects_are_matched_and_quality_is_a_share(assign: Assigner, case:
     assert matched.shape == quality.shape == ignored.shape == batch.predictions.logits.shape[:2]
     assert (matched.dtype, quality.dtype) == (torch.int64, torch.float32)
     assert ignored.dtype == torch.bool
-    for picture, row in enumerate(matched):
-        objects = batch.targets.objects[picture].nonzero().flatten().tolist()
+    for image, row in enumerate(matched):
+        objects = batch.targets.objects[image].nonzero().flatten().tolist()
         assert {*row.tolist()} <= {-1, *objects}
     assert quality.isfinite().all() and quality.min() >= 0 and quality.max() <= 1
     assert (quality[matched < 0] == 0).all()
@@ -47,8 +47,8 @@ def test_large_objects_are_matched(assign: Assigner) -> None:
     batch = scene("some objects")
     matched = answer(assign, batch).matched
     size = (batch.targets.boxes[..., 2:] - batch.targets.boxes[..., :2]).amin(dim=-1)
-    for picture, place in (size > 48).nonzero().tolist():
-        assert place in matched[picture]
+    for image, place in (size > 48).nonzero().tolist():
+        assert place in matched[image]
 
 
 @every_assigner
@@ -56,10 +56,10 @@ def test_priors_in_ignore_regions_are_ignored_unless_matched(assign: Assigner) -
     batch = scene("ignore regions")
     matched, _, ignored = answer(assign, batch)
     covered = torch.zeros_like(ignored)
-    for picture, place in batch.targets.regions.nonzero().tolist():
-        x1, y1, x2, y2 = batch.targets.boxes[picture, place].tolist()
+    for image, place in batch.targets.regions.nonzero().tolist():
+        x1, y1, x2, y2 = batch.targets.boxes[image, place].tolist()
         for prior, (x, y) in enumerate(batch.priors.points.tolist()):
-            covered[picture, prior] |= x1 < x < x2 and y1 < y < y2
+            covered[image, prior] |= x1 < x < x2 and y1 < y < y2
     assert (covered & (matched >= 0)).any() and ignored.any()  # both kinds occur
     assert ignored.equal(covered & (matched < 0))
 
@@ -77,12 +77,12 @@ def test_ignore_regions_do_not_change_what_is_matched(assign: Assigner) -> None:
 def test_padding_changes_nothing_whatever_it_holds(assign: Assigner, case: str) -> None:
     batch = scene(case)
     boxes, labels, valid, ignore = batch.targets
-    pictures = len(labels)
+    images = len(labels)
     padded = Targets(
-        torch.cat((boxes, torch.full((pictures, 3, 4), torch.nan)), dim=1),
-        torch.cat((labels, torch.full((pictures, 3), -1)), dim=1),
-        torch.cat((valid, torch.zeros(pictures, 3, dtype=torch.bool)), dim=1),
-        torch.cat((ignore, torch.tensor([[True, False, True]] * pictures)), dim=1),
+        torch.cat((boxes, torch.full((images, 3, 4), torch.nan)), dim=1),
+        torch.cat((labels, torch.full((images, 3), -1)), dim=1),
+        torch.cat((valid, torch.zeros(images, 3, dtype=torch.bool)), dim=1),
+        torch.cat((ignore, torch.tensor([[True, False, True]] * images)), dim=1),
     )
     assert_same(answer(assign, batch), answer(assign, replace(batch, targets=padded)))
 
@@ -108,7 +108,7 @@ def test_chunks_cover_all_places_and_bound_the_pairs() -> None:
 
 
 @every_assigner
-def test_pictures_do_not_know_of_each_other(assign: Assigner) -> None:
+def test_images_do_not_know_of_each_other(assign: Assigner) -> None:
     batch = scene("some objects")
     together = answer(assign, batch)
     for n in range(3):
@@ -145,7 +145,7 @@ def test_predictions_that_are_no_numbers_break_nothing(assign: Assigner, number:
     found = assign(Predictions(logits, boxes), batch.priors, batch.targets)
     assert found.matched.min() >= -1 and found.matched.max() < batch.targets.labels.shape[1]
     well = answer(assign, batch)
-    assert found.matched[1:].equal(well.matched[1:])  # the other pictures are as they were
+    assert found.matched[1:].equal(well.matched[1:])  # the other images are as they were
 
 
 @every_assigner

@@ -16,7 +16,7 @@ Write = Callable[..., Path]
 def write_yolo(tmp_path: Path) -> Write:
     """Writes a data set and returns its `data.yaml`: `write_yolo({"a": "0 .5 .5 .2 .2"})`.
 
-    Label texts are by the stem of the picture; None is a picture without a label file.
+    Label texts are by the stem of the image; None is an image without a label file.
     """
 
     def write(
@@ -26,10 +26,10 @@ def write_yolo(tmp_path: Path) -> Write:
         suffix: str = ".png",
     ) -> Path:
         for number, (stem, text) in enumerate(labels.items()):
-            picture = tmp_path / "images" / "train" / f"{stem}{suffix}"
-            picture.parent.mkdir(parents=True, exist_ok=True)
+            image = tmp_path / "images" / "train" / f"{stem}{suffix}"
+            image.parent.mkdir(parents=True, exist_ok=True)
             rng = np.random.default_rng(number)
-            Image.fromarray(rng.integers(0, 256, (*size, 3), dtype=np.uint8)).save(picture)
+            Image.fromarray(rng.integers(0, 256, (*size, 3), dtype=np.uint8)).save(image)
             if text is not None:
                 path = tmp_path / "labels" / "train" / f"{stem}.txt"
                 path.parent.mkdir(parents=True, exist_ok=True)

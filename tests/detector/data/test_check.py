@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from detector.data.check import check, open_splits, summary
-from detector.data.dataset import DataError, Problem
+from maenas.detector.data.check import check, open_splits, summary
+from maenas.detector.data.dataset import DataError, Problem
 
 SIZE = 640, 640
 FINE = "0 .3 .5 .2 .6\n1 .7 .5 .2 .6\n" * 1
@@ -15,7 +15,7 @@ FINE = "0 .3 .5 .2 .6\n1 .7 .5 .2 .6\n" * 1
 
 def found(path: Path) -> list[Problem]:
     splits, problems = open_splits(path)
-    return problems + check(path, splits, SIZE, pictures=True)
+    return problems + check(path, splits, SIZE, images=True)
 
 
 def words(problems: list[Problem], severity: str) -> str:
@@ -24,7 +24,7 @@ def words(problems: list[Problem], severity: str) -> str:
 
 @pytest.fixture
 def one_split(write_yolo):
-    """Writes a set whose `data.yaml` names only the training pictures."""
+    """Writes a set whose `data.yaml` names only the training images."""
 
     def write(labels: dict[str, str | None]) -> Path:
         path = write_yolo(labels)
@@ -38,14 +38,14 @@ def test_nothing_is_wrong_with_a_good_set(one_split):
     assert found(one_split({f"{n}": FINE for n in range(10)})) == []
 
 
-def test_a_damaged_picture_is_an_error(one_split):
+def test_a_damaged_image_is_an_error(one_split):
     path = one_split({f"{n}": FINE for n in range(11)})
-    picture = path.parent / "images/train/3.png"
-    picture.write_bytes(picture.read_bytes()[:2000])  # its header is whole
+    image = path.parent / "images/train/3.png"
+    image.write_bytes(image.read_bytes()[:2000])  # its header is whole
     (problem,) = found(path)
-    assert (problem.severity, problem.group, problem.where) == ("error", "pictures", str(picture))
+    assert (problem.severity, problem.group, problem.where) == ("error", "images", str(image))
     splits, _ = open_splits(path)
-    assert check(path, splits, SIZE, pictures=False) == []
+    assert check(path, splits, SIZE, images=False) == []
 
 
 def test_boxes_hard_to_see_and_pairs_of_one_object_are_warned_of(one_split):
@@ -61,16 +61,16 @@ def test_rare_classes_and_missing_labels_are_warned_of(one_split):
     labels = {f"{n}": None for n in range(10)} | {"x": "0 .5 .5 .2 .2"}
     told = words(found(one_split(labels)), "warning")
     assert "objects of class 'cat': 1" in told and "objects of class 'dog': 0" in told
-    assert "pictures without a label: 10 of 11" in told
+    assert "images without a label: 10 of 11" in told
 
 
 def test_a_set_without_objects_is_an_error(one_split):
-    assert "no picture has an object" in words(found(one_split({"a": None})), "error")
+    assert "no image has an object" in words(found(one_split({"a": None})), "error")
 
 
-def test_pictures_in_two_splits_are_warned_of(write_yolo):
+def test_images_in_two_splits_are_warned_of(write_yolo):
     told = words(found(write_yolo({f"{n}": FINE for n in range(10)})), "warning")
-    assert "pictures in both train and val: 10" in told
+    assert "images in both train and val: 10" in told
 
 
 def test_a_split_that_cannot_be_read_does_not_hide_the_other(write_yolo):
@@ -96,32 +96,32 @@ def test_a_set_to_validate_on_alone_is_warned_of(one_split):
     assert "has no train split; add `train: FOLDER`" in words(found(path), "warning")
 
 
-def test_label_files_without_a_picture_are_warned_of(one_split):
+def test_label_files_without_an_image_are_warned_of(one_split):
     path = one_split({f"{n}": FINE for n in range(10)})
     (path.parent / "labels/train/lost.txt").write_text(FINE)
     (path.parent / "labels/train/classes.txt").write_text("cat\ndog\n")
     (problem,) = found(path)
-    assert "labels/train: label files without a picture: 1, such as lost.txt" in str(problem)
+    assert "labels/train: label files without an image: 1, such as lost.txt" in str(problem)
 
 
-def test_a_label_file_of_two_pictures_is_warned_of(one_split):
+def test_a_label_file_of_two_images_is_warned_of(one_split):
     path = one_split({f"{n}": FINE for n in range(10)})
     folder = path.parent / "images/train"
     (folder / "3.PNG").write_bytes((folder / "3.png").read_bytes())
     (problem,) = found(path)
-    assert "label files of several pictures: 1, such as 3.txt" in str(problem)
+    assert "label files of several images: 1, such as 3.txt" in str(problem)
 
 
 def test_the_summary_counts(one_split):
     path = one_split({"a": FINE, "b": None, "c": "5 .5 .5 .1 .1"})
     splits, problems = open_splits(path)
-    told = summary(splits, problems + check(path, splits, SIZE, pictures=False))
+    told = summary(splits, problems + check(path, splits, SIZE, images=False))
     assert told["splits"]["train"] == {
-        "pictures": 2,
+        "images": 2,
         "background": 1,
         "objects": 2,
         "crowds": 0,
         "classes": {"cat": 1, "dog": 1},
     }
-    assert told["errors"] == 2 and told["warnings"] == 2  # the label and its picture; rare classes
+    assert told["errors"] == 2 and told["warnings"] == 2  # the label and its image; rare classes
     assert told["problems"][0]["where"].endswith("c.txt:1")

@@ -1,4 +1,4 @@
-"""Batches: the same whatever makes them, every picture once, in two phases."""
+"""Batches: the same whatever makes them, every image once, in two phases."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import pytest
 import torch
 from PIL import Image
 
-from blocks.errors import SpecError
-from detector.data import Augmentation, Batch, EvalLoader, Plan, TrainLoader, read_dataset
-from detector.data.dataset import DataError, Dataset
+from maenas.blocks.errors import SpecError
+from maenas.detector.data import Augmentation, Batch, EvalLoader, Plan, TrainLoader, read_dataset
+from maenas.detector.data.dataset import DataError, Dataset
 
 PLAN = Plan(size=(64, 96), batch=4, epochs=4, seed=3, plain_epochs=1)
 STILL = Augmentation(mosaic=0.0, flip=0.0, sada=False)
@@ -24,16 +24,16 @@ def dataset(write_yolo) -> Dataset:
 
 
 def same(one: Batch, other: Batch) -> bool:
-    tensors = ("pictures", "boxes", "labels", "valid", "ignored")
+    tensors = ("images", "boxes", "labels", "valid", "ignored")
     return one.image_ids == other.image_ids and all(
         torch.equal(getattr(one, name), getattr(other, name)) for name in tensors
     )
 
 
-def test_a_batch_holds_pictures_and_padded_objects(dataset):
+def test_a_batch_holds_images_and_padded_objects(dataset):
     batch = next(TrainLoader(dataset, PLAN).epoch(0))
     count, most = batch.valid.shape
-    assert batch.pictures.shape == (4, 3, 64, 96) and batch.pictures.dtype == torch.uint8
+    assert batch.images.shape == (4, 3, 64, 96) and batch.images.dtype == torch.uint8
     assert batch.boxes.shape == (count, most, 4) and batch.boxes.dtype == torch.float32
     assert batch.labels.shape == (count, most) and batch.labels.dtype == torch.int64
     assert count == 4 and not batch.ignored.any()
@@ -41,8 +41,8 @@ def test_a_batch_holds_pictures_and_padded_objects(dataset):
     boxes = batch.boxes[batch.valid]
     assert (boxes >= 0).all() and (boxes[:, 2] <= 96).all() and (boxes[:, 3] <= 64).all()
     there = batch.to("cpu")
-    assert there.pictures.dtype == torch.float32 and there.pictures.max() > 200
-    assert there.pictures.is_contiguous(memory_format=torch.channels_last)
+    assert there.images.dtype == torch.float32 and there.images.max() > 200
+    assert there.images.is_contiguous(memory_format=torch.channels_last)
 
 
 @pytest.mark.parametrize("partners", ["all", "batch"])
@@ -70,10 +70,10 @@ def test_an_epoch_continues_at_any_batch(dataset):
     assert list(loader.epoch(2, first=3)) == []
 
 
-def test_a_picture_looks_different_in_every_epoch(dataset):
+def test_an_image_looks_different_in_every_epoch(dataset):
     lone = picked(dataset, 0)
     one, other = (next(TrainLoader(lone, PLAN).epoch(epoch)) for epoch in (0, 1))
-    assert not torch.equal(one.pictures, other.pictures)
+    assert not torch.equal(one.images, other.images)
 
 
 @pytest.mark.parametrize("workers", [0, 1])
@@ -84,12 +84,12 @@ def test_loading_leaves_the_random_numbers_of_torch_and_numpy_alone(dataset, wor
     assert (np.random.get_state()[1] == numpy_before).all()
 
 
-def test_every_picture_comes_once_an_epoch(dataset):
+def test_every_image_comes_once_an_epoch(dataset):
     ids = [n for batch in TrainLoader(dataset, PLAN).epoch(0) for n in batch.image_ids]
     assert sorted(ids) == list(range(10)) and ids != sorted(ids)
 
 
-def test_processes_share_the_pictures(dataset):
+def test_processes_share_the_images(dataset):
     plans = [replace(PLAN, rank=rank, world=3) for rank in range(3)]
     orders = [plan.order(0, 10).tolist() for plan in plans]
     assert [len(order) for order in orders] == [4, 4, 4]  # so all make as many steps
@@ -99,7 +99,7 @@ def test_processes_share_the_pictures(dataset):
     assert sizes[0] == sizes[1] == sizes[2] and len(set(sizes[0])) == 3
 
 
-def test_few_pictures_are_enough_for_many_processes(dataset):
+def test_few_images_are_enough_for_many_processes(dataset):
     few = replace(dataset, samples=dataset.samples[:2])
     for rank in range(5):
         assert len(list(TrainLoader(few, replace(PLAN, rank=rank, world=5)).epoch(0))) == 1
@@ -110,17 +110,17 @@ def test_the_last_epochs_go_without_mosaics(dataset):
     plain = next(TrainLoader(dataset, plan).epoch(3))
     for place, number in enumerate(plain.image_ids):
         whole = next(iter(EvalLoader(picked(dataset, number), (64, 96), 1)))
-        assert torch.equal(plain.pictures[place], whole.pictures[0])
+        assert torch.equal(plain.images[place], whole.images[0])
         assert plain.boxes[place, 0].tolist() == whole.boxes[0, 0].tolist()
     early = next(TrainLoader(dataset, plan).epoch(2))
-    assert (early.pictures == 114).float().mean() > (plain.pictures == 114).float().mean()
+    assert (early.images == 114).float().mean() > (plain.images == 114).float().mean()
 
 
 def picked(dataset: Dataset, *numbers: int) -> Dataset:
     return replace(dataset, samples=tuple(dataset.samples[number] for number in numbers))
 
 
-def test_damaged_pictures_are_passed_over_and_counted(dataset):
+def test_damaged_images_are_passed_over_and_counted(dataset):
     for number in (2, 5):
         dataset.samples[number].path.write_bytes(b"damaged")
     for workers in (0, 1):
@@ -131,31 +131,31 @@ def test_damaged_pictures_are_passed_over_and_counted(dataset):
 
 
 @pytest.mark.parametrize("workers", [0, 1])
-def test_training_on_damaged_pictures_alone_is_given_up(dataset, workers):
+def test_training_on_damaged_images_alone_is_given_up(dataset, workers):
     for sample in dataset.samples:
         sample.path.write_bytes(b"damaged")
-    with pytest.raises(DataError, match="100 pictures in a row cannot be read") as raised:
+    with pytest.raises(DataError, match="100 images in a row cannot be read") as raised:
         list(TrainLoader(dataset, PLAN, workers).epoch(0))
     assert "\n" not in str(raised.value)
 
 
-def test_a_picture_of_another_size_than_its_labels_is_damaged(dataset):
+def test_an_image_of_another_size_than_its_labels_is_damaged(dataset):
     Image.new("RGB", (30, 30)).save(dataset.samples[0].path)
     loader = EvalLoader(dataset, (64, 64), 4)
     assert sum(len(batch) for batch in loader) == 9
     assert "is 30x30 when upright, its labels are for 80x40" in next(iter(loader.damaged))
 
 
-def test_evaluation_sees_every_picture_in_order_with_its_place(dataset):
+def test_evaluation_sees_every_image_in_order_with_its_place(dataset):
     batches = list(EvalLoader(dataset, (64, 64), 4, resize="letterbox"))
     assert [len(batch) for batch in batches] == [4, 4, 2]
     assert [n for batch in batches for n in batch.image_ids] == list(range(10))
     batch = batches[0]
     # 80 x 40 becomes 64 x 32
     assert batch.placements[0].placed == (32, 64)
-    assert (batch.pictures[:, :, 32:] == 114).all()
+    assert (batch.images[:, :, 32:] == 114).all()
     np.testing.assert_allclose(
-        batch.placements[0].to_picture(batch.boxes[0].numpy()), dataset.samples[0].boxes, rtol=1e-5
+        batch.placements[0].to_image(batch.boxes[0].numpy()), dataset.samples[0].boxes, rtol=1e-5
     )
 
 
@@ -177,7 +177,7 @@ def test_crowds_are_ignored_not_learnt(dataset):
         TrainLoader(replace(dataset, samples=crowded), plan)
 
 
-def test_pictures_without_labels_do_not_hang_mixup(write_yolo):
+def test_images_without_labels_do_not_hang_mixup(write_yolo):
     dataset = read_dataset(write_yolo({"a": None, "b": None, "c": "0 .5 .5 .5 .5"}))
     plan = replace(PLAN, batch=1, augmentation=Augmentation(mixup=1.0, partners="batch"))
     assert len(list(TrainLoader(dataset, plan).epoch(0))) == 3

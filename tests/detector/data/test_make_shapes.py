@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from numpy.random import default_rng
 
-from blocks.errors import SpecError
-from detector.data import read_dataset
-from detector.data.make_shapes import ShapeSet, make_shapes
-from detector.data.shapes import LEVELS, draw_picture
+from maenas.blocks.errors import SpecError
+from maenas.detector.data import read_dataset
+from maenas.detector.data.make_shapes import ShapeSet, make_shapes
+from maenas.detector.data.shapes import LEVELS, draw_image
 
 
 def made(folder: Path, **changes: object) -> Path:
@@ -47,7 +47,7 @@ def test_it_reads_back_alike_in_both_forms(tmp_path, level):
 
 
 def test_the_middle_level_has_objects_of_48_to_96_pixels():
-    drawn = [draw_picture(default_rng(n), LEVELS["medium"], 3, 256)[1] for n in range(25)]
+    drawn = [draw_image(default_rng(n), LEVELS["medium"], 3, 256)[1] for n in range(25)]
     rows = np.concatenate(drawn)
     longer = (rows[:, 3:] - rows[:, 1:3]).max(1)
     assert longer.min() >= 47.9 and longer.max() <= 96.1
@@ -60,7 +60,7 @@ def test_the_middle_level_has_objects_of_48_to_96_pixels():
 def test_a_box_is_around_the_object():
     """On the easy level the ground is smooth: what differs from it is the object."""
     for seed in range(10):
-        pixels, rows = draw_picture(default_rng(seed), LEVELS["easy"], 3, 128)
+        pixels, rows = draw_image(default_rng(seed), LEVELS["easy"], 3, 128)
         if len(rows) != 1:
             continue
         edge = np.median(pixels[:2].reshape(-1, 3).astype(float), axis=0)
@@ -73,7 +73,7 @@ def test_objects_of_the_hard_level_hide_each_other():
     def most_covered(level: str) -> float:
         shares = [0.0]
         for seed in range(12):
-            _, rows = draw_picture(default_rng(seed), LEVELS[level], 3, 256)
+            _, rows = draw_image(default_rng(seed), LEVELS[level], 3, 256)
             boxes = rows[:, 1:]
             for i, a in enumerate(boxes):
                 for b in boxes[i + 1 :]:

@@ -6,20 +6,20 @@ import numpy as np
 import pytest
 import torch
 
-from detector.data.batch import Batch
-from detector.data.show import columns_of, sheet
-from detector.draw import READABLE, class_colour
+from maenas.detector.data.batch import Batch
+from maenas.detector.data.show import columns_of, sheet
+from maenas.detector.media.label_text import READABLE, class_colour
 
 
-def test_a_sheet_shows_every_picture_with_its_boxes():
+def test_a_sheet_shows_every_image_with_its_boxes():
     boxes = torch.zeros(5, 2, 4)
     boxes[:, 0] = torch.tensor([8, 20, 56, 60])
     valid, ignored = torch.zeros(5, 2, dtype=torch.bool), torch.zeros(5, 2, dtype=torch.bool)
     valid[:, 0] = True
     levels = torch.arange(5)[:, None, None, None] * 50
-    pictures = levels.expand(5, 3, 64, 64).to(torch.uint8)
+    images = levels.expand(5, 3, 64, 64).to(torch.uint8)
     labels = torch.zeros(5, 2, dtype=torch.int64)
-    shown = sheet(Batch(pictures, boxes, labels, valid, ignored, tuple(range(5))), ["cat"])
+    shown = sheet(Batch(images, boxes, labels, valid, ignored, tuple(range(5))), ["cat"])
     side, times = READABLE, READABLE // 64
     assert shown.shape == (2 * side, 3 * side, 3)  # two rows of three, one place free
     for place in range(5):

@@ -1,4 +1,4 @@
-"""Sizes of pictures, remembered as long as they are true."""
+"""Sizes of images, remembered as long as they are true."""
 
 from __future__ import annotations
 
@@ -8,44 +8,44 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from detector.data import sizes
-from detector.data.sizes import Sizes, size_of
-from detector.pictures import PictureError
+from maenas.detector.data import sizes
+from maenas.detector.data.sizes import Sizes, size_of
+from maenas.detector.media.images import ImageError
 
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder of what is remembered, of this test's own; even one picture is."""
+    """The folder of what is remembered, of this test's own; even one image is."""
     monkeypatch.setattr(sizes, "user_cache_path", lambda name: tmp_path / name)
     monkeypatch.setattr(sizes, "WORTH_KEEPING", 1)
-    return tmp_path / "maenas" / "pictures"
+    return tmp_path / "maenas" / "images"
 
 
-def asked(picture: Path) -> tuple[int, int]:
-    with Sizes(picture.parent, "train") as known:
-        return known.of(picture)
+def asked(image: Path) -> tuple[int, int]:
+    with Sizes(image.parent, "train") as known:
+        return known.of(image)
 
 
-def test_a_size_is_remembered_until_the_picture_changes(tmp_path, cache):
-    picture = tmp_path / "a.bmp"
-    Image.new("RGB", (40, 20)).save(picture)
-    assert asked(picture) == (20, 40)
+def test_a_size_is_remembered_until_the_image_changes(tmp_path, cache):
+    image = tmp_path / "a.bmp"
+    Image.new("RGB", (40, 20)).save(image)
+    assert asked(image) == (20, 40)
     (file,) = cache.iterdir()
-    stamp = picture.stat().st_mtime_ns
-    Image.new("RGB", (20, 40)).save(picture)  # as many bytes
-    os.utime(picture, ns=(stamp, stamp))
-    assert asked(picture) == (20, 40)  # so it was not looked at again
-    os.utime(picture, ns=(stamp, stamp + 1))
-    assert asked(picture) == (40, 20)
+    stamp = image.stat().st_mtime_ns
+    Image.new("RGB", (20, 40)).save(image)  # as many bytes
+    os.utime(image, ns=(stamp, stamp))
+    assert asked(image) == (20, 40)  # so it was not looked at again
+    os.utime(image, ns=(stamp, stamp + 1))
+    assert asked(image) == (40, 20)
     file.write_text("damaged")
-    assert asked(picture) == (40, 20)
+    assert asked(image) == (40, 20)
 
 
 def test_a_cache_that_cannot_be_written_is_done_without(tmp_path, cache):
     (tmp_path / "maenas").write_text("a file in the way")
-    picture = tmp_path / "a.png"
-    Image.new("RGB", (30, 20)).save(picture)
-    assert asked(picture) == (20, 30)
+    image = tmp_path / "a.png"
+    Image.new("RGB", (30, 20)).save(image)
+    assert asked(image) == (20, 30)
 
 
 @pytest.mark.parametrize("suffix", ["jpg", "png", "webp", "tif"])
@@ -53,11 +53,11 @@ def test_a_cache_that_cannot_be_written_is_done_without(tmp_path, cache):
 def test_sizes_are_upright(tmp_path, suffix, turn):
     exif = Image.Exif()
     exif[0x0112] = turn
-    picture = tmp_path / f"a.{suffix}"
-    Image.new("RGB", (30, 20)).save(picture, exif=exif)
-    assert size_of(picture) == ((30, 20) if turn > 4 else (20, 30))
+    image = tmp_path / f"a.{suffix}"
+    Image.new("RGB", (30, 20)).save(image, exif=exif)
+    assert size_of(image) == ((30, 20) if turn > 4 else (20, 30))
 
 
-def test_a_missing_picture_is_named(tmp_path):
-    with pytest.raises(PictureError, match=r"gone\.png: cannot be read"):
+def test_a_missing_image_is_named(tmp_path):
+    with pytest.raises(ImageError, match=r"gone\.png: cannot be read"):
         asked(tmp_path / "gone.png")

@@ -11,9 +11,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from detector.distill import FEATURE_LOSSES, DistillOptions, FeatureLoss
-from detector.distill.align import standardised
-from detector.distill.mgd import MASKED, SCALE
+from maenas.detector.distill import FEATURE_LOSSES, DistillOptions, FeatureLoss
+from maenas.detector.distill.align import standardised
+from maenas.detector.distill.mgd import MASKED, SCALE
 from tests.golden import hashed
 
 GOLDEN = json.loads((Path(__file__).parents[2] / "data" / "distill_golden.json").read_text())
@@ -116,10 +116,10 @@ def plain_standard(maps: np.ndarray) -> np.ndarray:
 def plain_cwd(loss: FeatureLoss, level: int, student: np.ndarray, teacher: np.ndarray) -> float:
     batch, width = student.shape[:2]
     total = 0.0
-    for picture in range(batch):
+    for image in range(batch):
         for channel in range(width):
-            ours = student[picture, channel].ravel().tolist()
-            theirs = teacher[picture, channel].ravel().tolist()
+            ours = student[image, channel].ravel().tolist()
+            theirs = teacher[image, channel].ravel().tolist()
             q = [exp(value) / sum(map(exp, ours)) for value in ours]
             p = [exp(value) / sum(map(exp, theirs)) for value in theirs]
             total += sum(t * (log(t) - log(s)) for t, s in zip(p, q, strict=True))
@@ -150,7 +150,7 @@ def test_the_generator_of_mgd_sees_a_third_of_the_positions() -> None:
     loss([torch.randn(8, 4, 40, 40)], [torch.randn(8, 4, 40, 40)])
     hidden = (seen[0] == 0).all(dim=1)
     assert float(hidden.float().mean()) == pytest.approx(MASKED, abs=0.01)
-    assert not torch.equal(hidden[0], hidden[1])  # drawn for every picture
+    assert not torch.equal(hidden[0], hidden[1])  # drawn for every image
 
 
 def test_standardised_maps_have_mean_0_and_deviation_1_per_channel() -> None:

@@ -14,12 +14,12 @@ import pytest
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from detector.data.coco_json import read_coco
-from detector.data.dataset import DataError, Dataset
-from detector.evaluate import coco
-from detector.evaluate.coco import CocoScores, coco_scores
-from detector.results import Objects
-from tests.labelled_pictures import dataset, found, paint, sample
+from maenas.detector.data.dataset import DataError, Dataset
+from maenas.detector.data.readers.coco_json import read_coco
+from maenas.detector.evaluate import coco
+from maenas.detector.evaluate.coco import CocoScores, coco_scores
+from maenas.detector.predict.results import Objects
+from tests.labelled_images import dataset, found, paint, sample
 
 IDS = (7, 3, 90)  # of the file, in no order
 ONE = pytest.approx(1)  # pycocotools divides by a little more than the count
@@ -53,7 +53,7 @@ def test_ap_is_the_area_under_the_curve_worked_out_by_hand() -> None:
     scores = coco_scores(data, {1: guesses})
     expected = (51 * 1 + 50 * 2 / 3) / 101
     assert [scores.ap, scores.ap50, scores.ap75] == pytest.approx([expected] * 3)
-    assert scores.ar100 == 1 and scores.ar1 == 0.5  # one finding a picture reaches one of two
+    assert scores.ar100 == 1 and scores.ar1 == 0.5  # one finding an image reaches one of two
 
 
 def test_boxes_count_at_the_ious_they_reach() -> None:
@@ -102,7 +102,7 @@ def test_classes_keep_their_numbers_whatever_the_order_of_these() -> None:
     assert [each.ap for each in scores.per_class] == [ONE, 0, None]
 
 
-def test_pictures_without_an_entry_are_left_out() -> None:
+def test_images_without_an_entry_are_left_out() -> None:
     data = dataset(sample(1, RED), sample(2, RED))
     assert coco_scores(data, {1: found((0.9, RED))}).ap == ONE
     assert coco_scores(data, {1: found((0.9, RED)), 2: found()}).ar100 == 0.5
@@ -118,7 +118,7 @@ def test_sizes_are_those_the_data_set_gives() -> None:
 @pytest.mark.parametrize("crowd", [(), (0,)], ids=["empty", "crowds alone"])
 def test_no_object_is_an_error(crowd: tuple[int, ...]) -> None:
     data = dataset(sample(1, RED, crowd=crowd) if crowd else sample(1))
-    with pytest.raises(DataError, match=r"set\.json: none of 1 pictures has an object"):
+    with pytest.raises(DataError, match=r"set\.json: none of 1 images has an object"):
         coco_scores(data, {1: found()})
 
 
@@ -158,7 +158,7 @@ TWELVE = (
 
 
 def random_set(folder: Path) -> tuple[Path, Dataset, dict[int, Objects]]:
-    """A COCO file of 40 pictures with crowds, read, and findings of mixed quality.
+    """A COCO file of 40 images with crowds, read, and findings of mixed quality.
 
     Coordinates are multiples of 1/8, so that 32-bit floats hold them as the file does.
     """

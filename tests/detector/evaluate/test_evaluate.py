@@ -1,4 +1,4 @@
-"""A detector over pictures on the disk."""
+"""A detector over images on the disk."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ from pathlib import Path
 
 import pytest
 
-from blocks import SpecError, load_backbone
-from detector import load_template
-from detector.checkpoint import build_network
-from detector.data.dataset import DataError, Dataset
-from detector.data.read import read_dataset
-from detector.evaluate.classes import match_classes
-from detector.evaluate.evaluate import THRESHOLDS, evaluate, published_thresholds
-from detector.runtimes.torch_runtime import TorchRuntime
-from detector.spec import assemble
-from detector.thresholds import Thresholds
-from tests.labelled_pictures import CLASSES, ColourFinder, paint
+from maenas.blocks import SpecError, load_backbone
+from maenas.detector import load_template
+from maenas.detector.checkpoints.checkpoint import build_network
+from maenas.detector.data.dataset import DataError, Dataset
+from maenas.detector.data.readers.read import read_dataset
+from maenas.detector.evaluate.classes import match_classes
+from maenas.detector.evaluate.evaluate import THRESHOLDS, evaluate, published_thresholds
+from maenas.detector.model.spec import assemble
+from maenas.detector.predict.thresholds import Thresholds
+from maenas.detector.runtimes.torch_runtime import TorchRuntime
+from tests.labelled_images import CLASSES, ColourFinder, paint
 from tests.small_detector import constant_weights, small_spec
 
-# class and corners of what is on each picture; the second shows one object a colour and more
-PICTURES = (
+# class and corners of what is on each image; the second shows one object a colour and more
+IMAGES = (
     ((0, 8, 8, 24, 24), (1, 32, 8, 56, 40)),
     ((2, 4, 4, 20, 36),),
     (),
@@ -31,7 +31,7 @@ PICTURES = (
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A YOLO data set that `ColourFinder` knows all of."""
-    for number, rows in enumerate(PICTURES):
+    for number, rows in enumerate(IMAGES):
         paint(tmp_path / f"images/val/{number}.png", *rows)
         lines = [
             f"{k} {(x1 + x2) / 128} {(y1 + y2) / 128} {(x2 - x1) / 64} {(y2 - y1) / 64}"
@@ -73,23 +73,23 @@ def test_batches_and_readers_change_nothing(folder: Path, batch: int, readers: i
     assert finder.batches == {1: [1, 1, 1, 1], 3: [3, 1], 9: [4]}[batch]
 
 
-def test_pictures_that_do_not_open_are_skipped_and_named(folder: Path) -> None:
+def test_images_that_do_not_open_are_skipped_and_named(folder: Path) -> None:
     data = opened(folder)
     (folder / "images/val/0.png").write_bytes(b"damaged since")
     paint(folder / "images/val/3.png", (0, 8, 40, 40, 56))  # one object less
     result = evaluate(ColourFinder(), data, batch=2)
     assert len(result.seen) == 3 and len(result.skipped) == pytest.approx(1)
-    assert "0.png: is not a picture" in result.skipped[0]
-    # green was on that picture alone; of two blue ones one is left: 51 of 101 recalls are reached
+    assert "0.png: is not an image" in result.skipped[0]
+    # green was on that image alone; of two blue ones one is left: 51 of 101 recalls are reached
     ap = [each.ap for each in result.scores.per_class]
     assert ap == [pytest.approx(1), None, pytest.approx(51 / 101)]
 
 
-def test_no_picture_at_all_is_an_error(folder: Path) -> None:
+def test_no_image_at_all_is_an_error(folder: Path) -> None:
     data = opened(folder)
     for path in (folder / "images/val").iterdir():
         path.write_bytes(b"")
-    with pytest.raises(DataError, match="none of its 4 pictures can be read"):
+    with pytest.raises(DataError, match="none of its 4 images can be read"):
         evaluate(ColourFinder(), data)
 
 
@@ -97,7 +97,7 @@ def test_no_object_at_all_is_an_error_before_anything_runs(folder: Path) -> None
     for path in (folder / "labels/val").iterdir():
         path.write_text("")
     finder = ColourFinder()
-    with pytest.raises(DataError, match="none of 4 pictures has an object"):
+    with pytest.raises(DataError, match="none of 4 images has an object"):
         evaluate(finder, opened(folder))
     assert finder.batches == []
 

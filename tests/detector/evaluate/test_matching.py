@@ -7,14 +7,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from detector.evaluate.coco import coco_scores
-from detector.evaluate.confusion import confusion, plot_confusion
-from detector.evaluate.curves import f1_curves, plot_curves, working_point
-from detector.evaluate.evaluate import Seen
-from detector.evaluate.matching import match
-from detector.evaluate.worst import CONFUSED, RIGHT, WRONG, draw_worst, save_worst, worst_pictures
-from detector.pictures import read_picture
-from tests.labelled_pictures import CLASSES, Row, dataset, found, paint, sample
+from maenas.detector.evaluate.coco import coco_scores
+from maenas.detector.evaluate.confusion import confusion, plot_confusion
+from maenas.detector.evaluate.curves import f1_curves, plot_curves, working_point
+from maenas.detector.evaluate.evaluate import Seen
+from maenas.detector.evaluate.matching import match
+from maenas.detector.evaluate.worst import (
+    CONFUSED,
+    RIGHT,
+    WRONG,
+    draw_worst,
+    save_worst,
+    worst_images,
+)
+from maenas.detector.media.images import read_image
+from tests.labelled_images import CLASSES, Row, dataset, found, paint, sample
 
 RED, GREEN, BLUE = ((label, 10.0 + 80 * label, 10.0, 50.0 + 80 * label, 50.0) for label in range(3))
 
@@ -83,7 +90,7 @@ def test_the_confusion_matrix_counts_every_object_and_every_finding(tmp_path: Pa
     ]
     assert matrix.to_json()["names"] == ["red", "green", "blue", "background"]
     plot_confusion(matrix, tmp_path / "confusion.png")
-    assert read_picture(tmp_path / "confusion.png").std() > 10
+    assert read_image(tmp_path / "confusion.png").std() > 10
 
 
 def test_names_that_a_font_or_a_formula_would_stumble_over_are_drawn(tmp_path: Path) -> None:
@@ -107,31 +114,31 @@ def test_f1_is_best_where_all_that_is_right_is_in_and_what_is_wrong_out(tmp_path
     )
     assert np.isnan(curves[:, 1:]).all()
     plot_curves(scores, tmp_path / "curves.png")
-    assert read_picture(tmp_path / "curves.png").std() > 10
+    assert read_image(tmp_path / "curves.png").std() > 10
 
 
-def test_the_worst_pictures_come_first_and_good_ones_not_at_all() -> None:
+def test_the_worst_images_come_first_and_good_ones_not_at_all() -> None:
     good = Seen(sample(1, RED), found((0.9, RED)))
     bad = Seen(sample(2, RED, GREEN), found((0.9, GREEN)))
     worse = Seen(sample(3, RED, GREEN), found((0.9, BLUE)))
-    worst = worst_pictures([good, bad, worse])
+    worst = worst_images([good, bad, worse])
     assert [each.seen.sample.image_id for each in worst] == [3, 2]
     assert worst[0].to_json() == {
         **{"file": "a.png", "image_id": 3},
         **{"missed": 2, "false": 1, "confused": 0},
     }
-    assert len(worst_pictures([good, bad, worse], count=1)) == 1
+    assert len(worst_images([good, bad, worse], count=1)) == 1
 
 
-def test_a_worst_picture_shows_truth_on_the_left_and_findings_on_the_right(tmp_path: Path) -> None:
+def test_a_worst_image_shows_truth_on_the_left_and_findings_on_the_right(tmp_path: Path) -> None:
     red, green, blue = (0, 4, 30, 20, 60), (1, 24, 30, 40, 60), (2, 44, 30, 60, 60)
     path = tmp_path / "dog.png"
     paint(path)
     labelled = sample(1, red, green, path=str(path))
     object.__setattr__(labelled, "size", (64, 64))
     objects = found((0.9, red), (0.8, as_class(green, 2)), (0.7, blue))
-    (worst,) = worst_pictures([Seen(labelled, objects)])
-    drawn = draw_worst(worst, read_picture(path))
+    (worst,) = worst_images([Seen(labelled, objects)])
+    drawn = draw_worst(worst, read_image(path))
     assert drawn.shape == (320, 320 + 8 + 320, 3)  # five times as large
     bottom, right = 5 * 60 - 1, 320 + 8
     assert tuple(drawn[bottom, 20]) == RIGHT and tuple(drawn[bottom, right + 20]) == RIGHT
@@ -139,13 +146,13 @@ def test_a_worst_picture_shows_truth_on_the_left_and_findings_on_the_right(tmp_p
     assert tuple(drawn[bottom, 220]) == (0, 0, 0) and tuple(drawn[bottom, right + 220]) == WRONG
     (saved,) = save_worst([worst], tmp_path / "worst")
     assert saved == tmp_path / "worst" / "01-dog.jpg"
-    difference = read_picture(saved).astype(int) - drawn
+    difference = read_image(saved).astype(int) - drawn
     assert abs(difference).mean() < 10  # JPEG blurs colours
 
 
-def test_large_pictures_are_made_smaller_with_their_boxes(tmp_path: Path) -> None:
+def test_large_images_are_made_smaller_with_their_boxes(tmp_path: Path) -> None:
     labelled = sample(1, (0, 960.0, 480.0, 1900.0, 900.0))
-    (worst,) = worst_pictures([Seen(labelled, found())])
+    (worst,) = worst_images([Seen(labelled, found())])
     drawn = draw_worst(worst, np.zeros((960, 1920, 3), dtype=np.uint8))
     assert drawn.shape == (480, 960 + 8 + 960, 3)
     assert tuple(drawn[449, 700]) == WRONG  # the lower side at 900 / 2

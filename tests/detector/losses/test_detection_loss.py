@@ -9,9 +9,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from detector.assign import ASSIGNERS, AlignOTA, Assigner, Targets
-from detector.layers.box_head import RawLevel
-from detector.losses import LossWeights, detection_loss
+from maenas.detector.assign import ASSIGNERS, AlignOTA, Assigner, Targets
+from maenas.detector.losses import LossWeights, detection_loss
+from maenas.detector.model.raw_level import RawLevel
 from tests.scenes import BINS, CASES, CLASSES, Scene, scene
 from tests.slow_assign import slow_iou
 
@@ -120,10 +120,10 @@ def test_following_its_gradient_makes_it_smaller(assign: Assigner) -> None:
     assert losses[-1] < 0.5 * losses[0]
 
 
-def shard(batch: Scene, pictures: slice) -> Scene:
-    """Some pictures of a batch."""
-    levels = [RawLevel(*(part[pictures] for part in level)) for level in batch.levels]
-    return Scene(levels, Targets(*(part[pictures] for part in batch.targets)))
+def shard(batch: Scene, images: slice) -> Scene:
+    """Some images of a batch."""
+    levels = [RawLevel(*(part[images] for part in level)) for level in batch.levels]
+    return Scene(levels, Targets(*(part[images] for part in batch.targets)))
 
 
 def slow_loss(batch: Scene) -> dict[str, float]:
@@ -138,17 +138,17 @@ def slow_loss(batch: Scene) -> dict[str, float]:
     target = np.zeros_like(scores)
     bins = distances_of(batch)
     giou = sides = weight = 0.0
-    for picture, prior in zip(*np.nonzero(matched >= 0), strict=True):
-        place = matched[picture, prior]
-        label = int(batch.targets.labels[picture, place])
-        target[picture, prior, label] = quality[picture, prior]
-        box = batch.targets.boxes[picture, place].double().numpy()
+    for image, prior in zip(*np.nonzero(matched >= 0), strict=True):
+        place = matched[image, prior]
+        label = int(batch.targets.labels[image, place])
+        target[image, prior, label] = quality[image, prior]
+        box = batch.targets.boxes[image, place].double().numpy()
         point, stride = points[prior], strides[prior]
-        chances = np.exp(bins[picture, prior])
+        chances = np.exp(bins[image, prior])
         chances /= chances.sum(axis=-1, keepdims=True)  # (4, bins)
         left, top, right, bottom = (chances @ np.arange(BINS)) * stride
         predicted = np.array([point[0] - left, point[1] - top, point[0] + right, point[1] + bottom])
-        confidence = scores[picture, prior].max()
+        confidence = scores[image, prior].max()
         weight += confidence
         giou += confidence * (1 - slow_giou(predicted, box))
         wanted = np.concatenate((point - box[:2], box[2:] - point)) / stride

@@ -11,11 +11,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from detector.assign import AlignOTA, Assignment, Priors, Targets, padded_targets
-from detector.decode import STRIDES, anchor_points
-from detector.losses import FlatMaps, LossWeights, assigned_loss, detection_loss, flat_maps
-from detector.official import official_names
-from tests.golden import hashed, official_weights, picture, renamed, spec_of
+from maenas.detector.assign import AlignOTA, Assignment, Priors, Targets, padded_targets
+from maenas.detector.checkpoints.official import official_names
+from maenas.detector.losses import FlatMaps, LossWeights, assigned_loss, detection_loss, flat_maps
+from maenas.detector.model.decode import STRIDES, anchor_points
+from tests.golden import hashed, image, official_weights, renamed, spec_of
 
 GOLDEN = json.loads((Path(__file__).parents[2] / "data" / "loss_golden.json").read_text())
 POINTS, STEPS = anchor_points([(40, 40), (20, 20), (10, 10)], STRIDES, torch.zeros(()))
@@ -23,11 +23,11 @@ COUNT, CLASSES, BINS = 2_100, 80, 17
 PARTS = {"qfl": "quality_focal", "giou": "giou", "dfl": "distribution_focal"}
 
 
-@pytest.mark.parametrize(("case", "pictures"), [("given", [0, 1, 2]), ("nothing", [2])])
+@pytest.mark.parametrize(("case", "images"), [("given", [0, 1, 2]), ("nothing", [2])])
 def test_given_predictions_have_the_golden_labels_losses_and_gradients(
-    case: str, pictures: list[int]
+    case: str, images: list[int]
 ) -> None:
-    maps, targets, golden = given_maps(pictures), targets_of(pictures), GOLDEN[case]
+    maps, targets, golden = given_maps(images), targets_of(images), GOLDEN[case]
     assignment = AlignOTA()(maps.predictions(), maps.priors, targets)
     assert_labels(assignment, golden)
     parts = assigned_loss(maps, targets, assignment, LossWeights(), lambda counts: counts)
@@ -56,7 +56,7 @@ def test_the_network_in_training_has_the_golden_labels_losses_and_gradients_of_t
     network = spec.build()
     network.load_state_dict(renamed(official_weights("S"), spec))
     network.train()
-    images = torch.cat((picture(320, 320, 0), picture(320, 320, 1))).float()
+    images = torch.cat((image(320, 320, 0), image(320, 320, 1))).float()
     levels = network(images)
     maps, targets, golden = flat_maps(levels), targets_of([0, 1]), GOLDEN["network"]
     assert_labels(AlignOTA()(maps.predictions(), maps.priors, targets), golden, atol=1e-4)
@@ -97,19 +97,19 @@ def assert_gradient(
         assert gradient.flatten()[index].item() == pytest.approx(value, rel=rtol, abs=rtol * norm)
 
 
-def targets_of(pictures: list[int]) -> Targets:
-    wanted = [GOLDEN["targets"][str(index)] for index in pictures]
+def targets_of(images: list[int]) -> Targets:
+    wanted = [GOLDEN["targets"][str(index)] for index in images]
     return padded_targets(
         [torch.tensor(one["boxes"], dtype=torch.float32).reshape(-1, 4) for one in wanted],
         [torch.tensor(one["labels"], dtype=torch.int64) for one in wanted],
     )
 
 
-def given_maps(pictures: list[int]) -> FlatMaps:
-    """Predictions where prior n aims at object n mod M of its picture."""
+def given_maps(images: list[int]) -> FlatMaps:
+    """Predictions where prior n aims at object n mod M of its image."""
     points, strides = POINTS.double().numpy(), STEPS.double().numpy()
     scores, logits = [], []
-    for index in pictures:
+    for index in images:
         boxes = np.array(GOLDEN["targets"][str(index)]["boxes"], float)
         noise = hashed(3000 + index, COUNT * 4).reshape(COUNT, 4)
         distances = 4 * (1 + noise)

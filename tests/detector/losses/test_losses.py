@@ -7,7 +7,7 @@ from math import exp, floor, log
 import pytest
 import torch
 
-from detector.losses import distribution_focal_loss, giou_loss, quality_focal_loss
+from maenas.detector.losses import distribution_focal_loss, giou_loss, quality_focal_loss
 
 
 @pytest.mark.parametrize("beta", [1.0, 2.0, 3.0])

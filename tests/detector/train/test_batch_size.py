@@ -1,4 +1,4 @@
-"""Pictures a step, for large and small data sets."""
+"""Images a step, for large and small data sets."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from dataclasses import replace
 
 import pytest
 
-from detector.train import Recipe, batch_size, smallest_batch
-from detector.train.recipe import ComputeOptions
+from maenas.detector.train import Recipe, batch_size, smallest_batch
+from maenas.detector.train.recipe import ComputeOptions
 
 COCO = 118_287
 
 
 @pytest.mark.parametrize(
-    ("pictures", "epochs", "processes", "fitting", "expected"),
+    ("images", "epochs", "processes", "fitting", "expected"),
     [
         (COCO, 300, 8, 32, (32, 1, 256)),  # as published
         (COCO, 300, 8, 128, (32, 1, 256)),
@@ -27,9 +27,9 @@ COCO = 118_287
     ],
 )
 def test_a_step_has_the_published_batch_unless_the_training_would_be_too_short(
-    pictures: int, epochs: int, processes: int, fitting: int, expected: tuple[int, int, int]
+    images: int, epochs: int, processes: int, fitting: int, expected: tuple[int, int, int]
 ) -> None:
-    size = batch_size(Recipe(epochs=epochs), pictures, processes, fitting)
+    size = batch_size(Recipe(epochs=epochs), images, processes, fitting)
     assert (size.loaded, size.gathered, size.step) == expected
 
 
@@ -39,7 +39,7 @@ def test_what_the_recipe_loads_is_not_changed() -> None:
     assert (size.loaded, size.gathered, size.step) == (48, 3, 288)
 
 
-def test_small_pictures_come_in_larger_batches_when_there_is_a_teacher() -> None:
+def test_small_images_come_in_larger_batches_when_there_is_a_teacher() -> None:
     taught = {side: smallest_batch((side, side), True) for side in (32, 96, 128, 160, 192, 640)}
     assert taught == {32: 32, 96: 32, 128: 16, 160: 16, 192: 8, 640: 8}
     assert all(smallest_batch((side, side), False) == 8 for side in taught)

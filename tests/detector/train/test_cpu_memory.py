@@ -9,11 +9,11 @@ import sys
 
 import pytest
 
-from detector.train.cpu_memory import keep_freed_memory
+from maenas.detector.train.cpu_memory import keep_freed_memory
 
 FAULTS = """
 import resource
-from detector.train.cpu_memory import keep_freed_memory
+from maenas.detector.train.cpu_memory import keep_freed_memory
 import torch
 if KEEP:
     assert keep_freed_memory()

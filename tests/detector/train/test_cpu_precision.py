@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from detector.train import settled_compute
-from detector.train.recipe import ComputeOptions
+from maenas.detector.train import settled_compute
+from maenas.detector.train.recipe import ComputeOptions
 
 CPU = torch.device("cpu")
 PLAIN = nn.Sequential(nn.Conv2d(8, 8, 3))

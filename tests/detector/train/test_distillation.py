@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from detector.checkpoint import load_folder
-from detector.distill import FEATURE_LOSSES, DistillOptions, Teacher
-from detector.errors import TrainError
-from detector.train import FEATURE, PARTS, Epoch, Step, joined_ranks, load_state, train
+from maenas.detector.checkpoints.checkpoint import load_folder
+from maenas.detector.distill import FEATURE_LOSSES, DistillOptions, Teacher
+from maenas.detector.errors import TrainError
+from maenas.detector.train import FEATURE, PARTS, Epoch, Step, joined_ranks, load_state, train
 from tests.small_detector import NAMES, small_spec
 from tests.trainings import RECIPE, small_training, wider_teacher, write_data
 
@@ -98,11 +98,11 @@ def test_the_detector_that_is_kept_has_no_projections(
 def test_the_teacher_neither_learns_nor_changes_its_statistics(data: Path, tmp_path: Path) -> None:
     training = small_training(tmp_path, data, DISTILLING, teacher=wider_teacher())
     assert training.teaching is not None
-    pictures = torch.rand(2, 3, 64, 64) * 255
-    before = training.teaching.goals(pictures, None)
+    images = torch.rand(2, 3, 64, 64) * 255
+    before = training.teaching.goals(images, None)
     for _ in train(training):
         pass
-    after = training.teaching.goals(pictures, None)
+    after = training.teaching.goals(images, None)
     for ours, expected in zip(after, before, strict=True):  # in another order of memory by now
         torch.testing.assert_close(ours, expected, rtol=1e-4, atol=1e-4)
     assert not any(each.requires_grad for each in after)
@@ -110,13 +110,13 @@ def test_the_teacher_neither_learns_nor_changes_its_statistics(data: Path, tmp_p
 
 def test_maps_of_a_teacher_are_those_of_its_network_in_evaluation() -> None:
     torch.manual_seed(0)
-    spec, pictures = small_spec(), torch.rand(2, 3, 64, 64) * 255
+    spec, images = small_spec(), torch.rand(2, 3, 64, 64) * 255
     network = spec.build()
-    network(pictures)  # statistics other than those of a fresh network
+    network(images)  # statistics other than those of a fresh network
     teacher = Teacher(spec, network.state_dict(), "teacher")
-    _, maps = network.eval().with_maps(pictures)
+    _, maps = network.eval().with_maps(images)
     for features in ("neck", "backbone"):
-        found = teacher.maps(pictures, features, (3, 5))
+        found = teacher.maps(images, features, (3, 5))
         for ours, expected in zip(found, maps[features][::2], strict=True):
             torch.testing.assert_close(ours, expected, rtol=1e-4, atol=1e-4)
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from detector.train.ema import Ema, EmaOptions
+from maenas.detector.train.ema import Ema, EmaOptions
 
 
 def network() -> nn.Module:

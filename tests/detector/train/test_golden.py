@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import torch
 
-from detector.official import official_names
-from detector.train.ema import Ema, EmaOptions
-from detector.train.optimizer import parameter_groups, set_lr
-from detector.train.recipe import published_recipe
-from detector.train.schedule import Schedule, ScheduleOptions
+from maenas.detector.checkpoints.official import official_names
+from maenas.detector.train.ema import Ema, EmaOptions
+from maenas.detector.train.optimizer import parameter_groups, set_lr
+from maenas.detector.train.recipe import published_recipe
+from maenas.detector.train.schedule import Schedule, ScheduleOptions
 from tests.golden import hashed, official_keys, official_weights, renamed, spec_of
 
 GOLDEN = json.loads((Path(__file__).parents[2] / "data" / "train_golden.json").read_text())

@@ -10,16 +10,16 @@ import pytest
 import torch
 from torch import Tensor
 
-from blocks.errors import SpecError
-from detector.checkpoint import load_folder
-from detector.errors import TrainError
-from detector.layers.network import DetectorNetwork
-from detector.train import Epoch, Step, load_state, train
-from detector.train.loop import MOST_IN_A_ROW, PARTS
-from detector.train.optimizer import OptimizerOptions
-from tests.trainings import PICTURES, PLAIN, RECIPE, Told, small_training, write_data
+from maenas.blocks.errors import SpecError
+from maenas.detector.checkpoints.checkpoint import load_folder
+from maenas.detector.errors import TrainError
+from maenas.detector.model.layers.network import DetectorNetwork
+from maenas.detector.train import Epoch, Step, load_state, train
+from maenas.detector.train.loop import MOST_IN_A_ROW, PARTS
+from maenas.detector.train.optimizer import OptimizerOptions
+from tests.trainings import IMAGES, PLAIN, RECIPE, Told, small_training, write_data
 
-STEPS = 3  # an epoch: five pictures, two at a time
+STEPS = 3  # an epoch: five images, two at a time
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +79,7 @@ def test_every_step_and_epoch_is_told_and_the_loss_goes_down(data: Path, tmp_pat
     epochs = [event for event in events if isinstance(event, Epoch)]
     assert [step.number for step in steps] == list(range(16 * STEPS))
     assert [epoch.number for epoch in epochs] == list(range(1, 17))
-    assert sum(step.pictures for step in steps[:STEPS]) == PICTURES
+    assert sum(step.images for step in steps[:STEPS]) == IMAGES
     assert all(set(step.parts) == set(PARTS) and step.taken for step in steps)
     assert epochs[-1].row["quality_focal"] < 0.5 * epochs[0].row["quality_focal"]
     assert steps[0].lr == 0.0 and steps[-1].lr == pytest.approx(0.05 * 0.005)
@@ -93,7 +93,7 @@ def test_gradients_of_gathered_batches_are_a_step_and_an_epoch_may_end_with_fewe
         for event in train(small_training(tmp_path, data, gathered=2))
         if isinstance(event, Step)
     ]
-    assert [step.pictures for step in steps] == [4, 1] * RECIPE.epochs
+    assert [step.images for step in steps] == [4, 1] * RECIPE.epochs
 
 
 def test_the_best_is_kept_apart_from_the_last(data: Path, tmp_path: Path) -> None:
@@ -120,8 +120,8 @@ class SometimesNaN(DetectorNetwork):
     bad: frozenset[int] = frozenset()
     passes: int = 0
 
-    def forward(self, pictures: Tensor):
-        levels = super().forward(pictures * (float("nan") if self.passes in self.bad else 1.0))
+    def forward(self, images: Tensor):
+        levels = super().forward(images * (float("nan") if self.passes in self.bad else 1.0))
         if self.training:
             self.passes += 1
         return levels
@@ -149,13 +149,13 @@ def test_a_step_whose_loss_is_not_finite_is_passed_over_and_counted(
     assert all(row["loss"] > 0 for row in saved.progress.rows)
 
 
-def test_a_loss_that_stays_not_finite_ends_the_run_with_the_pictures_and_the_last_detector(
+def test_a_loss_that_stays_not_finite_ends_the_run_with_the_images_and_the_last_detector(
     data: Path, tmp_path: Path
 ) -> None:
     recipe = replace(RECIPE, epochs=6)
     training = with_bad_passes(small_training(tmp_path, data, recipe), set(range(3, 99)))
     count = 0
-    with pytest.raises(TrainError, match=r"10 steps in a row.*pictures \d.*epoch 1 is in .*last"):
+    with pytest.raises(TrainError, match=r"10 steps in a row.*images \d.*epoch 1 is in .*last"):
         for event in train(training):
             count += isinstance(event, Step)
     assert count == 3 + MOST_IN_A_ROW - 1

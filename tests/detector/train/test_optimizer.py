@@ -7,8 +7,8 @@ from math import inf, nan
 import pytest
 import torch
 
-from blocks import SpecError
-from detector.train.optimizer import OptimizerOptions, parameter_groups, set_lr
+from maenas.blocks import SpecError
+from maenas.detector.train.optimizer import OptimizerOptions, parameter_groups, set_lr
 from tests.small_detector import small_spec
 
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from detector.errors import TrainError
-from detector.train import Step, train
-from detector.train.precision import precision_of
-from detector.train.recipe import ComputeOptions
+from maenas.detector.errors import TrainError
+from maenas.detector.train import Step, train
+from maenas.detector.train.precision import precision_of
+from maenas.detector.train.recipe import ComputeOptions
 from tests.trainings import RECIPE, small_training, write_data
 
 CPU = torch.device("cpu")

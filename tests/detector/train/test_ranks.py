@@ -1,4 +1,4 @@
-"""Several processes: they learn the same, from all pictures; devices that are not there."""
+"""Several processes: they learn the same, from all images; devices that are not there."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from detector.checkpoint import load_folder
-from detector.errors import TrainError
-from detector.train import Ranks, Step, joined_ranks, train
-from detector.train.ranks import find_device
-from tests.trainings import PICTURES, small_training, write_data
+from maenas.detector.checkpoints.checkpoint import load_folder
+from maenas.detector.errors import TrainError
+from maenas.detector.train import Ranks, Step, joined_ranks, train
+from maenas.detector.train.ranks import find_device
+from tests.trainings import IMAGES, small_training, write_data
 
 
 def learn(rank: int, port: int, data: Path, out: Path) -> None:
@@ -30,7 +30,7 @@ def learn(rank: int, port: int, data: Path, out: Path) -> None:
         torch.save(
             {
                 "weights": dict(training.network.named_parameters()),
-                "pictures": [step.pictures for step in steps],
+                "images": [step.images for step in steps],
                 "parts": [step.parts for step in steps],
             },
             out / f"{rank}.pt",
@@ -45,7 +45,7 @@ def test_two_processes_learn_the_same_and_one_of_them_writes(tmp_path: Path) -> 
     torch.multiprocessing.spawn(learn, (port, data, tmp_path), nprocs=2)
     first, second = (torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in (0, 1))
     assert first["parts"] == second["parts"]
-    assert first["pictures"][0] == PICTURES + 1  # one comes twice, so that both have three
+    assert first["images"][0] == IMAGES + 1  # one comes twice, so that both have three
     for name, value in first["weights"].items():
         assert torch.equal(value, second["weights"][name])
     assert load_folder(tmp_path / "run" / "last")[1] is not None

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from blocks import SpecError
-from blocks.strict import write_text
-from detector.assign import TOOD, AlignOTA
-from detector.distill import DistillOptions
-from detector.template import template_names
-from detector.train import (
+from maenas.blocks import SpecError
+from maenas.blocks.files.atomic_write import write_text
+from maenas.detector.assign import TOOD, AlignOTA
+from maenas.detector.distill import DistillOptions
+from maenas.detector.model.template import template_names
+from maenas.detector.train import (
     PAIRS,
     Recipe,
     distilling,
@@ -20,7 +20,7 @@ from detector.train import (
     published_recipe,
     with_changes,
 )
-from detector.train.recipe import parse_recipe, recipe_data, scale_of
+from maenas.detector.train.recipe import parse_recipe, recipe_data, scale_of
 from tests.golden import MODELS, spec_of
 from tests.small_detector import small_spec
 
@@ -38,7 +38,7 @@ def test_the_published_recipes_have_the_published_numbers(scale: str) -> None:
     else:
         assert (optimizer.name, optimizer.momentum) == ("sgd", 0.9)
         assert optimizer.weight_decay == 0.0005
-        for batch in (8, 64, 256):  # so much a picture, whatever the batch
+        for batch in (8, 64, 256):  # so much an image, whatever the batch
             assert optimizer.lr_of(batch) == pytest.approx(0.01 / 64 * batch)
     schedule, augmentation = recipe.schedule, recipe.augmentation
     assert (schedule.warmup_epochs, schedule.plain_epochs, schedule.floor) == (5, 16, 0.05)
@@ -63,7 +63,7 @@ def test_the_recipe_of_a_pair_is_that_of_its_student_with_the_published_distilla
 
 @pytest.mark.parametrize("scale", [*template_names(), *PAIRS.values()])
 def test_a_recipe_file_opens_with_where_its_numbers_come_from(scale: str) -> None:
-    import detector.train.recipes as folder
+    import maenas.detector.train.recipes as folder
 
     text = (Path(folder.__path__[0]) / f"{scale}.yaml").read_text()
     receipt = text[: text.index("format:")]

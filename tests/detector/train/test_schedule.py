@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from detector.train.schedule import Schedule, ScheduleOptions
+from maenas.detector.train.schedule import Schedule, ScheduleOptions
 
 
 def test_the_three_phases_by_hand() -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from blocks.errors import SpecError
-from detector.train import starting_network, starting_spec
+from maenas.blocks.errors import SpecError
+from maenas.detector.train import starting_network, starting_spec
 from tests.small_detector import NAMES, small_spec
 
 SPEC = small_spec()

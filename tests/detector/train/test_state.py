@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from detector.data import read_dataset
-from detector.errors import TrainError
-from detector.train import identity, load_state, train
+from maenas.detector.data import read_dataset
+from maenas.detector.errors import TrainError
+from maenas.detector.train import identity, load_state, train
 from tests.small_detector import NAMES, small_spec
 from tests.trainings import RECIPE, small_training, write_data
 
@@ -79,7 +79,7 @@ def test_other_classes_data_spec_or_recipe_are_named(data: Path, tmp_path: Path)
         of(renamed).require(saved, where)
     label = data.parent / "labels" / "0.txt"
     label.write_text(label.read_text().replace("0 ", "1 ", 1))
-    with pytest.raises(TrainError, match=r"other pictures or labels.*from run/last"):
+    with pytest.raises(TrainError, match=r"other images or labels.*from run/last"):
         of(data).require(saved, where)
     label.write_text(label.read_text().replace("1 ", "0 ", 1))
     other = replace(SPEC, head=replace(SPEC.head, reg_max=8))

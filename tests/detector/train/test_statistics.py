@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from blocks.layers.conv_bn_act import BN_EPS, BN_MOMENTUM
-from detector.train.statistics import Statistics
+from maenas.blocks.layers.conv_bn_act import BN_EPS, BN_MOMENTUM
+from maenas.detector.train.statistics import Statistics
 
 
 def norm() -> nn.BatchNorm2d:

@@ -13,15 +13,15 @@ from pathlib import Path
 
 import pytest
 
-import budgets.cluster as cluster_module
-from blocks import SpecError
-from budgets.cluster import ClusterError, ask_nodes, require_same
-from budgets.versions import here
-from maenas.checks import print_checks
-from maenas.search import Effort, run_search
-from nas.executors import Executor, ExecutorError, InProcess, opened_executor, ray_cluster
-from nas.executors.process_pool import ProcessPool
-from nas.executors.ray_cluster import RayCluster
+import maenas.budgets.cluster.connection as cluster_module
+from maenas.backbone_search.run import Effort, run_search
+from maenas.blocks import SpecError
+from maenas.budgets.cluster.connection import ClusterError, ask_nodes, require_same
+from maenas.budgets.cluster.versions import here
+from maenas.nas.executors import Executor, ExecutorError, InProcess, opened_executor, ray_cluster
+from maenas.nas.executors.process_pool import ProcessPool
+from maenas.nas.executors.ray_cluster import RayCluster
+from maenas.terminal.checks import print_checks
 from tests import executor_tasks as tasks
 from tests.maenas.conftest import SMALL_SPACE
 from tests.small_search import small_config

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from nas.executors import ExecutorError, stream
-from nas.executors.stream import (
+from maenas.nas.executors import ExecutorError, stream
+from maenas.nas.executors.stream import (
     AHEAD,
     DRIVER_S,
     HELD,

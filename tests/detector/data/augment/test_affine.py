@@ -1,4 +1,4 @@
-"""Random affine maps: the reference's numbers, and pictures and boxes that stay together."""
+"""Random affine maps: the reference's numbers, and images and boxes that stay together."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 import torch
 from numpy.random import default_rng
 
-from detector.data.augment.affine import (
+from maenas.detector.data.augment.affine import (
     Motion,
     add_moved,
     draw_motion,
@@ -19,7 +19,7 @@ from detector.data.augment.affine import (
     matrix_of,
     moved_boxes,
 )
-from detector.data.augment.outlines import visible_box, within
+from maenas.detector.data.augment.outlines import visible_box, within
 
 GOLDEN = json.loads((Path(__file__).parents[3] / "data" / "aug_golden.json").read_text())
 ROOM = 640, 640
@@ -68,7 +68,7 @@ def test_boxes_too_thin_too_small_or_cut_too_much_are_dropped():
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_a_moved_picture_is_that_of_plain_loops(seed):
+def test_a_moved_image_is_that_of_plain_loops(seed):
     rng = default_rng(seed)
     pixels = torch.from_numpy(rng.integers(0, 256, (3, 13, 17), dtype=np.uint8))
     matrix = matrix_of(draw_motion(rng, 30, (0.5, 2.0), 10, 0.3), (13, 17), (11, 19))
@@ -108,18 +108,18 @@ def test_a_box_stays_around_what_it_holds(seed):
     np.testing.assert_allclose(ours, seen, atol=1.5)
 
 
-def test_an_outline_is_cut_at_the_picture_s_edges():
+def test_an_outline_is_cut_at_the_image_s_edges():
     triangle = np.array([(-10, 10), (30, 10), (30, 50)], dtype=np.float32)
     # it enters over the left edge at y = 20 and leaves over the lower one
     np.testing.assert_allclose(visible_box((triangle,), (40, 100)), (0, 10, 30, 40))
 
 
-def test_an_object_around_the_whole_picture_fills_it():
+def test_an_object_around_the_whole_image_fills_it():
     around = np.array([(-9, -9), (99, -9), (99, 99), (-9, 99)], dtype=np.float32)
     np.testing.assert_allclose(visible_box((around,), (40, 50)), (0, 0, 50, 40), atol=1e-4)
 
 
-def test_of_an_outline_beyond_the_picture_nothing_is_left():
+def test_of_an_outline_beyond_the_image_nothing_is_left():
     beyond = np.array([(60, 5), (70, 5), (70, 15)], dtype=np.float32)
     assert len(within(beyond, 40, 50)) == 0
     assert visible_box((beyond,), (40, 50)).tolist() == [0, 0, 0, 0]

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from detector.data.augment.flip import flip
-from detector.data.augment.mixup import Mix, blend, overlay
-from detector.data.labelled import Labelled
+from maenas.detector.data.augment.flip import flip
+from maenas.detector.data.augment.mixup import Mix, blend, overlay
+from maenas.detector.data.labelled import Labelled
 
 ROOM = 64, 64
 
@@ -31,7 +31,7 @@ def test_a_mirror_exchanges_left_and_right():
     np.testing.assert_array_equal(flip(mirrored).boxes, given.boxes)
 
 
-def test_both_pictures_count_half_and_all_objects_stay():
+def test_both_images_count_half_and_all_objects_stay():
     both = blend(scene(10, (0, 0, 9, 9)), scene(201, (1, 1, 5, 5)))
     assert (both.pixels == 106).all()  # (10 + 201) / 2 = 105.5, rounded
     assert both.boxes.tolist() == [[0, 0, 9, 9], [1, 1, 5, 5]]
@@ -43,7 +43,7 @@ def test_specks_are_dropped_afterwards():
     assert both.boxes.tolist() == [[0, 0, 2, np.float32(2.1)]]  # more than 4 square pixels
 
 
-def test_a_smaller_second_picture_leaves_black_beside_it():
+def test_a_smaller_second_image_leaves_black_beside_it():
     wide = scene(200, (0, 0, 80, 20), size=(20, 80))
     laid = overlay(wide, (20, 80), Mix(0.5, False, (0.0, 0.0)), ROOM)
     # 80 x 20 fitted into 64 x 64 is 64 x 16 above grey; half of that
@@ -54,7 +54,7 @@ def test_a_smaller_second_picture_leaves_black_beside_it():
     assert laid.boxes.tolist() == [[0, 0, 32, 8]]
 
 
-def test_a_mirrored_second_picture_still_starts_at_the_left():
+def test_a_mirrored_second_image_still_starts_at_the_left():
     tall = scene(200, (0, 0, 10, 20), size=(64, 32))
     laid = overlay(tall, (64, 32), Mix(0.5, True, (0.0, 0.0)), ROOM)
     # 32 x 64 beside grey, halved: 16 x 32 of 32 x 32, mirrored to the right half of it
@@ -64,7 +64,7 @@ def test_a_mirrored_second_picture_still_starts_at_the_left():
 
 
 @pytest.mark.parametrize("corner", [(0.0, 0.0), (0.999, 0.999), (0.5, 0.2)], ids=str)
-def test_a_larger_second_picture_is_cut(corner):
+def test_a_larger_second_image_is_cut(corner):
     square = scene(0, (10, 10, 30, 30))
     square.pixels[:, 10:30, 10:30] = 255
     laid = overlay(square, ROOM, Mix(1.5, False, corner), ROOM)
@@ -77,7 +77,7 @@ def test_a_larger_second_picture_is_cut(corner):
         assert (laid.pixels[:, y1 + 1 : y2 - 1, x1 + 1 : x2 - 1] >= 250).all()
 
 
-def test_the_resolution_of_the_second_picture_does_not_move_its_boxes():
+def test_the_resolution_of_the_second_image_does_not_move_its_boxes():
     half = scene(0, (5, 5, 15, 15), size=(32, 32))
     laid = overlay(half, ROOM, Mix(1.0, False, (0.0, 0.0)), ROOM)
     assert laid.boxes.tolist() == [[10, 10, 30, 30]]

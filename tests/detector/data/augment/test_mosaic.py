@@ -1,4 +1,4 @@
-"""Mosaics: tiles where the reference puts them, and one picture where they meet."""
+"""Mosaics: tiles where the reference puts them, and one image where they meet."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import pytest
 import torch
 from numpy.random import default_rng
 
-from detector.data.augment.affine import Motion, draw_motion, matrix_of
-from detector.data.augment.mosaic import Paste, Tile, draw_centre, is_seen, mosaic, paste_of
-from detector.data.labelled import Labelled, Outline
+from maenas.detector.data.augment.affine import Motion, draw_motion, matrix_of
+from maenas.detector.data.augment.mosaic import Paste, Tile, draw_centre, is_seen, mosaic, paste_of
+from maenas.detector.data.labelled import Labelled, Outline
 
 GOLDEN = json.loads((Path(__file__).parents[3] / "data" / "aug_golden.json").read_text())
 STILL = Motion(0.0, 1.0, (0.0, 0.0), (0.5, 0.5))  # shows the mosaic's middle as it is

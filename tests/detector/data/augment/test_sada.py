@@ -14,8 +14,8 @@ import torch
 from numpy.random import default_rng
 from torch import Tensor
 
-from detector.data.augment.gaussian import crop_window, limits_of, spread_of, window
-from detector.data.augment.sada import (
+from maenas.detector.data.augment.gaussian import crop_window, limits_of, spread_of, window
+from maenas.detector.data.augment.sada import (
     COLOUR_CHANCES,
     GEOMETRIC_CHANCES,
     POLICY,
@@ -26,9 +26,9 @@ from detector.data.augment.sada import (
     reshape,
     sada,
 )
-from detector.data.augment.sada_colour import COLOUR_OPS
-from detector.data.augment.sada_geometry import MOVES, changed, laid_over, places_of_copy
-from detector.data.labelled import Labelled
+from maenas.detector.data.augment.sada_colour import COLOUR_OPS
+from maenas.detector.data.augment.sada_geometry import MOVES, changed, laid_over, places_of_copy
+from maenas.detector.data.labelled import Labelled
 from tests.golden import hashed
 
 GOLDEN: dict[str, Any] = json.loads(
@@ -53,14 +53,14 @@ OURS = {  # what the reference calls them
 }
 
 
-def picture() -> Tensor:
+def image() -> Tensor:
     noise = (hashed(12000, 3 * 48 * 64) + 1) / 2 * 0.8
     values = noise + 0.1 * np.linspace(0, 1, 3 * 48 * 64)
     return torch.from_numpy(values.astype(np.float32)).reshape(3, *SIZE)
 
 
 def scene(pixels: Tensor | None = None) -> Labelled:
-    levels = ((picture() if pixels is None else pixels) * 255).round().to(torch.uint8)
+    levels = ((image() if pixels is None else pixels) * 255).round().to(torch.uint8)
     return Labelled(levels, BOXES, np.array([1, 2]), np.zeros(2, dtype=bool))
 
 
@@ -75,7 +75,7 @@ def assert_golden(pixels: Tensor, golden: Mapping[str, Any], within: float = 1e-
 @pytest.mark.parametrize("name", GOLDEN["color"])
 def test_a_colour_operation_is_the_reference_s(name):
     operation, _, level = name.partition("_")
-    ours = COLOUR_OPS[OURS[operation]](picture(), int(level or 0))
+    ours = COLOUR_OPS[OURS[operation]](image(), int(level or 0))
     assert_golden(ours, GOLDEN["color"][name])
 
 
@@ -83,7 +83,7 @@ def test_a_colour_operation_is_the_reference_s(name):
 def test_a_geometric_operation_is_the_reference_s(name):
     operation, level, sign = name.split("_")
     signed = int(level) * (1 if sign == "pos" else -1)
-    pixels = picture()
+    pixels = image()
     for x1, y1, x2, y2 in BOXES.astype(int).tolist():
         crop = pixels[:, y1:y2, x1:x2]
         if OURS[operation] not in MOVES:
@@ -143,7 +143,7 @@ def test_windows_reach_far_around_small_boxes_and_stay_within_large_ones():
 
 def test_colours_show_through_the_windows_as_in_the_reference():
     step = Step("auto_contrast", 1.0, 0)
-    assert_golden(merged(picture(), BOXES, step), GOLDEN["merge_autocontrast"])
+    assert_golden(merged(image(), BOXES, step), GOLDEN["merge_autocontrast"])
     eight = recolour(scene(), np.arange(2), step).pixels.reshape(-1)[GOLDEN["idx"]] / 255
     np.testing.assert_allclose(eight, GOLDEN["merge_autocontrast"]["val"], atol=1.5 / 255)
 
@@ -173,7 +173,7 @@ def test_nothing_happens_before_training_began():
         assert sada(scene(), default_rng(seed), 0.0).pixels.equal(scene().pixels)
 
 
-def test_pictures_change_more_often_as_training_goes_on():
+def test_images_change_more_often_as_training_goes_on():
     def changes(progress: float) -> int:
         made = (sada(scene(), default_rng(seed), progress) for seed in range(120))
         return sum(not each.pixels.equal(scene().pixels) for each in made)

@@ -1,0 +1,1 @@
+"""Files in and out: strict YAML, and writing in one step."""

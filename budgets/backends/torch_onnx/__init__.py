@@ -1,0 +1,1 @@
+"""Static ONNX graphs executed by torch modules, operator by operator."""

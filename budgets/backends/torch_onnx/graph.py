@@ -1,0 +1,177 @@
+"""A static ONNX graph run by torch: each node becomes one call, its parameters read beforehand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import onnx
+import torch
+from onnx import helper, numpy_helper
+from torch import Tensor
+
+from maenas.budgets.backends.backend import BackendError
+from maenas.budgets.backends.torch_onnx.node import Node, Outputs
+from maenas.budgets.backends.torch_onnx.operators import OPERATORS
+from maenas.budgets.graph.model import input_shapes
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """A node made ready.
+
+    Attributes:
+        call: takes a tensor for every input, None for those left out.
+        reads: names of the inputs, "" for those left out.
+        writes: names of the outputs.
+        frees: what is not read after it.
+    """
+
+    call: Callable[..., Outputs]
+    reads: tuple[str, ...]
+    writes: tuple[str, ...]
+    frees: tuple[str, ...]
+
+
+class TorchGraph:
+    """An ONNX graph of static shapes as a function of tensors.
+
+    Its types are kept: a graph of 16-bit floats is computed in them. What depends on shapes and
+    constants alone is computed once; shapes come from a run without numbers on torch's "meta"
+    device. Maps and weights of four axes keep channels innermost in memory.
+
+    Args:
+        model: of `static_graph`.
+        device: it runs on.
+    Raises:
+        BackendError: for an operator, or a form of one, that is not known; named by its node.
+
+    Attributes:
+        inputs: name, shape and type of what it reads.
+    """
+
+    def __init__(self, model: onnx.ModelProto, device: str = "cpu") -> None:
+        graph = model.graph
+        self._device = torch.device(device)
+        self._outputs = [value.name for value in graph.output]
+        opset = next((o.version for o in model.opset_import if o.domain in ("", "ai.onnx")), 1)
+        constants = {constant.name: _tensor(constant) for constant in graph.initializer}
+        kinds = {value.name: value.type.tensor_type.elem_type for value in graph.input}
+        self.inputs = {
+            name: torch.empty(shape, dtype=_torch_type(kinds[name]), device="meta")
+            for name, shape in input_shapes(model).items()
+        }
+        self._steps = _steps(graph, opset, constants, self.inputs, self._outputs)
+        read = {name for step in self._steps for name in step.reads} | {*self._outputs}
+        self._constants = {
+            name: _placed(value, self._device) for name, value in constants.items() if name in read
+        }
+
+    @torch.inference_mode()
+    def __call__(self, *inputs: Tensor) -> list[Tensor]:
+        """The outputs, for inputs in the order of the graph."""
+        values: dict[str, Tensor | None] = {"": None, **self._constants}
+        values.update(zip(self.inputs, inputs, strict=True))
+        for step in self._steps:
+            values.update(_written(step, step.call(*(values[name] for name in step.reads))))
+            for name in step.frees:
+                del values[name]
+        return [value for name in self._outputs if (value := values[name]) is not None]
+
+
+def _steps(
+    graph: onnx.GraphProto,
+    opset: int,
+    constants: dict[str, Tensor],
+    inputs: Mapping[str, Tensor],
+    outputs: Sequence[str],
+) -> list[_Step]:
+    """All nodes that depend on an input; what the others make is added to the constants."""
+    shapes: dict[str, Tensor] = dict(inputs)
+    steps: list[_Step] = []
+    for proto in graph.node:
+        reads = tuple(proto.input)
+        while reads and not reads[-1]:
+            reads = reads[:-1]
+        node = Node(
+            kind=proto.op_type,
+            name=proto.name,
+            opset=opset,
+            attributes={a.name: helper.get_attribute_value(a) for a in proto.attribute},
+            constants=tuple(constants.get(name) for name in reads),
+            inputs=tuple(shapes.get(name, constants.get(name)) for name in reads),
+            output_count=len(proto.output),
+        )
+        call = _call(node, proto.domain)
+        if proto.op_type in ("Shape", "Size") or all(name in constants for name in reads if name):
+            arguments = [None if not name else _known(name, constants, shapes) for name in reads]
+            made = _Step(call, reads, tuple(proto.output), ())
+            constants.update(_written(made, _try(node, call, arguments)))
+            continue
+        arguments = [_meta(name, constants, shapes) for name in reads]
+        step = _Step(call, reads, tuple(proto.output), ())
+        shapes.update(_written(step, _try(node, call, arguments)))
+        steps.append(step)
+    return list(_freeing(steps, {*outputs, *constants}))
+
+
+def _call(node: Node, domain: str) -> Callable[..., Outputs]:
+    make = OPERATORS.get(node.kind) if domain in ("", "ai.onnx") else None
+    if make is None:
+        raise BackendError(f"{node.name}: PyTorch has no {node.kind} here; use another runtime.")
+    return make(node)
+
+
+def _try(node: Node, call: Callable[..., Outputs], arguments: Sequence[Tensor | None]) -> Outputs:
+    """A first call; what torch refuses here it would refuse later."""
+    try:
+        return call(*arguments)
+    except (RuntimeError, IndexError, TypeError, ValueError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise BackendError(f"{node.name}: PyTorch cannot run this {node.kind}: {reason}") from None
+
+
+def _known(name: str, constants: Mapping[str, Tensor], shapes: Mapping[str, Tensor]) -> Tensor:
+    """A constant, or a tensor without numbers of which the shape alone is read."""
+    return constants[name] if name in constants else shapes[name]
+
+
+def _meta(
+    name: str, constants: Mapping[str, Tensor], shapes: Mapping[str, Tensor]
+) -> Tensor | None:
+    """A tensor without numbers; None for an input left out."""
+    return _known(name, constants, shapes).to("meta") if name else None
+
+
+def _written(step: _Step, made: Outputs) -> dict[str, Tensor]:
+    """Outputs by name; those nobody named are dropped."""
+    values = (made,) if isinstance(made, Tensor) else made
+    return {name: value for name, value in zip(step.writes, values, strict=False) if name}
+
+
+def _freeing(steps: Sequence[_Step], kept: set[str]) -> Iterator[_Step]:
+    """The steps, each told what is read for the last time; `kept` is never freed."""
+    last: dict[str, int] = {}
+    for place, step in enumerate(steps):
+        for name in (*step.writes, *step.reads):
+            if name and name not in kept:
+                last[name] = place
+    for place, step in enumerate(steps):
+        frees = tuple(name for name, when in last.items() if when == place)
+        yield _Step(step.call, step.reads, step.writes, frees)
+
+
+def _tensor(constant: onnx.TensorProto) -> Tensor:
+    return torch.from_numpy(np.array(numpy_helper.to_array(constant)))  # a copy that can be written
+
+
+def _torch_type(kind: int) -> torch.dtype:
+    return torch.from_numpy(np.empty(0, helper.tensor_dtype_to_np_dtype(kind))).dtype
+
+
+def _placed(value: Tensor, device: torch.device) -> Tensor:
+    """On the device; channels innermost, if it has four axes."""
+    if value.dim() == 4:
+        return value.to(device, memory_format=torch.channels_last)
+    return value.to(device)

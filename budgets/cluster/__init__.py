@@ -1,0 +1,1 @@
+"""Ray clusters: connection, versions of every node, what Ray prints."""

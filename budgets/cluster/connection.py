@@ -1,0 +1,345 @@
+"""A Ray cluster: joined by its address, its nodes asked for their versions, readable errors."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from math import inf
+from pathlib import Path
+from typing import Any
+
+from maenas.blocks.errors import MaenasError
+from maenas.budgets.cluster.output import line, muffled, say, to_stderr
+from maenas.budgets.cluster.versions import here
+
+ANSWER_S = 120.0  # a node has to say its versions in: Python starts there
+STARTS = 3  # of a cluster of our own, until we give up
+KNOCK_S = 10.0  # the head of a cluster has to take a connection in
+LOOK_S = 5.0  # between two looks at whether the head is there
+RETURN_S = 20.0  # a head has to come back in; after 60 Ray ends our process without an error
+STORE_BYTES = 200_000_000  # of objects on a node that we start; what travels is small
+SETTINGS = {  # of Ray, in its environment
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_COLOR_PREFIX": "0",  # of what is printed on the nodes
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # else it warns of what it will change
+    "RAY_NUM_REDIS_GET_RETRIES": "2",  # each takes 40 s where a head does not let us in
+}
+# What client and server say first (RFC 9113, section 3.4): byte 3 of a frame is its type.
+HTTP2_SETTINGS = b"\0\0\0\x04\0\0\0\0\0"
+HTTP2_HELLO = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + HTTP2_SETTINGS
+TOKEN = "~/.ray/auth_token"  # of a user, for all clusters
+QUIET = {"include_dashboard": False, "log_to_driver": False, "logging_level": "error"}
+
+
+class ClusterError(MaenasError):
+    """There is no such cluster, it lacks something, or a node of it differs."""
+
+
+class ClusterGone(ClusterError):
+    """The head, or what connects this process with it, is lost.
+
+    Ray cannot be left any more: it would wait for the head, and after a minute end this process
+    with a line of C++. So whoever catches this ends the process by `os._exit`.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One machine of a cluster, or one of several on a machine.
+
+    Attributes:
+        id: Ray's.
+        address: of the machine.
+        resources: what it offers, such as {"CPU": 8.0, "t4": 1.0}.
+        versions: by package, and fingerprints of our files; empty if it has none of it.
+    """
+
+    id: str
+    address: str
+    resources: Mapping[str, float]
+    versions: Mapping[str, str]
+
+    def differences(self, wanted: Mapping[str, str]) -> list[str]:
+        """What is other there than here, in words."""
+        return [
+            f"{name} {self.versions.get(name, 'missing')} there and {version} here"
+            for name, version in wanted.items()
+            if self.versions.get(name) != version
+        ]
+
+
+@contextmanager
+def joined(address: str, cpus: int | None = None, quiet: bool = True) -> Iterator[Any]:
+    """Ray, connected to a cluster; left again at the end by whoever joined it.
+
+    Args:
+        address: "auto" for the cluster this machine belongs to, "local" to start one here, else
+            that of its head, such as "10.0.0.1:6379" or "ray://10.0.0.1:10001".
+        cpus: of the cluster started by "local"; all if None.
+        quiet: keep what is printed on the nodes there.
+    Raises:
+        ClusterError: if there is none.
+    """
+    for name, value in SETTINGS.items():
+        os.environ.setdefault(name, value)
+    import ray as untyped
+
+    ray: Any = untyped
+    if ray.is_initialized():
+        yield ray
+        return
+    to_stderr(ray)
+    options: dict[str, Any] = {**QUIET, "log_to_driver": not quiet}
+    if address == "local":
+        options |= {"num_cpus": cpus or os.cpu_count(), "object_store_memory": STORE_BYTES}
+    if "://" in address and not address.startswith("ray://"):
+        raise ClusterError(
+            f"ray: an address is auto, local, HOST:PORT or ray://HOST:PORT, got {address!r}."
+        )
+    try:
+        _knock(address)
+    except OSError as error:
+        raise _absent(address, error) from None
+    try:
+        try:
+            _init(ray, address, options)
+        except ConnectionError:
+            if not _is_head(address) or not _shows_token():
+                raise
+            say(f"ray: {address} lets nobody in; asking once more with the token in {TOKEN}")
+            _init(ray, address, options)
+    except ConnectionError as error:
+        if not _is_head(address):
+            raise _absent(address, error) from None
+        raise ClusterError(
+            f"ray: {address} answers, but lets nobody in: {line(error)}; its Ray must be ours "
+            f"({ray.__version__}), and RAY_AUTH_MODE and the token in {TOKEN} the same as there."
+        ) from None
+    except Exception as error:  # of many unrelated types
+        raise _absent(address, error) from None
+    with left_at_the_end(ray.shutdown):
+        yield ray
+
+
+def _init(ray: Any, address: str, options: Mapping[str, Any]) -> None:
+    """Join; a cluster that we start ourselves is given another chance.
+
+    A machine that is busy does not start one in the thirty seconds Ray has for it. SIGTERM goes on
+    to do what it did: Ray would print a stack of C++. What Ray started ends with this process.
+    """
+    before = signal.getsignal(signal.SIGTERM)
+    for left in reversed(range(STARTS if address == "local" else 1)):
+        try:
+            with nullcontext() if address == "local" else muffled():
+                ray.init(address=address, **options)
+            return
+        except Exception:
+            ray.shutdown()  # a start that failed leaves processes
+            if not left:
+                raise
+        finally:
+            if threading.current_thread() is threading.main_thread():  # others may not
+                signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
+
+
+def _absent(address: str, error: Exception) -> ClusterError:
+    return ClusterError(
+        f"ray: no cluster at {address!r}: {line(error)}; start one with `ray start --head`, "
+        "or use --ray local."
+    )
+
+
+def _shows_token() -> bool:
+    """Whether this process shows a token from now on, having one and not having been told not to.
+
+    Ray does so by itself where it starts or finds a cluster, but not for the address of a head.
+    """
+    if "RAY_AUTH_MODE" in os.environ:
+        return False
+    try:
+        from ray._private.authentication import authentication_token_setup as setup
+    except ImportError:  # Ray before 2.52 has no tokens
+        return False
+    shows: bool = setup.maybe_enable_token_auth_if_token_available(warn_if_disabled=False)
+    return shows
+
+
+def _is_head(address: str) -> bool:
+    """Whether it is host:port."""
+    return address.rpartition(":")[2].isdigit()
+
+
+def _last_started() -> str:
+    """The head that Ray takes "auto" for; "" if it has to look for one.
+
+    `ray start` notes it, and so does a cluster of our own, which may be gone since.
+    """
+    note = Path(os.environ.get("RAY_TMPDIR", "/tmp")) / "ray" / "ray_current_cluster"
+    noted = note.read_text(encoding="utf-8").strip() if note.is_file() else ""
+    return os.environ.get("RAY_ADDRESS") or noted
+
+
+def _knock(address: str) -> None:
+    """Make sure that somebody listens who speaks gRPC: Ray itself tries for minutes, or for ever.
+
+    Raises:
+        OSError: if nobody does.
+    """
+    if address == "auto":
+        address = _last_started()
+    if not _is_head(address):
+        return
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    with socket.create_connection((host.strip("[]"), int(port)), timeout=KNOCK_S) as head:
+        if os.environ.get("RAY_USE_TLS") == "1":
+            return
+        head.sendall(HTTP2_HELLO)
+        if head.recv(len(HTTP2_SETTINGS))[3:4] != HTTP2_SETTINGS[3:4]:
+            raise OSError("what listens there is not Ray")
+
+
+def done_among(
+    ray: Any, futures: Sequence[Any], timeout: float | None = None, count: int = 1
+) -> list[Any]:
+    """Those futures that are done, as soon as so many are, or when the time is over.
+
+    Raises:
+        ClusterGone: if the head is gone meanwhile, or what connects this process with it.
+    """
+    until = inf if timeout is None else time.monotonic() + timeout
+    while True:
+        left = max(0.0, until - time.monotonic())
+        with reachable(ray):
+            done, _ = ray.wait(list(futures), num_returns=count, timeout=min(LOOK_S, left))
+        if len(done) >= count or left <= LOOK_S:
+            found: list[Any] = done
+            return found
+        require_head(ray)
+
+
+@contextmanager
+def reachable(ray: Any) -> Iterator[None]:
+    """Make one error of the many that calls of Ray end with when the cluster is gone.
+
+    Raises:
+        ClusterGone: instead.
+    """
+    try:
+        yield
+    except (OSError, ray.exceptions.RayError) as error:
+        raise _gone(line(error)) from None
+
+
+def require_head(ray: Any) -> None:
+    """Make sure that the head is there; one that is started again is waited for.
+
+    Raises:
+        ClusterGone: if it does not come back.
+    """
+    if not ray._private.worker.global_worker.connected:  # ray://: the head is its server's to watch
+        return
+    address = ray.get_runtime_context().gcs_address
+    until = time.monotonic() + RETURN_S
+    while True:
+        try:
+            _knock(address)
+            return
+        except OSError as error:
+            if time.monotonic() > until:
+                raise _gone(f"{address}: {line(error)}") from None
+        time.sleep(1.0)
+
+
+@contextmanager
+def left_at_the_end(leave: Callable[[], object]) -> Iterator[None]:
+    """Call something of Ray's at the end, unless the cluster is gone: it would not return."""
+    try:
+        yield
+    finally:
+        if not _losses:
+            leave()
+
+
+_losses: list[str] = []  # of the cluster: why
+
+
+def _gone(why: str) -> ClusterGone:
+    _losses.append(why)
+    return ClusterGone(
+        f"ray: the cluster is gone ({why}); the same command with --resume goes on, on another "
+        "cluster or without one."
+    )
+
+
+def ask_nodes(ray: Any) -> list[Node]:
+    """Every living node with its versions.
+
+    Raises:
+        ClusterError: if one does not answer.
+    """
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy as Pinned
+
+    alive = [node for node in ray.nodes() if node["Alive"]]
+    ask = ray.remote(_versions_there())
+    answers = [
+        ask.options(num_cpus=0, scheduling_strategy=Pinned(node["NodeID"], soft=False)).remote()
+        for node in alive
+    ]
+    done = done_among(ray, answers, ANSWER_S, count=len(answers))
+    found = []
+    for node, answer in zip(alive, answers, strict=True):
+        place = node["NodeManagerAddress"]
+        if answer not in done:
+            raise ClusterError(f"ray: node {place} did not answer within {ANSWER_S:.0f} s.")
+        try:
+            versions = ray.get(answer)
+        except ray.exceptions.RayError as error:
+            if not any(n["Alive"] for n in ray.nodes() if n["NodeID"] == node["NodeID"]):
+                continue  # lost meanwhile, so nothing will be computed there
+            raise ClusterError(f"ray: node {place} cannot be asked: {line(error)}") from None
+        resources = {
+            name: amount
+            for name, amount in node["Resources"].items()
+            if not name.startswith(("node:", "object_store", "accelerator_type:"))
+        }
+        found.append(Node(node["NodeID"], place, resources, versions))
+    return found
+
+
+def require_same(nodes: list[Node]) -> None:
+    """Refuse nodes that would compute something else than this machine.
+
+    Raises:
+        ClusterError: naming both versions.
+    """
+    for node in nodes:
+        different = node.differences(here())
+        if different:
+            raise ClusterError(
+                f"ray: node {node.address} ({node.id[:8]}) is not like this machine: "
+                f"{', '.join(different)}; install the same on both."
+            )
+
+
+def _versions_there() -> Callable[[], dict[str, str]]:
+    """The question to a node; a function inside one travels whole: maenas may lack there."""
+
+    def ask() -> dict[str, str]:
+        try:
+            from maenas.budgets.cluster.versions import here
+        except ImportError:  # an old one, or none
+            from importlib.metadata import PackageNotFoundError, version
+
+            try:
+                return {"maenas": version("maenas")}
+            except PackageNotFoundError:
+                return {}
+        return here()
+
+    return ask

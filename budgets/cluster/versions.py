@@ -1,0 +1,45 @@
+"""What this machine would compute with: versions of packages, fingerprints of our own files."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from pathlib import Path
+
+PACKAGES = ("maenas", "torch", "numpy")
+# Folders that stand at the top of the repository and are mapped, or linked, into `maenas`.
+TOP_FOLDERS = ("blocks", "search_spaces", "budgets", "nas", "detector")
+
+
+@cache
+def here() -> dict[str, str]:
+    """Versions by name: Python, packages, and our files, code and tables apart."""
+    versions = {"python": ".".join(platform.python_version_tuple()[:2])}
+    for package in PACKAGES:
+        try:
+            versions[package] = version(package).split("+")[0]  # builds for other GPUs are equal
+        except PackageNotFoundError:
+            versions[package] = "missing"
+    versions["code"] = _digest(".py")
+    versions["tables"] = _digest(".yaml", ".json")
+    return versions
+
+
+def _digest(*suffixes: str) -> str:
+    """A fingerprint of our files of some kinds, the same wherever they lie."""
+    total = hashlib.sha256()
+    for package in ("maenas", *(f"maenas.{folder}" for folder in TOP_FOLDERS)):
+        found = find_spec(package)
+        assert found is not None and found.submodule_search_locations is not None
+        root = Path(found.submodule_search_locations[0])
+        for path in sorted(root.rglob("*")):
+            inner = path.relative_to(root)
+            if package == "maenas" and inner.parts[0] in TOP_FOLDERS:
+                continue  # an installed package holds them as folders, a checkout as links
+            if path.suffix in suffixes:
+                total.update(f"{package}/{inner}\0".encode())
+                total.update(path.read_bytes())
+    return total.hexdigest()[:12]

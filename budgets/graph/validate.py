@@ -1,0 +1,108 @@
+"""Shapes that no runtime could run: ONNX infers through them without a word."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import prod
+
+import onnx
+from onnx import TensorProto
+
+from maenas.budgets.graph.nodes import has_body, ints_of, shapes_of
+
+# Operators that have a shape whenever their inputs have one and fit together.
+FITTING = ("Add", "Sub", "Mul", "Div", "Concat", "MatMul", "Gemm", "Conv", "ConvTranspose",
+           "MaxPool", "AveragePool")  # fmt: skip
+BYTES = {TensorProto.FLOAT: 4, TensorProto.FLOAT16: 2, TensorProto.INT64: 8, TensorProto.INT32: 4,
+         TensorProto.INT8: 1, TensorProto.UINT8: 1}  # fmt: skip
+
+
+def contradictions(graph: onnx.GraphProto) -> Iterator[str]:
+    """What does not fit in a graph whose shapes were inferred, operator by operator.
+
+    Only what is certain: a tensor of unknown shape contradicts nothing. ONNX's own checker is of no
+    use here, it refuses much that every runtime runs.
+    """
+    shapes = shapes_of(graph)
+    yield from _torn(graph)
+    for node in graph.node:
+        read = [shapes.get(name) if name else None for name in node.input]
+        written = shapes.get(node.output[0]) if node.output else None
+        problem = None
+        match node.op_type:
+            case "Conv" | "ConvTranspose" if len(read) > 1:
+                problem = _convolution(node, read)
+            case "BatchNormalization":
+                problem = _channels(read)
+            case "Reshape" | "Flatten" | "Squeeze" | "Unsqueeze" | "Transpose":
+                problem = _elements(read[0], written)
+        if problem is None and node.op_type in FITTING and _holds(read) and not _holds([written]):
+            problem = f"cannot join {' and '.join(_x(one) for one in read if one is not None)}"
+        if problem is not None:
+            yield f"{node.op_type} {node.name} {problem}"
+
+
+def _holds(shapes: list[tuple[int, ...] | None]) -> bool:
+    """Whether all shapes are known and hold something."""
+    return all(shape is not None and min(shape, default=1) > 0 for shape in shapes)
+
+
+def _torn(graph: onnx.GraphProto) -> Iterator[str]:
+    """Tensors that nothing makes, and constants of another size than they say."""
+    made = {value.name for value in (*graph.input, *graph.initializer)}
+    made.update(constant.values.name for constant in graph.sparse_initializer)
+    for node in graph.node:
+        if not has_body(node):
+            for name in node.input:
+                if name and name not in made:
+                    yield f"{node.op_type} {node.name} reads {name}, which nothing makes before it"
+        made.update(node.output)
+    for value in graph.output:
+        if value.name not in made:
+            yield f"its output {value.name} is made by nothing"
+    for constant in graph.initializer:
+        size = BYTES.get(constant.data_type)
+        if size and constant.raw_data and len(constant.raw_data) != size * prod(constant.dims):
+            yield f"constant {constant.name} is said to be {_x(tuple(constant.dims))}, and is not"
+
+
+def _convolution(node: onnx.NodeProto, read: list[tuple[int, ...] | None]) -> str | None:
+    """Channels of the input against those of the weight, and the window against the weight's."""
+    x, weight, *rest = read
+    groups = ints_of(node, "group", (1,))[0]
+    if weight is None or len(weight) < 3 or groups < 1:
+        return None
+    window = ints_of(node, "kernel_shape", weight[2:])
+    if window != weight[2:]:
+        return f"says a window of {_x(window)}, its weight has {_x(weight[2:])}"
+    transposed = node.op_type == "ConvTranspose"
+    wanted = weight[0] if transposed else weight[1] * groups
+    written = weight[1] * groups if transposed else weight[0]
+    if x is not None and len(x) == len(weight) and x[1] != wanted:
+        return f"reads {x[1]} channels, its weight is for {wanted}"
+    if weight[0] % groups:
+        return f"parts {weight[0]} channels into {groups} groups"
+    bias = rest[0] if rest else None
+    if bias is not None and prod(bias) != written:
+        return f"writes {written} channels, its bias is for {prod(bias)}"
+    return None
+
+
+def _channels(read: list[tuple[int, ...] | None]) -> str | None:
+    """Channels of a map against the numbers there are for them."""
+    x, *numbers = read
+    if x is None or len(x) < 2:
+        return None
+    counts = [prod(one) for one in numbers if one is not None and prod(one) != x[1]]
+    return f"reads {x[1]} channels, its numbers are for {counts[0]}" if counts else None
+
+
+def _elements(read: tuple[int, ...] | None, written: tuple[int, ...] | None) -> str | None:
+    """As many must come out as go in."""
+    if read is None or written is None or prod(read) == prod(written):
+        return None
+    return f"makes {_x(written)} of {_x(read)}"
+
+
+def _x(shape: tuple[int, ...]) -> str:
+    return "x".join(map(str, shape)) or "nothing"

@@ -1,0 +1,1 @@
+"""Prices of operators: kernels, rooflines, fitted tables and their errors."""

@@ -1,0 +1,84 @@
+"""Operator prices of a device nobody has at hand, bundled as a file: an estimate."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from maenas.blocks.files.atomic_write import write_text
+from maenas.blocks.files.strict import flow, parse, read_yaml
+from maenas.budgets.latency import Precision
+from maenas.budgets.pricing.operator_model import Kernel, OperatorModel
+
+FORMAT = "maenas/operators@1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperatorFile:
+    """What such a file holds.
+
+    Attributes:
+        device: name the user types after `--device`.
+        hardware: "cpu" or "gpu".
+        precision: the network is run in.
+        source: what the prices were calibrated on.
+        error: how far they are off, in words.
+        kernels: price and sizes of each kernel.
+    """
+
+    device: str
+    hardware: Literal["cpu", "gpu"]
+    precision: Precision
+    source: str
+    error: str
+    kernels: Mapping[str, Kernel]
+
+    def model(self) -> OperatorModel:
+        """Its prices."""
+        return OperatorModel(
+            device=self.device,
+            hardware=self.hardware,
+            precision=self.precision,
+            kind="estimated",
+            about=f"estimated: {self.source}; {self.error}",
+            kernels=self.kernels,
+            command=f"maenas profile --device NAME, on the {self.device} itself",
+            fingerprint=hashlib.sha256(repr(self.kernels).encode()).hexdigest()[:32],
+        )
+
+    def save(self, path: Path, receipt: str) -> None:
+        """Write the file, `receipt` above it as comments."""
+        head: dict[str, Any] = {
+            name: getattr(self, name)
+            for name in ("device", "hardware", "precision", "source", "error")
+        }
+        lines = [f"# {line}".rstrip() for line in receipt.splitlines()]
+        lines += [f"format: {FORMAT}"]
+        lines += [flow({name: value})[1:-1] for name, value in head.items()]
+        lines += [
+            "kernels:  # microseconds for each term of budgets/pricing/kernels.py; fitted sizes"
+        ]
+        for name, kernel in self.kernels.items():
+            prices = [float(f"{us:.4g}") for us in kernel.us]
+            sizes = [list(pair) for pair in kernel.sizes]
+            lines.append(f"  {name}: {flow({'us': prices, 'sizes': sizes})}")
+        write_text(path, "\n".join(lines) + "\n")
+
+
+def load_operator_file(path: Path) -> OperatorModel:
+    """The prices in a file.
+
+    Raises:
+        SpecError: if it does not hold what it must.
+    """
+    data = read_yaml(path, FORMAT)
+    listed = data.get("kernels")
+    if isinstance(listed, dict):
+        data["kernels"] = {
+            str(name): parse(Kernel, kernel, f"{path}: kernels.{name}")
+            for name, kernel in listed.items()
+        }
+    return parse(OperatorFile, data, str(path)).model()

@@ -1,0 +1,233 @@
+"""Latency of an operator as a sum of its kernel's terms, fitted to whatever was measured."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from math import log
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maenas.blocks.op import Op
+from maenas.budgets.latency import DeviceError, LatencyModel, Precision
+from maenas.budgets.pricing.kernels import (
+    Range,
+    Terms,
+    beyond,
+    family_of,
+    kernel_of,
+    range_of,
+    terms_of,
+)
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
+
+RESOLUTION_US = 10.0  # errors of a sample count relative to its time, but not below this
+ROUNDS = 8  # of reweighting
+TOLERATED = 0.2  # relative error from which on a sample loses weight: noise has a long tail
+MARGIN = 1.3  # factor beyond what was sampled that does not count as extrapolation
+RIDGE = 1e-9
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """Operators that took some time together: a layer, or a whole network.
+
+    Attributes:
+        ops: what ran.
+        us: microseconds it took.
+        weight: how much its relative error counts.
+    """
+
+    ops: tuple[Op, ...]
+    us: float
+    weight: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Kernel:
+    """Price of one kernel.
+
+    Attributes:
+        us: microseconds for each of the terms of `terms_of`.
+        sizes: of the operators it was fitted to.
+    """
+
+    us: Terms
+    sizes: Range
+
+
+def fit(observations: Sequence[Observation]) -> dict[str, Kernel]:
+    """Kernels whose prices explain the observations best.
+
+    Non-negative least squares on relative errors, over all kernels at once, since one observation
+    may hold operators of many; repeated with less weight where an error is large, so that a
+    disturbed sample does not bend the rest.
+
+    Raises:
+        ValueError: if there is no observation.
+    """
+    if not observations:
+        raise ValueError("nothing was observed")
+    samples: dict[str, list[Op]] = {}
+    for op in {op for observation in observations for op in observation.ops}:
+        samples.setdefault(kernel_of(op), []).append(op)
+    first: dict[str, int] = {}
+    count = 0
+    for kernel in sorted(samples):
+        first[kernel] = count
+        count += len(terms_of(samples[kernel][0]))
+    matrix = _matrix(observations, first, count)
+    us = np.array([observation.us for observation in observations])
+    base = np.array([observation.weight for observation in observations])
+    base = base / np.maximum(us, RESOLUTION_US)
+    weights = base
+    solution = np.zeros(count)
+    for _ in range(ROUNDS):
+        solution = _solve(matrix, us, weights)
+        errors = np.abs(matrix @ solution - us) / np.maximum(us, RESOLUTION_US)
+        weights = base / np.sqrt(np.maximum(1.0, errors / TOLERATED))
+    return {
+        kernel: Kernel(
+            tuple(solution[start : start + len(terms_of(samples[kernel][0]))].tolist()),
+            range_of(samples[kernel]),
+        )
+        for kernel, start in first.items()
+    }
+
+
+def _matrix(observations: Sequence[Observation], first: Mapping[str, int], count: int) -> csr_array:
+    """Sum of the terms of each observation's operators, (observations, all terms)."""
+    from scipy.sparse import csr_array
+
+    entries: list[float] = []
+    columns: list[int] = []
+    rows: list[int] = []
+    terms = lru_cache(maxsize=None)(lambda op: (first[kernel_of(op)], terms_of(op)))
+    for row, observation in enumerate(observations):
+        for op in observation.ops:
+            start, values = terms(op)
+            entries += values
+            columns += range(start, start + len(values))
+            rows += [row] * len(values)
+    return csr_array((entries, (rows, columns)), shape=(len(observations), count))
+
+
+def _solve(matrix: csr_array, us: Floats, weights: Floats) -> Floats:
+    """Weighted non-negative least squares, through the normal equations: many rows, few columns."""
+    from scipy.linalg import solve_triangular
+    from scipy.optimize import nnls
+
+    weighted = matrix.multiply(weights[:, None]).tocsr()
+    scale = np.sqrt(np.asarray(weighted.multiply(weighted).sum(axis=0)).ravel())
+    scale[scale == 0] = 1.0
+    gram = np.asarray((weighted.T @ weighted).todense()) / np.outer(scale, scale)
+    target = np.asarray(weighted.T @ (us * weights)).ravel() / scale
+    gram[np.diag_indices_from(gram)] += RIDGE
+    lower = np.linalg.cholesky(gram)
+    reduced = solve_triangular(lower, target, lower=True)
+    solution, _ = nnls(lower.T, reduced, maxiter=30 * len(target))
+    found: Floats = solution / scale
+    return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperatorModel(LatencyModel):
+    """Prices operators by fitted kernels.
+
+    A window that was never sampled takes the nearest of its family, scaled by nothing: its terms
+    already count the window. `guess` tells.
+
+    Attributes:
+        device: as the user names it.
+        hardware: "cpu" or "gpu".
+        precision: the network is run in.
+        kind: "measured" or "estimated".
+        about: one line for people.
+        kernels: by name.
+        command: what measures a missing operator.
+        fingerprint: stands for the prices.
+        provenance: of a measured device: runtime, processor, threads and so on.
+    """
+
+    device: str
+    hardware: Literal["cpu", "gpu"]
+    precision: Precision
+    kind: Literal["estimated", "measured"]
+    about: str
+    kernels: Mapping[str, Kernel] = field(repr=False)
+    command: str = field(compare=False, repr=False)
+    fingerprint: str = ""
+    provenance: Mapping[str, str | int | float | None] = field(
+        default_factory=dict, compare=False, repr=False
+    )
+    _nearest: dict[str, str] = field(init=False, default_factory=dict, repr=False, compare=False)
+
+    def op_ms(self, op: Op) -> float:
+        """Milliseconds one operator takes.
+
+        Raises:
+            DeviceError: if no operator of its family was ever measured.
+        """
+        kernel = self.kernels[self._kernel(op)]
+        us = 0.0
+        for price, count in zip(kernel.us, terms_of(op), strict=True):
+            us += price * count
+        return us / 1e3
+
+    def guess(self, op: Op) -> str | None:
+        """Why a price is a guess beyond what was measured, None if it is not."""
+        wanted = kernel_of(op)
+        name = self._kernel(op)
+        if name != wanted:
+            return f"{wanted} was not measured, priced as {name}"
+        found = beyond(op, self.kernels[name].sizes, MARGIN)
+        if found is None:
+            return None
+        label, size, least, most = found
+        return f"{name} was measured for {least:g} to {most:g} {label}, not {size:g}"
+
+    def _kernel(self, op: Op) -> str:
+        """The operator's kernel, or the nearest of its family."""
+        name = kernel_of(op)
+        if name in self.kernels:
+            return name
+        if name not in self._nearest:
+            family = family_of(name)
+            alike = [known for known in self.kernels if family_of(known) == family]
+            if family == "stem":
+                alike = alike or [known for known in self.kernels if family_of(known) == "conv"]
+            if not alike:
+                raise DeviceError(
+                    f"device {self.device}: operators of kind {family!r} were never measured "
+                    f"there; measure them with: {self.command}"
+                )
+            self._nearest[name] = min(alike, key=lambda known: _distance(known, name))
+        return self._nearest[name]
+
+
+def _distance(one: str, other: str) -> float:
+    """How far two kernels' windows are apart: by the side, then by the stride."""
+    sides = [_window(kernel) for kernel in (one, other)]
+    (side, stride), (other_side, other_stride) = sides
+    return abs(log(side / other_side)) + 0.1 * abs(stride - other_stride)
+
+
+def _window(kernel: str) -> tuple[int, int]:
+    """Side and stride of "conv 3x3/2"; 1 and 1 of a kernel without a window."""
+    window = kernel.partition(" ")[2]
+    if not window:
+        return 1, 1
+    side, _, stride = window.partition("x")[0], "", window.partition("/")[2]
+    return int(side), int(stride)
+
+
+def relative_errors(model: LatencyModel, networks: Iterable[tuple[Sequence[Op], float]]) -> Floats:
+    """(predicted - measured) / measured of networks given as operators and milliseconds."""
+    return np.array([model.latency_ms(ops) / ms - 1 for ops, ms in networks])

@@ -1,0 +1,311 @@
+"""Latency tables: raw samples of a device with where they come from, in one portable file."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from math import inf
+from pathlib import Path
+from shlex import quote
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maenas.blocks.errors import SpecError
+from maenas.blocks.files.atomic_write import write_text
+from maenas.blocks.files.strict import check_format, parse
+from maenas.blocks.op import Op
+from maenas.budgets.backends.load import BACKENDS
+from maenas.budgets.latency import Precision
+from maenas.budgets.pricing.accuracy import Accuracy, accuracy
+from maenas.budgets.pricing.op_rows import op_row, row_op
+from maenas.budgets.pricing.operator_model import Kernel, Observation, OperatorModel, fit
+
+FORMAT = "maenas/latency-table@1"
+Role = Literal["fit", "held-out", "operator"]
+NETWORK_WEIGHT = 20.0  # of a whole network's time beside those of its layers
+WEIGHTS: dict[Role, float] = {"fit": 1.0, "operator": 0.3, "held-out": 0.0}
+NOISY_WEIGHT = 0.2
+STRAY = 2.0  # times its undisturbed time that the reference may take before a sample is in doubt
+MIN_CALM = 6  # held-out networks that must be undisturbed to leave out the others
+QUIET = 10  # percentile of the reference's times that stands for an undisturbed machine
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class LayerSample:
+    """Operators a runtime ran together, and their mean microseconds, disturbed runs included."""
+
+    name: str
+    ops: tuple[int, ...]
+    us: float
+
+
+@dataclass(frozen=True, slots=True)
+class TableSample:
+    """What was measured of one graph.
+
+    Attributes:
+        name: of the graph, such as "csp/m/4".
+        role: "fit" for a network the prices come from, "held-out" for one that only tells how good
+            they are, "operator" for one operator alone.
+        ops: places in the table's list.
+        ms: milliseconds of each inference.
+        reference_ms: of the reference graph just before each.
+        layers: where the runtime tells.
+        warnings: "noisy", a throttling device.
+        seconds: that measuring took, preparation included.
+    """
+
+    name: str
+    role: Role
+    ops: tuple[int, ...]
+    ms: tuple[float, ...]
+    reference_ms: tuple[float, ...]
+    layers: tuple[LayerSample, ...] = ()
+    warnings: tuple[str, ...] = ()
+    seconds: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not self.ms or len(self.ms) != len(self.reference_ms):
+            raise SpecError("ms: there must be some, and as many of the reference graph.")
+        if not all(0 < ms < inf for ms in (*self.ms, *self.reference_ms)):
+            raise SpecError("ms: times must be positive numbers.")
+        if not all(0 <= layer.us < inf for layer in self.layers):
+            raise SpecError("layers: times must not be negative.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class LatencyTable:
+    """All that was measured of a device with one runtime, precision and number of threads.
+
+    Times are compared at one speed of the device: each is scaled by how fast the reference graph
+    ran just before it, against the fastest tenth of all its runs; then the median counts.
+
+    Attributes:
+        name: of the table, what the user types after `--device`.
+        device: that was measured, as the user typed it.
+        hardware: "cpu" or "gpu".
+        backend: name of the runtime.
+        precision: read back from the runtime.
+        threads: of a CPU, None on a GPU.
+        batch: images at a time; always 1.
+        created: date and time, UTC.
+        maenas: version that wrote it.
+        provenance: what else bears on the numbers.
+        ops: every operator once.
+        samples: what was measured.
+    """
+
+    name: str
+    device: str
+    hardware: Literal["cpu", "gpu"]
+    backend: str
+    precision: Precision
+    threads: int | None
+    batch: int
+    created: str
+    maenas: str
+    provenance: Mapping[str, str | int | float]
+    ops: tuple[Op, ...] = field(repr=False)
+    samples: tuple[TableSample, ...] = field(repr=False)
+
+    def __post_init__(self) -> None:
+        if self.batch != 1:
+            raise SpecError(f"batch: tables are for one image at a time, got {self.batch}.")
+        if not any(sample.role == "fit" for sample in self.samples):
+            raise SpecError("samples: there is no network to fit prices to.")
+        places = {place for sample in self.samples for place in _places(sample)}
+        if places and not 0 <= min(places) <= max(places) < len(self.ops):
+            raise SpecError("samples: name operators that are not in the list `ops`.")
+
+    @cached_property
+    def reference_ms(self) -> float:
+        """The reference graph on the undisturbed device."""
+        return float(np.percentile([ms for s in self.samples for ms in s.reference_ms], QUIET))
+
+    def latency_ms(self, sample: TableSample) -> float:
+        """The median of a sample's times at the speed of the undisturbed device."""
+        return float(np.median(self._scales(sample) * sample.ms))
+
+    def doubtful(self, sample: TableSample) -> bool:
+        """Whether something disturbed it: it scatters, or the reference was far from its speed."""
+        slow = float(np.median(sample.reference_ms)) > STRAY * self.reference_ms
+        return bool(sample.warnings) or slow
+
+    def model(self, where: str | None = None) -> OperatorModel:
+        """Prices fitted to the samples that are not held out.
+
+        Args:
+            where: how the user names this table, for the command that extends it; its own name if
+                None.
+        """
+        return self._prices(f"{self.about}; {self.accuracy.line()}", where)
+
+    @cached_property
+    def accuracy(self) -> Accuracy:
+        """How far predictions are from held-out networks.
+
+        Those that were disturbed whenever they were measured are left out, unless too few remain.
+
+        Raises:
+            DeviceError: if one holds operators that no other sample does.
+        """
+        every = [sample for sample in self.samples if sample.role == "held-out"]
+        calm = [sample for sample in every if not self.doubtful(sample)]
+        held_out = calm if len(calm) >= MIN_CALM else every
+        prices = self._prices(self.about)
+        names = tuple(sample.name for sample in held_out)
+        predicted = tuple(prices.latency_ms(self.ops_of(sample)) for sample in held_out)
+        measured = tuple(self.latency_ms(sample) for sample in held_out)
+        return accuracy(names, predicted, measured, len(every) - len(held_out))
+
+    def _prices(self, about: str, where: str | None = None) -> OperatorModel:
+        return OperatorModel(
+            device=self.name,
+            hardware=self.hardware,
+            precision=self.precision,
+            kind="measured",
+            about=about,
+            kernels=self._kernels,
+            command=f"maenas profile --extend {quote(where or self.name)} --model NETWORK",
+            fingerprint=self.digest,
+            provenance={"created": self.created, "threads": self.threads, **self.provenance},
+        )
+
+    @property
+    def about(self) -> str:
+        """For people: what was measured on what, and when."""
+        threads = (
+            "" if self.threads is None else f", {self.threads} thread" + "s" * (self.threads != 1)
+        )
+        runtime = self.provenance.get("runtime", self.backend)
+        hardware = self.provenance.get("device", self.device)
+        return f"measured {self.created[:10]}: {runtime} {self.precision} on {hardware}{threads}"
+
+    def command(self) -> str:
+        """The command line that measures such a table anew."""
+        words = ["maenas profile --device", self.device]
+        settings = self.name.removeprefix(self.device).split("-")
+        if self.precision in settings:
+            words += ["--precision", self.precision]
+        if f"{self.threads}t" in settings:
+            words += ["--threads", str(self.threads)]
+        return " ".join([*words, "--exist-ok"])
+
+    def ops_of(self, sample: TableSample) -> tuple[Op, ...]:
+        """The operators of a sample."""
+        return tuple(self.ops[place] for place in sample.ops)
+
+    @cached_property
+    def _kernels(self) -> dict[str, Kernel]:
+        return fit(list(self._observations()))
+
+    def _observations(self) -> Iterator[Observation]:
+        """Layers where there are any, and each graph as a whole."""
+        for sample in self.samples:
+            weight = WEIGHTS[sample.role] * (NOISY_WEIGHT if self.doubtful(sample) else 1.0)
+            if weight == 0:
+                continue
+            for ops, us in self._layer_times(sample):
+                yield Observation(ops, us, weight)
+            if sample.role == "fit" or not sample.layers:
+                whole = weight * (NETWORK_WEIGHT if sample.layers else 1.0)
+                yield Observation(self.ops_of(sample), 1e3 * self.latency_ms(sample), whole)
+
+    def _layer_times(self, sample: TableSample) -> Iterator[tuple[tuple[Op, ...], float]]:
+        """Operators of each layer and their microseconds.
+
+        They are means over all inferences, disturbed ones included; so of a network only the
+        layers' shares of its own time count. An operator alone has no whole to be a share of.
+        """
+        times = [layer.us for layer in sample.layers]
+        if not any(times):
+            return
+        scale = float(np.median(self._scales(sample)))
+        if sample.role == "fit":
+            scale = 1e3 * self.latency_ms(sample) / sum(times)
+        for layer, us in zip(sample.layers, times, strict=True):
+            if us > 0:
+                yield tuple(self.ops[place] for place in layer.ops), scale * us
+
+    def _scales(self, sample: TableSample) -> Floats:
+        return self.reference_ms / np.array(sample.reference_ms)
+
+    @cached_property
+    def digest(self) -> str:
+        """Stands for the content: an edited table has another."""
+        return _digest(self._data())
+
+    def _data(self) -> dict[str, Any]:
+        data = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        data["provenance"] = dict(self.provenance)
+        data["ops"] = [op_row(op) for op in self.ops]
+        data["samples"] = [asdict(sample) for sample in self.samples]
+        return {"format": FORMAT, **data}
+
+    def save(self, path: Path) -> None:
+        """Write the file, whole or not at all."""
+        lines = json.dumps({**self._data(), "digest": self.digest}, separators=(",", ":"))
+        write_text(path, lines.replace('{"name":', '\n{"name":') + "\n")
+
+
+def load_table(path: Path) -> LatencyTable:
+    """A table from its file, checked to be whole and as it was written.
+
+    Raises:
+        SpecError: naming file and cause.
+    """
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise SpecError(f"{path}: no such file; `maenas tables` lists those there are.") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise SpecError(f"{path}: cannot be read: {error}.") from None
+    except ValueError as error:
+        raise SpecError(
+            f"{path}: is cut off or no latency table: {error}; copy it again, or measure it with "
+            "`maenas profile`."
+        ) from None
+    if not isinstance(data, dict):
+        raise SpecError(f"{path}: is no latency table.")
+    check_format(path, data.get("format"), FORMAT)
+    written = data.pop("digest", None)
+    if written != _digest(data):
+        raise SpecError(
+            f"{path}: was changed after it was measured (its digest does not match); copy it "
+            "again, or measure it with `maenas profile`."
+        )
+    del data["format"]
+    if data.get("backend") not in BACKENDS:
+        raise SpecError(
+            f"{path}: backend: must be one of {', '.join(BACKENDS)}, got {data.get('backend')!r}."
+        )
+    try:
+        data["ops"] = [row_op(row) for row in data["ops"]]
+        data["samples"] = [table_sample(sample, str(path)) for sample in data["samples"]]
+    except (KeyError, TypeError, ValueError) as error:
+        raise SpecError(f"{path}: is no latency table of this version: {error!r}.") from None
+    return parse(LatencyTable, data, str(path))
+
+
+def table_sample(data: Mapping[str, Any], where: str) -> TableSample:
+    """A sample from plain data."""
+    layers = tuple(parse(LayerSample, layer, f"{where}: layers") for layer in data["layers"])
+    return parse(TableSample, {**data, "layers": layers}, f"{where}: {data.get('name')}")
+
+
+def _places(sample: TableSample) -> Iterable[int]:
+    yield from sample.ops
+    for layer in sample.layers:
+        yield from layer.ops
+
+
+def _digest(data: Mapping[str, Any]) -> str:
+    text = json.dumps(data, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:32]

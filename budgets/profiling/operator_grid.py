@@ -1,0 +1,61 @@
+"""Operators measured alone: what networks at hand may lack, and sizes beyond theirs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from maenas.blocks.op import Act, Op, OpKind, Shape, avg_pool, concat, conv, max_pool, upsample
+
+# (channels, side of the map): from the front of a network to its end.
+SIZES = ((32, 160), (64, 80), (192, 40), (512, 20))
+WINDOWS = ((1, 1), (3, 1), (3, 2), (5, 1), (5, 2), (7, 1))  # side, stride
+IMAGE_SIDES = (320, 640)
+
+
+def operator_grid(sizes: int = len(SIZES)) -> list[Op]:
+    """Operators of every kind that a graph can hold but `decode`, each in several sizes.
+
+    Args:
+        sizes: how many of `SIZES`, evenly chosen.
+    """
+    chosen = [SIZES[round(i * (len(SIZES) - 1) / max(1, sizes - 1))] for i in range(sizes)]
+    ops = [op for channels, side in chosen for op in _of_size((channels, side, side))]
+    for side in IMAGE_SIDES:
+        ops += [conv((3, side, side), 32, 3, 2, act="relu"), slice_of((3, side, side))]
+        ops += [conv((3, side, side), 16, 3, 2, act="silu")]
+    return list(dict.fromkeys(ops))
+
+
+def slice_of(shape: Shape) -> Op:
+    """The space-to-depth of a Focus stem."""
+    channels, height, width = shape
+    return Op("slice", shape, (4 * channels, height // 2, width // 2))
+
+
+def _of_size(shape: Shape) -> Iterator[Op]:
+    channels, height, width = shape
+    narrow: Shape = (channels // 2, height, width)
+    act: Act
+    for kernel_size, stride in WINDOWS:
+        for act in ("relu", "silu"):
+            yield conv(shape, channels, kernel_size, stride, act=act)
+        if kernel_size > 1:
+            yield conv(shape, channels, kernel_size, stride, groups=channels, act="relu")
+    yield conv(shape, 2 * channels, 1, act="relu")
+    yield conv(narrow, channels, 3, adds=True, act="relu")
+    yield conv(shape, channels, 1, 2)
+    yield conv(shape, channels, 3, groups=4, act="relu")
+    yield from (max_pool(shape, kernel_size) for kernel_size in (3, 5, 9, 13))
+    yield Op("max_pool", shape, (channels, height // 2, width // 2), 2, 2)
+    yield avg_pool(shape)
+    yield upsample((channels, height // 2, width // 2))
+    yield concat(shape, shape)
+    yield slice_of((channels // 4, 2 * height, 2 * width))
+    yield Op("global_pool", shape, (channels, 1, 1))
+    yield Op("deconv", (channels, height // 2, width // 2), narrow, 2, 2)
+    positions = (channels, height * width, 1)
+    yield Op("softmax", shape, shape)
+    yield Op("matmul", positions, positions)
+    kinds: tuple[OpKind, ...] = ("add", "mul", "copy")
+    yield from (Op(kind, shape, shape) for kind in kinds)
+    yield from (Op("act", shape, shape, act=act) for act in ("relu", "silu"))

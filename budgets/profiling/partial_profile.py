@@ -1,0 +1,98 @@
+"""A profile that is not finished: what was measured so far, safe from a kill."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from maenas.blocks.errors import SpecError
+from maenas.blocks.op import Op
+from maenas.budgets.pricing.op_rows import op_row, row_op
+from maenas.budgets.pricing.table import TableSample, table_sample
+
+FORMAT = "maenas/unfinished-profile@1"
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One finished item, with its operators in full."""
+
+    ops: tuple[Op, ...]
+    sample: TableSample
+
+
+class Unfinished:
+    """The file that keeps what was measured until the table is written: a line a graph.
+
+    Args:
+        path: of the file.
+        header: what it is a profile of; only a profile of the same may go on from it.
+    """
+
+    def __init__(self, path: Path, header: Mapping[str, Any]) -> None:
+        self.path = path
+        self._header = {"format": FORMAT, **header}
+
+    def load(self) -> list[Measured]:
+        """What is there; a last line that was cut off is dropped.
+
+        Raises:
+            SpecError: if it is of another profile, or none.
+        """
+        if not self.path.exists():
+            return []
+        content = self.path.read_bytes()
+        whole = content[: content.rfind(b"\n") + 1]
+        if whole != content:
+            self.path.write_bytes(whole)
+        lines = whole.decode("utf-8", errors="replace").splitlines()
+        if not lines:
+            return []
+        try:
+            return self._parsed(lines)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise SpecError(
+                f"{self.path}: is no beginning of a profile: {error!r}; --exist-ok drops it."
+            ) from None
+
+    def _parsed(self, lines: Sequence[str]) -> list[Measured]:
+        header = json.loads(lines[0])
+        different = [key for key in self._header if header.get(key) != self._header[key]]
+        if different:
+            there = ", ".join(
+                f"{key} {header.get(key)}, not {self._header[key]}" for key in different
+            )
+            raise SpecError(
+                f"{self.path}: is the beginning of another profile ({there}); --exist-ok drops it."
+            )
+        found = []
+        for line in lines[1:]:
+            data = json.loads(line)
+            ops = tuple(row_op(row) for row in data["rows"])
+            found.append(Measured(ops, table_sample(data["sample"], str(self.path))))
+        return found
+
+    def append(self, measured: Measured) -> None:
+        """Keep one more.
+
+        Raises:
+            SpecError: if it cannot be written.
+        """
+        line = {
+            "rows": [op_row(op) for op in measured.ops],
+            "sample": asdict(measured.sample),
+        }
+        try:
+            with self.path.open("a", encoding="utf-8") as file:
+                if file.tell() == 0:
+                    file.write(json.dumps(self._header) + "\n")
+                file.write(json.dumps(line, separators=(",", ":")) + "\n")
+        except OSError as error:
+            raise SpecError(f"{self.path}: cannot be written: {error.strerror or error}.") from None
+
+    def remove(self) -> None:
+        """It is not needed any more."""
+        self.path.unlink(missing_ok=True)

@@ -1,0 +1,1 @@
+"""Weights on disk: our folders, PyTorch checkpoints and the official ones."""

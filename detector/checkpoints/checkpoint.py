@@ -1,0 +1,98 @@
+"""A detector in a folder: `detector.yaml`, and `weights.safetensors` once it has weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from maenas.blocks import SpecError
+from maenas.blocks.files.atomic_write import write_bytes
+from maenas.detector.model.spec import DetectorSpec, dump_detector, load_detector
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from maenas.detector.model.layers.network import DetectorNetwork
+
+SPEC_FILE = "detector.yaml"
+WEIGHTS_FILE = "weights.safetensors"
+
+
+def save_folder(
+    folder: Path,
+    spec: DetectorSpec,
+    weights: dict[str, Tensor] | None,
+    receipt: tuple[str, ...] = (),
+) -> None:
+    """Write a detector, its training-form weights too if there are any.
+
+    Raises:
+        SpecError: if the folder cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SpecError(f"{folder}: cannot be created: {error.strerror or error}.") from None
+    if weights is not None:
+        from safetensors.torch import save
+
+        plain = {name: value.detach().cpu().contiguous() for name, value in weights.items()}
+        write_bytes(folder / WEIGHTS_FILE, save(plain, {"format": "maenas/weights@1"}))
+    dump_detector(spec, folder / SPEC_FILE, receipt)
+
+
+def load_folder(path: Path) -> tuple[DetectorSpec, dict[str, Tensor] | None]:
+    """The spec and the weights of a detector folder, or of its `detector.yaml`.
+
+    Raises:
+        SpecError: if either cannot be read.
+    """
+    folder = path if path.is_dir() else path.parent
+    spec = load_detector(path / SPEC_FILE if path.is_dir() else path)
+    weights = folder / WEIGHTS_FILE
+    return spec, load_weights(weights) if weights.exists() else None
+
+
+def load_weights(path: Path) -> dict[str, Tensor]:
+    """Tensors of a safetensors file.
+
+    Raises:
+        SpecError: if it is damaged or missing.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        return load_file(path)
+    except (OSError, SafetensorError) as error:
+        hint = ""
+        if path.suffix in (".pth", ".pt") and path.is_file():
+            hint = " `maenas import-weights` converts official checkpoints."
+        raise SpecError(f"{path}: cannot be read as safetensors: {error}.{hint}") from None
+
+
+def build_network(
+    spec: DetectorSpec, weights: dict[str, Tensor] | None, where: str = "weights"
+) -> DetectorNetwork:
+    """The network of a spec with these weights, or with fresh ones.
+
+    Raises:
+        SpecError: if a tensor is missing, superfluous or of another shape, naming it.
+    """
+    network = spec.build()
+    if weights is None:
+        return network
+    expected = {name: tuple(value.shape) for name, value in network.state_dict().items()}
+    found = {name: tuple(value.shape) for name, value in weights.items()}
+    for name, shape in expected.items():
+        if name not in found:
+            raise SpecError(f"{where}: lacks {name} {list(shape)}; is it of another detector?")
+        if found[name] != shape:
+            raise SpecError(
+                f"{where}: {name} is {list(found[name])}, the detector has {list(shape)}."
+            )
+    for name in found:
+        if name not in expected:
+            raise SpecError(f"{where}: {name} belongs to no part of the detector.")
+    network.load_state_dict(weights)
+    return network

@@ -1,0 +1,274 @@
+"""Official DAMO-YOLO checkpoints, taken apart key by key and renamed to ours."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from maenas.blocks import load_backbone
+from maenas.blocks.layers.conv_bn_act import BN_EPS
+from maenas.detector.checkpoints.official import official_names
+from maenas.detector.checkpoints.state_dict import read_state_dict
+from maenas.detector.errors import ModelError
+from maenas.detector.model.coco_names import COCO_NAMES
+from maenas.detector.model.published import load_published, require_published
+from maenas.detector.model.spec import DetectorSpec, assemble
+from maenas.detector.model.template import load_template
+
+COCO, LEGACY = 80, 81  # v0.1 and v0.2 trained one class more and never looked at it
+CLASSIFIER = "head.gfl_cls."
+# The bins of the distances, 0 to reg_max: a constant that the official code keeps as a buffer.
+CONSTANT = "head.integral.project"
+MERGED, DENSE, POINTWISE = "rbr_reparam", "rbr_dense", "rbr_1x1"
+
+Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """How a checkpoint compares with a detector, in official names.
+
+    Attributes:
+        form: "training", or "deploy" if its RepConvs are merged into single convolutions.
+        num_classes: it scores, a legacy class that is dropped included.
+        missing: keys that the detector has and the checkpoint lacks.
+        extra: keys that only the checkpoint has.
+        misshaped: (key, its shape in the checkpoint, in the detector).
+        dropped: keys whose last class is left out, as v0.1 and v0.2 do at inference.
+        reinitialised: keys of the classifier that start anew, for other classes.
+    """
+
+    form: Literal["training", "deploy"]
+    num_classes: int | None
+    missing: tuple[str, ...] = ()
+    extra: tuple[str, ...] = ()
+    misshaped: tuple[tuple[str, Shape, Shape], ...] = ()
+    dropped: tuple[str, ...] = ()
+    reinitialised: tuple[str, ...] = ()
+
+    @property
+    def fits(self) -> bool:
+        """Whether every key of the detector is there, and no other."""
+        return not (self.missing or self.extra or self.misshaped)
+
+    def problems(self) -> str:
+        """How many keys of which kind do not fit, and the first of them."""
+        kinds = (
+            ("missing", "missing", self.missing),
+            ("extra", "extra", self.extra),
+            ("of another shape", "mis-shaped", [show_misshaped(*m) for m in self.misshaped]),
+        )
+        counts = ", ".join(f"{len(keys)} {kind}" for kind, _, keys in kinds if keys)
+        first = [f"{word} {key}" for _, word, keys in kinds for key in keys[:1]]
+        return f"{counts} (first {', '.join(first)})"
+
+
+class CheckpointError(ModelError):
+    """A checkpoint does not fit; `report` names every key that does not."""
+
+    def __init__(self, message: str, report: Report) -> None:
+        super().__init__(message)
+        self.report = report
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """A detector and its weights, as `detector.checkpoint.save_folder` writes them.
+
+    Attributes:
+        spec: with `resize` as the weights were trained, and COCO's names for its 80 classes.
+        weights: of the training form, under our names.
+        report: what was found and changed.
+    """
+
+    spec: DetectorSpec
+    weights: dict[str, Tensor]
+    report: Report
+
+
+def official_spec(name: str) -> DetectorSpec:
+    """A published detector as it was trained, on images stretched to the input size.
+
+    Raises:
+        ModelError: for a name that none has.
+    """
+    template = load_template(require_published(name).template)
+    backbone = load_backbone(f"zoo:{bare(name)}")
+    return replace(assemble(backbone, template), resize="stretch")
+
+
+def bare(name: str) -> str:
+    """A name of the zoo without its prefix."""
+    return name.removeprefix("zoo:")
+
+
+def import_checkpoint(path: Path, model: str, num_classes: int | None = None) -> Imported:
+    """The detector that an official checkpoint holds the weights of.
+
+    Args:
+        path: a file of `torch.save`: a state dict in training or deploy form, alone or under
+            `model`, its keys with or without the prefix of DistributedDataParallel.
+        model: the published detector it was trained as, such as "damo-yolo-s".
+        num_classes: to have. If the checkpoint has others, all but the classifier is kept and
+            that starts anew. None for those of the checkpoint, where 81 count as 80: the legacy
+            class is dropped.
+    Returns:
+        Spec and weights of the training form. From a deploy form that is an equivalent one:
+        equal outputs, yet its BatchNorms have no statistics of their own (see `split_merged`).
+    Raises:
+        ModelError: if the file cannot be read as a checkpoint, or holds numbers not finite.
+        CheckpointError: if it is of another detector.
+    """
+    spec = official_spec(model)
+    found = read_state_dict(path)
+    imported = compare(found, spec, num_classes)
+    if not imported.report.fits:
+        likely = recognised(found)
+        hint = f"; it looks like {likely}" if likely and likely != bare(model) else ""
+        problems = imported.report.problems()
+        raise CheckpointError(f"{path}: is no {model}: {problems}{hint}.", imported.report)
+    broken = [name for name, value in imported.weights.items() if not value.isfinite().all()]
+    if broken:
+        raise ModelError(
+            f"{path}: {len(broken)} tensors hold numbers that are not finite (first {broken[0]}); "
+            "training had failed before it was saved."
+        )
+    return imported
+
+
+def compare(
+    found: Mapping[str, Tensor], spec: DetectorSpec, num_classes: int | None = None
+) -> Imported:
+    """Hold a state dict against a detector; the weights are {} if it does not fit."""
+    count = classes_of(found)
+    if num_classes is None:
+        num_classes = COCO if count in (None, LEGACY) else count
+    spec = replace(spec, head=replace(spec.head, num_classes=num_classes))
+    found, dropped, renewed = with_classes(found, spec)
+    skeleton = empty_weights(spec)
+    shapes = official_shapes(spec, skeleton, is_merged(found))
+    report = Report(
+        form="deploy" if is_merged(found) else "training",
+        num_classes=count,
+        missing=tuple(key for key in shapes if key not in found),
+        extra=tuple(key for key in found if key not in shapes and key != CONSTANT),
+        misshaped=tuple(
+            (key, tuple(found[key].shape), shape)
+            for key, shape in shapes.items()
+            if key in found and tuple(found[key].shape) != shape
+        ),
+        dropped=dropped,
+        reinitialised=renewed,
+    )
+    if not report.fits:
+        return Imported(spec, {}, report)
+    if num_classes == COCO and not renewed:
+        spec = replace(spec, names=COCO_NAMES)
+    official = split_merged(found, spec) if is_merged(found) else found
+    weights = {
+        ours: official[theirs].to(skeleton[ours].dtype) for theirs, ours in official_names(spec)
+    }
+    return Imported(spec, weights, report)
+
+
+def with_classes(
+    found: Mapping[str, Tensor], spec: DetectorSpec
+) -> tuple[Mapping[str, Tensor], tuple[str, ...], tuple[str, ...]]:
+    """A state dict with the spec's number of classes; the keys cut for it, those started anew."""
+    count, wanted = classes_of(found), spec.head.num_classes
+    if count in (None, wanted):
+        return found, (), ()
+    names = {ours: key for key, ours in official_names(spec) if key.startswith(CLASSIFIER)}
+    keys = tuple(key for key in names.values() if key in found)
+    if (count, wanted) == (LEGACY, COCO):
+        return {**found, **{key: found[key].narrow(0, 0, COCO) for key in keys}}, keys, ()
+    fresh = fresh_weights(spec)
+    renewed = {key: fresh[ours] for ours, key in names.items() if key in keys}
+    return {**found, **renewed}, (), keys
+
+
+def is_merged(found: Mapping[str, Tensor]) -> bool:
+    """Whether RepConvs are single convolutions, as in a deploy form."""
+    return any(f".{MERGED}." in key for key in found)
+
+
+def split_merged(found: Mapping[str, Tensor], spec: DetectorSpec) -> dict[str, Tensor]:
+    """A deploy form as a training form of equal outputs, both in official names.
+
+    A merged kernel becomes the k x k branch, behind a BatchNorm that changes nothing but adds the
+    bias. The 1x1 branch is a fresh one whose BatchNorm scales it to zero, from where training can
+    raise it. The running statistics are not those of any data: to fine-tune, prefer a training
+    form.
+    """
+    fresh, official = fresh_weights(spec), dict[str, Tensor]()
+    for theirs, ours in official_names(spec):
+        if theirs in found:
+            official[theirs] = found[theirs]
+            continue
+        unit, *names = theirs.rsplit(".", 3)
+        kernel, bias = (found[f"{unit}.{MERGED}.{name}"] for name in ("weight", "bias"))
+        changed = {
+            f"{DENSE}.conv.weight": kernel,
+            f"{DENSE}.bn.bias": bias,
+            f"{DENSE}.bn.running_var": torch.full_like(bias, 1 - BN_EPS),  # it divides by one
+            f"{POINTWISE}.bn.weight": torch.zeros_like(bias),
+        }
+        # Otherwise the new BatchNorm it is: weight 1, bias 0, mean 0, variance 1.
+        official[theirs] = changed.get(".".join(names), fresh[ours])
+    return official
+
+
+def official_shapes(
+    spec: DetectorSpec, weights: Mapping[str, Tensor], is_deployed: bool
+) -> dict[str, Shape]:
+    """Every official key with its shape, RepConvs merged where `is_deployed`."""
+    shapes: dict[str, Shape] = {}
+    for theirs, ours in official_names(spec):
+        shape = tuple(weights[ours].shape)
+        if is_deployed and f".{DENSE}.conv." in theirs:
+            merged = theirs.replace(f".{DENSE}.conv.weight", f".{MERGED}")
+            shapes |= {f"{merged}.weight": shape, f"{merged}.bias": shape[:1]}
+        elif not (is_deployed and (f".{DENSE}." in theirs or f".{POINTWISE}." in theirs)):
+            shapes[theirs] = shape
+    return shapes
+
+
+def fresh_weights(spec: DetectorSpec) -> dict[str, Tensor]:
+    """The state of a new network, the same on every call."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return spec.build().state_dict()
+
+
+def empty_weights(spec: DetectorSpec) -> dict[str, Tensor]:
+    """The state of a network, shapes and types alone."""
+    with torch.device("meta"):
+        return spec.build().state_dict()
+
+
+def classes_of(found: Mapping[str, Tensor]) -> int | None:
+    """Class scores of a checkpoint, None if it has no classifier or its levels disagree."""
+    classifier = [value for key, value in found.items() if key.startswith(CLASSIFIER)]
+    counts = {len(value) if value.dim() else None for value in classifier}
+    return counts.pop() if len(counts) == 1 else None
+
+
+def recognised(found: Mapping[str, Tensor]) -> str | None:
+    """The published detector that a state dict has the keys and shapes of, whatever its classes."""
+    given = {key: tuple(value.shape) for key, value in found.items()}
+    for name in load_published():
+        spec = official_spec(name)
+        shapes = official_shapes(spec, empty_weights(spec), is_merged(found)).items()
+        if all(given.get(key) == shape for key, shape in shapes if not key.startswith(CLASSIFIER)):
+            return name
+    return None
+
+
+def show_misshaped(key: str, found: Shape, wanted: Shape) -> str:
+    """A key of another shape than the detector's."""
+    return f"{key} is {list(found)}, should be {list(wanted)}"

@@ -1,0 +1,1 @@
+"""Readers of data sets: YOLO text files and COCO JSON."""

@@ -1,0 +1,184 @@
+"""Images as the network wants them: found, read, turned upright, RGB in 8 bits."""
+
+from __future__ import annotations
+
+import struct
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from glob import glob
+from pathlib import Path, PurePath
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from maenas.blocks.errors import MaenasError
+
+Pixels = NDArray[np.uint8]  # (height, width, 3), RGB
+
+IMAGE_SUFFIXES = frozenset(
+    ".avif .bmp .gif .jp2 .jpeg .jpg .pbm .pgm .png .ppm .tif .tiff .webp".split()
+)
+VIDEO_SUFFIXES = frozenset(".avi .m4v .mkv .mov .mp4 .mpeg .mpg .webm .wmv".split())
+# What Pillow's readers raise on damaged files, found by damaging files; they have no common base.
+DAMAGED = (OSError, SyntaxError, ValueError, RuntimeError, EOFError, struct.error)
+TOO_LARGE = (Image.DecompressionBombError, MemoryError)
+WHITE = (255, 255, 255)
+ORIENTATION = 0x0112  # the EXIF tag
+
+
+class ImageError(MaenasError):
+    """An image or video cannot be used; the message names it and the cause."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file to look at.
+
+    Attributes:
+        path: of the file.
+        name: of the file relative to the folder the user named, for what is written about it.
+    """
+
+    path: Path
+    name: PurePath
+
+    @property
+    def is_video(self) -> bool:
+        """Whether the suffix is a video's."""
+        return self.path.suffix.lower() in VIDEO_SUFFIXES
+
+
+def find_sources(named: Sequence[str]) -> list[Source]:
+    """The images and videos of files, folders (and the folders in them) and glob patterns.
+
+    A file that is named outright is taken whatever its suffix; in folders and patterns only
+    images and videos are, and nothing hidden. Each file comes once.
+
+    Returns:
+        In the order named; the files of a folder or pattern by their path.
+    Raises:
+        ImageError: if one of them does not exist or holds no image.
+    """
+    found: dict[Path, Source] = {}
+    for name in named:
+        for source in _sources(name):
+            found.setdefault(source.path, source)
+    return list(found.values())
+
+
+def read_image(
+    path: Path, size: tuple[int, int] | None = None, least: tuple[int, int] | None = None
+) -> Pixels:
+    """The first image in a file.
+
+    Args:
+        path: of the file.
+        size: (height, width) that it must have when upright; None for any.
+        least: (height, width) that are enough: a JPEG is then decoded at a half, a quarter or an
+            eighth of its sides where these are no less, which saves most of the time. None for
+            the whole image.
+    Raises:
+        ImageError: if it is missing, empty, damaged, no image, too large, or of another size.
+    """
+    try:
+        if path.stat().st_size == 0:
+            raise ImageError(f"{path}: is empty.")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of large images and odd metadata: neither hinders
+            with Image.open(path) as image:
+                if size is not None:
+                    _require_size(image, size, path)
+                if least is not None:
+                    height, width = reversed(least) if _lies(image) else least
+                    image.draft(None, (width, height))
+                return to_pixels(image, str(path))
+    except FileNotFoundError:
+        raise ImageError(f"{path}: no such file.") from None
+    except UnidentifiedImageError:
+        raise ImageError(f"{path}: is not an image, or of a format Pillow lacks.") from None
+    except TOO_LARGE:
+        raise ImageError(f"{path}: is too large to read.") from None
+    except DAMAGED as error:
+        reason = getattr(error, "strerror", None) or error
+        raise ImageError(f"{path}: cannot be read: {str(reason).rstrip('.')}.") from None
+
+
+def _require_size(image: Image.Image, size: tuple[int, int], path: Path) -> None:
+    found = image.size if _lies(image) else (image.height, image.width)
+    if found != size:
+        (height, width), (tall, wide) = size, found
+        raise ImageError(
+            f"{path}: is {wide}x{tall} when upright, its labels are for {width}x{height}."
+        )
+
+
+def _lies(image: Image.Image) -> bool:
+    """Whether it takes a quarter turn to be upright."""
+    return image.getexif().get(ORIENTATION, 1) in (5, 6, 7, 8)
+
+
+def to_pixels(image: Image.Image, where: str = "image") -> Pixels:
+    """Upright RGB in 8 bits of any Pillow image.
+
+    Grey becomes RGB, 16 bits lose the lower eight, transparency becomes white.
+
+    Args:
+        image: of any mode but 32-bit float, which has no agreed range.
+        where: what to call it in an error.
+    Raises:
+        ImageError: if it has no pixels, or values without an agreed range.
+    """
+    if 0 in image.size:
+        raise ImageError(f"{where}: has no pixels ({image.width}x{image.height}).")
+    if image.mode == "F":
+        raise ImageError(f"{where}: holds 32-bit floats; save it with 8 or 16 bits.")
+    # Pillow copies an image that needs no turning, or no converting: that takes as long as reading
+    turned = image.getexif().get(ORIENTATION, 1) != 1
+    upright = ImageOps.exif_transpose(image) if turned else image
+    if upright.mode == "I" or upright.mode.startswith("I;16"):
+        grey = np.asarray(upright).astype(np.int32).clip(0, 65535) >> 8
+        return np.repeat(grey.astype(np.uint8)[..., None], 3, axis=2)
+    if upright.has_transparency_data:
+        layered = upright.convert("RGBA")
+        upright = Image.new("RGB", layered.size, WHITE)
+        upright.paste(layered, mask=layered)
+    return np.array(upright if upright.mode == "RGB" else upright.convert("RGB"))
+
+
+def _sources(name: str) -> Iterator[Source]:
+    path = Path(name)
+    if path.is_dir():
+        files = sorted(file for file in path.rglob("*") if _is_wanted(file, path))
+        if not files:
+            raise ImageError(f"{path}: holds no image or video ({_known()}).")
+        yield from (Source(file, file.relative_to(path)) for file in files)
+    elif path.exists():
+        yield Source(path, PurePath(path.name))
+    elif any(sign in name for sign in "*?["):
+        matches = sorted(map(Path, glob(name, recursive=True)))
+        files = [file for file in matches if _is_wanted(file, file.parent)]
+        if not files:
+            raise ImageError(f"{name}: matches no image or video ({_known()}).")
+        shared = _shared_folder(files)
+        yield from (Source(file, file.relative_to(shared)) for file in files)
+    else:
+        raise ImageError(f"{name}: no such file or folder.")
+
+
+def _is_wanted(file: Path, root: Path) -> bool:
+    if any(part.startswith(".") for part in file.relative_to(root).parts):
+        return False  # such as the ._ files beside every image on a foreign disk
+    return file.suffix.lower() in IMAGE_SUFFIXES | VIDEO_SUFFIXES and file.is_file()
+
+
+def _shared_folder(files: Sequence[Path]) -> Path:
+    """The deepest folder that holds all of them."""
+    return next(
+        folder for folder in files[0].parents if all(folder in file.parents for file in files)
+    )
+
+
+def _known() -> str:
+    return " ".join(sorted(IMAGE_SUFFIXES | VIDEO_SUFFIXES))

@@ -1,0 +1,1 @@
+"""The detector as data and as modules: spec, neck, head, decoding, published models."""

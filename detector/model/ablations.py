@@ -1,0 +1,104 @@
+"""The ablations of the DAMO-YOLO report: every row of its tables as a detector."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+
+from maenas.blocks import SpecError, load_backbone
+from maenas.blocks.files.strict import parse, read_yaml
+from maenas.detector.model.published import report_gflops
+from maenas.detector.model.rep_gfpn import RepGFPN
+from maenas.detector.model.spec import DetectorSpec, assemble
+from maenas.detector.model.template import load_template
+from maenas.detector.model.zero_head import ZeroHead
+
+FORMAT = "maenas/ablations@1"
+PATH = Path(str(files("maenas.detector.model") / "ablations.yaml"))
+T4 = "T4 TensorRT FP16"
+LEGACY_CLASSES = 81  # what the heads of the report's models scored, one class of no meaning
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """What the report says of one row.
+
+    Attributes:
+        table: short name of the table.
+        network: what the row is called.
+        ap: COCO val 2017, in percent.
+        latency_ms: batch 1, whole detector, without NMS.
+        latency_on: device, runtime and precision of that.
+        gflops: as `report_gflops` counts; None where the table has no such column.
+        note: a reading of ours of what the report leaves open; "" for none.
+    """
+
+    table: str
+    network: str
+    ap: float
+    latency_ms: float
+    latency_on: str = T4
+    gflops: float | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Ablation:
+    """A row of a table and the detector it is about."""
+
+    figures: Figures
+    spec: DetectorSpec
+
+
+@cache
+def load_ablations(path: Path = PATH) -> tuple[Ablation, ...]:
+    """Every row whose detector is known, in the order of the report.
+
+    Raises:
+        SpecError: if the file is damaged, naming row and key.
+    """
+    rows = read_yaml(path, FORMAT)["rows"]
+    return tuple(_ablation(row, f"{path}: rows[{index}]") for index, row in enumerate(rows))
+
+
+@cache
+def unpublished_rows(path: Path = PATH) -> tuple[Figures, ...]:
+    """Rows about backbones that were never shown.
+
+    Raises:
+        SpecError: if the file is damaged, naming row and key.
+    """
+    rows = read_yaml(path, FORMAT)["unpublished"]
+    return tuple(
+        parse(Figures, row, f"{path}: unpublished[{index}]") for index, row in enumerate(rows)
+    )
+
+
+def ablation_gflops(spec: DetectorSpec) -> float:
+    """GFLOPs as the ablation tables count them."""
+    head = replace(spec.head, num_classes=LEGACY_CLASSES)
+    return report_gflops(replace(spec, head=head, names=()).ops(), per_norm=4)
+
+
+def _ablation(row: object, where: str) -> Ablation:
+    """A row: the figures, and what makes the detector."""
+    if not isinstance(row, dict) or "template" not in row:
+        raise SpecError(f"{where}: must be a mapping with the key `template`.")
+    parts = {"backbone", "template", "neck", "head"}
+    figures = parse(Figures, {key: row[key] for key in row if key not in parts}, where)
+    scale = row["template"]
+    template = load_template(scale)
+    template = replace(
+        template,
+        neck=parse(RepGFPN, _changed(template.neck, row.get("neck", {})), f"{where}.neck"),
+        head=parse(ZeroHead, _changed(template.head, row.get("head", {})), f"{where}.head"),
+    )
+    backbone = load_backbone(f"zoo:{row.get('backbone', f'damo-yolo-{scale}')}")
+    return Ablation(figures, assemble(backbone, template))
+
+
+def _changed(part: RepGFPN | ZeroHead, changes: Mapping[str, object]) -> dict[str, object]:
+    return {**asdict(part), **changes}

@@ -1,0 +1,82 @@
+"""The head as a module: raw class scores and box distances of each level."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import log
+from typing import Self
+
+import torch
+from torch import Tensor, nn
+
+from maenas.blocks.layers.conv_bn_act import ConvBNAct
+from maenas.detector.model.raw_level import RawLevel
+from maenas.detector.model.zero_head import ZeroHead
+
+PRIOR_PROBABILITY = 0.01  # of a class at a position before training, as in RetinaNet
+
+
+class BoxHead(nn.Module):
+    """One pair of convolutions a level, not shared; a learned scale on the distances.
+
+    When deployed, the scales are one: they are folded into the convolutions.
+
+    Args:
+        head: the description.
+        in_channels: widths of the levels, finest first.
+    """
+
+    def __init__(self, head: ZeroHead, in_channels: Sequence[int]) -> None:
+        super().__init__()
+        bins = 4 * (head.reg_max + 1)
+        self.scores = nn.ModuleList(branch(head, width, head.num_classes) for width in in_channels)
+        self.distances = nn.ModuleList(branch(head, width, bins) for width in in_channels)
+        self.scales = nn.ParameterList(nn.Parameter(torch.ones(())) for _ in in_channels)
+        self.is_scaled = True
+        for branches, bias in (
+            (self.scores, -log(1 / PRIOR_PROBABILITY - 1)),
+            (self.distances, 0.0),
+        ):
+            for module in branches:
+                weight, offset = projection(module)
+                nn.init.normal_(weight, std=0.01)
+                nn.init.constant_(offset, bias)
+
+    def forward(self, levels: Sequence[Tensor]) -> list[RawLevel]:
+        """Levels (B, C, H, W) -> logits of each."""
+        return [
+            RawLevel(score(x), distance(x) * scale if self.is_scaled else distance(x))
+            for x, score, distance, scale in zip(
+                levels, self.scores, self.distances, self.scales, strict=True
+            )
+        ]
+
+    @torch.no_grad()
+    def deploy_(self) -> Self:
+        """Fold the scales into the convolutions before them, in place."""
+        for module, scale in zip(self.distances, self.scales, strict=True):
+            for parameter in projection(module):
+                parameter.mul_(scale)
+            scale.fill_(1)
+        self.is_scaled = False
+        return self
+
+
+def projection(branch: nn.Module) -> tuple[Tensor, Tensor]:
+    """Weight and bias of the last convolution of a branch."""
+    last = list(branch.children())[-1]
+    assert isinstance(last, nn.Conv2d) and last.bias is not None
+    return last.weight, last.bias
+
+
+def branch(head: ZeroHead, in_channels: int, out_channels: int) -> nn.Sequential:
+    """The tower, if any, and the last convolution."""
+    modules: list[nn.Module] = []
+    for index in range(head.stacked_convs):
+        kernel_size = 3 if index else 1
+        width = head.tower_channels or in_channels
+        modules.append(ConvBNAct(in_channels, width, kernel_size, act=head.act))
+        in_channels = width
+    kernel_size = head.kernel_size
+    modules.append(nn.Conv2d(in_channels, out_channels, kernel_size, padding=kernel_size // 2))
+    return nn.Sequential(*modules)

@@ -1,0 +1,39 @@
+"""The whole detector as a module."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from torch import Tensor, nn
+
+from maenas.detector.model.decode import decode
+from maenas.detector.model.raw_level import RawLevel
+
+if TYPE_CHECKING:
+    from maenas.detector.model.spec import DetectorSpec
+
+
+class DetectorNetwork(nn.Module):
+    """Backbone, neck and head in a row."""
+
+    def __init__(self, spec: DetectorSpec) -> None:
+        super().__init__()
+        widths = [shape[0] for shape in spec.backbone.feature_shapes()]
+        self.backbone = spec.backbone.build()
+        self.neck = spec.neck.build(widths)
+        self.head = spec.head.build(spec.neck.out_channels)
+        self.strides = spec.backbone.reductions()
+
+    def forward(self, images: Tensor) -> list[RawLevel]:
+        """Images (B, 3, H, W), RGB in 0..255, sides multiples of 32 -> logits of each level."""
+        return self.with_maps(images)[0]
+
+    def with_maps(self, images: Tensor) -> tuple[list[RawLevel], dict[str, list[Tensor]]]:
+        """Logits of each level, and the maps of "backbone" and "neck" behind them."""
+        features = self.backbone(images)
+        fused = self.neck(features)
+        return self.head(fused), {"backbone": features, "neck": fused}
+
+    def predict(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Images -> scores (B, N, num_classes) and boxes (B, N, 4) in pixels, before NMS."""
+        return decode(self(images), self.strides)

@@ -1,0 +1,125 @@
+"""The detector as data: backbone, neck and head, and what the classes are called."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from maenas.blocks import Backbone, Op, SpecError
+from maenas.blocks.backbone import backbone_lines, parse_backbone
+from maenas.blocks.files.atomic_write import write_text
+from maenas.blocks.files.strict import changed_fields, did_you_mean, flow, parse, read_yaml
+from maenas.detector.model.rep_gfpn import RepGFPN
+from maenas.detector.model.template import Template
+from maenas.detector.model.zero_head import ZeroHead
+
+if TYPE_CHECKING:
+    from maenas.detector.model.layers.network import DetectorNetwork
+
+FORMAT = "maenas/detector@1"
+KEYS = ("backbone", "neck", "head", "names", "resize")
+Resize = Literal["letterbox", "stretch"]
+
+
+@dataclass(frozen=True, slots=True)
+class DetectorSpec:
+    """A complete detector.
+
+    Attributes:
+        backbone: with three features at strides 8, 16 and 32.
+        neck: fuses them.
+        head: class scores and boxes of each level.
+        names: of the classes, in the order of their scores; () if they have none.
+        resize: how an image is brought to the input size: "letterbox" keeps its proportions and
+            pads, "stretch" does not. Official weights were trained with "stretch".
+    Raises:
+        SpecError: if the features do not fit the neck, or there is not one name a class.
+    """
+
+    backbone: Backbone
+    neck: RepGFPN
+    head: ZeroHead
+    names: tuple[str, ...] = ()
+    resize: Resize = "letterbox"
+
+    def __post_init__(self) -> None:
+        self.neck.out_shapes(self.backbone.feature_shapes())
+        if self.names and len(self.names) != self.head.num_classes:
+            raise SpecError(
+                f"names: must be one a class ({self.head.num_classes}), got {len(self.names)}."
+            )
+
+    @property
+    def is_nano(self) -> bool:
+        """Whether it is of the kind of Ns, Nm and Nl, which have depthwise necks."""
+        return self.neck.depthwise
+
+    def ops(self) -> tuple[Op, ...]:
+        """Every deployed operator in order of execution, decoding included, NMS not."""
+        features = self.backbone.feature_shapes()
+        levels = self.neck.out_shapes(features)
+        return (*self.backbone.ops(), *self.neck.ops(features), *self.head.ops(levels))
+
+    def template(self) -> Template:
+        """Its neck and head as a template of their own."""
+        backbone = self.backbone
+        name = "of the detector"
+        return Template(name, backbone.in_shape, backbone.layers, "", self.neck, self.head)
+
+    def build(self) -> DetectorNetwork:
+        """The trainable network."""
+        from maenas.detector.model.layers.network import DetectorNetwork
+
+        return DetectorNetwork(self)
+
+
+def assemble(
+    backbone: Backbone, template: Template, num_classes: int = 80, names: Sequence[str] = ()
+) -> DetectorSpec:
+    """The detector of a template around a backbone: what a search prices."""
+    head = replace(template.head, num_classes=num_classes)
+    return DetectorSpec(backbone, template.neck, head, tuple(names))
+
+
+def load_detector(path: Path) -> DetectorSpec:
+    """A detector from a YAML file.
+
+    Raises:
+        SpecError: naming file, key and cause.
+    """
+    data = read_yaml(path, FORMAT)
+    for key in data:
+        if key not in KEYS:
+            raise SpecError(f"{path}: {key}: no such field{did_you_mean(str(key), KEYS)}")
+    for key in ("backbone", "neck", "head"):
+        if not isinstance(data.get(key), dict):
+            raise SpecError(f"{path}: {key}: must be a mapping of keys.")
+    backbone = parse_backbone(data["backbone"], f"{path}: backbone")
+    neck = parse(RepGFPN, data["neck"], f"{path}: neck")
+    head = parse(ZeroHead, data["head"], f"{path}: head")
+    return parse(
+        DetectorSpec, {**data, "backbone": backbone, "neck": neck, "head": head}, str(path)
+    )
+
+
+def dump_detector(spec: DetectorSpec, path: Path, receipt: Sequence[str] = ()) -> None:
+    """Write the YAML form, whole or not at all; `receipt` lines open it as comments."""
+    lines = [f"# {line}".rstrip() for text in receipt for line in text.splitlines() or [""]]
+    lines += [f"format: {FORMAT}", "backbone:"]
+    lines += [f"  {line}" for line in backbone_lines(spec.backbone)]
+    lines += [
+        f"neck: {flow(changed_fields(spec.neck))}",
+        f"head: {flow(changed_fields(spec.head))}",
+    ]
+    if spec.names:
+        lines.append(f"names: {flow_list(spec.names)}")
+    if spec.resize != "letterbox":
+        lines.append(f"resize: {spec.resize}")
+    write_text(path, "\n".join(lines) + "\n")
+
+
+def flow_list(names: Sequence[str]) -> str:
+    """Class names on one line of YAML."""
+    return flow({"names": list(names)}).removeprefix("{names: ").removesuffix("}")

@@ -1,0 +1,1 @@
+"""Tensor operations on boxes: conversion, IoU, NMS."""

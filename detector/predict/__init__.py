@@ -1,0 +1,1 @@
+"""Images in, objects out: thresholds, results, COCO records."""

@@ -1,0 +1,16 @@
+"""Boxes on an image, with what they hold and how sure that is."""
+
+from __future__ import annotations
+
+from maenas.detector.media.draw_boxes import draw_boxes
+from maenas.detector.media.images import Pixels
+from maenas.detector.media.label_text import class_colour
+from maenas.detector.predict.results import Objects
+
+
+def draw(pixels: Pixels, found: Objects) -> Pixels:
+    """A copy of the image with the objects drawn on, the best on top."""
+    words = zip(found.labels, found.scores.tolist(), strict=True)
+    texts = [f"{label} {score:.2f}" for label, score in words]
+    colours = [class_colour(index) for index in found.classes.tolist()]
+    return draw_boxes(pixels, found.boxes[::-1], texts[::-1], colours[::-1])

@@ -1,0 +1,168 @@
+"""What was found, as plain data: our JSON and COCO's."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maenas.blocks.errors import MaenasError
+from maenas.detector.arrays import Floats
+
+DIGITS = 5  # of scores in files; boxes have two, as COCO's
+# COCO numbers its 80 classes 1 to 90 and leaves these out.
+COCO_GAPS = frozenset((12, 26, 29, 30, 45, 66, 68, 69, 71, 83))
+COCO_IDS = tuple(number for number in range(1, 91) if number not in COCO_GAPS)
+
+
+class AnnotationError(MaenasError):
+    """A COCO annotation file does not fit what was found."""
+
+
+@dataclass(frozen=True, slots=True)
+class Objects:
+    """The objects found in one image, best first.
+
+    Attributes:
+        size: (height, width) of the image.
+        boxes: (K, 4) as (x1, y1, x2, y2) in pixels of the image, within it.
+        scores: (K,) in 0..1.
+        classes: (K,), indices.
+        names: of all classes the detector knows; () if they have none.
+    """
+
+    size: tuple[int, int]
+    boxes: Floats
+    scores: Floats
+    classes: NDArray[np.int64]
+    names: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The name of each object's class, its number where classes have no names."""
+        return tuple(self.names[c] if self.names else str(c) for c in self.classes.tolist())
+
+    def to_json(self) -> dict[str, Any]:
+        """Width, height and a list of objects."""
+        rows = zip(
+            self.classes.tolist(),
+            self.labels,
+            self.scores.tolist(),
+            self.boxes.tolist(),
+            strict=True,
+        )
+        return {
+            "width": self.size[1],
+            "height": self.size[0],
+            "objects": [
+                {
+                    "class": index,
+                    "name": name,
+                    "score": round(score, DIGITS),
+                    "box": [round(side, 2) for side in box],
+                }
+                for index, name, score, box in rows
+            ],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class CocoIds:
+    """How a data set numbers its images and classes.
+
+    Attributes:
+        images: id by file name; {} to number them by their place.
+        categories: id of each class of the detector, in order; () to number them from 1 on.
+    """
+
+    images: Mapping[str, int]
+    categories: tuple[int, ...]
+
+    def image(self, file: Path, place: int) -> int:
+        """The id of an image; its place where there are none.
+
+        Raises:
+            AnnotationError: if the data set does not have it.
+        """
+        if self.images:
+            if file.name not in self.images:
+                raise AnnotationError(f"{file}: the annotation file has no such image.")
+            return self.images[file.name]
+        return place
+
+    def category(self, index: int) -> int:
+        """The id of a class.
+
+        Raises:
+            AnnotationError: if the data set has fewer.
+        """
+        if not self.categories:
+            return index + 1
+        if index >= len(self.categories):
+            raise AnnotationError(
+                f"class {index}: the annotation file has only {len(self.categories)} categories."
+            )
+        return self.categories[index]
+
+
+def default_ids(names: Sequence[str], files: Sequence[Path]) -> CocoIds:
+    """Numbers where no data set gives any.
+
+    Images have the number they are named, if that tells all of them apart, as in COCO; classes
+    are numbered from 1 on, but for COCO's 80.
+    """
+    numbers = {file.name: int(file.stem) for file in files if file.stem.isdecimal()}
+    numbered = len(set(numbers.values())) == len(files)
+    ends = (names[0], names[-1]) if len(names) == len(COCO_IDS) else None
+    is_coco = ends == ("person", "toothbrush")
+    return CocoIds(numbers if numbered else {}, COCO_IDS if is_coco else ())
+
+
+def load_ids(path: Path, names: Sequence[str]) -> CocoIds:
+    """The numbers a COCO annotation file gives; classes are matched by name.
+
+    A detector without names takes the categories in the order of their ids.
+
+    Raises:
+        AnnotationError: if it cannot be read, or lacks a class of the detector.
+    """
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+        images = {Path(image["file_name"]).name: int(image["id"]) for image in data["images"]}
+        if len(images) < len(data["images"]):
+            raise AnnotationError(f"{path}: has two images of one file name.")
+        categories = {str(each["name"]): int(each["id"]) for each in data["categories"]}
+    except OSError as error:
+        raise AnnotationError(f"{path}: cannot be read: {error.strerror or error}.") from None
+    except (ValueError, KeyError, TypeError) as error:
+        raise AnnotationError(f"{path}: is no COCO annotation file ({error}).") from None
+    if not names:
+        return CocoIds(images, tuple(sorted(categories.values())))
+    for name in names:
+        if name not in categories:
+            raise AnnotationError(f"{path}: has no category {name!r}, a class of the detector.")
+    return CocoIds(images, tuple(categories[name] for name in names))
+
+
+def coco_results(found: Objects, image_id: int, ids: CocoIds) -> list[dict[str, Any]]:
+    """COCO results of one image: boxes as (x, y, width, height) in pixels."""
+    corner, far = found.boxes[:, :2], found.boxes[:, 2:]
+    boxes = np.concatenate((corner, far - corner), axis=1).tolist()
+    rows = zip(found.classes.tolist(), found.scores.tolist(), boxes, strict=True)
+    return [
+        {
+            "image_id": image_id,
+            "category_id": ids.category(index),
+            "bbox": [round(side, 2) for side in box],
+            "score": round(score, DIGITS),
+        }
+        for index, score, box in rows
+    ]

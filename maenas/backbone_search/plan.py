@@ -1,0 +1,112 @@
+"""From the options of a search to the problems it solves."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from math import exp, inf, log
+
+from maenas.blocks import Backbone, SpecError, load_backbone
+from maenas.budgets import Budget, LatencyModel, load_device, parse_budgets
+from maenas.detector import Template, load_template
+from maenas.nas import Problem
+from maenas.runs.config import SearchConfig, digest
+from maenas.runs.templates import choose_template
+from maenas.search_spaces import load_space
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """One search: a problem and the limits under which it wants a network each.
+
+    Attributes:
+        template: the scale of neck and head, and of the layer budget.
+        problem: space, score and budgets.
+        limits: ascending limits on `problem.ranged`.
+    """
+
+    template: Template
+    problem: Problem
+    limits: tuple[float, ...]
+
+
+def plan(config: SearchConfig) -> list[Segment]:
+    """The problems of a search: one, or for a range one for each template it spans.
+
+    Raises:
+        MaenasError: whatever is wrong with budgets, device, space or template.
+    """
+    # What a front is drawn over stands first.
+    budgets = tuple(sorted(parse_budgets(config.budgets), key=lambda b: b.low is None))
+    device = load_device(config.device) if config.device else None
+    if device is None and any(budget.quantity == "latency_ms" for budget in budgets):
+        raise SpecError("budget: a latency is priced on a device; add --device t4.")
+    segments: list[tuple[str, list[tuple[Budget, ...]]]] = []
+    for point in _points(budgets, config.points):
+        name = config.template or choose_template(point, device, config.scope)
+        if not segments or segments[-1][0] != name:
+            segments.append((name, []))
+        segments[-1][1].append(point)
+    return [_segment(config, device, name, points) for name, points in segments]
+
+
+def fingerprint(segments: list[Segment]) -> str:
+    """Stands for everything a result depends on beside the options: space, template, device."""
+    parts = []
+    for segment in segments:
+        problem = segment.problem
+        device = "" if problem.device is None else repr(problem.device)
+        parts += [repr(problem.space), repr(asdict(segment.template)), device]
+    return digest(*parts)
+
+
+def published(segment: Segment) -> Backbone | None:
+    """The published backbone of the segment's scale, if it is comparable: of the same input."""
+    backbone = load_backbone(f"zoo:damo-yolo-{segment.template.name}")
+    return backbone if backbone.in_shape == segment.problem.space.in_shape else None
+
+
+def _points(budgets: tuple[Budget, ...], count: int) -> list[tuple[Budget, ...]]:
+    """The budgets themselves, or for a range `count` versions of them in geometric steps."""
+    ranged = budgets[0]
+    if ranged.low is None:
+        return [budgets]
+    if count < 2:
+        raise SpecError(f"search: a range needs at least 2 points, got {count}.")
+    ratio = log(ranged.limit / ranged.low) / (count - 1)
+    limits = [ranged.low * exp(ratio * index) for index in range(count - 1)] + [ranged.limit]
+    return [(replace(ranged, limit=limit, low=None), *budgets[1:]) for limit in limits]
+
+
+def _segment(
+    config: SearchConfig,
+    device: LatencyModel | None,
+    name: str,
+    points: list[tuple[Budget, ...]],
+) -> Segment:
+    template = load_template(name)
+    in_shape = template.in_shape
+    if config.input_size is not None:
+        in_shape = (in_shape[0], config.input_size, config.input_size)
+    space = replace(load_space(config.space or template.space), in_shape=in_shape)
+    budgets = points[-1]
+    limits = tuple(point[0].limit for point in points)
+    if len(points) > 1:
+        budgets = (replace(budgets[0], low=limits[0]), *budgets[1:])
+    if all(budget.quantity != "layers" for budget in budgets):
+        text = f"{template.layers}layers"
+        budgets = (*budgets, Budget("layers", template.layers, text))
+    problem = Problem(
+        space=space,
+        budgets=budgets,
+        device=device,
+        rest=template.ops if config.scope == "detector" else None,
+        weights=config.weights,
+        max_effectiveness=config.max_effectiveness,
+    )
+    return Segment(template, problem, limits)
+
+
+def depth_limits(problem: Problem) -> str:
+    """The strongest settings of a search, in words."""
+    caps = "/".join(map(str, problem.space.depth_caps))
+    return f"at most {problem.limit('layers') or inf:.0f} layers, {caps} units a stage"

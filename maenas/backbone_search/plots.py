@@ -1,0 +1,127 @@
+"""Images of a search."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from maenas.backbone_search.plan import published
+from maenas.backbone_search.result import Result, spending
+from maenas.backbone_search.tasks import Prepared, Reference
+from maenas.nas import Outcome, certify
+from maenas.nas.certificate.exact import ADDITIVE
+from maenas.terminal.figures import new_figure, save_figure
+
+if TYPE_CHECKING:
+    pass
+
+UNITS = {  # of a quantity: what to divide it by, and its name on an axis
+    "latency_ms": (1.0, "latency [ms]"),
+    "macs": (1e9, "GMACs"),
+    "params": (1e6, "params [M]"),
+    "layers": (1.0, "layers"),
+    "memory_bytes": (1e6, "largest operator [MB]"),
+}
+MAX_POINTS = 20_000
+FRONT_POINTS = 40
+
+
+def plot_curve(outcome: Outcome, reference: Reference, path: Path) -> None:
+    """Best score over evaluations, random search and the certified optimum beside it."""
+    figure = new_figure()
+    axes = figure.subplots()
+    for name, found in (("this search", outcome), ("random search", reference.random)):
+        if found.curve and len(found.scores) == 0:  # the exact solver proposes no candidates
+            score = found.curve[-1][1]
+            axes.axhline(score, color="tab:blue", label=f"{name} (exact): {score:.2f}")
+        elif found.curve:
+            last = (found.evaluations, found.curve[-1][1])
+            counts, scores = zip(*found.curve, last, strict=True)
+            axes.step(counts, scores, where="post", label=f"{name}: {scores[-1]:.2f}")
+    upper = reference.certified[-1].upper
+    axes.axhline(upper, color="black", linestyle=":", label=f"certified optimum <= {upper:.2f}")
+    axes.set(xlabel="candidates", ylabel="best score [nats]", xscale="log")
+    axes.set_title("Best score so far")
+    axes.legend(loc="lower right")
+    save_figure(figure, path)
+
+
+def plot_scatter(prepared: Prepared, outcome: Outcome, result: Result, path: Path) -> None:
+    """Price and score of evaluated networks, the certified front, the budget."""
+    problem = prepared.segment.problem
+    ranged = problem.ranged
+    scale, unit = UNITS[ranged.quantity]
+    if problem.device is not None and ranged.quantity == "latency_ms":
+        unit = f"latency [ms, {problem.device.claim}]"
+    figure = new_figure()
+    axes = figure.subplots()
+    for wanted, colour, name in (
+        (False, "lightgrey", "over some budget"),
+        (True, "tab:blue", "within all budgets"),
+    ):
+        places = np.flatnonzero(outcome.feasible == wanted)
+        count = len(places)
+        places = places[:: max(1, count // MAX_POINTS)]
+        label = f"{name} ({count:,})"
+        axes.scatter(
+            outcome.prices[places] / scale, outcome.scores[places], s=2, color=colour, label=label
+        )
+    least, _ = prepared.options.cheapest(ranged.quantity)
+    if ranged.quantity in ADDITIVE:
+        limits = np.linspace(least, ranged.limit, FRONT_POINTS + 1)[1:].tolist()
+        front = certify(prepared.options, limits, traces=1)
+        axes.plot(
+            [c.limit / scale for c in front],
+            [c.upper for c in front],
+            color="black",
+            linewidth=1,
+            label="certified front",
+        )
+    scores = []
+    mark: str | None = "found"
+    for found in result.networks:
+        if found.segment is prepared.segment:
+            spent = spending(found.backbone, found.cost, ranged.quantity)
+            axes.plot(spent / scale, found.score, "*", color="tab:red", markersize=12, label=mark)
+            mark = None
+            scores.append(found.score)
+    backbone = published(prepared.segment)
+    if backbone is not None and 1 + max(backbone.levels) == len(problem.weights):
+        spent = spending(backbone, problem.cost(backbone), ranged.quantity)
+        name = f"damo-yolo-{prepared.segment.template.name}"
+        axes.plot(spent / scale, problem.score(backbone), "D", color="tab:green", label=name)
+    axes.axvline(ranged.limit / scale, color="tab:red", linestyle="--", label="budget")
+    axes.set(xlabel=unit, ylabel="score [nats]")
+    axes.set_xlim(least / scale * 0.97, ranged.limit / scale * 1.1)
+    axes.set_ylim(top=max(scores) * 1.1 if scores else None)
+    title = "Every evaluated network" if len(outcome.scores) else "Network found, certified front"
+    axes.set_title(title)
+    axes.legend(loc="lower right", markerscale=1)
+    save_figure(figure, path)
+
+
+def plot_searches(found: Mapping[str, Sequence[Mapping[str, Any]]], path: Path) -> None:
+    """Price and score of what several searches found, and the certified optimum over each.
+
+    Args:
+        found: networks by search, as `result.json` tells them.
+        path: of the image.
+    """
+    figure = new_figure()
+    axes = figure.subplots()
+    units = []
+    for name, networks in found.items():
+        quantity = next(iter(networks[0]["budget"]))
+        scale, unit = UNITS[quantity]
+        units.append(unit)
+        prices = [network[quantity] / scale for network in networks]
+        (line,) = axes.plot(prices, [n["score"] for n in networks], "*-", label=name)
+        tops = [network["optimum_at_most"] for network in networks]
+        axes.plot(prices, tops, "_", color=line.get_color(), markersize=14)
+    axes.set(xlabel=", ".join(dict.fromkeys(units)), ylabel="score [nats]")
+    axes.set_title("Networks found (stars), certified optimum (bars)")
+    axes.legend(loc="lower right")
+    save_figure(figure, path)

@@ -1,0 +1,385 @@
+"""What a search hands over: numbers for scripts, a card for people, a receipt for the spec."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.panel import Panel
+from rich.table import Table
+
+from maenas import __version__
+from maenas.backbone_search.plan import Segment, depth_limits
+from maenas.backbone_search.verify import Verified
+from maenas.blocks import Backbone
+from maenas.budgets import Cost, Quantity, show
+from maenas.nas import Certified, Outcome, expected_entropy, max_entropy
+from maenas.runs.config import SearchConfig
+from maenas.terminal.console import OUT
+
+SCHEMA = "maenas/search-result@1"
+SHOWN_FINALISTS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class MonteCarlo:
+    """Score of a finalist on random networks."""
+
+    rank: int
+    score: float
+    expected: float
+    mean: float
+    standard_error: float
+    seeds: int
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One network of a result.
+
+    Attributes:
+        segment: the search it came from.
+        backbone: the network.
+        limit: on the ranged quantity.
+        cost: with neck and head where they are priced.
+        certified: what is known of the optimum under this limit.
+        random_score: of random search's best under this limit, None if it found none.
+    """
+
+    segment: Segment
+    backbone: Backbone
+    limit: float
+    cost: Cost
+    certified: Certified
+    random_score: float | None
+
+    @property
+    def score(self) -> float:
+        """What was maximised."""
+        return self.segment.problem.score(self.backbone)
+
+    @property
+    def share(self) -> float:
+        """Score over the upper bound on any score: at least so much of the optimum is reached."""
+        return self.score / self.certified.upper
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """All a search found; the last network is the one with the largest budget.
+
+    Attributes:
+        config: what was asked.
+        networks: one for each limit that something met.
+        outcomes: of each segment.
+        published_score: (score, cost) of the published backbone of the same scale, if comparable.
+        monte_carlo: the finalists of the last segment, best first.
+        seconds: of this process, from the first candidate on.
+        folder: where it was written.
+        notes: what else the user should know.
+        verified: finalists as measured on the device, the chosen one first.
+        measured_on: provenance of that device.
+    """
+
+    config: SearchConfig
+    networks: tuple[Found, ...]
+    outcomes: tuple[Outcome, ...]
+    published: tuple[float, Cost] | None
+    monte_carlo: tuple[MonteCarlo, ...]
+    seconds: float
+    folder: Path
+    notes: tuple[str, ...]
+    verified: tuple[Verified, ...] = ()
+    measured_on: Mapping[str, str | int | float] = field(default_factory=dict)
+
+    @property
+    def best(self) -> Found:
+        """The network with the largest budget."""
+        return self.networks[-1]
+
+    @property
+    def command(self) -> str:
+        """What was typed; what was measured may differ from run to run."""
+        verify = f" --verify {len(self.verified)}" if self.verified else ""
+        return f"{self.config.command()}{verify}"
+
+    def spec_path(self, found: Found) -> Path:
+        """Where a network's spec is."""
+        if len(self.networks) == 1 or found is self.best:
+            return self.folder / "best.yaml"
+        return self.folder / "pareto" / f"{label(found)}.yaml"
+
+    def to_json(self) -> dict[str, Any]:
+        """The result as plain data."""
+        outcomes = self.outcomes
+        data = {
+            "schema": SCHEMA,
+            "version": __version__,
+            **self._network(self.best),
+            "evaluations": sum(outcome.evaluations for outcome in outcomes),
+            "unique_evaluations": sum(outcome.unique for outcome in outcomes),
+            "accepted": sum(outcome.accepted for outcome in outcomes),
+            "seconds": round(self.seconds, 3),
+            "seed": self.config.seed,
+            "algorithm": self.config.algorithm,
+            "scope": self.config.scope,
+            "weights": list(self.config.weights),
+            "command": self.command,
+            "folder": str(self.folder),
+            "monte_carlo": [asdict(entry) for entry in self.monte_carlo],
+            "verified": [
+                {
+                    "rank": one.rank,
+                    "score": one.score,
+                    "predicted_ms": one.predicted_ms,
+                    "measured_ms": one.measured_ms,
+                    "within": one.within,
+                    "warnings": list(one.warnings),
+                }
+                for one in self.verified
+            ],
+            "measured_on": dict(self.measured_on),
+            "notes": list(self.notes),
+        }
+        if self.published is not None:
+            score, price = self.published
+            data["published"] = {
+                "score": score,
+                "latency_ms": price.latency_ms or None,
+                "macs": price.macs,
+                "params": price.params,
+            }
+        if len(self.networks) > 1:
+            data["family"] = [self._network(found) for found in self.networks]
+        return data
+
+    def _network(self, found: Found) -> dict[str, Any]:
+        problem = found.segment.problem
+        device = problem.device
+        budgets = {budget.quantity: budget.limit for budget in problem.budgets}
+        budgets[problem.ranged.quantity] = found.limit
+        return {
+            "spec": str(self.spec_path(found)),
+            "score": found.score,
+            "latency_ms": found.cost.latency_ms if device else None,
+            "budget": budgets,
+            "macs": found.cost.macs,
+            "params": found.cost.params,
+            "memory_bytes": found.cost.memory_bytes,
+            "layers": found.backbone.layers,
+            "depth_caps": list(problem.space.depth_caps),
+            "space": problem.space.name,
+            "template": found.segment.template.name,
+            "device": device.device if device else None,
+            "latency_kind": device.claim if device else None,
+            "latency_about": device.about if device else None,
+            "optimum_at_most": found.certified.upper,
+            "optimum_at_least": found.certified.score,
+            "share_of_optimum": found.share,
+            "random_score": found.random_score,
+        }
+
+    def json_text(self) -> str:
+        """`to_json` as a file."""
+        return json.dumps(self.to_json(), indent=2, ensure_ascii=False) + "\n"
+
+    def receipt(self, found: Found) -> list[str]:
+        """Comments that open a spec: how it was found; the same for every run of the command."""
+        problem, config = found.segment.problem, self.config
+        weights = " ".join(f"{weight:g}" for weight in config.weights)
+        lines = [
+            self.command,
+            f"maenas {__version__}; space {problem.space.name}, template "
+            f"{found.segment.template.name}, budgets of the {config.scope}; "
+            f"{depth_limits(problem)}; weights {weights}",
+            f"score {found.score:.4f}, {100 * found.share:.3f} % of the most that is possible "
+            f"(certified: at most {found.certified.upper:.4f}); {random_line(found)}",
+            costs_line(found),
+        ]
+        if problem.device is not None:
+            lines.append(f"latency {problem.device.about}")
+        if self.verified and found is self.best:
+            one = self.verified[0]
+            lines.append(
+                f"measured {one.measured_ms:.4f} ms, predicted {one.predicted_ms:.4f} "
+                f"({100 * one.error:+.1f}%); {measured_on_line(self.measured_on)}"
+            )
+        for outcome, segment in zip(self.outcomes, self._segments(), strict=True):
+            if segment is found.segment:
+                lines.append(
+                    f"{outcome.evaluations:,} candidates proposed, {outcome.unique:,} of them "
+                    f"different, {outcome.accepted:,} within the budgets; seed {config.seed}"
+                )
+        return lines
+
+    def _segments(self) -> list[Segment]:
+        segments: list[Segment] = []
+        for found in self.networks:
+            if all(found.segment is not segment for segment in segments):
+                segments.append(found.segment)
+        return segments
+
+
+def label(found: Found) -> str:
+    """A file name from a limit, such as `2.52ms`."""
+    ranged = found.segment.problem.ranged
+    text = show(ranged.quantity, found.limit).replace(" params", "params").replace(" ", "")
+    return text.replace("/", "")
+
+
+def measured_on_line(provenance: Mapping[str, str | int | float]) -> str:
+    """Where finalists were measured."""
+    return ", ".join(f"{name}: {value}" for name, value in provenance.items())
+
+
+def random_line(found: Found) -> str:
+    """How random search did."""
+    if found.random_score is None:
+        return "random search found nothing within the budgets"
+    return f"random search with as many evaluations: {found.random_score:.4f}"
+
+
+def finalists_line(finalists: Sequence[MonteCarlo]) -> str | None:
+    """Many finalists in one line; None for as few as the card shows."""
+    if len(finalists) <= SHOWN_FINALISTS:
+        return None
+    from scipy.stats import spearmanr
+
+    best = max(finalists, key=lambda entry: entry.mean)
+    ranks = spearmanr([entry.score for entry in finalists], [entry.mean for entry in finalists])
+    return (
+        f"{len(finalists)} scored on random networks; highest there is finalist {best.rank}, "
+        f"{best.mean:.3f} ± {best.standard_error:.3f}; rank correlation with the closed form "
+        f"{ranks.statistic:.3f}"
+    )
+
+
+def costs_line(found: Found) -> str:
+    """What a network costs, latency first."""
+    price, problem = found.cost, found.segment.problem
+    parts = []
+    if problem.device is not None:
+        device = problem.device
+        parts.append(f"{price.latency_ms:.4f} ms {device.claim} on {device.device}")
+    parts += [
+        f"{price.macs / 1e9:.4f} GMACs ({2 * price.macs / 1e9:.2f} GFLOPs)",
+        f"{price.params / 1e6:.4f} M params",
+        f"{found.backbone.layers} layers",
+        f"largest operator {price.memory_bytes / 1e6:.2f} MB",
+    ]
+    return ", ".join(parts)
+
+
+def print_card(result: Result) -> None:
+    """The card at the end of a search."""
+    best = result.best
+    problem = best.segment.problem
+    card = Table.grid(padding=(0, 2))
+    card.add_column(style="bold")
+    card.add_column()
+    for budget in problem.budgets:
+        spent = spending(best.backbone, best.cost, budget.quantity)
+        limit = best.limit if budget is problem.ranged else budget.limit
+        slack = f"{100 * (1 - spent / limit):.1f} % to spare"
+        kind = ""
+        if budget.quantity == "latency_ms" and problem.device is not None:
+            kind = f" {problem.device.claim} on {problem.device.device}"
+        card.add_row(
+            "budget",
+            f"{show(budget.quantity, spent)}{kind} of {show(budget.quantity, limit)} ({slack})",
+        )
+    random = "none" if best.random_score is None else f"{best.random_score:.3f}"
+    card.add_row(
+        "score",
+        f"{best.score:.3f}, {100 * best.share:.3f} % of the certified optimum "
+        f"(at most {best.certified.upper:.3f}); random search {random}",
+    )
+    if result.published is not None:
+        score, price = result.published
+        at = f" at {price.latency_ms:.3f} ms" if problem.device else ""
+        name = f"damo-yolo-{best.segment.template.name}"
+        card.add_row("published", f"zoo:{name} scores {score:.3f}{at}")
+    card.add_row("costs", costs_line(best))
+    card.add_row(
+        "depth",
+        f"{'/'.join(str(getattr(s, 'depth', 1)) for s in best.backbone.stages)} units; "
+        f"{depth_limits(problem)} (the strongest settings of a search)",
+    )
+    outcomes = result.outcomes
+    unique = sum(outcome.unique for outcome in outcomes)
+    card.add_row(
+        "search",
+        f"{sum(o.evaluations for o in outcomes):,} candidates, {unique:,} different, "
+        f"seed {result.config.seed}, {result.seconds:.1f} s in all",
+    )
+    for entry in result.monte_carlo[:SHOWN_FINALISTS]:
+        card.add_row(
+            f"finalist {entry.rank}",
+            f"score {entry.score:.3f}, with borders {entry.expected:.3f}, on {entry.seeds} random "
+            f"networks {entry.mean:.3f} ± {entry.standard_error:.3f}",
+        )
+    summary = finalists_line(result.monte_carlo)
+    if summary is not None:
+        card.add_row("finalists", summary)
+    for one in result.verified:
+        card.add_row(
+            "measured",
+            f"finalist {one.rank}, score {one.score:.3f}: {one.measured_ms:.3f} ms, predicted "
+            f"{one.predicted_ms:.3f} ({100 * one.error:+.1f}%)"
+            + ("" if one.within else ", beyond the budget")
+            + "".join(f", {warning}" for warning in one.warnings),
+        )
+    if problem.device is not None:
+        card.add_row("latency", problem.device.about)
+    for note in result.notes:
+        card.add_row("note", note)
+    card.add_row("spec", str(result.spec_path(best)))
+    card.add_row("next", f"maenas show {result.spec_path(best)}")
+    is_family = len(result.networks) > 1
+    card.add_row(
+        "then",
+        f"maenas train-family {result.folder} --data data.yaml"
+        if is_family
+        else f"maenas build-detector {result.spec_path(best)} --out detector",
+    )
+    OUT.print(Panel(card, title=f"maenas search: {best.segment.template.name} scale"))
+    if is_family:
+        OUT.print(_family_table(result))
+
+
+def _family_table(result: Result) -> Table:
+    quantity = result.best.segment.problem.ranged.quantity
+    table = Table(title=f"family in {result.folder}", box=SIMPLE_HEAD, padding=0, show_edge=False)
+    for name in ("limit", "cost", "scale", "score", "of optimum", "layers", "params"):
+        table.add_column(name, justify="right")
+    table.add_column("spec", overflow="fold")
+    for found in result.networks:
+        table.add_row(
+            show(quantity, found.limit),
+            show(quantity, spending(found.backbone, found.cost, quantity)),
+            found.segment.template.name,
+            f"{found.score:.3f}",
+            f"{100 * found.share:.2f} %",
+            str(found.backbone.layers),
+            f"{found.cost.params / 1e6:.2f} M",
+            str(result.spec_path(found).relative_to(result.folder)),
+        )
+    return table
+
+
+def spending(backbone: Backbone, price: Cost, quantity: Quantity) -> float:
+    """What a network spends of one quantity."""
+    if quantity == "layers":
+        return backbone.layers
+    spent: float = getattr(price, quantity)
+    return spent
+
+
+def closed_forms(segment: Segment, backbone: Backbone) -> tuple[float, float]:
+    """The score in closed form, and with borders counted in."""
+    weights = segment.problem.weights
+    return max_entropy(backbone, weights), expected_entropy(backbone, weights)

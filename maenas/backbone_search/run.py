@@ -1,0 +1,432 @@
+"""`maenas search`: plan, search, prove, compare, write."""
+
+from __future__ import annotations
+
+import time
+import zlib
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from maenas.backbone_search.plan import Segment, fingerprint, plan, published
+from maenas.backbone_search.plots import plot_curve, plot_scatter
+from maenas.backbone_search.progress import SearchLine
+from maenas.backbone_search.report import report_text
+from maenas.backbone_search.result import Found, MonteCarlo, Result, closed_forms, label
+from maenas.backbone_search.run_folder import claim_run, resumed
+from maenas.backbone_search.tasks import (
+    Baseline,
+    Prepared,
+    Reference,
+    WholeSearch,
+    bounds,
+    find,
+    prepare,
+    settings_of,
+    skipped_note,
+)
+from maenas.backbone_search.verify import Verified, Verifier, make_verifier
+from maenas.blocks import Backbone, SpecError, dump_backbone
+from maenas.blocks.files.atomic_write import write_bytes, write_text
+from maenas.budgets import Cost, InfeasibleError
+from maenas.nas import FINALISTS, TARGET_GAP, Outcome, monte_carlo
+from maenas.nas.executors import Executor, Shared, opened_executor
+from maenas.runs.config import SearchConfig, save_config
+from maenas.runs.folders import last_run, next_run
+from maenas.terminal.console import ERR, count_of
+from maenas.terminal.progress import Counter
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effort:
+    """What is spent on a search beside its candidates; only `verify` may change its network.
+
+    Attributes:
+        workers: processes; with 1 all happens in this one.
+        ray: address of a Ray cluster to use instead.
+        finalists: networks to score on random weights as well.
+        finalist_seeds: random networks for each of them.
+        verify: finalists to measure on the device at the end; the best by measurement wins.
+    """
+
+    workers: int = 1
+    ray: str | None = None
+    finalists: int = 3
+    finalist_seeds: int = 4
+    verify: int = 0
+
+    def __post_init__(self) -> None:
+        if self.workers < 1 or self.finalists < 0 or self.verify < 0:
+            raise SpecError(
+                "search: workers must be at least 1, finalists and verify at least 0, got "
+                f"{self.workers}, {self.finalists} and {self.verify}."
+            )
+        if self.finalist_seeds < 1:
+            raise SpecError(
+                f"search: finalist_seeds must be at least 1, got {self.finalist_seeds}."
+            )
+
+    def executor(self) -> Executor:
+        """What it buys.
+
+        Raises:
+            MaenasError: if the cluster cannot be used.
+        """
+        return opened_executor(self.workers, self.ray)
+
+    @property
+    def kept(self) -> int:
+        """Best networks a search must keep."""
+        return max(FINALISTS, self.finalists, self.verify)
+
+
+@dataclass(slots=True)
+class Job:
+    """One search made ready.
+
+    Attributes:
+        config: what was asked.
+        folder: of the run.
+        resume: whether it goes on with what is there.
+        segments: as planned.
+        parts: the segments that some network meets.
+        notes: what the user should know.
+        verifier: measures finalists on the device, if that was asked.
+        started: when, by the monotonic clock.
+    """
+
+    config: SearchConfig
+    folder: Path
+    resume: bool
+    segments: list[Segment]
+    parts: list[Prepared] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    verifier: Verifier | None = None
+    started: float = field(default_factory=time.monotonic)
+
+    def prepare(self, effort: Effort) -> None:
+        """Refuse what cannot be met, before anything is written.
+
+        Raises:
+            InfeasibleError: if no network meets the budgets.
+        """
+        if effort.verify:
+            self.verifier = make_verifier(self.config, self.segments, effort.verify, effort.ray)
+        self.parts, notes = _prepare(self.segments)
+        self.notes += notes
+
+    def save_config(self) -> None:
+        """Write what was asked into the folder."""
+        save_config(self.config, fingerprint(self.segments), self.folder / "config.yaml")
+
+    def folder_of(self, part: Prepared) -> Path:
+        """Where a segment keeps its files: a folder of its own if there are several."""
+        return self.folder if len(self.parts) == 1 else self.folder / part.segment.template.name
+
+    def goes_on(self, part: Prepared) -> bool:
+        """Whether there is something of a segment to go on from."""
+        return self.resume and (self.folder_of(part) / "state.json").exists()
+
+
+def run_search(
+    config: SearchConfig | None,
+    out: Path | None,
+    resume: bool = False,
+    exist_ok: bool = False,
+    effort: Effort | None = None,
+    asked: Collection[str] | None = None,
+) -> Result:
+    """Search, and write everything a run leaves into its folder.
+
+    Args:
+        config: what to search; None to take it from the run that is resumed.
+        out: the folder; None for the next free one under `runs/search`, or the last one used
+            where a run is resumed.
+        resume: continue the run in the folder.
+        exist_ok: replace the run in the folder.
+        effort: what to spend beside the candidates.
+        asked: fields of `config` that a resumed run must agree with; None for all.
+    Raises:
+        MaenasError: one line for whatever the user can mend.
+    """
+    effort = effort or Effort()
+    folder = out or (last_run("search") if resume else next_run("search"))
+    if resume:
+        config, segments = resumed(config, asked, folder)
+    elif config is None:
+        raise SpecError("budget: at least one is needed, such as --budget 3.8ms --device t4.")
+    else:
+        segments = plan(config)
+    check(config, resume, exist_ok)
+    job = Job(config, folder, resume, segments)
+    with effort.executor() as executor:
+        job.prepare(effort)
+        if not resume:
+            claim_run(folder, exist_ok)
+            job.save_config()
+        (result,) = results([job], executor, effort)
+        tell_losses(executor)
+    if isinstance(result, InfeasibleError):
+        raise result
+    return result
+
+
+def tell_losses(executor: Executor) -> None:
+    """Say how often workers ended before their work was done."""
+    if executor.losses:
+        batches = count_of(executor.losses, "batch")
+        ERR.print(f"{batches} had to run again elsewhere")
+
+
+def check(config: SearchConfig, resume: bool, exist_ok: bool) -> None:
+    """Refuse options that contradict each other."""
+    if config.algorithm == "exact" and config.max_effectiveness is not None:
+        raise SpecError(
+            "search: the exact solver cannot bound effectiveness, which is no sum; use "
+            "--algorithm evolution."
+        )
+    if resume and exist_ok:
+        raise SpecError("search: --resume continues the run, --exist-ok replaces it; give one.")
+
+
+def results(
+    jobs: list[Job], executor: Executor, effort: Effort
+) -> Iterator[Result | InfeasibleError]:
+    """The result of each search in order, written as soon as it is there.
+
+    Everything that other workers can do is handed to them at once: searches where there are
+    several, bounds and baselines, random networks. What is in the result does not depend on it.
+    """
+    parts = [(job, part) for job in jobs for part in job.parts]
+    shared = [executor.share(part) for _, part in parts]
+    outcomes = _outcomes(parts, shared, executor, effort)
+    certified = executor.map(bounds, shared)
+    baselines = executor.map(
+        Baseline.run,
+        [
+            Baseline(sent, job.config.evaluations, job.config.seed + 1)
+            for (job, _), sent in zip(parts, shared, strict=True)
+        ],
+    )
+    for job in jobs:
+        if job is not jobs[0]:
+            job.started = time.monotonic()  # its turn comes after the others'
+        found = [next(outcomes) for _ in job.parts]
+        missing = next((outcome for outcome in found if outcome.best[-1] is None), None)
+        if missing is not None and job is jobs[-1]:
+            yield _nothing(missing)
+            return
+        ERR.print("bounding the optimum, running the random baseline")
+        references = [Reference(next(certified), next(baselines)) for _ in job.parts]
+        yield _nothing(missing) if missing else _result(job, found, references, executor, effort)
+
+
+def _outcomes(
+    parts: list[tuple[Job, Prepared]],
+    shared: list[Shared[Prepared]],
+    executor: Executor,
+    effort: Effort,
+) -> Iterator[Outcome]:
+    """What each search finds: whole ones in workers where there are several, else here."""
+    tasks = {
+        place: WholeSearch(shared[place], settings_of(job.config, part, effort.kept))
+        for place, (job, part) in enumerate(parts)
+        if len(parts) > 1
+        and executor.workers > 1
+        and job.config.islands == 1
+        and not job.goes_on(part)
+    }
+    sent = executor.map(WholeSearch.run, list(tasks.values()))
+
+    def one(place: int) -> Outcome:
+        job, part = parts[place]
+        if place not in tasks:
+            return _find_here(job, part, executor, effort)
+        searched = next(sent)
+        folder = _made(job.folder_of(part))
+        for name, packed in searched.files.items():
+            write_bytes(folder / name, zlib.decompress(packed))
+        outcome = searched.outcome
+        best = "none within budget" if not outcome.curve else f"best {outcome.curve[-1][1]:.3f}"
+        ERR.print(f"{_name(part)}: {outcome.evaluations:,} candidates, {best}")
+        return outcome
+
+    return map(one, range(len(parts)))
+
+
+def _find_here(job: Job, part: Prepared, executor: Executor, effort: Effort) -> Outcome:
+    """The search of one segment led by this process, with its live line."""
+    resume = job.goes_on(part)
+    folder = _made(job.folder_of(part))
+    settings = settings_of(job.config, part, effort.kept)
+    with SearchLine(_name(part), part.segment.problem, job.config.evaluations) as line:
+        return find(settings, part, folder, resume, executor, line)
+
+
+def _made(folder: Path) -> Path:
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError as error:
+        raise SpecError(f"{folder}: cannot be created: {error.strerror or error}.") from None
+    return folder
+
+
+def _name(part: Prepared) -> str:
+    return f"{part.segment.problem.space.name}/{part.segment.template.name}"
+
+
+def _nothing(outcome: Outcome) -> InfeasibleError:
+    return InfeasibleError(
+        f"search: none of {outcome.unique:,} networks met all limits at once (budgets, layers, "
+        "effectiveness), though each budget can be met alone; raise one, or --evaluations."
+    )
+
+
+def _result(
+    job: Job,
+    outcomes: list[Outcome],
+    references: list[Reference],
+    executor: Executor,
+    effort: Effort,
+) -> Result:
+    """Measure and score the finalists, and write everything."""
+    last, notes = job.parts[-1], job.notes
+    networks = tuple(_networks(job.parts, outcomes, references))
+    verified: list[Verified] = []
+    provenance: dict[str, str | int | float] = {}
+    if job.verifier is not None:
+        ERR.print("measuring the finalists")
+        verified, provenance = job.verifier(last.segment, _finalists(last, outcomes[-1]))
+        networks = (*networks[:-1], _chosen(networks[-1], verified[0].backbone))
+        if not verified[0].within:
+            notes.append("no finalist is within the budget as measured; the fastest was taken")
+    notes += _caveats(job.config, networks)
+    result = Result(
+        config=job.config,
+        networks=networks,
+        outcomes=tuple(outcomes),
+        published=_published(last.segment),
+        monte_carlo=tuple(_monte_carlo(last, outcomes[-1], executor, effort)),
+        seconds=time.monotonic() - job.started,
+        folder=job.folder,
+        notes=tuple(notes),
+        verified=tuple(verified),
+        measured_on=provenance,
+    )
+    for part, outcome, against in zip(job.parts, outcomes, references, strict=True):
+        place = job.folder_of(part)
+        plot_curve(outcome, against, place / "curve.png")
+        plot_scatter(part, outcome, result, place / "scatter.png")
+    _write(result, [job.folder_of(part) for part in job.parts])
+    return result
+
+
+def _prepare(segments: list[Segment]) -> tuple[list[Prepared], list[str]]:
+    """The segments whose budgets some network meets; of a family some may have none."""
+    parts: list[Prepared] = []
+    notes: list[str] = []
+    refused: InfeasibleError | None = None
+    for segment in segments:
+        try:
+            part = prepare(segment)
+        except InfeasibleError as error:
+            refused = error
+            notes.append(str(error))
+            continue
+        parts.append(part)
+        note = skipped_note(part)
+        if note is not None:
+            notes.append(note)
+    if not parts:
+        assert refused is not None
+        raise refused
+    return parts, notes
+
+
+def _caveats(config: SearchConfig, networks: tuple[Found, ...]) -> list[str]:
+    """What the numbers of a result do not say by themselves."""
+    notes = []
+    worst = min(found.share for found in networks)
+    if config.algorithm == "exact" and worst < 1 - TARGET_GAP:
+        notes.append(
+            f"not proven optimal: the best may score up to {100 * (1 - worst):.2f} % more; "
+            "evolution may find it"
+        )
+    if config.max_effectiveness is not None:
+        notes.append("the certified optimum leaves the bound on effectiveness out of account")
+    if len({found.segment.template.name for found in networks}) > 1:
+        notes.append(
+            "scores compare only within one scale: each has its own limit on layers; "
+            "--template keeps to one"
+        )
+    return notes
+
+
+def _networks(
+    parts: list[Prepared], outcomes: list[Outcome], references: list[Reference]
+) -> Iterator[Found]:
+    for part, outcome, against in zip(parts, outcomes, references, strict=True):
+        problem = part.segment.problem
+        for place, backbone in enumerate(outcome.best):
+            if backbone is None:
+                continue
+            rival = against.random.best[place]
+            yield Found(
+                segment=part.segment,
+                backbone=backbone,
+                limit=part.segment.limits[place],
+                cost=problem.cost(backbone),
+                certified=against.certified[place],
+                random_score=None if rival is None else problem.score(rival),
+            )
+
+
+def _finalists(part: Prepared, outcome: Outcome) -> list[Backbone]:
+    """The best networks under the last limit, best first."""
+    return [part.segment.problem.space.decode(genome.tolist()) for genome in outcome.finalists]
+
+
+def _chosen(found: Found, backbone: Backbone) -> Found:
+    """The network found, another finalist in its place."""
+    return replace(found, backbone=backbone, cost=found.segment.problem.cost(backbone))
+
+
+def _published(segment: Segment) -> tuple[float, Cost] | None:
+    backbone = published(segment)
+    if backbone is None or 1 + max(backbone.levels) != len(segment.problem.weights):
+        return None
+    return segment.problem.score(backbone), segment.problem.cost(backbone)
+
+
+def _monte_carlo(
+    part: Prepared, outcome: Outcome, executor: Executor, effort: Effort
+) -> Iterator[MonteCarlo]:
+    """The finalists on random networks: the score's own definition, as a check."""
+    finalists = _finalists(part, outcome)[: effort.finalists]
+    if not finalists:
+        return
+    seeds = range(effort.finalist_seeds)
+    ERR.print("scoring the finalists on random networks")
+    drawn = monte_carlo(finalists, part.segment.problem.weights, seeds, executor)
+    with Counter("finalists", len(finalists), "networks") as counter:
+        for rank, (backbone, found) in enumerate(zip(finalists, drawn, strict=True), start=1):
+            score, expected = closed_forms(part.segment, backbone)
+            yield MonteCarlo(
+                rank, score, expected, found.mean, found.standard_error, len(found.scores)
+            )
+            counter.advance()
+
+
+def _write(result: Result, places: list[Path]) -> None:
+    """Specs last: whoever finds `best.yaml` finds the rest as well."""
+    write_text(result.folder / "result.json", result.json_text())
+    write_text(result.folder / "report.html", report_text(result, places))
+    if len(result.networks) > 1:
+        pareto = result.folder / "pareto"
+        pareto.mkdir(exist_ok=True)
+        for stale in pareto.glob("*.yaml"):
+            stale.unlink()
+        for found in result.networks:
+            dump_backbone(found.backbone, pareto / f"{label(found)}.yaml", result.receipt(found))
+    best = result.best
+    dump_backbone(best.backbone, result.folder / "best.yaml", result.receipt(best))

@@ -1,0 +1,70 @@
+"""The folder of a search: made ours without losing a result, taken up again after a kill."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+
+from maenas.backbone_search.plan import Segment, fingerprint, plan
+from maenas.blocks import MaenasError
+from maenas.detector import template_names
+from maenas.runs.config import SearchConfig, differences, load_config
+
+RESULT_FILES = ("best.yaml", "result.json", "report.html", "curve.png", "scatter.png")
+
+
+def claim_run(folder: Path, exist_ok: bool) -> None:
+    """Make the folder ours, without losing a result that is there."""
+    try:
+        if folder.is_dir() and any(folder.iterdir()):
+            if not exist_ok:
+                raise MaenasError(
+                    f"{folder}: is not empty; --resume continues the run in it, --exist-ok "
+                    "replaces it, --out names another folder."
+                )
+            if not _is_run(folder):
+                raise MaenasError(
+                    f"{folder}: is not the folder of a search, so nothing in it is replaced; "
+                    "--out names another folder."
+                )
+            clear(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise MaenasError(f"{folder}: cannot be created: {error.strerror or error}.") from None
+
+
+def _is_run(folder: Path) -> bool:
+    config = folder / "config.yaml"
+    return config.is_file() and b"maenas/search@" in config.read_bytes()
+
+
+def clear(folder: Path) -> None:
+    """Take an old run out: nothing of it may pass for the new one's."""
+    segments = [folder / name for name in template_names()]
+    names = (*RESULT_FILES, "state.json", "history.jsonl")
+    old = [place / name for place in (folder, *segments) for name in names]
+    for path in (*old, *(folder / "pareto").glob("*.yaml")):
+        path.unlink(missing_ok=True)
+    for place in (*segments, folder / "pareto"):
+        if place.is_dir() and not any(place.iterdir()):
+            place.rmdir()
+
+
+def resumed(
+    config: SearchConfig | None, asked: Collection[str] | None, folder: Path
+) -> tuple[SearchConfig, list[Segment]]:
+    """The options of the run in a folder, which must be those asked for, if any are."""
+    path = folder / "config.yaml"
+    if not path.exists():
+        raise MaenasError(f"{folder}: there is no run to resume; leave --resume out to start one.")
+    saved, stamp = load_config(path)
+    different = [] if config is None else differences(config, saved, asked)
+    if different:
+        raise MaenasError(f"{path}: another search: {'; '.join(different)}.")
+    segments = plan(saved)
+    if fingerprint(segments) != stamp:
+        raise MaenasError(
+            f"{path}: the space, template or device model has changed since the run was started; "
+            "start it anew with --exist-ok."
+        )
+    return saved, segments

@@ -1,0 +1,322 @@
+"""Several searches in one command: every space on every device, one report over all of them."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import yaml
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+
+from maenas import __version__
+from maenas.backbone_search.plan import plan
+from maenas.backbone_search.plots import plot_searches
+from maenas.backbone_search.report import searches_text
+from maenas.backbone_search.run import Effort, Job, check, results, tell_losses
+from maenas.backbone_search.run_folder import clear, resumed
+from maenas.blocks import MaenasError, SpecError
+from maenas.blocks.files.atomic_write import write_text
+from maenas.blocks.files.strict import read_yaml
+from maenas.budgets import InfeasibleError, show
+from maenas.runs.config import SearchConfig
+from maenas.runs.folders import last_run, next_run
+from maenas.terminal.console import ERR, OUT
+
+FORMAT = "maenas/searches@1"
+SCHEMA = "maenas/searches-result@1"
+LIST_FILE = "searches.yaml"
+OWN_FILES = (LIST_FILE, "result.json", "report.html", "searches.png")
+FINISHED = ("best.yaml", "result.json")  # the first is written last
+APART = frozenset({"space", "device"})  # what the searches of one command differ in
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One search among several.
+
+    Attributes:
+        name: of its folder.
+        result: what its `result.json` says; None where no network meets the budgets.
+        note: why there is none.
+    """
+
+    name: str
+    result: dict[str, Any] | None
+    note: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Searches:
+    """All searches of one command.
+
+    Attributes:
+        folder: with a folder for each of them.
+        entries: in the order asked for, devices innermost.
+    """
+
+    folder: Path
+    entries: tuple[Entry, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """All results as plain data."""
+        return {
+            "schema": SCHEMA,
+            "version": __version__,
+            "folder": str(self.folder),
+            "searches": [
+                {"name": entry.name, "note": entry.note, "result": entry.result}
+                for entry in self.entries
+            ],
+        }
+
+
+def is_several(folder: Path) -> bool:
+    """Whether a folder holds several searches."""
+    return (folder / LIST_FILE).is_file()
+
+
+def last_is_several(out: Path | None) -> bool:
+    """Whether the run that `--resume` continues is several searches."""
+    return is_several(out or last_run("search"))
+
+
+def every(
+    config: SearchConfig, spaces: Sequence[str | None], devices: Sequence[str | None]
+) -> dict[str, SearchConfig]:
+    """Each space on each device by the name of its folder.
+
+    Raises:
+        SpecError: if one is named twice.
+    """
+    several = {"space": len(spaces) > 1, "device": len(devices) > 1}
+    named: dict[str, SearchConfig] = {}
+    for space, device in product(spaces, devices):
+        words = [
+            Path(word).stem if word.endswith((".yaml", ".json")) else word
+            for word, shown in ((space, several["space"]), (device, several["device"]))
+            if word is not None and shown
+        ]
+        name = "-".join(words)
+        if name in named:
+            raise SpecError(f"search: {name} comes twice among spaces and devices.")
+        named[name] = replace(config, space=space, device=device)
+    return named
+
+
+def run_searches(
+    configs: dict[str, SearchConfig] | None,
+    out: Path | None,
+    resume: bool = False,
+    exist_ok: bool = False,
+    effort: Effort | None = None,
+    asked: Collection[str] | None = None,
+) -> Searches:
+    """Run several searches, each in a folder of its own, and report on all of them.
+
+    Args:
+        configs: by name; None to take them from the folder that is resumed.
+        out: the folder of all; as for one search.
+        resume: continue what is there: finished searches are kept, others go on.
+        exist_ok: replace what is there.
+        effort: what to spend beside the candidates of each.
+        asked: fields of a config that a resumed search must agree with; None for all.
+    Raises:
+        InfeasibleError: if no search has a network within its budgets.
+        MaenasError: one line for whatever the user can mend.
+    """
+    effort = effort or Effort()
+    folder = out or (last_run("search") if resume else next_run("search"))
+    jobs = _resumed(configs, folder, asked) if resume else _begun(configs or {}, folder)
+    for job in jobs.values():
+        check(job.config, resume, exist_ok)
+    entries = {name: _finished(name, job) for name, job in jobs.items()}
+    if not all(entries.values()):
+        with effort.executor() as executor:
+            left = _prepared(jobs, entries, effort)
+            if not resume:
+                _claim(folder, exist_ok)
+                for job in jobs.values():
+                    job.folder.mkdir(exist_ok=True)
+                    job.save_config()
+                _write_list(folder, list(jobs))
+            found = results([jobs[name] for name in left], executor, effort)
+            for number, (name, result) in enumerate(zip(left, found, strict=True), start=1):
+                if isinstance(result, InfeasibleError):
+                    entries[name] = Entry(name, None, str(result))
+                else:
+                    entries[name] = Entry(name, result.to_json())
+                ERR.print(f"search {number} of {len(left)} is done: {name}")
+            tell_losses(executor)
+    searches = Searches(folder, tuple(entry for entry in entries.values() if entry))
+    _write(searches)
+    return searches
+
+
+def _prepared(jobs: dict[str, Job], entries: dict[str, Entry | None], effort: Effort) -> list[str]:
+    """Names of the searches that are left to do; others get an entry that says why not.
+
+    Raises:
+        InfeasibleError: if not one of all has a network within its budgets.
+    """
+    left = []
+    for name, job in jobs.items():
+        if entries[name] is not None:
+            continue
+        try:
+            job.prepare(effort)
+        except InfeasibleError as error:
+            entries[name] = Entry(name, None, str(error))
+        else:
+            left.append(name)
+    if all(entry is not None and entry.result is None for entry in entries.values()):
+        raise InfeasibleError("; ".join(f"{e.name}: {e.note}" for e in entries.values() if e))
+    return left
+
+
+def _begun(configs: dict[str, SearchConfig], folder: Path) -> dict[str, Job]:
+    return {
+        name: Job(config, folder / name, False, plan(config)) for name, config in configs.items()
+    }
+
+
+def _resumed(
+    configs: dict[str, SearchConfig] | None, folder: Path, asked: Collection[str] | None
+) -> dict[str, Job]:
+    """The searches in a folder, which must be those asked for, if any are."""
+    path = folder / LIST_FILE
+    if not path.is_file():
+        raise MaenasError(f"{folder}: there are no searches to resume; leave --resume out.")
+    names = _names(path)
+    chosen = asked is not None and bool(APART & set(asked))
+    if configs is not None and chosen and list(configs) != names:
+        raise MaenasError(
+            f"{path}: other searches: {', '.join(names)} there, {', '.join(configs)} asked."
+        )
+    rest = None if asked is None else set(asked) - APART
+    jobs = {}
+    for name in names:
+        wanted = None if configs is None else next(iter(configs.values()))
+        config, segments = resumed(wanted, rest, folder / name)
+        jobs[name] = Job(config, folder / name, True, segments)
+    return jobs
+
+
+def _names(path: Path) -> list[str]:
+    names = read_yaml(path, FORMAT).get("searches")
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise SpecError(f"{path}: damaged: `searches` must be a list of names.")
+    for name in names:
+        if Path(name).name != name:
+            raise SpecError(f"{path}: damaged: {name!r} is no name of a folder.")
+    return names
+
+
+def _finished(name: str, job: Job) -> Entry | None:
+    """What a search found that was finished before; None if it was not."""
+    if not job.resume or not all((job.folder / file).is_file() for file in FINISHED):
+        return None
+    path = job.folder / "result.json"
+    try:
+        return Entry(name, json.loads(path.read_text("utf-8")))
+    except ValueError:
+        return None  # written again when the search is finished again
+
+
+def _claim(folder: Path, exist_ok: bool) -> None:
+    """Make the folder ours, without losing a result that is there."""
+    try:
+        if folder.is_dir() and any(folder.iterdir()):
+            if not exist_ok:
+                raise MaenasError(
+                    f"{folder}: is not empty; --resume continues the searches in it, --exist-ok "
+                    "replaces them, --out names another folder."
+                )
+            if not is_several(folder):
+                raise MaenasError(
+                    f"{folder}: is not the folder of several searches, so nothing in it is "
+                    "replaced; --out names another folder."
+                )
+            for name in _names(folder / LIST_FILE):
+                clear(folder / name)
+                (folder / name / "config.yaml").unlink(missing_ok=True)
+                if (folder / name).is_dir() and not any((folder / name).iterdir()):
+                    (folder / name).rmdir()
+            for name in OWN_FILES:
+                (folder / name).unlink(missing_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise MaenasError(f"{folder}: cannot be created: {error.strerror or error}.") from None
+
+
+def _write_list(folder: Path, names: list[str]) -> None:
+    text = yaml.safe_dump({"format": FORMAT, "searches": names}, sort_keys=False)
+    write_text(folder / LIST_FILE, text)
+
+
+def _write(searches: Searches) -> None:
+    text = json.dumps(searches.to_json(), indent=2, ensure_ascii=False)
+    write_text(searches.folder / "result.json", text + "\n")
+    plot_searches(networks(searches), searches.folder / "searches.png")
+    write_text(
+        searches.folder / "report.html",
+        searches_text(searches.folder, [*HEAD], rows(searches)),
+    )
+
+
+def networks(searches: Searches) -> dict[str, list[dict[str, Any]]]:
+    """The networks of each search, a family's in order of their limits."""
+    return {
+        entry.name: entry.result.get("family", [entry.result])
+        for entry in searches.entries
+        if entry.result is not None
+    }
+
+
+HEAD = ("search", "scale", "budget", "cost", "score", "of optimum", "random", "layers", "spec")
+
+
+def rows(searches: Searches) -> list[tuple[str, ...]]:
+    """A line for each network of each search."""
+    lines: list[tuple[str, ...]] = []
+    for entry in searches.entries:
+        if entry.result is None:
+            lines.append((entry.name, *[""] * (len(HEAD) - 2), entry.note or ""))
+            continue
+        for network in entry.result.get("family", [entry.result]):
+            quantity, limit = next(iter(network["budget"].items()))
+            random = network["random_score"]
+            lines.append(
+                (
+                    entry.name,
+                    network["template"],
+                    show(quantity, limit),
+                    show(quantity, network[quantity]),
+                    f"{network['score']:.3f}",
+                    f"{100 * network['share_of_optimum']:.3f} %",
+                    "none" if random is None else f"{random:.3f}",
+                    str(network["layers"]),
+                    network["spec"],
+                )
+            )
+    return lines
+
+
+def print_searches(searches: Searches) -> None:
+    """The table at the end."""
+    table = Table(title=f"searches in {searches.folder}", box=SIMPLE_HEAD, padding=0)
+    for name in HEAD[:-1]:
+        table.add_column(name, justify="left" if name == "search" else "right", no_wrap=True)
+    table.add_column(HEAD[-1], overflow="fold")
+    for row in rows(searches):
+        table.add_row(*row)
+    OUT.print(table)
+    scales = Counter(row[1] for row in rows(searches))
+    if len(scales) > 1:
+        OUT.print("scores compare only within one scale: each has its own limit on layers")
+    OUT.print(f"report: {searches.folder / 'report.html'}")

@@ -1,0 +1,1 @@
+"""Commands about latency: profile, tables, measure, predict."""

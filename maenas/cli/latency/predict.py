@@ -1,0 +1,68 @@
+"""`maenas predict`: what a network will take, operator by operator."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from maenas.latency.predict import (
+    SHOWN,
+    amount,
+    guesses,
+    not_included,
+    priced_lines,
+    print_lines,
+    report,
+)
+
+if TYPE_CHECKING:
+    pass
+
+Network = Annotated[
+    str,
+    typer.Argument(
+        help="A spec, a detector or run folder, zoo:NAME or an .onnx file.", metavar="NETWORK"
+    ),
+]
+Template = Annotated[
+    str | None,
+    typer.Option(help="Neck and head around a backbone: ns nm nl t s m l or none. (its own)"),
+]
+InputSize = Annotated[int | None, typer.Option(help="Side of the image. (its own if left out)")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
+All = Annotated[bool, typer.Option("--all", help="List every layer, not only the dearest.")]
+
+
+def predict(
+    network: Network,
+    device: Annotated[
+        str | None,
+        typer.Option(help="A measured or bundled device, or a table's file. (the run's, else t4)"),
+    ] = None,
+    template: Template = None,
+    input_size: InputSize = None,
+    show_all: All = False,
+    as_json: Json = False,
+) -> None:
+    """Predict latency from a device's prices: total, layers by cost, share by kind."""
+    from maenas.budgets import load_device
+    from maenas.latency.workload import find_subject
+    from maenas.terminal.console import OUT, print_json
+
+    named = None if device is None else load_device(device)
+    subject = find_subject(network, template, input_size)
+    model = named or load_device(subject.device or "t4")
+    lines = priced_lines(subject, model)
+    total = sum(line.ms for line in lines)
+    subject.require_known(f"; all else takes {amount(lines, 3)} ms on {model.device}")
+    if as_json:
+        print_json(report(subject, model, lines))
+        return
+    OUT.print(f"{subject.name} ({subject.what}): {amount(lines, 3)} ms predicted on {model.device}")
+    OUT.print(f"{model.device}: {model.about}")
+    print_lines(lines, total, None if show_all else SHOWN)
+    for note in guesses(lines, total, model):
+        OUT.print(note)
+    if subject.behind:
+        OUT.print(f"{not_included(subject)}; `maenas measure` times the whole file as well")

@@ -1,0 +1,139 @@
+"""`maenas data`: check a data set, see what the network sees of it, or generate one."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from maenas.training.data import _counts, _listed
+
+if TYPE_CHECKING:
+    pass
+
+data = typer.Typer(no_args_is_help=True, help="Check, show or generate data sets.")
+
+SCHEMA = "maenas/data-check@1"
+Source = Annotated[
+    Path, typer.Argument(help="data.yaml, a folder with one, or a COCO .json.", metavar="DATA")
+]
+
+
+@data.command("check")
+def check_data(
+    source: Source,
+    size: Annotated[int, typer.Option(help="Side of the network's input.")] = 640,
+    images: Annotated[bool, typer.Option("--images/--no-images", help="Read every image.")] = True,
+    everything: Annotated[
+        bool, typer.Option("--all", help="List every problem, not the first of each kind.")
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object on stdout.")
+    ] = False,
+) -> None:
+    """Find what is wrong with a data set: where, and how to mend it. Exits 2 on errors."""
+    from maenas.blocks.errors import positive
+    from maenas.detector.data.check import check, open_splits, summary
+    from maenas.terminal.console import OUT, print_json
+    from maenas.terminal.progress import Counter
+
+    positive("check", size=size)
+    splits, problems = open_splits(source)
+    with Counter("check", sum(map(len, splits.values())), "images") as counter:
+        problems += check(source, splits, (size, size), images, counter.advance)
+    result = summary(splits, problems)
+    if as_json:
+        print_json({"schema": SCHEMA, "source": str(source), **result})
+    else:
+        for line in (*_counts(result), *_listed(problems, everything)):
+            OUT.print(line)
+    if result["errors"]:
+        sys.exit(2)
+
+
+@data.command("make-shapes")
+def make_shapes_command(
+    out: Annotated[Path, typer.Option(help="Folder to write into.")],
+    level: Annotated[str, typer.Option(help="easy, medium or hard.")] = "medium",
+    images: Annotated[
+        int, typer.Option(help="Images to train on; a fifth as many more to validate.")
+    ] = 500,
+    classes: Annotated[int, typer.Option(help="1 to 8.")] = 3,
+    size: Annotated[int, typer.Option(help="Side of an image in pixels.")] = 256,
+    seed: Annotated[int, typer.Option(help="Of all draws.")] = 0,
+    exist_ok: Annotated[
+        bool, typer.Option("--exist-ok", help="Write into a folder that is not empty.")
+    ] = False,
+) -> None:
+    """Generate a data set of shapes on textured ground, to try everything out."""
+    from maenas.detector.data.make_shapes import ShapeSet, make_shapes
+    from maenas.runs.folders import claim
+    from maenas.terminal.console import OUT
+    from maenas.terminal.progress import Counter
+
+    shapes = ShapeSet(level, images, classes, size, seed)
+    folder = claim(out, "data", exist_ok)
+    with Counter("make-shapes", sum(shapes.counts().values()), "images") as counter:
+        path = make_shapes(shapes, folder, counter.advance)
+    counts = ", ".join(f"{count:,} to {split}" for split, count in shapes.counts().items())
+    OUT.print(f"{counts}; classes {', '.join(shapes.names)}")
+    OUT.print(f"written: {path}")
+
+
+@data.command("show")
+def show_data(
+    source: Source,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder to write into. (the next runs/data/exp)")
+    ] = None,
+    split: Annotated[str, typer.Option(help="train, val or test.")] = "train",
+    size: Annotated[int, typer.Option(help="Side of the network's input.")] = 640,
+    sheets: Annotated[int, typer.Option(help="How many to write.")] = 4,
+    batch: Annotated[int, typer.Option(help="Images a sheet.")] = 9,
+    plain: Annotated[
+        bool, typer.Option("--plain", help="As the last epochs: without mosaic and mixup.")
+    ] = False,
+    resize: Annotated[str, typer.Option(help="stretch or letterbox.")] = "stretch",
+    recipe: Annotated[
+        str | None,
+        typer.Option(help="Whose augmentation: t s m l ns nm nl, or a file. (that of t to l)"),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of all draws.")] = 0,
+    exist_ok: Annotated[
+        bool, typer.Option("--exist-ok", help="Write into a folder that is not empty.")
+    ] = False,
+) -> None:
+    """Write sheets of what the network sees in training, boxes drawn."""
+    from dataclasses import replace
+    from itertools import islice
+
+    from PIL import Image
+
+    from maenas.blocks.errors import positive
+    from maenas.detector.data import Augmentation, Plan, TrainLoader, read_dataset
+    from maenas.detector.data.dataset import DataError
+    from maenas.detector.data.show import sheet
+    from maenas.runs.folders import claim
+    from maenas.terminal.console import ERR, OUT
+    from maenas.training.setup import named_recipe
+
+    positive("show", sheets=sheets)
+    drawn = Augmentation() if recipe is None else named_recipe(recipe).augmentation
+    augmentation = replace(drawn, resize=resize)
+    plan = Plan((size, size), batch, 1, seed, augmentation, plain_epochs=1 if plain else 0)
+    dataset = read_dataset(source, split)
+    loader = TrainLoader(dataset, plan)
+    folder = claim(out, "data", exist_ok)
+    written = 0
+    for number, made in enumerate(islice(loader.epoch(0), sheets)):
+        path = folder / f"{split}_{number}.jpg"
+        try:
+            Image.fromarray(sheet(made, dataset.names)).save(path, quality=90)
+        except OSError as error:
+            raise DataError(f"{path}: cannot be written: {error.strerror or error}.") from None
+        written += 1
+    for message in loader.damaged:
+        ERR.print(f"passed over: {message}")
+    OUT.print(f"written: {folder}, {written} sheets of up to {batch} images")

@@ -1,0 +1,68 @@
+"""`maenas distill`: a detector learns from a data set and from the maps of a larger detector."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from maenas.cli.training.train import (
+    AsJson,
+    Changes,
+    Compute,
+    Data,
+    Epochs,
+    ExistOk,
+    InputSize,
+    OnRay,
+    Processes,
+    Resume,
+    Student,
+    Workers,
+    run,
+)
+
+
+def distill(
+    student: Student = None,
+    teacher: Annotated[
+        str | None,
+        typer.Option(help="A run of `maenas train`, or any detector folder with weights."),
+    ] = None,
+    data: Data = None,
+    epochs: Epochs = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the run. (the next runs/distill/exp)")
+    ] = None,
+    resume: Resume = False,
+    changes: Changes = None,
+    recipe: Annotated[
+        str | None,
+        typer.Option(
+            help="A recipe file, a pair: t-from-s s-from-m m-from-l l-from-l, or a scale. (that "
+            "of the student's neck)"
+        ),
+    ] = None,
+    input_size: InputSize = None,
+    compute: Compute = "auto",
+    workers: Workers = None,
+    ray: OnRay = None,
+    processes: Processes = 1,
+    exist_ok: ExistOk = False,
+    as_json: AsJson = False,
+) -> None:
+    """Train a detector with a teacher: first with mosaics and its maps, then plainly and alone.
+
+    All else is as with `maenas train`; the recipe has a section `distill`, and --set changes it:
+    distill.method=mgd, distill.weight=2.
+    """
+    from maenas.detector.errors import TrainError
+    from maenas.training.setup import Asked
+
+    if teacher is None and not resume:
+        raise TrainError(
+            "distill: needs --teacher, a run of `maenas train` or a detector folder with weights."
+        )
+    asked = Asked(student, data, epochs, tuple(changes or ()), recipe, input_size, teacher)
+    run(asked, out, resume, exist_ok, compute, workers, ray, processes, as_json)

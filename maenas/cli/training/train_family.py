@@ -1,0 +1,70 @@
+"""`maenas train-family`: train the largest of some detectors and distil it downwards."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from maenas.cli.training.train import (
+    AsJson,
+    Changes,
+    Compute,
+    Data,
+    Epochs,
+    InputSize,
+    Resume,
+    Workers,
+)
+
+
+def train_family(
+    sources: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="A run of `maenas search` over a range, or several specs, detectors, zoo:NAMEs. "
+            "(the run's, with --resume)",
+            metavar="SEARCH_RUN",
+            show_default=False,
+        ),
+    ] = None,
+    data: Data = None,
+    epochs: Epochs = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the family. (the next runs/family/exp)")
+    ] = None,
+    resume: Resume = False,
+    changes: Changes = None,
+    device: Annotated[
+        str | None, typer.Option(help="Price latency on this target. (the search's, else t4)")
+    ] = None,
+    input_size: InputSize = None,
+    compute: Compute = "auto",
+    workers: Workers = None,
+    as_json: AsJson = False,
+) -> None:
+    """Train a whole family: the largest alone, each smaller one with the next larger as teacher.
+
+    Every member is a run in the folder; a table and a figure of AP against latency end it. Values
+    of the recipe (--set) hold for all members, each of which has the recipe of its scale.
+    """
+    from maenas.terminal.console import ERR, print_json
+    from maenas.training.family import Family, print_family, train_members
+
+    try:
+        result = train_members(
+            Family(tuple(sources or ()), data, epochs, tuple(changes or ()), device, input_size),
+            out,
+            resume,
+            compute,
+            workers,
+        )
+    except KeyboardInterrupt:
+        ERR.print("interrupted; --out with --resume continues after the last epoch")
+        sys.exit(130)
+    if as_json:
+        print_json(result)
+    else:
+        print_family(result)

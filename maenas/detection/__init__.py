@@ -1,0 +1,1 @@
+"""Use cases of a finished detector: build, export, predict, evaluate."""

@@ -1,0 +1,202 @@
+"""The Python API of a detector.
+
+from maenas import Detector
+
+detector = Detector("zoo:damo-yolo-s").load("weights.safetensors")
+found = detector.predict("street.jpg")
+for name, score, box in zip(found.labels, found.scores, found.boxes):
+    print(name, score, box)
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+
+from maenas.blocks import SpecError
+from maenas.detector.checkpoints.checkpoint import (
+    WEIGHTS_FILE,
+    build_network,
+    load_folder,
+    load_weights,
+)
+from maenas.detector.errors import ModelError
+from maenas.detector.media.images import ImageError, Pixels, read_image, to_pixels
+from maenas.detector.model.spec import DetectorSpec
+from maenas.detector.predict.predict import Seconds, predict
+from maenas.detector.predict.results import Objects
+from maenas.detector.predict.thresholds import MAX_DETECTIONS, MAX_IOU, MIN_SCORE, Thresholds
+from maenas.detector.runtimes.load import load_runtime
+from maenas.detector.runtimes.runtime import Runtime
+from maenas.detector.runtimes.torch_runtime import TorchRuntime
+from maenas.runs.models import find_detector, is_exported
+
+USUAL = Thresholds()
+ImageSource = str | Path | Image.Image | NDArray[np.uint8]
+
+
+class Detector:
+    """A detector ready to look at images.
+
+    Args:
+        model: a detector folder or its `detector.yaml`, a run of `maenas train` (its best),
+            `zoo:NAME` of a published detector (without weights), or a file of `maenas export`:
+            `.onnx`, `.xml`, `.engine`.
+        precision: to compute in, for OpenVINO; the others compute in what the file holds.
+        threads: of the CPU; all cores if None.
+        compute: where torch runs, such as "cpu" or "cuda:0".
+    Raises:
+        MaenasError: if the model cannot be used.
+
+    Attributes:
+        spec: the detector as data; None for an exported file.
+        trained: whether it has weights of its own; random ones find nothing.
+        runtime: what runs it.
+    """
+
+    def __init__(
+        self,
+        model: str | Path,
+        precision: str | None = None,
+        threads: int | None = None,
+        compute: str = "cpu",
+    ) -> None:
+        self.spec: DetectorSpec | None = None
+        self.trained = True
+        self._name = str(model)
+        self._compute = compute
+        if is_exported(self._name):
+            self.runtime: Runtime = load_runtime(Path(model), precision, threads, compute)
+            return
+        if precision not in (None, "f32"):
+            raise ModelError(f"precision: torch computes in f32, got {precision!r}.")
+        if threads is not None:
+            if threads < 1:
+                raise ModelError(f"threads: must be at least 1, got {threads}.")
+            torch.set_num_threads(threads)
+        self.spec, weights = find_detector(self._name)
+        self.trained = weights is not None
+        network = build_network(self.spec, weights, self._name)
+        self.runtime = TorchRuntime(self.spec, network, compute)
+
+    def __repr__(self) -> str:
+        count = len(self.names) if self.spec is None else self.spec.head.num_classes
+        classes = f", {count} classes" if count else ""
+        size = "x".join(map(str, self.in_shape[1:]))
+        state = "" if self.trained else ", untrained"
+        return f"Detector({self._name!r}, {size}{classes}{state})"
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the classes; () if they have none."""
+        return self.runtime.names
+
+    @property
+    def in_shape(self) -> tuple[int, int, int]:
+        """(channels, height, width) that images are brought to."""
+        return self.runtime.in_shape
+
+    def load(self, weights: str | Path) -> Self:
+        """Take trained weights; returns the detector.
+
+        Args:
+            weights: a `.safetensors` file, or the folder of a detector that is built alike, whose
+                class names and resizing are taken as well.
+        Raises:
+            MaenasError: if they cannot be read or are of another detector.
+        """
+        path = Path(weights)
+        if self.spec is None:
+            raise ModelError(f"{self._name}: holds its weights; none can be loaded into it.")
+        spec = self.spec
+        if path.is_dir():
+            spec, loaded = load_folder(path)
+            if loaded is None:
+                raise ModelError(f"{path}: has no {WEIGHTS_FILE}.")
+            there, here = spec.head.num_classes, self.spec.head.num_classes
+            if there != here:
+                raise SpecError(
+                    f"{path}: knows {there} classes, {self._name} {here}; open it by itself: "
+                    f"Detector({str(path)!r})."
+                )
+            for part in ("backbone", "neck", "head"):
+                if getattr(spec, part) != getattr(self.spec, part):
+                    raise SpecError(
+                        f"{path}: its {part} is not that of {self._name}; open it by itself: "
+                        f"Detector({str(path)!r})."
+                    )
+        else:
+            loaded = load_weights(path)
+        network = build_network(spec, loaded, str(path))
+        self.runtime = TorchRuntime(spec, network, self._compute)
+        self.spec, self.trained = spec, True
+        return self
+
+    def predict(
+        self,
+        image: ImageSource,
+        min_score: float = MIN_SCORE,
+        max_iou: float = MAX_IOU,
+        max_detections: int = MAX_DETECTIONS,
+    ) -> Objects:
+        """The objects in one image, boxes in its own pixels.
+
+        Args:
+            image: a path, a Pillow image, or (height, width, 3) RGB in 8 bits.
+            min_score: objects score more, 0..1.
+            max_iou: overlap beyond which the worse of two boxes of a class goes.
+            max_detections: most objects.
+        Raises:
+            MaenasError: if the image cannot be used.
+        """
+        if not self.trained:
+            warnings.warn(self.untrained(), stacklevel=2)
+        thresholds = Thresholds(min_score, max_iou, max_detections)
+        return self.predict_batch([image], thresholds)[0][0]
+
+    def predict_batch(
+        self, images: Sequence[ImageSource], thresholds: Thresholds = USUAL
+    ) -> tuple[list[Objects], Seconds]:
+        """The objects in each of some images, run together, and how long that took.
+
+        Raises:
+            MaenasError: if one of them cannot be used.
+        """
+        return predict(self.runtime, [pixels_of(image) for image in images], thresholds)
+
+    def untrained(self) -> str:
+        """What to tell people about a detector without weights."""
+        return (
+            f"{self._name} has no trained weights: it is filled with random ones and finds "
+            "nothing that means anything. `maenas import-weights` brings official weights, "
+            "`maenas train` makes them."
+        )
+
+
+def pixels_of(image: ImageSource) -> Pixels:
+    """An image in any form as (height, width, 3), RGB in 8 bits.
+
+    Raises:
+        ImageError: for anything else.
+    """
+    if isinstance(image, str | Path):
+        return read_image(Path(image))
+    if isinstance(image, Image.Image):
+        return to_pixels(image)
+    if not isinstance(image, np.ndarray):
+        raise ImageError(
+            f"image: must be a path, a Pillow image or an array, got {type(image).__name__}."
+        )
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or image.size == 0:
+        raise ImageError(
+            "image: an array must be (height, width, 3), RGB in uint8, "
+            f"got {tuple(image.shape)} of {image.dtype}."
+        )
+    return image

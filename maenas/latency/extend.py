@@ -1,0 +1,107 @@
+"""`maenas profile --extend`: more networks for a table that was measured before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from maenas.blocks import SpecError
+
+if TYPE_CHECKING:
+    from maenas.budgets.latency import LatencyModel
+    from maenas.budgets.pricing.table import LatencyTable
+    from maenas.budgets.profiling.profile import Item
+
+SECONDS = 480.0  # by which progress is told; every network gets its turn
+
+
+def extend_table(
+    name: str, networks: Sequence[str], out: Path | None, resume: bool, exist_ok: bool
+) -> tuple[Path, LatencyTable, list[str]]:
+    """Measure networks, and their operators that have no price yet, and add them to a table.
+
+    Samples of another day compare with the old ones through the reference graph. What was measured
+    of the same network before is replaced.
+
+    Args:
+        name: of the table, or its file.
+        networks: whatever `find_subject` takes.
+        out: file to write; the table's own if None.
+    Returns:
+        Its file, the table, and what had to be left out.
+    Raises:
+        MaenasError: one line for whatever the user can mend; the old table is left as it was.
+    """
+    from maenas.budgets.backends import Target, open_backend
+    from maenas.budgets.device import find_table
+    from maenas.budgets.pricing.table import load_table
+    from maenas.budgets.profiling.partial_profile import Unfinished
+    from maenas.budgets.profiling.profile import SAME, extended, profile
+    from maenas.latency.plots import plot_accuracy
+    from maenas.latency.profile import check_room
+    from maenas.latency.progress import ProfileLine
+
+    source = find_table(name)
+    if source is None:
+        raise SpecError(
+            f"extend: there is no table {name!r}; `maenas tables` lists those there are."
+        )
+    table = load_table(source)
+    path = out or source
+    if not networks:
+        raise SpecError(
+            "extend: nothing to measure; name a spec, detector or ONNX file with --model."
+        )
+    items = list(_items(networks, table.model()))
+    backend = open_backend(Target(table.device, table.backend, table.precision, table.threads))
+    provenance = backend.provenance()
+    for key in SAME:
+        there, here = table.provenance.get(key), provenance.get(key)
+        if there != here:
+            raise SpecError(
+                f"{source}: was measured with {key} {there}, here it is {here}; the two do not "
+                f"mix: {table.command()} measures a new one."
+            )
+    unfinished = Unfinished(
+        path.with_name(f"{path.name}.partial"), {"extends": table.digest, "models": list(networks)}
+    )
+    check_room(path, unfinished, resume, exist_ok or path == source)
+    if not resume:
+        unfinished.remove()
+    with ProfileLine(len(items), SECONDS) as line:
+        measured, notes = profile(backend, items, unfinished, SECONDS, line)
+    longer = extended(table, measured)
+    longer.save(path)
+    plot_accuracy(longer, path.with_suffix(".png"))
+    unfinished.remove()
+    return path, longer, notes
+
+
+def _items(networks: Sequence[str], model: LatencyModel) -> Iterator[Item]:
+    """The networks, then each operator of theirs alone whose price is a guess or missing."""
+    from maenas.budgets.graph.operator_graph import operator_graph
+    from maenas.budgets.latency import DeviceError
+    from maenas.budgets.pricing.op_rows import priced
+    from maenas.budgets.profiling.profile import Item
+    from maenas.latency.workload import find_subject
+
+    seen = set()
+    for name in networks:
+        subject = find_subject(name, None, None)
+        subject.require_known()
+        yield Item(name, "fit", subject.graph)
+        for op in map(priced, subject.ops):
+            if op in seen or op.kind == "decode":  # which no graph of one operator holds
+                continue
+            seen.add(op)
+            try:
+                is_known = model.guess(op) is None
+            except DeviceError:
+                is_known = False
+            if not is_known:
+                shapes = f"{op.in_shape}-{op.out_shape}".replace(" ", "")
+                yield Item(
+                    f"{name}/{len(seen)}/{op.kind}{shapes}", "operator", partial(operator_graph, op)
+                )

@@ -1,0 +1,228 @@
+"""Profile a device: operators and networks measured into a latency table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from maenas.budgets.backends import Backend, Target
+    from maenas.budgets.pricing.table import LatencyTable
+    from maenas.budgets.profiling.partial_profile import Unfinished
+    from maenas.latency.networks import Plan
+
+SCHEMA = "maenas/profile@1"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to measure, as asked for."""
+
+    device: str
+    precision: str | None
+    threads: int | None
+    quick: bool
+    spaces: tuple[str, ...]
+    models: tuple[str, ...]
+    minutes: float | None
+    seed: int
+    ray: str | None = None
+
+    def plan(self) -> Plan:
+        """How much to measure.
+
+        Raises:
+            SpecError: for a time that is no positive number.
+        """
+        from math import inf
+
+        from maenas.blocks import SpecError
+        from maenas.latency.networks import PLANS
+
+        plan = PLANS["quick" if self.quick else "default"]
+        if self.minutes is None:
+            return plan
+        if not 0 < self.minutes < inf:
+            raise SpecError(f"minutes: must be a positive number, got {self.minutes:g}.")
+        return replace(plan, seconds=60 * self.minutes)
+
+
+def run_profile(
+    request: Request, out: Path | None, resume: bool, exist_ok: bool
+) -> tuple[Path, LatencyTable, list[str]]:
+    """Measure, and write the table and its plot.
+
+    Returns:
+        Its file, the table, and what had to be left out.
+    Raises:
+        MaenasError: one line for whatever the user can mend.
+    """
+    from maenas import __version__
+    from maenas.blocks import SpecError
+    from maenas.budgets.device import tables_folder
+    from maenas.budgets.pricing.table import LatencyTable
+    from maenas.budgets.profiling.partial_profile import Unfinished
+    from maenas.budgets.profiling.profile import merged
+    from maenas.budgets.profiling.profile import profile as measure_all
+    from maenas.latency.networks import SPACES, profile_items
+    from maenas.latency.plots import plot_accuracy
+    from maenas.latency.progress import ProfileLine
+
+    plan = request.plan()
+    target, backend = open_target(request)
+    path = out or tables_folder() / f"{target.name}.json"
+    spaces = request.spaces or SPACES[target.hardware]
+    provenance = dict(backend.provenance())
+    unfinished = Unfinished(
+        path.with_name(f"{path.name}.partial"), _header(request, target, spaces, provenance)
+    )
+    check_room(path, unfinished, resume, exist_ok)
+    items = profile_items(plan, spaces, request.seed, request.models)
+    if exist_ok:
+        unfinished.remove()
+    with ProfileLine(len(items), plan.seconds) as line:
+        measured, notes = measure_all(backend, items, unfinished, plan.seconds, line)
+    ops, samples = merged(measured)
+    threads = provenance.get("threads")
+    table = LatencyTable(
+        name=target.name,
+        device=target.device,
+        hardware=target.hardware,
+        backend=target.backend,
+        precision=target.precision,
+        threads=threads if isinstance(threads, int) else None,
+        batch=1,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        maenas=__version__,
+        provenance=provenance,
+        ops=ops,
+        samples=samples,
+    )
+    if not table.accuracy.names:
+        raise SpecError("profile: no network was left to check the table with; give it more time.")
+    table.save(path)
+    plot_accuracy(table, path.with_suffix(".png"))
+    unfinished.remove()
+    return path, table, notes
+
+
+def open_target(request: Request) -> tuple[Target, Backend]:
+    """The device asked for: of this machine, or of the node of a cluster that owns it.
+
+    Raises:
+        BackendError: if it is not there, or its runtime is missing.
+    """
+    from maenas.budgets.backends import open_backend, parse_target
+
+    if request.ray is None:
+        target = parse_target(request.device, request.precision, request.threads)
+        return target, open_backend(target)
+    from maenas.budgets.backends.remote_device import RayBackend
+
+    remote = RayBackend(request.device, request.precision, request.threads, request.ray)
+    return remote.target, remote
+
+
+def _header(
+    request: Request, target: Target, spaces: Sequence[str], provenance: Mapping[str, object]
+) -> dict[str, Any]:
+    """What a profile must share with the beginning it goes on from, the machine included."""
+    from maenas.budgets.profiling.profile import SAME
+
+    return {
+        "table": target.name,
+        "backend": target.backend,
+        "precision": target.precision,
+        "spaces": list(spaces),
+        "seed": request.seed,
+        "quick": request.quick,
+        **{key: provenance.get(key) for key in (*SAME, "threads")},
+    }
+
+
+def check_room(path: Path, unfinished: Unfinished, resume: bool, exist_ok: bool) -> None:
+    """Refuse to overwrite a table or an unfinished profile unasked; make the folder."""
+    from maenas.blocks import SpecError
+
+    if path.suffix != ".json" or path.is_dir():
+        raise SpecError(f"{path}: a table is a file that ends in .json; name one with --out.")
+    if resume and exist_ok:
+        raise SpecError("profile: --resume goes on, --exist-ok starts anew; give one.")
+    if path.exists() and not (exist_ok or (resume and unfinished.path.exists())):
+        raise SpecError(f"{path}: exists; --exist-ok replaces it, --out names another file.")
+    if resume and not unfinished.path.exists():
+        raise SpecError(f"{unfinished.path}: there is nothing to go on from; leave --resume out.")
+    if unfinished.path.exists() and not (resume or exist_ok):
+        raise SpecError(
+            f"{unfinished.path}: an unfinished profile is there; --resume goes on from its "
+            "last sample, --exist-ok drops it."
+        )
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SpecError(f"{path.parent}: cannot be created: {error.strerror or error}.") from None
+
+
+def report(path: Path, table: LatencyTable, notes: Sequence[str]) -> dict[str, Any]:
+    """The result as plain data."""
+    from collections import Counter
+    from dataclasses import asdict
+
+    return {
+        "schema": SCHEMA,
+        "table": str(path),
+        "name": table.name,
+        "device": table.device,
+        "backend": table.backend,
+        "precision": table.precision,
+        "threads": table.threads,
+        "kind": "measured",
+        "about": table.about,
+        "provenance": dict(table.provenance),
+        "samples": dict(Counter(sample.role for sample in table.samples)),
+        "warned": [sample.name for sample in table.samples if sample.warnings],
+        "held_out": asdict(table.accuracy),
+        "left_out": list(notes),
+    }
+
+
+def found_by(path: Path) -> str:
+    """What to type after `--device`: a name in the user's folder, a file anywhere else."""
+    from maenas.budgets.device import tables_folder
+
+    return path.stem if path.parent == tables_folder() else str(path)
+
+
+def lines(path: Path, table: LatencyTable, notes: Sequence[str]) -> list[str]:
+    """The result for people."""
+    from collections import Counter
+    from statistics import median
+
+    roles = Counter(sample.role for sample in table.samples)
+    accuracy = table.accuracy
+    warned = sum(table.doubtful(sample) for sample in table.samples)
+    told = [
+        f"{table.name}: {table.about}",
+        f"{roles['operator']} operators alone, {roles['fit']} networks with their layers, "
+        f"{roles['held-out']} networks held out; {warned} samples disturbed",
+        f"held out: mean error {100 * accuracy.mean:.1f}%, median {100 * accuracy.median:.1f}%, "
+        f"p90 {100 * accuracy.p90:.1f}%, {100 * accuracy.within_10:.0f}% within 10%"
+        + ("" if accuracy.spearman is None else f", rank correlation {accuracy.spearman:.4f}"),
+        *(f"note: {note}" for note in notes),
+        *(
+            [
+                "warning: this table is poor; the same command with --exist-ok measures it anew, "
+                "best when the machine is quiet"
+            ]
+            if accuracy.is_poor
+            else []
+        ),
+        f"table: {path}",
+        f"plot: {path.with_suffix('.png')}",
+        f"next: maenas search --budget {median(accuracy.measured_ms):.3g}ms --device "
+        f"{found_by(path)}",
+    ]
+    return told

@@ -1,0 +1,157 @@
+"""What latency is asked of: a backbone with or without its detector, a detector, an ONNX file."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from maenas.blocks import Backbone, MaenasError, Op
+from maenas.detector import load_template
+from maenas.detector.checkpoints.checkpoint import SPEC_FILE
+from maenas.detector.model.spec import DetectorSpec
+from maenas.runs.models import find_model
+
+if TYPE_CHECKING:
+    import onnx
+
+NO_TEMPLATE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class PricedLayer:
+    """Operators under one name."""
+
+    name: str
+    ops: tuple[Op, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """Something with a latency.
+
+    Attributes:
+        name: as the user gave it, or the file it turned out to be.
+        what: "detector", "backbone" or "onnx".
+        layers: in order of execution.
+        unknown: operators of an ONNX file that nothing here knows.
+        graph: makes the static ONNX graph of it.
+        device: it was searched for, None if unknown.
+        behind: operators of an ONNX file that select detections: neither in the layers nor in the
+            graph, since what they take depends on the image.
+        whole: makes the graph with them, None where there are none.
+    """
+
+    name: str
+    what: str
+    layers: tuple[PricedLayer, ...]
+    unknown: Counter[str]
+    graph: Callable[[], onnx.ModelProto]
+    device: str | None = None
+    behind: Counter[str] = field(default_factory=Counter)
+    whole: Callable[[], onnx.ModelProto] | None = None
+
+    @property
+    def ops(self) -> tuple[Op, ...]:
+        """All operators."""
+        return tuple(op for layer in self.layers for op in layer.ops)
+
+    def require_known(self, rest: str = "") -> None:
+        """Raise `MaenasError` naming the operators that cannot be priced, or if there is none.
+
+        Args:
+            rest: what to say of the others.
+        """
+        if not (self.layers or self.unknown):
+            raise MaenasError(f"{self.name}: has no operator that takes time.")
+        if self.unknown:
+            kinds = ", ".join(f"{count} x {kind}" for kind, count in self.unknown.most_common())
+            raise MaenasError(
+                f"{self.name}: has operators without a price: {kinds}{rest}. `maenas measure` can "
+                "still time it as a whole."
+            )
+
+
+def find_subject(name: str, template: str | None, input_size: int | None) -> Subject:
+    """What a user means.
+
+    Args:
+        name: an .onnx file, or whatever `find_model` takes.
+        template: scale of neck and head around a backbone; "none" for the backbone alone, None for
+            the ones it is known to have.
+        input_size: side of the image; None for its own.
+    Raises:
+        MaenasError: naming file and cause.
+    """
+    if name.lower().endswith(".onnx"):
+        return onnx_subject(Path(name), input_size)
+    named = find_model(name)
+    if template not in (None, NO_TEMPLATE) and (Path(name) / SPEC_FILE).exists():
+        raise MaenasError(f"{name}: is a detector with a neck and head; leave --template out.")
+    backbone = named.backbone if input_size is None else _sized(named.backbone, input_size)
+    around = named.template
+    if template is not None:
+        around = None if template == NO_TEMPLATE else load_template(template)
+    if around is None:
+        return _backbone_subject(named.name, backbone, named.device)
+    return _detector_subject(
+        named.name, DetectorSpec(backbone, around.neck, around.head), named.device
+    )
+
+
+def onnx_subject(path: Path, input_size: int | None) -> Subject:
+    """An ONNX file."""
+    from maenas.budgets.graph import graph_layers, load_graph
+    from maenas.budgets.graph.nms_tail import part
+
+    whole = load_graph(path, input_size)
+    parted = part(whole)
+    layers = graph_layers(parted.network)
+    return Subject(
+        str(path),
+        "onnx",
+        tuple(PricedLayer(layer.name, layer.ops) for layer in layers.layers),
+        layers.unknown,
+        lambda: parted.network,
+        behind=parted.behind,
+        whole=(lambda: whole) if parted.behind else None,
+    )
+
+
+def _detector_subject(name: str, spec: DetectorSpec, device: str | None) -> Subject:
+    from maenas.latency.graphs import graph_of
+
+    features = spec.backbone.feature_shapes()
+    layers = [
+        *_numbered_stages(spec.backbone),
+        *_numbered("neck", tuple(spec.neck.ops(features))),
+        *_numbered("head", tuple(spec.head.ops(spec.neck.out_shapes(features)))),
+    ]
+    return Subject(name, "detector", tuple(layers), Counter(), lambda: graph_of(spec), device)
+
+
+def _backbone_subject(name: str, backbone: Backbone, device: str | None) -> Subject:
+    from maenas.latency.graphs import backbone_graph
+
+    layers = tuple(_numbered_stages(backbone))
+    return Subject(name, "backbone", layers, Counter(), lambda: backbone_graph(backbone), device)
+
+
+def _numbered_stages(backbone: Backbone) -> list[PricedLayer]:
+    return [
+        layer
+        for index, ops in enumerate(backbone.stage_ops())
+        for layer in _numbered(f"stage {index}", ops)
+    ]
+
+
+def _numbered(part: str, ops: tuple[Op, ...]) -> list[PricedLayer]:
+    return [PricedLayer(f"{part}.{index}", (op,)) for index, op in enumerate(ops)]
+
+
+def _sized(backbone: Backbone, side: int) -> Backbone:
+    from dataclasses import replace
+
+    return replace(backbone, in_shape=(backbone.in_shape[0], side, side))

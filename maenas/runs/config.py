@@ -1,0 +1,141 @@
+"""What a search was asked to do: the file that makes a run repeatable and resumable."""
+
+from __future__ import annotations
+
+import hashlib
+import shlex
+from collections.abc import Collection, Sequence
+from dataclasses import MISSING, asdict, dataclass, fields
+from math import inf
+from pathlib import Path
+from typing import Literal
+
+import yaml
+
+from maenas.blocks import SpecError
+from maenas.blocks.errors import one_of, positive
+from maenas.blocks.files.strict import parse, read_yaml
+from maenas.blocks.files.atomic_write import write_text
+from maenas.nas import ALGORITHMS, DEFAULT_WEIGHTS, MIGRATE_EVERY, Algorithm
+
+FORMAT = "maenas/search@1"
+Scope = Literal["detector", "backbone"]
+SCOPES: tuple[Scope, ...] = ("detector", "backbone")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchConfig:
+    """The options of `maenas search` that decide its result.
+
+    Attributes:
+        budgets: as typed.
+        device: target that latency is priced for.
+        space: name or path; None for the template's own.
+        template: scale of neck and head; None to choose by budget.
+        scope: what the budgets limit.
+        algorithm: how to search.
+        evaluations: candidates to propose, for each template of a family.
+        seed: of all randomness.
+        weights: of the score, one a resolution level.
+        max_effectiveness: DeepMAD's bound on depth against width.
+        points: networks of a family over a range.
+        input_size: side of the image; None for the template's own.
+        islands: populations that evolve apart and exchange their best.
+        migrate_every: candidates of an island between two exchanges.
+    """
+
+    budgets: tuple[str, ...]
+    device: str | None = None
+    space: str | None = None
+    template: str | None = None
+    scope: Scope = "detector"
+    algorithm: Algorithm = "evolution"
+    evaluations: int = 100_000
+    seed: int = 0
+    weights: tuple[float, ...] = DEFAULT_WEIGHTS
+    max_effectiveness: float | None = None
+    points: int = 7
+    input_size: int | None = None
+    islands: int = 1
+    migrate_every: int = MIGRATE_EVERY
+
+    def __post_init__(self) -> None:
+        one_of("search", "scope", self.scope, SCOPES)
+        one_of("search", "algorithm", self.algorithm, ALGORITHMS)
+        positive("search", evaluations=self.evaluations, points=self.points)
+        positive("search", islands=self.islands, migrate_every=self.migrate_every)
+        if self.islands > 1 and self.algorithm != "evolution":
+            raise SpecError(
+                f"search: islands are of evolution; --algorithm {self.algorithm} has none."
+            )
+        if self.islands > self.evaluations:
+            raise SpecError(
+                f"search: {self.islands} islands need at least one of {self.evaluations} "
+                "evaluations each."
+            )
+        if self.seed < 0:
+            raise SpecError(f"search: seed must be at least 0, got {self.seed}.")
+        if self.max_effectiveness is not None and not 0 < self.max_effectiveness < inf:
+            raise SpecError(
+                "search: max_effectiveness must be a positive number, "
+                f"got {self.max_effectiveness}."
+            )
+        if self.input_size is not None and (self.input_size < 32 or self.input_size % 32):
+            raise SpecError(
+                f"search: input_size must be a positive multiple of 32, got {self.input_size}."
+            )
+
+    def command(self) -> str:
+        """The command line that repeats this search; defaults left out but for the seed."""
+        words = ["maenas", "search"]
+        for budget in self.budgets:
+            words += ["--budget", budget]
+        for field in fields(self):
+            value = getattr(self, field.name)
+            unchanged = field.default is not MISSING and value == field.default
+            if field.name in ("budgets", "seed", "evaluations") or unchanged:
+                continue
+            if isinstance(value, tuple):
+                value = ",".join(f"{item:g}" for item in value)
+            words += [f"--{field.name.replace('_', '-')}", str(value)]
+        words += ["--evaluations", str(self.evaluations), "--seed", str(self.seed)]
+        return shlex.join(words)
+
+
+def save_config(config: SearchConfig, fingerprint: str, path: Path) -> None:
+    """Write `config.yaml`; `fingerprint` stands for the space and device it was run with."""
+    data = {key: list(v) if isinstance(v, tuple) else v for key, v in asdict(config).items()}
+    text = yaml.safe_dump({"format": FORMAT, **data, "fingerprint": fingerprint}, sort_keys=False)
+    write_text(path, f"# {config.command()}\n{text}")
+
+
+def load_config(path: Path) -> tuple[SearchConfig, str]:
+    """The options and the fingerprint of a run.
+
+    Raises:
+        SpecError: if the file is missing or damaged.
+    """
+    data = read_yaml(path, FORMAT)
+    fingerprint = str(data.pop("fingerprint", ""))
+    return parse(SearchConfig, data, str(path)), fingerprint
+
+
+def digest(*parts: str) -> str:
+    """A short fingerprint of texts, the same in every process."""
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
+
+
+def differences(
+    asked: SearchConfig, saved: SearchConfig, names: Collection[str] | None = None
+) -> Sequence[str]:
+    """Where two configurations differ in some fields, or in any, for people."""
+    pairs = [(f.name, getattr(saved, f.name), getattr(asked, f.name)) for f in fields(asked)]
+    return [
+        f"{name} is {_plain(there)} there, {_plain(here)} asked"
+        for name, there, here in pairs
+        if there != here and (names is None or name in names)
+    ]
+
+
+def _plain(value: object) -> str:
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)

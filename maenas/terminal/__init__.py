@@ -1,0 +1,1 @@
+"""What people see in a terminal: console, progress, checks of the machine."""

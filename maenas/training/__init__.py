@@ -1,0 +1,1 @@
+"""The use case of a training: set-up, run, charts, families."""

@@ -1,0 +1,137 @@
+"""The curves of a training: `results.csv`, `results.png` and TensorBoard events."""
+
+from __future__ import annotations
+
+import csv
+import io
+import time
+from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from maenas.blocks.files.atomic_write import write_bytes, write_text
+from maenas.detector.train import FEATURE, PARTS, Epoch, Step
+from maenas.terminal.console import ERR
+
+if TYPE_CHECKING:
+    from torch.utils.tensorboard.writer import SummaryWriter
+
+CSV_FILE, PNG_FILE = "results.csv", "results.png"
+COLUMNS = (
+    *("epoch", "step", "lr", *PARTS, FEATURE, "loss"),
+    *("ap", "ap50", "skipped", "train_s"),
+)
+PNG_EVERY_S = 60.0
+STEPS_BETWEEN = 10  # of TensorBoard's curves of single steps
+
+
+class Charts:
+    """Files that are as far as the training is.
+
+    Args:
+        folder: of the run.
+        rows: of the epochs before, for a run that is continued; read, never changed.
+    """
+
+    def __init__(self, folder: Path, rows: Sequence[Mapping[str, float]]) -> None:
+        self._folder = folder
+        self._rows = list(rows)
+        self._drawn = time.monotonic()
+        self._events: SummaryWriter | None = None
+
+    def __enter__(self) -> Self:
+        if find_spec("tensorboard") is None:
+            ERR.print("no TensorBoard events: pip install -e '.[tensorboard]' adds them")
+            return self
+        from torch.utils.tensorboard.writer import SummaryWriter
+
+        first = int(self._rows[-1]["step"]) if self._rows else 0
+        self._events = SummaryWriter(str(self._folder), purge_step=first)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._rows:
+            self._draw()
+        if self._events is not None:
+            self._events.close()
+
+    def step(self, step: Step) -> None:
+        """Take in a step."""
+        if self._events is None or step.number % STEPS_BETWEEN:
+            return
+        for name, value in step.parts.items():
+            self._add(f"step/{name}", value, step.number)
+        self._add("step/lr", step.lr, step.number)
+        self._add("step/gradient", step.norm, step.number)
+        self._add("step/images_per_s", step.images / step.seconds, step.number)
+
+    def epoch(self, epoch: Epoch) -> None:
+        """Take in an epoch: the table is written, the figure now and then."""
+        self._rows.append(epoch.row)
+        write_text(self._folder / CSV_FILE, table(self._rows))
+        for name in ("loss", "ap", "ap50"):
+            if name in epoch.row:
+                self._add(f"epoch/{name}", epoch.row[name], int(epoch.row["step"]))
+        if time.monotonic() - self._drawn >= PNG_EVERY_S:
+            self._draw()
+
+    def _add(self, name: str, value: float, step: int) -> None:
+        if self._events is not None:
+            self._events.add_scalar(name, value, step)
+
+    def _draw(self) -> None:
+        self._drawn = time.monotonic()
+        draw(self._rows, self._folder / PNG_FILE)
+
+
+def table(rows: Sequence[Mapping[str, float]]) -> str:
+    """One line an epoch; AP is empty where it was not evaluated."""
+    text = io.StringIO()
+    columns = [name for name in COLUMNS if name != FEATURE or any(name in row for row in rows)]
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        writer.writerow({name: f"{row[name]:.6g}" for name in columns if name in row})
+    return text.getvalue()
+
+
+def draw(rows: Sequence[Mapping[str, float]], path: Path) -> None:
+    """Losses, accuracy and rate over the epochs, as PNG."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(12, 4.2), dpi=110, layout="constrained")
+    FigureCanvasAgg(figure)
+    losses, accuracy, rate = figure.subplots(1, 3)
+    epochs = [row["epoch"] for row in rows]
+    for name in (*PARTS, FEATURE, "loss"):
+        if name in rows[0]:
+            losses.plot(epochs, [row[name] for row in rows], label=name.replace("_", " "))
+    judged = [row for row in rows if "ap" in row]
+    for name, label in (("ap", "AP"), ("ap50", "AP50")):
+        _plot(accuracy, judged, name, label)
+    rate.plot(epochs, [row["lr"] for row in rows])
+    for axes in (losses, accuracy, rate):
+        axes.xaxis.get_major_locator().set_params(integer=True)
+    losses.set(xlabel="epoch", title="loss", ylim=(0, None))
+    accuracy.set(xlabel="epoch", title="validation", ylim=(0, 1))
+    rate.set(xlabel="epoch", title="learning rate", ylim=(0, None))
+    for axes in (losses, accuracy) if judged else (losses,):  # below, where no curve can be
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=3, frameon=False)
+    image = io.BytesIO()
+    figure.savefig(image, format="png")
+    write_bytes(path, image.getvalue())
+
+
+def _plot(axes: Any, rows: Sequence[Mapping[str, float]], name: str, label: str) -> None:
+    if rows:
+        best = max(row[name] for row in rows)
+        values = [row[name] for row in rows]
+        axes.plot([row["epoch"] for row in rows], values, ".-", label=f"{label} (best {best:.3f})")

@@ -1,0 +1,48 @@
+"""Reports about data sets."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from maenas.detector.data.dataset import Problem
+
+FIRST = 5  # problems of one kind that are listed without --all
+
+
+def _counts(result: dict[str, Any]) -> list[str]:
+    """A line for each split."""
+    from maenas.terminal.console import count_of
+
+    lines = []
+    for split, counted in result["splits"].items():
+        classes = counted["classes"]
+        most = sorted(classes.items(), key=lambda item: -item[1])[:5]
+        named = ", ".join(f"{name} {count:,}" for name, count in most)
+        rest = f" and {len(classes) - 5} classes more" if len(classes) > 5 else ""
+        if counted["crowds"]:
+            rest += f"; {counted['crowds']:,} regions to ignore (crowds)"
+        lines.append(
+            f"{split}: {count_of(counted['images'], 'image')} ({counted['background']:,} "
+            f"background), {count_of(counted['objects'], 'object')}: {named}{rest}"
+        )
+    return lines
+
+
+def _listed(problems: list[Problem], everything: bool) -> list[str]:
+    """Errors first, then warnings; the first few of each group unless all are asked for."""
+    from maenas.terminal.console import count_of
+
+    if not problems:
+        return ["nothing is wrong with it"]
+    lines = []
+    for severity in ("error", "warning"):
+        for group in ("files", "images", "labels", "balance"):
+            found = [p for p in problems if (p.severity, p.group) == (severity, group)]
+            shown = found if everything else found[:FIRST]
+            lines += [f"{severity} ({group}): {problem}" for problem in shown]
+            if len(shown) < len(found):
+                lines.append(f"  and {len(found) - len(shown):,} more like it; --all lists them")
+    errors = sum(problem.severity == "error" for problem in problems)
+    lines.append(f"{count_of(errors, 'error')}, {count_of(len(problems) - errors, 'warning')}")
+    return lines

@@ -1,0 +1,304 @@
+"""A family of detectors, trained from the largest down: each teaches the next smaller one."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+
+from maenas import __version__
+from maenas.blocks.files.atomic_write import write_bytes, write_text
+from maenas.blocks.files.strict import parse, read_yaml
+from maenas.budgets import Cost, LatencyModel, cost, load_device
+from maenas.detector.checkpoints.checkpoint import SPEC_FILE, save_folder
+from maenas.detector.data import read_dataset
+from maenas.detector.errors import TrainError
+from maenas.detector.model.spec import DetectorSpec, assemble
+from maenas.detector.train.state import STATE_FILE
+from maenas.runs.folders import claim
+from maenas.runs.models import find_model
+from maenas.runs.templates import nearest_template
+from maenas.terminal.console import ERR, OUT
+from maenas.training.run import run_training
+from maenas.training.setup import Asked
+
+SCHEMA = "maenas/family@1"
+FAMILY_FILE, RESULT_FILE, PLOT_FILE = "family.yaml", "result.json", "family.png"
+SPECS = "detectors"  # folder of what was built, before any training
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """What was typed; it is kept in the folder, so that --resume needs none of it again."""
+
+    sources: tuple[str, ...] = ()
+    data: Path | None = None
+    epochs: int | None = None
+    changes: tuple[str, ...] = ()
+    device: str | None = None
+    input_size: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A detector of the family.
+
+    Attributes:
+        name: of its folder.
+        spec: what is built.
+        price: of the whole detector on the device.
+    """
+
+    name: str
+    spec: DetectorSpec
+    price: Cost
+
+
+def train_members(
+    asked: Family, out: Path | None, resume: bool, compute: str, workers: int | None
+) -> dict[str, Any]:
+    """Train every member, largest first, and leave a folder.
+
+    Returns:
+        What `maenas train-family --json` prints.
+    Raises:
+        MaenasError: if something about the specs, data, recipe or folder is wrong.
+    """
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise TrainError(
+            "train-family: runs in one process; under torchrun `maenas train` the largest, then "
+            "`maenas distill` each smaller one."
+        )
+    if resume:
+        if out is None:
+            raise TrainError("--resume: --out must name the family to continue.")
+        family = continued(asked, out)
+    else:
+        family = asked
+    if not family.sources or family.data is None:
+        raise TrainError(
+            "train-family: needs specs and --data, such as "
+            "`maenas train-family runs/search/exp --data data.yaml`; or --resume."
+        )
+    device, members = built(family)
+    folder = out if resume and out is not None else begun(family, members, out)
+    rows: list[dict[str, Any]] = []
+    teacher: Path | None = None
+    for number, member in enumerate(members, 1):
+        ERR.print(
+            f"member {number}/{len(members)}, {member.name}: {member.price.latency_ms:.3f} ms, "
+            + ("trained alone" if teacher is None else f"taught by {teacher.name}")
+        )
+        ended = trained(family, folder, member, teacher, compute, workers)
+        rows.append(row_of(member, ended, teacher))
+        teacher = folder / member.name
+    result = {
+        "schema": SCHEMA,
+        "version": __version__,
+        "folder": str(folder),
+        "data": str(family.data),
+        "device": device.device,
+        "latency_kind": device.claim,
+        "members": rows,
+    }
+    write_text(folder / RESULT_FILE, json.dumps(result, indent=2) + "\n")
+    draw(rows, device, folder / PLOT_FILE)
+    return result
+
+
+def built(family: Family) -> tuple[LatencyModel, list[Member]]:
+    """The members, dearest first, and what they were priced on.
+
+    Raises:
+        MaenasError: if there are fewer than two, or one cannot be built.
+    """
+    assert family.data is not None
+    names = read_dataset(family.data, "train").names
+    specs: dict[str, DetectorSpec] = {}
+    searched_for: str | None = None
+    for source in members_of(family.sources):
+        named = find_model(source)
+        searched_for = searched_for or named.device
+        backbone = named.backbone
+        if family.input_size is not None:
+            backbone = replace(backbone, in_shape=(3, family.input_size, family.input_size))
+        template = named.template or nearest_template(backbone)
+        spec = assemble(backbone, template, len(names), names)
+        if spec in specs.values():
+            ERR.print(f"{source}: is another member once more; left out")
+            continue
+        specs[unused(name_of(source), specs)] = spec
+    if len(specs) < 2:
+        raise TrainError(
+            f"train-family: needs at least two different members, got {len(specs)}; `maenas search "
+            "--budget 2ms..8ms` finds a family, `maenas train` trains one detector."
+        )
+    device = load_device(family.device or searched_for or "t4")
+    members = [Member(name, spec, cost(spec.ops(), device)) for name, spec in specs.items()]
+    return device, sorted(members, key=lambda member: member.price.latency_ms, reverse=True)
+
+
+def members_of(sources: Sequence[str]) -> list[str]:
+    """The specs in a folder of a search over a range, or those named."""
+    found: list[str] = []
+    for source in sources:
+        inside = sorted((Path(source) / "pareto").glob("*.yaml"))
+        found += map(str, inside) if inside else [source]
+    return found
+
+
+def name_of(source: str) -> str:
+    """A folder's name for a spec: of its file, or of the folder it lies in."""
+    path = Path(source.removeprefix("zoo:"))
+    if path.name == SPEC_FILE:
+        path = path.parent
+    return path.stem if path.suffix == ".yaml" else path.name
+
+
+def unused(name: str, used: dict[str, DetectorSpec]) -> str:
+    """The name, with a number if another member has it."""
+    taken = {*used, SPECS}
+    number = 2
+    free = name
+    while free in taken:
+        free, number = f"{name}-{number}", number + 1
+    return free
+
+
+def begun(family: Family, members: Sequence[Member], out: Path | None) -> Path:
+    """The folder of a new family, with what was typed and every detector as it starts."""
+    folder = claim(out, "family", exist_ok=None)
+    assert family.data is not None
+    typed = {
+        "sources": [
+            source if source.startswith("zoo:") else str(Path(source).resolve())
+            for source in family.sources
+        ],
+        "data": str(family.data.resolve()),
+        "epochs": family.epochs,
+        "changes": list(family.changes),
+        "device": family.device,
+        "input_size": family.input_size,
+    }
+    for member in members:
+        receipt = f"maenas train-family, maenas {__version__}"
+        save_folder(folder / SPECS / member.name, member.spec, None, (receipt,))
+    write_text(folder / FAMILY_FILE, yaml.safe_dump({"format": SCHEMA, **typed}, sort_keys=False))
+    return folder
+
+
+def continued(asked: Family, folder: Path) -> Family:
+    """What was typed when the family was begun.
+
+    Raises:
+        MaenasError: if something else is typed now.
+    """
+    path = folder / FAMILY_FILE
+    if not path.exists():
+        raise TrainError(f"{path}: there is no family to continue; leave --resume out.")
+    kept = read_yaml(path, SCHEMA)
+    data = Path(kept.pop("data"))
+    family = replace(parse(Family, kept, str(path)), data=data)
+    if asked.data is not None and asked.data.resolve() != data.resolve():
+        raise TrainError(f"{path}: was begun with {data}, got --data {asked.data}.")
+    for name in ("epochs", "changes", "device", "input_size"):
+        typed, there = getattr(asked, name), getattr(family, name)
+        if typed not in (None, ()) and typed != there:
+            raise TrainError(
+                f"{path}: was begun with {name} {there}, got {typed}; leave it out, or begin "
+                "another family with --out."
+            )
+    return family
+
+
+def trained(
+    family: Family,
+    folder: Path,
+    member: Member,
+    teacher: Path | None,
+    compute: str,
+    workers: int | None,
+) -> dict[str, Any]:
+    """Train a member, or go on with it; what `maenas train --json` would print."""
+    out = folder / member.name
+    if (out / STATE_FILE).exists():
+        ended = run_training(Asked(), out, True, False, compute, workers)
+    else:
+        changes = family.changes
+        if teacher is None:
+            changes = tuple(change for change in changes if not change.startswith("distill."))
+        asked = Asked(
+            detector=str(folder / SPECS / member.name),
+            data=family.data,
+            epochs=family.epochs,
+            changes=changes,
+            teacher=None if teacher is None else str(teacher),
+        )
+        # What a kill before the first checkpoint left behind is written over.
+        ended = run_training(asked, out, False, True, compute, workers)
+    assert ended is not None  # one process leads
+    return ended
+
+
+def row_of(member: Member, ended: dict[str, Any], teacher: Path | None) -> dict[str, Any]:
+    """A member in the table."""
+    kept = ended["best"] or ended["last"]
+    return {
+        "name": member.name,
+        "detector": kept,
+        "latency_ms": member.price.latency_ms,
+        "params": member.price.params,
+        "macs": member.price.macs,
+        "teacher": None if teacher is None else teacher.name,
+        "ap": ended["best_ap"],
+        "ap50": ended["best_ap50"],
+        "epochs": ended["epochs"],
+    }
+
+
+def print_family(result: dict[str, Any]) -> None:
+    """The table for people."""
+    table = Table(box=SIMPLE_HEAD, title=f"family in {result['folder']}")
+    for name in ("member", f"ms {result['latency_kind']}", "GFLOPs", "params M", "AP", "AP50"):
+        table.add_column(name, justify="left" if name == "member" else "right")
+    table.add_column("taught by")
+    for row in result["members"]:
+        table.add_row(
+            row["name"],
+            f"{row['latency_ms']:.3f}",
+            f"{2 * row['macs'] / 1e9:.2f}",
+            f"{row['params'] / 1e6:.2f}",
+            *("-" if row[name] is None else f"{row[name]:.4f}" for name in ("ap", "ap50")),
+            row["teacher"] or "nobody",
+        )
+    OUT.print(table)
+    OUT.print(f"figure: {Path(result['folder']) / PLOT_FILE}")
+
+
+def draw(rows: Sequence[dict[str, Any]], device: LatencyModel, path: Path) -> None:
+    """AP against latency, as PNG; nothing if the data have no validation split."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    judged = [row for row in rows if row["ap"] is not None]
+    if not judged:
+        return
+    figure = Figure(figsize=(6.5, 4.5), dpi=110, layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots()
+    axes.plot([row["latency_ms"] for row in judged], [row["ap"] for row in judged], "o-")
+    for row in judged:
+        place = (row["latency_ms"], row["ap"])
+        axes.annotate(row["name"], place, (4, -10), textcoords="offset points")
+    axes.set(xlabel=f"latency [ms, {device.claim}]", ylabel="validation AP", title="The family")
+    image = io.BytesIO()
+    figure.savefig(image, format="png")
+    write_bytes(path, image.getvalue())

@@ -1,0 +1,81 @@
+"""What a training looks like while it runs."""
+
+from __future__ import annotations
+
+import sys
+from collections import deque
+
+import torch
+
+from maenas.detector.train import Epoch, Step
+from maenas.terminal.console import ERR
+from maenas.terminal.progress import Line
+
+PLAIN_EVERY_S = 10.0
+RECENT = 50  # steps that rates and losses are means of
+SHORT = {
+    "quality_focal": "qfl",
+    "giou": "giou",
+    "distribution_focal": "dfl",
+    "feature": "feature",
+}
+
+
+class TrainLine(Line):
+    """Shows loss parts, rate, images a second, time left and memory.
+
+    Args:
+        first: steps done before, by a run that is continued.
+        steps: of the whole training.
+        epochs: of the whole training.
+        device: it computes on.
+    """
+
+    def __init__(self, first: int, steps: int, epochs: int, device: torch.device) -> None:
+        super().__init__("train", steps, "steps", first, PLAIN_EVERY_S)
+        self._epochs = epochs
+        self._device = device
+        self._recent: deque[Step] = deque(maxlen=RECENT)
+
+    def step(self, step: Step) -> None:
+        """Take in a step; prints when it is time."""
+        self._recent.append(step)
+        if not step.taken:
+            ERR.print(f"step {step.number}: loss or gradient not finite; step passed over")
+        self.show(step.number + 1, self._status(step))
+
+    def epoch(self, epoch: Epoch) -> None:
+        """Tell what an evaluated epoch came to."""
+        if "ap" in epoch.row:
+            best = ", the best so far" if epoch.is_best else ""
+            ERR.print(
+                f"epoch {epoch.number}/{self._epochs}: loss {epoch.row['loss']:.3f}, "
+                f"AP {epoch.row['ap']:.4f}, AP50 {epoch.row['ap50']:.4f}{best}"
+            )
+
+    def _status(self, step: Step) -> str:
+        count, seconds = len(self._recent), sum(each.seconds for each in self._recent)
+        rate = sum(each.images for each in self._recent) / max(seconds, 1e-9)
+        waited = sum(each.waited for each in self._recent) / max(seconds, 1e-9)
+        parts = ", ".join(
+            f"{short} {sum(each.parts[name] for each in self._recent) / count:.3f}"
+            for name, short in SHORT.items()
+            if name in step.parts
+        )
+        return (
+            f"epoch {step.epoch + 1}/{self._epochs}, {parts}, lr {step.lr:.2g}, "
+            f"{rate:.1f} images/s ({waited:.0%} waiting for data), "
+            f"{memory_gb(self._device):.1f} GB"
+        )
+
+
+def memory_gb(device: torch.device) -> float:
+    """Most memory used so far: of the GPU, or of this process."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / 1e9
+    try:
+        import resource  # not on Windows
+    except ImportError:
+        return 0.0
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9

@@ -1,0 +1,274 @@
+"""A training from its options to its folder: makes ready, runs the loop, shows what happens."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from maenas import __version__
+from maenas.detector.data import Dataset, Plan, TrainLoader, read_dataset, same_classes
+from maenas.detector.data.readers.read import splits_of
+from maenas.detector.distill import Teacher, teaching
+from maenas.detector.errors import TrainError
+from maenas.detector.evaluate.evaluate import evaluate, published_thresholds
+from maenas.detector.model.layers.network import DetectorNetwork
+from maenas.detector.model.spec import DetectorSpec
+from maenas.detector.runtimes.torch_runtime import TorchRuntime
+from maenas.detector.train import (
+    Accuracy,
+    Ranks,
+    Recipe,
+    RunFolder,
+    Step,
+    Training,
+    batch_size,
+    fitting_batch,
+    identity,
+    joined_ranks,
+    recipe_lines,
+    settled_compute,
+    smallest_batch,
+    train,
+)
+from maenas.detector.train.state import BEST, LAST, Progress, Saved
+from maenas.runs.folders import claim
+from maenas.terminal.console import ERR, count_of
+from maenas.training.charts import Charts
+from maenas.training.images import save_labels, save_predictions
+from maenas.training.progress import TrainLine
+from maenas.training.setup import SCHEMA, Asked, begun, continued, write_args
+
+MOST_WORKERS = 8
+EVALUATED_AT_A_TIME = 8
+
+
+def run_training(
+    asked: Asked,
+    out: Path | None,
+    resume: bool,
+    exist_ok: bool,
+    compute: str,
+    workers: int | None,
+) -> dict[str, Any] | None:
+    """Train, and leave a run folder.
+
+    Returns:
+        What `maenas train --json` prints; None in a process that does not lead.
+    Raises:
+        MaenasError: if something about the detector, data, recipe or folder is wrong.
+    """
+    if resume and out is None:
+        raise TrainError("--resume: --out must name the run to continue.")
+    with joined_ranks(compute) as ranks:
+        settled = continued(asked, out) if resume and out else begun(asked)
+        spec = settled.spec
+        fast = settled_compute(settled.recipe.compute, settled.network, ranks.device)
+        recipe = replace(settled.recipe, compute=fast)
+        dataset, val = datasets(settled.data)
+        settled.network.to(ranks.device)
+        lessons = None
+        if settled.teacher is not None and recipe.distill is not None:
+            settled.teacher.require_fit(spec, dataset.names)
+            lessons = teaching(settled.teacher, spec, recipe.distill)
+        fitting, side = 1, spec.backbone.in_shape[1:]
+        if recipe.compute.batch is None:
+            fitting = fitting_batch(settled.network, side, recipe, ranks.device, lessons)
+        smallest = smallest_batch(side, lessons is not None)
+        size = batch_size(recipe, len(dataset), ranks.count, fitting, smallest)
+        recipe = replace(recipe, compute=replace(recipe.compute, batch=size.loaded))
+        decided = "\n".join([*recipe_lines(recipe), f"on {ranks.count}"])
+        taught_by = "" if settled.teacher is None else settled.teacher.digest
+        mark = identity(spec, dataset, decided, taught_by)
+        if settled.saved is not None and out is not None:
+            mark.require(settled.saved.identity, RunFolder(out, spec).state_file)
+        loader = TrainLoader(
+            dataset,
+            plan_of(recipe, spec, size.loaded, ranks),
+            usual_workers(ranks.count) if workers is None else workers,
+            pin=ranks.device.type == "cuda",
+        )
+        path = run_folder(out, asked.command, resume, exist_ok, ranks)
+        folder = RunFolder(path, spec, (receipt(settled.teacher),))
+        if ranks.leads:
+            notes = [
+                *settled.notes,
+                *data_notes(dataset, val),
+                batch_note(size.step, size.gathered, recipe),
+            ]
+            for note in notes:
+                ERR.print(note)
+            write_args(path, recipe, settled, asked)
+        training = Training(
+            network=settled.network,
+            recipe=recipe,
+            loader=loader,
+            gathered=size.gathered,
+            batch=size.step,
+            ranks=ranks,
+            folder=folder,
+            identity=mark,
+            evaluate=None if val is None else evaluator(spec, val, ranks),
+            teaching=lessons,
+        )
+        return follow(training, settled.saved, val, settled.data)
+
+
+def follow(
+    training: Training, saved: Saved | None, val: Dataset | None, data: Path
+) -> dict[str, Any] | None:
+    """Run the loop and show what happens; the result of the run."""
+    ranks, folder, recipe = training.ranks, training.folder, training.recipe
+    events = train(training, saved)
+    if not ranks.leads:
+        for _ in events:
+            pass
+        return None
+    started = time.monotonic()
+    progress = Progress() if saved is None else saved.progress
+    rows, first = list(progress.rows), progress.step
+    total = recipe.epochs * training.steps_per_epoch
+    if saved is None:
+        save_labels(training, folder.path)
+    with (
+        Charts(folder.path, rows) as charts,
+        TrainLine(first, total, recipe.epochs, ranks.device) as line,
+    ):
+        for event in events:
+            if isinstance(event, Step):
+                line.step(event)
+                charts.step(event)
+            else:
+                rows.append(event.row)
+                line.epoch(event)
+                charts.epoch(event)
+                if event.is_best and val is not None:
+                    save_predictions(folder, val)
+    for message in training.loader.damaged:
+        ERR.print(f"skipped: {message}")
+    teacher = None if training.teaching is None else training.teaching.teacher.where
+    return outcome(folder.path, rows, data, teacher, time.monotonic() - started)
+
+
+def datasets(data: Path) -> tuple[Dataset, Dataset | None]:
+    """What to train on, and what to evaluate on if there is any."""
+    dataset = read_dataset(data, "train")
+    dataset.require_objects("train")
+    if "val" not in splits_of(data):
+        return dataset, None
+    val = read_dataset(data, "val")
+    same_classes(dataset, val)
+    val.require_objects("val")
+    return dataset, val
+
+
+def plan_of(recipe: Recipe, spec: DetectorSpec, loaded: int, ranks: Ranks) -> Plan:
+    """How images are drawn."""
+    _, height, width = spec.backbone.in_shape
+    return Plan(
+        size=(height, width),
+        batch=loaded,
+        epochs=recipe.epochs,
+        seed=recipe.seed,
+        augmentation=replace(recipe.augmentation, resize=spec.resize),
+        plain_epochs=recipe.schedule.plain_epochs_of(recipe.epochs),
+        sides=recipe.sides,
+        rank=ranks.rank,
+        world=ranks.count,
+    )
+
+
+def evaluator(spec: DetectorSpec, val: Dataset, ranks: Ranks) -> Any:
+    """The accuracy of a network on the validation images."""
+    thresholds = published_thresholds(spec.is_nano)
+
+    def accuracy(network: DetectorNetwork) -> Accuracy:
+        runtime = TorchRuntime(spec, network, str(ranks.device))
+        readers = min(4, os.cpu_count() or 1)
+        return evaluate(runtime, val, thresholds, EVALUATED_AT_A_TIME, readers).scores
+
+    return accuracy
+
+
+def usual_workers(processes: int) -> int:
+    """One a core of this process' share, at most 8; none where there are one or two cores."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    share = (cores or 1) // processes
+    return 0 if share <= 2 else min(MOST_WORKERS, share)
+
+
+def run_folder(out: Path | None, command: str, resume: bool, exist_ok: bool, ranks: Ranks) -> Path:
+    """The folder of the run; only the process that leads makes it."""
+    if resume and out is not None:
+        return out
+    if not ranks.leads:
+        return out or Path()
+    return claim(out, command, exist_ok)
+
+
+def receipt(teacher: Teacher | None) -> str:
+    """How a detector of the run came about."""
+    if teacher is None:
+        return f"maenas train, maenas {__version__}"
+    return f"maenas distill, teacher {teacher.where}, maenas {__version__}"
+
+
+def data_notes(dataset: Dataset, val: Dataset | None) -> list[str]:
+    """What the data are, and what is wrong with them."""
+    notes = [
+        f"{count_of(len(dataset), 'image')} with {count_of(dataset.objects, 'object')} of "
+        f"{count_of(len(dataset.names), 'class')}"
+    ]
+    for split, each in (("train", dataset), ("val", val)):
+        wrong = (
+            [problem for problem in each.problems if problem.severity == "error"] if each else []
+        )
+        if wrong:
+            notes.append(
+                f"{split}: {len(wrong)} labels or images cannot be used, such as {wrong[0]}; "
+                "`maenas data check` lists them"
+            )
+    if val is None:
+        notes.append("no val split: the detector is not evaluated, and `last` is all there is")
+    return notes
+
+
+def batch_note(step: int, gathered: int, recipe: Recipe) -> str:
+    """How many images a step has, and why they are fewer than the recipe's."""
+    note = f"{step} images a step" + (f", {gathered} batches" if gathered > 1 else "")
+    if step <= recipe.batch / 2:
+        note += (
+            f", not {recipe.batch}, for enough steps: the recipe's min_steps is {recipe.min_steps}"
+        )
+    return note
+
+
+def outcome(
+    folder: Path,
+    rows: Sequence[dict[str, float]],
+    data: Path,
+    teacher: str | None,
+    seconds: float,
+) -> dict[str, Any]:
+    """The result of a run as plain data."""
+    judged = [row for row in rows if "ap" in row]
+    best = max(judged, key=lambda row: row["ap"], default=None)
+    return {
+        "schema": SCHEMA,
+        "run": str(folder),
+        "data": str(data),
+        "teacher": teacher,
+        "best": str(folder / BEST) if best else None,
+        "last": str(folder / LAST),
+        "epochs": int(rows[-1]["epoch"]) if rows else 0,
+        "best_ap": best["ap"] if best else None,
+        "best_ap50": best["ap50"] if best else None,
+        "best_epoch": int(best["epoch"]) if best else None,
+        "ap": judged[-1]["ap"] if judged else None,
+        "loss": rows[-1]["loss"] if rows else None,
+        "skipped_steps": int(rows[-1]["skipped"]) if rows else 0,
+        "seconds": round(seconds, 1),
+    }

@@ -1,0 +1,218 @@
+"""What a training is: out of the options of a new run, or out of the folder of one that goes on."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from maenas.blocks.files.atomic_write import write_text
+from maenas.blocks.files.strict import read_yaml
+from maenas.detector.checkpoints.checkpoint import SPEC_FILE
+from maenas.detector.data import read_dataset
+from maenas.detector.distill import Teacher
+from maenas.detector.errors import TrainError
+from maenas.detector.model.layers.network import DetectorNetwork
+from maenas.detector.model.spec import DetectorSpec, load_detector
+from maenas.detector.train import (
+    PAIRS,
+    Recipe,
+    distilling,
+    load_recipe,
+    load_state,
+    published_recipe,
+    scale_of,
+    starting_network,
+    starting_spec,
+    with_changes,
+)
+from maenas.detector.train.recipe import parse_recipe, recipe_data
+from maenas.detector.train.state import LAST, STATE_FILE, Saved
+from maenas.runs.models import find_detector, find_teacher
+from maenas.terminal.console import count_of
+
+SCHEMA = "maenas/train@1"
+ARGS_FILE = "args.yaml"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the user typed; None for what was left out."""
+
+    detector: str | None = None
+    data: Path | None = None
+    epochs: int | None = None
+    changes: tuple[str, ...] = ()
+    recipe: str | None = None
+    input_size: int | None = None
+    teacher: str | None = None
+
+    @property
+    def command(self) -> str:
+        """Which command was typed."""
+        return "train" if self.teacher is None else "distill"
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What a run is: from the options of a new one, or from the folder of one that continues.
+
+    Attributes:
+        spec: the detector, with the classes of the data.
+        network: with the weights it starts from; those of the state replace them.
+        recipe: how to train it.
+        data: the data set's file.
+        saved: where to continue; None for a new run.
+        notes: what to tell.
+        teacher: who teaches it; None to learn from the labels alone.
+    """
+
+    spec: DetectorSpec
+    network: DetectorNetwork
+    recipe: Recipe
+    data: Path
+    saved: Saved | None
+    notes: tuple[str, ...]
+    teacher: Teacher | None = None
+
+
+def begun(asked: Asked) -> Settled:
+    """A new run, from the options."""
+    if asked.detector is None or asked.data is None:
+        raise TrainError(
+            f"{asked.command}: needs a detector and --data, such as "
+            f"`maenas {asked.command} zoo:damo-yolo-ns --data data.yaml`; or --resume."
+        )
+    spec, weights = find_detector(asked.detector, asked.input_size)
+    teacher = None if asked.teacher is None else find_teacher(asked.teacher)
+    recipe, note = chosen_recipe(asked, spec)
+    names = read_dataset(asked.data, "train").names
+    if teacher is not None:
+        teacher.require_fit(spec, names)
+    network, notes = starting_network(spec, names, weights, recipe.seed, asked.detector)
+    return Settled(
+        spec=starting_spec(spec, names),
+        network=network,
+        recipe=recipe,
+        data=asked.data.resolve(),
+        saved=None,
+        notes=(*notes, note, *teacher_notes(teacher, recipe)),
+        teacher=teacher,
+    )
+
+
+def continued(asked: Asked, folder: Path) -> Settled:
+    """A run that is continued, from its folder; options that were typed must be its own."""
+    saved = load_state(folder / STATE_FILE)
+    args = kept_args(folder / ARGS_FILE)
+    kept = recipe = parse_recipe(args["recipe"], f"{folder / ARGS_FILE}: recipe")
+    named = args.get("teacher") if asked.teacher is None else asked.teacher
+    teacher = None if named is None else find_teacher(named)
+    if asked.recipe is not None or asked.changes or asked.epochs is not None:
+        base = recipe
+        if asked.recipe is not None:
+            base = named_recipe(asked.recipe)
+            base = replace(base, distill=None) if teacher is None else distilling(base)
+        recipe = with_changes(base, changes_of(asked))
+        if recipe.compute.batch is None:
+            recipe = replace(recipe, compute=replace(recipe.compute, batch=kept.compute.batch))
+    spec = load_detector(folder / LAST / SPEC_FILE)
+    height, width = spec.backbone.in_shape[1:]
+    if asked.input_size is not None and {asked.input_size} != {height, width}:
+        raise TrainError(
+            f"--input-size {asked.input_size}: {folder} was begun at {width}x{height}; leave it "
+            "out, or start a new run with --out."
+        )
+    if asked.detector is not None:
+        typed, _ = find_detector(asked.detector, asked.input_size)
+        spec = starting_spec(typed, spec.names)
+    data = Path(args["data"]) if asked.data is None else asked.data.resolve()
+    names = read_dataset(data, "train").names
+    if names != saved.identity.names:
+        spec = starting_spec(spec, names)
+    return Settled(
+        spec=spec,
+        network=spec.build(),
+        recipe=recipe,
+        data=data,
+        saved=saved,
+        notes=(
+            f"continues after epoch {saved.progress.epoch} of {recipe.epochs}",
+            *teacher_notes(teacher, recipe),
+        ),
+        teacher=teacher,
+    )
+
+
+def kept_args(path: Path) -> dict[str, Any]:
+    """What a run was started with."""
+    args = read_yaml(path, SCHEMA)
+    for key, kind, what in (("data", str, "a path"), ("recipe", dict, "a mapping")):
+        if not isinstance(args.get(key), kind):
+            raise TrainError(
+                f"{path}: {key}: must be {what}, got {args.get(key)!r}; start a new run from "
+                f"{path.parent / LAST}."
+            )
+    return args
+
+
+def chosen_recipe(asked: Asked, spec: DetectorSpec) -> tuple[Recipe, str]:
+    """The recipe of a new run, and which it is."""
+    scale = scale_of(spec)
+    if asked.teacher is None:
+        name = asked.recipe or scale
+        for change in asked.changes:
+            if change.startswith("distill."):
+                raise TrainError(f"--set {change}: needs a teacher; `maenas distill` takes one.")
+        base = replace(named_recipe(name), distill=None)
+    else:
+        name = asked.recipe or PAIRS.get(scale, scale)
+        base = distilling(named_recipe(name))
+    recipe = with_changes(base, changes_of(asked))
+    return recipe, f"recipe {name}, {count_of(recipe.epochs, 'epoch')}"
+
+
+def named_recipe(name: str) -> Recipe:
+    """A recipe file, or the published recipe of a scale."""
+    if Path(name).suffix in (".yaml", ".yml"):
+        return load_recipe(Path(name))
+    return published_recipe(name)
+
+
+def changes_of(asked: Asked) -> list[str]:
+    """What replaces values of the recipe."""
+    epochs = [] if asked.epochs is None else [f"epochs={asked.epochs}"]
+    return [*asked.changes, *epochs]
+
+
+def teacher_notes(teacher: Teacher | None, recipe: Recipe) -> list[str]:
+    """Who teaches, what, and how long."""
+    if teacher is None or recipe.distill is None:
+        return []
+    options, taught = recipe.distill, recipe.taught_epochs
+    then = f", then {recipe.epochs - taught} alone" if recipe.epochs > taught else ", all of them"
+    return [
+        f"teacher {teacher.where}: {options.method} at weight {options.weight:g} for "
+        f"{count_of(taught, 'epoch')}{then}"
+    ]
+
+
+def write_args(folder: Path, recipe: Recipe, settled: Settled, asked: Asked) -> None:
+    """`args.yaml`: all that was decided, the recipe spelled out."""
+    path = folder / ARGS_FILE
+    content: dict[str, Any] = {
+        "format": SCHEMA,
+        "detector": asked.detector,
+        "data": str(settled.data),
+    }
+    if path.exists() and asked.detector is None:
+        content["detector"] = read_yaml(path, SCHEMA).get("detector")
+    if settled.teacher is not None:
+        content["teacher"] = str(Path(settled.teacher.where).resolve())
+    recipe_part = recipe_data(recipe)
+    del recipe_part["format"]
+    recipe_part["assigner"] |= asdict(recipe.assigner)  # type: ignore[call-overload]
+    content["recipe"] = recipe_part
+    write_text(path, yaml.safe_dump(content, sort_keys=False, default_flow_style=None, width=100))

@@ -1,0 +1,1 @@
+"""Proofs: the exact solver, and how far a result is from the optimum."""

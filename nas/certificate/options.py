@@ -1,0 +1,130 @@
+"""Every choice of every stage with what it scores and costs: what exact solvers run over."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maenas.budgets.budget import BudgetError
+from maenas.nas.evaluator import COLUMN, MEMORY, Evaluator, Floats
+from maenas.search_spaces.moves import Genomes
+
+Ints = NDArray[np.int64]
+MAX_OPTIONS = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class StageOptions:
+    """All legal choices of one stage for one incoming width.
+
+    Attributes:
+        codes: (n, genes of the stage), indices into their values.
+        out_width: (n,), index of the width that leaves.
+        table: (n, columns of the evaluator): score, costs, layers.
+    """
+
+    codes: Genomes
+    out_width: Ints
+    table: Floats
+
+    def select(self, keep: NDArray[np.bool_]) -> StageOptions:
+        """The choices where `keep` is true."""
+        return StageOptions(self.codes[keep], self.out_width[keep], self.table[keep])
+
+
+State = tuple[tuple[int, ...], int]  # widths of the features so far, width that leaves the stage
+
+
+class Options:
+    """The stages of a problem as a graph: states are widths, edges are choices.
+
+    Neck and head depend on the widths of all features, so a state remembers them.
+
+    Raises:
+        BudgetError: if the space has more choices than can be listed.
+    """
+
+    def __init__(self, evaluator: Evaluator) -> None:
+        self.evaluator = evaluator
+        self.space = evaluator.problem.space
+        codes = [
+            np.array(list(self.space.legal_codes(index)), dtype=np.int16)
+            for index in range(len(self.space.stages))
+        ]
+        total = sum(
+            len(stage.in_widths) * len(code)
+            for stage, code in zip(evaluator.stages, codes, strict=True)
+        )
+        if total > MAX_OPTIONS:
+            raise BudgetError(
+                f"space {self.space.name}: {total:,} choices are too many to list (at most "
+                f"{MAX_OPTIONS:,}); coarsen its steps."
+            )
+        self.stages = [
+            [self._stage_options(index, width, codes[index]) for width in range(len(s.in_widths))]
+            for index, s in enumerate(evaluator.stages)
+        ]
+
+    def _stage_options(self, index: int, width: int, codes: Genomes) -> StageOptions:
+        stage = self.evaluator.stages[index]
+        genes = [c for c, gene in enumerate(self.space.genes) if gene.stage == index]
+        genomes = np.zeros((len(codes), len(self.space.genes)), dtype=np.int16)
+        genomes[:, genes] = codes
+        incoming = np.full(len(codes), width)
+        first, deeper = stage.rows(genomes, incoming)
+        table = first.copy()
+        units = stage.units_after_first(genomes)
+        if units is not None:
+            table[:, :MEMORY] += deeper[:, :MEMORY] * units[:, None]
+            table[:, MEMORY] = np.where(units > 0, deeper[:, MEMORY], first[:, MEMORY])
+        options = StageOptions(codes, stage.width_after(genomes, incoming), table)
+        if not self.space.widths_never_shrink:
+            return options
+        leaving = np.array(stage.out_widths)[options.out_width]
+        keeps = leaving >= stage.in_widths[width] if index > 0 else np.ones(len(codes), bool)
+        return options.select(keeps)
+
+    def next_state(self, stage: int, state: State, out_width: int) -> State:
+        """The state after a stage."""
+        taps, _ = state
+        return (taps + (out_width,) if stage in self.space.features else taps, out_width)
+
+    def rest(self, taps: tuple[int, ...]) -> Floats:
+        """Row of the evaluator's columns for neck and head at these feature widths."""
+        widths = [np.array([tap]) for tap in taps]
+        row: Floats = self.evaluator.rest.rows(widths, self.evaluator.stages)[0]
+        return row
+
+    def genome(self, path: list[Genomes]) -> Genomes:
+        """The genome of one choice a stage."""
+        return np.concatenate(path)
+
+    def cheapest(self, quantity: str) -> tuple[float, Genomes]:
+        """The least any network costs in one quantity, and such a network.
+
+        A shortest path through the graph; for memory the path whose largest stage is least.
+        """
+        column = COLUMN[quantity]
+        is_peak = column == MEMORY
+        best: dict[State, tuple[float, list[Genomes]]] = {((), 0): (0.0, [])}
+        for index, stage in enumerate(self.stages):
+            after: dict[State, tuple[float, list[Genomes]]] = {}
+            for state, (price, path) in best.items():
+                options = stage[state[1]]
+                for out in np.unique(options.out_width).tolist():
+                    there = np.flatnonzero(options.out_width == out)
+                    place = there[options.table[there, column].argmin()]
+                    step = float(options.table[place, column])
+                    total = max(price, step) if is_peak else price + step
+                    target = self.next_state(index, state, out)
+                    if target not in after or total < after[target][0]:
+                        after[target] = (total, [*path, options.codes[place]])
+            best = after
+        ends = []
+        for (taps, _), (price, path) in best.items():
+            rest = float(self.rest(taps)[column])
+            ends.append((max(price, rest) if is_peak else price + rest, path))
+        price, path = min(ends, key=lambda end: end[0])
+        return price, self.genome(path)

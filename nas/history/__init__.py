@@ -1,0 +1,1 @@
+"""What a search evaluated: the journal on disk, records, memory of scores."""

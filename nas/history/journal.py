@@ -1,0 +1,264 @@
+"""The memory of a run on disk: a line for every evaluated network, and the state to resume from."""
+
+from __future__ import annotations
+
+import json
+import os
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maenas.blocks import MaenasError
+from maenas.blocks.files.atomic_write import write_text
+from maenas.blocks.files.strict import check_format
+from maenas.nas.evaluator import QUANTITIES, Evaluation, Floats
+from maenas.search_spaces import Gene, Space
+from maenas.search_spaces.moves import Genomes
+
+HISTORY_FORMAT = "maenas/history@1"
+STATE_FORMAT = "maenas/state@1"
+_STATE_KEYS = {
+    "history_bytes": int,
+    "history_crc32": int,
+    "rows": int,
+    "evaluations": int,
+    "curve": list,
+    "searcher": dict,
+}
+
+
+class JournalError(MaenasError):
+    """The files of a run cannot be written, or do not fit together."""
+
+
+class Journal:
+    """`history.jsonl` and `state.json` of one run.
+
+    The history is only ever appended to. The state, replaced in one step, says how many of its
+    bytes belong to it, and their checksum: whatever a killed run wrote after its last state is cut
+    off on resuming, whatever was changed is refused.
+
+    Args:
+        folder: of the run; must exist.
+        space: whose genomes are written, by their values.
+    """
+
+    def __init__(self, folder: Path, space: Space) -> None:
+        self.history_path = folder / "history.jsonl"
+        self.state_path = folder / "state.json"
+        self._genes = space.genes
+        self._file: IO[str] | None = None
+        self._crc32 = 0  # of the history so far
+        self.rows = 0
+
+    def create(self) -> None:
+        """Begin an empty history.
+
+        Raises:
+            JournalError: if it cannot be written.
+        """
+        header = {"format": HISTORY_FORMAT, "genes": [str(gene) for gene in self._genes]}
+        with _told(self.history_path, "written"):
+            self.state_path.unlink(missing_ok=True)  # it belongs to the history replaced here
+            self._file = self.history_path.open("w", encoding="utf-8", newline="\n")
+            self._write(json.dumps(header) + "\n")
+
+    def append(self, genomes: Genomes, evaluation: Evaluation) -> None:
+        """Add evaluated genomes.
+
+        Raises:
+            JournalError: if they cannot be written, as on a full disk.
+        """
+        self.append_lines(history_lines(self._genes, genomes, evaluation))
+
+    def append_lines(self, lines: Sequence[str]) -> None:
+        """Add evaluated genomes as `history_lines` writes them.
+
+        Raises:
+            JournalError: if they cannot be written, as on a full disk.
+        """
+        assert self._file is not None
+        numbered = [f'{{"i": {place}, {line}' for place, line in enumerate(lines, self.rows)]
+        with _told(self.history_path, "written"):
+            self._write("".join(numbered))
+        self.rows += len(lines)
+
+    def save(self, state: Mapping[str, Any]) -> None:
+        """Make everything so far safe against a kill.
+
+        Raises:
+            JournalError: if it cannot be written; the state before survives.
+        """
+        assert self._file is not None
+        with _told(self.history_path, "written"):
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            size = self.history_path.stat().st_size
+        saved = {
+            "format": STATE_FORMAT,
+            "history_bytes": size,
+            "history_crc32": self._crc32,
+            "rows": self.rows,
+            **state,
+        }
+        write_text(self.state_path, json.dumps(saved) + "\n")
+
+    def close(self) -> None:
+        """Close the history."""
+        if self._file is not None:
+            with _told(self.history_path, "written"):
+                self._file.close()
+            self._file = None
+
+    def read(self) -> tuple[dict[str, Any], Genomes, Floats, Floats, NDArray[np.bool_]]:
+        """The last state and the history that belongs to it; nothing is changed on disk.
+
+        Returns:
+            The state, then (n, genes) genomes, (n,) scores, (n, quantities) costs and (n,)
+            feasibility of the history.
+        Raises:
+            JournalError: if a file is missing, damaged, newer or of another space.
+        """
+        state = self._read_state()
+        return (state, *self._read_history(state))
+
+    def reopen(self, state: Mapping[str, Any]) -> None:
+        """Cut the history back to a state that was read, to go on from there.
+
+        Raises:
+            JournalError: if it cannot be written.
+        """
+        with _told(self.history_path, "written"):
+            os.truncate(self.history_path, state["history_bytes"])
+            self._file = self.history_path.open("a", encoding="utf-8", newline="\n")
+        self._crc32 = state["history_crc32"]
+        self.rows = state["rows"]
+
+    def _write(self, text: str) -> None:
+        assert self._file is not None
+        self._file.write(text)
+        self._crc32 = zlib.crc32(text.encode("utf-8"), self._crc32)
+
+    def _read_state(self) -> dict[str, Any]:
+        with _told(self.state_path, "read"):
+            text = self.state_path.read_bytes().decode("utf-8", errors="replace")
+        try:
+            state = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise JournalError(
+                f"{self.state_path}: damaged ({error}); the run cannot be resumed, start it anew "
+                "with --exist-ok."
+            ) from None
+        if not isinstance(state, dict):
+            raise JournalError(f"{self.state_path}: damaged (not a mapping).")
+        check_format(self.state_path, state.get("format"), STATE_FORMAT)
+        for key, kind in _STATE_KEYS.items():
+            value = state.get(key)
+            if not isinstance(value, kind) or (isinstance(value, int) and value < 0):
+                raise JournalError(
+                    f"{self.state_path}: damaged ({key!r} is {value!r}); the run cannot be "
+                    "resumed, start it anew with --exist-ok."
+                )
+        return state
+
+    def _read_history(
+        self, state: Mapping[str, Any]
+    ) -> tuple[Genomes, Floats, Floats, NDArray[np.bool_]]:
+        size, rows = state["history_bytes"], state["rows"]
+        with _told(self.history_path, "read"), self.history_path.open("rb") as file:
+            content = file.read(size)
+        if len(content) < size:
+            raise JournalError(
+                f"{self.history_path}: truncated: {len(content):,} bytes where {self.state_path} "
+                f"expects {size:,}; the run cannot be resumed, start it anew with --exist-ok."
+            )
+        lines = content.decode("utf-8", errors="replace").splitlines()
+        header = self._parse(lines[0] if lines else "", 1)
+        check_format(self.history_path, header.get("format"), HISTORY_FORMAT)
+        if header.get("genes") != [str(gene) for gene in self._genes]:
+            raise JournalError(f"{self.history_path}: line 1: belongs to another search space.")
+        if len(lines) != rows + 1:
+            raise JournalError(
+                f"{self.history_path}: damaged: {len(lines) - 1:,} networks where "
+                f"{self.state_path} expects {rows:,}."
+            )
+        index_of = [
+            {value: index for index, value in enumerate(gene.values)} for gene in self._genes
+        ]
+        genomes = np.empty((rows, len(self._genes)), dtype=np.int16)
+        scores = np.empty(rows)
+        costs = np.empty((rows, len(QUANTITIES)))
+        feasible = np.empty(rows, dtype=bool)
+        for place, line in enumerate(lines[1:]):
+            row = self._parse(line, place + 2)
+            try:
+                genomes[place] = [
+                    known[value] for known, value in zip(index_of, row["genes"], strict=True)
+                ]
+                scores[place] = row["score"]
+                costs[place] = [row[quantity] for quantity in QUANTITIES]
+                feasible[place] = row["feasible"]
+            except (KeyError, TypeError, ValueError) as error:
+                raise JournalError(
+                    f"{self.history_path}: line {place + 2}: damaged ({error!r}); the run cannot "
+                    "be resumed, start it anew with --exist-ok."
+                ) from None
+        if zlib.crc32(content) != state["history_crc32"]:
+            raise JournalError(
+                f"{self.history_path}: damaged: changed since {self.state_path} was written; the "
+                "run cannot be resumed, start it anew with --exist-ok."
+            )
+        return genomes, scores, costs, feasible
+
+    def _parse(self, line: str, number: int) -> dict[str, Any]:
+        try:
+            row = json.loads(line)
+        except json.JSONDecodeError as error:
+            raise JournalError(
+                f"{self.history_path}: line {number}: damaged ({error}); the run cannot be "
+                "resumed, start it anew with --exist-ok."
+            ) from None
+        if not isinstance(row, dict):
+            raise JournalError(f"{self.history_path}: line {number}: damaged (not a mapping).")
+        return row
+
+
+def history_lines(genes: Sequence[Gene], genomes: Genomes, evaluation: Evaluation) -> list[str]:
+    """What the history says of evaluated genomes, a line each, but for the number it opens with.
+
+    Writing them takes longer than anything else that is left to the owner of the history, so
+    workers do it.
+    """
+    # Numbers written by `tolist` are plain Python ones, whose repr is JSON and exact.
+    columns = [np.array(gene.values)[genomes[:, c]].tolist() for c, gene in enumerate(genes)]
+    names = [f'"{quantity}"' for quantity in QUANTITIES]
+    lines = []
+    for values, score, costs, ok in zip(
+        zip(*columns, strict=True),
+        evaluation.scores.tolist(),
+        evaluation.costs.tolist(),
+        evaluation.feasible.tolist(),
+        strict=True,
+    ):
+        prices = ", ".join(f"{name}: {cost!r}" for name, cost in zip(names, costs, strict=True))
+        lines.append(
+            f'"genes": {list(values)}, "score": {score!r}, {prices}, '
+            f'"feasible": {"true" if ok else "false"}}}\n'
+        )
+    return lines
+
+
+@contextmanager
+def _told(path: Path, verb: str) -> Iterator[None]:
+    """Turn an error of the file system into one line naming the file."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise JournalError(f"{path}: no such file; there is no run to resume.") from None
+    except OSError as error:
+        raise JournalError(f"{path}: cannot be {verb}: {error.strerror or error}.") from None

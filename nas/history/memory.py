@@ -1,0 +1,73 @@
+"""Every network met so far and what it was worth: what is asked twice is evaluated once."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maenas.nas.evaluator import Evaluation, Floats
+from maenas.search_spaces.moves import Genomes
+
+Rows = NDArray[np.int64]
+Number = TypeVar("Number", np.float64, np.bool_)
+
+
+class Memory:
+    """Evaluations by genome; a row is a network's place in the order of first meeting."""
+
+    def __init__(self, quantities: int) -> None:
+        self._row_of: dict[bytes, int] = {}
+        self._scores = np.empty(1024)
+        self._prices = np.empty(1024)
+        self._costs = np.empty((1024, quantities))
+        self._feasible = np.empty(1024, dtype=bool)
+
+    def __len__(self) -> int:
+        return len(self._row_of)
+
+    def rows(self, genomes: Genomes) -> Rows:
+        """(n,) rows of (n, genes) genomes; a new one gets the next row, which `add` must fill."""
+        row_of = self._row_of
+        return np.array(
+            [row_of.setdefault(key, len(row_of)) for key in map(bytes, genomes)], dtype=np.int64
+        )
+
+    def add(self, first: int, evaluation: Evaluation) -> None:
+        """Fill the rows from `first` on."""
+        end = first + len(evaluation.scores)
+        while end > len(self._scores):
+            self._scores = _doubled(self._scores)
+            self._prices = _doubled(self._prices)
+            self._costs = _doubled(self._costs)
+            self._feasible = _doubled(self._feasible)
+        self._scores[first:end] = evaluation.scores
+        self._prices[first:end] = evaluation.prices
+        self._costs[first:end] = evaluation.costs
+        self._feasible[first:end] = evaluation.feasible
+
+    def at(self, rows: Rows) -> Evaluation:
+        """The evaluations of some rows."""
+        return Evaluation(
+            self._scores[rows], self._costs[rows], self._feasible[rows], self._prices[rows]
+        )
+
+    @property
+    def scores(self) -> Floats:
+        """(networks,)."""
+        return self._scores[: len(self)]
+
+    @property
+    def prices(self) -> Floats:
+        """(networks,)."""
+        return self._prices[: len(self)]
+
+    @property
+    def feasible(self) -> NDArray[np.bool_]:
+        """(networks,), whether every budget was met."""
+        return self._feasible[: len(self)]
+
+
+def _doubled(values: NDArray[Number]) -> NDArray[Number]:
+    return np.concatenate([values, np.empty_like(values)])

@@ -1,0 +1,228 @@
+"""What a search has met: every network once, the best of them, how the best rose."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maenas.blocks import Backbone
+from maenas.nas.evaluator import QUANTITIES, Evaluation, Evaluator, Floats
+from maenas.nas.history.journal import Journal, JournalError
+from maenas.nas.history.memory import Memory, Rows
+from maenas.nas.selection import best_within
+from maenas.search_spaces.moves import Genomes
+
+FINALISTS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a search is; `best_score` and `best_price` are None before the first that fits."""
+
+    evaluations: int
+    unique: int
+    accepted: int
+    best_score: float | None
+    best_price: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a search found.
+
+    Attributes:
+        best: for each limit the best network within every budget, None where there is none.
+        finalists: (n, genes), the best under the last limit, best first.
+        evaluations: candidates proposed.
+        unique: of those, how many were different and so evaluated.
+        accepted: of those, how many met every budget.
+        curve: (evaluations, best score) wherever the best score rose.
+        prices: (unique,), of every network on `Problem.ranged`.
+        scores: (unique,), of every network.
+        feasible: (unique,), whether it met every budget.
+    """
+
+    best: tuple[Backbone | None, ...]
+    finalists: Genomes
+    evaluations: int
+    unique: int
+    accepted: int
+    curve: tuple[tuple[int, float], ...]
+    prices: Floats
+    scores: Floats
+    feasible: NDArray[np.bool_]
+
+
+class Record:
+    """Everything evaluated by a search, in memory and, where there is a journal, on disk.
+
+    Args:
+        evaluator: of the problem.
+        limits: ascending, on `Problem.ranged`.
+        finalists: best networks to keep under each limit.
+        journal: where to keep every evaluated network; None to keep nothing.
+
+    Attributes:
+        memory: of every network.
+        evaluations: candidates proposed.
+    """
+
+    def __init__(
+        self,
+        evaluator: Evaluator,
+        limits: Sequence[float],
+        finalists: int,
+        journal: Journal | None,
+    ) -> None:
+        self._evaluator = evaluator
+        self._journal = journal
+        self.memory = Memory(len(QUANTITIES))
+        self.evaluations = 0
+        self._accepted = 0
+        self._curve: list[tuple[int, float]] = []
+        self._top = Top(limits, finalists)
+
+    def create(self) -> None:
+        """Begin an empty journal, if there is one."""
+        if self._journal is not None:
+            self._journal.create()
+
+    def resume(self, restore: Callable[[dict[str, Any], Genomes, Evaluation, Rows], None]) -> None:
+        """Take everything back from the journal.
+
+        Args:
+            restore: called with the searcher's state, and with genomes, evaluations and rows of
+                the networks it names.
+        Raises:
+            JournalError: if its files are damaged.
+        """
+        assert self._journal is not None
+        state, genomes, scores, costs, feasible = self._journal.read()
+        rows = self.memory.rows(genomes)
+        if len(np.unique(rows)) != len(genomes):
+            raise JournalError(f"{self._journal.history_path}: damaged (a network comes twice).")
+        self.memory.add(0, self._evaluator.wrap(scores, costs, feasible))
+        try:
+            kept = np.array(state["searcher"]["rows"], dtype=np.int64)
+            if len(kept) and not 0 <= kept.min() <= kept.max() < len(genomes):
+                raise ValueError("rows beyond the history")
+            restore(state["searcher"], genomes[kept], self.memory.at(kept), kept)
+            self._curve = [(int(count), float(score)) for count, score in state["curve"]]
+        except (KeyError, TypeError, ValueError) as error:
+            raise JournalError(
+                f"{self._journal.state_path}: damaged ({error!r}); the run cannot be resumed, "
+                "start it anew with --exist-ok."
+            ) from None
+        self.evaluations = state["evaluations"]
+        self._accepted = int(feasible.sum())
+        self._top.add(genomes, self.memory.at(rows))
+        self._journal.reopen(state)
+
+    def add(
+        self, first: int, genomes: Genomes, evaluation: Evaluation, lines: Sequence[str] = ()
+    ) -> None:
+        """Take in networks never met before, whose rows begin at `first`.
+
+        Args:
+            lines: of the history, where somebody else has written them.
+        """
+        if len(genomes):
+            self.memory.add(first, evaluation)
+            if self._journal is not None and lines:
+                self._journal.append_lines(lines)
+            elif self._journal is not None:
+                self._journal.append(genomes, evaluation)
+            self._accepted += int(evaluation.feasible.sum())
+            self._top.add(genomes, evaluation)
+        best = self._top.score
+        if best is not None and (not self._curve or best > self._curve[-1][1]):
+            self._curve.append((self.evaluations, best))
+
+    def save(self, searcher: dict[str, Any]) -> None:
+        """Make everything so far safe against a kill."""
+        if self._journal is not None:
+            self._journal.save(
+                {"evaluations": self.evaluations, "curve": self._curve, "searcher": searcher}
+            )
+
+    def close(self) -> None:
+        """Close the journal, if there is one."""
+        if self._journal is not None:
+            self._journal.close()
+
+    def progress(self) -> Progress:
+        """How far the search is."""
+        return Progress(
+            self.evaluations, len(self.memory), self._accepted, self._top.score, self._top.price
+        )
+
+    def outcome(self) -> Outcome:
+        """What was found."""
+        space = self._evaluator.problem.space
+        best = tuple(
+            None if genome is None else space.decode(genome.tolist())
+            for genome in self._top.best_under_each()
+        )
+        return Outcome(
+            best,
+            self._top.finalists(),
+            self.evaluations,
+            len(self.memory),
+            self._accepted,
+            tuple(self._curve),
+            self.memory.prices,
+            self.memory.scores,
+            self.memory.feasible,
+        )
+
+
+class Top:
+    """The best feasible networks so far under each limit."""
+
+    def __init__(self, limits: Sequence[float], keep: int) -> None:
+        self._keep = keep
+        self._limits = tuple(limits)
+        self._genomes: Genomes | None = None
+        self._scores = np.empty(0)
+        self._prices = np.empty(0)
+
+    def add(self, genomes: Genomes, evaluation: Evaluation) -> None:
+        """Take in a batch."""
+        ok = evaluation.feasible
+        new = genomes[ok]
+        together = new if self._genomes is None else np.concatenate([self._genomes, new])
+        scores = np.concatenate([self._scores, evaluation.scores[ok]])
+        prices = np.concatenate([self._prices, evaluation.prices[ok]])
+        keep = best_within(scores, prices, self._limits, self._keep)
+        self._genomes, self._scores, self._prices = together[keep], scores[keep], prices[keep]
+
+    @property
+    def score(self) -> float | None:
+        """Of the best network of all."""
+        return float(self._scores[0]) if len(self._scores) else None
+
+    @property
+    def price(self) -> float | None:
+        """Of the best network of all."""
+        return float(self._prices[0]) if len(self._prices) else None
+
+    def best_under_each(self) -> list[Genomes | None]:
+        """The best network under each limit."""
+        found: list[Genomes | None] = []
+        for limit in self._limits:
+            within = best_within(self._scores, self._prices, [limit], 1)
+            found.append(self._genomes[within[0]] if within and self._genomes is not None else None)
+        return found
+
+    def finalists(self) -> Genomes:
+        """The best under the last limit, best first."""
+        if self._genomes is None:
+            return np.empty((0, 0), dtype=np.int16)
+        places = best_within(self._scores, self._prices, self._limits[-1:], self._keep)
+        # Two stages of one resolution can trade units without changing the network: one of each.
+        distinct = {(self._scores[place], self._prices[place]): place for place in reversed(places)}
+        return self._genomes[sorted(distinct.values(), key=places.index)]

@@ -1,0 +1,1 @@
+"""Scores: maximum entropy in closed form and on random networks."""

@@ -1,0 +1,1 @@
+"""Searchers: evolution, random search, islands."""

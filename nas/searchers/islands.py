@@ -1,0 +1,302 @@
+"""Islands: populations that evolve apart and now and then exchange their best.
+
+An island's epoch, the candidates between two exchanges, is a pure task: state in, state out. So
+islands evolve in this process, in others or on a cluster, and the search is the same.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from maenas.nas.evaluator import QUANTITIES, Evaluation, Evaluator
+from maenas.nas.executors import Executor, Shared
+from maenas.nas.history.journal import Journal, history_lines
+from maenas.nas.history.memory import Memory, Rows
+from maenas.nas.history.record import Outcome, Progress, Record
+from maenas.nas.problem import Problem
+from maenas.nas.search import BATCH, MAX_EMPTY_ASKS, SAVE_EVERY_S, Settings
+from maenas.nas.searchers.evolution import Evolution
+from maenas.nas.selection import best_within
+from maenas.search_spaces.moves import Genomes, Moves
+
+MIGRANTS = 4  # under each limit, to the next island
+
+
+def search_islands(
+    evaluator: Evaluator,
+    settings: Settings,
+    start: Genomes,
+    executor: Executor,
+    journal: Journal | None = None,
+    resume: bool = False,
+    report: Callable[[Progress], None] = lambda progress: None,
+) -> Outcome:
+    """Evolve `settings.islands` populations, `settings.evaluations` candidates in all.
+
+    Same problem, settings and start give the same outcome and the same history, whatever the
+    executor, and whether or not the run was killed and resumed.
+
+    Args:
+        evaluator: of the problem.
+        settings: how to search; the algorithm is evolution.
+        start: (n, genes), networks every island begins with.
+        executor: where epochs run.
+        journal: where to keep every evaluated network; None to keep nothing.
+        resume: continue from the journal, after the last round of epochs it holds.
+        report: told about progress after every epoch.
+    """
+    archipelago = _Archipelago(evaluator, settings, start, executor, journal)
+    try:
+        if resume:
+            archipelago.resume()
+        else:
+            archipelago.record.create()
+        archipelago.go(report)
+    finally:
+        archipelago.record.close()
+    return archipelago.record.outcome()
+
+
+@dataclass(frozen=True, slots=True)
+class Networks:
+    """Some networks and what they are worth."""
+
+    genomes: Genomes
+    evaluation: Evaluation
+
+
+@dataclass
+class Ground:
+    """What all islands of a search share; a worker lists the space for it once.
+
+    Attributes:
+        problem: what is searched.
+        limits: ascending, on `Problem.ranged`.
+        start: (n, genes), networks every island begins with.
+    """
+
+    problem: Problem
+    limits: tuple[float, ...]
+    start: Genomes
+
+    @cached_property
+    def evaluator(self) -> Evaluator:
+        """Of the problem; where it has priced stages before, it need not do so again."""
+        return Evaluator(self.problem)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What travels: another process computes the rest sooner than it arrives."""
+        return {"problem": self.problem, "limits": self.limits, "start": self.start}
+
+    @cached_property
+    def moves(self) -> Moves:
+        """Of the space."""
+        return Moves(self.problem.space)
+
+
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    """A task: so many candidates of one island.
+
+    Attributes:
+        ground: shared by all.
+        seed: of the island, for its first epoch.
+        count: candidates to propose.
+        state: of its searcher after the epoch before; None in the first one.
+        kept: the networks that state names, in its order.
+        visitors: the best of the island before.
+        writes: whether somebody keeps a history.
+    """
+
+    ground: Shared[Ground]
+    seed: tuple[int, int]
+    count: int
+    state: Mapping[str, Any] | None
+    kept: Networks | None
+    visitors: Networks | None
+    writes: bool
+
+    def run(self) -> Evolved:
+        """Let the island evolve."""
+        ground = self.ground.value
+        memory = Memory(len(QUANTITIES))
+        known: list[Genomes] = []
+        rng = np.random.Generator(np.random.PCG64(self.seed))
+        searcher = Evolution(ground.moves, rng, ground.start, ground.limits)
+
+        def remember(met: Networks) -> Rows:
+            """Rows of networks evaluated before."""
+            first = len(memory)
+            rows = memory.rows(met.genomes)
+            _, places = np.unique(rows, return_index=True)
+            places = places[rows[places] >= first]
+            memory.add(first, met.evaluation.at(places))
+            known.append(met.genomes[places])
+            return rows
+
+        if self.state is not None and self.kept is not None:
+            rows = remember(self.kept)
+            state = {**self.state, "rows": rows}
+            searcher.restore(state, self.kept.genomes, self.kept.evaluation)
+        if self.visitors is not None:
+            rows = remember(self.visitors)
+            searcher.tell(self.visitors.genomes, self.visitors.evaluation, rows)
+        before = len(memory)
+        proposed = empty = 0
+        while proposed < self.count and empty < MAX_EMPTY_ASKS:
+            asked = searcher.ask(min(BATCH, self.count - proposed))
+            empty = 0 if len(asked) else empty + 1
+            proposed += len(asked)
+            if not len(asked):
+                continue
+            first = len(memory)
+            rows, places = np.unique(memory.rows(asked), return_index=True)
+            asked = asked[places]
+            fresh = asked[rows >= first]
+            if len(fresh):
+                memory.add(first, ground.evaluator(fresh))
+                known.append(fresh)
+            searcher.tell(asked, memory.at(rows), rows)
+        genomes = np.concatenate(known) if known else ground.start[:0]
+        met = np.arange(before, len(memory))
+        new = Networks(genomes[before:], memory.at(met))
+        after = searcher.state()
+        kept = np.array(after["rows"], dtype=np.int64)
+        genes = ground.problem.space.genes
+        lines = history_lines(genes, new.genomes, new.evaluation) if self.writes else []
+        return Evolved(proposed, new, lines, after, Networks(genomes[kept], memory.at(kept)))
+
+
+@dataclass(frozen=True, slots=True)
+class Evolved:
+    """What an epoch gave.
+
+    Attributes:
+        proposed: candidates.
+        new: networks the island had not at hand when the epoch began, in order of first meeting.
+        lines: of the history, for each of them; none where nobody keeps one.
+        state: of the searcher.
+        kept: the networks that state names.
+    """
+
+    proposed: int
+    new: Networks
+    lines: list[str]
+    state: dict[str, Any]
+    kept: Networks
+
+
+class _Archipelago:
+    """All islands between two rounds of epochs: what a resumed run must get back exactly."""
+
+    def __init__(
+        self,
+        evaluator: Evaluator,
+        settings: Settings,
+        start: Genomes,
+        executor: Executor,
+        journal: Journal | None,
+    ) -> None:
+        self.record = Record(evaluator, settings.limits, settings.finalists, journal)
+        self._settings = settings
+        self._executor = executor
+        self._writes = journal is not None
+        ground = Ground(evaluator.problem, settings.limits, start)
+        ground.evaluator = evaluator
+        self._ground = executor.share(ground)
+        share, rest = divmod(settings.evaluations, settings.islands)
+        self._left = [share + (number < rest) for number in range(settings.islands)]
+        self._states: list[dict[str, Any] | None] = [None] * settings.islands
+        self._kept: list[Networks | None] = [None] * settings.islands
+
+    def resume(self) -> None:
+        """Take everything back from the journal."""
+        self.record.resume(self._restore)
+
+    def go(self, report: Callable[[Progress], None]) -> None:
+        """Rounds of epochs until all evaluations are spent."""
+        saved_at = time.monotonic()
+        while any(self._left):
+            before = self.record.evaluations
+            epochs = [self._epoch(number) for number in range(len(self._left))]
+            running = [epoch for epoch in epochs if epoch.count]
+            numbers = [number for number, epoch in enumerate(epochs) if epoch.count]
+            for number, evolved in zip(
+                numbers, self._executor.map(Epoch.run, running), strict=True
+            ):
+                self._take(number, evolved)
+                report(self.record.progress())
+            if self.record.evaluations == before:  # nothing new can be proposed any more
+                break
+            if time.monotonic() - saved_at > SAVE_EVERY_S:
+                self.record.save(self._state())
+                saved_at = time.monotonic()
+        self.record.save(self._state())
+
+    def _epoch(self, number: int) -> Epoch:
+        return Epoch(
+            ground=self._ground,
+            seed=(self._settings.seed, number),
+            count=min(self._left[number], self._settings.migrate_every),
+            state=self._states[number],
+            kept=self._kept[number],
+            visitors=self._visitors(number - 1),
+            writes=self._writes,
+        )
+
+    def _visitors(self, number: int) -> Networks | None:
+        """The best of an island under each limit."""
+        kept = self._kept[number]
+        if kept is None or len(self._left) == 1:
+            return None
+        evaluation = kept.evaluation
+        best = best_within(evaluation.scores, evaluation.prices, self._settings.limits, MIGRANTS)
+        places = np.array(best, dtype=np.int64)
+        return Networks(kept.genomes[places], evaluation.at(places))
+
+    def _take(self, number: int, evolved: Evolved) -> None:
+        """Remember what an island met, each network once whoever met it."""
+        memory = self.record.memory
+        self._left[number] -= evolved.proposed or self._left[number]
+        self.record.evaluations += evolved.proposed
+        first = len(memory)
+        places = np.flatnonzero(memory.rows(evolved.new.genomes) >= first)
+        new = evolved.new
+        self.record.add(
+            first,
+            new.genomes[places],
+            new.evaluation.at(places),
+            [evolved.lines[place] for place in places.tolist()] if self._writes else (),
+        )
+        rows = memory.rows(evolved.kept.genomes)
+        self._states[number] = {**evolved.state, "rows": rows.tolist()}
+        self._kept[number] = evolved.kept
+
+    def _state(self) -> dict[str, Any]:
+        rows = [row for state in self._states if state for row in state["rows"]]
+        islands = [
+            None if state is None else {**state, "rows": len(state["rows"])}
+            for state in self._states
+        ]
+        return {"rows": rows, "islands": islands, "left": self._left}
+
+    def _restore(
+        self, state: Mapping[str, Any], genomes: Genomes, evaluation: Evaluation, rows: Rows
+    ) -> None:
+        if len(state["islands"]) != len(self._left) or len(state["left"]) != len(self._left):
+            raise ValueError("another number of islands")
+        self._left = [int(left) for left in state["left"]]
+        first = 0
+        for number, island in enumerate(state["islands"]):
+            if island is None:
+                continue
+            places = np.arange(first, first + island["rows"])
+            first += island["rows"]
+            self._states[number] = {**island, "rows": rows[places].tolist()}
+            self._kept[number] = Networks(genomes[places], evaluation.at(places))

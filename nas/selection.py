@@ -1,0 +1,25 @@
+"""Selection of the best candidates within limits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from maenas.nas.evaluator import Floats
+
+
+def best_within(scores: Floats, prices: Floats, limits: Sequence[float], keep: int) -> list[int]:
+    """For each limit, the `keep` best of those priced within it, without repeats, best first.
+
+    Args:
+        scores: (n,), higher is better.
+        prices: (n,).
+        limits: ascending.
+    """
+    order = np.lexsort((prices, -scores))
+    chosen: dict[int, None] = {}
+    for limit in limits:
+        within = order[prices[order] <= limit][:keep]
+        chosen.update(dict.fromkeys(within.tolist()))
+    return sorted(chosen, key=lambda place: (-scores[place], prices[place]))

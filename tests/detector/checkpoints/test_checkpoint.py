@@ -1,0 +1,128 @@
+"""A detector in a folder: what is saved is loaded, and nothing damaged or foreign is."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors import safe_open
+from torch import Tensor
+
+from maenas.blocks import Backbone, ConvStem, ResK1KX, SpecError
+from maenas.detector import RepGFPN, ZeroHead
+from maenas.detector.checkpoints.checkpoint import (
+    SPEC_FILE,
+    WEIGHTS_FILE,
+    build_network,
+    load_folder,
+    load_weights,
+    save_folder,
+)
+from maenas.detector.model.spec import DetectorSpec
+
+STAGES = [ResK1KX(out_channels=w, bottleneck_channels=8, stride=2) for w in (8, 16, 24, 32)]
+SPEC = DetectorSpec(
+    Backbone((ConvStem(out_channels=8), *STAGES), (2, 3, 4), (3, 64, 64)),
+    RepGFPN(out_channels=(8, 16, 24), depth=1),
+    ZeroHead(num_classes=2),
+    ("cat", "dog"),
+)
+
+
+@pytest.fixture
+def weights() -> dict[str, Tensor]:
+    torch.manual_seed(0)
+    return SPEC.build().state_dict()
+
+
+def test_a_folder_gives_back_the_spec_and_every_tensor(tmp_path, weights) -> None:
+    folder = tmp_path / "runs" / "mine"
+    save_folder(folder, SPEC, weights, ("a receipt",))
+
+    for path in (folder, folder / SPEC_FILE):
+        spec, loaded = load_folder(path)
+        assert spec == SPEC
+        assert loaded is not None and list(loaded) and set(loaded) == set(weights)
+        assert all(torch.equal(loaded[name], value) for name, value in weights.items())
+    assert (folder / SPEC_FILE).read_text().startswith("# a receipt\n")
+    assert sorted(path.name for path in folder.iterdir()) == [SPEC_FILE, WEIGHTS_FILE]
+
+
+def test_a_detector_without_weights_is_a_spec_alone(tmp_path) -> None:
+    save_folder(tmp_path / "mine", SPEC, None)
+    assert load_folder(tmp_path / "mine") == (SPEC, None)
+    assert not (tmp_path / "mine" / WEIGHTS_FILE).exists()
+
+
+def test_weights_say_what_they_are(tmp_path, weights) -> None:
+    save_folder(tmp_path, SPEC, weights)
+    with safe_open(tmp_path / WEIGHTS_FILE, "pt") as file:
+        assert file.metadata() == {"format": "maenas/weights@1"}
+
+
+def test_views_and_parameters_are_saved_by_their_values(tmp_path, weights) -> None:
+    name = "head.scores.0.0.weight"
+    doubled = torch.nn.Parameter(weights[name].repeat_interleave(2, dim=0))
+    save_folder(tmp_path, SPEC, {**weights, name: doubled[::2]})
+    _, loaded = load_folder(tmp_path)
+    assert loaded is not None and torch.equal(loaded[name], weights[name])
+
+
+def test_a_network_takes_the_weights_or_starts_afresh(weights) -> None:
+    network = build_network(SPEC, weights)
+    assert all(torch.equal(value, weights[name]) for name, value in network.state_dict().items())
+    fresh = build_network(SPEC, None).state_dict()
+    assert not torch.equal(fresh["head.scores.0.0.weight"], weights["head.scores.0.0.weight"])
+
+
+def test_a_tensor_that_is_missing_is_named(weights) -> None:
+    first = next(iter(weights))
+    del weights[first]
+    with pytest.raises(SpecError, match=rf"mine: lacks {first} \[8, 3, 3, 3\]; is it of another"):
+        build_network(SPEC, weights, "mine")
+
+
+def test_a_tensor_of_no_part_is_named(weights) -> None:
+    weights["tail.weight"] = torch.zeros(1)
+    with pytest.raises(SpecError, match="weights: tail.weight belongs to no part of the detector"):
+        build_network(SPEC, weights)
+
+
+def test_a_tensor_of_another_shape_is_named(weights) -> None:
+    other = replace(SPEC, head=replace(SPEC.head, num_classes=3), names=())
+    message = r"head.scores.0.0.weight is \[2, 8, 3, 3\], the detector has \[3, 8, 3, 3\]"
+    with pytest.raises(SpecError, match=message):
+        build_network(other, weights)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.9])
+def test_damaged_weights_are_refused(tmp_path: Path, weights, share: float) -> None:
+    save_folder(tmp_path, SPEC, weights)
+    path = tmp_path / WEIGHTS_FILE
+    content = path.read_bytes()
+    path.write_bytes(content[: int(share * len(content))])
+    with pytest.raises(SpecError, match=r"weights.safetensors: cannot be read as safetensors") as e:
+        load_folder(tmp_path)
+    assert "\n" not in str(e.value)
+
+
+def test_a_pickle_is_no_weights_file(tmp_path, weights) -> None:
+    path = tmp_path / WEIGHTS_FILE
+    torch.save(weights, path)
+    with pytest.raises(SpecError, match="cannot be read as safetensors"):
+        load_weights(path)
+
+
+def test_a_folder_without_spec_is_refused(tmp_path) -> None:
+    with pytest.raises(SpecError, match=r"detector.yaml: no such file"):
+        load_folder(tmp_path)
+    with pytest.raises(SpecError, match=r"no such file"):
+        load_folder(tmp_path / "nowhere")
+
+
+def test_a_folder_that_cannot_be_made_is_refused(tmp_path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SpecError, match="file/mine: cannot be created: Not a directory"):
+        save_folder(tmp_path / "file" / "mine", SPEC, None)

@@ -1,0 +1,189 @@
+"""Every runtime gives the same scores and boxes, and says what it runs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import torch
+
+from maenas.budgets.backends.backend import BackendError
+from maenas.budgets.backends.openvino_core import openvino_core
+from maenas.detector.checkpoints.checkpoint import save_folder
+from maenas.detector.errors import ModelError
+from maenas.detector.export.export import export_detector
+from maenas.detector.export.options import ExportOptions
+from maenas.detector.runtimes.load import load_runtime
+from maenas.detector.runtimes.metadata import Metadata, read_metadata, this_version
+from maenas.detector.runtimes.runtime import Runtime
+from maenas.detector.runtimes.torch_runtime import TorchRuntime
+from tests.lively import images, lively, small_spec
+
+SPEC = replace(small_spec(), resize="stretch")
+NETWORK = lively(SPEC)
+KINDS = ("detector", "detector/detector.yaml", "any.onnx", "two.onnx", "any.xml", "two.xml")
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One detector in every form there is on a CPU."""
+    folder = tmp_path_factory.mktemp("models")
+    save_folder(folder / "detector", SPEC, NETWORK.state_dict())
+    seen = images(SPEC, 1)
+    for kind, suffix in (("onnx", "onnx"), ("openvino", "xml")):
+        for name, batch in (("any", None), ("two", 2)):
+            options = ExportOptions(format=kind, batch=batch)  # type: ignore[arg-type]
+            export_detector(SPEC, NETWORK, folder / f"{name}.{suffix}", options, seen)
+    export_detector(SPEC, NETWORK, folder / "nms.onnx", ExportOptions(layout="end2end"), seen)
+    options = ExportOptions(format="openvino", layout="end2end")
+    export_detector(SPEC, NETWORK, folder / "nms.xml", options, seen)
+    return folder
+
+
+@pytest.fixture(params=KINDS)
+def runtime(request: pytest.FixtureRequest, models: Path) -> Runtime:
+    return load_runtime(models / request.param, threads=1)
+
+
+def test_a_runtime_knows_the_detector(runtime: Runtime) -> None:
+    assert runtime.names == SPEC.names
+    assert runtime.in_shape == SPEC.backbone.in_shape
+    assert runtime.resize == "stretch"
+    assert "f32" in runtime.about and "\n" not in runtime.about
+
+
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_a_runtime_gives_what_torch_gives_for_any_number_of_images(
+    runtime: Runtime, count: int
+) -> None:
+    seen = images(SPEC, count, seed=9)
+    wanted = TorchRuntime(SPEC, NETWORK).run(seen)
+    for want, found in zip(wanted, runtime.run(seen), strict=True):
+        assert found.dtype == np.float32
+        np.testing.assert_allclose(found, want, rtol=0, atol=1e-3)
+
+
+def test_what_a_run_gave_outlives_the_next_run(runtime: Runtime) -> None:
+    first, second = images(SPEC, 2, seed=9)[:, None]
+    scores, boxes = runtime.run(first)
+    kept = scores.copy(), boxes.copy()
+    runtime.run(second)
+    assert np.array_equal(scores, kept[0]) and np.array_equal(boxes, kept[1])
+
+
+def test_images_of_another_size_are_refused(runtime: Runtime) -> None:
+    with pytest.raises(ModelError, match=r"wants \(B, 3, 64, 96\), got \(1, 3, 64, 64\)"):
+        runtime.run(np.zeros((1, 3, 64, 64), np.float32))
+    with pytest.raises(ModelError, match=r"got \(0, 3, 64, 96\)"):
+        runtime.run(np.zeros((0, 3, 64, 96), np.float32))
+
+
+def test_openvino_runs_in_the_precision_it_is_told(models: Path) -> None:
+    assert "run in f32" in load_runtime(models / "any.xml").about
+    offered = openvino_core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    if "BF16" in offered:
+        rounded = load_runtime(models / "any.xml", precision="bf16")
+        assert "run in bf16" in rounded.about
+    with pytest.raises(ModelError, match="precision: OpenVINO runs in f32, f16, bf16, got 'f64'"):
+        load_runtime(models / "any.xml", precision="f64")
+
+
+@pytest.mark.parametrize("name", ["nms.onnx", "nms.xml"])
+def test_a_model_with_nms_inside_is_refused(models: Path, name: str) -> None:
+    with pytest.raises(ModelError, match=r"ends in NMS \(end2end\).*without --end2end"):
+        load_runtime(models / name)
+
+
+def test_what_is_no_model_is_refused_by_name(models: Path, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="missing.onnx: no such file or folder; expected a detect"):
+        load_runtime(tmp_path / "missing.onnx")
+    text = tmp_path / "notes.txt"
+    text.write_text("hello")
+    with pytest.raises(ModelError, match="notes.txt: expected a detector folder"):
+        load_runtime(text)
+    for suffix, program in ((".onnx", "ONNX Runtime"), (".xml", "OpenVINO")):
+        damaged = tmp_path / f"damaged{suffix}"
+        damaged.write_text("hello")
+        damaged.with_suffix(".bin").write_text("hello")
+        with pytest.raises(ModelError, match=f"damaged{suffix}: {program} cannot"):
+            load_runtime(damaged)
+    for name in ("any.onnx", "any.xml"):
+        with pytest.raises(ModelError, match="threads: must be at least 1, got 0"):
+            load_runtime(models / name, threads=0)
+    with pytest.raises(ModelError, match="only OpenVINO chooses it"):
+        load_runtime(models / "any.onnx", precision="f16")
+
+
+def test_a_truncated_model_is_refused(models: Path, tmp_path: Path) -> None:
+    whole = (models / "any.onnx").read_bytes()
+    (tmp_path / "cut.onnx").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(ModelError, match="cut.onnx: ONNX Runtime cannot load it"):
+        load_runtime(tmp_path / "cut.onnx")
+    (tmp_path / "alone.xml").write_bytes((models / "any.xml").read_bytes())
+    with pytest.raises(ModelError, match="alone.bin: no such file"):
+        load_runtime(tmp_path / "alone.xml")
+
+
+def test_a_model_of_another_program_is_refused(models: Path, tmp_path: Path) -> None:
+    foreign = onnx.load(models / "any.onnx")
+    del foreign.metadata_props[:]
+    onnx.save(foreign, tmp_path / "foreign.onnx")
+    with pytest.raises(ModelError, match="foreign.onnx: lacks the metadata that `maenas export`"):
+        load_runtime(tmp_path / "foreign.onnx")
+
+
+def test_a_detector_without_weights_is_refused(tmp_path: Path) -> None:
+    save_folder(tmp_path, SPEC, None)
+    with pytest.raises(ModelError, match=r"has a detector.yaml but no weights"):
+        load_runtime(tmp_path)
+
+
+def test_metadata_comes_back_as_it_went() -> None:
+    told = Metadata(
+        names=("1", "[x]", "größer"),
+        in_shape=(3, 32, 64),
+        resize="letterbox",
+        stride=(8, 16, 32),
+        is_nano=True,
+    )
+    back = read_metadata({**told.to_text(), "producer": "somebody"}, Path("m.onnx"))
+    assert back == replace(told, version=this_version())
+
+
+def test_a_file_that_does_not_say_its_kind_is_no_nano_detector() -> None:
+    told = Metadata(names=(), in_shape=(3, 32, 64), resize="letterbox", stride=(8, 16, 32))
+    older = {key: text for key, text in told.to_text().items() if key != "is_nano"}
+    assert not read_metadata(older, Path("m.onnx")).is_nano
+
+
+def test_metadata_of_a_newer_maenas_or_damaged_is_refused() -> None:
+    told = Metadata(names=(), in_shape=(3, 32, 64), resize="letterbox", stride=(8, 16, 32))
+    newer = {**told.to_text(), "format": "maenas/model@2"}
+    with pytest.raises(ModelError, match="m.onnx: written by a newer maenas"):
+        read_metadata(newer, Path("m.onnx"))
+    for key, value in (
+        ("resize", "crop"),
+        ("in_shape", "[3, 32]"),
+        ("in_shape", "[3, 32"),
+        ("is_nano", "maybe"),
+    ):
+        with pytest.raises(ModelError, match=f"m.onnx: {key}"):
+            read_metadata({**told.to_text(), key: value}, Path("m.onnx"))
+
+
+def test_without_tensorrt_an_engine_is_refused_with_what_to_install(tmp_path: Path) -> None:
+    if torch.cuda.is_available():
+        pytest.skip("this machine may have TensorRT")
+    (tmp_path / "model.engine").write_bytes(b"")
+    with pytest.raises(BackendError, match=r"pip install -e '\.\[tensorrt\]'|NVIDIA GPU"):
+        load_runtime(tmp_path / "model.engine")
+
+
+@pytest.mark.parametrize("compute", ["banana", "cuda:0,1", "cuda:99"])
+def test_a_place_that_torch_does_not_have_is_refused_in_one_line(compute: str) -> None:
+    spec = small_spec()
+    with pytest.raises(ModelError, match=f"compute: must be cpu or a device .* got '{compute}'"):
+        TorchRuntime(spec, spec.build(), compute)

@@ -1,0 +1,102 @@
+"""`maenas export`: what may be named, and what is said."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from maenas.detector.checkpoints.checkpoint import save_folder
+from tests.maenas.conftest import Shell
+from tests.small_detector import small_folder, small_spec
+
+BACKBONE = "format: maenas/backbone@1\nin_shape: [3, 64, 64]\nstages: []\n"
+
+
+@pytest.fixture(autouse=True)
+def inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def test_a_training_run_stands_for_its_best_detector(typed: Shell) -> None:
+    small_folder(Path("run/last"))
+    best = small_folder(Path("run/best"))
+    ran = typed("export", "run", "--end2end", "--json")
+    assert ran.code == 0 and Path(ran.json["path"]) == best / "detector.onnx"
+    assert ran.json["objects"] == 2 * 2  # cells of the coarsest level
+    assert ran.json["objects_above"] == 0.05
+    assert "no weights" not in ran.err
+
+
+def test_the_nms_of_an_untrained_detector_is_compared_at_a_lower_score(typed: Shell) -> None:
+    save_folder(Path("fresh"), small_spec(), None)
+    ran = typed("export", "fresh", "--end2end", "--min-score", "0.99")
+    assert ran.code == 0 and "fresh has no weights: they are random" in ran.err
+    assert "its NMS finds the same " in ran.out and "objects as ours above 0.99" not in ran.out
+
+
+def test_the_format_is_that_of_the_file_named(typed: Shell) -> None:
+    small_folder(Path("model"))
+    assert typed("export", "model", "--out", "model.xml").code == 0
+    assert Path("model.xml").exists() and Path("model.bin").exists()
+    refused = typed("export", "model", "--format", "onnx", "--out", "other.xml")
+    assert refused.code == 2 and "other.xml" in refused.err
+
+
+@pytest.mark.parametrize("command", ["export", "detect", "val"])
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        ("search", "search: is the run of a search, which found a backbone without neck and head"),
+        ("search/best.yaml", "search/best.yaml: is a backbone without neck and head; `maenas bui"),
+        ("empty", "empty: holds no detector: neither detector.yaml nor best/detector.yaml"),
+        ("nowhere", "nowhere: no such file or folder; expected a detector folder"),
+        ("a.txt", "a.txt: expected a detector folder or its detector.yaml"),
+        ("zoo:mae-det-s", "zoo:mae-det-s: is a backbone alone; `maenas build-detector`"),
+    ],
+)
+def test_what_is_no_detector_is_one_line(
+    typed: Shell, command: str, model: str, message: str
+) -> None:
+    for folder in ("search", "empty"):
+        Path(folder).mkdir()
+    Path("search/best.yaml").write_text(BACKBONE)
+    Path("a.txt").touch()
+    more = {"export": (), "detect": (".",), "val": ("--data", "data.yaml")}[command]
+    ran = typed(command, model, *more)
+    assert ran.code == 2 and ran.out == ""
+    assert ran.err.startswith(f"error: {message}") and ran.err.count("\n") == 1
+
+
+MISTAKES = (
+    ("export", "nowhere"),
+    ("export", "model", "--format", "coreml"),
+    ("export", "model", "--opset", "11"),
+    ("export", "model", "--batch", "0"),
+    ("export", "model", "--out", "model.pt"),
+    ("export", "model", "--image", "none.jpg"),
+    ("detect", "nowhere", "model"),
+    ("detect", "model", "none.jpg"),
+    ("detect", "model", "model", "--min-score", "2"),
+    ("val", "nowhere", "--data", "data.yaml"),
+)
+
+
+def test_mistakes_are_told_before_torch_is_loaded() -> None:
+    small_folder(Path("model"))
+    code = f"""
+import sys
+from maenas.cli.app import app
+from maenas.blocks import MaenasError
+for arguments in {MISTAKES}:
+    try:
+        app(arguments, standalone_mode=False)
+    except MaenasError as error:
+        print(error)
+    assert "torch" not in sys.modules, arguments
+"""
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr
+    assert len(ran.stdout.splitlines()) == len(MISTAKES)

@@ -1,0 +1,127 @@
+"""`maenas import-weights`: a checkpoint in, a detector folder out, or one line that says why."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from maenas.detector.checkpoints.checkpoint import build_network, load_folder
+from tests.golden import official_weights
+
+NANO = ("import-weights", "official.pth", "--model", "damo-yolo-ns")
+
+
+@pytest.fixture(scope="module")
+def weights() -> dict[str, Tensor]:
+    return official_weights("Ns")
+
+
+@pytest.fixture
+def checkpoint(weights: dict[str, Tensor], tmp_path: Path) -> Path:
+    """`official.pth` in the folder where `typed` runs."""
+    path = tmp_path / "official.pth"
+    torch.save({"model": weights, "epoch": 300}, path)
+    return path
+
+
+def test_a_checkpoint_becomes_a_detector_folder(typed, checkpoint, tmp_path) -> None:
+    ran = typed(*NANO, "--out", "mine")
+
+    assert ran.code == 0 and ran.err == ""
+    assert ran.out == "training form, 80 classes: every key found its place\ndetector: mine\n"
+    spec, weights = load_folder(tmp_path / "mine")
+    build_network(spec, weights)
+    assert spec.resize == "stretch" and spec.names[0] == "person"
+    receipt, digest, *_ = (tmp_path / "mine" / "detector.yaml").read_text().splitlines()
+    assert receipt == "# maenas import-weights official.pth --model damo-yolo-ns"
+    assert digest.startswith("# sha256 ") and len(digest) == len("# sha256 ") + 64
+
+
+def test_without_out_each_import_has_a_folder_of_its_own(typed, checkpoint, tmp_path) -> None:
+    for _ in range(2):
+        assert typed(*NANO).code == 0
+    folders = sorted(path.name for path in (tmp_path / "runs" / "import-weights").iterdir())
+    assert folders == ["exp", "exp2"]
+
+
+def test_json_has_every_key_that_changed(typed, checkpoint) -> None:
+    ran = typed(*NANO, "--out", "mine", "--num-classes", "3", "--json")
+    result = ran.json
+    assert result["schema"] == "maenas/import-weights@1"
+    assert (result["detector"], result["classes"], result["checkpoint_classes"]) == ("mine", 3, 80)
+    spec, _ = load_folder(Path("mine"))
+    assert result["parameters"] == sum(p.numel() for p in spec.build().parameters())
+    assert result["missing"] == result["extra"] == result["misshaped"] == result["dropped"] == []
+    assert result["reinitialised"] == [
+        f"head.gfl_cls.{level}.{name}" for level in range(3) for name in ("weight", "bias")
+    ]
+
+
+def test_a_new_classifier_is_announced(typed, checkpoint) -> None:
+    ran = typed(*NANO, "--out", "mine", "--num-classes", "3")
+    assert "the classifier starts anew for 3 classes (6 tensors)" in ran.words
+
+
+def test_a_dropped_legacy_class_is_announced(typed, weights, tmp_path) -> None:
+    legacy = {
+        key: torch.cat([value, value[:1]]) if "gfl_cls" in key else value
+        for key, value in weights.items()
+    }
+    torch.save({"model": legacy}, tmp_path / "official.pth")
+    ran = typed(*NANO, "--out", "mine")
+    assert ran.code == 0 and "the legacy class 81 is dropped" in ran.words
+
+
+def test_a_checkpoint_of_another_model_is_one_line_and_all_keys_as_json(
+    typed, checkpoint, tmp_path
+) -> None:
+    arguments = ("import-weights", "official.pth", "--model", "damo-yolo-nm", "--out", "mine")
+    ran = typed(*arguments)
+    assert ran.code == 2 and ran.out == ""
+    assert ran.err.count("\n") == 1
+    assert ran.err.startswith("error: official.pth: is no damo-yolo-nm: ")
+    assert "looks like damo-yolo-ns" in ran.err and "--json lists every key." in ran.err
+    assert not (tmp_path / "mine").exists()
+
+    result = typed(*arguments, "--json").json
+    assert result["detector"] is None and len(result["misshaped"]) > 300
+    assert result["misshaped"][0] == {
+        "key": "backbone.block_list.1.block_list.0.conv.0.weight",
+        "shape": [88, 16, 1, 1],
+        "expected": [144, 16, 1, 1],
+    }
+
+
+def test_a_folder_that_holds_something_is_only_written_into_if_told_so(
+    typed, checkpoint, tmp_path
+) -> None:
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "notes.txt").write_text("dear to me")
+    ran = typed(*NANO, "--out", "mine")
+    assert ran.code == 2 and "mine: is not empty; --exist-ok" in ran.err
+    assert typed(*NANO, "--out", "mine", "--exist-ok").code == 0
+    assert sorted(path.name for path in mine.iterdir()) == [
+        "detector.yaml",
+        "notes.txt",
+        "weights.safetensors",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(b"", "is damaged or cut short"), (b"<html>", "is no checkpoint that torch reads")],
+)
+def test_a_file_that_is_no_checkpoint_is_one_line(typed, tmp_path, content, message) -> None:
+    (tmp_path / "official.pth").write_bytes(content)
+    ran = typed(*NANO)
+    assert ran.code == 2 and ran.err.count("\n") == 1
+    assert ran.err.startswith("error: official.pth: ") and message in ran.err
+    assert not (tmp_path / "runs").exists()
+
+
+def test_no_classes_at_all_is_refused(typed, checkpoint) -> None:
+    assert typed(*NANO, "--num-classes", "0").code == 2

@@ -1,0 +1,153 @@
+"""`maenas measure` on the processor at hand: what it says, not how fast it is."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import onnx
+import pytest
+
+from maenas.blocks import MaenasError
+from maenas.budgets.backends import Target
+from maenas.latency.measure import find_target
+from tests.cpu_table import cpu_table
+from tests.graphs import kernels, made
+from tests.small_detector import small_folder
+
+KEYS = ["schema", "network", "what", "device", "backend", "precision", "kind", "batch",
+        "latency_ms", "samples_ms", "warnings", "network_ms", "not_included", "predicted",
+        "provenance", "layers"]  # fmt: skip
+THREAD = ("--threads", "1")
+
+
+@pytest.fixture(autouse=True)
+def short_samples(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine would be sampled for as long as it is allowed to, three times."""
+    short = {"fit": 0.3, "held-out": 0.3, "operator": 0.1}
+    monkeypatch.setattr("maenas.budgets.profiling.profile.SECONDS", short)
+
+
+def refused(ran, *words: str) -> None:
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err.splitlines()[-1].startswith("error: "), ran.err
+    for word in words:
+        assert word in ran.err
+
+
+def test_a_detector_is_measured_on_this_processor(typed, tmp_path: Path) -> None:
+    ran = typed("measure", small_folder(tmp_path / "small"), *THREAD, "--json")
+    found = ran.json
+    assert list(found) == KEYS and found["schema"] == "maenas/measure@1"
+    assert (found["device"], found["backend"], found["precision"]) == ("cpu", "openvino", "f32")
+    assert (found["kind"], found["batch"], found["what"]) == ("measured", 1, "detector")
+    times = found["latency_ms"]
+    assert 0 < times["min"] <= times["p50"] <= times["p95"] and times["cv"] >= 0
+    assert min(found["samples_ms"]) == times["min"] and len(found["samples_ms"]) >= 6
+    assert found["predicted"] is None
+    assert found["provenance"]["threads"] == 1
+    assert found["provenance"]["runtime"].startswith("OpenVINO ")
+    assert {"conv 3x3/1", "decode"} <= {k for x in found["layers"] for k in x["kernel"].split("+")}
+    assert "measuring " in ran.err and "with openvino in f32" in ran.err
+
+
+def test_a_table_says_what_to_measure_with_and_what_was_predicted(typed, tmp_path: Path) -> None:
+    cpu_table().save(tmp_path / "mine.json")
+    small_folder(tmp_path / "small")
+    shown = typed("measure", "small", "--device", "mine.json").words
+    for word in (
+        "small (detector): ",
+        "ms measured (min ",
+        "openvino f32, batch 1",
+        "threads: 1",
+        "the device ran at ",
+        "predicted ",
+        "%; measured 2026-11-22",
+        "by kind: ",
+    ):
+        assert word in shown  # fmt: skip
+    found = typed("measure", "small", "--device", "mine.json", "--json").json
+    compared = found["predicted"]
+    at_speed = found["latency_ms"]["p50"] * compared["device_speed"]
+    assert compared["error"] == pytest.approx(compared["ms"] / at_speed - 1)
+    assert compared["kind"] == "measured"
+
+
+def test_a_file_with_unknown_operators_is_measured_as_a_whole(typed, tmp_path: Path) -> None:
+    lines = ["a = Conv x w", "y = LRN a"]
+    model = made(lines, weights={"w": kernels(8, 8)}, attributes={"y": {"size": 3}})
+    onnx.save(model, tmp_path / "odd.onnx")
+    cpu_table().save(tmp_path / "mine.json")
+    found = typed("measure", "odd.onnx", "--device", "mine.json", "--json").json
+    assert found["what"] == "onnx" and found["predicted"] is None
+    assert found["latency_ms"]["p50"] > 0
+
+
+def test_a_table_that_lacks_a_price_does_not_keep_from_measuring(typed, tmp_path: Path) -> None:
+    whole = cpu_table()
+    single = next(sample for sample in whole.samples if sample.role == "operator")
+    samples = (replace(single, role="fit"),)
+    replace(whole, samples=samples).save(tmp_path / "mine.json")
+    small_folder(tmp_path / "small")
+    ran = typed("measure", "small", "--device", "mine.json", "--json")
+    assert ran.json["latency_ms"]["p50"] > 0 and ran.json["predicted"] is None
+    assert "not predicted: device mine: operators of kind 'concat' were never" in ran.err
+
+
+# What to measure with.
+
+
+def test_a_table_implies_its_device_precision_and_threads(tables_folder: Path) -> None:
+    cpu_table("cpu-bf16-1t", precision="bf16").save(tables_folder / "cpu-bf16-1t.json")
+    target, model, reference_ms = find_target("cpu-bf16-1t", None, None)
+    assert target == Target("cpu", "openvino", "bf16", 1)
+    assert model is not None and model.device == "cpu-bf16-1t" and reference_ms == 3.0
+    assert find_target("cpu-bf16-1t", "bf16", 1)[0] == target
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        (("bf16", None), "was measured with precision f32, not bf16; leave --precision out"),
+        ((None, 2), "was measured with threads 1, not 2; leave --threads out"),
+    ],
+)
+def test_a_table_is_not_contradicted(tmp_path: Path, asked, message: str) -> None:
+    cpu_table().save(tmp_path / "mine.json")
+    with pytest.raises(MaenasError, match=message):
+        find_target(str(tmp_path / "mine.json"), *asked)
+
+
+def test_the_device_with_settings_is_the_table_of_that_name(tables_folder: Path) -> None:
+    cpu_table("cpu-1t").save(tables_folder / "cpu-1t.json")
+    target, model, _ = find_target("cpu", None, 1)
+    assert target.threads == 1 and model is not None and model.device == "cpu-1t"
+
+
+def test_the_table_of_a_device_does_not_keep_it_from_other_settings(tables_folder: Path) -> None:
+    cpu_table("cpu", threads=2).save(tables_folder / "cpu.json")
+    for precision, threads in ((None, None), ("f32", 2)):
+        assert find_target("cpu", precision, threads)[1] is not None
+    target, model, reference_ms = find_target("cpu", "bf16", 1)
+    assert target == Target("cpu", "openvino", "bf16", 1)
+    assert model is None and reference_ms is None
+
+
+def test_without_a_table_there_is_nothing_to_compare_with() -> None:
+    target, model, reference_ms = find_target("cpu", None, None)
+    assert target == Target("cpu", "openvino", "f32") and model is None and reference_ms is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--precision", "f8"), "precision: cpu is measured in f32, bf16, f16, int8"),
+        (("--threads", "0"), "threads: must be from 1 to the"),
+        (("--device", "gtx-9090"), "device gtx-9090: is not in this machine"),
+        (("--device", "gone.json"), "gone.json: no such file"),
+        (("--input-size", "100"), "multiple of 32"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_what_cannot_be_measured_with_is_refused(typed, arguments, words) -> None:
+    refused(typed("measure", "zoo:damo-yolo-ns", *arguments), words)

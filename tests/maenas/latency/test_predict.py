@@ -1,0 +1,150 @@
+"""`maenas predict`: one number and all that it is made of, for whatever has operators."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import onnx
+import pytest
+
+from maenas.blocks import load_backbone
+from maenas.budgets import load_device
+from maenas.latency.graphs import graph_of
+from maenas.latency.networks import published_detector
+from tests.cpu_table import cpu_table
+from tests.graphs import kernels, made
+from tests.small_detector import small_folder, small_spec
+
+KEYS = ["schema", "network", "what", "device", "kind", "about", "provenance", "precision",
+        "latency_ms", "not_included", "extrapolated_share", "by_kind", "layers"]  # fmt: skip
+
+
+@pytest.fixture
+def small_onnx(tmp_path: Path) -> Path:
+    """The small detector as an ONNX file."""
+    path = tmp_path / "small.onnx"
+    onnx.save(graph_of(small_spec()), path)
+    return path
+
+
+def test_a_published_model_takes_the_sum_of_its_operators(typed) -> None:
+    found = typed("predict", "zoo:damo-yolo-s", "--device", "t4", "--json").json
+    device = load_device("t4")
+    assert list(found) == KEYS
+    assert found["schema"] == "maenas/predict@1" and found["what"] == "detector"
+    assert (found["kind"], found["precision"]) == ("predicted, estimated", "f16")
+    total = found["latency_ms"]["p50"]
+    assert total == pytest.approx(device.latency_ms(published_detector("s").ops()))
+    assert sum(layer["ms"] for layer in found["layers"]) == pytest.approx(total)
+    assert sum(found["by_kind"].values()) == pytest.approx(total)
+    for listed in (list(found["by_kind"].values()), [one["ms"] for one in found["layers"]]):
+        assert listed == sorted(listed, reverse=True)
+    assert {name: found["latency_ms"][name] for name in ("min", "p95", "cv")} == {
+        "min": None, "p95": None, "cv": None,
+    }  # fmt: skip
+
+
+def test_a_backbone_alone_takes_less(typed) -> None:
+    found = typed("predict", "zoo:damo-yolo-s", "--template", "none", "--json").json
+    assert found["what"] == "backbone" and found["device"] == "t4"
+    ops = load_backbone("zoo:damo-yolo-s").ops()
+    assert found["latency_ms"]["p50"] == pytest.approx(load_device("t4").latency_ms(ops))
+
+
+def test_a_detector_and_its_onnx_file_take_the_same(typed, tmp_path, small_onnx) -> None:
+    folder = small_folder(tmp_path / "small")
+    totals = []
+    for network in (folder, folder / "detector.yaml", small_onnx):
+        found = typed("predict", network, "--device", "intel-8163", "--json").json
+        totals.append(found["latency_ms"]["p50"])
+    assert totals == pytest.approx([totals[0]] * 3)
+    assert found["what"] == "onnx" and found["precision"] == "f32"
+
+
+def test_a_larger_image_takes_longer(typed) -> None:
+    asked = ("predict", "zoo:damo-yolo-t", "--json", "--input-size")
+    small, large = (typed(*asked, side).json["latency_ms"]["p50"] for side in (320, 640))
+    assert small < large
+
+
+def test_the_listing_shows_the_dearest_and_counts_the_rest(typed) -> None:
+    shown = typed("predict", "zoo:damo-yolo-s", "--device", "t4")
+    count = len(published_detector("s").ops())
+    assert "zoo:damo-yolo-s (detector): " in shown.words and "ms predicted on t4" in shown.words
+    assert "t4: estimated: " in shown.words and "by kind: conv 3x3/1" in shown.words
+    assert f"{count - 15} more (--all)" in shown.words
+    every = typed("predict", "zoo:damo-yolo-s", "--device", "t4", "--all")
+    assert "more (--all)" not in every.words
+    assert every.out.count("->") > shown.out.count("->")
+
+
+def test_a_table_is_taken_by_its_file_and_says_what_lies_beyond_it(typed, tmp_path) -> None:
+    cpu_table().save(tmp_path / "mine.json")
+    shown = typed("predict", "zoo:damo-yolo-ns", "--device", "mine.json")
+    assert "ms predicted on mine" in shown.words and "mine: measured 2026-11-22" in shown.words
+    assert "lies beyond" not in shown.words
+    asked = ("predict", "zoo:damo-yolo-ns", "--device", "mine.json", "--input-size", "64")
+    words = typed(*asked).words
+    assert "% lies beyond what was measured: " in words
+    assert "): ~" in words.split(" ms predicted on ")[0]  # the total is a guess as well
+    found = typed(*asked, "--json").json
+    beyond = [layer for layer in found["layers"] if layer["extrapolated"]]
+    share = sum(layer["ms"] for layer in beyond) / found["latency_ms"]["p50"]
+    assert found["extrapolated_share"] == pytest.approx(share) and 0 < share <= 1
+    assert "positions, not" in json.dumps(beyond)
+
+
+def refused(ran, *words: str) -> None:
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err.startswith("error: ") and ran.err.count("\n") == 1, ran.err
+    for word in words:
+        assert word in ran.err
+
+
+def test_unknown_operators_are_listed(typed, tmp_path: Path) -> None:
+    lines = ["a = LRN x", "b = CustomThing a", "y = Conv x w"]
+    attributes = {"a": {"size": 3}}
+    model = made(lines, weights={"w": kernels(8, 8)}, attributes=attributes, domain="acme")
+    onnx.save(model, tmp_path / "odd.onnx")
+    words = ("odd.onnx: ", "1 x LRN", "1 x acme.CustomThing", "`maenas measure` can still time it")
+    rest = "; all else takes ~0.0"
+    refused(typed("predict", "odd.onnx"), *words, rest)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("none.onnx",), "none.onnx: no such file"),
+        (("cut.onnx",), "cut.onnx: is damaged or no ONNX file"),
+        (("empty.onnx",), "empty.onnx: has no operators"),
+        (("batch.onnx",), "batch.onnx: input x has batch 8"),
+        (("open.onnx",), "open.onnx: input x leaves dimension 2 (height) open"),
+        (("free.onnx",), "free.onnx: has no operator that takes time"),
+        (("free.onnx", "--input-size", "32"), "input x is fixed at 16 x 16"),
+        (("lost.onnx",), "lost.onnx: its weights"),
+        (("zoo:damo-yolo-s", "--device", "cpu"), "run `maenas profile --device cpu`"),
+        (("zoo:damo-yolo-s", "--device", "gone.json"), "gone.json: no such file"),
+        (("zoo:damo-yolo-s", "--template", "xl"), "xl"),
+        (("zoo:damo-yolo-s", "--input-size", "-64"), "-64"),
+        (("zoo:damo-yolo-s", "--input-size", "0"), "0"),
+        (("nothing",), "nothing"),
+        (("",), "a network is expected: a spec, a detector or run folder, or zoo:NAME; got an"),
+        (("folder",), "folder: holds no network: neither detector.yaml nor best.yaml"),
+        (("gone", "--device", "gone.json"), "gone.json: no such file"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_what_cannot_be_predicted_is_refused_in_one_line(typed, tmp_path, arguments, words):
+    weights = {"w": kernels(8, 8)}
+    for name, shape in (("batch", (8, 8, 16, 16)), ("open", (1, 8, "height", 16))):
+        onnx.save(made(["y = Conv x w"], {"x": shape}, weights), tmp_path / f"{name}.onnx")
+    onnx.save(made(["y = Identity x"]), tmp_path / "free.onnx")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "empty.onnx").touch()
+    (tmp_path / "cut.onnx").write_bytes((tmp_path / "batch.onnx").read_bytes()[:-40])
+    model = made(["y = Conv x w"], weights=weights)
+    outside = {"save_as_external_data": True, "location": "lost.bin", "size_threshold": 0}
+    onnx.save(model, tmp_path / "lost.onnx", **outside)
+    (tmp_path / "lost.bin").unlink()
+    refused(typed("predict", *arguments), words)

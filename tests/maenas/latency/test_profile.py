@@ -1,0 +1,257 @@
+"""`maenas profile`: a table of this processor, however small, that every other command takes."""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import onnx
+import pytest
+
+from maenas.budgets import load_device
+from maenas.budgets.device import FOLDER_VARIABLE
+from maenas.budgets.pricing.table import load_table
+from maenas.latency.networks import PLANS, drawn, interleaved, profile_items, searched
+from maenas.latency.profile import Request, lines, report, run_profile
+from tests.graphs import kernels, made
+from tests.small_detector import small_folder
+
+REQUEST = Request("cpu", None, 1, True, ("mob",), (), 0.01, 0)
+
+
+@pytest.fixture(scope="module")
+def profiled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, list[str]]]:
+    """The least that a table can be made of, measured with one thread of this processor."""
+    path = tmp_path_factory.mktemp("profiled") / "tiny.json"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("maenas.budgets.profiling.profile.MIN_FITTED", 2)
+        patch.setattr("maenas.budgets.profiling.profile.MIN_HELD_OUT", 1)
+        patch.setattr(
+            "maenas.budgets.profiling.profile.SECONDS",
+            {"fit": 0.3, "held-out": 0.3, "operator": 0.1},
+        )
+        _, table, notes = run_profile(REQUEST, path, resume=False, exist_ok=False)
+        told = lines(path, table, notes)
+        print(json.dumps(report(path, table, notes)))
+    yield path, told
+
+
+def test_it_leaves_a_table_and_its_plot_and_nothing_else(profiled) -> None:
+    path, told = profiled
+    assert sorted(file.name for file in path.parent.iterdir()) == ["tiny.json", "tiny.png"]
+    table = load_table(path)
+    assert (table.name, table.device, table.backend) == ("cpu-1t", "cpu", "openvino")
+    assert (table.precision, table.threads, table.hardware) == ("f32", 1, "cpu")
+    assert str(table.provenance["runtime"]).startswith("OpenVINO ")
+    roles = [sample.role for sample in table.samples]
+    assert roles.count("fit") >= 2 and roles.count("held-out") >= 1
+    assert all(bool(s.layers) == (s.role != "held-out") for s in table.samples)
+    assert "held out: mean error " in told[2] and told[-1].endswith(f"--device {path}")
+
+
+def test_its_prices_are_those_of_this_processor(profiled) -> None:
+    """Nothing exact, since others use it too and few samples were taken: the right magnitude."""
+    table = load_table(profiled[0])
+    for predicted, measured in zip(
+        table.accuracy.predicted_ms, table.accuracy.measured_ms, strict=True
+    ):
+        assert 0.2 < predicted / measured < 5
+
+
+def test_the_table_measures_and_verifies(profiled, typed, tmp_path: Path) -> None:
+    small_folder(tmp_path / "small")
+    found = typed("measure", "small", "--device", profiled[0], "--template", "none", "--json").json
+    assert found["provenance"]["threads"] == 1 and found["predicted"]["device_speed"] > 0
+
+
+def test_finalists_are_measured_and_ranked_by_what_they_take(
+    profiled, small_folder, typed, tmp_path: Path
+) -> None:
+    asked = (
+        "search", "--space", small_folder / "small.yaml", "--budget", "100ms", "--device",
+        profiled[0], "--scope", "backbone", "--template", "t", "--input-size", "64", "--weights",
+        "1,1,2,4", "--evaluations", "300", "--finalists", "0", "--verify", "2", "--out", "run",
+    )  # fmt: skip
+    ran = typed(*asked, "--json")
+    verified = ran.json["verified"]
+    assert sorted(one["rank"] for one in verified) == [1, 2]
+    assert [one["score"] for one in verified] == sorted(
+        (one["score"] for one in verified), reverse=True
+    )
+    assert all(one["within"] and one["measured_ms"] > 0 for one in verified)
+    assert "measuring the finalists" in ran.err
+    receipt = (tmp_path / "run" / "best.yaml").read_text()
+    assert f"# measured {verified[0]['measured_ms']:.4f} ms, predicted " in receipt
+    assert "measured" in typed(*asked, "--exist-ok").words
+
+
+def test_a_table_is_extended_by_what_it_lacks_and_loses_nothing(
+    profiled, typed, tmp_path: Path
+) -> None:
+    lines = ["a = Conv x w", "b = Relu a", "c = GlobalAveragePool b", "y = Mul b c"]
+    model = made(lines, {"x": (1, 16, 64, 64)}, weights={"w": kernels(16, 16)})
+    onnx.save(model, tmp_path / "gate.onnx")
+    before = load_table(profiled[0])
+    samples = tuple(one for one in before.samples if one.role != "operator")
+    replace(before, samples=samples).save(tmp_path / "mine.json")
+    asked = typed("predict", "gate.onnx", "--device", "mine.json")
+    assert asked.code == 2
+    assert "maenas profile --extend mine.json --model NETWORK" in asked.err
+    ran = typed("profile", "--extend", "mine.json", "--model", "gate.onnx", "--json")
+    assert ran.json["table"] == "mine.json" and ran.json["samples"]["fit"] > 1
+    after = load_table(tmp_path / "mine.json")
+    names = [one.name for one in after.samples]
+    assert names[: len(samples)] == [one.name for one in samples]
+    assert all(new.ms == old.ms for new, old in zip(after.samples, samples, strict=False))
+    assert "extended" in after.provenance and after.created == before.created
+    assert {"global_pool", "mul"} <= {op.kind for op in after.ops}
+    assert typed("predict", "gate.onnx", "--device", "mine.json").code == 0
+    assert not list(tmp_path.glob("*.partial"))
+    typed("profile", "--extend", "mine.json", "--model", "gate.onnx")
+    assert [one.name for one in load_table(tmp_path / "mine.json").samples].count("gate.onnx") == 1
+
+
+def test_a_table_of_another_machine_is_not_extended(profiled, typed, tmp_path: Path) -> None:
+    table = load_table(profiled[0])
+    foreign = replace(table, provenance={**table.provenance, "device": "a CPU nobody has"})
+    foreign.save(tmp_path / "foreign.json")
+    ran = typed("profile", "--extend", "foreign.json", "--model", "zoo:damo-yolo-ns")
+    assert ran.code == 2 and "was measured with device a CPU nobody has, here it is" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("nothing", "--model", "zoo:damo-yolo-ns"), "extend: there is no table 'nothing'"),
+        (("mine.json",), "extend: nothing to measure; name a spec, detector or ONNX file"),
+        (("mine.json", "--model", "gone.onnx"), "gone.onnx: no such file"),
+        (("mine.json", "--threads", "2"), "extend: the table decides --threads; leave it out"),
+        (("cut.json", "--model", "zoo:damo-yolo-ns"), "cut.json: is cut off or no latency table"),
+    ],
+)
+def test_what_cannot_be_extended_is_refused(profiled, typed, tmp_path, arguments, words) -> None:
+    content = profiled[0].read_bytes()
+    (tmp_path / "mine.json").write_bytes(content)
+    (tmp_path / "cut.json").write_bytes(content[: len(content) // 2])
+    ran = typed("profile", "--extend", *arguments)
+    assert (ran.code, ran.out) == (2, "") and words in ran.err
+    assert (tmp_path / "mine.json").read_bytes() == content
+
+
+def test_a_verified_search_needs_one_latency_budget(typed, small_folder) -> None:
+    asked = ("search", "--space", small_folder / "small.yaml", "--template", "t", "--verify", "2",
+             "--weights", "1,1,2,4", "--input-size", "64")  # fmt: skip
+    for budget in (("--budget", "1GMACs"), ("--budget", "2ms..4ms", "--device", "t4")):
+        ran = typed(*asked, *budget)
+        assert ran.code == 2 and "verify: finalists are measured against one latency" in ran.err
+
+
+# What is measured.
+
+
+def test_networks_held_out_are_none_of_those_fitted() -> None:
+    items = profile_items(PLANS["quick"], ("mob",), 0)
+    names = [item.name for item in items]
+    assert len(set(names)) == len(names)
+    assert {f"held-out/zoo:{scale}" for scale in ("ns", "nm", "nl")} <= set(names)
+    fitted = drawn(("mob",), 30, 0)
+    checked = drawn(("mob",), 15, 1, fitted)
+    assert len({spec.backbone for _, spec in (*fitted, *checked)}) == 45
+    assert len({spec.backbone for _, spec in (*fitted, *drawn(("mob",), 15, 1))}) < 45
+
+
+def test_the_same_seed_draws_the_same_networks_and_another_others() -> None:
+    assert drawn(("res", "mob"), 4, 7) == drawn(("res", "mob"), 4, 7)
+    assert drawn(("res", "mob"), 4, 7) != drawn(("res", "mob"), 4, 8)
+
+
+def test_any_beginning_of_a_profile_is_balanced() -> None:
+    few, many = ([f"{kind}{i}" for i in range(n)] for kind, n in (("a", 4), ("b", 12)))
+    mixed: list[Any] = interleaved(few, many)  # type: ignore[arg-type]
+    assert sorted(mixed) == sorted(few + many)
+    for end in (4, 8, 12):
+        assert sum(name.startswith("a") for name in mixed[:end]) == end // 4
+    assert [name for name in mixed if name in few] == few
+
+
+def test_every_bundled_space_that_is_searched_can_be_drawn_from() -> None:
+    assert set(searched()) >= {"res", "csp", "mob"}
+
+
+# What is refused before anything is measured.
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--device", "gtx-9090"), "gtx-9090: is not in this machine"),
+        (("--precision", "f8"), "precision: cpu is measured in"),
+        (("--threads", "0"), "threads: must be from 1"),
+        (("--minutes", "0"), "minutes: must be a positive number, got 0"),
+        (("--minutes", "nan"), "minutes: must be a positive number, got nan"),
+        (("--minutes", "inf"), "minutes: must be a positive number, got inf"),
+        (("--space", "resnet"), "no template is searched in 'resnet'; known: "),
+        (("--resume",), "there is nothing to go on from; leave --resume out"),
+        (("--resume", "--exist-ok"), "--resume goes on, --exist-ok starts anew"),
+        (("--out", "table.csv"), "table.csv: a table is a file that ends in .json"),
+        (("--out", "there.json"), "there.json: exists; --exist-ok replaces it"),
+        (("--out", "begun.json"), "begun.json.partial: an unfinished profile is there"),
+        (("--out", "begun.json", "--resume"), "another profile (table None, not cpu,"),
+        (("--out", "file/x.json"), "file: cannot be created"),
+        (("--model", "gone.onnx"), "gone.onnx: no such file"),
+        (("--model", "odd.onnx"), "odd.onnx: has operators without a price: 1 x LRN"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_what_cannot_be_profiled_is_refused_and_leaves_all_as_it_was(
+    typed, tmp_path, files_below, arguments, words
+) -> None:
+    for name in ("there.json", "file"):
+        (tmp_path / name).write_text("{}\n")
+    (tmp_path / "begun.json.partial").write_text('{"format": "maenas/unfinished-profile@1"}\n')
+    model = made(["c = Conv x w", "y = LRN c"], weights={"w": kernels(8, 8)},
+                 attributes={"y": {"size": 3}})  # fmt: skip
+    onnx.save(model, tmp_path / "odd.onnx")
+    before = files_below(tmp_path)
+    ran = typed("profile", "--quick", "--minutes", "0.01", *arguments)
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err.startswith("error: ") and ran.err.count("\n") == 1, ran.err
+    assert words in ran.err
+    assert files_below(tmp_path) == before
+
+
+def test_a_profile_that_is_interrupted_keeps_its_samples(start, tmp_path: Path) -> None:
+    options = ("profile", "--quick", "--threads", "1", "--space", "mob", "--out", "cut.json")
+    process = start(*options, cwd=tmp_path, before=heed_interrupts)
+    partial = tmp_path / "cut.json.partial"
+    deadline = time.monotonic() + 180
+    while not (partial.exists() and partial.read_bytes().count(b"\n") > 1):
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130 and out == ""
+    assert err.splitlines()[-1].startswith("interrupted; the same command with --resume goes on")
+    assert partial.exists() and not (tmp_path / "cut.json").exists()
+
+
+def heed_interrupts() -> None:
+    """A background shell starts processes that ignore Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+@pytest.mark.slow
+def test_the_command_line_profiles_resumes_and_replaces(maenas, tmp_path: Path) -> None:
+    asked = ("profile", "--quick", "--minutes", "0.05", "--threads", "1", "--space", "mob")
+    environ = {FOLDER_VARIABLE: str(tmp_path / "tables")}
+    ran = maenas(*asked, "--json", cwd=tmp_path, environ=environ)
+    assert ran.json["name"] == "cpu-1t" and ran.json["samples"]["held-out"] >= 6
+    assert "cpu-1t" in maenas("tables", cwd=tmp_path, environ=environ).out
+    maenas(*asked, cwd=tmp_path, environ=environ, code=2)
+    maenas(*asked, "--exist-ok", cwd=tmp_path, environ=environ)
+    assert load_device(str(tmp_path / "tables" / "cpu-1t.json")).kind == "measured"

@@ -1,0 +1,71 @@
+"""`maenas tables`, and searches that are priced by a table of the user's."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from maenas.backbone_search.plan import fingerprint, plan
+from maenas.budgets import load_device
+from maenas.budgets.budget import parse_budgets
+from maenas.runs.config import SearchConfig
+from maenas.runs.templates import choose_template, published_cost
+from tests.cpu_table import cpu_table
+
+
+def test_measured_tables_damaged_ones_and_estimates_are_listed(typed, tables_folder) -> None:
+    cpu_table("cpu-1t").save(tables_folder / "cpu-1t.json")
+    (tables_folder / "torn.json").write_text("{")
+    found = typed("tables", "--json").json
+    assert found["schema"] == "maenas/tables@1" and found["folder"] == str(tables_folder)
+    kinds = {row["device"]: row["kind"] for row in found["tables"]}
+    assert kinds == {
+        "cpu-1t": "measured", "torn": "damaged", "intel-8163": "estimated", "t4": "estimated",
+    }  # fmt: skip
+    measured = found["tables"][0]
+    assert measured["networks"] == 7 and measured["mean_error"] < 0.02
+    shown = typed("tables").words
+    for word in ("cpu-1t", "% on 7", "torn.json: is cut off", "estimated: ", "measured tables lie"):
+        assert word in shown
+
+
+def test_a_table_that_was_never_checked_says_so(typed, tables_folder) -> None:
+    whole = cpu_table()
+    fitted = tuple(sample for sample in whole.samples if sample.role == "fit")
+    replace(whole, samples=fitted).save(tables_folder / "mine.json")
+    row = typed("tables", "--json").json["tables"][0]
+    assert row["networks"] == 0 and "mean_error" not in row
+    assert "never checked" in load_device("mine").about
+
+
+def test_a_latency_on_a_cpu_may_choose_a_nano_scale(tables_folder) -> None:
+    cpu_table().save(tables_folder / "mine.json")
+    device = load_device("mine")
+    for scale in ("ns", "nl", "s"):
+        limit = published_cost(scale, "latency_ms", device, "detector")
+        budgets = parse_budgets([f"{limit}ms"])
+        assert choose_template(budgets, device, "detector") == scale
+    assert choose_template(parse_budgets(["0.1ms"]), load_device("t4"), "detector") == "t"
+
+
+def test_another_table_of_the_same_name_makes_another_search(tables_folder) -> None:
+    config = SearchConfig(budgets=("5ms",), device="mine", template="ns")
+    prints = []
+    for created in ("2026-11-22T10:00:00+00:00", "2026-11-22T10:00:01+00:00"):
+        cpu_table(created=created).save(tables_folder / "mine.json")
+        prints.append(fingerprint(plan(config)))
+    assert prints[0] != prints[1]
+    assert prints[1] == fingerprint(plan(config))
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_search_is_priced_by_a_table(typed, small_folder, tmp_path, workers) -> None:
+    cpu_table().save(tmp_path / "mine.json")
+    found = typed(
+        "search", "--space", small_folder / "small.yaml", "--budget", "2.5ms", "--device",
+        "mine.json", "--template", "t", "--input-size", "64", "--weights", "1,1,2,4",
+        "--evaluations", "300", "--finalists", "0", "--workers", workers, "--json",
+    ).json  # fmt: skip
+    assert "measured 2026-11-22" in str(found) and found["verified"] == []
+    assert 0 < found["latency_ms"] <= 2.5

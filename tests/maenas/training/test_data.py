@@ -1,0 +1,97 @@
+"""`maenas data`: sets generated, checked and shown from the command line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from maenas.detector.data.make_shapes import ShapeSet, make_shapes
+
+
+@pytest.fixture
+def shapes(tmp_path: Path) -> None:
+    """A generated data set in the folder `set` of where commands are typed."""
+    (tmp_path / "set").mkdir()
+    make_shapes(ShapeSet(images=20, size=96), tmp_path / "set")
+
+
+def test_a_set_is_generated(typed):
+    ran = typed("data", "make-shapes", "--out", "set", "--images", 5, "--size", 64)
+    assert ran.code == 0
+    assert ran.out.splitlines() == [
+        "5 to train, 1 to val; classes disk, square, triangle",
+        "written: set/data.yaml",
+    ]
+    again = typed("data", "make-shapes", "--out", "set")
+    assert again.code == 2 and "set: is not empty; --exist-ok writes" in again.err
+
+
+def test_a_generated_set_has_no_error(shapes, typed):
+    ran = typed("data", "check", "set", "--json")
+    assert ran.code == 0 and ran.json["schema"] == "maenas/data-check@1"
+    assert ran.json["errors"] == 0
+    counted = ran.json["splits"]["train"]
+    assert counted["images"] == 20 and sum(counted["classes"].values()) == counted["objects"]
+    plain = typed("data", "check", "set/data.yaml").out
+    assert plain.startswith("train: 20 images (") and "\nval: 4 images (" in plain
+
+
+def test_errors_are_listed_and_end_with_2(typed, tmp_path):
+    broken = tmp_path / "broken"
+    (broken / "images").mkdir(parents=True)
+    (broken / "labels").mkdir()
+    for number in range(8):
+        Image.new("RGB", (32, 32)).save(broken / "images" / f"{number}.png")
+        (broken / "labels" / f"{number}.txt").write_text("0 .5 .5 .5 .5\n3 .5 .5 nan .5\n")
+    (broken / "data.yaml").write_text("train: images\nnames: [a]\n")
+    ran = typed("data", "check", "broken")
+    assert ran.code == 2
+    assert "error (labels): broken/labels/0.txt:2: holds a number that is not finite" in ran.words
+    assert "and 3 more like it; --all lists them" in ran.words
+    assert ran.out.splitlines()[-1] == "8 errors, 1 warning"
+    everything = typed("data", "check", "broken", "--all")
+    assert everything.code == 2 and everything.words.count("is not finite") == 8
+    told = typed("data", "check", "broken", "--json")
+    assert told.code == 2 and told.json["errors"] == 8
+
+
+def test_sheets_show_what_the_network_sees(shapes, typed):
+    command = ("data", "show", "set", "--size", 96, "--batch", 4, "--sheets", 2, "--out", "seen")
+    ran = typed(*command)
+    assert ran.code == 0 and ran.out == "written: seen, 2 sheets of up to 4 images\n"
+    for name in ("train_0.jpg", "train_1.jpg"):
+        with Image.open(Path("seen") / name) as image:
+            assert image.size == (768, 768)  # four times as large, to be read
+    assert "is not empty" in typed(*command).err
+
+
+def test_sheets_follow_a_recipe(shapes, typed):
+    recipe = "format: maenas/recipe@1\naugmentation: {mosaic: 0, mixup: 0, sada: false}\n"
+    Path("own.yaml").write_text(recipe)
+    sheets = []
+    for number, options in enumerate([(), ("--recipe", "s"), ("--recipe", "own.yaml")]):
+        out = f"sheets{number}"
+        shown = typed("data", "show", "set", "--size", 96, "--sheets", 1, "--out", out, *options)
+        assert shown.code == 0, shown.err
+        sheets.append((Path(out) / "train_0.jpg").read_bytes())
+    assert sheets[0] == sheets[1] != sheets[2]
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        (("check", "gone.yaml"), "error: gone.yaml: no such file."),
+        (("check", "set/images"), "error: set/images: holds no data.yaml"),
+        (("show", "set", "--split", "test"), "has no split 'test'"),
+        (("show", "set", "--size", "50"), "sides must be multiples of 32, got 50"),
+        (("show", "set", "--resize", "crop"), "resize must be one of letterbox, stretch"),
+        (("make-shapes", "--out", "other", "--level", "mean"), "level must be one of easy"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_what_cannot_be_done_is_said_in_a_line(shapes, typed, command, message):
+    ran = typed("data", *command)
+    assert ran.code == 2 and message in ran.err and ran.err.count("\n") == 1
+    assert not Path("other").exists()

@@ -1,0 +1,206 @@
+"""`maenas train`: a run folder, exact continuation after a kill, one line for a mistake."""
+
+from __future__ import annotations
+
+import csv
+import shutil
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from maenas.detector.checkpoints.checkpoint import load_folder, save_folder
+from maenas.training.run import run_training
+from maenas.training.setup import Asked
+from tests.small_detector import small_spec
+from tests.trainings import write_data
+
+SETTINGS = (
+    *("--compute", "cpu", "--workers", "0", "--set", "compute.batch=2", "--set", "batch=2"),
+    *("--set", "optimizer.name=adamw", "--set", "optimizer.lr=0.02"),
+)
+
+
+@pytest.fixture(scope="module")
+def given(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with `data/data.yaml` and a detector of other classes in `start`."""
+    folder = tmp_path_factory.mktemp("given")
+    write_data(folder / "data", names=("cat", "cow"))
+    torch.manual_seed(0)
+    spec = small_spec("stretch")
+    save_folder(folder / "start", spec, spec.build().state_dict())
+    return folder
+
+
+def options(given: Path, out: Path, epochs: int = 3) -> list[str]:
+    data = str(given / "data" / "data.yaml")
+    start = str(given / "start")
+    return ["train", start, "--data", data, "--epochs", str(epochs), "--out", str(out), *SETTINGS]
+
+
+def test_a_run_leaves_detectors_curves_and_images(typed, given, tmp_path) -> None:
+    out = tmp_path / "run"
+    ran = typed(*options(given, out), "--json")
+    assert ran.code == 0, ran.err
+    assert ran.json["schema"] == "maenas/train@1"
+    assert (ran.json["epochs"], ran.json["skipped_steps"]) == (3, 0)
+    assert "all but the classifier" in ran.err or "1 of 2 classes kept" in ran.err
+    for name in ("last", "best"):
+        spec, weights = load_folder(out / name)
+        assert spec.names == ("cat", "cow") and weights is not None
+    rows = list(csv.DictReader((out / "results.csv").read_text().splitlines()))
+    assert [row["epoch"] for row in rows] == ["1", "2", "3"]
+    assert all(float(row["loss"]) > 0 and row["ap"] for row in rows)
+    for name in ("args.yaml", "results.png", "train_labels.jpg", "resume.pt"):
+        assert (out / name).stat().st_size > 0
+    assert list((out / "predictions").glob("*.jpg"))
+
+
+def test_killed_and_continued_it_ends_with_the_same_weights(typed, start, given, tmp_path) -> None:
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    assert typed(*options(given, whole, epochs=30)).code == 0
+    threads = {"OMP_NUM_THREADS": str(torch.get_num_threads())}
+    process = start(*options(given, killed, epochs=30), cwd=tmp_path, environ=threads)
+    table = killed / "results.csv"
+    while process.poll() is None and not (table.exists() and len(table.read_text()) > 300):
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    ended = len(table.read_text().splitlines()) - 1
+    assert 0 < ended < 30
+    ran = typed(*options(given, killed, epochs=30), "--resume")  # the same command
+    assert ran.code == 0, ran.err
+    assert "continues after epoch" in ran.err
+    ours, theirs = (load_file(f / "last" / "weights.safetensors") for f in (killed, whole))
+    assert [name for name in ours if not torch.equal(ours[name], theirs[name])] == []
+    lines = [(f / "results.csv").read_text().splitlines() for f in (killed, whole)]
+    assert [line.rpartition(",")[0] for line in lines[0]] == [
+        line.rpartition(",")[0] for line in lines[1]
+    ]
+
+
+def test_a_finished_run_is_continued_without_another_word(typed, given, tmp_path) -> None:
+    out = tmp_path / "run"
+    assert typed(*options(given, out, epochs=1)).code == 0
+    before = (out / "last" / "weights.safetensors").read_bytes()
+    ran = typed("train", "--out", str(out), "--resume", "--compute", "cpu", "--json")
+    assert ran.code == 0, ran.err
+    assert ran.json["epochs"] == 1
+    assert (out / "last" / "weights.safetensors").read_bytes() == before
+
+
+@pytest.fixture(scope="module")
+def finished(given, tmp_path_factory) -> Path:
+    """A run of one epoch."""
+    out = tmp_path_factory.mktemp("finished") / "run"
+    changes = ("compute.batch=2", "batch=2")
+    asked = Asked(str(given / "start"), given / "data" / "data.yaml", 1, changes)
+    run_training(asked, out, False, False, "cpu", 0)
+    return out
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        (("--epochs", "5"), "other values of the recipe (epochs=1, now epochs=5)"),
+        (("--set", "optimizer.lr=0.5"), "now optimizer.lr=0.5)"),
+        (("--data", "OTHER"), "classes cat, cow, the data has red, green"),
+        (("--data", "MORE"), "other images or labels"),
+        (("START", "--input-size", "96"), "--input-size 96: "),
+        (("--input-size", "96"), "was begun at 64x64; leave it out"),
+    ],
+)
+def test_another_training_cannot_be_continued(
+    changed, message, typed, given, finished, tmp_path
+) -> None:
+    others = {
+        "START": lambda: str(given / "start"),
+        "OTHER": lambda: str(write_data(tmp_path / "other", names=("red", "green"))),
+        "MORE": lambda: str(write_data(tmp_path / "more", images=7, names=("cat", "cow"))),
+    }
+    words = [others[word]() if word in others else word for word in changed]
+    before = (finished / "resume.pt").read_bytes()
+    ran = typed("train", *words, "--out", str(finished), "--resume", "--compute", "cpu")
+    assert ran.code == 2
+    assert message in ran.err and ran.err.count("\n") == 1
+    assert (finished / "resume.pt").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        ("format: maenas/train@1\n", "args.yaml: data: must be a path, got None"),
+        ("format: maenas/train@1\ndata: d\nrecipe: s\n", "recipe: must be a mapping, got 's'"),
+        ("format: maenas/train@1\ndata: d\nrecipe: {epoch: 3}\n", "did you mean epochs?"),
+        ("a: [\n", "args.yaml: not valid YAML"),
+        (None, "args.yaml: no such file"),
+    ],
+)
+def test_a_run_whose_options_are_damaged_is_not_continued(
+    args: str | None, message: str, typed, finished, tmp_path
+) -> None:
+    out = tmp_path / "run"
+    shutil.copytree(finished, out)
+    (out / "args.yaml").unlink()
+    if args is not None:
+        (out / "args.yaml").write_text(args)
+    ran = typed("train", "--out", str(out), "--resume", "--compute", "cpu")
+    assert ran.code == 2
+    assert message in ran.err and ran.err.count("\n") == 1
+
+
+def test_without_images_to_validate_the_last_detector_is_all_there_is(
+    typed, given, tmp_path
+) -> None:
+    path = write_data(tmp_path / "data", names=("cat", "cow"))
+    path.write_text(path.read_text().replace("val: images\n", ""))
+    words = options(given, tmp_path / "run", epochs=1)
+    words[words.index("--data") + 1] = str(path)
+    ran = typed(*words)
+    assert ran.code == 0, ran.err
+    assert "no val split" in ran.err
+    assert ran.out.split() == ["last:", str(tmp_path / "run" / "last")]
+
+
+def test_mistakes_are_one_line(typed, given, tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    data = str(given / "data" / "data.yaml")
+    (tmp_path / "used").mkdir()
+    (tmp_path / "used" / "a").touch()
+    (tmp_path / "file").touch()
+    for words, message in (
+        (("train",), "needs a detector and --data"),
+        (("train", "zoo:damo-yolo-ns"), "needs a detector and --data"),
+        (("train", "--resume"), "--out must name the run"),
+        (("train", "--resume", "--out", "none"), "there is no training to continue"),
+        (("train", str(given / "start"), "--data", "no.yaml"), "no.yaml: no such file"),
+        ((*options(given, tmp_path / "x"), "--set", "epoch=2"), "did you mean epochs?"),
+        ((*options(given, tmp_path / "x"), "--recipe", "xs"), "no scale 'xs'"),
+        ((*options(given, tmp_path / "x"), "--recipe", "no.yaml"), "no.yaml: no such file"),
+        (options(given, tmp_path / "used"), "is not empty"),
+        (options(given, tmp_path / "file" / "run"), "cannot be created"),
+        (("train", "gone", "--data", data), "gone"),
+        (("train", "zoo:tinynas-res", "--data", data), "zoo"),
+        ((*options(given, tmp_path / "x")[:-8], "--compute", "gpu"), "must be cpu, cuda:0 or auto"),
+    ):
+        ran = typed(*words)
+        assert ran.code == 2, (words, ran.err)
+        assert message in ran.err, ran.err
+        assert ran.err.startswith("error: ") and ran.err.count("\n") == 1
+
+
+@pytest.mark.slow
+def test_a_nano_detector_learns_eight_images_by_heart(typed, tmp_path) -> None:
+    assert typed("data", "make-shapes", "--out", str(tmp_path / "d"), "--images", "8").code == 0
+    path = tmp_path / "d" / "data.yaml"
+    path.write_text(path.read_text().replace("val: images/val", "val: images/train"))
+    ran = typed(
+        *("train", "zoo:damo-yolo-ns", "--data", str(path), "--input-size", "256"),
+        *("--epochs", "120", "--out", str(tmp_path / "run"), "--workers", "0", "--compute", "cpu"),
+        *("--set", "augmentation.mosaic=0", "--set", "augmentation.sada=false"),
+        *("--set", "augmentation.flip=0", "--json"),
+    )
+    assert ran.code == 0, ran.err
+    assert ran.json["best_ap"] >= 0.95

@@ -1,0 +1,118 @@
+"""`maenas train-family`: the largest learns alone, each smaller one from the next larger."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import yaml
+
+from maenas.blocks.backbone import dump_backbone
+from maenas.detector.checkpoints.checkpoint import load_folder
+from tests.small_detector import NAMES, SIDE, small_spec
+from tests.trainings import write_data
+
+SETTINGS = (
+    *("--compute", "cpu", "--workers", "0", "--set", "compute.batch=2", "--set", "batch=2"),
+    *("--set", "optimizer.name=adamw", "--set", "optimizer.lr=0.02"),
+)
+WIDTHS = {"small": 8, "middle": 16, "large": 32}
+
+
+@pytest.fixture(scope="module")
+def given(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with `data/data.yaml` and a search's run with three members."""
+    folder = tmp_path_factory.mktemp("given")
+    write_data(folder / "data", names=NAMES)
+    (folder / "search" / "pareto").mkdir(parents=True)
+    for name, width in WIDTHS.items():
+        backbone = small_spec().backbone
+        wider = replace(backbone.stages[-1], out_channels=width)
+        backbone = replace(backbone, stages=(*backbone.stages[:-1], wider))
+        dump_backbone(backbone, folder / "search" / "pareto" / f"{name}.yaml")
+    return folder
+
+
+def options(given: Path, out: Path, *changed: str) -> list[str]:
+    data = str(given / "data" / "data.yaml")
+    words = ["train-family", str(given / "search"), "--data", data, "--epochs", "1"]
+    return [*words, "--out", str(out), *SETTINGS, *changed]
+
+
+@pytest.fixture(scope="module")
+def finished(maenas, given, tmp_path_factory):
+    out = tmp_path_factory.mktemp("finished") / "family"
+    ran = maenas(*options(given, out, "--set", "distill.weight=2", "--json"), cwd=out.parent)
+    return ran, out
+
+
+def test_each_member_is_taught_by_the_next_larger_one(finished) -> None:
+    ran, out = finished
+    members = ran.json["members"]
+    assert [row["name"] for row in members] == ["large", "middle", "small"]
+    assert [row["teacher"] for row in members] == [None, "large", "middle"]
+    times = [row["latency_ms"] for row in members]
+    assert times == sorted(times, reverse=True)
+    for row in members:
+        assert load_folder(Path(row["detector"]))[1] is not None
+        args = yaml.safe_load((out / row["name"] / "args.yaml").read_text())
+        if row["teacher"] is None:
+            assert "teacher" not in args
+        else:
+            assert Path(args["teacher"]).parent == out / row["teacher"]
+            assert args["recipe"]["distill"]["weight"] == 2
+    assert json.loads((out / "result.json").read_text()) == ran.json
+    assert (out / "family.png").stat().st_size > 0
+
+
+def test_a_family_is_continued_without_another_word(finished, typed) -> None:
+    ran, out = finished
+    state = out / "middle" / "resume.pt"
+    before = state.read_bytes()
+    shutil.rmtree(out / "small")  # as if killed before the last member was begun
+    again = typed("train-family", "--out", str(out), "--resume", "--compute", "cpu", "--json")
+    assert again.code == 0, again.err
+    assert again.json == ran.json
+    assert state.read_bytes() == before
+
+
+def test_the_table_is_for_people(finished, typed) -> None:
+    _, out = finished
+    shown = typed("train-family", "--out", str(out), "--resume", "--compute", "cpu")
+    assert shown.code == 0, shown.err
+    for word in ("large", "middle", "small", "taught by", "nobody", "family.png"):
+        assert word in shown.words
+
+
+def test_mistakes_are_one_line(typed, given, finished, tmp_path, monkeypatch) -> None:
+    data, out = str(given / "data" / "data.yaml"), str(finished[1])
+    alone = str(given / "search" / "pareto" / "small.yaml")
+    for words, message in (
+        (("train-family", "--data", data), "needs specs and --data"),
+        (("train-family", str(given / "search")), "needs specs and --data"),
+        (("train-family", alone, "--data", data), "at least two different members, got 1"),
+        (("train-family", alone, alone, "--data", data), "is another member once more"),
+        (("train-family", "gone", "--data", data), "gone"),
+        (("train-family", "--resume"), "--out must name the family"),
+        (("train-family", "--resume", "--out", "none"), "there is no family to continue; leave"),
+        (("train-family", "--resume", "--out", out, "--epochs", "9"), "begun with epochs 1, got 9"),
+        (options(given, finished[1]), "is not empty; --out names another folder"),
+        (options(given, tmp_path / "x", "--device", "t5"), "t5"),
+    ):
+        ran = typed(*words)
+        assert ran.code == 2, (words, ran.err)
+        assert message in ran.err, ran.err
+    assert not (tmp_path / "x").exists()
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    assert "runs in one process" in typed(*options(given, tmp_path / "x")).err
+
+
+def test_the_size_of_the_image_is_that_of_every_member(given) -> None:
+    from maenas.training.family import Family, built
+
+    family = Family((str(given / "search"),), given / "data" / "data.yaml", input_size=2 * SIDE)
+    _, members = built(family)
+    assert {member.spec.backbone.in_shape for member in members} == {(3, 2 * SIDE, 2 * SIDE)}
