@@ -1,0 +1,1 @@
+"""Run folders: configuration, names of models, claims."""

@@ -1,0 +1,50 @@
+"""The template of neck and head that goes with a budget or a backbone."""
+
+from __future__ import annotations
+from dataclasses import asdict, dataclass, replace
+from math import exp, inf, log
+from maenas.blocks import Backbone, SpecError, load_backbone
+from maenas.budgets import Budget, LatencyModel, cost, load_device, parse_budgets
+from maenas.detector import Template, load_template, template_names
+from maenas.detector.model.template import template_names
+from maenas.nas import Problem
+from maenas.runs.config import Scope, SearchConfig, digest
+from maenas.search_spaces import load_space
+
+
+GPU_TEMPLATES = ("t", "s", "m", "l")
+
+
+def choose_template(budgets: tuple[Budget, ...], device: LatencyModel | None, scope: Scope) -> str:
+    """The scale whose published model costs nearest to the budget; of several the smallest.
+
+    The nano scales are made for CPUs, so a latency on a GPU chooses among the others.
+    """
+    latency = any(budget.quantity == "latency_ms" for budget in budgets)
+    on_gpu = latency and device is not None and device.hardware == "gpu"
+    names = [name for name in template_names() if not on_gpu or name in GPU_TEMPLATES]
+    nearest = []
+    for budget in budgets:
+        distances = [
+            abs(log(budget.limit / published_cost(name, budget.quantity, device, scope)))
+            for name in names
+        ]
+        nearest.append(distances.index(min(distances)))
+    return names[min(nearest)]
+
+
+def published_cost(name: str, quantity: str, device: LatencyModel | None, scope: Scope) -> float:
+    """What the published model of a scale costs."""
+    backbone, template = load_backbone(f"zoo:damo-yolo-{name}"), load_template(name)
+    if quantity == "layers":
+        return template.layers
+    rest = template.ops(backbone.feature_shapes()) if scope == "detector" else ()
+    price: float = getattr(cost((*backbone.ops(), *rest), device), quantity)
+    return price
+
+
+def nearest_template(backbone: Backbone) -> Template:
+    """The template of the scale whose published backbone costs nearly as many MACs."""
+    macs = sum(op.macs for op in backbone.ops())
+    budget = Budget("macs", macs, f"{macs}MACs")
+    return load_template(choose_template((budget,), None, "backbone"))
