@@ -100,7 +100,8 @@ def start_peer(python: Path, folder: Path) -> subprocess.Popen[str]:
 
 
 def peer_rate(peer: subprocess.Popen[str]) -> float:
-    assert peer.stdin and peer.stdout
+    assert peer.stdin
+    assert peer.stdout
     peer.stdin.write("\n")
     peer.stdin.flush()
     return float(json.loads(peer.stdout.readline()))

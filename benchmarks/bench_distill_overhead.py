@@ -100,7 +100,8 @@ def race(arguments: argparse.Namespace) -> tuple[dict[str, list[float]], dict[st
     memory: dict[str, float] = {}
     for turn in range(1 + arguments.runs):
         for name, process in processes.items():
-            assert process.stdin and process.stdout
+            assert process.stdin
+            assert process.stdout
             process.stdin.write("\n")
             process.stdin.flush()
             took, memory[name] = json.loads(process.stdout.readline())

@@ -136,7 +136,8 @@ def race(
         order = list(started) if number % 2 else list(reversed(started))
         for who in order:
             process = started[who]
-            assert process.stdin and process.stdout
+            assert process.stdin
+            assert process.stdout
             process.stdin.write("\n")
             process.stdin.flush()
             wall, spent, _ = json.loads(process.stdout.readline())

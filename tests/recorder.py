@@ -38,7 +38,9 @@ def seen(name: str, args: tuple[Any, ...], out: Any) -> Call:
     match name:
         case "convolution":
             x, weight, bias, stride, padding, dilation, transposed, _, groups = args
-            assert bias is not None and not transposed and dilation == [1, 1]
+            assert bias is not None
+            assert not transposed
+            assert dilation == [1, 1]
             shape = tuple(weight.shape)
             return (name, unbatched(x), unbatched(out), shape, stride, padding, groups)
         case "max_pool2d_with_indices" | "avg_pool2d":
@@ -101,7 +103,8 @@ def trained(module: nn.Module) -> nn.Module:
         if isinstance(layer, nn.BatchNorm2d):
             nn.init.uniform_(layer.weight, 0.5, 1.5)
             nn.init.normal_(layer.bias)
-            assert layer.running_mean is not None and layer.running_var is not None
+            assert layer.running_mean is not None
+            assert layer.running_var is not None
             nn.init.normal_(layer.running_mean)
             nn.init.uniform_(layer.running_var, 0.5, 1.5)
     return module.double().eval()

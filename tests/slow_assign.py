@@ -108,6 +108,6 @@ def slow_dynamic_k(
     return {
         prior: by[0]
         if len(by) == 1
-        else min(inside, key=lambda place: (ranks[place][prior], costs[place][prior]))  # noqa: B023
+        else min(inside, key=lambda place: (ranks[place][prior], costs[place][prior]))
         for prior, by in takers.items()
     }

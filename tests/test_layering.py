@@ -160,7 +160,8 @@ def test_no_folder_holds_more_files_than_one_can_overlook() -> None:
 def test_the_links_lead_to_the_folders_at_the_top() -> None:
     for folder in TOP_FOLDERS:
         link = ROOT / "maenas" / folder
-        assert link.is_symlink() and link.readlink() == Path("..") / folder
+        assert link.is_symlink()
+        assert link.readlink() == Path("..") / folder
 
 
 def test_imports_are_absolute() -> None:

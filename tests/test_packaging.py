@@ -158,7 +158,8 @@ def test_a_user_s_type_checker_sees_our_types(
     mypy += ["--follow-imports=silent", "--cache-dir", str(tmp_path / "cache")]
     assert "Success" in run([*mypy, "typed.py"], user_folder)
     told = run([*mypy, "mistyped.py"], user_folder, code=1)
-    assert "Incompatible types in assignment" in told and "Found 1 error" in told
+    assert "Incompatible types in assignment" in told
+    assert "Found 1 error" in told
 
 
 def run(command: list[str], folder: Path, code: int = 0) -> str:

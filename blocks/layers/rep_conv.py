@@ -39,7 +39,8 @@ class RepConv(nn.Module):
         if self.merged is not None:
             summed = self.merged(x)
         else:
-            assert self.dense is not None and self.pointwise is not None
+            assert self.dense is not None
+            assert self.pointwise is not None
             summed = self.dense(x) + self.pointwise(x)
         out: Tensor = self.act(summed)
         return out
@@ -52,7 +53,8 @@ class RepConv(nn.Module):
             pointwise = self.pointwise.deploy_().conv
             border = merged.kernel_size[0] // 2  # the 1x1 kernel becomes the centre of a k x k one
             merged.weight += pad(pointwise.weight, [border] * 4)
-            assert merged.bias is not None and pointwise.bias is not None
+            assert merged.bias is not None
+            assert pointwise.bias is not None
             merged.bias += pointwise.bias
             self.dense = self.pointwise = None
             self.merged = merged

@@ -33,7 +33,8 @@ def _digest(*suffixes: str) -> str:
     total = hashlib.sha256()
     for package in ("maenas", *(f"maenas.{folder}" for folder in TOP_FOLDERS)):
         found = find_spec(package)
-        assert found is not None and found.submodule_search_locations is not None
+        assert found is not None
+        assert found.submodule_search_locations is not None
         root = Path(found.submodule_search_locations[0])
         for path in sorted(root.rglob("*")):
             inner = path.relative_to(root)

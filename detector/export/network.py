@@ -148,7 +148,8 @@ class _NetworkWriter:
 def _window(pool: nn.MaxPool2d | nn.AvgPool2d) -> dict[str, Any]:
     """Kernel, stride and border of a square pool."""
     assert isinstance(pool.kernel_size, int)
-    assert isinstance(pool.stride, int) and isinstance(pool.padding, int)
+    assert isinstance(pool.stride, int)
+    assert isinstance(pool.padding, int)
     return {
         "kernel_shape": [pool.kernel_size] * 2,
         "strides": [pool.stride] * 2,

@@ -38,7 +38,7 @@ def detection_loss(
     assigner: Assigner,
     *,
     strides: Sequence[int] = STRIDES,
-    weights: LossWeights = LossWeights(),  # noqa: B008  (frozen)
+    weights: LossWeights = LossWeights(),
     reduce: Reduce = lambda normalisers: normalisers,
 ) -> dict[str, Tensor]:
     """The weighted parts of the loss; their sum is to be minimised.

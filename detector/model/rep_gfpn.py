@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
@@ -222,7 +223,7 @@ def check_pyramid(features: Sequence[Shape]) -> Sequence[Shape]:
     sizes = [shape[1:] for shape in features]
     halved = all(
         (fine[0], fine[1]) == (2 * coarse[0], 2 * coarse[1])
-        for fine, coarse in zip(sizes, sizes[1:], strict=False)
+        for fine, coarse in itertools.pairwise(sizes)
     )
     if len(sizes) != 3 or not halved:
         shown = ", ".join(f"{height}x{width}" for height, width in sizes)

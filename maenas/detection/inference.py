@@ -23,7 +23,7 @@ from maenas.detector.predict.thresholds import Thresholds
 from maenas.terminal.progress import Counter
 
 # Suffixes that are written as they were read; others become PNG.
-KEPT = frozenset(".bmp .jpeg .jpg .png .tif .tiff .webp".split())
+KEPT = frozenset([".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"])
 JPEG_QUALITY = 95
 
 

@@ -134,10 +134,7 @@ def _multipliers(
                     break  # the budget does not bind
             else:
                 low = guess
-            if high is None:
-                guess = max(4 * guess, 1.0 / most)
-            else:
-                guess = 0.5 * (low + high)
+            guess = max(4 * guess, 1.0 / most) if high is None else 0.5 * (low + high)
         multipliers[quantity] = guess if high is None else high
     return multipliers
 
@@ -433,7 +430,8 @@ class _Solve:
                 if nearest is None or sums[best] > nearest[0]:
                     found = (source, layers - added, place - int(bins[best]), bundle.codes[best])
                     nearest = (float(sums[best]), found)
-        assert nearest is not None and abs(nearest[0] - value) <= 1e-6 * max(1.0, abs(value))
+        assert nearest is not None
+        assert abs(nearest[0] - value) <= 1e-6 * max(1.0, abs(value))
         return nearest[1]
 
 

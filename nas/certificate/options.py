@@ -89,7 +89,7 @@ class Options:
     def next_state(self, stage: int, state: State, out_width: int) -> State:
         """The state after a stage."""
         taps, _ = state
-        return (taps + (out_width,) if stage in self.space.features else taps, out_width)
+        return ((*taps, out_width) if stage in self.space.features else taps, out_width)
 
     def rest(self, taps: tuple[int, ...]) -> Floats:
         """Row of the evaluator's columns for neck and head at these feature widths."""

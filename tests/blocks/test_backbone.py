@@ -327,7 +327,8 @@ def test_feature_info_tells_the_channels_and_strides_of_the_features() -> None:
     assert [tuple(feature.shape[1:]) for feature in features] == [*SMALL.feature_shapes()]
     assert info.out_indices == (1, 2, 3)
     assert (len(info), info[0]["num_chs"], info.channels(0)) == (4, 16, 16)  # every stage is told
-    assert info.reduction([0, 3]) == [2, 16] and info.module_name(2) == "stages.2"
+    assert info.reduction([0, 3]) == [2, 16]
+    assert info.module_name(2) == "stages.2"
     assert info.get_dicts()[0] == {
         "num_chs": 24,
         "reduction": 4,

@@ -169,7 +169,8 @@ def test_deploying_leaves_the_trained_module_as_it_was(spec: Block) -> None:
 
     deployed = deploy(module)
 
-    assert module.training and not deployed.training
+    assert module.training
+    assert not deployed.training
     assert list(before) == list(module.state_dict())
     assert all(torch.equal(before[name], value) for name, value in module.state_dict().items())
     assert not any(isinstance(layer, nn.BatchNorm2d) for layer in deployed.modules())
@@ -313,7 +314,8 @@ def test_strided_shortcut_averages_an_odd_last_row_and_column_alone() -> None:
 @every_spec
 def test_a_spec_is_a_value(spec: Block) -> None:
     twin = copy.deepcopy(spec)
-    assert twin == spec and hash(twin) == hash(spec)
+    assert twin == spec
+    assert hash(twin) == hash(spec)
     with pytest.raises(AttributeError):
         spec.stride = 1
 

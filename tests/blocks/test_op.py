@@ -77,8 +77,10 @@ def test_widths_are_rounded_to_eight_but_not_below_nine_tenths(channels: int, ro
 
 @pytest.mark.parametrize(
     ("out_channels", "ratio", "expanded"),
-    [(24, 3.5, 88), (40, 4.0, 160), (64, 4.5, 288), (80, 5.0, 400), (160, 5.5, 880)]  # Ns
-    + [(112, 4.5, 504), (256, 5.5, 1408), (48, 3.5, 168), (160, 4.5, 720)],  # Nm and Nl
+    [
+        *[(24, 3.5, 88), (40, 4.0, 160), (64, 4.5, 288), (80, 5.0, 400), (160, 5.5, 880)],  # Ns
+        *[(112, 4.5, 504), (256, 5.5, 1408), (48, 3.5, 168), (160, 4.5, 720)],  # Nm and Nl
+    ],
 )
 def test_mob_expands_as_the_nano_models_do(out_channels: int, ratio: float, expanded: int) -> None:
     assert Mob(out_channels=out_channels, expand_ratio=ratio).expanded_channels == expanded

@@ -185,8 +185,10 @@ def test_budgets_that_do_not_go_together_are_refused(texts: list[str], message: 
 def test_every_message_is_one_line_and_exits_as_promised() -> None:
     with pytest.raises(MaenasError) as error:
         parse_budget("3.8")
-    assert error.value.exit_code == 2 and "\n" not in str(error.value)
-    assert InfeasibleError.exit_code == 3 and issubclass(InfeasibleError, BudgetError)
+    assert error.value.exit_code == 2
+    assert "\n" not in str(error.value)
+    assert InfeasibleError.exit_code == 3
+    assert issubclass(InfeasibleError, BudgetError)
 
 
 @pytest.mark.parametrize(

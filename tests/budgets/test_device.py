@@ -29,15 +29,19 @@ def test_t4_and_an_intel_cpu_are_bundled() -> None:
 @pytest.mark.parametrize("name", bundled_names())
 def test_every_bundled_device_is_an_estimate_and_says_on_what(name: str) -> None:
     device = load_device(name)
-    assert device.device == name and device.kind == "estimated"
-    assert device.about.startswith("estimated: ") and "\n" not in device.about
-    assert "DAMO-YOLO report" in device.about and "%" in device.about
+    assert device.device == name
+    assert device.kind == "estimated"
+    assert device.about.startswith("estimated: ")
+    assert "\n" not in device.about
+    assert "DAMO-YOLO report" in device.about
+    assert "%" in device.about
 
 
 def test_the_bundled_cpu_is_near_the_published_latencies() -> None:
     """Without decoding, as the report's; the worst is the one the file admits."""
     device = load_device("intel-8163")
-    assert device.hardware == "cpu" and device.precision == "f32"
+    assert device.hardware == "cpu"
+    assert device.precision == "f32"
     for scale, ms in (("ns", 4.08), ("nm", 5.05), ("nl", 6.69)):
         ops = [op for op in published_detector(scale).ops() if op.kind != "decode"]
         assert device.latency_ms(ops) == pytest.approx(ms, rel=0.06)
@@ -48,13 +52,15 @@ def test_a_table_of_the_users_is_found_by_its_name(tables_folder: Path) -> None:
     expected = saved(tables_folder, "cpu-1t").model()
     assert device_names() == ["cpu-1t", "intel-8163", "t4"]
     found = load_device("cpu-1t")
-    assert found.kind == "measured" and found.latency_ms(OPS) == expected.latency_ms(OPS)
+    assert found.kind == "measured"
+    assert found.latency_ms(OPS) == expected.latency_ms(OPS)
 
 
 def test_a_table_comes_before_the_estimate_of_the_same_name(tables_folder: Path) -> None:
     assert load_device("t4").kind == "estimated"
     saved(tables_folder, "t4")
-    assert load_device("t4").kind == "measured" and device_names() == ["t4", "intel-8163"]
+    assert load_device("t4").kind == "measured"
+    assert device_names() == ["t4", "intel-8163"]
 
 
 def test_a_table_is_found_by_its_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -71,7 +77,7 @@ def test_a_damaged_table_is_listed_with_why_and_refused_where_it_is_used(tables_
     assert list(listed) == ["bad", "good"]
     assert "bad.json: is cut off" in str(listed["bad"])
     assert isinstance(listed["good"], LatencyTable)
-    with pytest.raises(SpecError, match="bad.json: is cut off"):
+    with pytest.raises(SpecError, match=r"bad.json: is cut off"):
         load_device("bad")
 
 
@@ -99,10 +105,11 @@ def test_a_device_that_can_be_measured_but_was_not_names_the_command(name: str) 
 def test_an_unknown_device_is_refused_with_those_known(name: str, message: str) -> None:
     with pytest.raises(DeviceError, match=message) as error:
         load_device(name)
-    assert error.value.exit_code == 2 and "\n" not in str(error.value)
+    assert error.value.exit_code == 2
+    assert "\n" not in str(error.value)
     assert "t4" in str(error.value).split("; ")[1]
 
 
 def test_a_path_that_leads_nowhere_is_refused() -> None:
-    with pytest.raises(SpecError, match="../devices/t4: no such file"):
+    with pytest.raises(SpecError, match=r"../devices/t4: no such file"):
         load_device("../devices/t4")

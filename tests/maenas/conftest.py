@@ -104,7 +104,8 @@ def maenas() -> Shell:
             timeout=300,
         )
         assert done.returncode == code, done.stderr
-        assert "Traceback" not in done.stderr and "Warning" not in done.stderr
+        assert "Traceback" not in done.stderr
+        assert "Warning" not in done.stderr
         return Ran(done.returncode, done.stdout, done.stderr)
 
     return run

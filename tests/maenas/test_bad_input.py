@@ -25,7 +25,8 @@ def assert_refused(ran, *words, code=2):
     """One line on stderr with these words, and nothing else anywhere."""
     assert ran.code == code, ran.err
     assert ran.out == ""
-    assert ran.err.startswith("error: ") and ran.err.count("\n") == 1, ran.err
+    assert ran.err.startswith("error: "), ran.err
+    assert ran.err.count("\n") == 1, ran.err
     for word in words:
         assert word in ran.err
 
@@ -228,7 +229,8 @@ def two(typed, tmp_path):
     t4 = load_device("t4")
     macs = [sum(op.macs for op in backbone.ops()) for backbone in (thin, wide)]
     ms = [t4.latency_ms(backbone.ops()) for backbone in (thin, wide)]
-    assert macs[0] < macs[1] and ms[0] > ms[1]
+    assert macs[0] < macs[1]
+    assert ms[0] > ms[1]
     return macs, ms
 
 
@@ -242,7 +244,8 @@ def test_what_is_cheapest_hangs_on_what_is_counted(refused, two):
 def test_budgets_that_cannot_be_met_together_are_told_so(typed, two, tmp_path):
     macs, ms = two
     ran = typed(*TWO, "--budget", f"{macs[0]}MACs", "--budget", f"{ms[1]}ms")
-    assert ran.code == 3 and ran.out == ""
+    assert ran.code == 3
+    assert ran.out == ""
     assert "none of 2 networks met all limits at once" in ran.err.splitlines()[-1]
     assert list(tmp_path.rglob("best.yaml")) == []
 

@@ -81,7 +81,8 @@ def test_help_takes_less_than_half_a_second_of_a_processor(maenas, tmp_path):
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_help(typed, command):
     ran = typed(command, "--help")
-    assert (ran.code, ran.err) == (0, "") and "--json" in ran.out
+    assert (ran.code, ran.err) == (0, "")
+    assert "--json" in ran.out
 
 
 def test_help_says_what_is_used_where_an_option_is_left_out(typed):
@@ -103,7 +104,8 @@ def test_version(typed):
 def test_what_is_no_command_ends_with_exit_code_2(typed, arguments):
     ran = typed(*arguments)
     assert (ran.code, ran.out) == (2, "")
-    assert "Error" in ran.err and "Traceback" not in ran.err
+    assert "Error" in ran.err
+    assert "Traceback" not in ran.err
 
 
 @pytest.mark.parametrize("arguments", [("zoo",), ("zoo", "--json")], ids=" ".join)

@@ -94,7 +94,8 @@ def test_several_limits_hold_together(t4: LatencyModel) -> None:
     ]
     together = Evaluator(Problem(space, parse_budgets(texts), t4))(genomes).feasible
     assert together.tolist() == np.logical_and.reduce(alone).tolist()
-    assert together.any() and not any(one.all() for one in alone)
+    assert together.any()
+    assert not any(one.all() for one in alone)
     problem = Problem(space, parse_budgets(texts), t4)
     assert together.tolist() == [problem.meets_budgets(backbone) for backbone in backbones]
 
@@ -172,5 +173,5 @@ def test_a_space_of_ones_own_is_priced_alike(tmp_path, t4: LatencyModel) -> None
 
 
 def test_a_latency_without_a_device_is_refused() -> None:
-    with pytest.raises(BudgetError, match="needs a device.*--device t4"):
+    with pytest.raises(BudgetError, match=r"needs a device.*--device t4"):
         Problem(load_space("res"), parse_budgets(["9GMACs", "4ms"]))

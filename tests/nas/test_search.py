@@ -122,7 +122,8 @@ def test_another_process_with_another_hash_seed_finds_the_same() -> None:
             check=True,
         )
         found.append(done.stdout)
-    assert "evolution" in found[0] and "random" in found[0]
+    assert "evolution" in found[0]
+    assert "random" in found[0]
     assert found[0] == found[1]
 
 
@@ -151,11 +152,11 @@ def test_a_run_stopped_anywhere_resumes_to_the_identical_outcome(
 
     for number, batches in enumerate(stops):
         resume = number > 0 and (parts / "state.json").exists()
+        journal, again = Journal(parts, space), Evaluator(evaluator.problem)
         with pytest.raises(Stopped):
-            journal = Journal(parts, space)
-            search(Evaluator(evaluator.problem), chosen, start, journal, resume, after(batches))
+            search(again, chosen, start, journal, resume, after(batches))
     resume = (parts / "state.json").exists()
-    assert resume or stops == (1,)
+    assert resume == (stops != (1,))
     found = search(Evaluator(evaluator.problem), chosen, start, Journal(parts, space), resume)
 
     assert told(found) == told(expected)
@@ -172,8 +173,8 @@ def test_evolution_resumes_identically_after_it_has_begun_anew(
     expected = search(evaluator, chosen, start)
     elites = []
     for batches in (15, 15, 15):
+        resume = bool(elites)
         with pytest.raises(Stopped):
-            resume = bool(elites)
             search(evaluator, chosen, start, Journal(tmp_path, space), resume, after(batches))
         state = json.loads((tmp_path / "state.json").read_text("utf-8"))["searcher"]
         elites.append(len(state["rows"]) - state["population"])
@@ -311,7 +312,8 @@ def test_the_best_of_each_limit_of_a_family_is_within_it(
 
 def test_a_limit_that_nothing_met_has_no_best(evaluator: Evaluator, start: Genomes) -> None:
     outcome = search(evaluator, Settings("evolution", 1000, 0, (0.01, 0.48)), start)
-    assert outcome.best[0] is None and outcome.best[1] is not None
+    assert outcome.best[0] is None
+    assert outcome.best[1] is not None
 
 
 @every_algorithm
@@ -338,12 +340,14 @@ def test_the_outcome_adds_up(evaluator: Evaluator, start: Genomes, algorithm: st
     assert outcome.unique <= outcome.evaluations
     assert outcome.accepted == outcome.feasible.sum()
     counts, scores = zip(*outcome.curve, strict=True)
-    assert list(counts) == sorted(counts) and list(scores) == sorted(set(scores))
+    assert list(counts) == sorted(counts)
+    assert list(scores) == sorted(set(scores))
     assert scores[-1] == outcome.scores[outcome.feasible].max()
     assert scores[-1] == pytest.approx(best_score(evaluator, outcome))
     for before, now in pairwise(steps):
         assert before.evaluations < now.evaluations <= before.evaluations + BATCH
-        assert before.unique <= now.unique and before.accepted <= now.accepted
+        assert before.unique <= now.unique
+        assert before.accepted <= now.accepted
         assert (before.best_score or 0) <= (now.best_score or 0)
     last = steps[-1]
     assert (last.evaluations, last.unique) == (outcome.evaluations, outcome.unique)
@@ -384,7 +388,8 @@ def test_an_exhausted_space_ends(tmp_path: Path) -> None:
         outcome = search(evaluator, settings(evaluator, algorithm, 20_000), start)
         assert outcome.evaluations == 20_000
         assert outcome.unique == 2 * 2 * 3 - 3  # all but 16 then 8 wide
-        assert outcome.best[0] is not None and outcome.best[0].layers == 1 + 2 * 3
+        assert outcome.best[0] is not None
+        assert outcome.best[0].layers == 1 + 2 * 3
 
 
 @every_algorithm
@@ -412,7 +417,8 @@ def test_solving_exactly_finds_the_optimum_under_each_limit(
     limits = (0.41, 0.455, 0.48)
     outcome = solve_exactly(Options(evaluator), Settings("exact", 1, 0, limits))
     for limit, backbone in zip(limits, outcome.best, strict=True):
-        assert backbone is not None and evaluator.problem.meets_budgets(backbone)
+        assert backbone is not None
+        assert evaluator.problem.meets_budgets(backbone)
         best = optimum(evaluator, everything, limit)
         assert evaluator.problem.score(backbone) == pytest.approx(best, rel=1e-4)
     assert outcome.curve[-1][1] == pytest.approx(best_score(evaluator, outcome))
@@ -423,4 +429,5 @@ def test_solving_exactly_what_cannot_be_met_finds_nothing(tiny: Space, t4: Laten
     budget = Budget("latency_ms", 0.01, "0.01ms")
     options = Options(Evaluator(Problem(tiny, (budget,), t4, weights=WEIGHTS)))
     outcome = solve_exactly(options, Settings("exact", 1, 0, (0.01,)))
-    assert outcome.best == (None,) and outcome.curve == ()
+    assert outcome.best == (None,)
+    assert outcome.curve == ()

@@ -74,7 +74,8 @@ def test_legality_is_that_of_building_each_network(name: str) -> None:
     genomes = np.concatenate([blind, drawn, nudged])
     expected = [is_legal(space, genome.tolist()) for genome in genomes]
     assert moves.legal(genomes).tolist() == expected
-    assert any(expected) and not all(expected)
+    assert any(expected)
+    assert not all(expected)
 
 
 def test_legality_in_a_space_where_widths_may_shrink(shrinking: Space) -> None:
@@ -97,7 +98,8 @@ def test_samples_are_legal_and_as_many_as_asked_for(name: str, all_sizes: bool) 
     moves = Moves(space)
     for count in (0, 1, 1000):
         genomes = moves.sample(rng(), count, all_sizes)
-        assert genomes.shape == (count, len(space.genes)) and genomes.dtype == np.int16
+        assert genomes.shape == (count, len(space.genes))
+        assert genomes.dtype == np.int16
         assert moves.legal(genomes).all()
     assert all(is_legal(space, genome.tolist()) for genome in genomes[:25])
     assert (np.diff(widths_of(space, genomes), axis=1) >= 0).all()

@@ -60,7 +60,8 @@ def test_the_bundled_spaces_are_those_promised() -> None:
 @every_space
 def test_every_bundled_space_says_what_it_is(name: str) -> None:
     text = (Path(__file__).parents[2] / "search_spaces" / f"{name}.yaml").read_text("utf-8")
-    assert text.startswith("# ") and "\nabout: " in text
+    assert text.startswith("# ")
+    assert "\nabout: " in text
     assert load_space(name).name == name
 
 

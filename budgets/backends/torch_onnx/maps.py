@@ -139,7 +139,7 @@ def _resize(node: Node) -> Callable[..., Tensor]:
     scales_at = 1 if node.kind == "Upsample" or node.opset < 11 else 2
     scales = node.numbers("scales", scales_at)
     sizes = node.constant(3) if scales_at == 2 else None
-    if node.rank() != 4 or node.has(3) and node.attribute("axes", None) is not None:
+    if node.rank() != 4 or (node.has(3) and node.attribute("axes", None) is not None):
         raise node.refused("anything but height and width")
     shape = node.shape()
     if sizes:

@@ -65,7 +65,8 @@ class BoxHead(nn.Module):
 def projection(branch: nn.Module) -> tuple[Tensor, Tensor]:
     """Weight and bias of the last convolution of a branch."""
     last = list(branch.children())[-1]
-    assert isinstance(last, nn.Conv2d) and last.bias is not None
+    assert isinstance(last, nn.Conv2d)
+    assert last.bias is not None
     return last.weight, last.bias
 
 

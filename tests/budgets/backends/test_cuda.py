@@ -69,7 +69,8 @@ def work() -> None:
 
 def test_a_recorded_graph_is_timed_launch_by_launch(gpu: None) -> None:
     run = Launch(work, watch=None).run(5)
-    assert run.ms == pytest.approx((0.2,) * 5) and run.warnings == ()
+    assert run.ms == pytest.approx((0.2,) * 5)
+    assert run.warnings == ()
 
 
 def test_one_launch_goes_ahead_so_that_the_gpu_never_waits_for_the_first(gpu: None) -> None:
@@ -94,7 +95,8 @@ def test_what_cannot_be_recorded_is_enqueued_and_every_run_says_so(gpu: None) ->
         run = launch.run(3)
         assert run.ms == pytest.approx((2.0,) * 3)
         [warning] = run.warnings
-        assert "without CUDA graph" in warning and "not permitted when" in warning
+        assert "without CUDA graph" in warning
+        assert "not permitted when" in warning
 
 
 def test_throttling_meanwhile_is_told(gpu: None) -> None:

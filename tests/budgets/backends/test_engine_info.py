@@ -51,7 +51,8 @@ def test_layers_are_told_with_their_nodes_kernels_and_precisions() -> None:
     ]
     assert [one.layout for one in layers] == [True, False, False, True]
     assert [one.precision for one in layers] == ["f16", "f16", "f32", "f16"]
-    assert layers[0].name == REFORMAT and layers[0].kernel == "Reformat"
+    assert layers[0].name == REFORMAT
+    assert layers[0].kernel == "Reformat"
     assert layers[1].kernel == "CaskConvolution CaskConvolution_tactic"
 
 

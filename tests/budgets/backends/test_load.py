@@ -104,7 +104,8 @@ def test_a_missing_runtime_is_said_with_how_to_install_it(
 def test_every_runtime_says_whether_it_can_be_used() -> None:
     assert [one.backend for one in available()] == [*BACKENDS] == [*load.PROBLEMS]
     told = {one.backend: one.why_not for one in available()}
-    assert told["openvino"] is None and told["onnxruntime"] is None
+    assert told["openvino"] is None
+    assert told["onnxruntime"] is None
     if not torch.cuda.is_available():
         assert "no NVIDIA GPU" in (told["torch"] or "")
         with pytest.raises(BackendError, match="torch-cuda: PyTorch finds no NVIDIA GPU"):

@@ -26,35 +26,35 @@ class FakeNvml(SimpleNamespace):
     def __init__(self, reasons: int = 0x1) -> None:
         super().__init__(reasons=reasons, opened="")
 
-    def nvmlInit(self) -> None: ...  # noqa: N802
+    def nvmlInit(self) -> None: ...
 
-    def nvmlDeviceGetHandleByUUID(self, uuid: str) -> str:  # noqa: N802
+    def nvmlDeviceGetHandleByUUID(self, uuid: str) -> str:
         self.opened = uuid
         return "handle"
 
-    def nvmlDeviceGetClockInfo(self, handle: str, kind: int) -> int:  # noqa: N802
+    def nvmlDeviceGetClockInfo(self, handle: str, kind: int) -> int:
         assert handle == "handle"
         return {1: 1590, 2: 5001}[kind]
 
-    def nvmlDeviceGetMaxClockInfo(self, handle: str, kind: int) -> int:  # noqa: N802
+    def nvmlDeviceGetMaxClockInfo(self, handle: str, kind: int) -> int:
         return 1590
 
-    def nvmlDeviceGetApplicationsClock(self, handle: str, kind: int) -> int:  # noqa: N802
+    def nvmlDeviceGetApplicationsClock(self, handle: str, kind: int) -> int:
         raise FakeError("not supported")
 
-    def nvmlDeviceGetPowerUsage(self, handle: str) -> int:  # noqa: N802
+    def nvmlDeviceGetPowerUsage(self, handle: str) -> int:
         return 69_500
 
-    def nvmlDeviceGetEnforcedPowerLimit(self, handle: str) -> int:  # noqa: N802
+    def nvmlDeviceGetEnforcedPowerLimit(self, handle: str) -> int:
         return 70_000
 
-    def nvmlDeviceGetTemperature(self, handle: str, sensor: int) -> int:  # noqa: N802
+    def nvmlDeviceGetTemperature(self, handle: str, sensor: int) -> int:
         return 81
 
-    def nvmlDeviceGetCurrentClocksThrottleReasons(self, handle: str) -> int:  # noqa: N802
+    def nvmlDeviceGetCurrentClocksThrottleReasons(self, handle: str) -> int:
         return int(self.reasons)
 
-    def nvmlSystemGetDriverVersion(self) -> bytes:  # noqa: N802
+    def nvmlSystemGetDriverVersion(self) -> bytes:
         return b"535.129.03"
 
 
@@ -67,23 +67,28 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> FakeNvml:
 
 def test_the_state_is_in_megahertz_watts_and_degrees(fake: FakeNvml) -> None:
     watch = open_watch("11111111-2222")
-    assert watch is not None and fake.opened == "GPU-11111111-2222"
+    assert watch is not None
+    assert fake.opened == "GPU-11111111-2222"
     assert watch.state() == GpuState(1590, 5001, 69.5, 81, ("power cap", "heat"))
 
 
 def test_provenance_leaves_out_what_the_gpu_does_not_tell(fake: FakeNvml) -> None:
     watch = open_watch("GPU-1")
-    assert watch is not None and fake.opened == "GPU-1"
+    assert watch is not None
+    assert fake.opened == "GPU-1"
     told = watch.provenance()
-    assert told["driver"] == "535.129.03" and told["throttled"] == "power cap, heat"
-    assert told["power_limit_w"] == 70.0 and told["clock_max_mhz"] == 1590
+    assert told["driver"] == "535.129.03"
+    assert told["throttled"] == "power cap, heat"
+    assert told["power_limit_w"] == 70.0
+    assert told["clock_max_mhz"] == 1590
     assert "clock_set_mhz" not in told
 
 
 def test_new_drivers_are_asked_by_the_new_name(fake: FakeNvml) -> None:
     fake.nvmlDeviceGetCurrentClocksEventReasons = lambda handle: 0x80
     watch = open_watch("GPU-1")
-    assert watch is not None and watch.state().throttles == ("power brake",)
+    assert watch is not None
+    assert watch.state().throttles == ("power brake",)
 
 
 def test_throttling_before_or_after_spoils_a_run() -> None:

@@ -40,7 +40,8 @@ def test_half_precision_runs_where_the_cpu_has_it_and_is_refused_elsewhere(
     session = backend.compile(reference_graph(), layers=True)
     kernels = [one.kernel for one in session.run(1).layers if one.kernel.startswith("Conv")]
     assert session.precision == precision
-    assert kernels and all(kernel.endswith(f"_{precision}") for kernel in kernels)
+    assert kernels
+    assert all(kernel.endswith(f"_{precision}") for kernel in kernels)
 
 
 def test_int8_is_int8_in_most_of_the_convolutions() -> None:
@@ -48,7 +49,8 @@ def test_int8_is_int8_in_most_of_the_convolutions() -> None:
     layers = session.run(2).layers
     convolutions = [one.kernel for one in layers if one.kernel.startswith("Convolution")]
     in_int8 = [kernel for kernel in convolutions if kernel.lower().endswith("_i8")]
-    assert session.precision == "int8" and len(in_int8) > 0.9 * len(convolutions) > 0
+    assert session.precision == "int8"
+    assert len(in_int8) > 0.9 * len(convolutions) > 0
 
 
 def test_layers_with_known_nodes_take_nearly_all_the_time() -> None:

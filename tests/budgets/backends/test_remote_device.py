@@ -37,7 +37,8 @@ def test_a_graph_runs_on_the_node_that_owns_the_device() -> None:
     backend = RayBackend("cpu", None, 1, "local")
     session = backend.compile(reference_graph(), layers=True)
     run = session.run(3)
-    assert len(run.ms) == 3 and min(run.ms) > 0
+    assert len(run.ms) == 3
+    assert min(run.ms) > 0
     assert run.layers
     assert session.precision == "f32"
     assert backend.provenance()["threads"] == 1
@@ -57,7 +58,8 @@ def test_only_one_job_measures_on_a_device_and_others_wait_for_it(
     waiting = threading.Thread(target=lambda: opened.append(RayBackend(other, None, 1, "local")))
     waiting.start()
     waiting.join(timeout=5)
-    assert waiting.is_alive() and not opened
+    assert waiting.is_alive()
+    assert not opened
     first.close()
     waiting.join(timeout=60)
     assert opened[0].target.device == other
@@ -129,5 +131,7 @@ def test_a_node_that_is_lost_is_a_clear_error() -> None:
     backend = RayBackend("cpu", None, 1, "local")
     session = backend.compile(reference_graph())
     backend.close()
-    with pytest.raises(BackendError, match="the process that measured is lost .* --resume goes on"):
+    with pytest.raises(
+        BackendError, match=r"the process that measured is lost .* --resume goes on"
+    ):
         session.run(1)

@@ -33,10 +33,12 @@ def types_of(model: onnx.ModelProto) -> set[int]:
 
 def test_inputs_and_outputs_are_as_wide_as_the_network() -> None:
     half = typed_graph(reference_graph(), "f16")
-    assert types_of(half.model) == {TensorProto.FLOAT16} and half.precision == "f16"
+    assert types_of(half.model) == {TensorProto.FLOAT16}
+    assert half.precision == "f16"
     assert len(half.heavy) == 4  # convolutions of the reference
     whole = typed_graph(reference_graph(), "f32")
-    assert types_of(whole.model) == {TensorProto.FLOAT} and whole.precision == "f32"
+    assert types_of(whole.model) == {TensorProto.FLOAT}
+    assert whole.precision == "f32"
 
 
 def test_our_decoding_stays_wide_and_is_no_heavy_work() -> None:
@@ -45,7 +47,8 @@ def test_our_decoding_stays_wide_and_is_no_heavy_work() -> None:
     half = typed_graph(model, "f16")
     outputs = {value.type.tensor_type.elem_type for value in half.model.graph.output}
     assert outputs == {TensorProto.FLOAT}
-    assert half.heavy and not any(name.startswith("decode/") for name in half.heavy)
+    assert half.heavy
+    assert not any(name.startswith("decode/") for name in half.heavy)
     alone = one_node("Sigmoid", "decode/flat_distances_0")
     assert typed_graph(alone, "f16").precision == "f32"
     foreign = one_node("Sigmoid", "decode/of another program")
@@ -61,7 +64,8 @@ def test_old_graphs_are_brought_to_the_opset_whose_scales_may_be_half() -> None:
     model = reference_graph()
     model.opset_import[0].version = 13
     typed = typed_graph(model, "int8")
-    assert typed.model.opset_import[0].version >= 19 and is_quantised(typed.model)
+    assert typed.model.opset_import[0].version >= 19
+    assert is_quantised(typed.model)
 
 
 def test_what_cannot_be_typed_is_refused() -> None:

@@ -70,8 +70,11 @@ def test_ray_still_prints_by_the_function_that_is_changed() -> None:
 
 
 def test_muffled_drops_what_is_written_below_python(capfd: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(ValueError, match="seen"), muffled():
+    def complain() -> None:
         os.write(2, b"gcs_client.cc:210\n")
         raise ValueError("seen")
+
+    with pytest.raises(ValueError, match="seen"), muffled():
+        complain()
     os.write(2, b"after\n")
     assert capfd.readouterr().err == "after\n"

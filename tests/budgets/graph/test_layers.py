@@ -60,7 +60,8 @@ def test_the_graph_of_a_published_detector_holds_the_operators_of_its_spec(scale
     spec = published_detector(scale)
     spec = replace(spec, backbone=replace(spec.backbone, in_shape=SHAPE))
     found = graph_layers(graph_of(spec))
-    assert counted(found.ops) == counted(spec.ops()) and not found.unknown
+    assert counted(found.ops) == counted(spec.ops())
+    assert not found.unknown
 
 
 @pytest.mark.parametrize(
@@ -70,14 +71,16 @@ def test_the_graph_of_an_ablation_holds_the_operators_of_its_spec(name: str) -> 
     spec = ABLATIONS[name]
     spec = replace(spec, backbone=replace(spec.backbone, in_shape=SHAPE))
     found = graph_layers(graph_of(spec))
-    assert counted(found.ops) == counted(spec.ops()) and not found.unknown
+    assert counted(found.ops) == counted(spec.ops())
+    assert not found.unknown
 
 
 @pytest.mark.parametrize("spec", SPECS, ids=str)
 def test_the_graph_of_a_block_holds_the_operators_of_the_block(spec: Any) -> None:
     backbone = Backbone((spec,), (0,), (12, 32, 40))
     found = graph_layers(backbone_graph(backbone))
-    assert counted(found.ops) == counted(backbone.ops()) and not found.unknown
+    assert counted(found.ops) == counted(backbone.ops())
+    assert not found.unknown
 
 
 def test_every_kind_of_block_is_among_them() -> None:
@@ -175,7 +178,8 @@ def test_a_second_add_stays_alone_and_takes_the_activation() -> None:
 )
 def test_nothing_rides_in_a_convolution_whose_output_is_read_elsewhere(lines, outputs) -> None:
     first, *others = ops_of(lines, outputs=outputs)
-    assert first == PLAIN and others
+    assert first == PLAIN
+    assert others
 
 
 def test_an_activation_of_the_input_is_an_operator_of_its_own() -> None:
@@ -270,7 +274,8 @@ def test_single_operators(line, weights, attributes, expected) -> None:
 )
 def test_an_unknown_operator_is_listed_by_name(line, weights, attributes, unknown) -> None:
     found = layers_of([line], weights=weights, attributes={"y": attributes}, domain="acme")
-    assert found.unknown == {unknown: 1} and found.ops == ()
+    assert found.unknown == {unknown: 1}
+    assert found.ops == ()
 
 
 def test_a_branch_is_unknown_even_if_its_condition_is_constant() -> None:

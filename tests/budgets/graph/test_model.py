@@ -28,7 +28,8 @@ def saved(folder: Path, *shape: int | str) -> Path:
 def refused(path: Path, message: str, **options: int) -> None:
     with pytest.raises(GraphError, match=message) as error:
         load_graph(path, **options)
-    assert str(error.value).startswith(str(path)) and "\n" not in str(error.value)
+    assert str(error.value).startswith(str(path))
+    assert "\n" not in str(error.value)
 
 
 def test_an_open_batch_becomes_one_and_the_size_that_is_asked_for(tmp_path: Path) -> None:

@@ -38,13 +38,15 @@ def test_our_exports_with_nms_are_the_detector_without() -> None:
                               (append_plugin_nms, "EfficientNMS_TRT")):  # fmt: skip
         parted = part(static_graph(appended(model, metadata, NmsOptions())))
         assert priced(parted.network) == alone
-        assert parted.behind[selects] == 1 and "Conv" not in parted.behind
+        assert parted.behind[selects] == 1
+        assert "Conv" not in parted.behind
 
 
 def test_a_graph_that_selects_nothing_stays_as_it_is() -> None:
     model = static_graph(made(["y = Conv x w"], weights=W))
     parted = part(model)
-    assert parted.network is model and not parted.behind
+    assert parted.network is model
+    assert not parted.behind
 
 
 def test_what_arranges_tensors_for_the_selection_belongs_to_it() -> None:
@@ -67,4 +69,5 @@ def test_a_selection_with_network_behind_it_is_no_end() -> None:
     weights = {**W, **K, "m": np.zeros((5, 3), np.float32)}
     model = static_graph(made(lines, weights=weights))
     parted = part(model)
-    assert parted.network is model and not parted.behind
+    assert parted.network is model
+    assert not parted.behind

@@ -26,7 +26,8 @@ def test_convolutions_read_8_bit_maps_and_weights_and_nothing_else_does() -> Non
             assert sources == ["DequantizeLinear", "DequantizeLinear"], node.name
         elif node.op_type != "DequantizeLinear":
             assert "DequantizeLinear" not in sources, node.name
-    assert is_quantised(model) and not is_quantised(MODEL)
+    assert is_quantised(model)
+    assert not is_quantised(MODEL)
 
 
 def test_a_map_read_twice_is_quantised_once() -> None:
@@ -47,7 +48,8 @@ def test_a_runtime_runs_it_and_the_model_is_left_alone() -> None:
     before = MODEL.SerializeToString()
     session = onnxruntime.InferenceSession(quantised(MODEL).SerializeToString())
     scores, boxes = session.run(None, {"images": images(SPEC, 1)})
-    assert np.isfinite(scores).all() and np.isfinite(boxes).all()
+    assert np.isfinite(scores).all()
+    assert np.isfinite(boxes).all()
     assert MODEL.SerializeToString() == before
 
 

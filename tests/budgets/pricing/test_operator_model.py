@@ -156,7 +156,8 @@ def test_a_kind_that_was_never_measured_is_an_error_that_names_the_command() -> 
 def test_sizes_far_beyond_those_measured_are_guesses_and_those_within_are_not() -> None:
     ops = [conv((channels, 40, 40), 64, 3) for channels in (32, 64, 128)]
     model = model_of(fit(singly(ops)))
-    assert model.guess(ops[1]) is None and model.guess(conv((140, 40, 40), 64, 3)) is None
+    assert model.guess(ops[1]) is None
+    assert model.guess(conv((140, 40, 40), 64, 3)) is None
     told = model.guess(conv((512, 40, 40), 64, 3))
     assert told == "conv 3x3/1 was measured for 32 to 128 input channels, not 512"
     assert "64 to 64 output channels, not 8" in str(model.guess(conv((64, 40, 40), 8, 3)))

@@ -216,7 +216,8 @@ def test_a_residual_costs_its_traffic_and_less_than_an_add(t4):
 
 def test_it_says_in_one_line_that_it_is_an_estimate_and_how_good(t4):
     assert t4.kind == "estimated"
-    assert t4.about.startswith("estimated:") and "\n" not in t4.about
+    assert t4.about.startswith("estimated:")
+    assert "\n" not in t4.about
     assert "DAMO-YOLO report" in t4.about
     for scale, error in t4.fit.leave_one_out.items():
         assert f"{scale} {error:+.1f}%" in t4.about
@@ -232,7 +233,7 @@ def test_a_model_that_saw_no_other_family_does_not_speak_of_them(t4):
 
 def test_a_bundled_model_is_found_by_name_and_a_stranger_is_not(t4):
     assert "t4" in roofline_names()
-    with pytest.raises(DeviceError, match="no bundled model of 't5'; known: .*t4"):
+    with pytest.raises(DeviceError, match=r"no bundled model of 't5'; known: .*t4"):
         load_roofline("t5")
 
 

@@ -75,19 +75,23 @@ def changed(path: Path, change: Callable[[dict[str, Any]], object], signed: bool
 def refused(path: Path, message: str) -> None:
     with pytest.raises(SpecError, match=message) as error:
         load_table(path)
-    assert str(path) in str(error.value) and "\n" not in str(error.value)
+    assert str(path) in str(error.value)
+    assert "\n" not in str(error.value)
 
 
 def test_a_table_is_the_same_after_a_journey(path: Path) -> None:
     before, after = table(), load_table(path)
-    assert after == before and after.digest == before.digest
+    assert after == before
+    assert after.digest == before.digest
     assert after.model().kernels == before.model().kernels
     assert after.accuracy == before.accuracy
 
 
 def test_networks_never_seen_are_predicted_at_the_speed_of_the_undisturbed_device(path) -> None:
     found = load_table(path).accuracy
-    assert len(found.names) == 3 and found.mean < 0.02 and found.within_10 == 1
+    assert len(found.names) == 3
+    assert found.mean < 0.02
+    assert found.within_10 == 1
     assert found.measured_ms[0] == pytest.approx(sum(map(true_us, OPS[::3])) / 1e3)
 
 
@@ -113,7 +117,9 @@ def test_a_marked_sample_counts_less() -> None:
 
 def test_it_says_what_it_is_and_how_good(path: Path) -> None:
     model = load_table(path).model()
-    assert model.kind == "measured" and model.hardware == "cpu" and model.precision == "f32"
+    assert model.kind == "measured"
+    assert model.hardware == "cpu"
+    assert model.precision == "f32"
     assert model.about.startswith(
         "measured 2026-11-22: OpenVINO 2026.4 f32 on a CPU, 2 threads; on 3 networks it was not "
         "fitted to: mean error "
@@ -211,12 +217,13 @@ def test_prices_bundled_as_a_file_are_those_of_the_table(tmp_path: Path) -> None
     file.save(path, "Written by hand.\nTwice.")
     assert path.read_text().startswith("# Written by hand.\n# Twice.\nformat: maenas/operators@1\n")
     loaded = load_operator_file(path)
-    assert loaded.about == "estimated: a paper: a table; 5% off" and loaded.kind == "estimated"
+    assert loaded.about == "estimated: a paper: a table; 5% off"
+    assert loaded.kind == "estimated"
     assert loaded.latency_ms(OPS) == pytest.approx(model.latency_ms(OPS), rel=1e-3)
     path.write_text(path.read_text().replace("us: [", "us: [1.0, "))
     assert load_operator_file(path).fingerprint != loaded.fingerprint
     path.write_text(path.read_text().replace("us: [", "us: [x, "))
-    with pytest.raises(SpecError, match="kernels.conv 1x1/1.us"):
+    with pytest.raises(SpecError, match=r"kernels.conv 1x1/1.us"):
         load_operator_file(path)
 
 

@@ -51,10 +51,12 @@ def path(tmp_path: Path) -> Path:
 def test_a_device_that_slows_down_to_half_its_speed_is_priced_at_one_speed(path) -> None:
     machine = SlowMachine(slowing=0.05, outliers=0.02)
     found, notes = measured(machine, path, profile_items(20, 10))
-    assert machine.time == 2.0 and notes == []
+    assert machine.time == 2.0
+    assert notes == []
     table = table_of(found)
     assert len(table.accuracy.names) == 10
-    assert table.accuracy.mean < 0.02 and table.accuracy.within_10 == 1
+    assert table.accuracy.mean < 0.02
+    assert table.accuracy.within_10 == 1
     truth = [
         sum(map(true_us, table.ops_of(sample))) / 1e3
         for sample in table.samples
@@ -131,7 +133,8 @@ def test_a_last_line_that_was_cut_off_is_dropped_and_measured_again(path: Path) 
     path.write_bytes(path.read_bytes()[:-20])
     assert Unfinished(path, HEADER).load() == found[:-1]
     again, _ = measured(SlowMachine(), path, items)
-    assert len(again) == len(items) and again[:-1] == found[:-1]
+    assert len(again) == len(items)
+    assert again[:-1] == found[:-1]
 
 
 def test_a_file_cut_off_in_its_first_line_is_begun_anew(path: Path) -> None:
@@ -153,7 +156,7 @@ def test_the_beginning_of_another_profile_is_refused(path: Path) -> None:
 )
 def test_a_file_that_is_no_profile_is_refused(path: Path, text: str) -> None:
     path.write_text(text, encoding="latin-1")
-    with pytest.raises(SpecError, match="slow.json.partial: is (no|the) beginning"):
+    with pytest.raises(SpecError, match=r"slow.json.partial: is (no|the) beginning"):
         Unfinished(path, HEADER).load()
 
 
@@ -168,7 +171,7 @@ def test_a_sample_that_was_edited_into_nonsense_is_refused(path: Path) -> None:
 
 
 def test_a_folder_that_is_gone_is_told(tmp_path: Path) -> None:
-    with pytest.raises(SpecError, match="gone/x.partial: cannot be written: No such file"):
+    with pytest.raises(SpecError, match=r"gone/x.partial: cannot be written: No such file"):
         measured(SlowMachine(), tmp_path / "gone" / "x.partial", profile_items())
 
 
@@ -181,7 +184,8 @@ def test_a_device_that_is_gone_stops_the_profile_and_keeps_what_was_measured(pat
         measured(SlowMachine(fails_after=6), path, profile_items())
     assert len(Unfinished(path, HEADER).load()) == 5  # one of the six was the reference
     found, notes = measured(SlowMachine(), path, profile_items())
-    assert len(found) == len(profile_items()) and notes == []
+    assert len(found) == len(profile_items())
+    assert notes == []
 
 
 def test_a_graph_that_fails_is_noted_and_left_out(path: Path) -> None:

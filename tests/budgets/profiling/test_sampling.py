@@ -35,7 +35,8 @@ def test_a_disturbed_graph_is_sampled_longer_and_marked() -> None:
 def test_no_round_begins_after_the_time_is_over() -> None:
     short, long = (sampled(SlowMachine(outliers=0.4), seconds=s) for s in (0.0, 30.0))
     assert len(short.ms) < len(long.ms)
-    assert len(long.ms) % MAX_ROUNDS == 0 and len(short.ms) % MIN_ROUNDS == 0
+    assert len(long.ms) % MAX_ROUNDS == 0
+    assert len(short.ms) % MIN_ROUNDS == 0
 
 
 def test_what_the_device_warns_of_is_kept_once() -> None:

@@ -38,7 +38,9 @@ def test_only_objects_are_matched_and_quality_is_a_share(assign: Assigner, case:
     for image, row in enumerate(matched):
         objects = batch.targets.objects[image].nonzero().flatten().tolist()
         assert {*row.tolist()} <= {-1, *objects}
-    assert quality.isfinite().all() and quality.min() >= 0 and quality.max() <= 1
+    assert quality.isfinite().all()
+    assert quality.min() >= 0
+    assert quality.max() <= 1
     assert (quality[matched < 0] == 0).all()
 
 
@@ -60,7 +62,8 @@ def test_priors_in_ignore_regions_are_ignored_unless_matched(assign: Assigner) -
         x1, y1, x2, y2 = batch.targets.boxes[image, place].tolist()
         for prior, (x, y) in enumerate(batch.priors.points.tolist()):
             covered[image, prior] |= x1 < x < x2 and y1 < y < y2
-    assert (covered & (matched >= 0)).any() and ignored.any()  # both kinds occur
+    assert (covered & (matched >= 0)).any()
+    assert ignored.any()
     assert ignored.equal(covered & (matched < 0))
 
 
@@ -143,7 +146,8 @@ def test_predictions_that_are_no_numbers_break_nothing(assign: Assigner, number:
     boxes = batch.predictions.boxes.clone()
     boxes[0, ::2] = number
     found = assign(Predictions(logits, boxes), batch.priors, batch.targets)
-    assert found.matched.min() >= -1 and found.matched.max() < batch.targets.labels.shape[1]
+    assert found.matched.min() >= -1
+    assert found.matched.max() < batch.targets.labels.shape[1]
     well = answer(assign, batch)
     assert found.matched[1:].equal(well.matched[1:])  # the other images are as they were
 
@@ -168,7 +172,9 @@ def test_a_batch_without_places_for_objects_is_all_background(assign: Assigner) 
     batch = scene("no objects")
     assert batch.targets.labels.shape == (3, 0)
     matched, quality, ignored = answer(assign, batch)
-    assert (matched == -1).all() and not quality.any() and not ignored.any()
+    assert (matched == -1).all()
+    assert not quality.any()
+    assert not ignored.any()
 
 
 def test_scenes_are_what_they_are_called() -> None:

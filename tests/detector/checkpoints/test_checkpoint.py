@@ -44,7 +44,9 @@ def test_a_folder_gives_back_the_spec_and_every_tensor(tmp_path, weights) -> Non
     for path in (folder, folder / SPEC_FILE):
         spec, loaded = load_folder(path)
         assert spec == SPEC
-        assert loaded is not None and list(loaded) and set(loaded) == set(weights)
+        assert loaded is not None
+        assert list(loaded)
+        assert set(loaded) == set(weights)
         assert all(torch.equal(loaded[name], value) for name, value in weights.items())
     assert (folder / SPEC_FILE).read_text().startswith("# a receipt\n")
     assert sorted(path.name for path in folder.iterdir()) == [SPEC_FILE, WEIGHTS_FILE]
@@ -67,7 +69,8 @@ def test_views_and_parameters_are_saved_by_their_values(tmp_path, weights) -> No
     doubled = torch.nn.Parameter(weights[name].repeat_interleave(2, dim=0))
     save_folder(tmp_path, SPEC, {**weights, name: doubled[::2]})
     _, loaded = load_folder(tmp_path)
-    assert loaded is not None and torch.equal(loaded[name], weights[name])
+    assert loaded is not None
+    assert torch.equal(loaded[name], weights[name])
 
 
 def test_a_network_takes_the_weights_or_starts_afresh(weights) -> None:
@@ -86,7 +89,7 @@ def test_a_tensor_that_is_missing_is_named(weights) -> None:
 
 def test_a_tensor_of_no_part_is_named(weights) -> None:
     weights["tail.weight"] = torch.zeros(1)
-    with pytest.raises(SpecError, match="weights: tail.weight belongs to no part of the detector"):
+    with pytest.raises(SpecError, match=r"weights: tail.weight belongs to no part of the detector"):
         build_network(SPEC, weights)
 
 

@@ -107,7 +107,8 @@ def rebuilt(imported: Imported) -> nn.Module:
 def test_a_training_form_comes_back_as_the_network_it_was(nano, saved, wrap) -> None:
     network, weights = nano
     imported = import_checkpoint(saved(wrap(weights)), "damo-yolo-ns")
-    assert imported.report.fits and imported.report.form == "training"
+    assert imported.report.fits
+    assert imported.report.form == "training"
     torch.testing.assert_close(outputs(rebuilt(imported)), outputs(network), rtol=0, atol=0)
 
 
@@ -136,7 +137,8 @@ def test_published_weights_keep_their_classes_and_their_stretched_images(nano, s
     _, weights = nano
     spec = import_checkpoint(saved(weights), "damo-yolo-ns").spec
     assert (spec.names, spec.resize) == (COCO_NAMES, "stretch")
-    assert len(set(COCO_NAMES)) == 80 and COCO_NAMES[-1] == "toothbrush"
+    assert len(set(COCO_NAMES)) == 80
+    assert COCO_NAMES[-1] == "toothbrush"
 
 
 def test_a_deploy_form_predicts_what_the_training_form_did(tiny, saved) -> None:
@@ -146,7 +148,8 @@ def test_a_deploy_form_predicts_what_the_training_form_did(tiny, saved) -> None:
 
     imported = import_checkpoint(saved({"model": deployed}), "damo-yolo-t")
 
-    assert imported.report.fits and imported.report.form == "deploy"
+    assert imported.report.fits
+    assert imported.report.form == "deploy"
     again = rebuilt(imported)
     for expected in (again, deploy(again)):
         torch.testing.assert_close(outputs(expected), outputs(network), rtol=2e-3, atol=2e-3)
@@ -183,7 +186,8 @@ def test_a_legacy_classifier_loses_the_class_nobody_looked_at(saved) -> None:
 def test_a_model_of_81_classes_keeps_them_if_told_so(saved) -> None:
     network, weights = official("damo-yolo-ns", num_classes=81)
     imported = import_checkpoint(saved(weights), "damo-yolo-ns", num_classes=81)
-    assert imported.spec.head.num_classes == 81 and imported.spec.names == ()
+    assert imported.spec.head.num_classes == 81
+    assert imported.spec.names == ()
     torch.testing.assert_close(outputs(rebuilt(imported)), outputs(network), rtol=0, atol=0)
 
 
@@ -198,9 +202,11 @@ def test_other_classes_keep_everything_but_the_classifier(nano, saved) -> None:
     path = saved(weights)
     imported = import_checkpoint(path, "damo-yolo-ns", num_classes=3)
 
-    assert imported.report.fits and imported.report.reinitialised == tuple(CLASSIFIER)
+    assert imported.report.fits
+    assert imported.report.reinitialised == tuple(CLASSIFIER)
     (scores, boxes), (_, same) = outputs(rebuilt(imported)), outputs(network)
-    assert scores.shape[-1] == 3 and imported.spec.head.num_classes == 3
+    assert scores.shape[-1] == 3
+    assert imported.spec.head.num_classes == 3
     torch.testing.assert_close(boxes, same, rtol=0, atol=0)
     again = import_checkpoint(path, "damo-yolo-ns", num_classes=3)  # the same new classifier
     assert all(torch.equal(imported.weights[name], again.weights[name]) for name in again.weights)
@@ -263,7 +269,7 @@ def test_weights_that_are_not_finite_are_refused_by_name(nano, saved) -> None:
 def test_the_checkpoint_of_another_model_is_recognised(tiny, saved) -> None:
     network, weights = tiny
     for state in (weights, merged(network, weights)):
-        with pytest.raises(CheckpointError, match="is no damo-yolo-s: .* looks like damo-yolo-t"):
+        with pytest.raises(CheckpointError, match=r"is no damo-yolo-s: .* looks like damo-yolo-t"):
             import_checkpoint(saved(state), "damo-yolo-s")
     assert recognised({"layer.weight": torch.zeros(1)}) is None
 
@@ -306,7 +312,7 @@ def test_a_file_that_was_cut_short_says_so(nano, saved, is_zip, share) -> None:
     path = saved({"model": weights}, _use_new_zipfile_serialization=is_zip)
     content = path.read_bytes()
     path.write_bytes(content[: int(share * len(content))])
-    with pytest.raises(ModelError, match="official.pth: is damaged or cut short"):
+    with pytest.raises(ModelError, match=r"official.pth: is damaged or cut short"):
         import_checkpoint(path, "damo-yolo-ns")
 
 
@@ -332,14 +338,14 @@ def test_a_torchscript_program_is_refused(tmp_path) -> None:
         archive.writestr("program/data.pkl", pickle.dumps({}))
         archive.writestr("program/constants.pkl", pickle.dumps(()))
         archive.writestr("program/version", "3")
-    with pytest.raises(ModelError, match="program.pth: is a TorchScript program"):
+    with pytest.raises(ModelError, match=r"program.pth: is a TorchScript program"):
         import_checkpoint(path, "damo-yolo-ns")
 
 
 def test_a_web_page_or_a_folder_or_nothing_is_refused(tmp_path) -> None:
     page = tmp_path / "page.pth"
     page.write_text("<!DOCTYPE html><title>404</title>")
-    with pytest.raises(ModelError, match="page.pth: is no checkpoint"):
+    with pytest.raises(ModelError, match=r"page.pth: is no checkpoint"):
         import_checkpoint(page, "damo-yolo-ns")
     with pytest.raises(ModelError, match="is a folder"):
         import_checkpoint(tmp_path, "damo-yolo-ns")

@@ -33,15 +33,22 @@ def same(one: Batch, other: Batch) -> bool:
 def test_a_batch_holds_images_and_padded_objects(dataset):
     batch = next(TrainLoader(dataset, PLAN).epoch(0))
     count, most = batch.valid.shape
-    assert batch.images.shape == (4, 3, 64, 96) and batch.images.dtype == torch.uint8
-    assert batch.boxes.shape == (count, most, 4) and batch.boxes.dtype == torch.float32
-    assert batch.labels.shape == (count, most) and batch.labels.dtype == torch.int64
-    assert count == 4 and not batch.ignored.any()
+    assert batch.images.shape == (4, 3, 64, 96)
+    assert batch.images.dtype == torch.uint8
+    assert batch.boxes.shape == (count, most, 4)
+    assert batch.boxes.dtype == torch.float32
+    assert batch.labels.shape == (count, most)
+    assert batch.labels.dtype == torch.int64
+    assert count == 4
+    assert not batch.ignored.any()
     assert not batch.boxes[~batch.valid].any()
     boxes = batch.boxes[batch.valid]
-    assert (boxes >= 0).all() and (boxes[:, 2] <= 96).all() and (boxes[:, 3] <= 64).all()
+    assert (boxes >= 0).all()
+    assert (boxes[:, 2] <= 96).all()
+    assert (boxes[:, 3] <= 64).all()
     there = batch.to("cpu")
-    assert there.images.dtype == torch.float32 and there.images.max() > 200
+    assert there.images.dtype == torch.float32
+    assert there.images.max() > 200
     assert there.images.is_contiguous(memory_format=torch.channels_last)
 
 
@@ -65,7 +72,8 @@ def test_an_epoch_continues_at_any_batch(dataset):
     loader = TrainLoader(dataset, PLAN)
     whole = list(loader.epoch(2))
     rest = list(TrainLoader(dataset, PLAN).epoch(2, first=1))
-    assert len(whole) == len(loader) == 3 and len(rest) == 2
+    assert len(whole) == len(loader) == 3
+    assert len(rest) == 2
     assert all(map(same, whole[1:], rest))
     assert list(loader.epoch(2, first=3)) == []
 
@@ -86,7 +94,8 @@ def test_loading_leaves_the_random_numbers_of_torch_and_numpy_alone(dataset, wor
 
 def test_every_image_comes_once_an_epoch(dataset):
     ids = [n for batch in TrainLoader(dataset, PLAN).epoch(0) for n in batch.image_ids]
-    assert sorted(ids) == list(range(10)) and ids != sorted(ids)
+    assert sorted(ids) == list(range(10))
+    assert ids != sorted(ids)
 
 
 def test_processes_share_the_images(dataset):
@@ -96,7 +105,8 @@ def test_processes_share_the_images(dataset):
     assert {n for order in orders for n in order} == set(range(10))
     assert {plan.batches(10) for plan in plans} == {1}
     sizes = [[replace(p, sides=(64, 96, 128)).size_of(0, n) for n in range(20)] for p in plans]
-    assert sizes[0] == sizes[1] == sizes[2] and len(set(sizes[0])) == 3
+    assert sizes[0] == sizes[1] == sizes[2]
+    assert len(set(sizes[0])) == 3
 
 
 def test_few_images_are_enough_for_many_processes(dataset):

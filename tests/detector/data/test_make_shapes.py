@@ -29,7 +29,8 @@ def test_one_seed_makes_one_data_set(tmp_path):
         made(tmp_path / name, seed=seed, size=64)
     first, again, other = (files(tmp_path / name) for name in "abc")
     assert first == again
-    assert first.keys() == other.keys() and first != other
+    assert first.keys() == other.keys()
+    assert first != other
 
 
 @pytest.mark.parametrize("level", LEVELS)
@@ -39,7 +40,8 @@ def test_it_reads_back_alike_in_both_forms(tmp_path, level):
         yolo = read_dataset(path, split)
         coco = read_dataset(path.parent / "annotations" / f"instances_{split}.json")
         assert yolo.problems == coco.problems == ()
-        assert len(yolo) == len(coco) == count and yolo.names == coco.names
+        assert len(yolo) == len(coco) == count
+        assert yolo.names == coco.names
         for one, other in zip(yolo.samples, coco.samples, strict=True):
             assert one.path.resolve() == other.path.resolve()
             np.testing.assert_allclose(one.boxes, other.boxes, atol=0.02)
@@ -50,11 +52,14 @@ def test_the_middle_level_has_objects_of_48_to_96_pixels():
     drawn = [draw_image(default_rng(n), LEVELS["medium"], 3, 256)[1] for n in range(25)]
     rows = np.concatenate(drawn)
     longer = (rows[:, 3:] - rows[:, 1:3]).max(1)
-    assert longer.min() >= 47.9 and longer.max() <= 96.1
-    assert longer.min() < 55 and longer.max() > 88
+    assert longer.min() >= 47.9
+    assert longer.max() <= 96.1
+    assert longer.min() < 55
+    assert longer.max() > 88
     assert set(rows[:, 0]) == {0, 1, 2}
     assert {len(each) for each in drawn} >= {0, 1, 2, 3}  # some are background
-    assert rows[:, 1:].min() >= 0 and rows[:, 1:].max() <= 256
+    assert rows[:, 1:].min() >= 0
+    assert rows[:, 1:].max() <= 256
 
 
 def test_a_box_is_around_the_object():

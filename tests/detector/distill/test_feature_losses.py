@@ -38,7 +38,8 @@ def test_the_student_and_every_weight_get_a_gradient_and_the_teacher_none(
     student = [each.requires_grad_() for each in some_maps(STUDENT)]
     teacher = some_maps(TEACHER, seed=1)
     value = loss(student, teacher)
-    assert value.ndim == 0 and value > 0
+    assert value.ndim == 0
+    assert value > 0
     value.backward()
     assert all(each.grad is not None and each.grad.abs().sum() > 0 for each in student)
     for name, parameter in loss.named_parameters():
@@ -63,7 +64,8 @@ def test_training_brings_the_student_nearer(loss: FeatureLoss) -> None:
 
 def test_maps_of_another_size_are_resized(loss: FeatureLoss) -> None:
     value = loss(some_maps(STUDENT), some_maps(TEACHER, scale=2, seed=1))
-    assert value.isfinite() and value > 0
+    assert value.isfinite()
+    assert value > 0
 
 
 def test_scale_and_offset_of_a_channel_do_not_matter(loss: FeatureLoss) -> None:
@@ -87,7 +89,8 @@ def test_half_precision_is_compared_in_32_bits(loss: FeatureLoss) -> None:
     teacher = [each.bfloat16() for each in some_maps(TEACHER, seed=1)]
     with torch.autocast("cpu", torch.bfloat16):
         value = loss(student, teacher)
-    assert value.dtype == torch.float32 and value.isfinite()
+    assert value.dtype == torch.float32
+    assert value.isfinite()
 
 
 def test_the_loss_is_that_of_plain_loops(loss: FeatureLoss) -> None:

@@ -37,7 +37,8 @@ def test_the_numbers_are_those_of_pycocotools_on_the_file(tmp_path: Path) -> Non
     ours = coco_scores(data, guesses)
     theirs = by_hand(path, results_of(data, guesses))
     assert [getattr(ours, name) for name in TWELVE] == pytest.approx(theirs, abs=1e-12)
-    assert ours.ap > 0.1 and None not in [getattr(ours, name) for name in TWELVE]
+    assert ours.ap > 0.1
+    assert None not in [getattr(ours, name) for name in TWELVE]
     for k, each in enumerate(ours.per_class):
         alone = by_hand(path, results_of(data, guesses), data.category_ids[k])
         assert (each.ap, each.ap50, each.ar) == pytest.approx(
@@ -53,7 +54,8 @@ def test_ap_is_the_area_under_the_curve_worked_out_by_hand() -> None:
     scores = coco_scores(data, {1: guesses})
     expected = (51 * 1 + 50 * 2 / 3) / 101
     assert [scores.ap, scores.ap50, scores.ap75] == pytest.approx([expected] * 3)
-    assert scores.ar100 == 1 and scores.ar1 == 0.5  # one finding an image reaches one of two
+    assert scores.ar100 == 1
+    assert scores.ar1 == 0.5
 
 
 def test_boxes_count_at_the_ious_they_reach() -> None:
@@ -112,7 +114,8 @@ def test_sizes_are_those_the_data_set_gives() -> None:
     large = sample(1, RED)
     object.__setattr__(large, "areas", np.array([100.0], dtype=np.float32))  # of a thin mask
     scores = coco_scores(dataset(large), {1: found((0.9, RED))})
-    assert scores.ap_small == ONE and scores.ap_medium is None
+    assert scores.ap_small == ONE
+    assert scores.ap_medium is None
 
 
 @pytest.mark.parametrize("crowd", [(), (0,)], ids=["empty", "crowds alone"])
@@ -187,7 +190,8 @@ def random_set(folder: Path) -> tuple[Path, Dataset, dict[int, Objects]]:
     told = {"images": images, "annotations": annotations, "categories": categories}
     path.write_text(json.dumps(told))
     data = read_coco(path, folder)
-    assert not data.problems and len(data) == 40
+    assert not data.problems
+    assert len(data) == 40
     return path, data, {each.image_id: guess(rng, each.boxes, each.labels) for each in data.samples}
 
 

@@ -50,7 +50,8 @@ def test_a_detector_that_finds_all_has_ap_1(folder: Path) -> None:
     assert result.scores.ap == result.scores.ap50 == pytest.approx(1)
     assert [each.objects for each in result.scores.per_class] == [2, 1, 2]
     assert [len(each.found) for each in result.seen] == [2, 1, 0, 2]
-    assert done == [3, 1] and result.skipped == ()
+    assert done == [3, 1]
+    assert result.skipped == ()
     assert result.thresholds == THRESHOLDS
 
 
@@ -78,7 +79,8 @@ def test_images_that_do_not_open_are_skipped_and_named(folder: Path) -> None:
     (folder / "images/val/0.png").write_bytes(b"damaged since")
     paint(folder / "images/val/3.png", (0, 8, 40, 40, 56))  # one object less
     result = evaluate(ColourFinder(), data, batch=2)
-    assert len(result.seen) == 3 and len(result.skipped) == pytest.approx(1)
+    assert len(result.seen) == 3
+    assert len(result.skipped) == pytest.approx(1)
     assert "0.png: is not an image" in result.skipped[0]
     # green was on that image alone; of two blue ones one is left: 51 of 101 recalls are reached
     ap = [each.ap for each in result.scores.per_class]
@@ -129,7 +131,7 @@ def test_a_detector_may_know_more_than_is_labelled(folder: Path) -> None:
 
 def test_a_class_the_detector_lacks_is_an_error(folder: Path) -> None:
     named(folder, ("red", "gren", "blue"))
-    with pytest.raises(DataError, match="class 'gren' is none of the 3 .* did you mean green"):
+    with pytest.raises(DataError, match=r"class 'gren' is none of the 3 .* did you mean green"):
         match_classes(CLASSES, opened(folder))
 
 

@@ -39,18 +39,21 @@ def test_each_object_is_found_once() -> None:
 
 def test_another_class_on_an_object_is_a_confusion_not_two_mistakes() -> None:
     pairs = match(sample(1, RED), found((0.9, as_class(RED, 2))))
-    assert pairs.confused == ((0, 0),) and pairs.mistakes == 1
+    assert pairs.confused == ((0, 0),)
+    assert pairs.mistakes == 1
 
 
 def test_the_right_class_goes_first_whatever_its_score() -> None:
     pairs = match(sample(1, RED), found((0.9, as_class(RED, 2)), (0.5, RED)))
-    assert pairs.right == ((0, 1),) and pairs.false == (0,)
+    assert pairs.right == ((0, 1),)
+    assert pairs.false == (0,)
 
 
 def test_an_object_without_enough_overlap_is_missed_and_the_finding_false() -> None:
     half = (0, 10.0, 10.0, 50.0, 29.0)  # 19 of 40 rows: IoU 0.475
     pairs = match(sample(1, RED), found((0.9, half)))
-    assert pairs.missed == (0,) and pairs.false == (0,)
+    assert pairs.missed == (0,)
+    assert pairs.false == (0,)
     assert match(sample(1, RED), found((0.9, half)), min_iou=0.47).right == ((0, 0),)
 
 
@@ -141,9 +144,12 @@ def test_a_worst_image_shows_truth_on_the_left_and_findings_on_the_right(tmp_pat
     drawn = draw_worst(worst, read_image(path))
     assert drawn.shape == (320, 320 + 8 + 320, 3)  # five times as large
     bottom, right = 5 * 60 - 1, 320 + 8
-    assert tuple(drawn[bottom, 20]) == RIGHT and tuple(drawn[bottom, right + 20]) == RIGHT
-    assert tuple(drawn[bottom, 120]) == CONFUSED and tuple(drawn[bottom, right + 120]) == CONFUSED
-    assert tuple(drawn[bottom, 220]) == (0, 0, 0) and tuple(drawn[bottom, right + 220]) == WRONG
+    assert tuple(drawn[bottom, 20]) == RIGHT
+    assert tuple(drawn[bottom, right + 20]) == RIGHT
+    assert tuple(drawn[bottom, 120]) == CONFUSED
+    assert tuple(drawn[bottom, right + 120]) == CONFUSED
+    assert tuple(drawn[bottom, 220]) == (0, 0, 0)
+    assert tuple(drawn[bottom, right + 220]) == WRONG
     (saved,) = save_worst([worst], tmp_path / "worst")
     assert saved == tmp_path / "worst" / "01-dog.jpg"
     difference = read_image(saved).astype(int) - drawn

@@ -103,7 +103,8 @@ def same(spec: DetectorSpec, network: Any, runtime: Any) -> None:
         for wanted, found in zip(torch_runtime.run(seen), runtime.run(seen), strict=True):
             np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-3)
     scores, boxes = torch_runtime.run(seen)
-    assert np.ptp(scores) > 0.1 and np.ptp(boxes) > 90  # pixels: there is something to compare
+    assert np.ptp(scores) > 0.1
+    assert np.ptp(boxes) > 90
 
 
 @pytest.mark.parametrize("kind", ["onnx", "openvino"])
@@ -146,7 +147,9 @@ def test_nms_that_finds_nothing_gives_zeros(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", ["onnx", "openvino"])
 def test_nms_that_finds_nothing_is_compared_at_a_lower_score(kind: str, tmp_path: Path) -> None:
     exported = export(tmp_path, format=kind, layout="end2end", nms=NmsOptions(1.0, 0.6, 40))
-    assert exported.objects and exported.above is not None and exported.above < 1.0
+    assert exported.objects
+    assert exported.above is not None
+    assert exported.above < 1.0
 
 
 def test_a_hundred_candidates_are_let_through_where_the_options_let_none() -> None:
@@ -170,7 +173,7 @@ def test_a_box_may_be_found_as_several_classes_and_only_its_class_suppresses_it(
     both = [[0, 0, 10, 10, 0.9, 0], [0, 0, 10, 10, 0.8, 1], [0, 0, 0, 0, 0, 0]]
     assert check_detections(np.array(both, np.float32), scores, boxes, NmsOptions(0.2)) == 2
     wrong = [[0, 0, 10, 10, 0.9, 0], [0, 0, 10, 9, 0.8, 1]]
-    with pytest.raises(ExportError, match="the export finds .* where torch finds"):
+    with pytest.raises(ExportError, match=r"the export finds .* where torch finds"):
         check_detections(np.array(wrong, np.float32), scores, boxes, NmsOptions(0.2))
     with pytest.raises(ExportError, match="finds 1 objects where torch finds 2"):
         check_detections(np.array(both[:1], np.float32), scores, boxes, NmsOptions(0.2))
@@ -192,7 +195,8 @@ def test_the_plugin_gets_boxes_scores_and_options() -> None:
         "det_classes": ["batch", 30],
     }
     options = {entry.name: onnx.helper.get_attribute_value(entry) for entry in node.attribute}
-    assert options["box_coding"] == 0 and options["class_agnostic"] == 0
+    assert options["box_coding"] == 0
+    assert options["class_agnostic"] == 0
     assert options["score_threshold"] == pytest.approx(0.2)
     assert options["max_output_boxes"] == 30
 
@@ -252,14 +256,16 @@ def test_an_onnx_file_says_what_it_is(opset: int, tmp_path: Path) -> None:
     path = export(tmp_path, spec, opset=opset).path
     assert [file.name for file in tmp_path.iterdir()] == ["model.onnx"]  # no data beside it
     model = onnx.load(path)
-    assert model.opset_import[0].version == opset and model.ir_version <= 10
+    assert model.opset_import[0].version == opset
+    assert model.ir_version <= 10
     assert [tensor.name for tensor in model.graph.input] == ["images"]
     assert [tensor.name for tensor in model.graph.output] == ["scores", "boxes"]
     told = {entry.key: entry.value for entry in model.metadata_props}
     assert json.loads(told["names"]) == list(SMALL.names)
     assert json.loads(told["in_shape"]) == [3, 64, 96]
     assert json.loads(told["stride"]) == [8, 16, 32]
-    assert told["resize"] == "stretch" and told["colour"] == "RGB"
+    assert told["resize"] == "stretch"
+    assert told["colour"] == "RGB"
     assert {"version", "normalisation", "boxes", "precision", "layout"} <= set(told)
 
 
@@ -343,7 +349,8 @@ def test_the_int8_graph_of_tensorrt_has_signed_steps_and_half_floats() -> None:
     for node in steps:
         scale, zero = (constants[name] for name in node.input[1:3])
         assert scale.data_type == onnx.TensorProto.FLOAT16
-        assert zero.data_type == onnx.TensorProto.INT8 and not numpy_helper.to_array(zero).any()
+        assert zero.data_type == onnx.TensorProto.INT8
+        assert not numpy_helper.to_array(zero).any()
     # As it is written: ONNX Runtime's own rewriting would store products of scales in float16,
     # too coarse for the biases it quantises with them. TensorRT leaves biases in float.
     options = onnxruntime.SessionOptions()
@@ -352,7 +359,8 @@ def test_the_int8_graph_of_tensorrt_has_signed_steps_and_half_floats() -> None:
     scores, boxes = session.run(["scores", "boxes"], {"images": seen[0]})
     reference = reference_of(NETWORK, seen[0])
     found = difference((reference.scores, reference.boxes), (scores, boxes))
-    assert found.mean_scores < 0.06 and found.mean_boxes < 1.5
+    assert found.mean_scores < 0.06
+    assert found.mean_boxes < 1.5
 
 
 def test_int8_without_images_is_refused() -> None:
@@ -388,7 +396,7 @@ def test_an_export_that_deviates_leaves_no_file(tmp_path: Path) -> None:
     scores, boxes = reference.scores.astype(np.float32), reference.boxes.astype(np.float32)
     check(difference((reference.scores, reference.boxes), (scores, boxes)), reference, "f32")
     moved = difference((reference.scores, reference.boxes), (scores, boxes + 0.1))
-    with pytest.raises(ExportError, match="differs from torch: scores .*, boxes 1.0e-01 px"):
+    with pytest.raises(ExportError, match=r"differs from torch: scores .*, boxes 1.0e-01 px"):
         check(moved, reference, "f32")
     broken = lively(SMALL)
     nn.init.constant_(broken.head.distances[0][-1].bias, float("nan"))
@@ -402,7 +410,7 @@ def test_rounding_of_torch_itself_is_allowed_for_in_f32() -> None:
     loose = replace(reference, rounding=Difference(1e-6, 0.1, 1e-7, 1e-3))
     far = Difference(1e-5, 0.2, 1e-6, 1e-3)
     check(far, loose, "f32")
-    with pytest.raises(ExportError, match="at most 1.0e-03 and 1.0e-03 px"):
+    with pytest.raises(ExportError, match=r"at most 1.0e-03 and 1.0e-03 px"):
         check(far, reference, "f32")
 
 
@@ -468,6 +476,8 @@ def test_nms_is_appended_to_a_copy() -> None:
 
 def test_a_sample_image_is_the_same_for_one_seed_alone() -> None:
     first = sample_image(40, 60, 3)
-    assert first.shape == (40, 60, 3) and first.dtype == np.uint8 and np.ptp(first) > 100
+    assert first.shape == (40, 60, 3)
+    assert first.dtype == np.uint8
+    assert np.ptp(first) > 100
     assert np.array_equal(first, sample_image(40, 60, 3))
     assert not np.array_equal(first, sample_image(40, 60, 4))

@@ -31,7 +31,8 @@ def test_quality_focal_of_the_label_itself_is_nothing() -> None:
     logits = torch.tensor([0.0], requires_grad=True)
     loss = quality_focal_loss(logits, torch.tensor([0.5]))
     loss.sum().backward()
-    assert loss.item() == 0 and logits.grad.item() == 0
+    assert loss.item() == 0
+    assert logits.grad.item() == 0
 
 
 def test_distribution_focal_weighs_the_bins_on_both_sides() -> None:

@@ -120,10 +120,15 @@ def test_a_damaged_image_is_read_or_named(tmp_path: Path, kind: str) -> None:
         for _ in range(rng.randint(0, 6)):
             damaged[rng.randrange(min(400, len(damaged)))] = rng.randrange(256)
         path.write_bytes(damaged)
-        try:
-            assert read_image(path).shape[2] == 3
-        except ImageError as error:
-            assert str(error).startswith(f"{path}: ")
+        assert channels_or_message(path) in (3, f"{path}: ")
+
+
+def channels_or_message(path: Path) -> int | str:
+    """How many channels were read, or the beginning of the message that says why none were."""
+    try:
+        return read_image(path).shape[2]
+    except ImageError as error:
+        return str(error)[: len(f"{path}: ")]
 
 
 def test_images_of_floats_are_refused(tmp_path: Path) -> None:

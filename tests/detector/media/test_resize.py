@@ -47,7 +47,8 @@ def test_letterboxed_images_keep_their_proportions(
 def test_what_an_image_leaves_free_is_grey() -> None:
     pixels = np.full((50, 100, 3), (10, 20, 30), dtype=np.uint8)
     planes, placement = fit(pixels, (64, 64), "letterbox")
-    assert planes.shape == (3, 64, 64) and planes.dtype == np.float32
+    assert planes.shape == (3, 64, 64)
+    assert planes.dtype == np.float32
     assert placement.placed == (32, 64)
     for plane, level in zip(planes, (10, 20, 30), strict=True):  # RGB stays RGB
         assert (plane[:32] == level).all()

@@ -86,7 +86,8 @@ def test_the_t4_model_puts_a_row_within_six_percent_of_its_latency(name: str) ->
 
 def test_a_figure_is_two_a_multiply_accumulate_and_per_norm_behind_a_batch_norm() -> None:
     conv, rep = S.backbone.ops()[1], S.backbone.ops()[3]
-    assert conv.norm and not rep.norm  # the stem, and the RepConv of the first unit
+    assert conv.norm
+    assert not rep.norm
     # 32 filters of 12 x 3 x 3 at 320 x 320, with a BatchNorm
     assert report_gflops([conv]) == 2 * (12 * 9 + 2) * 32 * 320**2 / 1e9
     assert report_gflops([conv], per_norm=4) == 2 * (12 * 9 + 4) * 32 * 320**2 / 1e9
@@ -124,8 +125,7 @@ def test_a_damaged_file_is_refused_by_row_and_key(
     path = tmp_path / "mine.yaml"
     path.write_text(text.replace(line, changed, 1), encoding="utf-8")
     with pytest.raises(SpecError, match=message):
-        load_ablations(path)
-        unpublished_rows(path)
+        _ = load_ablations(path), unpublished_rows(path)
 
 
 def test_a_row_is_built_and_run() -> None:

@@ -166,7 +166,8 @@ def test_a_mistake_is_named_with_file_and_key(
     path.write_text(text.replace(line, changed, 1))
     with pytest.raises(SpecError, match=message) as raised:
         load_detector(path)
-    assert str(raised.value).startswith(f"{path}: ") and "\n" not in str(raised.value)
+    assert str(raised.value).startswith(f"{path}: ")
+    assert "\n" not in str(raised.value)
 
 
 def test_a_file_that_is_not_there_or_is_no_mapping_is_refused(path: Path) -> None:

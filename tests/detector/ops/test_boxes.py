@@ -37,7 +37,8 @@ def test_boxes_without_area_have_no_overlap_and_a_gradient() -> None:
     assert paired_iou(flat, flat).item() == 0
     giou = paired_giou(flat, flat.detach())
     giou.sum().backward()
-    assert flat.grad is not None and flat.grad.isfinite().all()
+    assert flat.grad is not None
+    assert flat.grad.isfinite().all()
 
 
 @pytest.mark.parametrize(

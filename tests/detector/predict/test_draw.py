@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -68,7 +70,7 @@ def test_nothing_found_leaves_the_image() -> None:
 
 def test_a_thousand_classes_have_a_colour_and_neighbours_differ() -> None:
     colours = [class_colour(index) for index in range(1000)]
-    for one, next_ in zip(colours, colours[1:], strict=False):
+    for one, next_ in itertools.pairwise(colours):
         assert sum(abs(a - b) for a, b in zip(one, next_, strict=True)) > 100
     assert len(set(colours)) > 500
 

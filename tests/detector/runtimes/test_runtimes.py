@@ -52,7 +52,8 @@ def test_a_runtime_knows_the_detector(runtime: Runtime) -> None:
     assert runtime.names == SPEC.names
     assert runtime.in_shape == SPEC.backbone.in_shape
     assert runtime.resize == "stretch"
-    assert "f32" in runtime.about and "\n" not in runtime.about
+    assert "f32" in runtime.about
+    assert "\n" not in runtime.about
 
 
 @pytest.mark.parametrize("count", [1, 2, 5])
@@ -71,7 +72,8 @@ def test_what_a_run_gave_outlives_the_next_run(runtime: Runtime) -> None:
     scores, boxes = runtime.run(first)
     kept = scores.copy(), boxes.copy()
     runtime.run(second)
-    assert np.array_equal(scores, kept[0]) and np.array_equal(boxes, kept[1])
+    assert np.array_equal(scores, kept[0])
+    assert np.array_equal(boxes, kept[1])
 
 
 def test_images_of_another_size_are_refused(runtime: Runtime) -> None:
@@ -98,11 +100,13 @@ def test_a_model_with_nms_inside_is_refused(models: Path, name: str) -> None:
 
 
 def test_what_is_no_model_is_refused_by_name(models: Path, tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="missing.onnx: no such file or folder; expected a detect"):
+    with pytest.raises(
+        ModelError, match=r"missing.onnx: no such file or folder; expected a detect"
+    ):
         load_runtime(tmp_path / "missing.onnx")
     text = tmp_path / "notes.txt"
     text.write_text("hello")
-    with pytest.raises(ModelError, match="notes.txt: expected a detector folder"):
+    with pytest.raises(ModelError, match=r"notes.txt: expected a detector folder"):
         load_runtime(text)
     for suffix, program in ((".onnx", "ONNX Runtime"), (".xml", "OpenVINO")):
         damaged = tmp_path / f"damaged{suffix}"
@@ -120,10 +124,10 @@ def test_what_is_no_model_is_refused_by_name(models: Path, tmp_path: Path) -> No
 def test_a_truncated_model_is_refused(models: Path, tmp_path: Path) -> None:
     whole = (models / "any.onnx").read_bytes()
     (tmp_path / "cut.onnx").write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(ModelError, match="cut.onnx: ONNX Runtime cannot load it"):
+    with pytest.raises(ModelError, match=r"cut.onnx: ONNX Runtime cannot load it"):
         load_runtime(tmp_path / "cut.onnx")
     (tmp_path / "alone.xml").write_bytes((models / "any.xml").read_bytes())
-    with pytest.raises(ModelError, match="alone.bin: no such file"):
+    with pytest.raises(ModelError, match=r"alone.bin: no such file"):
         load_runtime(tmp_path / "alone.xml")
 
 
@@ -131,7 +135,7 @@ def test_a_model_of_another_program_is_refused(models: Path, tmp_path: Path) -> 
     foreign = onnx.load(models / "any.onnx")
     del foreign.metadata_props[:]
     onnx.save(foreign, tmp_path / "foreign.onnx")
-    with pytest.raises(ModelError, match="foreign.onnx: lacks the metadata that `maenas export`"):
+    with pytest.raises(ModelError, match=r"foreign.onnx: lacks the metadata that `maenas export`"):
         load_runtime(tmp_path / "foreign.onnx")
 
 
@@ -162,7 +166,7 @@ def test_a_file_that_does_not_say_its_kind_is_no_nano_detector() -> None:
 def test_metadata_of_a_newer_maenas_or_damaged_is_refused() -> None:
     told = Metadata(names=(), in_shape=(3, 32, 64), resize="letterbox", stride=(8, 16, 32))
     newer = {**told.to_text(), "format": "maenas/model@2"}
-    with pytest.raises(ModelError, match="m.onnx: written by a newer maenas"):
+    with pytest.raises(ModelError, match=r"m.onnx: written by a newer maenas"):
         read_metadata(newer, Path("m.onnx"))
     for key, value in (
         ("resize", "crop"),

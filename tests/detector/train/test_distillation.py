@@ -92,7 +92,8 @@ def test_the_detector_that_is_kept_has_no_projections(
     for _ in train(small_training(tmp_path, data, recipe, teacher=wider_teacher())):
         pass
     spec, weights = load_folder(tmp_path / "last")
-    assert weights is not None and weights.keys() == spec.build().state_dict().keys()
+    assert weights is not None
+    assert weights.keys() == spec.build().state_dict().keys()
 
 
 def test_the_teacher_neither_learns_nor_changes_its_statistics(data: Path, tmp_path: Path) -> None:

@@ -67,7 +67,9 @@ def test_a_recipe_file_opens_with_where_its_numbers_come_from(scale: str) -> Non
 
     text = (Path(folder.__path__[0]) / f"{scale}.yaml").read_text()
     receipt = text[: text.index("format:")]
-    assert "2211.15444" in receipt and "Apache-2.0" in receipt and "# lr: " in receipt
+    assert "2211.15444" in receipt
+    assert "Apache-2.0" in receipt
+    assert "# lr: " in receipt
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -83,7 +85,8 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
     recipe = with_changes(published_recipe("ns"), ["assigner.name=tood", "sides=[320, 416]"])
     write_text(tmp_path / "mine.yaml", yaml.safe_dump(recipe_data(recipe)))
     assert load_recipe(tmp_path / "mine.yaml") == recipe
-    assert recipe.assigner == TOOD() and recipe.sides == (320, 416)
+    assert recipe.assigner == TOOD()
+    assert recipe.sides == (320, 416)
 
 
 def test_off_is_a_word_and_false_is_not() -> None:

@@ -46,7 +46,8 @@ def test_a_fresh_start_depends_on_the_seed_alone() -> None:
         starting_network(SPEC, NAMES, None, seed)[0].state_dict() for seed in (0, 0, 1)
     )
     name = "head.scores.0.0.weight"
-    assert torch.equal(first[name], again[name]) and not torch.equal(first[name], other[name])
+    assert torch.equal(first[name], again[name])
+    assert not torch.equal(first[name], other[name])
 
 
 def test_weights_of_another_detector_are_an_error() -> None:

@@ -1,13 +1,13 @@
 """From what is asked to what is searched."""
 
 import pytest
+from maenas.runs.templates import choose_template, published_cost
 
 from maenas.backbone_search.plan import plan
 from maenas.blocks import load_backbone
 from maenas.budgets import load_device
 from maenas.detector import load_template
 from maenas.runs.config import SearchConfig
-from maenas.runs.templates import choose_template, published_cost
 
 
 def planned(*budgets, **options):
@@ -44,7 +44,8 @@ def test_a_backbone_alone_is_compared_with_backbones_alone():
     cost = sum(t4.op_ms(op) for op in backbone.ops())
     assert published_cost("l", "latency_ms", t4, "backbone") == pytest.approx(cost)
     [segment] = planned(f"{cost}ms", device="t4", scope="backbone")
-    assert segment.template.name == "l" and segment.problem.rest is None
+    assert segment.template.name == "l"
+    assert segment.problem.rest is None
 
 
 def test_a_scale_that_is_asked_for_is_used():

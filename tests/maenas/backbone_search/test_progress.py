@@ -28,7 +28,8 @@ def shown(start, small, tmp_path):
     except OSError:  # how Linux says that nobody writes any more
         pass
     os.close(ours)
-    assert process.communicate(timeout=60) and process.returncode == 0
+    assert process.communicate(timeout=60)
+    assert process.returncode == 0
     return " ".join(re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", " ", written.decode()).split())
 
 

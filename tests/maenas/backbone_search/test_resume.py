@@ -106,7 +106,8 @@ def story(start, tmp_path_factory):
 
     options = ("--finalists", 0, "--workers", 2, "--out", "run")
     process = start("search", "--resume", *options, cwd=parent)
-    assert process.communicate(timeout=DEADLINE_S) and process.returncode == 0
+    assert process.communicate(timeout=DEADLINE_S)
+    assert process.returncode == 0
     return story
 
 
@@ -119,7 +120,8 @@ def undisturbed(start, tmp_path_factory):
 
 def test_killed_and_resumed_it_ends_the_same_to_the_byte(undisturbed, story):
     run, process = undisturbed
-    assert process.communicate(timeout=DEADLINE_S) and process.returncode == 0
+    assert process.communicate(timeout=DEADLINE_S)
+    assert process.returncode == 0
     for name in ("best.yaml", "history.jsonl", "curve.png", "scatter.png"):
         assert (story.folder / name).read_bytes() == (run / name).read_bytes(), name
 
@@ -136,7 +138,8 @@ def test_a_full_disk_is_told_in_one_line_and_loses_nothing_saved(story):
     assert story.error.splitlines()[-1] == (
         "error: run/history.jsonl: cannot be written: File too large."
     )
-    assert "Traceback" not in story.error and "Exception" not in story.error
+    assert "Traceback" not in story.error
+    assert "Exception" not in story.error
     assert story.state_survived
 
 
@@ -213,7 +216,8 @@ def test_a_disk_full_at_the_report_leaves_no_half_result(maenas, small, small_fo
 
     stopped = maenas(*small, "--out", "run", cwd=tmp_path, code=2, before=little_disk)
     error = "error: run/report.html: cannot be written: File too large."
-    assert stopped.out == "" and stopped.err.splitlines()[-1] == error
+    assert stopped.out == ""
+    assert stopped.err.splitlines()[-1] == error
     left = {path.name for path in (tmp_path / "run").iterdir()}
     assert left & {"best.yaml", "report.html"} == set()
     assert not any(name.startswith(".") for name in left)

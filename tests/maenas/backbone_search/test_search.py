@@ -67,7 +67,8 @@ def test_json_says_what_was_found_and_how(told):
     assert told["schema"] == "maenas/search-result@1"
     assert told["spec"] == "runs/search/exp/best.yaml"
     assert (told["seed"], told["device"], told["latency_kind"]) == (0, "t4", "estimated")
-    assert told["evaluations"] == 3000 and told["seconds"] > 0
+    assert told["evaluations"] == 3000
+    assert told["seconds"] > 0
 
 
 def test_progress_goes_to_stderr(ran):
@@ -84,7 +85,8 @@ def test_the_best_is_within_every_budget_with_neck_and_head(told, best):
     # 3.8 ms is what the published S costs, whose template allows 25 layers.
     assert told["template"] == "s"
     assert told["budget"] == {"latency_ms": 3.8, "layers": 25}
-    assert prices(best, "s")["latency_ms"] <= 3.8 and best.layers <= 25
+    assert prices(best, "s")["latency_ms"] <= 3.8
+    assert best.layers <= 25
 
 
 def test_the_file_of_the_result_says_what_stdout_said(run, told):
@@ -136,7 +138,8 @@ def test_the_spec_opens_with_its_receipt(run, told):
     assert f"{told['latency_ms']:.4f} ms estimated on t4" in receipt
     assert f"3,000 candidates proposed, {told['unique_evaluations']:,} of them different" in receipt
     assert f"{100 * told['share_of_optimum']:.3f} % of the most that is possible" in receipt
-    assert "seed 0" in receipt and load_device("t4").about in receipt
+    assert "seed 0" in receipt
+    assert load_device("t4").about in receipt
 
 
 def test_the_config_says_what_was_asked(run):
@@ -158,13 +161,16 @@ def test_the_command_of_the_receipt_repeats_the_run_to_the_byte(maenas, run, tmp
 def test_the_plots_are_images(run):
     for name in ("curve.png", "scatter.png"):
         content = (run / name).read_bytes()
-        assert content.startswith(b"\x89PNG\r\n") and len(content) > 10_000
+        assert content.startswith(b"\x89PNG\r\n")
+        assert len(content) > 10_000
 
 
 def test_the_report_needs_no_other_file_and_no_network(run, told):
     page = (run / "report.html").read_text("utf-8")
     assert page.count('src="data:image/png;base64,') == page.count("<img") == 2
-    assert "http" not in page and "<script" not in page and "<link" not in page
+    assert "http" not in page
+    assert "<script" not in page
+    assert "<link" not in page
     for word in (told["command"], f"{told['score']:.4f}", "estimated on t4", "25 layers"):
         assert word in page
 
@@ -184,7 +190,8 @@ def test_another_seed_searches_differently(typed, small):
 def test_every_bundled_space_is_searched(typed, space, budget):
     told = typed("search", "--space", space, "--budget", budget, *QUICK).json
     limit = {"60GFLOPs": 30e9, "1GMACs": 1e9, "9GMACs": 9e9}[budget]  # two FLOPs a MAC
-    assert told["space"] == space and 0.8 * limit < told["macs"] <= limit
+    assert told["space"] == space
+    assert 0.8 * limit < told["macs"] <= limit
     assert (told["device"], told["latency_ms"], told["latency_kind"]) == (None, None, None)
     backbone = load_backbone(told["spec"])
     load_space(space).encode(backbone)  # raises if it is not of the space
@@ -215,18 +222,21 @@ def test_the_scope_says_what_a_budget_limits(typed, unlimited):
     assert_told_as_priced(told, backbone, None)
     assert prices(backbone)["macs"] <= 8e6 < prices(backbone, "t")["macs"]
     refused = typed(*asked, "--out", "whole")
-    assert refused.code == 3 and "the cheapest detector needs" in refused.err
+    assert refused.code == 3
+    assert "the cheapest detector needs" in refused.err
 
 
 @pytest.mark.parametrize(("template", "layers"), [("t", 20), ("s", 25), ("m", 35), ("l", 45)])
 def test_the_template_brings_its_layer_budget(typed, unlimited, template, layers):
     told = typed(*unlimited, "--template", template, "--budget", "1GMACs", "--json").json
-    assert told["template"] == template and told["budget"]["layers"] == layers
+    assert told["template"] == template
+    assert told["budget"]["layers"] == layers
 
 
 def test_random_search_is_an_algorithm(typed, small):
     told = typed(*small, "--algorithm", "random", "--json").json
-    assert told["algorithm"] == "random" and told["evaluations"] == 600
+    assert told["algorithm"] == "random"
+    assert told["evaluations"] == 600
     assert told["macs"] <= 100e6
 
 
@@ -298,7 +308,8 @@ def test_the_next_commands_of_the_card_work(card, typed):
 
 def test_the_card_fits_a_narrow_terminal(maenas, small, tmp_path):
     ran = maenas(*small, cwd=tmp_path, environ={"COLUMNS": "80"})
-    assert max(map(len, ran.out.splitlines())) == 80 and "…" not in ran.out
+    assert max(map(len, ran.out.splitlines())) == 80
+    assert "…" not in ran.out
 
 
 def test_brackets_in_the_name_of_a_folder_are_kept(typed, small):
@@ -317,8 +328,10 @@ def test_a_run_is_not_overwritten_unless_allowed(typed, small, tmp_path, files_b
     typed(*small, "--out", "mine")
     before = files_below(tmp_path)
     refused = typed(*small, "--seed", "1", "--out", "mine")
-    assert refused.code == 2 and refused.out == ""
-    assert "mine: is not empty" in refused.err and "--exist-ok" in refused.err
+    assert refused.code == 2
+    assert refused.out == ""
+    assert "mine: is not empty" in refused.err
+    assert "--exist-ok" in refused.err
     assert files_below(tmp_path) == before
     replaced = typed(*small, "--seed", "1", "--out", "mine", "--exist-ok", "--json").json
     assert replaced["seed"] == 1
@@ -339,7 +352,8 @@ def test_the_runs_below_a_folder_are_no_part_of_it(typed, small, tmp_path, files
     typed(*small)
     before = files_below(tmp_path / "runs")
     refused = typed(*small, "--out", "runs/search", "--exist-ok")
-    assert refused.code == 2 and "runs/search: is not the folder of a search" in refused.err
+    assert refused.code == 2
+    assert "runs/search: is not the folder of a search" in refused.err
     assert files_below(tmp_path / "runs") == before
 
 

@@ -76,7 +76,8 @@ def test_the_table_says_the_same_with_shares_in_percent(typed):
 
 def test_it_says_that_the_latency_is_an_estimate_and_how_good(typed):
     told = typed("show", "zoo:damo-yolo-s", "--json").json
-    assert told["latency_kind"] == "estimated" and told["device"] == "t4"
+    assert told["latency_kind"] == "estimated"
+    assert told["device"] == "t4"
     assert told["latency_about"] == load_device("t4").about
     assert "estimated" in typed("show", "zoo:damo-yolo-s").words
     assert load_device("t4").about in typed("show", "zoo:damo-yolo-s").words
@@ -93,7 +94,8 @@ def test_the_surroundings_can_be_chosen_or_left_out(typed):
     alone = typed("show", "zoo:damo-yolo-s", "--template", "none", "--json").json
     smaller = typed("show", "zoo:damo-yolo-s", "--template", "t", "--json").json
     usual = typed("show", "zoo:damo-yolo-s", "--json").json
-    assert alone["template"] is None and smaller["template"] == "t"
+    assert alone["template"] is None
+    assert smaller["template"] == "t"
     assert alone["macs"] < smaller["macs"] < usual["macs"]
     assert alone["score"] == smaller["score"] == usual["score"]
 

@@ -85,7 +85,8 @@ def test_a_folder_is_drawn_as_it_lies(run: Run) -> None:
         assert tuple(drawn[100, x]) == DOG
     assert ran.out.startswith("3 images, 6 objects: dog 6\n")
     assert "written: runs/detect/exp" in ran.out
-    assert "pre-processing" in ran.out and "post-processing" in ran.out
+    assert "pre-processing" in ran.out
+    assert "post-processing" in ran.out
     assert "detect: 3/3 images" in ran.err
 
 
@@ -94,7 +95,8 @@ def test_a_second_run_takes_a_folder_of_its_own(run: Run) -> None:
     assert [run("a.jpg").code for _ in range(2)] == [0, 0]
     assert sorted(path.name for path in Path("runs/detect").iterdir()) == ["exp", "exp2"]
     ran = run("a.jpg", "--out", "runs/detect/exp")
-    assert ran.code == 2 and "exp: is not empty; --exist-ok" in ran.err
+    assert ran.code == 2
+    assert "exp: is not empty; --exist-ok" in ran.err
     assert run("a.jpg", "--out", "runs/detect/exp", "--exist-ok").code == 0
 
 
@@ -111,7 +113,8 @@ def test_a_bad_image_is_passed_over_and_named(run: Run) -> None:
     Path("pics/b.jpg").write_bytes(b"")
     ran = run("pics")
     assert ran.code == 0
-    assert "2 images, 4 objects" in ran.out and "1 file passed over: b.jpg" in ran.out
+    assert "2 images, 4 objects" in ran.out
+    assert "1 file passed over: b.jpg" in ran.out
     assert "passed over: pics/b.jpg: is empty." in ran.err
     assert "detect: 2/2 images" in ran.err
 
@@ -120,11 +123,13 @@ def test_bad_images_alone_are_an_error(run: Run) -> None:
     Path("a.jpg").write_bytes(b"")
     Path("b.jpg").write_bytes(b"no image")
     ran = run("a.jpg", "b.jpg")
-    assert ran.code == 2 and ran.out == ""
+    assert ran.code == 2
+    assert ran.out == ""
     assert "error: none of the 2 files could be read" in ran.err
     assert not Path("runs/detect/exp").exists()
     ran = run("a.jpg")
-    assert ran.code == 2 and ran.err.splitlines()[-1] == "error: a.jpg: is empty."
+    assert ran.code == 2
+    assert ran.err.splitlines()[-1] == "error: a.jpg: is empty."
 
 
 def test_json_holds_every_object(run: Run) -> None:
@@ -132,7 +137,9 @@ def test_json_holds_every_object(run: Run) -> None:
     ran = run("a.jpg", "--json", "--no-draw")
     result = ran.json
     assert result["schema"] == "maenas/detect@1"
-    assert result["objects"] == {"dog": 2} and result["trained"] and result["folder"] is None
+    assert result["objects"] == {"dog": 2}
+    assert result["trained"]
+    assert result["folder"] is None
     assert set(result["median_ms"]) == {"read", "before", "network", "after"}
     (seen,) = result["images"]
     assert (seen["file"], seen["width"], seen["height"]) == ("a.jpg", 256, 128)
@@ -169,7 +176,8 @@ def test_coco_results_take_the_ids_of_a_data_set(run: Run) -> None:
     assert {(row["image_id"], row["category_id"]) for row in rows} == {(77, 20)}
     image("b.jpg")
     ran = run("a.jpg", "b.jpg", "--annotations", "truth.json")
-    assert ran.code == 2 and "b.jpg: the annotation file has no such image" in ran.err
+    assert ran.code == 2
+    assert "b.jpg: the annotation file has no such image" in ran.err
     assert not Path("runs").exists()  # found out before any work
 
 
@@ -233,7 +241,8 @@ def test_a_detector_without_weights_is_told(run: Run) -> None:
     Path("model/weights.safetensors").unlink()
     image("a.jpg")
     ran = run("a.jpg", "--json")
-    assert ran.code == 0 and ran.json["trained"] is False
+    assert ran.code == 0
+    assert ran.json["trained"] is False
     assert "warning: model has no trained weights" in ran.err
 
 
@@ -251,8 +260,10 @@ def test_what_cannot_be_is_one_line(run: Run, arguments: tuple[str, ...], messag
     Path("empty").mkdir()
     image("a.jpg")
     ran = run(*arguments)
-    assert ran.code == 2 and ran.out == ""
-    assert ran.err.startswith(message) and ran.err.count("\n") == 1
+    assert ran.code == 2
+    assert ran.out == ""
+    assert ran.err.startswith(message)
+    assert ran.err.count("\n") == 1
     assert not Path("runs").exists()
 
 

@@ -40,9 +40,12 @@ def detector(folder: Path) -> Detector:
 
 def test_objects_have_boxes_on_the_image_scores_and_names(detector: Detector) -> None:
     found = detector.predict(WIDE)
-    assert detector.trained and detector.names == NAMES and detector.in_shape == (3, 64, 64)
+    assert detector.trained
+    assert detector.names == NAMES
+    assert detector.in_shape == (3, 64, 64)
     assert found.size == (128, 256)
-    assert found.labels == ("dog", "dog") and found.classes.tolist() == [1, 1]
+    assert found.labels == ("dog", "dog")
+    assert found.classes.tolist() == [1, 1]
     np.testing.assert_allclose(found.scores, SCORE, rtol=1e-5)
     np.testing.assert_allclose(sorted(found.boxes.tolist()), LETTERBOXED, atol=1e-3)
 
@@ -99,7 +102,8 @@ def test_weights_are_loaded_from_a_file_and_from_a_folder(folder: Path, tmp_path
     for weights in (folder / "weights.safetensors", folder):
         detector = Detector(bare)
         assert not detector.trained
-        assert detector.load(weights) is detector and detector.trained
+        assert detector.load(weights) is detector
+        assert detector.trained
         boxes = STRETCHED if weights.is_file() else LETTERBOXED  # a folder says how to resize
         found = detector.predict(WIDE)
         np.testing.assert_allclose(sorted(found.boxes.tolist()), sorted(boxes), atol=1e-3)
@@ -130,7 +134,7 @@ def test_a_detector_without_weights_says_so(tmp_path: Path) -> None:
 def test_weights_of_another_detector_are_refused(folder: Path, tmp_path: Path) -> None:
     other = replace(small_spec(names=()), head=ZeroHead(num_classes=2, reg_max=4))
     save_folder(tmp_path / "other", other, other.build().state_dict())
-    with pytest.raises(SpecError, match="other: knows 2 classes, .* 3; open it by itself"):
+    with pytest.raises(SpecError, match=r"other: knows 2 classes, .* 3; open it by itself"):
         Detector(folder).load(tmp_path / "other")
     with pytest.raises(SpecError, match=r"head\.scores\.0\.0\.weight is \[2, .*detector has \[3,"):
         Detector(folder).load(tmp_path / "other" / "weights.safetensors")
@@ -144,7 +148,8 @@ def test_weights_of_another_detector_are_refused(folder: Path, tmp_path: Path) -
 
 def test_published_detectors_are_there_by_name(tmp_path: Path) -> None:
     detector = Detector("zoo:damo-yolo-ns")
-    assert detector.in_shape == (3, 416, 416) and not detector.trained
+    assert detector.in_shape == (3, 416, 416)
+    assert not detector.trained
     assert detector.spec is not None
     save_file(detector.spec.build().state_dict(), tmp_path / "weights.safetensors")
     assert detector.load(tmp_path / "weights.safetensors").trained

@@ -24,7 +24,8 @@ def test_a_training_run_stands_for_its_best_detector(typed: Shell) -> None:
     small_folder(Path("run/last"))
     best = small_folder(Path("run/best"))
     ran = typed("export", "run", "--end2end", "--json")
-    assert ran.code == 0 and Path(ran.json["path"]) == best / "detector.onnx"
+    assert ran.code == 0
+    assert Path(ran.json["path"]) == best / "detector.onnx"
     assert ran.json["objects"] == 2 * 2  # cells of the coarsest level
     assert ran.json["objects_above"] == 0.05
     assert "no weights" not in ran.err
@@ -33,16 +34,20 @@ def test_a_training_run_stands_for_its_best_detector(typed: Shell) -> None:
 def test_the_nms_of_an_untrained_detector_is_compared_at_a_lower_score(typed: Shell) -> None:
     save_folder(Path("fresh"), small_spec(), None)
     ran = typed("export", "fresh", "--end2end", "--min-score", "0.99")
-    assert ran.code == 0 and "fresh has no weights: they are random" in ran.err
-    assert "its NMS finds the same " in ran.out and "objects as ours above 0.99" not in ran.out
+    assert ran.code == 0
+    assert "fresh has no weights: they are random" in ran.err
+    assert "its NMS finds the same " in ran.out
+    assert "objects as ours above 0.99" not in ran.out
 
 
 def test_the_format_is_that_of_the_file_named(typed: Shell) -> None:
     small_folder(Path("model"))
     assert typed("export", "model", "--out", "model.xml").code == 0
-    assert Path("model.xml").exists() and Path("model.bin").exists()
+    assert Path("model.xml").exists()
+    assert Path("model.bin").exists()
     refused = typed("export", "model", "--format", "onnx", "--out", "other.xml")
-    assert refused.code == 2 and "other.xml" in refused.err
+    assert refused.code == 2
+    assert "other.xml" in refused.err
 
 
 @pytest.mark.parametrize("command", ["export", "detect", "val"])
@@ -66,8 +71,10 @@ def test_what_is_no_detector_is_one_line(
     Path("a.txt").touch()
     more = {"export": (), "detect": (".",), "val": ("--data", "data.yaml")}[command]
     ran = typed(command, model, *more)
-    assert ran.code == 2 and ran.out == ""
-    assert ran.err.startswith(f"error: {message}") and ran.err.count("\n") == 1
+    assert ran.code == 2
+    assert ran.out == ""
+    assert ran.err.startswith(f"error: {message}")
+    assert ran.err.count("\n") == 1
 
 
 MISTAKES = (

@@ -30,14 +30,17 @@ def checkpoint(weights: dict[str, Tensor], tmp_path: Path) -> Path:
 def test_a_checkpoint_becomes_a_detector_folder(typed, checkpoint, tmp_path) -> None:
     ran = typed(*NANO, "--out", "mine")
 
-    assert ran.code == 0 and ran.err == ""
+    assert ran.code == 0
+    assert ran.err == ""
     assert ran.out == "training form, 80 classes: every key found its place\ndetector: mine\n"
     spec, weights = load_folder(tmp_path / "mine")
     build_network(spec, weights)
-    assert spec.resize == "stretch" and spec.names[0] == "person"
+    assert spec.resize == "stretch"
+    assert spec.names[0] == "person"
     receipt, digest, *_ = (tmp_path / "mine" / "detector.yaml").read_text().splitlines()
     assert receipt == "# maenas import-weights official.pth --model damo-yolo-ns"
-    assert digest.startswith("# sha256 ") and len(digest) == len("# sha256 ") + 64
+    assert digest.startswith("# sha256 ")
+    assert len(digest) == len("# sha256 ") + 64
 
 
 def test_without_out_each_import_has_a_folder_of_its_own(typed, checkpoint, tmp_path) -> None:
@@ -72,7 +75,8 @@ def test_a_dropped_legacy_class_is_announced(typed, weights, tmp_path) -> None:
     }
     torch.save({"model": legacy}, tmp_path / "official.pth")
     ran = typed(*NANO, "--out", "mine")
-    assert ran.code == 0 and "the legacy class 81 is dropped" in ran.words
+    assert ran.code == 0
+    assert "the legacy class 81 is dropped" in ran.words
 
 
 def test_a_checkpoint_of_another_model_is_one_line_and_all_keys_as_json(
@@ -80,14 +84,17 @@ def test_a_checkpoint_of_another_model_is_one_line_and_all_keys_as_json(
 ) -> None:
     arguments = ("import-weights", "official.pth", "--model", "damo-yolo-nm", "--out", "mine")
     ran = typed(*arguments)
-    assert ran.code == 2 and ran.out == ""
+    assert ran.code == 2
+    assert ran.out == ""
     assert ran.err.count("\n") == 1
     assert ran.err.startswith("error: official.pth: is no damo-yolo-nm: ")
-    assert "looks like damo-yolo-ns" in ran.err and "--json lists every key." in ran.err
+    assert "looks like damo-yolo-ns" in ran.err
+    assert "--json lists every key." in ran.err
     assert not (tmp_path / "mine").exists()
 
     result = typed(*arguments, "--json").json
-    assert result["detector"] is None and len(result["misshaped"]) > 300
+    assert result["detector"] is None
+    assert len(result["misshaped"]) > 300
     assert result["misshaped"][0] == {
         "key": "backbone.block_list.1.block_list.0.conv.0.weight",
         "shape": [88, 16, 1, 1],
@@ -102,7 +109,8 @@ def test_a_folder_that_holds_something_is_only_written_into_if_told_so(
     mine.mkdir()
     (mine / "notes.txt").write_text("dear to me")
     ran = typed(*NANO, "--out", "mine")
-    assert ran.code == 2 and "mine: is not empty; --exist-ok" in ran.err
+    assert ran.code == 2
+    assert "mine: is not empty; --exist-ok" in ran.err
     assert typed(*NANO, "--out", "mine", "--exist-ok").code == 0
     assert sorted(path.name for path in mine.iterdir()) == [
         "detector.yaml",
@@ -118,8 +126,10 @@ def test_a_folder_that_holds_something_is_only_written_into_if_told_so(
 def test_a_file_that_is_no_checkpoint_is_one_line(typed, tmp_path, content, message) -> None:
     (tmp_path / "official.pth").write_bytes(content)
     ran = typed(*NANO)
-    assert ran.code == 2 and ran.err.count("\n") == 1
-    assert ran.err.startswith("error: official.pth: ") and message in ran.err
+    assert ran.code == 2
+    assert ran.err.count("\n") == 1
+    assert ran.err.startswith("error: official.pth: ")
+    assert message in ran.err
     assert not (tmp_path / "runs").exists()
 
 

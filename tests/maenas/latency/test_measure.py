@@ -38,17 +38,21 @@ def refused(ran, *words: str) -> None:
 def test_a_detector_is_measured_on_this_processor(typed, tmp_path: Path) -> None:
     ran = typed("measure", small_folder(tmp_path / "small"), *THREAD, "--json")
     found = ran.json
-    assert list(found) == KEYS and found["schema"] == "maenas/measure@1"
+    assert list(found) == KEYS
+    assert found["schema"] == "maenas/measure@1"
     assert (found["device"], found["backend"], found["precision"]) == ("cpu", "openvino", "f32")
     assert (found["kind"], found["batch"], found["what"]) == ("measured", 1, "detector")
     times = found["latency_ms"]
-    assert 0 < times["min"] <= times["p50"] <= times["p95"] and times["cv"] >= 0
-    assert min(found["samples_ms"]) == times["min"] and len(found["samples_ms"]) >= 6
+    assert 0 < times["min"] <= times["p50"] <= times["p95"]
+    assert times["cv"] >= 0
+    assert min(found["samples_ms"]) == times["min"]
+    assert len(found["samples_ms"]) >= 6
     assert found["predicted"] is None
     assert found["provenance"]["threads"] == 1
     assert found["provenance"]["runtime"].startswith("OpenVINO ")
     assert {"conv 3x3/1", "decode"} <= {k for x in found["layers"] for k in x["kernel"].split("+")}
-    assert "measuring " in ran.err and "with openvino in f32" in ran.err
+    assert "measuring " in ran.err
+    assert "with openvino in f32" in ran.err
 
 
 def test_a_table_says_what_to_measure_with_and_what_was_predicted(typed, tmp_path: Path) -> None:
@@ -79,7 +83,8 @@ def test_a_file_with_unknown_operators_is_measured_as_a_whole(typed, tmp_path: P
     onnx.save(model, tmp_path / "odd.onnx")
     cpu_table().save(tmp_path / "mine.json")
     found = typed("measure", "odd.onnx", "--device", "mine.json", "--json").json
-    assert found["what"] == "onnx" and found["predicted"] is None
+    assert found["what"] == "onnx"
+    assert found["predicted"] is None
     assert found["latency_ms"]["p50"] > 0
 
 
@@ -90,7 +95,8 @@ def test_a_table_that_lacks_a_price_does_not_keep_from_measuring(typed, tmp_path
     replace(whole, samples=samples).save(tmp_path / "mine.json")
     small_folder(tmp_path / "small")
     ran = typed("measure", "small", "--device", "mine.json", "--json")
-    assert ran.json["latency_ms"]["p50"] > 0 and ran.json["predicted"] is None
+    assert ran.json["latency_ms"]["p50"] > 0
+    assert ran.json["predicted"] is None
     assert "not predicted: device mine: operators of kind 'concat' were never" in ran.err
 
 
@@ -101,7 +107,9 @@ def test_a_table_implies_its_device_precision_and_threads(tables_folder: Path) -
     cpu_table("cpu-bf16-1t", precision="bf16").save(tables_folder / "cpu-bf16-1t.json")
     target, model, reference_ms = find_target("cpu-bf16-1t", None, None)
     assert target == Target("cpu", "openvino", "bf16", 1)
-    assert model is not None and model.device == "cpu-bf16-1t" and reference_ms == 3.0
+    assert model is not None
+    assert model.device == "cpu-bf16-1t"
+    assert reference_ms == 3.0
     assert find_target("cpu-bf16-1t", "bf16", 1)[0] == target
 
 
@@ -121,7 +129,9 @@ def test_a_table_is_not_contradicted(tmp_path: Path, asked, message: str) -> Non
 def test_the_device_with_settings_is_the_table_of_that_name(tables_folder: Path) -> None:
     cpu_table("cpu-1t").save(tables_folder / "cpu-1t.json")
     target, model, _ = find_target("cpu", None, 1)
-    assert target.threads == 1 and model is not None and model.device == "cpu-1t"
+    assert target.threads == 1
+    assert model is not None
+    assert model.device == "cpu-1t"
 
 
 def test_the_table_of_a_device_does_not_keep_it_from_other_settings(tables_folder: Path) -> None:
@@ -130,12 +140,15 @@ def test_the_table_of_a_device_does_not_keep_it_from_other_settings(tables_folde
         assert find_target("cpu", precision, threads)[1] is not None
     target, model, reference_ms = find_target("cpu", "bf16", 1)
     assert target == Target("cpu", "openvino", "bf16", 1)
-    assert model is None and reference_ms is None
+    assert model is None
+    assert reference_ms is None
 
 
 def test_without_a_table_there_is_nothing_to_compare_with() -> None:
     target, model, reference_ms = find_target("cpu", None, None)
-    assert target == Target("cpu", "openvino", "f32") and model is None and reference_ms is None
+    assert target == Target("cpu", "openvino", "f32")
+    assert model is None
+    assert reference_ms is None
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,8 @@ def test_a_published_model_takes_the_sum_of_its_operators(typed) -> None:
     found = typed("predict", "zoo:damo-yolo-s", "--device", "t4", "--json").json
     device = load_device("t4")
     assert list(found) == KEYS
-    assert found["schema"] == "maenas/predict@1" and found["what"] == "detector"
+    assert found["schema"] == "maenas/predict@1"
+    assert found["what"] == "detector"
     assert (found["kind"], found["precision"]) == ("predicted, estimated", "f16")
     total = found["latency_ms"]["p50"]
     assert total == pytest.approx(device.latency_ms(published_detector("s").ops()))
@@ -47,7 +48,8 @@ def test_a_published_model_takes_the_sum_of_its_operators(typed) -> None:
 
 def test_a_backbone_alone_takes_less(typed) -> None:
     found = typed("predict", "zoo:damo-yolo-s", "--template", "none", "--json").json
-    assert found["what"] == "backbone" and found["device"] == "t4"
+    assert found["what"] == "backbone"
+    assert found["device"] == "t4"
     ops = load_backbone("zoo:damo-yolo-s").ops()
     assert found["latency_ms"]["p50"] == pytest.approx(load_device("t4").latency_ms(ops))
 
@@ -59,7 +61,8 @@ def test_a_detector_and_its_onnx_file_take_the_same(typed, tmp_path, small_onnx)
         found = typed("predict", network, "--device", "intel-8163", "--json").json
         totals.append(found["latency_ms"]["p50"])
     assert totals == pytest.approx([totals[0]] * 3)
-    assert found["what"] == "onnx" and found["precision"] == "f32"
+    assert found["what"] == "onnx"
+    assert found["precision"] == "f32"
 
 
 def test_a_larger_image_takes_longer(typed) -> None:
@@ -71,8 +74,10 @@ def test_a_larger_image_takes_longer(typed) -> None:
 def test_the_listing_shows_the_dearest_and_counts_the_rest(typed) -> None:
     shown = typed("predict", "zoo:damo-yolo-s", "--device", "t4")
     count = len(published_detector("s").ops())
-    assert "zoo:damo-yolo-s (detector): " in shown.words and "ms predicted on t4" in shown.words
-    assert "t4: estimated: " in shown.words and "by kind: conv 3x3/1" in shown.words
+    assert "zoo:damo-yolo-s (detector): " in shown.words
+    assert "ms predicted on t4" in shown.words
+    assert "t4: estimated: " in shown.words
+    assert "by kind: conv 3x3/1" in shown.words
     assert f"{count - 15} more (--all)" in shown.words
     every = typed("predict", "zoo:damo-yolo-s", "--device", "t4", "--all")
     assert "more (--all)" not in every.words
@@ -82,7 +87,8 @@ def test_the_listing_shows_the_dearest_and_counts_the_rest(typed) -> None:
 def test_a_table_is_taken_by_its_file_and_says_what_lies_beyond_it(typed, tmp_path) -> None:
     cpu_table().save(tmp_path / "mine.json")
     shown = typed("predict", "zoo:damo-yolo-ns", "--device", "mine.json")
-    assert "ms predicted on mine" in shown.words and "mine: measured 2026-11-22" in shown.words
+    assert "ms predicted on mine" in shown.words
+    assert "mine: measured 2026-11-22" in shown.words
     assert "lies beyond" not in shown.words
     asked = ("predict", "zoo:damo-yolo-ns", "--device", "mine.json", "--input-size", "64")
     words = typed(*asked).words
@@ -91,13 +97,15 @@ def test_a_table_is_taken_by_its_file_and_says_what_lies_beyond_it(typed, tmp_pa
     found = typed(*asked, "--json").json
     beyond = [layer for layer in found["layers"] if layer["extrapolated"]]
     share = sum(layer["ms"] for layer in beyond) / found["latency_ms"]["p50"]
-    assert found["extrapolated_share"] == pytest.approx(share) and 0 < share <= 1
+    assert found["extrapolated_share"] == pytest.approx(share)
+    assert 0 < share <= 1
     assert "positions, not" in json.dumps(beyond)
 
 
 def refused(ran, *words: str) -> None:
     assert (ran.code, ran.out) == (2, "")
-    assert ran.err.startswith("error: ") and ran.err.count("\n") == 1, ran.err
+    assert ran.err.startswith("error: "), ran.err
+    assert ran.err.count("\n") == 1, ran.err
     for word in words:
         assert word in ran.err
 

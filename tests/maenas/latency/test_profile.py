@@ -38,7 +38,7 @@ def profiled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, l
         _, table, notes = run_profile(REQUEST, path, resume=False, exist_ok=False)
         told = lines(path, table, notes)
         print(json.dumps(report(path, table, notes)))
-    yield path, told
+    return path, told
 
 
 def test_it_leaves_a_table_and_its_plot_and_nothing_else(profiled) -> None:
@@ -49,9 +49,11 @@ def test_it_leaves_a_table_and_its_plot_and_nothing_else(profiled) -> None:
     assert (table.precision, table.threads, table.hardware) == ("f32", 1, "cpu")
     assert str(table.provenance["runtime"]).startswith("OpenVINO ")
     roles = [sample.role for sample in table.samples]
-    assert roles.count("fit") >= 2 and roles.count("held-out") >= 1
+    assert roles.count("fit") >= 2
+    assert roles.count("held-out") >= 1
     assert all(bool(s.layers) == (s.role != "held-out") for s in table.samples)
-    assert "held out: mean error " in told[2] and told[-1].endswith(f"--device {path}")
+    assert "held out: mean error " in told[2]
+    assert told[-1].endswith(f"--device {path}")
 
 
 def test_its_prices_are_those_of_this_processor(profiled) -> None:
@@ -66,7 +68,8 @@ def test_its_prices_are_those_of_this_processor(profiled) -> None:
 def test_the_table_measures_and_verifies(profiled, typed, tmp_path: Path) -> None:
     small_folder(tmp_path / "small")
     found = typed("measure", "small", "--device", profiled[0], "--template", "none", "--json").json
-    assert found["provenance"]["threads"] == 1 and found["predicted"]["device_speed"] > 0
+    assert found["provenance"]["threads"] == 1
+    assert found["predicted"]["device_speed"] > 0
 
 
 def test_finalists_are_measured_and_ranked_by_what_they_take(
@@ -103,12 +106,14 @@ def test_a_table_is_extended_by_what_it_lacks_and_loses_nothing(
     assert asked.code == 2
     assert "maenas profile --extend mine.json --model NETWORK" in asked.err
     ran = typed("profile", "--extend", "mine.json", "--model", "gate.onnx", "--json")
-    assert ran.json["table"] == "mine.json" and ran.json["samples"]["fit"] > 1
+    assert ran.json["table"] == "mine.json"
+    assert ran.json["samples"]["fit"] > 1
     after = load_table(tmp_path / "mine.json")
     names = [one.name for one in after.samples]
     assert names[: len(samples)] == [one.name for one in samples]
     assert all(new.ms == old.ms for new, old in zip(after.samples, samples, strict=False))
-    assert "extended" in after.provenance and after.created == before.created
+    assert "extended" in after.provenance
+    assert after.created == before.created
     assert {"global_pool", "mul"} <= {op.kind for op in after.ops}
     assert typed("predict", "gate.onnx", "--device", "mine.json").code == 0
     assert not list(tmp_path.glob("*.partial"))
@@ -121,7 +126,8 @@ def test_a_table_of_another_machine_is_not_extended(profiled, typed, tmp_path: P
     foreign = replace(table, provenance={**table.provenance, "device": "a CPU nobody has"})
     foreign.save(tmp_path / "foreign.json")
     ran = typed("profile", "--extend", "foreign.json", "--model", "zoo:damo-yolo-ns")
-    assert ran.code == 2 and "was measured with device a CPU nobody has, here it is" in ran.err
+    assert ran.code == 2
+    assert "was measured with device a CPU nobody has, here it is" in ran.err
 
 
 @pytest.mark.parametrize(
@@ -139,7 +145,8 @@ def test_what_cannot_be_extended_is_refused(profiled, typed, tmp_path, arguments
     (tmp_path / "mine.json").write_bytes(content)
     (tmp_path / "cut.json").write_bytes(content[: len(content) // 2])
     ran = typed("profile", "--extend", *arguments)
-    assert (ran.code, ran.out) == (2, "") and words in ran.err
+    assert (ran.code, ran.out) == (2, "")
+    assert words in ran.err
     assert (tmp_path / "mine.json").read_bytes() == content
 
 
@@ -148,7 +155,8 @@ def test_a_verified_search_needs_one_latency_budget(typed, small_folder) -> None
              "--weights", "1,1,2,4", "--input-size", "64")  # fmt: skip
     for budget in (("--budget", "1GMACs"), ("--budget", "2ms..4ms", "--device", "t4")):
         ran = typed(*asked, *budget)
-        assert ran.code == 2 and "verify: finalists are measured against one latency" in ran.err
+        assert ran.code == 2
+        assert "verify: finalists are measured against one latency" in ran.err
 
 
 # What is measured.
@@ -220,7 +228,8 @@ def test_what_cannot_be_profiled_is_refused_and_leaves_all_as_it_was(
     before = files_below(tmp_path)
     ran = typed("profile", "--quick", "--minutes", "0.01", *arguments)
     assert (ran.code, ran.out) == (2, "")
-    assert ran.err.startswith("error: ") and ran.err.count("\n") == 1, ran.err
+    assert ran.err.startswith("error: "), ran.err
+    assert ran.err.count("\n") == 1, ran.err
     assert words in ran.err
     assert files_below(tmp_path) == before
 
@@ -231,13 +240,16 @@ def test_a_profile_that_is_interrupted_keeps_its_samples(start, tmp_path: Path) 
     partial = tmp_path / "cut.json.partial"
     deadline = time.monotonic() + 180
     while not (partial.exists() and partial.read_bytes().count(b"\n") > 1):
-        assert process.poll() is None and time.monotonic() < deadline
+        assert process.poll() is None
+        assert time.monotonic() < deadline
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
-    assert process.returncode == 130 and out == ""
+    assert process.returncode == 130
+    assert out == ""
     assert err.splitlines()[-1].startswith("interrupted; the same command with --resume goes on")
-    assert partial.exists() and not (tmp_path / "cut.json").exists()
+    assert partial.exists()
+    assert not (tmp_path / "cut.json").exists()
 
 
 def heed_interrupts() -> None:
@@ -250,7 +262,8 @@ def test_the_command_line_profiles_resumes_and_replaces(maenas, tmp_path: Path) 
     asked = ("profile", "--quick", "--minutes", "0.05", "--threads", "1", "--space", "mob")
     environ = {FOLDER_VARIABLE: str(tmp_path / "tables")}
     ran = maenas(*asked, "--json", cwd=tmp_path, environ=environ)
-    assert ran.json["name"] == "cpu-1t" and ran.json["samples"]["held-out"] >= 6
+    assert ran.json["name"] == "cpu-1t"
+    assert ran.json["samples"]["held-out"] >= 6
     assert "cpu-1t" in maenas("tables", cwd=tmp_path, environ=environ).out
     maenas(*asked, cwd=tmp_path, environ=environ, code=2)
     maenas(*asked, "--exist-ok", cwd=tmp_path, environ=environ)

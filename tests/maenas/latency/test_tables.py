@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from maenas.runs.templates import choose_template, published_cost
 
 from maenas.backbone_search.plan import fingerprint, plan
 from maenas.budgets import load_device
 from maenas.budgets.budget import parse_budgets
 from maenas.runs.config import SearchConfig
-from maenas.runs.templates import choose_template, published_cost
 from tests.cpu_table import cpu_table
 
 
@@ -18,13 +18,15 @@ def test_measured_tables_damaged_ones_and_estimates_are_listed(typed, tables_fol
     cpu_table("cpu-1t").save(tables_folder / "cpu-1t.json")
     (tables_folder / "torn.json").write_text("{")
     found = typed("tables", "--json").json
-    assert found["schema"] == "maenas/tables@1" and found["folder"] == str(tables_folder)
+    assert found["schema"] == "maenas/tables@1"
+    assert found["folder"] == str(tables_folder)
     kinds = {row["device"]: row["kind"] for row in found["tables"]}
     assert kinds == {
         "cpu-1t": "measured", "torn": "damaged", "intel-8163": "estimated", "t4": "estimated",
     }  # fmt: skip
     measured = found["tables"][0]
-    assert measured["networks"] == 7 and measured["mean_error"] < 0.02
+    assert measured["networks"] == 7
+    assert measured["mean_error"] < 0.02
     shown = typed("tables").words
     for word in ("cpu-1t", "% on 7", "torn.json: is cut off", "estimated: ", "measured tables lie"):
         assert word in shown
@@ -35,7 +37,8 @@ def test_a_table_that_was_never_checked_says_so(typed, tables_folder) -> None:
     fitted = tuple(sample for sample in whole.samples if sample.role == "fit")
     replace(whole, samples=fitted).save(tables_folder / "mine.json")
     row = typed("tables", "--json").json["tables"][0]
-    assert row["networks"] == 0 and "mean_error" not in row
+    assert row["networks"] == 0
+    assert "mean_error" not in row
     assert "never checked" in load_device("mine").about
 
 
@@ -67,5 +70,6 @@ def test_a_search_is_priced_by_a_table(typed, small_folder, tmp_path, workers) -
         "mine.json", "--template", "t", "--input-size", "64", "--weights", "1,1,2,4",
         "--evaluations", "300", "--finalists", "0", "--workers", workers, "--json",
     ).json  # fmt: skip
-    assert "measured 2026-11-22" in str(found) and found["verified"] == []
+    assert "measured 2026-11-22" in str(found)
+    assert found["verified"] == []
     assert 0 < found["latency_ms"] <= 2.5

@@ -27,7 +27,8 @@ def test_for_what_is_missing_it_says_how_to_get_it(told, typed):
     assert set(told["missing"]) == {name for name, found in told["packages"].items() if not found}
     for name, how in told["missing"].items():
         assert how.startswith("pip install ")
-        assert name in shown and how.split()[2] in shown
+        assert name in shown
+        assert how.split()[2] in shown
 
 
 def test_it_lists_the_devices_with_the_error_of_their_estimates(told, typed):

@@ -25,17 +25,21 @@ def test_a_set_is_generated(typed):
         "written: set/data.yaml",
     ]
     again = typed("data", "make-shapes", "--out", "set")
-    assert again.code == 2 and "set: is not empty; --exist-ok writes" in again.err
+    assert again.code == 2
+    assert "set: is not empty; --exist-ok writes" in again.err
 
 
 def test_a_generated_set_has_no_error(shapes, typed):
     ran = typed("data", "check", "set", "--json")
-    assert ran.code == 0 and ran.json["schema"] == "maenas/data-check@1"
+    assert ran.code == 0
+    assert ran.json["schema"] == "maenas/data-check@1"
     assert ran.json["errors"] == 0
     counted = ran.json["splits"]["train"]
-    assert counted["images"] == 20 and sum(counted["classes"].values()) == counted["objects"]
+    assert counted["images"] == 20
+    assert sum(counted["classes"].values()) == counted["objects"]
     plain = typed("data", "check", "set/data.yaml").out
-    assert plain.startswith("train: 20 images (") and "\nval: 4 images (" in plain
+    assert plain.startswith("train: 20 images (")
+    assert "\nval: 4 images (" in plain
 
 
 def test_errors_are_listed_and_end_with_2(typed, tmp_path):
@@ -52,15 +56,18 @@ def test_errors_are_listed_and_end_with_2(typed, tmp_path):
     assert "and 3 more like it; --all lists them" in ran.words
     assert ran.out.splitlines()[-1] == "8 errors, 1 warning"
     everything = typed("data", "check", "broken", "--all")
-    assert everything.code == 2 and everything.words.count("is not finite") == 8
+    assert everything.code == 2
+    assert everything.words.count("is not finite") == 8
     told = typed("data", "check", "broken", "--json")
-    assert told.code == 2 and told.json["errors"] == 8
+    assert told.code == 2
+    assert told.json["errors"] == 8
 
 
 def test_sheets_show_what_the_network_sees(shapes, typed):
     command = ("data", "show", "set", "--size", 96, "--batch", 4, "--sheets", 2, "--out", "seen")
     ran = typed(*command)
-    assert ran.code == 0 and ran.out == "written: seen, 2 sheets of up to 4 images\n"
+    assert ran.code == 0
+    assert ran.out == "written: seen, 2 sheets of up to 4 images\n"
     for name in ("train_0.jpg", "train_1.jpg"):
         with Image.open(Path("seen") / name) as image:
             assert image.size == (768, 768)  # four times as large, to be read
@@ -93,5 +100,7 @@ def test_sheets_follow_a_recipe(shapes, typed):
 )
 def test_what_cannot_be_done_is_said_in_a_line(shapes, typed, command, message):
     ran = typed("data", *command)
-    assert ran.code == 2 and message in ran.err and ran.err.count("\n") == 1
+    assert ran.code == 2
+    assert message in ran.err
+    assert ran.err.count("\n") == 1
     assert not Path("other").exists()

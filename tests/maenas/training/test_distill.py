@@ -63,7 +63,8 @@ def test_a_run_leaves_the_student_alone_and_the_curve_of_the_feature_loss(
     assert ran.json["teacher"] == str(given / "teacher" / "best")
     assert "cwd at weight 2 for 3 epochs, then 1 alone" in ran.err
     spec, weights = load_folder(out / "last")
-    assert weights is not None and weights.keys() == spec.build().state_dict().keys()
+    assert weights is not None
+    assert weights.keys() == spec.build().state_dict().keys()
     assert "maenas distill, teacher" in (out / "last" / "detector.yaml").read_text()
     rows = list(csv.DictReader((out / "results.csv").read_text().splitlines()))
     assert [float(row["feature"]) > 0 for row in rows] == [True, True, True, False]
@@ -95,7 +96,8 @@ def test_interrupted_and_continued_it_ends_with_the_same_weights(
         *("distill", "--teacher", str(given / "student"), "--out", str(killed), "--resume"),
         *("--compute", "cpu"),
     )
-    assert other.code == 2 and "was started with other teachers or none" in other.err
+    assert other.code == 2
+    assert "was started with other teachers or none" in other.err
 
 
 def test_a_plain_run_has_no_feature_loss_and_says_where_a_teacher_belongs(
@@ -105,12 +107,14 @@ def test_a_plain_run_has_no_feature_loss_and_says_where_a_teacher_belongs(
     changes = ("compute.batch=2", "batch=2")
     asked = Asked(str(given / "student"), given / "data" / "data.yaml", 1, changes, "t-from-s")
     result = run_training(asked, out, False, False, "cpu", 0)
-    assert result is not None and result["teacher"] is None
+    assert result is not None
+    assert result["teacher"] is None
     assert "feature" not in (out / "results.csv").read_text()
     assert "distill" not in (out / "args.yaml").read_text()
     plain = ("train", str(given / "student"), "--data", str(given / "data" / "data.yaml"))
     ran = typed(*plain, "--set", "distill.weight=2")
-    assert ran.code == 2 and "needs a teacher; `maenas distill` takes one" in ran.err
+    assert ran.code == 2
+    assert "needs a teacher; `maenas distill` takes one" in ran.err
 
 
 @pytest.mark.parametrize(
@@ -126,7 +130,9 @@ def test_a_teacher_that_cannot_teach_is_refused_in_one_line(
 ) -> None:
     ran = typed(*options(given, tmp_path / "run", teacher=teacher))
     assert ran.code == 2
-    assert message in ran.err and ran.err.startswith("error: ") and ran.err.count("\n") == 1
+    assert message in ran.err
+    assert ran.err.startswith("error: ")
+    assert ran.err.count("\n") == 1
     assert not (tmp_path / "run").exists()
 
 
@@ -143,4 +149,5 @@ def test_mistakes_are_one_line(typed, given, tmp_path) -> None:
     ):
         ran = typed(*words)
         assert ran.code == 2, (words, ran.err)
-        assert message in ran.err and ran.err.count("\n") == 1, ran.err
+        assert message in ran.err, ran.err
+        assert ran.err.count("\n") == 1, ran.err

@@ -49,7 +49,8 @@ def test_a_run_leaves_detectors_curves_and_images(typed, given, tmp_path) -> Non
     assert "all but the classifier" in ran.err or "1 of 2 classes kept" in ran.err
     for name in ("last", "best"):
         spec, weights = load_folder(out / name)
-        assert spec.names == ("cat", "cow") and weights is not None
+        assert spec.names == ("cat", "cow")
+        assert weights is not None
     rows = list(csv.DictReader((out / "results.csv").read_text().splitlines()))
     assert [row["epoch"] for row in rows] == ["1", "2", "3"]
     assert all(float(row["loss"]) > 0 and row["ap"] for row in rows)
@@ -124,7 +125,8 @@ def test_another_training_cannot_be_continued(
     before = (finished / "resume.pt").read_bytes()
     ran = typed("train", *words, "--out", str(finished), "--resume", "--compute", "cpu")
     assert ran.code == 2
-    assert message in ran.err and ran.err.count("\n") == 1
+    assert message in ran.err
+    assert ran.err.count("\n") == 1
     assert (finished / "resume.pt").read_bytes() == before
 
 
@@ -148,7 +150,8 @@ def test_a_run_whose_options_are_damaged_is_not_continued(
         (out / "args.yaml").write_text(args)
     ran = typed("train", "--out", str(out), "--resume", "--compute", "cpu")
     assert ran.code == 2
-    assert message in ran.err and ran.err.count("\n") == 1
+    assert message in ran.err
+    assert ran.err.count("\n") == 1
 
 
 def test_without_images_to_validate_the_last_detector_is_all_there_is(
@@ -188,7 +191,8 @@ def test_mistakes_are_one_line(typed, given, tmp_path, monkeypatch) -> None:
         ran = typed(*words)
         assert ran.code == 2, (words, ran.err)
         assert message in ran.err, ran.err
-        assert ran.err.startswith("error: ") and ran.err.count("\n") == 1
+        assert ran.err.startswith("error: ")
+        assert ran.err.count("\n") == 1
 
 
 @pytest.mark.slow

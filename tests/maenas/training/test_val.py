@@ -73,7 +73,8 @@ def test_the_folder_holds_results_figures_and_images(typed: Shell, data: Path) -
         *("worst/01-none.jpg", "worst/02-some.jpg"),
     ]
     result = json.loads((folder / "results.json").read_text())
-    assert result["schema"] == "maenas/val@1" and result["folder"] == str(folder)
+    assert result["schema"] == "maenas/val@1"
+    assert result["folder"] == str(folder)
     rows = json.loads((folder / "coco.json").read_text())
     assert len(rows) == 12
     assert rows[0] == {"image_id": 0, "category_id": 1, "bbox": [0, 0, 32, 32], "score": 0.9}
@@ -82,7 +83,8 @@ def test_the_folder_holds_results_figures_and_images(typed: Shell, data: Path) -
     assert f"AP {result['ap']:.3f}  AP50 {result['ap50']:.3f}" in ran.out
     assert "the worst 2 images: 5 false, 1 confused at score 0.895" in ran.out
     assert "written: runs/val/exp" in ran.out
-    assert "torch" in ran.err and "val: 3/3 images" in ran.err
+    assert "torch" in ran.err
+    assert "val: 3/3 images" in ran.err
     assert typed("val", "model", *TYPED).out.endswith("written: runs/val/exp2\n")
     assert typed("val", "model", *TYPED, "--out", "runs/val/exp").code == 2
     assert typed("val", "model", *TYPED, "--no-save").code == 0
@@ -129,11 +131,13 @@ def test_damaged_images_are_counted_and_named(typed: Shell, data: Path) -> None:
     (data / "images/val/none.bmp").write_bytes(b"")  # not even that
     ran = typed("val", "model", *TYPED)
     assert ran.code == 0
-    assert "1 image, 4 objects" in ran.out and "2 images that do not open were" in ran.out
+    assert "1 image, 4 objects" in ran.out
+    assert "2 images that do not open were" in ran.out
     assert "skipped: data/images/val/none.bmp: is not an image" in ran.err
     assert "skipped: data/images/val/some.bmp: cannot be read" in ran.err
     result = json.loads(Path("runs/val/exp/results.json").read_text())
-    assert len(result["skipped"]) == 2 and result["ap"] == pytest.approx(1)
+    assert len(result["skipped"]) == 2
+    assert result["ap"] == pytest.approx(1)
 
 
 def test_labels_that_cannot_be_used_are_told(typed: Shell, data: Path) -> None:
@@ -152,7 +156,8 @@ def test_classes_of_the_detector_that_are_not_labelled_are_told(typed: Shell, da
 def test_an_untrained_detector_is_told(typed: Shell, data: Path) -> None:
     save_folder(Path("fresh"), small_spec(), None)
     ran = typed("val", "fresh", *TYPED, "--no-save")
-    assert ran.code == 0 and "warning: fresh has no trained weights" in ran.err
+    assert ran.code == 0
+    assert "warning: fresh has no trained weights" in ran.err
 
 
 @pytest.mark.parametrize(
@@ -175,8 +180,10 @@ def test_what_cannot_be_is_one_line(
     label(data.parent / "empty", "a")
     name_classes(data.parent / "empty", NAMES)
     ran = typed("val", "model", *TYPED, *arguments)
-    assert ran.code == 2 and ran.out == ""
-    assert ran.err.startswith(f"error: {message}") and ran.err.count("\n") == 1
+    assert ran.code == 2
+    assert ran.out == ""
+    assert ran.err.startswith(f"error: {message}")
+    assert ran.err.count("\n") == 1
     assert not Path("runs").exists()
 
 
@@ -184,7 +191,8 @@ def test_images_that_all_fail_leave_no_folder(typed: Shell, data: Path) -> None:
     for path in (data / "images/val").iterdir():
         path.write_bytes(path.read_bytes()[:-40])
     ran = typed("val", "model", *TYPED)
-    assert ran.code == 2 and "none of its 3 images can be read" in ran.err
+    assert ran.code == 2
+    assert "none of its 3 images can be read" in ran.err
     assert not Path("runs/val/exp").exists()
 
 

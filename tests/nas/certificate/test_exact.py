@@ -84,7 +84,8 @@ def assert_holds(world: World, found: Certified, *budgets: Budget, gap: float) -
     problem = world.problem(*budgets)
     assert problem.meets_budgets(backbone)
     assert problem.score(backbone) == pytest.approx(found.score)
-    assert found.score is not None and found.score <= best * (1 + 1e-12)
+    assert found.score is not None
+    assert found.score <= best * (1 + 1e-12)
     assert found.gap == pytest.approx(found.upper / found.score - 1)
     # Costs are rounded down, so a network that misses a limit by less may count as within it.
     nearly = [replace(budget, limit=budget.limit * (1 + ROUNDING)) for budget in budgets]
@@ -123,10 +124,12 @@ def test_a_second_look_in_finer_bins_narrows_a_gap(worlds: dict[str, World]) -> 
     world = worlds["with a neck"]
     budget = world.limit("latency_ms", 0.3)
     (coarse,) = certify(world.options(budget), bins=10)
-    assert coarse.gap is not None and coarse.gap > 1e-3
+    assert coarse.gap is not None
+    assert coarse.gap > 1e-3
     (finer,) = certify(world.options(budget), bins=10, target_gap=1e-3)
     assert_holds(world, finer, budget, gap=coarse.gap)
-    assert finer.gap is not None and finer.gap < coarse.gap
+    assert finer.gap is not None
+    assert finer.gap < coarse.gap
 
 
 @every_scope
@@ -154,7 +157,8 @@ def test_it_is_met_even_where_it_is_the_sum_of_the_least_of_every_stage(
     limit = float(Evaluator(problem)(np.array([least], dtype=np.int16)).cost(quantity)[0])
     problem = replace(problem, budgets=(Budget(quantity, limit, "the least"),))
     (found,) = certify(Options(Evaluator(problem)))
-    assert found.genome is not None and tuple(found.genome.tolist()) == least
+    assert found.genome is not None
+    assert tuple(found.genome.tolist()) == least
     assert found.upper == pytest.approx(problem.score(space.decode(least)), rel=1e-6)
 
 
@@ -244,7 +248,8 @@ def test_a_limit_nothing_meets_has_no_network_and_a_bound_below_all(
     world = worlds["with a neck"]
     least = float(world.all.cost(quantity).min())
     (found,) = certify(world.options(Budget(quantity, 0.9 * least, "too little")))
-    assert isinf(found.upper) and found.upper < 0
+    assert isinf(found.upper)
+    assert found.upper < 0
     assert (found.score, found.genome, found.gap) == (None, None, None)
 
 
@@ -252,7 +257,8 @@ def test_limits_that_each_can_be_met_but_not_both_have_no_network(worlds: dict[s
     """The fastest networks have a wide stem, the smallest a narrow one."""
     world = worlds["backbone"]
     budgets = (world.limit("latency_ms", 0.0), world.limit("params", 0.0))
-    assert min(world.best(budget) for budget in budgets) > 0 and world.best(*budgets) == -inf
+    assert min(world.best(budget) for budget in budgets) > 0
+    assert world.best(*budgets) == -inf
     (found,) = certify(world.options(*budgets))
     assert (found.score, found.genome, found.gap) == (None, None, None)
 
@@ -355,7 +361,9 @@ def test_a_space_with_too_many_choices_is_refused(
     worlds: dict[str, World], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("maenas.nas.certificate.options.MAX_OPTIONS", 50)
-    with pytest.raises(BudgetError, match="space tiny: .* choices are too many .*coarsen its step"):
+    with pytest.raises(
+        BudgetError, match=r"space tiny: .* choices are too many .*coarsen its step"
+    ):
         worlds["backbone"].options(Budget("latency_ms", 1e3, "1s"))
 
 

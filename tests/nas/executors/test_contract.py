@@ -170,7 +170,8 @@ def test_nodes_tell_what_they_offer(cluster: RayCluster) -> None:
 def test_checks_list_the_nodes(cluster: RayCluster, capsys: pytest.CaptureFixture[str]) -> None:
     print_checks(True, "local")
     (node,) = json.loads(capsys.readouterr().out)["nodes"]
-    assert node["resources"]["CPU"] == 2 and node["differs"] == []
+    assert node["resources"]["CPU"] == 2
+    assert node["differs"] == []
     print_checks(False, "local")
     assert "yes" in capsys.readouterr().out.splitlines()[-2]
 

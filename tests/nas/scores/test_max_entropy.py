@@ -307,10 +307,8 @@ def test_the_expectation_of_a_csp_stage_is_that_of_plain_loops(
     ]
     fuse, after = propagated(halves, 12, 1)
     chain = stem + down + start + units + fuse
-    if stride == 1:  # all of one level
-        expected = 3 * (chain + log(12))
-    else:
-        expected = 2 * (stem + log(8)) + 3 * (chain + log(12))
+    above = 0.0 if stride == 1 else 2 * (stem + log(8))  # with stride 1 all is of one level
+    expected = above + 3 * (chain + log(12))
     weights = (3.0,) if stride == 1 else (2.0, 3.0)
     assert expected_entropy(backbone, weights) == pytest.approx(expected, rel=1e-12)
     # What follows sees the mix of both halves: a 3x3 stage behind it.

@@ -89,7 +89,8 @@ def compare(model: onnx.ModelProto, x: NDArray[Any], tolerance: float = 1e-5) ->
     found = TorchGraph(model)(torch.from_numpy(x))
     assert len(found) == len(wanted)
     for a, b in zip(wanted, found, strict=True):
-        assert b.numpy().dtype == a.dtype and tuple(b.shape) == a.shape
+        assert b.numpy().dtype == a.dtype
+        assert tuple(b.shape) == a.shape
         assert np.allclose(a, b.numpy(), atol=tolerance * max(1.0, float(np.abs(a).max()))), np.abs(
             a - b.numpy()
         ).max()
@@ -107,7 +108,8 @@ def test_a_detector_of_16_bit_floats_is_computed_in_them() -> None:
     model = static_graph(onnx_model(spec, lively(spec), batch=1))
     half = typed_graph(model, "f16")
     graph = TorchGraph(half.model)
-    assert graph.inputs["images"].dtype == torch.float16 and half.precision == "f16"
+    assert graph.inputs["images"].dtype == torch.float16
+    assert half.precision == "f16"
     seen = torch.from_numpy(images(spec, 1))
     wanted, found = TorchGraph(model)(seen), graph(seen.half())
     for a, b in zip(wanted, found, strict=True):

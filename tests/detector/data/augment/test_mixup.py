@@ -50,7 +50,8 @@ def test_a_smaller_second_image_leaves_black_beside_it():
     assert laid.size == ROOM
     assert (laid.pixels[:, :8, :32] == 200).all()
     assert (laid.pixels[:, 8:32, :32] == 114).all()
-    assert (laid.pixels[:, 32:] == 0).all() and (laid.pixels[:, :, 32:] == 0).all()
+    assert (laid.pixels[:, 32:] == 0).all()
+    assert (laid.pixels[:, :, 32:] == 0).all()
     assert laid.boxes.tolist() == [[0, 0, 32, 8]]
 
 

@@ -136,5 +136,6 @@ def test_a_tile_is_left_unread_only_if_nothing_of_it_shows(seed):
 
 def test_centres_lie_in_the_middle_half():
     centres = np.array([draw_centre(default_rng(seed), (64, 128)) for seed in range(300)])
-    assert (centres.min(0) >= (64, 32)).all() and (centres.max(0) < (192, 96)).all()
+    assert (centres.min(0) >= (64, 32)).all()
+    assert (centres.max(0) < (192, 96)).all()
     assert all(a != b for a, b in pairwise(map(tuple, centres[:10].tolist())))

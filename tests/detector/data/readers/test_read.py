@@ -31,23 +31,27 @@ def told(dataset: Dataset) -> list[str]:
 def test_boxes_are_in_pixels_of_the_image(write_yolo):
     dataset = read_dataset(write_yolo({"a": "1 0.5 0.5 0.25 0.5\n0 0.25 0.25 0.5 0.5\n"}))
     (sample,) = dataset.samples
-    assert sample.size == (40, 80) and dataset.names == ("cat", "dog")
+    assert sample.size == (40, 80)
+    assert dataset.names == ("cat", "dog")
     assert sample.boxes.tolist() == [[30, 10, 50, 30], [0, 0, 40, 20]]
     assert sample.boxes.dtype == np.float32
     assert sample.labels.tolist() == [1, 0]
     assert sample.areas.tolist() == [400, 800]
-    assert dataset.problems == () and dataset.category_ids == (0, 1)
+    assert dataset.problems == ()
+    assert dataset.category_ids == (0, 1)
 
 
 def test_an_image_without_labels_is_background(write_yolo):
     dataset = read_dataset(write_yolo({"a": None, "b": "", "c": "0 .5 .5 .2 .2"}))
     assert [len(sample.labels) for sample in dataset.samples] == [0, 0, 1]
-    assert dataset.labelled.tolist() == [2] and dataset.problems == ()
+    assert dataset.labelled.tolist() == [2]
+    assert dataset.problems == ()
 
 
 def test_a_byte_order_mark_is_no_part_of_a_label(write_yolo):
     dataset = read_dataset(write_yolo({"a": "\ufeff1 .5 .5 .2 .2\n"}))
-    assert dataset.samples[0].labels.tolist() == [1] and not dataset.problems
+    assert dataset.samples[0].labels.tolist() == [1]
+    assert not dataset.problems
 
 
 def test_a_line_of_points_is_an_outline(write_yolo):
@@ -112,7 +116,8 @@ def test_sizes_are_those_of_upright_images(write_yolo):
     exif[0x0112] = 6  # turned by 90 degrees
     Image.new("RGB", (80, 40)).save(path.parent / "images/train/a.jpg", exif=exif)
     (sample,) = read_dataset(path).samples
-    assert sample.size == (80, 40) and sample.boxes.tolist() == [[10, 20, 30, 60]]
+    assert sample.size == (80, 40)
+    assert sample.boxes.tolist() == [[10, 20, 30, 60]]
 
 
 @pytest.mark.parametrize(
@@ -187,7 +192,8 @@ def test_a_yaml_that_cannot_be_used_says_why_in_a_line(tmp_path, text, message):
     file.write_text(text)
     with pytest.raises(DataError, match=message) as raised:
         read_dataset(file)
-    assert str(raised.value).startswith(str(file)) and "\n" not in str(raised.value)
+    assert str(raised.value).startswith(str(file))
+    assert "\n" not in str(raised.value)
 
 
 def test_what_is_no_data_set_is_refused(tmp_path):
@@ -247,11 +253,14 @@ def coco(folder: Path, **changes: Any) -> Path:
 
 def test_categories_become_classes_in_the_order_of_their_ids(tmp_path):
     dataset = read_dataset(coco(tmp_path))
-    assert dataset.names == ("cat", "dog") and dataset.category_ids == (4, 90)
+    assert dataset.names == ("cat", "dog")
+    assert dataset.category_ids == (4, 90)
     first, second = dataset.samples
-    assert (first.image_id, second.image_id) == (7, 3) and len(second.labels) == 0
+    assert (first.image_id, second.image_id) == (7, 3)
+    assert len(second.labels) == 0
     assert first.boxes.tolist() == [[10, 10, 30, 30], [0, 0, 80, 40]]
-    assert first.labels.tolist() == [1, 0] and first.crowd.tolist() == [False, True]
+    assert first.labels.tolist() == [1, 0]
+    assert first.crowd.tolist() == [False, True]
     assert first.areas.tolist() == [300, 3200]  # the mask's where it is given
     assert dataset.problems == ()
 
