@@ -10,10 +10,10 @@ from maenas.blocks import Backbone, SpecError, load_backbone
 from maenas.blocks.backbone import FORMAT
 from maenas.detector import Template, load_template, template_names
 from maenas.detector.checkpoints.checkpoint import SPEC_FILE, load_folder
-from maenas.detector.runtimes.load import KINDS
 from maenas.detector.model.spec import DetectorSpec, assemble, load_detector
-from maenas.runs.config import SearchConfig, load_config
+from maenas.detector.runtimes.load import KINDS
 from maenas.nas import DEFAULT_WEIGHTS
+from maenas.runs.config import SearchConfig, load_config
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -1,16 +1,13 @@
 """The template of neck and head that goes with a budget or a backbone."""
 
 from __future__ import annotations
-from dataclasses import asdict, dataclass, replace
-from math import exp, inf, log
-from maenas.blocks import Backbone, SpecError, load_backbone
-from maenas.budgets import Budget, LatencyModel, cost, load_device, parse_budgets
-from maenas.detector import Template, load_template, template_names
-from maenas.detector.model.template import template_names
-from maenas.nas import Problem
-from maenas.runs.config import Scope, SearchConfig, digest
-from maenas.search_spaces import load_space
 
+from math import log
+
+from maenas.blocks import Backbone, load_backbone
+from maenas.budgets import Budget, LatencyModel, cost
+from maenas.detector import Template, load_template, template_names
+from maenas.runs.config import Scope
 
 GPU_TEMPLATES = ("t", "s", "m", "l")
 
