@@ -1,0 +1,159 @@
+"""One writer for each run: a lock that ends with the process that holds it, however that ends."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from maenas.blocks import MaenasError
+from maenas.blocks.files.atomic_write import is_temporary, sweep_temporaries
+
+if sys.platform == "win32":
+    import msvcrt
+else:
+    import fcntl
+
+LOCK_FILE = ".lock"
+WITHOUT_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)  # of some network file systems
+BEYOND = 1 << 30  # the byte that Windows locks, so that others can still read who holds the lock
+_held: set[int] = set()  # descriptors of this process
+
+
+class RunBusyError(MaenasError):
+    """Another process writes into the run."""
+
+
+@contextmanager
+def run_lock(folder: Path) -> Iterator[None]:
+    """Be the only writer of a run's folder for as long as the block lasts.
+
+    The folder is made if need be, and removed again if the block leaves nothing in it. Temporary
+    files that a killed process left behind are removed: nobody else writes now.
+
+    Args:
+        folder: of the run.
+    Raises:
+        RunBusyError: if another process holds it.
+        MaenasError: if the folder cannot be made or written.
+    """
+    is_ours = not folder.exists()
+    try:
+        with _locked(folder / LOCK_FILE, folder, "--out names another folder"):
+            sweep_temporaries(folder)
+            yield
+    finally:
+        if is_ours:
+            with suppress(OSError):  # it holds something
+                folder.rmdir()
+
+
+@contextmanager
+def file_lock(path: Path) -> Iterator[None]:
+    """Be the only writer of a file, such as a table; its folder is made if need be.
+
+    Args:
+        path: the file.
+    Raises:
+        RunBusyError: if another process holds it.
+        MaenasError: if its folder cannot be made or written.
+    """
+    with _locked(path.with_name(f".{path.name}.lock"), path, "--out names another file"):
+        yield
+
+
+def contents(folder: Path) -> list[Path]:
+    """Everything in a folder beside its lock and our temporary files, by name."""
+    return sorted(
+        path for path in folder.iterdir() if path.name != LOCK_FILE and not is_temporary(path.name)
+    )
+
+
+@contextmanager
+def _locked(lock: Path, what: Path, remedy: str) -> Iterator[None]:
+    """Hold a lock file; it is removed at the end."""
+    descriptor = _opened(lock, what, remedy)
+    _held.add(descriptor)
+    try:
+        yield
+    finally:
+        if descriptor in _held:  # not in a forked child
+            with suppress(OSError):
+                lock.unlink()  # while it is held, so that nobody else's is removed
+            _held.discard(descriptor)
+            os.close(descriptor)
+
+
+def _opened(lock: Path, what: Path, remedy: str) -> int:
+    """The descriptor of a lock file that this process now holds."""
+    while True:
+        try:
+            lock.parent.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, 0o644)
+        except FileNotFoundError:
+            continue  # another process removed its empty folder in between
+        except OSError as error:
+            raise MaenasError(f"{what}: cannot be created: {error.strerror or error}.") from None
+        try:
+            if not _try_lock(descriptor):
+                raise RunBusyError(
+                    f"{what}: another process writes into it{_holder(descriptor)}; wait until it "
+                    f"has ended, or {remedy}."
+                )
+            if _is_current(descriptor, lock):
+                _sign(descriptor)
+                return descriptor
+        except BaseException:
+            os.close(descriptor)
+            raise
+        os.close(descriptor)  # its holder removed it between our opening and locking it
+
+
+def _try_lock(descriptor: int) -> bool:
+    """Whether the lock is ours now; also where the file system knows no locks."""
+    try:
+        if sys.platform == "win32":
+            os.lseek(descriptor, BEYOND, os.SEEK_SET)
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        else:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        return error.errno in WITHOUT_LOCKS
+    return True
+
+
+def _is_current(descriptor: int, lock: Path) -> bool:
+    """Whether the locked file is still the one of that name."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), os.stat(lock))
+    except FileNotFoundError:
+        return False
+
+
+def _sign(descriptor: int) -> None:
+    """Write who holds the lock; only for the message of others, so a full disk is no matter."""
+    with suppress(OSError):
+        os.ftruncate(descriptor, 0)
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        os.write(descriptor, f"process {os.getpid()} on {socket.gethostname()}\n".encode())
+
+
+def _holder(descriptor: int) -> str:
+    """Who holds the lock, in parentheses; empty if that is not written yet."""
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    words = os.read(descriptor, 300).decode("utf-8", errors="replace").split()
+    return f" ({' '.join(words)})" if words else ""
+
+
+def _close_in_child() -> None:
+    """A forked worker must not keep the lock of a killed parent."""
+    while _held:
+        os.close(_held.pop())
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_close_in_child)
