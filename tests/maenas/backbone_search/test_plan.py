@@ -1,13 +1,13 @@
 """From what is asked to what is searched."""
 
 import pytest
-from maenas.runs.templates import choose_template, published_cost
 
 from maenas.backbone_search.plan import plan
 from maenas.blocks import load_backbone
 from maenas.budgets import load_device
 from maenas.detector import load_template
 from maenas.runs.config import SearchConfig
+from maenas.runs.templates import choose_template, published_cost
 
 
 def planned(*budgets, **options):

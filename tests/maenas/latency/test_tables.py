@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from maenas.runs.templates import choose_template, published_cost
 
 from maenas.backbone_search.plan import fingerprint, plan
 from maenas.budgets import load_device
 from maenas.budgets.budget import parse_budgets
 from maenas.runs.config import SearchConfig
+from maenas.runs.templates import choose_template, published_cost
 from tests.cpu_table import cpu_table
 
 
