@@ -79,6 +79,7 @@ CIRCLES = [
         "maenas.detector.model.layers.merge_node",
     },
 ]
+MOST_COMMAND_LINES = 150  # of a file of the command line
 MOST_FILES = 16  # in one folder, beside `__init__.py`
 WITHOUT_HEAVY = ["blocks", "budgets", "search_spaces", "nas"]  # all that a search starts with
 HEAVY = {"torch", "onnx", "openvino", "scipy", "tensorrt", "ray"}
@@ -132,6 +133,15 @@ def test_nothing_imports_tests_or_benchmarks_or_goes_round_the_package() -> None
         if name.split(".")[0] in outside
     ]
     assert wrong == []
+
+
+def test_a_file_of_the_command_line_is_signature_help_and_printing() -> None:
+    lengths = {
+        module: len(path.read_text(encoding="utf-8").splitlines())
+        for module, path in MODULES.items()
+        if module.startswith("maenas.cli")
+    }
+    assert {name: lines for name, lines in lengths.items() if lines > MOST_COMMAND_LINES} == {}
 
 
 @pytest.mark.parametrize("folder", ["benchmarks", "tests"])

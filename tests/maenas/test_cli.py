@@ -85,6 +85,25 @@ def test_every_command_has_help(typed, command):
     assert "--json" in ran.out
 
 
+def test_help_lists_commands_and_options_in_groups(typed):
+    groups = ("Search a backbone", "Build and run a detector", "Train and evaluate")
+    for group in (*groups, "Latency of a device", "This machine"):
+        assert group in typed("--help").out
+    for group in ("Budget", "Network", "Method", "Where it runs", "Output"):
+        assert f"─ {group} ─" in typed("search", "--help").out
+
+
+def test_help_is_a_command_too(typed):
+    assert typed("help", "zoo") == typed("zoo", "--help")
+    assert typed("help") == typed("--help")
+
+
+def test_the_shell_completes_commands(maenas, tmp_path):
+    asked = {"_MAENAS_COMPLETE": "complete_bash", "COMP_WORDS": "maenas tra", "COMP_CWORD": "1"}
+    ran = maenas(cwd=tmp_path, environ=asked)
+    assert ran.out.split() == ["train", "train-family"]
+
+
 def test_help_says_what_is_used_where_an_option_is_left_out(typed):
     shown = typed("search", "--help").words
     for word in ("by budget", "the template's", "runs/search/exp", "100000", "0,0,1,1,6"):

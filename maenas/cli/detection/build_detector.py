@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, get_args
+from typing import Annotated, get_args
 
 import typer
 
+from maenas.cli.options import Json
 from maenas.detection.build import DEFAULT_CLASSES, report, table
-
-if TYPE_CHECKING:
-    pass
 
 
 def build_detector(
@@ -40,9 +38,7 @@ def build_detector(
     exist_ok: Annotated[
         bool, typer.Option("--exist-ok", help="Replace the detector in the folder.")
     ] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object on stdout.")
-    ] = False,
+    as_json: Json = False,
 ) -> None:
     """Assemble the DAMO-YOLO detector around a backbone and write it into a folder."""
     from dataclasses import replace

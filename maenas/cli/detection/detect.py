@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from maenas.cli.options import ExistOk, Json
 from maenas.detection.detect import _ids, _result, _summary, _write
-
-if TYPE_CHECKING:
-    pass
 
 
 def detect(
@@ -52,12 +50,8 @@ def detect(
     annotations: Annotated[
         Path | None, typer.Option(help="COCO file whose image and category ids --coco takes.")
     ] = None,
-    exist_ok: Annotated[
-        bool, typer.Option("--exist-ok", help="Write into a folder that is not empty.")
-    ] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object on stdout.")
-    ] = False,
+    exist_ok: ExistOk = False,
+    as_json: Json = False,
 ) -> None:
     """Find objects in images and videos; draw them, or list them as JSON or COCO results."""
     from maenas.blocks import SpecError

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from maenas.cli.options import Json
 from maenas.detection.export import beside, calibrate_on, images_in, lines, look_at, report
-
-if TYPE_CHECKING:
-    pass
 
 
 def export(
@@ -66,9 +64,7 @@ def export(
         typer.Option(help="Image to compare with torch on. (one is drawn if left out)"),
     ] = None,
     exist_ok: Annotated[bool, typer.Option("--exist-ok", help="Replace the file.")] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object on stdout.")
-    ] = False,
+    as_json: Json = False,
 ) -> None:
     """Write a detector for ONNX Runtime, OpenVINO or TensorRT, checked against torch."""
     from maenas.blocks import SpecError

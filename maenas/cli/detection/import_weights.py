@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
+from maenas.cli.options import Json
 from maenas.detection.import_weights import SCHEMA, STATISTICS, digest_line, listed, told
-
-if TYPE_CHECKING:
-    pass
 
 
 def import_weights(
@@ -35,9 +33,7 @@ def import_weights(
     exist_ok: Annotated[
         bool, typer.Option("--exist-ok", help="Write into the folder even if it holds something.")
     ] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object on stdout.")
-    ] = False,
+    as_json: Json = False,
 ) -> None:
     """Convert an official checkpoint to a detector: spec and safetensors; its code is never run."""
     from maenas.detector.model.published import require_published

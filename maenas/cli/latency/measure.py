@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from maenas.cli.latency.predict import All, InputSize, Json, Network, Template
+from maenas.cli.latency.predict import All
+from maenas.cli.options import InputSize, Json, Network, Precision, Template, Threads
 from maenas.latency.measure import (
     UNLISTED,
     comparison,
@@ -18,14 +19,6 @@ from maenas.latency.measure import (
     timing_of,
 )
 from maenas.latency.predict import SHOWN
-
-if TYPE_CHECKING:
-    pass
-
-Precision = Annotated[
-    str | None, typer.Option(help="f32, bf16, f16 or int8. (f32 on CPUs, f16 on GPUs)")
-]
-Threads = Annotated[int | None, typer.Option(help="Of a CPU. (all cores if left out)")]
 
 
 def measure(

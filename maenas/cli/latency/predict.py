@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from maenas.cli.options import InputSize, Json, Network, Template
 from maenas.latency.predict import (
     SHOWN,
     amount,
@@ -16,22 +17,7 @@ from maenas.latency.predict import (
     report,
 )
 
-if TYPE_CHECKING:
-    pass
-
-Network = Annotated[
-    str,
-    typer.Argument(
-        help="A spec, a detector or run folder, zoo:NAME or an .onnx file.", metavar="NETWORK"
-    ),
-]
-Template = Annotated[
-    str | None,
-    typer.Option(help="Neck and head around a backbone: ns nm nl t s m l or none. (its own)"),
-]
-InputSize = Annotated[int | None, typer.Option(help="Side of the image. (its own if left out)")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
-All = Annotated[bool, typer.Option("--all", help="List every layer, not only the dearest.")]
+All = Annotated[bool, typer.Option("--all", help="List every layer, not only the most expensive.")]
 
 
 def predict(

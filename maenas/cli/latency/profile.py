@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from maenas.cli.latency.measure import Precision, Threads
-from maenas.cli.latency.predict import Json
+from maenas.cli.options import Json, Precision, Threads
+from maenas.cli.stop import interrupted
 from maenas.latency.profile import Request, lines, report, run_profile
-
-if TYPE_CHECKING:
-    pass
 
 
 def profile(
@@ -69,13 +66,13 @@ def profile(
 ) -> None:
     """Measure a device once: a table that prices networks anywhere, and how good it is."""
     from maenas.latency.extend import extend_table
-    from maenas.terminal.console import ERR, OUT, print_json
+    from maenas.terminal.console import OUT, print_json
 
     models = tuple(model or ())
     named = "cpu" if device is None else device
     request = Request(named, precision, threads, quick, tuple(space or ()), models, minutes, seed,
                       ray)  # fmt: skip
-    try:
+    with interrupted("the same command with --resume goes on from the last sample"):
         if extend is not None:
             implied = {"device": device, "precision": precision, "threads": threads, "ray": ray,
                        "space": space, "minutes": minutes, "quick": quick or None}  # fmt: skip
@@ -83,9 +80,6 @@ def profile(
             path, table, notes = extend_table(extend, models, out, resume, exist_ok)
         else:
             path, table, notes = run_profile(request, out, resume, exist_ok)
-    except KeyboardInterrupt:
-        ERR.print("interrupted; the same command with --resume goes on from the last sample")
-        raise typer.Exit(130) from None
     if as_json:
         print_json(report(path, table, notes))
         return

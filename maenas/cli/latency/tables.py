@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from maenas.cli.latency.predict import Json
+from maenas.cli.options import Json
 
 SCHEMA = "maenas/tables@1"
 

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from maenas.cli.options import ExistOk, Json
 from maenas.training.data import _counts, _listed
-
-if TYPE_CHECKING:
-    pass
 
 data = typer.Typer(no_args_is_help=True, help="Check, show or generate data sets.")
 
@@ -29,9 +27,7 @@ def check_data(
     everything: Annotated[
         bool, typer.Option("--all", help="List every problem, not the first of each kind.")
     ] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object on stdout.")
-    ] = False,
+    as_json: Json = False,
 ) -> None:
     """Find what is wrong with a data set: where, and how to mend it. Exits 2 on errors."""
     from maenas.blocks.errors import positive
@@ -63,9 +59,7 @@ def make_shapes_command(
     classes: Annotated[int, typer.Option(help="1 to 8.")] = 3,
     size: Annotated[int, typer.Option(help="Side of an image in pixels.")] = 256,
     seed: Annotated[int, typer.Option(help="Of all draws.")] = 0,
-    exist_ok: Annotated[
-        bool, typer.Option("--exist-ok", help="Write into a folder that is not empty.")
-    ] = False,
+    exist_ok: ExistOk = False,
 ) -> None:
     """Generate a data set of shapes on textured ground, to try everything out."""
     from maenas.detector.data.make_shapes import ShapeSet, make_shapes
@@ -101,9 +95,7 @@ def show_data(
         typer.Option(help="Whose augmentation: t s m l ns nm nl, or a file. (that of t to l)"),
     ] = None,
     seed: Annotated[int, typer.Option(help="Of all draws.")] = 0,
-    exist_ok: Annotated[
-        bool, typer.Option("--exist-ok", help="Write into a folder that is not empty.")
-    ] = False,
+    exist_ok: ExistOk = False,
 ) -> None:
     """Write sheets of what the network sees in training, boxes drawn."""
     from dataclasses import replace

@@ -7,20 +7,16 @@ from typing import Annotated
 
 import typer
 
-from maenas.cli.training.train import (
-    AsJson,
-    Changes,
-    Compute,
-    Data,
+from maenas.cli.options import ExistOk, InputSize, Json, Ray, Resume
+from maenas.cli.training.train import run
+from maenas.cli.training.train_options import (
     Epochs,
-    ExistOk,
-    InputSize,
-    OnRay,
+    Loaders,
     Processes,
-    Resume,
+    RecipeChanges,
     Student,
-    Workers,
-    run,
+    TrainCompute,
+    TrainData,
 )
 
 
@@ -30,13 +26,13 @@ def distill(
         str | None,
         typer.Option(help="A run of `maenas train`, or any detector folder with weights."),
     ] = None,
-    data: Data = None,
+    data: TrainData = None,
     epochs: Epochs = None,
     out: Annotated[
         Path | None, typer.Option(help="Folder of the run. (the next runs/distill/exp)")
     ] = None,
     resume: Resume = False,
-    changes: Changes = None,
+    changes: RecipeChanges = None,
     recipe: Annotated[
         str | None,
         typer.Option(
@@ -45,12 +41,12 @@ def distill(
         ),
     ] = None,
     input_size: InputSize = None,
-    compute: Compute = "auto",
-    workers: Workers = None,
-    ray: OnRay = None,
+    compute: TrainCompute = "auto",
+    workers: Loaders = None,
+    ray: Ray = None,
     processes: Processes = 1,
     exist_ok: ExistOk = False,
-    as_json: AsJson = False,
+    as_json: Json = False,
 ) -> None:
     """Train a detector with a teacher: first with mosaics and its maps, then plainly and alone.
 

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from maenas.cli.training.train import (
-    AsJson,
-    Changes,
-    Compute,
-    Data,
+from maenas.cli.options import InputSize, Json, Resume
+from maenas.cli.stop import interrupted
+from maenas.cli.training.train_options import (
     Epochs,
-    InputSize,
-    Resume,
-    Workers,
+    Loaders,
+    RecipeChanges,
+    TrainCompute,
+    TrainData,
 )
 
 
@@ -30,30 +28,30 @@ def train_family(
             show_default=False,
         ),
     ] = None,
-    data: Data = None,
+    data: TrainData = None,
     epochs: Epochs = None,
     out: Annotated[
         Path | None, typer.Option(help="Folder of the family. (the next runs/family/exp)")
     ] = None,
     resume: Resume = False,
-    changes: Changes = None,
+    changes: RecipeChanges = None,
     device: Annotated[
         str | None, typer.Option(help="Price latency on this target. (the search's, else t4)")
     ] = None,
     input_size: InputSize = None,
-    compute: Compute = "auto",
-    workers: Workers = None,
-    as_json: AsJson = False,
+    compute: TrainCompute = "auto",
+    workers: Loaders = None,
+    as_json: Json = False,
 ) -> None:
     """Train a whole family: the largest alone, each smaller one with the next larger as teacher.
 
     Every member is a run in the folder; a table and a figure of AP against latency end it. Values
     of the recipe (--set) hold for all members, each of which has the recipe of its scale.
     """
-    from maenas.terminal.console import ERR, print_json
+    from maenas.terminal.console import print_json
     from maenas.training.family import Family, print_family, train_members
 
-    try:
+    with interrupted("--out with --resume continues after the last epoch"):
         result = train_members(
             Family(tuple(sources or ()), data, epochs, tuple(changes or ()), device, input_size),
             out,
@@ -61,9 +59,6 @@ def train_family(
             compute,
             workers,
         )
-    except KeyboardInterrupt:
-        ERR.print("interrupted; --out with --resume continues after the last epoch")
-        sys.exit(130)
     if as_json:
         print_json(result)
     else:

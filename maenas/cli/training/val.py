@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from maenas.cli.options import ExistOk, Json
 from maenas.detection.evaluate import MAX_LINES, _print, _result, _warnings, _write, unreadable
-
-if TYPE_CHECKING:
-    pass
 
 
 def val(
@@ -52,12 +50,8 @@ def val(
     save: Annotated[
         bool, typer.Option("--save/--no-save", help="Write results, figures, worst images.")
     ] = True,
-    exist_ok: Annotated[
-        bool, typer.Option("--exist-ok", help="Write into a folder that is not empty.")
-    ] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object on stdout.")
-    ] = False,
+    exist_ok: ExistOk = False,
+    as_json: Json = False,
 ) -> None:
     """Measure a detector on labelled images: COCO's AP and AR, mistakes, latency."""
     from maenas.blocks import SpecError

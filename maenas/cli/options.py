@@ -1,0 +1,118 @@
+"""Arguments and options that several commands share, and the panels that help groups them in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+# Panels of the commands.
+SEARCH, DETECTORS, TRAINING, LATENCY, MACHINE = (
+    "Search a backbone",
+    "Build and run a detector",
+    "Train and evaluate",
+    "Latency of a device",
+    "This machine",
+)
+# Panels of the options; what belongs to none of them stands above them.
+BUDGET, NETWORK, METHOD, THRESHOLDS, COMPUTE, OUTPUT = (
+    "Budget",
+    "Network",
+    "Method",
+    "Thresholds",
+    "Where it runs",
+    "Output",
+)
+
+# Output
+Json = Annotated[
+    bool,
+    typer.Option("--json", help="Print one JSON object on stdout.", rich_help_panel=OUTPUT),
+]
+Resume = Annotated[
+    bool,
+    typer.Option("--resume", help="Continue the run in the folder.", rich_help_panel=OUTPUT),
+]
+ExistOk = Annotated[
+    bool,
+    typer.Option(
+        "--exist-ok", help="Write into a folder that is not empty.", rich_help_panel=OUTPUT
+    ),
+]
+
+# Networks
+Spec = Annotated[str, typer.Argument(help="A spec file, a run folder or zoo:NAME.", metavar="SPEC")]
+Network = Annotated[
+    str,
+    typer.Argument(
+        help="A spec, a detector or run folder, zoo:NAME or an .onnx file.", metavar="NETWORK"
+    ),
+]
+Template = Annotated[
+    str | None,
+    typer.Option(
+        help="Neck and head around a backbone: ns nm nl t s m l or none. (the network's own)"
+    ),
+]
+InputSize = Annotated[
+    int | None, typer.Option(help="Side of the input image in pixels. (the network's own)")
+]
+PriceDevice = Annotated[
+    str | None,
+    typer.Option("--device", help="Device that latency is priced for. (the run's, else t4)"),
+]
+RunWeights = Annotated[
+    str | None,
+    typer.Option(
+        "--weights",
+        help="Weights of the score, one a resolution level. (the run's, else 0,0,1,1,6)",
+        metavar="W,..",
+    ),
+]
+
+# Where it runs
+Workers = Annotated[int, typer.Option(help="Processes to use.", rich_help_panel=COMPUTE)]
+Ray = Annotated[
+    str | None,
+    typer.Option(
+        help="Ray cluster to use: auto, local to start one here, or its address.",
+        metavar="ADDRESS",
+        rich_help_panel=COMPUTE,
+    ),
+]
+Compute = Annotated[
+    str,
+    typer.Option(help="Device that torch computes on: cpu, cuda:0.", rich_help_panel=COMPUTE),
+]
+Threads = Annotated[
+    int | None, typer.Option(help="Threads of the CPU. (all cores)", rich_help_panel=COMPUTE)
+]
+RunPrecision = Annotated[
+    str | None,
+    typer.Option(
+        "--precision",
+        help="Number format that OpenVINO computes in: f32, f16 or bf16.",
+        rich_help_panel=COMPUTE,
+    ),
+]
+Precision = Annotated[
+    str | None,
+    typer.Option(
+        help="Number format of the runtime: f32, bf16, f16 or int8. (f32 on CPUs, f16 on GPUs)",
+        rich_help_panel=COMPUTE,
+    ),
+]
+BatchSize = Annotated[int, typer.Option("--batch", help="Images that the network takes at once.")]
+
+# Thresholds
+MaxIou = Annotated[float, typer.Option(help="IoU threshold of NMS.", rich_help_panel=THRESHOLDS)]
+MinScore = Annotated[
+    float, typer.Option(help="Minimum confidence of a detection.", rich_help_panel=THRESHOLDS)
+]
+MaxDetections = Annotated[
+    int, typer.Option(help="Maximum number of detections an image.", rich_help_panel=THRESHOLDS)
+]
+
+# Data
+Data = Annotated[Path, typer.Option(help="A data.yaml, its folder, or a COCO .json file.")]

@@ -1,0 +1,1 @@
+"""Commands about backbones: search, show, score, zoo."""

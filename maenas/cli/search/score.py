@@ -1,0 +1,27 @@
+"""`maenas score`: the score of a backbone in all its forms."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from maenas.cli.options import Json, Ray, RunWeights, Spec, Workers
+from maenas.cli.search.weights import parse_weights
+
+
+def score(
+    spec: Spec,
+    weights: RunWeights = None,
+    seeds: Annotated[
+        int, typer.Option(help="Random networks to score it on as well; 0 for none.")
+    ] = 0,
+    workers: Workers = 1,
+    ray: Ray = None,
+    as_json: Json = False,
+) -> None:
+    """Score a backbone: closed form, with borders, on random networks."""
+    from maenas.backbone_search.scoring import score_spec
+
+    chosen = parse_weights(weights) if weights else None
+    score_spec(spec, chosen, seeds, as_json, workers, ray)

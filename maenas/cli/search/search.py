@@ -1,0 +1,106 @@
+"""`maenas search`: the backbone of highest score within every budget."""
+
+from __future__ import annotations
+
+import typer
+
+from maenas.cli.options import Json, Ray, Resume, Workers
+from maenas.cli.search.search_options import (
+    Algorithm,
+    Budgets,
+    Devices,
+    Evaluations,
+    Finalists,
+    FinalistSeeds,
+    Islands,
+    MaxEffectiveness,
+    MigrateEvery,
+    Out,
+    Points,
+    Replace,
+    Scale,
+    Scope,
+    Seed,
+    Side,
+    Spaces,
+    Verify,
+    Weights,
+)
+from maenas.cli.search.weights import DEFAULT_WEIGHTS, parse_weights
+from maenas.cli.stop import interrupted
+
+
+def search(
+    context: typer.Context,
+    budget: Budgets = None,
+    device: Devices = None,
+    scope: Scope = "detector",
+    points: Points = 7,
+    space: Spaces = None,
+    template: Scale = None,
+    input_size: Side = None,
+    max_effectiveness: MaxEffectiveness = None,
+    weights: Weights = DEFAULT_WEIGHTS,
+    algorithm: Algorithm = "evolution",
+    evaluations: Evaluations = 100_000,
+    seed: Seed = 0,
+    islands: Islands = 1,
+    migrate_every: MigrateEvery = 5_000,
+    finalists: Finalists = 3,
+    finalist_seeds: FinalistSeeds = 4,
+    verify: Verify = 0,
+    workers: Workers = 1,
+    ray: Ray = None,
+    out: Out = None,
+    resume: Resume = False,
+    exist_ok: Replace = False,
+    as_json: Json = False,
+) -> None:
+    """Search the backbone of highest score within every budget."""
+    from maenas.backbone_search.result import print_card
+    from maenas.backbone_search.run import Effort, run_search
+    from maenas.backbone_search.sweep import every, last_is_several, print_searches, run_searches
+    from maenas.runs.config import SearchConfig
+    from maenas.terminal.console import print_json
+
+    spaces: list[str | None] = [*space] if space else [None]
+    devices: list[str | None] = [*device] if device else [None]
+    config = SearchConfig(
+        budgets=tuple(budget or ()),
+        device=devices[0],
+        space=spaces[0],
+        template=template,
+        scope=scope,  # type: ignore[arg-type]
+        algorithm=algorithm,  # type: ignore[arg-type]
+        evaluations=evaluations,
+        seed=seed,
+        weights=parse_weights(weights),
+        max_effectiveness=max_effectiveness,
+        points=points,
+        input_size=input_size,
+        islands=islands,
+        migrate_every=migrate_every,
+    )
+    effort = Effort(
+        workers=workers,
+        ray=ray,
+        finalists=finalists,
+        finalist_seeds=finalist_seeds,
+        verify=verify,
+    )
+    asked = typed(context)
+    with interrupted("the same command with --resume continues from the last save"):
+        if len(spaces) * len(devices) > 1 or (resume and last_is_several(out)):
+            configs = every(config, spaces, devices)
+            found = run_searches(configs, out, resume, exist_ok, effort, asked)
+            print_json(found.to_json()) if as_json else print_searches(found)
+        else:
+            result = run_search(config, out, resume, exist_ok, effort, asked)
+            print_json(result.to_json()) if as_json else print_card(result)
+
+
+def typed(context: typer.Context) -> frozenset[str]:
+    """Fields of a config that were typed: a resumed run must agree with these alone."""
+    sources = {name: context.get_parameter_source(name) for name in context.params}
+    names = {name for name, source in sources.items() if source and source.name == "COMMANDLINE"}
+    return frozenset({"budgets" if name == "budget" else name for name in names})

@@ -1,0 +1,107 @@
+"""The options of `maenas search`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from maenas.cli.options import BUDGET, COMPUTE, METHOD, NETWORK, OUTPUT
+
+Budgets = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--budget",
+        help="Such as 3.8ms, 9GMACs, 8Mparams, 25layers, 64MB; 2ms..8ms for a family.",
+        rich_help_panel=BUDGET,
+    ),
+]
+Devices = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--device",
+        help="Device that latency is priced for: t4, cpu, a table's name or file; several give a "
+        "search each.",
+        rich_help_panel=BUDGET,
+    ),
+]
+Scope = Annotated[
+    str, typer.Option(help="What budgets limit: detector or backbone.", rich_help_panel=BUDGET)
+]
+Points = Annotated[
+    int, typer.Option(help="Networks of a family over a range.", rich_help_panel=BUDGET)
+]
+Spaces = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--space",
+        help="res, csp, mob, resnet, mobv3 or a .yaml of your own; several give a search each.",
+        rich_help_panel=NETWORK,
+    ),
+]
+Scale = Annotated[
+    str | None,
+    typer.Option(
+        "--template",
+        help="Scale of neck and head: ns nm nl t s m l. (by budget if left out)",
+        rich_help_panel=NETWORK,
+    ),
+]
+Side = Annotated[
+    int | None,
+    typer.Option(
+        "--input-size",
+        help="Side of the input image in pixels. (the template's)",
+        rich_help_panel=NETWORK,
+    ),
+]
+Weights = Annotated[
+    str,
+    typer.Option(
+        help="Weights of the score, one a resolution level.",
+        metavar="W,..",
+        rich_help_panel=METHOD,
+    ),
+]
+MaxEffectiveness = Annotated[
+    float | None,
+    typer.Option(
+        help="DeepMAD's bound on depth against width, such as 0.3.", rich_help_panel=NETWORK
+    ),
+]
+Algorithm = Annotated[str, typer.Option(help="evolution, random or exact.", rich_help_panel=METHOD)]
+Evaluations = Annotated[int, typer.Option(help="Candidates to propose.", rich_help_panel=METHOD)]
+Seed = Annotated[int, typer.Option(help="Random seed.", rich_help_panel=METHOD)]
+Islands = Annotated[
+    int,
+    typer.Option(
+        help="Populations that evolve apart and exchange their best.", rich_help_panel=METHOD
+    ),
+]
+MigrateEvery = Annotated[
+    int,
+    typer.Option(help="Candidates of an island between two exchanges.", rich_help_panel=METHOD),
+]
+Finalists = Annotated[
+    int,
+    typer.Option(help="Networks to score on random weights as well.", rich_help_panel=METHOD),
+]
+FinalistSeeds = Annotated[
+    int, typer.Option(help="Random networks for each finalist.", rich_help_panel=METHOD)
+]
+Verify = Annotated[
+    int,
+    typer.Option(
+        help="Finalists to measure on the device; the best as measured wins.",
+        rich_help_panel=COMPUTE,
+    ),
+]
+Out = Annotated[
+    Path | None,
+    typer.Option(help="Folder of the run. (the next runs/search/exp)", rich_help_panel=OUTPUT),
+]
+Replace = Annotated[
+    bool,
+    typer.Option("--exist-ok", help="Replace the run in the folder.", rich_help_panel=OUTPUT),
+]

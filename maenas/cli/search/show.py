@@ -1,0 +1,25 @@
+"""`maenas show`: a backbone stage by stage."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from maenas.cli.options import Json, PriceDevice, RunWeights, Spec
+from maenas.cli.search.weights import parse_weights
+
+
+def show(
+    spec: Spec,
+    device: PriceDevice = None,
+    template: Annotated[
+        str | None, typer.Option(help="Neck and head to show with it: ns nm nl t s m l or none.")
+    ] = None,
+    weights: RunWeights = None,
+    as_json: Json = False,
+) -> None:
+    """Show a backbone stage by stage: shape, params, MACs, share of latency and of score."""
+    from maenas.backbone_search.stages import show_spec
+
+    show_spec(spec, device, template, parse_weights(weights) if weights else None, as_json)

@@ -1,0 +1,21 @@
+"""`--weights`: numbers in one word."""
+
+from __future__ import annotations
+
+DEFAULT_WEIGHTS = "0,0,1,1,6"
+
+
+def parse_weights(text: str) -> tuple[float, ...]:
+    """Numbers separated by commas.
+
+    Raises:
+        SpecError: for anything else.
+    """
+    from maenas.blocks.errors import SpecError
+
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError:
+        raise SpecError(
+            f"weights: must be numbers separated by commas, such as 0,0,1,1,6; got {text!r}."
+        ) from None

@@ -1,0 +1,55 @@
+"""Options that `train`, `distill` and `train-family` share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from maenas.cli.options import COMPUTE
+
+TrainData = Annotated[
+    Path | None,
+    typer.Option("--data", help="A data.yaml, its folder, or a COCO .json file. (the run's)"),
+]
+Student = Annotated[
+    str | None,
+    typer.Argument(
+        help="A detector folder, its detector.yaml, or zoo:NAME. (the run's, with --resume)",
+        metavar="DETECTOR",
+        show_default=False,
+    ),
+]
+Epochs = Annotated[
+    int | None, typer.Option(min=1, help="Passes over the training images. (the recipe's)")
+]
+RecipeChanges = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="Change a value of the recipe.", metavar="A.B=C"),
+]
+TrainCompute = Annotated[
+    str,
+    typer.Option(
+        "--compute",
+        help="Device that torch computes on: cpu, cuda:0 or auto.",
+        rich_help_panel=COMPUTE,
+    ),
+]
+Loaders = Annotated[
+    int | None,
+    typer.Option(
+        "--workers",
+        min=0,
+        help="Processes that load images. (one a core)",
+        rich_help_panel=COMPUTE,
+    ),
+]
+Processes = Annotated[
+    int,
+    typer.Option(
+        min=1,
+        help="With --ray: processes that train together, each on a GPU.",
+        rich_help_panel=COMPUTE,
+    ),
+]
