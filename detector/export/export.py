@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from maenas.blocks.files.temporary import temporary_folder
 from maenas.detector.arrays import Floats
 from maenas.detector.errors import ExportError
 from maenas.detector.export.decode import PREFIX
@@ -192,9 +192,9 @@ def _kept_if_whole(path: Path) -> Iterator[Path]:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
-            yield Path(folder) / path.name
-            for file in Path(folder).iterdir():
+        with temporary_folder(path.parent) as folder:
+            yield folder / path.name
+            for file in folder.iterdir():
                 os.replace(file, path.parent / file.name)
     except OSError as error:
         raise ExportError(f"{path}: cannot be written: {error.strerror or error}.") from None

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from maenas.blocks import MaenasError
-from maenas.blocks.files.atomic_write import is_temporary, sweep_temporaries
+from maenas.blocks.files.temporary import is_temporary, sweep_temporaries
 
 if sys.platform == "win32":
     import msvcrt

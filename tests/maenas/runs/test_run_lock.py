@@ -107,7 +107,7 @@ def test_the_lock_leaves_nothing_behind(tmp_path: Path) -> None:
 
 
 def test_temporary_files_of_a_killed_writer_are_removed_and_nothing_else(tmp_path: Path) -> None:
-    for name in (".state.json.a8d_3x.tmp", "notes.tmp", ".hidden", LOCK_FILE):
+    for name in (".maenas-tmp-a8d_3x", "notes.tmp", ".hidden", LOCK_FILE):
         (tmp_path / name).touch()
     assert [path.name for path in contents(tmp_path)] == [".hidden", "notes.tmp"]
     with run_lock(tmp_path):

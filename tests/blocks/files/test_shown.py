@@ -1,0 +1,33 @@
+"""Values in messages are cut before they are printed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from maenas.blocks.files.shown import shown
+
+
+@pytest.mark.parametrize("value", [0, -1, 8.5, "eight", True, None, [1, "a"], (1, 2), {"a": [1]}])
+def test_a_short_value_is_shown_as_python_writes_it(value: object) -> None:
+    assert shown(value) == repr(value)
+
+
+@pytest.mark.parametrize(
+    "value", ["x" * 5000, b"x" * 5000, list(range(5000)), {n: n for n in range(5000)}, [["y" * 99]]]
+)
+def test_a_long_value_is_cut(value: object) -> None:
+    assert len(shown(value)) == 80
+    assert shown(value).endswith("...")
+
+
+def test_an_integer_that_python_refuses_to_print_is_counted() -> None:
+    assert shown(10**4999) == "a whole number of 5,000 digits"
+
+
+def test_lists_of_lists_that_double_at_each_level_are_shown_at_once() -> None:
+    value: Any = "lol"
+    for _ in range(60):
+        value = [value] * 9
+    assert len(shown(value)) == 80
