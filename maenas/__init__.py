@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from maenas.detection.detector import Detector
     from maenas.detector.predict.thresholds import Thresholds
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = ["Detector", "MaenasError", "Thresholds", "__version__"]
 
 # Public names are imported when they are asked for: `maenas --help` waits for none of them, and

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
+
+from numpy.typing import NDArray
 
 from maenas.nas import Outcome, Progress
 
@@ -26,5 +29,6 @@ def after(reports: int) -> Callable[[Progress], None]:
 def told(outcome: Outcome) -> str:
     """All of an outcome, to compare."""
     parts = [outcome.best, outcome.evaluations, outcome.unique, outcome.accepted, outcome.curve]
-    arrays = [outcome.finalists, outcome.prices, outcome.scores, outcome.feasible]
+    arrays: list[NDArray[Any]] = [outcome.finalists, outcome.prices]
+    arrays += [outcome.scores, outcome.feasible]
     return repr([*parts, *(array.tolist() for array in arrays)])

@@ -171,7 +171,7 @@ def test_evolution_resumes_identically_after_it_has_begun_anew(
     chosen = settings(evaluator, evaluations=16_000)
     space = evaluator.problem.space
     expected = search(evaluator, chosen, start)
-    elites = []
+    elites: list[int] = []
     for batches in (15, 15, 15):
         resume = bool(elites)
         with pytest.raises(Stopped):

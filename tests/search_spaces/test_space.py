@@ -395,7 +395,7 @@ def test_every_published_backbone_lies_in_its_space(model: str, name: str) -> No
     for stage in range(len(space.stages)):
         code = tuple(i for gene, i in zip(space.genes, genome, strict=True) if gene.stage == stage)
         assert code in set(space.legal_codes(stage))
-    widths = [stage.out_channels for stage in backbone.stages]
+    widths = [stage.out_channels for stage in backbone.stages]  # type: ignore[attr-defined]
     assert widths == sorted(widths)
 
 

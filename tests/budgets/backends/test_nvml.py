@@ -110,7 +110,7 @@ def test_where_nvml_fails_nothing_is_watched(fake: FakeNvml) -> None:
     def fail() -> Any:
         raise FakeError("driver not loaded")
 
-    fake.nvmlInit = fail
+    fake.nvmlInit = fail  # type: ignore[method-assign]
     assert open_watch("GPU-1") is None
 
 

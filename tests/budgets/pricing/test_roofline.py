@@ -114,7 +114,10 @@ def test_no_convolution_gets_cheaper_as_it_grows(t4, field, act):
         out_channels, kernel_size, stride = rng.randint(1, 512), rng.choice([1, 3, 5]), 1
         small = shape, out_channels, kernel_size
         large = grown(*small, field, rng.randint(1, 64))
-        prices = [t4.op_ms(conv(*size, stride, act=act)) for size in (small, large)]
+        prices = [
+            t4.op_ms(conv(shape, out, kernel, stride, act=act))
+            for shape, out, kernel in (small, large)
+        ]
         assert prices[0] <= prices[1], (small, large)
 
 

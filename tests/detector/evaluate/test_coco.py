@@ -8,6 +8,7 @@ import io
 import json
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -166,7 +167,8 @@ def random_set(folder: Path) -> tuple[Path, Dataset, dict[int, Objects]]:
     Coordinates are multiples of 1/8, so that 32-bit floats hold them as the file does.
     """
     rng = np.random.default_rng(0)
-    images, annotations = [], []
+    images: list[dict[str, Any]] = []
+    annotations: list[dict[str, Any]] = []
     for number in range(40):
         paint(folder / f"{number}.png")
         image_id = 1000 - 7 * number

@@ -42,7 +42,8 @@ def test_given_predictions_have_the_golden_labels_losses_and_gradients(
 def test_where_the_reference_decides_by_chance_the_better_prior_is_taken() -> None:
     maps, targets = given_maps([3]), targets_of([3])
     matched, quality, _ = AlignOTA()(maps.predictions(), maps.priors, targets)
-    ours = {int(matched[0, n]): set() for n in range(COUNT) if matched[0, n] >= 0}
+    indices = [int(index) for index in matched[0] if index >= 0]
+    ours: dict[int, set[tuple[int, float]]] = {index: set() for index in indices}
     for n in (matched[0] >= 0).nonzero().flatten().tolist():
         ours[int(matched[0, n])].add((n, round(float(quality[0, n]), 3)))
     theirs = {gt: [row for row in GOLDEN["tiny"]["matches"][0] if row[1] == gt] for gt in range(3)}
@@ -120,7 +121,7 @@ def given_maps(images: list[int]) -> FlatMaps:
         off = np.abs(np.arange(BINS) - distances[..., None])
         logits.append(-2 * off + 0.3 * hashed(4000 + index, COUNT * 4 * BINS).reshape(off.shape))
         scores.append(-3 + 1.5 * hashed(2000 + index, COUNT * CLASSES).reshape(COUNT, CLASSES))
-    leaves = (
+    score_leaf, distance_leaf = (
         torch.from_numpy(np.stack(part)).float().requires_grad_() for part in (scores, logits)
     )
-    return FlatMaps(*leaves, Priors(POINTS, STEPS[:, 0]))
+    return FlatMaps(score_leaf, distance_leaf, Priors(POINTS, STEPS[:, 0]))

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch.multiprocessing.spawn import spawn
 
 from maenas.detector.checkpoints.checkpoint import load_folder
 from maenas.detector.distill import FEATURE_LOSSES, DistillOptions, Teacher
@@ -180,7 +181,7 @@ def test_processes_share_the_gradients_of_the_projections(data: Path, tmp_path: 
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    torch.multiprocessing.spawn(learn, (port, data, tmp_path), nprocs=2)
+    spawn(learn, (port, data, tmp_path), nprocs=2)
     first, second = (torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in (0, 1))
     assert any("projection" in name for name in first)
     for name, value in first.items():

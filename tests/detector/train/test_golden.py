@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -67,7 +68,7 @@ def test_the_average_ramps_up_as_the_golden_one() -> None:
         assert EmaOptions().momentum(int(step)) == pytest.approx(expected, rel=1e-9)
 
 
-def short_schedule(golden: dict, lr: float) -> Schedule:
+def short_schedule(golden: dict[str, Any], lr: float) -> Schedule:
     """The 1,000 steps of which the golden ones are three."""
     numbers = golden["schedule"]
     floor = numbers["min_lr_ratio"] * lr

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch.multiprocessing.spawn import spawn
 
 from maenas.detector.checkpoints.checkpoint import load_folder
 from maenas.detector.errors import TrainError
@@ -42,7 +43,7 @@ def test_two_processes_learn_the_same_and_one_of_them_writes(tmp_path: Path) -> 
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     data = write_data(tmp_path / "data")
-    torch.multiprocessing.spawn(learn, (port, data, tmp_path), nprocs=2)
+    spawn(learn, (port, data, tmp_path), nprocs=2)
     first, second = (torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in (0, 1))
     assert first["parts"] == second["parts"]
     assert first["images"][0] == IMAGES + 1  # one comes twice, so that both have three

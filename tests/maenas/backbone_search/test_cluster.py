@@ -196,7 +196,7 @@ def test_a_node_that_joins_with_another_maenas_gets_no_work_and_the_others_go_on
         assert set(results) == {before}
     told = capsys.readouterr().err
     assert told.count("a node that joined is not used: ") == 1
-    assert "has maenas 0.0.1, the search 0.1.0" in told
+    assert f"has maenas 0.0.1, the search {__version__}" in told
 
 
 def test_a_cluster_whose_cpus_are_taken_is_an_error_and_no_silence() -> None:
@@ -211,7 +211,7 @@ def test_a_cluster_whose_cpus_are_taken_is_an_error_and_no_silence() -> None:
                     return True
 
             holder = ray.remote(num_cpus=1)(Holder).remote()
-            assert ray.get(holder.ready.remote())
+            assert ray.get(holder.ready.remote())  # type: ignore[attr-defined]
             with pytest.raises(ExecutorError, match=r"no CPU became free within 3 s \(0 of 1 are"):
                 RayCluster(cluster.address, start_s=3)
         finally:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import signal
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,7 +24,7 @@ REQUEST = Request("cpu", None, 1, True, ("mob",), (), 0.01, 0)
 
 
 @pytest.fixture(scope="module")
-def profiled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, list[str]]]:
+def profiled(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
     """The least that a table can be made of, measured with one thread of this processor."""
     path = tmp_path_factory.mktemp("profiled") / "tiny.json"
     with pytest.MonkeyPatch.context() as patch:

@@ -5,7 +5,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 import pytest
 
-from maenas.budgets import device_names, load_device
+from maenas.budgets import device_names, load_roofline
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def test_for_what_is_missing_it_says_how_to_get_it(told, typed):
 
 def test_it_lists_the_devices_with_the_error_of_their_estimates(told, typed):
     assert [device["device"] for device in told["devices"]] == device_names()
-    t4 = load_device("t4")
+    t4 = load_roofline("t4")
     assert told["devices"][-1] == {"device": "t4", "kind": "estimated", "about": t4.about}
     shown = typed("checks").words
     assert "--device t4: latency estimated" in shown

@@ -17,7 +17,7 @@ from maenas.budgets.backends.backend import BackendError
 from maenas.budgets.backends.torch_onnx.graph import TorchGraph
 from maenas.budgets.backends.torch_onnx.operators import OPERATORS
 from maenas.budgets.backends.typed import typed_graph
-from maenas.budgets.graph import layers, static_graph
+from maenas.budgets.graph import kinds, static_graph
 from maenas.budgets.graph.quantise import quantised
 from maenas.detector.export.onnx import onnx_model
 from tests.lively import images, lively, small_spec
@@ -264,8 +264,8 @@ def test_what_depends_on_shapes_alone_is_computed_beforehand() -> None:
 
 
 def test_every_operator_that_is_priced_can_be_run() -> None:
-    priced = {*layers.ACTS, *layers.UNARY, *layers.SUMS, *layers.PRODUCTS, *layers.SIMPLE,
-              *layers.FREE, *layers.SAME, "Conv", "ConvTranspose", "MatMul", "Gemm", "MaxPool",
+    priced = {*kinds.ACTS, *kinds.UNARY, *kinds.SUMS, *kinds.PRODUCTS, *kinds.SIMPLE,
+              *kinds.FREE, *kinds.SAME, "Conv", "ConvTranspose", "MatMul", "Gemm", "MaxPool",
               "AveragePool", "Concat"}  # fmt: skip
     assert priced <= set(OPERATORS)
 
