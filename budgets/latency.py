@@ -27,6 +27,7 @@ class LatencyModel(ABC):
         precision: the network is run in.
         about: one line for people: what the number is, its source, its error.
         provenance: of a measured device: runtime, processor, threads; empty for an estimate.
+        warning: why its prices must not be trusted, and the remedy; None if they may be.
     """
 
     device: str
@@ -35,6 +36,7 @@ class LatencyModel(ABC):
     precision: Precision
     about: str
     provenance: Mapping[str, str | int | float | None] = MappingProxyType({})
+    warning: str | None = None
 
     @property
     def claim(self) -> Literal["estimated", "predicted"]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
 from maenas.blocks import Op
+from maenas.budgets.pricing.disturbance import Role
 from maenas.budgets.pricing.op_rows import priced
-from maenas.budgets.pricing.table import LatencyTable, LayerSample, Role, TableSample
+from maenas.budgets.pricing.table import LatencyTable, LayerSample, TableSample
 from maenas.budgets.profiling.operator_grid import operator_grid
 from maenas.detector import template_names
 from maenas.latency.networks import published_detector
@@ -31,6 +33,18 @@ def cpu_table(name: str = "mine", **fields: Any) -> LatencyTable:
     """Of all published detectors and the operators of a profile."""
     ops, samples = _measured()
     return LatencyTable(name=name, **{**FIELDS, **fields}, ops=ops, samples=samples)
+
+
+def disturbed(table: LatencyTable, count: int) -> LatencyTable:
+    """The same table with the first samples of networks marked as disturbed."""
+    networks = [sample for sample in table.samples if sample.role != "operator"][:count]
+    return replace(
+        table,
+        samples=tuple(
+            replace(sample, warnings=("noisy",)) if sample in networks else sample
+            for sample in table.samples
+        ),
+    )
 
 
 @cache

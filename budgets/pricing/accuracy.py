@@ -43,18 +43,24 @@ class Accuracy:
         """Whether the prices are not to be trusted."""
         return not self.mean <= POOR
 
-    def line(self) -> str:
-        """For people, in one line."""
+    def line(self, is_trusted: bool = True) -> str:
+        """The figures in one line, for people.
+
+        Args:
+            is_trusted: whether to show what flatters: shares and ranks of a disturbed table do not
+                say how good it is on a quiet device.
+        """
         if not self.names:
             return "never checked on networks it was not fitted to"
-        poor = "" if not self.is_poor else "POOR, measure again when the machine is quiet: "
-        ranks = "" if self.spearman is None else f", rank correlation {self.spearman:.3f}"
-        return (
-            f"{poor}on {len(self.names)} networks it was not fitted to: "
-            f"mean error {100 * self.mean:.1f}%"
-            f", {100 * self.within_10:.0f}% of them within 10%{ranks}"
-            + (f"; {self.disturbed} more were disturbed too much to tell" if self.disturbed else "")
+        error = (
+            f"on {len(self.names)} networks it was not fitted to: mean error {100 * self.mean:.1f}%"
         )
+        if is_trusted:
+            error += f", {100 * self.within_10:.0f}% of them within 10%"
+            error += "" if self.spearman is None else f", rank correlation {self.spearman:.3f}"
+        if self.disturbed:
+            error += f"; {self.disturbed} more were disturbed too much to tell"
+        return error
 
 
 def accuracy(

@@ -154,6 +154,7 @@ class OperatorModel(LatencyModel):
         command: what measures a missing operator.
         fingerprint: stands for the prices.
         provenance: of a measured device: runtime, processor, threads and so on.
+        warning: why the prices must not be trusted; None if they may be.
     """
 
     device: str
@@ -167,6 +168,7 @@ class OperatorModel(LatencyModel):
     provenance: Mapping[str, str | int | float | None] = field(
         default_factory=dict, compare=False, repr=False
     )
+    warning: str | None = field(default=None, compare=False, repr=False)
     _nearest: dict[str, str] = field(init=False, default_factory=dict, repr=False, compare=False)
 
     def op_ms(self, op: Op) -> float:

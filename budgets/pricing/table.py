@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from math import inf
 from pathlib import Path
@@ -22,11 +22,11 @@ from maenas.blocks.op import Op
 from maenas.budgets.backends.load import BACKENDS
 from maenas.budgets.latency import Precision
 from maenas.budgets.pricing.accuracy import Accuracy, accuracy
+from maenas.budgets.pricing.disturbance import Disturbance, Role, disturbance
 from maenas.budgets.pricing.op_rows import op_row, row_op
 from maenas.budgets.pricing.operator_model import Kernel, Observation, OperatorModel, fit
 
 FORMAT = "maenas/latency-table@1"
-Role = Literal["fit", "held-out", "operator"]
 NETWORK_WEIGHT = 20.0  # of a whole network's time beside those of its layers
 WEIGHTS: dict[Role, float] = {"fit": 1.0, "operator": 0.3, "held-out": 0.0}
 NOISY_WEIGHT = 0.2
@@ -145,7 +145,28 @@ class LatencyTable:
             where: how the user names this table, for the command that extends it; its own name if
                 None.
         """
-        return self._prices(f"{self.about}; {self.accuracy.line()}", where)
+        doubt = "" if self.warning is None else f"UNRELIABLE: {self.warning}; "
+        checked = self.accuracy.line(is_trusted=self.warning is None)
+        return replace(self._prices(f"{self.about}; {doubt}{checked}", where), warning=self.warning)
+
+    @cached_property
+    def disturbance(self) -> Disturbance:
+        """How many samples were taken while something else used the device."""
+        return disturbance((sample.role, self.doubtful(sample)) for sample in self.samples)
+
+    @cached_property
+    def warning(self) -> str | None:
+        """Why the prices must not be trusted, and the remedy; None if they may be.
+
+        A disturbed table can show a small error: its held-out networks were disturbed alike.
+        """
+        if self.disturbance.is_heavy:
+            cause = self.disturbance.line()
+        elif self.accuracy.is_poor and self.accuracy.names:
+            cause = f"its mean error on held-out networks is {100 * self.accuracy.mean:.0f}%"
+        else:
+            return None
+        return f"{cause}; measure the table again when the machine is quiet"
 
     @cached_property
     def accuracy(self) -> Accuracy:

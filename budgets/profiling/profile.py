@@ -17,8 +17,9 @@ from maenas.blocks.op import Op
 from maenas.budgets.backends.backend import Backend, BackendError, LayerTime, Session
 from maenas.budgets.graph.layers import Layer, graph_layers
 from maenas.budgets.graph.operator_graph import reference_graph
+from maenas.budgets.pricing.disturbance import Role
 from maenas.budgets.pricing.op_rows import priced
-from maenas.budgets.pricing.table import LatencyTable, LayerSample, Role, TableSample
+from maenas.budgets.pricing.table import LatencyTable, LayerSample, TableSample
 from maenas.budgets.profiling.partial_profile import Measured, Unfinished
 from maenas.budgets.profiling.sampling import Samples, sample, spread
 

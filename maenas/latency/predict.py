@@ -68,6 +68,7 @@ def report(subject: Subject, model: LatencyModel, lines: Sequence[Line]) -> dict
         "device": model.device,
         "kind": f"predicted, {model.kind}",
         "about": model.about,
+        "warning": model.warning,
         "provenance": dict(model.provenance),
         "precision": model.precision,
         "latency_ms": {"p50": total, "min": None, "p95": None, "cv": None},

@@ -184,6 +184,8 @@ def report(path: Path, table: LatencyTable, notes: Sequence[str]) -> dict[str, A
         "provenance": dict(table.provenance),
         "samples": dict(Counter(sample.role for sample in table.samples)),
         "warned": [sample.name for sample in table.samples if sample.warnings],
+        "disturbance": asdict(table.disturbance),
+        "warning": table.warning,
         "held_out": asdict(table.accuracy),
         "left_out": list(notes),
     }
@@ -203,26 +205,23 @@ def lines(path: Path, table: LatencyTable, notes: Sequence[str]) -> list[str]:
 
     roles = Counter(sample.role for sample in table.samples)
     accuracy = table.accuracy
-    warned = sum(table.doubtful(sample) for sample in table.samples)
+    spread = f", median {100 * accuracy.median:.1f}%, p90 {100 * accuracy.p90:.1f}%, "
+    spread += f"{100 * accuracy.within_10:.0f}% within 10%"
+    if accuracy.spearman is not None:
+        spread += f", rank correlation {accuracy.spearman:.4f}"
     told = [
         f"{table.name}: {table.about}",
         f"{roles['operator']} operators alone, {roles['fit']} networks with their layers, "
-        f"{roles['held-out']} networks held out; {warned} samples disturbed",
-        f"held out: mean error {100 * accuracy.mean:.1f}%, median {100 * accuracy.median:.1f}%, "
-        f"p90 {100 * accuracy.p90:.1f}%, {100 * accuracy.within_10:.0f}% within 10%"
-        + ("" if accuracy.spearman is None else f", rank correlation {accuracy.spearman:.4f}"),
+        f"{roles['held-out']} networks held out; {table.disturbance.line()}",
+        f"held out: mean error {100 * accuracy.mean:.1f}%{spread if table.warning is None else ''}",
         *(f"note: {note}" for note in notes),
-        *(
-            [
-                "warning: this table is poor; the same command with --exist-ok measures it anew, "
-                "best when the machine is quiet"
-            ]
-            if accuracy.is_poor
-            else []
-        ),
-        f"table: {path}",
-        f"plot: {path.with_suffix('.png')}",
-        f"next: maenas search --budget {median(accuracy.measured_ms):.3g}ms --device "
-        f"{found_by(path)}",
     ]
+    if table.warning is not None:
+        told.append(f"warning: {table.warning} (the same command with --exist-ok)")
+    told += [f"table: {path}", f"plot: {path.with_suffix('.png')}"]
+    if table.warning is None:
+        told.append(
+            f"next: maenas search --budget {median(accuracy.measured_ms):.3g}ms --device "
+            f"{found_by(path)}"
+        )
     return told

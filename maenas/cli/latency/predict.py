@@ -34,7 +34,7 @@ def predict(
     """Predict latency from a device's prices: total, layers by cost, share by kind."""
     from maenas.budgets import load_device
     from maenas.latency.workload import find_subject
-    from maenas.terminal.console import OUT, print_json
+    from maenas.terminal.console import ERR, OUT, print_json
 
     named = None if device is None else load_device(device)
     subject = find_subject(network, template, input_size)
@@ -42,6 +42,8 @@ def predict(
     lines = priced_lines(subject, model)
     total = sum(line.ms for line in lines)
     subject.require_known(f"; all else takes {amount(lines, 3)} ms on {model.device}")
+    if model.warning is not None:
+        ERR.print(f"warning: {model.device}: {model.warning}")
     if as_json:
         print_json(report(subject, model, lines))
         return

@@ -11,6 +11,8 @@ SCHEMA = "maenas/tables@1"
 
 def tables(as_json: Json = False) -> None:
     """List latency tables, usable by name as --device, with their held-out error."""
+    from dataclasses import asdict
+
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
@@ -29,6 +31,8 @@ def tables(as_json: Json = False) -> None:
                 "kind": "measured",
                 "about": table.about,
                 "networks": len(table.accuracy.names),
+                "disturbance": asdict(table.disturbance),
+                "warning": table.warning,
             }
         )
         if table.accuracy.names:
@@ -48,6 +52,8 @@ def tables(as_json: Json = False) -> None:
         error = (
             f"{100 * row['mean_error']:.1f}% on {row['networks']}" if "mean_error" in row else ""
         )
+        if row.get("warning"):
+            error = f"UNRELIABLE: {row['warning']}"
         listing.add_row(row["device"], row["kind"], error, row["about"])
     OUT.print(listing)
     OUT.print(f"measured tables lie in {tables_folder()}")

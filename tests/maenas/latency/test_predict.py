@@ -16,7 +16,8 @@ from tests.cpu_table import cpu_table
 from tests.graphs import kernels, made
 from tests.small_detector import small_folder, small_spec
 
-KEYS = ["schema", "network", "what", "device", "kind", "about", "provenance", "precision",
+KEYS = ["schema", "network", "what", "device", "kind", "about", "warning", "provenance",
+        "precision",
         "latency_ms", "not_included", "extrapolated_share", "by_kind", "layers"]  # fmt: skip
 
 

@@ -17,6 +17,7 @@ from maenas.budgets.device import FOLDER_VARIABLE
 from maenas.budgets.pricing.table import load_table
 from maenas.latency.networks import PLANS, drawn, interleaved, profile_items, searched
 from maenas.latency.profile import Request, lines, report, run_profile
+from tests.cpu_table import cpu_table, disturbed
 from tests.graphs import kernels, made
 from tests.small_detector import small_folder
 
@@ -52,7 +53,7 @@ def test_it_leaves_a_table_and_its_plot_and_nothing_else(profiled) -> None:
     assert roles.count("held-out") >= 1
     assert all(bool(s.layers) == (s.role != "held-out") for s in table.samples)
     assert "held out: mean error " in told[2]
-    assert told[-1].endswith(f"--device {path}")
+    assert f"plot: {path.with_suffix('.png')}" in told
 
 
 def test_its_prices_are_those_of_this_processor(profiled) -> None:
@@ -156,6 +157,33 @@ def test_a_verified_search_needs_one_latency_budget(typed, small_folder) -> None
         ran = typed(*asked, *budget)
         assert ran.code == 2
         assert "verify: finalists are measured against one latency" in ran.err
+
+
+# How good it is.
+
+
+def test_a_quiet_table_ends_with_the_next_command(tmp_path: Path) -> None:
+    path = tmp_path / "mine.json"
+    table = cpu_table()
+    told = lines(path, table, [])
+    assert told[-1].startswith("next: maenas search --budget ")
+    assert told[-1].endswith(f"--device {path}")
+    assert "rank correlation" in " ".join(told)
+    assert report(path, table, [])["warning"] is None
+
+
+def test_a_table_of_a_disturbed_machine_is_not_called_good(tmp_path: Path) -> None:
+    table = disturbed(cpu_table(), 5)
+    told = lines(tmp_path / "mine.json", table, [])
+    networks = sum(sample.role != "operator" for sample in table.samples)
+    counts = f"(5 of {networks} networks)"
+    assert f"5 of {len(table.samples)} samples were disturbed {counts}" in told[1]
+    assert "warning: " in told[3]
+    assert "when the machine is quiet" in told[3]
+    assert not any(word in " ".join(told) for word in ("rank correlation", "next: ", "within 10%"))
+    found = report(tmp_path / "mine.json", table, [])
+    assert found["disturbance"]["disturbed"] == 5
+    assert counts in found["warning"]
 
 
 # What is measured.

@@ -11,7 +11,7 @@ from maenas.budgets import load_device
 from maenas.budgets.budget import parse_budgets
 from maenas.runs.config import SearchConfig
 from maenas.runs.templates import choose_template, published_cost
-from tests.cpu_table import cpu_table
+from tests.cpu_table import cpu_table, disturbed
 
 
 def test_measured_tables_damaged_ones_and_estimates_are_listed(typed, tables_folder) -> None:
@@ -40,6 +40,30 @@ def test_a_table_that_was_never_checked_says_so(typed, tables_folder) -> None:
     assert row["networks"] == 0
     assert "mean_error" not in row
     assert "never checked" in load_device("mine").about
+
+
+def test_a_disturbed_table_is_marked_wherever_it_is_used(typed, tables_folder) -> None:
+    disturbed(cpu_table(), 5).save(tables_folder / "mine.json")
+    warning = "samples were disturbed (5 of 14 networks); measure the table again"
+    row = typed("tables", "--json").json["tables"][0]
+    assert warning in row["warning"]
+    assert row["disturbance"]["disturbed_networks"] == 5
+    listed = typed("tables").words
+    assert "UNRELIABLE" in listed
+    assert "rank correlation" not in listed
+    predicted = typed("predict", "zoo:damo-yolo-ns", "--device", "mine")
+    assert warning in predicted.err
+    assert "rank correlation" not in predicted.out
+    asked = ("predict", "zoo:damo-yolo-ns", "--device", "mine", "--json")
+    assert warning in typed(*asked).json["warning"]
+    assert warning in load_device("mine").about
+
+
+def test_a_few_disturbed_samples_do_not_spoil_a_table(tables_folder) -> None:
+    disturbed(cpu_table(), 3).save(tables_folder / "mine.json")
+    device = load_device("mine")
+    assert device.warning is None
+    assert "UNRELIABLE" not in device.about
 
 
 def test_a_latency_on_a_cpu_may_choose_a_nano_scale(tables_folder) -> None:
