@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import tomllib
@@ -12,7 +13,10 @@ import zipfile
 from pathlib import Path
 
 import pytest
+import yaml
 from setuptools import build_meta
+
+from maenas import __version__
 
 ROOT = Path(__file__).parent.parent
 TOP_FOLDERS = ("blocks", "budgets", "detector", "nas", "search_spaces")
@@ -168,3 +172,10 @@ def run(command: list[str], folder: Path, code: int = 0) -> str:
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
     assert done.returncode == code, done.stdout + done.stderr
     return done.stdout
+
+
+def test_the_version_is_written_once_and_quoted_where_it_must_stand() -> None:
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text("utf-8"))
+    changelog = (ROOT / "CHANGELOG.md").read_text("utf-8")
+    assert citation["version"] == __version__
+    assert re.findall(r"^## (\S+)", changelog, re.MULTILINE)[0] == __version__
