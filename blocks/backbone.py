@@ -14,7 +14,10 @@ from maenas.blocks.conv_stem import ConvStem
 from maenas.blocks.csp import CSP
 from maenas.blocks.errors import SpecError
 from maenas.blocks.files.atomic_write import write_text
-from maenas.blocks.files.strict import changed_fields, did_you_mean, flow, name_of, parse, read_yaml
+from maenas.blocks.files.dump import changed_fields, flow
+from maenas.blocks.files.strict import parse
+from maenas.blocks.files.words import did_you_mean, name_of
+from maenas.blocks.files.yaml_file import read_yaml
 from maenas.blocks.focus_stem import FocusStem
 from maenas.blocks.mob import Mob
 from maenas.blocks.op import Op, Shape

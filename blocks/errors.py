@@ -1,5 +1,7 @@
 """What every package raises when the user's input cannot be used."""
 
+from maenas.blocks.files.words import cut
+
 
 class MaenasError(Exception):
     """Something the user can mend: one line on the terminal, then exit with `exit_code`."""
@@ -22,7 +24,7 @@ def one_of(where: str, name: str, value: object, allowed: tuple[object, ...]) ->
     """Raise `SpecError` unless `value` is one of `allowed`."""
     if value not in allowed:
         options = ", ".join(map(str, allowed))
-        raise SpecError(f"{where}: {name} must be one of {options}, got {value}.")
+        raise SpecError(f"{where}: {name} must be one of {options}, got {cut(str(value))}.")
 
 
 def odd(where: str, **values: int) -> None:

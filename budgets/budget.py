@@ -9,7 +9,7 @@ from math import inf
 from typing import Literal
 
 from maenas.blocks.errors import MaenasError
-from maenas.blocks.files.strict import did_you_mean
+from maenas.blocks.files.words import did_you_mean
 
 Quantity = Literal["latency_ms", "macs", "params", "layers", "memory_bytes"]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import platformdirs
 
 from maenas.blocks.errors import MaenasError
-from maenas.blocks.files.strict import did_you_mean
+from maenas.blocks.files.words import did_you_mean
 from maenas.budgets.backends.load import NAMES
 from maenas.budgets.latency import DeviceError, LatencyModel
 from maenas.budgets.pricing.operator_file import FORMAT as OPERATORS

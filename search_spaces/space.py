@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from maenas.blocks import BLOCKS, Backbone, Block, Shape, SpecError
-from maenas.blocks.files.strict import did_you_mean, parse, read_yaml
+from maenas.blocks.files.strict import parse
+from maenas.blocks.files.words import did_you_mean
+from maenas.blocks.files.yaml_file import read_yaml
 
 FORMAT = "maenas/space@1"
 MAX_VALUES = 10_000  # of one gene; genomes hold 16-bit indices

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 from maenas.blocks.errors import SpecError
-from maenas.blocks.files.shown import shown
+from maenas.blocks.files.words import shown
 
 LONGEST_NAME = 255  # bytes of one part of a path, on every file system in use
 

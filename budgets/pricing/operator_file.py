@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from maenas.blocks.files.atomic_write import write_text
-from maenas.blocks.files.strict import flow, parse, read_yaml
+from maenas.blocks.files.dump import flow
+from maenas.blocks.files.strict import parse
+from maenas.blocks.files.yaml_file import read_yaml
 from maenas.budgets.latency import Precision
 from maenas.budgets.pricing.operator_model import Kernel, OperatorModel
 

@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Literal
 
 from maenas.blocks.errors import SpecError
-from maenas.blocks.files.strict import did_you_mean, parse, read_yaml
+from maenas.blocks.files.strict import parse
+from maenas.blocks.files.words import did_you_mean
+from maenas.blocks.files.yaml_file import read_yaml
 from maenas.blocks.op import Op, elements
 from maenas.budgets.latency import DeviceError, LatencyModel, Precision
 from maenas.budgets.pricing.kernels import Range, beyond, family_of, kernel_of, range_of

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from maenas.blocks.errors import SpecError
 from maenas.blocks.files.atomic_write import write_text
-from maenas.blocks.files.strict import check_format, parse
+from maenas.blocks.files.format_line import check_format
+from maenas.blocks.files.strict import parse
 from maenas.blocks.op import Op
 from maenas.budgets.backends.load import BACKENDS
 from maenas.budgets.latency import Precision

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from maenas.blocks.files.strict import did_you_mean, name_of
+from maenas.blocks.files.words import did_you_mean, name_of
 from maenas.detector.data.dataset import DataError
 
 KNOWN = ("path", "train", "val", "test", "names", "nc")

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from maenas.blocks.files.strict import did_you_mean
+from maenas.blocks.files.words import did_you_mean
 from maenas.detector.data.dataset import DataError, Dataset
 from maenas.detector.predict.results import Objects
 

@@ -9,7 +9,8 @@ from importlib.resources import files
 from pathlib import Path
 
 from maenas.blocks import SpecError, load_backbone
-from maenas.blocks.files.strict import parse, read_yaml
+from maenas.blocks.files.strict import parse
+from maenas.blocks.files.yaml_file import read_yaml
 from maenas.detector.model.published import report_gflops
 from maenas.detector.model.rep_gfpn import RepGFPN
 from maenas.detector.model.spec import DetectorSpec, assemble

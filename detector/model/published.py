@@ -8,7 +8,8 @@ from importlib.resources import files
 from pathlib import Path
 
 from maenas.blocks import Op
-from maenas.blocks.files.strict import parse, read_yaml
+from maenas.blocks.files.strict import parse
+from maenas.blocks.files.yaml_file import read_yaml
 from maenas.blocks.op import elements
 from maenas.detector.errors import ModelError
 

@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING, Literal
 from maenas.blocks import Backbone, Op, SpecError
 from maenas.blocks.backbone import backbone_lines, parse_backbone
 from maenas.blocks.files.atomic_write import write_text
-from maenas.blocks.files.strict import changed_fields, did_you_mean, flow, parse, read_yaml
+from maenas.blocks.files.dump import changed_fields, flow
+from maenas.blocks.files.strict import parse
+from maenas.blocks.files.words import did_you_mean
+from maenas.blocks.files.yaml_file import read_yaml
 from maenas.detector.model.rep_gfpn import RepGFPN
 from maenas.detector.model.template import Template
 from maenas.detector.model.zero_head import ZeroHead

@@ -8,7 +8,9 @@ from importlib.resources import files
 from pathlib import Path
 
 from maenas.blocks.errors import SpecError, positive
-from maenas.blocks.files.strict import did_you_mean, parse, read_yaml
+from maenas.blocks.files.strict import parse
+from maenas.blocks.files.words import did_you_mean
+from maenas.blocks.files.yaml_file import read_yaml
 from maenas.blocks.op import Op, Shape
 from maenas.detector.model.rep_gfpn import RepGFPN
 from maenas.detector.model.zero_head import ZeroHead

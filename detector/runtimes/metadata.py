@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from maenas.blocks import SpecError
-from maenas.blocks.files.strict import check_format, parse
+from maenas.blocks.files.format_line import check_format
+from maenas.blocks.files.strict import parse
 from maenas.detector.errors import ModelError
 
 FORMAT = "maenas/model@1"

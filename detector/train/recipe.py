@@ -12,7 +12,10 @@ from typing import Any, Literal
 import yaml
 
 from maenas.blocks.errors import SpecError, positive
-from maenas.blocks.files.strict import changed_fields, did_you_mean, name_of, parse, read_yaml
+from maenas.blocks.files.dump import changed_fields
+from maenas.blocks.files.strict import parse
+from maenas.blocks.files.words import did_you_mean, name_of
+from maenas.blocks.files.yaml_file import read_yaml
 from maenas.detector.assign import ASSIGNERS, AlignOTA, Assigner
 from maenas.detector.data.augmentation import Augmentation
 from maenas.detector.data.loader import STRIDE

@@ -22,7 +22,7 @@ from maenas.backbone_search.run import Effort, Job, check, results, tell_losses
 from maenas.backbone_search.run_folder import clear, resumed
 from maenas.blocks import MaenasError, SpecError
 from maenas.blocks.files.atomic_write import write_text
-from maenas.blocks.files.strict import read_yaml
+from maenas.blocks.files.yaml_file import read_yaml
 from maenas.budgets import InfeasibleError, show
 from maenas.runs.config import SearchConfig
 from maenas.runs.folders import last_run, next_run

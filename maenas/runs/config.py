@@ -15,7 +15,8 @@ import yaml
 from maenas.blocks import SpecError
 from maenas.blocks.errors import one_of, positive
 from maenas.blocks.files.atomic_write import write_text
-from maenas.blocks.files.strict import parse, read_yaml
+from maenas.blocks.files.strict import parse
+from maenas.blocks.files.yaml_file import read_yaml
 from maenas.nas import ALGORITHMS, DEFAULT_WEIGHTS, MIGRATE_EVERY, Algorithm
 
 FORMAT = "maenas/search@1"

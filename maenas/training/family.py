@@ -16,7 +16,8 @@ from rich.table import Table
 
 from maenas import __version__
 from maenas.blocks.files.atomic_write import write_bytes, write_text
-from maenas.blocks.files.strict import parse, read_yaml
+from maenas.blocks.files.strict import parse
+from maenas.blocks.files.yaml_file import read_yaml
 from maenas.budgets import Cost, LatencyModel, cost, load_device
 from maenas.detector.checkpoints.checkpoint import SPEC_FILE, save_folder
 from maenas.detector.data import read_dataset

@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from maenas.blocks.files.atomic_write import write_text
-from maenas.blocks.files.strict import read_yaml
+from maenas.blocks.files.yaml_file import read_yaml
 from maenas.detector.checkpoints.checkpoint import SPEC_FILE
 from maenas.detector.data import read_dataset
 from maenas.detector.distill import Teacher

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from maenas.blocks import MaenasError
 from maenas.blocks.files.atomic_write import write_text
-from maenas.blocks.files.strict import check_format
+from maenas.blocks.files.format_line import check_format
 from maenas.nas.evaluator import QUANTITIES, Evaluation, Floats
 from maenas.search_spaces import Gene, Space
 from maenas.search_spaces.moves import Genomes

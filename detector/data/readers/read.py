@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from maenas.blocks.errors import SpecError
-from maenas.blocks.files.strict import read_mapping
+from maenas.blocks.files.yaml_file import read_mapping
 from maenas.detector.data.dataset import DataError, Dataset, same_classes
 from maenas.detector.data.paths import class_names, find_entries
 from maenas.detector.data.readers.coco_json import read_coco

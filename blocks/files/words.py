@@ -1,10 +1,36 @@
-"""A value as a message shows it: its start, never thousands of characters."""
+"""Words of messages: values, their types and the names that were meant."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
 
 LONGEST = 80  # characters of a value in a message
+LONGEST_LIST = 400  # of a list of known names
+LONGEST_REASON = 300  # of what another library says
+
+
+def did_you_mean(word: str, known: Sequence[str]) -> str:
+    """A hint for the end of a message: the nearest known word, or all of them."""
+    near = get_close_matches(word[:LONGEST], known, n=1)
+    if near:
+        return f"; did you mean {near[0]}?"
+    return f"; known: {cut(', '.join(known), LONGEST_LIST)}" if known else ""
+
+
+def name_of(value: object) -> str:
+    """What a YAML author calls the type of a value."""
+    names: list[tuple[type, str]] = [
+        (bool, "true or false"),
+        (int, "a whole number"),
+        (float, "a number"),
+        (str, "text"),
+        (list, "a list"),
+        (tuple, "a list"),
+        (dict, "a mapping"),
+        (type(None), "nothing"),
+    ]
+    return next((name for kind, name in names if isinstance(value, kind)), type(value).__name__)
 
 
 def shown(value: object, longest: int = LONGEST) -> str:
@@ -47,3 +73,11 @@ def _joined(texts: Iterable[str], longest: int) -> str:
         if length > longest:
             break
     return ", ".join(taken)
+
+
+def one_line(error: BaseException) -> str:
+    """The message of an exception of another library as the end of a sentence, cut."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    if isinstance(error, KeyError):  # whose message is a name alone
+        text = f"it lacks {text}"
+    return cut(text, LONGEST_REASON).rstrip(".")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from maenas.blocks.files.shown import shown
+from maenas.blocks.files.words import shown
 
 
 @pytest.mark.parametrize("value", [0, -1, 8.5, "eight", True, None, [1, "a"], (1, 2), {"a": [1]}])

@@ -1,0 +1,75 @@
+"""JSON files, and lines of JSON: what they hold, or one clear line saying what is wrong."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from maenas.blocks.errors import MaenasError, SpecError
+from maenas.blocks.files.boundary import DAMAGED
+from maenas.blocks.files.plain_file import MIB, MISSING, read_bytes
+from maenas.blocks.files.words import one_line
+
+LIMIT = 256 * MIB
+MOST_DIGITS = 19  # of a whole number: what fits 64 bits
+
+
+def read_json(
+    path: Path,
+    *,
+    limit: int = LIMIT,
+    error: type[MaenasError] = SpecError,
+    missing: str = MISSING,
+    wrong: str = DAMAGED,
+    hint: str = "",
+) -> dict[str, Any]:
+    """The object in a JSON file.
+
+    Args:
+        path: the file.
+        limit: the most bytes that are read.
+        error: what is raised.
+        missing: what is said if there is no such file.
+        wrong: what is said if it is no JSON, as in "FILE: is damaged: ...".
+        hint: what to do about it.
+    Raises:
+        MaenasError: of the class `error`.
+    """
+    content = read_bytes(path, limit=limit, error=error, missing=missing)
+    return parse_json(content, path, error=error, wrong=wrong, hint=hint)
+
+
+def parse_json(
+    content: str | bytes,
+    where: Path | str,
+    *,
+    error: type[MaenasError] = SpecError,
+    wrong: str = DAMAGED,
+    hint: str = "",
+) -> dict[str, Any]:
+    """The object in a text of JSON, such as one line of a file.
+
+    Args:
+        content: the text; bytes are UTF-8.
+        where: file, and line in it, that the message begins with.
+        error, wrong, hint: as of `read_json`.
+    Raises:
+        MaenasError: of the class `error`.
+    """
+    try:
+        data = json.loads(content, parse_int=_whole_number)
+    except (ValueError, RecursionError) as cause:
+        deep = isinstance(cause, RecursionError)
+        reason = "nested too deeply" if deep else one_line(cause)
+        raise error(f"{where}: {wrong}: {reason}{hint and '; '}{hint}.") from None
+    if not isinstance(data, dict):
+        raise error(f"{where}: {wrong}: not a mapping{hint and '; '}{hint}.")
+    return data
+
+
+def _whole_number(text: str) -> int:
+    digits = len(text.lstrip("-"))
+    if digits > MOST_DIGITS:
+        raise ValueError(f"a whole number of {digits:,} digits")
+    return int(text)

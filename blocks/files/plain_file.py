@@ -1,0 +1,96 @@
+"""The one way to open a file that a user names: regular, and no larger than its format can be."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+from typing import BinaryIO
+
+from maenas.blocks.errors import MaenasError, SpecError
+
+MIB = 2**20
+MISSING = "no such file."
+
+
+def read_bytes(
+    path: Path,
+    *,
+    limit: int,
+    error: type[MaenasError] = SpecError,
+    missing: str = MISSING,
+) -> bytes:
+    """The content of a file.
+
+    Args:
+        path: the file.
+        limit: the most bytes that are read.
+        error: what is raised.
+        missing: what is said if there is no such file.
+    Raises:
+        MaenasError: of the class `error`, if it is no regular file, too large or unreadable.
+    """
+    with open_file(path, limit=limit, error=error, missing=missing) as file:
+        try:
+            return file.read()
+        except OSError as cause:
+            raise error(f"{path}: cannot be read: {cause.strerror or cause}.") from None
+
+
+def read_text(
+    path: Path,
+    *,
+    limit: int,
+    error: type[MaenasError] = SpecError,
+    missing: str = MISSING,
+) -> str:
+    """The content of a file in UTF-8, without the mark that some editors put first.
+
+    Args and errors are those of `read_bytes`.
+    """
+    content = read_bytes(path, limit=limit, error=error, missing=missing)
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as cause:
+        raise error(f"{path}: is not text in UTF-8: byte {cause.start:,} cannot be.") from None
+
+
+def open_file(
+    path: Path,
+    *,
+    limit: int,
+    error: type[MaenasError] = SpecError,
+    missing: str = MISSING,
+) -> BinaryIO:
+    """A regular file, open for reading; a pipe would be waited for without end.
+
+    Args and errors are those of `read_bytes`.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | _WITHOUT_WAITING)
+    except FileNotFoundError:
+        raise error(f"{path}: {missing}") from None
+    except IsADirectoryError:
+        raise error(f"{path}: is a folder, not a file.") from None
+    except ValueError:  # a NUL, or a character that no file name has
+        raise error(f"{path!s:.80}: cannot be the name of a file.") from None
+    except OSError as cause:
+        if os.path.isdir(path):  # what Windows calls "Permission denied"
+            raise error(f"{path}: is a folder, not a file.") from None
+        raise error(f"{path}: cannot be read: {cause.strerror or cause}.") from None
+    state = os.fstat(descriptor)
+    wrong = ""
+    if stat.S_ISDIR(state.st_mode):
+        wrong = "is a folder, not a file"
+    elif not stat.S_ISREG(state.st_mode):
+        wrong = "is a pipe or a device, not a file"
+    elif state.st_size > limit:
+        wrong = f"is larger than {limit / MIB:,.0f} MiB, the most that is read of such a file"
+    if wrong:
+        os.close(descriptor)
+        raise error(f"{path}: {wrong}.")
+    return os.fdopen(descriptor, "rb")
+
+
+# With it a pipe opens at once, so that it can be recognised; on regular files it has no effect.
+_WITHOUT_WAITING = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
