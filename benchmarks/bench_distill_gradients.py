@@ -86,7 +86,7 @@ def pulls(
     shared = [*network.backbone.parameters(), *network.neck.parameters()]
     for batch in batches:
         ready = batch.to(torch.device("cpu"), False)
-        levels, feature = learner(ready.images, lessons.goals(ready.images, None))
+        levels, feature = learner(ready.images, lessons.teacher_maps(ready.images, None))
         parts = detection_loss(levels, targets_of(ready), RECIPE.assigner)
         own, taught = (
             joined(torch.autograd.grad(loss, shared, retain_graph=True))

@@ -141,14 +141,14 @@ def step_of(program: str, side: int, batch: int) -> Callable[[], object]:
         lessons = teaching(teacher, published("t"), DistillOptions(method=method))  # type: ignore[arg-type]
     if program == "teacher":
         assert lessons is not None
-        return lambda: lessons.goals(images, None)
+        return lambda: lessons.teacher_maps(images, None)
     learner = Learner(published("t").build(), lessons).train()
     learner.network.to(memory_format=layout)
     optimizer = recipe.optimizer.build(learner)
 
     def step() -> None:
-        goals: list[Tensor] = [] if lessons is None else lessons.goals(images, None)
-        levels, feature = learner(images, goals)
+        teacher_maps: list[Tensor] = [] if lessons is None else lessons.teacher_maps(images, None)
+        levels, feature = learner(images, teacher_maps)
         loss = torch.stack(list(detection_loss(levels, targets, recipe.assigner).values())).sum()
         if feature is not None:
             loss = loss + 0.5 * feature

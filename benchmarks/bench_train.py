@@ -46,7 +46,7 @@ from maenas.detector import load_template
 from maenas.detector.assign import padded_targets
 from maenas.detector.losses import detection_loss
 from maenas.detector.model.spec import assemble
-from maenas.detector.train import published_recipe, settled_compute
+from maenas.detector.train import published_recipe, resolved_compute
 from maenas.detector.train.cpu_memory import keep_freed_memory
 from maenas.detector.train.precision import precision_of
 from maenas.detector.train.recipe import ComputeOptions
@@ -59,7 +59,7 @@ images = images.contiguous(memory_format=torch.channels_last)
 optimizer = recipe.optimizer.build(network)
 targets = padded_targets(list(boxes), list(labels))
 cpu = torch.device("cpu")
-precision = precision_of(settled_compute(ComputeOptions(amp=AMP), network, cpu).amp, cpu)
+precision = precision_of(resolved_compute(ComputeOptions(amp=AMP), network, cpu).amp, cpu)
 def loss():
     with torch.autocast("cpu", precision, enabled=precision is not None):
         levels = network(images)

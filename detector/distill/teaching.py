@@ -32,7 +32,7 @@ class Teaching:
     loss: FeatureLoss
     options: DistillOptions
 
-    def goals(self, images: Tensor, precision: torch.dtype | None) -> list[Tensor]:
+    def teacher_maps(self, images: Tensor, precision: torch.dtype | None) -> list[Tensor]:
         """The teacher's maps of these images, computed in numbers of its own."""
         with torch.autocast(images.device.type, precision, enabled=precision is not None):
             return self.teacher.maps(images, self.options.features, self.options.levels)

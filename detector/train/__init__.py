@@ -1,9 +1,17 @@
 """Training: recipes, the loop, and what a run keeps."""
 
 from maenas.detector.train.batch_size import BatchSize, batch_size, fitting_batch, smallest_batch
-from maenas.detector.train.cpu_precision import settled_compute
+from maenas.detector.train.cpu_precision import resolved_compute
 from maenas.detector.train.learner import Learner
-from maenas.detector.train.loop import FEATURE, PARTS, Accuracy, Epoch, Step, Training, train
+from maenas.detector.train.loop import (
+    FEATURE,
+    PARTS,
+    ApScores,
+    EpochResult,
+    StepResult,
+    Training,
+    train,
+)
 from maenas.detector.train.ranks import Ranks, joined_ranks
 from maenas.detector.train.recipe import (
     PAIRS,
@@ -22,14 +30,14 @@ __all__ = [
     "FEATURE",
     "PAIRS",
     "PARTS",
-    "Accuracy",
+    "ApScores",
     "BatchSize",
-    "Epoch",
+    "EpochResult",
     "Learner",
     "Ranks",
     "Recipe",
     "RunFolder",
-    "Step",
+    "StepResult",
     "Training",
     "batch_size",
     "distilling",
@@ -40,8 +48,8 @@ __all__ = [
     "load_state",
     "published_recipe",
     "recipe_lines",
+    "resolved_compute",
     "scale_of",
-    "settled_compute",
     "smallest_batch",
     "starting_network",
     "starting_spec",

@@ -29,18 +29,18 @@ class BatchSize:
 
     Attributes:
         loaded: at a time, in each process.
-        gathered: such batches whose gradients make a step.
+        accumulation_steps: number of such batches whose gradients make a step.
         processes: that load at the same time.
     """
 
     loaded: int
-    gathered: int
+    accumulation_steps: int
     processes: int = 1
 
     @property
     def step(self) -> int:
         """In all, as the learning rate counts them."""
-        return self.loaded * self.gathered * self.processes
+        return self.loaded * self.accumulation_steps * self.processes
 
 
 def smallest_batch(size: tuple[int, int], is_taught: bool) -> int:
@@ -82,8 +82,8 @@ def batch_size(
     else:
         loaded = max(1, min(fitting, -(-wanted // processes), -(-images // processes)))
     together = loaded * processes
-    gathered = min(max(1, round(wanted / together)), -(-images // together))
-    return BatchSize(loaded, gathered, processes)
+    accumulation_steps = min(max(1, round(wanted / together)), -(-images // together))
+    return BatchSize(loaded, accumulation_steps, processes)
 
 
 def fitting_batch(
@@ -148,12 +148,12 @@ def _peak(
     labels = boxes.new_zeros(OBJECTS, dtype=torch.int64)
     targets = padded_targets([boxes] * count, [labels] * count)
     precision = precision_of(recipe.compute.amp, device)
-    goals = []
+    teacher_maps = []
     if teaching is not None:
-        goals = teaching.goals(images, precision_of(teaching.options.amp, device))
+        teacher_maps = teaching.teacher_maps(images, precision_of(teaching.options.amp, device))
     network.train()
     with torch.autocast(device.type, precision, enabled=precision is not None):
-        levels, feature = learner(images, goals)
+        levels, feature = learner(images, teacher_maps)
     parts = detection_loss(levels, targets, recipe.assigner, strides=network.strides)
     total: Tensor = torch.stack(list(parts.values())).sum()
     if feature is not None:

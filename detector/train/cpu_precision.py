@@ -14,7 +14,7 @@ from maenas.detector.train.recipe import ComputeOptions
 FAST_BF16 = ("avx512_bf16", "amx_bf16")
 
 
-def settled_compute(
+def resolved_compute(
     options: ComputeOptions, network: nn.Module, device: torch.device
 ) -> ComputeOptions:
     """The options with "auto" replaced: by bf16 where a CPU trains this network faster in it.

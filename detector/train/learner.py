@@ -27,15 +27,15 @@ class Learner(nn.Module):
         self.feature_loss = None if teaching is None else teaching.loss
         self._options = None if teaching is None else teaching.options
 
-    def forward(self, images: Tensor, goals: Sequence[Tensor] = ()) -> Forward:
+    def forward(self, images: Tensor, teacher_maps: Sequence[Tensor] = ()) -> Forward:
         """Logits of each level, and the feature loss if there is a teacher.
 
         Args:
             images: (B, 3, H, W), as the network takes them.
-            goals: the teacher's maps of them.
+            teacher_maps: the teacher's maps of them.
         """
         if self.feature_loss is None or self._options is None:
             return self.network(images), None
         levels, maps = self.network.with_maps(images)
         chosen = [maps[self._options.features][level - 3] for level in self._options.levels]
-        return levels, self.feature_loss(chosen, goals)
+        return levels, self.feature_loss(chosen, teacher_maps)

@@ -31,11 +31,11 @@ from maenas.detector.train.state import (
     BEST,
     LAST,
     Identity,
-    Learning,
-    Progress,
     Row,
     RunFolder,
     Saved,
+    TrainingProgress,
+    TrainingState,
 )
 from maenas.detector.train.statistics import Statistics
 
@@ -45,7 +45,7 @@ DOUBTFUL_IN_A_ROW = 2  # at the end of an epoch: its weights may be lost, and ar
 MOST_IN_A_ROW = 10  # steps without a finite loss before a training is given up
 
 
-class Accuracy(Protocol):
+class ApScores(Protocol):
     """What the loop reads of an evaluation: AP as COCO has it, and at an IoU of 0.5; 0..1."""
 
     @property
@@ -56,11 +56,11 @@ class Accuracy(Protocol):
 
 
 # The accuracy of a network, which is ready to be run: averaged weights, evaluation mode.
-Evaluate = Callable[[DetectorNetwork], Accuracy]
+Evaluate = Callable[[DetectorNetwork], ApScores]
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class StepResult:
     """One step that was tried.
 
     Attributes:
@@ -87,7 +87,7 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Epoch:
+class EpochResult:
     """One epoch, saved.
 
     Attributes:
@@ -109,7 +109,7 @@ class Training:
         network: with its first weights.
         recipe: how to train it.
         loader: of this process' images.
-        gathered: batches of the loader that make a step.
+        accumulation_steps: batches of the loader whose gradients make a step.
         batch: images of a step in all processes, which the learning rate follows.
         ranks: this process among the others.
         folder: of the run.
@@ -121,7 +121,7 @@ class Training:
     network: DetectorNetwork
     recipe: Recipe
     loader: TrainLoader
-    gathered: int
+    accumulation_steps: int
     batch: int
     ranks: Ranks
     folder: RunFolder
@@ -132,7 +132,7 @@ class Training:
     @property
     def steps_per_epoch(self) -> int:
         """Of the optimizer."""
-        return -(-len(self.loader) // self.gathered)
+        return -(-len(self.loader) // self.accumulation_steps)
 
     @property
     def parts(self) -> tuple[str, ...]:
@@ -140,7 +140,7 @@ class Training:
         return PARTS if self.teaching is None else (*PARTS, FEATURE)
 
 
-def train(training: Training, saved: Saved | None = None) -> Iterator[Step | Epoch]:
+def train(training: Training, saved: Saved | None = None) -> Iterator[StepResult | EpochResult]:
     """Train, telling about every step and every epoch.
 
     Args:
@@ -164,93 +164,93 @@ def train(training: Training, saved: Saved | None = None) -> Iterator[Step | Epo
         teaching.loss.to(ranks.device)
         teaching.teacher.to(ranks.device, layout)
     is_fp16 = precision_of(recipe.compute.amp, ranks.device) is torch.float16
-    now = Learning(
+    state = TrainingState(
         network=network,
         feature_loss=None if teaching is None else teaching.loss,
         ema=Ema(network, recipe.ema),
         optimizer=recipe.optimizer.build(Learner(network, teaching)),
         scaler=torch.amp.GradScaler(ranks.device.type, enabled=is_fp16),
-        progress=Progress(),
+        progress=TrainingProgress(),
     )
     if saved is not None:
-        now.restore(saved)
+        state.restore(saved)
     elif ranks.leads:  # so that a run can be continued from its first moment on
-        keep(training, now)
+        save_checkpoint(training, state)
     learner: nn.Module | None = None
-    statistics, progress = Statistics(network), now.progress
+    statistics, progress = Statistics(network), state.progress
 
     while progress.epoch < recipe.epochs:
         if teaching is not None and progress.epoch >= taught:
             teaching = learner = None  # the second stage: the student alone
         if learner is None:
             learner = ranks.spread(Learner(network, teaching), recipe.compute.compile)
-        row = yield from one_epoch(training, now, learner, statistics, teaching)
+        row = yield from one_epoch(training, state, learner, statistics, teaching)
         progress.epoch += 1
         row["epoch"] = float(progress.epoch)
         progress.rows.append(row)
         is_best = False
         if ranks.leads and progress.in_a_row < DOUBTFUL_IN_A_ROW:
             if training.evaluate is not None and recipe.evaluates(progress.epoch):
-                average.load_state_dict(now.ema.weights)
+                average.load_state_dict(state.ema.weights)
                 accuracy = training.evaluate(average.eval())
                 row |= {"ap": accuracy.ap, "ap50": accuracy.ap50}
                 is_best = progress.best is None or accuracy.ap > progress.best
             if is_best:
                 progress.best = row["ap"]
-                folder.save(BEST, now.ema.weights, f"epoch {progress.epoch}, AP {row['ap']:.4f}")
-            keep(training, now)
+                folder.save(BEST, state.ema.weights, f"epoch {progress.epoch}, AP {row['ap']:.4f}")
+            save_checkpoint(training, state)
         ranks.wait()
-        yield Epoch(progress.epoch, row, is_best)
+        yield EpochResult(progress.epoch, row, is_best)
     if progress.in_a_row >= DOUBTFUL_IN_A_ROW:
         raise given_up(training, progress, [])
 
 
 def one_epoch(
     training: Training,
-    now: Learning,
+    state: TrainingState,
     learner: nn.Module,
     statistics: Statistics,
     teaching: Teaching | None,
-) -> Generator[Step, None, Row]:
+) -> Generator[StepResult, None, Row]:
     """The steps of an epoch, with a teacher or without; returns what is noted of it."""
-    recipe, ranks, progress = training.recipe, training.ranks, now.progress
+    recipe, ranks, progress = training.recipe, training.ranks, state.progress
     schedule = recipe.schedule.over(
         recipe.epochs, training.steps_per_epoch, recipe.optimizer.lr_of(training.batch)
     )
-    parameters = list(now.network.parameters())
+    parameters = list(state.network.parameters())
     clip_norm = recipe.optimizer.clip_norm if teaching is None else recipe.taught_clip_norm
     sums, seen, lr = torch.zeros(len(training.parts)), 0, 0.0
     begun = started = time.perf_counter()
-    now.network.train()
-    for batches in gathered(training.loader.epoch(progress.epoch), training.gathered):
+    state.network.train()
+    for batches in in_groups(training.loader.epoch(progress.epoch), training.accumulation_steps):
         fetched = time.perf_counter()
         lr = schedule.at(progress.step)
-        set_lr(now.optimizer, lr)
-        parts = add_gradients(training, now, learner, statistics, teaching, batches)
-        now.scaler.unscale_(now.optimizer)
+        set_lr(state.optimizer, lr)
+        parts = add_gradients(training, state, learner, statistics, teaching, batches)
+        state.scaler.unscale_(state.optimizer)
         norm = get_total_norm([each.grad for each in parameters if each.grad is not None])
         *losses, length = torch.cat((ranks.mean(parts), norm[None])).tolist()  # waits for a GPU
         is_finite = isfinite(sum(losses))
-        if is_finite and (isfinite(length) or now.scaler.is_enabled()):
+        if is_finite and (isfinite(length) or state.scaler.is_enabled()):
             if clip_norm is not None:
                 clip_grads_with_norm_(parameters, clip_norm, norm)
-            now.scaler.step(now.optimizer)  # not if the gradient is too large for fp16 alone
+            state.scaler.step(state.optimizer)  # not if the gradient is too large for fp16 alone
             if isfinite(length):
-                now.ema.update(now.network, progress.step)
+                state.ema.update(state.network, progress.step)
             progress.in_a_row = 0
         else:
-            now.ema.mend(now.network)
+            state.ema.mend(state.network)
             progress.skipped += 1
             progress.in_a_row += 1
-        now.scaler.update()
-        now.optimizer.zero_grad(set_to_none=True)
+        state.scaler.update()
+        state.optimizer.zero_grad(set_to_none=True)
         progress.step += 1
         images = sum(map(len, batches))
         if progress.in_a_row == 0:
             sums, seen = sums + images * torch.tensor(losses), seen + images
         elif progress.in_a_row >= MOST_IN_A_ROW:
             raise given_up(training, progress, batches)
-        yield Step(
+        yield StepResult(
             epoch=progress.epoch,
             number=progress.step - 1,
             lr=lr,
@@ -270,7 +270,7 @@ def one_epoch(
 
 def add_gradients(
     training: Training,
-    now: Learning,
+    state: TrainingState,
     learner: nn.Module,
     statistics: Statistics,
     teaching: Teaching | None,
@@ -285,19 +285,19 @@ def add_gradients(
     precision = precision_of(recipe.compute.amp, ranks.device)
     images = sum(map(len, batches))
     total = torch.zeros(len(training.parts), device=ranks.device)
-    weight, goals = 0.0, list[Tensor]()
+    weight, teacher_maps = 0.0, list[Tensor]()
     if teaching is not None:
         taught_steps = recipe.taught_epochs * training.steps_per_epoch
-        weight = teaching.options.weight_at(now.progress.step, taught_steps)
+        weight = teaching.options.weight_at(state.progress.step, taught_steps)
         precision_there = precision_of(teaching.options.amp, ranks.device)
     for number, batch in enumerate(batches, 1):
         ready = batch.to(ranks.device, recipe.compute.channels_last)
         if teaching is not None:
-            goals = teaching.goals(ready.images, precision_there)
+            teacher_maps = teaching.teacher_maps(ready.images, precision_there)
         statistics.before_forward()
         with exchange(learner, number == len(batches)):
             with torch.autocast(ranks.device.type, precision, enabled=precision is not None):
-                levels, feature = learner(ready.images, goals)
+                levels, feature = learner(ready.images, teacher_maps)
             losses = detection_loss(
                 levels,
                 targets_of(ready),
@@ -309,19 +309,19 @@ def add_gradients(
             if training.teaching is not None:
                 losses[FEATURE] = total.new_zeros(()) if feature is None else weight * feature
             parts = len(batch) / images * torch.stack([losses[name] for name in training.parts])
-            now.scaler.scale(parts.sum()).backward()  # type: ignore[no-untyped-call]
+            state.scaler.scale(parts.sum()).backward()  # type: ignore[no-untyped-call]
         total += parts.detach()
     return total
 
 
-def keep(training: Training, now: Learning) -> None:
+def save_checkpoint(training: Training, state: TrainingState) -> None:
     """Write the last detector, and then all that is needed to continue."""
-    now.progress.kept = now.progress.epoch
-    training.folder.save(LAST, now.ema.weights, f"epoch {now.progress.epoch}")
-    training.folder.save_state(now.saved(training.identity))
+    state.progress.kept = state.progress.epoch
+    training.folder.save(LAST, state.ema.weights, f"epoch {state.progress.epoch}")
+    training.folder.save_state(state.saved(training.identity))
 
 
-def gathered(batches: Iterable[Batch], count: int) -> Iterator[list[Batch]]:
+def in_groups(batches: Iterable[Batch], count: int) -> Iterator[list[Batch]]:
     """Batches in groups of so many, fewer in the last."""
     group: list[Batch] = []
     for batch in batches:
@@ -345,7 +345,7 @@ def exchange(learner: nn.Module, is_last: bool) -> AbstractContextManager[None]:
     return nullcontext()
 
 
-def given_up(training: Training, progress: Progress, batches: list[Batch]) -> TrainError:
+def given_up(training: Training, progress: TrainingProgress, batches: list[Batch]) -> TrainError:
     """What to tell when the loss stays not finite, in these batches at last."""
     ids = [str(name) for batch in batches for name in batch.image_ids]
     more = f" and {len(ids) - 16} more" if len(ids) > 16 else ""

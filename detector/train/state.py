@@ -31,7 +31,7 @@ Row = dict[str, float]
 
 
 @dataclass(slots=True)
-class Progress:
+class TrainingProgress:
     """How far a training is.
 
     Attributes:
@@ -133,7 +133,7 @@ class Saved:
     """
 
     identity: Identity
-    progress: Progress
+    progress: TrainingProgress
     network: dict[str, Tensor]
     feature_loss: dict[str, Tensor]
     ema: dict[str, Tensor]
@@ -143,7 +143,7 @@ class Saved:
 
 
 @dataclass(frozen=True, slots=True)
-class Learning:
+class TrainingState:
     """What changes while a training runs.
 
     Attributes:
@@ -160,7 +160,7 @@ class Learning:
     ema: Ema
     optimizer: Optimizer
     scaler: GradScaler
-    progress: Progress
+    progress: TrainingProgress
 
     def saved(self, identity: Identity) -> Saved:
         """All of it, to be kept."""
@@ -184,7 +184,7 @@ class Learning:
         self.optimizer.load_state_dict(saved.optimizer)
         self.scaler.load_state_dict(saved.scaler)
         torch.set_rng_state(saved.rng)
-        for each in fields(Progress):
+        for each in fields(TrainingProgress):
             setattr(self.progress, each.name, deepcopy(getattr(saved.progress, each.name)))
 
 
@@ -261,7 +261,7 @@ def load_state(path: Path) -> Saved:
         raise TrainError(f"{path}: is a {found}, expected {FORMAT}.")
     return Saved(
         identity=Identity(**data["identity"]),
-        progress=Progress(**data["progress"]),
+        progress=TrainingProgress(**data["progress"]),
         network=data["network"],
         feature_loss=data["feature_loss"],
         ema=data["ema"],

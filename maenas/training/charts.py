@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from maenas.blocks.files.atomic_write import write_bytes, write_text
-from maenas.detector.train import FEATURE, PARTS, Epoch, Step
+from maenas.detector.train import FEATURE, PARTS, EpochResult, StepResult
 from maenas.terminal.console import ERR
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class Charts:
         if self._events is not None:
             self._events.close()
 
-    def step(self, step: Step) -> None:
+    def step(self, step: StepResult) -> None:
         """Take in a step."""
         if self._events is None or step.number % STEPS_BETWEEN:
             return
@@ -72,7 +72,7 @@ class Charts:
         self._add("step/gradient", step.norm, step.number)
         self._add("step/images_per_s", step.images / step.seconds, step.number)
 
-    def epoch(self, epoch: Epoch) -> None:
+    def epoch(self, epoch: EpochResult) -> None:
         """Take in an epoch: the table is written, the figure now and then."""
         self._rows.append(epoch.row)
         write_text(self._folder / CSV_FILE, table(self._rows))

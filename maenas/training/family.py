@@ -29,7 +29,7 @@ from maenas.runs.models import find_model
 from maenas.runs.templates import nearest_template
 from maenas.terminal.console import ERR, OUT
 from maenas.training.run import run_training
-from maenas.training.setup import Asked
+from maenas.training.setup import TrainOptions
 
 SCHEMA = "maenas/family@1"
 FAMILY_FILE, RESULT_FILE, PLOT_FILE = "family.yaml", "result.json", "family.png"
@@ -64,7 +64,7 @@ class Member:
 
 
 def train_members(
-    asked: Family, out: Path | None, resume: bool, compute: str, workers: int | None
+    options: Family, out: Path | None, resume: bool, compute: str, workers: int | None
 ) -> dict[str, Any]:
     """Train every member, largest first, and leave a folder.
 
@@ -81,9 +81,9 @@ def train_members(
     if resume:
         if out is None:
             raise TrainError("--resume: --out must name the family to continue.")
-        family = continued(asked, out)
+        family = continued(options, out)
     else:
-        family = asked
+        family = options
     if not family.sources or family.data is None:
         raise TrainError(
             "train-family: needs specs and --data, such as "
@@ -196,7 +196,7 @@ def begun(family: Family, members: Sequence[Member], out: Path | None) -> Path:
     return folder
 
 
-def continued(asked: Family, folder: Path) -> Family:
+def continued(options: Family, folder: Path) -> Family:
     """What was typed when the family was begun.
 
     Raises:
@@ -208,10 +208,10 @@ def continued(asked: Family, folder: Path) -> Family:
     kept = read_yaml(path, SCHEMA)
     data = Path(kept.pop("data"))
     family = replace(parse(Family, kept, str(path)), data=data)
-    if asked.data is not None and asked.data.resolve() != data.resolve():
-        raise TrainError(f"{path}: was begun with {data}, got --data {asked.data}.")
+    if options.data is not None and options.data.resolve() != data.resolve():
+        raise TrainError(f"{path}: was begun with {data}, got --data {options.data}.")
     for name in ("epochs", "changes", "device", "input_size"):
-        typed, there = getattr(asked, name), getattr(family, name)
+        typed, there = getattr(options, name), getattr(family, name)
         if typed not in (None, ()) and typed != there:
             raise TrainError(
                 f"{path}: was begun with {name} {there}, got {typed}; leave it out, or begin "
@@ -231,12 +231,12 @@ def trained(
     """Train a member, or go on with it; what `maenas train --json` would print."""
     out = folder / member.name
     if (out / STATE_FILE).exists():
-        ended = run_training(Asked(), out, True, False, compute, workers)
+        ended = run_training(TrainOptions(), out, True, False, compute, workers)
     else:
         changes = family.changes
         if teacher is None:
             changes = tuple(change for change in changes if not change.startswith("distill."))
-        asked = Asked(
+        options = TrainOptions(
             detector=str(folder / SPECS / member.name),
             data=family.data,
             epochs=family.epochs,
@@ -244,7 +244,7 @@ def trained(
             teacher=None if teacher is None else str(teacher),
         )
         # What a kill before the first checkpoint left behind is written over.
-        ended = run_training(asked, out, False, True, compute, workers)
+        ended = run_training(options, out, False, True, compute, workers)
     assert ended is not None  # one process leads
     return ended
 

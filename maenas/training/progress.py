@@ -7,7 +7,7 @@ from collections import deque
 
 import torch
 
-from maenas.detector.train import Epoch, Step
+from maenas.detector.train import EpochResult, StepResult
 from maenas.terminal.console import ERR
 from maenas.terminal.progress import Line
 
@@ -35,16 +35,16 @@ class TrainLine(Line):
         super().__init__("train", steps, "steps", first, PLAIN_EVERY_S)
         self._epochs = epochs
         self._device = device
-        self._recent: deque[Step] = deque(maxlen=RECENT)
+        self._recent: deque[StepResult] = deque(maxlen=RECENT)
 
-    def step(self, step: Step) -> None:
+    def step(self, step: StepResult) -> None:
         """Take in a step; prints when it is time."""
         self._recent.append(step)
         if not step.taken:
             ERR.print(f"step {step.number}: loss or gradient not finite; step passed over")
         self.show(step.number + 1, self._status(step))
 
-    def epoch(self, epoch: Epoch) -> None:
+    def epoch(self, epoch: EpochResult) -> None:
         """Tell what an evaluated epoch came to."""
         if "ap" in epoch.row:
             best = ", the best so far" if epoch.is_best else ""
@@ -53,7 +53,7 @@ class TrainLine(Line):
                 f"AP {epoch.row['ap']:.4f}, AP50 {epoch.row['ap50']:.4f}{best}"
             )
 
-    def _status(self, step: Step) -> str:
+    def _status(self, step: StepResult) -> str:
         count, seconds = len(self._recent), sum(each.seconds for each in self._recent)
         rate = sum(each.images for each in self._recent) / max(seconds, 1e-9)
         waited = sum(each.waited for each in self._recent) / max(seconds, 1e-9)

@@ -24,7 +24,7 @@ from maenas.budgets.cluster.output import say
 from maenas.detector.errors import TrainError
 from maenas.runs.folders import next_run
 from maenas.training.run import run_training
-from maenas.training.setup import Asked
+from maenas.training.setup import TrainOptions
 
 START_S = 120.0  # until all processes must have a place in the cluster
 SILENCE_S = 30.0  # of waiting for it until we say so
@@ -51,7 +51,7 @@ class Rank:
 
 
 def run_on_ray(
-    asked: Asked,
+    options: TrainOptions,
     out: Path | None,
     resume: bool,
     exist_ok: bool,
@@ -64,7 +64,7 @@ def run_on_ray(
     """`run_training` in several processes of a cluster, which all see the same files.
 
     Args:
-        asked: and the next five as for `run_training`.
+        options: and the next five as for `run_training`.
         address: of the cluster, see `budgets.cluster.joined`.
         processes: how many, a CPU each, and a GPU each unless `compute` says otherwise.
     Returns:
@@ -73,17 +73,17 @@ def run_on_ray(
         TrainError: if the cluster has no room for all, or one of the processes is lost.
     """
     # Actors start in a folder of their own.
-    asked = replace(
-        asked,
-        data=None if asked.data is None else asked.data.absolute(),
-        detector=_absolute(asked.detector),
-        recipe=_absolute(asked.recipe),
-        teacher=_absolute(asked.teacher),
+    options = replace(
+        options,
+        data=None if options.data is None else options.data.absolute(),
+        detector=_absolute(options.detector),
+        recipe=_absolute(options.recipe),
+        teacher=_absolute(options.teacher),
     )
     if out is None and not resume:
-        out = next_run(asked.command)
+        out = next_run(options.command)
     folder = None if out is None else out.absolute()
-    work = partial(run_training, asked, folder, resume, exist_ok, compute, workers)
+    work = partial(run_training, options, folder, resume, exist_ok, compute, workers)
     found: dict[str, Any] | None = run_ranks(work, processes, address, compute)
     return found
 

@@ -19,35 +19,35 @@ from maenas.detector.model.layers.network import DetectorNetwork
 from maenas.detector.model.spec import DetectorSpec
 from maenas.detector.runtimes.torch_runtime import TorchRuntime
 from maenas.detector.train import (
-    Accuracy,
+    ApScores,
     Ranks,
     Recipe,
     RunFolder,
-    Step,
+    StepResult,
     Training,
     batch_size,
     fitting_batch,
     identity,
     joined_ranks,
     recipe_lines,
-    settled_compute,
+    resolved_compute,
     smallest_batch,
     train,
 )
-from maenas.detector.train.state import BEST, LAST, Progress, Saved
+from maenas.detector.train.state import BEST, LAST, Saved, TrainingProgress
 from maenas.runs.folders import claim
 from maenas.terminal.console import ERR, count_of
 from maenas.training.charts import Charts
 from maenas.training.images import save_labels, save_predictions
 from maenas.training.progress import TrainLine
-from maenas.training.setup import SCHEMA, Asked, begun, continued, write_args
+from maenas.training.setup import SCHEMA, TrainOptions, begun, continued, write_args
 
 MOST_WORKERS = 8
 EVALUATED_AT_A_TIME = 8
 
 
 def run_training(
-    asked: Asked,
+    options: TrainOptions,
     out: Path | None,
     resume: bool,
     exist_ok: bool,
@@ -64,49 +64,49 @@ def run_training(
     if resume and out is None:
         raise TrainError("--resume: --out must name the run to continue.")
     with joined_ranks(compute) as ranks:
-        settled = continued(asked, out) if resume and out else begun(asked)
-        spec = settled.spec
-        fast = settled_compute(settled.recipe.compute, settled.network, ranks.device)
-        recipe = replace(settled.recipe, compute=fast)
-        dataset, val = datasets(settled.data)
-        settled.network.to(ranks.device)
+        resolved = continued(options, out) if resume and out else begun(options)
+        spec = resolved.spec
+        fast = resolved_compute(resolved.recipe.compute, resolved.network, ranks.device)
+        recipe = replace(resolved.recipe, compute=fast)
+        dataset, val = datasets(resolved.data)
+        resolved.network.to(ranks.device)
         lessons = None
-        if settled.teacher is not None and recipe.distill is not None:
-            settled.teacher.require_fit(spec, dataset.names)
-            lessons = teaching(settled.teacher, spec, recipe.distill)
+        if resolved.teacher is not None and recipe.distill is not None:
+            resolved.teacher.require_fit(spec, dataset.names)
+            lessons = teaching(resolved.teacher, spec, recipe.distill)
         fitting, side = 1, spec.backbone.in_shape[1:]
         if recipe.compute.batch is None:
-            fitting = fitting_batch(settled.network, side, recipe, ranks.device, lessons)
+            fitting = fitting_batch(resolved.network, side, recipe, ranks.device, lessons)
         smallest = smallest_batch(side, lessons is not None)
         size = batch_size(recipe, len(dataset), ranks.count, fitting, smallest)
         recipe = replace(recipe, compute=replace(recipe.compute, batch=size.loaded))
         decided = "\n".join([*recipe_lines(recipe), f"on {ranks.count}"])
-        taught_by = "" if settled.teacher is None else settled.teacher.digest
+        taught_by = "" if resolved.teacher is None else resolved.teacher.digest
         mark = identity(spec, dataset, decided, taught_by)
-        if settled.saved is not None and out is not None:
-            mark.require(settled.saved.identity, RunFolder(out, spec).state_file)
+        if resolved.saved is not None and out is not None:
+            mark.require(resolved.saved.identity, RunFolder(out, spec).state_file)
         loader = TrainLoader(
             dataset,
             plan_of(recipe, spec, size.loaded, ranks),
             usual_workers(ranks.count) if workers is None else workers,
             pin=ranks.device.type == "cuda",
         )
-        path = run_folder(out, asked.command, resume, exist_ok, ranks)
-        folder = RunFolder(path, spec, (receipt(settled.teacher),))
+        path = run_folder(out, options.command, resume, exist_ok, ranks)
+        folder = RunFolder(path, spec, (receipt(resolved.teacher),))
         if ranks.leads:
             notes = [
-                *settled.notes,
+                *resolved.notes,
                 *data_notes(dataset, val),
-                batch_note(size.step, size.gathered, recipe),
+                batch_note(size.step, size.accumulation_steps, recipe),
             ]
             for note in notes:
                 ERR.print(note)
-            write_args(path, recipe, settled, asked)
+            write_args(path, recipe, resolved, options)
         training = Training(
-            network=settled.network,
+            network=resolved.network,
             recipe=recipe,
             loader=loader,
-            gathered=size.gathered,
+            accumulation_steps=size.accumulation_steps,
             batch=size.step,
             ranks=ranks,
             folder=folder,
@@ -114,7 +114,7 @@ def run_training(
             evaluate=None if val is None else evaluator(spec, val, ranks),
             teaching=lessons,
         )
-        return follow(training, settled.saved, val, settled.data)
+        return follow(training, resolved.saved, val, resolved.data)
 
 
 def follow(
@@ -128,7 +128,7 @@ def follow(
             pass
         return None
     started = time.monotonic()
-    progress = Progress() if saved is None else saved.progress
+    progress = TrainingProgress() if saved is None else saved.progress
     rows, first = list(progress.rows), progress.step
     total = recipe.epochs * training.steps_per_epoch
     if saved is None:
@@ -138,7 +138,7 @@ def follow(
         TrainLine(first, total, recipe.epochs, ranks.device) as line,
     ):
         for event in events:
-            if isinstance(event, Step):
+            if isinstance(event, StepResult):
                 line.step(event)
                 charts.step(event)
             else:
@@ -185,7 +185,7 @@ def evaluator(spec: DetectorSpec, val: Dataset, ranks: Ranks) -> Any:
     """The accuracy of a network on the validation images."""
     thresholds = published_thresholds(spec.is_nano)
 
-    def accuracy(network: DetectorNetwork) -> Accuracy:
+    def accuracy(network: DetectorNetwork) -> ApScores:
         runtime = TorchRuntime(spec, network, str(ranks.device))
         readers = min(4, os.cpu_count() or 1)
         return evaluate(runtime, val, thresholds, EVALUATED_AT_A_TIME, readers).scores
@@ -236,9 +236,11 @@ def data_notes(dataset: Dataset, val: Dataset | None) -> list[str]:
     return notes
 
 
-def batch_note(step: int, gathered: int, recipe: Recipe) -> str:
+def batch_note(step: int, accumulation_steps: int, recipe: Recipe) -> str:
     """How many images a step has, and why they are fewer than the recipe's."""
-    note = f"{step} images a step" + (f", {gathered} batches" if gathered > 1 else "")
+    note = f"{step} images a step" + (
+        f", {accumulation_steps} batches" if accumulation_steps > 1 else ""
+    )
     if step <= recipe.batch / 2:
         note += (
             f", not {recipe.batch}, for enough steps: the recipe's min_steps is {recipe.min_steps}"

@@ -38,7 +38,7 @@ ARGS_FILE = "args.yaml"
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class TrainOptions:
     """What the user typed; None for what was left out."""
 
     detector: str | None = None
@@ -56,7 +56,7 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Settled:
+class ResolvedTraining:
     """What a run is: from the options of a new one, or from the folder of one that continues.
 
     Attributes:
@@ -78,61 +78,61 @@ class Settled:
     teacher: Teacher | None = None
 
 
-def begun(asked: Asked) -> Settled:
+def begun(options: TrainOptions) -> ResolvedTraining:
     """A new run, from the options."""
-    if asked.detector is None or asked.data is None:
+    if options.detector is None or options.data is None:
         raise TrainError(
-            f"{asked.command}: needs a detector and --data, such as "
-            f"`maenas {asked.command} zoo:damo-yolo-ns --data data.yaml`; or --resume."
+            f"{options.command}: needs a detector and --data, such as "
+            f"`maenas {options.command} zoo:damo-yolo-ns --data data.yaml`; or --resume."
         )
-    spec, weights = find_detector(asked.detector, asked.input_size)
-    teacher = None if asked.teacher is None else find_teacher(asked.teacher)
-    recipe, note = chosen_recipe(asked, spec)
-    names = read_dataset(asked.data, "train").names
+    spec, weights = find_detector(options.detector, options.input_size)
+    teacher = None if options.teacher is None else find_teacher(options.teacher)
+    recipe, note = chosen_recipe(options, spec)
+    names = read_dataset(options.data, "train").names
     if teacher is not None:
         teacher.require_fit(spec, names)
-    network, notes = starting_network(spec, names, weights, recipe.seed, asked.detector)
-    return Settled(
+    network, notes = starting_network(spec, names, weights, recipe.seed, options.detector)
+    return ResolvedTraining(
         spec=starting_spec(spec, names),
         network=network,
         recipe=recipe,
-        data=asked.data.resolve(),
+        data=options.data.resolve(),
         saved=None,
         notes=(*notes, note, *teacher_notes(teacher, recipe)),
         teacher=teacher,
     )
 
 
-def continued(asked: Asked, folder: Path) -> Settled:
+def continued(options: TrainOptions, folder: Path) -> ResolvedTraining:
     """A run that is continued, from its folder; options that were typed must be its own."""
     saved = load_state(folder / STATE_FILE)
     args = kept_args(folder / ARGS_FILE)
     kept = recipe = parse_recipe(args["recipe"], f"{folder / ARGS_FILE}: recipe")
-    named = args.get("teacher") if asked.teacher is None else asked.teacher
+    named = args.get("teacher") if options.teacher is None else options.teacher
     teacher = None if named is None else find_teacher(named)
-    if asked.recipe is not None or asked.changes or asked.epochs is not None:
+    if options.recipe is not None or options.changes or options.epochs is not None:
         base = recipe
-        if asked.recipe is not None:
-            base = named_recipe(asked.recipe)
+        if options.recipe is not None:
+            base = named_recipe(options.recipe)
             base = replace(base, distill=None) if teacher is None else distilling(base)
-        recipe = with_changes(base, changes_of(asked))
+        recipe = with_changes(base, changes_of(options))
         if recipe.compute.batch is None:
             recipe = replace(recipe, compute=replace(recipe.compute, batch=kept.compute.batch))
     spec = load_detector(folder / LAST / SPEC_FILE)
     height, width = spec.backbone.in_shape[1:]
-    if asked.input_size is not None and {asked.input_size} != {height, width}:
+    if options.input_size is not None and {options.input_size} != {height, width}:
         raise TrainError(
-            f"--input-size {asked.input_size}: {folder} was begun at {width}x{height}; leave it "
+            f"--input-size {options.input_size}: {folder} was begun at {width}x{height}; leave it "
             "out, or start a new run with --out."
         )
-    if asked.detector is not None:
-        typed, _ = find_detector(asked.detector, asked.input_size)
+    if options.detector is not None:
+        typed, _ = find_detector(options.detector, options.input_size)
         spec = starting_spec(typed, spec.names)
-    data = Path(args["data"]) if asked.data is None else asked.data.resolve()
+    data = Path(args["data"]) if options.data is None else options.data.resolve()
     names = read_dataset(data, "train").names
     if names != saved.identity.names:
         spec = starting_spec(spec, names)
-    return Settled(
+    return ResolvedTraining(
         spec=spec,
         network=spec.build(),
         recipe=recipe,
@@ -158,19 +158,19 @@ def kept_args(path: Path) -> dict[str, Any]:
     return args
 
 
-def chosen_recipe(asked: Asked, spec: DetectorSpec) -> tuple[Recipe, str]:
+def chosen_recipe(options: TrainOptions, spec: DetectorSpec) -> tuple[Recipe, str]:
     """The recipe of a new run, and which it is."""
     scale = scale_of(spec)
-    if asked.teacher is None:
-        name = asked.recipe or scale
-        for change in asked.changes:
+    if options.teacher is None:
+        name = options.recipe or scale
+        for change in options.changes:
             if change.startswith("distill."):
                 raise TrainError(f"--set {change}: needs a teacher; `maenas distill` takes one.")
         base = replace(named_recipe(name), distill=None)
     else:
-        name = asked.recipe or PAIRS.get(scale, scale)
+        name = options.recipe or PAIRS.get(scale, scale)
         base = distilling(named_recipe(name))
-    recipe = with_changes(base, changes_of(asked))
+    recipe = with_changes(base, changes_of(options))
     return recipe, f"recipe {name}, {count_of(recipe.epochs, 'epoch')}"
 
 
@@ -181,10 +181,10 @@ def named_recipe(name: str) -> Recipe:
     return published_recipe(name)
 
 
-def changes_of(asked: Asked) -> list[str]:
+def changes_of(options: TrainOptions) -> list[str]:
     """What replaces values of the recipe."""
-    epochs = [] if asked.epochs is None else [f"epochs={asked.epochs}"]
-    return [*asked.changes, *epochs]
+    epochs = [] if options.epochs is None else [f"epochs={options.epochs}"]
+    return [*options.changes, *epochs]
 
 
 def teacher_notes(teacher: Teacher | None, recipe: Recipe) -> list[str]:
@@ -199,18 +199,20 @@ def teacher_notes(teacher: Teacher | None, recipe: Recipe) -> list[str]:
     ]
 
 
-def write_args(folder: Path, recipe: Recipe, settled: Settled, asked: Asked) -> None:
+def write_args(
+    folder: Path, recipe: Recipe, resolved: ResolvedTraining, options: TrainOptions
+) -> None:
     """`args.yaml`: all that was decided, the recipe spelled out."""
     path = folder / ARGS_FILE
     content: dict[str, Any] = {
         "format": SCHEMA,
-        "detector": asked.detector,
-        "data": str(settled.data),
+        "detector": options.detector,
+        "data": str(resolved.data),
     }
-    if path.exists() and asked.detector is None:
+    if path.exists() and options.detector is None:
         content["detector"] = read_yaml(path, SCHEMA).get("detector")
-    if settled.teacher is not None:
-        content["teacher"] = str(Path(settled.teacher.where).resolve())
+    if resolved.teacher is not None:
+        content["teacher"] = str(Path(resolved.teacher.where).resolve())
     recipe_part = recipe_data(recipe)
     del recipe_part["format"]
     recipe_part["assigner"] |= asdict(recipe.assigner)  # type: ignore[call-overload]

@@ -54,11 +54,11 @@ def distill(
     distill.method=mgd, distill.weight=2.
     """
     from maenas.detector.errors import TrainError
-    from maenas.training.setup import Asked
+    from maenas.training.setup import TrainOptions
 
     if teacher is None and not resume:
         raise TrainError(
             "distill: needs --teacher, a run of `maenas train` or a detector folder with weights."
         )
-    asked = Asked(student, data, epochs, tuple(changes or ()), recipe, input_size, teacher)
-    run(asked, out, resume, exist_ok, compute, workers, ray, processes, as_json)
+    options = TrainOptions(student, data, epochs, tuple(changes or ()), recipe, input_size, teacher)
+    run(options, out, resume, exist_ok, compute, workers, ray, processes, as_json)

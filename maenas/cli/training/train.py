@@ -20,7 +20,7 @@ from maenas.cli.training.train_options import (
 )
 
 if TYPE_CHECKING:
-    from maenas.training.setup import Asked
+    from maenas.training.setup import TrainOptions
 
 
 def train(
@@ -49,14 +49,14 @@ def train(
     The run folder holds the detectors `last` and `best`, results.csv and results.png, TensorBoard
     events, images of labels and predictions, and what --resume continues from.
     """
-    from maenas.training.setup import Asked
+    from maenas.training.setup import TrainOptions
 
-    asked = Asked(detector, data, epochs, tuple(changes or ()), recipe, input_size)
-    run(asked, out, resume, exist_ok, compute, workers, ray, processes, as_json)
+    options = TrainOptions(detector, data, epochs, tuple(changes or ()), recipe, input_size)
+    run(options, out, resume, exist_ok, compute, workers, ray, processes, as_json)
 
 
 def run(
-    asked: Asked,
+    options: TrainOptions,
     out: Path | None,
     resume: bool,
     exist_ok: bool,
@@ -79,10 +79,10 @@ def run(
         )
     with interrupted("--out with --resume continues after the last epoch"):
         if ray is None:
-            result = run_training(asked, out, resume, exist_ok, compute, workers)
+            result = run_training(options, out, resume, exist_ok, compute, workers)
         else:
             result = run_on_ray(
-                asked, out, resume, exist_ok, compute, workers, address=ray, processes=processes
+                options, out, resume, exist_ok, compute, workers, address=ray, processes=processes
             )
     if result is None:  # a process that does not lead
         return

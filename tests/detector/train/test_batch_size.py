@@ -30,13 +30,13 @@ def test_a_step_has_the_published_batch_unless_the_training_would_be_too_short(
     images: int, epochs: int, processes: int, fitting: int, expected: tuple[int, int, int]
 ) -> None:
     size = batch_size(Recipe(epochs=epochs), images, processes, fitting)
-    assert (size.loaded, size.gathered, size.step) == expected
+    assert (size.loaded, size.accumulation_steps, size.step) == expected
 
 
 def test_what_the_recipe_loads_is_not_changed() -> None:
     recipe = replace(Recipe(), compute=ComputeOptions(batch=48))
     size = batch_size(recipe, COCO, 2, fitting=1)
-    assert (size.loaded, size.gathered, size.step) == (48, 3, 288)
+    assert (size.loaded, size.accumulation_steps, size.step) == (48, 3, 288)
 
 
 def test_small_images_come_in_larger_batches_when_there_is_a_teacher() -> None:
@@ -45,4 +45,4 @@ def test_small_images_come_in_larger_batches_when_there_is_a_teacher() -> None:
     assert all(smallest_batch((side, side), False) == 8 for side in taught)
     assert smallest_batch((128, 640), True) == 8
     size = batch_size(Recipe(epochs=6), 1000, 1, fitting=32, smallest=32)
-    assert (size.loaded, size.gathered) == (32, 1)
+    assert (size.loaded, size.accumulation_steps) == (32, 1)

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from maenas.detector.train import settled_compute
+from maenas.detector.train import resolved_compute
 from maenas.detector.train.recipe import ComputeOptions
 
 CPU = torch.device("cpu")
@@ -28,10 +28,10 @@ ABLE, UNABLE = {"avx512_bf16": True}, {"avx512_bf16": False}
 )
 def test_only_full_convolutions_on_a_cpu_that_can(monkeypatch, network, able, amp, expected):
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: able, raising=False)
-    assert settled_compute(ComputeOptions(amp=amp), network, CPU).amp == expected
+    assert resolved_compute(ComputeOptions(amp=amp), network, CPU).amp == expected
 
 
 def test_on_a_gpu_nothing_is_settled(monkeypatch):
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: ABLE, raising=False)
     options = ComputeOptions()
-    assert settled_compute(options, PLAIN, torch.device("cuda")) is options
+    assert resolved_compute(options, PLAIN, torch.device("cuda")) is options

@@ -15,7 +15,15 @@ from torch.multiprocessing.spawn import spawn
 from maenas.detector.checkpoints.checkpoint import load_folder
 from maenas.detector.distill import FEATURE_LOSSES, DistillOptions, Teacher
 from maenas.detector.errors import TrainError
-from maenas.detector.train import FEATURE, PARTS, Epoch, Step, joined_ranks, load_state, train
+from maenas.detector.train import (
+    FEATURE,
+    PARTS,
+    EpochResult,
+    StepResult,
+    joined_ranks,
+    load_state,
+    train,
+)
 from tests.small_detector import NAMES, small_spec
 from tests.trainings import RECIPE, small_training, wider_teacher, write_data
 
@@ -42,7 +50,7 @@ def test_killed_at_any_step_and_continued_the_weights_are_those_of_an_unbroken_r
         folder = tmp_path / f"killed{kill}"
         events = train(small_training(folder, data, DISTILLING, teacher=wider_teacher()))
         for event in events:
-            if isinstance(event, Step) and event.number == kill:
+            if isinstance(event, StepResult) and event.number == kill:
                 break
         events.close()  # type: ignore[attr-defined]
         saved = load_state(folder / "resume.pt")
@@ -70,7 +78,7 @@ def test_the_teacher_leaves_before_the_plain_epochs_and_the_projections_stay_as_
     at_the_end_of: dict[int, dict[str, torch.Tensor]] = {}
     rows, steps = [], []
     for event in train(training):
-        if isinstance(event, Epoch):
+        if isinstance(event, EpochResult):
             at_the_end_of[event.number] = {k: v.clone() for k, v in loss.state_dict().items()}
             rows.append(event.row)
         else:
@@ -101,10 +109,10 @@ def test_the_teacher_neither_learns_nor_changes_its_statistics(data: Path, tmp_p
     training = small_training(tmp_path, data, DISTILLING, teacher=wider_teacher())
     assert training.teaching is not None
     images = torch.rand(2, 3, 64, 64) * 255
-    before = training.teaching.goals(images, None)
+    before = training.teaching.teacher_maps(images, None)
     for _ in train(training):
         pass
-    after = training.teaching.goals(images, None)
+    after = training.teaching.teacher_maps(images, None)
     for ours, expected in zip(after, before, strict=True):  # in another order of memory by now
         torch.testing.assert_close(ours, expected, rtol=1e-4, atol=1e-4)
     assert not any(each.requires_grad for each in after)
@@ -167,7 +175,12 @@ def learn(rank: int, port: int, data: Path, out: Path) -> None:
     os.environ.update(RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE="2", **places)
     with joined_ranks("cpu") as ranks:
         training = small_training(
-            out / "run", data, DISTILLING, gathered=2, ranks=ranks, teacher=wider_teacher()
+            out / "run",
+            data,
+            DISTILLING,
+            accumulation_steps=2,
+            ranks=ranks,
+            teacher=wider_teacher(),
         )
         assert training.teaching is not None
         for _ in train(training):

@@ -14,7 +14,7 @@ from maenas.blocks.errors import SpecError
 from maenas.detector.checkpoints.checkpoint import load_folder
 from maenas.detector.errors import TrainError
 from maenas.detector.model.layers.network import DetectorNetwork
-from maenas.detector.train import Epoch, Step, load_state, train
+from maenas.detector.train import EpochResult, StepResult, load_state, train
 from maenas.detector.train.loop import MOST_IN_A_ROW, PARTS
 from maenas.detector.train.optimizer import OptimizerOptions
 from tests.trainings import IMAGES, PLAIN, RECIPE, Told, small_training, write_data
@@ -51,7 +51,7 @@ def test_killed_at_any_step_and_continued_the_weights_are_those_of_an_unbroken_r
         folder = tmp_path / f"killed{kill}"
         events = train(small_training(folder, data, recipe))
         for event in events:
-            if isinstance(event, Step) and event.number == kill:
+            if isinstance(event, StepResult) and event.number == kill:
                 break
         events.close()  # type: ignore[attr-defined]
         saved = load_state(folder / "resume.pt")
@@ -75,8 +75,8 @@ def test_every_step_and_epoch_is_told_and_the_loss_goes_down(data: Path, tmp_pat
     options = replace(RECIPE.optimizer, lr=0.005)
     recipe = replace(RECIPE, epochs=16, augmentation=PLAIN, optimizer=options)
     events = list(train(small_training(tmp_path, data, recipe)))
-    steps = [event for event in events if isinstance(event, Step)]
-    epochs = [event for event in events if isinstance(event, Epoch)]
+    steps = [event for event in events if isinstance(event, StepResult)]
+    epochs = [event for event in events if isinstance(event, EpochResult)]
     assert [step.number for step in steps] == list(range(16 * STEPS))
     assert [epoch.number for epoch in epochs] == list(range(1, 17))
     assert sum(step.images for step in steps[:STEPS]) == IMAGES
@@ -91,8 +91,8 @@ def test_gradients_of_gathered_batches_are_a_step_and_an_epoch_may_end_with_fewe
 ) -> None:
     steps = [
         event
-        for event in train(small_training(tmp_path, data, gathered=2))
-        if isinstance(event, Step)
+        for event in train(small_training(tmp_path, data, accumulation_steps=2))
+        if isinstance(event, StepResult)
     ]
     assert [step.images for step in steps] == [4, 1] * RECIPE.epochs
 
@@ -107,7 +107,7 @@ def test_the_best_is_kept_apart_from_the_last(data: Path, tmp_path: Path) -> Non
         return Told(next(told))
 
     events = list(train(small_training(tmp_path, data, evaluate=evaluate)))
-    epochs = [event for event in events if isinstance(event, Epoch)]
+    epochs = [event for event in events if isinstance(event, EpochResult)]
     assert [epoch.is_best for epoch in epochs] == [True, True, False]
     assert [epoch.row["ap"] for epoch in epochs] == [0.2, 0.5, 0.4]
     assert_same(weights_of(tmp_path / "best"), seen[1])
@@ -140,7 +140,7 @@ def test_a_step_whose_loss_is_not_finite_is_passed_over_and_counted(
 ) -> None:
     training = with_bad_passes(small_training(tmp_path, data), {1, 4})
     events = list(train(training))
-    taken = [event.taken for event in events if isinstance(event, Step)]
+    taken = [event.taken for event in events if isinstance(event, StepResult)]
     assert [number for number, was in enumerate(taken) if not was] == [1, 4]
     saved = load_state(tmp_path / "resume.pt")
     assert saved.progress.skipped == 2
@@ -158,7 +158,7 @@ def test_a_loss_that_stays_not_finite_ends_the_run_with_the_images_and_the_last_
     events: list[object] = []
     with pytest.raises(TrainError, match=r"10 steps in a row.*images \d.*epoch 1 is in .*last"):
         events.extend(train(training))
-    assert sum(isinstance(event, Step) for event in events) == 3 + MOST_IN_A_ROW - 1
+    assert sum(isinstance(event, StepResult) for event in events) == 3 + MOST_IN_A_ROW - 1
     assert all(value.isfinite().all() for value in weights_of(tmp_path / "last").values())
     assert load_state(tmp_path / "resume.pt").progress.epoch == 1
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from maenas.detector.errors import TrainError
-from maenas.detector.train import Step, train
+from maenas.detector.train import StepResult, train
 from maenas.detector.train.precision import precision_of
 from maenas.detector.train.recipe import ComputeOptions
 from tests.trainings import RECIPE, small_training, write_data
@@ -35,6 +35,6 @@ def test_losses_in_bf16_are_near_those_in_32_bits(tmp_path: Path) -> None:
     for amp in ("off", "bf16"):
         recipe = replace(RECIPE, epochs=1, compute=ComputeOptions(amp=amp))  # type: ignore
         events = train(small_training(tmp_path / amp, data, recipe))
-        found.append(next(event.parts for event in events if isinstance(event, Step)))
+        found.append(next(event.parts for event in events if isinstance(event, StepResult)))
     assert found[0] != found[1]
     assert found[0] == pytest.approx(found[1], rel=0.03)

@@ -12,7 +12,7 @@ from torch.multiprocessing.spawn import spawn
 
 from maenas.detector.checkpoints.checkpoint import load_folder
 from maenas.detector.errors import TrainError
-from maenas.detector.train import Ranks, Step, joined_ranks, train
+from maenas.detector.train import Ranks, StepResult, joined_ranks, train
 from maenas.detector.train.ranks import find_device
 from tests.trainings import IMAGES, small_training, write_data
 
@@ -26,8 +26,8 @@ def learn(rank: int, port: int, data: Path, out: Path) -> None:
         assert (ranks.rank, ranks.count, ranks.leads) == (rank, 2, rank == 0)
         mean = ranks.mean(torch.tensor([float(rank), 10.0]))
         assert mean.tolist() == [0.5, 10.0]
-        training = small_training(out / "run", data, gathered=2, ranks=ranks)
-        steps = [event for event in train(training) if isinstance(event, Step)]
+        training = small_training(out / "run", data, accumulation_steps=2, ranks=ranks)
+        steps = [event for event in train(training) if isinstance(event, StepResult)]
         torch.save(
             {
                 "weights": dict(training.network.named_parameters()),

@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 from maenas.detector.checkpoints.checkpoint import load_folder, save_folder
 from maenas.detector.model.spec import DetectorSpec
 from maenas.training.run import run_training
-from maenas.training.setup import Asked
+from maenas.training.setup import TrainOptions
 from tests.small_detector import small_spec
 from tests.trainings import write_data
 
@@ -105,7 +105,9 @@ def test_a_plain_run_has_no_feature_loss_and_says_where_a_teacher_belongs(
 ) -> None:
     out = tmp_path / "run"
     changes = ("compute.batch=2", "batch=2")
-    asked = Asked(str(given / "student"), given / "data" / "data.yaml", 1, changes, "t-from-s")
+    asked = TrainOptions(
+        str(given / "student"), given / "data" / "data.yaml", 1, changes, "t-from-s"
+    )
     result = run_training(asked, out, False, False, "cpu", 0)
     assert result is not None
     assert result["teacher"] is None

@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 
 from maenas.detector.checkpoints.checkpoint import load_folder, save_folder
 from maenas.training.run import run_training
-from maenas.training.setup import Asked
+from maenas.training.setup import TrainOptions
 from tests.small_detector import small_spec
 from tests.trainings import write_data
 
@@ -97,7 +97,7 @@ def finished(given, tmp_path_factory) -> Path:
     """A run of one epoch."""
     out = tmp_path_factory.mktemp("finished") / "run"
     changes = ("compute.batch=2", "batch=2")
-    asked = Asked(str(given / "start"), given / "data" / "data.yaml", 1, changes)
+    asked = TrainOptions(str(given / "start"), given / "data" / "data.yaml", 1, changes)
     run_training(asked, out, False, False, "cpu", 0)
     return out
 
