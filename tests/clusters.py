@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from maenas.budgets.cluster.connection import SETTINGS
+from tests.patience import PATIENCE_S
 
 ROOT = Path(__file__).parents[1]
 TASK = b"ray::_run_checked"  # the title of a process while it has a task of ours
-START_S = 60.0  # of a head, and of its end
+START_S = PATIENCE_S
 NODE = {"include_dashboard": False, "object_store_memory": 100_000_000}
 
 

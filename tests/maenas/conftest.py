@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from maenas.cli.app import main
+from tests.patience import PATIENCE_S
 
 ROOT = Path(__file__).parents[2]
 os.environ.pop("COLUMNS", None)  # processes of pytest-xdist have it; `maenas.console` looks once
@@ -101,7 +102,7 @@ def maenas() -> Shell:
             preexec_fn=before,
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=PATIENCE_S,
         )
         assert done.returncode == code, done.stderr
         assert "Traceback" not in done.stderr

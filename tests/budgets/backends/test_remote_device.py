@@ -12,6 +12,7 @@ from maenas.budgets.backends import remote_device as ray_cluster
 from maenas.budgets.backends.backend import BackendError
 from maenas.budgets.backends.remote_device import RayBackend, _placement
 from maenas.budgets.graph.operator_graph import reference_graph
+from tests.patience import PATIENCE_S
 
 ray = pytest.importorskip("ray")
 
@@ -61,7 +62,7 @@ def test_only_one_job_measures_on_a_device_and_others_wait_for_it(
     assert waiting.is_alive()
     assert not opened
     first.close()
-    waiting.join(timeout=60)
+    waiting.join(timeout=PATIENCE_S)
     assert opened[0].target.device == other
     opened[0].close()
     assert f"{other} is taken, by another job or by tasks; waiting" in capsys.readouterr().err

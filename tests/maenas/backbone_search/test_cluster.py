@@ -25,6 +25,7 @@ from tests import executor_tasks as tasks
 from tests.clusters import NODE, cluster_of, guarded_head, kill_a_worker, processes
 from tests.cpu_table import cpu_table
 from tests.maenas.conftest import ROOT, Shell
+from tests.patience import PATIENCE_S
 
 pytest.importorskip("ray")
 pytestmark = [
@@ -32,7 +33,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore"),  # Ray's own
 ]
 KILLS = 20
-DEADLINE_S = 300
+DEADLINE_S = PATIENCE_S
 ASKED = (
     *("search", "--budget", "3.8ms", "--device", "t4", "--evaluations", 400_000),
     *("--islands", 4, "--migrate-every", 10_000, "--finalists", 4, "--finalist-seeds", 4),

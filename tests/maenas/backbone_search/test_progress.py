@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import pytest
 
 from maenas.terminal import progress
+from tests.patience import PATIENCE_S
 
 
 @pytest.fixture
@@ -28,7 +29,7 @@ def shown(start, small, tmp_path):
     except OSError:  # how Linux says that nobody writes any more
         pass
     os.close(ours)
-    assert process.communicate(timeout=60)
+    assert process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 0
     return " ".join(re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", " ", written.decode()).split())
 

@@ -14,11 +14,12 @@ from random import Random
 import pytest
 
 from maenas.nas.search import SAVE_EVERY_S
+from tests.patience import PATIENCE_S
 
 EVALUATIONS = 100_000
 ASKED = ("search", "--budget", "3.8ms", "--device", "t4", "--evaluations", EVALUATIONS)
 MEGABYTE = 1_000_000  # some 4,000 networks of the history
-DEADLINE_S = 120
+DEADLINE_S = PATIENCE_S
 
 
 @dataclass

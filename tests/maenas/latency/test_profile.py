@@ -19,6 +19,7 @@ from maenas.latency.networks import PLANS, drawn, interleaved, profile_items, se
 from maenas.latency.profile import Request, lines, report, run_profile
 from tests.cpu_table import cpu_table, disturbed
 from tests.graphs import kernels, made
+from tests.patience import PATIENCE_S
 from tests.small_detector import small_folder
 
 REQUEST = Request("cpu", None, 1, True, ("mob",), (), 0.01, 0)
@@ -265,13 +266,13 @@ def test_a_profile_that_is_interrupted_keeps_its_samples(start, tmp_path: Path) 
     options = ("profile", "--quick", "--threads", "1", "--space", "mob", "--out", "cut.json")
     process = start(*options, cwd=tmp_path, before=heed_interrupts)
     partial = tmp_path / "cut.json.partial"
-    deadline = time.monotonic() + 180
+    deadline = time.monotonic() + PATIENCE_S
     while not (partial.exists() and partial.read_bytes().count(b"\n") > 1):
         assert process.poll() is None
         assert time.monotonic() < deadline
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 130
     assert out == ""
     assert err.splitlines()[-1].startswith("interrupted; the same command with --resume goes on")

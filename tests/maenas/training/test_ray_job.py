@@ -19,6 +19,7 @@ from maenas.detector.errors import TrainError
 from maenas.training import ray_job as train_ray
 from tests.clusters import cluster_of, processes
 from tests.maenas.conftest import Shell, environment
+from tests.patience import PATIENCE_S
 from tests.small_detector import small_spec
 from tests.trainings import write_data
 
@@ -51,7 +52,7 @@ def test_two_processes_on_ray_end_with_the_weights_of_torchrun(
         env=environment({}),
         check=True,
         capture_output=True,
-        timeout=300,
+        timeout=PATIENCE_S,
     )
     ran = maenas(*asked, "--out", "ray", "--ray", "local", "--processes", 2, "--json", cwd=tmp_path)
     assert ran.json["epochs"] == 2
@@ -83,7 +84,7 @@ def test_a_lost_process_ends_the_training_with_one_line(
     pytest.importorskip("ray")
     process = under_way(start, tmp_path, "local")
     os.kill(rank_below(process.pid), signal.SIGKILL)
-    _, err = process.communicate(timeout=120)
+    _, err = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 2, err
     told = "error: ray: a process of the training is lost; --resume goes on after the last epoch."
     assert err.splitlines()[-1] == told
@@ -100,7 +101,7 @@ def test_a_training_whose_head_is_lost_ends_with_one_line(
         process = under_way(start, tmp_path, cluster.address)
         (head,) = processes(cluster.head_node, "gcs_server")
         head.process.kill()
-        _, err = process.communicate(timeout=120)
+        _, err = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 2, err
     assert err.splitlines()[-1].startswith("error: ray: the cluster is gone (")
     assert "--resume goes on" in err
@@ -117,7 +118,7 @@ def under_way(
     asked = ("train", "start", "--data", "data/data.yaml", *SETTINGS, "--epochs", "500")
     options = ("--out", "run", "--ray", address, "--processes", 2)
     process = start(*asked, *options, cwd=folder)
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + PATIENCE_S
     while not (folder / "run" / "resume.pt").exists() and time.monotonic() < deadline:
         time.sleep(0.1)
     return process

@@ -24,6 +24,7 @@ from maenas.nas.executors.ray_cluster import RayCluster
 from maenas.terminal.checks import print_checks
 from tests import executor_tasks as tasks
 from tests.maenas.conftest import SMALL_SPACE
+from tests.patience import PATIENCE_S
 from tests.small_search import small_config
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # Ray's own
@@ -118,7 +119,7 @@ def test_a_closed_pool_leaves_no_process(tmp_path: Path) -> None:
     (pid,) = pool.map(tasks.process, [0])
     (worker,) = pool._pool._processes.values()
     pool.close()
-    worker.join(timeout=30)
+    worker.join(timeout=PATIENCE_S)
     assert not os.path.exists(f"/proc/{pid}") or worker.exitcode is not None
 
 
