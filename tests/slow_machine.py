@@ -38,6 +38,7 @@ class SlowMachine(Backend):
     """
 
     name = "slow"
+    precision: Precision = "f32"
     has_layers = True
 
     def __init__(

@@ -58,10 +58,13 @@ class Session(ABC):
     """A graph made ready to run; hold few at a time, each holds its weights.
 
     Attributes:
-        precision: most of its work is done in, read back from the runtime.
+        precision: number format of most of its work, read back from the runtime; not always the
+            one asked for, since a graph may hold nothing that can be quantised.
+        note: what else is to be known about its precision, in a few words; often empty.
     """
 
     precision: Precision
+    note: str = ""
 
     @abstractmethod
     def run(self, count: int) -> Run:
@@ -80,10 +83,12 @@ class Backend(ABC):
 
     Attributes:
         name: of the runtime: "openvino", "tensorrt", "torch" or "onnxruntime".
+        precision: number format that graphs are to be computed in.
         has_layers: whether it tells the time of layers.
     """
 
     name: str
+    precision: Precision
     has_layers: bool
 
     @abstractmethod
@@ -96,8 +101,8 @@ class Backend(ABC):
         Args:
             layers: whether runs tell the time of layers as well.
         Raises:
-            BackendError: if the runtime refuses it, lacks memory, or would compute in another
-                precision.
+            BackendError: if the runtime refuses it, lacks memory, or would compute floats in
+                another precision.
         """
 
     @abstractmethod

@@ -37,6 +37,7 @@ class OnnxRuntimeBackend(Backend):
     def __init__(self, precision: Precision = "f32", threads: int | None = None) -> None:
         if precision != "f32":
             raise BackendError(f"precision: ONNX Runtime is run in f32, got {precision}.")
+        self.precision = precision
         self.threads = cpu_threads(threads)
 
     def compile(self, model: onnx.ModelProto, layers: bool = False) -> Session:

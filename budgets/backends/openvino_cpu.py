@@ -14,10 +14,12 @@ import openvino
 from maenas.budgets.backends.backend import Backend, BackendError, LayerTime, Run, Session
 from maenas.budgets.backends.cpu import cpu_state, cpu_threads
 from maenas.budgets.backends.openvino_core import openvino_core
-from maenas.budgets.graph.quantise import is_quantised, quantised
+from maenas.budgets.graph.model import GraphError
+from maenas.budgets.graph.quantise import quantised
 from maenas.budgets.latency import Precision
 
 INT8 = ("_i8", "_u8")  # ends of the names of its kernels, in capitals or not
+HEAVY = ("Convolution", "Deconvolution", "MatMul", "FullyConnected")  # kernels of most of the work
 WARM_UP = 2  # inferences: the first allocates
 TYPES: dict[str, Precision] = {"f32": "f32", "bf16": "bf16", "f16": "f16"}  # as it calls them
 
@@ -50,17 +52,14 @@ class OpenVinoBackend(Backend):
         }
 
     def compile(self, model: onnx.ModelProto, layers: bool = False) -> Session:
-        graph = quantised(model) if self.precision == "int8" else model
         core, config = openvino_core(), {**self._config, "PERF_COUNT": layers}
         try:
+            graph = quantised(model) if self.precision == "int8" else model
             compiled = core.compile_model(
                 core.read_model(graph.SerializeToString(), b""), "CPU", config
             )
-            wanted = (
-                "f32" if self.precision == "int8" and not is_quantised(graph) else self.precision
-            )
-            return OpenVinoSession(compiled, layers, wanted)
-        except (RuntimeError, MemoryError) as error:
+            return OpenVinoSession(compiled, layers, self.precision)
+        except (RuntimeError, MemoryError, GraphError) as error:
             reason = " ".join(str(error).split())[:300]
             raise BackendError(f"openvino: cannot run the model: {reason}") from None
 
@@ -82,7 +81,7 @@ class OpenVinoSession(Session):
     """A compiled graph with one request, its inputs in place.
 
     Raises:
-        BackendError: if it computes in another precision than asked for.
+        BackendError: if it computes floats in another precision than asked for.
     """
 
     def __init__(self, compiled: openvino.CompiledModel, layers: bool, wanted: Precision) -> None:
@@ -95,14 +94,14 @@ class OpenVinoSession(Session):
             values = random.random(shape, np.float32)
             self._request.set_tensor(port, openvino.Tensor(values.astype(kind)))
         used = TYPES[compiled.get_property("INFERENCE_PRECISION_HINT").to_string()]
-        self._executed = _executed(compiled)
-        if wanted == "int8":
-            kernels = [k for k, _ in self._executed.values() if k.startswith("Convolution")]
-            narrow = [kernel for kernel in kernels if kernel.lower().endswith(INT8)]
-            used = "int8" if 2 * len(narrow) > len(kernels) else used
-        if used != wanted:
+        if used != ("f32" if wanted == "int8" else wanted):
             raise BackendError(f"precision: this CPU computes in {used} where {wanted} was asked.")
-        self.precision = used
+        self._executed = _executed(compiled)
+        kernels = [k for k, _ in self._executed.values() if k.startswith(HEAVY)]
+        narrow = sum(kernel.lower().endswith(INT8) for kernel in kernels)
+        self.precision = "int8" if 2 * narrow > len(kernels) else used
+        if narrow < len(kernels) and (narrow or wanted == "int8"):
+            self.note = f"{narrow} of {len(kernels)} convolutions and matrix products run in 8 bits"
         self._inferences = 0
         self._spent_us: dict[str, float] = {}  # of each layer, in all inferences so far
         self.run(WARM_UP)

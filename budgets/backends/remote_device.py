@@ -50,14 +50,14 @@ class DeviceActor:
         """Of the backend there, and the node."""
         return {**self._backend.provenance(), "node": platform.node()}
 
-    def compile(self, graph: bytes, layers: bool) -> tuple[int, Any]:
-        """Number and precision of a session for a serialised graph."""
+    def compile(self, graph: bytes, layers: bool) -> tuple[int, Any, str]:
+        """Number, precision and note of a session for a serialised graph."""
         import onnx
 
         session = self._backend.compile(onnx.load_from_string(graph), layers)
         self._opened += 1
         self._sessions[self._opened] = session
-        return self._opened, session.precision
+        return self._opened, session.precision, session.note
 
     def run(self, number: int, count: int) -> Run:
         """Inferences of a session."""
@@ -97,6 +97,7 @@ class RayBackend(Backend):
             self.target, self.name, self.has_layers, there = self._opened(
                 device, precision, threads
             )
+            self.precision = self.target.precision
             for name, version in here().items():
                 if there.get(name) != version:
                     raise BackendError(
@@ -109,10 +110,10 @@ class RayBackend(Backend):
             raise
 
     def compile(self, model: onnx.ModelProto, layers: bool = False) -> Session:
-        number, precision = self._call(
+        number, precision, note = self._call(
             self._actor.compile.remote(model.SerializeToString(), layers)
         )
-        return _RaySession(self, number, precision)
+        return _RaySession(self, number, precision, note)
 
     def provenance(self) -> Mapping[str, str | int | float]:
         found: Mapping[str, str | int | float] = self._call(self._actor.provenance.remote())
@@ -161,10 +162,11 @@ class RayBackend(Backend):
 class _RaySession(Session):
     """A session over there."""
 
-    def __init__(self, backend: RayBackend, number: int, precision: Any) -> None:
+    def __init__(self, backend: RayBackend, number: int, precision: Any, note: str) -> None:
         self._backend = backend
         self._number = number
         self.precision = precision
+        self.note = note
 
     def run(self, count: int) -> Run:
         future = self._backend._actor.run.remote(self._number, count)

@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import onnx
-from onnx import version_converter
 
 from maenas.blocks.errors import MaenasError
 from maenas.budgets.backends.backend import BackendError
+from maenas.budgets.graph.constants import of_opset
 from maenas.budgets.graph.half import to_half
 from maenas.budgets.graph.layers import OURS, OURS_LEVEL
-from maenas.budgets.graph.model import static_graph
 from maenas.budgets.graph.quantise import is_quantised, quantised
 from maenas.budgets.latency import Precision
 
@@ -52,17 +51,9 @@ def typed_graph(model: onnx.ModelProto, precision: Precision) -> TypedGraph:
         return TypedGraph(model, "f32", heavy)
     try:
         if precision == "int8":
-            model = quantised(_of_opset(model, HALF_QUANTISED_OPSET))
+            model = quantised(of_opset(model, HALF_QUANTISED_OPSET))
         half = to_half(model, prefix, float_io=False)
     except (RuntimeError, ValueError, MaenasError, onnx.checker.ValidationError) as error:
         reason = " ".join(str(error).split())[:200]
         raise BackendError(f"precision: cannot type the model in {precision}: {reason}") from None
     return TypedGraph(half, "int8" if is_quantised(half) else "f16", heavy)
-
-
-def _of_opset(model: onnx.ModelProto, least: int) -> onnx.ModelProto:
-    """The model in at least this version of ONNX's operators."""
-    opset = next((o.version for o in model.opset_import if o.domain in ("", "ai.onnx")), least)
-    if opset >= least:
-        return model
-    return static_graph(version_converter.convert_version(model, least))

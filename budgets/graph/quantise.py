@@ -6,7 +6,10 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
+from maenas.budgets.graph.constants import fold_constants, of_opset, widened
+
 SCALE = np.float32(1 / 32)  # of activations; what numbers mean does not change how long they take
+PER_CHANNEL_OPSET = 13  # the first whose QuantizeLinear takes a scale for each channel
 SMALLEST = 0.01  # range of a weight: its scale must not vanish in float16
 
 
@@ -14,10 +17,14 @@ def quantised(model: onnx.ModelProto) -> onnx.ModelProto:
     """A copy whose convolutions read 8-bit inputs and weights, marked by Q/DQ pairs.
 
     Only time can be measured with it, not accuracy: the ranges are made up. Weights are symmetric,
-    one scale an output channel; activations are signed and share one scale.
+    one scale an output channel; activations are signed and share one scale. Constants are folded
+    first, 16-bit floats widened, and an opset below 13 raised: earlier ones know no scale a
+    channel.
+
+    Raises:
+        GraphError: if the opset cannot be raised.
     """
-    graph = onnx.ModelProto()
-    graph.CopyFrom(model)
+    graph = fold_constants(widened(of_opset(model, PER_CHANNEL_OPSET)))
     body = graph.graph
     weights = {constant.name: constant for constant in body.initializer}
     nodes: list[onnx.NodeProto] = []

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from maenas.blocks.errors import SpecError
 from maenas.blocks.op import Op
+from maenas.budgets.latency import Precision
 from maenas.budgets.pricing.op_rows import op_row, row_op
 from maenas.budgets.pricing.table import TableSample, table_sample
 
@@ -18,10 +19,19 @@ FORMAT = "maenas/unfinished-profile@1"
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """One finished item, with its operators in full."""
+    """One finished item, with its operators in full.
+
+    Attributes:
+        ops: operators that the sample's places refer to.
+        sample: its times.
+        precision: number format that the session computed in; None if it was read from a file.
+        note: what the session says about that.
+    """
 
     ops: tuple[Op, ...]
     sample: TableSample
+    precision: Precision | None = field(default=None, compare=False)
+    note: str = field(default="", compare=False)
 
 
 class Unfinished:

@@ -86,13 +86,19 @@ def profile(
     Returns:
         What was measured, of several attempts the best, and what had to be left out and why.
     Raises:
-        BackendError: if the device is gone; what was measured is kept.
+        BackendError: if the device computes in another precision, or is gone; what was measured
+            is kept.
     """
     kept = unfinished.load()
     tried = Counter(measured.sample.name for measured in kept)
     spent = sum(measured.sample.seconds for measured in kept)
     notes: list[str] = []
     reference = backend.compile(reference_graph())
+    if reference.precision != backend.precision:
+        raise BackendError(
+            f"precision: this device runs convolutions in {reference.precision} where "
+            f"{backend.precision} was asked; profile it in {reference.precision}."
+        )
     failures = 0
     queue = deque(item for item in items if not tried[item.name])
     queue.extend(_noisy(items, kept, tried))
@@ -202,6 +208,8 @@ def measure_item(
             layers=tuple(layer_samples(layers.layers, listed, samples, item.role == "operator")),
             warnings=samples.warnings,
         ),
+        session.precision,
+        session.note,
     )
 
 

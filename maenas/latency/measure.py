@@ -126,6 +126,14 @@ def measured_mean(measured: Measured) -> float:
     return sum(measured.sample.ms) / len(measured.sample.ms)
 
 
+def run_in(measured: Measured, target: Target) -> str:
+    """The runtime and what it really computed in, for people."""
+    told = f"{target.backend} {measured.precision}"
+    reasons = [] if measured.precision == target.precision else [f"{target.precision} was asked"]
+    reasons += [measured.note] if measured.note else []
+    return f"{told} ({', '.join(reasons)})" if reasons else told
+
+
 def timing_of(measured: Measured, reference_ms: float | None) -> Timing:
     """The raw times, and how fast the device was against its table."""
     import numpy as np
@@ -194,7 +202,8 @@ def report(
         "what": subject.what,
         "device": target.device,
         "backend": target.backend,
-        "precision": target.precision,
+        "precision": (whole or measured).precision,
+        "precision_asked": target.precision,
         "kind": "measured",
         "batch": 1,
         "latency_ms": shown.figures(),

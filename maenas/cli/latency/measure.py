@@ -15,6 +15,7 @@ from maenas.latency.measure import (
     measured_lines,
     measured_mean,
     report,
+    run_in,
     time_subject,
     timing_of,
 )
@@ -42,7 +43,7 @@ def measure(
 
     target, model, reference_ms = find_target(device, precision, threads)
     subject = find_subject(network, template, input_size)
-    ERR.print(f"measuring {subject.name} with {target.backend} in {target.precision}")
+    ERR.print(f"measuring {subject.name} with {target.backend}")
     backend = open_backend(target)
     predicted = None
     if model is not None and not subject.unknown:
@@ -63,7 +64,7 @@ def measure(
     OUT.print(
         f"{subject.name} ({subject.what}): {figures['p50']:.3f} ms measured "
         f"(min {figures['min']:.3f}, p95 {figures['p95']:.3f}, cv {100 * figures['cv']:.1f}%, "
-        f"{len(shown.ms)} runs), {target.backend} {target.precision}, batch 1"
+        f"{len(shown.ms)} runs), {run_in(whole or measured, target)}, batch 1"
     )
     OUT.print("; ".join(f"{key}: {value}" for key, value in backend.provenance().items()))
     for warning in (whole or measured).sample.warnings:

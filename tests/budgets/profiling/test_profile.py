@@ -249,3 +249,11 @@ def test_a_change_of_layout_is_not_the_time_of_an_operator_alone() -> None:
     samples = samples_of(((node,), 1.0, False), ((node,), 2.0, True))
     (alone,) = layer_samples(layers, [[0]], samples, alone=True)
     assert alone.us == 1.0
+
+
+def test_a_device_that_computes_in_another_precision_is_not_profiled(tmp_path: Path) -> None:
+    device = SlowMachine()
+    device.precision = "int8"
+    with pytest.raises(BackendError, match="runs convolutions in f32 where int8 was asked"):
+        profile(device, profile_items(), Unfinished(tmp_path / "x.partial", {}), 60.0)
+    assert not (tmp_path / "x.partial").exists()

@@ -4,18 +4,25 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import onnx
 import pytest
+from onnx import numpy_helper
 
 from maenas.blocks import MaenasError
 from maenas.budgets.backends import Target
+from maenas.budgets.graph import static_graph
+from maenas.budgets.graph.half import to_half
+from maenas.budgets.graph.quantise import quantised
 from maenas.latency.measure import find_target
 from tests.cpu_table import cpu_table
 from tests.graphs import kernels, made
 from tests.small_detector import small_folder
 
-KEYS = ["schema", "network", "what", "device", "backend", "precision", "kind", "batch",
+KEYS = ["schema", "network", "what", "device", "backend", "precision",
+        "precision_asked", "kind", "batch",
         "latency_ms", "samples_ms", "warnings", "network_ms", "not_included", "predicted",
         "provenance", "layers"]  # fmt: skip
 THREAD = ("--threads", "1")
@@ -52,7 +59,7 @@ def test_a_detector_is_measured_on_this_processor(typed, tmp_path: Path) -> None
     assert found["provenance"]["runtime"].startswith("OpenVINO ")
     assert {"conv 3x3/1", "decode"} <= {k for x in found["layers"] for k in x["kernel"].split("+")}
     assert "measuring " in ran.err
-    assert "with openvino in f32" in ran.err
+    assert "with openvino" in ran.err
 
 
 def test_a_table_says_what_to_measure_with_and_what_was_predicted(typed, tmp_path: Path) -> None:
@@ -98,6 +105,82 @@ def test_a_table_that_lacks_a_price_does_not_keep_from_measuring(typed, tmp_path
     assert ran.json["latency_ms"]["p50"] > 0
     assert ran.json["predicted"] is None
     assert "not predicted: device mine: operators of kind 'concat' were never" in ran.err
+
+
+# The precision that is printed is that of the session.
+
+
+def convolutions(form: str) -> onnx.ModelProto:
+    """Two convolutions whose weights are held in one of several forms."""
+    rng = np.random.default_rng(0)
+    weights = {
+        name: rng.standard_normal(shape).astype(np.float32)
+        for name, shape in {"w": (16, 8, 3, 3), "v": (16, 16, 3, 3)}.items()
+    }
+    lines = ["a = Conv x w", "b = Relu a", "y = Conv b v"]
+    attributes: dict[str, dict[str, Any]] = {}
+    if form == "constants":
+        attributes = {
+            name: {"value": numpy_helper.from_array(value)} for name, value in weights.items()
+        }
+        lines, weights = [*(f"{name} = Constant" for name in weights), *lines], {}
+    elif form == "identities":
+        weights = {f"{name}0": value for name, value in weights.items()}
+        lines = ["w = Identity w0", "v = Identity v0", *lines]
+    elif form == "transposed":
+        weights = {f"{name}0": value.T.copy() for name, value in weights.items()}
+        lines = ["w = Transpose w0", "v = Transpose v0", *lines]
+    return made(lines, {"x": (1, 8, 32, 32)}, weights, (), attributes)
+
+
+@pytest.mark.parametrize("form", ["initialisers", "constants", "identities", "transposed"])
+def test_weights_are_quantised_in_whatever_form_they_are_kept(typed, tmp_path, form) -> None:
+    onnx.save(convolutions(form), tmp_path / "net.onnx")
+    ran = typed("measure", "net.onnx", "--precision", "int8", *THREAD, "--json")
+    assert ran.json["precision"] == "int8"
+
+
+@pytest.mark.parametrize("opset", [9, 11, 12, 13, 17])
+def test_an_early_opset_is_raised_for_int8(typed, tmp_path: Path, opset: int) -> None:
+    model = convolutions("initialisers")
+    model.opset_import[0].version = opset
+    model.ir_version = 4
+    onnx.save(model, tmp_path / "net.onnx")
+    ran = typed("measure", "net.onnx", "--precision", "int8", *THREAD, "--json")
+    assert ran.json["precision"] == "int8"
+
+
+@pytest.mark.parametrize("precision", ["int8", "f32"])
+def test_a_file_of_16_bit_floats_is_measured_in_each_precision(typed, tmp_path, precision) -> None:
+    half = to_half(static_graph(convolutions("initialisers")), float_io=False)
+    onnx.save(half, tmp_path / "half.onnx")
+    ran = typed("measure", "half.onnx", "--precision", precision, *THREAD, "--json")
+    assert ran.json["precision"] == precision
+
+
+def test_a_network_without_anything_to_quantise_is_said_to_run_in_f32(typed, tmp_path) -> None:
+    weights = {"w": kernels(32, 16).reshape(32, 16)}
+    onnx.save(made(["y = MatMul x w"], {"x": (1, 64, 32)}, weights), tmp_path / "flat.onnx")
+    asked = ("measure", "flat.onnx", "--precision", "int8", *THREAD)
+    told = "openvino f32 (int8 was asked, 0 of 1 convolutions and matrix products run in 8 bits)"
+    assert told in typed(*asked).words
+    found = typed(*asked, "--json").json
+    assert (found["precision"], found["precision_asked"]) == ("f32", "int8")
+
+
+def test_a_quantised_file_is_said_to_run_in_int8_whatever_was_asked(typed, tmp_path) -> None:
+    onnx.save(quantised(static_graph(convolutions("initialisers"))), tmp_path / "int8.onnx")
+    ran = typed("measure", "int8.onnx", *THREAD)
+    assert "openvino int8 (f32 was asked)" in ran.words
+
+
+def test_an_opset_that_cannot_be_raised_is_one_line(typed, tmp_path: Path) -> None:
+    model = made(["a = Conv x w", "y = NoSuchOperator a"], weights={"w": kernels(8, 8)})
+    model.opset_import[0].version = 11
+    model.ir_version = 4
+    onnx.save(model, tmp_path / "old.onnx")
+    ran = typed("measure", "old.onnx", "--precision", "int8", *THREAD)
+    refused(ran, "opset 11: cannot be raised to 13", "export the model with opset 13 or later")
 
 
 # What to measure with.
