@@ -1,13 +1,7 @@
 """Operators, block specs, backbones, their YAML form and their modules."""
 
-from maenas.blocks.backbone import (
-    BLOCKS,
-    Backbone,
-    backbone_text,
-    dump_backbone,
-    load_backbone,
-    zoo_names,
-)
+from maenas.blocks.backbone import BLOCKS, Backbone
+from maenas.blocks.backbone_file import backbone_text, dump_backbone, load_backbone, zoo_names
 from maenas.blocks.block import Block
 from maenas.blocks.conv_stem import ConvStem
 from maenas.blocks.csp import CSP

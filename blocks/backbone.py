@@ -4,20 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 from math import prod
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from maenas.blocks.block import Block
 from maenas.blocks.conv_stem import ConvStem
 from maenas.blocks.csp import CSP
 from maenas.blocks.errors import SpecError
-from maenas.blocks.files.atomic_write import write_text
-from maenas.blocks.files.dump import changed_fields, flow
-from maenas.blocks.files.strict import parse
-from maenas.blocks.files.words import did_you_mean, name_of
-from maenas.blocks.files.yaml_file import read_yaml
 from maenas.blocks.focus_stem import FocusStem
 from maenas.blocks.mob import Mob
 from maenas.blocks.op import Op, Shape
@@ -46,7 +39,6 @@ BLOCKS: dict[str, type[Block]] = {
         Mob,
     )
 }
-FORMAT = "maenas/backbone@1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,81 +136,3 @@ class Backbone:
         from maenas.blocks.layers.network import Network
 
         return Network(self, features_only, out_indices)
-
-
-def load_backbone(name: str | Path) -> Backbone:
-    """A backbone from a YAML file, or from the zoo as "zoo:NAME".
-
-    Raises:
-        SpecError: naming file, key and cause; a path that is not a file, an unknown zoo name.
-    """
-    path = zoo_path(str(name)) if str(name).startswith("zoo:") else Path(name)
-    data = read_yaml(path, FORMAT)
-    return parse_backbone(data, str(path))
-
-
-def parse_backbone(data: dict[str, Any], where: str) -> Backbone:
-    """A backbone from the plain data of a file; `where` names the file."""
-    stages = data.get("stages")
-    if not isinstance(stages, list):
-        raise SpecError(f"{where}: stages: must be a list of blocks, got {name_of(stages)}.")
-    blocks = tuple(
-        parse_block(stage, f"{where}: stages[{index}]") for index, stage in enumerate(stages)
-    )
-    return parse(Backbone, {**data, "stages": blocks}, where)
-
-
-def parse_block(data: object, where: str) -> Block:
-    """One stage, its class named by the key `block`."""
-    if not isinstance(data, dict) or "block" not in data:
-        raise SpecError(f"{where}: must be a mapping with the key `block`.")
-    kind = data["block"]
-    if not isinstance(kind, str) or kind not in BLOCKS:
-        raise SpecError(
-            f"{where}.block: no such block {kind!r}{did_you_mean(str(kind), [*BLOCKS])}"
-        )
-    return parse(BLOCKS[kind], {key: data[key] for key in data if key != "block"}, where)
-
-
-def dump_backbone(backbone: Backbone, path: Path, receipt: Sequence[str] = ()) -> None:
-    """Write the YAML form, whole or not at all; `receipt` lines open it as comments."""
-    write_text(path, backbone_text(backbone, receipt))
-
-
-def backbone_text(backbone: Backbone, receipt: Sequence[str] = ()) -> str:
-    """The YAML form: only what differs from a block's defaults."""
-    lines = [f"# {line}".rstrip() for text in receipt for line in text.splitlines() or [""]]
-    lines += [f"format: {FORMAT}", *backbone_lines(backbone)]
-    return "\n".join(lines) + "\n"
-
-
-def backbone_lines(backbone: Backbone) -> list[str]:
-    """The lines of the YAML form without its `format`, as other files hold them."""
-    return [
-        f"in_shape: {list(backbone.in_shape)}",
-        "stages:",
-        *(f"  - {flow(block_data(stage))}" for stage in backbone.stages),
-        f"features: {list(backbone.features)}",
-    ]
-
-
-def block_data(block: Block) -> dict[str, object]:
-    """A block as plain data, defaults left out."""
-    return {"block": block.kind, **changed_fields(block)}
-
-
-def zoo_names() -> list[str]:
-    """Names of the published backbones, usable as "zoo:NAME"."""
-    return sorted(
-        path.name.removesuffix(".yaml")
-        for path in files("maenas.blocks.zoo").iterdir()
-        if path.name.endswith(".yaml")
-    )
-
-
-def zoo_path(name: str) -> Path:
-    """File of a published backbone."""
-    bare = name.removeprefix("zoo:")
-    if bare not in zoo_names():
-        raise SpecError(f"zoo: no model named {bare!r}{did_you_mean(bare, zoo_names())}")
-    return Path(str(files("maenas.blocks.zoo") / f"{bare}.yaml"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,13 +28,27 @@ def read_yaml(path: Path, schema: str) -> dict[str, Any]:
 
     Args:
         path: the file.
-        schema: what it must be, such as "maenas/backbone@1".
+        schema: what it must be, such as "maenas/space@1".
     Raises:
         SpecError: if it cannot be read, is not YAML, not a mapping, of another kind or newer.
     """
+    return read_versioned(path, (schema,))[0]
+
+
+def read_versioned(path: Path, schemas: Sequence[str]) -> tuple[dict[str, Any], str]:
+    """`read_yaml` for a format of several versions; also returns the version found.
+
+    Args:
+        path: the file.
+        schemas: the versions that can be read, newest first.
+    Raises:
+        SpecError: as `read_yaml` does.
+    """
     data = read_mapping(path)
-    check_format(path, data.pop("format", None), schema)
-    return data
+    found = data.pop("format", None)
+    if found not in schemas:
+        check_format(path, found, schemas[0])
+    return data, str(found)
 
 
 def read_mapping(path: Path) -> dict[str, Any]:

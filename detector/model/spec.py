@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from maenas.blocks import Backbone, Op, SpecError
-from maenas.blocks.backbone import backbone_lines, parse_backbone
+from maenas.blocks.backbone_file import backbone_lines, parse_backbone
 from maenas.blocks.files.atomic_write import write_text
 from maenas.blocks.files.dump import changed_fields, flow
 from maenas.blocks.files.strict import parse

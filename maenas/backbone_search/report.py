@@ -93,7 +93,7 @@ def searches_text(folder: Path, head: Sequence[str], rows: Sequence[tuple[str, .
 
 
 def _fields(stage: object) -> str:
-    from maenas.blocks.backbone import block_data
+    from maenas.blocks.backbone_file import block_data
 
     data = block_data(stage)  # type: ignore[arg-type]
     return ", ".join(f"{key} {value}" for key, value in data.items() if key != "block")

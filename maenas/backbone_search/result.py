@@ -16,12 +16,14 @@ from maenas import __version__
 from maenas.backbone_search.plan import Segment, depth_limits
 from maenas.backbone_search.verify import Verified
 from maenas.blocks import Backbone
+from maenas.blocks.backbone_file import Metadata, ScoreSpec
 from maenas.budgets import Cost, Quantity, show
 from maenas.nas import Certified, Outcome, expected_entropy, max_entropy
 from maenas.runs.config import SearchConfig
 from maenas.terminal.console import OUT
 
 SCHEMA = "maenas/search-result@1"
+SCORE = "max-entropy"
 SHOWN_FINALISTS = 5
 
 
@@ -215,6 +217,28 @@ class Result:
                     f"different, {outcome.accepted:,} within the budgets; seed {config.seed}"
                 )
         return lines
+
+    def metadata(self, found: Found) -> Metadata:
+        """What later commands need to know of a network."""
+        problem, config = found.segment.problem, self.config
+        priced = config.scope == "detector"
+        limits = [budget.text if budget.low is None else label(found) for budget in problem.budgets]
+        return Metadata(
+            template=found.segment.template.name if priced else None,
+            device=config.device,
+            num_classes=found.segment.template.head.num_classes if priced else None,
+            score=ScoreSpec(name=SCORE, weights=config.weights),
+            provenance={
+                "maenas": __version__,
+                "command": self.command,
+                "space": problem.space.name,
+                "budgets": " ".join(limits),
+                "scope": config.scope,
+                "score": round(found.score, 4),
+                "optimum_at_most": round(found.certified.upper, 4),
+                "seed": config.seed,
+            },
+        )
 
     def _segments(self) -> list[Segment]:
         segments: list[Segment] = []

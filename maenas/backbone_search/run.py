@@ -427,6 +427,9 @@ def _write(result: Result, places: list[Path]) -> None:
         for stale in pareto.glob("*.yaml"):
             stale.unlink()
         for found in result.networks:
-            dump_backbone(found.backbone, pareto / f"{label(found)}.yaml", result.receipt(found))
-    best = result.best
-    dump_backbone(best.backbone, result.folder / "best.yaml", result.receipt(best))
+            _dump(result, found, pareto / f"{label(found)}.yaml")
+    _dump(result, result.best, result.folder / "best.yaml")
+
+
+def _dump(result: Result, found: Found, path: Path) -> None:
+    dump_backbone(found.backbone, path, result.receipt(found), result.metadata(found))

@@ -10,7 +10,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from maenas.blocks import Backbone, Op
-from maenas.blocks.backbone import block_data
+from maenas.blocks.backbone_file import block_data
 from maenas.budgets import LatencyModel, cost, load_device
 from maenas.detector import load_template
 from maenas.nas import level_scores, max_entropy

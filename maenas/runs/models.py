@@ -6,21 +6,21 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from maenas.blocks import Backbone, SpecError, load_backbone
-from maenas.blocks.backbone import FORMAT
-from maenas.detector import Template, load_template, template_names
+from maenas.blocks import Backbone, SpecError
+from maenas.blocks.backbone_file import FORMAT, BackboneSpec, load_spec
+from maenas.detector import Template, load_template
 from maenas.detector.checkpoints.checkpoint import SPEC_FILE, load_folder
 from maenas.detector.model.spec import DetectorSpec, assemble, load_detector
 from maenas.detector.runtimes.load import KINDS
 from maenas.nas import DEFAULT_WEIGHTS
-from maenas.runs.config import SearchConfig, load_config
+from maenas.runs.older import run_metadata
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from maenas.detector.distill import Teacher
 
-ZOO_PREFIX = "zoo:damo-yolo-"
+KIND = FORMAT.partition("@")[0]
 # Where a run folder of the training keeps its detector, the better one first.
 TRAINED = ("best", "weights/best", "last", "weights/last")
 SEARCHED = "best.yaml"  # where one of the search keeps its backbone
@@ -29,15 +29,16 @@ EXPORTED = (".onnx", ".xml", ".engine")
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
-    """A backbone with what its name tells about it.
+class ModelSpec:
+    """A backbone with what its file says about it.
 
     Attributes:
-        name: as given, or the file in the run folder.
+        name: name as given, or the file in the run folder.
         backbone: the network.
         template: neck and head it was published or searched with, None if unknown.
-        device: it was searched for, None if unknown.
-        weights: of the score it was searched with; the default ones if unknown.
+        device: device it was searched for, None if unknown.
+        weights: weights of the score it was searched with; the default ones if unknown.
+        num_classes: number of classes of the detector it was priced in, None if unknown.
     """
 
     name: str
@@ -45,57 +46,42 @@ class Named:
     template: Template | None
     device: str | None
     weights: tuple[float, ...] = DEFAULT_WEIGHTS
+    num_classes: int | None = None
 
 
-def find_model(name: str) -> Named:
+def find_model(name: str) -> ModelSpec:
     """The backbone a user means.
 
     Raises:
         SpecError: naming file and cause.
     """
-    if name.startswith(ZOO_PREFIX):
-        backbone = load_backbone(name)
-        return Named(name, backbone, load_template(name.removeprefix(ZOO_PREFIX)), None)
     if name.startswith("zoo:"):
-        return Named(name, load_backbone(name), None, None)
+        return _searched_model(name, load_spec(name))
     path = Path(name)
     if path.name == SPEC_FILE or (path / SPEC_FILE).exists():
         spec = load_detector(path if path.name == SPEC_FILE else path / SPEC_FILE)
-        return Named(name, spec.backbone, spec.template(), None)
+        classes = spec.head.num_classes
+        return ModelSpec(name, spec.backbone, spec.template(), None, num_classes=classes)
     if not name:
         raise SpecError(f"a network is expected: {NETWORKS}; got an empty name.")
     if path.is_dir() and not (path / SEARCHED).is_file():
         raise SpecError(f"{path}: holds no network: neither {SPEC_FILE} nor {SEARCHED}.")
     if path.is_dir():
         path = path / SEARCHED
-    backbone = load_backbone(path)
-    config = _searched_with(path)
-    if config is None:
-        return Named(str(path), backbone, None, None)
-    scale = _template_line(path) if config.scope == "detector" else None
-    template = None if scale is None else load_template(scale)
-    return Named(str(path), backbone, template, config.device, config.weights)
+    found = load_spec(path)
+    if found.format != FORMAT:
+        found = replace(found, metadata=run_metadata(path))
+    return _searched_model(str(path), found)
 
 
-def _searched_with(path: Path) -> SearchConfig | None:
-    """The options of the run a spec lies in, from the file beside it."""
-    for folder in (path.parent, path.parent.parent):
-        config_path = folder / "config.yaml"
-        if path.name == "config.yaml" or not config_path.exists():
-            continue
-        config, _ = load_config(config_path)
-        return config
-    return None
-
-
-def _template_line(path: Path) -> str | None:
-    """The template a receipt names: a family's members differ in it."""
-    for line in path.read_text(encoding="utf-8").splitlines():
-        _, found, rest = line.partition(", template ")
-        if line.startswith("#") and found:
-            name = rest.split(",")[0].split(";")[0].strip()
-            return name if name in template_names() else None
-    return None
+def _searched_model(name: str, spec: BackboneSpec) -> ModelSpec:
+    known = spec.metadata
+    try:
+        template = None if known.template is None else load_template(known.template)
+    except SpecError as error:
+        raise SpecError(f"{name}: {error}") from None
+    weights = DEFAULT_WEIGHTS if known.score is None else known.score.weights
+    return ModelSpec(name, spec.backbone, template, known.device, weights, known.num_classes)
 
 
 def find_detector(
@@ -111,10 +97,10 @@ def find_detector(
     """
     weights = None
     if name.startswith("zoo:"):
-        named = find_model(name)
-        if named.template is None:
+        model = find_model(name)
+        if model.template is None:
             raise SpecError(f"{name}: is a backbone alone; `maenas build-detector` completes it.")
-        spec = assemble(named.backbone, named.template)
+        spec = assemble(model.backbone, model.template)
     else:
         spec, weights = load_folder(detector_in(Path(name)))
     if input_size is not None:
@@ -140,7 +126,7 @@ def detector_in(path: Path) -> Path:
     if path.suffix not in (".yaml", ".yml"):
         what = "expected" if path.exists() else "no such file or folder; expected"
         raise SpecError(f"{path}: {what} {KINDS}, a run of `maenas train`, or zoo:NAME.")
-    if path.is_file() and f"format: {FORMAT}" in path.read_text(errors="replace"):
+    if path.is_file() and f"format: {KIND}@" in path.read_text(errors="replace"):
         raise SpecError(_backbone_alone(path, "is a backbone"))
     return path
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+import yaml
 
 from maenas.blocks import (
     BLOCKS,
@@ -27,6 +28,7 @@ from maenas.blocks import (
     load_backbone,
     zoo_names,
 )
+from maenas.blocks.backbone_file import BackboneSpec, Metadata, ScoreSpec, load_spec
 
 STAGES: list[Block] = [
     ConvStem(out_channels=16, kernel_size=7, stride=1, act="none"),
@@ -54,7 +56,7 @@ SMALL = Backbone(
 SMALL_TEXT = """\
 # maenas search small.yaml
 
-format: maenas/backbone@1
+format: maenas/backbone@2
 in_shape: [3, 64, 96]
 stages:
   - {block: focus_stem, out_channels: 16}
@@ -115,6 +117,32 @@ def test_writing_replaces_the_file_and_leaves_nothing_else(tmp_path: Path) -> No
     assert list(tmp_path.iterdir()) == [path]
 
 
+KNOWN = Metadata(
+    template="s",
+    device="t4",
+    num_classes=3,
+    score=ScoreSpec(name="max-entropy", weights=(0.0, 1.0, 6.0)),
+    provenance={"command": "maenas search 'a: b' # c", "score": 597.1053, "seed": 0},
+)
+
+
+def test_what_later_commands_need_survives_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "small.yaml"
+    dump_backbone(SMALL, path, ["for people"], KNOWN)
+    assert load_spec(path) == BackboneSpec(SMALL, KNOWN)
+
+
+def test_comments_are_for_people_alone(tmp_path: Path) -> None:
+    plain = yaml.safe_load(backbone_text(SMALL, ["for people", ", template l, x"], KNOWN))
+    path = written(tmp_path, yaml.safe_dump(plain))  # keys sorted, comments gone, lists in blocks
+    assert load_spec(path) == BackboneSpec(SMALL, KNOWN)
+
+
+def test_the_older_version_is_read_as_a_network_alone(tmp_path: Path) -> None:
+    path = written(tmp_path, SMALL_TEXT.replace("@2", "@1"))
+    assert load_spec(path) == BackboneSpec(SMALL, Metadata(), "maenas/backbone@1")
+
+
 # Strictness: each mistake is one line that names file, key and cause
 
 
@@ -126,7 +154,7 @@ def test_writing_replaces_the_file_and_leaves_nothing_else(tmp_path: Path) -> No
         ("spp: true", "xyz: 1", r"stages\[2\]\.xyz: no such field; known: out_channels, .*spp"),
         ("out_channels: 40, ", "", r"small\.yaml: stages\[3\]\.out_channels: is missing"),
         ("features: [1, 2, 3]\n", "", r"small\.yaml: features: is missing"),
-        ("stages:", "stages: 3\nrest:", r"small\.yaml: stages: must be a list.*a whole number"),
+        ("stages:", "stagess:", r"small\.yaml: stagess: no such field; did you mean stages\?"),
         ("_channels: 8, s", "_channels: wide, s", r"stages\[1\]\.bottleneck_channels: .*'wide'"),
         ("depth: 2", "depth: 2.5", r"stages\[2\]\.depth: .*integer, got 2\.5 \(a number\)"),
         ("depth: 2", "depth: 2.0", r"stages\[2\]\.depth: .*integer, got 2\.0 \(a number\)"),
@@ -155,11 +183,22 @@ def test_writing_replaces_the_file_and_leaves_nothing_else(tmp_path: Path) -> No
         ("[3, 64, 96]", "[3, 0, 96]", r"small\.yaml: in_shape: must be positive, got \[3, 0, 96\]"),
         ("[3, 64, 96]", "[3, 8, 96]", r"yaml: in_shape: \[3, 8, 96\] is too small.* by 16"),
         ("[3, 64, 96]", "[3, 64, 97]", r"yaml: stages\[0\]: focus_stem: .*even, got 64 x 97"),
-        ("@1", "@2", r"small\.yaml: written by a newer maenas \(maenas/backbone@2.*upgrade"),
-        ("@1", "@0", r"small\.yaml: unknown format 'maenas/backbone@0', expected maenas/backb"),
-        ("@1", "@²", r"small\.yaml: unknown format 'maenas/backbone@²'"),
-        ("/backbone@1", "/space@1", r"yaml: is a maenas/space@1, expected maenas/backbone@1"),
-        ("format: maenas/backbone@1\n", "", r"yaml: lacks the line `format: maenas/backbone@1`"),
+        ("@2", "@3", r"small\.yaml: written by a newer maenas \(maenas/backbone@3.*upgrade"),
+        ("@2", "@0", r"small\.yaml: unknown format 'maenas/backbone@0', expected maenas/backb"),
+        ("@2", "@²", r"small\.yaml: unknown format 'maenas/backbone@²'"),
+        ("@2", "@1\ntemplate: s", r"small\.yaml: template: no such field"),
+        ("/backbone@2", "/space@1", r"yaml: is a maenas/space@1, expected maenas/backbone@2"),
+        ("format: maenas/backbone@2\n", "", r"yaml: lacks the line `format: maenas/backbone@2`"),
+        (
+            "features: [",
+            "templat: s\nfeatures: [",
+            r"templat: no such field; did you mean template",
+        ),
+        ("features: [", "template: 3\nfeatures: [", r"small\.yaml: template: .*, got 3"),
+        ("features: [", "num_classes: 0\nfeatures: [", r"num_classes must be at least 1, got 0"),
+        ("features: [", "score: 3\nfeatures: [", r"small\.yaml: score: must be a mapping"),
+        ("features: [", "score: {name: x}\nfeatures: [", r"score\.weights: is missing"),
+        ("features: [", "provenance: [x]\nfeatures: [", r"small\.yaml: provenance: .*, got "),
         ("stages:", "stages: [", r"small\.yaml: not valid YAML"),
         ("features: [1, 2, 3]", "? [a, b]\n: c", r"small\.yaml: not valid YAML: .*unhashable"),
         ("[1, 2, 3]", "!!python/name:os.system", r"small\.yaml: not valid YAML: .*python"),
@@ -173,6 +212,12 @@ def test_a_mistake_is_named_with_its_file_and_key(
         load_backbone(written(tmp_path, SMALL_TEXT.replace(old, new, 1)))
     assert "small.yaml" in str(raised.value)
     assert "\n" not in str(raised.value)
+
+
+def test_stages_must_be_a_list(tmp_path: Path) -> None:
+    text = "format: maenas/backbone@2\nin_shape: [3, 64, 96]\nstages: 3\nfeatures: [1]\n"
+    with pytest.raises(SpecError, match=r"small\.yaml: stages: must be a list.*a whole number"):
+        load_backbone(written(tmp_path, text))
 
 
 @pytest.mark.parametrize(
@@ -229,10 +274,10 @@ def test_a_file_that_is_no_mapping_is_refused(text: str, tmp_path: Path) -> None
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     with pytest.raises(SpecError, match=r"none\.yaml: no such file"):
         load_backbone(tmp_path / "none.yaml")
-    with pytest.raises(SpecError, match="cannot be read: "):
+    with pytest.raises(SpecError, match="is a folder, not a file"):
         load_backbone(tmp_path)
     (tmp_path / "small.yaml").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(SpecError, match=r"small\.yaml: cannot be read: .*utf-8"):
+    with pytest.raises(SpecError, match=r"small\.yaml: is not text in UTF-8"):
         load_backbone(tmp_path / "small.yaml")
 
 

@@ -26,7 +26,7 @@ from maenas.blocks import (
     ResKXKX,
     Shape,
 )
-from maenas.blocks.backbone import block_data
+from maenas.blocks.backbone_file import block_data
 from maenas.blocks.layers.deploy import deploy
 from maenas.blocks.layers.rep_conv import RepConv
 from tests.recorder import Recorder, calls, trained

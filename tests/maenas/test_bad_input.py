@@ -10,7 +10,7 @@ from maenas.budgets import load_device
 from maenas.search_spaces.space import load_space
 
 SPEC = """\
-format: maenas/backbone@1
+format: maenas/backbone@2
 in_shape: [3, 64, 64]
 stages:
   - {block: conv_stem, out_channels: 8}
@@ -107,9 +107,9 @@ def test_an_option_that_cannot_be_used_is_refused(refused, arguments, words):
 @pytest.mark.parametrize(
     ("line", "changed", "words"),
     [
-        ("backbone@1", "backbone@2", "written by a newer maenas (maenas/backbone@2;"),
-        ("maenas/backbone@1", "maenas/space@1", "is a maenas/space@1, expected maenas/backbone@1"),
-        ("format: maenas/backbone@1\n", "", "lacks the line `format: maenas/backbone@1`"),
+        ("backbone@2", "backbone@3", "written by a newer maenas (maenas/backbone@3;"),
+        ("maenas/backbone@2", "maenas/space@1", "is a maenas/space@1, expected maenas/backbone@2"),
+        ("format: maenas/backbone@2\n", "", "lacks the line `format: maenas/backbone@2`"),
         ("stride: 2", "strid: 2", "stages[1].strid: no such field; did you mean stride?"),
         ("features:", "feature:", "feature: no such field; did you mean features?"),
         ("features: [1, 2]", "", "features: is missing"),

@@ -12,7 +12,7 @@ from maenas.detector.checkpoints.checkpoint import save_folder
 from tests.maenas.conftest import Shell
 from tests.small_detector import small_folder, small_spec
 
-BACKBONE = "format: maenas/backbone@1\nin_shape: [3, 64, 64]\nstages: []\n"
+BACKBONE = "format: maenas/backbone@2\nin_shape: [3, 64, 64]\nstages: []\n"
 
 
 @pytest.fixture(autouse=True)

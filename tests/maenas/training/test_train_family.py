@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from maenas.blocks.backbone import dump_backbone
+from maenas.blocks.backbone_file import dump_backbone
 from maenas.detector.checkpoints.checkpoint import load_folder
 from tests.small_detector import NAMES, SIDE, small_spec
 from tests.trainings import write_data

@@ -1,0 +1,57 @@
+"""What files of an older version leave to the other files of their run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from maenas.blocks.backbone_file import Metadata, ScoreSpec
+from maenas.blocks.errors import SpecError
+from maenas.blocks.files.json_file import read_json
+from maenas.runs.config import load_config
+
+SCORE = "max-entropy"  # the only score that runs of that time had
+NUM_CLASSES = 80  # of the detectors that they priced
+
+
+def run_metadata(spec: Path) -> Metadata:
+    """What the run around a `maenas/backbone@1` file says about it; nothing without a run.
+
+    Args:
+        spec: the file: `best.yaml` of a run, or a member of a family in `pareto/`.
+    Raises:
+        SpecError: if `config.yaml` of the run is damaged.
+    """
+    for folder in (spec.parent, spec.parent.parent):
+        if (folder / "config.yaml").is_file():
+            break
+    else:
+        return Metadata()
+    config, _ = load_config(folder / "config.yaml")
+    priced = config.scope == "detector"
+    return Metadata(
+        template=config.template or _template(folder / "result.json", spec) if priced else None,
+        device=config.device,
+        num_classes=NUM_CLASSES if priced else None,
+        score=ScoreSpec(name=SCORE, weights=config.weights),
+    )
+
+
+def _template(result: Path, spec: Path) -> str | None:
+    """The template that a result names for a spec: members of a family differ in it."""
+    try:
+        data = read_json(result)
+    except SpecError:
+        return None
+    members = data.get("family")
+    for member in [data, *(members if isinstance(members, list) else [])]:
+        if _is_of(member, spec):
+            return str(member["template"])
+    return None
+
+
+def _is_of(member: Any, spec: Path) -> bool:
+    """Whether an entry of a result is about a spec; its folder may have been moved since."""
+    if not isinstance(member, dict) or not isinstance(member.get("template"), str):
+        return False
+    return Path(str(member.get("spec"))).name == spec.name

@@ -1,0 +1,88 @@
+"""What a backbone file says to later commands, in fields alone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from shutil import copytree
+from typing import Any
+
+import pytest
+import yaml
+
+from maenas.runs.models import find_model
+
+
+@pytest.fixture
+def run(small_folder: Path, tmp_path: Path) -> Path:
+    """The folder of a small search, free to be changed."""
+    return copytree(small_folder / "run", tmp_path / "run")
+
+
+def rewritten(path: Path, target: Path, **changes: Any) -> Path:
+    """A file read and written by a plain YAML library: comments gone, keys sorted."""
+    target.write_text(yaml.safe_dump({**yaml.safe_load(path.read_text()), **changes}))
+    return target
+
+
+def as_older_version(path: Path) -> None:
+    """The file as version 1 had it: the network alone."""
+    data = yaml.safe_load(path.read_text())
+    kept = {key: data[key] for key in ("in_shape", "stages", "features")}
+    path.write_text(yaml.safe_dump({"format": "maenas/backbone@1", **kept}))
+
+
+def test_a_search_leaves_what_later_commands_need(run: Path) -> None:
+    model = find_model(str(run))
+    assert model.template is not None
+    assert model.template.name == "t"
+    assert model.weights == (1, 1, 2, 4)
+    assert model.num_classes == 80
+    assert model.device is None
+
+
+def test_neither_comments_nor_other_files_of_the_run_are_needed(run: Path, tmp_path: Path) -> None:
+    path = rewritten(run / "best.yaml", tmp_path / "mine.yaml")
+    assert "#" not in path.read_text()
+    assert find_model(str(path)) == replace(find_model(str(run)), name=str(path))
+
+
+def test_a_prediction_does_not_change_with_the_comments(typed: Any, run: Path) -> None:
+    before = typed("predict", "run/best.yaml", "--json").json
+    rewritten(run / "best.yaml", run / "best.yaml")
+    assert typed("predict", "run/best.yaml", "--json").json == before
+    assert before["what"] == "detector"
+
+
+def test_a_template_that_does_not_exist_is_named_with_its_file(
+    typed: Any, run: Path, tmp_path: Path
+) -> None:
+    rewritten(run / "best.yaml", tmp_path / "mine.yaml", template="huge")
+    ran = typed("predict", "mine.yaml")
+    assert ran.code == 2
+    assert "mine.yaml: template: no scale 'huge'" in ran.err
+
+
+def test_a_run_of_the_older_version_is_read_with_its_other_files(run: Path) -> None:
+    now = find_model(str(run))
+    as_older_version(run / "best.yaml")
+    assert find_model(str(run)) == now
+
+
+def test_members_of_an_older_family_have_the_template_that_the_result_names(run: Path) -> None:
+    (run / "pareto").mkdir()
+    (run / "best.yaml").rename(run / "pareto" / "2.000ms.yaml")
+    member = '{"spec": "elsewhere/pareto/2.000ms.yaml", "template": "m"}'
+    (run / "result.json").write_text(f'{{"spec": "best.yaml", "family": [{member}]}}')
+    rewritten(run / "config.yaml", run / "config.yaml", template=None)
+    as_older_version(run / "pareto" / "2.000ms.yaml")
+    template = find_model(str(run / "pareto" / "2.000ms.yaml")).template
+    assert template is not None
+    assert template.name == "m"
+
+
+def test_an_older_file_without_its_run_is_a_backbone_alone(run: Path, tmp_path: Path) -> None:
+    as_older_version(run / "best.yaml")
+    model = find_model(str((run / "best.yaml").rename(tmp_path / "alone.yaml")))
+    assert model.template is None
+    assert model.num_classes is None
