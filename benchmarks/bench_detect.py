@@ -30,8 +30,8 @@ from maenas.detector.export.export import export_detector
 from maenas.detector.export.options import ExportOptions
 from maenas.detector.media.images import Pixels, read_image
 from maenas.detector.model.spec import assemble
+from maenas.detector.ops.thresholds import Thresholds
 from maenas.detector.predict.predict import predict
-from maenas.detector.predict.thresholds import Thresholds
 from maenas.detector.runtimes.load import load_runtime
 from maenas.detector.runtimes.runtime import Runtime
 

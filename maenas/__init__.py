@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from maenas.blocks.errors import MaenasError
     from maenas.detection.detector import Detector
-    from maenas.detector.predict.thresholds import Thresholds
+    from maenas.detector.ops.thresholds import Thresholds
 
 __version__ = "0.2.0"
 __all__ = ["Detector", "MaenasError", "Thresholds", "__version__"]

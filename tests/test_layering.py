@@ -45,7 +45,7 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "media": set(),
         "model": set(),
         "checkpoints": {"model"},
-        "runtimes": {"checkpoints", "model"},
+        "runtimes": {"checkpoints", "model", "ops"},
         "predict": {"media", "ops", "runtimes"},
         "assign": {"ops"},
         "losses": {"assign", "model", "ops"},

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from maenas.detector.evaluate.evaluate import Seen
 from maenas.detector.evaluate.figures import as_label, new_figure, save_figure
 from maenas.detector.evaluate.matching import MIN_IOU, match
-from maenas.detector.predict.thresholds import MIN_SCORE
+from maenas.detector.ops.thresholds import MIN_SCORE
 
 BACKGROUND = "background"
 MAX_NUMBERED = 20  # classes whose counts can still be read

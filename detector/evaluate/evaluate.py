@@ -15,9 +15,9 @@ from maenas.detector.data.read_sample import read_sample
 from maenas.detector.evaluate.classes import match_classes, renumber
 from maenas.detector.evaluate.coco import CocoScores, coco_scores
 from maenas.detector.media.images import ImageError, Pixels
+from maenas.detector.ops.thresholds import Thresholds
 from maenas.detector.predict.predict import Seconds, predict
 from maenas.detector.predict.results import Objects
-from maenas.detector.predict.thresholds import Thresholds
 from maenas.detector.runtimes.runtime import Runtime
 
 MAX_DETECTIONS = 500  # an image, as DAMO-YOLO evaluates; COCO then takes 100 of each class

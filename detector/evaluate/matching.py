@@ -10,8 +10,8 @@ from pycocotools import mask
 
 from maenas.detector.data.dataset import Sample
 from maenas.detector.evaluate.coco import to_xywh
+from maenas.detector.ops.thresholds import MIN_SCORE
 from maenas.detector.predict.results import Objects
-from maenas.detector.predict.thresholds import MIN_SCORE
 
 MIN_IOU = 0.5
 Indices = tuple[int, ...]

@@ -10,7 +10,7 @@ from maenas.detector.evaluate.confusion import Confusion, confusion, plot_confus
 from maenas.detector.evaluate.curves import WorkingPoint, plot_curves, working_point
 from maenas.detector.evaluate.evaluate import Evaluation
 from maenas.detector.evaluate.worst import COUNT, Worst, save_worst, worst_images
-from maenas.detector.predict.thresholds import MIN_SCORE
+from maenas.detector.ops.thresholds import MIN_SCORE
 
 CURVES_FILE, CONFUSION_FILE, WORST_FOLDER = "curves.png", "confusion.png", "worst"
 

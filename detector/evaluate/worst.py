@@ -18,7 +18,7 @@ from maenas.detector.media.draw_boxes import draw_boxes
 from maenas.detector.media.images import ImageError, Pixels
 from maenas.detector.media.label_text import Colour, enlarged
 from maenas.detector.media.resize import place, resized
-from maenas.detector.predict.thresholds import MIN_SCORE
+from maenas.detector.ops.thresholds import MIN_SCORE
 
 COUNT = 16
 MAX_SIDE = 960  # pixels of each half; larger images are made smaller

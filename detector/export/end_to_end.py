@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from maenas.budgets.graph.writer import GraphWriter
 from maenas.detector.export.onnx import floats, set_metadata
-from maenas.detector.export.options import NmsOptions
+from maenas.detector.ops.thresholds import Thresholds
 from maenas.detector.runtimes.metadata import Metadata
 
 PLUGIN_DOMAIN = "trt.plugins"  # TensorRT finds a plugin by its name in any domain
@@ -19,7 +17,7 @@ PREFIX = "nms/"  # of every node and constant here
 NEVER = "nms/never"  # the score that no detection has
 
 
-def append_nms(model: onnx.ModelProto, metadata: Metadata, options: NmsOptions) -> onnx.ModelProto:
+def append_nms(model: onnx.ModelProto, metadata: Metadata, options: Thresholds) -> onnx.ModelProto:
     """A copy with the one output `detections` (B, max_detections, 6) from standard operators.
 
     A row is x1 y1 x2 y2 score class, best first, rows of zeros behind the last. As in
@@ -40,12 +38,12 @@ def append_nms(model: onnx.ModelProto, metadata: Metadata, options: NmsOptions) 
     nothing = writer.constant("nms/nothing", np.array(0, np.float32))
     writer.node("Where", "nms/detections", [mine, rows, nothing], "detections")
     outputs = [floats("detections", several(model), most, 6)]
-    extended = _extended(model, writer, outputs, replace(metadata, layout="end2end"))
+    extended = _extended(model, writer, outputs, metadata.ending_in("end2end", options))
     onnx.checker.check_model(extended, full_check=True)
     return extended
 
 
-def nms_alone(model: onnx.ModelProto, metadata: Metadata, options: NmsOptions) -> onnx.ModelProto:
+def nms_alone(model: onnx.ModelProto, metadata: Metadata, options: Thresholds) -> onnx.ModelProto:
     """What `append_nms` appends, as a model of its own with the inputs `scores` and `boxes`."""
     alone = append_nms(model, metadata, options)
     graph = alone.graph
@@ -61,7 +59,7 @@ def nms_alone(model: onnx.ModelProto, metadata: Metadata, options: NmsOptions) -
 
 
 def append_plugin_nms(
-    model: onnx.ModelProto, metadata: Metadata, options: NmsOptions
+    model: onnx.ModelProto, metadata: Metadata, options: Thresholds
 ) -> onnx.ModelProto:
     """A copy with the four outputs of TensorRT's `EfficientNMS_TRT`, which only TensorRT runs.
 
@@ -91,7 +89,7 @@ def append_plugin_nms(
         class_agnostic=0,
         box_coding=0,  # corners
     )
-    extended = _extended(model, writer, outputs, replace(metadata, layout="end2end-trt"))
+    extended = _extended(model, writer, outputs, metadata.ending_in("end2end-trt", options))
     extended.opset_import.append(helper.make_opsetid(PLUGIN_DOMAIN, 1))
     onnx.checker.check_model(extended)
     return extended
@@ -105,7 +103,7 @@ def several(model: onnx.ModelProto) -> int | str:
     return int(dimension.dim_value)
 
 
-def _write_kept(writer: GraphWriter, options: NmsOptions) -> tuple[str, str, str]:
+def _write_kept(writer: GraphWriter, options: Thresholds) -> tuple[str, str, str]:
     """What NMS keeps of all images: M boxes.
 
     Returns:

@@ -17,7 +17,7 @@ from maenas.detector.errors import ExportError
 from maenas.detector.export.decode import PREFIX
 from maenas.detector.export.end_to_end import append_nms, append_plugin_nms, nms_alone
 from maenas.detector.export.onnx import metadata_of, onnx_model, set_metadata
-from maenas.detector.export.options import ExportOptions, NmsOptions
+from maenas.detector.export.options import ExportOptions
 from maenas.detector.export.trial import run_end_to_end, run_raw
 from maenas.detector.export.verify import (
     Difference,
@@ -26,6 +26,7 @@ from maenas.detector.export.verify import (
     difference,
     reference_of,
 )
+from maenas.detector.ops.thresholds import Thresholds
 from maenas.detector.runtimes.metadata import Metadata
 
 if TYPE_CHECKING:
@@ -95,21 +96,20 @@ def export_detector(
         found = difference((reference.scores, reference.boxes), (scores, boxes))
         check(found, reference, options.precision)
         if options.layout != "raw":
-            metadata = replace(metadata, layout=options.layout)
             runs = (options.format, options.layout) != ("onnx", "end2end-trt")
             trial = telling(scores, options.nms)
             if runs and trial != options.nms:
                 lower = replace(options, nms=trial)
-                _write(_with_nms(model, graph, metadata, lower), metadata, temporary, lower)
+                _write_with_nms(model, graph, metadata, temporary, lower)
                 objects = _same_objects(temporary, image, lower, scores, boxes)
-            _write(_with_nms(model, graph, metadata, options), metadata, temporary, options)
+            metadata = _write_with_nms(model, graph, metadata, temporary, options)
             if runs:
                 few = _same_objects(temporary, image, options, scores, boxes)
                 objects, above = few if objects is None else objects, trial.min_score
     return Exported(path, metadata, found, reference.rounding, runtime, objects, above)
 
 
-def telling(scores: Floats, nms: NmsOptions) -> NmsOptions:
+def telling(scores: Floats, nms: Thresholds) -> Thresholds:
     """The options of NMS, with a lower score if none of `scores` is above theirs.
 
     Two NMS that both find nothing agree whatever they do; so `COMPARED` candidates go in.
@@ -153,10 +153,19 @@ def _in_precision(
     return graph
 
 
+def _write_with_nms(
+    model: Any, graph: onnx.ModelProto, metadata: Metadata, path: Path, options: ExportOptions
+) -> Metadata:
+    """Write the model with NMS behind it; returns the metadata of that file."""
+    whole = metadata.ending_in(options.layout, options.nms)
+    _write(_with_nms(model, graph, metadata, options), whole, path, options)
+    return whole
+
+
 def _with_nms(
     model: Any, graph: onnx.ModelProto, metadata: Metadata, options: ExportOptions
 ) -> Any:
-    """The model with NMS behind it; `graph` is what it was made of."""
+    """The model with NMS behind it; `graph` is the ONNX model that it was converted from."""
     if options.format == "openvino":
         from maenas.detector.export.openvino import join_nms
 

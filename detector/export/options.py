@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal, get_args
 
 from maenas.blocks.errors import one_of
 from maenas.detector.errors import ExportError
+from maenas.detector.ops.thresholds import Thresholds
 from maenas.detector.runtimes.metadata import Layout, Precision
 
 Format = Literal["onnx", "openvino", "tensorrt"]
@@ -16,28 +17,7 @@ SUFFIXES: dict[Format, str] = {"onnx": ".onnx", "openvino": ".xml", "tensorrt": 
 OPSETS = (18, 19, 20)  # what TensorRT 10 and 11, OpenVINO and ONNX Runtime all read
 DEFAULT_OPSET = 19
 HALF_QUANTISED_OPSET = 19  # the first whose Q/DQ take float16
-
-
-@dataclass(frozen=True, slots=True)
-class NmsOptions:
-    """What `detector.nms.nms` takes as arguments.
-
-    Attributes:
-        min_score: detections score more.
-        max_iou: overlap beyond which the worse of two boxes of a class goes.
-        max_detections: most detections an image.
-    """
-
-    min_score: float = 0.05
-    max_iou: float = 0.7
-    max_detections: int = 300
-
-    def __post_init__(self) -> None:
-        for name, value in (("min_score", self.min_score), ("max_iou", self.max_iou)):
-            if not 0 <= value <= 1:
-                raise ExportError(f"{name}: must be in 0..1, got {value}.")
-        if self.max_detections < 1:
-            raise ExportError(f"max_detections: must be at least 1, got {self.max_detections}.")
+NMS = Thresholds(0.05, 0.7, 300)  # inside a file, unless others are asked for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +31,7 @@ class ExportOptions:
             TensorRT's plugin.
         opset: of ONNX.
         batch: images at a time, None for any number.
-        nms: of the layouts that have one.
+        nms: thresholds of the NMS, in layouts that have one.
     Raises:
         ExportError, SpecError: for what does not exist or does not go together.
     """
@@ -61,7 +41,7 @@ class ExportOptions:
     layout: Layout = "raw"
     opset: int = DEFAULT_OPSET
     batch: int | None = None
-    nms: NmsOptions = field(default_factory=NmsOptions)
+    nms: Thresholds = NMS
 
     def __post_init__(self) -> None:
         one_of("export", "format", self.format, get_args(Format))

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from maenas.detector.arrays import Floats
+from maenas.detector.runtimes.file_runtime import as_detections
 from maenas.detector.runtimes.load import load_runtime
 
 WATCHED = ["detections", "scores", "boxes"]  # what NMS gives and what it is given
@@ -51,21 +51,9 @@ def run_end_to_end(
         case _:
             from maenas.detector.runtimes.tensorrt_runtime import Engine
 
-            return joined(Engine(path).run(images))[0], None, None
+            return as_detections(Engine(path).run(images))[0], None, None
     detections, scores, boxes = (found[name][0] for name in WATCHED)
     return detections, scores, boxes
-
-
-def joined(outputs: dict[str, Any]) -> Floats:
-    """The outputs of a TensorRT engine as detections (B, max_detections, 6)."""
-    if "detections" in outputs:
-        whole: Floats = outputs["detections"]
-        return whole
-    boxes, scores = outputs["det_boxes"], outputs["det_scores"]
-    columns = (boxes, scores[..., None], outputs["det_classes"][..., None].astype(np.float32))
-    rows: Floats = np.concatenate(columns, axis=2)
-    filled = np.arange(rows.shape[1]) < outputs["num_dets"]  # (B, max_detections)
-    return np.where(filled[..., None], rows, np.float32(0))
 
 
 def _run_onnx(path: Path, images: Floats) -> dict[str, Floats]:

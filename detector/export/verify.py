@@ -16,8 +16,8 @@ from maenas.detector.errors import ExportError
 from maenas.detector.ops.nms import nms
 
 if TYPE_CHECKING:
-    from maenas.detector.export.options import NmsOptions
     from maenas.detector.model.layers.network import DetectorNetwork
+    from maenas.detector.ops.thresholds import Thresholds
     from maenas.detector.runtimes.metadata import Precision
 
 ROUNDING = 4  # times torch's own error in f32 that another order of summation may make
@@ -140,7 +140,7 @@ def check(found: Difference, reference: Reference, precision: Precision) -> None
         )
 
 
-def check_detections(detections: Floats, scores: Floats, boxes: Floats, options: NmsOptions) -> int:
+def check_detections(detections: Floats, scores: Floats, boxes: Floats, options: Thresholds) -> int:
     """Hold the detections of one image to our NMS on the scores and boxes that went in.
 
     Args:

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from maenas.detector.arrays import Floats
 from maenas.detector.media.images import Pixels
 from maenas.detector.media.resize import Placement, fit
 from maenas.detector.ops.nms import Detections, nms
+from maenas.detector.ops.thresholds import Thresholds, require_honoured
 from maenas.detector.predict.results import Objects
-from maenas.detector.predict.thresholds import Thresholds
 from maenas.detector.runtimes.runtime import Runtime
 
 
@@ -34,26 +35,48 @@ def predict(
     Args:
         runtime: the detector.
         images: each (height, width, 3), RGB, of any size.
-        thresholds: what counts as found.
+        thresholds: which detections count.
+    Raises:
+        SpecError: if the runtime's model ends in an NMS that cannot honour the thresholds.
     """
+    if runtime.nms is not None:
+        require_honoured(thresholds, runtime.nms)
     started = time.perf_counter()
     fitted = [fit(pixels, runtime.in_shape[1:], runtime.resize) for pixels in images]
     batch = np.stack([planes for planes, _ in fitted]) if len(fitted) > 1 else fitted[0][0][None]
     prepared = time.perf_counter()
-    scores, boxes = runtime.run(batch)
-    ran = time.perf_counter()
-    found = []
-    for index, (_, placement) in enumerate(fitted):
-        kept = nms(
-            torch.from_numpy(scores[index]),
-            torch.from_numpy(boxes[index]),
-            thresholds.min_score,
-            thresholds.max_iou,
-            thresholds.max_detections,
-        )
-        found.append(on_image(kept, placement, runtime.names))
+    if runtime.nms is None:
+        scores, boxes = runtime.run(batch)
+        ran = time.perf_counter()
+        kept = [_suppressed(*maps, thresholds) for maps in zip(scores, boxes, strict=True)]
+    else:
+        rows = runtime.detect(batch)
+        ran = time.perf_counter()
+        kept = [_cut(each, thresholds) for each in rows]
+    placements = (placement for _, placement in fitted)
+    found = [
+        on_image(each, placement, runtime.names)
+        for each, placement in zip(kept, placements, strict=True)
+    ]
     ended = time.perf_counter()
     return found, Seconds(prepared - started, ran - prepared, ended - ran)
+
+
+def _suppressed(scores: Floats, boxes: Floats, thresholds: Thresholds) -> Detections:
+    """Detections of one image: scores (N, num_classes) and boxes (N, 4) after NMS."""
+    return nms(
+        torch.from_numpy(scores),
+        torch.from_numpy(boxes),
+        thresholds.min_score,
+        thresholds.max_iou,
+        thresholds.max_detections,
+    )
+
+
+def _cut(rows: Floats, thresholds: Thresholds) -> Detections:
+    """Detections of one image from the rows (max_detections, 6) of an NMS inside the model."""
+    kept = torch.from_numpy(rows[rows[:, 4] > thresholds.min_score][: thresholds.max_detections])
+    return Detections(kept[:, :4], kept[:, 4], kept[:, 5].long())
 
 
 def on_image(kept: Detections, placement: Placement, names: tuple[str, ...]) -> Objects:

@@ -9,7 +9,7 @@ import numpy as np
 from maenas.detector.arrays import Floats
 from maenas.detector.errors import ModelError
 
-Outputs = tuple[Floats, Floats]
+Outputs = tuple[Floats, ...]  # the first axis of each is the batch
 
 
 def in_batches(
@@ -18,13 +18,14 @@ def in_batches(
     batch: int | None,
     run: Callable[[Floats], Outputs],
 ) -> Outputs:
-    """What `run` gives for all images, checked and cut to batches it can take.
+    """Outputs of `run` for all images, which are checked and cut to batches that it can take.
 
     Args:
         images: (B, 3, H, W).
-        in_shape: (channels, height, width) the model wants.
-        batch: the model was made for, None if it takes any; the last one is filled with zeros.
-        run: scores and boxes of one batch.
+        in_shape: (channels, height, width) of the model's input.
+        batch: batch size that the model was made for, None for any; the last batch is filled
+            with zeros.
+        run: gives the outputs of one batch.
     Raises:
         ModelError: for images of another shape.
     """
@@ -40,5 +41,4 @@ def in_batches(
     missing = -count % batch
     filled = np.concatenate((images, np.zeros((missing, *in_shape), np.float32)))
     found = [run(filled[start : start + batch]) for start in range(0, count, batch)]
-    scores, boxes = (np.concatenate(parts)[:count] for parts in zip(*found, strict=True))
-    return scores, boxes
+    return tuple(np.concatenate(parts)[:count] for parts in zip(*found, strict=True))

@@ -1,10 +1,10 @@
-"""What a model file says of itself, so that it can be run without its detector."""
+"""Metadata of a model file: all that is needed to run it without its detector."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal
@@ -13,9 +13,12 @@ from maenas.blocks import SpecError
 from maenas.blocks.files.format_line import check_format
 from maenas.blocks.files.strict import parse
 from maenas.detector.errors import ModelError
+from maenas.detector.ops.thresholds import Thresholds
 
 FORMAT = "maenas/model@1"
-NOT_TEXT = {"names", "in_shape", "stride", "is_nano"}  # fields that are JSON in the file
+THRESHOLDS = ("min_score", "max_iou", "max_detections")
+# Fields that are JSON in the file.
+NOT_TEXT = {"names", "in_shape", "stride", "is_nano", *THRESHOLDS}
 Layout = Literal["raw", "end2end", "end2end-trt"]
 Precision = Literal["f32", "f16", "int8"]
 
@@ -32,6 +35,9 @@ class Metadata:
         is_nano: whether DAMO-YOLO evaluates it with the thresholds of Ns, Nm and Nl; files of an
             older maenas do not say so and count as the larger scales.
         layout: "raw" returns scores and boxes before NMS, the others detections.
+        min_score: confidence above which the NMS of the file keeps a detection; None without one.
+        max_iou: IoU threshold of that NMS.
+        max_detections: maximum number of detections in an image.
         precision: of the network's body; decoding is always in float.
         colour: order of the channels.
         normalisation: what the images must have gone through.
@@ -45,6 +51,9 @@ class Metadata:
     stride: tuple[int, ...]
     is_nano: bool = False
     layout: Layout = "raw"
+    min_score: float | None = None
+    max_iou: float | None = None
+    max_detections: int | None = None
     precision: Precision = "f32"
     colour: str = "RGB"
     normalisation: str = "none, 0..255"
@@ -52,8 +61,9 @@ class Metadata:
     version: str = ""
 
     def to_text(self) -> dict[str, str]:
-        """Every field as text; what is not text already as JSON."""
+        """Every field that has a value as text; what is not text already as JSON."""
         data = {**asdict(self), "version": self.version or this_version()}
+        data = {key: value for key, value in data.items() if value is not None}
         return {
             "format": FORMAT,
             **{
@@ -61,6 +71,10 @@ class Metadata:
                 for key, value in data.items()
             },
         }
+
+    def ending_in(self, layout: Layout, nms: Thresholds) -> Metadata:
+        """The metadata of the same model with an NMS at its end."""
+        return replace(self, layout=layout, **asdict(nms))
 
 
 def read_metadata(text: Mapping[str, str], path: Path) -> Metadata:
@@ -97,10 +111,21 @@ def this_version() -> str:
         return "unknown"
 
 
-def require_raw(metadata: Metadata, path: Path) -> None:
-    """Raise `ModelError` unless the model returns scores and boxes before NMS."""
-    if metadata.layout != "raw":
+def suppression(metadata: Metadata, path: Path) -> Thresholds | None:
+    """Thresholds of the NMS that a model ends in; None if it ends before NMS.
+
+    Raises:
+        ModelError: if it ends in NMS and does not say with which thresholds, or they are wrong.
+    """
+    if metadata.layout == "raw":
+        return None
+    min_score, max_iou = metadata.min_score, metadata.max_iou
+    if min_score is None or max_iou is None or metadata.max_detections is None:
         raise ModelError(
-            f"{path}: ends in NMS ({metadata.layout}); detect and val do that themselves, so "
-            "export it again without --end2end."
+            f"{path}: ends in NMS ({metadata.layout}) and does not say with which thresholds, as "
+            "files of maenas 0.1; export the detector again."
         )
+    try:
+        return Thresholds(min_score, max_iou, metadata.max_detections)
+    except SpecError as error:
+        raise ModelError(f"{path}: {error}") from None

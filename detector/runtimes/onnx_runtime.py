@@ -9,41 +9,35 @@ import onnxruntime
 
 from maenas.detector.arrays import Floats
 from maenas.detector.errors import ModelError
-from maenas.detector.runtimes.batches import Outputs, in_batches
-from maenas.detector.runtimes.metadata import read_metadata, require_raw
-from maenas.detector.runtimes.runtime import Runtime
+from maenas.detector.runtimes.file_runtime import FileRuntime
+from maenas.detector.runtimes.metadata import read_metadata
 
 ERRORS_ONLY = 3  # of onnxruntime's log levels
+PLUGIN = "EfficientNMS_TRT"  # NMS in one operator of TensorRT
 
 
-class OnnxRuntime(Runtime):
+class OnnxRuntime(FileRuntime):
     """A `.onnx` file that `maenas export` wrote.
 
     Args:
         path: of the file.
         threads: of the CPU; all cores if None.
     Raises:
-        ModelError: if it is damaged, of another program, or ends in NMS.
+        ModelError: if it is damaged, of another program, or ends in a plugin of TensorRT.
     """
 
     def __init__(self, path: Path, threads: int | None = None) -> None:
         self._session = open_session(path, threads)
         metadata = read_metadata(self._session.get_modelmeta().custom_metadata_map, path)
-        require_raw(metadata, path)
-        self.in_shape = metadata.in_shape
-        self.names = metadata.names
-        self.resize = metadata.resize
-        self.is_nano = metadata.is_nano
-        self.about = f"ONNX Runtime {onnxruntime.__version__} on CPU, {metadata.precision}, {path}"
         batch = self._session.get_inputs()[0].shape[0]
-        self._batch = batch if isinstance(batch, int) else None
+        super().__init__(metadata, path, batch if isinstance(batch, int) else None)
+        self._names = [output.name for output in self._session.get_outputs()]
+        self.about = f"ONNX Runtime {onnxruntime.__version__} on CPU, {metadata.precision}, {path}"
 
-    def run(self, images: Floats) -> Outputs:
-        return in_batches(images, self.in_shape, self._batch, self._run)
-
-    def _run(self, images: Floats) -> Outputs:
-        scores, boxes = self._session.run(["scores", "boxes"], {"images": images})
-        return scores, boxes
+    def infer(self, images: Floats) -> dict[str, Any]:
+        """See `FileRuntime.infer`."""
+        found = self._session.run(self._names, {"images": images})
+        return dict(zip(self._names, found, strict=True))
 
 
 def open_session(path: Path, threads: int | None = None) -> Any:
@@ -61,4 +55,9 @@ def open_session(path: Path, threads: int | None = None) -> Any:
         return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # its exceptions share no base class of their own
         reason = " ".join(str(error).split())
+        if PLUGIN in reason:
+            raise ModelError(
+                f"{path}: ends in {PLUGIN}, a plugin that only TensorRT runs; build an engine of "
+                "it, or export the detector with --end2end alone to try it here."
+            ) from None
         raise ModelError(f"{path}: ONNX Runtime cannot load it: {reason}") from None

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import openvino
 
 from maenas.budgets.backends.openvino_core import openvino_core
 from maenas.detector.arrays import Floats
 from maenas.detector.errors import ModelError
-from maenas.detector.runtimes.batches import Outputs, in_batches
-from maenas.detector.runtimes.metadata import Metadata, read_metadata, require_raw
-from maenas.detector.runtimes.runtime import Runtime
+from maenas.detector.runtimes.file_runtime import FileRuntime
+from maenas.detector.runtimes.metadata import Metadata, read_metadata
 
 SECTION = "maenas"  # of an IR's runtime information
 PRECISIONS = ("f32", "f16", "bf16")
 
 
-class OpenVinoRuntime(Runtime):
+class OpenVinoRuntime(FileRuntime):
     """A `.xml` file, with its `.bin` beside it, that `maenas export` wrote.
 
     The precision is always set: left alone, OpenVINO runs in bfloat16 where the CPU can. A model
@@ -28,8 +28,7 @@ class OpenVinoRuntime(Runtime):
         precision: to compute in: f32, f16 or bf16; operators quantised to INT8 stay so.
         threads: of the CPU; all cores if None.
     Raises:
-        ModelError: if it is damaged, of another program, ends in NMS, or for a precision that
-            this CPU lacks.
+        ModelError: if it is damaged, of another program, or for a precision that this CPU lacks.
     """
 
     def __init__(self, path: Path, precision: str = "f32", threads: int | None = None) -> None:
@@ -39,11 +38,8 @@ class OpenVinoRuntime(Runtime):
             )
         self._model = read_model(path)
         metadata = metadata_of(self._model, path)
-        require_raw(metadata, path)
-        self.in_shape = metadata.in_shape
-        self.names = metadata.names
-        self.resize = metadata.resize
-        self.is_nano = metadata.is_nano
+        dimension = self._model.input("images").get_partial_shape()[0]
+        super().__init__(metadata, path, None if dimension.is_dynamic else dimension.get_length())
         self._config: dict[str, str | int] = {
             "PERFORMANCE_HINT": "LATENCY",
             "INFERENCE_PRECISION_HINT": precision,
@@ -51,22 +47,18 @@ class OpenVinoRuntime(Runtime):
         if threads is not None:
             self._config["INFERENCE_NUM_THREADS"] = threads
         self._requests: dict[int, openvino.InferRequest] = {}
-        dimension = self._model.input("images").get_partial_shape()[0]
-        self._batch = None if dimension.is_dynamic else dimension.get_length()
         used = self._compile(self._batch or 1)
         if used != precision:
             raise ModelError(f"precision: this CPU runs {used} where {precision} was asked for.")
         version = openvino.__version__.partition("-")[0]
         self.about = f"OpenVINO {version} on CPU, {metadata.precision} file run in {used}, {path}"
 
-    def run(self, images: Floats) -> Outputs:
-        return in_batches(images, self.in_shape, self._batch, self._run)
-
-    def _run(self, images: Floats) -> Outputs:
+    def infer(self, images: Floats) -> dict[str, Any]:
+        """See `FileRuntime.infer`."""
         if len(images) not in self._requests:
             self._compile(len(images))
         found = self._requests[len(images)].infer({"images": images}, share_inputs=True)
-        return found["scores"], found["boxes"]
+        return {output.get_any_name(): values for output, values in found.items()}
 
     def _compile(self, batch: int) -> str:
         """Make ready for a batch; returns the precision it runs in."""

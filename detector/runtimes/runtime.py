@@ -5,6 +5,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 
 from maenas.detector.arrays import Floats
+from maenas.detector.errors import ModelError
+from maenas.detector.ops.thresholds import Thresholds
 
 
 class Runtime(ABC):
@@ -15,6 +17,8 @@ class Runtime(ABC):
         names: of the classes; () if it has none.
         resize: how an image is brought to that size, "letterbox" or "stretch".
         is_nano: whether DAMO-YOLO evaluates it as Ns, Nm and Nl, with thresholds of their own.
+        nms: thresholds of the NMS that the model ends in; None if it ends before NMS. Such a
+            model is run by `detect`, any other by `run`.
         about: one line for people: runtime, version, precision as read back, file.
     """
 
@@ -22,6 +26,7 @@ class Runtime(ABC):
     names: tuple[str, ...]
     resize: str
     is_nano: bool
+    nms: Thresholds | None = None
     about: str
 
     @abstractmethod
@@ -33,4 +38,19 @@ class Runtime(ABC):
         Returns:
             Scores (B, N, num_classes) in 0..1, boxes (B, N, 4) as (x1, y1, x2, y2) in pixels of
             the resized image.
+        Raises:
+            ModelError: for a model that ends in NMS.
         """
+
+    def detect(self, images: Floats) -> Floats:
+        """Detections of a model that ends in NMS.
+
+        Args:
+            images: (B, 3, H, W), RGB in 0..255.
+        Returns:
+            (B, max_detections, 6) as x1 y1 x2 y2 score class, boxes in pixels of the resized
+            image, best first, rows of zeros behind the last.
+        Raises:
+            ModelError: for a model that ends before NMS.
+        """
+        raise ModelError(f"{self.about}: ends before NMS; it has scores and boxes to run.")

@@ -16,41 +16,33 @@ from maenas.budgets.backends.engine_info import layer_precisions, shown
 from maenas.budgets.backends.tensorrt_build import engine_information, load_engine
 from maenas.detector.arrays import Floats
 from maenas.detector.errors import ModelError
-from maenas.detector.runtimes.batches import Outputs, in_batches
-from maenas.detector.runtimes.metadata import Metadata, read_metadata, require_raw
-from maenas.detector.runtimes.runtime import Runtime
+from maenas.detector.runtimes.file_runtime import FileRuntime
+from maenas.detector.runtimes.metadata import Metadata, read_metadata
 
 TORCH_TYPES = {trt.DataType.FLOAT: torch.float32, trt.DataType.INT32: torch.int32}  # of outputs
 
 
-class TensorRtRuntime(Runtime):
+class TensorRtRuntime(FileRuntime):
     """A `.engine` file, with its `.engine.json` beside it, that `maenas export` wrote.
 
     Args:
         path: of the file.
     Raises:
-        ModelError: if it is damaged, of another TensorRT or GPU, or ends in NMS.
+        ModelError: if it is damaged, or of another TensorRT or GPU.
     """
 
     def __init__(self, path: Path) -> None:
         metadata = sidecar_metadata(path)
-        require_raw(metadata, path)
         self._engine = Engine(path)
-        self.in_shape = metadata.in_shape
-        self.names = metadata.names
-        self.resize = metadata.resize
-        self.is_nano = metadata.is_nano
+        super().__init__(metadata, path, self._engine.batch)
         self.about = (
             f"TensorRT {trt.__version__} on {torch.cuda.get_device_name()}, "
             f"{shown(self._engine.precisions())}, {path}"
         )
 
-    def run(self, images: Floats) -> Outputs:
-        return in_batches(images, self.in_shape, self._engine.batch, self._run)
-
-    def _run(self, images: Floats) -> Outputs:
-        found = self._engine.run(images)
-        return found["scores"], found["boxes"]
+    def infer(self, images: Floats) -> dict[str, NDArray[Any]]:
+        """See `FileRuntime.infer`."""
+        return self._engine.run(images)
 
 
 class Engine:

@@ -45,8 +45,10 @@ class TorchRuntime(Runtime):
                 f"{compute!r}: {reason}"
             ) from None
 
-    def run(self, images: Floats) -> Outputs:
-        return in_batches(images, self.in_shape, None, self._run)
+    def run(self, images: Floats) -> tuple[Floats, Floats]:
+        """See `Runtime.run`."""
+        scores, boxes = in_batches(images, self.in_shape, None, self._run)
+        return scores, boxes
 
     def _run(self, images: Floats) -> Outputs:
         with torch.inference_mode():

@@ -30,9 +30,9 @@ from maenas.detector.checkpoints.checkpoint import (
 from maenas.detector.errors import ModelError
 from maenas.detector.media.images import ImageError, Pixels, read_image, to_pixels
 from maenas.detector.model.spec import DetectorSpec
+from maenas.detector.ops.thresholds import MAX_DETECTIONS, MAX_IOU, MIN_SCORE, Thresholds
 from maenas.detector.predict.predict import Seconds, predict
 from maenas.detector.predict.results import Objects
-from maenas.detector.predict.thresholds import MAX_DETECTIONS, MAX_IOU, MIN_SCORE, Thresholds
 from maenas.detector.runtimes.load import load_runtime
 from maenas.detector.runtimes.runtime import Runtime
 from maenas.detector.runtimes.torch_runtime import TorchRuntime

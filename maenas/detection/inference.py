@@ -17,9 +17,9 @@ from PIL import Image
 from maenas.detection.detector import Detector
 from maenas.detector.media.images import ImageError, Pixels, Source, read_image
 from maenas.detector.media.videos import Video, VideoWriter, open_video
+from maenas.detector.ops.thresholds import Thresholds
 from maenas.detector.predict.draw import draw
 from maenas.detector.predict.results import CocoIds, Objects, coco_results
-from maenas.detector.predict.thresholds import Thresholds
 from maenas.terminal.progress import Counter
 
 # Suffixes that are written as they were read; others become PNG.

@@ -18,9 +18,9 @@ from maenas.detector.data.show import sheet
 from maenas.detector.losses import flat_maps
 from maenas.detector.media.images import ImageError, Pixels
 from maenas.detector.media.label_text import class_colour, enlarged
+from maenas.detector.ops.thresholds import Thresholds
 from maenas.detector.predict.draw import draw
 from maenas.detector.predict.predict import predict
-from maenas.detector.predict.thresholds import Thresholds
 from maenas.detector.runtimes.torch_runtime import TorchRuntime
 from maenas.detector.train import RunFolder, Training
 from maenas.detector.train.loop import targets_of

@@ -56,7 +56,7 @@ def detect(
     """Find objects in images and videos; draw them, or list them as JSON or COCO results."""
     from maenas.blocks import SpecError
     from maenas.detector.media.images import ImageError, find_sources
-    from maenas.detector.predict.thresholds import Thresholds
+    from maenas.detector.ops.thresholds import Thresholds
     from maenas.runs.folders import claim
     from maenas.runs.models import require_model
     from maenas.terminal.console import ERR, OUT, print_json

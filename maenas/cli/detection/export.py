@@ -69,8 +69,9 @@ def export(
     """Write a detector for ONNX Runtime, OpenVINO or TensorRT, checked against torch."""
     from maenas.blocks import SpecError
     from maenas.detector.checkpoints.checkpoint import build_network
-    from maenas.detector.export.options import SUFFIXES, ExportOptions, NmsOptions
+    from maenas.detector.export.options import SUFFIXES, ExportOptions
     from maenas.detector.media.images import read_image
+    from maenas.detector.ops.thresholds import Thresholds
     from maenas.runs.models import find_detector, require_model
     from maenas.terminal.console import ERR, OUT, print_json
 
@@ -84,7 +85,7 @@ def export(
         layout="end2end-trt" if plugin else "end2end" if end2end else "raw",
         opset=opset,
         batch=batch,
-        nms=NmsOptions(min_score, max_iou, max_detections),
+        nms=Thresholds(min_score, max_iou, max_detections),
     )
     require_model(detector)
     path = out or beside(detector, SUFFIXES[options.format])

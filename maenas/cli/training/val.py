@@ -67,7 +67,7 @@ def val(
     from maenas.detector.evaluate.classes import match_classes
     from maenas.detector.evaluate.evaluate import evaluate, published_thresholds
     from maenas.detector.evaluate.report import look_closer, save_report
-    from maenas.detector.predict.thresholds import Thresholds
+    from maenas.detector.ops.thresholds import Thresholds
     from maenas.runs.folders import claim
     from maenas.terminal.console import ERR, print_json
     from maenas.terminal.progress import Counter

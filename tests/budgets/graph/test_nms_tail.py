@@ -12,7 +12,7 @@ from maenas.budgets.graph import graph_layers, static_graph
 from maenas.budgets.graph.nms_tail import part
 from maenas.detector.export.end_to_end import append_nms, append_plugin_nms
 from maenas.detector.export.onnx import onnx_model
-from maenas.detector.export.options import NmsOptions
+from maenas.detector.ops.thresholds import Thresholds
 from maenas.detector.runtimes.metadata import Metadata
 from tests.graphs import kernels, made
 from tests.lively import lively, small_spec
@@ -36,7 +36,7 @@ def test_our_exports_with_nms_are_the_detector_without() -> None:
     metadata = Metadata(names=(), in_shape=shape, resize="letterbox", stride=(8, 16, 32))
     for appended, selects in ((append_nms, "NonMaxSuppression"),
                               (append_plugin_nms, "EfficientNMS_TRT")):  # fmt: skip
-        parted = part(static_graph(appended(model, metadata, NmsOptions())))
+        parted = part(static_graph(appended(model, metadata, Thresholds())))
         assert priced(parted.network) == alone
         assert parted.behind[selects] == 1
         assert "Conv" not in parted.behind

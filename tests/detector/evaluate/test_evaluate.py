@@ -14,7 +14,7 @@ from maenas.detector.data.readers.read import read_dataset
 from maenas.detector.evaluate.classes import match_classes
 from maenas.detector.evaluate.evaluate import THRESHOLDS, evaluate, published_thresholds
 from maenas.detector.model.spec import assemble
-from maenas.detector.predict.thresholds import Thresholds
+from maenas.detector.ops.thresholds import Thresholds
 from maenas.detector.runtimes.torch_runtime import TorchRuntime
 from tests.labelled_images import CLASSES, ColourFinder, paint
 from tests.small_detector import constant_weights, small_spec

@@ -29,10 +29,10 @@ from maenas.detector.export.end_to_end import append_nms, append_plugin_nms
 from maenas.detector.export.export import Exported, export_detector, telling
 from maenas.detector.export.network import write_network
 from maenas.detector.export.onnx import metadata_of, onnx_model
-from maenas.detector.export.options import OPSETS, ExportOptions, NmsOptions
+from maenas.detector.export.options import OPSETS, ExportOptions
 from maenas.detector.export.quantise import quantise
 from maenas.detector.export.sample import sample_image
-from maenas.detector.export.trial import joined, run_end_to_end
+from maenas.detector.export.trial import run_end_to_end
 from maenas.detector.export.verify import (
     Difference,
     check,
@@ -43,6 +43,8 @@ from maenas.detector.export.verify import (
 from maenas.detector.model.layers.network import DetectorNetwork
 from maenas.detector.model.spec import DetectorSpec
 from maenas.detector.ops.nms import nms
+from maenas.detector.ops.thresholds import Thresholds
+from maenas.detector.runtimes.file_runtime import as_detections
 from maenas.detector.runtimes.onnx_runtime import OnnxRuntime
 from maenas.detector.runtimes.openvino_runtime import OpenVinoRuntime
 from maenas.detector.runtimes.torch_runtime import TorchRuntime
@@ -109,7 +111,7 @@ def same(spec: DetectorSpec, network: Any, runtime: Any) -> None:
 
 @pytest.mark.parametrize("kind", ["onnx", "openvino"])
 def test_boxes_after_nms_are_those_of_torch_on_twenty_images(kind: str, tmp_path: Path) -> None:
-    options = NmsOptions(0.45, 0.6, 40)
+    options = Thresholds(0.45, 0.6, 40)
     exported = export(tmp_path, format=kind, layout="end2end", nms=options)
     assert exported.objects
     seen = images(SMALL, 20, seed=100)
@@ -130,7 +132,7 @@ def test_boxes_after_nms_are_those_of_torch_on_twenty_images(kind: str, tmp_path
 def test_images_of_one_batch_do_not_share_their_detections(tmp_path: Path) -> None:
     from maenas.detector.runtimes.onnx_runtime import open_session
 
-    exported = export(tmp_path, layout="end2end", nms=NmsOptions(0.45, 0.6, 40))
+    exported = export(tmp_path, layout="end2end", nms=Thresholds(0.45, 0.6, 40))
     seen = images(SMALL, 3, seed=100)
     together = open_session(exported.path).run(None, {"images": seen})[0]
     assert together.shape == (3, 40, 6)
@@ -140,13 +142,13 @@ def test_images_of_one_batch_do_not_share_their_detections(tmp_path: Path) -> No
 
 
 def test_nms_that_finds_nothing_gives_zeros(tmp_path: Path) -> None:
-    exported = export(tmp_path, layout="end2end", nms=NmsOptions(1.0, 0.6, 40))
+    exported = export(tmp_path, layout="end2end", nms=Thresholds(1.0, 0.6, 40))
     assert not run_end_to_end(exported.path, images(SMALL, 1), None)[0].any()
 
 
 @pytest.mark.parametrize("kind", ["onnx", "openvino"])
 def test_nms_that_finds_nothing_is_compared_at_a_lower_score(kind: str, tmp_path: Path) -> None:
-    exported = export(tmp_path, format=kind, layout="end2end", nms=NmsOptions(1.0, 0.6, 40))
+    exported = export(tmp_path, format=kind, layout="end2end", nms=Thresholds(1.0, 0.6, 40))
     assert exported.objects
     assert exported.above is not None
     assert exported.above < 1.0
@@ -154,13 +156,13 @@ def test_nms_that_finds_nothing_is_compared_at_a_lower_score(kind: str, tmp_path
 
 def test_a_hundred_candidates_are_let_through_where_the_options_let_none() -> None:
     scores = np.linspace(0, 0.04, 1_000, dtype=np.float32).reshape(1, 100, 10)
-    lower = telling(scores, NmsOptions(0.05, 0.7, 300))
+    lower = telling(scores, Thresholds(0.05, 0.7, 300))
     assert (scores > lower.min_score).sum() == 100
     assert (lower.max_iou, lower.max_detections) == (0.7, 300)
 
 
 def test_options_that_let_something_through_stay() -> None:
-    options = NmsOptions(0.05, 0.7, 300)
+    options = Thresholds(0.05, 0.7, 300)
     scores = np.full((1, 100, 10), 0.04, np.float32)
     scores[0, 0, 0] = 0.06
     assert telling(scores, options) == options
@@ -171,17 +173,17 @@ def test_a_box_may_be_found_as_several_classes_and_only_its_class_suppresses_it(
     scores = np.array([[0.9, 0.8], [0.7, 0.1]], np.float32)
     boxes = np.array([[0, 0, 10, 10], [0, 0, 10, 9]], np.float32)
     both = [[0, 0, 10, 10, 0.9, 0], [0, 0, 10, 10, 0.8, 1], [0, 0, 0, 0, 0, 0]]
-    assert check_detections(np.array(both, np.float32), scores, boxes, NmsOptions(0.2)) == 2
+    assert check_detections(np.array(both, np.float32), scores, boxes, Thresholds(0.2)) == 2
     wrong = [[0, 0, 10, 10, 0.9, 0], [0, 0, 10, 9, 0.8, 1]]
     with pytest.raises(ExportError, match=r"the export finds .* where torch finds"):
-        check_detections(np.array(wrong, np.float32), scores, boxes, NmsOptions(0.2))
+        check_detections(np.array(wrong, np.float32), scores, boxes, Thresholds(0.2))
     with pytest.raises(ExportError, match="finds 1 objects where torch finds 2"):
-        check_detections(np.array(both[:1], np.float32), scores, boxes, NmsOptions(0.2))
+        check_detections(np.array(both[:1], np.float32), scores, boxes, Thresholds(0.2))
 
 
 def test_the_plugin_gets_boxes_scores_and_options() -> None:
     model = onnx_model(SMALL, NETWORK)
-    plugin = append_plugin_nms(model, metadata_of(SMALL), NmsOptions(0.2, 0.5, 30))
+    plugin = append_plugin_nms(model, metadata_of(SMALL), Thresholds(0.2, 0.5, 30))
     (node,) = [node for node in plugin.graph.node if node.op_type == "EfficientNMS_TRT"]
     assert list(node.input) == ["boxes", "scores"]
     shapes = {
@@ -202,7 +204,7 @@ def test_the_plugin_gets_boxes_scores_and_options() -> None:
 
 
 def test_what_the_plugin_gives_is_read_as_rows() -> None:
-    rows = joined(
+    rows = as_detections(
         {
             "num_dets": np.array([[1]], np.int32),
             "det_boxes": np.arange(8, dtype=np.float32).reshape(1, 2, 4),
@@ -278,7 +280,7 @@ def test_a_model_takes_any_batch_or_the_one_it_is_made_for() -> None:
 @pytest.mark.parametrize("layout", ["raw", "end2end"])
 @pytest.mark.parametrize("kind", ["onnx", "openvino"])
 def test_a_fixed_batch_is_exported_and_checked(kind: str, layout: str, tmp_path: Path) -> None:
-    exported = export(tmp_path, format=kind, layout=layout, batch=2, nms=NmsOptions(0.45))
+    exported = export(tmp_path, format=kind, layout=layout, batch=2, nms=Thresholds(0.45))
     assert (exported.objects is not None) == (layout == "end2end")
 
 
@@ -325,7 +327,7 @@ def test_int8_quantises_convolutions_and_leaves_decoding_in_float(
         format=kind,
         precision="int8",
         layout=layout,
-        nms=NmsOptions(0.45),
+        nms=Thresholds(0.45),
     )
     assert exported.metadata.precision == "int8"
     if kind == "onnx":
@@ -442,8 +444,8 @@ def test_what_cannot_be_exported_is_said(
     ],
 )
 def test_options_of_nms_are_checked(values: tuple[float, float, int], message: str) -> None:
-    with pytest.raises(ExportError, match=message):
-        NmsOptions(*values)
+    with pytest.raises(SpecError, match=message):
+        Thresholds(*values)
 
 
 def test_a_file_is_named_after_its_format(tmp_path: Path) -> None:
@@ -468,8 +470,8 @@ def test_without_tensorrt_an_engine_is_refused_with_what_to_install(tmp_path: Pa
 def test_nms_is_appended_to_a_copy() -> None:
     model = onnx_model(SMALL, NETWORK)
     before = model.SerializeToString()
-    append_nms(model, metadata_of(SMALL), NmsOptions())
-    append_plugin_nms(model, metadata_of(SMALL), NmsOptions())
+    append_nms(model, metadata_of(SMALL), Thresholds())
+    append_plugin_nms(model, metadata_of(SMALL), Thresholds())
     to_half(model)
     assert model.SerializeToString() == before
 

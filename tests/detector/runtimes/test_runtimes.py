@@ -4,18 +4,24 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
 import pytest
 import torch
 
+from maenas.blocks import SpecError
 from maenas.budgets.backends.backend import BackendError
 from maenas.budgets.backends.openvino_core import openvino_core
 from maenas.detector.checkpoints.checkpoint import save_folder
 from maenas.detector.errors import ModelError
 from maenas.detector.export.export import export_detector
 from maenas.detector.export.options import ExportOptions
+from maenas.detector.export.sample import sample_image
+from maenas.detector.ops.thresholds import Thresholds, choose_thresholds
+from maenas.detector.predict.predict import predict
+from maenas.detector.runtimes.file_runtime import as_detections
 from maenas.detector.runtimes.load import load_runtime
 from maenas.detector.runtimes.metadata import Metadata, read_metadata, this_version
 from maenas.detector.runtimes.runtime import Runtime
@@ -24,6 +30,8 @@ from tests.lively import images, lively, small_spec
 
 SPEC = replace(small_spec(), resize="stretch")
 NETWORK = lively(SPEC)
+INSIDE = Thresholds(0.3, 0.6, 40)  # of the files that end in NMS
+WITH_NMS = ("nms.onnx", "nms-two.onnx", "nms.xml")
 KINDS = ("detector", "detector/detector.yaml", "any.onnx", "two.onnx", "any.xml", "two.xml")
 
 
@@ -37,9 +45,12 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for name, batch in (("any", None), ("two", 2)):
             options = ExportOptions(format=kind, batch=batch)  # type: ignore[arg-type]
             export_detector(SPEC, NETWORK, folder / f"{name}.{suffix}", options, seen)
-    export_detector(SPEC, NETWORK, folder / "nms.onnx", ExportOptions(layout="end2end"), seen)
-    options = ExportOptions(format="openvino", layout="end2end")
-    export_detector(SPEC, NETWORK, folder / "nms.xml", options, seen)
+    for name, batch in (("nms.onnx", None), ("nms.xml", None), ("nms-two.onnx", 2)):
+        kind = "openvino" if name.endswith("xml") else "onnx"
+        options = ExportOptions(format=kind, layout="end2end", batch=batch, nms=INSIDE)  # type: ignore[arg-type]
+        export_detector(SPEC, NETWORK, folder / name, options, seen)
+    options = ExportOptions(layout="end2end-trt", nms=INSIDE)
+    export_detector(SPEC, NETWORK, folder / "plugin.onnx", options, seen)
     return folder
 
 
@@ -93,10 +104,96 @@ def test_openvino_runs_in_the_precision_it_is_told(models: Path) -> None:
         load_runtime(models / "any.xml", precision="f64")
 
 
-@pytest.mark.parametrize("name", ["nms.onnx", "nms.xml"])
-def test_a_model_with_nms_inside_is_refused(models: Path, name: str) -> None:
-    with pytest.raises(ModelError, match=r"ends in NMS \(end2end\).*without --end2end"):
-        load_runtime(models / name)
+@pytest.mark.parametrize("name", WITH_NMS)
+@pytest.mark.parametrize(
+    "thresholds", [INSIDE, Thresholds(0.5, 0.6, 40), Thresholds(0.3, 0.6, 5)], ids=str
+)
+def test_a_model_with_nms_inside_finds_what_the_model_without_finds(
+    models: Path, name: str, thresholds: Thresholds
+) -> None:
+    pixels = [sample_image(90, 150, seed) for seed in range(5)]
+    plain, _ = predict(load_runtime(models / "any.onnx"), pixels, thresholds)
+    found, _ = predict(load_runtime(models / name), pixels, thresholds)
+    counts = [len(each) for each in plain]
+    assert [len(each) for each in found] == counts
+    assert max(counts) > 1
+    for want, have in zip(plain, found, strict=True):
+        assert have.size == (90, 150)
+        assert have.names == SPEC.names
+        assert have.classes.dtype == want.classes.dtype
+        np.testing.assert_allclose(have.scores, want.scores, atol=1e-3)
+        for row in range(len(want)):  # equal scores may change places
+            near = np.abs(have.boxes - want.boxes[row]).max(axis=1) < 2e-2
+            assert want.classes[row] in have.classes[near]
+
+
+@pytest.mark.parametrize("name", WITH_NMS)
+def test_thresholds_that_a_file_with_nms_cannot_honour_are_refused(models: Path, name: str) -> None:
+    runtime = load_runtime(models / name)
+    assert runtime.nms == INSIDE
+    pixels = [sample_image(64, 96)]
+    for asked, message in (
+        (Thresholds(0.1, 0.6, 40), r"min_score: .*drops scores up to 0.3, got 0.1.*--min-score"),
+        (Thresholds(0.3, 0.7, 40), r"max_iou: .*at 0.6.*got 0.7.*--max-iou 0.7"),
+        (Thresholds(0.3, 0.6, 41), r"max_detections: .*at most 40.*got 41.*--max-detections"),
+    ):
+        with pytest.raises(SpecError, match=message):
+            predict(runtime, pixels, asked)
+
+
+def test_a_file_is_run_as_it_ends(models: Path) -> None:
+    seen = images(SPEC, 1)
+    with pytest.raises(ModelError, match=r"nms.onnx: ends in NMS; it gives detections alone"):
+        load_runtime(models / "nms.onnx").run(seen)
+    with pytest.raises(ModelError, match=r"ends before NMS"):
+        load_runtime(models / "any.onnx").detect(seen)
+
+
+def test_a_file_with_nms_that_does_not_say_its_thresholds_is_refused(
+    models: Path, tmp_path: Path
+) -> None:
+    older = onnx.load(models / "nms.onnx")
+    kept = [prop for prop in older.metadata_props if prop.key not in ("min_score", "max_iou")]
+    del older.metadata_props[:]
+    older.metadata_props.extend(kept)
+    onnx.save(older, tmp_path / "older.onnx")
+    with pytest.raises(ModelError, match=r"older.onnx: ends in NMS .*export the detector again"):
+        load_runtime(tmp_path / "older.onnx")
+
+
+def test_a_file_that_ends_in_a_plugin_of_tensorrt_is_refused_by_others(models: Path) -> None:
+    with pytest.raises(ModelError, match=r"plugin.onnx: ends in EfficientNMS_TRT, a plugin that"):
+        load_runtime(models / "plugin.onnx")
+
+
+def test_both_kinds_of_nms_give_the_same_detections() -> None:
+    rows = np.array([[[1, 2, 3, 4, 0.9, 2], [5, 6, 7, 8, 0.5, 0], [0] * 6]], np.float32)
+    plugin = {
+        "num_dets": np.array([[2]], np.int32),
+        "det_boxes": np.concatenate((rows[:, :2, :4], [[[9, 9, 9, 9]]]), axis=1),
+        "det_scores": np.array([[0.9, 0.5, 7]], np.float32),
+        "det_classes": np.array([[2, 0, 5]], np.int32),
+    }
+    np.testing.assert_array_equal(as_detections(plugin), rows)
+    assert as_detections({"detections": rows}) is rows
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({}, Thresholds(0.4, 0.6, 40)),
+        ({"min_score": 0.5}, Thresholds(0.5, 0.6, 40)),
+        ({"max_detections": 3}, Thresholds(0.4, 0.6, 3)),
+    ],
+)
+def test_usual_thresholds_give_way_to_those_inside_a_file(
+    given: dict[str, Any], expected: Thresholds
+) -> None:
+    assert choose_thresholds(Thresholds(0.4, 0.7, 300), INSIDE, **given) == expected
+    assert choose_thresholds(Thresholds(0.1, 0.7, 300), INSIDE).min_score == 0.3
+    assert choose_thresholds(Thresholds(0.1, 0.7, 300)) == Thresholds(0.1, 0.7, 300)
+    with pytest.raises(SpecError, match="max_iou"):
+        choose_thresholds(Thresholds(0.4, 0.7, 300), INSIDE, max_iou=0.7)
 
 
 def test_what_is_no_model_is_refused_by_name(models: Path, tmp_path: Path) -> None:

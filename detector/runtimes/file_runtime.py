@@ -1,0 +1,77 @@
+"""What the runtimes of exported files share: metadata, batches, and outputs by name."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from maenas.detector.arrays import Floats
+from maenas.detector.errors import ModelError
+from maenas.detector.runtimes.batches import Outputs, in_batches
+from maenas.detector.runtimes.metadata import Metadata, suppression
+from maenas.detector.runtimes.runtime import Runtime
+
+
+class FileRuntime(Runtime):
+    """A file that `maenas export` wrote, before NMS or with NMS at its end.
+
+    Args:
+        metadata: as read from the file.
+        path: of the file.
+        batch: number of images that the file was made for; None for any number.
+    Raises:
+        ModelError: if the file ends in NMS and does not say with which thresholds.
+    """
+
+    def __init__(self, metadata: Metadata, path: Path, batch: int | None) -> None:
+        self.in_shape = metadata.in_shape
+        self.names = metadata.names
+        self.resize = metadata.resize
+        self.is_nano = metadata.is_nano
+        self.nms = suppression(metadata, path)
+        self._path = path
+        self._batch = batch
+
+    def run(self, images: Floats) -> tuple[Floats, Floats]:
+        """See `Runtime.run`."""
+        if self.nms is not None:
+            raise ModelError(f"{self._path}: ends in NMS; it gives detections alone.")
+        scores, boxes = in_batches(images, self.in_shape, self._batch, self._before_nms)
+        return scores, boxes
+
+    def detect(self, images: Floats) -> Floats:
+        """See `Runtime.detect`."""
+        if self.nms is None:
+            return super().detect(images)
+        return in_batches(images, self.in_shape, self._batch, self._after_nms)[0]
+
+    @abstractmethod
+    def infer(self, images: Floats) -> Mapping[str, Any]:
+        """Every output by its name, for one batch that the file can take."""
+
+    def _before_nms(self, images: Floats) -> Outputs:
+        found = self.infer(images)
+        return found["scores"], found["boxes"]
+
+    def _after_nms(self, images: Floats) -> Outputs:
+        return (as_detections(self.infer(images)),)
+
+
+def as_detections(outputs: Mapping[str, Any]) -> Floats:
+    """Detections (B, max_detections, 6) from the outputs of either NMS.
+
+    Args:
+        outputs: `detections`, or the four outputs of TensorRT's `EfficientNMS_TRT`.
+    """
+    if "detections" in outputs:
+        whole: Floats = outputs["detections"]
+        return whole
+    boxes, scores = outputs["det_boxes"], outputs["det_scores"]
+    columns = (boxes, scores[..., None], outputs["det_classes"][..., None].astype(np.float32))
+    rows: Floats = np.concatenate(columns, axis=2)
+    filled = np.arange(rows.shape[1]) < outputs["num_dets"]  # (B, max_detections)
+    return np.where(filled[..., None], rows, np.float32(0))
