@@ -51,7 +51,7 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "losses": {"assign", "model", "ops"},
         "distill": {"checkpoints", "model"},
         "data": {"media"},
-        "evaluate": {"data", "media", "predict", "runtimes"},
+        "evaluate": {"data", "media", "ops", "predict", "runtimes"},
         "export": {"media", "model", "ops", "runtimes"},
         "train": {"assign", "checkpoints", "data", "distill", "losses", "model"},
     },
