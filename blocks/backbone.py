@@ -41,6 +41,9 @@ BLOCKS: dict[str, type[Block]] = {
 }
 
 
+LARGEST_SIDE = 16_384  # of an input image, and most channels of one
+
+
 @dataclass(frozen=True, slots=True)
 class Backbone:
     """A chain of stages and the indices of those whose outputs are features.
@@ -63,6 +66,10 @@ class Backbone:
             raise SpecError("stages: at least one is needed.")
         if min(self.in_shape) < 1:
             raise SpecError(f"in_shape: must be positive, got {list(self.in_shape)}.")
+        if max(self.in_shape) > LARGEST_SIDE:
+            raise SpecError(
+                f"in_shape: must be at most {LARGEST_SIDE:,} each, got {list(self.in_shape)}."
+            )
         count = len(self.stages)
         ascending = list(self.features) == sorted(set(self.features))
         if not (self.features and ascending and 0 <= self.features[0] <= self.features[-1] < count):

@@ -13,11 +13,28 @@ class SpecError(MaenasError):
     """A spec, search space or any other file of ours says something that cannot be."""
 
 
+# Beyond these a network cannot be built, and listing its operators would not end.
+LARGEST = {
+    "out_channels": 65_536,
+    "bottleneck_channels": 65_536,
+    "kernel_size": 255,
+    "depth": 1_000,
+    "num_classes": 100_000,
+}
+
+
 def positive(where: str, **values: int) -> None:
-    """Raise `SpecError` unless every named value is at least 1."""
+    """Raise `SpecError` unless every named value is at least 1, and none is beyond `LARGEST`."""
     for name, value in values.items():
         if value < 1:
             raise SpecError(f"{where}: {name} must be at least 1, got {value}.")
+        _at_most(where, name, value)
+
+
+def _at_most(where: str, name: str, value: int) -> None:
+    largest = LARGEST.get(name)
+    if largest is not None and value > largest:
+        raise SpecError(f"{where}: {name} must be at most {largest:,}, got {value}.")
 
 
 def one_of(where: str, name: str, value: object, allowed: tuple[object, ...]) -> None:
@@ -32,3 +49,4 @@ def odd(where: str, **values: int) -> None:
     for name, value in values.items():
         if value < 1 or value % 2 == 0:
             raise SpecError(f"{where}: {name} must be odd and at least 1, got {value}.")
+        _at_most(where, name, value)

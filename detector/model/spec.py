@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from maenas.detector.model.layers.network import DetectorNetwork
 
 FORMAT = "maenas/detector@1"
+CHANNELS = 3  # of the images that are read for training, evaluation and detection
 KEYS = ("backbone", "neck", "head", "names", "resize")
 Resize = Literal["letterbox", "stretch"]
 
@@ -38,7 +39,8 @@ class DetectorSpec:
         resize: how an image is brought to the input size: "letterbox" keeps its proportions and
             pads, "stretch" does not. Official weights were trained with "stretch".
     Raises:
-        SpecError: if the features do not fit the neck, or there is not one name a class.
+        SpecError: if images are not of three channels, the features do not fit the neck, or there
+            is not one name a class.
     """
 
     backbone: Backbone
@@ -48,6 +50,11 @@ class DetectorSpec:
     resize: Resize = "letterbox"
 
     def __post_init__(self) -> None:
+        if self.backbone.in_shape[0] != CHANNELS:
+            raise SpecError(
+                f"backbone.in_shape: a detector reads images of {CHANNELS} channels (red, green, "
+                f"blue), got {list(self.backbone.in_shape)}."
+            )
         self.neck.out_shapes(self.backbone.feature_shapes())
         if self.names and len(self.names) != self.head.num_classes:
             raise SpecError(
@@ -79,10 +86,22 @@ class DetectorSpec:
 
 
 def assemble(
-    backbone: Backbone, template: Template, num_classes: int = 80, names: Sequence[str] = ()
+    backbone: Backbone,
+    template: Template,
+    num_classes: int | None = None,
+    names: Sequence[str] = (),
 ) -> DetectorSpec:
-    """The detector of a template around a backbone: what a search prices."""
-    head = replace(template.head, num_classes=num_classes)
+    """The detector of a template around a backbone: what a search prices.
+
+    Args:
+        backbone: the network.
+        template: neck and head.
+        num_classes: number of classes; the template's if None.
+        names: names of the classes; () if they have none.
+    """
+    head = template.head
+    if num_classes is not None:
+        head = replace(head, num_classes=num_classes)
     return DetectorSpec(backbone, template.neck, head, tuple(names))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
 
@@ -38,6 +38,12 @@ class Template:
 
     def __post_init__(self) -> None:
         positive("template", layers=self.layers)
+
+    def with_classes(self, num_classes: int | None) -> Template:
+        """The template for another number of classes; itself if None."""
+        if num_classes is None:
+            return self
+        return replace(self, head=replace(self.head, num_classes=num_classes))
 
     def ops(self, features: Sequence[Shape]) -> tuple[Op, ...]:
         """The deployed operators of neck and head for backbone features (C3, C4, C5).

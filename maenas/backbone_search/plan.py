@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
 from math import exp, inf, log
+from pathlib import Path
 
 from maenas.blocks import Backbone, SpecError, load_backbone
 from maenas.budgets import Budget, LatencyModel, load_device, parse_budgets
@@ -83,7 +84,7 @@ def _segment(
     name: str,
     points: list[tuple[Budget, ...]],
 ) -> Segment:
-    template = load_template(name)
+    template = load_template(name).with_classes(config.num_classes)
     in_shape = template.in_shape
     if config.input_size is not None:
         in_shape = (in_shape[0], config.input_size, config.input_size)
@@ -104,6 +105,25 @@ def _segment(
         max_effectiveness=config.max_effectiveness,
     )
     return Segment(template, problem, limits)
+
+
+def number_of_classes(typed: int | None, data: Path | None) -> int | None:
+    """The number of classes to price; None if nothing says it.
+
+    Args:
+        typed: as given on the command line.
+        data: data set that the detector will be trained on.
+    Raises:
+        MaenasError: if the data set cannot be read or has another number of classes.
+    """
+    if data is None:
+        return typed
+    from maenas.detector.data import read_dataset
+
+    found = len(read_dataset(data, "train").names)
+    if typed is not None and typed != found:
+        raise SpecError(f"num_classes: {data} has {found} classes, got {typed}; leave one out.")
+    return found
 
 
 def depth_limits(problem: Problem) -> str:

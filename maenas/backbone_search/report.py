@@ -26,6 +26,7 @@ def report_text(result: Result, places: list[Path]) -> str:
     rows = [
         ("command", result.config.command()),
         ("scale", f"template {best.segment.template.name}, space {problem.space.name}"),
+        ("classes", str(best.segment.template.head.num_classes)),
         ("depth limits", depth_limits(problem)),
         ("score", f"{best.score:.4f}; {100 * best.share:.3f} % of the certified optimum"),
         ("baseline", random_line(best)),

@@ -176,6 +176,7 @@ class Result:
             "depth_caps": list(problem.space.depth_caps),
             "space": problem.space.name,
             "template": found.segment.template.name,
+            "num_classes": found.segment.template.head.num_classes,
             "device": device.device if device else None,
             "latency_kind": device.claim if device else None,
             "latency_about": device.about if device else None,
@@ -327,6 +328,8 @@ def print_card(result: Result) -> None:
         at = f" at {price.latency_ms:.3f} ms" if problem.device else ""
         name = f"damo-yolo-{best.segment.template.name}"
         card.add_row("published", f"zoo:{name} scores {score:.3f}{at}")
+    if result.config.num_classes is not None:
+        card.add_row("classes", f"{result.config.num_classes}; neck and head are priced for them")
     card.add_row("costs", costs_line(best))
     card.add_row(
         "depth",

@@ -38,7 +38,9 @@ def show_spec(
     device = load_device(device_name or named.device or DEFAULT_DEVICE)
     template = named.template
     if template_name is not None:
-        template = None if template_name == "none" else load_template(template_name)
+        template = None
+        if template_name != "none":
+            template = load_template(template_name).with_classes(named.num_classes)
     backbone = named.backbone
     weights = weights or named.weights
     parts: list[tuple[dict[str, Any], tuple[Op, ...]]] = [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -93,12 +93,13 @@ def find_subject(name: str, template: str | None, input_size: int | None) -> Sub
     backbone = named.backbone if input_size is None else _sized(named.backbone, input_size)
     around = named.template
     if template is not None:
-        around = None if template == NO_TEMPLATE else load_template(template)
+        around = None
+        if template != NO_TEMPLATE:
+            around = load_template(template).with_classes(named.num_classes)
     if around is None:
         return _backbone_subject(named.name, backbone, named.device)
-    return _detector_subject(
-        named.name, DetectorSpec(backbone, around.neck, around.head), named.device
-    )
+    detector = replace(named, backbone=backbone).around(around)
+    return _detector_subject(named.name, detector, named.device)
 
 
 def onnx_subject(path: Path, input_size: int | None) -> Subject:

@@ -13,6 +13,7 @@ from typing import Literal
 import yaml
 
 from maenas.blocks import SpecError
+from maenas.blocks.backbone import LARGEST_SIDE
 from maenas.blocks.errors import one_of, positive
 from maenas.blocks.files.atomic_write import write_text
 from maenas.blocks.files.strict import parse
@@ -41,6 +42,7 @@ class SearchConfig:
         max_effectiveness: DeepMAD's bound on depth against width.
         points: networks of a family over a range.
         input_size: side of the image; None for the template's own.
+        num_classes: number of classes of the detector that is priced; None for the template's 80.
         islands: populations that evolve apart and exchange their best.
         migrate_every: candidates of an island between two exchanges.
     """
@@ -57,6 +59,7 @@ class SearchConfig:
     max_effectiveness: float | None = None
     points: int = 7
     input_size: int | None = None
+    num_classes: int | None = None
     islands: int = 1
     migrate_every: int = MIGRATE_EVERY
 
@@ -81,10 +84,14 @@ class SearchConfig:
                 "search: max_effectiveness must be a positive number, "
                 f"got {self.max_effectiveness}."
             )
-        if self.input_size is not None and (self.input_size < 32 or self.input_size % 32):
+        size = self.input_size
+        if size is not None and (size % 32 or not 32 <= size <= LARGEST_SIDE):
             raise SpecError(
-                f"search: input_size must be a positive multiple of 32, got {self.input_size}."
+                f"search: input_size must be a multiple of 32 from 32 to {LARGEST_SIDE:,}, "
+                f"got {size}."
             )
+        if self.num_classes is not None:
+            positive("search", num_classes=self.num_classes)
 
     def command(self) -> str:
         """The command line that repeats this search; defaults left out but for the seed."""

@@ -48,6 +48,25 @@ class ModelSpec:
     weights: tuple[float, ...] = DEFAULT_WEIGHTS
     num_classes: int | None = None
 
+    def around(self, template: Template | None, names: tuple[str, ...] = ()) -> DetectorSpec:
+        """The detector of a template around the backbone.
+
+        Args:
+            template: neck and head; the model's own if None.
+            names: names of the classes; () if they have none.
+        Raises:
+            SpecError: naming the file, if the backbone cannot be in a detector.
+        """
+        chosen = template or self.template
+        if chosen is None:
+            raise SpecError(
+                f"{self.name}: is a backbone alone; `maenas build-detector` completes it."
+            )
+        try:
+            return assemble(self.backbone, chosen, len(names) or None, names)
+        except SpecError as error:
+            raise SpecError(f"{self.name}: {error}") from None
+
 
 def find_model(name: str) -> ModelSpec:
     """The backbone a user means.
@@ -78,6 +97,8 @@ def _searched_model(name: str, spec: BackboneSpec) -> ModelSpec:
     known = spec.metadata
     try:
         template = None if known.template is None else load_template(known.template)
+        if template is not None:
+            template = template.with_classes(known.num_classes)
     except SpecError as error:
         raise SpecError(f"{name}: {error}") from None
     weights = DEFAULT_WEIGHTS if known.score is None else known.score.weights
@@ -98,9 +119,7 @@ def find_detector(
     weights = None
     if name.startswith("zoo:"):
         model = find_model(name)
-        if model.template is None:
-            raise SpecError(f"{name}: is a backbone alone; `maenas build-detector` completes it.")
-        spec = assemble(model.backbone, model.template)
+        spec = model.around(None)
     else:
         spec, weights = load_folder(detector_in(Path(name)))
     if input_size is not None:

@@ -22,7 +22,7 @@ from maenas.budgets import Cost, LatencyModel, cost, load_device
 from maenas.detector.checkpoints.checkpoint import SPEC_FILE, save_folder
 from maenas.detector.data import read_dataset
 from maenas.detector.errors import TrainError
-from maenas.detector.model.spec import DetectorSpec, assemble
+from maenas.detector.model.spec import DetectorSpec
 from maenas.detector.train.state import STATE_FILE
 from maenas.runs.folders import claim
 from maenas.runs.models import find_model
@@ -132,7 +132,7 @@ def built(family: Family) -> tuple[LatencyModel, list[Member]]:
         if family.input_size is not None:
             backbone = replace(backbone, in_shape=(3, family.input_size, family.input_size))
         template = named.template or nearest_template(backbone)
-        spec = assemble(backbone, template, len(names), names)
+        spec = replace(named, backbone=backbone).around(template, tuple(names))
         if spec in specs.values():
             ERR.print(f"{source}: is another member once more; left out")
             continue

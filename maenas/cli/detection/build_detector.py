@@ -16,7 +16,8 @@ def build_detector(
         str, typer.Argument(help="A backbone file, a run folder or zoo:NAME.", metavar="SPEC")
     ],
     num_classes: Annotated[
-        int | None, typer.Option(help="Classes to detect. (as many as names, else 80)")
+        int | None,
+        typer.Option(help="Classes to detect. (as many as names, else the run's or 80)"),
     ] = None,
     names: Annotated[
         str | None, typer.Option(help="Their names, separated by commas.", metavar="A,B,..")
@@ -48,7 +49,7 @@ def build_detector(
     from maenas.budgets import load_device
     from maenas.detector import load_template
     from maenas.detector.checkpoints.checkpoint import SPEC_FILE, WEIGHTS_FILE, save_folder
-    from maenas.detector.model.spec import Resize, assemble
+    from maenas.detector.model.spec import Resize
     from maenas.runs.models import find_model
     from maenas.runs.templates import nearest_template
     from maenas.terminal.console import OUT, print_json
@@ -60,9 +61,11 @@ def build_detector(
     words = tuple(names.split(",")) if names else ()
     if words and num_classes is not None and num_classes != len(words):
         raise SpecError(f"names: must be one a class ({num_classes}), got {len(words)}.")
-    classes = DEFAULT_CLASSES if num_classes is None else num_classes
     one_of("build-detector", "--resize", resize, get_args(Resize))
-    assembled = assemble(named.backbone, chosen, len(words) or classes, words)
+    if not words:
+        known = named.num_classes or DEFAULT_CLASSES
+        chosen = chosen.with_classes(known if num_classes is None else num_classes)
+    assembled = named.around(chosen, words)
     detector = replace(assembled, resize=resize)  # type: ignore[arg-type]
     for file in (SPEC_FILE, WEIGHTS_FILE):
         if (out / file).exists():

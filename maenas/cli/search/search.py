@@ -8,6 +8,8 @@ from maenas.cli.options import Json, Ray, Resume, Workers
 from maenas.cli.search.search_options import (
     Algorithm,
     Budgets,
+    Classes,
+    ClassesData,
     Devices,
     Evaluations,
     Finalists,
@@ -39,6 +41,8 @@ def search(
     space: Spaces = None,
     template: Scale = None,
     input_size: Side = None,
+    num_classes: Classes = None,
+    data: ClassesData = None,
     max_effectiveness: MaxEffectiveness = None,
     weights: Weights = DEFAULT_WEIGHTS,
     algorithm: Algorithm = "evolution",
@@ -57,6 +61,7 @@ def search(
     as_json: Json = False,
 ) -> None:
     """Search the backbone of highest score within every budget."""
+    from maenas.backbone_search.plan import number_of_classes
     from maenas.backbone_search.result import print_card
     from maenas.backbone_search.run import Effort, run_search
     from maenas.backbone_search.sweep import every, last_is_several, print_searches, run_searches
@@ -78,6 +83,7 @@ def search(
         max_effectiveness=max_effectiveness,
         points=points,
         input_size=input_size,
+        num_classes=number_of_classes(num_classes, data),
         islands=islands,
         migrate_every=migrate_every,
     )
@@ -103,4 +109,5 @@ def typed(context: typer.Context) -> frozenset[str]:
     """Fields of a config that were typed: a resumed run must agree with these alone."""
     sources = {name: context.get_parameter_source(name) for name in context.params}
     names = {name for name, source in sources.items() if source and source.name == "COMMANDLINE"}
-    return frozenset({"budgets" if name == "budget" else name for name in names})
+    fields = {"budget": "budgets", "data": "num_classes"}
+    return frozenset({fields.get(name, name) for name in names})

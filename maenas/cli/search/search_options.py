@@ -56,6 +56,22 @@ Side = Annotated[
         rich_help_panel=NETWORK,
     ),
 ]
+Classes = Annotated[
+    int | None,
+    typer.Option(
+        "--num-classes",
+        help="Classes of the detector that is priced. (those of --data, else 80)",
+        rich_help_panel=NETWORK,
+    ),
+]
+ClassesData = Annotated[
+    Path | None,
+    typer.Option(
+        "--data",
+        help="Data set to be trained on: the search prices a detector of its classes.",
+        rich_help_panel=NETWORK,
+    ),
+]
 Weights = Annotated[
     str,
     typer.Option(

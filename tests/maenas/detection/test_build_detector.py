@@ -7,9 +7,12 @@ import onnx
 import pytest
 
 from maenas.blocks import load_backbone
+from maenas.blocks.backbone_file import zoo_path
 from maenas.detector.checkpoints.checkpoint import load_folder
 from maenas.detector.model.spec import assemble, load_detector
 from maenas.detector.model.template import load_template
+from tests.small_detector import NAMES
+from tests.trainings import write_data
 
 SEARCH = (
     *("search", "--budget", "0.03GMACs", "--space", "mob", "--template", "ns"),
@@ -109,3 +112,54 @@ def convolutions(graph: onnx.GraphProto) -> Counter[tuple[int, int, int, int, in
             groups = attributes.get("group", 1)
             found[in_channels, out_channels, kernel_size, stride, groups] += 1
     return found
+
+
+def test_the_classes_of_a_search_are_priced_shown_and_built(typed, tmp_path: Path) -> None:
+    found = typed(*SEARCH, "--num-classes", "3", "--json").json
+    assert found["num_classes"] == 3
+    shown = typed("show", "run/best.yaml", "--json").json
+    assert (shown["macs"], shown["params"]) == (found["macs"], found["params"])
+    built = typed("build-detector", "run/best.yaml", "--out", "det", "--json").json
+    assert built["num_classes"] == 3
+    assert (built["macs"], built["params"]) == (found["macs"], found["params"])
+    predicted = typed("predict", "run/best.yaml", "--json").json["latency_ms"]["p50"]
+    assert predicted == pytest.approx(built["latency_ms"])
+    again = typed("predict", "run/best.yaml", "--template", "ns", "--json").json
+    assert again["latency_ms"]["p50"] == pytest.approx(predicted)
+    whole = typed("build-detector", "run/best.yaml", "--num-classes", "80", "--out", "d", "--json")
+    assert whole.json["macs"] > built["macs"]
+
+
+def test_the_classes_of_a_data_set_are_priced(typed, tmp_path: Path) -> None:
+    data = write_data(tmp_path / "data")
+    found = typed(*SEARCH, "--data", data, "--json").json
+    assert found["num_classes"] == len(NAMES)
+    assert f"--num-classes {len(NAMES)}" in found["command"]
+    other = typed(*SEARCH, "--data", data, "--num-classes", "5", "--exist-ok")
+    assert other.code == 2
+    assert f"has {len(NAMES)} classes, got 5" in other.err
+
+
+@pytest.mark.parametrize(
+    ("line", "changed", "words"),
+    [
+        ("[3, 416, 416]", "[1, 416, 416]", "mine.yaml: backbone.in_shape: a detector reads images"),
+        ("[3, 416, 416]", "[3, 400, 416]", "mine.yaml: neck: needs three features"),
+        ("[3, 416, 416]", "[3, 41600, 41600]", "mine.yaml: in_shape: must be at most 16,384"),
+        ("depth: 2", "depth: 4611686018427387904", "stages[2]: mob: depth must be at most 1,000"),
+        ("out_channels: 24", "out_channels: 99999999999", "out_channels must be at most 65,536"),
+        ("template: ns", "template: ns\nnum_classes: 999999999", "num_classes must be at most"),
+    ],
+)
+@pytest.mark.parametrize("command", ["build-detector", "predict"])
+def test_a_spec_that_cannot_become_a_detector_is_refused_at_once(
+    typed, tmp_path: Path, command: str, line: str, changed: str, words: str
+) -> None:
+    text = zoo_path("damo-yolo-ns").read_text().replace("num_classes: 80\n", "")
+    assert line in text
+    (tmp_path / "mine.yaml").write_text(text.replace(line, changed, 1))
+    ran = typed(command, "mine.yaml")
+    assert ran.code == 2
+    assert words in ran.err
+    assert ran.err.count("\n") == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.yaml"]
