@@ -51,7 +51,6 @@ def main() -> None:
                 shares, started = [], time.perf_counter()
                 for seed in range(arguments.seeds):
                     settings = Settings(
-                        algorithm="evolution",
                         evaluations=evaluations,
                         seed=seed,
                         limits=limits,

@@ -15,7 +15,7 @@ from statistics import mean
 from benchmarks.machine import commit, write_csv
 from maenas.backbone_search.plan import plan
 from maenas.backbone_search.tasks import prepare
-from maenas.nas import TARGET_GAP, Outcome, Settings, certify, cheapest_networks, search
+from maenas.nas import ALGORITHMS, TARGET_GAP, Outcome, Settings, certify, cheapest_networks, search
 from maenas.runs.config import SearchConfig
 
 MARKS = (1_000, 5_000, 20_000, 50_000)
@@ -56,9 +56,11 @@ def main() -> None:
             f"{template} {space} {budget}: optimum between {certified.score:.4f} and "
             f"{certified.upper:.4f} (gap {100 * (certified.gap or 0):.4f} %, {seconds:.1f} s)"
         )
-        for algorithm in ("evolution", "random"):
+        for algorithm, searcher in ALGORITHMS.items():
             runs = [
-                search(prepared.evaluator, Settings(algorithm, MARKS[-1], seed, limits), start)
+                search(
+                    prepared.evaluator, Settings(MARKS[-1], seed, limits, searcher=searcher), start
+                )
                 for seed in range(arguments.seeds)
             ]
             shares = {

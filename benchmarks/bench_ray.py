@@ -26,6 +26,7 @@ from maenas.nas.executors import Executor, InProcess
 from maenas.nas.executors.ray_cluster import RayCluster
 from maenas.nas.executors.stream import AHEAD, Stream
 from maenas.nas.scores.max_entropy import DEFAULT_WEIGHTS
+from maenas.nas.scores.max_entropy_score import RandomNetworks
 from maenas.nas.scores.monte_carlo import Draw
 from maenas.nas.searchers.islands import _Archipelago
 from maenas.runs.config import SearchConfig
@@ -89,7 +90,7 @@ def main() -> None:
 def monte_carlo_s(executor: Executor, draws: int) -> float:
     """Seconds a random network of damo-yolo-s takes, all workers together."""
     backbone = load_backbone("zoo:damo-yolo-s")
-    items = [Draw(backbone, DEFAULT_WEIGHTS, seed) for seed in range(draws)]
+    items = [Draw(backbone, RandomNetworks(DEFAULT_WEIGHTS), seed) for seed in range(draws)]
     list(executor.map(Draw.score, items[:1]))  # loads torch
     started = time.perf_counter()
     assert len(list(executor.map(Draw.score, items))) == draws
@@ -103,7 +104,7 @@ def nothing(draw: Draw) -> float:
 
 def drawings(count: int) -> list[Draw]:
     backbone = load_backbone("zoo:damo-yolo-s")
-    return [Draw(backbone, DEFAULT_WEIGHTS, seed) for seed in range(count)]
+    return [Draw(backbone, RandomNetworks(DEFAULT_WEIGHTS), seed) for seed in range(count)]
 
 
 def round_trip_s(cluster: RayCluster, tasks: int = 200) -> float:
@@ -171,7 +172,7 @@ def island_costs() -> tuple[float, float]:
         take(self, number, evolved)
         spent[0] += time.process_time() - started
 
-    settings = Settings("evolution", 200_000, 0, prepared.segment.limits, islands=4)
+    settings = Settings(200_000, 0, prepared.segment.limits, islands=4)
     start = cheapest_networks(prepared.options)
     evaluator: Evaluator = prepared.evaluator
     search_islands(evaluator, settings, start, InProcess())  # prices stages

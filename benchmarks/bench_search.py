@@ -106,7 +106,7 @@ def timed(method: Callable[..., Any], name: str, spent: dict[str, float]) -> Cal
 def steady_state(evaluations: int, seed: int, spent: dict[str, float]) -> tuple[int, int, float]:
     """(different candidates, proposed candidates, seconds) after the warm-up of one search."""
     prepared = prepare(plan(SearchConfig(budgets=("3.8ms",), device="t4"))[0])
-    settings = Settings("evolution", evaluations, seed, prepared.segment.limits)
+    settings = Settings(evaluations, seed, prepared.segment.limits)
     marks: list[tuple[int, int, float]] = []
     before = dict(spent)
 

@@ -11,9 +11,11 @@ from maenas.blocks.block import Block
 from maenas.blocks.conv_stem import ConvStem
 from maenas.blocks.csp import CSP
 from maenas.blocks.errors import SpecError
+from maenas.blocks.files.words import did_you_mean
 from maenas.blocks.focus_stem import FocusStem
 from maenas.blocks.mob import Mob
 from maenas.blocks.op import Op, Shape
+from maenas.blocks.plugins.load import entry_points
 from maenas.blocks.res_k1dwk1 import ResK1DWK1
 from maenas.blocks.res_k1dwsek1 import ResK1DWSEK1
 from maenas.blocks.res_k1kx import ResK1KX
@@ -143,3 +145,34 @@ class Backbone:
         from maenas.blocks.layers.network import Network
 
         return Network(self, features_only, out_indices)
+
+
+def block_class(kind: object, where: str) -> type[Block]:
+    """The class of a block, plugins included; `where` names file and stage.
+
+    Raises:
+        SpecError: if there is no block of that name.
+    """
+    if isinstance(kind, str) and kind not in BLOCKS:
+        for found in entry_points("maenas.blocks"):
+            register_block(found)
+    if not isinstance(kind, str) or kind not in BLOCKS:
+        raise SpecError(
+            f"{where}.block: no such block {kind!r}{did_you_mean(str(kind), [*BLOCKS])}; a block "
+            "of your own is loaded by --plugin MODULE."
+        )
+    return BLOCKS[kind]
+
+
+def register_block(block: object) -> None:
+    """Make a block known by its `kind`.
+
+    Raises:
+        SpecError: if it is not a block, or another one has its name.
+    """
+    if not (isinstance(block, type) and issubclass(block, Block)):
+        raise SpecError(f"plugin: a block must be a class derived from Block, got {block!r}.")
+    taken = BLOCKS.get(block.kind)
+    if taken is not None and taken.__qualname__ != block.__qualname__:
+        raise SpecError(f"plugin: the block {block.kind!r} exists already ({taken.__qualname__}).")
+    BLOCKS[block.kind] = block

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from maenas.blocks.backbone import BLOCKS, Backbone
+from maenas.blocks.backbone import Backbone, block_class
 from maenas.blocks.block import Block
 from maenas.blocks.errors import SpecError, positive
 from maenas.blocks.files.atomic_write import write_text
@@ -31,10 +31,12 @@ class ScoreSpec:
     Attributes:
         name: name of the score.
         weights: weights of the resolution levels.
+        options: further options of the score.
     """
 
     name: str
     weights: tuple[float, ...]
+    options: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,12 +122,8 @@ def parse_block(data: object, where: str) -> Block:
     """One stage, its class named by the key `block`."""
     if not isinstance(data, dict) or "block" not in data:
         raise SpecError(f"{where}: must be a mapping with the key `block`.")
-    kind = data["block"]
-    if not isinstance(kind, str) or kind not in BLOCKS:
-        raise SpecError(
-            f"{where}.block: no such block {kind!r}{did_you_mean(str(kind), [*BLOCKS])}"
-        )
-    return parse(BLOCKS[kind], {key: data[key] for key in data if key != "block"}, where)
+    kind = block_class(data["block"], where)
+    return parse(kind, {key: data[key] for key in data if key != "block"}, where)
 
 
 def dump_backbone(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
-from math import log
 from typing import get_args
 
 import numpy as np
@@ -15,6 +14,7 @@ from maenas.budgets.budget import Quantity
 from maenas.budgets.cost import cost
 from maenas.nas.problem import TOLERANCE, Problem
 from maenas.nas.scores.max_entropy import log_gain
+from maenas.nas.scores.score import ends_level
 from maenas.search_spaces.moves import Genomes
 
 Floats = NDArray[np.float64]
@@ -87,18 +87,10 @@ class Evaluator:
         width = np.zeros(len(genomes), dtype=np.int64)
         widths = []
         for index, stage in enumerate(self.stages):
-            rows, deeper = stage.rows(genomes, width)
-            units = stage.units_after_first(genomes)
-            sums += rows[:, :MEMORY]
-            if units is not None:
-                sums += deeper[:, :MEMORY] * units[:, None]
-                rows_memory = np.where(units > 0, deeper[:, MEMORY], rows[:, MEMORY])
-            else:
-                rows_memory = rows[:, MEMORY]
-            np.maximum(memory, rows_memory, out=memory)
+            stage.add_to(sums, memory, genomes, width)
             width = stage.width_after(genomes, width)
             widths.append(width)
-            if self.problem.max_effectiveness is not None and self._ends_level(index):
+            if self.problem.max_effectiveness is not None and ends_level(self._levels, index):
                 ratio = np.exp(-2 * sums[:, GAIN] / sums[:, CONVS]) * sums[:, CONVS]
                 np.maximum(effectiveness, ratio, out=effectiveness)
         rest = self.rest.rows([widths[index] for index in self.problem.space.features], self.stages)
@@ -117,9 +109,6 @@ class Evaluator:
         """An evaluation from its numbers, as a journal keeps them."""
         prices = costs[:, QUANTITIES.index(self.problem.ranged.quantity)]
         return Evaluation(scores, costs, feasible, prices)
-
-    def _ends_level(self, index: int) -> bool:
-        return index + 1 == len(self._levels) or self._levels[index + 1] != self._levels[index]
 
 
 class Memo:
@@ -166,7 +155,8 @@ class StageTable:
         self.in_widths = tuple(in_widths)
         self._size = size
         columns = {g.field: c for c, g in enumerate(space.genes) if g.stage == index}
-        self.depth_column = columns.pop("depth", None)
+        # A score that is not linear in depth gets a row of its own for each depth.
+        self.depth_column = columns.pop("depth", None) if problem.score.linear_in_depth else None
         self.depths = np.array(self.stage.choices.get("depth", (1,)), dtype=np.int64)
         self.columns = list(columns.values())
         self.names = list(columns)
@@ -181,9 +171,7 @@ class StageTable:
         else:
             self.out_widths = self.in_widths  # a stage that keeps its width, such as SPP
         levels = space.decode([0] * len(space.genes)).levels
-        self._weight = sum(problem.weights[levels[index] :])
-        ends_level = index + 1 == len(levels) or levels[index + 1] != levels[index]
-        self._width_weight = problem.weights[levels[index]] if ends_level else 0.0
+        self._weight, self._width_weight = problem.score.stage_weights(levels)[index]
         self._memo = Memo(2 * (MEMORY + 1))
 
     def __len__(self) -> int:
@@ -206,7 +194,30 @@ class StageTable:
         both = self._memo.take(keys, self._compute)
         return both[:, : MEMORY + 1], both[:, MEMORY + 1 :]
 
-    def units_after_first(self, genomes: Genomes) -> NDArray[np.int64] | None:
+    def add_to(
+        self, sums: Floats, peak: Floats, genomes: Genomes, width: NDArray[np.int64]
+    ) -> None:
+        """Add this stage of each genome to its sums, and raise its peak of memory.
+
+        The one place that says how units make a stage: each after the first adds the same, and
+        the peak is that of a later unit where there is one.
+
+        Args:
+            sums: (n, `MEMORY`) columns that are sums, changed in place.
+            peak: (n,) largest memory so far, changed in place.
+            genomes: (n, genes).
+            width: (n,) indices into `in_widths`.
+        """
+        first, deeper = self.rows(genomes, width)
+        memory = first[:, MEMORY]
+        sums += first[:, :MEMORY]
+        units = self._units_after_first(genomes)
+        if units is not None:
+            sums += deeper[:, :MEMORY] * units[:, None]
+            memory = np.where(units > 0, deeper[:, MEMORY], memory)
+        np.maximum(peak, memory, out=peak)
+
+    def _units_after_first(self, genomes: Genomes) -> NDArray[np.int64] | None:
         """Units beyond the first, None where depth does not vary."""
         if self.depth_column is None:
             return None
@@ -246,8 +257,12 @@ class StageTable:
         gains = [log_gain(op) for op in ops if op.kind == "conv" and op.path == "main"]
         gain = sum(gains)
         price = cost(ops, self.problem.device)
+        score = self.problem.score
+        total = self._weight * score.amount(block, ops)
+        if self._width_weight:
+            total += self._width_weight * score.width(ops[-1].out_shape[0])
         return [
-            self._weight * gain + self._width_weight * log(ops[-1].out_shape[0]),
+            total,
             price.latency_ms,
             price.macs,
             price.params,

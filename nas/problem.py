@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from maenas.blocks import Backbone, Op, Shape
 from maenas.budgets.budget import Budget, BudgetError
 from maenas.budgets.cost import Cost, cost
 from maenas.budgets.latency import LatencyModel
-from maenas.nas.scores.max_entropy import DEFAULT_WEIGHTS, check_weights, effectiveness, max_entropy
+from maenas.nas.scores.max_entropy import effectiveness
+from maenas.nas.scores.max_entropy_score import MaxEntropy
+from maenas.nas.scores.score import Score
 from maenas.search_spaces import Space
 
 TOLERANCE = 1e-9  # of a limit, so that sums in another order agree on what meets it
@@ -26,25 +28,34 @@ class Problem:
         device: prices operators in milliseconds; None where no latency is asked for.
         rest: operators of neck and head for the features of a backbone; None to price the
             backbone alone.
-        weights: of the score, one a resolution level.
+        score: what is maximised; called with a backbone it gives its number.
         max_effectiveness: DeepMAD's bound on depth against width; None for no bound.
     Raises:
         BudgetError: for a latency budget without a device.
-        SpecError: unless there is one weight a level.
+        SpecError: unless the score has one weight for each resolution level of the space.
     """
 
     space: Space
     budgets: tuple[Budget, ...]
     device: LatencyModel | None = None
     rest: Rest | None = None
-    weights: tuple[float, ...] = DEFAULT_WEIGHTS
+    score: Score = field(default_factory=MaxEntropy)
     max_effectiveness: float | None = None
 
     def __post_init__(self) -> None:
-        smallest = self.space.decode([0] * len(self.space.genes))
-        check_weights(self.weights, 1 + max(smallest.levels))
+        self.score.level_weights(self.level_count)
         if self.device is None and any(b.quantity == "latency_ms" for b in self.budgets):
             raise BudgetError("budget: a latency needs a device to be priced on; add --device t4.")
+
+    @property
+    def level_count(self) -> int:
+        """Resolution levels that every backbone of the space has."""
+        return 1 + max(self.space.decode([0] * len(self.space.genes)).levels)
+
+    @property
+    def weights(self) -> tuple[float, ...]:
+        """Weights of the score, one for each resolution level."""
+        return self.score.level_weights(self.level_count)
 
     @property
     def ranged(self) -> Budget:
@@ -54,10 +65,6 @@ class Problem:
     def limit(self, quantity: str) -> float | None:
         """The limit on a quantity, if there is one."""
         return next((b.limit for b in self.budgets if b.quantity == quantity), None)
-
-    def score(self, backbone: Backbone) -> float:
-        """What is maximised."""
-        return max_entropy(backbone, self.weights)
 
     def cost(self, backbone: Backbone) -> Cost:
         """What the network costs, with neck and head where they are priced."""

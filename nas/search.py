@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
@@ -15,14 +14,11 @@ from maenas.nas.certificate.options import Options
 from maenas.nas.evaluator import Evaluator
 from maenas.nas.history.journal import Journal
 from maenas.nas.history.record import FINALISTS, Outcome, Progress, Record
-from maenas.nas.problem import TOLERANCE, Problem
+from maenas.nas.problem import TOLERANCE
 from maenas.nas.searchers.evolution import Evolution
-from maenas.nas.searchers.random_search import RandomSearch
-from maenas.nas.searchers.searcher import Searcher
+from maenas.nas.searchers.searcher import SearcherFactory
 from maenas.search_spaces.moves import Genomes, Moves
 
-Algorithm = Literal["evolution", "random", "exact"]
-ALGORITHMS: tuple[Algorithm, ...] = ("evolution", "random", "exact")
 BATCH = 256
 SAVE_EVERY_S = 2.0
 MAX_EMPTY_ASKS = 100
@@ -34,22 +30,22 @@ class Settings:
     """How to search.
 
     Attributes:
-        algorithm: "evolution", "random" or "exact".
         evaluations: candidates proposed, those met before included.
         seed: of all randomness.
         limits: ascending limits on `Problem.ranged`, one for each network wanted.
         finalists: best networks to keep under each limit.
         islands: populations that evolve apart, see `nas.islands`; 1 for a single one.
         migrate_every: candidates of an island between two exchanges.
+        searcher: makes the searcher: its class, or `functools.partial` of it with options.
     """
 
-    algorithm: Algorithm
     evaluations: int
     seed: int
     limits: tuple[float, ...]
     finalists: int = FINALISTS
     islands: int = 1
     migrate_every: int = MIGRATE_EVERY
+    searcher: SearcherFactory = Evolution
 
 
 def search(
@@ -60,7 +56,7 @@ def search(
     resume: bool = False,
     report: Callable[[Progress], None] = lambda progress: None,
 ) -> Outcome:
-    """Run `settings.algorithm`, "exact" excepted; see `solve_exactly` for that.
+    """Ask the searcher, evaluate, tell it, until all evaluations are spent.
 
     Same problem, settings and start give the same outcome, whether or not the run was killed and
     resumed.
@@ -140,7 +136,9 @@ class _Run:
     ) -> None:
         self._evaluator = evaluator
         self._settings = settings
-        self._searcher = _searcher(evaluator.problem, settings, start)
+        rng = np.random.Generator(np.random.PCG64(settings.seed))
+        moves = Moves(evaluator.problem.space)
+        self._searcher = settings.searcher(moves, rng, start, settings.limits)
         self.record = Record(evaluator, settings.limits, settings.finalists, journal)
 
     def resume(self) -> None:
@@ -178,12 +176,3 @@ class _Run:
         if len(fresh):
             self.record.add(known, fresh, self._evaluator(fresh))
         self._searcher.tell(genomes, memory.at(rows), rows)
-
-
-def _searcher(problem: Problem, settings: Settings, start: Genomes) -> Searcher:
-    moves = Moves(problem.space)
-    rng = np.random.Generator(np.random.PCG64(settings.seed))
-    if settings.algorithm == "random":
-        return RandomSearch(moves, rng)
-    assert settings.algorithm == "evolution", "the exact solver asks nothing; see solve_exactly"
-    return Evolution(moves, rng, start, settings.limits)

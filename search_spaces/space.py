@@ -10,7 +10,8 @@ from math import inf, prod
 from pathlib import Path
 from typing import Any
 
-from maenas.blocks import BLOCKS, Backbone, Block, Shape, SpecError
+from maenas.blocks import Backbone, Block, Shape, SpecError
+from maenas.blocks.backbone import block_class
 from maenas.blocks.files.strict import parse
 from maenas.blocks.files.words import did_you_mean
 from maenas.blocks.files.yaml_file import read_yaml
@@ -272,12 +273,7 @@ def _check_widths(space: Space, path: Path) -> None:
 
 
 def _parse_stage(data: Mapping[str, Any], ratio: tuple[float, float], where: str) -> StageSpace:
-    kind = data.get("block")
-    if not isinstance(kind, str) or kind not in BLOCKS:
-        raise SpecError(
-            f"{where}.block: no such block {kind!r}{did_you_mean(str(kind), [*BLOCKS])}"
-        )
-    block = BLOCKS[kind]
+    block = block_class(data.get("block"), where)
     known = {field.name: field for field in fields(block) if field.init}  # type: ignore[arg-type]
     fixed: dict[str, object] = {}
     choices: dict[str, tuple[Value, ...]] = {}

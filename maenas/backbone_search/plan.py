@@ -9,7 +9,7 @@ from pathlib import Path
 from maenas.blocks import Backbone, SpecError, load_backbone
 from maenas.budgets import Budget, LatencyModel, load_device, parse_budgets
 from maenas.detector import Template, load_template
-from maenas.nas import Problem
+from maenas.nas import MaxEntropy, Problem
 from maenas.runs.config import SearchConfig, digest
 from maenas.runs.templates import choose_template
 from maenas.search_spaces import load_space
@@ -57,6 +57,8 @@ def fingerprint(segments: list[Segment]) -> str:
         problem = segment.problem
         device = "" if problem.device is None else repr(problem.device)
         parts += [repr(problem.space), repr(asdict(segment.template)), device]
+        if not isinstance(problem.score, MaxEntropy):  # whose weights are among the options
+            parts.append(repr(problem.score))
     return digest(*parts)
 
 
@@ -101,7 +103,7 @@ def _segment(
         budgets=budgets,
         device=device,
         rest=template.ops if config.scope == "detector" else None,
-        weights=config.weights,
+        score=config.load_score(),
         max_effectiveness=config.max_effectiveness,
     )
     return Segment(template, problem, limits)

@@ -11,7 +11,7 @@ import numpy as np
 from maenas.backbone_search.plan import published
 from maenas.backbone_search.result import Result, spending
 from maenas.backbone_search.tasks import Prepared, Reference
-from maenas.nas import Outcome, certify
+from maenas.nas import Outcome, Problem, certify
 from maenas.nas.certificate.exact import ADDITIVE
 from maenas.terminal.figures import new_figure, save_figure
 
@@ -29,7 +29,7 @@ MAX_POINTS = 20_000
 FRONT_POINTS = 40
 
 
-def plot_curve(outcome: Outcome, reference: Reference, path: Path) -> None:
+def plot_curve(problem: Problem, outcome: Outcome, reference: Reference, path: Path) -> None:
     """Best score over evaluations, random search and the certified optimum beside it."""
     figure = new_figure()
     axes = figure.subplots()
@@ -43,7 +43,7 @@ def plot_curve(outcome: Outcome, reference: Reference, path: Path) -> None:
             axes.step(counts, scores, where="post", label=f"{name}: {scores[-1]:.2f}")
     upper = reference.certified[-1].upper
     axes.axhline(upper, color="black", linestyle=":", label=f"certified optimum <= {upper:.2f}")
-    axes.set(xlabel="candidates", ylabel="best score [nats]", xscale="log")
+    axes.set(xlabel="candidates", ylabel=f"best score{_unit(problem)}", xscale="log")
     axes.set_title("Best score so far")
     axes.legend(loc="lower right")
     save_figure(figure, path)
@@ -94,13 +94,19 @@ def plot_scatter(prepared: Prepared, outcome: Outcome, result: Result, path: Pat
         name = f"damo-yolo-{prepared.segment.template.name}"
         axes.plot(spent / scale, problem.score(backbone), "D", color="tab:green", label=name)
     axes.axvline(ranged.limit / scale, color="tab:red", linestyle="--", label="budget")
-    axes.set(xlabel=unit, ylabel="score [nats]")
+    axes.set(xlabel=unit, ylabel=f"{problem.score.name} score{_unit(problem)}")
     axes.set_xlim(least / scale * 0.97, ranged.limit / scale * 1.1)
-    axes.set_ylim(top=max(scores) * 1.1 if scores else None)
+    if scores:
+        axes.set_ylim(top=max(scores) + 0.1 * abs(max(scores)))
     title = "Every evaluated network" if len(outcome.scores) else "Network found, certified front"
     axes.set_title(title)
     axes.legend(loc="lower right", markerscale=1)
     save_figure(figure, path)
+
+
+def _unit(problem: Problem) -> str:
+    """Unit of a score on an axis."""
+    return f" [{problem.score.unit}]" if problem.score.unit else ""
 
 
 def plot_searches(found: Mapping[str, Sequence[Mapping[str, Any]]], path: Path) -> None:
@@ -121,7 +127,7 @@ def plot_searches(found: Mapping[str, Sequence[Mapping[str, Any]]], path: Path) 
         (line,) = axes.plot(prices, [n["score"] for n in networks], "*-", label=name)
         tops = [network["optimum_at_most"] for network in networks]
         axes.plot(prices, tops, "_", color=line.get_color(), markersize=14)
-    axes.set(xlabel=", ".join(dict.fromkeys(units)), ylabel="score [nats]")
+    axes.set(xlabel=", ".join(dict.fromkeys(units)), ylabel="score")
     axes.set_title("Networks found (stars), certified optimum (bars)")
     axes.legend(loc="lower right")
     save_figure(figure, path)

@@ -8,7 +8,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from maenas.backbone_search.plan import depth_limits
-from maenas.backbone_search.result import Result, costs_line, measured_on_line, random_line
+from maenas.backbone_search.result import (
+    Result,
+    costs_line,
+    finalist_line,
+    measured_on_line,
+    random_line,
+    score_line,
+)
 from maenas.budgets import show
 
 STYLE = """
@@ -28,6 +35,7 @@ def report_text(result: Result, places: list[Path]) -> str:
         ("scale", f"template {best.segment.template.name}, space {problem.space.name}"),
         ("classes", str(best.segment.template.head.num_classes)),
         ("depth limits", depth_limits(problem)),
+        ("maximised", f"{problem.score.name}; {score_line(problem)}"),
         ("score", f"{best.score:.4f}; {100 * best.share:.3f} % of the certified optimum"),
         ("baseline", random_line(best)),
         ("costs", costs_line(best)),
@@ -37,8 +45,7 @@ def report_text(result: Result, places: list[Path]) -> str:
     rows += [
         (
             f"finalist {entry.rank}",
-            f"{entry.score:.4f} in closed form, {entry.expected:.4f} with "
-            f"borders, {entry.mean:.4f} ± {entry.standard_error:.4f} on random networks",
+            finalist_line(entry),
         )
         for entry in result.monte_carlo
     ]

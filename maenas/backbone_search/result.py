@@ -18,22 +18,30 @@ from maenas.backbone_search.verify import Verified
 from maenas.blocks import Backbone
 from maenas.blocks.backbone_file import Metadata, ScoreSpec
 from maenas.budgets import Cost, Quantity, show
-from maenas.nas import Certified, Outcome, expected_entropy, max_entropy
+from maenas.nas import SCORES, Certified, MaxEntropy, Outcome, Problem
 from maenas.runs.config import SearchConfig
 from maenas.terminal.console import OUT
 
 SCHEMA = "maenas/search-result@1"
-SCORE = "max-entropy"
 SHOWN_FINALISTS = 5
 
 
 @dataclass(frozen=True, slots=True)
 class MonteCarlo:
-    """Score of a finalist on random networks."""
+    """Score of a finalist on random networks.
+
+    Attributes:
+        rank: rank by the score that was maximised, from 1.
+        score: that score.
+        expected: the same with zero padding counted in, where the score knows it.
+        mean: mean over the random networks.
+        standard_error: standard error of the mean.
+        seeds: number of random networks.
+    """
 
     rank: int
     score: float
-    expected: float
+    expected: float | None
     mean: float
     standard_error: float
     seeds: int
@@ -66,8 +74,9 @@ class Found:
 
     @property
     def share(self) -> float:
-        """Score over the upper bound on any score: at least so much of the optimum is reached."""
-        return self.score / self.certified.upper
+        """Share of the optimum that is reached at least; the bound on any score is 1."""
+        upper = self.certified.upper
+        return 1 - (upper - self.score) / (abs(upper) or 1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +89,7 @@ class Result:
         outcomes: of each segment.
         published_score: (score, cost) of the published backbone of the same scale, if comparable.
         monte_carlo: the finalists of the last segment, best first.
+        forward_seconds: mean time that one random network of a finalist took.
         seconds: of this process, from the first candidate on.
         folder: where it was written.
         notes: what else the user should know.
@@ -97,6 +107,7 @@ class Result:
     notes: tuple[str, ...]
     verified: tuple[Verified, ...] = ()
     measured_on: Mapping[str, str | int | float] = field(default_factory=dict)
+    forward_seconds: float = 0.0
 
     @property
     def best(self) -> Found:
@@ -129,10 +140,13 @@ class Result:
             "seed": self.config.seed,
             "algorithm": self.config.algorithm,
             "scope": self.config.scope,
-            "weights": list(self.config.weights),
+            "score_name": self.best.segment.problem.score.name,
+            "score_unit": self.best.segment.problem.score.unit,
+            "weights": list(self.best.segment.problem.weights),
             "command": self.command,
             "folder": str(self.folder),
             "monte_carlo": [asdict(entry) for entry in self.monte_carlo],
+            "forward_seconds": round(self.forward_seconds, 4),
             "verified": [
                 {
                     "rank": one.rank,
@@ -193,12 +207,11 @@ class Result:
     def receipt(self, found: Found) -> list[str]:
         """Comments that open a spec: how it was found; the same for every run of the command."""
         problem, config = found.segment.problem, self.config
-        weights = " ".join(f"{weight:g}" for weight in config.weights)
         lines = [
             self.command,
             f"maenas {__version__}; space {problem.space.name}, template "
             f"{found.segment.template.name}, budgets of the {config.scope}; "
-            f"{depth_limits(problem)}; weights {weights}",
+            f"{depth_limits(problem)}; {score_line(problem)}",
             f"score {found.score:.4f}, {100 * found.share:.3f} % of the most that is possible "
             f"(certified: at most {found.certified.upper:.4f}); {random_line(found)}",
             costs_line(found),
@@ -228,7 +241,7 @@ class Result:
             template=found.segment.template.name if priced else None,
             device=config.device,
             num_classes=found.segment.template.head.num_classes if priced else None,
-            score=ScoreSpec(name=SCORE, weights=config.weights),
+            score=score_spec(config, problem),
             provenance={
                 "maenas": __version__,
                 "command": self.command,
@@ -259,6 +272,32 @@ def label(found: Found) -> str:
 def measured_on_line(provenance: Mapping[str, str | int | float]) -> str:
     """Where finalists were measured."""
     return ", ".join(f"{name}: {value}" for name, value in provenance.items())
+
+
+def score_spec(config: SearchConfig, problem: Problem) -> ScoreSpec:
+    """The score of a problem as a spec keeps it: by name, with all that changes it."""
+    score = problem.score
+    if score.name in SCORES:
+        return ScoreSpec(name=score.name, weights=problem.weights, options=score.options())
+    return ScoreSpec(name=config.score, weights=problem.weights)
+
+
+def score_line(problem: Problem) -> str:
+    """Which score was maximised, and its weights."""
+    weights = " ".join(f"{weight:g}" for weight in problem.weights)
+    if isinstance(problem.score, MaxEntropy):
+        return f"weights {weights}"
+    options = "".join(f", {name} {value}" for name, value in problem.score.options().items())
+    return f"score {problem.score.name}{options}, weights {weights}"
+
+
+def finalist_line(entry: MonteCarlo) -> str:
+    """How a finalist does on random networks."""
+    borders = "" if entry.expected is None else f"with borders {entry.expected:.3f}, "
+    return (
+        f"score {entry.score:.3f}, {borders}on {entry.seeds} random "
+        f"networks {entry.mean:.3f} ± {entry.standard_error:.3f}"
+    )
 
 
 def random_line(found: Found) -> str:
@@ -318,6 +357,9 @@ def print_card(result: Result) -> None:
             f"{show(budget.quantity, spent)}{kind} of {show(budget.quantity, limit)} ({slack})",
         )
     random = "none" if best.random_score is None else f"{best.random_score:.3f}"
+    unit = f" {problem.score.unit}" if problem.score.unit else ""
+    if not isinstance(problem.score, MaxEntropy):
+        card.add_row("maximised", f"{problem.score.name}{unit}")
     card.add_row(
         "score",
         f"{best.score:.3f}, {100 * best.share:.3f} % of the certified optimum "
@@ -346,9 +388,10 @@ def print_card(result: Result) -> None:
     for entry in result.monte_carlo[:SHOWN_FINALISTS]:
         card.add_row(
             f"finalist {entry.rank}",
-            f"score {entry.score:.3f}, with borders {entry.expected:.3f}, on {entry.seeds} random "
-            f"networks {entry.mean:.3f} ± {entry.standard_error:.3f}",
+            finalist_line(entry),
         )
+    if result.monte_carlo:
+        card.add_row("", f"{result.forward_seconds:.2f} s a random network")
     summary = finalists_line(result.monte_carlo)
     if summary is not None:
         card.add_row("finalists", summary)
@@ -404,9 +447,3 @@ def spending(backbone: Backbone, price: Cost, quantity: Quantity) -> float:
         return backbone.layers
     spent: float = getattr(price, quantity)
     return spent
-
-
-def closed_forms(segment: Segment, backbone: Backbone) -> tuple[float, float]:
-    """The score in closed form, and with borders counted in."""
-    weights = segment.problem.weights
-    return max_entropy(backbone, weights), expected_entropy(backbone, weights)

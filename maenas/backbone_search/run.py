@@ -12,7 +12,7 @@ from maenas.backbone_search.plan import Segment, fingerprint, plan, published
 from maenas.backbone_search.plots import plot_curve, plot_scatter
 from maenas.backbone_search.progress import SearchLine
 from maenas.backbone_search.report import report_text
-from maenas.backbone_search.result import Found, MonteCarlo, Result, closed_forms, label
+from maenas.backbone_search.result import Found, MonteCarlo, Result, label
 from maenas.backbone_search.run_folder import claim_run, resumed
 from maenas.backbone_search.tasks import (
     Baseline,
@@ -29,7 +29,7 @@ from maenas.backbone_search.verify import Verified, Verifier, make_verifier
 from maenas.blocks import Backbone, SpecError, dump_backbone
 from maenas.blocks.files.atomic_write import write_bytes, write_text
 from maenas.budgets import Cost, InfeasibleError
-from maenas.nas import FINALISTS, TARGET_GAP, Outcome, monte_carlo
+from maenas.nas import EXACT, FINALISTS, TARGET_GAP, Outcome, monte_carlo
 from maenas.nas.executors import Executor, Shared, opened_executor
 from maenas.runs.config import SearchConfig, save_config
 from maenas.runs.folders import last_run, next_run
@@ -180,7 +180,7 @@ def tell_losses(executor: Executor) -> None:
 
 def check(config: SearchConfig, resume: bool, exist_ok: bool) -> None:
     """Refuse options that contradict each other."""
-    if config.algorithm == "exact" and config.max_effectiveness is not None:
+    if config.algorithm == EXACT and config.max_effectiveness is not None:
         raise SpecError(
             "search: the exact solver cannot bound effectiveness, which is no sum; use "
             "--algorithm evolution."
@@ -229,7 +229,11 @@ def _outcomes(
 ) -> Iterator[Outcome]:
     """What each search finds: whole ones in workers where there are several, else here."""
     tasks = {
-        place: WholeSearch(shared[place], settings_of(job.config, part, effort.kept))
+        place: WholeSearch(
+            shared[place],
+            settings_of(job.config, part, effort.kept),
+            exact=job.config.algorithm == EXACT,
+        )
         for place, (job, part) in enumerate(parts)
         if len(parts) > 1
         and executor.workers > 1
@@ -260,7 +264,8 @@ def _find_here(job: Job, part: Prepared, executor: Executor, effort: Effort) -> 
     folder = _made(job.folder_of(part))
     settings = settings_of(job.config, part, effort.kept)
     with SearchLine(_name(part), part.segment.problem, job.config.evaluations) as line:
-        return find(settings, part, folder, resume, executor, line)
+        exact = job.config.algorithm == EXACT
+        return find(settings, part, folder, resume, executor, line, exact)
 
 
 def _made(folder: Path) -> Path:
@@ -301,12 +306,14 @@ def _result(
         if not verified[0].within:
             notes.append("no finalist is within the budget as measured; the fastest was taken")
     notes += _caveats(job.config, networks)
+    monte_carlo, seconds = _monte_carlo(last, outcomes[-1], executor, effort)
     result = Result(
         config=job.config,
         networks=networks,
         outcomes=tuple(outcomes),
         published=_published(last.segment),
-        monte_carlo=tuple(_monte_carlo(last, outcomes[-1], executor, effort)),
+        monte_carlo=monte_carlo,
+        forward_seconds=seconds,
         seconds=time.monotonic() - job.started,
         folder=job.folder,
         notes=tuple(notes),
@@ -315,7 +322,7 @@ def _result(
     )
     for part, outcome, against in zip(job.parts, outcomes, references, strict=True):
         place = job.folder_of(part)
-        plot_curve(outcome, against, place / "curve.png")
+        plot_curve(part.segment.problem, outcome, against, place / "curve.png")
         plot_scatter(part, outcome, result, place / "scatter.png")
     _write(result, [job.folder_of(part) for part in job.parts])
     return result
@@ -347,7 +354,7 @@ def _caveats(config: SearchConfig, networks: tuple[Found, ...]) -> list[str]:
     """What the numbers of a result do not say by themselves."""
     notes = []
     worst = min(found.share for found in networks)
-    if config.algorithm == "exact" and worst < 1 - TARGET_GAP:
+    if config.algorithm == EXACT and worst < 1 - TARGET_GAP:
         notes.append(
             f"not proven optimal: the best may score up to {100 * (1 - worst):.2f} % more; "
             "evolution may find it"
@@ -400,21 +407,34 @@ def _published(segment: Segment) -> tuple[float, Cost] | None:
 
 def _monte_carlo(
     part: Prepared, outcome: Outcome, executor: Executor, effort: Effort
-) -> Iterator[MonteCarlo]:
-    """The finalists on random networks: the score's own definition, as a check."""
+) -> tuple[tuple[MonteCarlo, ...], float]:
+    """The finalists on random networks, as a check of the score, and seconds a network.
+
+    Nothing for a score that has no definition on random networks.
+    """
+    problem = part.segment.problem
     finalists = _finalists(part, outcome)[: effort.finalists]
-    if not finalists:
-        return
-    seeds = range(effort.finalist_seeds)
+    forward = problem.score.forward(problem.level_count)
+    if not finalists or forward is None:
+        return (), 0.0
     ERR.print("scoring the finalists on random networks")
-    drawn = monte_carlo(finalists, part.segment.problem.weights, seeds, executor)
+    drawn = monte_carlo(finalists, forward, range(effort.finalist_seeds), executor)
+    entries, seconds = [], 0.0
     with Counter("finalists", len(finalists), "networks") as counter:
         for rank, (backbone, found) in enumerate(zip(finalists, drawn, strict=True), start=1):
-            score, expected = closed_forms(part.segment, backbone)
-            yield MonteCarlo(
-                rank, score, expected, found.mean, found.standard_error, len(found.scores)
+            entries.append(
+                MonteCarlo(
+                    rank,
+                    problem.score(backbone),
+                    problem.score.expected(backbone),
+                    found.mean,
+                    found.standard_error,
+                    len(found.scores),
+                )
             )
+            seconds += found.seconds / len(finalists)
             counter.advance()
+    return tuple(entries), seconds
 
 
 def _write(result: Result, places: list[Path]) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from rich.table import Table
 
 from maenas.blocks import SpecError
-from maenas.nas import effectiveness, expected_entropy, level_scores, max_entropy, monte_carlo
+from maenas.nas import effectiveness, monte_carlo
 from maenas.nas.executors import opened_executor
 from maenas.nas.scores.max_entropy import expected_level_scores
+from maenas.nas.scores.max_entropy_score import MaxEntropy
 from maenas.runs.models import find_model
 from maenas.terminal.console import OUT, print_json
 
@@ -21,6 +22,7 @@ def score_spec(
     as_json: bool,
     workers: int = 1,
     ray: str | None = None,
+    score_name: str | None = None,
 ) -> None:
     """Print the score of a backbone; `weights` are the run's if None.
 
@@ -33,43 +35,54 @@ def score_spec(
         raise SpecError("--ray, --workers: are for random networks; give their number, --seeds.")
     named = find_model(name)
     backbone = named.backbone
-    weights = weights or named.weights
+    score = named.score(score_name, weights)
+    weights = score.level_weights(1 + max(backbone.levels))
+    levels = score.level_scores(backbone)
+    exact = expected_level_scores(backbone) if isinstance(score, MaxEntropy) else None
     result = {
         "schema": SCHEMA,
         "spec": named.name,
-        "score": max_entropy(backbone, weights),
-        "expected": expected_entropy(backbone, weights),
+        "score_name": score.name,
+        "score": score(backbone),
+        "expected": score.expected(backbone),
         "weights": list(weights),
-        "level_scores": list(level_scores(backbone)),
-        "expected_level_scores": list(expected_level_scores(backbone)),
+        "level_scores": list(levels),
+        "expected_level_scores": None if exact is None else list(exact),
         "layers": backbone.layers,
         "effectiveness": effectiveness(backbone),
     }
     if seeds:
+        forward = score.forward(len(weights))
+        if forward is None:
+            raise SpecError(
+                f"seeds: the score {score.name} is not defined on random networks; leave --seeds "
+                "out."
+            )
         with opened_executor(workers, ray) as executor:
-            (drawn,) = monte_carlo([backbone], weights, range(seeds), executor)
+            (drawn,) = monte_carlo([backbone], forward, range(seeds), executor)
         result["monte_carlo"] = {
             "mean": drawn.mean,
             "standard_error": drawn.standard_error,
             "scores": list(drawn.scores),
+            "seconds": round(drawn.seconds, 4),
         }
     if as_json:
         print_json(result)
         return
     table = Table(title=named.name)
-    for column in ("level", "weight", "closed form", "with borders"):
+    for column in ("level", "weight", "closed form", *(["with borders"] if exact else [])):
         table.add_column(column, justify="right")
-    for index, (closed, exact) in enumerate(
-        zip(level_scores(backbone), expected_level_scores(backbone), strict=True)
-    ):
-        table.add_row(f"C{index + 1}", f"{weights[index]:g}", f"{closed:.4f}", f"{exact:.4f}")
+    for index, closed in enumerate(levels):
+        borders = [f"{exact[index]:.4f}"] if exact else []
+        table.add_row(f"C{index + 1}", f"{weights[index]:g}", f"{closed:.4f}", *borders)
     table.add_section()
-    table.add_row("score", "", f"{result['score']:.4f}", f"{result['expected']:.4f}")
+    borders = [f"{result['expected']:.4f}"] if exact else []
+    table.add_row("score", "", f"{result['score']:.4f}", *borders)
     OUT.print(table)
     if seeds:
         OUT.print(
             f"on {seeds} random networks: {drawn.mean:.4f} ± {drawn.standard_error:.4f} "
-            "(mean and its standard error)"
+            f"(mean and its standard error; {drawn.seconds:.2f} s a network)"
         )
     OUT.print(
         f"{backbone.layers} layers; effectiveness (depth over width, DeepMAD) "

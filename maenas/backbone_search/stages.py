@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import log
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
@@ -13,8 +12,7 @@ from maenas.blocks import Backbone, Op
 from maenas.blocks.backbone_file import block_data
 from maenas.budgets import LatencyModel, cost, load_device
 from maenas.detector import load_template
-from maenas.nas import level_scores, max_entropy
-from maenas.nas.scores.max_entropy import log_gain
+from maenas.nas import MaxEntropy, Score
 from maenas.runs.models import find_model
 from maenas.terminal.console import OUT, print_json
 
@@ -28,6 +26,7 @@ def show_spec(
     template_name: str | None,
     weights: tuple[float, ...] | None,
     as_json: bool,
+    score_name: str | None = None,
 ) -> None:
     """Print the stages of a backbone, and neck and head where a template is known.
 
@@ -42,7 +41,7 @@ def show_spec(
         if template_name != "none":
             template = load_template(template_name).with_classes(named.num_classes)
     backbone = named.backbone
-    weights = weights or named.weights
+    score = named.score(score_name, weights)
     parts: list[tuple[dict[str, Any], tuple[Op, ...]]] = [
         (block_data(stage), ops)
         for stage, ops in zip(backbone.stages, backbone.stage_ops(), strict=True)
@@ -52,8 +51,8 @@ def show_spec(
         levels = template.neck.out_shapes(features)
         parts.append(({"block": "RepGFPN"}, tuple(template.neck.ops(features))))
         parts.append(({"block": "ZeroHead"}, tuple(template.head.ops(levels))))
-    total = max_entropy(backbone, weights)
-    shares = _score_shares(backbone, weights)
+    total = score(backbone)
+    shares = score.shares(backbone)
     rows = [
         _row(data, ops, device, share, index)
         for index, ((data, ops), share) in enumerate(
@@ -69,8 +68,9 @@ def show_spec(
         "in_shape": list(backbone.in_shape),
         "features": list(backbone.features),
         "score": total,
-        "level_scores": list(level_scores(backbone)),
-        "weights": list(weights),
+        "score_name": score.name,
+        "level_scores": list(score.level_scores(backbone)),
+        "weights": list(score.level_weights(1 + max(backbone.levels))),
         "latency_ms": price.latency_ms,
         "latency_kind": device.claim,
         "latency_about": device.about,
@@ -85,7 +85,7 @@ def show_spec(
     if as_json:
         print_json(result)
     else:
-        _print(result, backbone, device)
+        _print(result, backbone, device, score)
 
 
 def _row(
@@ -120,19 +120,7 @@ def _inner(data: dict[str, Any], ops: Sequence[Op]) -> int | None:
     return data.get("bottleneck_channels")
 
 
-def _score_shares(backbone: Backbone, weights: Sequence[float]) -> list[float]:
-    """What each stage adds to the score; the shares sum to it."""
-    levels = backbone.levels
-    shares = []
-    for index, ops in enumerate(backbone.stage_ops()):
-        share = sum(weights[levels[index] :]) * sum(log_gain(op) for op in ops)
-        if index + 1 == len(levels) or levels[index + 1] != levels[index]:
-            share += weights[levels[index]] * log(ops[-1].out_shape[0])
-        shares.append(share)
-    return shares
-
-
-def _print(result: dict[str, Any], backbone: Backbone, device: LatencyModel) -> None:
+def _print(result: dict[str, Any], backbone: Backbone, device: LatencyModel, score: Score) -> None:
     # Every column fits into 80 characters, or numbers would be cut off.
     table = Table(title=result["spec"], box=SIMPLE_HEAD, padding=0, show_edge=False)
     table.add_column("")
@@ -149,7 +137,7 @@ def _print(result: dict[str, Any], backbone: Backbone, device: LatencyModel) -> 
             str(row["stride"]),
             "x".join(map(str, dict.fromkeys(row["out_shape"][1:]))),
         ]
-        score = row["score"]
+        share = row["score"]
         table.add_row(
             f"{row['stage']}{tapped}" if in_backbone else "",
             row["type"] + ("+spp" if row["spp"] else ""),
@@ -158,8 +146,8 @@ def _print(result: dict[str, Any], backbone: Backbone, device: LatencyModel) -> 
             _six(row["macs"] / 1e9),
             f"{row['latency_ms']:.3f}",
             f"{100 * row['latency_ms'] / result['latency_ms']:.1f}",
-            "" if score is None else f"{score:.2f}",
-            "" if score is None else f"{100 * score / result['score']:.1f}",
+            "" if share is None else f"{share:.2f}",
+            "" if share is None else f"{100 * share / (result['score'] or 1.0):.1f}",
         )
     table.add_section()
     table.add_row(
@@ -182,7 +170,9 @@ def _print(result: dict[str, Any], backbone: Backbone, device: LatencyModel) -> 
     OUT.print(f"ms: {device.about}.")
     weights = ", ".join(f"{weight:g}" for weight in result["weights"])
     last = len(result["weights"])
-    OUT.print(f"score: maximum entropy in nats, weights {weights} for C1 to C{last}.")
+    name = "maximum entropy" if isinstance(score, MaxEntropy) else score.name
+    unit = f" in {score.unit}" if score.unit else ""
+    OUT.print(f"score: {name}{unit}, weights {weights} for C1 to C{last}.")
     if result["template"] is None:
         OUT.print("Backbone alone; --template SCALE shows it with neck and head.")
     else:

@@ -15,16 +15,20 @@ from pathlib import Path
 from maenas.backbone_search.plan import Segment
 from maenas.budgets import show
 from maenas.nas import (
+    EXACT,
     TARGET_GAP,
     Certified,
     Evaluator,
+    Evolution,
     Journal,
     Options,
     Outcome,
     Progress,
+    RandomSearch,
     Settings,
     certify,
     cheapest_networks,
+    load_searcher,
     search,
     search_islands,
     solve_exactly,
@@ -88,13 +92,13 @@ def skipped_note(prepared: Prepared) -> str | None:
 def settings_of(config: SearchConfig, prepared: Prepared, finalists: int) -> Settings:
     """How to search a segment."""
     return Settings(
-        algorithm=config.algorithm,
         evaluations=config.evaluations,
         seed=config.seed,
         limits=prepared.segment.limits,
         finalists=finalists,
         islands=config.islands,
         migrate_every=config.migrate_every,
+        searcher=Evolution if config.algorithm == EXACT else load_searcher(config.algorithm),
     )
 
 
@@ -105,9 +109,10 @@ def find(
     resume: bool,
     executor: Executor,
     report: Callable[[Progress], None],
+    exact: bool = False,
 ) -> Outcome:
-    """The search itself; islands evolve on the executor."""
-    if settings.algorithm == "exact":
+    """The search itself; islands evolve on the executor, the exact solver needs no candidates."""
+    if exact:
         return solve_exactly(prepared.options, settings)
     journal = Journal(folder, prepared.segment.problem.space) if folder else None
     start = cheapest_networks(prepared.options)
@@ -124,15 +129,17 @@ class WholeSearch:
     Attributes:
         prepared: what to search.
         settings: how; a single population.
+        exact: whether to solve it exactly instead.
     """
 
     prepared: Shared[Prepared]
     settings: Settings
+    exact: bool = False
 
     def run(self) -> Searched:
         """Search, and bring home what the journal would hold."""
         prepared = self.prepared.value
-        if self.settings.algorithm == "exact":
+        if self.exact:
             return Searched(solve_exactly(prepared.options, self.settings), {})
         with tempfile.TemporaryDirectory() as name:
             journal = Journal(Path(name), prepared.segment.problem.space)
@@ -184,5 +191,7 @@ class Baseline:
     def run(self) -> Outcome:
         """Draw and evaluate."""
         ready = self.prepared.value
-        settings = Settings("random", self.evaluations, self.seed, ready.segment.limits)
+        settings = Settings(
+            self.evaluations, self.seed, ready.segment.limits, searcher=RandomSearch
+        )
         return search(ready.evaluator, settings, cheapest_networks(ready.options))

@@ -20,6 +20,7 @@ from maenas.cli.latency.predict import predict
 from maenas.cli.latency.profile import profile
 from maenas.cli.latency.tables import tables
 from maenas.cli.options import DETECTORS, LATENCY, MACHINE, SEARCH, TRAINING
+from maenas.cli.plugin import Plugins, with_plugins
 from maenas.cli.search.score import score
 from maenas.cli.search.search import search
 from maenas.cli.search.show import show
@@ -44,7 +45,7 @@ GROUPS: dict[str, tuple[Callable[..., None], ...]] = {
 }
 for panel, commands in GROUPS.items():
     for command in commands:
-        app.command(rich_help_panel=panel)(command)
+        app.command(rich_help_panel=panel)(with_plugins(command))
 app.add_typer(data, name="data", rich_help_panel=TRAINING)
 
 
@@ -98,5 +99,6 @@ def options(
     show_version: Annotated[
         bool, typer.Option("--version", callback=version, is_eager=True, help="Print the version.")
     ] = False,
+    plugin_modules: Plugins = None,
 ) -> None:
     """Options before the command."""

@@ -70,6 +70,14 @@ RunWeights = Annotated[
         metavar="W,..",
     ),
 ]
+Score = Annotated[
+    str | None,
+    typer.Option(
+        "--score",
+        help="Score: max-entropy, macs, params, layers, ln-width, a .yaml file, module:object. "
+        "(the run's, else max-entropy)",
+    ),
+]
 
 # Where it runs
 Workers = Annotated[int, typer.Option(help="Processes to use.", rich_help_panel=COMPUTE)]

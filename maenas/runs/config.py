@@ -18,7 +18,7 @@ from maenas.blocks.errors import one_of, positive
 from maenas.blocks.files.atomic_write import write_text
 from maenas.blocks.files.strict import parse
 from maenas.blocks.files.yaml_file import read_yaml
-from maenas.nas import ALGORITHMS, DEFAULT_WEIGHTS, MIGRATE_EVERY, Algorithm
+from maenas.nas import DEFAULT_SCORE, EXACT, MIGRATE_EVERY, Score, load_score, load_searcher
 
 FORMAT = "maenas/search@1"
 Scope = Literal["detector", "backbone"]
@@ -35,10 +35,11 @@ class SearchConfig:
         space: name or path; None for the template's own.
         template: scale of neck and head; None to choose by budget.
         scope: what the budgets limit.
-        algorithm: how to search.
+        algorithm: name of a searcher, "exact", or module:object of a plugin.
         evaluations: candidates to propose, for each template of a family.
         seed: of all randomness.
-        weights: of the score, one a resolution level.
+        score: name of what is maximised, a score file, or module:object of a plugin.
+        weights: weights of the score, one for each resolution level; None for its own.
         max_effectiveness: DeepMAD's bound on depth against width.
         points: networks of a family over a range.
         input_size: side of the image; None for the template's own.
@@ -52,10 +53,11 @@ class SearchConfig:
     space: str | None = None
     template: str | None = None
     scope: Scope = "detector"
-    algorithm: Algorithm = "evolution"
+    algorithm: str = "evolution"
     evaluations: int = 100_000
     seed: int = 0
-    weights: tuple[float, ...] = DEFAULT_WEIGHTS
+    score: str = DEFAULT_SCORE
+    weights: tuple[float, ...] | None = None
     max_effectiveness: float | None = None
     points: int = 7
     input_size: int | None = None
@@ -65,10 +67,11 @@ class SearchConfig:
 
     def __post_init__(self) -> None:
         one_of("search", "scope", self.scope, SCOPES)
-        one_of("search", "algorithm", self.algorithm, ALGORITHMS)
+        if self.algorithm != EXACT:
+            load_searcher(self.algorithm)
         positive("search", evaluations=self.evaluations, points=self.points)
         positive("search", islands=self.islands, migrate_every=self.migrate_every)
-        if self.islands > 1 and self.algorithm != "evolution":
+        if self.islands > 1 and self.algorithm in ("random", EXACT):
             raise SpecError(
                 f"search: islands are of evolution; --algorithm {self.algorithm} has none."
             )
@@ -92,6 +95,14 @@ class SearchConfig:
             )
         if self.num_classes is not None:
             positive("search", num_classes=self.num_classes)
+
+    def load_score(self) -> Score:
+        """What is maximised.
+
+        Raises:
+            SpecError: if there is no such score.
+        """
+        return load_score(self.score, self.weights)
 
     def command(self) -> str:
         """The command line that repeats this search; defaults left out but for the seed."""

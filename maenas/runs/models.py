@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from maenas.blocks import Backbone, SpecError
-from maenas.blocks.backbone_file import FORMAT, BackboneSpec, load_spec
+from maenas.blocks.backbone_file import FORMAT, BackboneSpec, ScoreSpec, load_spec
 from maenas.detector import Template, load_template
 from maenas.detector.checkpoints.checkpoint import SPEC_FILE, load_folder
 from maenas.detector.model.spec import DetectorSpec, assemble, load_detector
 from maenas.detector.runtimes.load import KINDS
-from maenas.nas import DEFAULT_WEIGHTS
+from maenas.nas import DEFAULT_SCORE, Score, load_score, made_score
 from maenas.runs.older import run_metadata
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class ModelSpec:
         backbone: the network.
         template: neck and head it was published or searched with, None if unknown.
         device: device it was searched for, None if unknown.
-        weights: weights of the score it was searched with; the default ones if unknown.
+        searched: score it was searched with, None if unknown.
         num_classes: number of classes of the detector it was priced in, None if unknown.
     """
 
@@ -45,7 +45,7 @@ class ModelSpec:
     backbone: Backbone
     template: Template | None
     device: str | None
-    weights: tuple[float, ...] = DEFAULT_WEIGHTS
+    searched: ScoreSpec | None = None
     num_classes: int | None = None
 
     def around(self, template: Template | None, names: tuple[str, ...] = ()) -> DetectorSpec:
@@ -66,6 +66,20 @@ class ModelSpec:
             return assemble(self.backbone, chosen, len(names) or None, names)
         except SpecError as error:
             raise SpecError(f"{self.name}: {error}") from None
+
+    def score(self, name: str | None = None, weights: tuple[float, ...] | None = None) -> Score:
+        """The score it was searched with, or another one, or with other weights.
+
+        Args:
+            name: name of another score, or a score file.
+            weights: weights in place of the score's own.
+        Raises:
+            SpecError: if there is no such score.
+        """
+        if name is not None or self.searched is None:
+            return load_score(name or DEFAULT_SCORE, weights)
+        known = self.searched
+        return made_score(known.name, weights or known.weights, known.options)
 
 
 def find_model(name: str) -> ModelSpec:
@@ -101,8 +115,7 @@ def _searched_model(name: str, spec: BackboneSpec) -> ModelSpec:
             template = template.with_classes(known.num_classes)
     except SpecError as error:
         raise SpecError(f"{name}: {error}") from None
-    weights = DEFAULT_WEIGHTS if known.score is None else known.score.weights
-    return ModelSpec(name, spec.backbone, template, known.device, weights, known.num_classes)
+    return ModelSpec(name, spec.backbone, template, known.device, known.score, known.num_classes)
 
 
 def find_detector(

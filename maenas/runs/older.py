@@ -8,6 +8,7 @@ from typing import Any
 from maenas.blocks.backbone_file import Metadata, ScoreSpec
 from maenas.blocks.errors import SpecError
 from maenas.blocks.files.json_file import read_json
+from maenas.nas import DEFAULT_WEIGHTS
 from maenas.runs.config import load_config
 
 SCORE = "max-entropy"  # the only score that runs of that time had
@@ -33,7 +34,7 @@ def run_metadata(spec: Path) -> Metadata:
         template=config.template or _template(folder / "result.json", spec) if priced else None,
         device=config.device,
         num_classes=NUM_CLASSES if priced else None,
-        score=ScoreSpec(name=SCORE, weights=config.weights),
+        score=ScoreSpec(name=SCORE, weights=config.weights or DEFAULT_WEIGHTS),
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from heapq import heappop, heappush
 from itertools import islice
-from math import floor, inf
+from math import floor, inf, isfinite
 
 import numpy as np
 
@@ -48,7 +48,9 @@ class Certified:
     @property
     def gap(self) -> float | None:
         """How far the bound is above the network, as a share of the network's score."""
-        return None if self.score is None else self.upper / self.score - 1
+        if self.score is None:
+            return None
+        return (self.upper - self.score) / (abs(self.score) or 1.0)
 
     def joined(self, other: Certified) -> Certified:
         """What two proofs for one limit say together."""
@@ -221,7 +223,8 @@ class _Solve:
             if evaluation.feasible[0] and price <= limit * (1 + TOLERANCE):
                 lower, genome = float(evaluation.scores[0]), found
                 break
-        return Certified(limit, upper * (1 + TOLERANCE), lower, genome)
+        slack = TOLERANCE * abs(upper) if isfinite(upper) else 0.0
+        return Certified(limit, upper + slack, lower, genome)
 
     def relaxed_optimum(self) -> Genomes | None:
         """The network behind the upper bound, which may exceed a budget."""

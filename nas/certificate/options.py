@@ -73,12 +73,9 @@ class Options:
         genomes = np.zeros((len(codes), len(self.space.genes)), dtype=np.int16)
         genomes[:, genes] = codes
         incoming = np.full(len(codes), width)
-        first, deeper = stage.rows(genomes, incoming)
-        table = first.copy()
-        units = stage.units_after_first(genomes)
-        if units is not None:
-            table[:, :MEMORY] += deeper[:, :MEMORY] * units[:, None]
-            table[:, MEMORY] = np.where(units > 0, deeper[:, MEMORY], first[:, MEMORY])
+        sums, peak = np.zeros((len(codes), MEMORY)), np.zeros(len(codes))
+        stage.add_to(sums, peak, genomes, incoming)
+        table = np.column_stack([sums, peak])
         options = StageOptions(codes, stage.width_after(genomes, incoming), table)
         if not self.space.widths_never_shrink:
             return options

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from math import exp, inf, log
+from math import exp, log
 
 import numpy as np
 from numpy.typing import NDArray
 
-from maenas.blocks import Backbone, Op, SpecError
+from maenas.blocks import Backbone, Op
+from maenas.nas.scores.score import check_weights, ends_level
 
 DEFAULT_WEIGHTS = (0.0, 0.0, 1.0, 1.0, 6.0)
 """One weight for each of the levels C1 to C5: what MAE-DET and the published DAMO-YOLO S fit."""
@@ -105,7 +106,7 @@ def effectiveness(backbone: Backbone) -> float:
         gains = [log_gain(op) for op in ops if op.kind == "conv" and op.path == "main"]
         depth += len(gains)
         total += 2 * sum(gains)  # log of the product of the fan-ins
-        if _ends_level(backbone.levels, index):
+        if ends_level(backbone.levels, index):
             worst = max(worst, depth * exp(-total / depth))
     return worst
 
@@ -116,28 +117,15 @@ def weighted(scores: Sequence[float], weights: Sequence[float]) -> float:
     return sum(weight * score for weight, score in zip(weights, scores, strict=True))
 
 
-def check_weights(weights: Sequence[float], levels: int) -> None:
-    """Raise `SpecError` unless there is one weight a level, none negative and some positive."""
-    if len(weights) != levels or not all(0 <= w < inf for w in weights) or max(weights) == 0:
-        raise SpecError(
-            f"weights: one a resolution level is needed ({levels} here), finite, none negative and "
-            f"not all zero, got {list(weights)}."
-        )
-
-
 def _scores(backbone: Backbone, gains: Iterable[Sequence[float]]) -> tuple[float, ...]:
     """Level scores from the gains of each stage's operators."""
     total, scores = 0.0, []
     for index, (stage_gains, ops) in enumerate(zip(gains, backbone.stage_ops(), strict=True)):
         for gain in stage_gains:
             total += gain
-        if _ends_level(backbone.levels, index):
+        if ends_level(backbone.levels, index):
             scores.append(total + log(ops[-1].out_shape[0]))
     return tuple(scores)
-
-
-def _ends_level(levels: Sequence[int], index: int) -> bool:
-    return index + 1 == len(levels) or levels[index + 1] != levels[index]
 
 
 def _sliced(variance: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -15,7 +15,8 @@ from maenas.blocks.layers.deploy import deploy
 from maenas.blocks.layers.pyramid_pooling import PyramidPooling
 from maenas.blocks.layers.residual_unit import ResidualUnit
 from maenas.blocks.layers.squeeze_excite import SqueezeExcite
-from maenas.nas.scores.max_entropy import DEFAULT_WEIGHTS, check_weights, weighted
+from maenas.nas.scores.max_entropy import DEFAULT_WEIGHTS, weighted
+from maenas.nas.scores.score import check_weights, ends_level
 from maenas.nas.scores.spread import MonteCarloScore
 
 
@@ -116,5 +117,5 @@ def _keep_main_path(network: nn.Module) -> None:
 def _last_of_each(totals: Sequence[float], levels: Sequence[int]) -> Iterator[float]:
     """The value at the last stage of each level."""
     for index, total in enumerate(totals):
-        if index + 1 == len(levels) or levels[index + 1] != levels[index]:
+        if ends_level(levels, index):
             yield total

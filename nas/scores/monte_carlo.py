@@ -1,46 +1,55 @@
-"""The score on random networks as tasks: a network and a seed each, for any executor."""
+"""Scores on random networks as tasks: a network and a seed each, for any executor."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
 from maenas.blocks import Backbone
 from maenas.nas.executors import Executor
+from maenas.nas.scores.score import ForwardScore
 from maenas.nas.scores.spread import MonteCarloScore
 
 
 @dataclass(frozen=True, slots=True)
 class Draw:
-    """One random network: of which backbone, scored how, from which seed."""
+    """A task: one random network of a backbone.
+
+    Attributes:
+        backbone: the network.
+        forward: score that is measured.
+        seed: random seed of its weights.
+    """
 
     backbone: Backbone
-    weights: tuple[float, ...]
+    forward: ForwardScore
     seed: int
 
-    def score(self) -> float:
-        """Its score; a few tenths of a second at 640 pixels."""
-        from maenas.nas.scores.max_entropy_forward import drawn_score  # loads torch
-
-        return drawn_score(self.backbone, self.weights, self.seed)
+    def score(self) -> tuple[float, float]:
+        """Its score, and the seconds that took."""
+        started = time.perf_counter()
+        score = float(self.forward(self.backbone, self.seed))
+        return score, time.perf_counter() - started
 
 
 def monte_carlo(
     backbones: Sequence[Backbone],
-    weights: Sequence[float],
+    forward: ForwardScore,
     seeds: Sequence[int],
     executor: Executor,
 ) -> Iterator[MonteCarloScore]:
-    """Score of each backbone on random networks, in order; see `max_entropy_forward`.
+    """Score of each backbone on random networks, in order.
 
     Every network is one task, run by one thread: then sums are added up in one order, and the
     scores are the same to the last bit in every process of a machine.
 
     Raises:
-        SpecError: unless there is one weight a level.
+        SpecError: if the score cannot be applied to a backbone.
     """
-    draws = [Draw(backbone, tuple(weights), seed) for backbone in backbones for seed in seeds]
-    scores = iter(executor.map(Draw.score, draws))
+    draws = [Draw(backbone, forward, seed) for backbone in backbones for seed in seeds]
+    results = iter(executor.map(Draw.score, draws))
     for _ in backbones:
-        yield MonteCarloScore.of(list(islice(scores, len(seeds))))
+        scores, seconds = zip(*islice(results, len(seeds)), strict=True)
+        yield MonteCarloScore.of(scores, sum(seconds) / len(seconds))

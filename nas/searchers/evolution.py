@@ -4,25 +4,52 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from maenas.blocks.errors import SpecError, positive
 from maenas.nas.evaluator import Evaluation, Floats
 from maenas.nas.searchers.searcher import Searcher, rng_from, rng_state
 from maenas.search_spaces.moves import Genomes, Moves
 
-# Chosen by the share of the certified optimum at 20,000 candidates, benchmarks/bench_quality.py.
-FIRST = 512  # random networks that a population begins with
-POPULATION = 32  # survivors under each limit
-TIGHTER = (0.8, 0.9, 0.95)  # limits beside the budget: from below one gets around its obstacles
-NICHE = 4  # most survivors with the same widths: widths are hard to change once all agree
-TOURNAMENT = 3
-PATIENCE = 2_000  # candidates without a better one after which a population has converged
-ELITE = 32  # of a converged population, kept to meet the others'
-FRESH = 2  # populations begun anew before their elites meet
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvolutionOptions:
+    """Constants of an evolution, chosen by the share of the certified optimum that is reached.
+
+    The share was measured at 20,000 candidates by benchmarks/bench_quality.py.
+
+    Attributes:
+        first: random networks that a population begins with.
+        population: survivors under each limit.
+        tighter: shares of the smallest limit that are limits too, where at most three are wanted:
+            from below one gets around the obstacles of a latency model.
+        niche: most survivors with the same widths: widths are hard to change once all agree.
+        tournament: draws among which the best becomes a parent.
+        patience: candidates without a better one after which a population has converged.
+        elite: networks of a converged population that are kept to meet those of others.
+        fresh: populations begun anew before their elites meet.
+    """
+
+    first: int = 512
+    population: int = 32
+    tighter: tuple[float, ...] = (0.8, 0.9, 0.95)
+    niche: int = 4
+    tournament: int = 3
+    patience: int = 2_000
+    elite: int = 32
+    fresh: int = 2
+
+    def __post_init__(self) -> None:
+        numbers = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "tighter"}
+        positive("evolution", **numbers)
+        if not all(0 < share < 1 for share in self.tighter):
+            raise SpecError(
+                f"evolution: tighter must be shares between 0 and 1, got {list(self.tighter)}."
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +91,8 @@ class Evolution(Searcher):
     """Evolution by mutation and crossover of whole stages, survival of the best, restarts.
 
     Survivors are the best of the population and its children under each limit, with at most
-    `NICHE` of the same widths. A population that no longer improves leaves its elite behind;
-    after `FRESH` of them the elites meet in one population, then all begins anew. Several limits
+    `niche` of the same widths. A population that no longer improves leaves its elite behind;
+    after `fresh` of them the elites meet in one population, then all begins anew. Several limits
     yield a family in one run; a few are joined by tighter ones.
 
     Args:
@@ -73,15 +100,24 @@ class Evolution(Searcher):
         rng: all randomness.
         start: (n, genes), networks among the first; at least one that meets the budgets helps.
         limits: ascending limits on the price told with each genome; the last is the budget.
+        options: constants of the evolution.
     """
 
+    name: ClassVar[str] = "evolution"
+
     def __init__(
-        self, moves: Moves, rng: np.random.Generator, start: Genomes, limits: Sequence[float]
+        self,
+        moves: Moves,
+        rng: np.random.Generator,
+        start: Genomes,
+        limits: Sequence[float],
+        options: EvolutionOptions = EvolutionOptions(),
     ) -> None:
+        self._options = options
         self._moves = moves
         self._rng = rng
         self._wanted = tuple(limits)
-        tighter = [share * limits[0] for share in TIGHTER] if len(limits) < 4 else []
+        tighter = [share * limits[0] for share in options.tighter] if len(limits) < 4 else []
         self._limits = (*tighter, *limits)
         self._start = start
         self._width_columns = [
@@ -93,13 +129,15 @@ class Evolution(Searcher):
         self._elites = self._nobody
         self._drawn = 0  # random networks this population began with
         self._fresh = 1  # populations begun since elites last met, this one included
-        self._height = 0.0  # sum of the best scores under the limits wanted
+        self._met = 0  # limits wanted that some network of the population meets
+        self._height = 0.0  # sum of the best scores under them
         self._since = 0  # candidates told of since it rose
 
     def ask(self, count: int) -> Genomes:
-        if self._drawn < FIRST:
+        if self._drawn < self._options.first:
             first = self._start[:count] if self._drawn == 0 else self._start[:0]
-            small_too = self._drawn < FIRST // 2  # tight budgets need them, loose ones do not
+            # Tight budgets need small networks, loose ones do not.
+            small_too = self._drawn < self._options.first // 2
             drawn = self._moves.sample(self._rng, count - len(first), all_sizes=small_too)
             self._drawn += count
             return np.concatenate([first, drawn])
@@ -111,7 +149,7 @@ class Evolution(Searcher):
             parents = genomes[self._rng.integers(len(genomes), size=count)]
         mates = genomes[self._rng.integers(len(genomes), size=count)]
         self._since += count
-        if self._since > PATIENCE:
+        if self._since > self._options.patience:
             self._begin_anew()
         return self._moves.mutate(self._rng, parents, mates)
 
@@ -120,12 +158,10 @@ class Evolution(Searcher):
         new = evaluation.feasible & ~np.isin(rows, self._population.rows)
         everyone = self._population + told.at(np.flatnonzero(new).tolist())
         self._population = everyone.at(self._survivors(everyone))
-        height = sum(
-            float(self._population.scores[self._population.prices <= limit].max(initial=0.0))
-            for limit in self._wanted
-        )
-        if height > self._height:
-            self._height, self._since = height, 0
+        tops = self._tops()
+        met, height = len(tops), sum(tops)
+        if (met, height) > (self._met, self._height):
+            self._met, self._height, self._since = met, height, 0
 
     def state(self) -> dict[str, Any]:
         return {
@@ -151,6 +187,12 @@ class Evolution(Searcher):
         self._elites = everyone.at(slice(state["population"], None))
         self._drawn, self._fresh = state["drawn"], state["fresh"]
         self._height, self._since = state["height"], state["since"]
+        self._met = len(self._tops())
+
+    def _tops(self) -> list[float]:
+        """Best score under each limit wanted that some network of the population meets."""
+        within = (self._population.prices <= limit for limit in self._wanted)
+        return [float(self._population.scores[met].max()) for met in within if met.any()]
 
     def _select(self, count: int) -> NDArray[np.int64]:
         """Places of parents: under a limit drawn for each, the best of a few drawn there."""
@@ -158,7 +200,8 @@ class Evolution(Searcher):
         under = [places for places in under if len(places)]
         limit = self._rng.integers(len(under), size=count)
         sizes = np.array([len(places) for places in under])[limit]
-        drawn = self._rng.random((count, TOURNAMENT)).min(axis=1)  # the population is sorted
+        # The population is sorted, so the least of a few draws is the best.
+        drawn = self._rng.random((count, self._options.tournament)).min(axis=1)
         place = (drawn * sizes).astype(np.int64)
         starts = np.concatenate([[0], np.cumsum([len(places) for places in under])])[limit]
         parents: NDArray[np.int64] = np.concatenate(under)[starts + place]
@@ -173,19 +216,19 @@ class Evolution(Searcher):
             crowd: Counter[bytes] = Counter()
             kept = 0
             for place in order:
-                if everyone.prices[place] > limit or crowd[widths[place]] == NICHE:
+                if everyone.prices[place] > limit or crowd[widths[place]] == self._options.niche:
                     continue
                 crowd[widths[place]] += 1
                 chosen.add(place)
                 kept += 1
-                if kept == POPULATION:
+                if kept == self._options.population:
                     break
         return [place for place in order if place in chosen]
 
     def _begin_anew(self) -> None:
         """Leave the elite behind; start from random networks, or from the elites that wait."""
-        self._elites += self._population.at(slice(0, ELITE * len(self._wanted)))
-        if self._fresh == FRESH:
+        self._elites += self._population.at(slice(0, self._options.elite * len(self._wanted)))
+        if self._fresh == self._options.fresh:
             _, once = np.unique(self._elites.rows, return_index=True)
             elites = self._elites.at(once.tolist())
             self._population = elites.at(self._survivors(elites))
@@ -195,4 +238,4 @@ class Evolution(Searcher):
             self._population = self._nobody
             self._fresh += 1
             self._drawn = 0
-        self._height, self._since = 0.0, 0
+        self._met, self._height, self._since = 0, 0.0, 0

@@ -21,7 +21,7 @@ from maenas.nas.history.memory import Memory, Rows
 from maenas.nas.history.record import Outcome, Progress, Record
 from maenas.nas.problem import Problem
 from maenas.nas.search import BATCH, MAX_EMPTY_ASKS, SAVE_EVERY_S, Settings
-from maenas.nas.searchers.evolution import Evolution
+from maenas.nas.searchers.searcher import SearcherFactory
 from maenas.nas.selection import best_within
 from maenas.search_spaces.moves import Genomes, Moves
 
@@ -44,7 +44,7 @@ def search_islands(
 
     Args:
         evaluator: of the problem.
-        settings: how to search; the algorithm is evolution.
+        settings: how to search.
         start: (n, genes), networks every island begins with.
         executor: where epochs run.
         journal: where to keep every evaluated network; None to keep nothing.
@@ -79,11 +79,13 @@ class Ground:
         problem: what is searched.
         limits: ascending, on `Problem.ranged`.
         start: (n, genes), networks every island begins with.
+        searcher: makes the searcher of an island.
     """
 
     problem: Problem
     limits: tuple[float, ...]
     start: Genomes
+    searcher: SearcherFactory
 
     @cached_property
     def evaluator(self) -> Evaluator:
@@ -92,7 +94,8 @@ class Ground:
 
     def __getstate__(self) -> dict[str, Any]:
         """What travels: another process computes the rest sooner than it arrives."""
-        return {"problem": self.problem, "limits": self.limits, "start": self.start}
+        names = ("problem", "limits", "start", "searcher")
+        return {name: getattr(self, name) for name in names}
 
     @cached_property
     def moves(self) -> Moves:
@@ -128,7 +131,7 @@ class Epoch:
         memory = Memory(len(QUANTITIES))
         known: list[Genomes] = []
         rng = np.random.Generator(np.random.PCG64(self.seed))
-        searcher = Evolution(ground.moves, rng, ground.start, ground.limits)
+        searcher = ground.searcher(ground.moves, rng, ground.start, ground.limits)
 
         def remember(met: Networks) -> Rows:
             """Rows of networks evaluated before."""
@@ -207,7 +210,7 @@ class _Archipelago:
         self._settings = settings
         self._executor = executor
         self._writes = journal is not None
-        ground = Ground(evaluator.problem, settings.limits, start)
+        ground = Ground(evaluator.problem, settings.limits, start, settings.searcher)
         ground.evaluator = evaluator
         self._ground = executor.share(ground)
         share, rest = divmod(settings.evaluations, settings.islands)

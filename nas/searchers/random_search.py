@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,11 @@ from maenas.search_spaces.moves import Genomes, Moves
 class RandomSearch(Searcher):
     """Draws legal genomes and learns nothing."""
 
-    def __init__(self, moves: Moves, rng: np.random.Generator) -> None:
+    name: ClassVar[str] = "random"
+
+    def __init__(
+        self, moves: Moves, rng: np.random.Generator, start: Genomes, limits: Sequence[float]
+    ) -> None:
         self._moves = moves
         self._rng = rng
 

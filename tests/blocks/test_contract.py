@@ -1,15 +1,11 @@
-"""What every block promises: its operators are what its deployed module runs."""
+"""Every block under the published contract, and what is particular to some of them."""
 
 from __future__ import annotations
-
-import copy
-from dataclasses import replace
 
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from maenas.blocks import (
     BLOCKS,
@@ -24,12 +20,10 @@ from maenas.blocks import (
     ResK1KX,
     ResK1KXK1,
     ResKXKX,
-    Shape,
 )
-from maenas.blocks.backbone_file import block_data
 from maenas.blocks.layers.deploy import deploy
-from maenas.blocks.layers.rep_conv import RepConv
-from tests.recorder import Recorder, calls, trained
+from maenas.testing import BlockContract
+from maenas.testing.blocks import convolutions, label
 
 SPECS: list[Block] = [
     ConvStem(out_channels=16),
@@ -67,22 +61,16 @@ SPECS: list[Block] = [
 ]
 
 
-def label(spec: Block) -> str:
-    """A short name for a test's id: the kind and what differs from its defaults."""
-    data = block_data(spec)
-    return " ".join([str(data.pop("block")), *(f"{key}={value}" for key, value in data.items())])
-
-
 def strided_shortcut(block: type[ResK1KX] | type[ResKXKX]) -> Block:
     return block(out_channels=16, bottleneck_channels=8, stride=2, strided_shortcut=True)
 
 
 DEEP = [spec for spec in SPECS if hasattr(spec, "depth")]
-SHAPES: list[Shape] = [(16, 32, 32), (24, 17, 9), (2, 5, 1)]  # odd sizes: where inference lies
-
 every_spec = pytest.mark.parametrize("spec", SPECS, ids=label)
-every_deep_spec = pytest.mark.parametrize("spec", DEEP, ids=label)
-every_shape = pytest.mark.parametrize("shape", SHAPES, ids=str)
+
+
+class TestBlocks(BlockContract):
+    specs = SPECS
 
 
 def test_every_kind_of_block_is_under_contract() -> None:
@@ -90,132 +78,9 @@ def test_every_kind_of_block_is_under_contract() -> None:
     assert all(BLOCKS[spec.kind] is type(spec) for spec in SPECS)
 
 
-@every_shape
-@every_spec
-def test_ops_are_what_the_deployed_module_runs(spec: Block, shape: Shape) -> None:
-    shape = fit(spec, shape)
-    ops = list(spec.ops(shape))
-    module, x = deploy(spec.build(shape[0])), torch.zeros(1, *shape)
-
-    with torch.no_grad(), Recorder() as recorder:
-        out = module(x)
-
-    assert recorder.run == [call for op in ops for call in calls(op)]
-    assert tuple(out.shape[1:]) == ops[-1].out_shape
-    assert ops[0].in_shape == shape
-
-
-@every_shape
-@every_spec
-def test_macs_are_those_torch_counts(spec: Block, shape: Shape) -> None:
-    shape = fit(spec, shape)
-    module = deploy(spec.build(shape[0]))
-
-    with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        module(torch.zeros(1, *shape))
-
-    assert 2 * sum(op.macs for op in spec.ops(shape)) == counter.get_total_flops()
-
-
-@every_shape
-@every_spec
-def test_params_are_counted_with_branches_merged_and_norms_kept(spec: Block, shape: Shape) -> None:
-    shape = fit(spec, shape)
-    module = spec.build(shape[0]).eval()
-    for layer in list(module.modules()):
-        if isinstance(layer, RepConv):
-            layer.deploy_()
-
-    counted = sum(parameter.numel() for parameter in module.parameters())
-
-    assert sum(op.params for op in spec.ops(shape)) == counted
-
-
-@pytest.mark.parametrize("form", ["training", "deployed"])
-@every_spec
-def test_convolutions_are_registered_in_order_of_execution(spec: Block, form: str) -> None:
-    channels, height, width = fit(spec, (16, 8, 8))
-    module = spec.build(channels)
-    module = deploy(module) if form == "deployed" else module
-    registered = convolutions(module)
-    run: list[nn.Module] = []
-    for layer in registered:
-        layer.register_forward_pre_hook(lambda layer, _: run.append(layer))
-
-    module(torch.zeros(2, channels, height, width))
-
-    assert [registered.index(layer) for layer in run] == list(range(len(registered)))
-
-
-@every_spec
-def test_deployed_module_returns_what_the_trained_one_does(spec: Block) -> None:
-    torch.manual_seed(0)
-    channels, height, width = fit(spec, (16, 9, 7))
-    module = trained(spec.build(channels))
-    x = torch.randn(2, channels, height, width, dtype=torch.float64)
-    deployed = deploy(module)
-
-    with torch.no_grad():
-        expected, returned, again = module(x), deployed(x), deploy(deployed)(x)
-
-    torch.testing.assert_close(returned, expected, rtol=1e-11, atol=1e-11)
-    torch.testing.assert_close(again, returned, rtol=0, atol=0)
-
-
-@every_spec
-def test_deploying_leaves_the_trained_module_as_it_was(spec: Block) -> None:
-    module = spec.build(16).train()
-    before = {name: value.clone() for name, value in module.state_dict().items()}
-
-    deployed = deploy(module)
-
-    assert module.training
-    assert not deployed.training
-    assert list(before) == list(module.state_dict())
-    assert all(torch.equal(before[name], value) for name, value in module.state_dict().items())
-    assert not any(isinstance(layer, nn.BatchNorm2d) for layer in deployed.modules())
-
-
-@every_spec
-def test_every_parameter_learns(spec: Block) -> None:
-    torch.manual_seed(0)
-    channels, height, width = fit(spec, (16, 12, 10))
-    module = spec.build(channels).train()
-    out = module(torch.randn(4, channels, height, width))
-
-    (out * torch.randn_like(out)).sum().backward()
-
-    idle = [
-        name
-        for name, parameter in module.named_parameters()
-        if parameter.grad is None or not parameter.grad.any()
-    ]
-    assert idle == []
-
-
-@every_spec
-def test_every_batch_norm_has_the_constants_of_damo_yolo(spec: Block) -> None:
-    norms = [layer for layer in spec.build(16).modules() if isinstance(layer, nn.BatchNorm2d)]
-    assert {(norm.eps, norm.momentum) for norm in norms} == {(1e-3, 0.03)}
-
-
 def test_every_block_with_a_depth_is_priced_by_it() -> None:
     without = {"conv_stem", "focus_stem", "spp"}
     assert {spec.kind for spec in DEEP} == set(BLOCKS) - without
-
-
-@every_shape
-@every_deep_spec
-def test_one_more_unit_always_costs_the_same(spec: Block, shape: Shape) -> None:
-    one, two, five = (costs(at_depth(spec, depth), shape) for depth in (1, 2, 5))
-    assert five == {name: one[name] + 4 * (two[name] - one[name]) for name in one}
-
-
-@every_shape
-@every_deep_spec
-def test_peak_memory_no_longer_grows_after_the_second_unit(spec: Block, shape: Shape) -> None:
-    two, three, six = (peak(at_depth(spec, depth), shape) for depth in (2, 3, 6))
-    assert two == three == six
 
 
 @every_spec
@@ -223,22 +88,6 @@ def test_layers_are_the_convolutions_on_the_main_path(spec: Block) -> None:
     on_main = [op for op in spec.ops((16, 8, 8)) if op.kind == "conv" and op.path == "main"]
     uncounted = 1 if isinstance(spec, CSP) else 0  # the 1x1 that fuses the halves
     assert spec.layers == len(on_main) - uncounted
-
-
-@every_spec
-def test_main_path_is_a_chain_from_input_to_output(spec: Block) -> None:
-    """So that a score may add up the gains along it."""
-    shape = fit(spec, (16, 8, 8))
-    ops = list(spec.ops(shape))
-    main = [op for op in ops if op.path == "main"]
-    side = sum(op.out_shape[0] for op in ops if op.path == "side")  # joins in a CSP's concat
-    if isinstance(spec, FocusStem):
-        shape = ops[0].out_shape  # the pixels side by side
-    for op in main:
-        channels, height, width = shape
-        assert op.in_shape == (channels + side * (op.kind == "concat"), height, width)
-        shape = op.out_shape
-    assert shape == ops[-1].out_shape  # an SPP changes none
 
 
 @pytest.mark.parametrize(
@@ -309,41 +158,3 @@ def test_strided_shortcut_averages_an_odd_last_row_and_column_alone() -> None:
     out = unit(torch.arange(9.0).reshape(1, 1, 3, 3))  # 0 1 2 / 3 4 5 / 6 7 8
 
     assert out[0, 0].tolist() == [[(0 + 1 + 3 + 4) / 4, (2 + 5) / 2], [(6 + 7) / 2, 8]]
-
-
-@every_spec
-def test_a_spec_is_a_value(spec: Block) -> None:
-    twin = copy.deepcopy(spec)
-    assert twin == spec
-    assert hash(twin) == hash(spec)
-    with pytest.raises(AttributeError):
-        spec.stride = 1
-
-
-def convolutions(module: nn.Module) -> list[nn.Conv2d]:
-    return [layer for layer in module.modules() if isinstance(layer, nn.Conv2d)]
-
-
-def fit(spec: Block, shape: Shape) -> Shape:
-    """The shape, made even for a Focus stem, which takes no other."""
-    channels, height, width = shape
-    return (channels, 2 * height, 2 * width) if isinstance(spec, FocusStem) else shape
-
-
-def at_depth(spec: Block, depth: int) -> Block:
-    return replace(spec, depth=depth)  # type: ignore[type-var]
-
-
-def costs(spec: Block, shape: Shape) -> dict[str, int]:
-    """Every cost that is a sum over operators."""
-    ops = list(spec.ops(shape))
-    return {
-        "macs": sum(op.macs for op in ops),
-        "params": sum(op.params for op in ops),
-        "operators": len(ops),
-        "layers": spec.layers,
-    }
-
-
-def peak(spec: Block, shape: Shape) -> int:
-    return max(op.working_set for op in spec.ops(shape))

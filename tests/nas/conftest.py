@@ -11,7 +11,7 @@ import pytest
 from maenas.blocks import Op, Shape
 from maenas.budgets import LatencyModel, load_device, parse_budgets
 from maenas.detector.model.rep_gfpn import RepGFPN
-from maenas.nas import Evaluator, Problem, cheapest_networks
+from maenas.nas import Evaluator, MaxEntropy, Problem, cheapest_networks
 from maenas.nas.certificate.options import Options
 from maenas.search_spaces import Space, load_space
 from maenas.search_spaces.moves import Genomes
@@ -95,7 +95,7 @@ def neck():
 def evaluator(tiny: Space, t4: LatencyModel, neck) -> Evaluator:
     """Of the tiny space under two budgets that bind."""
     return Evaluator(
-        Problem(tiny, parse_budgets(["0.48ms", "15layers"]), t4, neck, (1.0, 1.0, 4.0))
+        Problem(tiny, parse_budgets(["0.48ms", "15layers"]), t4, neck, MaxEntropy((1.0, 1.0, 4.0)))
     )
 
 

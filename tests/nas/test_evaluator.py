@@ -10,7 +10,7 @@ import pytest
 from maenas.blocks import Backbone
 from maenas.budgets import Budget, BudgetError, LatencyModel, Quantity, parse_budgets
 from maenas.detector import load_template
-from maenas.nas import Evaluator, Problem, effectiveness
+from maenas.nas import Evaluator, MaxEntropy, Problem, effectiveness
 from maenas.nas.problem import Rest
 from maenas.search_spaces import Space, load_space, space_names
 from maenas.search_spaces.moves import Genomes, Moves
@@ -104,7 +104,7 @@ def test_several_limits_hold_together(t4: LatencyModel) -> None:
 @every_space
 def test_any_weights_score_as_the_network_does(name: str, weights: tuple[float, ...]) -> None:
     space = load_space(name)
-    problem = Problem(space, parse_budgets(["9GMACs"]), weights=weights)
+    problem = Problem(space, parse_budgets(["9GMACs"]), score=MaxEntropy(weights))
     genomes = some_genomes(space, count=8)
     scores = [problem.score(space.decode(genome.tolist())) for genome in genomes]
     assert Evaluator(problem)(genomes).scores == pytest.approx(scores, rel=1e-9)
@@ -159,7 +159,9 @@ def test_a_space_of_ones_own_is_priced_alike(tmp_path, t4: LatencyModel) -> None
     path = tmp_path / "odd.yaml"
     path.write_text(ODD, encoding="utf-8")
     space = load_space(str(path))
-    problem = Problem(space, parse_budgets(["4ms"]), t4, weights=(1, 2, 3), max_effectiveness=0.9)
+    problem = Problem(
+        space, parse_budgets(["4ms"]), t4, score=MaxEntropy((1, 2, 3)), max_effectiveness=0.9
+    )
     moves = Moves(space)
     genomes = np.unique(moves.sample(np.random.default_rng(0), 100), axis=0)
     evaluation = Evaluator(problem)(genomes)

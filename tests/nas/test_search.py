@@ -18,9 +18,11 @@ import pytest
 from maenas.budgets import Budget, LatencyModel, parse_budgets
 from maenas.detector import load_template
 from maenas.nas import (
+    ALGORITHMS,
     Evaluator,
     Journal,
     JournalError,
+    MaxEntropy,
     Outcome,
     Problem,
     Progress,
@@ -38,7 +40,7 @@ from tests.outcomes import Stopped, after, told
 
 ROOT = Path(__file__).parents[2]
 ENGINE = importlib.import_module("maenas.nas.search")  # the name in the package is the function's
-WEIGHTS = (1.0, 1.0, 4.0)
+SCORE = MaxEntropy((1.0, 1.0, 4.0))
 every_algorithm = pytest.mark.parametrize("algorithm", ["evolution", "random"])
 
 
@@ -53,7 +55,12 @@ def res(t4: LatencyModel) -> Evaluator:
 def settings(
     evaluator: Evaluator, algorithm: str = "evolution", evaluations: int = 3000, seed: int = 0
 ) -> Settings:
-    return Settings(algorithm, evaluations, seed, (evaluator.problem.ranged.limit,))
+    return Settings(
+        evaluations,
+        seed,
+        (evaluator.problem.ranged.limit,),
+        searcher=ALGORITHMS[algorithm],
+    )
 
 
 def best_score(evaluator: Evaluator, outcome: Outcome) -> float:
@@ -94,7 +101,7 @@ ELSEWHERE = """
 import hashlib, sys
 from maenas.budgets import load_device, parse_budgets
 from maenas.detector import load_template
-from maenas.nas import Evaluator, Problem, Settings, cheapest_networks, search
+from maenas.nas import ALGORITHMS, Evaluator, Problem, Settings, cheapest_networks, search
 from maenas.nas.certificate.options import Options
 from maenas.search_spaces import load_space
 problem = Problem(
@@ -102,8 +109,8 @@ problem = Problem(
     load_template("ns").ops,
 )
 start = cheapest_networks(Options(Evaluator(problem)))
-for algorithm in ("evolution", "random"):
-    outcome = search(Evaluator(problem), Settings(algorithm, 3000, 5, (1.5e9, 2e9)), start)
+for algorithm, searcher in ALGORITHMS.items():
+    outcome = search(Evaluator(problem), Settings(3000, 5, (1.5e9, 2e9), searcher=searcher), start)
     told = repr([outcome.best, outcome.curve, outcome.finalists.tolist(), outcome.scores.tolist()])
     print(algorithm, outcome.unique, hashlib.sha256(told.encode()).hexdigest())
 """
@@ -295,7 +302,7 @@ def test_the_best_of_each_limit_of_a_family_is_within_it(
     evaluator: Evaluator, start: Genomes, everything: Genomes, algorithm: str
 ) -> None:
     limits = (0.41, 0.43, 0.455, 0.48)
-    outcome = search(evaluator, Settings(algorithm, 8000, 0, limits), start)
+    outcome = search(evaluator, Settings(8000, 0, limits, searcher=ALGORITHMS[algorithm]), start)
     problem = evaluator.problem
     scores = []
     for limit, backbone in zip(limits, outcome.best, strict=True):
@@ -311,7 +318,7 @@ def test_the_best_of_each_limit_of_a_family_is_within_it(
 
 
 def test_a_limit_that_nothing_met_has_no_best(evaluator: Evaluator, start: Genomes) -> None:
-    outcome = search(evaluator, Settings("evolution", 1000, 0, (0.01, 0.48)), start)
+    outcome = search(evaluator, Settings(1000, 0, (0.01, 0.48)), start)
     assert outcome.best[0] is None
     assert outcome.best[1] is not None
 
@@ -320,7 +327,7 @@ def test_a_limit_that_nothing_met_has_no_best(evaluator: Evaluator, start: Genom
 def test_budgets_that_nothing_meets_end_without_a_network(
     tiny: Space, t4: LatencyModel, algorithm: str
 ) -> None:
-    evaluator = Evaluator(Problem(tiny, parse_budgets(["0.01ms"]), t4, weights=WEIGHTS))
+    evaluator = Evaluator(Problem(tiny, parse_budgets(["0.01ms"]), t4, score=SCORE))
     start = np.zeros((1, len(tiny.genes)), dtype=np.int16)
     outcome = search(evaluator, settings(evaluator, algorithm, 2000), start)
     assert outcome.best == (None,)
@@ -382,7 +389,7 @@ def test_an_exhausted_space_ends(tmp_path: Path) -> None:
         encoding="utf-8",
     )
     space = load_space(str(path))
-    evaluator = Evaluator(Problem(space, parse_budgets(["1GMACs"]), weights=(1.0,)))
+    evaluator = Evaluator(Problem(space, parse_budgets(["1GMACs"]), score=MaxEntropy((1.0,))))
     start = np.zeros((1, 3), dtype=np.int16)
     for algorithm in ("evolution", "random"):
         outcome = search(evaluator, settings(evaluator, algorithm, 20_000), start)
@@ -402,7 +409,7 @@ def test_a_space_with_a_single_legal_network_ends(tmp_path: Path, algorithm: str
         encoding="utf-8",
     )
     space = load_space(str(path))
-    evaluator = Evaluator(Problem(space, parse_budgets(["1GMACs"]), weights=(1.0,)))
+    evaluator = Evaluator(Problem(space, parse_budgets(["1GMACs"]), score=MaxEntropy((1.0,))))
     start = np.zeros((1, 1), dtype=np.int16)
     outcome = search(evaluator, settings(evaluator, algorithm, 5000), start)
     assert (outcome.evaluations, outcome.unique) == (5000, 1)
@@ -415,7 +422,7 @@ def test_solving_exactly_finds_the_optimum_under_each_limit(
     evaluator: Evaluator, everything: Genomes
 ) -> None:
     limits = (0.41, 0.455, 0.48)
-    outcome = solve_exactly(Options(evaluator), Settings("exact", 1, 0, limits))
+    outcome = solve_exactly(Options(evaluator), Settings(1, 0, limits))
     for limit, backbone in zip(limits, outcome.best, strict=True):
         assert backbone is not None
         assert evaluator.problem.meets_budgets(backbone)
@@ -427,7 +434,7 @@ def test_solving_exactly_finds_the_optimum_under_each_limit(
 
 def test_solving_exactly_what_cannot_be_met_finds_nothing(tiny: Space, t4: LatencyModel) -> None:
     budget = Budget("latency_ms", 0.01, "0.01ms")
-    options = Options(Evaluator(Problem(tiny, (budget,), t4, weights=WEIGHTS)))
-    outcome = solve_exactly(options, Settings("exact", 1, 0, (0.01,)))
+    options = Options(Evaluator(Problem(tiny, (budget,), t4, score=SCORE)))
+    outcome = solve_exactly(options, Settings(1, 0, (0.01,)))
     assert outcome.best == (None,)
     assert outcome.curve == ()

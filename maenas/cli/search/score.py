@@ -7,11 +7,13 @@ from typing import Annotated
 import typer
 
 from maenas.cli.options import Json, Ray, RunWeights, Spec, Workers
+from maenas.cli.options import Score as Kind
 from maenas.cli.search.weights import parse_weights
 
 
 def score(
     spec: Spec,
+    kind: Kind = None,
     weights: RunWeights = None,
     seeds: Annotated[
         int, typer.Option(help="Random networks to score it on as well; 0 for none.")
@@ -24,4 +26,4 @@ def score(
     from maenas.backbone_search.scoring import score_spec
 
     chosen = parse_weights(weights) if weights else None
-    score_spec(spec, chosen, seeds, as_json, workers, ray)
+    score_spec(spec, chosen, seeds, as_json, workers, ray, kind)

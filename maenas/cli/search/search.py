@@ -22,13 +22,14 @@ from maenas.cli.search.search_options import (
     Replace,
     Scale,
     Scope,
+    Score,
     Seed,
     Side,
     Spaces,
     Verify,
     Weights,
 )
-from maenas.cli.search.weights import DEFAULT_WEIGHTS, parse_weights
+from maenas.cli.search.weights import parse_weights
 from maenas.cli.stop import interrupted
 
 
@@ -44,7 +45,8 @@ def search(
     num_classes: Classes = None,
     data: ClassesData = None,
     max_effectiveness: MaxEffectiveness = None,
-    weights: Weights = DEFAULT_WEIGHTS,
+    score: Score = "max-entropy",
+    weights: Weights = None,
     algorithm: Algorithm = "evolution",
     evaluations: Evaluations = 100_000,
     seed: Seed = 0,
@@ -76,10 +78,11 @@ def search(
         space=spaces[0],
         template=template,
         scope=scope,  # type: ignore[arg-type]
-        algorithm=algorithm,  # type: ignore[arg-type]
+        algorithm=algorithm,
         evaluations=evaluations,
         seed=seed,
-        weights=parse_weights(weights),
+        score=score,
+        weights=parse_weights(weights) if weights is not None else None,
         max_effectiveness=max_effectiveness,
         points=points,
         input_size=input_size,

@@ -72,10 +72,18 @@ ClassesData = Annotated[
         rich_help_panel=NETWORK,
     ),
 ]
-Weights = Annotated[
+Score = Annotated[
     str,
     typer.Option(
-        help="Weights of the score, one a resolution level.",
+        help="What is maximised: max-entropy, macs, params, layers, ln-width, a .yaml file or "
+        "module:object.",
+        rich_help_panel=METHOD,
+    ),
+]
+Weights = Annotated[
+    str | None,
+    typer.Option(
+        help="Weights of the score, one a resolution level. (max-entropy: 0,0,1,1,6; else 1)",
         metavar="W,..",
         rich_help_panel=METHOD,
     ),

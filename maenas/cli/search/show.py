@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from maenas.cli.options import Json, PriceDevice, RunWeights, Spec
+from maenas.cli.options import Json, PriceDevice, RunWeights, Score, Spec
 from maenas.cli.search.weights import parse_weights
 
 
@@ -16,10 +16,11 @@ def show(
     template: Annotated[
         str | None, typer.Option(help="Neck and head to show with it: ns nm nl t s m l or none.")
     ] = None,
+    score: Score = None,
     weights: RunWeights = None,
     as_json: Json = False,
 ) -> None:
     """Show a backbone stage by stage: shape, params, MACs, share of latency and of score."""
     from maenas.backbone_search.stages import show_spec
 
-    show_spec(spec, device, template, parse_weights(weights) if weights else None, as_json)
+    show_spec(spec, device, template, parse_weights(weights) if weights else None, as_json, score)

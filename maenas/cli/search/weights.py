@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-DEFAULT_WEIGHTS = "0,0,1,1,6"
-
 
 def parse_weights(text: str) -> tuple[float, ...]:
     """Numbers separated by commas.

@@ -27,8 +27,8 @@ from maenas.detector.checkpoints.import_weights import (
 from maenas.detector.checkpoints.official import official_names
 from maenas.detector.errors import ModelError
 from maenas.detector.model.coco_names import COCO_NAMES
+from maenas.testing.recorder import trained
 from tests.golden import CONSTANT, official_weights
-from tests.recorder import trained
 
 CLASSIFIER = [f"head.gfl_cls.{level}.{name}" for level in range(3) for name in ("weight", "bias")]
 

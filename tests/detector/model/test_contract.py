@@ -18,8 +18,8 @@ from maenas.blocks.layers.rep_conv import RepConv
 from maenas.detector import RepGFPN, ZeroHead
 from maenas.detector.model.layers.network import DetectorNetwork
 from maenas.detector.model.spec import DetectorSpec
+from maenas.testing.recorder import Call, Recorder, calls, trained
 from tests.golden import MODELS, spec_of
-from tests.recorder import Call, Recorder, calls, trained
 
 SHAPE = (3, 64, 96)  # maps of 8 x 12, 4 x 6 and 2 x 3
 SCALES = 3  # one learnt number a level multiplies the box logits; folded when deployed

@@ -36,7 +36,7 @@ def test_a_search_leaves_what_later_commands_need(run: Path) -> None:
     model = find_model(str(run))
     assert model.template is not None
     assert model.template.name == "t"
-    assert model.weights == (1, 1, 2, 4)
+    assert model.score().weights == (1, 1, 2, 4)
     assert model.num_classes == 80
     assert model.device is None
 

@@ -19,7 +19,7 @@ from maenas.budgets import (
     Quantity,
     parse_budgets,
 )
-from maenas.nas import Certified, Evaluator, Problem, certify, cheapest_networks
+from maenas.nas import Certified, Evaluator, MaxEntropy, Problem, certify, cheapest_networks
 from maenas.nas import effectiveness as effectiveness_of
 from maenas.nas.certificate.exact import DEFAULT_BINS
 from maenas.nas.certificate.options import Options
@@ -30,7 +30,7 @@ from maenas.search_spaces.moves import Genomes
 
 QUANTITIES: tuple[Quantity, ...] = get_args(Quantity)
 ADDITIVE: tuple[Quantity, ...] = ("latency_ms", "macs", "params")
-WEIGHTS = (1.0, 1.0, 4.0)
+SCORE = MaxEntropy((1.0, 1.0, 4.0))
 ROUNDING = 5 / DEFAULT_BINS  # of a cost: less than a bin for each of four stages and the rest
 every_scope = pytest.mark.parametrize("scope", ["backbone", "with a neck"])
 
@@ -46,7 +46,7 @@ class World:
     all: Evaluation
 
     def problem(self, *budgets: Budget, effectiveness: float | None = None) -> Problem:
-        return Problem(self.space, budgets, self.device, self.rest, WEIGHTS, effectiveness)
+        return Problem(self.space, budgets, self.device, self.rest, SCORE, effectiveness)
 
     def options(self, *budgets: Budget, effectiveness: float | None = None) -> Options:
         return Options(Evaluator(self.problem(*budgets, effectiveness=effectiveness)))
@@ -71,7 +71,7 @@ class World:
 def worlds(tiny: Space, everything: Genomes, t4: LatencyModel, neck: Rest) -> dict[str, World]:
     made = {}
     for scope, rest in (("backbone", None), ("with a neck", neck)):
-        free = Problem(tiny, parse_budgets(["1s"]), t4, rest, WEIGHTS)
+        free = Problem(tiny, parse_budgets(["1s"]), t4, rest, SCORE)
         made[scope] = World(tiny, t4, rest, everything, Evaluator(free)(everything))
     return made
 
@@ -153,7 +153,7 @@ def test_it_is_met_even_where_it_is_the_sum_of_the_least_of_every_stage(
     path.write_text(tiny_text.replace("depth: {min: 1, max: 3}", "stride: 2"), encoding="utf-8")
     space = load_space(str(path))
     least = (0,) * len(space.genes)
-    problem = Problem(space, parse_budgets(["1s"]), t4, weights=(1, 1, 1, 4))
+    problem = Problem(space, parse_budgets(["1s"]), t4, score=MaxEntropy((1, 1, 1, 4)))
     limit = float(Evaluator(problem)(np.array([least], dtype=np.int16)).cost(quantity)[0])
     problem = replace(problem, budgets=(Budget(quantity, limit, "the least"),))
     (found,) = certify(Options(Evaluator(problem)))

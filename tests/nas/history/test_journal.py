@@ -18,18 +18,27 @@ import pytest
 
 from maenas.blocks import MaenasError, SpecError
 from maenas.budgets import parse_budgets
-from maenas.nas import Evaluator, Journal, JournalError, Outcome, Problem, Settings, search
+from maenas.nas import (
+    Evaluator,
+    Journal,
+    JournalError,
+    MaxEntropy,
+    Outcome,
+    Problem,
+    Settings,
+    search,
+)
 from maenas.nas.evaluator import QUANTITIES
 from maenas.search_spaces import Space, load_space
 
 ROOT = Path(__file__).parents[3]
 ENGINE = importlib.import_module("maenas.nas.search")
-SETTINGS = Settings("evolution", 2000, 0, (30e6,))
+SETTINGS = Settings(2000, 0, (30e6,))
 
 
 @pytest.fixture(scope="module")
 def evaluator(tiny: Space) -> Evaluator:
-    return Evaluator(Problem(tiny, parse_budgets(["30MMACs"]), weights=(1.0, 1.0, 4.0)))
+    return Evaluator(Problem(tiny, parse_budgets(["30MMACs"]), score=MaxEntropy((1.0, 1.0, 4.0))))
 
 
 @pytest.fixture
@@ -341,17 +350,17 @@ import importlib
 engine = importlib.import_module("maenas.nas.search")
 from maenas.blocks import MaenasError
 from maenas.budgets import parse_budgets
-from maenas.nas import Evaluator, Journal, Problem, Settings, search
+from maenas.nas import Evaluator, Journal, MaxEntropy, Problem, Settings, search
 from maenas.search_spaces import load_space
 
 folder, most = Path(sys.argv[1]), int(sys.argv[2])
 engine.SAVE_EVERY_S = -1.0
 space = load_space(str(folder / "tiny.yaml"))
-evaluator = Evaluator(Problem(space, parse_budgets(["30MMACs"]), weights=(1.0, 1.0, 4.0)))
+evaluator = Evaluator(Problem(space, parse_budgets(["30MMACs"]), score=MaxEntropy((1.0, 1.0, 4.0))))
 start = np.zeros((1, len(space.genes)), dtype=np.int16)
 resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
 try:
-    search(evaluator, Settings("evolution", 2000, 0, (30e6,)), start, Journal(folder, space))
+    search(evaluator, Settings(2000, 0, (30e6,)), start, Journal(folder, space))
 except MaenasError as error:
     print(error)
     sys.exit(error.exit_code)

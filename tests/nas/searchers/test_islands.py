@@ -13,8 +13,10 @@ import pytest
 from maenas.budgets import parse_budgets
 from maenas.nas import (
     Evaluator,
+    Evolution,
     Journal,
     JournalError,
+    MaxEntropy,
     Outcome,
     Problem,
     Settings,
@@ -37,7 +39,7 @@ def settings(
     evaluator: Evaluator, islands: int = 3, evaluations: int = 5000, seed: int = 0
 ) -> Settings:
     limits = (evaluator.problem.ranged.limit,)
-    return Settings("evolution", evaluations, seed, limits, islands=islands, migrate_every=EVERY)
+    return Settings(evaluations, seed, limits, islands=islands, migrate_every=EVERY)
 
 
 def run(evaluator: Evaluator, chosen: Settings, start: Genomes, *rest: object) -> Outcome:
@@ -46,7 +48,7 @@ def run(evaluator: Evaluator, chosen: Settings, start: Genomes, *rest: object) -
 
 def epoch_of(evaluator: Evaluator, start: Genomes, **changes: object) -> Epoch:
     """The first epoch of an island, or another."""
-    ground = Ground(evaluator.problem, (evaluator.problem.ranged.limit,), start)
+    ground = Ground(evaluator.problem, (evaluator.problem.ranged.limit,), start, Evolution)
     fields = {"seed": (0, 1), "count": 800, "state": None, "kept": None, "visitors": None}
     shared = InProcess().share(ground)
     return Epoch(ground=shared, writes=True, **{**fields, **changes})  # type: ignore[arg-type]
@@ -166,7 +168,7 @@ def test_an_exhausted_space_ends(tmp_path: Path) -> None:
         "  - {block: res_k1kx, out_channels: 32, bottleneck_channels: 8, stride: 2}\n"
     )
     problem = Problem(load_space(str(tmp_path / "two.yaml")), parse_budgets(["1GMACs"]),
-                      weights=(1.0, 1.0))  # fmt: skip
+                      score=MaxEntropy((1.0, 1.0)))  # fmt: skip
     evaluator = Evaluator(problem)
     start = cheapest_networks(Options(evaluator))
     outcome = run(evaluator, settings(evaluator, islands=2, evaluations=3000), start)

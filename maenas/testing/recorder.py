@@ -14,11 +14,11 @@ from maenas.blocks import Op
 Call = tuple[Any, ...]  # name, then all that decides what it costs
 
 
-class Recorder(TorchDispatchMode):
+class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Writes down every operator torch runs, whichever module or function asked for it."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.run: list[Call] = []
 
     def __torch_dispatch__(

@@ -1,0 +1,48 @@
+"""`--plugin`: modules of a user's own, an option of every command and of `maenas` itself."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from functools import wraps
+from typing import Annotated, Any
+
+import typer
+
+
+def load(modules: list[str] | None) -> list[str] | None:
+    """Load plugins before anything else is done."""
+    if modules:
+        from maenas.plugins import load_plugins  # not at the top: help need not wait for it
+
+        load_plugins(modules)
+    return modules
+
+
+Plugins = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--plugin",
+        metavar="MODULE",
+        callback=load,
+        is_eager=True,
+        help="Module with blocks, scores or searchers of your own. (also MAENAS_PLUGINS)",
+    ),
+]
+
+
+def with_plugins(command: Callable[..., None]) -> Callable[..., None]:
+    """The same command with the option `--plugin`."""
+
+    @wraps(command)
+    def run(plugin_modules: list[str] | None = None, **options: Any) -> None:
+        command(**options)
+
+    signature = inspect.signature(command, eval_str=True)
+    option = inspect.Parameter(
+        "plugin_modules", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Plugins
+    )
+    parameters = [*signature.parameters.values(), option]
+    run.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return run

@@ -1,0 +1,153 @@
+"""Scores by name, from a file, or as objects of a module."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from maenas.blocks import SpecError
+from maenas.blocks.files.strict import parse
+from maenas.blocks.files.words import did_you_mean
+from maenas.blocks.files.yaml_file import read_yaml
+from maenas.blocks.plugins.load import entry_points, loaded_object
+from maenas.nas.scores.classics import LayersScore, LogWidthScore, MacsScore, ParamsScore
+from maenas.nas.scores.max_entropy_score import MaxEntropy, RandomNetworks
+from maenas.nas.scores.score import ForwardScore, Score
+
+FORMAT = "maenas/score@1"
+SCORES: dict[str, type[Score]] = {
+    score.name: score for score in (MaxEntropy, MacsScore, ParamsScore, LayersScore, LogWidthScore)
+}
+DEFAULT_SCORE = MaxEntropy.name
+WHAT = "a name, a .yaml file or module:object"
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreFile:
+    """The keys of a score file.
+
+    Attributes:
+        name: name of a score.
+        weights: one for each resolution level; None for the score's own.
+        options: further fields of the score.
+    """
+
+    name: str
+    weights: tuple[float, ...] | None = None
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+def load_score(text: str, weights: Sequence[float] | None = None) -> Score:
+    """The score that a command or a file names.
+
+    Args:
+        text: a name, the path of a score file, or `module:object` of a loaded plugin.
+        weights: one for each resolution level, in place of the score's own.
+    Raises:
+        SpecError: if there is no such score; says what is known.
+    """
+    if Path(text).suffix in (".yaml", ".yml"):
+        score = read_score(Path(text))
+    elif ":" in text:
+        found = loaded_object(text, "score")
+        made = found() if isinstance(found, type) and issubclass(found, Score) else found
+        if not isinstance(made, Score):
+            raise SpecError(f"score {text}: must be a Score or a class of one, got {found!r}.")
+        score = made
+    else:
+        score = score_class(text)()
+    if weights is None:
+        return score
+    return replace(score, weights=tuple(weights))  # type: ignore[type-var]
+
+
+def read_score(path: Path) -> Score:
+    """The score in a file of format `maenas/score@1`.
+
+    Raises:
+        SpecError: naming file, key and cause.
+    """
+    file = parse(ScoreFile, read_yaml(path, FORMAT), str(path))
+    if "weights" in file.options:
+        raise SpecError(f"{path}: options.weights: belongs one level up, beside `name`.")
+    return made_score(file.name, file.weights, file.options, f"{path}: ")
+
+
+def made_score(
+    name: str, weights: Sequence[float] | None, options: Mapping[str, Any], where: str = ""
+) -> Score:
+    """A score from its name, weights and options, as files hold them.
+
+    Raises:
+        SpecError: if there is no such score, or an option that it does not know.
+    """
+    if ":" in name:
+        return load_score(name, weights)
+    try:
+        kind = score_class(name)
+    except SpecError as error:
+        raise SpecError(f"{where}{error}") from None
+    score = parse(kind, dict(options), f"{where}options")
+    return score if weights is None else replace(score, weights=tuple(weights))  # type: ignore[type-var]
+
+
+def score_class(name: str) -> type[Score]:
+    """The class of a score, plugins included.
+
+    Raises:
+        SpecError: if there is none of that name.
+    """
+    if name not in SCORES:
+        for found in entry_points("maenas.scores"):
+            register_score(found)
+    if name not in SCORES:
+        raise SpecError(
+            f"score: no such score {name!r}{did_you_mean(name, [*SCORES])}; expected {WHAT}, and "
+            "--plugin MODULE loads scores of your own."
+        )
+    return SCORES[name]
+
+
+def register_score(score: object) -> None:
+    """Make a score known by its name.
+
+    Raises:
+        SpecError: if it is not a score, or another one has its name.
+    """
+    if not (isinstance(score, type) and issubclass(score, Score)):
+        raise SpecError(f"plugin: a score must be a class derived from Score, got {score!r}.")
+    if "weights" not in getattr(score, "__dataclass_fields__", {}):
+        raise SpecError(
+            f"plugin: score {score.name!r} must be a frozen dataclass with the field `weights`."
+        )
+    taken = SCORES.get(score.name)
+    if taken is not None and taken.__qualname__ != score.__qualname__:
+        raise SpecError(f"plugin: the score {score.name!r} exists already ({taken.__qualname__}).")
+    SCORES[score.name] = score
+
+
+def load_forward(text: str, score: Score, levels: int) -> ForwardScore:
+    """The score by forward passes that a command names.
+
+    Args:
+        text: `max-entropy-forward`, or `module:object` of a loaded plugin.
+        score: additive score of the search, whose weights a forward score takes over.
+        levels: resolution levels of the backbones.
+    Raises:
+        SpecError: if there is no such score.
+    """
+    if text == RandomNetworks.name:
+        weights = score if score.cumulative else MaxEntropy()
+        return RandomNetworks(weights.level_weights(levels))
+    if ":" not in text:
+        raise SpecError(
+            f"rerank: no such score {text!r}; expected {RandomNetworks.name} or module:object, a "
+            "function of a backbone and a random seed."
+        )
+    found = loaded_object(text, "rerank")
+    if not callable(found):
+        raise SpecError(f"rerank {text}: must be a function of a backbone and a random seed.")
+    forward: ForwardScore = found() if isinstance(found, type) else found
+    return forward

@@ -1,0 +1,164 @@
+"""What a score is: a sum over the stages of a backbone, or the outcome of a forward pass."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import fields
+from math import isfinite
+from typing import Any, ClassVar, Protocol
+
+from maenas.blocks import Backbone, Block, Op, SpecError
+
+
+class Score(ABC):
+    """An additive score: what operators and widths add to each resolution level, weighted.
+
+    Because it is a sum over stages, a search prices each stage once and the exact solver proves
+    how far a result is from the optimum. A score is a frozen dataclass: its fields beside
+    `weights` are its options, in a score file too. Only `op` has to be written::
+
+        @dataclass(frozen=True, slots=True)
+        class Depthwise(Score):
+            name: ClassVar[str] = "depthwise"
+            weights: tuple[float, ...] | None = None
+
+            def op(self, op: Op) -> float:
+                return float(op.kind == "conv" and op.groups > 1)
+
+    Attributes:
+        name: name on the command line and in files.
+        unit: unit of the number, for people.
+        cumulative: whether what an operator adds counts in every later level as well.
+        signed: whether weights may be negative.
+        linear_in_depth: whether each unit of a stage after the first adds the same amount; a
+            score that says so is evaluated faster.
+        weights: one for each resolution level, coarser last; None for 1 everywhere.
+    """
+
+    __slots__ = ()
+
+    name: ClassVar[str]
+    unit: ClassVar[str] = ""
+    cumulative: ClassVar[bool] = False
+    signed: ClassVar[bool] = True
+    linear_in_depth: ClassVar[bool] = True
+    weights: tuple[float, ...] | None
+
+    @abstractmethod
+    def op(self, op: Op) -> float:
+        """Amount that one operator adds to its level."""
+
+    def width(self, channels: int) -> float:
+        """Amount that the width of the last map of a level adds to that level."""
+        return 0.0
+
+    def amount(self, block: Block, ops: Sequence[Op]) -> float:
+        """Amount that one stage adds to its level: by default the sum over its operators."""
+        return sum(self.op(op) for op in ops)
+
+    def forward(self, levels: int) -> ForwardScore | None:
+        """The same score measured on random networks, for `levels` levels; None if there is none.
+
+        Search results check their finalists with it.
+        """
+        return None
+
+    def expected(self, backbone: Backbone) -> float | None:
+        """Score with zero padding counted in, where the score knows it."""
+        return None
+
+    def __call__(self, backbone: Backbone) -> float:
+        """The score of a backbone; higher is better.
+
+        Raises:
+            SpecError: unless there is one weight for each level of the backbone.
+        """
+        scores = self.level_scores(backbone)
+        weights = self.level_weights(len(scores))
+        return sum(weight * score for weight, score in zip(weights, scores, strict=True))
+
+    def level_scores(self, backbone: Backbone) -> tuple[float, ...]:
+        """Score of each resolution level before weighting."""
+        scores: list[float] = []
+        total = 0.0
+        levels = backbone.levels
+        for index, ops in enumerate(backbone.stage_ops()):
+            total += self.amount(backbone.stages[index], ops)
+            if ends_level(levels, index):
+                scores.append(total + self.width(ops[-1].out_shape[0]))
+                total = total if self.cumulative else 0.0
+        return tuple(scores)
+
+    def level_weights(self, levels: int) -> tuple[float, ...]:
+        """One weight for each of `levels` levels.
+
+        Raises:
+            SpecError: if the score has another number of weights, or some that it cannot use.
+        """
+        weights = (1.0,) * levels if self.weights is None else self.weights
+        check_weights(weights, levels, self.signed)
+        return weights
+
+    def stage_weights(self, levels: Sequence[int]) -> list[tuple[float, float]]:
+        """What one unit of amount, and of width, in each stage adds to the score.
+
+        Args:
+            levels: level of each stage, ascending from 0.
+        """
+        weights = self.level_weights(1 + max(levels))
+        found = []
+        for index, level in enumerate(levels):
+            amount = sum(weights[level:]) if self.cumulative else weights[level]
+            found.append((amount, weights[level] if ends_level(levels, index) else 0.0))
+        return found
+
+    def shares(self, backbone: Backbone) -> list[float]:
+        """What each stage adds to the score; the shares sum to it."""
+        found = []
+        stage_weights = self.stage_weights(backbone.levels)
+        stages = zip(backbone.stages, backbone.stage_ops(), stage_weights, strict=True)
+        for block, ops, (weight, width_weight) in stages:
+            share = weight * self.amount(block, ops)
+            if width_weight:
+                share += width_weight * self.width(ops[-1].out_shape[0])
+            found.append(share)
+        return found
+
+    def options(self) -> dict[str, Any]:
+        """The fields beside `weights`, as plain data."""
+        names = [field.name for field in fields(self) if field.init]  # type: ignore[arg-type]
+        return {name: getattr(self, name) for name in names if name != "weights"}
+
+
+class ForwardScore(Protocol):
+    """A score that needs a forward pass: any function of a backbone and a random seed.
+
+    It is no sum over stages, so it cannot lead a search; it can rank the finalists of one. It
+    must be picklable, since other processes call it.
+    """
+
+    def __call__(self, backbone: Backbone, seed: int) -> float:
+        """The score of one random network; higher is better."""
+
+
+def ends_level(levels: Sequence[int], index: int) -> bool:
+    """Whether a stage is the last one of its resolution level."""
+    return index + 1 == len(levels) or levels[index + 1] != levels[index]
+
+
+def check_weights(weights: Sequence[float], levels: int, signed: bool = False) -> None:
+    """Raise `SpecError` unless there is one weight for each level and some weight counts.
+
+    Args:
+        weights: the weights.
+        levels: number of resolution levels.
+        signed: whether weights may be negative.
+    """
+    legal = all(isfinite(w) and (signed or w >= 0) for w in weights)
+    if len(weights) != levels or not legal or not any(weights):
+        sign = "" if signed else "none negative and "
+        raise SpecError(
+            f"weights: one a resolution level is needed ({levels} here), finite, {sign}"
+            f"not all zero, got {list(weights)}."
+        )
