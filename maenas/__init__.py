@@ -1,4 +1,13 @@
-"""The best object detector for a latency budget: searched, built and trained by one package."""
+"""The best object detector for a latency budget: searched, built and trained by one package.
+
+import maenas
+
+found = maenas.search(budget="3.8ms", device="t4")
+maenas.build_detector(found.folder, "detector", names=["cat", "dog"])
+detector = maenas.Detector("detector")
+detector.train("pets/data.yaml")
+print(detector("street.jpg").labels)
+"""
 
 from __future__ import annotations
 
@@ -6,20 +15,70 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from maenas.api.detection import detect, val
+    from maenas.api.detector import Detector
+    from maenas.api.export import export
+    from maenas.api.latency import extend_profile, measure, predict, profile
+    from maenas.api.networks import build_detector, import_weights, load_backbone
+    from maenas.api.search import search, search_each
+    from maenas.api.training import distill, train, train_family
+    from maenas.backbone_search.run import Effort
     from maenas.blocks.errors import MaenasError
-    from maenas.detection.detector import Detector
     from maenas.detector.ops.thresholds import Thresholds
+    from maenas.detector.predict.results import Objects
+    from maenas.runs.config import SearchConfig
 
 __version__ = "0.2.0"
-__all__ = ["Detector", "MaenasError", "Thresholds", "__version__"]
 
-# Public names are imported when they are asked for: `maenas --help` waits for none of them, and
+# Public names are imported when they are first used: `maenas --help` waits for none of them, and
 # a search never loads torch.
 _HOMES = {
-    "Detector": "maenas.detection.detector",
+    "Detector": "maenas.api.detector",
+    "Effort": "maenas.backbone_search.run",
     "MaenasError": "maenas.blocks.errors",
-    "Thresholds": "maenas.detector.predict.thresholds",
+    "Objects": "maenas.detector.predict.results",
+    "SearchConfig": "maenas.runs.config",
+    "Thresholds": "maenas.detector.ops.thresholds",
+    "build_detector": "maenas.api.networks",
+    "detect": "maenas.api.detection",
+    "distill": "maenas.api.training",
+    "export": "maenas.api.export",
+    "extend_profile": "maenas.api.latency",
+    "import_weights": "maenas.api.networks",
+    "load_backbone": "maenas.api.networks",
+    "measure": "maenas.api.latency",
+    "predict": "maenas.api.latency",
+    "profile": "maenas.api.latency",
+    "search": "maenas.api.search",
+    "search_each": "maenas.api.search",
+    "train": "maenas.api.training",
+    "train_family": "maenas.api.training",
+    "val": "maenas.api.detection",
 }
+__all__ = [
+    "Detector",
+    "Effort",
+    "MaenasError",
+    "Objects",
+    "SearchConfig",
+    "Thresholds",
+    "__version__",
+    "build_detector",
+    "detect",
+    "distill",
+    "export",
+    "extend_profile",
+    "import_weights",
+    "load_backbone",
+    "measure",
+    "predict",
+    "profile",
+    "search",
+    "search_each",
+    "train",
+    "train_family",
+    "val",
+]
 
 
 def __getattr__(name: str) -> object:

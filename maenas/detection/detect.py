@@ -1,33 +1,116 @@
-"""Detect objects in files: COCO ids, results and their files."""
+"""Detect objects in files: numbers for COCO results, the result and its files."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from maenas.blocks.files.atomic_write import write_text
 
-    from maenas.detection.detector import Detector
-    from maenas.detection.inference import Outcome
+if TYPE_CHECKING:
+    from maenas.detection.inference import FileObjects, Inference
+    from maenas.detection.predictor import Predictor
     from maenas.detector.media.images import Source
     from maenas.detector.predict.results import CocoIds
 
 SCHEMA = "maenas/detect@1"
-# of Outcome.seconds -> what people call it; the first is not the detector's
+# key in `Inference.seconds` -> word on the terminal; reading is not the detector's
 PARTS = {
     "read": "reading",
     "before": "pre-processing",
     "network": "network",
     "after": "post-processing",
 }
-WEAK_SCORE = 0.05  # where DAMO-YOLO's evaluation begins to count
-
 RESULTS_FILE, COCO_FILE = "results.json", "coco.json"
 
 
-def _ids(detector: Detector, sources: Sequence[Source], annotations: Path | None) -> CocoIds:
-    """How COCO results are numbered; every image is looked up before any is read."""
+@dataclass(frozen=True, slots=True)
+class DetectResult:
+    """Objects that a detector found in some files.
+
+    Attributes:
+        model: name of the detector, as given.
+        runtime: runtime and precision it ran in, for people.
+        trained: whether it has trained weights; random ones find nothing.
+        in_shape: (channels, height, width) that images are resized to.
+        names: names of the classes; () if they have none.
+        folder: folder of what was written; None if nothing was.
+        looked: number of images and frames.
+        objects: number of objects of each class, the most frequent class first.
+        failed: reason for each file that could not be read.
+        median_ms: median milliseconds an image of each part of the work.
+        interrupted: whether the user stopped it before the last file.
+        images: objects of each image and frame, if they were kept.
+    """
+
+    model: str
+    runtime: str
+    trained: bool
+    in_shape: tuple[int, int, int]
+    names: tuple[str, ...]
+    folder: Path | None
+    looked: int
+    objects: Mapping[str, int]
+    failed: Mapping[Path, str]
+    median_ms: Mapping[str, float]
+    interrupted: bool
+    images: tuple[FileObjects, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """The result as plain data; `images` only if they were kept."""
+        result: dict[str, Any] = {
+            "schema": SCHEMA,
+            "model": self.model,
+            "runtime": self.runtime,
+            "trained": self.trained,
+            "in_shape": list(self.in_shape),
+            "names": list(self.names),
+            "folder": None if self.folder is None else str(self.folder),
+            "looked": self.looked,
+            "objects": dict(self.objects),
+            "failed": [{"file": str(file), "error": why} for file, why in self.failed.items()],
+            "median_ms": dict(self.median_ms),
+            "interrupted": self.interrupted,
+        }
+        if self.images:
+            result["images"] = [image.to_json() for image in self.images]
+        return result
+
+
+def detect_result(
+    model: str, detector: Predictor, inference: Inference, folder: Path | None
+) -> DetectResult:
+    """The result of looking at some files."""
+    return DetectResult(
+        model=model,
+        runtime=detector.runtime.about,
+        trained=detector.trained,
+        in_shape=detector.in_shape,
+        names=detector.names,
+        folder=folder,
+        looked=inference.looked,
+        objects=dict(inference.tally.most_common()),
+        failed=dict(inference.failed),
+        median_ms={
+            name: round(1e3 * median(inference.seconds[name]), 3)
+            for name in PARTS
+            if inference.seconds[name]
+        },
+        interrupted=inference.interrupted,
+        images=tuple(inference.images),
+    )
+
+
+def coco_ids(detector: Predictor, sources: Sequence[Source], annotations: Path | None) -> CocoIds:
+    """Numbers of images and classes in COCO results; each file is found before any is read.
+
+    Raises:
+        AnnotationError: if the annotation file lacks an image or a class.
+    """
     from maenas.detector.predict.results import default_ids, load_ids
 
     files = [source.path for source in sources]
@@ -35,75 +118,19 @@ def _ids(detector: Detector, sources: Sequence[Source], annotations: Path | None
         images = [source.path for source in sources if not source.is_video]
         return default_ids(detector.names, images if len(images) == len(files) else [])
     ids = load_ids(annotations, detector.names)
-    for place, file in enumerate(files):
-        ids.image(file, place)
+    for index, file in enumerate(files):
+        ids.image(file, index)
     return ids
 
 
-def _result(
-    model: str, detector: Detector, outcome: Outcome, folder: Path | None
-) -> dict[str, Any]:
-    """All that `--json` prints; `images` only if they were kept."""
-    from statistics import median
+def write_results(
+    folder: Path, result: Mapping[str, Any] | None, coco: Sequence[Mapping[str, Any]] | None
+) -> None:
+    """Write `results.json` and `coco.json`, each if it is given.
 
-    result: dict[str, Any] = {
-        "schema": SCHEMA,
-        "model": model,
-        "runtime": detector.runtime.about,
-        "trained": detector.trained,
-        "in_shape": list(detector.in_shape),
-        "names": list(detector.names),
-        "folder": None if folder is None else str(folder),
-        "looked": outcome.looked,
-        "objects": dict(outcome.tally.most_common()),
-        "failed": [
-            {"file": str(file), "error": message} for file, message in outcome.failed.items()
-        ],
-        "median_ms": {
-            name: round(1e3 * median(outcome.seconds[name]), 3)
-            for name in PARTS
-            if outcome.seconds[name]
-        },
-        "interrupted": outcome.interrupted,
-    }
-    if outcome.images:
-        result["images"] = outcome.images
-    return result
-
-
-def _write(folder: Path, result: dict[str, Any] | None, coco: list[dict[str, Any]] | None) -> None:
-    """The files of results that were asked for."""
-    import json
-
-    from maenas.blocks.files.atomic_write import write_text
-
+    Raises:
+        SpecError: if a file cannot be written.
+    """
     for name, data in ((RESULTS_FILE, result), (COCO_FILE, coco)):
         if data is not None:
             write_text(folder / name, json.dumps(data, ensure_ascii=False) + "\n")
-
-
-def _summary(result: dict[str, Any], min_score: float) -> list[str]:
-    """What people want to know at the end."""
-    from maenas.terminal.console import count_of
-
-    total = sum(result["objects"].values())
-    most = [f"{name} {count}" for name, count in list(result["objects"].items())[:8]]
-    rest = len(result["objects"]) - len(most)
-    kinds = ", ".join(most) + (f" and {rest} classes more" if rest > 0 else "")
-    lines = [
-        f"{count_of(result['looked'], 'image')}, {count_of(total, 'object')}"
-        + (f": {kinds}" if kinds else "")
-    ]
-    times = result["median_ms"]
-    spent = ", ".join(
-        f"{PARTS[name]} {milliseconds:.1f} ms" for name, milliseconds in times.items()
-    )
-    lines.append(f"an image (median): {spent}")
-    if not total and min_score > WEAK_SCORE:
-        lines.append(f"nothing scored above {min_score:g}; --min-score {WEAK_SCORE} shows guesses")
-    if result["failed"]:
-        names = ", ".join(Path(each["file"]).name for each in result["failed"])
-        lines.append(f"{count_of(len(result['failed']), 'file')} passed over: {names}")
-    if result["folder"]:
-        lines.append(f"written: {result['folder']}")
-    return lines

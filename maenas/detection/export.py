@@ -1,24 +1,89 @@
-"""Export a detector: sample images, calibration images, report."""
+"""Export a detector: where the file goes, images to compare and calibrate on, the result."""
 
 from __future__ import annotations
 
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
+    from maenas.detection.predictor import Predictor
     from maenas.detector.arrays import Floats
     from maenas.detector.export.export import Exported
     from maenas.detector.media.images import Pixels
+    from maenas.detector.model.layers.network import DetectorNetwork
     from maenas.detector.model.spec import DetectorSpec
+
+    # Spec and network of a detector, and whether it has trained weights.
+    Loader = Callable[[], tuple[DetectorSpec, DetectorNetwork, bool]]
 
 SCHEMA = "maenas/export@1"
 CALIBRATION_IMAGES = 128
 
 
+@dataclass(frozen=True, slots=True)
+class ExportResult:
+    """A file that was written for another runtime and agrees with torch there.
+
+    Attributes:
+        detector: name of the detector, as given.
+        exported: the file, what it says of itself, and how it compares with torch.
+    """
+
+    detector: str
+    exported: Exported
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self.exported.path
+
+    def to_json(self) -> dict[str, Any]:
+        """The result as plain data."""
+        exported = self.exported
+        return {
+            "schema": SCHEMA,
+            "detector": self.detector,
+            "path": str(exported.path),
+            "metadata": exported.metadata.to_text(),
+            "difference": asdict(exported.difference),
+            "torch_rounding": asdict(exported.rounding),
+            "runtime": exported.runtime,
+            "objects": exported.objects,
+            "objects_above": exported.above,
+        }
+
+
+def model_of(detector: str | Path | Predictor, input_size: int | None) -> tuple[str, Loader]:
+    """The name of a detector, and a function that loads it.
+
+    Raises:
+        MaenasError: if there is no such detector, or it is an exported file itself.
+    """
+    from maenas.runs.models import find_detector, require_model
+
+    if isinstance(detector, str | Path):
+        name = str(detector)
+        require_model(name)
+
+        def load() -> tuple[DetectorSpec, DetectorNetwork, bool]:
+            from maenas.detector.checkpoints.checkpoint import build_network
+
+            spec, weights = find_detector(name, input_size)
+            return spec, build_network(spec, weights, name), weights is not None
+
+        return name, load
+    spec, network = detector.spec_and_network()
+    if input_size is not None:
+        backbone = replace(spec.backbone, in_shape=(3, input_size, input_size))
+        spec = replace(spec, backbone=backbone)
+    return detector.name, lambda: (spec, network, detector.trained)
+
+
 def beside(name: str, suffix: str) -> Path:
-    """Where the file goes if nobody says: into the folder of the detector."""
+    """The file that is written if none is named: in the folder of the detector."""
     from maenas.runs.models import detector_in
 
     if name.startswith("zoo:"):
@@ -28,8 +93,8 @@ def beside(name: str, suffix: str) -> Path:
     return folder / f"detector{suffix}"
 
 
-def look_at(pixels: Pixels | None, spec: DetectorSpec) -> Floats:
-    """The image to compare on, (1, 3, H, W); a drawn one if there is none."""
+def comparison_image(pixels: Pixels | None, spec: DetectorSpec) -> Floats:
+    """The image to compare with torch on, (1, 3, H, W); a drawn one if none is given."""
     from maenas.detector.export.sample import sample_image
     from maenas.detector.media.resize import fit
 
@@ -53,8 +118,8 @@ def images_in(folder: Path) -> list[Pixels]:
     return [read_image(source.path) for source in sources[:CALIBRATION_IMAGES]]
 
 
-def calibrate_on(examples: Sequence[Pixels] | None, spec: DetectorSpec) -> Sequence[Floats]:
-    """Images for INT8, each (1, 3, H, W); drawn ones if there are none."""
+def calibration_images(examples: Sequence[Pixels] | None, spec: DetectorSpec) -> Sequence[Floats]:
+    """Calibration images for INT8, each (1, 3, H, W); drawn ones if none are given."""
     from maenas.detector.export.sample import sample_image
     from maenas.detector.media.resize import fit
 
@@ -62,49 +127,3 @@ def calibrate_on(examples: Sequence[Pixels] | None, spec: DetectorSpec) -> Seque
     if examples is None:
         examples = [sample_image(height, width, seed) for seed in range(1, 33)]
     return [fit(pixels, (height, width), spec.resize)[0][None] for pixels in examples]
-
-
-def report(detector: str, exported: Exported) -> dict[str, Any]:
-    """The result as plain data."""
-    from dataclasses import asdict
-
-    return {
-        "schema": SCHEMA,
-        "detector": detector,
-        "path": str(exported.path),
-        "metadata": exported.metadata.to_text(),
-        "difference": asdict(exported.difference),
-        "torch_rounding": asdict(exported.rounding),
-        "runtime": exported.runtime,
-        "objects": exported.objects,
-        "objects_above": exported.above,
-    }
-
-
-def lines(exported: Exported) -> list[str]:
-    """The result for people."""
-    from maenas.detector.export.verify import TOLERANCES
-
-    metadata = exported.metadata
-    tolerance = TOLERANCES[metadata.precision]
-    shape = "x".join(map(str, metadata.in_shape[1:]))
-    told = [
-        f"{exported.path}: {metadata.layout}, {metadata.precision}, {shape}",
-        f"ran in {exported.runtime}",
-        f"differs from torch in 64 bits by: {exported.difference}",
-        f"torch itself does in 32 bits by:  {exported.rounding}",
-    ]
-    if metadata.precision != "f32":
-        told.append(
-            f"{metadata.precision} rounds: its {tolerance.of} difference may be "
-            f"{tolerance.scores:g} in scores and {tolerance.boxes:g} px"
-        )
-    if exported.objects:
-        told.append(
-            f"its NMS finds the same {exported.objects} objects as ours above {exported.above:.3g}"
-        )
-    elif exported.objects == 0:
-        told.append("its NMS was not compared: no score in the image stands out")
-    elif metadata.layout == "end2end-trt":
-        told.append("its NMS was not run: the plugin is TensorRT's alone")
-    return told

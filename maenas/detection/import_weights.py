@@ -2,14 +2,59 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from torch import Tensor
+
     from maenas.detector.checkpoints.import_weights import Report
 
 SCHEMA = "maenas/import-weights@1"
-STATISTICS = ("running_mean", "running_var", "num_batches_tracked")  # of a BatchNorm: no parameters
+# Buffers of a BatchNorm, which are no parameters.
+STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
+
+
+@dataclass(frozen=True, slots=True)
+class ImportResult:
+    """An official checkpoint that became a detector folder.
+
+    Attributes:
+        checkpoint: file of the checkpoint.
+        model: published detector that it was trained as.
+        folder: folder of the detector; None if the checkpoint does not fit.
+        classes: number of classes of the detector.
+        parameters: number of its parameters.
+        report: what was copied, dropped and started anew.
+    """
+
+    checkpoint: Path
+    model: str
+    folder: Path | None
+    classes: int
+    parameters: int
+    report: Report
+
+    def to_json(self) -> dict[str, Any]:
+        """The result as plain data, every key by its official name."""
+        head = {"schema": SCHEMA, "checkpoint": str(self.checkpoint), "model": self.model}
+        if self.folder is None:
+            return {**head, "detector": None, **listed(self.report)}
+        return {
+            **head,
+            "detector": str(self.folder),
+            "classes": self.classes,
+            "parameters": self.parameters,
+            **listed(self.report),
+        }
+
+
+def number_of_parameters(weights: Mapping[str, Tensor]) -> int:
+    """The number of parameters among the tensors of a detector."""
+    return sum(value.numel() for key, value in weights.items() if not key.endswith(STATISTICS))
 
 
 def digest_line(checkpoint: Path) -> str:
@@ -34,21 +79,3 @@ def listed(report: Report) -> dict[str, Any]:
         "dropped": list(report.dropped),
         "reinitialised": list(report.reinitialised),
     }
-
-
-def told(report: Report, classes: int) -> list[str]:
-    """A report for people: what came in, and what is not as it was."""
-    lines = [f"{report.form} form, {report.num_classes} classes: every key found its place"]
-    if report.form == "deploy":
-        lines.append(
-            "its merged RepConvs have no statistics of their own: fine to run, but fine-tune from "
-            "a training form if there is one"
-        )
-    if report.dropped:
-        lines.append(f"the legacy class {report.num_classes} is dropped, as at inference")
-    if report.reinitialised:
-        lines.append(
-            f"the classifier starts anew for {classes} classes "
-            f"({len(report.reinitialised)} tensors); everything else is kept"
-        )
-    return lines

@@ -1,4 +1,4 @@
-"""What `maenas detect` does with images and videos: read, predict, draw, remember."""
+"""Inference on images and videos: read, predict, draw, count."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 
 from PIL import Image
 
-from maenas.detection.detector import Detector
+from maenas.detection.predictor import Predictor
 from maenas.detector.media.images import ImageError, Pixels, Source, read_image
 from maenas.detector.media.videos import Video, VideoWriter, open_video
 from maenas.detector.ops.thresholds import Thresholds
@@ -28,12 +28,12 @@ JPEG_QUALITY = 95
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class Frame:
     """One image, or one frame of a video.
 
     Attributes:
         source: the file.
-        pixels: what is seen.
+        pixels: its pixels.
         frame: number of the frame from 0, None for an image.
         rate: frames a second of the video.
     """
@@ -44,17 +44,43 @@ class Look:
     rate: Fraction = Fraction(1)
 
 
-@dataclass(slots=True)
-class Outcome:
-    """What came of looking.
+@dataclass(frozen=True, slots=True)
+class FileObjects:
+    """Objects in one image, or in one frame of a video.
 
     Attributes:
-        looked: images and frames.
+        file: the image or video.
+        objects: the objects in it.
+        frame: number of the frame from 0; None for an image.
+        image_id: number of the image in COCO results; None without such results.
+    """
+
+    file: Path
+    objects: Objects
+    frame: int | None = None
+    image_id: int | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """The objects as plain data; `frame` and `image_id` only where there are some."""
+        numbers = {"frame": self.frame, "image_id": self.image_id}
+        return {
+            "file": str(self.file),
+            **{name: number for name, number in numbers.items() if number is not None},
+            **self.objects.to_json(),
+        }
+
+
+@dataclass(slots=True)
+class Inference:
+    """Counts and objects of an inference, as it goes.
+
+    Attributes:
+        looked: number of images and frames.
         worked: files of which at least one image was read.
-        failed: what was wrong with each other file, and with what is left of a damaged one.
-        tally: objects by the name of their class.
-        seconds: of each look, by what they were spent on.
-        images: JSON of each look, if asked for.
+        failed: reason for each other file, and for the unread rest of a damaged one.
+        tally: number of objects of each class, by its name.
+        seconds: seconds of each image by part of the work.
+        images: objects of each image, if they are kept.
         coco: COCO results, if asked for.
         interrupted: whether the user stopped it.
     """
@@ -66,21 +92,21 @@ class Outcome:
     seconds: dict[str, list[float]] = field(
         default_factory=lambda: {name: [] for name in ("read", "before", "network", "after")}
     )
-    images: list[dict[str, Any]] = field(default_factory=list)
+    images: list[FileObjects] = field(default_factory=list)
     coco: list[dict[str, Any]] = field(default_factory=list)
     interrupted: bool = False
 
 
-def look_at(
+def infer(
     sources: Sequence[Source],
-    detector: Detector,
+    detector: Predictor,
     thresholds: Thresholds,
     batch: int = 1,
     folder: Path | None = None,
-    keep_json: bool = False,
+    keep: bool = False,
     ids: CocoIds | None = None,
-) -> Outcome:
-    """Find the objects in every image and frame; files that cannot be read are passed over.
+) -> Inference:
+    """Find the objects in every image and frame; files that cannot be read are skipped.
 
     Args:
         sources: the files.
@@ -88,26 +114,26 @@ def look_at(
         thresholds: what counts as found.
         batch: images the network takes at a time.
         folder: where drawn images and videos are written, None for nowhere.
-        keep_json: whether the outcome holds the JSON of every image.
-        ids: numbers of images and classes, if the outcome is to hold COCO results.
+        keep: whether the objects of every image are kept.
+        ids: numbers of images and classes, if COCO results are wanted.
     Raises:
         MaenasError: if something cannot be written.
     """
-    outcome = Outcome()
+    inference = Inference()
     with Counter("detect", len(sources), "images") as counter, Album(folder, sources) as album:
-        looks = _looks(sources, outcome, counter)
+        frames = _frames(sources, inference, counter)
         try:
-            while some := list(islice(looks, batch)):
-                every, spent = detector.predict_batch([look.pixels for look in some], thresholds)
+            while some := list(islice(frames, batch)):
+                every, spent = detector.predict_batch([frame.pixels for frame in some], thresholds)
                 for name in ("before", "network", "after"):
-                    outcome.seconds[name] += [getattr(spent, name) / len(some)] * len(some)
-                for look, found in zip(some, every, strict=True):
-                    album.add(look, found)
-                    _remember(outcome, look, found, keep_json, ids)
+                    inference.seconds[name] += [getattr(spent, name) / len(some)] * len(some)
+                for frame, found in zip(some, every, strict=True):
+                    album.add(frame, found)
+                    _count(inference, frame, found, keep, ids)
                 counter.advance(len(some))
         except KeyboardInterrupt:
-            outcome.interrupted = True
-    return outcome
+            inference.interrupted = True
+    return inference
 
 
 class Album:
@@ -143,7 +169,7 @@ class Album:
     def __exit__(self, *raised: object) -> None:
         self._stack.close()
 
-    def add(self, look: Look, found: Objects) -> None:
+    def add(self, frame: Frame, found: Objects) -> None:
         """Draw what was found and write it.
 
         Raises:
@@ -151,14 +177,14 @@ class Album:
         """
         if self._folder is None:
             return
-        path = self._folder / self._names[look.source.path]
-        drawn = draw(look.pixels, found)
+        path = self._folder / self._names[frame.source.path]
+        drawn = draw(frame.pixels, found)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            if look.frame is None:
+            if frame.frame is None:
                 Image.fromarray(drawn).save(path, quality=JPEG_QUALITY)
             else:
-                self._writer(path, look.rate).write(drawn)
+                self._writer(path, frame.rate).write(drawn)
         except OSError as error:
             raise ImageError(f"{path}: cannot be written: {error.strerror or error}.") from None
 
@@ -170,7 +196,7 @@ class Album:
         return self._film[1]
 
 
-def _looks(sources: Sequence[Source], outcome: Outcome, counter: Counter) -> Iterator[Look]:
+def _frames(sources: Sequence[Source], inference: Inference, counter: Counter) -> Iterator[Frame]:
     """Every image and frame that can be read."""
     for source in sources:
         expected, seen = 1, 0
@@ -180,15 +206,15 @@ def _looks(sources: Sequence[Source], outcome: Outcome, counter: Counter) -> Ite
                 expected = video.count or 1
                 started = time.perf_counter()
                 for pixels in video.frames:
-                    outcome.seconds["read"].append(time.perf_counter() - started)
-                    outcome.worked.add(source.path)
-                    yield Look(source, pixels, seen if source.is_video else None, video.rate)
+                    inference.seconds["read"].append(time.perf_counter() - started)
+                    inference.worked.add(source.path)
+                    yield Frame(source, pixels, seen if source.is_video else None, video.rate)
                     seen += 1
                     started = time.perf_counter()
             if not seen:
                 raise ImageError(f"{source.path}: holds no frame that can be read.")
         except ImageError as error:
-            outcome.failed[source.path] = str(error)
+            inference.failed[source.path] = str(error)
         counter.add(seen - expected)
 
 
@@ -202,19 +228,14 @@ def _opened(source: Source) -> Iterator[Video]:
         yield Video((read_image(path) for path in [source.path]), 1, Fraction(1))
 
 
-def _remember(
-    outcome: Outcome, look: Look, found: Objects, keep_json: bool, ids: CocoIds | None
+def _count(
+    inference: Inference, frame: Frame, found: Objects, keep: bool, ids: CocoIds | None
 ) -> None:
-    outcome.looked += 1
-    outcome.tally.update(found.labels)
+    inference.looked += 1
+    inference.tally.update(found.labels)
     image_id = None
     if ids:
-        image_id = ids.image(look.source.path, outcome.looked)
-        outcome.coco += coco_results(found, image_id, ids)
-    if keep_json:
-        record: dict[str, Any] = {"file": str(look.source.path)}
-        if look.frame is not None:
-            record["frame"] = look.frame
-        if image_id is not None:
-            record["image_id"] = image_id
-        outcome.images.append({**record, **found.to_json()})
+        image_id = ids.image(frame.source.path, inference.looked)
+        inference.coco += coco_results(found, image_id, ids)
+    if keep:
+        inference.images.append(FileObjects(frame.source.path, found, frame.frame, image_id))

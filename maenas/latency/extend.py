@@ -11,15 +11,15 @@ from maenas.blocks import SpecError
 
 if TYPE_CHECKING:
     from maenas.budgets.latency import LatencyModel
-    from maenas.budgets.pricing.table import LatencyTable
     from maenas.budgets.profiling.profile import Item
+    from maenas.latency.profile import ProfileResult
 
 SECONDS = 480.0  # by which progress is told; every network gets its turn
 
 
 def extend_table(
     name: str, networks: Sequence[str], out: Path | None, resume: bool, exist_ok: bool
-) -> tuple[Path, LatencyTable, list[str]]:
+) -> ProfileResult:
     """Measure networks, and their operators that have no price yet, and add them to a table.
 
     Samples of another day compare with the old ones through the reference graph. What was measured
@@ -29,8 +29,6 @@ def extend_table(
         name: of the table, or its file.
         networks: whatever `find_subject` takes.
         out: file to write; the table's own if None.
-    Returns:
-        Its file, the table, and what had to be left out.
     Raises:
         MaenasError: one line for whatever the user can mend; the old table is left as it was.
     """
@@ -40,7 +38,7 @@ def extend_table(
     from maenas.budgets.profiling.partial_profile import Unfinished
     from maenas.budgets.profiling.profile import SAME, extended, profile
     from maenas.latency.plots import plot_accuracy
-    from maenas.latency.profile import check_room
+    from maenas.latency.profile import ProfileResult, check_room
     from maenas.latency.progress import ProfileLine
 
     source = find_table(name)
@@ -76,7 +74,7 @@ def extend_table(
     longer.save(path)
     plot_accuracy(longer, path.with_suffix(".png"))
     unfinished.remove()
-    return path, longer, notes
+    return ProfileResult(path, longer, tuple(notes))
 
 
 def _items(networks: Sequence[str], model: LatencyModel) -> Iterator[Item]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from maenas.latency.workload import Subject
 
 SCHEMA = "maenas/measure@1"
-UNLISTED = 0.1  # share of the time outside all layers listed that is worth a line
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +48,98 @@ class Timing:
             "min": float(ms.min()),
             "p95": float(np.percentile(ms, 95)),
             "cv": float(ms.std() / ms.mean()),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class MeasureResult:
+    """The latency of a network as measured on a device, batch 1.
+
+    Attributes:
+        subject: the network.
+        target: device, runtime and precision.
+        provenance: versions and settings of the device and its runtime.
+        measured: samples of what is priced.
+        whole: samples of the whole file; None if that is the same.
+        reference_ms: milliseconds of the reference graph when the prices were measured; None
+            without a table.
+        model: prices to compare with; None if there are none.
+        predicted_ms: predicted milliseconds of what is priced; None if it has no price.
+    """
+
+    subject: Subject
+    target: Target
+    provenance: Mapping[str, str | int | float]
+    measured: Measured
+    whole: Measured | None
+    reference_ms: float | None
+    model: LatencyModel | None
+    predicted_ms: float | None
+
+    @property
+    def timing(self) -> Timing:
+        """The raw times of what is priced."""
+        return timing_of(self.measured, self.reference_ms)
+
+    @property
+    def whole_timing(self) -> Timing:
+        """The raw times of the whole network or file."""
+        return self.timing if self.whole is None else timing_of(self.whole, self.reference_ms)
+
+    @property
+    def latency_ms(self) -> float:
+        """Median milliseconds of the whole network or file."""
+        return self.whole_timing.p50
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What spoils the measurement."""
+        return tuple((self.whole or self.measured).sample.warnings)
+
+    @property
+    def lines(self) -> tuple[Line, ...]:
+        """Layers with their median times, where the runtime reports them."""
+        return measured_lines(self.measured)
+
+    @property
+    def error(self) -> float | None:
+        """Error of the prediction relative to the measurement; None without a prediction."""
+        if self.predicted_ms is None:
+            return None
+        return self.predicted_ms / (self.timing.p50 * (self.timing.speed or 1.0)) - 1
+
+    def to_json(self) -> dict[str, Any]:
+        """The measurement as plain data; `network_ms` and layers are those of what is priced."""
+        compared = None
+        if self.model is not None and self.predicted_ms is not None:
+            compared = {
+                "ms": self.predicted_ms,
+                "error": self.error,
+                "kind": self.model.kind,
+                "about": self.model.about,
+                "device_speed": self.timing.speed,
+            }
+        return {
+            "schema": SCHEMA,
+            "network": self.subject.name,
+            "what": self.subject.what,
+            "device": self.target.device,
+            "backend": self.target.backend,
+            "precision": (self.whole or self.measured).precision,
+            "precision_asked": self.target.precision,
+            "kind": "measured",
+            "batch": 1,
+            "latency_ms": self.whole_timing.figures(),
+            "samples_ms": list(self.whole_timing.ms),
+            "warnings": list(self.warnings),
+            "network_ms": self.timing.figures(),
+            "not_included": dict(self.subject.behind),
+            "predicted": compared,
+            "provenance": dict(self.provenance),
+            "layers": [
+                {"name": line.name, "kernel": line.kernel, "shapes": line.shapes, "ms": line.ms}
+                for line in sorted(self.lines, key=lambda line: -line.ms)
+            ],
         }
 
 
@@ -145,21 +236,7 @@ def timing_of(measured: Measured, reference_ms: float | None) -> Timing:
     return Timing(sample.ms, speed)
 
 
-def comparison(timing: Timing, predicted: float, model: LatencyModel) -> list[str]:
-    """Predicted against measured, for people."""
-    at_speed = timing.p50 * (timing.speed or 1.0)
-    error = 100 * (predicted / at_speed - 1)
-    lines = []
-    if timing.speed is not None:
-        lines.append(
-            f"the device ran at {timing.speed:.2f} of the speed it had when {model.device} was "
-            f"profiled (reference graph); at that speed {at_speed:.3f} ms"
-        )
-    lines.append(f"predicted {predicted:.3f} ms: {error:+.1f}%; {model.about}")
-    return lines
-
-
-def measured_lines(measured: Measured) -> list[Line]:
+def measured_lines(measured: Measured) -> tuple[Line, ...]:
     """Layers of the network with the median of their times, where the runtime told them."""
 
     from maenas.budgets.pricing.kernels import kernel_of
@@ -170,51 +247,4 @@ def measured_lines(measured: Measured) -> list[Line]:
         ops = [measured.ops[place] for place in sample.ops]
         kernels = "+".join(dict.fromkeys(kernel_of(op) for op in ops))
         lines.append(Line(sample.name, kernels, shapes_of(ops[0]), sample.us / 1e3))
-    return lines
-
-
-def report(
-    subject: Subject,
-    target: Target,
-    backend: Backend,
-    timing: Timing,
-    lines: Sequence[Line],
-    model: LatencyModel | None,
-    predicted: float | None,
-    measured: Measured,
-    whole: Measured | None,
-) -> dict[str, Any]:
-    """The measurement as plain data; where there is a `whole`, prediction and layers are less."""
-    shown = timing if whole is None else timing_of(whole, None)
-    compared = None
-    if model is not None and predicted is not None:
-        at_speed = timing.p50 * (timing.speed or 1.0)
-        compared = {
-            "ms": predicted,
-            "error": predicted / at_speed - 1,
-            "kind": model.kind,
-            "about": model.about,
-            "device_speed": timing.speed,
-        }
-    return {
-        "schema": SCHEMA,
-        "network": subject.name,
-        "what": subject.what,
-        "device": target.device,
-        "backend": target.backend,
-        "precision": (whole or measured).precision,
-        "precision_asked": target.precision,
-        "kind": "measured",
-        "batch": 1,
-        "latency_ms": shown.figures(),
-        "samples_ms": list(shown.ms),
-        "warnings": list((whole or measured).sample.warnings),
-        "network_ms": timing.figures(),
-        "not_included": dict(subject.behind),
-        "predicted": compared,
-        "provenance": dict(backend.provenance()),
-        "layers": [
-            {"name": line.name, "kernel": line.kernel, "shapes": line.shapes, "ms": line.ms}
-            for line in sorted(lines, key=lambda line: -line.ms)
-        ],
-    }
+    return tuple(lines)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -50,13 +51,46 @@ class Request:
         return replace(plan, seconds=60 * self.minutes)
 
 
-def run_profile(
-    request: Request, out: Path | None, resume: bool, exist_ok: bool
-) -> tuple[Path, LatencyTable, list[str]]:
+@dataclass(frozen=True, slots=True)
+class ProfileResult:
+    """A device that was profiled.
+
+    Attributes:
+        path: file of the table.
+        table: samples, provenance and the prices fitted to them.
+        notes: what had to be left out.
+    """
+
+    path: Path
+    table: LatencyTable
+    notes: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """The result as plain data."""
+        table = self.table
+        return {
+            "schema": SCHEMA,
+            "table": str(self.path),
+            "name": table.name,
+            "device": table.device,
+            "backend": table.backend,
+            "precision": table.precision,
+            "threads": table.threads,
+            "kind": "measured",
+            "about": table.about,
+            "provenance": dict(table.provenance),
+            "samples": dict(Counter(sample.role for sample in table.samples)),
+            "warned": [sample.name for sample in table.samples if sample.warnings],
+            "disturbance": asdict(table.disturbance),
+            "warning": table.warning,
+            "held_out": asdict(table.accuracy),
+            "left_out": list(self.notes),
+        }
+
+
+def run_profile(request: Request, out: Path | None, resume: bool, exist_ok: bool) -> ProfileResult:
     """Measure, and write the table and its plot.
 
-    Returns:
-        Its file, the table, and what had to be left out.
     Raises:
         MaenasError: one line for whatever the user can mend.
     """
@@ -106,7 +140,7 @@ def run_profile(
     table.save(path)
     plot_accuracy(table, path.with_suffix(".png"))
     unfinished.remove()
-    return path, table, notes
+    return ProfileResult(path, table, tuple(notes))
 
 
 def open_target(request: Request) -> tuple[Target, Backend]:
@@ -166,62 +200,8 @@ def check_room(path: Path, unfinished: Unfinished, resume: bool, exist_ok: bool)
         raise SpecError(f"{path.parent}: cannot be created: {error.strerror or error}.") from None
 
 
-def report(path: Path, table: LatencyTable, notes: Sequence[str]) -> dict[str, Any]:
-    """The result as plain data."""
-    from collections import Counter
-    from dataclasses import asdict
-
-    return {
-        "schema": SCHEMA,
-        "table": str(path),
-        "name": table.name,
-        "device": table.device,
-        "backend": table.backend,
-        "precision": table.precision,
-        "threads": table.threads,
-        "kind": "measured",
-        "about": table.about,
-        "provenance": dict(table.provenance),
-        "samples": dict(Counter(sample.role for sample in table.samples)),
-        "warned": [sample.name for sample in table.samples if sample.warnings],
-        "disturbance": asdict(table.disturbance),
-        "warning": table.warning,
-        "held_out": asdict(table.accuracy),
-        "left_out": list(notes),
-    }
-
-
 def found_by(path: Path) -> str:
     """What to type after `--device`: a name in the user's folder, a file anywhere else."""
     from maenas.budgets.device import tables_folder
 
     return path.stem if path.parent == tables_folder() else str(path)
-
-
-def lines(path: Path, table: LatencyTable, notes: Sequence[str]) -> list[str]:
-    """The result for people."""
-    from collections import Counter
-    from statistics import median
-
-    roles = Counter(sample.role for sample in table.samples)
-    accuracy = table.accuracy
-    spread = f", median {100 * accuracy.median:.1f}%, p90 {100 * accuracy.p90:.1f}%, "
-    spread += f"{100 * accuracy.within_10:.0f}% within 10%"
-    if accuracy.spearman is not None:
-        spread += f", rank correlation {accuracy.spearman:.4f}"
-    told = [
-        f"{table.name}: {table.about}",
-        f"{roles['operator']} operators alone, {roles['fit']} networks with their layers, "
-        f"{roles['held-out']} networks held out; {table.disturbance.line()}",
-        f"held out: mean error {100 * accuracy.mean:.1f}%{spread if table.warning is None else ''}",
-        *(f"note: {note}" for note in notes),
-    ]
-    if table.warning is not None:
-        told.append(f"warning: {table.warning} (the same command with --exist-ok)")
-    told += [f"table: {path}", f"plot: {path.with_suffix('.png')}"]
-    if table.warning is None:
-        told.append(
-            f"next: maenas search --budget {median(accuracy.measured_ms):.3g}ms --device "
-            f"{found_by(path)}"
-        )
-    return told

@@ -11,8 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from rich.box import SIMPLE_HEAD
-from rich.table import Table
 
 from maenas import __version__
 from maenas.blocks.files.atomic_write import write_bytes, write_text
@@ -27,7 +25,8 @@ from maenas.detector.train.state import STATE_FILE
 from maenas.runs.folders import claim
 from maenas.runs.models import find_model
 from maenas.runs.templates import nearest_template
-from maenas.terminal.console import ERR, OUT
+from maenas.terminal.console import ERR
+from maenas.training.result import TrainResult
 from maenas.training.run import run_training
 from maenas.training.setup import TrainOptions
 
@@ -63,13 +62,82 @@ class Member:
     price: Cost
 
 
+@dataclass(frozen=True, slots=True)
+class MemberResult:
+    """A trained detector of the family.
+
+    Attributes:
+        name: name of its folder.
+        detector: folder of the best detector, or of the last one without a best.
+        price: cost of the whole detector on the device.
+        teacher: name of the member that taught it; None if it was trained alone.
+        ap: AP on the validation images; None without any.
+        ap50: AP at IoU 0.50.
+        epochs: number of epochs it was trained.
+    """
+
+    name: str
+    detector: Path
+    price: Cost
+    teacher: str | None
+    ap: float | None
+    ap50: float | None
+    epochs: int
+
+    @property
+    def latency_ms(self) -> float:
+        """Milliseconds on the device."""
+        return self.price.latency_ms
+
+    def to_json(self) -> dict[str, Any]:
+        """The member as plain data."""
+        return {
+            "name": self.name,
+            "detector": str(self.detector),
+            "latency_ms": self.price.latency_ms,
+            "params": self.price.params,
+            "macs": self.price.macs,
+            "teacher": self.teacher,
+            "ap": self.ap,
+            "ap50": self.ap50,
+            "epochs": self.epochs,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class FamilyResult:
+    """A family that was trained.
+
+    Attributes:
+        folder: folder with a run for each member.
+        data: file of the data set.
+        device: prices of the latency.
+        members: the members, the most expensive first.
+    """
+
+    folder: Path
+    data: Path
+    device: LatencyModel
+    members: tuple[MemberResult, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """The result as plain data."""
+        return {
+            "schema": SCHEMA,
+            "version": __version__,
+            "folder": str(self.folder),
+            "data": str(self.data),
+            "device": self.device.device,
+            "latency_kind": self.device.claim,
+            "members": [member.to_json() for member in self.members],
+        }
+
+
 def train_members(
     options: Family, out: Path | None, resume: bool, compute: str, workers: int | None
-) -> dict[str, Any]:
+) -> FamilyResult:
     """Train every member, largest first, and leave a folder.
 
-    Returns:
-        What `maenas train-family --json` prints.
     Raises:
         MaenasError: if something about the specs, data, recipe or folder is wrong.
     """
@@ -91,7 +159,7 @@ def train_members(
         )
     device, members = built(family)
     folder = out if resume and out is not None else begun(family, members, out)
-    rows: list[dict[str, Any]] = []
+    rows: list[MemberResult] = []
     teacher: Path | None = None
     for number, member in enumerate(members, 1):
         ERR.print(
@@ -99,18 +167,10 @@ def train_members(
             + ("trained alone" if teacher is None else f"taught by {teacher.name}")
         )
         ended = trained(family, folder, member, teacher, compute, workers)
-        rows.append(row_of(member, ended, teacher))
+        rows.append(member_result(member, ended, teacher))
         teacher = folder / member.name
-    result = {
-        "schema": SCHEMA,
-        "version": __version__,
-        "folder": str(folder),
-        "data": str(family.data),
-        "device": device.device,
-        "latency_kind": device.claim,
-        "members": rows,
-    }
-    write_text(folder / RESULT_FILE, json.dumps(result, indent=2) + "\n")
+    result = FamilyResult(folder, family.data, device, tuple(rows))
+    write_text(folder / RESULT_FILE, json.dumps(result.to_json(), indent=2) + "\n")
     draw(rows, device, folder / PLOT_FILE)
     return result
 
@@ -227,8 +287,8 @@ def trained(
     teacher: Path | None,
     compute: str,
     workers: int | None,
-) -> dict[str, Any]:
-    """Train a member, or go on with it; what `maenas train --json` would print."""
+) -> TrainResult:
+    """Train a member, or go on with it; the result of its training."""
     out = folder / member.name
     if (out / STATE_FILE).exists():
         ended = run_training(TrainOptions(), out, True, False, compute, workers)
@@ -249,56 +309,33 @@ def trained(
     return ended
 
 
-def row_of(member: Member, ended: dict[str, Any], teacher: Path | None) -> dict[str, Any]:
-    """A member in the table."""
-    kept = ended["best"] or ended["last"]
-    return {
-        "name": member.name,
-        "detector": kept,
-        "latency_ms": member.price.latency_ms,
-        "params": member.price.params,
-        "macs": member.price.macs,
-        "teacher": None if teacher is None else teacher.name,
-        "ap": ended["best_ap"],
-        "ap50": ended["best_ap50"],
-        "epochs": ended["epochs"],
-    }
+def member_result(member: Member, trained: TrainResult, teacher: Path | None) -> MemberResult:
+    """A member after its training."""
+    return MemberResult(
+        name=member.name,
+        detector=trained.detector,
+        price=member.price,
+        teacher=None if teacher is None else teacher.name,
+        ap=trained.best_ap,
+        ap50=trained.best_ap50,
+        epochs=trained.epochs,
+    )
 
 
-def print_family(result: dict[str, Any]) -> None:
-    """The table for people."""
-    table = Table(box=SIMPLE_HEAD, title=f"family in {result['folder']}")
-    for name in ("member", f"ms {result['latency_kind']}", "GFLOPs", "params M", "AP", "AP50"):
-        table.add_column(name, justify="left" if name == "member" else "right")
-    table.add_column("taught by")
-    for row in result["members"]:
-        table.add_row(
-            row["name"],
-            f"{row['latency_ms']:.3f}",
-            f"{2 * row['macs'] / 1e9:.2f}",
-            f"{row['params'] / 1e6:.2f}",
-            *("-" if row[name] is None else f"{row[name]:.4f}" for name in ("ap", "ap50")),
-            row["teacher"] or "nobody",
-        )
-    OUT.print(table)
-    OUT.print(f"figure: {Path(result['folder']) / PLOT_FILE}")
-
-
-def draw(rows: Sequence[dict[str, Any]], device: LatencyModel, path: Path) -> None:
+def draw(rows: Sequence[MemberResult], device: LatencyModel, path: Path) -> None:
     """AP against latency, as PNG; nothing if the data have no validation split."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    judged = [row for row in rows if row["ap"] is not None]
-    if not judged:
+    points = [(row.name, row.latency_ms, row.ap) for row in rows if row.ap is not None]
+    if not points:
         return
     figure = Figure(figsize=(6.5, 4.5), dpi=110, layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots()
-    axes.plot([row["latency_ms"] for row in judged], [row["ap"] for row in judged], "o-")
-    for row in judged:
-        place = (row["latency_ms"], row["ap"])
-        axes.annotate(row["name"], place, (4, -10), textcoords="offset points")
+    axes.plot([ms for _, ms, _ in points], [ap for _, _, ap in points], "o-")
+    for name, ms, ap in points:
+        axes.annotate(name, (ms, ap), (4, -10), textcoords="offset points")
     axes.set(xlabel=f"latency [ms, {device.claim}]", ylabel="validation AP", title="The family")
     image = io.BytesIO()
     figure.savefig(image, format="png")

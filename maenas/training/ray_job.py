@@ -23,6 +23,7 @@ from maenas.budgets.cluster.connection import (
 from maenas.budgets.cluster.output import say
 from maenas.detector.errors import TrainError
 from maenas.runs.folders import next_run
+from maenas.training.result import TrainResult
 from maenas.training.run import run_training
 from maenas.training.setup import TrainOptions
 
@@ -60,7 +61,7 @@ def run_on_ray(
     *,
     address: str,
     processes: int,
-) -> dict[str, Any] | None:
+) -> TrainResult | None:
     """`run_training` in several processes of a cluster, which all see the same files.
 
     Args:
@@ -68,7 +69,7 @@ def run_on_ray(
         address: of the cluster, see `budgets.cluster.joined`.
         processes: how many, a CPU each, and a GPU each unless `compute` says otherwise.
     Returns:
-        What `maenas train --json` prints.
+        The result.
     Raises:
         TrainError: if the cluster has no room for all, or one of the processes is lost.
     """
@@ -84,7 +85,7 @@ def run_on_ray(
         out = next_run(options.command)
     folder = None if out is None else out.absolute()
     work = partial(run_training, options, folder, resume, exist_ok, compute, workers)
-    found: dict[str, Any] | None = run_ranks(work, processes, address, compute)
+    found: TrainResult | None = run_ranks(work, processes, address, compute)
     return found
 
 

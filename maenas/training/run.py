@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -34,13 +33,14 @@ from maenas.detector.train import (
     smallest_batch,
     train,
 )
-from maenas.detector.train.state import BEST, LAST, Saved, TrainingProgress
+from maenas.detector.train.state import Saved, TrainingProgress
 from maenas.runs.folders import claim
 from maenas.terminal.console import ERR, count_of
 from maenas.training.charts import Charts
 from maenas.training.images import save_labels, save_predictions
 from maenas.training.progress import TrainLine
-from maenas.training.setup import SCHEMA, TrainOptions, begun, continued, write_args
+from maenas.training.result import TrainResult, train_result
+from maenas.training.setup import TrainOptions, begun, continued, write_args
 
 MOST_WORKERS = 8
 EVALUATED_AT_A_TIME = 8
@@ -53,11 +53,11 @@ def run_training(
     exist_ok: bool,
     compute: str,
     workers: int | None,
-) -> dict[str, Any] | None:
+) -> TrainResult | None:
     """Train, and leave a run folder.
 
     Returns:
-        What `maenas train --json` prints; None in a process that does not lead.
+        The result; None in a process that does not lead.
     Raises:
         MaenasError: if something about the detector, data, recipe or folder is wrong.
     """
@@ -119,7 +119,7 @@ def run_training(
 
 def follow(
     training: Training, saved: Saved | None, val: Dataset | None, data: Path
-) -> dict[str, Any] | None:
+) -> TrainResult | None:
     """Run the loop and show what happens; the result of the run."""
     ranks, folder, recipe = training.ranks, training.folder, training.recipe
     events = train(training, saved)
@@ -150,7 +150,7 @@ def follow(
     for message in training.loader.damaged:
         ERR.print(f"skipped: {message}")
     teacher = None if training.teaching is None else training.teaching.teacher.where
-    return outcome(folder.path, rows, data, teacher, time.monotonic() - started)
+    return train_result(folder.path, rows, data, teacher, time.monotonic() - started)
 
 
 def datasets(data: Path) -> tuple[Dataset, Dataset | None]:
@@ -246,31 +246,3 @@ def batch_note(step: int, accumulation_steps: int, recipe: Recipe) -> str:
             f", not {recipe.batch}, for enough steps: the recipe's min_steps is {recipe.min_steps}"
         )
     return note
-
-
-def outcome(
-    folder: Path,
-    rows: Sequence[dict[str, float]],
-    data: Path,
-    teacher: str | None,
-    seconds: float,
-) -> dict[str, Any]:
-    """The result of a run as plain data."""
-    judged = [row for row in rows if "ap" in row]
-    best = max(judged, key=lambda row: row["ap"], default=None)
-    return {
-        "schema": SCHEMA,
-        "run": str(folder),
-        "data": str(data),
-        "teacher": teacher,
-        "best": str(folder / BEST) if best else None,
-        "last": str(folder / LAST),
-        "epochs": int(rows[-1]["epoch"]) if rows else 0,
-        "best_ap": best["ap"] if best else None,
-        "best_ap50": best["ap50"] if best else None,
-        "best_epoch": int(best["epoch"]) if best else None,
-        "ap": judged[-1]["ap"] if judged else None,
-        "loss": rows[-1]["loss"] if rows else None,
-        "skipped_steps": int(rows[-1]["skipped"]) if rows else 0,
-        "seconds": round(seconds, 1),
-    }

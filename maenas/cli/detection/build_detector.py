@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, get_args
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from maenas.cli.options import Json
-from maenas.detection.build import DEFAULT_CLASSES, report, table
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from maenas.detection.build import BuildResult
 
 
 def build_detector(
@@ -42,45 +46,48 @@ def build_detector(
     as_json: Json = False,
 ) -> None:
     """Assemble the DAMO-YOLO detector around a backbone and write it into a folder."""
-    from dataclasses import replace
-
-    from maenas.blocks import SpecError
-    from maenas.blocks.errors import one_of
-    from maenas.budgets import load_device
-    from maenas.detector import load_template
-    from maenas.detector.checkpoints.checkpoint import SPEC_FILE, WEIGHTS_FILE, save_folder
-    from maenas.detector.model.spec import Resize
-    from maenas.runs.models import find_model
-    from maenas.runs.templates import nearest_template
+    import maenas
     from maenas.terminal.console import OUT, print_json
 
-    named = find_model(spec)
-    chosen = (
-        load_template(template) if template else named.template or nearest_template(named.backbone)
+    result = maenas.build_detector(
+        spec,
+        out,
+        num_classes=num_classes,
+        names=names.split(",") if names else (),
+        template=template,
+        device=device,
+        resize=resize,
+        exist_ok=exist_ok,
     )
-    words = tuple(names.split(",")) if names else ()
-    if words and num_classes is not None and num_classes != len(words):
-        raise SpecError(f"names: must be one a class ({num_classes}), got {len(words)}.")
-    one_of("build-detector", "--resize", resize, get_args(Resize))
-    if not words:
-        known = named.num_classes or DEFAULT_CLASSES
-        chosen = chosen.with_classes(known if num_classes is None else num_classes)
-    assembled = named.around(chosen, words)
-    detector = replace(assembled, resize=resize)  # type: ignore[arg-type]
-    for file in (SPEC_FILE, WEIGHTS_FILE):
-        if (out / file).exists():
-            if not exist_ok:
-                raise SpecError(
-                    f"{out / file}: exists; --exist-ok replaces it, --out names another folder."
-                )
-            (out / WEIGHTS_FILE).unlink(missing_ok=True)  # of the old detector
-    receipt = (f"maenas build-detector {spec} --template {chosen.name}",)
-    save_folder(out, detector, None, receipt)
-    target = load_device(device or named.device or "t4")
-    result = report(detector, chosen.name, out / SPEC_FILE, target)
     if as_json:
-        print_json(result)
-    else:
-        OUT.print(table(result))
-        OUT.print(f"latency {target.about}")
-        OUT.print(f"spec: {out / SPEC_FILE} (no weights yet)")
+        print_json(result.to_json())
+        return
+    OUT.print(costs(result))
+    OUT.print(f"latency {result.device.about}")
+    OUT.print(f"spec: {result.path} (no weights yet)")
+
+
+def costs(result: BuildResult) -> Table:
+    """The cost of each part."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    spec = result.spec
+    shape = "x".join(map(str, spec.backbone.in_shape[1:]))
+    table = Table(
+        title=f"{spec.head.num_classes} classes, {shape}, template {result.template}",
+        box=SIMPLE_HEAD,
+    )
+    for name in ("part", "params M", "GMACs", "GFLOPs", "ms", "%"):
+        table.add_column(name, justify="left" if name == "part" else "right")
+    total = result.costs["total"].latency_ms
+    for name, price in result.costs.items():
+        table.add_row(
+            name,
+            f"{price.params / 1e6:.3f}",
+            f"{price.macs / 1e9:.3f}",
+            f"{2 * price.macs / 1e9:.2f}",
+            f"{price.latency_ms:.3f}",
+            f"{100 * price.latency_ms / total:.1f}",
+        )
+    return table

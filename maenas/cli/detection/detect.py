@@ -1,15 +1,30 @@
-"""`maenas detect`: what a detector sees in images and videos."""
+"""`maenas detect`: objects in images and videos."""
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from maenas.cli.options import ExistOk, Json
-from maenas.detection.detect import _ids, _result, _summary, _write
+from maenas.cli.options import (
+    OUTPUT,
+    BatchSize,
+    Compute,
+    ExistOk,
+    Json,
+    MaxDetections,
+    MaxIou,
+    MinScore,
+    RunPrecision,
+    Threads,
+)
+from maenas.cli.stop import interrupted
+
+if TYPE_CHECKING:
+    from maenas.detection.detect import DetectResult
+
+WEAK_SCORE = 0.05  # lowest confidence that DAMO-YOLO's evaluation counts
 
 
 def detect(
@@ -25,27 +40,35 @@ def detect(
         typer.Argument(help="Images, videos, folders, glob patterns.", metavar="SOURCE"),
     ],
     out: Annotated[
-        Path | None, typer.Option(help="Folder to write into. (the next runs/detect/exp)")
+        Path | None,
+        typer.Option(
+            help="Folder to write into. (the next runs/detect/exp)", rich_help_panel=OUTPUT
+        ),
     ] = None,
-    min_score: Annotated[float, typer.Option(help="Objects score more.")] = 0.4,
-    max_iou: Annotated[
-        float, typer.Option(help="Overlap beyond which one of two boxes of a class goes.")
-    ] = 0.7,
-    max_detections: Annotated[int, typer.Option(help="Most objects an image.")] = 300,
-    batch: Annotated[int, typer.Option(help="Images at a time.")] = 1,
-    precision: Annotated[
-        str | None, typer.Option(help="What OpenVINO computes in: f32, f16 or bf16.")
-    ] = None,
-    threads: Annotated[int | None, typer.Option(help="Of the CPU. (all cores)")] = None,
-    compute: Annotated[str, typer.Option(help="Where torch runs: cpu, cuda:0.")] = "cpu",
-    drawn: Annotated[
-        bool, typer.Option("--draw/--no-draw", help="Write the images with boxes.")
+    min_score: MinScore = 0.4,
+    max_iou: MaxIou = 0.7,
+    max_detections: MaxDetections = 300,
+    batch: BatchSize = 1,
+    precision: RunPrecision = None,
+    threads: Threads = None,
+    compute: Compute = "cpu",
+    draw: Annotated[
+        bool,
+        typer.Option(
+            "--draw/--no-draw", help="Write the images with boxes.", rich_help_panel=OUTPUT
+        ),
     ] = True,
     save_json: Annotated[
-        bool, typer.Option("--save-json", help="Write results.json: all objects.")
+        bool,
+        typer.Option(
+            "--save-json", help="Write results.json: all objects.", rich_help_panel=OUTPUT
+        ),
     ] = False,
     coco: Annotated[
-        bool, typer.Option("--coco", help="Write coco.json: all objects as COCO results.")
+        bool,
+        typer.Option(
+            "--coco", help="Write coco.json: all objects as COCO results.", rich_help_panel=OUTPUT
+        ),
     ] = False,
     annotations: Annotated[
         Path | None, typer.Option(help="COCO file whose image and category ids --coco takes.")
@@ -54,56 +77,58 @@ def detect(
     as_json: Json = False,
 ) -> None:
     """Find objects in images and videos; draw them, or list them as JSON or COCO results."""
-    from maenas.blocks import SpecError
-    from maenas.detector.media.images import ImageError, find_sources
-    from maenas.detector.ops.thresholds import Thresholds
-    from maenas.runs.folders import claim
-    from maenas.runs.models import require_model
-    from maenas.terminal.console import ERR, OUT, print_json
+    import maenas
+    from maenas.terminal.console import OUT, print_json
 
-    if batch < 1:
-        raise SpecError(f"batch: must be at least 1, got {batch}.")
-    thresholds = Thresholds(min_score, max_iou, max_detections)
-    require_model(model)
-    sources = find_sources(source)
-
-    from maenas.detection.detector import (
-        Detector,  # torch takes seconds to load, mistakes are told before
-    )
-    from maenas.detection.inference import look_at
-
-    detector = Detector(model, precision, threads, compute)
-    ids = _ids(detector, sources, annotations) if coco or annotations else None
-    writes = drawn or save_json or ids is not None
-    folder = claim(out, "detect", exist_ok) if writes else None
-    ERR.print(detector.runtime.about)
-    if not detector.trained:
-        ERR.print(f"warning: {detector.untrained()}")
-    outcome = look_at(
-        *(sources, detector, thresholds, batch),
-        folder=folder if drawn else None,
-        keep_json=save_json or as_json,
-        ids=ids,
-    )
-    if not outcome.looked and len(outcome.failed) == 1:
-        raise ImageError(*outcome.failed.values())
-    for message in outcome.failed.values():
-        ERR.print(f"passed over: {message}")
-    if not outcome.looked:
-        if folder is not None and not any(folder.iterdir()):
-            folder.rmdir()
-        if outcome.interrupted:
-            sys.exit(130)
-        count = len(outcome.failed)
-        raise ImageError(f"none of the {count} files could be read; each is named above.")
-    result = _result(model, detector, outcome, folder)
-    if folder is not None:
-        _write(folder, result if save_json else None, outcome.coco if ids else None)
+    with interrupted("nothing was written"):
+        result = maenas.detect(
+            model,
+            source,
+            out=out,
+            min_score=min_score,
+            max_iou=max_iou,
+            max_detections=max_detections,
+            batch=batch,
+            precision=precision,
+            threads=threads,
+            compute=compute,
+            draw=draw,
+            save_json=save_json,
+            coco=coco,
+            annotations=annotations,
+            exist_ok=exist_ok,
+            keep=as_json,
+        )
     if as_json:
-        print_json(result)
+        print_json(result.to_json())
     else:
-        for line in _summary(result, min_score):
+        for line in summary(result, min_score):
             OUT.print(line)
-    if outcome.interrupted:
-        ERR.print("interrupted; what was found until then is kept")
-        sys.exit(130)
+    if result.interrupted:
+        with interrupted("what was found until then is kept"):
+            raise KeyboardInterrupt
+
+
+def summary(result: DetectResult, min_score: float) -> list[str]:
+    """The result for people."""
+    from maenas.detection.detect import PARTS
+    from maenas.terminal.console import count_of
+
+    total = sum(result.objects.values())
+    most = [f"{name} {count}" for name, count in list(result.objects.items())[:8]]
+    rest = len(result.objects) - len(most)
+    kinds = ", ".join(most) + (f" and {rest} classes more" if rest > 0 else "")
+    lines = [
+        f"{count_of(result.looked, 'image')}, {count_of(total, 'object')}"
+        + (f": {kinds}" if kinds else "")
+    ]
+    spent = ", ".join(f"{PARTS[name]} {ms:.1f} ms" for name, ms in result.median_ms.items())
+    lines.append(f"an image (median): {spent}")
+    if not total and min_score > WEAK_SCORE:
+        lines.append(f"nothing scored above {min_score:g}; --min-score {WEAK_SCORE} shows guesses")
+    if result.failed:
+        names = ", ".join(file.name for file in result.failed)
+        lines.append(f"{count_of(len(result.failed), 'file')} skipped: {names}")
+    if result.folder:
+        lines.append(f"written: {result.folder}")
+    return lines

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from maenas.cli.options import Json
-from maenas.detection.import_weights import SCHEMA, STATISTICS, digest_line, listed, told
+
+if TYPE_CHECKING:
+    from maenas.detector.checkpoints.import_weights import Report
 
 
 def import_weights(
@@ -39,37 +41,40 @@ def import_weights(
     from maenas.detector.model.published import require_published
 
     require_published(model)  # before torch is loaded
-
-    from maenas.detector.checkpoints.checkpoint import save_folder
-    from maenas.detector.checkpoints.import_weights import CheckpointError, import_checkpoint
-    from maenas.runs.folders import claim
+    import maenas
+    from maenas.detection.import_weights import ImportResult
+    from maenas.detector.checkpoints.import_weights import CheckpointError
     from maenas.terminal.console import OUT, print_json
 
-    head: dict[str, Any] = {"schema": SCHEMA, "checkpoint": str(checkpoint), "model": model}
     try:
-        imported = import_checkpoint(checkpoint, model, num_classes)
+        result = maenas.import_weights(
+            checkpoint, model, out, num_classes=num_classes, exist_ok=exist_ok
+        )
     except CheckpointError as error:
         if as_json:
-            print_json({**head, "detector": None, **listed(error.report)})
+            print_json(ImportResult(checkpoint, model, None, 0, 0, error.report).to_json())
         raise CheckpointError(f"{error} --json lists every key.", error.report) from None
-    classes = imported.spec.head.num_classes
-    receipt = f"maenas import-weights {checkpoint.name} --model {model}"
-    if num_classes is not None:
-        receipt += f" --num-classes {num_classes}"
-    folder = claim(out, "import-weights", exist_ok)
-    save_folder(folder, imported.spec, imported.weights, (receipt, digest_line(checkpoint)))
-    result = {
-        **head,
-        "detector": str(folder),
-        "classes": classes,
-        "parameters": sum(
-            value.numel() for key, value in imported.weights.items() if not key.endswith(STATISTICS)
-        ),
-        **listed(imported.report),
-    }
     if as_json:
-        print_json(result)
+        print_json(result.to_json())
         return
-    for line in told(imported.report, classes):
+    for line in summary(result.report, result.classes):
         OUT.print(line)
-    OUT.print(f"detector: {folder}")
+    OUT.print(f"detector: {result.folder}")
+
+
+def summary(report: Report, classes: int) -> list[str]:
+    """The report for people: what was copied, and what was changed."""
+    lines = [f"{report.form} form, {report.num_classes} classes: every key found its place"]
+    if report.form == "deploy":
+        lines.append(
+            "its merged RepConvs have no statistics of their own: fine to run, but fine-tune from "
+            "a training form if there is one"
+        )
+    if report.dropped:
+        lines.append(f"the legacy class {report.num_classes} is dropped, as at inference")
+    if report.reinitialised:
+        lines.append(
+            f"the classifier starts anew for {classes} classes "
+            f"({len(report.reinitialised)} tensors); everything else is kept"
+        )
+    return lines

@@ -1,4 +1,4 @@
-"""`maenas predict`: what a network will take, operator by operator."""
+"""`maenas predict`: the latency of a network by the prices of a device."""
 
 from __future__ import annotations
 
@@ -7,15 +7,6 @@ from typing import Annotated
 import typer
 
 from maenas.cli.options import InputSize, Json, Network, Template
-from maenas.latency.predict import (
-    SHOWN,
-    amount,
-    guesses,
-    not_included,
-    priced_lines,
-    print_lines,
-    report,
-)
 
 All = Annotated[bool, typer.Option("--all", help="List every layer, not only the most expensive.")]
 
@@ -32,25 +23,24 @@ def predict(
     as_json: Json = False,
 ) -> None:
     """Predict latency from a device's prices: total, layers by cost, share by kind."""
-    from maenas.budgets import load_device
-    from maenas.latency.workload import find_subject
+    import maenas
+    from maenas.cli.latency.listing import SHOWN, extrapolated, print_layers
+    from maenas.latency.predict import amount, not_included
     from maenas.terminal.console import ERR, OUT, print_json
 
-    named = None if device is None else load_device(device)
-    subject = find_subject(network, template, input_size)
-    model = named or load_device(subject.device or "t4")
-    lines = priced_lines(subject, model)
-    total = sum(line.ms for line in lines)
-    subject.require_known(f"; all else takes {amount(lines, 3)} ms on {model.device}")
+    result = maenas.predict(network, device, template=template, input_size=input_size)
+    subject, model = result.subject, result.model
     if model.warning is not None:
         ERR.print(f"warning: {model.device}: {model.warning}")
     if as_json:
-        print_json(report(subject, model, lines))
+        print_json(result.to_json())
         return
-    OUT.print(f"{subject.name} ({subject.what}): {amount(lines, 3)} ms predicted on {model.device}")
+    OUT.print(
+        f"{subject.name} ({subject.what}): {amount(result.lines, 3)} ms predicted on {model.device}"
+    )
     OUT.print(f"{model.device}: {model.about}")
-    print_lines(lines, total, None if show_all else SHOWN)
-    for note in guesses(lines, total, model):
-        OUT.print(note)
+    print_layers(result.lines, None if show_all else SHOWN)
+    for line in extrapolated(result):
+        OUT.print(line)
     if subject.behind:
         OUT.print(f"{not_included(subject)}; `maenas measure` times the whole file as well")

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from maenas.cli.options import Json, Precision, Threads
 from maenas.cli.stop import interrupted
-from maenas.latency.profile import Request, lines, report, run_profile
+
+if TYPE_CHECKING:
+    from maenas.latency.profile import ProfileResult
 
 
 def profile(
@@ -65,26 +67,70 @@ def profile(
     as_json: Json = False,
 ) -> None:
     """Measure a device once: a table that prices networks anywhere, and how good it is."""
-    from maenas.latency.extend import extend_table
+    import maenas
     from maenas.terminal.console import OUT, print_json
 
     models = tuple(model or ())
-    named = "cpu" if device is None else device
-    request = Request(named, precision, threads, quick, tuple(space or ()), models, minutes, seed,
-                      ray)  # fmt: skip
-    with interrupted("the same command with --resume goes on from the last sample"):
+    with interrupted("the same command with --resume continues after the last sample"):
         if extend is not None:
             implied = {"device": device, "precision": precision, "threads": threads, "ray": ray,
                        "space": space, "minutes": minutes, "quick": quick or None}  # fmt: skip
             refuse_beside_extend(implied)
-            path, table, notes = extend_table(extend, models, out, resume, exist_ok)
+            result = maenas.extend_profile(
+                extend, models, out=out, resume=resume, exist_ok=exist_ok
+            )
         else:
-            path, table, notes = run_profile(request, out, resume, exist_ok)
+            result = maenas.profile(
+                device or "cpu",
+                precision=precision,
+                threads=threads,
+                quick=quick,
+                spaces=tuple(space or ()),
+                models=models,
+                minutes=minutes,
+                seed=seed,
+                ray=ray,
+                out=out,
+                resume=resume,
+                exist_ok=exist_ok,
+            )
     if as_json:
-        print_json(report(path, table, notes))
+        print_json(result.to_json())
         return
-    for line in lines(path, table, notes):
+    for line in summary(result):
         OUT.print(line)
+
+
+def summary(result: ProfileResult) -> list[str]:
+    """The result for people."""
+    from collections import Counter
+    from statistics import median
+
+    from maenas.latency.profile import found_by
+
+    path, table = result.path, result.table
+    roles = Counter(sample.role for sample in table.samples)
+    accuracy = table.accuracy
+    spread = f", median {100 * accuracy.median:.1f}%, p90 {100 * accuracy.p90:.1f}%, "
+    spread += f"{100 * accuracy.within_10:.0f}% within 10%"
+    if accuracy.spearman is not None:
+        spread += f", rank correlation {accuracy.spearman:.4f}"
+    lines = [
+        f"{table.name}: {table.about}",
+        f"{roles['operator']} operators alone, {roles['fit']} networks with their layers, "
+        f"{roles['held-out']} networks held out; {table.disturbance.line()}",
+        f"held out: mean error {100 * accuracy.mean:.1f}%{spread if table.warning is None else ''}",
+        *(f"note: {note}" for note in result.notes),
+    ]
+    if table.warning is not None:
+        lines.append(f"warning: {table.warning} (the same command with --exist-ok)")
+    lines += [f"table: {path}", f"plot: {path.with_suffix('.png')}"]
+    if table.warning is None:
+        lines.append(
+            f"next: maenas search --budget {median(accuracy.measured_ms):.3g}ms --device "
+            f"{found_by(path)}"
+        )
+    return lines
 
 
 def refuse_beside_extend(implied: Mapping[str, object]) -> None:

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from maenas.cli.options import ExistOk, Json
-from maenas.training.data import _counts, _listed
+from maenas.cli.training.data_text import counts, problems_text
 
 data = typer.Typer(no_args_is_help=True, help="Check, show or generate data sets.")
 
@@ -24,7 +24,7 @@ def check_data(
     source: Source,
     size: Annotated[int, typer.Option(help="Side of the network's input.")] = 640,
     images: Annotated[bool, typer.Option("--images/--no-images", help="Read every image.")] = True,
-    everything: Annotated[
+    show_all: Annotated[
         bool, typer.Option("--all", help="List every problem, not the first of each kind.")
     ] = False,
     as_json: Json = False,
@@ -43,7 +43,7 @@ def check_data(
     if as_json:
         print_json({"schema": SCHEMA, "source": str(source), **result})
     else:
-        for line in (*_counts(result), *_listed(problems, everything)):
+        for line in (*counts(result), *problems_text(problems, show_all)):
             OUT.print(line)
     if result["errors"]:
         sys.exit(2)
@@ -127,5 +127,5 @@ def show_data(
             raise DataError(f"{path}: cannot be written: {error.strerror or error}.") from None
         written += 1
     for message in loader.damaged:
-        ERR.print(f"passed over: {message}")
+        ERR.print(f"skipped: {message}")
     OUT.print(f"written: {folder}, {written} sheets of up to {batch} images")

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from maenas.cli.options import ExistOk, InputSize, Json, Ray, Resume
-from maenas.cli.training.train import run
+from maenas.cli.stop import interrupted
+from maenas.cli.training.train import ADVICE, print_training
 from maenas.cli.training.train_options import (
     Epochs,
     Loaders,
@@ -53,12 +54,23 @@ def distill(
     All else is as with `maenas train`; the recipe has a section `distill`, and --set changes it:
     distill.method=mgd, distill.weight=2.
     """
-    from maenas.detector.errors import TrainError
-    from maenas.training.setup import TrainOptions
+    import maenas
 
-    if teacher is None and not resume:
-        raise TrainError(
-            "distill: needs --teacher, a run of `maenas train` or a detector folder with weights."
+    with interrupted(ADVICE):
+        result = maenas.distill(
+            student,
+            teacher,
+            data,
+            epochs=epochs,
+            out=out,
+            resume=resume,
+            exist_ok=exist_ok,
+            recipe=recipe,
+            changes=tuple(changes or ()),
+            input_size=input_size,
+            compute=compute,
+            workers=workers,
+            ray=ray,
+            processes=processes,
         )
-    options = TrainOptions(student, data, epochs, tuple(changes or ()), recipe, input_size, teacher)
-    run(options, out, resume, exist_ok, compute, workers, ray, processes, as_json)
+    print_training(result, as_json)

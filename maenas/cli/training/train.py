@@ -20,7 +20,9 @@ from maenas.cli.training.train_options import (
 )
 
 if TYPE_CHECKING:
-    from maenas.training.setup import TrainOptions
+    from maenas.training.result import TrainResult
+
+ADVICE = "--out with --resume continues after the last epoch"
 
 
 def train(
@@ -49,49 +51,39 @@ def train(
     The run folder holds the detectors `last` and `best`, results.csv and results.png, TensorBoard
     events, images of labels and predictions, and what --resume continues from.
     """
-    from maenas.training.setup import TrainOptions
+    import maenas
 
-    options = TrainOptions(detector, data, epochs, tuple(changes or ()), recipe, input_size)
-    run(options, out, resume, exist_ok, compute, workers, ray, processes, as_json)
-
-
-def run(
-    options: TrainOptions,
-    out: Path | None,
-    resume: bool,
-    exist_ok: bool,
-    compute: str,
-    workers: int | None,
-    ray: str | None,
-    processes: int,
-    as_json: bool,
-) -> None:
-    """Run a training, here or on a cluster, and print what came of it."""
-    from maenas.detector.errors import TrainError
-    from maenas.terminal.console import OUT, print_json
-    from maenas.training.ray_job import run_on_ray
-    from maenas.training.run import run_training
-
-    if processes > 1 and ray is None:
-        raise TrainError(
-            "processes: are started by --ray; under torchrun, which starts them itself, leave it "
-            "out."
+    with interrupted(ADVICE):
+        result = maenas.train(
+            detector,
+            data,
+            epochs=epochs,
+            out=out,
+            resume=resume,
+            exist_ok=exist_ok,
+            recipe=recipe,
+            changes=tuple(changes or ()),
+            input_size=input_size,
+            compute=compute,
+            workers=workers,
+            ray=ray,
+            processes=processes,
         )
-    with interrupted("--out with --resume continues after the last epoch"):
-        if ray is None:
-            result = run_training(options, out, resume, exist_ok, compute, workers)
-        else:
-            result = run_on_ray(
-                options, out, resume, exist_ok, compute, workers, address=ray, processes=processes
-            )
-    if result is None:  # a process that does not lead
+    print_training(result, as_json)
+
+
+def print_training(result: TrainResult | None, as_json: bool) -> None:
+    """Print the result of a training; nothing in a process that does not lead."""
+    from maenas.terminal.console import OUT, print_json
+
+    if result is None:
         return
     if as_json:
-        print_json(result)
+        print_json(result.to_json())
         return
-    for name in ("best", "last"):
-        if result[name] is not None:
-            OUT.print(f"{name}: {result[name]}")
-    if result["best_ap"] is not None:
-        OUT.print(f"AP {result['best_ap']:.4f} at epoch {result['best_epoch']}")
-        OUT.print(f"next: maenas val {result['run']} --data {result['data']}")
+    for name, folder in (("best", result.best), ("last", result.last)):
+        if folder is not None:
+            OUT.print(f"{name}: {folder}")
+    if result.best_ap is not None:
+        OUT.print(f"AP {result.best_ap:.4f} at epoch {result.best_epoch}")
+        OUT.print(f"next: maenas val {result.run} --data {result.data}")

@@ -9,6 +9,7 @@ import typer
 
 from maenas.cli.options import InputSize, Json, Resume
 from maenas.cli.stop import interrupted
+from maenas.cli.training.train import ADVICE
 from maenas.cli.training.train_options import (
     Epochs,
     Loaders,
@@ -48,18 +49,24 @@ def train_family(
     Every member is a run in the folder; a table and a figure of AP against latency end it. Values
     of the recipe (--set) hold for all members, each of which has the recipe of its scale.
     """
+    import maenas
+    from maenas.cli.training.family_text import print_family
     from maenas.terminal.console import print_json
-    from maenas.training.family import Family, print_family, train_members
 
-    with interrupted("--out with --resume continues after the last epoch"):
-        result = train_members(
-            Family(tuple(sources or ()), data, epochs, tuple(changes or ()), device, input_size),
-            out,
-            resume,
-            compute,
-            workers,
+    with interrupted(ADVICE):
+        result = maenas.train_family(
+            tuple(sources or ()),
+            data,
+            epochs=epochs,
+            out=out,
+            resume=resume,
+            changes=tuple(changes or ()),
+            device=device,
+            input_size=input_size,
+            compute=compute,
+            workers=workers,
         )
     if as_json:
-        print_json(result)
+        print_json(result.to_json())
     else:
         print_family(result)

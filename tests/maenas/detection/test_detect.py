@@ -114,8 +114,8 @@ def test_a_bad_image_is_passed_over_and_named(run: Run) -> None:
     ran = run("pics")
     assert ran.code == 0
     assert "2 images, 4 objects" in ran.out
-    assert "1 file passed over: b.jpg" in ran.out
-    assert "passed over: pics/b.jpg: is empty." in ran.err
+    assert "1 file skipped: b.jpg" in ran.out
+    assert "skipped: pics/b.jpg: is empty." in ran.err
     assert "detect: 2/2 images" in ran.err
 
 
@@ -201,7 +201,7 @@ def test_a_damaged_video_is_passed_over(run: Run) -> None:
     image("a.png")
     ran = run("film.mp4", "a.png")
     assert ran.code == 0
-    assert "passed over: film.mp4: cannot be read as a video: Invalid data" in ran.err
+    assert "skipped: film.mp4: cannot be read as a video: Invalid data" in ran.err
 
 
 def test_batches_change_nothing_that_is_found(run: Run) -> None:

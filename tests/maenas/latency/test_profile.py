@@ -15,8 +15,9 @@ import pytest
 from maenas.budgets import load_device
 from maenas.budgets.device import FOLDER_VARIABLE
 from maenas.budgets.pricing.table import load_table
+from maenas.cli.latency.profile import summary
 from maenas.latency.networks import PLANS, drawn, interleaved, profile_items, searched
-from maenas.latency.profile import Request, lines, report, run_profile
+from maenas.latency.profile import ProfileResult, Request, run_profile
 from tests.cpu_table import cpu_table, disturbed
 from tests.graphs import kernels, made
 from tests.patience import PATIENCE_S
@@ -36,9 +37,9 @@ def profiled(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]
             "maenas.budgets.profiling.profile.SECONDS",
             {"fit": 0.3, "held-out": 0.3, "operator": 0.1},
         )
-        _, table, notes = run_profile(REQUEST, path, resume=False, exist_ok=False)
-        told = lines(path, table, notes)
-        print(json.dumps(report(path, table, notes)))
+        result = run_profile(REQUEST, path, resume=False, exist_ok=False)
+        told = summary(result)
+        print(json.dumps(result.to_json()))
     return path, told
 
 
@@ -166,23 +167,23 @@ def test_a_verified_search_needs_one_latency_budget(typed, small_folder) -> None
 def test_a_quiet_table_ends_with_the_next_command(tmp_path: Path) -> None:
     path = tmp_path / "mine.json"
     table = cpu_table()
-    told = lines(path, table, [])
+    told = summary(ProfileResult(path, table, ()))
     assert told[-1].startswith("next: maenas search --budget ")
     assert told[-1].endswith(f"--device {path}")
     assert "rank correlation" in " ".join(told)
-    assert report(path, table, [])["warning"] is None
+    assert ProfileResult(path, table, ()).to_json()["warning"] is None
 
 
 def test_a_table_of_a_disturbed_machine_is_not_called_good(tmp_path: Path) -> None:
     table = disturbed(cpu_table(), 5)
-    told = lines(tmp_path / "mine.json", table, [])
+    told = summary(ProfileResult(tmp_path / "mine.json", table, ()))
     networks = sum(sample.role != "operator" for sample in table.samples)
     counts = f"(5 of {networks} networks)"
     assert f"5 of {len(table.samples)} samples were disturbed {counts}" in told[1]
     assert "warning: " in told[3]
     assert "when the machine is quiet" in told[3]
     assert not any(word in " ".join(told) for word in ("rank correlation", "next: ", "within 10%"))
-    found = report(tmp_path / "mine.json", table, [])
+    found = ProfileResult(tmp_path / "mine.json", table, ()).to_json()
     assert found["disturbance"]["disturbed"] == 5
     assert counts in found["warning"]
 
@@ -275,7 +276,7 @@ def test_a_profile_that_is_interrupted_keeps_its_samples(start, tmp_path: Path) 
     out, err = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 130
     assert out == ""
-    assert err.splitlines()[-1].startswith("interrupted; the same command with --resume goes on")
+    assert err.splitlines()[-1].startswith("interrupted; the same command with --resume continues")
     assert partial.exists()
     assert not (tmp_path / "cut.json").exists()
 

@@ -150,7 +150,7 @@ def test_labels_that_cannot_be_used_are_told(typed: Shell, data: Path) -> None:
 def test_classes_of_the_detector_that_are_not_labelled_are_told(typed: Shell, data: Path) -> None:
     name_classes(data, ("cat", "dog"))
     ran = typed("val", "model", *TYPED, "--no-save")
-    assert "the data set labels no bird: what is found of it does not count" in ran.err
+    assert "the data set labels no bird: detections of these classes do not count" in ran.err
 
 
 def test_an_untrained_detector_is_told(typed: Shell, data: Path) -> None:

@@ -1,4 +1,4 @@
-"""Reports about data sets."""
+"""The result of `maenas data check` for people."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 FIRST = 5  # problems of one kind that are listed without --all
 
 
-def _counts(result: dict[str, Any]) -> list[str]:
+def counts(result: dict[str, Any]) -> list[str]:
     """A line for each split."""
     from maenas.terminal.console import count_of
 
@@ -29,7 +29,7 @@ def _counts(result: dict[str, Any]) -> list[str]:
     return lines
 
 
-def _listed(problems: list[Problem], everything: bool) -> list[str]:
+def problems_text(problems: list[Problem], show_all: bool) -> list[str]:
     """Errors first, then warnings; the first few of each group unless all are asked for."""
     from maenas.terminal.console import count_of
 
@@ -39,7 +39,7 @@ def _listed(problems: list[Problem], everything: bool) -> list[str]:
     for severity in ("error", "warning"):
         for group in ("files", "images", "labels", "balance"):
             found = [p for p in problems if (p.severity, p.group) == (severity, group)]
-            shown = found if everything else found[:FIRST]
+            shown = found if show_all else found[:FIRST]
             lines += [f"{severity} ({group}): {problem}" for problem in shown]
             if len(shown) < len(found):
                 lines.append(f"  and {len(found) - len(shown):,} more like it; --all lists them")

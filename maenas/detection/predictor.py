@@ -1,19 +1,11 @@
-"""The Python API of a detector.
-
-from maenas import Detector
-
-detector = Detector("zoo:damo-yolo-s").load("weights.safetensors")
-found = detector.predict("street.jpg")
-for name, score, box in zip(found.labels, found.scores, found.boxes):
-    print(name, score, box)
-"""
+"""A model ready to find objects in images."""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 import torch
@@ -26,6 +18,7 @@ from maenas.detector.checkpoints.checkpoint import (
     build_network,
     load_folder,
     load_weights,
+    save_folder,
 )
 from maenas.detector.errors import ModelError
 from maenas.detector.media.images import ImageError, Pixels, read_image, to_pixels
@@ -38,27 +31,17 @@ from maenas.detector.runtimes.runtime import Runtime
 from maenas.detector.runtimes.torch_runtime import TorchRuntime
 from maenas.runs.models import find_detector, is_exported
 
-USUAL = Thresholds()
+if TYPE_CHECKING:
+    from maenas.detector.model.layers.network import DetectorNetwork
+
+DEFAULT_THRESHOLDS = Thresholds()
 ImageSource = str | Path | Image.Image | NDArray[np.uint8]
 
 
-class Detector:
-    """A detector ready to look at images.
+class Predictor:
+    """A model that finds objects; `maenas.Detector` adds training, evaluation and export.
 
-    Args:
-        model: a detector folder or its `detector.yaml`, a run of `maenas train` (its best),
-            `zoo:NAME` of a published detector (without weights), or a file of `maenas export`:
-            `.onnx`, `.xml`, `.engine`.
-        precision: to compute in, for OpenVINO; the others compute in what the file holds.
-        threads: of the CPU; all cores if None.
-        compute: where torch runs, such as "cpu" or "cuda:0".
-    Raises:
-        MaenasError: if the model cannot be used.
-
-    Attributes:
-        spec: the detector as data; None for an exported file.
-        trained: whether it has weights of its own; random ones find nothing.
-        runtime: what runs it.
+    Args and attributes: see `maenas.Detector`.
     """
 
     def __init__(
@@ -70,9 +53,11 @@ class Detector:
     ) -> None:
         self.spec: DetectorSpec | None = None
         self.trained = True
-        self._name = str(model)
+        self.name = str(model)
         self._compute = compute
-        if is_exported(self._name):
+        self._network: DetectorNetwork | None = None
+        self._is_saved = True
+        if is_exported(self.name):
             self.runtime: Runtime = load_runtime(Path(model), precision, threads, compute)
             return
         if precision not in (None, "f32"):
@@ -81,26 +66,34 @@ class Detector:
             if threads < 1:
                 raise ModelError(f"threads: must be at least 1, got {threads}.")
             torch.set_num_threads(threads)
-        self.spec, weights = find_detector(self._name)
+        self._open()
+
+    def _open(self) -> None:
+        """Load the model of this name into torch."""
+        spec, weights = find_detector(self.name)
+        self._use(spec, build_network(spec, weights, self.name))
         self.trained = weights is not None
-        network = build_network(self.spec, weights, self._name)
-        self.runtime = TorchRuntime(self.spec, network, compute)
+
+    def _use(self, spec: DetectorSpec, network: DetectorNetwork) -> None:
+        """Run another network from now on."""
+        self.runtime = TorchRuntime(spec, network, self._compute)
+        self.spec, self._network = spec, network
 
     def __repr__(self) -> str:
         count = len(self.names) if self.spec is None else self.spec.head.num_classes
         classes = f", {count} classes" if count else ""
         size = "x".join(map(str, self.in_shape[1:]))
         state = "" if self.trained else ", untrained"
-        return f"Detector({self._name!r}, {size}{classes}{state})"
+        return f"{type(self).__name__}({self.name!r}, {size}{classes}{state})"
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Of the classes; () if they have none."""
+        """Names of the classes; () if they have none."""
         return self.runtime.names
 
     @property
     def in_shape(self) -> tuple[int, int, int]:
-        """(channels, height, width) that images are brought to."""
+        """(channels, height, width) that images are resized to."""
         return self.runtime.in_shape
 
     def load(self, weights: str | Path) -> Self:
@@ -114,7 +107,7 @@ class Detector:
         """
         path = Path(weights)
         if self.spec is None:
-            raise ModelError(f"{self._name}: holds its weights; none can be loaded into it.")
+            raise ModelError(f"{self.name}: holds its weights; none can be loaded into it.")
         spec = self.spec
         if path.is_dir():
             spec, loaded = load_folder(path)
@@ -123,21 +116,50 @@ class Detector:
             there, here = spec.head.num_classes, self.spec.head.num_classes
             if there != here:
                 raise SpecError(
-                    f"{path}: knows {there} classes, {self._name} {here}; open it by itself: "
+                    f"{path}: knows {there} classes, {self.name} {here}; open it by itself: "
                     f"Detector({str(path)!r})."
                 )
             for part in ("backbone", "neck", "head"):
                 if getattr(spec, part) != getattr(self.spec, part):
                     raise SpecError(
-                        f"{path}: its {part} is not that of {self._name}; open it by itself: "
+                        f"{path}: its {part} is not that of {self.name}; open it by itself: "
                         f"Detector({str(path)!r})."
                     )
         else:
             loaded = load_weights(path)
-        network = build_network(spec, loaded, str(path))
-        self.runtime = TorchRuntime(spec, network, self._compute)
-        self.spec, self.trained = spec, True
+        self._use(spec, build_network(spec, loaded, str(path)))
+        self.trained, self._is_saved = True, path.is_dir()
+        if path.is_dir():
+            self.name = str(path)
         return self
+
+    def save(self, folder: str | Path) -> Path:
+        """Write spec and weights into a folder, which every command takes.
+
+        Raises:
+            MaenasError: if the detector is an exported file, or the folder cannot be written.
+
+        Example:
+            >>> maenas.Detector("zoo:damo-yolo-s").load("weights.safetensors").save("detector")
+            PosixPath('detector')
+        """
+        spec, network = self.spec_and_network()
+        weights = network.state_dict() if self.trained else None
+        save_folder(Path(folder), spec, weights, (f"maenas.Detector, from {self.name}",))
+        self.name, self._is_saved = str(folder), True
+        return Path(folder)
+
+    def spec_and_network(self) -> tuple[DetectorSpec, DetectorNetwork]:
+        """The detector as data, and its network in training form.
+
+        Raises:
+            ModelError: for an exported file, which has neither.
+        """
+        if self.spec is None or self._network is None:
+            raise ModelError(
+                f"{self.name}: is an exported file; open the detector it was exported from."
+            )
+        return self.spec, self._network
 
     def predict(
         self,
@@ -149,12 +171,15 @@ class Detector:
         """The objects in one image, boxes in its own pixels.
 
         Args:
-            image: a path, a Pillow image, or (height, width, 3) RGB in 8 bits.
-            min_score: objects score more, 0..1.
-            max_iou: overlap beyond which the worse of two boxes of a class goes.
-            max_detections: most objects.
+            image: a path, a Pillow image, or an array (height, width, 3), RGB in 8 bits.
+            min_score: minimum confidence of a detection, 0..1.
+            max_iou: IoU threshold of NMS.
+            max_detections: maximum number of detections.
         Raises:
             MaenasError: if the image cannot be used.
+
+        Example:
+            >>> detector.predict("street.jpg", min_score=0.6).to_supervision()
         """
         if not self.trained:
             warnings.warn(self.untrained(), stacklevel=2)
@@ -162,7 +187,7 @@ class Detector:
         return self.predict_batch([image], thresholds)[0][0]
 
     def predict_batch(
-        self, images: Sequence[ImageSource], thresholds: Thresholds = USUAL
+        self, images: Sequence[ImageSource], thresholds: Thresholds = DEFAULT_THRESHOLDS
     ) -> tuple[list[Objects], Seconds]:
         """The objects in each of some images, run together, and how long that took.
 
@@ -172,9 +197,9 @@ class Detector:
         return predict(self.runtime, [pixels_of(image) for image in images], thresholds)
 
     def untrained(self) -> str:
-        """What to tell people about a detector without weights."""
+        """The warning about a detector without trained weights."""
         return (
-            f"{self._name} has no trained weights: it is filled with random ones and finds "
+            f"{self.name} has no trained weights: it is filled with random ones and finds "
             "nothing that means anything. `maenas import-weights` brings official weights, "
             "`maenas train` makes them."
         )

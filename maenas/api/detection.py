@@ -1,0 +1,233 @@
+"""Detectors in Python: detect objects, evaluate a detector."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from maenas.detection.detect import DetectResult
+    from maenas.detection.evaluate import ValResult
+    from maenas.detection.predictor import Predictor
+
+
+def detect(
+    model: str | Path | Predictor,
+    source: str | Path | Sequence[str | Path],
+    *,
+    out: str | Path | None = None,
+    min_score: float = 0.4,
+    max_iou: float = 0.7,
+    max_detections: int = 300,
+    batch: int = 1,
+    precision: str | None = None,
+    threads: int | None = None,
+    compute: str = "cpu",
+    draw: bool = False,
+    save_json: bool = False,
+    coco: bool = False,
+    annotations: str | Path | None = None,
+    exist_ok: bool = False,
+    keep: bool = True,
+) -> DetectResult:
+    """Find objects in images and videos.
+
+    Args:
+        model: a detector or training run folder, `zoo:NAME`, `.onnx`, `.xml` or `.engine`, or a
+            `Detector`, which decides precision, threads and compute itself.
+        source: images, videos, folders or glob patterns.
+        out: folder to write into; the next `runs/detect/exp` if None and something is written.
+        min_score: minimum confidence of a detection.
+        max_iou: IoU threshold of NMS.
+        max_detections: maximum number of detections an image.
+        batch: images that the network takes at once.
+        precision: number format that OpenVINO computes in: "f32", "f16" or "bf16".
+        threads: threads of the CPU; all cores if None.
+        compute: device that torch computes on, such as "cpu" or "cuda:0".
+        draw: write the images and videos with boxes.
+        save_json: write `results.json` with all objects.
+        coco: write `coco.json` with all objects as COCO results.
+        annotations: COCO file whose image and category ids `coco` takes.
+        exist_ok: write into a folder that is not empty.
+        keep: keep the objects of every image in the result; a long video has many.
+    Raises:
+        MaenasError: if the model, a threshold or every source cannot be used.
+
+    Example:
+        >>> found = maenas.detect("runs/train/exp", "street.jpg")
+        >>> [image.objects.labels for image in found.images]
+        [('car', 'car', 'person')]
+    """
+    from maenas.blocks import SpecError
+    from maenas.detector.media.images import ImageError, find_sources
+    from maenas.detector.ops.thresholds import Thresholds
+    from maenas.runs.folders import claim
+    from maenas.terminal.console import ERR
+
+    if batch < 1:
+        raise SpecError(f"batch: must be at least 1, got {batch}.")
+    thresholds = Thresholds(min_score, max_iou, max_detections)
+    require(model)
+    sources = find_sources([str(name) for name in listed(source)])
+
+    # torch takes seconds to load: mistakes are reported before
+    from maenas.detection.detect import coco_ids, detect_result, write_results
+    from maenas.detection.inference import infer
+
+    detector = opened(model, precision, threads, compute)
+    notes = None if annotations is None else Path(annotations)
+    ids = coco_ids(detector, sources, notes) if coco or notes else None
+    writes = draw or save_json or ids is not None
+    folder = claim(None if out is None else Path(out), "detect", exist_ok) if writes else None
+    ERR.print(detector.runtime.about)
+    if not detector.trained:
+        ERR.print(f"warning: {detector.untrained()}")
+    inference = infer(
+        *(sources, detector, thresholds, batch),
+        folder=folder if draw else None,
+        keep=keep or save_json,
+        ids=ids,
+    )
+    if not inference.looked and len(inference.failed) == 1:
+        raise ImageError(*inference.failed.values())
+    for message in inference.failed.values():
+        ERR.print(f"skipped: {message}")
+    if not inference.looked:
+        if folder is not None and not any(folder.iterdir()):
+            folder.rmdir()
+        if inference.interrupted:
+            raise KeyboardInterrupt
+        count = len(inference.failed)
+        raise ImageError(f"none of the {count} files could be read; each is named above.")
+    result = detect_result(detector.name, detector, inference, folder)
+    if folder is not None:
+        write_results(
+            folder, result.to_json() if save_json else None, inference.coco if ids else None
+        )
+    return result
+
+
+def val(
+    model: str | Path | Predictor,
+    data: str | Path,
+    *,
+    split: str = "val",
+    out: str | Path | None = None,
+    min_score: float | None = None,
+    max_iou: float | None = None,
+    at_score: float | None = None,
+    batch: int = 1,
+    readers: int = 0,
+    precision: str | None = None,
+    threads: int | None = None,
+    compute: str = "cpu",
+    save: bool = True,
+    exist_ok: bool = False,
+) -> ValResult:
+    """Measure a detector on labelled images: COCO's AP and AR, mistakes, latency.
+
+    Args:
+        model: whatever `detect` takes.
+        data: a `data.yaml`, its folder, or a COCO `.json` file.
+        split: split of the data set: "train", "val" or "test".
+        out: folder to write into; the next `runs/val/exp` if None.
+        min_score: minimum confidence of a detection; 0.05, of nano detectors 0.03, if None.
+        max_iou: IoU threshold of NMS; 0.7, of nano detectors 0.65, if None.
+        at_score: confidence that mistakes are counted at; where F1 is best if None.
+        batch: images that the network takes at once.
+        readers: threads that read images ahead; they disturb the latency.
+        precision: number format that OpenVINO computes in.
+        threads: threads of the CPU; all cores if None.
+        compute: device that torch computes on.
+        save: write results, figures and the worst images.
+        exist_ok: write into a folder that is not empty.
+    Raises:
+        MaenasError: if the model, the data or a threshold cannot be used.
+
+    Example:
+        >>> maenas.val("runs/train/exp", "shapes", save=False).ap
+        0.912
+    """
+    from maenas.blocks import SpecError
+    from maenas.blocks.errors import positive
+
+    if at_score is not None and not 0 <= at_score <= 1:
+        raise SpecError(f"--at-score: must be in 0..1, got {at_score}.")
+    positive("val", batch=batch)
+    require(model)  # before torch is loaded
+    from maenas.detection.evaluate import ValResult, unreadable, warnings_about, write_evaluation
+    from maenas.detector.data.readers.read import read_dataset
+    from maenas.detector.evaluate.classes import match_classes
+    from maenas.detector.evaluate.evaluate import evaluate, published_thresholds
+    from maenas.detector.evaluate.report import look_closer
+    from maenas.detector.ops.thresholds import Thresholds
+    from maenas.runs.folders import claim
+    from maenas.terminal.console import ERR
+    from maenas.terminal.progress import Counter
+
+    dataset = read_dataset(Path(data), split)
+    dataset.require_objects()
+    detector = opened(model, precision, threads, compute)
+    match_classes(detector.names, dataset)  # before a folder is made
+    published = published_thresholds(detector.runtime.is_nano)
+    thresholds = Thresholds(
+        published.min_score if min_score is None else min_score,
+        published.max_iou if max_iou is None else max_iou,
+        published.max_detections,
+    )
+    folder = claim(None if out is None else Path(out), "val", exist_ok) if save else None
+    ERR.print(detector.runtime.about)
+    for line in warnings_about(detector, dataset):
+        ERR.print(line)
+    try:
+        with Counter("val", len(dataset), "images") as counter:
+            found = evaluate(detector.runtime, dataset, thresholds, batch, readers, counter.advance)
+    except BaseException:
+        if folder is not None and not any(folder.iterdir()):
+            folder.rmdir()
+        raise
+    result = ValResult(
+        model=detector.name,
+        runtime=detector.runtime.about,
+        trained=detector.trained,
+        in_shape=detector.in_shape,
+        data=dataset.source,
+        split=split,
+        names=dataset.names,
+        folder=folder,
+        evaluation=found,
+        report=look_closer(found, at_score),
+        unreadable=unreadable(dataset),
+    )
+    if folder is not None:
+        write_evaluation(folder, result, dataset)
+    return result
+
+
+def require(model: str | Path | Predictor) -> None:
+    """Raise unless there is a model of that name; loads neither it nor torch.
+
+    Raises:
+        SpecError: naming what is there instead.
+    """
+    from maenas.runs.models import require_model
+
+    if isinstance(model, str | Path):
+        require_model(str(model))
+
+
+def opened(
+    model: str | Path | Predictor, precision: str | None, threads: int | None, compute: str
+) -> Predictor:
+    """The detector itself, or the one of that name."""
+    from maenas.detection.predictor import Predictor
+
+    if isinstance(model, Predictor):
+        return model
+    return Predictor(model, precision, threads, compute)
+
+
+def listed(source: str | Path | Sequence[str | Path]) -> list[str | Path]:
+    """One source, or all of them, as a list."""
+    return [source] if isinstance(source, str | Path) else list(source)

@@ -1,0 +1,104 @@
+"""Export in Python: a detector for other runtimes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from maenas.detection.export import ExportResult
+    from maenas.detection.predictor import Predictor
+
+
+def export(
+    detector: str | Path | Predictor,
+    out: str | Path | None = None,
+    *,
+    file_format: str | None = None,
+    precision: str = "f32",
+    end2end: bool = False,
+    plugin: str | None = None,
+    batch: int | None = None,
+    input_size: int | None = None,
+    opset: int = 19,
+    min_score: float = 0.05,
+    max_iou: float = 0.7,
+    max_detections: int = 300,
+    calibration: str | Path | None = None,
+    image: str | Path | None = None,
+    exist_ok: bool = False,
+) -> ExportResult:
+    """Write a detector for ONNX Runtime, OpenVINO or TensorRT, and check it against torch.
+
+    Args:
+        detector: a detector or training run folder, `detector.yaml`, `zoo:NAME`, or a `Detector`.
+        out: file to write; beside the detector if None.
+        file_format: "onnx", "openvino" or "tensorrt"; as `out` ends, else "onnx", if None.
+        precision: "f32", "f16" or "int8"; decoding stays in float.
+        end2end: put NMS into the file, by standard operators.
+        plugin: with `end2end`: "trt" for NMS by TensorRT's plugin, with four outputs.
+        batch: images that the file takes at once; any number if None.
+        input_size: side of the input image in pixels; the detector's if None.
+        opset: opset of ONNX: 18, 19 or 20.
+        min_score: with `end2end`: minimum confidence of a detection.
+        max_iou: with `end2end`: IoU threshold of NMS.
+        max_detections: with `end2end`: maximum number of detections an image.
+        calibration: folder of images to take INT8 ranges from; drawn images if None.
+        image: image to compare with torch on; a drawn one if None.
+        exist_ok: replace the file.
+    Raises:
+        ExportError: if the detector cannot be exported so, or the file differs from torch; no
+            file is left then.
+        MaenasError: if the detector cannot be read, or the runtime is missing.
+
+    Example:
+        >>> maenas.export("runs/train/exp", "detector.onnx").path
+        PosixPath('detector.onnx')
+    """
+    from maenas.blocks import SpecError
+    from maenas.detection.export import (
+        ExportResult,
+        beside,
+        calibration_images,
+        comparison_image,
+        images_in,
+        model_of,
+    )
+    from maenas.detector.export.options import SUFFIXES, ExportOptions
+    from maenas.detector.media.images import read_image
+    from maenas.detector.ops.thresholds import Thresholds
+    from maenas.terminal.console import ERR
+
+    name, find = model_of(detector, input_size)
+    if plugin not in (None, "trt") or (plugin and not end2end):
+        raise SpecError(f"{plugin}: not understood; NMS by plugin is `--end2end trt`.")
+    by_suffix = {suffix: kind for kind, suffix in SUFFIXES.items()}
+    usual = by_suffix.get(Path(out).suffix, "onnx") if out else "onnx"
+    options = ExportOptions(
+        format=file_format or usual,  # type: ignore[arg-type]
+        precision=precision,  # type: ignore[arg-type]
+        layout="end2end-trt" if plugin else "end2end" if end2end else "raw",
+        opset=opset,
+        batch=batch,
+        nms=Thresholds(min_score, max_iou, max_detections),
+    )
+    path = Path(out) if out else beside(name, SUFFIXES[options.format])
+    if path.exists() and not exist_ok:
+        raise SpecError(f"{path}: exists; --exist-ok replaces it, --out names another file.")
+    options.require(path)
+    pixels = None if image is None else read_image(Path(image))
+    examples = images_in(Path(calibration)) if calibration and precision == "int8" else None
+
+    # torch takes seconds to load: mistakes are reported before
+    from maenas.detector.export.export import export_detector
+
+    spec, network, is_trained = find()
+    if not is_trained:
+        ERR.print(f"{name} has no weights: they are random, which only latency is good for")
+    if precision == "int8" and calibration is None:
+        ERR.print("calibrating on drawn images; --calibration FOLDER of your own keeps more AP")
+    exported = export_detector(
+        *(spec, network, path, options, comparison_image(pixels, spec)),
+        calibration_images(examples, spec) if precision == "int8" else (),
+    )
+    return ExportResult(name, exported)

@@ -1,0 +1,166 @@
+"""Latency in Python: predict it, measure it, profile a device."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from maenas.latency.measure import MeasureResult
+    from maenas.latency.predict import PredictResult
+    from maenas.latency.profile import ProfileResult
+
+
+def predict(
+    network: str | Path,
+    device: str | None = None,
+    *,
+    template: str | None = None,
+    input_size: int | None = None,
+) -> PredictResult:
+    """The latency of a network by the prices of a device, operator by operator; batch 1.
+
+    Args:
+        network: a spec, a detector or run folder, `zoo:NAME`, or any ONNX file.
+        device: a measured or bundled device, or a table's file; the run's, else t4, if None.
+        template: scale of neck and head around a backbone, "none" for the backbone alone; those
+            it is known to have if None.
+        input_size: side of the input image in pixels; the network's own if None.
+    Raises:
+        MaenasError: if there is no such network or device, or an operator has no price.
+
+    Example:
+        >>> round(maenas.predict("zoo:damo-yolo-s", device="t4").latency_ms, 2)
+        3.92
+    """
+    from maenas.budgets import load_device
+    from maenas.latency.predict import PredictResult, amount, priced_lines
+    from maenas.latency.workload import find_subject
+
+    chosen = None if device is None else load_device(device)
+    subject = find_subject(str(network), template, input_size)
+    model = chosen or load_device(subject.device or "t4")
+    lines = priced_lines(subject, model)
+    subject.require_known(f"; all else takes {amount(lines, 3)} ms on {model.device}")
+    return PredictResult(subject, model, lines)
+
+
+def measure(
+    network: str | Path,
+    device: str = "cpu",
+    *,
+    precision: str | None = None,
+    threads: int | None = None,
+    template: str | None = None,
+    input_size: int | None = None,
+) -> MeasureResult:
+    """Measure the latency of a network on this machine, and predict it where there are prices.
+
+    Args:
+        network: whatever `predict` takes.
+        device: "cpu", "cuda", a GPU by name, or a table, which implies device and settings.
+        precision: number format of the runtime; f32 on CPUs and f16 on GPUs if None.
+        threads: threads of the CPU; all cores if None.
+        template: scale of neck and head around a backbone.
+        input_size: side of the input image in pixels.
+    Raises:
+        MaenasError: if there is no such network, or the device or its runtime is missing.
+
+    Example:
+        >>> measured = maenas.measure("zoo:damo-yolo-ns", device="cpu")
+        >>> measured.latency_ms, measured.error  # median milliseconds; error of the prediction
+    """
+    from maenas.budgets import DeviceError
+    from maenas.budgets.backends import open_backend
+    from maenas.latency.measure import MeasureResult, find_target, time_subject
+    from maenas.latency.workload import find_subject
+    from maenas.terminal.console import ERR
+
+    target, model, reference_ms = find_target(device, precision, threads)
+    subject = find_subject(str(network), template, input_size)
+    ERR.print(f"measuring {subject.name} with {target.backend}")
+    backend = open_backend(target)
+    predicted = None
+    if model is not None and not subject.unknown:
+        try:
+            predicted = model.latency_ms(subject.ops)
+        except DeviceError as error:
+            ERR.print(f"not predicted: {error}")
+    measured, whole = time_subject(backend, subject)
+    provenance = dict(backend.provenance())
+    return MeasureResult(
+        subject, target, provenance, measured, whole, reference_ms, model, predicted
+    )
+
+
+def profile(
+    device: str = "cpu",
+    *,
+    precision: str | None = None,
+    threads: int | None = None,
+    quick: bool = False,
+    spaces: Sequence[str] = (),
+    models: Sequence[str] = (),
+    minutes: float | None = None,
+    seed: int = 0,
+    ray: str | None = None,
+    out: str | Path | None = None,
+    resume: bool = False,
+    exist_ok: bool = False,
+) -> ProfileResult:
+    """Measure a device once: a table that prices networks on any machine, and how good it is.
+
+    Args:
+        device: "cpu", "cuda", "tensorrt", "torch-cuda", "onnxruntime-cpu", or a GPU by name.
+        precision: number format of the runtime; f32 on CPUs and f16 on GPUs if None.
+        threads: threads of the CPU; all cores if None.
+        quick: under 2 minutes, for a coarser table.
+        spaces: search spaces to draw networks from; all that fit the device if empty.
+        models: networks whose operators are measured too.
+        minutes: time to spend; 8, or 1.3 if quick, if None.
+        seed: random seed of the networks drawn.
+        ray: address of the Ray cluster that owns the device.
+        out: file of the table; in the user's folder of tables if None.
+        resume: continue a profile that was interrupted.
+        exist_ok: replace the table.
+    Raises:
+        MaenasError: if the device is missing, or the table exists.
+
+    Example:
+        >>> profiled = maenas.profile("cpu", quick=True)
+        >>> profiled.table.accuracy.mean  # mean relative error on networks held out
+    """
+    from maenas.latency.profile import Request, run_profile
+
+    request = Request(
+        device, precision, threads, quick, tuple(spaces), tuple(models), minutes, seed, ray
+    )
+    return run_profile(request, None if out is None else Path(out), resume, exist_ok)
+
+
+def extend_profile(
+    table: str,
+    models: Sequence[str],
+    *,
+    out: str | Path | None = None,
+    resume: bool = False,
+    exist_ok: bool = False,
+) -> ProfileResult:
+    """Measure networks and their unpriced operators, and add them to a table.
+
+    Args:
+        table: name or file of the table.
+        models: networks to measure, whatever `predict` takes.
+        out: file to write; the table's own if None.
+        resume: continue an extension that was interrupted.
+        exist_ok: replace the file `out`.
+    Raises:
+        MaenasError: if the device is not the one of the table, or a network cannot be measured.
+
+    Example:
+        >>> maenas.extend_profile("cpu", ["zoo:damo-yolo-ns"]).path
+    """
+    from maenas.latency.extend import extend_table
+
+    return extend_table(table, models, None if out is None else Path(out), resume, exist_ok)

@@ -1,0 +1,146 @@
+"""Networks in Python: load a backbone, build a detector around it, import official weights."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, get_args
+
+if TYPE_CHECKING:
+    from maenas.blocks import Backbone
+    from maenas.detection.build import BuildResult
+    from maenas.detection.import_weights import ImportResult
+
+
+def load_backbone(model: str | Path) -> Backbone:
+    """The backbone of a model.
+
+    Args:
+        model: whatever the commands take: a spec file, the folder of a search, a detector or a
+            training, or `zoo:NAME`.
+    Raises:
+        MaenasError: if there is no such model, or it cannot be read.
+
+    Example:
+        >>> maenas.load_backbone("zoo:damo-yolo-s").layers
+        25
+    """
+    from maenas.runs.models import find_model
+
+    return find_model(str(model)).backbone
+
+
+def build_detector(
+    model: str | Path,
+    out: str | Path = "runs/detector",
+    *,
+    num_classes: int | None = None,
+    names: Sequence[str] = (),
+    template: str | None = None,
+    device: str | None = None,
+    resize: str = "letterbox",
+    exist_ok: bool = False,
+) -> BuildResult:
+    """Assemble the DAMO-YOLO detector around a backbone and write it into a folder.
+
+    Args:
+        model: whatever `load_backbone` takes.
+        out: folder of the detector.
+        num_classes: number of classes; as many as names, else the run's or 80, if None.
+        names: names of the classes.
+        template: scale of neck and head; the run's, else the nearest, if None.
+        device: device that latency is priced for; the run's, else t4, if None.
+        resize: how images get to the input's size: "letterbox" or "stretch".
+        exist_ok: replace the detector in the folder.
+    Raises:
+        MaenasError: if the options do not go together, or the folder holds a detector.
+
+    Example:
+        >>> built = maenas.build_detector("zoo:damo-yolo-s", "detector", names=["cat", "dog"])
+        >>> built.costs["total"].params
+        15843616
+    """
+    from maenas.blocks import SpecError
+    from maenas.blocks.errors import one_of
+    from maenas.budgets import load_device
+    from maenas.detection.build import DEFAULT_CLASSES, BuildResult, costs_of
+    from maenas.detector import load_template
+    from maenas.detector.checkpoints.checkpoint import SPEC_FILE, WEIGHTS_FILE, save_folder
+    from maenas.detector.model.spec import Resize
+    from maenas.runs.models import find_model
+    from maenas.runs.templates import nearest_template
+
+    named, folder = find_model(str(model)), Path(out)
+    chosen = (
+        load_template(template) if template else named.template or nearest_template(named.backbone)
+    )
+    if names and num_classes is not None and num_classes != len(names):
+        raise SpecError(f"names: must be one a class ({num_classes}), got {len(names)}.")
+    one_of("build-detector", "--resize", resize, get_args(Resize))
+    if not names:
+        known = named.num_classes or DEFAULT_CLASSES
+        chosen = chosen.with_classes(known if num_classes is None else num_classes)
+    spec = replace(named.around(chosen, tuple(names)), resize=resize)  # type: ignore[arg-type]
+    for file in (SPEC_FILE, WEIGHTS_FILE):
+        if (folder / file).exists():
+            if not exist_ok:
+                raise SpecError(
+                    f"{folder / file}: exists; --exist-ok replaces it, --out names another folder."
+                )
+            (folder / WEIGHTS_FILE).unlink(missing_ok=True)  # of the old detector
+    receipt = (f"maenas build-detector {model} --template {chosen.name}",)
+    save_folder(folder, spec, None, receipt)
+    target = load_device(device or named.device or "t4")
+    return BuildResult(spec, folder / SPEC_FILE, chosen.name, target, costs_of(spec, target))
+
+
+def import_weights(
+    checkpoint: str | Path,
+    model: str,
+    out: str | Path | None = None,
+    *,
+    num_classes: int | None = None,
+    exist_ok: bool = False,
+) -> ImportResult:
+    """Convert an official DAMO-YOLO checkpoint to a detector folder; its code is never run.
+
+    Args:
+        checkpoint: the official `.pth` file.
+        model: published detector that it was trained as, such as "damo-yolo-s".
+        out: folder of the detector; the next `runs/import-weights/exp` if None.
+        num_classes: number of classes; the checkpoint's if None. For another number the
+            classifier starts anew.
+        exist_ok: write into a folder that is not empty.
+    Raises:
+        CheckpointError: if keys are missing, superfluous or misshaped; its `report` names them.
+        MaenasError: if the file cannot be read or the folder not be written.
+
+    Example:
+        >>> maenas.import_weights("damoyolo_tinynasL25_S.pth", "damo-yolo-s").folder
+        PosixPath('runs/import-weights/exp')
+    """
+    from maenas.detector.model.published import require_published
+
+    require_published(model)  # before torch is loaded
+
+    from maenas.detection.import_weights import ImportResult, digest_line, number_of_parameters
+    from maenas.detector.checkpoints.checkpoint import save_folder
+    from maenas.detector.checkpoints.import_weights import import_checkpoint
+    from maenas.runs.folders import claim
+
+    path = Path(checkpoint)
+    imported = import_checkpoint(path, model, num_classes)
+    receipt = f"maenas import-weights {path.name} --model {model}"
+    if num_classes is not None:
+        receipt += f" --num-classes {num_classes}"
+    folder = claim(None if out is None else Path(out), "import-weights", exist_ok)
+    save_folder(folder, imported.spec, imported.weights, (receipt, digest_line(path)))
+    return ImportResult(
+        checkpoint=path,
+        model=model,
+        folder=folder,
+        classes=imported.spec.head.num_classes,
+        parameters=number_of_parameters(imported.weights),
+        report=imported.report,
+    )

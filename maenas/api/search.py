@@ -1,0 +1,164 @@
+"""Search in Python: the best backbone within budgets, for one space and device or for several."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from maenas.backbone_search.result import Result
+    from maenas.backbone_search.run import Effort
+    from maenas.backbone_search.sweep import Searches
+    from maenas.runs.config import SearchConfig
+
+
+def search(
+    budget: str | Sequence[str] = (),
+    device: str | None = None,
+    *,
+    space: str | None = None,
+    template: str | None = None,
+    scope: str = "detector",
+    algorithm: str = "evolution",
+    evaluations: int = 100_000,
+    seed: int = 0,
+    score: str = "max-entropy",
+    weights: Sequence[float] | None = None,
+    max_effectiveness: float | None = None,
+    points: int = 7,
+    input_size: int | None = None,
+    num_classes: int | None = None,
+    data: str | Path | None = None,
+    islands: int = 1,
+    migrate_every: int = 5_000,
+    finalists: int = 3,
+    finalist_seeds: int = 4,
+    verify: int = 0,
+    workers: int = 1,
+    ray: str | None = None,
+    out: str | Path | None = None,
+    resume: bool = False,
+    exist_ok: bool = False,
+    given: Collection[str] | None = None,
+) -> Result:
+    """Search the backbone of highest score within every budget.
+
+    Args:
+        budget: one or several, such as "3.8ms", "9GMACs", "8Mparams"; "2ms..8ms" for a family.
+        device: device that latency is priced for: "t4", "cpu", a table's name or file.
+        space: search space, a name or a `.yaml` file; the template's own if None.
+        template: scale of neck and head; chosen by budget if None.
+        scope: what the budgets limit: "detector" or "backbone".
+        algorithm: "evolution", "random" or "exact".
+        evaluations: candidates to propose.
+        seed: random seed.
+        score: score to maximise: "max-entropy", "macs", "params", "layers", "ln-width", a `.yaml`
+            file or "module:object".
+        weights: weights of the score, one a resolution level; the score's own if None.
+        max_effectiveness: DeepMAD's bound on depth against width.
+        points: networks of a family over a range.
+        input_size: side of the input image in pixels; the template's if None.
+        num_classes: number of classes of the detector that is priced; the template's 80 if None.
+        data: data set whose classes are counted instead.
+        islands: populations that evolve apart and exchange their best.
+        migrate_every: candidates of an island between two exchanges.
+        finalists: networks to score on random weights as well.
+        finalist_seeds: random networks for each finalist.
+        verify: finalists to measure on the device; the best as measured wins.
+        workers: processes to use.
+        ray: address of a Ray cluster to use; None for this machine.
+        out: folder of the run; the next `runs/search/exp` if None.
+        resume: continue the run in the folder.
+        exist_ok: replace the run in the folder.
+        given: names of the arguments that a resumed run must agree with; those that differ from
+            their defaults if None.
+    Raises:
+        MaenasError: if the arguments do not go together, or no network meets the budgets.
+
+    Example:
+        >>> found = maenas.search(budget="3.8ms", device="t4", finalists=0)
+        >>> round(found.best.score, 3), found.spec_path(found.best)
+        (597.105, PosixPath('runs/search/exp/best.yaml'))
+    """
+    from maenas.backbone_search.plan import number_of_classes
+    from maenas.backbone_search.run import Effort, run_search
+    from maenas.runs.config import SearchConfig
+
+    config = SearchConfig(
+        budgets=(budget,) if isinstance(budget, str) else tuple(budget),
+        device=device,
+        space=space,
+        template=template,
+        scope=scope,  # type: ignore[arg-type]
+        algorithm=algorithm,
+        evaluations=evaluations,
+        seed=seed,
+        score=score,
+        weights=None if weights is None else tuple(weights),
+        max_effectiveness=max_effectiveness,
+        points=points,
+        input_size=input_size,
+        num_classes=number_of_classes(num_classes, None if data is None else Path(data)),
+        islands=islands,
+        migrate_every=migrate_every,
+    )
+    effort = Effort(
+        workers=workers,
+        ray=ray,
+        finalists=finalists,
+        finalist_seeds=finalist_seeds,
+        verify=verify,
+    )
+    folder = None if out is None else Path(out)
+    asked = changed_options(config) if given is None else given
+    return run_search(config, folder, resume, exist_ok, effort, asked)
+
+
+def search_each(
+    config: SearchConfig,
+    spaces: Sequence[str | None],
+    devices: Sequence[str | None],
+    *,
+    effort: Effort | None = None,
+    out: str | Path | None = None,
+    resume: bool = False,
+    exist_ok: bool = False,
+    given: Collection[str] | None = None,
+) -> Searches:
+    """Search every space on every device, each in a folder of its own, and report on all.
+
+    Args:
+        config: everything else that decides a result; its space and device do not matter.
+        spaces: search spaces; None for the template's own.
+        devices: devices that latency is priced for; None where no budget is a latency.
+        effort: workers, finalists and measurements, which decide no result.
+        out: folder of all runs; the next `runs/search/exp` if None.
+        resume: keep finished searches and continue the others.
+        exist_ok: replace the runs in the folder.
+        given: fields of the config that a resumed search must agree with; those that differ from
+            their defaults if None.
+    Raises:
+        MaenasError: if the options do not go together, or no search meets its budgets.
+
+    Example:
+        >>> config = maenas.SearchConfig(budgets=("1.5GFLOPs",), evaluations=20_000)
+        >>> found = maenas.search_each(config, ["res", "mob"], [None])
+        >>> [entry.name for entry in found.entries]
+        ['res', 'mob']
+    """
+    from maenas.backbone_search.sweep import every, run_searches
+
+    configs = every(config, spaces, devices)
+    folder = None if out is None else Path(out)
+    asked = changed_options(config) if given is None else given
+    return run_searches(configs, folder, resume, exist_ok, effort, asked)
+
+
+def changed_options(config: SearchConfig) -> frozenset[str]:
+    """Names of the options that differ from their defaults."""
+    from dataclasses import fields
+
+    return frozenset(
+        field.name for field in fields(config) if getattr(config, field.name) != field.default
+    )

@@ -1,0 +1,194 @@
+"""Training in Python: train a detector, distil it from a teacher, train a family."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from maenas.training.family import FamilyResult
+    from maenas.training.result import TrainResult
+    from maenas.training.setup import TrainOptions
+
+Changes = Mapping[str, object] | Sequence[str]
+
+
+def train(
+    detector: str | Path | None = None,
+    data: str | Path | None = None,
+    *,
+    epochs: int | None = None,
+    out: str | Path | None = None,
+    resume: bool = False,
+    exist_ok: bool = False,
+    recipe: str | None = None,
+    changes: Changes = (),
+    input_size: int | None = None,
+    compute: str = "auto",
+    workers: int | None = None,
+    ray: str | None = None,
+    processes: int = 1,
+) -> TrainResult | None:
+    """Train a detector on a data set.
+
+    Args:
+        detector: a detector or run folder, its `detector.yaml`, or `zoo:NAME`; None to resume.
+        data: a `data.yaml`, its folder, or a COCO `.json` file; None to resume.
+        epochs: passes over the training images; the recipe's if None.
+        out: folder of the run; the next `runs/train/exp` if None.
+        resume: continue the run in the folder, exactly.
+        exist_ok: write into a folder that is not empty.
+        recipe: a recipe file, or a scale: ns nm nl t s m l; that of the neck if None.
+        changes: values of the recipe to change, such as `{"optimizer.lr": 0.01}`.
+        input_size: side of the input image in pixels; the detector's if None.
+        compute: device that torch computes on: "cpu", "cuda:0" or "auto".
+        workers: processes that load images; one a core if None.
+        ray: address of a Ray cluster to train on; None for this machine.
+        processes: with `ray`, processes that train together, each on a GPU.
+    Returns:
+        The result; None in a process of `torchrun` that is not the first.
+    Raises:
+        MaenasError: if something about the detector, data, recipe or folder is wrong.
+
+    Example:
+        >>> result = maenas.train("zoo:damo-yolo-ns", "shapes", input_size=256, epochs=24)
+        >>> result.best_ap, result.best  # the AP and the folder of the best detector
+    """
+    from maenas.training.setup import TrainOptions
+
+    options = TrainOptions(
+        *(_text(detector), _path(data), epochs, _changes(changes), recipe, input_size)
+    )
+    return _run(options, out, resume, exist_ok, compute, workers, ray, processes)
+
+
+def distill(
+    student: str | Path | None = None,
+    teacher: str | Path | None = None,
+    data: str | Path | None = None,
+    *,
+    epochs: int | None = None,
+    out: str | Path | None = None,
+    resume: bool = False,
+    exist_ok: bool = False,
+    recipe: str | None = None,
+    changes: Changes = (),
+    input_size: int | None = None,
+    compute: str = "auto",
+    workers: int | None = None,
+    ray: str | None = None,
+    processes: int = 1,
+) -> TrainResult | None:
+    """Train a detector with a teacher: first with mosaics and its maps, then plainly and alone.
+
+    Args:
+        student: detector to train; for this and all other arguments see `train`.
+        teacher: a run of `train`, or any detector folder with weights, that knows the same
+            classes; None to resume.
+        recipe: a recipe file, a pair such as "t-from-s", or a scale.
+    Returns:
+        The result; None in a process of `torchrun` that is not the first.
+    Raises:
+        MaenasError: if something about the detectors, data, recipe or folder is wrong.
+
+    Example:
+        >>> maenas.distill("zoo:damo-yolo-t", "runs/train/exp", "shapes", epochs=30)
+    """
+    from maenas.detector.errors import TrainError
+    from maenas.training.setup import TrainOptions
+
+    if teacher is None and not resume:
+        raise TrainError(
+            "distill: needs --teacher, a run of `maenas train` or a detector folder with weights."
+        )
+    options = TrainOptions(
+        *(_text(student), _path(data), epochs, _changes(changes), recipe, input_size),
+        teacher=_text(teacher),
+    )
+    return _run(options, out, resume, exist_ok, compute, workers, ray, processes)
+
+
+def train_family(
+    sources: Sequence[str | Path] = (),
+    data: str | Path | None = None,
+    *,
+    epochs: int | None = None,
+    out: str | Path | None = None,
+    resume: bool = False,
+    changes: Changes = (),
+    device: str | None = None,
+    input_size: int | None = None,
+    compute: str = "auto",
+    workers: int | None = None,
+) -> FamilyResult:
+    """Train a whole family: the largest alone, each smaller one with the next larger as teacher.
+
+    Args:
+        sources: the folder of a search over a range, or several specs, detectors, `zoo:NAME`s.
+        data: a `data.yaml`, its folder, or a COCO `.json` file.
+        epochs: passes over the training images; the recipes' if None.
+        out: folder of the family; the next `runs/family/exp` if None.
+        resume: continue the family in the folder.
+        changes: values of every member's recipe to change.
+        device: device that latency is priced for; the search's, else t4, if None.
+        input_size: side of the input image in pixels; the members' if None.
+        compute: device that torch computes on.
+        workers: processes that load images; one a core if None.
+    Raises:
+        MaenasError: if something about the specs, data, recipe or folder is wrong.
+
+    Example:
+        >>> family = maenas.train_family(["runs/search/exp"], "shapes")
+        >>> [(member.latency_ms, member.ap) for member in family.members]
+    """
+    from maenas.training.family import Family, train_members
+
+    family = Family(
+        tuple(map(str, sources)), _path(data), epochs, _changes(changes), device, input_size
+    )
+    return train_members(family, _path(out), resume, compute, workers)
+
+
+def _run(
+    options: TrainOptions,
+    out: str | Path | None,
+    resume: bool,
+    exist_ok: bool,
+    compute: str,
+    workers: int | None,
+    ray: str | None,
+    processes: int,
+) -> TrainResult | None:
+    """Run a training, here or on a cluster."""
+    from maenas.detector.errors import TrainError
+
+    if processes > 1 and ray is None:
+        raise TrainError(
+            "processes: are started by --ray; under torchrun, which starts them itself, leave it "
+            "out."
+        )
+    if ray is None:
+        from maenas.training.run import run_training
+
+        return run_training(options, _path(out), resume, exist_ok, compute, workers)
+    from maenas.training.ray_job import run_on_ray
+
+    return run_on_ray(
+        *(options, _path(out), resume, exist_ok, compute, workers), address=ray, processes=processes
+    )
+
+
+def _changes(changes: Changes) -> tuple[str, ...]:
+    """Changes of a recipe as the command line writes them."""
+    if isinstance(changes, Mapping):
+        return tuple(f"{name}={value}" for name, value in changes.items())
+    return tuple(changes)
+
+
+def _path(name: str | Path | None) -> Path | None:
+    return None if name is None else Path(name)
+
+
+def _text(name: str | Path | None) -> str | None:
+    return None if name is None else str(name)

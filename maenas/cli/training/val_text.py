@@ -1,0 +1,80 @@
+"""The result of `maenas val` for people."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from maenas.detection.evaluate import ValResult
+    from maenas.detector.evaluate.coco import ClassScores
+
+MAX_ROWS = 30  # classes in a table; of more the best and the worst are shown
+
+
+def print_evaluation(result: ValResult) -> None:
+    """Print scores, classes, working point, latency and mistakes."""
+    from maenas.detection.detect import PARTS
+    from maenas.terminal.console import OUT, count_of
+
+    scores, report = result.evaluation.scores, result.report
+    objects = sum(each.objects for each in scores.per_class)
+    OUT.print(
+        f"{count_of(len(result.evaluation.seen), 'image')}, {count_of(objects, 'object')} of "
+        f"{len(scores.per_class)} classes, {scores.computed_by}"
+    )
+    for line in (
+        {"AP": scores.ap, "AP50": scores.ap50, "AP75": scores.ap75},
+        {"AP small": scores.ap_small, "medium": scores.ap_medium, "large": scores.ap_large},
+        {"AR 1": scores.ar1, "10": scores.ar10, "100": scores.ar100},
+        {"AR small": scores.ar_small, "medium": scores.ar_medium, "large": scores.ar_large},
+    ):
+        OUT.print("  ".join(f"{word} {score_text(value)}" for word, value in line.items()))
+    print_classes(scores.per_class)
+    if report.point.f1:
+        OUT.print(
+            f"best mean F1 {report.point.f1:.3f} at score {report.point.min_score:g}, IoU 0.5"
+        )
+    times = result.evaluation.latency.to_json()
+    spent = ", ".join(f"{PARTS[name]} {ms:.1f} ms" for name, ms in times.items())
+    OUT.print(f"an image (median): {spent}")
+    mistakes = {
+        kind: sum(each.to_json()[kind] for each in report.worst)
+        for kind in ("missed", "false", "confused")
+    }
+    if any(mistakes.values()):
+        kinds = ", ".join(f"{count} {kind}" for kind, count in mistakes.items() if count)
+        shown = count_of(len(report.worst), "image")
+        OUT.print(f"the worst {shown}: {kinds} at score {report.confusion.min_score:g}")
+    if result.skipped:
+        OUT.print(f"{count_of(len(result.skipped), 'image')} that do not open were skipped")
+    if result.folder:
+        OUT.print(f"written: {result.folder}")
+
+
+def print_classes(classes: Sequence[ClassScores]) -> None:
+    """A table with a row a class, best first."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    from maenas.terminal.console import OUT
+
+    ranked = sorted(classes, key=lambda each: -1 if each.ap is None else each.ap)[::-1]
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
+    table.add_column("class", overflow="fold")
+    for column in ("objects", "AP", "AP50", "AR"):
+        table.add_column(column, justify="right", no_wrap=True)
+    half = MAX_ROWS // 2
+    few = len(ranked) <= MAX_ROWS
+    for index, each in enumerate(ranked):
+        if few or index < half or index >= len(ranked) - half:
+            numbers = (score_text(value) for value in (each.ap, each.ap50, each.ar))
+            table.add_row(each.name, f"{each.objects:,}", *numbers)
+        elif index == half:
+            table.add_row(f".. {len(ranked) - 2 * half} more", "", "", "", "")
+    OUT.print(table)
+
+
+def score_text(value: float | None) -> str:
+    """Three digits, a dash where there is nothing to measure."""
+    return "-" if value is None else f"{value:.3f}"

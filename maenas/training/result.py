@@ -1,0 +1,98 @@
+"""The result of a training."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from maenas.detector.train.state import BEST, LAST
+
+SCHEMA = "maenas/train@1"
+
+
+@dataclass(frozen=True, slots=True)
+class TrainResult:
+    """A training that has ended.
+
+    Attributes:
+        run: folder of the run.
+        data: file of the data set.
+        teacher: folder of the teacher; None without one.
+        best: folder of the detector with the highest AP; None without a validation split.
+        last: folder of the detector after the last epoch.
+        epochs: number of epochs that were trained.
+        best_ap: AP of `best`.
+        best_ap50: AP of `best` at IoU 0.50.
+        best_epoch: epoch of `best`.
+        ap: AP after the last epoch that was evaluated.
+        loss: mean loss of the last epoch.
+        skipped_steps: number of steps of the last epoch that were skipped, their loss not finite.
+        seconds: seconds that this process trained.
+    """
+
+    run: Path
+    data: Path
+    teacher: str | None
+    best: Path | None
+    last: Path
+    epochs: int
+    best_ap: float | None
+    best_ap50: float | None
+    best_epoch: int | None
+    ap: float | None
+    loss: float | None
+    skipped_steps: int
+    seconds: float
+
+    @property
+    def detector(self) -> Path:
+        """The folder to go on with: the best detector, or the last one without a best."""
+        return self.best or self.last
+
+    def to_json(self) -> dict[str, Any]:
+        """The result as plain data."""
+        return {
+            "schema": SCHEMA,
+            "run": str(self.run),
+            "data": str(self.data),
+            "teacher": self.teacher,
+            "best": None if self.best is None else str(self.best),
+            "last": str(self.last),
+            "epochs": self.epochs,
+            "best_ap": self.best_ap,
+            "best_ap50": self.best_ap50,
+            "best_epoch": self.best_epoch,
+            "ap": self.ap,
+            "loss": self.loss,
+            "skipped_steps": self.skipped_steps,
+            "seconds": self.seconds,
+        }
+
+
+def train_result(
+    folder: Path,
+    rows: Sequence[Mapping[str, float]],
+    data: Path,
+    teacher: str | None,
+    seconds: float,
+) -> TrainResult:
+    """The result of a run from the rows of its epochs."""
+    judged = [row for row in rows if "ap" in row]
+    best = max(judged, key=lambda row: row["ap"], default=None)
+    return TrainResult(
+        run=folder,
+        data=data,
+        teacher=teacher,
+        best=folder / BEST if best else None,
+        last=folder / LAST,
+        epochs=int(rows[-1]["epoch"]) if rows else 0,
+        best_ap=best["ap"] if best else None,
+        best_ap50=best["ap50"] if best else None,
+        best_epoch=int(best["epoch"]) if best else None,
+        ap=judged[-1]["ap"] if judged else None,
+        loss=rows[-1]["loss"] if rows else None,
+        skipped_steps=int(rows[-1]["skipped"]) if rows else 0,
+        seconds=round(seconds, 1),
+    )

@@ -1,0 +1,131 @@
+"""The Python API offers what the commands do, under the same names."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import maenas
+from maenas.cli.app import GROUPS
+from tests.small_detector import small_folder as small_folder_at
+
+# Parameters that only a terminal needs, and those with another name in Python.
+FOR_THE_TERMINAL = {"context", "as_json", "show_all"}
+OTHER_NAMES = {
+    "build_detector": {"spec": "model"},
+    "profile": {"space": "spaces", "model": "models", "extend": "out"},
+}
+WITH_A_FUNCTION = {
+    command.__name__: command
+    for commands in GROUPS.values()
+    for command in commands
+    if hasattr(maenas, command.__name__)
+}
+
+
+def test_every_public_name_can_be_imported_and_has_an_example() -> None:
+    for name in maenas.__all__:
+        value = getattr(maenas, name)
+        if inspect.isfunction(value):
+            assert "Example:\n" in (value.__doc__ or ""), name
+
+
+@pytest.mark.parametrize("name", sorted(WITH_A_FUNCTION))
+def test_a_function_takes_every_option_of_its_command(name: str) -> None:
+    renamed = OTHER_NAMES.get(name, {})
+    options = {
+        renamed.get(option, option)
+        for option in inspect.signature(WITH_A_FUNCTION[name]).parameters
+    }
+    taken = set(inspect.signature(getattr(maenas, name)).parameters)
+    assert options - FOR_THE_TERMINAL - taken == set()
+
+
+def test_a_backbone_is_loaded_from_whatever_the_commands_take(
+    small_folder: Path, tmp_path: Path
+) -> None:
+    run = small_folder / "run"
+    assert maenas.load_backbone(run) == maenas.load_backbone(run / "best.yaml")
+    assert maenas.load_backbone("zoo:damo-yolo-s").layers == 25
+    built = maenas.build_detector(run, tmp_path / "detector", names=["cat", "dog"])
+    assert built.spec.names == ("cat", "dog")
+    assert maenas.load_backbone(tmp_path / "detector") == built.spec.backbone
+
+
+def test_a_prediction_is_what_the_command_prints(typed: Any) -> None:
+    predicted = maenas.predict("zoo:damo-yolo-ns", device="t4")
+    assert typed("predict", "zoo:damo-yolo-ns", "--device", "t4", "--json").json == (
+        predicted.to_json()
+    )
+    assert predicted.latency_ms == sum(line.ms for line in predicted.lines)
+
+
+def test_a_search_returns_what_it_writes(
+    small_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    options: dict[str, Any] = {
+        "space": str(small_folder / "small.yaml"),
+        "template": "t",
+        "input_size": 64,
+        "weights": (1, 1, 2, 4),
+        "finalists": 0,
+    }
+    found = maenas.search("100MMACs", evaluations=300, **options)
+    assert found.folder == Path("runs/search/exp")
+    assert maenas.load_backbone(found.folder) == found.best.backbone
+    with pytest.raises(maenas.MaenasError, match="evaluations is 300 there, 400 asked"):
+        maenas.search("100MMACs", evaluations=400, resume=True, **options)
+
+
+def test_a_detector_is_called_on_one_image_or_on_several(tmp_path: Path) -> None:
+    import numpy as np
+
+    image = np.zeros((64, 64, 3), dtype=np.uint8)
+    detector = maenas.Detector(small_folder_of(tmp_path))
+    one, (first, second) = detector(image), detector([image, image], max_detections=1)
+    assert len(one) >= len(first) == len(second) == 1
+    assert detector(image, min_score=1.0).labels == ()
+
+
+def test_a_detector_is_exported_and_opened_again(tmp_path: Path) -> None:
+    detector = maenas.Detector(small_folder_of(tmp_path))
+    exported = detector.export(tmp_path / "detector.onnx")
+    assert exported.path == tmp_path / "detector.onnx"
+    opened = maenas.Detector(exported.path)
+    assert opened.names == detector.names
+    with pytest.raises(maenas.MaenasError, match="is an exported file"):
+        opened.export(tmp_path / "again.onnx")
+
+
+def test_weights_from_a_file_are_saved_before_a_training(tmp_path: Path) -> None:
+    folder = small_folder_of(tmp_path)
+    detector = maenas.Detector(folder).load(folder / "weights.safetensors")
+    with pytest.raises(maenas.MaenasError, match=r"save\(FOLDER\)"):
+        detector.train(tmp_path / "data.yaml")
+    saved = detector.save(tmp_path / "saved")
+    assert maenas.Detector(saved).trained
+
+
+def small_folder_of(tmp_path: Path) -> Path:
+    """A small detector with weights."""
+    return small_folder_at(tmp_path / "detector")
+
+
+def test_importing_the_package_loads_nothing_heavy(tmp_path: Path) -> None:
+    script = "import sys, maenas; maenas.search, maenas.train; print('torch' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (done.stdout, done.stderr) == ("False\n", "")
