@@ -44,6 +44,7 @@ BLOCKS: dict[str, type[Block]] = {
 
 
 LARGEST_SIDE = 16_384  # of an input image, and most channels of one
+MOST_LAYERS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,8 @@ class Backbone:
             raise SpecError(
                 f"in_shape: must be at most {LARGEST_SIDE:,} each, got {list(self.in_shape)}."
             )
+        if self.layers > MOST_LAYERS:
+            raise SpecError(f"stages: must have at most {MOST_LAYERS:,} layers, got {self.layers}.")
         count = len(self.stages)
         ascending = list(self.features) == sorted(set(self.features))
         if not (self.features and ascending and 0 <= self.features[0] <= self.features[-1] < count):

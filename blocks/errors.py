@@ -1,12 +1,15 @@
 """What every package raises when the user's input cannot be used."""
 
-from maenas.blocks.files.words import cut
+from maenas.blocks.files.words import cut, shortened
 
 
 class MaenasError(Exception):
     """Something the user can mend: one line on the terminal, then exit with `exit_code`."""
 
     exit_code = 2
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(shortened(message))
 
 
 class SpecError(MaenasError):
@@ -18,8 +21,12 @@ LARGEST = {
     "out_channels": 65_536,
     "bottleneck_channels": 65_536,
     "kernel_size": 255,
-    "depth": 1_000,
+    "depth": 10_000,
     "num_classes": 100_000,
+    "hidden_channels": 65_536,
+    "tower_channels": 65_536,
+    "reg_max": 1_000,
+    "stacked_convs": 1_000,
 }
 
 
@@ -28,10 +35,11 @@ def positive(where: str, **values: int) -> None:
     for name, value in values.items():
         if value < 1:
             raise SpecError(f"{where}: {name} must be at least 1, got {value}.")
-        _at_most(where, name, value)
+        at_most(where, name, value)
 
 
-def _at_most(where: str, name: str, value: int) -> None:
+def at_most(where: str, name: str, value: int) -> None:
+    """Raise `SpecError` if a value is beyond `LARGEST`."""
     largest = LARGEST.get(name)
     if largest is not None and value > largest:
         raise SpecError(f"{where}: {name} must be at most {largest:,}, got {value}.")
@@ -49,4 +57,4 @@ def odd(where: str, **values: int) -> None:
     for name, value in values.items():
         if value < 1 or value % 2 == 0:
             raise SpecError(f"{where}: {name} must be odd and at least 1, got {value}.")
-        _at_most(where, name, value)
+        at_most(where, name, value)

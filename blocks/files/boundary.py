@@ -39,15 +39,13 @@ def parsing(
     except MaenasError:
         raise
     except RecursionError:
-        raise error(f"{where}: {wrong}: nested too deeply{_end(hint)}") from None
+        raise error(f"{where}: {wrong}: nested too deeply{end_of(hint)}") from None
     except MemoryError:
-        raise error(f"{where}: {wrong}: larger than the memory{_end(hint)}") from None
-    except OSError as cause:
-        reason = cause.strerror or one_line(cause)
-        raise error(f"{where}: cannot be read: {reason}{_end(hint)}") from None
+        raise error(f"{where}: {wrong}: larger than the memory{end_of(hint)}") from None
     except Exception as cause:
-        raise error(f"{where}: {wrong}: {one_line(cause)}{_end(hint)}") from None
+        raise error(f"{where}: {wrong}: {one_line(cause)}{end_of(hint)}") from None
 
 
-def _end(hint: str) -> str:
+def end_of(hint: str) -> str:
+    """The end of a message, with what to do if that is known."""
     return f"; {hint}." if hint else "."

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from maenas.blocks.errors import MaenasError, SpecError
-from maenas.blocks.files.boundary import DAMAGED
+from maenas.blocks.files.boundary import DAMAGED, end_of
 from maenas.blocks.files.plain_file import MIB, MISSING, read_bytes
-from maenas.blocks.files.words import one_line
+from maenas.blocks.files.words import name_of, one_line
 
 LIMIT = 256 * MIB
-MOST_DIGITS = 19  # of a whole number: what fits 64 bits
+MOST_DIGITS = 40  # of a whole number: a random generator's state has 128 bits
 
 
 def read_json(
@@ -37,10 +37,10 @@ def read_json(
         MaenasError: of the class `error`.
     """
     content = read_bytes(path, limit=limit, error=error, missing=missing)
-    return parse_json(content, path, error=error, wrong=wrong, hint=hint)
+    return parse_object(content, path, error=error, wrong=wrong, hint=hint)
 
 
-def parse_json(
+def parse_object(
     content: str | bytes,
     where: Path | str,
     *,
@@ -50,22 +50,39 @@ def parse_json(
 ) -> dict[str, Any]:
     """The object in a text of JSON, such as one line of a file.
 
+    Args and errors are those of `parse_json`.
+    """
+    data = parse_json(content, where, error=error, wrong=wrong, hint=hint)
+    if not isinstance(data, dict):
+        raise error(f"{where}: {wrong}: {name_of(data)} in place of a mapping{end_of(hint)}")
+    return data
+
+
+def parse_json(
+    content: str | bytes,
+    where: Path | str,
+    *,
+    error: type[MaenasError] = SpecError,
+    wrong: str = DAMAGED,
+    hint: str = "",
+) -> Any:
+    """What a text of JSON holds.
+
     Args:
         content: the text; bytes are UTF-8.
         where: file, and line in it, that the message begins with.
-        error, wrong, hint: as of `read_json`.
+        error: what is raised.
+        wrong: what is said if it is no JSON, as in "FILE: is damaged: ...".
+        hint: what to do about it.
     Raises:
         MaenasError: of the class `error`.
     """
     try:
-        data = json.loads(content, parse_int=_whole_number)
+        return json.loads(content, parse_int=_whole_number)
     except (ValueError, RecursionError) as cause:
         deep = isinstance(cause, RecursionError)
         reason = "nested too deeply" if deep else one_line(cause)
-        raise error(f"{where}: {wrong}: {reason}{hint and '; '}{hint}.") from None
-    if not isinstance(data, dict):
-        raise error(f"{where}: {wrong}: not a mapping{hint and '; '}{hint}.")
-    return data
+        raise error(f"{where}: {wrong}: {reason}{end_of(hint)}") from None
 
 
 def _whole_number(text: str) -> int:

@@ -10,6 +10,7 @@ from typing import BinaryIO
 from maenas.blocks.errors import MaenasError, SpecError
 
 MIB = 2**20
+GIB = 2**30
 MISSING = "no such file."
 
 
@@ -53,6 +54,20 @@ def read_text(
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as cause:
         raise error(f"{path}: is not text in UTF-8: byte {cause.start:,} cannot be.") from None
+
+
+def require_file(
+    path: Path,
+    *,
+    limit: int,
+    error: type[MaenasError] = SpecError,
+    missing: str = MISSING,
+) -> None:
+    """Raise unless a library that opens the file itself may do so.
+
+    Args and errors are those of `read_bytes`.
+    """
+    open_file(path, limit=limit, error=error, missing=missing).close()
 
 
 def open_file(

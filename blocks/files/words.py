@@ -8,6 +8,7 @@ from difflib import get_close_matches
 LONGEST = 80  # characters of a value in a message
 LONGEST_LIST = 400  # of a list of known names
 LONGEST_REASON = 300  # of what another library says
+LONGEST_MESSAGE = 1000  # of an error, whatever it quotes
 
 
 def did_you_mean(word: str, known: Sequence[str]) -> str:
@@ -47,6 +48,14 @@ def cut(text: str, longest: int = LONGEST) -> str:
     return text if len(text) <= longest else f"{text[: longest - 3]}..."
 
 
+def shortened(message: str) -> str:
+    """A message cut in the middle: where it happened, and what to do about it, are at its ends."""
+    if len(message) <= LONGEST_MESSAGE:
+        return message
+    end = LONGEST_MESSAGE // 4
+    return f"{message[: LONGEST_MESSAGE - end - 5]} ... {message[-end:]}"
+
+
 def _repr(value: object, longest: int) -> str:
     """`repr(value)`, built of no more than is shown of it."""
     if isinstance(value, str | bytes):
@@ -77,7 +86,8 @@ def _joined(texts: Iterable[str], longest: int) -> str:
 
 def one_line(error: BaseException) -> str:
     """The message of an exception of another library as the end of a sentence, cut."""
-    text = " ".join(str(error).split()) or type(error).__name__
+    told = (error.strerror if isinstance(error, OSError) else "") or str(error)
+    text = " ".join(told.split()) or type(error).__name__
     if isinstance(error, KeyError):  # whose message is a name alone
         text = f"it lacks {text}"
     return cut(text, LONGEST_REASON).rstrip(".")

@@ -70,8 +70,11 @@ def parse_yaml(text: str, where: Path | str) -> Any:
         SpecError: if it is not YAML, gives a key twice, or is beyond what a file of ours can be.
     """
     with parsing(where, wrong="not valid YAML"):
-        check_limits(yaml.parse(text, YamlLoader))
-        return yaml.load(text, _StrictLoader)
+        try:
+            check_limits(yaml.parse(text, YamlLoader))
+            return yaml.load(text, _StrictLoader)
+        except yaml.YAMLError as error:
+            raise ValueError(str(error).replace('in "<unicode string>", ', "at ")) from None
 
 
 class _StrictLoader(YamlLoader):

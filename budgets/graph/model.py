@@ -10,9 +10,11 @@ import onnx
 from onnx import shape_inference
 
 from maenas.blocks.errors import MaenasError
+from maenas.blocks.files.plain_file import GIB, require_file
 from maenas.budgets.graph.validate import contradictions
 
 ERRORS_ONLY = 3  # of ONNX Runtime's log levels
+LARGEST = 2 * GIB  # of a file; weights may lie beside it
 MAX_BYTES = 2**31 - 1  # of a protobuf message: what every runtime takes in one piece
 
 
@@ -29,6 +31,7 @@ def load_graph(path: Path, input_size: int | None = None) -> onnx.ModelProto:
     Raises:
         GraphError: naming file and cause.
     """
+    require_file(path, limit=LARGEST, error=GraphError)
     try:
         model = onnx.load(path)
     except FileNotFoundError as error:
@@ -38,8 +41,6 @@ def load_graph(path: Path, input_size: int | None = None) -> onnx.ModelProto:
                 f"{path}: its weights are missing: there is no {missing}; copy that file too."
             ) from None
         raise GraphError(f"{path}: no such file.") from None
-    except IsADirectoryError:
-        raise GraphError(f"{path}: is a folder, not an ONNX file.") from None
     except onnx.checker.ValidationError as error:
         raise GraphError(f"{path}: its weights cannot be read: {_line(error)}") from None
     except Exception as error:  # protobuf's own errors share no base class with others

@@ -17,8 +17,11 @@ from numpy.typing import NDArray
 
 from maenas.blocks.errors import SpecError
 from maenas.blocks.files.atomic_write import write_text
+from maenas.blocks.files.boundary import parsing
 from maenas.blocks.files.format_line import check_format
+from maenas.blocks.files.json_file import read_json
 from maenas.blocks.files.strict import parse
+from maenas.blocks.files.words import shown
 from maenas.blocks.op import Op
 from maenas.budgets.backends.load import BACKENDS
 from maenas.budgets.latency import Precision
@@ -283,19 +286,12 @@ def load_table(path: Path) -> LatencyTable:
     Raises:
         SpecError: naming file and cause.
     """
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise SpecError(f"{path}: no such file; `maenas tables` lists those there are.") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise SpecError(f"{path}: cannot be read: {error}.") from None
-    except ValueError as error:
-        raise SpecError(
-            f"{path}: is cut off or no latency table: {error}; copy it again, or measure it with "
-            "`maenas profile`."
-        ) from None
-    if not isinstance(data, dict):
-        raise SpecError(f"{path}: is no latency table.")
+    data = read_json(
+        path,
+        missing="no such file; `maenas tables` lists those there are.",
+        wrong="is cut off or no latency table",
+        hint="copy it again, or measure it with `maenas profile`",
+    )
     check_format(path, data.get("format"), FORMAT)
     written = data.pop("digest", None)
     if written != _digest(data):
@@ -306,13 +302,12 @@ def load_table(path: Path) -> LatencyTable:
     del data["format"]
     if data.get("backend") not in BACKENDS:
         raise SpecError(
-            f"{path}: backend: must be one of {', '.join(BACKENDS)}, got {data.get('backend')!r}."
+            f"{path}: backend: must be one of {', '.join(BACKENDS)}, "
+            f"got {shown(data.get('backend'))}."
         )
-    try:
+    with parsing(path, wrong="is no latency table of this version"):
         data["ops"] = [row_op(row) for row in data["ops"]]
         data["samples"] = [table_sample(sample, str(path)) for sample in data["samples"]]
-    except (KeyError, TypeError, ValueError) as error:
-        raise SpecError(f"{path}: is no latency table of this version: {error!r}.") from None
     return parse(LatencyTable, data, str(path))
 
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from maenas.blocks import SpecError
 from maenas.blocks.files.atomic_write import write_bytes
+from maenas.blocks.files.boundary import parsing
+from maenas.blocks.files.plain_file import GIB, require_file
 from maenas.detector.model.spec import DetectorSpec, dump_detector, load_detector
 
 if TYPE_CHECKING:
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from maenas.detector.model.layers.network import DetectorNetwork
 
 SPEC_FILE = "detector.yaml"
+LARGEST = 64 * GIB  # of a file of weights
 WEIGHTS_FILE = "weights.safetensors"
 
 
@@ -59,16 +62,13 @@ def load_weights(path: Path) -> dict[str, Tensor]:
     Raises:
         SpecError: if it is damaged or missing.
     """
-    from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    try:
+    require_file(path, limit=LARGEST)
+    is_pickle = path.suffix in (".pth", ".pt")
+    hint = "`maenas import-weights` converts official checkpoints" if is_pickle else ""
+    with parsing(path, wrong="cannot be read as safetensors", hint=hint):
         return load_file(path)
-    except (OSError, SafetensorError) as error:
-        hint = ""
-        if path.suffix in (".pth", ".pt") and path.is_file():
-            hint = " `maenas import-weights` converts official checkpoints."
-        raise SpecError(f"{path}: cannot be read as safetensors: {error}.{hint}") from None
 
 
 def build_network(

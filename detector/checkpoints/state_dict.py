@@ -10,7 +10,12 @@ from warnings import catch_warnings
 import torch
 from torch import Tensor
 
+from maenas.blocks.files.boundary import parsing
+from maenas.blocks.files.plain_file import GIB, open_file
 from maenas.detector.errors import ModelError
+
+CUT_SHORT = "is damaged or cut short"
+LARGEST = 64 * GIB  # of a checkpoint
 
 
 def read_state_dict(path: Path) -> dict[str, Tensor]:
@@ -19,23 +24,16 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
     Raises:
         ModelError: naming file and cause.
     """
-    try:
-        file = path.open("rb")
-    except FileNotFoundError:
-        raise ModelError(f"{path}: no such file.") from None
-    except IsADirectoryError:
-        raise ModelError(f"{path}: is a folder; name the checkpoint in it.") from None
-    except OSError as error:
-        raise ModelError(f"{path}: cannot be read: {error.strerror or error}.") from None
-    try:
-        with file, catch_warnings(action="ignore"):  # the error that follows says it in one line
+    file = open_file(path, limit=LARGEST, error=ModelError)
+    with file, catch_warnings(action="ignore"), parsing(path, error=ModelError, wrong=CUT_SHORT):
+        try:
             data = torch.load(file, map_location="cpu", weights_only=True)
-    except UnpicklingError as error:
-        raise ModelError(f"{path}: {refusal(str(error))}") from None
-    except (EOFError, OSError, RuntimeError, ValueError, KeyError) as error:
-        is_program = "TorchScript" in str(error)
-        cause = "a TorchScript program, not a state dict" if is_program else "damaged or cut short"
-        raise ModelError(f"{path}: is {cause}.") from None
+        except UnpicklingError as error:
+            raise ModelError(f"{path}: {refusal(str(error))}") from None
+        except RuntimeError as error:
+            if "TorchScript" not in str(error):
+                raise
+            raise ModelError(f"{path}: is a TorchScript program, not a state dict.") from None
     if isinstance(data, dict) and isinstance(data.get("model"), dict):
         data = data["model"]
     if not isinstance(data, dict) or not all(isinstance(v, Tensor) for v in data.values()):

@@ -10,6 +10,7 @@ from typing import Any
 from maenas.blocks.files.words import did_you_mean, name_of
 from maenas.detector.data.dataset import DataError
 
+MOST_CLASSES = 100_000
 KNOWN = ("path", "train", "val", "test", "names", "nc")
 
 
@@ -23,6 +24,8 @@ def class_names(path: Path, keys: Mapping[str, Any]) -> tuple[str, ...]:
     names, count = keys.get("names"), keys.get("nc")
     if count is not None and (not isinstance(count, int) or isinstance(count, bool) or count < 1):
         raise DataError(f"{path}: nc: must be a whole number of at least 1, got {count!r}.")
+    if count is not None and count > MOST_CLASSES:
+        raise DataError(f"{path}: nc: must be at most {MOST_CLASSES:,}, got {count}.")
     if names is None and count is not None:
         return tuple(str(index) for index in range(count))
     if isinstance(names, dict):

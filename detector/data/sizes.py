@@ -14,7 +14,9 @@ from platformdirs import user_cache_path
 
 from maenas.blocks.errors import SpecError
 from maenas.blocks.files.atomic_write import write_text
-from maenas.detector.media.images import DAMAGED, ORIENTATION, TOO_LARGE, ImageError
+from maenas.blocks.files.json_file import read_json
+from maenas.blocks.files.plain_file import require_file
+from maenas.detector.media.images import DAMAGED, LARGEST, ORIENTATION, TOO_LARGE, ImageError
 
 SIDEWAYS = range(5, 9)  # EXIF orientations that exchange width and height
 WORTH_KEEPING = 1000  # images; fewer are opened in the time it takes to look them up
@@ -80,6 +82,7 @@ def size_of(path: Path) -> tuple[int, int]:
     Raises:
         ImageError: if it has none.
     """
+    require_file(path, limit=LARGEST, error=ImageError)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # large images and odd metadata are no obstacle
@@ -105,10 +108,8 @@ def size_of(path: Path) -> tuple[int, int]:
 def _load(path: Path) -> dict[str, Known]:
     """What was remembered; nothing if the file is missing or not as we write it."""
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    if not isinstance(data, dict):
+        data = read_json(path)
+    except SpecError:
         return {}
     return {
         name: known

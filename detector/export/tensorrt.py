@@ -15,7 +15,8 @@ from maenas.budgets.backends.engine_info import shown
 from maenas.budgets.backends.tensorrt_build import build_engine
 from maenas.detector.errors import ExportError
 from maenas.detector.runtimes.metadata import Metadata
-from maenas.detector.runtimes.tensorrt_runtime import Engine, sidecar
+from maenas.detector.runtimes.sidecar import sidecar
+from maenas.detector.runtimes.tensorrt_runtime import Engine
 
 
 def write_engine(

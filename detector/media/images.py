@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from maenas.blocks.errors import MaenasError
+from maenas.blocks.files.plain_file import GIB, require_file
 
 Pixels = NDArray[np.uint8]  # (height, width, 3), RGB
 
@@ -23,6 +24,7 @@ IMAGE_SUFFIXES = frozenset(
 VIDEO_SUFFIXES = frozenset(".avi .m4v .mkv .mov .mp4 .mpeg .mpg .webm .wmv".split())
 # What Pillow's readers raise on damaged files, found by damaging files; they have no common base.
 DAMAGED = (OSError, SyntaxError, ValueError, RuntimeError, EOFError, struct.error)
+LARGEST = 2 * GIB  # of a file
 TOO_LARGE = (Image.DecompressionBombError, MemoryError)
 WHITE = (255, 255, 255)
 ORIENTATION = 0x0112  # the EXIF tag
@@ -82,6 +84,7 @@ def read_image(
     Raises:
         ImageError: if it is missing, empty, damaged, no image, too large, or of another size.
     """
+    require_file(path, limit=LARGEST, error=ImageError)
     try:
         if path.stat().st_size == 0:
             raise ImageError(f"{path}: is empty.")

@@ -7,7 +7,7 @@ from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from maenas.blocks.errors import SpecError, one_of, positive
+from maenas.blocks.errors import SpecError, at_most, one_of, positive
 from maenas.blocks.mob import make_divisible
 from maenas.blocks.op import Act, Op, Shape, concat, conv, upsample
 from maenas.blocks.residual import Unit, inverted_unit
@@ -73,6 +73,7 @@ class RepGFPN:
                 f"neck: depth must be at least 0 and hidden_ratio positive, "
                 f"got {self.depth} and {self.hidden_ratio}."
             )
+        at_most("neck", "depth", self.depth)
         if len(self.hidden_channels) not in (0, 3):
             raise SpecError(
                 f"neck: hidden_channels must have one width a level, got {self.hidden_channels}."
@@ -155,7 +156,7 @@ class RepGFPN:
         """Width between the two convolutions of a basic block of `channels`."""
         if self.hidden_channels:
             return self.hidden_channels[level]
-        hidden = int(channels * self.hidden_ratio)
+        hidden = int(min(channels * self.hidden_ratio, 1e12))
         positive("neck", hidden_channels=hidden)
         return hidden
 

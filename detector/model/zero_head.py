@@ -6,7 +6,7 @@ from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from maenas.blocks.errors import SpecError, odd, positive
+from maenas.blocks.errors import SpecError, at_most, odd, positive
 from maenas.blocks.op import Act, Op, Shape, concat, conv, elements
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ class ZeroHead:
         odd("head", kernel_size=self.kernel_size)
         if self.stacked_convs < 0:
             raise SpecError(f"head: stacked_convs must be at least 0, got {self.stacked_convs}.")
+        at_most("head", "stacked_convs", self.stacked_convs)
 
     def ops(self, levels: Sequence[Shape]) -> Iterator[Op]:
         """The deployed operators for the neck's outputs, decoding included, NMS not."""

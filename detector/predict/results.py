@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,12 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maenas.blocks.errors import MaenasError
+from maenas.blocks.files.boundary import parsing
+from maenas.blocks.files.json_file import read_json
+from maenas.blocks.files.plain_file import GIB
 from maenas.detector.arrays import Floats
 
 DIGITS = 5  # of scores in files; boxes have two, as COCO's
 # COCO numbers its 80 classes 1 to 90 and leaves these out.
 COCO_GAPS = frozenset((12, 26, 29, 30, 45, 66, 68, 69, 71, 83))
 COCO_IDS = tuple(number for number in range(1, 91) if number not in COCO_GAPS)
+
+NO_COCO = "is no COCO annotation file"
 
 
 class AnnotationError(MaenasError):
@@ -134,16 +138,12 @@ def load_ids(path: Path, names: Sequence[str]) -> CocoIds:
     Raises:
         AnnotationError: if it cannot be read, or lacks a class of the detector.
     """
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+    data = read_json(path, limit=16 * GIB, error=AnnotationError, wrong=NO_COCO)
+    with parsing(path, error=AnnotationError, wrong=NO_COCO):
         images = {Path(image["file_name"]).name: int(image["id"]) for image in data["images"]}
         if len(images) < len(data["images"]):
             raise AnnotationError(f"{path}: has two images of one file name.")
         categories = {str(each["name"]): int(each["id"]) for each in data["categories"]}
-    except OSError as error:
-        raise AnnotationError(f"{path}: cannot be read: {error.strerror or error}.") from None
-    except (ValueError, KeyError, TypeError) as error:
-        raise AnnotationError(f"{path}: is no COCO annotation file ({error}).") from None
     if not names:
         return CocoIds(images, tuple(sorted(categories.values())))
     for name in names:

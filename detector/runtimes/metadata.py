@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from maenas.blocks import SpecError
 from maenas.blocks.files.format_line import check_format
+from maenas.blocks.files.json_file import parse_json
 from maenas.blocks.files.strict import parse
 from maenas.detector.errors import ModelError
 from maenas.detector.ops.thresholds import Thresholds
@@ -86,7 +87,7 @@ def read_metadata(text: Mapping[str, str], path: Path) -> Metadata:
     Raises:
         ModelError: if `maenas export` did not write it.
     """
-    if not text.get("format", "").startswith(FORMAT.partition("@")[0]):
+    if not str(text.get("format", "")).startswith(FORMAT.partition("@")[0]):
         raise ModelError(
             f"{path}: lacks the metadata that `maenas export` writes (names, input, resize); "
             "export the detector again."
@@ -95,12 +96,10 @@ def read_metadata(text: Mapping[str, str], path: Path) -> Metadata:
     try:
         check_format(path, text["format"], FORMAT)
         for key in NOT_TEXT & set(data):
-            data[key] = json.loads(data[key])
+            data[key] = parse_json(str(data[key]), f"{path}: {key}", wrong="not JSON")
         return parse(Metadata, data, str(path))
     except SpecError as error:
         raise ModelError(str(error)) from None
-    except ValueError:
-        raise ModelError(f"{path}: {key}: not JSON, got {text[key]!r}.") from None
 
 
 def this_version() -> str:

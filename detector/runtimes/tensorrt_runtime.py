@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from maenas.budgets.backends.tensorrt_build import engine_information, load_engi
 from maenas.detector.arrays import Floats
 from maenas.detector.errors import ModelError
 from maenas.detector.runtimes.file_runtime import FileRuntime
-from maenas.detector.runtimes.metadata import Metadata, read_metadata
+from maenas.detector.runtimes.sidecar import sidecar_metadata
 
 TORCH_TYPES = {trt.DataType.FLOAT: torch.float32, trt.DataType.INT32: torch.int32}  # of outputs
 
@@ -103,26 +102,3 @@ class Engine:
     def precisions(self) -> Counter[str]:
         """How many layers compute in which precision, as the engine itself tells."""
         return layer_precisions(engine_information(self._engine))
-
-
-def sidecar(path: Path) -> Path:
-    """The file beside an engine that says what it is: an engine has no room for it."""
-    return path.with_name(f"{path.name}.json")
-
-
-def sidecar_metadata(path: Path) -> Metadata:
-    """What is written beside an engine.
-
-    Raises:
-        ModelError: if it is missing or damaged.
-    """
-    beside = sidecar(path)
-    try:
-        text = json.loads(beside.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ModelError(
-            f"{beside}: no such file; `maenas export` writes it beside the engine."
-        ) from None
-    except (OSError, ValueError) as error:
-        raise ModelError(f"{beside}: cannot be read: {error}.") from None
-    return read_metadata(text, beside)

@@ -9,13 +9,11 @@ from math import isfinite
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
-
 from maenas.blocks.errors import SpecError, positive
 from maenas.blocks.files.dump import changed_fields
 from maenas.blocks.files.strict import parse
 from maenas.blocks.files.words import did_you_mean, name_of
-from maenas.blocks.files.yaml_file import read_yaml
+from maenas.blocks.files.yaml_file import parse_yaml, read_yaml
 from maenas.detector.assign import ASSIGNERS, AlignOTA, Assigner
 from maenas.detector.data.augmentation import Augmentation
 from maenas.detector.data.loader import STRIDE
@@ -269,10 +267,7 @@ def with_changes(recipe: Recipe, changes: Sequence[str]) -> Recipe:
 
 def _value(change: str, text: str) -> object:
     """What YAML reads, but for `1e-3`, a number, and `off`, a word, as anyone would read them."""
-    try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError:
-        raise SpecError(f"--set {change}: {text!r} is not a value of YAML.") from None
+    value = parse_yaml(text, f"--set {change}")
     if isinstance(value, bool) and text.strip().lower() not in ("true", "false"):
         return text.strip()
     if isinstance(value, str):

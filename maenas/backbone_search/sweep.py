@@ -22,6 +22,7 @@ from maenas.backbone_search.run import Effort, Job, check, results, tell_losses
 from maenas.backbone_search.run_folder import clear, resumed
 from maenas.blocks import MaenasError, SpecError
 from maenas.blocks.files.atomic_write import write_text
+from maenas.blocks.files.json_file import read_json
 from maenas.blocks.files.yaml_file import read_yaml
 from maenas.budgets import InfeasibleError, show
 from maenas.runs.config import SearchConfig
@@ -223,8 +224,8 @@ def _finished(name: str, job: Job) -> Entry | None:
         return None
     path = job.folder / "result.json"
     try:
-        return Entry(name, json.loads(path.read_text("utf-8")))
-    except ValueError:
+        return Entry(name, read_json(path))
+    except SpecError:
         return None  # written again when the search is finished again
 
 

@@ -15,6 +15,7 @@ import yaml
 from maenas import __version__
 from maenas.blocks.files.atomic_write import write_bytes, write_text
 from maenas.blocks.files.strict import parse
+from maenas.blocks.files.words import shown
 from maenas.blocks.files.yaml_file import read_yaml
 from maenas.budgets import Cost, LatencyModel, cost, load_device
 from maenas.detector.checkpoints.checkpoint import SPEC_FILE, save_folder
@@ -266,7 +267,10 @@ def continued(options: Family, folder: Path) -> Family:
     if not path.exists():
         raise TrainError(f"{path}: there is no family to continue; leave --resume out.")
     kept = read_yaml(path, SCHEMA)
-    data = Path(kept.pop("data"))
+    named = kept.pop("data", None)
+    if not isinstance(named, str):
+        raise TrainError(f"{path}: data: must be the path of a data set, got {shown(named)}.")
+    data = Path(named)
     family = replace(parse(Family, kept, str(path)), data=data)
     if options.data is not None and options.data.resolve() != data.resolve():
         raise TrainError(f"{path}: was begun with {data}, got --data {options.data}.")

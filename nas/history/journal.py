@@ -16,11 +16,14 @@ from numpy.typing import NDArray
 from maenas.blocks import MaenasError
 from maenas.blocks.files.atomic_write import write_text
 from maenas.blocks.files.format_line import check_format
+from maenas.blocks.files.json_file import parse_object
+from maenas.blocks.files.words import one_line, shown
 from maenas.nas.evaluator import QUANTITIES, Evaluation, Floats
 from maenas.search_spaces import Gene, Space
 from maenas.search_spaces.moves import Genomes
 
 HISTORY_FORMAT = "maenas/history@1"
+ANEW = "the run cannot be resumed, start it anew with --exist-ok"
 STATE_FORMAT = "maenas/state@1"
 _STATE_KEYS = {
     "history_bytes": int,
@@ -147,23 +150,12 @@ class Journal:
     def _read_state(self) -> dict[str, Any]:
         with _told(self.state_path, "read"):
             text = self.state_path.read_bytes().decode("utf-8", errors="replace")
-        try:
-            state = json.loads(text)
-        except json.JSONDecodeError as error:
-            raise JournalError(
-                f"{self.state_path}: damaged ({error}); the run cannot be resumed, start it anew "
-                "with --exist-ok."
-            ) from None
-        if not isinstance(state, dict):
-            raise JournalError(f"{self.state_path}: damaged (not a mapping).")
+        state = parse_object(text, self.state_path, error=JournalError, wrong="damaged", hint=ANEW)
         check_format(self.state_path, state.get("format"), STATE_FORMAT)
         for key, kind in _STATE_KEYS.items():
             value = state.get(key)
             if not isinstance(value, kind) or (isinstance(value, int) and value < 0):
-                raise JournalError(
-                    f"{self.state_path}: damaged ({key!r} is {value!r}); the run cannot be "
-                    "resumed, start it anew with --exist-ok."
-                )
+                raise JournalError(f"{self.state_path}: damaged: {key} is {shown(value)}; {ANEW}.")
         return state
 
     def _read_history(
@@ -203,10 +195,9 @@ class Journal:
                 scores[place] = row["score"]
                 costs[place] = [row[quantity] for quantity in QUANTITIES]
                 feasible[place] = row["feasible"]
-            except (KeyError, TypeError, ValueError) as error:
+            except (KeyError, TypeError, ValueError, OverflowError) as error:
                 raise JournalError(
-                    f"{self.history_path}: line {place + 2}: damaged ({error!r}); the run cannot "
-                    "be resumed, start it anew with --exist-ok."
+                    f"{self.history_path}: line {place + 2}: damaged: {one_line(error)}; {ANEW}."
                 ) from None
         if zlib.crc32(content) != state["history_crc32"]:
             raise JournalError(
@@ -216,16 +207,8 @@ class Journal:
         return genomes, scores, costs, feasible
 
     def _parse(self, line: str, number: int) -> dict[str, Any]:
-        try:
-            row = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise JournalError(
-                f"{self.history_path}: line {number}: damaged ({error}); the run cannot be "
-                "resumed, start it anew with --exist-ok."
-            ) from None
-        if not isinstance(row, dict):
-            raise JournalError(f"{self.history_path}: line {number}: damaged (not a mapping).")
-        return row
+        where = f"{self.history_path}: line {number}"
+        return parse_object(line, where, error=JournalError, wrong="damaged", hint=ANEW)
 
 
 def history_lines(genes: Sequence[Gene], genomes: Genomes, evaluation: Evaluation) -> list[str]:

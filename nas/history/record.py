@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maenas.blocks import Backbone
+from maenas.blocks.files.boundary import parsing
 from maenas.nas.evaluator import QUANTITIES, Evaluation, Evaluator, Floats
-from maenas.nas.history.journal import Journal, JournalError
+from maenas.nas.history.journal import ANEW, Journal, JournalError
 from maenas.nas.history.memory import Memory, Rows
 from maenas.nas.selection import best_within
 from maenas.search_spaces.moves import Genomes
@@ -106,17 +107,12 @@ class Record:
         if len(np.unique(rows)) != len(genomes):
             raise JournalError(f"{self._journal.history_path}: damaged (a network comes twice).")
         self.memory.add(0, self._evaluator.wrap(scores, costs, feasible))
-        try:
+        with parsing(self._journal.state_path, error=JournalError, wrong="damaged", hint=ANEW):
             kept = np.array(state["searcher"]["rows"], dtype=np.int64)
             if len(kept) and not 0 <= kept.min() <= kept.max() < len(genomes):
                 raise ValueError("rows beyond the history")
             restore(state["searcher"], genomes[kept], self.memory.at(kept), kept)
             self._curve = [(int(count), float(score)) for count, score in state["curve"]]
-        except (KeyError, TypeError, ValueError) as error:
-            raise JournalError(
-                f"{self._journal.state_path}: damaged ({error!r}); the run cannot be resumed, "
-                "start it anew with --exist-ok."
-            ) from None
         self.evaluations = state["evaluations"]
         self._accepted = int(feasible.sum())
         self._top.add(genomes, self.memory.at(rows))

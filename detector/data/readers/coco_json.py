@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from math import nan
@@ -11,12 +10,15 @@ from typing import Any
 
 import numpy as np
 
+from maenas.blocks.files.json_file import read_json
+from maenas.blocks.files.plain_file import GIB
 from maenas.detector.data.dataset import DataError, Dataset, Problem, Sample
 from maenas.detector.data.labelled import Outline
 from maenas.detector.data.readers.clean import Raw, clean, is_lost, label_problem
 
 KEYS = ("images", "annotations", "categories")
 UNKNOWN = -1  # label of a category the file does not list
+LARGEST = 16 * GIB
 MIN_NUMBERS = 6  # of an outline: three points
 
 
@@ -67,16 +69,9 @@ def read_coco(path: Path, root: Path) -> Dataset:
 
 
 def _load(path: Path) -> dict[str, list[Any]]:
-    try:
-        data = json.loads(path.read_bytes())
-    except FileNotFoundError:
-        raise DataError(f"{path}: no such file.") from None
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror or error}.") from None
-    except ValueError as error:
-        raise DataError(f"{path}: is no JSON ({error}).") from None
+    data = read_json(path, limit=LARGEST, error=DataError, wrong="is no COCO annotation file")
     for key in KEYS:
-        if not isinstance(data, dict) or not isinstance(data.get(key), list):
+        if not isinstance(data.get(key), list):
             raise DataError(f"{path}: is no COCO annotation file: lacks a list of {key}.")
     lists: dict[str, list[Any]] = data
     return lists

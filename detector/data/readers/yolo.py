@@ -7,12 +7,14 @@ from pathlib import Path
 
 import numpy as np
 
+from maenas.blocks.files.plain_file import MIB, read_text
 from maenas.detector.data.dataset import DataError, Dataset, Problem, Sample
 from maenas.detector.data.labelled import Outline
 from maenas.detector.data.readers.clean import Raw, clean, is_lost, label_problem
 from maenas.detector.data.sizes import Sizes
 from maenas.detector.media.images import IMAGE_SUFFIXES, ImageError
 
+LARGEST = 256 * MIB  # of a text file
 BOX_FIELDS = 5
 MAX_CLASS = 10**9  # far beyond any list of names, and still a number for numpy
 MIN_OUTLINE_FIELDS = 7  # a class and three points
@@ -73,14 +75,13 @@ def read_labels(path: Path, size: tuple[int, int], problems: list[Problem]) -> R
         size: (height, width) of the image.
         problems: gets one entry for each line that is no label.
     """
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except FileNotFoundError:
-        lines = []
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or error
-        problems.append(label_problem(str(path), f"cannot be read: {reason}", "replace it"))
-        lines = []
+    lines = []
+    if path.exists():
+        try:
+            lines = read_text(path, limit=LARGEST, error=DataError).splitlines()
+        except DataError as error:
+            reason = str(error).removeprefix(f"{path}: ").rstrip(".")
+            problems.append(label_problem(str(path), reason, "replace it"))
     height, width = size
     boxes, labels, where = [], [], []
     outlines: list[Outline] = []
@@ -138,10 +139,7 @@ def _images(source: Path, entry: Path) -> list[Path]:
         return [entry]
     if entry.suffix != ".txt":
         raise DataError(f"{source}: {entry} is no folder, no .txt list and no COCO .json file.")
-    try:
-        lines = entry.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{entry}: cannot be read: {error}.") from None
+    lines = read_text(entry, limit=LARGEST, error=DataError).splitlines()
     return [_listed(line.strip(), entry, source) for line in lines if line.strip()]
 
 

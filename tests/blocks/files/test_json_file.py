@@ -22,9 +22,9 @@ class OwnError(MaenasError):
         (b'{"a": "\xff"}', "codec can't decode"),
         (b'{"a": ' + b"[" * 100_000, "nested too deeply"),
         (b'{"a": ' + b"9" * 5000 + b"}", "a whole number of 5,000 digits"),
-        (b'{"a": 18446744073709551616}', "a whole number of 20 digits"),
-        (b"[1]", "not a mapping"),
-        (b"null", "not a mapping"),
+        (b'{"a": -' + b"9" * 41 + b"}", "a whole number of 41 digits"),
+        (b"[1]", "in place of a mapping"),
+        (b"null", "in place of a mapping"),
     ],
 )
 def test_what_cannot_be_used_is_one_line(tmp_path: Path, content: bytes, reason: str) -> None:

@@ -115,7 +115,7 @@ def test_values_are_changed_by_their_path() -> None:
         ("epochs.x=1", r"epochs is a value, it has no keys"),
         ("optimizer=sgd", r"optimizer is a section; set one of name, lr"),
         ("optimizer.lr", r"must be key=value, such as optimizer\.lr=0\.01"),
-        ("optimizer.lr=[", r"'\[' is not a value of YAML"),
+        ("optimizer.lr=[", "not valid YAML: while parsing a flow node"),
         ("optimizer.lr=-1", r"^--set: optimizer: lr must be above 0, got -1"),
         ("loss.giou=.nan", r"loss: giou: must be a finite number, got nan"),
         ("optimizer.lr=.inf", r"optimizer: lr: must be a finite number, got inf"),

@@ -99,7 +99,7 @@ def test_a_box_is_cut_at_the_image_s_edge(write_yolo):
 def test_labels_that_are_no_text_are_reported(write_yolo):
     path = write_yolo({"a": "0 .5 .5 .2 .2"})
     (path.parent / "labels/train/a.txt").write_bytes(b"\xff\xfe\x00")
-    assert "cannot be read" in told(read_dataset(path))[0]
+    assert "is not text in UTF-8" in told(read_dataset(path))[0]
 
 
 def test_an_image_that_does_not_open_is_left_out(write_yolo):
