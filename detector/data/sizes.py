@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-import warnings
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from PIL import Image, UnidentifiedImageError
 from platformdirs import user_cache_path
 
 from maenas.blocks.errors import SpecError
 from maenas.blocks.files.atomic_write import write_text
 from maenas.blocks.files.json_file import read_json
-from maenas.blocks.files.plain_file import require_file
-from maenas.detector.media.images import DAMAGED, LARGEST, ORIENTATION, TOO_LARGE, ImageError
+from maenas.detector.media.images import ORIENTATION, ImageError, opened_image
 
 SIDEWAYS = range(5, 9)  # EXIF orientations that exchange width and height
 WORTH_KEEPING = 1000  # images; fewer are opened in the time it takes to look them up
@@ -82,24 +79,13 @@ def size_of(path: Path) -> tuple[int, int]:
     Raises:
         ImageError: if it has none.
     """
-    require_file(path, limit=LARGEST, error=ImageError)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # large images and odd metadata are no obstacle
-            with Image.open(path) as opened:
-                if opened.format == "TIFF":
-                    opened.load()  # which turns it, unlike others
-                width, height = opened.size
-                # Pillow decodes a whole PNG to look for tags behind its pixels
-                tagged = opened.format != "PNG" or "exif" in opened.info
-                turned = tagged and opened.getexif().get(ORIENTATION) in SIDEWAYS
-    except UnidentifiedImageError:
-        raise ImageError(f"{path}: is not an image, or of a format Pillow lacks.") from None
-    except TOO_LARGE:
-        raise ImageError(f"{path}: is too large to read.") from None
-    except DAMAGED as error:
-        reason = getattr(error, "strerror", None) or error
-        raise ImageError(f"{path}: cannot be read: {str(reason).rstrip('.')}.") from None
+    with opened_image(path) as opened:
+        if opened.format == "TIFF":
+            opened.load()  # which turns it, unlike others
+        width, height = opened.size
+        # Pillow decodes a whole PNG to look for tags behind its pixels
+        tagged = opened.format != "PNG" or "exif" in opened.info
+        turned = tagged and opened.getexif().get(ORIENTATION) in SIDEWAYS
     if width < 1 or height < 1:
         raise ImageError(f"{path}: has no pixels ({width}x{height}).")
     return (width, height) if turned else (height, width)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import struct
 import warnings
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from glob import glob
 from pathlib import Path, PurePath
@@ -19,8 +21,13 @@ from maenas.blocks.files.plain_file import GIB, require_file
 Pixels = NDArray[np.uint8]  # (height, width, 3), RGB
 
 IMAGE_SUFFIXES = frozenset(
-    ".avif .bmp .gif .jp2 .jpeg .jpg .pbm .pgm .png .ppm .tif .tiff .webp".split()
+    (
+        ".avif .bmp .dib .gif .jfif .jp2 .jpe .jpeg .jpg .pbm .pgm .png .pnm .ppm .tga .tif .tiff "
+        ".webp"
+    ).split()
 )
+# images of cameras and phones that Pillow does not read
+UNREADABLE_SUFFIXES = frozenset(".arw .cr2 .cr3 .dng .heic .heif .jxl .nef".split())
 VIDEO_SUFFIXES = frozenset(".avi .m4v .mkv .mov .mp4 .mpeg .mpg .webm .wmv".split())
 # What Pillow's readers raise on damaged files, found by damaging files; they have no common base.
 DAMAGED = (OSError, SyntaxError, ValueError, RuntimeError, EOFError, struct.error)
@@ -28,6 +35,8 @@ LARGEST = 2 * GIB  # of a file
 TOO_LARGE = (Image.DecompressionBombError, MemoryError)
 WHITE = (255, 255, 255)
 ORIENTATION = 0x0112  # the EXIF tag
+MAX_PIXELS = 2**26  # 8192 x 8192: decoding takes about ten bytes for each
+LIMIT_VARIABLE = "MAENAS_MAX_PIXELS"  # raises the limit
 
 
 class ImageError(MaenasError):
@@ -84,28 +93,90 @@ def read_image(
     Raises:
         ImageError: if it is missing, empty, damaged, no image, too large, or of another size.
     """
+    with opened_image(path) as image:
+        if size is not None:
+            _require_size(image, size, path)
+        if least is not None:
+            height, width = reversed(least) if _lies(image) else least
+            image.draft(None, (width, height))
+        _require_decodable(image, path)
+        return to_pixels(image, str(path))
+
+
+def check_image(path: Path, size: tuple[int, int]) -> None:
+    """Decode an image whole, as small as its format can: all that damage shows at.
+
+    Args:
+        path: the file.
+        size: (height, width) that it must have when upright.
+    Raises:
+        ImageError: as of `read_image`.
+    """
+    with opened_image(path) as image:
+        _require_size(image, size, path)
+        image.draft(None, (1, 1))
+        _require_decodable(image, path)
+        image.load()
+        _require_range(image, str(path))
+
+
+@contextmanager
+def opened_image(path: Path) -> Iterator[Image.Image]:
+    """An image, its header read; what fails inside the block is said of the file.
+
+    Raises:
+        ImageError: if it is missing, empty, damaged, no image, or no file.
+    """
     require_file(path, limit=LARGEST, error=ImageError)
     try:
         if path.stat().st_size == 0:
             raise ImageError(f"{path}: is empty.")
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of large images and odd metadata: neither hinders
+            warnings.simplefilter("ignore")  # large images and odd metadata are no obstacle
             with Image.open(path) as image:
-                if size is not None:
-                    _require_size(image, size, path)
-                if least is not None:
-                    height, width = reversed(least) if _lies(image) else least
-                    image.draft(None, (width, height))
-                return to_pixels(image, str(path))
+                yield image
     except FileNotFoundError:
         raise ImageError(f"{path}: no such file.") from None
     except UnidentifiedImageError:
+        if path.suffix.lower() in UNREADABLE_SUFFIXES:
+            what = f"is {path.suffix.lower()}, which cannot be read; convert it to .jpg or .png."
+            raise ImageError(f"{path}: {what}") from None
         raise ImageError(f"{path}: is not an image, or of a format Pillow lacks.") from None
     except TOO_LARGE:
-        raise ImageError(f"{path}: is too large to read.") from None
+        raise ImageError(f"{path}: is too large to read{_raised(0)}.") from None
     except DAMAGED as error:
         reason = getattr(error, "strerror", None) or error
         raise ImageError(f"{path}: cannot be read: {str(reason).rstrip('.')}.") from None
+
+
+def max_pixels() -> int:
+    """The most pixels of an image that is decoded.
+
+    Raises:
+        ImageError: if the variable that raises it holds no number.
+    """
+    text = os.environ.get(LIMIT_VARIABLE, "")
+    if not text:
+        return MAX_PIXELS
+    if not text.isdecimal() or len(text) > 12:
+        raise ImageError(f"{LIMIT_VARIABLE}: must be a number of pixels, got {text[:40]!r}.")
+    # Pillow refuses twice its own limit before we see the size
+    Image.MAX_IMAGE_PIXELS = max(Image.MAX_IMAGE_PIXELS or 0, int(text))
+    return int(text)
+
+
+def _raised(pixels: int) -> str:
+    """How to raise the limit, for the end of a message."""
+    return f"; to read it, set {LIMIT_VARIABLE}={max(pixels, 2 * MAX_PIXELS)}, or crop it"
+
+
+def _require_decodable(image: Image.Image, path: Path) -> None:
+    pixels, limit = image.width * image.height, max_pixels()
+    if pixels > limit:
+        raise ImageError(
+            f"{path}: has {image.width}x{image.height} pixels, more than {limit:,} take too much "
+            f"memory{_raised(pixels)}."
+        )
 
 
 def _require_size(image: Image.Image, size: tuple[int, int], path: Path) -> None:
@@ -133,10 +204,7 @@ def to_pixels(image: Image.Image, where: str = "image") -> Pixels:
     Raises:
         ImageError: if it has no pixels, or values without an agreed range.
     """
-    if 0 in image.size:
-        raise ImageError(f"{where}: has no pixels ({image.width}x{image.height}).")
-    if image.mode == "F":
-        raise ImageError(f"{where}: holds 32-bit floats; save it with 8 or 16 bits.")
+    _require_range(image, where)
     # Pillow copies an image that needs no turning, or no converting: that takes as long as reading
     turned = image.getexif().get(ORIENTATION, 1) != 1
     upright = ImageOps.exif_transpose(image) if turned else image
@@ -148,6 +216,13 @@ def to_pixels(image: Image.Image, where: str = "image") -> Pixels:
         upright = Image.new("RGB", layered.size, WHITE)
         upright.paste(layered, mask=layered)
     return np.array(upright if upright.mode == "RGB" else upright.convert("RGB"))
+
+
+def _require_range(image: Image.Image, where: str) -> None:
+    if 0 in image.size:
+        raise ImageError(f"{where}: has no pixels ({image.width}x{image.height}).")
+    if image.mode == "F":
+        raise ImageError(f"{where}: holds 32-bit floats; save it with 8 or 16 bits.")
 
 
 def _sources(name: str) -> Iterator[Source]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import random
 from pathlib import Path
 
@@ -10,7 +11,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from maenas.detector.media.images import ImageError, Pixels, find_sources, read_image, to_pixels
+from maenas.detector.media.images import (
+    ImageError,
+    Pixels,
+    check_image,
+    find_sources,
+    read_image,
+    to_pixels,
+)
 
 UPRIGHT = np.array([[[200, 10, 20], [30, 180, 40], [50, 60, 160]]], dtype=np.uint8)  # 1 x 3
 RED, WHITE = [255, 0, 0], [255, 255, 255]
@@ -225,3 +233,58 @@ def test_a_jpeg_is_read_no_smaller_than_asked(tmp_path, orientation, least, expe
     pixels = read_image(path, size, least)
     assert pixels.shape[:2] == expected
     assert np.abs(pixels.astype(int) - (200, 40, 90)).max() <= 3
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg"])
+def test_an_image_of_too_many_pixels_is_refused_with_the_way_to_raise_the_limit(
+    tmp_path, monkeypatch, suffix
+):
+    path = tmp_path / f"large{suffix}"
+    Image.new("RGB", (300, 200)).save(path)
+    monkeypatch.setenv("MAENAS_MAX_PIXELS", "59999")
+    with pytest.raises(ImageError, match=r"has 300x200 pixels, .*set MAENAS_MAX_PIXELS="):
+        read_image(path)
+    monkeypatch.setenv("MAENAS_MAX_PIXELS", "60000")
+    assert read_image(path).shape == (200, 300, 3)
+    monkeypatch.setenv("MAENAS_MAX_PIXELS", "many")
+    with pytest.raises(ImageError, match="MAENAS_MAX_PIXELS: must be a number of pixels"):
+        read_image(path)
+
+
+def test_a_large_jpeg_that_is_read_small_is_no_obstacle(tmp_path, monkeypatch):
+    path = tmp_path / "large.jpg"
+    Image.new("RGB", (800, 800)).save(path)
+    monkeypatch.setenv("MAENAS_MAX_PIXELS", str(200 * 200))
+    assert read_image(path, least=(100, 100)).shape == (100, 100, 3)
+
+
+def test_a_pipe_is_not_waited_for(tmp_path):
+    path = tmp_path / "pipe.jpg"
+    os.mkfifo(path)
+    with pytest.raises(ImageError, match="is a pipe or a device"):
+        read_image(path)
+
+
+def test_what_pillow_lacks_is_named(tmp_path):
+    path = tmp_path / "photo.HEIC"
+    path.write_bytes(b"\0\0\0\x18ftypheic")
+    with pytest.raises(ImageError, match=r"is \.heic, which cannot be read; convert it"):
+        read_image(path)
+
+
+@pytest.mark.parametrize("suffix", [".jfif", ".jpe", ".tga", ".dib"])
+def test_other_suffixes_of_what_pillow_reads_are_found(tmp_path, suffix):
+    path = tmp_path / f"x{suffix}"
+    Image.new("RGB", (3, 2)).save(path)
+    assert [source.path for source in find_sources([str(tmp_path)])] == [path]
+    assert read_image(path).shape == (2, 3, 3)
+
+
+def test_checking_finds_an_image_that_is_cut_off(tmp_path):
+    path = tmp_path / "x.jpg"
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(path)
+    check_image(path, (64, 64))
+    path.write_bytes(path.read_bytes()[:-300])
+    with pytest.raises(ImageError, match="cannot be read"):
+        check_image(path, (64, 64))
