@@ -8,7 +8,8 @@ import numpy as np
 from PIL import Image
 
 from maenas.detector.arrays import Floats
-from maenas.detector.data.dataset import Dataset, Sample
+from maenas.detector.data.dataset import Dataset
+from maenas.detector.data.samples import Sample
 from maenas.detector.predict.results import Objects
 from maenas.detector.runtimes.runtime import Runtime
 

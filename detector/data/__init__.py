@@ -2,9 +2,10 @@
 
 from maenas.detector.data.augmentation import Augmentation
 from maenas.detector.data.batch import Batch
-from maenas.detector.data.dataset import DataError, Dataset, Problem, Sample, same_classes
+from maenas.detector.data.dataset import DataError, Dataset, Problem, same_classes
 from maenas.detector.data.loader import EvalLoader, Plan, TrainLoader
 from maenas.detector.data.readers.read import read_dataset
+from maenas.detector.data.samples import Sample, Samples
 
 __all__ = [
     "Augmentation",
@@ -15,6 +16,7 @@ __all__ = [
     "Plan",
     "Problem",
     "Sample",
+    "Samples",
     "TrainLoader",
     "read_dataset",
     "same_classes",

@@ -17,9 +17,10 @@ from maenas.detector.data.augment.flip import flip
 from maenas.detector.data.augment.mixup import blend, draw_mix, overlay
 from maenas.detector.data.augment.mosaic import TILES, Tile, draw_centre, is_seen, mosaic, paste_of
 from maenas.detector.data.augment.sada import sada
-from maenas.detector.data.dataset import DataError, Dataset, Sample
+from maenas.detector.data.dataset import DataError, Dataset
 from maenas.detector.data.labelled import Labelled
 from maenas.detector.data.read_sample import read_sample
+from maenas.detector.data.samples import Sample
 from maenas.detector.media.images import ImageError
 from maenas.detector.media.resize import FILL, RESIZES, place, resized
 
@@ -139,19 +140,19 @@ class Maker:
 
     def _mosaic(self, index: int, rng: Generator) -> Made:
         """Four images, moved; only those of which something shows are read."""
-        options, size, samples = self.augmentation, self.size, self.dataset.samples
+        options, size, columns = self.augmentation, self.size, self.dataset.columns
         centre = draw_centre(rng, size)
         others = rng.choice(self._partners, TILES - 1).tolist()
         motion = draw_motion(rng, options.rotate, options.scale, options.shear, options.translate)
         matrix = matrix_of(motion, (2 * size[0], 2 * size[1]), size)
         tiles = []
         for corner, chosen in enumerate((index, *others)):
-            placed = place(samples[chosen].size, size, options.resize).placed
+            placed = place(columns.size(chosen), size, options.resize).placed
             if is_seen(paste_of(corner, centre, placed, size).target, matrix, size):
                 scene, sample = self._image(chosen, rng, motion.scale)  # another if damaged
                 placed = place(sample.size, size, options.resize).placed
                 tiles.append(Tile(scene, placed, paste_of(corner, centre, placed, size)))
-        return Made(mosaic(tiles, motion, size), samples[index].image_id)
+        return Made(mosaic(tiles, motion, size), int(columns.image_ids[index]))
 
     def _mixed(self, scene: Labelled, rng: Generator) -> Labelled:
         """Another image that has labels laid over this one."""

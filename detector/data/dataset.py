@@ -12,8 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maenas.blocks.errors import MaenasError
-from maenas.detector.arrays import Floats
-from maenas.detector.data.labelled import Flags, Labels, Outline
+from maenas.detector.data.samples import Sample, Samples
 
 Severity = Literal["error", "warning"]
 Group = Literal["files", "images", "labels", "balance"]
@@ -29,9 +28,9 @@ class Problem:
 
     Attributes:
         severity: "error" if labels or images are lost or wrong, "warning" if all can be used.
-        group: what it is about.
-        where: the file, with its line or id.
-        what: is wrong.
+        group: topic of the problem.
+        where: file, with its line or id.
+        what: what is wrong, as a sentence whose subject is `where`.
         fix: what to do about it.
     """
 
@@ -45,45 +44,20 @@ class Problem:
         return f"{self.where}: {self.what}; {self.fix}"
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """An image and its labels, clean: clipped, finite, within the classes, without doubles.
-
-    Attributes:
-        path: of the image.
-        size: its (height, width), upright.
-        boxes: (N, 4) as (x1, y1, x2, y2) in pixels of the image.
-        labels: (N,), indices of `Dataset.names`.
-        crowd: (N,), whether a box is a region to ignore.
-        areas: (N,) in square pixels; of the object's mask where the file knows it.
-        outlines: of each object; () where no object has one.
-        image_id: the file's own, or its place.
-    """
-
-    path: Path
-    size: tuple[int, int]
-    boxes: Floats
-    labels: Labels
-    crowd: Flags
-    areas: Floats
-    outlines: tuple[Outline, ...]
-    image_id: int
-
-
 @dataclass(frozen=True)
 class Dataset:
     """One split of a data set.
 
     Attributes:
-        source: the file it was read from.
-        samples: the images in the file's order; those without labels are background.
-        names: of the classes, by index.
-        category_ids: the file's number of each class, for results in COCO's form.
-        problems: found while reading; what could not be used is not in the samples.
+        source: file or folder that it was read from.
+        samples: images in the file's order; those without labels are background.
+        names: names of the classes, by index.
+        category_ids: number of each class in the file, for results in COCO's form.
+        problems: what was found while reading; what could not be used is not in the samples.
     """
 
     source: Path
-    samples: tuple[Sample, ...]
+    samples: Sequence[Sample]
     names: tuple[str, ...]
     category_ids: tuple[int, ...]
     problems: tuple[Problem, ...] = field(default=(), repr=False)
@@ -92,20 +66,29 @@ class Dataset:
         return len(self.samples)
 
     @cached_property
+    def columns(self) -> Samples:
+        """The samples as arrays."""
+        return self.samples if isinstance(self.samples, Samples) else Samples.of(self.samples)
+
+    @cached_property
     def labelled(self) -> NDArray[np.int64]:
         """Indices of the samples that hold an object."""
-        held = [index for index, sample in enumerate(self.samples) if len(sample.labels)]
-        return np.array(held, dtype=np.int64)
+        return np.flatnonzero(np.diff(self.columns.ends))
 
     @property
     def objects(self) -> int:
-        """How many there are, crowds among them."""
-        return sum(len(sample.labels) for sample in self.samples)
+        """Number of objects, crowds among them."""
+        return len(self.columns.labels)
+
+    def counts(self) -> NDArray[np.int64]:
+        """(classes,): number of objects of each class, crowds left out."""
+        columns = self.columns
+        return np.bincount(columns.labels[~columns.crowd], minlength=len(self.names))
 
     def require_objects(self, split: str = "") -> None:
         """Raise `DataError` unless there is something to learn; `split` is for its message."""
         where = f"{self.source}: {split}" if split else str(self.source)
-        if any(not sample.crowd.all() for sample in self.samples):
+        if not self.columns.crowd.all():
             return
         first = next((problem for problem in self.problems if problem.severity == "error"), None)
         if not self.samples:

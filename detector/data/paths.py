@@ -7,11 +7,27 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from maenas.blocks.files.words import did_you_mean, name_of
+from maenas.blocks.files.words import did_you_mean, name_of, shown
 from maenas.detector.data.dataset import DataError
+from maenas.detector.data.readers.values import class_name
 
 MOST_CLASSES = 100_000
 KNOWN = ("path", "train", "val", "test", "names", "nc")
+LONGEST_PART = 255  # bytes of one part of a path
+
+
+def root_of(path: Path, keys: Mapping[str, Any]) -> Path:
+    """The folder of the data set: `path`, relative to the yaml's folder or else to the working one.
+
+    Raises:
+        DataError: if `path` cannot be the name of a folder.
+    """
+    folder = keys.get("path") or ""
+    if not isinstance(folder, str):
+        raise DataError(f"{path}: path: must be text, got {name_of(folder)}.")
+    _require_name(path, "path", folder)
+    roots = [path.parent / folder, Path(folder)]  # an absolute `path` stays itself
+    return next((each for each in roots if each.is_dir()), path.parent)
 
 
 def class_names(path: Path, keys: Mapping[str, Any]) -> tuple[str, ...]:
@@ -40,12 +56,9 @@ def class_names(path: Path, keys: Mapping[str, Any]) -> tuple[str, ...]:
     if not isinstance(names, list) or not names:
         hint = "" if "names" in keys else did_you_mean("names", [k for k in keys if k not in KNOWN])
         raise DataError(f"{path}: names: must list the classes, got {name_of(names)}{hint or '.'}")
-    for index, name in enumerate(names):
-        if not isinstance(name, str | int | float):
-            raise DataError(f"{path}: names[{index}]: must be text, got {name_of(name)}.")
+    texts = tuple(class_name(f"{path}: names[{k}]", name) for k, name in enumerate(names))
     if count is not None and count != len(names):
         raise DataError(f"{path}: nc is {count}, but there are {len(names)} names; drop nc.")
-    texts = tuple(map(str, names))
     twice = next((name for name, number in Counter(texts).items() if number > 1), None)
     if twice is not None:
         raise DataError(f"{path}: names: must differ, got {twice!r} more than once.")
@@ -61,7 +74,8 @@ def find_entries(path: Path, keys: Mapping[str, Any], split: str) -> tuple[list[
     """The folders and files of a split, and the folder they are relative to.
 
     Paths are relative to `path`, which is relative to the yaml's own folder, and if nothing is
-    there to the working directory.
+    there to the working directory. They may lead anywhere: whoever writes a `data.yaml` says where
+    his images are.
 
     Raises:
         DataError: if the split is missing or empty, or nothing is at one of its paths.
@@ -70,27 +84,33 @@ def find_entries(path: Path, keys: Mapping[str, Any], split: str) -> tuple[list[
     if named is None:
         others = [key for key in keys if key not in ("path", "names", "nc")]
         raise DataError(f"{path}: has no split {split!r}{did_you_mean(split, others) or '.'}")
-    root = keys.get("path") or ""
-    if not isinstance(root, str):
-        raise DataError(f"{path}: path: must be text, got {name_of(root)}.")
+    root = root_of(path, keys)
+    folder = keys.get("path") or ""
     listed = named if isinstance(named, list) else [named]
     if not listed:
         raise DataError(f"{path}: {split}: is empty.")
-    roots = [path.parent / root, Path(root)]  # an absolute `path` stays itself
     found = []
     for entry in listed:
         if not isinstance(entry, str) or not entry:
             raise DataError(f"{path}: {split}: must name a folder or file, got {name_of(entry)}.")
-        found.append(_find(path, split, entry, roots))
-    return found, next((each for each in roots if each.is_dir()), path.parent)
+        _require_name(path, split, entry)
+        found.append(_find(path, split, entry, [path.parent / folder, Path(folder)]))
+    return found, root
+
+
+def _require_name(path: Path, key: str, name: str) -> None:
+    """Raise `DataError` for what no system takes as a path."""
+    if not name.isprintable() or any(len(part) > LONGEST_PART for part in name.split("/")):
+        raise DataError(f"{path}: {key}: cannot be a path: {shown(name)}.")
 
 
 def _find(path: Path, split: str, entry: str, roots: list[Path]) -> Path:
-    tried = list(dict.fromkeys(root / entry for root in roots))
+    forms = dict.fromkeys((entry, entry.replace("\\", "/")))  # as Windows writes it
+    tried = list(dict.fromkeys(root / form for root in roots for form in forms))
     if entry.startswith("../"):  # Roboflow writes it one folder too high
         tried.append(path.parent / entry.removeprefix("../"))
     for candidate in tried:
         if candidate.exists():
             return candidate
-    places = " nor at ".join(str(each) for each in tried[:2])
+    places = " nor at ".join(str(root / entry) for root in dict.fromkeys(roots))
     raise DataError(f"{path}: {split}: nothing is at {places}; correct `path` or `{split}`.")

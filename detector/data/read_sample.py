@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from maenas.detector.data.dataset import Sample
+from maenas.detector.data.samples import Sample
 from maenas.detector.media.images import Pixels, read_image
 
 

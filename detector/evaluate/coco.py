@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from maenas.detector.data.dataset import Dataset, Sample
+from maenas.detector.data.dataset import Dataset
+from maenas.detector.data.samples import Sample
 from maenas.detector.predict.results import Objects
 
 # IoU 0.50, 0.55 .. 0.95 | recall 0, 0.01 .. 1 | area all, small, medium, large | 1, 10, 100 boxes

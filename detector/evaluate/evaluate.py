@@ -10,8 +10,9 @@ from itertools import islice
 from statistics import median
 
 from maenas.blocks.errors import positive
-from maenas.detector.data.dataset import DataError, Dataset, Sample
+from maenas.detector.data.dataset import DataError, Dataset
 from maenas.detector.data.read_sample import read_sample
+from maenas.detector.data.samples import Sample
 from maenas.detector.evaluate.classes import match_classes, renumber
 from maenas.detector.evaluate.coco import CocoScores, coco_scores
 from maenas.detector.media.images import ImageError, Pixels

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pycocotools import mask
 
-from maenas.detector.data.dataset import Sample
+from maenas.detector.data.samples import Sample
 from maenas.detector.evaluate.coco import to_xywh
 from maenas.detector.ops.thresholds import MIN_SCORE
 from maenas.detector.predict.results import Objects

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import asdict, dataclass, field, fields
@@ -105,7 +106,7 @@ def identity(spec: DetectorSpec, dataset: Dataset, recipe: str, teacher: str = "
     """Of a training: of the spec, the data where ever they lie, and the recipe's text."""
     data = hashlib.sha256()
     for sample in dataset.samples:
-        data.update(f"{sample.path.name} {sample.size} {sample.image_id} ".encode())
+        data.update(os.fsencode(f"{sample.path.name} {sample.size} {sample.image_id} "))
         for numbers in (sample.boxes, sample.labels, sample.crowd):
             data.update(numbers.tobytes())
     return Identity(

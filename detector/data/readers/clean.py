@@ -2,120 +2,134 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from maenas.detector.arrays import Floats
-from maenas.detector.data.dataset import Group, Problem, Severity
-from maenas.detector.data.labelled import Flags, Labels, Outline
+from maenas.detector.data.dataset import Dataset, Severity
+from maenas.detector.data.labelled import Flags, Labels
+from maenas.detector.data.readers.rows import Numbers, ProblemList, Rows
+from maenas.detector.data.samples import Samples, columns_of_paths, ends_of
 
-Numbers = NDArray[np.float64]
+OVERHANG = 0.01  # share of a side by which rounding may put a box beyond the image
+Sizes = NDArray[np.int32]  # (I, 2) as (height, width)
 
-OVERHANG = 0.01  # share of a side that rounding may put a box beyond the image without a word
 
+def dataset_of(
+    source: Path,
+    names: Sequence[str],
+    category_ids: Sequence[int],
+    paths: Sequence[Path],
+    sizes: Sequence[tuple[int, int]],
+    image_ids: Sequence[int],
+    rows: Rows,
+    problems: ProblemList,
+    about: Callable[[int], str],
+) -> Dataset:
+    """A split: its labels cleaned, and images without what should be there left out.
 
-@dataclass(frozen=True, slots=True)
-class Raw:
-    """The labels of one image as its file has them.
+    An image that loses all its labels to errors is left out, since it would pass for background.
 
-    Attributes:
-        boxes: (N, 4) as (x1, y1, x2, y2) in pixels; whatever numbers the file has.
-        labels: (N,).
-        crowd: (N,).
-        areas: (N,); NaN where the file does not say.
-        outlines: of each object, or ().
-        where: of each object: the file with its line or id.
+    Args:
+        source: file that it was read from.
+        names: names of the classes.
+        category_ids: number of each class in the file.
+        paths: files of the images.
+        sizes: (height, width) of each image.
+        image_ids: number of each image.
+        rows: labels of all images.
+        problems: what was found so far; gets one entry for each label dropped or cut.
+        about: what messages call an image.
     """
-
-    boxes: Numbers
-    labels: Labels
-    crowd: Flags
-    areas: Numbers
-    outlines: tuple[Outline, ...]
-    where: Sequence[str]
+    shapes = np.array(sizes, dtype=np.int32).reshape(-1, 2)
+    order = np.argsort(rows.image, kind="stable")
+    rows = rows.take(order)
+    cut, kept = clean(rows, shapes, names, problems)
+    left = np.bincount(rows.image[kept], minlength=len(paths))
+    lost = problems.images_with_errors(len(paths)) & (left == 0)
+    for image in np.flatnonzero(lost).tolist():
+        what, fix = "none of its labels can be used, so it is left out", "correct its labels"
+        problems.add(image, about(image), what, fix)
+    stays = np.flatnonzero(~lost)
+    sides = cut[kept, 2:] - cut[kept, :2]
+    areas = rows.areas[kept]
+    columns = Samples(
+        *columns_of_paths([paths[image] for image in stays.tolist()]),
+        shapes[stays],
+        np.array(image_ids, dtype=np.int64)[stays],
+        ends_of(left[stays]),
+        np.ascontiguousarray(cut[kept], dtype=np.float32),
+        rows.labels[kept].astype(np.int32),
+        rows.crowd[kept],
+        np.where(np.isfinite(areas), areas, sides[:, 0] * sides[:, 1]).astype(np.float32),
+        rows.outlines.take(np.flatnonzero(kept)),
+    )
+    return Dataset(source, columns, tuple(names), tuple(category_ids), problems.in_order())
 
 
 def clean(
-    raw: Raw, size: tuple[int, int], names: Sequence[str], problems: list[Problem]
-) -> tuple[Floats, Labels, Flags, Floats, tuple[Outline, ...]]:
-    """Boxes, labels, crowd flags, areas and outlines that can be used.
+    rows: Rows, sizes: Sizes, names: Sequence[str], problems: ProblemList
+) -> tuple[Numbers, Flags]:
+    """(N, 4) boxes cut at the images' edges, and (N,) which of them can be used.
 
     Args:
-        raw: the labels.
-        size: (height, width) of the image.
-        names: of the classes.
+        rows: labels of all images.
+        sizes: (I, 2) as (height, width) of the images.
+        names: names of the classes.
         problems: gets one entry for each label dropped or cut.
     """
-    kept = np.ones(len(raw.labels), dtype=bool)
+    kept = np.ones(len(rows.labels), dtype=bool)
 
-    def drop(wrong: Any, what: str, fix: str, severity: Severity = "error") -> None:
-        for index in np.flatnonzero(wrong & kept).tolist():
-            problems.append(label_problem(raw.where[index], what, fix, severity))
+    def report(
+        wrong: Any, what: str | Callable[[int], str], fix: str, severity: Severity = "error"
+    ) -> None:
+        for row in np.flatnonzero(wrong & kept).tolist():
+            text = what if isinstance(what, str) else what(row)
+            problems.add(int(rows.image[row]), rows.where(row), text, fix, severity)
+
+    def drop(wrong: Any, what: Any, fix: str, severity: Severity = "error") -> None:
+        report(wrong, what, fix, severity)
         kept[wrong] = False
 
-    height, width = size
-    if len(raw.labels) == 0:
-        return raw.boxes.astype(np.float32), raw.labels, raw.crowd, raw.areas.astype(np.float32), ()
-    drop(~np.isfinite(raw.boxes).all(1), "holds a number that is not finite", "write it anew")
-    known = f"there are {len(names)} classes, 0 to {len(names) - 1}"
-    for index in np.flatnonzero((raw.labels < 0) | (raw.labels >= len(names))).tolist():
-        alone = np.arange(len(kept)) == index
-        drop(alone, f"class {raw.labels[index]} does not exist", f"{known}; correct it or `names`")
-    boxes = np.where(kept[:, None], raw.boxes, 0)
+    def image_size(row: int) -> str:
+        height, width = sizes[rows.image[row]].tolist()
+        return f"the image of {width}x{height}"
+
+    drop(~np.isfinite(rows.boxes).all(1), "holds a number that is not finite", "correct the number")
+    unknown = (rows.labels < 0) | (rows.labels >= len(names))
+    known = f"there are {len(names)} classes, 0 to {len(names) - 1}; correct it or `names`"
+    drop(unknown, lambda row: f"class {rows.labels[row]} does not exist", known)
+    boxes = np.where(kept[:, None], rows.boxes, 0)
     x1, y1, x2, y2 = boxes.T
     drop((x2 <= x1) | (y2 <= y1), "has a width or height of zero or less", "delete or redraw it")
+    height, width = sizes[rows.image].T.astype(np.float64)
     outside = (x2 <= 0) | (y2 <= 0) | (x1 >= width) | (y1 >= height)
-    drop(outside, f"lies outside the image of {width}x{height}", "delete it, or check its units")
-    cut = np.clip(boxes, 0, (width, height, width, height))
-    beyond = np.abs(cut - boxes).max(1) > OVERHANG * max(size)
-    for index in np.flatnonzero(beyond & kept).tolist():
-        what = f"reaches beyond the image of {width}x{height} and was cut"
-        problems.append(label_problem(raw.where[index], what, "redraw it", "warning"))
-    drop(_repeated(cut, raw.labels, kept), "is there twice", "delete one of them", "warning")
-    sides = cut[:, 2:] - cut[:, :2]
-    areas = np.where(np.isfinite(raw.areas), raw.areas, sides[:, 0] * sides[:, 1])
-    outlines = tuple(o for o, k in zip(raw.outlines, kept, strict=False) if k)
-    return (
-        np.ascontiguousarray(cut[kept], dtype=np.float32),
-        raw.labels[kept],
-        raw.crowd[kept],
-        areas[kept].astype(np.float32),
-        outlines if any(outlines) else (),
+    drop(outside, lambda r: f"lies outside {image_size(r)}", "delete it, or check its units")
+    cut: Numbers = np.clip(boxes, 0, np.stack((width, height, width, height), axis=1))
+    beyond = np.abs(cut - boxes).max(1, initial=0) > OVERHANG * np.maximum(width, height)
+    was_cut = "reaches beyond {} and was cut"
+    report(beyond, lambda row: was_cut.format(image_size(row)), "redraw it", "warning")
+    twice = _repeated(rows.image, rows.labels, cut, kept)
+    drop(twice, "is there twice", "delete one of them", "warning")
+    return cut, kept
+
+
+def _repeated(image: Labels, labels: Labels, boxes: Numbers, kept: Flags) -> Flags:
+    """(N,): whether the same box of the same class came before in the same image."""
+    table = np.column_stack((image, labels, boxes + 0.0))[kept]  # -0 becomes 0
+    again = np.zeros(len(kept), dtype=bool)
+    if len(table) < 2:
+        return again
+    bits = table.view(np.uint64)
+    factors = np.array([0x9E3779B97F4A7C15 * (2 * i + 3) % 2**64 | 1 for i in range(6)], np.uint64)
+    mixed = bits ^ (bits >> np.uint64(29))
+    _, first, inverse = np.unique(
+        (mixed * factors).sum(1, dtype=np.uint64), return_index=True, return_inverse=True
     )
-
-
-def is_lost(image: str, count: int, problems: list[Problem], before: int) -> bool:
-    """Whether an image has lost all its labels, so that it would pass for background.
-
-    Args:
-        image: its path.
-        count: of the labels left.
-        problems: gets one more if so.
-        before: how many problems there were before its labels were read.
-    """
-    if count or not any(problem.severity == "error" for problem in problems[before:]):
-        return False
-    what, fix = "none of its labels can be used, so it is left out", "mend its labels"
-    problems.append(label_problem(image, what, fix))
-    return True
-
-
-def label_problem(where: str, what: str, fix: str, severity: Severity = "error") -> Problem:
-    """A problem of a label."""
-    group: Group = "labels"
-    return Problem(severity, group, where, what, fix)
-
-
-def _repeated(boxes: Numbers, labels: Labels, kept: Flags) -> Flags:
-    """(N,): whether the same box of the same class came before."""
-    rows = np.column_stack((labels, boxes))
-    again = np.zeros(len(rows), dtype=bool)
-    places = np.flatnonzero(kept)
-    if len(places) > 1:
-        _, first = np.unique(rows[places], axis=0, return_index=True)
-        again[np.delete(places, first)] = True
+    earlier = first[inverse.reshape(-1)]
+    same = (table == table[earlier]).all(1) & (earlier != np.arange(len(table)))
+    again[np.flatnonzero(kept)[same]] = True
     return again

@@ -2,24 +2,76 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from math import nan
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
-from maenas.blocks.files.json_file import read_json
-from maenas.blocks.files.plain_file import GIB
-from maenas.detector.data.dataset import DataError, Dataset, Problem, Sample
-from maenas.detector.data.labelled import Outline
-from maenas.detector.data.readers.clean import Raw, clean, is_lost, label_problem
+from maenas.detector.data.dataset import DataError, Dataset, same_classes
+from maenas.detector.data.paths import class_names, find_entries
+from maenas.detector.data.readers.clean import dataset_of
+from maenas.detector.data.readers.coco_annotations import NO_KEY, Annotations, load_coco
+from maenas.detector.data.readers.coco_images import CocoImages, find_images
+from maenas.detector.data.readers.rows import ProblemList, Rows
+from maenas.detector.data.readers.source import SPLITS, DataSource
+from maenas.detector.data.readers.values import class_name, whole
+from maenas.detector.data.samples import Samples
 
-KEYS = ("images", "annotations", "categories")
-UNKNOWN = -1  # label of a category the file does not list
-LARGEST = 16 * GIB
-MIN_NUMBERS = 6  # of an outline: three points
+SUFFIX = ".json"
+UNKNOWN = -1  # index of what is not in the file
+ROBOFLOW_FILE = "_annotations.coco.json"
+ROBOFLOW_FOLDERS = {"train": ("train",), "val": ("valid", "val"), "test": ("test",)}
+
+
+class CocoReader:
+    """COCO files: one alone, those that a `data.yaml` names, or Roboflow's folders."""
+
+    name: ClassVar[str] = "coco"
+    looks_like: ClassVar[str] = f"COCO .json file or folder with train/{ROBOFLOW_FILE}"
+
+    def recognises(self, source: DataSource) -> bool:
+        """A .json file, or a split that is one."""
+        if source.path.suffix == SUFFIX:
+            return True
+        named = [entry for split in SPLITS for entry in source.entries(split)]
+        if source.keys:
+            return any(entry.endswith(SUFFIX) for entry in named)
+        return bool(_roboflow(source.folder))
+
+    def splits(self, source: DataSource) -> tuple[str, ...]:
+        """Those named; a file alone is called train."""
+        if source.path.suffix == SUFFIX:
+            return ("train",)
+        found = source.keys if source.keys else _roboflow(source.folder)
+        return tuple(split for split in SPLITS if found.get(split))
+
+    def read(self, source: DataSource, split: str) -> Dataset:
+        """One split, of one file or several."""
+        path = source.path
+        if path.suffix == SUFFIX:
+            return read_coco(path, path.parent)
+        if not source.keys:
+            file = _roboflow(source.folder).get(split)
+            if file is None:
+                raise DataError(f"{path}: has no split {split!r}.")
+            return read_coco(file, file.parent)
+        entries, root = find_entries(path, source.keys, split)
+        if any(entry.suffix != SUFFIX for entry in entries):
+            raise DataError(f"{path}: {split}: names .json files and others; use one kind.")
+        parts = [read_coco(entry, root) for entry in entries]
+        names = class_names(path, source.keys) if "names" in source.keys else None
+        return _joined(path, parts, names)
+
+
+def _roboflow(folder: Path) -> dict[str, Path]:
+    """The annotation file of each split."""
+    return {
+        split: folder / name / ROBOFLOW_FILE
+        for split, names in ROBOFLOW_FOLDERS.items()
+        for name in names
+        if (folder / name / ROBOFLOW_FILE).is_file()
+    }
 
 
 def read_coco(path: Path, root: Path) -> Dataset:
@@ -28,162 +80,105 @@ def read_coco(path: Path, root: Path) -> Dataset:
     Classes are the categories in the order of their ids, whatever these are.
 
     Args:
-        path: of the file.
+        path: annotation file.
         root: a folder where its images may be, beside the usual places around the file.
     Raises:
         DataError: if it is no such file, lists no image, or none of them is on the disk.
     """
-    data = _load(path)
-    categories = _categories(path, data["categories"])
+    lists, annotations = load_coco(path)
+    categories = _categories(path, lists["categories"], annotations)
     order = sorted(categories)
-    names, index_of = tuple(categories[k] for k in order), {k: i for i, k in enumerate(order)}
-    problems: list[Problem] = []
-    images = _images(path, data["images"], problems)
-    if not images:
-        raise DataError(f"{path}: lists no image that can be used.")
-    folder = _folder(path, root, images)
-    groups: dict[int, list[Mapping[str, Any]]] = defaultdict(list)
-    for place, row in enumerate(data["annotations"]):
-        image_id = row.get("image_id") if isinstance(row, dict) else None
-        if isinstance(image_id, int) and image_id in images:
-            groups[image_id].append(row)
-        else:
-            what = f"belongs to image_id {image_id}, which is not among the images"
-            problems.append(label_problem(_where(path, row, place), what, "delete it"))
-    samples = []
-    for image_id, image in images.items():
-        size = image["height"], image["width"]
-        before = len(problems)
-        raw = _raw(path, groups.get(image_id, ()), index_of, problems)
-        cleaned = clean(raw, size, names, problems)
-        if is_lost(f"{path}: image {image_id}", len(cleaned[1]), problems, before):
-            continue
-        samples.append(Sample(folder / image["file_name"], size, *cleaned, image_id=image_id))
-    missing = [sample for sample in samples if not sample.path.is_file()]
-    for sample in missing:
-        problems.append(
-            Problem("error", "images", str(sample.path), "no such file", "restore or delist it")
-        )
-    present = tuple(sample for sample in samples if sample.path.is_file()) if missing else samples
-    return Dataset(path, tuple(present), names, tuple(order), tuple(problems))
+    problems = ProblemList()
+    images = find_images(path, root, lists["images"], problems)
+    rows = _rows(annotations, order, images, problems)
+    return dataset_of(
+        path,
+        [categories[number] for number in order],
+        order,
+        images.paths,
+        images.sizes,
+        images.image_ids,
+        rows,
+        problems,
+        lambda index: f"{path}: image {images.keys[index]}",
+    )
 
 
-def _load(path: Path) -> dict[str, list[Any]]:
-    data = read_json(path, limit=LARGEST, error=DataError, wrong="is no COCO annotation file")
-    for key in KEYS:
-        if not isinstance(data.get(key), list):
-            raise DataError(f"{path}: is no COCO annotation file: lacks a list of {key}.")
-    lists: dict[str, list[Any]] = data
-    return lists
-
-
-def _categories(path: Path, rows: Sequence[Any]) -> dict[int, str]:
+def _categories(path: Path, rows: Sequence[Any], annotations: Annotations) -> dict[int, str]:
     """Names by id."""
     found: dict[int, str] = {}
     for place, row in enumerate(rows):
-        number = row.get("id") if isinstance(row, dict) else None
-        if not isinstance(number, int) or "name" not in row:
+        number = whole(row.get("id")) if isinstance(row, dict) else None
+        if number is None or "name" not in row:
             raise DataError(f"{path}: categories[{place}]: needs a whole `id` and a `name`.")
         if number in found:
             raise DataError(f"{path}: categories[{place}]: id {number} is there twice.")
-        found[number] = str(row["name"])
+        found[number] = class_name(f"{path}: categories[{place}]: name", row["name"])
     if not found:
         raise DataError(f"{path}: categories: is empty; list the classes.")
+    if path.name == ROBOFLOW_FILE and len(found) > 1 and 0 not in annotations.category_codes:
+        parents = {row.get("supercategory") for row in rows if whole(row["id"]) != 0}
+        if parents == {found.get(0)}:  # the name of the project, which is no class
+            del found[0]
     return found
 
 
-def _images(path: Path, rows: Sequence[Any], problems: list[Problem]) -> dict[int, dict[str, Any]]:
-    """The usable images by id."""
-    found: dict[int, dict[str, Any]] = {}
-    for place, row in enumerate(rows):
-        where = f"{path}: images[{place}]"
-        row = row if isinstance(row, dict) else {}
-        number, sides = row.get("id"), [row.get("height"), row.get("width")]
-        if not isinstance(number, int) or not isinstance(row.get("file_name"), str):
-            problems.append(
-                Problem("error", "files", where, "lacks a whole `id` or a `file_name`", "add it")
-            )
-        elif not all(isinstance(side, int) and side > 0 for side in sides):
-            what = f"height and width must be whole and positive, got {sides[0]} and {sides[1]}"
-            problems.append(Problem("error", "files", f"{where}, id {number}", what, "correct it"))
-        elif number in found:
-            problems.append(
-                Problem("error", "files", where, f"id {number} is there twice", "renumber one")
-            )
-        else:
-            found[number] = row
-    return found
+def _rows(
+    annotations: Annotations, order: Sequence[int], images: CocoImages, problems: ProblemList
+) -> Rows:
+    """Labels of the images that can be used; what belongs to no image is reported."""
+    index_of = images.index_of
+    image_of = np.array([index_of.get(key, UNKNOWN) for key in annotations.codes], dtype=np.int64)
+    key_of_code = list(annotations.codes)
+    for code, where, wrong in annotations.bad:
+        index = UNKNOWN if code == NO_KEY else int(image_of[code])
+        if index == UNKNOWN and code != NO_KEY:
+            wrong = _stranger(key_of_code[code])
+        problems.add(index, where, wrong, "correct it, or delete it")
+    codes = np.array(annotations.image, dtype=np.int64)
+    image = image_of[codes] if len(codes) else codes
+    class_of = {number: index for index, number in enumerate(order)}
+    numbers = list(annotations.category_codes)
+    label_of = np.array([class_of.get(number, UNKNOWN) for number in numbers], dtype=np.int64)
+    categories = np.array(annotations.category, dtype=np.int64)
+    labels = label_of[categories] if len(categories) else categories
+    for row in np.flatnonzero(image == UNKNOWN).tolist():
+        wrong = _stranger(key_of_code[int(codes[row])])
+        problems.add(UNKNOWN, annotations.where(row), wrong, "delete it")
+    for row in np.flatnonzero((image >= 0) & (labels == UNKNOWN)).tolist():
+        wrong = f"category_id {numbers[int(categories[row])]} is not among the categories"
+        fix = "correct it or add the category"
+        problems.add(int(image[row]), annotations.where(row), wrong, fix)
+    known = np.flatnonzero((image >= 0) & (labels != UNKNOWN))
+    return Rows(
+        image,
+        np.array(annotations.boxes, dtype=np.float64).reshape(-1, 4),
+        labels,
+        np.array(annotations.crowd, dtype=np.bool_),
+        np.array(annotations.areas, dtype=np.float64),
+        annotations.outlines.made(),
+        annotations.where,
+    ).take(known)
 
 
-def _folder(path: Path, root: Path, images: Mapping[int, Mapping[str, Any]]) -> Path:
-    """Where the images are: the first usual place that holds one of the first few."""
-    above, split = path.parent.parent, path.stem.removeprefix("instances_")
-    places = [path.parent, root, above]
-    places += [place / name for place in (path.parent, root, above) for name in ("images", split)]
-    places += [above / "images" / split, root / "images" / split]
-    names = [image["file_name"] for image in list(images.values())[:10]]
-    for place in places:
-        if any((place / name).is_file() for name in names):
-            return place
-    tried = ", ".join(dict.fromkeys(map(str, places)))
-    raise DataError(f"{path}: image {names[0]} is in none of {tried}.")
+def _stranger(key: object) -> str:
+    return f"belongs to image_id {key}, which is not among the images"
 
 
-def _raw(
-    path: Path,
-    rows: Sequence[Mapping[str, Any]],
-    index_of: Mapping[int, int],
-    problems: list[Problem],
-) -> Raw:
-    """The objects of one image."""
-    boxes, labels, crowd, areas, where = [], [], [], [], []
-    outlines: list[Outline] = []
-    for place, row in enumerate(rows):
-        name, box = _where(path, row, place), row.get("bbox")
-        if not isinstance(box, list) or not _is_numbers(box) or len(box) != 4:
-            what = f"bbox must be [x, y, width, height] in pixels, got {box!r}"[:120]
-            problems.append(label_problem(name, what, "correct it"))
-            continue
-        if row.get("category_id") not in index_of:
-            what = f"category_id {row.get('category_id')} is not among the categories"
-            problems.append(label_problem(name, what, "correct it or add the category"))
-            continue
-        x, y, w, h = box
-        boxes.append((x, y, x + w, y + h))
-        labels.append(index_of[row["category_id"]])
-        crowd.append(bool(row.get("iscrowd")) or bool(row.get("ignore")))
-        area = row.get("area")
-        areas.append(float(area) if isinstance(area, int | float) and area > 0 else nan)
-        outlines.append(_outline(row.get("segmentation")))
-        where.append(name)
-    return Raw(
-        np.array(boxes, dtype=np.float64).reshape(-1, 4),
-        np.array(labels, dtype=np.int64),
-        np.array(crowd, dtype=np.bool_),
-        np.array(areas, dtype=np.float64),
-        tuple(outlines) if any(outlines) else (),
-        where,
-    )
-
-
-def _outline(segmentation: object) -> Outline:
-    """The polygons of a mask; none of one in run lengths."""
-    if not isinstance(segmentation, list):
-        return ()
-    parts = (part for part in segmentation if _is_numbers(part) and len(part) >= MIN_NUMBERS)
-    return tuple(
-        np.array(part[: len(part) // 2 * 2], dtype=np.float32).reshape(-1, 2) for part in parts
-    )
-
-
-def _is_numbers(value: object) -> bool:
-    return isinstance(value, list) and all(
-        isinstance(each, int | float) and not isinstance(each, bool) for each in value
-    )
-
-
-def _where(path: Path, row: object, place: int) -> str:
-    """How messages name an annotation."""
-    if isinstance(row, dict) and "id" in row:
-        return f"{path}: annotation {row['id']}"
-    return f"{path}: annotations[{place}]"
+def _joined(path: Path, parts: Sequence[Dataset], names: tuple[str, ...] | None) -> Dataset:
+    """Several COCO files of one split as one, under the names that `data.yaml` gives."""
+    first = parts[0]
+    for part in parts[1:]:
+        same_classes(first, part)
+    if names is not None and names != first.names:
+        raise DataError(
+            f"{path}: names: {', '.join(names[:5])} .. are not the categories of {first.source} "
+            f"in the order of their ids, {', '.join(first.names[:5])} ..; leave `names` out."
+        )
+    if len(parts) == 1:
+        return first
+    columns = Samples.joined([part.columns for part in parts])
+    if len(np.unique(columns.image_ids)) < len(columns):
+        raise DataError(f"{path}: its .json files give one image id to two images; renumber one.")
+    problems = tuple(problem for part in parts for problem in part.problems)
+    return Dataset(path, columns, first.names, first.category_ids, problems)

@@ -1,18 +1,23 @@
-"""A data set from a YOLO `data.yaml`, or from a COCO annotation file."""
+"""A data set in any format that there is a reader for."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from maenas.blocks.errors import SpecError
+from maenas.blocks.files.words import did_you_mean, shown
 from maenas.blocks.files.yaml_file import read_mapping
-from maenas.detector.data.dataset import DataError, Dataset, same_classes
-from maenas.detector.data.paths import class_names, find_entries
-from maenas.detector.data.readers.coco_json import read_coco
-from maenas.detector.data.readers.yolo import read_yolo
+from maenas.detector.data.dataset import DataError, Dataset
+from maenas.detector.data.paths import root_of
+from maenas.detector.data.readers.coco import CocoReader
+from maenas.detector.data.readers.source import DataSource, Reader
+from maenas.detector.data.readers.voc import VocReader
+from maenas.detector.data.readers.yolo import YoloReader
 
-SPLITS = ("train", "val", "test")
+# The first that recognises what lies there reads it, unless `format` in data.yaml names another.
+READERS: dict[str, Reader] = {
+    reader.name: reader for reader in (CocoReader(), VocReader(), YoloReader())
+}
 YAML_SUFFIXES = frozenset((".yaml", ".yml"))
 YAML_NAMES = ("data.yaml", "dataset.yaml", "data.yml")  # looked for in a folder
 
@@ -21,74 +26,67 @@ def read_dataset(path: Path, split: str = "train") -> Dataset:
     """One split of a data set.
 
     Args:
-        path: a `data.yaml`, a folder that holds one, or a COCO annotation file, which is one
-            split whatever it is called.
+        path: a `data.yaml`, a folder that holds one, or what a reader recognises, such as a COCO
+            annotation file, which is one split whatever it is called.
         split: train, val or test.
     Raises:
         DataError: if a file is missing or cannot be understood; wrong labels are no reason,
             they are among the problems.
     """
-    if path.is_dir():
-        path = _yaml_in(path)
-    if path.suffix == ".json":
-        return read_coco(path, path.parent)
-    if path.suffix not in YAML_SUFFIXES:
-        if not path.exists():
-            raise DataError(f"{path}: no such file or folder.")
-        raise DataError(f"{path}: must be a data.yaml, a folder with one, or a COCO .json file.")
-    try:
-        keys = read_mapping(path)
-    except SpecError as error:
-        raise DataError(str(error)) from None
-    entries, root = find_entries(path, keys, split)
-    annotated = [entry for entry in entries if entry.suffix == ".json"]
-    if not annotated:
-        return read_yolo(path, split, entries, class_names(path, keys))
-    if len(annotated) < len(entries):
-        raise DataError(f"{path}: {split}: names .json files and others; use one kind.")
-    parts = [read_coco(entry, root) for entry in annotated]
-    return _joined(path, parts, class_names(path, keys) if "names" in keys else None)
+    source = open_source(path)
+    return reader_of(source).read(source, split)
 
 
 def splits_of(path: Path) -> tuple[str, ...]:
-    """The splits a data set names.
+    """The splits of a data set.
 
     Raises:
         DataError: if its file cannot be read.
     """
+    source = open_source(path)
+    return reader_of(source).splits(source)
+
+
+def open_source(path: Path) -> DataSource:
+    """What a path names.
+
+    Raises:
+        DataError: if nothing is there, or its `data.yaml` cannot be read.
+    """
     if path.is_dir():
-        path = _yaml_in(path)
-    if path.suffix == ".json":
-        return ("train",)
+        file = next((path / name for name in YAML_NAMES if (path / name).is_file()), None)
+        if file is None:
+            return DataSource(path, path)
+        path = file
+    if path.suffix not in YAML_SUFFIXES:
+        if not path.exists():
+            what = "file" if path.suffix else "file or folder"
+            raise DataError(f"{path}: no such {what}.")
+        return DataSource(path, path.parent)
     try:
         keys = read_mapping(path)
     except SpecError as error:
         raise DataError(str(error)) from None
-    return tuple(split for split in SPLITS if keys.get(split))
+    return DataSource(path, root_of(path, keys), keys)
 
 
-def _yaml_in(folder: Path) -> Path:
-    for name in YAML_NAMES:
-        if (folder / name).is_file():
-            return folder / name
-    raise DataError(f"{folder}: holds no {YAML_NAMES[0]}; name a data.yaml or a COCO .json file.")
+def reader_of(source: DataSource) -> Reader:
+    """The reader of a data set.
 
-
-def _joined(path: Path, parts: Sequence[Dataset], names: tuple[str, ...] | None) -> Dataset:
-    """Several COCO files of one split as one, under the names that `data.yaml` gives."""
-    first = parts[0]
-    for part in parts[1:]:
-        same_classes(first, part)
-    if names is not None and names != first.names:
-        raise DataError(
-            f"{path}: names: {', '.join(names[:5])} .. are not the categories of {first.source} "
-            f"in the order of their ids, {', '.join(first.names[:5])} ..; leave `names` out."
-        )
-    if len(parts) == 1:
-        return first
-    samples = tuple(sample for part in parts for sample in part.samples)
-    ids = [sample.image_id for sample in samples]
-    if len(set(ids)) < len(ids):
-        raise DataError(f"{path}: its .json files give one image id to two images; renumber one.")
-    problems = tuple(problem for part in parts for problem in part.problems)
-    return Dataset(path, samples, first.names, first.category_ids, problems)
+    Raises:
+        DataError: if none recognises it, or `format` names none.
+    """
+    named = source.keys.get("format")
+    if named is not None:
+        reader = READERS.get(named) if isinstance(named, str) else None
+        if reader is None:
+            hint = did_you_mean(str(named), tuple(READERS))
+            raise DataError(f"{source.path}: format: is {shown(named)}{hint}")
+        return reader
+    for reader in READERS.values():
+        if reader.recognises(source):
+            return reader
+    forms = "; ".join(reader.looks_like for reader in READERS.values())
+    if source.path.is_dir():
+        raise DataError(f"{source.path}: holds no data.yaml, and is no {forms}.")
+    raise DataError(f"{source.path}: must be a data.yaml, a folder with one, or a {forms}.")

@@ -4,55 +4,103 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
-from maenas.blocks.files.plain_file import MIB, read_text
-from maenas.detector.data.dataset import DataError, Dataset, Problem, Sample
-from maenas.detector.data.labelled import Outline
-from maenas.detector.data.readers.clean import Raw, clean, is_lost, label_problem
+from maenas.blocks.files.plain_file import MIB, MISSING, read_text
+from maenas.detector.data.dataset import DataError, Dataset
+from maenas.detector.data.paths import class_names, find_entries
+from maenas.detector.data.readers.clean import dataset_of
+from maenas.detector.data.readers.rows import ProblemList, Rows
+from maenas.detector.data.readers.source import SPLITS, DataSource
+from maenas.detector.data.readers.yolo_rows import KEY, RowError, RowForm, YoloRows, row_form
+from maenas.detector.data.samples import Outlines
 from maenas.detector.data.sizes import Sizes
-from maenas.detector.media.images import IMAGE_SUFFIXES, ImageError
+from maenas.detector.media.images import IMAGE_SUFFIXES, UNREADABLE_SUFFIXES, ImageError
 
-LARGEST = 256 * MIB  # of a text file
-BOX_FIELDS = 5
-MAX_CLASS = 10**9  # far beyond any list of names, and still a number for numpy
-MIN_OUTLINE_FIELDS = 7  # a class and three points
+LABELS_LIMIT = 64 * MIB
+LIST_LIMIT = 1024 * MIB
 
 
-def read_yolo(source: Path, split: str, entries: Sequence[Path], names: tuple[str, ...]) -> Dataset:
+class YoloReader:
+    """Folders and lists that a `data.yaml` names, labels in a folder beside."""
+
+    name: ClassVar[str] = "yolo"
+    looks_like: ClassVar[str] = "data.yaml with folders of images"
+
+    def recognises(self, source: DataSource) -> bool:
+        """Every other `data.yaml`."""
+        return bool(source.keys)
+
+    def splits(self, source: DataSource) -> tuple[str, ...]:
+        """Those that `data.yaml` names."""
+        return tuple(split for split in SPLITS if source.keys.get(split))
+
+    def read(self, source: DataSource, split: str) -> Dataset:
+        """The images of a split with the labels beside them."""
+        entries, _ = find_entries(source.path, source.keys, split)
+        names = class_names(source.path, source.keys)
+        return read_yolo(source.path, split, entries, names, row_form(source.path, source.keys))
+
+
+def read_yolo(
+    source: Path, split: str, entries: Sequence[Path], names: tuple[str, ...], form: RowForm
+) -> Dataset:
     """The images of folders and lists, with the labels beside them.
 
     Args:
         source: the `data.yaml`, for messages.
-        split: its name.
+        split: name of the split.
         entries: folders, or .txt files with an image a line.
-        names: of the classes.
+        names: names of the classes.
+        form: what the rows of label files hold.
     Raises:
-        DataError: if there is no image, or a list cannot be read.
+        DataError: if there is no image, a list cannot be read, or rows are ambiguous.
     """
-    images = list(dict.fromkeys(p for entry in entries for p in _images(source, entry)))
+    problems, rows = ProblemList(), YoloRows(form)
+    images = list(dict.fromkeys(p for entry in entries for p in _images(source, entry, problems)))
     if not images:
-        raise DataError(f"{source}: {split}: holds no image ({', '.join(map(str, entries))}).")
-    problems: list[Problem] = []
-    samples: list[Sample] = []
+        named = ", ".join(map(str, entries))
+        raise DataError(f"{source}: {split}: holds no image ({named}){problems.first()}.")
+    paths: list[Path] = []
+    shapes: list[tuple[int, int]] = []
+    ids: list[int] = []
     with Sizes(source.resolve(), split) as sizes:
         for place, image in enumerate(images):
             try:
                 size = sizes.of(image)
             except ImageError as error:
                 what = str(error).removeprefix(f"{image}: ").rstrip(".")
-                problems.append(
-                    Problem("error", "images", str(image), what, "replace or delete it")
-                )
+                problems.add(len(paths), image, what, "replace or delete it", group="images")
                 continue
-            before = len(problems)
-            raw = read_labels(label_file(image), size, problems)
-            cleaned = clean(raw, size, names, problems)
-            if is_lost(str(image), len(cleaned[1]), problems, before):
-                continue
-            samples.append(Sample(image, size, *cleaned, image_id=place))
-    return Dataset(source, tuple(samples), names, tuple(range(len(names))), tuple(problems))
+            _read_labels(label_file(image), len(paths), rows, problems)
+            paths.append(image)
+            shapes.append(size)
+            ids.append(place)
+    unclear = rows.ambiguous()
+    if unclear is not None:
+        row = f"{label_file(paths[rows.image[unclear]])}:{rows.line[unclear]}"
+        raise DataError(
+            f"{row}: may be a polygon, a box with keypoints, or a box with score and track id; "
+            f"say which in {source}: `{KEY}: polygon`, `kpt_shape: [KEYPOINTS, 2 or 3]`, or "
+            f"`{KEY}: box`."
+        )
+    if rows.keypoints:
+        what = f"keypoints of {rows.keypoints:,} objects are not used, their boxes are"
+        fix = "a detector learns boxes alone"
+        problems.add(-1, f"{source} ({split})", what, fix, "warning")
+    return dataset_of(
+        source,
+        names,
+        range(len(names)),
+        paths,
+        shapes,
+        ids,
+        _in_pixels(rows, paths, shapes),
+        problems,
+        lambda index: str(paths[index]),
+    )
 
 
 def label_file(image: Path) -> Path:
@@ -65,85 +113,67 @@ def label_file(image: Path) -> Path:
     return Path(*parts).with_suffix(".txt")
 
 
-def read_labels(path: Path, size: tuple[int, int], problems: list[Problem]) -> Raw:
-    """The labels in a file; none if it does not exist.
-
-    A line of more than five numbers is an outline, `class x1 y1 x2 y2 ..`.
-
-    Args:
-        path: of the file.
-        size: (height, width) of the image.
-        problems: gets one entry for each line that is no label.
-    """
-    lines = []
-    if path.exists():
+def _read_labels(path: Path, image: int, rows: YoloRows, problems: ProblemList) -> None:
+    """Take the rows of a label file; an image without one is background."""
+    try:
+        text = read_text(path, limit=LABELS_LIMIT, error=DataError)
+    except DataError as error:
+        what = str(error).removeprefix(f"{path}: ")
+        if what != MISSING:
+            problems.add(image, path, what.rstrip("."), "replace it")
+        return
+    for number, line in enumerate(text.splitlines(), 1):
+        if not line or line.isspace():
+            continue
         try:
-            lines = read_text(path, limit=LARGEST, error=DataError).splitlines()
-        except DataError as error:
-            reason = str(error).removeprefix(f"{path}: ").rstrip(".")
-            problems.append(label_problem(str(path), reason, "replace it"))
-    height, width = size
-    boxes, labels, where = [], [], []
-    outlines: list[Outline] = []
-    for number, line in enumerate(lines, 1):
-        fields = line.split()
-        if not fields:
-            continue
-        place = f"{path}:{number}"
-        try:
-            label, values = _class_of(fields[0]), [float(field) for field in fields[1:]]
-        except ValueError:
-            what = f"is not `class x y width height` in numbers: {line.strip()[:60]!r}"
-            problems.append(label_problem(place, what, "write it anew"))
-            continue
-        if len(fields) != BOX_FIELDS and (len(fields) < MIN_OUTLINE_FIELDS or len(fields) % 2 == 0):
-            what = f"has {len(fields)} numbers, a box has {BOX_FIELDS}"
-            problems.append(label_problem(place, what, "write it anew"))
-            continue
-        if len(fields) == BOX_FIELDS:
-            x, y, w, h = values
-            boxes.append((x - w / 2, y - h / 2, x + w / 2, y + h / 2))
-            outlines.append(())
-        else:
-            points = np.array(values, dtype=np.float32).reshape(-1, 2)
-            boxes.append((*points.min(0).tolist(), *points.max(0).tolist()))
-            outlines.append((points * np.array([width, height], dtype=np.float32),))
-        labels.append(label)
-        where.append(place)
-    scale = np.array([width, height, width, height], dtype=np.float64)
-    count = len(labels)
-    return Raw(
-        np.array(boxes, dtype=np.float64).reshape(-1, 4) * scale,
-        np.array(labels, dtype=np.int64),
+            rows.add(image, number, line)
+        except RowError as error:
+            problems.add(image, f"{path}:{number}", str(error), "correct or delete the line")
+
+
+def _in_pixels(rows: YoloRows, paths: Sequence[Path], shapes: Sequence[tuple[int, int]]) -> Rows:
+    image = np.array(rows.image, dtype=np.int64)
+    sides = np.array(shapes, dtype=np.float64).reshape(-1, 2)[image, ::-1]  # (N, 2): width, height
+    made = rows.outlines.made()
+    if len(made.points):
+        points = made.points * sides[made.points_of_objects()].astype(np.float32)
+        made = Outlines(points, made.parts, made.objects)
+    count = len(image)
+    return Rows(
+        image,
+        np.array(rows.boxes, dtype=np.float64).reshape(-1, 4) * np.tile(sides, 2),
+        np.array(rows.labels, dtype=np.int64),
         np.zeros(count, dtype=np.bool_),
         np.full(count, np.nan),
-        tuple(outlines) if any(outlines) else (),
-        where,
+        made,
+        lambda row: f"{label_file(paths[rows.image[row]])}:{rows.line[row]}",
     )
 
 
-def _class_of(text: str) -> int:
-    """A class written as a whole number, or as 1.0 as some tools do."""
-    number = float(text)
-    if not number.is_integer() or abs(number) > MAX_CLASS:
-        raise ValueError(text)
-    return int(number)
-
-
-def _images(source: Path, entry: Path) -> list[Path]:
+def _images(source: Path, entry: Path, problems: ProblemList) -> list[Path]:
     """The images in a folder and those below it by path, or those in a list by line."""
     if entry.is_dir():
-        files = (file for file in entry.rglob("*") if file.suffix.lower() in IMAGE_SUFFIXES)
-        return sorted(file for file in files if not file.name.startswith("."))
+        files = [file for file in entry.rglob("*") if not file.name.startswith(".")]
+        other = sorted(file for file in files if file.suffix.lower() in UNREADABLE_SUFFIXES)
+        if other:
+            what = f"images in a form that cannot be read: {len(other)}, such as {other[0].name}"
+            problems.add(-1, entry, what, "convert them to .jpg or .png", group="images")
+        return sorted(file for file in files if file.suffix.lower() in IMAGE_SUFFIXES)
     if entry.suffix.lower() in IMAGE_SUFFIXES:
         return [entry]
     if entry.suffix != ".txt":
         raise DataError(f"{source}: {entry} is no folder, no .txt list and no COCO .json file.")
-    lines = read_text(entry, limit=LARGEST, error=DataError).splitlines()
-    return [_listed(line.strip(), entry, source) for line in lines if line.strip()]
+    text = read_text(entry, limit=LIST_LIMIT, error=DataError)
+    return [_listed(line.strip(), entry, source) for line in text.splitlines() if line.strip()]
 
 
 def _listed(line: str, entry: Path, source: Path) -> Path:
     """An image named in a list: relative to the list, to the yaml, or to the working directory."""
-    tried = (entry.parent / line, source.parent / line, Path(line))
-    return next((path for path in tried if path.exists()), tried[0])
+    if "\0" in line:
+        raise DataError(f"{entry}: a line cannot be the name of a file.")
+    forms = dict.fromkeys((line, line.replace("\\", "/")))  # as Windows writes it
+    tried = [place / form for form in forms for place in (entry.parent, source.parent, Path())]
+    try:
+        return next((path for path in tried if path.exists()), tried[0])
+    except OSError:  # a name that is too long
+        return tried[0]

@@ -55,9 +55,13 @@ def test_a_byte_order_mark_is_no_part_of_a_label(write_yolo):
 
 
 def test_a_line_of_points_is_an_outline(write_yolo):
-    dataset = read_dataset(write_yolo({"a": "0 .1 .1 .5 .1 .5 .75\n0 .5 .5 .1 .1"}))
+    dataset = read_dataset(
+        write_yolo({"a": "0 .1 .1 .5 .1 .5 .75\n0 .5 .5 .1 .1\n1 .2 .2 .3 .2 .3 .3 .2 .4"})
+    )
     (sample,) = dataset.samples
-    np.testing.assert_allclose(sample.boxes, [(8, 4, 40, 30), (36, 18, 44, 22)], rtol=1e-6)
+    np.testing.assert_allclose(
+        sample.boxes, [(8, 4, 40, 30), (36, 18, 44, 22), (16, 8, 24, 16)], rtol=1e-6
+    )
     np.testing.assert_allclose(sample.outlines[0][0], [(8, 4), (40, 4), (40, 30)], rtol=1e-6)
     assert sample.outlines[1] == ()
 
@@ -70,15 +74,15 @@ def test_a_line_of_points_is_an_outline(write_yolo):
         ("2 .5 .5 .2 .2", "class 2 does not exist"),
         ("-1 .5 .5 .2 .2", "class -1 does not exist"),
         ("0 .5 .5 0 .2", "has a width or height of zero or less"),
-        ("0 .5 .5 .2 -.2", "has a width or height of zero or less"),
-        ("0 1.5 .5 .2 .2", "lies outside the image of 80x40"),
-        ("0 .5 .5 .2", "has 4 numbers, a box has 5"),
-        ("0 .5 .5 .2 .2 .9", "has 6 numbers, a box has 5"),
+        ("0 .5 .5 .2 -.2", "holds -0.2, but shares of the image are 0 to 1 (pixels?)"),
+        ("0 1.5 .5 .2 .2", "holds 1.5, but shares of the image are 0 to 1 (pixels?)"),
+        ("0 .5 .5 .2", "has 4 fields, a box has 5"),
+        ("0 .5 .5 .2 .2 .9", "has 6 fields, a box has 5 (a score or a track id?)"),
         ("cat .5 .5 .2 .2", "is not `class x y width height` in numbers: 'cat .5 .5 .2 .2'"),
         ("0.5 .5 .5 .2 .2", "is not `class x y width height` in numbers: '0.5 .5 .5 .2 .2'"),
         ("inf .5 .5 .2 .2", "is not `class x y width height` in numbers: 'inf .5 .5 .2 .2'"),
         ("1e30 .5 .5 .2 .2", "is not `class x y width height` in numbers: '1e30 .5 .5 .2 .2'"),
-        ("0 1e300 .5 .2 .2", "has a width or height of zero or less"),
+        ("0 1e300 .5 .2 .2", "holds 1e+300, but shares of the image are 0 to 1 (pixels?)"),
         ("1 .25 .25 .5 .5", "is there twice"),
     ],
 )
@@ -89,8 +93,8 @@ def test_a_bad_line_is_left_out_and_named(write_yolo, line, problem):
 
 
 def test_a_box_is_cut_at_the_image_s_edge(write_yolo):
-    dataset = read_dataset(write_yolo({"a": "0 .5 .5 1.5 .5\n0 .5 .2 1.001 .1"}))
-    np.testing.assert_allclose(dataset.samples[0].boxes[:, [0, 2]], [(0, 80), (0, 80)])
+    dataset = read_dataset(write_yolo({"a": "0 .3 .5 1 .5\n0 .5 .2 1.001 .1"}))
+    np.testing.assert_allclose(dataset.samples[0].boxes[:, [0, 2]], [(0, 64), (0, 80)])
     # what rounding does is not worth a word
     assert told(dataset) == ["a.txt:1: reaches beyond the image of 80x40 and was cut"]
     assert dataset.problems[0].severity == "warning"

@@ -1,0 +1,160 @@
+"""The annotations of a COCO file, taken while the file is parsed: they are most of it."""
+
+from __future__ import annotations
+
+import json
+from array import array
+from collections.abc import Mapping
+from math import nan
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from maenas.blocks.files.boundary import parsing
+from maenas.blocks.files.plain_file import read_bytes
+from maenas.blocks.files.words import shown
+from maenas.detector.data.dataset import DataError
+from maenas.detector.data.readers.rows import OutlineColumns
+from maenas.detector.data.readers.values import real, truth, whole
+
+KEYS = ("images", "annotations", "categories")
+NEEDED = ("image_id", "bbox", "category_id")
+LIMIT = 2**34  # bytes of a file
+LARGEST_POINT = float(np.finfo(np.float32).max)
+MIN_NUMBERS = 6  # of an outline: three points
+NO_KEY = -1
+Key = int | str
+TAKEN: Final = object()  # stands in the list for an annotation that is in the columns
+
+
+class Annotations:
+    """Annotations in columns, with the ids that the file gives.
+
+    Attributes:
+        codes: code of each image id; `image` holds codes.
+        category_codes: code of each category id; `category` holds codes.
+        bad: annotations that cannot be used, as (code of the image, place, what is wrong).
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.codes: dict[Key, int] = {}
+        self.category_codes: dict[int, int] = {}
+        self.image, self.category = array("q"), array("q")
+        self.boxes, self.areas, self.crowd = array("d"), array("d"), array("b")
+        self.outlines = OutlineColumns()
+        self.ids = array("q")
+        self.odd_ids: dict[int, str] = {}
+        self.bad: list[tuple[int, str, str]] = []
+        self.seen = 0
+
+    def take(self, row: dict[str, Any]) -> object:
+        """`row`, or `TAKEN` if it is an annotation; json calls this for each object."""
+        if "image_id" in row and ("bbox" in row or "category_id" in row):
+            self.add(row)
+            return TAKEN
+        return row
+
+    def add(self, row: Mapping[str, Any]) -> None:
+        """One annotation."""
+        place, self.seen = self.seen, self.seen + 1
+        key = key_of(row.get("image_id"))
+        image = NO_KEY if key is None else self.codes.setdefault(key, len(self.codes))
+        category, box = whole(row.get("category_id")), _box(row.get("bbox"))
+        crowd, ignored = truth(row.get("iscrowd")), truth(row.get("ignore"))
+        if image == NO_KEY or box is None or category is None or crowd is None or ignored is None:
+            self.bad.append((image, self.name(row.get("id"), place), _wrong(row)))
+            return
+        x, y, w, h = box
+        self.boxes.extend((x, y, x + w, y + h))
+        self.image.append(image)
+        self.category.append(self.category_codes.setdefault(category, len(self.category_codes)))
+        self.crowd.append(bool(crowd or ignored))
+        area = real(row.get("area"))
+        self.areas.append(area if area is not None and area > 0 else nan)
+        self.outlines.add(_parts(row.get("segmentation")))
+        number = whole(row.get("id"))
+        if number is None:
+            self.odd_ids[len(self.ids)] = self.name(row.get("id"), place)
+        self.ids.append(0 if number is None else number)
+
+    def where(self, index: int) -> str:
+        """How messages name an annotation."""
+        return self.odd_ids.get(index) or self.name(self.ids[index], 0)
+
+    def name(self, number: object, place: int) -> str:
+        if number is None:
+            return f"{self.path}: annotations[{place}]"
+        text = shown(number).strip("'")
+        return f"{self.path}: annotation {text}"
+
+
+def load_coco(path: Path) -> tuple[dict[str, list[Any]], Annotations]:
+    """The lists of a COCO file and its annotations.
+
+    Raises:
+        DataError: if it is no such file.
+    """
+    content = read_bytes(path, limit=LIMIT, error=DataError)
+    taken = Annotations(path)
+    with parsing(path, error=DataError, wrong="is no JSON"):
+        data = json.loads(content, object_hook=taken.take)
+    for key in KEYS:
+        if not isinstance(data, dict) or not isinstance(data.get(key), list):
+            raise DataError(f"{path}: is no COCO annotation file: lacks a list of {key}.")
+    lists: dict[str, list[Any]] = data
+    if sum(row is TAKEN for row in lists["annotations"]) != taken.seen:
+        # objects that look like annotations stand elsewhere in the file
+        taken = Annotations(path)
+        lists = json.loads(content)
+        for row in lists["annotations"]:
+            taken.add(row if isinstance(row, dict) else {})
+        return lists, taken
+    for place, row in enumerate(lists["annotations"]):
+        if row is not TAKEN:
+            what = "is no mapping" if not isinstance(row, dict) else "lacks `image_id` or `bbox`"
+            number = row.get("id") if isinstance(row, dict) else None
+            taken.bad.append((NO_KEY, taken.name(number, place), what))
+    return lists, taken
+
+
+def key_of(value: object) -> Key | None:
+    """An id as the key of a dictionary: 1, 1.0, "1" and "001" are one id."""
+    number = whole(value)
+    if number is not None:
+        return number
+    return value if isinstance(value, str) and value else None
+
+
+def _wrong(row: Mapping[str, Any]) -> str:
+    """The first thing wrong with an annotation that cannot be used."""
+    told = {name: shown(row.get(name)) for name in (*NEEDED, "iscrowd", "ignore")}
+    if key_of(row.get("image_id")) is None:
+        return f"belongs to image_id {told['image_id']}, which is no id"
+    if _box(row.get("bbox")) is None:
+        return f"bbox must be [x, y, width, height] in pixels, got {told['bbox']}"
+    if whole(row.get("category_id")) is None:
+        return f"category_id {told['category_id']} is not among the categories"
+    name = "iscrowd" if truth(row.get("iscrowd")) is None else "ignore"
+    return f"{name} must be 0 or 1, got {told[name]}"
+
+
+def _box(value: object) -> list[float] | None:
+    if not isinstance(value, list) or len(value) != 4:
+        return None
+    numbers = [number for each in value if (number := real(each)) is not None]
+    return numbers if len(numbers) == 4 else None
+
+
+def _parts(segmentation: object) -> list[list[float]]:
+    """The polygons of a mask; none of one in run lengths."""
+    if not isinstance(segmentation, list):
+        return []
+    return [
+        part
+        for part in segmentation
+        if isinstance(part, list)
+        and len(part) >= MIN_NUMBERS
+        and all(type(each) in (int, float) and abs(each) < LARGEST_POINT for each in part)
+    ]

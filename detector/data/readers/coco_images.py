@@ -1,0 +1,171 @@
+"""The images that a COCO file lists, found on the disk."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from maenas.blocks.errors import SpecError
+from maenas.blocks.files.inside import inside
+from maenas.blocks.files.words import shown
+from maenas.detector.data.dataset import DataError
+from maenas.detector.data.readers.coco_annotations import Key, key_of
+from maenas.detector.data.readers.rows import ProblemList
+from maenas.detector.data.readers.values import whole
+from maenas.detector.data.sizes import Sizes
+from maenas.detector.media.images import ImageError
+
+FIRST = 10  # images that are looked for to find their folder
+UNUSABLE = -2  # index of an image that is listed and cannot be used
+
+
+@dataclass(slots=True)
+class CocoImages:
+    """The images of a file that can be used.
+
+    Attributes:
+        paths: their files.
+        sizes: (height, width) of each.
+        image_ids: number of each.
+        index_of: index by the file's id; `UNUSABLE` of those that are listed and left out.
+        keys: the file's id of each.
+    """
+
+    paths: list[Path]
+    sizes: list[tuple[int, int]]
+    image_ids: list[int]
+    index_of: dict[Key, int]
+    keys: list[Key]
+
+
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    """An image as the file lists it; a size of None is that of the image itself."""
+
+    where: str
+    name: str
+    size: tuple[int, int] | None
+
+
+def find_images(path: Path, root: Path, rows: Sequence[Any], problems: ProblemList) -> CocoImages:
+    """The images that can be used.
+
+    Args:
+        path: annotation file.
+        root: a folder where the images may be, beside the usual places around the file.
+        rows: `images` of the file.
+        problems: gets one entry for each image that is left out.
+    Raises:
+        DataError: if there is none.
+    """
+    listed, left_out = _listed(path, rows, problems)
+    if not listed:
+        raise DataError(f"{path}: lists no image that can be used{problems.first()}.")
+    folder, stripped = _folder(path, root, [each.name for each in listed.values()])
+    found = CocoImages([], [], [], dict.fromkeys((*left_out, *listed), UNUSABLE), [])
+    with_text = any(isinstance(key, str) for key in listed)
+    if with_text:
+        what = "ids of images are text, so results number the images by their place"
+        problems.add(-1, path, what, "number them to keep the ids", "warning", "files")
+    with Sizes(path.resolve(), "images") as sizes:
+        for place, (key, image) in enumerate(listed.items()):
+            file = folder / (Path(image.name).name if stripped else image.name)
+            try:
+                if not file.is_file():
+                    raise ImageError(f"{file}: no such file.")
+                size = image.size or sizes.of(file)
+            except (ImageError, OSError, ValueError) as error:
+                what = str(error).removeprefix(f"{file}: ").rstrip(".")
+                problems.add(-1, file, what, "restore or delist it", group="images")
+                continue
+            found.index_of[key] = len(found.paths)
+            found.paths.append(file)
+            found.sizes.append(size)
+            found.keys.append(key)
+            found.image_ids.append(place if with_text or isinstance(key, str) else key)
+    if not found.paths:
+        raise DataError(f"{path}: lists no image that can be used{problems.first()}.")
+    return found
+
+
+def _listed(
+    path: Path, rows: Sequence[Any], problems: ProblemList
+) -> tuple[dict[Key, _Listed], list[Key]]:
+    """Images by id, and the ids of those left out."""
+    found: dict[Key, _Listed] = {}
+    left_out: list[Key] = []
+    for place, row in enumerate(rows):
+        where = f"{path}: images[{place}]"
+        row = row if isinstance(row, dict) else {}
+        key = key_of(row.get("id"))
+        name, sides = _name(row), (row.get("height"), row.get("width"))
+        size = None if sides == (None, None) else (whole(sides[0]), whole(sides[1]))
+        wrong, fix = "", "correct it"
+        if key is None:
+            wrong = f"id must be a whole number or text, got {shown(row.get('id'))}"
+        elif name is None:
+            wrong, fix = "lacks a `file_name`, and a `coco_url` that gives it", "add it"
+        elif not _stays_inside(path, name):
+            wrong = f"file_name {shown(name)} leads out of the image folder"
+            fix = "write it relative to the folder of the images"
+        elif size is not None and not all(side is not None and side > 0 for side in size):
+            wrong = f"height and width must be whole and positive, got {_texts(sides)}"
+        elif key in found:
+            wrong, fix = f"id {key} is there twice", "renumber one"
+        if wrong:
+            where += "" if key is None else f", id {key}"
+            problems.add(-1, where, wrong, fix, group="files")
+            if key is not None and key not in found:
+                left_out.append(key)
+        elif key is not None and name is not None:
+            known = None if size is None or None in size else (size[0] or 0, size[1] or 0)
+            found[key] = _Listed(where, name, known)
+    return found, left_out
+
+
+def _texts(values: Sequence[object]) -> str:
+    return " and ".join(shown(value) for value in values)
+
+
+def _name(row: Mapping[str, Any]) -> str | None:
+    """The file of an image with slashes; of LVIS the last two parts of its address."""
+    name = row.get("file_name")
+    if isinstance(name, str) and name:
+        return name.replace("\\", "/")
+    address = row.get("coco_url")
+    if not isinstance(address, str):
+        return None
+    try:
+        parts = unquote(urlsplit(address).path).split("/")
+    except ValueError:
+        return None
+    return "/".join(parts[-2:]) if parts[-1] else None
+
+
+def _stays_inside(path: Path, name: str) -> bool:
+    try:
+        inside(path.parent, name)
+    except SpecError:
+        return False
+    return True
+
+
+def _folder(path: Path, root: Path, names: Sequence[str]) -> tuple[Path, bool]:
+    """Where the images are, and whether without the folders in their names.
+
+    It is the first usual place that holds one of the first few.
+    """
+    above, split = path.parent.parent, path.stem.removeprefix("instances_")
+    places = [path.parent, root, above]
+    places += [place / name for place in (path.parent, root, above) for name in ("images", split)]
+    places += [above / "images" / split, root / "images" / split]
+    for stripped in (False, True):
+        some = [Path(name).name if stripped else name for name in names[:FIRST]]
+        for place in places:
+            if any((place / name).is_file() for name in some):
+                return place, stripped
+    tried = ", ".join(dict.fromkeys(map(str, places)))
+    raise DataError(f"{path}: image {names[0]} is in none of {tried}.")

@@ -1,0 +1,113 @@
+"""The labels of all images of a split as their files have them, in columns."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maenas.detector.data.dataset import Group, Problem, Severity
+from maenas.detector.data.labelled import Flags, Labels
+from maenas.detector.data.samples import Outlines
+
+Numbers = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Labels, one a row.
+
+    Attributes:
+        image: (N,), index of the image.
+        boxes: (N, 4) as (x1, y1, x2, y2) in pixels; whatever numbers the file has.
+        labels: (N,), indices of the classes.
+        crowd: (N,), whether a box is a region to ignore.
+        areas: (N,) in square pixels; NaN where the file does not say.
+        outlines: outlines of all objects, in pixels.
+        where: gives the file of a row with its line or id.
+    """
+
+    image: NDArray[np.int64]
+    boxes: Numbers
+    labels: Labels
+    crowd: Flags
+    areas: Numbers
+    outlines: Outlines
+    where: Callable[[int], str]
+
+    def take(self, order: NDArray[np.int64]) -> Rows:
+        """The rows in another order."""
+        if np.array_equal(order, np.arange(len(self.labels))):
+            return self
+        where = self.where
+        return Rows(
+            self.image[order],
+            self.boxes[order],
+            self.labels[order],
+            self.crowd[order],
+            self.areas[order],
+            self.outlines.take(order),
+            lambda row: where(int(order[row])),
+        )
+
+
+class OutlineColumns:
+    """Collects outlines, one object at a time."""
+
+    def __init__(self) -> None:
+        self._points, self._parts, self._objects = array("f"), array("q", [0]), array("q", [0])
+
+    def add(self, parts: Sequence[Sequence[float]]) -> None:
+        """The parts of one object, each as x1, y1, x2, y2 and so on; () for no outline."""
+        for part in parts:
+            self._points.extend(part[: len(part) // 2 * 2])
+            self._parts.append(len(self._points) // 2)
+        self._objects.append(len(self._parts) - 1)
+
+    def made(self) -> Outlines:
+        """All of them."""
+        return Outlines(
+            np.array(self._points, dtype=np.float32).reshape(-1, 2),
+            np.array(self._parts, dtype=np.int64),
+            np.array(self._objects, dtype=np.int64),
+        )
+
+
+class ProblemList:
+    """Problems of a split, each with the index of the image that it belongs to."""
+
+    def __init__(self) -> None:
+        self._found: list[tuple[int, Problem]] = []
+
+    def add(
+        self,
+        image: int,
+        where: str | Path,
+        what: str,
+        fix: str,
+        severity: Severity = "error",
+        group: Group = "labels",
+    ) -> None:
+        """One more problem."""
+        self._found.append((image, Problem(severity, group, str(where), what, fix)))
+
+    def images_with_errors(self, count: int) -> Flags:
+        """(count,): whether a label of an image has an error."""
+        found = np.zeros(count, dtype=bool)
+        for image, problem in self._found:
+            if image >= 0 and (problem.severity, problem.group) == ("error", "labels"):
+                found[image] = True
+        return found
+
+    def in_order(self) -> tuple[Problem, ...]:
+        """All problems, in the order of the images."""
+        return tuple(problem for _, problem in sorted(self._found, key=lambda each: each[0]))
+
+    def first(self) -> str:
+        """The first problem as the end of a sentence; "" if there is none."""
+        first = next(iter(self.in_order()), None)
+        return f", such as {first}" if first else ""

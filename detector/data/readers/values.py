@@ -1,0 +1,69 @@
+"""Numbers, truth values and names as annotation files write them: read only where unambiguous."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from maenas.blocks.files.words import name_of, shown
+from maenas.detector.data.dataset import DataError
+
+LONGEST_NUMBER = 30  # characters
+LARGEST = 2**53  # whole numbers beyond it are not exact in a file that writes 1.0
+LONGEST_NAME = 200  # characters of the name of a class
+TRUTHS = {"0": False, "1": True, "false": False, "true": True}
+
+
+def whole(value: object) -> int | None:
+    """A whole number: 640, 640.0 or "640"; None for anything else."""
+    if type(value) is int:
+        return value if abs(value) <= LARGEST else None
+    if isinstance(value, str) and value.isascii() and len(value) <= LONGEST_NUMBER:
+        text = value.strip()
+        return whole(int(text)) if text.removeprefix("-").isdecimal() else None
+    if isinstance(value, float) and value.is_integer() and abs(value) <= LARGEST:
+        return int(value)
+    return None
+
+
+def real(value: object) -> float | None:
+    """A number: 1, 1.5 or "1.5"; None for anything else, and for true and false."""
+    if type(value) is float:
+        return value
+    if (isinstance(value, str) and len(value) > LONGEST_NUMBER) or isinstance(value, bool):
+        return None
+    try:
+        return float(value) if isinstance(value, int | str) else None
+    except (ValueError, OverflowError):
+        return None
+
+
+def truth(value: object) -> bool | None:
+    """A truth value: true, 1, 1.0, "1", "true" and their opposites; nothing is false.
+
+    None for anything else: `bool("0")` is true, which no file means.
+    """
+    if value is None or isinstance(value, bool):
+        return bool(value)
+    if isinstance(value, str):
+        return TRUTHS.get(value.strip().lower())
+    if isinstance(value, int | float) and value in (0, 1):
+        return bool(value)
+    return None
+
+
+def class_name(where: Path | str, value: object) -> str:
+    """The name of a class.
+
+    Raises:
+        DataError: if it is no text or number, empty, or holds a control character.
+    """
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise DataError(f"{where}: must be text, got {name_of(value)}.")
+    text = str(value)
+    if not text.strip() or len(text) > LONGEST_NAME:
+        raise DataError(
+            f"{where}: must be text of 1 to {LONGEST_NAME} characters, got {shown(text)}."
+        )
+    if not text.isprintable():
+        raise DataError(f"{where}: holds a character that cannot be printed: {shown(text)}.")
+    return text

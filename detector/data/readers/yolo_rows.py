@@ -1,0 +1,180 @@
+"""The rows of YOLO label files: boxes, polygons, keypoints or oriented boxes, never guessed.
+
+The number of fields does not tell them apart: seven fields are a triangle, or a box with its score
+and track id. So `data.yaml` says it (`kpt_shape` or `label_rows`), or the rows prove it: rows of
+several lengths can only be polygons, and four corners that form a parallelogram an oriented box.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import isfinite, nan
+from pathlib import Path
+from typing import Any, Literal
+
+from maenas.blocks.files.words import did_you_mean, shown
+from maenas.detector.data.dataset import DataError
+from maenas.detector.data.readers.clean import OVERHANG
+from maenas.detector.data.readers.rows import OutlineColumns
+from maenas.detector.data.readers.values import whole
+
+Kind = Literal["box", "polygon", "pose", "oriented"]
+KINDS: tuple[Kind, ...] = ("box", "polygon", "pose", "oriented")
+KEY = "label_rows"
+BOX_FIELDS = 5
+CORNERS = 9  # fields of an oriented box: a class and four points
+MIN_OUTLINE_FIELDS = 7  # a class and three points
+MAX_CLASS = 10**9  # far beyond any list of names, and still a number for numpy
+MAX_KEYPOINTS = 10_000
+SKEW = 0.005  # share of the image by which rounding moves a corner of a rectangle
+
+
+@dataclass(frozen=True, slots=True)
+class RowForm:
+    """What the rows of a data set hold.
+
+    Attributes:
+        kind: kind of rows; None where `data.yaml` does not say.
+        fields: number of fields of a row with keypoints; 0 for other kinds.
+    """
+
+    kind: Kind | None
+    fields: int = 0
+
+
+class RowError(ValueError):
+    """A row cannot be used; the message says why."""
+
+
+def row_form(path: Path, keys: Mapping[str, Any]) -> RowForm:
+    """What `data.yaml` says about its rows.
+
+    Raises:
+        DataError: if it says something that cannot be.
+    """
+    kind, shape = keys.get(KEY), keys.get("kpt_shape")
+    if kind is not None and kind not in KINDS:
+        raise DataError(f"{path}: {KEY}: is {shown(kind)}{did_you_mean(str(kind), KINDS)}")
+    if shape is None:
+        if kind == "pose":
+            raise DataError(f"{path}: {KEY}: pose needs `kpt_shape: [KEYPOINTS, 2 or 3]`.")
+        return RowForm(kind)
+    sides = [whole(side) for side in shape] if isinstance(shape, list) else []
+    if len(sides) != 2 or sides[1] not in (2, 3) or not 0 < (sides[0] or 0) <= MAX_KEYPOINTS:
+        raise DataError(f"{path}: kpt_shape: must be [KEYPOINTS, 2 or 3], got {shown(shape)}.")
+    if kind not in (None, "pose"):
+        raise DataError(f"{path}: {KEY}: is {kind}, but kpt_shape says pose; drop one of them.")
+    return RowForm("pose", BOX_FIELDS + (sides[0] or 0) * (sides[1] or 0))
+
+
+class YoloRows:
+    """Collects the rows of all label files of a split.
+
+    Attributes:
+        image: index of each row's image.
+        line: line of each row in its file.
+        labels: class of each row.
+        boxes: x1, y1, x2, y2 of each row in shares of the image.
+        outlines: outlines in shares of the image.
+        keypoints: number of rows whose keypoints were left out.
+    """
+
+    def __init__(self, form: RowForm) -> None:
+        self.form = form
+        self.image, self.line, self.labels = array("q"), array("q"), array("q")
+        self.boxes = array("d")
+        self.outlines = OutlineColumns()
+        self.keypoints = 0
+        self._lengths: dict[int, int] = {}  # row of the first polygon of each number of fields
+        self._skewed = False  # whether four corners are no parallelogram
+
+    def add(self, image: int, line: int, text: str) -> None:
+        """A row.
+
+        Raises:
+            RowError: if it is not what the form says.
+        """
+        fields = text.split()
+        try:
+            label, values = _class_of(fields[0]), [float(field) for field in fields[1:]]
+        except ValueError:
+            raise RowError(
+                f"is not `class x y width height` in numbers: {text.strip()[:60]!r}"
+            ) from None
+        count, kind = len(fields), self.form.kind
+        if count == BOX_FIELDS or (kind == "pose" and count == self.form.fields):
+            self.keypoints += count > BOX_FIELDS
+            x, y, w, h = values[:4]
+            _require_shares(values[:4])
+            self.boxes.extend((x - w / 2, y - h / 2, x + w / 2, y + h / 2))
+            self.outlines.add(())
+        else:
+            self._require_outline(count, values)
+            xs, ys = values[::2], values[1::2]
+            finite = all(map(isfinite, values))
+            box = (min(xs), min(ys), max(xs), max(ys)) if finite else (nan,) * 4
+            self.boxes.extend(box)
+            self.outlines.add((values,))
+            if kind is None:
+                self._lengths.setdefault(count, len(self.labels))
+                self._skewed = self._skewed or not _is_parallelogram(values)
+        self.image.append(image)
+        self.line.append(line)
+        self.labels.append(label)
+
+    def ambiguous(self) -> int | None:
+        """A row that may be of several kinds, where nothing says which; None if there is none."""
+        if len(self._lengths) != 1:
+            return None  # boxes alone, or polygons of several lengths
+        ((count, row),) = self._lengths.items()
+        return None if count == CORNERS and not self._skewed else row
+
+    def _require_outline(self, count: int, values: Sequence[float]) -> None:
+        kind = self.form.kind
+        if kind == "pose":
+            raise RowError(
+                f"has {count} fields, `kpt_shape` asks for {BOX_FIELDS} or {self.form.fields}"
+            )
+        if kind == "oriented" and count != CORNERS:
+            raise RowError(f"has {count} fields, an oriented box has {CORNERS}")
+        outlined = count >= MIN_OUTLINE_FIELDS and count % 2 == 1
+        if kind == "box" or not outlined:
+            raise RowError(f"has {count} fields, a box has {BOX_FIELDS}{_extra(count)}")
+        try:
+            _require_shares(values)
+        except RowError:
+            if count == BOX_FIELDS + 2 and kind is None:
+                raise RowError(
+                    f"has {count} fields, a box has {BOX_FIELDS}{_extra(count)}"
+                ) from None
+            raise
+
+
+def _extra(count: int) -> str:
+    """What the fields after a box probably are."""
+    names = {6: " (a score or a track id?)", 7: " (a score and a track id?)"}
+    return names.get(count, "")
+
+
+def _require_shares(values: Sequence[float]) -> None:
+    for value in values:
+        if isfinite(value) and not -OVERHANG <= value <= 1 + OVERHANG:
+            raise RowError(f"holds {value:g}, but shares of the image are 0 to 1 (pixels?)")
+
+
+def _is_parallelogram(values: Sequence[float]) -> bool:
+    """Whether four corners are those of a rectangle; shares of the image keep it parallel."""
+    if len(values) != CORNERS - 1:
+        return False
+    x1, y1, x2, y2, x3, y3, x4, y4 = values
+    return max(abs(x1 + x3 - x2 - x4), abs(y1 + y3 - y2 - y4)) <= SKEW
+
+
+def _class_of(text: str) -> int:
+    """A class written as a whole number, or as 1.0 as some tools do."""
+    number = float(text)
+    if not number.is_integer() or abs(number) > MAX_CLASS:
+        raise ValueError(text)
+    return int(number)

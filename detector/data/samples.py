@@ -1,0 +1,231 @@
+"""The images and objects of a data set in columns: a few arrays, whatever their number."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import TypeVar, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maenas.detector.arrays import Floats
+from maenas.detector.data.labelled import Flags, Labels, Outline
+
+Number = TypeVar("Number", bound=np.generic)
+Ends = NDArray[np.int64]  # (N + 1,): item i lies from ends[i] to ends[i + 1]
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """An image and its labels, clean: clipped, finite, within the classes, without doubles.
+
+    Attributes:
+        path: file of the image.
+        size: (height, width) of the upright image.
+        boxes: (N, 4) as (x1, y1, x2, y2) in pixels of the image.
+        labels: (N,), indices of `Dataset.names`.
+        crowd: (N,), whether a box is a region to ignore.
+        areas: (N,) in square pixels; areas of the masks where the file knows them.
+        outlines: outlines of each object; () where no object has one.
+        image_id: number of the image in its file, or its place.
+    """
+
+    path: Path
+    size: tuple[int, int]
+    boxes: Floats
+    labels: Labels
+    crowd: Flags
+    areas: Floats
+    outlines: tuple[Outline, ...]
+    image_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Outlines:
+    """Outlines of many objects: an object has parts, a part has points.
+
+    Attributes:
+        points: (P, 2) as (x, y).
+        parts: ends of the points of each part.
+        objects: ends of the parts of each object.
+    """
+
+    points: Floats
+    parts: Ends
+    objects: Ends
+
+    @classmethod
+    def none(cls, count: int) -> Outlines:
+        """Outlines of objects that have none."""
+        none = np.zeros(1, dtype=np.int64)
+        return cls(np.zeros((0, 2), np.float32), none, np.zeros(count + 1, dtype=np.int64))
+
+    @classmethod
+    def of(cls, outlines: Sequence[Outline]) -> Outlines:
+        """Outlines given one object at a time."""
+        parts = [part for outline in outlines for part in outline]
+        points = np.concatenate(parts) if parts else np.zeros((0, 2))
+        return cls(
+            points.astype(np.float32),
+            ends_of([len(part) for part in parts]),
+            ends_of([len(outline) for outline in outlines]),
+        )
+
+    def at(self, first: int, last: int) -> tuple[Outline, ...]:
+        """Outlines of some objects in a row; () where none has one."""
+        if self.objects[first] == self.objects[last]:
+            return ()
+        ends, parts = self.objects[first : last + 1].tolist(), self.parts
+        return tuple(
+            tuple(self.points[parts[part] : parts[part + 1]] for part in range(start, end))
+            for start, end in pairwise(ends)
+        )
+
+    def take(self, order: NDArray[np.int64]) -> Outlines:
+        """Outlines of the objects at these indices, in this order."""
+        parts, objects = _ragged(self.objects, order)
+        points, ends = _ragged(self.parts, parts)
+        return Outlines(self.points[points], ends, objects)
+
+    def points_of_objects(self) -> NDArray[np.int64]:
+        """(P,): index of the object that each point belongs to."""
+        counts = self.parts[self.objects[1:]] - self.parts[self.objects[:-1]]
+        return np.repeat(np.arange(len(counts)), counts)
+
+
+@dataclass(frozen=True, slots=True)
+class Samples(Sequence[Sample]):
+    """A sequence of samples, each made when it is asked for.
+
+    An image takes about 40 bytes and its name, an object 25 bytes. Worker processes that are
+    forked share the arrays: nothing in them counts references, so no page is ever copied.
+
+    Attributes:
+        folders: folders of the images.
+        folder_of: (I,), index of each image's folder.
+        names: bytes of all file names, one after the other.
+        name_ends: ends of the names.
+        sizes: (I, 2) as (height, width).
+        image_ids: (I,).
+        ends: ends of the objects of each image.
+        boxes: (N, 4) of all objects.
+        labels: (N,).
+        crowd: (N,).
+        areas: (N,).
+        outlines: outlines of all objects.
+    """
+
+    folders: tuple[Path, ...]
+    folder_of: NDArray[np.int32]
+    names: NDArray[np.uint8]
+    name_ends: Ends
+    sizes: NDArray[np.int32]
+    image_ids: NDArray[np.int64]
+    ends: Ends
+    boxes: Floats
+    labels: NDArray[np.int32]
+    crowd: Flags
+    areas: Floats
+    outlines: Outlines
+
+    @classmethod
+    def of(cls, samples: Sequence[Sample]) -> Samples:
+        """Samples given one at a time."""
+        outlines = [
+            outline
+            for sample in samples
+            for outline in (sample.outlines or ((),) * len(sample.labels))
+        ]
+        return cls(
+            *columns_of_paths([sample.path for sample in samples]),
+            np.array([sample.size for sample in samples], dtype=np.int32).reshape(-1, 2),
+            np.array([sample.image_id for sample in samples], dtype=np.int64),
+            ends_of([len(sample.labels) for sample in samples]),
+            np.concatenate([sample.boxes for sample in samples] or [np.zeros((0, 4), np.float32)]),
+            _column([sample.labels for sample in samples], np.int64).astype(np.int32),
+            _column([sample.crowd for sample in samples], np.bool_),
+            _column([sample.areas for sample in samples], np.float32),
+            Outlines.of(outlines),
+        )
+
+    @classmethod
+    def joined(cls, parts: Sequence[Samples]) -> Samples:
+        """Samples one after the other."""
+        return parts[0] if len(parts) == 1 else cls.of([each for part in parts for each in part])
+
+    def __len__(self) -> int:
+        return len(self.image_ids)
+
+    def path(self, index: int) -> Path:
+        """File of an image."""
+        name = self.names[self.name_ends[index] : self.name_ends[index + 1]].tobytes()
+        folder: Path = self.folders[self.folder_of[index]]
+        return folder / os.fsdecode(name)
+
+    def paths(self) -> Iterator[Path]:
+        """Files of all images."""
+        return map(self.path, range(len(self)))
+
+    def size(self, index: int) -> tuple[int, int]:
+        """(height, width) of an image."""
+        height, width = self.sizes[index].tolist()
+        return height, width
+
+    @overload
+    def __getitem__(self, index: int) -> Sample: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Sample, ...]: ...
+    def __getitem__(self, index: int | slice) -> Sample | tuple[Sample, ...]:
+        if isinstance(index, slice):
+            return tuple(self[each] for each in range(*index.indices(len(self))))
+        place = range(len(self))[index]  # IndexError ends an iteration
+        first, last = self.ends[place : place + 2].tolist()
+        return Sample(
+            self.path(place),
+            self.size(place),
+            self.boxes[first:last],
+            self.labels[first:last].astype(np.int64),
+            self.crowd[first:last],
+            self.areas[first:last],
+            self.outlines.at(first, last),
+            int(self.image_ids[place]),
+        )
+
+
+def _ragged(ends: Ends, order: NDArray[np.int64]) -> tuple[NDArray[np.int64], Ends]:
+    """Indices of what the items at these indices hold, and the new ends of the items."""
+    counts = np.diff(ends)[order]
+    taken = ends_of(counts)
+    starts = np.repeat(ends[:-1][order] - taken[:-1], counts)
+    return starts + np.arange(taken[-1]), taken
+
+
+def columns_of_paths(
+    paths: Sequence[Path],
+) -> tuple[tuple[Path, ...], NDArray[np.int32], NDArray[np.uint8], Ends]:
+    """Folders, index of each path's folder, bytes of the names, and ends of the names."""
+    folders: dict[Path, int] = {}
+    folder_of = [folders.setdefault(path.parent, len(folders)) for path in paths]
+    names = [os.fsencode(path.name) for path in paths]
+    return (
+        tuple(folders),
+        np.array(folder_of, dtype=np.int32),
+        np.frombuffer(b"".join(names), dtype=np.uint8),
+        ends_of([len(name) for name in names]),
+    )
+
+
+def ends_of(counts: Sequence[int] | NDArray[np.int64]) -> Ends:
+    """(N + 1,): where items of these lengths begin and end."""
+    ends = np.zeros(len(counts) + 1, dtype=np.int64)
+    np.cumsum(counts, out=ends[1:])
+    return ends
+
+
+def _column(parts: Sequence[NDArray[Number]], kind: type[Number]) -> NDArray[Number]:
+    """Arrays of single images as one."""
+    return np.concatenate(parts) if parts else np.zeros(0, dtype=kind)

@@ -1,0 +1,159 @@
+"""Numbers, truth values and names in COCO files as tools write them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from maenas.detector.data.dataset import DataError
+from maenas.detector.data.readers.read import read_dataset
+from maenas.detector.data.readers.values import class_name, real, truth, whole
+
+IMAGE = {"id": 1, "file_name": "x.png", "width": 80, "height": 40}
+OBJECT = {"id": 5, "image_id": 1, "category_id": 2, "bbox": [10, 10, 20, 20]}
+CATEGORY = {"id": 2, "name": "cat"}
+
+
+def coco(folder: Path, image: Any = IMAGE, row: Any = OBJECT, category: Any = CATEGORY) -> Path:
+    (folder / "images").mkdir(exist_ok=True)
+    Image.fromarray(np.zeros((40, 80, 3), dtype=np.uint8)).save(folder / "images" / "x.png")
+    data = {"images": [image], "annotations": [row], "categories": [category]}
+    path = folder / "set.json"
+    path.write_text(json.dumps(data))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("image", "row", "category"),
+    [
+        ({"width": 80.0, "height": 40.0}, {}, {}),
+        ({"width": "80", "height": "40"}, {}, {}),
+        ({"width": None, "height": None}, {}, {}),
+        ({"id": 1.0}, {"image_id": 1}, {}),
+        ({"id": "000001"}, {"image_id": "000001"}, {}),
+        ({"id": "first"}, {"image_id": "first"}, {}),
+        ({}, {"category_id": 2.0}, {"id": "2"}),
+        ({"file_name": None, "coco_url": "http://host/val2017/x.png"}, {}, {}),
+        ({"file_name": "a\\x.png", "coco_url": ""}, {}, {}),
+        ({}, {"bbox": ["10", "10", "20", "20.0"]}, {}),
+        ({}, {"iscrowd": "0", "ignore": "false"}, {}),
+    ],
+    ids=str,
+)
+def test_what_is_unambiguous_is_read(tmp_path, image, row, category):
+    path = coco(tmp_path, IMAGE | image, OBJECT | row, CATEGORY | category)
+    if "coco_url" in image and image["file_name"]:
+        (tmp_path / "images" / "a").mkdir()
+        (tmp_path / "images/x.png").rename(tmp_path / "images/a/x.png")
+    (sample,) = read_dataset(path).samples
+    assert sample.size == (40, 80)
+    assert sample.boxes.tolist() == [[10, 10, 30, 30]]
+    assert sample.crowd.tolist() == [False]
+
+
+@pytest.mark.parametrize(
+    ("image", "message"),
+    [
+        ({"width": 80.5}, "must be whole and positive, got 40 and 80.5"),
+        ({"width": None}, "must be whole and positive, got 40 and None"),
+        ({"width": "eighty"}, "must be whole and positive"),
+        ({"id": None}, "id must be a whole number or text, got None"),
+        ({"id": [1]}, r"id must be a whole number or text, got \[1\]"),
+        ({"file_name": None}, "lacks a `file_name`"),
+        ({"file_name": "../x.png"}, "'../x.png' leads out of the image folder"),
+        ({"file_name": "..\\x.png"}, "leads out of the image folder"),
+        ({"file_name": "/etc/x.png"}, "'/etc/x.png' leads out of the image folder"),
+    ],
+    ids=str,
+)
+def test_the_reason_is_told_where_no_image_can_be_used(tmp_path, image, message):
+    path = coco(tmp_path, IMAGE | image)
+    with pytest.raises(DataError, match=f"lists no image that can be used, such as .*{message}"):
+        read_dataset(path)
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ({"category_id": [1]}, "category_id [1] is not among the categories"),
+        ({"category_id": None}, "category_id None is not among the categories"),
+        ({"image_id": [1]}, "belongs to image_id [1], which is no id"),
+        ({"image_id": "other"}, "belongs to image_id other, which is not among the images"),
+        ({"bbox": {"x": 1}}, "bbox must be [x, y, width, height] in pixels"),
+        ({"bbox": [1, 2, 3, True]}, "bbox must be [x, y, width, height] in pixels"),
+        ({"iscrowd": "perhaps"}, "iscrowd must be 0 or 1, got 'perhaps'"),
+        ({"ignore": 7}, "ignore must be 0 or 1, got 7"),
+    ],
+    ids=str,
+)
+def test_a_bad_value_is_named_with_its_annotation(tmp_path, row, message):
+    dataset = read_dataset(coco(tmp_path, row=OBJECT | row))
+    assert f"set.json: annotation 5: {message}" in str(dataset.problems[0])
+    assert dataset.objects == 0
+
+
+def test_objects_that_look_like_annotations_elsewhere_are_no_annotations(tmp_path):
+    path = coco(tmp_path)
+    path.write_text(json.dumps({**json.loads(path.read_text()), "predictions": [OBJECT, OBJECT]}))
+    assert read_dataset(path).objects == 1
+
+
+def test_results_number_images_by_their_place_where_ids_are_text(tmp_path):
+    dataset = read_dataset(coco(tmp_path, IMAGE | {"id": "a"}, OBJECT | {"image_id": "a"}))
+    assert dataset.samples[0].image_id == 0
+    assert "number the images by their place" in str(dataset.problems[0])
+
+
+@pytest.mark.parametrize("name", ["a\x1b[2J", "a\nerror: x", "", " ", "x" * 300, None, ["a"]])
+def test_a_class_needs_a_name_that_can_be_printed(tmp_path, name):
+    with pytest.raises(DataError, match=r"categories\[0\]: name: ") as raised:
+        read_dataset(coco(tmp_path, category=CATEGORY | {"name": name}))
+    assert str(raised.value).isprintable()
+    assert len(str(raised.value)) < 200 + len(str(tmp_path))
+
+
+def test_a_file_that_no_parser_survives_is_one_line(tmp_path):
+    path = coco(tmp_path)
+    for content in ("[" * 100_000, '{"images": ' + "9" * 5000 + "}", "{", '"x"', "\x00"):
+        path.write_text(content)
+        with pytest.raises(DataError, match=r"set\.json: is no") as raised:
+            read_dataset(path)
+        assert len(str(raised.value)) < 300 + len(str(tmp_path))
+
+
+def test_the_folders_that_roboflow_writes_are_read(tmp_path):
+    root = {"id": 0, "name": "cells", "supercategory": "none"}
+    cat = {"id": 1, "name": "cat", "supercategory": "cells"}
+    for name in ("train", "valid"):
+        folder = tmp_path / name
+        folder.mkdir()
+        path = coco(folder, row=OBJECT | {"category_id": 1})
+        data = json.loads(path.read_text()) | {"categories": [root, cat]}
+        path.unlink()
+        (folder / "images/x.png").rename(folder / "x.png")
+        (folder / "_annotations.coco.json").write_text(json.dumps(data))
+    for split in ("train", "val"):
+        dataset = read_dataset(tmp_path, split)
+        assert dataset.names == ("cat",)
+        assert dataset.objects == 1
+
+
+def test_a_value_is_read_as_one_thing_or_not_at_all():
+    assert [whole(v) for v in (640, 640.0, "640", " 7 ")] == [640, 640, 640, 7]
+    assert [whole(v) for v in (True, 640.5, "640.0", "x", None, [1], 10**400, "9" * 99)] == [
+        None
+    ] * 8
+    assert [real(v) for v in (1, 1.5, "1.5")] == [1, 1.5, 1.5]
+    others = [True, None, "x", [1], 10**400]
+    assert [real(v) for v in others] == [None] * 5
+    assert [truth(v) for v in (None, 0, 0.0, "0", "False", False)] == [False] * 6
+    assert [truth(v) for v in (1, 1.0, "1", "true", True)] == [True] * 5
+    assert [truth(v) for v in (2, "no", "")] == [None] * 3
+    assert truth([]) is None
+    assert truth({}) is None
+    assert class_name("x", 3) == "3"

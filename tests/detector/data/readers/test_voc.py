@@ -1,0 +1,109 @@
+"""Pascal VOC folders, as published and as tools leave them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from maenas.detector.data.dataset import DataError
+from maenas.detector.data.readers.read import read_dataset, splits_of
+
+OBJECT = "<object><name>{}</name><difficult>{}</difficult><bndbox>{}</bndbox></object>"
+NAMES = ("xmin", "ymin", "xmax", "ymax")
+
+
+def entry(name: str, *corners: object, difficult: object = 0) -> str:
+    box = "".join(f"<{k}>{v}</{k}>" for k, v in zip(NAMES, corners, strict=True))
+    return OBJECT.format(name, difficult, box)
+
+
+def add(folder: Path, stem: str, *objects: str, filename: str = "", size: str = "") -> None:
+    for name in ("Annotations", "JPEGImages"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.zeros((40, 80, 3), dtype=np.uint8)).save(folder / f"JPEGImages/{stem}.jpg")
+    text = f"<annotation><filename>{filename or stem + '.jpg'}</filename>{size}"
+    xml = folder / "Annotations" / f"{stem}.xml"
+    xml.write_text(text + "".join(objects) + "</annotation>")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    size = "<size><width>80</width><height>40</height></size>"
+    add(tmp_path, "a", entry("dog", 1, 1, 80, 40), entry("cat", 11, 6, 20, 10), size=size)
+    add(tmp_path, "b", entry("cat", 2, 3, 4, 5, difficult=1))
+    lists = tmp_path / "ImageSets" / "Main"
+    lists.mkdir(parents=True)
+    (lists / "train.txt").write_text("b\na  1\n")
+    (lists / "val.txt").write_text("a -1\n")
+    return tmp_path
+
+
+def test_pixels_are_counted_from_one_and_both_ends_belong_to_a_box(folder):
+    dataset = read_dataset(folder, "val")
+    assert dataset.names == ("cat", "dog")
+    assert dataset.samples[0].boxes.tolist() == [[0, 0, 80, 40], [10, 5, 20, 10]]
+    assert dataset.samples[0].labels.tolist() == [1, 0]
+    assert dataset.problems == ()
+
+
+def test_lists_give_the_splits_and_their_order(folder):
+    assert splits_of(folder) == ("train", "val")
+    dataset = read_dataset(folder, "train")
+    assert [sample.path.stem for sample in dataset.samples] == ["b", "a"]
+    assert dataset.samples[0].crowd.tolist() == [True]  # difficult ones are ignored
+    assert dataset.samples[0].size == (40, 80)  # of the image where the file has none
+    with pytest.raises(DataError, match="has no split 'test'"):
+        read_dataset(folder, "test")
+
+
+def test_without_lists_all_images_are_train(folder):
+    for file in (folder / "ImageSets/Main").iterdir():
+        file.unlink()
+    assert splits_of(folder) == ("train",)
+    assert len(read_dataset(folder)) == 2
+
+
+def test_a_box_of_no_size_and_a_wrong_file_name_are_reported(folder):
+    add(folder, "a", entry("cat", 5, 5, 5, 9), entry("cat", 5, 5, 9, 9), filename="z.jpg")
+    dataset = read_dataset(folder, "val")
+    first, second = sorted(map(str, dataset.problems), key=len, reverse=True)
+    assert "a.xml: object 1: has a width or height of zero or less" in first
+    assert "a.xml: filename is 'z.jpg', a.jpg was taken" in second
+    assert dataset.samples[0].boxes.tolist() == [[4, 4, 9, 9]]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("<annotation>", "is no XML"),
+        ('<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>', "declares a DOCTYPE"),
+        ("<a><object><bndbox/></object></a>", "object 1: name: must be text"),
+        (f"<a>{entry('cat', 1, 1, 2, 2, difficult='maybe')}</a>", "difficult must be 0 or 1"),
+    ],
+)
+def test_a_damaged_file_is_left_out_with_a_line(folder, content, message):
+    (folder / "Annotations/b.xml").write_text(content)
+    dataset = read_dataset(folder)
+    assert [sample.path.stem for sample in dataset.samples] == ["a"]
+    assert "b.xml: " in str(dataset.problems[0])
+    assert message in str(dataset.problems[0])
+
+
+def test_a_list_cannot_lead_out_of_the_folder(folder):
+    (folder / "ImageSets/Main/val.txt").write_text("a\n../../x\n")
+    with pytest.raises(DataError, match=r"val.txt:2: '../../x' is no name of an image"):
+        read_dataset(folder, "val")
+
+
+def test_a_yaml_names_the_format_and_the_classes(folder, tmp_path):
+    file = folder / "data.yaml"
+    file.write_text("format: voc\nnames: [dog, cat]\n")
+    assert read_dataset(folder, "val").samples[0].labels.tolist() == [0, 1]
+    file.write_text("format: voc\nnames: [dog]\n")
+    assert "class 'cat' is not among `names`" in str(read_dataset(folder, "val").problems[0])
+    file.write_text("format: vox\n")
+    with pytest.raises(DataError, match=r"format: is 'vox'; did you mean voc\?"):
+        read_dataset(folder)

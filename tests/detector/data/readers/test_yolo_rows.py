@@ -1,0 +1,111 @@
+"""Rows of YOLO label files: read as what they are, refused where that cannot be told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from maenas.detector.data.dataset import DataError
+from maenas.detector.data.readers.read import read_dataset
+
+BOX = "0 .5 .5 .5 .5"
+IN_PIXELS = [[20, 10, 60, 30]]
+KEYPOINTS = " .1 .9 .9 .1"
+
+
+def with_key(path: Path, line: str) -> Path:
+    path.write_text(path.read_text() + line + "\n")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("shape", "points"), [("[2, 2]", KEYPOINTS), ("[2, 3]", " .1 .9 2 .9 .1 0")], ids=str
+)
+def test_keypoints_are_left_out_and_the_box_is_read(write_yolo, shape, points):
+    path = with_key(write_yolo({"a": BOX + points, "b": BOX}), f"kpt_shape: {shape}")
+    dataset = read_dataset(path)
+    assert [sample.boxes.tolist() for sample in dataset.samples] == [IN_PIXELS, IN_PIXELS]
+    assert [sample.outlines for sample in dataset.samples] == [(), ()]
+    assert [problem.severity for problem in dataset.problems] == ["warning"]
+    assert "keypoints of 1 objects are not used" in str(dataset.problems[0])
+
+
+def test_a_row_with_other_keypoints_than_told_is_an_error(write_yolo):
+    path = with_key(write_yolo({"a": f"{BOX}{KEYPOINTS} .1 .1\n{BOX}"}), "kpt_shape: [2, 2]")
+    dataset = read_dataset(path)
+    assert dataset.objects == 1
+    assert "a.txt:1: has 11 fields, `kpt_shape` asks for 5 or 9" in str(dataset.problems[0])
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("kpt_shape: 5", r"kpt_shape: must be \[KEYPOINTS, 2 or 3\], got 5"),
+        ("kpt_shape: [5, 4]", "kpt_shape: must be"),
+        ("kpt_shape: [0, 2]", "kpt_shape: must be"),
+        ("label_rows: polygons", "did you mean polygon"),
+        ("label_rows: pose", "pose needs `kpt_shape"),
+        ("kpt_shape: [1, 2]\nlabel_rows: box", "label_rows: is box, but kpt_shape says pose"),
+    ],
+)
+def test_a_key_that_cannot_be_is_refused(write_yolo, line, message):
+    with pytest.raises(DataError, match=message):
+        read_dataset(with_key(write_yolo({"a": BOX}), line))
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        f"{BOX} .9 1",  # a score and a track id, or a triangle
+        f"{BOX} .1 .1 .9 .2",  # two keypoints, or four corners
+        f"{BOX}\n0 .1 .1 .2 .1 .2 .2",
+    ],
+)
+def test_what_may_be_several_things_is_refused_with_the_key_that_settles_it(write_yolo, rows):
+    path = write_yolo({"a": BOX, "b": rows})
+    row = 2 if "\n" in rows else 1
+    with pytest.raises(DataError, match=rf"b.txt:{row}: may be a polygon, .*label_rows: polygon"):
+        read_dataset(path)
+    with_key(path, "label_rows: polygon")
+    assert len(read_dataset(path).samples[1].outlines) == row
+
+
+def test_a_score_and_a_track_id_are_named(write_yolo):
+    dataset = read_dataset(write_yolo({"a": f"{BOX} .87 3\n{BOX}"}))
+    assert dataset.objects == 1
+    assert "a.txt:1: has 7 fields, a box has 5 (a score and a track id?)" in str(
+        dataset.problems[0]
+    )
+    path = with_key(write_yolo({"a": f"{BOX} .87 1\n{BOX}"}), "label_rows: box")
+    assert "(a score and a track id?)" in str(read_dataset(path).problems[0])
+
+
+def test_polygons_of_several_lengths_need_no_key(write_yolo):
+    rows = "0 .1 .1 .5 .1 .5 .5\n0 .1 .1 .5 .1 .5 .5 .2 .9"
+    dataset = read_dataset(write_yolo({"a": rows}))
+    np.testing.assert_allclose(
+        dataset.samples[0].boxes, [(8, 4, 40, 20), (8, 4, 40, 36)], rtol=1e-6
+    )
+    assert dataset.problems == ()
+
+
+def test_corners_of_a_rectangle_are_an_oriented_box(write_yolo):
+    # a square of side .2 turned by 45 degrees around the centre
+    half = 0.1 * 2**0.5
+    corners = f"0 .5 {0.5 - half} {0.5 + half} .5 .5 {0.5 + half} {0.5 - half} .5"
+    dataset = read_dataset(write_yolo({"a": corners}))
+    expected = [(80 * (0.5 - half), 40 * (0.5 - half), 80 * (0.5 + half), 40 * (0.5 + half))]
+    np.testing.assert_allclose(dataset.samples[0].boxes, expected, rtol=1e-5)
+    path = with_key(write_yolo({"a": f"{corners} .5 .5"}), "label_rows: oriented")
+    assert "an oriented box has 9" in str(read_dataset(path).problems[0])
+
+
+def test_labels_in_pixels_are_refused(write_yolo):
+    dataset = read_dataset(write_yolo({"a": "0 40 20 10 10"}))
+    assert "a.txt:1: holds 40, but shares of the image are 0 to 1 (pixels?)" in str(
+        dataset.problems[0]
+    )
+    with pytest.raises(DataError, match=r"such as .*a.txt:1"):
+        dataset.require_objects()
