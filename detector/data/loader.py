@@ -189,7 +189,14 @@ class EvalLoader:
                 yield batch
 
 
-class _Training(TorchDataset[Batch]):
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    """Stands in for a batch: an error raised in a worker would bring its traceback as its text."""
+
+    message: str
+
+
+class _Training(TorchDataset["Batch | _Failure"]):
     """Batches by their place in a list of requests."""
 
     def __init__(
@@ -203,7 +210,13 @@ class _Training(TorchDataset[Batch]):
     def __len__(self) -> int:
         return len(self.requests)
 
-    def __getitem__(self, place: int) -> Batch:
+    def __getitem__(self, place: int) -> Batch | _Failure:
+        try:
+            return self._made(place)
+        except DataError as error:
+            return _Failure(str(error))
+
+    def _made(self, place: int) -> Batch:
         plan, request = self.plan, self.requests[place]
         done = request.epoch * self.per_epoch + request.number
         maker = Maker(
@@ -225,7 +238,7 @@ class _Training(TorchDataset[Batch]):
         )
 
 
-class _Evaluation(TorchDataset[Batch]):
+class _Evaluation(TorchDataset["Batch | _Failure"]):
     """Batches by their place in a list of groups of indices."""
 
     def __init__(self, dataset: Dataset, size: Size, resize: str, groups: Sequence[range]) -> None:
@@ -259,7 +272,7 @@ class _Evaluation(TorchDataset[Batch]):
 
 def _load(source: _Training | _Evaluation, workers: int, pin: bool) -> Iterator[Batch]:
     """The batches of a source in order, made in workers or here."""
-    loader: DataLoader[Batch] = DataLoader(
+    loader: DataLoader[Batch | _Failure] = DataLoader(
         source,
         batch_size=None,  # a source's items are whole batches
         num_workers=workers,
@@ -268,10 +281,10 @@ def _load(source: _Training | _Evaluation, workers: int, pin: bool) -> Iterator[
         worker_init_fn=_alone if workers else None,
         generator=torch.Generator(),  # else it draws from torch's own, which training restores
     )
-    try:
-        yield from loader
-    except DataError as error:  # from a worker it comes with a traceback as its text
-        raise DataError(str(error).rstrip().rpartition(f"{DataError.__name__}: ")[2]) from None
+    for made in loader:
+        if isinstance(made, _Failure):
+            raise DataError(made.message)
+        yield made
 
 
 def _alone(worker: int) -> None:
