@@ -13,7 +13,7 @@ from rich.panel import Panel
 from rich.table import Table
 
 from maenas import __version__
-from maenas.backbone_search.plan import Segment, depth_limits
+from maenas.backbone_search.plan import Segment, depth_limits, published
 from maenas.backbone_search.verify import Verified
 from maenas.blocks import Backbone
 from maenas.blocks.backbone_file import Metadata, ScoreSpec
@@ -73,6 +73,11 @@ class Found:
         return self.segment.problem.score(self.backbone)
 
     @property
+    def label(self) -> str:
+        """A name of its file, by the limit."""
+        return label(self.segment, self.limit)
+
+    @property
     def share(self) -> float:
         """Share of the optimum that is reached at least; the bound on any score is 1."""
         upper = self.certified.upper
@@ -124,7 +129,7 @@ class Result:
         """Where a network's spec is."""
         if len(self.networks) == 1 or found is self.best:
             return self.folder / "best.yaml"
-        return self.folder / "pareto" / f"{label(found)}.yaml"
+        return self.folder / "pareto" / f"{found.label}.yaml"
 
     def to_json(self) -> dict[str, Any]:
         """The result as plain data."""
@@ -236,7 +241,7 @@ class Result:
         """What later commands need to know of a network."""
         problem, config = found.segment.problem, self.config
         priced = config.scope == "detector"
-        limits = [budget.text if budget.low is None else label(found) for budget in problem.budgets]
+        limits = [budget.text if budget.low is None else found.label for budget in problem.budgets]
         return Metadata(
             template=found.segment.template.name if priced else None,
             device=config.device,
@@ -262,10 +267,11 @@ class Result:
         return segments
 
 
-def label(found: Found) -> str:
+def label(segment: Segment, limit: float) -> str:
     """A file name from a limit, such as `2.52ms`."""
-    ranged = found.segment.problem.ranged
-    text = show(ranged.quantity, found.limit).replace(" params", "params").replace(" ", "")
+    text = (
+        show(segment.problem.ranged.quantity, limit).replace(" params", "params").replace(" ", "")
+    )
     return text.replace("/", "")
 
 
@@ -447,3 +453,11 @@ def spending(backbone: Backbone, price: Cost, quantity: Quantity) -> float:
         return backbone.layers
     spent: float = getattr(price, quantity)
     return spent
+
+
+def published_figures(segment: Segment) -> tuple[float, Cost] | None:
+    """Score and cost of the published backbone of the same scale, if it is comparable."""
+    backbone = published(segment)
+    if backbone is None or 1 + max(backbone.levels) != len(segment.problem.weights):
+        return None
+    return segment.problem.score(backbone), segment.problem.cost(backbone)

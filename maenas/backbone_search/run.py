@@ -8,12 +8,13 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from maenas.backbone_search.plan import Segment, fingerprint, plan, published
+from maenas.backbone_search.plan import Segment, fingerprint, plan
 from maenas.backbone_search.plots import plot_curve, plot_scatter
 from maenas.backbone_search.progress import SearchLine
 from maenas.backbone_search.report import report_text
-from maenas.backbone_search.result import Found, MonteCarlo, Result, label
-from maenas.backbone_search.run_folder import claim_run, resumed
+from maenas.backbone_search.result import Found, MonteCarlo, Result, published_figures
+from maenas.backbone_search.run_folder import claim_run, is_begun, resumed
+from maenas.backbone_search.saved import saved_result
 from maenas.backbone_search.tasks import (
     Baseline,
     Prepared,
@@ -28,11 +29,12 @@ from maenas.backbone_search.tasks import (
 from maenas.backbone_search.verify import Verified, Verifier, make_verifier
 from maenas.blocks import Backbone, SpecError, dump_backbone
 from maenas.blocks.files.atomic_write import write_bytes, write_text
-from maenas.budgets import Cost, InfeasibleError
+from maenas.blocks.files.temporary import sweep_temporaries
+from maenas.budgets import InfeasibleError
 from maenas.nas import EXACT, FINALISTS, TARGET_GAP, Outcome, monte_carlo
 from maenas.nas.executors import Executor, Shared, opened_executor
 from maenas.runs.config import SearchConfig, save_config
-from maenas.runs.folders import last_run, next_run
+from maenas.runs.folders import locked_run
 from maenas.terminal.console import ERR, count_of
 from maenas.terminal.progress import Counter
 
@@ -73,6 +75,21 @@ class Effort:
             MaenasError: if the cluster cannot be used.
         """
         return opened_executor(self.workers, self.ray)
+
+    def is_spent(self, result: Result, asked: Collection[str] | None) -> bool:
+        """Whether a finished search has what it is asked for once more.
+
+        Args:
+            result: what was saved.
+            asked: options that were given; None for all.
+        """
+        seeds = {entry.seeds for entry in result.monte_carlo}
+        spent = {
+            "verify": self.verify == len(result.verified),
+            "finalists": self.finalists == len(result.monte_carlo),
+            "finalist_seeds": seeds <= {self.finalist_seeds},
+        }
+        return all(is_so for name, is_so in spent.items() if asked is None or name in asked)
 
     @property
     def kept(self) -> int:
@@ -150,22 +167,28 @@ def run_search(
         MaenasError: one line for whatever the user can mend.
     """
     effort = effort or Effort()
-    folder = out or (last_run("search") if resume else next_run("search"))
-    if resume:
-        config, segments = resumed(config, asked, folder)
-    elif config is None:
-        raise SpecError("budget: at least one is needed, such as --budget 3.8ms --device t4.")
-    else:
-        segments = plan(config)
-    check(config, resume, exist_ok)
-    job = Job(config, folder, resume, segments)
-    with effort.executor() as executor:
-        job.prepare(effort)
-        if not resume:
-            claim_run(folder, exist_ok)
-            job.save_config()
-        (result,) = results([job], executor, effort)
-        tell_losses(executor)
+    with locked_run(out, "search", resume) as folder:
+        goes_on = resume and is_begun(folder)
+        if goes_on:
+            config, segments = resumed(config, asked, folder)
+        elif resume and (config is None or not config.budgets):
+            raise SpecError(f"{folder}: there is no run to resume; --budget starts one.")
+        elif config is None:
+            raise SpecError("budget: at least one is needed, such as --budget 3.8ms --device t4.")
+        else:
+            segments = plan(config)
+        check(config, resume, exist_ok)
+        saved = saved_result(folder, config, segments) if goes_on else None
+        if saved is not None and effort.is_spent(saved, asked):
+            return saved
+        job = Job(config, folder, goes_on, segments)
+        with effort.executor() as executor:
+            job.prepare(effort)
+            if not goes_on:
+                claim_run(folder, exist_ok)
+                job.save_config()
+            (result,) = results([job], executor, effort)
+            tell_losses(executor)
     if isinstance(result, InfeasibleError):
         raise result
     return result
@@ -271,6 +294,7 @@ def _find_here(job: Job, part: Prepared, executor: Executor, effort: Effort) -> 
 def _made(folder: Path) -> Path:
     try:
         folder.mkdir(exist_ok=True)
+        sweep_temporaries(folder)
     except OSError as error:
         raise SpecError(f"{folder}: cannot be created: {error.strerror or error}.") from None
     return folder
@@ -311,7 +335,7 @@ def _result(
         config=job.config,
         networks=networks,
         outcomes=tuple(outcomes),
-        published=_published(last.segment),
+        published=published_figures(last.segment),
         monte_carlo=monte_carlo,
         forward_seconds=seconds,
         seconds=time.monotonic() - job.started,
@@ -398,13 +422,6 @@ def _chosen(found: Found, backbone: Backbone) -> Found:
     return replace(found, backbone=backbone, cost=found.segment.problem.cost(backbone))
 
 
-def _published(segment: Segment) -> tuple[float, Cost] | None:
-    backbone = published(segment)
-    if backbone is None or 1 + max(backbone.levels) != len(segment.problem.weights):
-        return None
-    return segment.problem.score(backbone), segment.problem.cost(backbone)
-
-
 def _monte_carlo(
     part: Prepared, outcome: Outcome, executor: Executor, effort: Effort
 ) -> tuple[tuple[MonteCarlo, ...], float]:
@@ -447,7 +464,7 @@ def _write(result: Result, places: list[Path]) -> None:
         for stale in pareto.glob("*.yaml"):
             stale.unlink()
         for found in result.networks:
-            _dump(result, found, pareto / f"{label(found)}.yaml")
+            _dump(result, found, pareto / f"{found.label}.yaml")
     _dump(result, result.best, result.folder / "best.yaml")
 
 

@@ -9,6 +9,7 @@ from maenas.backbone_search.plan import Segment, fingerprint, plan
 from maenas.blocks import MaenasError
 from maenas.detector import template_names
 from maenas.runs.config import SearchConfig, differences, load_config
+from maenas.runs.run_lock import contents
 
 RESULT_FILES = ("best.yaml", "result.json", "report.html", "curve.png", "scatter.png")
 
@@ -16,13 +17,13 @@ RESULT_FILES = ("best.yaml", "result.json", "report.html", "curve.png", "scatter
 def claim_run(folder: Path, exist_ok: bool) -> None:
     """Make the folder ours, without losing a result that is there."""
     try:
-        if folder.is_dir() and any(folder.iterdir()):
+        if folder.is_dir() and contents(folder):
             if not exist_ok:
                 raise MaenasError(
                     f"{folder}: is not empty; --resume continues the run in it, --exist-ok "
                     "replaces it, --out names another folder."
                 )
-            if not _is_run(folder):
+            if not is_run(folder):
                 raise MaenasError(
                     f"{folder}: is not the folder of a search, so nothing in it is replaced; "
                     "--out names another folder."
@@ -33,7 +34,13 @@ def claim_run(folder: Path, exist_ok: bool) -> None:
         raise MaenasError(f"{folder}: cannot be created: {error.strerror or error}.") from None
 
 
-def _is_run(folder: Path) -> bool:
+def is_begun(folder: Path) -> bool:
+    """Whether a folder holds anything that a search, or somebody else, wrote into it."""
+    return folder.is_dir() and bool(contents(folder))
+
+
+def is_run(folder: Path) -> bool:
+    """Whether a folder is that of a search."""
     config = folder / "config.yaml"
     return config.is_file() and b"maenas/search@" in config.read_bytes()
 
@@ -56,7 +63,9 @@ def resumed(
     """The options of the run in a folder, which must be those asked for, if any are."""
     path = folder / "config.yaml"
     if not path.exists():
-        raise MaenasError(f"{folder}: there is no run to resume; leave --resume out to start one.")
+        raise MaenasError(
+            f"{folder}: there is no run to resume, but other files; --out names another folder."
+        )
     saved, stamp = load_config(path)
     different = [] if config is None else differences(config, saved, asked)
     if different:

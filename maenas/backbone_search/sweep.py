@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -19,20 +19,23 @@ from maenas.backbone_search.plan import plan
 from maenas.backbone_search.plots import plot_searches
 from maenas.backbone_search.report import searches_text
 from maenas.backbone_search.run import Effort, Job, check, results, tell_losses
-from maenas.backbone_search.run_folder import clear, resumed
+from maenas.backbone_search.run_folder import clear, is_begun, is_run, resumed
 from maenas.blocks import MaenasError, SpecError
 from maenas.blocks.files.atomic_write import write_text
+from maenas.blocks.files.inside import inside
 from maenas.blocks.files.json_file import read_json
+from maenas.blocks.files.temporary import sweep_temporaries
+from maenas.blocks.files.words import shown
 from maenas.blocks.files.yaml_file import read_yaml
 from maenas.budgets import InfeasibleError, show
 from maenas.runs.config import SearchConfig
-from maenas.runs.folders import last_run, next_run
+from maenas.runs.folders import last_run, locked_run
 from maenas.terminal.console import ERR, OUT
 
 FORMAT = "maenas/searches@1"
 SCHEMA = "maenas/searches-result@1"
 LIST_FILE = "searches.yaml"
-OWN_FILES = (LIST_FILE, "result.json", "report.html", "searches.png")
+OWN_FILES = ("result.json", "report.html", "searches.png")
 FINISHED = ("best.yaml", "result.json")  # the first is written last
 APART = frozenset({"space", "device"})  # what the searches of one command differ in
 
@@ -132,20 +135,33 @@ def run_searches(
         MaenasError: one line for whatever the user can mend.
     """
     effort = effort or Effort()
-    folder = out or (last_run("search") if resume else next_run("search"))
-    jobs = _resumed(configs, folder, asked) if resume else _begun(configs or {}, folder)
+    with locked_run(out, "search", resume) as folder:
+        return _run(configs, folder, resume, exist_ok, effort, asked)
+
+
+def _run(
+    configs: dict[str, SearchConfig] | None,
+    folder: Path,
+    resume: bool,
+    exist_ok: bool,
+    effort: Effort,
+    asked: Collection[str] | None,
+) -> Searches:
+    goes_on = resume and is_begun(folder)
+    jobs = _resumed(configs, folder, asked) if goes_on else _begun(configs or {}, folder)
     for job in jobs.values():
         check(job.config, resume, exist_ok)
     entries = {name: _finished(name, job) for name, job in jobs.items()}
     if not all(entries.values()):
         with effort.executor() as executor:
             left = _prepared(jobs, entries, effort)
-            if not resume:
+            if not goes_on:
                 _claim(folder, exist_ok)
-                for job in jobs.values():
+                _write_list(folder, list(jobs))  # from here on there is something to resume
+            for job in jobs.values():
+                if not job.resume:
                     job.folder.mkdir(exist_ok=True)
                     job.save_config()
-                _write_list(folder, list(jobs))
             found = results([jobs[name] for name in left], executor, effort)
             for number, (name, result) in enumerate(zip(left, found, strict=True), start=1):
                 if isinstance(result, InfeasibleError):
@@ -199,13 +215,29 @@ def _resumed(
         raise MaenasError(
             f"{path}: other searches: {', '.join(names)} there, {', '.join(configs)} asked."
         )
-    rest = None if asked is None else set(asked) - APART
+    known = configs is not None and list(configs) == names
+    every_field = {field.name for field in fields(SearchConfig)}
+    rest = asked if known else (every_field if asked is None else set(asked)) - APART
     jobs = {}
     for name in names:
-        wanted = None if configs is None else next(iter(configs.values()))
-        config, segments = resumed(wanted, rest, folder / name)
-        jobs[name] = Job(config, folder / name, True, segments)
+        wanted = None if configs is None else configs[name if known else next(iter(configs))]
+        if is_run(folder / name):
+            config, segments = resumed(wanted, rest, folder / name)
+            jobs[name] = Job(config, folder / name, True, segments)
+        else:  # a kill came between the list and this search's beginning
+            config = _config_of(name, configs, path)
+            jobs[name] = Job(config, folder / name, False, plan(config))
     return jobs
+
+
+def _config_of(name: str, configs: dict[str, SearchConfig] | None, path: Path) -> SearchConfig:
+    """The options of a search that was listed but not begun: those typed once more."""
+    config = (configs or {}).get(name)
+    if config is None or not config.budgets:
+        raise MaenasError(
+            f"{path}: the search {name} was not begun; repeat the whole command with --resume."
+        )
+    return config
 
 
 def _names(path: Path) -> list[str]:
@@ -213,8 +245,8 @@ def _names(path: Path) -> list[str]:
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise SpecError(f"{path}: damaged: `searches` must be a list of names.")
     for name in names:
-        if Path(name).name != name:
-            raise SpecError(f"{path}: damaged: {name!r} is no name of a folder.")
+        if inside(path.parent, name, f"{path}: searches").parent != path.parent or "\\" in name:
+            raise SpecError(f"{path}: searches: {shown(name)} is not the name of a folder.")
     return names
 
 
@@ -232,7 +264,7 @@ def _finished(name: str, job: Job) -> Entry | None:
 def _claim(folder: Path, exist_ok: bool) -> None:
     """Make the folder ours, without losing a result that is there."""
     try:
-        if folder.is_dir() and any(folder.iterdir()):
+        if is_begun(folder):
             if not exist_ok:
                 raise MaenasError(
                     f"{folder}: is not empty; --resume continues the searches in it, --exist-ok "
@@ -243,11 +275,13 @@ def _claim(folder: Path, exist_ok: bool) -> None:
                     f"{folder}: is not the folder of several searches, so nothing in it is "
                     "replaced; --out names another folder."
                 )
-            for name in _names(folder / LIST_FILE):
+            for name in filter(lambda name: is_run(folder / name), _names(folder / LIST_FILE)):
                 clear(folder / name)
                 (folder / name / "config.yaml").unlink(missing_ok=True)
-                if (folder / name).is_dir() and not any((folder / name).iterdir()):
+                sweep_temporaries(folder / name)
+                if not any((folder / name).iterdir()):
                     (folder / name).rmdir()
+            # The list stays until it is replaced: it says whose folder this is.
             for name in OWN_FILES:
                 (folder / name).unlink(missing_ok=True)
         folder.mkdir(parents=True, exist_ok=True)

@@ -90,8 +90,8 @@ class SearchConfig:
         size = self.input_size
         if size is not None and (size % 32 or not 32 <= size <= LARGEST_SIDE):
             raise SpecError(
-                f"search: input_size must be a multiple of 32 from 32 to {LARGEST_SIDE:,}, "
-                f"got {size}."
+                f"search: input_size must be a positive multiple of 32, got {size}; at most "
+                f"{LARGEST_SIDE:,}."
             )
         if self.num_classes is not None:
             positive("search", num_classes=self.num_classes)

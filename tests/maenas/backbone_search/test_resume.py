@@ -182,6 +182,7 @@ def test_what_is_written_after_the_last_save_is_cut_off(typed, finished):
     history, best = finished / "history.jsonl", (finished / "best.yaml").read_bytes()
     whole = history.read_bytes()
     history.write_bytes(whole + b'{"i": 521, "genes": [16, 4')
+    (finished / "best.yaml").unlink()  # killed before its end
     assert typed("search", "--resume", "--finalists", "0", "--out", "run").code == 0
     assert history.read_bytes() == whole
     assert (finished / "best.yaml").read_bytes() == best
@@ -233,7 +234,7 @@ def test_a_disk_full_from_the_start_leaves_no_file(maenas, small, tmp_path):
     stopped = maenas(*small, "--out", "run", cwd=tmp_path, code=2, before=no_disk)
     assert stopped.out == ""
     assert stopped.err == "error: run/config.yaml: cannot be written: File too large.\n"
-    assert list((tmp_path / "run").iterdir()) == []
+    assert not (tmp_path / "run").exists()
 
 
 def test_ctrl_c_says_how_to_go_on(start, tmp_path):

@@ -137,9 +137,8 @@ def test_what_is_finished_is_kept_and_the_rest_is_done(
         ),
         ((*DEVICES, "--resume", "--out", "run"), "other searches: small, wide"),
         ((*SPACES, "--out", "run"), "run: is not empty; --resume continues the searches in it"),
-        ((*SPACES, "--resume", "--out", "none"), "there are no searches to resume"),
     ],
-    ids=["twice", "another seed", "others", "not empty", "nothing there"],
+    ids=["twice", "another seed", "others", "not empty"],
 )
 def test_what_cannot_be_is_refused(
     begun: Path, typed: Shell, changed: tuple[str, ...], words: str, files_below: Files

@@ -1,0 +1,103 @@
+"""The result of a finished search, read back from its folder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import isclose
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from maenas.backbone_search.plan import Segment
+from maenas.backbone_search.result import Found, MonteCarlo, Result, label, published_figures
+from maenas.backbone_search.verify import Verified
+from maenas.blocks import MaenasError, load_backbone
+from maenas.blocks.files.json_file import read_json
+from maenas.nas import Certified, Outcome
+from maenas.runs.config import SearchConfig
+
+
+def saved_result(folder: Path, config: SearchConfig, segments: Sequence[Segment]) -> Result | None:
+    """What a search found; None if it was not finished or its files do not fit together.
+
+    Args:
+        folder: of the run.
+        config: its options.
+        segments: what they ask for.
+    """
+    if not (folder / "best.yaml").is_file():  # written last
+        return None
+    try:
+        data = read_json(folder / "result.json")
+        networks = _networks(folder, data, segments)
+        return Result(
+            config=config,
+            networks=networks,
+            outcomes=(_outcome(data),),
+            published=published_figures(networks[-1].segment),
+            monte_carlo=tuple(MonteCarlo(**entry) for entry in data["monte_carlo"]),
+            seconds=data["seconds"],
+            forward_seconds=data["forward_seconds"],
+            folder=folder,
+            notes=tuple(data["notes"]),
+            verified=tuple(_verified(entry, networks[-1]) for entry in data["verified"]),
+            measured_on=data["measured_on"],
+        )
+    except (MaenasError, KeyError, TypeError, ValueError, IndexError):
+        return None  # what is damaged is computed again
+
+
+def _networks(
+    folder: Path, data: Mapping[str, Any], segments: Sequence[Segment]
+) -> tuple[Found, ...]:
+    by_template = {segment.template.name: segment for segment in segments}
+    entries = data.get("family", [data])
+    found = []
+    for place, entry in enumerate(entries):
+        segment = by_template[entry["template"]]
+        limit = entry["budget"][segment.problem.ranged.quantity]
+        last = place == len(entries) - 1
+        path = folder / "best.yaml" if last else folder / "pareto" / f"{label(segment, limit)}.yaml"
+        backbone = load_backbone(path)
+        network = Found(
+            segment=segment,
+            backbone=backbone,
+            limit=limit,
+            cost=segment.problem.cost(backbone),
+            certified=Certified(limit, entry["optimum_at_most"], entry["optimum_at_least"], None),
+            random_score=entry["random_score"],
+        )
+        if not isclose(network.score, entry["score"], rel_tol=1e-9):
+            raise ValueError(f"{path}: is not the network that was found")
+        found.append(network)
+    return tuple(found)
+
+
+def _outcome(data: Mapping[str, Any]) -> Outcome:
+    """The counts of a search over all of its segments; its candidates are in the history."""
+    none = np.empty(0)
+    return Outcome(
+        best=(),
+        finalists=np.empty((0, 0), dtype=np.int16),
+        evaluations=data["evaluations"],
+        unique=data["unique_evaluations"],
+        accepted=data["accepted"],
+        curve=(),
+        prices=none,
+        scores=none,
+        feasible=np.empty(0, dtype=bool),
+    )
+
+
+def _verified(entry: Mapping[str, Any], best: Found) -> Verified:
+    """A measured finalist; only the chosen one's network is kept, as `best.yaml`."""
+    return Verified(
+        rank=entry["rank"],
+        backbone=best.backbone,
+        score=entry["score"],
+        predicted_ms=entry["predicted_ms"],
+        measured_ms=entry["measured_ms"],
+        within=entry["within"],
+        warnings=tuple(entry["warnings"]),
+    )
