@@ -10,6 +10,7 @@ from typing import Literal
 from maenas.blocks.errors import MaenasError
 from maenas.blocks.op import Op
 
+NETWORK = "NETWORK"  # stands for a network in the command that a device's errors advise
 Precision = Literal["f32", "bf16", "f16", "int8"]
 
 

@@ -14,7 +14,7 @@ import openvino
 from maenas.budgets.backends.backend import Backend, BackendError, LayerTime, Run, Session
 from maenas.budgets.backends.cpu import cpu_state, cpu_threads
 from maenas.budgets.backends.openvino_core import openvino_core
-from maenas.budgets.graph.model import GraphError
+from maenas.budgets.graph.inputs import GraphError
 from maenas.budgets.graph.quantise import quantised
 from maenas.budgets.latency import Precision
 

@@ -1,6 +1,7 @@
 """ONNX graphs as lists of operators, and operators as ONNX graphs."""
 
+from maenas.budgets.graph.inputs import GraphError
 from maenas.budgets.graph.layers import Layer, Layers, graph_layers
-from maenas.budgets.graph.model import GraphError, load_graph, static_graph
+from maenas.budgets.graph.model import load_graph, static_graph
 
 __all__ = ["GraphError", "Layer", "Layers", "graph_layers", "load_graph", "static_graph"]

@@ -10,8 +10,9 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper, version_converter
 
+from maenas.budgets.graph.inputs import GraphError
 from maenas.budgets.graph.kinds import STANDARD
-from maenas.budgets.graph.model import GraphError, static_graph
+from maenas.budgets.graph.model import static_graph
 from maenas.budgets.graph.nodes import has_body
 
 Array = NDArray[Any]

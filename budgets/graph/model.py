@@ -7,27 +7,25 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import onnx
+import onnx.inliner
 from onnx import shape_inference
 
-from maenas.blocks.errors import MaenasError
 from maenas.blocks.files.plain_file import GIB, require_file
+from maenas.budgets.graph.inputs import GraphError, fix_inputs
 from maenas.budgets.graph.validate import contradictions
+from maenas.budgets.image_size import InputSize
 
 ERRORS_ONLY = 3  # of ONNX Runtime's log levels
 LARGEST = 2 * GIB  # of a file; weights may lie beside it
 MAX_BYTES = 2**31 - 1  # of a protobuf message: what every runtime takes in one piece
 
 
-class GraphError(MaenasError):
-    """An ONNX model cannot be read, or not be measured as it is."""
-
-
-def load_graph(path: Path, input_size: int | None = None) -> onnx.ModelProto:
+def load_graph(path: Path, input_size: InputSize = None) -> onnx.ModelProto:
     """A model from its file, weights kept beside it included, made static.
 
     Args:
         path: of the `.onnx`.
-        input_size: height and width where the file leaves them open.
+        input_size: size of the image where the file leaves it open.
     Raises:
         GraphError: naming file and cause.
     """
@@ -49,22 +47,20 @@ def load_graph(path: Path, input_size: int | None = None) -> onnx.ModelProto:
 
 
 def static_graph(
-    model: onnx.ModelProto, where: str = "model", input_size: int | None = None
+    model: onnx.ModelProto, where: str = "model", input_size: InputSize = None
 ) -> onnx.ModelProto:
     """A copy with batch 1, all shapes inferred and every node named, since runtimes report by name.
+
+    Functions that the model defines itself are inlined: not every runtime knows how to call them.
 
     Raises:
         GraphError: for inputs of open size, a batch above 1, or a model no runtime can take.
     """
-    fixed = onnx.ModelProto()
-    fixed.CopyFrom(model)
+    fixed = _inlined(model, where)
     graph = fixed.graph
-    if input_size is not None and input_size < 1:
-        raise GraphError(f"input_size: must be at least 1, got {input_size}.")
     if not graph.node:
         raise GraphError(f"{where}: has no operators; it is empty or no ONNX model.")
-    for value in _inputs(graph):
-        _fix_input(value, where, input_size)
+    fix_inputs(_inputs(graph), where, input_size)
     for value in graph.output:  # inferred anew: an open batch would be left open
         value.type.tensor_type.ClearField("shape")
     del graph.value_info[:]
@@ -126,6 +122,18 @@ def _folded(model: onnx.ModelProto) -> onnx.ModelProto:
         return onnx.load(path)
 
 
+def _inlined(model: onnx.ModelProto, where: str) -> onnx.ModelProto:
+    """A copy without functions of its own."""
+    if not model.functions:
+        copy = onnx.ModelProto()
+        copy.CopyFrom(model)
+        return copy
+    try:
+        return onnx.inliner.inline_local_functions(model, convert_version=True)
+    except Exception as error:  # the inliner is C++ and raises several types
+        raise GraphError(f"{where}: its functions cannot be inlined: {_line(error)}") from None
+
+
 def _free_name(name: str, taken: Collection[str]) -> str:
     return name if name not in taken else _free_name(f"{name}_", taken)
 
@@ -134,36 +142,6 @@ def _inputs(graph: onnx.GraphProto) -> list[onnx.ValueInfoProto]:
     """Inputs that are no weights: old files list those as well."""
     weights = {constant.name for constant in graph.initializer}
     return [value for value in graph.input if value.name not in weights]
-
-
-def _fix_input(value: onnx.ValueInfoProto, where: str, input_size: int | None) -> None:
-    """Give an input its batch of 1, and its size where that is open."""
-    dims = value.type.tensor_type.shape.dim
-    if not dims:
-        raise GraphError(f"{where}: input {value.name} has no shape; export it with a fixed one.")
-    if dims[0].dim_value > 1 and len(dims) == 4:
-        raise GraphError(
-            f"{where}: input {value.name} has batch {dims[0].dim_value}; latency is that of one "
-            "image, so export it with batch 1."
-        )
-    for axis, dim in enumerate(dims):
-        if dim.HasField("dim_value") and dim.dim_value > 0:
-            if len(dims) == 4 and axis >= 2 and input_size not in (None, dim.dim_value):
-                raise GraphError(
-                    f"{where}: input {value.name} is fixed at {dims[2].dim_value} x "
-                    f"{dims[3].dim_value}; leave --input-size out, or export it anew."
-                )
-            continue
-        if axis == 0:
-            dim.dim_value = 1
-        elif len(dims) == 4 and axis >= 2 and input_size is not None:
-            dim.dim_value = input_size
-        else:
-            name = dim.dim_param or "?"
-            raise GraphError(
-                f"{where}: input {value.name} leaves dimension {axis} ({name}) open; "
-                "say the side of the image with --input-size, or export it with a fixed shape."
-            )
 
 
 def _line(error: BaseException) -> str:

@@ -24,7 +24,7 @@ from maenas.blocks.files.strict import parse
 from maenas.blocks.files.words import shown
 from maenas.blocks.op import Op
 from maenas.budgets.backends.load import BACKENDS
-from maenas.budgets.latency import Precision
+from maenas.budgets.latency import NETWORK, Precision
 from maenas.budgets.pricing.accuracy import Accuracy, accuracy
 from maenas.budgets.pricing.disturbance import Disturbance, Role, disturbance
 from maenas.budgets.pricing.op_rows import op_row, row_op
@@ -198,7 +198,7 @@ class LatencyTable:
             kind="measured",
             about=about,
             kernels=self._kernels,
-            command=f"maenas profile --extend {quote(where or self.name)} --model NETWORK",
+            command=f"maenas profile --extend {quote(where or self.name)} --model {NETWORK}",
             fingerprint=self.digest,
             provenance={"created": self.created, "threads": self.threads, **self.provenance},
         )

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from maenas.budgets.image_size import InputSize
     from maenas.latency.measure import MeasureResult
     from maenas.latency.predict import PredictResult
     from maenas.latency.profile import ProfileResult
@@ -17,7 +18,7 @@ def predict(
     device: str | None = None,
     *,
     template: str | None = None,
-    input_size: int | None = None,
+    input_size: InputSize = None,
 ) -> PredictResult:
     """The latency of a network by the prices of a device, operator by operator; batch 1.
 
@@ -26,7 +27,8 @@ def predict(
         device: a measured or bundled device, or a table's file; the run's, else t4, if None.
         template: scale of neck and head around a backbone, "none" for the backbone alone; those
             it is known to have if None.
-        input_size: side of the input image in pixels; the network's own if None.
+        input_size: side of the input image in pixels, or (height, width); the network's own if
+            None.
     Raises:
         MaenasError: if there is no such network or device, or an operator has no price.
 
@@ -53,7 +55,7 @@ def measure(
     precision: str | None = None,
     threads: int | None = None,
     template: str | None = None,
-    input_size: int | None = None,
+    input_size: InputSize = None,
 ) -> MeasureResult:
     """Measure the latency of a network on this machine, and predict it where there are prices.
 
@@ -63,7 +65,7 @@ def measure(
         precision: number format of the runtime; f32 on CPUs and f16 on GPUs if None.
         threads: threads of the CPU; all cores if None.
         template: scale of neck and head around a backbone.
-        input_size: side of the input image in pixels.
+        input_size: side of the input image in pixels, or (height, width).
     Raises:
         MaenasError: if there is no such network, or the device or its runtime is missing.
 
@@ -108,6 +110,7 @@ def profile(
     out: str | Path | None = None,
     resume: bool = False,
     exist_ok: bool = False,
+    input_size: InputSize = None,
 ) -> ProfileResult:
     """Measure a device once: a table that prices networks on any machine, and how good it is.
 
@@ -124,6 +127,7 @@ def profile(
         out: file of the table; in the user's folder of tables if None.
         resume: continue a profile that was interrupted.
         exist_ok: replace the table.
+        input_size: size of the image for `models`; their own if None.
     Raises:
         MaenasError: if the device is missing, or the table exists.
 
@@ -134,7 +138,8 @@ def profile(
     from maenas.latency.profile import Request, run_profile
 
     request = Request(
-        device, precision, threads, quick, tuple(spaces), tuple(models), minutes, seed, ray
+        *(device, precision, threads, quick, tuple(spaces), tuple(models), minutes, seed, ray),
+        input_size=input_size,
     )
     return run_profile(request, None if out is None else Path(out), resume, exist_ok)
 
@@ -146,6 +151,7 @@ def extend_profile(
     out: str | Path | None = None,
     resume: bool = False,
     exist_ok: bool = False,
+    input_size: InputSize = None,
 ) -> ProfileResult:
     """Measure networks and their unpriced operators, and add them to a table.
 
@@ -155,6 +161,7 @@ def extend_profile(
         out: file to write; the table's own if None.
         resume: continue an extension that was interrupted.
         exist_ok: replace the file `out`.
+        input_size: size of the image for the models; their own if None.
     Raises:
         MaenasError: if the device is not the one of the table, or a network cannot be measured.
 
@@ -163,4 +170,5 @@ def extend_profile(
     """
     from maenas.latency.extend import extend_table
 
-    return extend_table(table, models, None if out is None else Path(out), resume, exist_ok)
+    path = None if out is None else Path(out)
+    return extend_table(table, models, path, resume, exist_ok, input_size)

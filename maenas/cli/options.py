@@ -55,6 +55,14 @@ Template = Annotated[
         help="Neck and head around a backbone: ns nm nl t s m l or none. (the network's own)"
     ),
 ]
+ImageSize = Annotated[
+    str | None,
+    typer.Option(
+        "--input-size",
+        help="Side of the image, or height and width as in 64x320. (its own if left out)",
+        metavar="SIDE|HxW",
+    ),
+]
 InputSize = Annotated[
     int | None, typer.Option(help="Side of the input image in pixels. (the network's own)")
 ]

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from maenas.blocks import SpecError
+from maenas.budgets.image_size import InputSize, shown_size
 
 if TYPE_CHECKING:
     from maenas.budgets.latency import LatencyModel
@@ -18,7 +19,12 @@ SECONDS = 480.0  # by which progress is told; every network gets its turn
 
 
 def extend_table(
-    name: str, networks: Sequence[str], out: Path | None, resume: bool, exist_ok: bool
+    name: str,
+    networks: Sequence[str],
+    out: Path | None,
+    resume: bool,
+    exist_ok: bool,
+    input_size: InputSize = None,
 ) -> ProfileResult:
     """Measure networks, and their operators that have no price yet, and add them to a table.
 
@@ -29,6 +35,7 @@ def extend_table(
         name: of the table, or its file.
         networks: whatever `find_subject` takes.
         out: file to write; the table's own if None.
+        input_size: size of the image for all networks; None for their own.
     Raises:
         MaenasError: one line for whatever the user can mend; the old table is left as it was.
     """
@@ -52,7 +59,7 @@ def extend_table(
         raise SpecError(
             "extend: nothing to measure; name a spec, detector or ONNX file with --model."
         )
-    items = list(_items(networks, table.model()))
+    items = list(_items(networks, input_size, table.model()))
     backend = open_backend(Target(table.device, table.backend, table.precision, table.threads))
     provenance = backend.provenance()
     for key in SAME:
@@ -63,7 +70,8 @@ def extend_table(
                 f"mix: {table.command()} measures a new one."
             )
     unfinished = Unfinished(
-        path.with_name(f"{path.name}.partial"), {"extends": table.digest, "models": list(networks)}
+        path.with_name(f"{path.name}.partial"),
+        {"extends": table.digest, "models": list(networks), "input_size": shown_size(input_size)},
     )
     check_room(path, unfinished, resume, exist_ok or path == source)
     if not resume:
@@ -77,7 +85,7 @@ def extend_table(
     return ProfileResult(path, longer, tuple(notes))
 
 
-def _items(networks: Sequence[str], model: LatencyModel) -> Iterator[Item]:
+def _items(networks: Sequence[str], input_size: InputSize, model: LatencyModel) -> Iterator[Item]:
     """The networks, then each operator of theirs alone whose price is a guess or missing."""
     from maenas.budgets.graph.operator_graph import operator_graph
     from maenas.budgets.latency import DeviceError
@@ -86,10 +94,10 @@ def _items(networks: Sequence[str], model: LatencyModel) -> Iterator[Item]:
     from maenas.latency.workload import find_subject
 
     seen = set()
-    for name in networks:
-        subject = find_subject(name, None, None)
+    for network in networks:
+        subject = find_subject(network, None, input_size)
         subject.require_known()
-        yield Item(name, "fit", subject.graph)
+        yield Item(subject.label, "fit", subject.graph)
         for op in map(priced, subject.ops):
             if op in seen or op.kind == "decode":  # which no graph of one operator holds
                 continue
@@ -101,5 +109,7 @@ def _items(networks: Sequence[str], model: LatencyModel) -> Iterator[Item]:
             if not is_known:
                 shapes = f"{op.in_shape}-{op.out_shape}".replace(" ", "")
                 yield Item(
-                    f"{name}/{len(seen)}/{op.kind}{shapes}", "operator", partial(operator_graph, op)
+                    f"{subject.label}/{len(seen)}/{op.kind}{shapes}",
+                    "operator",
+                    partial(operator_graph, op),
                 )

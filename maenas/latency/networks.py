@@ -17,6 +17,7 @@ from maenas.search_spaces import Space, load_space, space_names
 from maenas.search_spaces.moves import Moves
 
 if TYPE_CHECKING:
+    from maenas.budgets.image_size import InputSize
     from maenas.budgets.profiling.profile import Item
 
 SPACES = {"cpu": ("res", "csp", "mob"), "gpu": ("res", "csp")}
@@ -49,6 +50,7 @@ def profile_items(
     spaces: Sequence[str],
     seed: int,
     models: Sequence[str] = (),
+    input_size: InputSize = None,
 ) -> list[Item]:
     """What a profile measures, in an order of which any beginning is balanced.
 
@@ -57,6 +59,7 @@ def profile_items(
 
     Args:
         models: networks to fit prices to as well, whatever `find_subject` takes.
+        input_size: size of the image for those; None for their own.
     Raises:
         SpecError: for a space that no template is searched in.
         MaenasError: for a model that cannot be read, or holds unknown operators.
@@ -66,7 +69,7 @@ def profile_items(
     from maenas.budgets.profiling.profile import Item
     from maenas.latency.workload import find_subject
 
-    subjects = [find_subject(name, None, None) for name in models]
+    subjects = [find_subject(name, None, input_size) for name in models]
     for subject in subjects:
         subject.require_known()
     alone = [
@@ -77,7 +80,7 @@ def profile_items(
     learnt = drawn(spaces, plan.fitted, seed, checked)
     checked = drawn(spaces, plan.held_out, seed + 1, [*checked, *learnt]) + checked
     fitted = [
-        *(Item(subject.name, "fit", subject.graph) for subject in subjects),
+        *(Item(subject.label, "fit", subject.graph) for subject in subjects),
         *(Item(name, "fit", partial(graph_of, spec)) for name, spec in learnt),
     ]
     held_out = [

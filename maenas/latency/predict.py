@@ -91,16 +91,19 @@ def priced_lines(subject: Subject, model: LatencyModel) -> tuple[Line, ...]:
     """Every layer with its price, in order of execution.
 
     Raises:
-        DeviceError: if the device has no price for an operator.
+        DeviceError: if the device has no price for an operator; names the command to type.
     """
+    from maenas.budgets.latency import NETWORK, DeviceError
     from maenas.budgets.pricing.kernels import kernel_of
 
     found = []
     for layer in subject.layers:
         for op in layer.ops:
-            found.append(
-                Line(layer.name, kernel_of(op), shapes_of(op), model.op_ms(op), model.guess(op))
-            )
+            try:
+                ms, guess = model.op_ms(op), model.guess(op)
+            except DeviceError as error:
+                raise DeviceError(str(error).replace(NETWORK, subject.arguments)) from None
+            found.append(Line(layer.name, kernel_of(op), shapes_of(op), ms, guess))
     return tuple(found)
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from maenas.budgets.backends import Backend, Target
+    from maenas.budgets.image_size import InputSize
     from maenas.budgets.pricing.table import LatencyTable
     from maenas.budgets.profiling.partial_profile import Unfinished
     from maenas.latency.networks import Plan
@@ -31,6 +32,7 @@ class Request:
     minutes: float | None
     seed: int
     ray: str | None = None
+    input_size: InputSize = None
 
     def plan(self) -> Plan:
         """How much to measure.
@@ -114,7 +116,7 @@ def run_profile(request: Request, out: Path | None, resume: bool, exist_ok: bool
         path.with_name(f"{path.name}.partial"), _header(request, target, spaces, provenance)
     )
     check_room(path, unfinished, resume, exist_ok)
-    items = profile_items(plan, spaces, request.seed, request.models)
+    items = profile_items(plan, spaces, request.seed, request.models, request.input_size)
     if exist_ok:
         unfinished.remove()
     with ProfileLine(len(items), plan.seconds) as line:

@@ -6,9 +6,11 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING
 
 from maenas.blocks import Backbone, MaenasError, Op
+from maenas.budgets.image_size import InputSize, shown_size
 from maenas.detector import load_template
 from maenas.detector.checkpoints.checkpoint import SPEC_FILE
 from maenas.detector.model.spec import DetectorSpec
@@ -17,6 +19,7 @@ from maenas.runs.models import find_model
 if TYPE_CHECKING:
     import onnx
 
+MICROSOFT = "com.microsoft"  # domain whose operators ONNX Runtime adds to the standard
 NO_TEMPLATE = "none"
 
 
@@ -42,6 +45,7 @@ class Subject:
         behind: operators of an ONNX file that select detections: neither in the layers nor in the
             graph, since what they take depends on the image.
         whole: makes the graph with them, None where there are none.
+        input_size: size of the image that the user gave; None for its own.
     """
 
     name: str
@@ -52,6 +56,19 @@ class Subject:
     device: str | None = None
     behind: Counter[str] = field(default_factory=Counter)
     whole: Callable[[], onnx.ModelProto] | None = None
+    input_size: InputSize = None
+
+    @property
+    def label(self) -> str:
+        """Its name, with the size of the image where the user gave one."""
+        size = shown_size(self.input_size)
+        return f"{self.name}@{size}" if size else self.name
+
+    @property
+    def arguments(self) -> str:
+        """What to type for it on a command line."""
+        size = shown_size(self.input_size)
+        return quote(self.name) + (f" --input-size {size}" if size else "")
 
     @property
     def ops(self) -> tuple[Op, ...]:
@@ -69,19 +86,33 @@ class Subject:
         if self.unknown:
             kinds = ", ".join(f"{count} x {kind}" for kind, count in self.unknown.most_common())
             raise MaenasError(
-                f"{self.name}: has operators without a price: {kinds}{rest}. `maenas measure` can "
-                "still time it as a whole."
+                f"{self.name}: has operators without a price: {kinds}{rest}. {self._remedy()}"
             )
 
+    def _remedy(self) -> str:
+        """What still works with a file of unknown operators."""
+        domains = {kind.rpartition(".")[0] for kind in self.unknown} - {""}
+        if not domains:
+            return f"`maenas measure {self.arguments}` can still time it as a whole."
+        if domains == {MICROSOFT}:
+            return (
+                f"`maenas measure {self.arguments} --device onnxruntime-cpu` can still time it as "
+                "a whole."
+            )
+        return (
+            f"No runtime here computes operators of {', '.join(sorted(domains))}; export the "
+            "network without them."
+        )
 
-def find_subject(name: str, template: str | None, input_size: int | None) -> Subject:
+
+def find_subject(name: str, template: str | None, input_size: InputSize) -> Subject:
     """What a user means.
 
     Args:
         name: an .onnx file, or whatever `find_model` takes.
         template: scale of neck and head around a backbone; "none" for the backbone alone, None for
             the ones it is known to have.
-        input_size: side of the image; None for its own.
+        input_size: size of the image; None for its own.
     Raises:
         MaenasError: naming file and cause.
     """
@@ -97,12 +128,14 @@ def find_subject(name: str, template: str | None, input_size: int | None) -> Sub
         if template != NO_TEMPLATE:
             around = load_template(template).with_classes(named.num_classes)
     if around is None:
-        return _backbone_subject(named.name, backbone, named.device)
-    detector = replace(named, backbone=backbone).around(around)
-    return _detector_subject(named.name, detector, named.device)
+        found = _backbone_subject(named.name, backbone, named.device)
+    else:
+        detector = replace(named, backbone=backbone).around(around)
+        found = _detector_subject(named.name, detector, named.device)
+    return replace(found, input_size=input_size)
 
 
-def onnx_subject(path: Path, input_size: int | None) -> Subject:
+def onnx_subject(path: Path, input_size: InputSize) -> Subject:
     """An ONNX file."""
     from maenas.budgets.graph import graph_layers, load_graph
     from maenas.budgets.graph.nms_tail import part
@@ -118,6 +151,7 @@ def onnx_subject(path: Path, input_size: int | None) -> Subject:
         lambda: parted.network,
         behind=parted.behind,
         whole=(lambda: whole) if parted.behind else None,
+        input_size=input_size,
     )
 
 
@@ -152,7 +186,8 @@ def _numbered(part: str, ops: tuple[Op, ...]) -> list[PricedLayer]:
     return [PricedLayer(f"{part}.{index}", (op,)) for index, op in enumerate(ops)]
 
 
-def _sized(backbone: Backbone, side: int) -> Backbone:
-    from dataclasses import replace
-
-    return replace(backbone, in_shape=(backbone.in_shape[0], side, side))
+def _sized(backbone: Backbone, size: InputSize) -> Backbone:
+    height, width = size if isinstance(size, tuple) else (size, size)
+    assert height is not None
+    assert width is not None
+    return replace(backbone, in_shape=(backbone.in_shape[0], height, width))

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from maenas.cli.latency.predict import All
-from maenas.cli.options import InputSize, Json, Network, Precision, Template, Threads
+from maenas.cli.options import ImageSize, Json, Network, Precision, Template, Threads
 
 
 def measure(
@@ -18,12 +18,13 @@ def measure(
     precision: Precision = None,
     threads: Threads = None,
     template: Template = None,
-    input_size: InputSize = None,
+    input_size: ImageSize = None,
     show_all: All = False,
     as_json: Json = False,
 ) -> None:
     """Measure latency on this machine, and compare it with the prediction."""
     import maenas
+    from maenas.budgets.image_size import parse_input_size
     from maenas.cli.latency.listing import SHOWN, UNLISTED, comparison, print_layers
     from maenas.latency.measure import measured_mean, run_in
     from maenas.latency.predict import not_included
@@ -35,7 +36,7 @@ def measure(
         precision=precision,
         threads=threads,
         template=template,
-        input_size=input_size,
+        input_size=parse_input_size(input_size),
     )
     if as_json:
         print_json(result.to_json())

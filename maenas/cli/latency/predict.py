@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from maenas.cli.options import InputSize, Json, Network, Template
+from maenas.cli.options import ImageSize, Json, Network, Template
 
 All = Annotated[bool, typer.Option("--all", help="List every layer, not only the most expensive.")]
 
@@ -18,17 +18,20 @@ def predict(
         typer.Option(help="A measured or bundled device, or a table's file. (the run's, else t4)"),
     ] = None,
     template: Template = None,
-    input_size: InputSize = None,
+    input_size: ImageSize = None,
     show_all: All = False,
     as_json: Json = False,
 ) -> None:
     """Predict latency from a device's prices: total, layers by cost, share by kind."""
     import maenas
+    from maenas.budgets.image_size import parse_input_size
     from maenas.cli.latency.listing import SHOWN, extrapolated, print_layers
     from maenas.latency.predict import amount, not_included
     from maenas.terminal.console import ERR, OUT, print_json
 
-    result = maenas.predict(network, device, template=template, input_size=input_size)
+    result = maenas.predict(
+        network, device, template=template, input_size=parse_input_size(input_size)
+    )
     subject, model = result.subject, result.model
     if model.warning is not None:
         ERR.print(f"warning: {model.device}: {model.warning}")

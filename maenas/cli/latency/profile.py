@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from maenas.cli.options import Json, Precision, Threads
+from maenas.cli.options import ImageSize, Json, Precision, Threads
 from maenas.cli.stop import interrupted
 
 if TYPE_CHECKING:
@@ -57,6 +57,7 @@ def profile(
             metavar="ADDRESS",
         ),
     ] = None,
+    input_size: ImageSize = None,
     out: Annotated[
         Path | None, typer.Option(help="File of the table. (into the user's folder if left out)")
     ] = None,
@@ -68,16 +69,18 @@ def profile(
 ) -> None:
     """Measure a device once: a table that prices networks anywhere, and how good it is."""
     import maenas
+    from maenas.budgets.image_size import parse_input_size
     from maenas.terminal.console import OUT, print_json
 
     models = tuple(model or ())
+    size = parse_input_size(input_size)
     with interrupted("the same command with --resume continues after the last sample"):
         if extend is not None:
             implied = {"device": device, "precision": precision, "threads": threads, "ray": ray,
                        "space": space, "minutes": minutes, "quick": quick or None}  # fmt: skip
             refuse_beside_extend(implied)
             result = maenas.extend_profile(
-                extend, models, out=out, resume=resume, exist_ok=exist_ok
+                extend, models, out=out, resume=resume, exist_ok=exist_ok, input_size=size
             )
         else:
             result = maenas.profile(
@@ -93,6 +96,7 @@ def profile(
                 out=out,
                 resume=resume,
                 exist_ok=exist_ok,
+                input_size=size,
             )
     if as_json:
         print_json(result.to_json())

@@ -9,7 +9,8 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from maenas.budgets.graph.model import GraphError, input_shapes, load_graph, static_graph
+from maenas.budgets.graph.inputs import GraphError
+from maenas.budgets.graph.model import input_shapes, load_graph, static_graph
 from tests.graphs import kernels, made
 
 LINES = ["c = Conv x w", "y = Relu c"]
@@ -37,6 +38,48 @@ def test_an_open_batch_becomes_one_and_the_size_that_is_asked_for(tmp_path: Path
     assert input_shapes(load_graph(path, input_size=64)) == {"x": (1, 8, 64, 64)}
 
 
+@pytest.mark.parametrize(
+    ("shape", "size", "wanted"),
+    [
+        (("n", 8, 64, "w"), (64, 320), (1, 8, 64, 320)),
+        (("n", 8, "h", "w"), (64, 320), (1, 8, 64, 320)),
+        ((1, 8, 16, 32), (16, 32), (1, 8, 16, 32)),
+        (("n", 8, 16, 16), None, (1, 8, 16, 16)),
+    ],
+)
+def test_each_open_axis_takes_its_side(tmp_path: Path, shape, size, wanted) -> None:
+    assert input_shapes(load_graph(saved(tmp_path, *shape), size)) == {"x": wanted}
+
+
+def test_an_image_whose_channels_come_last_takes_a_size_too() -> None:
+    lines = ["t = Transpose x", "y = Conv t w"]
+    attributes = {"t": {"perm": (0, 3, 1, 2)}}
+    model = made(lines, {"x": ("n", "h", "w", 3)}, {"w": kernels(8, 3)}, (), attributes)
+    assert input_shapes(static_graph(model, input_size=(64, 96))) == {"x": (1, 64, 96, 3)}
+
+
+def test_a_scalar_beside_the_image_and_a_second_image_of_fixed_size_stay() -> None:
+    lines = ["a = Conv x w", "b = Mul a s", "c = Conv z w", "y = Add c c"]
+    inputs = {"x": (1, 8, "h", "w"), "s": (), "z": (1, 8, 4, 4)}
+    model = made(lines, inputs, {"w": kernels(8, 8)}, ("b", "y"))
+    assert input_shapes(static_graph(model, input_size=16)) == {
+        "x": (1, 8, 16, 16), "s": (), "z": (1, 8, 4, 4),
+    }  # fmt: skip
+
+
+def test_functions_of_the_model_itself_are_inlined() -> None:
+    model = made(["c = Conv x w", "y = CustomSilu c"], weights={"w": kernels(8, 8)}, domain="torch")
+    body = [
+        helper.make_node("Sigmoid", ["a"], ["s"]), helper.make_node("Mul", ["a", "s"], ["b"])
+    ]  # fmt: skip
+    opset = helper.make_opsetid("", 19)
+    model.functions.append(helper.make_function("torch", "CustomSilu", ["a"], ["b"], body, [opset]))
+    graph = static_graph(model)
+    assert [node.op_type for node in graph.graph.node] == ["Conv", "Sigmoid", "Mul"]
+    assert not graph.functions
+    assert len({node.name for node in graph.graph.node} - {""}) == 3
+
+
 def test_shapes_are_inferred_and_the_model_given_is_left_as_it_was() -> None:
     model = model_of("batch", 8, 16, 16)
     before = model.SerializeToString()
@@ -49,12 +92,19 @@ def test_shapes_are_inferred_and_the_model_given_is_left_as_it_was() -> None:
 @pytest.mark.parametrize(
     ("shape", "options", "message"),
     [
-        ((1, 8, "height", 16), {}, r"input x leaves dimension 2 \(height\) open; .*--input-size"),
+        ((1, 8, "height", 16), {}, "leaves its height open .* its width at 16; .* 640x16"),
+        ((1, 8, 64, "w"), {}, "leaves its width open .* its height at 64; .* 64x640"),
+        ((1, 8, 64, "w"), {"input_size": 320}, "its height at 64; .* --input-size 64x320"),
+        ((1, 8, 64, "w"), {"input_size": (32, 320)}, "such as --input-size 64x320"),
+        ((1, 8, "h", "w"), {}, "leaves its height and width open; .* --input-size 640,"),
+        (("N", "H", "W", 3), {}, "leaves its height and width open"),
+        ((1, "length", 8), {"input_size": 9}, r"dimension 1 \(length\) open, which is no side"),
+        ((1, 8), {"input_size": 9}, "reads no image; leave --input-size out"),
         ((1, "channels", 16, 16), {"input_size": 16}, r"leaves dimension 1 \(channels\) open"),
         ((8, 8, 16, 16), {}, "input x has batch 8; .* export it with batch 1"),
         ((1, 8, 16, 16), {"input_size": 32}, "input x is fixed at 16 x 16; leave --input-size out"),
         ((1, 8, 16, 32), {"input_size": 16}, "input x is fixed at 16 x 32"),
-        ((), {}, "input x has no shape"),
+        ((1, 8, 16, 32), {"input_size": (32, 16)}, "input x is fixed at 16 x 32"),
     ],
 )
 def test_an_input_of_no_known_size_is_refused(tmp_path: Path, shape, options, message) -> None:

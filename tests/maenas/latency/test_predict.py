@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import shlex
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import onnx
 import pytest
 
 from maenas.blocks import load_backbone
 from maenas.budgets import load_device
+from maenas.budgets.backends.openvino_cpu import OpenVinoBackend
 from maenas.latency.graphs import graph_of
 from maenas.latency.networks import published_detector
 from tests.cpu_table import cpu_table
@@ -85,6 +89,65 @@ def test_the_listing_shows_the_dearest_and_counts_the_rest(typed) -> None:
     assert every.out.count("->") > shown.out.count("->")
 
 
+# The advice that a message gives works as it is printed.
+
+
+def advice(ran: Any, start: str, end: str) -> list[str]:
+    """The words of a command line that an error proposes."""
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err.count("\n") == 1, ran.err
+    _, found, rest = ran.err.partition(start)
+    assert found, ran.err
+    return shlex.split((start + rest.partition(end)[0]).removeprefix("maenas "))
+
+
+@pytest.mark.parametrize(
+    "shape", [("N", 3, 64, "W"), ("N", 3, "H", 64), ("N", 3, "H", "W"), ("N", "H", "W", 3)], ids=str
+)
+def test_the_size_that_is_advised_is_taken(typed, tmp_path, shape) -> None:
+    lines, attributes = ["y = Conv x w"], {}
+    if shape[-1] == 3:
+        lines, attributes = ["t = Transpose x", "y = Conv t w"], {"t": {"perm": (0, 3, 1, 2)}}
+    onnx.save(
+        made(lines, {"x": shape}, {"w": kernels(8, 3)}, (), attributes), tmp_path / "open.onnx"
+    )
+    asked = ("predict", "open.onnx")
+    option = advice(typed(*asked), "--input-size ", ", or")
+    assert typed(*asked, *option).code == 0
+    again = typed(*asked, "--input-size", 96)
+    if 64 in shape:
+        assert typed(*asked, *advice(again, "--input-size ", ", or")).code == 0
+    else:
+        assert again.code == 0
+
+
+def test_the_command_that_is_advised_for_a_missing_price_gives_it(
+    typed, tmp_path, monkeypatch
+) -> None:
+    short = {"fit": 0.3, "held-out": 0.3, "operator": 0.1}
+    monkeypatch.setattr("maenas.budgets.profiling.profile.SECONDS", short)
+    table = cpu_table(provenance=dict(OpenVinoBackend("f32", 1).provenance()))
+    kept = tuple(one for one in table.samples if one.role != "operator")
+    replace(table, samples=kept).save(tmp_path / "mine.json")
+    lines = ["a = Conv x w", "y = Softmax a"]
+    model = made(lines, {"x": ("N", 8, "H", "W")}, {"w": kernels(8, 8)})
+    onnx.save(model, tmp_path / "my net.onnx")
+    asked = ("predict", "my net.onnx", "--device", "mine.json", "--input-size", "32x64")
+    command = advice(typed(*asked), "maenas profile --extend", "\n")
+    assert command[-3:] == ["my net.onnx", "--input-size", "32x64"]
+    assert typed(*command).code == 0
+    assert typed(*asked).code == 0
+
+
+def test_a_file_of_unknown_standard_operators_is_measured_as_advised(typed, tmp_path) -> None:
+    model = made(["a = Conv x w", "y = LRN a"], {"x": (1, 8, "h", 16)}, {"w": kernels(8, 8)},
+                 (), {"y": {"size": 3}})  # fmt: skip
+    onnx.save(model, tmp_path / "odd.onnx")
+    ran = typed("predict", "odd.onnx", "--input-size", "16")
+    command = advice(ran, "maenas measure", "`")
+    assert typed(*command).code == 0
+
+
 def test_a_table_is_taken_by_its_file_and_says_what_lies_beyond_it(typed, tmp_path) -> None:
     cpu_table().save(tmp_path / "mine.json")
     shown = typed("predict", "zoo:damo-yolo-ns", "--device", "mine.json")
@@ -116,7 +179,7 @@ def test_unknown_operators_are_listed(typed, tmp_path: Path) -> None:
     attributes = {"a": {"size": 3}}
     model = made(lines, weights={"w": kernels(8, 8)}, attributes=attributes, domain="acme")
     onnx.save(model, tmp_path / "odd.onnx")
-    words = ("odd.onnx: ", "1 x LRN", "1 x acme.CustomThing", "`maenas measure` can still time it")
+    words = ("odd.onnx: ", "1 x LRN", "1 x acme.CustomThing", "No runtime here computes")
     rest = "; all else takes ~0.0"
     refused(typed("predict", "odd.onnx"), *words, rest)
 
@@ -128,7 +191,7 @@ def test_unknown_operators_are_listed(typed, tmp_path: Path) -> None:
         (("cut.onnx",), "cut.onnx: is damaged or no ONNX file"),
         (("empty.onnx",), "empty.onnx: has no operators"),
         (("batch.onnx",), "batch.onnx: input x has batch 8"),
-        (("open.onnx",), "open.onnx: input x leaves dimension 2 (height) open"),
+        (("open.onnx",), "open.onnx: input x leaves its height open"),
         (("free.onnx",), "free.onnx: has no operator that takes time"),
         (("free.onnx", "--input-size", "32"), "input x is fixed at 16 x 16"),
         (("lost.onnx",), "lost.onnx: its weights"),

@@ -106,7 +106,7 @@ def test_a_table_is_extended_by_what_it_lacks_and_loses_nothing(
     replace(before, samples=samples).save(tmp_path / "mine.json")
     asked = typed("predict", "gate.onnx", "--device", "mine.json")
     assert asked.code == 2
-    assert "maenas profile --extend mine.json --model NETWORK" in asked.err
+    assert "maenas profile --extend mine.json --model gate.onnx" in asked.err
     ran = typed("profile", "--extend", "mine.json", "--model", "gate.onnx", "--json")
     assert ran.json["table"] == "mine.json"
     assert ran.json["samples"]["fit"] > 1

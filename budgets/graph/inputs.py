@@ -1,0 +1,106 @@
+"""What an ONNX model reads, made static: a batch of 1 and a known size of the image."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import onnx
+
+from maenas.blocks.errors import MaenasError
+from maenas.budgets.image_size import InputSize, shown_size
+
+CHANNELS = (1, 3, 4)  # of an image: what tells its last axis from a width
+SIDES = ("height", "width")
+EXAMPLE = 640  # side that a message proposes where the file fixes none
+
+
+class GraphError(MaenasError):
+    """An ONNX model cannot be read, or not be measured as it is."""
+
+
+def fix_inputs(inputs: Sequence[onnx.ValueInfoProto], where: str, size: InputSize) -> None:
+    """Give every input its batch of 1, and images their size where it is open.
+
+    Raises:
+        GraphError: for an axis that stays open, or a size that no input takes.
+    """
+    sides = size if isinstance(size, tuple) else (size, size)
+    if any(side is not None and side < 1 for side in sides):
+        raise GraphError(f"input_size: must be at least 1, got {shown_size(size)}.")
+    taken = [_fix_input(value, where, sides) for value in inputs]
+    if size is None or any(taken):
+        return
+    images = [value for value in inputs if len(_dims(value)) == 4]
+    for value in images:
+        dims = _dims(value)
+        fixed = tuple(dims[axis].dim_value for axis in _image_axes(dims))
+        if fixed != sides:
+            raise GraphError(
+                f"{where}: input {value.name} is fixed at {fixed[0]} x {fixed[1]}; leave "
+                "--input-size out, or export it anew."
+            )
+    if not images:
+        raise GraphError(f"{where}: reads no image; leave --input-size out.")
+
+
+def _fix_input(
+    value: onnx.ValueInfoProto, where: str, sides: tuple[int | None, int | None]
+) -> bool:
+    """Make one input static; whether it took a size."""
+    if not value.type.tensor_type.HasField("shape"):
+        raise GraphError(f"{where}: input {value.name} has no shape; export it with a fixed one.")
+    dims = _dims(value)
+    axes = _image_axes(dims)
+    if axes and dims[0].dim_value > 1:
+        raise GraphError(
+            f"{where}: input {value.name} has batch {dims[0].dim_value}; latency is that of one "
+            "image, so export it with batch 1."
+        )
+    open_axes = [axis for axis, dim in enumerate(dims) if dim.dim_value < 1]
+    for axis in open_axes:
+        if axis and axis not in axes:
+            name = dims[axis].dim_param or "?"
+            raise GraphError(
+                f"{where}: input {value.name} leaves dimension {axis} ({name}) open, which is no "
+                "side of an image; export it with a fixed shape."
+            )
+    if 0 in open_axes:
+        dims[0].dim_value = 1
+    if not any(axis in axes for axis in open_axes):
+        return False
+    for axis, side in zip(axes, _fitting_sides(value, where, sides), strict=True):
+        dims[axis].dim_value = side
+    return True
+
+
+def _fitting_sides(
+    value: onnx.ValueInfoProto, where: str, sides: tuple[int | None, int | None]
+) -> tuple[int, int]:
+    """Height and width if they fit what the input fixes, else an error with the option to type."""
+    dims = _dims(value)
+    fixed = [max(0, dims[axis].dim_value) for axis in _image_axes(dims)]
+    height, width = sides
+    fits = fixed[0] in (0, height) and fixed[1] in (0, width)
+    if height is not None and width is not None and fits:
+        return height, width
+    proposed = (fixed[0] or height or EXAMPLE, fixed[1] or width or EXAMPLE)
+    option = shown_size(proposed if any(fixed) else proposed[0])
+    left = " and ".join(name for name, f in zip(SIDES, fixed, strict=True) if not f)
+    kept = "".join(f" and fixes its {n} at {f}" for n, f in zip(SIDES, fixed, strict=True) if f)
+    raise GraphError(
+        f"{where}: input {value.name} leaves its {left} open{kept}; give a size for it, such as "
+        f"--input-size {option}, or export it with a fixed shape."
+    )
+
+
+def _dims(value: onnx.ValueInfoProto) -> Sequence[onnx.TensorShapeProto.Dimension]:
+    dims: Sequence[onnx.TensorShapeProto.Dimension] = value.type.tensor_type.shape.dim
+    return dims
+
+
+def _image_axes(dims: Sequence[onnx.TensorShapeProto.Dimension]) -> tuple[int, ...]:
+    """Axes of height and width: behind the channels, or before them where those come last."""
+    if len(dims) != 4:
+        return ()
+    channels_last = dims[3].dim_value in CHANNELS and dims[1].dim_value not in CHANNELS
+    return (1, 2) if channels_last else (2, 3)

@@ -1,0 +1,31 @@
+"""The size of an image as users write it: a side, or height and width."""
+
+from __future__ import annotations
+
+import re
+
+from maenas.blocks.errors import MaenasError
+
+InputSize = int | tuple[int, int] | None  # side of a square image, or (height, width)
+
+
+def parse_input_size(text: str | None) -> InputSize:
+    """A size as users write it: "640", or height and width as in "64x320".
+
+    Raises:
+        MaenasError: for anything else.
+    """
+    if text is None:
+        return None
+    match = re.fullmatch(r"(\d{1,6})(?:[xX](\d{1,6}))?", text.strip())
+    if match is None:
+        raise MaenasError(
+            f"input_size: must be a side or HEIGHTxWIDTH, as in 640 or 64x320; got {text!r}."
+        )
+    height = int(match[1])
+    return height if match[2] is None else (height, int(match[2]))
+
+
+def shown_size(size: InputSize) -> str:
+    """A size as users write it."""
+    return "" if size is None else "x".join(map(str, size if isinstance(size, tuple) else (size,)))
