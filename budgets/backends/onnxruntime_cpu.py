@@ -13,6 +13,7 @@ import onnxruntime
 from maenas.budgets.backends.backend import Backend, BackendError, Run, Session
 from maenas.budgets.backends.cpu import cpu_name, cpu_state, cpu_threads
 from maenas.budgets.latency import Precision
+from maenas.budgets.usage_reports import quiet_onnxruntime
 
 FATAL_ONLY = 4  # of onnxruntime's log levels: what fails is raised as well
 WARM_UP = 2  # inferences: the first allocates
@@ -41,6 +42,7 @@ class OnnxRuntimeBackend(Backend):
         self.threads = cpu_threads(threads)
 
     def compile(self, model: onnx.ModelProto, layers: bool = False) -> Session:
+        quiet_onnxruntime()
         options = onnxruntime.SessionOptions()
         options.log_severity_level = FATAL_ONLY
         options.intra_op_num_threads = self.threads

@@ -17,6 +17,7 @@ from typing import Any
 from maenas.blocks.errors import MaenasError
 from maenas.budgets.cluster.output import line, muffled, say, to_stderr
 from maenas.budgets.cluster.versions import here
+from maenas.budgets.usage_reports import REPORTS_OFF
 
 ANSWER_S = 120.0  # a node has to say its versions in: Python starts there
 STARTS = 3  # of a cluster of our own, until we give up
@@ -24,8 +25,8 @@ KNOCK_S = 10.0  # the head of a cluster has to take a connection in
 LOOK_S = 5.0  # between two looks at whether the head is there
 RETURN_S = 20.0  # a head has to come back in; after 60 Ray ends our process without an error
 STORE_BYTES = 200_000_000  # of objects on a node that we start; what travels is small
-SETTINGS = {  # of Ray, in its environment
-    "RAY_USAGE_STATS_ENABLED": "0",
+SETTINGS = {  # variables of the environment that Ray reads
+    **REPORTS_OFF,
     "RAY_COLOR_PREFIX": "0",  # of what is printed on the nodes
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # else it warns of what it will change
     "RAY_NUM_REDIS_GET_RETRIES": "2",  # each takes 40 s where a head does not let us in

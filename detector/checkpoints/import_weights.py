@@ -22,6 +22,7 @@ from maenas.detector.model.template import load_template
 
 COCO, LEGACY = 80, 81  # v0.1 and v0.2 trained one class more and never looked at it
 CLASSIFIER = "head.gfl_cls."
+OFFICIAL_KEY = "`model`"  # that official files hold their state dict under
 # The bins of the distances, 0 to reg_max: a constant that the official code keeps as a buffer.
 CONSTANT = "head.integral.project"
 MERGED, DENSE, POINTWISE = "rbr_reparam", "rbr_dense", "rbr_1x1"
@@ -41,6 +42,8 @@ class Report:
         misshaped: (key, its shape in the checkpoint, in the detector).
         dropped: keys whose last class is left out, as v0.1 and v0.2 do at inference.
         reinitialised: keys of the classifier that start anew, for other classes.
+        stripped: what was taken off the file to get to its state dict: keys such as "`ema`" and
+            prefixes of names.
     """
 
     form: Literal["training", "deploy"]
@@ -50,6 +53,7 @@ class Report:
     misshaped: tuple[tuple[str, Shape, Shape], ...] = ()
     dropped: tuple[str, ...] = ()
     reinitialised: tuple[str, ...] = ()
+    stripped: tuple[str, ...] = ()
 
     @property
     def fits(self) -> bool:
@@ -111,8 +115,9 @@ def import_checkpoint(path: Path, model: str, num_classes: int | None = None) ->
     """The detector that an official checkpoint holds the weights of.
 
     Args:
-        path: a file of `torch.save`: a state dict in training or deploy form, alone or under
-            `model`, its keys with or without the prefix of DistributedDataParallel.
+        path: a file of `torch.save`: a state dict in training or deploy form, alone or under a
+            key such as `model` or `ema`, its names with or without prefixes of wrappers
+            (DistributedDataParallel, torch.compile).
         model: the published detector it was trained as, such as "damo-yolo-s".
         num_classes: to have. If the checkpoint has others, all but the classifier is kept and
             that starts anew. None for those of the checkpoint, where 81 count as 80: the legacy
@@ -125,13 +130,17 @@ def import_checkpoint(path: Path, model: str, num_classes: int | None = None) ->
         CheckpointError: if it is of another detector.
     """
     spec = official_spec(model)
-    found = read_state_dict(path)
+    read = read_state_dict(path)
+    found = read.weights
     imported = compare(found, spec, num_classes)
+    imported = replace(imported, report=replace(imported.report, stripped=read.stripped))
     if not imported.report.fits:
         likely = recognised(found)
         hint = f"; it looks like {likely}" if likely and likely != bare(model) else ""
         problems = imported.report.problems()
-        raise CheckpointError(f"{path}: is no {model}: {problems}{hint}.", imported.report)
+        unusual = [name for name in read.stripped if name != OFFICIAL_KEY]
+        after = f" once {', '.join(unusual)} is taken off" if unusual else ""
+        raise CheckpointError(f"{path}: is no {model}{after}: {problems}{hint}.", imported.report)
     broken = [name for name, value in imported.weights.items() if not value.isfinite().all()]
     if broken:
         raise ModelError(

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from pickle import UnpicklingError
+from typing import Any
 from warnings import catch_warnings
 
 import torch
@@ -16,10 +19,42 @@ from maenas.detector.errors import ModelError
 
 CUT_SHORT = "is damaged or cut short"
 LARGEST = 64 * GIB  # of a checkpoint
+# Keys that trainers store a state dict under. A moving average comes first: it is what was
+# evaluated. `model` comes before `module`, which some nest in the others.
+UNDER = (
+    "model_ema",
+    "ema_state_dict",
+    "state_dict_ema",
+    "ema",
+    "model_state_dict",
+    "state_dict",
+    "model",
+    "module",
+)
+# What wrappers put before every name: DistributedDataParallel or AveragedModel, Lightning or
+# others, and torch.compile, which may wrap a part alone.
+PREFIXES = ("module.", "model.", "ema.")
+COMPILED = "_orig_mod."
+COUNTERS = ("n_averaged", "updates")  # of a moving average, beside its weights
+DEEPEST = 3  # keys around a state dict
 
 
-def read_state_dict(path: Path) -> dict[str, Tensor]:
-    """Names and tensors of a checkpoint, alone in the file or under `model`.
+@dataclass(frozen=True, slots=True)
+class StateDict:
+    """Names and tensors of a checkpoint.
+
+    Attributes:
+        weights: tensors by their name.
+        stripped: what was taken off to get there, for people: keys around the state dict and
+            prefixes of its names.
+    """
+
+    weights: dict[str, Tensor]
+    stripped: tuple[str, ...] = ()
+
+
+def read_state_dict(path: Path) -> StateDict:
+    """Names and tensors of a checkpoint, freed from what trainers and wrappers put around them.
 
     Raises:
         ModelError: naming file and cause.
@@ -34,14 +69,55 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
             if "TorchScript" not in str(error):
                 raise
             raise ModelError(f"{path}: is a TorchScript program, not a state dict.") from None
-    if isinstance(data, dict) and isinstance(data.get("model"), dict):
-        data = data["model"]
-    if not isinstance(data, dict) or not all(isinstance(v, Tensor) for v in data.values()):
-        raise ModelError(f"{path}: holds no state dict, neither alone nor under `model`.")
-    weights = {str(key): value for key, value in data.items()}
-    if all(key.startswith("module.") for key in weights):  # saved by DistributedDataParallel
-        weights = {key.removeprefix("module."): value for key, value in weights.items()}
-    return weights
+    return stripped(data, path)
+
+
+def stripped(data: object, path: Path) -> StateDict:
+    """The state dict in what a checkpoint holds.
+
+    Raises:
+        ModelError: if there is none.
+    """
+    removed: list[str] = []
+    while not is_state_dict(data) and len(removed) < DEEPEST:
+        key = next((key for key in UNDER if isinstance(entry(data, key), Mapping)), None)
+        if key is None:
+            break
+        removed.append(f"`{key}`")
+        data = entry(data, key)
+    if not isinstance(data, Mapping) or not is_state_dict(data):
+        raise ModelError(
+            f"{path}: holds no state dict, neither alone nor under {', '.join(UNDER[:-1])} or "
+            f"{UNDER[-1]}."
+        )
+    weights = {str(name): value for name, value in data.items()}
+    if any(COMPILED in name for name in weights):
+        removed.append(f"`{COMPILED}` in names")
+        weights = {name.replace(COMPILED, ""): value for name, value in weights.items()}
+    while prefix := common_prefix(weights):
+        removed.append(f"prefix `{prefix}`")
+        weights = {
+            name.removeprefix(prefix): value
+            for name, value in weights.items()
+            if name.startswith(prefix)
+        }
+    return StateDict(weights, tuple(removed))
+
+
+def is_state_dict(data: object) -> bool:
+    """Whether it maps names to tensors alone."""
+    return isinstance(data, Mapping) and all(isinstance(value, Tensor) for value in data.values())
+
+
+def entry(data: object, key: str) -> Any:
+    """What a mapping holds under a key; None if it is no mapping or lacks the key."""
+    return data.get(key) if isinstance(data, Mapping) else None
+
+
+def common_prefix(weights: Mapping[str, Tensor]) -> str | None:
+    """The prefix of a wrapper that all names have, counters of a moving average aside."""
+    names = [name for name in weights if name not in COUNTERS]
+    return next((p for p in PREFIXES if names and all(name.startswith(p) for name in names)), None)
 
 
 def refusal(message: str) -> str:
@@ -54,4 +130,4 @@ def refusal(message: str) -> str:
         )
     if "truncated" in message:
         return "is damaged or cut short."
-    return "is no checkpoint that torch reads without running code of it."
+    return "is not a checkpoint that PyTorch can load safely (weights_only)."

@@ -203,7 +203,11 @@ def _kept_if_whole(path: Path) -> Iterator[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         with temporary_folder(path.parent) as folder:
             yield folder / path.name
-            for file in folder.iterdir():
+            files = list(folder.iterdir())
+            for file in files:
+                with file.open("rb") as written:
+                    os.fsync(written.fileno())  # a full disk may say so only now
+            for file in files:
                 os.replace(file, path.parent / file.name)
     except OSError as error:
         raise ExportError(f"{path}: cannot be written: {error.strerror or error}.") from None

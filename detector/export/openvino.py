@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -42,6 +43,15 @@ def join_nms(model: openvino.Model, nms: onnx.ModelProto) -> openvino.Model:
 
 
 def write_ir(model: openvino.Model, metadata: Metadata, path: Path) -> None:
-    """Write `.xml` and `.bin`; "f16" stores the weights in 16 bits."""
+    """Write `.xml` and `.bin`; "f16" stores the weights in 16 bits.
+
+    Raises:
+        OSError: if they cannot be written whole.
+    """
     set_metadata(model, metadata)
-    openvino.save_model(model, path, compress_to_fp16=metadata.precision == "f16")
+    try:
+        openvino.save_model(model, path, compress_to_fp16=metadata.precision == "f16")
+    except RuntimeError as error:  # it does not say why a stream failed
+        free = shutil.disk_usage(path.parent).free / 2**20
+        reason = " ".join(str(error).split())
+        raise OSError(f"OpenVINO says {reason}; {free:,.0f} MiB are free there") from None

@@ -12,6 +12,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, numpy_helper
 
+from maenas.budgets.usage_reports import disable_usage_reports
 from maenas.detector.arrays import Floats
 from maenas.detector.errors import ExportError
 from maenas.detector.export.decode import PREFIX
@@ -34,6 +35,7 @@ def quantise(model: Any, calibration: Sequence[Floats], target: Target) -> Any:
     """
     if not calibration:
         raise ExportError("calibration: at least one image is needed.")
+    disable_usage_reports()
     import nncf
 
     nncf.set_log_level(logging.ERROR)

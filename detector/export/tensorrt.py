@@ -10,7 +10,6 @@ import onnx
 import tensorrt as trt
 import torch
 
-from maenas.blocks.files.atomic_write import write_bytes, write_text
 from maenas.budgets.backends.engine_info import shown
 from maenas.budgets.backends.tensorrt_build import build_engine
 from maenas.detector.errors import ExportError
@@ -30,7 +29,7 @@ def write_engine(
     Args:
         model: typed in the precision wanted.
         metadata: of the engine.
-        path: of the `.engine`; the metadata goes into `.engine.json`.
+        path: `.engine` file in a folder of ours; the metadata goes into `.engine.json`.
         max_batch: most images at a time, where the batch of the model is open.
         workspace_gib: memory that tactics may use.
     Returns:
@@ -38,8 +37,9 @@ def write_engine(
     Raises:
         BackendError: if TensorRT cannot parse or build it.
         ExportError: if not a layer is in the precision.
+        OSError: if they cannot be written.
     """
-    write_bytes(path, build_engine(model, max_batch, workspace_gib))
+    path.write_bytes(build_engine(model, max_batch, workspace_gib))
     precisions = Engine(path).precisions()
     require_precision(precisions, metadata.precision)
     about = {
@@ -47,7 +47,8 @@ def write_engine(
         "gpu": torch.cuda.get_device_name(),
         "layers": json.dumps(precisions),
     }
-    write_text(sidecar(path), json.dumps({**metadata.to_text(), **about}, indent=1) + "\n")
+    text = json.dumps({**metadata.to_text(), **about}, indent=1)
+    sidecar(path).write_text(f"{text}\n", encoding="utf-8")
     return shown(precisions)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from maenas.detector.checkpoints.checkpoint import SPEC_FILE
@@ -33,7 +34,7 @@ def load_runtime(
     """
     if threads is not None and threads < 1:
         raise ModelError(f"threads: must be at least 1, got {threads}.")
-    if not path.exists():
+    if not os.path.exists(path):  # a name too long is no file either
         raise ModelError(f"{path}: no such file or folder; expected {KINDS}.")
     suffix = path.suffix.lower()
     if suffix == ".xml":

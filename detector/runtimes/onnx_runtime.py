@@ -7,6 +7,7 @@ from typing import Any
 
 import onnxruntime
 
+from maenas.budgets.usage_reports import quiet_onnxruntime
 from maenas.detector.arrays import Floats
 from maenas.detector.errors import ModelError
 from maenas.detector.runtimes.file_runtime import FileRuntime
@@ -48,6 +49,7 @@ def open_session(path: Path, threads: int | None = None) -> Any:
     """
     if not path.is_file():
         raise ModelError(f"{path}: no such file.")
+    quiet_onnxruntime()
     options = onnxruntime.SessionOptions()
     options.log_severity_level = ERRORS_ONLY
     options.intra_op_num_threads = threads or 0

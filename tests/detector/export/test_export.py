@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import resource
+import signal
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
 from importlib.util import find_spec
@@ -446,6 +449,35 @@ def test_what_cannot_be_exported_is_said(
 def test_options_of_nms_are_checked(values: tuple[float, float, int], message: str) -> None:
     with pytest.raises(SpecError, match=message):
         Thresholds(*values)
+
+
+@pytest.mark.parametrize("layout", ["raw", "end2end"])
+@pytest.mark.parametrize("kind", ["onnx", "openvino"])
+@pytest.mark.parametrize("most", [1_000, 60_000])
+def test_a_full_disk_is_one_line_and_leaves_what_was_there(
+    kind: str, layout: str, most: int, tmp_path: Path
+) -> None:
+    path = tmp_path / f"model{SUFFIXES[kind]}"
+    path.write_text("an export of yesterday")
+    with no_file_larger_than(most), pytest.raises(ExportError) as caught:
+        export(tmp_path, format=kind, layout=layout)
+    assert str(caught.value).startswith(f"{path}: cannot be written: ")
+    assert "\n" not in str(caught.value)
+    assert [file.name for file in tmp_path.iterdir()] == [path.name]
+    assert path.read_text() == "an export of yesterday"
+
+
+@contextmanager
+def no_file_larger_than(size: int) -> Iterator[None]:
+    """Writes past so many bytes fail, as on a full disk."""
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, ignored)
 
 
 def test_a_file_is_named_after_its_format(tmp_path: Path) -> None:

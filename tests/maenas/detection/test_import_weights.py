@@ -121,7 +121,7 @@ def test_a_folder_that_holds_something_is_only_written_into_if_told_so(
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [(b"", "is damaged or cut short"), (b"<html>", "is no checkpoint that torch reads")],
+    [(b"", "is damaged or cut short"), (b"<html>", "is not a checkpoint that PyTorch can load")],
 )
 def test_a_file_that_is_no_checkpoint_is_one_line(typed, tmp_path, content, message) -> None:
     (tmp_path / "official.pth").write_bytes(content)
