@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import pickle
-import random
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -171,24 +170,6 @@ def test_what_was_stripped_is_named_where_the_rest_does_not_fit(tiny, saved) -> 
     path = saved({"ema": named(tiny[1], "module.")})
     with pytest.raises(CheckpointError, match=r"is no damo-yolo-ns once `ema`, prefix `module.`"):
         import_checkpoint(path, "damo-yolo-ns")
-
-
-@pytest.mark.parametrize("is_zip", [True, False], ids=["zip", "old format"])
-def test_any_damage_to_a_checkpoint_is_one_line(nano, saved, is_zip) -> None:
-    """Whatever pickle, zip and torch raise on it; seen: AttributeError, IndexError, KeyError."""
-    few = dict(list(nano[1].items())[:4])
-    path = saved({"model": few}, _use_new_zipfile_serialization=is_zip)
-    whole = path.read_bytes()
-    rng = random.Random(0)
-    for _ in range(200):
-        content = bytearray(whole)
-        for _ in range(rng.randint(1, 6)):
-            content[rng.randrange(min(len(content), 1500))] = rng.randrange(256)
-        path.write_bytes(content)
-        with pytest.raises(ModelError, match=r"official.pth: ") as caught:
-            import_checkpoint(path, "damo-yolo-ns")
-        assert "\n" not in str(caught.value)
-        assert len(str(caught.value)) < 600
 
 
 def test_a_pipe_is_not_waited_for(tmp_path) -> None:
