@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,7 @@ UNITS = {  # of a quantity: what to divide it by, and its name on an axis
 }
 MAX_POINTS = 20_000
 FRONT_POINTS = 40
+MOST_COLUMNS = 3
 
 
 def plot_curve(problem: Problem, outcome: Outcome, reference: Reference, path: Path) -> None:
@@ -50,7 +52,7 @@ def plot_curve(problem: Problem, outcome: Outcome, reference: Reference, path: P
 
 
 def plot_scatter(prepared: Prepared, outcome: Outcome, result: Result, path: Path) -> None:
-    """Price and score of evaluated networks, the certified front, the budget."""
+    """Price and score of the networks within all budgets, the certified front, the budget."""
     problem = prepared.segment.problem
     ranged = problem.ranged
     scale, unit = UNITS[ranged.quantity]
@@ -58,17 +60,17 @@ def plot_scatter(prepared: Prepared, outcome: Outcome, result: Result, path: Pat
         unit = f"latency [ms, {problem.device.claim}]"
     figure = new_figure()
     axes = figure.subplots()
-    for wanted, colour, name in (
-        (False, "lightgrey", "over some budget"),
-        (True, "tab:blue", "within all budgets"),
-    ):
-        places = np.flatnonzero(outcome.feasible == wanted)
-        count = len(places)
-        places = places[:: max(1, count // MAX_POINTS)]
-        label = f"{name} ({count:,})"
-        axes.scatter(
-            outcome.prices[places] / scale, outcome.scores[places], s=2, color=colour, label=label
-        )
+    # The others break limits that have no axis here, so that they would lie above the front.
+    places = np.flatnonzero(outcome.feasible)
+    count = len(places)
+    places = places[:: max(1, count // MAX_POINTS)]
+    axes.scatter(
+        outcome.prices[places] / scale,
+        outcome.scores[places],
+        s=2,
+        color="tab:blue",
+        label=f"within all budgets ({count:,})",
+    )
     least, _ = prepared.options.cheapest(ranged.quantity)
     if ranged.quantity in ADDITIVE:
         limits = np.linspace(least, ranged.limit, FRONT_POINTS + 1)[1:].tolist()
@@ -98,8 +100,8 @@ def plot_scatter(prepared: Prepared, outcome: Outcome, result: Result, path: Pat
     axes.set_xlim(least / scale * 0.97, ranged.limit / scale * 1.1)
     if scores:
         axes.set_ylim(top=max(scores) + 0.1 * abs(max(scores)))
-    title = "Every evaluated network" if len(outcome.scores) else "Network found, certified front"
-    axes.set_title(title)
+    searched = "Networks within all budgets, certified front"
+    axes.set_title(searched if len(outcome.scores) else "Network found, certified front")
     axes.legend(loc="lower right", markerscale=1)
     save_figure(figure, path)
 
@@ -112,22 +114,25 @@ def _unit(problem: Problem) -> str:
 def plot_searches(found: Mapping[str, Sequence[Mapping[str, Any]]], path: Path) -> None:
     """Price and score of what several searches found, and the certified optimum over each.
 
+    Each search has axes of its own: scores of different spaces, scales or score functions do not
+    compare.
+
     Args:
         found: networks by search, as `result.json` tells them.
-        path: of the image.
+        path: file of the image.
     """
     figure = new_figure()
-    axes = figure.subplots()
-    units = []
-    for name, networks in found.items():
+    columns = min(len(found), MOST_COLUMNS)
+    rows = ceil(len(found) / columns) if columns else 0
+    figure.set_size_inches(4.2 * max(columns, 1), 3.4 * max(rows, 1))
+    for place, (name, networks) in enumerate(found.items(), start=1):
+        axes = figure.add_subplot(rows, columns, place)
         quantity = next(iter(networks[0]["budget"]))
         scale, unit = UNITS[quantity]
-        units.append(unit)
         prices = [network[quantity] / scale for network in networks]
-        (line,) = axes.plot(prices, [n["score"] for n in networks], "*-", label=name)
+        axes.plot(prices, [n["score"] for n in networks], "*-", markersize=10, label="found")
         tops = [network["optimum_at_most"] for network in networks]
-        axes.plot(prices, tops, "_", color=line.get_color(), markersize=14)
-    axes.set(xlabel=", ".join(dict.fromkeys(units)), ylabel="score")
-    axes.set_title("Networks found (stars), certified optimum (bars)")
-    axes.legend(loc="lower right")
+        axes.plot(prices, tops, "_", color="black", markersize=14, label="certified optimum")
+        axes.set(xlabel=unit, ylabel="score of this search", title=name)
+        axes.legend(loc="lower right")
     save_figure(figure, path)

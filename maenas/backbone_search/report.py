@@ -18,6 +18,10 @@ from maenas.backbone_search.result import (
 )
 from maenas.budgets import show
 
+NO_COMPARISON = (
+    "Each search has a score of its own: scores of different spaces or scales do not compare, "
+    "and none of them is the accuracy of a detector."
+)
 STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 60em; margin: 2em auto; padding: 0 1em; }
 table { border-collapse: collapse; } td, th { padding: .2em .8em; text-align: left; }
@@ -36,7 +40,7 @@ def report_text(result: Result, places: list[Path]) -> str:
         ("classes", str(best.segment.template.head.num_classes)),
         ("depth limits", depth_limits(problem)),
         ("maximised", f"{problem.score.name}; {score_line(problem)}"),
-        ("score", f"{best.score:.4f}; {100 * best.share:.3f} % of the certified optimum"),
+        ("score", f"{best.score:.4f}; {100 * best.share:.3f} % of this score's optimum"),
         ("baseline", random_line(best)),
         ("costs", costs_line(best)),
     ]
@@ -60,7 +64,7 @@ def report_text(result: Result, places: list[Path]) -> str:
         _table(("", ""), rows),
         "<h2>Networks</h2>",
         _table(
-            ("limit", "score", "of optimum", "layers", "params", "spec"),
+            ("limit", "score", "of score's optimum", "layers", "params", "spec"),
             [
                 (
                     show(problem.ranged.quantity, found.limit),
@@ -93,7 +97,7 @@ def searches_text(folder: Path, head: Sequence[str], rows: Sequence[tuple[str, .
         "<!doctype html><meta charset=utf-8><title>maenas searches</title>",
         f"<style>{STYLE}</style><h1>maenas: {len(names)} searches</h1>",
         _table(tuple(head), rows),
-        "<p>Scores compare only within one scale: each has its own limit on layers.</p>",
+        f"<p>{html.escape(NO_COMPARISON)}</p>",
         _image(folder / "searches.png"),
         f"<ul>{''.join(links)}</ul>",
     ]

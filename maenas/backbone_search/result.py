@@ -217,7 +217,7 @@ class Result:
             f"maenas {__version__}; space {problem.space.name}, template "
             f"{found.segment.template.name}, budgets of the {config.scope}; "
             f"{depth_limits(problem)}; {score_line(problem)}",
-            f"score {found.score:.4f}, {100 * found.share:.3f} % of the most that is possible "
+            f"score {found.score:.4f}, {100 * found.share:.3f} % of this score's optimum "
             f"(certified: at most {found.certified.upper:.4f}); {random_line(found)}",
             costs_line(found),
         ]
@@ -368,7 +368,7 @@ def print_card(result: Result) -> None:
         card.add_row("maximised", f"{problem.score.name}{unit}")
     card.add_row(
         "score",
-        f"{best.score:.3f}, {100 * best.share:.3f} % of the certified optimum "
+        f"{best.score:.3f}, {100 * best.share:.3f} % of this score's optimum, certified "
         f"(at most {best.certified.upper:.3f}); random search {random}",
     )
     if result.published is not None:
@@ -430,7 +430,7 @@ def print_card(result: Result) -> None:
 def _family_table(result: Result) -> Table:
     quantity = result.best.segment.problem.ranged.quantity
     table = Table(title=f"family in {result.folder}", box=SIMPLE_HEAD, padding=0, show_edge=False)
-    for name in ("limit", "cost", "scale", "score", "of optimum", "layers", "params"):
+    for name in ("limit", "cost", "scale", "score", "of score's optimum", "layers", "params"):
         table.add_column(name, justify="right")
     table.add_column("spec", overflow="fold")
     for found in result.networks:

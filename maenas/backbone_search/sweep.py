@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, fields, replace
 from itertools import product
@@ -17,7 +16,7 @@ from rich.table import Table
 from maenas import __version__
 from maenas.backbone_search.plan import plan
 from maenas.backbone_search.plots import plot_searches
-from maenas.backbone_search.report import searches_text
+from maenas.backbone_search.report import NO_COMPARISON, searches_text
 from maenas.backbone_search.run import Effort, Job, check, results, tell_losses
 from maenas.backbone_search.run_folder import clear, is_begun, is_run, resumed
 from maenas.blocks import MaenasError, SpecError
@@ -313,7 +312,7 @@ def networks(searches: Searches) -> dict[str, list[dict[str, Any]]]:
     }
 
 
-HEAD = ("search", "scale", "budget", "cost", "score", "of optimum", "random", "layers", "spec")
+HEAD = ("search", "scale", "budget", "cost", "of score's optimum", "random", "layers", "spec")
 
 
 def rows(searches: Searches) -> list[tuple[str, ...]]:
@@ -332,14 +331,17 @@ def rows(searches: Searches) -> list[tuple[str, ...]]:
                     network["template"],
                     show(quantity, limit),
                     show(quantity, network[quantity]),
-                    f"{network['score']:.3f}",
                     f"{100 * network['share_of_optimum']:.3f} %",
-                    "none" if random is None else f"{random:.3f}",
+                    "none" if random is None else _share(random, network["optimum_at_most"]),
                     str(network["layers"]),
                     network["spec"],
                 )
             )
     return lines
+
+
+def _share(score: float, optimum: float) -> str:
+    return f"{100 * (1 - (optimum - score) / (abs(optimum) or 1.0)):.3f} %"
 
 
 def print_searches(searches: Searches) -> None:
@@ -351,7 +353,5 @@ def print_searches(searches: Searches) -> None:
     for row in rows(searches):
         table.add_row(*row)
     OUT.print(table)
-    scales = Counter(row[1] for row in rows(searches))
-    if len(scales) > 1:
-        OUT.print("scores compare only within one scale: each has its own limit on layers")
+    OUT.print(NO_COMPARISON)
     OUT.print(f"report: {searches.folder / 'report.html'}")

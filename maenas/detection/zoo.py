@@ -35,7 +35,7 @@ def print_zoo(as_json: bool) -> None:
         caption_justify="left",
     )
     table.add_column("name", no_wrap=True)
-    for column in ("size", "layers", "score", "params M", "GFLOPs", "AP", "ms"):
+    for column in ("size", "layers", "params M", "GFLOPs", "AP", "ms"):
         table.add_column(column, justify="right", no_wrap=True)
     for model in models:
         figures = model["published"]
@@ -43,7 +43,6 @@ def print_zoo(as_json: bool) -> None:
             f"zoo:{model['name']}",
             str(model["in_shape"][1]),
             str(model["layers"]),
-            f"{model['score']:.2f}",
             f"{model['params'] / 1e6:.2f}" + (f" / {figures['mparams']}" if figures else ""),
             f"{model['gflops']:.2f}" + (f" / {figures['gflops']}" if figures else ""),
             ""

@@ -25,6 +25,7 @@ from maenas.search_spaces.moves import Genomes
 HISTORY_FORMAT = "maenas/history@1"
 ANEW = "the run cannot be resumed, start it anew with --exist-ok"
 STATE_FORMAT = "maenas/state@1"
+BLOCK_BYTES = 1 << 20  # of the history, read at once
 _STATE_KEYS = {
     "history_bytes": int,
     "history_crc32": int,
@@ -162,21 +163,15 @@ class Journal:
         self, state: Mapping[str, Any]
     ) -> tuple[Genomes, Floats, Floats, NDArray[np.bool_]]:
         size, rows = state["history_bytes"], state["rows"]
-        with _told(self.history_path, "read"), self.history_path.open("rb") as file:
-            content = file.read(size)
-        if len(content) < size:
-            raise JournalError(
-                f"{self.history_path}: truncated: {len(content):,} bytes where {self.state_path} "
-                f"expects {size:,}; the run cannot be resumed, start it anew with --exist-ok."
-            )
-        lines = content.decode("utf-8", errors="replace").splitlines()
-        header = self._parse(lines[0] if lines else "", 1)
+        count, crc32 = self._scan(size)
+        lines = self._lines(size)
+        header = self._parse(next(lines, ""), 1)
         check_format(self.history_path, header.get("format"), HISTORY_FORMAT)
         if header.get("genes") != [str(gene) for gene in self._genes]:
             raise JournalError(f"{self.history_path}: line 1: belongs to another search space.")
-        if len(lines) != rows + 1:
+        if count != rows + 1:
             raise JournalError(
-                f"{self.history_path}: damaged: {len(lines) - 1:,} networks where "
+                f"{self.history_path}: damaged: {count - 1:,} networks where "
                 f"{self.state_path} expects {rows:,}."
             )
         index_of = [
@@ -186,7 +181,7 @@ class Journal:
         scores = np.empty(rows)
         costs = np.empty((rows, len(QUANTITIES)))
         feasible = np.empty(rows, dtype=bool)
-        for place, line in enumerate(lines[1:]):
+        for place, line in enumerate(lines):
             row = self._parse(line, place + 2)
             try:
                 genomes[place] = [
@@ -199,12 +194,35 @@ class Journal:
                 raise JournalError(
                     f"{self.history_path}: line {place + 2}: damaged: {one_line(error)}; {ANEW}."
                 ) from None
-        if zlib.crc32(content) != state["history_crc32"]:
+        if crc32 != state["history_crc32"]:
             raise JournalError(
                 f"{self.history_path}: damaged: changed since {self.state_path} was written; the "
                 "run cannot be resumed, start it anew with --exist-ok."
             )
         return genomes, scores, costs, feasible
+
+    def _scan(self, size: int) -> tuple[int, int]:
+        """Number of lines and checksum of the history's first bytes, a block at a time."""
+        count = crc32 = read = 0
+        block = b"\n"
+        with _told(self.history_path, "read"), self.history_path.open("rb") as file:
+            while read < size and (block := file.read(min(BLOCK_BYTES, size - read))):
+                count += block.count(b"\n")
+                crc32 = zlib.crc32(block, crc32)
+                read += len(block)
+        if read < size:
+            raise JournalError(
+                f"{self.history_path}: truncated: {read:,} bytes where {self.state_path} "
+                f"expects {size:,}; {ANEW}."
+            )
+        return count + (not block.endswith(b"\n")), crc32
+
+    def _lines(self, size: int) -> Iterator[str]:
+        """The lines in the history's first bytes, one at a time."""
+        with _told(self.history_path, "read"), self.history_path.open("rb") as file:
+            while size > 0 and (line := file.readline(size)):
+                size -= len(line)
+                yield line.decode("utf-8", errors="replace").removesuffix("\n")
 
     def _parse(self, line: str, number: int) -> dict[str, Any]:
         where = f"{self.history_path}: line {number}"

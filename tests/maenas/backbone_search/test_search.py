@@ -137,7 +137,7 @@ def test_the_spec_opens_with_its_receipt(run, told):
     assert f"score {told['score']:.4f}" in receipt
     assert f"{told['latency_ms']:.4f} ms estimated on t4" in receipt
     assert f"3,000 candidates proposed, {told['unique_evaluations']:,} of them different" in receipt
-    assert f"{100 * told['share_of_optimum']:.3f} % of the most that is possible" in receipt
+    assert f"{100 * told['share_of_optimum']:.3f} % of this score's optimum" in receipt
     assert "seed 0" in receipt
     assert load_device("t4").about in receipt
 
