@@ -15,7 +15,7 @@ def write_text(path: Path, text: str) -> None:
     Raises:
         SpecError: if the folder cannot be written or the disk is full.
     """
-    write_bytes(path, text.encode("utf-8"))
+    write_bytes(path, text.encode("utf-8", "backslashreplace"))
 
 
 def write_bytes(path: Path, content: bytes) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
-from contextlib import suppress
-from typing import Annotated
+from errno import EACCES, EDQUOT, ELOOP, ENAMETOOLONG, ENOSPC, EROFS
+from typing import Annotated, Any
 
 import typer
+from typer.rich_utils import rich_format_error
 
 from maenas.cli.checks import checks
 from maenas.cli.detection.build_detector import build_detector
@@ -30,12 +31,16 @@ from maenas.cli.training.distill import distill
 from maenas.cli.training.train import train
 from maenas.cli.training.train_family import train_family
 from maenas.cli.training.val import val
+from maenas.terminal.streams import OutputError, prepare_streams
 
 app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     help="Search object detector backbones without training, under the budget of a device.",
 )
+# Errors that the machine or a name causes, never our code.
+OF_THE_MACHINE = {EACCES, EDQUOT, ELOOP, ENAMETOOLONG, ENOSPC, EROFS}
+USAGE_ERROR: Any = typer.BadParameter.__bases__[0]  # which typer has under a private name
 GROUPS: dict[str, tuple[Callable[..., None], ...]] = {
     SEARCH: (search, show, score, zoo),
     DETECTORS: (build_detector, import_weights, export, detect),
@@ -56,28 +61,55 @@ def run() -> None:
     the interpreter was taken down, and with the head of a cluster gone they wait for it. So a
     process that used Ray ends at once.
     """
+    prepare_streams()
     try:
         main()
     except SystemExit as end:
-        if "ray" not in sys.modules or isinstance(end.code, str):
-            raise
-        with suppress(OSError):  # nobody reads it any more
+        code = end.code
+        try:
             sys.stdout.flush()
-        os._exit(end.code or 0)
+        except BrokenPipeError:  # nobody reads it any more
+            pass
+        except OutputError as error:
+            code = stopped_by(error)
+        if "ray" in sys.modules and not isinstance(code, str):
+            sys.stderr.flush()
+            os._exit(code or 0)
+        sys.exit(code)
 
 
 def main() -> None:
     """Run the command line; errors that the user can mend are one line without a traceback."""
     try:
-        app(args=arguments(sys.argv[1:]), prog_name="maenas")
+        code = app(args=arguments(sys.argv[1:]), prog_name="maenas", standalone_mode=False)
     except Exception as error:
-        # not at the top: help need not wait for `blocks`
-        from maenas.blocks.errors import MaenasError
+        sys.exit(stopped_by(error))
+    sys.exit(code if isinstance(code, int) else 0)
 
-        if not isinstance(error, MaenasError):
-            raise
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)
+
+def stopped_by(error: Exception) -> int:
+    """Report an error that the user can mend; the exit code.
+
+    Raises:
+        Exception: the error itself, if it is a bug.
+    """
+    # not at the top: help need not wait for `blocks` and the console
+    from maenas.blocks.errors import MaenasError
+    from maenas.blocks.files.words import shortened
+    from maenas.terminal.console import ERR, printable
+
+    if isinstance(error, MaenasError | OutputError):
+        ERR.print(f"error: {error}")
+        return error.exit_code if isinstance(error, MaenasError) else MaenasError.exit_code
+    if isinstance(error, OSError) and error.errno in OF_THE_MACHINE:
+        where = "" if error.filename is None else f"{error.filename}: "
+        ERR.print(f"error: {shortened(f'{where}{error.strerror}.')}")
+        return MaenasError.exit_code
+    if isinstance(error, USAGE_ERROR):
+        error.message = shortened(printable(error.message))
+        rich_format_error(error)
+        return MaenasError.exit_code
+    raise error
 
 
 def arguments(words: list[str]) -> list[str]:

@@ -9,7 +9,7 @@ from typing import Self
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.table import Column
 
-from maenas.terminal.console import ERR
+from maenas.terminal.console import ERR, printable
 
 PLAIN_EVERY_S = 5.0
 
@@ -54,7 +54,7 @@ class LiveLine:
     def write(self, share: float, text: str) -> None:
         """Say that such a share is done, and how it goes; prints when it is time."""
         if self._progress is not None:
-            self._progress.update(self._task, completed=share, text=text)
+            self._progress.update(self._task, completed=share, text=printable(text))
             return
         now = time.monotonic()
         if now - self._printed >= self._every_s or share >= 1:
