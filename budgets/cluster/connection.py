@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 from math import inf
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import Any
 
 from maenas.blocks.errors import MaenasError
 from maenas.budgets.cluster.output import line, muffled, say, to_stderr
+from maenas.budgets.cluster.raylet_watch import raylet_watched
 from maenas.budgets.cluster.versions import here
 from maenas.budgets.usage_reports import REPORTS_OFF
 
@@ -34,6 +36,7 @@ SETTINGS = {  # variables of the environment that Ray reads
 # What client and server say first (RFC 9113, section 3.4): byte 3 of a frame is its type.
 HTTP2_SETTINGS = b"\0\0\0\x04\0\0\0\0\0"
 HTTP2_HELLO = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + HTTP2_SETTINGS
+LEAST_RAY = (2, 52)  # the first with tokens
 TOKEN = "~/.ray/auth_token"  # of a user, for all clusters
 QUIET = {"include_dashboard": False, "log_to_driver": False, "logging_level": "error"}
 
@@ -95,6 +98,7 @@ def joined(address: str, cpus: int | None = None, quiet: bool = True) -> Iterato
     if ray.is_initialized():
         yield ray
         return
+    _require_version(ray.__version__)
     to_stderr(ray)
     options: dict[str, Any] = {**QUIET, "log_to_driver": not quiet}
     if address == "local":
@@ -124,7 +128,7 @@ def joined(address: str, cpus: int | None = None, quiet: bool = True) -> Iterato
         ) from None
     except Exception as error:  # of many unrelated types
         raise _absent(address, error) from None
-    with left_at_the_end(ray.shutdown):
+    with left_at_the_end(ray.shutdown), raylet_watched(ray):
         yield ray
 
 
@@ -137,7 +141,7 @@ def _init(ray: Any, address: str, options: Mapping[str, Any]) -> None:
     before = signal.getsignal(signal.SIGTERM)
     for left in reversed(range(STARTS if address == "local" else 1)):
         try:
-            with nullcontext() if address == "local" else muffled():
+            with _on_loopback() if address == "local" else muffled():
                 ray.init(address=address, **options)
             return
         except Exception:
@@ -147,6 +151,33 @@ def _init(ray: Any, address: str, options: Mapping[str, Any]) -> None:
         finally:
             if threading.current_thread() is threading.main_thread():  # others may not
                 signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
+
+
+@contextmanager
+def _on_loopback() -> Iterator[None]:
+    """Start a cluster of our own on the loopback interface, where no other machine reaches it.
+
+    Ray replaces 127.0.0.1 by a remotely reachable address unless it is told that this system has
+    no clusters, as it assumes of Windows and macOS.
+    """
+    from ray._private import ray_constants
+
+    before = ray_constants.ENABLE_RAY_CLUSTER
+    ray_constants.ENABLE_RAY_CLUSTER = False
+    try:
+        yield
+    finally:
+        ray_constants.ENABLE_RAY_CLUSTER = before
+
+
+def _require_version(version: str) -> None:
+    """Raise `ClusterError` for a Ray that knows no token, so lets in anybody who reaches it."""
+    found = tuple(int(part) for part in re.findall(r"\d+", version)[:2])
+    if found < LEAST_RAY:
+        least = ".".join(map(str, LEAST_RAY))
+        raise ClusterError(
+            f"ray: version {version} knows no token to keep others out; pip install 'ray>={least}'."
+        )
 
 
 def _absent(address: str, error: Exception) -> ClusterError:
@@ -163,10 +194,8 @@ def _shows_token() -> bool:
     """
     if "RAY_AUTH_MODE" in os.environ:
         return False
-    try:
-        from ray._private.authentication import authentication_token_setup as setup
-    except ImportError:  # Ray before 2.52 has no tokens
-        return False
+    from ray._private.authentication import authentication_token_setup as setup
+
     shows: bool = setup.maybe_enable_token_auth_if_token_available(warn_if_disabled=False)
     return shows
 

@@ -1,0 +1,71 @@
+"""The raylet of this machine, watched: Ray ends a process that has lost it, without an error."""
+
+from __future__ import annotations
+
+import os
+import select
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from maenas.budgets.cluster.output import say
+
+PROCESSES = Path("/proc")
+OPTION = "--raylet_socket_name="  # of a raylet's command line; no other process has it
+EXIT_CODE = 2
+
+
+@contextmanager
+def raylet_watched(ray: Any) -> Iterator[None]:
+    """End this process with one line and exit code 2 as soon as the local raylet is lost.
+
+    Ray's C++ would end it with exit code 1 at the next call, and a line of its log. A killed agent
+    takes its raylet along. Where processes cannot be watched, nothing is: on systems without
+    `pidfd_open`, and behind ray://, whose server has the raylet.
+    """
+    node = getattr(ray._private.worker, "_global_node", None)
+    pid = None if node is None else raylet_pid(node.raylet_socket_name)
+    if pid is None or not hasattr(os, "pidfd_open"):
+        yield
+        return
+    process = os.pidfd_open(pid)
+    stopped, stop = os.pipe()
+    watcher = threading.Thread(target=_watch, args=(process, stopped), daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        os.write(stop, b".")
+        watcher.join()
+        for descriptor in (process, stopped, stop):
+            os.close(descriptor)
+
+
+def raylet_pid(socket_name: str) -> int | None:
+    """Process that listens on a raylet's socket; None where it cannot be told."""
+    wanted = f"{OPTION}{socket_name}".encode()
+    for folder in PROCESSES.glob("[0-9]*"):
+        with suppress(OSError):  # a process that ended meanwhile, or of another user
+            if wanted in (folder / "cmdline").read_bytes().split(b"\0"):
+                return int(folder.name)
+    return None
+
+
+def _watch(process: int, stopped: int) -> None:
+    """Wait for the end of the process, or for the word that nobody needs it any more."""
+    poller = select.poll()
+    for descriptor in (process, stopped):
+        poller.register(descriptor, select.POLLIN)
+    ended = {descriptor for descriptor, _ in poller.poll()}
+    if stopped in ended:
+        return
+    say(
+        "error: ray: the cluster is gone (its raylet on this machine has ended); the same command "
+        "with --resume continues, on another cluster or without one."
+    )
+    with suppress(OSError):
+        sys.stdout.flush()
+    os._exit(EXIT_CODE)
