@@ -104,7 +104,7 @@ def parse_budgets(texts: Sequence[str]) -> tuple[Budget, ...]:
 
 
 def _parse_value(text: str, whole: str) -> tuple[Quantity, float]:
-    match = _NUMBER.fullmatch(text.strip())
+    match = _NUMBER.fullmatch(text.strip().replace(" params", "params"))  # as `show` writes it
     if match is None:
         raise BudgetError(f"budget {whole!r}: must be a number and a unit, such as {_EXAMPLES}.")
     number, unit = float(match[1]), match[2].replace(*_GREEK_MU)

@@ -9,12 +9,18 @@ from pathlib import Path
 from typing import Any
 
 from maenas.blocks.errors import SpecError
+from maenas.blocks.files.boundary import parsing
+from maenas.blocks.files.json_file import parse_object
+from maenas.blocks.files.plain_file import MIB, read_bytes
 from maenas.blocks.op import Op
 from maenas.budgets.latency import Precision
 from maenas.budgets.pricing.op_rows import op_row, row_op
 from maenas.budgets.pricing.table import TableSample, table_sample
 
 FORMAT = "maenas/unfinished-profile@1"
+LARGEST = 256 * MIB
+NO_PROFILE = "is no beginning of a profile"
+DROP = "--exist-ok drops it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,22 +60,18 @@ class Unfinished:
         """
         if not self.path.exists():
             return []
-        content = self.path.read_bytes()
+        content = read_bytes(self.path, limit=LARGEST)
         whole = content[: content.rfind(b"\n") + 1]
         if whole != content:
             self.path.write_bytes(whole)
         lines = whole.decode("utf-8", errors="replace").splitlines()
         if not lines:
             return []
-        try:
+        with parsing(self.path, wrong=NO_PROFILE, hint=DROP):
             return self._parsed(lines)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise SpecError(
-                f"{self.path}: is no beginning of a profile: {error!r}; --exist-ok drops it."
-            ) from None
 
     def _parsed(self, lines: Sequence[str]) -> list[Measured]:
-        header = json.loads(lines[0])
+        header = parse_object(lines[0], self.path, wrong=NO_PROFILE, hint=DROP)
         different = [key for key in self._header if header.get(key) != self._header[key]]
         if different:
             there = ", ".join(
@@ -80,7 +82,7 @@ class Unfinished:
             )
         found = []
         for line in lines[1:]:
-            data = json.loads(line)
+            data = parse_object(line, self.path, wrong=NO_PROFILE, hint=DROP)
             ops = tuple(row_op(row) for row in data["rows"])
             found.append(Measured(ops, table_sample(data["sample"], str(self.path))))
         return found

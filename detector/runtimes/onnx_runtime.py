@@ -7,6 +7,7 @@ from typing import Any
 
 import onnxruntime
 
+from maenas.blocks.files.words import one_line
 from maenas.budgets.usage_reports import quiet_onnxruntime
 from maenas.detector.arrays import Floats
 from maenas.detector.errors import ModelError
@@ -56,10 +57,10 @@ def open_session(path: Path, threads: int | None = None) -> Any:
     try:
         return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # its exceptions share no base class of their own
-        reason = " ".join(str(error).split())
-        if PLUGIN in reason:
+        reason = one_line(error)
+        if PLUGIN in str(error):
             raise ModelError(
                 f"{path}: ends in {PLUGIN}, a plugin that only TensorRT runs; build an engine of "
                 "it, or export the detector with --end2end alone to try it here."
             ) from None
-        raise ModelError(f"{path}: ONNX Runtime cannot load it: {reason}") from None
+        raise ModelError(f"{path}: ONNX Runtime cannot load it: {reason}.") from None

@@ -7,6 +7,7 @@ from typing import Any
 
 import openvino
 
+from maenas.blocks.files.words import one_line
 from maenas.budgets.backends.openvino_core import openvino_core
 from maenas.detector.arrays import Floats
 from maenas.detector.errors import ModelError
@@ -81,8 +82,8 @@ def read_model(path: Path) -> openvino.Model:
     try:
         return openvino_core().read_model(path)
     except RuntimeError as error:
-        reason = " ".join(str(error).split())
-        raise ModelError(f"{path}: OpenVINO cannot read it: {reason}") from None
+        reason = one_line(error)
+        raise ModelError(f"{path}: OpenVINO cannot read it: {reason}.") from None
 
 
 def metadata_of(model: openvino.Model, path: Path) -> Metadata:

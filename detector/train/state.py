@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
+from warnings import catch_warnings, simplefilter
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +18,9 @@ from torch.amp import GradScaler
 from torch.optim import Optimizer
 
 from maenas.blocks.files.atomic_write import write_bytes
+from maenas.blocks.files.boundary import parsing
+from maenas.blocks.files.plain_file import GIB, open_file
+from maenas.blocks.files.words import cut
 from maenas.detector.checkpoints.checkpoint import save_folder
 from maenas.detector.data import Dataset
 from maenas.detector.errors import TrainError
@@ -26,6 +29,7 @@ from maenas.detector.train.ema import Ema
 
 FORMAT = "maenas/training@2"
 STATE_FILE = "resume.pt"
+LARGEST = 64 * GIB  # of a state
 LAST, BEST = "last", "best"
 
 Row = dict[str, float]
@@ -249,24 +253,23 @@ def load_state(path: Path) -> Saved:
     Raises:
         TrainError: if it is missing, damaged or of another version.
     """
-    try:
-        data = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError:
-        raise TrainError(f"{path}: there is no training to continue; leave --resume out.") from None
-    except (OSError, EOFError, RuntimeError, UnpicklingError, ValueError, KeyError):
-        raise TrainError(
-            f"{path}: is damaged or no training of ours; start a new run from its last detector."
-        ) from None
-    found = data.get("format") if isinstance(data, dict) else None
-    if found != FORMAT:
-        raise TrainError(f"{path}: is a {found}, expected {FORMAT}.")
-    return Saved(
-        identity=Identity(**data["identity"]),
-        progress=TrainingProgress(**data["progress"]),
-        network=data["network"],
-        feature_loss=data["feature_loss"],
-        ema=data["ema"],
-        optimizer=data["optimizer"],
-        scaler=data["scaler"],
-        rng=data["rng"],
-    )
+    missing = "there is no training to continue; leave --resume out."
+    file = open_file(path, limit=LARGEST, error=TrainError, missing=missing)
+    hint = "start a new run from its last detector"
+    wrong = "is damaged or no training of ours"
+    with file, parsing(path, error=TrainError, wrong=wrong, hint=hint), catch_warnings():
+        simplefilter("ignore")  # about what is damaged: the error says it
+        data = torch.load(file, map_location="cpu", weights_only=True)
+        found = data.get("format") if isinstance(data, dict) else None
+        if found != FORMAT:
+            raise TrainError(f"{path}: is a {cut(str(found))}, expected {FORMAT}.")
+        return Saved(
+            identity=Identity(**data["identity"]),
+            progress=TrainingProgress(**data["progress"]),
+            network=data["network"],
+            feature_loss=data["feature_loss"],
+            ema=data["ema"],
+            optimizer=data["optimizer"],
+            scaler=data["scaler"],
+            rng=data["rng"],
+        )

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from maenas.backbone_search.plan import Segment, fingerprint, plan
 from maenas.blocks import MaenasError
+from maenas.blocks.files.plain_file import read_bytes
+from maenas.blocks.files.yaml_file import LIMIT
 from maenas.detector import template_names
 from maenas.runs.config import SearchConfig, differences, load_config
 from maenas.runs.run_lock import contents
@@ -42,7 +44,7 @@ def is_begun(folder: Path) -> bool:
 def is_run(folder: Path) -> bool:
     """Whether a folder is that of a search."""
     config = folder / "config.yaml"
-    return config.is_file() and b"maenas/search@" in config.read_bytes()
+    return config.is_file() and b"maenas/search@" in read_bytes(config, limit=LIMIT)
 
 
 def clear(folder: Path) -> None:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from maenas.blocks import Backbone, SpecError
 from maenas.blocks.backbone_file import FORMAT, BackboneSpec, ScoreSpec, load_spec
+from maenas.blocks.files.plain_file import read_bytes
+from maenas.blocks.files.yaml_file import LIMIT
 from maenas.detector import Template, load_template
 from maenas.detector.checkpoints.checkpoint import SPEC_FILE, load_folder
 from maenas.detector.model.spec import DetectorSpec, assemble, load_detector
@@ -158,7 +160,8 @@ def detector_in(path: Path) -> Path:
     if path.suffix not in (".yaml", ".yml"):
         what = "expected" if path.exists() else "no such file or folder; expected"
         raise SpecError(f"{path}: {what} {KINDS}, a run of `maenas train`, or zoo:NAME.")
-    if path.is_file() and f"format: {KIND}@" in path.read_text(errors="replace"):
+    is_file = path.is_file()
+    if is_file and f"format: {KIND}@".encode() in read_bytes(path, limit=LIMIT):
         raise SpecError(_backbone_alone(path, "is a backbone"))
     return path
 

@@ -17,6 +17,7 @@ from maenas.blocks import MaenasError
 from maenas.blocks.files.atomic_write import write_text
 from maenas.blocks.files.format_line import check_format
 from maenas.blocks.files.json_file import parse_object
+from maenas.blocks.files.plain_file import GIB, read_bytes
 from maenas.blocks.files.words import one_line, shown
 from maenas.nas.evaluator import QUANTITIES, Evaluation, Floats
 from maenas.search_spaces import Gene, Space
@@ -149,8 +150,12 @@ class Journal:
         self._crc32 = zlib.crc32(text.encode("utf-8"), self._crc32)
 
     def _read_state(self) -> dict[str, Any]:
-        with _told(self.state_path, "read"):
-            text = self.state_path.read_bytes().decode("utf-8", errors="replace")
+        text = read_bytes(
+            self.state_path,
+            limit=GIB,
+            error=JournalError,
+            missing="no such file; there is no run to resume.",
+        )
         state = parse_object(text, self.state_path, error=JournalError, wrong="damaged", hint=ANEW)
         check_format(self.state_path, state.get("format"), STATE_FORMAT)
         for key, kind in _STATE_KEYS.items():

@@ -1,0 +1,85 @@
+"""Parsers are called at their boundaries alone: elsewhere a damaged file would be a traceback."""
+
+from __future__ import annotations
+
+import ast
+
+import pytest
+
+from tests.test_layering import MODULES, tree
+
+# What parses or opens a file -> where it may be called, with what is read there.
+BOUNDARIES = {
+    "yaml.load": {"maenas.blocks.files.yaml_file"},
+    "yaml.safe_load": set(),
+    "yaml.parse": {"maenas.blocks.files.yaml_file"},
+    "json.load": set(),
+    "json.loads": {
+        "maenas.blocks.files.json_file",
+        "maenas.budgets.backends.engine_info",  # what TensorRT says of an engine in memory
+    },
+    "torch.load": {
+        "maenas.detector.checkpoints.state_dict",
+        "maenas.detector.train.state",
+    },
+    "onnx.load": {
+        "maenas.budgets.graph.model",
+        "maenas.detector.export.trial",  # a file that was written just before
+    },
+    "load_file": {"maenas.detector.checkpoints.checkpoint"},
+    "Image.open": {"maenas.detector.media.images", "maenas.detector.data.sizes"},
+    "InferenceSession": {
+        "maenas.budgets.backends.onnxruntime_cpu",
+        "maenas.budgets.graph.model",
+        "maenas.detector.runtimes.onnx_runtime",
+    },
+    "read_text": {
+        "maenas.blocks.files.plain_file",
+        "maenas.budgets.backends.cpu",  # of the kernel
+        "maenas.budgets.backends.nvml",
+        "maenas.budgets.cluster.connection",  # of Ray's own note
+        "maenas.budgets.pricing.roofline",  # of files that come with maenas
+        "maenas.budgets.device",
+    },
+    "read_bytes": {
+        "maenas.backbone_search.report",  # of figures that were written just before
+        "maenas.backbone_search.tasks",
+        "maenas.budgets.cluster.versions",  # of our own source
+        "maenas.budgets.backends.tensorrt_build",  # a cache of timings, which TensorRT checks
+        "maenas.detector.runtimes.tensorrt_runtime",  # an engine, which TensorRT checks
+    },
+}
+
+
+@pytest.mark.parametrize("name", BOUNDARIES)
+def test_parsers_are_called_at_their_boundaries_alone(name: str) -> None:
+    callers = {
+        module
+        for module, path in MODULES.items()
+        if not module.startswith("maenas.testing.")  # contracts that the tests of others run
+        for call in ast.walk(tree(path))
+        if isinstance(call, ast.Call) and is_call(call.func, name)
+    }
+    assert callers - BOUNDARIES[name] == set()
+
+
+def is_call(function: ast.expr, name: str) -> bool:
+    """Whether a call is of that name: as a method, or as `module.name`."""
+    written = ast.unparse(function)
+    if name in ("read_text", "read_bytes"):  # of a path; the functions of one opener are plain
+        return isinstance(function, ast.Attribute) and function.attr == name
+    return written == name or written.endswith(f".{name}")
+
+
+def test_calls_are_found_however_they_are_written() -> None:
+    def found(source: str, name: str) -> bool:
+        call = ast.parse(source, mode="eval").body
+        assert isinstance(call, ast.Call)
+        return is_call(call.func, name)
+
+    assert found("yaml.load(x)", "yaml.load")
+    assert found("path.read_text()", "read_text")
+    assert found("(a / b).read_bytes()", "read_bytes")
+    assert found("onnxruntime.InferenceSession(x)", "InferenceSession")
+    assert not found("read_text(path, limit=1)", "read_text")
+    assert not found("self.load(x)", "yaml.load")
