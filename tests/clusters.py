@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from maenas.budgets.cluster.connection import SETTINGS
+from maenas.budgets.cluster import SETTINGS
 from tests.patience import PATIENCE_S
 
 ROOT = Path(__file__).parents[1]

@@ -11,9 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 from maenas.budgets.backends.backend import Backend, BackendError, Run, Session
 from maenas.budgets.backends.load import NAMES, ON_CPU, Target, open_backend, parse_target
-from maenas.budgets.cluster.connection import done_among, joined, left_at_the_end, reachable
-from maenas.budgets.cluster.output import first_words, say
-from maenas.budgets.cluster.versions import here
+from maenas.budgets.cluster import (
+    done_among,
+    first_words,
+    here,
+    joined,
+    left_at_the_end,
+    reachable,
+    say,
+)
 
 if TYPE_CHECKING:
     import onnx

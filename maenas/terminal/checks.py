@@ -14,8 +14,7 @@ from maenas import __version__
 from maenas.blocks import MaenasError
 from maenas.budgets import device_names, load_device
 from maenas.budgets.backends import available
-from maenas.budgets.cluster.connection import Node, ask_nodes, joined
-from maenas.budgets.cluster.versions import here
+from maenas.budgets.cluster import Node, ask_nodes, here, joined
 from maenas.terminal.console import OUT, print_json
 
 SCHEMA = "maenas/checks@1"

@@ -13,14 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from maenas.blocks import MaenasError
-from maenas.budgets.cluster.connection import (
-    ask_nodes,
-    done_among,
-    joined,
-    left_at_the_end,
-    require_same,
-)
-from maenas.budgets.cluster.output import say
+from maenas.budgets.cluster import ask_nodes, done_among, joined, left_at_the_end, require_same, say
 from maenas.detector.errors import TrainError
 from maenas.runs.folders import next_run
 from maenas.training.result import TrainResult

@@ -10,17 +10,18 @@ from functools import partial
 from math import inf
 from typing import Any
 
-from maenas.budgets.cluster.connection import (
+from maenas.budgets.cluster import (
     LOOK_S,
     ask_nodes,
     done_among,
+    here,
     joined,
+    line,
     reachable,
     require_head,
     require_same,
+    say,
 )
-from maenas.budgets.cluster.output import line, say
-from maenas.budgets.cluster.versions import here
 from maenas.nas.executors.executor import (
     Answer,
     Executor,

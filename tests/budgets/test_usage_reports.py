@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from onnx import ModelProto
 
-from maenas.budgets.cluster.connection import SETTINGS
+from maenas.budgets.cluster import SETTINGS
 from maenas.detector.export.export import export_detector
 from maenas.detector.export.options import ExportOptions
 from maenas.detector.export.quantise import quantise

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from maenas.budgets.cluster.output import muffled, to_stderr
+from maenas.budgets.cluster import muffled, to_stderr
 
 RAYLET = (
     "Raylet is terminated. Termination is unexpected. Possible reasons include: (1) SIGKILL\n"

@@ -18,7 +18,7 @@ import pytest
 
 from maenas import __version__
 from maenas.budgets.backends.remote_device import RayBackend
-from maenas.budgets.cluster.connection import ClusterError
+from maenas.budgets.cluster import ClusterError
 from maenas.nas.executors import ExecutorError, opened_executor
 from maenas.nas.executors.ray_cluster import RayCluster
 from tests import executor_tasks as tasks

@@ -16,8 +16,7 @@ import pytest
 import maenas.budgets.cluster.connection as cluster_module
 from maenas.backbone_search.run import Effort, run_search
 from maenas.blocks import SpecError
-from maenas.budgets.cluster.connection import ClusterError, ask_nodes, require_same
-from maenas.budgets.cluster.versions import here
+from maenas.budgets.cluster import ClusterError, ask_nodes, here, require_same
 from maenas.nas.executors import Executor, ExecutorError, InProcess, opened_executor, ray_cluster
 from maenas.nas.executors.process_pool import ProcessPool
 from maenas.nas.executors.ray_cluster import RayCluster
