@@ -17,9 +17,9 @@ def detect(
     source: str | Path | Sequence[str | Path],
     *,
     out: str | Path | None = None,
-    min_score: float = 0.4,
-    max_iou: float = 0.7,
-    max_detections: int = 300,
+    min_score: float | None = None,
+    max_iou: float | None = None,
+    max_detections: int | None = None,
     batch: int = 1,
     precision: str | None = None,
     threads: int | None = None,
@@ -38,9 +38,10 @@ def detect(
             `Detector`, which decides precision, threads and compute itself.
         source: images, videos, folders or glob patterns.
         out: folder to write into; the next `runs/detect/exp` if None and something is written.
-        min_score: minimum confidence of a detection.
-        max_iou: IoU threshold of NMS.
-        max_detections: maximum number of detections an image.
+        min_score: minimum confidence of a detection; 0.4 if None. A model that ends in NMS has
+            thresholds of its own, which can be asked to let through less, not more.
+        max_iou: IoU threshold of NMS; 0.7 if None, or that of the NMS in the model.
+        max_detections: maximum number of detections an image; 300 if None.
         batch: images that the network takes at once.
         precision: number format that OpenVINO computes in: "f32", "f16" or "bf16".
         threads: threads of the CPU; all cores if None.
@@ -61,13 +62,14 @@ def detect(
     """
     from maenas.blocks import SpecError
     from maenas.detector.media.images import ImageError, find_sources
-    from maenas.detector.ops.thresholds import Thresholds
+    from maenas.detector.ops.thresholds import Thresholds, choose_thresholds
     from maenas.runs.folders import claim
     from maenas.terminal.console import ERR
 
     if batch < 1:
         raise SpecError(f"batch: must be at least 1, got {batch}.")
-    thresholds = Thresholds(min_score, max_iou, max_detections)
+    asked = (min_score, max_iou, max_detections)
+    choose_thresholds(Thresholds(), None, *asked)
     require(model)
     sources = find_sources([str(name) for name in listed(source)])
 
@@ -76,6 +78,7 @@ def detect(
     from maenas.detection.inference import infer
 
     detector = opened(model, precision, threads, compute)
+    thresholds = choose_thresholds(Thresholds(), detector.runtime.nms, *asked)
     notes = None if annotations is None else Path(annotations)
     ids = coco_ids(detector, sources, notes) if coco or notes else None
     writes = draw or save_json or ids is not None
@@ -161,7 +164,7 @@ def val(
     from maenas.detector.evaluate.classes import match_classes
     from maenas.detector.evaluate.evaluate import evaluate, published_thresholds
     from maenas.detector.evaluate.report import look_closer
-    from maenas.detector.ops.thresholds import Thresholds
+    from maenas.detector.ops.thresholds import choose_thresholds
     from maenas.runs.folders import claim
     from maenas.terminal.console import ERR
     from maenas.terminal.progress import Counter
@@ -171,13 +174,11 @@ def val(
     detector = opened(model, precision, threads, compute)
     match_classes(detector.names, dataset)  # before a folder is made
     published = published_thresholds(detector.runtime.is_nano)
-    thresholds = Thresholds(
-        published.min_score if min_score is None else min_score,
-        published.max_iou if max_iou is None else max_iou,
-        published.max_detections,
-    )
+    thresholds = choose_thresholds(published, detector.runtime.nms, min_score, max_iou)
     folder = claim(None if out is None else Path(out), "val", exist_ok) if save else None
     ERR.print(detector.runtime.about)
+    if detector.runtime.nms is not None:
+        ERR.print(f"the model ends in NMS: {detector.runtime.nms}; what it drops cannot count")
     for line in warnings_about(detector, dataset):
         ERR.print(line)
     try:

@@ -122,12 +122,20 @@ Precision = Annotated[
 BatchSize = Annotated[int, typer.Option("--batch", help="Images that the network takes at once.")]
 
 # Thresholds
-MaxIou = Annotated[float, typer.Option(help="IoU threshold of NMS.", rich_help_panel=THRESHOLDS)]
+MaxIou = Annotated[
+    float | None,
+    typer.Option(
+        help="IoU threshold of NMS. (0.7, or that of a model that ends in NMS)",
+        rich_help_panel=THRESHOLDS,
+    ),
+]
 MinScore = Annotated[
-    float, typer.Option(help="Minimum confidence of a detection.", rich_help_panel=THRESHOLDS)
+    float | None,
+    typer.Option(help="Minimum confidence of a detection. (0.4)", rich_help_panel=THRESHOLDS),
 ]
 MaxDetections = Annotated[
-    int, typer.Option(help="Maximum number of detections an image.", rich_help_panel=THRESHOLDS)
+    int | None,
+    typer.Option(help="Maximum number of detections an image. (300)", rich_help_panel=THRESHOLDS),
 ]
 
 # Data

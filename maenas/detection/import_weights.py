@@ -78,4 +78,5 @@ def listed(report: Report) -> dict[str, Any]:
         ],
         "dropped": list(report.dropped),
         "reinitialised": list(report.reinitialised),
+        "stripped": list(report.stripped),
     }

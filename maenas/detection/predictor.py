@@ -23,7 +23,7 @@ from maenas.detector.checkpoints.checkpoint import (
 from maenas.detector.errors import ModelError
 from maenas.detector.media.images import ImageError, Pixels, read_image, to_pixels
 from maenas.detector.model.spec import DetectorSpec
-from maenas.detector.ops.thresholds import MAX_DETECTIONS, MAX_IOU, MIN_SCORE, Thresholds
+from maenas.detector.ops.thresholds import Thresholds, choose_thresholds
 from maenas.detector.predict.predict import Seconds, predict
 from maenas.detector.predict.results import Objects
 from maenas.detector.runtimes.load import load_runtime
@@ -164,17 +164,17 @@ class Predictor:
     def predict(
         self,
         image: ImageSource,
-        min_score: float = MIN_SCORE,
-        max_iou: float = MAX_IOU,
-        max_detections: int = MAX_DETECTIONS,
+        min_score: float | None = None,
+        max_iou: float | None = None,
+        max_detections: int | None = None,
     ) -> Objects:
         """The objects in one image, boxes in its own pixels.
 
         Args:
             image: a path, a Pillow image, or an array (height, width, 3), RGB in 8 bits.
-            min_score: minimum confidence of a detection, 0..1.
-            max_iou: IoU threshold of NMS.
-            max_detections: maximum number of detections.
+            min_score: minimum confidence of a detection, 0..1; 0.4 if None.
+            max_iou: IoU threshold of NMS; 0.7 if None, or that of the NMS in the model.
+            max_detections: maximum number of detections; 300 if None.
         Raises:
             MaenasError: if the image cannot be used.
 
@@ -183,17 +183,20 @@ class Predictor:
         """
         if not self.trained:
             warnings.warn(self.untrained(), stacklevel=2)
-        thresholds = Thresholds(min_score, max_iou, max_detections)
+        asked = (min_score, max_iou, max_detections)
+        thresholds = choose_thresholds(DEFAULT_THRESHOLDS, self.runtime.nms, *asked)
         return self.predict_batch([image], thresholds)[0][0]
 
     def predict_batch(
-        self, images: Sequence[ImageSource], thresholds: Thresholds = DEFAULT_THRESHOLDS
+        self, images: Sequence[ImageSource], thresholds: Thresholds | None = None
     ) -> tuple[list[Objects], Seconds]:
         """The objects in each of some images, run together, and how long that took.
 
         Raises:
             MaenasError: if one of them cannot be used.
         """
+        if thresholds is None:
+            thresholds = choose_thresholds(DEFAULT_THRESHOLDS, self.runtime.nms)
         return predict(self.runtime, [pixels_of(image) for image in images], thresholds)
 
     def untrained(self) -> str:

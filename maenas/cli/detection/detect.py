@@ -45,9 +45,9 @@ def detect(
             help="Folder to write into. (the next runs/detect/exp)", rich_help_panel=OUTPUT
         ),
     ] = None,
-    min_score: MinScore = 0.4,
-    max_iou: MaxIou = 0.7,
-    max_detections: MaxDetections = 300,
+    min_score: MinScore = None,
+    max_iou: MaxIou = None,
+    max_detections: MaxDetections = None,
     batch: BatchSize = 1,
     precision: RunPrecision = None,
     threads: Threads = None,
@@ -78,6 +78,7 @@ def detect(
 ) -> None:
     """Find objects in images and videos; draw them, or list them as JSON or COCO results."""
     import maenas
+    from maenas.detector.ops.thresholds import MIN_SCORE
     from maenas.terminal.console import OUT, print_json
 
     with interrupted("nothing was written"):
@@ -102,7 +103,7 @@ def detect(
     if as_json:
         print_json(result.to_json())
     else:
-        for line in summary(result, min_score):
+        for line in summary(result, MIN_SCORE if min_score is None else min_score):
             OUT.print(line)
     if result.interrupted:
         with interrupted("what was found until then is kept"):

@@ -64,7 +64,10 @@ def import_weights(
 
 def summary(report: Report, classes: int) -> list[str]:
     """The report for people: what was copied, and what was changed."""
-    lines = [f"{report.form} form, {report.num_classes} classes: every key found its place"]
+    removed = f"taken off the file: {', '.join(report.stripped)}; " if report.stripped else ""
+    lines = [
+        f"{removed}{report.form} form, {report.num_classes} classes: every key found its place"
+    ]
     if report.form == "deploy":
         lines.append(
             "its merged RepConvs have no statistics of their own: fine to run, but fine-tune from "

@@ -14,6 +14,7 @@ from maenas.detector.checkpoints.checkpoint import build_network, save_folder
 from maenas.detector.export.export import export_detector
 from maenas.detector.export.options import ExportOptions
 from maenas.detector.media.images import read_image
+from maenas.detector.ops.thresholds import Thresholds
 from tests.maenas.conftest import Shell
 from tests.small_detector import NAMES, SIDE, constant_weights, small_folder, small_spec
 
@@ -89,6 +90,38 @@ def test_the_folder_holds_results_figures_and_images(typed: Shell, data: Path) -
     assert typed("val", "model", *TYPED, "--out", "runs/val/exp").code == 2
     assert typed("val", "model", *TYPED, "--no-save").code == 0
     assert len(list(Path("runs/val").iterdir())) == 2
+
+
+@pytest.mark.parametrize("suffix", ["onnx", "xml"])
+def test_an_export_that_ends_in_nms_measures_and_finds_the_same(
+    typed: Shell, data: Path, suffix: str
+) -> None:
+    spec = small_spec()
+    network = build_network(spec, constant_weights(spec))
+    image = read_image(data / "images/val/all.bmp").transpose(2, 0, 1)[None].astype(np.float32)
+    for name, layout in (("plain", "raw"), ("whole", "end2end")):
+        options = ExportOptions(
+            format="onnx" if suffix == "onnx" else "openvino",
+            layout=layout,  # type: ignore[arg-type]
+            nms=Thresholds(0.3, 0.6, 20),
+        )
+        export_detector(spec, network, data.parent / f"{name}.{suffix}", options, image)
+    at = ("--min-score", "0.3", "--max-iou", "0.6")
+    plain = typed("val", f"plain.{suffix}", *TYPED, *at, "--json").json
+    ran = typed("val", f"whole.{suffix}", *TYPED, "--json")
+    assert ran.json["thresholds"] == {"min_score": 0.3, "max_iou": 0.6, "max_detections": 20}
+    assert "the model ends in NMS: confidence above 0.3, NMS IoU threshold 0.6" in ran.err
+    for key in ("ap", "ap50", "per_class", "confusion", "objects"):
+        assert ran.json[key] == plain[key]
+    seen = "data/images/val/all.bmp"
+    found = [
+        typed("detect", f"{name}.{suffix}", seen, *extra, "--no-draw", "--json").json
+        for name, extra in (("plain", at), ("whole", ("--min-score", "0.3")))
+    ]
+    assert found[0]["objects"] == found[1]["objects"] == {"dog": 4}
+    refused = typed("detect", f"whole.{suffix}", seen, "--min-score", "0.1")
+    assert refused.code == 2
+    assert "min_score: the model ends in an NMS that drops scores up to 0.3" in refused.err
 
 
 @pytest.mark.parametrize("suffix", ["onnx", "xml"])
