@@ -103,6 +103,23 @@ def test_the_python_shown_runs_and_prints_what_it_says(tmp_path: Path) -> None:
     assert done.stdout.strip() == said
 
 
+def test_the_python_of_a_whole_project_runs(tmp_path: Path) -> None:
+    code = next(block for block in fences("python") if "maenas.search(" in block)
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    score, path = done.stdout.splitlines()
+    assert re.fullmatch(r"score 59\d\.\d, 3\.[78] ms, [\d,]+ params", score)
+    assert path == "pets.onnx"
+    assert (tmp_path / path).is_file()
+
+
 def test_every_file_linked_exists() -> None:
     for target in re.findall(r"\]\(([^)#]+)\)", README):
         assert target.startswith("https://") or (ROOT / target).exists(), target

@@ -54,6 +54,25 @@ class Objects:
         """The name of each object's class, its number where classes have no names."""
         return tuple(self.names[c] if self.names else str(c) for c in self.classes.tolist())
 
+    def to_supervision(self) -> Any:
+        """The objects as `supervision.Detections`, for its trackers, zones and annotators.
+
+        Raises:
+            MaenasError: if the package supervision is not installed.
+        """
+        try:
+            from supervision import Detections
+        except ImportError:
+            raise MaenasError(
+                "to_supervision: needs the package supervision; pip install supervision."
+            ) from None
+        return Detections(
+            xyxy=self.boxes,
+            confidence=self.scores,
+            class_id=self.classes,
+            data={"class_name": np.array(self.labels)},
+        )
+
     def to_json(self) -> dict[str, Any]:
         """Width, height and a list of objects."""
         rows = zip(

@@ -13,6 +13,7 @@ All = Annotated[bool, typer.Option("--all", help="List every layer, not only the
 
 def predict(
     network: Network,
+    images: Annotated[list[str] | None, typer.Argument(hidden=True)] = None,
     device: Annotated[
         str | None,
         typer.Option(help="A measured or bundled device, or a table's file. (the run's, else t4)"),
@@ -24,11 +25,17 @@ def predict(
 ) -> None:
     """Predict latency from a device's prices: total, layers by cost, share by kind."""
     import maenas
+    from maenas.blocks import SpecError
     from maenas.budgets.image_size import parse_input_size
     from maenas.cli.latency.listing import SHOWN, extrapolated, print_layers
     from maenas.latency.predict import amount, not_included
     from maenas.terminal.console import ERR, OUT, print_json
 
+    if images:
+        raise SpecError(
+            "predict: prices the latency of a network and takes no images; "
+            f"`maenas detect {network} {images[0]}` finds the objects in them."
+        )
     result = maenas.predict(
         network, device, template=template, input_size=parse_input_size(input_size)
     )

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from maenas.cli.app import GROUPS
 from tests.small_detector import small_folder as small_folder_at
 
 # Parameters that only a terminal needs, and those with another name in Python.
-FOR_THE_TERMINAL = {"context", "as_json", "show_all"}
+FOR_THE_TERMINAL = {"context", "as_json", "show_all", "images"}
 OTHER_NAMES = {
     "build_detector": {"spec": "model"},
     "profile": {"space": "spaces", "model": "models", "extend": "out"},
@@ -102,6 +103,25 @@ def test_a_detector_is_exported_and_opened_again(tmp_path: Path) -> None:
     assert opened.names == detector.names
     with pytest.raises(maenas.MaenasError, match="is an exported file"):
         opened.export(tmp_path / "again.onnx")
+
+
+def test_objects_are_handed_to_supervision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import numpy as np
+
+    found = maenas.Detector(small_folder_of(tmp_path))(np.zeros((64, 64, 3), dtype=np.uint8))
+    monkeypatch.setitem(sys.modules, "supervision", SimpleNamespace(Detections=SimpleNamespace))
+    detections = found.to_supervision()
+    assert detections.xyxy is found.boxes
+    assert tuple(detections.data["class_name"]) == found.labels
+    monkeypatch.setitem(sys.modules, "supervision", None)
+    with pytest.raises(maenas.MaenasError, match="pip install supervision"):
+        found.to_supervision()
+
+
+def test_predict_points_from_images_to_detect(typed: Any) -> None:
+    ran = typed("predict", "runs/train/exp", "street.jpg")
+    assert ran.code == 2
+    assert "`maenas detect runs/train/exp street.jpg` finds the objects" in ran.err
 
 
 def test_weights_from_a_file_are_saved_before_a_training(tmp_path: Path) -> None:
