@@ -147,12 +147,16 @@ class Maker:
         matrix = matrix_of(motion, (2 * size[0], 2 * size[1]), size)
         tiles = []
         for corner, chosen in enumerate((index, *others)):
-            placed = place(columns.size(chosen), size, options.resize).placed
+            placed = self._placed(columns.size(chosen))
             if is_seen(paste_of(corner, centre, placed, size).target, matrix, size):
                 scene, sample = self._image(chosen, rng, motion.scale)  # another if damaged
-                placed = place(sample.size, size, options.resize).placed
+                placed = self._placed(sample.size)
                 tiles.append(Tile(scene, placed, paste_of(corner, centre, placed, size)))
         return Made(mosaic(tiles, motion, size), int(columns.image_ids[index]))
+
+    def _placed(self, size: Size) -> Size:
+        """(height, width) that an image of a size has at the network's input, and on a mosaic."""
+        return place(size, self.size, self.augmentation.resize).placed
 
     def _mixed(self, scene: Labelled, rng: Generator) -> Labelled:
         """Another image that has labels laid over this one."""
@@ -183,7 +187,7 @@ class Maker:
     def _labelled_image(self, index: int, sample: Sample, scale: float) -> Labelled:
         pixels = None if self._read is None else self._read.get(index)
         if pixels is None:
-            placed = place(sample.size, self.size, self.augmentation.resize).placed
+            placed = self._placed(sample.size)
             least = _smaller(sample.size, placed)
             if self._read is None:  # what is kept for others may be shown larger there
                 least = _seen_at(least, scale)

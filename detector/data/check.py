@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Mapping
+import os
+from collections import Counter, defaultdict, deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from maenas.detector.arrays import Floats
-from maenas.detector.data.dataset import DataError, Dataset, Problem
-from maenas.detector.data.labelled import areas_of
-from maenas.detector.data.read_sample import read_sample
+from maenas.detector.data.check_labels import check_balance, check_boxes
+from maenas.detector.data.dataset import DataError, Dataset, Problem, Severity
 from maenas.detector.data.readers.read import read_dataset, splits_of
 from maenas.detector.data.readers.yolo import label_file
-from maenas.detector.media.images import IMAGE_SUFFIXES, ImageError
-from maenas.detector.media.resize import place
+from maenas.detector.data.samples import Samples
+from maenas.detector.media.images import IMAGE_SUFFIXES, ImageError, check_image
 
-MIN_SIDE = 3.0  # pixels at the network's input, below which an object can hardly be seen
-MAX_IOU = 0.95  # of two boxes of one class, beyond which they are likely one
-MIN_OBJECTS = 10  # of a class, below which it can hardly be learnt
 NO_LABELS = {"classes", "labels", "README"}  # text that tools put beside label files
-MAX_IMBALANCE = 100.0  # of the most frequent class to the rarest
+NEEDED = ("train", "val")  # splits without which a training cannot run as the file says
+AHEAD = 32  # images for each thread that wait at most
 
 
 def open_splits(path: Path) -> tuple[dict[str, Dataset], list[Problem]]:
@@ -48,7 +43,10 @@ def open_splits(path: Path) -> tuple[dict[str, Dataset], list[Problem]]:
     for error_of_some, those in failed.items():
         where, _, what = error_of_some.partition(": ")
         fix = f"nothing of {' and '.join(those)} was checked"
-        problems.append(Problem("error", "files", where, what.rstrip("."), fix))
+        severity: Severity = "error" if any(split in NEEDED for split in those) else "warning"
+        problems.append(Problem(severity, "files", where, what.rstrip("."), fix))
+    if not splits and all(problem.severity == "warning" for problem in problems):
+        raise DataError(next(iter(failed)))
     if "train" not in named:
         fix = "add `train: FOLDER` to train with it"
         problems.append(Problem("warning", "files", str(path), "has no train split", fix))
@@ -59,7 +57,7 @@ def check(
     path: Path,
     splits: Mapping[str, Dataset],
     size: tuple[int, int],
-    images: bool,
+    most: int | None = None,
     done: Callable[[], object] = lambda: None,
 ) -> list[Problem]:
     """Everything found wrong with the splits of a data set.
@@ -68,14 +66,17 @@ def check(
         path: of its file.
         splits: as `open_splits` gives them.
         size: (height, width) of the network's input, for what is too small.
-        images: whether to read every image, which takes a while.
-        done: called after every image.
+        most: number of images of a split that are read, evenly spread; None for all.
+        done: called after every image that was read.
     """
     problems: list[Problem] = []
     for split, dataset in splits.items():
-        problems += [*dataset.problems, *_labels(dataset, size), *_balance(dataset, split)]
-        if images:
-            problems += _images(dataset, done)
+        problems += [
+            *dataset.problems,
+            *check_boxes(dataset, size),
+            *check_balance(dataset, split),
+            *_images(dataset.columns, chosen(len(dataset), most), done),
+        ]
     return problems + _across(path, splits) + _orphans(splits)
 
 
@@ -87,8 +88,8 @@ def summary(splits: Mapping[str, Dataset], problems: list[Problem]) -> dict[str,
                 "images": len(dataset),
                 "background": len(dataset) - len(dataset.labelled),
                 "objects": dataset.objects,
-                "crowds": int(sum(sample.crowd.sum() for sample in dataset.samples)),
-                "classes": _per_class(dataset),
+                "crowds": int(dataset.columns.crowd.sum()),
+                "classes": dict(zip(dataset.names, dataset.counts().tolist(), strict=True)),
             }
             for split, dataset in splits.items()
         },
@@ -107,96 +108,57 @@ def summary(splits: Mapping[str, Dataset], problems: list[Problem]) -> dict[str,
     }
 
 
-def _per_class(dataset: Dataset) -> dict[str, int]:
-    """Objects of each class, crowds not counted."""
-    counts = Counter(
-        label for sample in dataset.samples for label in sample.labels[~sample.crowd].tolist()
-    )
-    return {name: counts[index] for index, name in enumerate(dataset.names)}
+def chosen(count: int, most: int | None) -> range:
+    """Indices of the images that are read, evenly spread."""
+    if most == 0:
+        return range(0)
+    return range(0, count, 1 if most is None else max(1, -(-count // most)))
 
 
-def _images(dataset: Dataset, done: Callable[[], object]) -> list[Problem]:
-    found = []
-    for sample in dataset.samples:
+def _images(
+    columns: Samples, indices: Sequence[int], done: Callable[[], object]
+) -> Iterator[Problem]:
+    """Images that cannot be read; several are decoded at once, few wait for it."""
+    workers = os.cpu_count() or 1
+    with ThreadPoolExecutor(workers) as pool:  # decoding releases Python's lock
+        ahead: deque[Future[Problem | None]] = deque()
         try:
-            read_sample(sample)
-        except ImageError as error:
-            what = str(error).removeprefix(f"{sample.path}: ").rstrip(".")
-            fix = "replace it; training passes it over"
-            found.append(Problem("error", "images", str(sample.path), what, fix))
-        done()
-    return found
+            for index in indices:
+                ahead.append(pool.submit(_unreadable, columns.path(index), columns.size(index)))
+                if len(ahead) >= AHEAD * workers:
+                    yield from filter(None, [ahead.popleft().result()])
+                    done()
+            while ahead:
+                yield from filter(None, [ahead.popleft().result()])
+                done()
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
-def _labels(dataset: Dataset, size: tuple[int, int]) -> list[Problem]:
-    """Boxes too small to see, and pairs that are likely one object."""
-    found = []
-    for sample in dataset.samples:
-        height, width = place(sample.size, size, "stretch").placed
-        factors = np.array([width / sample.size[1], height / sample.size[0]], dtype=np.float32)
-        sides = (sample.boxes[:, 2:] - sample.boxes[:, :2]) * factors
-        tiny = int((sides.min(1, initial=np.inf) < MIN_SIDE).sum())
-        where = str(sample.path)
-        if tiny:
-            what = f"boxes less than {MIN_SIDE:g} pixels at the input: {tiny} of {len(sides)}"
-            fix = f"larger input than {size[1]}x{size[0]}, or crop the image"
-            found.append(Problem("warning", "labels", where, what, fix))
-        pairs = _alike(sample.boxes, sample.labels)
-        if pairs:
-            what = f"pairs of boxes of one class that overlap by more than {MAX_IOU:g}: {pairs}"
-            found.append(Problem("warning", "labels", where, what, "delete one of each"))
-    return found
-
-
-def _alike(boxes: Floats, labels: NDArray[np.int64]) -> int:
-    """How many pairs of one class overlap by more than `MAX_IOU`."""
-    if len(boxes) < 2:
-        return 0
-    low = np.maximum(boxes[:, None, :2], boxes[None, :, :2])
-    high = np.minimum(boxes[:, None, 2:], boxes[None, :, 2:])
-    common = np.maximum(high - low, 0).prod(-1)  # (N, N)
-    areas = areas_of(boxes)
-    same = labels[:, None] == labels[None]
-    alike = same & (common > MAX_IOU * (areas[:, None] + areas[None] - common))
-    return int(np.triu(alike, 1).sum())
-
-
-def _balance(dataset: Dataset, split: str) -> list[Problem]:
-    where, found = f"{dataset.source} ({split})", []
-    counts = _per_class(dataset)
-    if not any(counts.values()):
-        what, fix = "no image has an object", "are the label files where they belong?"
-        return [Problem("error", "balance", where, what, fix)]
-    least = MIN_OBJECTS if split == "train" else 1
-    for name, count in counts.items():
-        if count < least:
-            what = f"objects of class {name!r}: {count}"
-            found.append(Problem("warning", "balance", where, what, "add some, or drop the class"))
-    rarest = min((count for count in counts.values() if count), default=1)
-    if max(counts.values()) > MAX_IMBALANCE * rarest:
-        what = f"the most frequent class has {max(counts.values()) / rarest:.0f} times the rarest"
-        found.append(Problem("warning", "balance", where, what, "add objects of the rare ones"))
-    background = len(dataset) - len(dataset.labelled)
-    if background > len(dataset) / 2:
-        what = f"images without a label: {background} of {len(dataset)}"
-        fix = "right if they are background; else put a labels folder beside images"
-        found.append(Problem("warning", "balance", where, what, fix))
-    return found
+def _unreadable(path: Path, size: tuple[int, int]) -> Problem | None:
+    try:
+        check_image(path, size)
+    except ImageError as error:
+        what = str(error).removeprefix(f"{path}: ").rstrip(".")
+        return Problem("error", "images", str(path), what, "replace it; training skips it")
+    return None
 
 
 def _orphans(splits: Mapping[str, Dataset]) -> list[Problem]:
     """Label files without an image or with several, a line for each folder."""
     found = []
-    images = {s.path for dataset in splits.values() for s in dataset.samples}
-    users = Counter(label_file(path) for path in images)
-    for folder in sorted({labels.parent for labels in users}):
-        shared = sorted(f for f, count in users.items() if count > 1 and f.parent == folder)
-        if shared and folder.is_dir() and shared[0].exists():
-            what = f"label files of several images: {len(shared)}, such as {shared[0].name}"
-            fix = "give each image a name of its own"
-            found.append(Problem("warning", "labels", str(folder), what, fix))
-    for folder in sorted({path.parent for path in images}):
+    images: dict[Path, set[str]] = defaultdict(set)  # names of images by folder
+    for dataset in splits.values():
+        for path in dataset.columns.paths():
+            images[path.parent].add(path.name)
+    for folder in sorted(images):
         labels = label_file(folder / "any").parent
+        users = Counter(Path(name).stem for name in images[folder])
+        shared = sorted(stem for stem, count in users.items() if count > 1)
+        if shared and labels.is_dir() and (labels / f"{shared[0]}.txt").exists():
+            what = f"label files of several images: {len(shared)}, such as {shared[0]}.txt"
+            fix = "give each image a name of its own"
+            found.append(Problem("warning", "labels", str(labels), what, fix))
         if labels == folder or not labels.is_dir():
             continue
         held = {file.stem for file in folder.iterdir() if file.suffix.lower() in IMAGE_SUFFIXES}
@@ -215,13 +177,25 @@ def _across(path: Path, splits: Mapping[str, Dataset]) -> list[Problem]:
     if len(names) > 1:
         what = "the splits do not have the same classes in the same order"
         found.append(Problem("error", "files", str(path), what, "give all files one list"))
-    listed = list(splits.items())
+    files = {split: _files(dataset.columns) for split, dataset in splits.items()}
+    listed = list(files.items())
     for place_of_first, (first, one) in enumerate(listed):
-        held = {sample.path.resolve() for sample in one.samples}
         for second, other in listed[place_of_first + 1 :]:
-            shared = [s for s in other.samples if s.path.resolve() in held]
+            shared = [name for file, name in other.items() if file in one]
             if shared:
                 what = f"images in both {first} and {second}: {len(shared)}"
-                fix = f"take them out of one, such as {shared[0].path.name}"
+                fix = f"take them out of one, such as {shared[0]}"
                 found.append(Problem("warning", "files", str(path), what, fix))
+    return found
+
+
+def _files(columns: Samples) -> dict[tuple[int, int], str]:
+    """Names of the images by device and inode, which links to one file share."""
+    found = {}
+    for path in columns.paths():
+        try:
+            state = os.stat(path)
+        except OSError:
+            continue  # it was read a moment ago
+        found[state.st_dev, state.st_ino] = path.name
     return found

@@ -23,7 +23,11 @@ Source = Annotated[
 def check_data(
     source: Source,
     size: Annotated[int, typer.Option(help="Side of the network's input.")] = 640,
-    images: Annotated[bool, typer.Option("--images/--no-images", help="Read every image.")] = True,
+    images: Annotated[bool, typer.Option("--images/--no-images", help="Read the images.")] = True,
+    most: Annotated[
+        int | None,
+        typer.Option("--most", help="Most images of a split that are read, evenly spread. (all)"),
+    ] = None,
     show_all: Annotated[
         bool, typer.Option("--all", help="List every problem, not the first of each kind.")
     ] = False,
@@ -31,14 +35,16 @@ def check_data(
 ) -> None:
     """Find what is wrong with a data set: where, and how to mend it. Exits 2 on errors."""
     from maenas.blocks.errors import positive
-    from maenas.detector.data.check import check, open_splits, summary
+    from maenas.detector.data.check import check, chosen, open_splits, summary
     from maenas.terminal.console import OUT, print_json
     from maenas.terminal.progress import Counter
 
-    positive("check", size=size)
+    positive("check", size=size, most=1 if most is None else most)
     splits, problems = open_splits(source)
-    with Counter("check", sum(map(len, splits.values())), "images") as counter:
-        problems += check(source, splits, (size, size), images, counter.advance)
+    most = most if images else 0
+    count = sum(len(chosen(len(split), most)) for split in splits.values())
+    with Counter("check", count, "images") as counter:
+        problems += check(source, splits, (size, size), most, counter.advance)
     result = summary(splits, problems)
     if as_json:
         print_json({"schema": SCHEMA, "source": str(source), **result})

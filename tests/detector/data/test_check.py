@@ -8,6 +8,7 @@ import pytest
 
 from maenas.detector.data.check import check, open_splits, summary
 from maenas.detector.data.dataset import DataError, Problem
+from maenas.detector.data.readers.read import read_dataset
 
 SIZE = 640, 640
 FINE = "0 .3 .5 .2 .6\n1 .7 .5 .2 .6\n" * 1
@@ -15,7 +16,7 @@ FINE = "0 .3 .5 .2 .6\n1 .7 .5 .2 .6\n" * 1
 
 def found(path: Path) -> list[Problem]:
     splits, problems = open_splits(path)
-    return problems + check(path, splits, SIZE, images=True)
+    return problems + check(path, splits, SIZE)
 
 
 def words(problems: list[Problem], severity: str) -> str:
@@ -45,7 +46,7 @@ def test_a_damaged_image_is_an_error(one_split):
     (problem,) = found(path)
     assert (problem.severity, problem.group, problem.where) == ("error", "images", str(image))
     splits, _ = open_splits(path)
-    assert check(path, splits, SIZE, images=False) == []
+    assert check(path, splits, SIZE, most=0) == []
 
 
 def test_boxes_hard_to_see_and_pairs_of_one_object_are_warned_of(one_split):
@@ -116,7 +117,7 @@ def test_a_label_file_of_two_images_is_warned_of(one_split):
 def test_the_summary_counts(one_split):
     path = one_split({"a": FINE, "b": None, "c": "5 .5 .5 .1 .1"})
     splits, problems = open_splits(path)
-    told = summary(splits, problems + check(path, splits, SIZE, images=False))
+    told = summary(splits, problems + check(path, splits, SIZE, most=0))
     assert told["splits"]["train"] == {
         "images": 2,
         "background": 1,
@@ -127,3 +128,28 @@ def test_the_summary_counts(one_split):
     assert told["errors"] == 2
     assert told["warnings"] == 2
     assert told["problems"][0]["where"].endswith("c.txt:1")
+
+
+def test_a_missing_test_split_is_a_warning_and_a_missing_val_split_an_error(write_yolo):
+    path = write_yolo({"a": "0 .5 .5 .5 .5"})
+    text = path.read_text()
+    path.write_text(text + "test: images/gone\n")
+    (problem,) = open_splits(path)[1]
+    assert problem.severity == "warning"
+    assert "nothing of test was checked" in problem.fix
+    path.write_text(text.replace("val: images/train", "val: images/gone"))
+    (problem,) = open_splits(path)[1]
+    assert problem.severity == "error"
+
+
+def test_as_many_images_are_read_as_asked_evenly_spread(write_yolo):
+    path = write_yolo({f"{n}": "0 .5 .5 .5 .5" for n in range(5)})
+    (path.parent / "images/train/4.png").write_bytes(
+        (path.parent / "images/train/4.png").read_bytes()[:-300]
+    )
+    splits = {"train": read_dataset(path)}
+    for most, read, damaged in ((None, 5, 1), (5, 5, 1), (3, 3, 1), (1, 1, 0), (0, 0, 0)):
+        done: list[None] = []
+        problems = check(path, splits, SIZE, most, lambda done=done: done.append(None))
+        assert len(done) == read
+        assert sum(problem.group == "images" for problem in problems) == damaged
