@@ -44,6 +44,12 @@ class LatencyModel(ABC):
         """What to call a price: only a table of the device itself predicts."""
         return "predicted" if self.kind == "measured" else "estimated"
 
+    @property
+    def brief(self) -> str:
+        """`about` without the error figures, for every mention after the first in a run."""
+        doubt = "" if self.warning is None else "; UNRELIABLE"
+        return self.about.partition("; ")[0] + doubt
+
     @abstractmethod
     def op_ms(self, op: Op) -> float:
         """Milliseconds one operator takes.

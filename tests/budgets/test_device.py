@@ -113,3 +113,11 @@ def test_an_unknown_device_is_refused_with_those_known(name: str, message: str) 
 def test_a_path_that_leads_nowhere_is_refused() -> None:
     with pytest.raises(SpecError, match=r"../devices/t4: no such file"):
         load_device("../devices/t4")
+
+
+def test_an_estimate_is_introduced_at_length_and_mentioned_in_brief() -> None:
+    device = load_device("t4")
+    assert device.about.startswith(f"{device.brief}; ")
+    assert "%" in device.about
+    assert "%" not in device.brief
+    assert "TensorRT 7.2" in device.brief

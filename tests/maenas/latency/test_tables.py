@@ -56,7 +56,10 @@ def test_a_disturbed_table_is_marked_wherever_it_is_used(typed, tables_folder) -
     assert "rank correlation" not in predicted.out
     asked = ("predict", "zoo:damo-yolo-ns", "--device", "mine", "--json")
     assert warning in typed(*asked).json["warning"]
-    assert warning in load_device("mine").about
+    device = load_device("mine")
+    assert warning in device.about
+    assert device.brief.startswith("measured 2026-11-22: ")
+    assert device.brief.endswith("; UNRELIABLE")
 
 
 def test_a_few_disturbed_samples_do_not_spoil_a_table(tables_folder) -> None:
