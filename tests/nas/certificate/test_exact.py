@@ -203,6 +203,29 @@ def test_further_sums_are_bounded_by_multipliers(
     assert found.upper <= first.upper * (1 + 1e-4)
 
 
+@every_scope
+@pytest.mark.parametrize("shares", [(0.3, 0.5, 0.5), (0.6, 0.15, 1.0), (0.5, 0.5, 0.1)], ids=str)
+def test_branch_and_bound_closes_what_multipliers_leave_open(
+    worlds: dict[str, World], shares: tuple[float, ...], scope: str
+) -> None:
+    world = worlds[scope]
+    pairs = zip(ADDITIVE, shares, strict=True)
+    budgets = tuple(world.limit(quantity, share) for quantity, share in pairs)
+    (found,) = certify(world.options(*budgets), target_gap=1e-4)
+    assert found.score == pytest.approx(world.best(*budgets))
+    assert_holds(world, found, *budgets, gap=3e-4)
+
+
+def test_a_narrow_round_of_branch_and_bound_keeps_the_bound_true(
+    worlds: dict[str, World], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("maenas.nas.certificate.branch_bound.WIDTHS", (3,))
+    world = worlds["with a neck"]
+    budgets = (world.limit("latency_ms", 0.3), world.limit("params", 0.4))
+    (found,) = certify(world.options(*budgets), target_gap=1e-9)
+    assert found.upper >= world.best(*budgets)
+
+
 def test_multipliers_beat_the_bounds_of_single_limits(worlds: dict[str, World]) -> None:
     world = worlds["backbone"]
     budgets = (world.limit("latency_ms", 0.3), world.limit("params", 0.3))

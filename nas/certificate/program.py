@@ -1,0 +1,391 @@
+"""The dynamic program behind a certificate: the best relaxed score for every state and cost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from heapq import heappop, heappush
+from itertools import islice
+from math import floor, inf, isfinite
+
+import numpy as np
+
+from maenas.nas.certificate.options import Ints, Options, StageOptions, State
+from maenas.nas.evaluator import COLUMN, LAYERS, MEMORY, SCORE, Floats
+from maenas.nas.problem import TOLERANCE
+from maenas.search_spaces.moves import Genomes
+
+
+@dataclass(frozen=True, slots=True)
+class Certified:
+    """What is known about the best network under one budget.
+
+    No network of the space within the budgets scores more than `upper`; `genome` is within them
+    and scores `score`.
+
+    Attributes:
+        limit: the budget on the ranged quantity.
+        upper: upper bound on the score.
+        score: of the best network found while proving it, None if none came up.
+        genome: that network.
+    """
+
+    limit: float
+    upper: float
+    score: float | None
+    genome: Genomes | None
+
+    @property
+    def gap(self) -> float | None:
+        """How far the bound is above the network, as a share of the network's score."""
+        if self.score is None:
+            return None
+        return (self.upper - self.score) / (abs(self.score) or 1.0)
+
+    def joined(self, other: Certified) -> Certified:
+        """What two proofs for one limit say together."""
+        better = max(self, other, key=lambda c: -inf if c.score is None else c.score)
+        return replace(better, upper=min(self.upper, other.upper))
+
+
+Edges = dict[int, dict[int, "Bundle"]]  # leaving width -> layers added -> choices
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """Choices between the same two widths that add the same layers, none dominated.
+
+    Attributes:
+        bins: (n,), cost in bins above the stage's floor, ascending.
+        gains: (n,), score, ascending.
+        codes: (n, genes of the stage).
+    """
+
+    bins: Ints
+    gains: Floats
+    codes: Genomes
+
+
+class Program:
+    """One dynamic program: the best relaxed score for every state, layer count and cost bin.
+
+    `values[stage][state]` is (layers, bins): the best score of the stages so far with exactly so
+    many layers and bins of cost above their floors. The last stage needs no layer axis.
+
+    Args:
+        options: the space, listed.
+        main: the quantity whose cost is binned, None for none.
+        limit: on `main`, the largest to be certified.
+        bins: steps of cost.
+        multipliers: prices of further quantities.
+        ranged_limit: on `Problem.ranged`, in place of the problem's own.
+    """
+
+    def __init__(
+        self,
+        options: Options,
+        main: str | None,
+        limit: float,
+        bins: int,
+        multipliers: Mapping[str, float],
+        ranged_limit: float,
+    ) -> None:
+        self.options = options
+        self._evaluate = options.evaluator
+        self._problem = options.evaluator.problem
+        self._ranged_limit = ranged_limit
+        self.main, self.most = main, limit
+        limit *= 1 + TOLERANCE  # as `Evaluator` allows, so a limit just met leaves room
+        self._most = limit
+        self.prices = dict(multipliers)
+        self._column = None if main is None else COLUMN[main]
+        self.multipliers = {COLUMN[quantity]: m for quantity, m in multipliers.items()}
+        self.constant = sum(
+            m * (self.limit(quantity) or 0.0) for quantity, m in multipliers.items()
+        )
+        self.stages = [[self._within_memory(o) for o in stage] for stage in options.stages]
+        stages = self.stages
+        self.floors = [min(self._prices(o.table).min(initial=inf) for o in s) for s in stages]
+        self.rests = {taps: options.rest(taps) for taps in _reachable_taps(options)}
+        self._floor = sum(self.floors) + min(
+            float(self._prices(row[None])[0]) for row in self.rests.values()
+        )
+        self.bin = max(limit - self._floor, 0.0) / bins if self._column is not None else inf
+        self.bins = bins if self.bin > 0 and self._column is not None else 0
+        self.fewest, self.step, self.layers = self._layer_axis(stages)
+        self._edges = [
+            [self._edges_of(index, o) for o in stage] for index, stage in enumerate(stages)
+        ]
+        self.values: list[dict[State, Floats]] = []
+        self._ends: dict[State, Floats] = {}
+        if self.layers >= 0 and limit >= self._floor:
+            self._run()
+
+    def certified(self, limit: float, traces: int) -> Certified:
+        """The bounds under one limit on `Problem.ranged`, at most the one solved for."""
+        is_main = self._column == COLUMN[self._problem.ranged.quantity]
+        top = self._top(limit * (1 + TOLERANCE)) if is_main else self.bins
+        upper, lower, genome = -inf, None, None
+        for value, state, place in islice(self._ends_within(top), traces):
+            upper = max(upper, value + self.constant)
+            found = self._trace(state, place)
+            evaluation = self._evaluate(found[None])
+            price = float(evaluation.prices[0])
+            if evaluation.feasible[0] and price <= limit * (1 + TOLERANCE):
+                lower, genome = float(evaluation.scores[0]), found
+                break
+        slack = TOLERANCE * abs(upper) if isfinite(upper) else 0.0
+        return Certified(limit, upper + slack, lower, genome)
+
+    def relaxed_optimum(self) -> Genomes | None:
+        """The network behind the upper bound, which may exceed a budget."""
+        for _, state, place in self._ends_within(self.bins):
+            return self._trace(state, place)
+        return None
+
+    # What branch and bound asks.
+
+    @property
+    def columns(self) -> tuple[int, ...]:
+        """Columns of the evaluator that the program prices: the main one first."""
+        main = () if self._column is None else (self._column,)
+        return (*main, *self.multipliers)
+
+    def room(self, index: int, rows: Floats) -> tuple[Ints, Ints]:
+        """Layers and bins that are left for the stages before `index`, negative where none is.
+
+        Args:
+            index: first stage that is chosen.
+            rows: (n, columns of the evaluator), sums over what is chosen, neck and head included.
+        """
+        layers = np.full(len(rows), self.layers)
+        limit = self.limit("layers")
+        if limit is not None:
+            left = floor(limit + TOLERANCE) - sum(self.fewest[:index]) - rows[:, LAYERS]
+            layers = np.minimum(np.floor(left / self.step + TOLERANCE), self.layers)
+        bins = np.zeros(len(rows))
+        if self._column is not None and self.bin > 0:
+            above = self._most - sum(self.floors[:index]) - rows[:, self._column]
+            bins = np.minimum(np.floor(above / self.bin + TOLERANCE), self.bins)
+        return layers.astype(np.int64), bins.astype(np.int64)
+
+    def rest_within_memory(self, taps: tuple[int, ...]) -> bool:
+        """Whether neck and head at these widths meet the budget on memory."""
+        limit = self.limit("memory_bytes")
+        return limit is None or float(self.rests[taps][MEMORY]) <= limit * (1 + TOLERANCE)
+
+    # Preparation: prices, bins, edges.
+
+    def limit(self, quantity: str) -> float | None:
+        if quantity == self._problem.ranged.quantity:
+            return self._ranged_limit
+        return self._problem.limit(quantity)
+
+    def _within_memory(self, options: StageOptions) -> StageOptions:
+        limit = self.limit("memory_bytes")
+        if limit is None:
+            return options
+        return options.select(options.table[:, MEMORY] <= limit * (1 + TOLERANCE))
+
+    def _prices(self, table: Floats) -> Floats:
+        prices: Floats = np.zeros(len(table)) if self._column is None else table[:, self._column]
+        return prices
+
+    def gains(self, table: Floats) -> Floats:
+        gains: Floats = table[:, SCORE].copy()
+        for column, multiplier in self.multipliers.items():
+            gains -= multiplier * table[:, column]
+        return gains
+
+    def _to_bins(self, above_floor: Floats) -> Ints:
+        """Whole bins, rounded down (a hair more against rounding of sums)."""
+        if self._column is None or self.bin == 0:
+            return np.zeros(len(above_floor), dtype=np.int64)
+        bins: Ints = np.floor(above_floor / self.bin - TOLERANCE).astype(np.int64)
+        return np.maximum(bins, 0)
+
+    def _top(self, limit: float) -> int:
+        """The last bin within a limit."""
+        if limit < self._floor and self._column is not None:
+            return -1
+        if self.bins == 0:
+            return 0
+        return min(int((limit - self._floor) / self.bin + TOLERANCE), self.bins)
+
+    def _layer_axis(self, stages: list[list[StageOptions]]) -> tuple[list[int], int, int]:
+        """Fewest layers of each stage, step between counts, and steps the budget leaves."""
+        counts = [np.unique(np.concatenate([o.table[:, LAYERS] for o in s])) for s in stages]
+        if any(len(c) == 0 for c in counts):  # no choice of some stage is within the memory
+            return [0] * len(stages), 1, -1
+        fewest = [int(c.min()) for c in counts]
+        extra = [c.astype(np.int64) - f for c, f in zip(counts, fewest, strict=True)]
+        step = max(int(np.gcd.reduce(np.concatenate(extra))), 1)
+        room = sum(int(c.max()) for c in extra)
+        limit = self.limit("layers")
+        if limit is not None:
+            room = min(room, floor(limit + TOLERANCE) - sum(fewest))
+        return fewest, step, room // step
+
+    def _edges_of(self, index: int, options: StageOptions) -> Edges:
+        table = options.table
+        bins = self._to_bins(self._prices(table) - self.floors[index])
+        gains = self.gains(table)
+        layers = (table[:, LAYERS].astype(np.int64) - self.fewest[index]) // self.step
+        edges: Edges = {}
+        affordable = (bins <= self.bins) & (layers <= self.layers)
+        for out, added in sorted(
+            set(zip(*(a[affordable].tolist() for a in (options.out_width, layers)), strict=True))
+        ):
+            places = np.flatnonzero(affordable & (options.out_width == out) & (layers == added))
+            places = places[np.lexsort((-gains[places], bins[places]))]
+            best = np.maximum.accumulate(gains[places])
+            better = np.concatenate([[True], gains[places][1:] > best[:-1]])
+            places = places[better]
+            bundle = Bundle(bins[places], gains[places], options.codes[places])
+            edges.setdefault(out, {})[added] = bundle
+        return edges
+
+    # The forward pass.
+
+    def _run(self) -> None:
+        start = np.full((self.layers + 1, self.bins + 1), -inf)
+        start[0, 0] = 0.0
+        states: dict[State, Floats] = {((), 0): start}
+        for index in range(len(self._edges) - 1):
+            self.values.append(states)
+            states = self._advance(index, states)
+        self.values.append(states)
+        self._finish(states)
+
+    def _advance(self, index: int, states: dict[State, Floats]) -> dict[State, Floats]:
+        after: dict[State, Floats] = {}
+        for state, values in states.items():
+            rows = np.flatnonzero(np.isfinite(values).any(axis=1))
+            if len(rows) == 0:
+                continue
+            low, high = int(rows[0]), int(rows[-1]) + 1
+            for out, bundles in self._edges[index][state[1]].items():
+                target = self.options.next_state(index, state, out)
+                if target not in after:
+                    after[target] = np.full_like(values, -inf)
+                reached = after[target]
+                for added, bundle in bundles.items():
+                    source = values[low : min(high, self.layers + 1 - added)]
+                    place = reached[low + added : low + added + len(source)]
+                    for cost, gain in zip(bundle.bins.tolist(), bundle.gains.tolist(), strict=True):
+                        room = place[:, cost:]
+                        np.maximum(room, source[:, : room.shape[1]] + gain, out=room)
+        return after
+
+    def _finish(self, states: dict[State, Floats]) -> None:
+        """The last stage, then neck and head; only the best over layer counts matters now."""
+        last = len(self._edges) - 1
+        for state, values in states.items():
+            up_to = np.maximum.accumulate(values, axis=0)
+            for out, bundles in self._edges[last][state[1]].items():
+                target = self.options.next_state(last, state, out)
+                shift, gain_of_rest = self._rest(target[0])
+                if shift > self.bins:
+                    continue
+                if target not in self._ends:
+                    self._ends[target] = np.full(self.bins + 1, -inf)
+                reached = self._ends[target]
+                for added, bundle in bundles.items():
+                    source = up_to[self.layers - added]
+                    for cost, gain in zip(
+                        (bundle.bins + shift).tolist(),
+                        (bundle.gains + gain_of_rest).tolist(),
+                        strict=True,
+                    ):
+                        room = reached[cost:]
+                        np.maximum(room, source[: len(room)] + gain, out=room)
+
+    def _rest(self, taps: tuple[int, ...]) -> tuple[int, float]:
+        """Bins and (relaxed) score of neck and head."""
+        row = self.rests[taps][None]
+        if not self.rest_within_memory(taps):
+            return self.bins + 1, 0.0
+        above = self._prices(row) - (self._floor - sum(self.floors))
+        return int(self._to_bins(above)[0]), float(self.gains(row)[0])
+
+    # Following a value back to the network behind it.
+
+    def _ends_within(self, top: int) -> Iterator[tuple[float, State, int]]:
+        """(value, state, bin) of ends within `top` bins, best first.
+
+        For each state its best end comes first, then the best in fewer bins, and so on.
+        """
+        waiting: list[tuple[float, State, int]] = []
+
+        def wait(state: State, top: int) -> None:
+            values = self._ends[state][: top + 1]
+            if len(values) and np.isfinite(best := values.max()):
+                heappush(waiting, (-float(best), state, int(values.argmax())))
+
+        for state in self._ends:
+            wait(state, top)
+        while waiting:
+            negative, state, place = heappop(waiting)
+            yield -negative, state, place
+            wait(state, place - 1)
+
+    def _trace(self, state: State, place: int) -> Genomes:
+        shift, gain_of_rest = self._rest(state[0])
+        last = len(self._edges) - 1
+        sources = {
+            source: np.maximum.accumulate(values, axis=0)
+            for source, values in self.values[last].items()
+        }
+        value = self._ends[state][place] - gain_of_rest
+        place -= shift
+        layers = self.layers
+        path: list[Genomes] = []
+        for index in range(last, -1, -1):
+            if index < last:
+                sources = self.values[index]
+                value = self.values[index + 1][state][layers, place]
+            state, layers, place, code = self._source(index, sources, state, layers, place, value)
+            path.append(code)
+            if index == last:  # from "at most so many layers" to the exact count
+                values = self.values[index][state][: layers + 1, place]
+                layers = int(values.argmax())
+        return np.concatenate(path[::-1])
+
+    def _source(
+        self,
+        index: int,
+        sources: Mapping[State, Floats],
+        target: State,
+        layers: int,
+        place: int,
+        value: float,
+    ) -> tuple[State, int, int, Genomes]:
+        """The state, layers, bin and choice that a value came from."""
+        nearest: tuple[float, tuple[State, int, int, Genomes]] | None = None
+        for source, values in sources.items():
+            if self.options.next_state(index, source, target[1]) != target:
+                continue
+            for added, bundle in self._edges[index][source[1]].get(target[1], {}).items():
+                bins = bundle.bins[bundle.bins <= place]
+                if added > layers or len(bins) == 0:
+                    continue
+                sums = values[layers - added, place - bins] + bundle.gains[: len(bins)]
+                best = int(sums.argmax())
+                if nearest is None or sums[best] > nearest[0]:
+                    found = (source, layers - added, place - int(bins[best]), bundle.codes[best])
+                    nearest = (float(sums[best]), found)
+        assert nearest is not None
+        assert abs(nearest[0] - value) <= 1e-6 * max(1.0, abs(value))
+        return nearest[1]
+
+
+def _reachable_taps(options: Options) -> set[tuple[int, ...]]:
+    """Every combination of feature widths that some network has."""
+    states: set[State] = {((), 0)}
+    for index, stage in enumerate(options.stages):
+        states = {
+            options.next_state(index, state, out)
+            for state in states
+            for out in np.unique(stage[state[1]].out_width).tolist()
+        }
+    return {taps for taps, _ in states}
