@@ -31,12 +31,12 @@ class ScoreSpec:
     Attributes:
         name: name of the score.
         weights: weights of the resolution levels.
-        options: further options of the score.
+        options: further options of the score; None for none.
     """
 
     name: str
     weights: tuple[float, ...]
-    options: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,8 @@
 """Training-free search: the score, the searchers, the certificate."""
 
-from maenas.nas.certificate.exact import TARGET_GAP, Certified, certify
+from maenas.nas.certificate.exact import TARGET_GAP, certify
 from maenas.nas.certificate.options import Options
+from maenas.nas.certificate.program import Certified
 from maenas.nas.evaluator import Evaluation, Evaluator
 from maenas.nas.history.journal import Journal, JournalError
 from maenas.nas.history.record import FINALISTS, Outcome, Progress
@@ -21,6 +22,7 @@ from maenas.nas.scores.spread import MonteCarloScore
 from maenas.nas.search import (
     MIGRATE_EVERY,
     Settings,
+    better_of,
     cheapest_networks,
     search,
     solve_exactly,
@@ -59,6 +61,7 @@ __all__ = [
     "Searcher",
     "SearcherFactory",
     "Settings",
+    "better_of",
     "certify",
     "cheapest_networks",
     "effectiveness",

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from maenas.budgets.budget import InfeasibleError, show
 from maenas.nas.certificate.exact import TARGET_GAP, certify
 from maenas.nas.certificate.options import Options
+from maenas.nas.certificate.program import Certified
 from maenas.nas.evaluator import Evaluator
 from maenas.nas.history.journal import Journal
 from maenas.nas.history.record import FINALISTS, Outcome, Progress, Record
@@ -105,6 +106,37 @@ def solve_exactly(options: Options, settings: Settings) -> Outcome:
         scores=np.empty(0),
         feasible=np.empty(0, dtype=bool),
     )
+
+
+def better_of(outcome: Outcome, certified: Sequence[Certified], evaluator: Evaluator) -> Outcome:
+    """An outcome with the networks of the exact solver in the places where they score more.
+
+    Args:
+        outcome: of a search.
+        certified: what was proven for each of its limits.
+        evaluator: of the problem.
+    """
+    space = evaluator.problem.space
+    best, solved = list(outcome.best), set[int]()
+    for place, proof in enumerate(certified):
+        own = best[place]
+        if proof.genome is None or proof.score is None:
+            continue
+        if own is None or _exceeds(proof.score, evaluator.problem.score(own)):
+            best[place] = space.decode(proof.genome.tolist())
+            solved.add(place)
+    finalists = outcome.finalists
+    optimum = certified[-1].genome
+    if len(best) - 1 in solved and optimum is not None:
+        first = optimum[None].astype(np.int16)
+        others = finalists[: max(len(finalists) - 1, 1)]
+        finalists = np.concatenate([first, others]) if len(others) else first
+    return replace(outcome, best=tuple(best), finalists=finalists, solved=frozenset(solved))
+
+
+def _exceeds(score: float, other: float) -> bool:
+    """Whether a score is higher by more than the rounding of sums in another order."""
+    return score - other > TOLERANCE * max(abs(score), abs(other))
 
 
 def cheapest_networks(options: Options) -> Genomes:

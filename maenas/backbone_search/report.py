@@ -13,6 +13,7 @@ from maenas.backbone_search.result import (
     costs_line,
     finalist_line,
     measured_on_line,
+    optimum_line,
     random_line,
     score_line,
 )
@@ -40,7 +41,7 @@ def report_text(result: Result, places: list[Path]) -> str:
         ("classes", str(best.segment.template.head.num_classes)),
         ("depth limits", depth_limits(problem)),
         ("maximised", f"{problem.score.name}; {score_line(problem)}"),
-        ("score", f"{best.score:.4f}; {100 * best.share:.3f} % of this score's optimum"),
+        ("score", f"{best.score:.4f}; {optimum_line(best, 4)}"),
         ("baseline", random_line(best)),
         ("costs", costs_line(best)),
     ]

@@ -18,7 +18,7 @@ from maenas.backbone_search.verify import Verified
 from maenas.blocks import Backbone
 from maenas.blocks.backbone_file import Metadata, ScoreSpec
 from maenas.budgets import Cost, Quantity, show
-from maenas.nas import SCORES, Certified, MaxEntropy, Outcome, Problem
+from maenas.nas import SCORES, TARGET_GAP, Certified, MaxEntropy, Outcome, Problem
 from maenas.runs.config import SearchConfig
 from maenas.terminal.console import OUT
 
@@ -58,6 +58,7 @@ class Found:
         cost: with neck and head where they are priced.
         certified: what is known of the optimum under this limit.
         random_score: of random search's best under this limit, None if it found none.
+        by_solver: whether the exact solver found it, not the search itself.
     """
 
     segment: Segment
@@ -66,6 +67,12 @@ class Found:
     cost: Cost
     certified: Certified
     random_score: float | None
+    by_solver: bool = False
+
+    @property
+    def proven(self) -> bool:
+        """Whether no network can score more, but for the tolerance of the proof."""
+        return self.share >= 1 - TARGET_GAP
 
     @property
     def score(self) -> float:
@@ -202,6 +209,8 @@ class Result:
             "optimum_at_most": found.certified.upper,
             "optimum_at_least": found.certified.score,
             "share_of_optimum": found.share,
+            "optimum_is_proven": found.proven,
+            "found_by_exact_solver": found.by_solver,
             "random_score": found.random_score,
         }
 
@@ -217,8 +226,7 @@ class Result:
             f"maenas {__version__}; space {problem.space.name}, template "
             f"{found.segment.template.name}, budgets of the {config.scope}; "
             f"{depth_limits(problem)}; {score_line(problem)}",
-            f"score {found.score:.4f}, {100 * found.share:.3f} % of this score's optimum "
-            f"(certified: at most {found.certified.upper:.4f}); {random_line(found)}",
+            f"score {found.score:.4f}, {optimum_line(found, 4)}; {random_line(found)}",
             costs_line(found),
         ]
         if problem.device is not None:
@@ -234,6 +242,7 @@ class Result:
                 lines.append(
                     f"{outcome.evaluations:,} candidates proposed, {outcome.unique:,} of them "
                     f"different, {outcome.accepted:,} within the budgets; seed {config.seed}"
+                    + ("; the network is the exact solver's" if found.by_solver else "")
                 )
         return lines
 
@@ -284,7 +293,7 @@ def score_spec(config: SearchConfig, problem: Problem) -> ScoreSpec:
     """The score of a problem as a spec keeps it: by name, with all that changes it."""
     score = problem.score
     if score.name in SCORES:
-        return ScoreSpec(name=score.name, weights=problem.weights, options=score.options())
+        return ScoreSpec(name=score.name, weights=problem.weights, options=score.options() or None)
     return ScoreSpec(name=config.score, weights=problem.weights)
 
 
@@ -304,6 +313,22 @@ def finalist_line(entry: MonteCarlo) -> str:
         f"score {entry.score:.3f}, {borders}on {entry.seeds} random "
         f"networks {entry.mean:.3f} ± {entry.standard_error:.3f}"
     )
+
+
+def optimum_line(found: Found, digits: int = 3) -> str:
+    """How near a network is to the best possible score."""
+    most = f"at most {found.certified.upper:.{digits}f}"
+    if found.proven:
+        return f"optimal (proven: {most})"
+    return f"{100 * found.share:.3f} % of this score's optimum, certified ({most})"
+
+
+def solver_line(result: Result) -> str:
+    """What the search found by itself, where the exact solver found a better network."""
+    curve = result.outcomes[-1].curve
+    if not result.best.by_solver or not curve:
+        return ""
+    return f"; its own best scores {curve[-1][1]:.3f}, the exact solver found the optimum"
 
 
 def random_line(found: Found) -> str:
@@ -368,8 +393,7 @@ def print_card(result: Result) -> None:
         card.add_row("maximised", f"{problem.score.name}{unit}")
     card.add_row(
         "score",
-        f"{best.score:.3f}, {100 * best.share:.3f} % of this score's optimum, certified "
-        f"(at most {best.certified.upper:.3f}); random search {random}",
+        f"{best.score:.3f}, {optimum_line(best)}; random search {random}",
     )
     if result.published is not None:
         score, price = result.published
@@ -389,7 +413,7 @@ def print_card(result: Result) -> None:
     card.add_row(
         "search",
         f"{sum(o.evaluations for o in outcomes):,} candidates, {unique:,} different, "
-        f"seed {result.config.seed}, {result.seconds:.1f} s in all",
+        f"seed {result.config.seed}, {result.seconds:.1f} s in all{solver_line(result)}",
     )
     for entry in result.monte_carlo[:SHOWN_FINALISTS]:
         card.add_row(

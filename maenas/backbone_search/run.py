@@ -31,7 +31,7 @@ from maenas.blocks import Backbone, SpecError, dump_backbone
 from maenas.blocks.files.atomic_write import write_bytes, write_text
 from maenas.blocks.files.temporary import sweep_temporaries
 from maenas.budgets import InfeasibleError
-from maenas.nas import EXACT, FINALISTS, TARGET_GAP, Outcome, monte_carlo
+from maenas.nas import EXACT, FINALISTS, TARGET_GAP, Outcome, RandomSearch, better_of, monte_carlo
 from maenas.nas.executors import Executor, Shared, opened_executor
 from maenas.runs.config import SearchConfig, save_config
 from maenas.runs.folders import locked_run
@@ -235,12 +235,14 @@ def results(
         if job is not jobs[0]:
             job.started = time.monotonic()  # its turn comes after the others'
         found = [next(outcomes) for _ in job.parts]
-        missing = next((outcome for outcome in found if outcome.best[-1] is None), None)
-        if missing is not None and job is jobs[-1]:
-            yield _nothing(missing)
-            return
         ERR.print("bounding the optimum, running the random baseline")
         references = [Reference(next(certified), next(baselines)) for _ in job.parts]
+        if job.config.algorithm != RandomSearch.name:  # the baseline shows what it finds by itself
+            found = [
+                better_of(outcome, against.certified, part.evaluator)
+                for outcome, against, part in zip(found, references, job.parts, strict=True)
+            ]
+        missing = next((outcome for outcome in found if outcome.best[-1] is None), None)
         yield _nothing(missing) if missing else _result(job, found, references, executor, effort)
 
 
@@ -409,6 +411,7 @@ def _networks(
                 cost=problem.cost(backbone),
                 certified=against.certified[place],
                 random_score=None if rival is None else problem.score(rival),
+                by_solver=place in outcome.solved,
             )
 
 

@@ -81,7 +81,7 @@ class ModelSpec:
         if name is not None or self.searched is None:
             return load_score(name or DEFAULT_SCORE, weights)
         known = self.searched
-        return made_score(known.name, weights or known.weights, known.options)
+        return made_score(known.name, weights or known.weights, known.options or {})
 
 
 def find_model(name: str) -> ModelSpec:

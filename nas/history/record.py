@@ -45,6 +45,7 @@ class Outcome:
         prices: (unique,), of every network on `Problem.ranged`.
         scores: (unique,), of every network.
         feasible: (unique,), whether it met every budget.
+        solved: places in `best` of networks that the exact solver found.
     """
 
     best: tuple[Backbone | None, ...]
@@ -56,6 +57,7 @@ class Outcome:
     prices: Floats
     scores: Floats
     feasible: NDArray[np.bool_]
+    solved: frozenset[int] = frozenset()
 
 
 class Record:
