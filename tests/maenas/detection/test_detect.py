@@ -253,7 +253,7 @@ def test_a_detector_without_weights_is_told(run: Run) -> None:
         (("missing.jpg",), "error: missing.jpg: no such file or folder"),
         (("a.jpg", "--batch", "0"), "error: batch: must be at least 1, got 0"),
         (("a.jpg", "--min-score", "2"), "error: min_score: must be in 0..1, got 2.0"),
-        (("a.jpg", "--annotations", "none.json"), "error: none.json: cannot be read"),
+        (("a.jpg", "--annotations", "none.json"), "error: none.json: no such file"),
     ],
 )
 def test_what_cannot_be_is_one_line(run: Run, arguments: tuple[str, ...], message: str) -> None:

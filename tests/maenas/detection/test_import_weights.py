@@ -32,7 +32,10 @@ def test_a_checkpoint_becomes_a_detector_folder(typed, checkpoint, tmp_path) -> 
 
     assert ran.code == 0
     assert ran.err == ""
-    assert ran.out == "training form, 80 classes: every key found its place\ndetector: mine\n"
+    assert ran.out == (
+        "taken off the file: `model`; training form, 80 classes: every key found its place\n"
+        "detector: mine\n"
+    )
     spec, weights = load_folder(tmp_path / "mine")
     build_network(spec, weights)
     assert spec.resize == "stretch"
