@@ -16,6 +16,7 @@ BOUNDARIES = {
     "json.load": set(),
     "json.loads": {
         "maenas.blocks.files.json_file",
+        "maenas.detector.data.readers.coco_annotations",  # in columns, inside `parsing`
         "maenas.budgets.backends.engine_info",  # what TensorRT says of an engine in memory
     },
     "torch.load": {
@@ -44,6 +45,7 @@ BOUNDARIES = {
     "read_bytes": {
         "maenas.backbone_search.report",  # of figures that were written just before
         "maenas.backbone_search.tasks",
+        "maenas.budgets.cluster.raylet_watch",  # of the kernel
         "maenas.budgets.cluster.versions",  # of our own source
         "maenas.budgets.backends.tensorrt_build",  # a cache of timings, which TensorRT checks
         "maenas.detector.runtimes.tensorrt_runtime",  # an engine, which TensorRT checks
