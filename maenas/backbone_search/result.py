@@ -377,6 +377,8 @@ def print_card(result: Result) -> None:
     card.add_column(style="bold")
     card.add_column()
     for budget in problem.budgets:
+        if budget.quantity == "layers" and not result.config.limits_layers:
+            continue  # the template's, told below
         spent = spending(best.backbone, best.cost, budget.quantity)
         limit = best.limit if budget is problem.ranged else budget.limit
         slack = f"{100 * (1 - spent / limit):.1f} % to spare"

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from maenas.backbone_search.binding import unused_note
 from maenas.backbone_search.plan import Segment, fingerprint, plan
 from maenas.backbone_search.plots import plot_curve, plot_scatter
 from maenas.backbone_search.progress import SearchLine
@@ -332,6 +333,9 @@ def _result(
         if not verified[0].within:
             notes.append("no finalist is within the budget as measured; the fastest was taken")
     notes += _caveats(job.config, networks)
+    unused = unused_note(networks[-1])
+    if unused is not None:
+        notes.append(unused)
     monte_carlo, seconds = _monte_carlo(last, outcomes[-1], executor, effort)
     result = Result(
         config=job.config,

@@ -18,6 +18,7 @@ from maenas.blocks.errors import one_of, positive
 from maenas.blocks.files.atomic_write import write_text
 from maenas.blocks.files.strict import parse
 from maenas.blocks.files.yaml_file import read_yaml
+from maenas.budgets import parse_budgets
 from maenas.nas import DEFAULT_SCORE, EXACT, MIGRATE_EVERY, Score, load_score, load_searcher
 
 FORMAT = "maenas/search@1"
@@ -103,6 +104,11 @@ class SearchConfig:
             SpecError: if there is no such score.
         """
         return load_score(self.score, self.weights)
+
+    @property
+    def limits_layers(self) -> bool:
+        """Whether a limit on layers was typed; else the template has one."""
+        return any(budget.quantity == "layers" for budget in parse_budgets(self.budgets))
 
     def command(self) -> str:
         """The command line that repeats this search; defaults left out but for the seed."""

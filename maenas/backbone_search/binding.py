@@ -1,0 +1,55 @@
+"""Which limit binds where a network leaves much of its budget unused, and what lifts it."""
+
+from __future__ import annotations
+
+from maenas.backbone_search.result import Found, spending
+from maenas.budgets import show
+from maenas.nas import Problem
+
+SPARE = 0.05  # share of a budget that may be left without a word
+LAYERS_OF_A_UNIT = 2  # least that one more unit adds
+WIDTHS = ("out_channels", "bottleneck_channels", "expand_ratio")
+
+
+def unused_note(found: Found) -> str | None:
+    """What keeps a network from using its budget; None if it uses nearly all of it."""
+    problem = found.segment.problem
+    ranged = problem.ranged
+    spent = spending(found.backbone, found.cost, ranged.quantity)
+    spare = 1 - spent / found.limit
+    if spare <= SPARE:
+        return None
+    reasons = binding_limits(found, problem)
+    told = "; ".join(reasons) or "no limit by itself: more would not raise this score"
+    return (
+        f"{100 * spare:.0f} % of {show(ranged.quantity, found.limit)} is left unused "
+        f"({show(ranged.quantity, spent)} spent); what binds: {told}"
+    )
+
+
+def binding_limits(found: Found, problem: Problem) -> list[str]:
+    """The limits that a network has reached, each with what lifts it."""
+    reasons = []
+    for budget in problem.budgets:
+        if budget is problem.ranged:
+            continue
+        spent = spending(found.backbone, found.cost, budget.quantity)
+        if budget.quantity == "layers":
+            reached = spent + LAYERS_OF_A_UNIT > budget.limit
+            lift = "--budget with more layers, or a larger --template"
+        else:
+            reached = spent > (1 - SPARE) * budget.limit
+            lift = "a larger --budget"
+        if reached:
+            limit = show(budget.quantity, budget.limit)
+            reasons.append(f"the limit of {limit} ({lift} lifts it)")
+    genome = problem.space.encode(found.backbone)
+    pairs = list(zip(problem.space.genes, genome, strict=True))
+    for name, fields in (("widths", WIDTHS), ("depths", ("depth",))):
+        largest = [index + 1 == len(gene.values) for gene, index in pairs if gene.field in fields]
+        if sum(largest):
+            reasons.append(
+                f"{sum(largest)} of {len(largest)} {name} are the largest of space "
+                f"{problem.space.name} (a --space of wider ranges lifts it)"
+            )
+    return reasons
