@@ -107,6 +107,7 @@ class Result:
         notes: what else the user should know.
         verified: finalists as measured on the device, the chosen one first.
         measured_on: provenance of that device.
+        verify: number of finalists that were to be measured; more are where none of them fits.
     """
 
     config: SearchConfig
@@ -120,6 +121,7 @@ class Result:
     verified: tuple[Verified, ...] = ()
     measured_on: Mapping[str, str | int | float] = field(default_factory=dict)
     forward_seconds: float = 0.0
+    verify: int = 0
 
     @property
     def best(self) -> Found:
@@ -129,7 +131,7 @@ class Result:
     @property
     def command(self) -> str:
         """What was typed; what was measured may differ from run to run."""
-        verify = f" --verify {len(self.verified)}" if self.verified else ""
+        verify = f" --verify {self.verify}" if self.verify else ""
         return f"{self.config.command()}{verify}"
 
     def spec_path(self, found: Found) -> Path:
@@ -170,6 +172,7 @@ class Result:
                 }
                 for one in self.verified
             ],
+            "verify": self.verify,
             "measured_on": dict(self.measured_on),
             "notes": list(self.notes),
         }

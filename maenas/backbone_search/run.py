@@ -32,7 +32,17 @@ from maenas.blocks import Backbone, SpecError, dump_backbone
 from maenas.blocks.files.atomic_write import write_bytes, write_text
 from maenas.blocks.files.temporary import sweep_temporaries
 from maenas.budgets import InfeasibleError
-from maenas.nas import EXACT, FINALISTS, TARGET_GAP, Outcome, RandomSearch, better_of, monte_carlo
+from maenas.nas import (
+    EXACT,
+    FINALISTS,
+    TARGET_GAP,
+    Outcome,
+    RandomSearch,
+    better_of,
+    effectiveness,
+    monte_carlo,
+    solve_exactly,
+)
 from maenas.nas.executors import Executor, Shared, opened_executor
 from maenas.runs.config import SearchConfig, save_config
 from maenas.runs.folders import locked_run
@@ -86,7 +96,7 @@ class Effort:
         """
         seeds = {entry.seeds for entry in result.monte_carlo}
         spent = {
-            "verify": self.verify == len(result.verified),
+            "verify": self.verify == result.verify,
             "finalists": self.finalists == len(result.monte_carlo),
             "finalist_seeds": seeds <= {self.finalist_seeds},
         }
@@ -320,18 +330,28 @@ def _result(
     references: list[Reference],
     executor: Executor,
     effort: Effort,
-) -> Result:
-    """Measure and score the finalists, and write everything."""
+) -> Result | InfeasibleError:
+    """Measure and score the finalists, and write everything; or why no network is written."""
     last, notes = job.parts[-1], job.notes
     networks = tuple(_networks(job.parts, outcomes, references))
     verified: list[Verified] = []
     provenance: dict[str, str | int | float] = {}
     if job.verifier is not None:
         ERR.print("measuring the finalists")
-        verified, provenance = job.verifier(last.segment, _finalists(last, outcomes[-1]))
+        try:
+            verified, provenance = job.verifier(
+                last.segment,
+                _finalists(last, outcomes[-1]),
+                lambda limit: _best_within(job.config, last, limit),
+            )
+        except InfeasibleError as error:
+            return error
         networks = (*networks[:-1], _chosen(networks[-1], verified[0].backbone))
-        if not verified[0].within:
-            notes.append("no finalist is within the budget as measured; the fastest was taken")
+        if len(verified) > effort.verify:
+            notes.append(
+                "no finalist is within the budget as measured; the best network within a limit "
+                "shrunk by the measured ratio was taken"
+            )
     notes += _caveats(job.config, networks)
     unused = unused_note(networks[-1])
     if unused is not None:
@@ -349,6 +369,7 @@ def _result(
         notes=tuple(notes),
         verified=tuple(verified),
         measured_on=provenance,
+        verify=effort.verify if job.verifier is not None else 0,
     )
     for part, outcome, against in zip(job.parts, outcomes, references, strict=True):
         place = job.folder_of(part)
@@ -422,6 +443,20 @@ def _networks(
 def _finalists(part: Prepared, outcome: Outcome) -> list[Backbone]:
     """The best networks under the last limit, best first."""
     return [part.segment.problem.space.decode(genome.tolist()) for genome in outcome.finalists]
+
+
+def _best_within(config: SearchConfig, part: Prepared, limit: float) -> Backbone | None:
+    """The best network whose predicted cost is within a tighter limit; None if there is none."""
+    settings = replace(settings_of(config, part, 1), limits=(limit,))
+    problem = part.segment.problem
+    try:
+        (best,) = solve_exactly(part.options, settings).best
+    except InfeasibleError:
+        return None
+    bound = problem.max_effectiveness
+    if best is not None and bound is not None and effectiveness(best) > bound:
+        return None
+    return best
 
 
 def _chosen(found: Found, backbone: Backbone) -> Found:

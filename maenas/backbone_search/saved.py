@@ -43,6 +43,7 @@ def saved_result(folder: Path, config: SearchConfig, segments: Sequence[Segment]
             notes=tuple(data["notes"]),
             verified=tuple(_verified(entry, networks[-1]) for entry in data["verified"]),
             measured_on=data["measured_on"],
+            verify=data["verify"],
         )
     except (MaenasError, KeyError, TypeError, ValueError, IndexError):
         return None  # what is damaged is computed again

@@ -11,6 +11,7 @@ import pytest
 from maenas.backbone_search.plan import Segment, plan
 from maenas.backbone_search.verify import Verifier
 from maenas.blocks import Backbone
+from maenas.budgets import InfeasibleError
 from maenas.budgets.graph import graph_layers, static_graph
 from maenas.budgets.graph.operator_graph import reference_graph
 from maenas.runs.config import SearchConfig
@@ -79,3 +80,29 @@ def test_a_device_that_runs_slower_than_when_its_table_was_measured_is_told_apar
     raw, _ = Verifier(lambda: slow, None, 3)(segment, finalists)
     assert raw[0].measured_ms == pytest.approx(2 * at_full_speed[0].measured_ms, rel=0.05)
     assert raw[0].error == pytest.approx(raw[0].predicted_ms / raw[0].measured_ms - 1)
+
+
+def test_where_no_finalist_fits_a_tighter_limit_is_searched(tmp_path: Path) -> None:
+    segment = segment_of(tmp_path, "5ms")
+    finalists = finalists_of(segment, 5)
+    limits: list[float] = []
+
+    def within(limit: float) -> Backbone:
+        limits.append(limit)
+        return finalists[-1]
+
+    all_of_them, _ = Verifier(SlowMachine, None, 5)(segment, finalists)
+    times = {one.rank: one.measured_ms for one in all_of_them}
+    limit = (times[5] + min(times[1], times[2])) / 2
+    assert times[5] < limit
+    found, _ = Verifier(SlowMachine, None, 2)(replace(segment, limits=(limit,)), finalists, within)
+    assert [one.within for one in found] == [True, False, False]
+    assert found[0].backbone == finalists[-1]
+    assert found[0].rank == 3
+    assert limits[0] < min(one.predicted_ms for one in found[1:])
+
+
+def test_where_nothing_fits_no_network_is_chosen(tmp_path: Path) -> None:
+    segment = replace(segment_of(tmp_path, "5ms"), limits=(1e-6,))
+    with pytest.raises(InfeasibleError, match="none of 3 networks measured is within"):
+        Verifier(SlowMachine, None, 3)(segment, finalists_of(segment, 3))
