@@ -61,5 +61,5 @@ def starting_network(
         for new, old in pairs:
             fresh[name][new] = value[old]
     network.load_state_dict(fresh)
-    kept = f"{len(pairs)} of {len(names)} classes" if pairs else "but the classifier"
-    return network, [f"starts from the weights of {where}, {kept} kept"]
+    kept = f", which keeps {len(pairs)} of {len(names)} classes" if pairs else ""
+    return network, [f"starts from all weights of {where} but those of the classifier{kept}"]

@@ -39,7 +39,8 @@ def shortened(value: Any, places: list[int]) -> Any:
     """The value with rounded numbers, and without `idx` where it is the common one."""
     if isinstance(value, dict):
         sampled = "val" in value
-        assert not sampled or value["idx"] == places
+        if sampled:
+            assert value["idx"] == places
         left = {key: item for key, item in value.items() if not (sampled and key == "idx")}
         return {key: shortened(item, places) for key, item in left.items()}
     if isinstance(value, list):

@@ -156,9 +156,10 @@ def typed(
         with pytest.raises(SystemExit) as stopped:
             main()
         code = stopped.value.code
-        assert code is None or isinstance(code, int)
+        code = 0 if code is None else code
+        assert isinstance(code, int)
         captured = capsys.readouterr()
-        return Ran(code or 0, captured.out, captured.err)
+        return Ran(code, captured.out, captured.err)
 
     return run
 

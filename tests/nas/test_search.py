@@ -355,7 +355,9 @@ def test_the_outcome_adds_up(evaluator: Evaluator, start: Genomes, algorithm: st
         assert before.evaluations < now.evaluations <= before.evaluations + BATCH
         assert before.unique <= now.unique
         assert before.accepted <= now.accepted
-        assert (before.best_score or 0) <= (now.best_score or 0)
+    bests = [step.best_score for step in steps if step.best_score is not None]
+    assert bests == sorted(bests)
+    assert [step.best_score for step in steps[len(steps) - len(bests) :]] == bests
     last = steps[-1]
     assert (last.evaluations, last.unique) == (outcome.evaluations, outcome.unique)
     assert (last.accepted, last.best_score) == (outcome.accepted, scores[-1])

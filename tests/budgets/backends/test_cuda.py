@@ -139,4 +139,5 @@ def test_the_gpu_tells_its_name_and_clocks() -> None:
         pytest.skip("needs a GPU")
     told = Gpu().provenance()
     assert told["device"] == torch.cuda.get_device_name()
-    assert told.get("clocks") == UNWATCHED or int(told["clock_mhz"]) > 0
+    if told.get("clocks") != UNWATCHED:
+        assert int(told["clock_mhz"]) > 0

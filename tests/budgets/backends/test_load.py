@@ -98,7 +98,7 @@ def test_a_missing_runtime_is_said_with_how_to_install_it(
     with pytest.raises(BackendError, match=f"cpu: .* pip install {module}"):
         open_backend(Target("cpu", backend, "f32", None))
     missing = {one.backend: one.why_not for one in available()}
-    assert f"pip install {module}" in (missing[backend] or "")
+    assert f"pip install {module}" in str(missing[backend])
 
 
 def test_every_runtime_says_whether_it_can_be_used() -> None:
@@ -107,7 +107,7 @@ def test_every_runtime_says_whether_it_can_be_used() -> None:
     assert told["openvino"] is None
     assert told["onnxruntime"] is None
     if not torch.cuda.is_available():
-        assert "no NVIDIA GPU" in (told["torch"] or "")
+        assert "no NVIDIA GPU" in str(told["torch"])
         with pytest.raises(BackendError, match="torch-cuda: PyTorch finds no NVIDIA GPU"):
             open_backend(parse_target("torch-cuda"))
 

@@ -32,7 +32,14 @@ def test_other_classes_keep_all_but_the_classifier_and_in_it_the_classes_of_the_
         assert bias[[0, 2]].tolist() == [3.0, 1.0]
         assert torch.equal(weight[0], given[f"head.scores.{level}.0.weight"][2])
         assert bias[1] == bias[3] == pytest.approx(-4.595, abs=1e-3)  # as before any training
-    assert "2 of 4 classes kept" in note
+    assert note == (
+        "starts from all weights of weights but those of the classifier, which keeps 2 of 4 classes"
+    )
+
+
+def test_without_a_common_class_it_says_that_all_but_the_classifier_is_kept() -> None:
+    _, (note,) = starting_network(SPEC, ("cow", "ox"), weights(), 0, "run/best")
+    assert note == "starts from all weights of run/best but those of the classifier"
 
 
 def test_the_same_classes_keep_everything() -> None:

@@ -34,7 +34,7 @@ def test_every_public_name_can_be_imported_and_has_an_example() -> None:
     for name in maenas.__all__:
         value = getattr(maenas, name)
         if inspect.isfunction(value):
-            assert "Example:\n" in (value.__doc__ or ""), name
+            assert "Example:\n" in str(value.__doc__), name
 
 
 @pytest.mark.parametrize("name", sorted(WITH_A_FUNCTION))
