@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from maenas.blocks import SpecError
 from maenas.blocks.files.atomic_write import write_bytes
 from maenas.blocks.files.boundary import parsing
+from maenas.blocks.files.checksum import has_checksum, is_intact, seal
 from maenas.blocks.files.plain_file import GIB, require_file
 from maenas.detector.model.spec import DetectorSpec, dump_detector, load_detector
 
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 SPEC_FILE = "detector.yaml"
 LARGEST = 64 * GIB  # of a file of weights
 WEIGHTS_FILE = "weights.safetensors"
+# One value, since safetensors writes several in any order. Format 1 had no checksum.
+WEIGHTS_FORMAT = "maenas/weights@2 crc32:00000000"
+WEIGHTS_KIND = b"maenas/weights@2"
 
 
 def save_folder(
@@ -40,7 +44,7 @@ def save_folder(
         from safetensors.torch import save
 
         plain = {name: value.detach().cpu().contiguous() for name, value in weights.items()}
-        write_bytes(folder / WEIGHTS_FILE, save(plain, {"format": "maenas/weights@1"}))
+        write_bytes(folder / WEIGHTS_FILE, seal(save(plain, {"format": WEIGHTS_FORMAT})))
     dump_detector(spec, folder / SPEC_FILE, receipt)
 
 
@@ -62,13 +66,21 @@ def load_weights(path: Path) -> dict[str, Tensor]:
     Raises:
         SpecError: if it is damaged or missing.
     """
-    from safetensors.torch import load_file
+    from safetensors.torch import load
 
     require_file(path, limit=LARGEST)
     is_pickle = path.suffix in (".pth", ".pt")
     hint = "`maenas import-weights` converts official checkpoints" if is_pickle else ""
     with parsing(path, wrong="cannot be read as safetensors", hint=hint):
-        return load_file(path)
+        content = path.read_bytes()
+        weights = load(content)
+    header = content[: 8 + int.from_bytes(content[:8], "little")]
+    if (has_checksum(header) or WEIGHTS_KIND in header) and not is_intact(content):
+        raise SpecError(
+            f"{path}: is damaged: changed since it was written; take another copy of it, or train "
+            "it again."
+        )
+    return weights
 
 
 def build_network(

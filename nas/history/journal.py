@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maenas.blocks import MaenasError
-from maenas.blocks.files.atomic_write import write_text
+from maenas.blocks.files.atomic_write import write_bytes
+from maenas.blocks.files.checksum import has_checksum, is_intact, seal
 from maenas.blocks.files.format_line import check_format
 from maenas.blocks.files.json_file import parse_object
 from maenas.blocks.files.plain_file import GIB, read_bytes
@@ -25,7 +26,8 @@ from maenas.search_spaces.moves import Genomes
 
 HISTORY_FORMAT = "maenas/history@1"
 ANEW = "the run cannot be resumed, start it anew with --exist-ok"
-STATE_FORMAT = "maenas/state@1"
+STATE_FORMAT = "maenas/state@2"
+OLDER_STATE = "maenas/state@1"  # without a checksum
 BLOCK_BYTES = 1 << 20  # of the history, read at once
 _STATE_KEYS = {
     "history_bytes": int,
@@ -106,12 +108,13 @@ class Journal:
             size = self.history_path.stat().st_size
         saved = {
             "format": STATE_FORMAT,
+            "crc32": "00000000",
             "history_bytes": size,
             "history_crc32": self._crc32,
             "rows": self.rows,
             **state,
         }
-        write_text(self.state_path, json.dumps(saved) + "\n")
+        write_bytes(self.state_path, seal((json.dumps(saved) + "\n").encode()))
 
     def close(self) -> None:
         """Close the history."""
@@ -150,18 +153,21 @@ class Journal:
         self._crc32 = zlib.crc32(text.encode("utf-8"), self._crc32)
 
     def _read_state(self) -> dict[str, Any]:
-        text = read_bytes(
+        content = read_bytes(
             self.state_path,
             limit=GIB,
             error=JournalError,
             missing="no such file; there is no run to resume.",
         )
-        state = parse_object(text, self.state_path, error=JournalError, wrong="damaged", hint=ANEW)
-        check_format(self.state_path, state.get("format"), STATE_FORMAT)
+        state = parse_object(content, self.state_path, error=JournalError, wrong="damaged", hint=ANEW)
+        if state.get("format") != OLDER_STATE:
+            check_format(self.state_path, state.get("format"), STATE_FORMAT)
         for key, kind in _STATE_KEYS.items():
             value = state.get(key)
             if not isinstance(value, kind) or (isinstance(value, int) and value < 0):
                 raise JournalError(f"{self.state_path}: damaged: {key} is {shown(value)}; {ANEW}.")
+        if not is_intact(content) and (state["format"] == STATE_FORMAT or has_checksum(content)):
+            raise JournalError(f"{self.state_path}: damaged: changed since it was written; {ANEW}.")
         return state
 
     def _read_history(

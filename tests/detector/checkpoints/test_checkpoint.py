@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import random
+import re
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors import safe_open
+from safetensors.torch import save
 from torch import Tensor
 
 from maenas.blocks import Backbone, ConvStem, ResK1KX, SpecError
@@ -61,7 +64,30 @@ def test_a_detector_without_weights_is_a_spec_alone(tmp_path) -> None:
 def test_weights_say_what_they_are(tmp_path, weights) -> None:
     save_folder(tmp_path, SPEC, weights)
     with safe_open(tmp_path / WEIGHTS_FILE, "pt") as file:
-        assert file.metadata() == {"format": "maenas/weights@1"}
+        (said,) = file.metadata().values()
+    assert re.fullmatch("maenas/weights@2 crc32:[0-9a-f]{8}", said)
+
+
+def test_one_changed_bit_anywhere_in_the_weights_is_found(tmp_path, weights) -> None:
+    save_folder(tmp_path, SPEC, weights)
+    path = tmp_path / WEIGHTS_FILE
+    content, rng = path.read_bytes(), random.Random(0)
+    places = [*range(8, 60), *(rng.randrange(len(content)) for _ in range(100))]
+    for place in places:
+        changed = bytearray(content)
+        changed[place] ^= 1 << rng.randrange(8)
+        path.write_bytes(changed)
+        with pytest.raises(SpecError, match=r"weights\.safetensors: (is damaged|cannot be read)"):
+            load_folder(tmp_path)
+
+
+def test_weights_of_others_and_of_before_have_no_checksum(tmp_path, weights) -> None:
+    save_folder(tmp_path, SPEC, weights)
+    for metadata in (None, {"format": "pt"}, {"format": "maenas/weights@1"}):
+        (tmp_path / WEIGHTS_FILE).write_bytes(save(weights, metadata))
+        loaded = load_folder(tmp_path)[1]
+        assert loaded is not None
+        assert loaded.keys() == weights.keys()
 
 
 def test_views_and_parameters_are_saved_by_their_values(tmp_path, weights) -> None:

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 from maenas.blocks import MaenasError, SpecError
+from maenas.blocks.files.checksum import seal
 from maenas.budgets import parse_budgets
 from maenas.nas import (
     Evaluator,
@@ -78,7 +79,9 @@ def state_of(folder: Path) -> dict[str, Any]:
 
 
 def put_state(folder: Path, **changes: object) -> None:
-    (folder / "state.json").write_text(json.dumps(state_of(folder) | changes), encoding="utf-8")
+    """Change a state and its checksum: damage that one cannot sum up."""
+    state = state_of(folder) | {"crc32": "00000000"} | changes
+    (folder / "state.json").write_bytes(seal(json.dumps(state).encode()))
 
 
 def saved_lines(folder: Path) -> list[str]:
@@ -134,7 +137,7 @@ def test_the_history_has_a_line_for_every_network(
 def test_the_state_says_how_much_of_the_history_is_its_own(folder: Path) -> None:
     state = state_of(folder)
     content = (folder / "history.jsonl").read_bytes()
-    assert state["format"] == "maenas/state@1"
+    assert state["format"] == "maenas/state@2"
     assert 0 < state["history_bytes"] < len(content)  # the sixth batch came after it was saved
     own = content[: state["history_bytes"]]
     assert own.count(b"\n") == state["rows"] + 1
@@ -217,7 +220,8 @@ def state_lacks(key: str) -> Callable[[Path], None]:
     def damage(folder: Path) -> None:
         state = state_of(folder)
         del state[key]
-        (folder / "state.json").write_text(json.dumps(state), encoding="utf-8")
+        state["crc32"] = "00000000"
+        (folder / "state.json").write_bytes(seal(json.dumps(state).encode()))
 
     return damage
 
@@ -252,6 +256,21 @@ def flipped(folder: Path) -> None:
     path.write_bytes(content)
 
 
+def state_flipped(folder: Path) -> None:
+    """The first digit of a number; every line stays legal."""
+    path = folder / "state.json"
+    content = bytearray(path.read_bytes())
+    place = content.index(b'"evaluations": ') + len(b'"evaluations": ')
+    content[place] = ord("1") if content[place] != ord("1") else ord("2")
+    path.write_bytes(content)
+
+
+def state_unsealed(folder: Path) -> None:
+    state = state_of(folder)
+    del state["crc32"]
+    (folder / "state.json").write_text(json.dumps(state), encoding="utf-8")
+
+
 def dropped(folder: Path) -> None:
     lines = saved_lines(folder)
     put_lines(folder, lines[:-1])
@@ -266,13 +285,15 @@ DAMAGE: dict[str, tuple[Callable[[Path], None], str]] = {
     "empty state": (state_is(b""), r"state\.json: damaged"),
     "state of noise": (state_is(bytes(range(128, 256))), r"state\.json: damaged"),
     "state of a list": (state_is(b"[1, 2]"), r"state\.json: damaged: a list in place of a mapping"),
-    "newer state": (state_has(format="maenas/state@2"), "state.json: written by a newer maenas"),
+    "newer state": (state_has(format="maenas/state@3"), "state.json: written by a newer maenas"),
     "foreign state": (state_has(format="maenas/space@1"), "is a maenas/space@1, expected maenas/s"),
-    "state without format": (state_lacks("format"), "lacks the line `format: maenas/state@1`"),
+    "state without format": (state_lacks("format"), "lacks the line `format: maenas/state@2`"),
     **{
         f"state without {key}": (state_lacks(key), rf"state\.json: damaged: {key} is None")
         for key in ("history_bytes", "history_crc32", "rows", "evaluations", "curve", "searcher")
     },
+    "one bit of the state": (state_flipped, r"state\.json: damaged: changed since it was written"),
+    "state without checksum": (state_unsealed, r"state\.json: damaged: changed since it was"),
     "size as text": (state_has(history_bytes="many"), "damaged: history_bytes is 'many'"),
     "size below zero": (state_has(history_bytes=-1), "damaged: history_bytes is -1"),
     "curve as text": (state_has(curve="up"), "damaged: curve is 'up'"),
