@@ -52,6 +52,11 @@ class Batch:
             ignored=self.ignored.to(device, non_blocking=True),
         )
 
+    def share_memory(self) -> None:
+        """Move the tensors to shared memory, where another process reads them without a copy."""
+        for tensor in (self.images, self.boxes, self.labels, self.valid, self.ignored):
+            tensor.share_memory_()  # type: ignore[no-untyped-call]
+
     def pin_memory(self) -> Batch:
         """The batch where a GPU can fetch it; torch's loader calls this."""
         return replace(

@@ -7,6 +7,7 @@ next, so the place in training to continue at is two numbers: the epoch and the 
 from __future__ import annotations
 
 import math
+import signal
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -21,6 +22,11 @@ from maenas.detector.data.augmentation import Augmentation, Maker, fitted, scale
 from maenas.detector.data.batch import Batch, collate
 from maenas.detector.data.dataset import DataError, Dataset
 from maenas.detector.data.labelled import Labelled, Labels
+from maenas.detector.data.loader_workers import (
+    LoaderError,
+    explain_lost_worker,
+    unsignalled_children,
+)
 from maenas.detector.data.read_sample import read_sample
 from maenas.detector.media.images import ImageError
 from maenas.detector.media.resize import RESIZES, Placement, place, resized
@@ -134,6 +140,8 @@ class TrainLoader:
         """
         order = self.plan.order(epoch, len(self.dataset)).tolist()
         size = self.plan.batch
+        if first >= len(self):
+            return
         requests = [
             _Request(epoch, number, tuple(order[number * size : (number + 1) * size]))
             for number in range(first, len(self))
@@ -273,7 +281,7 @@ class _Evaluation(TorchDataset["Batch | _Failure"]):
 def _load(source: _Training | _Evaluation, workers: int, pin: bool) -> Iterator[Batch]:
     """The batches of a source in order, made in workers or here."""
     loader: DataLoader[Batch | _Failure] = DataLoader(
-        source,
+        _Shared(source) if workers else source,
         batch_size=None,  # a source's items are whole batches
         num_workers=workers,
         pin_memory=pin,
@@ -281,12 +289,41 @@ def _load(source: _Training | _Evaluation, workers: int, pin: bool) -> Iterator[
         worker_init_fn=_alone if workers else None,
         generator=torch.Generator(),  # else it draws from torch's own, which training restores
     )
-    for made in loader:
-        if isinstance(made, _Failure):
-            raise DataError(made.message)
-        yield made
+    try:
+        with unsignalled_children():
+            batches = iter(loader)
+        for made in batches:
+            if isinstance(made, _Failure):
+                raise DataError(made.message)
+            yield made
+    except (RuntimeError, OSError, EOFError) as error:
+        explained = explain_lost_worker(error, workers)
+        if explained is None:
+            raise
+        raise LoaderError(explained) from None
+
+
+class _Shared(TorchDataset["Batch | _Failure"]):
+    """A source in a worker: its batches lie in shared memory before they are sent.
+
+    Else they are moved there by the thread that sends them, where a failure, as for want of
+    shared memory, is printed and forgotten, and the training waits for ever.
+    """
+
+    def __init__(self, source: _Training | _Evaluation) -> None:
+        self._source = source
+
+    def __len__(self) -> int:
+        return len(self._source)
+
+    def __getitem__(self, place: int) -> Batch | _Failure:
+        made = self._source[place]
+        if isinstance(made, Batch):
+            made.share_memory()
+        return made
 
 
 def _alone(worker: int) -> None:
-    """A worker computes in one thread: there is one for each core."""
+    """A worker computes in one thread, there being one for each core, and leaves Ctrl-C to us."""
     torch.set_num_threads(1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

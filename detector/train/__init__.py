@@ -3,15 +3,7 @@
 from maenas.detector.train.batch_size import BatchSize, batch_size, fitting_batch, smallest_batch
 from maenas.detector.train.cpu_precision import resolved_compute
 from maenas.detector.train.learner import Learner
-from maenas.detector.train.loop import (
-    FEATURE,
-    PARTS,
-    ApScores,
-    EpochResult,
-    StepResult,
-    Training,
-    train,
-)
+from maenas.detector.train.loop import train
 from maenas.detector.train.ranks import Ranks, joined_ranks
 from maenas.detector.train.recipe import (
     PAIRS,
@@ -25,6 +17,15 @@ from maenas.detector.train.recipe import (
 )
 from maenas.detector.train.start import starting_network, starting_spec
 from maenas.detector.train.state import RunFolder, identity, load_state
+from maenas.detector.train.training import (
+    FEATURE,
+    PARTS,
+    ApScores,
+    EpochResult,
+    Pause,
+    StepResult,
+    Training,
+)
 
 __all__ = [
     "FEATURE",
@@ -34,6 +35,7 @@ __all__ = [
     "BatchSize",
     "EpochResult",
     "Learner",
+    "Pause",
     "Ranks",
     "Recipe",
     "RunFolder",

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
 from math import isfinite
-from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -15,7 +13,8 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 
 from maenas.detector.assign import Targets
-from maenas.detector.data import Batch, TrainLoader
+from maenas.detector.data import Batch
+from maenas.detector.data.loader_workers import LoaderError
 from maenas.detector.distill import Teaching
 from maenas.detector.errors import TrainError
 from maenas.detector.losses import detection_loss
@@ -25,184 +24,118 @@ from maenas.detector.train.ema import Ema
 from maenas.detector.train.learner import Learner
 from maenas.detector.train.optimizer import set_lr
 from maenas.detector.train.precision import precision_of
-from maenas.detector.train.ranks import Ranks
-from maenas.detector.train.recipe import Recipe
 from maenas.detector.train.state import (
     BEST,
     LAST,
-    Identity,
     Row,
-    RunFolder,
     Saved,
     TrainingProgress,
     TrainingState,
 )
 from maenas.detector.train.statistics import Statistics
+from maenas.detector.train.training import FEATURE, EpochResult, Pause, StepResult, Training
 
-PARTS = ("quality_focal", "giou", "distribution_focal")
-FEATURE = "feature"  # one more part of the loss in a distillation
 DOUBTFUL_IN_A_ROW = 2  # at the end of an epoch: its weights may be lost, and are not kept
+SIGNAL_S = 1.0  # within which a signal to all processes of a job comes to each of them
 MOST_IN_A_ROW = 10  # steps without a finite loss before a training is given up
 
 
-class ApScores(Protocol):
-    """What the loop reads of an evaluation: AP as COCO has it, and at an IoU of 0.5; 0..1."""
+def train(
+    training: Training, saved: Saved | None = None
+) -> Iterator[StepResult | EpochResult | Pause]:
+    """Train, and report every step and every epoch.
 
-    @property
-    def ap(self) -> float: ...
-
-    @property
-    def ap50(self) -> float: ...
-
-
-# The accuracy of a network, which is ready to be run: averaged weights, evaluation mode.
-Evaluate = Callable[[DetectorNetwork], ApScores]
-
-
-@dataclass(frozen=True, slots=True)
-class StepResult:
-    """One step that was tried.
-
-    Attributes:
-        epoch: from 0.
-        number: among all steps, from 0.
-        lr: its rate.
-        parts: of the loss, by name; means over the step.
-        norm: length of the gradient.
-        images: seen in all processes.
-        taken: False if it was passed over, its loss not being finite.
-        seconds: it took.
-        waited: seconds of these spent waiting for images.
-    """
-
-    epoch: int
-    number: int
-    lr: float
-    parts: dict[str, float]
-    norm: float
-    images: int
-    taken: bool
-    seconds: float
-    waited: float
-
-
-@dataclass(frozen=True, slots=True)
-class EpochResult:
-    """One epoch, saved.
-
-    Attributes:
-        number: of finished epochs.
-        row: what is noted of it; AP only if it was evaluated.
-        is_best: whether its detector is the best so far.
-    """
-
-    number: int
-    row: Row
-    is_best: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Training:
-    """All that a training needs.
-
-    Attributes:
-        network: with its first weights.
-        recipe: how to train it.
-        loader: of this process' images.
-        accumulation_steps: batches of the loader whose gradients make a step.
-        batch: images of a step in all processes, which the learning rate follows.
-        ranks: this process among the others.
-        folder: of the run.
-        identity: what must not change if it is continued.
-        evaluate: the accuracy of a network; None to do without.
-        teaching: what it learns from a teacher; None to learn from the labels alone.
-    """
-
-    network: DetectorNetwork
-    recipe: Recipe
-    loader: TrainLoader
-    accumulation_steps: int
-    batch: int
-    ranks: Ranks
-    folder: RunFolder
-    identity: Identity
-    evaluate: Evaluate | None = None
-    teaching: Teaching | None = None
-
-    @property
-    def steps_per_epoch(self) -> int:
-        """Of the optimizer."""
-        return -(-len(self.loader) // self.accumulation_steps)
-
-    @property
-    def parts(self) -> tuple[str, ...]:
-        """Names of the loss' parts."""
-        return PARTS if self.teaching is None else (*PARTS, FEATURE)
-
-
-def train(training: Training, saved: Saved | None = None) -> Iterator[StepResult | EpochResult]:
-    """Train, telling about every step and every epoch.
+    An epoch is reported before its state is saved: what is written when it is reported is there
+    whenever the epoch counts, and is written again where a kill comes in between.
 
     Args:
         training: what to do.
         saved: where to continue; on a CPU the weights come out bit by bit as without the break.
     Raises:
         TrainError: if the loss is not finite in ten steps in a row.
+        LoaderError: if a process that loads images is lost; the state is saved.
         SpecError: if a checkpoint cannot be written; the one before is kept.
     """
-    recipe, ranks, folder = training.recipe, training.ranks, training.folder
+    recipe, ranks = training.recipe, training.ranks
     if ranks.device.type == "cpu":
         keep_freed_memory()
     layout = torch.channels_last if recipe.compute.channels_last else torch.contiguous_format
-    network = training.network.to(ranks.device, memory_format=layout)  # type: ignore[call-overload]
-    if ranks.count > 1 and ranks.device.type == "cuda":
-        nn.SyncBatchNorm.convert_sync_batchnorm(network)  # type: ignore[no-untyped-call]
-    average = folder.spec.build().to(ranks.device, memory_format=layout)  # type: ignore[call-overload]
-    teaching, taught = training.teaching, 0
-    if teaching is not None:
-        taught = recipe.taught_epochs
-        teaching.loss.to(ranks.device)
-        teaching.teacher.to(ranks.device, layout)
-    is_fp16 = precision_of(recipe.compute.amp, ranks.device) is torch.float16
-    state = TrainingState(
-        network=network,
-        feature_loss=None if teaching is None else teaching.loss,
-        ema=Ema(network, recipe.ema),
-        optimizer=recipe.optimizer.build(Learner(network, teaching)),
-        scaler=torch.amp.GradScaler(ranks.device.type, enabled=is_fp16),
-        progress=TrainingProgress(),
-    )
+    average = training.folder.spec.build().to(ranks.device, memory_format=layout)  # type: ignore[call-overload]
+    state = first_state(training, layout)
     if saved is not None:
         state.restore(saved)
     elif ranks.leads:  # so that a run can be continued from its first moment on
         save_checkpoint(training, state)
+    teaching = training.teaching
     learner: nn.Module | None = None
-    statistics, progress = Statistics(network), state.progress
+    statistics, progress = Statistics(state.network), state.progress
 
     while progress.epoch < recipe.epochs:
-        if teaching is not None and progress.epoch >= taught:
+        if teaching is not None and progress.epoch >= recipe.taught_epochs:
             teaching = learner = None  # the second stage: the student alone
         if learner is None:
-            learner = ranks.spread(Learner(network, teaching), recipe.compute.compile)
-        row = yield from one_epoch(training, state, learner, statistics, teaching)
-        progress.epoch += 1
-        row["epoch"] = float(progress.epoch)
-        progress.rows.append(row)
-        is_best = False
-        if ranks.leads and progress.in_a_row < DOUBTFUL_IN_A_ROW:
-            if training.evaluate is not None and recipe.evaluates(progress.epoch):
-                average.load_state_dict(state.ema.weights)
-                accuracy = training.evaluate(average.eval())
-                row |= {"ap": accuracy.ap, "ap50": accuracy.ap50}
-                is_best = progress.best is None or accuracy.ap > progress.best
-            if is_best:
-                progress.best = row["ap"]
-                folder.save(BEST, state.ema.weights, f"epoch {progress.epoch}, AP {row['ap']:.4f}")
+            learner = ranks.spread(Learner(training.network, teaching), recipe.compute.compile)
+        try:
+            row = yield from one_epoch(training, state, learner, statistics, teaching)
+        except LoaderError as error:
+            save_unfinished(training, state)
+            if not asked_to_stop(training):
+                raise LoaderError(f"{error} --resume goes on from step {progress.step}.") from None
+            row = None
+        if row is None:
+            yield Pause(progress.epoch, progress.step)
+            return
+        is_kept = ranks.leads and progress.in_a_row < DOUBTFUL_IN_A_ROW
+        is_best = is_kept and evaluate(training, state, average, row)
+        yield EpochResult(progress.epoch + 1, row, is_best)
+        progress.finish_epoch(row)
+        if is_kept:
             save_checkpoint(training, state)
         ranks.wait()
-        yield EpochResult(progress.epoch, row, is_best)
+        if ranks.any(training.stopping()) and progress.epoch < recipe.epochs:
+            yield Pause(progress.epoch, progress.step)
+            return
     if progress.in_a_row >= DOUBTFUL_IN_A_ROW:
         raise given_up(training, progress, [])
+
+
+def first_state(training: Training, layout: torch.memory_format) -> TrainingState:
+    """All that changes while a training runs, as it is before the first step."""
+    ranks, teaching = training.ranks, training.teaching
+    network = training.network.to(ranks.device, memory_format=layout)  # type: ignore[call-overload]
+    if ranks.count > 1 and ranks.device.type == "cuda":
+        nn.SyncBatchNorm.convert_sync_batchnorm(network)  # type: ignore[no-untyped-call]
+    if teaching is not None:
+        teaching.loss.to(ranks.device)
+        teaching.teacher.to(ranks.device, layout)
+    is_fp16 = precision_of(training.recipe.compute.amp, ranks.device) is torch.float16
+    return TrainingState(
+        network=network,
+        feature_loss=None if teaching is None else teaching.loss,
+        ema=Ema(network, training.recipe.ema),
+        optimizer=training.recipe.optimizer.build(Learner(network, teaching)),
+        scaler=torch.amp.GradScaler(ranks.device.type, enabled=is_fp16),
+        progress=TrainingProgress(),
+    )
+
+
+def evaluate(training: Training, state: TrainingState, average: DetectorNetwork, row: Row) -> bool:
+    """Note the accuracy of an epoch in its row, if it is due; whether it is the best so far."""
+    epoch, progress = state.progress.epoch + 1, state.progress
+    if training.evaluate is None or not training.recipe.evaluates(epoch):
+        return False
+    average.load_state_dict(state.ema.weights)
+    try:
+        scores = training.evaluate(average.eval())
+    except KeyboardInterrupt:  # all steps are done, so only the evaluation is repeated
+        save_unfinished(training, state)
+        raise
+    row |= {"ap": scores.ap, "ap50": scores.ap50}
+    is_best = progress.best is None or scores.ap > progress.best
+    if is_best:
+        progress.best = scores.ap
+        training.folder.save(BEST, state.ema.weights, f"epoch {epoch}, AP {scores.ap:.4f}")
+    return is_best
 
 
 def one_epoch(
@@ -211,18 +144,26 @@ def one_epoch(
     learner: nn.Module,
     statistics: Statistics,
     teaching: Teaching | None,
-) -> Generator[StepResult, None, Row]:
-    """The steps of an epoch, with a teacher or without; returns what is noted of it."""
+) -> Generator[StepResult, None, Row | None]:
+    """The steps of an epoch that are left, with a teacher or without.
+
+    Returns:
+        What is noted of the epoch; None if it was stopped, its state saved.
+    """
     recipe, ranks, progress = training.recipe, training.ranks, state.progress
     schedule = recipe.schedule.over(
         recipe.epochs, training.steps_per_epoch, recipe.optimizer.lr_of(training.batch)
     )
     parameters = list(state.network.parameters())
     clip_norm = recipe.optimizer.clip_norm if teaching is None else recipe.taught_clip_norm
-    sums, seen, lr = torch.zeros(len(training.parts)), 0, 0.0
-    begun = started = time.perf_counter()
+    sums = torch.tensor(progress.epoch_losses or [0.0] * len(training.parts))
+    lr = schedule.at(max(0, progress.step - 1))
+    started = time.perf_counter()
+    begun = started - progress.epoch_seconds
     state.network.train()
-    for batches in in_groups(training.loader.epoch(progress.epoch), training.accumulation_steps):
+    for batches in in_groups(
+        training.loader.epoch(progress.epoch, progress.epoch_batches), training.accumulation_steps
+    ):
         fetched = time.perf_counter()
         lr = schedule.at(progress.step)
         set_lr(state.optimizer, lr)
@@ -245,9 +186,12 @@ def one_epoch(
         state.scaler.update()
         state.optimizer.zero_grad(set_to_none=True)
         progress.step += 1
+        progress.epoch_batches += len(batches)
         images = sum(map(len, batches))
         if progress.in_a_row == 0:
-            sums, seen = sums + images * torch.tensor(losses), seen + images
+            sums = sums + images * torch.tensor(losses)
+            progress.epoch_losses = sums.tolist()
+            progress.epoch_images += images
         elif progress.in_a_row >= MOST_IN_A_ROW:
             raise given_up(training, progress, batches)
         yield StepResult(
@@ -262,10 +206,20 @@ def one_epoch(
             waited=fetched - started,
         )
         started = time.perf_counter()
-    means = (sums / max(1, seen)).tolist()
-    row = {"step": float(progress.step), "lr": lr, **dict(zip(training.parts, means, strict=True))}
-    seconds = time.perf_counter() - begun
-    return row | {"loss": sum(means), "skipped": float(progress.skipped), "train_s": seconds}
+        progress.epoch_seconds = started - begun
+        if ranks.any(training.stopping()):
+            save_unfinished(training, state)
+            return None
+    means = (sums / max(1, progress.epoch_images)).tolist()
+    return {
+        "step": float(progress.step),
+        "lr": lr,
+        **dict(zip(training.parts, means, strict=True)),
+        "loss": sum(means),
+        "skipped": float(progress.skipped),
+        "train_s": time.perf_counter() - begun,
+        "epoch": float(progress.epoch + 1),
+    }
 
 
 def add_gradients(
@@ -319,6 +273,23 @@ def save_checkpoint(training: Training, state: TrainingState) -> None:
     state.progress.kept = state.progress.epoch
     training.folder.save(LAST, state.ema.weights, f"epoch {state.progress.epoch}")
     training.folder.save_state(state.saved(training.identity))
+
+
+def save_unfinished(training: Training, state: TrainingState) -> None:
+    """Write what is needed to continue in the middle of an epoch; `last` stays as it is.
+
+    Weights that may be lost are not kept: the training then continues from its last epoch.
+    """
+    if training.ranks.leads and state.progress.in_a_row < DOUBTFUL_IN_A_ROW:
+        training.folder.save_state(state.saved(training.identity))
+
+
+def asked_to_stop(training: Training) -> bool:
+    """Whether the signal that ended a process of the loader is meant for this one as well."""
+    until = time.monotonic() + SIGNAL_S
+    while not training.stopping() and time.monotonic() < until:
+        time.sleep(0.05)
+    return training.stopping()
 
 
 def in_groups(batches: Iterable[Batch], count: int) -> Iterator[list[Batch]]:

@@ -44,6 +44,12 @@ class Ranks:
         distributed.all_reduce(total)
         return total / self.count
 
+    def any(self, flag: bool) -> bool:
+        """Whether the flag is set in any process; all of them must ask."""
+        if self.count == 1:
+            return flag
+        return bool(self.mean(torch.tensor(float(flag), device=self.device)) > 0)
+
     def wait(self) -> None:
         """Until every process has come here."""
         if self.count > 1:

@@ -19,6 +19,7 @@ from torch.optim import Optimizer
 
 from maenas.blocks.files.atomic_write import write_bytes
 from maenas.blocks.files.boundary import parsing
+from maenas.blocks.files.checksum import is_intact, seal
 from maenas.blocks.files.plain_file import GIB, open_file
 from maenas.blocks.files.words import cut
 from maenas.detector.checkpoints.checkpoint import save_folder
@@ -27,7 +28,9 @@ from maenas.detector.errors import TrainError
 from maenas.detector.model.spec import DetectorSpec
 from maenas.detector.train.ema import Ema
 
-FORMAT = "maenas/training@2"
+FORMAT = "maenas/training@3"
+OLDER = "maenas/training@2"  # without a checksum, and saved between epochs only
+HEADER = f"{FORMAT} crc32:00000000\n".encode()
 STATE_FILE = "resume.pt"
 LARGEST = 64 * GIB  # of a state
 LAST, BEST = "last", "best"
@@ -46,7 +49,11 @@ class TrainingProgress:
         in_a_row: how many of these were the last ones.
         best: AP of the best detector so far, 0..1; None before the first evaluation.
         rows: what was noted after each epoch, one number a column.
-        kept: finished epochs when this was last written.
+        kept: finished epochs when `last` was written.
+        epoch_batches: batches of the loader that the running epoch has behind it.
+        epoch_images: images of these whose loss was finite.
+        epoch_losses: sums of the parts of their loss; [] before the first step.
+        epoch_seconds: seconds that the running epoch took so far.
     """
 
     epoch: int = 0
@@ -56,6 +63,17 @@ class TrainingProgress:
     best: float | None = None
     rows: list[Row] = field(default_factory=list)
     kept: int = 0
+    epoch_batches: int = 0
+    epoch_images: int = 0
+    epoch_losses: list[float] = field(default_factory=list)
+    epoch_seconds: float = 0.0
+
+    def finish_epoch(self, row: Row) -> None:
+        """Note an epoch, and be at the beginning of the next."""
+        self.epoch += 1
+        self.rows.append(row)
+        self.epoch_batches, self.epoch_images = 0, 0
+        self.epoch_losses, self.epoch_seconds = [], 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +247,8 @@ class RunFolder:
         Raises:
             SpecError: if it cannot be written; what was there is as before.
         """
-        content = io.BytesIO()
+        content = io.BytesIO(HEADER)
+        content.seek(len(HEADER))
         torch.save(
             {
                 "format": FORMAT,
@@ -244,7 +263,7 @@ class RunFolder:
             },
             content,
         )
-        write_bytes(self.state_file, content.getvalue())
+        write_bytes(self.state_file, seal(content.getvalue()))
 
 
 def load_state(path: Path) -> Saved:
@@ -254,14 +273,19 @@ def load_state(path: Path) -> Saved:
         TrainError: if it is missing, damaged or of another version.
     """
     missing = "there is no training to continue; leave --resume out."
-    file = open_file(path, limit=LARGEST, error=TrainError, missing=missing)
     hint = "start a new run from its last detector"
     wrong = "is damaged or no training of ours"
-    with file, parsing(path, error=TrainError, wrong=wrong, hint=hint), catch_warnings():
+    with open_file(path, limit=LARGEST, error=TrainError, missing=missing) as file:
+        content = file.read()
+    is_sealed = content.startswith(FORMAT.encode())
+    if is_sealed and not is_intact(content):
+        raise TrainError(f"{path}: {wrong}: changed since it was written; {hint}.")
+    archive = io.BytesIO(content[len(HEADER) :] if is_sealed else content)
+    with parsing(path, error=TrainError, wrong=wrong, hint=hint), catch_warnings():
         simplefilter("ignore")  # about what is damaged: the error says it
-        data = torch.load(file, map_location="cpu", weights_only=True)
+        data = torch.load(archive, map_location="cpu", weights_only=True)
         found = data.get("format") if isinstance(data, dict) else None
-        if found != FORMAT:
+        if found != (FORMAT if is_sealed else OLDER):
             raise TrainError(f"{path}: is a {cut(str(found))}, expected {FORMAT}.")
         return Saved(
             identity=Identity(**data["identity"]),

@@ -95,16 +95,12 @@ def distill(
     Example:
         >>> maenas.distill("zoo:damo-yolo-t", "runs/train/exp", "shapes", epochs=30)
     """
-    from maenas.detector.errors import TrainError
     from maenas.training.setup import TrainOptions
 
-    if teacher is None and not resume:
-        raise TrainError(
-            "distill: needs --teacher, a run of `maenas train` or a detector folder with weights."
-        )
     options = TrainOptions(
         *(_text(student), _path(data), epochs, _changes(changes), recipe, input_size),
         teacher=_text(teacher),
+        distills=True,
     )
     return _run(options, out, resume, exist_ok, compute, workers, ray, processes)
 

@@ -1,4 +1,4 @@
-"""Ctrl-C in a command: one line that says how to go on, and exit code 130."""
+"""Signals in a command: one line that says how to go on, and exit code 130, 143 or 129."""
 
 from __future__ import annotations
 
@@ -7,20 +7,21 @@ from contextlib import contextmanager
 
 import typer
 
-INTERRUPTED = 130  # 128 + SIGINT, as shells report it
-
 
 @contextmanager
 def interrupted(advice: str) -> Iterator[None]:
-    """End the command where the user interrupts it.
+    """End the command where Ctrl-C, SIGTERM or SIGHUP interrupts it.
 
     Args:
         advice: what was kept, or how to go on.
     """
+    from maenas.runs.signals import caught_signals, exit_code
+
     try:
-        yield
-    except KeyboardInterrupt:
+        with caught_signals():
+            yield
+    except KeyboardInterrupt as error:
         from maenas.terminal.console import ERR
 
         ERR.print(f"interrupted; {advice}")
-        raise typer.Exit(INTERRUPTED) from None
+        raise typer.Exit(exit_code(error)) from None

@@ -32,10 +32,12 @@ class Charts:
 
     Args:
         folder: of the run.
-        rows: of the epochs before, for a run that is continued; read, never changed.
+        rows: rows of the epochs before, for a run that is continued; read, never changed.
+        first: number of the first step; events of a run that was killed after it are dropped.
     """
 
-    def __init__(self, folder: Path, rows: Sequence[Mapping[str, float]]) -> None:
+    def __init__(self, folder: Path, rows: Sequence[Mapping[str, float]], first: int = 0) -> None:
+        self._first = first
         self._folder = folder
         self._rows = list(rows)
         self._drawn = time.monotonic()
@@ -47,8 +49,7 @@ class Charts:
             return self
         from torch.utils.tensorboard.writer import SummaryWriter
 
-        first = int(self._rows[-1]["step"]) if self._rows else 0
-        self._events = SummaryWriter(str(self._folder), purge_step=first)
+        self._events = SummaryWriter(str(self._folder), purge_step=self._first)
         return self
 
     def __exit__(

@@ -6,6 +6,7 @@ import io
 import json
 import os
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -23,8 +24,9 @@ from maenas.detector.data import read_dataset
 from maenas.detector.errors import TrainError
 from maenas.detector.model.spec import DetectorSpec
 from maenas.detector.train.state import STATE_FILE
-from maenas.runs.folders import claim
 from maenas.runs.models import find_model
+from maenas.runs.signals import caught_signals
+from maenas.runs.start import mark_begun, mark_start, new_run, resumed_run
 from maenas.runs.templates import nearest_template
 from maenas.terminal.console import ERR
 from maenas.training.result import TrainResult
@@ -32,6 +34,7 @@ from maenas.training.run import run_training
 from maenas.training.setup import TrainOptions
 
 SCHEMA = "maenas/family@1"
+COMMAND = "family"
 FAMILY_FILE, RESULT_FILE, PLOT_FILE = "family.yaml", "result.json", "family.png"
 SPECS = "detectors"  # folder of what was built, before any training
 
@@ -147,19 +150,43 @@ def train_members(
             "train-family: runs in one process; under torchrun `maenas train` the largest, then "
             "`maenas distill` each smaller one."
         )
-    if resume:
-        if out is None:
-            raise TrainError("--resume: --out must name the family to continue.")
-        family = continued(options, out)
-    else:
-        family = options
-    if not family.sources or family.data is None:
-        raise TrainError(
-            "train-family: needs specs and --data, such as "
-            "`maenas train-family runs/search/exp --data data.yaml`; or --resume."
-        )
-    device, members = built(family)
-    folder = out if resume and out is not None else begun(family, members, out)
+    with ExitStack() as opened:
+        opened.enter_context(caught_signals())
+        folder: Path | None = None
+        if resume:
+            folder = opened.enter_context(resumed_run(out, COMMAND, has_begun))
+        goes_on = folder is not None and has_begun(folder)
+        if resume and not goes_on and not options.sources:
+            raise TrainError(
+                f"{folder}: there is no family to continue; with specs and --data one begins."
+            )
+        family = continued(options, folder) if goes_on and folder else options
+        if not family.sources or family.data is None:
+            raise TrainError(
+                "train-family: needs specs and --data, such as "
+                "`maenas train-family runs/search/exp --data data.yaml`; or --resume."
+            )
+        device, members = built(family)
+        if folder is None:
+            folder = opened.enter_context(new_run(out, COMMAND, exist_ok=None))
+        if not goes_on:
+            begin(family, members, folder)
+        rows = train_each(family, folder, members, compute, workers)
+        result = FamilyResult(folder, family.data, device, tuple(rows))
+        write_text(folder / RESULT_FILE, json.dumps(result.to_json(), indent=2) + "\n")
+        draw(rows, device, folder / PLOT_FILE)
+    return result
+
+
+def has_begun(folder: Path) -> bool:
+    """Whether a folder holds a family to continue."""
+    return (folder / FAMILY_FILE).exists()
+
+
+def train_each(
+    family: Family, folder: Path, members: Sequence[Member], compute: str, workers: int | None
+) -> list[MemberResult]:
+    """Train the members in order, each taught by the one before; their rows of the table."""
     rows: list[MemberResult] = []
     teacher: Path | None = None
     for number, member in enumerate(members, 1):
@@ -170,10 +197,7 @@ def train_members(
         ended = trained(family, folder, member, teacher, compute, workers)
         rows.append(member_result(member, ended, teacher))
         teacher = folder / member.name
-    result = FamilyResult(folder, family.data, device, tuple(rows))
-    write_text(folder / RESULT_FILE, json.dumps(result.to_json(), indent=2) + "\n")
-    draw(rows, device, folder / PLOT_FILE)
-    return result
+    return rows
 
 
 def built(family: Family) -> tuple[LatencyModel, list[Member]]:
@@ -235,9 +259,9 @@ def unused(name: str, used: dict[str, DetectorSpec]) -> str:
     return free
 
 
-def begun(family: Family, members: Sequence[Member], out: Path | None) -> Path:
-    """The folder of a new family, with what was typed and every detector as it starts."""
-    folder = claim(out, "family", exist_ok=None)
+def begin(family: Family, members: Sequence[Member], folder: Path) -> None:
+    """Write what was typed and every detector as it starts; the family has then begun."""
+    mark_start(folder)
     assert family.data is not None
     typed = {
         "sources": [
@@ -254,7 +278,7 @@ def begun(family: Family, members: Sequence[Member], out: Path | None) -> Path:
         receipt = f"maenas train-family, maenas {__version__}"
         save_folder(folder / SPECS / member.name, member.spec, None, (receipt,))
     write_text(folder / FAMILY_FILE, yaml.safe_dump({"format": SCHEMA, **typed}, sort_keys=False))
-    return folder
+    mark_begun(folder)
 
 
 def continued(options: Family, folder: Path) -> Family:
@@ -264,8 +288,6 @@ def continued(options: Family, folder: Path) -> Family:
         MaenasError: if something else is typed now.
     """
     path = folder / FAMILY_FILE
-    if not path.exists():
-        raise TrainError(f"{path}: there is no family to continue; leave --resume out.")
     kept = read_yaml(path, SCHEMA)
     named = kept.pop("data", None)
     if not isinstance(named, str):

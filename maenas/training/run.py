@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from maenas import __version__
 from maenas.detector.data import Dataset, Plan, TrainLoader, read_dataset, same_classes
@@ -19,6 +20,7 @@ from maenas.detector.model.spec import DetectorSpec
 from maenas.detector.runtimes.torch_runtime import TorchRuntime
 from maenas.detector.train import (
     ApScores,
+    Pause,
     Ranks,
     Recipe,
     RunFolder,
@@ -33,10 +35,14 @@ from maenas.detector.train import (
     smallest_batch,
     train,
 )
-from maenas.detector.train.state import Saved, TrainingProgress
-from maenas.runs.folders import claim
+from maenas.detector.train.state import STATE_FILE, Saved, TrainingProgress
+from maenas.detector.train.training import Evaluate
+from maenas.runs.folders import last_run
+from maenas.runs.signals import Interrupted, Signals, caught_signals
+from maenas.runs.start import mark_begun, new_run
 from maenas.terminal.console import ERR, count_of
 from maenas.training.charts import Charts
+from maenas.training.folder import clear, resumed_run
 from maenas.training.images import save_labels, save_predictions
 from maenas.training.progress import TrainLine
 from maenas.training.result import TrainResult, train_result
@@ -56,15 +62,34 @@ def run_training(
 ) -> TrainResult | None:
     """Train, and leave a run folder.
 
+    Args:
+        options: what the user typed.
+        out: folder of the run; None for the next free one, or the last one if it is resumed.
+        resume: continue the run in the folder, or begin it where nothing has begun.
+        exist_ok: begin a run in a folder that holds something.
+        compute: where torch runs.
+        workers: processes that load images; None for one a core.
     Returns:
         The result; None in a process that does not lead.
     Raises:
         MaenasError: if something about the detector, data, recipe or folder is wrong.
+        Interrupted: if a signal asks it to end; what was trained is saved.
     """
-    if resume and out is None:
-        raise TrainError("--resume: --out must name the run to continue.")
-    with joined_ranks(compute) as ranks:
-        resolved = continued(options, out) if resume and out else begun(options)
+    if resume and exist_ok:
+        raise TrainError("--resume continues the run, --exist-ok begins another; give one.")
+    with ExitStack() as opened:
+        signals = opened.enter_context(caught_signals())
+        ranks = opened.enter_context(joined_ranks(compute))
+        if resume:
+            out = out or last_run(options.command)
+            if ranks.leads:
+                opened.enter_context(resumed_run(out, options.command))
+        goes_on = resume and out is not None and (out / STATE_FILE).exists()
+        if resume and not goes_on and options.detector is None:
+            raise TrainError(
+                f"{out}: there is no training to continue; with a detector and --data one begins."
+            )
+        resolved = continued(options, out) if goes_on and out else begun(options)
         spec = resolved.spec
         fast = resolved_compute(resolved.recipe.compute, resolved.network, ranks.device)
         recipe = replace(resolved.recipe, compute=fast)
@@ -91,7 +116,9 @@ def run_training(
             usual_workers(ranks.count) if workers is None else workers,
             pin=ranks.device.type == "cuda",
         )
-        path = run_folder(out, options.command, resume, exist_ok, ranks)
+        path = out or Path()
+        if ranks.leads and not resume:
+            path = opened.enter_context(new_run(out, options.command, exist_ok))
         folder = RunFolder(path, spec, (receipt(resolved.teacher),))
         if ranks.leads:
             notes = [
@@ -101,6 +128,8 @@ def run_training(
             ]
             for note in notes:
                 ERR.print(note)
+            if not goes_on:
+                clear(path)
             write_args(path, recipe, resolved, options)
         training = Training(
             network=resolved.network,
@@ -111,22 +140,25 @@ def run_training(
             ranks=ranks,
             folder=folder,
             identity=mark,
-            evaluate=None if val is None else evaluator(spec, val, ranks),
+            evaluate=None if val is None else evaluator(spec, val, ranks, signals),
             teaching=lessons,
+            stopping=signals.requested,
         )
-        return follow(training, resolved.saved, val, resolved.data)
+        with signals.held():
+            result = follow(training, resolved.saved, val, resolved.data)
+        if isinstance(result, Pause):
+            raise Interrupted(signals.number or signal.SIGTERM)
+        return result
 
 
 def follow(
     training: Training, saved: Saved | None, val: Dataset | None, data: Path
-) -> TrainResult | None:
-    """Run the loop and show what happens; the result of the run."""
+) -> TrainResult | Pause | None:
+    """Run the loop and show what happens; the result of the run, or where it was stopped."""
     ranks, folder, recipe = training.ranks, training.folder, training.recipe
     events = train(training, saved)
     if not ranks.leads:
-        for _ in events:
-            pass
-        return None
+        return next((event for event in events if isinstance(event, Pause)), None)
     started = time.monotonic()
     progress = TrainingProgress() if saved is None else saved.progress
     rows, first = list(progress.rows), progress.step
@@ -134,19 +166,22 @@ def follow(
     if saved is None:
         save_labels(training, folder.path)
     with (
-        Charts(folder.path, rows) as charts,
+        Charts(folder.path, rows, first) as charts,
         TrainLine(first, total, recipe.epochs, ranks.device) as line,
     ):
         for event in events:
+            mark_begun(folder.path)
+            if isinstance(event, Pause):
+                return event
             if isinstance(event, StepResult):
                 line.step(event)
                 charts.step(event)
-            else:
-                rows.append(event.row)
-                line.epoch(event)
-                charts.epoch(event)
-                if event.is_best and val is not None:
-                    save_predictions(folder, val)
+                continue
+            rows.append(event.row)
+            line.epoch(event)
+            charts.epoch(event)
+            if event.is_best and val is not None:
+                save_predictions(folder, val)
     for message in training.loader.damaged:
         ERR.print(f"skipped: {message}")
     teacher = None if training.teaching is None else training.teaching.teacher.where
@@ -181,14 +216,15 @@ def plan_of(recipe: Recipe, spec: DetectorSpec, loaded: int, ranks: Ranks) -> Pl
     )
 
 
-def evaluator(spec: DetectorSpec, val: Dataset, ranks: Ranks) -> Any:
-    """The accuracy of a network on the validation images."""
+def evaluator(spec: DetectorSpec, val: Dataset, ranks: Ranks, signals: Signals) -> Evaluate:
+    """The accuracy of a network on the validation images; a signal ends it at once."""
     thresholds = published_thresholds(spec.is_nano)
 
     def accuracy(network: DetectorNetwork) -> ApScores:
         runtime = TorchRuntime(spec, network, str(ranks.device))
         readers = min(4, os.cpu_count() or 1)
-        return evaluate(runtime, val, thresholds, EVALUATED_AT_A_TIME, readers).scores
+        with signals.prompt():
+            return evaluate(runtime, val, thresholds, EVALUATED_AT_A_TIME, readers).scores
 
     return accuracy
 
@@ -198,15 +234,6 @@ def usual_workers(processes: int) -> int:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     share = (cores or 1) // processes
     return 0 if share <= 2 else min(MOST_WORKERS, share)
-
-
-def run_folder(out: Path | None, command: str, resume: bool, exist_ok: bool, ranks: Ranks) -> Path:
-    """The folder of the run; only the process that leads makes it."""
-    if resume and out is not None:
-        return out
-    if not ranks.leads:
-        return out or Path()
-    return claim(out, command, exist_ok)
 
 
 def receipt(teacher: Teacher | None) -> str:

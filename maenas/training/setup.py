@@ -29,7 +29,7 @@ from maenas.detector.train import (
     with_changes,
 )
 from maenas.detector.train.recipe import parse_recipe, recipe_data
-from maenas.detector.train.state import LAST, STATE_FILE, Saved
+from maenas.detector.train.state import LAST, STATE_FILE, Saved, TrainingProgress
 from maenas.runs.models import find_detector, find_teacher
 from maenas.terminal.console import count_of
 
@@ -48,11 +48,12 @@ class TrainOptions:
     recipe: str | None = None
     input_size: int | None = None
     teacher: str | None = None
+    distills: bool = False
 
     @property
     def command(self) -> str:
         """Which command was typed."""
-        return "train" if self.teacher is None else "distill"
+        return "distill" if self.distills or self.teacher is not None else "train"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,10 @@ def begun(options: TrainOptions) -> ResolvedTraining:
         raise TrainError(
             f"{options.command}: needs a detector and --data, such as "
             f"`maenas {options.command} zoo:damo-yolo-ns --data data.yaml`; or --resume."
+        )
+    if options.distills and options.teacher is None:
+        raise TrainError(
+            "distill: needs --teacher, a run of `maenas train` or a detector folder with weights."
         )
     spec, weights = find_detector(options.detector, options.input_size)
     teacher = None if options.teacher is None else find_teacher(options.teacher)
@@ -139,11 +144,18 @@ def continued(options: TrainOptions, folder: Path) -> ResolvedTraining:
         data=data,
         saved=saved,
         notes=(
-            f"continues after epoch {saved.progress.epoch} of {recipe.epochs}",
+            continuation_note(saved.progress, recipe.epochs),
             *teacher_notes(teacher, recipe),
         ),
         teacher=teacher,
     )
+
+
+def continuation_note(progress: TrainingProgress, epochs: int) -> str:
+    """Where a training continues."""
+    if progress.epoch_batches == 0:
+        return f"continues after epoch {progress.epoch} of {epochs}"
+    return f"continues after step {progress.step}, in epoch {progress.epoch + 1} of {epochs}"
 
 
 def kept_args(path: Path) -> dict[str, Any]:

@@ -159,7 +159,9 @@ class Journal:
             error=JournalError,
             missing="no such file; there is no run to resume.",
         )
-        state = parse_object(content, self.state_path, error=JournalError, wrong="damaged", hint=ANEW)
+        state = parse_object(
+            content, self.state_path, error=JournalError, wrong="damaged", hint=ANEW
+        )
         if state.get("format") != OLDER_STATE:
             check_format(self.state_path, state.get("format"), STATE_FORMAT)
         for key, kind in _STATE_KEYS.items():

@@ -22,7 +22,7 @@ from maenas.cli.training.train_options import (
 if TYPE_CHECKING:
     from maenas.training.result import TrainResult
 
-ADVICE = "--out with --resume continues after the last epoch"
+ADVICE = "the same command with --resume goes on from here"
 
 
 def train(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -12,11 +14,15 @@ from torch import Tensor
 
 from maenas.blocks.errors import SpecError
 from maenas.detector.checkpoints.checkpoint import load_folder
+from maenas.detector.data import Batch
+from maenas.detector.data.loader_workers import LoaderError
 from maenas.detector.errors import TrainError
 from maenas.detector.model.layers.network import DetectorNetwork
-from maenas.detector.train import EpochResult, StepResult, load_state, train
-from maenas.detector.train.loop import MOST_IN_A_ROW, PARTS
+from maenas.detector.train import EpochResult, Pause, StepResult, Training, load_state, train
+from maenas.detector.train.loop import MOST_IN_A_ROW
 from maenas.detector.train.optimizer import OptimizerOptions
+from maenas.detector.train.state import Saved
+from maenas.detector.train.training import PARTS
 from tests.trainings import IMAGES, PLAIN, RECIPE, Told, small_training, write_data
 
 STEPS = 3  # an epoch: five images, two at a time
@@ -69,6 +75,97 @@ def test_killed_at_any_step_and_continued_the_weights_are_those_of_an_unbroken_r
             assert [ours[k] for k in ours if k not in times] == [
                 theirs[k] for k in theirs if k not in times
             ]
+
+
+def stopped_after(training: Training, saved: Saved | None, last: int) -> list[object]:
+    """What a training reports that is asked to stop while it does its step `last`."""
+    steps: list[int] = []
+    events: list[object] = []
+    for event in train(replace(training, stopping=lambda: last in steps), saved):
+        if isinstance(event, StepResult):
+            steps.append(event.number)
+        events.append(event)
+    return events
+
+
+def test_stopped_after_every_step_it_ends_with_the_weights_of_an_unbroken_run(
+    data: Path, tmp_path: Path
+) -> None:
+    told = iter([Told(0.2), Told(0.1), Told(0.3)] * 2)
+    for _ in train(small_training(tmp_path / "whole", data, evaluate=lambda _: next(told))):
+        pass
+    whole = load_state(tmp_path / "whole" / "resume.pt")
+    folder = tmp_path / "stopped"
+    saved: Saved | None = None
+    for last in range(STEPS * RECIPE.epochs):
+        training = small_training(folder, data, evaluate=lambda _: next(told))
+        events = stopped_after(training, saved, last)
+        assert [event.number for event in events if isinstance(event, StepResult)] == [last]
+        assert events[-1] == Pause(last // STEPS, last + 1)
+        saved = load_state(folder / "resume.pt")
+        assert (saved.progress.epoch, saved.progress.epoch_batches) == (
+            last // STEPS,
+            last % STEPS + 1,
+        )
+        torch.rand(7)  # whatever else the process drew
+    for _ in train(small_training(folder, data, evaluate=lambda _: next(told)), saved):
+        pass
+    ended = load_state(folder / "resume.pt")
+    assert_same(ended.network, whole.network)
+    assert_same(ended.ema, whole.ema)
+    for ours, theirs in zip(ended.progress.rows, whole.progress.rows, strict=True):
+        assert {**ours, "train_s": 0} == {**theirs, "train_s": 0}
+
+
+def test_an_evaluation_that_is_interrupted_is_all_that_is_repeated(
+    data: Path, tmp_path: Path
+) -> None:
+    def interrupted(network: DetectorNetwork) -> Told:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        list(train(small_training(tmp_path, data, evaluate=interrupted)))
+    saved = load_state(tmp_path / "resume.pt")
+    assert (saved.progress.step, saved.progress.epoch) == (STEPS, 0)
+    first = next(train(small_training(tmp_path, data, evaluate=lambda _: Told(0.2)), saved))
+    assert isinstance(first, EpochResult)
+    assert first.row["ap"] == 0.2
+
+
+def test_an_epoch_counts_only_once_what_was_written_for_it_is_there(
+    data: Path, tmp_path: Path
+) -> None:
+    events = train(small_training(tmp_path, data))
+    epoch = next(event for event in events if isinstance(event, EpochResult))
+    assert load_state(tmp_path / "resume.pt").progress.epoch == 0
+    next(events)
+    assert load_state(tmp_path / "resume.pt").progress.epoch == epoch.number == 1
+
+
+@pytest.mark.parametrize("is_stopped", [False, True])
+def test_a_lost_process_of_the_loader_loses_no_step(
+    is_stopped: bool, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A signal to all processes of a job ends those of the loader first: then it is a stop."""
+    training = replace(small_training(tmp_path, data), stopping=lambda: is_stopped and lost)
+    lost = False
+    whole = training.loader.epoch
+
+    def broken(epoch: int, first: int = 0) -> Iterator[Batch]:
+        nonlocal lost
+        yield from islice(whole(epoch, first), 2)
+        lost = True
+        raise LoaderError("loader: process 7 ended by: Killed.")
+
+    monkeypatch.setattr(training.loader, "epoch", broken)
+    events = train(training)
+    assert [type(next(events)) for _ in range(2)] == [StepResult, StepResult]
+    if is_stopped:
+        assert list(events) == [Pause(0, 2)]
+    else:
+        with pytest.raises(LoaderError, match=r"ended by: Killed\. --resume goes on from step 2\."):
+            next(events)
+    assert load_state(tmp_path / "resume.pt").progress.step == 2
 
 
 def test_every_step_and_epoch_is_told_and_the_loss_goes_down(data: Path, tmp_path: Path) -> None:

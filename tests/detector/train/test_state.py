@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import random
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +13,7 @@ import torch
 from maenas.detector.data import read_dataset
 from maenas.detector.errors import TrainError
 from maenas.detector.train import identity, load_state, train
+from maenas.detector.train.state import HEADER, OLDER
 from tests.small_detector import NAMES, small_spec
 from tests.trainings import RECIPE, small_training, write_data
 
@@ -62,9 +65,30 @@ def test_a_file_that_is_no_state_is_named(
         load_state(path)
 
 
+def test_one_changed_bit_anywhere_is_found(data: Path, tmp_path: Path) -> None:
+    next(train(small_training(tmp_path, data)))
+    path, rng = tmp_path / "resume.pt", random.Random(0)
+    content = path.read_bytes()
+    for place in (*range(40), *(rng.randrange(len(content)) for _ in range(40))):
+        changed = bytearray(content)
+        changed[place] ^= 1 << rng.randrange(8)
+        path.write_bytes(changed)
+        with pytest.raises(TrainError, match=r"resume\.pt: is damaged"):
+            load_state(path)
+
+
+def test_a_state_of_before_has_no_checksum_and_goes_on(data: Path, tmp_path: Path) -> None:
+    next(train(small_training(tmp_path, data)))
+    path = tmp_path / "resume.pt"
+    state = torch.load(io.BytesIO(path.read_bytes()[len(HEADER) :]), weights_only=True)
+    progress = {key: value for key, value in state["progress"].items() if "epoch_" not in key}
+    torch.save({**state, "format": OLDER, "progress": progress}, path)
+    assert load_state(path).progress.epoch_batches == 0
+
+
 def test_another_version_is_named(tmp_path: Path) -> None:
     torch.save({"format": "maenas/training@9"}, tmp_path / "resume.pt")
-    with pytest.raises(TrainError, match="is a maenas/training@9, expected maenas/training@2"):
+    with pytest.raises(TrainError, match="is a maenas/training@9, expected maenas/training@3"):
         load_state(tmp_path / "resume.pt")
 
 

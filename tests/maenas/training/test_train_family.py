@@ -96,10 +96,13 @@ def test_mistakes_are_one_line(typed, given, finished, tmp_path, monkeypatch) ->
         (("train-family", alone, "--data", data), "at least two different members, got 1"),
         (("train-family", alone, alone, "--data", data), "is another member once more"),
         (("train-family", "gone", "--data", data), "gone"),
-        (("train-family", "--resume"), "--out must name the family"),
-        (("train-family", "--resume", "--out", "none"), "there is no family to continue; leave"),
+        (("train-family", "--resume"), "runs/family/exp: there is no family to continue"),
+        (("train-family", "--resume", "--out", "none"), "none: there is no family to continue"),
         (("train-family", "--resume", "--out", out, "--epochs", "9"), "begun with epochs 1, got 9"),
-        (options(given, finished[1]), "is not empty; --out names another folder"),
+        (
+            options(given, finished[1]),
+            "is not empty; --resume continues the run in it, --out names another",
+        ),
         (options(given, tmp_path / "x", "--device", "t5"), "t5"),
     ):
         ran = typed(*words)

@@ -1,0 +1,37 @@
+"""The folder of a training: what it holds, and what of an older one is cleared away."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+from maenas.blocks import MaenasError
+from maenas.detector.checkpoints.checkpoint import SPEC_FILE, WEIGHTS_FILE
+from maenas.detector.train.state import BEST, STATE_FILE
+from maenas.runs import start
+from maenas.training.charts import CSV_FILE, PNG_FILE
+
+
+def has_begun(folder: Path) -> bool:
+    """Whether a folder holds the state of a training."""
+    return (folder / STATE_FILE).exists()
+
+
+def resumed_run(folder: Path, command: str) -> AbstractContextManager[Path]:
+    """The locked folder of a training that is continued, or begun if nothing has begun there."""
+    return start.resumed_run(folder, command, has_begun)
+
+
+def clear(folder: Path) -> None:
+    """Mark the start of a training, and remove what would pass for its results.
+
+    Raises:
+        MaenasError: if something cannot be removed.
+    """
+    start.mark_start(folder)
+    best = (folder / BEST / name for name in (SPEC_FILE, WEIGHTS_FILE))
+    for path in (folder / STATE_FILE, *best, folder / CSV_FILE, folder / PNG_FILE):
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise MaenasError(f"{path}: cannot be removed: {error.strerror or error}.") from None

@@ -1,0 +1,106 @@
+"""Signals as exceptions, as a flag, and never lost."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import threading
+import time
+from contextlib import suppress
+
+import pytest
+
+from maenas.runs.signals import AGAIN_AFTER_S, ENDING, Interrupted, caught_signals, exit_code
+
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
+
+
+def send(number: int) -> None:
+    """Send a signal to this process, and let it arrive."""
+    os.kill(os.getpid(), number)
+    time.sleep(0.05)
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+)
+def test_a_signal_is_an_exception_with_the_exit_code_of_a_shell(number: int, code: int) -> None:
+    with pytest.raises(Interrupted) as error, caught_signals():
+        send(number)
+    assert exit_code(error.value) == code
+
+
+def test_ctrl_c_without_our_handler_has_the_same_exit_code() -> None:
+    assert exit_code(KeyboardInterrupt()) == 130
+
+
+def test_held_it_is_a_flag_and_the_block_goes_on() -> None:
+    with caught_signals() as signals, signals.held():
+        send(signal.SIGTERM)
+        assert signals.requested()
+        assert signals.number == signal.SIGTERM
+
+
+def test_a_second_ctrl_c_ends_a_block_that_holds_signals_but_a_repeated_one_does_not() -> None:
+    with caught_signals() as signals, signals.held():
+        send(signal.SIGTERM)
+        send(signal.SIGINT)  # from a launcher that had it as well
+        time.sleep(AGAIN_AFTER_S)
+        send(signal.SIGTERM)  # from a scheduler, which is not impatient
+        with pytest.raises(Interrupted) as error:
+            send(signal.SIGINT)
+    assert error.value.number == signal.SIGTERM
+
+
+def test_a_prompt_block_is_not_even_begun_after_a_signal() -> None:
+    with caught_signals() as signals, signals.held():
+        send(signal.SIGINT)
+        with pytest.raises(Interrupted):
+            signals.prompt().__enter__()
+        send(signal.SIGINT)  # held once more
+
+
+def test_one_that_was_swallowed_is_raised_where_the_next_block_begins() -> None:
+    with caught_signals() as signals:
+        with suppress(KeyboardInterrupt):  # as a destructor does
+            send(signal.SIGINT)
+        with pytest.raises(Interrupted):
+            signals.held().__enter__()
+
+
+def test_inner_blocks_share_the_signals_and_handlers_come_back_at_the_end() -> None:
+    before = [signal.getsignal(number) for number in ENDING]
+    with caught_signals() as outer, caught_signals() as inner:
+        assert inner is outer
+    assert [signal.getsignal(number) for number in ENDING] == before
+
+
+def test_what_nohup_ignores_stays_ignored() -> None:
+    code = (
+        "import os, signal\n"
+        "from maenas.runs.signals import caught_signals\n"
+        "signal.signal(signal.SIGHUP, signal.SIG_IGN)\n"
+        "with caught_signals():\n"
+        "    os.kill(os.getpid(), signal.SIGHUP)\n"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_another_thread_changes_no_handler() -> None:
+    def work() -> None:
+        with caught_signals() as signals, signals.held():
+            found.append(signals.requested())
+
+    found: list[bool] = []
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert found == [False]
+
+
+def test_it_travels_between_processes() -> None:
+    again = pickle.loads(pickle.dumps(Interrupted(signal.SIGTERM)))
+    assert exit_code(again) == 143
