@@ -1,1 +1,1 @@
-"""The use case of a search: plan, run, certificate, report."""
+"""Backbone search: plan, run, certificate, report."""

@@ -1,4 +1,4 @@
-"""Which limit binds where a network leaves much of its budget unused, and what lifts it."""
+"""The limits that bind when a network leaves much of its budget unused, and how to raise them."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from maenas.backbone_search.result import Found, spending
 from maenas.budgets import show
 from maenas.nas import Problem
 
-SPARE = 0.05  # share of a budget that may be left without a word
-LAYERS_OF_A_UNIT = 2  # least that one more unit adds
+SPARE = 0.05  # share of a budget that may stay unused without a note
+LAYERS_OF_A_UNIT = 2  # minimum number of layers of one more unit
 WIDTHS = ("out_channels", "bottleneck_channels", "expand_ratio")
 
 
 def unused_note(found: Found) -> str | None:
-    """What keeps a network from using its budget; None if it uses nearly all of it."""
+    """A note on what keeps a network from using its budget; None if it uses nearly all of it."""
     problem = found.segment.problem
     ranged = problem.ranged
     spent = spending(found.backbone, found.cost, ranged.quantity)
@@ -28,7 +28,7 @@ def unused_note(found: Found) -> str | None:
 
 
 def binding_limits(found: Found, problem: Problem) -> list[str]:
-    """The limits that a network has reached, each with what lifts it."""
+    """The limits that a network has reached, each with the option that raises it."""
     reasons = []
     for budget in problem.budgets:
         if budget is problem.ranged:

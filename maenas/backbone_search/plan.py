@@ -1,4 +1,4 @@
-"""From the options of a search to the problems it solves."""
+"""Turns the options of a search into the problems that it solves."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from maenas.search_spaces import load_space
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """One search: a problem and the limits under which it wants a network each.
+    """One search: a problem and its limits; the search returns a network for each limit.
 
     Attributes:
-        template: the scale of neck and head, and of the layer budget.
+        template: scale of neck and head, with its layer budget.
         problem: space, score and budgets.
         limits: ascending limits on `problem.ranged`.
     """
@@ -31,12 +31,12 @@ class Segment:
 
 
 def plan(config: SearchConfig) -> list[Segment]:
-    """The problems of a search: one, or for a range one for each template it spans.
+    """The segments of a search: one, or for a range one for each template that it spans.
 
     Raises:
-        MaenasError: whatever is wrong with budgets, device, space or template.
+        MaenasError: for invalid budgets, device, space or template.
     """
-    # What a front is drawn over stands first.
+    # The budget with a range comes first: the front is drawn over it.
     budgets = tuple(sorted(parse_budgets(config.budgets), key=lambda b: b.low is None))
     device = load_device(config.device) if config.device else None
     if device is None and any(budget.quantity == "latency_ms" for budget in budgets):
@@ -51,25 +51,25 @@ def plan(config: SearchConfig) -> list[Segment]:
 
 
 def fingerprint(segments: list[Segment]) -> str:
-    """Stands for everything a result depends on beside the options: space, template, device."""
+    """A digest of what a result depends on beside the options: space, template, device."""
     parts = []
     for segment in segments:
         problem = segment.problem
         device = "" if problem.device is None else repr(problem.device)
         parts += [repr(problem.space), repr(asdict(segment.template)), device]
-        if not isinstance(problem.score, MaxEntropy):  # whose weights are among the options
+        if not isinstance(problem.score, MaxEntropy):  # its weights are options already
             parts.append(repr(problem.score))
     return digest(*parts)
 
 
 def published(segment: Segment) -> Backbone | None:
-    """The published backbone of the segment's scale, if it is comparable: of the same input."""
+    """The published backbone of the segment's scale; None if its input shape is different."""
     backbone = load_backbone(f"zoo:damo-yolo-{segment.template.name}")
     return backbone if backbone.in_shape == segment.problem.space.in_shape else None
 
 
 def _points(budgets: tuple[Budget, ...], count: int) -> list[tuple[Budget, ...]]:
-    """The budgets themselves, or for a range `count` versions of them in geometric steps."""
+    """The budgets, or for a range `count` sets of budgets with limits in geometric steps."""
     ranged = budgets[0]
     if ranged.low is None:
         return [budgets]
@@ -110,10 +110,10 @@ def _segment(
 
 
 def number_of_classes(typed: int | None, data: Path | None) -> int | None:
-    """The number of classes to price; None if nothing says it.
+    """The number of classes of the detector to price; None if neither argument gives it.
 
     Args:
-        typed: as given on the command line.
+        typed: number of classes given on the command line.
         data: data set that the detector will be trained on.
     Raises:
         MaenasError: if the data set cannot be read or has another number of classes.
@@ -129,6 +129,6 @@ def number_of_classes(typed: int | None, data: Path | None) -> int | None:
 
 
 def depth_limits(problem: Problem) -> str:
-    """The strongest settings of a search, in words."""
+    """A line with the limits on layers and on units per stage."""
     caps = "/".join(map(str, problem.space.depth_caps))
     return f"at most {problem.limit('layers') or inf:.0f} layers, {caps} units a stage"

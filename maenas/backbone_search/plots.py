@@ -1,4 +1,4 @@
-"""Images of a search."""
+"""Plots of a search."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from maenas.terminal.figures import new_figure, save_figure
 if TYPE_CHECKING:
     pass
 
-UNITS = {  # of a quantity: what to divide it by, and its name on an axis
+UNITS = {  # quantity: (divisor, axis label)
     "latency_ms": (1.0, "latency [ms]"),
     "macs": (1e9, "GMACs"),
     "params": (1e6, "params [M]"),
@@ -32,7 +32,7 @@ MOST_COLUMNS = 3
 
 
 def plot_curve(problem: Problem, outcome: Outcome, reference: Reference, path: Path) -> None:
-    """Best score over evaluations, random search and the certified optimum beside it."""
+    """Plot the best score over evaluations, with random search and the certified optimum."""
     figure = new_figure()
     axes = figure.subplots()
     for name, found in (("this search", outcome), ("random search", reference.random)):
@@ -52,7 +52,7 @@ def plot_curve(problem: Problem, outcome: Outcome, reference: Reference, path: P
 
 
 def plot_scatter(prepared: Prepared, outcome: Outcome, result: Result, path: Path) -> None:
-    """Price and score of the networks within all budgets, the certified front, the budget."""
+    """Plot cost and score of the networks within all budgets, the certified front, the budget."""
     problem = prepared.segment.problem
     ranged = problem.ranged
     scale, unit = UNITS[ranged.quantity]
@@ -60,7 +60,7 @@ def plot_scatter(prepared: Prepared, outcome: Outcome, result: Result, path: Pat
         unit = f"latency [ms, {problem.device.claim}]"
     figure = new_figure()
     axes = figure.subplots()
-    # The others break limits that have no axis here, so that they would lie above the front.
+    # The other networks break limits without an axis here and could lie above the front.
     places = np.flatnonzero(outcome.feasible)
     count = len(places)
     places = places[:: max(1, count // MAX_POINTS)]
@@ -112,14 +112,14 @@ def _unit(problem: Problem) -> str:
 
 
 def plot_searches(found: Mapping[str, Sequence[Mapping[str, Any]]], path: Path) -> None:
-    """Price and score of what several searches found, and the certified optimum over each.
+    """Plot cost and score of the networks of several searches, with their certified optima.
 
-    Each search has axes of its own: scores of different spaces, scales or score functions do not
-    compare.
+    Each search has its own axes: scores of different spaces, scales or score functions are not
+    comparable.
 
     Args:
-        found: networks by search, as `result.json` tells them.
-        path: file of the image.
+        found: networks by search, as stored in `result.json`.
+        path: file of the plot.
     """
     figure = new_figure()
     columns = min(len(found), MOST_COLUMNS)

@@ -8,20 +8,20 @@ from maenas.terminal.progress import Line
 
 
 class SearchLine(Line):
-    """Shows candidates a second, the best score, its price against the budget, and rejections.
+    """A line with candidates per second, best score, its cost and budget, and rejections.
 
     Args:
-        name: of the search, such as its template.
-        problem: what is searched.
-        total: candidates to propose.
+        name: name of the search, such as its template.
+        problem: problem that is searched.
+        total: number of candidates to propose.
     """
 
     def __init__(self, name: str, problem: Problem, total: int) -> None:
-        super().__init__(name, total, "candidates", done=None)  # a resumed run says at once
+        super().__init__(name, total, "candidates", done=None)  # counts from the first report
         self._problem = problem
 
     def __call__(self, progress: Progress) -> None:
-        """Take in progress; prints when it is time."""
+        """Update the line; prints when an update is due."""
         ranged = self._problem.ranged
         if progress.best_score is None or progress.best_price is None:
             best = "none within budget yet"

@@ -1,4 +1,4 @@
-"""`report.html`: everything about a search in one file that needs no network."""
+"""`report.html`: the report of a search in one file that works offline."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ img { max-width: 48%; }
 
 
 def report_text(result: Result, places: list[Path]) -> str:
-    """The page; `places` are the folders with the images."""
+    """The HTML of the report; `places` are the folders with the plots."""
     best = result.best
     problem = best.segment.problem
     rows = [
@@ -91,7 +91,7 @@ def report_text(result: Result, places: list[Path]) -> str:
 
 
 def searches_text(folder: Path, head: Sequence[str], rows: Sequence[tuple[str, ...]]) -> str:
-    """The page over several searches; each has one of its own below."""
+    """The HTML of the report on several searches, with a link to the report of each."""
     names = sorted({row[0] for row in rows if (folder / row[0] / "report.html").is_file()})
     links = [f'<li><a href="{html.escape(n)}/report.html">{html.escape(n)}</a>' for n in names]
     parts = [

@@ -1,4 +1,4 @@
-"""What a search hands over: numbers for scripts, a card for people, a receipt for the spec."""
+"""Result of a search: JSON for scripts, a summary for the terminal, comments for the spec."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ class MonteCarlo:
 
     Attributes:
         rank: rank by the score that was maximised, from 1.
-        score: that score.
-        expected: the same with zero padding counted in, where the score knows it.
+        score: score that was maximised.
+        expected: same score with zero padding included; None if the score cannot compute it.
         mean: mean over the random networks.
         standard_error: standard error of the mean.
         seeds: number of random networks.
@@ -52,13 +52,13 @@ class Found:
     """One network of a result.
 
     Attributes:
-        segment: the search it came from.
-        backbone: the network.
-        limit: on the ranged quantity.
-        cost: with neck and head where they are priced.
-        certified: what is known of the optimum under this limit.
-        random_score: of random search's best under this limit, None if it found none.
-        by_solver: whether the exact solver found it, not the search itself.
+        segment: segment of the search that found it.
+        backbone: network.
+        limit: limit on the ranged quantity.
+        cost: cost of the network, with neck and head if the budgets include them.
+        certified: certificate of the optimum under this limit.
+        random_score: best score of random search under this limit; None if it found no network.
+        by_solver: whether the exact solver found the network instead of the search.
     """
 
     segment: Segment
@@ -71,43 +71,44 @@ class Found:
 
     @property
     def proven(self) -> bool:
-        """Whether no network can score more, but for the tolerance of the proof."""
+        """Whether the network is proven optimal within the tolerance of the proof."""
         return self.share >= 1 - TARGET_GAP
 
     @property
     def score(self) -> float:
-        """What was maximised."""
+        """The score that was maximised."""
         return self.segment.problem.score(self.backbone)
 
     @property
     def label(self) -> str:
-        """A name of its file, by the limit."""
+        """The name of its file, made from the limit."""
         return label(self.segment, self.limit)
 
     @property
     def share(self) -> float:
-        """Share of the optimum that is reached at least; the bound on any score is 1."""
+        """Lower bound on the share of the optimum that the score reaches, at most 1."""
         upper = self.certified.upper
         return 1 - (upper - self.score) / (abs(upper) or 1.0)
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """All a search found; the last network is the one with the largest budget.
+    """Result of a search; the last network is the one with the largest budget.
 
     Attributes:
-        config: what was asked.
-        networks: one for each limit that something met.
-        outcomes: of each segment.
-        published_score: (score, cost) of the published backbone of the same scale, if comparable.
-        monte_carlo: the finalists of the last segment, best first.
-        forward_seconds: mean time that one random network of a finalist took.
-        seconds: of this process, from the first candidate on.
-        folder: where it was written.
-        notes: what else the user should know.
-        verified: finalists as measured on the device, the chosen one first.
+        config: options of the search.
+        networks: best network under each limit that some network meets.
+        outcomes: outcome of each segment.
+        published: (score, cost) of the published backbone of the same scale; None if they do not
+            compare.
+        monte_carlo: finalists of the last segment on random networks, best first.
+        forward_seconds: mean seconds to score one random network of a finalist.
+        seconds: seconds of this process since the first candidate.
+        folder: folder of the run.
+        notes: notes for the user.
+        verified: finalists measured on the device, the chosen one first.
         measured_on: provenance of that device.
-        verify: number of finalists that were to be measured; more are where none of them fits.
+        verify: number of finalists to measure; `verified` holds more if none of them fits.
     """
 
     config: SearchConfig
@@ -130,12 +131,12 @@ class Result:
 
     @property
     def command(self) -> str:
-        """What was typed; what was measured may differ from run to run."""
+        """The command that repeats the search; measured latencies may differ from run to run."""
         verify = f" --verify {self.verify}" if self.verify else ""
         return f"{self.config.command()}{verify}"
 
     def spec_path(self, found: Found) -> Path:
-        """Where a network's spec is."""
+        """Path of a network's spec."""
         if len(self.networks) == 1 or found is self.best:
             return self.folder / "best.yaml"
         return self.folder / "pareto" / f"{found.label}.yaml"
@@ -218,11 +219,11 @@ class Result:
         }
 
     def json_text(self) -> str:
-        """`to_json` as a file."""
+        """`to_json` as the text of a JSON file."""
         return json.dumps(self.to_json(), indent=2, ensure_ascii=False) + "\n"
 
     def receipt(self, found: Found) -> list[str]:
-        """Comments that open a spec: how it was found; the same for every run of the command."""
+        """Comments for the top of a spec: how the network was found; equal in repeated runs."""
         problem, config = found.segment.problem, self.config
         lines = [
             self.command,
@@ -250,7 +251,7 @@ class Result:
         return lines
 
     def metadata(self, found: Found) -> Metadata:
-        """What later commands need to know of a network."""
+        """Metadata of a network for later commands."""
         problem, config = found.segment.problem, self.config
         priced = config.scope == "detector"
         limits = [budget.text if budget.low is None else found.label for budget in problem.budgets]
@@ -288,12 +289,12 @@ def label(segment: Segment, limit: float) -> str:
 
 
 def measured_on_line(provenance: Mapping[str, str | int | float]) -> str:
-    """Where finalists were measured."""
+    """A line with the device on which the finalists were measured."""
     return ", ".join(f"{name}: {value}" for name, value in provenance.items())
 
 
 def score_spec(config: SearchConfig, problem: Problem) -> ScoreSpec:
-    """The score of a problem as a spec keeps it: by name, with all that changes it."""
+    """The score of a problem as stored in a spec: its name and its parameters."""
     score = problem.score
     if score.name in SCORES:
         return ScoreSpec(name=score.name, weights=problem.weights, options=score.options() or None)
@@ -301,7 +302,7 @@ def score_spec(config: SearchConfig, problem: Problem) -> ScoreSpec:
 
 
 def score_line(problem: Problem) -> str:
-    """Which score was maximised, and its weights."""
+    """A line with the score that was maximised and its weights."""
     weights = " ".join(f"{weight:g}" for weight in problem.weights)
     if isinstance(problem.score, MaxEntropy):
         return f"weights {weights}"
@@ -310,7 +311,7 @@ def score_line(problem: Problem) -> str:
 
 
 def finalist_line(entry: MonteCarlo) -> str:
-    """How a finalist does on random networks."""
+    """A line with the score of a finalist on random networks."""
     borders = "" if entry.expected is None else f"with borders {entry.expected:.3f}, "
     return (
         f"score {entry.score:.3f}, {borders}on {entry.seeds} random "
@@ -319,7 +320,7 @@ def finalist_line(entry: MonteCarlo) -> str:
 
 
 def optimum_line(found: Found, digits: int = 3) -> str:
-    """How near a network is to the best possible score."""
+    """A line with the gap between a network's score and the bound on the optimum."""
     most = f"at most {found.certified.upper:.{digits}f}"
     if found.proven:
         return f"optimal (proven: {most})"
@@ -327,7 +328,7 @@ def optimum_line(found: Found, digits: int = 3) -> str:
 
 
 def solver_line(result: Result) -> str:
-    """What the search found by itself, where the exact solver found a better network."""
+    """A line with the search's own best score, if the exact solver found a better network."""
     curve = result.outcomes[-1].curve
     if not result.best.by_solver or not curve:
         return ""
@@ -335,14 +336,14 @@ def solver_line(result: Result) -> str:
 
 
 def random_line(found: Found) -> str:
-    """How random search did."""
+    """A line with the best score of random search."""
     if found.random_score is None:
         return "random search found nothing within the budgets"
     return f"random search with as many evaluations: {found.random_score:.4f}"
 
 
 def finalists_line(finalists: Sequence[MonteCarlo]) -> str | None:
-    """Many finalists in one line; None for as few as the card shows."""
+    """A line that sums up many finalists; None if the card lists them all."""
     if len(finalists) <= SHOWN_FINALISTS:
         return None
     from scipy.stats import spearmanr
@@ -357,7 +358,7 @@ def finalists_line(finalists: Sequence[MonteCarlo]) -> str | None:
 
 
 def costs_line(found: Found) -> str:
-    """What a network costs, latency first."""
+    """A line with the costs of a network, latency first."""
     price, problem = found.cost, found.segment.problem
     parts = []
     if problem.device is not None:
@@ -373,7 +374,7 @@ def costs_line(found: Found) -> str:
 
 
 def print_card(result: Result) -> None:
-    """The card at the end of a search."""
+    """Print the summary at the end of a search."""
     best = result.best
     problem = best.segment.problem
     card = Table.grid(padding=(0, 2))
@@ -381,7 +382,7 @@ def print_card(result: Result) -> None:
     card.add_column()
     for budget in problem.budgets:
         if budget.quantity == "layers" and not result.config.limits_layers:
-            continue  # the template's, told below
+            continue  # the template's own limit is printed below
         spent = spending(best.backbone, best.cost, budget.quantity)
         limit = best.limit if budget is problem.ranged else budget.limit
         slack = f"{100 * (1 - spent / limit):.1f} % to spare"
@@ -477,7 +478,7 @@ def _family_table(result: Result) -> Table:
 
 
 def spending(backbone: Backbone, price: Cost, quantity: Quantity) -> float:
-    """What a network spends of one quantity."""
+    """The cost of a network in one quantity."""
     if quantity == "layers":
         return backbone.layers
     spent: float = getattr(price, quantity)

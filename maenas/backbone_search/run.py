@@ -52,14 +52,14 @@ from maenas.terminal.progress import Counter
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Effort:
-    """What is spent on a search beside its candidates; only `verify` may change its network.
+    """Compute options of a search; only `verify` can change the network that it returns.
 
     Attributes:
-        workers: processes; with 1 all happens in this one.
-        ray: address of a Ray cluster to use instead.
-        finalists: networks to score on random weights as well.
-        finalist_seeds: random networks for each of them.
-        verify: finalists to measure on the device at the end; the best by measurement wins.
+        workers: number of processes; 1 computes everything in this process.
+        ray: address of a Ray cluster to use instead of local processes.
+        finalists: number of networks that are also scored on random weights.
+        finalist_seeds: number of random networks for each finalist.
+        verify: number of finalists to measure on the device; the search returns the best measured.
     """
 
     workers: int = 1
@@ -80,7 +80,7 @@ class Effort:
             )
 
     def executor(self) -> Executor:
-        """What it buys.
+        """The executor with these workers or on this cluster.
 
         Raises:
             MaenasError: if the cluster cannot be used.
@@ -88,11 +88,11 @@ class Effort:
         return opened_executor(self.workers, self.ray)
 
     def is_spent(self, result: Result, asked: Collection[str] | None) -> bool:
-        """Whether a finished search has what it is asked for once more.
+        """Whether a finished search already has the results that these options ask for.
 
         Args:
-            result: what was saved.
-            asked: options that were given; None for all.
+            result: saved result.
+            asked: names of the options that the user gave; None for all.
         """
         seeds = {entry.seeds for entry in result.monte_carlo}
         spent = {
@@ -104,23 +104,23 @@ class Effort:
 
     @property
     def kept(self) -> int:
-        """Best networks a search must keep."""
+        """Number of best networks that a search must keep."""
         return max(FINALISTS, self.finalists, self.verify)
 
 
 @dataclass(slots=True)
 class Job:
-    """One search made ready.
+    """One search that is ready to run.
 
     Attributes:
-        config: what was asked.
-        folder: of the run.
-        resume: whether it goes on with what is there.
-        segments: as planned.
-        parts: the segments that some network meets.
-        notes: what the user should know.
-        verifier: measures finalists on the device, if that was asked.
-        started: when, by the monotonic clock.
+        config: options of the search.
+        folder: folder of the run.
+        resume: whether the run in the folder is continued.
+        segments: planned segments.
+        parts: prepared segments, those whose budgets some network meets.
+        notes: notes for the user.
+        verifier: device that measures the finalists; None without `verify`.
+        started: start time in seconds of the monotonic clock.
     """
 
     config: SearchConfig
@@ -133,7 +133,7 @@ class Job:
     started: float = field(default_factory=time.monotonic)
 
     def prepare(self, effort: Effort) -> None:
-        """Refuse what cannot be met, before anything is written.
+        """Prepare the segments, before anything is written.
 
         Raises:
             InfeasibleError: if no network meets the budgets.
@@ -144,15 +144,15 @@ class Job:
         self.notes += notes
 
     def save_config(self) -> None:
-        """Write what was asked into the folder."""
+        """Write the options into the folder."""
         save_config(self.config, fingerprint(self.segments), self.folder / "config.yaml")
 
     def folder_of(self, part: Prepared) -> Path:
-        """Where a segment keeps its files: a folder of its own if there are several."""
+        """The folder of a segment's files: a subfolder if there are several segments."""
         return self.folder if len(self.parts) == 1 else self.folder / part.segment.template.name
 
     def goes_on(self, part: Prepared) -> bool:
-        """Whether there is something of a segment to go on from."""
+        """Whether a segment has a saved state to continue from."""
         return self.resume and (self.folder_of(part) / "state.json").exists()
 
 
@@ -164,18 +164,18 @@ def run_search(
     effort: Effort | None = None,
     asked: Collection[str] | None = None,
 ) -> Result:
-    """Search, and write everything a run leaves into its folder.
+    """Search, and write all results into the folder of the run.
 
     Args:
-        config: what to search; None to take it from the run that is resumed.
-        out: the folder; None for the next free one under `runs/search`, or the last one used
-            where a run is resumed.
-        resume: continue the run in the folder.
-        exist_ok: replace the run in the folder.
-        effort: what to spend beside the candidates.
+        config: options of the search; None to read them from the run that is resumed.
+        out: folder of the run; None for the next free one under `runs/search`, or for the last
+            one used if a run is resumed.
+        resume: whether to continue the run in the folder.
+        exist_ok: whether to replace the run in the folder.
+        effort: compute options; None for the defaults.
         asked: fields of `config` that a resumed run must agree with; None for all.
     Raises:
-        MaenasError: one line for whatever the user can mend.
+        MaenasError: for an error that the user can fix, in one line.
     """
     effort = effort or Effort()
     with locked_run(out, "search", resume) as folder:
@@ -206,7 +206,7 @@ def run_search(
 
 
 def tell_losses(executor: Executor) -> None:
-    """Say how often workers ended before their work was done."""
+    """Report how many batches ran again because a worker ended early."""
     if executor.losses:
         batches = count_of(executor.losses, "batch")
         ERR.print(f"{batches} had to run again elsewhere")
@@ -226,10 +226,10 @@ def check(config: SearchConfig, resume: bool, exist_ok: bool) -> None:
 def results(
     jobs: list[Job], executor: Executor, effort: Effort
 ) -> Iterator[Result | InfeasibleError]:
-    """The result of each search in order, written as soon as it is there.
+    """The result of each search in order, written as soon as it is complete.
 
-    Everything that other workers can do is handed to them at once: searches where there are
-    several, bounds and baselines, random networks. What is in the result does not depend on it.
+    The workers receive all their tasks at once: whole searches if there are several, bounds,
+    baselines and random networks. The results do not depend on the number of workers.
     """
     parts = [(job, part) for job in jobs for part in job.parts]
     shared = [executor.share(part) for _, part in parts]
@@ -244,11 +244,11 @@ def results(
     )
     for job in jobs:
         if job is not jobs[0]:
-            job.started = time.monotonic()  # its turn comes after the others'
+            job.started = time.monotonic()  # without the time of the searches before it
         found = [next(outcomes) for _ in job.parts]
         ERR.print("bounding the optimum, running the random baseline")
         references = [Reference(next(certified), next(baselines)) for _ in job.parts]
-        if job.config.algorithm != RandomSearch.name:  # the baseline shows what it finds by itself
+        if job.config.algorithm != RandomSearch.name:  # keep the baseline's own result
             found = [
                 better_of(outcome, against.certified, part.evaluator)
                 for outcome, against, part in zip(found, references, job.parts, strict=True)
@@ -263,7 +263,7 @@ def _outcomes(
     executor: Executor,
     effort: Effort,
 ) -> Iterator[Outcome]:
-    """What each search finds: whole ones in workers where there are several, else here."""
+    """The outcome of each search; several searches run in workers, a single one in this process."""
     tasks = {
         place: WholeSearch(
             shared[place],
@@ -295,7 +295,7 @@ def _outcomes(
 
 
 def _find_here(job: Job, part: Prepared, executor: Executor, effort: Effort) -> Outcome:
-    """The search of one segment led by this process, with its live line."""
+    """The outcome of one segment searched by this process, with a progress line."""
     resume = job.goes_on(part)
     folder = _made(job.folder_of(part))
     settings = settings_of(job.config, part, effort.kept)
@@ -331,7 +331,7 @@ def _result(
     executor: Executor,
     effort: Effort,
 ) -> Result | InfeasibleError:
-    """Measure and score the finalists, and write everything; or why no network is written."""
+    """Measure and score the finalists and write all files; an error if none is within budget."""
     last, notes = job.parts[-1], job.notes
     networks = tuple(_networks(job.parts, outcomes, references))
     verified: list[Verified] = []
@@ -380,7 +380,7 @@ def _result(
 
 
 def _prepare(segments: list[Segment]) -> tuple[list[Prepared], list[str]]:
-    """The segments whose budgets some network meets; of a family some may have none."""
+    """The segments whose budgets some network meets, and notes on the others."""
     parts: list[Prepared] = []
     notes: list[str] = []
     refused: InfeasibleError | None = None
@@ -402,7 +402,7 @@ def _prepare(segments: list[Segment]) -> tuple[list[Prepared], list[str]]:
 
 
 def _caveats(config: SearchConfig, networks: tuple[Found, ...]) -> list[str]:
-    """What the numbers of a result do not say by themselves."""
+    """Notes on how to read the numbers of a result."""
     notes = []
     worst = min(found.share for found in networks)
     if config.algorithm == EXACT and worst < 1 - TARGET_GAP:
@@ -460,16 +460,16 @@ def _best_within(config: SearchConfig, part: Prepared, limit: float) -> Backbone
 
 
 def _chosen(found: Found, backbone: Backbone) -> Found:
-    """The network found, another finalist in its place."""
+    """The entry with its network replaced by another finalist."""
     return replace(found, backbone=backbone, cost=found.segment.problem.cost(backbone))
 
 
 def _monte_carlo(
     part: Prepared, outcome: Outcome, executor: Executor, effort: Effort
 ) -> tuple[tuple[MonteCarlo, ...], float]:
-    """The finalists on random networks, as a check of the score, and seconds a network.
+    """Scores of the finalists on random networks, as a check, and mean seconds per network.
 
-    Nothing for a score that has no definition on random networks.
+    Empty for a score that is not defined on random networks.
     """
     problem = part.segment.problem
     finalists = _finalists(part, outcome)[: effort.finalists]
@@ -497,7 +497,7 @@ def _monte_carlo(
 
 
 def _write(result: Result, places: list[Path]) -> None:
-    """Specs last: whoever finds `best.yaml` finds the rest as well."""
+    """Write the files of a result, `best.yaml` last: if it exists, the run is complete."""
     write_text(result.folder / "result.json", result.json_text())
     write_text(result.folder / "report.html", report_text(result, places))
     if len(result.networks) > 1:

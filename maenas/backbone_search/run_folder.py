@@ -1,4 +1,4 @@
-"""The folder of a search: made ours without losing a result, taken up again after a kill."""
+"""The folder of a search: claimed without losing a result, resumed after a kill."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ RESULT_FILES = ("best.yaml", "result.json", "report.html", "curve.png", "scatter
 
 
 def claim_run(folder: Path, exist_ok: bool) -> None:
-    """Make the folder ours, without losing a result that is there."""
+    """Claim the folder for a new run; an existing result is replaced only with `exist_ok`."""
     try:
         if folder.is_dir() and contents(folder):
             if not exist_ok:
@@ -37,18 +37,18 @@ def claim_run(folder: Path, exist_ok: bool) -> None:
 
 
 def is_begun(folder: Path) -> bool:
-    """Whether a folder holds anything that a search, or somebody else, wrote into it."""
+    """Whether a folder holds any file, of a search or of another origin."""
     return folder.is_dir() and bool(contents(folder))
 
 
 def is_run(folder: Path) -> bool:
-    """Whether a folder is that of a search."""
+    """Whether a folder is the run folder of a search."""
     config = folder / "config.yaml"
     return config.is_file() and b"maenas/search@" in read_bytes(config, limit=LIMIT)
 
 
 def clear(folder: Path) -> None:
-    """Take an old run out: nothing of it may pass for the new one's."""
+    """Remove the files of an old run, so that none is taken for a file of the new run."""
     segments = [folder / name for name in template_names()]
     names = (*RESULT_FILES, "state.json", "history.jsonl")
     old = [place / name for place in (folder, *segments) for name in names]
@@ -62,7 +62,7 @@ def clear(folder: Path) -> None:
 def resumed(
     config: SearchConfig | None, asked: Collection[str] | None, folder: Path
 ) -> tuple[SearchConfig, list[Segment]]:
-    """The options of the run in a folder, which must be those asked for, if any are."""
+    """The saved options and segments of a run; they must agree with the options given, if any."""
     path = folder / "config.yaml"
     if not path.exists():
         raise MaenasError(

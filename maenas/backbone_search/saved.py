@@ -19,12 +19,12 @@ from maenas.runs.config import SearchConfig
 
 
 def saved_result(folder: Path, config: SearchConfig, segments: Sequence[Segment]) -> Result | None:
-    """What a search found; None if it was not finished or its files do not fit together.
+    """The result of a search; None if the run is not finished or its files contradict each other.
 
     Args:
-        folder: of the run.
-        config: its options.
-        segments: what they ask for.
+        folder: folder of the run.
+        config: options of the run.
+        segments: segments planned from the options.
     """
     if not (folder / "best.yaml").is_file():  # written last
         return None
@@ -46,7 +46,7 @@ def saved_result(folder: Path, config: SearchConfig, segments: Sequence[Segment]
             verify=data["verify"],
         )
     except (MaenasError, KeyError, TypeError, ValueError, IndexError):
-        return None  # what is damaged is computed again
+        return None  # a damaged result is computed again
 
 
 def _networks(
@@ -76,7 +76,7 @@ def _networks(
 
 
 def _outcome(data: Mapping[str, Any]) -> Outcome:
-    """The counts of a search over all of its segments; its candidates are in the history."""
+    """The evaluation counts over all segments; the candidates themselves are in the history."""
     none = np.empty(0)
     return Outcome(
         best=(),
@@ -92,7 +92,7 @@ def _outcome(data: Mapping[str, Any]) -> Outcome:
 
 
 def _verified(entry: Mapping[str, Any], best: Found) -> Verified:
-    """A measured finalist; only the chosen one's network is kept, as `best.yaml`."""
+    """A measured finalist; only the network of the chosen one is saved, in `best.yaml`."""
     return Verified(
         rank=entry["rank"],
         backbone=best.backbone,

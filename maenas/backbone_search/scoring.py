@@ -24,10 +24,10 @@ def score_spec(
     ray: str | None = None,
     score_name: str | None = None,
 ) -> None:
-    """Print the score of a backbone; `weights` are the run's if None.
+    """Print the score of a backbone; `weights` None takes the weights of its run.
 
     Raises:
-        MaenasError: for a spec that cannot be used, or weights that do not fit its levels.
+        MaenasError: for an invalid spec, or weights that do not match its levels.
     """
     if seeds < 0:
         raise SpecError(f"seeds: must be at least 0, got {seeds}.")

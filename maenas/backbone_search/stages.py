@@ -28,10 +28,10 @@ def show_spec(
     as_json: bool,
     score_name: str | None = None,
 ) -> None:
-    """Print the stages of a backbone, and neck and head where a template is known.
+    """Print the stages of a backbone, with neck and head if its template is known.
 
     Raises:
-        MaenasError: for a spec, device or template that cannot be used.
+        MaenasError: for an invalid spec, device or template.
     """
     named = find_model(name)
     device = load_device(device_name or named.device or DEFAULT_DEVICE)
@@ -114,14 +114,14 @@ def _row(
 
 
 def _inner(data: dict[str, Any], ops: Sequence[Op]) -> int | None:
-    """Width inside the units: the bottleneck, or what a Mob stage expands to."""
+    """Channels inside the units: the bottleneck, or the expanded width of a Mob stage."""
     if "expand_ratio" in data:
         return max(op.out_shape[0] for op in ops if op.groups > 1)
     return data.get("bottleneck_channels")
 
 
 def _print(result: dict[str, Any], backbone: Backbone, device: LatencyModel, score: Score) -> None:
-    # Every column fits into 80 characters, or numbers would be cut off.
+    # The table must fit into 80 characters, or numbers are cut off.
     table = Table(title=result["spec"], box=SIMPLE_HEAD, padding=0, show_edge=False)
     table.add_column("")
     table.add_column("type", no_wrap=True)
@@ -180,5 +180,5 @@ def _print(result: dict[str, Any], backbone: Backbone, device: LatencyModel, sco
 
 
 def _six(value: float) -> str:
-    """In no more than six characters."""
+    """The number in at most six characters."""
     return f"{value:.3f}" if value < 100 else f"{value:.2f}"

@@ -1,4 +1,4 @@
-"""Several searches in one command: every space on every device, one report over all of them."""
+"""Several searches in one command: each space on each device, with one report on all of them."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ SCHEMA = "maenas/searches-result@1"
 LIST_FILE = "searches.yaml"
 OWN_FILES = ("result.json", "report.html", "searches.png")
 FINISHED = ("best.yaml", "result.json")  # the first is written last
-APART = frozenset({"space", "device"})  # what the searches of one command differ in
+APART = frozenset({"space", "device"})  # options that differ among the searches of a command
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +44,9 @@ class Entry:
     """One search among several.
 
     Attributes:
-        name: of its folder.
-        result: what its `result.json` says; None where no network meets the budgets.
-        note: why there is none.
+        name: name of its folder.
+        result: content of its `result.json`; None if no network meets the budgets.
+        note: reason why there is no result.
     """
 
     name: str
@@ -59,8 +59,8 @@ class Searches:
     """All searches of one command.
 
     Attributes:
-        folder: with a folder for each of them.
-        entries: in the order asked for, devices innermost.
+        folder: folder that holds one run folder for each search.
+        entries: searches in the order given, devices innermost.
     """
 
     folder: Path
@@ -85,17 +85,17 @@ def is_several(folder: Path) -> bool:
 
 
 def last_is_several(out: Path | None) -> bool:
-    """Whether the run that `--resume` continues is several searches."""
+    """Whether the run that `--resume` continues consists of several searches."""
     return is_several(out or last_run("search"))
 
 
 def every(
     config: SearchConfig, spaces: Sequence[str | None], devices: Sequence[str | None]
 ) -> dict[str, SearchConfig]:
-    """Each space on each device by the name of its folder.
+    """The options for each space on each device, by the name of their folder.
 
     Raises:
-        SpecError: if one is named twice.
+        SpecError: if a space or a device is given twice.
     """
     several = {"space": len(spaces) > 1, "device": len(devices) > 1}
     named: dict[str, SearchConfig] = {}
@@ -120,18 +120,18 @@ def run_searches(
     effort: Effort | None = None,
     asked: Collection[str] | None = None,
 ) -> Searches:
-    """Run several searches, each in a folder of its own, and report on all of them.
+    """Run several searches, each in its own folder, and report on all of them.
 
     Args:
-        configs: by name; None to take them from the folder that is resumed.
-        out: the folder of all; as for one search.
-        resume: continue what is there: finished searches are kept, others go on.
-        exist_ok: replace what is there.
-        effort: what to spend beside the candidates of each.
+        configs: options by name of the search; None to read them from the folder to resume.
+        out: folder of all searches; None as for one search.
+        resume: whether to continue: finished searches are kept, the others run on.
+        exist_ok: whether to replace the searches in the folder.
+        effort: compute options of each search; None for the defaults.
         asked: fields of a config that a resumed search must agree with; None for all.
     Raises:
         InfeasibleError: if no search has a network within its budgets.
-        MaenasError: one line for whatever the user can mend.
+        MaenasError: for an error that the user can fix, in one line.
     """
     effort = effort or Effort()
     with locked_run(out, "search", resume) as folder:
@@ -175,10 +175,10 @@ def _run(
 
 
 def _prepared(jobs: dict[str, Job], entries: dict[str, Entry | None], effort: Effort) -> list[str]:
-    """Names of the searches that are left to do; others get an entry that says why not.
+    """Prepare the searches and name those to run; infeasible ones get an entry with the reason.
 
     Raises:
-        InfeasibleError: if not one of all has a network within its budgets.
+        InfeasibleError: if no search has a network within its budgets.
     """
     left = []
     for name, job in jobs.items():
@@ -204,7 +204,7 @@ def _begun(configs: dict[str, SearchConfig], folder: Path) -> dict[str, Job]:
 def _resumed(
     configs: dict[str, SearchConfig] | None, folder: Path, asked: Collection[str] | None
 ) -> dict[str, Job]:
-    """The searches in a folder, which must be those asked for, if any are."""
+    """The searches saved in a folder; they must agree with the options given, if any."""
     path = folder / LIST_FILE
     if not path.is_file():
         raise MaenasError(f"{folder}: there are no searches to resume; leave --resume out.")
@@ -223,14 +223,14 @@ def _resumed(
         if is_run(folder / name):
             config, segments = resumed(wanted, rest, folder / name)
             jobs[name] = Job(config, folder / name, True, segments)
-        else:  # a kill came between the list and this search's beginning
+        else:  # killed after the list was written, before this search began
             config = _config_of(name, configs, path)
             jobs[name] = Job(config, folder / name, False, plan(config))
     return jobs
 
 
 def _config_of(name: str, configs: dict[str, SearchConfig] | None, path: Path) -> SearchConfig:
-    """The options of a search that was listed but not begun: those typed once more."""
+    """The options of a search that was listed but did not begin, from this command line."""
     config = (configs or {}).get(name)
     if config is None or not config.budgets:
         raise MaenasError(
@@ -250,18 +250,18 @@ def _names(path: Path) -> list[str]:
 
 
 def _finished(name: str, job: Job) -> Entry | None:
-    """What a search found that was finished before; None if it was not."""
+    """The entry of a search that an earlier run finished; None if it is not finished."""
     if not job.resume or not all((job.folder / file).is_file() for file in FINISHED):
         return None
     path = job.folder / "result.json"
     try:
         return Entry(name, read_json(path))
     except SpecError:
-        return None  # written again when the search is finished again
+        return None  # damaged: the search runs again and writes it anew
 
 
 def _claim(folder: Path, exist_ok: bool) -> None:
-    """Make the folder ours, without losing a result that is there."""
+    """Claim the folder for new searches; existing ones are replaced only with `exist_ok`."""
     try:
         if is_begun(folder):
             if not exist_ok:
@@ -280,7 +280,7 @@ def _claim(folder: Path, exist_ok: bool) -> None:
                 sweep_temporaries(folder / name)
                 if not any((folder / name).iterdir()):
                     (folder / name).rmdir()
-            # The list stays until it is replaced: it says whose folder this is.
+            # The list stays until it is replaced: it marks the folder as one of several searches.
             for name in OWN_FILES:
                 (folder / name).unlink(missing_ok=True)
         folder.mkdir(parents=True, exist_ok=True)
@@ -304,7 +304,7 @@ def _write(searches: Searches) -> None:
 
 
 def networks(searches: Searches) -> dict[str, list[dict[str, Any]]]:
-    """The networks of each search, a family's in order of their limits."""
+    """The networks of each search, sorted by limit if the search has a family."""
     return {
         entry.name: entry.result.get("family", [entry.result])
         for entry in searches.entries
@@ -316,7 +316,7 @@ HEAD = ("search", "scale", "budget", "cost", "of score's optimum", "random", "la
 
 
 def rows(searches: Searches) -> list[tuple[str, ...]]:
-    """A line for each network of each search."""
+    """A table row for each network of each search."""
     lines: list[tuple[str, ...]] = []
     for entry in searches.entries:
         if entry.result is None:
@@ -345,7 +345,7 @@ def _share(score: float, optimum: float) -> str:
 
 
 def print_searches(searches: Searches) -> None:
-    """The table at the end."""
+    """Print the table at the end."""
     table = Table(title=f"searches in {searches.folder}", box=SIMPLE_HEAD, padding=0)
     for name in HEAD[:-1]:
         table.add_column(name, justify="left" if name == "search" else "right", no_wrap=True)

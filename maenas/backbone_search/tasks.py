@@ -1,7 +1,7 @@
-"""The parts of a search: make ready, find, hold against bounds and a baseline.
+"""The parts of a search: prepare, search, compare with bounds and a baseline.
 
-What other processes or machines are sent is a task: a frozen dataclass of plain things, and the
-segment prepared once in each of them.
+Workers receive tasks: a task is a frozen dataclass of plain values. Each worker prepares a segment
+only once.
 """
 
 from __future__ import annotations
@@ -39,11 +39,11 @@ from maenas.runs.config import SearchConfig
 
 @dataclass(frozen=True)
 class Prepared:
-    """A segment whose budgets can be met, with what every part of its search needs.
+    """A segment whose budgets can be met, with the data that every part of its search needs.
 
     Attributes:
-        segment: as planned, its limits cut to those that some network meets.
-        options: every choice of the space, listed and priced.
+        segment: planned segment, with only the limits that some network meets.
+        options: all choices of the search space with their costs.
         skipped: limits of a family that no network meets.
     """
 
@@ -53,19 +53,19 @@ class Prepared:
 
     @property
     def evaluator(self) -> Evaluator:
-        """Of the segment's problem."""
+        """The evaluator of the segment's problem."""
         return self.options.evaluator
 
     def __reduce__(self) -> tuple[Callable[[Segment], Prepared], tuple[Segment]]:
-        """What travels is the segment: listing the space takes a second, sending it longer."""
+        """Send the segment alone: listing the space again takes 1 s, sending the list longer."""
         return prepare, (self.segment,)
 
 
 def prepare(segment: Segment) -> Prepared:
-    """List the space and make sure that the budgets can be met.
+    """List the choices of the space and check that the budgets can be met.
 
     Raises:
-        InfeasibleError: if they cannot; says what the cheapest network costs.
+        InfeasibleError: if they cannot; the message gives the cost of the cheapest network.
     """
     options = Options(Evaluator(segment.problem))
     ranged = segment.problem.ranged
@@ -77,7 +77,7 @@ def prepare(segment: Segment) -> Prepared:
 
 
 def skipped_note(prepared: Prepared) -> str | None:
-    """What to tell about limits of a family that nothing meets."""
+    """A note on the limits of a family that no network meets; None if there are none."""
     if not prepared.skipped:
         return None
     ranged = prepared.segment.problem.ranged
@@ -90,7 +90,7 @@ def skipped_note(prepared: Prepared) -> str | None:
 
 
 def settings_of(config: SearchConfig, prepared: Prepared, finalists: int) -> Settings:
-    """How to search a segment."""
+    """The settings of the search of a segment."""
     return Settings(
         evaluations=config.evaluations,
         seed=config.seed,
@@ -111,7 +111,7 @@ def find(
     report: Callable[[Progress], None],
     exact: bool = False,
 ) -> Outcome:
-    """The search itself; islands evolve on the executor, the exact solver needs no candidates."""
+    """Run the search; islands evolve on the executor, the exact solver needs no candidates."""
     if exact:
         return solve_exactly(prepared.options, settings)
     journal = Journal(folder, prepared.segment.problem.space) if folder else None
@@ -127,9 +127,9 @@ class WholeSearch:
     """A task: one search from its first candidate to its last, in a worker.
 
     Attributes:
-        prepared: what to search.
-        settings: how; a single population.
-        exact: whether to solve it exactly instead.
+        prepared: prepared segment to search.
+        settings: settings of the search; one population.
+        exact: whether the exact solver runs instead.
     """
 
     prepared: Shared[Prepared]
@@ -137,7 +137,7 @@ class WholeSearch:
     exact: bool = False
 
     def run(self) -> Searched:
-        """Search, and bring home what the journal would hold."""
+        """Search, and return the outcome with the files of the journal."""
         prepared = self.prepared.value
         if self.exact:
             return Searched(solve_exactly(prepared.options, self.settings), {})
@@ -145,17 +145,17 @@ class WholeSearch:
             journal = Journal(Path(name), prepared.segment.problem.space)
             start = cheapest_networks(prepared.options)
             outcome = search(prepared.evaluator, self.settings, start, journal)
-            files = [journal.history_path, journal.state_path]  # the state last, as ever
+            files = [journal.history_path, journal.state_path]  # the state is always written last
             return Searched(outcome, {path.name: _packed(path) for path in files})
 
 
 @dataclass(frozen=True, slots=True)
 class Searched:
-    """What a search in a worker found.
+    """Result of a search in a worker.
 
     Attributes:
-        outcome: as of any search.
-        files: of the journal, compressed, in the order they are to be written.
+        outcome: outcome of the search.
+        files: compressed files of the journal by name, in the order to write them.
     """
 
     outcome: Outcome
@@ -168,21 +168,21 @@ def _packed(path: Path) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """What a result is held against."""
+    """Bounds and baseline that a result is compared with."""
 
     certified: list[Certified]
     random: Outcome
 
 
 def bounds(prepared: Shared[Prepared]) -> list[Certified]:
-    """A task: bounds on the optimum under each limit."""
+    """Compute bounds on the optimum under each limit; a task."""
     ready = prepared.value
     return certify(ready.options, ready.segment.limits, target_gap=TARGET_GAP)
 
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """A task: what random search finds with as many evaluations."""
+    """A task: random search with the same number of evaluations."""
 
     prepared: Shared[Prepared]
     evaluations: int

@@ -1,4 +1,4 @@
-"""`maenas search --verify`: the finalists on the real device, ranked by what they really take."""
+"""`maenas search --verify`: finalists measured on the device and ranked by measured latency."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from maenas.detector.model.spec import assemble
 from maenas.latency.graphs import backbone_graph, graph_of
 from maenas.runs.config import SearchConfig
 
-MOST_ROUNDS = 5  # networks measured after the finalists
-CLOSER = 0.98  # of the shortest prediction so far, in each round
+MOST_ROUNDS = 5  # most networks measured after the finalists
+CLOSER = 0.98  # limit of a round, relative to the shortest prediction so far
 
 if TYPE_CHECKING:
     from maenas.budgets.backends import Backend, Session
@@ -23,16 +23,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """One finalist, measured.
+    """One finalist as measured on the device.
 
     Attributes:
-        rank: by score, from 1.
-        backbone: of the finalist.
-        score: that was maximised.
-        predicted_ms: by the device's prices.
-        measured_ms: the median, at the speed the device had when its prices were measured.
-        within: whether that is within the budget.
-        warnings: what spoils the measurement.
+        rank: rank by score, from 1.
+        backbone: backbone of the finalist.
+        score: score that was maximised.
+        predicted_ms: latency in milliseconds by the device's latency model.
+        measured_ms: median latency in milliseconds, scaled to the speed that the device had when
+            its table was measured, if there is a table.
+        within: whether the measured latency is within the budget.
+        warnings: disturbances of the measurement.
     """
 
     rank: int
@@ -45,7 +46,7 @@ class Verified:
 
     @property
     def error(self) -> float:
-        """Of the prediction, relative to the measurement."""
+        """Error of the prediction relative to the measurement."""
         return self.predicted_ms / self.measured_ms - 1
 
 
@@ -54,10 +55,11 @@ class Verifier:
     """The device that finalists will be measured on.
 
     Attributes:
-        opened: opens the device; of a cluster it is ours from then on, so that comes at the end.
-        reference_ms: of the reference graph when the device's prices were measured, None without
-            a table.
-        count: finalists to measure.
+        opened: function that opens the device, called late: a device of a cluster is reserved
+            from then on.
+        reference_ms: milliseconds of the reference graph when the device's table was measured;
+            None without a table.
+        count: number of finalists to measure.
     """
 
     opened: Callable[[], Backend]
@@ -72,16 +74,17 @@ class Verifier:
     ) -> tuple[list[Verified], dict[str, str | int | float]]:
         """Measure finalists, best score first; those within the budget come first.
 
-        Where none of them is within the budget, the limit is shrunk by the ratio of measured to
-        predicted times, and the best network within it is measured, a few times.
+        If none of them is within the budget, the limit is divided by the ratio of measured to
+        predicted latency and the best network within the new limit is measured. This repeats at
+        most `MOST_ROUNDS` times.
 
         Args:
-            segment: the search.
-            finalists: best score first.
-            within: the best network whose predicted latency is within a limit; None if there is
-                none.
+            segment: segment of the search.
+            finalists: networks to measure, best score first.
+            within: function that returns the best network whose predicted latency is within a
+                limit; None if there is none.
         Returns:
-            The networks measured, and the device's provenance.
+            The measured networks and the provenance of the device.
         Raises:
             InfeasibleError: if no network is within the budget as measured.
             BackendError: if the device fails.
@@ -112,7 +115,7 @@ class Verifier:
             if any(one.within for one in found):
                 return sorted(found, key=_rank)
             ratio = median(one.measured_ms / one.predicted_ms for one in found)
-            # Each round aims below all that was measured too slow before.
+            # Each limit is below the prediction of every network that was measured too slow.
             shrunk = min(limit / ratio, CLOSER * min(one.predicted_ms for one in found))
             backbone = within(shrunk)
             if backbone is None:
@@ -157,7 +160,7 @@ class Verifier:
 def make_verifier(
     config: SearchConfig, segments: Sequence[Segment], count: int, ray: str | None = None
 ) -> Verifier:
-    """The device a search is to be verified on, tried before the search starts.
+    """The verifier of a search, made before it starts so that a missing device fails early.
 
     Args:
         ray: address of the cluster that has the device; None for a device of this machine.
@@ -189,7 +192,7 @@ def make_verifier(
 
 
 def _rank(verified: Verified) -> tuple[bool, float]:
-    """Within the budget by score, then those beyond by time."""
+    """Sort key: networks within the budget by score, then the others by latency."""
     if verified.within:
         return False, -verified.score
     return True, verified.measured_ms
