@@ -1,1 +1,1 @@
-"""Use cases of latency: profile a device, measure and predict networks."""
+"""Latency: profile a device, measure and predict networks."""

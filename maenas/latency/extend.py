@@ -1,4 +1,4 @@
-"""`maenas profile --extend`: more networks for a table that was measured before."""
+"""`maenas profile --extend`: add networks to an existing latency table."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from maenas.budgets.profiling.profile import Item
     from maenas.latency.profile import ProfileResult
 
-SECONDS = 480.0  # by which progress is told; every network gets its turn
+SECONDS = 480.0  # expected time, for the progress line only: every network is measured
 
 
 def extend_table(
@@ -26,18 +26,20 @@ def extend_table(
     exist_ok: bool,
     input_size: InputSize = None,
 ) -> ProfileResult:
-    """Measure networks, and their operators that have no price yet, and add them to a table.
+    """Measure networks and their operators that have no price yet, and add them to a table.
 
-    Samples of another day compare with the old ones through the reference graph. What was measured
-    of the same network before is replaced.
+    The reference graph makes samples of different days comparable. New samples of a network
+    replace its older ones.
 
     Args:
-        name: of the table, or its file.
-        networks: whatever `find_subject` takes.
-        out: file to write; the table's own if None.
-        input_size: size of the image for all networks; None for their own.
+        name: name of the table, or its file.
+        networks: networks to measure, each as `find_subject` accepts it.
+        out: file to write; None for the table's own.
+        resume: whether to continue an unfinished extension.
+        exist_ok: whether to replace `out` if it exists.
+        input_size: input size of all networks; None for their own.
     Raises:
-        MaenasError: one line for whatever the user can mend; the old table is left as it was.
+        MaenasError: for an error that the user can fix, in one line; the old table is unchanged.
     """
     from maenas.budgets.backends import Target, open_backend
     from maenas.budgets.device import find_table
@@ -86,7 +88,7 @@ def extend_table(
 
 
 def _items(networks: Sequence[str], input_size: InputSize, model: LatencyModel) -> Iterator[Item]:
-    """The networks, then each operator of theirs alone whose price is a guess or missing."""
+    """The networks, each followed by those of its operators without a measured price."""
     from maenas.budgets.graph.operator_graph import operator_graph
     from maenas.budgets.latency import DeviceError
     from maenas.budgets.pricing.op_rows import priced
@@ -99,7 +101,7 @@ def _items(networks: Sequence[str], input_size: InputSize, model: LatencyModel) 
         subject.require_known()
         yield Item(subject.label, "fit", subject.graph)
         for op in map(priced, subject.ops):
-            if op in seen or op.kind == "decode":  # which no graph of one operator holds
+            if op in seen or op.kind == "decode":  # cannot be measured alone
                 continue
             seen.add(op)
             try:

@@ -1,4 +1,4 @@
-"""ONNX graphs of networks that are measured: weights drawn from one fixed random seed."""
+"""ONNX graphs of networks to measure, with random weights from a fixed seed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SINGLE_SEED = 0
 
 
 def graph_of(spec: DetectorSpec) -> onnx.ModelProto:
-    """A detector as a static ONNX graph; its weights are random, which time does not tell."""
+    """A detector as a static ONNX graph; its random weights do not change the latency."""
     import torch
 
     from maenas.budgets.graph.model import static_graph
@@ -26,7 +26,7 @@ def graph_of(spec: DetectorSpec) -> onnx.ModelProto:
 
 
 def backbone_graph(backbone: Backbone) -> onnx.ModelProto:
-    """A backbone alone as a static ONNX graph, its features the outputs."""
+    """A backbone as a static ONNX graph; its outputs are the feature maps."""
     import torch
 
     from maenas.budgets.graph.model import static_graph

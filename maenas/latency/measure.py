@@ -20,12 +20,12 @@ SCHEMA = "maenas/measure@1"
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """Milliseconds of one network, batch 1, as they came.
+    """Latency samples of one network at batch size 1.
 
     Attributes:
-        ms: of each inference.
-        speed: of the device meanwhile, against its undisturbed speed when its table was measured;
-            None without a table.
+        ms: milliseconds of each inference.
+        speed: speed of the device during the measurement, relative to its undisturbed speed when
+            its table was measured; None without a table.
     """
 
     ms: tuple[float, ...]
@@ -33,13 +33,13 @@ class Timing:
 
     @property
     def p50(self) -> float:
-        """The median."""
+        """Median milliseconds."""
         import numpy as np
 
         return float(np.median(self.ms))
 
     def figures(self) -> dict[str, float]:
-        """What scripts read."""
+        """Statistics of the samples, for JSON."""
         import numpy as np
 
         ms = np.array(self.ms)
@@ -53,18 +53,18 @@ class Timing:
 
 @dataclass(frozen=True, slots=True)
 class MeasureResult:
-    """The latency of a network as measured on a device, batch 1.
+    """The latency of a network measured on a device at batch size 1.
 
     Attributes:
-        subject: the network.
+        subject: network.
         target: device, runtime and precision.
         provenance: versions and settings of the device and its runtime.
-        measured: samples of what is priced.
-        whole: samples of the whole file; None if that is the same.
-        reference_ms: milliseconds of the reference graph when the prices were measured; None
+        measured: samples of the part that has prices.
+        whole: samples of the whole file; None if the priced part is the whole file.
+        reference_ms: milliseconds of the reference graph when the table was measured; None
             without a table.
-        model: prices to compare with; None if there are none.
-        predicted_ms: predicted milliseconds of what is priced; None if it has no price.
+        model: latency model to compare with; None if there is none.
+        predicted_ms: predicted milliseconds of the priced part; None without a price.
     """
 
     subject: Subject
@@ -78,12 +78,12 @@ class MeasureResult:
 
     @property
     def timing(self) -> Timing:
-        """The raw times of what is priced."""
+        """The unscaled samples of the priced part."""
         return timing_of(self.measured, self.reference_ms)
 
     @property
     def whole_timing(self) -> Timing:
-        """The raw times of the whole network or file."""
+        """The unscaled samples of the whole network or file."""
         return self.timing if self.whole is None else timing_of(self.whole, self.reference_ms)
 
     @property
@@ -93,12 +93,12 @@ class MeasureResult:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What spoils the measurement."""
+        """Disturbances of the measurement."""
         return tuple((self.whole or self.measured).sample.warnings)
 
     @property
     def lines(self) -> tuple[Line, ...]:
-        """Layers with their median times, where the runtime reports them."""
+        """Layers with their median times; empty if the runtime does not report them."""
         return measured_lines(self.measured)
 
     @property
@@ -109,7 +109,7 @@ class MeasureResult:
         return self.predicted_ms / (self.timing.p50 * (self.timing.speed or 1.0)) - 1
 
     def to_json(self) -> dict[str, Any]:
-        """The measurement as plain data; `network_ms` and layers are those of what is priced."""
+        """The measurement as plain data; `network_ms` and `layers` are of the priced part."""
         compared = None
         if self.model is not None and self.predicted_ms is not None:
             compared = {
@@ -146,13 +146,13 @@ class MeasureResult:
 def find_target(
     device: str, precision: str | None, threads: int | None
 ) -> tuple[Target, LatencyModel | None, float | None]:
-    """What to measure with, and the prices to compare with if there are any.
+    """The target to measure on, and the latency model to compare with.
 
-    A table implies its device, precision and threads; "cpu" with another precision or other
-    threads than those of the table "cpu" is a target of its own.
+    A table sets device, precision and threads. "cpu" with a precision or threads different from
+    those of the table "cpu" is a separate target.
 
     Returns:
-        The target; its latency model or None; the reference graph's milliseconds on the
+        The target; its latency model or None; milliseconds of the reference graph on the
         undisturbed device or None.
     Raises:
         MaenasError: if `precision` or `threads` contradict the table.
@@ -190,15 +190,15 @@ def find_target(
 
 
 def _contradicted(table: LatencyTable, given: Mapping[str, str | int]) -> list[str]:
-    """Names of the settings that are other than the table's."""
+    """Names of the settings that differ from the table's."""
     return [name for name, value in given.items() if value != getattr(table, name)]
 
 
 def time_subject(backend: Backend, subject: Subject) -> tuple[Measured, Measured | None]:
-    """Samples of a network beside the reference graph.
+    """Measure a network in turn with the reference graph.
 
     Returns:
-        Of what is priced; and of the whole file, None if that is the same.
+        Samples of the priced part, and of the whole file; the latter is None if both are the same.
     """
     from maenas.budgets.graph.operator_graph import reference_graph
     from maenas.budgets.profiling.profile import Item, measure_calmly
@@ -206,19 +206,19 @@ def time_subject(backend: Backend, subject: Subject) -> tuple[Measured, Measured
     reference = backend.compile(reference_graph())
     item = Item(subject.name, "fit", subject.graph)
     whole = None
-    if subject.whole is not None:  # first: a runtime that refuses it says so at once
+    if subject.whole is not None:  # first, so that a runtime that cannot run it fails early
         file = Item(subject.name, "held-out", subject.whole)
         whole = measure_calmly(backend, file, reference, all_known=False)
     return measure_calmly(backend, item, reference, all_known=False), whole
 
 
 def measured_mean(measured: Measured) -> float:
-    """Milliseconds of an inference, the mean: what the layers' times are shares of."""
+    """Mean milliseconds of an inference; the layers' times are shares of it."""
     return sum(measured.sample.ms) / len(measured.sample.ms)
 
 
 def run_in(measured: Measured, target: Target) -> str:
-    """The runtime and what it really computed in, for people."""
+    """The runtime and the precision that it really used, for the terminal."""
     told = f"{target.backend} {measured.precision}"
     reasons = [] if measured.precision == target.precision else [f"{target.precision} was asked"]
     reasons += [measured.note] if measured.note else []
@@ -226,7 +226,7 @@ def run_in(measured: Measured, target: Target) -> str:
 
 
 def timing_of(measured: Measured, reference_ms: float | None) -> Timing:
-    """The raw times, and how fast the device was against its table."""
+    """The unscaled samples, and the speed of the device relative to its table."""
     import numpy as np
 
     sample = measured.sample
@@ -237,7 +237,7 @@ def timing_of(measured: Measured, reference_ms: float | None) -> Timing:
 
 
 def measured_lines(measured: Measured) -> tuple[Line, ...]:
-    """Layers of the network with the median of their times, where the runtime told them."""
+    """Layers of the network with their median times; empty if the runtime does not report them."""
 
     from maenas.budgets.pricing.kernels import kernel_of
     from maenas.latency.predict import shapes_of

@@ -1,4 +1,4 @@
-"""Networks to measure: what the spaces and templates really hold, as ONNX graphs."""
+"""Networks to measure, drawn from the search spaces and templates, as ONNX graphs."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ Named = tuple[str, DetectorSpec]
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How much is measured at most; the time decides how much is.
+    """Upper limits on what a profile measures; it stops earlier when its time is used up.
 
     Attributes:
-        fitted: networks that prices are fitted to.
-        held_out: networks that only check them; the published ones come on top.
-        sizes: of each operator measured alone.
-        seconds: for everything.
+        fitted: number of networks that prices are fitted to.
+        held_out: number of held-out networks, without the published ones, which are added.
+        sizes: number of sizes of each operator that is measured alone.
+        seconds: time limit of the whole profile.
     """
 
     fitted: int
@@ -52,17 +52,20 @@ def profile_items(
     models: Sequence[str] = (),
     input_size: InputSize = None,
 ) -> list[Item]:
-    """What a profile measures, in an order of which any beginning is balanced.
+    """The graphs that a profile measures, interleaved so that any first part is balanced.
 
-    Networks are drawn from each space in turn, each with the neck and head of one of the scales
-    that are searched there.
+    Networks are drawn from each space in turn, each with the neck and head of a scale that is
+    searched in this space.
 
     Args:
-        models: networks to fit prices to as well, whatever `find_subject` takes.
-        input_size: size of the image for those; None for their own.
+        plan: numbers of graphs.
+        spaces: search spaces to draw networks from.
+        seed: random seed of the networks.
+        models: more networks to fit prices to, each as `find_subject` accepts it.
+        input_size: input size of those networks; None for their own.
     Raises:
         SpecError: for a space that no template is searched in.
-        MaenasError: for a model that cannot be read, or holds unknown operators.
+        MaenasError: for a model that cannot be read, or has unknown operators.
     """
     from maenas.budgets.graph.operator_graph import operator_graph
     from maenas.budgets.profiling.operator_grid import operator_grid
@@ -90,7 +93,7 @@ def profile_items(
 
 
 def interleaved(*queues: Sequence[Item]) -> list[Item]:
-    """All items, those of each queue in order and evenly spread."""
+    """All items: each queue keeps its order and is spread evenly over the result."""
     placed = [
         ((index + 0.5) / len(queue), number, item)
         for number, queue in enumerate(queues)
@@ -100,13 +103,13 @@ def interleaved(*queues: Sequence[Item]) -> list[Item]:
 
 
 def drawn(spaces: Sequence[str], count: int, seed: int, taken: Sequence[Named] = ()) -> list[Named]:
-    """Random networks of all sizes, by name, each a whole detector; no backbone comes twice.
+    """Random detectors of all sizes with their names; all backbones are different.
 
     Args:
-        spaces: to draw from in turn.
-        count: how many.
-        seed: of all randomness.
-        taken: whose backbones must not come again.
+        spaces: search spaces to draw from in turn.
+        count: number of detectors.
+        seed: random seed.
+        taken: detectors whose backbones must not be drawn again.
     Raises:
         SpecError: for a space that no template is searched in, or that has too few networks.
     """
@@ -135,7 +138,7 @@ def drawn(spaces: Sequence[str], count: int, seed: int, taken: Sequence[Named] =
 def _new_backbone(
     space: Space, moves: Moves, random: np.random.Generator, taken: Collection[Backbone]
 ) -> Backbone:
-    """A random backbone that was not drawn before: small ones come often."""
+    """A random backbone that is not in `taken`; small backbones are often drawn twice."""
     for _ in range(MAX_REDRAWS):
         (genome,) = moves.sample(random, 1, all_sizes=True)
         backbone = space.decode(genome.tolist())

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def plot_accuracy(table: LatencyTable, path: Path) -> None:
-    """Predicted against measured milliseconds of the networks a table was not fitted to."""
+    """Plot predicted against measured milliseconds of the held-out networks of a table."""
     found = table.accuracy
     figure = new_figure()
     axes = figure.subplots()

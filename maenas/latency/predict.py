@@ -20,11 +20,11 @@ class Line:
     """One layer in a listing.
 
     Attributes:
-        name: of the layer.
-        kernel: that it becomes.
-        shapes: "64x80x80 -> 128x40x40".
-        ms: milliseconds.
-        guess: why the price lies beyond what was measured, None if it does not.
+        name: name of the layer.
+        kernel: kernel that computes it.
+        shapes: shapes of input and output, such as "64x80x80 -> 128x40x40".
+        ms: latency in milliseconds.
+        guess: reason why the price is extrapolated; None if it is not.
     """
 
     name: str
@@ -36,11 +36,11 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class PredictResult:
-    """The latency of a network by the prices of a device, batch 1.
+    """The latency of a network predicted from the prices of a device, at batch size 1.
 
     Attributes:
-        subject: the network.
-        model: prices of the device.
+        subject: network.
+        model: latency model of the device.
         lines: layers with their prices, in order of execution.
     """
 
@@ -55,11 +55,11 @@ class PredictResult:
 
     @property
     def extrapolated_share(self) -> float:
-        """Share of the latency whose price lies beyond what was measured."""
+        """Share of the latency whose price is extrapolated."""
         return share(sum(line.ms for line in self.lines if line.guess), self.latency_ms)
 
     def to_json(self) -> dict[str, Any]:
-        """The prediction as plain data; what only a measurement has is null."""
+        """The prediction as plain data; statistics that need a measurement are None."""
         return {
             "schema": SCHEMA,
             "network": self.subject.name,
@@ -91,7 +91,8 @@ def priced_lines(subject: Subject, model: LatencyModel) -> tuple[Line, ...]:
     """Every layer with its price, in order of execution.
 
     Raises:
-        DeviceError: if the device has no price for an operator; names the command to type.
+        DeviceError: if the device has no price for an operator; the message names the command
+            that measures it.
     """
     from maenas.budgets.latency import NETWORK, DeviceError
     from maenas.budgets.pricing.kernels import kernel_of
@@ -108,19 +109,19 @@ def priced_lines(subject: Subject, model: LatencyModel) -> tuple[Line, ...]:
 
 
 def shapes_of(op: Op) -> str:
-    """For people: what it reads and writes."""
+    """Shapes of an operator's input and output, as text; one shape if they are equal."""
     sides = ["x".join(map(str, shape)) for shape in (op.in_shape, op.out_shape)]
     return sides[0] if sides[0] == sides[1] else " -> ".join(sides)
 
 
 def amount(lines: Sequence[Line], digits: int) -> str:
-    """Milliseconds of some layers together, marked ~ where any of them is a guess."""
+    """Total milliseconds of some layers, with a ~ in front if any price is extrapolated."""
     mark = "~" if any(line.guess for line in lines) else ""
     return f"{mark}{sum(line.ms for line in lines):.{digits}f}"
 
 
 def share(part: float, whole: float) -> float:
-    """The part over the whole, 0 of nothing."""
+    """The part divided by the whole; 0 if the whole is 0."""
     return part / whole if whole else 0.0
 
 
@@ -133,6 +134,6 @@ def by_kernel(lines: Iterable[Line]) -> dict[str, float]:
 
 
 def not_included(subject: Subject) -> str:
-    """For people: what of a file has no price, since the image decides how long it takes."""
+    """A line with the operators left out of the price: their time depends on the image."""
     kinds = ", ".join(f"{count} x {kind}" for kind, count in subject.behind.most_common())
     return f"not included: what selects detections ({kinds})"

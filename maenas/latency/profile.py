@@ -1,4 +1,4 @@
-"""Profile a device: operators and networks measured into a latency table."""
+"""Profile a device: measure operators and networks and write a latency table."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SCHEMA = "maenas/profile@1"
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What to measure, as asked for."""
+    """The options of a profile."""
 
     device: str
     precision: str | None
@@ -35,10 +35,10 @@ class Request:
     input_size: InputSize = None
 
     def plan(self) -> Plan:
-        """How much to measure.
+        """The numbers of graphs and the time limit.
 
         Raises:
-            SpecError: for a time that is no positive number.
+            SpecError: if the time is not a positive number.
         """
         from math import inf
 
@@ -55,12 +55,12 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class ProfileResult:
-    """A device that was profiled.
+    """Result of a profile.
 
     Attributes:
         path: file of the table.
-        table: samples, provenance and the prices fitted to them.
-        notes: what had to be left out.
+        table: samples, their provenance and the prices fitted to them.
+        notes: notes on graphs that could not be measured.
     """
 
     path: Path
@@ -94,7 +94,7 @@ def run_profile(request: Request, out: Path | None, resume: bool, exist_ok: bool
     """Measure, and write the table and its plot.
 
     Raises:
-        MaenasError: one line for whatever the user can mend.
+        MaenasError: for an error that the user can fix, in one line.
     """
     from maenas import __version__
     from maenas.blocks import SpecError
@@ -146,10 +146,10 @@ def run_profile(request: Request, out: Path | None, resume: bool, exist_ok: bool
 
 
 def open_target(request: Request) -> tuple[Target, Backend]:
-    """The device asked for: of this machine, or of the node of a cluster that owns it.
+    """Open the requested device, on this machine or on the node of a cluster that owns it.
 
     Raises:
-        BackendError: if it is not there, or its runtime is missing.
+        BackendError: if there is no such device, or its runtime is missing.
     """
     from maenas.budgets.backends import open_backend, parse_target
 
@@ -165,7 +165,7 @@ def open_target(request: Request) -> tuple[Target, Backend]:
 def _header(
     request: Request, target: Target, spaces: Sequence[str], provenance: Mapping[str, object]
 ) -> dict[str, Any]:
-    """What a profile must share with the beginning it goes on from, the machine included."""
+    """The options and settings that must be equal to continue an unfinished profile."""
     from maenas.budgets.profiling.profile import SAME
 
     return {
@@ -180,7 +180,7 @@ def _header(
 
 
 def check_room(path: Path, unfinished: Unfinished, resume: bool, exist_ok: bool) -> None:
-    """Refuse to overwrite a table or an unfinished profile unasked; make the folder."""
+    """Check that no table or unfinished profile is overwritten unasked, and make the folder."""
     from maenas.blocks import SpecError
 
     if path.suffix != ".json" or path.is_dir():
@@ -203,7 +203,7 @@ def check_room(path: Path, unfinished: Unfinished, resume: bool, exist_ok: bool)
 
 
 def found_by(path: Path) -> str:
-    """What to type after `--device`: a name in the user's folder, a file anywhere else."""
+    """The value of `--device` for a table: its name in the user's folder, else its path."""
     from maenas.budgets.device import tables_folder
 
     return path.stem if path.parent == tables_folder() else str(path)

@@ -7,11 +7,11 @@ from maenas.terminal.progress import LiveLine, clock
 
 
 class ProfileLine(LiveLine):
-    """Shows the time left, since time decides how much is measured.
+    """A line with the time left, because a profile ends when its time is used up.
 
     Args:
-        total: graphs to measure if there is time.
-        seconds: that the profile may take.
+        total: number of graphs to measure if the time is enough.
+        seconds: time limit of the profile.
     """
 
     def __init__(self, total: int, seconds: float) -> None:
@@ -20,7 +20,7 @@ class ProfileLine(LiveLine):
         self._seconds = seconds
 
     def __call__(self, step: Step) -> None:
-        """One more graph is measured."""
+        """Update the line after a graph is measured."""
         share = max(step.done / self._total, min(1.0, step.seconds / self._seconds))
         left = f"{clock(step.seconds * (1 / share - 1))} left"
         if step.seconds > self._seconds:

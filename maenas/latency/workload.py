@@ -1,4 +1,4 @@
-"""What latency is asked of: a backbone with or without its detector, a detector, an ONNX file."""
+"""Networks with a latency: a backbone with or without neck and head, a detector, an ONNX file."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from maenas.runs.models import find_model
 if TYPE_CHECKING:
     import onnx
 
-MICROSOFT = "com.microsoft"  # domain whose operators ONNX Runtime adds to the standard
+MICROSOFT = "com.microsoft"  # domain of the operators that ONNX Runtime adds to the standard
 NO_TEMPLATE = "none"
 
 
 @dataclass(frozen=True, slots=True)
 class PricedLayer:
-    """Operators under one name."""
+    """A named layer and its operators."""
 
     name: str
     ops: tuple[Op, ...]
@@ -33,19 +33,19 @@ class PricedLayer:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """Something with a latency.
+    """A network whose latency is measured or predicted.
 
     Attributes:
-        name: as the user gave it, or the file it turned out to be.
-        what: "detector", "backbone" or "onnx".
-        layers: in order of execution.
-        unknown: operators of an ONNX file that nothing here knows.
-        graph: makes the static ONNX graph of it.
-        device: it was searched for, None if unknown.
-        behind: operators of an ONNX file that select detections: neither in the layers nor in the
-            graph, since what they take depends on the image.
-        whole: makes the graph with them, None where there are none.
-        input_size: size of the image that the user gave; None for its own.
+        name: name given by the user, or the file that it stands for.
+        what: kind of network: "detector", "backbone" or "onnx".
+        layers: layers in order of execution.
+        unknown: number of unknown operators of an ONNX file, by kind.
+        graph: function that makes its static ONNX graph.
+        device: device that the network was searched for; None if unknown.
+        behind: number of operators of an ONNX file that select detections, by kind; they are
+            neither in `layers` nor in `graph`, because their time depends on the image.
+        whole: function that makes the graph with the operators of `behind`; None without any.
+        input_size: input size given by the user; None for the network's own.
     """
 
     name: str
@@ -60,13 +60,13 @@ class Subject:
 
     @property
     def label(self) -> str:
-        """Its name, with the size of the image where the user gave one."""
+        """The name, followed by the input size if the user gave one."""
         size = shown_size(self.input_size)
         return f"{self.name}@{size}" if size else self.name
 
     @property
     def arguments(self) -> str:
-        """What to type for it on a command line."""
+        """The arguments that name the network on a command line."""
         size = shown_size(self.input_size)
         return quote(self.name) + (f" --input-size {size}" if size else "")
 
@@ -76,10 +76,10 @@ class Subject:
         return tuple(op for layer in self.layers for op in layer.ops)
 
     def require_known(self, rest: str = "") -> None:
-        """Raise `MaenasError` naming the operators that cannot be priced, or if there is none.
+        """Raise `MaenasError` if the network has no operators, or unknown ones, which it names.
 
         Args:
-            rest: what to say of the others.
+            rest: text about the other operators, added to the message.
         """
         if not (self.layers or self.unknown):
             raise MaenasError(f"{self.name}: has no operator that takes time.")
@@ -90,7 +90,7 @@ class Subject:
             )
 
     def _remedy(self) -> str:
-        """What still works with a file of unknown operators."""
+        """A sentence on what can be done with a file that has unknown operators."""
         domains = {kind.rpartition(".")[0] for kind in self.unknown} - {""}
         if not domains:
             return f"`maenas measure {self.arguments}` can still time it as a whole."
@@ -106,15 +106,15 @@ class Subject:
 
 
 def find_subject(name: str, template: str | None, input_size: InputSize) -> Subject:
-    """What a user means.
+    """The network that a name on the command line stands for.
 
     Args:
-        name: an .onnx file, or whatever `find_model` takes.
-        template: scale of neck and head around a backbone; "none" for the backbone alone, None for
-            the ones it is known to have.
-        input_size: size of the image; None for its own.
+        name: path of an .onnx file, or a name that `find_model` accepts.
+        template: scale of the neck and head to add to a backbone; "none" for the backbone alone,
+            None for the template of its run, if known.
+        input_size: input size; None for the network's own.
     Raises:
-        MaenasError: naming file and cause.
+        MaenasError: if the network cannot be read; the message names file and cause.
     """
     if name.lower().endswith(".onnx"):
         return onnx_subject(Path(name), input_size)
@@ -136,7 +136,7 @@ def find_subject(name: str, template: str | None, input_size: InputSize) -> Subj
 
 
 def onnx_subject(path: Path, input_size: InputSize) -> Subject:
-    """An ONNX file."""
+    """The network in an ONNX file."""
     from maenas.budgets.graph import graph_layers, load_graph
     from maenas.budgets.graph.nms_tail import part
 
