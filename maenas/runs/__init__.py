@@ -1,1 +1,1 @@
-"""Run folders: configuration, names of models, claims."""
+"""Run folders: their names, locks and configuration, and the models in them."""

@@ -1,4 +1,4 @@
-"""What a search was asked to do: the file that makes a run repeatable and resumable."""
+"""Configuration of a search: the options file with which a run is repeated or resumed."""
 
 from __future__ import annotations
 
@@ -31,22 +31,22 @@ class SearchConfig:
     """The options of `maenas search` that decide its result.
 
     Attributes:
-        budgets: as typed.
-        device: target that latency is priced for.
-        space: name or path; None for the template's own.
-        template: scale of neck and head; None to choose by budget.
-        scope: what the budgets limit.
+        budgets: budgets in the form given on the command line.
+        device: device whose latency model prices the networks; None without a latency budget.
+        space: name or path of the search space; None for the template's own.
+        template: scale of neck and head; None to choose it by budget.
+        scope: part of the network that the budgets limit, "detector" or "backbone".
         algorithm: name of a searcher, "exact", or module:object of a plugin.
-        evaluations: candidates to propose, for each template of a family.
-        seed: of all randomness.
-        score: name of what is maximised, a score file, or module:object of a plugin.
+        evaluations: number of candidates to propose for each template.
+        seed: random seed.
+        score: name of the score to maximise, a score file, or module:object of a plugin.
         weights: weights of the score, one for each resolution level; None for its own.
-        max_effectiveness: DeepMAD's bound on depth against width.
-        points: networks of a family over a range.
-        input_size: side of the image; None for the template's own.
+        max_effectiveness: DeepMAD's bound on depth relative to width; None for no bound.
+        points: number of networks of a family over a range.
+        input_size: side of the input image in pixels; None for the template's own.
         num_classes: number of classes of the detector that is priced; None for the template's 80.
-        islands: populations that evolve apart and exchange their best.
-        migrate_every: candidates of an island between two exchanges.
+        islands: number of populations that evolve separately and exchange their best networks.
+        migrate_every: number of candidates of an island between two exchanges.
     """
 
     budgets: tuple[str, ...]
@@ -98,7 +98,7 @@ class SearchConfig:
             positive("search", num_classes=self.num_classes)
 
     def load_score(self) -> Score:
-        """What is maximised.
+        """The score to maximise.
 
         Raises:
             SpecError: if there is no such score.
@@ -107,11 +107,14 @@ class SearchConfig:
 
     @property
     def limits_layers(self) -> bool:
-        """Whether a limit on layers was typed; else the template has one."""
+        """Whether the budgets limit the layers; otherwise the template's limit holds."""
         return any(budget.quantity == "layers" for budget in parse_budgets(self.budgets))
 
     def command(self) -> str:
-        """The command line that repeats this search; defaults left out but for the seed."""
+        """The command line that repeats this search, without options that have their default.
+
+        The seed and the number of evaluations are always given.
+        """
         words = ["maenas", "search"]
         for budget in self.budgets:
             words += ["--budget", budget]
@@ -128,14 +131,14 @@ class SearchConfig:
 
 
 def save_config(config: SearchConfig, fingerprint: str, path: Path) -> None:
-    """Write `config.yaml`; `fingerprint` stands for the space and device it was run with."""
+    """Write `config.yaml`; `fingerprint` is a digest of space, template and device."""
     data = {key: list(v) if isinstance(v, tuple) else v for key, v in asdict(config).items()}
     text = yaml.safe_dump({"format": FORMAT, **data, "fingerprint": fingerprint}, sort_keys=False)
     write_text(path, f"# {config.command()}\n{text}")
 
 
 def load_config(path: Path) -> tuple[SearchConfig, str]:
-    """The options and the fingerprint of a run.
+    """Read the options and the fingerprint of a run.
 
     Raises:
         SpecError: if the file is missing or damaged.
@@ -153,7 +156,7 @@ def digest(*parts: str) -> str:
 def differences(
     asked: SearchConfig, saved: SearchConfig, names: Collection[str] | None = None
 ) -> Sequence[str]:
-    """Where two configurations differ in some fields, or in any, for people."""
+    """Differences between two configurations as texts; `names` None compares all fields."""
     pairs = [(f.name, getattr(saved, f.name), getattr(asked, f.name)) for f in fields(asked)]
     return [
         f"{name} is {_plain(there)} there, {_plain(here)} asked"

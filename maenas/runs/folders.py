@@ -14,15 +14,15 @@ RUNS = Path("runs")
 
 
 def claim(folder: Path | None, command: str, exist_ok: bool | None) -> Path:
-    """A folder to write into, made if need be.
+    """Make a folder to write into, or check that an existing one may be used.
 
     Args:
-        folder: as named by the user; the next free one of the command if None.
-        command: whose runs they are.
-        exist_ok: whether it may hold something, which is then overwritten file by file; None for
-            a command that never does so.
+        folder: folder named by the user; None for the next free one of the command.
+        command: name of the command, such as "detect".
+        exist_ok: whether the folder may hold files, which are then overwritten one by one; None
+            for a command without this option.
     Raises:
-        MaenasError: if it may not, or cannot be made.
+        MaenasError: if the folder holds files and may not, or cannot be made.
     """
     if folder is None:
         return new_run(command)
@@ -37,10 +37,10 @@ def claim(folder: Path | None, command: str, exist_ok: bool | None) -> Path:
 
 
 def new_run(command: str) -> Path:
-    """The next free folder of a command, made: no other process gets the same one.
+    """Make the next free folder of a command; no other process gets the same one.
 
     Raises:
-        MaenasError: if it cannot be made.
+        MaenasError: if the folder cannot be made.
     """
     while True:
         folder = next_run(command)
@@ -60,15 +60,15 @@ def new_run(command: str) -> Path:
 
 @contextmanager
 def locked_run(out: Path | None, command: str, resume: bool) -> Iterator[Path]:
-    """The folder of a run, made and locked for as long as the block lasts.
+    """Make the folder of a run and lock it inside the block.
 
     Args:
-        out: folder as named by the user; None for the next free one of the command, or the last
-            one where a run is resumed.
-        command: command whose runs they are.
+        out: folder named by the user; None for the next free one of the command, or for the last
+            one if a run is resumed.
+        command: name of the command, such as "search".
         resume: whether a run is continued.
     Raises:
-        MaenasError: if it cannot be made, or another process writes into it.
+        MaenasError: if the folder cannot be made, or another process writes into it.
     """
     expected = out or (last_run(command) if resume else next_run(command))
     missing = [path for path in (expected, *expected.parents) if not path.exists()]
@@ -79,7 +79,7 @@ def locked_run(out: Path | None, command: str, resume: bool) -> Iterator[Path]:
             yield folder
     finally:
         for path in [folder, *missing[1:]] if missing else []:
-            with suppress(OSError):  # it holds something
+            with suppress(OSError):  # the folder is not empty
                 path.rmdir()
 
 

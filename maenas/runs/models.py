@@ -1,4 +1,4 @@
-"""What a user may name where a spec is expected: a file, a folder, zoo:NAME."""
+"""Models by name: a file, a detector or run folder, or zoo:NAME."""
 
 from __future__ import annotations
 
@@ -23,24 +23,24 @@ if TYPE_CHECKING:
     from maenas.detector.distill import Teacher
 
 KIND = FORMAT.partition("@")[0]
-# Where a run folder of the training keeps its detector, the better one first.
+# Folders in a training run that can hold its detector, the best checkpoint first.
 TRAINED = ("best", "weights/best", "last", "weights/last")
-SEARCHED = "best.yaml"  # where one of the search keeps its backbone
+SEARCHED = "best.yaml"  # file in a search run that holds its backbone
 NETWORKS = "a spec, a detector or run folder, or zoo:NAME"
 EXPORTED = (".onnx", ".xml", ".engine")
 
 
 @dataclass(frozen=True, slots=True)
 class ModelSpec:
-    """A backbone with what its file says about it.
+    """A backbone with the metadata of its file.
 
     Attributes:
-        name: name as given, or the file in the run folder.
-        backbone: the network.
-        template: neck and head it was published or searched with, None if unknown.
-        device: device it was searched for, None if unknown.
-        searched: score it was searched with, None if unknown.
-        num_classes: number of classes of the detector it was priced in, None if unknown.
+        name: name given by the user, or the file in the run folder.
+        backbone: backbone of the model.
+        template: neck and head that it was published or searched with; None if unknown.
+        device: device that it was searched for; None if unknown.
+        searched: score that it was searched with; None if unknown.
+        num_classes: number of classes of the detector that was priced; None if unknown.
     """
 
     name: str
@@ -51,13 +51,13 @@ class ModelSpec:
     num_classes: int | None = None
 
     def around(self, template: Template | None, names: tuple[str, ...] = ()) -> DetectorSpec:
-        """The detector of a template around the backbone.
+        """The detector made of the backbone and the neck and head of a template.
 
         Args:
-            template: neck and head; the model's own if None.
-            names: names of the classes; () if they have none.
+            template: template of neck and head; None for the model's own.
+            names: names of the classes; () for classes without names.
         Raises:
-            SpecError: naming the file, if the backbone cannot be in a detector.
+            SpecError: if no detector can be made with the backbone; the message names its file.
         """
         chosen = template or self.template
         if chosen is None:
@@ -70,11 +70,11 @@ class ModelSpec:
             raise SpecError(f"{self.name}: {error}") from None
 
     def score(self, name: str | None = None, weights: tuple[float, ...] | None = None) -> Score:
-        """The score it was searched with, or another one, or with other weights.
+        """The score that the backbone was searched with, or another one.
 
         Args:
-            name: name of another score, or a score file.
-            weights: weights in place of the score's own.
+            name: name of another score, or a score file; None for the one it was searched with.
+            weights: weights of the score; None for its own.
         Raises:
             SpecError: if there is no such score.
         """
@@ -85,10 +85,10 @@ class ModelSpec:
 
 
 def find_model(name: str) -> ModelSpec:
-    """The backbone a user means.
+    """The backbone that a name on the command line stands for, with its metadata.
 
     Raises:
-        SpecError: naming file and cause.
+        SpecError: if there is no such backbone; the message names file and cause.
     """
     if name.startswith("zoo:"):
         return _searched_model(name, load_spec(name))
@@ -123,13 +123,13 @@ def _searched_model(name: str, spec: BackboneSpec) -> ModelSpec:
 def find_detector(
     name: str, input_size: int | None = None
 ) -> tuple[DetectorSpec, dict[str, Tensor] | None]:
-    """Spec and weights of a detector, a training run or zoo:NAME; the last has no weights.
+    """Spec and weights of a detector, a training run or zoo:NAME; zoo:NAME has no weights.
 
     Args:
-        name: as the user gave it.
-        input_size: side of the image; the detector's own if None.
+        name: name given by the user.
+        input_size: side of the input image in pixels; None for the detector's own.
     Raises:
-        SpecError: if there is no such detector, or it does not take images of that size.
+        SpecError: if there is no such detector, or it does not accept this input size.
     """
     weights = None
     if name.startswith("zoo:"):
@@ -144,10 +144,11 @@ def find_detector(
 
 
 def detector_in(path: Path) -> Path:
-    """The detector folder a path stands for, or its `detector.yaml`; looks at names alone.
+    """The detector folder or `detector.yaml` that a path stands for; loads no detector.
 
     Raises:
-        SpecError: if it is none, with what makes one of it.
+        SpecError: if there is no detector; for a backbone the message names the command that
+            makes a detector of it.
     """
     if path.is_dir():
         folders = (path, *(path / name for name in TRAINED))
@@ -167,10 +168,10 @@ def detector_in(path: Path) -> Path:
 
 
 def require_model(name: str) -> None:
-    """Raise unless there is a detector or exported file of that name; loads neither.
+    """Check that a detector or exported file of this name exists, without loading weights.
 
     Raises:
-        SpecError: saying what is there instead.
+        SpecError: if there is none; the message says what the path holds instead.
     """
     path = Path(name)
     if is_exported(name):
@@ -183,7 +184,7 @@ def require_model(name: str) -> None:
 
 
 def is_exported(name: str) -> bool:
-    """Whether a name is that of a file which `maenas export` writes."""
+    """Whether a name has the form of a file written by `maenas export`."""
     path = Path(name)
     return not name.startswith("zoo:") and path.suffix.lower() in EXPORTED and not path.is_dir()
 

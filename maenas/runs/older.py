@@ -1,4 +1,4 @@
-"""What files of an older version leave to the other files of their run."""
+"""Metadata of backbone files of format 1, read from the other files of their run."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from maenas.blocks.files.json_file import read_json
 from maenas.nas import DEFAULT_WEIGHTS
 from maenas.runs.config import load_config
 
-SCORE = "max-entropy"  # the only score that runs of that time had
-NUM_CLASSES = 80  # of the detectors that they priced
+SCORE = "max-entropy"  # the only score when format 1 was written
+NUM_CLASSES = 80  # classes of the detectors priced at that time
 
 
 def run_metadata(spec: Path) -> Metadata:
-    """What the run around a `maenas/backbone@1` file says about it; nothing without a run.
+    """Metadata of a `maenas/backbone@1` file from the files of its run; empty without a run.
 
     Args:
-        spec: the file: `best.yaml` of a run, or a member of a family in `pareto/`.
+        spec: path of the file: `best.yaml` of a run, or a member of a family in `pareto/`.
     Raises:
         SpecError: if `config.yaml` of the run is damaged.
     """
@@ -39,7 +39,7 @@ def run_metadata(spec: Path) -> Metadata:
 
 
 def _template(result: Path, spec: Path) -> str | None:
-    """The template that a result names for a spec: members of a family differ in it."""
+    """The template of a spec in a result; members of a family can have different templates."""
     try:
         data = read_json(result)
     except SpecError:
@@ -52,7 +52,7 @@ def _template(result: Path, spec: Path) -> str | None:
 
 
 def _is_of(member: Any, spec: Path) -> bool:
-    """Whether an entry of a result is about a spec; its folder may have been moved since."""
+    """Whether an entry of a result describes a spec; compares file names, as folders can move."""
     if not isinstance(member, dict) or not isinstance(member.get("template"), str):
         return False
     return Path(str(member.get("spec"))).name == spec.name

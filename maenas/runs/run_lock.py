@@ -1,4 +1,4 @@
-"""One writer for each run: a lock that ends with the process that holds it, however that ends."""
+"""A lock so that one process at a time writes into a run; it ends with that process."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ else:
     import fcntl
 
 LOCK_FILE = ".lock"
-WITHOUT_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)  # of some network file systems
+WITHOUT_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)  # some network file systems
 BEYOND = 1 << 30  # the byte that Windows locks, so that others can still read who holds the lock
-_held: set[int] = set()  # descriptors of this process
+_held: set[int] = set()  # descriptors of the locks that this process holds
 
 
 class RunBusyError(MaenasError):
@@ -30,15 +30,15 @@ class RunBusyError(MaenasError):
 
 @contextmanager
 def run_lock(folder: Path) -> Iterator[None]:
-    """Be the only writer of a run's folder for as long as the block lasts.
+    """Lock the folder of a run, so that only this process writes into it inside the block.
 
-    The folder is made if need be, and removed again if the block leaves nothing in it. Temporary
-    files that a killed process left behind are removed: nobody else writes now.
+    A missing folder is made, and removed again if the block leaves it empty. Temporary files of a
+    killed process are removed, because no other process can be writing them.
 
     Args:
-        folder: of the run.
+        folder: folder of the run.
     Raises:
-        RunBusyError: if another process holds it.
+        RunBusyError: if another process holds the lock.
         MaenasError: if the folder cannot be made or written.
     """
     is_ours = not folder.exists()
@@ -48,18 +48,18 @@ def run_lock(folder: Path) -> Iterator[None]:
             yield
     finally:
         if is_ours:
-            with suppress(OSError):  # it holds something
+            with suppress(OSError):  # the folder is not empty
                 folder.rmdir()
 
 
 @contextmanager
 def file_lock(path: Path) -> Iterator[None]:
-    """Be the only writer of a file, such as a table; its folder is made if need be.
+    """Lock a file, such as a table, so that only this process writes it inside the block.
 
     Args:
-        path: the file.
+        path: path of the file; its folder is made if it is missing.
     Raises:
-        RunBusyError: if another process holds it.
+        RunBusyError: if another process holds the lock.
         MaenasError: if its folder cannot be made or written.
     """
     with _locked(path.with_name(f".{path.name}.lock"), path, "--out names another file"):
@@ -67,7 +67,7 @@ def file_lock(path: Path) -> Iterator[None]:
 
 
 def contents(folder: Path) -> list[Path]:
-    """Everything in a folder beside its lock and our temporary files, by name."""
+    """Paths of the folder's entries, sorted by name, without its lock and temporary files."""
     return sorted(
         path for path in folder.iterdir() if path.name != LOCK_FILE and not is_temporary(path.name)
     )
@@ -75,21 +75,21 @@ def contents(folder: Path) -> list[Path]:
 
 @contextmanager
 def _locked(lock: Path, what: Path, remedy: str) -> Iterator[None]:
-    """Hold a lock file; it is removed at the end."""
+    """Hold a lock file inside the block and remove it at the end."""
     descriptor = _opened(lock, what, remedy)
     _held.add(descriptor)
     try:
         yield
     finally:
-        if descriptor in _held:  # not in a forked child
+        if descriptor in _held:  # false in a forked child
             with suppress(OSError):
-                lock.unlink()  # while it is held, so that nobody else's is removed
+                lock.unlink()  # before the lock is released, so that it is ours
             _held.discard(descriptor)
             os.close(descriptor)
 
 
 def _opened(lock: Path, what: Path, remedy: str) -> int:
-    """The descriptor of a lock file that this process now holds."""
+    """Open and lock a lock file; the descriptor."""
     while True:
         try:
             lock.parent.mkdir(parents=True, exist_ok=True)
@@ -114,7 +114,7 @@ def _opened(lock: Path, what: Path, remedy: str) -> int:
 
 
 def _try_lock(descriptor: int) -> bool:
-    """Whether the lock is ours now; also where the file system knows no locks."""
+    """Try to take the lock; whether it is ours. True if the file system has no locks."""
     try:
         if sys.platform == "win32":
             os.lseek(descriptor, BEYOND, os.SEEK_SET)
@@ -127,7 +127,7 @@ def _try_lock(descriptor: int) -> bool:
 
 
 def _is_current(descriptor: int, lock: Path) -> bool:
-    """Whether the locked file is still the one of that name."""
+    """Whether the path still names the locked file."""
     try:
         return os.path.samestat(os.fstat(descriptor), os.stat(lock))
     except FileNotFoundError:
@@ -135,7 +135,7 @@ def _is_current(descriptor: int, lock: Path) -> bool:
 
 
 def _sign(descriptor: int) -> None:
-    """Write who holds the lock; only for the message of others, so a full disk is no matter."""
+    """Write the lock's holder for the messages of other processes; an error is ignored."""
     with suppress(OSError):
         os.ftruncate(descriptor, 0)
         os.lseek(descriptor, 0, os.SEEK_SET)
@@ -143,14 +143,14 @@ def _sign(descriptor: int) -> None:
 
 
 def _holder(descriptor: int) -> str:
-    """Who holds the lock, in parentheses; empty if that is not written yet."""
+    """The lock's holder in parentheses; empty if it is not written yet."""
     os.lseek(descriptor, 0, os.SEEK_SET)
     words = os.read(descriptor, 300).decode("utf-8", errors="replace").split()
     return f" ({' '.join(words)})" if words else ""
 
 
 def _close_in_child() -> None:
-    """A forked worker must not keep the lock of a killed parent."""
+    """Close the locks in a forked worker, so that it does not keep those of a killed parent."""
     while _held:
         os.close(_held.pop())
 

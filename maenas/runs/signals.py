@@ -1,4 +1,4 @@
-"""Signals that ask a run to end: as an exception at once, or as a flag where that would tear it."""
+"""Signals that end a run: an exception at once, or a flag where it must not be interrupted."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from types import FrameType
 
-# Ctrl-C, a scheduler that takes the machine back, and a terminal that was closed.
+# Ctrl-C, a scheduler that ends the job, and a terminal that was closed.
 ENDING = tuple(
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
 )
-# `torchrun` sends a signal on that its processes have had already: only a later one is impatience.
+# `torchrun` repeats a signal to processes that already received it: only a later Ctrl-C ends them.
 AGAIN_AFTER_S = 1.0
 
 
@@ -30,12 +30,12 @@ class Interrupted(KeyboardInterrupt):
 
 
 def exit_code(error: KeyboardInterrupt) -> int:
-    """What a shell shows for a process that a signal ended: 130, 143 or 129."""
+    """The exit code that a shell shows for a process ended by a signal: 130, 143 or 129."""
     return 128 + (error.number if isinstance(error, Interrupted) else signal.SIGINT)
 
 
 class Signals:
-    """What has come so far, and what happens at the next signal.
+    """The first signal received, and the mode that decides how the next one is handled.
 
     Attributes:
         number: number of the first signal; None before it.
@@ -47,28 +47,28 @@ class Signals:
         self._is_held = False
 
     def requested(self) -> bool:
-        """Whether a signal has come."""
+        """Whether a signal was received."""
         return self.number is not None
 
     def check(self) -> None:
-        """Raise `Interrupted` if a signal has come."""
+        """Raise `Interrupted` if a signal was received."""
         if self.number is not None:
             raise Interrupted(self.number)
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Signals only set the flag in this block; Ctrl-C once more still ends it at once."""
+        """Let signals only set the flag in this block; a second Ctrl-C still ends it at once."""
         yield from self._switched(True)
 
     @contextmanager
     def prompt(self) -> Iterator[None]:
-        """Signals raise `Interrupted` in this block, although one around it holds them."""
+        """Let signals raise `Interrupted` in this block, even inside a `held` block."""
         yield from self._switched(False)
 
     def _switched(self, is_held: bool) -> Iterator[None]:
         before, self._is_held = self._is_held, is_held
         try:
-            # A signal that came before, or whose exception was lost in some destructor.
+            # For a signal received earlier, or whose exception was lost in a destructor.
             self.check()
             yield
         finally:
@@ -90,10 +90,11 @@ _current: Signals | None = None
 
 @contextmanager
 def caught_signals() -> Iterator[Signals]:
-    """Turn the signals of `ENDING` into `Interrupted` for as long as the block lasts.
+    """Turn the signals of `ENDING` into `Interrupted` inside the block.
 
-    What was ignored before, as `nohup` has SIGHUP ignored, stays ignored. A block within a block
-    shares its signals. Outside the main thread, which alone gets signals, nothing is changed.
+    A signal that was ignored before, such as SIGHUP under `nohup`, stays ignored. A nested block
+    shares the signals of the outer one. Only the main thread receives signals, so in other threads
+    nothing is changed.
     """
     global _current
     if _current is not None or threading.current_thread() is not threading.main_thread():

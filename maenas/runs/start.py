@@ -1,8 +1,8 @@
-"""The start of a run as a transaction: it has begun, or nothing has, whatever kills it in between.
+"""The start of a run as a transaction: a run killed while it starts counts as not begun.
 
-A marker is written before the first file of a run and removed once its first state is on disk.
-A folder that holds the marker holds nothing to continue and nothing to lose: every start, with
-`--resume` or without, begins anew in it.
+A marker is written before the first file of a run and removed when its first state is on disk.
+A folder with the marker has nothing to continue or to lose: every start, with or without
+`--resume`, begins a new run in it.
 """
 
 from __future__ import annotations
@@ -20,30 +20,31 @@ START_FILE = ".starting"
 
 
 def mark_start(folder: Path) -> None:
-    """Say that a run is about to be written; until `mark_begun` it has not begun."""
+    """Write the marker: until `mark_begun`, the run counts as not begun."""
     write_text(folder / START_FILE, "a start of a run; nothing here is needed\n")
 
 
 def mark_begun(folder: Path) -> None:
-    """Say that the first state of the run is on disk."""
+    """Remove the marker: the first state of the run is on disk."""
     (folder / START_FILE).unlink(missing_ok=True)
 
 
 def is_unstarted(folder: Path) -> bool:
-    """Whether no run has begun in a folder: it is missing, empty, or left by a killed start."""
+    """Whether a folder holds no run: it is missing, empty, or has the marker of a killed start."""
     return not folder.is_dir() or (folder / START_FILE).exists() or not contents(folder)
 
 
 @contextmanager
 def new_run(folder: Path | None, command: str, exist_ok: bool | None) -> Iterator[Path]:
-    """The locked folder of a run that begins; whatever ends it early, nothing else can be in it.
+    """Make and lock the folder of a new run; a new folder that stays empty is removed.
 
     Args:
-        folder: folder as named by the user; None for the next free one of the command.
-        command: command whose run it is.
-        exist_ok: whether it may hold something; None for a command that has no such option.
+        folder: folder named by the user; None for the next free one of the command.
+        command: name of the command, such as "train".
+        exist_ok: whether the folder may hold files; None for a command without this option.
     Raises:
-        MaenasError: if it may not, another process writes into it, or it cannot be made.
+        MaenasError: if the folder holds files and may not, another process writes into it, or it
+            cannot be made.
     """
     is_made = folder is None
     folder = folder or _made_next(command)
@@ -61,14 +62,14 @@ def new_run(folder: Path | None, command: str, exist_ok: bool | None) -> Iterato
 def resumed_run(
     folder: Path | None, command: str, has_begun: Callable[[Path], bool]
 ) -> Iterator[Path]:
-    """The locked folder of a run that is continued, or begun where nothing has begun.
+    """Lock the folder of a run to continue; a folder without a run is locked for a new one.
 
     Args:
-        folder: folder as named by the user; None for the last one of the command.
-        command: room of the runs, such as "train".
-        has_begun: whether a folder holds a state to continue.
+        folder: folder named by the user; None for the last one of the command.
+        command: name of the command, such as "train".
+        has_begun: function that returns whether a folder holds a state to continue.
     Raises:
-        MaenasError: if it holds something else, or another process writes into it.
+        MaenasError: if the folder holds other files, or another process writes into it.
     """
     folder = folder or last_run(command)
     with run_lock(folder):
@@ -82,16 +83,16 @@ def resumed_run(
 
 @contextmanager
 def _removed_if_empty(folder: Path) -> Iterator[None]:
-    """Leave no folder behind where nothing came of a run."""
+    """Remove the folder at the end of the block if it is empty."""
     try:
         yield
     finally:
-        with suppress(OSError):  # it holds something
+        with suppress(OSError):  # the folder is not empty
             folder.rmdir()
 
 
 def _made_next(command: str) -> Path:
-    """The next free folder of a command, made in one step: of two that start, each has its own."""
+    """Make the next free folder of a command; two runs that start together get different ones."""
     while True:
         folder = next_run(command)
         try:

@@ -1,4 +1,4 @@
-"""The template of neck and head that goes with a budget or a backbone."""
+"""Choice of the template of neck and head for a budget or a backbone."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ GPU_TEMPLATES = ("t", "s", "m", "l")
 
 
 def choose_template(budgets: tuple[Budget, ...], device: LatencyModel | None, scope: Scope) -> str:
-    """The scale whose published model costs nearest to the budget; of several the smallest.
+    """The scale whose published model costs nearest to the budget; the smallest of several.
 
-    The nano scales are made for CPUs, so a latency on a GPU chooses among the others.
+    The nano scales are for CPUs, so a latency budget on a GPU chooses among the others.
     """
     latency = any(budget.quantity == "latency_ms" for budget in budgets)
     on_gpu = latency and device is not None and device.hardware == "gpu"
@@ -31,7 +31,7 @@ def choose_template(budgets: tuple[Budget, ...], device: LatencyModel | None, sc
 
 
 def published_cost(name: str, quantity: str, device: LatencyModel | None, scope: Scope) -> float:
-    """What the published model of a scale costs."""
+    """The cost of a scale's published model in one quantity."""
     backbone, template = load_backbone(f"zoo:damo-yolo-{name}"), load_template(name)
     if quantity == "layers":
         return template.layers
@@ -41,7 +41,7 @@ def published_cost(name: str, quantity: str, device: LatencyModel | None, scope:
 
 
 def nearest_template(backbone: Backbone) -> Template:
-    """The template of the scale whose published backbone costs nearly as many MACs."""
+    """The template of the scale whose published backbone is nearest in MACs."""
     macs = sum(op.macs for op in backbone.ops())
     budget = Budget("macs", macs, f"{macs}MACs")
     return load_template(choose_template((budget,), None, "backbone"))
