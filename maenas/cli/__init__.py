@@ -1,1 +1,1 @@
-"""The command line: one file a command, with signature, help and output."""
+"""The command line: one file per command, with its signature, help and output."""

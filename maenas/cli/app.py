@@ -1,4 +1,4 @@
-"""The command line: its commands in groups, its errors in one line."""
+"""The command line: commands in groups, errors in one line."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Search object detector backbones without training, under the budget of a device.",
 )
-# Errors that the machine or a name causes, never our code.
+# Errors caused by the machine or by a file name, never by a bug.
 OF_THE_MACHINE = {EACCES, EDQUOT, ELOOP, ENAMETOOLONG, ENOSPC, EROFS}
-USAGE_ERROR: Any = typer.BadParameter.__bases__[0]  # which typer has under a private name
+USAGE_ERROR: Any = typer.BadParameter.__bases__[0]  # typer has it only under a private name
 GROUPS: dict[str, tuple[Callable[..., None], ...]] = {
     SEARCH: (search, show, score, zoo),
     DETECTORS: (build_detector, import_weights, export, detect),
@@ -55,11 +55,11 @@ app.add_typer(data, name="data", rich_help_panel=TRAINING)
 
 
 def run() -> None:
-    """The `maenas` command: `main`, and the end of the process.
+    """Run `main`, then end the process.
 
-    Threads of Ray's C++ outlive `ray.shutdown`: in 2 of 8 interrupted searches one crashed while
-    the interpreter was taken down, and with the head of a cluster gone they wait for it. So a
-    process that used Ray ends at once.
+    C++ threads of Ray outlive `ray.shutdown`: in 2 of 8 interrupted searches one crashed while the
+    interpreter shut down, and if the head of a cluster is gone they wait for it. A process that
+    used Ray therefore ends at once, without interpreter shutdown.
     """
     prepare_streams()
     try:
@@ -68,7 +68,7 @@ def run() -> None:
         code = end.code
         try:
             sys.stdout.flush()
-        except BrokenPipeError:  # nobody reads it any more
+        except BrokenPipeError:  # the reader has closed the pipe
             pass
         except OutputError as error:
             code = stopped_by(error)
@@ -79,7 +79,7 @@ def run() -> None:
 
 
 def main() -> None:
-    """Run the command line; errors that the user can mend are one line without a traceback."""
+    """Run the command line; errors that the user can fix are one line without a traceback."""
     try:
         code = app(args=arguments(sys.argv[1:]), prog_name="maenas", standalone_mode=False)
     except Exception as error:
@@ -88,12 +88,12 @@ def main() -> None:
 
 
 def stopped_by(error: Exception) -> int:
-    """Report an error that the user can mend; the exit code.
+    """Report an error that the user can fix, and return the exit code.
 
     Raises:
         Exception: the error itself, if it is a bug.
     """
-    # not at the top: help need not wait for `blocks` and the console
+    # not at the top, so that help starts without loading `blocks` and the console
     from maenas.blocks.errors import MaenasError
     from maenas.blocks.files.words import shortened
     from maenas.terminal.console import ERR, printable

@@ -1,4 +1,4 @@
-"""Arguments and options that several commands share, and the panels that help groups them in."""
+"""Arguments and options shared by several commands, and the panels of the help."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SEARCH, DETECTORS, TRAINING, LATENCY, MACHINE = (
     "Latency of a device",
     "This machine",
 )
-# Panels of the options; what belongs to none of them stands above them.
+# Panels of the options; options without a panel are listed above them.
 BUDGET, NETWORK, METHOD, THRESHOLDS, COMPUTE, OUTPUT = (
     "Budget",
     "Network",
@@ -87,7 +87,7 @@ Score = Annotated[
     ),
 ]
 
-# Where it runs
+# Compute
 Workers = Annotated[int, typer.Option(help="Processes to use.", rich_help_panel=COMPUTE)]
 Ray = Annotated[
     str | None,

@@ -1,4 +1,4 @@
-"""`--plugin`: modules of a user's own, an option of every command and of `maenas` itself."""
+"""`--plugin`: user modules to load, an option of every command and of `maenas` itself."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import typer
 
 
 def load(modules: list[str] | None) -> list[str] | None:
-    """Load plugins before anything else is done."""
+    """Load plugins before the command runs."""
     if modules:
-        from maenas.plugins import load_plugins  # not at the top: help need not wait for it
+        from maenas.plugins import load_plugins  # lazy, so that help starts faster
 
         load_plugins(modules)
     return modules

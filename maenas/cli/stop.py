@@ -1,4 +1,4 @@
-"""Signals in a command: one line that says how to go on, and exit code 130, 143 or 129."""
+"""Signals in a command: one line that says how to continue, and exit code 130, 143 or 129."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import typer
 
 @contextmanager
 def interrupted(advice: str) -> Iterator[None]:
-    """End the command where Ctrl-C, SIGTERM or SIGHUP interrupts it.
+    """End the command with one line if Ctrl-C, SIGTERM or SIGHUP interrupts it.
 
     Args:
-        advice: what was kept, or how to go on.
+        advice: sentence on what was kept or how to continue.
     """
     from maenas.runs.signals import caught_signals, exit_code
 

@@ -32,7 +32,7 @@ class SearchConfig:
 
     Attributes:
         budgets: budgets in the form given on the command line.
-        device: device whose latency model prices the networks; None without a latency budget.
+        device: device that latency is predicted for; None for no latency.
         space: name or path of the search space; None for the template's own.
         template: scale of neck and head; None to choose it by budget.
         scope: part of the network that the budgets limit, "detector" or "backbone".

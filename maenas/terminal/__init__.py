@@ -1,1 +1,1 @@
-"""What people see in a terminal: console, progress, checks of the machine."""
+"""Terminal output: console, progress lines, checks of the machine."""

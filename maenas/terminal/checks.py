@@ -18,7 +18,7 @@ from maenas.budgets.cluster import Node, ask_nodes, here, joined
 from maenas.terminal.console import OUT, print_json
 
 SCHEMA = "maenas/checks@1"
-# package -> (what it is for, how to get it)
+# package -> (purpose, how to install it)
 PACKAGES = {
     "numpy": ("search", "pip install numpy"),
     "torch": ("scores on random networks, modules", "pip install torch"),
@@ -42,13 +42,13 @@ PACKAGES = {
 
 
 def print_checks(as_json: bool, ray: str | None = None) -> None:
-    """Print versions, what is missing, the devices that can be priced, the nodes of a cluster.
+    """Print versions, missing packages, devices with a latency model, and nodes of a cluster.
 
     Args:
-        as_json: print one JSON object instead.
-        ray: address of the cluster; None for none.
+        as_json: whether to print one JSON object instead of tables.
+        ray: address of a Ray cluster; None for no cluster.
     Raises:
-        ClusterError: if there is no such cluster.
+        ClusterError: if there is no cluster at this address.
     """
     nodes = None if ray is None else _nodes(ray)
     packages = {name: _version(name) for name in PACKAGES}
@@ -116,7 +116,7 @@ def _nodes(ray: str) -> list[Node]:
 
 
 def _table_of(nodes: list[Node]) -> Table:
-    """The nodes of a cluster: what they offer, and whether they can be used."""
+    """A table of a cluster's nodes: their resources, and whether they can be used."""
     table = Table()
     for column in ("node", "CPUs", "GPUs", "devices", "maenas", "torch", "usable"):
         table.add_column(column)

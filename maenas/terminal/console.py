@@ -1,4 +1,4 @@
-"""Where output goes: results to stdout, everything else to stderr."""
+"""Consoles for output: results go to stdout, everything else to stderr."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-WIDTH_OF_FILES = 110  # of tables where no terminal says how wide it is
+WIDTH_OF_FILES = 110  # width of tables in characters without a terminal
 HAS_WIDTH = sys.stdout.isatty() or "COLUMNS" in os.environ
 
 
 def printable(text: str) -> str:
-    r"""A text as a terminal may show it: every other character as `\n`, `\x1b` or `\u202e`.
+    r"""A text that is safe to print: unprintable characters are escaped, such as `\n` or `\x1b`.
 
-    Names of files and classes come from anywhere: an escape sequence would change the terminal, a
-    line break would forge a line of ours, and bytes of a file name that are not UTF-8 have no
-    character at all.
+    Names of files and classes can contain anything: an escape sequence changes the terminal, a
+    line break can fake a line of this program, and bytes of a file name that are not UTF-8 cannot
+    be encoded.
     """
     if text.isprintable():
         return text
@@ -30,18 +30,18 @@ def printable(text: str) -> str:
 
 
 class Terminal(Console):
-    """A console that shows nothing but printable characters, in tables too."""
+    """A console that prints only printable characters, also in tables."""
 
     def render_str(self, text: str, **options: Any) -> Text:
-        """The text of a line or a cell, as rich styles it."""
+        """The text of a line or a cell, escaped by `printable` and styled by rich."""
         return super().render_str(printable(text), **options)
 
 
 class Results(Terminal):
-    """Stdout: in a file or a pipe a line stays whole, since it may be a path somebody reads on."""
+    """Stdout: long lines are not wrapped in a file or pipe, since another program may read them."""
 
     def print(self, *objects: Any, **options: Any) -> None:
-        """As rich prints, but for text that would be broken into lines of a file."""
+        """Print as rich does, but do not wrap text in a file or pipe."""
         is_text = all(isinstance(each, str) for each in objects)
         options.setdefault("soft_wrap", is_text and not HAS_WIDTH)
         super().print(*objects, **options)
@@ -49,7 +49,7 @@ class Results(Terminal):
 
 OUT = Results(
     width=None if HAS_WIDTH else WIDTH_OF_FILES,
-    markup=False,  # a path may hold brackets and colons
+    markup=False,  # a path may contain brackets and colons
     emoji=False,
     highlight=False,
 )
@@ -57,7 +57,7 @@ ERR = Terminal(stderr=True, markup=False, emoji=False, highlight=False, soft_wra
 
 
 def print_json(data: Mapping[str, Any]) -> None:
-    """One JSON object on stdout; what a terminal cannot show is escaped as JSON does."""
+    """Print one JSON object on stdout; unprintable characters become JSON escapes."""
     text = json.dumps(data, ensure_ascii=not (sys.stdout.encoding or "").lower().startswith("utf"))
     if not text.isprintable():
         text = "".join(sign if sign.isprintable() else json.dumps(sign)[1:-1] for sign in text)
@@ -65,6 +65,6 @@ def print_json(data: Mapping[str, Any]) -> None:
 
 
 def count_of(number: int, what: str) -> str:
-    """Such as "1 image", "2,000 images" and "3 classes"."""
+    """A number with its noun, such as "1 image", "2,000 images" and "3 classes"."""
     many = "es" if what.endswith(("s", "tch")) else "s"
     return f"{number:,} {what}{'' if number == 1 else many}"

@@ -1,4 +1,4 @@
-"""Figures: one size and look for every plot."""
+"""Figures of matplotlib: one size and style for every plot."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Progress of long work: a live line on a terminal, plain lines elsewhere."""
+"""Progress of long tasks: a live line on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ PLAIN_EVERY_S = 5.0
 
 
 class LiveLine:
-    """One line about some work: rewritten on a terminal, else a new one now and then.
+    """A progress line: updated in place on a terminal, printed every few seconds elsewhere.
 
     Args:
-        name: of the work, such as "detect".
-        every_s: seconds from one plain line to the next.
+        name: name of the task, such as "detect".
+        every_s: seconds between two plain lines.
     """
 
     def __init__(self, name: str, every_s: float = PLAIN_EVERY_S) -> None:
@@ -34,7 +34,7 @@ class LiveLine:
             self._progress = Progress(
                 TextColumn(f"[bold]{self._name}[/]"),
                 BarColumn(bar_width=20),
-                TextColumn("{task.fields[text]}", table_column=Column()),  # wraps if it must
+                TextColumn("{task.fields[text]}", table_column=Column()),  # may wrap
                 console=ERR,
                 transient=True,
             )
@@ -52,7 +52,7 @@ class LiveLine:
             self._progress.stop()
 
     def write(self, share: float, text: str) -> None:
-        """Say that such a share is done, and how it goes; prints when it is time."""
+        """Update the share that is done and the text; prints when an update is due."""
         if self._progress is not None:
             self._progress.update(self._task, completed=share, text=printable(text))
             return
@@ -63,14 +63,14 @@ class LiveLine:
 
 
 class Line(LiveLine):
-    """A line about work that is counted.
+    """A progress line for a task with a number of items.
 
     Args:
-        name: of the work.
-        total: how many things there are, as far as known.
-        unit: what they are, in the plural.
-        done: of them, by a run that is continued; None for as many as are done at the first look.
-        every_s: seconds from one plain line to the next.
+        name: name of the task.
+        total: number of items, as far as known.
+        unit: name of the items, in the plural.
+        done: number of items done before this process; None takes it from the first update.
+        every_s: seconds between two plain lines.
     """
 
     def __init__(
@@ -87,13 +87,13 @@ class Line(LiveLine):
         self._first = done
 
     def rate(self, done: int) -> float:
-        """Things a second, of those done by this process."""
+        """Items per second of this process."""
         if self._first is None:
             self._first = done
         return (done - self._first) / max(time.monotonic() - self._started, 1e-9)
 
     def show(self, done: int, status: str) -> None:
-        """Say that so many are done, and how it goes; prints when it is time."""
+        """Update the number of items done and the status; prints when an update is due."""
         rate, left = self.rate(done), max(0, self.total - done)
         time_left = f"{clock(left / rate)} left" if rate else "time left unknown"
         self.write(
@@ -103,22 +103,22 @@ class Line(LiveLine):
 
 
 class Counter(Line):
-    """A line about things that are done one after the other; see `Line` for the arguments."""
+    """A progress line that counts the items itself; see `Line` for the arguments."""
 
     done = 0
 
     def add(self, count: int) -> None:
-        """Say that there are so many more to do, or fewer."""
+        """Add `count` items to the total; a negative count removes some."""
         self.total += count
 
     def advance(self, count: int = 1) -> None:
-        """Say that so many more are done; prints when it is time."""
+        """Count more items as done; prints when an update is due."""
         self.done += count
         self.show(self.done, f"{self.rate(self.done):.1f}/s")
 
 
 def clock(seconds: float) -> str:
-    """Hours, minutes and seconds."""
+    """A duration as hours, minutes and seconds."""
     minutes, seconds = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"

@@ -1,4 +1,4 @@
-"""The streams of the process: one that cannot be written is one line, never a traceback."""
+"""The streams of the process: a failed write is reported in one line, never as a traceback."""
 
 from __future__ import annotations
 
@@ -16,40 +16,40 @@ class OutputError(OSError):
 
 
 def prepare_streams() -> None:
-    """Give the process streams that never end it in a traceback.
+    """Replace stdout and stderr by streams whose errors never end in a traceback.
 
-    A closed stream becomes the null device: else the next file that is opened would take its
-    number, and what is printed would end up in it.
+    A closed stream becomes the null device. Otherwise the next file opened gets its descriptor,
+    and printed text is written into that file.
     """
     for descriptor in (STDIN, STDOUT, STDERR):
         try:
             os.fstat(descriptor)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest free descriptor
     sys.stdout = Results(*_settings(sys.stdout, STDOUT))
     sys.stderr = Messages(*_settings(sys.stderr, STDERR))
 
 
 def silence(descriptor: int) -> None:
-    """Let what is left in a buffer go to the null device."""
+    """Redirect a descriptor to the null device, so that its buffer can be flushed."""
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, descriptor)
     os.close(null)
 
 
 class _Stream(io.TextIOWrapper):
-    """A text stream that takes any character: what its encoding lacks is escaped."""
+    """A text stream that accepts any character: those not in its encoding are escaped."""
 
     def __init__(self, buffer: BinaryIO, encoding: str, by_line: bool) -> None:
         super().__init__(buffer, encoding, "backslashreplace", line_buffering=by_line)
 
     def write(self, text: str, /) -> int:
-        """Write a text; see `_tried` for what a failure does."""
+        """Write a text; `_tried` handles errors."""
         self._tried(lambda: super(_Stream, self).write(text))
         return len(text)
 
     def flush(self) -> None:
-        """Write what is in the buffer."""
+        """Write the buffer; `_tried` handles errors."""
         self._tried(super().flush)
 
     def _tried(self, action: Callable[[], object]) -> None:
@@ -57,12 +57,12 @@ class _Stream(io.TextIOWrapper):
 
 
 class Results(_Stream):
-    """Stdout: results that cannot be written are an error."""
+    """Stdout: a failed write is an error."""
 
     def _tried(self, action: Callable[[], object]) -> None:
         try:
             action()
-        except BrokenPipeError:  # nobody reads them any more
+        except BrokenPipeError:  # the reader has closed the pipe
             silence(STDOUT)
             raise
         except OSError as error:
@@ -72,7 +72,7 @@ class Results(_Stream):
 
 
 class Messages(_Stream):
-    """Stderr: notes and progress that cannot be written are left out."""
+    """Stderr: a failed write of notes or progress is ignored."""
 
     def _tried(self, action: Callable[[], object]) -> None:
         try:
@@ -82,7 +82,7 @@ class Messages(_Stream):
 
 
 def _settings(stream: TextIO | None, descriptor: int) -> tuple[BinaryIO, str, bool]:
-    """Buffer and encoding of a stream; of a new one where Python found it closed."""
+    """Buffer, encoding and line buffering of a stream; of a new one if Python found it closed."""
     if stream is None:
         return os.fdopen(descriptor, "wb", closefd=False), "utf-8", False
     return stream.buffer, stream.encoding, descriptor == STDERR or stream.isatty()

@@ -1,4 +1,4 @@
-"""`maenas build-detector`: a complete detector around a backbone."""
+"""`maenas build-detector`: add neck and head to a backbone."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def build_detector(
 
 
 def costs(result: BuildResult) -> Table:
-    """The cost of each part."""
+    """A table with the cost of each part."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 

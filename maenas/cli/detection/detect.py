@@ -1,4 +1,4 @@
-"""`maenas detect`: objects in images and videos."""
+"""`maenas detect`: detect objects in images and videos."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def detect(
 
 
 def summary(result: DetectResult, min_score: float) -> list[str]:
-    """The result for people."""
+    """The result as lines of text."""
     from maenas.detection.detect import PARTS
     from maenas.terminal.console import count_of
 

@@ -1,4 +1,4 @@
-"""`maenas export`: a detector for other runtimes."""
+"""`maenas export`: export a detector for other runtimes."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def export(
 
 
 def summary(result: ExportResult) -> list[str]:
-    """The result for people."""
+    """The result as lines of text."""
     from maenas.detector.export.verify import TOLERANCES
 
     exported = result.exported

@@ -1,4 +1,4 @@
-"""`maenas import-weights`: an official checkpoint becomes a detector folder."""
+"""`maenas import-weights`: convert an official checkpoint to a detector folder."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def import_weights(
 
 
 def summary(report: Report, classes: int) -> list[str]:
-    """The report for people: what was copied, and what was changed."""
+    """The report as lines of text: the weights that were copied and those that were changed."""
     removed = f"taken off the file: {', '.join(report.stripped)}; " if report.stripped else ""
     lines = [
         f"{removed}{report.form} form, {report.num_classes} classes: every key found its place"

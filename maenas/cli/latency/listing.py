@@ -1,4 +1,4 @@
-"""The layers of a network with their latency, for people."""
+"""The layers of a network with their latency, as tables."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ if TYPE_CHECKING:
     from maenas.latency.measure import MeasureResult
     from maenas.latency.predict import Line, PredictResult
 
-SHOWN = 15  # layers, the most expensive ones
-UNLISTED = 0.1  # share of the time outside all layers listed that is worth a line
+SHOWN = 15  # most expensive layers that are listed
+UNLISTED = 0.1  # minimum share of the latency outside the layers that gets its own line
 
 
 def print_layers(lines: Sequence[Line], count: int | None) -> None:
-    """Layers by cost, then kinds by share."""
+    """Print the layers by latency, then the kernels by share."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
@@ -46,7 +46,7 @@ def print_layers(lines: Sequence[Line], count: int | None) -> None:
 
 
 def extrapolated(result: PredictResult) -> list[str]:
-    """A line about prices beyond what was measured, marked ~ in the listing."""
+    """A line about extrapolated prices, marked ~ in the listing; empty without any."""
     beyond = [line for line in result.lines if line.guess]
     if not beyond:
         return []
@@ -58,7 +58,7 @@ def extrapolated(result: PredictResult) -> list[str]:
 
 
 def comparison(result: MeasureResult) -> list[str]:
-    """Predicted against measured; nothing without a prediction."""
+    """Lines with predicted and measured latency; empty without a prediction."""
     model, timing = result.model, result.timing
     if model is None or result.predicted_ms is None or result.error is None:
         return []

@@ -1,4 +1,4 @@
-"""`maenas measure`: the latency of a network on a device of this machine."""
+"""`maenas measure`: measure the latency of a network on this machine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`maenas predict`: the latency of a network by the prices of a device."""
+"""`maenas predict`: predict the latency of a network from the prices of a device."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`maenas profile`: a latency table of the device at hand."""
+"""`maenas profile`: measure a latency table of a device."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def profile(
 
 
 def summary(result: ProfileResult) -> list[str]:
-    """The result for people."""
+    """The result as lines of text."""
     from collections import Counter
     from statistics import median
 
@@ -138,7 +138,7 @@ def summary(result: ProfileResult) -> list[str]:
 
 
 def refuse_beside_extend(implied: Mapping[str, object]) -> None:
-    """Raise `SpecError` for an option that the table to be extended decides."""
+    """Raise `SpecError` for an option whose value comes from the table to extend."""
     from maenas.blocks import SpecError
 
     for name, value in implied.items():

@@ -1,4 +1,4 @@
-"""`maenas tables`: the devices that were measured, and how well."""
+"""`maenas tables`: list the latency tables with their held-out error."""
 
 from __future__ import annotations
 

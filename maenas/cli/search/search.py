@@ -1,4 +1,4 @@
-"""`maenas search`: the backbone of highest score within every budget."""
+"""`maenas search`: find the backbone with the highest score within all budgets."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def search(
 
 
 def typed(context: typer.Context) -> frozenset[str]:
-    """Fields of a config that were typed: a resumed run must agree with these alone."""
+    """Config fields given on the command line: a resumed run must agree only with these."""
     sources = {name: context.get_parameter_source(name) for name in context.params}
     names = {name for name, source in sources.items() if source and source.name == "COMMANDLINE"}
     fields = {"budget": "budgets", "data": "num_classes"}

@@ -1,4 +1,4 @@
-"""`--weights`: numbers in one word."""
+"""`--weights`: a list of numbers in one argument."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ def parse_weights(text: str) -> tuple[float, ...]:
     """Numbers separated by commas.
 
     Raises:
-        SpecError: for anything else.
+        SpecError: if the text has another form.
     """
     from maenas.blocks.errors import SpecError
 

@@ -1,4 +1,4 @@
-"""`maenas data`: check a data set, see what the network sees of it, or generate one."""
+"""`maenas data`: check a data set, show the network's input images, or generate a data set."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The result of `maenas data check` for people."""
+"""The result of `maenas data check` as text."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from maenas.detector.data.dataset import Problem
 
-FIRST = 5  # problems of one kind that are listed without --all
+FIRST = 5  # problems of each kind that are listed without --all
 
 
 def counts(result: dict[str, Any]) -> list[str]:
@@ -30,7 +30,7 @@ def counts(result: dict[str, Any]) -> list[str]:
 
 
 def problems_text(problems: list[Problem], show_all: bool) -> list[str]:
-    """Errors first, then warnings; the first few of each group unless all are asked for."""
+    """Lines with errors, then warnings; only the first of each kind unless `show_all` is set."""
     from maenas.terminal.console import count_of
 
     if not problems:

@@ -1,4 +1,4 @@
-"""`maenas distill`: a detector learns from a data set and from the maps of a larger detector."""
+"""`maenas distill`: train a detector on a data set and on the feature maps of a teacher."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The result of `maenas train-family` for people."""
+"""The result of `maenas train-family` as text."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def print_family(result: FamilyResult) -> None:
-    """Print the members, the most expensive first, and name the figure."""
+    """Print a table of the members, the most expensive first, and the path of the plot."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 

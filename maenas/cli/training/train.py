@@ -1,4 +1,4 @@
-"""`maenas train`: a detector learns the classes of a data set."""
+"""`maenas train`: train a detector on a data set."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def train(
 
 
 def print_training(result: TrainResult | None, as_json: bool) -> None:
-    """Print the result of a training; nothing in a process that does not lead."""
+    """Print the result of a training; prints nothing in processes other than rank 0."""
     from maenas.terminal.console import OUT, print_json
 
     if result is None:

@@ -1,4 +1,4 @@
-"""`maenas train-family`: train the largest of some detectors and distil it downwards."""
+"""`maenas train-family`: train the largest detector and distil it into the smaller ones."""
 
 from __future__ import annotations
 

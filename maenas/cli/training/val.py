@@ -1,4 +1,4 @@
-"""`maenas val`: the accuracy of a detector on a data set, by COCO's measures."""
+"""`maenas val`: evaluate a detector on a data set with the COCO metrics."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from maenas.cli.options import (
 )
 from maenas.cli.stop import interrupted
 
-MAX_LINES = 10  # images named on the terminal; the results name all
+MAX_LINES = 10  # images listed on the terminal; the result files list all
 
 
 def val(

@@ -1,4 +1,4 @@
-"""The result of `maenas val` for people."""
+"""The result of `maenas val` as text."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ if TYPE_CHECKING:
     from maenas.detection.evaluate import ValResult
     from maenas.detector.evaluate.coco import ClassScores
 
-MAX_ROWS = 30  # classes in a table; of more the best and the worst are shown
+MAX_ROWS = 30  # rows of a table; with more classes it shows the best and the worst
 
 
 def print_evaluation(result: ValResult) -> None:
-    """Print scores, classes, working point, latency and mistakes."""
+    """Print metrics, classes, operating point, latency and mistakes."""
     from maenas.detection.detect import PARTS
     from maenas.terminal.console import OUT, count_of
 
@@ -53,7 +53,7 @@ def print_evaluation(result: ValResult) -> None:
 
 
 def print_classes(classes: Sequence[ClassScores]) -> None:
-    """A table with a row a class, best first."""
+    """Print a table with one row per class, best first."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
@@ -76,5 +76,5 @@ def print_classes(classes: Sequence[ClassScores]) -> None:
 
 
 def score_text(value: float | None) -> str:
-    """Three digits, a dash where there is nothing to measure."""
+    """A metric with three digits; a dash if it is undefined."""
     return "-" if value is None else f"{value:.3f}"
