@@ -1,4 +1,4 @@
-"""`maenas score`: the score in all its forms."""
+"""`maenas score`: the score of a backbone, in closed form and on random networks."""
 
 from __future__ import annotations
 

@@ -148,15 +148,15 @@ def _new_backbone(
 
 
 def searched() -> list[str]:
-    """Spaces that some template is searched in."""
+    """Names of the spaces that a template is searched in."""
     return [name for name in space_names() if _scales([name])]
 
 
 def published_detector(scale: str) -> DetectorSpec:
-    """The published model of a scale."""
+    """The published detector of a scale."""
     return assemble(load_backbone(f"zoo:damo-yolo-{scale}"), load_template(scale))
 
 
 def _scales(spaces: Sequence[str]) -> list[str]:
-    """Templates that are searched in one of the spaces, the smallest first."""
+    """Names of the templates searched in one of the spaces, the smallest first."""
     return [name for name in template_names() if load_template(name).space in spaces]
