@@ -1,4 +1,4 @@
-"""Training: recipes, the loop, and what a run keeps."""
+"""Training: recipes, the training loop, and the files of a run."""
 
 from maenas.detector.train.batch_size import BatchSize, batch_size, fitting_batch, smallest_batch
 from maenas.detector.train.cpu_precision import resolved_compute

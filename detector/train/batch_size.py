@@ -1,4 +1,4 @@
-"""How many images a step takes, and how many of them at a time."""
+"""The batch size of a training, and the number of images loaded at a time."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from maenas.detector.train.precision import precision_of
 from maenas.detector.train.recipe import Recipe
 
 SMALLEST = 8
-TAUGHT_VALUES = 256  # of a channel, that BatchNorm is to see at stride 32 beside a teacher
-SHARE_OF_MEMORY = 0.85  # of a GPU's, the rest is for what other images need more
-TRIED = (2, 4)  # batches that memory is measured on; it grows in proportion
-OBJECTS = 60  # an image in that measurement, more than most mosaics hold
+TAUGHT_VALUES = 256  # least values a channel for BatchNorm at stride 32, with a teacher
+SHARE_OF_MEMORY = 0.85  # share of free GPU memory to fill; some batches need more than measured
+TRIED = (2, 4)  # images in the two measured batches; memory grows linearly between them
+OBJECTS = 60  # objects an image in that measurement, more than most mosaics have
 
 
 @dataclass(frozen=True, slots=True)
 class BatchSize:
-    """Images of a step.
+    """The batch size of a training step and how it is split.
 
     Attributes:
-        loaded: at a time, in each process.
-        accumulation_steps: number of such batches whose gradients make a step.
-        processes: that load at the same time.
+        loaded: number of images that each process loads at a time.
+        accumulation_steps: number of such batches whose gradients are accumulated for a step.
+        processes: number of processes that train together.
     """
 
     loaded: int
@@ -39,21 +39,21 @@ class BatchSize:
 
     @property
     def step(self) -> int:
-        """In all, as the learning rate counts them."""
+        """Images in one step over all processes; the learning rate is scaled by it."""
         return self.loaded * self.accumulation_steps * self.processes
 
 
 def smallest_batch(size: tuple[int, int], is_taught: bool) -> int:
-    """The fewest images at a time that a training chooses by itself: 8.
+    """The smallest batch size that is chosen automatically.
 
-    With a teacher 16 below 192 pixels and 32 below 128: a teacher wants maps with few high peaks,
-    and where BatchNorm sees few values of a channel the network then learns to lean on the
-    statistics of the batch it is in, which nothing replaces when it is run
-    (`benchmarks/bench_distill.py`).
+    It is 8; with a teacher it is 16 for inputs below 192 pixels and 32 below 128. Distillation
+    favours feature maps with few high peaks. If BatchNorm then sees few values of a channel, the
+    network comes to depend on the statistics of its training batch, which are not available at
+    inference (`benchmarks/bench_distill.py`).
 
     Args:
-        size: (height, width) of the input.
-        is_taught: whether there is a teacher.
+        size: (height, width) of the input, in pixels.
+        is_taught: whether the training has a teacher.
     """
     positions = max(1, size[0] // 32 * (size[1] // 32))
     wanted = -(-TAUGHT_VALUES // positions) if is_taught else SMALLEST
@@ -63,17 +63,17 @@ def smallest_batch(size: tuple[int, int], is_taught: bool) -> int:
 def batch_size(
     recipe: Recipe, images: int, processes: int, fitting: int, smallest: int = SMALLEST
 ) -> BatchSize:
-    """Images of a step.
+    """The batch size of a training.
 
-    The recipe's batch, unless the training would then be too short: a small data set takes
-    smaller batches, down to the smallest.
+    It is the recipe's `batch`. If the training would then have fewer steps than `min_steps`, it is
+    reduced, down to `smallest`.
 
     Args:
-        recipe: its batch, epochs and least number of steps.
-        images: of the data set.
-        processes: that share them.
-        fitting: most images at a time in a process.
-        smallest: see `smallest_batch`.
+        recipe: recipe whose batch, epochs and min_steps apply.
+        images: number of images in the data set.
+        processes: number of processes that share the images.
+        fitting: largest number of images at a time that fits into the memory of a process.
+        smallest: smallest batch size, see `smallest_batch`.
     """
     enough = recipe.epochs * images // recipe.min_steps
     wanted = min(recipe.batch, max(enough, smallest))
@@ -93,14 +93,14 @@ def fitting_batch(
     device: torch.device,
     teaching: Teaching | None = None,
 ) -> int:
-    """Most images at a time: few on a CPU, on a GPU what its free memory is measured to hold.
+    """The largest number of images at a time: measured on a GPU, the smallest batch on a CPU.
 
     Args:
-        network: on the device, in training.
-        size: (height, width) of its input.
-        recipe: how it computes.
-        device: to measure.
-        teaching: what is in memory beside the network.
+        network: network in training mode, on the device.
+        size: (height, width) of the input, in pixels.
+        recipe: recipe whose precision and memory format apply.
+        device: device whose free memory is measured.
+        teaching: teacher and feature loss, which also need memory; None to train without.
     Raises:
         TrainError: if not even one image fits.
     """
@@ -134,7 +134,7 @@ def _peak(
     device: torch.device,
     count: int,
 ) -> int:
-    """Bytes at the peak of forward and backward, beyond what is there already."""
+    """Peak memory of a forward and backward pass in bytes, without what was allocated before."""
     height, width = size
     network = learner.network
     state = {name: value.clone() for name, value in network.named_buffers()}

@@ -1,25 +1,25 @@
-"""The memory of a training step, kept for the next one."""
+"""Reuse of freed memory between training steps on a CPU."""
 
 from __future__ import annotations
 
 import ctypes
 
-# Options of glibc's `mallopt`: the size from which a block is mapped from the system by itself,
-# and how much free memory is held before it is given back.
+# Options of glibc's `mallopt`: how much free memory is kept before it is returned to the system,
+# and the size from which a block gets a memory mapping of its own.
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
-LARGEST_KEPT = 32 << 20  # bytes; glibc takes no more
+LARGEST_KEPT = 32 << 20  # bytes; the largest value that glibc accepts
 NEVER = -1
 
 
 def keep_freed_memory() -> bool:
-    """Let this process keep what it frees, instead of returning it to the system.
+    """Make the allocator of this process keep freed memory instead of returning it to the system.
 
-    A step on a CPU allocates the same maps of megabytes as the one before it. By default each of
-    them is mapped anew, and the system clears it page by page: 3 to 10 % of the step
+    Every step on a CPU allocates the same feature maps of several megabytes. By default each one
+    is mapped again and the system clears its pages, which takes 3 to 10 % of the step
     (benchmarks/bench_train.py prints both).
 
     Returns:
-        Whether the C library could be told; only glibc can.
+        Whether the setting was applied; only glibc supports it.
     """
     try:
         mallopt = ctypes.CDLL(None).mallopt

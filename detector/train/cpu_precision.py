@@ -1,4 +1,4 @@
-"""Whether a CPU had better train a network in bf16: decided when a training begins."""
+"""The choice between bf16 and fp32 for a training on a CPU, made when the training starts."""
 
 from __future__ import annotations
 
@@ -10,24 +10,23 @@ from torch import nn
 
 from maenas.detector.train.recipe import ComputeOptions
 
-# What multiplies bf16 in hardware; without it oneDNN converts to 32 bits and back.
+# CPU features that multiply bf16 in hardware; without them oneDNN converts to fp32 and back.
 FAST_BF16 = ("avx512_bf16", "amx_bf16")
 
 
 def resolved_compute(
     options: ComputeOptions, network: nn.Module, device: torch.device
 ) -> ComputeOptions:
-    """The options with "auto" replaced: by bf16 where a CPU trains this network faster in it.
+    """The options with "auto" replaced by the faster precision on a CPU, "bf16" or "off".
 
-    It does where it multiplies bf16 in hardware and the network is of full convolutions;
-    depthwise ones are slower in bf16 than in 32 bits (benchmarks/bench_train.py prints both).
-    Settled once and written down with the recipe, so that a run that is continued on another CPU
-    computes in the same numbers.
+    bf16 is faster if the CPU multiplies it in hardware and the network has no depthwise
+    convolutions, which are slower in bf16 than in fp32 (benchmarks/bench_train.py prints both).
+    The choice is saved with the recipe, so that a run resumed on another CPU keeps its precision.
 
     Args:
-        options: of a recipe.
-        network: that will be trained.
-        device: that will train it; on others than CPUs the options stay as they are.
+        options: compute options of a recipe.
+        network: network to train.
+        device: device to train on; for a GPU the options are returned unchanged.
     """
     if device.type != "cpu" or options.amp != "auto":
         return options
@@ -36,12 +35,12 @@ def resolved_compute(
 
 
 def has_fast_bf16() -> bool:
-    """Whether this CPU multiplies bf16 in hardware; not where torch is too old to tell."""
+    """Whether this CPU multiplies bf16 in hardware; False if this PyTorch cannot detect it."""
     capabilities: Mapping[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
     return any(capabilities.get(name, False) for name in FAST_BF16)
 
 
 def is_depthwise(network: nn.Module) -> bool:
-    """Whether any of its convolutions has groups."""
+    """Whether a network has grouped convolutions."""
     convolutions = (module for module in network.modules() if isinstance(module, nn.Conv2d))
     return any(convolution.groups > 1 for convolution in convolutions)

@@ -1,4 +1,4 @@
-"""The moving average of a network's state: what is evaluated and kept."""
+"""The exponential moving average (EMA) of a network, which is evaluated and saved."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from maenas.blocks.errors import SpecError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EmaOptions:
-    """How slowly the average follows.
+    """Options of the exponential moving average.
 
     Attributes:
-        decay: share of the old average that stays, in the end.
-        ramp: steps over which it rises to that from 0.
+        decay: final decay, the share of the old average that is kept in a step.
+        ramp: time constant in steps with which the decay rises from 0.
     """
 
     decay: float = 0.9998
@@ -32,19 +32,19 @@ class EmaOptions:
             raise SpecError(f"ema: ramp must be above 0, got {self.ramp}.")
 
     def momentum(self, step: int) -> float:
-        """Share of the old average that stays after a step, counted from 0: `step` 0 copies.
+        """The decay at a step, counted from 0; at step 0 the average is a copy of the network.
 
-        Source: the code of DAMO-YOLO, which has it of YOLOv5.
+        Source: the code of DAMO-YOLO, which follows YOLOv5.
         """
         return self.decay * (1 - exp(-step / self.ramp))
 
 
 class Ema:
-    """The average of every number with a fraction in a state dict, running statistics too.
+    """The moving average of the floating-point values of a state dict, running statistics too.
 
     Args:
-        network: where it starts.
-        options: how slowly it follows.
+        network: network whose values initialise the average.
+        options: decay and its ramp.
     """
 
     def __init__(self, network: nn.Module, options: EmaOptions) -> None:
@@ -53,7 +53,7 @@ class Ema:
 
     @torch.no_grad()
     def update(self, network: nn.Module, step: int) -> None:
-        """Move towards the network after its step, counted from 0."""
+        """Update the average with the network after a step, counted from 0."""
         state = network.state_dict()
         followed = [name for name, value in state.items() if value.is_floating_point()]
         average = get_ema_multi_avg_fn(self.options.momentum(step))  # type: ignore[no-untyped-call]
@@ -63,13 +63,13 @@ class Ema:
 
     @torch.no_grad()
     def load(self, weights: Mapping[str, Tensor]) -> None:
-        """Take an average that was kept."""
+        """Load a saved average."""
         for name, value in self.weights.items():
             value.copy_(weights[name])
 
     @torch.no_grad()
     def mend(self, network: nn.Module) -> None:
-        """Give the network the average of those running statistics that are no longer finite."""
+        """Replace running statistics of the network that are not finite by their average."""
         for name, value in network.named_buffers():
             if not value.isfinite().all():
                 value.copy_(self.weights[name])

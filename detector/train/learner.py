@@ -1,4 +1,4 @@
-"""What learns: the detector, and the projections to its teacher while there is one."""
+"""The module that is trained: the detector and, in distillation, the feature loss."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ Forward = tuple[list[RawLevel], Tensor | None]
 
 
 class Learner(nn.Module):
-    """The forward pass of a step as one module, so that processes exchange all gradients of it.
+    """The forward pass of a step as one module, so that DDP synchronises all of its gradients.
 
     Args:
-        network: the detector.
-        teaching: by whom; None to learn alone.
+        network: detector to train.
+        teaching: teacher and feature loss; None to train without.
     """
 
     def __init__(self, network: DetectorNetwork, teaching: Teaching | None = None) -> None:
@@ -31,8 +31,8 @@ class Learner(nn.Module):
         """Logits of each level, and the feature loss if there is a teacher.
 
         Args:
-            images: (B, 3, H, W), as the network takes them.
-            teacher_maps: the teacher's maps of them.
+            images: (B, 3, H, W), inputs of the network.
+            teacher_maps: feature maps of the teacher for these images.
         """
         if self.feature_loss is None or self._options is None:
             return self.network(images), None

@@ -1,4 +1,4 @@
-"""The optimizer: SGD or AdamW, weights decayed, norms and biases not."""
+"""The optimizer: SGD or AdamW, without weight decay on norms and biases."""
 
 from __future__ import annotations
 
@@ -15,18 +15,17 @@ from maenas.blocks.errors import SpecError, positive
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OptimizerOptions:
-    """What moves the weights.
+    """Options of the optimizer.
 
     Attributes:
-        name: "sgd" with Nesterov's momentum, or "adamw".
-        lr: highest rate at a batch of `lr_batch` images.
-        lr_batch: the batch that `lr` was found for.
-        lr_scaling: how the rate follows the batch: "linear" (so much an image), or "sqrt",
-            which suits optimizers that divide by the gradient's size
-            (https://arxiv.org/abs/2205.10287).
-        momentum: of SGD.
-        weight_decay: of convolutions and of the head's scales.
-        clip_norm: longest gradient, longer ones are shortened; None for any.
+        name: "sgd" with Nesterov momentum, or "adamw".
+        lr: peak learning rate at a batch size of `lr_batch`.
+        lr_batch: batch size that `lr` was tuned for.
+        lr_scaling: how the learning rate scales with the batch size: "linear", or "sqrt" for
+            adaptive optimizers such as AdamW (https://arxiv.org/abs/2205.10287).
+        momentum: momentum of SGD.
+        weight_decay: weight decay of convolutions and of the head's scales.
+        clip_norm: maximum norm of the gradient; None for no clipping.
     """
 
     name: Literal["sgd", "adamw"] = "sgd"
@@ -49,12 +48,12 @@ class OptimizerOptions:
             raise SpecError(f"optimizer: clip_norm must be above 0, got {self.clip_norm}.")
 
     def lr_of(self, batch: int) -> float:
-        """Highest rate at this many images a step."""
+        """The peak learning rate at a batch size."""
         ratio = batch / self.lr_batch
         return self.lr * (ratio if self.lr_scaling == "linear" else sqrt(ratio))
 
     def build(self, network: nn.Module) -> Optimizer:
-        """The optimizer of a network's parameters; its first group is decayed."""
+        """The optimizer of a network's parameters; the first group has weight decay."""
         decayed, others = parameter_groups(network)
         groups = [
             {"params": decayed, "weight_decay": self.weight_decay},
@@ -66,7 +65,7 @@ class OptimizerOptions:
 
 
 def parameter_groups(network: nn.Module) -> tuple[list[Tensor], list[Tensor]]:
-    """Parameters that are decayed, and norms and biases, which are not."""
+    """The parameters with weight decay, and those without: norms and biases."""
     decayed: list[Tensor] = []
     others: list[Tensor] = []
     for module in network.modules():
@@ -77,6 +76,6 @@ def parameter_groups(network: nn.Module) -> tuple[list[Tensor], list[Tensor]]:
 
 
 def set_lr(optimizer: Optimizer, lr: float) -> None:
-    """Give every group this rate."""
+    """Set the learning rate of every parameter group."""
     for group in optimizer.param_groups:
         group["lr"] = lr

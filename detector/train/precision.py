@@ -1,4 +1,4 @@
-"""The numbers that a network computes in while it learns."""
+"""The floating-point precision of a training."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ NAMED = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 def precision_of(amp: str, device: torch.device) -> torch.dtype | None:
-    """What autocast uses on a device; None for 32 bits throughout, as "auto" has it on a CPU.
+    """The autocast dtype on a device; None for fp32, which "auto" means on a CPU.
 
     Args:
         amp: "auto", "off", "bf16" or "fp16", as in a recipe.
-        device: that computes.
+        device: device to train on.
     Raises:
         TrainError: for fp16 on a CPU.
     """

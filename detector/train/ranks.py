@@ -1,4 +1,4 @@
-"""The processes of a training: one, or one a GPU under `torchrun`."""
+"""The processes of a training: one, or one for each GPU under `torchrun`."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from torch.nn.parallel import DistributedDataParallel
 
 from maenas.detector.errors import TrainError
 
-PATIENCE = timedelta(hours=2)  # while the first process evaluates, the others wait
+PATIENCE = timedelta(hours=2)  # timeout of the processes that wait while the first one evaluates
 
 
 @dataclass(frozen=True, slots=True)
 class Ranks:
-    """This process among those of the training.
+    """This process and its place among the processes of a training.
 
     Attributes:
-        device: it computes on.
-        rank: its number, from 0.
-        count: how many there are.
+        device: device that this process trains on.
+        rank: number of this process, from 0.
+        count: number of processes.
     """
 
     device: torch.device
@@ -33,11 +33,11 @@ class Ranks:
 
     @property
     def leads(self) -> bool:
-        """Whether it evaluates, saves and reports."""
+        """Whether this is the process that evaluates, saves and reports."""
         return self.rank == 0
 
     def mean(self, numbers: Tensor) -> Tensor:
-        """The mean over all processes, element by element; with one, the numbers themselves."""
+        """The mean over all processes, element by element; one process returns its own tensor."""
         if self.count == 1:
             return numbers
         total = numbers.clone()
@@ -45,18 +45,18 @@ class Ranks:
         return total / self.count
 
     def any(self, flag: bool) -> bool:
-        """Whether the flag is set in any process; all of them must ask."""
+        """Whether the flag is set in any process; every process must make this call."""
         if self.count == 1:
             return flag
         return bool(self.mean(torch.tensor(float(flag), device=self.device)) > 0)
 
     def wait(self) -> None:
-        """Until every process has come here."""
+        """Wait until every process has reached this call."""
         if self.count > 1:
             distributed.barrier()
 
     def spread(self, network: nn.Module, compiled: bool = False) -> nn.Module:
-        """The network as it learns in all processes; `network` itself keeps the weights."""
+        """The network wrapped for training in all processes; it shares the weights of `network`."""
         learner: nn.Module = torch.compile(network) if compiled else network  # type: ignore[assignment]
         if self.count == 1:
             return learner
@@ -66,11 +66,11 @@ class Ranks:
 
 @contextmanager
 def joined_ranks(compute: str) -> Iterator[Ranks]:
-    """This process, joined to the others that `torchrun` has started, if it has.
+    """This process, joined to the other processes that `torchrun` has started, if any.
 
     Args:
-        compute: "cpu", "cuda:0" or "auto": the GPU if there is one. Under `torchrun` each process
-            takes the GPU of its own number.
+        compute: "cpu", "cuda:0", or "auto" for the GPU if there is one. Under `torchrun` each
+            process uses the GPU with its local rank.
     Raises:
         TrainError: if there is no such device.
     """
