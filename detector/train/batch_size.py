@@ -19,7 +19,7 @@ from maenas.detector.train.recipe import Recipe
 SMALLEST = 8
 TAUGHT_VALUES = 256  # least values a channel for BatchNorm at stride 32, with a teacher
 SHARE_OF_MEMORY = 0.85  # share of free GPU memory to fill; some batches need more than measured
-TRIED = (2, 4)  # images in the two measured batches; memory grows linearly between them
+TRIED = (2, 4)  # images in the two measured batches; memory grows linearly with them
 OBJECTS = 60  # objects an image in that measurement, more than most mosaics have
 
 

@@ -1,4 +1,4 @@
-"""The training of a detector: one loop, read from top to bottom."""
+"""The training loop of a detector."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ from maenas.detector.train.state import (
 from maenas.detector.train.statistics import Statistics
 from maenas.detector.train.training import FEATURE, EpochResult, Pause, StepResult, Training
 
-DOUBTFUL_IN_A_ROW = 2  # at the end of an epoch: its weights may be lost, and are not kept
-SIGNAL_S = 1.0  # within which a signal to all processes of a job comes to each of them
-MOST_IN_A_ROW = 10  # steps without a finite loss before a training is given up
+DOUBTFUL_IN_A_ROW = 2  # skipped steps at the end; the weights may be damaged and are not saved
+SIGNAL_S = 1.0  # seconds until a signal to all processes of a job has reached each of them
+MOST_IN_A_ROW = 10  # consecutive steps without a finite loss after which the training fails
 
 
 def train(
@@ -45,16 +45,17 @@ def train(
 ) -> Iterator[StepResult | EpochResult | Pause]:
     """Train, and report every step and every epoch.
 
-    An epoch is reported before its state is saved: what is written when it is reported is there
-    whenever the epoch counts, and is written again where a kill comes in between.
+    An epoch is reported before its state is saved, so that the files a caller writes for a report
+    exist for every saved epoch. If the process is killed in between, the epoch is reported again.
 
     Args:
-        training: what to do.
-        saved: where to continue; on a CPU the weights come out bit by bit as without the break.
+        training: inputs of the training.
+        saved: state to resume from; on a CPU the resulting weights are bit-identical to those of
+            an uninterrupted training.
     Raises:
-        TrainError: if the loss is not finite in ten steps in a row.
-        LoaderError: if a process that loads images is lost; the state is saved.
-        SpecError: if a checkpoint cannot be written; the one before is kept.
+        TrainError: if the loss is not finite in ten consecutive steps.
+        LoaderError: if a worker that loads images dies; the state is saved.
+        SpecError: if a checkpoint cannot be written; the previous one is unchanged.
     """
     recipe, ranks = training.recipe, training.ranks
     if ranks.device.type == "cpu":
@@ -64,7 +65,7 @@ def train(
     state = first_state(training, layout)
     if saved is not None:
         state.restore(saved)
-    elif ranks.leads:  # so that a run can be continued from its first moment on
+    elif ranks.leads:  # so that a run can be resumed from the start
         save_checkpoint(training, state)
     teaching = training.teaching
     learner: nn.Module | None = None
@@ -72,7 +73,7 @@ def train(
 
     while progress.epoch < recipe.epochs:
         if teaching is not None and progress.epoch >= recipe.taught_epochs:
-            teaching = learner = None  # the second stage: the student alone
+            teaching = learner = None  # second stage: train the student without a teacher
         if learner is None:
             learner = ranks.spread(Learner(training.network, teaching), recipe.compute.compile)
         try:
@@ -100,7 +101,7 @@ def train(
 
 
 def first_state(training: Training, layout: torch.memory_format) -> TrainingState:
-    """All that changes while a training runs, as it is before the first step."""
+    """The state of a training before its first step."""
     ranks, teaching = training.ranks, training.teaching
     network = training.network.to(ranks.device, memory_format=layout)  # type: ignore[call-overload]
     if ranks.count > 1 and ranks.device.type == "cuda":
@@ -120,14 +121,14 @@ def first_state(training: Training, layout: torch.memory_format) -> TrainingStat
 
 
 def evaluate(training: Training, state: TrainingState, average: DetectorNetwork, row: Row) -> bool:
-    """Note the accuracy of an epoch in its row, if it is due; whether it is the best so far."""
+    """Evaluate an epoch if it is due and add the AP to its row; return whether it is the best."""
     epoch, progress = state.progress.epoch + 1, state.progress
     if training.evaluate is None or not training.recipe.evaluates(epoch):
         return False
     average.load_state_dict(state.ema.weights)
     try:
         scores = training.evaluate(average.eval())
-    except KeyboardInterrupt:  # all steps are done, so only the evaluation is repeated
+    except KeyboardInterrupt:  # all steps are done; a resumed run repeats only the evaluation
         save_unfinished(training, state)
         raise
     row |= {"ap": scores.ap, "ap50": scores.ap50}
@@ -145,10 +146,10 @@ def one_epoch(
     statistics: Statistics,
     teaching: Teaching | None,
 ) -> Generator[StepResult, None, Row | None]:
-    """The steps of an epoch that are left, with a teacher or without.
+    """Train the remaining steps of an epoch, with or without a teacher.
 
     Returns:
-        What is noted of the epoch; None if it was stopped, its state saved.
+        Row of the epoch; None if it was stopped, after its state was saved.
     """
     recipe, ranks, progress = training.recipe, training.ranks, state.progress
     schedule = recipe.schedule.over(
@@ -170,12 +171,12 @@ def one_epoch(
         parts = add_gradients(training, state, learner, statistics, teaching, batches)
         state.scaler.unscale_(state.optimizer)
         norm = get_total_norm([each.grad for each in parameters if each.grad is not None])
-        *losses, length = torch.cat((ranks.mean(parts), norm[None])).tolist()  # waits for a GPU
+        *losses, length = torch.cat((ranks.mean(parts), norm[None])).tolist()  # waits for the GPU
         is_finite = isfinite(sum(losses))
         if is_finite and (isfinite(length) or state.scaler.is_enabled()):
             if clip_norm is not None:
                 clip_grads_with_norm_(parameters, clip_norm, norm)
-            state.scaler.step(state.optimizer)  # not if the gradient is too large for fp16 alone
+            state.scaler.step(state.optimizer)  # skipped by the scaler if fp16 overflowed
             if isfinite(length):
                 state.ema.update(state.network, progress.step)
             progress.in_a_row = 0
@@ -233,7 +234,7 @@ def add_gradients(
     """Forward and backward through the batches of a step.
 
     Returns:
-        (P,), the parts of the loss in this process; a batch counts by its images.
+        (P,), parts of the loss in this process; batches are weighted by their number of images.
     """
     recipe, ranks = training.recipe, training.ranks
     precision = precision_of(recipe.compute.amp, ranks.device)
@@ -269,23 +270,23 @@ def add_gradients(
 
 
 def save_checkpoint(training: Training, state: TrainingState) -> None:
-    """Write the last detector, and then all that is needed to continue."""
+    """Save the last detector, and then the state to resume from."""
     state.progress.kept = state.progress.epoch
     training.folder.save(LAST, state.ema.weights, f"epoch {state.progress.epoch}")
     training.folder.save_state(state.saved(training.identity))
 
 
 def save_unfinished(training: Training, state: TrainingState) -> None:
-    """Write what is needed to continue in the middle of an epoch; `last` stays as it is.
+    """Save the state to resume from in the middle of an epoch; `last` is unchanged.
 
-    Weights that may be lost are not kept: the training then continues from its last epoch.
+    Weights that may be damaged are not saved; the training then resumes from its last epoch.
     """
     if training.ranks.leads and state.progress.in_a_row < DOUBTFUL_IN_A_ROW:
         training.folder.save_state(state.saved(training.identity))
 
 
 def asked_to_stop(training: Training) -> bool:
-    """Whether the signal that ended a process of the loader is meant for this one as well."""
+    """Whether this process receives the signal that ended a worker of the loader."""
     until = time.monotonic() + SIGNAL_S
     while not training.stopping() and time.monotonic() < until:
         time.sleep(0.05)
@@ -293,7 +294,7 @@ def asked_to_stop(training: Training) -> bool:
 
 
 def in_groups(batches: Iterable[Batch], count: int) -> Iterator[list[Batch]]:
-    """Batches in groups of so many, fewer in the last."""
+    """Batches in groups of `count`; the last group may have fewer."""
     group: list[Batch] = []
     for batch in batches:
         group.append(batch)
@@ -305,19 +306,19 @@ def in_groups(batches: Iterable[Batch], count: int) -> Iterator[list[Batch]]:
 
 
 def targets_of(batch: Batch) -> Targets:
-    """The objects of a batch as assignment takes them: regions to ignore are places as well."""
+    """The targets of a batch, including its regions to ignore."""
     return Targets(batch.boxes, batch.labels, batch.valid | batch.ignored, batch.ignored)
 
 
 def exchange(learner: nn.Module, is_last: bool) -> AbstractContextManager[None]:
-    """Processes exchange gradients once a step, with the last batch of it."""
+    """A context in which DDP synchronises gradients for the last batch of a step only."""
     if isinstance(learner, DistributedDataParallel) and not is_last:
         return learner.no_sync()
     return nullcontext()
 
 
 def given_up(training: Training, progress: TrainingProgress, batches: list[Batch]) -> TrainError:
-    """What to tell when the loss stays not finite, in these batches at last."""
+    """The error for a loss that stays not finite; `batches` are those of the last step."""
     ids = [str(name) for batch in batches for name in batch.image_ids]
     more = f" and {len(ids) - 16} more" if len(ids) > 16 else ""
     where = f", the last on the images {', '.join(ids[:16])}{more}" if ids else ""

@@ -1,4 +1,4 @@
-"""Recipes: everything about a training but the detector and the data."""
+"""Recipes: all settings of a training except the detector and the data set."""
 
 from __future__ import annotations
 
@@ -31,16 +31,17 @@ PAIRS = {"t": "t-from-s", "s": "s-from-m", "m": "m-from-l", "l": "l-from-l"}  # 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ComputeOptions:
-    """How a training uses the machine; what is learned hardly depends on it.
+    """How a training uses the hardware; the accuracy hardly depends on it.
 
     Attributes:
-        batch: images at a time on each device; None for 8 on a CPU (more of small ones with a
-            teacher) and for as many as fit on a GPU. Gradients are gathered until the recipe's own
-            batch is reached.
-        amp: numbers of the network: "auto" is bf16 on a GPU where that is fast, else fp16; on a
-            CPU bf16 where `cpu_precision.py` says that it is faster, else 32 bits.
-        channels_last: memory order of maps; on CPUs and tensor cores nearly twice as fast.
-        compile: whether `torch.compile` translates the network first.
+        batch: images at a time on each device; None for 8 on a CPU (more for small images with a
+            teacher) and for as many as fit into the memory of a GPU. Gradients are accumulated
+            until the batch of the recipe is reached.
+        amp: precision of the network: "auto" is bf16 on a GPU where that is fast, else fp16; on a
+            CPU it is bf16 if `cpu_precision.py` decides that it is faster, else fp32.
+        channels_last: whether feature maps are stored channels-last, which is nearly twice as fast
+            on CPUs and tensor cores.
+        compile: whether the network is compiled by `torch.compile`.
     """
 
     batch: int | None = None
@@ -58,21 +59,22 @@ class Recipe:
     """How a detector is trained; the defaults are those published for S.
 
     Attributes:
-        epochs: passes over the images.
-        batch: images a step, over all devices.
-        min_steps: a training of fewer steps takes smaller batches instead.
-        evaluate_every: epochs, as long as there are mosaics; at most a tenth of the training.
-        seed: of all randomness.
-        sides: square inputs to draw from for every batch, for training at several scales; () for
-            the detector's input alone, as published.
-        optimizer: what moves the weights.
-        schedule: phases and rates.
-        ema: the average that is kept.
-        augmentation: what happens to images; `resize` is the detector's.
-        loss: what each part counts.
-        assigner: what each position learns.
-        compute: how the machine is used.
-        distill: how it learns from a teacher; None for a training without.
+        epochs: number of passes over the images.
+        batch: images in a step over all devices.
+        min_steps: minimum number of steps; the batch is reduced to reach it.
+        evaluate_every: epochs between evaluations while mosaic is used; at most a tenth of the
+            training.
+        seed: random seed of the training.
+        sides: sides in pixels of square inputs for multi-scale training, one is drawn for each
+            batch; () for the input size of the detector alone, as published.
+        optimizer: options of the optimizer.
+        schedule: phases of the training and its learning rates.
+        ema: options of the moving average.
+        augmentation: augmentation of the images; `resize` is taken from the detector.
+        loss: weights of the parts of the loss.
+        assigner: label assigner.
+        compute: use of the hardware.
+        distill: options of distillation; None to train without a teacher.
     """
 
     epochs: int = 300
@@ -106,14 +108,14 @@ class Recipe:
 
     @property
     def taught_epochs(self) -> int:
-        """Epochs with a teacher; 0 for a training without."""
+        """Number of epochs with a teacher; 0 without distillation."""
         if self.distill is None:
             return 0
         return self.distill.epochs_of(self.epochs, self.schedule.plain_epochs_of(self.epochs))
 
     @property
     def taught_clip_norm(self) -> float | None:
-        """Longest gradient while there is a teacher: the shorter of both sections."""
+        """Maximum gradient norm with a teacher: the smaller one of `optimizer` and `distill`."""
         taught = None if self.distill is None else self.distill.clip_norm
         norms = [norm for norm in (self.optimizer.clip_norm, taught) if norm is not None]
         return min(norms, default=None)
@@ -137,7 +139,7 @@ SECTIONS: dict[str, type[Any]] = {
 
 
 def load_recipe(path: Path) -> Recipe:
-    """A recipe from a YAML file; what it leaves out is as in `Recipe`.
+    """A recipe from a YAML file; missing keys have the defaults of `Recipe`.
 
     Raises:
         SpecError: naming file, key and cause.
@@ -146,7 +148,7 @@ def load_recipe(path: Path) -> Recipe:
 
 
 def published_recipe(name: str) -> Recipe:
-    """The recipe of a published detector, ns to l, or of a student and its teacher, t-from-s.
+    """The recipe of a published detector ("ns" to "l") or of a distillation ("t-from-s").
 
     Raises:
         SpecError: for a scale or pair that does not exist.
@@ -158,12 +160,12 @@ def published_recipe(name: str) -> Recipe:
 
 
 def distilling(recipe: Recipe) -> Recipe:
-    """A recipe with a teacher: its own section about that, or the published values."""
+    """A recipe with distillation: with its own `distill` section, or the published values."""
     return recipe if recipe.distill is not None else replace(recipe, distill=DistillOptions())
 
 
 def scale_of(spec: DetectorSpec) -> str:
-    """The scale whose recipe suits a detector: that of its neck, else one of the same kind."""
+    """The scale whose recipe suits a detector: the scale of its neck, else "ns" or "s"."""
     for scale in template_names():
         if load_template(scale).neck == spec.neck:
             return scale
@@ -171,10 +173,10 @@ def scale_of(spec: DetectorSpec) -> str:
 
 
 def parse_recipe(data: Mapping[str, Any], where: str) -> Recipe:
-    """A recipe from plain data, strictly.
+    """A recipe from plain data; unknown keys are errors.
 
     Raises:
-        SpecError: naming the key, what it must be, what came, and the nearest known key.
+        SpecError: with the key, the expected and the given value, and the most similar known key.
     """
     built = dict(data)
     _require_finite(built, where)
@@ -191,7 +193,7 @@ def parse_recipe(data: Mapping[str, Any], where: str) -> Recipe:
 
 
 def _require_finite(data: Mapping[str, Any], where: str) -> None:
-    """Raise `SpecError` for NaN and infinity: no value of a recipe may be either."""
+    """Raise `SpecError` unless all numbers of a recipe are finite."""
     for key, value in data.items():
         if isinstance(value, Mapping):
             _require_finite(value, f"{where}: {key}")
@@ -211,7 +213,7 @@ def _assigner(data: object, where: str) -> Assigner:
 
 
 def recipe_data(recipe: Recipe) -> dict[str, Any]:
-    """A recipe as plain data, every value spelled out."""
+    """A recipe as plain data, defaults included."""
     data: dict[str, Any] = {"format": FORMAT}
     for each in fields(recipe):
         value = getattr(recipe, each.name)
@@ -235,10 +237,10 @@ def with_changes(recipe: Recipe, changes: Sequence[str]) -> Recipe:
     """A recipe with some values replaced.
 
     Args:
-        recipe: as it was.
-        changes: such as "optimizer.lr=0.01" or "epochs=50".
+        recipe: recipe to change.
+        changes: changes such as "optimizer.lr=0.01" or "epochs=50".
     Raises:
-        SpecError: for a key that does not exist, with the nearest that does, or a wrong value.
+        SpecError: for an unknown key, with the most similar known one, or for a wrong value.
     """
     data = recipe_data(recipe)
     del data["format"]
@@ -266,7 +268,7 @@ def with_changes(recipe: Recipe, changes: Sequence[str]) -> Recipe:
 
 
 def _value(change: str, text: str) -> object:
-    """What YAML reads, but for `1e-3`, a number, and `off`, a word, as anyone would read them."""
+    """A value parsed as YAML, except that `1e-3` is a number and `off` is a word."""
     value = parse_yaml(text, f"--set {change}")
     if isinstance(value, bool) and text.strip().lower() not in ("true", "false"):
         return text.strip()
@@ -279,7 +281,7 @@ def _value(change: str, text: str) -> object:
 
 
 def recipe_lines(recipe: Recipe) -> list[str]:
-    """One line a value, such as "optimizer.lr=0.01"."""
+    """One line for each value, such as "optimizer.lr=0.01"."""
     lines = []
     for key, value in recipe_data(recipe).items():
         parts = value.items() if isinstance(value, dict) else [("", value)]

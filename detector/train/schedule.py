@@ -7,8 +7,8 @@ from math import cos, pi
 
 from maenas.blocks.errors import SpecError
 
-MOST_WARMUP = 0.1  # of a training; a short one would be over before its rate has risen
-MOST_PLAIN = 0.25
+MOST_WARMUP = 0.1  # share of a training; a short one needs steps after the warm-up
+MOST_PLAIN = 0.25  # share of a training
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,10 +16,10 @@ class ScheduleOptions:
     """The phases of a training.
 
     Attributes:
-        warmup_epochs: the rate rises; at most a tenth of the training.
-        plain_epochs: at the end, without mosaic and mixup and at the lowest rate; at most a
-            quarter of the training.
-        floor: lowest rate after the warm-up, as a share of the highest.
+        warmup_epochs: epochs in which the learning rate rises; at most a tenth of the training.
+        plain_epochs: last epochs, without mosaic and mixup and at the lowest learning rate; at
+            most a quarter of the training.
+        floor: lowest learning rate after the warm-up, as a share of the peak.
     """
 
     warmup_epochs: float = 5.0
@@ -33,11 +33,11 @@ class ScheduleOptions:
             raise SpecError(f"schedule: floor must be 0..1, got {self.floor}.")
 
     def plain_epochs_of(self, epochs: int) -> int:
-        """Epochs without mosaics of a training of so many."""
+        """Number of epochs without mosaic and mixup in a training of `epochs` epochs."""
         return min(self.plain_epochs, int(MOST_PLAIN * epochs))
 
     def over(self, epochs: int, steps_per_epoch: int, lr: float) -> Schedule:
-        """The schedule of a training with `lr` as its highest rate."""
+        """The schedule of a training whose peak learning rate is `lr`."""
         total = epochs * steps_per_epoch
         return Schedule(
             lr=lr,
@@ -50,16 +50,16 @@ class ScheduleOptions:
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """Rates by step.
+    """The learning rate of each step.
 
     Attributes:
-        lr: highest rate.
-        floor: lowest after the warm-up.
-        warmup: steps of rising.
-        plain: steps at the floor, at the end.
-        total: steps of the training.
+        lr: peak learning rate.
+        floor: lowest learning rate after the warm-up.
+        warmup: number of warm-up steps.
+        plain: number of last steps, which have the lowest learning rate.
+        total: number of steps of the training.
 
-    Source: the code of DAMO-YOLO, which has it of YOLOX (https://arxiv.org/abs/2107.08430).
+    Source: the code of DAMO-YOLO, which follows YOLOX (https://arxiv.org/abs/2107.08430).
     """
 
     lr: float
@@ -69,7 +69,7 @@ class Schedule:
     total: int
 
     def at(self, step: int) -> float:
-        """The rate of a step, counted from 0."""
+        """The learning rate of a step, counted from 0."""
         if step < self.warmup:
             return self.lr * (step / self.warmup) ** 2
         end = self.total - self.plain

@@ -1,4 +1,4 @@
-"""What a training starts from: a detector with the classes of the data."""
+"""The initial network of a training: a detector with the classes of the data set."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from maenas.detector.model.spec import DetectorSpec
 
 
 def starting_spec(spec: DetectorSpec, names: Sequence[str]) -> DetectorSpec:
-    """A detector as it is, but for other classes."""
+    """The same detector for other classes."""
     head = replace(spec.head, num_classes=len(names))
     return replace(spec, head=head, names=tuple(names))
 
@@ -26,18 +26,18 @@ def starting_network(
     seed: int,
     where: str = "weights",
 ) -> tuple[DetectorNetwork, list[str]]:
-    """The network of a detector with other classes, and what to tell about its weights.
+    """The network of a detector for other classes, and messages about its initial weights.
 
-    Everything but the last layer of the classifier is taken over, and of that the rows of
-    classes that both know by the same name. A detector without names that has as many classes
-    is taken over whole.
+    All weights are loaded except the last layer of the classifier. There, only the rows of classes
+    with the same name in both detectors are loaded. If the detector has the same number of classes
+    and no names, all of its weights are loaded.
 
     Args:
-        spec: the detector that the weights are of.
-        names: of the classes to learn.
-        weights: of that detector, or None for a fresh start.
-        seed: of what is drawn.
-        where: the weights came from, for messages.
+        spec: detector that the weights belong to.
+        names: names of the classes to learn.
+        weights: weights of that detector; None to start from random weights.
+        seed: random seed of the initial weights.
+        where: source of the weights, for messages.
     Raises:
         SpecError: if the weights are of another detector.
     """
@@ -53,7 +53,7 @@ def starting_network(
     fresh = network.state_dict()
     known = {name: place for place, name in enumerate(spec.names)}
     pairs = [(new, known[name]) for new, name in enumerate(names) if name in known]
-    classifier = f".{spec.head.stacked_convs}."  # the last of each branch, behind its tower
+    classifier = f".{spec.head.stacked_convs}."  # last convolution of each branch, after its tower
     for name, value in weights.items():
         if not name.startswith("head.scores.") or classifier not in name:
             fresh[name] = value

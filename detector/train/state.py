@@ -1,4 +1,4 @@
-"""What a run keeps: `last` and `best` as detectors, and all that is needed to continue."""
+"""The files of a run: the detectors `last` and `best`, and the state to resume from."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ from maenas.detector.model.spec import DetectorSpec
 from maenas.detector.train.ema import Ema
 
 FORMAT = "maenas/training@3"
-OLDER = "maenas/training@2"  # without a checksum, and saved between epochs only
+OLDER = "maenas/training@2"  # has no checksum, and was saved between epochs only
 HEADER = f"{FORMAT} crc32:00000000\n".encode()
 STATE_FILE = "resume.pt"
-LARGEST = 64 * GIB  # of a state
+LARGEST = 64 * GIB  # size limit of a state file
 LAST, BEST = "last", "best"
 
 Row = dict[str, float]
@@ -40,20 +40,20 @@ Row = dict[str, float]
 
 @dataclass(slots=True)
 class TrainingProgress:
-    """How far a training is.
+    """The progress of a training.
 
     Attributes:
-        epoch: finished ones.
-        step: steps tried, those passed over included; the place in the schedule.
-        skipped: steps passed over since their loss was not finite.
-        in_a_row: how many of these were the last ones.
+        epoch: number of finished epochs.
+        step: number of steps so far, skipped ones included; the position in the schedule.
+        skipped: number of steps skipped because their loss was not finite.
+        in_a_row: number of consecutive skipped steps up to now.
         best: AP of the best detector so far, 0..1; None before the first evaluation.
-        rows: what was noted after each epoch, one number a column.
-        kept: finished epochs when `last` was written.
-        epoch_batches: batches of the loader that the running epoch has behind it.
-        epoch_images: images of these whose loss was finite.
-        epoch_losses: sums of the parts of their loss; [] before the first step.
-        epoch_seconds: seconds that the running epoch took so far.
+        rows: values of each finished epoch by column.
+        kept: number of finished epochs when `last` was written.
+        epoch_batches: number of batches that the current epoch has processed.
+        epoch_images: number of images in the steps of the current epoch with a finite loss.
+        epoch_losses: sums of the parts of the loss over these images; [] before the first step.
+        epoch_seconds: duration of the current epoch so far.
     """
 
     epoch: int = 0
@@ -69,7 +69,7 @@ class TrainingProgress:
     epoch_seconds: float = 0.0
 
     def finish_epoch(self, row: Row) -> None:
-        """Note an epoch, and be at the beginning of the next."""
+        """Add the row of a finished epoch, and reset the values of the current epoch."""
         self.epoch += 1
         self.rows.append(row)
         self.epoch_batches, self.epoch_images = 0, 0
@@ -78,13 +78,13 @@ class TrainingProgress:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What must not change between the start of a training and its continuation.
+    """The values that must be the same when a training is resumed.
 
     Attributes:
-        names: of the classes.
+        names: names of the classes.
         spec: digest of the detector.
-        data: digest of the images' names and labels.
-        recipe: its values, one a line.
+        data: digest of the names and labels of the images.
+        recipe: values of the recipe, one on each line.
         teacher: digest of the trained teacher; "" without one.
     """
 
@@ -95,7 +95,7 @@ class Identity:
     teacher: str = ""
 
     def require(self, saved: Identity, where: Path) -> None:
-        """Raise `TrainError` unless a saved training is this one."""
+        """Raise `TrainError` unless a saved training has the same identity."""
         if saved.names != self.names:
             raise TrainError(
                 f"{where}: was trained on the classes {', '.join(saved.names)}, the data has "
@@ -115,7 +115,7 @@ class Identity:
                 )
 
     def _changed(self, saved: Identity) -> str:
-        """The first value of the recipe that is another."""
+        """The first value of the recipe that differs, before and now."""
         before, now = saved.recipe.splitlines(), self.recipe.splitlines()
         old, new = (
             next((line for line in one if line not in other), "none")
@@ -125,7 +125,7 @@ class Identity:
 
 
 def identity(spec: DetectorSpec, dataset: Dataset, recipe: str, teacher: str = "") -> Identity:
-    """Of a training: of the spec, the data where ever they lie, and the recipe's text."""
+    """The identity of a training; the folder of the data set has no influence on it."""
     data = hashlib.sha256()
     for sample in dataset.samples:
         data.update(os.fsencode(f"{sample.path.name} {sample.size} {sample.image_id} "))
@@ -142,17 +142,17 @@ def identity(spec: DetectorSpec, dataset: Dataset, recipe: str, teacher: str = "
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """A training that was kept.
+    """The saved state of a training.
 
     Attributes:
-        identity: of what it was trained.
-        progress: how far it was.
-        network: raw weights.
-        feature_loss: projections to the teacher's maps; {} without one.
-        ema: average of the network's.
-        optimizer: its state.
-        scaler: of fp16's loss; {} for other numbers.
-        rng: torch's.
+        identity: identity of the training.
+        progress: progress of the training.
+        network: raw weights, not averaged.
+        feature_loss: weights of the feature loss; {} without a teacher.
+        ema: moving average of the network's weights.
+        optimizer: state of the optimizer.
+        scaler: state of the loss scaler; {} unless the precision is fp16.
+        rng: state of PyTorch's random number generator on the CPU.
     """
 
     identity: Identity
@@ -167,15 +167,15 @@ class Saved:
 
 @dataclass(frozen=True, slots=True)
 class TrainingState:
-    """What changes while a training runs.
+    """The state of a running training.
 
     Attributes:
-        network: that learns.
-        feature_loss: what learns beside it to compare its maps with a teacher's; None alone.
-        ema: the network's average.
-        optimizer: what moves it.
-        scaler: of fp16's loss; idle for other numbers.
-        progress: how far it is.
+        network: network that is trained.
+        feature_loss: feature loss whose weights are trained as well; None without a teacher.
+        ema: moving average of the network.
+        optimizer: optimizer of all trained weights.
+        scaler: loss scaler; disabled unless the precision is fp16.
+        progress: progress of the training.
     """
 
     network: nn.Module
@@ -186,7 +186,7 @@ class TrainingState:
     progress: TrainingProgress
 
     def saved(self, identity: Identity) -> Saved:
-        """All of it, to be kept."""
+        """The state to save."""
         return Saved(
             identity=identity,
             progress=self.progress,
@@ -199,7 +199,7 @@ class TrainingState:
         )
 
     def restore(self, saved: Saved) -> None:
-        """Be as it was when that was kept."""
+        """Load a saved state."""
         self.network.load_state_dict(saved.network)
         if self.feature_loss is not None:
             self.feature_loss.load_state_dict(saved.feature_loss)
@@ -215,13 +215,13 @@ class TrainingState:
 class RunFolder:
     """The folder of a run.
 
-    Every file is written whole or not at all, and what a run continues from is one file: a kill
-    at any moment leaves the state before or after, never a mixture.
+    Every file is written atomically, and the state to resume from is a single file. A process
+    killed at any moment therefore leaves either the old or the new state.
 
     Attributes:
-        path: of the folder.
-        spec: the detector that is trained.
-        receipt: comments that open its `detector.yaml`.
+        path: path of the folder.
+        spec: detector that is trained.
+        receipt: comments at the top of `detector.yaml`.
     """
 
     path: Path
@@ -230,22 +230,22 @@ class RunFolder:
 
     @property
     def state_file(self) -> Path:
-        """What a run continues from."""
+        """Path of the state to resume from."""
         return self.path / STATE_FILE
 
     def save(self, name: str, weights: Mapping[str, Tensor], note: str) -> None:
         """Write a detector, "last" or "best".
 
         Raises:
-            SpecError: if it cannot be written; one that was there is as before.
+            SpecError: if it cannot be written; an existing detector is then unchanged.
         """
         save_folder(self.path / name, self.spec, dict(weights), (*self.receipt, note))
 
     def save_state(self, saved: Saved) -> None:
-        """Write what the run continues from.
+        """Write the state to resume from.
 
         Raises:
-            SpecError: if it cannot be written; what was there is as before.
+            SpecError: if it cannot be written; an existing state is then unchanged.
         """
         content = io.BytesIO(HEADER)
         content.seek(len(HEADER))
@@ -267,10 +267,10 @@ class RunFolder:
 
 
 def load_state(path: Path) -> Saved:
-    """What a run continues from; no code of the file is run.
+    """The saved state of a run, read without executing code from the file.
 
     Raises:
-        TrainError: if it is missing, damaged or of another version.
+        TrainError: if the file is missing, damaged or of another version.
     """
     missing = "there is no training to continue; leave --resume out."
     hint = "start a new run from its last detector"
@@ -282,7 +282,7 @@ def load_state(path: Path) -> Saved:
         raise TrainError(f"{path}: {wrong}: changed since it was written; {hint}.")
     archive = io.BytesIO(content[len(HEADER) :] if is_sealed else content)
     with parsing(path, error=TrainError, wrong=wrong, hint=hint), catch_warnings():
-        simplefilter("ignore")  # about what is damaged: the error says it
+        simplefilter("ignore")  # warnings about damaged files; an error is raised for them
         data = torch.load(archive, map_location="cpu", weights_only=True)
         found = data.get("format") if isinstance(data, dict) else None
         if found != (FORMAT if is_sealed else OLDER):

@@ -1,4 +1,4 @@
-"""Running statistics of BatchNorm in the first steps of a fresh network."""
+"""Running statistics of BatchNorm in the first steps of an untrained network."""
 
 from __future__ import annotations
 
@@ -9,15 +9,16 @@ from maenas.blocks.layers.conv_bn_act import BN_MOMENTUM
 
 
 class Statistics:
-    """Makes running statistics the plain mean of the batches so far, until they are averages.
+    """Starts running statistics as a cumulative mean, then lets BatchNorm average exponentially.
 
-    A fresh BatchNorm starts from mean 0 and variance 1, and with DAMO-YOLO's momentum of 0.03 a
-    trace of these is left after a hundred steps. Through sixty layers that is enough for a
-    detector that has learnt everything to find nothing. COCO takes 138,900 steps, where it does
-    not show; a small data set takes few. Weights that were trained before keep their statistics.
+    BatchNorm starts from mean 0 and variance 1. With DAMO-YOLO's momentum of 0.03, a part of these
+    initial values remains after a hundred steps. Over sixty layers, this error is large enough
+    that a well-trained detector predicts nothing. A training on COCO has 138,900 steps and shows
+    no effect; a training on a small data set has few steps. Pretrained weights keep their
+    statistics.
 
     Args:
-        network: as it is before the training, or where that continues.
+        network: network before its first step, or at the step where the training resumes.
     """
 
     def __init__(self, network: nn.Module) -> None:
@@ -26,7 +27,7 @@ class Statistics:
         self._seen = min((int(count) for count in counts if count is not None), default=0)
 
     def before_forward(self) -> None:
-        """Set the momentum of the batch that comes."""
+        """Set the momentum for the next batch."""
         if 1 / (self._seen + 1) >= BN_MOMENTUM / 2:
             for module in self._norms:
                 module.momentum = max(BN_MOMENTUM, 1 / (self._seen + 1))

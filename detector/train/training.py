@@ -1,4 +1,4 @@
-"""What a training needs, and what it reports."""
+"""The inputs of a training and the results that it reports."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from maenas.detector.train.recipe import Recipe
 from maenas.detector.train.state import Identity, Row, RunFolder
 
 PARTS = ("quality_focal", "giou", "distribution_focal")
-FEATURE = "feature"  # one more part of the loss in a distillation
+FEATURE = "feature"  # additional part of the loss in distillation
 
 
 class ApScores(Protocol):
-    """What the loop reads of an evaluation: AP as COCO has it, and at an IoU of 0.5; 0..1."""
+    """The metrics that the loop reads: COCO AP and AP at an IoU of 0.5, both in 0..1."""
 
     @property
     def ap(self) -> float: ...
@@ -27,24 +27,25 @@ class ApScores(Protocol):
     def ap50(self) -> float: ...
 
 
-# The accuracy of a network, which is ready to be run: averaged weights, evaluation mode.
+# Computes the accuracy of a network, which has the averaged weights and is in evaluation mode.
 Evaluate = Callable[[DetectorNetwork], ApScores]
 
 
 @dataclass(frozen=True, slots=True)
 class StepResult:
-    """One step that was tried.
+    """The result of one training step.
 
     Attributes:
-        epoch: from 0.
-        number: among all steps, from 0.
-        lr: its rate.
-        parts: of the loss, by name; means over the step.
-        norm: length of the gradient.
-        images: seen in all processes.
-        taken: False if it was passed over, its loss not being finite.
-        seconds: it took.
-        waited: seconds of these spent waiting for images.
+        epoch: number of the epoch, from 0.
+        number: number of the step in the training, from 0.
+        lr: learning rate of this step.
+        parts: parts of the loss by name, means over the step.
+        norm: norm of the gradient.
+        images: number of images in all processes.
+        taken: whether the weights were updated; False if the step was skipped because its loss was
+            not finite.
+        seconds: duration of the step.
+        waited: part of `seconds` in which the step waited for images.
     """
 
     epoch: int
@@ -60,11 +61,11 @@ class StepResult:
 
 @dataclass(frozen=True, slots=True)
 class EpochResult:
-    """One epoch, saved.
+    """The result of one epoch.
 
     Attributes:
-        number: of finished epochs.
-        row: what is noted of it; AP only if it was evaluated.
+        number: number of finished epochs.
+        row: values of the epoch by column; with AP only if it was evaluated.
         is_best: whether its detector is the best so far.
     """
 
@@ -87,25 +88,25 @@ class Pause:
 
 
 def never() -> bool:
-    """No stop is asked for."""
+    """The default of `Training.stopping`: False, no stop is requested."""
     return False
 
 
 @dataclass(frozen=True, slots=True)
 class Training:
-    """All that a training needs.
+    """The inputs of a training.
 
     Attributes:
-        network: with its first weights.
-        recipe: how to train it.
-        loader: of this process' images.
-        accumulation_steps: batches of the loader whose gradients make a step.
-        batch: images of a step in all processes, which the learning rate follows.
-        ranks: this process among the others.
-        folder: of the run.
-        identity: what must not change if it is continued.
-        evaluate: the accuracy of a network; None to do without.
-        teaching: what it learns from a teacher; None to learn from the labels alone.
+        network: network with its initial weights.
+        recipe: recipe to train it with.
+        loader: loader of the images of this process.
+        accumulation_steps: number of batches whose gradients are accumulated for a step.
+        batch: images in a step over all processes; the learning rate is scaled by it.
+        ranks: this process and its place among the others.
+        folder: folder of the run.
+        identity: values that must be the same when the run is resumed.
+        evaluate: function that computes the accuracy of a network; None for no evaluation.
+        teaching: teacher and feature loss; None to learn from the labels alone.
         stopping: whether this process was asked to stop; it then saves its state after the step.
     """
 
@@ -123,10 +124,10 @@ class Training:
 
     @property
     def steps_per_epoch(self) -> int:
-        """Of the optimizer."""
+        """Optimizer steps in an epoch."""
         return -(-len(self.loader) // self.accumulation_steps)
 
     @property
     def parts(self) -> tuple[str, ...]:
-        """Names of the loss' parts."""
+        """Names of the parts of the loss."""
         return PARTS if self.teaching is None else (*PARTS, FEATURE)
