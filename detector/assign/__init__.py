@@ -1,4 +1,4 @@
-"""Label assignment: which object each position of the head learns."""
+"""Label assignment: which object each anchor point of the head learns."""
 
 from maenas.detector.assign.align_ota import AlignOTA
 from maenas.detector.assign.assigner import (

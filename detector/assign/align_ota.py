@@ -15,13 +15,13 @@ from maenas.detector.ops.softplus import softplus
 class AlignOTA(Assigner):
     """The assignment of DAMO-YOLO; quality is the IoU of the predicted box.
 
-    Costs are weighted as in its code, 1 and 3; the report has 1 and 1.
+    The weights of the costs are those of DAMO-YOLO's code, 1 and 3; its report has 1 and 1.
 
     Attributes:
-        center_radius: half side, in strides, of the centre region.
-        topk: the most priors an object takes.
-        class_weight: of the class cost.
-        iou_weight: of the box cost.
+        center_radius: half the side of the square centre region, in strides.
+        topk: maximum number of priors of an object.
+        class_weight: weight of the class cost.
+        iou_weight: weight of the box cost.
 
     Source: DAMO-YOLO (https://arxiv.org/abs/2211.15444), section 2.4; GFL
     (https://arxiv.org/abs/2006.04388) for the class cost.
@@ -39,7 +39,7 @@ class AlignOTA(Assigner):
         absent = background(predictions.logits).sum(dim=-1)[:, None]  # (B, 1, N)
 
         def class_cost(logits: Tensor, iou: Tensor) -> Tensor:
-            # All classes have label 0 but the object's own, whose label is the IoU.
+            # The label of the object's class is the IoU, the label of all other classes is 0.
             return self.class_weight * (absent - background(logits) + focal(logits, iou))
 
         matched = dynamic_k_match(
@@ -55,10 +55,10 @@ class AlignOTA(Assigner):
 
 
 def focal(logits: Tensor, labels: Tensor) -> Tensor:
-    """Cross-entropy with a soft label times the squared distance to it: QFL with beta 2."""
+    """Quality focal loss with beta 2: cross-entropy times the squared distance to the label."""
     return (softplus(logits) - labels * logits) * (labels - logits.sigmoid()).square()
 
 
 def background(logits: Tensor) -> Tensor:
-    """The same with label 0."""
+    """Quality focal loss with beta 2 for the label 0."""
     return softplus(logits) * logits.sigmoid().square_()

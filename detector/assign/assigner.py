@@ -1,7 +1,7 @@
-"""The contract of label assignment: which object each position of the head learns, and how well.
+"""The interface of label assigners, which decide what object each position of the head learns.
 
-B images, N priors (positions of the head), M places for objects in an image, C classes. Boxes
-are (x1, y1, x2, y2) in pixels of the network's input.
+Shapes: B images, N priors (anchor points of the head), C classes, and M places for the objects of
+an image, some of which may be padding. Boxes are (x1, y1, x2, y2) in pixels of the network's input.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from torch import Tensor
 from maenas.blocks.errors import SpecError
 from maenas.detector.ops.boxes import depth_inside, paired_iou
 
-# Pairs of prior and object that are looked at together: 32 MiB for each number kept of a pair.
+# Pairs of prior and object that are computed at a time; a float32 tensor of them has 32 MiB.
 MAX_PAIRS = 2**23
 
 
 class Predictions(NamedTuple):
-    """What the network says of a batch.
+    """The predictions of the network for a batch.
 
     Attributes:
         logits: (B, N, C), class scores before the sigmoid.
-        boxes: (B, N, 4).
+        boxes: (B, N, 4), pixels.
     """
 
     logits: Tensor
@@ -34,11 +34,11 @@ class Predictions(NamedTuple):
 
 
 class Priors(NamedTuple):
-    """Where the predictions are made.
+    """The anchor points that predict boxes.
 
     Attributes:
-        points: (N, 2) as (x, y) in pixels, the positions of a level side by side.
-        strides: (N,), pixels between the positions of the level.
+        points: (N, 2) as (x, y) in pixels, one level after the other.
+        strides: (N,), pixels between neighbouring points of the prior's level.
     """
 
     points: Tensor
@@ -46,14 +46,14 @@ class Priors(NamedTuple):
 
 
 class Targets(NamedTuple):
-    """What is to be found, padded to the same number of places in each image.
+    """The ground truth of a batch, padded to the same number of places in each image.
 
     Attributes:
-        boxes: (B, M, 4).
+        boxes: (B, M, 4), pixels.
         labels: (B, M) int64, class indices.
-        valid: (B, M) bool, False where there is only padding.
-        ignore: (B, M) bool, True for regions such as crowds: not to be found, and the priors in
-            them are not told that they are background.
+        valid: (B, M) bool, False for padding.
+        ignore: (B, M) bool, True for regions such as crowds: no prior learns them as an object, and
+            the priors inside do not learn background.
     """
 
     boxes: Tensor
@@ -63,7 +63,7 @@ class Targets(NamedTuple):
 
     @property
     def objects(self) -> Tensor:
-        """(B, M) bool, True for what is to be found."""
+        """(B, M) bool, True for objects to detect."""
         return self.valid & ~self.ignore
 
     @property
@@ -73,13 +73,13 @@ class Targets(NamedTuple):
 
 
 class Assignment(NamedTuple):
-    """What each prior has to learn.
+    """The result of label assignment: what each prior learns.
 
     Attributes:
-        matched: (B, N) int64, place of its object in the targets, -1 for none.
-        quality: (B, N) float32 in 0..1, how good a prior it is for its object: the soft label of
-            the class; 0 where there is none.
-        ignored: (B, N) bool, neither positive nor negative.
+        matched: (B, N) int64, place of the prior's object in the targets, -1 for none.
+        quality: (B, N) float32 in 0..1, quality of the match, which is the soft label of the
+            class; 0 for priors without an object.
+        ignored: (B, N) bool, True for priors that are neither positive nor negative.
     """
 
     matched: Tensor
@@ -88,7 +88,7 @@ class Assignment(NamedTuple):
 
 
 class Assigner(ABC):
-    """Matches priors to objects; everything in 32-bit floats and without gradients.
+    """Base class of label assigners, which match priors to objects in fp32 without gradients.
 
     Every option of an assigner is a number above 0.
     """
@@ -101,7 +101,7 @@ class Assigner(ABC):
 
     @torch.no_grad()
     def __call__(self, predictions: Predictions, priors: Priors, targets: Targets) -> Assignment:
-        """The assignment of a batch, on its device, with no loop over images or objects."""
+        """The assignment of a batch, vectorised over images and objects."""
         predictions = Predictions(predictions.logits.float(), predictions.boxes.float())
         priors = Priors(priors.points.float(), priors.strides.float())
         targets = targets._replace(
@@ -122,18 +122,18 @@ class Assigner(ABC):
     def match(
         self, predictions: Predictions, priors: Priors, targets: Targets
     ) -> tuple[Tensor, Tensor]:
-        """`matched` and `quality` of an `Assignment`; M is at least 1, labels are all classes."""
+        """`matched` and `quality` of an `Assignment`; M is at least 1 and every label is valid."""
 
 
 def padded_targets(
     boxes: Sequence[Tensor], labels: Sequence[Tensor], ignore: Sequence[Tensor] | None = None
 ) -> Targets:
-    """The targets of a batch out of those of its images.
+    """The targets of a batch, from the boxes and labels of each image.
 
     Args:
-        boxes: (M_b, 4) of each image, M_b may be 0.
-        labels: (M_b,) of each image.
-        ignore: (M_b,) bool of each image; None if there are no such regions.
+        boxes: (M_b, 4) for each image; M_b may be 0.
+        labels: (M_b,) for each image.
+        ignore: (M_b,) bool for each image; None if there are no regions to ignore.
     """
     most = max(map(len, labels), default=0)
     first = boxes[0]
@@ -154,7 +154,7 @@ def padded_targets(
 
 
 def slices(images: int, priors: int, places: int) -> Iterator[slice]:
-    """Runs of places that bound the pairs looked at together to `MAX_PAIRS` (or one place)."""
+    """Slices of places with at most `MAX_PAIRS` pairs each, or with a single place."""
     step = max(1, MAX_PAIRS // max(1, images * priors))
     for start in range(0, places, step):
         yield slice(start, min(start + step, places))
@@ -164,9 +164,9 @@ def covered(priors: Priors, boxes_xyxy: Tensor, chosen: Tensor) -> Tensor:
     """Whether a prior lies strictly inside any of the chosen boxes.
 
     Args:
-        priors: N of them.
-        boxes_xyxy: (B, M, 4).
-        chosen: (B, M) bool.
+        priors: N priors.
+        boxes_xyxy: (B, M, 4), pixels.
+        chosen: (B, M) bool, True for the boxes to test.
     Returns:
         (B, N) bool.
     """
@@ -179,19 +179,19 @@ def covered(priors: Priors, boxes_xyxy: Tensor, chosen: Tensor) -> Tensor:
 
 
 def quality_of_boxes(predictions: Predictions, targets: Targets, matched: Tensor) -> Tensor:
-    """IoU of each predicted box with that of its object: (B, N), 0 where there is none."""
+    """IoU of each predicted box with the box of its object, (B, N); 0 without an object."""
     boxes = targets.boxes.gather(1, matched.clamp(min=0)[..., None].expand(-1, -1, 4))
     return paired_iou(predictions.boxes, boxes).where(matched >= 0, 0.0)
 
 
 def settle(claimed: Tensor, claims: Tensor, priority: Tensor, priors: int) -> Tensor:
-    """Give each claimed prior to one object: the claim of greatest priority, then lowest place.
+    """Match each claimed prior to the object of highest priority; ties go to the lowest place.
 
     Args:
         claimed: (B, M, K) int64, priors that each object may claim.
-        claims: (B, M, K) bool, whether it does.
-        priority: (B, M, K).
-        priors: N.
+        claims: (B, M, K) bool, whether the object claims the prior.
+        priority: (B, M, K), priority of each claim.
+        priors: number of priors, N.
     Returns:
         (B, N) int64, place of the object, -1 for none.
     """

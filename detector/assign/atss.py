@@ -1,4 +1,4 @@
-"""ATSS: an object takes the near anchors that overlap it more than near anchors usually do."""
+"""ATSS: an object is matched to near anchors whose IoU reaches mean plus deviation."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from maenas.detector.assign.assigner import (
 )
 from maenas.detector.ops.boxes import centres, paired_iou
 
-MIN_DEPTH = 0.01  # pixels an anchor's centre must lie inside the object
+MIN_DEPTH = 0.01  # minimum depth of an anchor's centre inside the object, in pixels
 
 
 @dataclass(frozen=True, slots=True)
 class ATSS(Assigner):
-    """Adaptive training sample selection; only the quality looks at the predictions.
+    """Adaptive training sample selection; only the quality depends on the predictions.
 
-    Quality is the IoU of the predicted box, as where GFL trains with ATSS.
+    Quality is the IoU of the predicted box, as in GFL with ATSS.
 
     Attributes:
-        topk: nearest anchors of each level that are looked at.
-        anchor_scale: side of a prior's square anchor in strides.
+        topk: number of nearest anchors on each level that are candidates.
+        anchor_scale: side of a prior's square anchor, in strides.
 
     Source: ATSS (https://arxiv.org/abs/1912.02424), algorithm 1.
     """
@@ -45,13 +45,13 @@ class ATSS(Assigner):
         return matched, quality_of_boxes(predictions, targets, matched)
 
     def match_anchors(self, priors: Priors, targets: Targets) -> Tensor:
-        """The place of each anchor's object, (B, N), -1 for none."""
+        """The place of the object matched to each anchor, (B, N); -1 for none."""
         nearest = self._nearest(priors, targets.boxes)  # (B, M, K)
         half = self.anchor_scale / 2 * priors.strides[:, None]
         anchors = torch.cat((priors.points - half, priors.points + half), dim=-1)
         boxes = targets.boxes.unsqueeze(2)  # (B, M, 1, 4)
         iou = paired_iou(anchors[nearest], boxes)  # (B, M, K)
-        # The deviation of one candidate is 0, not undefined.
+        # With a single candidate, the deviation is set to 0; otherwise it would be NaN.
         deviation = iou.std(dim=-1, keepdim=True, correction=min(1, iou.shape[-1] - 1))
         threshold = iou.mean(dim=-1, keepdim=True) + deviation
         inside = depth_of(priors.points[nearest], boxes) > MIN_DEPTH
@@ -59,7 +59,7 @@ class ATSS(Assigner):
         return settle(nearest, claims, iou, len(priors.points))
 
     def _nearest(self, priors: Priors, boxes_xyxy: Tensor) -> Tensor:
-        """The nearest anchors of every level to each box, (B, M, K) indices."""
+        """Indices of the anchors on each level that are nearest to each box, (B, M, K)."""
         images, places = boxes_xyxy.shape[:2]
         borders = (priors.strides.diff().nonzero().flatten() + 1).tolist()  # between levels
         middle = centres(boxes_xyxy)
@@ -78,6 +78,6 @@ class ATSS(Assigner):
 
 
 def depth_of(points: Tensor, boxes_xyxy: Tensor) -> Tensor:
-    """Depth of each object's own points (B, M, K, 2) inside its box (B, M, 1, 4): (B, M, K)."""
+    """Depth of points (B, M, K, 2) inside the box (B, M, 1, 4) of their object: (B, M, K)."""
     sides = torch.cat((points - boxes_xyxy[..., :2], boxes_xyxy[..., 2:] - points), dim=-1)
     return sides.amin(dim=-1)

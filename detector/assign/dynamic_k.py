@@ -1,10 +1,10 @@
-"""Dynamic k: each object takes its cheapest priors, as many as the boxes there already fit it.
+"""Dynamic k: each object takes its k cheapest priors, with k from the IoU of predicted boxes.
 
-The matching of SimOTA, which AlignOTA shares. Two things the usual code leaves to chance are exact:
+This is the matching of SimOTA and AlignOTA. It is exact in two cases that common code is not:
 
-- Priors both in an object's box and near its centre come before all others. Commonly 1e8 is added
-  to the cost of the others; in 32 bits a cost then counts only in steps of 8, so that an object
-  smaller than the grid took almost any prior. Here the order is by rank first, then by cost.
+- Priors both in an object's box and near its centre come before all others. Common code adds 1e8
+  to the cost of the others. In fp32, such costs have steps of 8, so that an object smaller than
+  the grid takes almost arbitrary priors. Here priors are sorted by rank first, then by cost.
 - An object with no prior in its box or near its centre lies outside the image and takes none.
 
 Source: OTA (https://arxiv.org/abs/2103.14259) and YOLOX (https://arxiv.org/abs/2107.08430),
@@ -23,19 +23,19 @@ from torch import Tensor
 from maenas.detector.assign.assigner import Predictions, Priors, Targets, slices
 from maenas.detector.ops.boxes import centres, depth_inside, pairwise_iou
 
-NEVER = torch.iinfo(torch.int32).max  # the key of a pair that must not be matched
-MIN_IOU = 1e-7  # under the logarithm
+NEVER = torch.iinfo(torch.int32).max  # key of a pair that must not be matched
+MIN_IOU = 1e-7  # added to the IoU before the logarithm
 
 # Logits of the objects' classes (B, M, N) and IoU (B, M, N) -> class cost (B, M, N).
 ClassCost = Callable[[Tensor, Tensor], Tensor]
 
 
 class Near(NamedTuple):
-    """Where priors lie to objects, (B, M, N) bool each.
+    """The position of priors relative to objects, (B, M, N) bool each.
 
     Attributes:
-        either: in the object's box or near its centre.
-        both: in its box and near its centre.
+        either: whether the prior is in the object's box or near its centre.
+        both: whether the prior is in the object's box and near its centre.
     """
 
     either: Tensor
@@ -52,26 +52,26 @@ def dynamic_k_match(
     topk: int,
     iou_weight: float,
 ) -> Tensor:
-    """The place of each prior's object.
+    """The place of the object that each prior is matched to.
 
     Args:
-        predictions: of the batch.
-        priors: N of them.
-        targets: M places.
-        class_cost: adds up, for a prior and an object, over all classes.
-        center_radius: half side, in strides, of the square around a centre that counts as near it.
-        topk: predicted boxes that an object's k is the summed IoU of; the most it can take.
-        iou_weight: of the box cost, -log IoU.
+        predictions: predictions for the batch.
+        priors: N priors.
+        targets: targets with M places.
+        class_cost: function for the class cost of a prior and an object, a sum over all classes.
+        center_radius: half the side of the square around a centre that counts as near, in strides.
+        topk: number of predicted boxes whose IoU are summed to k, and thus the maximum of k.
+        iou_weight: weight of the box cost, -log IoU.
     Returns:
-        (B, N) int64, -1 for none.
+        (B, N) int64, place of the object, -1 for none.
     """
     images, count = predictions.boxes.shape[:2]
     places = targets.labels.shape[1]
     topk = min(topk, count)
     candidates = near_any(priors, targets, center_radius)
     zeros = targets.labels.new_zeros((images, count))
-    takers, taker = zeros, zeros - 1  # how many took the prior, and the last of them
-    least, cheapest = zeros.int() + NEVER, zeros - 1  # over all objects, whether they took it
+    takers, taker = zeros, zeros - 1  # number of objects that took the prior, and the last one
+    least, cheapest = zeros.int() + NEVER, zeros - 1  # lowest key over all objects
     for part in slices(images, count, places):
         iou = pairwise_iou(targets.boxes[:, part], predictions.boxes)
         logits = logits_of(predictions, targets.labels[:, part])
@@ -95,7 +95,7 @@ def dynamic_k_match(
 
 
 def nearness(priors: Priors, boxes_xyxy: Tensor, center_radius: float) -> Near:
-    """Which priors are in the boxes and near their centres, strictly."""
+    """Whether priors are strictly in the boxes and near their centres."""
     in_box = depth_inside(priors.points, boxes_xyxy) > 0
     x, y = centres(boxes_xyxy).unsqueeze(-1).unbind(-2)  # (B, M, 1) each
     off_x, off_y = priors.points[:, 0] - x, priors.points[:, 1] - y
@@ -104,7 +104,7 @@ def nearness(priors: Priors, boxes_xyxy: Tensor, center_radius: float) -> Near:
 
 
 def near_any(priors: Priors, targets: Targets, center_radius: float) -> Tensor:
-    """The candidates: priors in the box or near the centre of any object, (B, N) bool."""
+    """Whether a prior is in the box or near the centre of any object, (B, N) bool."""
     images, places = targets.labels.shape
     found = targets.valid.new_zeros((images, len(priors.points)))
     for part in slices(images, len(priors.points), places):
@@ -114,16 +114,16 @@ def near_any(priors: Priors, targets: Targets, center_radius: float) -> Tensor:
 
 
 def logits_of(predictions: Predictions, labels: Tensor) -> Tensor:
-    """Logits of the labels' classes: labels (B, M) -> (B, M, N)."""
+    """Logits of all priors for the class of each object: labels (B, M) -> (B, M, N)."""
     count = predictions.logits.shape[1]
     return predictions.logits.mT.gather(1, labels[..., None].expand(-1, -1, count))
 
 
 def ordered(cost: Tensor, first: Tensor) -> Tensor:
-    """Integers in the order of the costs, those where `first` is True before all others.
+    """Integers that sort like the costs, with the pairs where `first` is True before all others.
 
-    The bits of floats that are not negative order as the floats do; with the sign bit set they
-    come before all others.
+    Non-negative floats sort like their bits read as integers. Setting the sign bit moves a pair
+    before all others.
     """
     bits = cost.clamp(min=0).add(0.0).view(torch.int32)  # + 0.0: -0.0 would have a sign bit
     return torch.where(first, bits + torch.iinfo(torch.int32).min, bits)

@@ -1,4 +1,4 @@
-"""The assigners by the name a recipe gives them."""
+"""The assigners by their name in a recipe."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""SimOTA: dynamic k with cross-entropy as class cost."""
+"""SimOTA: dynamic k with the cross-entropy as class cost."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from maenas.detector.ops.softplus import softplus
 
 @dataclass(frozen=True, slots=True)
 class SimOTA(Assigner):
-    """The assignment of YOLOX; quality is the IoU of the predicted box, its soft class label.
+    """The assignment of YOLOX; quality, the soft class label, is the IoU of the predicted box.
 
-    YOLOX scores a class by the geometric mean of class and objectness; a head without objectness,
-    as here, scores by the class alone.
+    In YOLOX, a class score is the geometric mean of class and objectness. This head has no
+    objectness, so that its class score is used alone.
 
     Attributes:
-        center_radius: half side, in strides, of the centre region.
-        topk: the most priors an object takes.
-        iou_weight: of the box cost, lambda in equation 1.
+        center_radius: half the side of the square centre region, in strides.
+        topk: maximum number of priors of an object.
+        iou_weight: weight of the box cost, lambda in equation 1.
 
-    Source: YOLOX (https://arxiv.org/abs/2107.08430), section 2.1; numbers of its code
+    Source: YOLOX (https://arxiv.org/abs/2107.08430), section 2.1; default values from its code
     (https://github.com/Megvii-BaseDetection/YOLOX, Apache-2.0).
     """
 

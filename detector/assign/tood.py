@@ -1,4 +1,4 @@
-"""TOOD: an object takes the priors whose class score and box agree on it most."""
+"""TOOD: an object is matched to the priors with the best joint class score and IoU."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from maenas.detector.assign.assigner import Assigner, Predictions, Priors, Targe
 from maenas.detector.assign.dynamic_k import logits_of
 from maenas.detector.ops.boxes import depth_inside, pairwise_iou
 
-MIN_DEPTH = 0.01  # pixels a prior must lie inside its object
+MIN_DEPTH = 0.01  # minimum depth of a prior inside its object, in pixels
 
 
 @dataclass(frozen=True, slots=True)
 class TOOD(Assigner):
     """Task-aligned assignment; quality is the alignment, scaled to the object's best IoU.
 
-    A prior that several objects take goes to the one it overlaps most. The paper assigns by ATSS
-    in the first four epochs; that is left to the recipe.
+    If several objects claim a prior, it is matched to the object with the highest IoU. The paper
+    uses ATSS in the first four epochs; this class does not.
 
     Attributes:
-        topk: priors that an object takes, m in the paper.
+        topk: number of priors an object claims, m in the paper.
         alpha: exponent of the class score.
         beta: exponent of the IoU.
 
@@ -58,7 +58,7 @@ class TOOD(Assigner):
     def _best(
         self, predictions: Predictions, priors: Priors, targets: Targets, part: slice
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Of each object the best aligned priors, alignment, IoU and whether it takes them."""
+        """The best aligned priors of each object, their alignment and IoU, and which it claims."""
         boxes = targets.boxes[:, part]
         iou = pairwise_iou(boxes, predictions.boxes)
         score = logits_of(predictions, targets.labels[:, part]).sigmoid()

@@ -1,4 +1,4 @@
-"""Distillation: a small detector learns from the maps of a larger one."""
+"""Distillation: a small detector learns from the feature maps of a larger one."""
 
 from maenas.detector.distill.cwd import CWD
 from maenas.detector.distill.feature_loss import FeatureLoss

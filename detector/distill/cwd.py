@@ -1,4 +1,4 @@
-"""Channel-wise distillation: where in the image each channel looks."""
+"""Channel-wise distillation: the distribution of each channel over the positions."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from maenas.detector.distill.feature_loss import FeatureLoss
 
 
 class CWD(FeatureLoss):
-    """Divergence of the student's softmax over positions from the teacher's, channel by channel.
+    """KL divergence between teacher and student of each channel's softmax over positions.
 
     With s and t the standardised maps of a channel, T = softmax(t) and L = ln sum exp:
     KL(T || softmax(s)) = sum T (t - s) + L(s) - L(t). The temperature is 1.

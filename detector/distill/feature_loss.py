@@ -1,4 +1,4 @@
-"""The contract of distillation: (student's maps, teacher's maps) -> loss."""
+"""The interface of feature losses: (student's maps, teacher's maps) -> loss."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from maenas.detector.distill.align import Align, standardised
 
 
 class FeatureLoss(nn.Module, ABC):
-    """How far maps of a student are from those of its teacher, summed over levels.
+    """Base class of losses between the maps of a student and its teacher, summed over levels.
 
-    Maps are aligned and standardised per channel first, for every method alike. Its weights are
-    trained with the student and are no part of the detector.
+    Every method aligns the maps and standardises each channel first. The weights of the loss are
+    trained with the student; the saved detector does not contain them.
 
     Args:
-        student_channels: of each level.
-        teacher_channels: of each level.
+        student_channels: number of channels of the student's map on each level.
+        teacher_channels: number of channels of the teacher's map on each level.
 
     Source: DAMO-YOLO report (https://arxiv.org/abs/2211.15444), section 2.5, and its code
     (tinyvision/DAMO-YOLO, Apache-2.0).
@@ -31,11 +31,11 @@ class FeatureLoss(nn.Module, ABC):
         self.aligns = nn.ModuleList(Align(ours, theirs) for ours, theirs in pairs)
 
     def forward(self, student: Sequence[Tensor], teacher: Sequence[Tensor]) -> Tensor:
-        """The loss, 0-D in 32 bits or more, also under autocast.
+        """The loss, 0-D, computed in fp32 or fp64 also under autocast.
 
         Args:
-            student: (B, C', h, w) of each level.
-            teacher: (B, C, H, W) of each level; it gets no gradient.
+            student: maps (B, C', h, w) of each level.
+            teacher: maps (B, C, H, W) of each level, without gradients.
         """
         total = torch.zeros((), device=teacher[0].device)
         levels = zip(self.aligns, student, teacher, strict=True)
@@ -53,5 +53,5 @@ class FeatureLoss(nn.Module, ABC):
 
 
 def at_least_32(numbers: Tensor) -> Tensor:
-    """Half precision as 32 bits, anything else as it is."""
+    """A tensor converted to fp32 if it has half precision."""
     return numbers.float() if numbers.element_size() < 4 else numbers

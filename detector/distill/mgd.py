@@ -1,4 +1,4 @@
-"""Masked generative distillation: the teacher's maps from a part of the student's."""
+"""Masked generative distillation: the teacher's maps are generated from masked student maps."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from torch.nn.functional import mse_loss
 
 from maenas.detector.distill.feature_loss import FeatureLoss
 
-MASKED = 0.65  # of the positions
-SCALE = 2e-5  # of the sum over an image
+MASKED = 0.65  # share of masked positions
+SCALE = 2e-5  # factor of the sum over an image
 
 
 class MGD(FeatureLoss):
-    """The squared difference between what a generator makes of the masked student and the teacher.
+    """The squared difference of the teacher's maps and those generated from masked student maps.
 
-    Positions are masked for all channels alike, drawn anew for every image. The generators
-    learn: in DAMO-YOLO's code they stay as they were drawn, since no optimizer knows them.
+    The mask is drawn for each image and is the same for all channels. The generators are trained;
+    in DAMO-YOLO's code they keep their initial weights, because no optimizer updates them.
 
     Source: Masked Generative Distillation, https://arxiv.org/abs/2205.01529, equation 2.
     """
@@ -36,7 +36,7 @@ class MGD(FeatureLoss):
 
     def level_loss(self, level: int, student: Tensor, teacher: Tensor) -> Tensor:
         batch, _, height, width = student.shape
-        drawn = torch.rand(batch, 1, height, width)  # on the CPU, whose state a run keeps
+        drawn = torch.rand(batch, 1, height, width)  # a run saves the state of the CPU's RNG
         shown = (drawn > MASKED).to(student)
         generated = self.generators[level](student * shown)
         return SCALE / batch * mse_loss(generated, teacher, reduction="sum")

@@ -1,4 +1,4 @@
-"""Mimicking: the student's maps are to be those of the teacher."""
+"""Mimicking: the student learns to reproduce the maps of the teacher."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from maenas.detector.distill.feature_loss import FeatureLoss
 
 
 class Mimicking(FeatureLoss):
-    """The mean squared difference of the maps.
+    """The mean squared error between the maps of student and teacher.
 
-    Source: Mimicking Very Efficient Network for Object Detection (CVPR 2017), on whole maps as in
-    the comparison of the DAMO-YOLO report.
+    Source: Mimicking Very Efficient Network for Object Detection (CVPR 2017), applied to whole
+    maps as in the comparison of the DAMO-YOLO report.
     """
 
     def level_loss(self, level: int, student: Tensor, teacher: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""What a recipe says about distillation."""
+"""The options of distillation in a recipe."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ LEVELS = (3, 4, 5)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DistillOptions:
-    """How a detector learns from a teacher.
+    """Options of distillation.
 
     Attributes:
-        method: "cwd", or its rivals "mgd" and "mimic".
-        weight: of the feature loss beside the detector's own, in the beginning.
-        last_weight: share of it that is left when the teacher leaves; a cosine leads there.
-        epochs: with the teacher; None for all but the plain ones at the end, without mosaics.
-        features: whose maps are compared, the "neck"'s as published or the "backbone"'s.
-        levels: which of them, 3 to 5 for strides 8 to 32.
-        clip_norm: longest gradient of the detector while there is a teacher; None for any.
-        amp: numbers the teacher computes in, as `compute.amp` has them for the student.
+        method: "cwd", or the baselines "mgd" and "mimic".
+        weight: initial weight of the feature loss in the training loss.
+        last_weight: final weight as a share of `weight`, which falls along a cosine.
+        epochs: number of epochs with the teacher; None for all epochs with mosaic.
+        features: source of the compared maps, "neck" as published or "backbone".
+        levels: levels of the compared maps, 3 to 5 for strides 8 to 32.
+        clip_norm: maximum gradient norm of the detector with a teacher; None for no clipping.
+        amp: precision of the teacher, with the values of `compute.amp`.
 
-    Source: weight, cosine and stages are the report's (https://arxiv.org/abs/2211.15444, section
-    2.5). DAMO-YOLO's code has weight 1 and keeps the teacher to the end: `weight: 1, epochs: 300`.
+    Source: weight, cosine and stages are from the report (https://arxiv.org/abs/2211.15444, section
+    2.5). DAMO-YOLO's code uses weight 1 and a teacher in all epochs: `weight: 1, epochs: 300`.
     """
 
     method: Method = "cwd"
@@ -54,10 +54,10 @@ class DistillOptions:
             raise SpecError(f"distill: clip_norm must be above 0, got {self.clip_norm}.")
 
     def epochs_of(self, epochs: int, plain_epochs: int) -> int:
-        """Epochs with the teacher, in a training of so many of which the last are plain."""
+        """Number of epochs with the teacher, in a training that ends with `plain_epochs`."""
         return epochs - plain_epochs if self.epochs is None else min(self.epochs, epochs)
 
     def weight_at(self, step: int, steps: int) -> float:
-        """The weight of a step, counted from 0, of so many with the teacher."""
+        """The weight at a step, counted from 0, if `steps` steps have a teacher."""
         fallen = 0.5 * (1 - cos(pi * step / steps))
         return self.weight * (1 - (1 - self.last_weight) * fallen)

@@ -1,4 +1,4 @@
-"""The teacher: a trained detector that shows its maps and learns nothing."""
+"""The teacher: a trained detector with frozen weights that provides feature maps."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from maenas.detector.model.spec import DetectorSpec
 
 
 class Teacher:
-    """A detector in the form it runs in, which gives the same maps sooner.
+    """A deployed detector, which computes the same maps faster.
 
     Args:
-        spec: the detector.
-        weights: trained.
-        where: they came from, for messages.
+        spec: spec of the detector.
+        weights: trained weights.
+        where: source of the weights, for messages.
     Raises:
-        TrainError: if it has no weights.
-        SpecError: if they are of another detector.
+        TrainError: if there are no weights.
+        SpecError: if the weights belong to another detector.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class Teacher:
         self._parts = nn.ModuleDict({"backbone": network.backbone, "neck": network.neck})
 
     def require_fit(self, student: DetectorSpec, names: Sequence[str]) -> None:
-        """Raise `TrainError` unless it knows the classes and has the levels of a student."""
+        """Raise `TrainError` unless the teacher has the classes and levels of a student."""
         ours, known = self.spec.names, self.spec.head.num_classes
         if known != len(names) or (ours and tuple(names) != ours):
             raise TrainError(
@@ -57,12 +57,12 @@ class Teacher:
             )
 
     def to(self, device: torch.device, memory_format: torch.memory_format) -> None:
-        """Move to where the student learns."""
+        """Move the teacher to the device and memory format of the student."""
         self._parts.to(device, memory_format=memory_format)  # type: ignore[call-overload]
 
     @torch.no_grad()
     def maps(self, images: Tensor, features: str, levels: Sequence[int]) -> list[Tensor]:
-        """The maps (B, C, H, W) of some levels, 3 to 5, of its "neck" or "backbone"."""
+        """The maps (B, C, H, W) of the given levels, 3 to 5, of the "neck" or "backbone"."""
         found = self._parts["backbone"](images)
         if features == "neck":
             found = self._parts["neck"](found)
@@ -70,13 +70,13 @@ class Teacher:
 
 
 def shown(words: Sequence[str] | map[str]) -> str:
-    """The first few of some words."""
+    """Up to six words joined by commas, and the number of the others."""
     listed = list(words)
     return ", ".join(listed[:6]) + (f" and {len(listed) - 6} more" if len(listed) > 6 else "")
 
 
 def digest(spec: DetectorSpec, weights: Mapping[str, Tensor]) -> str:
-    """What tells one trained detector from another."""
+    """The SHA-256 of a spec and its weights."""
     content = hashlib.sha256(repr(spec).encode())
     for name in sorted(weights):
         content.update(name.encode())

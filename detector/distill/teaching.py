@@ -1,4 +1,4 @@
-"""A teacher and the loss that its student is held to."""
+"""A teacher and the feature loss of its student."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ FEATURE_LOSSES: dict[str, type[FeatureLoss]] = {"cwd": CWD, "mgd": MGD, "mimic":
 
 @dataclass(frozen=True, slots=True)
 class Teaching:
-    """What a student is taught, and by whom.
+    """A teacher and the feature loss of its student.
 
     Attributes:
-        teacher: in the form it runs in.
-        loss: between maps, with its projections.
-        options: which maps, and what they count.
+        teacher: teacher in deployed form.
+        loss: feature loss with its projections.
+        options: options of the distillation.
     """
 
     teacher: Teacher
@@ -33,13 +33,13 @@ class Teaching:
     options: DistillOptions
 
     def teacher_maps(self, images: Tensor, precision: torch.dtype | None) -> list[Tensor]:
-        """The teacher's maps of these images, computed in numbers of its own."""
+        """The teacher's maps for these images, computed in a precision of their own."""
         with torch.autocast(images.device.type, precision, enabled=precision is not None):
             return self.teacher.maps(images, self.options.features, self.options.levels)
 
 
 def teaching(teacher: Teacher, student: DetectorSpec, options: DistillOptions) -> Teaching:
-    """A teacher for a student; projections are drawn from torch's generator."""
+    """The teaching of a student; PyTorch's global generator initialises the projections."""
     loss = FEATURE_LOSSES[options.method](
         channels(student, options), channels(teacher.spec, options)
     )
@@ -47,7 +47,7 @@ def teaching(teacher: Teacher, student: DetectorSpec, options: DistillOptions) -
 
 
 def channels(spec: DetectorSpec, options: DistillOptions) -> list[int]:
-    """Widths of the maps that are compared."""
+    """Numbers of channels of the maps that are compared."""
     widths = (
         spec.neck.out_channels
         if options.features == "neck"

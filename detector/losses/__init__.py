@@ -1,4 +1,4 @@
-"""Losses of the detector."""
+"""Loss functions of the detector."""
 
 from maenas.detector.losses.detection_loss import LossWeights, assigned_loss, detection_loss
 from maenas.detector.losses.distribution_focal import distribution_focal_loss

@@ -1,4 +1,4 @@
-"""The training loss of the detector: classes over all priors, boxes over the matched ones."""
+"""The training loss: a class loss over all priors and box losses over the matched ones."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from maenas.detector.losses.quality_focal import quality_focal_loss
 from maenas.detector.model.decode import STRIDES
 from maenas.detector.model.raw_level import RawLevel
 
-# Mean over the processes of a run, of a small tensor; for one process, the tensor itself.
+# Computes the mean of a small tensor over the processes of a run.
 Reduce = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True, slots=True)
 class LossWeights:
-    """What each part counts.
+    """The weights of the parts of the loss.
 
     Source: DAMO-YOLO (https://arxiv.org/abs/2211.15444), section 2.4: alpha, beta and gamma.
     """
@@ -41,18 +41,18 @@ def detection_loss(
     weights: LossWeights = LossWeights(),
     reduce: Reduce = lambda normalisers: normalisers,
 ) -> dict[str, Tensor]:
-    """The weighted parts of the loss; their sum is to be minimised.
+    """The weighted parts of the loss, whose sum is minimised.
 
-    Computed in 32 bits, also under autocast. A batch without objects has box losses of 0 that
-    still reach every parameter, so that processes of a run wait for the same gradients.
+    The loss is computed in fp32, also under autocast. A batch without objects has box losses of 0
+    with gradients for every parameter, because DDP expects the same gradients in all processes.
 
     Args:
         levels: raw maps, finest first.
-        targets: objects of the batch.
-        assigner: matches them to positions.
-        strides: pixels between positions of each level.
-        weights: of the parts.
-        reduce: mean of the normalisers over all processes; called once, on a tensor (2,).
+        targets: ground truth of the batch.
+        assigner: label assigner, which matches priors to objects.
+        strides: pixels between anchor points of each level.
+        weights: weights of the parts.
+        reduce: function for the mean over all processes; called once with the normalisers, (2,).
     Returns:
         "quality_focal", "giou" and "distribution_focal", 0-D float32 each.
     """
@@ -65,7 +65,7 @@ def detection_loss(
 def assigned_loss(
     maps: FlatMaps, targets: Targets, assignment: Assignment, weights: LossWeights, reduce: Reduce
 ) -> dict[str, Tensor]:
-    """The loss of an assignment that is already made.
+    """The weighted parts of the loss for a given assignment.
 
     The class part is divided by the number of matched priors. Box parts are weighted by the
     largest class score of their prior and divided by the sum of these weights. Both divisors are

@@ -1,18 +1,18 @@
-"""Distribution Focal Loss: the two bins around a distance shall hold its probability."""
+"""Distribution Focal Loss, which puts the probability on the two bins around a distance."""
 
 from __future__ import annotations
 
 from torch import Tensor
 
-NEAREST_THE_END = 0.1  # of a bin, that a target stays below the last bin, as in GFL's code
+NEAREST_THE_END = 0.1  # minimum distance of a target below the last bin, in bins, as in GFL's code
 
 
 def distribution_focal_loss(logits: Tensor, distances: Tensor) -> Tensor:
-    """Cross-entropy with the two bins next to a distance, each weighted by its nearness.
+    """Cross-entropy with the two bins around a distance, weighted by linear interpolation.
 
     Args:
-        logits: (..., bins), of the distances 0, 1, .. bins - 1 in strides.
-        distances: (...) in strides; brought into 0..bins - 1.1.
+        logits: (..., bins), logits of the distances 0, 1, .. bins - 1 in strides.
+        distances: (...), target distances in strides; clamped to 0..bins - 1.1.
     Returns:
         (...) float32, not reduced.
 
@@ -21,7 +21,7 @@ def distribution_focal_loss(logits: Tensor, distances: Tensor) -> Tensor:
     log_probability = logits.float().log_softmax(dim=-1)
     distances = distances.float().clamp(0, logits.shape[-1] - 1 - NEAREST_THE_END)
     lower = distances.floor()
-    share = distances - lower  # of the upper bin
+    share = distances - lower  # weight of the upper bin
     index = lower.long().unsqueeze(-1)
     at_lower = log_probability.gather(-1, index).squeeze(-1)
     at_upper = log_probability.gather(-1, index + 1).squeeze(-1)

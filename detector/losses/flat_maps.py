@@ -1,4 +1,4 @@
-"""The raw maps of all levels side by side, as assignment and losses read them."""
+"""The raw maps of all levels, concatenated for assignment and losses."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from maenas.detector.model.raw_level import RawLevel
 
 
 class FlatMaps(NamedTuple):
-    """Logits of a batch in 32 bits, levels in order, row-major.
+    """Logits of a batch in fp32, with levels in order and row-major.
 
     Attributes:
-        scores: (B, N, C).
-        distances: (B, N, 4, bins), left, top, right, bottom.
-        priors: N of them.
+        scores: (B, N, C), class logits.
+        distances: (B, N, 4, bins), distance logits of the left, top, right and bottom side.
+        priors: N priors, the anchor points of all levels.
     """
 
     scores: Tensor
@@ -28,13 +28,13 @@ class FlatMaps(NamedTuple):
 
     @torch.no_grad()
     def predictions(self) -> Predictions:
-        """What assigners look at; no gradient."""
+        """The inputs of an assigner, without gradients."""
         points, strides = self.priors
         return Predictions(self.scores, boxes_at(points, strides, self.distances))
 
 
 def flat_maps(levels: Sequence[RawLevel], strides: Sequence[int] = STRIDES) -> FlatMaps:
-    """Levels, finest first, side by side."""
+    """The raw maps of all levels, finest first, concatenated."""
     sizes = [(level.scores.shape[-2], level.scores.shape[-1]) for level in levels]
     by_place = [level.scores.permute(0, 2, 3, 1).flatten(1, 2) for level in levels]
     scores = torch.cat(by_place, dim=1).float()

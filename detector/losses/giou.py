@@ -1,4 +1,4 @@
-"""GIoU loss: it has a gradient even where boxes do not meet."""
+"""The GIoU loss, which has a gradient even if boxes do not overlap."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ def giou_loss(boxes_xyxy: Tensor, targets_xyxy: Tensor) -> Tensor:
     """1 - GIoU of each box with its target.
 
     Args:
-        boxes_xyxy: (..., 4) in pixels.
-        targets_xyxy: (..., 4) in pixels.
+        boxes_xyxy: (..., 4), predicted boxes in pixels.
+        targets_xyxy: (..., 4), ground-truth boxes in pixels.
     Returns:
         (...) float32 in 0..2, not reduced.
 

@@ -1,4 +1,4 @@
-"""Quality Focal Loss: one soft label for class and box quality."""
+"""Quality Focal Loss, with one soft label for class and box quality."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from maenas.detector.ops.softplus import softplus
 
 
 def quality_focal_loss(logits: Tensor, labels: Tensor, beta: float = 2.0) -> Tensor:
-    """Cross-entropy with soft labels times the distance to the label to the power of beta.
+    """Cross-entropy with soft labels, times the distance to the label to the power of beta.
 
-    Computed from logits, so it stays finite where a score in 32 bits is 0 or 1. Labels get no
-    gradient.
+    The loss is computed from logits, so that it stays finite if a score rounds to 0 or 1 in fp32.
+    Labels get no gradient.
 
     Args:
         logits: (...), scores before the sigmoid.
-        labels: (...) in 0..1.
-        beta: how much less easy examples count, at least 1.
+        labels: (...), soft labels in 0..1.
+        beta: focusing parameter, at least 1; higher values reduce the weight of easy examples.
     Returns:
         (...) float32, not reduced.
 
@@ -31,7 +31,7 @@ def quality_focal_loss(logits: Tensor, labels: Tensor, beta: float = 2.0) -> Ten
 
 
 class _QualityFocal(Function):
-    """Loss and gradient at once: over all classes of all positions every pass counts.
+    """Computes loss and gradient together, which saves passes over these large tensors.
 
     With s the score, d = s - y and h the cross-entropy, whose derivative is d, the loss is
     h |d|^b and its derivative d |d|^b + b h |d|^(b - 1) sign(d) s (1 - s).

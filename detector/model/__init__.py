@@ -1,1 +1,1 @@
-"""The detector as data and as modules: spec, neck, head, decoding, published models."""
+"""The detector: its spec, neck, head, PyTorch modules, decoding, and published models."""

@@ -1,4 +1,4 @@
-"""The ablations of the DAMO-YOLO report: every row of its tables as a detector."""
+"""The ablations of the DAMO-YOLO report: each row of its tables as a detector."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ from maenas.detector.model.zero_head import ZeroHead
 FORMAT = "maenas/ablations@1"
 PATH = Path(str(files("maenas.detector.model") / "ablations.yaml"))
 T4 = "T4 TensorRT FP16"
-LEGACY_CLASSES = 81  # what the heads of the report's models scored, one class of no meaning
+LEGACY_CLASSES = 81  # classes of the heads in the report's models, one of them unused
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figures:
-    """What the report says of one row.
+    """The figures of one row in the report.
 
     Attributes:
         table: short name of the table.
-        network: what the row is called.
-        ap: COCO val 2017, in percent.
-        latency_ms: batch 1, whole detector, without NMS.
-        latency_on: device, runtime and precision of that.
-        gflops: as `report_gflops` counts; None where the table has no such column.
-        note: a reading of ours of what the report leaves open; "" for none.
+        network: name of the row.
+        ap: AP on COCO val2017, in percent.
+        latency_ms: latency of the whole detector at batch size 1, without NMS, in milliseconds.
+        latency_on: device, runtime and precision of the latency.
+        gflops: GFLOPs as `report_gflops` counts them; None if the table has no such column.
+        note: our interpretation of a detail that the report leaves open; "" for none.
     """
 
     table: str
@@ -48,7 +48,7 @@ class Figures:
 
 @dataclass(frozen=True, slots=True)
 class Ablation:
-    """A row of a table and the detector it is about."""
+    """A row of a table and the detector that it describes."""
 
     figures: Figures
     spec: DetectorSpec
@@ -56,7 +56,7 @@ class Ablation:
 
 @cache
 def load_ablations(path: Path = PATH) -> tuple[Ablation, ...]:
-    """Every row whose detector is known, in the order of the report.
+    """All rows whose detector is known, in the order of the report.
 
     Raises:
         SpecError: if the file is damaged, naming row and key.
@@ -67,7 +67,7 @@ def load_ablations(path: Path = PATH) -> tuple[Ablation, ...]:
 
 @cache
 def unpublished_rows(path: Path = PATH) -> tuple[Figures, ...]:
-    """Rows about backbones that were never shown.
+    """Rows whose backbones were not published.
 
     Raises:
         SpecError: if the file is damaged, naming row and key.
@@ -79,13 +79,13 @@ def unpublished_rows(path: Path = PATH) -> tuple[Figures, ...]:
 
 
 def ablation_gflops(spec: DetectorSpec) -> float:
-    """GFLOPs as the ablation tables count them."""
+    """The GFLOPs of a detector as the ablation tables count them."""
     head = replace(spec.head, num_classes=LEGACY_CLASSES)
     return report_gflops(replace(spec, head=head, names=()).ops(), per_norm=4)
 
 
 def _ablation(row: object, where: str) -> Ablation:
-    """A row: the figures, and what makes the detector."""
+    """The figures and the detector of one row in the file."""
     if not isinstance(row, dict) or "template" not in row:
         raise SpecError(f"{where}: must be a mapping with the key `template`.")
     parts = {"backbone", "template", "neck", "head"}

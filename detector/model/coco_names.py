@@ -1,4 +1,4 @@
-"""The classes of COCO in the order of its ids: what the published weights detect."""
+"""The COCO classes in the order of their ids, which the published weights detect."""
 
 COCO_NAMES = tuple(
     (

@@ -1,4 +1,4 @@
-"""From raw maps to class scores and boxes."""
+"""Decoding of raw maps to class scores and boxes."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ STRIDES = (8, 16, 32)
 def anchor_points(
     sizes: Sequence[tuple[int, int]], strides: Sequence[int], like: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """The point each position predicts from, and its stride.
+    """The anchor points of all levels and their strides.
 
-    A point is the top-left corner of its cell, (column * stride, row * stride), as DAMO-YOLO has
-    it.
+    An anchor point is the top-left corner of its cell, (column * stride, row * stride), as in
+    DAMO-YOLO.
 
     Args:
         sizes: (height, width) of each level.
-        strides: pixels between positions of each level.
-        like: a tensor of the device and type wanted.
+        strides: pixels between anchor points of each level.
+        like: tensor with the device and dtype of the result.
     Returns:
         Points (N, 2) as (x, y) in pixels and strides (N, 1); levels in order, row-major.
     """
@@ -38,12 +38,12 @@ def anchor_points(
 
 
 def expected_distances(logits: Tensor) -> Tensor:
-    """Mean distance of each side under its distribution over bins.
+    """The expected distance of each side, from its distribution over bins.
 
     Args:
-        logits: (..., 4, bins).
+        logits: (..., 4, bins), logits of the distances 0, 1, .. bins - 1.
     Returns:
-        (..., 4), in strides.
+        (..., 4), distances in strides.
 
     Source: Generalized Focal Loss (https://arxiv.org/abs/2006.04388), section 3.2.
     """
@@ -52,11 +52,11 @@ def expected_distances(logits: Tensor) -> Tensor:
 
 
 def decode(levels: Sequence[RawLevel], strides: Sequence[int] = STRIDES) -> tuple[Tensor, Tensor]:
-    """Class scores and boxes of every position.
+    """The class scores and boxes of all anchor points.
 
     Args:
         levels: raw maps, finest first.
-        strides: pixels between positions of each level.
+        strides: pixels between anchor points of each level.
     Returns:
         Scores (B, N, num_classes) in 0..1 and boxes (B, N, 4) as (x1, y1, x2, y2) in pixels, not
         clipped to the image.
@@ -70,7 +70,7 @@ def decode(levels: Sequence[RawLevel], strides: Sequence[int] = STRIDES) -> tupl
 
 
 def by_side(level: RawLevel) -> Tensor:
-    """Distance logits (B, 4 * bins, H, W) -> (B, H * W, 4, bins), row-major."""
+    """Distance logits of a level, (B, 4 * bins, H, W) -> (B, H * W, 4, bins), row-major."""
     batch, channels, height, width = level.distances.shape
     logits = level.distances.reshape(batch, 4, channels // 4, height * width)
     return logits.permute(0, 3, 1, 2)

@@ -1,4 +1,4 @@
-"""What was published about the models of the zoo."""
+"""The published figures of the models in the zoo."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ FORMAT = "maenas/published@1"
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """Figures of one model, as its authors give them.
+    """The figures of one model as published by its authors.
 
     Attributes:
         template: scale of neck and head.
-        ap: COCO val 2017, in percent, trained without a teacher.
-        latency_ms: batch 1, whole detector, without NMS.
-        latency_on: device, runtime and precision of that.
-        gflops: two a multiply-accumulate.
-        mparams: millions of parameters.
-        ap_distilled: AP trained with a teacher, None if not published.
+        ap: AP on COCO val2017 after training without a teacher, in percent.
+        latency_ms: latency of the whole detector at batch size 1, without NMS, in milliseconds.
+        latency_on: device, runtime and precision of the latency.
+        gflops: GFLOPs, counting two for each multiply-accumulate.
+        mparams: number of params in millions.
+        ap_distilled: AP after training with a teacher, in percent; None if not published.
     """
 
     template: str
@@ -40,17 +40,17 @@ class Published:
 
 
 def load_published() -> dict[str, Published]:
-    """Figures by the name of the model in the zoo."""
+    """The published figures by name of the model in the zoo."""
     path = Path(str(files("maenas.detector.model") / "published.yaml"))
     models = read_yaml(path, FORMAT)["models"]
     return {name: parse(Published, data, f"{path}: {name}") for name, data in models.items()}
 
 
 def require_published(name: str) -> Published:
-    """The figures of a published detector, "zoo:" before its name or not.
+    """The figures of a published detector; the prefix "zoo:" of its name is optional.
 
     Raises:
-        ModelError: for a name that none has.
+        ModelError: if no published detector has this name.
     """
     published = load_published()
     found = published.get(name.removeprefix("zoo:"))
@@ -60,12 +60,12 @@ def require_published(name: str) -> Published:
 
 
 def report_gflops(ops: Iterable[Op], per_norm: int = 2) -> float:
-    """GFLOPs as the report counts: two times multiply-accumulates and BatchNorms.
+    """GFLOPs as the report counts them: twice the multiply-accumulates and BatchNorm operations.
 
     Args:
-        ops: of the whole detector.
-        per_norm: operations an element behind a BatchNorm that is not in a RepConv. The tool the
-            authors used counted 2 for the family; 4 in the version before, which they made the
-            ablation tables and the figure of S with, when heads scored 81 classes.
+        ops: operators of the whole detector.
+        per_norm: operations for each output element of a BatchNorm outside RepConv. The authors'
+            tool counted 2 for the model family. Its previous version counted 4; it was used for
+            the ablation tables and the figure of S, when heads had 81 classes.
     """
     return sum(2 * (op.macs + per_norm * elements(op.out_shape) * op.norm) for op in ops) / 1e9

@@ -1,4 +1,4 @@
-"""Raw maps of the head: what the network gives, losses and decoding read."""
+"""The raw maps of the head, which losses and decoding read."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ class RawLevel(NamedTuple):
     """Logits of one level.
 
     Attributes:
-        scores: (B, num_classes, H, W).
-        distances: (B, 4 * (reg_max + 1), H, W), side-major: left, top, right, bottom.
+        scores: (B, num_classes, H, W), class logits.
+        distances: (B, 4 * (reg_max + 1), H, W), distance logits by side: left, top, right, bottom.
     """
 
     scores: Tensor

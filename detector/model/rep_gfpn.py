@@ -1,4 +1,4 @@
-"""Efficient RepGFPN: the neck that fuses three features twice, top-down and bottom-up."""
+"""Efficient RepGFPN: a neck that fuses three feature maps top-down and bottom-up."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 Fusion = Literal["conv", "csp", "csp_rep", "csp_rep_elan"]
 Move = Literal["keep", "down", "up"]
-Edge = tuple[str, Move]  # name of a feature or node, and how its map gets to this level
+Edge = tuple[str, Move]  # name of a feature map or node, and how its map is resized
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A merge node: its level, its width, and the maps that reach it, moved to its level."""
+    """A merge node: its level, its width, and the maps that it merges after resizing."""
 
     name: str
     level: int
@@ -39,13 +39,13 @@ class RepGFPN:
         depth: basic blocks in a merge node.
         hidden_ratio: width between the two 3x3 convolutions of a basic block over the width
             around them. The report's "neck width" is `out_channels` times this.
-        hidden_channels: the same width given for each level instead; () to follow the ratio.
+        hidden_channels: width between them for each level, in channels; () to use `hidden_ratio`.
         act: activation of every convolution.
-        fusion: what a merge node is made of, from a single 3x3 convolution to the CSP with
-            re-parameterised convolutions whose every block output is concatenated (ELAN).
-        extra_downsampling: the downward connections of queen-fusion, P3 to P4 and P4 to P5.
-        extra_upsampling: the upward ones, with one more node at P3.
-        depthwise: basic blocks and downsampling of the nano models.
+        fusion: structure of a merge node, from a single 3x3 convolution to CSP with
+            re-parameterised convolutions and concatenation of all block outputs (ELAN).
+        extra_downsampling: whether queen-fusion has downward connections, P3 to P4 and P4 to P5.
+        extra_upsampling: whether it has upward connections, with one more node at P3.
+        depthwise: whether basic blocks and downsampling are depthwise, as in the nano models.
 
     Source: DAMO-YOLO report (https://arxiv.org/abs/2211.15444), section 2.2 and Tables 3 to 5.
     """
@@ -80,10 +80,10 @@ class RepGFPN:
             )
 
     def nodes(self, in_channels: Sequence[int]) -> tuple[Node, ...]:
-        """The merge nodes in order of execution, for features (C3, C4, C5) of these widths.
+        """The merge nodes in order of execution, for feature maps (C3, C4, C5) of these widths.
 
-        Names end in "td" on the way down and are plain for the outputs; inputs come in the order
-        in which DAMO-YOLO concatenates them.
+        Names of top-down nodes end in "td". The inputs are in the order in which DAMO-YOLO
+        concatenates them.
         """
         down, up = self.extra_downsampling, self.extra_upsampling
         _, c4, c5 = in_channels
@@ -114,14 +114,14 @@ class RepGFPN:
 
     @property
     def outputs(self) -> tuple[str, str, str]:
-        """Names of the nodes whose maps the head receives, finest first."""
+        """Names of the nodes whose maps are the inputs of the head, finest first."""
         return ("p3_up" if self.extra_upsampling else "p3", "p4", "p5")
 
     def ops(self, features: Sequence[Shape]) -> Iterator[Op]:
-        """The deployed operators for features (C3, C4, C5), in order of execution.
+        """The deployed operators for feature maps (C3, C4, C5), in order of execution.
 
         Raises:
-            SpecError: unless there are three features, each half the size of the one before.
+            SpecError: unless there are three feature maps, each half the size of the previous one.
         """
         maps = dict(zip(("c3", "c4", "c5"), check_pyramid(features), strict=True))
         for node in self.nodes([shape[0] for shape in features]):
@@ -138,7 +138,7 @@ class RepGFPN:
             maps[node.name] = yield from self._merge(node.out_channels, node.level, inputs)
 
     def build(self, in_channels: Sequence[int]) -> FusionNeck:
-        """The trainable module for features (C3, C4, C5) of these widths."""
+        """The trainable module for feature maps (C3, C4, C5) of these widths."""
         from maenas.detector.model.layers.fusion_neck import FusionNeck
 
         return FusionNeck(self, in_channels)
@@ -153,7 +153,7 @@ class RepGFPN:
         )
 
     def hidden(self, channels: int, level: int) -> int:
-        """Width between the two convolutions of a basic block of `channels`."""
+        """Width between the two convolutions of a basic block with `channels` channels."""
         if self.hidden_channels:
             return self.hidden_channels[level]
         hidden = int(min(channels * self.hidden_ratio, 1e12))
@@ -161,12 +161,12 @@ class RepGFPN:
         return hidden
 
     def depthwise_unit(self, channels: int) -> Unit:
-        """The basic block of the nano models: a Mob unit three times as wide inside."""
+        """The basic block of the nano models: a Mob unit with an expansion ratio of 3."""
         expanded = make_divisible(3 * channels, 8)
         return inverted_unit(expanded, channels, 5, 1, self.act, True, act_after="none")
 
     def _down(self, shape: Shape) -> Generator[Op, None, Shape]:
-        """Halve a map by a strided 3x3 convolution, depthwise and pointwise in the nano models."""
+        """Downsample by a strided 3x3 convolution; depthwise, then pointwise in the nano models."""
         if not self.depthwise:
             op = conv(shape, shape[0], 3, 2, act=self.act)
             yield op
@@ -216,10 +216,10 @@ class RepGFPN:
 
 
 def check_pyramid(features: Sequence[Shape]) -> Sequence[Shape]:
-    """The features, if a neck can take them.
+    """The shapes of the feature maps, checked to fit a neck.
 
     Raises:
-        SpecError: unless there are three, each half the size of the one before.
+        SpecError: unless there are three, each half the size of the previous one.
     """
     sizes = [shape[1:] for shape in features]
     halved = all(

@@ -1,4 +1,4 @@
-"""The detector as data: backbone, neck and head, and what the classes are called."""
+"""The spec of a detector: backbone, neck, head and class names."""
 
 from __future__ import annotations
 
@@ -22,25 +22,26 @@ if TYPE_CHECKING:
     from maenas.detector.model.layers.network import DetectorNetwork
 
 FORMAT = "maenas/detector@1"
-CHANNELS = 3  # of the images that are read for training, evaluation and detection
+CHANNELS = 3  # channels of the images in training, evaluation and detection
 KEYS = ("backbone", "neck", "head", "names", "resize")
 Resize = Literal["letterbox", "stretch"]
 
 
 @dataclass(frozen=True, slots=True)
 class DetectorSpec:
-    """A complete detector.
+    """The spec of a complete detector.
 
     Attributes:
-        backbone: with three features at strides 8, 16 and 32.
-        neck: fuses them.
-        head: class scores and boxes of each level.
-        names: of the classes, in the order of their scores; () if they have none.
-        resize: how an image is brought to the input size: "letterbox" keeps its proportions and
-            pads, "stretch" does not. Official weights were trained with "stretch".
+        backbone: backbone with three feature maps at strides 8, 16 and 32.
+        neck: neck that fuses the feature maps.
+        head: head that predicts class scores and boxes on each level.
+        names: names of the classes, in the order of their scores; () if they have none.
+        resize: method that resizes an image to the input size: "letterbox" keeps the aspect ratio
+            and pads, "stretch" changes the aspect ratio. Official weights were trained with
+            "stretch".
     Raises:
-        SpecError: if images are not of three channels, the features do not fit the neck, or there
-            is not one name a class.
+        SpecError: if the backbone does not read three channels, if its feature maps do not fit the
+            neck, or if the number of names differs from the number of classes.
     """
 
     backbone: Backbone
@@ -63,17 +64,17 @@ class DetectorSpec:
 
     @property
     def is_nano(self) -> bool:
-        """Whether it is of the kind of Ns, Nm and Nl, which have depthwise necks."""
+        """Whether the detector is a nano model (Ns, Nm, Nl), which has a depthwise neck."""
         return self.neck.depthwise
 
     def ops(self) -> tuple[Op, ...]:
-        """Every deployed operator in order of execution, decoding included, NMS not."""
+        """All deployed operators in order of execution, with decoding and without NMS."""
         features = self.backbone.feature_shapes()
         levels = self.neck.out_shapes(features)
         return (*self.backbone.ops(), *self.neck.ops(features), *self.head.ops(levels))
 
     def template(self) -> Template:
-        """Its neck and head as a template of their own."""
+        """A template with the neck and head of this detector."""
         backbone = self.backbone
         name = "of the detector"
         return Template(name, backbone.in_shape, backbone.layers, "", self.neck, self.head)
@@ -91,11 +92,11 @@ def assemble(
     num_classes: int | None = None,
     names: Sequence[str] = (),
 ) -> DetectorSpec:
-    """The detector of a template around a backbone: what a search prices.
+    """The detector of a template with a backbone, whose cost a search computes.
 
     Args:
-        backbone: the network.
-        template: neck and head.
+        backbone: backbone of the detector.
+        template: template with neck and head.
         num_classes: number of classes; the template's if None.
         names: names of the classes; () if they have none.
     """
@@ -109,7 +110,7 @@ def load_detector(path: Path) -> DetectorSpec:
     """A detector from a YAML file.
 
     Raises:
-        SpecError: naming file, key and cause.
+        SpecError: if the file is invalid, with file, key and cause.
     """
     data = read_yaml(path, FORMAT)
     for key in data:
@@ -127,7 +128,7 @@ def load_detector(path: Path) -> DetectorSpec:
 
 
 def dump_detector(spec: DetectorSpec, path: Path, receipt: Sequence[str] = ()) -> None:
-    """Write the YAML form, whole or not at all; `receipt` lines open it as comments."""
+    """Write a detector as YAML, atomically, with the lines of `receipt` as comments at the top."""
     lines = [f"# {line}".rstrip() for text in receipt for line in text.splitlines() or [""]]
     lines += [f"format: {FORMAT}", "backbone:"]
     lines += [f"  {line}" for line in backbone_lines(spec.backbone)]
@@ -143,5 +144,5 @@ def dump_detector(spec: DetectorSpec, path: Path, receipt: Sequence[str] = ()) -
 
 
 def flow_list(names: Sequence[str]) -> str:
-    """Class names on one line of YAML."""
+    """Class names as a YAML list on one line."""
     return flow({"names": list(names)}).removeprefix("{names: ").removesuffix("}")

@@ -1,4 +1,4 @@
-"""Detector templates: the neck, head, input and depth that go with a scale."""
+"""Detector templates: the neck, head, input size and depth of a scale."""
 
 from __future__ import annotations
 
@@ -20,13 +20,15 @@ FORMAT = "maenas/template@1"
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """What surrounds a searched backbone, as the published family does it at one scale.
+    """The parts of a detector around the backbone, as published for one scale.
 
     Attributes:
-        name: the scale, "t" to "l" and "ns" to "nl".
-        in_shape: (channels, height, width) of the image.
-        layers: most layers a backbone of this scale has.
-        space: the search space the published backbone came from.
+        name: scale, "t" to "l" and "ns" to "nl".
+        in_shape: (channels, height, width) of the input.
+        layers: maximum number of layers in a backbone of this scale.
+        space: search space of the published backbone.
+        neck: neck of the scale.
+        head: head of the scale.
     """
 
     name: str
@@ -40,7 +42,7 @@ class Template:
         positive("template", layers=self.layers)
 
     def with_classes(self, num_classes: int | None) -> Template:
-        """The template for another number of classes; itself if None."""
+        """The template for another number of classes; unchanged if None."""
         if num_classes is None:
             return self
         return replace(self, head=replace(self.head, num_classes=num_classes))

@@ -1,4 +1,4 @@
-"""ZeroHead: one convolution to class scores and one to box distances on each level."""
+"""ZeroHead: one convolution for class scores and one for box distances on each level."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ZeroHead:
-    """The task projections alone, not shared between levels.
+    """A head of task projections only, which are not shared between levels.
 
     Attributes:
-        num_classes: class scores a position.
+        num_classes: number of class scores for each anchor point.
         reg_max: largest distance in strides; each side is a distribution over `reg_max + 1` bins.
-        kernel_size: of the last convolutions; 1 in the nano models.
-        stacked_convs: convolutions before them in each of two towers, 0 for a ZeroHead; the first
-            is 1x1, the others 3x3.
-        tower_channels: width of the towers; None for that of their level.
+        kernel_size: kernel size of the last convolutions; 1 in the nano models.
+        stacked_convs: number of convolutions before them in each of two towers, 0 for a ZeroHead;
+            the first is 1x1, the others are 3x3.
+        tower_channels: width of the towers; None for the width of their level.
         act: activation of the towers.
 
     Source: DAMO-YOLO report, section 2.3 and Table 6.
@@ -46,7 +46,7 @@ class ZeroHead:
         at_most("head", "stacked_convs", self.stacked_convs)
 
     def ops(self, levels: Sequence[Shape]) -> Iterator[Op]:
-        """The deployed operators for the neck's outputs, decoding included, NMS not."""
+        """The deployed operators for the outputs of the neck, with decoding and without NMS."""
         for shape in levels:
             yield from self._branch(shape, self.num_classes, act="sigmoid")
             distances = yield from self._branch(shape, 4 * (self.reg_max + 1), act="none")
@@ -62,7 +62,7 @@ class ZeroHead:
         return BoxHead(self, in_channels)
 
     def _branch(self, shape: Shape, out_channels: int, act: Act) -> Generator[Op, None, Shape]:
-        """The tower, if any, and the last convolution; a bias takes the place of BatchNorm."""
+        """The tower, if any, and the last convolution, which has a bias and no BatchNorm."""
         for index in range(self.stacked_convs):
             width = self.tower_channels or shape[0]
             op = conv(shape, width, 3 if index else 1, act=self.act)

@@ -1,1 +1,1 @@
-"""The torch modules of neck and head, one idea a file."""
+"""PyTorch modules of the neck and the head."""

@@ -10,7 +10,7 @@ from maenas.blocks.op import Act
 class BasicBlock(nn.Module):
     """Two 3x3 convolutions whose activated output is added to the input.
 
-    The first is a RepConv where `rep` says so. Source: DAMO-YOLO report, section 2.2.
+    The first one is a RepConv if `rep` is True. Source: DAMO-YOLO report, section 2.2.
     """
 
     def __init__(self, channels: int, hidden: int, act: Act, rep: bool) -> None:

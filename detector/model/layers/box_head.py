@@ -1,4 +1,4 @@
-"""The head as a module: raw class scores and box distances of each level."""
+"""The module of the head, which computes class and distance logits on each level."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from maenas.blocks.layers.conv_bn_act import ConvBNAct
 from maenas.detector.model.raw_level import RawLevel
 from maenas.detector.model.zero_head import ZeroHead
 
-PRIOR_PROBABILITY = 0.01  # of a class at a position before training, as in RetinaNet
+PRIOR_PROBABILITY = 0.01  # initial score of each class, as in RetinaNet
 
 
 class BoxHead(nn.Module):
-    """One pair of convolutions a level, not shared; a learned scale on the distances.
+    """One pair of branches for each level, with a learned scale for the distances.
 
-    When deployed, the scales are one: they are folded into the convolutions.
+    Deployment folds the scales into the convolutions.
 
     Args:
-        head: the description.
+        head: spec of the head.
         in_channels: widths of the levels, finest first.
     """
 
@@ -43,7 +43,7 @@ class BoxHead(nn.Module):
                 nn.init.constant_(offset, bias)
 
     def forward(self, levels: Sequence[Tensor]) -> list[RawLevel]:
-        """Levels (B, C, H, W) -> logits of each."""
+        """Levels (B, C, H, W) -> logits of each level."""
         return [
             RawLevel(score(x), distance(x) * scale if self.is_scaled else distance(x))
             for x, score, distance, scale in zip(
@@ -71,7 +71,7 @@ def projection(branch: nn.Module) -> tuple[Tensor, Tensor]:
 
 
 def branch(head: ZeroHead, in_channels: int, out_channels: int) -> nn.Sequential:
-    """The tower, if any, and the last convolution."""
+    """One branch: the tower, if any, and the last convolution."""
     modules: list[nn.Module] = []
     for index in range(head.stacked_convs):
         kernel_size = 3 if index else 1

@@ -1,4 +1,4 @@
-"""The neck as a module."""
+"""The module of the neck."""
 
 from collections.abc import Sequence
 
@@ -10,11 +10,11 @@ from maenas.detector.model.rep_gfpn import RepGFPN
 
 
 class FusionNeck(nn.Module):
-    """Runs the nodes of a `RepGFPN` in order; each moves its inputs to its level and merges them.
+    """Runs the nodes of a `RepGFPN` in order; each resizes its inputs to its level and merges them.
 
     Args:
-        neck: the description.
-        in_channels: widths of the features (C3, C4, C5).
+        neck: spec of the neck.
+        in_channels: widths of the feature maps (C3, C4, C5).
     """
 
     def __init__(self, neck: RepGFPN, in_channels: Sequence[int]) -> None:
@@ -35,7 +35,7 @@ class FusionNeck(nn.Module):
         self.parts = nn.ModuleDict(modules)
 
     def forward(self, features: Sequence[Tensor]) -> list[Tensor]:
-        """Features (C3, C4, C5), each (B, C, H, W) -> levels (P3, P4, P5)."""
+        """Feature maps (C3, C4, C5), each (B, C, H, W) -> levels (P3, P4, P5)."""
         maps = dict(zip(("c3", "c4", "c5"), features, strict=True))
         for node in self.nodes:
             inputs = []
@@ -51,7 +51,7 @@ class FusionNeck(nn.Module):
 
 
 def downsample(neck: RepGFPN, channels: int) -> nn.Module:
-    """A strided 3x3 convolution; depthwise, then 1x1, in the nano models."""
+    """A strided 3x3 convolution; in the nano models a depthwise one and a 1x1 convolution."""
     if not neck.depthwise:
         return ConvBNAct(channels, channels, 3, 2, act=neck.act)
     return nn.Sequential(

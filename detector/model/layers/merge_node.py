@@ -1,4 +1,4 @@
-"""A merge node of the neck."""
+"""The merge nodes of the neck."""
 
 from collections.abc import Sequence
 
@@ -14,8 +14,8 @@ from maenas.detector.model.rep_gfpn import Node, RepGFPN
 class MergeNode(nn.Module):
     """Concat, two 1x1 convolutions to half the width, blocks on one half, concat, 1x1.
 
-    With ELAN the output of every block is concatenated, else that of the last. The half that runs
-    through the blocks is not concatenated itself.
+    With ELAN the outputs of all blocks are concatenated, otherwise only the last one. The input of
+    the first block is not concatenated.
     """
 
     def __init__(self, neck: RepGFPN, node: Node, in_channels: int) -> None:
@@ -49,7 +49,7 @@ class MergeNode(nn.Module):
 
 
 class ConvNode(nn.Module):
-    """Concat and a single 3x3 convolution: the plainest merge node of the report's Table 5."""
+    """Concat and a single 3x3 convolution: the simplest merge node in Table 5 of the report."""
 
     def __init__(self, neck: RepGFPN, node: Node, in_channels: int) -> None:
         super().__init__()
@@ -62,7 +62,7 @@ class ConvNode(nn.Module):
 
 
 def block(neck: RepGFPN, node: Node, channels: int) -> nn.Module:
-    """A basic block, depthwise in the nano models."""
+    """The basic block of a merge node; depthwise in the nano models."""
     if neck.depthwise:
         return ResidualUnit(neck.depthwise_unit(channels), channels)
     return BasicBlock(

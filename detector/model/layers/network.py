@@ -1,4 +1,4 @@
-"""The whole detector as a module."""
+"""The module of the whole detector."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class DetectorNetwork(nn.Module):
-    """Backbone, neck and head in a row."""
+    """A detector: backbone, neck and head in sequence."""
 
     def __init__(self, spec: DetectorSpec) -> None:
         super().__init__()
@@ -29,7 +29,7 @@ class DetectorNetwork(nn.Module):
         return self.with_maps(images)[0]
 
     def with_maps(self, images: Tensor) -> tuple[list[RawLevel], dict[str, list[Tensor]]]:
-        """Logits of each level, and the maps of "backbone" and "neck" behind them."""
+        """Logits of each level, and the feature maps of "backbone" and "neck"."""
         features = self.backbone(images)
         fused = self.neck(features)
         return self.head(fused), {"backbone": features, "neck": fused}

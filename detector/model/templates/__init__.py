@@ -1,1 +1,1 @@
-"""One template a scale."""
+"""One template for each scale."""
