@@ -1,4 +1,4 @@
-"""The interface of label assigners, which decide what object each position of the head learns.
+"""The interface of label assigners, which choose the object that each anchor point learns.
 
 Shapes: B images, N priors (anchor points of the head), C classes, and M places for the objects of
 an image, some of which may be padding. Boxes are (x1, y1, x2, y2) in pixels of the network's input.

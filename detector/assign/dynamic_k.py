@@ -60,7 +60,7 @@ def dynamic_k_match(
         targets: targets with M places.
         class_cost: function for the class cost of a prior and an object, a sum over all classes.
         center_radius: half the side of the square around a centre that counts as near, in strides.
-        topk: number of predicted boxes whose IoU are summed to k, and thus the maximum of k.
+        topk: number of predicted boxes whose IoUs are summed to k, and thus the maximum of k.
         iou_weight: weight of the box cost, -log IoU.
     Returns:
         (B, N) int64, place of the object, -1 for none.
@@ -71,7 +71,7 @@ def dynamic_k_match(
     candidates = near_any(priors, targets, center_radius)
     zeros = targets.labels.new_zeros((images, count))
     takers, taker = zeros, zeros - 1  # number of objects that took the prior, and the last one
-    least, cheapest = zeros.int() + NEVER, zeros - 1  # lowest key over all objects
+    least, cheapest = zeros.int() + NEVER, zeros - 1  # lowest key of the prior, and its object
     for part in slices(images, count, places):
         iou = pairwise_iou(targets.boxes[:, part], predictions.boxes)
         logits = logits_of(predictions, targets.labels[:, part])

@@ -22,7 +22,7 @@ class TOOD(Assigner):
     uses ATSS in the first four epochs; this class does not.
 
     Attributes:
-        topk: number of priors an object claims, m in the paper.
+        topk: maximum number of priors of an object, m in the paper.
         alpha: exponent of the class score.
         beta: exponent of the IoU.
 

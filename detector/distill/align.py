@@ -37,6 +37,6 @@ def standardised(maps: Tensor) -> Tensor:
     The statistics are those of the batch, as in BatchNorm in training mode without weights. The
     report calls the deviation channel-wise dynamic temperature, because CWD applies a softmax next.
     """
-    if maps.numel() == maps.shape[1]:  # one value a channel: the variance is 0
+    if maps.numel() == maps.shape[1]:  # with one value a channel, the variance is 0
         return maps - maps
     return batch_norm(maps, None, None, training=True, eps=EPS)

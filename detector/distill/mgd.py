@@ -36,7 +36,7 @@ class MGD(FeatureLoss):
 
     def level_loss(self, level: int, student: Tensor, teacher: Tensor) -> Tensor:
         batch, _, height, width = student.shape
-        drawn = torch.rand(batch, 1, height, width)  # a run saves the state of the CPU's RNG
+        drawn = torch.rand(batch, 1, height, width)  # on the CPU, whose RNG state a run saves
         shown = (drawn > MASKED).to(student)
         generated = self.generators[level](student * shown)
         return SCALE / batch * mse_loss(generated, teacher, reduction="sum")

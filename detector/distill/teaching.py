@@ -33,7 +33,7 @@ class Teaching:
     options: DistillOptions
 
     def teacher_maps(self, images: Tensor, precision: torch.dtype | None) -> list[Tensor]:
-        """The teacher's maps for these images, computed in a precision of their own."""
+        """The teacher's maps for these images, computed in `precision`; None is fp32."""
         with torch.autocast(images.device.type, precision, enabled=precision is not None):
             return self.teacher.maps(images, self.options.features, self.options.levels)
 

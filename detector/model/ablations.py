@@ -59,7 +59,7 @@ def load_ablations(path: Path = PATH) -> tuple[Ablation, ...]:
     """All rows whose detector is known, in the order of the report.
 
     Raises:
-        SpecError: if the file is damaged, naming row and key.
+        SpecError: if the file is damaged, with row and key.
     """
     rows = read_yaml(path, FORMAT)["rows"]
     return tuple(_ablation(row, f"{path}: rows[{index}]") for index, row in enumerate(rows))
@@ -70,7 +70,7 @@ def unpublished_rows(path: Path = PATH) -> tuple[Figures, ...]:
     """Rows whose backbones were not published.
 
     Raises:
-        SpecError: if the file is damaged, naming row and key.
+        SpecError: if the file is damaged, with row and key.
     """
     rows = read_yaml(path, FORMAT)["unpublished"]
     return tuple(

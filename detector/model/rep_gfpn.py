@@ -36,15 +36,15 @@ class RepGFPN:
 
     Attributes:
         out_channels: width of each output level.
-        depth: basic blocks in a merge node.
+        depth: number of basic blocks in a merge node.
         hidden_ratio: width between the two 3x3 convolutions of a basic block over the width
             around them. The report's "neck width" is `out_channels` times this.
-        hidden_channels: width between them for each level, in channels; () to use `hidden_ratio`.
+        hidden_channels: width between these convolutions on each level; () to use `hidden_ratio`.
         act: activation of every convolution.
         fusion: structure of a merge node, from a single 3x3 convolution to CSP with
             re-parameterised convolutions and concatenation of all block outputs (ELAN).
         extra_downsampling: whether queen-fusion has downward connections, P3 to P4 and P4 to P5.
-        extra_upsampling: whether it has upward connections, with one more node at P3.
+        extra_upsampling: whether queen-fusion has upward connections, with one more node at P3.
         depthwise: whether basic blocks and downsampling are depthwise, as in the nano models.
 
     Source: DAMO-YOLO report (https://arxiv.org/abs/2211.15444), section 2.2 and Tables 3 to 5.

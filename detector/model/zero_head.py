@@ -21,8 +21,8 @@ class ZeroHead:
         num_classes: number of class scores for each anchor point.
         reg_max: largest distance in strides; each side is a distribution over `reg_max + 1` bins.
         kernel_size: kernel size of the last convolutions; 1 in the nano models.
-        stacked_convs: number of convolutions before them in each of two towers, 0 for a ZeroHead;
-            the first is 1x1, the others are 3x3.
+        stacked_convs: number of convolutions before the last one in each of two towers, 0 for a
+            ZeroHead; the first is 1x1, the others are 3x3.
         tower_channels: width of the towers; None for the width of their level.
         act: activation of the towers.
 

@@ -142,7 +142,7 @@ def load_recipe(path: Path) -> Recipe:
     """A recipe from a YAML file; missing keys have the defaults of `Recipe`.
 
     Raises:
-        SpecError: naming file, key and cause.
+        SpecError: if the file is invalid, with file, key and cause.
     """
     return parse_recipe(read_yaml(path, FORMAT), str(path))
 

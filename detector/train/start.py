@@ -39,7 +39,7 @@ def starting_network(
         seed: random seed of the initial weights.
         where: source of the weights, for messages.
     Raises:
-        SpecError: if the weights are of another detector.
+        SpecError: if the weights belong to another detector.
     """
     torch.manual_seed(seed)
     target = starting_spec(spec, names)
@@ -48,7 +48,7 @@ def starting_network(
     same = len(names) == spec.head.num_classes and spec.names in ((), tuple(names))
     if same:
         return build_network(target, dict(weights), where), [f"starts from all weights of {where}"]
-    build_network(spec, dict(weights), where)  # a clear error if they are of another detector
+    build_network(spec, dict(weights), where)  # a clear error for weights of another detector
     network = target.build()
     fresh = network.state_dict()
     known = {name: place for place, name in enumerate(spec.names)}

@@ -42,8 +42,7 @@ class StepResult:
         parts: parts of the loss by name, means over the step.
         norm: norm of the gradient.
         images: number of images in all processes.
-        taken: whether the weights were updated; False if the step was skipped because its loss was
-            not finite.
+        taken: whether the step was taken; False if it was skipped because its loss was not finite.
         seconds: duration of the step.
         waited: part of `seconds` in which the step waited for images.
     """
@@ -80,7 +79,7 @@ class Pause:
 
     Attributes:
         epoch: number of finished epochs.
-        step: number of steps tried so far.
+        step: number of steps so far, skipped ones included.
     """
 
     epoch: int
@@ -107,7 +106,8 @@ class Training:
         identity: values that must be the same when the run is resumed.
         evaluate: function that computes the accuracy of a network; None for no evaluation.
         teaching: teacher and feature loss; None to learn from the labels alone.
-        stopping: whether this process was asked to stop; it then saves its state after the step.
+        stopping: function that returns whether this process was asked to stop; the training then
+            saves its state after the current step.
     """
 
     network: DetectorNetwork

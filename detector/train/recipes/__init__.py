@@ -1,1 +1,1 @@
-"""Published recipes, one file a scale."""
+"""Published recipes, one file for each scale."""
