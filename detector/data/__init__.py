@@ -1,4 +1,4 @@
-"""Data sets: read, checked, changed for training, loaded in batches."""
+"""Data sets: readers, checks, augmentation and batch loaders."""
 
 from maenas.detector.data.augmentation import Augmentation
 from maenas.detector.data.batch import Batch

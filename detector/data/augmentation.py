@@ -1,4 +1,4 @@
-"""How images are changed for training, and a changed image from a data set."""
+"""Settings of the augmentation, and augmented images of a data set."""
 
 from __future__ import annotations
 
@@ -26,26 +26,26 @@ from maenas.detector.media.resize import FILL, RESIZES, place, resized
 
 Size = tuple[int, int]
 PARTNERS = ("all", "batch")
-MAX_TRIES = 100  # damaged images drawn in a row before a data set is given up
+MAX_TRIES = 100  # consecutive damaged images before the data set is rejected
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Augmentation:
-    """What may happen to an image in training; the defaults are DAMO-YOLO's S, M and L.
+    """Settings of the augmentation; the defaults are those of DAMO-YOLO S, M and L.
 
     Attributes:
-        mosaic: chance of four images in one, moved at random; without it one is resized.
-        scale: of a mosaic's motion, least and most.
-        rotate: degrees to either side.
-        translate: shares of the image to either side.
-        shear: degrees to either side, along x and y.
-        mixup: chance that a mosaic gets another image laid over it.
-        mixup_scale: of that image, least and most.
-        flip: chance of a mirror image.
-        sada: whether boxes are changed by the learned policy, more so as training goes on.
-        resize: how an image becomes as large as the network's input: stretch or letterbox.
-        partners: where the other images of mosaic and mixup come from: all of the data set, as
-            published, or the same batch, for which each image is read once instead of four
+        mosaic: probability of a mosaic, moved at random; otherwise one image is resized.
+        scale: minimum and maximum scale factor of a mosaic.
+        rotate: maximum rotation in degrees, either way.
+        translate: maximum shift as a share of the image, either way.
+        shear: maximum shear in degrees, either way, along x and y.
+        mixup: probability that a mosaic is blended with another image.
+        mixup_scale: minimum and maximum scale factor of that image.
+        flip: probability of a horizontal flip.
+        sada: whether SADA changes boxes, with a probability that grows during training.
+        resize: method that brings an image to the network's input size: stretch or letterbox.
+        partners: source of the other images of mosaic and mixup: "all" of the data set, as
+            published, or the same "batch", where each image is read once instead of four
             times.
     """
 
@@ -77,11 +77,11 @@ class Augmentation:
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """An image for training.
+    """An augmented image for training.
 
     Attributes:
-        scene: at the size of the network's input.
-        image_id: of the image asked for, or of what took its place.
+        scene: image and objects at the size of the network's input.
+        image_id: number of the requested image, or of the image that replaces a damaged one.
     """
 
     scene: Labelled
@@ -89,15 +89,15 @@ class Made:
 
 
 class Maker:
-    """Makes the images of one batch; each is the same for the same draws.
+    """Makes the augmented images of one batch; the same draws give the same image.
 
     Args:
-        dataset: where they are.
-        batch: indices of those asked for.
+        dataset: data set that holds the images.
+        batch: indices of the requested images.
         size: (height, width) of the network's input.
-        augmentation: what may happen.
-        mosaics: whether mosaic and mixup are still on; they end some epochs before training does.
-        progress: of the training, 0..1.
+        augmentation: settings of the augmentation.
+        mosaics: whether mosaic and mixup are used; they stop some epochs before training ends.
+        progress: progress of the training, 0..1.
     """
 
     def __init__(
@@ -114,7 +114,7 @@ class Maker:
         self.augmentation = augmentation
         self.mosaics = mosaics
         self.progress = progress
-        self.damaged: dict[int, str] = {}  # what is wrong with images met, by index
+        self.damaged: dict[int, str] = {}  # what is wrong with damaged images, by index
         within = augmentation.partners == "batch"
         self._partners = np.array(batch, dtype=np.int64) if within else np.arange(len(dataset))
         held = np.intersect1d(self._partners, dataset.labelled)
@@ -122,7 +122,7 @@ class Maker:
         self._read: dict[int, Tensor] | None = {} if within else None
 
     def make(self, index: int, rng: Generator) -> Made:
-        """The image at an index of the data set as training sees it."""
+        """The augmented image at an index of the data set."""
         options = self.augmentation
         if self.mosaics and rng.random() < options.mosaic:
             made = self._mosaic(index, rng)
@@ -139,7 +139,7 @@ class Maker:
         return replace(made, scene=scene)
 
     def _mosaic(self, index: int, rng: Generator) -> Made:
-        """Four images, moved; only those of which something shows are read."""
+        """A moved mosaic of four images; only the visible ones are read."""
         options, size, columns = self.augmentation, self.size, self.dataset.columns
         centre = draw_centre(rng, size)
         others = rng.choice(self._partners, TILES - 1).tolist()
@@ -155,22 +155,22 @@ class Maker:
         return Made(mosaic(tiles, motion, size), int(columns.image_ids[index]))
 
     def _placed(self, size: Size) -> Size:
-        """(height, width) that an image of a size has at the network's input, and on a mosaic."""
+        """(height, width) of an image of this size at the network's input and on a mosaic."""
         return place(size, self.size, self.augmentation.resize).placed
 
     def _mixed(self, scene: Labelled, rng: Generator) -> Labelled:
-        """Another image that has labels laid over this one."""
+        """The scene blended with another image that has labels."""
         other, sample = self._image(int(rng.choice(self._labelled)), rng)
         mix = draw_mix(rng, self.augmentation.mixup_scale)
         return blend(scene, overlay(other, sample.size, mix, self.size))
 
     def _image(self, index: int, rng: Generator, scale: float = 1.0) -> tuple[Labelled, Sample]:
-        """A sample with its image, read as large as it is seen; another if it is damaged.
+        """A sample with its image at the resolution needed; another sample if it is damaged.
 
         Args:
-            index: of the sample.
-            rng: of what takes its place.
-            scale: at which the image is shown.
+            index: index of the sample.
+            rng: random generator that draws the replacement.
+            scale: scale factor at which the image is shown.
         """
         for _ in range(MAX_TRIES):
             sample = self.dataset.samples[index]
@@ -189,7 +189,7 @@ class Maker:
         if pixels is None:
             placed = self._placed(sample.size)
             least = _smaller(sample.size, placed)
-            if self._read is None:  # what is kept for others may be shown larger there
+            if self._read is None:  # a cached image may be shown larger elsewhere
                 least = _seen_at(least, scale)
             read = read_sample(sample, least)
             pixels = resized(read, _smaller(read.shape[:2], placed))
@@ -199,7 +199,7 @@ class Maker:
 
 
 def scaled(sample: Sample, pixels: Tensor) -> Labelled:
-    """A sample's objects, outlines too, on its image at another size (3, h, w)."""
+    """A sample's objects, with outlines, on its image at another size (3, h, w)."""
     height, width = pixels.shape[-2:]
     factors = np.array([width / sample.size[1], height / sample.size[0]], dtype=np.float32)
     outlines = tuple(tuple(part * factors for part in outline) for outline in sample.outlines)
@@ -208,7 +208,7 @@ def scaled(sample: Sample, pixels: Tensor) -> Labelled:
 
 
 def fitted(scene: Labelled, sample: Sample, size: Size, resize: str) -> Labelled:
-    """A sample's image and objects at the size of the network's input, grey where none is."""
+    """A sample's image and objects at the size of the network's input, padded with grey."""
     height, width = place(sample.size, size, resize).placed
     whole = torch.full((3, *size), int(FILL), dtype=torch.uint8)
     whole[:, :height, :width] = resized(scene.pixels.permute(1, 2, 0).numpy(), (height, width))

@@ -1,1 +1,1 @@
-"""Changes to images and their boxes: functions of what they are given and of draws."""
+"""Augmentation of images and their boxes: functions of their arguments and random draws."""

@@ -1,4 +1,4 @@
-"""Random rotation, scale, shear and shift of an image, its boxes and its outlines."""
+"""Random rotation, scaling, shear and shift of an image, its boxes and its outlines."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ from maenas.detector.data.augment.outlines import visible_box
 from maenas.detector.data.labelled import Outline, areas_of, clip
 from maenas.detector.media.resize import FILL
 
-Matrix = NDArray[np.floating[Any]]  # (3, 3), from where a point was to where it goes
+Matrix = NDArray[np.floating[Any]]  # (3, 3), from old to new point coordinates
 Rectangle = tuple[int, int, int, int]  # x1, y1, x2, y2 in whole pixels
 
-# What is left of a box must be worth learning.
-MIN_SIDE = 2.0  # pixels, more than
-MIN_SHARE = 0.1  # of its area, more than
-MAX_ASPECT = 20.0  # less than
+# Limits that a moved box must meet to be kept.
+MIN_SIDE = 2.0  # pixels; a kept box is wider and higher than this
+MIN_SHARE = 0.1  # a kept box shows more than this share of its area
+MAX_ASPECT = 20.0  # a kept box has a smaller aspect ratio
 
 
 @dataclass(frozen=True, slots=True)
 class Motion:
-    """One draw of a random affine map, in the order of the draws.
+    """One random draw of an affine map; the fields are in the order of the draws.
 
     Attributes:
-        angle: of the rotation, in degrees, counter-clockwise on the screen.
+        angle: rotation in degrees, counter-clockwise on the screen.
         scale: factor of all lengths.
-        shear: along x and y, in degrees.
-        centre: where the image's centre goes, as shares of the new (width, height).
+        shear: shear angles along x and y, in degrees.
+        centre: new position of the image's centre, as shares of the new (width, height).
     """
 
     angle: float
@@ -51,7 +51,7 @@ def draw_motion(
     shear: float,
     translate: float,
 ) -> Motion:
-    """A motion within the limits: degrees, factors, degrees, shares of the image."""
+    """Draw a motion within the limits: degrees, factors, degrees, shares of the image."""
     return Motion(
         angle=rng.uniform(-rotate, rotate),
         scale=rng.uniform(*scale),
@@ -64,14 +64,14 @@ def draw_motion(
 
 
 def matrix_of(motion: Motion, size: tuple[int, int], room: tuple[int, int]) -> Matrix:
-    """T S R C: centre to the origin, rotate and scale, shear, then to its new place.
+    """The matrix T S R C: move the centre to the origin, rotate and scale, shear, translate.
 
     Args:
-        motion: the draw.
+        motion: drawn motion.
         size: (height, width) of the image.
-        room: (height, width) of the new one.
+        room: (height, width) of the new image.
 
-    Source: DAMO-YOLO (Apache-2.0) and YOLOX, the rotation as OpenCV defines it.
+    Source: DAMO-YOLO (Apache-2.0) and YOLOX; the rotation follows OpenCV.
     """
     centre, rotation, shear, shift = (np.eye(3) for _ in range(4))
     centre[:2, 2] = -size[1] / 2, -size[0] / 2
@@ -87,10 +87,10 @@ def matrix_of(motion: Motion, size: tuple[int, int], room: tuple[int, int]) -> M
 def moved_boxes(
     boxes: Floats, outlines: tuple[Outline, ...], matrix: Matrix, room: tuple[int, int]
 ) -> Floats:
-    """Boxes (N, 4) around what they hold after the motion, cut at the new image's edges.
+    """Bounding boxes (N, 4) of the moved objects, clipped to the new image.
 
-    Where an object's outline is known, around that; else around the box's four corners.
-    DAMO-YOLO heeds outlines only where all objects of an image have one.
+    A box encloses the object's outline where that is known, else the box's four moved corners.
+    DAMO-YOLO uses outlines only where all objects of an image have one.
     """
     corners = boxes[:, [0, 1, 2, 1, 2, 3, 0, 3]].reshape(-1, 2)  # (4 N, 2)
     points = moved_points(corners, matrix).reshape(-1, 4, 2)
@@ -103,13 +103,13 @@ def moved_boxes(
 
 
 def moved_points(points: Floats, matrix: Matrix) -> Floats:
-    """Where points (P, 2) go."""
+    """Points (P, 2) after the map."""
     moved: Floats = (points @ matrix[:2, :2].T + matrix[:2, 2]).astype(np.float32)
     return moved
 
 
 def is_worth_keeping(before: Floats, after: Floats) -> NDArray[np.bool_]:
-    """(N,): whether enough is left of each box, given it before at the new scale."""
+    """(N,): whether enough of each box remains; `before` holds the boxes at the new scale."""
     width, height = (after[:, 2:] - after[:, :2]).T
     aspect = np.maximum(width / np.maximum(height, 1e-9), height / np.maximum(width, 1e-9))
     share = areas_of(after) / np.maximum(areas_of(before), 1e-9)
@@ -120,15 +120,15 @@ def is_worth_keeping(before: Floats, after: Floats) -> NDArray[np.bool_]:
 
 
 def add_moved(onto: Tensor, pixels: Tensor, matrix: Matrix) -> None:
-    """Add a moved image to another one, both as differences from grey, bilinear. In place.
+    """Add a moved image to `onto` in place, both as differences from grey, with bilinear sampling.
 
-    An image fades to grey over the last half pixel, so that two which meet make one. Only what
-    both show is computed: at a scale of 0.1 or 2 that is a fraction.
+    An image fades to grey over the last half pixel, so that two adjacent images join without a
+    seam. Only the region where both overlap is computed: at a scale of 0.1 or 2 a small part.
 
     Args:
-        onto: (3, H, W) of floats, changed.
-        pixels: (3, h, w) in 8 bits.
-        matrix: from points of `pixels` to points of `onto`.
+        onto: (3, H, W), floats, changed in place.
+        pixels: (3, h, w), uint8.
+        matrix: map from points of `pixels` to points of `onto`.
     """
     height, width = pixels.shape[-2:]
     back = np.linalg.inv(matrix)
@@ -137,7 +137,7 @@ def add_moved(onto: Tensor, pixels: Tensor, matrix: Matrix) -> None:
     if _is_empty(shown) or _is_empty(needed):
         return
     x1, y1, x2, y2 = needed
-    part = pixels[:, y1:y2, x1:x2].float().sub_(FILL)  # in the memory order that it was read in
+    part = pixels[:, y1:y2, x1:x2].float().sub_(FILL)  # keeps the memory order of the file
     grid = _grid(back, shown, needed)
     seen = grid_sample(part[None], grid[None], padding_mode="zeros", align_corners=False)[0]
     x1, y1, x2, y2 = shown
@@ -145,7 +145,7 @@ def add_moved(onto: Tensor, pixels: Tensor, matrix: Matrix) -> None:
 
 
 def bounds(matrix: Matrix, rectangle: Rectangle, size: tuple[int, int]) -> Rectangle:
-    """What of an image of (height, width) a moved rectangle may touch, a pixel more each side."""
+    """Region of an image of (height, width) that a moved rectangle may touch, 1 pixel of margin."""
     x1, y1, x2, y2 = rectangle
     corners = np.array([(x1, y1), (x2, y1), (x2, y2), (x1, y2)], dtype=np.float64)
     points = corners @ matrix[:2, :2].T + matrix[:2, 2]
@@ -165,7 +165,7 @@ def _is_empty(rectangle: Rectangle) -> bool:
 
 
 def _grid(back: Matrix, shown: Rectangle, needed: Rectangle) -> Tensor:
-    """(h, w, 2): for each pixel shown where its centre comes from, in -1..1 over what is needed."""
+    """(h, w, 2): sampling position of each shown pixel's centre, in -1..1 over `needed`."""
     x1, y1, x2, y2 = shown
     left, top, right, bottom = needed
     to_unit = np.array([2 / (right - left), 2 / (bottom - top)])
@@ -175,5 +175,5 @@ def _grid(back: Matrix, shown: Rectangle, needed: Rectangle) -> Tensor:
     down = np.arange(y1, y2, dtype=np.float32)[:, None] + np.float32(0.5)  # (h, 1)
     row = torch.from_numpy(across * slope[:, 0])  # (w, 2)
     column = torch.from_numpy((down * slope[:, 1] + start).astype(np.float32))  # (h, 2)
-    # as complex numbers, since a sum over pairs is not vectorised: a tenth of the time
+    # complex numbers, since torch does not vectorise a sum over pairs: a tenth of the time
     return torch.view_as_real(torch.view_as_complex(row) + torch.view_as_complex(column)[:, None])

@@ -1,4 +1,4 @@
-"""An image seen in a mirror."""
+"""Horizontal flip of an image."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from maenas.detector.data.labelled import Labelled
 
 
 def flip(scene: Labelled) -> Labelled:
-    """Left and right exchanged; outlines are not kept."""
+    """The image and its boxes flipped left to right; outlines are dropped."""
     width = scene.size[1]
     boxes = scene.boxes[:, [2, 1, 0, 3]].copy()
     boxes[:, [0, 2]] = width - boxes[:, [0, 2]]

@@ -1,4 +1,4 @@
-"""Soft windows over boxes, through which SADA lets its changes show.
+"""Gaussian windows over boxes, with which SADA blends its changes into an image.
 
 Source: Chen et al., Scale-aware Automatic Augmentation for Object Detection, CVPR 2021,
 https://arxiv.org/abs/2103.17220, as DAMO-YOLO (Apache-2.0) uses it.
@@ -13,19 +13,19 @@ from torch import Tensor
 
 from maenas.detector.arrays import Floats
 
-SMALL, MIDDLE, LARGE = 2048.0, 10240.0, 51200.0  # square pixels where an image's short side is
-SHORT_SIDE = 800.0  # this
+SMALL, MIDDLE, LARGE = 2048.0, 10240.0, 51200.0  # square pixels, for an image whose
+SHORT_SIDE = 800.0  # short side has so many pixels
 Limits = tuple[float, float, float]
 
 
 def limits_of(size: tuple[int, int]) -> Limits:
-    """Areas that part small, middle and large boxes in an image of (height, width)."""
+    """Area limits of small, middle and large boxes in an image of (height, width)."""
     share = min(size) / SHORT_SIDE
     return SMALL * share, MIDDLE * share, LARGE * share
 
 
 def spread_of(area: float, limits: Limits) -> float:
-    """How far a box's window reaches: its area as a multiple of the box's."""
+    """Area of a box's window as a multiple of the box's area."""
     small, middle, large = limits
     if area < small:
         return 6 * small / area
@@ -35,9 +35,9 @@ def spread_of(area: float, limits: Limits) -> float:
 
 
 def window(boxes: Floats, size: tuple[int, int]) -> Tensor:
-    """(height, width), the sum of the boxes' windows: about 1 in a box, beyond where they overlap.
+    """(height, width), sum of the boxes' windows: about 1 in a box, above 1 where they overlap.
 
-    Each is exp(-(dy^2 / 2 s_y^2 + dx^2 / 2 s_x^2)), a column times a row.
+    Each window is exp(-(dy^2 / 2 s_y^2 + dx^2 / 2 s_x^2)), a column times a row.
     """
     height, width = size
     rows, columns = [], []
@@ -53,13 +53,13 @@ def window(boxes: Floats, size: tuple[int, int]) -> Tensor:
 
 
 def crop_window(crop: Tensor) -> Tensor:
-    """(h, w), the window of a crop (3, h, w) over itself: 1 in the middle."""
+    """(h, w), window of a crop (3, h, w) over the whole crop: 1 in the middle."""
     height, width = crop.shape[-2:]
     sigma = math.sqrt(height * width / (2 * math.pi))
     return torch.outer(bell(height, height // 2, sigma), bell(width, width // 2, sigma))
 
 
 def bell(length: int, centre: int, sigma: float) -> Tensor:
-    """(length,): exp(-(i - centre)^2 / 2 sigma^2)."""
+    """(length,): Gaussian exp(-(i - centre)^2 / 2 sigma^2)."""
     steps = torch.arange(length, dtype=torch.float32) - centre
     return torch.exp(steps.square() / (-2 * sigma * sigma))

@@ -1,4 +1,4 @@
-"""Two images seen through each other."""
+"""Mixup: the mean of two images, with the objects of both."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ MIN_AREA = 4.0  # square pixels; smaller boxes are dropped afterwards
 
 @dataclass(frozen=True, slots=True)
 class Mix:
-    """One draw of how the second image is laid over the first.
+    """One random draw of how mixup places the second image over the first.
 
     Attributes:
-        scale: factor on its sides, after it was fitted into the input.
-        flipped: whether it is mirrored.
-        corner: (x, y) in 0..1 of where it is cut, if it is larger than the input.
+        scale: factor on the second image's sides, after it was fitted into the input.
+        flipped: whether the second image is flipped left to right.
+        corner: (x, y) in 0..1, position of the crop if the image is larger than the input.
     """
 
     scale: float
@@ -31,20 +31,21 @@ class Mix:
 
 
 def draw_mix(rng: Generator, scale: tuple[float, float]) -> Mix:
-    """A mix whose scale lies within the limits."""
+    """Draw a mix whose scale lies within the limits."""
     return Mix(rng.uniform(*scale), bool(rng.random() < 0.5), (rng.random(), rng.random()))
 
 
 def overlay(scene: Labelled, image: tuple[int, int], mix: Mix, room: tuple[int, int]) -> Labelled:
-    """The second image as it is laid over the first: (3, *room).
+    """The second image of a mixup, resized and padded to the input: (3, *room).
 
-    It keeps its proportions, the rest of the input is grey; then all is scaled and mirrored from
-    the top left corner on, black where it ends, and cut where it is larger than the input.
+    The image is letterboxed with grey, then scaled by `mix.scale` and perhaps flipped. The result
+    lies at the top left corner: it is cropped where larger than the input and padded with black
+    where smaller.
 
     Args:
         scene: the image and its objects, at any resolution.
-        image: (height, width) it has by itself.
-        mix: the draw.
+        image: (height, width) of the image file.
+        mix: drawn mix.
         room: (height, width) of the input.
     """
     whole = torch.full((3, *_times(room, mix.scale)), int(FILL), dtype=torch.uint8)
@@ -61,7 +62,7 @@ def _times(size: tuple[int, int], factor: float) -> tuple[int, int]:
 
 
 def blend(first: Labelled, second: Labelled) -> Labelled:
-    """The mean of two images of one size, with the objects of both; specks are dropped."""
+    """The mean of two images of one size, with the objects of both except tiny boxes."""
     half = torch.add(first.pixels.to(torch.int16), second.pixels).add_(1)
     both = Labelled(
         half.bitwise_right_shift_(1).to(torch.uint8),  # rounded
@@ -74,7 +75,7 @@ def blend(first: Labelled, second: Labelled) -> Labelled:
 
 
 def _cut(scene: Labelled, mix: Mix, room: tuple[int, int]) -> Labelled:
-    """Where it is larger than the input a part of it, where smaller black beside it."""
+    """The scene cropped to the input where larger, padded with black where smaller."""
     height, width = scene.size
     x = int(mix.corner[0] * (max(width - room[1], 0) + 1))
     y = int(mix.corner[1] * (max(height - room[0], 0) + 1))

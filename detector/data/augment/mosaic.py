@@ -1,4 +1,4 @@
-"""Four images around a random centre, as one of twice the size."""
+"""Mosaic: four images around a random centre form one image of twice the input size."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ TILES = 4  # top left, top right, bottom left, bottom right
 
 @dataclass(frozen=True, slots=True)
 class Paste:
-    """Which part of an image goes where.
+    """A rectangle of an image and its place on the mosaic.
 
     Attributes:
-        source: rectangle of the image.
-        target: rectangle of the mosaic, as large.
+        source: rectangle in the image.
+        target: rectangle of the same size in the mosaic.
     """
 
     source: Rectangle
@@ -41,18 +41,18 @@ class Paste:
 
     @property
     def shift(self) -> tuple[int, int]:
-        """What to add to x and y of the image to be on the mosaic."""
+        """(x, y) offset from image coordinates to mosaic coordinates."""
         return self.target[0] - self.source[0], self.target[1] - self.source[1]
 
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """An image of a mosaic.
+    """One of the four images of a mosaic.
 
     Attributes:
-        scene: the image and its objects, at any resolution.
-        placed: (height, width) it has on the mosaic, uncut.
-        paste: where it goes.
+        scene: image with its objects, at any resolution.
+        placed: (height, width) of the uncropped image on the mosaic.
+        paste: visible part of the image and its place on the mosaic.
     """
 
     scene: Labelled
@@ -60,12 +60,12 @@ class Tile:
     paste: Paste
 
     def factors(self) -> Floats:
-        """(2,): pixels of the mosaic for one of the image, along x and y."""
+        """(2,): mosaic pixels per image pixel, along x and y."""
         (height, width), (tall, wide) = self.scene.size, self.placed
         return np.array([wide / width, tall / height], dtype=np.float32)
 
     def visible(self) -> tuple[Tensor, Matrix]:
-        """The part of the image that is not cut, and the map from it to the mosaic."""
+        """The visible part of the image, and the map from it to the mosaic."""
         across, down = self.factors().tolist()
         x1, y1, x2, y2 = self.paste.source
         left, top = round(x1 / across), round(y1 / down)
@@ -76,7 +76,7 @@ class Tile:
 
 
 def draw_centre(rng: Generator, room: tuple[int, int]) -> tuple[int, int]:
-    """(x, y) where the four meet, in the middle half of each side; y is drawn first."""
+    """Draw the point (x, y) where the four images meet, in the middle half; y is drawn first."""
     height, width = room
     y = int(rng.uniform(0.5 * height, 1.5 * height))
     return int(rng.uniform(0.5 * width, 1.5 * width)), y
@@ -85,13 +85,13 @@ def draw_centre(rng: Generator, room: tuple[int, int]) -> tuple[int, int]:
 def paste_of(
     tile: int, centre: tuple[int, int], size: tuple[int, int], room: tuple[int, int]
 ) -> Paste:
-    """Where a tile goes: against the centre, cut at the mosaic's edges.
+    """Place of a tile: it touches the centre and is clipped to the mosaic.
 
     Args:
-        tile: 0 to 3, as in `TILES`.
-        centre: (x, y) where the four meet.
+        tile: index 0 to 3, in the order of `TILES`.
+        centre: (x, y), point where the four images meet.
         size: (height, width) of the image.
-        room: (height, width) of the network's input; the mosaic has twice each.
+        room: (height, width) of the network's input; the mosaic has twice each side.
     """
     (x, y), (height, width) = centre, size
     left, right = (max(x - width, 0), x) if tile % 2 == 0 else (x, min(x + width, 2 * room[1]))
@@ -103,10 +103,10 @@ def paste_of(
 
 
 def is_seen(rectangle: Rectangle, matrix: Matrix, room: tuple[int, int]) -> bool:
-    """Whether a moved rectangle shows anything in an image of (height, width).
+    """Whether a moved rectangle overlaps an image of (height, width).
 
-    Two parallelograms overlap unless a side of one of them separates them; a tile that shows
-    nothing need not be read.
+    Two parallelograms overlap unless a side of one of them separates them. A tile outside the
+    image need not be read.
     """
     frame = 0, 0, room[1], room[0]
     there, back = _moved_bounds(rectangle, matrix), _moved_bounds(frame, np.linalg.inv(matrix))
@@ -114,21 +114,20 @@ def is_seen(rectangle: Rectangle, matrix: Matrix, room: tuple[int, int]) -> bool
 
 
 def mosaic(tiles: Sequence[Tile], motion: Motion, room: tuple[int, int]) -> Labelled:
-    """The tiles side by side and moved, (3, *room), grey where there is none.
+    """The moved mosaic of the tiles, (3, *room), grey where no tile lies.
 
-    No image of the mosaic is made: every tile is moved to where it shows, in one resampling.
-    Boxes are cut at the mosaic's edges first, then at those of the room, and dropped where too
-    little is left.
+    The mosaic itself is never built: each tile is resampled once, directly into the result.
+    Boxes are clipped to the mosaic first, then to the room, and dropped where too little is left.
 
     Args:
-        tiles: those of which something shows.
-        motion: of the mosaic.
+        tiles: tiles that are visible in the result.
+        motion: drawn motion of the mosaic.
         room: (height, width) of the network's input.
     """
     size = 2 * room[0], 2 * room[1]
     matrix = matrix_of(motion, size, room)
     pixels = torch.full((3, *room), int(FILL), dtype=torch.uint8)
-    x1, y1, x2, y2 = bounds(matrix, (0, 0, size[1], size[0]), room)  # less than all if it shrank
+    x1, y1, x2, y2 = bounds(matrix, (0, 0, size[1], size[0]), room)  # or part of the room
     differences = torch.zeros((3, y2 - y1, x2 - x1))
     to_part = np.array([(1, 0, -x1), (0, 1, -y1), (0, 0, 1)])
     for tile in tiles:
@@ -144,7 +143,7 @@ def mosaic(tiles: Sequence[Tile], motion: Motion, room: tuple[int, int]) -> Labe
 def joined(
     tiles: Sequence[Tile], size: tuple[int, int]
 ) -> tuple[Floats, Labels, Flags, tuple[Outline, ...]]:
-    """Boxes, labels, flags and outlines on a mosaic of (height, width), those beyond dropped."""
+    """Boxes, labels, flags and outlines on a mosaic of (height, width), without those outside."""
     boxes, labels, crowd = [_NO_BOXES], [_NO_LABELS], [_NO_FLAGS]
     outlines: list[Outline] = []
     for tile in tiles:

@@ -1,4 +1,4 @@
-"""The box around the part of an outline that an image shows."""
+"""Bounding box of the visible part of an outline."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ EMPTY = np.zeros(4, dtype=np.float32)
 
 
 def visible_box(outline: Outline, size: tuple[int, int]) -> Floats:
-    """(x1, y1, x2, y2) around what lies within an image of (height, width); zeros if nothing.
+    """Box (x1, y1, x2, y2) of the part within an image of (height, width); zeros if outside.
 
-    DAMO-YOLO takes 1000 points of the outline and those of them within the image, which misses
-    a side of an object that covers a whole edge of it. Here the outline is cut exactly.
+    DAMO-YOLO samples 1000 points of the outline and keeps those within the image, which misses a
+    side of an object that covers a whole edge of the image. Here the outline is clipped exactly.
     """
     height, width = size
     shown = [part for part in (within(part, height, width) for part in outline) if len(part)]
@@ -26,7 +26,7 @@ def visible_box(outline: Outline, size: tuple[int, int]) -> Floats:
 
 
 def within(points: Floats, height: int, width: int) -> Floats:
-    """The closed outline (P, 2) cut by an image's edges, (Q, 2).
+    """The closed outline (P, 2) clipped to an image, (Q, 2).
 
     Source: Sutherland and Hodgman, Reentrant polygon clipping, CACM 1974.
     """
@@ -45,7 +45,7 @@ def within(points: Floats, height: int, width: int) -> Floats:
 
 
 def _cut(points: Floats, depth: Floats, inside: np.ndarray) -> Floats:
-    """The points inside one edge, and those where the outline crosses it, in their order."""
+    """The points inside one edge and the crossings with that edge, in outline order."""
     after, depth_after = np.roll(points, -1, axis=0), np.roll(depth, -1)
     crosses = inside != np.roll(inside, -1)
     share = np.divide(depth, depth - depth_after, out=np.zeros_like(depth), where=crosses)

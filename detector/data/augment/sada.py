@@ -1,11 +1,11 @@
-"""SADA: a learned policy that changes colours and shapes around some of the boxes.
+"""SADA: a learned augmentation policy that changes colours and shapes around some boxes.
 
 Source: Chen et al., Scale-aware Automatic Augmentation for Object Detection, CVPR 2021,
 https://arxiv.org/abs/2103.17220; the policy is that of DAMO-YOLO (Apache-2.0).
 
-On purpose unlike that code: the label of a translated copy is where the copy is. There it is a box
-pushed back towards the image, whether or not anything was copied to that place, so part of those
-labels point at ground without an object.
+One deliberate difference: here the label of a translated copy is the box of the copy. DAMO-YOLO
+moves that box back towards the image even where nothing was copied, so some of its labels mark
+background.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from maenas.detector.data.labelled import Labelled, areas_of, levels
 
 Indices = NDArray[np.int64]
 
-# The chance of a box to be chosen, by its size: small, middle, large.
+# Probability of choosing a box, divided below by size: small, middle, large.
 BOX_CHANCE = 0.3
 COLOUR_CHANCES = tuple(BOX_CHANCE * share / 13 for share in (7, 5, 1))
 GEOMETRIC_CHANCES = tuple(BOX_CHANCE * share / 3 for share in (1, 1, 1))
@@ -39,9 +39,9 @@ class Step:
     """One operation of a sub-policy.
 
     Attributes:
-        name: of `COLOUR_OPS` or `GEOMETRIC_OPS`.
-        chance: to be used on an image, at the end of training.
-        level: how strongly, 0 to 10.
+        name: key of `COLOUR_OPS` or `GEOMETRIC_OPS`.
+        chance: probability of use on an image at the end of training, 0..1.
+        level: strength, 0 to 10.
     """
 
     name: str
@@ -49,7 +49,7 @@ class Step:
     level: int
 
 
-POLICY: tuple[tuple[Step, Step], ...] = (  # one is drawn for an image; colour, then geometry
+POLICY: tuple[tuple[Step, Step], ...] = (  # one pair is drawn for an image: colour, geometry
     (Step("colour", 0.4, 2), Step("translate_x", 0.4, 4)),
     (Step("brightness", 0.2, 4), Step("rotate", 0.4, 2)),
     (Step("sharpness", 0.4, 2), Step("shear_x", 0.2, 6)),
@@ -59,14 +59,14 @@ POLICY: tuple[tuple[Step, Step], ...] = (  # one is drawn for an image; colour, 
 
 
 def sada(scene: Labelled, rng: Generator, progress: float) -> Labelled:
-    """An image after one sub-policy of `POLICY`.
+    """The image after one randomly drawn sub-policy of `POLICY`.
 
-    Crowd regions are never chosen. Copies that translation makes get labels of their own.
+    Crowd regions are never chosen. Each copy that a translation makes gets its own label.
 
     Args:
-        scene: the image at the size of the network's input.
-        rng: of all draws.
-        progress: of the training, 0..1; the chance of each step is a multiple of it.
+        scene: image at the size of the network's input.
+        rng: random generator for all draws.
+        progress: progress of the training, 0..1; each step's probability is proportional to it.
     """
     colour, geometry = POLICY[rng.integers(len(POLICY))]
     if rng.random() < colour.chance * progress:
@@ -82,7 +82,7 @@ def sada(scene: Labelled, rng: Generator, progress: float) -> Labelled:
 
 
 def draw_boxes(scene: Labelled, chances: tuple[float, ...], rng: Generator) -> Indices:
-    """Indices of the boxes chosen, each with the chance of its size."""
+    """Draw the indices of the chosen boxes, each with the probability of its size class."""
     areas = areas_of(scene.boxes)
     small, middle, _ = limits_of(scene.size)
     of_size = np.array(chances)[(areas >= small).astype(int) + (areas >= middle)]
@@ -92,20 +92,20 @@ def draw_boxes(scene: Labelled, chances: tuple[float, ...], rng: Generator) -> I
 
 
 def recolour(scene: Labelled, chosen: Indices, step: Step) -> Labelled:
-    """The step's colours, seen through the windows of the chosen boxes."""
+    """The scene with the step's colour operation blended in around the chosen boxes."""
     pixels = merged(_floats(scene.pixels), scene.boxes[chosen], step)
     return replace(scene, pixels=_levels(pixels))
 
 
 def merged(pixels: Tensor, boxes: Floats, step: Step) -> Tensor:
-    """(3, H, W) of floats in 0..1, where a box's window is 1 recoloured, where it is 0 not."""
+    """(3, H, W), floats in 0..1: recoloured where a box's window is 1, unchanged where it is 0."""
     height, width = pixels.shape[-2:]
     through = window(boxes, (height, width)).clamp_(0, 1)
     return torch.lerp(pixels, COLOUR_OPS[step.name](pixels, step.level), through)
 
 
 def reshape(scene: Labelled, chosen: Indices, signs: Indices, step: Step) -> Labelled:
-    """The step's shapes in the chosen boxes, one after the other."""
+    """The scene with the step's geometric operation applied to each chosen box in turn."""
     pixels = scene.pixels.clone()
     copies: list[Rectangle] = []
     origins: list[int] = []
@@ -132,7 +132,7 @@ def reshape(scene: Labelled, chosen: Indices, signs: Indices, step: Step) -> Lab
 
 
 def whole_pixels(box: Floats, size: tuple[int, int]) -> Rectangle:
-    """The pixels a box touches, within an image of (height, width)."""
+    """Rectangle of the pixels that a box touches, within an image of (height, width)."""
     x1, y1, x2, y2 = box.tolist()
     height, width = size
     return (
@@ -144,16 +144,16 @@ def whole_pixels(box: Floats, size: tuple[int, int]) -> Rectangle:
 
 
 def _part(pixels: Tensor, rectangle: Rectangle) -> Tensor:
-    """A view of it."""
+    """A view of the rectangle in the image."""
     x1, y1, x2, y2 = rectangle
     return pixels[:, y1:y2, x1:x2]
 
 
 def _floats(pixels: Tensor) -> Tensor:
-    """8 bits as 0..1."""
+    """Floats in 0..1 from uint8."""
     return pixels.float().div_(255)
 
 
 def _levels(pixels: Tensor) -> Tensor:
-    """0..1 in 8 bits, rounded; changes what it is given."""
+    """uint8, rounded, from floats in 0..1; changes its argument in place."""
     return levels(pixels.mul_(255))

@@ -1,6 +1,6 @@
-"""The colour operations of SADA, on whole images (3, H, W) of floats in 0..1.
+"""Colour operations of SADA on whole images (3, H, W), floats in 0..1.
 
-Levels are 0 to 10. Where an operation blends, level 5 gives about the image itself.
+Levels are 0 to 10. In an operation that blends, level 5 leaves the image nearly unchanged.
 """
 
 from __future__ import annotations
@@ -14,48 +14,48 @@ from torchvision.transforms.v2 import functional as tv
 
 GREY = torch.tensor([0.2989, 0.587, 0.114])[:, None, None]
 MAX_ADDED = 0.4296875  # 110 / 256
-SOLARIZED = 0.5  # and what is darker
+SOLARIZED = 0.5  # levels up to this one are lightened
 
 ColourOp = Callable[[Tensor, int], Tensor]
 
 
 def colour(pixels: Tensor, level: int) -> Tensor:
-    """Towards grey below level 5, away from it above."""
+    """Change the saturation: towards grey below level 5, away from it above."""
     return _blend(_grey(pixels), pixels, level)
 
 
 def contrast(pixels: Tensor, level: int) -> Tensor:
-    """Towards the mean grey, or away from it."""
+    """Change the contrast: towards the mean grey below level 5, away from it above."""
     return _blend(_grey(pixels).mean(), pixels, level)
 
 
 def brightness(pixels: Tensor, level: int) -> Tensor:
-    """Darker or lighter."""
+    """Change the brightness: darker below level 5, lighter above."""
     return _blend(torch.zeros(()), pixels, level)
 
 
 def sharpness(pixels: Tensor, level: int) -> Tensor:
-    """Softer or sharper."""
+    """Change the sharpness: softer below level 5, sharper above."""
     padded = pad(pixels, (1, 1, 1, 1), mode="reflect")  # (3, H + 2, W + 2)
     rows = padded[:, :-2] + padded[:, 1:-1] + padded[:, 2:]
     near = rows[..., :-2] + rows[..., 1:-1] + rows[..., 2:]  # sums of 3 x 3
-    return _blend(near.add_(pixels, alpha=4).div_(13), pixels, level)  # the middle counts five
+    return _blend(near.add_(pixels, alpha=4).div_(13), pixels, level)  # the middle weighs 5
 
 
 def solarize_add(pixels: Tensor, level: int) -> Tensor:
-    """The darker half lightened."""
+    """Lighten the darker half of the levels."""
     lighter = (pixels + level / 10 * MAX_ADDED).clamp_(0, 1)
     return torch.where(pixels <= SOLARIZED, lighter, pixels)
 
 
 def auto_contrast(pixels: Tensor, level: int) -> Tensor:
-    """Every channel stretched to 0..1; the level says nothing."""
+    """Stretch every channel to 0..1; the level is unused."""
     stretched: Tensor = tv.autocontrast(pixels)
     return stretched
 
 
 def equalize(pixels: Tensor, level: int) -> Tensor:
-    """Every channel's levels made about equally frequent; the level says nothing."""
+    """Equalise the histogram of every channel; the level is unused."""
     return torch.stack([_equalized(channel) for channel in pixels * 255]) / 255
 
 
@@ -71,9 +71,9 @@ COLOUR_OPS: dict[str, ColourOp] = {
 
 
 def _equalized(channel: Tensor) -> Tensor:
-    """A channel (H, W) of floats in 0..255, spread by the sums of its histogram.
+    """A channel (H, W), floats in 0..255, after histogram equalisation.
 
-    The bins are 255 / 256 wide, as in the reference: it counts floats, not whole levels.
+    The bins are 255 / 256 wide, as in the reference, which counts floats, not whole levels.
     """
     counts = torch.histc(channel, 256, 0, 255)
     step = (counts.sum() - counts[counts > 0][-1]).div(255).floor()

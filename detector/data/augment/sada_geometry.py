@@ -1,7 +1,7 @@
-"""The geometric operations of SADA: each changes one crop of an image, floats in 0..1.
+"""Geometric operations of SADA: each changes one crop of an image, floats in 0..1.
 
-The box's crop is mirrored, turned or sheared within itself, or copied to another place, and
-blended into the image through a soft window. Levels are 0 to 10, their sign is a draw.
+The crop of a box is flipped, rotated or sheared about its centre, or copied to another place, and
+blended into the image through a Gaussian window. Levels are 0 to 10 with a random sign.
 """
 
 from __future__ import annotations
@@ -16,47 +16,46 @@ from torchvision.transforms.v2 import functional as tv
 from maenas.detector.data.augment.affine import Rectangle
 from maenas.detector.data.augment.gaussian import crop_window
 
-BEYOND = (102, 115, 122)  # the colour that turning a crop brings in
-DEGREES_TURNED, DEGREES_SHEARED, PIXELS_MOVED = 3.0, 1.5, 12  # a level
+BEYOND = (102, 115, 122)  # RGB fill where a rotated or sheared crop has no pixels
+DEGREES_TURNED, DEGREES_SHEARED, PIXELS_MOVED = 3.0, 1.5, 12  # per level
 WITHIN = ("hflip", "rotate", "shear_x", "shear_y")
 MOVES = ("translate_x", "translate_y")
 GEOMETRIC_OPS = (*WITHIN, *MOVES)
 
 
 def changed(crop: Tensor, name: str, level: int) -> Tensor:
-    """A crop (3, h, w) mirrored, turned or sheared about its middle, itself at its edges.
+    """A crop (3, h, w) flipped, rotated or sheared about its centre, unchanged at its edges.
 
     Args:
-        crop: not empty.
-        name: of `WITHIN`.
-        level: negative turns or shears the other way.
+        crop: (3, h, w), not empty.
+        name: operation, one of `WITHIN`.
+        level: signed strength; a negative level rotates or shears the other way.
     """
     other = crop.flip(-1) if name == "hflip" else _turned(crop, name, level)
     return torch.lerp(crop, other, crop_window(crop))
 
 
 def laid_over(crop: Tensor, under: Tensor) -> Tensor:
-    """A copied crop in the middle of what it covers (3, h, w), that at the edges."""
+    """Blend of a copied crop and the pixels under it (3, h, w): the crop in the middle."""
     return torch.lerp(under, crop, crop_window(crop))
 
 
 def places_of_copy(
     box: Rectangle, name: str, level: int, size: tuple[int, int]
 ) -> tuple[Rectangle, Rectangle]:
-    """What of a box is copied, and to where.
+    """The rectangle of a box that is copied, and the rectangle that it is copied to.
 
-    As in the reference the copy starts with the crop's first rows and columns, also where the
-    image's left or top edge cuts it. The reference labels the copy with a box pushed back
-    towards the image, whether or not anything was copied there; the label here is where the
-    copy is.
+    As in the reference, the copy starts with the crop's first rows and columns, even where the
+    image's left or top edge cuts it. The reference moves the label of the copy back towards the
+    image, even where nothing was copied; here the label is the box of the copy.
 
     Args:
-        box: within the image, not empty.
-        name: of `MOVES`.
-        level: negative moves to the left or up.
+        box: rectangle within the image, not empty.
+        name: operation, one of `MOVES`.
+        level: signed strength; a negative level moves the copy left or up.
         size: (height, width) of the image.
     Returns:
-        Two rectangles of one size; empty if the copy would lie beyond the image.
+        Two rectangles of one size; empty if the copy would lie outside the image.
     """
     x1, y1, x2, y2 = box
     shift = level * PIXELS_MOVED
@@ -68,7 +67,7 @@ def places_of_copy(
 
 
 def _turned(crop: Tensor, name: str, level: int) -> Tensor:
-    """Through 8 bits, as in the reference."""
+    """The crop after the operation, converted to uint8 and back as in the reference."""
     angle = level * DEGREES_TURNED if name == "rotate" else 0.0
     sheared = level * DEGREES_SHEARED
     shear = [sheared if name == "shear_x" else 0.0, sheared if name == "shear_y" else 0.0]
