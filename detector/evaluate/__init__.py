@@ -1,1 +1,1 @@
-"""How good a detector is on a data set, and where it fails."""
+"""Evaluation of a detector on a data set: metrics and errors."""

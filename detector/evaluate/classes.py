@@ -1,4 +1,4 @@
-"""The classes of a detector as those of a data set."""
+"""Mapping of a detector's classes to the classes of a data set."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from maenas.blocks.files.words import did_you_mean
 from maenas.detector.data.dataset import DataError, Dataset
 from maenas.detector.predict.results import Objects
 
-ABSENT = -1  # of a class that the data set does not label
+ABSENT = -1  # index of a class that the data set does not label
 
 
 def match_classes(names: Sequence[str], dataset: Dataset) -> NDArray[np.int64]:
-    """For each class of a detector its index in the data set, `ABSENT` for what has none.
+    """Index in the data set of each class of a detector; `ABSENT` for a class without one.
 
-    Classes go by name, so a detector may know more than are labelled, in any order.
+    Classes are matched by name, so a detector may know more than are labelled, in any order.
 
     Args:
-        names: of the detector's classes; () if they have none and count as they are numbered.
-        dataset: what is labelled.
+        names: names of the detector's classes; () if they have none and are matched by index.
+        dataset: data set with the labelled classes.
     Raises:
         DataError: if the detector does not know a class of the data set.
     """
@@ -39,10 +39,10 @@ def match_classes(names: Sequence[str], dataset: Dataset) -> NDArray[np.int64]:
 
 
 def renumber(found: Objects, index_of: NDArray[np.int64], dataset: Dataset) -> Objects:
-    """Objects under the data set's classes, without those it does not label.
+    """Objects with the data set's class indices, without classes that it does not label.
 
     Raises:
-        DataError: if a detector whose classes have no names finds one beyond the data set's.
+        DataError: if a detector without class names predicts an index beyond the data set's.
     """
     if len(found) and found.classes.max() >= len(index_of):
         raise DataError(

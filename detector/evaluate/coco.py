@@ -21,20 +21,20 @@ from maenas.detector.predict.results import Objects
 IOU_50, IOU_75 = 0, 5
 AREAS = ("all", "small", "medium", "large")
 FASTER = "faster_coco_eval"
-DIGITS = 5  # of a score in a file
+DIGITS = 5  # decimals of a score in a file
 
 
 @dataclass(frozen=True, slots=True)
 class ClassScores:
-    """How well one class is found.
+    """Average precision and recall of one class.
 
     Attributes:
-        name: of the class.
-        category_id: its number in the data set's file.
-        objects: how many there are, crowds left out.
-        ap: average precision, mean over IoU 0.50 to 0.95; None without an object.
-        ap50: at IoU 0.50.
-        ar: recall at 100 boxes an image, mean over the same IoUs.
+        name: name of the class.
+        category_id: number of the class in the data set's file.
+        objects: number of ground truth objects without crowds.
+        ap: average precision, mean over IoU 0.50 to 0.95; None if there is no object.
+        ap50: average precision at IoU 0.50.
+        ar: recall at 100 boxes per image, mean over the same IoUs.
     """
 
     name: str
@@ -45,29 +45,29 @@ class ClassScores:
     ar: float | None
 
     def to_json(self) -> dict[str, Any]:
-        """Every field, scores rounded."""
+        """All fields, with rounded scores."""
         return _rounded(self, ("name", "category_id", "objects", "ap", "ap50", "ar"))
 
 
 @dataclass(frozen=True, slots=True)
 class CocoScores:
-    """COCO's twelve numbers, those of each class, and the curves they come from; all 0..1.
+    """COCO's twelve metrics, the scores of each class, and the curves behind them; all 0..1.
 
     Small objects have an area below 32 x 32 pixels of their image, large ones above 96 x 96.
-    A number is None where no object is of that size.
+    A metric is None where no object has that size.
 
     Attributes:
-        ap: average precision at 100 boxes an image, mean over IoU 0.50 to 0.95 and classes.
-        ap50: at IoU 0.50.
-        ap75: at IoU 0.75.
-        ap_small: of small objects; so for `ap_medium`, `ap_large`.
-        ar1: recall at one box an image, mean over IoUs and classes; so for `ar10`, `ar100`.
-        ar_small: of small objects at 100 boxes an image; so for `ar_medium`, `ar_large`.
-        per_class: in the order of the data set's classes.
+        ap: average precision at 100 boxes per image, mean over IoU 0.50 to 0.95 and classes.
+        ap50: average precision at IoU 0.50.
+        ap75: average precision at IoU 0.75.
+        ap_small: average precision of small objects; `ap_medium` and `ap_large` likewise.
+        ar1: recall at 1 box per image, mean over IoUs and classes; `ar10` and `ar100` likewise.
+        ar_small: recall of small objects at 100 boxes per image; `ar_medium`, `ar_large` likewise.
+        per_class: scores of each class, in the order of the data set's classes.
         precision: (10, 101, K) at IoU 0.50 to 0.95 and recall 0 to 1, never rising with recall;
             0 beyond the recall reached, NaN for a class without an object.
-        confidence: (10, 101, K), the lowest score that reaches the recall; likewise.
-        computed_by: the program and its version.
+        confidence: (10, 101, K), lowest confidence that reaches each recall; 0 and NaN likewise.
+        computed_by: program that computed the metrics, with its version.
     """
 
     ap: float
@@ -88,7 +88,7 @@ class CocoScores:
     computed_by: str = field(compare=False)
 
     def to_json(self) -> dict[str, Any]:
-        """The twelve numbers and those of each class, rounded."""
+        """The twelve metrics and the scores of each class, rounded."""
         numbers = ("ap", "ap50", "ap75", "ap_small", "ap_medium", "ap_large")
         recalls = ("ar1", "ar10", "ar100", "ar_small", "ar_medium", "ar_large")
         return {
@@ -99,15 +99,15 @@ class CocoScores:
 
 
 def coco_scores(dataset: Dataset, found: Mapping[int, Objects]) -> CocoScores:
-    """How good the objects found are.
+    """COCO's metrics of the detections of a data set.
 
-    Crowds are no objects: boxes upon them count neither for nor against the detector. Runs on
-    faster-coco-eval where that is installed, which gives the same numbers sooner.
+    Crowds are ignored regions: boxes on them count neither for nor against the detector.
+    faster-coco-eval computes the same numbers in less time where it is installed.
 
     Args:
-        dataset: what is on the images.
-        found: by image id, classes numbered as the data set's, best first. Images without an
-            entry, such as those that cannot be read, are left out with all that is on them.
+        dataset: ground truth.
+        found: detections by image id, with the data set's classes, most confident first. Images
+            without an entry, such as damaged ones, are left out with their ground truth.
     Raises:
         DataError: if no image with an entry has an object.
     """
@@ -123,7 +123,7 @@ def coco_scores(dataset: Dataset, found: Mapping[int, Objects]) -> CocoScores:
     ]
     guesses = [_guesses(each.image_id, found[each.image_id], ids) for each in samples]
     truths = [_truths(each, ids) for each in samples]
-    with contextlib.redirect_stdout(io.StringIO()):  # pycocotools prints what it does
+    with contextlib.redirect_stdout(io.StringIO()):  # pycocotools prints its progress
         sides = [_indexed(coco(), images, categories, rows) for rows in (truths, guesses)]
         run = evaluate(*sides, "bbox")
         run.params.catIds = list(ids)
@@ -132,7 +132,7 @@ def coco_scores(dataset: Dataset, found: Mapping[int, Objects]) -> CocoScores:
     counts = np.zeros(len(ids), dtype=np.int64)
     for sample in samples:
         counts += np.bincount(sample.labels[~sample.crowd], minlength=len(ids))
-    # pycocotools has the classes in the order of their ids
+    # pycocotools sorts the classes by id
     order = np.argsort(np.argsort(ids))
     precision, recall, confidence = (
         np.asarray(run.eval[name]) for name in ("precision", "recall", "scores")
@@ -191,7 +191,7 @@ def _summary(
 
 
 def _program() -> tuple[Any, Any, str]:
-    """COCO and COCOeval of the fastest program there is, and its name."""
+    """COCO and COCOeval of the fastest installed program, and its name."""
     if find_spec(FASTER):
         from faster_coco_eval import COCO, COCOeval_faster
 
@@ -208,7 +208,7 @@ def _indexed(
     categories: list[dict[str, Any]],
     rows: Sequence[list[dict[str, Any]]],
 ) -> Any:
-    """A COCO object of these annotations, numbered from 1: pycocotools takes 0 for none."""
+    """A COCO object of these annotations, numbered from 1: pycocotools reads id 0 as no match."""
     annotations = [annotation for some in rows for annotation in some]
     for number, annotation in enumerate(annotations, 1):
         annotation["id"] = number
@@ -258,13 +258,13 @@ def _guesses(image_id: int, found: Objects, ids: Sequence[int]) -> list[dict[str
 
 
 def to_xywh(boxes_xyxy: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Boxes (N, 4) as COCO has them: corner, width and height."""
+    """Boxes (N, 4) in COCO's form: x, y, width and height."""
     wide = boxes_xyxy.astype(np.float64)
     return np.concatenate((wide[:, :2], wide[:, 2:] - wide[:, :2]), axis=1)
 
 
 def _mean(values: NDArray[np.float64]) -> float | None:
-    """Mean of what there is: -1 stands for a class or size without an object."""
+    """Mean without the entries of -1, which mark a class or size without an object."""
     present = values[values > -1]
     return float(present.mean()) if present.size else None
 

@@ -1,4 +1,4 @@
-"""What is taken for what, at one score."""
+"""Confusion matrix of a detector at one confidence threshold."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from maenas.detector.evaluate.matching import MIN_IOU, match
 from maenas.detector.ops.thresholds import MIN_SCORE
 
 BACKGROUND = "background"
-MAX_NUMBERED = 20  # classes whose counts can still be read
+MAX_NUMBERED = 20  # classes; counts stay legible up to here
 MAX_NAMED = 100
 
 
 @dataclass(frozen=True, slots=True)
 class Confusion:
-    """Counts of objects by what they are and what they were found to be.
+    """Counts of objects by true class and predicted class.
 
     Attributes:
-        names: of the K classes.
-        counts: (K + 1, K + 1): rows are what is there, columns what was found; the last of
-            either is background, so the last column holds the missed, the last row the false.
-        min_score: findings score more.
-        min_iou: a pair overlaps at least so much.
+        names: names of the K classes.
+        counts: (K + 1, K + 1): rows are true classes, columns predicted ones. The last row and
+            column are background: false detections in the row, missed objects in the column.
+        min_score: confidence threshold, 0..1.
+        min_iou: minimum IoU of an object and a detection that match.
     """
 
     names: tuple[str, ...]
@@ -38,7 +38,7 @@ class Confusion:
     min_iou: float
 
     def to_json(self) -> dict[str, Any]:
-        """Names with the background, and rows of counts."""
+        """Class names with the background, and rows of counts."""
         return {
             "min_score": self.min_score,
             "min_iou": self.min_iou,
@@ -56,10 +56,10 @@ def confusion(
     """The confusion matrix of some images.
 
     Args:
-        seen: what is on them and what was found.
-        names: of the data set's classes.
-        min_score: findings score more.
-        min_iou: a pair overlaps at least so much.
+        seen: images with their ground truth and detections.
+        names: names of the data set's classes.
+        min_score: confidence threshold, 0..1.
+        min_iou: minimum IoU of an object and a detection that match.
     """
     background = len(names)
     counts = np.zeros((background + 1, background + 1), dtype=np.int64)
@@ -76,7 +76,7 @@ def confusion(
 
 
 def plot_confusion(matrix: Confusion, path: Path) -> None:
-    """The counts, each row coloured by its shares."""
+    """Plot the counts; the colour of a cell is its share of the row."""
     counts, classes = matrix.counts, len(matrix.counts)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     side = min(4 + 0.4 * classes, 16)

@@ -1,4 +1,4 @@
-"""Precision over recall of each class, and the score at which both are best."""
+"""Precision-recall curve of each class, and the confidence threshold of the best F1."""
 
 from __future__ import annotations
 
@@ -13,31 +13,31 @@ from maenas.detector.evaluate.figures import as_label, new_figure, save_figure
 
 RECALLS = np.linspace(0, 1, 101)
 CONFIDENCES = np.linspace(0, 1, 201)
-MAX_NAMED = 20  # classes that a legend still holds
+MAX_NAMED = 20  # classes; more do not fit into a legend
 
 
 @dataclass(frozen=True, slots=True)
 class WorkingPoint:
-    """The score to show objects from, at IoU 0.50.
+    """The confidence threshold with the best F1, at IoU 0.50.
 
     Attributes:
-        min_score: where the mean F1 of the classes is highest.
-        f1: that mean, 0..1.
+        min_score: confidence threshold at which the mean F1 of the classes is highest.
+        f1: mean F1 of the classes at that threshold, 0..1.
     """
 
     min_score: float
     f1: float
 
     def to_json(self) -> dict[str, float]:
-        """Both, rounded."""
+        """Both fields, rounded."""
         return {"min_score": round(self.min_score, DIGITS), "f1": round(self.f1, DIGITS)}
 
 
 def f1_curves(scores: CocoScores) -> NDArray[np.float64]:
-    """(201, K): F1 of each class at scores 0, 0.005 .. 1 and IoU 0.50, NaN without an object.
+    """(201, K): F1 of each class at thresholds 0, 0.005 .. 1 and IoU 0.50; NaN without an object.
 
-    Of the recalls COCO samples, the highest that is reached at a score counts, with the precision
-    COCO gives it, which is the best at that recall or a higher one.
+    For each threshold, F1 uses the highest of COCO's 101 recall values that is reached, with COCO's
+    precision there, which is the best at that recall or a higher one.
     """
     precision, confidence = scores.precision[IOU_50], scores.confidence[IOU_50]  # (101, K)
     recall = RECALLS[:, None]
@@ -52,7 +52,7 @@ def f1_curves(scores: CocoScores) -> NDArray[np.float64]:
 
 
 def working_point(scores: CocoScores) -> WorkingPoint:
-    """Where the mean F1 is highest; the highest such score."""
+    """The threshold with the highest mean F1; of equals the highest threshold."""
     curves = f1_curves(scores)
     means = curves[:, ~np.isnan(curves[0])].mean(axis=1)
     best = len(means) - 1 - int(means[::-1].argmax())
@@ -60,7 +60,7 @@ def working_point(scores: CocoScores) -> WorkingPoint:
 
 
 def plot_curves(scores: CocoScores, path: Path) -> None:
-    """Two panels at IoU 0.50: precision over recall, F1 over the score; a line a class."""
+    """Plot precision over recall and F1 over confidence at IoU 0.50, one line per class."""
     present = [k for k, each in enumerate(scores.per_class) if each.ap is not None]
     named = len(present) <= MAX_NAMED
     figure = new_figure(12, 5)

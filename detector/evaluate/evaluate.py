@@ -1,4 +1,4 @@
-"""A detector over a data set: what it finds, how right that is, and how long it takes."""
+"""Evaluation of a detector on a data set: detections, COCO metrics and latency."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from maenas.detector.predict.predict import Seconds, predict
 from maenas.detector.predict.results import Objects
 from maenas.detector.runtimes.runtime import Runtime
 
-MAX_DETECTIONS = 500  # an image, as DAMO-YOLO evaluates; COCO then takes 100 of each class
-THRESHOLDS = Thresholds(0.05, 0.7, MAX_DETECTIONS)  # of T, S, M and L
-NANO_THRESHOLDS = Thresholds(0.03, 0.65, MAX_DETECTIONS)  # of Ns, Nm and Nl
+MAX_DETECTIONS = 500  # per image, as in DAMO-YOLO; COCO then takes 100 of each class
+THRESHOLDS = Thresholds(0.05, 0.7, MAX_DETECTIONS)  # DAMO-YOLO T, S, M, L
+NANO_THRESHOLDS = Thresholds(0.03, 0.65, MAX_DETECTIONS)  # DAMO-YOLO Ns, Nm, Nl
 
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """Median milliseconds an image; reading it from the disk is not the detector's.
+    """Median milliseconds per image, without reading it from the disk.
 
     Attributes:
-        before: resizing.
-        network: the runtime, copies to and from its device included.
-        after: non-maximum suppression, and boxes back on the image.
+        before: time of resizing.
+        network: time of the runtime, with copies to and from its device.
+        after: time of NMS and of scaling boxes back to the image.
     """
 
     before: float
@@ -41,13 +41,13 @@ class Latency:
     after: float
 
     def to_json(self) -> dict[str, float]:
-        """By what they were spent on."""
+        """Milliseconds by stage."""
         return {name: round(getattr(self, name), 3) for name in ("before", "network", "after")}
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """An image, what is on it and what was found."""
+    """An image with its ground truth and its detections."""
 
     sample: Sample
     found: Objects
@@ -55,15 +55,15 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """How good a detector is on a data set.
+    """Result of an evaluation.
 
     Attributes:
-        scores: COCO's numbers.
-        latency: beside them.
-        seen: the images that could be read, in the order of the data set; objects have its
-            classes.
-        skipped: what was wrong with each of the others, one line each.
-        thresholds: of the non-maximum suppression.
+        scores: COCO's metrics.
+        latency: latency of each stage.
+        seen: images that could be read, in the order of the data set; detections have its class
+            indices.
+        skipped: one line for each image that could not be read, with the reason.
+        thresholds: thresholds of the NMS.
     """
 
     scores: CocoScores
@@ -74,7 +74,7 @@ class Evaluation:
 
 
 def published_thresholds(is_nano: bool) -> Thresholds:
-    """Those DAMO-YOLO evaluates a detector with."""
+    """Thresholds with which DAMO-YOLO evaluates a detector."""
     return NANO_THRESHOLDS if is_nano else THRESHOLDS
 
 
@@ -86,20 +86,20 @@ def evaluate(
     readers: int = 0,
     progress: Callable[[int], None] | None = None,
 ) -> Evaluation:
-    """COCO's numbers for a detector, on whatever it runs.
+    """Evaluate a detector on a data set, on any runtime.
 
-    A network in memory: `evaluate(TorchRuntime(spec, network, compute), dataset)`.
+    For a network in memory: `evaluate(TorchRuntime(spec, network, compute), dataset)`.
 
     Args:
-        runtime: the detector.
-        dataset: the images and what is on them; classes are matched by name.
-        thresholds: of the non-maximum suppression, which may give a box several classes.
-        batch: images the network takes at a time.
+        runtime: runtime that holds the detector.
+        dataset: images and ground truth; classes are matched by name.
+        thresholds: thresholds of the NMS, which may give a box several classes.
+        batch: batch size of the network.
         readers: threads that read images ahead. With 0 nothing runs beside the network, and
             the latency is that of the detector alone.
-        progress: told how many images are done since the last call.
+        progress: called with the number of images done since the last call.
     Raises:
-        DataError: if there is no object, no image can be read, or the classes do not match.
+        DataError: if there is no object, no image can be read, or classes do not match.
         SpecError: for a batch below 1.
     """
     positive("evaluate", batch=batch)
@@ -132,7 +132,7 @@ def evaluate(
 def _reads(
     samples: Sequence[Sample], readers: int, batch: int
 ) -> Iterator[tuple[Sample, Pixels | ImageError]]:
-    """Every sample with its image or what is wrong with that, in order."""
+    """Every sample in order, with its image or the error of reading it."""
     if readers < 1:
         yield from ((sample, _read(sample)) for sample in samples)
         return

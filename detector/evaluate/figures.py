@@ -1,4 +1,4 @@
-"""Matplotlib without a screen, and without a state that figures share."""
+"""Matplotlib figures without a screen and without shared state."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ DPI = 120
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """An empty figure, in inches."""
+    """An empty figure; width and height in inches."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -25,20 +25,20 @@ def new_figure(width: float, height: float) -> Figure:
 
 
 def save_figure(figure: Figure, path: Path) -> None:
-    """Write it as PNG, whole or not at all.
+    """Write the figure as PNG; a failed write leaves no partial file.
 
     Raises:
-        SpecError: if it cannot be written.
+        SpecError: if the file cannot be written.
     """
     from io import BytesIO
 
     image = BytesIO()
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Glyph .* missing")  # of a class's name
+        warnings.filterwarnings("ignore", message="Glyph .* missing")  # a class name may need one
         figure.savefig(image, format="png")
     write_bytes(path, image.getvalue())
 
 
 def as_label(name: str) -> str:
-    """A name as matplotlib shows it as it is: `$` begins no formula."""
+    """The name escaped for matplotlib, so that `$` does not begin a formula."""
     return name.replace("$", r"\$")

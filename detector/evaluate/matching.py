@@ -1,4 +1,4 @@
-"""Which objects of an image were found at one score, and what was found that is none."""
+"""Matching of ground truth and detections of an image at one confidence threshold."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ Indices = tuple[int, ...]
 
 @dataclass(frozen=True, slots=True)
 class Matching:
-    """Objects and findings of one image, paired.
+    """Ground truth objects and detections of one image, matched.
 
     Attributes:
-        right: (object, finding) of one class, by index.
-        confused: (object, finding) of two classes.
-        missed: objects without a finding.
-        false: findings without an object; those upon a crowd of their class are not among them.
+        right: indices (object, detection) of pairs of one class.
+        confused: indices (object, detection) of pairs of different classes.
+        missed: indices of objects without a detection.
+        false: indices of detections without an object, except those on a crowd of their class.
     """
 
     right: tuple[tuple[int, int], ...]
@@ -35,23 +35,23 @@ class Matching:
 
     @property
     def mistakes(self) -> int:
-        """How many there are; an object taken for another is one."""
+        """Number of mistakes; an object with the wrong class is one mistake."""
         return len(self.confused) + len(self.missed) + len(self.false)
 
 
 def match(
     sample: Sample, found: Objects, min_score: float = MIN_SCORE, min_iou: float = MIN_IOU
 ) -> Matching:
-    """Pair what is on an image with what was found.
+    """Match the ground truth of an image with its detections.
 
-    The best finding chooses first, the object it overlaps most; objects of its own class go
-    first, and only what is left over may be taken for another class.
+    In order of confidence, each detection takes the object of its class that it overlaps most.
+    Objects and detections that remain are then matched across classes.
 
     Args:
-        sample: what is on the image.
-        found: with the data set's classes, best first.
-        min_score: findings score more.
-        min_iou: a pair overlaps at least so much.
+        sample: image with its ground truth.
+        found: detections with the data set's classes, most confident first.
+        min_score: confidence threshold, 0..1.
+        min_iou: minimum IoU of an object and a detection that match.
     """
     findings = np.flatnonzero(found.scores > min_score)
     overlaps = _overlaps(sample, found, findings)
@@ -76,7 +76,7 @@ def match(
 
 
 def _overlaps(sample: Sample, found: Objects, findings: NDArray[np.int64]) -> NDArray[np.float64]:
-    """(F, N): IoU with objects; with crowds the share of the finding that lies upon them."""
+    """(F, N): IoU of detections with objects; for a crowd, share of the detection inside it."""
     shape = len(findings), len(sample.labels)
     if 0 in shape:
         return np.zeros(shape)

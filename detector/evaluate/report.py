@@ -1,4 +1,4 @@
-"""What an evaluation leaves in a folder: curves, confusion, the worst images."""
+"""Files of an evaluation: curves, confusion matrix and the worst images."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ CURVES_FILE, CONFUSION_FILE, WORST_FOLDER = "curves.png", "confusion.png", "wors
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Where a detector is wrong, at one score.
+    """Mistakes of a detector at one confidence threshold.
 
     Attributes:
-        point: the score at which its mean F1 is highest.
-        confusion: what is taken for what.
-        worst: the images with the most mistakes, the worst first.
+        point: confidence threshold with the highest mean F1.
+        confusion: confusion matrix.
+        worst: images with the most mistakes, the worst first.
     """
 
     point: WorkingPoint
@@ -30,7 +30,7 @@ class Report:
     worst: tuple[Worst, ...]
 
     def to_json(self) -> dict[str, Any]:
-        """All of it but the images."""
+        """All fields except the images."""
         return {
             "working_point": self.point.to_json(),
             "confusion": self.confusion.to_json(),
@@ -41,13 +41,13 @@ class Report:
 def look_closer(
     evaluation: Evaluation, min_score: float | None = None, count: int = COUNT
 ) -> Report:
-    """Where the detector is wrong.
+    """Report the mistakes of an evaluated detector.
 
     Args:
-        evaluation: what was found.
-        min_score: mistakes are counted among findings that score more; None for the score at
-            which F1 is best, or `MIN_SCORE` if nothing is right at any.
-        count: most images.
+        evaluation: result of the evaluation.
+        min_score: confidence threshold of the detections that count; None for the threshold with
+            the best F1, or `MIN_SCORE` if no detection is right at any threshold.
+        count: maximum number of worst images.
     """
     point = working_point(evaluation.scores)
     if min_score is None:
@@ -61,7 +61,7 @@ def save_report(evaluation: Evaluation, report: Report, folder: Path) -> None:
     """Write `curves.png`, `confusion.png` and `worst/*.jpg`.
 
     Raises:
-        MaenasError: if something cannot be written.
+        MaenasError: if a file cannot be written.
     """
     plot_curves(evaluation.scores, folder / CURVES_FILE)
     plot_confusion(report.confusion, folder / CONFUSION_FILE)

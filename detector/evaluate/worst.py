@@ -1,4 +1,4 @@
-"""The images with the most mistakes, truth and findings side by side."""
+"""The images with the most mistakes, ground truth and detections side by side."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from maenas.detector.media.resize import place, resized
 from maenas.detector.ops.thresholds import MIN_SCORE
 
 COUNT = 16
-MAX_SIDE = 960  # pixels of each half; larger images are made smaller
+MAX_SIDE = 960  # pixels of each half; larger images are reduced
 GAP = 8  # pixels between the halves
 JPEG_QUALITY = 90
-# Okabe and Ito's colours, told apart by the colour-blind; the words beside them say the same
+# Okabe and Ito's colours, safe for colour-blind readers; the text beside a box says the same
 RIGHT: Colour = (0, 158, 115)
 WRONG: Colour = (213, 94, 0)
 CONFUSED: Colour = (240, 228, 66)
@@ -39,7 +39,7 @@ class Worst:
     matching: Matching
 
     def to_json(self) -> dict[str, Any]:
-        """The file and how many mistakes of each kind there are."""
+        """The file and the number of mistakes of each kind."""
         return {
             "file": str(self.seen.sample.path),
             "image_id": self.seen.sample.image_id,
@@ -57,7 +57,7 @@ def worst_images(
 ) -> list[Worst]:
     """The images with the most objects missed, false or confused, the worst first.
 
-    Images without a mistake are not among them; of equals those that come first are.
+    Images without a mistake are left out; of equals the earlier images are taken.
     """
     every = (Worst(each, match(each.sample, each.found, min_score, min_iou)) for each in seen)
     wrong = (each for each in every if each.matching.mistakes)
@@ -65,10 +65,10 @@ def worst_images(
 
 
 def save_worst(worst: Sequence[Worst], folder: Path, min_score: float = MIN_SCORE) -> list[Path]:
-    """Write each as a JPEG named by its rank and file.
+    """Write each image as a JPEG named by its rank and file.
 
     Raises:
-        ImageError: if one cannot be written, or cannot be read any more.
+        ImageError: if an image cannot be written or can no longer be read.
     """
     paths = []
     for rank, each in enumerate(worst, 1):
@@ -84,12 +84,12 @@ def save_worst(worst: Sequence[Worst], folder: Path, min_score: float = MIN_SCOR
 
 
 def draw_worst(worst: Worst, pixels: Pixels, min_score: float = MIN_SCORE) -> Pixels:
-    """What is there on the left, what was found on the right; mistakes are coloured and named.
+    """Ground truth on the left, detections on the right; mistakes are coloured and named.
 
     Args:
-        worst: the image.
-        pixels: (height, width, 3) of it.
-        min_score: as in `worst_images`.
+        worst: image with its mistakes.
+        pixels: (height, width, 3), RGB image.
+        min_score: confidence threshold, as in `worst_images`.
     """
     pixels, scale = _fitting(pixels)
     truth, found = _truth(worst), _found(worst, min_score)
@@ -101,7 +101,7 @@ def draw_worst(worst: Worst, pixels: Pixels, min_score: float = MIN_SCORE) -> Pi
 
 
 def _truth(worst: Worst) -> dict[int, tuple[str, Colour]]:
-    """Word and colour of each object, those that matter last: they are drawn on top."""
+    """Text and colour of each object; the important ones come last and are drawn on top."""
     sample, names = worst.seen.sample, worst.seen.found.names
     confused = {truth for truth, _ in worst.matching.confused}
     told = {}
@@ -116,7 +116,7 @@ def _truth(worst: Worst) -> dict[int, tuple[str, Colour]]:
 
 
 def _found(worst: Worst, min_score: float) -> dict[int, tuple[str, Colour]]:
-    """Word and colour of each finding above the score, as in `_truth`."""
+    """Text and colour of each detection above the threshold, in the order of `_truth`."""
     found, labels = worst.seen.found, worst.seen.sample.labels
     right = {finding for _, finding in worst.matching.right}
     truth_of = {finding: truth for truth, finding in worst.matching.confused}
@@ -139,7 +139,7 @@ def _apart(told: dict[int, tuple[str, Colour]]) -> tuple[list[str], list[Colour]
 
 
 def _fitting(pixels: Pixels) -> tuple[Pixels, np.float32]:
-    """The image no larger than a screen, nor too small; and what boxes are multiplied by."""
+    """The image resized to fit a screen, and the scale factor for its boxes."""
     height, width = pixels.shape[:2]
     if max(height, width) <= MAX_SIDE:
         larger, times = enlarged(pixels)

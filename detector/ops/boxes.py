@@ -1,4 +1,4 @@
-"""Boxes against boxes and points: intersection over union, its generalisation, containment.
+"""Geometry of boxes: IoU, generalised IoU, and the distance of points from the sides.
 
 Boxes are (x1, y1, x2, y2) in pixels everywhere.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-MIN_AREA = 1e-6  # square pixels a union or a hull counts at least, as in DAMO-YOLO
+MIN_AREA = 1e-6  # square pixels, minimum area of a union or hull, as in DAMO-YOLO
 
 
 def pairwise_iou(boxes_xyxy: Tensor, others_xyxy: Tensor) -> Tensor:
@@ -47,7 +47,7 @@ def paired_giou(boxes_xyxy: Tensor, others_xyxy: Tensor) -> Tensor:
 
 
 def depth_inside(points: Tensor, boxes_xyxy: Tensor) -> Tensor:
-    """How far inside a box each point lies: its distance to the nearest side.
+    """Distance of each point to the nearest side of each box.
 
     Args:
         points: (N, 2) as (x, y) in pixels.
@@ -61,7 +61,7 @@ def depth_inside(points: Tensor, boxes_xyxy: Tensor) -> Tensor:
 
 
 def centres(boxes_xyxy: Tensor) -> Tensor:
-    """Middle of each box: (..., 4) -> (..., 2)."""
+    """Centre of each box: (..., 4) -> (..., 2)."""
     return (boxes_xyxy[..., :2] + boxes_xyxy[..., 2:]) / 2
 
 

@@ -11,19 +11,19 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torchvision import ops
 
-MAX_CANDIDATES = 30_000  # pairs of box and class that enter; more only cost time
-# Candidates that are suppressed in one call: a call takes longer than a small class, and the time
-# of a call grows with the square.
+MAX_CANDIDATES = 30_000  # pairs of box and class that enter NMS, which limits its time
+# Candidates of one NMS call. Small classes share a call, since each call has a fixed cost; large
+# groups are split, since the time of a call grows with the square.
 TOGETHER = 1_500
 
 
 class Detections(NamedTuple):
-    """What was found in one image, best first.
+    """Detections of one image, most confident first.
 
     Attributes:
         boxes: (K, 4) as (x1, y1, x2, y2) in pixels.
-        scores: (K,).
-        classes: (K,), indices.
+        scores: (K,), confidence, 0..1.
+        classes: (K,), class indices.
     """
 
     boxes: Tensor
@@ -38,26 +38,26 @@ def nms(
     max_iou: float = 0.7,
     max_detections: int = 500,
 ) -> Detections:
-    """The best boxes of each class that overlap no better one of it.
+    """Non-maximum suppression of each class.
 
-    Every pair of position and class above `min_score` is a candidate, so one box may be found as
-    several classes. Of equal scores the lower class comes first, then the earlier position.
+    Every pair of anchor point and class above `min_score` is a candidate, so a box may be kept for
+    several classes. At equal scores the lower class comes first, then the earlier anchor point.
 
-    All but the overlaps is left to numpy. Torch shares such small work among threads and waits
-    for all of them: fifty times as long where another program, or the runtime of the network,
-    keeps the cores busy (see benchmarks/bench_detect.py).
+    NumPy computes everything except the overlaps. PyTorch splits such small work among threads and
+    waits for all of them: fifty times as long where another program, or the runtime of the
+    network, keeps the cores busy (see benchmarks/bench_detect.py).
 
     Args:
-        scores: (N, num_classes).
-        boxes: (N, 4) as (x1, y1, x2, y2).
-        min_score: candidates score more.
-        max_iou: overlap beyond which the worse of two boxes of a class goes.
-        max_detections: most boxes kept.
+        scores: (N, num_classes), confidence.
+        boxes: (N, 4) as (x1, y1, x2, y2) in pixels.
+        min_score: confidence threshold; candidates score more.
+        max_iou: NMS IoU threshold, 0..1.
+        max_detections: maximum number of detections.
     Returns:
         Tensors on the device of the scores.
     """
     all_scores, all_boxes = scores.detach().cpu().numpy(), boxes.detach().cpu().numpy()
-    pairs = np.flatnonzero(all_scores.ravel() > min_score)  # in half the time of one by axes
+    pairs = np.flatnonzero(all_scores.ravel() > min_score)  # half the time of a search by axes
     position, label = np.divmod(pairs, all_scores.shape[1])
     found = all_scores[position, label]
     if len(found) > MAX_CANDIDATES:
@@ -78,19 +78,19 @@ def nms(
 
 
 def _groups(label: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
-    """Candidates to suppress in one call each: all of some classes, in their order."""
+    """Indices of the candidates of each NMS call: whole classes, in their order."""
     if len(label) <= TOGETHER:
         yield np.arange(len(label))
         return
     by_class = np.argsort(label, kind="stable")
     sorted_label = label[by_class]
-    first = np.searchsorted(sorted_label, sorted_label)  # of the class of each
+    first = np.searchsorted(sorted_label, sorted_label)  # first index of each candidate's class
     borders = np.flatnonzero(np.diff(first // TOGETHER)) + 1
     yield from np.split(by_class, borders)
 
 
 def _apart(boxes: NDArray[Any], label: NDArray[np.int64]) -> NDArray[np.float64]:
-    """The boxes, each class moved to where it meets no other, in 64 bits so that none changes."""
+    """The boxes in float64, each class shifted so that boxes of different classes never overlap."""
     wide = boxes.astype(np.float64)
     span = np.ptp(wide) + 1 if len(wide) else 1
     moved: NDArray[np.float64] = wide + span * label[:, None]

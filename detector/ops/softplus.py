@@ -1,4 +1,4 @@
-"""ln(1 + e^x), in the time of a logarithm."""
+"""A fast softplus for the CPU."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from torch import Tensor
 
 
 def softplus(values: Tensor) -> Tensor:
-    """ln(1 + e^x) for each value, finite for every finite one; no gradient flows through it.
+    """ln(1 + e^x) of each value, finite for finite input, without a gradient.
 
-    torch's own goes through `log1p`, which takes five times as long as `log` on a CPU: over all
-    classes of all positions that shows in a training step. The price is an absolute error of
-    6e-8, which a score in 32 bits has as well.
+    PyTorch's softplus uses `log1p`, which takes five times as long as `log` on a CPU: over all
+    classes of all anchor points this is measurable in a training step. The absolute error is 6e-8,
+    no more than that of a score in float32.
 
     Args:
-        values: any shape, float.
+        values: floats of any shape.
     Returns:
-        The same shape.
+        Softplus of the values, same shape.
     """
     of_small = values.detach().abs().neg_().exp_().add_(1.0).log_()
     return of_small.add_(values.detach().clamp(min=0.0))

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 from maenas.blocks.errors import SpecError
 
-MIN_SCORE, MAX_IOU, MAX_DETECTIONS = 0.4, 0.7, 300  # for images; an evaluation takes far more
+MIN_SCORE, MAX_IOU, MAX_DETECTIONS = 0.4, 0.7, 300  # for prediction; evaluation keeps far more
 
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """Which detections of an image count.
+    """Confidence threshold, NMS IoU threshold and maximum number of detections.
 
     Attributes:
         min_score: minimum confidence, 0..1; a detection scores more.
@@ -53,9 +53,9 @@ def choose_thresholds(
         usual: thresholds of the command.
         inside: thresholds of the NMS that is part of the model file, None without one. A usual
             value that the file cannot honour gives way to the value of the file.
-        min_score: as given by the user, None if it was not given.
-        max_iou: likewise.
-        max_detections: likewise.
+        min_score: minimum confidence that the user gave, None if not given.
+        max_iou: NMS IoU threshold that the user gave, None if not given.
+        max_detections: maximum number of detections that the user gave, None if not given.
     Raises:
         SpecError: if a given one is out of range, or the file cannot honour it.
     """

@@ -1,1 +1,1 @@
-"""Images in, objects out: thresholds, results, COCO records."""
+"""Inference on images: thresholds, results and COCO records."""

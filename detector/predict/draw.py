@@ -1,4 +1,4 @@
-"""Boxes on an image, with what they hold and how sure that is."""
+"""Detections drawn on an image, with class and confidence."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from maenas.detector.predict.results import Objects
 
 
 def draw(pixels: Pixels, found: Objects) -> Pixels:
-    """A copy of the image with the objects drawn on, the best on top."""
+    """A copy of the image with the detections drawn on it, the most confident on top."""
     words = zip(found.labels, found.scores.tolist(), strict=True)
     texts = [f"{label} {score:.2f}" for label, score in words]
     colours = [class_colour(index) for index in found.classes.tolist()]

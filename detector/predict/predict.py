@@ -1,4 +1,4 @@
-"""From an image to the objects in it: resize, run, suppress, and back on the image."""
+"""Inference from image to detections: resize, run, NMS, and boxes in image pixels."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from maenas.detector.runtimes.runtime import Runtime
 
 @dataclass(frozen=True, slots=True)
 class Seconds:
-    """Where the time of some images went."""
+    """Seconds that each stage took for some images."""
 
     before: float
     network: float
@@ -30,12 +30,12 @@ class Seconds:
 def predict(
     runtime: Runtime, images: Sequence[Pixels], thresholds: Thresholds
 ) -> tuple[list[Objects], Seconds]:
-    """The objects in each image, and how long that took.
+    """Detect the objects in each image, and measure the time of each stage.
 
     Args:
-        runtime: the detector.
-        images: each (height, width, 3), RGB, of any size.
-        thresholds: which detections count.
+        runtime: runtime that holds the detector.
+        images: RGB images, each (height, width, 3), of any size.
+        thresholds: thresholds of the NMS.
     Raises:
         SpecError: if the runtime's model ends in an NMS that cannot honour the thresholds.
     """
@@ -80,7 +80,7 @@ def _cut(rows: Floats, thresholds: Thresholds) -> Detections:
 
 
 def on_image(kept: Detections, placement: Placement, names: tuple[str, ...]) -> Objects:
-    """Detections on the input as objects of the image, without those wholly beside it."""
+    """Detections in pixels of the image instead of the input, without boxes outside the image."""
     boxes = placement.to_image(kept.boxes.numpy())
     inside = (boxes[:, 2:] > boxes[:, :2]).all(axis=1)
     scores, classes = kept.scores.numpy()[inside], kept.classes.numpy()[inside]

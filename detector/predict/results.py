@@ -1,4 +1,4 @@
-"""What was found, as plain data: our JSON and COCO's."""
+"""Detections as plain data: our JSON and COCO's."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from maenas.blocks.files.json_file import read_json
 from maenas.blocks.files.plain_file import GIB
 from maenas.detector.arrays import Floats
 
-DIGITS = 5  # of scores in files; boxes have two, as COCO's
+DIGITS = 5  # decimals of scores in files; boxes have two, as in COCO
 # COCO numbers its 80 classes 1 to 90 and leaves these out.
 COCO_GAPS = frozenset((12, 26, 29, 30, 45, 66, 68, 69, 71, 83))
 COCO_IDS = tuple(number for number in range(1, 91) if number not in COCO_GAPS)
@@ -25,19 +25,19 @@ NO_COCO = "is no COCO annotation file"
 
 
 class AnnotationError(MaenasError):
-    """A COCO annotation file does not fit what was found."""
+    """A COCO annotation file does not fit the detections."""
 
 
 @dataclass(frozen=True, slots=True)
 class Objects:
-    """The objects found in one image, best first.
+    """The detections of one image, most confident first.
 
     Attributes:
         size: (height, width) of the image.
         boxes: (K, 4) as (x1, y1, x2, y2) in pixels of the image, within it.
-        scores: (K,) in 0..1.
-        classes: (K,), indices.
-        names: of all classes the detector knows; () if they have none.
+        scores: (K,), confidence, 0..1.
+        classes: (K,), class indices.
+        names: names of all classes of the detector; () if they have none.
     """
 
     size: tuple[int, int]
@@ -51,11 +51,11 @@ class Objects:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The name of each object's class, its number where classes have no names."""
+        """Class name of each detection, or the class index where classes have no names."""
         return tuple(self.names[c] if self.names else str(c) for c in self.classes.tolist())
 
     def to_supervision(self) -> Any:
-        """The objects as `supervision.Detections`, for its trackers, zones and annotators.
+        """The detections as `supervision.Detections`, for its trackers, zones and annotators.
 
         Raises:
             MaenasError: if the package supervision is not installed.
@@ -99,21 +99,21 @@ class Objects:
 
 @dataclass(frozen=True, slots=True)
 class CocoIds:
-    """How a data set numbers its images and classes.
+    """Image and category ids of a data set.
 
     Attributes:
-        images: id by file name; {} to number them by their place.
-        categories: id of each class of the detector, in order; () to number them from 1 on.
+        images: image id by file name; {} to number images by their position.
+        categories: category id of each class of the detector; () to number classes from 1.
     """
 
     images: Mapping[str, int]
     categories: tuple[int, ...]
 
     def image(self, file: Path, place: int) -> int:
-        """The id of an image; its place where there are none.
+        """The id of an image, or its position where the data set gives no ids.
 
         Raises:
-            AnnotationError: if the data set does not have it.
+            AnnotationError: if the data set does not list the image.
         """
         if self.images:
             if file.name not in self.images:
@@ -122,10 +122,10 @@ class CocoIds:
         return place
 
     def category(self, index: int) -> int:
-        """The id of a class.
+        """The category id of a class.
 
         Raises:
-            AnnotationError: if the data set has fewer.
+            AnnotationError: if the data set has fewer classes.
         """
         if not self.categories:
             return index + 1
@@ -137,10 +137,10 @@ class CocoIds:
 
 
 def default_ids(names: Sequence[str], files: Sequence[Path]) -> CocoIds:
-    """Numbers where no data set gives any.
+    """Ids for a detector without an annotation file.
 
-    Images have the number they are named, if that tells all of them apart, as in COCO; classes
-    are numbered from 1 on, but for COCO's 80.
+    An image's id is the number in its file name if these numbers differ, as in COCO. Classes are
+    numbered from 1; COCO's 80 classes keep COCO's ids.
     """
     numbers = {file.name: int(file.stem) for file in files if file.stem.isdecimal()}
     numbered = len(set(numbers.values())) == len(files)
@@ -150,12 +150,12 @@ def default_ids(names: Sequence[str], files: Sequence[Path]) -> CocoIds:
 
 
 def load_ids(path: Path, names: Sequence[str]) -> CocoIds:
-    """The numbers a COCO annotation file gives; classes are matched by name.
+    """Ids from a COCO annotation file; classes are matched by name.
 
-    A detector without names takes the categories in the order of their ids.
+    A detector without class names takes the categories in the order of their ids.
 
     Raises:
-        AnnotationError: if it cannot be read, or lacks a class of the detector.
+        AnnotationError: if the file cannot be read, or lacks a class of the detector.
     """
     data = read_json(path, limit=16 * GIB, error=AnnotationError, wrong=NO_COCO)
     with parsing(path, error=AnnotationError, wrong=NO_COCO):

@@ -127,7 +127,7 @@ def mosaic(tiles: Sequence[Tile], motion: Motion, room: tuple[int, int]) -> Labe
     size = 2 * room[0], 2 * room[1]
     matrix = matrix_of(motion, size, room)
     pixels = torch.full((3, *room), int(FILL), dtype=torch.uint8)
-    x1, y1, x2, y2 = bounds(matrix, (0, 0, size[1], size[0]), room)  # or part of the room
+    x1, y1, x2, y2 = bounds(matrix, (0, 0, size[1], size[0]), room)  # smaller if the mosaic shrank
     differences = torch.zeros((3, y2 - y1, x2 - x1))
     to_part = np.array([(1, 0, -x1), (0, 1, -y1), (0, 0, 1)])
     for tile in tiles:
