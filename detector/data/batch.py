@@ -1,4 +1,4 @@
-"""What the network gets at a time."""
+"""Batches of images with padded ground truth."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from maenas.detector.media.resize import Placement
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Images and their objects, padded to the most in any of them.
+    """Images and their objects, padded to the largest number of objects M in an image.
 
     Attributes:
-        images: (B, 3, H, W), RGB in 0..255; 8 bits as loaded, float32 after `to`.
+        images: (B, 3, H, W), RGB in 0..255; uint8 as loaded, float32 after `to`.
         boxes: (B, M, 4) as (x1, y1, x2, y2) in pixels of the input, float32; 0 where not valid.
         labels: (B, M), int64; 0 where not valid.
-        valid: (B, M), whether there is an object to find.
-        ignored: (B, M), whether there is a region where finding something is no mistake.
-        image_ids: of the images.
-        placements: where each image lies in the input; () in training.
-        damaged: of images that could not be read: what was wrong, one line each.
+        valid: (B, M), whether the entry is an object to detect.
+        ignored: (B, M), whether the entry is a region where detections are ignored.
+        image_ids: numbers of the images.
+        placements: placement of each image in the input; () in training.
+        damaged: one line for each image that could not be read, with the reason.
     """
 
     images: Tensor
@@ -40,7 +40,7 @@ class Batch:
         return len(self.image_ids)
 
     def to(self, device: torch.device | str, channels_last: bool = True) -> Batch:
-        """The batch on a device, its images as float32 there."""
+        """The batch on a device, with images as float32."""
         layout = torch.channels_last if channels_last else torch.contiguous_format
         moved = self.images.to(device, non_blocking=True)
         return replace(
@@ -53,12 +53,12 @@ class Batch:
         )
 
     def share_memory(self) -> None:
-        """Move the tensors to shared memory, where another process reads them without a copy."""
+        """Move the tensors to shared memory, so that another process reads them without a copy."""
         for tensor in (self.images, self.boxes, self.labels, self.valid, self.ignored):
             tensor.share_memory_()  # type: ignore[no-untyped-call]
 
     def pin_memory(self) -> Batch:
-        """The batch where a GPU can fetch it; torch's loader calls this."""
+        """The batch in pinned memory, for copies to a GPU; torch's loader calls this."""
         return replace(
             self,
             images=self.images.pin_memory(),
@@ -76,7 +76,7 @@ def collate(
     damaged: Sequence[str] = (),
     size: tuple[int, int] = (0, 0),
 ) -> Batch:
-    """Images of one size as a batch; `size` is that of a batch without any."""
+    """A batch of images of one size; `size` is the image size of an empty batch."""
     count, most = len(scenes), max((len(scene.labels) for scene in scenes), default=0)
     images = (
         torch.stack([scene.pixels for scene in scenes])

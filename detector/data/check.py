@@ -1,4 +1,4 @@
-"""What is wrong with a data set, where, and how to mend it."""
+"""Check of a data set: problems, their places, and how to fix them."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from maenas.detector.data.readers.yolo import label_file
 from maenas.detector.data.samples import Samples
 from maenas.detector.media.images import IMAGE_SUFFIXES, ImageError, check_image
 
-NO_LABELS = {"classes", "labels", "README"}  # text that tools put beside label files
-NEEDED = ("train", "val")  # splits without which a training cannot run as the file says
-AHEAD = 32  # images for each thread that wait at most
+NO_LABELS = {"classes", "labels", "README"}  # text files that tools write beside label files
+NEEDED = ("train", "val")  # splits that a training needs
+AHEAD = 32  # maximum number of queued images per thread
 
 
 def open_splits(path: Path) -> tuple[dict[str, Dataset], list[Problem]]:
-    """The splits of a data set, and why the others cannot be read.
+    """The readable splits of a data set, and the problems of the others.
 
     Args:
-        path: as `read_dataset` takes it.
+        path: data set, as in `read_dataset`.
     Raises:
-        DataError: if its file cannot be read or names no split.
+        DataError: if the file cannot be read or names no split.
     """
     named = splits_of(path)
     if not named:
         raise DataError(f"{path}: names no split; add `train: FOLDER` and `val: FOLDER`.")
     splits: dict[str, Dataset] = {}
-    failed: dict[str, list[str]] = {}  # splits by what is wrong with them
+    failed: dict[str, list[str]] = {}  # splits by error message
     for split in named:
         try:
             splits[split] = read_dataset(path, split)
@@ -60,14 +60,14 @@ def check(
     most: int | None = None,
     done: Callable[[], object] = lambda: None,
 ) -> list[Problem]:
-    """Everything found wrong with the splits of a data set.
+    """All problems of the splits of a data set.
 
     Args:
-        path: of its file.
-        splits: as `open_splits` gives them.
-        size: (height, width) of the network's input, for what is too small.
-        most: number of images of a split that are read, evenly spread; None for all.
-        done: called after every image that was read.
+        path: file of the data set.
+        splits: splits from `open_splits`.
+        size: (height, width) of the network's input, to report objects that are too small.
+        most: maximum number of images read per split, evenly spread; None for all.
+        done: function called after every image that was read.
     """
     problems: list[Problem] = []
     for split, dataset in splits.items():
@@ -81,7 +81,7 @@ def check(
 
 
 def summary(splits: Mapping[str, Dataset], problems: list[Problem]) -> dict[str, Any]:
-    """Counts of a checked data set, and its problems, as plain data."""
+    """Counts and problems of a checked data set, as plain data."""
     return {
         "splits": {
             split: {
@@ -118,9 +118,9 @@ def chosen(count: int, most: int | None) -> range:
 def _images(
     columns: Samples, indices: Sequence[int], done: Callable[[], object]
 ) -> Iterator[Problem]:
-    """Images that cannot be read; several are decoded at once, few wait for it."""
+    """Problems of images that cannot be read; threads decode several images at once."""
     workers = os.cpu_count() or 1
-    with ThreadPoolExecutor(workers) as pool:  # decoding releases Python's lock
+    with ThreadPoolExecutor(workers) as pool:  # decoding releases the GIL
         ahead: deque[Future[Problem | None]] = deque()
         try:
             for index in indices:
@@ -145,9 +145,9 @@ def _unreadable(path: Path, size: tuple[int, int]) -> Problem | None:
 
 
 def _orphans(splits: Mapping[str, Dataset]) -> list[Problem]:
-    """Label files without an image or with several, a line for each folder."""
+    """Label files without an image or with several images, one problem per folder."""
     found = []
-    images: dict[Path, set[str]] = defaultdict(set)  # names of images by folder
+    images: dict[Path, set[str]] = defaultdict(set)  # image names by folder
     for dataset in splits.values():
         for path in dataset.columns.paths():
             images[path.parent].add(path.name)
@@ -171,7 +171,7 @@ def _orphans(splits: Mapping[str, Dataset]) -> list[Problem]:
 
 
 def _across(path: Path, splits: Mapping[str, Dataset]) -> list[Problem]:
-    """Splits that number classes differently, or share images."""
+    """Problems between splits: different class numbers, or images in several splits."""
     found = []
     names = {dataset.names for dataset in splits.values()}
     if len(names) > 1:
@@ -190,12 +190,12 @@ def _across(path: Path, splits: Mapping[str, Dataset]) -> list[Problem]:
 
 
 def _files(columns: Samples) -> dict[tuple[int, int], str]:
-    """Names of the images by device and inode, which links to one file share."""
+    """Image names by device and inode, which are equal for links to one file."""
     found = {}
     for path in columns.paths():
         try:
             state = os.stat(path)
         except OSError:
-            continue  # it was read a moment ago
+            continue  # deleted since it was read
         found[state.st_dev, state.st_ino] = path.name
     return found

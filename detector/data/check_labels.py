@@ -1,4 +1,4 @@
-"""What is likely wrong with the labels of a split: boxes hard to see, pairs, rare classes."""
+"""Likely label errors of a split: tiny boxes, duplicate boxes, rare classes."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from maenas.detector.data.labelled import areas_of
 from maenas.detector.data.samples import Samples
 from maenas.detector.media.resize import place
 
-MIN_SIDE = 3.0  # pixels at the network's input, below which an object can hardly be seen
-MAX_IOU = 0.95  # of two boxes of one class, beyond which they are likely one
-MIN_OBJECTS = 10  # of a class, below which it can hardly be learnt
+MIN_SIDE = 3.0  # pixels at the network's input; smaller objects are hard to detect
+MAX_IOU = 0.95  # two boxes of one class with a higher IoU are likely duplicates
+MIN_OBJECTS = 10  # objects; a class with fewer is hard to learn
 MAX_IMBALANCE = 100.0  # ratio of the most frequent class to the rarest
-MAX_PAIRS = 2_000_000  # that are compared at once, for the memory
+MAX_PAIRS = 2_000_000  # pairs compared at once, which limits memory
 
 
 def check_boxes(dataset: Dataset, size: tuple[int, int]) -> list[Problem]:
-    """Boxes too small to see, and pairs that are likely one object, by image.
+    """Problems by image: boxes too small to detect, and pairs that are likely one object.
 
     Args:
-        dataset: a split.
+        dataset: split to check.
         size: (height, width) of the network's input.
     """
     columns, found = dataset.columns, []
@@ -45,7 +45,7 @@ def check_boxes(dataset: Dataset, size: tuple[int, int]) -> list[Problem]:
 
 
 def check_balance(dataset: Dataset, split: str) -> list[Problem]:
-    """Classes with few objects, and splits with few labels."""
+    """Problems of balance: classes with few objects, and splits with few labels."""
     where, found = f"{dataset.source} ({split})", []
     counts = dict(zip(dataset.names, dataset.counts().tolist(), strict=True))
     if not any(counts.values()):
@@ -83,7 +83,7 @@ def _tiny(columns: Samples, size: tuple[int, int]) -> NDArray[np.int64]:
 def _pairs(columns: Samples) -> NDArray[np.int64]:
     """(I,): number of pairs of each image that are likely one object."""
     found, counts = np.zeros(len(columns), dtype=np.int64), np.diff(columns.ends)
-    for count in np.unique(counts[counts > 1]).tolist():  # images of as many boxes together
+    for count in np.unique(counts[counts > 1]).tolist():  # by number of boxes
         images = np.flatnonzero(counts == count)
         for some in _slices(images, max(1, MAX_PAIRS // count**2)):
             rows = columns.ends[some, None] + np.arange(count)  # (G, count)

@@ -1,4 +1,4 @@
-"""A data set as training and evaluation see it, whatever the files it came from."""
+"""A data set for training and evaluation, independent of its file format."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ class DataError(MaenasError):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Something about a data set that its owner should know.
+    """A problem of a data set.
 
     Attributes:
-        severity: "error" if labels or images are lost or wrong, "warning" if all can be used.
+        severity: "error" if labels or images are lost or wrong, "warning" if all are usable.
         group: topic of the problem.
-        where: file, with its line or id.
-        what: what is wrong, as a sentence whose subject is `where`.
-        fix: what to do about it.
+        where: file, with the line or id.
+        what: description as a sentence whose subject is `where`.
+        fix: advice on how to fix it.
     """
 
     severity: Severity
@@ -49,11 +49,11 @@ class Dataset:
     """One split of a data set.
 
     Attributes:
-        source: file or folder that it was read from.
+        source: file or folder of the data set.
         samples: images in the file's order; those without labels are background.
         names: names of the classes, by index.
-        category_ids: number of each class in the file, for results in COCO's form.
-        problems: what was found while reading; what could not be used is not in the samples.
+        category_ids: id of each class in the file, for results in COCO's form.
+        problems: problems met while reading; unusable images and labels are not in `samples`.
     """
 
     source: Path
@@ -67,26 +67,26 @@ class Dataset:
 
     @cached_property
     def columns(self) -> Samples:
-        """The samples as arrays."""
+        """The samples as columns (arrays)."""
         return self.samples if isinstance(self.samples, Samples) else Samples.of(self.samples)
 
     @cached_property
     def labelled(self) -> NDArray[np.int64]:
-        """Indices of the samples that hold an object."""
+        """Indices of the samples with at least one object."""
         return np.flatnonzero(np.diff(self.columns.ends))
 
     @property
     def objects(self) -> int:
-        """Number of objects, crowds among them."""
+        """Number of objects, including crowds."""
         return len(self.columns.labels)
 
     def counts(self) -> NDArray[np.int64]:
-        """(classes,): number of objects of each class, crowds left out."""
+        """(classes,): number of objects of each class, without crowds."""
         columns = self.columns
         return np.bincount(columns.labels[~columns.crowd], minlength=len(self.names))
 
     def require_objects(self, split: str = "") -> None:
-        """Raise `DataError` unless there is something to learn; `split` is for its message."""
+        """Raise `DataError` unless there is an object to learn; `split` is for the message."""
         where = f"{self.source}: {split}" if split else str(self.source)
         if not self.columns.crowd.all():
             return
@@ -99,7 +99,7 @@ class Dataset:
 
 
 def same_classes(first: Dataset, second: Dataset) -> None:
-    """Raise `DataError` unless two splits number the same classes alike."""
+    """Raise `DataError` unless two splits have the same classes in the same order."""
     if first.names != second.names:
         raise DataError(
             f"{second.source}: classes {_listed(second.names)} are not those of {first.source} "

@@ -1,4 +1,4 @@
-"""An image with its objects, as augmentation hands it on."""
+"""An image with its objects, the input and output of augmentation."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from maenas.detector.arrays import Floats
 
 Labels = NDArray[np.int64]
 Flags = NDArray[np.bool_]
-# The outlines of an object's parts, each (P, 2) as (x, y); () where none is known.
+# Outlines of an object's parts, each (P, 2) as (x, y); () if unknown.
 Outline = tuple[Floats, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Labelled:
-    """An image and what is on it.
+    """An image and its objects.
 
     Attributes:
-        pixels: (3, H, W), RGB in 8 bits.
+        pixels: (3, H, W), RGB, uint8.
         boxes: (N, 4) as (x1, y1, x2, y2) in pixels, continuous: 0 is the first pixel's left edge.
-        labels: (N,), classes.
+        labels: (N,), class indices.
         crowd: (N,), whether a box is a region to ignore rather than one object.
-        outlines: of each object; () where no object has one.
+        outlines: outlines of each object; () where no object has one.
     """
 
     pixels: Tensor
@@ -41,7 +41,7 @@ class Labelled:
         return self.pixels.shape[-2], self.pixels.shape[-1]
 
     def keep(self, chosen: Flags) -> Labelled:
-        """Only the chosen (N,) objects."""
+        """The image with only the objects selected by the mask `chosen`, (N,)."""
         if chosen.all():
             return self
         outlines = tuple(o for o, kept in zip(self.outlines, chosen, strict=False) if kept)
@@ -55,22 +55,23 @@ class Labelled:
 
 
 def clip(boxes: Floats, size: tuple[int, int]) -> Floats:
-    """Boxes (N, 4) cut at the edges of an image of (height, width)."""
+    """Boxes (N, 4) clipped to an image of (height, width)."""
     height, width = size
     cut: Floats = np.clip(boxes, 0, np.array([width, height, width, height], dtype=np.float32))
     return cut
 
 
 def areas_of(boxes: Floats) -> Floats:
-    """(N,), 0 where a box is empty."""
+    """(N,): area of each box, 0 where the box is empty."""
     sides = np.maximum(boxes[:, 2:] - boxes[:, :2], 0)
     product: Floats = sides[:, 0] * sides[:, 1]
     return product
 
 
 def levels(pixels: Tensor) -> Tensor:
-    """Floats in 0..255 in 8 bits, rounded; changes what it is given.
+    """uint8, rounded, from floats in 0..255; changes its argument in place.
 
-    By way of 16 bits, since torch does not vectorise the direct way: a sixth of the time.
+    The conversion goes through int16, since torch does not vectorise the direct one: a sixth of
+    the time.
     """
     return pixels.add_(0.5).to(torch.int16).to(torch.uint8)

@@ -1,7 +1,7 @@
-"""Batches for training and evaluation: the same for one seed, whatever the number of workers.
+"""Batches for training and evaluation: equal for equal seeds, with any number of workers.
 
-A batch is a function of (seed, epoch, its number) alone. Nothing is remembered from one to the
-next, so the place in training to continue at is two numbers: the epoch and the batch.
+A batch depends on (seed, epoch, batch number) alone. The loader keeps no state between batches, so
+a training resumes from two numbers: epoch and batch.
 """
 
 from __future__ import annotations
@@ -32,25 +32,25 @@ from maenas.detector.media.images import ImageError
 from maenas.detector.media.resize import RESIZES, Placement, place, resized
 
 Size = tuple[int, int]
-STRIDE = 32  # of the coarsest feature map; sides of the input are multiples
-# What the random numbers are for: a stream each, so that none repeats another.
+STRIDE = 32  # stride of the coarsest feature map; input sides are multiples of it
+# Independent random streams, one for each purpose.
 ORDER, SIZE, IMAGE = 0, 1, 2
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How the batches of a training are drawn.
+    """Settings by which the batches of a training are drawn.
 
     Attributes:
         size: (height, width) of the network's input.
-        batch: images a batch, of one process.
-        epochs: of the whole training; SADA grows over them.
-        seed: of all draws.
-        augmentation: what may happen to an image.
-        plain_epochs: the last so many go without mosaic and mixup.
-        sides: square inputs one of which is drawn for every batch, instead of `size`; () for none.
-        rank: of this process.
-        world: how many processes share the images.
+        batch: batch size of one process.
+        epochs: epochs of the whole training; SADA grows stronger over them.
+        seed: random seed.
+        augmentation: settings of the augmentation.
+        plain_epochs: number of last epochs without mosaic and mixup.
+        sides: sides of square inputs, one drawn for every batch instead of `size`; () for none.
+        rank: index of this process.
+        world: number of processes that share the images.
     """
 
     size: Size
@@ -74,14 +74,14 @@ class Plan:
             raise SpecError("loader: plain_epochs and seed must not be negative.")
 
     def batches(self, images: int) -> int:
-        """How many an epoch has; as many in every process."""
+        """Number of batches per epoch, the same in every process."""
         return math.ceil(math.ceil(images / self.world) / self.batch)
 
     def order(self, epoch: int, images: int) -> Labels:
-        """The indices this process loads in an epoch.
+        """Indices of the images that this process loads in an epoch.
 
-        Every image comes once; the first ones come again where the processes would else have
-        unequally many.
+        Every image comes once. The first ones are repeated where needed to give each process the
+        same number.
         """
         drawn = default_rng((self.seed, ORDER, epoch)).permutation(images)
         share = math.ceil(images / self.world)
@@ -89,7 +89,7 @@ class Plan:
         return mine
 
     def size_of(self, epoch: int, number: int) -> Size:
-        """(height, width) of a batch; the same in every process."""
+        """(height, width) of the images of a batch, the same in every process."""
         if not self.sides:
             return self.size
         side = int(default_rng((self.seed, SIZE, epoch, number)).choice(self.sides))
@@ -98,7 +98,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class _Request:
-    """One batch, as asked of a worker."""
+    """Request for one batch, sent to a worker."""
 
     epoch: int
     number: int
@@ -106,13 +106,13 @@ class _Request:
 
 
 class TrainLoader:
-    """Augmented batches of a data set.
+    """Loader of augmented batches for training.
 
     Args:
-        dataset: with at least one object.
-        plan: how they are drawn.
-        workers: processes that make them; 0 for this one. The batches are the same.
-        pin: whether a GPU will fetch them.
+        dataset: data set with at least one object.
+        plan: settings by which batches are drawn.
+        workers: number of worker processes; 0 loads in this process. The batches are the same.
+        pin: whether to put batches in pinned memory, for a GPU.
     Raises:
         DataError: if the data set has no object.
     """
@@ -125,18 +125,18 @@ class TrainLoader:
         self.plan = plan
         self.workers = workers
         self.pin = pin
-        self.damaged: dict[str, None] = {}  # messages of images passed over, in order
+        self.damaged: dict[str, None] = {}  # messages of skipped images, in order
 
     def __len__(self) -> int:
-        """Batches an epoch."""
+        """Number of batches per epoch."""
         return self.plan.batches(len(self.dataset))
 
     def epoch(self, epoch: int, first: int = 0) -> Iterator[Batch]:
         """The batches of an epoch.
 
         Args:
-            epoch: from 0 on.
-            first: number of the batch to begin with, for a training that continues.
+            epoch: index of the epoch, from 0.
+            first: index of the first batch, for a training that resumes.
         """
         order = self.plan.order(epoch, len(self.dataset)).tolist()
         size = self.plan.batch
@@ -153,17 +153,17 @@ class TrainLoader:
 
 
 class EvalLoader:
-    """All images of a data set in order, resized, with their labels.
+    """Loader of all images of a data set in order, resized, with their labels.
 
     Args:
-        dataset: to evaluate on.
+        dataset: data set to evaluate on.
         size: (height, width) of the network's input.
-        batch: images at a time; fewer where one is damaged, or at the end.
+        batch: batch size; smaller where an image is damaged, and at the end.
         resize: stretch or letterbox, as in training and export.
-        workers: processes that read; 0 for this one.
-        pin: whether a GPU will fetch them.
-        rank: of this process, which loads every `world`-th image.
-        world: how many processes share the images.
+        workers: number of worker processes; 0 reads in this process.
+        pin: whether to put batches in pinned memory, for a GPU.
+        rank: index of this process, which loads every `world`-th image.
+        world: number of processes that share the images.
     """
 
     def __init__(
@@ -199,13 +199,13 @@ class EvalLoader:
 
 @dataclass(frozen=True, slots=True)
 class _Failure:
-    """Stands in for a batch: an error raised in a worker would bring its traceback as its text."""
+    """Error message of a worker in place of a batch; a raised error would print its traceback."""
 
     message: str
 
 
 class _Training(TorchDataset["Batch | _Failure"]):
-    """Batches by their place in a list of requests."""
+    """Training batches, indexed by position in a list of requests."""
 
     def __init__(
         self, dataset: Dataset, plan: Plan, per_epoch: int, requests: Sequence[_Request]
@@ -247,7 +247,7 @@ class _Training(TorchDataset["Batch | _Failure"]):
 
 
 class _Evaluation(TorchDataset["Batch | _Failure"]):
-    """Batches by their place in a list of groups of indices."""
+    """Evaluation batches, indexed by position in a list of groups of indices."""
 
     def __init__(self, dataset: Dataset, size: Size, resize: str, groups: Sequence[range]) -> None:
         self.dataset = dataset
@@ -279,7 +279,7 @@ class _Evaluation(TorchDataset["Batch | _Failure"]):
 
 
 def _load(source: _Training | _Evaluation, workers: int, pin: bool) -> Iterator[Batch]:
-    """The batches of a source in order, made in workers or here."""
+    """The batches of a source in order, made by workers or in this process."""
     loader: DataLoader[Batch | _Failure] = DataLoader(
         _Shared(source) if workers else source,
         batch_size=None,  # a source's items are whole batches
@@ -287,7 +287,7 @@ def _load(source: _Training | _Evaluation, workers: int, pin: bool) -> Iterator[
         pin_memory=pin,
         prefetch_factor=2 if workers else None,
         worker_init_fn=_alone if workers else None,
-        generator=torch.Generator(),  # else it draws from torch's own, which training restores
+        generator=torch.Generator(),  # keeps torch's global generator unchanged
     )
     try:
         with unsignalled_children():
@@ -304,10 +304,10 @@ def _load(source: _Training | _Evaluation, workers: int, pin: bool) -> Iterator[
 
 
 class _Shared(TorchDataset["Batch | _Failure"]):
-    """A source in a worker: its batches lie in shared memory before they are sent.
+    """A source in a worker, which moves its batches to shared memory before they are sent.
 
-    Else they are moved there by the thread that sends them, where a failure, as for want of
-    shared memory, is printed and forgotten, and the training waits for ever.
+    Otherwise torch's sending thread moves them. That thread only prints an error, such as too
+    little shared memory, and the training then waits forever.
     """
 
     def __init__(self, source: _Training | _Evaluation) -> None:
@@ -324,6 +324,6 @@ class _Shared(TorchDataset["Batch | _Failure"]):
 
 
 def _alone(worker: int) -> None:
-    """A worker computes in one thread, there being one for each core, and leaves Ctrl-C to us."""
+    """Set up a worker: one thread, since each core has a worker, and no reaction to Ctrl-C."""
     torch.set_num_threads(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)

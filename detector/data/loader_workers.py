@@ -1,4 +1,4 @@
-"""Processes that load images: what signals do to them, and what to say when one is lost."""
+"""Worker processes of the loader: their signals, and the message when one is lost."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ SHARED_MEMORY = Path("/dev/shm")
 
 
 class LoaderError(DataError):
-    """A process that loads images was lost, or cannot hand its images over."""
+    """A worker of the loader was lost, or cannot send its images."""
 
 
 @contextmanager
 def unsignalled_children() -> Iterator[None]:
-    """Processes started in this block do not see Ctrl-C, nor that the terminal was closed.
+    """Block Ctrl-C and the closing of the terminal for processes started in this block.
 
-    Only their parent heeds these signals, and ends them. A handler of SIGCHLD that torch installs
-    on the way is taken out again: it would raise the loss of a worker anywhere in the parent, in
-    the middle of a step or of writing a file. Without it the loss is raised where a batch is
-    waited for, within five seconds.
+    Only the parent handles these signals, and ends the workers. The SIGCHLD handler that torch
+    installs is removed: it would raise the loss of a worker anywhere in the parent, even in the
+    middle of a step or while a file is written. Without the handler, the loss is raised where the
+    parent waits for a batch, within five seconds.
     """
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
@@ -46,8 +46,8 @@ def explain_lost_worker(error: Exception, workers: int) -> str | None:
     """One line for an error of torch's loader, with what to do; None if it is another error.
 
     Args:
-        error: what it raised.
-        workers: how many processes load.
+        error: error raised by torch's loader.
+        workers: number of worker processes.
     """
     if not workers:
         return None
@@ -55,7 +55,7 @@ def explain_lost_worker(error: Exception, workers: int) -> str | None:
     fewer = "--workers 0 loads in the training process itself" + (
         f", fewer than {workers} need less" if workers > 1 else ""
     )
-    if "(shm)" in text or "</torch_" in text:  # where torch keeps what is shared
+    if "(shm)" in text or "</torch_" in text:  # paths of torch's shared memory
         size = ""
         if SHARED_MEMORY.is_dir():
             size = f" of {shutil.disk_usage(SHARED_MEMORY).total / 1e6:,.0f} MB"
@@ -73,6 +73,6 @@ def explain_lost_worker(error: Exception, workers: int) -> str | None:
     exited = re.search(r"worker \(pid\(s\) ([\d, ]+)\) exited unexpectedly", text)
     if exited is not None:
         return f"loader: process {exited[1]}, which loads images, ended unexpectedly; {fewer}."
-    if isinstance(error, (ConnectionError, EOFError)):  # its batch is asked for, and it is gone
+    if isinstance(error, (ConnectionError, EOFError)):  # the worker died before its batch was read
         return f"loader: a process that loads images ended unexpectedly; {fewer}."
     return None

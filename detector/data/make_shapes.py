@@ -1,4 +1,4 @@
-"""A generated data set on the disk: in YOLO's form, with COCO annotation files beside it."""
+"""Writer of a generated data set in YOLO's form, with COCO annotation files beside it."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ from maenas.detector.data.dataset import DataError
 from maenas.detector.data.shapes import LEVELS, SHAPES, draw_image
 
 SPLITS = ("train", "val")
-VAL_SHARE = 5  # one image for validation to so many for training
-QUALITY = 92  # of JPEG
+VAL_SHARE = 5  # training images per validation image
+QUALITY = 92  # JPEG quality
 MIN_SIDE = 64
 
 
 @dataclass(frozen=True, slots=True)
 class ShapeSet:
-    """What to generate.
+    """Settings of a generated data set.
 
     Attributes:
-        level: easy, medium or hard.
-        images: for training; a fifth as many more for validation.
-        classes: 1 to 8.
+        level: difficulty: easy, medium or hard.
+        images: number of training images; validation gets a fifth as many.
+        classes: number of classes, 1 to 8.
         size: side of an image in pixels.
-        seed: of all draws.
+        seed: random seed.
     """
 
     level: str = "medium"
@@ -54,25 +54,25 @@ class ShapeSet:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Of the classes."""
+        """Names of the classes."""
         return tuple(SHAPES)[: self.classes]
 
     def counts(self) -> dict[str, int]:
-        """Images of each split."""
+        """Number of images of each split."""
         return {"train": self.images, "val": -(-self.images // VAL_SHARE)}
 
 
 def make_shapes(shapes: ShapeSet, folder: Path, done: Callable[[], object] = lambda: None) -> Path:
-    """Write the data set; the same for the same arguments.
+    """Write the data set; the same arguments give the same files.
 
     Args:
-        shapes: what to generate.
-        folder: to write into; it exists.
-        done: called after every image.
+        shapes: settings of the data set.
+        folder: existing folder to write into.
+        done: function called after every image.
     Returns:
-        The `data.yaml`.
+        Path of the `data.yaml`.
     Raises:
-        DataError: if something cannot be written.
+        DataError: if a file cannot be written.
     """
     for split, count in shapes.counts().items():
         _folder(folder / "images" / split)
@@ -93,7 +93,7 @@ def make_shapes(shapes: ShapeSet, folder: Path, done: Callable[[], object] = lam
 def _write_image(
     shapes: ShapeSet, folder: Path, split: str, index: int, done: Callable[[], object]
 ) -> Floats:
-    """One image with its label file; returns its (N, 5) objects."""
+    """Write one image with its label file; return its (N, 5) objects."""
     rng = default_rng((shapes.seed, SPLITS.index(split), index))
     pixels, rows = draw_image(rng, LEVELS[shapes.level], shapes.classes, shapes.size)
     coded = io.BytesIO()
@@ -110,7 +110,7 @@ def _write_image(
 
 
 def _coco(shapes: ShapeSet, images: list[Floats]) -> dict[str, Any]:
-    """The objects of a split as COCO lists them; categories are numbered from 1 on."""
+    """COCO annotations of a split; categories are numbered from 1."""
     annotations: list[dict[str, Any]] = []
     for image_id, rows in enumerate(images):
         for kind, x1, y1, x2, y2 in np.round(rows, 2).tolist():
@@ -143,7 +143,7 @@ def _folder(path: Path) -> None:
 
 
 def _write(path: Path, content: bytes) -> None:
-    """Without waiting for the disk, unlike what must survive a kill: it can be made again."""
+    """Write a file without fsync: unlike a checkpoint, a generated file can be made again."""
     try:
         path.write_bytes(content)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""What a `data.yaml` names, found on the disk."""
+"""Resolution of the paths and class names in a `data.yaml`."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from maenas.detector.data.readers.values import class_name
 
 MOST_CLASSES = 100_000
 KNOWN = ("path", "train", "val", "test", "names", "nc")
-LONGEST_PART = 255  # bytes of one part of a path
+LONGEST_PART = 255  # bytes, maximum length of one part of a path
 
 
 def root_of(path: Path, keys: Mapping[str, Any]) -> Path:
-    """The folder of the data set: `path`, relative to the yaml's folder or else to the working one.
+    """Folder of the data set: `path`, relative to the yaml's folder or the working directory.
 
     Raises:
         DataError: if `path` cannot be the name of a folder.
@@ -26,16 +26,16 @@ def root_of(path: Path, keys: Mapping[str, Any]) -> Path:
     if not isinstance(folder, str):
         raise DataError(f"{path}: path: must be text, got {name_of(folder)}.")
     _require_name(path, "path", folder)
-    roots = [path.parent / folder, Path(folder)]  # an absolute `path` stays itself
+    roots = [path.parent / folder, Path(folder)]  # an absolute `path` is unchanged
     return next((each for each in roots if each.is_dir()), path.parent)
 
 
 def class_names(path: Path, keys: Mapping[str, Any]) -> tuple[str, ...]:
-    """`names` by index, from a list or a map; numbers where only `nc` is given.
+    """Class names by index, from a list or map `names`; numbers where only `nc` is given.
 
     Raises:
-        DataError: if they are missing, no text, not 0 to N - 1, not as many as `nc`, or one is
-            there twice.
+        DataError: if names are missing, not text, not numbered 0 to N - 1, not `nc` in number, or
+            repeated.
     """
     names, count = keys.get("names"), keys.get("nc")
     if count is not None and (not isinstance(count, int) or isinstance(count, bool) or count < 1):
@@ -66,16 +66,16 @@ def class_names(path: Path, keys: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _index(key: object) -> object:
-    """A class' number; "0" is taken for 0."""
+    """Number of a class; the text "0" means 0."""
     return int(key) if isinstance(key, str) and key.isdecimal() else key
 
 
 def find_entries(path: Path, keys: Mapping[str, Any], split: str) -> tuple[list[Path], Path]:
-    """The folders and files of a split, and the folder they are relative to.
+    """Folders and files of a split, and the folder that they are relative to.
 
-    Paths are relative to `path`, which is relative to the yaml's own folder, and if nothing is
-    there to the working directory. They may lead anywhere: whoever writes a `data.yaml` says where
-    his images are.
+    Paths are relative to `path`, which is relative to the yaml's own folder or, if nothing is
+    there, to the working directory. They may lead anywhere on the disk: the author of a
+    `data.yaml` decides where the images are.
 
     Raises:
         DataError: if the split is missing or empty, or nothing is at one of its paths.
@@ -99,15 +99,15 @@ def find_entries(path: Path, keys: Mapping[str, Any], split: str) -> tuple[list[
 
 
 def _require_name(path: Path, key: str, name: str) -> None:
-    """Raise `DataError` for what no system takes as a path."""
+    """Raise `DataError` if no operating system accepts the name as a path."""
     if not name.isprintable() or any(len(part) > LONGEST_PART for part in name.split("/")):
         raise DataError(f"{path}: {key}: cannot be a path: {shown(name)}.")
 
 
 def _find(path: Path, split: str, entry: str, roots: list[Path]) -> Path:
-    forms = dict.fromkeys((entry, entry.replace("\\", "/")))  # as Windows writes it
+    forms = dict.fromkeys((entry, entry.replace("\\", "/")))  # Windows separators
     tried = list(dict.fromkeys(root / form for root in roots for form in forms))
-    if entry.startswith("../"):  # Roboflow writes it one folder too high
+    if entry.startswith("../"):  # Roboflow's paths are one folder too high
         tried.append(path.parent / entry.removeprefix("../"))
     for candidate in tried:
         if candidate.exists():

@@ -1,4 +1,4 @@
-"""The image of a sample."""
+"""Reading the image of a sample."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from maenas.detector.media.images import Pixels, read_image
 
 
 def read_sample(sample: Sample, least: tuple[int, int] | None = None) -> Pixels:
-    """The image of a sample, whole or at a resolution that is enough.
+    """Read the image of a sample, at full size or at a sufficient resolution.
 
     Args:
-        sample: of a data set.
-        least: (height, width) that are enough, as in `read_image`.
+        sample: sample of a data set.
+        least: minimum (height, width), as in `read_image`; None for full size.
     Raises:
-        ImageError: if it cannot be read, or has another size than its labels were made for.
+        ImageError: if the image cannot be read, or its size differs from that of its labels.
     """
     return read_image(sample.path, sample.size, least)

@@ -1,4 +1,4 @@
-"""The images and objects of a data set in columns: a few arrays, whatever their number."""
+"""Images and objects of a data set in columns: a few arrays for any number of images."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from maenas.detector.arrays import Floats
 from maenas.detector.data.labelled import Flags, Labels, Outline
 
 Number = TypeVar("Number", bound=np.generic)
-Ends = NDArray[np.int64]  # (N + 1,): item i lies from ends[i] to ends[i + 1]
+Ends = NDArray[np.int64]  # (N + 1,): item i spans ends[i] to ends[i + 1]
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """An image and its labels, clean: clipped, finite, within the classes, without doubles.
+    """An image and its clean labels: boxes clipped and finite, classes valid, no duplicates.
 
     Attributes:
         path: file of the image.
         size: (height, width) of the upright image.
         boxes: (N, 4) as (x1, y1, x2, y2) in pixels of the image.
-        labels: (N,), indices of `Dataset.names`.
+        labels: (N,), indices into `Dataset.names`.
         crowd: (N,), whether a box is a region to ignore.
-        areas: (N,) in square pixels; areas of the masks where the file knows them.
+        areas: (N,), square pixels; area of the mask where the file gives it.
         outlines: outlines of each object; () where no object has one.
-        image_id: number of the image in its file, or its place.
+        image_id: id of the image in the annotation file, or its position.
     """
 
     path: Path
@@ -46,12 +46,12 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Outlines:
-    """Outlines of many objects: an object has parts, a part has points.
+    """Outlines of many objects in columns: an object has parts, a part has points.
 
     Attributes:
         points: (P, 2) as (x, y).
-        parts: ends of the points of each part.
-        objects: ends of the parts of each object.
+        parts: offsets of each part into `points`.
+        objects: offsets of each object into `parts`.
     """
 
     points: Floats
@@ -60,13 +60,13 @@ class Outlines:
 
     @classmethod
     def none(cls, count: int) -> Outlines:
-        """Outlines of objects that have none."""
+        """Empty outlines of `count` objects."""
         none = np.zeros(1, dtype=np.int64)
         return cls(np.zeros((0, 2), np.float32), none, np.zeros(count + 1, dtype=np.int64))
 
     @classmethod
     def of(cls, outlines: Sequence[Outline]) -> Outlines:
-        """Outlines given one object at a time."""
+        """Columns from one outline per object."""
         parts = [part for outline in outlines for part in outline]
         points = np.concatenate(parts) if parts else np.zeros((0, 2))
         return cls(
@@ -76,7 +76,7 @@ class Outlines:
         )
 
     def at(self, first: int, last: int) -> tuple[Outline, ...]:
-        """Outlines of some objects in a row; () where none has one."""
+        """Outlines of objects `first` to `last` - 1; () if none has one."""
         if self.objects[first] == self.objects[last]:
             return ()
         ends, parts = self.objects[first : last + 1].tolist(), self.parts
@@ -99,23 +99,23 @@ class Outlines:
 
 @dataclass(frozen=True, slots=True)
 class Samples(Sequence[Sample]):
-    """A sequence of samples, each made when it is asked for.
+    """A sequence of samples in columns; indexing builds a sample.
 
-    An image takes about 40 bytes and its name, an object 25 bytes. Worker processes that are
-    forked share the arrays: nothing in them counts references, so no page is ever copied.
+    An image takes about 40 bytes plus its file name, an object 25 bytes. Forked workers share the
+    arrays: arrays hold no reference counts, so no page is ever copied.
 
     Attributes:
         folders: folders of the images.
         folder_of: (I,), index of each image's folder.
-        names: bytes of all file names, one after the other.
-        name_ends: ends of the names.
-        sizes: (I, 2) as (height, width).
-        image_ids: (I,).
-        ends: ends of the objects of each image.
-        boxes: (N, 4) of all objects.
-        labels: (N,).
-        crowd: (N,).
-        areas: (N,).
+        names: bytes of all file names, concatenated.
+        name_ends: offsets of the names.
+        sizes: (I, 2), (height, width) of each image.
+        image_ids: (I,), id of each image.
+        ends: offsets of each image's objects.
+        boxes: (N, 4), boxes of all objects.
+        labels: (N,), class indices.
+        crowd: (N,), whether a box is a region to ignore.
+        areas: (N,), square pixels.
         outlines: outlines of all objects.
     """
 
@@ -134,7 +134,7 @@ class Samples(Sequence[Sample]):
 
     @classmethod
     def of(cls, samples: Sequence[Sample]) -> Samples:
-        """Samples given one at a time."""
+        """Columns from a sequence of samples."""
         outlines = [
             outline
             for sample in samples
@@ -154,20 +154,20 @@ class Samples(Sequence[Sample]):
 
     @classmethod
     def joined(cls, parts: Sequence[Samples]) -> Samples:
-        """Samples one after the other."""
+        """Concatenation of several `Samples`."""
         return parts[0] if len(parts) == 1 else cls.of([each for part in parts for each in part])
 
     def __len__(self) -> int:
         return len(self.image_ids)
 
     def path(self, index: int) -> Path:
-        """File of an image."""
+        """Path of an image."""
         name = self.names[self.name_ends[index] : self.name_ends[index + 1]].tobytes()
         folder: Path = self.folders[self.folder_of[index]]
         return folder / os.fsdecode(name)
 
     def paths(self) -> Iterator[Path]:
-        """Files of all images."""
+        """Paths of all images."""
         return map(self.path, range(len(self)))
 
     def size(self, index: int) -> tuple[int, int]:
@@ -197,7 +197,7 @@ class Samples(Sequence[Sample]):
 
 
 def _ragged(ends: Ends, order: NDArray[np.int64]) -> tuple[NDArray[np.int64], Ends]:
-    """Indices of what the items at these indices hold, and the new ends of the items."""
+    """Indices of the elements of the items in `order`, and the new offsets of the items."""
     counts = np.diff(ends)[order]
     taken = ends_of(counts)
     starts = np.repeat(ends[:-1][order] - taken[:-1], counts)
@@ -207,7 +207,7 @@ def _ragged(ends: Ends, order: NDArray[np.int64]) -> tuple[NDArray[np.int64], En
 def columns_of_paths(
     paths: Sequence[Path],
 ) -> tuple[tuple[Path, ...], NDArray[np.int32], NDArray[np.uint8], Ends]:
-    """Folders, index of each path's folder, bytes of the names, and ends of the names."""
+    """Folders, index of each path's folder, bytes of the names, and offsets of the names."""
     folders: dict[Path, int] = {}
     folder_of = [folders.setdefault(path.parent, len(folders)) for path in paths]
     names = [os.fsencode(path.name) for path in paths]
@@ -220,12 +220,12 @@ def columns_of_paths(
 
 
 def ends_of(counts: Sequence[int] | NDArray[np.int64]) -> Ends:
-    """(N + 1,): where items of these lengths begin and end."""
+    """(N + 1,): offsets of items of these lengths."""
     ends = np.zeros(len(counts) + 1, dtype=np.int64)
     np.cumsum(counts, out=ends[1:])
     return ends
 
 
 def _column(parts: Sequence[NDArray[Number]], kind: type[Number]) -> NDArray[Number]:
-    """Arrays of single images as one."""
+    """Concatenation of the arrays of single images."""
     return np.concatenate(parts) if parts else np.zeros(0, dtype=kind)

@@ -1,4 +1,4 @@
-"""Images with shapes on them, drawn: data for trying everything out, easy to hard."""
+"""Generated images with shapes, from easy to hard: a small data set for tests and demos."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from maenas.detector.media.images import Pixels
 Points = NDArray[np.float64]  # (P, 2), about the origin, within the unit circle
 Colour = tuple[int, int, int]
 
-SMOOTH = 2  # images are drawn so many times as large, then reduced
-MIN_CONTRAST = 60.0  # between an object and the mean of what is around, in levels
-MAX_DRAWS = 60  # of a place for an object before it is left out
+SMOOTH = 2  # images are drawn larger by this factor, then reduced
+MIN_CONTRAST = 60.0  # levels, between an object and the mean of its surroundings
+MAX_DRAWS = 60  # attempts to place an object before it is left out
 
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """How hard the images are.
+    """Difficulty of the images.
 
     Attributes:
-        sides: of objects, least and most, as shares of the image's.
-        objects: least and most an image.
+        sides: minimum and maximum side of an object, as shares of the image's side.
+        objects: minimum and maximum number of objects per image.
         overlap: greatest share of an object that a later one may cover.
         texture: standard deviation of the background's pattern, in levels.
-        noise: of every pixel, in levels.
-        distractors: most lines and rings an image, which are nothing to find.
-        bars: most strips an image laid over the objects.
+        noise: standard deviation of the pixel noise, in levels.
+        distractors: maximum number of unlabelled lines and rings per image.
+        bars: maximum number of strips per image that cover objects.
     """
 
     sides: tuple[float, float]
@@ -86,15 +86,15 @@ SHAPES: dict[str, Points] = {
 
 
 def draw_image(rng: Generator, level: Level, classes: int, side: int) -> tuple[Pixels, Floats]:
-    """An image and its objects.
+    """Draw an image and its objects.
 
     Args:
-        rng: of all draws.
-        level: how hard.
-        classes: the first so many of `SHAPES`.
-        side: of the image in pixels.
+        rng: random generator for all draws.
+        level: difficulty.
+        classes: number of classes, the first ones of `SHAPES`.
+        side: side of the image in pixels.
     Returns:
-        (side, side, 3), and (N, 5): class, x1, y1, x2, y2 in pixels.
+        Image (side, side, 3), and objects (N, 5): class, x1, y1, x2, y2 in pixels.
     """
     ground = _background(rng, level, side)
     image = Image.fromarray(ground).resize((SMOOTH * side, SMOOTH * side))
@@ -120,7 +120,7 @@ def draw_image(rng: Generator, level: Level, classes: int, side: int) -> tuple[P
 
 
 def _background(rng: Generator, level: Level, side: int) -> Pixels:
-    """A slope of colour with a pattern of waves on it, (side, side, 3)."""
+    """A colour gradient with a wave pattern, (side, side, 3)."""
     y, x = np.mgrid[:side, :side] / side
     colour = rng.uniform(60, 195, 3)
     ground = np.full((side, side, 3), colour) + 25 * (x * rng.uniform(-1, 1))[..., None]
@@ -135,7 +135,7 @@ def _background(rng: Generator, level: Level, side: int) -> Pixels:
 def _place(
     rng: Generator, shape: Points, level: Level, side: int, others: list[list[float]]
 ) -> tuple[Points, list[float]] | None:
-    """An outline in pixels and its box, where it covers little of the others; None if nowhere."""
+    """Outline in pixels and box at a place with little overlap; None if no place was found."""
     for _ in range(MAX_DRAWS):
         angle = rng.uniform(0, 2 * np.pi)
         turn = np.array([(np.cos(angle), -np.sin(angle)), (np.sin(angle), np.cos(angle))])
@@ -151,7 +151,7 @@ def _place(
 
 
 def _covered(box: list[float], by: list[float]) -> float:
-    """The larger share that two boxes have of each other."""
+    """Intersection of two boxes over the smaller area."""
     width = min(box[2], by[2]) - max(box[0], by[0])
     height = min(box[3], by[3]) - max(box[1], by[1])
     areas = [(b[2] - b[0]) * (b[3] - b[1]) for b in (box, by)]
@@ -179,7 +179,7 @@ def _distractor(canvas: ImageDraw.ImageDraw, rng: Generator, side: int) -> None:
 
 
 def _bar(canvas: ImageDraw.ImageDraw, rng: Generator, side: int) -> None:
-    """A strip across the whole image, over everything."""
+    """Draw a strip across the whole image, on top."""
     red, green, blue = rng.integers(0, 256, 3).tolist()
     at, width = rng.uniform(0, side, 2), int(rng.uniform(0.02, 0.06) * side)
     ends = (at[0], 0, at[1], side) if rng.random() < 0.5 else (0, at[0], side, at[1])

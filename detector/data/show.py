@@ -1,4 +1,4 @@
-"""Sheets of what the network sees: the images of a batch with their boxes, side by side."""
+"""Contact sheets of a batch: the network's input images with their boxes, side by side."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ EMPTY = (255, 255, 255)
 
 
 def sheet(batch: Batch, names: Sequence[str], longest: int = 1920) -> Pixels:
-    """All images of a batch in a grid, no side longer than `longest`, with labels."""
+    """Grid of all images of a batch with their labels, no side longer than `longest` pixels."""
     images = [_image(batch, place, names) for place in range(len(batch.images))]
     columns = columns_of(len(images))
     rows = math.ceil(len(images) / columns)
@@ -36,7 +36,7 @@ def sheet(batch: Batch, names: Sequence[str], longest: int = 1920) -> Pixels:
 
 
 def columns_of(count: int) -> int:
-    """Of a grid that is nearly square, without an empty place if it can be."""
+    """Number of columns of a nearly square grid, without empty cells where possible."""
     square = math.ceil(math.sqrt(count))
     return square + 1 if count % square and count % (square + 1) == 0 else square
 

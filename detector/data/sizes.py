@@ -1,4 +1,4 @@
-"""Sizes of images, remembered between runs: label files give shares, boxes are in pixels."""
+"""Cache of image sizes between runs: label files give shares of the image, boxes need pixels."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from maenas.blocks.files.json_file import read_json
 from maenas.detector.media.images import ORIENTATION, ImageError, opened_image
 
 SIDEWAYS = range(5, 9)  # EXIF orientations that exchange width and height
-WORTH_KEEPING = 1000  # images; fewer are opened in the time it takes to look them up
+WORTH_KEEPING = 1000  # images; opening fewer is as fast as the cache
 
-Known = list[int]  # seconds of change in ns, bytes, height, width
+Known = list[int]  # modification time in ns, bytes, height, width
 
 
 class Sizes:
-    """The sizes of the images of one split.
+    """Cached sizes of the images of one split.
 
-    An image is looked at again when its time of change or its length differs.
+    An image is opened again when its modification time or file size differs.
 
     Args:
-        source: the data set's file.
-        split: of it.
+        source: file of the data set.
+        split: name of the split.
     """
 
     def __init__(self, source: Path, split: str) -> None:
@@ -52,13 +52,13 @@ class Sizes:
             self._file.parent.mkdir(parents=True, exist_ok=True)
             write_text(self._file, json.dumps(self._seen))
         except (OSError, SpecError):
-            pass  # nothing depends on it but time
+            pass  # the cache only saves time
 
     def of(self, image: Path) -> tuple[int, int]:
         """(height, width) of the image, upright.
 
         Raises:
-            ImageError: if it is missing, damaged or no image.
+            ImageError: if the file is missing, damaged or not an image.
         """
         name = str(image)
         try:
@@ -77,11 +77,11 @@ def size_of(path: Path) -> tuple[int, int]:
     """(height, width) of an image, upright, from its header alone.
 
     Raises:
-        ImageError: if it has none.
+        ImageError: if the image has no size.
     """
     with opened_image(path) as opened:
         if opened.format == "TIFF":
-            opened.load()  # which turns it, unlike others
+            opened.load()  # loading turns a TIFF upright, unlike other formats
         width, height = opened.size
         # Pillow decodes a whole PNG to look for tags behind its pixels
         tagged = opened.format != "PNG" or "exif" in opened.info
@@ -92,7 +92,7 @@ def size_of(path: Path) -> tuple[int, int]:
 
 
 def _load(path: Path) -> dict[str, Known]:
-    """What was remembered; nothing if the file is missing or not as we write it."""
+    """Cached sizes; {} if the file is missing or malformed."""
     try:
         data = read_json(path)
     except SpecError:

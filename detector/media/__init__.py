@@ -1,1 +1,1 @@
-"""Images and videos: read, resized, drawn on."""
+"""Images and videos: reading, resizing and drawing."""

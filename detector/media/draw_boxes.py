@@ -1,4 +1,4 @@
-"""Boxes drawn on an image, with text above them."""
+"""Drawing of boxes with text on an image."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from maenas.detector.arrays import Floats
 from maenas.detector.media.images import Pixels
 from maenas.detector.media.label_text import Colour, Font, text_colour, text_font
 
-LINE_SHARE, TEXT_SHARE = 1 / 320, 1 / 45  # of the longer side
+LINE_SHARE, TEXT_SHARE = 1 / 320, 1 / 45  # shares of the longer side
 
 
 def draw_boxes(
     pixels: Pixels, boxes_xyxy: Floats, texts: Sequence[str], colours: Sequence[Colour]
 ) -> Pixels:
-    """A copy of the image with boxes and what is written above them, the last on top.
+    """A copy of the image with boxes and text above them, the last box on top.
 
     Args:
-        pixels: (height, width, 3), RGB.
+        pixels: (height, width, 3), RGB image.
         boxes_xyxy: (N, 4) in pixels.
-        texts: N, one a box.
-        colours: N, of box and patch.
+        texts: text of each box, N.
+        colours: colour of each box and its text patch, N.
     """
     image = Image.fromarray(pixels)
     canvas = ImageDraw.Draw(image)
@@ -34,7 +34,7 @@ def draw_boxes(
         far = max(x1, x2 - 1), max(y1, y2 - 1)
         canvas.rectangle(((x1, y1), far), outline=colour, width=line)
     for (x1, y1, _, _), text, colour in zip(boxes, texts, colours, strict=True):
-        _tag(canvas, image.size, (x1, y1), text, colour, font)  # over all boxes, to be read
+        _tag(canvas, image.size, (x1, y1), text, colour, font)  # above all boxes, to stay readable
     return np.array(image)
 
 
@@ -46,7 +46,7 @@ def _tag(
     colour: Colour,
     font: Font,
 ) -> None:
-    """The text on a patch above the corner; inside the image if there is no room above."""
+    """Draw text on a patch above the corner, or inside the image if there is no room above."""
     left, top, right, bottom = canvas.textbbox((0, 0), text, font=font)
     width, height = right - left + 4, bottom - top + 4
     x = max(0.0, min(corner[0], size[0] - width))

@@ -1,4 +1,4 @@
-"""Images as the network wants them: found, read, turned upright, RGB in 8 bits."""
+"""Finding and reading images: upright, RGB, uint8."""
 
 from __future__ import annotations
 
@@ -26,30 +26,30 @@ IMAGE_SUFFIXES = frozenset(
         ".webp"
     ).split()
 )
-# images of cameras and phones that Pillow does not read
+# Formats of cameras and phones that Pillow does not read.
 UNREADABLE_SUFFIXES = frozenset(".arw .cr2 .cr3 .dng .heic .heif .jxl .nef".split())
 VIDEO_SUFFIXES = frozenset(".avi .m4v .mkv .mov .mp4 .mpeg .mpg .webm .wmv".split())
-# What Pillow's readers raise on damaged files, found by damaging files; they have no common base.
+# Errors of Pillow's readers on damaged files, found by damaging files; they share no base class.
 DAMAGED = (OSError, SyntaxError, ValueError, RuntimeError, EOFError, struct.error)
-LARGEST = 2 * GIB  # of a file
+LARGEST = 2 * GIB  # bytes, maximum size of a file
 TOO_LARGE = (Image.DecompressionBombError, MemoryError)
 WHITE = (255, 255, 255)
-ORIENTATION = 0x0112  # the EXIF tag
-MAX_PIXELS = 2**26  # 8192 x 8192: decoding takes about ten bytes for each
-LIMIT_VARIABLE = "MAENAS_MAX_PIXELS"  # raises the limit
+ORIENTATION = 0x0112  # EXIF tag
+MAX_PIXELS = 2**26  # 8192 x 8192; decoding needs about 10 bytes per pixel
+LIMIT_VARIABLE = "MAENAS_MAX_PIXELS"  # environment variable that raises the limit
 
 
 class ImageError(MaenasError):
-    """An image or video cannot be used; the message names it and the cause."""
+    """An image or video cannot be used; the message names the file and the cause."""
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A file to look at.
+    """An image or video file to run the detector on.
 
     Attributes:
-        path: of the file.
-        name: of the file relative to the folder the user named, for what is written about it.
+        path: path of the image or video.
+        name: file name relative to the folder that the user named, for results.
     """
 
     path: Path
@@ -57,20 +57,20 @@ class Source:
 
     @property
     def is_video(self) -> bool:
-        """Whether the suffix is a video's."""
+        """Whether the file has a video suffix."""
         return self.path.suffix.lower() in VIDEO_SUFFIXES
 
 
 def find_sources(named: Sequence[str]) -> list[Source]:
-    """The images and videos of files, folders (and the folders in them) and glob patterns.
+    """Find the images and videos in files, folders with subfolders, and glob patterns.
 
-    A file that is named outright is taken whatever its suffix; in folders and patterns only
-    images and videos are, and nothing hidden. Each file comes once.
+    A file that is named itself may have any suffix. Folders and patterns give only images and
+    videos that are not hidden. Each file comes once.
 
     Returns:
-        In the order named; the files of a folder or pattern by their path.
+        Files in the order named; those of a folder or pattern sorted by path.
     Raises:
-        ImageError: if one of them does not exist or holds no image.
+        ImageError: if a named path does not exist or holds no image.
     """
     found: dict[Path, Source] = {}
     for name in named:
@@ -82,16 +82,16 @@ def find_sources(named: Sequence[str]) -> list[Source]:
 def read_image(
     path: Path, size: tuple[int, int] | None = None, least: tuple[int, int] | None = None
 ) -> Pixels:
-    """The first image in a file.
+    """Read the first image in a file.
 
     Args:
-        path: of the file.
-        size: (height, width) that it must have when upright; None for any.
-        least: (height, width) that are enough: a JPEG is then decoded at a half, a quarter or an
-            eighth of its sides where these are no less, which saves most of the time. None for
-            the whole image.
+        path: path of the image.
+        size: required (height, width) of the upright image; None for any.
+        least: minimum (height, width) of the result. A JPEG is then decoded at 1/2, 1/4 or 1/8 of
+            its sides where the result is large enough, which saves most of the time. None for
+            full size.
     Raises:
-        ImageError: if it is missing, empty, damaged, no image, too large, or of another size.
+        ImageError: if it is missing, empty, damaged, not an image, too large, or of another size.
     """
     with opened_image(path) as image:
         if size is not None:
@@ -104,13 +104,13 @@ def read_image(
 
 
 def check_image(path: Path, size: tuple[int, int]) -> None:
-    """Decode an image whole, as small as its format can: all that damage shows at.
+    """Decode a whole image, at the lowest resolution of its format, to find damage.
 
     Args:
-        path: the file.
-        size: (height, width) that it must have when upright.
+        path: path of the image.
+        size: required (height, width) of the upright image.
     Raises:
-        ImageError: as of `read_image`.
+        ImageError: in the cases of `read_image`.
     """
     with opened_image(path) as image:
         _require_size(image, size, path)
@@ -122,17 +122,17 @@ def check_image(path: Path, size: tuple[int, int]) -> None:
 
 @contextmanager
 def opened_image(path: Path) -> Iterator[Image.Image]:
-    """An image, its header read; what fails inside the block is said of the file.
+    """Open an image and read its header; errors inside the block name the file.
 
     Raises:
-        ImageError: if it is missing, empty, damaged, no image, or no file.
+        ImageError: if it is missing, empty, damaged, not an image, or not a file.
     """
     require_file(path, limit=LARGEST, error=ImageError)
     try:
         if path.stat().st_size == 0:
             raise ImageError(f"{path}: is empty.")
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # large images and odd metadata are no obstacle
+            warnings.simplefilter("ignore")  # large images and odd metadata are accepted
             with Image.open(path) as image:
                 yield image
     except FileNotFoundError:
@@ -150,23 +150,23 @@ def opened_image(path: Path) -> Iterator[Image.Image]:
 
 
 def max_pixels() -> int:
-    """The most pixels of an image that is decoded.
+    """Maximum number of pixels of an image that is decoded.
 
     Raises:
-        ImageError: if the variable that raises it holds no number.
+        ImageError: if the environment variable for the limit is not a number.
     """
     text = os.environ.get(LIMIT_VARIABLE, "")
     if not text:
         return MAX_PIXELS
     if not text.isdecimal() or len(text) > 12:
         raise ImageError(f"{LIMIT_VARIABLE}: must be a number of pixels, got {text[:40]!r}.")
-    # Pillow refuses twice its own limit before we see the size
+    # Pillow rejects an image above twice its own limit before we see the size
     Image.MAX_IMAGE_PIXELS = max(Image.MAX_IMAGE_PIXELS or 0, int(text))
     return int(text)
 
 
 def _raised(pixels: int) -> str:
-    """How to raise the limit, for the end of a message."""
+    """Advice on raising the limit, for the end of a message."""
     return f"; to read it, set {LIMIT_VARIABLE}={max(pixels, 2 * MAX_PIXELS)}, or crop it"
 
 
@@ -189,23 +189,23 @@ def _require_size(image: Image.Image, size: tuple[int, int], path: Path) -> None
 
 
 def _lies(image: Image.Image) -> bool:
-    """Whether it takes a quarter turn to be upright."""
+    """Whether the image needs a quarter turn to be upright."""
     return image.getexif().get(ORIENTATION, 1) in (5, 6, 7, 8)
 
 
 def to_pixels(image: Image.Image, where: str = "image") -> Pixels:
-    """Upright RGB in 8 bits of any Pillow image.
+    """Convert a Pillow image to upright RGB, uint8.
 
-    Grey becomes RGB, 16 bits lose the lower eight, transparency becomes white.
+    Grey becomes RGB, 16-bit values lose their lower 8 bits, and transparency becomes white.
 
     Args:
-        image: of any mode but 32-bit float, which has no agreed range.
-        where: what to call it in an error.
+        image: Pillow image of any mode except 32-bit float, which has no standard range.
+        where: name of the image in errors.
     Raises:
-        ImageError: if it has no pixels, or values without an agreed range.
+        ImageError: if it has no pixels, or values without a standard range.
     """
     _require_range(image, where)
-    # Pillow copies an image that needs no turning, or no converting: that takes as long as reading
+    # Pillow copies an image even if no rotation or conversion is needed, as slow as reading it.
     turned = image.getexif().get(ORIENTATION, 1) != 1
     upright = ImageOps.exif_transpose(image) if turned else image
     if upright.mode == "I" or upright.mode.startswith("I;16"):
@@ -247,12 +247,12 @@ def _sources(name: str) -> Iterator[Source]:
 
 def _is_wanted(file: Path, root: Path) -> bool:
     if any(part.startswith(".") for part in file.relative_to(root).parts):
-        return False  # such as the ._ files beside every image on a foreign disk
+        return False  # such as the ._ files that macOS writes beside images
     return file.suffix.lower() in IMAGE_SUFFIXES | VIDEO_SUFFIXES and file.is_file()
 
 
 def _shared_folder(files: Sequence[Path]) -> Path:
-    """The deepest folder that holds all of them."""
+    """The deepest folder that holds all files."""
     return next(
         folder for folder in files[0].parents if all(folder in file.parents for file in files)
     )

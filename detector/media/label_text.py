@@ -1,4 +1,4 @@
-"""Colours and text of labels that are drawn on images."""
+"""Colours and fonts of labels on images."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ Colour = tuple[int, int, int]
 Font = ImageFont.ImageFont | ImageFont.FreeTypeFont
 
 BLACK, WHITE = (0, 0, 0), (255, 255, 255)
-GOLDEN = (5**0.5 - 1) / 2  # steps by it never come near an earlier hue for long
+GOLDEN = (5**0.5 - 1) / 2  # golden ratio: hues of successive classes stay far apart
 MIN_TEXT = 11
-READABLE = 320  # pixels of the longer side, from which on what is written hides little
+READABLE = 320  # pixels of the longer side; on larger images text hides little
 
 
 def enlarged(pixels: Pixels) -> tuple[Pixels, int]:
-    """A small image as many times as large as drawing on it needs, and how many that is."""
+    """The image enlarged by an integer factor so that text stays readable, and the factor."""
     times = math.ceil(READABLE / max(pixels.shape[:2]))
     larger: Pixels = pixels.repeat(times, axis=0).repeat(times, axis=1)
     return larger, times
@@ -29,14 +29,14 @@ def enlarged(pixels: Pixels) -> tuple[Pixels, int]:
 
 @cache
 def class_colour(index: int) -> Colour:
-    """The colour of a class: one hue each, two shades, the same in every run."""
+    """Colour of a class: a hue per class, two shades, the same in every run."""
     hue = index * GOLDEN % 1
     shade = 100 if index % 2 == 0 else 75
     return ImageColor.getrgb(f"hsv({360 * hue:.0f},85%,{shade}%)")[:3]
 
 
 def text_colour(background: Colour) -> Colour:
-    """Black or white, whichever stands out more.
+    """Black or white, the one with more contrast.
 
     Source: relative luminance and contrast ratio, WCAG 2.2.
     """
@@ -51,7 +51,7 @@ def text_colour(background: Colour) -> Colour:
 
 @cache
 def text_font(size: int) -> Font:
-    """The font that comes with matplotlib: it has Greek, Cyrillic and accents, Pillow's has not."""
+    """The font of matplotlib, which has Greek, Cyrillic and accents, unlike Pillow's."""
     size, package = max(MIN_TEXT, size), find_spec("matplotlib")
     for folder in package.submodule_search_locations or () if package else ():
         path = Path(folder) / "mpl-data" / "fonts" / "ttf" / "DejaVuSans.ttf"

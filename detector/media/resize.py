@@ -1,4 +1,4 @@
-"""An image at the size of the network's input, and boxes back on the image."""
+"""Resizing of images to the network's input, and mapping of boxes back to the image."""
 
 from __future__ import annotations
 
@@ -12,52 +12,52 @@ from maenas.blocks.errors import one_of
 from maenas.detector.arrays import Floats
 from maenas.detector.media.images import Pixels
 
-FILL = 114.0  # grey level of what an image leaves free, as DAMO-YOLO and YOLOX have it
+FILL = 114.0  # grey level of the padding, as in DAMO-YOLO and YOLOX
 RESIZES = ("letterbox", "stretch")
 
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """Where an image lies in the network's input: from the top left corner on.
+    """Placement of an image in the network's input, at the top left corner.
 
-    Coordinates are continuous, 0 at the first pixel's left edge and the width at the last one's
-    right edge, so both ways are a multiplication.
+    Coordinates are continuous: 0 at the first pixel's left edge and the width at the last one's
+    right edge. Both directions are therefore a multiplication.
 
     Attributes:
-        image: its (height, width).
-        placed: the (height, width) it takes of the input.
+        image: (height, width) of the image.
+        placed: (height, width) of the image in the input.
     """
 
     image: tuple[int, int]
     placed: tuple[int, int]
 
     def to_input(self, boxes_xyxy: Floats) -> Floats:
-        """Boxes (N, 4) on the image -> on the input."""
+        """Boxes (N, 4): pixels of the image -> pixels of the input."""
         on_input: Floats = boxes_xyxy * self._scale()
         return on_input
 
     def to_image(self, boxes_xyxy: Floats) -> Floats:
-        """Boxes (N, 4) on the input -> on the image, clipped to it."""
+        """Boxes (N, 4): pixels of the input -> pixels of the image, clipped to it."""
         height, width = self.image
         limits = np.array([width, height, width, height], dtype=np.float32)
         clipped: Floats = np.clip(boxes_xyxy / self._scale(), 0, limits)
         return clipped
 
     def _scale(self) -> Floats:
-        """Input pixels an image pixel, for x1, y1, x2, y2."""
+        """(4,): input pixels per image pixel, for x1, y1, x2, y2."""
         y, x = (to / of for to, of in zip(self.placed, self.image, strict=True))
         return np.array([x, y, x, y], dtype=np.float32)
 
 
 def place(image: tuple[int, int], room: tuple[int, int], resize: str) -> Placement:
-    """Where an image goes.
+    """The placement of an image in the input.
 
     Args:
-        image: its (height, width).
+        image: (height, width) of the image.
         room: (height, width) of the input.
-        resize: "letterbox" keeps its proportions to the nearest pixel, "stretch" fills the room.
+        resize: "letterbox" keeps the aspect ratio to the nearest pixel, "stretch" fills the input.
     Raises:
-        SpecError: for another `resize`.
+        SpecError: if `resize` is neither.
     """
     one_of("input", "resize", resize, RESIZES)
     if resize == "stretch":
@@ -68,18 +68,18 @@ def place(image: tuple[int, int], room: tuple[int, int], resize: str) -> Placeme
 
 
 def fit(pixels: Pixels, room: tuple[int, int], resize: str) -> tuple[Floats, Placement]:
-    """An image at the size of the input, and where it lies there.
+    """The image resized and padded to the input, and its placement.
 
-    Bilinear between the four nearest pixels also when it shrinks, as DAMO-YOLO resizes in
-    training and evaluation. Levels stay whole numbers, at most one from the exact value: in
-    floats an image of 12 megapixels takes ten times as long.
+    Interpolation is bilinear over the four nearest pixels even when the image shrinks, as in
+    DAMO-YOLO's training and evaluation. Levels stay integers, at most 1 from the exact value:
+    floats take ten times as long for an image of 12 megapixels.
 
     Args:
-        pixels: (height, width, 3), RGB.
+        pixels: (height, width, 3), RGB image.
         room: (height, width) of the input.
-        resize: as in `place`.
+        resize: method, as in `place`.
     Returns:
-        (3, *room), RGB in 0..255, and the placement.
+        Image (3, *room), RGB in 0..255, and the placement.
     """
     placement = place((pixels.shape[0], pixels.shape[1]), room, resize)
     height, width = placement.placed
@@ -90,8 +90,8 @@ def fit(pixels: Pixels, room: tuple[int, int], resize: str) -> tuple[Floats, Pla
 
 
 def resized(pixels: Pixels, size: tuple[int, int]) -> torch.Tensor:
-    """An image (height, width, 3) at another size, bilinear: (3, *size), 8 bits."""
-    whole = torch.from_numpy(np.require(pixels, requirements=("C", "W")))  # as torch can view it
+    """An image (height, width, 3) resized with bilinear interpolation: (3, *size), uint8."""
+    whole = torch.from_numpy(np.require(pixels, requirements=("C", "W")))  # for torch
     planes = whole.permute(2, 0, 1)  # (3, H, W)
     if planes.shape[1:] == size:
         return planes

@@ -1,4 +1,4 @@
-"""Videos frame by frame, in and out, by PyAV."""
+"""Reading and writing videos frame by frame with PyAV."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from av.container import OutputContainer
     from av.video.stream import VideoStream
 
-CODECS = ("libx264", "mpeg4")  # the first that this build of FFmpeg has
+CODECS = ("libx264", "mpeg4")  # in order of preference; FFmpeg builds differ
 DEFAULT_RATE = Fraction(25)
 CANNOT_WRITE = "cannot be written"
-MOST_PRECISE_RATE = 1001 * 60  # denominators beyond it are measured noise, which codecs refuse
+MOST_PRECISE_RATE = 1001 * 60  # larger denominators are noise, which codecs reject
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +29,8 @@ class Video:
     """An open video.
 
     Attributes:
-        frames: upright, in order; reading them raises ImageError where the file is damaged.
-        count: how many the file says it has, None if it does not say.
+        frames: upright frames in order; iteration raises ImageError where the file is damaged.
+        count: number of frames that the file states, None if it states none.
         rate: frames a second.
     """
 
@@ -41,10 +41,10 @@ class Video:
 
 @contextmanager
 def open_video(path: Path) -> Iterator[Video]:
-    """A video to read.
+    """Open a video for reading.
 
     Raises:
-        ImageError: if PyAV is missing, or it is no video.
+        ImageError: if PyAV is missing, or the file is not a video.
     """
     av = _pyav(path)
     with _named(path, "cannot be read as a video"):
@@ -69,10 +69,10 @@ def open_video(path: Path) -> Iterator[Video]:
 
 
 class VideoWriter:
-    """Writes frames into an MP4 file; all must have the size of the first.
+    """Writes frames to an MP4 file; all frames must have the size of the first.
 
     Args:
-        path: of the file.
+        path: path of the MP4 file.
         rate: frames a second.
     Raises:
         ImageError: if the file cannot be written.
@@ -101,7 +101,7 @@ class VideoWriter:
             self._container.close()
 
     def write(self, pixels: Pixels) -> None:
-        """Append a frame; odd sides gain a row or column, which the codec needs."""
+        """Append a frame; odd sides get one more row or column, since codecs need even sides."""
         height, width = pixels.shape[:2]
         even = np.pad(pixels, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
         with _named(self._path, CANNOT_WRITE):
@@ -129,7 +129,7 @@ def _pyav(path: Path) -> ModuleType:
 
 @contextmanager
 def _named(path: Path, what: str) -> Iterator[None]:
-    """Errors of FFmpeg as one of ours that names the file."""
+    """Convert errors of FFmpeg to an `ImageError` that names the file."""
     import av
 
     try:

@@ -1,1 +1,1 @@
-"""Readers of data sets: YOLO text files and COCO JSON."""
+"""Readers of data sets: YOLO text files, COCO JSON and Pascal VOC XML."""

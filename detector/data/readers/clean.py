@@ -1,4 +1,4 @@
-"""Labels as files have them -> labels one can train on, and what was wrong with the rest."""
+"""Cleaning of labels: valid labels for training, and a problem for each invalid one."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from maenas.detector.data.labelled import Flags, Labels
 from maenas.detector.data.readers.rows import Numbers, ProblemList, Rows
 from maenas.detector.data.samples import Samples, columns_of_paths, ends_of
 
-OVERHANG = 0.01  # share of a side by which rounding may put a box beyond the image
+OVERHANG = 0.01  # share of a side; rounding may move a box this far outside
 Sizes = NDArray[np.int32]  # (I, 2) as (height, width)
 
 
@@ -29,20 +29,20 @@ def dataset_of(
     problems: ProblemList,
     about: Callable[[int], str],
 ) -> Dataset:
-    """A split: its labels cleaned, and images without what should be there left out.
+    """A split with clean labels, without the images whose labels are all invalid.
 
-    An image that loses all its labels to errors is left out, since it would pass for background.
+    An image that loses all its labels to errors is left out, since it would count as background.
 
     Args:
-        source: file that it was read from.
+        source: file of the data set.
         names: names of the classes.
-        category_ids: number of each class in the file.
+        category_ids: id of each class in the file.
         paths: files of the images.
         sizes: (height, width) of each image.
-        image_ids: number of each image.
+        image_ids: id of each image.
         rows: labels of all images.
-        problems: what was found so far; gets one entry for each label dropped or cut.
-        about: what messages call an image.
+        problems: list of problems; gets one entry for each label dropped or clipped.
+        about: function that names an image in messages.
     """
     shapes = np.array(sizes, dtype=np.int32).reshape(-1, 2)
     order = np.argsort(rows.image, kind="stable")
@@ -73,13 +73,13 @@ def dataset_of(
 def clean(
     rows: Rows, sizes: Sizes, names: Sequence[str], problems: ProblemList
 ) -> tuple[Numbers, Flags]:
-    """(N, 4) boxes cut at the images' edges, and (N,) which of them can be used.
+    """Boxes (N, 4) clipped to the images, and (N,) whether each is valid.
 
     Args:
         rows: labels of all images.
         sizes: (I, 2) as (height, width) of the images.
         names: names of the classes.
-        problems: gets one entry for each label dropped or cut.
+        problems: list of problems; gets one entry for each label dropped or clipped.
     """
     kept = np.ones(len(rows.labels), dtype=bool)
 
@@ -118,7 +118,7 @@ def clean(
 
 
 def _repeated(image: Labels, labels: Labels, boxes: Numbers, kept: Flags) -> Flags:
-    """(N,): whether the same box of the same class came before in the same image."""
+    """(N,): whether an earlier label of the same image has the same box and class."""
     table = np.column_stack((image, labels, boxes + 0.0))[kept]  # -0 becomes 0
     again = np.zeros(len(kept), dtype=bool)
     if len(table) < 2:

@@ -1,4 +1,4 @@
-"""COCO annotation files: any category ids, crowds, masks as outlines."""
+"""Reader of COCO annotation files, with any category ids, crowds, and masks as outlines."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from maenas.detector.data.readers.values import class_name, whole
 from maenas.detector.data.samples import Samples
 
 SUFFIX = ".json"
-UNKNOWN = -1  # index of what is not in the file
+UNKNOWN = -1  # index of an image or category that is not in the file
 ROBOFLOW_FILE = "_annotations.coco.json"
 ROBOFLOW_FOLDERS = {"train": ("train",), "val": ("valid", "val"), "test": ("test",)}
 
 
 class CocoReader:
-    """COCO files: one alone, those that a `data.yaml` names, or Roboflow's folders."""
+    """Reader of COCO files: a single file, files named in a `data.yaml`, or Roboflow's folders."""
 
     name: ClassVar[str] = "coco"
     looks_like: ClassVar[str] = f"COCO .json file or folder with train/{ROBOFLOW_FILE}"
 
     def recognises(self, source: DataSource) -> bool:
-        """A .json file, or a split that is one."""
+        """Whether the source or one of its splits is a .json file."""
         if source.path.suffix == SUFFIX:
             return True
         named = [entry for split in SPLITS for entry in source.entries(split)]
@@ -40,14 +40,14 @@ class CocoReader:
         return bool(_roboflow(source.folder))
 
     def splits(self, source: DataSource) -> tuple[str, ...]:
-        """Those named; a file alone is called train."""
+        """The named splits; a single file is called train."""
         if source.path.suffix == SUFFIX:
             return ("train",)
         found = source.keys if source.keys else _roboflow(source.folder)
         return tuple(split for split in SPLITS if found.get(split))
 
     def read(self, source: DataSource, split: str) -> Dataset:
-        """One split, of one file or several."""
+        """One split from one or several files."""
         path = source.path
         if path.suffix == SUFFIX:
             return read_coco(path, path.parent)
@@ -75,15 +75,15 @@ def _roboflow(folder: Path) -> dict[str, Path]:
 
 
 def read_coco(path: Path, root: Path) -> Dataset:
-    """The images and objects of a COCO annotation file.
+    """Read the images and objects of a COCO annotation file.
 
-    Classes are the categories in the order of their ids, whatever these are.
+    Classes are the categories in the order of their ids, which may have gaps.
 
     Args:
         path: annotation file.
-        root: a folder where its images may be, beside the usual places around the file.
+        root: further folder to search for images, beside the usual ones around the file.
     Raises:
-        DataError: if it is no such file, lists no image, or none of them is on the disk.
+        DataError: if it is not a COCO file, lists no image, or none of them is on the disk.
     """
     lists, annotations = load_coco(path)
     categories = _categories(path, lists["categories"], annotations)
@@ -105,7 +105,7 @@ def read_coco(path: Path, root: Path) -> Dataset:
 
 
 def _categories(path: Path, rows: Sequence[Any], annotations: Annotations) -> dict[int, str]:
-    """Names by id."""
+    """Category names by id."""
     found: dict[int, str] = {}
     for place, row in enumerate(rows):
         number = whole(row.get("id")) if isinstance(row, dict) else None
@@ -118,7 +118,7 @@ def _categories(path: Path, rows: Sequence[Any], annotations: Annotations) -> di
         raise DataError(f"{path}: categories: is empty; list the classes.")
     if path.name == ROBOFLOW_FILE and len(found) > 1 and 0 not in annotations.category_codes:
         parents = {row.get("supercategory") for row in rows if whole(row["id"]) != 0}
-        if parents == {found.get(0)}:  # the name of the project, which is no class
+        if parents == {found.get(0)}:  # the project's name, which is not a class
             del found[0]
     return found
 
@@ -126,7 +126,7 @@ def _categories(path: Path, rows: Sequence[Any], annotations: Annotations) -> di
 def _rows(
     annotations: Annotations, order: Sequence[int], images: CocoImages, problems: ProblemList
 ) -> Rows:
-    """Labels of the images that can be used; what belongs to no image is reported."""
+    """Labels of the usable images; annotations without an image become problems."""
     index_of = images.index_of
     image_of = np.array([index_of.get(key, UNKNOWN) for key in annotations.codes], dtype=np.int64)
     key_of_code = list(annotations.codes)
@@ -166,7 +166,7 @@ def _stranger(key: object) -> str:
 
 
 def _joined(path: Path, parts: Sequence[Dataset], names: tuple[str, ...] | None) -> Dataset:
-    """Several COCO files of one split as one, under the names that `data.yaml` gives."""
+    """Merge several COCO files of one split, with the class names of `data.yaml`."""
     first = parts[0]
     for part in parts[1:]:
         same_classes(first, part)

@@ -1,4 +1,4 @@
-"""The annotations of a COCO file, taken while the file is parsed: they are most of it."""
+"""Annotations of a COCO file, stored in columns during parsing: they are most of the file."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ from maenas.detector.data.readers.values import real, truth, whole
 
 KEYS = ("images", "annotations", "categories")
 NEEDED = ("image_id", "bbox", "category_id")
-LIMIT = 2**34  # bytes of a file
+LIMIT = 2**34  # bytes, maximum size of a file
 LARGEST_POINT = float(np.finfo(np.float32).max)
-MIN_NUMBERS = 6  # of an outline: three points
+MIN_NUMBERS = 6  # numbers of an outline: three points
 NO_KEY = -1
 Key = int | str
-TAKEN: Final = object()  # stands in the list for an annotation that is in the columns
+TAKEN: Final = object()  # replaces an annotation that was moved to the columns
 
 
 class Annotations:
-    """Annotations in columns, with the ids that the file gives.
+    """Annotations in columns, with the ids of the file.
 
     Attributes:
         codes: code of each image id; `image` holds codes.
         category_codes: code of each category id; `category` holds codes.
-        bad: annotations that cannot be used, as (code of the image, place, what is wrong).
+        bad: unusable annotations, as (code of the image, place in the file, reason).
     """
 
     def __init__(self, path: Path) -> None:
@@ -50,14 +50,14 @@ class Annotations:
         self.seen = 0
 
     def take(self, row: dict[str, Any]) -> object:
-        """`row`, or `TAKEN` if it is an annotation; json calls this for each object."""
+        """Store `row` if it is an annotation and return `TAKEN`, else return `row`; a json hook."""
         if "image_id" in row and ("bbox" in row or "category_id" in row):
             self.add(row)
             return TAKEN
         return row
 
     def add(self, row: Mapping[str, Any]) -> None:
-        """One annotation."""
+        """Add one annotation."""
         place, self.seen = self.seen, self.seen + 1
         key = key_of(row.get("image_id"))
         image = NO_KEY if key is None else self.codes.setdefault(key, len(self.codes))
@@ -80,7 +80,7 @@ class Annotations:
         self.ids.append(0 if number is None else number)
 
     def where(self, index: int) -> str:
-        """How messages name an annotation."""
+        """Name of an annotation in messages."""
         return self.odd_ids.get(index) or self.name(self.ids[index], 0)
 
     def name(self, number: object, place: int) -> str:
@@ -91,10 +91,10 @@ class Annotations:
 
 
 def load_coco(path: Path) -> tuple[dict[str, list[Any]], Annotations]:
-    """The lists of a COCO file and its annotations.
+    """Load the lists of a COCO file and its annotations.
 
     Raises:
-        DataError: if it is no such file.
+        DataError: if it is not a COCO annotation file.
     """
     content = read_bytes(path, limit=LIMIT, error=DataError)
     taken = Annotations(path)
@@ -105,7 +105,7 @@ def load_coco(path: Path) -> tuple[dict[str, list[Any]], Annotations]:
             raise DataError(f"{path}: is no COCO annotation file: lacks a list of {key}.")
     lists: dict[str, list[Any]] = data
     if sum(row is TAKEN for row in lists["annotations"]) != taken.seen:
-        # objects that look like annotations stand elsewhere in the file
+        # objects elsewhere in the file look like annotations
         taken = Annotations(path)
         lists = json.loads(content)
         for row in lists["annotations"]:
@@ -120,7 +120,7 @@ def load_coco(path: Path) -> tuple[dict[str, list[Any]], Annotations]:
 
 
 def key_of(value: object) -> Key | None:
-    """An id as the key of a dictionary: 1, 1.0, "1" and "001" are one id."""
+    """An id as a dictionary key: 1, 1.0, "1" and "001" are equal."""
     number = whole(value)
     if number is not None:
         return number
@@ -128,7 +128,7 @@ def key_of(value: object) -> Key | None:
 
 
 def _wrong(row: Mapping[str, Any]) -> str:
-    """The first thing wrong with an annotation that cannot be used."""
+    """The first error of an unusable annotation."""
     told = {name: shown(row.get(name)) for name in (*NEEDED, "iscrowd", "ignore")}
     if key_of(row.get("image_id")) is None:
         return f"belongs to image_id {told['image_id']}, which is no id"
@@ -148,7 +148,7 @@ def _box(value: object) -> list[float] | None:
 
 
 def _parts(segmentation: object) -> list[list[float]]:
-    """The polygons of a mask; none of one in run lengths."""
+    """The polygons of a mask; [] for a run-length mask."""
     if not isinstance(segmentation, list):
         return []
     return [

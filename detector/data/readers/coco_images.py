@@ -1,4 +1,4 @@
-"""The images that a COCO file lists, found on the disk."""
+"""Search for the images of a COCO file on the disk."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from maenas.detector.data.readers.values import whole
 from maenas.detector.data.sizes import Sizes
 from maenas.detector.media.images import ImageError
 
-FIRST = 10  # images that are looked for to find their folder
-UNUSABLE = -2  # index of an image that is listed and cannot be used
+FIRST = 10  # number of images that are searched for to find their folder
+UNUSABLE = -2  # index of an image that is listed but unusable
 
 
 @dataclass(slots=True)
 class CocoImages:
-    """The images of a file that can be used.
+    """The usable images of a COCO file.
 
     Attributes:
-        paths: their files.
-        sizes: (height, width) of each.
-        image_ids: number of each.
-        index_of: index by the file's id; `UNUSABLE` of those that are listed and left out.
-        keys: the file's id of each.
+        paths: path of each image.
+        sizes: (height, width) of each image.
+        image_ids: number of each image.
+        index_of: index by the file's id; `UNUSABLE` for images that are listed but left out.
+        keys: id of each image in the file.
     """
 
     paths: list[Path]
@@ -43,7 +43,7 @@ class CocoImages:
 
 @dataclass(frozen=True, slots=True)
 class _Listed:
-    """An image as the file lists it; a size of None is that of the image itself."""
+    """An image as the file lists it; if size is None, the image file gives it."""
 
     where: str
     name: str
@@ -51,15 +51,15 @@ class _Listed:
 
 
 def find_images(path: Path, root: Path, rows: Sequence[Any], problems: ProblemList) -> CocoImages:
-    """The images that can be used.
+    """Find the usable images.
 
     Args:
         path: annotation file.
-        root: a folder where the images may be, beside the usual places around the file.
-        rows: `images` of the file.
-        problems: gets one entry for each image that is left out.
+        root: further folder to search for images, beside the usual ones around the file.
+        rows: list `images` of the file.
+        problems: list of problems; gets one entry for each image that is left out.
     Raises:
-        DataError: if there is none.
+        DataError: if no image is usable.
     """
     listed, left_out = _listed(path, rows, problems)
     if not listed:
@@ -94,7 +94,7 @@ def find_images(path: Path, root: Path, rows: Sequence[Any], problems: ProblemLi
 def _listed(
     path: Path, rows: Sequence[Any], problems: ProblemList
 ) -> tuple[dict[Key, _Listed], list[Key]]:
-    """Images by id, and the ids of those left out."""
+    """Listed images by id, and the ids of the images left out."""
     found: dict[Key, _Listed] = {}
     left_out: list[Key] = []
     for place, row in enumerate(rows):
@@ -131,7 +131,7 @@ def _texts(values: Sequence[object]) -> str:
 
 
 def _name(row: Mapping[str, Any]) -> str | None:
-    """The file of an image with slashes; of LVIS the last two parts of its address."""
+    """File name of an image with slashes; in LVIS, the last two parts of the URL."""
     name = row.get("file_name")
     if isinstance(name, str) and name:
         return name.replace("\\", "/")
@@ -154,9 +154,9 @@ def _stays_inside(path: Path, name: str) -> bool:
 
 
 def _folder(path: Path, root: Path, names: Sequence[str]) -> tuple[Path, bool]:
-    """Where the images are, and whether without the folders in their names.
+    """Folder of the images, and whether to drop the folders in their names.
 
-    It is the first usual place that holds one of the first few.
+    The result is the first usual folder that holds one of the first `FIRST` images.
     """
     above, split = path.parent.parent, path.stem.removeprefix("instances_")
     places = [path.parent, root, above]

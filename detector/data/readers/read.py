@@ -1,4 +1,4 @@
-"""A data set in any format that there is a reader for."""
+"""Reading a data set in any supported format."""
 
 from __future__ import annotations
 
@@ -14,44 +14,44 @@ from maenas.detector.data.readers.source import DataSource, Reader
 from maenas.detector.data.readers.voc import VocReader
 from maenas.detector.data.readers.yolo import YoloReader
 
-# The first that recognises what lies there reads it, unless `format` in data.yaml names another.
+# The first reader that recognises the source reads it, unless `format` in data.yaml names one.
 READERS: dict[str, Reader] = {
     reader.name: reader for reader in (CocoReader(), VocReader(), YoloReader())
 }
 YAML_SUFFIXES = frozenset((".yaml", ".yml"))
-YAML_NAMES = ("data.yaml", "dataset.yaml", "data.yml")  # looked for in a folder
+YAML_NAMES = ("data.yaml", "dataset.yaml", "data.yml")  # names searched for in a folder
 
 
 def read_dataset(path: Path, split: str = "train") -> Dataset:
-    """One split of a data set.
+    """Read one split of a data set.
 
     Args:
-        path: a `data.yaml`, a folder that holds one, or what a reader recognises, such as a COCO
-            annotation file, which is one split whatever it is called.
-        split: train, val or test.
+        path: `data.yaml`, folder that holds one, or another source that a reader recognises, such
+            as a COCO annotation file, which is a single split for any `split`.
+        split: name of the split: train, val or test.
     Raises:
-        DataError: if a file is missing or cannot be understood; wrong labels are no reason,
-            they are among the problems.
+        DataError: if a file is missing or malformed; wrong labels do not raise, they are listed
+            as problems.
     """
     source = open_source(path)
     return reader_of(source).read(source, split)
 
 
 def splits_of(path: Path) -> tuple[str, ...]:
-    """The splits of a data set.
+    """Names of the splits of a data set.
 
     Raises:
-        DataError: if its file cannot be read.
+        DataError: if the file of the data set cannot be read.
     """
     source = open_source(path)
     return reader_of(source).splits(source)
 
 
 def open_source(path: Path) -> DataSource:
-    """What a path names.
+    """Open the data set at a path, without reading its images or labels.
 
     Raises:
-        DataError: if nothing is there, or its `data.yaml` cannot be read.
+        DataError: if the path does not exist, or its `data.yaml` cannot be read.
     """
     if path.is_dir():
         file = next((path / name for name in YAML_NAMES if (path / name).is_file()), None)
@@ -71,10 +71,10 @@ def open_source(path: Path) -> DataSource:
 
 
 def reader_of(source: DataSource) -> Reader:
-    """The reader of a data set.
+    """The reader for a data set.
 
     Raises:
-        DataError: if none recognises it, or `format` names none.
+        DataError: if no reader recognises the data set, or `format` names no reader.
     """
     named = source.keys.get("format")
     if named is not None:

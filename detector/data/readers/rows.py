@@ -1,4 +1,4 @@
-"""The labels of all images of a split as their files have them, in columns."""
+"""Raw labels of all images of a split, in columns."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ Numbers = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Labels, one a row.
+    """Raw labels, one per row.
 
     Attributes:
         image: (N,), index of the image.
-        boxes: (N, 4) as (x1, y1, x2, y2) in pixels; whatever numbers the file has.
+        boxes: (N, 4) as (x1, y1, x2, y2) in pixels, unchecked.
         labels: (N,), indices of the classes.
         crowd: (N,), whether a box is a region to ignore.
-        areas: (N,) in square pixels; NaN where the file does not say.
+        areas: (N,), square pixels; NaN where the file gives none.
         outlines: outlines of all objects, in pixels.
-        where: gives the file of a row with its line or id.
+        where: function that names the file of a row, with line or id.
     """
 
     image: NDArray[np.int64]
@@ -40,7 +40,7 @@ class Rows:
     where: Callable[[int], str]
 
     def take(self, order: NDArray[np.int64]) -> Rows:
-        """The rows in another order."""
+        """The rows at these indices, in this order."""
         if np.array_equal(order, np.arange(len(self.labels))):
             return self
         where = self.where
@@ -62,14 +62,14 @@ class OutlineColumns:
         self._points, self._parts, self._objects = array("f"), array("q", [0]), array("q", [0])
 
     def add(self, parts: Sequence[Sequence[float]]) -> None:
-        """The parts of one object, each as x1, y1, x2, y2 and so on; () for no outline."""
+        """Add the parts of one object, each as x1, y1, x2, y2 and so on; () for no outline."""
         for part in parts:
             self._points.extend(part[: len(part) // 2 * 2])
             self._parts.append(len(self._points) // 2)
         self._objects.append(len(self._parts) - 1)
 
     def made(self) -> Outlines:
-        """All of them."""
+        """All outlines added so far."""
         return Outlines(
             np.array(self._points, dtype=np.float32).reshape(-1, 2),
             np.array(self._parts, dtype=np.int64),
@@ -92,7 +92,7 @@ class ProblemList:
         severity: Severity = "error",
         group: Group = "labels",
     ) -> None:
-        """One more problem."""
+        """Add a problem."""
         self._found.append((image, Problem(severity, group, str(where), what, fix)))
 
     def images_with_errors(self, count: int) -> Flags:

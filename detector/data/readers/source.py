@@ -1,4 +1,4 @@
-"""What a user names as a data set, and the contract of what reads it."""
+"""Source of a data set as the user names it, and the interface of its reader."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class DataSource:
     """A file or folder, and the keys of its `data.yaml`.
 
     Attributes:
-        path: the `data.yaml`, or what was named where there is none.
+        path: path of the `data.yaml`, or the named path if there is none.
         folder: folder that holds the data set.
         keys: keys of the `data.yaml`; {} without one.
     """
@@ -27,31 +27,31 @@ class DataSource:
     keys: Mapping[str, Any] = field(default_factory=dict)
 
     def entries(self, split: str) -> list[str]:
-        """Texts that a `data.yaml` gives for a split."""
+        """Paths of a split in the `data.yaml`, as text."""
         given = self.keys.get(split)
         listed = given if isinstance(given, list) else [given]
         return [entry for entry in listed if isinstance(entry, str)]
 
 
 class Reader(Protocol):
-    """Reads data sets of one format."""
+    """Reader of data sets in one format."""
 
     name: ClassVar[str]
-    looks_like: ClassVar[str]  # the end of "it must be"
+    looks_like: ClassVar[str]  # completes a message "it must be ..."
 
     def recognises(self, source: DataSource) -> bool:
-        """Whether what lies there is of this format; nothing of it is read as a whole."""
+        """Whether the source has this format; called before any file is read in full."""
 
     def splits(self, source: DataSource) -> tuple[str, ...]:
-        """The splits that there are, in the order of `SPLITS`.
+        """Names of the splits, in the order of `SPLITS`.
 
         Raises:
-            DataError: if they cannot be told.
+            DataError: if the splits cannot be determined.
         """
 
     def read(self, source: DataSource, split: str) -> Dataset:
-        """One split; wrong labels are among its problems.
+        """Read one split; wrong labels are listed in its problems.
 
         Raises:
-            DataError: if a file is missing or cannot be understood.
+            DataError: if a file is missing or malformed.
         """

@@ -1,4 +1,4 @@
-"""Numbers, truth values and names as annotation files write them: read only where unambiguous."""
+"""Parsing of numbers, booleans and names in annotation files; ambiguous values are rejected."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from maenas.blocks.files.words import name_of, shown
 from maenas.detector.data.dataset import DataError
 
 LONGEST_NUMBER = 30  # characters
-LARGEST = 2**53  # whole numbers beyond it are not exact in a file that writes 1.0
-LONGEST_NAME = 200  # characters of the name of a class
+LARGEST = 2**53  # larger integers are not exact as float64
+LONGEST_NAME = 200  # characters of a class name
 TRUTHS = {"0": False, "1": True, "false": False, "true": True}
 
 
@@ -38,9 +38,9 @@ def real(value: object) -> float | None:
 
 
 def truth(value: object) -> bool | None:
-    """A truth value: true, 1, 1.0, "1", "true" and their opposites; nothing is false.
+    """A boolean: true, 1, 1.0, "1", "true" and their opposites; an absent value is false.
 
-    None for anything else: `bool("0")` is true, which no file means.
+    None for anything else. Python's `bool` does not serve here, since `bool("0")` is true.
     """
     if value is None or isinstance(value, bool):
         return bool(value)
@@ -55,7 +55,7 @@ def class_name(where: Path | str, value: object) -> str:
     """The name of a class.
 
     Raises:
-        DataError: if it is no text or number, empty, or holds a control character.
+        DataError: if the value is not text or a number, is empty, or has a control character.
     """
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise DataError(f"{where}: must be text, got {name_of(value)}.")

@@ -1,4 +1,4 @@
-"""Pascal VOC: an XML file for each image, lists of images in ImageSets/Main."""
+"""Reader of Pascal VOC: one XML file per image, lists of images in ImageSets/Main."""
 
 from __future__ import annotations
 
@@ -33,26 +33,26 @@ CORNERS = ("xmin", "ymin", "xmax", "ymax")
 
 
 class VocReader:
-    """A folder with Annotations and JPEGImages; without lists all of it is train."""
+    """Reader of a folder with Annotations and JPEGImages; without lists all images are train."""
 
     name: ClassVar[str] = "voc"
     looks_like: ClassVar[str] = f"Pascal VOC folder with {ANNOTATIONS} and {IMAGES}"
 
     def recognises(self, source: DataSource) -> bool:
-        """Whether the folder has both parts, and no `data.yaml` that says where images are."""
+        """Whether the folder has both subfolders, and no `data.yaml` with paths of images."""
         named = any(source.keys.get(split) for split in SPLITS)
         folder = source.folder
         both = (folder / ANNOTATIONS).is_dir() and (folder / IMAGES).is_dir()
         return both and not named and (bool(source.keys) or source.path.is_dir())
 
     def splits(self, source: DataSource) -> tuple[str, ...]:
-        """Those that have a list."""
+        """The splits that have a list."""
         lists = source.folder / LISTS
         found = tuple(split for split in SPLITS if (lists / f"{split}.txt").is_file())
         return found or ("train",)
 
     def read(self, source: DataSource, split: str) -> Dataset:
-        """The images of a list with the objects of their XML files."""
+        """The images of a list, with the objects of their XML files."""
         if split not in self.splits(source):
             raise DataError(f"{source.path}: has no split {split!r}; {LISTS} lists none.")
         folder = source.folder
@@ -67,12 +67,12 @@ class VocReader:
 
 @dataclass(frozen=True, slots=True)
 class VocObject:
-    """An object of an XML file.
+    """An object in an XML file.
 
     Attributes:
-        name: name of its class.
-        box: (x1, y1, x2, y2) in pixels from 0 on; NaN where a number is missing.
-        difficult: whether it is a region to ignore.
+        name: name of the class.
+        box: (x1, y1, x2, y2) in pixels, counted from 0; NaN where a number is missing.
+        difficult: whether the object is ignored, like a crowd.
     """
 
     name: str
@@ -82,7 +82,7 @@ class VocObject:
 
 @dataclass(frozen=True, slots=True)
 class VocFile:
-    """What an XML file says of an image; a size of None is that of the image itself."""
+    """Content of an XML file; if size is None, the image file gives it."""
 
     image: str
     size: tuple[int, int] | None
@@ -146,12 +146,12 @@ def _read(source: DataSource, split: str, stems: list[str], names: tuple[str, ..
 
 
 def read_voc_file(path: Path) -> VocFile:
-    """One XML file.
+    """Read one XML file.
 
-    Pixels are counted from 1 and both ends belong to a box, as VOC defines it.
+    VOC counts pixels from 1, and a box includes both end pixels.
 
     Raises:
-        DataError: if it cannot be read or understood.
+        DataError: if the file cannot be read or is malformed.
     """
     content = read_bytes(path, limit=LIMIT, error=DataError)
     if b"<!DOCTYPE" in content or b"<!ENTITY" in content:
@@ -160,7 +160,7 @@ def read_voc_file(path: Path) -> VocFile:
         root = ElementTree.fromstring(content)
     sides = whole(root.findtext("size/height")), whole(root.findtext("size/width"))
     height, width = (side or 0 for side in sides)
-    size = (height, width) if height > 0 and width > 0 else None  # 0 where a tool left it out
+    size = (height, width) if height > 0 and width > 0 else None  # some tools write 0 for unknown
     return VocFile(
         (root.findtext("filename") or "").strip(),
         size,
@@ -177,7 +177,7 @@ def _object(path: Path, number: int, element: Element) -> VocObject:
         raise DataError(f"{where}: difficult must be 0 or 1, got {shown(told)}.")
     values = [real(element.findtext(f"bndbox/{corner}")) for corner in CORNERS]
     x1, y1, x2, y2 = (nan if value is None else value for value in values)
-    # with both ends in the box xmax == xmin is one pixel, but no tool means it
+    # by VOC's rule xmax == xmin is a width of one pixel, but no tool means that
     box = (x1 - (x2 > x1), y1 - (y2 > y1), x2, y2)
     return VocObject(name, box, difficult)
 
@@ -185,7 +185,7 @@ def _object(path: Path, number: int, element: Element) -> VocObject:
 def _image(
     folder: Path, stem: str, told: VocFile, xml: Path, index: int, problems: ProblemList
 ) -> Path:
-    """The image of an XML file: named as the XML file is, else as the XML file says."""
+    """Path of the image of an XML file: the XML's own name first, else the name it contains."""
     images = folder / IMAGES
     for suffix in (Path(told.image).suffix, ".jpg", *sorted(IMAGE_SUFFIXES)):
         path = images / f"{stem}{suffix}"
@@ -204,7 +204,7 @@ def _image(
 
 
 def _stems(listed: Path) -> Iterator[str]:
-    """Names in a list; a second column says whether a class is there, which we do not need."""
+    """Image names in a list; a second column, the presence of a class, is not used."""
     text = read_text(listed, limit=LIMIT, error=DataError)
     for number, line in enumerate(text.splitlines(), 1):
         fields = line.split()
@@ -224,7 +224,7 @@ def _all_stems(folder: Path) -> list[str]:
 
 
 def _names(folder: Path) -> tuple[str, ...]:
-    """All classes of the folder by name, the same for every split."""
+    """All class names of the folder in sorted order, the same for every split."""
     found: set[str] = set()
     for stem in _all_stems(folder):
         try:
@@ -232,7 +232,7 @@ def _names(folder: Path) -> tuple[str, ...]:
                 each.name for each in read_voc_file(folder / ANNOTATIONS / f"{stem}.xml").objects
             )
         except DataError:
-            continue  # it is reported with its split
+            continue  # reported when its split is read
     if not found:
         raise DataError(f"{folder}: no file in {ANNOTATIONS} has an object that can be used.")
     return tuple(sorted(found))

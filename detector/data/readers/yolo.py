@@ -1,4 +1,4 @@
-"""Images with one label file each: `class x y width height` in shares of the image."""
+"""Reader of YOLO label files: rows of `class x y width height` in shares of the image."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ LIST_LIMIT = 1024 * MIB
 
 
 class YoloReader:
-    """Folders and lists that a `data.yaml` names, labels in a folder beside."""
+    """Reader of image folders and lists named in a `data.yaml`, with labels in a sibling folder."""
 
     name: ClassVar[str] = "yolo"
     looks_like: ClassVar[str] = "data.yaml with folders of images"
 
     def recognises(self, source: DataSource) -> bool:
-        """Every other `data.yaml`."""
+        """Whether there is a `data.yaml`; the other readers are asked first."""
         return bool(source.keys)
 
     def splits(self, source: DataSource) -> tuple[str, ...]:
-        """Those that `data.yaml` names."""
+        """The splits that `data.yaml` names."""
         return tuple(split for split in SPLITS if source.keys.get(split))
 
     def read(self, source: DataSource, split: str) -> Dataset:
-        """The images of a split with the labels beside them."""
+        """The images of a split with their labels."""
         entries, _ = find_entries(source.path, source.keys, split)
         names = class_names(source.path, source.keys)
         return read_yolo(source.path, split, entries, names, row_form(source.path, source.keys))
@@ -47,14 +47,14 @@ class YoloReader:
 def read_yolo(
     source: Path, split: str, entries: Sequence[Path], names: tuple[str, ...], form: RowForm
 ) -> Dataset:
-    """The images of folders and lists, with the labels beside them.
+    """Read the images of folders and lists, with their label files.
 
     Args:
-        source: the `data.yaml`, for messages.
+        source: path of the `data.yaml`, for messages.
         split: name of the split.
-        entries: folders, or .txt files with an image a line.
+        entries: folders, or .txt files with one image per line.
         names: names of the classes.
-        form: what the rows of label files hold.
+        form: format of the rows of label files.
     Raises:
         DataError: if there is no image, a list cannot be read, or rows are ambiguous.
     """
@@ -104,7 +104,7 @@ def read_yolo(
 
 
 def label_file(image: Path) -> Path:
-    """Where an image's labels are: the last folder `images` of its path replaced by `labels`."""
+    """Path of an image's label file: the last folder `images` of the path becomes `labels`."""
     parts = list(image.parts)
     for place in range(len(parts) - 2, -1, -1):
         if parts[place] == "images":
@@ -114,7 +114,7 @@ def label_file(image: Path) -> Path:
 
 
 def _read_labels(path: Path, image: int, rows: YoloRows, problems: ProblemList) -> None:
-    """Take the rows of a label file; an image without one is background."""
+    """Add the rows of a label file; an image without a label file is background."""
     try:
         text = read_text(path, limit=LABELS_LIMIT, error=DataError)
     except DataError as error:
@@ -151,7 +151,7 @@ def _in_pixels(rows: YoloRows, paths: Sequence[Path], shapes: Sequence[tuple[int
 
 
 def _images(source: Path, entry: Path, problems: ProblemList) -> list[Path]:
-    """The images in a folder and those below it by path, or those in a list by line."""
+    """Images in a folder and its subfolders, sorted by path, or images in a list, by line."""
     if entry.is_dir():
         files = [file for file in entry.rglob("*") if not file.name.startswith(".")]
         other = sorted(file for file in files if file.suffix.lower() in UNREADABLE_SUFFIXES)
@@ -168,12 +168,12 @@ def _images(source: Path, entry: Path, problems: ProblemList) -> list[Path]:
 
 
 def _listed(line: str, entry: Path, source: Path) -> Path:
-    """An image named in a list: relative to the list, to the yaml, or to the working directory."""
+    """Path of a listed image, relative to the list, the yaml or the working directory."""
     if "\0" in line:
         raise DataError(f"{entry}: a line cannot be the name of a file.")
-    forms = dict.fromkeys((line, line.replace("\\", "/")))  # as Windows writes it
+    forms = dict.fromkeys((line, line.replace("\\", "/")))  # Windows separators
     tried = [place / form for form in forms for place in (entry.parent, source.parent, Path())]
     try:
         return next((path for path in tried if path.exists()), tried[0])
-    except OSError:  # a name that is too long
+    except OSError:  # the name is too long
         return tried[0]

@@ -1,8 +1,9 @@
-"""The rows of YOLO label files: boxes, polygons, keypoints or oriented boxes, never guessed.
+"""Parsing of YOLO label rows: boxes, polygons, keypoints or oriented boxes.
 
-The number of fields does not tell them apart: seven fields are a triangle, or a box with its score
-and track id. So `data.yaml` says it (`kpt_shape` or `label_rows`), or the rows prove it: rows of
-several lengths can only be polygons, and four corners that form a parallelogram an oriented box.
+The number of fields does not decide the kind: seven fields are a triangle, or a box with a score
+and a track id. Either `data.yaml` gives the kind (`kpt_shape` or `label_rows`), or the rows prove
+it: rows of several lengths can only be polygons, and four corners that form a parallelogram can
+only be an oriented box.
 """
 
 from __future__ import annotations
@@ -24,20 +25,20 @@ Kind = Literal["box", "polygon", "pose", "oriented"]
 KINDS: tuple[Kind, ...] = ("box", "polygon", "pose", "oriented")
 KEY = "label_rows"
 BOX_FIELDS = 5
-CORNERS = 9  # fields of an oriented box: a class and four points
-MIN_OUTLINE_FIELDS = 7  # a class and three points
-MAX_CLASS = 10**9  # far beyond any list of names, and still a number for numpy
+CORNERS = 9  # fields of an oriented box: class and four points
+MIN_OUTLINE_FIELDS = 7  # class and three points
+MAX_CLASS = 10**9  # larger than any class list, and within int32
 MAX_KEYPOINTS = 10_000
-SKEW = 0.005  # share of the image by which rounding moves a corner of a rectangle
+SKEW = 0.005  # share of the image; rounding moves a corner this far
 
 
 @dataclass(frozen=True, slots=True)
 class RowForm:
-    """What the rows of a data set hold.
+    """Format of the label rows of a data set.
 
     Attributes:
-        kind: kind of rows; None where `data.yaml` does not say.
-        fields: number of fields of a row with keypoints; 0 for other kinds.
+        kind: kind of rows; None if `data.yaml` does not give it.
+        fields: number of fields per row with keypoints; 0 for other kinds.
     """
 
     kind: Kind | None
@@ -49,10 +50,10 @@ class RowError(ValueError):
 
 
 def row_form(path: Path, keys: Mapping[str, Any]) -> RowForm:
-    """What `data.yaml` says about its rows.
+    """The row format that `data.yaml` gives.
 
     Raises:
-        DataError: if it says something that cannot be.
+        DataError: if the format is invalid.
     """
     kind, shape = keys.get(KEY), keys.get("kpt_shape")
     if kind is not None and kind not in KINDS:
@@ -70,15 +71,15 @@ def row_form(path: Path, keys: Mapping[str, Any]) -> RowForm:
 
 
 class YoloRows:
-    """Collects the rows of all label files of a split.
+    """Collects the rows of all label files of a split in columns.
 
     Attributes:
-        image: index of each row's image.
-        line: line of each row in its file.
-        labels: class of each row.
+        image: image index of each row.
+        line: line number of each row in its file.
+        labels: class index of each row.
         boxes: x1, y1, x2, y2 of each row in shares of the image.
         outlines: outlines in shares of the image.
-        keypoints: number of rows whose keypoints were left out.
+        keypoints: number of rows whose keypoints were dropped.
     """
 
     def __init__(self, form: RowForm) -> None:
@@ -87,14 +88,14 @@ class YoloRows:
         self.boxes = array("d")
         self.outlines = OutlineColumns()
         self.keypoints = 0
-        self._lengths: dict[int, int] = {}  # row of the first polygon of each number of fields
-        self._skewed = False  # whether four corners are no parallelogram
+        self._lengths: dict[int, int] = {}  # first polygon row by number of fields
+        self._skewed = False  # whether some four corners are not a parallelogram
 
     def add(self, image: int, line: int, text: str) -> None:
-        """A row.
+        """Add a row.
 
         Raises:
-            RowError: if it is not what the form says.
+            RowError: if the row does not have the given format.
         """
         fields = text.split()
         try:
@@ -125,7 +126,7 @@ class YoloRows:
         self.labels.append(label)
 
     def ambiguous(self) -> int | None:
-        """A row that may be of several kinds, where nothing says which; None if there is none."""
+        """Index of a row whose kind is undecided; None if every row's kind is known."""
         if len(self._lengths) != 1:
             return None  # boxes alone, or polygons of several lengths
         ((count, row),) = self._lengths.items()
@@ -153,7 +154,7 @@ class YoloRows:
 
 
 def _extra(count: int) -> str:
-    """What the fields after a box probably are."""
+    """Likely meaning of the fields after a box, for a message."""
     names = {6: " (a score or a track id?)", 7: " (a score and a track id?)"}
     return names.get(count, "")
 
@@ -165,7 +166,7 @@ def _require_shares(values: Sequence[float]) -> None:
 
 
 def _is_parallelogram(values: Sequence[float]) -> bool:
-    """Whether four corners are those of a rectangle; shares of the image keep it parallel."""
+    """Whether four corners form a parallelogram, as a rectangle does in shares of the image."""
     if len(values) != CORNERS - 1:
         return False
     x1, y1, x2, y2, x3, y3, x4, y4 = values
@@ -173,7 +174,7 @@ def _is_parallelogram(values: Sequence[float]) -> bool:
 
 
 def _class_of(text: str) -> int:
-    """A class written as a whole number, or as 1.0 as some tools do."""
+    """Class index, written as an integer or, by some tools, as 1.0."""
     number = float(text)
     if not number.is_integer() or abs(number) > MAX_CLASS:
         raise ValueError(text)
