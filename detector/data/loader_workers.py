@@ -43,7 +43,7 @@ def unsignalled_children() -> Iterator[None]:
 
 
 def explain_lost_worker(error: Exception, workers: int) -> str | None:
-    """One line for an error of torch's loader, with what to do; None if it is another error.
+    """One line that explains the loss of a worker and what to do; None for any other error.
 
     Args:
         error: error raised by torch's loader.

@@ -52,7 +52,7 @@ def f1_curves(scores: CocoScores) -> NDArray[np.float64]:
 
 
 def working_point(scores: CocoScores) -> WorkingPoint:
-    """The threshold with the highest mean F1; of equals the highest threshold."""
+    """The threshold with the highest mean F1, the highest such threshold if several are equal."""
     curves = f1_curves(scores)
     means = curves[:, ~np.isnan(curves[0])].mean(axis=1)
     best = len(means) - 1 - int(means[::-1].argmax())

@@ -57,7 +57,7 @@ def worst_images(
 ) -> list[Worst]:
     """The images with the most objects missed, false or confused, the worst first.
 
-    Images without a mistake are left out; of equals the earlier images are taken.
+    Images without a mistake are left out. At equal counts the earlier image comes first.
     """
     every = (Worst(each, match(each.sample, each.found, min_score, min_iou)) for each in seen)
     wrong = (each for each in every if each.matching.mistakes)

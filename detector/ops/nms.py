@@ -12,8 +12,8 @@ from torch import Tensor
 from torchvision import ops
 
 MAX_CANDIDATES = 30_000  # pairs of box and class that enter NMS, which limits its time
-# Candidates of one NMS call. Small classes share a call, since each call has a fixed cost; large
-# groups are split, since the time of a call grows with the square.
+# Approximate number of candidates of one NMS call. Small classes share a call, since each call has
+# a fixed cost; not all share one, since its time grows with the square of the candidates.
 TOGETHER = 1_500
 
 

@@ -47,17 +47,17 @@ def choose_thresholds(
     max_iou: float | None = None,
     max_detections: int | None = None,
 ) -> Thresholds:
-    """The thresholds that a user gave, and the usual ones for the rest.
+    """The thresholds that a user gave, with default values for the rest.
 
     Args:
-        usual: thresholds of the command.
-        inside: thresholds of the NMS that is part of the model file, None without one. A usual
-            value that the file cannot honour gives way to the value of the file.
+        usual: default thresholds of the command.
+        inside: thresholds of the NMS that is part of the model file, None without one. Where the
+            file cannot honour a default value, the value of the file is used.
         min_score: minimum confidence that the user gave, None if not given.
         max_iou: NMS IoU threshold that the user gave, None if not given.
         max_detections: maximum number of detections that the user gave, None if not given.
     Raises:
-        SpecError: if a given one is out of range, or the file cannot honour it.
+        SpecError: if a given threshold is out of range, or the file cannot honour it.
     """
     if inside is not None:
         usual = Thresholds(
@@ -76,10 +76,10 @@ def choose_thresholds(
 
 
 def require_honoured(asked: Thresholds, inside: Thresholds) -> None:
-    """Raise unless the output of an NMS with the thresholds `inside` can be cut to those asked for.
+    """Raise unless the detections of an NMS with thresholds `inside` can be filtered to `asked`.
 
-    A higher confidence and fewer detections can be cut from it: a box is only ever removed by a
-    more confident one.
+    A higher confidence threshold and fewer detections are possible, since a box is only removed
+    by a more confident one.
 
     Raises:
         SpecError: naming the threshold, the value inside and how to change it.

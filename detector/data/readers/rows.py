@@ -96,7 +96,7 @@ class ProblemList:
         self._found.append((image, Problem(severity, group, str(where), what, fix)))
 
     def images_with_errors(self, count: int) -> Flags:
-        """(count,): whether a label of an image has an error."""
+        """(count,): whether each image has a label with an error."""
         found = np.zeros(count, dtype=bool)
         for image, problem in self._found:
             if image >= 0 and (problem.severity, problem.group) == ("error", "labels"):
@@ -108,6 +108,6 @@ class ProblemList:
         return tuple(problem for _, problem in sorted(self._found, key=lambda each: each[0]))
 
     def first(self) -> str:
-        """The first problem as the end of a sentence; "" if there is none."""
+        """The first problem, worded as the end of a sentence; "" if there is none."""
         first = next(iter(self.in_order()), None)
         return f", such as {first}" if first else ""

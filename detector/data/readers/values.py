@@ -14,7 +14,7 @@ TRUTHS = {"0": False, "1": True, "false": False, "true": True}
 
 
 def whole(value: object) -> int | None:
-    """A whole number: 640, 640.0 or "640"; None for anything else."""
+    """Parse an integer: 640, 640.0 or "640"; None for anything else."""
     if type(value) is int:
         return value if abs(value) <= LARGEST else None
     if isinstance(value, str) and value.isascii() and len(value) <= LONGEST_NUMBER:
@@ -26,7 +26,7 @@ def whole(value: object) -> int | None:
 
 
 def real(value: object) -> float | None:
-    """A number: 1, 1.5 or "1.5"; None for anything else, and for true and false."""
+    """Parse a number: 1, 1.5 or "1.5"; None for anything else, including true and false."""
     if type(value) is float:
         return value
     if (isinstance(value, str) and len(value) > LONGEST_NUMBER) or isinstance(value, bool):
@@ -38,7 +38,7 @@ def real(value: object) -> float | None:
 
 
 def truth(value: object) -> bool | None:
-    """A boolean: true, 1, 1.0, "1", "true" and their opposites; an absent value is false.
+    """Parse a boolean: true, 1, 1.0, "1", "true" and their opposites; an absent value is false.
 
     None for anything else. Python's `bool` does not serve here, since `bool("0")` is true.
     """
@@ -52,7 +52,7 @@ def truth(value: object) -> bool | None:
 
 
 def class_name(where: Path | str, value: object) -> str:
-    """The name of a class.
+    """Parse the name of a class.
 
     Raises:
         DataError: if the value is not text or a number, is empty, or has a control character.
