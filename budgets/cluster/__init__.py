@@ -1,4 +1,4 @@
-"""Ray clusters: connection, versions of every node, what Ray prints."""
+"""Ray clusters: connection, versions of every node, Ray's messages."""
 
 from maenas.budgets.cluster.connection import (
     LOOK_S,

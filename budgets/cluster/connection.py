@@ -1,4 +1,4 @@
-"""A Ray cluster: joined by its address, its nodes asked for their versions, readable errors."""
+"""Connection to a Ray cluster: join it, compare the versions of its nodes, explain its errors."""
 
 from __future__ import annotations
 
@@ -21,47 +21,48 @@ from maenas.budgets.cluster.raylet_watch import raylet_watched
 from maenas.budgets.cluster.versions import here
 from maenas.budgets.usage_reports import REPORTS_OFF
 
-ANSWER_S = 120.0  # a node has to say its versions in: Python starts there
-STARTS = 3  # of a cluster of our own, until we give up
-KNOCK_S = 10.0  # the head of a cluster has to take a connection in
-LOOK_S = 5.0  # between two looks at whether the head is there
-RETURN_S = 20.0  # a head has to come back in; after 60 Ray ends our process without an error
-STORE_BYTES = 200_000_000  # of objects on a node that we start; what travels is small
-SETTINGS = {  # variables of the environment that Ray reads
+ANSWER_S = 120.0  # timeout for a node to report its versions, including the start of Python there
+STARTS = 3  # attempts to start a local cluster
+KNOCK_S = 10.0  # timeout for a connection to the head of a cluster
+LOOK_S = 5.0  # interval between two checks of the head
+RETURN_S = 20.0  # timeout for the head to come back; after 60 s Ray ends this process silently
+STORE_BYTES = 200_000_000  # object store of a node that maenas starts; messages are small
+SETTINGS = {  # environment variables that Ray reads
     **REPORTS_OFF,
-    "RAY_COLOR_PREFIX": "0",  # of what is printed on the nodes
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # else it warns of what it will change
-    "RAY_NUM_REDIS_GET_RETRIES": "2",  # each takes 40 s where a head does not let us in
+    "RAY_COLOR_PREFIX": "0",  # no colours in the output of the nodes
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # otherwise Ray warns of a coming change
+    "RAY_NUM_REDIS_GET_RETRIES": "2",  # each takes 40 s where the head refuses the client
 }
-# What client and server say first (RFC 9113, section 3.4): byte 3 of a frame is its type.
+# First bytes of an HTTP/2 connection (RFC 9113, section 3.4): byte 3 of a frame is its type.
 HTTP2_SETTINGS = b"\0\0\0\x04\0\0\0\0\0"
 HTTP2_HELLO = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + HTTP2_SETTINGS
-LEAST_RAY = (2, 52)  # the first with tokens
-TOKEN = "~/.ray/auth_token"  # of a user, for all clusters
+LEAST_RAY = (2, 52)  # first version with token authentication
+TOKEN = "~/.ray/auth_token"  # the user's token for all clusters
 QUIET = {"include_dashboard": False, "log_to_driver": False, "logging_level": "error"}
 
 
 class ClusterError(MaenasError):
-    """There is no such cluster, it lacks something, or a node of it differs."""
+    """The cluster cannot be reached, lacks something, or has a node with other versions."""
 
 
 class ClusterGone(ClusterError):
-    """The head, or what connects this process with it, is lost.
+    """The head of the cluster, or the connection to it, is lost.
 
-    Ray cannot be left any more: it would wait for the head, and after a minute end this process
-    with a line of C++. So whoever catches this ends the process by `os._exit`.
+    `ray.shutdown` would wait for the head and after a minute abort this process with a C++
+    message. The code that catches this error must therefore end the process with `os._exit`.
     """
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One machine of a cluster, or one of several on a machine.
+    """One node of a cluster; a machine can hold several.
 
     Attributes:
-        id: Ray's.
-        address: of the machine.
-        resources: what it offers, such as {"CPU": 8.0, "t4": 1.0}.
-        versions: by package, and fingerprints of our files; empty if it has none of it.
+        id: Ray's identifier of the node.
+        address: network address of the machine.
+        resources: Ray resources that the node offers, such as {"CPU": 8.0, "t4": 1.0}.
+        versions: version of each package, and fingerprints of maenas's own files; empty if maenas
+            is not installed there.
     """
 
     id: str
@@ -70,7 +71,7 @@ class Node:
     versions: Mapping[str, str]
 
     def differences(self, wanted: Mapping[str, str]) -> list[str]:
-        """What is other there than here, in words."""
+        """Describe each difference between this node's versions and the wanted ones."""
         return [
             f"{name} {self.versions.get(name, 'missing')} there and {version} here"
             for name, version in wanted.items()
@@ -80,15 +81,15 @@ class Node:
 
 @contextmanager
 def joined(address: str, cpus: int | None = None, quiet: bool = True) -> Iterator[Any]:
-    """Ray, connected to a cluster; left again at the end by whoever joined it.
+    """Connect to a cluster and yield Ray; disconnect at the end if this call connected.
 
     Args:
         address: "auto" for the cluster this machine belongs to, "local" to start one here, else
-            that of its head, such as "10.0.0.1:6379" or "ray://10.0.0.1:10001".
-        cpus: of the cluster started by "local"; all if None.
-        quiet: keep what is printed on the nodes there.
+            the address of the head, such as "10.0.0.1:6379" or "ray://10.0.0.1:10001".
+        cpus: number of CPUs of the cluster that "local" starts; all if None.
+        quiet: whether the output of the nodes stays on the nodes.
     Raises:
-        ClusterError: if there is none.
+        ClusterError: if the cluster cannot be reached.
     """
     for name, value in SETTINGS.items():
         os.environ.setdefault(name, value)
@@ -126,17 +127,18 @@ def joined(address: str, cpus: int | None = None, quiet: bool = True) -> Iterato
             f"ray: {address} answers, but lets nobody in: {line(error)}; its Ray must be ours "
             f"({ray.__version__}), and RAY_AUTH_MODE and the token in {TOKEN} the same as there."
         ) from None
-    except Exception as error:  # of many unrelated types
+    except Exception as error:  # Ray raises many unrelated types
         raise _absent(address, error) from None
     with left_at_the_end(ray.shutdown), raylet_watched(ray):
         yield ray
 
 
 def _init(ray: Any, address: str, options: Mapping[str, Any]) -> None:
-    """Join; a cluster that we start ourselves is given another chance.
+    """Connect to a cluster; retry if it is one that this process starts itself.
 
-    A machine that is busy does not start one in the thirty seconds Ray has for it. SIGTERM goes on
-    to do what it did: Ray would print a stack of C++. What Ray started ends with this process.
+    A busy machine can need more than the thirty seconds that Ray allows for a start. The previous
+    SIGTERM handler is restored, because Ray's handler prints a C++ stack. The processes that Ray
+    started end with this process.
     """
     before = signal.getsignal(signal.SIGTERM)
     for left in reversed(range(STARTS if address == "local" else 1)):
@@ -145,11 +147,11 @@ def _init(ray: Any, address: str, options: Mapping[str, Any]) -> None:
                 ray.init(address=address, **options)
             return
         except Exception:
-            ray.shutdown()  # a start that failed leaves processes
+            ray.shutdown()  # a failed start leaves processes behind
             if not left:
                 raise
         finally:
-            if threading.current_thread() is threading.main_thread():  # others may not
+            if threading.current_thread() is threading.main_thread():  # others may not set it
                 signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
 
 
@@ -171,7 +173,7 @@ def _on_loopback() -> Iterator[None]:
 
 
 def _require_version(version: str) -> None:
-    """Raise `ClusterError` for a Ray that knows no token, so lets in anybody who reaches it."""
+    """Raise `ClusterError` for a Ray without token authentication, which admits any client."""
     found = tuple(int(part) for part in re.findall(r"\d+", version)[:2])
     if found < LEAST_RAY:
         least = ".".join(map(str, LEAST_RAY))
@@ -188,9 +190,11 @@ def _absent(address: str, error: Exception) -> ClusterError:
 
 
 def _shows_token() -> bool:
-    """Whether this process shows a token from now on, having one and not having been told not to.
+    """Switch token authentication on if a token exists and the user has not disabled it.
 
-    Ray does so by itself where it starts or finds a cluster, but not for the address of a head.
+    Ray does this itself where it starts or finds a cluster, but not for the address of a head.
+
+    Returns whether this process authenticates with a token from now on.
     """
     if "RAY_AUTH_MODE" in os.environ:
         return False
@@ -201,14 +205,15 @@ def _shows_token() -> bool:
 
 
 def _is_head(address: str) -> bool:
-    """Whether it is host:port."""
+    """Whether an address has the form host:port."""
     return address.rpartition(":")[2].isdigit()
 
 
 def _last_started() -> str:
-    """The head that Ray takes "auto" for; "" if it has to look for one.
+    """Return the address that Ray resolves "auto" to; "" if Ray has to look for a head.
 
-    `ray start` notes it, and so does a cluster of our own, which may be gone since.
+    `ray start` writes this address, and so does a cluster that maenas started, which may have
+    ended since.
     """
     note = Path(os.environ.get("RAY_TMPDIR", "/tmp")) / "ray" / "ray_current_cluster"
     noted = note.read_text(encoding="utf-8").strip() if note.is_file() else ""
@@ -216,10 +221,10 @@ def _last_started() -> str:
 
 
 def _knock(address: str) -> None:
-    """Make sure that somebody listens who speaks gRPC: Ray itself tries for minutes, or for ever.
+    """Check that a gRPC server listens at an address, since Ray retries for minutes or forever.
 
     Raises:
-        OSError: if nobody does.
+        OSError: if no gRPC server answers.
     """
     if address == "auto":
         address = _last_started()
@@ -237,10 +242,10 @@ def _knock(address: str) -> None:
 def done_among(
     ray: Any, futures: Sequence[Any], timeout: float | None = None, count: int = 1
 ) -> list[Any]:
-    """Those futures that are done, as soon as so many are, or when the time is over.
+    """Return the finished futures as soon as `count` have finished or `timeout` seconds are over.
 
     Raises:
-        ClusterGone: if the head is gone meanwhile, or what connects this process with it.
+        ClusterGone: if the head or the connection to it is lost while waiting.
     """
     until = inf if timeout is None else time.monotonic() + timeout
     while True:
@@ -255,10 +260,10 @@ def done_among(
 
 @contextmanager
 def reachable(ray: Any) -> Iterator[None]:
-    """Make one error of the many that calls of Ray end with when the cluster is gone.
+    """Turn the many errors that Ray calls raise after the loss of a cluster into one.
 
     Raises:
-        ClusterGone: instead.
+        ClusterGone: in place of Ray's error.
     """
     try:
         yield
@@ -267,10 +272,10 @@ def reachable(ray: Any) -> Iterator[None]:
 
 
 def require_head(ray: Any) -> None:
-    """Make sure that the head is there; one that is started again is waited for.
+    """Check that the head answers, and wait for one that is being restarted.
 
     Raises:
-        ClusterGone: if it does not come back.
+        ClusterGone: if the head does not come back.
     """
     if not ray._private.worker.global_worker.connected:  # ray://: the head is its server's to watch
         return
@@ -288,7 +293,7 @@ def require_head(ray: Any) -> None:
 
 @contextmanager
 def left_at_the_end(leave: Callable[[], object]) -> Iterator[None]:
-    """Call something of Ray's at the end, unless the cluster is gone: it would not return."""
+    """Call a Ray function on exit, unless the cluster is lost: then the call would not return."""
     try:
         yield
     finally:
@@ -296,7 +301,7 @@ def left_at_the_end(leave: Callable[[], object]) -> Iterator[None]:
             leave()
 
 
-_losses: list[str] = []  # of the cluster: why
+_losses: list[str] = []  # reasons why the cluster was lost
 
 
 def _gone(why: str) -> ClusterGone:
@@ -308,10 +313,10 @@ def _gone(why: str) -> ClusterGone:
 
 
 def ask_nodes(ray: Any) -> list[Node]:
-    """Every living node with its versions.
+    """Return every living node with its versions.
 
     Raises:
-        ClusterError: if one does not answer.
+        ClusterError: if a node does not answer.
     """
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy as Pinned
 
@@ -331,7 +336,7 @@ def ask_nodes(ray: Any) -> list[Node]:
             versions = ray.get(answer)
         except ray.exceptions.RayError as error:
             if not any(n["Alive"] for n in ray.nodes() if n["NodeID"] == node["NodeID"]):
-                continue  # lost meanwhile, so nothing will be computed there
+                continue  # the node was lost, so no task will run there
             raise ClusterError(f"ray: node {place} cannot be asked: {line(error)}") from None
         resources = {
             name: amount
@@ -343,10 +348,10 @@ def ask_nodes(ray: Any) -> list[Node]:
 
 
 def require_same(nodes: list[Node]) -> None:
-    """Refuse nodes that would compute something else than this machine.
+    """Refuse nodes whose versions could compute other results than this machine.
 
     Raises:
-        ClusterError: naming both versions.
+        ClusterError: if a node differs; the message names both versions.
     """
     for node in nodes:
         different = node.differences(here())
@@ -358,12 +363,15 @@ def require_same(nodes: list[Node]) -> None:
 
 
 def _versions_there() -> Callable[[], dict[str, str]]:
-    """The question to a node; a function inside one travels whole: maenas may lack there."""
+    """Return the function that a node runs to report its versions.
+
+    It is a nested function, so that Ray sends its code: the node may not have maenas installed.
+    """
 
     def ask() -> dict[str, str]:
         try:
             from maenas.budgets.cluster.versions import here
-        except ImportError:  # an old one, or none
+        except ImportError:  # maenas is too old or not installed
             from importlib.metadata import PackageNotFoundError, version
 
             try:

@@ -1,4 +1,4 @@
-"""What Ray prints of itself: a line each on stderr, since results go to stdout."""
+"""Ray's own messages, shortened to one line each on stderr, since results go to stdout."""
 
 from __future__ import annotations
 
@@ -9,29 +9,29 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-LONGEST = 200  # of a line
+LONGEST = 200  # characters of a line
 
 
 def say(text: str) -> None:
-    """Tell whoever waits why."""
+    """Print a status line on stderr."""
     print(text, file=sys.stderr, flush=True)
 
 
 def line(error: object) -> str:
-    """Words of Ray's on one line."""
+    """Return a Ray message as one line."""
     return " ".join(str(error).split())[:LONGEST]
 
 
 def first_words(error: object) -> str:
-    """The first sentence of an error of Ray's: lists of ids follow it."""
+    """Return the first sentence of a Ray error, without the lists of ids that follow it."""
     return line(error).partition(". ")[0].rstrip(".")
 
 
 def to_stderr(ray: Any) -> None:
-    """Have Ray tell what becomes of nodes and workers in a line on stderr.
+    """Make Ray report lost nodes and workers in one line on stderr.
 
-    Left alone, it prints that to stdout, whatever `log_to_driver` says, and for a node that is lost
-    twenty lines of a log with it.
+    By default Ray prints these reports to stdout, even with `log_to_driver=False`, and adds twenty
+    lines of a log for a lost node.
     """
     worker = ray._private.worker
     whole = getattr(worker, "print_to_stdstream", None)
@@ -54,8 +54,8 @@ def to_stderr(ray: Any) -> None:
 
 
 def in_short(text: str) -> str:
-    """What Ray says of a node or worker that is lost, in a few words; "" if it says so twice."""
-    if text.startswith("Raylet is terminated"):  # the loss of its node is told as well
+    """Shorten Ray's report of a lost node or worker; "" for the second report of one loss."""
+    if text.startswith("Raylet is terminated"):  # the loss of its node is reported too
         return ""
     if text.startswith("A worker died or was killed"):
         return "a worker process is lost"
@@ -65,7 +65,7 @@ def in_short(text: str) -> str:
 
 @contextmanager
 def muffled() -> Iterator[None]:
-    """Drop what C++ writes to stderr, such as a line every five seconds that it waits."""
+    """Discard C++ output to stderr, such as Ray's waiting message every five seconds."""
     sys.stderr.flush()
     kept = os.dup(2)
     nowhere = os.open(os.devnull, os.O_WRONLY)

@@ -1,4 +1,4 @@
-"""The raylet of this machine, watched: Ray ends a process that has lost it, without an error."""
+"""Watch over the local raylet: Ray ends a process that has lost its raylet, without an error."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 from maenas.budgets.cluster.output import say
 
 PROCESSES = Path("/proc")
-OPTION = "--raylet_socket_name="  # of a raylet's command line; no other process has it
+OPTION = "--raylet_socket_name="  # option that only a raylet's command line has
 EXIT_CODE = 2
 
 
@@ -22,9 +22,9 @@ EXIT_CODE = 2
 def raylet_watched(ray: Any) -> Iterator[None]:
     """End this process with one line and exit code 2 as soon as the local raylet is lost.
 
-    Ray's C++ would end it with exit code 1 at the next call, and a line of its log. A killed agent
-    takes its raylet along. Where processes cannot be watched, nothing is: on systems without
-    `pidfd_open`, and behind ray://, whose server has the raylet.
+    Ray's C++ code would end it at the next call, with exit code 1 and a line of its log. A raylet
+    also ends when its agent is killed. There is no watch on systems without `pidfd_open`, and none
+    with ray://, where the raylet belongs to the server.
     """
     node = getattr(ray._private.worker, "_global_node", None)
     pid = None if node is None else raylet_pid(node.raylet_socket_name)
@@ -45,17 +45,17 @@ def raylet_watched(ray: Any) -> Iterator[None]:
 
 
 def raylet_pid(socket_name: str) -> int | None:
-    """Process that listens on a raylet's socket; None where it cannot be told."""
+    """Return the process id of the raylet with this socket; None if it cannot be found."""
     wanted = f"{OPTION}{socket_name}".encode()
     for folder in PROCESSES.glob("[0-9]*"):
-        with suppress(OSError):  # a process that ended meanwhile, or of another user
+        with suppress(OSError):  # the process has ended, or belongs to another user
             if wanted in (folder / "cmdline").read_bytes().split(b"\0"):
                 return int(folder.name)
     return None
 
 
 def _watch(process: int, stopped: int) -> None:
-    """Wait for the end of the process, or for the word that nobody needs it any more."""
+    """Wait until the process ends, or until `stopped` reports that the watch is over."""
     poller = select.poll()
     for descriptor in (process, stopped):
         poller.register(descriptor, select.POLLIN)

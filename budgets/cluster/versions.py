@@ -1,4 +1,4 @@
-"""What this machine would compute with: versions of packages, fingerprints of our own files."""
+"""Versions of the packages on this machine, and fingerprints of maenas's own files."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from importlib.util import find_spec
 from pathlib import Path
 
 PACKAGES = ("maenas", "torch", "numpy")
-# Folders that stand at the top of the repository and are mapped, or linked, into `maenas`.
+# Top-level folders of the repository that are mapped or linked into `maenas`.
 TOP_FOLDERS = ("blocks", "search_spaces", "budgets", "nas", "detector")
 
 
 @cache
 def here() -> dict[str, str]:
-    """Versions by name: Python, packages, and our files, code and tables apart."""
+    """Return versions by name: Python, packages, maenas's code and maenas's tables."""
     versions = {"python": ".".join(platform.python_version_tuple()[:2])}
     for package in PACKAGES:
         try:
-            versions[package] = version(package).split("+")[0]  # builds for other GPUs are equal
+            versions[package] = version(package).split("+")[0]  # ignore the GPU of a build
         except PackageNotFoundError:
             versions[package] = "missing"
     versions["code"] = _digest(".py")
@@ -29,7 +29,7 @@ def here() -> dict[str, str]:
 
 
 def _digest(*suffixes: str) -> str:
-    """A fingerprint of our files of some kinds, the same wherever they lie."""
+    """Return a fingerprint of maenas's files with these suffixes, independent of their folder."""
     total = hashlib.sha256()
     for package in ("maenas", *(f"maenas.{folder}" for folder in TOP_FOLDERS)):
         found = find_spec(package)
@@ -39,7 +39,7 @@ def _digest(*suffixes: str) -> str:
         for path in sorted(root.rglob("*")):
             inner = path.relative_to(root)
             if package == "maenas" and inner.parts[0] in TOP_FOLDERS:
-                continue  # an installed package holds them as folders, a checkout as links
+                continue  # folders in an installed package, links in a checkout
             if path.suffix in suffixes:
                 total.update(f"{package}/{inner}\0".encode())
                 total.update(path.read_bytes())
