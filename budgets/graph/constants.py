@@ -1,4 +1,4 @@
-"""An ONNX graph in the form that quantising expects: constants folded, 32 bits, a late opset."""
+"""Preparation of an ONNX graph for quantising: folded constants, 32-bit floats, a late opset."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from maenas.budgets.graph.nodes import has_body
 
 Array = NDArray[Any]
 
-MAX_ELEMENTS = 2**26  # elements of a folded tensor: a graph may describe far larger ones
+MAX_ELEMENTS = 2**26  # maximum elements of a folded tensor: a graph can describe far larger ones
 NEVER = ("QuantizeLinear", "DequantizeLinear", "RandomNormal", "RandomUniform", "Multinomial",
          "Bernoulli")  # fmt: skip
 NARROW = (TensorProto.FLOAT16, TensorProto.BFLOAT16)
 
 
 def fold_constants(model: onnx.ModelProto) -> onnx.ModelProto:
-    """A copy in which every node that reads constants alone is an initialiser.
+    """Return a copy in which every node that reads only constants is an initialiser.
 
-    Exporters keep weights in `Constant` nodes, behind `Identity`, `Cast` or `Transpose`, where
-    nothing that looks for weights finds them. Quantising operators stay, since runtimes read them
-    as marks; so does whatever the reference implementation cannot compute.
+    Exporters keep weights in `Constant` nodes followed by `Identity`, `Cast` or `Transpose`, where
+    a search for weights does not find them. Quantising operators stay, since runtimes interpret
+    them. Operators that the reference implementation cannot compute stay too.
     """
     folded = onnx.ModelProto()
     folded.CopyFrom(model)
@@ -52,7 +52,7 @@ def fold_constants(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def widened(model: onnx.ModelProto) -> onnx.ModelProto:
-    """A copy whose 16-bit floats are 32 bits wide, weights, inputs and outputs alike."""
+    """Return a copy with 16-bit floats as 32-bit floats, in weights, inputs and outputs."""
     wide = onnx.ModelProto()
     wide.CopyFrom(model)
     graph = wide.graph
@@ -79,7 +79,7 @@ def _widened(constant: onnx.TensorProto) -> onnx.TensorProto:
 def _values(
     node: onnx.NodeProto, known: dict[str, onnx.TensorProto], opset: int
 ) -> list[Array] | None:
-    """What a node of constants computes, one array an output; None for every other node."""
+    """Return the outputs of a node of constants, one array each; None for any other node."""
     from onnx.reference import ReferenceEvaluator
 
     reads = [name for name in node.input if name]
@@ -99,27 +99,27 @@ def _values(
         if _elements(model) > MAX_ELEMENTS:
             return None
         return [np.asarray(value) for value in ReferenceEvaluator(model).run(None, {})]
-    except Exception:  # the reference implementation raises whatever its numpy code raises
+    except Exception:  # the reference implementation raises any NumPy error
         return None
 
 
 def _elements(model: onnx.ModelProto) -> int:
-    """Elements of the largest output of a model, 0 where no shape is inferred."""
+    """Return the size of the largest output of a model in elements, 0 if no shape is inferred."""
     inferred = onnx.shape_inference.infer_shapes(model, data_prop=True)
     shapes = [value.type.tensor_type.shape.dim for value in inferred.graph.output]
     return max(prod(int(dim.dim_value) for dim in shape) for shape in shapes)
 
 
 def opset_of(model: onnx.ModelProto) -> int:
-    """Version of the standard operators that a model is written in."""
+    """Return the opset version of a model."""
     return next((one.version for one in model.opset_import if one.domain in STANDARD), 1)
 
 
 def of_opset(model: onnx.ModelProto, least: int) -> onnx.ModelProto:
-    """The model in at least this version of the standard operators, static once more.
+    """Return the model in at least this opset version, made static again.
 
     Raises:
-        GraphError: if it holds an operator that ONNX cannot convert.
+        GraphError: if the model has an operator that ONNX cannot convert.
     """
     if opset_of(model) >= least:
         return model

@@ -1,4 +1,4 @@
-"""Activations written out as x * gate(x): SiLU, Mish, HardSwish and their like."""
+"""Activations written as x * gate(x), such as SiLU, Mish and HardSwish."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ import onnx
 
 from maenas.budgets.graph.kinds import ACTS, PRODUCTS, SUMS, UNARY
 
-LONGEST = 6  # nodes of a gate; HardSwish has three, GELU too
+LONGEST = 6  # maximum number of nodes of a gate; HardSwish and GELU have three
 
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """What a product multiplies its source by.
+    """The factor gate(x) of a product x * gate(x).
 
     Attributes:
-        source: the tensor x.
+        source: name of the tensor x.
         nodes: names of the nodes of gate(x).
     """
 
@@ -27,10 +27,10 @@ class Gate:
 
 
 def find_gates(graph: onnx.GraphProto, constant: Collection[str]) -> dict[str, Gate]:
-    """The gate of each product x * gate(x), by the product's name.
+    """Return the gate of each product x * gate(x), by the name of the product.
 
-    A gate is a chain of activations and arithmetic with constants from x on, read by nobody else:
-    `Sigmoid` for SiLU, `Softplus, Tanh` for Mish, `Add, Clip, Div` for HardSwish.
+    A gate is a chain of activations and of arithmetic with constants that starts at x and that no
+    other node reads: `Sigmoid` for SiLU, `Softplus, Tanh` for Mish, `Add, Clip, Div` for HardSwish.
     """
     made_by = {name: node for node in graph.node for name in node.output}
     readers = Counter(name for node in graph.node for name in node.input)

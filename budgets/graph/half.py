@@ -1,4 +1,4 @@
-"""An ONNX graph typed in 16-bit floats, as TensorRT 11 wants to be told about precision."""
+"""Conversion of an ONNX graph to 16-bit floats: TensorRT 11 reads the precision from the graph."""
 
 from __future__ import annotations
 
@@ -9,24 +9,25 @@ from onnx import TensorProto, helper, numpy_helper
 FLOAT, HALF = TensorProto.FLOAT, TensorProto.FLOAT16
 # Inputs that stay in 32 bits, by operator: region and scales of a Resize.
 IN_FLOAT = {"Resize": (1, 2), "Upsample": (1,)}
-FLOAT_OPERATORS = ("NonMaxSuppression",)  # that know no float16
+FLOAT_OPERATORS = ("NonMaxSuppression",)  # operators without float16 support
 LARGEST = float(np.finfo(np.float16).max)
 
 
 def to_half(
     model: onnx.ModelProto, float_prefix: str | None = None, float_io: bool = True
 ) -> onnx.ModelProto:
-    """A copy whose floats are 16 bits wide; nodes named `float_prefix`... stay in 32.
+    """Return a copy in float16, except for the nodes whose names start with `float_prefix`.
 
-    Boxes reach 640 and more, where float16 counts in halves, and scores need more than its 11
-    bits: so our exports decode in 32 bits, and logits are cast back before. Quantised operators
-    stay so, with float16 scales. Constants beyond what float16 holds become its largest number.
+    Box coordinates reach 640 and more, where float16 has a resolution of 0.5, and scores need more
+    than its 11 bits. maenas's exports therefore cast logits to float32 and decode in float32.
+    Quantised operators stay quantised, with float16 scales. Constants outside the range of float16
+    are clipped to it.
 
     Args:
-        model: all floats in 32 bits.
-        float_prefix: of the names of nodes that stay in 32 bits; no node if None.
-        float_io: whether inputs and outputs stay in 32 bits, with casts behind and before them.
-            Else they are typed as what reads or makes them.
+        model: model with all floats in 32 bits.
+        float_prefix: name prefix of nodes that stay in 32 bits; no node if None.
+        float_io: whether inputs and outputs stay in 32 bits, with casts at both ends. Otherwise
+            they have the type of the nodes that read or make them.
     """
     half = onnx.ModelProto()
     half.CopyFrom(model)
@@ -36,11 +37,11 @@ def to_half(
 
 
 class _Halving:
-    """Which tensors of a graph become float16, and the casts where they meet float32."""
+    """Conversion of one graph: the tensors that become float16, and casts to and from float32."""
 
     def __init__(self, graph: onnx.GraphProto, prefix: str | None) -> None:
         self.graph = graph
-        self.prefix = prefix or ""  # of casts to 32 bits as well: they belong to what stays
+        self.prefix = prefix or ""  # casts to 32 bits have this prefix too
         _lift_constants(graph)
         stays = _float_sources(graph)
         self.body: list[onnx.NodeProto] = []
@@ -79,7 +80,7 @@ class _Halving:
         graph.node.extend(ordered)
 
     def _narrow_constants(self) -> None:
-        """Constants of the body as float16; those that the rest reads too are kept beside."""
+        """Convert constants of the body to float16; keep a float32 copy where the rest reads it."""
         graph = self.graph
         constants = {constant.name: constant for constant in graph.initializer}
         listed = {value.name: value for value in graph.input}  # old files list weights as inputs
@@ -106,7 +107,7 @@ class _Halving:
                 node.input[index] = narrow[name]
 
     def _halve_inputs(self, floats: set[str], float_io: bool) -> list[onnx.NodeProto]:
-        """Casts from inputs to what the body reads, or back for what the rest reads."""
+        """Return casts of float32 inputs to float16, or retype the inputs that the body reads."""
         weights = {constant.name for constant in self.graph.initializer}
         casts: list[onnx.NodeProto] = []
         for value in self.graph.input:
@@ -125,7 +126,7 @@ class _Halving:
 
 
 def _types(graph: onnx.GraphProto) -> dict[str, int]:
-    """Element type of every tensor that is known; what is not told is taken for a float."""
+    """Return the element type of every tensor; a tensor without a known type counts as float."""
     types: dict[str, int] = {name: FLOAT for node in graph.node for name in node.output if name}
     for value in (*graph.value_info, *graph.input, *graph.output):
         if value.type.tensor_type.elem_type:
@@ -139,7 +140,7 @@ def _narrowed(constant: onnx.TensorProto, name: str) -> onnx.TensorProto:
 
 
 def _lift_constants(graph: onnx.GraphProto) -> None:
-    """Constant nodes of floats as initialisers, so that there is one kind of constant."""
+    """Turn Constant nodes into initialisers, so that there is one kind of constant."""
     kept = []
     for node in graph.node:
         value = node.attribute[0] if node.op_type == "Constant" else None
@@ -156,7 +157,7 @@ def _lift_constants(graph: onnx.GraphProto) -> None:
 
 
 def _float_sources(graph: onnx.GraphProto) -> set[str]:
-    """Tensors that lead to an input which must be float32, back to the shapes they come from."""
+    """Return the tensors from which inputs that must be float32 are computed, back to shapes."""
     made_by = {name: node for node in graph.node for name in node.output}
     waiting = [
         name
@@ -174,7 +175,7 @@ def _float_sources(graph: onnx.GraphProto) -> set[str]:
 
 
 def _narrow_attributes(node: onnx.NodeProto) -> None:
-    """Types and values that a node carries itself: Cast, ConstantOfShape and the like."""
+    """Convert types and values in the attributes of a node: Cast, ConstantOfShape and so on."""
     for attribute in node.attribute:
         if attribute.name in ("to", "dtype") and attribute.i == FLOAT:
             attribute.i = HALF
@@ -191,7 +192,7 @@ def _rename(node: onnx.NodeProto, names: dict[str, str]) -> None:
 
 
 def _in_order(nodes: list[onnx.NodeProto]) -> list[onnx.NodeProto]:
-    """Every node behind those whose outputs it reads."""
+    """Return the nodes in topological order."""
     made = {name for node in nodes for name in node.output if name}
     done: set[str] = set()
     ordered: list[onnx.NodeProto] = []

@@ -1,4 +1,4 @@
-"""What an ONNX model reads, made static: a batch of 1 and a known size of the image."""
+"""Static inputs for an ONNX model: a batch of 1 and a known size of the image."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ import onnx
 from maenas.blocks.errors import MaenasError
 from maenas.budgets.image_size import InputSize, shown_size
 
-CHANNELS = (1, 3, 4)  # of an image: what tells its last axis from a width
+CHANNELS = (1, 3, 4)  # possible channels of an image, to tell channels from width on the last axis
 SIDES = ("height", "width")
-EXAMPLE = 640  # side that a message proposes where the file fixes none
+EXAMPLE = 640  # size that a message proposes if the file has none
 
 
 class GraphError(MaenasError):
-    """An ONNX model cannot be read, or not be measured as it is."""
+    """An ONNX model cannot be read or measured."""
 
 
 def fix_inputs(inputs: Sequence[onnx.ValueInfoProto], where: str, size: InputSize) -> None:
-    """Give every input its batch of 1, and images their size where it is open.
+    """Set the batch of every input to 1, and the open height and width of images to a size.
 
     Raises:
-        GraphError: for an axis that stays open, or a size that no input takes.
+        GraphError: if an axis stays open, or no input accepts the size.
     """
     sides = size if isinstance(size, tuple) else (size, size)
     if any(side is not None and side < 1 for side in sides):
@@ -46,7 +46,7 @@ def fix_inputs(inputs: Sequence[onnx.ValueInfoProto], where: str, size: InputSiz
 def _fix_input(
     value: onnx.ValueInfoProto, where: str, sides: tuple[int | None, int | None]
 ) -> bool:
-    """Make one input static; whether it took a size."""
+    """Make one input static; return whether it accepted the size."""
     if not value.type.tensor_type.HasField("shape"):
         raise GraphError(f"{where}: input {value.name} has no shape; export it with a fixed one.")
     dims = _dims(value)
@@ -76,7 +76,7 @@ def _fix_input(
 def _fitting_sides(
     value: onnx.ValueInfoProto, where: str, sides: tuple[int | None, int | None]
 ) -> tuple[int, int]:
-    """Height and width if they fit what the input fixes, else an error with the option to type."""
+    """Return height and width if they agree with the input, else raise an error with the remedy."""
     dims = _dims(value)
     fixed = [max(0, dims[axis].dim_value) for axis in _image_axes(dims)]
     height, width = sides
@@ -99,7 +99,7 @@ def _dims(value: onnx.ValueInfoProto) -> Sequence[onnx.TensorShapeProto.Dimensio
 
 
 def _image_axes(dims: Sequence[onnx.TensorShapeProto.Dimension]) -> tuple[int, ...]:
-    """Axes of height and width: behind the channels, or before them where those come last."""
+    """Return the axes of height and width: after the channels, or before trailing channels."""
     if len(dims) != 4:
         return ()
     channels_last = dims[3].dim_value in CHANNELS and dims[1].dim_value not in CHANNELS

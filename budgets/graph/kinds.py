@@ -1,11 +1,11 @@
-"""What every ONNX operator type is to a latency: by what it costs."""
+"""ONNX operator types grouped by their cost."""
 
 from __future__ import annotations
 
 from maenas.blocks.op import Act, OpKind
 
-STANDARD = ("", "ai.onnx")  # domains whose operators mean what the tables below say
-# Activations by what they cost: a comparison, or an exponential.
+STANDARD = ("", "ai.onnx")  # domains of the operators in the tables below
+# Activations by their cost: a comparison, or an exponential.
 ACTS: dict[str, Act] = {
     **dict.fromkeys(("Relu", "LeakyRelu", "PRelu", "Clip", "ThresholdedRelu"), "relu"),
     **dict.fromkeys(("Sigmoid", "HardSigmoid", "Tanh", "Softplus"), "sigmoid"),
@@ -16,7 +16,7 @@ UNARY = ("Exp", "Log", "Sqrt", "Neg", "Abs", "Erf", "Floor", "Ceil", "Round", "R
 SUMS = ("Add", "Sub")
 PRODUCTS = ("Mul", "Div", "Pow", "Min", "Max", "Where", "Greater", "Less", "Equal", "And", "Or",
             "GreaterOrEqual", "LessOrEqual", "Mod")  # fmt: skip
-# Operators that need no more than their shapes to be known.
+# Operators that need only their shapes.
 SIMPLE: dict[str, OpKind] = {
     **dict.fromkeys(("Transpose", "Slice", "Split", "Pad", "Gather", "Expand", "Tile"), "copy"),
     **dict.fromkeys(("GlobalAveragePool", "GlobalMaxPool", "ReduceMean", "ReduceMax", "ReduceSum"),

@@ -1,4 +1,4 @@
-"""An ONNX graph as the operators a runtime runs: what rides in what, what costs nothing."""
+"""An ONNX graph as the fused operators that a runtime runs, without operators that cost nothing."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ from maenas.budgets.graph.kinds import (
 )
 from maenas.budgets.graph.nodes import has_body, ints_of, map_of, names_of, shapes_of
 
-OURS = "decode/"  # what our own exporter calls the nodes that turn maps into scores and boxes
+OURS = "decode/"  # prefix of the decoding nodes in maenas's own exports
 OURS_SCORES = f"{OURS}scores"
 OURS_LEVEL = f"{OURS}flat_distances_"
-FUSE_INTO = ("conv", "deconv", "matmul", "add")  # kinds that take an activation along
+FUSE_INTO = ("conv", "deconv", "matmul", "add")  # kinds that an activation fuses into
 
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """Operators that a runtime runs together.
+    """Operators that a runtime runs as one.
 
     Attributes:
-        name: of the first node.
-        ops: one, but for the decoding of our own exports, which joins all levels.
-        nodes: names of the ONNX nodes it stands for.
+        name: name of the first node.
+        ops: one operator, or all levels for the decoding of maenas's own exports.
+        nodes: names of the ONNX nodes in the layer.
     """
 
     name: str
@@ -46,11 +46,11 @@ class Layer:
 
 @dataclass(frozen=True, slots=True)
 class Layers:
-    """A whole graph.
+    """The layers of a whole graph.
 
     Attributes:
-        layers: in order of execution.
-        unknown: how many operators of which type there is no `Op` for.
+        layers: layers in order of execution.
+        unknown: count of operators without an `Op`, by type.
     """
 
     layers: tuple[Layer, ...]
@@ -63,32 +63,33 @@ class Layers:
 
 
 def graph_layers(model: onnx.ModelProto) -> Layers:
-    """The layers of a static graph (`static_graph`), by the rules of TensorRT and OpenVINO alike.
+    """Return the layers of a static graph (`static_graph`), fused as in TensorRT and OpenVINO.
 
-    BatchNorm, bias and activation ride in their convolution; so does the residual add, in the
-    later of two. `x * gate(x)` is one activation. Reshapes, casts, quantisation and all that can be
-    computed beforehand are free. Dilation does not change what a convolution costs.
+    BatchNorm, bias and activation are fused into their convolution. A residual add is fused into
+    the later of the two convolutions that it sums. `x * gate(x)` is one activation. Reshapes,
+    casts, quantisation and constant subgraphs are free. Dilation does not change the cost of a
+    convolution.
     """
     return _Reader(model.graph).read()
 
 
 @dataclass(slots=True)
 class _Building:
-    """A layer that may still take nodes along."""
+    """A layer under construction, which can still fuse more nodes."""
 
     op: Op
     nodes: list[str] = field(default_factory=list)
 
 
 class _Reader:
-    """One pass over the nodes; a tensor knows the layer that made it."""
+    """Builder of layers in one pass over the nodes, with the layer that made each tensor."""
 
     def __init__(self, graph: onnx.GraphProto) -> None:
         self.graph = graph
         self.shapes = shapes_of(graph)
         self.constant = {constant.name for constant in graph.initializer}
         self.made_by: dict[str, _Building] = {}
-        self.reshaped: set[str] = set()  # tensors that nothing can ride in any more
+        self.reshaped: set[str] = set()  # tensors that no operator can fuse into
         self.gates = find_gates(graph, self.constant)
         self.gated = {name for gate in self.gates.values() for name in gate.nodes}
         self.users = Counter(name for node in graph.node for name in set(node.input))
@@ -99,7 +100,7 @@ class _Reader:
         self.unknown: Counter[str] = Counter()
 
     def read(self) -> Layers:
-        """All nodes in order."""
+        """Return the layers of all nodes, in order."""
         for node in self.graph.node:
             if self._is_decoding(node):
                 self.decode.append(node)
@@ -120,10 +121,10 @@ class _Reader:
         name = node.name
         return self.ours and name.startswith(OURS) and not name.startswith(OURS_SCORES)
 
-    # What costs nothing.
+    # Operators that cost nothing.
 
     def _free(self, node: onnx.NodeProto) -> None:
-        """Constants stay constants; a reshape stays what it reads, in other clothes."""
+        """Mark the outputs as constant, or as the input under another shape."""
         sources = [name for name in node.input if name]
         if node.op_type in SHAPES_ONLY or all(name in self.constant for name in sources):
             self.constant.update(node.output)
@@ -131,7 +132,7 @@ class _Reader:
             self._same(node, fusable=False)
 
     def _same(self, node: onnx.NodeProto, fusable: bool = True) -> None:
-        """What the node writes is what it reads, as far as time goes."""
+        """Assign the outputs of the node to the layer of its input: the node takes no time."""
         part = self._part(node.input[0])
         if part is not None:
             part.nodes += names_of(node)
@@ -169,7 +170,7 @@ class _Reader:
             self.unknown[kind] += 1
 
     def _new(self, node: onnx.NodeProto, kind: OpKind, **fields: object) -> None:
-        """A layer of its own; what it reads and writes is as the shapes say."""
+        """Append a layer for this node, with the shapes of its input and output."""
         shapes = self._map(self._read(node)), self._map(node.output[0])
         if shapes[0] is None or shapes[1] is None:
             self.unknown[f"{node.op_type} of unknown shape"] += 1
@@ -180,12 +181,12 @@ class _Reader:
         self.made_by.update(dict.fromkeys(node.output, part))
 
     def _read(self, node: onnx.NodeProto) -> str:
-        """The first input that is no constant."""
+        """Return the first input that is not constant."""
         name: str = next(name for name in node.input if name and name not in self.constant)
         return name
 
     def _act(self, node: onnx.NodeProto, source: str, act: Act) -> None:
-        """An activation: rides in what made its input, if nothing else reads that."""
+        """Fuse an activation into the layer of its input if nothing else reads that input."""
         part = self._sole(source, readers=2 if node.name in self.gates else 1)
         if part is not None and part.op.kind in FUSE_INTO and part.op.act == "none":
             self._ride(node, part, replace(part.op, act=act))
@@ -193,7 +194,7 @@ class _Reader:
             self._new(node, "act", act=act)
 
     def _elementwise(self, node: onnx.NodeProto, kind: OpKind) -> None:
-        """A sum rides in the later convolution it adds up; one with constants is a bias."""
+        """Fuse a sum into the later of its convolutions; treat one with a constant as a bias."""
         sources = [name for name in node.input if name and name not in self.constant]
         if len(sources) == 1:
             self._with_constants(node, sources[0])
@@ -215,7 +216,7 @@ class _Reader:
             part.op = replace(part.op, in_shape=shape)
 
     def _with_constants(self, node: onnx.NodeProto, source: str) -> None:
-        """A bias, scale or BatchNorm: nothing more where a convolution takes it along."""
+        """Fuse a bias, scale or BatchNorm into the layer of its input, or append it as a layer."""
         part = self._sole(source)
         if part is not None and part.op.kind in FUSE_INTO and part.op.act == "none":
             self._ride(node, part, part.op)
@@ -240,7 +241,7 @@ class _Reader:
         self._new(node, kind, kernel_size=weight[2], stride=strides[0], groups=groups)
 
     def _matmul(self, node: onnx.NodeProto) -> None:
-        """(batch, M, K) x (K, N) as (K, M, batch) -> (N, M, batch)."""
+        """Append (batch, M, K) x (K, N) as an operator (K, M, batch) -> (N, M, batch)."""
         left, out = (self.shapes.get(name) for name in (node.input[0], node.output[0]))
         if not left or not out:
             self.unknown[f"{node.op_type} of unknown shape"] += 1
@@ -261,14 +262,14 @@ class _Reader:
         self._new(node, kind, kernel_size=kernel[0], stride=strides[0])
 
     def _concat(self, node: onnx.NodeProto) -> None:
-        """It reads what it writes; a constant part of it is rare."""
+        """Append a concat that reads as much as it writes; constant inputs are rare and ignored."""
         self._new(node, "concat")
         part, shape = self.made_by.get(node.output[0]), self._map(node.output[0])
         if part is not None and shape is not None:
             part.op = replace(part.op, in_shape=shape)
 
     def _decoding(self) -> Layer:
-        """The end of our own exports: one `decode` a level and the concat of boxes."""
+        """Return the decoding of maenas's own exports: a `decode` per level, a concat of boxes."""
         names = [name for node in self.decode for name in names_of(node)]
         ops = []
         for node in self.decode:
@@ -285,7 +286,7 @@ class _Reader:
         return self.made_by.get(name)
 
     def _sole(self, name: str, readers: int = 1) -> _Building | None:
-        """The layer that made a tensor which nobody else reads; None if there is no such."""
+        """Return the layer that made a tensor; None if more than `readers` nodes read it."""
         if self.users[name] > readers or name in self.reshaped:
             return None
         return self.made_by.get(name)

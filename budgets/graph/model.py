@@ -1,4 +1,4 @@
-"""ONNX models made fit for measuring: batch 1, static shapes, every node named."""
+"""ONNX models prepared for measuring: batch 1, static shapes, every node named."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from maenas.budgets.graph.inputs import GraphError, fix_inputs
 from maenas.budgets.graph.validate import contradictions
 from maenas.budgets.image_size import InputSize
 
-ERRORS_ONLY = 3  # of ONNX Runtime's log levels
-LARGEST = 2 * GIB  # of a file; weights may lie beside it
-MAX_BYTES = 2**31 - 1  # of a protobuf message: what every runtime takes in one piece
+ERRORS_ONLY = 3  # log level of ONNX Runtime
+LARGEST = 2 * GIB  # maximum size of the model file; its weights may be in a second file
+MAX_BYTES = 2**31 - 1  # maximum size of a protobuf message
 
 
 def load_graph(path: Path, input_size: InputSize = None) -> onnx.ModelProto:
-    """A model from its file, weights kept beside it included, made static.
+    """Read a model from its file, external weights included, and make it static.
 
     Args:
-        path: of the `.onnx`.
-        input_size: size of the image where the file leaves it open.
+        path: path of the `.onnx` file.
+        input_size: size of the image if the file leaves it open.
     Raises:
-        GraphError: naming file and cause.
+        GraphError: if the model cannot be read or made static; the message names file and cause.
     """
     require_file(path, limit=LARGEST, error=GraphError)
     try:
@@ -49,19 +49,21 @@ def load_graph(path: Path, input_size: InputSize = None) -> onnx.ModelProto:
 def static_graph(
     model: onnx.ModelProto, where: str = "model", input_size: InputSize = None
 ) -> onnx.ModelProto:
-    """A copy with batch 1, all shapes inferred and every node named, since runtimes report by name.
+    """Return a copy with batch 1, all shapes inferred, and a name for every node.
 
-    Functions that the model defines itself are inlined: not every runtime knows how to call them.
+    Runtimes report times by node name. Functions that the model defines are inlined, because not
+    every runtime can call them.
 
     Raises:
-        GraphError: for inputs of open size, a batch above 1, or a model no runtime can take.
+        GraphError: if an input has an open size, the batch is above 1, or no runtime can load the
+            model.
     """
     fixed = _inlined(model, where)
     graph = fixed.graph
     if not graph.node:
         raise GraphError(f"{where}: has no operators; it is empty or no ONNX model.")
     fix_inputs(_inputs(graph), where, input_size)
-    for value in graph.output:  # inferred anew: an open batch would be left open
+    for value in graph.output:  # clear the shape: inference would keep an open batch
         value.type.tensor_type.ClearField("shape")
     del graph.value_info[:]
     if fixed.ByteSize() > MAX_BYTES:
@@ -83,7 +85,7 @@ def static_graph(
 
 
 def input_shapes(model: onnx.ModelProto) -> dict[str, tuple[int, ...]]:
-    """Name and shape of what a static model reads."""
+    """Return name and shape of the inputs of a static model."""
     return {
         value.name: tuple(dim.dim_value for dim in value.type.tensor_type.shape.dim)
         for value in _inputs(model.graph)
@@ -91,7 +93,7 @@ def input_shapes(model: onnx.ModelProto) -> dict[str, tuple[int, ...]]:
 
 
 def _shapes_known(model: onnx.ModelProto) -> bool:
-    """Whether every tensor that is computed has a shape of known sides."""
+    """Whether every computed tensor has a fully known shape."""
     known = {
         value.name
         for value in (*model.graph.value_info, *model.graph.output)
@@ -101,9 +103,9 @@ def _shapes_known(model: onnx.ModelProto) -> bool:
 
 
 def _folded(model: onnx.ModelProto) -> onnx.ModelProto:
-    """What can be computed beforehand is: exporters leave sizes to be worked out while running.
+    """Return the model with constants folded, because exporters leave sizes to be computed.
 
-    ONNX Runtime does it, as every runtime would; a graph it cannot read is left as it is.
+    ONNX Runtime folds them, as other runtimes do. A graph that it cannot read is returned as it is.
     """
     import onnxruntime
 
@@ -117,13 +119,13 @@ def _folded(model: onnx.ModelProto) -> onnx.ModelProto:
             onnxruntime.InferenceSession(
                 model.SerializeToString(), options, providers=["CPUExecutionProvider"]
             )
-        except Exception:  # its exceptions share no base class of their own
+        except Exception:  # ONNX Runtime's exceptions share no base class
             return model
         return onnx.load(path)
 
 
 def _inlined(model: onnx.ModelProto, where: str) -> onnx.ModelProto:
-    """A copy without functions of its own."""
+    """Return a copy with its own functions inlined."""
     if not model.functions:
         copy = onnx.ModelProto()
         copy.CopyFrom(model)
@@ -139,12 +141,12 @@ def _free_name(name: str, taken: Collection[str]) -> str:
 
 
 def _inputs(graph: onnx.GraphProto) -> list[onnx.ValueInfoProto]:
-    """Inputs that are no weights: old files list those as well."""
+    """Return the inputs that are not weights, which old files list as inputs too."""
     weights = {constant.name for constant in graph.initializer}
     return [value for value in graph.input if value.name not in weights]
 
 
 def _line(error: BaseException) -> str:
-    """What an error says, in one line."""
+    """Return an error message as one line."""
     text = " ".join(str(error).split())
     return text if len(text) <= 200 else f"{text[:200]}..."

@@ -1,6 +1,6 @@
-"""Where a detector ends and the selection of its detections begins: NMS, top k and what follows.
+"""Split of a detector into its network and the selection of detections, such as NMS and top k.
 
-How long a selection takes depends on what is in the image, so it has no price.
+The latency of a selection depends on the content of the image, so a selection has no price.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from maenas.budgets.graph.nodes import names_of
 
 SELECTS = ("NonMaxSuppression", "TopK", "NonZero", "EfficientNMS_TRT", "EfficientNMSX_TRT",
            "BatchedNMS_TRT", "BatchedNMSDynamic_TRT", "NMSRotated_TRT")  # fmt: skip
-# What only arranges tensors for it belongs to it.
+# Operators that only arrange the inputs of a selection count as part of it.
 ARRANGES = ("Transpose", "Slice", "Split", "Gather", "Reshape", "Flatten", "Squeeze", "Unsqueeze",
             "Cast", "Identity", "ReduceMax", "ArgMax")  # fmt: skip
-NETWORK = ("Conv", "ConvTranspose", "MatMul", "Gemm")  # behind it, it was no end
+NETWORK = ("Conv", "ConvTranspose", "MatMul", "Gemm")  # none of them follows the selection
 
 
 @dataclass(frozen=True, slots=True)
 class Parted:
-    """A graph in two.
+    """A graph without its selection of detections.
 
     Attributes:
-        network: all that has a price; the graph itself if it selects nothing.
-        behind: operators that are left out of it, by type.
+        network: part of the graph that has a price; the whole graph if it selects nothing.
+        behind: count of the operators that were removed, by type.
     """
 
     network: onnx.ModelProto
@@ -36,9 +36,9 @@ class Parted:
 
 
 def part(model: onnx.ModelProto) -> Parted:
-    """A static graph cut before whatever selects detections.
+    """Cut a static graph before the selection of detections.
 
-    A selection in the middle, with more network behind it, is no end: such a graph stays whole.
+    A graph that continues with network layers after a selection stays whole.
     """
     graph = model.graph
     selected: set[str] = set()
@@ -77,8 +77,8 @@ def part(model: onnx.ModelProto) -> Parted:
 def _arranging(
     graph: onnx.GraphProto, before: list[onnx.NodeProto], behind: list[onnx.NodeProto]
 ) -> tuple[list[onnx.NodeProto], list[onnx.NodeProto]]:
-    """The nodes before the selection without those that do nothing but arrange its inputs."""
-    read = {value.name for value in graph.output}  # by the network, or from outside
+    """Split `before` into the network and the nodes that only arrange inputs of the selection."""
+    read = {value.name for value in graph.output}  # tensors read by the network or from outside
     kept: list[onnx.NodeProto] = []
     arranging: list[onnx.NodeProto] = []
     theirs = {name for node in behind for name in node.input}
@@ -96,7 +96,7 @@ def _arranging(
 def _needed(
     graph: onnx.GraphProto, before: list[onnx.NodeProto], behind: list[onnx.NodeProto]
 ) -> tuple[list[onnx.NodeProto], list[str]]:
-    """The nodes that lead to what is read behind, or is an output; and those tensors."""
+    """Return the network's nodes that are needed, and the tensors at which the graph is cut."""
     floats = {
         value.name
         for value in (*graph.value_info, *graph.output)

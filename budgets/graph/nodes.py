@@ -1,4 +1,4 @@
-"""What ONNX nodes and tensors say of themselves."""
+"""Shapes, attributes and names of ONNX nodes and tensors."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from maenas.blocks.op import Shape
 
 
 def shapes_of(graph: onnx.GraphProto) -> dict[str, tuple[int, ...]]:
-    """Shape of every tensor whose dimensions are all known."""
+    """Return the shape of every tensor whose dimensions are all known."""
     found = {constant.name: tuple(constant.dims) for constant in graph.initializer}
     for value in (*graph.input, *graph.value_info, *graph.output):
         tensor = value.type.tensor_type
@@ -21,7 +21,7 @@ def shapes_of(graph: onnx.GraphProto) -> dict[str, tuple[int, ...]]:
 
 
 def ints_of(node: onnx.NodeProto, name: str, default: Sequence[int]) -> tuple[int, ...]:
-    """An attribute of one or several integers."""
+    """Return an attribute of one or several integers."""
     for attribute in node.attribute:
         if attribute.name == name:
             return tuple(attribute.ints) or (attribute.i,)
@@ -29,20 +29,20 @@ def ints_of(node: onnx.NodeProto, name: str, default: Sequence[int]) -> tuple[in
 
 
 def has_body(node: onnx.NodeProto) -> bool:
-    """Whether it runs graphs of its own: a branch or a loop."""
+    """Whether a node contains subgraphs, as a branch or a loop does."""
     graphs = (onnx.AttributeProto.GRAPH, onnx.AttributeProto.GRAPHS)
     return any(attribute.type in graphs for attribute in node.attribute)
 
 
 def names_of(node: onnx.NodeProto) -> list[str]:
-    """By which a runtime may call it: its own name, or that of what it writes."""
+    """Return the names that a runtime may use for a node: its own or those of its outputs."""
     return list(dict.fromkeys((node.name, *(name for name in node.output if name))))
 
 
 def map_of(shape: Sequence[int] | None) -> Shape | None:
-    """A tensor as (channels, height, width); the batch of 1 is dropped, leading axes are joined.
+    """Return a shape as (channels, height, width), without the batch of 1, leading axes joined.
 
-    None for a shape that is not known or holds nothing.
+    The result is None for a shape that is unknown or has no elements.
     """
     if not shape or min(shape) < 1:
         return None
@@ -51,6 +51,6 @@ def map_of(shape: Sequence[int] | None) -> Shape | None:
         case 1:
             return (rest[0], 1, 1)
         case 2:
-            return (rest[1], rest[0], 1)  # rows of features: the last axis holds them
+            return (rest[1], rest[0], 1)  # rows of features, with the features on the last axis
         case _:
             return (prod(rest[:-2]), rest[-2], rest[-1])

@@ -1,4 +1,4 @@
-"""One operator as an ONNX graph of its own, and the reference graph every device is watched by."""
+"""ONNX graphs of single operators, and the reference graph that tracks the speed of a device."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from maenas.budgets.graph.writer import GraphWriter
 OPSET = 19
 IR_VERSION = 10
 WEIGHT = np.float32(0.01)
-# Convolutions of the reference: bound by computing, by memory, and in between; about 3 ms of work
-# for one core of a CPU, so that it can be run between any two samples.
+# Convolutions of the reference graph: compute-bound, memory-bound, and in between. They take about
+# 3 ms on one CPU core, so that the graph can run between any two samples.
 REFERENCE_SHAPE: Shape = (64, 80, 80)
 
 
 def operator_graph(op: Op) -> onnx.ModelProto:
-    """A static graph of this operator alone; of any kind but `decode`, found in networks only."""
+    """Return a static graph of a single operator of any kind except `decode`."""
     writer = GraphWriter()
     inputs = {"x": op.in_shape}
     if op.kind == "concat":
@@ -37,7 +37,7 @@ def operator_graph(op: Op) -> onnx.ModelProto:
 
 
 def reference_graph() -> onnx.ModelProto:
-    """A small fixed network whose speed tells how fast the device is at the moment."""
+    """Return a small fixed network whose latency shows the present speed of the device."""
     wide = conv(REFERENCE_SHAPE, 64, 3, act="relu")
     expand = conv(wide.out_shape, 192, 1, act="relu")
     spread = conv(expand.out_shape, 192, 3, stride=2, groups=192)
@@ -68,7 +68,7 @@ def _model(writer: GraphWriter, inputs: dict[str, Shape], out: str) -> onnx.Mode
 
 
 def _body(writer: GraphWriter, op: Op, inputs: list[str]) -> str:
-    """The operator itself, without what rides in it."""
+    """Write the operator without the operators fused into it; return the name of its output."""
     window = {
         "kernel_shape": [op.kernel_size] * 2,
         "strides": [op.stride] * 2,

@@ -1,4 +1,4 @@
-"""INT8 graphs for timing: every convolution between quantising operators, ranges made up."""
+"""INT8 graphs for timing: every convolution is quantised, with arbitrary ranges."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from onnx import helper, numpy_helper
 
 from maenas.budgets.graph.constants import fold_constants, of_opset, widened
 
-SCALE = np.float32(1 / 32)  # of activations; what numbers mean does not change how long they take
-PER_CHANNEL_OPSET = 13  # the first whose QuantizeLinear takes a scale for each channel
-SMALLEST = 0.01  # range of a weight: its scale must not vanish in float16
+SCALE = np.float32(1 / 32)  # scale of activations; values do not affect latency
+PER_CHANNEL_OPSET = 13  # first opset whose QuantizeLinear accepts a scale per channel
+SMALLEST = 0.01  # minimum range of a weight, so that its scale is not zero in float16
 
 
 def quantised(model: onnx.ModelProto) -> onnx.ModelProto:
-    """A copy whose convolutions read 8-bit inputs and weights, marked by Q/DQ pairs.
+    """Return a copy whose convolutions read 8-bit inputs and weights, marked by Q/DQ pairs.
 
-    Only time can be measured with it, not accuracy: the ranges are made up. Weights are symmetric,
-    one scale an output channel; activations are signed and share one scale. Constants are folded
-    first, 16-bit floats widened, and an opset below 13 raised: earlier ones know no scale a
-    channel.
+    The copy is for measuring latency, not accuracy, because its ranges are arbitrary. Weights are
+    symmetric, with one scale per output channel; activations are signed and share one scale.
+    Constants are folded first and 16-bit floats widened. An opset below 13 is raised, because it
+    has no scale per channel.
 
     Raises:
         GraphError: if the opset cannot be raised.
@@ -28,7 +28,7 @@ def quantised(model: onnx.ModelProto) -> onnx.ModelProto:
     body = graph.graph
     weights = {constant.name: constant for constant in body.initializer}
     nodes: list[onnx.NodeProto] = []
-    done: dict[str, str] = {}  # tensor -> what stands for it
+    done: dict[str, str] = {}  # tensor -> its replacement
     constants = [
         numpy_helper.from_array(np.array(SCALE), "q_scale"),
         numpy_helper.from_array(np.array(0, np.int8), "q_zero"),
@@ -72,7 +72,7 @@ def _dequantise(inputs: list[str], name: str, axis: int = 1) -> onnx.NodeProto:
 
 
 def _weight(constant: onnx.TensorProto) -> list[onnx.TensorProto]:
-    """A convolution's weight in 8 bits, with a scale and a zero for each output channel."""
+    """Return a convolution's weight in 8 bits, with scale and zero point of each output channel."""
     value = numpy_helper.to_array(constant).astype(np.float32)
     largest = np.abs(value).reshape(len(value), -1).max(axis=1)
     scale = (np.maximum(largest, SMALLEST) / 127).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Shapes that no runtime could run: ONNX infers through them without a word."""
+"""Checks for invalid shapes that ONNX's shape inference accepts and no runtime can run."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from onnx import TensorProto
 
 from maenas.budgets.graph.nodes import has_body, ints_of, shapes_of
 
-# Operators that have a shape whenever their inputs have one and fit together.
+# Operators whose output shape is known whenever their input shapes are known and agree.
 FITTING = ("Add", "Sub", "Mul", "Div", "Concat", "MatMul", "Gemm", "Conv", "ConvTranspose",
            "MaxPool", "AveragePool")  # fmt: skip
 BYTES = {TensorProto.FLOAT: 4, TensorProto.FLOAT16: 2, TensorProto.INT64: 8, TensorProto.INT32: 4,
@@ -18,10 +18,10 @@ BYTES = {TensorProto.FLOAT: 4, TensorProto.FLOAT16: 2, TensorProto.INT64: 8, Ten
 
 
 def contradictions(graph: onnx.GraphProto) -> Iterator[str]:
-    """What does not fit in a graph whose shapes were inferred, operator by operator.
+    """Yield the shape errors of a graph with inferred shapes, one message per operator.
 
-    Only what is certain: a tensor of unknown shape contradicts nothing. ONNX's own checker is of no
-    use here, it refuses much that every runtime runs.
+    Only certain errors are reported: a tensor of unknown shape is not an error. ONNX's own checker
+    is not used, because it refuses graphs that every runtime runs.
     """
     shapes = shapes_of(graph)
     yield from _torn(graph)
@@ -43,12 +43,12 @@ def contradictions(graph: onnx.GraphProto) -> Iterator[str]:
 
 
 def _holds(shapes: list[tuple[int, ...] | None]) -> bool:
-    """Whether all shapes are known and hold something."""
+    """Whether all shapes are known and none has zero elements."""
     return all(shape is not None and min(shape, default=1) > 0 for shape in shapes)
 
 
 def _torn(graph: onnx.GraphProto) -> Iterator[str]:
-    """Tensors that nothing makes, and constants of another size than they say."""
+    """Yield tensors that no node makes, and constants whose data does not match their shape."""
     made = {value.name for value in (*graph.input, *graph.initializer)}
     made.update(constant.values.name for constant in graph.sparse_initializer)
     for node in graph.node:
@@ -67,7 +67,7 @@ def _torn(graph: onnx.GraphProto) -> Iterator[str]:
 
 
 def _convolution(node: onnx.NodeProto, read: list[tuple[int, ...] | None]) -> str | None:
-    """Channels of the input against those of the weight, and the window against the weight's."""
+    """Return how a convolution's channels or window contradict its weight; None if they agree."""
     x, weight, *rest = read
     groups = ints_of(node, "group", (1,))[0]
     if weight is None or len(weight) < 3 or groups < 1:
@@ -89,7 +89,7 @@ def _convolution(node: onnx.NodeProto, read: list[tuple[int, ...] | None]) -> st
 
 
 def _channels(read: list[tuple[int, ...] | None]) -> str | None:
-    """Channels of a map against the numbers there are for them."""
+    """Return how a feature map's channels contradict the values for them; None if they agree."""
     x, *numbers = read
     if x is None or len(x) < 2:
         return None
@@ -98,7 +98,7 @@ def _channels(read: list[tuple[int, ...] | None]) -> str | None:
 
 
 def _elements(read: tuple[int, ...] | None, written: tuple[int, ...] | None) -> str | None:
-    """As many must come out as go in."""
+    """Return how the sizes of input and output differ; None if they are equal."""
     if read is None or written is None or prod(read) == prod(written):
         return None
     return f"makes {_x(written)} of {_x(read)}"

@@ -1,4 +1,4 @@
-"""What an ONNX graph is collected in while it is written."""
+"""Writer that collects the nodes and constants of an ONNX graph."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ class GraphWriter:
     """Nodes and constants of one ONNX graph.
 
     Attributes:
-        nodes: in order of execution.
-        constants: initialisers, one a name.
+        nodes: nodes in order of execution.
+        constants: initialisers by name.
     """
 
     def __init__(self) -> None:
@@ -24,10 +24,7 @@ class GraphWriter:
         self.constants: dict[str, onnx.TensorProto] = {}
 
     def constant(self, name: str, value: NDArray[Any]) -> str:
-        """Keep a constant; one of the same name is kept already and must be equal.
-
-        Returns its name.
-        """
+        """Add a constant and return its name; an existing constant of that name must be equal."""
         if name not in self.constants:
             self.constants[name] = numpy_helper.from_array(np.ascontiguousarray(value), name)
         return name
@@ -35,9 +32,9 @@ class GraphWriter:
     def node(
         self, kind: str, name: str, inputs: Sequence[str], *outputs: str, **attributes: Any
     ) -> str:
-        """Append a node whose output is called like itself, unless `outputs` says otherwise.
+        """Append a node and return the name of its first output.
 
-        Returns the name of the first output.
+        The output has the name of the node unless `outputs` is given.
         """
         outputs = outputs or (name,)
         self.nodes.append(helper.make_node(kind, inputs, outputs, name, **attributes))

@@ -1,4 +1,4 @@
-"""How good predicted latencies are, told by networks that no price was fitted to."""
+"""Errors of predicted latencies, measured on networks that no price was fitted to."""
 
 from __future__ import annotations
 
@@ -8,24 +8,26 @@ from math import nan
 
 import numpy as np
 
-POOR = 0.1  # mean error above which a table is not to be trusted
+POOR = 0.1  # mean error above which a table cannot be trusted
 CLOSE = 0.1  # relative error that counts as close
 
 
 @dataclass(frozen=True, slots=True)
 class Accuracy:
-    """Predicted against measured milliseconds, network by network, and what they come to.
+    """Predicted and measured latency of held-out networks, with summary statistics.
+
+    Without networks, the median, mean, 90th percentile and share are nan.
 
     Attributes:
-        names: of the networks.
-        predicted_ms: by the prices.
-        measured_ms: at the speed of the undisturbed device.
-        median: of the absolute relative errors; nan, as the next three, without networks.
-        mean: of them.
-        p90: nine of ten are below.
-        within_10: share of networks closer than 10 %.
+        names: names of the networks.
+        predicted_ms: milliseconds predicted by the prices.
+        measured_ms: milliseconds measured, at the speed of the undisturbed device.
+        median: median of the absolute relative errors.
+        mean: mean of the absolute relative errors.
+        p90: 90th percentile of the absolute relative errors.
+        within_10: share of networks with an error of at most 10 %.
         spearman: rank correlation; None for fewer than three networks.
-        disturbed: networks held out beside those, whose samples scatter too much to tell anything.
+        disturbed: number of other held-out networks, excluded because they were disturbed.
     """
 
     names: tuple[str, ...]
@@ -40,15 +42,15 @@ class Accuracy:
 
     @property
     def is_poor(self) -> bool:
-        """Whether the prices are not to be trusted."""
+        """Whether the error is too large to trust the prices."""
         return not self.mean <= POOR
 
     def line(self, is_trusted: bool = True) -> str:
-        """The figures in one line, for people.
+        """Return the statistics as one line for users.
 
         Args:
-            is_trusted: whether to show what flatters: shares and ranks of a disturbed table do not
-                say how good it is on a quiet device.
+            is_trusted: whether to include share and rank correlation, which look too good for a
+                disturbed table.
         """
         if not self.names:
             return "never checked on networks it was not fitted to"
@@ -69,7 +71,7 @@ def accuracy(
     measured_ms: Sequence[float],
     disturbed: int = 0,
 ) -> Accuracy:
-    """Figures of predictions, all sequences in the same order."""
+    """Compute the statistics; all sequences are in the same order."""
     several = tuple(names), tuple(predicted_ms), tuple(measured_ms)
     if not names:
         return Accuracy(*several, nan, nan, nan, nan, None, disturbed)

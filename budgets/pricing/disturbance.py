@@ -1,4 +1,4 @@
-"""How much of a latency table was measured while something else used the device."""
+"""Share of a latency table that was measured while something else used the device."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from dataclasses import dataclass
 from typing import Literal
 
 Role = Literal["fit", "held-out", "operator"]
-LIMIT = 0.25  # share of disturbed samples above which neither prices nor their error can be trusted
+LIMIT = 0.25  # share of disturbed samples above which a table cannot be trusted
 
 
 @dataclass(frozen=True, slots=True)
 class Disturbance:
     """Numbers of disturbed samples in a table.
 
-    Networks are also counted alone: they decide the prices and their error, and a calm majority of
-    short operator samples must not hide them.
+    Networks are also counted separately: they determine the prices and their error, and a majority
+    of undisturbed operator samples must not hide them.
 
     Attributes:
-        disturbed: samples that scattered, or beside which the reference graph ran far too slowly.
-        samples: all samples.
-        disturbed_networks: those of `disturbed` that are whole networks.
-        networks: all samples of whole networks.
+        disturbed: number of samples with a large spread or a slow reference graph.
+        samples: number of all samples.
+        disturbed_networks: number of disturbed samples of whole networks.
+        networks: number of all samples of whole networks.
     """
 
     disturbed: int
@@ -31,7 +31,7 @@ class Disturbance:
 
     @property
     def share(self) -> float:
-        """Share of disturbed samples, of all or of networks, whichever is larger."""
+        """Share of disturbed samples, among all or among networks, the larger of the two."""
         return max(
             self.disturbed / max(1, self.samples),
             self.disturbed_networks / max(1, self.networks),
@@ -39,11 +39,11 @@ class Disturbance:
 
     @property
     def is_heavy(self) -> bool:
-        """Whether so much was disturbed that the table must not be trusted."""
+        """Whether too many samples were disturbed to trust the table."""
         return self.share > LIMIT
 
     def line(self) -> str:
-        """The counts, for people."""
+        """Return the counts as text for users."""
         return (
             f"{self.disturbed} of {self.samples} samples were disturbed "
             f"({self.disturbed_networks} of {self.networks} networks)"
@@ -51,7 +51,7 @@ class Disturbance:
 
 
 def disturbance(samples: Iterable[tuple[Role, bool]]) -> Disturbance:
-    """Counts of samples given as their role and whether each was disturbed."""
+    """Count samples, each given as its role and whether it was disturbed."""
     listed = list(samples)
     networks = [disturbed for role, disturbed in listed if role != "operator"]
     return Disturbance(

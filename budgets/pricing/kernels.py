@@ -1,7 +1,7 @@
-"""What decides how long an operator takes: the kernel it becomes, and the work of that kernel.
+"""The kernel that an operator becomes, and the terms of work that determine its latency.
 
-Every term is a count that never falls when a map, its channels or a window grow. A price is a sum
-of terms with coefficients that are not negative, so it never falls either.
+Every term is a count that never decreases when a feature map, its channels or a window grow. A
+price is a sum of terms with non-negative coefficients, so it never decreases either.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ Terms = tuple[float, ...]
 MACS = 1e-6  # terms count millions of multiply-accumulates
 ELEMENTS = 1e-3  # and thousands of elements
 LANES = 16  # output channels of one vector of 32-bit floats, and of a tensor core's smallest tile
-TILE = (32, 64)  # input and output channels that larger tiles take at a time
-STEM_CHANNELS = 4  # fewer input channels than a vector holds: an image's
-CACHED = (2**18, 2**21)  # elements: about what a core's cache and a chip's hold in 32 bits
-SIZES = ("input channels", "output channels", "positions")  # what `size_of` tells
+TILE = (32, 64)  # input and output channels of larger tiles
+STEM_CHANNELS = 4  # most input channels of a stem convolution, which reads an image
+CACHED = (2**18, 2**21)  # 32-bit elements that fit in the cache of a core and of a chip, roughly
+SIZES = ("input channels", "output channels", "positions")  # names of the values of `size_of`
 EXPONENTIALS = ("silu", "sigmoid")
 
 
 def kernel_of(op: Op) -> str:
-    """Name of the kernel an operator becomes; operators of one kernel share coefficients."""
+    """Return the name of an operator's kernel; operators of one kernel share coefficients."""
     window = f"{op.kernel_size}x{op.kernel_size}/{op.stride}"
     match op.kind:
         case "conv" if op.groups == 1:
@@ -41,12 +41,12 @@ def kernel_of(op: Op) -> str:
 
 
 def family_of(kernel: str) -> str:
-    """A kernel without its window: those of one family are alike."""
+    """Return the family of a kernel, which is its name without the window."""
     return kernel.partition(" ")[0]
 
 
 def terms_of(op: Op) -> Terms:
-    """The counts that an operator's price is made of; their number is that of its family."""
+    """Return the terms of an operator's price; their number depends on the family only."""
     read, written = ELEMENTS * elements(op.in_shape), ELEMENTS * elements(op.out_shape)
     exponentials = written if op.act in EXPONENTIALS else 0.0
     added = written if op.adds else 0.0
@@ -68,7 +68,7 @@ def terms_of(op: Op) -> Terms:
 
 
 def _products(op: Op) -> Terms:
-    """A matrix product: in vectors, in tiles, its weights, and what one output waits for."""
+    """Terms of a matrix product: vectors, tiles, weights, and the sum that one output waits for."""
     channels_in, channels_out = op.in_shape[0], op.out_shape[0]
     window = op.kernel_size**2
     side = op.in_shape if op.kind == "deconv" else op.out_shape
@@ -80,22 +80,22 @@ def _products(op: Op) -> Terms:
     return vectors, tiles, weights, waits
 
 
-Range = tuple[tuple[float, float], ...]  # least and largest of each of `size_of`
+Range = tuple[tuple[float, float], ...]  # minimum and maximum of each value of `size_of`
 
 
 def size_of(op: Op) -> tuple[float, float, float]:
-    """Where an operator lies among those of its kernel: channels in and out, positions."""
+    """Return the size of an operator: input channels, output channels, positions."""
     return op.in_shape[0], op.out_shape[0], op.out_shape[1] * op.out_shape[2]
 
 
 def range_of(ops: Iterable[Op]) -> Range:
-    """Least and largest of each of `size_of` among operators of one kernel."""
+    """Return minimum and maximum of each value of `size_of` over operators of one kernel."""
     columns = zip(*map(size_of, ops), strict=True)
     return tuple((min(column), max(column)) for column in columns)
 
 
 def beyond(op: Op, sizes: Range, margin: float) -> tuple[str, float, float, float] | None:
-    """The first size of an operator that lies outside of a range: its name, it, least and most."""
+    """Return the first size outside of the range: name, value, minimum and maximum."""
     for name, size, (least, most) in zip(SIZES, size_of(op), sizes, strict=True):
         if not least / margin <= size <= most * margin:
             return name, size, least, most

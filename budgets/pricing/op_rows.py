@@ -9,7 +9,7 @@ from maenas.blocks.op import Act, Op, OpKind
 
 
 def op_row(op: Op) -> list[Any]:
-    """All of an operator that bears on its cost, as plain data."""
+    """Return the fields of an operator that affect its cost, as plain data."""
     return [
         op.kind,
         list(op.in_shape),
@@ -23,10 +23,10 @@ def op_row(op: Op) -> list[Any]:
 
 
 def row_op(row: Sequence[Any]) -> Op:
-    """The operator of a row.
+    """Return the operator that a row describes.
 
     Raises:
-        ValueError: if it is none.
+        ValueError: if the row is not an operator.
     """
     kind, in_shape, out_shape, kernel_size, stride, groups, act, adds = row
     if kind not in get_args(OpKind) or act not in get_args(Act):
@@ -42,5 +42,5 @@ def row_op(row: Sequence[Any]) -> Op:
 
 
 def priced(op: Op) -> Op:
-    """The operator without what does not bear on its cost: equal ones are priced once."""
+    """Return the operator with only the fields that affect its cost: equal ones share a price."""
     return row_op(op_row(op))

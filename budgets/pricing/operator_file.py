@@ -1,4 +1,4 @@
-"""Operator prices of a device nobody has at hand, bundled as a file: an estimate."""
+"""Bundled files of estimated operator prices, for devices that the user cannot measure."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ FORMAT = "maenas/operators@1"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OperatorFile:
-    """What such a file holds.
+    """Content of a file of operator prices.
 
     Attributes:
         device: name the user types after `--device`.
         hardware: "cpu" or "gpu".
-        precision: the network is run in.
-        source: what the prices were calibrated on.
-        error: how far they are off, in words.
+        precision: number format that the network runs in.
+        source: data that the prices were calibrated on.
+        error: description of the error of the prices.
         kernels: price and sizes of each kernel.
     """
 
@@ -39,7 +39,7 @@ class OperatorFile:
     kernels: Mapping[str, Kernel]
 
     def model(self) -> OperatorModel:
-        """Its prices."""
+        """Return the latency model with these prices."""
         return OperatorModel(
             device=self.device,
             hardware=self.hardware,
@@ -52,7 +52,7 @@ class OperatorFile:
         )
 
     def save(self, path: Path, receipt: str) -> None:
-        """Write the file, `receipt` above it as comments."""
+        """Write the file, with `receipt` as comments at the top."""
         head: dict[str, Any] = {
             name: getattr(self, name)
             for name in ("device", "hardware", "precision", "source", "error")
@@ -71,10 +71,10 @@ class OperatorFile:
 
 
 def load_operator_file(path: Path) -> OperatorModel:
-    """The prices in a file.
+    """Read the prices from a file.
 
     Raises:
-        SpecError: if it does not hold what it must.
+        SpecError: if the file is invalid.
     """
     data = read_yaml(path, FORMAT)
     listed = data.get("kernels")

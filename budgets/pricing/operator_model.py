@@ -1,4 +1,4 @@
-"""Latency of an operator as a sum of its kernel's terms, fitted to whatever was measured."""
+"""Latency of an operator as a weighted sum of its kernel's terms, fitted to measurements."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ from maenas.budgets.pricing.kernels import (
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
-RESOLUTION_US = 10.0  # errors of a sample count relative to its time, but not below this
-ROUNDS = 8  # of reweighting
-TOLERATED = 0.2  # relative error from which on a sample loses weight: noise has a long tail
-MARGIN = 1.3  # factor beyond what was sampled that does not count as extrapolation
+RESOLUTION_US = 10.0  # errors are relative to the time of a sample, but at least to this time
+ROUNDS = 8  # rounds of reweighting
+TOLERATED = 0.2  # relative error above which a sample loses weight: noise has a long tail
+MARGIN = 1.3  # factor beyond the sampled range that does not count as extrapolation
 RIDGE = 1e-9
 
 Floats = NDArray[np.float64]
@@ -37,12 +37,12 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """Operators that took some time together: a layer, or a whole network.
+    """Measured time of a layer or of a whole network.
 
     Attributes:
-        ops: what ran.
-        us: microseconds it took.
-        weight: how much its relative error counts.
+        ops: operators that ran.
+        us: total time of the operators, in microseconds.
+        weight: weight of the relative error in the fit.
     """
 
     ops: tuple[Op, ...]
@@ -55,8 +55,8 @@ class Kernel:
     """Price of one kernel.
 
     Attributes:
-        us: microseconds for each of the terms of `terms_of`.
-        sizes: of the operators it was fitted to.
+        us: microseconds per unit of each term of `terms_of`.
+        sizes: range of sizes of the operators that the kernel was fitted to.
     """
 
     us: Terms
@@ -64,11 +64,11 @@ class Kernel:
 
 
 def fit(observations: Sequence[Observation]) -> dict[str, Kernel]:
-    """Kernels whose prices explain the observations best.
+    """Fit kernel prices to observations.
 
-    Non-negative least squares on relative errors, over all kernels at once, since one observation
-    may hold operators of many; repeated with less weight where an error is large, so that a
-    disturbed sample does not bend the rest.
+    The fit is a non-negative least squares on relative errors, over all kernels at once, since an
+    observation can hold operators of several kernels. It is repeated with less weight on samples
+    with a large error, so that a disturbed sample does not distort the prices.
 
     Raises:
         ValueError: if there is no observation.
@@ -103,7 +103,7 @@ def fit(observations: Sequence[Observation]) -> dict[str, Kernel]:
 
 
 def _matrix(observations: Sequence[Observation], first: Mapping[str, int], count: int) -> csr_array:
-    """Sum of the terms of each observation's operators, (observations, all terms)."""
+    """Return the terms summed over each observation's operators, (observations, all terms)."""
     from scipy.sparse import csr_array
 
     entries: list[float] = []
@@ -120,7 +120,7 @@ def _matrix(observations: Sequence[Observation], first: Mapping[str, int], count
 
 
 def _solve(matrix: csr_array, us: Floats, weights: Floats) -> Floats:
-    """Weighted non-negative least squares, through the normal equations: many rows, few columns."""
+    """Solve weighted non-negative least squares by normal equations: many rows, few columns."""
     from scipy.linalg import solve_triangular
     from scipy.optimize import nnls
 
@@ -139,22 +139,22 @@ def _solve(matrix: csr_array, us: Floats, weights: Floats) -> Floats:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OperatorModel(LatencyModel):
-    """Prices operators by fitted kernels.
+    """Latency model that prices operators by fitted kernels.
 
-    A window that was never sampled takes the nearest of its family, scaled by nothing: its terms
-    already count the window. `guess` tells.
+    A window that was never sampled takes the prices of the nearest window of its family, without a
+    factor, because the terms already count the window. `guess` reports such a price.
 
     Attributes:
-        device: as the user names it.
+        device: device name as the user types it.
         hardware: "cpu" or "gpu".
-        precision: the network is run in.
+        precision: number format that the network runs in.
         kind: "measured" or "estimated".
-        about: one line for people.
-        kernels: by name.
-        command: what measures a missing operator.
-        fingerprint: stands for the prices.
-        provenance: of a measured device: runtime, processor, threads and so on.
-        warning: why the prices must not be trusted; None if they may be.
+        about: description for users, one line.
+        kernels: kernels by name.
+        command: command line that measures a missing operator.
+        fingerprint: hash of the prices.
+        provenance: runtime, processor, threads and so on of a measured device.
+        warning: reason not to trust the prices; None if they can be trusted.
     """
 
     device: str
@@ -172,10 +172,10 @@ class OperatorModel(LatencyModel):
     _nearest: dict[str, str] = field(init=False, default_factory=dict, repr=False, compare=False)
 
     def op_ms(self, op: Op) -> float:
-        """Milliseconds one operator takes.
+        """Return the latency of one operator in milliseconds.
 
         Raises:
-            DeviceError: if no operator of its family was ever measured.
+            DeviceError: if no operator of its family was measured.
         """
         kernel = self.kernels[self._kernel(op)]
         us = 0.0
@@ -184,7 +184,7 @@ class OperatorModel(LatencyModel):
         return us / 1e3
 
     def guess(self, op: Op) -> str | None:
-        """Why a price is a guess beyond what was measured, None if it is not."""
+        """Return why a price is an extrapolation beyond the measurements; None if it is not."""
         wanted = kernel_of(op)
         name = self._kernel(op)
         if name != wanted:
@@ -196,7 +196,7 @@ class OperatorModel(LatencyModel):
         return f"{name} was measured for {least:g} to {most:g} {label}, not {size:g}"
 
     def _kernel(self, op: Op) -> str:
-        """The operator's kernel, or the nearest of its family."""
+        """Return the name of the operator's kernel, or of the nearest kernel of its family."""
         name = kernel_of(op)
         if name in self.kernels:
             return name
@@ -215,14 +215,14 @@ class OperatorModel(LatencyModel):
 
 
 def _distance(one: str, other: str) -> float:
-    """How far two kernels' windows are apart: by the side, then by the stride."""
+    """Return the distance between the windows of two kernels: side first, then stride."""
     sides = [_window(kernel) for kernel in (one, other)]
     (side, stride), (other_side, other_stride) = sides
     return abs(log(side / other_side)) + 0.1 * abs(stride - other_stride)
 
 
 def _window(kernel: str) -> tuple[int, int]:
-    """Side and stride of "conv 3x3/2"; 1 and 1 of a kernel without a window."""
+    """Return side and stride, (3, 2) for "conv 3x3/2", (1, 1) for a kernel without a window."""
     window = kernel.partition(" ")[2]
     if not window:
         return 1, 1
@@ -231,5 +231,5 @@ def _window(kernel: str) -> tuple[int, int]:
 
 
 def relative_errors(model: LatencyModel, networks: Iterable[tuple[Sequence[Op], float]]) -> Floats:
-    """(predicted - measured) / measured of networks given as operators and milliseconds."""
+    """Return (predicted - measured) / measured of networks given as operators and milliseconds."""
     return np.array([model.latency_ms(ops) / ms - 1 for ops, ms in networks])

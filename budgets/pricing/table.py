@@ -1,4 +1,4 @@
-"""Latency tables: raw samples of a device with where they come from, in one portable file."""
+"""Latency tables: raw samples of a device and their provenance, in one portable file."""
 
 from __future__ import annotations
 
@@ -31,19 +31,19 @@ from maenas.budgets.pricing.op_rows import op_row, row_op
 from maenas.budgets.pricing.operator_model import Kernel, Observation, OperatorModel, fit
 
 FORMAT = "maenas/latency-table@1"
-NETWORK_WEIGHT = 20.0  # of a whole network's time beside those of its layers
+NETWORK_WEIGHT = 20.0  # weight of a network's total time relative to a layer's time
 WEIGHTS: dict[Role, float] = {"fit": 1.0, "operator": 0.3, "held-out": 0.0}
 NOISY_WEIGHT = 0.2
-STRAY = 2.0  # times its undisturbed time that the reference may take before a sample is in doubt
-MIN_CALM = 6  # held-out networks that must be undisturbed to leave out the others
-QUIET = 10  # percentile of the reference's times that stands for an undisturbed machine
+STRAY = 2.0  # slowdown of the reference graph above which a sample is doubtful
+MIN_CALM = 6  # undisturbed held-out networks needed to exclude the disturbed ones
+QUIET = 10  # percentile of the reference times that represents an undisturbed machine
 
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
 class LayerSample:
-    """Operators a runtime ran together, and their mean microseconds, disturbed runs included."""
+    """Operators that a runtime fused, and their mean microseconds, disturbed runs included."""
 
     name: str
     ops: tuple[int, ...]
@@ -52,18 +52,18 @@ class LayerSample:
 
 @dataclass(frozen=True, slots=True)
 class TableSample:
-    """What was measured of one graph.
+    """Measurements of one graph.
 
     Attributes:
-        name: of the graph, such as "csp/m/4".
-        role: "fit" for a network the prices come from, "held-out" for one that only tells how good
-            they are, "operator" for one operator alone.
-        ops: places in the table's list.
+        name: name of the graph, such as "csp/m/4".
+        role: "fit" for a network that prices are fitted to, "held-out" for one that only measures
+            their error, "operator" for a single operator.
+        ops: indices of the operators in the table's list.
         ms: milliseconds of each inference.
-        reference_ms: of the reference graph just before each.
-        layers: where the runtime tells.
-        warnings: "noisy", a throttling device.
-        seconds: that measuring took, preparation included.
+        reference_ms: milliseconds of the reference graph just before each inference.
+        layers: times of the layers; empty if the runtime does not report them.
+        warnings: signs of a disturbance, such as "noisy" or a throttling device.
+        seconds: time that the measurement took, preparation included.
     """
 
     name: str
@@ -86,24 +86,25 @@ class TableSample:
 
 @dataclass(frozen=True, kw_only=True)
 class LatencyTable:
-    """All that was measured of a device with one runtime, precision and number of threads.
+    """All measurements of a device with one runtime, precision and number of threads.
 
-    Times are compared at one speed of the device: each is scaled by how fast the reference graph
-    ran just before it, against the fastest tenth of all its runs; then the median counts.
+    Times are compared at one speed of the device: each is scaled by the speed of the reference
+    graph just before it, relative to the fastest tenth of all its runs. The latency of a graph is
+    the median of its scaled times.
 
     Attributes:
-        name: of the table, what the user types after `--device`.
-        device: that was measured, as the user typed it.
+        name: name of the table, which the user types after `--device`.
+        device: measured device, as the user typed it.
         hardware: "cpu" or "gpu".
         backend: name of the runtime.
-        precision: read back from the runtime.
-        threads: of a CPU, None on a GPU.
-        batch: images at a time; always 1.
+        precision: number format read back from the runtime.
+        threads: number of threads on a CPU, None on a GPU.
+        batch: batch size; always 1.
         created: date and time, UTC.
-        maenas: version that wrote it.
-        provenance: what else bears on the numbers.
-        ops: every operator once.
-        samples: what was measured.
+        maenas: version of maenas that wrote the table.
+        provenance: other facts that affect the times, such as driver and clocks.
+        ops: list of distinct operators.
+        samples: measurements, one per graph.
     """
 
     name: str
@@ -130,24 +131,24 @@ class LatencyTable:
 
     @cached_property
     def reference_ms(self) -> float:
-        """The reference graph on the undisturbed device."""
+        """Milliseconds of the reference graph on the undisturbed device."""
         return float(np.percentile([ms for s in self.samples for ms in s.reference_ms], QUIET))
 
     def latency_ms(self, sample: TableSample) -> float:
-        """The median of a sample's times at the speed of the undisturbed device."""
+        """Return the median of a sample's times, scaled to the speed of the undisturbed device."""
         return float(np.median(self._scales(sample) * sample.ms))
 
     def doubtful(self, sample: TableSample) -> bool:
-        """Whether something disturbed it: it scatters, or the reference was far from its speed."""
+        """Whether a sample was disturbed: it has warnings, or the reference graph ran slowly."""
         slow = float(np.median(sample.reference_ms)) > STRAY * self.reference_ms
         return bool(sample.warnings) or slow
 
     def model(self, where: str | None = None) -> OperatorModel:
-        """Prices fitted to the samples that are not held out.
+        """Return prices fitted to the samples that are not held out.
 
         Args:
-            where: how the user names this table, for the command that extends it; its own name if
-                None.
+            where: name or path by which the user refers to this table, for the command that
+                extends it; the table's name if None.
         """
         doubt = "" if self.warning is None else f"UNRELIABLE: {self.warning}; "
         checked = self.accuracy.line(is_trusted=self.warning is None)
@@ -155,14 +156,14 @@ class LatencyTable:
 
     @cached_property
     def disturbance(self) -> Disturbance:
-        """How many samples were taken while something else used the device."""
+        """Counts of the samples taken while something else used the device."""
         return disturbance((sample.role, self.doubtful(sample)) for sample in self.samples)
 
     @cached_property
     def warning(self) -> str | None:
-        """Why the prices must not be trusted, and the remedy; None if they may be.
+        """Reason not to trust the prices, and the remedy; None if they can be trusted.
 
-        A disturbed table can show a small error: its held-out networks were disturbed alike.
+        A disturbed table can show a small error, because its held-out networks were disturbed too.
         """
         if self.disturbance.is_heavy:
             cause = self.disturbance.line()
@@ -174,12 +175,12 @@ class LatencyTable:
 
     @cached_property
     def accuracy(self) -> Accuracy:
-        """How far predictions are from held-out networks.
+        """Errors of the predictions on held-out networks.
 
-        Those that were disturbed whenever they were measured are left out, unless too few remain.
+        Networks that were disturbed in every attempt are excluded, unless too few remain.
 
         Raises:
-            DeviceError: if one holds operators that no other sample does.
+            DeviceError: if a held-out network has operators that no other sample has.
         """
         every = [sample for sample in self.samples if sample.role == "held-out"]
         calm = [sample for sample in every if not self.doubtful(sample)]
@@ -205,7 +206,7 @@ class LatencyTable:
 
     @property
     def about(self) -> str:
-        """For people: what was measured on what, and when."""
+        """Description for users: date, runtime, precision, device and threads."""
         threads = (
             "" if self.threads is None else f", {self.threads} thread" + "s" * (self.threads != 1)
         )
@@ -214,7 +215,7 @@ class LatencyTable:
         return f"measured {self.created[:10]}: {runtime} {self.precision} on {hardware}{threads}"
 
     def command(self) -> str:
-        """The command line that measures such a table anew."""
+        """Return the command line that measures this table again."""
         words = ["maenas profile --device", self.device]
         settings = self.name.removeprefix(self.device).split("-")
         if self.precision in settings:
@@ -224,7 +225,7 @@ class LatencyTable:
         return " ".join([*words, "--exist-ok"])
 
     def ops_of(self, sample: TableSample) -> tuple[Op, ...]:
-        """The operators of a sample."""
+        """Return the operators of a sample."""
         return tuple(self.ops[place] for place in sample.ops)
 
     @cached_property
@@ -232,7 +233,7 @@ class LatencyTable:
         return fit(list(self._observations()))
 
     def _observations(self) -> Iterator[Observation]:
-        """Layers where there are any, and each graph as a whole."""
+        """Yield the layers of each sample, and each graph as a whole."""
         for sample in self.samples:
             weight = WEIGHTS[sample.role] * (NOISY_WEIGHT if self.doubtful(sample) else 1.0)
             if weight == 0:
@@ -244,10 +245,11 @@ class LatencyTable:
                 yield Observation(self.ops_of(sample), 1e3 * self.latency_ms(sample), whole)
 
     def _layer_times(self, sample: TableSample) -> Iterator[tuple[tuple[Op, ...], float]]:
-        """Operators of each layer and their microseconds.
+        """Yield the operators and microseconds of each layer.
 
-        They are means over all inferences, disturbed ones included; so of a network only the
-        layers' shares of its own time count. An operator alone has no whole to be a share of.
+        Layer times are means over all inferences, disturbed ones included. For a network, they
+        are therefore only used as shares of its latency. The layers of a single operator are
+        scaled by the speed of the device.
         """
         times = [layer.us for layer in sample.layers]
         if not any(times):
@@ -264,7 +266,7 @@ class LatencyTable:
 
     @cached_property
     def digest(self) -> str:
-        """Stands for the content: an edited table has another."""
+        """Hash of the content; it changes when the table is edited."""
         return _digest(self._data())
 
     def _data(self) -> dict[str, Any]:
@@ -275,16 +277,16 @@ class LatencyTable:
         return {"format": FORMAT, **data}
 
     def save(self, path: Path) -> None:
-        """Write the file, whole or not at all."""
+        """Write the file atomically."""
         lines = json.dumps({**self._data(), "digest": self.digest}, separators=(",", ":"))
         write_text(path, lines.replace('{"name":', '\n{"name":') + "\n")
 
 
 def load_table(path: Path) -> LatencyTable:
-    """A table from its file, checked to be whole and as it was written.
+    """Read a table from its file and check that it is complete and unchanged.
 
     Raises:
-        SpecError: naming file and cause.
+        SpecError: if the file is not a valid table; the message names file and cause.
     """
     data = read_json(
         path,
@@ -312,7 +314,7 @@ def load_table(path: Path) -> LatencyTable:
 
 
 def table_sample(data: Mapping[str, Any], where: str) -> TableSample:
-    """A sample from plain data."""
+    """Return a sample read from plain data."""
     layers = tuple(parse(LayerSample, layer, f"{where}: layers") for layer in data["layers"])
     return parse(TableSample, {**data, "layers": layers}, f"{where}: {data.get('name')}")
 

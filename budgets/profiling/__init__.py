@@ -1,1 +1,1 @@
-"""Profiles: what is measured on a device, in which order, and how samples are taken."""
+"""Profiles of devices: which graphs are measured, in which order, and how they are sampled."""

@@ -1,4 +1,4 @@
-"""Operators measured alone: what networks at hand may lack, and sizes beyond theirs."""
+"""Single operators to measure, for kinds and sizes that the profiled networks may lack."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from collections.abc import Iterator
 
 from maenas.blocks.op import Act, Op, OpKind, Shape, avg_pool, concat, conv, max_pool, upsample
 
-# (channels, side of the map): from the front of a network to its end.
+# (channels, side of the feature map), from the first layers of a network to the last.
 SIZES = ((32, 160), (64, 80), (192, 40), (512, 20))
 WINDOWS = ((1, 1), (3, 1), (3, 2), (5, 1), (5, 2), (7, 1))  # side, stride
 IMAGE_SIDES = (320, 640)
 
 
 def operator_grid(sizes: int = len(SIZES)) -> list[Op]:
-    """Operators of every kind that a graph can hold but `decode`, each in several sizes.
+    """Return operators of every kind except `decode`, each in several sizes.
 
     Args:
-        sizes: how many of `SIZES`, evenly chosen.
+        sizes: number of `SIZES` to use, evenly spaced.
     """
     chosen = [SIZES[round(i * (len(SIZES) - 1) / max(1, sizes - 1))] for i in range(sizes)]
     ops = [op for channels, side in chosen for op in _of_size((channels, side, side))]
@@ -27,7 +27,7 @@ def operator_grid(sizes: int = len(SIZES)) -> list[Op]:
 
 
 def slice_of(shape: Shape) -> Op:
-    """The space-to-depth of a Focus stem."""
+    """Return the space-to-depth operator of a Focus stem."""
     channels, height, width = shape
     return Op("slice", shape, (4 * channels, height // 2, width // 2))
 

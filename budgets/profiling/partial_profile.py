@@ -1,4 +1,4 @@
-"""A profile that is not finished: what was measured so far, safe from a kill."""
+"""File of an unfinished profile: it keeps the measurements so far if the process is killed."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ DROP = "--exist-ok drops it"
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """One finished item, with its operators in full.
+    """Measurement of one item, with its operators.
 
     Attributes:
-        ops: operators that the sample's places refer to.
-        sample: its times.
+        ops: operators that the indices of the sample refer to.
+        sample: times of the graph.
         precision: number format that the session computed in; None if it was read from a file.
-        note: what the session says about that.
+        note: remark of the session about its precision.
     """
 
     ops: tuple[Op, ...]
@@ -41,11 +41,11 @@ class Measured:
 
 
 class Unfinished:
-    """The file that keeps what was measured until the table is written: a line a graph.
+    """The file that keeps measurements until the table is written, one line per graph.
 
     Args:
-        path: of the file.
-        header: what it is a profile of; only a profile of the same may go on from it.
+        path: path of the file.
+        header: description of the profile; only a profile with the same header can resume.
     """
 
     def __init__(self, path: Path, header: Mapping[str, Any]) -> None:
@@ -53,10 +53,10 @@ class Unfinished:
         self._header = {"format": FORMAT, **header}
 
     def load(self) -> list[Measured]:
-        """What is there; a last line that was cut off is dropped.
+        """Read the measurements in the file, without an incomplete last line.
 
         Raises:
-            SpecError: if it is of another profile, or none.
+            SpecError: if the file belongs to another profile or is not a profile.
         """
         if not self.path.exists():
             return []
@@ -88,10 +88,10 @@ class Unfinished:
         return found
 
     def append(self, measured: Measured) -> None:
-        """Keep one more.
+        """Append a measurement to the file.
 
         Raises:
-            SpecError: if it cannot be written.
+            SpecError: if the file cannot be written.
         """
         line = {
             "rows": [op_row(op) for op in measured.ops],
@@ -106,5 +106,5 @@ class Unfinished:
             raise SpecError(f"{self.path}: cannot be written: {error.strerror or error}.") from None
 
     def remove(self) -> None:
-        """It is not needed any more."""
+        """Delete the file, which is no longer needed."""
         self.path.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Measuring a device: operators alone, operators inside networks, and networks to check with."""
+"""Profile of a device: time single operators, networks to fit and held-out networks."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ from maenas.budgets.pricing.table import LatencyTable, LayerSample, TableSample
 from maenas.budgets.profiling.partial_profile import Measured, Unfinished
 from maenas.budgets.profiling.sampling import Samples, sample, spread
 
-MIN_FITTED, MIN_HELD_OUT = 9, 6  # networks: below that a table says too little of itself
-# Longest that one graph is sampled for: a single operator matters little.
+MIN_FITTED, MIN_HELD_OUT = 9, 6  # least number of networks that a table needs
+# Maximum sampling time of one graph, in seconds; a single operator matters little.
 SECONDS: dict[Role, float] = {"fit": 6.0, "held-out": 6.0, "operator": 0.5}
-LEAST = 2 * (MIN_FITTED + MIN_HELD_OUT)  # one network takes at most such a part of all time
-MAX_ATTEMPTS = 3  # at a network whose samples are disturbed
-MAX_FAILURES = 3  # in a row: then it is not the graph but the device
-SAME = ("runtime", "device", "system")  # of the provenance: else it is another machine's profile
+LEAST = 2 * (MIN_FITTED + MIN_HELD_OUT)  # one network takes at most 1 / LEAST of the total time
+MAX_ATTEMPTS = 3  # measurements of a network while its samples are disturbed
+MAX_FAILURES = 3  # consecutive failures that show a fault of the device, not of a graph
+SAME = ("runtime", "device", "system")  # provenance keys that identify the machine
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A graph to be measured; it is only made when its turn comes.
+    """A graph to measure; it is built only when its turn comes.
 
     Attributes:
-        name: unique in a profile.
-        role: what it is measured for.
-        graph: makes it, static and in 32-bit floats.
+        name: name of the graph, unique in a profile.
+        role: purpose of the measurement.
+        graph: function that builds the static graph in 32-bit floats.
     """
 
     name: str
@@ -49,15 +49,15 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Told after every item: for progress.
+    """Progress of a profile, reported after every item.
 
     Attributes:
-        done: graphs so far.
-        name: of the last one.
-        milliseconds: it took at best.
-        seconds: spent so far.
-        warnings: of its samples.
-        lacking: networks without which no table can be made, time or not.
+        done: number of graphs measured so far.
+        name: name of the last graph.
+        milliseconds: fastest inference of the last graph.
+        seconds: time spent so far.
+        warnings: warnings about the samples of the last graph.
+        lacking: number of networks still needed for a table, even if the time is over.
     """
 
     done: int
@@ -75,19 +75,19 @@ def profile(
     seconds: float,
     report: Callable[[Step], None] = lambda step: None,
 ) -> tuple[list[Measured], list[str]]:
-    """Measure items in order until the time is over; every role gets its turn before that.
+    """Measure items in order until the time is over and a table has enough networks.
 
     Args:
-        backend: of the device.
-        items: in an order of which any beginning is balanced.
-        unfinished: keeps what is done, and may hold some of it already.
-        seconds: for all of it, what was spent on the part that is done included.
-        report: hears of every item.
+        backend: runtime on the device.
+        items: graphs to measure, in an order whose every prefix is balanced.
+        unfinished: file that keeps the measurements; it may already hold some of them.
+        seconds: time limit of the whole profile, earlier measurements in the file included.
+        report: function called after every item.
     Returns:
-        What was measured, of several attempts the best, and what had to be left out and why.
+        The best attempt of each measured graph, and the reason for each graph left out.
     Raises:
-        BackendError: if the device computes in another precision, or is gone; what was measured
-            is kept.
+        BackendError: if the device computes in another precision or is lost; the measurements are
+            kept.
     """
     kept = unfinished.load()
     tried = Counter(measured.sample.name for measured in kept)
@@ -135,7 +135,7 @@ def profile(
 def measure_calmly(
     backend: Backend, item: Item, reference: Session, all_known: bool = True
 ) -> Measured:
-    """`measure_item`, again where it was disturbed; of `MAX_ATTEMPTS` the best."""
+    """Repeat `measure_item` while the samples are disturbed; return the best of all attempts."""
     found: list[Measured] = []
     while len(found) < MAX_ATTEMPTS and (not found or found[-1].sample.warnings):
         found.append(measure_item(backend, item, reference, all_known))
@@ -143,7 +143,7 @@ def measure_calmly(
 
 
 def best_of(measured: Sequence[Measured]) -> list[Measured]:
-    """Of each graph the attempt that was disturbed least."""
+    """Return the least disturbed attempt of each graph."""
     best: dict[str, Measured] = {}
     for one in measured:
         other = best.get(one.sample.name)
@@ -158,7 +158,7 @@ def _unrest(measured: Measured) -> tuple[int, float]:
 
 
 def _noisy(items: Sequence[Item], kept: Sequence[Measured], tried: Counter[str]) -> list[Item]:
-    """Networks to measure once more: every attempt so far was disturbed."""
+    """Return the networks to measure again, whose every attempt so far was disturbed."""
     noisy = {one.sample.name for one in best_of(kept) if one.sample.warnings}
     return [
         item
@@ -174,17 +174,17 @@ def measure_item(
     all_known: bool = True,
     longest: float = inf,
 ) -> Measured:
-    """Samples of one graph, its times given to its operators.
+    """Measure one graph and assign its times to its operators.
 
     Args:
-        backend: to measure with.
-        item: what to measure.
-        reference: of `reference_graph`, on the same backend.
-        all_known: whether operators that no `Op` stands for are an error.
-        longest: seconds to sample it for at most, if that is less than its role allows.
+        backend: runtime to measure with.
+        item: graph to measure.
+        reference: session of `reference_graph` on the same backend.
+        all_known: whether operators without an `Op` are an error.
+        longest: maximum sampling time in seconds; the limit of the role applies too.
     Raises:
-        BackendError: if the backend cannot run it.
-        MaenasError: if it has unknown operators.
+        BackendError: if the backend cannot run the graph.
+        MaenasError: if the graph has unknown operators.
     """
     graph = item.graph()
     layers = graph_layers(graph)
@@ -216,13 +216,14 @@ def measure_item(
 def layer_samples(
     layers: Sequence[Layer], listed: Sequence[Sequence[int]], samples: Samples, alone: bool
 ) -> Iterator[LayerSample]:
-    """The time of every layer of the graph: of all runtime layers that name one of its nodes.
+    """Yield the time of each layer, summed over all runtime layers that name one of its nodes.
 
     Args:
-        layers: of the graph.
-        listed: places of their operators.
-        samples: of the graph.
-        alone: the graph is one operator, whose changes of layout belong to its inputs.
+        layers: layers of the graph.
+        listed: for each layer, indices of its operators.
+        samples: measurements of the graph.
+        alone: whether the graph is a single operator; its layout changes then belong to its inputs
+            and do not count.
     """
     owner = {node: place for place, layer in enumerate(layers) for node in layer.nodes}
     joined = _Groups(len(layers))
@@ -243,26 +244,26 @@ def layer_samples(
 
 
 class _Groups:
-    """Layers of the graph that some layer of the runtime stands for together."""
+    """Groups of graph layers that the runtime fused with each other (union-find)."""
 
     def __init__(self, count: int) -> None:
         self._above = list(range(count))
 
     def of(self, place: int) -> int:
-        """The first of its group."""
+        """Return the first layer of the group that a layer belongs to."""
         while self._above[place] != place:
             place = self._above[place]
         return place
 
     def join(self, places: Sequence[int]) -> None:
-        """Make one group of those of all places."""
+        """Merge the groups of these layers."""
         firsts = sorted(self.of(place) for place in places)
         for first in firsts:
             self._above[first] = firsts[0]
 
 
 def merged(measured: Sequence[Measured]) -> tuple[tuple[Op, ...], tuple[TableSample, ...]]:
-    """One list of operators for all samples."""
+    """Return one list of operators for all samples, and the samples with indices into it."""
     places: dict[Op, int] = {}
     samples = []
     for one in measured:
@@ -281,7 +282,7 @@ def merged(measured: Sequence[Measured]) -> tuple[tuple[Op, ...], tuple[TableSam
 
 
 def extended(table: LatencyTable, measured: Sequence[Measured]) -> LatencyTable:
-    """A table with more samples; those of a graph it holds already take the old ones' place."""
+    """Return the table with more samples; new samples of a graph replace its old ones."""
     new = {one.sample.name for one in measured}
     kept = [Measured(table.ops, old) for old in table.samples if old.name not in new]
     ops, samples = merged([*kept, *measured])
@@ -291,16 +292,16 @@ def extended(table: LatencyTable, measured: Sequence[Measured]) -> LatencyTable:
 
 
 def counted(kinds: Counter[str]) -> str:
-    """For people: "3 x LayerNormalization, 1 x TopK"."""
+    """Return counts as text for a message, such as "3 x LayerNormalization, 1 x TopK"."""
     return ", ".join(f"{count} x {kind}" for kind, count in kinds.most_common())
 
 
 def lacking(measured: Sequence[Measured]) -> int:
-    """Networks that must still be measured before a table says anything of itself."""
+    """Return how many networks must still be measured before a table can be written."""
     roles = Counter(one.sample.role for one in measured)
     return max(0, MIN_FITTED - roles["fit"]) + max(0, MIN_HELD_OUT - roles["held-out"])
 
 
 def _rounded(values: Sequence[float]) -> tuple[float, ...]:
-    """Six digits: what a millionth of a time adds is no news."""
+    """Round times to six significant digits, which is finer than any measurement."""
     return tuple(float(f"{value:.6g}") for value in values)

@@ -1,4 +1,4 @@
-"""Samples of a latency on a machine whose speed drifts: always beside the same reference."""
+"""Latency samples on a machine whose speed drifts, each taken next to a reference graph."""
 
 from __future__ import annotations
 
@@ -12,23 +12,24 @@ from maenas.budgets.backends.backend import LayerTime, Session
 
 MIN_ROUNDS = 6
 MAX_ROUNDS = 60
-ROUND_MS = 20.0  # of the graph's own time in a round, and of the reference's; more for long graphs
-MAX_RUNS = 40  # inferences a round
+ROUND_MS = 20.0  # time of the graph, and of the reference, in one round; longer for slow graphs
+MAX_RUNS = 40  # inferences per round
 MIN_REFERENCE_RUNS = 3
-SETTLED = 0.01  # relative standard error of the median to stop at
-STRAYING = 0.5  # the same of the reference's times
-NOISY = 0.15  # relative distance between the quartiles above which a sample is marked
+SETTLED = 0.01  # relative standard error of the median at which sampling stops
+STRAYING = 0.5  # relative interquartile range of the reference above which a sample is noisy
+NOISY = 0.15  # relative interquartile range above which a sample is noisy
 
 
 @dataclass(frozen=True, slots=True)
 class Samples:
-    """What was measured of one graph, raw.
+    """Raw measurements of one graph.
 
     Attributes:
         ms: milliseconds of each inference.
-        reference_ms: of the reference graph just before each of them, mean over as long a time.
-        layers: their mean over all inferences.
-        warnings: "noisy" and what the device said.
+        reference_ms: milliseconds of the reference graph just before each inference, as the mean
+            of an equally long round.
+        layers: time of each layer, as the mean over all inferences.
+        warnings: "noisy", and the warnings of the device.
     """
 
     ms: tuple[float, ...]
@@ -38,15 +39,15 @@ class Samples:
 
 
 def sample(session: Session, reference: Session, seconds: float) -> Samples:
-    """Rounds of reference and graph in turn, until the median of their ratio stands still.
+    """Run reference and graph in turn, in rounds, until the median of their ratio is stable.
 
-    Both run equally long in a round, so that what disturbs one disturbs the other alike.
+    Both run equally long in a round, so that a disturbance affects both alike.
 
     Args:
-        session: the graph.
-        reference: of `reference_graph`, on the same backend.
-        seconds: of inferences after which no further round begins, `MIN_ROUNDS` of them done; a
-            fifth of it is spent in any case, since disturbances last.
+        session: session of the graph.
+        reference: session of `reference_graph` on the same backend.
+        seconds: inference time after which no further round begins, once `MIN_ROUNDS` are done;
+            at least a fifth of it is always spent, because disturbances last.
     Raises:
         BackendError: if the device fails.
     """
@@ -82,11 +83,11 @@ def sample(session: Session, reference: Session, seconds: float) -> Samples:
 
 
 def _count(wanted_ms: float, once_ms: float, least: int) -> int:
-    """Inferences that take about as long as wanted."""
+    """Return the number of inferences that take about `wanted_ms`."""
     return max(least, min(MAX_RUNS, round(wanted_ms / max(once_ms, 1e-6))))
 
 
 def spread(values: NDArray[np.float64]) -> float:
-    """Distance between the quartiles, relative to the median."""
+    """Return the interquartile range relative to the median."""
     low, middle, high = np.percentile(values, (25, 50, 75))
     return float((high - low) / middle)
