@@ -1,4 +1,4 @@
-"""Runtimes that time ONNX graphs on the device itself."""
+"""Runtimes that measure the latency of ONNX graphs on a device."""
 
 from maenas.budgets.backends.backend import Backend, BackendError, LayerTime, Run, Session
 from maenas.budgets.backends.load import (

@@ -1,4 +1,4 @@
-"""The seam to a runtime: an ONNX graph goes in, samples of its latency come out."""
+"""Interface to a runtime, which takes an ONNX graph and returns samples of its latency."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ if TYPE_CHECKING:
 
 
 class BackendError(MaenasError):
-    """A runtime is missing, refuses a graph or a precision, or its device is gone."""
+    """A runtime is missing, refuses a graph or a precision, or has lost its device."""
 
 
 @dataclass(frozen=True, slots=True)
 class LayerTime:
-    """Time of one layer as the runtime fused it.
+    """Time of one layer, as fused by the runtime.
 
     Attributes:
-        name: in the runtime.
-        nodes: names of the ONNX nodes it came from; of a layer that only changes the layout, those
-            of the layer it is for. Empty where the runtime does not tell.
-        kernel: what ran, such as "brgconv_avx512_1x1_f32".
-        us: microseconds, mean over the inferences of the run; of several runs the mean is exact,
-            of one alone only as far as the runtime counts.
-        layout: whether it only changes the layout of a map for another layer.
+        name: name of the layer in the runtime.
+        nodes: names of the ONNX nodes in the layer. For a layer that only changes the layout, the
+            nodes of the layer that it serves. Empty if the runtime does not report them.
+        kernel: name of the kernel that ran, such as "brgconv_avx512_1x1_f32".
+        us: microseconds, mean over the inferences of the run. The mean over several runs is exact;
+            a single run has the resolution of the runtime's counter.
+        layout: whether the layer only changes the layout of a feature map for another layer.
     """
 
     name: str
@@ -41,12 +41,12 @@ class LayerTime:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Some inferences in a row.
+    """Latencies of consecutive inferences.
 
     Attributes:
-        ms: milliseconds of each, batch 1; on a GPU its computing time without copies.
-        layers: where the runtime has them and they were asked for.
-        warnings: what spoils the samples, such as a GPU that throttled meanwhile.
+        ms: milliseconds of each inference at batch size 1; on a GPU, compute time without copies.
+        layers: times of the layers, if they were requested and the runtime reports them.
+        warnings: disturbances of the samples, such as a GPU that throttled.
     """
 
     ms: tuple[float, ...]
@@ -55,12 +55,12 @@ class Run:
 
 
 class Session(ABC):
-    """A graph made ready to run; hold few at a time, each holds its weights.
+    """A compiled graph, ready to run; keep few at a time, since each holds its weights.
 
     Attributes:
-        precision: number format of most of its work, read back from the runtime; not always the
-            one asked for, since a graph may hold nothing that can be quantised.
-        note: what else is to be known about its precision, in a few words; often empty.
+        precision: number format of most of the work, read back from the runtime. It can differ
+            from the requested one, since a graph may have no operator that can be quantised.
+        note: short remark about the precision; often empty.
     """
 
     precision: Precision
@@ -68,23 +68,23 @@ class Session(ABC):
 
     @abstractmethod
     def run(self, count: int) -> Run:
-        """Infer `count` times, one after the other, on inputs already in place.
+        """Run `count` inferences one after another, on inputs that are already in place.
 
         Raises:
-            BackendError: if the device fails or is gone.
+            BackendError: if the device fails or is lost.
         """
 
-    def close(self) -> None:  # noqa: B027 - most runtimes free what nothing refers to
-        """Free what the runtime does not free by itself."""
+    def close(self) -> None:  # noqa: B027 - most runtimes free unreferenced memory
+        """Free the resources that the runtime does not free by itself."""
 
 
 class Backend(ABC):
     """A runtime on a device, in one precision.
 
     Attributes:
-        name: of the runtime: "openvino", "tensorrt", "torch" or "onnxruntime".
-        precision: number format that graphs are to be computed in.
-        has_layers: whether it tells the time of layers.
+        name: name of the runtime: "openvino", "tensorrt", "torch" or "onnxruntime".
+        precision: number format to compute graphs in.
+        has_layers: whether the runtime reports the times of layers.
     """
 
     name: str
@@ -93,21 +93,21 @@ class Backend(ABC):
 
     @abstractmethod
     def compile(self, model: onnx.ModelProto, layers: bool = False) -> Session:
-        """Make a static graph (`budgets.graph.static_graph`) in 32-bit floats ready to run.
+        """Compile a static graph (`budgets.graph.static_graph`) in 32-bit floats.
 
-        Typing it in the precision of the backend is the backend's own work. Warming up is too:
-        the first `run` is like any later one.
+        The backend converts the graph to its precision. It also warms up, so that the first `run`
+        is as fast as later ones.
 
         Args:
-            layers: whether runs tell the time of layers as well.
+            layers: whether runs also report the times of layers.
         Raises:
-            BackendError: if the runtime refuses it, lacks memory, or would compute floats in
-                another precision.
+            BackendError: if the runtime refuses the graph, lacks memory, or would compute floats
+                in another precision.
         """
 
     @abstractmethod
     def provenance(self) -> Mapping[str, str | int | float]:
-        """What a reader must know of the numbers: device, driver, versions, threads, clocks."""
+        """Return the conditions of the measurement: device, driver, versions, threads, clocks."""
 
-    def close(self) -> None:  # noqa: B027 - most devices need not be given back
-        """Give the device back to others."""
+    def close(self) -> None:  # noqa: B027 - most devices need no release
+        """Release the device for other processes."""

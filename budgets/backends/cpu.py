@@ -1,4 +1,4 @@
-"""The processor of this machine: its name, its cores, and what bears on its speed."""
+"""The CPU of this machine: its name, its cores, and the settings that affect its speed."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ GOVERNOR = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
 
 
 def cpu_threads(asked: int | None) -> int:
-    """Threads to use: as asked for, or as many as this process has cores.
+    """Return the number of threads to use: the requested one, or one per core of this process.
 
     Raises:
-        BackendError: for none, or more than there are cores.
+        BackendError: if the number is below 1 or above the number of cores.
     """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     if asked is not None and not 1 <= asked <= (cores or 1):
@@ -27,7 +27,7 @@ def cpu_threads(asked: int | None) -> int:
 
 
 def cpu_name() -> str:
-    """As the maker calls it."""
+    """Return the manufacturer's name of the CPU."""
     if CPU_INFO.is_file():
         for line in CPU_INFO.read_text(encoding="utf-8", errors="replace").splitlines():
             key, _, value = line.partition(":")
@@ -37,7 +37,7 @@ def cpu_name() -> str:
 
 
 def cpu_state() -> dict[str, str | float]:
-    """What bears on how fast a CPU is at the moment."""
+    """Return system, settings and load, which affect the present speed of the CPU."""
     state: dict[str, str | float] = {"system": f"{platform.system()} {platform.release()}"}
     if GOVERNOR.is_file():
         state["governor"] = GOVERNOR.read_text(encoding="ascii").strip()

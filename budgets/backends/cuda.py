@@ -1,4 +1,4 @@
-"""What both GPU runtimes share: the device, launches as one CUDA graph, and time by events."""
+"""Shared code of both GPU runtimes: the device, CUDA graph launches, timing by CUDA events."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from maenas.budgets.backends.nvml import (
     throttle_warnings,
 )
 
-WARM_UP = 10  # launches: kernels are loaded, algorithms chosen, clocks raised
+WARM_UP = 10  # launches that load kernels, choose algorithms and raise the clocks
 TIMING = {"launch": "CUDA graph", "time": "GPU compute by events, without copies"}
 NO_GPU = "no NVIDIA GPU that torch can use was found"
 
 
 class Gpu:
-    """The first GPU that torch sees, which is the one `CUDA_VISIBLE_DEVICES` leaves first.
+    """The first GPU that torch sees, that is, the first one in `CUDA_VISIBLE_DEVICES`.
 
     Raises:
-        BackendError: if there is none.
+        BackendError: if torch sees no GPU.
     """
 
     def __init__(self) -> None:
@@ -38,11 +38,11 @@ class Gpu:
 
     @cached_property
     def watch(self) -> GpuWatch | None:
-        """Where NVML is installed."""
+        """NVML's view of the GPU; None if NVML is not available."""
         return open_watch(str(torch.cuda.get_device_properties(0).uuid))
 
     def provenance(self) -> Mapping[str, str | int | float]:
-        """Name, driver and clocks of the GPU."""
+        """Return name, driver and clocks of the GPU."""
         known: dict[str, str | int | float] = {
             "device": self.name,
             "compute_capability": self.capability,
@@ -54,14 +54,14 @@ class Gpu:
 
 
 class Launch:
-    """Work on one stream of the GPU, recorded as a CUDA graph where that can be done.
+    """Work on one stream of the GPU, recorded as a CUDA graph if possible.
 
-    A graph takes the CPU out of what is measured: all kernels are launched at once. Where recording
-    fails the work is enqueued each time, and every `Run` says so.
+    A CUDA graph launches all kernels at once, so that CPU time is not measured. If recording
+    fails, the work is enqueued kernel by kernel each time, and every `Run` has a warning.
 
     Args:
-        work: enqueues one inference on the current stream; its memory stays in place.
-        watch: over the GPU.
+        work: function that enqueues one inference on the current stream; its buffers must not move.
+        watch: NVML's view of the GPU; None if NVML is not available.
     Raises:
         BackendError: if the GPU fails or lacks memory.
     """
@@ -73,7 +73,7 @@ class Launch:
         self._warnings: tuple[str, ...] = ()
         self._launch: Callable[[], Any] = work
         with told_as_ours(), torch.cuda.stream(self._stream):
-            torch.cuda.synchronize()  # buffers are filled on another stream
+            torch.cuda.synchronize()  # another stream fills the buffers
             for _ in range(WARM_UP):
                 work()
             self._stream.synchronize()
@@ -81,10 +81,10 @@ class Launch:
         self.run(WARM_UP)
 
     def run(self, count: int) -> Run:
-        """Milliseconds of `count` inferences on the GPU.
+        """Measure the milliseconds of `count` inferences on the GPU.
 
-        All are enqueued before the first is waited for, and one more ahead of them: a GPU that
-        waited for the CPU would count that wait.
+        All inferences, and an extra one before them, are enqueued before this function waits.
+        Otherwise the measured time would include the GPU's wait for the CPU.
 
         Raises:
             BackendError: if the GPU fails.
@@ -97,7 +97,7 @@ class Launch:
                 start.record(self._stream)
                 self._launch()
                 end.record(self._stream)
-            while not pairs[-1][1].query():  # type: ignore[no-untyped-call]  # waiting asleep would let the clocks drop
+            while not pairs[-1][1].query():  # type: ignore[no-untyped-call]  # a sleeping wait would let the clocks drop
                 pass
             ms = tuple(start.elapsed_time(end) for start, end in pairs)
         throttled: tuple[str, ...] = ()
@@ -117,12 +117,12 @@ class Launch:
             self._launch = graph.replay
 
     def wait(self) -> None:
-        """Until the GPU has done all of it."""
+        """Wait until the GPU has finished all work on the stream."""
         self._stream.synchronize()
 
     @contextmanager
     def on_stream(self) -> Iterator[int]:
-        """The stream's address, made the current one."""
+        """Make the stream current and yield its address."""
         with told_as_ours(), torch.cuda.stream(self._stream):
             yield self._stream.cuda_stream
 
@@ -133,7 +133,7 @@ def _event() -> torch.cuda.Event:
 
 @contextmanager
 def told_as_ours() -> Iterator[None]:
-    """Failures of the GPU as `BackendError`."""
+    """Turn GPU errors into `BackendError`."""
     try:
         yield
     except torch.cuda.OutOfMemoryError as error:

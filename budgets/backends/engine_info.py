@@ -1,4 +1,4 @@
-"""What TensorRT tells about an engine, and whether it is there at all."""
+"""Layers and precisions of a TensorRT engine, and a check that TensorRT is available."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from maenas.budgets.backends.backend import BackendError
 from maenas.budgets.latency import Precision
 
 INSTALL = "pip install -e '.[tensorrt]' (Linux with an NVIDIA GPU)"
-# The words of the inspector, from the narrowest type to the widest.
+# Type names of the engine inspector, from the narrowest type to the widest.
 TYPES: tuple[tuple[Precision, re.Pattern[str]], ...] = (
     ("int8", re.compile(r"\bint8\b", re.IGNORECASE)),
     ("f16", re.compile(r"\b(half|fp16)\b", re.IGNORECASE)),
@@ -21,21 +21,21 @@ TYPES: tuple[tuple[Precision, re.Pattern[str]], ...] = (
     ("f32", re.compile(r"\b(float|fp32)\b", re.IGNORECASE)),
 )
 PRECISIONS = tuple(name for name, _ in TYPES)
-# Nodes are separated by the control characters 1E and 1F, or by nothing.
+# Node names are separated by the control characters 1E and 1F, or not at all.
 NODE = re.compile(r"\[ONNX Layer: (.*?)\](?=[\x1e\x1f\s,]|\[ONNX Layer: |$)")
 
 
 @dataclass(frozen=True, slots=True)
 class EngineLayer:
-    """A layer as it was fused.
+    """A fused layer of an engine.
 
     Attributes:
-        name: by which the profiler reports it.
-        kernel: type and tactic.
-        nodes: names of the ONNX nodes in it; of a layer that only changes the layout, those of
-            the layer it is for.
-        precision: the narrowest type among its inputs; None without inputs or for indices alone.
-        layout: whether it only changes layout or type for another layer.
+        name: name under which the profiler reports the layer.
+        kernel: layer type and tactic.
+        nodes: names of the ONNX nodes in the layer. For a layer that only changes the layout, the
+            nodes of the layer that it serves.
+        precision: narrowest type among the inputs; None without inputs or if all are indices.
+        layout: whether the layer only changes layout or type for another layer.
     """
 
     name: str
@@ -46,7 +46,7 @@ class EngineLayer:
 
 
 def require_tensorrt() -> None:
-    """Raise `BackendError`, saying what to install, unless TensorRT and a GPU are here."""
+    """Raise `BackendError` with install instructions unless TensorRT and a GPU are available."""
     try:
         import tensorrt
 
@@ -65,15 +65,15 @@ def require_tensorrt() -> None:
 
 
 def engine_layers(information: str) -> list[EngineLayer]:
-    """The layers of an engine in order of execution.
+    """Return the layers of an engine in order of execution.
 
     Args:
-        information: what the engine inspector gives as JSON; the engine must have been built with
+        information: JSON output of the engine inspector; the engine must have been built with
             detailed verbosity.
     Raises:
-        BackendError: if no layer tells its types.
+        BackendError: if no layer reports its types.
     """
-    told = json.loads(information, strict=False).get("Layers", [])  # control characters within
+    told = json.loads(information, strict=False).get("Layers", [])  # has control characters
     layers = [layer for layer in told if isinstance(layer, Mapping)]
     nodes = [tuple(dict.fromkeys(NODE.findall(str(layer.get("Metadata", ""))))) for layer in layers]
     own = [bool(names) for names in nodes]
@@ -97,18 +97,18 @@ def engine_layers(information: str) -> list[EngineLayer]:
 
 
 def layer_precisions(information: str) -> Counter[str]:
-    """How many layers of an engine compute in which precision; see `engine_layers`."""
+    """Count the layers of an engine by precision; see `engine_layers`."""
     counts = Counter(layer.precision for layer in engine_layers(information))
     return Counter({name: counts[name] for name in PRECISIONS if counts[name]})
 
 
 def main_precision(layers: Collection[EngineLayer], heavy: Collection[str]) -> Precision:
-    """The precision most of the work is done in.
+    """Return the precision of most of the work.
 
     Args:
-        layers: of the engine.
+        layers: layers of the engine.
         heavy: names of the nodes that multiply matrices; each counts once. If the engine has none
-            of them, its layers count.
+            of them, layers are counted instead.
     """
     told = [(layer.precision, layer) for layer in layers if layer.precision is not None]
     own = [(precision, layer) for precision, layer in told if not layer.layout] or told
@@ -121,16 +121,16 @@ def main_precision(layers: Collection[EngineLayer], heavy: Collection[str]) -> P
 
 
 def shown(precisions: Mapping[str, int]) -> str:
-    """For people: "f16 in 71 layers, f32 in 9"."""
+    """Return the counts as text for a message, such as "f16 in 71 layers, f32 in 9"."""
     counts = [f"{name} in {precisions[name]}" for name in PRECISIONS if precisions.get(name)]
     return f"{counts[0]} layers{''.join(f', {count}' for count in counts[1:])}"
 
 
 def _lend_nodes(layers: list[Mapping[str, Any]], nodes: list[tuple[str, ...]]) -> None:
-    """Give layers of no node, such as reformats, the nodes of who reads them, else writes them."""
+    """Give layers without nodes, such as reformats, the nodes of their reader or else writer."""
     for direction, mine, theirs in ((-1, "Outputs", "Inputs"), (1, "Inputs", "Outputs")):
         owner: dict[str, tuple[str, ...]] = {}
-        for index in range(len(layers))[::direction]:  # readers are met first going backwards
+        for index in range(len(layers))[::direction]:  # backwards, readers come first
             if not nodes[index]:
                 near = (owner[name] for name in _tensors(layers[index], mine) if name in owner)
                 nodes[index] = next(near, ())
@@ -148,6 +148,6 @@ def _kernel(layer: Mapping[str, Any]) -> str:
 
 
 def _precision(layer: Mapping[str, Any]) -> Precision | None:
-    """The narrowest type among the inputs."""
+    """Return the narrowest type among the inputs."""
     words = [str(tensor.get("Format/Datatype", "")) for tensor in layer.get("Inputs", ())]
     return next((name for name, word in TYPES if any(map(word.search, words))), None)

@@ -1,4 +1,4 @@
-"""A backend for whatever device the user names."""
+"""Choice of the backend for a device that the user names."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Literal
 from maenas.budgets.backends.backend import Backend, BackendError
 from maenas.budgets.latency import Precision
 
-# What a user may type -> runtime; any other name is that of a GPU.
+# Device name that a user can type -> runtime; any other name is the name of a GPU.
 NAMES: Mapping[str, str] = {
     "cpu": "openvino",
     "openvino-cpu": "openvino",
@@ -20,7 +20,7 @@ NAMES: Mapping[str, str] = {
     "tensorrt": "tensorrt",
     "torch-cuda": "torch",
 }
-# runtime -> precisions it is run in, the default first
+# Runtime -> supported precisions, the default first.
 BACKENDS: Mapping[str, tuple[Precision, ...]] = {
     "openvino": ("f32", "bf16", "f16", "int8"),
     "onnxruntime": ("f32",),
@@ -38,13 +38,13 @@ ABOUT = {
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What to measure on.
+    """Device, runtime and settings of a measurement.
 
     Attributes:
-        device: the name the user typed, in small letters.
+        device: device name that the user typed, in lower case.
         backend: runtime, one of `BACKENDS`.
-        precision: to compute in.
-        threads: of a CPU; as many as there are cores if None.
+        precision: number format to compute in.
+        threads: number of threads on a CPU; one per core if None.
     """
 
     device: str
@@ -54,12 +54,12 @@ class Target:
 
     @property
     def hardware(self) -> Literal["cpu", "gpu"]:
-        """What it runs on."""
+        """Type of the hardware."""
         return "cpu" if self.backend in ON_CPU else "gpu"
 
     @property
     def name(self) -> str:
-        """Of its table: the device, with the settings that are not its own."""
+        """Name of the latency table: the device, with the settings that are not its defaults."""
         parts = [self.device]
         if self.precision != BACKENDS[self.backend][0]:
             parts.append(self.precision)
@@ -70,12 +70,12 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Availability:
-    """Whether a runtime can be measured with here.
+    """Whether a runtime is available on this machine.
 
     Attributes:
-        backend: one of `BACKENDS`.
-        about: what it is.
-        why_not: what is missing and how to get it; None if nothing is.
+        backend: runtime, one of `BACKENDS`.
+        about: description of the runtime.
+        why_not: missing part and how to install it; None if the runtime is available.
     """
 
     backend: str
@@ -84,15 +84,15 @@ class Availability:
 
 
 def parse_target(device: str, precision: str | None = None, threads: int | None = None) -> Target:
-    """The runtime, precision and threads for a device of this machine.
+    """Return runtime, precision and threads for a device of this machine.
 
     Args:
-        device: one of `NAMES`, or a GPU by its name, such as "t4" or "rtx-4090".
-        precision: the runtime's own if None: f32 on a CPU, f16 on a GPU.
-        threads: of a CPU.
+        device: one of `NAMES`, or the name of a GPU, such as "t4" or "rtx-4090".
+        precision: number format; the default of the runtime if None: f32 on a CPU, f16 on a GPU.
+        threads: number of threads on a CPU.
     Raises:
-        BackendError: for a device that is not here, a precision its runtime is not run in, or
-            threads of a GPU.
+        BackendError: if the device is not in this machine, its runtime does not support the
+            precision, or threads are given for a GPU.
     """
     name = device.strip().lower()
     if not name:
@@ -115,10 +115,11 @@ def parse_target(device: str, precision: str | None = None, threads: int | None 
 
 
 def open_backend(target: Target) -> Backend:
-    """The runtime, ready to compile graphs.
+    """Return the backend of a target, ready to compile graphs.
 
     Raises:
-        BackendError: if it is not installed, saying how to, or its device is not here.
+        BackendError: if the runtime is not installed, with the way to install it, or the device is
+            not in this machine.
     """
     problem = PROBLEMS[target.backend]()
     if problem is not None:
@@ -143,12 +144,12 @@ def open_backend(target: Target) -> Backend:
 
 
 def available() -> list[Availability]:
-    """Every runtime, and what keeps it from being used here."""
+    """Return every runtime with the reason why it cannot be used here, if there is one."""
     return [Availability(name, ABOUT[name], PROBLEMS[name]()) for name in BACKENDS]
 
 
 def openvino_problem() -> str | None:
-    """What keeps OpenVINO from running here."""
+    """Return why OpenVINO cannot run here; None if it can."""
     try:
         import openvino  # noqa: F401
     except ImportError:
@@ -157,7 +158,7 @@ def openvino_problem() -> str | None:
 
 
 def onnxruntime_problem() -> str | None:
-    """What keeps ONNX Runtime from running here."""
+    """Return why ONNX Runtime cannot run here; None if it can."""
     try:
         import onnxruntime  # noqa: F401
     except ImportError:
@@ -166,7 +167,7 @@ def onnxruntime_problem() -> str | None:
 
 
 def tensorrt_problem() -> str | None:
-    """What keeps TensorRT from running here."""
+    """Return why TensorRT cannot run here; None if it can."""
     from maenas.budgets.backends.engine_info import require_tensorrt
 
     try:
@@ -180,7 +181,7 @@ def tensorrt_problem() -> str | None:
 
 
 def torch_problem() -> str | None:
-    """What keeps PyTorch from running on a GPU here."""
+    """Return why PyTorch cannot run on a GPU here; None if it can."""
     if gpu_name() is None:
         import torch
 
@@ -201,14 +202,14 @@ PROBLEMS: Mapping[str, Callable[[], str | None]] = {
 
 
 def gpu_name() -> str | None:
-    """Of the first GPU that torch sees, such as "Tesla T4"; None without one."""
+    """Return the name of the first GPU that torch sees, such as "Tesla T4"; None without a GPU."""
     import torch
 
     return torch.cuda.get_device_name() if torch.cuda.is_available() else None
 
 
 def is_named(gpu: str, name: str) -> bool:
-    """Whether words in a row of a GPU's name are those typed, however they are joined.
+    """Whether the typed name equals consecutive words of a GPU's name, ignoring separators.
 
     "rtx-4090" and "rtx4090" name an "NVIDIA GeForce RTX 4090"; "l4" does not name an "NVIDIA L40".
     """
@@ -218,7 +219,7 @@ def is_named(gpu: str, name: str) -> bool:
 
 
 def _require_gpu_named(name: str) -> None:
-    """Raise `BackendError` unless the GPU of this machine is called so."""
+    """Raise `BackendError` unless the GPU of this machine has this name."""
     here = gpu_name()
     if here is not None and is_named(here, name):
         return

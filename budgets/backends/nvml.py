@@ -1,4 +1,4 @@
-"""Clocks, heat and throttling of an NVIDIA GPU, watched through NVML where it is installed."""
+"""Clocks, temperature and throttling of an NVIDIA GPU, read through NVML if it is installed."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 
 UNWATCHED = "not watched: pip install nvidia-ml-py"
 PROC = Path("/proc/driver/nvidia/version")
-# What slows a GPU below the clock it was told, by the bit NVML gives it (nvml.h,
-# nvmlClocksEventReasons); idle, locked and display clocks are no throttling.
+# Reasons for a clock below the requested one, by NVML's bit (nvml.h, nvmlClocksEventReasons);
+# idle, locked and display clocks do not count as throttling.
 THROTTLES = {
     0x04: "power cap",
     0x08: "hardware slowdown",
@@ -23,14 +23,14 @@ THROTTLES = {
 
 @dataclass(frozen=True, slots=True)
 class GpuState:
-    """A moment of a GPU; None for what it does not tell.
+    """State of a GPU at one moment; a value is None if the GPU does not report it.
 
     Attributes:
-        clock_mhz: of the multiprocessors.
-        memory_mhz: of its memory.
-        power_w: drawn.
-        celsius: of the chip.
-        throttles: why it is slower than told, in words of `THROTTLES`.
+        clock_mhz: clock of the multiprocessors, in MHz.
+        memory_mhz: clock of the memory, in MHz.
+        power_w: power draw, in watts.
+        celsius: temperature of the chip, in degrees Celsius.
+        throttles: reasons for throttling, as named in `THROTTLES`.
     """
 
     clock_mhz: int | None
@@ -41,11 +41,11 @@ class GpuState:
 
 
 class GpuWatch:
-    """NVML's view of one GPU.
+    """Reader of one GPU's state through NVML.
 
     Args:
         nvml: the module `pynvml`, initialised.
-        handle: of the GPU.
+        handle: NVML handle of the GPU.
     """
 
     def __init__(self, nvml: Any, handle: Any) -> None:
@@ -53,11 +53,11 @@ class GpuWatch:
         self._handle = handle
 
     def state(self) -> GpuState:
-        """Now."""
+        """Return the present state."""
         nvml = self._nvml
         power = self._ask("nvmlDeviceGetPowerUsage")
         reasons = self._ask("nvmlDeviceGetCurrentClocksEventReasons")
-        if reasons is None:  # the name it had before driver 535
+        if reasons is None:  # name before driver 535
             reasons = self._ask("nvmlDeviceGetCurrentClocksThrottleReasons")
         return GpuState(
             clock_mhz=self._ask("nvmlDeviceGetClockInfo", nvml.NVML_CLOCK_SM),
@@ -68,7 +68,7 @@ class GpuWatch:
         )
 
     def provenance(self) -> dict[str, str | int | float]:
-        """Clocks now and at most, heat and power."""
+        """Return present and maximum clocks, temperature and power."""
         nvml, now = self._nvml, self.state()
         told = {
             "driver": self._ask("nvmlSystemGetDriverVersion", of_device=False),
@@ -88,7 +88,7 @@ class GpuWatch:
         return None if milliwatts is None else milliwatts / 1000
 
     def _ask(self, name: str, *arguments: Any, of_device: bool = True) -> Any:
-        """What a function of NVML answers; None where module, driver or GPU does not know it."""
+        """Call a function of NVML; None if the module, driver or GPU does not support it."""
         function = getattr(self._nvml, name, None)
         if function is None:
             return None
@@ -100,7 +100,7 @@ class GpuWatch:
 
 
 def open_watch(uuid: str) -> GpuWatch | None:
-    """A watch over the GPU of this UUID; None without `nvidia-ml-py` or where NVML fails."""
+    """Return the reader of the GPU with this UUID; None without `nvidia-ml-py` or if NVML fails."""
     try:
         import pynvml
     except ImportError:
@@ -114,13 +114,13 @@ def open_watch(uuid: str) -> GpuWatch | None:
 
 
 def throttle_warnings(before: GpuState, after: GpuState) -> tuple[str, ...]:
-    """What slowed the GPU while it was measured."""
+    """Return a warning if the GPU throttled before or after a measurement."""
     reasons = dict.fromkeys((*before.throttles, *after.throttles))
     return (f"the GPU throttled: {', '.join(reasons)}",) if reasons else ()
 
 
 def driver_version() -> str:
-    """Version of NVIDIA's driver as the kernel tells it; "unknown" where it does not."""
+    """Return the version of NVIDIA's driver as the kernel reports it, or "unknown"."""
     try:
         text = PROC.read_text(encoding="utf-8", errors="replace")
     except OSError:
@@ -130,7 +130,7 @@ def driver_version() -> str:
 
 
 def _plain(value: Any) -> str | int | float:
-    """Old versions of the module answer in bytes."""
+    """Return a value as text or number; old versions of the module return bytes."""
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")
     return value if isinstance(value, int | float) else str(value)

@@ -1,4 +1,4 @@
-"""ONNX Runtime on a CPU: as many threads as told, one image at a time."""
+"""ONNX Runtime on a CPU, with a fixed number of threads and batch size 1."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from maenas.budgets.backends.cpu import cpu_name, cpu_state, cpu_threads
 from maenas.budgets.latency import Precision
 from maenas.budgets.usage_reports import quiet_onnxruntime
 
-FATAL_ONLY = 4  # of onnxruntime's log levels: what fails is raised as well
-WARM_UP = 2  # inferences: the first allocates
+FATAL_ONLY = 4  # log level of ONNX Runtime; errors are raised anyway
+WARM_UP = 2  # inferences; the first one allocates memory
 
 
 class OnnxRuntimeBackend(Backend):
-    """ONNX Runtime's CPU provider, in the f32 of the graph.
+    """ONNX Runtime's CPU provider in f32.
 
-    It fuses 8-bit convolutions only where their outputs are quantised too, which our graphs for
-    timing leave to the runtime; so there is no INT8 here.
+    INT8 is not supported: ONNX Runtime fuses 8-bit convolutions only if their outputs are quantised
+    too, and maenas's INT8 graphs for timing leave the outputs to the runtime.
 
     Args:
-        precision: f32.
-        threads: of the CPU; all it may use if None.
+        precision: number format; only f32.
+        threads: number of CPU threads; one per available core if None.
     Raises:
-        BackendError: for another precision, or more threads than cores.
+        BackendError: if the precision is not f32 or there are more threads than cores.
     """
 
     name = "onnxruntime"
@@ -51,7 +51,7 @@ class OnnxRuntimeBackend(Backend):
             session = onnxruntime.InferenceSession(
                 model.SerializeToString(), options, providers=["CPUExecutionProvider"]
             )
-        except Exception as error:  # its exceptions share no base class of their own
+        except Exception as error:  # no common base class of its own
             raise BackendError(f"onnxruntime: cannot run the model: {_line(error)}") from None
         return OnnxRuntimeSession(session)
 
@@ -68,7 +68,7 @@ class OnnxRuntimeSession(Session):
     """A model with its inputs in place.
 
     Args:
-        session: an `onnxruntime.InferenceSession`.
+        session: session of ONNX Runtime, an `onnxruntime.InferenceSession`.
     """
 
     precision: Precision = "f32"
@@ -89,13 +89,13 @@ class OnnxRuntimeSession(Session):
                 start = time.perf_counter_ns()
                 self._session.run(None, self._inputs)
                 walls.append((time.perf_counter_ns() - start) / 1e6)
-        except Exception as error:  # its exceptions share no base class of their own
+        except Exception as error:  # no common base class of its own
             raise BackendError(f"onnxruntime: inference failed: {_line(error)}") from None
         return Run(tuple(walls))
 
 
 def _numpy_type(told: str) -> np.dtype[Any]:
-    """Of "tensor(float)" and the like."""
+    """Return the NumPy type of an ONNX Runtime type such as "tensor(float)"."""
     names = {"float": "float32", "double": "float64"}
     name = told.removeprefix("tensor(").removesuffix(")")
     return np.dtype(names.get(name, name))

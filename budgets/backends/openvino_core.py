@@ -9,11 +9,11 @@ import openvino
 
 @cache
 def openvino_core() -> openvino.Core:
-    """A core that stays to the end of the process.
+    """Return the core, which lives until the end of the process.
 
-    OpenVINO's CPU plugin gives the thread that loads it a stack of its own for signals, and takes
-    it away with the core. Of two cores, when the older goes first, the younger one puts back the
-    stack that is gone, and the next signal with a handler of Python's, such as SIGCHLD once a
-    `DataLoader` has had workers, ends the process without a word (OpenVINO 2026.4).
+    OpenVINO's CPU plugin sets an alternative signal stack for the thread that loads it, and removes
+    the stack with the core. If the older of two cores is deleted first, the younger one restores
+    the deleted stack. The next signal with a Python handler, such as SIGCHLD after a `DataLoader`
+    with workers, then crashes the process without a message (OpenVINO 2026.4).
     """
     return openvino.Core()

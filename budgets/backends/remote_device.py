@@ -1,4 +1,4 @@
-"""A device on a node of a Ray cluster: one exclusive actor owns it while it is measured."""
+"""A device on a node of a Ray cluster, owned by one exclusive actor while it is measured."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from maenas.budgets.cluster import (
 if TYPE_CHECKING:
     import onnx
 
-WAIT_S = 15.0  # for the device before we say that it is taken
-RAY_NAMES = {"CPU", "GPU", "memory", "object_store_memory"}  # resources that are no devices
+WAIT_S = 15.0  # wait for the device before reporting that it is in use
+RAY_NAMES = {"CPU", "GPU", "memory", "object_store_memory"}  # resources that are not devices
 
 
 class DeviceActor:
-    """Lives on the node that owns the device; compiles graphs there and runs them."""
+    """Ray actor on the node that owns the device, which compiles graphs there and runs them."""
 
     def __init__(self) -> None:
         self._sessions: dict[int, Session] = {}
@@ -38,9 +38,9 @@ class DeviceActor:
     def open(
         self, device: str, precision: str | None, threads: int | None
     ) -> tuple[Target, str, bool, dict[str, str]]:
-        """Target, runtime, whether it tells layers, and the versions there.
+        """Open the device; return target, runtime, whether layers are timed, and versions.
 
-        Not in the constructor: what that raises loses its type on the way.
+        This is not the constructor, because an error raised there loses its type in Ray.
 
         Raises:
             BackendError: if the device is not on that node, or its runtime is missing.
@@ -53,11 +53,11 @@ class DeviceActor:
         return target, self._backend.name, self._backend.has_layers, here()
 
     def provenance(self) -> dict[str, str | int | float]:
-        """Of the backend there, and the node."""
+        """Return the provenance of the backend, with the name of the node."""
         return {**self._backend.provenance(), "node": platform.node()}
 
     def compile(self, graph: bytes, layers: bool) -> tuple[int, Any, str]:
-        """Number, precision and note of a session for a serialised graph."""
+        """Compile a serialised graph; return the session's number, precision and note."""
         import onnx
 
         session = self._backend.compile(onnx.load_from_string(graph), layers)
@@ -66,27 +66,28 @@ class DeviceActor:
         return self._opened, session.precision, session.note
 
     def run(self, number: int, count: int) -> Run:
-        """Inferences of a session."""
+        """Run a session `count` times."""
         return self._sessions[number].run(count)
 
     def close(self, number: int) -> None:
-        """Drop a session."""
+        """Close a session."""
         self._sessions.pop(number).close()
 
 
 class RayBackend(Backend):
-    """The backend of another machine, through its actor; the times are taken over there.
+    """The backend of another machine, used through its actor; times are measured on that machine.
 
-    Whoever comes while another job is measuring waits for its turn, and is told so.
+    While another job is measuring on the device, this backend waits and reports that it waits.
 
     Args:
-        device: as `parse_target` understands it on that node. One with a name of its own, such as
-            "t4", is on a node whose Ray offers a resource called so.
-        precision: None for the runtime's own.
-        threads: of a CPU.
-        address: of the cluster; "auto" for the one this machine belongs to, "local" to start one.
+        device: device name as `parse_target` reads it on that node. A device with its own name,
+            such as "t4", is on a node whose Ray offers a resource of that name.
+        precision: number format; the default of the runtime if None.
+        threads: number of threads on a CPU.
+        address: address of the cluster; "auto" for the one this machine belongs to, "local" to
+            start one.
     Raises:
-        BackendError: if no node owns the device, or maenas there is of another version.
+        BackendError: if no node owns the device, or the node has another version of maenas.
         ClusterError: if the cluster cannot be reached.
     """
 
@@ -126,18 +127,18 @@ class RayBackend(Backend):
         return found
 
     def close(self) -> None:
-        """Free the device for others."""
+        """Release the device for other jobs."""
         self._stack.close()
 
     def _claimed(self, device: str, threads: int | None) -> Any:
-        """The actor that owns the device, which Ray starts as soon as the device is free."""
+        """Return the actor for the device; Ray starts it as soon as the device is free."""
         options = _placement(_offers(self._ray), device, threads)
-        remote: Any = self._ray.remote(DeviceActor)  # its methods get `.remote` when it is made
+        remote: Any = self._ray.remote(DeviceActor)  # Ray adds `.remote` to its methods
         with reachable(self._ray):
             return remote.options(**options).remote()
 
     def _opened(self, device: str, precision: str | None, threads: int | None) -> Any:
-        """What the actor says once it runs; until then whoever waits is told."""
+        """Open the device in the actor, and report while it waits to start."""
         future = self._actor.open.remote(device, precision, threads)
         began = time.monotonic()
         while not done_among(self._ray, [future], WAIT_S):
@@ -148,7 +149,7 @@ class RayBackend(Backend):
         return self._call(future)
 
     def _call(self, future: Any) -> Any:
-        """What a call of the actor gives, its errors as they were over there."""
+        """Return the result of an actor call, or raise the error that the actor raised."""
         errors = self._ray.exceptions
         done_among(self._ray, [future])
         try:
@@ -166,7 +167,7 @@ class RayBackend(Backend):
 
 
 class _RaySession(Session):
-    """A session over there."""
+    """A session in the actor."""
 
     def __init__(self, backend: RayBackend, number: int, precision: Any, note: str) -> None:
         self._backend = backend
@@ -184,10 +185,10 @@ class _RaySession(Session):
 
 
 def require_owner(address: str, target: Target) -> None:
-    """Make sure that some node of a cluster owns a device.
+    """Check that a node of the cluster owns a device.
 
     Raises:
-        BackendError: if none does; says how to offer it.
+        BackendError: if no node owns it; the message says how to offer it.
         ClusterError: if the cluster cannot be reached.
     """
     with joined(address) as ray:
@@ -195,7 +196,7 @@ def require_owner(address: str, target: Target) -> None:
 
 
 def _offers(ray: Any) -> list[Mapping[str, float]]:
-    """What each living node offers."""
+    """Return the resources of each living node."""
     with reachable(ray):
         return [node["Resources"] for node in ray.nodes() if node["Alive"]]
 
@@ -203,18 +204,18 @@ def _offers(ray: Any) -> list[Mapping[str, float]]:
 def _placement(
     nodes: Sequence[Mapping[str, float]], device: str, threads: int | None
 ) -> dict[str, Any]:
-    """Where the actor goes, and all of the device that it claims.
+    """Return the Ray options that place the actor and claim the whole device.
 
-    A device has several names, such as cpu and onnxruntime-cpu, and must be claimed alike by all
-    of them. A CPU is claimed with all that its node has, since what ran beside would be measured
-    too; of unequal nodes it is the largest.
+    A device can have several names, such as cpu and onnxruntime-cpu, and each must claim the same
+    resources. A CPU is claimed with all cores of its node, since other tasks would disturb the
+    measurement. If the nodes have different numbers of CPUs, the actor takes the largest number.
 
     Args:
-        nodes: what each of them offers.
-        device: by name.
-        threads: of a CPU.
+        nodes: resources of each node.
+        device: name of the device.
+        threads: number of threads on a CPU.
     Raises:
-        BackendError: if no node has it.
+        BackendError: if no node has the device.
     """
     on_cpu = NAMES.get(device) in ON_CPU
     names = {device, "cpu"} if on_cpu else {device}

@@ -17,14 +17,14 @@ PRECISIONS: tuple[Precision, ...] = ("f16", "f32")
 
 
 class TorchCudaBackend(Backend):
-    """PyTorch on the first GPU, batch 1, channels innermost, cuDNN's algorithms chosen by trial.
+    """PyTorch on the first GPU, batch 1, channels last, cuDNN's algorithms chosen by benchmark.
 
-    Operators run one by one: neither activations nor sums ride in convolutions.
+    Operators run one by one: activations and sums are not fused into convolutions.
 
     Args:
-        precision: f16 or f32; f32 is no TF32.
+        precision: f16 or f32; f32 does not use TF32.
     Raises:
-        BackendError: for another precision or without a GPU.
+        BackendError: if the precision is not supported or there is no GPU.
     """
 
     name = "torch"
@@ -55,9 +55,9 @@ class TorchCudaSession(Session):
     """A graph with its inputs on the GPU.
 
     Args:
-        graph: on the GPU.
-        precision: its types are of.
-        gpu: it runs on.
+        graph: graph with its constants on the GPU.
+        precision: number format that the graph computes in.
+        gpu: GPU that the graph runs on.
     """
 
     def __init__(self, graph: TorchGraph, precision: Precision, gpu: Gpu) -> None:
@@ -73,7 +73,7 @@ class TorchCudaSession(Session):
             inputs.append(value)
 
         def infer() -> None:
-            # TF32 is off by torch's own default for products, not for cuDNN's convolutions.
+            # By default torch disables TF32 for matrix products, but not for cuDNN's convolutions.
             with torch.backends.cudnn.flags(enabled=True, benchmark=True, allow_tf32=False):
                 graph(*inputs)
 

@@ -1,4 +1,4 @@
-"""Graphs typed for runtimes that take their precision from the graph."""
+"""Typed graphs, for runtimes that read the precision from the graph."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from maenas.budgets.graph.layers import OURS, OURS_LEVEL
 from maenas.budgets.graph.quantise import is_quantised, quantised
 from maenas.budgets.latency import Precision
 
-HEAVY = ("Conv", "ConvTranspose", "MatMul", "Gemm")  # what most of the work is
-HALF_QUANTISED_OPSET = 19  # the first whose Q/DQ take float16
+HEAVY = ("Conv", "ConvTranspose", "MatMul", "Gemm")  # operators of most of the work
+HALF_QUANTISED_OPSET = 19  # first opset whose Q/DQ accept float16
 
 
 @dataclass(frozen=True, slots=True)
 class TypedGraph:
-    """A graph and what it should be computed in.
+    """A graph and its precision.
 
     Attributes:
-        model: as it is handed to the runtime.
-        precision: of most of its work; not int8 without convolutions, and f32 where all of it is
-            our own decoding.
-        heavy: names of the nodes that are most of its work.
+        model: model for the runtime.
+        precision: number format of most of the work. It is never int8 without convolutions, and
+            f32 for a graph that only decodes.
+        heavy: names of the nodes that do most of the work.
     """
 
     model: onnx.ModelProto
@@ -35,16 +35,16 @@ class TypedGraph:
 
 
 def typed_graph(model: onnx.ModelProto, precision: Precision) -> TypedGraph:
-    """A static graph in 32-bit floats, typed in a precision.
+    """Convert a static graph in 32-bit floats to a precision.
 
-    f16 and int8 have inputs and outputs of 16 bits; the decoding of our own exports stays in 32.
-    Under int8 all but the convolutions is f16.
+    f16 and int8 have inputs and outputs of 16 bits, while the decoding of maenas's own exports
+    stays in 32 bits. With int8, all operators except the convolutions are f16.
 
     Raises:
-        BackendError: for a graph that cannot be typed so.
+        BackendError: if the graph cannot be converted.
     """
     ours = any(node.name.startswith(OURS_LEVEL) for node in model.graph.node)
-    prefix = OURS if ours else None  # another program may call its nodes so as well
+    prefix = OURS if ours else None  # other exporters may use this name too
     body = [n for n in model.graph.node if prefix is None or not n.name.startswith(prefix)]
     heavy = frozenset(node.name for node in body if node.op_type in HEAVY)
     if precision == "f32" or not body:
