@@ -1,4 +1,4 @@
-"""What one may spend: budgets, devices, prices."""
+"""Budgets, devices and the prices of operators."""
 
 from maenas.budgets.budget import (
     Budget,

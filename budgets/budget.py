@@ -1,4 +1,4 @@
-"""Budgets as people write them: "3.8ms", "9GMACs", "8Mparams", "25layers", "2ms..8ms"."""
+"""Budgets as users write them: "3.8ms", "9GMACs", "8Mparams", "25layers", "2ms..8ms"."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Quantity = Literal["latency_ms", "macs", "params", "layers", "memory_bytes"]
 
 
 class BudgetError(MaenasError):
-    """A budget cannot be read, or asks for what a search cannot do."""
+    """A budget cannot be read, or asks for something that a search does not support."""
 
 
 class InfeasibleError(BudgetError):
@@ -24,7 +24,7 @@ class InfeasibleError(BudgetError):
     exit_code = 3
 
 
-# FLOPs are counted as two a multiply-accumulate, as the DAMO-YOLO report counts them.
+# One multiply-accumulate counts as two FLOPs, as in the DAMO-YOLO report.
 _PREFIXES = {"": 1.0, "K": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}
 _UNITS: dict[str, tuple[Quantity, float]] = {
     "s": ("latency_ms", 1e3),
@@ -42,7 +42,7 @@ _UNITS: dict[str, tuple[Quantity, float]] = {
     **{f"{prefix}params": ("params", scale) for prefix, scale in _PREFIXES.items()},
     **{f"{prefix}B": ("memory_bytes", scale) for prefix, scale in _PREFIXES.items()},
 }
-_GREEK_MU = ("\u03bc", "\u00b5")  # looks like the micro sign and is typed as often
+_GREEK_MU = ("\u03bc", "\u00b5")  # the Greek letter looks like the micro sign
 _BY_LOWER = {unit.lower(): unit for unit in _UNITS if unit not in ("M", "K")}
 _NUMBER = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)\s*(\S*)\s*", re.IGNORECASE)
 _EXAMPLES = "3.8ms, 9GMACs, 18GFLOPs, 8Mparams, 25layers, 64MB"
@@ -50,13 +50,13 @@ _EXAMPLES = "3.8ms, 9GMACs, 18GFLOPs, 8Mparams, 25layers, 64MB"
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """A maximum for one quantity, with a minimum where a family over a range is asked for.
+    """A maximum for one quantity, with a minimum for a family of networks over a range.
 
     Attributes:
-        quantity: what is limited; latencies in milliseconds, memory in bytes.
-        limit: the largest value allowed.
-        low: the smallest budget of a range, else None.
-        text: as the user wrote it.
+        quantity: limited quantity; latency is in milliseconds, memory in bytes.
+        limit: maximum value.
+        low: smallest budget of a range; None without a range.
+        text: budget as the user wrote it.
     """
 
     quantity: Quantity
@@ -66,10 +66,11 @@ class Budget:
 
 
 def parse_budget(text: str) -> Budget:
-    """A budget from its text.
+    """Return the budget that a text describes.
 
     Raises:
-        BudgetError: without a unit, with an unknown one, not positive, or a range upside down.
+        BudgetError: if the unit is missing or unknown, a value is not positive, or the range ends
+            below its start.
     """
     low_text, dots, high_text = text.partition("..")
     if not dots:
@@ -86,10 +87,10 @@ def parse_budget(text: str) -> Budget:
 
 
 def parse_budgets(texts: Sequence[str]) -> tuple[Budget, ...]:
-    """Several budgets, each for another quantity and at most one of them a range.
+    """Return several budgets, each for another quantity and at most one of them a range.
 
     Raises:
-        BudgetError: otherwise.
+        BudgetError: if a budget is invalid, a quantity occurs twice, or several budgets are ranges.
     """
     if not texts:
         raise BudgetError(f"budget: at least one is needed, such as {_EXAMPLES}.")
@@ -104,7 +105,7 @@ def parse_budgets(texts: Sequence[str]) -> tuple[Budget, ...]:
 
 
 def _parse_value(text: str, whole: str) -> tuple[Quantity, float]:
-    match = _NUMBER.fullmatch(text.strip().replace(" params", "params"))  # as `show` writes it
+    match = _NUMBER.fullmatch(text.strip().replace(" params", "params"))  # as written by `show`
     if match is None:
         raise BudgetError(f"budget {whole!r}: must be a number and a unit, such as {_EXAMPLES}.")
     number, unit = float(match[1]), match[2].replace(*_GREEK_MU)
@@ -125,7 +126,7 @@ def _parse_value(text: str, whole: str) -> tuple[Quantity, float]:
 
 
 def show(quantity: Quantity, value: float) -> str:
-    """A value with its unit, for people."""
+    """Return a value with its unit as text for users."""
     match quantity:
         case "latency_ms":
             return f"{value:.3f} ms"

@@ -1,4 +1,4 @@
-"""What a list of operators costs, in every quantity a budget can limit."""
+"""Cost of a list of operators, in every quantity that a budget can limit."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ BYTES_PER_ELEMENT = 2  # half precision, as deployed
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Sums over operators, batch 1; memory is the largest of them.
+    """Cost at batch size 1: sums over operators, except memory, which is a maximum.
 
     Attributes:
-        latency_ms: on the device, 0 without one.
+        latency_ms: milliseconds on the device, 0 without a device.
         macs: multiply-accumulates of the convolutions.
-        params: weights, re-parameterised convolutions merged and BatchNorms counted.
-        memory_bytes: most memory one operator needs for what it reads and writes, in half
-            precision. Maps kept for later operators are not counted.
+        params: number of params, with re-parameterised convolutions merged and BatchNorms counted.
+        memory_bytes: largest input plus output of one operator, in half precision. Feature maps
+            kept for later operators are not counted.
     """
 
     latency_ms: float
@@ -30,7 +30,7 @@ class Cost:
 
 
 def cost(ops: Iterable[Op], device: LatencyModel | None) -> Cost:
-    """The cost of a network, or of any part of it."""
+    """Return the cost of a network or of a part of it."""
     listed = list(ops)
     return Cost(
         latency_ms=device.latency_ms(listed) if device else 0.0,

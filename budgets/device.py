@@ -1,4 +1,4 @@
-"""Devices by the name a user types after `--device`."""
+"""Devices by the name that a user types after `--device`."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ FOLDER_VARIABLE = "MAENAS_TABLES"
 
 
 def load_device(name: str) -> LatencyModel:
-    """The latency model of a device: a table measured by this user comes before an estimate.
+    """Return the latency model of a device: the user's table if there is one, else an estimate.
 
     Args:
-        name: of a table in the user's folder or of a bundled estimate, or the path of a table.
+        name: name of a table in the user's folder or of a bundled estimate, or path of a table.
     Raises:
-        DeviceError: for a device nobody has measured or estimated.
-        SpecError: for a table that is damaged.
+        DeviceError: if there is neither a table nor an estimate of the device.
+        SpecError: if the table is damaged.
     """
     path = find_table(name)
     if path is not None:
@@ -46,7 +46,7 @@ def load_device(name: str) -> LatencyModel:
 
 
 def find_table(name: str) -> Path | None:
-    """The file of a table, by its path or by its name in the user's folder; None if it is none."""
+    """Return the file of a table, by path or by name in the user's folder; None if not found."""
     if name.endswith(".json") or os.sep in name:
         return Path(name)
     path = tables_folder() / f"{name}.json"
@@ -54,7 +54,7 @@ def find_table(name: str) -> Path | None:
 
 
 def user_tables() -> dict[str, LatencyTable | MaenasError]:
-    """Tables in the user's folder by name, or why one cannot be read."""
+    """Return the tables in the user's folder by name; an unreadable table gives its error."""
     found: dict[str, LatencyTable | MaenasError] = {}
     for path in sorted(tables_folder().glob("*.json")):
         try:
@@ -65,19 +65,19 @@ def user_tables() -> dict[str, LatencyTable | MaenasError]:
 
 
 def tables_folder() -> Path:
-    """Where `maenas profile` keeps tables: `$MAENAS_TABLES`, or the user's data folder."""
+    """Return the folder where `maenas profile` keeps tables: `$MAENAS_TABLES` or a data folder."""
     chosen = os.environ.get(FOLDER_VARIABLE)
     return Path(chosen) if chosen else platformdirs.user_data_path("maenas") / "tables"
 
 
 def device_names() -> list[str]:
-    """Devices that can be priced: measured ones first."""
+    """Return the devices with a latency model, measured ones first."""
     measured = sorted(path.stem for path in tables_folder().glob("*.json"))
     return [*measured, *(name for name in bundled_names() if name not in measured)]
 
 
 def load_bundled(name: str) -> LatencyModel:
-    """An estimate that comes with maenas."""
+    """Return a bundled estimate."""
     path = Path(str(files("maenas.budgets.devices") / f"{name}.yaml"))
     if OPERATORS in path.read_text(encoding="utf-8"):
         return load_operator_file(path)
@@ -85,5 +85,5 @@ def load_bundled(name: str) -> LatencyModel:
 
 
 def bundled_names() -> list[str]:
-    """Devices that come with an estimate."""
+    """Return the devices with a bundled estimate."""
     return sorted(path.stem for path in Path(str(files("maenas.budgets.devices"))).glob("*.yaml"))

@@ -1,4 +1,4 @@
-"""The size of an image as users write it: a side, or height and width."""
+"""Image sizes as users write them: the side of a square, or height and width."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ InputSize = int | tuple[int, int] | None  # side of a square image, or (height, 
 
 
 def parse_input_size(text: str | None) -> InputSize:
-    """A size as users write it: "640", or height and width as in "64x320".
+    """Return the size that a text describes: "640", or height and width as in "64x320".
 
     Raises:
-        MaenasError: for anything else.
+        MaenasError: if the text is not a size.
     """
     if text is None:
         return None
@@ -27,5 +27,5 @@ def parse_input_size(text: str | None) -> InputSize:
 
 
 def shown_size(size: InputSize) -> str:
-    """A size as users write it."""
+    """Return a size as users write it."""
     return "" if size is None else "x".join(map(str, size if isinstance(size, tuple) else (size,)))

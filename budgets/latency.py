@@ -1,4 +1,4 @@
-"""What a latency model is: milliseconds for one operator, and where the number comes from."""
+"""Interface of latency models: milliseconds of an operator, and the source of the number."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Literal
 from maenas.blocks.errors import MaenasError
 from maenas.blocks.op import Op
 
-NETWORK = "NETWORK"  # stands for a network in the command that a device's errors advise
+NETWORK = "NETWORK"  # placeholder for a network in commands that error messages suggest
 Precision = Literal["f32", "bf16", "f16", "int8"]
 
 
@@ -19,16 +19,16 @@ class DeviceError(MaenasError):
 
 
 class LatencyModel(ABC):
-    """Prices operators on one device, batch 1; a network takes the sum of its operators.
+    """Latency of operators on one device at batch size 1; a network takes the sum of its operators.
 
     Attributes:
         device: name the user types after `--device`.
         kind: "measured" for a table of the device itself, else "estimated".
         hardware: "cpu" or "gpu".
-        precision: the network is run in.
-        about: one line for people: what the number is, its source, its error.
-        provenance: of a measured device: runtime, processor, threads; empty for an estimate.
-        warning: why its prices must not be trusted, and the remedy; None if they may be.
+        precision: number format that the network runs in.
+        about: description for users, one line: kind of the number, its source, its error.
+        provenance: runtime, processor and threads of a measured device; empty for an estimate.
+        warning: reason not to trust the prices, and the remedy; None if they can be trusted.
     """
 
     device: str
@@ -41,31 +41,31 @@ class LatencyModel(ABC):
 
     @property
     def claim(self) -> Literal["estimated", "predicted"]:
-        """What to call a price: only a table of the device itself predicts."""
+        """Word for a price: "predicted" only for a table of the device itself."""
         return "predicted" if self.kind == "measured" else "estimated"
 
     @property
     def brief(self) -> str:
-        """`about` without the error figures, for every mention after the first in a run."""
+        """`about` without the errors, for every mention after the first one in a run."""
         doubt = "" if self.warning is None else "; UNRELIABLE"
         return self.about.partition("; ")[0] + doubt
 
     @abstractmethod
     def op_ms(self, op: Op) -> float:
-        """Milliseconds one operator takes.
+        """Return the latency of one operator in milliseconds.
 
         Raises:
-            DeviceError: if the model knows nothing about such an operator.
+            DeviceError: if the model has no price for this operator.
         """
 
     def guess(self, op: Op) -> str | None:
-        """Why a price lies beyond what the model is based on; None if it does not, or is unknown.
+        """Return why a price is an extrapolation; None if it is not, or if that is unknown.
 
         Raises:
-            DeviceError: as `op_ms`.
+            DeviceError: if the model has no price for this operator.
         """
         return None
 
     def latency_ms(self, ops: Iterable[Op]) -> float:
-        """Milliseconds a whole network takes."""
+        """Return the latency of a whole network in milliseconds."""
         return sum(self.op_ms(op) for op in ops)

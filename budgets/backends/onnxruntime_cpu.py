@@ -51,7 +51,7 @@ class OnnxRuntimeBackend(Backend):
             session = onnxruntime.InferenceSession(
                 model.SerializeToString(), options, providers=["CPUExecutionProvider"]
             )
-        except Exception as error:  # no common base class of its own
+        except Exception as error:  # ONNX Runtime's errors share no base class
             raise BackendError(f"onnxruntime: cannot run the model: {_line(error)}") from None
         return OnnxRuntimeSession(session)
 
@@ -89,7 +89,7 @@ class OnnxRuntimeSession(Session):
                 start = time.perf_counter_ns()
                 self._session.run(None, self._inputs)
                 walls.append((time.perf_counter_ns() - start) / 1e6)
-        except Exception as error:  # no common base class of its own
+        except Exception as error:  # ONNX Runtime's errors share no base class
             raise BackendError(f"onnxruntime: inference failed: {_line(error)}") from None
         return Run(tuple(walls))
 

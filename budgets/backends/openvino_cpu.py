@@ -1,4 +1,4 @@
-"""OpenVINO on a CPU: one stream, pinned threads, a precision that is set and read back."""
+"""OpenVINO on a CPU: one stream, pinned threads, precision set and read back."""
 
 from __future__ import annotations
 
@@ -18,23 +18,24 @@ from maenas.budgets.graph.inputs import GraphError
 from maenas.budgets.graph.quantise import quantised
 from maenas.budgets.latency import Precision
 
-INT8 = ("_i8", "_u8")  # ends of the names of its kernels, in capitals or not
-HEAVY = ("Convolution", "Deconvolution", "MatMul", "FullyConnected")  # kernels of most of the work
-WARM_UP = 2  # inferences: the first allocates
-TYPES: dict[str, Precision] = {"f32": "f32", "bf16": "bf16", "f16": "f16"}  # as it calls them
+INT8 = ("_i8", "_u8")  # suffixes of OpenVINO's 8-bit kernels, in either case
+HEAVY = ("Convolution", "Deconvolution", "MatMul", "FullyConnected")  # kernels of most work
+WARM_UP = 2  # inferences; the first one allocates memory
+TYPES: dict[str, Precision] = {"f32": "f32", "bf16": "bf16", "f16": "f16"}  # OpenVINO's names
 
 
 class OpenVinoBackend(Backend):
-    """OpenVINO's CPU plugin as one image at a time is run: LATENCY hint, one stream.
+    """OpenVINO's CPU plugin, set up for batch size 1: LATENCY hint, one stream.
 
-    Left alone, it computes in bfloat16 where the CPU can; so the precision is always set and read
-    back. INT8 is that of the graph: convolutions take quantised inputs, the rest is f32.
+    By default OpenVINO computes in bfloat16 if the CPU supports it, so the precision is always set
+    and read back. In an INT8 graph, convolutions read quantised inputs and all else is f32.
 
     Args:
         precision: f32, bf16, f16 or int8.
-        threads: of the CPU, pinned to cores; all it may use if None.
+        threads: number of CPU threads, pinned to cores; one per available core if None.
     Raises:
-        BackendError: for a precision this CPU does not run, or more threads than cores.
+        BackendError: if this CPU does not support the precision, or there are more threads than
+            cores.
     """
 
     name = "openvino"
@@ -78,10 +79,10 @@ class OpenVinoBackend(Backend):
 
 
 class OpenVinoSession(Session):
-    """A compiled graph with one request, its inputs in place.
+    """A compiled graph with one inference request, its inputs in place.
 
     Raises:
-        BackendError: if it computes floats in another precision than asked for.
+        BackendError: if OpenVINO computes floats in another precision than requested.
     """
 
     def __init__(self, compiled: openvino.CompiledModel, layers: bool, wanted: Precision) -> None:
@@ -103,7 +104,7 @@ class OpenVinoSession(Session):
         if narrow < len(kernels) and (narrow or wanted == "int8"):
             self.note = f"{narrow} of {len(kernels)} convolutions and matrix products run in 8 bits"
         self._inferences = 0
-        self._spent_us: dict[str, float] = {}  # of each layer, in all inferences so far
+        self._spent_us: dict[str, float] = {}  # total by layer since the graph was compiled
         self.run(WARM_UP)
 
     def run(self, count: int) -> Run:
@@ -120,10 +121,10 @@ class OpenVinoSession(Session):
         return Run(tuple(walls), tuple(self._layer_times(count)) if self._layers else ())
 
     def _layer_times(self, count: int) -> Iterator[LayerTime]:
-        """What each layer took since this was last asked.
+        """Yield the time of each layer since the last call.
 
-        OpenVINO tells the mean over all inferences since the graph was compiled, in whole
-        microseconds; sums over many runs are exact, one run alone is rounded.
+        OpenVINO reports the mean over all inferences since the graph was compiled, in whole
+        microseconds. Sums over many runs are exact, while the value of a single run is rounded.
         """
         for info in self._request.get_profiling_info():
             name = info.node_name
@@ -136,10 +137,10 @@ class OpenVinoSession(Session):
 
 
 def _executed(compiled: openvino.CompiledModel) -> dict[str, tuple[str, tuple[str, ...]]]:
-    """Kernel and ONNX nodes of every layer that runs; a change of layout is for what follows."""
+    """Return kernel and ONNX nodes of every layer; a layout change has the nodes of its reader."""
     ordered = compiled.get_runtime_model().get_ordered_ops()
     found: dict[str, tuple[str, tuple[str, ...]]] = {}
-    for op in reversed(ordered):  # what follows is known first
+    for op in reversed(ordered):  # readers come first
         name = op.get_friendly_name()
         info: Any = op.get_rt_info()
         listed = info["originalLayersNames"].astype(str)

@@ -1,4 +1,4 @@
-"""Engines built by TensorRT 10 and 11, their timings kept for the next build."""
+"""Engine builds with TensorRT 10 and 11, with a timing cache for the next build."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SEVERE = (trt.ILogger.Severity.INTERNAL_ERROR, trt.ILogger.Severity.ERROR)
 
 
 class Messages(trt.ILogger):
-    """A logger that keeps errors, to be told as the reason of ours, and prints nothing."""
+    """A logger that prints nothing and collects errors, to report them in maenas's own errors."""
 
     def __init__(self) -> None:
         trt.ILogger.__init__(self)
@@ -34,28 +34,28 @@ class Messages(trt.ILogger):
             self._errors.append(" ".join(msg.split()))
 
     def take(self) -> str:
-        """The errors since the last call, in one line."""
+        """Return the errors since the last call as one line, and forget them."""
         found, self._errors = self._errors, []
         return "; ".join(found)[:500] or "it gives no reason"
 
 
-MESSAGES = Messages()  # TensorRT takes one logger a process
+MESSAGES = Messages()  # TensorRT accepts one logger per process
 
 
 def build_engine(model: onnx.ModelProto, max_batch: int = 1, workspace_gib: int = 4) -> bytes:
-    """An engine for the GPU of this machine.
+    """Build an engine for the GPU of this machine.
 
-    Precision is that of the graph: the network is strongly typed, which TensorRT 10 calls a flag
-    and TensorRT 11 knows alone. The engine tells of its layers in detail. How long kernels took is
-    kept in the user's cache, by GPU, TensorRT and driver: the next build is faster and chooses the
-    same ones.
+    The graph determines the precision: the network is strongly typed, which is a flag in TensorRT
+    10 and the only mode of TensorRT 11. The engine reports detailed layer information. The user's
+    cache keeps kernel timings by GPU, TensorRT version and driver, so that the next build is faster
+    and chooses the same kernels.
 
     Args:
-        model: typed in the precision wanted.
-        max_batch: most images at a time, where the batch of the model is open.
-        workspace_gib: memory that tactics may use.
+        model: model typed in the wanted precision.
+        max_batch: maximum batch size if the batch of the model is open.
+        workspace_gib: memory that tactics may use, in GiB.
     Raises:
-        BackendError: if TensorRT cannot parse or build it.
+        BackendError: if TensorRT cannot parse or build the model.
     """
     trt.init_libnvinfer_plugins(MESSAGES, "")
     MESSAGES.take()
@@ -69,8 +69,8 @@ def build_engine(model: onnx.ModelProto, max_batch: int = 1, workspace_gib: int 
         raise BackendError(f"TensorRT {trt.__version__} cannot parse the model: {reason}")
     config = builder.create_builder_config()
     config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, workspace_gib * GIBIBYTE)
-    config.profiling_verbosity = trt.ProfilingVerbosity.DETAILED  # so that it tells its types
-    config.clear_flag(trt.BuilderFlag.TF32)  # f32 means f32
+    config.profiling_verbosity = trt.ProfilingVerbosity.DETAILED  # to read back its types
+    config.clear_flag(trt.BuilderFlag.TF32)  # f32 without TF32
     _open_batch(builder, config, network.get_input(0), max_batch)
     path = timing_cache_path(torch.cuda.get_device_name(), trt.__version__, driver_version())
     _use_timings(config, path)
@@ -84,14 +84,14 @@ def build_engine(model: onnx.ModelProto, max_batch: int = 1, workspace_gib: int 
 
 
 def new_builder() -> trt.Builder:
-    """What engines are built with.
+    """Return a TensorRT builder.
 
     Raises:
-        BackendError: if TensorRT cannot use the GPU, as for want of a newer driver.
+        BackendError: if TensorRT cannot use the GPU, for example because the driver is too old.
     """
     try:
         return trt.Builder(MESSAGES)
-    except TypeError:  # so the binding says that the library gave it nothing
+    except TypeError:  # the binding's error for a null builder
         raise BackendError(
             f"TensorRT {trt.__version__} cannot use {torch.cuda.get_device_name()} with driver "
             f"{driver_version()}: {MESSAGES.take()}"
@@ -99,10 +99,10 @@ def new_builder() -> trt.Builder:
 
 
 def load_engine(content: bytes) -> trt.ICudaEngine:
-    """An engine ready for execution contexts.
+    """Load an engine from its serialised content.
 
     Raises:
-        BackendError: if it is damaged, or of another TensorRT or GPU.
+        BackendError: if the engine is damaged, or was built by another TensorRT or for another GPU.
     """
     trt.init_libnvinfer_plugins(MESSAGES, "")
     MESSAGES.take()
@@ -117,24 +117,24 @@ def load_engine(content: bytes) -> trt.ICudaEngine:
 
 @cache
 def _runtime() -> trt.Runtime:
-    """One for the process: it must outlive its engines."""
+    """Return the runtime of this process, which must outlive its engines."""
     return trt.Runtime(MESSAGES)
 
 
 def engine_information(engine: trt.ICudaEngine) -> str:
-    """What the inspector tells of all layers, as JSON."""
+    """Return the inspector's information about all layers, as JSON."""
     inspector = engine.create_engine_inspector()
     return str(inspector.get_engine_information(trt.LayerInformationFormat.JSON))
 
 
 def timing_cache_path(gpu: str, version: str, driver: str) -> Path:
-    """Where the timings of a GPU are kept; those of another version would be refused anyway."""
+    """Return the path of the timing cache; TensorRT refuses the timings of another version."""
     name = re.sub(r"[^A-Za-z0-9.]+", "-", f"{gpu} trt{version} driver{driver}").strip("-").lower()
     return platformdirs.user_cache_path("maenas") / "tensorrt" / f"{name}.timing"
 
 
 def keep_timings(path: Path, content: bytes) -> None:
-    """Write a timing cache; a folder that cannot be written costs time alone."""
+    """Write a timing cache; a failure is ignored, since it only makes the next build slower."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_bytes(path, content)
@@ -143,7 +143,7 @@ def keep_timings(path: Path, content: bytes) -> None:
 
 
 def _use_timings(config: trt.IBuilderConfig, path: Path) -> None:
-    """Hand the builder what is known; a cache it refuses is begun anew."""
+    """Give the builder the timing cache, or an empty one if it refuses the cache."""
     try:
         content = path.read_bytes()
     except OSError:
@@ -155,7 +155,7 @@ def _use_timings(config: trt.IBuilderConfig, path: Path) -> None:
 
 
 def _open_batch(builder: trt.Builder, config: trt.IBuilderConfig, images: Any, most: int) -> None:
-    """Where the batch is open: engines for 1 to `most`, fastest at 1."""
+    """If the batch is open, allow batch sizes from 1 to `most`, optimised for 1."""
     dims = images.shape
     if dims[0] >= 0:
         return

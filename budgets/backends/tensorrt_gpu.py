@@ -1,4 +1,4 @@
-"""TensorRT 10 and 11 on an NVIDIA GPU: a graph typed by us, precision read back, GPU time."""
+"""TensorRT 10 and 11 on an NVIDIA GPU: typed graphs, precision read back, GPU time measured."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ TORCH_TYPES = {
 class TensorRtBackend(Backend):
     """TensorRT on the first GPU, batch 1.
 
-    Inputs and outputs are as wide as the network computes, but for what our exports decode in
-    32 bits: what an image costs to be cast is not the network's.
+    Inputs and outputs have the precision of the network, because the cast of an image is not part
+    of the network's latency. Outputs that maenas's exports decode stay in 32 bits.
 
     Args:
-        precision: f16, f32, or int8 with f16 around the convolutions.
+        precision: f16, f32, or int8, where all operators except the convolutions are f16.
     Raises:
-        BackendError: for another precision or without a GPU.
+        BackendError: if the precision is not supported or there is no GPU.
     """
 
     name = "tensorrt"
@@ -73,16 +73,16 @@ class TensorRtBackend(Backend):
 class TensorRtSession(Session):
     """An engine with its buffers on the GPU.
 
-    Layers are timed in inferences of their own, which are enqueued: a profiler holds the GPU up.
+    Layers are timed in separate inferences without a CUDA graph, because a profiler slows the GPU.
 
     Args:
-        engine: of static shapes.
-        graph: it was built from.
-        gpu: it runs on.
-        layers: whether runs tell the time of layers.
+        engine: engine with static shapes.
+        graph: graph that the engine was built from.
+        gpu: GPU that the engine runs on.
+        layers: whether runs report the times of layers.
     Raises:
-        BackendError: if it computes in another precision, lacks memory, or its outputs are as
-            large as their values say.
+        BackendError: if the engine computes in another precision, lacks memory, or has an output
+            whose size depends on the data.
     """
 
     def __init__(self, engine: trt.ICudaEngine, graph: TypedGraph, gpu: Gpu, layers: bool) -> None:
@@ -103,7 +103,7 @@ class TensorRtSession(Session):
             self._profiler = LayerTimes()
             self._profiled = self._context()
             self._profiled.profiler = self._profiler
-            self._profile(1)  # its first is slower
+            self._profile(1)  # the first one is slower
 
     def run(self, count: int) -> Run:
         run = self._launch.run(count)
@@ -118,7 +118,7 @@ class TensorRtSession(Session):
         return Run(run.ms, layers, run.warnings)
 
     def _profile(self, count: int) -> dict[str, list[float]]:
-        """Microseconds of every layer in `count` inferences; enqueuing waits for each."""
+        """Return the microseconds of every layer in `count` inferences, which run one by one."""
         assert self._profiler is not None
         self._profiler.times.clear()
         with self._launch.on_stream():
@@ -137,7 +137,7 @@ class TensorRtSession(Session):
 
 
 class LayerTimes(trt.IProfiler):
-    """What TensorRT reports after every profiled inference: microseconds by layer."""
+    """Profiler that collects the microseconds of each layer after every profiled inference."""
 
     def __init__(self) -> None:
         trt.IProfiler.__init__(self)
@@ -149,13 +149,13 @@ class LayerTimes(trt.IProfiler):
 
 
 def _enqueue(context: trt.IExecutionContext) -> None:
-    """One inference on the current stream of torch."""
+    """Enqueue one inference on torch's current stream."""
     if not context.execute_async_v3(torch.cuda.current_stream().cuda_stream):
         raise BackendError(f"TensorRT failed to run the engine: {MESSAGES.take()}")
 
 
 def _buffers(engine: trt.ICudaEngine) -> dict[str, torch.Tensor]:
-    """A tensor on the GPU for every input and output; inputs of floats are random."""
+    """Return a tensor on the GPU for every input and output; float inputs are random."""
     generator = torch.Generator("cuda").manual_seed(0)
     buffers: dict[str, torch.Tensor] = {}
     for index in range(engine.num_io_tensors):

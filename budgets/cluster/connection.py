@@ -157,10 +157,10 @@ def _init(ray: Any, address: str, options: Mapping[str, Any]) -> None:
 
 @contextmanager
 def _on_loopback() -> Iterator[None]:
-    """Start a cluster of our own on the loopback interface, where no other machine reaches it.
+    """Make a cluster that starts in this context listen on the loopback interface only.
 
-    Ray replaces 127.0.0.1 by a remotely reachable address unless it is told that this system has
-    no clusters, as it assumes of Windows and macOS.
+    No other machine can then reach it. Ray replaces 127.0.0.1 by a reachable address unless
+    clusters are disabled for this system, as they are by default on Windows and macOS.
     """
     from ray._private import ray_constants
 
@@ -277,7 +277,7 @@ def require_head(ray: Any) -> None:
     Raises:
         ClusterGone: if the head does not come back.
     """
-    if not ray._private.worker.global_worker.connected:  # ray://: the head is its server's to watch
+    if not ray._private.worker.global_worker.connected:  # ray://: its server watches the head
         return
     address = ray.get_runtime_context().gcs_address
     until = time.monotonic() + RETURN_S

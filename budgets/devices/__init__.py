@@ -1,1 +1,1 @@
-"""Latency models that come with the package, one YAML file a device."""
+"""Latency models bundled with the package, one YAML file per device."""

@@ -41,7 +41,7 @@ def load_graph(path: Path, input_size: InputSize = None) -> onnx.ModelProto:
         raise GraphError(f"{path}: no such file.") from None
     except onnx.checker.ValidationError as error:
         raise GraphError(f"{path}: its weights cannot be read: {_line(error)}") from None
-    except Exception as error:  # protobuf's own errors share no base class with others
+    except Exception as error:  # protobuf's errors share no base class with others
         raise GraphError(f"{path}: is damaged or no ONNX file: {_line(error)}") from None
     return static_graph(model, str(path), input_size)
 

@@ -1,4 +1,4 @@
-"""A latency model without a device at hand: every operator priced by a roofline of its kernel."""
+"""Latency model of a device that is not measured: a roofline of each operator's kernel."""
 
 from __future__ import annotations
 
@@ -18,30 +18,30 @@ from maenas.budgets.latency import DeviceError, LatencyModel, Precision
 from maenas.budgets.pricing.kernels import Range, beyond, family_of, kernel_of, range_of
 
 FORMAT = "maenas/roofline@1"
-BYTES = 2  # an element in half precision
-# Outputs a thread block computes, (positions, channels): what 16-bit tensor-core kernels offer.
+BYTES = 2  # bytes of an element in half precision
+# Outputs of one thread block, (positions, channels), as 16-bit tensor-core kernels offer them.
 TILES = (
     *((256, 128), (256, 64)),
     *((128, 192), (128, 128), (128, 64), (128, 32)),
     *((64, 64), (64, 32)),
 )
-CHANNEL_STEP = 32  # input channels such a kernel takes at a time: 16 cost a V100 as much as 32
-MARGIN = 2.0  # factor beyond what it was calibrated on that the form of a price is trusted for
+CHANNEL_STEP = 32  # input channels per step of such a kernel: 16 cost a V100 as much as 32
+MARGIN = 2.0  # factor beyond the calibrated sizes up to which a price is trusted
 SLICES = 4  # strided copies in the space-to-depth of a Focus stem
-_LABELS = ("device", "source", "fit", "sizes")  # the fields of a model that are no coefficients
+_LABELS = ("device", "source", "fit", "sizes")  # fields that are not coefficients
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fit:
-    """How far a model is from the published latencies it was calibrated on, in percent.
+    """Errors of a model on the published latencies it was calibrated on, in percent.
 
     Attributes:
-        rows: how many distinct networks there were.
+        rows: number of distinct networks.
         mean_error: mean of the absolute errors.
-        max_error: the largest of them.
-        leave_one_out: signed error on a network, by name, of a model calibrated on all others.
-        families: mean absolute error on detectors of another design, by the name of their family,
-            of a model that saw none of that family.
+        max_error: maximum of the absolute errors.
+        leave_one_out: by network name, signed error of a model calibrated on all other networks.
+        families: by family of detectors, mean absolute error of a model calibrated without that
+            family.
     """
 
     rows: int
@@ -53,44 +53,46 @@ class Fit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Roofline(LatencyModel):
-    """Prices an operator by the work, the traffic and the launch of the kernels it becomes.
+    """Latency model that prices an operator by the compute, traffic and launch of its kernels.
 
-    A dense convolution is a matrix product cut into tiles, one thread block each; the best tile
-    shape is taken, as an engine builder would. Products of detectors at batch 1 are too short to
-    hide their loads and stores, so computing and traffic add. Everything else is a kernel that
-    touches each element once: it takes its traffic, but no less than its launch.
+    A dense convolution is a matrix product cut into tiles, one thread block each. The model takes
+    the fastest tile shape, as an engine builder does. Matrix products of detectors at batch 1 are
+    too short to hide their loads and stores, so compute time and traffic time add up. Any other
+    operator is a kernel that touches each element once: its time is its traffic time, but at least
+    its launch time.
 
-    Prices never fall when channels, the map or the kernel of an operator grow: every term is
-    rounded up or proportional. They stay level in places, since a tile that is not full costs as
-    much as a full one, and a map of few elements as much as its launch.
+    Prices never decrease when channels, feature map or kernel of an operator grow, because every
+    term is rounded up or proportional. They are constant over some ranges, since a partly filled
+    tile costs as much as a full one, and a small feature map costs as much as its launch.
 
     Attributes:
         device: name the user types after `--device`.
-        source: what it was calibrated on, for `about`.
-        fit: how well.
-        sizes: of the operators in the networks it was calibrated on, by family of kernels.
-        sms: multiprocessors a convolution is spread over.
-        tensor_tmacs: dense multiply-accumulates a second, in units of 1e12, in full tiles of the
-            first shape and long sums. Sustained, so below the data sheet's peak.
-        operand_macs: multiply-accumulates a block could do while it loads one operand; the
-            smaller a tile, the more operands an output needs.
-        fill_terms: terms of a sum that a block could compute while it starts and ends.
-        step_ns: least time a block needs for one term of its sums; what a map too small to fill
-            the device waits for.
-        bandwidth_gbs: memory traffic of one kernel, caches included.
-        conv_us: launch of a convolution or of another matrix product.
-        pointwise_us: least time of any other kernel.
-        elementwise_share: share of the sums, products and activations that take time: some ride
-            in the kernel of another. ReLU always rides in its convolution.
+        source: data that the model was calibrated on, for `about`.
+        fit: errors of the calibration.
+        sizes: ranges of operator sizes in the calibration networks, by family of kernels.
+        sms: number of multiprocessors that share a convolution.
+        tensor_tmacs: dense multiply-accumulates per second, in units of 1e12, for full tiles of
+            the first shape and long sums. It is the sustained rate, below the data sheet's peak.
+        operand_macs: multiply-accumulates that take a block as long as loading one operand; a
+            smaller tile needs more operands per output.
+        fill_terms: start and end of a block, as the number of terms of a sum that take as long.
+        step_ns: minimum time of a block for one term of its sums; it limits feature maps that are
+            too small to fill the device.
+        bandwidth_gbs: memory bandwidth of one kernel in GB/s, caches included.
+        conv_us: launch time of a convolution or of another matrix product.
+        pointwise_us: minimum time of any other kernel.
+        elementwise_share: share of sums, products and activations that take time; the others are
+            fused into another kernel. ReLU is always fused into its convolution.
         concat_share: share of the concats that are copied; the others are written in place.
-        relayout: traffic of an operator that only exists in the linear layout, in multiples of
-            what it reads and writes: the map is converted before and after.
-        decode_kernels: kernels that turn the raw maps of one level into scores and boxes.
-        depthwise_tmacs: multiply-accumulates a second of depthwise convolutions, in units of 1e12.
-        depthwise_gbs: their memory traffic.
-        pool_tops: comparisons a second of a max pool, in units of 1e12.
+        relayout: traffic of an operator that only exists in the linear layout, as a multiple of
+            its inputs and outputs, because the feature map is converted before and after.
+        decode_kernels: number of kernels that decode one level into scores and boxes.
+        depthwise_tmacs: multiply-accumulates per second of depthwise convolutions, in units of
+            1e12.
+        depthwise_gbs: memory bandwidth of depthwise convolutions in GB/s.
+        pool_tops: comparisons per second of a max pool, in units of 1e12.
     Raises:
-        SpecError: for a coefficient that is not positive.
+        SpecError: if a coefficient is not positive.
     """
 
     device: str
@@ -133,22 +135,22 @@ class Roofline(LatencyModel):
         object.__setattr__(self, "_tiles", tuple(self._timed_tiles()))
 
     def _timed_tiles(self) -> Iterator[tuple[int, int, float]]:
-        """Each tile shape, with the nanoseconds a block of it needs for one term of its sums."""
+        """Yield each tile shape with the nanoseconds of a block for one term of its sums."""
         works = [high * wide + self.operand_macs * (high + wide) for high, wide in TILES]
         first_ns = TILES[0][0] * TILES[0][1] * self.sms / (1e3 * self.tensor_tmacs)
         for (high, wide), work in zip(TILES, works, strict=True):
             yield high, wide, first_ns * work / works[0]
 
     def op_ms(self, op: Op) -> float:
-        """Milliseconds one operator takes.
+        """Return the latency of one operator in milliseconds.
 
         Raises:
-            DeviceError: for a kind of operator that has no price.
+            DeviceError: if this kind of operator has no price.
         """
         return self._op_us(op) / 1e3
 
     def guess(self, op: Op) -> str | None:
-        """Why a price lies beyond what the model was calibrated on, None if it does not."""
+        """Return why a price is an extrapolation beyond the calibration; None if it is not."""
         family = _family(op)
         if family not in self.sizes:
             return f"no network that {self.device} was calibrated on has a {family}"
@@ -183,10 +185,10 @@ class Roofline(LatencyModel):
                 raise DeviceError(f"device {self.device}: has no price for operator {op.kind!r}.")
 
     def _conv_us(self, op: Op) -> float:
-        """A convolution, and the kernel of its activation where that is not ReLU."""
+        """Time of a convolution, with the kernel of its activation if that is not ReLU."""
         launch, moved = self.conv_us, op.working_set + op.params
         if op.groups > 1 and op.groups == op.in_shape[0]:
-            # Half-precision depthwise kernels want another layout: one more kernel converts.
+            # Half-precision depthwise kernels need another layout, so one more kernel converts.
             launch += self.pointwise_us
             compute = op.macs / (1e6 * self.depthwise_tmacs)
             traffic = BYTES * moved / (1e3 * self.depthwise_gbs)
@@ -198,44 +200,44 @@ class Roofline(LatencyModel):
         return launch + compute + traffic + self._act_us(op)
 
     def _matmul_us(self, op: Op) -> float:
-        """A matrix product; a transposed convolution is one from a position to a window."""
+        """Time of a matrix product; a transposed convolution multiplies positions to windows."""
         channels, columns = op.in_shape[0] // op.groups, -(-op.out_shape[0] // op.groups)
         if op.kind == "deconv":
             rows, copies = op.in_shape[1] * op.in_shape[2], op.groups
             columns *= op.kernel_size**2
-        else:  # (K, M, batch) to (N, M, batch); the other factor may be another for each
+        else:  # (K, M, batch) to (N, M, batch); the second factor can differ by batch
             rows, copies = op.out_shape[1], op.out_shape[2]
         compute = self._product_us(rows, columns, channels, 1, copies)
         traffic = self._traffic_us(op.working_set + channels * columns * copies)
         return self.conv_us + compute + traffic + self._act_us(op)
 
     def _act_us(self, op: Op) -> float:
-        """The activation behind a matrix product: ReLU rides in it, others read and write."""
+        """Time of the activation after a matrix product: ReLU is fused, others are a kernel."""
         if op.act not in ("silu", "sigmoid"):
             return 0.0
         return self.elementwise_share * self._kernel_us(2 * elements(op.out_shape))
 
     def _product_us(self, rows: int, columns: int, channels: int, taps: int, copies: int) -> float:
-        """`copies` products (rows, taps * channels) x (taps * channels, columns), best tiles."""
+        """Time of `copies` products (rows, taps * channels) x (taps * channels, columns)."""
         terms = taps * CHANNEL_STEP * -(-channels // CHANNEL_STEP)
         fastest_ns = inf
         for high, wide, block_ns in self._tiles:
             blocks = -(-rows // high) * -(-columns // wide) * copies
-            # A fraction of a wave costs that fraction: blocks of unlike speed overlap, and a
-            # search must not be led by steps that move with the version of the runtime.
+            # A fraction of a wave costs that fraction: blocks of different speed overlap, and a
+            # search must not follow steps that change with the version of the runtime.
             fastest_ns = min(fastest_ns, max(1.0, blocks / self.sms) * block_ns)
         return (terms + self.fill_terms) * max(fastest_ns, self.step_ns) / 1e3
 
     def _kernels_us(self, op: Op, count: float) -> float:
-        """`count` small kernels, of which one does the work in the linear layout."""
+        """Time of `count` small kernels, one of which does the work in the linear layout."""
         return (count - 1) * self.pointwise_us + self._kernel_us(self.relayout * op.working_set)
 
     def _kernel_us(self, count: float) -> float:
-        """A kernel that moves `count` elements: a short one takes as long as its launch."""
+        """Time of a kernel that moves `count` elements, at least its launch time."""
         return max(self.pointwise_us, self._traffic_us(count))
 
     def _traffic_us(self, count: float) -> float:
-        """Time to move `count` elements."""
+        """Time of moving `count` elements."""
         return BYTES * count / (1e3 * self.bandwidth_gbs)
 
 
@@ -245,7 +247,7 @@ COEFFICIENTS = tuple(
 
 
 def sizes_of(ops: Iterable[Op]) -> dict[str, Range]:
-    """What `Roofline.sizes` says of the operators of a calibration."""
+    """Return `Roofline.sizes` for the operators of a calibration."""
     families: dict[str, list[Op]] = {}
     for op in ops:
         families.setdefault(_family(op), []).append(op)
@@ -253,17 +255,17 @@ def sizes_of(ops: Iterable[Op]) -> dict[str, Range]:
 
 
 def _family(op: Op) -> str:
-    """Operators priced by one formula; that of a convolution does not mind an image's channels."""
+    """Return the family of operators with one formula; a stem counts as a convolution."""
     family = family_of(kernel_of(op))
     return "conv" if family == "stem" else family
 
 
 def load_roofline(name: str | Path) -> Roofline:
-    """A bundled model by the name of its device, or one from a YAML file.
+    """Load a bundled model by the name of its device, or a model from a YAML file.
 
     Raises:
-        DeviceError: for a name that is neither.
-        SpecError: if the file does not hold what it must.
+        DeviceError: if the name is neither a bundled model nor a file.
+        SpecError: if the file is invalid.
     """
     path = Path(name)
     if path.suffix not in (".yaml", ".yml"):
@@ -279,6 +281,6 @@ def load_roofline(name: str | Path) -> Roofline:
 
 
 def roofline_names() -> list[str]:
-    """Devices with a bundled model of this kind."""
+    """Return the devices with a bundled roofline."""
     folder = Path(str(files("maenas.budgets.devices")))
     return sorted(path.stem for path in folder.glob("*.yaml") if FORMAT in path.read_text("utf-8"))

@@ -23,7 +23,7 @@ from maenas.budgets.pricing.table import LatencyTable, LayerSample, TableSample
 from maenas.budgets.profiling.partial_profile import Measured, Unfinished
 from maenas.budgets.profiling.sampling import Samples, sample, spread
 
-MIN_FITTED, MIN_HELD_OUT = 9, 6  # least number of networks that a table needs
+MIN_FITTED, MIN_HELD_OUT = 9, 6  # minimum numbers of networks for a table
 # Maximum sampling time of one graph, in seconds; a single operator matters little.
 SECONDS: dict[Role, float] = {"fit": 6.0, "held-out": 6.0, "operator": 0.5}
 LEAST = 2 * (MIN_FITTED + MIN_HELD_OUT)  # one network takes at most 1 / LEAST of the total time

@@ -1,1 +1,1 @@
-"""Static ONNX graphs executed by torch modules, operator by operator."""
+"""Execution of static ONNX graphs in PyTorch, operator by operator."""

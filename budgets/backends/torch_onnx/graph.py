@@ -1,4 +1,4 @@
-"""A static ONNX graph run by torch: each node becomes one call, its parameters read beforehand."""
+"""A static ONNX graph in torch: each node becomes one call, with its parameters read in advance."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from maenas.budgets.graph.model import input_shapes
 
 @dataclass(frozen=True, slots=True)
 class _Step:
-    """A node made ready.
+    """A node that is ready to run.
 
     Attributes:
-        call: takes a tensor for every input, None for those left out.
-        reads: names of the inputs, "" for those left out.
+        call: function of the inputs, one tensor each, None for an omitted input.
+        reads: names of the inputs, "" for an omitted input.
         writes: names of the outputs.
-        frees: what is not read after it.
+        frees: names of the tensors that no later step reads.
     """
 
     call: Callable[..., Outputs]
@@ -35,20 +35,21 @@ class _Step:
 
 
 class TorchGraph:
-    """An ONNX graph of static shapes as a function of tensors.
+    """An ONNX graph with static shapes as a function of tensors.
 
-    Its types are kept: a graph of 16-bit floats is computed in them. What depends on shapes and
-    constants alone is computed once; shapes come from a run without numbers on torch's "meta"
-    device. Maps and weights of four axes keep channels innermost in memory.
+    The types of the graph are kept: a graph of 16-bit floats is computed in 16 bits. Nodes that
+    depend only on shapes and constants are computed once; shapes come from a run on torch's "meta"
+    device. Tensors with four axes use the channels-last memory format.
 
     Args:
-        model: of `static_graph`.
-        device: it runs on.
+        model: static model, as `static_graph` returns it.
+        device: torch device to run on.
     Raises:
-        BackendError: for an operator, or a form of one, that is not known; named by its node.
+        BackendError: if an operator, or a variant of it, is not supported; the message names the
+            node.
 
     Attributes:
-        inputs: name, shape and type of what it reads.
+        inputs: "meta" tensors with shape and type of each input, by name.
     """
 
     def __init__(self, model: onnx.ModelProto, device: str = "cpu") -> None:
@@ -70,7 +71,7 @@ class TorchGraph:
 
     @torch.inference_mode()
     def __call__(self, *inputs: Tensor) -> list[Tensor]:
-        """The outputs, for inputs in the order of the graph."""
+        """Return the outputs for inputs in the order of the graph."""
         values: dict[str, Tensor | None] = {"": None, **self._constants}
         values.update(zip(self.inputs, inputs, strict=True))
         for step in self._steps:
@@ -87,7 +88,7 @@ def _steps(
     inputs: Mapping[str, Tensor],
     outputs: Sequence[str],
 ) -> list[_Step]:
-    """All nodes that depend on an input; what the others make is added to the constants."""
+    """Return a step for each node that depends on an input; add other outputs to `constants`."""
     shapes: dict[str, Tensor] = dict(inputs)
     steps: list[_Step] = []
     for proto in graph.node:
@@ -124,7 +125,7 @@ def _call(node: Node, domain: str) -> Callable[..., Outputs]:
 
 
 def _try(node: Node, call: Callable[..., Outputs], arguments: Sequence[Tensor | None]) -> Outputs:
-    """A first call; what torch refuses here it would refuse later."""
+    """Call a node for the first time and turn an error of torch into `BackendError`."""
     try:
         return call(*arguments)
     except (RuntimeError, IndexError, TypeError, ValueError) as error:
@@ -133,25 +134,25 @@ def _try(node: Node, call: Callable[..., Outputs], arguments: Sequence[Tensor | 
 
 
 def _known(name: str, constants: Mapping[str, Tensor], shapes: Mapping[str, Tensor]) -> Tensor:
-    """A constant, or a tensor without numbers of which the shape alone is read."""
+    """Return a constant, or a "meta" tensor of which only the shape is read."""
     return constants[name] if name in constants else shapes[name]
 
 
 def _meta(
     name: str, constants: Mapping[str, Tensor], shapes: Mapping[str, Tensor]
 ) -> Tensor | None:
-    """A tensor without numbers; None for an input left out."""
+    """Return a "meta" tensor; None for an omitted input."""
     return _known(name, constants, shapes).to("meta") if name else None
 
 
 def _written(step: _Step, made: Outputs) -> dict[str, Tensor]:
-    """Outputs by name; those nobody named are dropped."""
+    """Return the outputs by name, without unnamed ones."""
     values = (made,) if isinstance(made, Tensor) else made
     return {name: value for name, value in zip(step.writes, values, strict=False) if name}
 
 
 def _freeing(steps: Sequence[_Step], kept: set[str]) -> Iterator[_Step]:
-    """The steps, each told what is read for the last time; `kept` is never freed."""
+    """Yield the steps with the tensors that each can free; tensors in `kept` are never freed."""
     last: dict[str, int] = {}
     for place, step in enumerate(steps):
         for name in (*step.writes, *step.reads):
@@ -163,7 +164,7 @@ def _freeing(steps: Sequence[_Step], kept: set[str]) -> Iterator[_Step]:
 
 
 def _tensor(constant: onnx.TensorProto) -> Tensor:
-    return torch.from_numpy(np.array(numpy_helper.to_array(constant)))  # a copy that can be written
+    return torch.from_numpy(np.array(numpy_helper.to_array(constant)))  # a writable copy
 
 
 def _torch_type(kind: int) -> torch.dtype:
@@ -171,7 +172,7 @@ def _torch_type(kind: int) -> torch.dtype:
 
 
 def _placed(value: Tensor, device: torch.device) -> Tensor:
-    """On the device; channels innermost, if it has four axes."""
+    """Return a tensor on the device, in channels-last format if it has four axes."""
     if value.dim() == 4:
         return value.to(device, memory_format=torch.channels_last)
     return value.to(device)

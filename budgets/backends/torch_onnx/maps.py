@@ -1,4 +1,4 @@
-"""ONNX's operators on maps (B, C, H, W) as calls of torch: convolution, pooling, resizing."""
+"""ONNX operators on feature maps (B, C, H, W) in torch: convolution, pooling, resizing."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def _average_pool(node: Node) -> Callable[..., Tensor]:
 
 
 def _window(node: Node) -> tuple[list[int], list[int], list[int], list[int], list[int]]:
-    """Kernel, stride, dilation and padding of a pooling of two axes."""
+    """Return kernel, stride, dilation and padding of a 2D pooling."""
     if node.rank() != 4:
         raise node.refused(f"{node.rank() - 2} axes of space")
     kernel = _ints(node, "kernel_shape", 2)
@@ -102,7 +102,7 @@ def _global(call: Callable[..., Tensor]) -> Make:
 def _padding(
     node: Node, kernel: Sequence[int], stride: Sequence[int], dilation: Sequence[int]
 ) -> tuple[list[int], list[int]]:
-    """Rows and columns added before and after the map."""
+    """Return the padding before and after each axis of the feature map."""
     axes = len(kernel)
     auto = node.attribute("auto_pad", "NOTSET")
     if auto == "NOTSET":
@@ -123,7 +123,7 @@ def _padding(
 
 
 def _around(before: Sequence[int], after: Sequence[int]) -> list[int]:
-    """As `F.pad` takes it: the last axis first."""
+    """Return the padding in the order of `F.pad`, the last axis first."""
     return [pad for pair in zip(reversed(before), reversed(after), strict=True) for pad in pair]
 
 
@@ -135,7 +135,7 @@ def _ints(node: Node, name: str, count: int, default: int = 1) -> list[int]:
 
 
 def _resize(node: Node) -> Callable[..., Tensor]:
-    """Nearest and linear, and cubic as torch has it, of height and width."""
+    """Resize height and width: nearest, linear, or torch's cubic interpolation."""
     scales_at = 1 if node.kind == "Upsample" or node.opset < 11 else 2
     scales = node.numbers("scales", scales_at)
     sizes = node.constant(3) if scales_at == 2 else None
@@ -169,14 +169,14 @@ def _resize(node: Node) -> Callable[..., Tensor]:
 
 
 def _old_where(node: Node) -> str:
-    """How coordinates were taken before there was a choice."""
+    """Return the coordinate transformation of opsets that had no attribute for it."""
     return "half_pixel" if node.opset >= 11 and node.kind == "Resize" else "asymmetric"
 
 
 def _nearest(
     node: Node, where: str, sizes: Sequence[int], target: list[int], factors: Sequence[float]
 ) -> Callable[..., Tensor]:
-    """One of torch's two ways, if it picks the pixels that ONNX asks for."""
+    """Return one of torch's two nearest modes, if it picks the pixels that ONNX defines."""
     default = "round_prefer_floor" if node.opset >= 11 and node.kind == "Resize" else "floor"
     rounding = node.attribute("nearest_mode", default)
     triples = [*zip(sizes, target, factors, strict=True)]
@@ -192,7 +192,7 @@ def _nearest(
 
 
 def _picked(node: Node, where: str, rounding: str, size: int, out: int, factor: float) -> list[int]:
-    """The pixel that each pixel of the result takes, by ONNX's definition."""
+    """Return the source index of each output index along one axis, by ONNX's definition."""
     places: dict[str, Callable[[int], float]] = {
         "asymmetric": lambda o: o / factor,
         "half_pixel": lambda o: (o + 0.5) / factor - 0.5,

@@ -1,4 +1,4 @@
-"""One node of an ONNX graph as the operators of torch read it."""
+"""One node of an ONNX graph, as the conversion of an operator to torch reads it."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from torch import Tensor
 from maenas.budgets.backends.backend import BackendError
 
 Outputs = Tensor | tuple[Tensor, ...]
-Make = Callable[["Node"], Callable[..., Outputs]]  # of an operator: from a node to a call
+Make = Callable[["Node"], Callable[..., Outputs]]  # converts a node of one operator to a call
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A node with all that is known before it runs.
+    """A node with all facts that are known before it runs.
 
     Attributes:
-        kind: operator.
-        name: of the node.
-        opset: version of ONNX's operators.
-        attributes: by name.
-        constants: value of each input, None where it is no constant or left out.
-        inputs: each input with its shape and type, with or without numbers; None if left out.
-        output_count: how many outputs are named.
+        kind: operator type.
+        name: name of the node.
+        opset: opset version of the model.
+        attributes: attributes by name.
+        constants: value of each input; None if it is not constant or omitted.
+        inputs: tensor with shape and type of each input, "meta" or with values; None if omitted.
+        output_count: number of outputs.
     """
 
     kind: str
@@ -37,30 +37,30 @@ class Node:
     output_count: int
 
     def attribute(self, name: str, default: Any) -> Any:
-        """An attribute; text is decoded."""
+        """Return an attribute, with text decoded."""
         value = self.attributes.get(name, default)
         return value.decode() if isinstance(value, bytes) else value
 
     def rank(self) -> int:
-        """Axes of the first input."""
+        """Return the number of axes of the first input."""
         return len(self.shape())
 
     def shape(self, place: int = 0) -> tuple[int, ...]:
-        """Of an input."""
+        """Return the shape of an input."""
         tensor = self.inputs[place]
         if tensor is None:
             raise self.refused(f"input {place} is left out")
         return tuple(tensor.shape)
 
     def has(self, place: int) -> bool:
-        """Whether an input is there."""
+        """Whether an input is present."""
         return place < len(self.inputs) and self.inputs[place] is not None
 
     def constant(self, place: int) -> list[Any] | None:
-        """Numbers of an input that must be constant, flat; None if it is left out.
+        """Return the values of a constant input as a flat list; None if the input is omitted.
 
         Raises:
-            BackendError: if it is computed from the graph's inputs.
+            BackendError: if the input is computed from the graph's inputs.
         """
         if not self.has(place):
             return None
@@ -70,12 +70,12 @@ class Node:
         return list(value.flatten().tolist())
 
     def numbers(self, name: str, place: int) -> list[Any] | None:
-        """What old versions have as an attribute and new ones as an input; None if neither."""
+        """Return values that old opsets keep in an attribute and new ones in an input, or None."""
         if name in self.attributes:
             value = self.attributes[name]
             return list(value) if isinstance(value, list | tuple) else [value]
         return self.constant(place)
 
     def refused(self, reason: str) -> BackendError:
-        """What to raise for a form of an operator that is not known."""
+        """Return the error for an unsupported variant of an operator."""
         return BackendError(f"{self.name}: PyTorch has no such {self.kind} here: {reason}.")

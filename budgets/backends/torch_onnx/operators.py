@@ -1,4 +1,4 @@
-"""ONNX's operators as calls of torch, by name; https://onnx.ai/onnx/operators."""
+"""ONNX operators in torch, by name; https://onnx.ai/onnx/operators."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from maenas.budgets.backends.torch_onnx.shapes import SHAPE_OPERATORS
 
 
 def same(call: Callable[..., Any]) -> Make:
-    """An operator without parameters."""
+    """Convert an operator without parameters."""
     return lambda node: call
 
 
 def folded(call: Callable[[Tensor, Tensor], Tensor]) -> Make:
-    """An operator of any number of inputs, taken two at a time."""
+    """Convert an operator of any number of inputs to calls with two inputs."""
 
     def run(first: Tensor, *more: Tensor) -> Tensor:
         for other in more:
@@ -32,7 +32,7 @@ def folded(call: Callable[[Tensor, Tensor], Tensor]) -> Make:
 
 
 def with_alpha(call: Callable[[Tensor, float], Tensor], default: float) -> Make:
-    """An activation with the parameter alpha."""
+    """Convert an activation with the parameter alpha."""
 
     def make(node: Node) -> Callable[..., Tensor]:
         alpha = float(node.attribute("alpha", default))
@@ -113,7 +113,7 @@ def _dequantise(node: Node) -> Callable[..., Tensor]:
 
 
 def _along(value: Tensor, axis: int, rank: int) -> Tensor:
-    """One number, or one for each place of an axis."""
+    """Reshape a scalar, or one value per index of an axis, so that it broadcasts."""
     if value.numel() == 1:
         return value.reshape(())
     shape = [1] * rank
@@ -122,7 +122,7 @@ def _along(value: Tensor, axis: int, rank: int) -> Tensor:
 
 
 def reduction(call: Callable[..., Tensor]) -> Make:
-    """A reduction over axes that are an attribute or an input, by version."""
+    """Convert a reduction whose axes are an attribute or an input, depending on the opset."""
 
     def make(node: Node) -> Callable[..., Tensor]:
         axes = node.numbers("axes", 1)
@@ -139,7 +139,7 @@ def _softmax(node: Node) -> Callable[..., Tensor]:
     if node.opset >= 13:
         axis = node.attribute("axis", -1)
         return lambda x: x.softmax(axis)
-    axis = node.attribute("axis", 1)  # all axes from here on were one, in the old versions
+    axis = node.attribute("axis", 1)  # old opsets join the axes from here on
     return lambda x: x.flatten(axis).softmax(-1).reshape(x.shape)
 
 

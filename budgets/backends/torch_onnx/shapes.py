@@ -1,4 +1,4 @@
-"""ONNX's operators that move elements or tell of shapes, as calls of torch."""
+"""ONNX operators that move elements or return shapes, in torch."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def _slice(node: Node) -> Callable[..., Tensor]:
         size = node.shape()[axis]
         if step > 0:
             cuts[axis] = slice(start, end, step)
-        else:  # torch steps forwards alone: take the same places, then turn them round
+        else:  # torch has no negative step: slice forwards, then flip
             places = range(size)[start:end:step]
             cuts[axis] = slice(places[-1], places[0] + 1, -step) if places else slice(0, 0)
             backwards.append(axis % rank)
@@ -160,7 +160,7 @@ def _gather(node: Node) -> Callable[..., Tensor]:
 
 def _expand(node: Node) -> Callable[..., Tensor]:
     wanted = node.constant(1) or []
-    start = len(wanted) - node.rank()  # ONNX's 1 stands for the size that is there, torch's -1
+    start = len(wanted) - node.rank()  # ONNX's 1 keeps the size, as torch's -1 does
     sizes = [-1 if size == 1 and place >= start else size for place, size in enumerate(wanted)]
     more = [*node.shape()[: max(0, -start)]]
     return lambda x, *_: x.expand(*more, *sizes)
