@@ -1,4 +1,4 @@
-"""Where the expensive parts of a search run: in this process, in others, on a Ray cluster."""
+"""Executors run the expensive parts of a search: in this process, in others, on a Ray cluster."""
 
 from maenas.nas.executors.executor import Executor, ExecutorError, InProcess, Shared
 from maenas.nas.executors.open import opened_executor

@@ -1,4 +1,4 @@
-"""The contract of all executors: pure tasks in, their results out in the order of submission."""
+"""The interface of all executors: they run pure tasks and return results in submission order."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ Item = TypeVar("Item")
 Answer = TypeVar("Answer")
 Value = TypeVar("Value")
 
-KNOWN = 16  # shared values that a worker keeps
+KNOWN = 16  # most shared values that a worker keeps in memory
 
 
 class ExecutorError(MaenasError):
-    """Workers cannot be had, or are lost again and again."""
+    """No worker is available, or workers are lost repeatedly."""
 
 
 class Executor(ABC):
-    """Maps functions over items.
+    """Maps functions over items, in this process or in workers.
 
-    A task is a function of a module and one picklable item; it reads nothing but that item and
-    draws randomness from seeds in it. So a lost worker costs time alone: its tasks are run again,
-    and results are the same whatever the executor and however many workers it has.
+    A task is a function of a module and one picklable item. It reads only that item and takes its
+    random seeds from it. A lost worker therefore costs only time: its tasks run again. The results
+    do not depend on the executor or on the number of workers.
 
     Attributes:
-        losses: batches that had to be run again because their worker ended.
+        losses: number of batches that ran again because their worker ended.
     """
 
     losses: int = 0
@@ -38,23 +38,23 @@ class Executor(ABC):
     @property
     @abstractmethod
     def workers(self) -> int:
-        """Tasks that run at the same time."""
+        """Number of tasks that run at the same time."""
 
     @abstractmethod
     def map(self, function: Callable[[Item], Answer], items: Sequence[Item]) -> Iterator[Answer]:
-        """The results of all items in their order, begun before they are asked for where possible.
+        """The results of all items, in order; workers begin before a result is requested.
 
         Raises:
-            ExecutorError: if a task is lost with its worker too often.
-            Exception: whatever the function raises, when its turn comes.
+            ExecutorError: if the worker of a task is lost too often.
+            Exception: the exception that the function raised for an item, at that item's turn.
         """
 
     @abstractmethod
     def share(self, value: Value) -> Shared[Value]:
-        """A value that many items hold, sent to each worker once."""
+        """A reference to a value that many items hold; each worker receives the value once."""
 
     def close(self) -> None:  # noqa: B027 - this process has nothing to end
-        """End the workers; whatever they still compute is dropped."""
+        """End the workers and discard unfinished tasks."""
 
     def __enter__(self) -> Self:
         return self
@@ -69,7 +69,7 @@ class Executor(ABC):
 
 
 class InProcess(Executor):
-    """No workers: each task runs when its result is asked for."""
+    """Executor without workers: each task runs when its result is requested."""
 
     @property
     def workers(self) -> int:
@@ -83,12 +83,12 @@ class InProcess(Executor):
 
 
 class Shared(Generic[Value]):
-    """A value by reference: here it is itself, in a worker it is loaded once and kept.
+    """A value passed by reference: the driver holds it, each worker loads it once and keeps it.
 
     Args:
-        value: the value here.
-        key: of the value among all; only where it travels.
-        fetch: called in a worker for the pickled value; must be picklable itself.
+        value: value in this process.
+        key: key that identifies the value; needed only if it is sent to other processes.
+        fetch: function that returns the pickled value in a worker; must be picklable itself.
     """
 
     def __init__(self, value: Value, key: str = "", fetch: Callable[[], bytes] | None = None):
@@ -98,7 +98,7 @@ class Shared(Generic[Value]):
 
     @property
     def value(self) -> Value:
-        """The value, one object for all tasks of a worker, so it may keep what it computed."""
+        """The value; all tasks of a worker share one object, so its caches are reused."""
         if self._here is None:
             assert self._fetch is not None
             if self._key not in _known:
@@ -112,9 +112,9 @@ class Shared(Generic[Value]):
         return {"_here": None, "_key": self._key, "_fetch": self._fetch}
 
 
-_known: dict[str, Any] = {}  # in a worker: shared values by their key
+_known: dict[str, Any] = {}  # shared values of a worker by key
 
 
 def key_of(content: bytes) -> str:
-    """The name of a pickled value."""
+    """The key of a pickled value."""
     return hashlib.sha256(content).hexdigest()[:16]

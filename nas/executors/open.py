@@ -1,4 +1,4 @@
-"""The executor that the options of a command name."""
+"""The executor that the options of a command select."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from maenas.nas.executors.executor import Executor, InProcess
 
 
 def opened_executor(workers: int, ray: str | None = None) -> Executor:
-    """In process for one worker, else a pool of them, or a Ray cluster.
+    """An executor: in process for one worker, a process pool for several, or a Ray cluster.
 
     Args:
-        workers: processes; of a cluster only where it is started here, 1 for one a CPU.
-        ray: address of a cluster, None for none.
+        workers: number of processes; for a cluster only if it is started here, 1 for one per CPU.
+        ray: address of a cluster, None for no cluster.
     Raises:
-        SpecError: if there is no worker, or a number of them for a cluster that is there already.
+        SpecError: if `workers` is less than 1, or is given for a cluster that already runs.
         MaenasError: if the cluster cannot be used.
     """
     if workers < 1:

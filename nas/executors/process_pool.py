@@ -1,4 +1,4 @@
-"""Other processes of this machine."""
+"""An executor of worker processes on this machine."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from maenas.nas.executors.stream import Stream, WorkerLost, run_batch
 
 
 class ProcessPool(Executor):
-    """Worker processes; when one is lost, all of them are replaced.
+    """Executor of worker processes; if one is lost, all are replaced.
 
     Args:
-        workers: how many; started when there is work for them.
+        workers: number of processes; they start with the first task.
     """
 
     def __init__(self, workers: int) -> None:
@@ -42,10 +42,10 @@ class ProcessPool(Executor):
     def close(self) -> None:
         processes = list((self._pool._processes or {}).values())
         self._pool.shutdown(wait=False, cancel_futures=True)
-        for process in processes:  # or Python would wait at its end for what nobody wants
+        for process in processes:  # or Python would wait for unneeded tasks at exit
             process.kill()
 
-    # What a stream needs.
+    # The methods of `Workers`, which a stream calls.
 
     def start(self, function: Callable[[Item], Answer], items: Sequence[Item]) -> Future[Any]:
         try:
@@ -72,7 +72,7 @@ class ProcessPool(Executor):
 
 
 def _begin_worker() -> None:
-    """One thread a worker; Ctrl-C is the parent's to handle, whose end is the worker's."""
+    """Set one thread per worker; the parent handles Ctrl-C and ends its workers."""
     os.environ["OMP_NUM_THREADS"] = "1"
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     Thread(target=_end_with_parent, daemon=True).start()

@@ -1,4 +1,4 @@
-"""A Ray cluster: tasks on every CPU it has, through the loss of workers and of whole nodes."""
+"""An executor on all CPUs of a Ray cluster; it survives the loss of workers and nodes."""
 
 from __future__ import annotations
 
@@ -33,26 +33,26 @@ from maenas.nas.executors.executor import (
 )
 from maenas.nas.executors.stream import Stream, WorkerLost, run_batch
 
-START_S = 60.0  # until some CPU must be free for us
-SILENCE_S = 30.0  # without a result before we say what we wait for
+START_S = 60.0  # seconds until at least one CPU must be free
+SILENCE_S = 30.0  # seconds without a result before a line says what the search waits for
 
 
 class Differs(Exception):
-    """A node, and what is other there than where the search was started."""
+    """A node and how its environment differs from the driver's."""
 
 
 class RayCluster(Executor):
-    """Ray tasks, one a CPU; a worker or node that is lost has its tasks run elsewhere.
+    """Executor of Ray tasks, one per CPU; tasks of a lost worker or node run on another node.
 
-    So does a node that joins with other versions than ours.
+    Tasks also run on another node if a node joins with versions other than the driver's.
 
     Args:
-        address: as `budgets.cluster.joined` understands it.
-        cpus: of a cluster that is started here; all if None.
-        start_s: seconds until some CPU must be free.
+        address: address of the cluster, in the form that `budgets.cluster.joined` accepts.
+        cpus: number of CPUs of a cluster that is started here; all if None.
+        start_s: seconds until at least one CPU must be free.
     Raises:
-        ClusterError: if there is no such cluster, or a node has other versions.
-        ExecutorError: if it has no CPU free for us.
+        ClusterError: if there is no such cluster, or a node has other versions than the driver.
+        ExecutorError: if no CPU of the cluster is free.
     """
 
     def __init__(self, address: str, cpus: int | None = None, start_s: float = START_S) -> None:
@@ -60,8 +60,8 @@ class RayCluster(Executor):
         self._ray = self._stack.enter_context(joined(address, cpus))
         self._start_s = start_s
         self._looked = -inf
-        self._cpus: dict[str, int] = {}  # of each node that may be used
-        self._shunned: dict[str, str] = {}  # nodes that joined with other versions, and with which
+        self._cpus: dict[str, int] = {}  # number of CPUs of each usable node
+        self._shunned: dict[str, str] = {}  # versions of each node whose versions differ
         self._sent = 0
         try:
             require_same(ask_nodes(self._ray))
@@ -74,7 +74,7 @@ class RayCluster(Executor):
 
     @property
     def workers(self) -> int:
-        """CPUs of the cluster now: nodes come and go."""
+        """Current number of CPUs of the cluster; nodes may join and leave."""
         if time.monotonic() - self._looked > LOOK_S:
             self._look()
         return max(1, sum(self._cpus.values()))
@@ -90,7 +90,7 @@ class RayCluster(Executor):
     def close(self) -> None:
         self._stack.close()
 
-    # What a stream needs.
+    # The methods of `Workers`, which a stream calls.
 
     def start(self, function: Callable[[Item], Answer], items: Sequence[Item]) -> Any:
         run = self._run
@@ -100,9 +100,9 @@ class RayCluster(Executor):
             return run.remote(here(), function, list(items))
 
     def wait(self, tickets: Sequence[Any]) -> Sequence[Any]:
-        """Those that are done; while there is nothing to say for long, tell why."""
+        """The tickets that are done; prints the reason if the wait is long."""
         ray, began = self._ray, time.monotonic()
-        gone: float | None = None  # since when there is no CPU at all
+        gone: float | None = None  # time at which the last CPU left
         while True:
             if done_among(ray, tickets, SILENCE_S):
                 done = set(done_among(ray, tickets, 0, count=len(tickets)))
@@ -133,20 +133,20 @@ class RayCluster(Executor):
         except errors.RayError as error:
             raise WorkerLost(line(error)) from None
         except OSError as error:
-            raise WorkerLost(line(error)) from None  # the next call tells if the cluster is gone
+            raise WorkerLost(line(error)) from None  # the next call reports a lost cluster
         return found
 
     def _free_cpus(self) -> tuple[float, float]:
-        """How many CPUs are free, and how many there are."""
+        """Number of free CPUs and number of all CPUs."""
         with reachable(self._ray):
             free, every = self._ray.available_resources(), self._ray.cluster_resources()
         return free.get("CPU", 0), every.get("CPU", 0)
 
     def _place(self) -> Any:
-        """A node for the next batch, by turns, once there are some that must not have it.
+        """The node for the next batch, in rotation, if some nodes must not be used.
 
         Raises:
-            ExecutorError: if there is no other.
+            ExecutorError: if no usable node is left.
         """
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
@@ -161,15 +161,15 @@ class RayCluster(Executor):
         return NodeAffinitySchedulingStrategy(places[self._sent % len(places)], soft=False)
 
     def _shun(self, node: str, different: str) -> None:
-        """Send a node nothing more."""
+        """Send no further tasks to a node."""
         if node not in self._shunned:
             say(f"ray: a node that joined is not used: {different}")
         self._shunned[node] = different
         self._cpus.pop(node, None)
 
     def _look(self) -> None:
-        """See which nodes there are."""
-        require_head(self._ray)  # or Ray would wait for it, and end this process
+        """Update the list of nodes."""
+        require_head(self._ray)  # or Ray would wait for the head and then end this process
         self._looked = time.monotonic()
         with reachable(self._ray):
             nodes = [node for node in self._ray.nodes() if node["Alive"]]
@@ -180,7 +180,7 @@ class RayCluster(Executor):
         }
 
     def _require_cpu(self) -> None:
-        """Make sure that some task runs at all: Ray would wait for ever without a word."""
+        """Raise if no task can run; Ray itself would wait for ever without a message."""
         ray = self._ray
         probe, began = self.start(abs, [1]), time.monotonic()
         free, cpus = self._free_cpus()
@@ -204,10 +204,10 @@ class RayCluster(Executor):
 def _run_checked(
     versions: dict[str, str], function: Callable[[Item], Answer], items: Sequence[Item]
 ) -> tuple[float, list[Answer]]:
-    """Tasks on a node, which may have joined after all were asked for their versions.
+    """Run tasks on a node after a check of its versions; it may have joined after the first check.
 
     Raises:
-        Differs: with the node and its versions, if they are others.
+        Differs: if the versions of the node differ from the driver's; names both.
     """
     import ray as untyped
 
@@ -224,7 +224,7 @@ def _run_checked(
 
 
 def _fetch(reference: Any) -> bytes:
-    """What was put into Ray's store."""
+    """The content of an object in Ray's store."""
     import ray as untyped
 
     ray: Any = untyped

@@ -1,4 +1,4 @@
-"""Batches on their way: sized by what tasks cost, few at once, lost ones sent again."""
+"""Batches of tasks on workers: sized by measured cost, few in flight, resent if lost."""
 
 from __future__ import annotations
 
@@ -10,39 +10,39 @@ from typing import Any, Generic, Protocol
 
 from maenas.nas.executors.executor import Answer, ExecutorError, Item
 
-LEAST_S = 0.1  # a call costs milliseconds, so it should carry at least so much work
-TARGET_S = 0.25
-DRIVER_S = 0.002  # of the driver a batch and worker, see benchmarks/bench_ray.py
-GROWTH = 8  # of a batch against the one before, since one cheap task may not speak for all
-AHEAD = 2  # batches a worker has to do: one runs, one waits
-HELD = 16  # batches a worker may be ahead of the first that is not done
-# A batch lost so often, and over so long, ends its workers itself. Both: workers that die of
-# something else may do so several times a second.
+LEAST_S = 0.1  # seconds of work per batch at least, since a call costs milliseconds
+TARGET_S = 0.25  # seconds of work per batch
+DRIVER_S = 0.002  # seconds of the driver per batch and worker, from benchmarks/bench_ray.py
+GROWTH = 8  # largest growth from one batch to the next, since one cheap task may be an exception
+AHEAD = 2  # batches per worker in flight: one runs, one waits
+HELD = 16  # batches per worker that may be sent after the first unfinished one
+# A batch that is lost this often over this time causes the loss itself. Both conditions are
+# needed: workers that fail for another reason may fail several times per second.
 MOST_LOSSES = 8
 LOSING_S = 60.0
 
 
 class WorkerLost(Exception):
-    """A worker ended in the middle of a batch."""
+    """A worker ended before its batch was done."""
 
 
 class Workers(Protocol):
-    """Whoever runs batches: what a stream needs of a pool or a cluster."""
+    """The interface that a stream needs of a process pool or a cluster."""
 
     losses: int
 
     @property
     def workers(self) -> int:
-        """How many batches run at the same time."""
+        """Number of batches that run at the same time."""
 
     def start(self, function: Callable[[Item], Answer], items: Sequence[Item]) -> Any:
-        """Begin `run_batch(function, items)`; a ticket for it."""
+        """Start `run_batch(function, items)` on a worker and return a ticket for it."""
 
     def wait(self, tickets: Sequence[Any]) -> Sequence[Any]:
-        """Those that are done or lost; at least one, however long that takes."""
+        """The tickets that are done or lost; waits until there is at least one."""
 
     def result(self, ticket: Any) -> tuple[float, list[Any]]:
-        """What `run_batch` gave.
+        """The return value of `run_batch`.
 
         Raises:
             WorkerLost: if its worker ended.
@@ -52,7 +52,7 @@ class Workers(Protocol):
 def run_batch(
     function: Callable[[Item], Answer], items: Sequence[Item]
 ) -> tuple[float, list[Answer]]:
-    """Seconds spent and the results of some tasks: what a worker runs."""
+    """Run some tasks in a worker; returns the seconds spent and the results."""
     started = time.perf_counter()
     answers = [function(item) for item in items]
     return time.perf_counter() - started, answers
@@ -60,16 +60,16 @@ def run_batch(
 
 @dataclass(slots=True)
 class Batch(Generic[Item]):
-    """Tasks that travel together.
+    """Tasks that are sent to a worker together.
 
     Attributes:
-        first: place of the first among all.
-        items: of the tasks.
-        ticket: of the worker that has them.
-        losses: how often their worker was lost.
-        lost_since: when that was the first time; None if never.
-        answers: once they are done.
-        error: what one of them raised.
+        first: index of the first task among all tasks.
+        items: items of the tasks.
+        ticket: ticket that the workers gave for the batch.
+        losses: number of times that the worker was lost.
+        lost_since: time of the first loss; None if there was none.
+        answers: results of the tasks; None until the batch is done.
+        error: exception that a task raised.
     """
 
     first: int
@@ -88,11 +88,11 @@ class Stream(Iterator[Answer], Generic[Item, Answer]):
     workers: Workers
     function: Callable[[Item], Answer]
     items: Sequence[Item]
-    _next: int = 0  # first item not sent yet
-    _size: int = 0  # of the last batch
-    _seconds: float | None = None  # a task, by the last batch that came back
-    _batches: deque[Batch[Item]] = field(default_factory=deque)  # not handed out, in order
-    _running: dict[int, Batch[Item]] = field(default_factory=dict)  # by the id of their ticket
+    _next: int = 0  # index of the first item not sent yet
+    _size: int = 0  # number of tasks in the last batch
+    _seconds: float | None = None  # seconds per task in the last finished batch
+    _batches: deque[Batch[Item]] = field(default_factory=deque)  # not returned yet, in order
+    _running: dict[int, Batch[Item]] = field(default_factory=dict)  # by id of the ticket
 
     def __post_init__(self) -> None:
         self._fill()
@@ -107,14 +107,14 @@ class Stream(Iterator[Answer], Generic[Item, Answer]):
             if head.answers:
                 answer: Answer = head.answers.popleft()
                 return answer
-            if head.answers is not None:  # all handed out
+            if head.answers is not None:  # all its results are returned
                 self._batches.popleft()
                 self._fill()
             else:
                 self._take()
 
     def _fill(self) -> None:
-        """Send what fits: few at once, so that memory and what a kill costs stay bounded."""
+        """Send batches up to a limit, which bounds the memory and the work lost when killed."""
         while (
             self._next < len(self.items)
             and len(self._running) < AHEAD * self.workers.workers
@@ -127,10 +127,10 @@ class Stream(Iterator[Answer], Generic[Item, Answer]):
             self._batches.append(batch)
 
     def _next_size(self) -> int:
-        """Tasks of the next batch: enough work for a call, but some for every worker."""
+        """Number of tasks in the next batch: enough work for a call, and some for each worker."""
         if self._seconds is None:
             return 1
-        target = max(TARGET_S, DRIVER_S * self.workers.workers)  # or the driver is never done
+        target = max(TARGET_S, DRIVER_S * self.workers.workers)  # or the driver limits the speed
         by_cost = round(target / max(self._seconds, 1e-9))
         for_all = (len(self.items) - self._next) // (AHEAD * self.workers.workers)
         least = round(LEAST_S / max(self._seconds, 1e-9))
@@ -138,7 +138,7 @@ class Stream(Iterator[Answer], Generic[Item, Answer]):
         return self._size
 
     def _take(self) -> None:
-        """Wait for a batch, keep its results, send lost ones again."""
+        """Wait for a batch, keep its results, resend lost batches."""
         for ticket in self.workers.wait([batch.ticket for batch in self._running.values()]):
             batch = self._running.pop(id(ticket))
             try:
@@ -156,7 +156,7 @@ class Stream(Iterator[Answer], Generic[Item, Answer]):
                     f"tasks {batch.first} to {last} were lost {batch.losses} times with their "
                     f"worker ({loss}); do workers have enough memory?"
                 )
-            except Exception as error:  # the function's own, to be raised when its turn comes
+            except Exception as error:  # raised by the function; raised again at its turn
                 batch.error = error
             else:
                 batch.answers = deque(answers)

@@ -1,1 +1,1 @@
-"""What a search evaluated: the journal on disk, records, memory of scores."""
+"""The evaluations of a search: the journal on disk, the record, the memory of scores."""

@@ -1,4 +1,4 @@
-"""The memory of a run on disk: a line for every evaluated network, and the state to resume from."""
+"""The journal of a run on disk: one line per evaluated network, and the state to resume from."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ HISTORY_FORMAT = "maenas/history@1"
 ANEW = "the run cannot be resumed, start it anew with --exist-ok"
 STATE_FORMAT = "maenas/state@2"
 OLDER_STATE = "maenas/state@1"  # without a checksum
-BLOCK_BYTES = 1 << 20  # of the history, read at once
+BLOCK_BYTES = 1 << 20  # bytes of the history that are read at once
 _STATE_KEYS = {
     "history_bytes": int,
     "history_crc32": int,
@@ -40,19 +40,19 @@ _STATE_KEYS = {
 
 
 class JournalError(MaenasError):
-    """The files of a run cannot be written, or do not fit together."""
+    """The files of a run cannot be written or read, or do not match each other."""
 
 
 class Journal:
-    """`history.jsonl` and `state.json` of one run.
+    """The files `history.jsonl` and `state.json` of one run.
 
-    The history is only ever appended to. The state, replaced in one step, says how many of its
-    bytes belong to it, and their checksum: whatever a killed run wrote after its last state is cut
-    off on resuming, whatever was changed is refused.
+    The history only grows. The state is replaced in one step and holds the length of the history
+    in bytes and its checksum. Resuming cuts off lines that a killed run wrote after its last state
+    and refuses a history that was changed.
 
     Args:
-        folder: of the run; must exist.
-        space: whose genomes are written, by their values.
+        folder: folder of the run; must exist.
+        space: space of the genomes, which are written by their values.
     """
 
     def __init__(self, folder: Path, space: Space) -> None:
@@ -60,11 +60,11 @@ class Journal:
         self.state_path = folder / "state.json"
         self._genes = space.genes
         self._file: IO[str] | None = None
-        self._crc32 = 0  # of the history so far
+        self._crc32 = 0  # checksum of the history so far
         self.rows = 0
 
     def create(self) -> None:
-        """Begin an empty history.
+        """Create an empty history.
 
         Raises:
             JournalError: if it cannot be written.
@@ -96,10 +96,10 @@ class Journal:
         self.rows += len(lines)
 
     def save(self, state: Mapping[str, Any]) -> None:
-        """Make everything so far safe against a kill.
+        """Write the state, so that a killed run can resume from here.
 
         Raises:
-            JournalError: if it cannot be written; the state before survives.
+            JournalError: if it cannot be written; the previous state is kept.
         """
         assert self._file is not None
         with _told(self.history_path, "written"):
@@ -124,7 +124,7 @@ class Journal:
             self._file = None
 
     def read(self) -> tuple[dict[str, Any], Genomes, Floats, Floats, NDArray[np.bool_]]:
-        """The last state and the history that belongs to it; nothing is changed on disk.
+        """The last state and its history; the files on disk stay unchanged.
 
         Returns:
             The state, then (n, genes) genomes, (n,) scores, (n, quantities) costs and (n,)
@@ -136,7 +136,7 @@ class Journal:
         return (state, *self._read_history(state))
 
     def reopen(self, state: Mapping[str, Any]) -> None:
-        """Cut the history back to a state that was read, to go on from there.
+        """Cut the history back to a state that was read, and continue from it.
 
         Raises:
             JournalError: if it cannot be written.
@@ -243,10 +243,10 @@ class Journal:
 
 
 def history_lines(genes: Sequence[Gene], genomes: Genomes, evaluation: Evaluation) -> list[str]:
-    """What the history says of evaluated genomes, a line each, but for the number it opens with.
+    """The lines of the history for evaluated genomes, without the number that each begins with.
 
-    Writing them takes longer than anything else that is left to the owner of the history, so
-    workers do it.
+    Workers format these lines, because it would be the slowest part of the work in the process
+    that writes the history.
     """
     # Numbers written by `tolist` are plain Python ones, whose repr is JSON and exact.
     columns = [np.array(gene.values)[genomes[:, c]].tolist() for c, gene in enumerate(genes)]
@@ -269,7 +269,7 @@ def history_lines(genes: Sequence[Gene], genomes: Genomes, evaluation: Evaluatio
 
 @contextmanager
 def _told(path: Path, verb: str) -> Iterator[None]:
-    """Turn an error of the file system into one line naming the file."""
+    """Convert a file system error into a one-line error that names the file."""
     try:
         yield
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""Every network met so far and what it was worth: what is asked twice is evaluated once."""
+"""The evaluations of all networks so far, so that each network is evaluated only once."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Number = TypeVar("Number", np.float64, np.bool_)
 
 
 class Memory:
-    """Evaluations by genome; a row is a network's place in the order of first meeting."""
+    """Evaluations by genome; the row of a network is its index in order of first proposal."""
 
     def __init__(self, quantities: int) -> None:
         self._row_of: dict[bytes, int] = {}
@@ -28,7 +28,7 @@ class Memory:
         return len(self._row_of)
 
     def rows(self, genomes: Genomes) -> Rows:
-        """(n,) rows of (n, genes) genomes; a new one gets the next row, which `add` must fill."""
+        """(n,) rows of (n, genes) genomes; a new genome gets the next row, which `add` fills."""
         row_of = self._row_of
         return np.array(
             [row_of.setdefault(key, len(row_of)) for key in map(bytes, genomes)], dtype=np.int64
@@ -65,7 +65,7 @@ class Memory:
 
     @property
     def feasible(self) -> NDArray[np.bool_]:
-        """(networks,), whether every budget was met."""
+        """(networks,), whether every budget is met."""
         return self._feasible[: len(self)]
 
 

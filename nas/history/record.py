@@ -1,4 +1,4 @@
-"""What a search has met: every network once, the best of them, how the best rose."""
+"""The record of a search: every network once, the best networks, and the curve of the best."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ FINALISTS = 16
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a search is; `best_score` and `best_price` are None before the first that fits."""
+    """Progress of a search; best score and price are None until a network meets the budgets."""
 
     evaluations: int
     unique: int
@@ -33,19 +33,19 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a search found.
+    """The result of a search.
 
     Attributes:
-        best: for each limit the best network within every budget, None where there is none.
-        finalists: (n, genes), the best under the last limit, best first.
-        evaluations: candidates proposed.
-        unique: of those, how many were different and so evaluated.
-        accepted: of those, how many met every budget.
-        curve: (evaluations, best score) wherever the best score rose.
-        prices: (unique,), of every network on `Problem.ranged`.
-        scores: (unique,), of every network.
-        feasible: (unique,), whether it met every budget.
-        solved: places in `best` of networks that the exact solver found.
+        best: best network within every budget for each limit, None where there is none.
+        finalists: (n, genes), best networks under the last limit, best first.
+        evaluations: number of candidates proposed.
+        unique: number of different candidates, which were evaluated.
+        accepted: number of different candidates that meet every budget.
+        curve: pairs (evaluations, best score) at each rise of the best score.
+        prices: (unique,), cost of every network in the quantity of `Problem.ranged`.
+        scores: (unique,), score of every network.
+        feasible: (unique,), whether the network meets every budget.
+        solved: indices in `best` of networks that the exact solver found.
     """
 
     best: tuple[Backbone | None, ...]
@@ -61,17 +61,17 @@ class Outcome:
 
 
 class Record:
-    """Everything evaluated by a search, in memory and, where there is a journal, on disk.
+    """All evaluations of a search, in memory and, if there is a journal, on disk.
 
     Args:
-        evaluator: of the problem.
-        limits: ascending, on `Problem.ranged`.
-        finalists: best networks to keep under each limit.
-        journal: where to keep every evaluated network; None to keep nothing.
+        evaluator: evaluator of the problem.
+        limits: ascending limits on `Problem.ranged`.
+        finalists: number of best networks to keep under each limit.
+        journal: journal that stores every evaluated network; None for no journal.
 
     Attributes:
-        memory: of every network.
-        evaluations: candidates proposed.
+        memory: evaluations of all networks.
+        evaluations: number of candidates proposed.
     """
 
     def __init__(
@@ -90,16 +90,16 @@ class Record:
         self._top = Top(limits, finalists)
 
     def create(self) -> None:
-        """Begin an empty journal, if there is one."""
+        """Create an empty journal on disk, if there is a journal."""
         if self._journal is not None:
             self._journal.create()
 
     def resume(self, restore: Callable[[dict[str, Any], Genomes, Evaluation, Rows], None]) -> None:
-        """Take everything back from the journal.
+        """Restore everything from the journal.
 
         Args:
-            restore: called with the searcher's state, and with genomes, evaluations and rows of
-                the networks it names.
+            restore: function that receives the searcher's state and the genomes, evaluations and
+                rows of the networks that the state names.
         Raises:
             JournalError: if its files are damaged.
         """
@@ -123,10 +123,10 @@ class Record:
     def add(
         self, first: int, genomes: Genomes, evaluation: Evaluation, lines: Sequence[str] = ()
     ) -> None:
-        """Take in networks never met before, whose rows begin at `first`.
+        """Add new networks, whose rows begin at `first`.
 
         Args:
-            lines: of the history, where somebody else has written them.
+            lines: lines for the history, if a worker has formatted them.
         """
         if len(genomes):
             self.memory.add(first, evaluation)
@@ -141,7 +141,7 @@ class Record:
             self._curve.append((self.evaluations, best))
 
     def save(self, searcher: dict[str, Any]) -> None:
-        """Make everything so far safe against a kill."""
+        """Write the state, so that a killed run can resume from here."""
         if self._journal is not None:
             self._journal.save(
                 {"evaluations": self.evaluations, "curve": self._curve, "searcher": searcher}
@@ -153,13 +153,13 @@ class Record:
             self._journal.close()
 
     def progress(self) -> Progress:
-        """How far the search is."""
+        """The progress of the search."""
         return Progress(
             self.evaluations, len(self.memory), self._accepted, self._top.score, self._top.price
         )
 
     def outcome(self) -> Outcome:
-        """What was found."""
+        """The result of the search so far."""
         space = self._evaluator.problem.space
         best = tuple(
             None if genome is None else space.decode(genome.tolist())
@@ -189,7 +189,7 @@ class Top:
         self._prices = np.empty(0)
 
     def add(self, genomes: Genomes, evaluation: Evaluation) -> None:
-        """Take in a batch."""
+        """Add a batch of evaluated networks."""
         ok = evaluation.feasible
         new = genomes[ok]
         together = new if self._genomes is None else np.concatenate([self._genomes, new])
@@ -217,10 +217,10 @@ class Top:
         return found
 
     def finalists(self) -> Genomes:
-        """The best under the last limit, best first."""
+        """The best networks under the last limit, best first."""
         if self._genomes is None:
             return np.empty((0, 0), dtype=np.int16)
         places = best_within(self._scores, self._prices, self._limits[-1:], self._keep)
-        # Two stages of one resolution can trade units without changing the network: one of each.
+        # Two stages of one resolution can exchange units without a change of the network: keep one.
         distinct = {(self._scores[place], self._prices[place]): place for place in reversed(places)}
         return self._genomes[sorted(distinct.values(), key=places.index)]
