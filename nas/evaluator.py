@@ -1,4 +1,4 @@
-"""Scores and prices many genomes at once from memoised stages."""
+"""The evaluator: computes scores and costs of many genomes at once from memoised stages."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from maenas.search_spaces.moves import Genomes
 Floats = NDArray[np.float64]
 
 QUANTITIES: tuple[Quantity, ...] = get_args(Quantity)
-# Columns of a stage's row: sums first, then the one that is a maximum.
+# Columns of a stage's row: MEMORY is a maximum over operators, all others are sums.
 SCORE, LATENCY, MACS, PARAMS, LAYERS, CONVS, GAIN, MEMORY = range(8)
 COLUMN: dict[str, int] = {
     "latency_ms": LATENCY,
@@ -33,13 +33,13 @@ COLUMN: dict[str, int] = {
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """What a batch of genomes scores and costs, one entry a genome.
+    """Scores and costs of a batch of genomes, one entry per genome.
 
     Attributes:
-        scores: (n,).
-        costs: (n, quantities), in the order of `QUANTITIES`.
+        scores: (n,), score of each genome.
+        costs: (n, quantities), costs in the order of `QUANTITIES`.
         feasible: (n,), whether every budget is met.
-        prices: (n,), the quantity a front is drawn over (`Problem.ranged`).
+        prices: (n,), cost in the quantity of `Problem.ranged`, over which a front is drawn.
     """
 
     scores: Floats
@@ -48,12 +48,12 @@ class Evaluation:
     prices: Floats
 
     def cost(self, quantity: Quantity) -> Floats:
-        """One quantity of every genome."""
+        """(n,), one cost of every genome."""
         column: Floats = self.costs[:, QUANTITIES.index(quantity)]
         return column
 
     def at(self, places: NDArray[np.int64]) -> Evaluation:
-        """The entries at some places."""
+        """The entries at some indices."""
         return Evaluation(
             self.scores[places], self.costs[places], self.feasible[places], self.prices[places]
         )
@@ -62,9 +62,9 @@ class Evaluation:
 class Evaluator:
     """Evaluates genomes of one problem.
 
-    Score and cost are sums over operators, so a stage's share depends on its own genes and the
-    width that enters it: it is computed once, and in two parts, since every unit after the first
-    adds the same. Neck and head depend on the widths of the features alone.
+    Score and cost are sums over operators, so the part of a stage depends only on its own genes
+    and its input width. It is computed once, in two parts: the first unit, and each further unit,
+    which adds the same. Neck and head depend only on the widths of the features.
     """
 
     def __init__(self, problem: Problem) -> None:
@@ -106,13 +106,13 @@ class Evaluator:
         return self.wrap(sums[:, SCORE], costs, feasible)
 
     def wrap(self, scores: Floats, costs: Floats, feasible: NDArray[np.bool_]) -> Evaluation:
-        """An evaluation from its numbers, as a journal keeps them."""
+        """An evaluation from the numbers that a journal stores."""
         prices = costs[:, QUANTITIES.index(self.problem.ranged.quantity)]
         return Evaluation(scores, costs, feasible, prices)
 
 
 class Memo:
-    """Rows of numbers by integer key, each computed when first asked for."""
+    """Rows of numbers by integer key; each is computed at its first use."""
 
     def __init__(self, columns: int) -> None:
         self._index: dict[int, int] = {}
@@ -122,7 +122,7 @@ class Memo:
         return len(self._index)
 
     def take(self, keys: NDArray[np.int64], compute) -> Floats:  # type: ignore[no-untyped-def]
-        """Rows of (n,) keys; `compute(key)` gives the row of a new one."""
+        """(n, columns), rows of (n,) keys; `compute(key)` returns the row of a new key."""
         index = self._index
         places = []
         for key in keys.tolist():
@@ -139,11 +139,11 @@ class Memo:
 
 
 class StageTable:
-    """One stage: what it scores and costs for each incoming width and each choice but depth.
+    """Score and cost of one stage for each input width and each choice except depth.
 
     Attributes:
-        in_widths: widths that may enter, ascending.
-        out_widths: widths that may leave, ascending.
+        in_widths: possible input widths, ascending.
+        out_widths: possible output widths, ascending.
     """
 
     def __init__(
@@ -155,7 +155,7 @@ class StageTable:
         self.in_widths = tuple(in_widths)
         self._size = size
         columns = {g.field: c for c, g in enumerate(space.genes) if g.stage == index}
-        # A score that is not linear in depth gets a row of its own for each depth.
+        # A score that is not linear in depth needs a separate row for each depth.
         self.depth_column = columns.pop("depth", None) if problem.score.linear_in_depth else None
         self.depths = np.array(self.stage.choices.get("depth", (1,)), dtype=np.int64)
         self.columns = list(columns.values())
@@ -178,11 +178,11 @@ class StageTable:
         return len(self._memo)
 
     def rows(self, genomes: Genomes, width: NDArray[np.int64]) -> tuple[Floats, Floats]:
-        """(n, columns) for one unit and (n, columns) for each further one.
+        """(n, columns) for the first unit and (n, columns) for each further unit.
 
         Args:
-            genomes: (n, genes).
-            width: (n,) indices into `in_widths`.
+            genomes: (n, genes), genomes to evaluate.
+            width: (n,), indices into `in_widths`.
         """
         keys = width.astype(np.int64)
         for column, size in zip(self.columns, self.sizes, strict=True):
@@ -190,23 +190,23 @@ class StageTable:
         return self.rows_of_keys(keys)
 
     def rows_of_keys(self, keys: NDArray[np.int64]) -> tuple[Floats, Floats]:
-        """`rows` by key: the incoming width, then the choices but depth, in mixed radix."""
+        """`rows` by key: a mixed-radix number of the input width and the choices except depth."""
         both = self._memo.take(keys, self._compute)
         return both[:, : MEMORY + 1], both[:, MEMORY + 1 :]
 
     def add_to(
         self, sums: Floats, peak: Floats, genomes: Genomes, width: NDArray[np.int64]
     ) -> None:
-        """Add this stage of each genome to its sums, and raise its peak of memory.
+        """Add this stage of each genome to its sums, and update its peak memory.
 
-        The one place that says how units make a stage: each after the first adds the same, and
-        the peak is that of a later unit where there is one.
+        Only this method combines the units of a stage: each unit after the first adds the same,
+        and the peak memory is that of a later unit if there is one.
 
         Args:
-            sums: (n, `MEMORY`) columns that are sums, changed in place.
-            peak: (n,) largest memory so far, changed in place.
-            genomes: (n, genes).
-            width: (n,) indices into `in_widths`.
+            sums: (n, `MEMORY`), columns that are sums, changed in place.
+            peak: (n,), peak memory so far in bytes, changed in place.
+            genomes: (n, genes), genomes to evaluate.
+            width: (n,), indices into `in_widths`.
         """
         first, deeper = self.rows(genomes, width)
         memory = first[:, MEMORY]
@@ -218,14 +218,14 @@ class StageTable:
         np.maximum(peak, memory, out=peak)
 
     def _units_after_first(self, genomes: Genomes) -> NDArray[np.int64] | None:
-        """Units beyond the first, None where depth does not vary."""
+        """(n,), number of units after the first; None if depth is fixed."""
         if self.depth_column is None:
             return None
         units: NDArray[np.int64] = self.depths[genomes[:, self.depth_column]] - 1
         return units
 
     def width_after(self, genomes: Genomes, width: NDArray[np.int64]) -> NDArray[np.int64]:
-        """(n,) indices into `out_widths`."""
+        """(n,), output widths as indices into `out_widths`."""
         if self._width_column is not None:
             return genomes[:, self._width_column].astype(np.int64)
         if len(self.out_widths) == 1:
@@ -233,7 +233,7 @@ class StageTable:
         return width
 
     def values_of_key(self, key: int) -> tuple[int, dict[str, int | float]]:
-        """Index of the incoming width, and the value of every choice but depth."""
+        """Index of the input width, and the value of every choice except depth."""
         values: dict[str, int | float] = {}
         for name, size in zip(reversed(self.names), reversed(self.sizes), strict=True):
             key, digit = divmod(key, size)
@@ -274,7 +274,7 @@ class StageTable:
 
 
 class RestTable:
-    """What neck and head cost, for each combination of feature widths."""
+    """Costs of neck and head for each combination of feature widths."""
 
     def __init__(self, problem: Problem, sizes: Sequence[tuple[int, int]]) -> None:
         self._problem = problem
@@ -282,7 +282,7 @@ class RestTable:
         self._memo = Memo(MEMORY + 1)
 
     def rows(self, widths: Sequence[NDArray[np.int64]], stages: Sequence[StageTable]) -> Floats:
-        """(n, columns) for (n,) indices of each feature's width."""
+        """(n, columns), rows for the (n,) width indices of each feature."""
         if self._problem.rest is None:
             return np.zeros((len(widths[0]), MEMORY + 1))
         tapped = [stages[index].out_widths for index in self._problem.space.features]

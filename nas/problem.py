@@ -1,4 +1,4 @@
-"""What a search is asked: a space, a score, a device, budgets."""
+"""The problem of a search: a space, a score, a device and budgets."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from maenas.nas.scores.max_entropy_score import MaxEntropy
 from maenas.nas.scores.score import Score
 from maenas.search_spaces import Space
 
-TOLERANCE = 1e-9  # of a limit, so that sums in another order agree on what meets it
+TOLERANCE = 1e-9  # share of a limit; sums in another order then agree on what meets the limit
 Rest = Callable[[Sequence[Shape]], Sequence[Op]]
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Find the backbone of highest score within every budget.
+    """The problem: find the backbone with the highest score within every budget.
 
     Attributes:
-        space: where to look.
-        budgets: what the network may cost, depth included; one of them may be a range.
-        device: prices operators in milliseconds; None where no latency is asked for.
-        rest: operators of neck and head for the features of a backbone; None to price the
-            backbone alone.
-        score: what is maximised; called with a backbone it gives its number.
-        max_effectiveness: DeepMAD's bound on depth against width; None for no bound.
+        space: search space.
+        budgets: limits on cost and depth; one of them may be a range.
+        device: latency model that gives milliseconds per operator; None without a latency budget.
+        rest: function that returns the operators of neck and head for the features of a backbone;
+            None to price the backbone alone.
+        score: score to maximise, a function of a backbone.
+        max_effectiveness: DeepMAD's limit on depth relative to width; None for no limit.
     Raises:
         BudgetError: for a latency budget without a device.
         SpecError: unless the score has one weight for each resolution level of the space.
@@ -49,17 +49,17 @@ class Problem:
 
     @property
     def level_count(self) -> int:
-        """Resolution levels that every backbone of the space has."""
+        """Number of resolution levels, the same for every backbone of the space."""
         return 1 + max(self.space.decode([0] * len(self.space.genes)).levels)
 
     @property
     def weights(self) -> tuple[float, ...]:
-        """Weights of the score, one for each resolution level."""
+        """Weights of the score, one per resolution level."""
         return self.score.level_weights(self.level_count)
 
     @property
     def ranged(self) -> Budget:
-        """The budget given as a range, else the first: what a front is drawn over."""
+        """The budget that a Pareto front covers: the one given as a range, else the first."""
         return next((budget for budget in self.budgets if budget.low is not None), self.budgets[0])
 
     def limit(self, quantity: str) -> float | None:
@@ -67,12 +67,12 @@ class Problem:
         return next((b.limit for b in self.budgets if b.quantity == quantity), None)
 
     def cost(self, backbone: Backbone) -> Cost:
-        """What the network costs, with neck and head where they are priced."""
+        """The cost of a network, with neck and head if they are priced."""
         rest = self.rest(backbone.feature_shapes()) if self.rest else ()
         return cost((*backbone.ops(), *rest), self.device)
 
     def meets_budgets(self, backbone: Backbone) -> bool:
-        """Whether a backbone may be returned; the plain form of what `Evaluator` computes."""
+        """Whether a backbone meets every budget; `Evaluator` computes the same for many at once."""
         price = self.cost(backbone)
         within = all(
             (backbone.layers if b.quantity == "layers" else getattr(price, b.quantity))

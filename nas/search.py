@@ -1,4 +1,4 @@
-"""One search from its first candidate to its last: ask, evaluate, tell, remember."""
+"""The search loop: ask for candidates, evaluate them, tell the searcher, record the results."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ MIGRATE_EVERY = 5_000
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How to search.
+    """Settings of a search.
 
     Attributes:
-        evaluations: candidates proposed, those met before included.
-        seed: of all randomness.
-        limits: ascending limits on `Problem.ranged`, one for each network wanted.
-        finalists: best networks to keep under each limit.
-        islands: populations that evolve apart, see `nas.islands`; 1 for a single one.
-        migrate_every: candidates of an island between two exchanges.
-        searcher: makes the searcher: its class, or `functools.partial` of it with options.
+        evaluations: number of candidates to propose, repeats included.
+        seed: random seed of the search.
+        limits: ascending limits on `Problem.ranged`, one for each network to find.
+        finalists: number of best networks to keep under each limit.
+        islands: number of populations that evolve separately, see `nas.searchers.islands`.
+        migrate_every: number of candidates of an island between two exchanges.
+        searcher: factory of the searcher: its class, or `functools.partial` of it with options.
     """
 
     evaluations: int
@@ -57,18 +57,18 @@ def search(
     resume: bool = False,
     report: Callable[[Progress], None] = lambda progress: None,
 ) -> Outcome:
-    """Ask the searcher, evaluate, tell it, until all evaluations are spent.
+    """Ask the searcher, evaluate its candidates and tell it, until all evaluations are used.
 
-    Same problem, settings and start give the same outcome, whether or not the run was killed and
+    The same problem, settings and start give the same outcome, also if the run is killed and
     resumed.
 
     Args:
-        evaluator: of the problem.
-        settings: how to search.
+        evaluator: evaluator of the problem.
+        settings: settings of the search.
         start: (n, genes), networks to begin with.
-        journal: where to keep every evaluated network; None to keep nothing.
-        resume: continue from the journal.
-        report: told about progress after every batch.
+        journal: journal that stores every evaluated network; None for no journal.
+        resume: whether to continue from the journal.
+        report: function that receives the progress after every batch.
     """
     run = _Run(evaluator, settings, start, journal)
     try:
@@ -83,7 +83,7 @@ def search(
 
 
 def solve_exactly(options: Options, settings: Settings) -> Outcome:
-    """The best network under each limit by dynamic programming; see `nas.exact`."""
+    """The best network under each limit by dynamic programming; see `nas.certificate.exact`."""
     space = options.space
     found = [
         certified.genome for certified in certify(options, settings.limits, target_gap=TARGET_GAP)
@@ -109,12 +109,12 @@ def solve_exactly(options: Options, settings: Settings) -> Outcome:
 
 
 def better_of(outcome: Outcome, certified: Sequence[Certified], evaluator: Evaluator) -> Outcome:
-    """An outcome with the networks of the exact solver in the places where they score more.
+    """The outcome of a search, with the exact solver's network for each limit where it is better.
 
     Args:
-        outcome: of a search.
-        certified: what was proven for each of its limits.
-        evaluator: of the problem.
+        outcome: outcome of a search.
+        certified: certificate for each limit of the search.
+        evaluator: evaluator of the problem.
     """
     space = evaluator.problem.space
     best, solved = list(outcome.best), set[int]()
@@ -135,15 +135,15 @@ def better_of(outcome: Outcome, certified: Sequence[Certified], evaluator: Evalu
 
 
 def _exceeds(score: float, other: float) -> bool:
-    """Whether a score is higher by more than the rounding of sums in another order."""
+    """Whether a score is higher by more than the rounding error of sums in another order."""
     return score - other > TOLERANCE * max(abs(score), abs(other))
 
 
 def cheapest_networks(options: Options) -> Genomes:
-    """(n, genes): for each budget the network that spends least of it; where to start from.
+    """(n, genes), for each budget the network that uses least of it; start of a search.
 
     Raises:
-        InfeasibleError: if even that one exceeds its budget; says what it costs.
+        InfeasibleError: if the cheapest network exceeds its budget; states its cost.
     """
     problem = options.evaluator.problem
     cheapest = []
@@ -161,7 +161,7 @@ def cheapest_networks(options: Options) -> Genomes:
 
 
 class _Run:
-    """The loop's variables: what a resumed run must get back exactly."""
+    """The variables of the search loop, which a resumed run restores exactly."""
 
     def __init__(
         self, evaluator: Evaluator, settings: Settings, start: Genomes, journal: Journal | None
@@ -174,7 +174,7 @@ class _Run:
         self.record = Record(evaluator, settings.limits, settings.finalists, journal)
 
     def resume(self) -> None:
-        """Take everything back from the journal."""
+        """Restore everything from the journal."""
         self.record.resume(
             lambda state, genomes, evaluation, rows: self._searcher.restore(
                 state, genomes, evaluation
@@ -182,7 +182,7 @@ class _Run:
         )
 
     def go(self, report: Callable[[Progress], None]) -> None:
-        """Loop until all evaluations are spent."""
+        """Run the loop until all evaluations are used."""
         record = self.record
         saved_at = time.monotonic()
         empty = 0
@@ -199,7 +199,7 @@ class _Run:
         record.save(self._searcher.state())
 
     def _take(self, genomes: Genomes) -> None:
-        """Evaluate what is new, remember it, tell all."""
+        """Evaluate and record new genomes, and tell the searcher about all of them."""
         memory = self.record.memory
         known = len(memory)
         rows, first_places = np.unique(memory.rows(genomes), return_index=True)

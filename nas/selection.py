@@ -10,12 +10,12 @@ from maenas.nas.evaluator import Floats
 
 
 def best_within(scores: Floats, prices: Floats, limits: Sequence[float], keep: int) -> list[int]:
-    """For each limit, the `keep` best of those priced within it, without repeats, best first.
+    """Indices of the `keep` best candidates within each limit, without repeats, best first.
 
     Args:
-        scores: (n,), higher is better.
-        prices: (n,).
-        limits: ascending.
+        scores: (n,), score of each candidate; higher is better.
+        prices: (n,), cost of each candidate in the limited quantity.
+        limits: ascending limits on the price.
     """
     order = np.lexsort((prices, -scores))
     chosen: dict[int, None] = {}

@@ -207,7 +207,7 @@ def _run_checked(
     """Run tasks on a node after a check of its versions; it may have joined after the first check.
 
     Raises:
-        Differs: if the versions of the node differ from the driver's; names both.
+        Differs: if a version on the node differs from the driver's; holds the node's id and both.
     """
     import ray as untyped
 

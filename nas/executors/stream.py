@@ -45,7 +45,7 @@ class Workers(Protocol):
         """The return value of `run_batch`.
 
         Raises:
-            WorkerLost: if its worker ended.
+            WorkerLost: if the worker of the batch ended.
         """
 
 

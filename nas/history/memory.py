@@ -55,12 +55,12 @@ class Memory:
 
     @property
     def scores(self) -> Floats:
-        """(networks,)."""
+        """(networks,), score of every network."""
         return self._scores[: len(self)]
 
     @property
     def prices(self) -> Floats:
-        """(networks,)."""
+        """(networks,), cost in the quantity of `Problem.ranged`."""
         return self._prices[: len(self)]
 
     @property

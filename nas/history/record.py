@@ -200,12 +200,12 @@ class Top:
 
     @property
     def score(self) -> float | None:
-        """Of the best network of all."""
+        """Score of the best network under all limits; None if there is none."""
         return float(self._scores[0]) if len(self._scores) else None
 
     @property
     def price(self) -> float | None:
-        """Of the best network of all."""
+        """Price of the best network under all limits; None if there is none."""
         return float(self._prices[0]) if len(self._prices) else None
 
     def best_under_each(self) -> list[Genomes | None]:

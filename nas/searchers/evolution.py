@@ -1,4 +1,4 @@
-"""Evolution: children of good networks, the best survive."""
+"""Evolution: mutate and cross good networks, and keep the best."""
 
 from __future__ import annotations
 
@@ -18,20 +18,21 @@ from maenas.search_spaces.moves import Genomes, Moves
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvolutionOptions:
-    """Constants of an evolution, chosen by the share of the certified optimum that is reached.
+    """Constants of an evolution, chosen for the share of the certified optimum that it reaches.
 
     The share was measured at 20,000 candidates by benchmarks/bench_quality.py.
 
     Attributes:
-        first: random networks that a population begins with.
-        population: survivors under each limit.
-        tighter: shares of the smallest limit that are limits too, where at most three are wanted:
-            from below one gets around the obstacles of a latency model.
-        niche: most survivors with the same widths: widths are hard to change once all agree.
-        tournament: draws among which the best becomes a parent.
-        patience: candidates without a better one after which a population has converged.
-        elite: networks of a converged population that are kept to meet those of others.
-        fresh: populations begun anew before their elites meet.
+        first: number of random networks that a population begins with.
+        population: number of survivors under each limit.
+        tighter: shares of the smallest limit that serve as additional limits if at most three are
+            given: smaller networks help to pass the local optima of a latency model.
+        niche: largest number of survivors with the same widths, because widths are hard to change
+            once all members share them.
+        tournament: number of members drawn, of which the best becomes a parent.
+        patience: number of candidates without improvement after which a population has converged.
+        elite: number of networks kept from a converged population for a later merge.
+        fresh: number of populations started from random networks before their elites are merged.
     """
 
     first: int = 512
@@ -54,13 +55,13 @@ class EvolutionOptions:
 
 @dataclass(frozen=True, slots=True)
 class Population:
-    """Networks that met every budget, best first.
+    """Networks that meet every budget, best first.
 
     Attributes:
-        genomes: (n, genes).
-        scores: (n,).
-        prices: (n,).
-        rows: (n,), places in the history.
+        genomes: (n, genes), genomes of the members.
+        scores: (n,), score of each member.
+        prices: (n,), cost of each member in the quantity of `Problem.ranged`.
+        rows: (n,), indices of the members in the history.
     """
 
     genomes: Genomes
@@ -80,7 +81,7 @@ class Population:
         )
 
     def at(self, places: Sequence[int] | slice) -> Population:
-        """The members at some places."""
+        """The members at some indices."""
         index = places if isinstance(places, slice) else np.array(places, dtype=np.int64)
         return Population(
             self.genomes[index], self.scores[index], self.prices[index], self.rows[index]
@@ -88,18 +89,19 @@ class Population:
 
 
 class Evolution(Searcher):
-    """Evolution by mutation and crossover of whole stages, survival of the best, restarts.
+    """Evolution by mutation and crossover of whole stages, with elitist survival and restarts.
 
-    Survivors are the best of the population and its children under each limit, with at most
-    `niche` of the same widths. A population that no longer improves leaves its elite behind;
-    after `fresh` of them the elites meet in one population, then all begins anew. Several limits
-    yield a family in one run; a few are joined by tighter ones.
+    The survivors are the best of the population and its children under each limit, with at most
+    `niche` of the same widths. When a population stops improving, its elite is stored and a new
+    population starts from random networks. After `fresh` populations the stored elites form one
+    population; then the cycle repeats. Several limits yield a family of networks in one run; up to
+    three limits are extended by tighter ones.
 
     Args:
-        moves: of the space.
-        rng: all randomness.
-        start: (n, genes), networks among the first; at least one that meets the budgets helps.
-        limits: ascending limits on the price told with each genome; the last is the budget.
+        moves: source of random genomes and mutations of the space.
+        rng: random generator of the evolution.
+        start: (n, genes), networks of the first batch; one of them should meet the budgets.
+        limits: ascending limits on the price of a network; the last is the budget.
         options: constants of the evolution.
     """
 
@@ -127,16 +129,16 @@ class Evolution(Searcher):
         self._nobody = Population(start[:0], nothing, nothing, np.empty(0, dtype=np.int64))
         self._population = self._nobody
         self._elites = self._nobody
-        self._drawn = 0  # random networks this population began with
-        self._fresh = 1  # populations begun since elites last met, this one included
-        self._met = 0  # limits wanted that some network of the population meets
-        self._height = 0.0  # sum of the best scores under them
-        self._since = 0  # candidates told of since it rose
+        self._drawn = 0  # number of random networks drawn for this population
+        self._fresh = 1  # number of populations since the last merge of elites, with this one
+        self._met = 0  # number of requested limits that some member meets
+        self._height = 0.0  # sum of the best scores under these limits
+        self._since = 0  # number of candidates proposed since the last improvement
 
     def ask(self, count: int) -> Genomes:
         if self._drawn < self._options.first:
             first = self._start[:count] if self._drawn == 0 else self._start[:0]
-            # Tight budgets need small networks, loose ones do not.
+            # Only tight budgets need small networks.
             small_too = self._drawn < self._options.first // 2
             drawn = self._moves.sample(self._rng, count - len(first), all_sizes=small_too)
             self._drawn += count
@@ -190,17 +192,17 @@ class Evolution(Searcher):
         self._met = len(self._tops())
 
     def _tops(self) -> list[float]:
-        """Best score under each limit wanted that some network of the population meets."""
+        """Best score under each requested limit that some member of the population meets."""
         within = (self._population.prices <= limit for limit in self._wanted)
         return [float(self._population.scores[met].max()) for met in within if met.any()]
 
     def _select(self, count: int) -> NDArray[np.int64]:
-        """Places of parents: under a limit drawn for each, the best of a few drawn there."""
+        """Indices of the parents: each wins a tournament under a limit that is drawn for it."""
         under = [np.flatnonzero(self._population.prices <= limit) for limit in self._limits]
         under = [places for places in under if len(places)]
         limit = self._rng.integers(len(under), size=count)
         sizes = np.array([len(places) for places in under])[limit]
-        # The population is sorted, so the least of a few draws is the best.
+        # The population is sorted, so the smallest index drawn is the best member.
         drawn = self._rng.random((count, self._options.tournament)).min(axis=1)
         place = (drawn * sizes).astype(np.int64)
         starts = np.concatenate([[0], np.cumsum([len(places) for places in under])])[limit]
@@ -208,7 +210,7 @@ class Evolution(Searcher):
         return parents
 
     def _survivors(self, everyone: Population) -> list[int]:
-        """Places of the best under each limit, few of the same widths, best first."""
+        """Indices of the best under each limit, at most `niche` of the same widths, best first."""
         order = np.lexsort((everyone.prices, -everyone.scores)).tolist()
         widths = [key.tobytes() for key in everyone.genomes[:, self._width_columns]]
         chosen: set[int] = set()
@@ -226,7 +228,7 @@ class Evolution(Searcher):
         return [place for place in order if place in chosen]
 
     def _begin_anew(self) -> None:
-        """Leave the elite behind; start from random networks, or from the elites that wait."""
+        """Store the elite and restart from random networks, or from the stored elites."""
         self._elites += self._population.at(slice(0, self._options.elite * len(self._wanted)))
         if self._fresh == self._options.fresh:
             _, once = np.unique(self._elites.rows, return_index=True)

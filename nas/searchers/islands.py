@@ -1,7 +1,8 @@
-"""Islands: populations that evolve apart and now and then exchange their best.
+"""Islands: populations that evolve separately and periodically exchange their best networks.
 
-An island's epoch, the candidates between two exchanges, is a pure task: state in, state out. So
-islands evolve in this process, in others or on a cluster, and the search is the same.
+An epoch of an island is the set of candidates between two exchanges. It is a pure task: it takes
+a state and returns a state. The result of the search is therefore the same in one process, in
+several processes and on a cluster.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from maenas.nas.searchers.searcher import SearcherFactory
 from maenas.nas.selection import best_within
 from maenas.search_spaces.moves import Genomes, Moves
 
-MIGRANTS = 4  # under each limit, to the next island
+MIGRANTS = 4  # networks under each limit that are sent to the next island
 
 
 def search_islands(
@@ -37,19 +38,19 @@ def search_islands(
     resume: bool = False,
     report: Callable[[Progress], None] = lambda progress: None,
 ) -> Outcome:
-    """Evolve `settings.islands` populations, `settings.evaluations` candidates in all.
+    """Evolve `settings.islands` populations with `settings.evaluations` candidates in total.
 
-    Same problem, settings and start give the same outcome and the same history, whatever the
-    executor, and whether or not the run was killed and resumed.
+    The same problem, settings and start give the same outcome and the same history with every
+    executor, also if the run is killed and resumed.
 
     Args:
-        evaluator: of the problem.
-        settings: how to search.
-        start: (n, genes), networks every island begins with.
-        executor: where epochs run.
-        journal: where to keep every evaluated network; None to keep nothing.
-        resume: continue from the journal, after the last round of epochs it holds.
-        report: told about progress after every epoch.
+        evaluator: evaluator of the problem.
+        settings: settings of the search.
+        start: (n, genes), networks that every island begins with.
+        executor: executor that runs the epochs.
+        journal: journal that stores every evaluated network; None for no journal.
+        resume: whether to continue from the last round of epochs in the journal.
+        report: function that receives the progress after every epoch.
     """
     archipelago = _Archipelago(evaluator, settings, start, executor, journal)
     try:
@@ -65,7 +66,7 @@ def search_islands(
 
 @dataclass(frozen=True, slots=True)
 class Networks:
-    """Some networks and what they are worth."""
+    """Networks with their evaluations."""
 
     genomes: Genomes
     evaluation: Evaluation
@@ -73,13 +74,13 @@ class Networks:
 
 @dataclass
 class Ground:
-    """What all islands of a search share; a worker lists the space for it once.
+    """The data that all islands of a search share; a worker lists the space only once.
 
     Attributes:
-        problem: what is searched.
-        limits: ascending, on `Problem.ranged`.
-        start: (n, genes), networks every island begins with.
-        searcher: makes the searcher of an island.
+        problem: problem of the search.
+        limits: ascending limits on `Problem.ranged`.
+        start: (n, genes), networks that every island begins with.
+        searcher: factory for the searcher of an island.
     """
 
     problem: Problem
@@ -89,32 +90,32 @@ class Ground:
 
     @cached_property
     def evaluator(self) -> Evaluator:
-        """Of the problem; where it has priced stages before, it need not do so again."""
+        """The evaluator of the problem; it reuses the stages that it has already priced."""
         return Evaluator(self.problem)
 
     def __getstate__(self) -> dict[str, Any]:
-        """What travels: another process computes the rest sooner than it arrives."""
+        """The fields to send; recomputing the rest in the other process is faster than sending."""
         names = ("problem", "limits", "start", "searcher")
         return {name: getattr(self, name) for name in names}
 
     @cached_property
     def moves(self) -> Moves:
-        """Of the space."""
+        """The moves of the space."""
         return Moves(self.problem.space)
 
 
 @dataclass(frozen=True, slots=True)
 class Epoch:
-    """A task: so many candidates of one island.
+    """A task: evolve one island for `count` candidates.
 
     Attributes:
-        ground: shared by all.
-        seed: of the island, for its first epoch.
-        count: candidates to propose.
-        state: of its searcher after the epoch before; None in the first one.
-        kept: the networks that state names, in its order.
-        visitors: the best of the island before.
-        writes: whether somebody keeps a history.
+        ground: data that all islands share.
+        seed: random seed of the island, used in its first epoch.
+        count: number of candidates to propose.
+        state: state of the searcher after the previous epoch; None in the first epoch.
+        kept: networks that the state names, in its order.
+        visitors: best networks of the previous island.
+        writes: whether the search writes a history.
     """
 
     ground: Shared[Ground]
@@ -126,7 +127,7 @@ class Epoch:
     writes: bool
 
     def run(self) -> Evolved:
-        """Let the island evolve."""
+        """Evolve the island and return the result."""
         ground = self.ground.value
         memory = Memory(len(QUANTITIES))
         known: list[Genomes] = []
@@ -134,7 +135,7 @@ class Epoch:
         searcher = ground.searcher(ground.moves, rng, ground.start, ground.limits)
 
         def remember(met: Networks) -> Rows:
-            """Rows of networks evaluated before."""
+            """Add networks that are already evaluated, and return their rows."""
             first = len(memory)
             rows = memory.rows(met.genomes)
             _, places = np.unique(rows, return_index=True)
@@ -178,14 +179,14 @@ class Epoch:
 
 @dataclass(frozen=True, slots=True)
 class Evolved:
-    """What an epoch gave.
+    """The result of an epoch.
 
     Attributes:
-        proposed: candidates.
-        new: networks the island had not at hand when the epoch began, in order of first meeting.
-        lines: of the history, for each of them; none where nobody keeps one.
-        state: of the searcher.
-        kept: the networks that state names.
+        proposed: number of candidates proposed.
+        new: networks that were not known when the epoch began, in order of first proposal.
+        lines: line of the history for each new network; empty if no history is written.
+        state: state of the searcher.
+        kept: networks that the state names.
     """
 
     proposed: int
@@ -196,7 +197,7 @@ class Evolved:
 
 
 class _Archipelago:
-    """All islands between two rounds of epochs: what a resumed run must get back exactly."""
+    """The state of all islands between two rounds of epochs, which a resumed run restores."""
 
     def __init__(
         self,
@@ -219,11 +220,11 @@ class _Archipelago:
         self._kept: list[Networks | None] = [None] * settings.islands
 
     def resume(self) -> None:
-        """Take everything back from the journal."""
+        """Restore everything from the journal."""
         self.record.resume(self._restore)
 
     def go(self, report: Callable[[Progress], None]) -> None:
-        """Rounds of epochs until all evaluations are spent."""
+        """Run rounds of epochs until all evaluations are used."""
         saved_at = time.monotonic()
         while any(self._left):
             before = self.record.evaluations
@@ -235,7 +236,7 @@ class _Archipelago:
             ):
                 self._take(number, evolved)
                 report(self.record.progress())
-            if self.record.evaluations == before:  # nothing new can be proposed any more
+            if self.record.evaluations == before:  # the islands propose no more networks
                 break
             if time.monotonic() - saved_at > SAVE_EVERY_S:
                 self.record.save(self._state())
@@ -254,7 +255,7 @@ class _Archipelago:
         )
 
     def _visitors(self, number: int) -> Networks | None:
-        """The best of an island under each limit."""
+        """The best networks of an island under each limit."""
         kept = self._kept[number]
         if kept is None or len(self._left) == 1:
             return None
@@ -264,7 +265,7 @@ class _Archipelago:
         return Networks(kept.genomes[places], evaluation.at(places))
 
     def _take(self, number: int, evolved: Evolved) -> None:
-        """Remember what an island met, each network once whoever met it."""
+        """Record the networks of an island; a network that several islands found counts once."""
         memory = self.record.memory
         self._left[number] -= evolved.proposed or self._left[number]
         self.record.evaluations += evolved.proposed

@@ -1,4 +1,4 @@
-"""Searchers by name, for the command line; everything else hands them in as objects."""
+"""Searchers by name, for the command line; the Python API takes searcher objects."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from maenas.nas.searchers.evolution import Evolution
 from maenas.nas.searchers.random_search import RandomSearch
 from maenas.nas.searchers.searcher import Searcher, SearcherFactory
 
-EXACT = "exact"  # the solver, which proposes no candidates and so is no searcher
+EXACT = "exact"  # the exact solver proposes no candidates, so it is not a searcher
 ALGORITHMS: dict[str, SearcherFactory] = {"evolution": Evolution, "random": RandomSearch}
 
 
@@ -17,7 +17,7 @@ def load_searcher(text: str) -> SearcherFactory:
     """The searcher that a command names: a name, or `module:object` of a loaded plugin.
 
     Raises:
-        SpecError: if there is none; says what is known.
+        SpecError: if there is no such searcher; lists the known names.
     """
     if ":" in text:
         found = loaded_object(text, "algorithm")

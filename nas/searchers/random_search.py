@@ -14,7 +14,7 @@ from maenas.search_spaces.moves import Genomes, Moves
 
 
 class RandomSearch(Searcher):
-    """Draws legal genomes and learns nothing."""
+    """Random search: draws legal genomes and ignores their evaluations."""
 
     name: ClassVar[str] = "random"
 

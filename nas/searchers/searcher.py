@@ -1,4 +1,4 @@
-"""Ask and tell: what every search algorithm over genomes has in common."""
+"""Ask and tell: the interface of every search algorithm over genomes."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from maenas.search_spaces.moves import Genomes, Moves
 
 
 class Searcher(ABC):
-    """Proposes genomes and learns what they were worth; knows nothing of scores or budgets.
+    """Proposes genomes and receives their evaluations; does not depend on the score or budgets.
 
-    Two searchers that were made alike and told alike propose alike, also when one of them went
-    through `state` and `restore` in between.
+    Two searchers with equal arguments and equal evaluations propose equal genomes, also if one of
+    them was saved by `state` and loaded by `restore` in between.
 
     Attributes:
         name: name on the command line.
@@ -33,23 +33,23 @@ class Searcher(ABC):
 
     @abstractmethod
     def ask(self, count: int) -> Genomes:
-        """Up to `count` legal genomes, repeats possible; never more."""
+        """At most `count` legal genomes; they may contain repeats."""
 
     @abstractmethod
     def tell(self, genomes: Genomes, evaluation: Evaluation, rows: NDArray[np.int64]) -> None:
-        """Take in the worth of genomes; `rows` are their places in the history."""
+        """Receive the evaluations of genomes; `rows` are their indices in the history."""
 
     @abstractmethod
     def state(self) -> dict[str, Any]:
-        """What to save, as plain data; genomes by their places in the history."""
+        """The state to save, as plain data; genomes are given by their indices in the history."""
 
     @abstractmethod
     def restore(self, state: Mapping[str, Any], genomes: Genomes, evaluation: Evaluation) -> None:
-        """Continue from `state`; `genomes` and `evaluation` are those at its places."""
+        """Continue from `state`; `genomes` and `evaluation` belong to the indices it names."""
 
 
 class SearcherFactory(Protocol):
-    """What makes a searcher: its class, or `functools.partial` of it with options.
+    """A factory of searchers: the class, or `functools.partial` of it with options.
 
     It must be picklable, since other processes call it too.
     """
@@ -60,10 +60,10 @@ class SearcherFactory(Protocol):
         """A searcher that has proposed nothing yet.
 
         Args:
-            moves: random genomes and mutations of the space.
-            rng: source of all randomness.
+            moves: source of random genomes and mutations of the space.
+            rng: random generator of the searcher.
             start: (n, genes), networks to begin with.
-            limits: ascending limits on the price of a network, one for each network wanted.
+            limits: ascending limits on the price of a network, one for each network to find.
         """
 
 
