@@ -1,1 +1,1 @@
-"""Proofs: the exact solver, and how far a result is from the optimum."""
+"""Certificates: the exact solver, and the gap between a result and the bound on the optimum."""

@@ -1,9 +1,9 @@
-"""Branch and bound over stages, last to first: closes the gap that multipliers leave.
+"""Branch and bound over stages, last to first: closes the gap that Lagrange multipliers leave.
 
-With further additive budgets a dynamic program bounds the score through multipliers, and its
-optimum may exceed a budget. Here the last stages are chosen one by one; what the stages before
-can add at most is looked up in several such programs, each with other multipliers. Nodes whose
-bound is not above the best network found so far are dropped.
+With several additive budgets, a dynamic program bounds the score through multipliers, and its
+optimum may exceed a budget. Branch and bound chooses the last stages one by one. Several programs
+with different multipliers bound what the earlier stages can add. A node whose bound is not above
+the best network so far is dropped.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ from maenas.nas.evaluator import LAYERS, SCORE, Evaluator, Floats
 from maenas.nas.problem import TOLERANCE
 from maenas.search_spaces.moves import Genomes
 
-WIDTHS = (200, 2_000, 12_000)  # nodes kept at each stage, round by round
-CLOSE = 2e-4  # a share of the score: bounds nearer to the best network are not followed
+WIDTHS = (200, 2_000, 12_000)  # nodes kept at each stage, one value per pass
+CLOSE = 2e-4  # share of the score; nodes whose bound exceeds the best by less are dropped
 
 
 @dataclass(frozen=True, slots=True)
 class Nodes:
-    """Partial networks: the stages after some stage are chosen.
+    """Partial networks whose last stages are chosen.
 
     Attributes:
-        state: (n,), index of the state that the chosen stages start from.
+        state: (n,), index of the state before the chosen stages.
         rows: (n, columns of the evaluator), sums over the chosen stages, neck and head.
-        bound: (n,), most that any completion scores.
-        codes: (n, genes of the chosen stages).
+        bound: (n,), upper bound on the score of any completion.
+        codes: (n, genes of the chosen stages), indices into the values of the genes.
     """
 
     state: Ints
@@ -42,20 +42,20 @@ class Nodes:
     codes: Genomes
 
     def at(self, places: NDArray[np.int64]) -> Nodes:
-        """The nodes at some places."""
+        """The nodes at some indices."""
         return Nodes(self.state[places], self.rows[places], self.bound[places], self.codes[places])
 
 
 def branch_and_bound(
     programs: Sequence[Program], evaluator: Evaluator, limit: float, known: Certified
 ) -> Certified:
-    """Bounds on the best score under several additive budgets, at least as near as `known`.
+    """Bounds on the best score under several additive budgets, at least as tight as `known`.
 
     Args:
-        programs: solved with the same main quantity and limit, each with other multipliers.
-        evaluator: of the problem.
-        limit: on `Problem.ranged`.
-        known: what was proven before.
+        programs: solved programs with one main quantity and limit, and different multipliers.
+        evaluator: evaluator of the problem.
+        limit: limit on `Problem.ranged`.
+        known: certificate so far.
     """
     for width in WIDTHS:
         if known.gap is not None and known.gap <= CLOSE:
@@ -65,7 +65,7 @@ def branch_and_bound(
 
 
 class _Round:
-    """One pass from the last stage to the first with at most `width` nodes at each."""
+    """One pass from the last stage to the first that keeps at most `width` nodes per stage."""
 
     def __init__(
         self, programs: Sequence[Program], evaluator: Evaluator, width: int, known: Certified
@@ -74,12 +74,12 @@ class _Round:
         self._evaluator = evaluator
         self._width = width
         self._goal = -inf if known.score is None else known.score + CLOSE * abs(known.score)
-        self._dropped = -inf  # highest bound of a node that was not followed
+        self._dropped = -inf  # highest bound of a dropped node
         self._prefix = [_Prefixes(program) for program in programs]
         self._states: list[State] = []
 
     def run(self, limit: float) -> Certified:
-        """The bounds that this pass proves."""
+        """Run the pass and return the bounds that it proves."""
         options = self._programs[0].options
         nodes = self._ends()
         for index in range(len(options.stages) - 1, -1, -1):
@@ -97,11 +97,11 @@ class _Round:
             if within[place]:
                 lower, genome = float(scores[place]), nodes.codes[place]
                 upper = max(upper, lower)
-        slack = TOLERANCE * abs(upper) if isfinite(upper) else 0.0  # sums in another order
+        slack = TOLERANCE * abs(upper) if isfinite(upper) else 0.0  # for rounding errors
         return Certified(limit, upper + slack, lower, genome)
 
     def _ends(self) -> Nodes:
-        """Whole networks without any stage chosen: one node for each set of widths at the end."""
+        """The root nodes, with no stage chosen: one for each state after the last stage."""
         first = self._programs[0]
         options = first.options
         last = len(options.stages) - 1
@@ -118,7 +118,7 @@ class _Round:
         )
 
     def _expanded(self, nodes: Nodes, index: int) -> Nodes:
-        """Every choice of one more stage whose bound is worth following."""
+        """The children of all nodes: every choice of one more stage with a bound above the goal."""
         first = self._programs[0]
         sources = list(first.values[index])
         made: list[Nodes] = []
@@ -150,7 +150,7 @@ class _Round:
         place: int,
         source: State,
     ) -> Nodes:
-        """Every node of a group with every choice of a stage, those below the goal left out."""
+        """Every node of a group with every choice of a stage, if its bound is above the goal."""
         above, choice = (
             grid.ravel()
             for grid in np.meshgrid(
@@ -173,19 +173,19 @@ class _Round:
 
 
 class _Prefixes:
-    """What the stages before some stage can add at most, by one program."""
+    """Upper bounds from one program on what the stages before a given stage can add."""
 
     def __init__(self, program: Program) -> None:
         self._program = program
         self._best: dict[tuple[int, State], Floats] = {}
 
     def bound(self, index: int, source: State, rows: Floats) -> Floats:
-        """(n,), most that networks score whose stages from `index` on, with the rest, are `rows`.
+        """(n,), upper bounds on the scores of networks with these later stages, neck and head.
 
         Args:
             index: first stage that is chosen.
-            source: state before it.
-            rows: (n, columns of the evaluator), sums over what is chosen.
+            source: state before that stage.
+            rows: (n, columns of the evaluator), sums over the chosen stages, neck and head.
         """
         program = self._program
         key = (index, source)

@@ -11,15 +11,15 @@ from maenas.nas.certificate.options import Options
 from maenas.nas.certificate.program import Certified, Program
 from maenas.nas.problem import TOLERANCE
 
-DEFAULT_BINS = 3000  # enough for a gap below `TARGET_GAP` on the default problem
-TARGET_GAP = 2e-4  # a share of the score: far below what two searches differ by
-FINER = 4
-COARSE_BINS = 400  # for finding multipliers
+DEFAULT_BINS = 3000  # steps of cost, enough for a gap below `TARGET_GAP` on the default problem
+TARGET_GAP = 2e-4  # share of the score, far below the difference between two searches
+FINER = 4  # factor on the number of bins in a second solve
+COARSE_BINS = 400  # steps of cost while multipliers are fitted
 ADDITIVE = ("latency_ms", "macs", "params")
-MAX_TRACES = 200  # relaxed optima followed back before giving up on a network that fits
-SHARES = (0.0, 0.5, 0.85, 1.2, 2.0)  # of the best multipliers, for the programs beside it
-MULTIPLIER_STEPS = 10  # of bisection
-MULTIPLIER_ROUNDS = 3  # where several multipliers depend on each other
+MAX_TRACES = 200  # most relaxed optima that are traced back to find a network within the budgets
+SHARES = (0.0, 0.5, 0.85, 1.2, 2.0)  # factors on the best multipliers, one per further program
+MULTIPLIER_STEPS = 10  # steps of one bisection
+MULTIPLIER_ROUNDS = 3  # rounds of bisection if several multipliers depend on each other
 
 
 def certify(
@@ -29,23 +29,23 @@ def certify(
     target_gap: float = inf,
     traces: int = MAX_TRACES,
 ) -> list[Certified]:
-    """Bounds on the best score under each limit, all from one solve.
+    """Certificates for the best score under each limit, all from one solve.
 
     Score and cost are sums over stages, so the best network for each cost is found stage by stage.
-    Costs are rounded down to `bins` steps: a relaxation, so its optimum bounds the true one from
-    above; following it back yields networks that are priced exactly, the best that fits bounds it
-    from below. The layer budget is exact, so is that on memory. Further additive budgets are
-    relaxed with Lagrange multipliers, which keeps the upper bound true but may leave a gap that
-    branch and bound closes. A bound on effectiveness is not part of the relaxation; the upper
-    bound holds all the same.
+    Costs are rounded down to `bins` steps. This is a relaxation, so its optimum is an upper bound.
+    Tracing it back yields networks that are priced exactly; the best one within the budgets is a
+    lower bound. Budgets on layers and memory are exact. Further additive budgets are relaxed with
+    Lagrange multipliers; the upper bound stays valid, and branch and bound closes the gap that may
+    remain. The relaxation ignores a limit on effectiveness; the upper bound stays valid.
 
     Args:
-        options: the space, listed.
-        limits: on `Problem.ranged`, ascending; its limit alone if None.
-        bins: steps of cost up to the largest limit.
-        target_gap: limits whose bounds are further apart are solved for once more, alone: in
-            `FINER` times the steps, or by branch and bound under several additive budgets.
-        traces: most relaxed optima followed back to a network; 1 where only `upper` is wanted.
+        options: all choices of all stages.
+        limits: ascending limits on `Problem.ranged`; only its own limit if None.
+        bins: number of cost steps up to the largest limit.
+        target_gap: largest accepted gap as a share of the score. A limit with a larger gap is
+            solved again alone: with `FINER` times the steps, or, under several additive budgets,
+            by branch and bound.
+        traces: most relaxed optima that are traced back to a network; 1 if only `upper` is needed.
     """
     limits = [options.evaluator.problem.ranged.limit] if limits is None else list(limits)
     found, program = _bounds(options, limits, bins, traces)
@@ -65,7 +65,7 @@ def certify(
 
 
 def _branched(options: Options, known: Certified, program: Program, bins: int) -> Certified:
-    """Bounds under several additive budgets, by programs around the best multipliers."""
+    """The bounds of branch and bound, with programs for multipliers around the best ones."""
     programs = [program]
     for share in SHARES:
         multipliers = {name: share * price for name, price in program.prices.items()}
@@ -77,7 +77,7 @@ def _branched(options: Options, known: Certified, program: Program, bins: int) -
 def _bounds(
     options: Options, limits: Sequence[float], bins: int, traces: int
 ) -> tuple[list[Certified], Program]:
-    """Bounds under each limit, and the program of the last."""
+    """Bounds under each limit, and the program of the last limit."""
     problem = options.evaluator.problem
     ranged = problem.ranged
     additive = [b for b in problem.budgets if b.quantity in ADDITIVE and b is not ranged]
@@ -85,7 +85,7 @@ def _bounds(
         multipliers = _multipliers(options, ranged.quantity, limits[-1], additive, limits[-1])
         program = Program(options, ranged.quantity, limits[-1], bins, multipliers, limits[-1])
         return [program.certified(limit, traces) for limit in limits], program
-    # Layers and memory bound what the program lists: one is solved for each limit on them.
+    # Limits on layers and memory change the choices of the program, so each needs its own solve.
     main = additive[0].quantity if additive else None
     most = additive[0].limit if additive else inf
     found = []
@@ -99,10 +99,11 @@ def _bounds(
 def _multipliers(
     options: Options, main: str | None, limit: float, others: Sequence[Budget], ranged_limit: float
 ) -> dict[str, float]:
-    """Prices of the other budgets that make the upper bound small, found on coarse bins.
+    """Lagrange multipliers of the other budgets for a small upper bound, fitted on coarse bins.
 
-    The bound is convex in each multiplier: it falls while the relaxed optimum exceeds its budget
-    and rises after, so each is bisected in turn, several times if there are others.
+    The bound is convex in each multiplier: it falls while the relaxed optimum exceeds the budget
+    and then rises. Bisection therefore finds each multiplier in turn, in several rounds if there
+    are several.
     """
     multipliers: dict[str, float] = {budget.quantity: 0.0 for budget in others}
     for budget in [*others] * (1 if len(others) == 1 else MULTIPLIER_ROUNDS):

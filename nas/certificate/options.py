@@ -1,4 +1,4 @@
-"""Every choice of every stage with what it scores and costs: what exact solvers run over."""
+"""Every choice of every stage with its score and costs: the input of the exact solvers."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ MAX_OPTIONS = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class StageOptions:
-    """All legal choices of one stage for one incoming width.
+    """All legal choices of one stage for one input width.
 
     Attributes:
-        codes: (n, genes of the stage), indices into their values.
-        out_width: (n,), index of the width that leaves.
-        table: (n, columns of the evaluator): score, costs, layers.
+        codes: (n, genes of the stage), indices into the values of the genes.
+        out_width: (n,), index of the output width.
+        table: (n, columns of the evaluator), score, costs and layers.
     """
 
     codes: Genomes
@@ -34,16 +34,16 @@ class StageOptions:
         return StageOptions(self.codes[keep], self.out_width[keep], self.table[keep])
 
 
-State = tuple[tuple[int, ...], int]  # widths of the features so far, width that leaves the stage
+State = tuple[tuple[int, ...], int]  # widths of the features so far, output width
 
 
 class Options:
-    """The stages of a problem as a graph: states are widths, edges are choices.
+    """The stages of a problem as a graph whose states are widths and whose edges are choices.
 
-    Neck and head depend on the widths of all features, so a state remembers them.
+    Neck and head depend on the widths of all features, so a state includes these widths.
 
     Raises:
-        BudgetError: if the space has more choices than can be listed.
+        BudgetError: if the space has too many choices to list.
     """
 
     def __init__(self, evaluator: Evaluator) -> None:
@@ -84,24 +84,24 @@ class Options:
         return options.select(keeps)
 
     def next_state(self, stage: int, state: State, out_width: int) -> State:
-        """The state after a stage."""
+        """The state after a stage with the given output width."""
         taps, _ = state
         return ((*taps, out_width) if stage in self.space.features else taps, out_width)
 
     def rest(self, taps: tuple[int, ...]) -> Floats:
-        """Row of the evaluator's columns for neck and head at these feature widths."""
+        """(columns of the evaluator,), row of neck and head for these feature widths."""
         widths = [np.array([tap]) for tap in taps]
         row: Floats = self.evaluator.rest.rows(widths, self.evaluator.stages)[0]
         return row
 
     def genome(self, path: list[Genomes]) -> Genomes:
-        """The genome of one choice a stage."""
+        """The genome that consists of one choice per stage."""
         return np.concatenate(path)
 
     def cheapest(self, quantity: str) -> tuple[float, Genomes]:
-        """The least any network costs in one quantity, and such a network.
+        """The lowest cost of any network in one quantity, and a network with this cost.
 
-        A shortest path through the graph; for memory the path whose largest stage is least.
+        This is a shortest path through the graph; for memory, the path with the smallest maximum.
         """
         column = COLUMN[quantity]
         is_peak = column == MEMORY

@@ -1,4 +1,4 @@
-"""The dynamic program behind a certificate: the best relaxed score for every state and cost."""
+"""The dynamic program of a certificate: the best relaxed score for every state and cost."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from maenas.search_spaces.moves import Genomes
 
 @dataclass(frozen=True, slots=True)
 class Certified:
-    """What is known about the best network under one budget.
+    """A certificate: bounds on the best score under one limit, and the best network found.
 
-    No network of the space within the budgets scores more than `upper`; `genome` is within them
-    and scores `score`.
+    No network of the space within the budgets scores more than `upper`. The network `genome` is
+    within the budgets and scores `score`.
 
     Attributes:
-        limit: the budget on the ranged quantity.
+        limit: limit on `Problem.ranged`.
         upper: upper bound on the score.
-        score: of the best network found while proving it, None if none came up.
-        genome: that network.
+        score: score of the best network found during the proof, None if none was found.
+        genome: genome of the best network found, None if none was found.
     """
 
     limit: float
@@ -37,28 +37,28 @@ class Certified:
 
     @property
     def gap(self) -> float | None:
-        """How far the bound is above the network, as a share of the network's score."""
+        """Difference between upper bound and score, as a share of the score."""
         if self.score is None:
             return None
         return (self.upper - self.score) / (abs(self.score) or 1.0)
 
     def joined(self, other: Certified) -> Certified:
-        """What two proofs for one limit say together."""
+        """The tighter bounds of two certificates for the same limit."""
         better = max(self, other, key=lambda c: -inf if c.score is None else c.score)
         return replace(better, upper=min(self.upper, other.upper))
 
 
-Edges = dict[int, dict[int, "Bundle"]]  # leaving width -> layers added -> choices
+Edges = dict[int, dict[int, "Bundle"]]  # output width -> layers added -> choices
 
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """Choices between the same two widths that add the same layers, none dominated.
+    """Non-dominated choices between the same two widths that add the same number of layers.
 
     Attributes:
-        bins: (n,), cost in bins above the stage's floor, ascending.
-        gains: (n,), score, ascending.
-        codes: (n, genes of the stage).
+        bins: (n,), cost in bins above the lowest cost of the stage, ascending.
+        gains: (n,), relaxed score, ascending.
+        codes: (n, genes of the stage), indices into the values of the genes.
     """
 
     bins: Ints
@@ -67,18 +67,18 @@ class Bundle:
 
 
 class Program:
-    """One dynamic program: the best relaxed score for every state, layer count and cost bin.
+    """A dynamic program for the best relaxed score of every state, layer count and cost bin.
 
     `values[stage][state]` is (layers, bins): the best score of the stages so far with exactly so
     many layers and bins of cost above their floors. The last stage needs no layer axis.
 
     Args:
-        options: the space, listed.
-        main: the quantity whose cost is binned, None for none.
-        limit: on `main`, the largest to be certified.
-        bins: steps of cost.
-        multipliers: prices of further quantities.
-        ranged_limit: on `Problem.ranged`, in place of the problem's own.
+        options: all choices of all stages.
+        main: quantity whose cost is divided into bins, None for no such quantity.
+        limit: largest limit on `main` to certify.
+        bins: number of cost steps.
+        multipliers: Lagrange multiplier of each further quantity.
+        ranged_limit: limit on `Problem.ranged`, which replaces the problem's own.
     """
 
     def __init__(
@@ -95,7 +95,7 @@ class Program:
         self._problem = options.evaluator.problem
         self._ranged_limit = ranged_limit
         self.main, self.most = main, limit
-        limit *= 1 + TOLERANCE  # as `Evaluator` allows, so a limit just met leaves room
+        limit *= 1 + TOLERANCE  # the same tolerance as in `Evaluator`
         self._most = limit
         self.prices = dict(multipliers)
         self._column = None if main is None else COLUMN[main]
@@ -122,7 +122,7 @@ class Program:
             self._run()
 
     def certified(self, limit: float, traces: int) -> Certified:
-        """The bounds under one limit on `Problem.ranged`, at most the one solved for."""
+        """The bounds under one limit on `Problem.ranged`, not above the limit that was solved."""
         is_main = self._column == COLUMN[self._problem.ranged.quantity]
         top = self._top(limit * (1 + TOLERANCE)) if is_main else self.bins
         upper, lower, genome = -inf, None, None
@@ -143,20 +143,20 @@ class Program:
             return self._trace(state, place)
         return None
 
-    # What branch and bound asks.
+    # Methods for branch and bound.
 
     @property
     def columns(self) -> tuple[int, ...]:
-        """Columns of the evaluator that the program prices: the main one first."""
+        """Columns of the evaluator for the main quantity, if any, and the multipliers."""
         main = () if self._column is None else (self._column,)
         return (*main, *self.multipliers)
 
     def room(self, index: int, rows: Floats) -> tuple[Ints, Ints]:
-        """Layers and bins that are left for the stages before `index`, negative where none is.
+        """Layers and bins left for the stages before `index`; negative if a budget is exceeded.
 
         Args:
             index: first stage that is chosen.
-            rows: (n, columns of the evaluator), sums over what is chosen, neck and head included.
+            rows: (n, columns of the evaluator), sums over the chosen stages, neck and head.
         """
         layers = np.full(len(rows), self.layers)
         limit = self.limit("layers")
@@ -170,7 +170,7 @@ class Program:
         return layers.astype(np.int64), bins.astype(np.int64)
 
     def rest_within_memory(self, taps: tuple[int, ...]) -> bool:
-        """Whether neck and head at these widths meet the budget on memory."""
+        """Whether neck and head meet the memory budget for these feature widths."""
         limit = self.limit("memory_bytes")
         return limit is None or float(self.rests[taps][MEMORY]) <= limit * (1 + TOLERANCE)
 
@@ -198,7 +198,7 @@ class Program:
         return gains
 
     def _to_bins(self, above_floor: Floats) -> Ints:
-        """Whole bins, rounded down (a hair more against rounding of sums)."""
+        """(n,), costs in whole bins, rounded down with a tolerance for rounding errors."""
         if self._column is None or self.bin == 0:
             return np.zeros(len(above_floor), dtype=np.int64)
         bins: Ints = np.floor(above_floor / self.bin - TOLERANCE).astype(np.int64)
@@ -213,9 +213,9 @@ class Program:
         return min(int((limit - self._floor) / self.bin + TOLERANCE), self.bins)
 
     def _layer_axis(self, stages: list[list[StageOptions]]) -> tuple[list[int], int, int]:
-        """Fewest layers of each stage, step between counts, and steps the budget leaves."""
+        """Fewest layers of each stage, step between layer counts, and steps within the budget."""
         counts = [np.unique(np.concatenate([o.table[:, LAYERS] for o in s])) for s in stages]
-        if any(len(c) == 0 for c in counts):  # no choice of some stage is within the memory
+        if any(len(c) == 0 for c in counts):  # a stage has no choice within the memory budget
             return [0] * len(stages), 1, -1
         fewest = [int(c.min()) for c in counts]
         extra = [c.astype(np.int64) - f for c, f in zip(counts, fewest, strict=True)]
@@ -278,7 +278,7 @@ class Program:
         return after
 
     def _finish(self, states: dict[State, Floats]) -> None:
-        """The last stage, then neck and head; only the best over layer counts matters now."""
+        """Add the last stage, neck and head; from here on the best over layer counts is enough."""
         last = len(self._edges) - 1
         for state, values in states.items():
             up_to = np.maximum.accumulate(values, axis=0)
@@ -301,19 +301,19 @@ class Program:
                         np.maximum(room, source[: len(room)] + gain, out=room)
 
     def _rest(self, taps: tuple[int, ...]) -> tuple[int, float]:
-        """Bins and (relaxed) score of neck and head."""
+        """Cost in bins and relaxed score of neck and head."""
         row = self.rests[taps][None]
         if not self.rest_within_memory(taps):
             return self.bins + 1, 0.0
         above = self._prices(row) - (self._floor - sum(self.floors))
         return int(self._to_bins(above)[0]), float(self.gains(row)[0])
 
-    # Following a value back to the network behind it.
+    # Tracing a value back to its network.
 
     def _ends_within(self, top: int) -> Iterator[tuple[float, State, int]]:
-        """(value, state, bin) of ends within `top` bins, best first.
+        """(value, state, bin) of networks within `top` bins, best first.
 
-        For each state its best end comes first, then the best in fewer bins, and so on.
+        For each state, the best value comes first, then the best in fewer bins, and so on.
         """
         waiting: list[tuple[float, State, int]] = []
 
@@ -346,7 +346,7 @@ class Program:
                 value = self.values[index + 1][state][layers, place]
             state, layers, place, code = self._source(index, sources, state, layers, place, value)
             path.append(code)
-            if index == last:  # from "at most so many layers" to the exact count
+            if index == last:  # `layers` was an upper limit; find the exact count
                 values = self.values[index][state][: layers + 1, place]
                 layers = int(values.argmax())
         return np.concatenate(path[::-1])
@@ -360,7 +360,7 @@ class Program:
         place: int,
         value: float,
     ) -> tuple[State, int, int, Genomes]:
-        """The state, layers, bin and choice that a value came from."""
+        """The previous state, layers and bin, and the choice that gave a value."""
         nearest: tuple[float, tuple[State, int, int, Genomes]] | None = None
         for source, values in sources.items():
             if self.options.next_state(index, source, target[1]) != target:
@@ -380,7 +380,7 @@ class Program:
 
 
 def _reachable_taps(options: Options) -> set[tuple[int, ...]]:
-    """Every combination of feature widths that some network has."""
+    """All combinations of feature widths in the space."""
     states: set[State] = {((), 0)}
     for index, stage in enumerate(options.stages):
         states = {

@@ -1,1 +1,1 @@
-"""Scores: maximum entropy in closed form and on random networks."""
+"""Scores: maximum entropy in closed form and on random networks, and simple additive scores."""

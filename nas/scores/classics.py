@@ -1,4 +1,4 @@
-"""Classic scores that are additive too: MACs, parameters, layers and logarithms of widths."""
+"""Simple additive scores: MACs, parameters, layers and logarithms of widths."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class LayersScore(Score):
 
 @dataclass(frozen=True, slots=True)
 class LogWidthScore(Score):
-    """Sum over the levels of the logarithm of their width."""
+    """Sum of the logarithms of the levels' widths."""
 
     name: ClassVar[str] = "ln-width"
     unit: ClassVar[str] = "nats"

@@ -29,9 +29,9 @@ class ScoreFile:
     """The keys of a score file.
 
     Attributes:
-        name: name of a score.
-        weights: one for each resolution level; None for the score's own.
-        options: further fields of the score.
+        name: name of the score.
+        weights: weights of the resolution levels; None for the score's defaults.
+        options: values of further fields of the score.
     """
 
     name: str
@@ -43,10 +43,10 @@ def load_score(text: str, weights: Sequence[float] | None = None) -> Score:
     """The score that a command or a file names.
 
     Args:
-        text: a name, the path of a score file, or `module:object` of a loaded plugin.
-        weights: one for each resolution level, in place of the score's own.
+        text: name of a score, path of a score file, or `module:object` of a loaded plugin.
+        weights: weights of the resolution levels; None for the score's own.
     Raises:
-        SpecError: if there is no such score; says what is known.
+        SpecError: if there is no such score; lists the known names.
     """
     if Path(text).suffix in (".yaml", ".yml"):
         score = read_score(Path(text))
@@ -78,10 +78,10 @@ def read_score(path: Path) -> Score:
 def made_score(
     name: str, weights: Sequence[float] | None, options: Mapping[str, Any], where: str = ""
 ) -> Score:
-    """A score from its name, weights and options, as files hold them.
+    """A score from the name, weights and options of a file.
 
     Raises:
-        SpecError: if there is no such score, or an option that it does not know.
+        SpecError: if there is no such score, or it does not have an option.
     """
     if ":" in name:
         return load_score(name, weights)
@@ -94,10 +94,10 @@ def made_score(
 
 
 def score_class(name: str) -> type[Score]:
-    """The class of a score, plugins included.
+    """The class of a score by its name, plugins included.
 
     Raises:
-        SpecError: if there is none of that name.
+        SpecError: if there is no score with that name.
     """
     if name not in SCORES:
         for found in entry_points("maenas.scores"):
@@ -111,10 +111,10 @@ def score_class(name: str) -> type[Score]:
 
 
 def register_score(score: object) -> None:
-    """Make a score known by its name.
+    """Register a score class under its name.
 
     Raises:
-        SpecError: if it is not a score, or another one has its name.
+        SpecError: if it is not a score, or the name is taken.
     """
     if not (isinstance(score, type) and issubclass(score, Score)):
         raise SpecError(f"plugin: a score must be a class derived from Score, got {score!r}.")
@@ -129,12 +129,12 @@ def register_score(score: object) -> None:
 
 
 def load_forward(text: str, score: Score, levels: int) -> ForwardScore:
-    """The score by forward passes that a command names.
+    """The forward-pass score that a command names.
 
     Args:
         text: `max-entropy-forward`, or `module:object` of a loaded plugin.
-        score: additive score of the search, whose weights a forward score takes over.
-        levels: resolution levels of the backbones.
+        score: additive score of the search, whose weights the forward score uses.
+        levels: number of resolution levels of the backbones.
     Raises:
         SpecError: if there is no such score.
     """

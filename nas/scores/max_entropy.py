@@ -1,4 +1,4 @@
-"""The maximum-entropy score of a backbone, in closed form and with the borders counted in."""
+"""The maximum-entropy score of a backbone in closed form, without and with zero padding."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ DEFAULT_WEIGHTS = (0.0, 0.0, 1.0, 1.0, 6.0)
 
 
 def log_gain(op: Op) -> float:
-    """Log of what an operator multiplies the standard deviation of its input by.
+    """Logarithm of the factor by which an operator scales the standard deviation of its input.
 
     A convolution with N(0, 1) weights sums `fan_in` independent products, so the variance grows
-    by that factor; whatever is not on the main path gains nothing.
+    by that factor. Operators outside the main path have a gain of 0.
     """
     return 0.5 * log(op.fan_in) if op.kind == "conv" and op.path == "main" else 0.0
 
@@ -35,17 +35,17 @@ def level_scores(backbone: Backbone) -> tuple[float, ...]:
 def max_entropy(backbone: Backbone, weights: Sequence[float] = DEFAULT_WEIGHTS) -> float:
     """Weighted differential entropy of a backbone's levels under Gaussian initialisation.
 
-    With N(0, 1) weights and neither BatchNorm nor activation the variance of a map is the product
-    of the fan-ins before it: its logarithm is a sum, no forward pass needed. Shortcuts,
-    projections, squeeze-and-excite and SPP are left out, as in the authors' code.
+    With N(0, 1) weights and without BatchNorm and activations, the variance of a feature map is
+    the product of the fan-ins before it. Its logarithm is a sum, so no forward pass is needed.
+    Shortcuts, projections, squeeze-and-excite and SPP are ignored, as in the authors' code.
 
     Args:
-        backbone: the candidate.
-        weights: one for each resolution level, coarser last.
+        backbone: candidate to score.
+        weights: weights of the resolution levels, coarser last.
     Returns:
-        The score in nats; higher is better. It knows nothing of data or labels.
+        The score in nats; higher is better. It does not depend on data or labels.
     Raises:
-        SpecError: unless there is one weight a level.
+        SpecError: unless there is one weight per level.
 
     Source: MAE-DET, https://arxiv.org/abs/2111.13336, in the form of the authors' later code
     (`madnas` of lightweight-neural-architecture-search).
@@ -54,20 +54,20 @@ def max_entropy(backbone: Backbone, weights: Sequence[float] = DEFAULT_WEIGHTS) 
 
 
 def expected_entropy(backbone: Backbone, weights: Sequence[float] = DEFAULT_WEIGHTS) -> float:
-    """`max_entropy` with zero padding counted in: what random networks score on average.
+    """`max_entropy` with the effect of zero padding: the mean score of random networks.
 
-    The variance of a map of independent random weights propagates exactly: each output position
-    sums the variances under its window, and those outside the map are zero. This is the limit of
-    `max_entropy_forward` for many seeds and wide layers.
+    With independent random weights, the variance of a feature map propagates exactly: each output
+    position sums the variances under its window, and positions outside the map count as zero.
+    This is the limit of `max_entropy_forward` for many seeds and wide layers.
 
     Raises:
-        SpecError: unless there is one weight a level.
+        SpecError: unless there is one weight per level.
     """
     return weighted(expected_level_scores(backbone), weights)
 
 
 def expected_level_scores(backbone: Backbone) -> tuple[float, ...]:
-    """`level_scores` with zero padding counted in."""
+    """`level_scores` with the effect of zero padding."""
     _, height, width = backbone.in_shape
     variance = np.ones((height, width))
     side = variance
@@ -94,11 +94,11 @@ def expected_level_scores(backbone: Backbone) -> tuple[float, ...]:
 
 
 def effectiveness(backbone: Backbone) -> float:
-    """Depth over the geometric mean of the fan-ins, the largest over the levels.
+    """Depth divided by the geometric mean of the fan-ins; the maximum over the levels.
 
-    DeepMAD bounds it, so that a network is not deeper than its width can carry: 0.3 for
-    ResNet-like ones, 0.5 for mobile ones. Source: https://arxiv.org/abs/2303.02165 as its authors
-    compute it.
+    DeepMAD limits it to avoid networks that are too deep for their width: 0.3 for ResNet-like
+    networks, 0.5 for mobile networks. Source: https://arxiv.org/abs/2303.02165, in the form of
+    the authors' code.
     """
     depth, total, worst = 0, 0.0, 0.0
     stages = list(backbone.stage_ops())
@@ -112,7 +112,7 @@ def effectiveness(backbone: Backbone) -> float:
 
 
 def weighted(scores: Sequence[float], weights: Sequence[float]) -> float:
-    """Sum of level scores, each times its weight."""
+    """Weighted sum of level scores."""
     check_weights(weights, len(scores))
     return sum(weight * score for weight, score in zip(weights, scores, strict=True))
 
@@ -129,14 +129,14 @@ def _scores(backbone: Backbone, gains: Iterable[Sequence[float]]) -> tuple[float
 
 
 def _sliced(variance: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Mean over each 2x2 square: its pixels become channels of one position."""
+    """Mean variance of each 2x2 square, whose pixels become channels of one position."""
     height, width = variance.shape
     mean: NDArray[np.float64] = variance.reshape(height // 2, 2, width // 2, 2).mean(axis=(1, 3))
     return mean
 
 
 def _propagated(variance: NDArray[np.float64], op: Op) -> NDArray[np.float64]:
-    """Sum of the variances under each window of a convolution."""
+    """Variances after a convolution: the sums under each window."""
     for axis in (0, 1):
         variance = _window_sums(variance, op.kernel_size, op.stride, axis)
     return variance

@@ -1,4 +1,4 @@
-"""The maximum-entropy score by Monte Carlo: real modules, random weights, one forward pass each."""
+"""The maximum-entropy score by Monte Carlo: forward passes of modules with random weights."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ def max_entropy_forward(
 ) -> MonteCarloScore:
     """The score measured on random networks, as MAE-DET defines it.
 
-    Every convolution of the deployed module draws N(0, 1) weights, the input N(0, 1) pixels;
-    BatchNorm, activations, shortcuts, SPP and gates are taken out. Each map is divided by its
-    standard deviation, whose logarithm is added up, so nothing overflows.
+    The convolutions of the deployed module get N(0, 1) weights and the input gets N(0, 1) pixels.
+    BatchNorm, activations, shortcuts, SPP and gates are removed. Each feature map is divided by its
+    standard deviation, and the logarithms of these are summed, so that nothing overflows.
 
     Args:
-        backbone: the candidate, run at its `in_shape`.
-        weights: one for each resolution level.
-        seeds: one network each. The spread comes from the weights, so more seeds help and a
-            larger batch does not.
-        batch: images a network sees.
+        backbone: candidate to score, run at its `in_shape`.
+        weights: weights of the resolution levels.
+        seeds: random seeds, one for each network. The spread comes from the weights, so more
+            seeds reduce the error and a larger batch does not.
+        batch: batch size of each forward pass.
     Raises:
-        SpecError: unless there is one weight a level.
+        SpecError: unless there is one weight per level.
 
     Source: MAE-DET, https://arxiv.org/abs/2111.13336, section 3.
     """
@@ -48,10 +48,10 @@ def max_entropy_forward(
 
 @torch.inference_mode()
 def drawn_score(backbone: Backbone, weights: Sequence[float], seed: int, batch: int = 1) -> float:
-    """The score of one random network, by one thread; see `max_entropy_forward`.
+    """The score of one random network, computed by one thread; see `max_entropy_forward`.
 
     Raises:
-        SpecError: unless there is one weight a level.
+        SpecError: unless there is one weight per level.
     """
     check_weights(weights, 1 + max(backbone.levels))
     with _one_thread():
@@ -81,7 +81,7 @@ def _score(backbone: Backbone, weights: Sequence[float], seed: int, batch: int) 
 
 @contextmanager
 def _one_thread() -> Iterator[None]:
-    """Sums are added up in an order that depends on how many threads share them."""
+    """Use one thread, because the order of summation depends on the number of threads."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -91,7 +91,7 @@ def _one_thread() -> Iterator[None]:
 
 
 def _rescale(op: Op, gains: list[float]):  # type: ignore[no-untyped-def]
-    """A hook that divides a convolution's output by its standard deviation and notes it."""
+    """A hook that divides a convolution's output by its standard deviation and records the log."""
 
     def hook(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
         deviation = output.std()
@@ -103,7 +103,7 @@ def _rescale(op: Op, gains: list[float]):  # type: ignore[no-untyped-def]
 
 
 def _keep_main_path(network: nn.Module) -> None:
-    """Take out whatever is not a convolution of the main path or of a side branch."""
+    """Remove everything except the convolutions of the main path and of side branches."""
     for module in network.modules():
         if isinstance(module, ResidualUnit):
             module.shortcut = None

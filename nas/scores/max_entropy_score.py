@@ -1,4 +1,4 @@
-"""The maximum-entropy score as an additive score, and the same on random networks."""
+"""The maximum-entropy score as an additive score and as a score of random networks."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class RandomNetworks:
     """The maximum-entropy score of random networks: a few tenths of a second at 640 pixels.
 
     Attributes:
-        weights: one for each resolution level.
+        weights: weights of the resolution levels.
     """
 
     name: ClassVar[str] = "max-entropy-forward"

@@ -1,4 +1,4 @@
-"""Scores on random networks as tasks: a network and a seed each, for any executor."""
+"""Scores of random networks, computed as tasks of one network and one seed by any executor."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from maenas.nas.scores.spread import MonteCarloScore
 
 @dataclass(frozen=True, slots=True)
 class Draw:
-    """A task: one random network of a backbone.
+    """A task: score one random network of a backbone.
 
     Attributes:
-        backbone: the network.
-        forward: score that is measured.
+        backbone: architecture of the network.
+        forward: forward-pass score to compute.
         seed: random seed of its weights.
     """
 
@@ -28,7 +28,7 @@ class Draw:
     seed: int
 
     def score(self) -> tuple[float, float]:
-        """Its score, and the seconds that took."""
+        """The score of the network, and the seconds that it took."""
         started = time.perf_counter()
         score = float(self.forward(self.backbone, self.seed))
         return score, time.perf_counter() - started
@@ -42,8 +42,8 @@ def monte_carlo(
 ) -> Iterator[MonteCarloScore]:
     """Score of each backbone on random networks, in order.
 
-    Every network is one task, run by one thread: then sums are added up in one order, and the
-    scores are the same to the last bit in every process of a machine.
+    Every network is one task of one thread. The order of summation is then fixed, and the scores
+    are identical to the last bit in every process of a machine.
 
     Raises:
         SpecError: if the score cannot be applied to a backbone.

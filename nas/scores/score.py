@@ -1,4 +1,4 @@
-"""What a score is: a sum over the stages of a backbone, or the outcome of a forward pass."""
+"""The interfaces of scores: sums over the stages of a backbone, and results of forward passes."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from maenas.blocks import Backbone, Block, Op, SpecError
 
 
 class Score(ABC):
-    """An additive score: what operators and widths add to each resolution level, weighted.
+    """An additive score: a weighted sum over resolution levels of operator and width amounts.
 
-    Because it is a sum over stages, a search prices each stage once and the exact solver proves
-    how far a result is from the optimum. A score is a frozen dataclass: its fields beside
-    `weights` are its options, in a score file too. Only `op` has to be written::
+    Because it is a sum over stages, a search evaluates each stage once, and the exact solver can
+    bound the gap to the optimum. A score is a frozen dataclass. Its fields except `weights` are
+    its options, also in a score file. Only `op` is required::
 
         @dataclass(frozen=True, slots=True)
         class Depthwise(Score):
@@ -28,12 +28,12 @@ class Score(ABC):
 
     Attributes:
         name: name on the command line and in files.
-        unit: unit of the number, for people.
-        cumulative: whether what an operator adds counts in every later level as well.
+        unit: unit of the score, shown in reports.
+        cumulative: whether the amount of an operator also counts in every later level.
         signed: whether weights may be negative.
-        linear_in_depth: whether each unit of a stage after the first adds the same amount; a
-            score that says so is evaluated faster.
-        weights: one for each resolution level, coarser last; None for 1 everywhere.
+        linear_in_depth: whether each unit of a stage after the first adds the same amount, which
+            makes the evaluation faster.
+        weights: weights of the resolution levels, coarser last; None for 1 everywhere.
     """
 
     __slots__ = ()
@@ -58,14 +58,14 @@ class Score(ABC):
         return sum(self.op(op) for op in ops)
 
     def forward(self, levels: int) -> ForwardScore | None:
-        """The same score measured on random networks, for `levels` levels; None if there is none.
+        """The score measured on random networks with `levels` levels; None if not available.
 
-        Search results check their finalists with it.
+        A search checks its finalists with it.
         """
         return None
 
     def expected(self, backbone: Backbone) -> float | None:
-        """Score with zero padding counted in, where the score knows it."""
+        """Score with the effect of zero padding; None if not available."""
         return None
 
     def __call__(self, backbone: Backbone) -> float:
@@ -91,17 +91,17 @@ class Score(ABC):
         return tuple(scores)
 
     def level_weights(self, levels: int) -> tuple[float, ...]:
-        """One weight for each of `levels` levels.
+        """The weights of `levels` resolution levels.
 
         Raises:
-            SpecError: if the score has another number of weights, or some that it cannot use.
+            SpecError: if the number of weights is wrong, or a weight is not allowed.
         """
         weights = (1.0,) * levels if self.weights is None else self.weights
         check_weights(weights, levels, self.signed)
         return weights
 
     def stage_weights(self, levels: Sequence[int]) -> list[tuple[float, float]]:
-        """What one unit of amount, and of width, in each stage adds to the score.
+        """Factors of each stage's operator amount and width amount in the score.
 
         Args:
             levels: level of each stage, ascending from 0.
@@ -114,7 +114,7 @@ class Score(ABC):
         return found
 
     def shares(self, backbone: Backbone) -> list[float]:
-        """What each stage adds to the score; the shares sum to it."""
+        """Contribution of each stage to the score; the contributions sum to the score."""
         found = []
         stage_weights = self.stage_weights(backbone.levels)
         stages = zip(backbone.stages, backbone.stage_ops(), stage_weights, strict=True)
@@ -126,7 +126,7 @@ class Score(ABC):
         return found
 
     def options(self) -> dict[str, Any]:
-        """The fields beside `weights`, as plain data."""
+        """The fields except `weights`, as plain data."""
         names = [field.name for field in fields(self) if field.init]  # type: ignore[arg-type]
         return {name: getattr(self, name) for name in names if name != "weights"}
 
@@ -134,8 +134,8 @@ class Score(ABC):
 class ForwardScore(Protocol):
     """A score that needs a forward pass: any function of a backbone and a random seed.
 
-    It is no sum over stages, so it cannot lead a search; it can rank the finalists of one. It
-    must be picklable, since other processes call it.
+    Because it is not a sum over stages, a search cannot maximise it, but it can rank the
+    finalists. It must be picklable, since other processes call it.
     """
 
     def __call__(self, backbone: Backbone, seed: int) -> float:
@@ -148,10 +148,10 @@ def ends_level(levels: Sequence[int], index: int) -> bool:
 
 
 def check_weights(weights: Sequence[float], levels: int, signed: bool = False) -> None:
-    """Raise `SpecError` unless there is one weight for each level and some weight counts.
+    """Raise `SpecError` unless there is one weight per level and at least one is not zero.
 
     Args:
-        weights: the weights.
+        weights: weights of the resolution levels.
         levels: number of resolution levels.
         signed: whether weights may be negative.
     """

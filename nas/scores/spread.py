@@ -1,4 +1,4 @@
-"""A score drawn several times: mean and spread."""
+"""The mean and spread of a score over several random seeds."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from statistics import mean, stdev
 
 @dataclass(frozen=True, slots=True)
 class MonteCarloScore:
-    """A score drawn for several seeds.
+    """A score measured for several random seeds.
 
     Attributes:
         mean: mean over the seeds.
         standard_error: standard error of the mean.
         scores: score of each seed.
-        seconds: mean time that one random network took.
+        seconds: mean time per random network.
     """
 
     mean: float
@@ -26,6 +26,6 @@ class MonteCarloScore:
 
     @classmethod
     def of(cls, scores: Sequence[float], seconds: float = 0.0) -> MonteCarloScore:
-        """From the score of each seed."""
+        """The mean and spread of the scores of several seeds."""
         spread = stdev(scores) / sqrt(len(scores)) if len(scores) > 1 else 0.0
         return cls(mean(scores), spread, tuple(scores), seconds)
