@@ -1,4 +1,4 @@
-"""A backbone: stages in a row, some of whose outputs the neck taps."""
+"""A backbone: a chain of stages, of which some outputs are the features of the neck."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ BLOCKS: dict[str, type[Block]] = {
 }
 
 
-LARGEST_SIDE = 16_384  # of an input image, and most channels of one
+LARGEST_SIDE = 16_384  # largest height or width of an input image in pixels, and most channels
 MOST_LAYERS = 10_000
 
 
@@ -52,12 +52,12 @@ class Backbone:
     """A chain of stages and the indices of those whose outputs are features.
 
     Attributes:
-        stages: the stem first.
-        features: indices into `stages`, ascending; what a neck receives, or a timm user.
-        in_shape: (channels, height, width) of the image it is searched and priced at.
+        stages: stages in order, the stem first.
+        features: indices into `stages`, ascending, of the outputs for the neck or the user.
+        in_shape: (channels, height, width) of the input image for search and costs.
     Raises:
-        SpecError: if there is no stage, a feature that does not exist, or an input that a stage
-            cannot take.
+        SpecError: if there is no stage, a feature does not exist, or a stage cannot accept its
+            input.
     """
 
     stages: tuple[Block, ...]
@@ -88,7 +88,7 @@ class Backbone:
                 f"in_shape: {list(self.in_shape)} is too small for these stages, which divide "
                 f"height and width by {stride}."
             )
-        for _ in self.stage_ops():  # each stage must take what the one before gives
+        for _ in self.stage_ops():  # each stage must accept the output of the previous one
             pass
 
     def stage_ops(self) -> Iterator[tuple[Op, ...]]:
@@ -112,7 +112,7 @@ class Backbone:
         return tuple(shapes[index] for index in self.features)
 
     def reductions(self) -> tuple[int, ...]:
-        """Stride of each feature against the image."""
+        """Stride of each feature relative to the image."""
         strides, total = [], 1
         for stage in self.stages:
             total *= stage.stride
@@ -121,7 +121,7 @@ class Backbone:
 
     @property
     def levels(self) -> tuple[int, ...]:
-        """The resolution level of each stage; every strided stage but the first begins a new one.
+        """Resolution level of each stage; every strided stage but the first starts a new level.
 
         Source: MAE-NAS, which calls them stages C1 to C5 and weights its score by them.
         """
@@ -133,7 +133,7 @@ class Backbone:
 
     @property
     def layers(self) -> int:
-        """Depth as published: 1 for a stem, 2 or 3 a residual unit."""
+        """Depth as published: 1 for a stem, 2 or 3 per residual unit."""
         return sum(stage.layers for stage in self.stages)
 
     def build(
@@ -142,8 +142,9 @@ class Backbone:
         """The trainable network, with timm's features interface.
 
         Args:
-            features_only: return a list of maps; else the last map alone.
-            out_indices: stages to return instead of `features`; negative ones count from the end.
+            features_only: whether to return a list of feature maps instead of only the last map.
+            out_indices: stages to return instead of `features`; negative indices count from the
+                end.
         """
         from maenas.blocks.layers.network import Network
 
@@ -168,10 +169,10 @@ def block_class(kind: object, where: str) -> type[Block]:
 
 
 def register_block(block: object) -> None:
-    """Make a block known by its `kind`.
+    """Register a block class under its `kind`.
 
     Raises:
-        SpecError: if it is not a block, or another one has its name.
+        SpecError: if it is not a block, or the name is taken.
     """
     if not (isinstance(block, type) and issubclass(block, Block)):
         raise SpecError(f"plugin: a block must be a class derived from Block, got {block!r}.")

@@ -1,4 +1,4 @@
-"""Backbones as YAML files: the network, and what later commands need to know of its search."""
+"""Backbones as YAML files: the network, and the metadata that later commands need."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from maenas.blocks.files.words import did_you_mean, name_of
 from maenas.blocks.files.yaml_file import read_versioned
 
 FORMAT = "maenas/backbone@2"
-OLDER_FORMATS = ("maenas/backbone@1",)  # read as well: the network alone
+OLDER_FORMATS = ("maenas/backbone@1",)  # also readable; holds only the network
 Fact = str | int | float
 
 
@@ -31,7 +31,7 @@ class ScoreSpec:
     Attributes:
         name: name of the score.
         weights: weights of the resolution levels.
-        options: further options of the score; None for none.
+        options: further options of the score; None if there are none.
     """
 
     name: str
@@ -41,14 +41,14 @@ class ScoreSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metadata:
-    """What later commands need to know of a backbone, beside the network itself.
+    """Information on a backbone that later commands need in addition to the network.
 
     Attributes:
-        template: scale of neck and head that it is meant for; None for a backbone alone.
-        device: device, or file of a latency table, that it is meant for; None if unknown.
+        template: scale of neck and head for this backbone; None for a backbone alone.
+        device: target device or file of a latency table; None if unknown.
         num_classes: number of classes of the detector that was priced; None if unknown.
-        score: score that it was searched with; None if it was not searched.
-        provenance: how it was found, by name; for people and records, no command depends on it.
+        score: score of the search; None if the backbone was not searched.
+        provenance: facts about the search, by name; for readers only, no command uses them.
     """
 
     template: str | None = None
@@ -64,12 +64,12 @@ class Metadata:
 
 @dataclass(frozen=True, slots=True)
 class BackboneSpec:
-    """What a backbone file holds.
+    """The content of a backbone file.
 
     Attributes:
-        backbone: the network.
-        metadata: what is known of its purpose.
-        format: version of the file.
+        backbone: network in the file.
+        metadata: metadata of the network.
+        format: format version of the file.
     """
 
     backbone: Backbone
@@ -81,13 +81,13 @@ def load_backbone(name: str | Path) -> Backbone:
     """A backbone from a YAML file, or from the zoo as "zoo:NAME".
 
     Raises:
-        SpecError: naming file, key and cause; a path that is not a file, an unknown zoo name.
+        SpecError: if the file cannot be used or the zoo name is unknown; names file, key and cause.
     """
     return load_spec(name).backbone
 
 
 def load_spec(name: str | Path) -> BackboneSpec:
-    """A backbone and what its file says about it; raises as `load_backbone` does."""
+    """The content of a backbone file; raises the errors of `load_backbone`."""
     path = zoo_path(str(name)) if str(name).startswith("zoo:") else Path(name)
     data, version = read_versioned(path, (FORMAT, *OLDER_FORMATS))
     metadata = Metadata() if version in OLDER_FORMATS else _taken_metadata(data, str(path))
@@ -95,7 +95,7 @@ def load_spec(name: str | Path) -> BackboneSpec:
 
 
 def _taken_metadata(data: dict[str, Any], where: str) -> Metadata:
-    """The metadata in the plain data of a file, its keys taken off."""
+    """The metadata in the plain data of a file; removes their keys from it."""
     names = [field.name for field in fields(Metadata)]
     known = [*(field.name for field in fields(Backbone)), *names]
     for key in data:
@@ -119,7 +119,7 @@ def parse_backbone(data: dict[str, Any], where: str) -> Backbone:
 
 
 def parse_block(data: object, where: str) -> Block:
-    """One stage, its class named by the key `block`."""
+    """A stage from plain data, whose key `block` names the class."""
     if not isinstance(data, dict) or "block" not in data:
         raise SpecError(f"{where}: must be a mapping with the key `block`.")
     kind = block_class(data["block"], where)
@@ -132,13 +132,13 @@ def dump_backbone(
     receipt: Sequence[str] = (),
     metadata: Metadata | None = None,
 ) -> None:
-    """Write the YAML form, whole or not at all.
+    """Write a backbone to a YAML file in one step.
 
     Args:
-        backbone: the network.
-        path: the file.
-        receipt: comments at its beginning, for people alone.
-        metadata: what later commands need to know.
+        backbone: network to write.
+        path: path of the file.
+        receipt: comment lines at the beginning of the file.
+        metadata: metadata of the network for later commands.
     Raises:
         SpecError: if the file cannot be written.
     """
@@ -148,14 +148,14 @@ def dump_backbone(
 def backbone_text(
     backbone: Backbone, receipt: Sequence[str] = (), metadata: Metadata | None = None
 ) -> str:
-    """The YAML form: only what differs from defaults."""
+    """The YAML form of a backbone, without default values."""
     lines = [f"# {line}".rstrip() for text in receipt for line in text.splitlines() or [""]]
     lines += [f"format: {FORMAT}", *backbone_lines(backbone)]
     return "\n".join(lines) + "\n" + metadata_text(metadata or Metadata())
 
 
 def metadata_text(metadata: Metadata) -> str:
-    """The lines of a file that say what is known of its backbone; none if nothing is."""
+    """The lines of a file for the metadata of a backbone; empty if there is none."""
     text = ""
     for key, value in changed_fields(metadata).items():
         if isinstance(value, ScoreSpec):
@@ -167,7 +167,7 @@ def metadata_text(metadata: Metadata) -> str:
 
 
 def backbone_lines(backbone: Backbone) -> list[str]:
-    """The lines of the YAML form without its `format`, as other files hold them."""
+    """The lines of the YAML form without `format`, for use in other files."""
     return [
         f"in_shape: {list(backbone.in_shape)}",
         "stages:",
@@ -177,7 +177,7 @@ def backbone_lines(backbone: Backbone) -> list[str]:
 
 
 def block_data(block: Block) -> dict[str, object]:
-    """A block as plain data, defaults left out."""
+    """A block as plain data, without default values."""
     return {"block": block.kind, **changed_fields(block)}
 
 
@@ -191,7 +191,7 @@ def zoo_names() -> list[str]:
 
 
 def zoo_path(name: str) -> Path:
-    """File of a published backbone."""
+    """Path of the file of a published backbone."""
     bare = name.removeprefix("zoo:")
     if bare not in zoo_names():
         raise SpecError(f"zoo: no model named {bare!r}{did_you_mean(bare, zoo_names())}")

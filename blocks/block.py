@@ -1,4 +1,4 @@
-"""What every block is: fields, a list of operators, a module."""
+"""The interface of blocks: fields, a list of operators and a module."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 
 class Block(ABC):
-    """One stage of a backbone; leaves are frozen dataclasses.
+    """One stage of a backbone; concrete classes are frozen dataclasses.
 
-    `in_channels` is never a field: the stage before knows it, so changing one stage cannot break
-    its neighbour.
+    `in_channels` is never a field, because the previous stage defines it. A change of one stage
+    therefore cannot contradict the next stage.
     """
 
     __slots__ = ()
@@ -29,13 +29,13 @@ class Block(ABC):
         """Every deployed operator in order of execution, for an input (channels, height, width).
 
         Raises:
-            SpecError: if the stage cannot take this many channels.
+            SpecError: if the stage cannot accept this number of channels.
         """
 
     @property
     @abstractmethod
     def layers(self) -> int:
-        """Depth as its family publishes it; the convolutions on the main path, mostly."""
+        """Depth as the block's family counts it, usually the convolutions on the main path."""
 
     @abstractmethod
     def build(self, in_channels: int) -> nn.Module:

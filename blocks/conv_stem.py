@@ -1,4 +1,4 @@
-"""A plain convolution with BatchNorm and activation: a stem, or the 1x1 before a classifier."""
+"""A convolution with BatchNorm and activation: a stem, or the 1x1 layer before a classifier."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cross-stage partial stage: half the width through residual units, half around them."""
+"""Cross-stage partial stage: half of the channels pass through residual units."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 class CSP(Block):
     """Strided 3x3 (and SPP), two 1x1 to half the width, `depth` units on one, concat, 1x1.
 
-    The wrapping convolutions keep ReLU whatever `act` the units use: so DAMO-YOLO M and L were
-    trained. Their KXKX stages of L units become `depth` L - 1 here, since the strided
-    convolution takes the place of one.
+    The convolutions outside the units always use ReLU, also if `act` of the units differs, as in
+    the training of DAMO-YOLO M and L. Their KXKX stages of L units have `depth` L - 1 here,
+    because the strided convolution replaces one unit.
     """
 
     kind: ClassVar[str] = "csp"
@@ -53,7 +53,7 @@ class CSP(Block):
 
     @property
     def hidden_channels(self) -> int:
-        """Width of either half."""
+        """Number of channels of each half."""
         return self.out_channels // 2
 
     def unit(self) -> Unit:
@@ -87,9 +87,9 @@ class CSP(Block):
 
     @property
     def layers(self) -> int:
-        """2 for the strided convolution and the one that halves, 2 a unit; not the last 1x1.
+        """2 for the strided convolution and the halving 1x1, 2 per unit, 0 for the last 1x1.
 
-        So M counts the 35 layers and L the 45 they were published with.
+        This gives the published 35 layers of M and 45 layers of L.
         """
         return 2 + 2 * self.depth
 

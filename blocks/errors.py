@@ -1,10 +1,10 @@
-"""What every package raises when the user's input cannot be used."""
+"""The errors that all packages raise for unusable input."""
 
 from maenas.blocks.files.words import cut, shortened
 
 
 class MaenasError(Exception):
-    """Something the user can mend: one line on the terminal, then exit with `exit_code`."""
+    """An error that the user can correct: prints one line and exits with `exit_code`."""
 
     exit_code = 2
 
@@ -13,10 +13,10 @@ class MaenasError(Exception):
 
 
 class SpecError(MaenasError):
-    """A spec, search space or any other file of ours says something that cannot be."""
+    """A spec, a search space or another file of this project has invalid content."""
 
 
-# Beyond these a network cannot be built, and listing its operators would not end.
+# Above these values a network cannot be built, and listing its operators would take too long.
 LARGEST = {
     "out_channels": 65_536,
     "bottleneck_channels": 65_536,
@@ -31,7 +31,7 @@ LARGEST = {
 
 
 def positive(where: str, **values: int) -> None:
-    """Raise `SpecError` unless every named value is at least 1, and none is beyond `LARGEST`."""
+    """Raise `SpecError` unless every named value is at least 1 and at most its `LARGEST`."""
     for name, value in values.items():
         if value < 1:
             raise SpecError(f"{where}: {name} must be at least 1, got {value}.")
@@ -39,7 +39,7 @@ def positive(where: str, **values: int) -> None:
 
 
 def at_most(where: str, name: str, value: int) -> None:
-    """Raise `SpecError` if a value is beyond `LARGEST`."""
+    """Raise `SpecError` if a value exceeds its `LARGEST`."""
     largest = LARGEST.get(name)
     if largest is not None and value > largest:
         raise SpecError(f"{where}: {name} must be at most {largest:,}, got {value}.")

@@ -1,4 +1,4 @@
-"""The Focus stem: pixels of each 2x2 square side by side as channels, then a convolution."""
+"""The Focus stem: the pixels of each 2x2 square become channels, then a convolution."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 class FocusStem(Block):
     """Space-to-depth by two, then a k x k convolution, BatchNorm and activation.
 
-    MAE-NAS searches it as a stem with 12 input channels at half resolution; here it is in the
-    spec, so a network is searched as it is trained. Source: DAMO-YOLO T, S, M, L.
+    MAE-NAS searches it as a stem with 12 input channels at half resolution. Here space-to-depth is
+    part of the spec, so the search and the training use the same network. Source: DAMO-YOLO T, S,
+    M, L.
     """
 
     kind: ClassVar[str] = "focus_stem"

@@ -15,8 +15,8 @@ from maenas.blocks.residual import ResidualStage, Unit, inverted_unit
 class Mob(ResidualStage):
     """1x1 expansion, depthwise k x k, linear 1x1; added to the input at equal width and stride 1.
 
-    The width between is `expand_ratio` times the output's, rounded to a multiple of 8. Source:
-    DAMO-YOLO Ns, Nm, Nl, with ratios 3.5, 4, 4.5, 5, 5.5 for stages 1 to 5.
+    The expanded width is `expand_ratio` times the output width, rounded to a multiple of 8.
+    Source: DAMO-YOLO Ns, Nm, Nl, with ratios 3.5, 4, 4.5, 5, 5.5 for stages 1 to 5.
     """
 
     kind: ClassVar[str] = "mob"
@@ -53,9 +53,9 @@ class Mob(ResidualStage):
 
 
 def make_divisible(channels: int, divisor: int) -> int:
-    """Nearest multiple of `divisor`, at least one and not below 90 % of `channels`.
+    """Nearest multiple of `divisor`, at least `divisor` and at least 90 % of `channels`.
 
-    Source: MobileNetV2's rounding of widths.
+    Source: rounding of widths in MobileNetV2.
     """
     rounded = max(divisor, (channels + divisor // 2) // divisor * divisor)
     return rounded if rounded >= 0.9 * channels else rounded + divisor

@@ -1,4 +1,4 @@
-"""The atom of every cost: one deployed operator at a known place in the network."""
+"""The unit of every cost: one deployed operator with its shapes."""
 
 from __future__ import annotations
 
@@ -29,30 +29,30 @@ Path = Literal["main", "side", "none"]
 
 @dataclass(frozen=True, slots=True)
 class Op:
-    """One operator as the deployed network runs it, batch 1.
+    """One operator of the deployed network at batch size 1.
 
-    BatchNorm is folded into its convolution, a re-parameterised convolution is a single one, the
-    activation and the residual add ride in the convolution that feeds them: that is how TensorRT
-    and OpenVINO run the network, so that is what costs are counted on.
+    BatchNorm is folded into its convolution, a re-parameterised convolution is a single
+    convolution, and the activation and the residual add are fused into the convolution before
+    them. TensorRT and OpenVINO run the network in this form, so costs are computed for it.
 
     Attributes:
-        kind: what it computes; "slice" is the space-to-depth of a Focus stem, "decode" the
-            softmax expectation of a distribution over distances. The last five are found in ONNX
-            graphs alone: "act" is an activation that rides in nothing, "copy" moves elements
-            without changing them (transpose, split, pad), "matmul" maps (K, M, batch) to
+        kind: type of the operator; "slice" is the space-to-depth of a Focus stem, "decode" the
+            softmax expectation of a distribution over distances. The last five occur only in ONNX
+            graphs: "act" is an activation that is not fused, "copy" moves elements without a
+            change of values (transpose, split, pad), "matmul" maps (K, M, batch) to
             (N, M, batch), "deconv" is a transposed convolution.
         in_shape: (channels, height, width) of the input; channels are summed over the inputs of a
             concat.
         out_shape: (channels, height, width) of the output.
-        groups: convolutions only; equal to the input channels for a depthwise one.
-        act: the activation fused into it.
-        norm: a BatchNorm follows in the training form. It is folded on deployment, yet published
-            figures count it: 2 parameters a channel (`params`), 2 operations an element.
-        adds: it also adds a residual of its own output shape, before the activation; an add after
-            one is an "add" of its own.
-        path: "main" for what makes the network deep and so scores, "side" for the branch of a CSP
-            stage that joins the main path again in a concat, "none" for all that only costs:
-            shortcuts, projections, squeeze-and-excite, SPP.
+        groups: number of groups of a convolution; the input channels for a depthwise one.
+        act: activation fused into the operator.
+        norm: whether a BatchNorm follows in the training form. It is folded when deployed, but
+            published figures count it: 2 params per channel, 2 operations per element.
+        adds: whether the operator also adds a residual of its output shape before the activation;
+            an add after the activation is an operator "add".
+        path: "main" for operators on the main path, which count for the score; "side" for the
+            branch of a CSP stage that joins the main path in a concat; "none" for operators that
+            count only for costs: shortcuts, projections, squeeze-and-excite, SPP.
     """
 
     kind: OpKind
@@ -68,7 +68,7 @@ class Op:
 
     @property
     def fan_in(self) -> int:
-        """Inputs summed into one output element: channels per group times kernel area."""
+        """Number of inputs of one output element: channels per group times kernel area."""
         return self.in_shape[0] // self.groups * self.kernel_size**2
 
     @property
@@ -82,10 +82,10 @@ class Op:
 
     @property
     def params(self) -> int:
-        """Weights plus one bias a channel, or the two of a BatchNorm that is not folded yet.
+        """Weights plus, per channel, one bias or the two params of a BatchNorm that follows.
 
-        This is how the DAMO-YOLO report counts: re-parameterised convolutions merged, BatchNorms
-        kept.
+        The DAMO-YOLO report counts in the same way: re-parameterised convolutions are merged,
+        BatchNorms are not folded.
         """
         if self.kind != "conv":
             return 0
@@ -93,14 +93,14 @@ class Op:
 
     @property
     def working_set(self) -> int:
-        """Elements alive while it runs: what it reads (a residual too) and what it writes."""
+        """Number of elements in memory while it runs: inputs, a residual, and the output."""
         written = elements(self.out_shape)
         reads_second = self.adds or self.kind == "add"
         return elements(self.in_shape) + written + (written if reads_second else 0)
 
 
 def elements(shape: Shape) -> int:
-    """Number of elements in a map."""
+    """Number of elements of a feature map."""
     return shape[0] * shape[1] * shape[2]
 
 
@@ -115,7 +115,7 @@ def conv(
     adds: bool = False,
     path: Path = "none",
 ) -> Op:
-    """A convolution padded by `kernel_size // 2`, as all of ours are."""
+    """A convolution padded by `kernel_size // 2`, like all convolutions of blocks."""
     out_shape = (out_channels, *strided(in_shape, kernel_size, stride))
     return Op("conv", in_shape, out_shape, kernel_size, stride, groups, act, norm, adds, path)
 

@@ -12,7 +12,7 @@ from maenas.blocks.residual import ResidualStage, Unit, inverted_unit
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResK1DWK1(ResidualStage):
-    """Depthwise units, added to their input where the widths agree; an activation after the add.
+    """Depthwise units with a shortcut if the widths are equal; an activation after the add.
 
     Source: the MobileNetV2-like space of MAE-NAS.
     """

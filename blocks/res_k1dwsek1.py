@@ -12,10 +12,10 @@ from maenas.blocks.residual import ResidualStage, Unit, inverted_unit
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResK1DWSEK1(ResidualStage):
-    """Depthwise units with squeeze-and-excite, added to their input where the widths agree.
+    """Depthwise units with squeeze-and-excite and a shortcut if the widths are equal.
 
-    The gate follows the activation of the depthwise convolution, its hidden width a quarter of
-    the bottleneck's rounded down to a multiple of 8. Source: the DeepMAD 29M-89M space
+    The gate follows the activation of the depthwise convolution. Its hidden width is a quarter of
+    the bottleneck width, rounded down to a multiple of 8. Source: the DeepMAD 29M-89M space
     (https://arxiv.org/abs/2303.02165) in MAE-NAS.
     """
 

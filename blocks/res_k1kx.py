@@ -14,8 +14,8 @@ from maenas.blocks.residual import ResidualStage, Unit, two_conv_unit
 class ResK1KX(ResidualStage):
     """Units of a 1x1 convolution to the bottleneck and a k x k one back, added to their input.
 
-    DAMO-YOLO trains the second as a RepConv (`rep`) and leaves out the shortcut of a strided
-    unit; MAE-NAS searches the plain form with a pooled, projected one (`strided_shortcut`).
+    DAMO-YOLO trains the second convolution as a RepConv (`rep`) and uses no shortcut in strided
+    units. MAE-NAS searches the plain form with a pooled, projected one (`strided_shortcut`).
     """
 
     kind: ClassVar[str] = "res_k1kx"

@@ -12,9 +12,9 @@ from maenas.blocks.residual import ConvLayer, ResidualStage, Unit
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResK1KXK1(ResidualStage):
-    """Bottleneck units; the first one of a stage always projects its shortcut.
+    """Bottleneck units; the first unit of a stage always has a projection in its shortcut.
 
-    Source: MAE-DET (https://arxiv.org/abs/2111.13336), whose S, M and L are made of it.
+    Source: the S, M and L models of MAE-DET (https://arxiv.org/abs/2111.13336).
     """
 
     kind: ClassVar[str] = "res_k1kxk1"

@@ -1,4 +1,4 @@
-"""Residual units as data: one description from which operators and modules both follow."""
+"""Residual units as data: one description that defines both operators and modules."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ConvLayer:
-    """One convolution of a unit, with what rides on it.
+    """One convolution of a unit, with its activation and its squeeze-and-excite.
 
-    `rep` trains it as a 3x3 and a 1x1 branch (RepConv); `squeeze` is the hidden width of a
-    squeeze-and-excite after its activation, 0 for none.
+    With `rep` it trains as a k x k and a 1x1 branch (RepConv). `squeeze` is the hidden width of a
+    squeeze-and-excite after the activation, 0 for none.
     """
 
     out_channels: int
@@ -50,7 +50,7 @@ class Unit:
         return max(layer.stride for layer in self.layers)
 
     def ops(self, in_shape: Shape) -> Iterator[Op]:
-        """The deployed operators: the shortcut's first, the add in the last convolution."""
+        """The deployed operators, the shortcut first; the add is fused in the last convolution."""
         out_channels = self.layers[-1].out_channels
         if self.shortcut != "none":
             skip = in_shape
@@ -90,7 +90,7 @@ def squeeze_excite(shape: Shape, hidden: int) -> Iterator[Op]:
 
 
 class ResidualStage(Block):
-    """`depth` residual units, the first with the stage's stride; SPP after the first on demand."""
+    """`depth` residual units, the first with the stage's stride; optional SPP after the first."""
 
     __slots__ = ()
 
@@ -102,10 +102,10 @@ class ResidualStage(Block):
 
     @abstractmethod
     def unit(self, in_channels: int, stride: int, first: bool = False) -> Unit:
-        """The unit that takes `in_channels`; `first` for the one that opens the stage."""
+        """A unit with `in_channels` input channels; `first` marks the first unit of the stage."""
 
     def check(self) -> None:
-        """Raise `SpecError` for what no residual stage can be."""
+        """Raise `SpecError` for fields that are invalid in every residual stage."""
         positive(self.kind, out_channels=self.out_channels, depth=self.depth)
         odd(self.kind, kernel_size=self.kernel_size)
         one_of(self.kind, "stride", self.stride, (1, 2))
@@ -158,7 +158,7 @@ def two_conv_unit(
     rep: bool,
     has_shortcut: bool,
 ) -> Unit:
-    """Two convolutions, the second with the stride: K1KX and KXKX."""
+    """A unit of two convolutions, the second with the stride: K1KX and KXKX."""
     projects = in_channels != out_channels
     return Unit(
         layers=(
@@ -180,7 +180,7 @@ def inverted_unit(
     act_after: Act,
     squeeze: int = 0,
 ) -> Unit:
-    """1x1 expansion, depthwise k x k, 1x1 back: K1DWK1, K1DWSEK1 and Mob."""
+    """A unit of 1x1 expansion, depthwise k x k and 1x1 projection: K1DWK1, K1DWSEK1 and Mob."""
     return Unit(
         layers=(
             ConvLayer(expanded_channels, act=act),

@@ -1,4 +1,4 @@
-"""Spatial pyramid pooling: several max pools of one map, side by side."""
+"""Spatial pyramid pooling: several parallel max pools of one feature map."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SPP(Block):
-    """1x1 to half the width, max pools of 5, 9 and 13 beside it, 1x1 back; always SiLU.
+    """1x1 to half the width, parallel max pools of 5, 9 and 13, concat, 1x1 back; always SiLU.
 
-    It costs but does not score: the MAE-NAS search does not know it. Source: DAMO-YOLO, whose
-    backbones carry one in the last stage.
+    It counts for the costs but not for the score, because the MAE-NAS search has no SPP. Source:
+    the last stage of the DAMO-YOLO backbones.
     """
 
     kind: ClassVar[str] = "spp"

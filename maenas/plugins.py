@@ -1,4 +1,4 @@
-"""The door for blocks, scores and searchers of one's own.
+"""Registration of blocks, scores and searchers in plugins.
 
 A plugin is a module that calls `register` with its classes::
 
@@ -6,9 +6,9 @@ A plugin is a module that calls `register` with its classes::
 
     register(MyBlock, MyScore, MySearcher)
 
-`--plugin MODULE` or the environment variable MAENAS_PLUGINS (names separated by commas) make every
-command load it, worker processes too. An installed package needs neither: it names its classes
-under the entry points `maenas.blocks`, `maenas.scores` and `maenas.searchers`.
+With `--plugin MODULE` or the environment variable MAENAS_PLUGINS (names separated by commas),
+every command and its worker processes load the plugin. An installed package needs neither: it
+lists its classes under the entry points `maenas.blocks`, `maenas.scores` and `maenas.searchers`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ __all__ = ["load_plugins", "register"]
 
 
 def register(*classes: type) -> None:
-    """Make blocks, scores and searchers known by their names.
+    """Register blocks, scores and searchers under their names.
 
     Raises:
         SpecError: if a class is none of these, or its name is taken.

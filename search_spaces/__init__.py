@@ -1,4 +1,4 @@
-"""What a search may vary: space files and their loader."""
+"""Search spaces: space files and their loader."""
 
 from maenas.search_spaces.space import Gene, Genome, Space, StageSpace, load_space, space_names
 

@@ -1,4 +1,4 @@
-"""Random genomes and mutations of genomes, many at a time, for every space alike."""
+"""Random genomes and mutations of genomes in batches, for every search space."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from maenas.search_spaces.space import Space
 Genomes = NDArray[np.int16]  # (n, genes), indices into the values of each gene
 
 EXCHANGE_RATE = 0.4  # share of mutations that move cost from one stage to another
-SHIFT_RATE = 0.2  # share that moves one field of several neighbouring stages together
-STAGE_RATE = 0.15  # share that changes several genes of one stage
-STEP_RATE = 0.7  # share of changed genes that move to a neighbouring value
-CROSSOVER_RATE = 0.3
+SHIFT_RATE = 0.2  # share of mutations that move one field of several neighbouring stages
+STAGE_RATE = 0.15  # share of mutations that change several genes of one stage
+STEP_RATE = 0.7  # share of changed genes that move by one or two values
+CROSSOVER_RATE = 0.3  # share of children that take stages from a mate
 MAX_REDRAWS = 200
 
 
 class Moves:
-    """Draws legal genomes of one space; all randomness comes from the generator handed in."""
+    """Draws and mutates legal genomes of one space, with the random generator of the caller."""
 
     def __init__(self, space: Space) -> None:
         self.genes = space.genes
@@ -37,7 +37,7 @@ class Moves:
         self._pairs, self._runs = _related_genes(space)
 
     def legal(self, genomes: Genomes) -> NDArray[np.bool_]:
-        """Which genomes have legal stages and widths that never shrink."""
+        """(n,), whether a genome has legal stages and, if required, widths that never shrink."""
         ok = np.ones(len(genomes), dtype=bool)
         for columns, table, radices in zip(self._columns, self._legal, self._radices, strict=True):
             if columns:
@@ -51,16 +51,17 @@ class Moves:
         return ok
 
     def sample(self, rng: np.random.Generator, count: int, all_sizes: bool = False) -> Genomes:
-        """`count` random legal genomes.
+        """(n, genes), `count` random legal genomes.
 
-        Widths are drawn from those no narrower than the stage before, all else uniformly; illegal
-        genomes are drawn again. Fewer are returned only if `MAX_REDRAWS` rounds do not suffice.
+        Widths are drawn from those at least as wide as the previous stage, other genes uniformly.
+        Illegal genomes are drawn again, at most `MAX_REDRAWS` times; only then may fewer genomes
+        be returned.
 
         Args:
-            rng: all randomness.
-            count: how many.
-            all_sizes: draw each genome from a share of every range, itself drawn, so that small
-                networks are as likely as large ones.
+            rng: random generator.
+            count: number of genomes.
+            all_sizes: whether to draw a share for each genome and limit all ranges to this share,
+                so that small networks are as likely as large ones.
         """
         kept: list[Genomes] = []
         missing = count
@@ -73,9 +74,10 @@ class Moves:
         return np.concatenate(kept)
 
     def mutate(self, rng: np.random.Generator, parents: Genomes, mates: Genomes) -> Genomes:
-        """One child for each parent, illegal ones left out.
+        """One child per parent, without illegal children.
 
-        A child takes whole stages from its mate with `CROSSOVER_RATE`; then one of four moves.
+        With probability `CROSSOVER_RATE` a child takes whole stages from its mate. Then one of four
+        mutations changes it.
         """
         children = self._cross(rng, parents, mates)
         drawn = rng.random(len(children))
@@ -93,7 +95,7 @@ class Moves:
         return children
 
     def _change(self, rng: np.random.Generator, genomes: Genomes) -> Genomes:
-        """Change one gene and each other one with a small chance."""
+        """Change one gene, and each other gene with a small probability."""
         count, genes = genomes.shape
         rate = rng.choice([0.0, 1.0 / genes, 2.0 / genes], size=(count, 1))
         chosen = rng.random((count, genes)) < rate
@@ -101,7 +103,7 @@ class Moves:
         return self._altered(rng, genomes, chosen)
 
     def _restage(self, rng: np.random.Generator, genomes: Genomes) -> Genomes:
-        """Change about half the genes of one stage: those that must change together."""
+        """Change about half the genes of one stage, since some must change together."""
         count, genes = genomes.shape
         stage = self._stage_of[rng.integers(genes, size=count)]
         chosen = (self._stage_of == stage[:, None]) & (rng.random((count, genes)) < 0.5)
@@ -110,7 +112,7 @@ class Moves:
     def _altered(
         self, rng: np.random.Generator, genomes: Genomes, chosen: NDArray[np.bool_]
     ) -> Genomes:
-        """Chosen genes moved to a neighbouring value, or drawn anew."""
+        """The genomes with each chosen gene moved by one or two values, or drawn again."""
         steps = rng.choice(np.array([-2, -1, 1, 2]), size=genomes.shape)
         stepped = np.clip(genomes + steps, 0, self.sizes - 1)
         redrawn = (rng.random(genomes.shape) * self.sizes).astype(np.int64)
@@ -118,7 +120,7 @@ class Moves:
         return np.where(chosen, moved, genomes).astype(np.int16)
 
     def _exchange(self, rng: np.random.Generator, genomes: Genomes) -> Genomes:
-        """Move one gene up and another of the same field, on another stage, down."""
+        """Increase a gene of one stage and decrease the gene of the same field in another stage."""
         rows = np.arange(len(genomes))
         pairs = self._pairs[rng.integers(max(1, len(self._pairs)), size=len(genomes))]
         moved = genomes.astype(np.int64)
@@ -127,7 +129,7 @@ class Moves:
         return np.clip(moved, 0, self.sizes - 1).astype(np.int16)
 
     def _shift(self, rng: np.random.Generator, genomes: Genomes) -> Genomes:
-        """Move one field of a run of stages the same way: what one gene alone cannot reach."""
+        """Move one field of several neighbouring stages in the same direction."""
         runs = self._runs[rng.integers(len(self._runs), size=len(genomes))]
         steps = rng.choice(np.array([-3, -2, -1, 1, 2, 3]), size=(len(genomes), 1))
         moved: Genomes = np.clip(genomes + runs * steps, 0, self.sizes - 1).astype(np.int16)
@@ -152,9 +154,9 @@ class Moves:
 
 
 def _related_genes(space: Space) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """(n, 2) pairs of one field on two stages, and (m, genes) masks of runs of neighbouring ones.
+    """(n, 2) pairs of genes of one field, and (m, genes) masks of runs of neighbouring genes.
 
-    A field that only one stage has makes pairs with itself and runs of one.
+    The gene of a field that only one stage has forms a pair with itself and a run of length one.
     """
     genes = space.genes
     pairs, runs = [], []
@@ -169,7 +171,7 @@ def _related_genes(space: Space) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
 
 
 def _legal_table(space: Space, stage: int) -> NDArray[np.bool_]:
-    """Legality of every code of a stage, by its place in lexical order."""
+    """Legality of every code of a stage, in lexicographic order."""
     sizes = [len(values) for values in space.stages[stage].choices.values()]
     table = np.zeros(prod(sizes), dtype=bool)
     radices = _radices(np.array(sizes, dtype=np.int64))
@@ -179,12 +181,12 @@ def _legal_table(space: Space, stage: int) -> NDArray[np.bool_]:
 
 
 def _radices(sizes: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Place values of a mixed-radix number with these digits, the last the least."""
+    """Place values of a mixed-radix number with these digit sizes, the last digit being lowest."""
     return np.array([int(np.prod(sizes[i + 1 :])) for i in range(len(sizes))], dtype=np.int64)
 
 
 def _width_columns(space: Space) -> list[tuple[int | None, float]]:
-    """For each stage with a width: its column, or None and the width where it is fixed."""
+    """For each stage with a width: its gene's column, or None and the width if it is fixed."""
     found: list[tuple[int | None, float]] = []
     for index, stage in enumerate(space.stages):
         if "out_channels" in stage.fixed:

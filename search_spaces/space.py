@@ -1,4 +1,4 @@
-"""A search space: what may vary in each stage, and in which ranges."""
+"""A search space: the fields that vary in each stage and their values."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from maenas.blocks.files.words import did_you_mean
 from maenas.blocks.files.yaml_file import read_yaml
 
 FORMAT = "maenas/space@1"
-MAX_VALUES = 10_000  # of one gene; genomes hold 16-bit indices
-MAX_COMBINATIONS = 1_000_000  # of one stage's choices; every one of them is built
+MAX_VALUES = 10_000  # values of one gene; genomes hold 16-bit indices
+MAX_COMBINATIONS = 1_000_000  # combinations of one stage's choices; each of them is built
 Value = int | float
 Genome = tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class StageSpace:
-    """One stage: its block, the fields that are fixed and the values the others may take.
+    """The space of one stage: its block class, its fixed fields and the values of the others.
 
     Attributes:
-        block: class of the stage.
-        fixed: fields that every network shares.
-        choices: ascending values of the fields that vary; `depth` and widths among them.
-        bottleneck_ratio: least and largest `bottleneck_channels` over `out_channels`.
+        block: block class of the stage.
+        fixed: fields with the same value in every network.
+        choices: ascending values of the fields that vary, such as `depth` and widths.
+        bottleneck_ratio: smallest and largest `bottleneck_channels` divided by `out_channels`.
     """
 
     block: type[Block]
@@ -44,7 +44,7 @@ class StageSpace:
         return self.block(**self.fixed, **values)
 
     def is_legal(self, values: Mapping[str, Value]) -> bool:
-        """Whether the block exists and its bottleneck is in proportion."""
+        """Whether the block is valid and its bottleneck ratio is within the range."""
         try:
             block = self.build(values)
         except SpecError:
@@ -58,7 +58,7 @@ class StageSpace:
 
     @property
     def depth_cap(self) -> int:
-        """Most units this stage may have."""
+        """Largest number of units of this stage."""
         if "depth" in self.choices:
             return int(max(self.choices["depth"]))
         return int(self.fixed.get("depth", 1))  # type: ignore[call-overload, no-any-return]
@@ -66,7 +66,7 @@ class StageSpace:
 
 @dataclass(frozen=True, slots=True)
 class Gene:
-    """One number that varies: a field of a stage and its possible values, ascending."""
+    """A gene: a field of a stage that varies, and its possible values, ascending."""
 
     stage: int
     field: str
@@ -78,15 +78,15 @@ class Gene:
 
 @dataclass(frozen=True, slots=True)
 class Space:
-    """All backbones one search may propose.
+    """All backbones that a search may propose.
 
-    A genome is one index into `values` for each of `genes`; `decode` turns it into a backbone.
+    A genome has one index into `values` for each of `genes`; `decode` turns it into a backbone.
 
     Attributes:
-        name: of the file.
-        stages: the stem first.
-        features: indices of the stages a neck taps.
-        in_shape: (channels, height, width) of the image.
+        name: name of the space file.
+        stages: stage spaces in order, the stem first.
+        features: indices of the stages whose outputs the neck receives.
+        in_shape: (channels, height, width) of the image in pixels.
         widths_never_shrink: whether `out_channels` may only grow from stage to stage.
     """
 
@@ -98,7 +98,7 @@ class Space:
 
     @property
     def genes(self) -> tuple[Gene, ...]:
-        """What varies, in order of the stages."""
+        """The fields that vary, in order of the stages."""
         return tuple(
             Gene(index, field, values)
             for index, stage in enumerate(self.stages)
@@ -112,14 +112,14 @@ class Space:
 
     @property
     def depth_caps(self) -> tuple[int, ...]:
-        """Most units of each stage; with the layer budget the strongest setting of a search."""
+        """Largest number of units of each stage; it affects a search as much as a layer budget."""
         return tuple(stage.depth_cap for stage in self.stages)
 
     def decode(self, genome: Sequence[int]) -> Backbone:
         """The backbone of a genome.
 
         Raises:
-            SpecError: if a block refuses its values.
+            SpecError: if a value is invalid for its block.
         """
         values: list[dict[str, Value]] = [{} for _ in self.stages]
         for gene, index in zip(self.genes, genome, strict=True):
@@ -131,7 +131,7 @@ class Space:
         """The genome of a backbone.
 
         Raises:
-            SpecError: if the backbone is not in the space, saying where.
+            SpecError: if the backbone is not in the space; names what differs.
         """
         if len(backbone.stages) != len(self.stages):
             raise SpecError(
@@ -155,7 +155,7 @@ class Space:
         return tuple(genome)
 
     def _check_same(self, ours: Backbone, backbone: Backbone) -> None:
-        """Raise `SpecError` where a backbone differs in what does not vary."""
+        """Raise `SpecError` if a backbone differs in a field that does not vary."""
         for index, (mine, other) in enumerate(zip(ours.stages, backbone.stages, strict=True)):
             for field in fields(mine):  # type: ignore[arg-type]
                 if getattr(mine, field.name) != getattr(other, field.name):
@@ -171,7 +171,7 @@ class Space:
                 )
 
     def legal_codes(self, stage: int) -> Iterator[Genome]:
-        """Every legal combination of one stage's choices, as indices, in lexical order."""
+        """Every legal combination of one stage's choices, as indices in lexicographic order."""
         choices = self.stages[stage].choices
         for code in product(*(range(len(values)) for values in choices.values())):
             values = {
@@ -182,10 +182,10 @@ class Space:
 
 
 def load_space(name: str) -> Space:
-    """A bundled space by name, or a user's own file by path.
+    """A bundled space by name, or the space in a file by path.
 
     Raises:
-        SpecError: naming file, key and cause.
+        SpecError: if the space cannot be used; names file, key and cause.
     """
     if name in space_names():
         path = Path(str(files("maenas.search_spaces") / f"{name}.yaml"))
@@ -200,7 +200,7 @@ def load_space(name: str) -> Space:
 
 
 def space_names() -> list[str]:
-    """The bundled spaces."""
+    """Names of the bundled spaces."""
     return sorted(
         path.name.removesuffix(".yaml")
         for path in files("maenas.search_spaces").iterdir()
@@ -222,7 +222,7 @@ class _SpaceFile:
 
 @dataclass(frozen=True, slots=True)
 class _Range:
-    """Values from `min` to `max`, `step` apart."""
+    """A range of values from `min` to `max` with distance `step`."""
 
     min: Value
     max: Value
@@ -230,7 +230,7 @@ class _Range:
 
 
 def parse_space(data: dict[str, Any], path: Path) -> Space:
-    """A space from the plain data of its file, its smallest network tried out."""
+    """A space from the plain data of its file; builds its smallest network as a check."""
     file = parse(_SpaceFile, data, str(path))
     stages = tuple(
         _parse_stage(stage, file.bottleneck_ratio, f"{path}: stages[{index}]")
@@ -258,7 +258,7 @@ def parse_space(data: dict[str, Any], path: Path) -> Space:
 
 
 def _check_widths(space: Space, path: Path) -> None:
-    """Raise `SpecError` where every width of a stage is below all that may enter it."""
+    """Raise `SpecError` if all widths of a stage are smaller than all its input widths."""
     narrowest: Value = 0
     for index, stage in enumerate(space.stages):
         fixed = stage.fixed.get("out_channels")
@@ -297,8 +297,8 @@ def _parse_stage(data: Mapping[str, Any], ratio: tuple[float, float], where: str
         raise SpecError(
             f"{where}.stride: cannot vary: the resolution of all later stages hangs on it."
         )
-    # Every value is tried beside the first ones of all others: its type by the strict parser, what
-    # it may be by the block.
+    # Check each value with the first values of all other fields: the strict parser checks its type
+    # and the block checks its range.
     first = {key: values[0] for key, values in choices.items()}
     parse(block, {**fixed, **first}, where)
     for key, values in choices.items():
@@ -319,7 +319,7 @@ def _parse_values(data: object, where: str) -> tuple[Value, ...]:
         last = (steps.max - steps.min) / steps.step + 1e-9
         if last >= MAX_VALUES:
             raise SpecError(f"{where}: more than {MAX_VALUES:,} values; take a larger step.")
-        # Rounded, so that a step of 0.1 gives 1.2 as people write it, not 1.2000000000000002.
+        # Rounding makes a step of 0.1 give 1.2 instead of 1.2000000000000002.
         return tuple(round(steps.min + index * steps.step, 9) for index in range(int(last) + 1))
     values = tuple(data) if isinstance(data, list | tuple) else ()
     if not values or any(isinstance(v, bool) or not isinstance(v, int | float) for v in values):

@@ -1,1 +1,1 @@
-"""Files in and out: strict YAML, and writing in one step."""
+"""Reading and writing files: strict YAML and JSON, atomic writes."""

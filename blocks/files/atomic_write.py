@@ -1,4 +1,4 @@
-"""Files written in one step: the whole new content or the old one, never half."""
+"""Atomic writes: a file holds either its complete old or its complete new content."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from maenas.blocks.files.temporary import temporary_file
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a file whole or not at all: to a temporary name beside it, then renamed.
+    """Write a file atomically: write a temporary file in the same folder, then rename it.
 
     Raises:
         SpecError: if the folder cannot be written or the disk is full.

@@ -1,4 +1,4 @@
-"""The boundary around a parser: whatever fails in it is one line that names the file."""
+"""The boundary around a parser: every failure becomes a one-line error that names the file."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ def parsing(
     wrong: str = DAMAGED,
     hint: str = "",
 ) -> Iterator[None]:
-    """Turn every failure inside the block into one error.
+    """Convert every failure inside the block to one error.
 
-    Parsers raise what they like on damaged files: 44 kinds of exception were counted, many without
-    a common base. So this is the one place where every exception is caught; the block should hold
-    the parser's call alone, and what checks the structure that it returned.
+    Parsers raise many kinds of exception on damaged files: 44 were counted, many without a common
+    base class. This is therefore the only place that catches every exception. The block should
+    contain only the call of the parser and the checks of the structure that it returns.
 
     Args:
-        where: file, and place in it, that the message begins with.
-        error: what is raised.
-        wrong: what is wrong with the file, as in "FILE: is damaged: ...".
-        hint: what to do about it.
+        where: file, and position in it, at the start of the message.
+        error: class of the error.
+        wrong: description of the fault, as in "FILE: is damaged: ...".
+        hint: advice for the user.
     Raises:
-        MaenasError: of the class `error`; an error of ours passes unchanged.
+        MaenasError: of the class `error`; a `MaenasError` from inside is raised unchanged.
     """
     try:
         yield
@@ -47,5 +47,5 @@ def parsing(
 
 
 def end_of(hint: str) -> str:
-    """The end of a message, with what to do if that is known."""
+    """The end of a message, with the advice if there is any."""
     return f"; {hint}." if hint else "."

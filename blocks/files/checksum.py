@@ -1,4 +1,4 @@
-"""A checksum that a file carries in itself, so that one changed bit is found when it is read."""
+"""A checksum inside a file, which detects a single changed bit when the file is read."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ _FIELD = re.compile(rb'crc32(?:": ")?:?([0-9a-f]{8})')
 
 
 def seal(content: bytes) -> bytes:
-    """The content with its CRC32 in the place of the zeros behind the first `crc32`.
+    """The content with its CRC32 in place of the zeros after the first `crc32`.
 
     Args:
-        content: holds `crc32:00000000`, or `"crc32": "00000000"` as JSON has it.
+        content: content with `crc32:00000000`, or `"crc32": "00000000"` in JSON.
     """
     found = _FIELD.search(content)
     assert found is not None, "the content has no place for a checksum"
@@ -22,12 +22,12 @@ def seal(content: bytes) -> bytes:
 
 
 def has_checksum(content: bytes) -> bool:
-    """Whether the content says what its CRC32 is."""
+    """Whether the content contains its CRC32."""
     return _FIELD.search(content) is not None
 
 
 def is_intact(content: bytes) -> bool:
-    """Whether the content is what `seal` returned; not if it carries no checksum."""
+    """Whether the content matches its checksum; False if it has none."""
     found = _FIELD.search(content)
     if found is None:
         return False

@@ -1,4 +1,4 @@
-"""What is written to YAML: the fields that differ from their defaults, on one line."""
+"""YAML output: the fields that differ from their defaults, on one line."""
 
 from __future__ import annotations
 

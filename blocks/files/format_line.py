@@ -1,4 +1,4 @@
-"""The line of a file that says what it is, and of which version."""
+"""The `format` line of a file: its kind and version."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from pathlib import Path
 from maenas.blocks.errors import SpecError
 from maenas.blocks.files.words import cut, shown
 
-LONGEST_VERSION = 9  # digits
+LONGEST_VERSION = 9  # most digits of a version
 
 
 def check_format(path: Path | str, found: object, schema: str) -> None:
-    """Raise `SpecError` unless `found` is the schema line we read."""
+    """Raise `SpecError` unless `found` is the expected format line `schema`."""
     kind, version = schema.split("@")
     if found == schema:
         return

@@ -1,4 +1,4 @@
-"""Names in files lead to something inside a folder, never out of it."""
+"""A check that a path named in a file stays inside a folder."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from pathlib import Path
 from maenas.blocks.errors import SpecError
 from maenas.blocks.files.words import shown
 
-LONGEST_NAME = 255  # bytes of one part of a path, on every file system in use
+LONGEST_NAME = 255  # bytes of one part of a path, the limit of common file systems
 
 
 def inside(folder: Path, name: object, where: str = "") -> Path:
-    """The path of `name`, below `folder`.
+    """The path of `name` inside `folder`.
 
-    Only the name is checked: a symbolic link that the user put into the folder may lead anywhere.
-    Backslashes separate as slashes do, since the file may be read on another system.
+    Only the name is checked; a symbolic link in the folder may point outside it. Backslashes count
+    as separators too, because the file may be read on another operating system.
 
     Args:
-        folder: what the name must stay in.
-        name: relative path, as a file of ours gives it.
-        where: file and key that give the name, for the message; the folder if left out.
+        folder: folder that must contain the path.
+        name: relative path from a file.
+        where: file and key of the name, for the message; the folder if empty.
     Raises:
-        SpecError: if it is no text, empty, absolute, or climbs out of the folder.
+        SpecError: if the name is not text, is empty or absolute, or leads out of the folder.
     """
     wrong = _wrong(name)
     if wrong:
@@ -34,7 +34,7 @@ def inside(folder: Path, name: object, where: str = "") -> Path:
 
 
 def _wrong(name: object) -> str:
-    """What is wrong with a name, as the end of a sentence; "" if it can be used."""
+    """The fault of a name, as the end of a sentence; "" if the name is valid."""
     if not isinstance(name, str):
         return "is not text"
     parts = re.split(r"[/\\]", name)

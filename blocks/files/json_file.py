@@ -1,4 +1,4 @@
-"""JSON files, and lines of JSON: what they hold, or one clear line saying what is wrong."""
+"""Reading of JSON files and JSON lines, with a one-line error for invalid content."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from maenas.blocks.files.plain_file import MIB, MISSING, read_bytes
 from maenas.blocks.files.words import name_of, one_line
 
 LIMIT = 256 * MIB
-MOST_DIGITS = 40  # of a whole number: a random generator's state has 128 bits
+MOST_DIGITS = 40  # most digits of an integer; the state of a random generator has 128 bits
 
 
 def read_json(
@@ -27,14 +27,14 @@ def read_json(
     """The object in a JSON file.
 
     Args:
-        path: the file.
-        limit: the most bytes that are read.
-        error: what is raised.
-        missing: what is said if there is no such file.
-        wrong: what is said if it is no JSON, as in "FILE: is damaged: ...".
-        hint: what to do about it.
+        path: path of the file.
+        limit: largest size of the file in bytes.
+        error: class of the error.
+        missing: message if the file does not exist.
+        wrong: message if the content is not JSON, as in "FILE: is damaged: ...".
+        hint: advice for the user.
     Raises:
-        MaenasError: of the class `error`.
+        MaenasError: of the class `error`, if the file cannot be read or is not a JSON object.
     """
     content = read_bytes(path, limit=limit, error=error, missing=missing)
     return parse_object(content, path, error=error, wrong=wrong, hint=hint)
@@ -48,9 +48,9 @@ def parse_object(
     wrong: str = DAMAGED,
     hint: str = "",
 ) -> dict[str, Any]:
-    """The object in a text of JSON, such as one line of a file.
+    """The object in a JSON text, such as one line of a file.
 
-    Args and errors are those of `parse_json`.
+    The arguments and errors are those of `parse_json`.
     """
     data = parse_json(content, where, error=error, wrong=wrong, hint=hint)
     if not isinstance(data, dict):
@@ -66,16 +66,16 @@ def parse_json(
     wrong: str = DAMAGED,
     hint: str = "",
 ) -> Any:
-    """What a text of JSON holds.
+    """The value in a JSON text.
 
     Args:
-        content: the text; bytes are UTF-8.
-        where: file, and line in it, that the message begins with.
-        error: what is raised.
-        wrong: what is said if it is no JSON, as in "FILE: is damaged: ...".
-        hint: what to do about it.
+        content: JSON text; bytes are UTF-8.
+        where: file, and line in it, at the start of the message.
+        error: class of the error.
+        wrong: message if the content is not JSON, as in "FILE: is damaged: ...".
+        hint: advice for the user.
     Raises:
-        MaenasError: of the class `error`.
+        MaenasError: of the class `error`, if the content is not valid JSON.
     """
     try:
         return json.loads(content, parse_int=_whole_number)

@@ -1,4 +1,4 @@
-"""The one way to open a file that a user names: regular, and no larger than its format can be."""
+"""Opening of files that a user names: only regular files up to a size limit."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ def read_bytes(
     """The content of a file.
 
     Args:
-        path: the file.
-        limit: the most bytes that are read.
-        error: what is raised.
-        missing: what is said if there is no such file.
+        path: path of the file.
+        limit: largest size of the file in bytes.
+        error: class of the error.
+        missing: message if the file does not exist.
     Raises:
-        MaenasError: of the class `error`, if it is no regular file, too large or unreadable.
+        MaenasError: of the class `error`, if it is not a regular file, too large or unreadable.
     """
     with open_file(path, limit=limit, error=error, missing=missing) as file:
         try:
@@ -45,9 +45,9 @@ def read_text(
     error: type[MaenasError] = SpecError,
     missing: str = MISSING,
 ) -> str:
-    """The content of a file in UTF-8, without the mark that some editors put first.
+    """The content of a UTF-8 text file, without a byte order mark.
 
-    Args and errors are those of `read_bytes`.
+    The arguments and errors are those of `read_bytes`.
     """
     content = read_bytes(path, limit=limit, error=error, missing=missing)
     try:
@@ -63,9 +63,9 @@ def require_file(
     error: type[MaenasError] = SpecError,
     missing: str = MISSING,
 ) -> None:
-    """Raise unless a library that opens the file itself may do so.
+    """Raise unless `open_file` accepts the file; call this before another library opens it.
 
-    Args and errors are those of `read_bytes`.
+    The arguments and errors are those of `read_bytes`.
     """
     open_file(path, limit=limit, error=error, missing=missing).close()
 
@@ -77,9 +77,9 @@ def open_file(
     error: type[MaenasError] = SpecError,
     missing: str = MISSING,
 ) -> BinaryIO:
-    """A regular file, open for reading; a pipe would be waited for without end.
+    """Open a regular file for reading; a pipe is refused, because reading it could block.
 
-    Args and errors are those of `read_bytes`.
+    The arguments and errors are those of `read_bytes`.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | _WITHOUT_WAITING)
@@ -87,10 +87,10 @@ def open_file(
         raise error(f"{path}: {missing}") from None
     except IsADirectoryError:
         raise error(f"{path}: is a folder, not a file.") from None
-    except ValueError:  # a NUL, or a character that no file name has
+    except ValueError:  # a NUL, or a character that is not allowed in file names
         raise error(f"{path!s:.80}: cannot be the name of a file.") from None
     except OSError as cause:
-        if os.path.isdir(path):  # what Windows calls "Permission denied"
+        if os.path.isdir(path):  # Windows reports "Permission denied"
             raise error(f"{path}: is a folder, not a file.") from None
         raise error(f"{path}: cannot be read: {cause.strerror or cause}.") from None
     state = os.fstat(descriptor)
@@ -107,5 +107,5 @@ def open_file(
     return os.fdopen(descriptor, "rb")
 
 
-# With it a pipe opens at once, so that it can be recognised; on regular files it has no effect.
+# Makes a pipe open at once, so that it can be detected; it has no effect on regular files.
 _WITHOUT_WAITING = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)

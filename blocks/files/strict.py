@@ -1,4 +1,4 @@
-"""Plain data as dataclasses: every key known, every value of its type, or one line saying why."""
+"""Strict parsing of plain data to dataclasses: unknown keys and wrong types are errors."""
 
 from __future__ import annotations
 
@@ -17,27 +17,28 @@ T = TypeVar("T")
 
 
 def parse(cls: type[T], data: object, where: str) -> T:
-    """A dataclass from plain data, strictly.
+    """A dataclass instance from plain data.
 
     Args:
-        cls: a dataclass; its fields and their types are the schema.
-        data: what the file holds; lists stand for tuples.
+        cls: dataclass whose fields and types are the schema.
+        data: content of the file; lists stand for tuples.
         where: file and key of `data`, for the message.
     Raises:
-        SpecError: naming the key, what it must be, what came, and the nearest known key.
+        SpecError: if a key or value is wrong; names the key, what it must be, the value found, and
+            the nearest known key.
     """
     if not isinstance(data, Mapping):
         raise SpecError(f"{where}: must be a mapping of keys, got {name_of(data)}.")
     try:
         checked = _schema(cast(Hashable, cls)).model_validate(_tuples(data))
     except ValidationError as error:
-        # A mistyped key is both unknown and missing: the unknown one tells the user more.
+        # A mistyped key causes two errors, unknown and missing; the first is more helpful.
         first = min(error.errors(), key=lambda e: e["type"] != "extra_forbidden")
         raise SpecError(_explain(cls, first, where)) from None
     try:
         return cls(**{name: getattr(checked, name) for name in checked.model_fields_set})
     except SpecError as error:
-        section = where.rpartition(": ")[2]  # which the dataclass may name itself
+        section = where.rpartition(": ")[2]  # the dataclass may name it too
         raise SpecError(f"{where}: {str(error).removeprefix(f'{section}: ')}") from None
 
 
@@ -55,7 +56,7 @@ def _schema(cls: Any) -> type[BaseModel]:
 
 
 def _tuples(data: Any) -> Any:
-    """Lists as tuples, all the way down: our dataclasses are frozen."""
+    """The data with all lists, nested ones included, as tuples: the dataclasses are frozen."""
     if isinstance(data, list | tuple):
         return tuple(_tuples(item) for item in data)
     if isinstance(data, Mapping):
@@ -64,7 +65,7 @@ def _tuples(data: Any) -> Any:
 
 
 def _explain(cls: type[Any], error: ErrorDetails, where: str) -> str:
-    path = f"{where}: " if where and ": " not in where else where  # a file, or a key in it
+    path = f"{where}: " if where and ": " not in where else where  # file, or file and key
     for step in error["loc"]:
         if isinstance(step, int):
             path += f"[{step}]"

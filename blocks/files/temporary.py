@@ -1,4 +1,4 @@
-"""Temporary files and folders of ours, recognised by name and swept by the next writer."""
+"""Temporary files and folders, recognised by their names and removed by the next writer."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ PREFIX = ".maenas-tmp-"
 
 
 def is_temporary(name: str) -> bool:
-    """Whether a file or folder of that name is one of ours that a kill left half written."""
+    """Whether the name belongs to a temporary file or folder of this project."""
     return name.startswith(PREFIX)
 
 
 def sweep_temporaries(folder: Path) -> None:
-    """Remove what kills left half written in a folder that nobody else writes into."""
+    """Remove leftovers of killed processes from a folder that no other process writes to."""
     for path in folder.iterdir():
         if is_temporary(path.name):
             if path.is_dir() and not path.is_symlink():
@@ -27,13 +27,13 @@ def sweep_temporaries(folder: Path) -> None:
 
 
 def temporary_file(folder: Path) -> tuple[int, Path]:
-    """A new file in `folder`, open for writing: its handle and path."""
+    """File descriptor and path of a new file in `folder`, open for writing."""
     handle, name = tempfile.mkstemp(dir=folder, prefix=PREFIX)
     return handle, Path(name)
 
 
 @contextmanager
 def temporary_folder(parent: Path) -> Iterator[Path]:
-    """A new folder in `parent`, removed at the end with all that it holds."""
+    """A new folder in `parent`, removed with its content at the end of the block."""
     with tempfile.TemporaryDirectory(dir=parent, prefix=PREFIX) as name:
         yield Path(name)

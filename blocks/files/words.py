@@ -1,14 +1,14 @@
-"""Words of messages: values, their types and the names that were meant."""
+"""Text of messages: values, names of types, and suggestions for mistyped names."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
-LONGEST = 80  # characters of a value in a message
-LONGEST_LIST = 400  # of a list of known names
-LONGEST_REASON = 300  # of what another library says
-LONGEST_MESSAGE = 1000  # of an error, whatever it quotes
+LONGEST = 80  # most characters of a value in a message
+LONGEST_LIST = 400  # most characters of a list of known names
+LONGEST_REASON = 300  # most characters of a message from another library
+LONGEST_MESSAGE = 1000  # most characters of an error message
 
 
 def did_you_mean(word: str, known: Sequence[str]) -> str:
@@ -20,7 +20,7 @@ def did_you_mean(word: str, known: Sequence[str]) -> str:
 
 
 def name_of(value: object) -> str:
-    """What a YAML author calls the type of a value."""
+    """The name of a value's type in the words of YAML."""
     names: list[tuple[type, str]] = [
         (bool, "true or false"),
         (int, "a whole number"),
@@ -35,21 +35,21 @@ def name_of(value: object) -> str:
 
 
 def shown(value: object, longest: int = LONGEST) -> str:
-    """`repr(value)`, cut.
+    """`repr(value)`, shortened.
 
-    A value out of a damaged file may be huge: a text of megabytes, an integer of 5,000 digits,
-    which Python refuses to print, or lists that hold one another.
+    A value from a damaged file may be huge: a text of megabytes, an integer of 5,000 digits,
+    which Python refuses to print, or lists that contain each other.
     """
     return cut(_repr(value, longest), longest)
 
 
 def cut(text: str, longest: int = LONGEST) -> str:
-    """The start of a text, with "..." in place of what is left out."""
+    """The start of a text, with "..." in place of the rest."""
     return text if len(text) <= longest else f"{text[: longest - 3]}..."
 
 
 def shortened(message: str) -> str:
-    """A message cut in the middle: where it happened, and what to do about it, are at its ends."""
+    """A message shortened in the middle, because it begins with the place and ends with advice."""
     if len(message) <= LONGEST_MESSAGE:
         return message
     end = LONGEST_MESSAGE // 4
@@ -57,7 +57,7 @@ def shortened(message: str) -> str:
 
 
 def _repr(value: object, longest: int) -> str:
-    """`repr(value)`, built of no more than is shown of it."""
+    """`repr(value)`, built only from the part that is shown."""
     if isinstance(value, str | bytes):
         return repr(value[:longest])
     if isinstance(value, int) and value.bit_length() > 4 * longest:
@@ -73,7 +73,7 @@ def _repr(value: object, longest: int) -> str:
 
 
 def _joined(texts: Iterable[str], longest: int) -> str:
-    """Texts with commas between them, as many as fit."""
+    """The texts joined by commas, as many as fit."""
     taken: list[str] = []
     length = 0
     for text in texts:
@@ -85,9 +85,9 @@ def _joined(texts: Iterable[str], longest: int) -> str:
 
 
 def one_line(error: BaseException) -> str:
-    """The message of an exception of another library as the end of a sentence, cut."""
+    """The message of another library's exception, shortened, as the end of a sentence."""
     told = (error.strerror if isinstance(error, OSError) else "") or str(error)
     text = " ".join(told.split()) or type(error).__name__
-    if isinstance(error, KeyError):  # whose message is a name alone
+    if isinstance(error, KeyError):  # its message is only a name
         text = f"it lacks {text}"
     return cut(text, LONGEST_REASON).rstrip(".")

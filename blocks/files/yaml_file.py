@@ -1,4 +1,4 @@
-"""YAML files: a mapping of keys, or one clear line saying what is wrong."""
+"""Reading of YAML files as mappings, with a one-line error for invalid content."""
 
 from __future__ import annotations
 
@@ -24,25 +24,25 @@ LIMIT = 8 * MIB
 
 
 def read_yaml(path: Path, schema: str) -> dict[str, Any]:
-    """The mapping in a YAML file of ours, its `format` line checked and taken off.
+    """The mapping in a YAML file of this project; checks and removes its `format` line.
 
     Args:
-        path: the file.
-        schema: what it must be, such as "maenas/space@1".
+        path: path of the file.
+        schema: required format, such as "maenas/space@1".
     Raises:
-        SpecError: if it cannot be read, is not YAML, not a mapping, of another kind or newer.
+        SpecError: if it cannot be read, is not a YAML mapping, or has another or a newer format.
     """
     return read_versioned(path, (schema,))[0]
 
 
 def read_versioned(path: Path, schemas: Sequence[str]) -> tuple[dict[str, Any], str]:
-    """`read_yaml` for a format of several versions; also returns the version found.
+    """The mapping in a YAML file whose format has several versions, and the version found.
 
     Args:
-        path: the file.
-        schemas: the versions that can be read, newest first.
+        path: path of the file.
+        schemas: readable versions, newest first.
     Raises:
-        SpecError: as `read_yaml` does.
+        SpecError: for the same reasons as `read_yaml`.
     """
     data = read_mapping(path)
     found = data.pop("format", None)
@@ -55,7 +55,7 @@ def read_mapping(path: Path) -> dict[str, Any]:
     """The mapping in any YAML file.
 
     Raises:
-        SpecError: if it cannot be read, is not YAML, not a mapping, or gives a key twice.
+        SpecError: if it cannot be read, is not a YAML mapping, or contains a key twice.
     """
     data = parse_yaml(read_text(path, limit=LIMIT), path)
     if not isinstance(data, dict):
@@ -64,10 +64,10 @@ def read_mapping(path: Path) -> dict[str, Any]:
 
 
 def parse_yaml(text: str, where: Path | str) -> Any:
-    """What a text of YAML holds: mappings, lists, texts, numbers, true, false and nothing.
+    """The value in a YAML text: mappings, lists, texts, numbers, true, false and null.
 
     Raises:
-        SpecError: if it is not YAML, gives a key twice, or is beyond what a file of ours can be.
+        SpecError: if it is not YAML, contains a key twice, or exceeds the limits of `check_limits`.
     """
     with parsing(where, wrong="not valid YAML"):
         try:
@@ -78,9 +78,9 @@ def parse_yaml(text: str, where: Path | str) -> Any:
 
 
 class _StrictLoader(YamlLoader):
-    """Safe loader that refuses a key given twice, where PyYAML keeps the last in silence.
+    """Safe loader that refuses duplicate keys; PyYAML silently keeps the last one.
 
-    Dates are text: no file has a place for a date, and the name of a class may look like one.
+    Dates are read as text: no format contains dates, and the name of a class may look like one.
     """
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:

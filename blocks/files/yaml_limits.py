@@ -1,4 +1,4 @@
-"""How large a YAML file may be once it is read: aliases let a short text stand for a huge one."""
+"""Limits on the expanded size of a YAML file: with aliases a short text can become huge."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from dataclasses import dataclass
 
 import yaml
 
-DEEPEST = 50  # lists and mappings in one another
-MOST_NODES = 1_000_000  # with what aliases stand for counted wherever they stand
+DEEPEST = 50  # nested levels of lists and mappings
+MOST_NODES = 1_000_000  # nodes after expansion of all aliases
 
 
 @dataclass(slots=True)
 class _Size:
-    """Size of a node, with all that is in it.
+    """Size of a node with its content.
 
     Attributes:
-        nodes: how many there are.
-        depth: how many are in one another.
-        anchor: name that aliases call it by, if any.
+        nodes: number of nodes, this one included.
+        depth: number of nested levels.
+        anchor: name that aliases use for the node, if any.
     """
 
     nodes: int = 1
@@ -27,9 +27,9 @@ class _Size:
 
 
 def check_limits(events: Iterable[yaml.Event]) -> None:
-    """Raise `ValueError` if a text holds more than any file needs.
+    """Raise `ValueError` if a YAML text is too large or too deeply nested.
 
-    The events of the parser are enough for it: nothing is built that may be too large.
+    The check uses only the events of the parser, so no large object is built.
     """
     open_nodes: list[_Size] = []
     finished: dict[str, _Size] = {}
@@ -62,4 +62,4 @@ def _node(event: yaml.Event, open_nodes: list[_Size], finished: dict[str, _Size]
     if any(node.anchor == event.anchor for node in open_nodes):
         raise ValueError(f"*{event.anchor} stands inside what it names")
     named = finished.get(event.anchor or "")
-    return _Size(named.nodes, named.depth) if named else _Size()  # unknown: the loader says so
+    return _Size(named.nodes, named.depth) if named else _Size()  # the loader reports unknown names

@@ -1,1 +1,1 @@
-"""The torch modules that blocks are built of, one idea a file."""
+"""The torch modules that blocks consist of, one per file."""

@@ -1,4 +1,4 @@
-"""Activations by the name a spec uses."""
+"""Activations by their names in a spec."""
 
 from torch import nn
 

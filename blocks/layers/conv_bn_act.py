@@ -10,7 +10,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from maenas.blocks.layers.activation import activation
 from maenas.blocks.op import Act
 
-BN_EPS = 1e-3  # DAMO-YOLO sets both on the whole detector
+BN_EPS = 1e-3  # DAMO-YOLO sets both values in the whole detector
 BN_MOMENTUM = 0.03
 
 

@@ -1,4 +1,4 @@
-"""From the form a network trains in to the form it runs in."""
+"""Conversion of a network from its training form to its deployed form."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import nn
 def deploy(module: nn.Module) -> nn.Module:
     """A copy in eval mode with branches merged and BatchNorms folded; the outputs are the same.
 
-    A module that has another form to run in brings it about by its method `deploy_`.
+    A module with a separate deployed form converts itself in its method `deploy_`.
     """
     deployed = copy.deepcopy(module).eval()
     # Parents come first: a RepConv folds the BatchNorms of its branches before it merges them.

@@ -20,11 +20,11 @@ Entry = dict[str, int | str]
 
 @dataclass(frozen=True)
 class FeatureInfo:
-    """What each stage gives and which of them are returned, as timm's `feature_info` tells it.
+    """The outputs of all stages and the indices of those returned, like timm's `feature_info`.
 
     Attributes:
         info: `num_chs`, `reduction`, `module` and `index` of every stage.
-        out_indices: of the stages whose maps are returned.
+        out_indices: indices of the stages whose maps are returned.
     """
 
     info: tuple[Entry, ...]
@@ -35,7 +35,7 @@ class FeatureInfo:
     @overload
     def channels(self, idx: Sequence[int] | None = None) -> list[int]: ...
     def channels(self, idx: int | Sequence[int] | None = None) -> int | list[int]:
-        """Channels of the returned features, or those of the stages asked for."""
+        """Channels of the returned features, or of the features in `idx`."""
         return self._of("num_chs", idx, int)
 
     @overload
@@ -43,7 +43,7 @@ class FeatureInfo:
     @overload
     def reduction(self, idx: Sequence[int] | None = None) -> list[int]: ...
     def reduction(self, idx: int | Sequence[int] | None = None) -> int | list[int]:
-        """Stride of the same against the image."""
+        """Stride, relative to the image, of the returned features or of the features in `idx`."""
         return self._of("reduction", idx, int)
 
     @overload
@@ -51,11 +51,11 @@ class FeatureInfo:
     @overload
     def module_name(self, idx: Sequence[int] | None = None) -> list[str]: ...
     def module_name(self, idx: int | Sequence[int] | None = None) -> str | list[str]:
-        """Name of the submodule whose output the same are."""
+        """Submodule names of the returned features, or of the features in `idx`."""
         return self._of("module", idx, str)
 
     def get_dicts(self) -> list[Entry]:
-        """All that is known of each returned feature."""
+        """All entries of each returned feature."""
         return [dict(self.info[index]) for index in self.out_indices]
 
     def __getitem__(self, index: int) -> Entry:
@@ -73,9 +73,9 @@ class FeatureInfo:
 
 
 class Network(nn.Module):
-    """Stages in a row.
+    """A network that runs stages one after another.
 
-    `features_only` networks return the list of their features; others the last map alone.
+    With `features_only` it returns the list of its features, otherwise only the last map.
     """
 
     def __init__(

@@ -9,7 +9,7 @@ from maenas.blocks.layers.conv_bn_act import ConvBNAct
 
 
 class PyramidPooling(nn.Module):
-    """1x1 to `hidden`, max pools of stride 1 beside it, 1x1 back to the input's width."""
+    """1x1 to `hidden`, parallel max pools of stride 1, concat, 1x1 back to the input width."""
 
     def __init__(self, channels: int, hidden: int, kernel_sizes: Sequence[int]) -> None:
         super().__init__()

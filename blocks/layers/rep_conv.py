@@ -14,7 +14,7 @@ from maenas.blocks.op import Act
 
 
 class RepConv(nn.Module):
-    """[k x k convolution + BN] + [1x1 convolution + BN] of one stride, summed, then an activation.
+    """Sum of a k x k and a 1x1 branch (convolution and BN, same stride), then an activation.
 
     There is no identity branch. Source: RepVGG (https://arxiv.org/abs/2101.03697) as DAMO-YOLO
     uses it.
@@ -51,7 +51,7 @@ class RepConv(nn.Module):
         if self.dense is not None and self.pointwise is not None:
             merged = self.dense.deploy_().conv
             pointwise = self.pointwise.deploy_().conv
-            border = merged.kernel_size[0] // 2  # the 1x1 kernel becomes the centre of a k x k one
+            border = merged.kernel_size[0] // 2  # the 1x1 kernel is added at the centre
             merged.weight += pad(pointwise.weight, [border] * 4)
             assert merged.bias is not None
             assert pointwise.bias is not None

@@ -10,9 +10,9 @@ from maenas.blocks.residual import ConvLayer, Unit
 
 
 class ResidualUnit(nn.Module):
-    """Chain of convolutions plus its shortcut, then the activation after the add.
+    """A chain of convolutions plus its shortcut, then the activation after the add.
 
-    `shortcut` is None where there is none.
+    `shortcut` is None for a unit without a shortcut.
     """
 
     def __init__(self, unit: Unit, in_channels: int) -> None:
@@ -38,7 +38,7 @@ class ResidualUnit(nn.Module):
 
 
 def shortcut(unit: Unit, in_channels: int) -> nn.Module | None:
-    """Pool where the chain has a stride, project where the widths differ."""
+    """The shortcut of a unit: a pool if the chain is strided, a projection if widths differ."""
     if unit.shortcut == "none":
         return None
     modules: list[nn.Module] = []
@@ -50,7 +50,7 @@ def shortcut(unit: Unit, in_channels: int) -> nn.Module | None:
 
 
 def convolution(layer: ConvLayer, in_channels: int) -> nn.Module:
-    """The convolution of one layer, with branches where it trains as a RepConv."""
+    """The convolution of one layer, with branches if it trains as a RepConv."""
     if layer.rep:
         return RepConv(
             in_channels, layer.out_channels, layer.kernel_size, layer.stride, act=layer.act

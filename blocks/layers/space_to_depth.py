@@ -1,4 +1,4 @@
-"""Pixels of each 2x2 square as channels."""
+"""Space-to-depth: the pixels of each 2x2 square become channels."""
 
 import torch
 from torch import Tensor, nn
@@ -7,8 +7,8 @@ from torch import Tensor, nn
 class SpaceToDepth(nn.Module):
     """(B, C, H, W) -> (B, 4C, H/2, W/2).
 
-    Channels come in the order (even row, even column), (odd, even), (even, odd), (odd, odd), as
-    the Focus stem of DAMO-YOLO has them; `pixel_unshuffle` orders them otherwise.
+    The order of the channels is (even row, even column), (odd, even), (even, odd), (odd, odd), as
+    in the Focus stem of DAMO-YOLO; `pixel_unshuffle` uses another order.
     """
 
     def forward(self, x: Tensor) -> Tensor:

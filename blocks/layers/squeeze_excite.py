@@ -1,4 +1,4 @@
-"""Squeeze-and-excite: every channel is scaled by a gate computed from the means of all."""
+"""Squeeze-and-excite: a gate scales each channel, computed from the means of all channels."""
 
 from torch import Tensor, nn
 

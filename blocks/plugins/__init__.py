@@ -1,1 +1,1 @@
-"""Modules of a user's own that add blocks, scores and searchers."""
+"""Plugins: user modules that add blocks, scores and searchers."""

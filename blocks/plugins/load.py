@@ -1,8 +1,8 @@
-"""Modules of a user's own that add blocks, scores and searchers: found by name when needed.
+"""Loading of plugins: user modules that add blocks, scores and searchers.
 
-A plugin registers what it has as it is imported (`maenas.plugins.register`). Modules are named by
-`--plugin` or by the environment variable MAENAS_PLUGINS, which worker processes inherit; installed
-packages may have entry points instead. No file ever causes an import.
+A plugin registers its classes when it is imported (`maenas.plugins.register`). The option
+`--plugin` or the environment variable MAENAS_PLUGINS, which worker processes inherit, names the
+modules; installed packages may have entry points instead. Reading a file never imports a module.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ VARIABLE = "MAENAS_PLUGINS"
 
 
 def load_plugins(modules: Sequence[str]) -> None:
-    """Import modules, here and in every process that is started from here.
+    """Import modules in this process and in every process that it starts.
 
     Raises:
-        SpecError: if one cannot be imported.
+        SpecError: if a module cannot be imported.
     """
     known = named_modules()
     new = [name for name in modules if name not in known]
@@ -31,18 +31,18 @@ def load_plugins(modules: Sequence[str]) -> None:
 
 
 def named_modules() -> list[str]:
-    """Modules named by the environment, in order."""
+    """Names of the modules in the environment variable, in order."""
     names = os.environ.get(VARIABLE, "").replace(" ", "").split(",")
     return [name for name in names if name]
 
 
 def entry_points(group: str) -> Iterator[object]:
-    """Objects of installed packages in a group, once all named modules are imported.
+    """Objects of installed packages in an entry point group; imports all named modules first.
 
     Args:
-        group: `maenas.blocks`, `maenas.scores` or `maenas.searchers`.
+        group: entry point group: `maenas.blocks`, `maenas.scores` or `maenas.searchers`.
     Raises:
-        SpecError: if one cannot be imported.
+        SpecError: if a module or an object cannot be imported.
     """
     load_plugins(())
     for point in metadata.entry_points(group=group):
@@ -55,10 +55,10 @@ def entry_points(group: str) -> Iterator[object]:
 
 
 def loaded_object(text: str, what: str) -> object:
-    """The object `module:name` of a module that is imported.
+    """The object `module:name` of a loaded module.
 
     Raises:
-        SpecError: if the module is not imported or lacks the name.
+        SpecError: if the module is not loaded or does not define the name.
     """
     module, _, name = text.partition(":")
     load_plugins(())
@@ -76,7 +76,7 @@ def loaded_object(text: str, what: str) -> object:
 
 
 def _imported(name: str) -> None:
-    """Import a plugin; the current folder counts as it does for `python -m`."""
+    """Import a plugin; the current folder is on the path, as with `python -m`."""
     if name in sys.modules:
         return
     if "" not in sys.path and os.getcwd() not in sys.path:
@@ -85,7 +85,7 @@ def _imported(name: str) -> None:
         import_module(name)
     except SpecError:
         raise
-    except Exception as error:  # whatever a module of the user's raises as it is imported
+    except Exception as error:  # a user's module may raise any exception
         raise SpecError(
             f"plugin {name}: cannot be imported: {type(error).__name__}: {error}; it must lie in "
             "the current folder, on PYTHONPATH or be installed."

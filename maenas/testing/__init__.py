@@ -1,6 +1,6 @@
-"""Contract tests that blocks, scores and searchers of one's own can run, as ours do.
+"""Contract tests for blocks, scores and searchers, built in or from plugins.
 
-Derive a test class in a file of pytest's and name what is to be tested::
+Derive a test class in a pytest file and list the objects to test::
 
     from maenas.testing import BlockContract, ScoreContract, SearcherContract
 

@@ -1,4 +1,4 @@
-"""What every block promises: its operators are what its deployed module runs."""
+"""The contract of blocks: the operators of a block are those that its deployed module runs."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ SHAPES: tuple[Shape, ...] = ((16, 32, 32), (24, 17, 9), (2, 5, 1))
 
 
 class BlockContract:
-    """Tests of blocks; derive a class of it whose name begins with `Test`.
+    """Tests of blocks; derive a class from it whose name begins with `Test`.
 
     Attributes:
-        specs: blocks to be tested, at least one of each kind.
-        shapes: (channels, height, width) of inputs; odd sizes are where shape inference lies.
+        specs: blocks to test, at least one of each kind.
+        shapes: input shapes (channels, height, width); odd sizes often reveal wrong inference.
     """
 
     specs: ClassVar[Sequence[Block]] = ()
     shapes: ClassVar[Sequence[Shape]] = SHAPES
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
-        """Run each test for every block, and for every shape where it takes one."""
+        """Run each test for every block, and for every shape if the test has a shape argument."""
         assert metafunc.cls is not None
         specs, shapes = metafunc.cls.specs, metafunc.cls.shapes
         assert specs, f"{metafunc.cls.__name__}.specs: at least one block is needed"
@@ -46,7 +46,7 @@ class BlockContract:
             metafunc.parametrize("shape", shapes, ids=str)
 
     def fit(self, spec: Block, shape: Shape) -> Shape:
-        """The shape, changed to one that the block takes; a Focus stem takes even sizes alone."""
+        """The shape, changed to one that the block accepts; a Focus stem needs even sizes."""
         channels, height, width = shape
         return (channels, 2 * height, 2 * width) if isinstance(spec, FocusStem) else shape
 
@@ -142,18 +142,18 @@ class BlockContract:
         assert two == three == six
 
     def test_main_path_is_a_chain_from_input_to_output(self, spec: Block) -> None:
-        """So that a score may add up the gains along it."""
+        """A score can then sum the gains along the main path."""
         shape = self.fit(spec, (16, 8, 8))
         ops = list(spec.ops(shape))
         main = [op for op in ops if op.path == "main"]
         side = sum(op.out_shape[0] for op in ops if op.path == "side")  # joins in a CSP's concat
         if isinstance(spec, FocusStem):
-            shape = ops[0].out_shape  # the pixels side by side
+            shape = ops[0].out_shape  # after space-to-depth
         for op in main:
             channels, height, width = shape
             assert op.in_shape == (channels + side * (op.kind == "concat"), height, width)
             shape = op.out_shape
-        assert shape == ops[-1].out_shape  # an SPP changes none
+        assert shape == ops[-1].out_shape  # an SPP keeps the shape
 
     def test_a_spec_is_a_value(self, spec: Block) -> None:
         twin = copy.deepcopy(spec)
@@ -164,7 +164,7 @@ class BlockContract:
 
 
 def label(spec: Block) -> str:
-    """A short name for a test's id: the kind and what differs from its defaults."""
+    """A short name for the id of a test: the kind and the fields that differ from defaults."""
     data = block_data(spec)
     return " ".join([str(data.pop("block")), *(f"{key}={value}" for key, value in data.items())])
 
@@ -191,5 +191,5 @@ def costs(spec: Block, shape: Shape) -> dict[str, int]:
 
 
 def peak(spec: Block, shape: Shape) -> int:
-    """Elements that the largest operator needs."""
+    """Largest number of elements in memory for one operator."""
     return max(op.working_set for op in spec.ops(shape))

@@ -1,4 +1,4 @@
-"""What torch runs against what operators say: the two sides of every contract test."""
+"""The calls that torch runs and the calls that operators predict, for the contract tests."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from maenas.blocks import Op
 
-Call = tuple[Any, ...]  # name, then all that decides what it costs
+Call = tuple[Any, ...]  # name, then everything that determines its cost
 
 
 class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Writes down every operator torch runs, whichever module or function asked for it."""
+    """Records every operator that torch runs, from any module or function."""
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -34,7 +34,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 
 def seen(name: str, args: tuple[Any, ...], out: Any) -> Call:
-    """What one call of torch did; an operator we do not know is told by its name."""
+    """The record of one torch call; an unknown operator is recorded by its name."""
     match name:
         case "convolution":
             x, weight, bias, stride, padding, dilation, transposed, _, groups = args
@@ -58,7 +58,7 @@ def seen(name: str, args: tuple[Any, ...], out: Any) -> Call:
 
 
 def calls(op: Op) -> Iterator[Call]:
-    """The calls of torch that one operator stands for, what is fused into it included."""
+    """The torch calls of one operator, fused parts included."""
     kernel, stride = [op.kernel_size] * 2, [op.stride] * 2
     match op.kind:
         case "conv":
@@ -75,11 +75,11 @@ def calls(op: Op) -> Iterator[Call]:
             yield ("upsample_nearest2d", op.out_shape)
         case "concat":
             yield ("cat", op.out_shape)
-        case "slice":  # even and odd rows, then even and odd columns of both, side by side
+        case "slice":  # even and odd rows, then even and odd columns of both, concatenated
             yield from (("slice", 2, first, 2) for first in (0, 1))
             yield from (("slice", 3, first, 2) for first in (0, 0, 1, 1))
             yield ("cat", op.out_shape)
-        case "decode":  # chances of the bins of each side of each position, then their mean
+        case "decode":  # probabilities of the bins for each side and position, then their mean
             channels, height, width = op.in_shape
             yield ("_softmax", (height * width, 4, channels // 4))
             yield ("mv", (4 * height * width,))
@@ -92,13 +92,13 @@ def calls(op: Op) -> Iterator[Call]:
 
 
 def unbatched(tensor: torch.Tensor) -> tuple[int, ...]:
-    """The shape without its batch of one: (channels, height, width) of a map."""
+    """The shape (channels, height, width) of a map without its batch dimension of 1."""
     batch, *shape = tensor.shape
     return tuple(shape) if batch == 1 else tuple(tensor.shape)
 
 
 def trained(module: nn.Module) -> nn.Module:
-    """The module in eval mode and float64, its BatchNorms as if it had learnt something."""
+    """The module in eval mode and float64, with BatchNorm statistics as after a training."""
     for layer in module.modules():
         if isinstance(layer, nn.BatchNorm2d):
             nn.init.uniform_(layer.weight, 0.5, 1.5)

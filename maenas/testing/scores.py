@@ -1,4 +1,4 @@
-"""What every additive score promises: a sum over stages, which is what searches and proofs use."""
+"""The contract of additive scores: a sum over stages, on which searches and certificates rely."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ stages:
 LEVELS = 3
 FREE = "1TMACs"
 GAP = 1e-3
-ROUNDING = 5 / DEFAULT_BINS  # less than a bin for each of four stages
+ROUNDING = 5 / DEFAULT_BINS  # share of the limit; rounding loses less than a bin per stage
 
 
 class ScoreContract:
-    """Tests of additive scores; derive a class of it whose name begins with `Test`.
+    """Tests of additive scores; derive a class from it whose name begins with `Test`.
 
     Attributes:
-        scores: scores to be tested, with weights for three levels or none.
+        scores: scores to test, with weights for three levels or without weights.
     """
 
     scores: ClassVar[Sequence[Score]] = ()
@@ -90,7 +90,7 @@ class ScoreContract:
         (found,) = certify(Options(evaluator))
         assert found.upper >= best
         assert found.score == pytest.approx(best, rel=GAP)
-        # Costs are rounded down to bins, so networks that miss the limit by less may count.
+        # Costs are rounded down to bins, so networks slightly above the limit may be included.
         nearly = all_.scores[all_.cost("macs") <= limit * (1 + ROUNDING)].max()
         assert found.upper <= max(float(nearly), best) + GAP * abs(best)
         assert found.genome is not None
@@ -104,14 +104,14 @@ class ScoreContract:
 
 @cache
 def contract_space() -> Space:
-    """A space small enough to try every network of it."""
+    """A space that is small enough to evaluate every network."""
     data = yaml.safe_load(SPACE)
     return parse_space(data, Path("contract.yaml"))
 
 
 @cache
 def every_genome() -> Genomes:
-    """(n, genes): every legal genome of the space, found one by one."""
+    """(n, genes), every legal genome of the space, by enumeration."""
     space = contract_space()
     codes = [list(space.legal_codes(index)) for index in range(len(space.stages))]
     genomes = [tuple(i for code in chosen for i in code) for chosen in product(*codes)]
@@ -121,7 +121,7 @@ def every_genome() -> Genomes:
 
 
 def plain_sum(score: Score, backbone: Backbone) -> float:
-    """The score level by level, stage by stage, from what the score says of each."""
+    """The score as a plain sum over levels and stages of the amounts that the score defines."""
     levels = backbone.levels
     weights = score.level_weights(1 + max(levels))
     total = 0.0

@@ -1,4 +1,4 @@
-"""What every searcher promises: legal candidates, one seed one search, states that resume."""
+"""The contract of searchers: legal candidates, repeatable searches, states that resume."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ BATCH = 64
 
 
 class SearcherContract:
-    """Tests of searchers; derive a class of it whose name begins with `Test`.
+    """Tests of searchers; derive a class from it whose name begins with `Test`.
 
     Attributes:
-        searchers: what makes the searchers to be tested: classes, or partials of them.
+        searchers: factories of the searchers to test: classes, or partials of classes.
     """
 
     searchers: ClassVar[Sequence[SearcherFactory]] = ()
@@ -74,7 +74,7 @@ class SearcherContract:
         whole, memory, known = started(make, evaluator, start), Memory(5), start[:0]
         for _ in range(6):
             known = told(whole, evaluator, memory, known)
-        state = json.loads(json.dumps(whole.state()))  # as it lies in the file of a run
+        state = json.loads(json.dumps(whole.state()))  # as stored in the file of a run
         rows = np.array(state["rows"], dtype=np.int64)
         resumed = started(make, evaluator, start)
         resumed.restore(state, known[rows], memory.at(rows))
@@ -99,14 +99,14 @@ def contract_problem() -> tuple[Evaluator, Genomes]:
 
 
 def started(make: SearcherFactory, evaluator: Evaluator, start: Genomes) -> Searcher:
-    """A searcher that has proposed nothing yet."""
+    """A new searcher that has not proposed any genome."""
     rng = np.random.Generator(np.random.PCG64(7))
     problem = evaluator.problem
     return make(Moves(problem.space), rng, start, (problem.ranged.limit,))
 
 
 def told(searcher: Searcher, evaluator: Evaluator, memory: Memory, known: Genomes) -> Genomes:
-    """One round of asking and telling; returns all networks met so far, in order."""
+    """Run one round of ask and tell; returns all networks so far, in order of first proposal."""
     asked = searcher.ask(BATCH)
     if not len(asked):
         return known
