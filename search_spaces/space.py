@@ -112,7 +112,7 @@ class Space:
 
     @property
     def depth_caps(self) -> tuple[int, ...]:
-        """Largest number of units of each stage; it affects a search as much as a layer budget."""
+        """Largest number of units of each stage; this and the layer budget affect a search most."""
         return tuple(stage.depth_cap for stage in self.stages)
 
     def decode(self, genome: Sequence[int]) -> Backbone:

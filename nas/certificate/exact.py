@@ -40,7 +40,7 @@ def certify(
 
     Args:
         options: all choices of all stages.
-        limits: ascending limits on `Problem.ranged`; only its own limit if None.
+        limits: ascending limits on `Problem.ranged`; the limit of the problem if None.
         bins: number of cost steps up to the largest limit.
         target_gap: largest accepted gap as a share of the score. A limit with a larger gap is
             solved again alone: with `FINER` times the steps, or, under several additive budgets,

@@ -42,7 +42,7 @@ class Executor(ABC):
 
     @abstractmethod
     def map(self, function: Callable[[Item], Answer], items: Sequence[Item]) -> Iterator[Answer]:
-        """The results of all items, in order; workers begin before a result is requested.
+        """The results of all items, in order; workers start items before they are requested.
 
         Raises:
             ExecutorError: if the worker of a task is lost too often.

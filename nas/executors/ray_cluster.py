@@ -44,7 +44,7 @@ class Differs(Exception):
 class RayCluster(Executor):
     """Executor of Ray tasks, one per CPU; tasks of a lost worker or node run on another node.
 
-    Tasks also run on another node if a node joins with versions other than the driver's.
+    A node that joins with versions other than the driver's receives no further tasks.
 
     Args:
         address: address of the cluster, in the form that `budgets.cluster.joined` accepts.
@@ -61,7 +61,7 @@ class RayCluster(Executor):
         self._start_s = start_s
         self._looked = -inf
         self._cpus: dict[str, int] = {}  # number of CPUs of each usable node
-        self._shunned: dict[str, str] = {}  # versions of each node whose versions differ
+        self._shunned: dict[str, str] = {}  # difference of each node that has other versions
         self._sent = 0
         try:
             require_same(ask_nodes(self._ray))
@@ -100,7 +100,7 @@ class RayCluster(Executor):
             return run.remote(here(), function, list(items))
 
     def wait(self, tickets: Sequence[Any]) -> Sequence[Any]:
-        """The tickets that are done; prints the reason if the wait is long."""
+        """The tickets that are done; reports the free CPUs if the wait is long."""
         ray, began = self._ray, time.monotonic()
         gone: float | None = None  # time at which the last CPU left
         while True:

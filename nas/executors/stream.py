@@ -16,8 +16,8 @@ DRIVER_S = 0.002  # seconds of the driver per batch and worker, from benchmarks/
 GROWTH = 8  # largest growth from one batch to the next, since one cheap task may be an exception
 AHEAD = 2  # batches per worker in flight: one runs, one waits
 HELD = 16  # batches per worker that may be sent after the first unfinished one
-# A batch that is lost this often over this time causes the loss itself. Both conditions are
-# needed: workers that fail for another reason may fail several times per second.
+# A batch that is lost this often, over this much time, is the cause of the loss. Both conditions
+# are needed: workers that fail for another reason may fail several times per second.
 MOST_LOSSES = 8
 LOSING_S = 60.0
 

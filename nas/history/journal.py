@@ -71,7 +71,7 @@ class Journal:
         """
         header = {"format": HISTORY_FORMAT, "genes": [str(gene) for gene in self._genes]}
         with _told(self.history_path, "written"):
-            self.state_path.unlink(missing_ok=True)  # it belongs to the history replaced here
+            self.state_path.unlink(missing_ok=True)  # the old state belongs to the old history
             self._file = self.history_path.open("w", encoding="utf-8", newline="\n")
             self._write(json.dumps(header) + "\n")
 
