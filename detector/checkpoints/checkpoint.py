@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from maenas.detector.model.layers.network import DetectorNetwork
 
 SPEC_FILE = "detector.yaml"
-LARGEST = 64 * GIB  # of a file of weights
+LARGEST = 64 * GIB  # largest file of weights, in bytes
 WEIGHTS_FILE = "weights.safetensors"
-# One value, since safetensors writes several in any order. Format 1 had no checksum.
+# One value of metadata, because safetensors writes several in any order. Format 1 had no checksum.
 WEIGHTS_FORMAT = "maenas/weights@2 crc32:00000000"
 WEIGHTS_KIND = b"maenas/weights@2"
 
@@ -31,7 +31,7 @@ def save_folder(
     weights: dict[str, Tensor] | None,
     receipt: tuple[str, ...] = (),
 ) -> None:
-    """Write a detector, its training-form weights too if there are any.
+    """Write a detector folder, with its weights in training form if there are any.
 
     Raises:
         SpecError: if the folder cannot be written.
@@ -49,10 +49,10 @@ def save_folder(
 
 
 def load_folder(path: Path) -> tuple[DetectorSpec, dict[str, Tensor] | None]:
-    """The spec and the weights of a detector folder, or of its `detector.yaml`.
+    """Read spec and weights of a detector folder, which may be named by its `detector.yaml`.
 
     Raises:
-        SpecError: if either cannot be read.
+        SpecError: if one of them cannot be read.
     """
     folder = path if path.is_dir() else path.parent
     spec = load_detector(path / SPEC_FILE if path.is_dir() else path)
@@ -61,10 +61,10 @@ def load_folder(path: Path) -> tuple[DetectorSpec, dict[str, Tensor] | None]:
 
 
 def load_weights(path: Path) -> dict[str, Tensor]:
-    """Tensors of a safetensors file.
+    """Read the tensors of a safetensors file.
 
     Raises:
-        SpecError: if it is damaged or missing.
+        SpecError: if the file is damaged or missing.
     """
     from safetensors.torch import load
 
@@ -86,10 +86,10 @@ def load_weights(path: Path) -> dict[str, Tensor]:
 def build_network(
     spec: DetectorSpec, weights: dict[str, Tensor] | None, where: str = "weights"
 ) -> DetectorNetwork:
-    """The network of a spec with these weights, or with fresh ones.
+    """Build the network of a spec with these weights, or with random ones if None.
 
     Raises:
-        SpecError: if a tensor is missing, superfluous or of another shape, naming it.
+        SpecError: if a tensor is missing, superfluous or of another shape; the message names it.
     """
     network = spec.build()
     if weights is None:

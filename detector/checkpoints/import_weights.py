@@ -1,4 +1,4 @@
-"""Official DAMO-YOLO checkpoints, taken apart key by key and renamed to ours."""
+"""Import official DAMO-YOLO checkpoints: compare them key by key and rename the keys to ours."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from maenas.detector.model.published import load_published, require_published
 from maenas.detector.model.spec import DetectorSpec, assemble
 from maenas.detector.model.template import load_template
 
-COCO, LEGACY = 80, 81  # v0.1 and v0.2 trained one class more and never looked at it
+COCO, LEGACY = 80, 81  # v0.1 and v0.2 have an 81st class that inference ignores
 CLASSIFIER = "head.gfl_cls."
-OFFICIAL_KEY = "`model`"  # that official files hold their state dict under
+OFFICIAL_KEY = "`model`"  # key of the state dict in official files
 # The bins of the distances, 0 to reg_max: a constant that the official code keeps as a buffer.
 CONSTANT = "head.integral.project"
 MERGED, DENSE, POINTWISE = "rbr_reparam", "rbr_dense", "rbr_1x1"
@@ -36,14 +36,14 @@ class Report:
 
     Attributes:
         form: "training", or "deploy" if its RepConvs are merged into single convolutions.
-        num_classes: it scores, a legacy class that is dropped included.
+        num_classes: number of classes in the checkpoint, with the legacy class that is dropped.
         missing: keys that the detector has and the checkpoint lacks.
         extra: keys that only the checkpoint has.
-        misshaped: (key, its shape in the checkpoint, in the detector).
-        dropped: keys whose last class is left out, as v0.1 and v0.2 do at inference.
-        reinitialised: keys of the classifier that start anew, for other classes.
-        stripped: what was taken off the file to get to its state dict: keys such as "`ema`" and
-            prefixes of names.
+        misshaped: key, its shape in the checkpoint, and its shape in the detector.
+        dropped: keys whose last class is dropped, as v0.1 and v0.2 do at inference.
+        reinitialised: keys of the classifier that are initialised anew for other classes.
+        stripped: parts removed to get the state dict: keys around it, such as "`ema`", and
+            prefixes of its names.
     """
 
     form: Literal["training", "deploy"]
@@ -57,11 +57,11 @@ class Report:
 
     @property
     def fits(self) -> bool:
-        """Whether every key of the detector is there, and no other."""
+        """Whether the checkpoint has exactly the keys of the detector."""
         return not (self.missing or self.extra or self.misshaped)
 
     def problems(self) -> str:
-        """How many keys of which kind do not fit, and the first of them."""
+        """Text with the number of keys that do not fit, by kind, and the first of them."""
         kinds = (
             ("missing", "missing", self.missing),
             ("extra", "extra", self.extra),
@@ -73,7 +73,7 @@ class Report:
 
 
 class CheckpointError(ModelError):
-    """A checkpoint does not fit; `report` names every key that does not."""
+    """Raised if a checkpoint does not fit a detector; `report` names every key that differs."""
 
     def __init__(self, message: str, report: Report) -> None:
         super().__init__(message)
@@ -82,12 +82,12 @@ class CheckpointError(ModelError):
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """A detector and its weights, as `detector.checkpoint.save_folder` writes them.
+    """A detector and its weights, ready for `detector.checkpoints.checkpoint.save_folder`.
 
     Attributes:
-        spec: with `resize` as the weights were trained, and COCO's names for its 80 classes.
-        weights: of the training form, under our names.
-        report: what was found and changed.
+        spec: spec with the `resize` of the training, and COCO's class names if it has 80 classes.
+        weights: weights in training form, under our names.
+        report: comparison with the checkpoint, and the changes made.
     """
 
     spec: DetectorSpec
@@ -96,10 +96,10 @@ class Imported:
 
 
 def official_spec(name: str) -> DetectorSpec:
-    """A published detector as it was trained, on images stretched to the input size.
+    """Spec of a published detector; it was trained on images stretched to the input size.
 
     Raises:
-        ModelError: for a name that none has.
+        ModelError: if no published detector has this name.
     """
     template = load_template(require_published(name).template)
     backbone = load_backbone(f"zoo:{bare(name)}")
@@ -107,27 +107,27 @@ def official_spec(name: str) -> DetectorSpec:
 
 
 def bare(name: str) -> str:
-    """A name of the zoo without its prefix."""
+    """The name of a zoo model without the prefix `zoo:`."""
     return name.removeprefix("zoo:")
 
 
 def import_checkpoint(path: Path, model: str, num_classes: int | None = None) -> Imported:
-    """The detector that an official checkpoint holds the weights of.
+    """Read the detector and its weights from an official checkpoint.
 
     Args:
-        path: a file of `torch.save`: a state dict in training or deploy form, alone or under a
-            key such as `model` or `ema`, its names with or without prefixes of wrappers
+        path: file of `torch.save`: a state dict in training or deploy form, alone or under a key
+            such as `model` or `ema`; its names may have prefixes of wrappers
             (DistributedDataParallel, torch.compile).
-        model: the published detector it was trained as, such as "damo-yolo-s".
-        num_classes: to have. If the checkpoint has others, all but the classifier is kept and
-            that starts anew. None for those of the checkpoint, where 81 count as 80: the legacy
-            class is dropped.
+        model: published detector that it was trained as, such as "damo-yolo-s".
+        num_classes: number of classes of the detector. If the checkpoint has another number, the
+            classifier is initialised anew and all other weights are kept. None for the number of
+            the checkpoint, where 81 counts as 80: the legacy class is dropped.
     Returns:
-        Spec and weights of the training form. From a deploy form that is an equivalent one:
-        equal outputs, yet its BatchNorms have no statistics of their own (see `split_merged`).
+        Spec and weights in training form. A deploy form is converted to a training form of equal
+        outputs, whose BatchNorms have no statistics of the data (see `split_merged`).
     Raises:
-        ModelError: if the file cannot be read as a checkpoint, or holds numbers not finite.
-        CheckpointError: if it is of another detector.
+        ModelError: if the file cannot be read as a checkpoint, or a weight is not finite.
+        CheckpointError: if it belongs to another detector.
     """
     spec = official_spec(model)
     read = read_state_dict(path)
@@ -153,7 +153,7 @@ def import_checkpoint(path: Path, model: str, num_classes: int | None = None) ->
 def compare(
     found: Mapping[str, Tensor], spec: DetectorSpec, num_classes: int | None = None
 ) -> Imported:
-    """Hold a state dict against a detector; the weights are {} if it does not fit."""
+    """Compare a state dict with a detector; the weights are {} if it does not fit."""
     count = classes_of(found)
     if num_classes is None:
         num_classes = COCO if count in (None, LEGACY) else count
@@ -188,7 +188,7 @@ def compare(
 def with_classes(
     found: Mapping[str, Tensor], spec: DetectorSpec
 ) -> tuple[Mapping[str, Tensor], tuple[str, ...], tuple[str, ...]]:
-    """A state dict with the spec's number of classes; the keys cut for it, those started anew."""
+    """A state dict with the spec's classes, the keys that were cut, and those reinitialised."""
     count, wanted = classes_of(found), spec.head.num_classes
     if count in (None, wanted):
         return found, (), ()
@@ -202,17 +202,17 @@ def with_classes(
 
 
 def is_merged(found: Mapping[str, Tensor]) -> bool:
-    """Whether RepConvs are single convolutions, as in a deploy form."""
+    """Whether the RepConvs are merged into single convolutions, as in a deploy form."""
     return any(f".{MERGED}." in key for key in found)
 
 
 def split_merged(found: Mapping[str, Tensor], spec: DetectorSpec) -> dict[str, Tensor]:
-    """A deploy form as a training form of equal outputs, both in official names.
+    """Convert a deploy form to a training form of equal outputs, both under official names.
 
-    A merged kernel becomes the k x k branch, behind a BatchNorm that changes nothing but adds the
-    bias. The 1x1 branch is a fresh one whose BatchNorm scales it to zero, from where training can
-    raise it. The running statistics are not those of any data: to fine-tune, prefer a training
-    form.
+    A merged kernel becomes the k x k branch, followed by a BatchNorm that only adds the bias. The
+    1x1 branch is random and its BatchNorm scales it to zero, so that training can raise it from
+    there. The running statistics do not come from data: to fine-tune, prefer a checkpoint in
+    training form.
     """
     fresh, official = fresh_weights(spec), dict[str, Tensor]()
     for theirs, ours in official_names(spec):
@@ -224,10 +224,10 @@ def split_merged(found: Mapping[str, Tensor], spec: DetectorSpec) -> dict[str, T
         changed = {
             f"{DENSE}.conv.weight": kernel,
             f"{DENSE}.bn.bias": bias,
-            f"{DENSE}.bn.running_var": torch.full_like(bias, 1 - BN_EPS),  # it divides by one
+            f"{DENSE}.bn.running_var": torch.full_like(bias, 1 - BN_EPS),  # divides by 1
             f"{POINTWISE}.bn.weight": torch.zeros_like(bias),
         }
-        # Otherwise the new BatchNorm it is: weight 1, bias 0, mean 0, variance 1.
+        # All other values are those of a new BatchNorm: weight 1, bias 0, mean 0, variance 1.
         official[theirs] = changed.get(".".join(names), fresh[ours])
     return official
 
@@ -235,7 +235,7 @@ def split_merged(found: Mapping[str, Tensor], spec: DetectorSpec) -> dict[str, T
 def official_shapes(
     spec: DetectorSpec, weights: Mapping[str, Tensor], is_deployed: bool
 ) -> dict[str, Shape]:
-    """Every official key with its shape, RepConvs merged where `is_deployed`."""
+    """Shape of every official key, with merged RepConvs if `is_deployed`."""
     shapes: dict[str, Shape] = {}
     for theirs, ours in official_names(spec):
         shape = tuple(weights[ours].shape)
@@ -248,27 +248,27 @@ def official_shapes(
 
 
 def fresh_weights(spec: DetectorSpec) -> dict[str, Tensor]:
-    """The state of a new network, the same on every call."""
+    """Weights of a new network, the same on every call."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         return spec.build().state_dict()
 
 
 def empty_weights(spec: DetectorSpec) -> dict[str, Tensor]:
-    """The state of a network, shapes and types alone."""
+    """Weights of a network on the meta device: shapes and types only."""
     with torch.device("meta"):
         return spec.build().state_dict()
 
 
 def classes_of(found: Mapping[str, Tensor]) -> int | None:
-    """Class scores of a checkpoint, None if it has no classifier or its levels disagree."""
+    """Number of classes of a checkpoint; None without a classifier or if its levels differ."""
     classifier = [value for key, value in found.items() if key.startswith(CLASSIFIER)]
     counts = {len(value) if value.dim() else None for value in classifier}
     return counts.pop() if len(counts) == 1 else None
 
 
 def recognised(found: Mapping[str, Tensor]) -> str | None:
-    """The published detector that a state dict has the keys and shapes of, whatever its classes."""
+    """The published detector that has these keys and shapes, for any number of classes."""
     given = {key: tuple(value.shape) for key, value in found.items()}
     for name in load_published():
         spec = official_spec(name)
@@ -279,5 +279,5 @@ def recognised(found: Mapping[str, Tensor]) -> str | None:
 
 
 def show_misshaped(key: str, found: Shape, wanted: Shape) -> str:
-    """A key of another shape than the detector's."""
+    """Text about a key whose shape differs from the detector's."""
     return f"{key} is {list(found)}, should be {list(wanted)}"

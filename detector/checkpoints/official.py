@@ -1,4 +1,4 @@
-"""Names of parameters in the official DAMO-YOLO checkpoints, and their names here."""
+"""Map parameter names of official DAMO-YOLO checkpoints to the names in this project."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from maenas.blocks import CSP, SPP, Block, ConvStem, FocusStem, Mob, ResK1KX, Re
 from maenas.blocks.residual import ResidualStage
 from maenas.detector.model.spec import DetectorSpec
 
-Pair = tuple[str, str]  # official name, name here
+Pair = tuple[str, str]  # official name, our name
 BN = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
-# Official number of a neck edge or merge node -> its name here, in the official order.
+# Official number of a neck edge or merge node -> our name, in the official order.
 NECK = (
     ("bu_conv13", "c4_to_p5_td"),
     ("merge_3", "p5_td"),
@@ -26,12 +26,12 @@ NECK = (
 
 
 def official_names(spec: DetectorSpec) -> tuple[Pair, ...]:
-    """Every parameter and buffer of the training form, in the order of an official state dict.
+    """Names of all parameters and buffers in training form, in the order of an official file.
 
     The official constant `head.integral.project` has no counterpart and is not listed.
 
     Raises:
-        SpecError: if the official code has no such detector.
+        SpecError: if the official code cannot build this detector.
     """
     return (*_backbone(spec), *_neck(spec), *_head())
 
@@ -89,7 +89,7 @@ def _neck(spec: DetectorSpec) -> Iterator[Pair]:
             block, here = f"{theirs}.convs.{index}", f"{ours}.blocks.{index}"
             if neck.depthwise:
                 yield from _mob(f"{block}.conv.conv", (0, 3, 6), here)
-            else:  # the official names run against the order of execution
+            else:  # official numbers run against the order of execution
                 yield from _conv_bn(f"{block}.conv1", "conv", "bn", f"{here}.second")
                 yield from _rep_conv(f"{block}.conv2", f"{here}.first")
         yield from _conv_bn(f"{theirs}.conv3", "conv", "bn", f"{ours}.fuse")
@@ -116,13 +116,13 @@ def _head() -> Iterator[Pair]:
 
 
 def _two_convs(theirs: str, ours: str) -> Iterator[Pair]:
-    """A unit of K1KX or KXKX."""
+    """Names in a unit of K1KX or KXKX."""
     yield from _conv_bn(f"{theirs}.conv1", "conv1", "bn1", f"{ours}.chain.0")
     yield from _rep_conv(f"{theirs}.conv2", f"{ours}.chain.1")
 
 
 def _mob(theirs: str, places: tuple[int, int, int], ours: str) -> Iterator[Pair]:
-    """A unit of Mob: convolutions at these places of a sequence, a BatchNorm after each."""
+    """Names in a unit of Mob: a BatchNorm follows each convolution at these indices."""
     for index, place in enumerate(places):
         yield from _conv_bn(theirs, str(place), str(place + 1), f"{ours}.chain.{index}")
 

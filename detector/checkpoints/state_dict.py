@@ -1,4 +1,4 @@
-"""A state dict from a file of `torch.save`, without running any code that is in it."""
+"""Read a state dict from a file of `torch.save` without running code in the file."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from maenas.blocks.files.plain_file import GIB, open_file
 from maenas.detector.errors import ModelError
 
 CUT_SHORT = "is damaged or cut short"
-LARGEST = 64 * GIB  # of a checkpoint
-# Keys that trainers store a state dict under. A moving average comes first: it is what was
-# evaluated. `model` comes before `module`, which some nest in the others.
+LARGEST = 64 * GIB  # largest checkpoint, in bytes
+# Keys that trainers store a state dict under. Moving averages come first, because those weights
+# were evaluated. `model` comes before `module`, which some trainers nest in the others.
 UNDER = (
     "model_ema",
     "ema_state_dict",
@@ -31,12 +31,12 @@ UNDER = (
     "model",
     "module",
 )
-# What wrappers put before every name: DistributedDataParallel or AveragedModel, Lightning or
-# others, and torch.compile, which may wrap a part alone.
+# Prefixes that wrappers add to every name: DistributedDataParallel or AveragedModel, Lightning or
+# others, and torch.compile, which may wrap a part of the model only.
 PREFIXES = ("module.", "model.", "ema.")
 COMPILED = "_orig_mod."
-COUNTERS = ("n_averaged", "updates")  # of a moving average, beside its weights
-DEEPEST = 3  # keys around a state dict
+COUNTERS = ("n_averaged", "updates")  # counters that a moving average stores beside its weights
+DEEPEST = 3  # most keys that may be nested around a state dict
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +44,8 @@ class StateDict:
     """Names and tensors of a checkpoint.
 
     Attributes:
-        weights: tensors by their name.
-        stripped: what was taken off to get there, for people: keys around the state dict and
+        weights: tensors by name.
+        stripped: parts that were removed, as text for the terminal: keys around the state dict and
             prefixes of its names.
     """
 
@@ -54,10 +54,10 @@ class StateDict:
 
 
 def read_state_dict(path: Path) -> StateDict:
-    """Names and tensors of a checkpoint, freed from what trainers and wrappers put around them.
+    """Read the tensors of a checkpoint, without the keys and prefixes of trainers and wrappers.
 
     Raises:
-        ModelError: naming file and cause.
+        ModelError: if the file cannot be read; the message names file and cause.
     """
     file = open_file(path, limit=LARGEST, error=ModelError)
     with file, catch_warnings(action="ignore"), parsing(path, error=ModelError, wrong=CUT_SHORT):
@@ -73,7 +73,7 @@ def read_state_dict(path: Path) -> StateDict:
 
 
 def stripped(data: object, path: Path) -> StateDict:
-    """The state dict in what a checkpoint holds.
+    """Find the state dict in the content of a checkpoint.
 
     Raises:
         ModelError: if there is none.
@@ -105,23 +105,23 @@ def stripped(data: object, path: Path) -> StateDict:
 
 
 def is_state_dict(data: object) -> bool:
-    """Whether it maps names to tensors alone."""
+    """Whether the data are a mapping from names to tensors only."""
     return isinstance(data, Mapping) and all(isinstance(value, Tensor) for value in data.values())
 
 
 def entry(data: object, key: str) -> Any:
-    """What a mapping holds under a key; None if it is no mapping or lacks the key."""
+    """Value of a key; None if the data are no mapping or lack the key."""
     return data.get(key) if isinstance(data, Mapping) else None
 
 
 def common_prefix(weights: Mapping[str, Tensor]) -> str | None:
-    """The prefix of a wrapper that all names have, counters of a moving average aside."""
+    """Wrapper prefix that all names have, except counters of a moving average; None without."""
     names = [name for name in weights if name not in COUNTERS]
     return next((p for p in PREFIXES if names and all(name.startswith(p) for name in names)), None)
 
 
 def refusal(message: str) -> str:
-    """Why torch does not read a pickle, in a user's words."""
+    """Plain explanation of why torch refuses to read a pickle."""
     code = re.search(r"GLOBAL ([\w.]+)", message) or re.search(r"class `?([\w.]+)", message)
     if code:
         return (

@@ -1,1 +1,1 @@
-"""From a detector to files that other runtimes read; every file is checked before it is kept."""
+"""Export a detector for other runtimes; every file is checked before it is kept."""

@@ -1,4 +1,4 @@
-"""Decoding as ONNX nodes: raw maps to `scores` and `boxes`."""
+"""Decoding as ONNX nodes: from raw outputs to `scores` and `boxes`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 from maenas.budgets.graph.writer import GraphWriter
 from maenas.detector.model.decode import anchor_points
 
-PREFIX = "decode/"  # of every node here: FP16 and INT8 leave them in float
+PREFIX = "decode/"  # prefix of the nodes here, which stay in float in FP16 and INT8
 
 
 def write_decoding(
@@ -21,20 +21,21 @@ def write_decoding(
     num_classes: int,
     bins: int,
 ) -> None:
-    """Append what makes `scores` (B, N, num_classes) and `boxes` (B, N, 4) of raw maps.
+    """Append nodes that compute `scores` (B, N, num_classes) and `boxes` (B, N, 4) of raw outputs.
 
-    `detector.decode.decode` says the same in torch. Distances keep positions innermost, and their
-    expectation is a product with the vector of bins: on a CPU that takes 0.65 of the time of
-    a softmax over an innermost axis (8400 positions, 17 bins, OpenVINO).
+    `detector.model.decode.decode` computes the same in torch. The anchor points stay the innermost
+    axis of the distances, and the expectation is a product with the vector of bins: on a CPU this
+    takes 0.65 of the time of a softmax over the innermost axis (8400 anchor points, 17 bins,
+    OpenVINO).
 
     Args:
-        writer: receives the nodes.
+        writer: writer of the graph that the nodes are added to.
         levels: names of class logits (B, num_classes, H, W) and distance logits
-            (B, 4 * bins, H, W), finest first.
-        in_size: (height, width) of the images; anchor points are constants.
-        strides: pixels between positions of each level.
-        num_classes: scores a position.
-        bins: of the distribution over distances.
+            (B, 4 * bins, H, W), finest level first.
+        in_size: (height, width) of the images; the anchor points become constants.
+        strides: stride of each level in pixels.
+        num_classes: number of scores of an anchor point.
+        bins: number of bins of the distribution over distances.
     """
     _write_scores(writer, [scores for scores, _ in levels], num_classes)
     distances = _write_distances(writer, [distances for _, distances in levels], bins)
@@ -55,8 +56,8 @@ def write_decoding(
 def _write_scores(writer: GraphWriter, levels: Sequence[str], num_classes: int) -> None:
     """Sigmoid of each level, joined: (B, num_classes, H, W) -> `scores` (B, N, num_classes).
 
-    Each level is transposed by itself: a runtime that keeps channels innermost need not move
-    anything then.
+    Each level is transposed separately, so that a runtime with channels innermost does not have to
+    move data.
     """
     shape = writer.constant("scores_shape", np.array([0, -1, num_classes]))
     flat = []

@@ -1,4 +1,4 @@
-"""NMS inside the model."""
+"""Append NMS to an ONNX model."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from maenas.detector.runtimes.metadata import Metadata
 
 PLUGIN_DOMAIN = "trt.plugins"  # TensorRT finds a plugin by its name in any domain
 ONE = numpy_helper.from_array(np.array([1]))
-PREFIX = "nms/"  # of every node and constant here
-NEVER = "nms/never"  # the score that no detection has
+PREFIX = "nms/"  # prefix of all nodes and constants of the NMS
+NEVER = "nms/never"  # constant -1, a score below that of every detection
 
 
 def append_nms(model: onnx.ModelProto, metadata: Metadata, options: Thresholds) -> onnx.ModelProto:
-    """A copy with the one output `detections` (B, max_detections, 6) from standard operators.
+    """A copy with one output `detections` (B, max_detections, 6), by standard operators.
 
-    A row is x1 y1 x2 y2 score class, best first, rows of zeros behind the last. As in
-    `detector.nms.nms`, a class is suppressed by itself alone and a box may be found as several.
+    A row is x1 y1 x2 y2 score class, best first, rows of zeros behind the last. NMS runs for each
+    class alone, as in `detector.ops.nms.nms`, so one box may be kept for several classes.
 
     Args:
-        model: with `scores` and `boxes`.
-        metadata: of that model.
-        options: of the NMS.
+        model: model with the outputs `scores` and `boxes`.
+        metadata: metadata of that model.
+        options: thresholds of the NMS.
     """
     writer = GraphWriter()
     most = options.max_detections
@@ -44,7 +44,7 @@ def append_nms(model: onnx.ModelProto, metadata: Metadata, options: Thresholds) 
 
 
 def nms_alone(model: onnx.ModelProto, metadata: Metadata, options: Thresholds) -> onnx.ModelProto:
-    """What `append_nms` appends, as a model of its own with the inputs `scores` and `boxes`."""
+    """The NMS of `append_nms` as a separate model with the inputs `scores` and `boxes`."""
     alone = append_nms(model, metadata, options)
     graph = alone.graph
     nodes = [node for node in graph.node if node.name.startswith(PREFIX)]
@@ -96,7 +96,7 @@ def append_plugin_nms(
 
 
 def several(model: onnx.ModelProto) -> int | str:
-    """The batch dimension of a model: a number, or the name of one that is open."""
+    """The batch dimension of a model: a number, or its name if it is dynamic."""
     dimension = model.graph.input[0].type.tensor_type.shape.dim[0]
     if dimension.HasField("dim_param"):
         return str(dimension.dim_param)
@@ -104,10 +104,10 @@ def several(model: onnx.ModelProto) -> int | str:
 
 
 def _write_kept(writer: GraphWriter, options: Thresholds) -> tuple[str, str, str]:
-    """What NMS keeps of all images: M boxes.
+    """Append NMS over all images of the batch, which keeps M boxes.
 
     Returns:
-        Names of the image of each (M, 1), of its score (M,) and its row (M, 6).
+        Names of the tensors of image indices (M, 1), scores (M,) and rows (M, 6).
     """
     add = writer.node
     by_class = add("Transpose", "nms/by_class", ["scores"], perm=[0, 2, 1])  # (B, C, N)
@@ -116,8 +116,8 @@ def _write_kept(writer: GraphWriter, options: Thresholds) -> tuple[str, str, str
         writer.constant("nms/max_iou", np.array([options.max_iou], np.float32)),
         writer.constant("nms/min_score", np.array([options.min_score], np.float32)),
     ]
-    # (M, 3): image, class, position. The operator names its corners (y, x) and gets (x, y):
-    # overlap is the same in a mirrored image.
+    # (M, 3): image, class, anchor point. The operator expects corners as (y, x) and gets (x, y):
+    # IoU does not change when both axes are swapped.
     kept = add("NonMaxSuppression", "nms/kept", ["boxes", by_class, *limits])
     score = add("GatherND", "nms/score", [by_class, kept])  # (M,)
     owner = add("Gather", "nms/owner", [kept, _numbers(writer, 0)], axis=1)  # (M, 1)
@@ -134,12 +134,12 @@ def _write_kept(writer: GraphWriter, options: Thresholds) -> tuple[str, str, str
 def _write_ranking(
     writer: GraphWriter, owner: str, score: str, found: str, most: int
 ) -> tuple[str, str, str]:
-    """The best rows of each image.
+    """Append nodes that select the best rows of each image.
 
-    Every image ranks all M rows and K blank ones; blanks and the rows of others score -1.
+    Every image ranks all M rows and K blank rows; blanks and rows of other images score -1.
 
     Returns:
-        Names of the best scores (B, K), all rows (M + K, 6), and which of them (B, K).
+        Names of the best scores (B, K), all rows (M + K, 6), and indices of the best rows (B, K).
     """
     add, constant = writer.node, writer.constant
     blank = constant("nms/blank", np.zeros((most, 6), np.float32))
@@ -161,7 +161,7 @@ def _write_ranking(
 
 
 def _numbers(writer: GraphWriter, *values: int) -> str:
-    """A list of whole numbers as a constant."""
+    """Name of a constant that holds a list of integers."""
     return writer.constant(f"nms/{'_'.join(map(str, values))}", np.array(values))
 
 
@@ -171,7 +171,7 @@ def _extended(
     outputs: list[onnx.ValueInfoProto],
     metadata: Metadata,
 ) -> onnx.ModelProto:
-    """A copy of the model with more nodes behind it and other outputs."""
+    """A copy of the model with the nodes appended and new outputs."""
     extended = onnx.ModelProto()
     extended.CopyFrom(model)
     graph = extended.graph

@@ -1,4 +1,4 @@
-"""One detector, one file, checked before it is kept."""
+"""Export a detector to a file, which is checked before it is kept."""
 
 from __future__ import annotations
 
@@ -35,23 +35,24 @@ if TYPE_CHECKING:
     from maenas.detector.model.layers.network import DetectorNetwork
     from maenas.detector.model.spec import DetectorSpec
 
-MAX_BATCH = 16  # of an engine of open batch
-COMPARED = 100  # candidates that NMS is tried on where the options let none through
+MAX_BATCH = 16  # largest batch size of an engine with a dynamic batch dimension
+COMPARED = 100  # number of boxes to test NMS with if none is above min_score
 
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """A file that was kept.
+    """An exported file that passed its checks.
 
     Attributes:
-        path: of the file.
-        metadata: that is in it.
-        difference: of its scores and boxes before NMS from torch's in 64 bits.
-        rounding: of torch's own in 32 bits from them.
-        runtime: what ran it.
-        objects: found in the image by its NMS, the same as by ours; None where no NMS ran.
-        above: the score they lie above: that of the options, or a lower one where no score in
-            the image reaches it, as with weights that were not trained.
+        path: path of the file.
+        metadata: metadata in the file.
+        difference: difference of its scores and boxes before NMS from torch in float64.
+        rounding: difference of torch in float32 from torch in float64.
+        runtime: runtime that the file was checked in.
+        objects: number of detections by its NMS, equal to those of `detector.ops.nms`; None if it
+            has no NMS.
+        above: confidence threshold of these detections: that of the options, or a lower one if no
+            score in the image reaches it, as with untrained weights.
     """
 
     path: Path
@@ -74,15 +75,16 @@ def export_detector(
     """Write a detector for another runtime, run it there, and keep it only if it agrees with torch.
 
     Args:
-        spec: of the detector.
-        network: with the weights; it is left as it is.
-        path: of the file, ending as its format does.
-        options: what to make.
-        image: (1, 3, H, W) that both look at.
-        calibration: images (1, 3, H, W) for INT8.
+        spec: spec of the detector.
+        network: network with its weights; it is not changed.
+        path: path of the file, with the suffix of its format.
+        options: options of the export.
+        image: (1, 3, H, W), image that both are run on.
+        calibration: calibration images for INT8, each (1, 3, H, W).
     Raises:
-        ExportError: if it cannot be exported so, or differs; there is no file then.
-        BackendError: if the runtime it is for is missing.
+        ExportError: if the detector cannot be exported with these options, or the file differs
+            from torch; no file is left then.
+        BackendError: if the runtime of the format is not installed.
     """
     options.require(path)
     metadata = replace(metadata_of(spec), precision=options.precision)
@@ -110,21 +112,29 @@ def export_detector(
 
 
 def telling(scores: Floats, nms: Thresholds) -> Thresholds:
-    """The options of NMS, with a lower score if none of `scores` is above theirs.
+    """Thresholds for the check of NMS: a lower min_score if none of `scores` exceeds it.
 
-    Two NMS that both find nothing agree whatever they do; so `COMPARED` candidates go in.
+    Two NMS without input always agree, so the threshold is lowered until `COMPARED` boxes go in.
     """
     if (scores > nms.min_score).any() or scores.size <= COMPARED:
         return nms
     best = np.partition(scores.ravel(), -COMPARED - 1)[-COMPARED - 1 :]
     best.sort()
-    return replace(nms, min_score=float(best[:2].mean()))  # between two of them
+    return replace(nms, min_score=float(best[:2].mean()))  # between two scores
 
 
 def _same_objects(
     path: Path, image: Floats, options: ExportOptions, scores: Floats, boxes: Floats
 ) -> int:
-    """How many objects the NMS of a file finds, once held to ours; the last two are before NMS."""
+    """Compare the NMS of a file with ours and count its detections.
+
+    Args:
+        path: file that ends in NMS.
+        image: (1, 3, H, W).
+        options: options of the export.
+        scores: scores before NMS, used for an engine, which does not expose its own.
+        boxes: boxes before NMS, used likewise.
+    """
     detections, seen, at = run_end_to_end(path, image, options.batch)
     seen = scores[0] if seen is None else seen
     at = boxes[0] if at is None else at
@@ -137,7 +147,7 @@ def _in_precision(
     options: ExportOptions,
     calibration: Sequence[Floats],
 ) -> Any:
-    """The model in the precision wanted: an `openvino.Model`, else ONNX."""
+    """Convert the model to the wanted precision: an `openvino.Model`, else ONNX."""
     if options.format == "openvino":
         from maenas.detector.export.openvino import convert
 
@@ -156,7 +166,7 @@ def _in_precision(
 def _write_with_nms(
     model: Any, graph: onnx.ModelProto, metadata: Metadata, path: Path, options: ExportOptions
 ) -> Metadata:
-    """Write the model with NMS behind it; returns the metadata of that file."""
+    """Write the model with NMS at its end; returns the metadata of that file."""
     whole = metadata.ending_in(options.layout, options.nms)
     _write(_with_nms(model, graph, metadata, options), whole, path, options)
     return whole
@@ -165,7 +175,7 @@ def _write_with_nms(
 def _with_nms(
     model: Any, graph: onnx.ModelProto, metadata: Metadata, options: ExportOptions
 ) -> Any:
-    """The model with NMS behind it; `graph` is the ONNX model that it was converted from."""
+    """The model with NMS at its end; `graph` is the ONNX model that it was converted from."""
     if options.format == "openvino":
         from maenas.detector.export.openvino import join_nms
 
@@ -192,9 +202,9 @@ def _write(model: Any, metadata: Metadata, path: Path, options: ExportOptions) -
 
 @contextmanager
 def _kept_if_whole(path: Path) -> Iterator[Path]:
-    """A path of the same name elsewhere; what lies beside it in the end goes to `path`.
+    """Yield a path of the same name in a temporary folder, whose files then move to `path`.
 
-    Nothing does if the block raises.
+    If the block raises, no file is moved.
 
     Raises:
         ExportError: if the folder cannot be written.
@@ -206,7 +216,7 @@ def _kept_if_whole(path: Path) -> Iterator[Path]:
             files = list(folder.iterdir())
             for file in files:
                 with file.open("rb") as written:
-                    os.fsync(written.fileno())  # a full disk may say so only now
+                    os.fsync(written.fileno())  # a full disk may be reported only here
             for file in files:
                 os.replace(file, path.parent / file.name)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""A deployed network as ONNX nodes, written straight from its modules."""
+"""Write a deployed network as ONNX nodes, directly from its modules."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ from maenas.blocks.layers.space_to_depth import SpaceToDepth
 from maenas.budgets.graph.writer import GraphWriter
 from maenas.detector.model.raw_level import RawLevel
 
-# Blocks of channels as our SpaceToDepth gives them, in the order of ONNX's operator.
+# Indices of our SpaceToDepth's four channel blocks, in the order of ONNX's operator.
 FOCUS_ORDER = (0, 2, 1, 3)
 
 
 def write_network(writer: GraphWriter, module: nn.Module, images: str) -> Any:
     """Append the nodes of a deployed module.
 
-    It is traced symbolically, so whatever is built of the modules below can be exported.
+    The module is traced symbolically, so any network of the module types below can be exported.
 
     Args:
-        writer: receives the nodes.
-        module: in deployed form, with one input; it may return nested lists and tuples.
+        writer: writer of the graph that the nodes are added to.
+        module: module in deployed form, with one input; it may return nested lists and tuples.
         images: name of the input in the graph.
     Returns:
-        What the module returns, with names in the graph in the place of tensors.
+        The outputs of the module, with names in the graph instead of tensors.
     Raises:
-        NotImplementedError: for a module or function that has no writer yet.
+        NotImplementedError: if a module or function has no writer yet.
     """
     return _NetworkWriter(writer, module).write(images)
 
 
 class _Tracer(fx.Tracer):
-    """Stops at torch's own modules, and at one of ours that ONNX has an operator for."""
+    """Tracer whose leaves are torch's modules and SpaceToDepth, which ONNX has an operator for."""
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         return isinstance(m, SpaceToDepth) or super().is_leaf_module(m, module_qualified_name)
@@ -45,10 +45,10 @@ class _NetworkWriter:
         self.writer = writer
         self.graph = _Tracer().trace(module)
         self.modules = dict(module.named_modules())
-        self.names: dict[fx.Node, Any] = {}  # a name, or a tuple of them for a RawLevel
+        self.names: dict[fx.Node, Any] = {}  # name of a tensor, or a tuple of names for a RawLevel
 
     def write(self, images: str) -> Any:
-        """The nodes in order; what the module returns, in names."""
+        """Write the nodes in order; returns the outputs of the module as names."""
         for node in self.graph.nodes:
             if node.op == "output":
                 return fx.node.map_arg(node.args[0], self.names.__getitem__)
@@ -56,12 +56,12 @@ class _NetworkWriter:
                 self.names[node] = images
             elif node.target is RawLevel:
                 self.names[node] = tuple(self.names[part] for part in node.all_input_nodes)
-            elif node.users:  # tracing leaves reads of parameters that a deployed module ignores
+            elif node.users:  # the trace also reads parameters that are unused when deployed
                 self.names[node] = self._operator(node)
         raise AssertionError("a traced graph ends in its output")
 
     def _operator(self, node: fx.Node) -> str:
-        """One call of a module or function; returns the name of its output."""
+        """Write one call of a module or function; returns the name of its output."""
         if node.op == "call_module":
             return self._module(node, self.modules[str(node.target)])
         inputs = [self.names[source] for source in node.all_input_nodes]
@@ -74,7 +74,7 @@ class _NetworkWriter:
         raise NotImplementedError(f"export: no ONNX for {node.op} {node.target}.")
 
     def _module(self, node: fx.Node, module: nn.Module) -> str:
-        """One call of a module of torch's; `node.name` is its own even if the module is shared."""
+        """Write one call of a torch module; `node.name` is unique even if the module is shared."""
         (source,) = node.all_input_nodes
         x: str = self.names[source]
         name, add = node.name, self.writer.node
@@ -111,7 +111,7 @@ class _NetworkWriter:
         raise NotImplementedError(f"export: no ONNX for {node.target} ({type(module).__name__}).")
 
     def _conv(self, name: str, conv: nn.Conv2d, source: fx.Node) -> str:
-        """A convolution; behind a SpaceToDepth its input channels take ONNX's order."""
+        """Write a convolution; after a SpaceToDepth its input channels are put in ONNX's order."""
         assert conv.bias is not None, "a deployed convolution has a bias"
         weight = _numpy(conv.weight)
         if isinstance(self.modules.get(str(source.target)), SpaceToDepth):
@@ -133,7 +133,7 @@ class _NetworkWriter:
         )
 
     def _upsample(self, name: str, x: str) -> str:
-        """Nearest neighbour, by two."""
+        """Write a nearest-neighbour upsampling by a factor of 2."""
         twice = self.writer.constant("twice", np.array([1, 1, 2, 2], np.float32))
         return self.writer.node(
             "Resize",
@@ -146,7 +146,7 @@ class _NetworkWriter:
 
 
 def _window(pool: nn.MaxPool2d | nn.AvgPool2d) -> dict[str, Any]:
-    """Kernel, stride and border of a square pool."""
+    """Kernel size, stride and padding of a square pooling layer, as ONNX attributes."""
     assert isinstance(pool.kernel_size, int)
     assert isinstance(pool.stride, int)
     assert isinstance(pool.padding, int)

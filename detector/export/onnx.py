@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from maenas.detector.model.layers.network import DetectorNetwork
     from maenas.detector.model.spec import DetectorSpec
 
-IR_VERSION = 10  # ONNX Runtime refuses newer ones than it knows
+IR_VERSION = 10  # ONNX Runtime refuses versions that are newer than it knows
 PRODUCER = "maenas"
 
 
@@ -32,14 +32,14 @@ def onnx_model(
 ) -> onnx.ModelProto:
     """The detector with the input `images` and the outputs `scores` and `boxes`, before NMS.
 
-    Written from the deployed modules: RepConvs merged, BatchNorms and the head's scales folded,
-    anchor points constant, nothing that is not needed. Weights are inside the file.
+    The nodes are written from the deployed modules: RepConvs are merged, BatchNorms and the head's
+    scales are folded, anchor points are constants. The file contains the weights.
 
     Args:
-        spec: of the detector; its input size is the model's.
-        network: in training or deployed form; it is left as it is.
-        opset: of ONNX, one of `OPSETS`.
-        batch: images at a time, None for any number.
+        spec: spec of the detector; the model has its input size.
+        network: network in training or deployed form; it is not changed.
+        opset: opset of ONNX, one of `OPSETS`.
+        batch: batch size; None for any.
     """
     _, height, width = spec.backbone.in_shape
     strides = spec.backbone.reductions()
@@ -65,12 +65,12 @@ def onnx_model(
 def backbone_model(
     backbone: Backbone, network: Network, opset: int = DEFAULT_OPSET
 ) -> onnx.ModelProto:
-    """A backbone alone, batch 1: input `images`, one output a feature, called by its stride.
+    """A backbone alone, batch 1: input `images`, one output a feature map, named by its stride.
 
     Args:
-        backbone: the spec.
-        network: in training or deployed form, returning its features.
-        opset: of ONNX.
+        backbone: spec of the backbone.
+        network: network in training or deployed form, which returns its feature maps.
+        opset: opset of ONNX.
     """
     writer = GraphWriter()
     features = write_network(writer, deploy(network).float().cpu(), "images")
@@ -90,7 +90,7 @@ def backbone_model(
 
 
 def metadata_of(spec: DetectorSpec) -> Metadata:
-    """What an f32 model before NMS says of itself."""
+    """Metadata of an f32 model without NMS."""
     return Metadata(
         names=spec.names,
         in_shape=spec.backbone.in_shape,
@@ -110,11 +110,11 @@ def _model(graph: onnx.GraphProto, opset: int) -> onnx.ModelProto:
 
 
 def set_metadata(model: onnx.ModelProto, metadata: Metadata) -> None:
-    """Write metadata into a model; what it held before goes."""
+    """Write metadata into a model, in place of any it has."""
     del model.metadata_props[:]
     helper.set_model_props(model, metadata.to_text())
 
 
 def floats(name: str, *shape: int | str) -> onnx.ValueInfoProto:
-    """An input or output of 32-bit floats; text names a dimension that is open."""
+    """An input or output in float32; text in the shape names a dynamic dimension."""
     return helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)

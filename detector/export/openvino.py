@@ -1,4 +1,4 @@
-"""A detector as an OpenVINO IR."""
+"""Export a detector as an OpenVINO IR."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from maenas.detector.runtimes.openvino_runtime import set_metadata
 def convert(
     model: onnx.ModelProto, metadata: Metadata, calibration: Sequence[Floats] = ()
 ) -> openvino.Model:
-    """A model in OpenVINO's own form, quantised if the metadata say INT8.
+    """Convert an ONNX model to an OpenVINO model, quantised if the metadata say INT8.
 
     Args:
-        model: in 32-bit floats, before NMS.
-        metadata: of the file to be.
-        calibration: images (1, 3, H, W) for INT8.
+        model: model in float32, without NMS.
+        metadata: metadata of the file to write.
+        calibration: calibration images for INT8, each (1, 3, H, W).
     """
     converted = openvino_core().read_model(model.SerializeToString())
     if metadata.precision == "int8":
@@ -33,7 +33,7 @@ def convert(
 
 
 def join_nms(model: openvino.Model, nms: onnx.ModelProto) -> openvino.Model:
-    """A copy with the outputs of `nms`, whose inputs are called like the outputs of the model."""
+    """A copy with `nms` at its end, whose inputs have the names of the model's outputs."""
     front = model.clone()
     back = openvino_core().read_model(nms.SerializeToString())
     for parameter in back.get_parameters():
@@ -46,12 +46,12 @@ def write_ir(model: openvino.Model, metadata: Metadata, path: Path) -> None:
     """Write `.xml` and `.bin`; "f16" stores the weights in 16 bits.
 
     Raises:
-        OSError: if they cannot be written whole.
+        OSError: if they cannot be written completely.
     """
     set_metadata(model, metadata)
     try:
         openvino.save_model(model, path, compress_to_fp16=metadata.precision == "f16")
-    except RuntimeError as error:  # it does not say why a stream failed
+    except RuntimeError as error:  # its message does not give the cause
         free = shutil.disk_usage(path.parent).free / 2**20
         reason = " ".join(str(error).split())
         raise OSError(f"OpenVINO says {reason}; {free:,.0f} MiB are free there") from None

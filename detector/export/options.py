@@ -1,4 +1,4 @@
-"""What to make of a detector; loads no runtime, so that mistakes are told at once."""
+"""Options of an export; no runtime is loaded, so that mistakes are reported at once."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from maenas.detector.runtimes.metadata import Layout, Precision
 
 Format = Literal["onnx", "openvino", "tensorrt"]
 SUFFIXES: dict[Format, str] = {"onnx": ".onnx", "openvino": ".xml", "tensorrt": ".engine"}
-OPSETS = (18, 19, 20)  # what TensorRT 10 and 11, OpenVINO and ONNX Runtime all read
+OPSETS = (18, 19, 20)  # opsets that TensorRT 10 and 11, OpenVINO and ONNX Runtime all read
 DEFAULT_OPSET = 19
-HALF_QUANTISED_OPSET = 19  # the first whose Q/DQ take float16
-NMS = Thresholds(0.05, 0.7, 300)  # inside a file, unless others are asked for
+HALF_QUANTISED_OPSET = 19  # first opset whose Q/DQ operators accept float16
+NMS = Thresholds(0.05, 0.7, 300)  # default thresholds of an NMS in a file
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportOptions:
-    """What to make of a detector.
+    """Options of the export of a detector.
 
     Attributes:
-        format: of the file.
-        precision: of the network's body.
-        layout: "raw" for scores and boxes; else NMS inside, of standard operators or as
+        format: format of the file.
+        precision: number format of the network up to the decoding, which stays in float.
+        layout: "raw" for scores and boxes without NMS; else NMS by standard operators or by
             TensorRT's plugin.
-        opset: of ONNX.
-        batch: images at a time, None for any number.
+        opset: opset of ONNX.
+        batch: batch size; None for any.
         nms: thresholds of the NMS, in layouts that have one.
     Raises:
-        ExportError, SpecError: for what does not exist or does not go together.
+        ExportError, SpecError: if a value does not exist or two values exclude each other.
     """
 
     format: Format = "onnx"
@@ -62,14 +62,14 @@ class ExportOptions:
 
     @property
     def is_half_quantised(self) -> bool:
-        """Whether what is not in INT8 is in FP16."""
+        """Whether the layers that are not in INT8 are in FP16."""
         return self.format == "tensorrt" and self.precision == "int8"
 
     def require(self, path: Path) -> None:
-        """Raise unless a file of that name may hold it and what makes it is installed.
+        """Raise unless the suffix fits the format and the packages it needs are installed.
 
         Raises:
-            ExportError: if the name ends otherwise, or NNCF is missing for INT8.
+            ExportError: if the suffix is a different one, or NNCF is missing for INT8.
             BackendError: if TensorRT is missing.
         """
         suffix = SUFFIXES[self.format]

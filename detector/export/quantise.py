@@ -1,4 +1,4 @@
-"""INT8 after training, by NNCF: decoding stays in float."""
+"""Post-training quantisation to INT8 by NNCF; decoding stays in float."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ Target = Literal["cpu", "tensorrt"]
 
 
 def quantise(model: Any, calibration: Sequence[Floats], target: Target) -> Any:
-    """A model with its convolutions in INT8.
+    """Quantise the convolutions of a model to INT8.
 
-    All but decoding is quantised: sigmoid, softmax and expectation over distances stay in float.
+    Decoding is not quantised: sigmoid, softmax and expectation over distances stay in float.
 
     Args:
-        model: an `openvino.Model` or an `onnx.ModelProto`; what comes back is of the same kind.
-        calibration: images (1, 3, H, W) that ranges of activations are taken from.
-        target: TensorRT takes signed symmetric ranges alone; ONNX Runtime and OpenVINO on a CPU
-            gain from unsigned and asymmetric ones.
+        model: an `openvino.Model` or an `onnx.ModelProto`; the result has the same type.
+        calibration: images (1, 3, H, W) that the ranges of activations are measured on.
+        target: runtime of the model. TensorRT supports signed symmetric ranges only; ONNX Runtime
+            and OpenVINO on a CPU profit from unsigned and asymmetric ones.
     Raises:
-        ExportError: without images.
+        ExportError: if there are no images.
     """
     if not calibration:
         raise ExportError("calibration: at least one image is needed.")
@@ -42,7 +42,7 @@ def quantise(model: Any, calibration: Sequence[Floats], target: Target) -> Any:
     preset = nncf.QuantizationPreset.MIXED
     if target == "tensorrt":
         preset = nncf.QuantizationPreset.PERFORMANCE  # symmetric: every zero point is 0
-    with contextlib.redirect_stdout(sys.stderr):  # its progress bars
+    with contextlib.redirect_stdout(sys.stderr):  # NNCF prints progress bars
         quantised = nncf.quantize(
             model,
             nncf.Dataset([{"images": images} for images in calibration]),
@@ -56,15 +56,15 @@ def quantise(model: Any, calibration: Sequence[Floats], target: Target) -> Any:
 
 
 def make_signed(model: onnx.ModelProto) -> None:
-    """Quantise to int8 what is quantised to uint8, in place.
+    """Change uint8 quantisation to int8, in place.
 
-    Behind a ReLU, 0..255 steps cover 0..max; TensorRT has signed steps alone, of which 0..127
-    must cover it.
+    After a ReLU, uint8 covers 0..max with 0..255; TensorRT supports int8 only, which covers it with
+    0..127.
 
     Args:
-        model: whose zero points are all 0.
+        model: quantised model whose zero points are all 0.
     """
-    del model.graph.value_info[:]  # which tell the types there were
+    del model.graph.value_info[:]  # it holds the old types
     constants = {constant.name: constant for constant in model.graph.initializer}
     for node in model.graph.node:
         if node.op_type not in ("QuantizeLinear", "DequantizeLinear"):

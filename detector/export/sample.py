@@ -1,4 +1,4 @@
-"""Images drawn by chance: something to look at where the user gives none."""
+"""Randomly generated images, for checks where the user gives no image."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ GRAIN = 6.0  # standard deviation of the noise, in levels of 0..255
 def sample_image(height: int, width: int, seed: int = 0) -> Pixels:
     """Coloured boxes and ellipses on a gradient, slightly blurred, with grain.
 
-    It has edges, smooth parts and noise as photographs do, and every level of brightness; it is
-    no photograph, so ranges calibrated on such images are only a stand-in.
+    It has edges, smooth areas and noise like a photograph, and all brightness levels. INT8 ranges
+    calibrated on such images only approximate those of real photographs.
 
     Args:
-        height: in pixels.
-        width: in pixels.
-        seed: the same seed gives the same image.
+        height: height in pixels.
+        width: width in pixels.
+        seed: random seed; the same seed gives the same image.
     Returns:
         (height, width, 3), RGB.
     """

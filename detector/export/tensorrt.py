@@ -1,4 +1,4 @@
-"""A detector as a TensorRT engine; TensorRT 10 and 11."""
+"""Export a detector as a TensorRT engine; TensorRT 10 and 11."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ from maenas.detector.runtimes.tensorrt_runtime import Engine
 def write_engine(
     model: onnx.ModelProto, metadata: Metadata, path: Path, max_batch: int, workspace_gib: int = 4
 ) -> str:
-    """Build an engine for the GPU of this machine and write it, with what it is beside it.
+    """Build an engine for the GPU of this machine and write it, with its metadata beside it.
 
-    Precision is that of the graph (`build_engine`). What the engine says it computes in is read
-    back.
+    The precision is that of the graph (`build_engine`); the precisions of the layers are read back
+    from the engine.
 
     Args:
-        model: typed in the precision wanted.
-        metadata: of the engine.
-        path: `.engine` file in a folder of ours; the metadata goes into `.engine.json`.
-        max_batch: most images at a time, where the batch of the model is open.
-        workspace_gib: memory that tactics may use.
+        model: model whose tensors have the wanted precision.
+        metadata: metadata of the engine.
+        path: `.engine` file in a temporary folder; the metadata goes into `.engine.json`.
+        max_batch: largest batch size, if the batch dimension of the model is dynamic.
+        workspace_gib: memory in GiB that TensorRT's tactics may use.
     Returns:
-        For people: how many layers compute in which precision.
+        Text that gives the number of layers in each precision.
     Raises:
         BackendError: if TensorRT cannot parse or build it.
-        ExportError: if not a layer is in the precision.
-        OSError: if they cannot be written.
+        ExportError: if no layer is in the precision.
+        OSError: if a file cannot be written.
     """
     path.write_bytes(build_engine(model, max_batch, workspace_gib))
     precisions = Engine(path).precisions()

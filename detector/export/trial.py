@@ -1,4 +1,4 @@
-"""One run of an exported file, by the runtime it is for."""
+"""Run an exported file once, in the runtime it is made for."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from maenas.detector.arrays import Floats
 from maenas.detector.runtimes.file_runtime import as_detections
 from maenas.detector.runtimes.load import load_runtime
 
-WATCHED = ["detections", "scores", "boxes"]  # what NMS gives and what it is given
+WATCHED = ["detections", "scores", "boxes"]  # output and inputs of the NMS
 
 
 def run_raw(path: Path, image: Floats) -> tuple[Floats, Floats, str]:
-    """Scores, boxes, and what ran the file.
+    """Run a file without NMS; returns scores, boxes and a description of the runtime.
 
     Args:
-        path: of a file before NMS.
-        image: (1, 3, H, W).
-    Raises:
+        path: path of a file without NMS.
+        image: (1, 3, H, W), image to run on.
+        Raises:
         ModelError: if it cannot be run.
     """
     runtime = load_runtime(path)
@@ -30,15 +30,15 @@ def run_raw(path: Path, image: Floats) -> tuple[Floats, Floats, str]:
 def run_end_to_end(
     path: Path, image: Floats, batch: int | None
 ) -> tuple[Floats, Floats | None, Floats | None]:
-    """Detections of one image, and what their NMS was given.
+    """Run a file with NMS; returns detections, and the scores and boxes that its NMS got.
 
     Args:
-        path: of a file that ends in NMS.
-        image: (1, 3, H, W).
-        batch: the file was made for, None for any.
+        path: path of a file that ends in NMS.
+        image: (1, 3, H, W), image to run on.
+        batch: batch size of the file; None for any.
     Returns:
-        (max_detections, 6) as x1 y1 x2 y2 score class, then zeros; scores (N, num_classes) and
-        boxes (N, 4), None from an engine, which does not show them.
+        Detections (max_detections, 6) as x1 y1 x2 y2 score class, then zeros; scores
+        (N, num_classes) and boxes (N, 4), None for an engine, which does not expose them.
     Raises:
         ModelError: if it cannot be run.
     """

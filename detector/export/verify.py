@@ -1,4 +1,4 @@
-"""Whether an exported model computes what torch computes."""
+"""Check that an exported model agrees with torch."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ if TYPE_CHECKING:
     from maenas.detector.ops.thresholds import Thresholds
     from maenas.detector.runtimes.metadata import Precision
 
-ROUNDING = 4  # times torch's own error in f32 that another order of summation may make
+ROUNDING = 4  # allowed f32 error, in multiples of torch's own: the order of summation differs
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Between two pairs of scores and boxes.
+    """Absolute differences between two pairs of scores and boxes.
 
     Attributes:
-        scores: of a score.
-        boxes: of a side of a box, in pixels.
-        mean_scores: the mean over all scores.
-        mean_boxes: the mean over all sides, in pixels.
+        scores: largest difference of a score.
+        boxes: largest difference of a box coordinate, in pixels.
+        mean_scores: mean difference over all scores.
+        mean_boxes: mean difference over all box coordinates, in pixels.
     """
 
     scores: float
@@ -48,12 +48,12 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Tolerance:
-    """How far an export may be from torch.
+    """Largest allowed difference of an exported model from torch.
 
     Attributes:
-        of: whether the largest difference is held to it, or the mean.
-        scores: of a score.
-        boxes: of a side of a box, in pixels.
+        of: difference that is limited, the largest or the mean.
+        scores: limit for scores.
+        boxes: limit for box coordinates, in pixels.
     """
 
     of: Literal["largest", "mean"]
@@ -61,8 +61,8 @@ class Tolerance:
     boxes: float
 
 
-# f32 is the same computation. The others round: a single box may move far where its distribution
-# over distances is flat, so the mean is what they are held to.
+# f32 is the same computation. The other precisions round: a single box may move far where its
+# distribution over distances is flat, so their mean difference is limited.
 TOLERANCES: dict[Precision, Tolerance] = {
     "f32": Tolerance("largest", 1e-3, 1e-3),
     "f16": Tolerance("mean", 2e-3, 0.5),
@@ -72,12 +72,12 @@ TOLERANCES: dict[Precision, Tolerance] = {
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """What torch finds in an image.
+    """Outputs of torch for an image before NMS.
 
     Attributes:
-        scores: (1, N, num_classes), computed in 64 bits.
-        boxes: (1, N, 4), computed in 64 bits.
-        rounding: how far torch is from that in 32 bits.
+        scores: (1, N, num_classes), computed in float64.
+        boxes: (1, N, 4), computed in float64.
+        rounding: difference of torch in float32 from these.
     """
 
     scores: NDArray[np.float64]
@@ -86,7 +86,7 @@ class Reference:
 
 
 def reference_of(network: DetectorNetwork, image: Floats) -> Reference:
-    """What a network finds in an image (1, 3, H, W); the network is left as it is."""
+    """Outputs of a network for an image (1, 3, H, W); the network is not changed."""
     deployed = cast("DetectorNetwork", deploy(network)).float().cpu()
     pixels = torch.from_numpy(image)
     with torch.inference_mode():
@@ -100,7 +100,7 @@ def reference_of(network: DetectorNetwork, image: Floats) -> Reference:
 def difference(
     wanted: tuple[NDArray[np.float64], NDArray[np.float64]], found: tuple[Floats, Floats]
 ) -> Difference:
-    """Between scores and boxes of the same shapes.
+    """Difference between scores and boxes of the same shapes.
 
     Raises:
         ExportError: if the shapes differ or a number is not finite.
@@ -117,13 +117,13 @@ def difference(
 
 
 def check(found: Difference, reference: Reference, precision: Precision) -> None:
-    """Hold a difference to the tolerance of its precision.
+    """Raise if a difference exceeds the tolerance of its precision.
 
-    In f32, torch's own rounding counts as well: where it is large, no other order of summation
-    comes closer.
+    In f32 the tolerance grows with torch's own rounding error: where that is large, a runtime with
+    another order of summation cannot come closer.
 
     Raises:
-        ExportError: saying what differs by how much.
+        ExportError: if it does; the message gives the difference.
     """
     tolerance = TOLERANCES[precision]
     scores, boxes = tolerance.scores, tolerance.boxes
@@ -141,17 +141,17 @@ def check(found: Difference, reference: Reference, precision: Precision) -> None
 
 
 def check_detections(detections: Floats, scores: Floats, boxes: Floats, options: Thresholds) -> int:
-    """Hold the detections of one image to our NMS on the scores and boxes that went in.
+    """Raise unless the detections of one image equal those of our NMS on the same input.
 
     Args:
         detections: (max_detections, 6) as x1 y1 x2 y2 score class, zeros behind the last.
-        scores: (N, num_classes).
-        boxes: (N, 4).
-        options: of the NMS.
+        scores: (N, num_classes), scores that the NMS got.
+        boxes: (N, 4), boxes that the NMS got.
+        options: thresholds of the NMS.
     Returns:
-        How many there are.
+        The number of detections.
     Raises:
-        ExportError: if one is missing, superfluous or elsewhere.
+        ExportError: if a detection is missing, superfluous or in another place.
     """
     wanted = nms(
         torch.from_numpy(scores.copy()),
@@ -171,6 +171,6 @@ def check_detections(detections: Floats, scores: Floats, boxes: Floats, options:
 
 
 def _ordered(rows: Floats) -> Floats:
-    """Best first; equal scores by class and place, as NMS leaves their order open."""
-    by = (*rows[:, :4].T, rows[:, 5], -rows[:, 4])  # the last counts first
+    """Rows with the best first; equal scores are sorted by class and box, to compare two NMS."""
+    by = (*rows[:, :4].T, rows[:, 5], -rows[:, 4])  # `lexsort` sorts by the last key first
     return rows[np.lexsort(by)]

@@ -1,1 +1,1 @@
-"""What runs a detector: torch, ONNX Runtime, OpenVINO, TensorRT, behind one seam."""
+"""Runtimes of a detector behind one interface: torch, ONNX Runtime, OpenVINO, TensorRT."""

@@ -1,4 +1,4 @@
-"""Any number of images through a model, whatever batch it was made for."""
+"""Run any number of images through a model with a fixed or dynamic batch size."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from maenas.detector.arrays import Floats
 from maenas.detector.errors import ModelError
 
-Outputs = tuple[Floats, ...]  # the first axis of each is the batch
+Outputs = tuple[Floats, ...]  # the first axis of each array is the batch
 
 
 def in_batches(
@@ -18,16 +18,15 @@ def in_batches(
     batch: int | None,
     run: Callable[[Floats], Outputs],
 ) -> Outputs:
-    """Outputs of `run` for all images, which are checked and cut to batches that it can take.
+    """Outputs of `run` for all images, whose shape is checked and which are split into batches.
 
     Args:
-        images: (B, 3, H, W).
+        images: (B, 3, H, W), RGB in 0..255.
         in_shape: (channels, height, width) of the model's input.
-        batch: batch size that the model was made for, None for any; the last batch is filled
-            with zeros.
-        run: gives the outputs of one batch.
+        batch: batch size of the model, None for any; the last batch is padded with zeros.
+        run: function that computes the outputs of one batch.
     Raises:
-        ModelError: for images of another shape.
+        ModelError: if the images have another shape.
     """
     if images.ndim != 4 or images.shape[1:] != in_shape or not len(images):
         raise ModelError(

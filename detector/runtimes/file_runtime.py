@@ -1,4 +1,4 @@
-"""What the runtimes of exported files share: metadata, batches, and outputs by name."""
+"""Base class of the runtimes of exported files: metadata, batches, and outputs by name."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from maenas.detector.runtimes.runtime import Runtime
 
 
 class FileRuntime(Runtime):
-    """A file that `maenas export` wrote, before NMS or with NMS at its end.
+    """Runtime of a file that `maenas export` wrote, with or without NMS at its end.
 
     Args:
-        metadata: as read from the file.
-        path: of the file.
-        batch: number of images that the file was made for; None for any number.
+        metadata: metadata of the file.
+        path: path of the file.
+        batch: batch size of the file; None for any.
     Raises:
-        ModelError: if the file ends in NMS and does not say with which thresholds.
+        ModelError: if the file ends in NMS and its metadata lack the thresholds.
     """
 
     def __init__(self, metadata: Metadata, path: Path, batch: int | None) -> None:
@@ -51,7 +51,7 @@ class FileRuntime(Runtime):
 
     @abstractmethod
     def infer(self, images: Floats) -> Mapping[str, Any]:
-        """Every output by its name, for one batch that the file can take."""
+        """Outputs by name for one batch, whose size the file supports."""
 
     def _before_nms(self, images: Floats) -> Outputs:
         found = self.infer(images)
@@ -62,10 +62,10 @@ class FileRuntime(Runtime):
 
 
 def as_detections(outputs: Mapping[str, Any]) -> Floats:
-    """Detections (B, max_detections, 6) from the outputs of either NMS.
+    """Detections (B, max_detections, 6) from the outputs of an NMS of either kind.
 
     Args:
-        outputs: `detections`, or the four outputs of TensorRT's `EfficientNMS_TRT`.
+        outputs: arrays by name: `detections`, or the four of TensorRT's `EfficientNMS_TRT`.
     """
     if "detections" in outputs:
         whole: Floats = outputs["detections"]

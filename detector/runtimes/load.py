@@ -1,4 +1,4 @@
-"""A runtime for whatever file or folder the user names."""
+"""Load the runtime of a detector folder or an exported file."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ def load_runtime(
     threads: int | None = None,
     compute: str = "cpu",
 ) -> Runtime:
-    """A detector ready to run; what runs it follows from the name.
+    """Load a detector for inference; its suffix decides the runtime.
 
     Args:
         path: a detector folder or its `detector.yaml` (torch), or a file of `maenas export`:
             `.onnx` (ONNX Runtime), `.xml` (OpenVINO) or `.engine` (TensorRT).
-        precision: to compute in, for OpenVINO: f32 (if None), f16 or bf16. The others compute in
-            what the file holds, torch in f32.
-        threads: of the CPU; all cores if None.
-        compute: where torch runs, such as "cpu" or "cuda".
+        precision: number format that OpenVINO computes in: f32 (if None), f16 or bf16. The other
+            runtimes compute in the precision of the file, torch in f32.
+        threads: number of CPU threads; all cores if None.
+        compute: device that torch computes on, such as "cpu" or "cuda".
     Raises:
-        ModelError: if there is no such file or it is damaged.
-        BackendError: if its runtime is missing.
+        ModelError: if the file does not exist or is damaged.
+        BackendError: if its runtime is not installed.
         SpecError: if a detector folder cannot be read.
     """
     if threads is not None and threads < 1:
         raise ModelError(f"threads: must be at least 1, got {threads}.")
-    if not os.path.exists(path):  # a name too long is no file either
+    if not os.path.exists(path):  # False for a name that is too long
         raise ModelError(f"{path}: no such file or folder; expected {KINDS}.")
     suffix = path.suffix.lower()
     if suffix == ".xml":
@@ -62,10 +62,10 @@ def load_runtime(
 
 
 def _torch_runtime(path: Path, threads: int | None, compute: str) -> Runtime:
-    """A detector folder in torch.
+    """Load a detector folder in torch.
 
     Raises:
-        ModelError: if it has no weights.
+        ModelError: if the folder has no weights.
     """
     import torch
 

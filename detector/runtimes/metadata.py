@@ -1,4 +1,4 @@
-"""Metadata of a model file: all that is needed to run it without its detector."""
+"""Metadata of a model file: everything needed to run it without its detector folder."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from maenas.detector.ops.thresholds import Thresholds
 
 FORMAT = "maenas/model@1"
 THRESHOLDS = ("min_score", "max_iou", "max_detections")
-# Fields that are JSON in the file.
+# Fields that the file stores as JSON.
 NOT_TEXT = {"names", "in_shape", "stride", "is_nano", *THRESHOLDS}
 Layout = Literal["raw", "end2end", "end2end-trt"]
 Precision = Literal["f32", "f16", "int8"]
@@ -26,24 +26,24 @@ Precision = Literal["f32", "f16", "int8"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metadata:
-    """How to feed a model and read what it returns.
+    """Description of the input and outputs of a model.
 
     Attributes:
-        names: of the classes; () if they have none.
-        in_shape: (channels, height, width) of its images.
-        resize: how an image is brought to that size, "letterbox" or "stretch".
-        stride: of each level, finest first.
-        is_nano: whether DAMO-YOLO evaluates it with the thresholds of Ns, Nm and Nl; files of an
-            older maenas do not say so and count as the larger scales.
-        layout: "raw" returns scores and boxes before NMS, the others detections.
-        min_score: confidence above which the NMS of the file keeps a detection; None without one.
+        names: names of the classes; () if they have none.
+        in_shape: (channels, height, width) of the input images.
+        resize: method that resizes an image to that shape, "letterbox" or "stretch".
+        stride: stride of each level in pixels, finest level first.
+        is_nano: whether DAMO-YOLO evaluates it with the thresholds of Ns, Nm and Nl; False for
+            files of an older maenas, which lack the field.
+        layout: kind of outputs: "raw" for scores and boxes before NMS, the others for detections.
+        min_score: confidence threshold of the NMS in the file; None without NMS.
         max_iou: IoU threshold of that NMS.
         max_detections: maximum number of detections in an image.
-        precision: of the network's body; decoding is always in float.
+        precision: number format of the network up to the decoding, which is always in float.
         colour: order of the channels.
-        normalisation: what the images must have gone through.
-        boxes: what the four numbers of a box are.
-        version: of the maenas that wrote it.
+        normalisation: normalisation that the input images need.
+        boxes: format of the four numbers of a box.
+        version: version of the maenas that wrote the file.
     """
 
     names: tuple[str, ...]
@@ -62,7 +62,7 @@ class Metadata:
     version: str = ""
 
     def to_text(self) -> dict[str, str]:
-        """Every field that has a value as text; what is not text already as JSON."""
+        """Every field that has a value, as text; values of other types as JSON."""
         data = {**asdict(self), "version": self.version or this_version()}
         data = {key: value for key, value in data.items() if value is not None}
         return {
@@ -74,16 +74,16 @@ class Metadata:
         }
 
     def ending_in(self, layout: Layout, nms: Thresholds) -> Metadata:
-        """The metadata of the same model with an NMS at its end."""
+        """Metadata of the same model with an NMS at its end."""
         return replace(self, layout=layout, **asdict(nms))
 
 
 def read_metadata(text: Mapping[str, str], path: Path) -> Metadata:
-    """The metadata of a file; keys of other programs are left alone.
+    """Parse the metadata of a file; keys of other programs are ignored.
 
     Args:
-        text: what the file holds.
-        path: of the file, for errors.
+        text: keys and values in the file.
+        path: path of the file, for error messages.
     Raises:
         ModelError: if `maenas export` did not write it.
     """
@@ -106,15 +106,15 @@ def this_version() -> str:
     """Version of the installed maenas."""
     try:
         return version("maenas")
-    except PackageNotFoundError:  # run from a checkout that is not installed
+    except PackageNotFoundError:  # the checkout is not installed
         return "unknown"
 
 
 def suppression(metadata: Metadata, path: Path) -> Thresholds | None:
-    """Thresholds of the NMS that a model ends in; None if it ends before NMS.
+    """Thresholds of the NMS at the end of a model; None if it has no NMS.
 
     Raises:
-        ModelError: if it ends in NMS and does not say with which thresholds, or they are wrong.
+        ModelError: if it ends in NMS and its thresholds are missing or invalid.
     """
     if metadata.layout == "raw":
         return None

@@ -1,4 +1,4 @@
-"""An ONNX model run by ONNX Runtime on the CPU."""
+"""Run an ONNX model in ONNX Runtime on the CPU."""
 
 from __future__ import annotations
 
@@ -14,18 +14,19 @@ from maenas.detector.errors import ModelError
 from maenas.detector.runtimes.file_runtime import FileRuntime
 from maenas.detector.runtimes.metadata import read_metadata
 
-ERRORS_ONLY = 3  # of onnxruntime's log levels
-PLUGIN = "EfficientNMS_TRT"  # NMS in one operator of TensorRT
+ERRORS_ONLY = 3  # log level of onnxruntime
+PLUGIN = "EfficientNMS_TRT"  # TensorRT's plugin for NMS
 
 
 class OnnxRuntime(FileRuntime):
-    """A `.onnx` file that `maenas export` wrote.
+    """Runtime of a `.onnx` file that `maenas export` wrote.
 
     Args:
-        path: of the file.
-        threads: of the CPU; all cores if None.
-    Raises:
-        ModelError: if it is damaged, of another program, or ends in a plugin of TensorRT.
+        path: path of the file.
+        threads: number of CPU threads; all cores if None.
+        Raises:
+            ModelError: if the file is damaged, written by another program, or ends in TensorRT's
+                plugin.
     """
 
     def __init__(self, path: Path, threads: int | None = None) -> None:
@@ -43,10 +44,10 @@ class OnnxRuntime(FileRuntime):
 
 
 def open_session(path: Path, threads: int | None = None) -> Any:
-    """An `onnxruntime.InferenceSession` on the CPU.
+    """Open an `onnxruntime.InferenceSession` on the CPU.
 
     Raises:
-        ModelError: if the file is missing, damaged or not understood.
+        ModelError: if the file is missing, damaged or not supported.
     """
     if not path.is_file():
         raise ModelError(f"{path}: no such file.")
@@ -56,7 +57,7 @@ def open_session(path: Path, threads: int | None = None) -> Any:
     options.intra_op_num_threads = threads or 0
     try:
         return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # its exceptions share no base class of their own
+    except Exception as error:  # onnxruntime's exceptions have no common base class
         reason = one_line(error)
         if PLUGIN in str(error):
             raise ModelError(

@@ -1,4 +1,4 @@
-"""An OpenVINO IR run by OpenVINO on the CPU."""
+"""Run an OpenVINO IR in OpenVINO on the CPU."""
 
 from __future__ import annotations
 
@@ -14,22 +14,23 @@ from maenas.detector.errors import ModelError
 from maenas.detector.runtimes.file_runtime import FileRuntime
 from maenas.detector.runtimes.metadata import Metadata, read_metadata
 
-SECTION = "maenas"  # of an IR's runtime information
+SECTION = "maenas"  # section of an IR's runtime information
 PRECISIONS = ("f32", "f16", "bf16")
 
 
 class OpenVinoRuntime(FileRuntime):
-    """A `.xml` file, with its `.bin` beside it, that `maenas export` wrote.
+    """Runtime of an `.xml` file, with its `.bin` beside it, that `maenas export` wrote.
 
-    The precision is always set: left alone, OpenVINO runs in bfloat16 where the CPU can. A model
-    of open batch is compiled for each batch that comes, once.
+    The precision is always set, because OpenVINO's default is bfloat16 where the CPU supports it. A
+    model with a dynamic batch dimension is compiled once for each batch size.
 
     Args:
-        path: of the file.
-        precision: to compute in: f32, f16 or bf16; operators quantised to INT8 stay so.
-        threads: of the CPU; all cores if None.
-    Raises:
-        ModelError: if it is damaged, of another program, or for a precision that this CPU lacks.
+        path: path of the file.
+        precision: number format to compute in: f32, f16 or bf16; INT8 operators stay in INT8.
+        threads: number of CPU threads; all cores if None.
+        Raises:
+            ModelError: if the file is damaged or written by another program, or this CPU does not
+                support the precision.
     """
 
     def __init__(self, path: Path, precision: str = "f32", threads: int | None = None) -> None:
@@ -62,7 +63,7 @@ class OpenVinoRuntime(FileRuntime):
         return {output.get_any_name(): values for output, values in found.items()}
 
     def _compile(self, batch: int) -> str:
-        """Make ready for a batch; returns the precision it runs in."""
+        """Compile the model for a batch size; returns the precision it runs in."""
         model = self._model.clone()
         model.reshape({"images": [batch, *self.in_shape]})
         compiled = openvino_core().compile_model(model, "CPU", self._config)
@@ -71,10 +72,10 @@ class OpenVinoRuntime(FileRuntime):
 
 
 def read_model(path: Path) -> openvino.Model:
-    """A model from its file.
+    """Read a model from its file.
 
     Raises:
-        ModelError: if it is missing or damaged.
+        ModelError: if the file is missing or damaged.
     """
     for part in (path, path.with_suffix(".bin")):
         if not part.is_file():
@@ -87,7 +88,7 @@ def read_model(path: Path) -> openvino.Model:
 
 
 def metadata_of(model: openvino.Model, path: Path) -> Metadata:
-    """What an IR says of itself.
+    """Metadata of an IR.
 
     Raises:
         ModelError: if `maenas export` did not write it.

@@ -1,4 +1,4 @@
-"""The seam between a detector and whatever runs it."""
+"""The interface of a runtime, which runs a detector."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from maenas.detector.ops.thresholds import Thresholds
 
 
 class Runtime(ABC):
-    """A detector ready to run.
+    """A detector that is loaded for inference.
 
     Attributes:
-        in_shape: (channels, height, width) of its images.
-        names: of the classes; () if it has none.
-        resize: how an image is brought to that size, "letterbox" or "stretch".
-        is_nano: whether DAMO-YOLO evaluates it as Ns, Nm and Nl, with thresholds of their own.
-        nms: thresholds of the NMS that the model ends in; None if it ends before NMS. Such a
-            model is run by `detect`, any other by `run`.
-        about: one line for people: runtime, version, precision as read back, file.
+        in_shape: (channels, height, width) of the input images.
+        names: names of the classes; () if it has none.
+        resize: method that resizes an image to that shape, "letterbox" or "stretch".
+        is_nano: whether DAMO-YOLO evaluates it with the thresholds of Ns, Nm and Nl.
+        nms: thresholds of the NMS at the end of the model; None if it has no NMS. A model with NMS
+            is run by `detect`, any other by `run`.
+        about: line for the terminal: runtime, version, precision as read back, file.
     """
 
     in_shape: tuple[int, int, int]
@@ -31,7 +31,7 @@ class Runtime(ABC):
 
     @abstractmethod
     def run(self, images: Floats) -> tuple[Floats, Floats]:
-        """Scores and boxes before NMS.
+        """Compute scores and boxes before NMS.
 
         Args:
             images: (B, 3, H, W), RGB in 0..255.
@@ -39,11 +39,11 @@ class Runtime(ABC):
             Scores (B, N, num_classes) in 0..1, boxes (B, N, 4) as (x1, y1, x2, y2) in pixels of
             the resized image.
         Raises:
-            ModelError: for a model that ends in NMS.
+            ModelError: if the model ends in NMS.
         """
 
     def detect(self, images: Floats) -> Floats:
-        """Detections of a model that ends in NMS.
+        """Compute the detections of a model that ends in NMS.
 
         Args:
             images: (B, 3, H, W), RGB in 0..255.
@@ -51,6 +51,6 @@ class Runtime(ABC):
             (B, max_detections, 6) as x1 y1 x2 y2 score class, boxes in pixels of the resized
             image, best first, rows of zeros behind the last.
         Raises:
-            ModelError: for a model that ends before NMS.
+            ModelError: if the model has no NMS.
         """
         raise ModelError(f"{self.about}: ends before NMS; it has scores and boxes to run.")

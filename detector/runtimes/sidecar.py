@@ -1,4 +1,4 @@
-"""The file beside an engine that says what the engine is."""
+"""The file beside a TensorRT engine that holds its metadata."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from maenas.detector.runtimes.metadata import Metadata, read_metadata
 
 
 def sidecar(path: Path) -> Path:
-    """The file beside an engine that says what it is: an engine has no room for it."""
+    """Path of the metadata file of an engine, whose own format cannot hold metadata."""
     return path.with_name(f"{path.name}.json")
 
 
 def sidecar_metadata(path: Path) -> Metadata:
-    """What is written beside an engine.
+    """Read the metadata file of an engine.
 
     Raises:
-        ModelError: if it is missing or damaged.
+        ModelError: if the file is missing or damaged.
     """
     beside = sidecar(path)
     text = read_json(

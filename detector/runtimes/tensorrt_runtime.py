@@ -1,4 +1,4 @@
-"""A TensorRT engine run on an NVIDIA GPU; TensorRT 10 and 11."""
+"""Run a TensorRT engine on an NVIDIA GPU; TensorRT 10 and 11."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from maenas.detector.errors import ModelError
 from maenas.detector.runtimes.file_runtime import FileRuntime
 from maenas.detector.runtimes.sidecar import sidecar_metadata
 
-TORCH_TYPES = {trt.DataType.FLOAT: torch.float32, trt.DataType.INT32: torch.int32}  # of outputs
+TORCH_TYPES = {trt.DataType.FLOAT: torch.float32, trt.DataType.INT32: torch.int32}  # outputs
 
 
 class TensorRtRuntime(FileRuntime):
-    """A `.engine` file, with its `.engine.json` beside it, that `maenas export` wrote.
+    """Runtime of an `.engine` file, with its `.engine.json`, that `maenas export` wrote.
 
     Args:
-        path: of the file.
+        path: path of the file.
     Raises:
-        ModelError: if it is damaged, or of another TensorRT or GPU.
+        ModelError: if the file is damaged, or made for another TensorRT or GPU.
     """
 
     def __init__(self, path: Path) -> None:
@@ -45,15 +45,15 @@ class TensorRtRuntime(FileRuntime):
 
 
 class Engine:
-    """An engine and one context to run it in; buffers are torch tensors on the GPU.
+    """An engine and its execution context; buffers are torch tensors on the GPU.
 
     Attributes:
-        batch: images at a time, None if that is open.
+        batch: batch size of the engine; None if it is dynamic.
 
     Args:
-        path: of the file.
+        path: path of the file.
     Raises:
-        ModelError: if TensorRT cannot load it.
+        ModelError: if TensorRT cannot load the file.
     """
 
     def __init__(self, path: Path) -> None:
@@ -76,7 +76,7 @@ class Engine:
         self.batch = None if batch < 0 else int(batch)
 
     def run(self, images: Floats) -> dict[str, NDArray[Any]]:
-        """Every output by its name, for images (B, 3, H, W).
+        """Outputs by name for images (B, 3, H, W).
 
         Raises:
             ModelError: if TensorRT refuses the batch or fails to run.
@@ -100,5 +100,5 @@ class Engine:
         return {name: tensor.numpy() for name, tensor in found.items()}
 
     def precisions(self) -> Counter[str]:
-        """How many layers compute in which precision, as the engine itself tells."""
+        """Number of layers in each precision, as the engine reports it."""
         return layer_precisions(engine_information(self._engine))

@@ -1,4 +1,4 @@
-"""A detector run by torch."""
+"""Run a detector in torch."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 
 class TorchRuntime(Runtime):
-    """A deployed copy of a network, in 32-bit floats.
+    """Runtime of a deployed copy of a network, in float32.
 
     Args:
-        spec: of the detector.
-        network: in training or deployed form; it is left as it is.
-        compute: torch's name of where it runs, such as "cpu" or "cuda:0".
+        spec: spec of the detector.
+        network: network in training or deployed form; it is not changed.
+        compute: device that torch computes on, such as "cpu" or "cuda:0".
     Raises:
-        ModelError: for a place that torch does not know or that is not here.
+        ModelError: if torch does not know the device or this machine does not have it.
     """
 
     def __init__(self, spec: DetectorSpec, network: DetectorNetwork, compute: str = "cpu") -> None:

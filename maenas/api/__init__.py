@@ -1,1 +1,1 @@
-"""The functions of the Python API; `import maenas` offers them all."""
+"""Functions of the Python API; `import maenas` exports all of them."""

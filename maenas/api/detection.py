@@ -1,4 +1,4 @@
-"""Detectors in Python: detect objects, evaluate a detector."""
+"""Python API: detect objects, evaluate a detector."""
 
 from __future__ import annotations
 
@@ -31,29 +31,29 @@ def detect(
     exist_ok: bool = False,
     keep: bool = True,
 ) -> DetectResult:
-    """Find objects in images and videos.
+    """Detect objects in images and videos.
 
     Args:
         model: a detector or training run folder, `zoo:NAME`, `.onnx`, `.xml` or `.engine`, or a
             `Detector`, which decides precision, threads and compute itself.
-        source: images, videos, folders or glob patterns.
-        out: folder to write into; the next `runs/detect/exp` if None and something is written.
-        min_score: minimum confidence of a detection; 0.4 if None. A model that ends in NMS has
-            thresholds of its own, which can be asked to let through less, not more.
+        source: images, videos, folders or glob patterns, one or several.
+        out: folder for the results; the next `runs/detect/exp` if None and something is written.
+        min_score: minimum confidence of a detection; 0.4 if None. A model that ends in NMS has its
+            own thresholds, which can be made stricter but not looser.
         max_iou: IoU threshold of NMS; 0.7 if None, or that of the NMS in the model.
-        max_detections: maximum number of detections an image; 300 if None.
-        batch: images that the network takes at once.
+        max_detections: maximum number of detections per image; 300 if None.
+        batch: number of images that the network takes at once.
         precision: number format that OpenVINO computes in: "f32", "f16" or "bf16".
         threads: threads of the CPU; all cores if None.
         compute: device that torch computes on, such as "cpu" or "cuda:0".
         draw: write the images and videos with boxes.
-        save_json: write `results.json` with all objects.
-        coco: write `coco.json` with all objects as COCO results.
-        annotations: COCO file whose image and category ids `coco` takes.
+        save_json: write `results.json` with all detections.
+        coco: write `coco.json` with all detections as COCO results.
+        annotations: COCO file with the image and category ids for `coco`.
         exist_ok: write into a folder that is not empty.
-        keep: keep the objects of every image in the result; a long video has many.
+        keep: keep the detections of every image in the result; a long video has many.
     Raises:
-        MaenasError: if the model, a threshold or every source cannot be used.
+        MaenasError: if the model or a threshold is invalid, or no source can be read.
 
     Example:
         >>> found = maenas.detect("runs/train/exp", "street.jpg")
@@ -73,7 +73,7 @@ def detect(
     require(model)
     sources = find_sources([str(name) for name in listed(source)])
 
-    # torch takes seconds to load: mistakes are reported before
+    # torch takes seconds to load, so mistakes are reported first
     from maenas.detection.detect import coco_ids, detect_result, write_results
     from maenas.detection.inference import infer
 
@@ -128,25 +128,25 @@ def val(
     save: bool = True,
     exist_ok: bool = False,
 ) -> ValResult:
-    """Measure a detector on labelled images: COCO's AP and AR, mistakes, latency.
+    """Evaluate a detector on labelled images: COCO's AP and AR, errors, latency.
 
     Args:
-        model: whatever `detect` takes.
+        model: a model, as for `detect`.
         data: a `data.yaml`, its folder, or a COCO `.json` file.
         split: split of the data set: "train", "val" or "test".
         out: folder to write into; the next `runs/val/exp` if None.
-        min_score: minimum confidence of a detection; 0.05, of nano detectors 0.03, if None.
-        max_iou: IoU threshold of NMS; 0.7, of nano detectors 0.65, if None.
-        at_score: confidence that mistakes are counted at; where F1 is best if None.
-        batch: images that the network takes at once.
-        readers: threads that read images ahead; they disturb the latency.
+        min_score: minimum confidence of a detection; if None 0.05, or 0.03 for nano detectors.
+        max_iou: IoU threshold of NMS; if None 0.7, or 0.65 for nano detectors.
+        at_score: confidence threshold at which errors are counted; that of the best F1 if None.
+        batch: number of images that the network takes at once.
+        readers: number of threads that read images ahead; they disturb the latency.
         precision: number format that OpenVINO computes in.
         threads: threads of the CPU; all cores if None.
         compute: device that torch computes on.
-        save: write results, figures and the worst images.
+        save: write results, plots and the worst images.
         exist_ok: write into a folder that is not empty.
     Raises:
-        MaenasError: if the model, the data or a threshold cannot be used.
+        MaenasError: if the model, the data or a threshold is invalid.
 
     Example:
         >>> maenas.val("runs/train/exp", "shapes", save=False).ap
@@ -207,10 +207,10 @@ def val(
 
 
 def require(model: str | Path | Predictor) -> None:
-    """Raise unless there is a model of that name; loads neither it nor torch.
+    """Raise unless a model of that name exists; loads neither it nor torch.
 
     Raises:
-        SpecError: naming what is there instead.
+        SpecError: if there is none; the message says what was found instead.
     """
     from maenas.runs.models import require_model
 
@@ -221,7 +221,7 @@ def require(model: str | Path | Predictor) -> None:
 def opened(
     model: str | Path | Predictor, precision: str | None, threads: int | None, compute: str
 ) -> Predictor:
-    """The detector itself, or the one of that name."""
+    """Open the detector of a name; a detector object is returned unchanged."""
     from maenas.detection.predictor import Predictor
 
     if isinstance(model, Predictor):
@@ -230,5 +230,5 @@ def opened(
 
 
 def listed(source: str | Path | Sequence[str | Path]) -> list[str | Path]:
-    """One source, or all of them, as a list."""
+    """The sources as a list, also if there is only one."""
     return [source] if isinstance(source, str | Path) else list(source)

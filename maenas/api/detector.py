@@ -1,4 +1,4 @@
-"""A detector in Python.
+"""Python API: the class `Detector`.
 
 import maenas
 
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
 
 
 class Detector(Predictor):
-    """A detector: find objects with it, train, evaluate and export it.
+    """A detector, with methods for inference, training, evaluation and export.
 
     Args:
-        model: a detector folder or its `detector.yaml`, a run of `maenas train` (its best),
-            `zoo:NAME` of a published detector (without weights), or a file of `maenas export`:
-            `.onnx`, `.xml`, `.engine`.
-        precision: number format that OpenVINO computes in; other runtimes use the file's.
-        threads: threads of the CPU; all cores if None.
+        model: a detector folder or its `detector.yaml`, a run of `maenas train` (its best
+            detector), `zoo:NAME` of a published detector (without weights), or a file of
+            `maenas export`: `.onnx`, `.xml`, `.engine`.
+        precision: number format that OpenVINO computes in; other runtimes use that of the file.
+        threads: number of CPU threads; all cores if None.
         compute: device that torch computes on, such as "cpu" or "cuda:0".
     Raises:
         MaenasError: if the model cannot be used.
@@ -41,8 +41,8 @@ class Detector(Predictor):
     Attributes:
         name: name of the model, as given.
         spec: the detector as data; None for an exported file.
-        trained: whether it has trained weights; random ones find nothing.
-        runtime: runtime of the detector.
+        trained: whether the detector has trained weights; with random ones it detects nothing.
+        runtime: runtime that the detector runs in.
 
     Example:
         >>> detector = maenas.Detector("runs/train/exp")
@@ -59,11 +59,11 @@ class Detector(Predictor):
     def __call__(
         self, images: ImageSource | Sequence[ImageSource], **thresholds: Any
     ) -> Objects | list[Objects]:
-        """The objects in an image, or in each of a list of images.
+        """Detect the objects in an image, or in each of a list of images.
 
         Args:
             images: a path, a Pillow image, an array (height, width, 3) RGB in 8 bits, or a list.
-            thresholds: `min_score`, `max_iou`, `max_detections`, as for `predict`.
+            thresholds: keyword arguments `min_score`, `max_iou`, `max_detections` of `predict`.
 
         Example:
             >>> one = detector("a.jpg")
@@ -74,7 +74,7 @@ class Detector(Predictor):
         return self.predict(images, **thresholds)
 
     def train(self, data: str | Path, **options: Any) -> TrainResult:
-        """Train on a data set and go on as the trained detector; for options see `maenas.train`.
+        """Train on a data set and load the trained weights; for options see `maenas.train`.
 
         Example:
             >>> detector = maenas.Detector("zoo:damo-yolo-ns")
@@ -83,7 +83,7 @@ class Detector(Predictor):
         return self._trained(maenas.train(self._source(), data, **options))
 
     def distill(self, teacher: str | Path, data: str | Path, **options: Any) -> TrainResult:
-        """Train with a teacher and go on as the trained detector; see `maenas.distill`.
+        """Train with a teacher and load the trained weights; for options see `maenas.distill`.
 
         Example:
             >>> maenas.Detector("zoo:damo-yolo-t").distill("runs/train/exp", "shapes")
@@ -91,7 +91,7 @@ class Detector(Predictor):
         return self._trained(maenas.distill(self._source(), teacher, data, **options))
 
     def val(self, data: str | Path, **options: Any) -> ValResult:
-        """Measure the detector on labelled images; for options see `maenas.val`.
+        """Evaluate the detector on labelled images; for options see `maenas.val`.
 
         Example:
             >>> detector.val("shapes", save=False).ap
@@ -99,7 +99,7 @@ class Detector(Predictor):
         return maenas.val(self, data, **options)
 
     def export(self, out: str | Path | None = None, **options: Any) -> ExportResult:
-        """Write the detector for another runtime; for options see `maenas.export`.
+        """Export the detector for another runtime; for options see `maenas.export`.
 
         Example:
             >>> detector.export("detector.onnx").path
@@ -107,10 +107,10 @@ class Detector(Predictor):
         return maenas.export(self, out, **options)
 
     def _source(self) -> str:
-        """The name that a training begins from.
+        """Name of the model that a training starts from.
 
         Raises:
-            ModelError: if weights were loaded that lie in no detector folder.
+            ModelError: if the weights were loaded from a file that is not in a detector folder.
         """
         self.spec_and_network()
         if not self._is_saved:
@@ -121,7 +121,7 @@ class Detector(Predictor):
         return self.name
 
     def _trained(self, result: TrainResult | None) -> TrainResult:
-        """Go on as the detector of a training."""
+        """Replace the network by the result of a training."""
         if result is None:
             raise ModelError("train: only the first process of torchrun has a trained detector.")
         self.name = str(result.detector)

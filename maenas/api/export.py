@@ -1,4 +1,4 @@
-"""Export in Python: a detector for other runtimes."""
+"""Python API: export a detector for other runtimes."""
 
 from __future__ import annotations
 
@@ -28,27 +28,28 @@ def export(
     image: str | Path | None = None,
     exist_ok: bool = False,
 ) -> ExportResult:
-    """Write a detector for ONNX Runtime, OpenVINO or TensorRT, and check it against torch.
+    """Export a detector to ONNX Runtime, OpenVINO or TensorRT, and check it against torch.
 
     Args:
         detector: a detector or training run folder, `detector.yaml`, `zoo:NAME`, or a `Detector`.
-        out: file to write; beside the detector if None.
-        file_format: "onnx", "openvino" or "tensorrt"; as `out` ends, else "onnx", if None.
-        precision: "f32", "f16" or "int8"; decoding stays in float.
+        out: path of the file; beside the detector if None.
+        file_format: "onnx", "openvino" or "tensorrt"; if None that of the suffix of `out`, or
+            "onnx".
+        precision: number format "f32", "f16" or "int8"; decoding stays in float.
         end2end: put NMS into the file, by standard operators.
-        plugin: with `end2end`: "trt" for NMS by TensorRT's plugin, with four outputs.
-        batch: images that the file takes at once; any number if None.
-        input_size: side of the input image in pixels; the detector's if None.
+        plugin: "trt" for NMS by TensorRT's plugin, with four outputs; needs `end2end`.
+        batch: batch size of the file; any if None.
+        input_size: side of the input image in pixels; that of the detector if None.
         opset: opset of ONNX: 18, 19 or 20.
-        min_score: with `end2end`: minimum confidence of a detection.
-        max_iou: with `end2end`: IoU threshold of NMS.
-        max_detections: with `end2end`: maximum number of detections an image.
-        calibration: folder of images to take INT8 ranges from; drawn images if None.
-        image: image to compare with torch on; a drawn one if None.
-        exist_ok: replace the file.
+        min_score: minimum confidence of a detection, with `end2end`.
+        max_iou: IoU threshold of NMS, with `end2end`.
+        max_detections: maximum number of detections per image, with `end2end`.
+        calibration: folder of calibration images for INT8; generated images if None.
+        image: image for the comparison with torch; a generated one if None.
+        exist_ok: replace the file if it exists.
     Raises:
-        ExportError: if the detector cannot be exported so, or the file differs from torch; no
-            file is left then.
+        ExportError: if the detector cannot be exported with these options, or the file differs
+            from torch; no file is left then.
         MaenasError: if the detector cannot be read, or the runtime is missing.
 
     Example:
@@ -89,7 +90,7 @@ def export(
     pixels = None if image is None else read_image(Path(image))
     examples = images_in(Path(calibration)) if calibration and precision == "int8" else None
 
-    # torch takes seconds to load: mistakes are reported before
+    # torch takes seconds to load, so mistakes are reported first
     from maenas.detector.export.export import export_detector
 
     spec, network, is_trained = find()

@@ -1,4 +1,4 @@
-"""Latency in Python: predict it, measure it, profile a device."""
+"""Python API: predict and measure latency, profile a device."""
 
 from __future__ import annotations
 
@@ -20,17 +20,18 @@ def predict(
     template: str | None = None,
     input_size: InputSize = None,
 ) -> PredictResult:
-    """The latency of a network by the prices of a device, operator by operator; batch 1.
+    """Predict the latency of a network on a device, operator by operator, at batch size 1.
 
     Args:
         network: a spec, a detector or run folder, `zoo:NAME`, or any ONNX file.
-        device: a measured or bundled device, or a table's file; the run's, else t4, if None.
-        template: scale of neck and head around a backbone, "none" for the backbone alone; those
-            it is known to have if None.
-        input_size: side of the input image in pixels, or (height, width); the network's own if
+        device: name of a measured or bundled device, or file of a latency table; if None that of
+            the run, or t4.
+        template: scale of neck and head around a backbone, "none" for the backbone alone; if None
+            those of the network, where they are known.
+        input_size: side of the input image in pixels, or (height, width); that of the network if
             None.
     Raises:
-        MaenasError: if there is no such network or device, or an operator has no price.
+        MaenasError: if the network or device does not exist, or an operator is not in the table.
 
     Example:
         >>> round(maenas.predict("zoo:damo-yolo-s", device="t4").latency_ms, 2)
@@ -57,17 +58,17 @@ def measure(
     template: str | None = None,
     input_size: InputSize = None,
 ) -> MeasureResult:
-    """Measure the latency of a network on this machine, and predict it where there are prices.
+    """Measure the latency of a network on this machine, and predict it if a table exists.
 
     Args:
-        network: whatever `predict` takes.
-        device: "cpu", "cuda", a GPU by name, or a table, which implies device and settings.
+        network: a network, as for `predict`.
+        device: "cpu", "cuda", name of a GPU, or a table, which implies device and settings.
         precision: number format of the runtime; f32 on CPUs and f16 on GPUs if None.
-        threads: threads of the CPU; all cores if None.
+        threads: number of CPU threads; all cores if None.
         template: scale of neck and head around a backbone.
         input_size: side of the input image in pixels, or (height, width).
     Raises:
-        MaenasError: if there is no such network, or the device or its runtime is missing.
+        MaenasError: if the network does not exist, or the device or its runtime is missing.
 
     Example:
         >>> measured = maenas.measure("zoo:damo-yolo-ns", device="cpu")
@@ -112,22 +113,22 @@ def profile(
     exist_ok: bool = False,
     input_size: InputSize = None,
 ) -> ProfileResult:
-    """Measure a device once: a table that prices networks on any machine, and how good it is.
+    """Measure a device once and write a latency table, which predicts networks on any machine.
 
     Args:
-        device: "cpu", "cuda", "tensorrt", "torch-cuda", "onnxruntime-cpu", or a GPU by name.
+        device: "cpu", "cuda", "tensorrt", "torch-cuda", "onnxruntime-cpu", or name of a GPU.
         precision: number format of the runtime; f32 on CPUs and f16 on GPUs if None.
-        threads: threads of the CPU; all cores if None.
-        quick: under 2 minutes, for a coarser table.
-        spaces: search spaces to draw networks from; all that fit the device if empty.
-        models: networks whose operators are measured too.
-        minutes: time to spend; 8, or 1.3 if quick, if None.
-        seed: random seed of the networks drawn.
-        ray: address of the Ray cluster that owns the device.
+        threads: number of CPU threads; all cores if None.
+        quick: measure for less than 2 minutes, for a coarser table.
+        spaces: search spaces to sample networks from; all that fit the device if empty.
+        models: networks whose operators are measured as well.
+        minutes: measuring time in minutes; if None 8, or 1.3 with `quick`.
+        seed: random seed of the sampled networks.
+        ray: address of the Ray cluster that has the device.
         out: file of the table; in the user's folder of tables if None.
         resume: continue a profile that was interrupted.
-        exist_ok: replace the table.
-        input_size: size of the image for `models`; their own if None.
+        exist_ok: replace the table if it exists.
+        input_size: input size of `models`; their own if None.
     Raises:
         MaenasError: if the device is missing, or the table exists.
 
@@ -153,17 +154,17 @@ def extend_profile(
     exist_ok: bool = False,
     input_size: InputSize = None,
 ) -> ProfileResult:
-    """Measure networks and their unpriced operators, and add them to a table.
+    """Measure networks and those of their operators that a table lacks, and add both to it.
 
     Args:
         table: name or file of the table.
-        models: networks to measure, whatever `predict` takes.
-        out: file to write; the table's own if None.
+        models: networks to measure, as for `predict`.
+        out: file to write; that of the table if None.
         resume: continue an extension that was interrupted.
-        exist_ok: replace the file `out`.
-        input_size: size of the image for the models; their own if None.
+        exist_ok: replace the file `out` if it exists.
+        input_size: input size of the models; their own if None.
     Raises:
-        MaenasError: if the device is not the one of the table, or a network cannot be measured.
+        MaenasError: if the device is not that of the table, or a network cannot be measured.
 
     Example:
         >>> maenas.extend_profile("cpu", ["zoo:damo-yolo-ns"]).path

@@ -1,4 +1,4 @@
-"""Networks in Python: load a backbone, build a detector around it, import official weights."""
+"""Python API: load a backbone, build a detector around it, import official weights."""
 
 from __future__ import annotations
 
@@ -14,13 +14,12 @@ if TYPE_CHECKING:
 
 
 def load_backbone(model: str | Path) -> Backbone:
-    """The backbone of a model.
+    """Load the backbone of a model.
 
     Args:
-        model: whatever the commands take: a spec file, the folder of a search, a detector or a
-            training, or `zoo:NAME`.
+        model: a spec file, the folder of a search, a detector or a training, or `zoo:NAME`.
     Raises:
-        MaenasError: if there is no such model, or it cannot be read.
+        MaenasError: if the model does not exist or cannot be read.
 
     Example:
         >>> maenas.load_backbone("zoo:damo-yolo-s").layers
@@ -45,16 +44,16 @@ def build_detector(
     """Assemble the DAMO-YOLO detector around a backbone and write it into a folder.
 
     Args:
-        model: whatever `load_backbone` takes.
+        model: a model, as for `load_backbone`.
         out: folder of the detector.
-        num_classes: number of classes; as many as names, else the run's or 80, if None.
+        num_classes: number of classes; if None that of `names`, else that of the run, else 80.
         names: names of the classes.
-        template: scale of neck and head; the run's, else the nearest, if None.
-        device: device that latency is priced for; the run's, else t4, if None.
-        resize: how images get to the input's size: "letterbox" or "stretch".
+        template: scale of neck and head; if None that of the run, else the nearest.
+        device: device that latency is predicted for; if None that of the run, else t4.
+        resize: method that resizes images to the input size: "letterbox" or "stretch".
         exist_ok: replace the detector in the folder.
     Raises:
-        MaenasError: if the options do not go together, or the folder holds a detector.
+        MaenasError: if two options exclude each other, or the folder holds a detector.
 
     Example:
         >>> built = maenas.build_detector("zoo:damo-yolo-s", "detector", names=["cat", "dog"])
@@ -88,7 +87,7 @@ def build_detector(
                 raise SpecError(
                     f"{folder / file}: exists; --exist-ok replaces it, --out names another folder."
                 )
-            (folder / WEIGHTS_FILE).unlink(missing_ok=True)  # of the old detector
+            (folder / WEIGHTS_FILE).unlink(missing_ok=True)  # weights of the old detector
     receipt = (f"maenas build-detector {model} --template {chosen.name}",)
     save_folder(folder, spec, None, receipt)
     target = load_device(device or named.device or "t4")
@@ -109,12 +108,12 @@ def import_weights(
         checkpoint: the official `.pth` file.
         model: published detector that it was trained as, such as "damo-yolo-s".
         out: folder of the detector; the next `runs/import-weights/exp` if None.
-        num_classes: number of classes; the checkpoint's if None. For another number the
-            classifier starts anew.
+        num_classes: number of classes; that of the checkpoint if None. For another number the
+            classifier is initialised anew.
         exist_ok: write into a folder that is not empty.
     Raises:
         CheckpointError: if keys are missing, superfluous or misshaped; its `report` names them.
-        MaenasError: if the file cannot be read or the folder not be written.
+        MaenasError: if the file cannot be read or the folder cannot be written.
 
     Example:
         >>> maenas.import_weights("damoyolo_tinynasL25_S.pth", "damo-yolo-s").folder

@@ -1,4 +1,4 @@
-"""Search in Python: the best backbone within budgets, for one space and device or for several."""
+"""Python API: search the best backbone within budgets, for one or several spaces and devices."""
 
 from __future__ import annotations
 
@@ -42,39 +42,40 @@ def search(
     exist_ok: bool = False,
     given: Collection[str] | None = None,
 ) -> Result:
-    """Search the backbone of highest score within every budget.
+    """Search the backbone with the highest score that meets every budget.
 
     Args:
         budget: one or several, such as "3.8ms", "9GMACs", "8Mparams"; "2ms..8ms" for a family.
-        device: device that latency is priced for: "t4", "cpu", a table's name or file.
-        space: search space, a name or a `.yaml` file; the template's own if None.
+        device: device that latency is predicted for: "t4", "cpu", or name or file of a table.
+        space: search space, a name or a `.yaml` file; that of the template if None.
         template: scale of neck and head; chosen by budget if None.
-        scope: what the budgets limit: "detector" or "backbone".
+        scope: part that the budgets limit: "detector" or "backbone".
         algorithm: "evolution", "random" or "exact".
-        evaluations: candidates to propose.
+        evaluations: number of candidates to propose.
         seed: random seed.
         score: score to maximise: "max-entropy", "macs", "params", "layers", "ln-width", a `.yaml`
             file or "module:object".
-        weights: weights of the score, one a resolution level; the score's own if None.
-        max_effectiveness: DeepMAD's bound on depth against width.
-        points: networks of a family over a range.
-        input_size: side of the input image in pixels; the template's if None.
-        num_classes: number of classes of the detector that is priced; the template's 80 if None.
-        data: data set whose classes are counted instead.
-        islands: populations that evolve apart and exchange their best.
-        migrate_every: candidates of an island between two exchanges.
-        finalists: networks to score on random weights as well.
-        finalist_seeds: random networks for each finalist.
-        verify: finalists to measure on the device; the best as measured wins.
-        workers: processes to use.
+        weights: weights of the score, one per resolution level; those of the score if None.
+        max_effectiveness: DeepMAD's limit on depth relative to width.
+        points: number of networks of a family over a range.
+        input_size: side of the input image in pixels; that of the template if None.
+        num_classes: number of classes of the detector whose cost is limited; 80, as in the
+            template, if None.
+        data: data set that gives the number of classes instead.
+        islands: number of populations that evolve separately and exchange their best networks.
+        migrate_every: number of candidates of an island between two exchanges.
+        finalists: number of networks that are also scored with random weights.
+        finalist_seeds: number of random initialisations of each finalist.
+        verify: number of finalists to measure on the device; the best that meets the budget wins.
+        workers: number of processes.
         ray: address of a Ray cluster to use; None for this machine.
         out: folder of the run; the next `runs/search/exp` if None.
         resume: continue the run in the folder.
         exist_ok: replace the run in the folder.
-        given: names of the arguments that a resumed run must agree with; those that differ from
-            their defaults if None.
+        given: names of the arguments that must agree with those of a resumed run; those that differ
+            from their defaults if None.
     Raises:
-        MaenasError: if the arguments do not go together, or no network meets the budgets.
+        MaenasError: if two arguments exclude each other, or no network meets the budgets.
 
     Example:
         >>> found = maenas.search(budget="3.8ms", device="t4", finalists=0)
@@ -129,17 +130,17 @@ def search_each(
     """Search every space on every device, each in a folder of its own, and report on all.
 
     Args:
-        config: everything else that decides a result; its space and device do not matter.
-        spaces: search spaces; None for the template's own.
-        devices: devices that latency is priced for; None where no budget is a latency.
-        effort: workers, finalists and measurements, which decide no result.
+        config: all other settings that decide the result; its space and device are ignored.
+        spaces: search spaces; None for that of the template.
+        devices: devices that latency is predicted for; None if no budget is a latency.
+        effort: number of workers, finalists and measurements, which do not change a search.
         out: folder of all runs; the next `runs/search/exp` if None.
         resume: keep finished searches and continue the others.
         exist_ok: replace the runs in the folder.
-        given: fields of the config that a resumed search must agree with; those that differ from
-            their defaults if None.
+        given: names of the fields of the config that must agree with those of a resumed search;
+            those that differ from their defaults if None.
     Raises:
-        MaenasError: if the options do not go together, or no search meets its budgets.
+        MaenasError: if two options exclude each other, or no search meets its budgets.
 
     Example:
         >>> config = maenas.SearchConfig(budgets=("1.5GFLOPs",), evaluations=20_000)

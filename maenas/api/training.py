@@ -1,4 +1,4 @@
-"""Training in Python: train a detector, distil it from a teacher, train a family."""
+"""Python API: train a detector, distil it from a teacher, train a family."""
 
 from __future__ import annotations
 
@@ -35,17 +35,17 @@ def train(
     Args:
         detector: a detector or run folder, its `detector.yaml`, or `zoo:NAME`; None to resume.
         data: a `data.yaml`, its folder, or a COCO `.json` file; None to resume.
-        epochs: passes over the training images; the recipe's if None.
+        epochs: number of epochs; that of the recipe if None.
         out: folder of the run; the next `runs/train/exp` if None.
-        resume: continue the run in the folder, exactly.
+        resume: continue the run in the folder, with the same result as without interruption.
         exist_ok: write into a folder that is not empty.
-        recipe: a recipe file, or a scale: ns nm nl t s m l; that of the neck if None.
+        recipe: a recipe file, or a scale: ns nm nl t s m l; the scale of the neck if None.
         changes: values of the recipe to change, such as `{"optimizer.lr": 0.01}`.
-        input_size: side of the input image in pixels; the detector's if None.
+        input_size: side of the input image in pixels; that of the detector if None.
         compute: device that torch computes on: "cpu", "cuda:0" or "auto".
-        workers: processes that load images; one a core if None.
+        workers: number of processes that load images; one per core if None.
         ray: address of a Ray cluster to train on; None for this machine.
-        processes: with `ray`, processes that train together, each on a GPU.
+        processes: number of processes that train together with `ray`, each on its own GPU.
     Returns:
         The result; None in a process of `torchrun` that is not the first.
     Raises:
@@ -80,12 +80,12 @@ def distill(
     ray: str | None = None,
     processes: int = 1,
 ) -> TrainResult | None:
-    """Train a detector with a teacher: first with mosaics and its maps, then plainly and alone.
+    """Train a detector with a teacher, whose feature maps it imitates while mosaics are used.
 
     Args:
         student: detector to train; for this and all other arguments see `train`.
-        teacher: a run of `train`, or any detector folder with weights, that knows the same
-            classes; None to resume.
+        teacher: a run of `train`, or any detector folder with weights, for the same classes; None
+            to resume.
         recipe: a recipe file, a pair such as "t-from-s", or a scale.
     Returns:
         The result; None in a process of `torchrun` that is not the first.
@@ -121,16 +121,16 @@ def train_family(
     """Train a whole family: the largest alone, each smaller one with the next larger as teacher.
 
     Args:
-        sources: the folder of a search over a range, or several specs, detectors, `zoo:NAME`s.
+        sources: the folder of a search over a range, or several specs, detectors or `zoo:NAME`s.
         data: a `data.yaml`, its folder, or a COCO `.json` file.
-        epochs: passes over the training images; the recipes' if None.
+        epochs: number of epochs; that of each recipe if None.
         out: folder of the family; the next `runs/family/exp` if None.
         resume: continue the family in the folder.
-        changes: values of every member's recipe to change.
-        device: device that latency is priced for; the search's, else t4, if None.
-        input_size: side of the input image in pixels; the members' if None.
+        changes: values to change in the recipe of every member.
+        device: device that latency is predicted for; if None that of the search, else t4.
+        input_size: side of the input image in pixels; that of each member if None.
         compute: device that torch computes on.
-        workers: processes that load images; one a core if None.
+        workers: number of processes that load images; one per core if None.
     Raises:
         MaenasError: if something about the specs, data, recipe or folder is wrong.
 
@@ -156,7 +156,7 @@ def _run(
     ray: str | None,
     processes: int,
 ) -> TrainResult | None:
-    """Run a training, here or on a cluster."""
+    """Run a training on this machine or on a cluster."""
     from maenas.detector.errors import TrainError
 
     if processes > 1 and ray is None:
@@ -176,7 +176,7 @@ def _run(
 
 
 def _changes(changes: Changes) -> tuple[str, ...]:
-    """Changes of a recipe as the command line writes them."""
+    """Changes of a recipe, in the form of the command line."""
     if isinstance(changes, Mapping):
         return tuple(f"{name}={value}" for name, value in changes.items())
     return tuple(changes)

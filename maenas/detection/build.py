@@ -1,4 +1,4 @@
-"""Build a detector around a backbone: what it is made of and costs."""
+"""Build a detector around a backbone: its parts and their costs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from maenas.detector.model.spec import DetectorSpec
 
 SCHEMA = "maenas/build-detector@1"
-DEFAULT_CLASSES = 80  # of COCO
+DEFAULT_CLASSES = 80  # as in COCO
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class BuildResult:
         spec: the detector as data.
         path: file of the spec, `detector.yaml` in the folder.
         template: scale of neck and head.
-        device: prices of the latency.
+        device: latency model that the costs are predicted with.
         costs: cost of "backbone", "neck", "head" and "total".
     """
 

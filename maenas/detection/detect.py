@@ -1,4 +1,4 @@
-"""Detect objects in files: numbers for COCO results, the result and its files."""
+"""Detect objects in files: ids of COCO results, the result and its files."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from maenas.detector.predict.results import CocoIds
 
 SCHEMA = "maenas/detect@1"
-# key in `Inference.seconds` -> word on the terminal; reading is not the detector's
+# Key in `Inference.seconds` -> word on the terminal. "read" is no part of the detector.
 PARTS = {
     "read": "reading",
     "before": "pre-processing",
@@ -34,15 +34,15 @@ class DetectResult:
 
     Attributes:
         model: name of the detector, as given.
-        runtime: runtime and precision it ran in, for people.
-        trained: whether it has trained weights; random ones find nothing.
+        runtime: runtime and precision of the inference, as text for the terminal.
+        trained: whether the detector has trained weights; with random ones it detects nothing.
         in_shape: (channels, height, width) that images are resized to.
         names: names of the classes; () if they have none.
-        folder: folder of what was written; None if nothing was.
-        looked: number of images and frames.
+        folder: folder of the files written; None if none was written.
+        looked: number of images and frames that were read.
         objects: number of objects of each class, the most frequent class first.
         failed: reason for each file that could not be read.
-        median_ms: median milliseconds an image of each part of the work.
+        median_ms: median time per image of each part of the work, in milliseconds.
         interrupted: whether the user stopped it before the last file.
         images: objects of each image and frame, if they were kept.
     """
@@ -84,7 +84,7 @@ class DetectResult:
 def detect_result(
     model: str, detector: Predictor, inference: Inference, folder: Path | None
 ) -> DetectResult:
-    """The result of looking at some files."""
+    """The result of an inference."""
     return DetectResult(
         model=model,
         runtime=detector.runtime.about,
@@ -106,7 +106,7 @@ def detect_result(
 
 
 def coco_ids(detector: Predictor, sources: Sequence[Source], annotations: Path | None) -> CocoIds:
-    """Numbers of images and classes in COCO results; each file is found before any is read.
+    """Image and category ids of COCO results; all files are looked up before any is read.
 
     Raises:
         AnnotationError: if the annotation file lacks an image or a class.

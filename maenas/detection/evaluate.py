@@ -23,16 +23,16 @@ class ValResult:
 
     Attributes:
         model: name of the detector, as given.
-        runtime: runtime and precision it ran in, for people.
+        runtime: runtime and precision of the evaluation, as text for the terminal.
         trained: whether it has trained weights.
         in_shape: (channels, height, width) that images are resized to.
         data: file of the data set.
         split: split of the data set, such as "val".
         names: names of the classes of the data set.
-        folder: folder of what was written; None if nothing was.
-        evaluation: scores, latency, and what was found in each image.
-        report: working point, confusion and the worst images.
-        unreadable: reason for each image that did not get into the data set.
+        folder: folder of the files written; None if none was written.
+        evaluation: AP and AR, latency, and the detections of each image.
+        report: confidence threshold of the counts, confusion matrix and the worst images.
+        unreadable: reason for each image that the data set skipped.
     """
 
     model: str
@@ -90,12 +90,12 @@ class ValResult:
 
 
 def unreadable(dataset: Dataset) -> tuple[str, ...]:
-    """The reason for each image that did not get into the data set."""
+    """The reason for each image that the data set skipped."""
     return tuple(str(problem) for problem in dataset.problems if problem.group == "images")
 
 
 def warnings_about(detector: Predictor, dataset: Dataset) -> list[str]:
-    """What people should know before they trust the numbers."""
+    """Warnings about the detector and the labels that make the result less reliable."""
     from maenas.terminal.console import count_of
 
     lines = [] if detector.trained else [f"warning: {detector.untrained()}"]
@@ -113,7 +113,7 @@ def warnings_about(detector: Predictor, dataset: Dataset) -> list[str]:
 
 
 def write_evaluation(folder: Path, result: ValResult, dataset: Dataset) -> None:
-    """Write the result, its figures, and everything found as COCO results.
+    """Write the result, its plots, and all detections as COCO results.
 
     Raises:
         MaenasError: if a file cannot be written.

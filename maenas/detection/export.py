@@ -1,4 +1,4 @@
-"""Export a detector: where the file goes, images to compare and calibrate on, the result."""
+"""Export a detector: path of the file, images for comparison and calibration, the result."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ CALIBRATION_IMAGES = 128
 
 @dataclass(frozen=True, slots=True)
 class ExportResult:
-    """A file that was written for another runtime and agrees with torch there.
+    """A file for another runtime, whose outputs agree with torch.
 
     Attributes:
         detector: name of the detector, as given.
-        exported: the file, what it says of itself, and how it compares with torch.
+        exported: the file, its metadata, and its differences from torch.
     """
 
     detector: str
@@ -37,7 +37,7 @@ class ExportResult:
 
     @property
     def path(self) -> Path:
-        """The file."""
+        """Path of the file."""
         return self.exported.path
 
     def to_json(self) -> dict[str, Any]:
@@ -83,7 +83,7 @@ def model_of(detector: str | Path | Predictor, input_size: int | None) -> tuple[
 
 
 def beside(name: str, suffix: str) -> Path:
-    """The file that is written if none is named: in the folder of the detector."""
+    """Default path of the exported file: in the folder of the detector."""
     from maenas.runs.models import detector_in
 
     if name.startswith("zoo:"):
@@ -94,7 +94,7 @@ def beside(name: str, suffix: str) -> Path:
 
 
 def comparison_image(pixels: Pixels | None, spec: DetectorSpec) -> Floats:
-    """The image to compare with torch on, (1, 3, H, W); a drawn one if none is given."""
+    """Image for the comparison with torch, (1, 3, H, W); a generated one if none is given."""
     from maenas.detector.export.sample import sample_image
     from maenas.detector.media.resize import fit
 
@@ -105,7 +105,7 @@ def comparison_image(pixels: Pixels | None, spec: DetectorSpec) -> Floats:
 
 
 def images_in(folder: Path) -> list[Pixels]:
-    """The first images of a folder by name.
+    """The first images of a folder, sorted by name.
 
     Raises:
         ImageError: if there is none, or one cannot be read.
@@ -119,7 +119,7 @@ def images_in(folder: Path) -> list[Pixels]:
 
 
 def calibration_images(examples: Sequence[Pixels] | None, spec: DetectorSpec) -> Sequence[Floats]:
-    """Calibration images for INT8, each (1, 3, H, W); drawn ones if none are given."""
+    """Calibration images for INT8, each (1, 3, H, W); generated ones if none are given."""
     from maenas.detector.export.sample import sample_image
     from maenas.detector.media.resize import fit
 

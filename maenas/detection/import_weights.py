@@ -1,4 +1,4 @@
-"""Import official weights: the report of what was copied."""
+"""Import official weights: the result, and its report as plain data."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ if TYPE_CHECKING:
     from maenas.detector.checkpoints.import_weights import Report
 
 SCHEMA = "maenas/import-weights@1"
-# Buffers of a BatchNorm, which are no parameters.
+# Buffers of a BatchNorm; they do not count as parameters.
 STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
 
 
 @dataclass(frozen=True, slots=True)
 class ImportResult:
-    """An official checkpoint that became a detector folder.
+    """Result of the import of an official checkpoint.
 
     Attributes:
         checkpoint: file of the checkpoint.
         model: published detector that it was trained as.
         folder: folder of the detector; None if the checkpoint does not fit.
         classes: number of classes of the detector.
-        parameters: number of its parameters.
-        report: what was copied, dropped and started anew.
+        parameters: number of parameters of the detector.
+        report: keys that were copied, dropped or initialised anew.
     """
 
     checkpoint: Path
@@ -58,7 +58,7 @@ def number_of_parameters(weights: Mapping[str, Tensor]) -> int:
 
 
 def digest_line(checkpoint: Path) -> str:
-    """What identifies the file that the weights came from."""
+    """Line with the SHA-256 of the checkpoint."""
     from hashlib import file_digest
 
     with checkpoint.open("rb") as file:

@@ -22,7 +22,7 @@ from maenas.detector.predict.draw import draw
 from maenas.detector.predict.results import CocoIds, Objects, coco_results
 from maenas.terminal.progress import Counter
 
-# Suffixes that are written as they were read; others become PNG.
+# Image formats that are written in the format of the input; others are written as PNG.
 KEPT = frozenset([".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"])
 JPEG_QUALITY = 95
 
@@ -32,10 +32,10 @@ class Frame:
     """One image, or one frame of a video.
 
     Attributes:
-        source: the file.
-        pixels: its pixels.
-        frame: number of the frame from 0, None for an image.
-        rate: frames a second of the video.
+        source: file that it was read from.
+        pixels: pixels of the image, (height, width, 3), RGB in 8 bits.
+        frame: number of the frame from 0; None for an image.
+        rate: frame rate of the video in frames a second.
     """
 
     source: Source
@@ -49,10 +49,10 @@ class FileObjects:
     """Objects in one image, or in one frame of a video.
 
     Attributes:
-        file: the image or video.
-        objects: the objects in it.
+        file: path of the image or video.
+        objects: detections in the image.
         frame: number of the frame from 0; None for an image.
-        image_id: number of the image in COCO results; None without such results.
+        image_id: id of the image in COCO results; None without such results.
     """
 
     file: Path
@@ -72,16 +72,16 @@ class FileObjects:
 
 @dataclass(slots=True)
 class Inference:
-    """Counts and objects of an inference, as it goes.
+    """Counts and detections of an inference, updated while it runs.
 
     Attributes:
-        looked: number of images and frames.
+        looked: number of images and frames that were read.
         worked: files of which at least one image was read.
-        failed: reason for each other file, and for the unread rest of a damaged one.
-        tally: number of objects of each class, by its name.
-        seconds: seconds of each image by part of the work.
-        images: objects of each image, if they are kept.
-        coco: COCO results, if asked for.
+        failed: reason for each file that could not be read, or not to its end.
+        tally: number of detections of each class, by class name.
+        seconds: time of each image in seconds, by part of the work.
+        images: detections in each image, if they are kept.
+        coco: COCO results, if they are wanted.
         interrupted: whether the user stopped it.
     """
 
@@ -106,16 +106,16 @@ def infer(
     keep: bool = False,
     ids: CocoIds | None = None,
 ) -> Inference:
-    """Find the objects in every image and frame; files that cannot be read are skipped.
+    """Detect objects in every image and frame; files that cannot be read are skipped.
 
     Args:
         sources: the files.
-        detector: finds the objects.
-        thresholds: what counts as found.
-        batch: images the network takes at a time.
-        folder: where drawn images and videos are written, None for nowhere.
-        keep: whether the objects of every image are kept.
-        ids: numbers of images and classes, if COCO results are wanted.
+        detector: detector to run.
+        thresholds: thresholds of the detections.
+        batch: number of images that the network takes at a time.
+        folder: folder for images and videos with drawn boxes; None writes none.
+        keep: whether the result keeps the detections of every image.
+        ids: ids of images and categories, if COCO results are wanted.
     Raises:
         MaenasError: if something cannot be written.
     """
@@ -137,11 +137,11 @@ def infer(
 
 
 class Album:
-    """Drawn images and videos in a folder, under the names they came with.
+    """Writer of images and videos with drawn boxes, under the names of their sources.
 
     Args:
-        folder: to write into; None writes nothing.
-        sources: all there will be, so that two of one name get two files.
+        folder: folder to write into; None writes nothing.
+        sources: all sources, so that two of the same name get different files.
     """
 
     def __init__(self, folder: Path | None, sources: Sequence[Source]) -> None:
@@ -170,10 +170,10 @@ class Album:
         self._stack.close()
 
     def add(self, frame: Frame, found: Objects) -> None:
-        """Draw what was found and write it.
+        """Draw the detections and write the image.
 
         Raises:
-            ImageError: if it cannot be written.
+            ImageError: if the file cannot be written.
         """
         if self._folder is None:
             return
@@ -189,7 +189,7 @@ class Album:
             raise ImageError(f"{path}: cannot be written: {error.strerror or error}.") from None
 
     def _writer(self, path: Path, rate: Fraction) -> VideoWriter:
-        """The film a frame belongs to; the one before it is finished."""
+        """The writer of the video that a frame belongs to; the previous video is closed."""
         if self._film is None or self._film[0] != path:
             self._stack.close()
             self._film = path, self._stack.enter_context(VideoWriter(path, rate))
@@ -197,7 +197,7 @@ class Album:
 
 
 def _frames(sources: Sequence[Source], inference: Inference, counter: Counter) -> Iterator[Frame]:
-    """Every image and frame that can be read."""
+    """Iterate over every image and frame that can be read."""
     for source in sources:
         expected, seen = 1, 0
         try:
@@ -220,7 +220,7 @@ def _frames(sources: Sequence[Source], inference: Inference, counter: Counter) -
 
 @contextmanager
 def _opened(source: Source) -> Iterator[Video]:
-    """A video, or an image as a video of one frame."""
+    """Open a video, or an image as a video of one frame."""
     if source.is_video:
         with open_video(source.path) as video:
             yield video

@@ -1,4 +1,4 @@
-"""A model ready to find objects in images."""
+"""A model that is ready for inference on images."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ ImageSource = str | Path | Image.Image | NDArray[np.uint8]
 
 
 class Predictor:
-    """A model that finds objects; `maenas.Detector` adds training, evaluation and export.
+    """A model for inference; `maenas.Detector` adds training, evaluation and export.
 
-    Args and attributes: see `maenas.Detector`.
+    For its arguments and attributes see `maenas.Detector`.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class Predictor:
         self._open()
 
     def _open(self) -> None:
-        """Load the model of this name into torch."""
+        """Load the model of this name for inference in torch."""
         spec, weights = find_detector(self.name)
         self._use(spec, build_network(spec, weights, self.name))
         self.trained = weights is not None
@@ -88,7 +88,7 @@ class Predictor:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Names of the classes; () if they have none."""
+        """Names of the classes; () if the model has none."""
         return self.runtime.names
 
     @property
@@ -97,13 +97,13 @@ class Predictor:
         return self.runtime.in_shape
 
     def load(self, weights: str | Path) -> Self:
-        """Take trained weights; returns the detector.
+        """Load trained weights; returns the detector.
 
         Args:
-            weights: a `.safetensors` file, or the folder of a detector that is built alike, whose
-                class names and resizing are taken as well.
+            weights: a `.safetensors` file, or the folder of a detector of the same architecture,
+                whose class names and resizing are used as well.
         Raises:
-            MaenasError: if they cannot be read or are of another detector.
+            MaenasError: if they cannot be read or belong to a different detector.
         """
         path = Path(weights)
         if self.spec is None:
@@ -134,7 +134,7 @@ class Predictor:
         return self
 
     def save(self, folder: str | Path) -> Path:
-        """Write spec and weights into a folder, which every command takes.
+        """Write spec and weights into a folder that every command accepts as a model.
 
         Raises:
             MaenasError: if the detector is an exported file, or the folder cannot be written.
@@ -153,7 +153,7 @@ class Predictor:
         """The detector as data, and its network in training form.
 
         Raises:
-            ModelError: for an exported file, which has neither.
+            ModelError: if the model is an exported file, which has neither.
         """
         if self.spec is None or self._network is None:
             raise ModelError(
@@ -168,7 +168,7 @@ class Predictor:
         max_iou: float | None = None,
         max_detections: int | None = None,
     ) -> Objects:
-        """The objects in one image, boxes in its own pixels.
+        """Detect the objects in one image, with boxes in pixels of that image.
 
         Args:
             image: a path, a Pillow image, or an array (height, width, 3), RGB in 8 bits.
@@ -190,7 +190,7 @@ class Predictor:
     def predict_batch(
         self, images: Sequence[ImageSource], thresholds: Thresholds | None = None
     ) -> tuple[list[Objects], Seconds]:
-        """The objects in each of some images, run together, and how long that took.
+        """Detect objects in several images as one batch; returns detections and seconds spent.
 
         Raises:
             MaenasError: if one of them cannot be used.
@@ -200,7 +200,7 @@ class Predictor:
         return predict(self.runtime, [pixels_of(image) for image in images], thresholds)
 
     def untrained(self) -> str:
-        """The warning about a detector without trained weights."""
+        """The warning that the detector has no trained weights."""
         return (
             f"{self.name} has no trained weights: it is filled with random ones and finds "
             "nothing that means anything. `maenas import-weights` brings official weights, "
@@ -209,10 +209,10 @@ class Predictor:
 
 
 def pixels_of(image: ImageSource) -> Pixels:
-    """An image in any form as (height, width, 3), RGB in 8 bits.
+    """Convert an image of any supported type to (height, width, 3), RGB in 8 bits.
 
     Raises:
-        ImageError: for anything else.
+        ImageError: if the type is not supported or the file cannot be read.
     """
     if isinstance(image, str | Path):
         return read_image(Path(image))

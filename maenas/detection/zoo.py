@@ -18,7 +18,7 @@ SCHEMA = "maenas/zoo@1"
 
 
 def print_zoo(as_json: bool) -> None:
-    """Print the models with what we count and what was published."""
+    """Print the models with the costs computed here and the published figures."""
     models = [_model(name) for name in zoo_names()]
     if as_json:
         print_json({"schema": SCHEMA, "models": models})
@@ -55,7 +55,7 @@ def print_zoo(as_json: bool) -> None:
 
 
 def _latencies(models: Sequence[dict[str, Any]]) -> str:
-    """Which latencies were measured on what."""
+    """Line that says which device the latencies were measured on."""
     names: dict[str, list[str]] = {}
     for model in models:
         if model["published"] is not None:

@@ -1,1 +1,1 @@
-"""The use case of a training: set-up, run, charts, families."""
+"""Train a detector or a family: set-up, run folder, charts."""

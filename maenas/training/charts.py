@@ -24,16 +24,16 @@ COLUMNS = (
     *("ap", "ap50", "skipped", "train_s"),
 )
 PNG_EVERY_S = 60.0
-STEPS_BETWEEN = 10  # of TensorBoard's curves of single steps
+STEPS_BETWEEN = 10  # steps between two points of TensorBoard's curves
 
 
 class Charts:
-    """Files that are as far as the training is.
+    """Writer of the charts of a training, which it keeps up to date.
 
     Args:
-        folder: of the run.
-        rows: rows of the epochs before, for a run that is continued; read, never changed.
-        first: number of the first step; events of a run that was killed after it are dropped.
+        folder: folder of the run.
+        rows: rows of the earlier epochs of a run that is resumed; they are not changed.
+        first: number of the first step; later events of a run that was killed are dropped.
     """
 
     def __init__(self, folder: Path, rows: Sequence[Mapping[str, float]], first: int = 0) -> None:
@@ -64,7 +64,7 @@ class Charts:
             self._events.close()
 
     def step(self, step: StepResult) -> None:
-        """Take in a step."""
+        """Add a step."""
         if self._events is None or step.number % STEPS_BETWEEN:
             return
         for name, value in step.parts.items():
@@ -74,7 +74,7 @@ class Charts:
         self._add("step/images_per_s", step.images / step.seconds, step.number)
 
     def epoch(self, epoch: EpochResult) -> None:
-        """Take in an epoch: the table is written, the figure now and then."""
+        """Add an epoch: write the table, and the plot at most once a minute."""
         self._rows.append(epoch.row)
         write_text(self._folder / CSV_FILE, table(self._rows))
         for name in ("loss", "ap", "ap50"):
@@ -93,7 +93,7 @@ class Charts:
 
 
 def table(rows: Sequence[Mapping[str, float]]) -> str:
-    """One line an epoch; AP is empty where it was not evaluated."""
+    """The rows as CSV, one line an epoch; AP is empty where it was not evaluated."""
     text = io.StringIO()
     columns = [name for name in COLUMNS if name != FEATURE or any(name in row for row in rows)]
     writer = csv.DictWriter(text, columns, lineterminator="\n")
@@ -104,7 +104,7 @@ def table(rows: Sequence[Mapping[str, float]]) -> str:
 
 
 def draw(rows: Sequence[Mapping[str, float]], path: Path) -> None:
-    """Losses, accuracy and rate over the epochs, as PNG."""
+    """Plot losses, accuracy and learning rate over the epochs, as PNG."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -124,7 +124,7 @@ def draw(rows: Sequence[Mapping[str, float]], path: Path) -> None:
     losses.set(xlabel="epoch", title="loss", ylim=(0, None))
     accuracy.set(xlabel="epoch", title="validation", ylim=(0, 1))
     rate.set(xlabel="epoch", title="learning rate", ylim=(0, None))
-    for axes in (losses, accuracy) if judged else (losses,):  # below, where no curve can be
+    for axes in (losses, accuracy) if judged else (losses,):  # below the axes
         axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=3, frameon=False)
     image = io.BytesIO()
     figure.savefig(image, format="png")

@@ -1,4 +1,4 @@
-"""A family of detectors, trained from the largest down: each teaches the next smaller one."""
+"""Train a family of detectors, the largest first; each is the teacher of the next smaller one."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ from maenas.training.setup import TrainOptions
 SCHEMA = "maenas/family@1"
 COMMAND = "family"
 FAMILY_FILE, RESULT_FILE, PLOT_FILE = "family.yaml", "result.json", "family.png"
-SPECS = "detectors"  # folder of what was built, before any training
+SPECS = "detectors"  # folder of the detectors before training
 
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """What was typed; it is kept in the folder, so that --resume needs none of it again."""
+    """Options of a family; the folder keeps them, so that --resume does not need them again."""
 
     sources: tuple[str, ...] = ()
     data: Path | None = None
@@ -56,9 +56,9 @@ class Member:
     """A detector of the family.
 
     Attributes:
-        name: of its folder.
-        spec: what is built.
-        price: of the whole detector on the device.
+        name: name of its folder.
+        spec: detector to train.
+        price: cost of the whole detector on the device.
     """
 
     name: str
@@ -74,7 +74,7 @@ class MemberResult:
         name: name of its folder.
         detector: folder of the best detector, or of the last one without a best.
         price: cost of the whole detector on the device.
-        teacher: name of the member that taught it; None if it was trained alone.
+        teacher: name of the member that is its teacher; None if it was trained alone.
         ap: AP on the validation images; None without any.
         ap50: AP at IoU 0.50.
         epochs: number of epochs it was trained.
@@ -90,7 +90,7 @@ class MemberResult:
 
     @property
     def latency_ms(self) -> float:
-        """Milliseconds on the device."""
+        """Latency on the device in milliseconds."""
         return self.price.latency_ms
 
     def to_json(self) -> dict[str, Any]:
@@ -115,7 +115,7 @@ class FamilyResult:
     Attributes:
         folder: folder with a run for each member.
         data: file of the data set.
-        device: prices of the latency.
+        device: latency model that the members are priced with.
         members: the members, the most expensive first.
     """
 
@@ -140,7 +140,7 @@ class FamilyResult:
 def train_members(
     options: Family, out: Path | None, resume: bool, compute: str, workers: int | None
 ) -> FamilyResult:
-    """Train every member, largest first, and leave a folder.
+    """Train every member, the largest first, and write the folder of the family.
 
     Raises:
         MaenasError: if something about the specs, data, recipe or folder is wrong.
@@ -186,7 +186,7 @@ def has_begun(folder: Path) -> bool:
 def train_each(
     family: Family, folder: Path, members: Sequence[Member], compute: str, workers: int | None
 ) -> list[MemberResult]:
-    """Train the members in order, each taught by the one before; their rows of the table."""
+    """Train the members in order, each with the one before as teacher; returns their results."""
     rows: list[MemberResult] = []
     teacher: Path | None = None
     for number, member in enumerate(members, 1):
@@ -201,7 +201,7 @@ def train_each(
 
 
 def built(family: Family) -> tuple[LatencyModel, list[Member]]:
-    """The members, dearest first, and what they were priced on.
+    """The latency model and the members, the most expensive first.
 
     Raises:
         MaenasError: if there are fewer than two, or one cannot be built.
@@ -233,7 +233,7 @@ def built(family: Family) -> tuple[LatencyModel, list[Member]]:
 
 
 def members_of(sources: Sequence[str]) -> list[str]:
-    """The specs in a folder of a search over a range, or those named."""
+    """Specs in the folder of a search over a range, or the specs that are named."""
     found: list[str] = []
     for source in sources:
         inside = sorted((Path(source) / "pareto").glob("*.yaml"))
@@ -242,7 +242,7 @@ def members_of(sources: Sequence[str]) -> list[str]:
 
 
 def name_of(source: str) -> str:
-    """A folder's name for a spec: of its file, or of the folder it lies in."""
+    """Folder name for a spec: the name of its file, or of the folder that holds it."""
     path = Path(source.removeprefix("zoo:"))
     if path.name == SPEC_FILE:
         path = path.parent
@@ -250,7 +250,7 @@ def name_of(source: str) -> str:
 
 
 def unused(name: str, used: dict[str, DetectorSpec]) -> str:
-    """The name, with a number if another member has it."""
+    """The name, with a number appended if another member has the same name."""
     taken = {*used, SPECS}
     number = 2
     free = name
@@ -260,7 +260,7 @@ def unused(name: str, used: dict[str, DetectorSpec]) -> str:
 
 
 def begin(family: Family, members: Sequence[Member], folder: Path) -> None:
-    """Write what was typed and every detector as it starts; the family has then begun."""
+    """Write the options and the untrained detectors; after this the family can be resumed."""
     mark_start(folder)
     assert family.data is not None
     typed = {
@@ -282,10 +282,10 @@ def begin(family: Family, members: Sequence[Member], folder: Path) -> None:
 
 
 def continued(options: Family, folder: Path) -> Family:
-    """What was typed when the family was begun.
+    """Options that the family was started with.
 
     Raises:
-        MaenasError: if something else is typed now.
+        MaenasError: if the options given now differ from them.
     """
     path = folder / FAMILY_FILE
     kept = read_yaml(path, SCHEMA)
@@ -314,7 +314,7 @@ def trained(
     compute: str,
     workers: int | None,
 ) -> TrainResult:
-    """Train a member, or go on with it; the result of its training."""
+    """Train a member, or resume its training; returns the result."""
     out = folder / member.name
     if (out / STATE_FILE).exists():
         ended = run_training(TrainOptions(), out, True, False, compute, workers)
@@ -329,14 +329,14 @@ def trained(
             changes=changes,
             teacher=None if teacher is None else str(teacher),
         )
-        # What a kill before the first checkpoint left behind is written over.
+        # exist_ok: a process killed before its first checkpoint may have left files.
         ended = run_training(options, out, False, True, compute, workers)
-    assert ended is not None  # one process leads
+    assert ended is not None  # None only in processes of rank > 0
     return ended
 
 
 def member_result(member: Member, trained: TrainResult, teacher: Path | None) -> MemberResult:
-    """A member after its training."""
+    """The result of a member from the result of its training."""
     return MemberResult(
         name=member.name,
         detector=trained.detector,
@@ -349,7 +349,7 @@ def member_result(member: Member, trained: TrainResult, teacher: Path | None) ->
 
 
 def draw(rows: Sequence[MemberResult], device: LatencyModel, path: Path) -> None:
-    """AP against latency, as PNG; nothing if the data have no validation split."""
+    """Plot AP against latency as PNG, unless the data have no validation split."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

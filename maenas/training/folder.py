@@ -1,4 +1,4 @@
-"""The folder of a training: what it holds, and what of an older one is cleared away."""
+"""The folder of a training: lock it, resume it, remove results of an older training."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ def has_begun(folder: Path) -> bool:
 
 
 def resumed_run(folder: Path, command: str) -> AbstractContextManager[Path]:
-    """The locked folder of a training that is continued, or begun if nothing has begun there."""
+    """Lock the folder of a training to resume it, or to start it where none has started."""
     return start.resumed_run(folder, command, has_begun)
 
 
 def clear(folder: Path) -> None:
-    """Mark the start of a training, and remove what would pass for its results.
+    """Mark the start of a training, and remove results of an older one.
 
     Raises:
         MaenasError: if something cannot be removed.

@@ -1,4 +1,4 @@
-"""What the network is told and what it finds, as images in the run folder."""
+"""Images of labels and predictions in the run folder."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ from maenas.detector.train.loop import targets_of
 from maenas.detector.train.state import BEST
 
 LABELS_FILE, PREDICTIONS_FOLDER = "train_labels.jpg", "predictions"
-SHOWN = 8  # images with predictions
+SHOWN = 8  # number of images with predictions
 MIN_SCORE = 0.3
 
 
 def save_labels(training: Training, folder: Path) -> None:
-    """The first images as the network gets them: boxes, and the positions that learn them."""
+    """Save the first training images with their boxes and the anchor points assigned to them."""
     batch = next(training.loader.epoch(0)).to(training.ranks.device)
     network = training.network
     with torch.no_grad():
@@ -52,7 +52,7 @@ def save_labels(training: Training, folder: Path) -> None:
 
 
 def save_predictions(folder: RunFolder, val: Dataset) -> None:
-    """What the best detector finds on the first validation images."""
+    """Save the detections of the best detector on the first validation images."""
     spec, weights = load_folder(folder.path / BEST)
     runtime = TorchRuntime(spec, build_network(spec, weights))
     target = folder.path / PREDICTIONS_FOLDER

@@ -1,4 +1,4 @@
-"""What a training looks like while it runs."""
+"""Progress of a training on the terminal."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from maenas.terminal.console import ERR
 from maenas.terminal.progress import Line
 
 PLAIN_EVERY_S = 10.0
-RECENT = 50  # steps that rates and losses are means of
+RECENT = 50  # number of steps that speeds and losses are averaged over
 SHORT = {
     "quality_focal": "qfl",
     "giou": "giou",
@@ -22,13 +22,13 @@ SHORT = {
 
 
 class TrainLine(Line):
-    """Shows loss parts, rate, images a second, time left and memory.
+    """Progress line: loss parts, learning rate, images a second, time left and memory.
 
     Args:
-        first: steps done before, by a run that is continued.
-        steps: of the whole training.
-        epochs: of the whole training.
-        device: it computes on.
+        first: number of steps that were done before the run was resumed.
+        steps: number of steps of the whole training.
+        epochs: number of epochs of the whole training.
+        device: device that the training computes on.
     """
 
     def __init__(self, first: int, steps: int, epochs: int, device: torch.device) -> None:
@@ -38,14 +38,14 @@ class TrainLine(Line):
         self._recent: deque[StepResult] = deque(maxlen=RECENT)
 
     def step(self, step: StepResult) -> None:
-        """Take in a step; prints when it is time."""
+        """Add a step, and print the line if it is time to."""
         self._recent.append(step)
         if not step.taken:
             ERR.print(f"step {step.number}: loss or gradient not finite; step passed over")
         self.show(step.number + 1, self._status(step))
 
     def epoch(self, epoch: EpochResult) -> None:
-        """Tell what an evaluated epoch came to."""
+        """Print the result of an epoch that was evaluated."""
         if "ap" in epoch.row:
             best = ", the best so far" if epoch.is_best else ""
             ERR.print(
@@ -70,7 +70,7 @@ class TrainLine(Line):
 
 
 def memory_gb(device: torch.device) -> float:
-    """Most memory used so far: of the GPU, or of this process."""
+    """Peak memory in GB so far, of the GPU or else of this process."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / 1e9
     try:

@@ -1,4 +1,4 @@
-"""Training in several processes as a Ray job: actors that stand where `torchrun` would put them."""
+"""Training in several processes as a Ray job: one actor for each process of `torchrun`."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from maenas.training.result import TrainResult
 from maenas.training.run import run_training
 from maenas.training.setup import TrainOptions
 
-START_S = 120.0  # until all processes must have a place in the cluster
-SILENCE_S = 30.0  # of waiting for it until we say so
-LOSS_S = 15.0  # from the first failure until the loss that caused it is noticed
+START_S = 120.0  # time within which the cluster must place all processes
+SILENCE_S = 30.0  # waiting time after which a message is printed
+LOSS_S = 15.0  # time after a first failure in which a lost process is noticed
 Work = Callable[[], Any]
 
 
@@ -30,7 +30,7 @@ class Rank:
     """One process of a training."""
 
     def address(self) -> tuple[str, int]:
-        """Where the first process waits for the others: its host, and a port free there."""
+        """Host of this process and a free port there, for the processes to meet at."""
         import ray as untyped
 
         ray: Any = untyped
@@ -39,7 +39,7 @@ class Rank:
             return ray.util.get_node_ip_address(), free.getsockname()[1]
 
     def run(self, environment: dict[str, str], work: Work) -> Any:
-        """Work with the variables that `torchrun` would set."""
+        """Run the work with the environment variables that `torchrun` would set."""
         os.environ.update(environment)
         return work()
 
@@ -55,18 +55,18 @@ def run_on_ray(
     address: str,
     processes: int,
 ) -> TrainResult | None:
-    """`run_training` in several processes of a cluster, which all see the same files.
+    """Run `run_training` in several processes of a cluster whose nodes share a file system.
 
     Args:
-        options: and the next five as for `run_training`.
-        address: of the cluster, see `budgets.cluster.joined`.
-        processes: how many, a CPU each, and a GPU each unless `compute` says otherwise.
+        options: options of the training; for this and the next five see `run_training`.
+        address: address of the cluster, see `budgets.cluster.joined`.
+        processes: number of processes; each has a CPU, and a GPU unless `compute` is "cpu".
     Returns:
         The result.
     Raises:
         TrainError: if the cluster has no room for all, or one of the processes is lost.
     """
-    # Actors start in a folder of their own.
+    # The working folder of an actor differs, so paths must be absolute.
     options = replace(
         options,
         data=None if options.data is None else options.data.absolute(),
@@ -83,18 +83,18 @@ def run_on_ray(
 
 
 def _absolute(name: str | None) -> str | None:
-    """A file or folder by its whole path; other names, such as zoo:damo-yolo-s, as they are."""
+    """Absolute path of a file or folder; another name, such as zoo:damo-yolo-s, unchanged."""
     return str(Path(name).absolute()) if name is not None and Path(name).exists() else name
 
 
 def run_ranks(work: Work, processes: int, address: str, compute: str) -> Any:
-    """Run something in several processes that join; what the first of them returns.
+    """Run work in several processes that communicate; returns the result of the first.
 
     Args:
-        work: picklable; joins the others through the variables that `torchrun` sets.
-        processes: how many.
-        address: of the cluster.
-        compute: "cpu", else each has a GPU where the cluster has any.
+        work: picklable function; it finds the others through the variables that `torchrun` sets.
+        processes: number of processes.
+        address: address of the cluster.
+        compute: device to use; unless it is "cpu", each process gets a GPU if the cluster has any.
     """
     with joined(address, cpus=processes, quiet=False) as ray:
         require_same(ask_nodes(ray))
@@ -116,9 +116,9 @@ def run_ranks(work: Work, processes: int, address: str, compute: str) -> Any:
 
 @contextmanager
 def _places(ray: Any, processes: int, gpus: int) -> Iterator[Any]:
-    """Places for all processes: they are taken together or not at all, and freed at the end.
+    """Reserve resources for all processes at once, and free them at the end.
 
-    Else a training that is too large would hold what it got, and two would wait for each other.
+    Reserved one by one, two trainings could each hold a part and wait for the other for ever.
 
     Raises:
         TrainError: if the cluster has no room for all.
@@ -147,7 +147,7 @@ def _places(ray: Any, processes: int, gpus: int) -> Iterator[Any]:
 
 
 def _addresses(ray: Any, ranks: list[Any]) -> list[tuple[str, int]]:
-    """Where each process is, once all of them run: they wait for each other."""
+    """Host and port of each process, once all of them run."""
     futures = [rank.address.remote() for rank in ranks]
     done_among(ray, futures, count=len(futures))
     found: list[tuple[str, int]] = ray.get(futures)
@@ -155,7 +155,7 @@ def _addresses(ray: Any, ranks: list[Any]) -> list[tuple[str, int]]:
 
 
 def _environment(number: int, processes: int, host: str, port: int) -> dict[str, str]:
-    """The variables of one process. It sees its own GPU alone, so that is the first it sees."""
+    """Environment of one process; LOCAL_RANK is 0, since Ray shows each process its GPU only."""
     return {
         "RANK": str(number),
         "LOCAL_RANK": "0",
@@ -166,7 +166,7 @@ def _environment(number: int, processes: int, host: str, port: int) -> dict[str,
 
 
 def _first(ray: Any, futures: list[Any]) -> Any:
-    """What the first process returns, or the error of whichever fails."""
+    """The result of the first process; raises the error of any process that fails."""
     waiting = list(futures)
     while waiting:
         (done,) = done_among(ray, waiting)
@@ -174,7 +174,7 @@ def _first(ray: Any, futures: list[Any]) -> Any:
         error = _error(ray, done)
         if error is None:
             continue
-        # Where one is lost, the others fail for want of it, and may do so first.
+        # If a process is lost, the others fail as well, perhaps before its loss is noticed.
         ready = done_among(ray, futures, LOSS_S, count=len(futures))
         errors = [error, *(_error(ray, future) for future in ready)]
         if any(isinstance(each, ray.exceptions.RayActorError) for each in errors):
@@ -186,7 +186,7 @@ def _first(ray: Any, futures: list[Any]) -> Any:
 
 
 def _error(ray: Any, future: Any) -> Exception | None:
-    """What a process failed with, as it was over there; None if it did not."""
+    """The exception that a process raised, as raised there; None if it raised none."""
     try:
         ray.get(future)
     except ray.exceptions.RayTaskError as error:

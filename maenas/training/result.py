@@ -14,7 +14,7 @@ SCHEMA = "maenas/train@1"
 
 @dataclass(frozen=True, slots=True)
 class TrainResult:
-    """A training that has ended.
+    """Result of a finished training.
 
     Attributes:
         run: folder of the run.
@@ -28,7 +28,7 @@ class TrainResult:
         best_epoch: epoch of `best`.
         ap: AP after the last epoch that was evaluated.
         loss: mean loss of the last epoch.
-        skipped_steps: number of steps of the last epoch that were skipped, their loss not finite.
+        skipped_steps: steps of the last epoch that were skipped because the loss was not finite.
         seconds: seconds that this process trained.
     """
 
@@ -48,7 +48,7 @@ class TrainResult:
 
     @property
     def detector(self) -> Path:
-        """The folder to go on with: the best detector, or the last one without a best."""
+        """Folder of the best detector, or of the last one if none was evaluated."""
         return self.best or self.last
 
     def to_json(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""A training from its options to its folder: makes ready, runs the loop, shows what happens."""
+"""Run a training from its options to its folder: set up, run the loop, report progress."""
 
 from __future__ import annotations
 
@@ -60,20 +60,20 @@ def run_training(
     compute: str,
     workers: int | None,
 ) -> TrainResult | None:
-    """Train, and leave a run folder.
+    """Train a detector and write a run folder.
 
     Args:
-        options: what the user typed.
-        out: folder of the run; None for the next free one, or the last one if it is resumed.
-        resume: continue the run in the folder, or begin it where nothing has begun.
-        exist_ok: begin a run in a folder that holds something.
-        compute: where torch runs.
-        workers: processes that load images; None for one a core.
+        options: options that the user gave.
+        out: folder of the run; None for the next free one, or the last one with `resume`.
+        resume: continue the run in the folder, or start it if none has started there.
+        exist_ok: start a run in a folder that is not empty.
+        compute: device that torch computes on.
+        workers: number of processes that load images; one a core if None.
     Returns:
-        The result; None in a process that does not lead.
+        The result; None in a process of rank > 0.
     Raises:
         MaenasError: if something about the detector, data, recipe or folder is wrong.
-        Interrupted: if a signal asks it to end; what was trained is saved.
+        Interrupted: if a signal asks it to end; the state of the training is saved.
     """
     if resume and exist_ok:
         raise TrainError("--resume continues the run, --exist-ok begins another; give one.")
@@ -154,7 +154,7 @@ def run_training(
 def follow(
     training: Training, saved: Saved | None, val: Dataset | None, data: Path
 ) -> TrainResult | Pause | None:
-    """Run the loop and show what happens; the result of the run, or where it was stopped."""
+    """Run the loop and report progress; returns the result, or where it was stopped."""
     ranks, folder, recipe = training.ranks, training.folder, training.recipe
     events = train(training, saved)
     if not ranks.leads:
@@ -189,7 +189,7 @@ def follow(
 
 
 def datasets(data: Path) -> tuple[Dataset, Dataset | None]:
-    """What to train on, and what to evaluate on if there is any."""
+    """The training images, and the validation images if there are any."""
     dataset = read_dataset(data, "train")
     dataset.require_objects("train")
     if "val" not in splits_of(data):
@@ -201,7 +201,7 @@ def datasets(data: Path) -> tuple[Dataset, Dataset | None]:
 
 
 def plan_of(recipe: Recipe, spec: DetectorSpec, loaded: int, ranks: Ranks) -> Plan:
-    """How images are drawn."""
+    """The plan by which training images are sampled."""
     _, height, width = spec.backbone.in_shape
     return Plan(
         size=(height, width),
@@ -217,7 +217,7 @@ def plan_of(recipe: Recipe, spec: DetectorSpec, loaded: int, ranks: Ranks) -> Pl
 
 
 def evaluator(spec: DetectorSpec, val: Dataset, ranks: Ranks, signals: Signals) -> Evaluate:
-    """The accuracy of a network on the validation images; a signal ends it at once."""
+    """A function that evaluates a network on the validation images; a signal ends it at once."""
     thresholds = published_thresholds(spec.is_nano)
 
     def accuracy(network: DetectorNetwork) -> ApScores:
@@ -230,21 +230,21 @@ def evaluator(spec: DetectorSpec, val: Dataset, ranks: Ranks, signals: Signals) 
 
 
 def usual_workers(processes: int) -> int:
-    """One a core of this process' share, at most 8; none where there are one or two cores."""
+    """Default number of workers: one a core of this process, at most 8; 0 for one or two cores."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     share = (cores or 1) // processes
     return 0 if share <= 2 else min(MOST_WORKERS, share)
 
 
 def receipt(teacher: Teacher | None) -> str:
-    """How a detector of the run came about."""
+    """Line that says how a detector of the run was made."""
     if teacher is None:
         return f"maenas train, maenas {__version__}"
     return f"maenas distill, teacher {teacher.where}, maenas {__version__}"
 
 
 def data_notes(dataset: Dataset, val: Dataset | None) -> list[str]:
-    """What the data are, and what is wrong with them."""
+    """Lines that describe the data set and its defects."""
     notes = [
         f"{count_of(len(dataset), 'image')} with {count_of(dataset.objects, 'object')} of "
         f"{count_of(len(dataset.names), 'class')}"
@@ -264,7 +264,7 @@ def data_notes(dataset: Dataset, val: Dataset | None) -> list[str]:
 
 
 def batch_note(step: int, accumulation_steps: int, recipe: Recipe) -> str:
-    """How many images a step has, and why they are fewer than the recipe's."""
+    """Line that gives the images of a step, and why they are fewer than the recipe's."""
     note = f"{step} images a step" + (
         f", {accumulation_steps} batches" if accumulation_steps > 1 else ""
     )

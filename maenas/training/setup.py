@@ -1,4 +1,4 @@
-"""What a training is: out of the options of a new run, or out of the folder of one that goes on."""
+"""Set up a training from the options of a new run, or from the folder of a resumed run."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ ARGS_FILE = "args.yaml"
 
 @dataclass(frozen=True, slots=True)
 class TrainOptions:
-    """What the user typed; None for what was left out."""
+    """Options that the user gave; None for those left out."""
 
     detector: str | None = None
     data: Path | None = None
@@ -52,22 +52,22 @@ class TrainOptions:
 
     @property
     def command(self) -> str:
-        """Which command was typed."""
+        """Name of the command: train or distill."""
         return "distill" if self.distills or self.teacher is not None else "train"
 
 
 @dataclass(frozen=True, slots=True)
 class ResolvedTraining:
-    """What a run is: from the options of a new one, or from the folder of one that continues.
+    """Everything that decides a run, taken from its options or from the folder of a resumed run.
 
     Attributes:
         spec: the detector, with the classes of the data.
-        network: with the weights it starts from; those of the state replace them.
-        recipe: how to train it.
-        data: the data set's file.
-        saved: where to continue; None for a new run.
-        notes: what to tell.
-        teacher: who teaches it; None to learn from the labels alone.
+        network: network with its initial weights; a saved state replaces them.
+        recipe: recipe of the training.
+        data: file of the data set.
+        saved: state to continue from; None for a new run.
+        notes: lines to print at the start.
+        teacher: teacher of the distillation; None to train on the labels only.
     """
 
     spec: DetectorSpec
@@ -80,7 +80,7 @@ class ResolvedTraining:
 
 
 def begun(options: TrainOptions) -> ResolvedTraining:
-    """A new run, from the options."""
+    """Set up a new run from its options."""
     if options.detector is None or options.data is None:
         raise TrainError(
             f"{options.command}: needs a detector and --data, such as "
@@ -109,7 +109,7 @@ def begun(options: TrainOptions) -> ResolvedTraining:
 
 
 def continued(options: TrainOptions, folder: Path) -> ResolvedTraining:
-    """A run that is continued, from its folder; options that were typed must be its own."""
+    """Set up a resumed run from its folder; options that are given must equal those of the run."""
     saved = load_state(folder / STATE_FILE)
     args = kept_args(folder / ARGS_FILE)
     kept = recipe = parse_recipe(args["recipe"], f"{folder / ARGS_FILE}: recipe")
@@ -152,14 +152,14 @@ def continued(options: TrainOptions, folder: Path) -> ResolvedTraining:
 
 
 def continuation_note(progress: TrainingProgress, epochs: int) -> str:
-    """Where a training continues."""
+    """Line that says where a training continues."""
     if progress.epoch_batches == 0:
         return f"continues after epoch {progress.epoch} of {epochs}"
     return f"continues after step {progress.step}, in epoch {progress.epoch + 1} of {epochs}"
 
 
 def kept_args(path: Path) -> dict[str, Any]:
-    """What a run was started with."""
+    """Arguments that a run was started with."""
     args = read_yaml(path, SCHEMA)
     for key, kind, what in (("data", str, "a path"), ("recipe", dict, "a mapping")):
         if not isinstance(args.get(key), kind):
@@ -171,7 +171,7 @@ def kept_args(path: Path) -> dict[str, Any]:
 
 
 def chosen_recipe(options: TrainOptions, spec: DetectorSpec) -> tuple[Recipe, str]:
-    """The recipe of a new run, and which it is."""
+    """The recipe of a new run, and its name."""
     scale = scale_of(spec)
     if options.teacher is None:
         name = options.recipe or scale
@@ -194,13 +194,13 @@ def named_recipe(name: str) -> Recipe:
 
 
 def changes_of(options: TrainOptions) -> list[str]:
-    """What replaces values of the recipe."""
+    """Changes of values of the recipe."""
     epochs = [] if options.epochs is None else [f"epochs={options.epochs}"]
     return [*options.changes, *epochs]
 
 
 def teacher_notes(teacher: Teacher | None, recipe: Recipe) -> list[str]:
-    """Who teaches, what, and how long."""
+    """Lines about the distillation: teacher, method and duration."""
     if teacher is None or recipe.distill is None:
         return []
     options, taught = recipe.distill, recipe.taught_epochs
@@ -214,7 +214,7 @@ def teacher_notes(teacher: Teacher | None, recipe: Recipe) -> list[str]:
 def write_args(
     folder: Path, recipe: Recipe, resolved: ResolvedTraining, options: TrainOptions
 ) -> None:
-    """`args.yaml`: all that was decided, the recipe spelled out."""
+    """Write `args.yaml`: every setting of the run and the whole recipe."""
     path = folder / ARGS_FILE
     content: dict[str, Any] = {
         "format": SCHEMA,
