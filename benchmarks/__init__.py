@@ -1,1 +1,1 @@
-"""Scripts that print a figure."""
+"""Benchmarks: scripts that print a figure."""

@@ -3,10 +3,11 @@
     python -m benchmarks.bench_accuracy [--overfit] [--work runs/bench-accuracy]
 
 The images are those of `maenas data make-shapes`: medium level, 3 classes, objects of 48 to 96
-pixels in 256. Without options 500 of them are learnt, and AP is that on 100 others; the bar is 0.70
-in 20 minutes. With `--overfit` eight are learnt by heart, without augmentation, and AP is that on
-the same eight; the bar is 0.95 in 3 minutes. Minutes are those of the whole command on all cores
-it may use, start-up, evaluations and charts included; the table holds the curve.
+pixels in images of 256 x 256. Without options the detector is trained on 500 images and AP is
+measured on 100 others; the target is 0.70 in 20 minutes. With `--overfit` it is trained on eight
+images without augmentation and AP is measured on the same eight; the target is 0.95 in 3 minutes.
+Minutes are the wall time of the whole command on all available cores, with start-up, evaluations
+and charts; the table holds the curve.
 """
 
 from __future__ import annotations
@@ -28,14 +29,14 @@ COLUMNS = ("epoch", "step", "loss", "ap", "ap50", "train_s", "wall_s", "commit")
 
 @dataclass(frozen=True)
 class Task:
-    """What is learnt.
+    """Data and recipe of one training.
 
     Attributes:
-        name: of the table.
-        images: to train on.
-        epochs: passes over them.
-        changes: to the recipe.
-        same: whether AP is that on the images that were learnt.
+        name: name of the table.
+        images: number of training images.
+        epochs: number of epochs.
+        changes: changes of the recipe.
+        same: whether AP is measured on the training images.
     """
 
     name: str

@@ -2,11 +2,11 @@
 
     python -m benchmarks.bench_assign [--model s] [--batch 8] [--runs 3] [--compute cpu]
 
-The step is that of a published detector at its input size with random weights, 30 objects in each
-image (a mosaic of four COCO images has 29 on average): forward, loss, backward, SGD. The share
-is that of assignment and the forward pass of the loss. Memory is the peak of resident memory while
-a batch of one crowded image among empty ones is assigned, above that before, each assigner
-in a process of its own; on a GPU, the peak that torch has allocated.
+A step consists of forward pass, loss, backward pass and SGD of a published detector with random
+weights at its input size, with 30 objects in each image (a mosaic of four COCO images has 29 on
+average). The share is the time of assignment and forward pass of the loss. Memory is the increase
+of the peak of resident memory while a batch of one crowded image and otherwise empty images is
+assigned, with each assigner in its own process; on a GPU, it is the peak that torch allocated.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from maenas.detector.model.spec import assemble
 OBJECTS, CROWD, CLASSES = 30, 1_000, 80
 MAX_SHARE = 15  # percent of a step
 MAX_MEMORY = 1_500  # MB
-SIDE = 640  # of the crowded image
+SIDE = 640  # side of the crowded image in pixels
 
 
 def main() -> None:
@@ -62,7 +62,7 @@ def memory_row(name: str, batch: int, device: torch.device) -> dict[str, Any]:
 
 
 def peak_memory(name: str, batch: int, compute: str) -> tuple[float, float]:
-    """Megabytes above what the inputs take, and seconds."""
+    """Peak memory in MB above that of the inputs, and time in seconds."""
     device = torch.device(compute)
     assigner = ASSIGNERS[name]()
     sizes = [(SIDE // stride, SIDE // stride) for stride in STRIDES]
@@ -72,7 +72,7 @@ def peak_memory(name: str, batch: int, compute: str) -> tuple[float, float]:
     around = torch.rand(batch, len(points), 4, device=device) * 4 * strides
     predicted = torch.cat((points - around[..., :2], points + around[..., 2:]), dim=-1)
     predictions = Predictions(logits, predicted)
-    assigner(predictions, priors, objects([1] * batch, device))  # what is loaded at first use
+    assigner(predictions, priors, objects([1] * batch, device))  # warm-up
     targets = objects([CROWD] + [0] * (batch - 1), device)
     before = now_megabytes(device)
     started = time.perf_counter()
@@ -82,7 +82,7 @@ def peak_memory(name: str, batch: int, compute: str) -> tuple[float, float]:
 
 
 def now_megabytes(device: torch.device) -> float:
-    """Memory in use."""
+    """Memory in use, in MB."""
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
         return torch.cuda.memory_allocated(device) / 1e6
@@ -91,7 +91,7 @@ def now_megabytes(device: torch.device) -> float:
 
 
 def peak_megabytes(device: torch.device) -> float:
-    """The most that was in use, waiting for the device."""
+    """Peak of the memory in use, in MB, once the device has finished."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
         return torch.cuda.max_memory_allocated(device) / 1e6
@@ -99,7 +99,7 @@ def peak_megabytes(device: torch.device) -> float:
 
 
 def share_rows(model: str, batch: int, runs: int, device: torch.device) -> list[dict[str, Any]]:
-    """Of each assigner the time of the loss, and its share of a whole step."""
+    """Time of the loss with each assigner, and its share of a whole step."""
     spec = assemble(load_backbone(f"zoo:damo-yolo-{model}"), load_template(model))
     network = spec.build().to(device).train()
     optimizer = torch.optim.SGD(network.parameters(), 0.01, momentum=0.9)
@@ -112,7 +112,7 @@ def share_rows(model: str, batch: int, runs: int, device: torch.device) -> list[
         levels = network(images)
         done = clock(device)
         loss: Tensor = torch.zeros(())
-        for name, kind in reversed(ASSIGNERS.items()):  # the published one last: it is learnt
+        for name, kind in reversed(ASSIGNERS.items()):  # AlignOTA last: backward() uses its loss
             before = clock(device)
             loss = sum(detection_loss(levels, targets, kind()).values(), torch.zeros_like(loss))
             if index:
@@ -149,14 +149,14 @@ def share_rows(model: str, batch: int, runs: int, device: torch.device) -> list[
 
 
 def clock(device: torch.device) -> float:
-    """Seconds, once the device has done all it was given."""
+    """Time in seconds, read once the device has finished its work."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     return time.perf_counter()
 
 
 def objects(counts: list[int], device: torch.device) -> Targets:
-    """Random boxes of 8 to 200 pixels a side, so many in each image."""
+    """Random boxes with sides of 8 to 200 pixels; `counts` gives their number in each image."""
     generator = torch.Generator().manual_seed(0)
     boxes, labels = [], []
     for count in counts:

@@ -2,14 +2,14 @@
 
     python -m benchmarks.bench_assigners [--seeds 0 1 2] [--epochs 8] [--work FOLDER]
 
-A nano detector, DAMO-YOLO T at half its width and with one block a stage, learns generated images
-of medium level with AlignOTA, ATSS, simOTA and TOOD, and with AlignOTA by the weights of the report
-in place of those of its code. All else is alike: the same first weights and the same images in
-the same order for one seed, each assigner with its usual options. There are no mosaics, and the
-rate is three times the recipe's, since a training takes a minute of processor time; AP is that of
-the last epoch, on a fifth as many images. One row of the table is one training; rows that are
-there are not measured again, so it can be made in pieces, and a training that was broken off is
-continued.
+A nano detector, DAMO-YOLO T at half its width and with one block per stage, is trained on generated
+images of medium level with AlignOTA, ATSS, simOTA and TOOD, and with AlignOTA with the weights of
+the report instead of those of its code. Everything else is equal: for one random seed the same
+initial weights and the same images in the same order, and for each assigner its default options.
+Mosaics are off and the learning rate is three times that of the recipe, because a training takes
+only a minute of processor time. AP is that of the last epoch, on a fifth as many images. One row of
+the table is one training. Rows that exist are not measured again, so the table can be made in
+several runs, and an interrupted training is continued.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ CHANGES = (
     "augmentation.sada=false",
 )
 OURS = "align_ota"
-OF_THE_REPORT = "align_ota_1_1"  # with the weights of the report, where its code has 1 and 3
+OF_THE_REPORT = "align_ota_1_1"  # AlignOTA with the weights of the report; its code has 1 and 3
 WAYS: dict[str, tuple[str, ...]] = {name: (f"assigner.name={name}",) for name in ASSIGNERS}
 WAYS[OF_THE_REPORT] = (f"assigner.name={OURS}", "assigner.iou_weight=1")
 COLUMNS = ("assigner", "seed", "ap", "ap50", "best_ap", "epochs", "step", "train_s", "commit")
@@ -57,7 +57,7 @@ def main() -> None:
         save_folder(detector, nano_spec(), None)
     name = "assigners" + ("" if arguments.epochs == EPOCHS else f"-{arguments.epochs}-epochs")
     rows = read_csv(result_path(name))
-    for seed in arguments.seeds:  # a whole comparison before the next seed
+    for seed in arguments.seeds:  # finish one seed before the next
         for assigner in arguments.assigners:
             if not any((row["assigner"], row["seed"]) == (assigner, str(seed)) for row in rows):
                 out = arguments.work / f"{arguments.epochs}-epochs" / f"{assigner}-{seed}"
@@ -70,7 +70,7 @@ def main() -> None:
 
 
 def nano_spec() -> DetectorSpec:
-    """DAMO-YOLO T, thinner and shallower."""
+    """Spec of DAMO-YOLO T with less width and depth."""
     stages = [
         ResK1KX(
             out_channels=channels, bottleneck_channels=channels // 2, stride=2, depth=1, rep=True
@@ -87,7 +87,7 @@ def nano_spec() -> DetectorSpec:
 def learn(
     assigner: str, seed: int, detector: Path, data: Path, count: int, out: Path
 ) -> dict[str, str]:
-    """One training: the row of the table."""
+    """Run one training; returns its row of the table."""
     words: list[object] = []
     for change in (*WAYS[assigner], f"seed={seed}", *CHANGES):
         words += ["--set", change]
@@ -113,7 +113,7 @@ def learn(
 
 
 def summary(rows: Sequence[dict[str, str]]) -> list[str]:
-    """AP of each assigner over its seeds, and what AlignOTA gains over each rival, seed by seed."""
+    """AP of each assigner over its seeds, and the gain of AlignOTA over each baseline per seed."""
     found = {
         name: {row["seed"]: float(row["ap"]) for row in rows if row["assigner"] == name}
         for name in WAYS

@@ -1,13 +1,13 @@
-"""How many images a second one worker makes for training, all augmentations on.
+"""How many training images a second one worker prepares, with all augmentations.
 
     python -m benchmarks.bench_data [--peer PYTHON]
 
-640 pixel mosaics of JPEGs as large as COCO's, from the file to the batch, in one thread: rotation,
+One thread makes mosaics of 640 pixels from JPEGs of COCO's sizes, from file to batch: rotation,
 scale, shear, mixup, flip and SADA as at the end of training; once with mosaic partners from the
-whole data set, once from the batch. PYTHON is of an environment with the package libreyolo 1.2.0
-(MIT), whose DAMO-YOLO recipe is then timed on the same images; it has colour jitter and no
-SADA. All take turns, and seconds are those the processor spent, so other work on the machine
-counts little. Prints medians over the rounds.
+whole data set, once from the batch. PYTHON is the interpreter of an environment with the package
+libreyolo 1.2.0 (MIT), whose DAMO-YOLO recipe is then timed on the same images; it has colour jitter
+and no SADA. The programs take turns, and seconds are processor time, so that other work on the
+machine has little effect. Prints medians over the rounds.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ from maenas.detector.data import Augmentation, Dataset, Plan, TrainLoader, read_
 from maenas.detector.data.augmentation import PARTNERS
 
 SIZES = ((640, 480), (480, 640), (640, 427), (500, 375))  # width, height
-IMAGES = 96  # a round; a multiple of BATCH
+IMAGES = 96  # images of a round; a multiple of BATCH
 BATCH = 16
-FAR = 1000  # epochs done of so many, at which SADA is as frequent as it gets
+FAR = 1000  # number of finished epochs, at which SADA has its highest probability
 
 PEER = """
 import json, random, sys, time
@@ -73,7 +73,7 @@ def main() -> None:
             found = {partners: our_rate(dataset, partners, number) for partners in PARTNERS}
             if peer is not None:
                 found["libreyolo"] = peer_rate(peer)
-            if number > 0:  # the first warms caches
+            if number > 0:  # the first round warms up caches
                 for who, rate in found.items():
                     rates.setdefault(who, []).append(rate)
         if peer is not None:
@@ -83,7 +83,7 @@ def main() -> None:
 
 
 def our_rate(dataset: Dataset, partners: str, number: int) -> float:
-    """Images a second of one epoch, far into a training."""
+    """Images a second of one epoch at the end of a training."""
     plan = Plan((640, 640), BATCH, FAR, 0, Augmentation(partners=partners), plain_epochs=0)
     started = time.process_time()
     count = sum(len(batch) for batch in TrainLoader(dataset, plan).epoch(FAR - 1 - number))
@@ -108,7 +108,7 @@ def peer_rate(peer: subprocess.Popen[str]) -> float:
 
 
 def report(rates: dict[str, list[float]]) -> None:
-    """A line for each, with its ratio to the peer in the same round; and a file."""
+    """Print the rate of each program and its ratio to the peer in the same round; write a CSV."""
     rows = []
     for who, found in rates.items():
         median, spread = statistics.median(found), (max(found) - min(found))
@@ -127,7 +127,7 @@ def report(rates: dict[str, list[float]]) -> None:
 
 
 def write_images(folder: Path) -> None:
-    """Images with a photograph's detail, three to ten objects each, in YOLO's form."""
+    """Write images as detailed as photographs, with three to ten objects each, in YOLO format."""
     rng = np.random.default_rng(0)
     for name in ("images", "labels"):
         (folder / name).mkdir()

@@ -2,11 +2,11 @@
 
     python -m benchmarks.bench_detect [--models s ns] [--runs 40]
 
-The network runs in OpenVINO in 32-bit floats. Its weights are random, so what NMS gets is made up:
-the scores and boxes of a crowded street, 2,000 pairs of box and class around 40 objects. Both
-thresholds of an evaluation (0.05) and of `maenas detect` (0.4) are tried. Reading the JPEG is
-measured too but is no part of the share: a camera has no JPEG. The share is that of the fastest
-runs: on a machine that others use, the rest is theirs. That of the medians stands beside it.
+The network runs in OpenVINO in float32. Its weights are random, so NMS gets generated scores and
+boxes of a crowded street: 2,000 pairs of box and class around 40 objects. The thresholds are those
+of an evaluation (0.05) and of `maenas detect` (0.4). Reading the JPEG is measured but not part of
+the share, because a camera delivers no JPEG. The share is that of the fastest runs, which other
+work on the machine disturbs least; the share of the medians is printed beside it.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ PARTS = ("read", "before", "network", "after")
 
 
 class Street(Runtime):
-    """Another runtime that takes its time and then sees a crowded street."""
+    """Runtime that takes the time of another one and then returns a crowded street."""
 
     def __init__(self, network: Runtime, street: tuple[Floats, Floats]) -> None:
         self.in_shape, self.names = network.in_shape, network.names
@@ -74,7 +74,7 @@ def main() -> None:
 
 
 def row_of(model: str, street: Runtime, path: Path, min_score: float, runs: int) -> dict[str, Any]:
-    """The fastest and the median of the runs, printed and as a row."""
+    """Print the fastest and the median run; returns them as a row."""
     spent: dict[str, list[float]] = defaultdict(list)
     thresholds = Thresholds(min_score, max_detections=500)
     for index in range(WARM_UP + runs):
@@ -114,7 +114,7 @@ def row_of(model: str, street: Runtime, path: Path, min_score: float, runs: int)
 
 
 def exported(model: str, folder: Path) -> Runtime:
-    """A published detector with random weights in OpenVINO."""
+    """Export a published detector with random weights; returns its OpenVINO runtime."""
     spec = assemble(load_backbone(f"zoo:damo-yolo-{model}"), load_template(model))
     sample = np.random.default_rng(0).uniform(0, 255, (1, *spec.backbone.in_shape))
     path = folder / f"{model}.xml"
@@ -124,7 +124,7 @@ def exported(model: str, folder: Path) -> Runtime:
 
 
 def scene() -> Pixels:
-    """An image with as much detail as a photograph: noise over smooth light."""
+    """An image as detailed as a photograph: noise on a smooth gradient."""
     rng = np.random.default_rng(0)
     y, x = np.mgrid[:HEIGHT, :WIDTH]
     light = 128 + 60 * np.sin(x / 90) * np.cos(y / 70)
@@ -134,7 +134,7 @@ def scene() -> Pixels:
 
 
 def crowd(size: tuple[int, int]) -> tuple[Floats, Floats]:
-    """Scores (1, N, 80) and boxes (1, N, 4): objects seen by many positions, the rest nothing."""
+    """Scores (1, N, 80) and boxes (1, N, 4) of objects that many anchor points predict."""
     rng = np.random.default_rng(0)
     height, width = size
     positions = sum((height // stride) * (width // stride) for stride in (8, 16, 32))

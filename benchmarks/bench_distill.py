@@ -3,15 +3,15 @@
     python -m benchmarks.bench_distill [--seeds 0 1 2] [--cells alone cwd@0.5 ..] [--work FOLDER]
                                        [--epochs 48] [--batch 32] [--on-trained]
 
-A student of 0.23 M params learns the hard shapes for the same number of steps alone, by Mimicking,
-MGD and CWD, and by CWD at three weights; its teacher has 3.8 M params. All start from random
-weights; with --on-trained from a student that has learnt as many steps alone, the same for all
-cells of a seed. Other --epochs, another --batch and --on-trained make other tables. Cells that are
-done already are skipped and a run that was broken off is continued, so a table can be made in
-pieces. Prints AP and gain of each cell, mean and spread over the seeds, and writes a row for each
-run, and the curves of AP.
+A student of 0.23 M params is trained on the hard shapes for the same number of steps alone, with
+Mimicking, MGD and CWD, and with CWD at three weights; its teacher has 3.8 M params. All runs start
+from random weights or, with --on-trained, from a student that was trained alone for as many steps,
+the same for all cells of a seed. Each value of --epochs, --batch and --on-trained makes its own
+table. Finished cells are skipped and an interrupted run is continued, so a table can be made in
+several runs. Prints AP and gain of each cell, with mean and spread over the seeds, and writes a row
+for each run, and the curves of AP.
 
-Everything but the table lies in FOLDER (runs/bench-distill): images, teacher, a run a cell.
+FOLDER (runs/bench-distill) holds everything but the table: images, teacher, a run for each cell.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class Bench:
-    """Where everything lies."""
+    """Settings of a table and the paths of its files."""
 
     work: Path
     epochs: int = EPOCHS
@@ -64,7 +64,7 @@ class Bench:
 
     @property
     def kind(self) -> str:
-        """What all cells of a table share."""
+        """Name of the settings that all cells of a table share."""
         start = "on-trained-" if self.on_trained else ""
         return f"{start}{self.epochs}-epochs-batch-{self.batch}"
 
@@ -80,7 +80,7 @@ class Bench:
         return self.work / self.kind / f"{cell.replace('@', '-')}-seed{seed}"
 
     def student(self, seed: int) -> Path:
-        """What a run starts from."""
+        """Folder of the student that a run starts from."""
         if self.on_trained:
             return replace(self, on_trained=False).run("alone", seed) / "last"
         return self.work / "student_spec"
@@ -113,7 +113,7 @@ def main() -> None:
 
 
 def prepare(bench: Bench) -> None:
-    """Images, both specs, and the teacher."""
+    """Make the images and both specs, and train the teacher."""
     if not bench.data.exists():
         size = ("--images", IMAGES, "--size", SIDE, "--classes", CLASSES)
         maenas("data", "make-shapes", "--out", bench.data.parent, "--level", "hard", *size)
@@ -125,7 +125,7 @@ def prepare(bench: Bench) -> None:
 
 
 def spec_of(width: int, depths: Sequence[int], neck_depth: int) -> DetectorSpec:
-    """A detector like DAMO-YOLO T, at another width and depth."""
+    """Spec of a detector like DAMO-YOLO T with another width and depth."""
     stages = [
         ResK1KX(
             out_channels=share * width,
@@ -144,7 +144,7 @@ def spec_of(width: int, depths: Sequence[int], neck_depth: int) -> DetectorSpec:
 
 
 def learn(bench: Bench, cell: str, seed: int) -> dict[str, str]:
-    """One run: the row of the table."""
+    """Run one training; returns its row of the table."""
     fresh = replace(bench, on_trained=False)
     if bench.on_trained and finished_epochs(fresh.run("alone", seed)) < bench.epochs:
         learn(fresh, "alone", seed)
@@ -180,7 +180,7 @@ def learn(bench: Bench, cell: str, seed: int) -> dict[str, str]:
 def train(
     command: str, detector: Path, bench: Bench, out: Path, *words: object
 ) -> dict[str, float]:
-    """A training of the command line, continued if it was broken off."""
+    """Train by the command line, or continue an interrupted training; returns its last row."""
     resumed = ("--resume",) if (out / "resume.pt").exists() else ()
     places = ("--data", bench.data, "--recipe", "ns", "--out", out, "--workers", 0, "--json")
     told: dict[str, float] = json.loads(maenas(command, detector, *places, *words, *resumed))
@@ -188,17 +188,17 @@ def train(
 
 
 def finished_epochs(run: Path) -> int:
-    """Of a run that may not be there."""
+    """Number of finished epochs of a run; 0 if there is no run."""
     return len(table_of(run))
 
 
 def table_of(run: Path) -> list[dict[str, str]]:
-    """The epochs of a run."""
+    """Rows of the epochs of a run."""
     return read_csv(run / "results.csv")
 
 
 def summary(rows: Sequence[dict[str, str]]) -> list[str]:
-    """AP of each cell over its seeds, and what it gains over learning alone, seed by seed."""
+    """AP of each cell over its seeds, and its gain over training alone with the same seed."""
     alone = {row["seed"]: float(row["ap"]) for row in rows if row["cell"] == "alone"}
     lines = [f"teacher: AP {float(rows[0]['teacher_ap']):.4f}"] if rows else []
     for cell in CELLS:
@@ -215,7 +215,7 @@ def summary(rows: Sequence[dict[str, str]]) -> list[str]:
 
 
 def draw(bench: Bench, rows: Sequence[dict[str, str]], path: Path) -> None:
-    """Validation AP over the epochs, a colour a cell, a line a seed whose run is still there."""
+    """Plot validation AP over epochs: a colour per cell, a line per seed whose run still exists."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

@@ -2,10 +2,10 @@
 
     python -m benchmarks.bench_distill_gradients [--seed 0] [--batches 8] [--work FOLDER]
 
-Needs what `bench_distill` left in FOLDER: images, the teacher, and the student trained alone. For
-the student with random weights and for the trained one, prints the length of both gradients by the
-weights of backbone and neck, and the cosine between them: means over the first batches. Feature
-losses count 1, before the weight of the recipe.
+Needs the files of `bench_distill` in FOLDER: images, teacher, and the student trained alone. For
+the student with random weights and for the trained one, prints the norm of both gradients with
+respect to the weights of backbone and neck, and their cosine similarity: means over the first
+batches. The feature losses have weight 1 instead of that of the recipe.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def drawn(bench: Bench, seed: int, count: int) -> list[Batch]:
 def pulls(
     learner: Learner, lessons: Teaching, batches: Sequence[Batch]
 ) -> Iterator[tuple[float, float, float]]:
-    """Lengths of both gradients and their cosine, batch by batch."""
+    """Norms of both gradients and their cosine similarity, for each batch."""
     network = learner.network
     shared = [*network.backbone.parameters(), *network.neck.parameters()]
     for batch in batches:
@@ -97,7 +97,7 @@ def pulls(
 
 
 def joined(gradients: Sequence[Tensor]) -> Tensor:
-    """All of them in one row."""
+    """All gradients concatenated into one vector."""
     return torch.cat([gradient.flatten() for gradient in gradients])
 
 

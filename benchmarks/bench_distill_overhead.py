@@ -2,11 +2,12 @@
 
     python -m benchmarks.bench_distill_overhead [--side 320] [--batch 4] [--runs 10] [--threads 1]
 
-A step of damo-yolo-t (forward, assignment, loss, backward, optimizer) on random images with ten
-objects each: alone, and taught by damo-yolo-s with each method. The teacher's forward pass is
-timed beside them. Each runs in a process of its own and they take turns. Prints the median over
-turns of what a step takes more, less the teacher's pass, as a share of the student's step alone: at
-most 10 % is asked for. Memory is the most the process had, and what that is more than alone.
+Times a step of damo-yolo-t (forward, assignment, loss, backward, optimizer) on random images with
+ten objects each: alone, and with damo-yolo-s as teacher by each method. The forward pass of the
+teacher is timed separately. Each program runs in its own process and they take turns. Prints the
+median over turns of the additional time of a step, minus the teacher's forward pass, as a share
+of the step alone; the limit is 10 %. Memory is the peak of the process, and its increase over the
+step alone.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from maenas.detector.model.spec import DetectorSpec, assemble
 from maenas.detector.train import Learner, published_recipe
 
 OBJECTS = 10
-MOST = 0.1  # of the step
+MOST = 0.1  # largest allowed share of the step
 PROGRAMS = ("alone", "teacher", *FEATURE_LOSSES)
 
 
@@ -84,7 +85,7 @@ def main() -> None:
 
 
 def race(arguments: argparse.Namespace) -> tuple[dict[str, list[float]], dict[str, float]]:
-    """Processor seconds of each step by program, which take turns; and their memory in bytes."""
+    """Processor seconds of each step by program, and peak memory by program in bytes."""
     words = [f"--{name}={getattr(arguments, name)}" for name in ("side", "batch", "threads")]
     command = [sys.executable, "-m", "benchmarks.bench_distill_overhead", *words]
     processes = {
@@ -105,7 +106,7 @@ def race(arguments: argparse.Namespace) -> tuple[dict[str, list[float]], dict[st
             process.stdin.write("\n")
             process.stdin.flush()
             took, memory[name] = json.loads(process.stdout.readline())
-            if turn:  # the first warms caches
+            if turn:  # the first turn warms up caches
                 seconds[name].append(took)
     for process in processes.values():
         process.communicate()
@@ -113,7 +114,7 @@ def race(arguments: argparse.Namespace) -> tuple[dict[str, list[float]], dict[st
 
 
 def take_turns(program: str, side: int, batch: int, threads: int) -> None:
-    """Run a step for every line that comes in, and tell its processor time and the memory."""
+    """Run a step for every line on stdin, and print its processor time and the peak memory."""
     torch.set_num_threads(threads)
     step = step_of(program, side, batch)
     for _ in sys.stdin:
@@ -125,7 +126,7 @@ def take_turns(program: str, side: int, batch: int, threads: int) -> None:
 
 
 def step_of(program: str, side: int, batch: int) -> Callable[[], object]:
-    """What a program does in its turn."""
+    """The function that a program runs in its turn."""
     torch.manual_seed(0)
     layout, recipe = torch.channels_last, published_recipe("t")
     images = (255 * torch.rand(batch, 3, side, side)).contiguous(memory_format=layout)

@@ -3,10 +3,10 @@
     python -m benchmarks.bench_distill_statistics [--seeds 0 1 2] [--epochs 24] [--batch 8]
                                                   [--work FOLDER]
 
-Needs students that `bench_distill` left in FOLDER, alone and taught, with the same --epochs and
---batch. For each prints its loss of classification (quality focal) on the validation images
-twice: every BatchNorm with the statistics of the batch, as in training, and with those it keeps, as
-when it is run. Where the second is larger, the student leans on the batch it is in.
+Needs the students of `bench_distill` in FOLDER, alone and with teacher, with the same --epochs and
+--batch. For each student prints its classification loss (quality focal) on the validation images
+twice: with the BatchNorm statistics of the batch, as in training, and with the running statistics,
+as in inference. If the second is larger, the student depends on the statistics of its batch.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def main() -> None:
 
 
 def validation(bench: Bench) -> list[Batch]:
-    """The validation images in the batches of the training, as its last epochs see images."""
+    """Validation images in batches of the training's size, resized as in its last epochs."""
     augmentation = replace(RECIPE.augmentation, resize="stretch")
     plan = Plan((SIDE, SIDE), bench.batch, 1, 0, augmentation, plain_epochs=1)
     return list(TrainLoader(read_dataset(bench.data, "val"), plan).epoch(0))
@@ -63,12 +63,12 @@ def validation(bench: Bench) -> list[Batch]:
 
 @torch.no_grad()
 def loss(network: DetectorNetwork, batches: list[Batch], kept: bool) -> float:
-    """Of classification, mean over the batches."""
-    network.train()  # for the outputs that losses take
+    """Classification loss, mean over the batches; `kept` uses the running statistics."""
+    network.train()  # training mode, for the outputs that losses need
     for layer in network.modules():
         if isinstance(layer, nn.BatchNorm2d):
             layer.train(not kept)
-            layer.momentum = 0.0  # what is kept stays
+            layer.momentum = 0.0  # running statistics do not change
     total = 0.0
     for batch in batches:
         ready = batch.to(torch.device("cpu"), False)

@@ -1,9 +1,10 @@
-"""How tight and how fast the certificate is.
+"""How tight the certificate is, and how long it takes.
 
     python -m benchmarks.bench_exact
 
-Prints the gap between the certified bounds of the default problem, then of the whole front from 2
-to 8 ms from a single solve, with the time on one core; listing and pricing the space included.
+Prints the gap between the certified bounds of the default problem, and of the whole front from 2
+to 8 ms from a single solve, with the time on one core, which includes listing and pricing the
+space.
 """
 
 from __future__ import annotations
@@ -71,7 +72,7 @@ def main() -> None:
 
 
 def pairs_row() -> dict[str, object]:
-    """The gap under pairs of additive budgets, which multipliers alone leave open."""
+    """The gap under pairs of additive budgets, where Lagrange multipliers alone leave a gap."""
     started = time.perf_counter()
     gaps = []
     for latency, params in PAIRS:

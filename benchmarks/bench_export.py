@@ -1,10 +1,10 @@
-"""How far exported detectors are from torch.
+"""How much exported detectors differ from torch.
 
     python -m benchmarks.bench_export
 
-Exports S, T and Ns, with the golden weights and statistics of drawn images, to ONNX and to
-OpenVINO in f32, and prints the largest differences of scores and boxes before NMS from torch in
-32 and in 64 bits, on a drawn image, beside what torch's own rounding makes.
+Exports S, T and Ns, with the golden weights and BatchNorm statistics of generated images, to ONNX
+and to OpenVINO in f32. Prints the largest differences of scores and boxes before NMS from torch in
+float32 and in float64 on a generated image, and the rounding error of torch itself.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from tests.golden import official_weights, renamed, spec_of
 
 MODELS = ("S", "T", "Ns")
 FORMATS: tuple[Format, ...] = ("onnx", "openvino")
-STATISTICS_FROM = 4  # images that BatchNorms take their statistics from
+STATISTICS_FROM = 4  # number of images for the BatchNorm statistics
 
 
 def main() -> None:
@@ -77,11 +77,11 @@ def main() -> None:
 
 
 def trained_alike(model: str, spec: DetectorSpec) -> DetectorNetwork:
-    """A network with the golden weights whose BatchNorms have seen images."""
+    """A network with the golden weights and BatchNorm statistics of generated images."""
     network = build_network(spec, renamed(official_weights(model), spec))
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):
-            module.momentum = None  # statistics of the images alone
+            module.momentum = None  # statistics are the mean over these images
     network.train()
     with torch.no_grad():
         network(torch.from_numpy(images(spec, STATISTICS_FROM)))
@@ -89,7 +89,7 @@ def trained_alike(model: str, spec: DetectorSpec) -> DetectorNetwork:
 
 
 def images(spec: DetectorSpec, count: int, seed: int = 0) -> Floats:
-    """Drawn images at the size of the input, (count, 3, H, W)."""
+    """Generated images of the input size, (count, 3, H, W)."""
     _, height, width = spec.backbone.in_shape
     drawn = (sample_image(720, 1280, seed + index) for index in range(count))
     return np.stack([fit(pixels, (height, width), spec.resize)[0] for pixels in drawn])

@@ -2,9 +2,9 @@
 
     python -m benchmarks.bench_int8 DETECTOR DATA
 
-DETECTOR is a detector with weights, DATA a data set with images to train on (ranges are taken
-from the first 128 of them) and to validate on. Exports to ONNX and OpenVINO in f32 and INT8, runs
-`maenas val` on each, and prints COCO's AP and the median time of the network. Needs NNCF:
+DETECTOR is a detector with weights, DATA a data set with training images (the first 128 are used
+for calibration) and validation images. Exports to ONNX and OpenVINO in f32 and INT8, runs
+`maenas val` on each file, and prints COCO's AP and the median time of the network. Needs NNCF:
 `pip install -e '.[int8]'`.
 """
 
@@ -58,7 +58,7 @@ def main() -> None:
 
 
 def run(*arguments: object) -> dict[str, Any]:
-    """What a command of `maenas` prints as JSON."""
+    """Run a command of `maenas`; returns the JSON that it prints."""
     words = [*MAENAS, *map(str, arguments), "--json"]
     ran = subprocess.run(words, stdout=subprocess.PIPE, check=True, text=True)
     result: dict[str, Any] = json.loads(ran.stdout)

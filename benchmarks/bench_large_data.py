@@ -27,14 +27,14 @@ from PIL import Image
 
 from maenas.detector.data import read_dataset
 
-OBJECTS = 7  # of an image, as in COCO
+OBJECTS = 7  # objects per image, as in COCO
 CLASSES = 80
 SIDE = 640
-LINKS = 30_000  # to one file; file systems allow 32,000 and more
+LINKS = 30_000  # most links to one file; file systems allow at least 32,000
 
 
 def main() -> None:
-    """Generate and read, or only read if a path is given."""
+    """Generate a data set and read it, or only read it if a path is given."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--images", type=int, default=20_000)
     parser.add_argument("--form", choices=("coco", "yolo"), default="coco")
@@ -54,7 +54,7 @@ def main() -> None:
 
 
 def figures(path: Path) -> str:
-    """Processor seconds and MB of one reading."""
+    """Text with processor seconds and MB of reading a data set once."""
     before = resident()
     started, clock = time.process_time(), time.perf_counter()
     dataset = read_dataset(path)
@@ -68,13 +68,13 @@ def figures(path: Path) -> str:
 
 
 def resident() -> float:
-    """MB of resident memory now."""
+    """Resident memory now, in MB."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
 def make_images(folder: Path, count: int) -> None:
-    """Links to a few image files."""
+    """Make links to a few image files."""
     folder.mkdir(parents=True)
     for index in range(count):
         image = folder / f"{index:012d}.jpg"
@@ -86,14 +86,14 @@ def make_images(folder: Path, count: int) -> None:
 
 
 def boxes(count: int) -> NDArray[np.float64]:
-    """(count, OBJECTS, 4): x, y, width, height in pixels."""
+    """Random boxes (count, OBJECTS, 4): x, y, width, height in pixels."""
     rng = np.random.default_rng(0)
     corners = rng.uniform(0, SIDE / 2, (count, OBJECTS, 2))
     return np.concatenate((corners, rng.uniform(8, SIDE / 2, corners.shape)), axis=2).round(2)
 
 
 def make_coco(folder: Path, count: int) -> Path:
-    """One annotation file."""
+    """Make a data set with one COCO annotation file."""
     make_images(folder / "images", count)
     sizes = {"width": SIDE, "height": SIDE}
     images = [{"id": i, "file_name": f"{i:012d}.jpg", **sizes} for i in range(count)]
@@ -117,7 +117,7 @@ def make_coco(folder: Path, count: int) -> Path:
 
 
 def make_yolo(folder: Path, count: int) -> Path:
-    """A label file for each image."""
+    """Make a data set with one YOLO label file for each image."""
     make_images(folder / "images", count)
     (folder / "labels").mkdir()
     for image, rows in enumerate(boxes(count) / SIDE):

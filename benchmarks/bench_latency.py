@@ -33,7 +33,7 @@ REPEATS = 5
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Print the figures of each table and write them beside each other."""
+    """Print the figures of each table and write a CSV and a plot."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("tables", type=Path, nargs="+")
     parser.add_argument("--plots", type=Path, help="folder for plots")
@@ -51,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def held_out(table: LatencyTable) -> list[dict[str, object]]:
-    """A row for each network; prints the figures of drawn and of published ones."""
+    """Rows of the held-out networks; prints the errors of sampled and of published networks."""
     found = table.accuracy
     errors = np.array(found.predicted_ms) / np.array(found.measured_ms) - 1
     published = np.array(["zoo:" in name for name in found.names])
@@ -82,7 +82,7 @@ def held_out(table: LatencyTable) -> list[dict[str, object]]:
 
 
 def stage_us(model: LatencyModel) -> float:
-    """Microseconds to price one stage never seen before, operators already listed."""
+    """Microseconds to price a new stage whose operators are already listed."""
     stages = [
         ops
         for _, spec in drawn(("res", "csp", "mob"), STAGES // 5, seed=7)

@@ -1,18 +1,18 @@
-"""How fast our exported models are beside another implementation's.
+"""How fast our exported models are compared with those of another implementation.
 
     python -m benchmarks.bench_openvino_peer FOLDER
 
-FOLDER holds `ns.onnx`, `t.onnx` and `s.onnx` of the package libreyolo 1.2.0 (MIT), made in an
-environment of their own:
+FOLDER holds `ns.onnx`, `t.onnx` and `s.onnx` of the package libreyolo 1.2.0 (MIT), made in a
+separate environment:
 
     from libreyolo import LibreDAMOYOLO
     for size, side in (("ns", 416), ("t", 640), ("s", 640)):
         model = LibreDAMOYOLO(size=size, device="cpu")
         model.export(format="onnx", imgsz=side, batch=1, output_path=f"{size}.onnx")
 
-Both run in OpenVINO on this CPU, in f32, batch 1, latency hint, with outputs before NMS; a run of
-one follows a run of the other. Prints the median of the ratios of each pair, ours over theirs:
-below 1 ours is faster.
+Both run in OpenVINO on this CPU, in f32, at batch size 1, with the latency hint and outputs before
+NMS; they take turns. Prints the median over pairs of runs of the ratio of our time to theirs: below
+1 ours is faster.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def main() -> None:
 
 
 def exported(scale: str, folder: Path) -> tuple[Path, Floats]:
-    """Our IR of a published detector with random weights, and an image for it."""
+    """Export a published detector with random weights; returns its IR and an image for it."""
     torch.manual_seed(0)
     spec = assemble(load_backbone(f"zoo:damo-yolo-{scale}"), load_template(scale))
     _, height, width = spec.backbone.in_shape
@@ -101,13 +101,13 @@ def race(ours: Path, theirs: Path, image: Floats, pairs: int) -> list[tuple[floa
     found = []
     for index in range(pairs + 5):
         spent = {}
-        order = (0, 1) if index % 2 else (1, 0)  # neither always follows the other
+        order = (0, 1) if index % 2 else (1, 0)  # each is first in half of the pairs
         for which in order:
             started = time.perf_counter()
             runners[which].infer([image], share_inputs=True)
             spent[which] = 1e3 * (time.perf_counter() - started)
         found.append((spent[0], spent[1]))
-    return found[5:]  # the first warm caches
+    return found[5:]  # the first pairs warm up caches
 
 
 if __name__ == "__main__":

@@ -93,7 +93,7 @@ def main() -> None:
 
 
 def best_at(outcome: Outcome, candidates: int) -> float:
-    """The best score among the first so many candidates; 0 if none was within budget."""
+    """The best score among this number of first candidates; 0 if none met the budget."""
     return max((score for count, score in outcome.curve if count <= candidates), default=0.0)
 
 

@@ -2,9 +2,9 @@
 
     python -m benchmarks.bench_ray [--draws 24]
 
-Prints the cost of sending a task against that of scoring a random network, the throughput of two
-workers over one for that work, and how many workers one driver can keep busy: its time a batch is
-measured with as many batches in flight as so many workers would have, the rest is simulated.
+Prints the time to send a task and the time to score a random network, the speed-up of two workers
+over one for that work, and how many workers one driver can keep busy: the driver's time per batch
+is measured with as many batches in flight as that many workers would have, the rest is simulated.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from maenas.runs.config import SearchConfig
 
 WORKERS = (1, 2, 8, 32, 100, 300, 1_000)
 BATCH_S = (0.1, 0.25, 0.4, 1.0, 4.0, 10.0)
-BUSY = 0.95  # share of their time that workers must be busy, or the driver is the limit
+BUSY = 0.95  # share of time that workers must be busy; below it the driver is the bottleneck
 
 
 def main() -> None:
@@ -88,7 +88,7 @@ def main() -> None:
 
 
 def monte_carlo_s(executor: Executor, draws: int) -> float:
-    """Seconds a random network of damo-yolo-s takes, all workers together."""
+    """Seconds per random network of damo-yolo-s, with all workers together."""
     backbone = load_backbone("zoo:damo-yolo-s")
     items = [Draw(backbone, RandomNetworks(DEFAULT_WEIGHTS), seed) for seed in range(draws)]
     list(executor.map(Draw.score, items[:1]))  # loads torch
@@ -98,7 +98,7 @@ def monte_carlo_s(executor: Executor, draws: int) -> float:
 
 
 def nothing(draw: Draw) -> float:
-    """A task that costs its journey alone."""
+    """A task without work, which costs only its communication."""
     return float(draw.seed)
 
 
@@ -108,7 +108,7 @@ def drawings(count: int) -> list[Draw]:
 
 
 def round_trip_s(cluster: RayCluster, tasks: int = 200) -> float:
-    """Seconds from sending one task to having its result, nothing else going on."""
+    """Seconds from sending one task to its result, without other tasks."""
     times = []
     for draw in drawings(tasks):
         started = time.perf_counter()
@@ -118,7 +118,7 @@ def round_trip_s(cluster: RayCluster, tasks: int = 200) -> float:
 
 
 class Wide:
-    """A cluster that is taken for one of many workers: so many batches are in flight."""
+    """A cluster that claims to have many workers, so that as many batches are in flight."""
 
     def __init__(self, cluster: RayCluster, workers: int) -> None:
         self.losses = 0
@@ -127,13 +127,13 @@ class Wide:
         self._result = cluster.result
 
     def result(self, ticket: Any) -> tuple[float, list[Any]]:
-        """As if each batch had taken a second, so that tasks travel alone."""
+        """Report one second per task, so that each batch holds a single task."""
         _, answers = self._result(ticket)
         return 1.0 * len(answers), answers
 
 
 def driver_batch_s(cluster: RayCluster, workers: int) -> float:
-    """Processor time of the driver for one batch of one task, its own threads of Ray included."""
+    """Processor time of the driver for one batch of one task, with its Ray threads."""
     count = max(500, 3 * AHEAD * workers)
     tasks = drawings(count)
     started = time.process_time()
@@ -143,13 +143,13 @@ def driver_batch_s(cluster: RayCluster, workers: int) -> float:
 
 
 def busy(workers: int, batch_s: float, driver_s: float, batches: int = 20) -> float:
-    """Share of their time that workers work, when one driver serves them one after the other.
+    """Share of time that workers are busy if one driver serves them one after the other.
 
-    Each worker has `AHEAD` batches: it works on one while the driver takes in the one before and
+    Each worker has `AHEAD` batches: it computes one while the driver receives the one before and
     sends the next.
     """
     events = [(0.0, worker) for worker in range(workers) for _ in range(AHEAD)]
-    heapq.heapify(events)  # when a batch of a worker is back and a new one can be sent
+    heapq.heapify(events)  # times at which a batch of a worker returns and a new one can be sent
     free = [0.0] * workers
     driver = end = 0.0
     for _ in range(workers * batches):
@@ -162,7 +162,7 @@ def busy(workers: int, batch_s: float, driver_s: float, batches: int = 20) -> fl
 
 
 def island_costs() -> tuple[float, float]:
-    """Processor seconds of the driver and of an island a candidate, history included."""
+    """Processor seconds per candidate of the driver and of an island, with the history."""
     prepared = prepare(plan(SearchConfig(budgets=("3.8ms",), device="t4"))[0])
     spent = [0.0]
     take = _Archipelago._take
@@ -175,7 +175,7 @@ def island_costs() -> tuple[float, float]:
     settings = Settings(200_000, 0, prepared.segment.limits, islands=4)
     start = cheapest_networks(prepared.options)
     evaluator: Evaluator = prepared.evaluator
-    search_islands(evaluator, settings, start, InProcess())  # prices stages
+    search_islands(evaluator, settings, start, InProcess())  # warm-up: prices stages
     _Archipelago._take = timed  # type: ignore[method-assign]
     with tempfile.TemporaryDirectory() as folder:
         journal = Journal(Path(folder), prepared.segment.problem.space)

@@ -2,9 +2,9 @@
 
     python -m benchmarks.bench_search [--evaluations 500000] [--runs 3]
 
-Prints evaluated candidates a second on one core in steady state (mutation, pricing, scoring,
-deduplication and history included), the split of that time, then the wall time and peak memory of
-the whole command with so many candidates, and the time of `maenas --help`.
+Prints evaluated candidates per second on one core after the warm-up (with mutation, pricing,
+scoring, deduplication and history), the split of that time, the wall time and peak memory of the
+whole command with the same number of candidates, and the time of `maenas --help`.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from maenas.nas.history.memory import Memory
 from maenas.nas.searchers.evolution import Evolution
 from maenas.runs.config import SearchConfig
 
-WARM_UP = 0.1  # share of the candidates that do not count: caches fill, the population is empty
+WARM_UP = 0.1  # share of candidates that are not timed, while caches and population fill
 PARTS: tuple[tuple[type, str, str], ...] = (
     (Evolution, "ask", "propose"),
     (Memory, "rows", "deduplicate"),
@@ -91,7 +91,7 @@ def main() -> None:
 
 
 def timed(method: Callable[..., Any], name: str, spent: dict[str, float]) -> Callable[..., Any]:
-    """The method, adding the seconds it takes to `spent[name]`."""
+    """Wrap a method so that it adds its seconds to `spent[name]`."""
 
     @wraps(method)
     def wrapper(*arguments: Any) -> Any:
@@ -139,7 +139,7 @@ def whole_command(evaluations: int, finalists: int) -> tuple[float, float]:
 
 
 def help_seconds() -> float:
-    """Seconds `maenas --help` takes."""
+    """Wall time of `maenas --help` in seconds."""
     started = time.perf_counter()
     subprocess.run([sys.executable, "-m", "maenas", "--help"], check=True, capture_output=True)
     return time.perf_counter() - started

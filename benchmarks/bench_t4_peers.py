@@ -37,13 +37,13 @@ TABLE = RESULTS / "t4-peers.csv"
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """A network, what it is published with, and what it is predicted to take.
+    """Published and predicted latency of a network.
 
     Attributes:
-        row: the network; its table is the family.
-        predicted_ms: by the bundled model.
-        error: of that, signed, in percent of the published latency.
-        held_out_error: the same of a model that saw the other families alone.
+        row: network with its published latency; `row.table` is its family.
+        predicted_ms: latency predicted by the bundled model, in milliseconds.
+        error: signed error of that prediction, in percent of the published latency.
+        held_out_error: same error of a model that was fitted to the other families only.
     """
 
     row: Row
@@ -70,7 +70,7 @@ def main() -> None:
 
 
 def predict(model: Roofline, peers: Sequence[Row]) -> list[Prediction]:
-    """Each network by the model, and by one that saw all families but its own."""
+    """Predict each network by the model, and by one fitted to all families but its own."""
     rows = read_published()
     families = dict.fromkeys(peer.table for peer in peers)
     blind = {family: without_family(peers, rows, family) for family in families}
@@ -86,7 +86,7 @@ def predict(model: Roofline, peers: Sequence[Row]) -> list[Prediction]:
 
 
 def report(predictions: Sequence[Prediction]) -> str:
-    """A line a network, then the mean absolute error of each family and of all."""
+    """Text with a line per network, then the mean absolute error of each family and of all."""
     lines = [f"{'network':<14} {'published':>9} {'predicted':>9} {'error':>7} {'left out':>8}"]
     lines += [
         f"{p.row.network:<14} {p.row.latency_ms:9.2f} {p.predicted_ms:9.2f} "
@@ -104,7 +104,7 @@ def report(predictions: Sequence[Prediction]) -> str:
 
 
 def write_table(predictions: Sequence[Prediction], path: Path) -> None:
-    """Published and predicted latencies as CSV."""
+    """Write published and predicted latencies as CSV."""
     path.parent.mkdir(exist_ok=True)
     with path.open("w", newline="", encoding="utf-8") as file:
         table = csv.writer(file, lineterminator="\n")

@@ -2,15 +2,15 @@
 
     python -m benchmarks.bench_train [--peer PYTHON] [--side 320] [--batch 8] [--runs 10]
 
-A step is forward, assignment, loss, backward and optimizer of a published detector with random
-weights on random images with 10 objects each. PYTHON is of an environment with the package
-libreyolo 1.2.0 (MIT), which has the same detectors; its model and loss are given the same images
-and objects and torch's own optimizer of the same kind. "maenas" is as `maenas train` runs here, in
-what `compute.amp: auto` chooses; both that it chooses from stand beside it, and what it takes where
-freed memory goes back to the system. Each runs in a process of its own and they take turns, a step
-each.
-Prints medians of wall time and the median of the ratios of neighbouring steps, ours over theirs:
-at most 0.6 is asked for. Wall time is no use where other work takes the processor.
+A step consists of forward, assignment, loss, backward and optimizer of a published detector with
+random weights on random images with 10 objects each. PYTHON is the interpreter of an environment
+with the package libreyolo 1.2.0 (MIT), which has the same detectors; its model and loss get the
+same images and objects, and torch's optimizer of the same kind. "maenas" is `maenas train` on this
+machine, in the precision that `compute.amp: auto` chooses; the two precisions it chooses from are
+timed as well, and a run where freed memory is returned to the system. Each program runs in its own
+process and they take turns, a step each.
+Prints medians of wall time and the median ratio of our time to theirs in neighbouring steps; the
+limit is 0.6. Wall time is only meaningful if no other work runs on the machine.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from benchmarks.machine import commit, machine, write_csv
 
 MODELS = ("ns", "t")
 OBJECTS = 10
-MOST = 0.6  # of the other's time
+MOST = 0.6  # largest allowed share of the other's time
 DATA = """
 import json, sys, time
 import torch
@@ -121,7 +121,7 @@ def main() -> None:
 def race(
     programs: dict[str, tuple[Path, str]], words: list[str], runs: int
 ) -> dict[str, list[tuple[float, float]]]:
-    """Wall and processor seconds of each step; the programs take turns."""
+    """Wall and processor seconds of each step, by program; the programs take turns."""
     started = {
         who: subprocess.Popen(
             [python, "-c", DATA + code + TURNS, *words],
@@ -141,7 +141,7 @@ def race(
             process.stdin.write("\n")
             process.stdin.flush()
             wall, spent, _ = json.loads(process.stdout.readline())
-            if number >= 2:  # the first warm caches
+            if number >= 2:  # the first steps warm up caches
                 times[who].append((wall, spent))
     for process in started.values():
         process.kill()
@@ -156,7 +156,7 @@ def row(
     times: dict[str, list[tuple[float, float]]],
     arguments: argparse.Namespace,
 ) -> dict[str, object]:
-    """A line for people, and one for the file."""
+    """Print a line; returns the row for the file."""
     wall = [each[0] for each in seconds]
     middle = statistics.median(wall)
     said = f"damo-yolo-{name}, {who}: {1e3 * middle:.0f} ms, {arguments.batch / middle:.2f}/s"

@@ -22,13 +22,13 @@ from maenas.budgets.pricing.operator_model import Kernel, OperatorModel
 from maenas.budgets.pricing.table import load_table
 from maenas.latency.networks import published_detector
 
-# DAMO-YOLO report: OpenVINO, f32, batch 1, raw maps without decoding.
+# DAMO-YOLO report: OpenVINO, f32, batch size 1, raw outputs without decoding; milliseconds.
 PUBLISHED = {"Ns": 4.08, "Nm": 5.05, "Nl": 6.69}
 FILE = Path("budgets/devices/intel-8163.yaml")
 
 
 def rows(model: OperatorModel) -> tuple[np.ndarray, np.ndarray]:
-    """(operators, milliseconds of one thread) of each published network, and its latency."""
+    """Operators and milliseconds on one thread of each published network, and its latency."""
     networks = []
     for name in PUBLISHED:
         ops = [op for op in published_detector(name.lower()).ops() if op.kind != "decode"]
@@ -37,7 +37,7 @@ def rows(model: OperatorModel) -> tuple[np.ndarray, np.ndarray]:
 
 
 def calibrated(networks: np.ndarray, latency: np.ndarray) -> np.ndarray:
-    """Milliseconds an operator, and milliseconds a millisecond of the one thread."""
+    """Fit milliseconds per operator, and milliseconds per millisecond on one thread."""
     solution, _ = nnls(networks / latency[:, None], np.ones(len(latency)))
     return np.asarray(solution)
 
@@ -49,7 +49,7 @@ def scaled(kernel: Kernel, overhead_us: float, share: float) -> Kernel:
 
 
 def errors(predicted: np.ndarray, latency: np.ndarray) -> list[str]:
-    """For people."""
+    """Text with the error of each network."""
     return [
         f"{name} {100 * (p / ms - 1):+.1f}%"
         for name, p, ms in zip(PUBLISHED, predicted, latency, strict=True)

@@ -37,37 +37,37 @@ from maenas.budgets.pricing.roofline import COEFFICIENTS, FORMAT, Fit, Roofline,
 TABLE = RESULTS / "roofline-t4.csv"
 T4_YAML = Path(str(files("maenas.budgets.devices"))) / "t4.yaml"
 
-# What `calibrate_v100` prints. A T4 keeps the shape: the terms that are no rates.
+# Output of `calibrate_v100`. A T4 has the same shape of efficiency: the terms that are no rates.
 V100 = {
     "sms": 80,
     "tensor_tmacs": 51.2,
     "operand_macs": 61.2,
     "fill_terms": 101.0,
     "step_ns": 23.1,
-    "bandwidth_gbs": 2270.0,  # measured over and over, so from its caches
+    "bandwidth_gbs": 2270.0,  # repeated measurements read from its caches
     "conv_us": 11.1,
     "depthwise_tmacs": 1.92,
     "depthwise_gbs": 536.0,
 }
-# CUDA cores of a T4 against those of a V100, FP32 TFLOP/s of the data sheets.
+# CUDA cores of a T4 relative to a V100: FP32 TFLOP/s of the data sheets.
 CUDA_CORES = 8.1 / 15.7
-MEMORY = 320 / 900  # likewise, GB/s
-# Expected value of each scale of a T4, and by how much that is uncertain, as the standard
-# deviation of its logarithm.
+MEMORY = 320 / 900  # memory bandwidth of the data sheets, GB/s
+# Expected value of each scale of a T4, and its uncertainty as the standard deviation of the
+# logarithm.
 PHYSICS: dict[str, tuple[float, float]] = {
     "tensor_tmacs": (18.0, 0.25),  # 55% of the data sheet's 65 TFLOP/s: a T4 throttles at 70 W
-    # Below a V100's: the rows only tell that it hides behind a block of the smallest tile.
+    # Below a V100's: the rows only show that it hides behind a block of the smallest tile.
     "step_ns": (15.0, 0.4),
-    "bandwidth_gbs": (240.0, 0.15),  # what copies reach of 320 GB/s
+    "bandwidth_gbs": (240.0, 0.15),  # rate that copies reach, of 320 GB/s
     "conv_us": (4.0, 0.3),  # two to three microseconds of launch, then prologue and epilogue
     "pointwise_us": (4.0, 0.3),
-    "elementwise_share": (0.8, 0.3),  # a residual add rides in the kernel of a SiLU
+    "elementwise_share": (0.8, 0.3),  # a residual addition runs in the kernel of a SiLU
     "concat_share": (0.5, 0.3),
-    "relayout": (2.0, 0.4),  # convert on the way in or out, at times both
-    # Our estimate of what a level needs: transpose, softmax, expectation, slices, sums, concat.
+    "relayout": (2.0, 0.4),  # conversion of the input or output, sometimes both
+    # Estimate for one level: transpose, softmax, expectation, slices, sums, concat.
     "decode_kernels": (12.0, 0.1),
 }
-# What `--peers` prints: the scales after other families, on 17 detectors; they have no `decode`.
+# Output of `--peers`: scales fitted to 17 detectors of other families; they have no `decode`.
 AFTER_PEERS = {
     "tensor_tmacs": 21.4,
     "step_ns": 13.9,
@@ -79,11 +79,11 @@ AFTER_PEERS = {
     "relayout": 1.97,
     "decode_kernels": 12.0,
 }
-# And the mean absolute error on a family, in percent, of a model whose peers were all the others.
+# Mean absolute error on a family, in percent, of a model fitted to all other families.
 FAMILIES = {"YOLOX": 4.1, "YOLOv5": 6.7, "YOLOv6": 3.9, "YOLOv7": 12.9, "YOLOE": 4.9}
-REFINED = 0.12  # how uncertain a scale is once the peers have spoken
-NOISE = 0.02  # of a published latency: rounding, clocks, what the model leaves out
-PEER_NOISE = 0.06  # of a peer's, whose export and measurement are not documented as well
+REFINED = 0.12  # uncertainty of a scale after the fit to the peers
+NOISE = 0.02  # relative error of a published latency: rounding, clocks, effects not modelled
+PEER_NOISE = 0.06  # the same for a peer, whose export and measurement are less documented
 SOURCE = "calibrated on T4 latencies of the DAMO-YOLO report (TensorRT 7.2, FP16, batch 1)"
 
 Vector = NDArray[np.float64]
@@ -111,7 +111,7 @@ def main() -> None:
 
 
 def calibrated(rows: Sequence[Row], scales: Mapping[str, float] = AFTER_PEERS) -> Roofline:
-    """The T4 model that fits the rows, near the given scales."""
+    """Fit the T4 model to the rows, with the given scales as prior."""
     priors = {name: (scales[name], min(REFINED, PHYSICS[name][1])) for name in PHYSICS}
     return fit_scales(distinct(rows), priors, NOISE)
 
@@ -122,7 +122,7 @@ def with_fit(
     scales: Mapping[str, float] = AFTER_PEERS,
     families: Mapping[str, float] = FAMILIES,
 ) -> Roofline:
-    """`model` with its errors on the rows, and on each of the family calibrated without it."""
+    """`model` with its errors on the rows, and leave-one-out errors on the family."""
     rows = distinct(rows)
     errors = [percent_off(model, row) for row in rows]
     held_out = {
@@ -141,7 +141,7 @@ def with_fit(
 
 
 def fit_peers(peers: Sequence[Row]) -> dict[str, float]:
-    """The scales of a T4 that fit other families, near those of physics; of no peers just those."""
+    """Fit the scales of a T4 to other families, with physics as prior; only that without peers."""
     if not peers:
         return {name: value for name, (value, _) in PHYSICS.items()}
     model = fit_scales(peers, PHYSICS, PEER_NOISE)
@@ -149,12 +149,12 @@ def fit_peers(peers: Sequence[Row]) -> dict[str, float]:
 
 
 def without_family(peers: Sequence[Row], rows: Sequence[Row], family: str) -> Roofline:
-    """The T4 model had a family of peers never been seen, but the others of `peers`."""
+    """The T4 model fitted to all families of `peers` but one."""
     return calibrated(rows, fit_peers([peer for peer in peers if peer.table != family]))
 
 
 def families_left_out(peers: Sequence[Row], rows: Sequence[Row]) -> dict[str, float]:
-    """Mean absolute error on each family, in percent, of a model that never saw it."""
+    """Mean absolute error on each family, in percent, of a model fitted without that family."""
     found = {}
     for family in dict.fromkeys(peer.table for peer in peers):
         model = without_family(peers, rows, family)
@@ -164,7 +164,7 @@ def families_left_out(peers: Sequence[Row], rows: Sequence[Row]) -> dict[str, fl
 
 
 def starting_model(v100: Mapping[str, float]) -> Roofline:
-    """A T4 with the shape of a V100 and the scales of physics."""
+    """A T4 model with the efficiency shape of a V100 and the scales of physics."""
     expected = {name: value for name, (value, _) in PHYSICS.items()}
     return Roofline(
         device="t4",
@@ -215,7 +215,7 @@ def with_values(
 
 
 def write_table(model: Roofline, rows: Sequence[Row], path: Path) -> None:
-    """Published and predicted latencies as CSV."""
+    """Write published and predicted latencies as CSV."""
     path.parent.mkdir(exist_ok=True)
     with path.open("w", newline="", encoding="utf-8") as file:
         table = csv.writer(file, lineterminator="\n")
@@ -228,7 +228,7 @@ def write_table(model: Roofline, rows: Sequence[Row], path: Path) -> None:
 
 
 def model_text(model: Roofline) -> str:
-    """The YAML form, opened by its receipt."""
+    """The model as YAML; its first lines say how it was made."""
     lines = [
         "# Estimated latency of a T4: TensorRT FP16, batch 1, whole network, without NMS.",
         "# Written by benchmarks/calibrate_t4.py; budgets/pricing/roofline.py explains each line.",

@@ -49,10 +49,10 @@ def main() -> None:
 
 
 def read_v100(path: Path) -> list[Measured]:
-    """Convolutions of the sizes detectors are made of, every third to save time.
+    """Read convolutions of the sizes that detectors use, every third one to save time.
 
-    Measured up to 2 ms, maps of 12 to 366, kernels up to 3, 16 to 1536 channels; -1 marks a
-    failure.
+    Their latency is up to 2 ms, feature maps have 12 to 366 pixels a side, kernels up to 3, and
+    16 to 1536 channels; rows with -1, a failed measurement, are skipped.
     """
     measured = []
     for line in path.read_text("utf-8").splitlines():
@@ -70,7 +70,7 @@ def read_v100(path: Path) -> list[Measured]:
 
 
 def fit_v100(rows: Sequence[Measured]) -> dict[str, float]:
-    """The coefficients of a V100, those of depthwise convolutions given those of dense ones."""
+    """Fit the coefficients of a V100: dense convolutions first, then depthwise ones."""
     dense = [row for row in rows if row.op.groups == 1]
     depthwise = [row for row in rows if row.op.groups > 1]
     known: dict[str, Any] = dict(V100)
@@ -81,9 +81,9 @@ def fit_v100(rows: Sequence[Measured]) -> dict[str, float]:
 
 
 def fit_convs(rows: Sequence[Measured], model: Roofline, names: Sequence[str]) -> Roofline:
-    """`model` with the named coefficients fitted to single convolutions.
+    """Fit the named coefficients of `model` to single convolutions.
 
-    The loss is robust in the relative error: here and there TensorRT fell back to a slow kernel.
+    The loss is robust to outliers in the relative error: TensorRT sometimes chose a slow kernel.
     """
     measured = np.log([row.us for row in rows])
 

@@ -1,4 +1,4 @@
-"""What a benchmark ran on, for its file name and its line."""
+"""Machine and commit of a benchmark, for the names of its files and its output."""
 
 from __future__ import annotations
 
@@ -42,12 +42,12 @@ def commit() -> str:
 
 
 def result_path(name: str) -> Path:
-    """Where the rows of a benchmark lie."""
+    """Path of the rows of a benchmark."""
     return RESULTS / f"{name}-{machine()}.csv"
 
 
 def maenas(*words: object) -> str:
-    """What a command of maenas prints; its progress goes to the terminal.
+    """Run a command of maenas; returns its output, while its progress goes to the terminal.
 
     Raises:
         CalledProcessError: if it fails.

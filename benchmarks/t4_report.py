@@ -1,4 +1,4 @@
-"""What a T4 model predicts for the published detectors, in words."""
+"""Report of the predictions of a T4 model for the published detectors."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from maenas.budgets.pricing.roofline import COEFFICIENTS, Roofline
 
 
 def report(model: Roofline, rows: Sequence[Row]) -> str:
-    """Published against predicted, the errors, and where the order of a table is not kept."""
+    """Text with published and predicted latencies, errors, and networks in the wrong order."""
     lines = [f"{'table':<13} {'network':<24} {'published':>9} {'predicted':>9} {'error':>6}"]
     lines += [
         f"{row.table:<13} {row.network:<24} {row.latency_ms:9.2f} "
@@ -29,7 +29,7 @@ def report(model: Roofline, rows: Sequence[Row]) -> str:
 
 
 def misordered(model: Roofline, rows: Sequence[Row]) -> Iterator[str]:
-    """Pairs of one table that the model puts the other way round than published."""
+    """Pairs of networks of one table that the model ranks in the opposite order."""
     for slow in rows:
         for fast in rows:
             gap = slow.latency_ms - fast.latency_ms
@@ -44,7 +44,7 @@ def misordered(model: Roofline, rows: Sequence[Row]) -> Iterator[str]:
 
 
 def trt10_ratios(model: Roofline) -> str:
-    """Latencies relative to S, also as another project measured them with TensorRT 10."""
+    """Latencies relative to S, beside those that another project measured with TensorRT 10."""
     measured = {"T": 2.32, "S": 3.45, "M": 5.09, "L": 7.18}
     predicted = {scale: model.latency_ms(family_member(scale.lower())) for scale in measured}
     return ", ".join(

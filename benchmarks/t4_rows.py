@@ -1,4 +1,4 @@
-"""Detectors whose latency on a T4 is published, as the operators a latency model prices."""
+"""Detectors with published latency on a T4, as lists of operators for a latency model."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from maenas.detector.model.ablations import T4, load_ablations
 from maenas.detector.model.published import load_published
 
 # Networks of other families that the DAMO-YOLO report (arXiv 2211.15444) lists beside its own,
-# with family and milliseconds: T4, TensorRT FP16, batch 1, without NMS, at 640 unless said.
+# with family and milliseconds: T4, TensorRT FP16, batch size 1, without NMS, 640 x 640 pixels
+# unless noted.
 PEERS = {
     "YOLOX-T": ("YOLOX", 1.78),  # at 416
     "YOLOX-S": ("YOLOX", 3.20),
@@ -41,10 +42,10 @@ class Row:
     """A published latency and the network it belongs to.
 
     Attributes:
-        table: of the report, or the family of a peer.
-        network: its name.
-        latency_ms: as published.
-        ops: in order of execution.
+        table: table of the report, or family of a peer.
+        network: name of the network.
+        latency_ms: published latency in milliseconds.
+        ops: operators in order of execution.
     """
 
     table: str
@@ -54,12 +55,12 @@ class Row:
 
 
 def read_published() -> list[Row]:
-    """The DAMO-YOLO family, then the ablations of S measured on a T4, in the report's order.
+    """Read the DAMO-YOLO family, then the ablations of S measured on a T4, in the report's order.
 
-    Backbones are left out: but for those of the family, the report does not show the ones it
-    compares with. Towers as wide as their level are a reading of ours: calibrated without those
-    rows, the model puts them within 4% so, but up to 13% too high with 256 everywhere, the default
-    of the code, and 20% too low with 128.
+    Backbones are left out, because the report only shows the structure of those of the family. It
+    does not give the width of the towers; we take the width of their level. Calibrated without
+    those rows, the model is then within 4%, but up to 13% too high with a width of 256 everywhere,
+    the default of the code, and 20% too low with 128.
     """
     rows = [
         Row("family", figures.template.upper(), figures.latency_ms, family_member(figures.template))
@@ -81,7 +82,7 @@ def family_member(scale: str) -> tuple[Op, ...]:
 
 
 def distinct(rows: Sequence[Row]) -> list[Row]:
-    """The rows without those that repeat a network: S is a row of every ablation table."""
+    """The rows without repeated networks: S is a row of every ablation table."""
     seen: dict[tuple[object, ...], Row] = {}
     for row in rows:
         deployed = tuple(replace(op, norm=False) for op in row.ops)
@@ -90,7 +91,7 @@ def distinct(rows: Sequence[Row]) -> list[Row]:
 
 
 def read_peers(folder: Path) -> list[Row]:
-    """The peers there is a file of; says which are skipped, and what of a file has no price."""
+    """Read the peers that have a file; prints those skipped, and operators without a price."""
     rows = []
     for network, (family, latency_ms) in PEERS.items():
         path = folder / peer_file(network)
@@ -105,7 +106,7 @@ def read_peers(folder: Path) -> list[Row]:
 
 
 def peer_file(network: str) -> str:
-    """What the ONNX file of a peer is called."""
+    """Name of the ONNX file of a peer."""
     return f"{network.lower()}.onnx"
 
 

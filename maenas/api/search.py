@@ -66,7 +66,7 @@ def search(
         migrate_every: number of candidates of an island between two exchanges.
         finalists: number of networks that are also scored with random weights.
         finalist_seeds: number of random initialisations of each finalist.
-        verify: number of finalists to measure on the device; the best that meets the budget wins.
+        verify: number of finalists to measure on the device; the best that fits as measured wins.
         workers: number of processes.
         ray: address of a Ray cluster to use; None for this machine.
         out: folder of the run; the next `runs/search/exp` if None.

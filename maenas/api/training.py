@@ -80,7 +80,7 @@ def distill(
     ray: str | None = None,
     processes: int = 1,
 ) -> TrainResult | None:
-    """Train a detector with a teacher, whose feature maps it imitates while mosaics are used.
+    """Train a detector with a teacher in the epochs with mosaics, without it in the last ones.
 
     Args:
         student: detector to train; for this and all other arguments see `train`.
