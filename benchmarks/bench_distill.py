@@ -180,7 +180,7 @@ def learn(bench: Bench, cell: str, seed: int) -> dict[str, str]:
 def train(
     command: str, detector: Path, bench: Bench, out: Path, *words: object
 ) -> dict[str, float]:
-    """Train by the command line, or continue an interrupted training; returns its last row."""
+    """Train by the command line, or continue an interrupted training; returns its result."""
     resumed = ("--resume",) if (out / "resume.pt").exists() else ()
     places = ("--data", bench.data, "--recipe", "ns", "--out", out, "--workers", 0, "--json")
     told: dict[str, float] = json.loads(maenas(command, detector, *places, *words, *resumed))

@@ -33,7 +33,7 @@ REPEATS = 5
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Print the figures of each table and write a CSV and a plot."""
+    """Print the figures of each table and write a CSV, and plots with --plots."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("tables", type=Path, nargs="+")
     parser.add_argument("--plots", type=Path, help="folder for plots")

@@ -28,7 +28,7 @@ FILE = Path("budgets/devices/intel-8163.yaml")
 
 
 def rows(model: OperatorModel) -> tuple[np.ndarray, np.ndarray]:
-    """Operators and milliseconds on one thread of each published network, and its latency."""
+    """(operators, milliseconds on one thread) of each published network, and its latency."""
     networks = []
     for name in PUBLISHED:
         ops = [op for op in published_detector(name.lower()).ops() if op.kind != "decode"]
@@ -49,7 +49,7 @@ def scaled(kernel: Kernel, overhead_us: float, share: float) -> Kernel:
 
 
 def errors(predicted: np.ndarray, latency: np.ndarray) -> list[str]:
-    """Text with the error of each network."""
+    """Texts with the error of each network, in percent."""
     return [
         f"{name} {100 * (p / ms - 1):+.1f}%"
         for name, p, ms in zip(PUBLISHED, predicted, latency, strict=True)

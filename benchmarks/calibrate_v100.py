@@ -51,8 +51,8 @@ def main() -> None:
 def read_v100(path: Path) -> list[Measured]:
     """Read convolutions of the sizes that detectors use, every third one to save time.
 
-    Their latency is up to 2 ms, feature maps have 12 to 366 pixels a side, kernels up to 3, and
-    16 to 1536 channels; rows with -1, a failed measurement, are skipped.
+    They take less than 2 ms and have 16 to 1536 channels, feature maps of 12 to 366 pixels a side
+    and kernels up to 3, or 3 and 5 if depthwise. Rows with -1, a failed measurement, are skipped.
     """
     measured = []
     for line in path.read_text("utf-8").splitlines():

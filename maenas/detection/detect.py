@@ -39,7 +39,7 @@ class DetectResult:
         in_shape: (channels, height, width) that images are resized to.
         names: names of the classes; () if they have none.
         folder: folder of the files written; None if none was written.
-        looked: number of images and frames that were read.
+        looked: number of images and frames.
         objects: number of objects of each class, the most frequent class first.
         failed: reason for each file that could not be read.
         median_ms: median time per image of each part of the work, in milliseconds.

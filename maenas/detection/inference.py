@@ -75,7 +75,7 @@ class Inference:
     """Counts and detections of an inference, updated while it runs.
 
     Attributes:
-        looked: number of images and frames that were read.
+        looked: number of images and frames.
         worked: files of which at least one image was read.
         failed: reason for each file that could not be read, or not to its end.
         tally: number of detections of each class, by class name.
