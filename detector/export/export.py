@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from maenas.detector.model.spec import DetectorSpec
 
 MAX_BATCH = 16  # largest batch size of an engine with a dynamic batch dimension
-COMPARED = 100  # number of boxes to test NMS with if none is above min_score
+COMPARED = 100  # scores that NMS is tested with if none is above min_score
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +49,8 @@ class Exported:
         difference: difference of its scores and boxes before NMS from torch in float64.
         rounding: difference of torch in float32 from torch in float64.
         runtime: runtime that the file was checked in.
-        objects: number of detections by its NMS, equal to those of `detector.ops.nms`; None if it
-            has no NMS.
+        objects: number of detections by its NMS, equal to those of `detector.ops.nms`; None if no
+            NMS was run.
         above: confidence threshold of these detections: that of the options, or a lower one if no
             score in the image reaches it, as with untrained weights.
     """
@@ -114,7 +114,8 @@ def export_detector(
 def telling(scores: Floats, nms: Thresholds) -> Thresholds:
     """Thresholds for the check of NMS: a lower min_score if none of `scores` exceeds it.
 
-    Two NMS without input always agree, so the threshold is lowered until `COMPARED` boxes go in.
+    Two NMS without input always agree, so the threshold is lowered until `COMPARED` scores
+    exceed it.
     """
     if (scores > nms.min_score).any() or scores.size <= COMPARED:
         return nms

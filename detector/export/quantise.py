@@ -23,7 +23,7 @@ Target = Literal["cpu", "tensorrt"]
 def quantise(model: Any, calibration: Sequence[Floats], target: Target) -> Any:
     """Quantise the convolutions of a model to INT8.
 
-    Decoding is not quantised: sigmoid, softmax and expectation over distances stay in float.
+    Everything except decoding is quantised: sigmoid, softmax and expectation stay in float.
 
     Args:
         model: an `openvino.Model` or an `onnx.ModelProto`; the result has the same type.

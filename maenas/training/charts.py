@@ -74,7 +74,7 @@ class Charts:
         self._add("step/images_per_s", step.images / step.seconds, step.number)
 
     def epoch(self, epoch: EpochResult) -> None:
-        """Add an epoch: write the table, and the plot at most once a minute."""
+        """Add an epoch: write the table, and the plot if the last one is a minute old."""
         self._rows.append(epoch.row)
         write_text(self._folder / CSV_FILE, table(self._rows))
         for name in ("loss", "ap", "ap50"):
