@@ -7,9 +7,9 @@ from math import cos, pi
 from typing import Literal
 
 from maenas.blocks.errors import SpecError
+from maenas.detector.model.levels import LEVELS
 
 Method = Literal["cwd", "mgd", "mimic"]
-LEVELS = (3, 4, 5)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,6 +12,7 @@ from maenas.blocks.layers.deploy import deploy
 from maenas.detector.checkpoints.checkpoint import build_network
 from maenas.detector.errors import TrainError
 from maenas.detector.model.layers.network import DetectorNetwork
+from maenas.detector.model.levels import at_levels
 from maenas.detector.model.spec import DetectorSpec
 
 
@@ -66,7 +67,7 @@ class Teacher:
         found = self._parts["backbone"](images)
         if features == "neck":
             found = self._parts["neck"](found)
-        return [found[level - 3] for level in levels]
+        return at_levels(found, levels)
 
 
 def shown(words: Sequence[str] | map[str]) -> str:

@@ -13,6 +13,7 @@ from maenas.detector.distill.mgd import MGD
 from maenas.detector.distill.mimic import Mimicking
 from maenas.detector.distill.options import DistillOptions
 from maenas.detector.distill.teacher import Teacher
+from maenas.detector.model.levels import at_levels
 from maenas.detector.model.spec import DetectorSpec
 
 FEATURE_LOSSES: dict[str, type[FeatureLoss]] = {"cwd": CWD, "mgd": MGD, "mimic": Mimicking}
@@ -53,4 +54,4 @@ def channels(spec: DetectorSpec, options: DistillOptions) -> list[int]:
         if options.features == "neck"
         else tuple(shape[0] for shape in spec.backbone.feature_shapes())
     )
-    return [widths[level - 3] for level in options.levels]
+    return at_levels(widths, options.levels)

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from maenas.detector.distill import Teaching
 from maenas.detector.model.layers.network import DetectorNetwork
+from maenas.detector.model.levels import at_levels
 from maenas.detector.model.raw_level import RawLevel
 
 Forward = tuple[list[RawLevel], Tensor | None]
@@ -37,5 +38,5 @@ class Learner(nn.Module):
         if self.feature_loss is None or self._options is None:
             return self.network(images), None
         levels, maps = self.network.with_maps(images)
-        chosen = [maps[self._options.features][level - 3] for level in self._options.levels]
+        chosen = at_levels(maps[self._options.features], self._options.levels)
         return levels, self.feature_loss(chosen, teacher_maps)
