@@ -51,6 +51,7 @@ class Plan:
         sides: sides of square inputs, one drawn for every batch instead of `size`; () for none.
         rank: index of this process.
         world: number of processes that share the images.
+        fewest: minimum batch size; the first images of the epoch fill a smaller last batch.
     """
 
     size: Size
@@ -62,6 +63,7 @@ class Plan:
     sides: tuple[int, ...] = ()
     rank: int = 0
     world: int = 1
+    fewest: int = 1
 
     def __post_init__(self) -> None:
         positive("loader", batch=self.batch, epochs=self.epochs, world=self.world)
@@ -70,6 +72,8 @@ class Plan:
                 raise SpecError(f"loader: sides must be multiples of {STRIDE}, got {side}.")
         if not 0 <= self.rank < self.world:
             raise SpecError(f"loader: rank must be 0 to {self.world - 1}, got {self.rank}.")
+        if not 1 <= self.fewest <= self.batch:
+            raise SpecError(f"loader: fewest must be 1 to {self.batch}, got {self.fewest}.")
         if self.plain_epochs < 0 or self.seed < 0:
             raise SpecError("loader: plain_epochs and seed must not be negative.")
 
@@ -81,12 +85,13 @@ class Plan:
         """Indices of the images that this process loads in an epoch.
 
         Every image comes once. The first ones are repeated where needed to give each process the
-        same number.
+        same number, or to fill a last batch that is smaller than `fewest`.
         """
         drawn = default_rng((self.seed, ORDER, epoch)).permutation(images)
         share = math.ceil(images / self.world)
         mine: Labels = np.resize(drawn, share * self.world)[self.rank :: self.world]
-        return mine
+        last = share % self.batch
+        return np.append(mine, mine[: self.fewest - last]) if 0 < last < self.fewest else mine
 
     def size_of(self, epoch: int, number: int) -> Size:
         """(height, width) of the images of a batch, the same in every process."""

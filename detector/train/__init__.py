@@ -1,6 +1,13 @@
 """Training: recipes, the training loop, and the files of a run."""
 
-from maenas.detector.train.batch_size import BatchSize, batch_size, fitting_batch, smallest_batch
+from maenas.detector.train.batch_size import (
+    BatchSize,
+    batch_size,
+    fewest_images,
+    fitting_batch,
+    require_fewest,
+    smallest_batch,
+)
 from maenas.detector.train.cpu_precision import resolved_compute
 from maenas.detector.train.learner import Learner
 from maenas.detector.train.loop import train
@@ -43,6 +50,7 @@ __all__ = [
     "Training",
     "batch_size",
     "distilling",
+    "fewest_images",
     "fitting_batch",
     "identity",
     "joined_ranks",
@@ -50,6 +58,7 @@ __all__ = [
     "load_state",
     "published_recipe",
     "recipe_lines",
+    "require_fewest",
     "resolved_compute",
     "scale_of",
     "smallest_batch",

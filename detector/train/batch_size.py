@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from maenas.detector.assign import padded_targets
+from maenas.detector.data.loader import STRIDE
 from maenas.detector.distill import Teaching
 from maenas.detector.errors import TrainError
 from maenas.detector.losses import detection_loss
 from maenas.detector.model.layers.network import DetectorNetwork
+from maenas.detector.model.spec import DetectorSpec
 from maenas.detector.train.learner import Learner
 from maenas.detector.train.precision import precision_of
 from maenas.detector.train.recipe import Recipe
@@ -58,6 +61,55 @@ def smallest_batch(size: tuple[int, int], is_taught: bool) -> int:
     positions = max(1, size[0] // 32 * (size[1] // 32))
     wanted = -(-TAUGHT_VALUES // positions) if is_taught else SMALLEST
     return max(SMALLEST, min(32, 1 << (wanted - 1).bit_length()))
+
+
+def fewest_images(spec: DetectorSpec, sides: Sequence[int] = ()) -> int:
+    """Least images of a batch: BatchNorm needs more than one value of each channel.
+
+    It gets one value an image from a map of 1x1: the coarsest of an input of 32x32, or the means
+    of a squeeze-and-excite.
+
+    Args:
+        spec: the detector.
+        sides: of the recipe.
+    """
+    return 2 if _has_pool(spec) or _has_one_cell(spec, sides) else 1
+
+
+def require_fewest(
+    size: BatchSize, images: int, spec: DetectorSpec, sides: Sequence[int] = ()
+) -> None:
+    """Raise `TrainError` if the batches of a training would have fewer than the least images.
+
+    Args:
+        size: of its batches.
+        images: of the data set.
+        spec: the detector.
+        sides: of the recipe.
+    """
+    fewest = fewest_images(spec, sides)
+    share = -(-images // size.processes)
+    if min(size.loaded, share) >= fewest:
+        return
+    remedy = f"use at least {fewest} images for each process"
+    if share >= fewest:
+        remedy = f"set compute.batch={fewest} or more"
+    if not _has_pool(spec):
+        remedy += f", or {'sides' if sides else '--input-size'} of at least {2 * STRIDE}"
+    raise TrainError(
+        "train: BatchNorm needs more than 1 value of each channel, but a batch of 1 image has only "
+        f"1 where a map is 1x1; {remedy}."
+    )
+
+
+def _has_pool(spec: DetectorSpec) -> bool:
+    """Whether BatchNorm sees the means of whole maps, whatever the size of the input."""
+    return any(op.kind == "global_pool" for op in spec.ops())
+
+
+def _has_one_cell(spec: DetectorSpec, sides: Sequence[int]) -> bool:
+    """Whether the coarsest map of an input is 1x1."""
+    return STRIDE in sides if sides else spec.backbone.in_shape[1:] == (STRIDE, STRIDE)
 
 
 def batch_size(

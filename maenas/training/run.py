@@ -27,10 +27,12 @@ from maenas.detector.train import (
     StepResult,
     Training,
     batch_size,
+    fewest_images,
     fitting_batch,
     identity,
     joined_ranks,
     recipe_lines,
+    require_fewest,
     resolved_compute,
     smallest_batch,
     train,
@@ -104,6 +106,7 @@ def run_training(
             fitting = fitting_batch(resolved.network, side, recipe, ranks.device, lessons)
         smallest = smallest_batch(side, lessons is not None)
         size = batch_size(recipe, len(dataset), ranks.count, fitting, smallest)
+        require_fewest(size, len(dataset), spec, recipe.sides)
         recipe = replace(recipe, compute=replace(recipe.compute, batch=size.loaded))
         decided = "\n".join([*recipe_lines(recipe), f"on {ranks.count}"])
         taught_by = "" if resolved.teacher is None else resolved.teacher.digest
@@ -213,6 +216,7 @@ def plan_of(recipe: Recipe, spec: DetectorSpec, loaded: int, ranks: Ranks) -> Pl
         sides=recipe.sides,
         rank=ranks.rank,
         world=ranks.count,
+        fewest=fewest_images(spec, recipe.sides),
     )
 
 

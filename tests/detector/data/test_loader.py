@@ -115,6 +115,16 @@ def test_few_images_are_enough_for_many_processes(dataset):
         assert len(list(TrainLoader(few, replace(PLAN, rank=rank, world=5)).epoch(0))) == 1
 
 
+def test_the_first_images_fill_a_last_batch_of_too_few(dataset):
+    plan = replace(PLAN, batch=3, fewest=2)
+    batches = list(TrainLoader(dataset, plan).epoch(0))
+    assert [len(batch) for batch in batches] == [3, 3, 3, 2]
+    assert batches[-1].image_ids[1] == batches[0].image_ids[0]
+    assert len(batches) == plan.batches(10)
+    assert [len(plan.order(0, images)) for images in (7, 8, 9)] == [8, 8, 9]
+    assert len(replace(plan, fewest=1).order(0, 10)) == 10
+
+
 def test_the_last_epochs_go_without_mosaics(dataset):
     plan = replace(PLAN, augmentation=Augmentation(mixup=0.0, flip=0.0, sada=False))
     plain = next(TrainLoader(dataset, plan).epoch(3))
@@ -201,6 +211,7 @@ def test_images_without_labels_do_not_hang_mixup(write_yolo):
         ({"sides": (64, 70)}, "multiples of 32, got 70"),
         ({"rank": 1}, "rank must be 0 to 0, got 1"),
         ({"seed": -1}, "must not be negative"),
+        ({"fewest": 5}, "fewest must be 1 to 4, got 5"),
     ],
     ids=str,
 )

@@ -167,6 +167,36 @@ def test_without_images_to_validate_the_last_detector_is_all_there_is(
     assert ran.out.split() == ["last:", str(tmp_path / "run" / "last")]
 
 
+@pytest.mark.parametrize(
+    ("images", "batch", "remedy"),
+    [
+        (1, "2", "use at least 2 images for each process, or --input-size of at least 64"),
+        (3, "1", "set compute.batch=2 or more, or --input-size of at least 64"),
+    ],
+)
+def test_images_of_one_cell_one_at_a_time_are_refused_before_training(
+    typed, given, tmp_path, images: int, batch: str, remedy: str
+) -> None:
+    data = write_data(tmp_path / "data", images, names=("cat", "cow"))
+    words = options(given, tmp_path / "run", epochs=1)
+    words[words.index("--data") + 1] = str(data)
+    ran = typed(*words, "--input-size", "32", "--set", f"compute.batch={batch}")
+    assert ran.code == 2
+    assert ran.err.startswith("error: train: BatchNorm needs more than 1 value")
+    assert remedy in ran.err
+    assert ran.err.count("\n") == 1
+    assert not (tmp_path / "run").exists()
+
+
+def test_images_of_one_cell_are_trained_on_to_the_last_batch(typed, given, tmp_path) -> None:
+    data = write_data(tmp_path / "data", 3, names=("cat", "cow"))
+    words = options(given, tmp_path / "run", epochs=1)
+    words[words.index("--data") + 1] = str(data)
+    ran = typed(*words, "--input-size", "32", "--json")
+    assert ran.code == 0, ran.err
+    assert ran.json["skipped_steps"] == 0
+
+
 def test_mistakes_are_one_line(typed, given, tmp_path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     data = str(given / "data" / "data.yaml")
