@@ -41,8 +41,29 @@ def extend_table(
     Raises:
         MaenasError: for an error that the user can fix, in one line; the old table is unchanged.
     """
-    from maenas.budgets.backends import Target, open_backend
     from maenas.budgets.device import find_table
+    from maenas.runs.run_lock import file_lock
+
+    source = find_table(name)
+    if source is None:
+        raise SpecError(
+            f"extend: there is no table {name!r}; `maenas tables` lists those there are."
+        )
+    path = out or source
+    with file_lock(path):
+        return _longer_table(source, networks, path, resume, exist_ok, input_size)
+
+
+def _longer_table(
+    source: Path,
+    networks: Sequence[str],
+    path: Path,
+    resume: bool,
+    exist_ok: bool,
+    input_size: InputSize,
+) -> ProfileResult:
+    """The table with more networks and its plot, written by the only writer of them."""
+    from maenas.budgets.backends import Target, open_backend
     from maenas.budgets.pricing.table import load_table
     from maenas.budgets.profiling.partial_profile import Unfinished
     from maenas.budgets.profiling.profile import SAME, extended, profile
@@ -50,13 +71,7 @@ def extend_table(
     from maenas.latency.profile import ProfileResult, check_room
     from maenas.latency.progress import ProfileLine
 
-    source = find_table(name)
-    if source is None:
-        raise SpecError(
-            f"extend: there is no table {name!r}; `maenas tables` lists those there are."
-        )
     table = load_table(source)
-    path = out or source
     if not networks:
         raise SpecError(
             "extend: nothing to measure; name a spec, detector or ONNX file with --model."

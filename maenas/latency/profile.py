@@ -96,9 +96,28 @@ def run_profile(request: Request, out: Path | None, resume: bool, exist_ok: bool
     Raises:
         MaenasError: for an error that the user can fix, in one line.
     """
+    from maenas.budgets.device import tables_folder
+    from maenas.runs.run_lock import file_lock
+
+    plan = request.plan()
+    target, backend = open_target(request)
+    path = out or tables_folder() / f"{target.name}.json"
+    with file_lock(path):
+        return _measured_table(request, plan, target, backend, path, resume, exist_ok)
+
+
+def _measured_table(
+    request: Request,
+    plan: Plan,
+    target: Target,
+    backend: Backend,
+    path: Path,
+    resume: bool,
+    exist_ok: bool,
+) -> ProfileResult:
+    """The table and its plot, written by the only writer of them."""
     from maenas import __version__
     from maenas.blocks import SpecError
-    from maenas.budgets.device import tables_folder
     from maenas.budgets.pricing.table import LatencyTable
     from maenas.budgets.profiling.partial_profile import Unfinished
     from maenas.budgets.profiling.profile import merged
@@ -107,9 +126,6 @@ def run_profile(request: Request, out: Path | None, resume: bool, exist_ok: bool
     from maenas.latency.plots import plot_accuracy
     from maenas.latency.progress import ProfileLine
 
-    plan = request.plan()
-    target, backend = open_target(request)
-    path = out or tables_folder() / f"{target.name}.json"
     spaces = request.spaces or SPACES[target.hardware]
     provenance = dict(backend.provenance())
     unfinished = Unfinished(
@@ -180,7 +196,7 @@ def _header(
 
 
 def check_room(path: Path, unfinished: Unfinished, resume: bool, exist_ok: bool) -> None:
-    """Check that no table or unfinished profile is overwritten unasked, and make the folder."""
+    """Refuse to overwrite a table or an unfinished profile unasked."""
     from maenas.blocks import SpecError
 
     if path.suffix != ".json" or path.is_dir():
@@ -196,10 +212,6 @@ def check_room(path: Path, unfinished: Unfinished, resume: bool, exist_ok: bool)
             f"{unfinished.path}: an unfinished profile is there; --resume goes on from its "
             "last sample, --exist-ok drops it."
         )
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise SpecError(f"{path.parent}: cannot be created: {error.strerror or error}.") from None
 
 
 def found_by(path: Path) -> str:

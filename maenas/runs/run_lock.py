@@ -56,14 +56,22 @@ def run_lock(folder: Path) -> Iterator[None]:
 def file_lock(path: Path) -> Iterator[None]:
     """Lock a file, such as a table, so that only this process writes it inside the block.
 
+    A folder that was made for it is removed again if the block leaves nothing in it.
+
     Args:
         path: path of the file; its folder is made if it is missing.
     Raises:
         RunBusyError: if another process holds the lock.
         MaenasError: if its folder cannot be made or written.
     """
-    with _locked(path.with_name(f".{path.name}.lock"), path, "--out names another file"):
-        yield
+    is_ours = not path.parent.exists()
+    try:
+        with _locked(path.with_name(f".{path.name}.lock"), path, "--out names another file"):
+            yield
+    finally:
+        if is_ours:
+            with suppress(OSError):  # it holds something
+                path.parent.rmdir()
 
 
 def contents(folder: Path) -> list[Path]:
@@ -97,7 +105,8 @@ def _opened(lock: Path, what: Path, remedy: str) -> int:
         except FileNotFoundError:
             continue  # another process removed its empty folder in between
         except OSError as error:
-            raise MaenasError(f"{what}: cannot be created: {error.strerror or error}.") from None
+            missing = what if lock.parent.is_dir() else lock.parent
+            raise MaenasError(f"{missing}: cannot be created: {error.strerror or error}.") from None
         try:
             if not _try_lock(descriptor):
                 raise RunBusyError(

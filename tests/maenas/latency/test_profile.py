@@ -18,6 +18,7 @@ from maenas.budgets.pricing.table import load_table
 from maenas.cli.latency.profile import summary
 from maenas.latency.networks import PLANS, drawn, interleaved, profile_items, searched
 from maenas.latency.profile import ProfileResult, Request, run_profile
+from maenas.runs.run_lock import file_lock
 from tests.cpu_table import cpu_table, disturbed
 from tests.graphs import kernels, made
 from tests.patience import PATIENCE_S
@@ -261,6 +262,32 @@ def test_what_cannot_be_profiled_is_refused_and_leaves_all_as_it_was(
     assert ran.err.count("\n") == 1, ran.err
     assert words in ran.err
     assert files_below(tmp_path) == before
+
+
+@pytest.mark.parametrize("path", ["mine.json", "new/mine.json"])
+def test_the_second_writer_of_a_table_is_refused_in_one_line(
+    typed, tmp_path: Path, files_below, path: str
+) -> None:
+    cpu_table().save(tmp_path / "mine.json")
+    small_folder(tmp_path / "small")
+    before = files_below(tmp_path)
+    for arguments in (
+        ("--quick", "--minutes", "0.01", "--exist-ok", "--out", path),
+        ("--extend", "mine.json", "--model", "small", "--exist-ok", "--out", path),
+    ):
+        with file_lock(tmp_path / path):
+            ran = typed("profile", *arguments)
+        assert (ran.code, ran.out) == (2, "")
+        assert ran.err.startswith(f"error: {path}: another process writes into it (process ")
+        assert ran.err.endswith("or --out names another file.\n")
+        assert ran.err.count("\n") == 1
+        assert files_below(tmp_path) == before
+
+
+def test_a_refused_profile_leaves_no_folder(typed, tmp_path: Path) -> None:
+    ran = typed("profile", "--quick", "--resume", "--out", "new/mine.json")
+    assert ran.code == 2
+    assert not (tmp_path / "new").exists()
 
 
 def test_a_profile_that_is_interrupted_keeps_its_samples(start, tmp_path: Path) -> None:
