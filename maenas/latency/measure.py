@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -165,28 +165,32 @@ def find_target(
 
     asked = {"precision": precision, "threads": threads}
     given = {name: value for name, value in asked.items() if value is not None}
-    path = find_table(device)
-    table = None if path is None else load_table(path)
-    if table is None or (device.lower() in NAMES and _contradicted(table, given)):
-        target = parse_target(device, precision, threads)
-        path = find_table(target.name)
+    for name in _table_names(device, precision, threads):
+        path = find_table(name)
         if path is None:
-            known = device in bundled_names()
-            return target, load_bundled(device) if known else None, None
+            continue
         table = load_table(path)
-    assert path is not None
-    for name in _contradicted(table, given):
-        raise MaenasError(
-            f"{path}: was measured with {name} {getattr(table, name)}, not {given[name]}; leave "
-            f"--{name} out, or profile a table of its own."
-        )
-    target = Target(
-        device=table.device,
-        backend=table.backend,
-        precision=table.precision,
-        threads=table.threads,
-    )
-    return target, table.model(str(path)), table.reference_ms
+        wrong = _contradicted(table, given)
+        if not wrong:
+            target = Target(table.device, table.backend, table.precision, table.threads)
+            return target, table.model(str(path)), table.reference_ms
+        if name.lower() not in NAMES:
+            raise MaenasError(
+                f"{path}: was measured with {wrong[0]} {getattr(table, wrong[0])}, not "
+                f"{given[wrong[0]]}; leave --{wrong[0]} out, or profile a table of its own."
+            )
+    target = parse_target(device, precision, threads)
+    return target, load_bundled(device) if device in bundled_names() else None, None
+
+
+def _table_names(device: str, precision: str | None, threads: int | None) -> Iterator[str]:
+    """Names that a table of the device may have; the second one only if the first leads nowhere."""
+    from maenas.budgets.backends import parse_target
+
+    yield device
+    name = parse_target(device, precision, threads).name
+    if name != device:
+        yield name
 
 
 def _contradicted(table: LatencyTable, given: Mapping[str, str | int]) -> list[str]:

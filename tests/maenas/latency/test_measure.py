@@ -13,6 +13,7 @@ from onnx import numpy_helper
 
 from maenas.blocks import MaenasError
 from maenas.budgets.backends import Target
+from maenas.budgets.device import find_table
 from maenas.budgets.graph import static_graph
 from maenas.budgets.graph.half import to_half
 from maenas.budgets.graph.quantise import quantised
@@ -225,6 +226,31 @@ def test_the_table_of_a_device_does_not_keep_it_from_other_settings(tables_folde
     assert target == Target("cpu", "openvino", "bf16", 1)
     assert model is None
     assert reference_ms is None
+
+
+@pytest.mark.parametrize(
+    ("asked", "names"),
+    [
+        (("cpu", None, None), ["cpu"]),
+        (("cpu", "f32", 2), ["cpu"]),
+        (("cpu", "bf16", 1), ["cpu", "cpu-bf16-1t"]),
+        (("onnxruntime-cpu", None, None), ["onnxruntime-cpu"]),
+    ],
+    ids=str,
+)
+def test_a_table_is_looked_for_once_under_each_name(
+    tables_folder: Path, monkeypatch: pytest.MonkeyPatch, asked, names: list[str]
+) -> None:
+    cpu_table("cpu", threads=2).save(tables_folder / "cpu.json")
+    looked_for: list[str] = []
+
+    def counted(name: str) -> Path | None:
+        looked_for.append(name)
+        return find_table(name)
+
+    monkeypatch.setattr("maenas.budgets.device.find_table", counted)
+    find_target(*asked)
+    assert looked_for == names
 
 
 def test_without_a_table_there_is_nothing_to_compare_with() -> None:
