@@ -234,7 +234,8 @@ class Result:
             costs_line(found),
         ]
         if problem.device is not None:
-            lines.append(f"latency {problem.device.about}")
+            is_first = found is self.best
+            lines.append(f"latency {problem.device.about if is_first else problem.device.brief}")
         if self.verified and found is self.best:
             one = self.verified[0]
             lines.append(

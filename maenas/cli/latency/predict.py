@@ -48,7 +48,7 @@ def predict(
     OUT.print(
         f"{subject.name} ({subject.what}): {amount(result.lines, 3)} ms predicted on {model.device}"
     )
-    OUT.print(f"{model.device}: {model.about}")
+    OUT.print(f"{model.device}: {model.about if model.warning is None else model.brief}")
     print_layers(result.lines, None if show_all else SHOWN)
     for line in extrapolated(result):
         OUT.print(line)

@@ -54,6 +54,8 @@ def test_a_disturbed_table_is_marked_wherever_it_is_used(typed, tables_folder) -
     predicted = typed("predict", "zoo:damo-yolo-ns", "--device", "mine")
     assert warning in predicted.err
     assert "rank correlation" not in predicted.out
+    assert f"mine: {load_device('mine').brief}\n" in predicted.out
+    assert "samples were disturbed" not in predicted.out  # the warning says so
     asked = ("predict", "zoo:damo-yolo-ns", "--device", "mine", "--json")
     assert warning in typed(*asked).json["warning"]
     device = load_device("mine")

@@ -6,6 +6,7 @@ import re
 import pytest
 
 from maenas.blocks import load_backbone
+from maenas.budgets import load_device
 from maenas.nas import max_entropy
 from tests.pricing import assert_told_as_priced, prices
 
@@ -71,6 +72,20 @@ def test_the_best_of_a_family_is_the_one_of_the_largest_budget(family):
     _, run, told = family
     assert (run / "best.yaml").read_bytes() == (run / "pareto" / "8.000ms.yaml").read_bytes()
     assert told["score"] == told["family"][-1]["score"]
+
+
+def test_the_error_of_the_device_is_told_once(family):
+    ran, run, told = family
+    device = load_device("t4")
+    figures = device.about.removeprefix(device.brief)
+    assert "left out of the calibration" in figures
+    assert figures in (run / "best.yaml").read_text("utf-8")
+    assert ran.words.count("left out of the calibration") == 1
+    smaller = [f"{member['budget']['latency_ms']:.3f}ms" for member in told["family"][:-1]]
+    assert smaller
+    for name in smaller:
+        receipt = (run / "pareto" / f"{name}.yaml").read_text("utf-8").splitlines()
+        assert f"# latency {device.brief}" in receipt
 
 
 def test_the_card_lists_the_family(family):
