@@ -9,7 +9,7 @@ from maenas.blocks import SpecError
 from maenas.blocks.files.atomic_write import write_bytes
 from maenas.blocks.files.boundary import parsing
 from maenas.blocks.files.checksum import has_checksum, is_intact, seal
-from maenas.blocks.files.plain_file import GIB, require_file
+from maenas.blocks.files.plain_file import GIB, read_bytes
 from maenas.detector.model.spec import DetectorSpec, dump_detector, load_detector
 
 if TYPE_CHECKING:
@@ -68,11 +68,10 @@ def load_weights(path: Path) -> dict[str, Tensor]:
     """
     from safetensors.torch import load
 
-    require_file(path, limit=LARGEST)
+    content = read_bytes(path, limit=LARGEST)
     is_pickle = path.suffix in (".pth", ".pt")
     hint = "`maenas import-weights` converts official checkpoints" if is_pickle else ""
     with parsing(path, wrong="cannot be read as safetensors", hint=hint):
-        content = path.read_bytes()
         weights = load(content)
     header = content[: 8 + int.from_bytes(content[:8], "little")]
     if (has_checksum(header) or WEIGHTS_KIND in header) and not is_intact(content):

@@ -68,6 +68,7 @@ def _networks(
             cost=segment.problem.cost(backbone),
             certified=Certified(limit, entry["optimum_at_most"], entry["optimum_at_least"], None),
             random_score=entry["random_score"],
+            by_solver=entry["found_by_exact_solver"],
         )
         if not isclose(network.score, entry["score"], rel_tol=1e-9):
             raise ValueError(f"{path}: is not the network that was found")

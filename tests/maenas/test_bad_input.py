@@ -64,7 +64,7 @@ def refused(typed, tmp_path, files_below):
         (f"{T4} --space ress", "no bundled space 'ress'; did you mean res?"),
         (f"{T4} --space mine.yaml", "mine.yaml: no such file"),
         (f"{T4} --template xs", "no scale 'xs'; did you mean"),
-        (f"{T4} --algorithm evolutoin", "algorithm must be one of evolution, random, exact"),
+        (f"{T4} --algorithm evolutoin", "no such algorithm 'evolutoin'; did you mean evolution"),
         (f"{T4} --scope neck", "scope must be one of detector, backbone, got neck"),
         (f"{T4} --evaluations 0", "evaluations must be at least 1, got 0"),
         (f"{T4} --seed -1", "seed must be at least 0, got -1"),

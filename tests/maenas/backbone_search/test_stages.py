@@ -115,11 +115,11 @@ def test_a_run_is_shown_as_it_was_searched(typed, small_folder, monkeypatch):
     assert "weights 1, 1, 2, 4 for C1 to C4" in typed("show", "run").words
 
 
-def test_a_spec_moved_out_of_its_run_is_still_shown(typed, small_folder, tmp_path):
+def test_a_spec_moved_out_of_its_run_keeps_its_template(typed, small_folder, tmp_path):
     text = (small_folder / "run" / "best.yaml").read_text("utf-8")
     (tmp_path / "mine.yaml").write_text(text, encoding="utf-8")
     told = typed("show", "mine.yaml", "--weights", "1,1,2,4", "--json").json
-    assert told["template"] is None
+    assert told["template"] == "t"
 
 
 @pytest.mark.parametrize("name", space_names())
