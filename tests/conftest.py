@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from maenas.budgets.device import FOLDER_VARIABLE
+
+# pytest-xdist sets it in its processes, and the console reads it once, when it is imported
+os.environ.pop("COLUMNS", None)
 
 
 @pytest.fixture(autouse=True)

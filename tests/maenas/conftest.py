@@ -17,7 +17,6 @@ from maenas.cli.app import main
 from tests.patience import PATIENCE_S
 
 ROOT = Path(__file__).parents[2]
-os.environ.pop("COLUMNS", None)  # processes of pytest-xdist have it; `maenas.console` looks once
 
 # Three strided stages of few choices: searched, proven and plotted in a second or two.
 SMALL_SPACE = """\
