@@ -31,6 +31,7 @@ from maenas.cli.training.distill import distill
 from maenas.cli.training.train import train
 from maenas.cli.training.train_family import train_family
 from maenas.cli.training.val import val
+from maenas.runs.signals import ignore_signals
 from maenas.terminal.streams import OutputError, prepare_streams
 
 app = typer.Typer(
@@ -60,11 +61,15 @@ def run() -> None:
     C++ threads of Ray outlive `ray.shutdown`: in 2 of 8 interrupted searches one crashed while the
     interpreter shut down, and if the head of a cluster is gone they wait for it. A process that
     used Ray therefore ends at once, without interpreter shutdown.
+
+    A signal that arrives when the command is done no longer counts: while the interpreter shuts
+    down, it would replace the exit code of a command that has finished its work.
     """
     prepare_streams()
     try:
         main()
     except SystemExit as end:
+        ignore_signals()
         code = end.code
         try:
             sys.stdout.flush()

@@ -112,3 +112,9 @@ def caught_signals() -> Iterator[Signals]:
         for number, handler in before.items():
             signal.signal(number, handler or signal.SIG_DFL)
         _current = None
+
+
+def ignore_signals() -> None:
+    """Ignore the signals of `ENDING` from now on: the process has done its work."""
+    for number in ENDING:
+        signal.signal(number, signal.SIG_IGN)

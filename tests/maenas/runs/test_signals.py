@@ -113,3 +113,18 @@ def test_another_thread_changes_no_handler() -> None:
 def test_it_travels_between_processes() -> None:
     again = pickle.loads(pickle.dumps(Interrupted(signal.SIGTERM)))
     assert exit_code(again) == 143
+
+
+@pytest.mark.parametrize("number", ENDING)
+def test_a_signal_after_the_work_changes_neither_exit_code_nor_output(number: int) -> None:
+    command = (
+        "import atexit, os, sys\n"
+        f"atexit.register(lambda: os.kill(os.getpid(), {int(number)}))\n"
+        "from maenas.cli.app import run\n"
+        "sys.argv = ['maenas', '--version']\n"
+        "run()\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", command], capture_output=True, text=True, check=False
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")
