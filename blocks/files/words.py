@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from difflib import get_close_matches
 
 LONGEST = 80  # most characters of a value in a message
@@ -11,12 +11,16 @@ LONGEST_REASON = 300  # most characters of a message from another library
 LONGEST_MESSAGE = 1000  # most characters of an error message
 
 
-def did_you_mean(word: str, known: Sequence[str]) -> str:
-    """A hint for the end of a message: the nearest known word, or all of them."""
-    near = get_close_matches(word[:LONGEST], known, n=1)
+def did_you_mean(word: str, known: Iterable[object]) -> str:
+    """A hint for the end of a message: the nearest known word, or all of them.
+
+    Known words may be keys of a file, of any type; only texts are suggested.
+    """
+    words = [each for each in known if isinstance(each, str)]
+    near = get_close_matches(word[:LONGEST], words, n=1)
     if near:
-        return f"; did you mean {near[0]}?"
-    return f"; known: {cut(', '.join(known), LONGEST_LIST)}" if known else ""
+        return f"; did you mean {cut(near[0])}?"
+    return f"; known: {cut(', '.join(words), LONGEST_LIST)}" if words else ""
 
 
 def name_of(value: object) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 from maenas.blocks.files.words import did_you_mean, name_of, shown
 from maenas.detector.data.dataset import DataError
-from maenas.detector.data.readers.values import class_name
+from maenas.detector.data.readers.values import class_name, whole
 
 MOST_CLASSES = 100_000
 KNOWN = ("path", "train", "val", "test", "names", "nc")
@@ -39,7 +39,7 @@ def class_names(path: Path, keys: Mapping[str, Any]) -> tuple[str, ...]:
     """
     names, count = keys.get("names"), keys.get("nc")
     if count is not None and (not isinstance(count, int) or isinstance(count, bool) or count < 1):
-        raise DataError(f"{path}: nc: must be a whole number of at least 1, got {count!r}.")
+        raise DataError(f"{path}: nc: must be a whole number of at least 1, got {shown(count)}.")
     if count is not None and count > MOST_CLASSES:
         raise DataError(f"{path}: nc: must be at most {MOST_CLASSES:,}, got {count}.")
     if names is None and count is not None:
@@ -50,7 +50,7 @@ def class_names(path: Path, keys: Mapping[str, Any]) -> tuple[str, ...]:
         if sorted(names, key=str) != sorted(expected, key=str):
             raise DataError(
                 f"{path}: names: must number the classes 0 to {len(names) - 1} without a gap, "
-                f"got {', '.join(map(str, names))}."
+                f"got {shown(list(names))}."
             )
         names = [names[index] for index in expected]
     if not isinstance(names, list) or not names:
@@ -67,7 +67,8 @@ def class_names(path: Path, keys: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _index(key: object) -> object:
     """Number of a class; the text "0" means 0."""
-    return int(key) if isinstance(key, str) and key.isdecimal() else key
+    number = whole(key) if isinstance(key, str) else None
+    return key if number is None else number
 
 
 def find_entries(path: Path, keys: Mapping[str, Any], split: str) -> tuple[list[Path], Path]:

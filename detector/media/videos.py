@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Self, cast
 
 import numpy as np
 
+from maenas.blocks.files.plain_file import GIB, require_file
 from maenas.detector.media.images import ImageError, Pixels
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 CODECS = ("libx264", "mpeg4")  # in order of preference; FFmpeg builds differ
 DEFAULT_RATE = Fraction(25)
+LARGEST = 1024 * GIB  # maximum size of a video
 CANNOT_WRITE = "cannot be written"
 MOST_PRECISE_RATE = 1001 * 60  # larger denominators are noise, which codecs reject
 
@@ -47,6 +49,7 @@ def open_video(path: Path) -> Iterator[Video]:
         ImageError: if PyAV is missing, or the file is not a video.
     """
     av = _pyav(path)
+    require_file(path, limit=LARGEST, error=ImageError)  # PyAV would wait for a pipe forever
     with _named(path, "cannot be read as a video"):
         container = av.open(str(path))
     with container:

@@ -7,12 +7,15 @@ from typing import Any
 
 import openvino
 
+from maenas.blocks.files.plain_file import GIB, require_file
 from maenas.blocks.files.words import one_line
 from maenas.budgets.backends.openvino_core import openvino_core
 from maenas.detector.arrays import Floats
 from maenas.detector.errors import ModelError
 from maenas.detector.runtimes.file_runtime import FileRuntime
 from maenas.detector.runtimes.metadata import Metadata, read_metadata
+
+LARGEST = 16 * GIB  # maximum size of a file of the model
 
 SECTION = "maenas"  # section of an IR's runtime information
 PRECISIONS = ("f32", "f16", "bf16")
@@ -78,8 +81,7 @@ def read_model(path: Path) -> openvino.Model:
         ModelError: if the file is missing or damaged.
     """
     for part in (path, path.with_suffix(".bin")):
-        if not part.is_file():
-            raise ModelError(f"{part}: no such file.")
+        require_file(part, limit=LARGEST, error=ModelError)
     try:
         return openvino_core().read_model(path)
     except RuntimeError as error:

@@ -10,6 +10,7 @@ import tensorrt as trt
 import torch
 from numpy.typing import NDArray
 
+from maenas.blocks.files.plain_file import GIB, read_bytes
 from maenas.budgets.backends.backend import BackendError
 from maenas.budgets.backends.engine_info import layer_precisions, shown
 from maenas.budgets.backends.tensorrt_build import engine_information, load_engine
@@ -17,6 +18,8 @@ from maenas.detector.arrays import Floats
 from maenas.detector.errors import ModelError
 from maenas.detector.runtimes.file_runtime import FileRuntime
 from maenas.detector.runtimes.sidecar import sidecar_metadata
+
+LARGEST = 16 * GIB  # maximum size of an engine
 
 TORCH_TYPES = {trt.DataType.FLOAT: torch.float32, trt.DataType.INT32: torch.int32}  # outputs
 
@@ -57,10 +60,9 @@ class Engine:
     """
 
     def __init__(self, path: Path) -> None:
-        if not path.is_file():
-            raise ModelError(f"{path}: no such file.")
+        content = read_bytes(path, limit=LARGEST, error=ModelError)
         try:
-            engine = load_engine(path.read_bytes())
+            engine = load_engine(content)
         except BackendError as error:
             raise ModelError(
                 f"{path}: {error}; an engine runs only with the version and GPU it was built for, "

@@ -14,7 +14,7 @@ from maenas.blocks.files.words import shown
 from maenas.detector.data.dataset import DataError
 from maenas.detector.data.readers.coco_annotations import Key, key_of
 from maenas.detector.data.readers.rows import ProblemList
-from maenas.detector.data.readers.values import whole
+from maenas.detector.data.readers.values import side
 from maenas.detector.data.sizes import Sizes
 from maenas.detector.media.images import ImageError
 
@@ -102,7 +102,7 @@ def _listed(
         row = row if isinstance(row, dict) else {}
         key = key_of(row.get("id"))
         name, sides = _name(row), (row.get("height"), row.get("width"))
-        size = None if sides == (None, None) else (whole(sides[0]), whole(sides[1]))
+        size = None if sides == (None, None) else (side(sides[0]), side(sides[1]))
         wrong, fix = "", "correct it"
         if key is None:
             wrong = f"id must be a whole number or text, got {shown(row.get('id'))}"
@@ -111,7 +111,7 @@ def _listed(
         elif not _stays_inside(path, name):
             wrong = f"file_name {shown(name)} leads out of the image folder"
             fix = "write it relative to the folder of the images"
-        elif size is not None and not all(side is not None and side > 0 for side in size):
+        elif size is not None and None in size:
             wrong = f"height and width must be whole and positive, got {_texts(sides)}"
         elif key in found:
             wrong, fix = f"id {key} is there twice", "renumber one"

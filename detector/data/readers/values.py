@@ -9,6 +9,7 @@ from maenas.detector.data.dataset import DataError
 
 LONGEST_NUMBER = 30  # characters
 LARGEST = 2**53  # larger integers are not exact as float64
+LARGEST_SIDE = 2**31 - 1  # pixels, the most that any image format can state
 LONGEST_NAME = 200  # characters of a class name
 TRUTHS = {"0": False, "1": True, "false": False, "true": True}
 
@@ -23,6 +24,12 @@ def whole(value: object) -> int | None:
     if isinstance(value, float) and value.is_integer() and abs(value) <= LARGEST:
         return int(value)
     return None
+
+
+def side(value: object) -> int | None:
+    """Parse the height or width of an image in pixels; None unless it is one that can be."""
+    number = whole(value)
+    return number if number is not None and 0 < number <= LARGEST_SIDE else None
 
 
 def real(value: object) -> float | None:

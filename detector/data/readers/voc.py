@@ -22,7 +22,7 @@ from maenas.detector.data.paths import class_names
 from maenas.detector.data.readers.clean import dataset_of
 from maenas.detector.data.readers.rows import ProblemList, Rows
 from maenas.detector.data.readers.source import SPLITS, DataSource
-from maenas.detector.data.readers.values import class_name, real, truth, whole
+from maenas.detector.data.readers.values import class_name, real, side, truth
 from maenas.detector.data.samples import Outlines
 from maenas.detector.data.sizes import Sizes
 from maenas.detector.media.images import IMAGE_SUFFIXES, ImageError
@@ -154,18 +154,26 @@ def read_voc_file(path: Path) -> VocFile:
         DataError: if the file cannot be read or is malformed.
     """
     content = read_bytes(path, limit=LIMIT, error=DataError)
-    if b"<!DOCTYPE" in content or b"<!ENTITY" in content:
-        raise DataError(f"{path}: declares a DOCTYPE or entities, which no annotation needs.")
     with parsing(path, error=DataError, wrong="is no XML"):
-        root = ElementTree.fromstring(content)
-    sides = whole(root.findtext("size/height")), whole(root.findtext("size/width"))
-    height, width = (side or 0 for side in sides)
-    size = (height, width) if height > 0 and width > 0 else None  # some tools write 0 for unknown
+        root = ElementTree.fromstring(content, ElementTree.XMLParser(target=_Tree(path)))
+    height, width = side(root.findtext("size/height")), side(root.findtext("size/width"))
+    size = (height, width) if height and width else None  # some tools write 0 for unknown
     return VocFile(
         (root.findtext("filename") or "").strip(),
         size,
         tuple(_object(path, number, each) for number, each in enumerate(root.iter("object"), 1)),
     )
+
+
+class _Tree(ElementTree.TreeBuilder):
+    """Builder of the elements that refuses a document type: its entities can fill the memory."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self._path = path
+
+    def doctype(self, name: str, public: str | None, system: str | None) -> None:
+        raise DataError(f"{self._path}: declares a DOCTYPE, which no annotation needs.")
 
 
 def _object(path: Path, number: int, element: Element) -> VocObject:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from maenas.blocks.files.words import shown
+from maenas.blocks.files.words import did_you_mean, shown
 
 
 @pytest.mark.parametrize("value", [0, -1, 8.5, "eight", True, None, [1, "a"], (1, 2), {"a": [1]}])
@@ -31,3 +31,8 @@ def test_lists_of_lists_that_double_at_each_level_are_shown_at_once() -> None:
     for _ in range(60):
         value = [value] * 9
     assert len(shown(value)) == 80
+
+
+def test_keys_of_a_file_that_are_no_text_are_never_suggested() -> None:
+    assert did_you_mean("trian", [3, None, "train", True]) == "; did you mean train?"
+    assert did_you_mean("trian", [3, None, 1.5]) == ""

@@ -60,6 +60,7 @@ def test_what_is_unambiguous_is_read(tmp_path, image, row, category):
     ("image", "message"),
     [
         ({"width": 80.5}, "must be whole and positive, got 40 and 80.5"),
+        ({"width": 2**31}, "must be whole and positive, got 40 and 2147483648"),
         ({"width": None}, "must be whole and positive, got 40 and None"),
         ({"width": "eighty"}, "must be whole and positive"),
         ({"id": None}, "id must be a whole number or text, got None"),

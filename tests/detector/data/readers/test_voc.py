@@ -107,3 +107,10 @@ def test_a_yaml_names_the_format_and_the_classes(folder, tmp_path):
     file.write_text("format: vox\n")
     with pytest.raises(DataError, match=r"format: is 'vox'; did you mean voc\?"):
         read_dataset(folder)
+
+
+def test_a_document_type_is_refused_in_any_encoding(folder):
+    entity = '<?xml version="1.0" encoding="utf-16"?><!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>'
+    (folder / "Annotations/b.xml").write_bytes(entity.encode("utf-16"))
+    dataset = read_dataset(folder)
+    assert any("b.xml: declares a DOCTYPE" in str(problem) for problem in dataset.problems)
