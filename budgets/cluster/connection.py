@@ -54,7 +54,7 @@ class ClusterGone(ClusterError):
 
 
 @dataclass(frozen=True, slots=True)
-class Node:
+class ClusterNode:
     """One node of a cluster; a machine can hold several.
 
     Attributes:
@@ -312,7 +312,7 @@ def _gone(why: str) -> ClusterGone:
     )
 
 
-def ask_nodes(ray: Any) -> list[Node]:
+def ask_nodes(ray: Any) -> list[ClusterNode]:
     """Return every living node with its versions.
 
     Raises:
@@ -343,11 +343,11 @@ def ask_nodes(ray: Any) -> list[Node]:
             for name, amount in node["Resources"].items()
             if not name.startswith(("node:", "object_store", "accelerator_type:"))
         }
-        found.append(Node(node["NodeID"], place, resources, versions))
+        found.append(ClusterNode(node["NodeID"], place, resources, versions))
     return found
 
 
-def require_same(nodes: list[Node]) -> None:
+def require_same(nodes: list[ClusterNode]) -> None:
     """Refuse nodes whose versions could compute other results than this machine.
 
     Raises:

@@ -21,7 +21,7 @@ Edge = tuple[str, Move]  # name of a feature map or node, and how its map is res
 
 
 @dataclass(frozen=True, slots=True)
-class Node:
+class MergeSpec:
     """A merge node: its level, its width, and the maps that it merges after resizing."""
 
     name: str
@@ -79,7 +79,7 @@ class RepGFPN:
                 f"neck: hidden_channels must have one width a level, got {self.hidden_channels}."
             )
 
-    def nodes(self, in_channels: Sequence[int]) -> tuple[Node, ...]:
+    def nodes(self, in_channels: Sequence[int]) -> tuple[MergeSpec, ...]:
         """The merge nodes in order of execution, for feature maps (C3, C4, C5) of these widths.
 
         Names of top-down nodes end in "td". The inputs are in the order in which DAMO-YOLO
@@ -91,25 +91,25 @@ class RepGFPN:
         top = "p5_td" if down else "c5"
         nodes = []
         if down:
-            nodes.append(Node("p5_td", 2, c5, (("c5", "keep"), ("c4", "down"))))
+            nodes.append(MergeSpec("p5_td", 2, c5, (("c5", "keep"), ("c4", "down"))))
         p4_td: list[Edge] = [("c4", "keep")]
         p4_td += [("c3", "down")] if down else []
         p4_td += [(top, "up")]
         p4_td += [("c5", "up")] if down and up else []
-        nodes.append(Node("p4_td", 1, c4, tuple(p4_td)))
+        nodes.append(MergeSpec("p4_td", 1, c4, tuple(p4_td)))
         p3: list[Edge] = [("c3", "keep"), ("p4_td", "up")]
         p3 += [("c4", "up")] if up else []
-        nodes.append(Node("p3", 0, b3, tuple(p3)))
+        nodes.append(MergeSpec("p3", 0, b3, tuple(p3)))
         p4: list[Edge] = [("p4_td", "keep"), ("p3", "down")]
         p4 += [(top, "up")] if up else []
-        nodes.append(Node("p4", 1, b4, tuple(p4)))
+        nodes.append(MergeSpec("p4", 1, b4, tuple(p4)))
         p5: list[Edge] = [(top, "keep")]
         p5 += [("p4_td", "down")] if down else []
         p5 += [("p4", "down")]
-        nodes.append(Node("p5", 2, b5, tuple(p5)))
+        nodes.append(MergeSpec("p5", 2, b5, tuple(p5)))
         if up:
             p3_again: tuple[Edge, ...] = (("p3", "keep"), ("p4_td", "up"), ("p4", "up"))
-            nodes.append(Node("p3_up", 0, b3, p3_again))
+            nodes.append(MergeSpec("p3_up", 0, b3, p3_again))
         return tuple(nodes)
 
     @property

@@ -14,7 +14,7 @@ from maenas import __version__
 from maenas.blocks import MaenasError
 from maenas.budgets import device_names, load_device
 from maenas.budgets.backends import available
-from maenas.budgets.cluster import Node, ask_nodes, here, joined
+from maenas.budgets.cluster import ClusterNode, ask_nodes, here, joined
 from maenas.terminal.console import OUT, print_json
 
 SCHEMA = "maenas/checks@1"
@@ -110,12 +110,12 @@ def print_checks(as_json: bool, ray: str | None = None) -> None:
         OUT.print(_table_of(nodes))
 
 
-def _nodes(ray: str) -> list[Node]:
+def _nodes(ray: str) -> list[ClusterNode]:
     with joined(ray) as connected:
         return ask_nodes(connected)
 
 
-def _table_of(nodes: list[Node]) -> Table:
+def _table_of(nodes: list[ClusterNode]) -> Table:
     """A table of a cluster's nodes: their resources, and whether they can be used."""
     table = Table()
     for column in ("node", "CPUs", "GPUs", "devices", "maenas", "torch", "usable"):

@@ -12,7 +12,7 @@ from onnx import helper, numpy_helper
 from torch import Tensor
 
 from maenas.budgets.backends.backend import BackendError
-from maenas.budgets.backends.torch_onnx.node import Node, Outputs
+from maenas.budgets.backends.torch_onnx.node import OnnxNode, Outputs
 from maenas.budgets.backends.torch_onnx.operators import OPERATORS
 from maenas.budgets.graph.model import input_shapes
 
@@ -95,7 +95,7 @@ def _steps(
         reads = tuple(proto.input)
         while reads and not reads[-1]:
             reads = reads[:-1]
-        node = Node(
+        node = OnnxNode(
             kind=proto.op_type,
             name=proto.name,
             opset=opset,
@@ -117,14 +117,16 @@ def _steps(
     return list(_freeing(steps, {*outputs, *constants}))
 
 
-def _call(node: Node, domain: str) -> Callable[..., Outputs]:
+def _call(node: OnnxNode, domain: str) -> Callable[..., Outputs]:
     make = OPERATORS.get(node.kind) if domain in ("", "ai.onnx") else None
     if make is None:
         raise BackendError(f"{node.name}: PyTorch has no {node.kind} here; use another runtime.")
     return make(node)
 
 
-def _try(node: Node, call: Callable[..., Outputs], arguments: Sequence[Tensor | None]) -> Outputs:
+def _try(
+    node: OnnxNode, call: Callable[..., Outputs], arguments: Sequence[Tensor | None]
+) -> Outputs:
     """Call a node for the first time and turn an error of torch into `BackendError`."""
     try:
         return call(*arguments)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from maenas.budgets.backends.torch_onnx.node import Make, Node
+from maenas.budgets.backends.torch_onnx.node import Make, OnnxNode
 
 CONVOLUTIONS: dict[int, Callable[..., Tensor]] = {3: F.conv1d, 4: F.conv2d, 5: F.conv3d}
 TRANSPOSED: dict[int, Callable[..., Tensor]] = {
@@ -19,7 +19,7 @@ TRANSPOSED: dict[int, Callable[..., Tensor]] = {
 }
 
 
-def _convolution(node: Node) -> Callable[..., Tensor]:
+def _convolution(node: OnnxNode) -> Callable[..., Tensor]:
     axes = node.rank() - 2
     if node.rank() not in CONVOLUTIONS:
         raise node.refused(f"{axes} axes of space")
@@ -34,7 +34,7 @@ def _convolution(node: Node) -> Callable[..., Tensor]:
     return lambda x, w, b=None: call(F.pad(x, amounts), w, b, stride, 0, dilation, groups)
 
 
-def _transposed(node: Node) -> Callable[..., Tensor]:
+def _transposed(node: OnnxNode) -> Callable[..., Tensor]:
     axes = node.rank() - 2
     stride, dilation = _ints(node, "strides", axes), _ints(node, "dilations", axes)
     before, after = _padding(node, node.shape(1)[2:], stride, dilation)
@@ -45,14 +45,14 @@ def _transposed(node: Node) -> Callable[..., Tensor]:
     return lambda x, w, b=None: call(x, w, b, stride, before, extra, groups, dilation)
 
 
-def _norm(node: Node) -> Callable[..., Tensor]:
+def _norm(node: OnnxNode) -> Callable[..., Tensor]:
     epsilon = float(node.attribute("epsilon", 1e-5))
     return lambda x, scale, shift, mean, variance: F.batch_norm(
         x, mean, variance, scale, shift, False, 0.0, epsilon
     )
 
 
-def _max_pool(node: Node) -> Callable[..., Tensor]:
+def _max_pool(node: OnnxNode) -> Callable[..., Tensor]:
     kernel, stride, dilation, before, after = _window(node)
     if node.output_count > 1:
         raise node.refused("the places of the largest as a second output")
@@ -69,7 +69,7 @@ def _max_pool(node: Node) -> Callable[..., Tensor]:
     )
 
 
-def _average_pool(node: Node) -> Callable[..., Tensor]:
+def _average_pool(node: OnnxNode) -> Callable[..., Tensor]:
     kernel, stride, dilation, before, after = _window(node)
     counts = bool(node.attribute("count_include_pad", 0))
     ceil = bool(node.attribute("ceil_mode", 0))
@@ -81,7 +81,7 @@ def _average_pool(node: Node) -> Callable[..., Tensor]:
     return lambda x: F.avg_pool2d(x, kernel, stride, before, ceil, counts)
 
 
-def _window(node: Node) -> tuple[list[int], list[int], list[int], list[int], list[int]]:
+def _window(node: OnnxNode) -> tuple[list[int], list[int], list[int], list[int], list[int]]:
     """Return kernel, stride, dilation and padding of a 2D pooling."""
     if node.rank() != 4:
         raise node.refused(f"{node.rank() - 2} axes of space")
@@ -92,7 +92,7 @@ def _window(node: Node) -> tuple[list[int], list[int], list[int], list[int], lis
 
 
 def _global(call: Callable[..., Tensor]) -> Make:
-    def make(node: Node) -> Callable[..., Tensor]:
+    def make(node: OnnxNode) -> Callable[..., Tensor]:
         axes = [*range(2, node.rank())]
         return lambda x: call(x, axes, keepdim=True)
 
@@ -100,7 +100,7 @@ def _global(call: Callable[..., Tensor]) -> Make:
 
 
 def _padding(
-    node: Node, kernel: Sequence[int], stride: Sequence[int], dilation: Sequence[int]
+    node: OnnxNode, kernel: Sequence[int], stride: Sequence[int], dilation: Sequence[int]
 ) -> tuple[list[int], list[int]]:
     """Return the padding before and after each axis of the feature map."""
     axes = len(kernel)
@@ -127,14 +127,14 @@ def _around(before: Sequence[int], after: Sequence[int]) -> list[int]:
     return [pad for pair in zip(reversed(before), reversed(after), strict=True) for pad in pair]
 
 
-def _ints(node: Node, name: str, count: int, default: int = 1) -> list[int]:
+def _ints(node: OnnxNode, name: str, count: int, default: int = 1) -> list[int]:
     return list(node.attribute(name, [default] * count))
 
 
 # Resizing.
 
 
-def _resize(node: Node) -> Callable[..., Tensor]:
+def _resize(node: OnnxNode) -> Callable[..., Tensor]:
     """Resize height and width: nearest, linear, or torch's cubic interpolation."""
     scales_at = 1 if node.kind == "Upsample" or node.opset < 11 else 2
     scales = node.numbers("scales", scales_at)
@@ -168,13 +168,13 @@ def _resize(node: Node) -> Callable[..., Tensor]:
     return lambda x, *_: F.interpolate(x, target, mode=named[mode], align_corners=whole)
 
 
-def _old_where(node: Node) -> str:
+def _old_where(node: OnnxNode) -> str:
     """Return the coordinate transformation of opsets that had no attribute for it."""
     return "half_pixel" if node.opset >= 11 and node.kind == "Resize" else "asymmetric"
 
 
 def _nearest(
-    node: Node, where: str, sizes: Sequence[int], target: list[int], factors: Sequence[float]
+    node: OnnxNode, where: str, sizes: Sequence[int], target: list[int], factors: Sequence[float]
 ) -> Callable[..., Tensor]:
     """Return one of torch's two nearest modes, if it picks the pixels that ONNX defines."""
     default = "round_prefer_floor" if node.opset >= 11 and node.kind == "Resize" else "floor"
@@ -191,7 +191,9 @@ def _nearest(
     raise node.refused(f"nearest with {where} coordinates and {rounding}")
 
 
-def _picked(node: Node, where: str, rounding: str, size: int, out: int, factor: float) -> list[int]:
+def _picked(
+    node: OnnxNode, where: str, rounding: str, size: int, out: int, factor: float
+) -> list[int]:
     """Return the source index of each output index along one axis, by ONNX's definition."""
     places: dict[str, Callable[[int], float]] = {
         "asymmetric": lambda o: o / factor,
@@ -210,7 +212,7 @@ def _picked(node: Node, where: str, rounding: str, size: int, out: int, factor: 
     return [min(max(rounds[rounding](places[where](o)), 0), size - 1) for o in range(out)]
 
 
-def _space_to_depth(node: Node) -> Callable[..., Tensor]:
+def _space_to_depth(node: OnnxNode) -> Callable[..., Tensor]:
     side = node.attribute("blocksize", 1)
     batch, channels, height, width = node.shape()
 
@@ -222,7 +224,7 @@ def _space_to_depth(node: Node) -> Callable[..., Tensor]:
     return run
 
 
-def _depth_to_space(node: Node) -> Callable[..., Tensor]:
+def _depth_to_space(node: OnnxNode) -> Callable[..., Tensor]:
     side, mode = node.attribute("blocksize", 1), node.attribute("mode", "DCR")
     batch, channels, height, width = node.shape()
     rest = channels // side**2

@@ -11,11 +11,11 @@ from torch import Tensor
 from maenas.budgets.backends.backend import BackendError
 
 Outputs = Tensor | tuple[Tensor, ...]
-Make = Callable[["Node"], Callable[..., Outputs]]  # converts a node of one operator to a call
+Make = Callable[["OnnxNode"], Callable[..., Outputs]]  # converts a node of one operator to a call
 
 
 @dataclass(frozen=True, slots=True)
-class Node:
+class OnnxNode:
     """A node with all facts that are known before it runs.
 
     Attributes:

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from maenas.budgets.backends.torch_onnx.maps import MAP_OPERATORS
-from maenas.budgets.backends.torch_onnx.node import Make, Node
+from maenas.budgets.backends.torch_onnx.node import Make, OnnxNode
 from maenas.budgets.backends.torch_onnx.shapes import SHAPE_OPERATORS
 
 
@@ -34,31 +34,31 @@ def folded(call: Callable[[Tensor, Tensor], Tensor]) -> Make:
 def with_alpha(call: Callable[[Tensor, float], Tensor], default: float) -> Make:
     """Convert an activation with the parameter alpha."""
 
-    def make(node: Node) -> Callable[..., Tensor]:
+    def make(node: OnnxNode) -> Callable[..., Tensor]:
         alpha = float(node.attribute("alpha", default))
         return lambda x: call(x, alpha)
 
     return make
 
 
-def _clip(node: Node) -> Callable[..., Tensor]:
+def _clip(node: OnnxNode) -> Callable[..., Tensor]:
     low, high = node.numbers("min", 1), node.numbers("max", 2)
     least, most = low[0] if low else None, high[0] if high else None
     return lambda x, *_: x if least is most is None else x.clamp(least, most)
 
 
-def _hard_sigmoid(node: Node) -> Callable[..., Tensor]:
+def _hard_sigmoid(node: OnnxNode) -> Callable[..., Tensor]:
     alpha, beta = float(node.attribute("alpha", 0.2)), float(node.attribute("beta", 0.5))
     return lambda x: (x * alpha + beta).clamp(0, 1)
 
 
-def _selu(node: Node) -> Callable[..., Tensor]:
+def _selu(node: OnnxNode) -> Callable[..., Tensor]:
     alpha = float(node.attribute("alpha", 1.6732632423543772))
     gamma = float(node.attribute("gamma", 1.0507009873554805))
     return lambda x: gamma * F.elu(x, alpha)
 
 
-def _gelu(node: Node) -> Callable[..., Tensor]:
+def _gelu(node: OnnxNode) -> Callable[..., Tensor]:
     approximate = node.attribute("approximate", "none")
     return lambda x: F.gelu(x, approximate=approximate)
 
@@ -71,7 +71,7 @@ def _div(x: Tensor, y: Tensor) -> Tensor:
     return x / y if x.is_floating_point() else torch.div(x, y, rounding_mode="trunc")
 
 
-def _mod(node: Node) -> Callable[..., Tensor]:
+def _mod(node: OnnxNode) -> Callable[..., Tensor]:
     return torch.fmod if node.attribute("fmod", 0) else torch.remainder
 
 
@@ -79,13 +79,13 @@ def _pow(x: Tensor, y: Tensor) -> Tensor:
     return torch.pow(x, y).to(x.dtype)
 
 
-def _cast(node: Node) -> Callable[..., Tensor]:
+def _cast(node: OnnxNode) -> Callable[..., Tensor]:
     numpy_type = helper.tensor_dtype_to_np_dtype(node.attribute("to", 1))
     kind = getattr(torch, str(numpy_type))
     return lambda x: x.to(kind)
 
 
-def _quantise(node: Node) -> Callable[..., Tensor]:
+def _quantise(node: OnnxNode) -> Callable[..., Tensor]:
     axis, rank = node.attribute("axis", 1), node.rank()
     zero = node.inputs[2] if node.has(2) else None
     kind = torch.uint8 if zero is None else zero.dtype
@@ -100,7 +100,7 @@ def _quantise(node: Node) -> Callable[..., Tensor]:
     return run
 
 
-def _dequantise(node: Node) -> Callable[..., Tensor]:
+def _dequantise(node: OnnxNode) -> Callable[..., Tensor]:
     axis, rank = node.attribute("axis", 1), node.rank()
 
     def run(x: Tensor, scale: Tensor, zero: Tensor | None = None) -> Tensor:
@@ -124,7 +124,7 @@ def _along(value: Tensor, axis: int, rank: int) -> Tensor:
 def reduction(call: Callable[..., Tensor]) -> Make:
     """Convert a reduction whose axes are an attribute or an input, depending on the opset."""
 
-    def make(node: Node) -> Callable[..., Tensor]:
+    def make(node: OnnxNode) -> Callable[..., Tensor]:
         axes = node.numbers("axes", 1)
         if not axes and node.attribute("noop_with_empty_axes", 0):
             return lambda x, *_: x
@@ -135,7 +135,7 @@ def reduction(call: Callable[..., Tensor]) -> Make:
     return make
 
 
-def _softmax(node: Node) -> Callable[..., Tensor]:
+def _softmax(node: OnnxNode) -> Callable[..., Tensor]:
     if node.opset >= 13:
         axis = node.attribute("axis", -1)
         return lambda x: x.softmax(axis)
@@ -143,7 +143,7 @@ def _softmax(node: Node) -> Callable[..., Tensor]:
     return lambda x: x.flatten(axis).softmax(-1).reshape(x.shape)
 
 
-def _gemm(node: Node) -> Callable[..., Tensor]:
+def _gemm(node: OnnxNode) -> Callable[..., Tensor]:
     turn_a, turn_b = node.attribute("transA", 0), node.attribute("transB", 0)
     alpha, beta = float(node.attribute("alpha", 1.0)), float(node.attribute("beta", 1.0))
 

@@ -9,17 +9,17 @@ from onnx import numpy_helper
 from torch import Tensor
 from torch.nn import functional as F
 
-from maenas.budgets.backends.torch_onnx.node import Make, Node, Outputs
+from maenas.budgets.backends.torch_onnx.node import Make, OnnxNode, Outputs
 
 
-def _reshape(node: Node) -> Callable[..., Tensor]:
+def _reshape(node: OnnxNode) -> Callable[..., Tensor]:
     wanted = node.numbers("shape", 1) or []
     if not node.attribute("allowzero", 0):
         wanted = [node.shape()[i] if size == 0 else size for i, size in enumerate(wanted)]
     return lambda x, *_: x.reshape(wanted)
 
 
-def _flatten(node: Node) -> Callable[..., Tensor]:
+def _flatten(node: OnnxNode) -> Callable[..., Tensor]:
     axis = node.attribute("axis", 1)
     axis += node.rank() if axis < 0 else 0
     rows = 1
@@ -28,7 +28,7 @@ def _flatten(node: Node) -> Callable[..., Tensor]:
     return lambda x: x.reshape(rows, -1)
 
 
-def _squeeze(node: Node) -> Callable[..., Tensor]:
+def _squeeze(node: OnnxNode) -> Callable[..., Tensor]:
     axes = node.numbers("axes", 1)
     if axes is None:
         return lambda x, *_: x.squeeze()
@@ -36,7 +36,7 @@ def _squeeze(node: Node) -> Callable[..., Tensor]:
     return lambda x, *_: x.squeeze(places)
 
 
-def _unsqueeze(node: Node) -> Callable[..., Tensor]:
+def _unsqueeze(node: OnnxNode) -> Callable[..., Tensor]:
     axes = node.numbers("axes", 1) or []
     rank = node.rank() + len(axes)
     places = {int(axis) % rank for axis in axes}
@@ -45,17 +45,17 @@ def _unsqueeze(node: Node) -> Callable[..., Tensor]:
     return lambda x, *_: x.reshape(shape)
 
 
-def _shape(node: Node) -> Callable[..., Tensor]:
+def _shape(node: OnnxNode) -> Callable[..., Tensor]:
     sizes = node.shape()[node.attribute("start", 0) : node.attribute("end", None)]
     return lambda x: torch.tensor(sizes, dtype=torch.int64)
 
 
-def _size(node: Node) -> Callable[..., Tensor]:
+def _size(node: OnnxNode) -> Callable[..., Tensor]:
     count = int(torch.Size(node.shape()).numel())
     return lambda x: torch.tensor(count)
 
 
-def _constant(node: Node) -> Callable[..., Tensor]:
+def _constant(node: OnnxNode) -> Callable[..., Tensor]:
     [(name, value)] = node.attributes.items()
     if name == "value":
         made = torch.from_numpy(numpy_helper.to_array(value).copy())
@@ -68,7 +68,7 @@ def _constant(node: Node) -> Callable[..., Tensor]:
     return lambda: made
 
 
-def _constant_of_shape(node: Node) -> Callable[..., Tensor]:
+def _constant_of_shape(node: OnnxNode) -> Callable[..., Tensor]:
     sizes = node.constant(0) or []
     value = node.attributes.get("value")
     if value is None:
@@ -81,17 +81,17 @@ def _range(start: Tensor, limit: Tensor, delta: Tensor) -> Tensor:
     return torch.arange(start.item(), limit.item(), delta.item(), dtype=start.dtype)
 
 
-def _transpose(node: Node) -> Callable[..., Tensor]:
+def _transpose(node: OnnxNode) -> Callable[..., Tensor]:
     order = node.attribute("perm", [*range(node.rank())][::-1])
     return lambda x: x.permute(order)
 
 
-def _concat(node: Node) -> Callable[..., Tensor]:
+def _concat(node: OnnxNode) -> Callable[..., Tensor]:
     axis = node.attribute("axis", 1)
     return lambda *parts: torch.cat(parts, axis)
 
 
-def _split(node: Node) -> Callable[..., Outputs]:
+def _split(node: OnnxNode) -> Callable[..., Outputs]:
     axis = node.attribute("axis", 0)
     sizes = node.numbers("split", 1)
     if sizes is not None:
@@ -101,7 +101,7 @@ def _split(node: Node) -> Callable[..., Outputs]:
     return lambda x, *_: x.split(each, axis)
 
 
-def _slice(node: Node) -> Callable[..., Tensor]:
+def _slice(node: OnnxNode) -> Callable[..., Tensor]:
     starts, ends = node.numbers("starts", 1) or [], node.numbers("ends", 2) or []
     axes = node.numbers("axes", 3) or [*range(len(starts))]
     steps = node.constant(4) or [1] * len(starts)
@@ -122,7 +122,7 @@ def _slice(node: Node) -> Callable[..., Tensor]:
     return lambda x, *_: x[where]
 
 
-def _pad(node: Node) -> Callable[..., Tensor]:
+def _pad(node: OnnxNode) -> Callable[..., Tensor]:
     pads, axes = node.numbers("pads", 1) or [], node.constant(3)
     rank, mode = node.rank(), node.attribute("mode", "constant")
     value = node.numbers("value", 2)
@@ -140,7 +140,7 @@ def _pad(node: Node) -> Callable[..., Tensor]:
     return lambda x, *_: F.pad(x, spatial, mode=names[mode])
 
 
-def _gather(node: Node) -> Callable[..., Tensor]:
+def _gather(node: OnnxNode) -> Callable[..., Tensor]:
     axis, size = node.attribute("axis", 0), node.shape()[node.attribute("axis", 0)]
     index = node.constants[1]
     if index is not None and index.dim() == 0:
@@ -158,7 +158,7 @@ def _gather(node: Node) -> Callable[..., Tensor]:
     return run
 
 
-def _expand(node: Node) -> Callable[..., Tensor]:
+def _expand(node: OnnxNode) -> Callable[..., Tensor]:
     wanted = node.constant(1) or []
     start = len(wanted) - node.rank()  # ONNX's 1 keeps the size, as torch's -1 does
     sizes = [-1 if size == 1 and place >= start else size for place, size in enumerate(wanted)]
@@ -166,7 +166,7 @@ def _expand(node: Node) -> Callable[..., Tensor]:
     return lambda x, *_: x.expand(*more, *sizes)
 
 
-def _tile(node: Node) -> Callable[..., Tensor]:
+def _tile(node: OnnxNode) -> Callable[..., Tensor]:
     repeats = node.constant(1) or []
     return lambda x, *_: x.repeat(repeats)
 

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from maenas.blocks.layers.conv_bn_act import ConvBNAct
 from maenas.blocks.layers.residual_unit import ResidualUnit
 from maenas.detector.model.layers.basic_block import BasicBlock
-from maenas.detector.model.rep_gfpn import Node, RepGFPN
+from maenas.detector.model.rep_gfpn import MergeSpec, RepGFPN
 
 
 class MergeNode(nn.Module):
@@ -18,7 +18,7 @@ class MergeNode(nn.Module):
     the first block is not concatenated.
     """
 
-    def __init__(self, neck: RepGFPN, node: Node, in_channels: int) -> None:
+    def __init__(self, neck: RepGFPN, node: MergeSpec, in_channels: int) -> None:
         super().__init__()
         out_channels, act = node.out_channels, neck.act
         kept = out_channels // 2
@@ -51,7 +51,7 @@ class MergeNode(nn.Module):
 class ConvNode(nn.Module):
     """Concat and a single 3x3 convolution: the simplest merge node in Table 5 of the report."""
 
-    def __init__(self, neck: RepGFPN, node: Node, in_channels: int) -> None:
+    def __init__(self, neck: RepGFPN, node: MergeSpec, in_channels: int) -> None:
         super().__init__()
         self.conv = ConvBNAct(in_channels, node.out_channels, 3, act=neck.act)
 
@@ -61,7 +61,7 @@ class ConvNode(nn.Module):
         return out
 
 
-def block(neck: RepGFPN, node: Node, channels: int) -> nn.Module:
+def block(neck: RepGFPN, node: MergeSpec, channels: int) -> nn.Module:
     """The basic block of a merge node; depthwise in the nano models."""
     if neck.depthwise:
         return ResidualUnit(neck.depthwise_unit(channels), channels)
