@@ -48,7 +48,7 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class ProfileProgress:
     """Progress of a profile, reported after every item.
 
     Attributes:
@@ -73,7 +73,7 @@ def profile(
     items: Sequence[Item],
     unfinished: Unfinished,
     seconds: float,
-    report: Callable[[Step], None] = lambda step: None,
+    report: Callable[[ProfileProgress], None] = lambda progress: None,
 ) -> tuple[list[Measured], list[str]]:
     """Measure items in order until the time is over and a table has enough networks.
 
@@ -128,7 +128,7 @@ def profile(
         if not queue:
             queue.extend(_noisy(items, kept, tried))
         fastest, warnings = min(done.sample.ms), done.sample.warnings
-        report(Step(len(tried), item.name, fastest, spent, warnings, lacking(kept)))
+        report(ProfileProgress(len(tried), item.name, fastest, spent, warnings, lacking(kept)))
     return best_of(kept), notes
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from maenas.budgets.profiling.profile import Step
+from maenas.budgets.profiling.profile import ProfileProgress
 from maenas.terminal.progress import LiveLine, clock
 
 
@@ -19,17 +19,18 @@ class ProfileLine(LiveLine):
         self._total = total
         self._seconds = seconds
 
-    def __call__(self, step: Step) -> None:
+    def __call__(self, progress: ProfileProgress) -> None:
         """Update the line after a graph is measured."""
-        share = max(step.done / self._total, min(1.0, step.seconds / self._seconds))
-        left = f"{clock(step.seconds * (1 / share - 1))} left"
-        if step.seconds > self._seconds:
-            each = step.seconds / step.done
-            left = f"over time: {step.lacking} networks to go, about {clock(step.lacking * each)}"
-        warned = f" ({', '.join(step.warnings)})" if step.warnings else ""
-        rate = step.done / max(step.seconds, 1e-9)
+        share = max(progress.done / self._total, min(1.0, progress.seconds / self._seconds))
+        left = f"{clock(progress.seconds * (1 / share - 1))} left"
+        if progress.seconds > self._seconds:
+            each = progress.seconds / progress.done
+            rest = clock(progress.lacking * each)
+            left = f"over time: {progress.lacking} networks to go, about {rest}"
+        warned = f" ({', '.join(progress.warnings)})" if progress.warnings else ""
+        rate = progress.done / max(progress.seconds, 1e-9)
         self.write(
             min(share, 0.999),  # more may follow
-            f"{step.done} graphs, {rate:.1f}/s, {left}: {step.name} "
-            f"{step.milliseconds:.3f} ms{warned}",
+            f"{progress.done} graphs, {rate:.1f}/s, {left}: {progress.name} "
+            f"{progress.milliseconds:.3f} ms{warned}",
         )

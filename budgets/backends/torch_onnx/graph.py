@@ -18,14 +18,14 @@ from maenas.budgets.graph.model import input_shapes
 
 
 @dataclass(frozen=True, slots=True)
-class _Step:
+class _PlannedCall:
     """A node that is ready to run.
 
     Attributes:
         call: function of the inputs, one tensor each, None for an omitted input.
         reads: names of the inputs, "" for an omitted input.
         writes: names of the outputs.
-        frees: names of the tensors that no later step reads.
+        frees: names of the tensors that no later call reads.
     """
 
     call: Callable[..., Outputs]
@@ -63,8 +63,8 @@ class TorchGraph:
             name: torch.empty(shape, dtype=_torch_type(kinds[name]), device="meta")
             for name, shape in input_shapes(model).items()
         }
-        self._steps = _steps(graph, opset, constants, self.inputs, self._outputs)
-        read = {name for step in self._steps for name in step.reads} | {*self._outputs}
+        self._calls = _calls(graph, opset, constants, self.inputs, self._outputs)
+        read = {name for planned in self._calls for name in planned.reads} | {*self._outputs}
         self._constants = {
             name: _placed(value, self._device) for name, value in constants.items() if name in read
         }
@@ -74,23 +74,25 @@ class TorchGraph:
         """Return the outputs for inputs in the order of the graph."""
         values: dict[str, Tensor | None] = {"": None, **self._constants}
         values.update(zip(self.inputs, inputs, strict=True))
-        for step in self._steps:
-            values.update(_written(step, step.call(*(values[name] for name in step.reads))))
-            for name in step.frees:
+        for planned in self._calls:
+            values.update(
+                _written(planned, planned.call(*(values[name] for name in planned.reads)))
+            )
+            for name in planned.frees:
                 del values[name]
         return [value for name in self._outputs if (value := values[name]) is not None]
 
 
-def _steps(
+def _calls(
     graph: onnx.GraphProto,
     opset: int,
     constants: dict[str, Tensor],
     inputs: Mapping[str, Tensor],
     outputs: Sequence[str],
-) -> list[_Step]:
-    """Return a step for each node that depends on an input; add other outputs to `constants`."""
+) -> list[_PlannedCall]:
+    """Return a call for each node that depends on an input; add other outputs to `constants`."""
     shapes: dict[str, Tensor] = dict(inputs)
-    steps: list[_Step] = []
+    calls: list[_PlannedCall] = []
     for proto in graph.node:
         reads = tuple(proto.input)
         while reads and not reads[-1]:
@@ -107,14 +109,14 @@ def _steps(
         call = _call(node, proto.domain)
         if proto.op_type in ("Shape", "Size") or all(name in constants for name in reads if name):
             arguments = [None if not name else _known(name, constants, shapes) for name in reads]
-            made = _Step(call, reads, tuple(proto.output), ())
+            made = _PlannedCall(call, reads, tuple(proto.output), ())
             constants.update(_written(made, _try(node, call, arguments)))
             continue
         arguments = [_meta(name, constants, shapes) for name in reads]
-        step = _Step(call, reads, tuple(proto.output), ())
-        shapes.update(_written(step, _try(node, call, arguments)))
-        steps.append(step)
-    return list(_freeing(steps, {*outputs, *constants}))
+        planned = _PlannedCall(call, reads, tuple(proto.output), ())
+        shapes.update(_written(planned, _try(node, call, arguments)))
+        calls.append(planned)
+    return list(_freeing(calls, {*outputs, *constants}))
 
 
 def _call(node: OnnxNode, domain: str) -> Callable[..., Outputs]:
@@ -147,22 +149,22 @@ def _meta(
     return _known(name, constants, shapes).to("meta") if name else None
 
 
-def _written(step: _Step, made: Outputs) -> dict[str, Tensor]:
+def _written(planned: _PlannedCall, made: Outputs) -> dict[str, Tensor]:
     """Return the outputs by name, without unnamed ones."""
     values = (made,) if isinstance(made, Tensor) else made
-    return {name: value for name, value in zip(step.writes, values, strict=False) if name}
+    return {name: value for name, value in zip(planned.writes, values, strict=False) if name}
 
 
-def _freeing(steps: Sequence[_Step], kept: set[str]) -> Iterator[_Step]:
-    """Yield the steps with the tensors that each can free; tensors in `kept` are never freed."""
+def _freeing(calls: Sequence[_PlannedCall], kept: set[str]) -> Iterator[_PlannedCall]:
+    """Yield the calls with the tensors that each can free; tensors in `kept` are never freed."""
     last: dict[str, int] = {}
-    for place, step in enumerate(steps):
-        for name in (*step.writes, *step.reads):
+    for place, planned in enumerate(calls):
+        for name in (*planned.writes, *planned.reads):
             if name and name not in kept:
                 last[name] = place
-    for place, step in enumerate(steps):
+    for place, planned in enumerate(calls):
         frees = tuple(name for name, when in last.items() if when == place)
-        yield _Step(step.call, step.reads, step.writes, frees)
+        yield _PlannedCall(planned.call, planned.reads, planned.writes, frees)
 
 
 def _tensor(constant: onnx.TensorProto) -> Tensor:

@@ -35,7 +35,7 @@ GEOMETRIC_CHANCES = tuple(BOX_CHANCE * share / 3 for share in (1, 1, 1))
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class PolicyOp:
     """One operation of a sub-policy.
 
     Attributes:
@@ -49,12 +49,13 @@ class Step:
     level: int
 
 
-POLICY: tuple[tuple[Step, Step], ...] = (  # one pair is drawn for an image: colour, geometry
-    (Step("colour", 0.4, 2), Step("translate_x", 0.4, 4)),
-    (Step("brightness", 0.2, 4), Step("rotate", 0.4, 2)),
-    (Step("sharpness", 0.4, 2), Step("shear_x", 0.2, 6)),
-    (Step("solarize_add", 0.2, 2), Step("hflip", 0.5, 1)),
-    (Step("colour", 0.0, 8), Step("translate_y", 0.2, 8)),
+# One pair is drawn for an image: colour, geometry.
+POLICY: tuple[tuple[PolicyOp, PolicyOp], ...] = (
+    (PolicyOp("colour", 0.4, 2), PolicyOp("translate_x", 0.4, 4)),
+    (PolicyOp("brightness", 0.2, 4), PolicyOp("rotate", 0.4, 2)),
+    (PolicyOp("sharpness", 0.4, 2), PolicyOp("shear_x", 0.2, 6)),
+    (PolicyOp("solarize_add", 0.2, 2), PolicyOp("hflip", 0.5, 1)),
+    (PolicyOp("colour", 0.0, 8), PolicyOp("translate_y", 0.2, 8)),
 )
 
 
@@ -66,7 +67,7 @@ def sada(scene: Labelled, rng: Generator, progress: float) -> Labelled:
     Args:
         scene: image at the size of the network's input.
         rng: random generator for all draws.
-        progress: progress of the training, 0..1; each step's probability is proportional to it.
+        progress: progress of the training, 0..1; scales the probability of each operation.
     """
     colour, geometry = POLICY[rng.integers(len(POLICY))]
     if rng.random() < colour.chance * progress:
@@ -91,21 +92,21 @@ def draw_boxes(scene: Labelled, chances: tuple[float, ...], rng: Generator) -> I
     return chosen
 
 
-def recolour(scene: Labelled, chosen: Indices, step: Step) -> Labelled:
-    """The scene with the step's colour operation blended in around the chosen boxes."""
-    pixels = merged(_floats(scene.pixels), scene.boxes[chosen], step)
+def recolour(scene: Labelled, chosen: Indices, operation: PolicyOp) -> Labelled:
+    """The scene with the colour operation blended in around the chosen boxes."""
+    pixels = merged(_floats(scene.pixels), scene.boxes[chosen], operation)
     return replace(scene, pixels=_levels(pixels))
 
 
-def merged(pixels: Tensor, boxes: Floats, step: Step) -> Tensor:
+def merged(pixels: Tensor, boxes: Floats, operation: PolicyOp) -> Tensor:
     """(3, H, W), floats in 0..1: recoloured where a box's window is 1, unchanged where it is 0."""
     height, width = pixels.shape[-2:]
     through = window(boxes, (height, width)).clamp_(0, 1)
-    return torch.lerp(pixels, COLOUR_OPS[step.name](pixels, step.level), through)
+    return torch.lerp(pixels, COLOUR_OPS[operation.name](pixels, operation.level), through)
 
 
-def reshape(scene: Labelled, chosen: Indices, signs: Indices, step: Step) -> Labelled:
-    """The scene with the step's geometric operation applied to each chosen box in turn."""
+def reshape(scene: Labelled, chosen: Indices, signs: Indices, operation: PolicyOp) -> Labelled:
+    """The scene with the geometric operation applied to each chosen box in turn."""
     pixels = scene.pixels.clone()
     copies: list[Rectangle] = []
     origins: list[int] = []
@@ -114,10 +115,10 @@ def reshape(scene: Labelled, chosen: Indices, signs: Indices, step: Step) -> Lab
         crop = _part(pixels, box)
         if crop.numel() == 0:
             continue
-        if step.name not in MOVES:
-            crop.copy_(_levels(changed(_floats(crop), step.name, sign * step.level)))
+        if operation.name not in MOVES:
+            crop.copy_(_levels(changed(_floats(crop), operation.name, sign * operation.level)))
             continue
-        source, target = places_of_copy(box, step.name, sign * step.level, scene.size)
+        source, target = places_of_copy(box, operation.name, sign * operation.level, scene.size)
         copied, under = _part(pixels, source), _part(pixels, target)
         if copied.numel() > 0:
             under.copy_(_levels(laid_over(_floats(copied), _floats(under))))

@@ -15,7 +15,7 @@ from maenas.budgets.pricing.table import LatencyTable
 from maenas.budgets.profiling.partial_profile import Measured, Unfinished
 from maenas.budgets.profiling.profile import (
     Item,
-    Step,
+    ProfileProgress,
     layer_samples,
     measure_item,
     merged,
@@ -110,9 +110,9 @@ def test_a_profile_that_was_killed_goes_on_where_it_stopped(path: Path) -> None:
     class Killed(Exception):
         pass
 
-    def kill(step: Step) -> None:
-        assert step.lacking == max(0, 15 - step.done)  # all of these are networks
-        if step.done == 7:
+    def kill(progress: ProfileProgress) -> None:
+        assert progress.lacking == max(0, 15 - progress.done)  # all of these are networks
+        if progress.done == 7:
             raise Killed
 
     with pytest.raises(Killed):

@@ -260,7 +260,7 @@ def test_what_depends_on_shapes_alone_is_computed_beforehand() -> None:
     constants = [numpy_helper.from_array(value, name) for name, value in numbers.items()]
     model = model_of(nodes, X, ["z", "r", "zeros"], constants)
     compare(model, X)
-    assert len(TorchGraph(model)._steps) == 2  # Reshape and Div
+    assert len(TorchGraph(model)._calls) == 2  # Reshape and Div
 
 
 def test_every_operator_that_is_priced_can_be_run() -> None:
@@ -312,5 +312,5 @@ def test_an_operator_of_another_domain_is_refused() -> None:
 def test_maps_are_freed_after_their_last_use() -> None:
     nodes = [helper.make_node("Relu", [f"y{i}" if i else "x"], [f"y{i + 1}"], f"r{i}")
              for i in range(3)]  # fmt: skip
-    steps = TorchGraph(model_of(nodes, X, ["y3"]))._steps
+    steps = TorchGraph(model_of(nodes, X, ["y3"]))._calls
     assert [step.frees for step in steps] == [("x",), ("y1",), ("y2",)]

@@ -19,7 +19,7 @@ from maenas.detector.data.augment.sada import (
     COLOUR_CHANCES,
     GEOMETRIC_CHANCES,
     POLICY,
-    Step,
+    PolicyOp,
     draw_boxes,
     merged,
     recolour,
@@ -101,7 +101,7 @@ def test_shapes_in_eight_bits_are_those_in_floats(name):
     """Within a level of rounding before and one after; more where a crop is cut to 8 bits."""
     operation, level, sign = name.split("_")
     signs = np.full(2, 1 if sign == "pos" else -1)
-    step = Step(OURS[operation], 1.0, int(level))
+    step = PolicyOp(OURS[operation], 1.0, int(level))
     ours = reshape(scene(), np.arange(2), signs, step)
     golden = GOLDEN["geo"][name]
     places = ours.pixels.reshape(-1)[GOLDEN["idx"]] / 255
@@ -113,7 +113,7 @@ def test_shapes_in_eight_bits_are_those_in_floats(name):
 
 def test_a_copy_is_labelled_where_it_is():
     """The reference labels [44, 6, 64, 20] and [34, 10, 64, 44], but copies only the first."""
-    moved = reshape(scene(), np.arange(2), np.ones(2, dtype=int), Step("translate_x", 1.0, 4))
+    moved = reshape(scene(), np.arange(2), np.ones(2, dtype=int), PolicyOp("translate_x", 1.0, 4))
     # 48 pixels to the right: the first from 53 to the edge at 64, the second beyond it
     np.testing.assert_array_equal(moved.boxes, [*BOXES.tolist(), (53, 6, 64, 20)])
     assert moved.labels.tolist() == [1, 2, 1]
@@ -142,14 +142,16 @@ def test_windows_reach_far_around_small_boxes_and_stay_within_large_ones():
 
 
 def test_colours_show_through_the_windows_as_in_the_reference():
-    step = Step("auto_contrast", 1.0, 0)
+    step = PolicyOp("auto_contrast", 1.0, 0)
     assert_golden(merged(image(), BOXES, step), GOLDEN["merge_autocontrast"])
     eight = recolour(scene(), np.arange(2), step).pixels.reshape(-1)[GOLDEN["idx"]] / 255
     np.testing.assert_allclose(eight, GOLDEN["merge_autocontrast"]["val"], atol=1.5 / 255)
 
 
 def test_the_policy_and_the_chances_are_the_reference_s():
-    theirs = tuple(tuple(Step(OURS[n], p, k) for n, p, k in pair) for pair in GOLDEN["policies"])
+    theirs = tuple(
+        tuple(PolicyOp(OURS[n], p, k) for n, p, k in pair) for pair in GOLDEN["policies"]
+    )
     assert theirs == POLICY
     mixed = [c for pair in zip(COLOUR_CHANCES, GEOMETRIC_CHANCES, strict=True) for c in pair]
     assert mixed == pytest.approx(GOLDEN["sample_prob"])
