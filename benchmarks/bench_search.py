@@ -26,7 +26,7 @@ from typing import Any
 from benchmarks.machine import commit, machine, write_csv
 from maenas.backbone_search.plan import plan
 from maenas.backbone_search.tasks import prepare
-from maenas.nas import Evaluator, Journal, Progress, Settings, cheapest_networks, search
+from maenas.nas import Evaluator, Journal, SearchProgress, Settings, cheapest_networks, search
 from maenas.nas.history.memory import Memory
 from maenas.nas.searchers.evolution import Evolution
 from maenas.runs.config import SearchConfig
@@ -110,7 +110,7 @@ def steady_state(evaluations: int, seed: int, spent: dict[str, float]) -> tuple[
     marks: list[tuple[int, int, float]] = []
     before = dict(spent)
 
-    def report(progress: Progress) -> None:
+    def report(progress: SearchProgress) -> None:
         if not marks and progress.evaluations >= WARM_UP * evaluations:
             marks.append((progress.unique, progress.evaluations, time.perf_counter()))
             spent.update({name: before.get(name, 0.0) for name in spent})

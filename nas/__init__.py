@@ -5,7 +5,7 @@ from maenas.nas.certificate.options import Options
 from maenas.nas.certificate.program import Certified
 from maenas.nas.evaluator import Evaluation, Evaluator
 from maenas.nas.history.journal import Journal, JournalError
-from maenas.nas.history.record import FINALISTS, Outcome, Progress
+from maenas.nas.history.record import FINALISTS, Outcome, SearchProgress
 from maenas.nas.problem import Problem
 from maenas.nas.scores.load import DEFAULT_SCORE, SCORES, load_forward, load_score, made_score
 from maenas.nas.scores.max_entropy import (
@@ -55,9 +55,9 @@ __all__ = [
     "Options",
     "Outcome",
     "Problem",
-    "Progress",
     "RandomSearch",
     "Score",
+    "SearchProgress",
     "Searcher",
     "SearcherFactory",
     "Settings",

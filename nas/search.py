@@ -14,7 +14,7 @@ from maenas.nas.certificate.options import Options
 from maenas.nas.certificate.program import Certified
 from maenas.nas.evaluator import Evaluator
 from maenas.nas.history.journal import Journal
-from maenas.nas.history.record import FINALISTS, Outcome, Progress, Record
+from maenas.nas.history.record import FINALISTS, Outcome, Record, SearchProgress
 from maenas.nas.problem import TOLERANCE
 from maenas.nas.searchers.evolution import Evolution
 from maenas.nas.searchers.searcher import SearcherFactory
@@ -55,7 +55,7 @@ def search(
     start: Genomes,
     journal: Journal | None = None,
     resume: bool = False,
-    report: Callable[[Progress], None] = lambda progress: None,
+    report: Callable[[SearchProgress], None] = lambda progress: None,
 ) -> Outcome:
     """Ask the searcher, evaluate its candidates and tell it, until all evaluations are used.
 
@@ -181,7 +181,7 @@ class _Run:
             )
         )
 
-    def go(self, report: Callable[[Progress], None]) -> None:
+    def go(self, report: Callable[[SearchProgress], None]) -> None:
         """Run the loop until all evaluations are used."""
         record = self.record
         saved_at = time.monotonic()

@@ -7,18 +7,18 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from maenas.nas import Outcome, Progress
+from maenas.nas import Outcome, SearchProgress
 
 
 class Stopped(Exception):
     """What a run is stopped by: anything, at any time."""
 
 
-def after(reports: int) -> Callable[[Progress], None]:
+def after(reports: int) -> Callable[[SearchProgress], None]:
     """A report that stops the run once so many reports were made."""
     seen = []
 
-    def report(progress: Progress) -> None:
+    def report(progress: SearchProgress) -> None:
         seen.append(progress)
         if len(seen) == reports:
             raise Stopped

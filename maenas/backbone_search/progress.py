@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from maenas.budgets import show
-from maenas.nas import Problem, Progress
+from maenas.nas import Problem, SearchProgress
 from maenas.terminal.progress import Line
 
 
@@ -20,7 +20,7 @@ class SearchLine(Line):
         super().__init__(name, total, "candidates", done=None)  # counts from the first report
         self._problem = problem
 
-    def __call__(self, progress: Progress) -> None:
+    def __call__(self, progress: SearchProgress) -> None:
         """Update the line; prints when an update is due."""
         ranged = self._problem.ranged
         if progress.best_score is None or progress.best_price is None:

@@ -23,8 +23,8 @@ from maenas.nas import (
     Journal,
     Options,
     Outcome,
-    Progress,
     RandomSearch,
+    SearchProgress,
     Settings,
     certify,
     cheapest_networks,
@@ -108,7 +108,7 @@ def find(
     folder: Path | None,
     resume: bool,
     executor: Executor,
-    report: Callable[[Progress], None],
+    report: Callable[[SearchProgress], None],
     exact: bool = False,
 ) -> Outcome:
     """Run the search; islands evolve on the executor, the exact solver needs no candidates."""

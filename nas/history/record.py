@@ -21,7 +21,7 @@ FINALISTS = 16
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class SearchProgress:
     """Progress of a search; best score and price are None until a network meets the budgets."""
 
     evaluations: int
@@ -152,9 +152,9 @@ class Record:
         if self._journal is not None:
             self._journal.close()
 
-    def progress(self) -> Progress:
+    def progress(self) -> SearchProgress:
         """The progress of the search."""
-        return Progress(
+        return SearchProgress(
             self.evaluations, len(self.memory), self._accepted, self._top.score, self._top.price
         )
 

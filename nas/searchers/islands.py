@@ -19,7 +19,7 @@ from maenas.nas.evaluator import QUANTITIES, Evaluation, Evaluator
 from maenas.nas.executors import Executor, Shared
 from maenas.nas.history.journal import Journal, history_lines
 from maenas.nas.history.memory import Memory, Rows
-from maenas.nas.history.record import Outcome, Progress, Record
+from maenas.nas.history.record import Outcome, Record, SearchProgress
 from maenas.nas.problem import Problem
 from maenas.nas.search import BATCH, MAX_EMPTY_ASKS, SAVE_EVERY_S, Settings
 from maenas.nas.searchers.searcher import SearcherFactory
@@ -36,7 +36,7 @@ def search_islands(
     executor: Executor,
     journal: Journal | None = None,
     resume: bool = False,
-    report: Callable[[Progress], None] = lambda progress: None,
+    report: Callable[[SearchProgress], None] = lambda progress: None,
 ) -> Outcome:
     """Evolve `settings.islands` populations with `settings.evaluations` candidates in total.
 
@@ -223,7 +223,7 @@ class _Archipelago:
         """Restore everything from the journal."""
         self.record.resume(self._restore)
 
-    def go(self, report: Callable[[Progress], None]) -> None:
+    def go(self, report: Callable[[SearchProgress], None]) -> None:
         """Run rounds of epochs until all evaluations are used."""
         saved_at = time.monotonic()
         while any(self._left):

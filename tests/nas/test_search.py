@@ -25,7 +25,7 @@ from maenas.nas import (
     MaxEntropy,
     Outcome,
     Problem,
-    Progress,
+    SearchProgress,
     Settings,
     certify,
     cheapest_networks,
@@ -340,7 +340,7 @@ def test_budgets_that_nothing_meets_end_without_a_network(
 
 @every_algorithm
 def test_the_outcome_adds_up(evaluator: Evaluator, start: Genomes, algorithm: str) -> None:
-    steps: list[Progress] = []
+    steps: list[SearchProgress] = []
     outcome = search(evaluator, settings(evaluator, algorithm), start, report=steps.append)
     assert outcome.evaluations == 3000
     assert outcome.unique == len(outcome.scores) == len(outcome.prices) == len(outcome.feasible)
