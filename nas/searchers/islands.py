@@ -1,6 +1,6 @@
 """Islands: populations that evolve separately and periodically exchange their best networks.
 
-An epoch of an island is the set of candidates between two exchanges. It is a pure task: it takes
+An interval of an island is the set of candidates between two exchanges. It is a pure task: it takes
 a state and returns a state. The result of the search is therefore the same in one process, in
 several processes and on a cluster.
 """
@@ -47,10 +47,10 @@ def search_islands(
         evaluator: evaluator of the problem.
         settings: settings of the search.
         start: (n, genes), networks that every island begins with.
-        executor: executor that runs the epochs.
+        executor: executor that runs the intervals.
         journal: journal that stores every evaluated network; None for no journal.
-        resume: whether to continue from the last round of epochs in the journal.
-        report: function that receives the progress after every epoch.
+        resume: whether to continue from the last round of intervals in the journal.
+        report: function that receives the progress after every interval.
     """
     archipelago = _Archipelago(evaluator, settings, start, executor, journal)
     try:
@@ -105,14 +105,14 @@ class Ground:
 
 
 @dataclass(frozen=True, slots=True)
-class Epoch:
+class IslandTask:
     """A task: evolve one island for `count` candidates.
 
     Attributes:
         ground: data that all islands share.
-        seed: random seed of the island, used in its first epoch.
+        seed: random seed of the island, used in its first interval.
         count: number of candidates to propose.
-        state: state of the searcher after the previous epoch; None in the first epoch.
+        state: state of the searcher after the previous interval; None in the first one.
         kept: networks that the state names, in its order.
         visitors: best networks of the previous island.
         writes: whether the search writes a history.
@@ -179,11 +179,11 @@ class Epoch:
 
 @dataclass(frozen=True, slots=True)
 class Evolved:
-    """The result of an epoch.
+    """The result of an interval.
 
     Attributes:
         proposed: number of candidates proposed.
-        new: networks that were not known when the epoch began, in order of first proposal.
+        new: networks that were not known when the interval began, in order of first proposal.
         lines: line of the history for each new network; empty if no history is written.
         state: state of the searcher.
         kept: networks that the state names.
@@ -197,7 +197,7 @@ class Evolved:
 
 
 class _Archipelago:
-    """The state of all islands between two rounds of epochs, which a resumed run restores."""
+    """The state of all islands between two rounds of intervals, which a resumed run restores."""
 
     def __init__(
         self,
@@ -224,15 +224,15 @@ class _Archipelago:
         self.record.resume(self._restore)
 
     def go(self, report: Callable[[SearchProgress], None]) -> None:
-        """Run rounds of epochs until all evaluations are used."""
+        """Run rounds of intervals until all evaluations are used."""
         saved_at = time.monotonic()
         while any(self._left):
             before = self.record.evaluations
-            epochs = [self._epoch(number) for number in range(len(self._left))]
-            running = [epoch for epoch in epochs if epoch.count]
-            numbers = [number for number, epoch in enumerate(epochs) if epoch.count]
+            tasks = [self._task(number) for number in range(len(self._left))]
+            running = [task for task in tasks if task.count]
+            numbers = [number for number, task in enumerate(tasks) if task.count]
             for number, evolved in zip(
-                numbers, self._executor.map(Epoch.run, running), strict=True
+                numbers, self._executor.map(IslandTask.run, running), strict=True
             ):
                 self._take(number, evolved)
                 report(self.record.progress())
@@ -243,8 +243,8 @@ class _Archipelago:
                 saved_at = time.monotonic()
         self.record.save(self._state())
 
-    def _epoch(self, number: int) -> Epoch:
-        return Epoch(
+    def _task(self, number: int) -> IslandTask:
+        return IslandTask(
             ground=self._ground,
             seed=(self._settings.seed, number),
             count=min(self._left[number], self._settings.migrate_every),

@@ -1,4 +1,4 @@
-"""Islands: pure epochs, exchanges at fixed counts, the same search wherever and however often."""
+"""Islands: pure tasks, exchanges at fixed counts, the same search wherever and however often."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from maenas.nas import (
 )
 from maenas.nas.certificate.options import Options
 from maenas.nas.executors import InProcess
-from maenas.nas.searchers.islands import Epoch, Ground, Networks
+from maenas.nas.searchers.islands import Ground, IslandTask, Networks
 from maenas.search_spaces import load_space
 from maenas.search_spaces.moves import Genomes
 from tests.outcomes import Stopped, after, told
@@ -46,28 +46,28 @@ def run(evaluator: Evaluator, chosen: Settings, start: Genomes, *rest: object) -
     return search_islands(evaluator, chosen, start, InProcess(), *rest)  # type: ignore[arg-type]
 
 
-def epoch_of(evaluator: Evaluator, start: Genomes, **changes: object) -> Epoch:
-    """The first epoch of an island, or another."""
+def task_of(evaluator: Evaluator, start: Genomes, **changes: object) -> IslandTask:
+    """The first task of an island, or another."""
     ground = Ground(evaluator.problem, (evaluator.problem.ranged.limit,), start, Evolution)
     fields = {"seed": (0, 1), "count": 800, "state": None, "kept": None, "visitors": None}
     shared = InProcess().share(ground)
-    return Epoch(ground=shared, writes=True, **{**fields, **changes})  # type: ignore[arg-type]
+    return IslandTask(ground=shared, writes=True, **{**fields, **changes})  # type: ignore[arg-type]
 
 
 def test_an_epoch_is_a_function_of_its_state(evaluator: Evaluator, start: Genomes) -> None:
-    first, again = (epoch_of(evaluator, start).run() for _ in range(2))
+    first, again = (task_of(evaluator, start).run() for _ in range(2))
     assert pickle.dumps(first) == pickle.dumps(again)
-    later = [epoch_of(evaluator, start, state=first.state, kept=first.kept).run() for _ in range(2)]
+    later = [task_of(evaluator, start, state=first.state, kept=first.kept).run() for _ in range(2)]
     assert pickle.dumps(later[0]) == pickle.dumps(later[1]) != pickle.dumps(first)
 
 
 def test_islands_begin_differently(evaluator: Evaluator, start: Genomes) -> None:
-    one, other = (epoch_of(evaluator, start, seed=(0, number)).run() for number in (0, 1))
+    one, other = (task_of(evaluator, start, seed=(0, number)).run() for number in (0, 1))
     assert one.new.genomes.tolist() != other.new.genomes.tolist()
 
 
 def test_an_epoch_tells_what_it_met_once_and_truly(evaluator: Evaluator, start: Genomes) -> None:
-    evolved = epoch_of(evaluator, start).run()
+    evolved = task_of(evaluator, start).run()
     assert evolved.proposed == 800
     genomes = evolved.new.genomes
     assert len(np.unique(genomes, axis=0)) == len(genomes) == len(evolved.lines)
@@ -81,9 +81,9 @@ def test_good_visitors_stay(evaluator: Evaluator, start: Genomes, everything: Ge
     best = int(np.where(worth.feasible, worth.scores, 0.0).argmax())
     place = np.array([best])
     visitors = Networks(everything[place], worth.at(place))
-    first = epoch_of(evaluator, start, count=300).run()
+    first = task_of(evaluator, start, count=300).run()
     assert everything[best].tolist() not in first.kept.genomes.tolist()
-    later = epoch_of(
+    later = task_of(
         evaluator, start, count=300, state=first.state, kept=first.kept, visitors=visitors
     ).run()
     assert later.kept.genomes[0].tolist() == everything[best].tolist()
@@ -123,17 +123,17 @@ def test_a_run_stopped_anywhere_resumes_to_the_identical_outcome(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Each stop comes after an epoch, in the middle of a round or at its end."""
+    """Each stop comes after an interval, in the middle of a round or at its end."""
     monkeypatch.setattr(ENGINE, "SAVE_EVERY_S", -1.0)  # after every round
     chosen, space = settings(evaluator, evaluations=9_000), evaluator.problem.space
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     whole.mkdir()
     parts.mkdir()
     expected = run(evaluator, chosen, start, Journal(whole, space))
-    for epochs in stops:
+    for intervals in stops:
         resume = (parts / "state.json").exists()
         with pytest.raises(Stopped):
-            run(evaluator, chosen, start, Journal(parts, space), resume, after(epochs))
+            run(evaluator, chosen, start, Journal(parts, space), resume, after(intervals))
     resume = (parts / "state.json").exists()
     found = run(Evaluator(evaluator.problem), chosen, start, Journal(parts, space), resume)
     assert told(found) == told(expected) == told(run(evaluator, chosen, start))
