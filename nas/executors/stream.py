@@ -59,7 +59,7 @@ def run_batch(
 
 
 @dataclass(slots=True)
-class Batch(Generic[Item]):
+class TaskBatch(Generic[Item]):
     """Tasks that are sent to a worker together.
 
     Attributes:
@@ -91,8 +91,8 @@ class Stream(Iterator[Answer], Generic[Item, Answer]):
     _next: int = 0  # index of the first item not sent yet
     _size: int = 0  # number of tasks in the last batch
     _seconds: float | None = None  # seconds per task in the last finished batch
-    _batches: deque[Batch[Item]] = field(default_factory=deque)  # not returned yet, in order
-    _running: dict[int, Batch[Item]] = field(default_factory=dict)  # by id of the ticket
+    _batches: deque[TaskBatch[Item]] = field(default_factory=deque)  # not returned yet, in order
+    _running: dict[int, TaskBatch[Item]] = field(default_factory=dict)  # by id of the ticket
 
     def __post_init__(self) -> None:
         self._fill()
@@ -121,7 +121,7 @@ class Stream(Iterator[Answer], Generic[Item, Answer]):
             and len(self._batches) < HELD * self.workers.workers
         ):
             size = self._next_size()
-            batch = Batch(self._next, self.items[self._next : self._next + size])
+            batch = TaskBatch(self._next, self.items[self._next : self._next + size])
             self._next += size
             self._start(batch)
             self._batches.append(batch)
@@ -163,6 +163,6 @@ class Stream(Iterator[Answer], Generic[Item, Answer]):
                 self._seconds = seconds / len(batch.items)
         self._fill()
 
-    def _start(self, batch: Batch[Item]) -> None:
+    def _start(self, batch: TaskBatch[Item]) -> None:
         batch.ticket = self.workers.start(self.function, batch.items)
         self._running[id(batch.ticket)] = batch
