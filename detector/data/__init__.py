@@ -2,7 +2,7 @@
 
 from maenas.detector.data.augmentation import Augmentation
 from maenas.detector.data.batch import Batch
-from maenas.detector.data.dataset import DataError, Dataset, Problem, same_classes
+from maenas.detector.data.dataset import DataError, DataProblem, Dataset, same_classes
 from maenas.detector.data.loader import EvalLoader, Plan, TrainLoader
 from maenas.detector.data.readers.read import read_dataset
 from maenas.detector.data.samples import Sample, Samples
@@ -11,10 +11,10 @@ __all__ = [
     "Augmentation",
     "Batch",
     "DataError",
+    "DataProblem",
     "Dataset",
     "EvalLoader",
     "Plan",
-    "Problem",
     "Sample",
     "Samples",
     "TrainLoader",

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from maenas.detector.data.check_labels import check_balance, check_boxes
-from maenas.detector.data.dataset import DataError, Dataset, Problem, Severity
+from maenas.detector.data.dataset import DataError, DataProblem, Dataset, Severity
 from maenas.detector.data.readers.read import read_dataset, splits_of
 from maenas.detector.data.readers.yolo import label_file
 from maenas.detector.data.samples import Samples
@@ -21,7 +21,7 @@ NEEDED = ("train", "val")  # splits that a training needs
 AHEAD = 32  # maximum number of queued images per thread
 
 
-def open_splits(path: Path) -> tuple[dict[str, Dataset], list[Problem]]:
+def open_splits(path: Path) -> tuple[dict[str, Dataset], list[DataProblem]]:
     """The readable splits of a data set, and the problems of the others.
 
     Args:
@@ -44,12 +44,12 @@ def open_splits(path: Path) -> tuple[dict[str, Dataset], list[Problem]]:
         where, _, what = error_of_some.partition(": ")
         fix = f"nothing of {' and '.join(those)} was checked"
         severity: Severity = "error" if any(split in NEEDED for split in those) else "warning"
-        problems.append(Problem(severity, "files", where, what.rstrip("."), fix))
+        problems.append(DataProblem(severity, "files", where, what.rstrip("."), fix))
     if not splits and all(problem.severity == "warning" for problem in problems):
         raise DataError(next(iter(failed)))
     if "train" not in named:
         fix = "add `train: FOLDER` to train with it"
-        problems.append(Problem("warning", "files", str(path), "has no train split", fix))
+        problems.append(DataProblem("warning", "files", str(path), "has no train split", fix))
     return splits, problems
 
 
@@ -59,7 +59,7 @@ def check(
     size: tuple[int, int],
     most: int | None = None,
     done: Callable[[], object] = lambda: None,
-) -> list[Problem]:
+) -> list[DataProblem]:
     """All problems of the splits of a data set.
 
     Args:
@@ -69,7 +69,7 @@ def check(
         most: maximum number of images read per split, evenly spread; None for all.
         done: function called after every image that was read.
     """
-    problems: list[Problem] = []
+    problems: list[DataProblem] = []
     for split, dataset in splits.items():
         problems += [
             *dataset.problems,
@@ -80,7 +80,7 @@ def check(
     return problems + _across(path, splits) + _orphans(splits)
 
 
-def summary(splits: Mapping[str, Dataset], problems: list[Problem]) -> dict[str, Any]:
+def summary(splits: Mapping[str, Dataset], problems: list[DataProblem]) -> dict[str, Any]:
     """Counts and problems of a checked data set, as plain data."""
     return {
         "splits": {
@@ -117,11 +117,11 @@ def chosen(count: int, most: int | None) -> range:
 
 def _images(
     columns: Samples, indices: Sequence[int], done: Callable[[], object]
-) -> Iterator[Problem]:
+) -> Iterator[DataProblem]:
     """Problems of images that cannot be read; threads decode several images at once."""
     workers = os.cpu_count() or 1
     with ThreadPoolExecutor(workers) as pool:  # decoding releases the GIL
-        ahead: deque[Future[Problem | None]] = deque()
+        ahead: deque[Future[DataProblem | None]] = deque()
         try:
             for index in indices:
                 ahead.append(pool.submit(_unreadable, columns.path(index), columns.size(index)))
@@ -135,16 +135,16 @@ def _images(
             pool.shutdown(cancel_futures=True)
 
 
-def _unreadable(path: Path, size: tuple[int, int]) -> Problem | None:
+def _unreadable(path: Path, size: tuple[int, int]) -> DataProblem | None:
     try:
         check_image(path, size)
     except ImageError as error:
         what = str(error).removeprefix(f"{path}: ").rstrip(".")
-        return Problem("error", "images", str(path), what, "replace it; training skips it")
+        return DataProblem("error", "images", str(path), what, "replace it; training skips it")
     return None
 
 
-def _orphans(splits: Mapping[str, Dataset]) -> list[Problem]:
+def _orphans(splits: Mapping[str, Dataset]) -> list[DataProblem]:
     """Label files without an image or with several images, one problem per folder."""
     found = []
     images: dict[Path, set[str]] = defaultdict(set)  # image names by folder
@@ -158,7 +158,7 @@ def _orphans(splits: Mapping[str, Dataset]) -> list[Problem]:
         if shared and labels.is_dir() and (labels / f"{shared[0]}.txt").exists():
             what = f"label files of several images: {len(shared)}, such as {shared[0]}.txt"
             fix = "give each image a name of its own"
-            found.append(Problem("warning", "labels", str(labels), what, fix))
+            found.append(DataProblem("warning", "labels", str(labels), what, fix))
         if labels == folder or not labels.is_dir():
             continue
         held = {file.stem for file in folder.iterdir() if file.suffix.lower() in IMAGE_SUFFIXES}
@@ -166,17 +166,17 @@ def _orphans(splits: Mapping[str, Dataset]) -> list[Problem]:
         if lost:
             what = f"label files without an image: {len(lost)}, such as {lost[0].name}"
             fix = f"name them as their images in {folder}, or delete them"
-            found.append(Problem("warning", "labels", str(labels), what, fix))
+            found.append(DataProblem("warning", "labels", str(labels), what, fix))
     return found
 
 
-def _across(path: Path, splits: Mapping[str, Dataset]) -> list[Problem]:
+def _across(path: Path, splits: Mapping[str, Dataset]) -> list[DataProblem]:
     """Problems between splits: different class numbers, or images in several splits."""
     found = []
     names = {dataset.names for dataset in splits.values()}
     if len(names) > 1:
         what = "the splits do not have the same classes in the same order"
-        found.append(Problem("error", "files", str(path), what, "give all files one list"))
+        found.append(DataProblem("error", "files", str(path), what, "give all files one list"))
     files = {split: _files(dataset.columns) for split, dataset in splits.items()}
     listed = list(files.items())
     for place_of_first, (first, one) in enumerate(listed):
@@ -185,7 +185,7 @@ def _across(path: Path, splits: Mapping[str, Dataset]) -> list[Problem]:
             if shared:
                 what = f"images in both {first} and {second}: {len(shared)}"
                 fix = f"take them out of one, such as {shared[0]}"
-                found.append(Problem("warning", "files", str(path), what, fix))
+                found.append(DataProblem("warning", "files", str(path), what, fix))
     return found
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maenas.detector.arrays import Floats
-from maenas.detector.data.dataset import Dataset, Problem
+from maenas.detector.data.dataset import DataProblem, Dataset
 from maenas.detector.data.labelled import areas_of
 from maenas.detector.data.samples import Samples
 from maenas.detector.media.resize import place
@@ -20,7 +20,7 @@ MAX_IMBALANCE = 100.0  # ratio of the most frequent class to the rarest
 MAX_PAIRS = 2_000_000  # pairs compared at once, which limits memory
 
 
-def check_boxes(dataset: Dataset, size: tuple[int, int]) -> list[Problem]:
+def check_boxes(dataset: Dataset, size: tuple[int, int]) -> list[DataProblem]:
     """Problems by image: boxes too small to detect, and pairs that are likely one object.
 
     Args:
@@ -36,35 +36,37 @@ def check_boxes(dataset: Dataset, size: tuple[int, int]) -> list[Problem]:
             what = f"boxes less than {MIN_SIDE:g} pixels at the input: {tiny[image]}"
             fix = f"larger input than {size[1]}x{size[0]}, or crop the image"
             what += f" of {counts[image]}"
-            found.append(Problem("warning", "labels", where, what, fix))
+            found.append(DataProblem("warning", "labels", where, what, fix))
         if pairs[image]:
             what = f"pairs of boxes of one class that overlap by more than {MAX_IOU:g}: "
             what += str(pairs[image])
-            found.append(Problem("warning", "labels", where, what, "delete one of each"))
+            found.append(DataProblem("warning", "labels", where, what, "delete one of each"))
     return found
 
 
-def check_balance(dataset: Dataset, split: str) -> list[Problem]:
+def check_balance(dataset: Dataset, split: str) -> list[DataProblem]:
     """Problems of balance: classes with few objects, and splits with few labels."""
     where, found = f"{dataset.source} ({split})", []
     counts = dict(zip(dataset.names, dataset.counts().tolist(), strict=True))
     if not any(counts.values()):
         what, fix = "no image has an object", "are the label files where they belong?"
-        return [Problem("error", "balance", where, what, fix)]
+        return [DataProblem("error", "balance", where, what, fix)]
     least = MIN_OBJECTS if split == "train" else 1
     for name, count in counts.items():
         if count < least:
             what = f"objects of class {name!r}: {count}"
-            found.append(Problem("warning", "balance", where, what, "add some, or drop the class"))
+            found.append(
+                DataProblem("warning", "balance", where, what, "add some, or drop the class")
+            )
     rarest = min((count for count in counts.values() if count), default=1)
     if max(counts.values()) > MAX_IMBALANCE * rarest:
         what = f"the most frequent class has {max(counts.values()) / rarest:.0f} times the rarest"
-        found.append(Problem("warning", "balance", where, what, "add objects of the rare ones"))
+        found.append(DataProblem("warning", "balance", where, what, "add objects of the rare ones"))
     background = len(dataset) - len(dataset.labelled)
     if background > len(dataset) / 2:
         what = f"images without a label: {background} of {len(dataset)}"
         fix = "right if they are background; else put a labels folder beside images"
-        found.append(Problem("warning", "balance", where, what, fix))
+        found.append(DataProblem("warning", "balance", where, what, fix))
     return found
 
 

@@ -23,7 +23,7 @@ class DataError(MaenasError):
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class DataProblem:
     """A problem of a data set.
 
     Attributes:
@@ -60,7 +60,7 @@ class Dataset:
     samples: Sequence[Sample]
     names: tuple[str, ...]
     category_ids: tuple[int, ...]
-    problems: tuple[Problem, ...] = field(default=(), repr=False)
+    problems: tuple[DataProblem, ...] = field(default=(), repr=False)
 
     def __len__(self) -> int:
         return len(self.samples)

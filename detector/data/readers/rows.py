@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from maenas.detector.data.dataset import Group, Problem, Severity
+from maenas.detector.data.dataset import DataProblem, Group, Severity
 from maenas.detector.data.labelled import Flags, Labels
 from maenas.detector.data.samples import Outlines
 
@@ -81,7 +81,7 @@ class ProblemList:
     """Problems of a split, each with the index of the image that it belongs to."""
 
     def __init__(self) -> None:
-        self._found: list[tuple[int, Problem]] = []
+        self._found: list[tuple[int, DataProblem]] = []
 
     def add(
         self,
@@ -93,7 +93,7 @@ class ProblemList:
         group: Group = "labels",
     ) -> None:
         """Add a problem."""
-        self._found.append((image, Problem(severity, group, str(where), what, fix)))
+        self._found.append((image, DataProblem(severity, group, str(where), what, fix)))
 
     def images_with_errors(self, count: int) -> Flags:
         """(count,): whether each image has a label with an error."""
@@ -103,7 +103,7 @@ class ProblemList:
                 found[image] = True
         return found
 
-    def in_order(self) -> tuple[Problem, ...]:
+    def in_order(self) -> tuple[DataProblem, ...]:
         """All problems, in the order of the images."""
         return tuple(problem for _, problem in sorted(self._found, key=lambda each: each[0]))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from maenas.detector.data.dataset import Problem
+    from maenas.detector.data.dataset import DataProblem
 
 FIRST = 5  # problems of each kind that are listed without --all
 
@@ -29,7 +29,7 @@ def counts(result: dict[str, Any]) -> list[str]:
     return lines
 
 
-def problems_text(problems: list[Problem], show_all: bool) -> list[str]:
+def problems_text(problems: list[DataProblem], show_all: bool) -> list[str]:
     """Lines with errors, then warnings; only the first of each kind unless `show_all` is set."""
     from maenas.terminal.console import count_of
 

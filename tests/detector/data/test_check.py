@@ -7,19 +7,19 @@ from pathlib import Path
 import pytest
 
 from maenas.detector.data.check import check, open_splits, summary
-from maenas.detector.data.dataset import DataError, Problem
+from maenas.detector.data.dataset import DataError, DataProblem
 from maenas.detector.data.readers.read import read_dataset
 
 SIZE = 640, 640
 FINE = "0 .3 .5 .2 .6\n1 .7 .5 .2 .6\n" * 1
 
 
-def found(path: Path) -> list[Problem]:
+def found(path: Path) -> list[DataProblem]:
     splits, problems = open_splits(path)
     return problems + check(path, splits, SIZE)
 
 
-def words(problems: list[Problem], severity: str) -> str:
+def words(problems: list[DataProblem], severity: str) -> str:
     return "\n".join(str(problem) for problem in problems if problem.severity == severity)
 
 
