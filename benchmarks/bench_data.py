@@ -25,7 +25,7 @@ import torch
 from PIL import Image
 
 from benchmarks.machine import commit, write_csv
-from maenas.detector.data import Augmentation, Dataset, Plan, TrainLoader, read_dataset
+from maenas.detector.data import Augmentation, Dataset, LoaderOptions, TrainLoader, read_dataset
 from maenas.detector.data.augmentation import PARTNERS
 
 SIZES = ((640, 480), (480, 640), (640, 427), (500, 375))  # width, height
@@ -84,7 +84,7 @@ def main() -> None:
 
 def our_rate(dataset: Dataset, partners: str, number: int) -> float:
     """Images a second of one epoch at the end of a training."""
-    plan = Plan((640, 640), BATCH, FAR, 0, Augmentation(partners=partners), plain_epochs=0)
+    plan = LoaderOptions((640, 640), BATCH, FAR, 0, Augmentation(partners=partners), plain_epochs=0)
     started = time.process_time()
     count = sum(len(batch) for batch in TrainLoader(dataset, plan).epoch(FAR - 1 - number))
     return count / (time.process_time() - started)

@@ -22,7 +22,7 @@ from torch import Tensor
 from benchmarks.bench_distill import SIDE, Bench
 from benchmarks.machine import commit, write_csv
 from maenas.detector.checkpoints.checkpoint import build_network, load_folder
-from maenas.detector.data import Batch, Plan, TrainLoader, read_dataset
+from maenas.detector.data import Batch, LoaderOptions, TrainLoader, read_dataset
 from maenas.detector.distill import FEATURE_LOSSES, DistillOptions, Teaching, teaching
 from maenas.detector.losses import detection_loss
 from maenas.detector.train import Learner, published_recipe
@@ -73,7 +73,9 @@ def main() -> None:
 def drawn(bench: Bench, seed: int, count: int) -> list[Batch]:
     """The first batches of a training."""
     augmentation = replace(RECIPE.augmentation, resize="stretch")
-    plan = Plan((SIDE, SIDE), bench.batch, bench.epochs, seed, augmentation, plain_epochs=1)
+    plan = LoaderOptions(
+        (SIDE, SIDE), bench.batch, bench.epochs, seed, augmentation, plain_epochs=1
+    )
     batches = TrainLoader(read_dataset(bench.data, "train"), plan).epoch(0)
     return [batch for batch, _ in zip(batches, range(count), strict=False)]
 

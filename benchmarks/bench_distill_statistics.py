@@ -22,7 +22,7 @@ from benchmarks.bench_distill import BATCH, EPOCHS, SIDE, Bench
 from benchmarks.bench_distill_gradients import RECIPE
 from benchmarks.machine import commit, write_csv
 from maenas.detector.checkpoints.checkpoint import build_network, load_folder
-from maenas.detector.data import Batch, Plan, TrainLoader, read_dataset
+from maenas.detector.data import Batch, LoaderOptions, TrainLoader, read_dataset
 from maenas.detector.losses import detection_loss
 from maenas.detector.model.layers.network import DetectorNetwork
 from maenas.detector.train.loop import targets_of
@@ -57,7 +57,7 @@ def main() -> None:
 def validation(bench: Bench) -> list[Batch]:
     """Validation images in batches of the training's size, resized as in its last epochs."""
     augmentation = replace(RECIPE.augmentation, resize="stretch")
-    plan = Plan((SIDE, SIDE), bench.batch, 1, 0, augmentation, plain_epochs=1)
+    plan = LoaderOptions((SIDE, SIDE), bench.batch, 1, 0, augmentation, plain_epochs=1)
     return list(TrainLoader(read_dataset(bench.data, "val"), plan).epoch(0))
 
 

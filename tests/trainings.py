@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from maenas.detector.data import Augmentation, Plan, TrainLoader, read_dataset
+from maenas.detector.data import Augmentation, LoaderOptions, TrainLoader, read_dataset
 from maenas.detector.distill import Teacher, teaching
 from maenas.detector.model.layers.network import DetectorNetwork
 from maenas.detector.train import Ranks, Recipe, RunFolder, Training, identity, recipe_lines
@@ -68,7 +68,7 @@ def small_training(
     ranks = ranks or Ranks(torch.device("cpu"))
     torch.manual_seed(0)
     spec, dataset = small_spec("stretch"), read_dataset(data, "train")
-    plan = Plan(
+    plan = LoaderOptions(
         (SIDE, SIDE),
         batch=2,
         epochs=recipe.epochs,

@@ -3,7 +3,7 @@
 from maenas.detector.data.augmentation import Augmentation
 from maenas.detector.data.batch import Batch
 from maenas.detector.data.dataset import DataError, DataProblem, Dataset, same_classes
-from maenas.detector.data.loader import EvalLoader, Plan, TrainLoader
+from maenas.detector.data.loader import EvalLoader, LoaderOptions, TrainLoader
 from maenas.detector.data.readers.read import read_dataset
 from maenas.detector.data.samples import Sample, Samples
 
@@ -14,7 +14,7 @@ __all__ = [
     "DataProblem",
     "Dataset",
     "EvalLoader",
-    "Plan",
+    "LoaderOptions",
     "Sample",
     "Samples",
     "TrainLoader",

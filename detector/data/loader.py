@@ -38,7 +38,7 @@ ORDER, SIZE, IMAGE = 0, 1, 2
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class LoaderOptions:
     """Settings by which the batches of a training are drawn.
 
     Attributes:
@@ -122,7 +122,9 @@ class TrainLoader:
         DataError: if the data set has no object.
     """
 
-    def __init__(self, dataset: Dataset, plan: Plan, workers: int = 0, pin: bool = False) -> None:
+    def __init__(
+        self, dataset: Dataset, plan: LoaderOptions, workers: int = 0, pin: bool = False
+    ) -> None:
         dataset.require_objects()
         if workers < 0:
             raise SpecError(f"loader: workers must not be negative, got {workers}.")
@@ -213,7 +215,7 @@ class _Training(TorchDataset["Batch | _Failure"]):
     """Training batches, indexed by position in a list of requests."""
 
     def __init__(
-        self, dataset: Dataset, plan: Plan, per_epoch: int, requests: Sequence[_Request]
+        self, dataset: Dataset, plan: LoaderOptions, per_epoch: int, requests: Sequence[_Request]
     ) -> None:
         self.dataset = dataset
         self.plan = plan

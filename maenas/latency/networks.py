@@ -26,7 +26,7 @@ Named = tuple[str, DetectorSpec]
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class ProfilePlan:
     """Upper limits on what a profile measures; it stops earlier when its time is used up.
 
     Attributes:
@@ -42,11 +42,11 @@ class Plan:
     seconds: float
 
 
-PLANS = {"quick": Plan(30, 15, 1, 80.0), "default": Plan(75, 30, 4, 480.0)}
+PLANS = {"quick": ProfilePlan(30, 15, 1, 80.0), "default": ProfilePlan(75, 30, 4, 480.0)}
 
 
 def profile_items(
-    plan: Plan,
+    plan: ProfilePlan,
     spaces: Sequence[str],
     seed: int,
     models: Sequence[str] = (),

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from maenas.budgets.image_size import InputSize
     from maenas.budgets.pricing.table import LatencyTable
     from maenas.budgets.profiling.partial_profile import Unfinished
-    from maenas.latency.networks import Plan
+    from maenas.latency.networks import ProfilePlan
 
 SCHEMA = "maenas/profile@1"
 
@@ -34,7 +34,7 @@ class Request:
     ray: str | None = None
     input_size: InputSize = None
 
-    def plan(self) -> Plan:
+    def plan(self) -> ProfilePlan:
         """The numbers of graphs and the time limit.
 
         Raises:
@@ -108,7 +108,7 @@ def run_profile(request: Request, out: Path | None, resume: bool, exist_ok: bool
 
 def _measured_table(
     request: Request,
-    plan: Plan,
+    plan: ProfilePlan,
     target: Target,
     backend: Backend,
     path: Path,

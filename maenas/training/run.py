@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from maenas import __version__
-from maenas.detector.data import Dataset, Plan, TrainLoader, read_dataset, same_classes
+from maenas.detector.data import Dataset, LoaderOptions, TrainLoader, read_dataset, same_classes
 from maenas.detector.data.readers.read import splits_of
 from maenas.detector.distill import Teacher, teaching
 from maenas.detector.errors import TrainError
@@ -203,10 +203,10 @@ def datasets(data: Path) -> tuple[Dataset, Dataset | None]:
     return dataset, val
 
 
-def plan_of(recipe: Recipe, spec: DetectorSpec, loaded: int, ranks: Ranks) -> Plan:
+def plan_of(recipe: Recipe, spec: DetectorSpec, loaded: int, ranks: Ranks) -> LoaderOptions:
     """The plan by which training images are sampled."""
     _, height, width = spec.backbone.in_shape
-    return Plan(
+    return LoaderOptions(
         size=(height, width),
         batch=loaded,
         epochs=recipe.epochs,

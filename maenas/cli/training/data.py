@@ -110,7 +110,7 @@ def show_data(
     from PIL import Image
 
     from maenas.blocks.errors import positive
-    from maenas.detector.data import Augmentation, Plan, TrainLoader, read_dataset
+    from maenas.detector.data import Augmentation, LoaderOptions, TrainLoader, read_dataset
     from maenas.detector.data.dataset import DataError
     from maenas.detector.data.show import sheet
     from maenas.runs.folders import claim
@@ -120,7 +120,7 @@ def show_data(
     positive("show", sheets=sheets)
     drawn = Augmentation() if recipe is None else named_recipe(recipe).augmentation
     augmentation = replace(drawn, resize=resize)
-    plan = Plan((size, size), batch, 1, seed, augmentation, plain_epochs=1 if plain else 0)
+    plan = LoaderOptions((size, size), batch, 1, seed, augmentation, plain_epochs=1 if plain else 0)
     dataset = read_dataset(source, split)
     loader = TrainLoader(dataset, plan)
     folder = claim(out, "data", exist_ok)

@@ -11,10 +11,17 @@ import torch
 from PIL import Image
 
 from maenas.blocks.errors import SpecError
-from maenas.detector.data import Augmentation, Batch, EvalLoader, Plan, TrainLoader, read_dataset
+from maenas.detector.data import (
+    Augmentation,
+    Batch,
+    EvalLoader,
+    LoaderOptions,
+    TrainLoader,
+    read_dataset,
+)
 from maenas.detector.data.dataset import DataError, Dataset
 
-PLAN = Plan(size=(64, 96), batch=4, epochs=4, seed=3, plain_epochs=1)
+PLAN = LoaderOptions(size=(64, 96), batch=4, epochs=4, seed=3, plain_epochs=1)
 STILL = Augmentation(mosaic=0.0, flip=0.0, sada=False)
 
 
