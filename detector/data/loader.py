@@ -153,7 +153,7 @@ class TrainLoader:
             _Request(epoch, number, tuple(order[number * size : (number + 1) * size]))
             for number in range(first, len(self))
         ]
-        source = _Training(self.dataset, self.plan, len(self), requests)
+        source = _TrainingBatches(self.dataset, self.plan, len(self), requests)
         for batch in _load(source, self.workers, self.pin):
             self.damaged.update(dict.fromkeys(batch.damaged))
             yield batch
@@ -192,7 +192,7 @@ class EvalLoader:
         self.damaged: dict[str, None] = {}
         mine = range(rank, len(dataset), world)
         groups = [mine[start : start + batch] for start in range(0, len(mine), batch)]
-        self._source = _Evaluation(dataset, size, resize, groups)
+        self._source = _EvaluationBatches(dataset, size, resize, groups)
 
     def __len__(self) -> int:
         return len(self._source)
@@ -211,7 +211,7 @@ class _Failure:
     message: str
 
 
-class _Training(TorchDataset["Batch | _Failure"]):
+class _TrainingBatches(TorchDataset["Batch | _Failure"]):
     """Training batches, indexed by position in a list of requests."""
 
     def __init__(
@@ -253,7 +253,7 @@ class _Training(TorchDataset["Batch | _Failure"]):
         )
 
 
-class _Evaluation(TorchDataset["Batch | _Failure"]):
+class _EvaluationBatches(TorchDataset["Batch | _Failure"]):
     """Evaluation batches, indexed by position in a list of groups of indices."""
 
     def __init__(self, dataset: Dataset, size: Size, resize: str, groups: Sequence[range]) -> None:
@@ -285,7 +285,9 @@ class _Evaluation(TorchDataset["Batch | _Failure"]):
         return collate(scenes, ids, placements, damaged, self.size)
 
 
-def _load(source: _Training | _Evaluation, workers: int, pin: bool) -> Iterator[Batch]:
+def _load(
+    source: _TrainingBatches | _EvaluationBatches, workers: int, pin: bool
+) -> Iterator[Batch]:
     """The batches of a source in order, made by workers or in this process."""
     loader: DataLoader[Batch | _Failure] = DataLoader(
         _Shared(source) if workers else source,
@@ -317,7 +319,7 @@ class _Shared(TorchDataset["Batch | _Failure"]):
     little shared memory, and the training then waits forever.
     """
 
-    def __init__(self, source: _Training | _Evaluation) -> None:
+    def __init__(self, source: _TrainingBatches | _EvaluationBatches) -> None:
         self._source = source
 
     def __len__(self) -> int:

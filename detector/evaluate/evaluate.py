@@ -54,7 +54,7 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True)
-class Evaluation:
+class DetectorEvaluation:
     """Result of an evaluation.
 
     Attributes:
@@ -85,7 +85,7 @@ def evaluate(
     batch: int = 1,
     readers: int = 0,
     progress: Callable[[int], None] | None = None,
-) -> Evaluation:
+) -> DetectorEvaluation:
     """Evaluate a detector on a data set, on any runtime.
 
     For a network in memory: `evaluate(TorchRuntime(spec, network, compute), dataset)`.
@@ -126,7 +126,7 @@ def evaluate(
     if not seen:
         raise DataError(f"{dataset.source}: none of its {len(dataset)} images can be read.")
     scores = coco_scores(dataset, {each.sample.image_id: each.found for each in seen})
-    return Evaluation(scores, _median(spent), tuple(seen), tuple(skipped), thresholds)
+    return DetectorEvaluation(scores, _median(spent), tuple(seen), tuple(skipped), thresholds)
 
 
 def _reads(

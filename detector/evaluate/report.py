@@ -8,7 +8,7 @@ from typing import Any
 
 from maenas.detector.evaluate.confusion import Confusion, confusion, plot_confusion
 from maenas.detector.evaluate.curves import WorkingPoint, plot_curves, working_point
-from maenas.detector.evaluate.evaluate import Evaluation
+from maenas.detector.evaluate.evaluate import DetectorEvaluation
 from maenas.detector.evaluate.worst import COUNT, Worst, save_worst, worst_images
 from maenas.detector.ops.thresholds import MIN_SCORE
 
@@ -39,7 +39,7 @@ class Report:
 
 
 def look_closer(
-    evaluation: Evaluation, min_score: float | None = None, count: int = COUNT
+    evaluation: DetectorEvaluation, min_score: float | None = None, count: int = COUNT
 ) -> Report:
     """Report the mistakes of an evaluated detector.
 
@@ -57,7 +57,7 @@ def look_closer(
     return Report(point, matrix, tuple(worst_images(evaluation.seen, count, min_score)))
 
 
-def save_report(evaluation: Evaluation, report: Report, folder: Path) -> None:
+def save_report(evaluation: DetectorEvaluation, report: Report, folder: Path) -> None:
     """Write `curves.png`, `confusion.png` and `worst/*.jpg`.
 
     Raises:

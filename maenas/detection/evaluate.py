@@ -11,7 +11,7 @@ from maenas.detection.detect import write_results
 if TYPE_CHECKING:
     from maenas.detection.predictor import Predictor
     from maenas.detector.data.dataset import Dataset
-    from maenas.detector.evaluate.evaluate import Evaluation
+    from maenas.detector.evaluate.evaluate import DetectorEvaluation
     from maenas.detector.evaluate.report import Report
 
 SCHEMA = "maenas/val@1"
@@ -43,7 +43,7 @@ class ValResult:
     split: str
     names: tuple[str, ...]
     folder: Path | None
-    evaluation: Evaluation
+    evaluation: DetectorEvaluation
     report: Report
     unreadable: tuple[str, ...]
 
