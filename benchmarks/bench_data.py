@@ -31,7 +31,7 @@ from maenas.detector.data.augmentation import PARTNERS
 SIZES = ((640, 480), (480, 640), (640, 427), (500, 375))  # width, height
 IMAGES = 96  # images of a round; a multiple of BATCH
 BATCH = 16
-FAR = 1000  # epochs of the plan; in the last ones SADA has its highest probability
+FAR = 1000  # epochs of the options; in the last ones SADA has its highest probability
 
 PEER = """
 import json, random, sys, time
@@ -84,9 +84,11 @@ def main() -> None:
 
 def our_rate(dataset: Dataset, partners: str, number: int) -> float:
     """Images a second of one epoch at the end of a training."""
-    plan = LoaderOptions((640, 640), BATCH, FAR, 0, Augmentation(partners=partners), plain_epochs=0)
+    options = LoaderOptions(
+        (640, 640), BATCH, FAR, 0, Augmentation(partners=partners), plain_epochs=0
+    )
     started = time.process_time()
-    count = sum(len(batch) for batch in TrainLoader(dataset, plan).epoch(FAR - 1 - number))
+    count = sum(len(batch) for batch in TrainLoader(dataset, options).epoch(FAR - 1 - number))
     return count / (time.process_time() - started)
 
 

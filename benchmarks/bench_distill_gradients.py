@@ -73,10 +73,10 @@ def main() -> None:
 def drawn(bench: Bench, seed: int, count: int) -> list[Batch]:
     """The first batches of a training."""
     augmentation = replace(RECIPE.augmentation, resize="stretch")
-    plan = LoaderOptions(
+    options = LoaderOptions(
         (SIDE, SIDE), bench.batch, bench.epochs, seed, augmentation, plain_epochs=1
     )
-    batches = TrainLoader(read_dataset(bench.data, "train"), plan).epoch(0)
+    batches = TrainLoader(read_dataset(bench.data, "train"), options).epoch(0)
     return [batch for batch, _ in zip(batches, range(count), strict=False)]
 
 

@@ -57,8 +57,8 @@ def main() -> None:
 def validation(bench: Bench) -> list[Batch]:
     """Validation images in batches of the training's size, resized as in its last epochs."""
     augmentation = replace(RECIPE.augmentation, resize="stretch")
-    plan = LoaderOptions((SIDE, SIDE), bench.batch, 1, 0, augmentation, plain_epochs=1)
-    return list(TrainLoader(read_dataset(bench.data, "val"), plan).epoch(0))
+    options = LoaderOptions((SIDE, SIDE), bench.batch, 1, 0, augmentation, plain_epochs=1)
+    return list(TrainLoader(read_dataset(bench.data, "val"), options).epoch(0))
 
 
 @torch.no_grad()

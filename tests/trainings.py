@@ -68,7 +68,7 @@ def small_training(
     ranks = ranks or Ranks(torch.device("cpu"))
     torch.manual_seed(0)
     spec, dataset = small_spec("stretch"), read_dataset(data, "train")
-    plan = LoaderOptions(
+    options = LoaderOptions(
         (SIDE, SIDE),
         batch=2,
         epochs=recipe.epochs,
@@ -83,7 +83,7 @@ def small_training(
     return Training(
         network=network,
         recipe=recipe,
-        loader=TrainLoader(dataset, plan),
+        loader=TrainLoader(dataset, options),
         accumulation_steps=accumulation_steps,
         batch=2 * accumulation_steps * ranks.count,
         ranks=ranks,

@@ -115,7 +115,7 @@ class TrainLoader:
 
     Args:
         dataset: data set with at least one object.
-        plan: settings by which batches are drawn.
+        options: settings by which batches are drawn.
         workers: number of worker processes; 0 loads in this process. The batches are the same.
         pin: whether to put batches in pinned memory, for a GPU.
     Raises:
@@ -123,20 +123,20 @@ class TrainLoader:
     """
 
     def __init__(
-        self, dataset: Dataset, plan: LoaderOptions, workers: int = 0, pin: bool = False
+        self, dataset: Dataset, options: LoaderOptions, workers: int = 0, pin: bool = False
     ) -> None:
         dataset.require_objects()
         if workers < 0:
             raise SpecError(f"loader: workers must not be negative, got {workers}.")
         self.dataset = dataset
-        self.plan = plan
+        self.options = options
         self.workers = workers
         self.pin = pin
         self.damaged: dict[str, None] = {}  # messages of skipped images, in order
 
     def __len__(self) -> int:
         """Number of batches per epoch."""
-        return self.plan.batches(len(self.dataset))
+        return self.options.batches(len(self.dataset))
 
     def epoch(self, epoch: int, first: int = 0) -> Iterator[Batch]:
         """The batches of an epoch.
@@ -145,15 +145,15 @@ class TrainLoader:
             epoch: index of the epoch, from 0.
             first: index of the first batch, for a training that resumes.
         """
-        order = self.plan.order(epoch, len(self.dataset)).tolist()
-        size = self.plan.batch
+        order = self.options.order(epoch, len(self.dataset)).tolist()
+        size = self.options.batch
         if first >= len(self):
             return
         requests = [
             _Request(epoch, number, tuple(order[number * size : (number + 1) * size]))
             for number in range(first, len(self))
         ]
-        source = _TrainingBatches(self.dataset, self.plan, len(self), requests)
+        source = _TrainingBatches(self.dataset, self.options, len(self), requests)
         for batch in _load(source, self.workers, self.pin):
             self.damaged.update(dict.fromkeys(batch.damaged))
             yield batch
@@ -215,10 +215,10 @@ class _TrainingBatches(TorchDataset["Batch | _Failure"]):
     """Training batches, indexed by position in a list of requests."""
 
     def __init__(
-        self, dataset: Dataset, plan: LoaderOptions, per_epoch: int, requests: Sequence[_Request]
+        self, dataset: Dataset, options: LoaderOptions, per_epoch: int, requests: Sequence[_Request]
     ) -> None:
         self.dataset = dataset
-        self.plan = plan
+        self.options = options
         self.per_epoch = per_epoch
         self.requests = requests
 
@@ -232,18 +232,18 @@ class _TrainingBatches(TorchDataset["Batch | _Failure"]):
             return _Failure(str(error))
 
     def _made(self, place: int) -> Batch:
-        plan, request = self.plan, self.requests[place]
+        options, request = self.options, self.requests[place]
         done = request.epoch * self.per_epoch + request.number
         maker = Maker(
             self.dataset,
             request.indices,
-            plan.size_of(request.epoch, request.number),
-            plan.augmentation,
-            mosaics=request.epoch < plan.epochs - plan.plain_epochs,
-            progress=min(1.0, done / (self.per_epoch * plan.epochs)),
+            options.size_of(request.epoch, request.number),
+            options.augmentation,
+            mosaics=request.epoch < options.epochs - options.plain_epochs,
+            progress=min(1.0, done / (self.per_epoch * options.epochs)),
         )
         made = [
-            maker.make(index, default_rng((plan.seed, IMAGE, request.epoch, index)))
+            maker.make(index, default_rng((options.seed, IMAGE, request.epoch, index)))
             for index in request.indices
         ]
         return collate(

@@ -115,7 +115,7 @@ def run_training(
             mark.require(resolved.saved.identity, RunFolder(out, spec).state_file)
         loader = TrainLoader(
             dataset,
-            plan_of(recipe, spec, size.loaded, ranks),
+            loader_options(recipe, spec, size.loaded, ranks),
             usual_workers(ranks.count) if workers is None else workers,
             pin=ranks.device.type == "cuda",
         )
@@ -203,8 +203,8 @@ def datasets(data: Path) -> tuple[Dataset, Dataset | None]:
     return dataset, val
 
 
-def plan_of(recipe: Recipe, spec: DetectorSpec, loaded: int, ranks: Ranks) -> LoaderOptions:
-    """The plan by which training images are sampled."""
+def loader_options(recipe: Recipe, spec: DetectorSpec, loaded: int, ranks: Ranks) -> LoaderOptions:
+    """The options by which training images are sampled."""
     _, height, width = spec.backbone.in_shape
     return LoaderOptions(
         size=(height, width),

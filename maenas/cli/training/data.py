@@ -120,9 +120,11 @@ def show_data(
     positive("show", sheets=sheets)
     drawn = Augmentation() if recipe is None else named_recipe(recipe).augmentation
     augmentation = replace(drawn, resize=resize)
-    plan = LoaderOptions((size, size), batch, 1, seed, augmentation, plain_epochs=1 if plain else 0)
+    options = LoaderOptions(
+        (size, size), batch, 1, seed, augmentation, plain_epochs=1 if plain else 0
+    )
     dataset = read_dataset(source, split)
-    loader = TrainLoader(dataset, plan)
+    loader = TrainLoader(dataset, options)
     folder = claim(out, "data", exist_ok)
     written = 0
     for number, made in enumerate(islice(loader.epoch(0), sheets)):

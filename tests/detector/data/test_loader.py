@@ -21,7 +21,7 @@ from maenas.detector.data import (
 )
 from maenas.detector.data.dataset import DataError, Dataset
 
-PLAN = LoaderOptions(size=(64, 96), batch=4, epochs=4, seed=3, plain_epochs=1)
+OPTIONS = LoaderOptions(size=(64, 96), batch=4, epochs=4, seed=3, plain_epochs=1)
 STILL = Augmentation(mosaic=0.0, flip=0.0, sada=False)
 
 
@@ -38,7 +38,7 @@ def same(one: Batch, other: Batch) -> bool:
 
 
 def test_a_batch_holds_images_and_padded_objects(dataset):
-    batch = next(TrainLoader(dataset, PLAN).epoch(0))
+    batch = next(TrainLoader(dataset, OPTIONS).epoch(0))
     count, most = batch.valid.shape
     assert batch.images.shape == (4, 3, 64, 96)
     assert batch.images.dtype == torch.uint8
@@ -61,24 +61,24 @@ def test_a_batch_holds_images_and_padded_objects(dataset):
 
 @pytest.mark.parametrize("partners", ["all", "batch"])
 def test_batches_do_not_depend_on_the_number_of_workers(dataset, partners):
-    plan = replace(PLAN, augmentation=Augmentation(partners=partners), sides=(64, 96))
-    alone = list(TrainLoader(dataset, plan).epoch(1))
-    helped = list(TrainLoader(dataset, plan, workers=2).epoch(1))
+    options = replace(OPTIONS, augmentation=Augmentation(partners=partners), sides=(64, 96))
+    alone = list(TrainLoader(dataset, options).epoch(1))
+    helped = list(TrainLoader(dataset, options, workers=2).epoch(1))
     assert len(alone) == len(helped) == 3
     assert all(map(same, alone, helped))
 
 
 def test_another_seed_or_epoch_makes_other_batches(dataset):
-    first = next(TrainLoader(dataset, PLAN).epoch(0))
-    assert same(first, next(TrainLoader(dataset, PLAN).epoch(0)))
-    assert not same(first, next(TrainLoader(dataset, PLAN).epoch(1)))
-    assert not same(first, next(TrainLoader(dataset, replace(PLAN, seed=4)).epoch(0)))
+    first = next(TrainLoader(dataset, OPTIONS).epoch(0))
+    assert same(first, next(TrainLoader(dataset, OPTIONS).epoch(0)))
+    assert not same(first, next(TrainLoader(dataset, OPTIONS).epoch(1)))
+    assert not same(first, next(TrainLoader(dataset, replace(OPTIONS, seed=4)).epoch(0)))
 
 
 def test_an_epoch_continues_at_any_batch(dataset):
-    loader = TrainLoader(dataset, PLAN)
+    loader = TrainLoader(dataset, OPTIONS)
     whole = list(loader.epoch(2))
-    rest = list(TrainLoader(dataset, PLAN).epoch(2, first=1))
+    rest = list(TrainLoader(dataset, OPTIONS).epoch(2, first=1))
     assert len(whole) == len(loader) == 3
     assert len(rest) == 2
     assert all(map(same, whole[1:], rest))
@@ -87,31 +87,33 @@ def test_an_epoch_continues_at_any_batch(dataset):
 
 def test_an_image_looks_different_in_every_epoch(dataset):
     lone = picked(dataset, 0)
-    one, other = (next(TrainLoader(lone, PLAN).epoch(epoch)) for epoch in (0, 1))
+    one, other = (next(TrainLoader(lone, OPTIONS).epoch(epoch)) for epoch in (0, 1))
     assert not torch.equal(one.images, other.images)
 
 
 @pytest.mark.parametrize("workers", [0, 1])
 def test_loading_leaves_the_random_numbers_of_torch_and_numpy_alone(dataset, workers):
     torch_before, numpy_before = torch.get_rng_state(), np.random.get_state()[1].copy()
-    list(TrainLoader(dataset, PLAN, workers).epoch(0))
+    list(TrainLoader(dataset, OPTIONS, workers).epoch(0))
     assert torch.equal(torch.get_rng_state(), torch_before)
     assert (np.random.get_state()[1] == numpy_before).all()
 
 
 def test_every_image_comes_once_an_epoch(dataset):
-    ids = [n for batch in TrainLoader(dataset, PLAN).epoch(0) for n in batch.image_ids]
+    ids = [n for batch in TrainLoader(dataset, OPTIONS).epoch(0) for n in batch.image_ids]
     assert sorted(ids) == list(range(10))
     assert ids != sorted(ids)
 
 
 def test_processes_share_the_images(dataset):
-    plans = [replace(PLAN, rank=rank, world=3) for rank in range(3)]
-    orders = [plan.order(0, 10).tolist() for plan in plans]
+    all_options = [replace(OPTIONS, rank=rank, world=3) for rank in range(3)]
+    orders = [options.order(0, 10).tolist() for options in all_options]
     assert [len(order) for order in orders] == [4, 4, 4]  # so all make as many steps
     assert {n for order in orders for n in order} == set(range(10))
-    assert {plan.batches(10) for plan in plans} == {1}
-    sizes = [[replace(p, sides=(64, 96, 128)).size_of(0, n) for n in range(20)] for p in plans]
+    assert {options.batches(10) for options in all_options} == {1}
+    sizes = [
+        [replace(p, sides=(64, 96, 128)).size_of(0, n) for n in range(20)] for p in all_options
+    ]
     assert sizes[0] == sizes[1] == sizes[2]
     assert len(set(sizes[0])) == 3
 
@@ -119,27 +121,27 @@ def test_processes_share_the_images(dataset):
 def test_few_images_are_enough_for_many_processes(dataset):
     few = replace(dataset, samples=dataset.samples[:2])
     for rank in range(5):
-        assert len(list(TrainLoader(few, replace(PLAN, rank=rank, world=5)).epoch(0))) == 1
+        assert len(list(TrainLoader(few, replace(OPTIONS, rank=rank, world=5)).epoch(0))) == 1
 
 
 def test_the_first_images_fill_a_last_batch_of_too_few(dataset):
-    plan = replace(PLAN, batch=3, fewest=2)
-    batches = list(TrainLoader(dataset, plan).epoch(0))
+    options = replace(OPTIONS, batch=3, fewest=2)
+    batches = list(TrainLoader(dataset, options).epoch(0))
     assert [len(batch) for batch in batches] == [3, 3, 3, 2]
     assert batches[-1].image_ids[1] == batches[0].image_ids[0]
-    assert len(batches) == plan.batches(10)
-    assert [len(plan.order(0, images)) for images in (7, 8, 9)] == [8, 8, 9]
-    assert len(replace(plan, fewest=1).order(0, 10)) == 10
+    assert len(batches) == options.batches(10)
+    assert [len(options.order(0, images)) for images in (7, 8, 9)] == [8, 8, 9]
+    assert len(replace(options, fewest=1).order(0, 10)) == 10
 
 
 def test_the_last_epochs_go_without_mosaics(dataset):
-    plan = replace(PLAN, augmentation=Augmentation(mixup=0.0, flip=0.0, sada=False))
-    plain = next(TrainLoader(dataset, plan).epoch(3))
+    options = replace(OPTIONS, augmentation=Augmentation(mixup=0.0, flip=0.0, sada=False))
+    plain = next(TrainLoader(dataset, options).epoch(3))
     for place, number in enumerate(plain.image_ids):
         whole = next(iter(EvalLoader(picked(dataset, number), (64, 96), 1)))
         assert torch.equal(plain.images[place], whole.images[0])
         assert plain.boxes[place, 0].tolist() == whole.boxes[0, 0].tolist()
-    early = next(TrainLoader(dataset, plan).epoch(2))
+    early = next(TrainLoader(dataset, options).epoch(2))
     assert (early.images == 114).float().mean() > (plain.images == 114).float().mean()
 
 
@@ -151,7 +153,7 @@ def test_damaged_images_are_passed_over_and_counted(dataset):
     for number in (2, 5):
         dataset.samples[number].path.write_bytes(b"damaged")
     for workers in (0, 1):
-        loader = TrainLoader(dataset, PLAN, workers)
+        loader = TrainLoader(dataset, OPTIONS, workers)
         ids = [n for batch in loader.epoch(0) for n in batch.image_ids]
         assert len(ids) == 10
         assert sorted(Path(message.split(":")[0]).stem for message in loader.damaged) == ["2", "5"]
@@ -162,7 +164,7 @@ def test_training_on_damaged_images_alone_is_given_up(dataset, workers):
     for sample in dataset.samples:
         sample.path.write_bytes(b"damaged")
     with pytest.raises(DataError, match="100 images in a row cannot be read") as raised:
-        list(TrainLoader(dataset, PLAN, workers).epoch(0))
+        list(TrainLoader(dataset, OPTIONS, workers).epoch(0))
     assert "\n" not in str(raised.value)
 
 
@@ -195,19 +197,19 @@ def test_evaluation_is_shared_by_processes(dataset):
 def test_crowds_are_ignored_not_learnt(dataset):
     crowded = tuple(replace(s, crowd=np.ones(1, dtype=bool)) for s in dataset.samples[:4])
     mixed = replace(dataset, samples=crowded + dataset.samples[4:5])
-    plan = replace(PLAN, batch=5, augmentation=STILL)
-    batch = next(TrainLoader(mixed, plan).epoch(0))
+    options = replace(OPTIONS, batch=5, augmentation=STILL)
+    batch = next(TrainLoader(mixed, options).epoch(0))
     for place, number in enumerate(batch.image_ids):
         assert batch.ignored[place].tolist() == [number != 4]
         assert batch.valid[place].tolist() == [number == 4]
     with pytest.raises(DataError, match="has an object"):
-        TrainLoader(replace(dataset, samples=crowded), plan)
+        TrainLoader(replace(dataset, samples=crowded), options)
 
 
 def test_images_without_labels_do_not_hang_mixup(write_yolo):
     dataset = read_dataset(write_yolo({"a": None, "b": None, "c": "0 .5 .5 .5 .5"}))
-    plan = replace(PLAN, batch=1, augmentation=Augmentation(mixup=1.0, partners="batch"))
-    assert len(list(TrainLoader(dataset, plan).epoch(0))) == 3
+    options = replace(OPTIONS, batch=1, augmentation=Augmentation(mixup=1.0, partners="batch"))
+    assert len(list(TrainLoader(dataset, options).epoch(0))) == 3
 
 
 @pytest.mark.parametrize(
@@ -224,7 +226,7 @@ def test_images_without_labels_do_not_hang_mixup(write_yolo):
 )
 def test_a_plan_that_cannot_be_is_refused(changes, message):
     with pytest.raises(SpecError, match=message):
-        replace(PLAN, **changes)
+        replace(OPTIONS, **changes)
 
 
 @pytest.mark.parametrize(
