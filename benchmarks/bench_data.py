@@ -31,7 +31,7 @@ from maenas.detector.data.augmentation import PARTNERS
 SIZES = ((640, 480), (480, 640), (640, 427), (500, 375))  # width, height
 IMAGES = 96  # images of a round; a multiple of BATCH
 BATCH = 16
-FAR = 1000  # epochs of the options; in the last ones SADA has its highest probability
+FAR = 1000  # epochs of the training; in the last ones SADA has its highest probability
 
 PEER = """
 import json, random, sys, time

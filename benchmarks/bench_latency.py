@@ -24,7 +24,7 @@ from maenas.budgets import LatencyModel
 from maenas.budgets.pricing.table import LatencyTable, load_table
 from maenas.latency.graphs import graph_of
 from maenas.latency.networks import drawn, published_detector
-from maenas.latency.plots import plot_accuracy
+from maenas.latency.plots import plot_prediction_errors
 from maenas.latency.predict import priced_lines
 from maenas.latency.workload import find_subject
 
@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         table = load_table(path)
         rows += held_out(table)
         if chosen.plots:
-            plot_accuracy(table, chosen.plots / f"accuracy-{table.name}.png")
+            plot_prediction_errors(table, chosen.plots / f"accuracy-{table.name}.png")
     print(write_csv("latency", rows, list(rows[0])))
     model = load_table(chosen.tables[0]).model()
     print(f"a new stage is priced in {stage_us(model):.0f} us (median of {STAGES})")
@@ -52,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def held_out(table: LatencyTable) -> list[dict[str, object]]:
     """Rows of the held-out networks; prints the errors of sampled and of published networks."""
-    found = table.accuracy
+    found = table.errors
     errors = np.array(found.predicted_ms) / np.array(found.measured_ms) - 1
     published = np.array(["zoo:" in name for name in found.names])
     print(f"{table.name}: {table.about}")

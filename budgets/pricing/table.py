@@ -25,10 +25,10 @@ from maenas.blocks.files.words import shown
 from maenas.blocks.op import Op
 from maenas.budgets.backends.load import BACKENDS
 from maenas.budgets.latency import NETWORK, Precision
-from maenas.budgets.pricing.accuracy import Accuracy, accuracy
 from maenas.budgets.pricing.disturbance import Disturbance, Role, disturbance
 from maenas.budgets.pricing.op_rows import op_row, row_op
 from maenas.budgets.pricing.operator_model import Kernel, Observation, OperatorModel, fit
+from maenas.budgets.pricing.prediction_errors import PredictionErrors, prediction_errors
 
 FORMAT = "maenas/latency-table@1"
 NETWORK_WEIGHT = 20.0  # weight of a network's total time relative to a layer's time
@@ -151,7 +151,7 @@ class LatencyTable:
                 extends it; the table's name if None.
         """
         doubt = "" if self.warning is None else f"UNRELIABLE: {self.warning}; "
-        checked = self.accuracy.line(is_trusted=self.warning is None)
+        checked = self.errors.line(is_trusted=self.warning is None)
         return replace(self._prices(f"{self.about}; {doubt}{checked}", where), warning=self.warning)
 
     @cached_property
@@ -167,14 +167,14 @@ class LatencyTable:
         """
         if self.disturbance.is_heavy:
             cause = self.disturbance.line()
-        elif self.accuracy.is_poor and self.accuracy.names:
-            cause = f"its mean error on held-out networks is {100 * self.accuracy.mean:.0f}%"
+        elif self.errors.is_poor and self.errors.names:
+            cause = f"its mean error on held-out networks is {100 * self.errors.mean:.0f}%"
         else:
             return None
         return f"{cause}; measure the table again when the machine is quiet"
 
     @cached_property
-    def accuracy(self) -> Accuracy:
+    def errors(self) -> PredictionErrors:
         """Errors of the predictions on held-out networks.
 
         Networks that were disturbed in every attempt are excluded, unless too few remain.
@@ -189,7 +189,7 @@ class LatencyTable:
         names = tuple(sample.name for sample in held_out)
         predicted = tuple(prices.latency_ms(self.ops_of(sample)) for sample in held_out)
         measured = tuple(self.latency_ms(sample) for sample in held_out)
-        return accuracy(names, predicted, measured, len(every) - len(held_out))
+        return prediction_errors(names, predicted, measured, len(every) - len(held_out))
 
     def _prices(self, about: str, where: str | None = None) -> OperatorModel:
         return OperatorModel(

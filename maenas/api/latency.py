@@ -134,7 +134,7 @@ def profile(
 
     Example:
         >>> profiled = maenas.profile("cpu", quick=True)
-        >>> profiled.table.accuracy.mean  # mean relative error on networks held out
+        >>> profiled.table.errors.mean  # mean relative error on networks held out
     """
     from maenas.latency.profile import Request, run_profile
 

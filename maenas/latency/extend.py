@@ -67,7 +67,7 @@ def _longer_table(
     from maenas.budgets.pricing.table import load_table
     from maenas.budgets.profiling.partial_profile import Unfinished
     from maenas.budgets.profiling.profile import SAME, extended, profile
-    from maenas.latency.plots import plot_accuracy
+    from maenas.latency.plots import plot_prediction_errors
     from maenas.latency.profile import ProfileResult, check_room
     from maenas.latency.progress import ProfileLine
 
@@ -97,7 +97,7 @@ def _longer_table(
         measured, notes = profile(backend, items, unfinished, SECONDS, line)
     longer = extended(table, measured)
     longer.save(path)
-    plot_accuracy(longer, path.with_suffix(".png"))
+    plot_prediction_errors(longer, path.with_suffix(".png"))
     unfinished.remove()
     return ProfileResult(path, longer, tuple(notes))
 

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from maenas.budgets.pricing.table import LatencyTable
 
 
-def plot_accuracy(table: LatencyTable, path: Path) -> None:
+def plot_prediction_errors(table: LatencyTable, path: Path) -> None:
     """Plot predicted against measured milliseconds of the held-out networks of a table."""
-    found = table.accuracy
+    found = table.errors
     figure = new_figure()
     axes = figure.subplots()
     low, high = min(found.measured_ms) * 0.8, max(found.measured_ms) * 1.25

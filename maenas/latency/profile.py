@@ -85,7 +85,7 @@ class ProfileResult:
             "warned": [sample.name for sample in table.samples if sample.warnings],
             "disturbance": asdict(table.disturbance),
             "warning": table.warning,
-            "held_out": asdict(table.accuracy),
+            "held_out": asdict(table.errors),
             "left_out": list(self.notes),
         }
 
@@ -123,7 +123,7 @@ def _measured_table(
     from maenas.budgets.profiling.profile import merged
     from maenas.budgets.profiling.profile import profile as measure_all
     from maenas.latency.networks import SPACES, profile_items
-    from maenas.latency.plots import plot_accuracy
+    from maenas.latency.plots import plot_prediction_errors
     from maenas.latency.progress import ProfileLine
 
     spaces = request.spaces or SPACES[target.hardware]
@@ -153,10 +153,10 @@ def _measured_table(
         ops=ops,
         samples=samples,
     )
-    if not table.accuracy.names:
+    if not table.errors.names:
         raise SpecError("profile: no network was left to check the table with; give it more time.")
     table.save(path)
-    plot_accuracy(table, path.with_suffix(".png"))
+    plot_prediction_errors(table, path.with_suffix(".png"))
     unfinished.remove()
     return ProfileResult(path, table, tuple(notes))
 

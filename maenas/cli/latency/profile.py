@@ -114,16 +114,16 @@ def summary(result: ProfileResult) -> list[str]:
 
     path, table = result.path, result.table
     roles = Counter(sample.role for sample in table.samples)
-    accuracy = table.accuracy
-    spread = f", median {100 * accuracy.median:.1f}%, p90 {100 * accuracy.p90:.1f}%, "
-    spread += f"{100 * accuracy.within_10:.0f}% within 10%"
-    if accuracy.spearman is not None:
-        spread += f", rank correlation {accuracy.spearman:.4f}"
+    errors = table.errors
+    spread = f", median {100 * errors.median:.1f}%, p90 {100 * errors.p90:.1f}%, "
+    spread += f"{100 * errors.within_10:.0f}% within 10%"
+    if errors.spearman is not None:
+        spread += f", rank correlation {errors.spearman:.4f}"
     lines = [
         f"{table.name}: {table.about}",
         f"{roles['operator']} operators alone, {roles['fit']} networks with their layers, "
         f"{roles['held-out']} networks held out; {table.disturbance.line()}",
-        f"held out: mean error {100 * accuracy.mean:.1f}%{spread if table.warning is None else ''}",
+        f"held out: mean error {100 * errors.mean:.1f}%{spread if table.warning is None else ''}",
         *(f"note: {note}" for note in result.notes),
     ]
     if table.warning is not None:
@@ -131,7 +131,7 @@ def summary(result: ProfileResult) -> list[str]:
     lines += [f"table: {path}", f"plot: {path.with_suffix('.png')}"]
     if table.warning is None:
         lines.append(
-            f"next: maenas search --budget {median(accuracy.measured_ms):.3g}ms --device "
+            f"next: maenas search --budget {median(errors.measured_ms):.3g}ms --device "
             f"{found_by(path)}"
         )
     return lines

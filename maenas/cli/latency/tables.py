@@ -30,15 +30,15 @@ def tables(as_json: Json = False) -> None:
                 "device": name,
                 "kind": "measured",
                 "about": table.about,
-                "networks": len(table.accuracy.names),
+                "networks": len(table.errors.names),
                 "disturbance": asdict(table.disturbance),
                 "warning": table.warning,
             }
         )
-        if table.accuracy.names:
+        if table.errors.names:
             rows[-1] |= {
-                "mean_error": table.accuracy.mean,
-                "within_10": table.accuracy.within_10,
+                "mean_error": table.errors.mean,
+                "within_10": table.errors.within_10,
             }
     for name in bundled_names():
         rows.append({"device": name, "kind": "estimated", "about": load_bundled(name).about})

@@ -84,11 +84,11 @@ def test_a_table_is_the_same_after_a_journey(path: Path) -> None:
     assert after == before
     assert after.digest == before.digest
     assert after.model().kernels == before.model().kernels
-    assert after.accuracy == before.accuracy
+    assert after.errors == before.errors
 
 
 def test_networks_never_seen_are_predicted_at_the_speed_of_the_undisturbed_device(path) -> None:
-    found = load_table(path).accuracy
+    found = load_table(path).errors
     assert len(found.names) == 3
     assert found.mean < 0.02
     assert found.within_10 == 1
@@ -101,7 +101,7 @@ def test_held_out_networks_do_not_bear_on_the_prices() -> None:
         for s in table().samples
     )
     assert table(samples=wrong).model().kernels == table().model().kernels
-    assert table(samples=wrong).accuracy.mean > 0.8
+    assert table(samples=wrong).errors.mean > 0.8
 
 
 def test_a_marked_sample_counts_less() -> None:
@@ -109,7 +109,7 @@ def test_a_marked_sample_counts_less() -> None:
     slow = sample_of("fit/0", "fit", *first.ops)
     slow = replace(slow, ms=tuple(1.15 * ms for ms in slow.ms), layers=())
     errors = [
-        table(samples=(sample, *others)).accuracy.mean
+        table(samples=(sample, *others)).errors.mean
         for sample in (slow, replace(slow, warnings=("noisy",)))
     ]
     assert errors[1] < errors[0]

@@ -54,15 +54,15 @@ def test_a_device_that_slows_down_to_half_its_speed_is_priced_at_one_speed(path)
     assert machine.time == 2.0
     assert notes == []
     table = table_of(found)
-    assert len(table.accuracy.names) == 10
-    assert table.accuracy.mean < 0.02
-    assert table.accuracy.within_10 == 1
+    assert len(table.errors.names) == 10
+    assert table.errors.mean < 0.02
+    assert table.errors.within_10 == 1
     truth = [
         sum(map(true_us, table.ops_of(sample))) / 1e3
         for sample in table.samples
         if sample.role == "held-out"
     ]
-    speeds = [ms / true for ms, true in zip(table.accuracy.measured_ms, truth, strict=True)]
+    speeds = [ms / true for ms, true in zip(table.errors.measured_ms, truth, strict=True)]
     assert speeds == pytest.approx([speeds[0]] * 10, rel=0.05)
     assert 1 <= min(speeds) <= max(speeds) < 1.3  # that of the fastest tenth, not of the slow half
 
@@ -74,7 +74,7 @@ def test_without_the_reference_it_would_not_be(path: Path) -> None:
     raw = {s.name: min(s.ms) for s in table.samples if s.role == "held-out"}
     errors = [
         abs(predicted / raw[name] - 1)
-        for name, predicted in zip(table.accuracy.names, table.accuracy.predicted_ms, strict=True)
+        for name, predicted in zip(table.errors.names, table.errors.predicted_ms, strict=True)
     ]
     assert max(errors) > 0.3
 

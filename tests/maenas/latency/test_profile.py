@@ -63,7 +63,7 @@ def test_its_prices_are_those_of_this_processor(profiled) -> None:
     """Nothing exact, since others use it too and few samples were taken: the right magnitude."""
     table = load_table(profiled[0])
     for predicted, measured in zip(
-        table.accuracy.predicted_ms, table.accuracy.measured_ms, strict=True
+        table.errors.predicted_ms, table.errors.measured_ms, strict=True
     ):
         assert 0.2 < predicted / measured < 5
 

@@ -13,7 +13,7 @@ CLOSE = 0.1  # relative error that counts as close
 
 
 @dataclass(frozen=True, slots=True)
-class Accuracy:
+class PredictionErrors:
     """Predicted and measured latency of held-out networks, with summary statistics.
 
     Without networks, the median, mean, 90th percentile and share are nan.
@@ -65,21 +65,21 @@ class Accuracy:
         return error
 
 
-def accuracy(
+def prediction_errors(
     names: Sequence[str],
     predicted_ms: Sequence[float],
     measured_ms: Sequence[float],
     disturbed: int = 0,
-) -> Accuracy:
+) -> PredictionErrors:
     """Compute the statistics; all sequences are in the same order."""
     several = tuple(names), tuple(predicted_ms), tuple(measured_ms)
     if not names:
-        return Accuracy(*several, nan, nan, nan, nan, None, disturbed)
+        return PredictionErrors(*several, nan, nan, nan, nan, None, disturbed)
     from scipy.stats import spearmanr
 
     errors = np.abs(np.array(predicted_ms) / np.array(measured_ms) - 1)
     ranks = float(spearmanr(predicted_ms, measured_ms).statistic) if len(names) > 2 else None
-    return Accuracy(
+    return PredictionErrors(
         *several,
         median=float(np.median(errors)),
         mean=float(errors.mean()),
