@@ -71,7 +71,7 @@ TOLERANCES: dict[Precision, Tolerance] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Reference:
+class ExactOutputs:
     """Outputs of torch for an image before NMS.
 
     Attributes:
@@ -85,7 +85,7 @@ class Reference:
     rounding: Difference
 
 
-def reference_of(network: DetectorNetwork, image: Floats) -> Reference:
+def reference_of(network: DetectorNetwork, image: Floats) -> ExactOutputs:
     """Outputs of a network for an image (1, 3, H, W); the network is not changed."""
     deployed = cast("DetectorNetwork", deploy(network)).float().cpu()
     pixels = torch.from_numpy(image)
@@ -94,7 +94,7 @@ def reference_of(network: DetectorNetwork, image: Floats) -> Reference:
         exact = copy.deepcopy(deployed).double()
         exact_scores, exact_boxes = (found.numpy() for found in exact.predict(pixels.double()))
     rounding = difference((exact_scores, exact_boxes), (scores, boxes))
-    return Reference(exact_scores, exact_boxes, rounding)
+    return ExactOutputs(exact_scores, exact_boxes, rounding)
 
 
 def difference(
@@ -116,7 +116,7 @@ def difference(
     )
 
 
-def check(found: Difference, reference: Reference, precision: Precision) -> None:
+def check(found: Difference, reference: ExactOutputs, precision: Precision) -> None:
     """Raise if a difference exceeds the tolerance of its precision.
 
     In f32 the tolerance grows with torch's own rounding error: where that is large, a runtime with

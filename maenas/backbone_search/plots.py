@@ -11,7 +11,7 @@ import numpy as np
 
 from maenas.backbone_search.plan import published
 from maenas.backbone_search.result import Result, spending
-from maenas.backbone_search.tasks import Prepared, Reference
+from maenas.backbone_search.tasks import BoundsAndBaseline, Prepared
 from maenas.nas import Outcome, Problem, certify
 from maenas.nas.certificate.exact import ADDITIVE
 from maenas.terminal.figures import new_figure, save_figure
@@ -31,7 +31,9 @@ FRONT_POINTS = 40
 MOST_COLUMNS = 3
 
 
-def plot_curve(problem: Problem, outcome: Outcome, reference: Reference, path: Path) -> None:
+def plot_curve(
+    problem: Problem, outcome: Outcome, reference: BoundsAndBaseline, path: Path
+) -> None:
     """Plot the best score over evaluations, with random search and the certified optimum."""
     figure = new_figure()
     axes = figure.subplots()

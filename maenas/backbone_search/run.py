@@ -18,8 +18,8 @@ from maenas.backbone_search.run_folder import claim_run, is_begun, resumed
 from maenas.backbone_search.saved import saved_result
 from maenas.backbone_search.tasks import (
     Baseline,
+    BoundsAndBaseline,
     Prepared,
-    Reference,
     WholeSearch,
     bounds,
     find,
@@ -247,7 +247,7 @@ def results(
             job.started = time.monotonic()  # without the time of the searches before it
         found = [next(outcomes) for _ in job.parts]
         ERR.print("bounding the optimum, running the random baseline")
-        references = [Reference(next(certified), next(baselines)) for _ in job.parts]
+        references = [BoundsAndBaseline(next(certified), next(baselines)) for _ in job.parts]
         if job.config.algorithm != RandomSearch.name:  # keep the baseline's own result
             found = [
                 better_of(outcome, against.certified, part.evaluator)
@@ -327,7 +327,7 @@ def _nothing(outcome: Outcome) -> InfeasibleError:
 def _result(
     job: Job,
     outcomes: list[Outcome],
-    references: list[Reference],
+    references: list[BoundsAndBaseline],
     executor: Executor,
     effort: Effort,
 ) -> Result | InfeasibleError:
@@ -421,7 +421,7 @@ def _caveats(config: SearchConfig, networks: tuple[Found, ...]) -> list[str]:
 
 
 def _networks(
-    parts: list[Prepared], outcomes: list[Outcome], references: list[Reference]
+    parts: list[Prepared], outcomes: list[Outcome], references: list[BoundsAndBaseline]
 ) -> Iterator[Found]:
     for part, outcome, against in zip(parts, outcomes, references, strict=True):
         problem = part.segment.problem

@@ -167,7 +167,7 @@ def _packed(path: Path) -> bytes:
 
 
 @dataclass(frozen=True, slots=True)
-class Reference:
+class BoundsAndBaseline:
     """Bounds and baseline that a result is compared with."""
 
     certified: list[Certified]
