@@ -31,7 +31,7 @@ Shape = tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class ImportReport:
     """How a checkpoint compares with a detector, in official names.
 
     Attributes:
@@ -75,7 +75,7 @@ class Report:
 class CheckpointError(ModelError):
     """Raised if a checkpoint does not fit a detector; `report` names every key that differs."""
 
-    def __init__(self, message: str, report: Report) -> None:
+    def __init__(self, message: str, report: ImportReport) -> None:
         super().__init__(message)
         self.report = report
 
@@ -92,7 +92,7 @@ class Imported:
 
     spec: DetectorSpec
     weights: dict[str, Tensor]
-    report: Report
+    report: ImportReport
 
 
 def official_spec(name: str) -> DetectorSpec:
@@ -161,7 +161,7 @@ def compare(
     found, dropped, renewed = with_classes(found, spec)
     skeleton = empty_weights(spec)
     shapes = official_shapes(spec, skeleton, is_merged(found))
-    report = Report(
+    report = ImportReport(
         form="deploy" if is_merged(found) else "training",
         num_classes=count,
         missing=tuple(key for key in shapes if key not in found),

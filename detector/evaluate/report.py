@@ -16,7 +16,7 @@ CURVES_FILE, CONFUSION_FILE, WORST_FOLDER = "curves.png", "confusion.png", "wors
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class MistakeReport:
     """Mistakes of a detector at one confidence threshold.
 
     Attributes:
@@ -40,7 +40,7 @@ class Report:
 
 def look_closer(
     evaluation: DetectorEvaluation, min_score: float | None = None, count: int = COUNT
-) -> Report:
+) -> MistakeReport:
     """Report the mistakes of an evaluated detector.
 
     Args:
@@ -54,10 +54,10 @@ def look_closer(
         min_score = point.min_score if point.f1 else MIN_SCORE
     names = tuple(each.name for each in evaluation.scores.per_class)
     matrix = confusion(evaluation.seen, names, min_score)
-    return Report(point, matrix, tuple(worst_images(evaluation.seen, count, min_score)))
+    return MistakeReport(point, matrix, tuple(worst_images(evaluation.seen, count, min_score)))
 
 
-def save_report(evaluation: DetectorEvaluation, report: Report, folder: Path) -> None:
+def save_report(evaluation: DetectorEvaluation, report: MistakeReport, folder: Path) -> None:
     """Write `curves.png`, `confusion.png` and `worst/*.jpg`.
 
     Raises:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from maenas.detection.predictor import Predictor
     from maenas.detector.data.dataset import Dataset
     from maenas.detector.evaluate.evaluate import DetectorEvaluation
-    from maenas.detector.evaluate.report import Report
+    from maenas.detector.evaluate.report import MistakeReport
 
 SCHEMA = "maenas/val@1"
 
@@ -44,7 +44,7 @@ class ValResult:
     names: tuple[str, ...]
     folder: Path | None
     evaluation: DetectorEvaluation
-    report: Report
+    report: MistakeReport
     unreadable: tuple[str, ...]
 
     @property

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from maenas.detector.checkpoints.import_weights import Report
+    from maenas.detector.checkpoints.import_weights import ImportReport
 
 SCHEMA = "maenas/import-weights@1"
 # Buffers of a BatchNorm; they do not count as parameters.
@@ -36,7 +36,7 @@ class ImportResult:
     folder: Path | None
     classes: int
     parameters: int
-    report: Report
+    report: ImportReport
 
     def to_json(self) -> dict[str, Any]:
         """The result as plain data, every key by its official name."""
@@ -65,7 +65,7 @@ def digest_line(checkpoint: Path) -> str:
         return f"sha256 {file_digest(file, 'sha256').hexdigest()}"
 
 
-def listed(report: Report) -> dict[str, Any]:
+def listed(report: ImportReport) -> dict[str, Any]:
     """A report as plain data, every key by its official name."""
     return {
         "form": report.form,

@@ -10,7 +10,7 @@ import typer
 from maenas.cli.options import Json
 
 if TYPE_CHECKING:
-    from maenas.detector.checkpoints.import_weights import Report
+    from maenas.detector.checkpoints.import_weights import ImportReport
 
 
 def import_weights(
@@ -62,7 +62,7 @@ def import_weights(
     OUT.print(f"detector: {result.folder}")
 
 
-def summary(report: Report, classes: int) -> list[str]:
+def summary(report: ImportReport, classes: int) -> list[str]:
     """The report as lines of text: the weights that were copied and those that were changed."""
     removed = f"taken off the file: {', '.join(report.stripped)}; " if report.stripped else ""
     lines = [
