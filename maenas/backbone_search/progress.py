@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from maenas.budgets import show
 from maenas.nas import Problem, SearchProgress
-from maenas.terminal.progress import Line
+from maenas.terminal.progress import ItemLine
 
 
-class SearchLine(Line):
+class SearchLine(ItemLine):
     """A line with candidates per second, best score, its cost and budget, and rejections.
 
     Args:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from maenas.latency.predict import Line
+from maenas.latency.predict import LayerLatency
 
 if TYPE_CHECKING:
     from maenas.budgets.backends import Backend, Target
@@ -97,7 +97,7 @@ class MeasureResult:
         return tuple((self.whole or self.measured).sample.warnings)
 
     @property
-    def lines(self) -> tuple[Line, ...]:
+    def lines(self) -> tuple[LayerLatency, ...]:
         """Layers with their median times; empty if the runtime does not report them."""
         return measured_lines(self.measured)
 
@@ -240,7 +240,7 @@ def timing_of(measured: Measured, reference_ms: float | None) -> Timing:
     return Timing(sample.ms, speed)
 
 
-def measured_lines(measured: Measured) -> tuple[Line, ...]:
+def measured_lines(measured: Measured) -> tuple[LayerLatency, ...]:
     """Layers of the network with their median times; empty if the runtime does not report them."""
 
     from maenas.budgets.pricing.kernels import kernel_of
@@ -250,5 +250,5 @@ def measured_lines(measured: Measured) -> tuple[Line, ...]:
     for sample in measured.sample.layers:
         ops = [measured.ops[place] for place in sample.ops]
         kernels = "+".join(dict.fromkeys(kernel_of(op) for op in ops))
-        lines.append(Line(sample.name, kernels, shapes_of(ops[0]), sample.us / 1e3))
+        lines.append(LayerLatency(sample.name, kernels, shapes_of(ops[0]), sample.us / 1e3))
     return tuple(lines)

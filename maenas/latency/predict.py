@@ -16,7 +16,7 @@ SCHEMA = "maenas/predict@1"
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class LayerLatency:
     """One layer in a listing.
 
     Attributes:
@@ -46,7 +46,7 @@ class PredictResult:
 
     subject: Subject
     model: LatencyModel
-    lines: tuple[Line, ...]
+    lines: tuple[LayerLatency, ...]
 
     @property
     def latency_ms(self) -> float:
@@ -87,7 +87,7 @@ class PredictResult:
         }
 
 
-def priced_lines(subject: Subject, model: LatencyModel) -> tuple[Line, ...]:
+def priced_lines(subject: Subject, model: LatencyModel) -> tuple[LayerLatency, ...]:
     """Every layer with its price, in order of execution.
 
     Raises:
@@ -104,7 +104,7 @@ def priced_lines(subject: Subject, model: LatencyModel) -> tuple[Line, ...]:
                 ms, guess = model.op_ms(op), model.guess(op)
             except DeviceError as error:
                 raise DeviceError(str(error).replace(NETWORK, subject.arguments)) from None
-            found.append(Line(layer.name, kernel_of(op), shapes_of(op), ms, guess))
+            found.append(LayerLatency(layer.name, kernel_of(op), shapes_of(op), ms, guess))
     return tuple(found)
 
 
@@ -114,7 +114,7 @@ def shapes_of(op: Op) -> str:
     return sides[0] if sides[0] == sides[1] else " -> ".join(sides)
 
 
-def amount(lines: Sequence[Line], digits: int) -> str:
+def amount(lines: Sequence[LayerLatency], digits: int) -> str:
     """Total milliseconds of some layers, with a ~ in front if any price is extrapolated."""
     mark = "~" if any(line.guess for line in lines) else ""
     return f"{mark}{sum(line.ms for line in lines):.{digits}f}"
@@ -125,7 +125,7 @@ def share(part: float, whole: float) -> float:
     return part / whole if whole else 0.0
 
 
-def by_kernel(lines: Iterable[Line]) -> dict[str, float]:
+def by_kernel(lines: Iterable[LayerLatency]) -> dict[str, float]:
     """Milliseconds by kernel, the most expensive first."""
     sums: Counter[str] = Counter()
     for line in lines:

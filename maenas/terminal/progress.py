@@ -62,7 +62,7 @@ class LiveLine:
             ERR.print(f"{self._name}: {text}")
 
 
-class Line(LiveLine):
+class ItemLine(LiveLine):
     """A progress line for a task with a number of items.
 
     Args:
@@ -102,8 +102,8 @@ class Line(LiveLine):
         )
 
 
-class Counter(Line):
-    """A progress line that counts the items itself; see `Line` for the arguments."""
+class Counter(ItemLine):
+    """A progress line that counts the items itself; see `ItemLine` for the arguments."""
 
     done = 0
 

@@ -9,7 +9,7 @@ import torch
 
 from maenas.detector.train import EpochResult, StepResult
 from maenas.terminal.console import ERR
-from maenas.terminal.progress import Line
+from maenas.terminal.progress import ItemLine
 
 PLAIN_EVERY_S = 10.0
 RECENT = 50  # number of steps that speeds and losses are averaged over
@@ -21,7 +21,7 @@ SHORT = {
 }
 
 
-class TrainLine(Line):
+class TrainLine(ItemLine):
     """Progress line: loss parts, learning rate, images a second, time left and memory.
 
     Args:

@@ -10,13 +10,13 @@ from maenas.latency.predict import amount, by_kernel, share
 
 if TYPE_CHECKING:
     from maenas.latency.measure import MeasureResult
-    from maenas.latency.predict import Line, PredictResult
+    from maenas.latency.predict import LayerLatency, PredictResult
 
 SHOWN = 15  # most expensive layers that are listed
 UNLISTED = 0.1  # minimum share of the latency outside the layers that gets its own line
 
 
-def print_layers(lines: Sequence[Line], count: int | None) -> None:
+def print_layers(lines: Sequence[LayerLatency], count: int | None) -> None:
     """Print the layers by latency, then the kernels by share."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table

@@ -47,7 +47,7 @@ def test_plain_lines_say_what_is_left_from_where_a_run_goes_on(
 ) -> None:
     clock = SimpleNamespace(now=100.0)
     monkeypatch.setattr(progress, "time", SimpleNamespace(monotonic=lambda: clock.now))
-    with progress.Line("train", 1000, "steps", done=400, every_s=5) as line:
+    with progress.ItemLine("train", 1000, "steps", done=400, every_s=5) as line:
         for done, seconds in ((410, 1), (450, 4), (500, 5), (1000, 1)):
             clock.now += seconds
             line.show(done, "well")
