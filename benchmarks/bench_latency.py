@@ -26,7 +26,7 @@ from maenas.latency.graphs import graph_of
 from maenas.latency.networks import drawn, published_detector
 from maenas.latency.plots import plot_prediction_errors
 from maenas.latency.predict import priced_lines
-from maenas.latency.workload import find_subject
+from maenas.latency.workload import find_workload
 
 STAGES = 200
 REPEATS = 5
@@ -104,7 +104,7 @@ def onnx_ms(model: LatencyModel) -> float:
         times = []
         for _ in range(REPEATS):
             start = time.perf_counter()
-            priced_lines(find_subject(str(path), None, None), model)
+            priced_lines(find_workload(str(path), None, None), model)
             times.append(1e3 * (time.perf_counter() - start))
     return median(times)
 

@@ -39,14 +39,14 @@ def predict(
     """
     from maenas.budgets import load_device
     from maenas.latency.predict import PredictResult, amount, priced_lines
-    from maenas.latency.workload import find_subject
+    from maenas.latency.workload import find_workload
 
     chosen = None if device is None else load_device(device)
-    subject = find_subject(str(network), template, input_size)
-    model = chosen or load_device(subject.device or "t4")
-    lines = priced_lines(subject, model)
-    subject.require_known(f"; all else takes {amount(lines, 3)} ms on {model.device}")
-    return PredictResult(subject, model, lines)
+    workload = find_workload(str(network), template, input_size)
+    model = chosen or load_device(workload.device or "t4")
+    lines = priced_lines(workload, model)
+    workload.require_known(f"; all else takes {amount(lines, 3)} ms on {model.device}")
+    return PredictResult(workload, model, lines)
 
 
 def measure(
@@ -76,24 +76,24 @@ def measure(
     """
     from maenas.budgets import DeviceError
     from maenas.budgets.backends import open_backend
-    from maenas.latency.measure import MeasureResult, find_target, time_subject
-    from maenas.latency.workload import find_subject
+    from maenas.latency.measure import MeasureResult, find_target, time_workload
+    from maenas.latency.workload import find_workload
     from maenas.terminal.console import ERR
 
     target, model, reference_ms = find_target(device, precision, threads)
-    subject = find_subject(str(network), template, input_size)
-    ERR.print(f"measuring {subject.name} with {target.backend}")
+    workload = find_workload(str(network), template, input_size)
+    ERR.print(f"measuring {workload.name} with {target.backend}")
     backend = open_backend(target)
     predicted = None
-    if model is not None and not subject.unknown:
+    if model is not None and not workload.unknown:
         try:
-            predicted = model.latency_ms(subject.ops)
+            predicted = model.latency_ms(workload.ops)
         except DeviceError as error:
             ERR.print(f"not predicted: {error}")
-    measured, whole = time_subject(backend, subject)
+    measured, whole = time_workload(backend, workload)
     provenance = dict(backend.provenance())
     return MeasureResult(
-        subject, target, provenance, measured, whole, reference_ms, model, predicted
+        workload, target, provenance, measured, whole, reference_ms, model, predicted
     )
 
 

@@ -33,7 +33,7 @@ def extend_table(
 
     Args:
         name: name of the table, or its file.
-        networks: networks to measure, each as `find_subject` accepts it.
+        networks: networks to measure, each as `find_workload` accepts it.
         out: file to write; None for the table's own.
         resume: whether to continue an unfinished extension.
         exist_ok: whether to replace `out` if it exists.
@@ -108,14 +108,14 @@ def _items(networks: Sequence[str], input_size: InputSize, model: LatencyModel) 
     from maenas.budgets.latency import DeviceError
     from maenas.budgets.pricing.op_rows import priced
     from maenas.budgets.profiling.profile import Item
-    from maenas.latency.workload import find_subject
+    from maenas.latency.workload import find_workload
 
     seen = set()
     for network in networks:
-        subject = find_subject(network, None, input_size)
-        subject.require_known()
-        yield Item(subject.label, "fit", subject.graph)
-        for op in map(priced, subject.ops):
+        workload = find_workload(network, None, input_size)
+        workload.require_known()
+        yield Item(workload.label, "fit", workload.graph)
+        for op in map(priced, workload.ops):
             if op in seen or op.kind == "decode":  # cannot be measured alone
                 continue
             seen.add(op)
@@ -126,7 +126,7 @@ def _items(networks: Sequence[str], input_size: InputSize, model: LatencyModel) 
             if not is_known:
                 shapes = f"{op.in_shape}-{op.out_shape}".replace(" ", "")
                 yield Item(
-                    f"{subject.label}/{len(seen)}/{op.kind}{shapes}",
+                    f"{workload.label}/{len(seen)}/{op.kind}{shapes}",
                     "operator",
                     partial(operator_graph, op),
                 )

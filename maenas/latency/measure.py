@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from maenas.budgets.latency import LatencyModel
     from maenas.budgets.pricing.table import LatencyTable
     from maenas.budgets.profiling.partial_profile import Measured
-    from maenas.latency.workload import Subject
+    from maenas.latency.workload import Workload
 
 SCHEMA = "maenas/measure@1"
 
@@ -56,7 +56,7 @@ class MeasureResult:
     """The latency of a network measured on a device at batch size 1.
 
     Attributes:
-        subject: network.
+        workload: network.
         target: device, runtime and precision.
         provenance: versions and settings of the device and its runtime.
         measured: samples of the part that has prices.
@@ -67,7 +67,7 @@ class MeasureResult:
         predicted_ms: predicted milliseconds of the priced part; None without a price.
     """
 
-    subject: Subject
+    workload: Workload
     target: Target
     provenance: Mapping[str, str | int | float]
     measured: Measured
@@ -121,8 +121,8 @@ class MeasureResult:
             }
         return {
             "schema": SCHEMA,
-            "network": self.subject.name,
-            "what": self.subject.what,
+            "network": self.workload.name,
+            "what": self.workload.what,
             "device": self.target.device,
             "backend": self.target.backend,
             "precision": (self.whole or self.measured).precision,
@@ -133,7 +133,7 @@ class MeasureResult:
             "samples_ms": list(self.whole_timing.ms),
             "warnings": list(self.warnings),
             "network_ms": self.timing.figures(),
-            "not_included": dict(self.subject.behind),
+            "not_included": dict(self.workload.behind),
             "predicted": compared,
             "provenance": dict(self.provenance),
             "layers": [
@@ -198,7 +198,7 @@ def _contradicted(table: LatencyTable, given: Mapping[str, str | int]) -> list[s
     return [name for name, value in given.items() if value != getattr(table, name)]
 
 
-def time_subject(backend: Backend, subject: Subject) -> tuple[Measured, Measured | None]:
+def time_workload(backend: Backend, workload: Workload) -> tuple[Measured, Measured | None]:
     """Measure a network in turn with the reference graph.
 
     Returns:
@@ -208,10 +208,10 @@ def time_subject(backend: Backend, subject: Subject) -> tuple[Measured, Measured
     from maenas.budgets.profiling.profile import Item, measure_calmly
 
     reference = backend.compile(reference_graph())
-    item = Item(subject.name, "fit", subject.graph)
+    item = Item(workload.name, "fit", workload.graph)
     whole = None
-    if subject.whole is not None:  # first, so that a runtime that cannot run it fails early
-        file = Item(subject.name, "held-out", subject.whole)
+    if workload.whole is not None:  # first, so that a runtime that cannot run it fails early
+        file = Item(workload.name, "held-out", workload.whole)
         whole = measure_calmly(backend, file, reference, all_known=False)
     return measure_calmly(backend, item, reference, all_known=False), whole
 

@@ -61,7 +61,7 @@ def profile_items(
         plan: numbers of graphs.
         spaces: search spaces to draw networks from.
         seed: random seed of the networks.
-        models: more networks to fit prices to, each as `find_subject` accepts it.
+        models: more networks to fit prices to, each as `find_workload` accepts it.
         input_size: input size of those networks; None for their own.
     Raises:
         SpecError: for a space that no template is searched in.
@@ -70,11 +70,11 @@ def profile_items(
     from maenas.budgets.graph.operator_graph import operator_graph
     from maenas.budgets.profiling.operator_grid import operator_grid
     from maenas.budgets.profiling.profile import Item
-    from maenas.latency.workload import find_subject
+    from maenas.latency.workload import find_workload
 
-    subjects = [find_subject(name, None, input_size) for name in models]
-    for subject in subjects:
-        subject.require_known()
+    workloads = [find_workload(name, None, input_size) for name in models]
+    for workload in workloads:
+        workload.require_known()
     alone = [
         Item(f"operator/{index}", "operator", partial(operator_graph, op))
         for index, op in enumerate(operator_grid(plan.sizes))
@@ -83,7 +83,7 @@ def profile_items(
     learnt = drawn(spaces, plan.fitted, seed, checked)
     checked = drawn(spaces, plan.held_out, seed + 1, [*checked, *learnt]) + checked
     fitted = [
-        *(Item(subject.label, "fit", subject.graph) for subject in subjects),
+        *(Item(workload.label, "fit", workload.graph) for workload in workloads),
         *(Item(name, "fit", partial(graph_of, spec)) for name, spec in learnt),
     ]
     held_out = [

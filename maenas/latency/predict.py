@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from maenas.blocks import Op
     from maenas.budgets import LatencyModel
-    from maenas.latency.workload import Subject
+    from maenas.latency.workload import Workload
 
 SCHEMA = "maenas/predict@1"
 
@@ -39,12 +39,12 @@ class PredictResult:
     """The latency of a network predicted from the prices of a device, at batch size 1.
 
     Attributes:
-        subject: network.
+        workload: network.
         model: latency model of the device.
         lines: layers with their prices, in order of execution.
     """
 
-    subject: Subject
+    workload: Workload
     model: LatencyModel
     lines: tuple[LayerLatency, ...]
 
@@ -62,8 +62,8 @@ class PredictResult:
         """The prediction as plain data; statistics that need a measurement are None."""
         return {
             "schema": SCHEMA,
-            "network": self.subject.name,
-            "what": self.subject.what,
+            "network": self.workload.name,
+            "what": self.workload.what,
             "device": self.model.device,
             "kind": f"predicted, {self.model.kind}",
             "about": self.model.about,
@@ -71,7 +71,7 @@ class PredictResult:
             "provenance": dict(self.model.provenance),
             "precision": self.model.precision,
             "latency_ms": {"p50": self.latency_ms, "min": None, "p95": None, "cv": None},
-            "not_included": dict(self.subject.behind),
+            "not_included": dict(self.workload.behind),
             "extrapolated_share": self.extrapolated_share,
             "by_kind": by_kernel(self.lines),
             "layers": [
@@ -87,7 +87,7 @@ class PredictResult:
         }
 
 
-def priced_lines(subject: Subject, model: LatencyModel) -> tuple[LayerLatency, ...]:
+def priced_lines(workload: Workload, model: LatencyModel) -> tuple[LayerLatency, ...]:
     """Every layer with its price, in order of execution.
 
     Raises:
@@ -98,12 +98,12 @@ def priced_lines(subject: Subject, model: LatencyModel) -> tuple[LayerLatency, .
     from maenas.budgets.pricing.kernels import kernel_of
 
     found = []
-    for layer in subject.layers:
+    for layer in workload.layers:
         for op in layer.ops:
             try:
                 ms, guess = model.op_ms(op), model.guess(op)
             except DeviceError as error:
-                raise DeviceError(str(error).replace(NETWORK, subject.arguments)) from None
+                raise DeviceError(str(error).replace(NETWORK, workload.arguments)) from None
             found.append(LayerLatency(layer.name, kernel_of(op), shapes_of(op), ms, guess))
     return tuple(found)
 
@@ -133,7 +133,7 @@ def by_kernel(lines: Iterable[LayerLatency]) -> dict[str, float]:
     return dict(sums.most_common())
 
 
-def not_included(subject: Subject) -> str:
+def not_included(workload: Workload) -> str:
     """A line with the operators left out of the price: their time depends on the image."""
-    kinds = ", ".join(f"{count} x {kind}" for kind, count in subject.behind.most_common())
+    kinds = ", ".join(f"{count} x {kind}" for kind, count in workload.behind.most_common())
     return f"not included: what selects detections ({kinds})"

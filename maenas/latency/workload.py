@@ -32,7 +32,7 @@ class PricedLayer:
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
+class Workload:
     """A network whose latency is measured or predicted.
 
     Attributes:
@@ -105,7 +105,7 @@ class Subject:
         )
 
 
-def find_subject(name: str, template: str | None, input_size: InputSize) -> Subject:
+def find_workload(name: str, template: str | None, input_size: InputSize) -> Workload:
     """The network that a name on the command line stands for.
 
     Args:
@@ -117,7 +117,7 @@ def find_subject(name: str, template: str | None, input_size: InputSize) -> Subj
         MaenasError: if the network cannot be read; the message names file and cause.
     """
     if name.lower().endswith(".onnx"):
-        return onnx_subject(Path(name), input_size)
+        return onnx_workload(Path(name), input_size)
     named = find_model(name)
     if template not in (None, NO_TEMPLATE) and (Path(name) / SPEC_FILE).exists():
         raise MaenasError(f"{name}: is a detector with a neck and head; leave --template out.")
@@ -128,14 +128,14 @@ def find_subject(name: str, template: str | None, input_size: InputSize) -> Subj
         if template != NO_TEMPLATE:
             around = load_template(template).with_classes(named.num_classes)
     if around is None:
-        found = _backbone_subject(named.name, backbone, named.device)
+        found = _backbone_workload(named.name, backbone, named.device)
     else:
         detector = replace(named, backbone=backbone).around(around)
-        found = _detector_subject(named.name, detector, named.device)
+        found = _detector_workload(named.name, detector, named.device)
     return replace(found, input_size=input_size)
 
 
-def onnx_subject(path: Path, input_size: InputSize) -> Subject:
+def onnx_workload(path: Path, input_size: InputSize) -> Workload:
     """The network in an ONNX file."""
     from maenas.budgets.graph import graph_layers, load_graph
     from maenas.budgets.graph.nms_tail import part
@@ -143,7 +143,7 @@ def onnx_subject(path: Path, input_size: InputSize) -> Subject:
     whole = load_graph(path, input_size)
     parted = part(whole)
     layers = graph_layers(parted.network)
-    return Subject(
+    return Workload(
         str(path),
         "onnx",
         tuple(PricedLayer(layer.name, layer.ops) for layer in layers.layers),
@@ -155,7 +155,7 @@ def onnx_subject(path: Path, input_size: InputSize) -> Subject:
     )
 
 
-def _detector_subject(name: str, spec: DetectorSpec, device: str | None) -> Subject:
+def _detector_workload(name: str, spec: DetectorSpec, device: str | None) -> Workload:
     from maenas.latency.graphs import graph_of
 
     features = spec.backbone.feature_shapes()
@@ -164,14 +164,14 @@ def _detector_subject(name: str, spec: DetectorSpec, device: str | None) -> Subj
         *_numbered("neck", tuple(spec.neck.ops(features))),
         *_numbered("head", tuple(spec.head.ops(spec.neck.out_shapes(features)))),
     ]
-    return Subject(name, "detector", tuple(layers), Counter(), lambda: graph_of(spec), device)
+    return Workload(name, "detector", tuple(layers), Counter(), lambda: graph_of(spec), device)
 
 
-def _backbone_subject(name: str, backbone: Backbone, device: str | None) -> Subject:
+def _backbone_workload(name: str, backbone: Backbone, device: str | None) -> Workload:
     from maenas.latency.graphs import backbone_graph
 
     layers = tuple(_numbered_stages(backbone))
-    return Subject(name, "backbone", layers, Counter(), lambda: backbone_graph(backbone), device)
+    return Workload(name, "backbone", layers, Counter(), lambda: backbone_graph(backbone), device)
 
 
 def _numbered_stages(backbone: Backbone) -> list[PricedLayer]:

@@ -44,7 +44,7 @@ def measure(
     figures = result.whole_timing.figures()
     ran = run_in(result.whole or result.measured, result.target)
     OUT.print(
-        f"{result.subject.name} ({result.subject.what}): {figures['p50']:.3f} ms measured "
+        f"{result.workload.name} ({result.workload.what}): {figures['p50']:.3f} ms measured "
         f"(min {figures['min']:.3f}, p95 {figures['p95']:.3f}, cv {100 * figures['cv']:.1f}%, "
         f"{len(result.whole_timing.ms)} runs), {ran}, batch 1"
     )
@@ -54,7 +54,7 @@ def measure(
     if result.whole is not None:
         OUT.print(
             f"{result.timing.p50:.3f} ms of it is the network, which alone is predicted and "
-            f"listed; {not_included(result.subject)}"
+            f"listed; {not_included(result.workload)}"
         )
     for line in comparison(result):
         OUT.print(line)

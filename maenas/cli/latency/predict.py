@@ -39,18 +39,18 @@ def predict(
     result = maenas.predict(
         network, device, template=template, input_size=parse_input_size(input_size)
     )
-    subject, model = result.subject, result.model
+    workload, model = result.workload, result.model
     if model.warning is not None:
         ERR.print(f"warning: {model.device}: {model.warning}")
     if as_json:
         print_json(result.to_json())
         return
     OUT.print(
-        f"{subject.name} ({subject.what}): {amount(result.lines, 3)} ms predicted on {model.device}"
+        f"{workload.name} ({workload.what}): {amount(result.lines, 3)} ms predicted on {model.device}"
     )
     OUT.print(f"{model.device}: {model.about if model.warning is None else model.brief}")
     print_layers(result.lines, None if show_all else SHOWN)
     for line in extrapolated(result):
         OUT.print(line)
-    if subject.behind:
-        OUT.print(f"{not_included(subject)}; `maenas measure` times the whole file as well")
+    if workload.behind:
+        OUT.print(f"{not_included(workload)}; `maenas measure` times the whole file as well")
