@@ -45,7 +45,7 @@ def main() -> None:
         config = SearchConfig(budgets=(budget,), device="t4", template="s")
         prepared = prepare(plan(config)[0])
         least, _ = prepared.options.cheapest("latency_ms")
-        limits = list(prepared.segment.limits)
+        limits = list(prepared.subproblem.limits)
         if name.startswith("front"):
             limits = [limit for limit in np.linspace(*FRONT, POINTS).tolist() if limit >= least]
         found = certify(prepared.options, limits, FRONT_BINS if len(limits) > 1 else DEFAULT_BINS)

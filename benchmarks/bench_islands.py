@@ -45,7 +45,7 @@ def main() -> None:
         config = SearchConfig(budgets=(budget,), template=template, space=space, device="t4")
         prepared = prepare(plan(config)[0])
         upper = certify(prepared.options, target_gap=TARGET_GAP)[0].upper
-        start, limits = cheapest_networks(prepared.options), prepared.segment.limits
+        start, limits = cheapest_networks(prepared.options), prepared.subproblem.limits
         for evaluations in EVALUATIONS:
             for islands, migrate_every in ISLANDS:
                 shares, started = [], time.perf_counter()

@@ -51,7 +51,7 @@ def main() -> None:
         certified = certify(prepared.options, target_gap=TARGET_GAP)[0]
         seconds = time.perf_counter() - started
         start = cheapest_networks(prepared.options)
-        limits = prepared.segment.limits
+        limits = prepared.subproblem.limits
         print(
             f"{template} {space} {budget}: optimum between {certified.score:.4f} and "
             f"{certified.upper:.4f} (gap {100 * (certified.gap or 0):.4f} %, {seconds:.1f} s)"

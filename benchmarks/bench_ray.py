@@ -172,13 +172,13 @@ def island_costs() -> tuple[float, float]:
         take(self, number, evolved)
         spent[0] += time.process_time() - started
 
-    settings = Settings(200_000, 0, prepared.segment.limits, islands=4)
+    settings = Settings(200_000, 0, prepared.subproblem.limits, islands=4)
     start = cheapest_networks(prepared.options)
     evaluator: Evaluator = prepared.evaluator
     search_islands(evaluator, settings, start, InProcess())  # warm-up: prices stages
     _Archipelago._take = timed  # type: ignore[method-assign]
     with tempfile.TemporaryDirectory() as folder:
-        journal = Journal(Path(folder), prepared.segment.problem.space)
+        journal = Journal(Path(folder), prepared.subproblem.problem.space)
         started = time.process_time()
         search_islands(evaluator, settings, start, InProcess(), journal)
         total = time.process_time() - started

@@ -106,7 +106,7 @@ def timed(method: Callable[..., Any], name: str, spent: dict[str, float]) -> Cal
 def steady_state(evaluations: int, seed: int, spent: dict[str, float]) -> tuple[int, int, float]:
     """(different candidates, proposed candidates, seconds) after the warm-up of one search."""
     prepared = prepare(plan(SearchConfig(budgets=("3.8ms",), device="t4"))[0])
-    settings = Settings(evaluations, seed, prepared.segment.limits)
+    settings = Settings(evaluations, seed, prepared.subproblem.limits)
     marks: list[tuple[int, int, float]] = []
     before = dict(spent)
 
@@ -116,7 +116,7 @@ def steady_state(evaluations: int, seed: int, spent: dict[str, float]) -> tuple[
             spent.update({name: before.get(name, 0.0) for name in spent})
 
     with tempfile.TemporaryDirectory() as folder:
-        journal = Journal(Path(folder), prepared.segment.problem.space)
+        journal = Journal(Path(folder), prepared.subproblem.problem.space)
         start = cheapest_networks(prepared.options)
         outcome = search(prepared.evaluator, settings, start, journal, report=report)
         ended = time.perf_counter()

@@ -13,7 +13,7 @@ WIDTHS = ("out_channels", "bottleneck_channels", "expand_ratio")
 
 def unused_note(found: Found) -> str | None:
     """A note on what keeps a network from using its budget; None if it uses nearly all of it."""
-    problem = found.segment.problem
+    problem = found.subproblem.problem
     ranged = problem.ranged
     spent = spending(found.backbone, found.cost, ranged.quantity)
     spare = 1 - spent / found.limit

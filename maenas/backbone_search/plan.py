@@ -16,7 +16,7 @@ from maenas.search_spaces import load_space
 
 
 @dataclass(frozen=True, slots=True)
-class Segment:
+class Subproblem:
     """One search: a problem and its limits; the search returns a network for each limit.
 
     Attributes:
@@ -30,8 +30,8 @@ class Segment:
     limits: tuple[float, ...]
 
 
-def plan(config: SearchConfig) -> list[Segment]:
-    """The segments of a search: one, or for a range one for each template that it spans.
+def plan(config: SearchConfig) -> list[Subproblem]:
+    """The subproblems of a search: one, or for a range one for each template that it spans.
 
     Raises:
         MaenasError: for invalid budgets, device, space or template.
@@ -41,31 +41,31 @@ def plan(config: SearchConfig) -> list[Segment]:
     device = load_device(config.device) if config.device else None
     if device is None and any(budget.quantity == "latency_ms" for budget in budgets):
         raise SpecError("budget: a latency is priced on a device; add --device t4.")
-    segments: list[tuple[str, list[tuple[Budget, ...]]]] = []
+    subproblems: list[tuple[str, list[tuple[Budget, ...]]]] = []
     for point in _points(budgets, config.points):
         name = config.template or choose_template(point, device, config.scope)
-        if not segments or segments[-1][0] != name:
-            segments.append((name, []))
-        segments[-1][1].append(point)
-    return [_segment(config, device, name, points) for name, points in segments]
+        if not subproblems or subproblems[-1][0] != name:
+            subproblems.append((name, []))
+        subproblems[-1][1].append(point)
+    return [_subproblem(config, device, name, points) for name, points in subproblems]
 
 
-def fingerprint(segments: list[Segment]) -> str:
+def fingerprint(subproblems: list[Subproblem]) -> str:
     """A digest of what a result depends on beside the options: space, template, device."""
     parts = []
-    for segment in segments:
-        problem = segment.problem
+    for subproblem in subproblems:
+        problem = subproblem.problem
         device = "" if problem.device is None else repr(problem.device)
-        parts += [repr(problem.space), repr(asdict(segment.template)), device]
+        parts += [repr(problem.space), repr(asdict(subproblem.template)), device]
         if not isinstance(problem.score, MaxEntropy):  # its weights are options already
             parts.append(repr(problem.score))
     return digest(*parts)
 
 
-def published(segment: Segment) -> Backbone | None:
-    """The published backbone of the segment's scale; None if its input shape is different."""
-    backbone = load_backbone(f"zoo:damo-yolo-{segment.template.name}")
-    return backbone if backbone.in_shape == segment.problem.space.in_shape else None
+def published(subproblem: Subproblem) -> Backbone | None:
+    """The published backbone of the subproblem's scale; None if its input shape is different."""
+    backbone = load_backbone(f"zoo:damo-yolo-{subproblem.template.name}")
+    return backbone if backbone.in_shape == subproblem.problem.space.in_shape else None
 
 
 def _points(budgets: tuple[Budget, ...], count: int) -> list[tuple[Budget, ...]]:
@@ -80,12 +80,12 @@ def _points(budgets: tuple[Budget, ...], count: int) -> list[tuple[Budget, ...]]
     return [(replace(ranged, limit=limit, low=None), *budgets[1:]) for limit in limits]
 
 
-def _segment(
+def _subproblem(
     config: SearchConfig,
     device: LatencyModel | None,
     name: str,
     points: list[tuple[Budget, ...]],
-) -> Segment:
+) -> Subproblem:
     template = load_template(name).with_classes(config.num_classes)
     in_shape = template.in_shape
     if config.input_size is not None:
@@ -106,7 +106,7 @@ def _segment(
         score=config.load_score(),
         max_effectiveness=config.max_effectiveness,
     )
-    return Segment(template, problem, limits)
+    return Subproblem(template, problem, limits)
 
 
 def number_of_classes(typed: int | None, data: Path | None) -> int | None:

@@ -11,7 +11,7 @@ import numpy as np
 
 from maenas.backbone_search.plan import published
 from maenas.backbone_search.result import Result, spending
-from maenas.backbone_search.tasks import BoundsAndBaseline, Prepared
+from maenas.backbone_search.tasks import BoundsAndBaseline, PreparedSearch
 from maenas.nas import Outcome, Problem, certify
 from maenas.nas.certificate.exact import ADDITIVE
 from maenas.terminal.figures import new_figure, save_figure
@@ -53,9 +53,9 @@ def plot_curve(
     save_figure(figure, path)
 
 
-def plot_scatter(prepared: Prepared, outcome: Outcome, result: Result, path: Path) -> None:
+def plot_scatter(prepared: PreparedSearch, outcome: Outcome, result: Result, path: Path) -> None:
     """Plot cost and score of the networks within all budgets, the certified front, the budget."""
-    problem = prepared.segment.problem
+    problem = prepared.subproblem.problem
     ranged = problem.ranged
     scale, unit = UNITS[ranged.quantity]
     if problem.device is not None and ranged.quantity == "latency_ms":
@@ -87,15 +87,15 @@ def plot_scatter(prepared: Prepared, outcome: Outcome, result: Result, path: Pat
     scores = []
     mark: str | None = "found"
     for found in result.networks:
-        if found.segment is prepared.segment:
+        if found.subproblem is prepared.subproblem:
             spent = spending(found.backbone, found.cost, ranged.quantity)
             axes.plot(spent / scale, found.score, "*", color="tab:red", markersize=12, label=mark)
             mark = None
             scores.append(found.score)
-    backbone = published(prepared.segment)
+    backbone = published(prepared.subproblem)
     if backbone is not None and 1 + max(backbone.levels) == len(problem.weights):
         spent = spending(backbone, problem.cost(backbone), ranged.quantity)
-        name = f"damo-yolo-{prepared.segment.template.name}"
+        name = f"damo-yolo-{prepared.subproblem.template.name}"
         axes.plot(spent / scale, problem.score(backbone), "D", color="tab:green", label=name)
     axes.axvline(ranged.limit / scale, color="tab:red", linestyle="--", label="budget")
     axes.set(xlabel=unit, ylabel=f"{problem.score.name} score{_unit(problem)}")

@@ -34,11 +34,11 @@ img { max-width: 48%; }
 def report_text(result: Result, places: list[Path]) -> str:
     """The HTML of the report; `places` are the folders with the plots."""
     best = result.best
-    problem = best.segment.problem
+    problem = best.subproblem.problem
     rows = [
         ("command", result.config.command()),
-        ("scale", f"template {best.segment.template.name}, space {problem.space.name}"),
-        ("classes", str(best.segment.template.head.num_classes)),
+        ("scale", f"template {best.subproblem.template.name}, space {problem.space.name}"),
+        ("classes", str(best.subproblem.template.head.num_classes)),
         ("depth limits", depth_limits(problem)),
         ("maximised", f"{problem.score.name}; {score_line(problem)}"),
         ("score", f"{best.score:.4f}; {optimum_line(best, 4)}"),

@@ -13,7 +13,7 @@ from rich.panel import Panel
 from rich.table import Table
 
 from maenas import __version__
-from maenas.backbone_search.plan import Segment, depth_limits, published
+from maenas.backbone_search.plan import Subproblem, depth_limits, published
 from maenas.backbone_search.verify import Verified
 from maenas.blocks import Backbone
 from maenas.blocks.backbone_file import Metadata, ScoreSpec
@@ -52,7 +52,7 @@ class Found:
     """One network of a result.
 
     Attributes:
-        segment: segment of the search that found it.
+        subproblem: subproblem of the search that found it.
         backbone: network.
         limit: limit on the ranged quantity.
         cost: cost of the network, with neck and head if the budgets include them.
@@ -61,7 +61,7 @@ class Found:
         by_solver: whether the exact solver found the network instead of the search.
     """
 
-    segment: Segment
+    subproblem: Subproblem
     backbone: Backbone
     limit: float
     cost: Cost
@@ -77,12 +77,12 @@ class Found:
     @property
     def score(self) -> float:
         """The score that was maximised."""
-        return self.segment.problem.score(self.backbone)
+        return self.subproblem.problem.score(self.backbone)
 
     @property
     def label(self) -> str:
         """The name of its file, made from the limit."""
-        return label(self.segment, self.limit)
+        return label(self.subproblem, self.limit)
 
     @property
     def share(self) -> float:
@@ -98,10 +98,10 @@ class Result:
     Attributes:
         config: options of the search.
         networks: best network under each limit that some network meets.
-        outcomes: outcome of each segment.
+        outcomes: outcome of each subproblem.
         published: (score, cost) of the published backbone of the same scale; None if they do not
             compare.
-        monte_carlo: finalists of the last segment on random networks, best first.
+        monte_carlo: finalists of the last subproblem on random networks, best first.
         forward_seconds: mean seconds to score one random network of a finalist.
         seconds: seconds of this process since the first candidate.
         folder: folder of the run.
@@ -155,9 +155,9 @@ class Result:
             "seed": self.config.seed,
             "algorithm": self.config.algorithm,
             "scope": self.config.scope,
-            "score_name": self.best.segment.problem.score.name,
-            "score_unit": self.best.segment.problem.score.unit,
-            "weights": list(self.best.segment.problem.weights),
+            "score_name": self.best.subproblem.problem.score.name,
+            "score_unit": self.best.subproblem.problem.score.unit,
+            "weights": list(self.best.subproblem.problem.weights),
             "command": self.command,
             "folder": str(self.folder),
             "monte_carlo": [asdict(entry) for entry in self.monte_carlo],
@@ -190,7 +190,7 @@ class Result:
         return data
 
     def _network(self, found: Found) -> dict[str, Any]:
-        problem = found.segment.problem
+        problem = found.subproblem.problem
         device = problem.device
         budgets = {budget.quantity: budget.limit for budget in problem.budgets}
         budgets[problem.ranged.quantity] = found.limit
@@ -205,8 +205,8 @@ class Result:
             "layers": found.backbone.layers,
             "depth_caps": list(problem.space.depth_caps),
             "space": problem.space.name,
-            "template": found.segment.template.name,
-            "num_classes": found.segment.template.head.num_classes,
+            "template": found.subproblem.template.name,
+            "num_classes": found.subproblem.template.head.num_classes,
             "device": device.device if device else None,
             "latency_kind": device.claim if device else None,
             "latency_about": device.about if device else None,
@@ -224,11 +224,11 @@ class Result:
 
     def receipt(self, found: Found) -> list[str]:
         """Comments for the top of a spec: how the network was found; equal in repeated runs."""
-        problem, config = found.segment.problem, self.config
+        problem, config = found.subproblem.problem, self.config
         lines = [
             self.command,
             f"maenas {__version__}; space {problem.space.name}, template "
-            f"{found.segment.template.name}, budgets of the {config.scope}; "
+            f"{found.subproblem.template.name}, budgets of the {config.scope}; "
             f"{depth_limits(problem)}; {score_line(problem)}",
             f"score {found.score:.4f}, {optimum_line(found, 4)}; {random_line(found)}",
             costs_line(found),
@@ -242,8 +242,8 @@ class Result:
                 f"measured {one.measured_ms:.4f} ms, predicted {one.predicted_ms:.4f} "
                 f"({100 * one.error:+.1f}%); {measured_on_line(self.measured_on)}"
             )
-        for outcome, segment in zip(self.outcomes, self._segments(), strict=True):
-            if segment is found.segment:
+        for outcome, subproblem in zip(self.outcomes, self._subproblems(), strict=True):
+            if subproblem is found.subproblem:
                 lines.append(
                     f"{outcome.evaluations:,} candidates proposed, {outcome.unique:,} of them "
                     f"different, {outcome.accepted:,} within the budgets; seed {config.seed}"
@@ -253,13 +253,13 @@ class Result:
 
     def metadata(self, found: Found) -> Metadata:
         """Metadata of a network for later commands."""
-        problem, config = found.segment.problem, self.config
+        problem, config = found.subproblem.problem, self.config
         priced = config.scope == "detector"
         limits = [budget.text if budget.low is None else found.label for budget in problem.budgets]
         return Metadata(
-            template=found.segment.template.name if priced else None,
+            template=found.subproblem.template.name if priced else None,
             device=config.device,
-            num_classes=found.segment.template.head.num_classes if priced else None,
+            num_classes=found.subproblem.template.head.num_classes if priced else None,
             score=score_spec(config, problem),
             provenance={
                 "maenas": __version__,
@@ -273,18 +273,20 @@ class Result:
             },
         )
 
-    def _segments(self) -> list[Segment]:
-        segments: list[Segment] = []
+    def _subproblems(self) -> list[Subproblem]:
+        subproblems: list[Subproblem] = []
         for found in self.networks:
-            if all(found.segment is not segment for segment in segments):
-                segments.append(found.segment)
-        return segments
+            if all(found.subproblem is not subproblem for subproblem in subproblems):
+                subproblems.append(found.subproblem)
+        return subproblems
 
 
-def label(segment: Segment, limit: float) -> str:
+def label(subproblem: Subproblem, limit: float) -> str:
     """A file name from a limit, such as `2.52ms`."""
     text = (
-        show(segment.problem.ranged.quantity, limit).replace(" params", "params").replace(" ", "")
+        show(subproblem.problem.ranged.quantity, limit)
+        .replace(" params", "params")
+        .replace(" ", "")
     )
     return text.replace("/", "")
 
@@ -360,7 +362,7 @@ def finalists_line(finalists: Sequence[MonteCarlo]) -> str | None:
 
 def costs_line(found: Found) -> str:
     """A line with the costs of a network, latency first."""
-    price, problem = found.cost, found.segment.problem
+    price, problem = found.cost, found.subproblem.problem
     parts = []
     if problem.device is not None:
         device = problem.device
@@ -377,7 +379,7 @@ def costs_line(found: Found) -> str:
 def print_card(result: Result) -> None:
     """Print the summary at the end of a search."""
     best = result.best
-    problem = best.segment.problem
+    problem = best.subproblem.problem
     card = Table.grid(padding=(0, 2))
     card.add_column(style="bold")
     card.add_column()
@@ -405,7 +407,7 @@ def print_card(result: Result) -> None:
     if result.published is not None:
         score, price = result.published
         at = f" at {price.latency_ms:.3f} ms" if problem.device else ""
-        name = f"damo-yolo-{best.segment.template.name}"
+        name = f"damo-yolo-{best.subproblem.template.name}"
         card.add_row("published", f"zoo:{name} scores {score:.3f}{at}")
     if result.config.num_classes is not None:
         card.add_row("classes", f"{result.config.num_classes}; neck and head are priced for them")
@@ -453,13 +455,13 @@ def print_card(result: Result) -> None:
         if is_family
         else f"maenas build-detector {result.spec_path(best)} --out detector",
     )
-    OUT.print(Panel(card, title=f"maenas search: {best.segment.template.name} scale"))
+    OUT.print(Panel(card, title=f"maenas search: {best.subproblem.template.name} scale"))
     if is_family:
         OUT.print(_family_table(result))
 
 
 def _family_table(result: Result) -> Table:
-    quantity = result.best.segment.problem.ranged.quantity
+    quantity = result.best.subproblem.problem.ranged.quantity
     table = Table(title=f"family in {result.folder}", box=SIMPLE_HEAD, padding=0, show_edge=False)
     for name in ("limit", "cost", "scale", "score", "of score's optimum", "layers", "params"):
         table.add_column(name, justify="right")
@@ -468,7 +470,7 @@ def _family_table(result: Result) -> Table:
         table.add_row(
             show(quantity, found.limit),
             show(quantity, spending(found.backbone, found.cost, quantity)),
-            found.segment.template.name,
+            found.subproblem.template.name,
             f"{found.score:.3f}",
             f"{100 * found.share:.2f} %",
             str(found.backbone.layers),
@@ -486,9 +488,9 @@ def spending(backbone: Backbone, price: Cost, quantity: Quantity) -> float:
     return spent
 
 
-def published_figures(segment: Segment) -> tuple[float, Cost] | None:
+def published_figures(subproblem: Subproblem) -> tuple[float, Cost] | None:
     """Score and cost of the published backbone of the same scale, if it is comparable."""
-    backbone = published(segment)
-    if backbone is None or 1 + max(backbone.levels) != len(segment.problem.weights):
+    backbone = published(subproblem)
+    if backbone is None or 1 + max(backbone.levels) != len(subproblem.problem.weights):
         return None
-    return segment.problem.score(backbone), segment.problem.cost(backbone)
+    return subproblem.problem.score(backbone), subproblem.problem.cost(backbone)

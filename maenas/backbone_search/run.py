@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from maenas.backbone_search.binding import unused_note
-from maenas.backbone_search.plan import Segment, fingerprint, plan
+from maenas.backbone_search.plan import Subproblem, fingerprint, plan
 from maenas.backbone_search.plots import plot_curve, plot_scatter
 from maenas.backbone_search.progress import SearchLine
 from maenas.backbone_search.report import report_text
@@ -19,7 +19,7 @@ from maenas.backbone_search.saved import saved_result
 from maenas.backbone_search.tasks import (
     Baseline,
     BoundsAndBaseline,
-    Prepared,
+    PreparedSearch,
     WholeSearch,
     bounds,
     find,
@@ -116,8 +116,8 @@ class Job:
         config: options of the search.
         folder: folder of the run.
         resume: whether the run in the folder is continued.
-        segments: planned segments.
-        parts: prepared segments, those whose budgets some network meets.
+        subproblems: planned subproblems.
+        parts: prepared subproblems, those whose budgets some network meets.
         notes: notes for the user.
         verifier: device that measures the finalists; None without `verify`.
         started: start time in seconds of the monotonic clock.
@@ -126,33 +126,33 @@ class Job:
     config: SearchConfig
     folder: Path
     resume: bool
-    segments: list[Segment]
-    parts: list[Prepared] = field(default_factory=list)
+    subproblems: list[Subproblem]
+    parts: list[PreparedSearch] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     verifier: Verifier | None = None
     started: float = field(default_factory=time.monotonic)
 
     def prepare(self, effort: Effort) -> None:
-        """Prepare the segments, before anything is written.
+        """Prepare the subproblems, before anything is written.
 
         Raises:
             InfeasibleError: if no network meets the budgets.
         """
         if effort.verify:
-            self.verifier = make_verifier(self.config, self.segments, effort.verify, effort.ray)
-        self.parts, notes = _prepare(self.segments)
+            self.verifier = make_verifier(self.config, self.subproblems, effort.verify, effort.ray)
+        self.parts, notes = _prepare(self.subproblems)
         self.notes += notes
 
     def save_config(self) -> None:
         """Write the options into the folder."""
-        save_config(self.config, fingerprint(self.segments), self.folder / "config.yaml")
+        save_config(self.config, fingerprint(self.subproblems), self.folder / "config.yaml")
 
-    def folder_of(self, part: Prepared) -> Path:
-        """The folder of a segment's files: a subfolder if there are several segments."""
-        return self.folder if len(self.parts) == 1 else self.folder / part.segment.template.name
+    def folder_of(self, part: PreparedSearch) -> Path:
+        """The folder of a subproblem's files: a subfolder if there are several subproblems."""
+        return self.folder if len(self.parts) == 1 else self.folder / part.subproblem.template.name
 
-    def goes_on(self, part: Prepared) -> bool:
-        """Whether a segment has a saved state to continue from."""
+    def goes_on(self, part: PreparedSearch) -> bool:
+        """Whether a subproblem has a saved state to continue from."""
         return self.resume and (self.folder_of(part) / "state.json").exists()
 
 
@@ -181,18 +181,18 @@ def run_search(
     with locked_run(out, "search", resume) as folder:
         goes_on = resume and is_begun(folder)
         if goes_on:
-            config, segments = resumed(config, asked, folder)
+            config, subproblems = resumed(config, asked, folder)
         elif resume and (config is None or not config.budgets):
             raise SpecError(f"{folder}: there is no run to resume; --budget starts one.")
         elif config is None:
             raise SpecError("budget: at least one is needed, such as --budget 3.8ms --device t4.")
         else:
-            segments = plan(config)
+            subproblems = plan(config)
         check(config, resume, exist_ok)
-        saved = saved_result(folder, config, segments) if goes_on else None
+        saved = saved_result(folder, config, subproblems) if goes_on else None
         if saved is not None and effort.is_spent(saved, asked):
             return saved
-        job = Job(config, folder, goes_on, segments)
+        job = Job(config, folder, goes_on, subproblems)
         with effort.executor() as executor:
             job.prepare(effort)
             if not goes_on:
@@ -258,8 +258,8 @@ def results(
 
 
 def _outcomes(
-    parts: list[tuple[Job, Prepared]],
-    shared: list[Shared[Prepared]],
+    parts: list[tuple[Job, PreparedSearch]],
+    shared: list[Shared[PreparedSearch]],
     executor: Executor,
     effort: Effort,
 ) -> Iterator[Outcome]:
@@ -294,12 +294,12 @@ def _outcomes(
     return map(one, range(len(parts)))
 
 
-def _find_here(job: Job, part: Prepared, executor: Executor, effort: Effort) -> Outcome:
-    """The outcome of one segment searched by this process, with a progress line."""
+def _find_here(job: Job, part: PreparedSearch, executor: Executor, effort: Effort) -> Outcome:
+    """The outcome of one subproblem searched by this process, with a progress line."""
     resume = job.goes_on(part)
     folder = _made(job.folder_of(part))
     settings = settings_of(job.config, part, effort.kept)
-    with SearchLine(_name(part), part.segment.problem, job.config.evaluations) as line:
+    with SearchLine(_name(part), part.subproblem.problem, job.config.evaluations) as line:
         exact = job.config.algorithm == EXACT
         return find(settings, part, folder, resume, executor, line, exact)
 
@@ -313,8 +313,8 @@ def _made(folder: Path) -> Path:
     return folder
 
 
-def _name(part: Prepared) -> str:
-    return f"{part.segment.problem.space.name}/{part.segment.template.name}"
+def _name(part: PreparedSearch) -> str:
+    return f"{part.subproblem.problem.space.name}/{part.subproblem.template.name}"
 
 
 def _nothing(outcome: Outcome) -> InfeasibleError:
@@ -340,7 +340,7 @@ def _result(
         ERR.print("measuring the finalists")
         try:
             verified, provenance = job.verifier(
-                last.segment,
+                last.subproblem,
                 _finalists(last, outcomes[-1]),
                 lambda limit: _best_within(job.config, last, limit),
             )
@@ -361,7 +361,7 @@ def _result(
         config=job.config,
         networks=networks,
         outcomes=tuple(outcomes),
-        published=published_figures(last.segment),
+        published=published_figures(last.subproblem),
         monte_carlo=monte_carlo,
         forward_seconds=seconds,
         seconds=time.monotonic() - job.started,
@@ -373,20 +373,20 @@ def _result(
     )
     for part, outcome, against in zip(job.parts, outcomes, references, strict=True):
         place = job.folder_of(part)
-        plot_curve(part.segment.problem, outcome, against, place / "curve.png")
+        plot_curve(part.subproblem.problem, outcome, against, place / "curve.png")
         plot_scatter(part, outcome, result, place / "scatter.png")
     _write(result, [job.folder_of(part) for part in job.parts])
     return result
 
 
-def _prepare(segments: list[Segment]) -> tuple[list[Prepared], list[str]]:
-    """The segments whose budgets some network meets, and notes on the others."""
-    parts: list[Prepared] = []
+def _prepare(subproblems: list[Subproblem]) -> tuple[list[PreparedSearch], list[str]]:
+    """The subproblems whose budgets some network meets, and notes on the others."""
+    parts: list[PreparedSearch] = []
     notes: list[str] = []
     refused: InfeasibleError | None = None
-    for segment in segments:
+    for subproblem in subproblems:
         try:
-            part = prepare(segment)
+            part = prepare(subproblem)
         except InfeasibleError as error:
             refused = error
             notes.append(str(error))
@@ -412,7 +412,7 @@ def _caveats(config: SearchConfig, networks: tuple[Found, ...]) -> list[str]:
         )
     if config.max_effectiveness is not None:
         notes.append("the certified optimum leaves the bound on effectiveness out of account")
-    if len({found.segment.template.name for found in networks}) > 1:
+    if len({found.subproblem.template.name for found in networks}) > 1:
         notes.append(
             "scores compare only within one scale: each has its own limit on layers; "
             "--template keeps to one"
@@ -421,18 +421,18 @@ def _caveats(config: SearchConfig, networks: tuple[Found, ...]) -> list[str]:
 
 
 def _networks(
-    parts: list[Prepared], outcomes: list[Outcome], references: list[BoundsAndBaseline]
+    parts: list[PreparedSearch], outcomes: list[Outcome], references: list[BoundsAndBaseline]
 ) -> Iterator[Found]:
     for part, outcome, against in zip(parts, outcomes, references, strict=True):
-        problem = part.segment.problem
+        problem = part.subproblem.problem
         for place, backbone in enumerate(outcome.best):
             if backbone is None:
                 continue
             rival = against.random.best[place]
             yield Found(
-                segment=part.segment,
+                subproblem=part.subproblem,
                 backbone=backbone,
-                limit=part.segment.limits[place],
+                limit=part.subproblem.limits[place],
                 cost=problem.cost(backbone),
                 certified=against.certified[place],
                 random_score=None if rival is None else problem.score(rival),
@@ -440,15 +440,15 @@ def _networks(
             )
 
 
-def _finalists(part: Prepared, outcome: Outcome) -> list[Backbone]:
+def _finalists(part: PreparedSearch, outcome: Outcome) -> list[Backbone]:
     """The best networks under the last limit, best first."""
-    return [part.segment.problem.space.decode(genome.tolist()) for genome in outcome.finalists]
+    return [part.subproblem.problem.space.decode(genome.tolist()) for genome in outcome.finalists]
 
 
-def _best_within(config: SearchConfig, part: Prepared, limit: float) -> Backbone | None:
+def _best_within(config: SearchConfig, part: PreparedSearch, limit: float) -> Backbone | None:
     """The best network whose predicted cost is within a tighter limit; None if there is none."""
     settings = replace(settings_of(config, part, 1), limits=(limit,))
-    problem = part.segment.problem
+    problem = part.subproblem.problem
     try:
         (best,) = solve_exactly(part.options, settings).best
     except InfeasibleError:
@@ -461,17 +461,17 @@ def _best_within(config: SearchConfig, part: Prepared, limit: float) -> Backbone
 
 def _chosen(found: Found, backbone: Backbone) -> Found:
     """The entry with its network replaced by another finalist."""
-    return replace(found, backbone=backbone, cost=found.segment.problem.cost(backbone))
+    return replace(found, backbone=backbone, cost=found.subproblem.problem.cost(backbone))
 
 
 def _monte_carlo(
-    part: Prepared, outcome: Outcome, executor: Executor, effort: Effort
+    part: PreparedSearch, outcome: Outcome, executor: Executor, effort: Effort
 ) -> tuple[tuple[MonteCarlo, ...], float]:
     """Scores of the finalists on random networks, as a check, and mean seconds per network.
 
     Empty for a score that is not defined on random networks.
     """
-    problem = part.segment.problem
+    problem = part.subproblem.problem
     finalists = _finalists(part, outcome)[: effort.finalists]
     forward = problem.score.forward(problem.level_count)
     if not finalists or forward is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from pathlib import Path
 
-from maenas.backbone_search.plan import Segment, fingerprint, plan
+from maenas.backbone_search.plan import Subproblem, fingerprint, plan
 from maenas.blocks import MaenasError
 from maenas.blocks.files.plain_file import read_bytes
 from maenas.blocks.files.yaml_file import LIMIT
@@ -49,20 +49,20 @@ def is_run(folder: Path) -> bool:
 
 def clear(folder: Path) -> None:
     """Remove the files of an old run, so that none is taken for a file of the new run."""
-    segments = [folder / name for name in template_names()]
+    subproblems = [folder / name for name in template_names()]
     names = (*RESULT_FILES, "state.json", "history.jsonl")
-    old = [place / name for place in (folder, *segments) for name in names]
+    old = [place / name for place in (folder, *subproblems) for name in names]
     for path in (*old, *(folder / "pareto").glob("*.yaml")):
         path.unlink(missing_ok=True)
-    for place in (*segments, folder / "pareto"):
+    for place in (*subproblems, folder / "pareto"):
         if place.is_dir() and not any(place.iterdir()):
             place.rmdir()
 
 
 def resumed(
     config: SearchConfig | None, asked: Collection[str] | None, folder: Path
-) -> tuple[SearchConfig, list[Segment]]:
-    """The saved options and segments of a run; they must agree with the options given, if any."""
+) -> tuple[SearchConfig, list[Subproblem]]:
+    """The saved options and subproblems of a run; they must agree with any options given."""
     path = folder / "config.yaml"
     if not path.exists():
         raise MaenasError(
@@ -72,10 +72,10 @@ def resumed(
     different = [] if config is None else differences(config, saved, asked)
     if different:
         raise MaenasError(f"{path}: another search: {'; '.join(different)}.")
-    segments = plan(saved)
-    if fingerprint(segments) != stamp:
+    subproblems = plan(saved)
+    if fingerprint(subproblems) != stamp:
         raise MaenasError(
             f"{path}: the space, template or device model has changed since the run was started; "
             "start it anew with --exist-ok."
         )
-    return saved, segments
+    return saved, subproblems

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from maenas.backbone_search.plan import Segment
+from maenas.backbone_search.plan import Subproblem
 from maenas.backbone_search.result import Found, MonteCarlo, Result, label, published_figures
 from maenas.backbone_search.verify import Verified
 from maenas.blocks import MaenasError, load_backbone
@@ -18,24 +18,26 @@ from maenas.nas import Certified, Outcome
 from maenas.runs.config import SearchConfig
 
 
-def saved_result(folder: Path, config: SearchConfig, segments: Sequence[Segment]) -> Result | None:
+def saved_result(
+    folder: Path, config: SearchConfig, subproblems: Sequence[Subproblem]
+) -> Result | None:
     """The result of a search; None if the run is not finished or its files contradict each other.
 
     Args:
         folder: folder of the run.
         config: options of the run.
-        segments: segments planned from the options.
+        subproblems: subproblems planned from the options.
     """
     if not (folder / "best.yaml").is_file():  # written last
         return None
     try:
         data = read_json(folder / "result.json")
-        networks = _networks(folder, data, segments)
+        networks = _networks(folder, data, subproblems)
         return Result(
             config=config,
             networks=networks,
             outcomes=(_outcome(data),),
-            published=published_figures(networks[-1].segment),
+            published=published_figures(networks[-1].subproblem),
             monte_carlo=tuple(MonteCarlo(**entry) for entry in data["monte_carlo"]),
             seconds=data["seconds"],
             forward_seconds=data["forward_seconds"],
@@ -50,22 +52,24 @@ def saved_result(folder: Path, config: SearchConfig, segments: Sequence[Segment]
 
 
 def _networks(
-    folder: Path, data: Mapping[str, Any], segments: Sequence[Segment]
+    folder: Path, data: Mapping[str, Any], subproblems: Sequence[Subproblem]
 ) -> tuple[Found, ...]:
-    by_template = {segment.template.name: segment for segment in segments}
+    by_template = {subproblem.template.name: subproblem for subproblem in subproblems}
     entries = data.get("family", [data])
     found = []
     for place, entry in enumerate(entries):
-        segment = by_template[entry["template"]]
-        limit = entry["budget"][segment.problem.ranged.quantity]
+        subproblem = by_template[entry["template"]]
+        limit = entry["budget"][subproblem.problem.ranged.quantity]
         last = place == len(entries) - 1
-        path = folder / "best.yaml" if last else folder / "pareto" / f"{label(segment, limit)}.yaml"
+        path = (
+            folder / "best.yaml" if last else folder / "pareto" / f"{label(subproblem, limit)}.yaml"
+        )
         backbone = load_backbone(path)
         network = Found(
-            segment=segment,
+            subproblem=subproblem,
             backbone=backbone,
             limit=limit,
-            cost=segment.problem.cost(backbone),
+            cost=subproblem.problem.cost(backbone),
             certified=Certified(limit, entry["optimum_at_most"], entry["optimum_at_least"], None),
             random_score=entry["random_score"],
             by_solver=entry["found_by_exact_solver"],
@@ -77,7 +81,7 @@ def _networks(
 
 
 def _outcome(data: Mapping[str, Any]) -> Outcome:
-    """The evaluation counts over all segments; the candidates themselves are in the history."""
+    """The evaluation counts over all subproblems; the candidates themselves are in the history."""
     none = np.empty(0)
     return Outcome(
         best=(),

@@ -221,8 +221,8 @@ def _resumed(
     for name in names:
         wanted = None if configs is None else configs[name if known else next(iter(configs))]
         if is_run(folder / name):
-            config, segments = resumed(wanted, rest, folder / name)
-            jobs[name] = Job(config, folder / name, True, segments)
+            config, subproblems = resumed(wanted, rest, folder / name)
+            jobs[name] = Job(config, folder / name, True, subproblems)
         else:  # killed after the list was written, before this search began
             config = _config_of(name, configs, path)
             jobs[name] = Job(config, folder / name, False, plan(config))

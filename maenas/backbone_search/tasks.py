@@ -1,7 +1,7 @@
 """The parts of a search: prepare, search, compare with bounds and a baseline.
 
-Workers receive tasks: a task is a frozen dataclass of plain values. Each worker prepares a segment
-only once.
+Workers receive tasks: a task is a frozen dataclass of plain values. Each worker prepares a
+subproblem only once.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from maenas.backbone_search.plan import Segment
+from maenas.backbone_search.plan import Subproblem
 from maenas.budgets import show
 from maenas.nas import (
     EXACT,
@@ -38,63 +38,63 @@ from maenas.runs.config import SearchConfig
 
 
 @dataclass(frozen=True)
-class Prepared:
-    """A segment whose budgets can be met, with the data that every part of its search needs.
+class PreparedSearch:
+    """A subproblem whose budgets can be met, with the data that every part of its search needs.
 
     Attributes:
-        segment: planned segment, with only the limits that some network meets.
+        subproblem: planned subproblem, with only the limits that some network meets.
         options: all choices of the search space with their costs.
         skipped: limits of a family that no network meets.
     """
 
-    segment: Segment
+    subproblem: Subproblem
     options: Options
     skipped: tuple[float, ...]
 
     @property
     def evaluator(self) -> Evaluator:
-        """The evaluator of the segment's problem."""
+        """The evaluator of the subproblem's problem."""
         return self.options.evaluator
 
-    def __reduce__(self) -> tuple[Callable[[Segment], Prepared], tuple[Segment]]:
-        """Send the segment alone: listing the space again takes 1 s, sending the list longer."""
-        return prepare, (self.segment,)
+    def __reduce__(self) -> tuple[Callable[[Subproblem], PreparedSearch], tuple[Subproblem]]:
+        """Send the subproblem alone: listing the space again takes 1 s, sending the list longer."""
+        return prepare, (self.subproblem,)
 
 
-def prepare(segment: Segment) -> Prepared:
+def prepare(subproblem: Subproblem) -> PreparedSearch:
     """List the choices of the space and check that the budgets can be met.
 
     Raises:
         InfeasibleError: if they cannot; the message gives the cost of the cheapest network.
     """
-    options = Options(Evaluator(segment.problem))
-    ranged = segment.problem.ranged
+    options = Options(Evaluator(subproblem.problem))
+    ranged = subproblem.problem.ranged
     cheapest_networks(options)
     least, _ = options.cheapest(ranged.quantity)
-    met = tuple(limit for limit in segment.limits if limit >= least)
-    skipped = tuple(limit for limit in segment.limits if limit < least)
-    return Prepared(replace(segment, limits=met), options, skipped)
+    met = tuple(limit for limit in subproblem.limits if limit >= least)
+    skipped = tuple(limit for limit in subproblem.limits if limit < least)
+    return PreparedSearch(replace(subproblem, limits=met), options, skipped)
 
 
-def skipped_note(prepared: Prepared) -> str | None:
+def skipped_note(prepared: PreparedSearch) -> str | None:
     """A note on the limits of a family that no network meets; None if there are none."""
     if not prepared.skipped:
         return None
-    ranged = prepared.segment.problem.ranged
+    ranged = prepared.subproblem.problem.ranged
     least, _ = prepared.options.cheapest(ranged.quantity)
     limits = ", ".join(show(ranged.quantity, limit) for limit in prepared.skipped)
     return (
-        f"no network of template {prepared.segment.template.name} meets {limits}: the cheapest "
+        f"no network of template {prepared.subproblem.template.name} meets {limits}: the cheapest "
         f"needs {show(ranged.quantity, least)}"
     )
 
 
-def settings_of(config: SearchConfig, prepared: Prepared, finalists: int) -> Settings:
-    """The settings of the search of a segment."""
+def settings_of(config: SearchConfig, prepared: PreparedSearch, finalists: int) -> Settings:
+    """The settings of the search of a subproblem."""
     return Settings(
         evaluations=config.evaluations,
         seed=config.seed,
-        limits=prepared.segment.limits,
+        limits=prepared.subproblem.limits,
         finalists=finalists,
         islands=config.islands,
         migrate_every=config.migrate_every,
@@ -104,7 +104,7 @@ def settings_of(config: SearchConfig, prepared: Prepared, finalists: int) -> Set
 
 def find(
     settings: Settings,
-    prepared: Prepared,
+    prepared: PreparedSearch,
     folder: Path | None,
     resume: bool,
     executor: Executor,
@@ -114,7 +114,7 @@ def find(
     """Run the search; islands evolve on the executor, the exact solver needs no candidates."""
     if exact:
         return solve_exactly(prepared.options, settings)
-    journal = Journal(folder, prepared.segment.problem.space) if folder else None
+    journal = Journal(folder, prepared.subproblem.problem.space) if folder else None
     start = cheapest_networks(prepared.options)
     evaluator = prepared.evaluator
     if settings.islands > 1:
@@ -127,12 +127,12 @@ class WholeSearch:
     """A task: one search from its first candidate to its last, in a worker.
 
     Attributes:
-        prepared: prepared segment to search.
+        prepared: prepared subproblem to search.
         settings: settings of the search; one population.
         exact: whether the exact solver runs instead.
     """
 
-    prepared: Shared[Prepared]
+    prepared: Shared[PreparedSearch]
     settings: Settings
     exact: bool = False
 
@@ -142,7 +142,7 @@ class WholeSearch:
         if self.exact:
             return Searched(solve_exactly(prepared.options, self.settings), {})
         with tempfile.TemporaryDirectory() as name:
-            journal = Journal(Path(name), prepared.segment.problem.space)
+            journal = Journal(Path(name), prepared.subproblem.problem.space)
             start = cheapest_networks(prepared.options)
             outcome = search(prepared.evaluator, self.settings, start, journal)
             files = [journal.history_path, journal.state_path]  # the state is always written last
@@ -174,17 +174,17 @@ class BoundsAndBaseline:
     random: Outcome
 
 
-def bounds(prepared: Shared[Prepared]) -> list[Certified]:
+def bounds(prepared: Shared[PreparedSearch]) -> list[Certified]:
     """Compute bounds on the optimum under each limit; a task."""
     ready = prepared.value
-    return certify(ready.options, ready.segment.limits, target_gap=TARGET_GAP)
+    return certify(ready.options, ready.subproblem.limits, target_gap=TARGET_GAP)
 
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
     """A task: random search with the same number of evaluations."""
 
-    prepared: Shared[Prepared]
+    prepared: Shared[PreparedSearch]
     evaluations: int
     seed: int
 
@@ -192,6 +192,6 @@ class Baseline:
         """Draw and evaluate."""
         ready = self.prepared.value
         settings = Settings(
-            self.evaluations, self.seed, ready.segment.limits, searcher=RandomSearch
+            self.evaluations, self.seed, ready.subproblem.limits, searcher=RandomSearch
         )
         return search(ready.evaluator, settings, cheapest_networks(ready.options))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import TYPE_CHECKING
 
-from maenas.backbone_search.plan import Segment
+from maenas.backbone_search.plan import Subproblem
 from maenas.blocks import Backbone, SpecError
 from maenas.budgets import InfeasibleError
 from maenas.detector.model.spec import assemble
@@ -68,7 +68,7 @@ class Verifier:
 
     def __call__(
         self,
-        segment: Segment,
+        subproblem: Subproblem,
         finalists: Sequence[Backbone],
         within: Callable[[float], Backbone | None] = lambda limit: None,
     ) -> tuple[list[Verified], dict[str, str | int | float]]:
@@ -79,7 +79,7 @@ class Verifier:
         most `MOST_ROUNDS` times.
 
         Args:
-            segment: segment of the search.
+            subproblem: subproblem of the search.
             finalists: networks to measure, best score first.
             within: function that returns the best network whose predicted latency is within a
                 limit; None if there is none.
@@ -91,7 +91,7 @@ class Verifier:
         """
         backend = self.opened()
         try:
-            found = self._measured(backend, segment, finalists, within)
+            found = self._measured(backend, subproblem, finalists, within)
             return found, dict(backend.provenance())
         finally:
             backend.close()
@@ -99,16 +99,16 @@ class Verifier:
     def _measured(
         self,
         backend: Backend,
-        segment: Segment,
+        subproblem: Subproblem,
         finalists: Sequence[Backbone],
         within: Callable[[float], Backbone | None],
     ) -> list[Verified]:
         from maenas.budgets.graph.operator_graph import reference_graph
 
         reference = backend.compile(reference_graph())
-        limit = segment.limits[-1]
+        limit = subproblem.limits[-1]
         found = [
-            self._one(backend, reference, segment, backbone, rank)
+            self._one(backend, reference, subproblem, backbone, rank)
             for rank, backbone in enumerate(finalists[: self.count], start=1)
         ]
         for _ in range(MOST_ROUNDS):
@@ -120,7 +120,7 @@ class Verifier:
             backbone = within(shrunk)
             if backbone is None:
                 break
-            found.append(self._one(backend, reference, segment, backbone, len(found) + 1))
+            found.append(self._one(backend, reference, subproblem, backbone, len(found) + 1))
         if any(one.within for one in found):
             return sorted(found, key=_rank)
         fastest = min(one.measured_ms for one in found)
@@ -133,7 +133,7 @@ class Verifier:
         self,
         backend: Backend,
         reference: Session,
-        segment: Segment,
+        subproblem: Subproblem,
         backbone: Backbone,
         rank: int,
     ) -> Verified:
@@ -141,24 +141,24 @@ class Verifier:
         from maenas.budgets.profiling.profile import Item, measure_calmly
         from maenas.latency.measure import timing_of
 
-        problem = segment.problem
+        problem = subproblem.problem
         if problem.rest is None:
             graph = backbone_graph(backbone)
         else:
-            graph = graph_of(assemble(backbone, segment.template))
+            graph = graph_of(assemble(backbone, subproblem.template))
         item = Item(f"finalist {rank}", "held-out", lambda: graph)
         measured = measure_calmly(backend, item, reference)
         timing = timing_of(measured, self.reference_ms)
         ms = timing.p50 * (timing.speed or 1.0)
         price = problem.cost(backbone).latency_ms
-        fits = ms <= segment.limits[-1]
+        fits = ms <= subproblem.limits[-1]
         return Verified(
             rank, backbone, problem.score(backbone), price, ms, fits, measured.sample.warnings
         )
 
 
 def make_verifier(
-    config: SearchConfig, segments: Sequence[Segment], count: int, ray: str | None = None
+    config: SearchConfig, subproblems: Sequence[Subproblem], count: int, ray: str | None = None
 ) -> Verifier:
     """The verifier of a search, made before it starts so that a missing device fails early.
 
@@ -171,8 +171,8 @@ def make_verifier(
     from maenas.budgets.backends import open_backend
     from maenas.latency.measure import find_target
 
-    ranged = segments[-1].problem.ranged
-    if config.device is None or ranged.quantity != "latency_ms" or len(segments[-1].limits) > 1:
+    ranged = subproblems[-1].problem.ranged
+    if config.device is None or ranged.quantity != "latency_ms" or len(subproblems[-1].limits) > 1:
         raise SpecError(
             "verify: finalists are measured against one latency budget; give --budget such as 5ms "
             "and --device."

@@ -46,7 +46,8 @@ def predict(
         print_json(result.to_json())
         return
     OUT.print(
-        f"{workload.name} ({workload.what}): {amount(result.lines, 3)} ms predicted on {model.device}"
+        f"{workload.name} ({workload.what}): {amount(result.lines, 3)} ms predicted "
+        f"on {model.device}"
     )
     OUT.print(f"{model.device}: {model.about if model.warning is None else model.brief}")
     print_layers(result.lines, None if show_all else SHOWN)

@@ -27,14 +27,14 @@ def planned(*budgets, **options):
     ],
 )
 def test_the_scale_is_the_one_whose_published_model_costs_nearest(budget, template):
-    [segment] = planned(budget, device="t4")
-    assert segment.template.name == template
-    assert segment.problem.space.name == segment.template.space
+    [subproblem] = planned(budget, device="t4")
+    assert subproblem.template.name == template
+    assert subproblem.problem.space.name == subproblem.template.space
 
 
 def test_of_two_budgets_the_tighter_one_chooses_the_scale():
-    [segment] = planned("3.8ms", "9Mparams", device="t4")
-    assert segment.template.name == "t"
+    [subproblem] = planned("3.8ms", "9Mparams", device="t4")
+    assert subproblem.template.name == "t"
 
 
 def test_a_backbone_alone_is_compared_with_backbones_alone():
@@ -43,47 +43,47 @@ def test_a_backbone_alone_is_compared_with_backbones_alone():
     t4 = load_device("t4")
     cost = sum(t4.op_ms(op) for op in backbone.ops())
     assert published_cost("l", "latency_ms", t4, "backbone") == pytest.approx(cost)
-    [segment] = planned(f"{cost}ms", device="t4", scope="backbone")
-    assert segment.template.name == "l"
-    assert segment.problem.rest is None
+    [subproblem] = planned(f"{cost}ms", device="t4", scope="backbone")
+    assert subproblem.template.name == "l"
+    assert subproblem.problem.rest is None
 
 
 def test_a_scale_that_is_asked_for_is_used():
-    [segment] = planned("3.8ms", device="t4", template="m", space="res")
-    assert segment.template == load_template("m")
-    assert segment.problem.space.name == "res"
-    assert segment.problem.limit("layers") == 35
+    [subproblem] = planned("3.8ms", device="t4", template="m", space="res")
+    assert subproblem.template == load_template("m")
+    assert subproblem.problem.space.name == "res"
+    assert subproblem.problem.limit("layers") == 35
 
 
 def test_a_layer_budget_takes_the_place_of_the_scale_s():
-    [segment] = planned("3.8ms", "18layers", device="t4")
-    assert segment.problem.limit("layers") == 18
+    [subproblem] = planned("3.8ms", "18layers", device="t4")
+    assert subproblem.problem.limit("layers") == 18
 
 
 def test_the_image_is_the_one_of_the_scale_or_the_one_asked_for():
     for size, in_shape in ((None, (3, 416, 416)), (320, (3, 320, 320))):
-        [segment] = planned("1GMACs", template="nm", input_size=size)
-        assert segment.problem.space.in_shape == in_shape
+        [subproblem] = planned("1GMACs", template="nm", input_size=size)
+        assert subproblem.problem.space.in_shape == in_shape
 
 
 def test_a_range_becomes_points_in_equal_ratios_and_a_search_for_each_scale():
-    segments = planned("2ms..8ms", device="t4", points=5)
-    limits = [limit for segment in segments for limit in segment.limits]
+    subproblems = planned("2ms..8ms", device="t4", points=5)
+    limits = [limit for subproblem in subproblems for limit in subproblem.limits]
     assert limits == pytest.approx([2, 2 * 2**0.5, 4, 4 * 2**0.5, 8])
-    assert [segment.template.name for segment in segments] == ["t", "s", "m", "l"]
-    for segment in segments:
-        assert segment.problem.ranged.quantity == "latency_ms"
-        assert segment.problem.ranged.limit == segment.limits[-1]
-        own = choose_template(segment.problem.budgets[:1], load_device("t4"), "detector")
-        assert own == segment.template.name
+    assert [subproblem.template.name for subproblem in subproblems] == ["t", "s", "m", "l"]
+    for subproblem in subproblems:
+        assert subproblem.problem.ranged.quantity == "latency_ms"
+        assert subproblem.problem.ranged.limit == subproblem.limits[-1]
+        own = choose_template(subproblem.problem.budgets[:1], load_device("t4"), "detector")
+        assert own == subproblem.template.name
 
 
 def test_a_range_of_one_scale_is_one_search():
-    [segment] = planned("3ms..4ms", device="t4", template="s", points=3)
-    assert segment.limits == pytest.approx((3, 12**0.5, 4))
+    [subproblem] = planned("3ms..4ms", device="t4", template="s", points=3)
+    assert subproblem.limits == pytest.approx((3, 12**0.5, 4))
 
 
 def test_the_other_budgets_hold_for_every_point_of_a_range():
-    for segment in planned("9Mparams", "2ms..8ms", device="t4"):
-        assert segment.problem.ranged.quantity == "latency_ms"
-        assert segment.problem.limit("params") == 9e6
+    for subproblem in planned("9Mparams", "2ms..8ms", device="t4"):
+        assert subproblem.problem.ranged.quantity == "latency_ms"
+        assert subproblem.problem.limit("params") == 9e6

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from maenas.backbone_search.plan import Segment, plan
+from maenas.backbone_search.plan import Subproblem, plan
 from maenas.backbone_search.verify import Verifier
 from maenas.blocks import Backbone
 from maenas.budgets import InfeasibleError
@@ -21,7 +21,7 @@ from tests.maenas.conftest import SMALL_SPACE
 from tests.slow_machine import SlowMachine, true_us
 
 
-def segment_of(folder: Path, limit: str) -> Segment:
+def subproblem_of(folder: Path, limit: str) -> Subproblem:
     """Backbones alone, on a CPU whose operators take what the slow machine says."""
     (folder / "small.yaml").write_text(SMALL_SPACE)
     cpu_table().save(folder / "mine.json")
@@ -29,37 +29,37 @@ def segment_of(folder: Path, limit: str) -> Segment:
         budgets=(limit,), device=str(folder / "mine.json"), space=str(folder / "small.yaml"),
         template="t", scope="backbone", input_size=64, weights=(1.0, 1.0, 2.0, 4.0),
     )  # fmt: skip
-    (segment,) = plan(config)
-    return segment
+    (subproblem,) = plan(config)
+    return subproblem
 
 
-def finalists_of(segment: Segment, count: int) -> list[Backbone]:
+def finalists_of(subproblem: Subproblem, count: int) -> list[Backbone]:
     """Best score first."""
-    space = segment.problem.space
+    space = subproblem.problem.space
     genomes = Moves(space).sample(np.random.default_rng(0), count, all_sizes=True)
     drawn = [space.decode(genome.tolist()) for genome in genomes]
-    return sorted(drawn, key=segment.problem.score, reverse=True)
+    return sorted(drawn, key=subproblem.problem.score, reverse=True)
 
 
 def test_within_the_budget_the_score_counts_and_beyond_it_the_time(tmp_path: Path) -> None:
-    segment = segment_of(tmp_path, "5ms")
-    finalists = finalists_of(segment, 5)
+    subproblem = subproblem_of(tmp_path, "5ms")
+    finalists = finalists_of(subproblem, 5)
     verifier = Verifier(SlowMachine, None, 5)
-    times = sorted(one.measured_ms for one in verifier(segment, finalists)[0])
+    times = sorted(one.measured_ms for one in verifier(subproblem, finalists)[0])
     limit = (times[2] + times[3]) / 2
-    found, _ = verifier(replace(segment, limits=(limit,)), finalists)
+    found, _ = verifier(replace(subproblem, limits=(limit,)), finalists)
     within, beyond = found[:3], found[3:]
     assert [one.within for one in found] == [True, True, True, False, False]
     assert max(one.measured_ms for one in within) <= limit
     scores = [one.score for one in within]
     assert scores == sorted(scores, reverse=True)
     assert limit < beyond[0].measured_ms <= beyond[1].measured_ms
-    assert all(one.score == segment.problem.score(finalists[one.rank - 1]) for one in found)
+    assert all(one.score == subproblem.problem.score(finalists[one.rank - 1]) for one in found)
 
 
 def test_no_more_are_measured_than_asked_for(tmp_path: Path) -> None:
-    segment, machine = segment_of(tmp_path, "5ms"), SlowMachine()
-    found, measured_on = Verifier(lambda: machine, None, 2)(segment, finalists_of(segment, 5))
+    subproblem, machine = subproblem_of(tmp_path, "5ms"), SlowMachine()
+    found, measured_on = Verifier(lambda: machine, None, 2)(subproblem, finalists_of(subproblem, 5))
     assert sorted(one.rank for one in found) == [1, 2]
     assert len(machine.compiled) == 3  # the reference as well
     assert measured_on == machine.provenance()
@@ -68,34 +68,36 @@ def test_no_more_are_measured_than_asked_for(tmp_path: Path) -> None:
 def test_a_device_that_runs_slower_than_when_its_table_was_measured_is_told_apart(
     tmp_path: Path,
 ) -> None:
-    segment, machine = segment_of(tmp_path, "5ms"), SlowMachine()
-    finalists = finalists_of(segment, 3)
+    subproblem, machine = subproblem_of(tmp_path, "5ms"), SlowMachine()
+    finalists = finalists_of(subproblem, 3)
     reference_ms = sum(map(true_us, graph_layers(static_graph(reference_graph())).ops)) / 1e3
-    at_full_speed, _ = Verifier(lambda: machine, reference_ms, 3)(segment, finalists)
+    at_full_speed, _ = Verifier(lambda: machine, reference_ms, 3)(subproblem, finalists)
     slow = SlowMachine()
     slow.time = 2.0
-    at_half_speed, _ = Verifier(lambda: slow, reference_ms, 3)(segment, finalists)
+    at_half_speed, _ = Verifier(lambda: slow, reference_ms, 3)(subproblem, finalists)
     for one, other in zip(at_full_speed, at_half_speed, strict=True):
         assert other.measured_ms == pytest.approx(one.measured_ms, rel=0.05)
-    raw, _ = Verifier(lambda: slow, None, 3)(segment, finalists)
+    raw, _ = Verifier(lambda: slow, None, 3)(subproblem, finalists)
     assert raw[0].measured_ms == pytest.approx(2 * at_full_speed[0].measured_ms, rel=0.05)
     assert raw[0].error == pytest.approx(raw[0].predicted_ms / raw[0].measured_ms - 1)
 
 
 def test_where_no_finalist_fits_a_tighter_limit_is_searched(tmp_path: Path) -> None:
-    segment = segment_of(tmp_path, "5ms")
-    finalists = finalists_of(segment, 5)
+    subproblem = subproblem_of(tmp_path, "5ms")
+    finalists = finalists_of(subproblem, 5)
     limits: list[float] = []
 
     def within(limit: float) -> Backbone:
         limits.append(limit)
         return finalists[-1]
 
-    all_of_them, _ = Verifier(SlowMachine, None, 5)(segment, finalists)
+    all_of_them, _ = Verifier(SlowMachine, None, 5)(subproblem, finalists)
     times = {one.rank: one.measured_ms for one in all_of_them}
     limit = (times[5] + min(times[1], times[2])) / 2
     assert times[5] < limit
-    found, _ = Verifier(SlowMachine, None, 2)(replace(segment, limits=(limit,)), finalists, within)
+    found, _ = Verifier(SlowMachine, None, 2)(
+        replace(subproblem, limits=(limit,)), finalists, within
+    )
     assert [one.within for one in found] == [True, False, False]
     assert found[0].backbone == finalists[-1]
     assert found[0].rank == 3
@@ -103,6 +105,6 @@ def test_where_no_finalist_fits_a_tighter_limit_is_searched(tmp_path: Path) -> N
 
 
 def test_where_nothing_fits_no_network_is_chosen(tmp_path: Path) -> None:
-    segment = replace(segment_of(tmp_path, "5ms"), limits=(1e-6,))
+    subproblem = replace(subproblem_of(tmp_path, "5ms"), limits=(1e-6,))
     with pytest.raises(InfeasibleError, match="none of 3 networks measured is within"):
-        Verifier(SlowMachine, None, 3)(segment, finalists_of(segment, 3))
+        Verifier(SlowMachine, None, 3)(subproblem, finalists_of(subproblem, 3))
