@@ -26,7 +26,7 @@ from maenas.detector.data import Batch, LoaderOptions, TrainLoader, read_dataset
 from maenas.detector.distill import FEATURE_LOSSES, DistillOptions, Teaching, teaching
 from maenas.detector.losses import detection_loss
 from maenas.detector.train import Learner, published_recipe
-from maenas.detector.train.loop import targets_of
+from maenas.detector.train.step import targets_of
 from maenas.runs.models import find_teacher
 
 RECIPE = published_recipe("ns")

@@ -25,7 +25,7 @@ from maenas.detector.checkpoints.checkpoint import build_network, load_folder
 from maenas.detector.data import Batch, LoaderOptions, TrainLoader, read_dataset
 from maenas.detector.losses import detection_loss
 from maenas.detector.model.layers.network import DetectorNetwork
-from maenas.detector.train.loop import targets_of
+from maenas.detector.train.step import targets_of
 
 CELLS = ("alone", "cwd@0.5")
 COLUMNS = ("epochs", "batch", "cell", "seed", "of_the_batch", "kept", "commit")

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Generator, Iterator
 from math import isfinite
 
 import torch
-from torch import Tensor, nn
-from torch.nn.parallel import DistributedDataParallel
-from torch.nn.utils import clip_grads_with_norm_, get_total_norm
+from torch import nn
+from torch.nn.utils import clip_grads_with_norm_
 
-from maenas.detector.assign import Targets
 from maenas.detector.data import Batch
 from maenas.detector.data.loader_workers import LoaderError
 from maenas.detector.distill import Teaching
 from maenas.detector.errors import TrainError
-from maenas.detector.losses import detection_loss
 from maenas.detector.model.layers.network import DetectorNetwork
 from maenas.detector.train.cpu_memory import keep_freed_memory
 from maenas.detector.train.ema import Ema
@@ -33,9 +29,9 @@ from maenas.detector.train.state import (
     TrainingState,
 )
 from maenas.detector.train.statistics import Statistics
-from maenas.detector.train.training import FEATURE, EpochResult, Pause, StepResult, Training
+from maenas.detector.train.step import add_gradients, gradient_norms, in_groups
+from maenas.detector.train.training import EpochResult, Pause, StepResult, Training
 
-DOUBTFUL_IN_A_ROW = 2  # skipped steps at the end; the weights may be damaged and are not saved
 SIGNAL_S = 1.0  # seconds until a signal to all processes of a job has reached each of them
 MOST_IN_A_ROW = 10  # consecutive steps without a finite loss after which the training fails
 
@@ -86,7 +82,7 @@ def train(
         if row is None:
             yield Pause(progress.epoch, progress.step)
             return
-        is_kept = ranks.leads and progress.in_a_row < DOUBTFUL_IN_A_ROW
+        is_kept = ranks.leads and not progress.is_doubtful
         is_best = is_kept and evaluate(training, state, average, row)
         yield EpochResult(progress.epoch + 1, row, is_best)
         progress.finish_epoch(row)
@@ -96,7 +92,7 @@ def train(
         if ranks.any(training.stopping()) and progress.epoch < recipe.epochs:
             yield Pause(progress.epoch, progress.step)
             return
-    if progress.in_a_row >= DOUBTFUL_IN_A_ROW:
+    if progress.is_doubtful:
         raise given_up(training, progress, [])
 
 
@@ -155,7 +151,6 @@ def one_epoch(
     schedule = recipe.schedule.over(
         recipe.epochs, training.steps_per_epoch, recipe.optimizer.lr_of(training.batch)
     )
-    parameters = list(state.network.parameters())
     clip_norm = recipe.optimizer.clip_norm if teaching is None else recipe.taught_clip_norm
     sums = torch.tensor(progress.epoch_losses or [0.0] * len(training.parts))
     lr = schedule.at(max(0, progress.step - 1))
@@ -170,20 +165,21 @@ def one_epoch(
         set_lr(state.optimizer, lr)
         parts = add_gradients(training, state, learner, statistics, teaching, batches)
         state.scaler.unscale_(state.optimizer)
-        norm = get_total_norm([each.grad for each in parameters if each.grad is not None])
-        *losses, length = torch.cat((ranks.mean(parts), norm[None])).tolist()  # waits for the GPU
-        is_finite = isfinite(sum(losses))
-        if is_finite and (isfinite(length) or state.scaler.is_enabled()):
+        norm, beside = gradient_norms(state)
+        # Waits for the GPU. All processes decide by the same numbers whether the step is taken.
+        numbers = torch.cat((parts, torch.stack((norm, beside))))
+        *losses, length, length_beside = ranks.mean(numbers).tolist()
+        if isfinite(sum(losses)) and isfinite(length + length_beside):
             if clip_norm is not None:
-                clip_grads_with_norm_(parameters, clip_norm, norm)
-            state.scaler.step(state.optimizer)  # skipped by the scaler if fp16 overflowed
-            if isfinite(length):
-                state.ema.update(state.network, progress.step)
-            progress.in_a_row = 0
+                clip_grads_with_norm_(state.network.parameters(), clip_norm, norm)
+            state.scaler.step(state.optimizer)
+            state.ema.update(state.network, progress.step)
+            progress.take()
         else:
+            # Not left to the scaler: a fused SGD that skips its first step keeps uninitialised
+            # momentum, up to 1e17.
             state.ema.mend(state.network)
-            progress.skipped += 1
-            progress.in_a_row += 1
+            progress.skip(state.scaler.is_enabled() and isfinite(sum(losses)))
         state.scaler.update()
         state.optimizer.zero_grad(set_to_none=True)
         progress.step += 1
@@ -223,52 +219,6 @@ def one_epoch(
     }
 
 
-def add_gradients(
-    training: Training,
-    state: TrainingState,
-    learner: nn.Module,
-    statistics: Statistics,
-    teaching: Teaching | None,
-    batches: Sequence[Batch],
-) -> Tensor:
-    """Forward and backward through the batches of a step.
-
-    Returns:
-        (P,), parts of the loss in this process; batches are weighted by their number of images.
-    """
-    recipe, ranks = training.recipe, training.ranks
-    precision = precision_of(recipe.compute.amp, ranks.device)
-    images = sum(map(len, batches))
-    total = torch.zeros(len(training.parts), device=ranks.device)
-    weight, teacher_maps = 0.0, list[Tensor]()
-    if teaching is not None:
-        taught_steps = recipe.taught_epochs * training.steps_per_epoch
-        weight = teaching.options.weight_at(state.progress.step, taught_steps)
-        precision_there = precision_of(teaching.options.amp, ranks.device)
-    for number, batch in enumerate(batches, 1):
-        ready = batch.to(ranks.device, recipe.compute.channels_last)
-        if teaching is not None:
-            teacher_maps = teaching.teacher_maps(ready.images, precision_there)
-        statistics.before_forward()
-        with exchange(learner, number == len(batches)):
-            with torch.autocast(ranks.device.type, precision, enabled=precision is not None):
-                levels, feature = learner(ready.images, teacher_maps)
-            losses = detection_loss(
-                levels,
-                targets_of(ready),
-                recipe.assigner,
-                strides=training.network.strides,
-                weights=recipe.loss,
-                reduce=ranks.mean,
-            )
-            if training.teaching is not None:
-                losses[FEATURE] = total.new_zeros(()) if feature is None else weight * feature
-            parts = len(batch) / images * torch.stack([losses[name] for name in training.parts])
-            state.scaler.scale(parts.sum()).backward()  # type: ignore[no-untyped-call]
-        total += parts.detach()
-    return total
-
-
 def save_checkpoint(training: Training, state: TrainingState) -> None:
     """Save the last detector, and then the state to resume from."""
     state.progress.kept = state.progress.epoch
@@ -281,7 +231,7 @@ def save_unfinished(training: Training, state: TrainingState) -> None:
 
     Weights that may be damaged are not saved; the training then resumes from its last epoch.
     """
-    if training.ranks.leads and state.progress.in_a_row < DOUBTFUL_IN_A_ROW:
+    if training.ranks.leads and not state.progress.is_doubtful:
         training.folder.save_state(state.saved(training.identity))
 
 
@@ -293,37 +243,16 @@ def asked_to_stop(training: Training) -> bool:
     return training.stopping()
 
 
-def in_groups(batches: Iterable[Batch], count: int) -> Iterator[list[Batch]]:
-    """Batches in groups of `count`; the last group may have fewer."""
-    group: list[Batch] = []
-    for batch in batches:
-        group.append(batch)
-        if len(group) == count:
-            yield group
-            group = []
-    if group:
-        yield group
-
-
-def targets_of(batch: Batch) -> Targets:
-    """The targets of a batch, including its regions to ignore."""
-    return Targets(batch.boxes, batch.labels, batch.valid | batch.ignored, batch.ignored)
-
-
-def exchange(learner: nn.Module, is_last: bool) -> AbstractContextManager[None]:
-    """A context in which DDP synchronises gradients for the last batch of a step only."""
-    if isinstance(learner, DistributedDataParallel) and not is_last:
-        return learner.no_sync()
-    return nullcontext()
-
-
 def given_up(training: Training, progress: TrainingProgress, batches: list[Batch]) -> TrainError:
     """The error for a loss that stays not finite; `batches` are those of the last step."""
     ids = [str(name) for batch in batches for name in batch.image_ids]
     more = f" and {len(ids) - 16} more" if len(ids) > 16 else ""
     where = f", the last on the images {', '.join(ids[:16])}{more}" if ids else ""
+    remedy = "a lower optimizer.lr or optimizer.clip_norm=10 may help"
+    if progress.overflows:
+        remedy = "compute.amp=bf16 or off has the range that fp16 lacks"
     return TrainError(
         f"step {progress.step}: the loss or its gradient was not finite in {progress.in_a_row} "
         f"steps in a row{where}; the detector of epoch {progress.kept} is in "
-        f"{training.folder.path / LAST}; a lower optimizer.lr or optimizer.clip_norm=10 may help."
+        f"{training.folder.path / LAST}; {remedy}."
     )

@@ -34,6 +34,7 @@ HEADER = f"{FORMAT} crc32:00000000\n".encode()
 STATE_FILE = "resume.pt"
 LARGEST = 64 * GIB  # size limit of a state file
 LAST, BEST = "last", "best"
+DOUBTFUL_IN_A_ROW = 2  # skipped steps at the end; the weights may be damaged and are not saved
 
 Row = dict[str, float]
 
@@ -45,7 +46,7 @@ class TrainingProgress:
     Attributes:
         epoch: number of finished epochs.
         step: number of steps so far, skipped ones included; the position in the schedule.
-        skipped: number of steps skipped because their loss was not finite.
+        skipped: number of steps skipped because their loss or gradient was not finite.
         in_a_row: number of consecutive skipped steps up to now.
         best: AP of the best detector so far, 0..1; None before the first evaluation.
         rows: values of each finished epoch by column.
@@ -54,6 +55,8 @@ class TrainingProgress:
         epoch_images: number of images in the steps of the current epoch with a finite loss.
         epoch_losses: sums of the parts of the loss over these images; [] before the first step.
         epoch_seconds: duration of the current epoch so far.
+        overflows: number of consecutive skipped steps up to now whose loss was finite and whose
+            gradient, scaled for fp16, was not; the weights are sound.
     """
 
     epoch: int = 0
@@ -67,6 +70,22 @@ class TrainingProgress:
     epoch_images: int = 0
     epoch_losses: list[float] = field(default_factory=list)
     epoch_seconds: float = 0.0
+    overflows: int = 0
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether the weights may be damaged, so that they are not saved."""
+        return self.in_a_row - self.overflows >= DOUBTFUL_IN_A_ROW
+
+    def take(self) -> None:
+        """Count a step that changed the weights."""
+        self.in_a_row = self.overflows = 0
+
+    def skip(self, is_overflow: bool) -> None:
+        """Count a skipped step."""
+        self.skipped += 1
+        self.in_a_row += 1
+        self.overflows += is_overflow
 
     def finish_epoch(self, row: Row) -> None:
         """Add the row of a finished epoch, and reset the values of the current epoch."""
@@ -205,7 +224,8 @@ class TrainingState:
             self.feature_loss.load_state_dict(saved.feature_loss)
         self.ema.load(saved.ema)
         self.optimizer.load_state_dict(saved.optimizer)
-        self.scaler.load_state_dict(saved.scaler)
+        if saved.scaler:  # it was saved in fp16; after any other precision a new scaler starts
+            self.scaler.load_state_dict(saved.scaler)
         torch.set_rng_state(saved.rng)
         for each in fields(TrainingProgress):
             setattr(self.progress, each.name, deepcopy(getattr(saved.progress, each.name)))

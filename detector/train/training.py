@@ -42,7 +42,7 @@ class StepResult:
         parts: parts of the loss by name, means over the step.
         norm: norm of the gradient.
         images: number of images in all processes.
-        taken: whether the step was taken; False if it was skipped because its loss was not finite.
+        taken: whether the step was taken; False if its loss or gradient was not finite.
         seconds: duration of the step.
         waited: part of `seconds` in which the step waited for images.
     """

@@ -23,8 +23,8 @@ from maenas.detector.predict.draw import draw
 from maenas.detector.predict.predict import predict
 from maenas.detector.runtimes.torch_runtime import TorchRuntime
 from maenas.detector.train import RunFolder, Training
-from maenas.detector.train.loop import targets_of
 from maenas.detector.train.state import BEST
+from maenas.detector.train.step import targets_of
 
 LABELS_FILE, PREDICTIONS_FOLDER = "train_labels.jpg", "predictions"
 SHOWN = 8  # number of images with predictions
