@@ -55,7 +55,7 @@ class Problem:
     @property
     def weights(self) -> tuple[float, ...]:
         """Weights of the score, one per resolution level."""
-        return self.score.level_weights(self.level_count)
+        return self.score.given_weights(self.level_count)
 
     @property
     def ranged(self) -> Budget:

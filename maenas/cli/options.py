@@ -82,7 +82,8 @@ Score = Annotated[
     str | None,
     typer.Option(
         "--score",
-        help="Score: max-entropy, macs, params, layers, ln-width, a .yaml file, module:object. "
+        help="Score: max-entropy, log-entropy, log-macs (with a tilt: log-macs:t=0.5), macs, "
+        "params, activations, layers, ln-width, a .yaml file or module:object. "
         "(the run's, else max-entropy)",
     ),
 ]

@@ -1,10 +1,10 @@
-"""Simple additive scores: MACs, parameters, layers and logarithms of widths."""
+"""Simple additive scores: MACs, parameters, activations, layers and logarithms of widths."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import log
+from math import log, prod
 from typing import ClassVar
 
 from maenas.blocks import Block, Op
@@ -33,6 +33,22 @@ class ParamsScore(Score):
 
     def op(self, op: Op) -> float:
         return op.params / 1e6
+
+
+@dataclass(frozen=True, slots=True)
+class ActivationsScore(Score):
+    """Elements of all output maps of convolutions for one image, in millions.
+
+    Source: Radosavovic et al., "Designing network design spaces", section 3.1 (activations),
+    https://arxiv.org/abs/2003.13678.
+    """
+
+    name: ClassVar[str] = "activations"
+    unit: ClassVar[str] = "M"
+    weights: tuple[float, ...] | None = None
+
+    def op(self, op: Op) -> float:
+        return prod(op.out_shape) / 1e6 if op.kind == "conv" else 0.0
 
 
 @dataclass(frozen=True, slots=True)

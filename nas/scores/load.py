@@ -10,18 +10,35 @@ from typing import Any
 from maenas.blocks import SpecError
 from maenas.blocks.files.strict import parse
 from maenas.blocks.files.words import did_you_mean
-from maenas.blocks.files.yaml_file import read_yaml
+from maenas.blocks.files.yaml_file import parse_yaml, read_yaml
 from maenas.blocks.plugins.load import entry_points, loaded_object
-from maenas.nas.scores.classics import LayersScore, LogWidthScore, MacsScore, ParamsScore
+from maenas.nas.scores.classics import (
+    ActivationsScore,
+    LayersScore,
+    LogWidthScore,
+    MacsScore,
+    ParamsScore,
+)
+from maenas.nas.scores.log_scores import LogEntropyScore, LogMacsScore
 from maenas.nas.scores.max_entropy_score import MaxEntropy, RandomNetworks
 from maenas.nas.scores.score import ForwardScore, Score
 
 FORMAT = "maenas/score@1"
 SCORES: dict[str, type[Score]] = {
-    score.name: score for score in (MaxEntropy, MacsScore, ParamsScore, LayersScore, LogWidthScore)
+    score.name: score
+    for score in (
+        MaxEntropy,
+        LogEntropyScore,
+        LogMacsScore,
+        MacsScore,
+        ParamsScore,
+        ActivationsScore,
+        LayersScore,
+        LogWidthScore,
+    )
 }
 DEFAULT_SCORE = MaxEntropy.name
-WHAT = "a name, a .yaml file or module:object"
+WHAT = "a name (with options: log-macs:t=0.5), a .yaml file or module:object"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +60,18 @@ def load_score(text: str, weights: Sequence[float] | None = None) -> Score:
     """The score that a command or a file names.
 
     Args:
-        text: name of a score, path of a score file, or `module:object` of a loaded plugin.
+        text: name of a score, with options as in `log-macs:t=0.5`, path of a score file, or
+            `module:object` of a loaded plugin.
         weights: weights of the resolution levels; None for the score's own.
     Raises:
         SpecError: if there is no such score; lists the known names.
     """
     if Path(text).suffix in (".yaml", ".yml"):
         score = read_score(Path(text))
+    elif "=" in text:
+        name, _, options = text.partition(":")
+        given = dict(named_option(text, each) for each in options.split(","))
+        score = made_score(name, None, given, f"score {text}: ")
     elif ":" in text:
         found = loaded_object(text, "score")
         made = found() if isinstance(found, type) and issubclass(found, Score) else found
@@ -61,6 +83,18 @@ def load_score(text: str, weights: Sequence[float] | None = None) -> Score:
     if weights is None:
         return score
     return replace(score, weights=tuple(weights))  # type: ignore[type-var]
+
+
+def named_option(text: str, option: str) -> tuple[str, Any]:
+    """Name and value of one option in `log-macs:t=0.5`.
+
+    Raises:
+        SpecError: unless it has the form `name=value`.
+    """
+    name, is_named, value = option.partition("=")
+    if not (name and is_named and value):
+        raise SpecError(f"score {text}: options must have the form NAME:option=value,option=value.")
+    return name, parse_yaml(value, f"score {text}: {name}")
 
 
 def read_score(path: Path) -> Score:
@@ -104,8 +138,8 @@ def score_class(name: str) -> type[Score]:
             register_score(found)
     if name not in SCORES:
         raise SpecError(
-            f"score: no such score {name!r}{did_you_mean(name, [*SCORES])}; expected {WHAT}, and "
-            "--plugin MODULE loads scores of your own."
+            f"score: no such score {name!r}; expected {WHAT}, and --plugin MODULE loads scores of "
+            f"your own{did_you_mean(name, [*SCORES])}"
         )
     return SCORES[name]
 

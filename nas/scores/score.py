@@ -91,7 +91,15 @@ class Score(ABC):
         return tuple(scores)
 
     def level_weights(self, levels: int) -> tuple[float, ...]:
-        """The weights of `levels` resolution levels.
+        """The factors of `levels` resolution levels in the score: by default `given_weights`.
+
+        Raises:
+            SpecError: if the number of weights is wrong, or a weight is not allowed.
+        """
+        return self.given_weights(levels)
+
+    def given_weights(self, levels: int) -> tuple[float, ...]:
+        """The field `weights`, with 1 for each of `levels` resolution levels if it is None.
 
         Raises:
             SpecError: if the number of weights is wrong, or a weight is not allowed.

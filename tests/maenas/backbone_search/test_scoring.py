@@ -1,5 +1,7 @@
 """`maenas score`: the score in all its forms."""
 
+from math import exp
+
 import pytest
 
 from maenas.blocks import load_backbone
@@ -74,3 +76,12 @@ def test_workers_without_random_networks_are_refused(typed, options):
     ran = typed("score", NAME, *options)
     assert (ran.code, ran.out) == (2, "")
     assert ran.err.startswith("error: --ray, --workers: are for random networks; give their number")
+
+
+def test_a_spec_carries_the_options_of_its_score(typed, unlimited):
+    budget = ("--budget", "100MMACs", "--evaluations", "60")
+    chosen = ("--score", "log-macs:t=0.5", "--out", "run")
+    searched = typed(*unlimited, *budget, *chosen, "--json").json
+    told = typed("score", "run/best.yaml", "--json").json
+    assert told["score"] == pytest.approx(searched["score"], rel=1e-12)
+    assert told["weights"] == pytest.approx([1, exp(0.5), 2 * exp(1), 4 * exp(1.5)])
