@@ -40,7 +40,7 @@ class Measured:
     note: str = field(default="", compare=False)
 
 
-class Unfinished:
+class PartialProfile:
     """The file that keeps measurements until the table is written, one line per graph.
 
     Args:

@@ -20,7 +20,7 @@ from maenas.budgets.graph.operator_graph import reference_graph
 from maenas.budgets.pricing.disturbance import Role
 from maenas.budgets.pricing.op_rows import priced
 from maenas.budgets.pricing.table import LatencyTable, LayerSample, TableSample
-from maenas.budgets.profiling.partial_profile import Measured, Unfinished
+from maenas.budgets.profiling.partial_profile import Measured, PartialProfile
 from maenas.budgets.profiling.sampling import Samples, sample, spread
 
 MIN_FITTED, MIN_HELD_OUT = 9, 6  # minimum numbers of networks for a table
@@ -71,7 +71,7 @@ class ProfileProgress:
 def profile(
     backend: Backend,
     items: Sequence[Item],
-    unfinished: Unfinished,
+    partial: PartialProfile,
     seconds: float,
     report: Callable[[ProfileProgress], None] = lambda progress: None,
 ) -> tuple[list[Measured], list[str]]:
@@ -80,7 +80,7 @@ def profile(
     Args:
         backend: runtime on the device.
         items: graphs to measure, in an order whose every prefix is balanced.
-        unfinished: file that keeps the measurements; it may already hold some of them.
+        partial: file that keeps the measurements; it may already hold some of them.
         seconds: time limit of the whole profile, earlier measurements in the file included.
         report: function called after every item.
     Returns:
@@ -89,7 +89,7 @@ def profile(
         BackendError: if the device computes in another precision or is lost; the measurements are
             kept.
     """
-    kept = unfinished.load()
+    kept = partial.load()
     tried = Counter(measured.sample.name for measured in kept)
     spent = sum(measured.sample.seconds for measured in kept)
     notes: list[str] = []
@@ -114,7 +114,7 @@ def profile(
             if failures == MAX_FAILURES:
                 raise BackendError(
                     f"{error} That was graph number {failures} in a row; what was measured before "
-                    f"is kept in {unfinished.path}: the same command with --resume goes on."
+                    f"is kept in {partial.path}: the same command with --resume goes on."
                 ) from None
             notes.append(f"{item.name} left out: {error}")
             continue
@@ -122,7 +122,7 @@ def profile(
         took = time.monotonic() - started
         spent += took
         done = replace(measured, sample=replace(measured.sample, seconds=round(took, 3)))
-        unfinished.append(done)
+        partial.append(done)
         kept.append(done)
         tried[item.name] += 1
         if not queue:

@@ -65,7 +65,7 @@ def _longer_table(
     """The table with more networks and its plot, written by the only writer of them."""
     from maenas.budgets.backends import Target, open_backend
     from maenas.budgets.pricing.table import load_table
-    from maenas.budgets.profiling.partial_profile import Unfinished
+    from maenas.budgets.profiling.partial_profile import PartialProfile
     from maenas.budgets.profiling.profile import SAME, extended, profile
     from maenas.latency.plots import plot_prediction_errors
     from maenas.latency.profile import ProfileResult, check_room
@@ -86,19 +86,19 @@ def _longer_table(
                 f"{source}: was measured with {key} {there}, here it is {here}; the two do not "
                 f"mix: {table.command()} measures a new one."
             )
-    unfinished = Unfinished(
+    partial = PartialProfile(
         path.with_name(f"{path.name}.partial"),
         {"extends": table.digest, "models": list(networks), "input_size": shown_size(input_size)},
     )
-    check_room(path, unfinished, resume, exist_ok or path == source)
+    check_room(path, partial, resume, exist_ok or path == source)
     if not resume:
-        unfinished.remove()
+        partial.remove()
     with ProfileLine(len(items), SECONDS) as line:
-        measured, notes = profile(backend, items, unfinished, SECONDS, line)
+        measured, notes = profile(backend, items, partial, SECONDS, line)
     longer = extended(table, measured)
     longer.save(path)
     plot_prediction_errors(longer, path.with_suffix(".png"))
-    unfinished.remove()
+    partial.remove()
     return ProfileResult(path, longer, tuple(notes))
 
 

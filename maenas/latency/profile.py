@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from maenas.budgets.backends import Backend, Target
     from maenas.budgets.image_size import InputSize
     from maenas.budgets.pricing.table import LatencyTable
-    from maenas.budgets.profiling.partial_profile import Unfinished
+    from maenas.budgets.profiling.partial_profile import PartialProfile
     from maenas.latency.networks import ProfilePlan
 
 SCHEMA = "maenas/profile@1"
@@ -119,7 +119,7 @@ def _measured_table(
     from maenas import __version__
     from maenas.blocks import SpecError
     from maenas.budgets.pricing.table import LatencyTable
-    from maenas.budgets.profiling.partial_profile import Unfinished
+    from maenas.budgets.profiling.partial_profile import PartialProfile
     from maenas.budgets.profiling.profile import merged
     from maenas.budgets.profiling.profile import profile as measure_all
     from maenas.latency.networks import SPACES, profile_items
@@ -128,15 +128,15 @@ def _measured_table(
 
     spaces = request.spaces or SPACES[target.hardware]
     provenance = dict(backend.provenance())
-    unfinished = Unfinished(
+    partial = PartialProfile(
         path.with_name(f"{path.name}.partial"), _header(request, target, spaces, provenance)
     )
-    check_room(path, unfinished, resume, exist_ok)
+    check_room(path, partial, resume, exist_ok)
     items = profile_items(plan, spaces, request.seed, request.models, request.input_size)
     if exist_ok:
-        unfinished.remove()
+        partial.remove()
     with ProfileLine(len(items), plan.seconds) as line:
-        measured, notes = measure_all(backend, items, unfinished, plan.seconds, line)
+        measured, notes = measure_all(backend, items, partial, plan.seconds, line)
     ops, samples = merged(measured)
     threads = provenance.get("threads")
     table = LatencyTable(
@@ -157,7 +157,7 @@ def _measured_table(
         raise SpecError("profile: no network was left to check the table with; give it more time.")
     table.save(path)
     plot_prediction_errors(table, path.with_suffix(".png"))
-    unfinished.remove()
+    partial.remove()
     return ProfileResult(path, table, tuple(notes))
 
 
@@ -195,7 +195,7 @@ def _header(
     }
 
 
-def check_room(path: Path, unfinished: Unfinished, resume: bool, exist_ok: bool) -> None:
+def check_room(path: Path, partial: PartialProfile, resume: bool, exist_ok: bool) -> None:
     """Refuse to overwrite a table or an unfinished profile unasked."""
     from maenas.blocks import SpecError
 
@@ -203,13 +203,13 @@ def check_room(path: Path, unfinished: Unfinished, resume: bool, exist_ok: bool)
         raise SpecError(f"{path}: a table is a file that ends in .json; name one with --out.")
     if resume and exist_ok:
         raise SpecError("profile: --resume goes on, --exist-ok starts anew; give one.")
-    if path.exists() and not (exist_ok or (resume and unfinished.path.exists())):
+    if path.exists() and not (exist_ok or (resume and partial.path.exists())):
         raise SpecError(f"{path}: exists; --exist-ok replaces it, --out names another file.")
-    if resume and not unfinished.path.exists():
-        raise SpecError(f"{unfinished.path}: there is nothing to go on from; leave --resume out.")
-    if unfinished.path.exists() and not (resume or exist_ok):
+    if resume and not partial.path.exists():
+        raise SpecError(f"{partial.path}: there is nothing to go on from; leave --resume out.")
+    if partial.path.exists() and not (resume or exist_ok):
         raise SpecError(
-            f"{unfinished.path}: an unfinished profile is there; --resume goes on from its "
+            f"{partial.path}: an unfinished profile is there; --resume goes on from its "
             "last sample, --exist-ok drops it."
         )
 

@@ -13,7 +13,7 @@ from maenas.budgets.graph.model import load_graph
 from maenas.budgets.pricing.operator_file import load_operator_file
 from maenas.budgets.pricing.roofline import load_roofline
 from maenas.budgets.pricing.table import load_table
-from maenas.budgets.profiling.partial_profile import Unfinished
+from maenas.budgets.profiling.partial_profile import PartialProfile
 from maenas.detector.checkpoints.checkpoint import SPEC_FILE, WEIGHTS_FILE, load_folder
 from maenas.detector.checkpoints.state_dict import read_state_dict
 from maenas.detector.model.spec import load_detector
@@ -125,7 +125,7 @@ FORMATS = (
         "profile",
         "partial.jsonl",
         made_profile,
-        lambda path: Unfinished(path, {"device": "mine"}).load(),
+        lambda path: PartialProfile(path, {"device": "mine"}).load(),
         mutated_lines,
     ),
     Format(

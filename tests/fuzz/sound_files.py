@@ -13,7 +13,7 @@ import yaml
 from PIL import Image
 
 from maenas.blocks import load_backbone
-from maenas.budgets.profiling.partial_profile import Unfinished
+from maenas.budgets.profiling.partial_profile import PartialProfile
 from maenas.detector.checkpoints.checkpoint import load_folder
 from maenas.detector.data.sizes import size_of
 from maenas.detector.export.export import export_detector
@@ -128,7 +128,7 @@ def made_profile(folder: Path) -> None:
     from tests.cpu_table import cpu_table
 
     table = cpu_table()
-    partial = Unfinished(folder / "partial.jsonl", {"device": "mine"})
+    partial = PartialProfile(folder / "partial.jsonl", {"device": "mine"})
     for sample in [sample for sample in table.samples if sample.role == "operator"][:3]:
         partial.append(Measured(tuple(table.ops[place] for place in sample.ops), sample))
 

@@ -12,7 +12,7 @@ from maenas.budgets.backends import BackendError, LayerTime
 from maenas.budgets.graph import graph_layers, static_graph
 from maenas.budgets.graph.operator_graph import reference_graph
 from maenas.budgets.pricing.table import LatencyTable
-from maenas.budgets.profiling.partial_profile import Measured, Unfinished
+from maenas.budgets.profiling.partial_profile import Measured, PartialProfile
 from maenas.budgets.profiling.profile import (
     Item,
     ProfileProgress,
@@ -31,7 +31,7 @@ HEADER = {"device": "slow", "seed": 0}
 def measured(
     machine: SlowMachine, path: Path, items: list[Item], seconds: float = 1e6
 ) -> tuple[list[Measured], list[str]]:
-    return profile(machine, items, Unfinished(path, HEADER), seconds)
+    return profile(machine, items, PartialProfile(path, HEADER), seconds)
 
 
 def table_of(found: list[Measured]) -> LatencyTable:
@@ -116,22 +116,22 @@ def test_a_profile_that_was_killed_goes_on_where_it_stopped(path: Path) -> None:
             raise Killed
 
     with pytest.raises(Killed):
-        profile(SlowMachine(), items, Unfinished(path, HEADER), 1e6, kill)
-    before = Unfinished(path, HEADER).load()
+        profile(SlowMachine(), items, PartialProfile(path, HEADER), 1e6, kill)
+    before = PartialProfile(path, HEADER).load()
     assert len(before) == 7
     machine = SlowMachine()
     found, _ = measured(machine, path, items)
     assert found[:7] == before
     assert [one.sample.name for one in found] == [item.name for item in items]
     assert len(machine.compiled) == 1 + len(items) - 7  # the reference, and the rest
-    assert Unfinished(path, HEADER).load() == found
+    assert PartialProfile(path, HEADER).load() == found
 
 
 def test_a_last_line_that_was_cut_off_is_dropped_and_measured_again(path: Path) -> None:
     items = profile_items()
     found, _ = measured(SlowMachine(), path, items)
     path.write_bytes(path.read_bytes()[:-20])
-    assert Unfinished(path, HEADER).load() == found[:-1]
+    assert PartialProfile(path, HEADER).load() == found[:-1]
     again, _ = measured(SlowMachine(), path, items)
     assert len(again) == len(items)
     assert again[:-1] == found[:-1]
@@ -140,7 +140,7 @@ def test_a_last_line_that_was_cut_off_is_dropped_and_measured_again(path: Path) 
 def test_a_file_cut_off_in_its_first_line_is_begun_anew(path: Path) -> None:
     path.write_text('{"format": "maenas/unfin')
     found, _ = measured(SlowMachine(), path, profile_items())
-    assert Unfinished(path, HEADER).load() == found
+    assert PartialProfile(path, HEADER).load() == found
 
 
 def test_the_beginning_of_another_profile_is_refused(path: Path) -> None:
@@ -148,7 +148,7 @@ def test_the_beginning_of_another_profile_is_refused(path: Path) -> None:
     with pytest.raises(
         SpecError, match=r"beginning of another profile \(seed 0, not 1\); --exist-ok"
     ):
-        Unfinished(path, {**HEADER, "seed": 1}).load()
+        PartialProfile(path, {**HEADER, "seed": 1}).load()
 
 
 @pytest.mark.parametrize(
@@ -157,7 +157,7 @@ def test_the_beginning_of_another_profile_is_refused(path: Path) -> None:
 def test_a_file_that_is_no_profile_is_refused(path: Path, text: str) -> None:
     path.write_text(text, encoding="latin-1")
     with pytest.raises(SpecError, match=r"slow.json.partial: is (no|the) beginning"):
-        Unfinished(path, HEADER).load()
+        PartialProfile(path, HEADER).load()
 
 
 def test_a_sample_that_was_edited_into_nonsense_is_refused(path: Path) -> None:
@@ -167,7 +167,7 @@ def test_a_sample_that_was_edited_into_nonsense_is_refused(path: Path) -> None:
     edited["sample"]["ms"][0] = -1
     path.write_text("\n".join([lines[0], json.dumps(edited), *lines[2:]]) + "\n")
     with pytest.raises(SpecError, match="times must be positive"):
-        Unfinished(path, HEADER).load()
+        PartialProfile(path, HEADER).load()
 
 
 def test_a_folder_that_is_gone_is_told(tmp_path: Path) -> None:
@@ -182,7 +182,7 @@ def test_a_device_that_is_gone_stops_the_profile_and_keeps_what_was_measured(pat
     message = r"device is gone\. That was graph number 3 in a row; .*slow.json.partial: .*--resume"
     with pytest.raises(BackendError, match=message):
         measured(SlowMachine(fails_after=6), path, profile_items())
-    assert len(Unfinished(path, HEADER).load()) == 5  # one of the six was the reference
+    assert len(PartialProfile(path, HEADER).load()) == 5  # one of the six was the reference
     found, notes = measured(SlowMachine(), path, profile_items())
     assert len(found) == len(profile_items())
     assert notes == []
@@ -255,5 +255,5 @@ def test_a_device_that_computes_in_another_precision_is_not_profiled(tmp_path: P
     device = SlowMachine()
     device.precision = "int8"
     with pytest.raises(BackendError, match="runs convolutions in f32 where int8 was asked"):
-        profile(device, profile_items(), Unfinished(tmp_path / "x.partial", {}), 60.0)
+        profile(device, profile_items(), PartialProfile(tmp_path / "x.partial", {}), 60.0)
     assert not (tmp_path / "x.partial").exists()
