@@ -10,7 +10,7 @@ from maenas.detector.assign.assigner import (
     padded_targets,
 )
 from maenas.detector.assign.atss import ATSS
-from maenas.detector.assign.named import ASSIGNERS
+from maenas.detector.assign.load import ASSIGNERS
 from maenas.detector.assign.sim_ota import SimOTA
 from maenas.detector.assign.tood import TOOD
 
