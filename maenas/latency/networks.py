@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 SPACES = {"cpu": ("res", "csp", "mob"), "gpu": ("res", "csp")}
 MAX_REDRAWS = 100
-Named = tuple[str, DetectorSpec]
+NamedDetector = tuple[str, DetectorSpec]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,9 @@ def interleaved(*queues: Sequence[Item]) -> list[Item]:
     return [item for _, _, item in sorted(placed, key=lambda place: place[:2])]
 
 
-def drawn(spaces: Sequence[str], count: int, seed: int, taken: Sequence[Named] = ()) -> list[Named]:
+def drawn(
+    spaces: Sequence[str], count: int, seed: int, taken: Sequence[NamedDetector] = ()
+) -> list[NamedDetector]:
     """Random detectors of all sizes with their names; all backbones are different.
 
     Args:
@@ -116,7 +118,7 @@ def drawn(spaces: Sequence[str], count: int, seed: int, taken: Sequence[Named] =
     random = np.random.default_rng(seed)
     backbones = {spec.backbone for _, spec in taken}
     known: dict[tuple[str, str], tuple[Space, Moves]] = {}
-    found: list[Named] = []
+    found: list[NamedDetector] = []
     for index in range(count):
         space = spaces[index % len(spaces)]
         scales = _scales([space])
