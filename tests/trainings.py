@@ -30,8 +30,8 @@ RECIPE = Recipe(
 
 
 @dataclass(frozen=True)
-class Told:
-    """An accuracy that somebody tells."""
+class FixedAp:
+    """An evaluation with a given AP, for tests that need no data set."""
 
     ap: float
     ap50: float = 0.5

@@ -23,7 +23,7 @@ from maenas.detector.train.loop import MOST_IN_A_ROW
 from maenas.detector.train.optimizer import OptimizerOptions
 from maenas.detector.train.state import Saved
 from maenas.detector.train.training import PARTS
-from tests.trainings import IMAGES, PLAIN, RECIPE, Told, small_training, write_data
+from tests.trainings import IMAGES, PLAIN, RECIPE, FixedAp, small_training, write_data
 
 STEPS = 3  # an epoch: five images, two at a time
 
@@ -91,14 +91,14 @@ def stopped_after(training: Training, saved: Saved | None, last: int) -> list[ob
 def test_stopped_after_every_step_it_ends_with_the_weights_of_an_unbroken_run(
     data: Path, tmp_path: Path
 ) -> None:
-    told = iter([Told(0.2), Told(0.1), Told(0.3)] * 2)
-    for _ in train(small_training(tmp_path / "whole", data, evaluate=lambda _: next(told))):
+    scores = iter([FixedAp(0.2), FixedAp(0.1), FixedAp(0.3)] * 2)
+    for _ in train(small_training(tmp_path / "whole", data, evaluate=lambda _: next(scores))):
         pass
     whole = load_state(tmp_path / "whole" / "resume.pt")
     folder = tmp_path / "stopped"
     saved: Saved | None = None
     for last in range(STEPS * RECIPE.epochs):
-        training = small_training(folder, data, evaluate=lambda _: next(told))
+        training = small_training(folder, data, evaluate=lambda _: next(scores))
         events = stopped_after(training, saved, last)
         assert [event.number for event in events if isinstance(event, StepResult)] == [last]
         assert events[-1] == Pause(last // STEPS, last + 1)
@@ -108,7 +108,7 @@ def test_stopped_after_every_step_it_ends_with_the_weights_of_an_unbroken_run(
             last % STEPS + 1,
         )
         torch.rand(7)  # whatever else the process drew
-    for _ in train(small_training(folder, data, evaluate=lambda _: next(told)), saved):
+    for _ in train(small_training(folder, data, evaluate=lambda _: next(scores)), saved):
         pass
     ended = load_state(folder / "resume.pt")
     assert_same(ended.network, whole.network)
@@ -120,14 +120,14 @@ def test_stopped_after_every_step_it_ends_with_the_weights_of_an_unbroken_run(
 def test_an_evaluation_that_is_interrupted_is_all_that_is_repeated(
     data: Path, tmp_path: Path
 ) -> None:
-    def interrupted(network: DetectorNetwork) -> Told:
+    def interrupted(network: DetectorNetwork) -> FixedAp:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         list(train(small_training(tmp_path, data, evaluate=interrupted)))
     saved = load_state(tmp_path / "resume.pt")
     assert (saved.progress.step, saved.progress.epoch) == (STEPS, 0)
-    first = next(train(small_training(tmp_path, data, evaluate=lambda _: Told(0.2)), saved))
+    first = next(train(small_training(tmp_path, data, evaluate=lambda _: FixedAp(0.2)), saved))
     assert isinstance(first, EpochResult)
     assert first.row["ap"] == 0.2
 
@@ -195,13 +195,13 @@ def test_gradients_of_gathered_batches_are_a_step_and_an_epoch_may_end_with_fewe
 
 
 def test_the_best_is_kept_apart_from_the_last(data: Path, tmp_path: Path) -> None:
-    told = iter([0.2, 0.5, 0.4])
+    scores = iter([0.2, 0.5, 0.4])
     seen: list[dict[str, Tensor]] = []
 
-    def evaluate(network: DetectorNetwork) -> Told:
+    def evaluate(network: DetectorNetwork) -> FixedAp:
         assert not network.training
         seen.append({name: value.clone() for name, value in network.state_dict().items()})
-        return Told(next(told))
+        return FixedAp(next(scores))
 
     events = list(train(small_training(tmp_path, data, evaluate=evaluate)))
     epochs = [event for event in events if isinstance(event, EpochResult)]

@@ -23,8 +23,8 @@ from maenas.nas.executors.stream import (
 )
 
 
-class Told:
-    """Workers made of arithmetic: a task takes `cost` seconds by a clock nobody waits for."""
+class SimulatedWorkers:
+    """Workers on a simulated clock: a task takes `cost` seconds of it and no real time."""
 
     def __init__(self, workers: int, cost: float = 0.01, lost: Callable[[int], bool] | None = None):
         self.workers = workers
@@ -57,12 +57,12 @@ def square(number: int) -> int:
 
 
 def test_results_come_in_the_order_of_their_items_however_batches_end() -> None:
-    assert list(Stream(Told(4), square, range(1000))) == [n * n for n in range(1000)]
+    assert list(Stream(SimulatedWorkers(4), square, range(1000))) == [n * n for n in range(1000)]
 
 
 @pytest.mark.parametrize("cost", [1e-5, 1e-3, 0.02])
 def test_a_batch_carries_enough_work_once_the_cost_of_a_task_is_known(cost: float) -> None:
-    workers = Told(2, cost)
+    workers = SimulatedWorkers(2, cost)
     assert sum(1 for _ in Stream(workers, square, range(200_000))) == 200_000
     sizes = [len(batch) for batch in workers.batches]
     assert sizes[0] == 1
@@ -71,19 +71,19 @@ def test_a_batch_carries_enough_work_once_the_cost_of_a_task_is_known(cost: floa
 
 
 def test_dear_tasks_travel_alone() -> None:
-    workers = Told(2, cost=1.0)
+    workers = SimulatedWorkers(2, cost=1.0)
     assert len(list(Stream(workers, square, range(20)))) == 20
     assert {len(batch) for batch in workers.batches} == {1}
 
 
 def test_every_worker_gets_a_share_of_a_few_tasks() -> None:
-    workers = Told(4, cost=0.03)
+    workers = SimulatedWorkers(4, cost=0.03)
     assert len(list(Stream(workers, square, range(60)))) == 60
     assert max(len(batch) for batch in workers.batches) * 4 < 60
 
 
 def test_many_workers_get_larger_batches_so_that_the_driver_keeps_up() -> None:
-    few, many = Told(10, cost=0.1), Told(1000, cost=0.1)
+    few, many = SimulatedWorkers(10, cost=0.1), SimulatedWorkers(1000, cost=0.1)
     for workers in (few, many):
         assert sum(1 for _ in Stream(workers, square, range(100_000))) == 100_000
     assert 0.1 * max(map(len, few.batches)) < 0.5
@@ -91,7 +91,7 @@ def test_many_workers_get_larger_batches_so_that_the_driver_keeps_up() -> None:
 
 
 def test_few_batches_are_on_their_way_or_held_back() -> None:
-    workers = Told(3)
+    workers = SimulatedWorkers(3)
     answers = Stream(workers, square, range(100_000))
     assert next(answers) == 0
     assert workers.most_waiting <= AHEAD * 3
@@ -100,7 +100,7 @@ def test_few_batches_are_on_their_way_or_held_back() -> None:
 
 
 def test_a_lost_batch_is_sent_again_as_it_was() -> None:
-    workers = Told(2, cost=0.05, lost=lambda number: number in (1, 4, 5))
+    workers = SimulatedWorkers(2, cost=0.05, lost=lambda number: number in (1, 4, 5))
     assert list(Stream(workers, square, range(50))) == [n * n for n in range(50)]
     assert workers.losses == 3
     sent = [item for batch in workers.batches for item in batch]
@@ -123,7 +123,7 @@ def test_what_is_lost_again_and_again_is_an_error_that_names_it(
     losing_s: Callable[[float], None],
 ) -> None:
     losing_s(LOSING_S / 10)
-    workers = Told(1, cost=1.0, lost=lambda number: number >= 3)
+    workers = SimulatedWorkers(1, cost=1.0, lost=lambda number: number >= 3)
     answers = Stream(workers, square, range(10))
     assert [next(answers) for _ in range(3)] == [0, 1, 4]
     words = r"tasks \d to \d were lost (\d+) times with their worker \(killed\)"
@@ -137,14 +137,14 @@ def test_what_is_lost_again_and_again_is_an_error_that_names_it(
 def test_many_losses_in_a_short_time_are_no_error(losing_s: Callable[[float], None]) -> None:
     losing_s(LOSING_S / 100)
     lost = 3 * MOST_LOSSES
-    workers = Told(1, cost=1.0, lost=lambda number: 3 <= number < 3 + lost)
+    workers = SimulatedWorkers(1, cost=1.0, lost=lambda number: 3 <= number < 3 + lost)
     assert list(Stream(workers, square, range(10))) == [n * n for n in range(10)]
     assert workers.losses == lost
 
 
 def test_few_losses_in_a_long_time_are_no_error(losing_s: Callable[[float], None]) -> None:
     losing_s(LOSING_S)
-    workers = Told(1, cost=1.0, lost=lambda number: 3 <= number < 3 + MOST_LOSSES - 1)
+    workers = SimulatedWorkers(1, cost=1.0, lost=lambda number: 3 <= number < 3 + MOST_LOSSES - 1)
     assert list(Stream(workers, square, range(10))) == [n * n for n in range(10)]
 
 
@@ -154,7 +154,7 @@ def test_an_error_of_a_task_comes_when_its_turn_has_come() -> None:
             raise ValueError("seven")
         return number
 
-    answers = Stream(Told(4, cost=1.0), odd, range(20))
+    answers = Stream(SimulatedWorkers(4, cost=1.0), odd, range(20))
     assert [next(answers) for _ in range(7)] == list(range(7))
     with pytest.raises(ValueError, match="seven"):
         next(answers)
