@@ -22,7 +22,7 @@ from maenas.detector.data.labelled import Labelled
 from maenas.detector.data.read_sample import read_sample
 from maenas.detector.data.samples import Sample
 from maenas.detector.media.images import ImageError
-from maenas.detector.media.resize import FILL, RESIZES, place, resized
+from maenas.detector.media.resize import FILL, RESIZES, placement_of, resized
 
 Size = tuple[int, int]
 PARTNERS = ("all", "batch")
@@ -156,7 +156,7 @@ class Maker:
 
     def _placed(self, size: Size) -> Size:
         """(height, width) of an image of this size at the network's input and on a mosaic."""
-        return place(size, self.size, self.augmentation.resize).placed
+        return placement_of(size, self.size, self.augmentation.resize).placed
 
     def _mixed(self, scene: Labelled, rng: Generator) -> Labelled:
         """The scene blended with another image that has labels."""
@@ -209,7 +209,7 @@ def scaled(sample: Sample, pixels: Tensor) -> Labelled:
 
 def fitted(scene: Labelled, sample: Sample, size: Size, resize: str) -> Labelled:
     """A sample's image and objects at the size of the network's input, padded with grey."""
-    height, width = place(sample.size, size, resize).placed
+    height, width = placement_of(sample.size, size, resize).placed
     whole = torch.full((3, *size), int(FILL), dtype=torch.uint8)
     whole[:, :height, :width] = resized(scene.pixels.permute(1, 2, 0).numpy(), (height, width))
     factors = np.array([width / scene.size[1], height / scene.size[0]] * 2, dtype=np.float32)

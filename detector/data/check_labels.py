@@ -11,7 +11,7 @@ from maenas.detector.arrays import Floats
 from maenas.detector.data.dataset import DataProblem, Dataset
 from maenas.detector.data.labelled import areas_of
 from maenas.detector.data.samples import Samples
-from maenas.detector.media.resize import place
+from maenas.detector.media.resize import placement_of
 
 MIN_SIDE = 3.0  # pixels at the network's input; smaller objects are hard to detect
 MAX_IOU = 0.95  # two boxes of one class with a higher IoU are likely duplicates
@@ -75,7 +75,7 @@ def _tiny(columns: Samples, size: tuple[int, int]) -> NDArray[np.int64]:
     shapes, inverse = np.unique(columns.sizes, axis=0, return_inverse=True)
     factors = np.ones((len(shapes), 2), dtype=np.float32)
     for index, (height, width) in enumerate(shapes.tolist()):
-        tall, wide = place((height, width), size, "stretch").placed
+        tall, wide = placement_of((height, width), size, "stretch").placed
         factors[index] = wide / width, tall / height
     image = np.repeat(np.arange(len(columns)), np.diff(columns.ends))
     sides = (columns.boxes[:, 2:] - columns.boxes[:, :2]) * factors[inverse.reshape(-1)[image]]

@@ -29,7 +29,7 @@ from maenas.detector.data.loader_workers import (
 )
 from maenas.detector.data.read_sample import read_sample
 from maenas.detector.media.images import ImageError
-from maenas.detector.media.resize import RESIZES, Placement, place, resized
+from maenas.detector.media.resize import RESIZES, Placement, placement_of, resized
 
 Size = tuple[int, int]
 STRIDE = 32  # stride of the coarsest feature map; input sides are multiples of it
@@ -225,14 +225,14 @@ class _TrainingBatches(TorchDataset["Batch | _Failure"]):
     def __len__(self) -> int:
         return len(self.requests)
 
-    def __getitem__(self, place: int) -> Batch | _Failure:
+    def __getitem__(self, placement_of: int) -> Batch | _Failure:
         try:
-            return self._made(place)
+            return self._made(placement_of)
         except DataError as error:
             return _Failure(str(error))
 
-    def _made(self, place: int) -> Batch:
-        options, request = self.options, self.requests[place]
+    def _made(self, placement_of: int) -> Batch:
+        options, request = self.options, self.requests[placement_of]
         done = request.epoch * self.per_epoch + request.number
         maker = Maker(
             self.dataset,
@@ -277,7 +277,7 @@ class _EvaluationBatches(TorchDataset["Batch | _Failure"]):
             except ImageError as error:
                 damaged.append(str(error))
                 continue
-            placement = place(sample.size, self.size, self.resize)
+            placement = placement_of(sample.size, self.size, self.resize)
             scene = scaled(sample, resized(pixels, placement.placed))
             scenes.append(fitted(scene, sample, self.size, self.resize))
             ids.append(sample.image_id)
@@ -325,8 +325,8 @@ class _Shared(TorchDataset["Batch | _Failure"]):
     def __len__(self) -> int:
         return len(self._source)
 
-    def __getitem__(self, place: int) -> Batch | _Failure:
-        made = self._source[place]
+    def __getitem__(self, placement_of: int) -> Batch | _Failure:
+        made = self._source[placement_of]
         if isinstance(made, Batch):
             made.share_memory()
         return made

@@ -17,7 +17,7 @@ from maenas.detector.evaluate.matching import MIN_IOU, Matching, match
 from maenas.detector.media.draw_boxes import draw_boxes
 from maenas.detector.media.images import ImageError, Pixels
 from maenas.detector.media.label_text import Colour, enlarged
-from maenas.detector.media.resize import place, resized
+from maenas.detector.media.resize import placement_of, resized
 from maenas.detector.ops.thresholds import MIN_SCORE
 
 COUNT = 16
@@ -144,6 +144,6 @@ def _fitting(pixels: Pixels) -> tuple[Pixels, np.float32]:
     if max(height, width) <= MAX_SIDE:
         larger, times = enlarged(pixels)
         return larger, np.float32(times)
-    placed = place((height, width), (MAX_SIDE, MAX_SIDE), "letterbox").placed
+    placed = placement_of((height, width), (MAX_SIDE, MAX_SIDE), "letterbox").placed
     smaller: Pixels = resized(pixels, placed).permute(1, 2, 0).numpy()
     return smaller, np.float32(max(placed) / max(height, width))

@@ -49,7 +49,7 @@ class Placement:
         return np.array([x, y, x, y], dtype=np.float32)
 
 
-def place(image: tuple[int, int], room: tuple[int, int], resize: str) -> Placement:
+def placement_of(image: tuple[int, int], room: tuple[int, int], resize: str) -> Placement:
     """The placement of an image in the input.
 
     Args:
@@ -77,11 +77,11 @@ def fit(pixels: Pixels, room: tuple[int, int], resize: str) -> tuple[Floats, Pla
     Args:
         pixels: (height, width, 3), RGB image.
         room: (height, width) of the input.
-        resize: method, as in `place`.
+        resize: method, as in `placement_of`.
     Returns:
         Image (3, *room), RGB in 0..255, and the placement.
     """
-    placement = place((pixels.shape[0], pixels.shape[1]), room, resize)
+    placement = placement_of((pixels.shape[0], pixels.shape[1]), room, resize)
     height, width = placement.placed
     fitted = np.empty((3, *room), dtype=np.float32)
     fitted[:, :height, :width] = resized(pixels, placement.placed).numpy()

@@ -10,7 +10,7 @@ from numpy.random import Generator
 
 from maenas.detector.data.augment.flip import flip
 from maenas.detector.data.labelled import Labelled, clip
-from maenas.detector.media.resize import FILL, place, resized
+from maenas.detector.media.resize import FILL, placement_of, resized
 
 MIN_AREA = 4.0  # square pixels; smaller boxes are dropped afterwards
 
@@ -49,7 +49,7 @@ def overlay(scene: Labelled, image: tuple[int, int], mix: Mix, room: tuple[int, 
         room: (height, width) of the input.
     """
     whole = torch.full((3, *_times(room, mix.scale)), int(FILL), dtype=torch.uint8)
-    height, width = _times(place(image, room, "letterbox").placed, mix.scale)
+    height, width = _times(placement_of(image, room, "letterbox").placed, mix.scale)
     whole[:, :height, :width] = resized(scene.pixels.permute(1, 2, 0).numpy(), (height, width))
     factors = np.array([width / scene.size[1], height / scene.size[0]] * 2, dtype=np.float32)
     laid = replace(scene, pixels=whole, boxes=scene.boxes * factors, outlines=())

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from maenas.blocks import SpecError
-from maenas.detector.media.resize import FILL, RESIZES, Placement, fit, place
+from maenas.detector.media.resize import FILL, RESIZES, Placement, fit, placement_of
 from tests.golden import hashed
 
 
@@ -18,7 +18,7 @@ def test_boxes_come_back_where_they_were(resize: str) -> None:
     for _ in range(500):
         image = rng.randint(1, 3000), rng.randint(1, 3000)
         room = 32 * rng.randint(1, 40), 32 * rng.randint(1, 40)
-        placement = place(image, room, resize)
+        placement = placement_of(image, room, resize)
         x1, x2 = sorted((rng.uniform(0, image[1]), rng.uniform(0, image[1])))
         y1, y2 = sorted((rng.uniform(0, image[0]), rng.uniform(0, image[0])))
         boxes = np.array([[x1, y1, x2, y2], [0, 0, image[1], image[0]]], dtype=np.float32)
@@ -40,8 +40,8 @@ def test_boxes_come_back_where_they_were(resize: str) -> None:
 def test_letterboxed_images_keep_their_proportions(
     image: tuple[int, int], room: tuple[int, int], placed: tuple[int, int]
 ) -> None:
-    assert place(image, room, "letterbox") == Placement(image, placed)
-    assert place(image, room, "stretch") == Placement(image, room)
+    assert placement_of(image, room, "letterbox") == Placement(image, placed)
+    assert placement_of(image, room, "stretch") == Placement(image, room)
 
 
 def test_what_an_image_leaves_free_is_grey() -> None:
@@ -90,14 +90,14 @@ def test_views_and_constants_of_images_can_be_resized() -> None:
 
 
 def test_boxes_are_clipped_to_the_image() -> None:
-    placement = place((100, 200), (64, 64), "letterbox")
+    placement = placement_of((100, 200), (64, 64), "letterbox")
     boxes = np.array([[-5, -9, 80, 50]], dtype=np.float32)
     assert placement.to_image(boxes).tolist() == [[0, 0, 200, 100]]
 
 
 def test_another_way_to_resize_is_refused() -> None:
     with pytest.raises(SpecError, match="resize must be one of letterbox, stretch, got crop"):
-        place((10, 10), (32, 32), "crop")
+        placement_of((10, 10), (32, 32), "crop")
 
 
 def noise(height: int, width: int) -> np.ndarray:
