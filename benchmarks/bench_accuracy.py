@@ -79,9 +79,9 @@ def learn(task: Task, work: Path) -> None:
     if task.same:
         data.write_text(data.read_text().replace("val: images/val", "val: images/train"))
     changes = [word for change in task.changes for word in ("--set", change)]
-    places = ("--data", data, "--input-size", SIDE, "--epochs", task.epochs, "--out", run)
+    arguments = ("--data", data, "--input-size", SIDE, "--epochs", task.epochs, "--out", run)
     started = time.monotonic()
-    told = json.loads(maenas("train", DETECTOR, *places, "--compute", "cpu", "--json", *changes))
+    told = json.loads(maenas("train", DETECTOR, *arguments, "--compute", "cpu", "--json", *changes))
     wall_s = time.monotonic() - started
     epochs = read_csv(run / "results.csv")
     rows = [{key: row[key] for key in COLUMNS if key in row} for row in epochs]

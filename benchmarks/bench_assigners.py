@@ -93,9 +93,9 @@ def learn(
         words += ["--set", change]
     if (out / ARGS_FILE).exists():
         words.append("--resume")
-    places = ("--data", data, "--epochs", count, "--out", out)
+    arguments = ("--data", data, "--epochs", count, "--out", out)
     options = ("--recipe", "ns", "--workers", 0, "--compute", "cpu", "--json")
-    told = json.loads(maenas("train", detector, *places, *options, *words))
+    told = json.loads(maenas("train", detector, *arguments, *options, *words))
     epochs = read_csv(out / "results.csv")
     last = epochs[-1]
     print(f"{assigner}, seed {seed}: AP {float(last['ap']):.4f}", flush=True)

@@ -182,8 +182,8 @@ def train(
 ) -> dict[str, float]:
     """Train by the command line, or continue an interrupted training; returns its result."""
     resumed = ("--resume",) if (out / "resume.pt").exists() else ()
-    places = ("--data", bench.data, "--recipe", "ns", "--out", out, "--workers", 0, "--json")
-    told: dict[str, float] = json.loads(maenas(command, detector, *places, *words, *resumed))
+    arguments = ("--data", bench.data, "--recipe", "ns", "--out", out, "--workers", 0, "--json")
+    told: dict[str, float] = json.loads(maenas(command, detector, *arguments, *words, *resumed))
     return told
 
 
@@ -222,7 +222,7 @@ def draw(bench: Bench, rows: Sequence[dict[str, str]], path: Path) -> None:
     figure = Figure(figsize=(7, 4.5), dpi=110, layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots()
-    for place, cell in enumerate(CELLS):
+    for index, cell in enumerate(CELLS):
         label: str | None = cell
         for row in rows:
             run = bench.run(cell, int(row["seed"]))
@@ -232,7 +232,7 @@ def draw(bench: Bench, rows: Sequence[dict[str, str]], path: Path) -> None:
             epochs, aps = zip(
                 *((int(each["epoch"]), float(each["ap"])) for each in judged), strict=True
             )
-            axes.plot(epochs, aps, color=f"C{place}", label=label)
+            axes.plot(epochs, aps, color=f"C{index}", label=label)
             label = None
     axes.set(xlabel="epoch", ylabel="validation AP", title="A student, alone and taught")
     axes.legend(loc="upper left")

@@ -99,15 +99,15 @@ def make_coco(folder: Path, count: int) -> Path:
     images = [{"id": i, "file_name": f"{i:012d}.jpg", **sizes} for i in range(count)]
     annotations = [
         {
-            "id": OBJECTS * image + place,
+            "id": OBJECTS * image + position,
             "image_id": image,
-            "category_id": (image + place) % CLASSES,
+            "category_id": (image + position) % CLASSES,
             "bbox": box,
             "area": box[2] * box[3],
             "iscrowd": 0,
         }
         for image, rows in enumerate(boxes(count).tolist())
-        for place, box in enumerate(rows)
+        for position, box in enumerate(rows)
     ]
     categories = [{"id": index, "name": f"class {index}"} for index in range(CLASSES)]
     path = folder / "set.json"
@@ -122,8 +122,8 @@ def make_yolo(folder: Path, count: int) -> Path:
     (folder / "labels").mkdir()
     for image, rows in enumerate(boxes(count) / SIDE):
         lines = [
-            f"{(image + place) % CLASSES} {x + w / 2:.6f} {y + h / 2:.6f} {w:.6f} {h:.6f}"
-            for place, (x, y, w, h) in enumerate(rows.tolist())
+            f"{(image + index) % CLASSES} {x + w / 2:.6f} {y + h / 2:.6f} {w:.6f} {h:.6f}"
+            for index, (x, y, w, h) in enumerate(rows.tolist())
         ]
         (folder / "labels" / f"{image:012d}.txt").write_text("\n".join(lines))
     path = folder / "data.yaml"

@@ -52,10 +52,10 @@ class Evaluation:
         column: Floats = self.costs[:, QUANTITIES.index(quantity)]
         return column
 
-    def at(self, places: NDArray[np.int64]) -> Evaluation:
+    def at(self, rows: NDArray[np.int64]) -> Evaluation:
         """The entries at some indices."""
         return Evaluation(
-            self.scores[places], self.costs[places], self.feasible[places], self.prices[places]
+            self.scores[rows], self.costs[rows], self.feasible[rows], self.prices[rows]
         )
 
 
@@ -124,17 +124,17 @@ class Memo:
     def take(self, keys: NDArray[np.int64], compute) -> Floats:  # type: ignore[no-untyped-def]
         """(n, columns), rows of (n,) keys; `compute(key)` returns the row of a new key."""
         index = self._index
-        places = []
+        positions = []
         for key in keys.tolist():
-            place = index.get(key)
-            if place is None:
+            position = index.get(key)
+            if position is None:
                 row = compute(key)
-                place = index[key] = len(index)
-                if place == len(self._rows):
+                position = index[key] = len(index)
+                if position == len(self._rows):
                     self._rows = np.concatenate([self._rows, np.empty_like(self._rows)])
-                self._rows[place] = row
-            places.append(place)
-        rows: Floats = self._rows[places]
+                self._rows[position] = row
+            positions.append(position)
+        rows: Floats = self._rows[positions]
         return rows
 
 

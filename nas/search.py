@@ -118,13 +118,13 @@ def better_of(outcome: Outcome, certified: Sequence[Certified], evaluator: Evalu
     """
     space = evaluator.problem.space
     best, solved = list(outcome.best), set[int]()
-    for place, proof in enumerate(certified):
-        own = best[place]
+    for index, proof in enumerate(certified):
+        own = best[index]
         if proof.genome is None or proof.score is None:
             continue
         if own is None or _exceeds(proof.score, evaluator.problem.score(own)):
-            best[place] = space.decode(proof.genome.tolist())
-            solved.add(place)
+            best[index] = space.decode(proof.genome.tolist())
+            solved.add(index)
     finalists = outcome.finalists
     optimum = certified[-1].genome
     if len(best) - 1 in solved and optimum is not None:

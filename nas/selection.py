@@ -22,4 +22,4 @@ def best_within(scores: Floats, prices: Floats, limits: Sequence[float], keep: i
     for limit in limits:
         within = order[prices[order] <= limit][:keep]
         chosen.update(dict.fromkeys(within.tolist()))
-    return sorted(chosen, key=lambda place: (-scores[place], prices[place]))
+    return sorted(chosen, key=lambda index: (-scores[index], prices[index]))

@@ -82,8 +82,8 @@ class Moves:
         children = self._cross(rng, parents, mates)
         drawn = rng.random(len(children))
         kind = np.searchsorted(np.cumsum([EXCHANGE_RATE, SHIFT_RATE, STAGE_RATE]), drawn, "right")
-        for place, move in enumerate((self._exchange, self._shift, self._restage, self._change)):
-            children[kind == place] = move(rng, children[kind == place])
+        for index, move in enumerate((self._exchange, self._shift, self._restage, self._change)):
+            children[kind == index] = move(rng, children[kind == index])
         return children[self.legal(children)]
 
     def _cross(self, rng: np.random.Generator, parents: Genomes, mates: Genomes) -> Genomes:

@@ -49,7 +49,7 @@ def disturbed(table: LatencyTable, count: int) -> LatencyTable:
 
 @cache
 def _measured() -> tuple[tuple[Op, ...], tuple[TableSample, ...]]:
-    places: dict[Op, int] = {}
+    positions: dict[Op, int] = {}
     graphs: list[tuple[str, Role, tuple[Op, ...]]] = [
         *((f"zoo:{scale}", "fit", published_detector(scale).ops()) for scale in template_names()),
         *((f"operator/{index}", "operator", (op,)) for index, op in enumerate(operator_grid(2))),
@@ -60,12 +60,12 @@ def _measured() -> tuple[tuple[Op, ...], tuple[TableSample, ...]]:
     ]
     samples = []
     for name, role, ops in graphs:
-        listed = tuple(places.setdefault(priced(op), len(places)) for op in ops)
+        listed = tuple(positions.setdefault(priced(op), len(positions)) for op in ops)
         times = [true_us(op) for op in ops]
         layers = tuple(
-            LayerSample(f"{index}", (place,), us)
-            for index, (place, us) in enumerate(zip(listed, times, strict=True))
+            LayerSample(f"{index}", (position,), us)
+            for index, (position, us) in enumerate(zip(listed, times, strict=True))
         )
         ms = (sum(times) / 1e3,) * RUNS
         samples.append(TableSample(name, role, listed, ms, (3.0,) * RUNS, layers))
-    return tuple(places), tuple(samples)
+    return tuple(positions), tuple(samples)

@@ -45,8 +45,8 @@ def official_keys(model: str) -> list[Key]:
 def official_weights(model: str) -> dict[str, Tensor]:
     """The golden state dict, running statistics as before any training."""
     return {
-        key: torch.from_numpy(filling(key, shape, place)).reshape(shape)
-        for place, (key, shape) in enumerate(official_keys(model))
+        key: torch.from_numpy(filling(key, shape, index)).reshape(shape)
+        for index, (key, shape) in enumerate(official_keys(model))
     }
 
 
@@ -55,11 +55,11 @@ def renamed(weights: Mapping[str, Tensor], spec: DetectorSpec) -> dict[str, Tens
     return {ours: weights[theirs] for theirs, ours in official_names(spec)}
 
 
-def filling(key: str, shape: tuple[int, ...], place: int) -> NDArray[np.float32 | np.int64]:
+def filling(key: str, shape: tuple[int, ...], index: int) -> NDArray[np.float32 | np.int64]:
     """The golden value of a key that stands at this place of the state dict."""
     if key == CONSTANT:
         return np.arange(shape[0], dtype=np.float32)
-    value = hashed(place, int(np.prod(shape)))
+    value = hashed(index, int(np.prod(shape)))
     match key.rsplit(".", 1)[-1]:
         case "num_batches_tracked":
             return np.ones((), np.int64)

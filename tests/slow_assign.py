@@ -22,7 +22,7 @@ class Image(NamedTuple):
         boxes: (N, 4), predicted.
         points: (N, 2).
         strides: (N,).
-        objects: place, box and label of each object that is to be found.
+        objects: slot, box and label of each object that is to be found.
     """
 
     scores: Array
@@ -32,7 +32,7 @@ class Image(NamedTuple):
     objects: list[tuple[int, Array, int]]
 
 
-Slow = Callable[[Image], dict[int, int]]  # prior -> place of its object
+Slow = Callable[[Image], dict[int, int]]  # prior -> slot of its object
 
 
 def images_of(batch: Scene) -> list[Image]:
@@ -47,11 +47,11 @@ def images_of(batch: Scene) -> list[Image]:
             strides,
             [
                 (
-                    place,
-                    targets.boxes[index, place].double().numpy(),
-                    int(targets.labels[index, place]),
+                    position,
+                    targets.boxes[index, position].double().numpy(),
+                    int(targets.labels[index, position]),
                 )
-                for place in targets.objects[index].nonzero().flatten().tolist()
+                for position in targets.objects[index].nonzero().flatten().tolist()
             ],
         )
         for index in range(len(logits))
@@ -88,26 +88,26 @@ def slow_dynamic_k(
     """Dynamic k with the published numbers; the cost of a class is `f(scores, label, iou)`."""
     points = image.points
     ious, ranks, costs, own = {}, {}, {}, {}
-    for place, box, label in image.objects:
+    for index, box, label in image.objects:
         in_box = ((points > box[:2]) & (points < box[2:])).all(axis=1)
         off = np.abs(points - (box[:2] + box[2:]) / 2).max(axis=1)
         in_centre = off < 2.5 * image.strides
-        own[place] = in_box | in_centre
-        ious[place] = slow_iou(box, image.boxes)
-        ranks[place] = np.where(in_box & in_centre, 0, 1)
-        cost = class_cost(image.scores, label, ious[place])
-        costs[place] = cost - 3 * np.log(ious[place] + 1e-7)
+        own[index] = in_box | in_centre
+        ious[index] = slow_iou(box, image.boxes)
+        ranks[index] = np.where(in_box & in_centre, 0, 1)
+        cost = class_cost(image.scores, label, ious[index])
+        costs[index] = cost - 3 * np.log(ious[index] + 1e-7)
     candidates = np.flatnonzero(np.any([*own.values()], axis=0)) if own else np.zeros(0, int)
-    inside = [place for place, near in own.items() if near.any()]
+    inside = [index for index, near in own.items() if near.any()]
     takers: dict[int, list[int]] = {}
-    for place in inside:
-        k = max(1, int(np.sort(ious[place][candidates])[-10:].sum()))
-        order = np.lexsort((costs[place][candidates], ranks[place][candidates]))
+    for index in inside:
+        k = max(1, int(np.sort(ious[index][candidates])[-10:].sum()))
+        order = np.lexsort((costs[index][candidates], ranks[index][candidates]))
         for prior in candidates[order[:k]].tolist():
-            takers.setdefault(prior, []).append(place)
+            takers.setdefault(prior, []).append(index)
     return {
         prior: by[0]
         if len(by) == 1
-        else min(inside, key=lambda place: (ranks[place][prior], costs[place][prior]))
+        else min(inside, key=lambda index: (ranks[index][prior], costs[index][prior]))
         for prior, by in takers.items()
     }

@@ -35,7 +35,7 @@ def is_intact(content: bytes) -> bool:
     return b"%08x" % zlib.crc32(blank) == found[1]
 
 
-def _with(content: bytes, place: int, digits: bytes) -> bytes:
+def _with(content: bytes, offset: int, digits: bytes) -> bytes:
     changed = bytearray(content)
-    changed[place : place + 8] = digits
+    changed[offset : offset + 8] = digits
     return bytes(changed)

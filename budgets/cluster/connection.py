@@ -329,21 +329,21 @@ def ask_nodes(ray: Any) -> list[ClusterNode]:
     done = done_among(ray, answers, ANSWER_S, count=len(answers))
     found = []
     for node, answer in zip(alive, answers, strict=True):
-        place = node["NodeManagerAddress"]
+        address = node["NodeManagerAddress"]
         if answer not in done:
-            raise ClusterError(f"ray: node {place} did not answer within {ANSWER_S:.0f} s.")
+            raise ClusterError(f"ray: node {address} did not answer within {ANSWER_S:.0f} s.")
         try:
             versions = ray.get(answer)
         except ray.exceptions.RayError as error:
             if not any(n["Alive"] for n in ray.nodes() if n["NodeID"] == node["NodeID"]):
                 continue  # the node was lost, so no task will run there
-            raise ClusterError(f"ray: node {place} cannot be asked: {line(error)}") from None
+            raise ClusterError(f"ray: node {address} cannot be asked: {line(error)}") from None
         resources = {
             name: amount
             for name, amount in node["Resources"].items()
             if not name.startswith(("node:", "object_store", "accelerator_type:"))
         }
-        found.append(ClusterNode(node["NodeID"], place, resources, versions))
+        found.append(ClusterNode(node["NodeID"], address, resources, versions))
     return found
 
 

@@ -35,17 +35,17 @@ def quantised(model: onnx.ModelProto) -> onnx.ModelProto:
     ]
     for node in body.node:
         if node.op_type == "Conv" and node.input[1] in weights:
-            for place in (0, 1):
-                name = node.input[place]
+            for index in (0, 1):
+                name = node.input[index]
                 if name not in done:
                     done[name] = f"{name}_dq"
-                    if place == 0:
+                    if index == 0:
                         nodes += _pair(name)
                     else:
                         constants += _weight(weights[name])
                         inputs = [f"{name}_q", f"{name}_scale", f"{name}_zero"]
                         nodes.append(_dequantise(inputs, f"{name}_dq", axis=0))
-                node.input[place] = done[name]
+                node.input[index] = done[name]
         nodes.append(node)
     read = {name for node in nodes for name in node.input}
     kept = [c for c in body.initializer if c.name in read or c.name not in done]

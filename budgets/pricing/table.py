@@ -125,8 +125,8 @@ class LatencyTable:
             raise SpecError(f"batch: tables are for one image at a time, got {self.batch}.")
         if not any(sample.role == "fit" for sample in self.samples):
             raise SpecError("samples: there is no network to fit prices to.")
-        places = {place for sample in self.samples for place in _places(sample)}
-        if places and not 0 <= min(places) <= max(places) < len(self.ops):
+        indices = {index for sample in self.samples for index in _places(sample)}
+        if indices and not 0 <= min(indices) <= max(indices) < len(self.ops):
             raise SpecError("samples: name operators that are not in the list `ops`.")
 
     @cached_property
@@ -226,7 +226,7 @@ class LatencyTable:
 
     def ops_of(self, sample: TableSample) -> tuple[Op, ...]:
         """Return the operators of a sample."""
-        return tuple(self.ops[place] for place in sample.ops)
+        return tuple(self.ops[index] for index in sample.ops)
 
     @cached_property
     def _kernels(self) -> dict[str, Kernel]:
@@ -259,7 +259,7 @@ class LatencyTable:
             scale = 1e3 * self.latency_ms(sample) / sum(times)
         for layer, us in zip(sample.layers, times, strict=True):
             if us > 0:
-                yield tuple(self.ops[place] for place in layer.ops), scale * us
+                yield tuple(self.ops[index] for index in layer.ops), scale * us
 
     def _scales(self, sample: TableSample) -> Floats:
         return self.reference_ms / np.array(sample.reference_ms)

@@ -195,14 +195,14 @@ def measure_item(
         samples = sample(session, reference, min(longest, SECONDS[item.role]))
     finally:
         session.close()
-    places: dict[Op, int] = {}
-    listed = [[places.setdefault(priced(op), len(places)) for op in x.ops] for x in layers.layers]
+    indices: dict[Op, int] = {}
+    listed = [[indices.setdefault(priced(op), len(indices)) for op in x.ops] for x in layers.layers]
     return Measured(
-        tuple(places),
+        tuple(indices),
         TableSample(
             name=item.name,
             role=item.role,
-            ops=tuple(place for some in listed for place in some),
+            ops=tuple(index for some in listed for index in some),
             ms=_rounded(samples.ms),
             reference_ms=_rounded(samples.reference_ms),
             layers=tuple(layer_samples(layers.layers, listed, samples, item.role == "operator")),
@@ -225,7 +225,7 @@ def layer_samples(
         alone: whether the graph is a single operator; its layout changes then belong to its inputs
             and do not count.
     """
-    owner = {node: place for place, layer in enumerate(layers) for node in layer.nodes}
+    owner = {node: position for position, layer in enumerate(layers) for node in layer.nodes}
     joined = _Groups(len(layers))
     timed: list[tuple[int, LayerTime]] = []
     for time_of in samples.layers:
@@ -238,9 +238,9 @@ def layer_samples(
         group = joined.of(first)
         sums[group] = sums.get(group, 0.0) + time_of.us
     for group, us in sums.items():
-        places = [p for place in range(len(layers)) if joined.of(place) == group
-                  for p in listed[place]]  # fmt: skip
-        yield LayerSample(layers[group].name, tuple(places), _rounded([us])[0])
+        positions = [p for position in range(len(layers)) if joined.of(position) == group
+                  for p in listed[position]]  # fmt: skip
+        yield LayerSample(layers[group].name, tuple(positions), _rounded([us])[0])
 
 
 class _Groups:
@@ -249,36 +249,36 @@ class _Groups:
     def __init__(self, count: int) -> None:
         self._above = list(range(count))
 
-    def of(self, place: int) -> int:
+    def of(self, index: int) -> int:
         """Return the first layer of the group that a layer belongs to."""
-        while self._above[place] != place:
-            place = self._above[place]
-        return place
+        while self._above[index] != index:
+            index = self._above[index]
+        return index
 
-    def join(self, places: Sequence[int]) -> None:
+    def join(self, indices: Sequence[int]) -> None:
         """Merge the groups of these layers."""
-        firsts = sorted(self.of(place) for place in places)
+        firsts = sorted(self.of(index) for index in indices)
         for first in firsts:
             self._above[first] = firsts[0]
 
 
 def merged(measured: Sequence[Measured]) -> tuple[tuple[Op, ...], tuple[TableSample, ...]]:
     """Return one list of operators for all samples, and the samples with indices into it."""
-    places: dict[Op, int] = {}
+    positions: dict[Op, int] = {}
     samples = []
     for one in measured:
-        new = [places.setdefault(op, len(places)) for op in one.ops]
+        new = [positions.setdefault(op, len(positions)) for op in one.ops]
         samples.append(
             replace(
                 one.sample,
-                ops=tuple(new[place] for place in one.sample.ops),
+                ops=tuple(new[position] for position in one.sample.ops),
                 layers=tuple(
-                    replace(layer, ops=tuple(new[place] for place in layer.ops))
+                    replace(layer, ops=tuple(new[position] for position in layer.ops))
                     for layer in one.sample.layers
                 ),
             )
         )
-    return tuple(places), tuple(samples)
+    return tuple(positions), tuple(samples)
 
 
 def extended(table: LatencyTable, measured: Sequence[Measured]) -> LatencyTable:

@@ -1,6 +1,6 @@
 """The interface of label assigners, which choose the object that each anchor point learns.
 
-Shapes: B images, N priors (anchor points of the head), C classes, and M places for the objects of
+Shapes: B images, N priors (anchor points of the head), C classes, and M slots for the objects of
 an image, some of which may be padding. Boxes are (x1, y1, x2, y2) in pixels of the network's input.
 """
 
@@ -46,7 +46,7 @@ class Priors(NamedTuple):
 
 
 class Targets(NamedTuple):
-    """The ground truth of a batch, padded to the same number of places in each image.
+    """The ground truth of a batch, padded to the same number of slots in each image.
 
     Attributes:
         boxes: (B, M, 4), pixels.
@@ -76,7 +76,7 @@ class Assignment(NamedTuple):
     """The result of label assignment: what each prior learns.
 
     Attributes:
-        matched: (B, N) int64, place of the prior's object in the targets, -1 for none.
+        matched: (B, N) int64, slot of the prior's object in the targets, -1 for none.
         quality: (B, N) float32 in 0..1, quality of the match, which is the soft label of the
             class; 0 for priors without an object.
         ignored: (B, N) bool, True for priors that are neither positive nor negative.
@@ -153,11 +153,11 @@ def padded_targets(
     return targets
 
 
-def slices(images: int, priors: int, places: int) -> Iterator[slice]:
-    """Slices of places with at most `MAX_PAIRS` pairs each, or with a single place."""
+def slices(images: int, priors: int, slots: int) -> Iterator[slice]:
+    """Slices of slots with at most `MAX_PAIRS` pairs each, or with a single slot."""
     step = max(1, MAX_PAIRS // max(1, images * priors))
-    for start in range(0, places, step):
-        yield slice(start, min(start + step, places))
+    for start in range(0, slots, step):
+        yield slice(start, min(start + step, slots))
 
 
 def covered(priors: Priors, boxes_xyxy: Tensor, chosen: Tensor) -> Tensor:
@@ -170,9 +170,9 @@ def covered(priors: Priors, boxes_xyxy: Tensor, chosen: Tensor) -> Tensor:
     Returns:
         (B, N) bool.
     """
-    images, places = chosen.shape
+    images, slots = chosen.shape
     found = chosen.new_zeros((images, len(priors.points)))
-    for part in slices(images, len(priors.points), places):
+    for part in slices(images, len(priors.points), slots):
         inside = depth_inside(priors.points, boxes_xyxy[:, part]) > 0
         found |= (inside & chosen[:, part, None]).any(dim=1)
     return found
@@ -184,8 +184,8 @@ def quality_of_boxes(predictions: Predictions, targets: Targets, matched: Tensor
     return paired_iou(predictions.boxes, boxes).where(matched >= 0, 0.0)
 
 
-def settle(claimed: Tensor, claims: Tensor, priority: Tensor, priors: int) -> Tensor:
-    """Match each claimed prior to the object of highest priority; ties go to the lowest place.
+def resolve_claims(claimed: Tensor, claims: Tensor, priority: Tensor, priors: int) -> Tensor:
+    """Match each claimed prior to the object of highest priority; ties go to the lowest slot.
 
     Args:
         claimed: (B, M, K) int64, priors that each object may claim.
@@ -193,15 +193,15 @@ def settle(claimed: Tensor, claims: Tensor, priority: Tensor, priors: int) -> Te
         priority: (B, M, K), priority of each claim.
         priors: number of priors, N.
     Returns:
-        (B, N) int64, place of the object, -1 for none.
+        (B, N) int64, slot of the object, -1 for none.
     """
-    images, places, _ = claimed.shape
+    images, slots, _ = claimed.shape
     index = claimed.flatten(1)
     bids = priority.where(claims, -torch.inf).flatten(1)
     best = bids.new_full((images, priors), -torch.inf).scatter_reduce(1, index, bids, "amax")
     wins = claims.flatten(1) & (bids == best.gather(1, index))
-    place = torch.arange(places, device=claimed.device)[:, None].expand_as(claimed[0])
-    bidders = place.flatten().where(wins, places)
-    matched = claimed.new_full((images, priors), places)
+    slot = torch.arange(slots, device=claimed.device)[:, None].expand_as(claimed[0])
+    bidders = slot.flatten().where(wins, slots)
+    matched = claimed.new_full((images, priors), slots)
     matched = matched.scatter_reduce(1, index, bidders, "amin")
-    return matched.where(matched < places, -1)
+    return matched.where(matched < slots, -1)

@@ -13,7 +13,7 @@ from maenas.detector.assign.assigner import (
     Priors,
     Targets,
     quality_of_boxes,
-    settle,
+    resolve_claims,
     slices,
 )
 from maenas.detector.ops.boxes import centres, paired_iou
@@ -45,7 +45,7 @@ class ATSS(Assigner):
         return matched, quality_of_boxes(predictions, targets, matched)
 
     def match_anchors(self, priors: Priors, targets: Targets) -> Tensor:
-        """The place of the object matched to each anchor, (B, N); -1 for none."""
+        """The slot of the object matched to each anchor, (B, N); -1 for none."""
         nearest = self._nearest(priors, targets.boxes)  # (B, M, K)
         half = self.anchor_scale / 2 * priors.strides[:, None]
         anchors = torch.cat((priors.points - half, priors.points + half), dim=-1)
@@ -56,15 +56,15 @@ class ATSS(Assigner):
         threshold = iou.mean(dim=-1, keepdim=True) + deviation
         inside = depth_of(priors.points[nearest], boxes) > MIN_DEPTH
         claims = (iou >= threshold) & inside & targets.objects[..., None]
-        return settle(nearest, claims, iou, len(priors.points))
+        return resolve_claims(nearest, claims, iou, len(priors.points))
 
     def _nearest(self, priors: Priors, boxes_xyxy: Tensor) -> Tensor:
         """Indices of the anchors on each level that are nearest to each box, (B, M, K)."""
-        images, places = boxes_xyxy.shape[:2]
+        images, slots = boxes_xyxy.shape[:2]
         borders = (priors.strides.diff().nonzero().flatten() + 1).tolist()  # between levels
         middle = centres(boxes_xyxy)
         found = []
-        for part in slices(images, len(priors.points), places):
+        for part in slices(images, len(priors.points), slots):
             distance = torch.cdist(
                 middle[:, part], priors.points, compute_mode="donot_use_mm_for_euclid_dist"
             )  # (B, m, N)

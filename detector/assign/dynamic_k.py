@@ -52,27 +52,27 @@ def dynamic_k_match(
     topk: int,
     iou_weight: float,
 ) -> Tensor:
-    """The place of the object that each prior is matched to.
+    """The slot of the object that each prior is matched to.
 
     Args:
         predictions: predictions for the batch.
         priors: N priors.
-        targets: targets with M places.
+        targets: targets with M slots.
         class_cost: function for the class cost of a prior and an object, a sum over all classes.
         center_radius: half the side of the square around a centre that counts as near, in strides.
         topk: number of predicted boxes whose IoUs are summed to k, and thus the maximum of k.
         iou_weight: weight of the box cost, -log IoU.
     Returns:
-        (B, N) int64, place of the object, -1 for none.
+        (B, N) int64, slot of the object, -1 for none.
     """
     images, count = predictions.boxes.shape[:2]
-    places = targets.labels.shape[1]
+    slots = targets.labels.shape[1]
     topk = min(topk, count)
     candidates = near_any(priors, targets, center_radius)
     zeros = targets.labels.new_zeros((images, count))
     takers, taker = zeros, zeros - 1  # number of objects that took the prior, and the last one
     least, cheapest = zeros.int() + NEVER, zeros - 1  # lowest key of the prior, and its object
-    for part in slices(images, count, places):
+    for part in slices(images, count, slots):
         iou = pairwise_iou(targets.boxes[:, part], predictions.boxes)
         logits = logits_of(predictions, targets.labels[:, part])
         cost = class_cost(logits, iou) - iou_weight * (iou + MIN_IOU).log()
@@ -84,10 +84,10 @@ def dynamic_k_match(
         keys, taken = key.topk(topk, largest=False)  # cheapest first
         order = torch.arange(topk, device=key.device)
         takes = (order < wanted[..., None]) & (keys < NEVER)  # (B, m, topk)
-        place = torch.arange(part.start, part.stop, device=key.device)[:, None]
+        slot = torch.arange(part.start, part.stop, device=key.device)[:, None]
         index = taken.flatten(1)
         takers = takers.scatter_add(1, index, takes.flatten(1).long())
-        taker = taker.scatter_reduce(1, index, place.where(takes, -1).flatten(1), "amax")
+        taker = taker.scatter_reduce(1, index, slot.where(takes, -1).flatten(1), "amax")
         its_least, its_place = key.min(dim=1)
         cheapest = torch.where(its_least < least, its_place + part.start, cheapest)
         least = torch.minimum(least, its_least)
@@ -105,9 +105,9 @@ def nearness(priors: Priors, boxes_xyxy: Tensor, center_radius: float) -> Near:
 
 def near_any(priors: Priors, targets: Targets, center_radius: float) -> Tensor:
     """Whether a prior is in the box or near the centre of any object, (B, N) bool."""
-    images, places = targets.labels.shape
+    images, slots = targets.labels.shape
     found = targets.valid.new_zeros((images, len(priors.points)))
-    for part in slices(images, len(priors.points), places):
+    for part in slices(images, len(priors.points), slots):
         near = nearness(priors, targets.boxes[:, part], center_radius).either
         found |= (near & targets.objects[:, part, None]).any(dim=1)
     return found

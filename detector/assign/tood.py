@@ -7,7 +7,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from maenas.detector.assign.assigner import Assigner, Predictions, Priors, Targets, settle, slices
+from maenas.detector.assign.assigner import (
+    Assigner,
+    Predictions,
+    Priors,
+    Targets,
+    resolve_claims,
+    slices,
+)
 from maenas.detector.assign.dynamic_k import logits_of
 from maenas.detector.ops.boxes import depth_inside, pairwise_iou
 
@@ -45,10 +52,10 @@ class TOOD(Assigner):
         taken, alignment, iou, takes = (
             torch.cat(found, dim=1) for found in zip(*parts, strict=True)
         )
-        matched = settle(taken, takes, iou, count)
+        matched = resolve_claims(taken, takes, iou, count)
         index = taken.flatten(1)
-        place = torch.arange(taken.shape[1], device=taken.device)[:, None]
-        kept = takes & (matched.gather(1, index).view_as(taken) == place)  # (B, M, topk)
+        slot = torch.arange(taken.shape[1], device=taken.device)[:, None]
+        kept = takes & (matched.gather(1, index).view_as(taken) == slot)  # (B, M, topk)
         alignment, iou = alignment.where(kept, 0.0), iou.where(kept, 0.0)
         best = alignment.amax(dim=-1, keepdim=True)
         scaled = alignment / best.where(best > 0, 1.0) * iou.amax(dim=-1, keepdim=True)

@@ -61,14 +61,14 @@ def _stage(stage: Block, theirs: str, ours: str) -> Iterator[Pair]:
                 yield from _conv_bn(f"{theirs}.conv_{name}.conv", "conv1", "bn1", f"{ours}.{here}")
         case ResK1KX(rep=True) | ResKXKX(rep=True) | Mob():
             assert isinstance(stage, ResidualStage)
-            for place, part in enumerate(stage.parts(stage.out_channels)):
-                block = f"{theirs}.block_list.{place}"
+            for index, part in enumerate(stage.parts(stage.out_channels)):
+                block = f"{theirs}.block_list.{index}"
                 if isinstance(part, SPP):
-                    yield from _spp(block, f"{ours}.{place}")
+                    yield from _spp(block, f"{ours}.{index}")
                 elif isinstance(stage, Mob):
-                    yield from _mob(f"{block}.conv", (0, 3, 7), f"{ours}.{place}")
+                    yield from _mob(f"{block}.conv", (0, 3, 7), f"{ours}.{index}")
                 else:
-                    yield from _two_convs(block, f"{ours}.{place}")
+                    yield from _two_convs(block, f"{ours}.{index}")
         case _:
             raise SpecError(f"official checkpoints: have no stage of {stage.kind}.")
 
@@ -101,9 +101,9 @@ def _down(theirs: str, ours: str, depthwise: bool) -> Iterator[Pair]:
         return
     yield f"{theirs}.depthwise.weight", f"{ours}.0.conv.weight"
     yield f"{theirs}.pointwise.weight", f"{ours}.1.conv.weight"
-    for norm, place in (("dwnorm", 0), ("pwnorm", 1)):
+    for norm, index in (("dwnorm", 0), ("pwnorm", 1)):
         for name in BN:
-            yield f"{theirs}.{norm}.{name}", f"{ours}.{place}.bn.{name}"
+            yield f"{theirs}.{norm}.{name}", f"{ours}.{index}.bn.{name}"
 
 
 def _head() -> Iterator[Pair]:
@@ -121,10 +121,10 @@ def _two_convs(theirs: str, ours: str) -> Iterator[Pair]:
     yield from _rep_conv(f"{theirs}.conv2", f"{ours}.chain.1")
 
 
-def _mob(theirs: str, places: tuple[int, int, int], ours: str) -> Iterator[Pair]:
+def _mob(theirs: str, positions: tuple[int, int, int], ours: str) -> Iterator[Pair]:
     """Names in a unit of Mob: a BatchNorm follows each convolution at these indices."""
-    for index, place in enumerate(places):
-        yield from _conv_bn(theirs, str(place), str(place + 1), f"{ours}.chain.{index}")
+    for index, position in enumerate(positions):
+        yield from _conv_bn(theirs, str(position), str(position + 1), f"{ours}.chain.{index}")
 
 
 def _spp(theirs: str, ours: str) -> Iterator[Pair]:

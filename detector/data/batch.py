@@ -85,12 +85,12 @@ def collate(
     )
     boxes, labels = torch.zeros(count, most, 4), torch.zeros(count, most, dtype=torch.int64)
     valid, ignored = (torch.zeros(count, most, dtype=torch.bool) for _ in range(2))
-    for place, scene in enumerate(scenes):
+    for index, scene in enumerate(scenes):
         objects, crowd = len(scene.labels), torch.from_numpy(scene.crowd)
-        boxes[place, :objects] = torch.from_numpy(scene.boxes)
-        labels[place, :objects] = torch.from_numpy(scene.labels)
-        valid[place, :objects] = ~crowd
-        ignored[place, :objects] = crowd
+        boxes[index, :objects] = torch.from_numpy(scene.boxes)
+        labels[index, :objects] = torch.from_numpy(scene.labels)
+        valid[index, :objects] = ~crowd
+        ignored[index, :objects] = crowd
     return Batch(
         *(images, boxes, labels, valid, ignored),
         image_ids=tuple(image_ids),

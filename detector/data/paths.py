@@ -113,5 +113,5 @@ def _find(path: Path, split: str, entry: str, roots: list[Path]) -> Path:
     for candidate in tried:
         if candidate.exists():
             return candidate
-    places = " nor at ".join(str(root / entry) for root in dict.fromkeys(roots))
-    raise DataError(f"{path}: {split}: nothing is at {places}; correct `path` or `{split}`.")
+    where = " nor at ".join(str(root / entry) for root in dict.fromkeys(roots))
+    raise DataError(f"{path}: {split}: nothing is at {where}; correct `path` or `{split}`.")

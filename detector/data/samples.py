@@ -182,17 +182,17 @@ class Samples(Sequence[Sample]):
     def __getitem__(self, index: int | slice) -> Sample | tuple[Sample, ...]:
         if isinstance(index, slice):
             return tuple(self[each] for each in range(*index.indices(len(self))))
-        place = range(len(self))[index]  # IndexError ends an iteration
-        first, last = self.ends[place : place + 2].tolist()
+        position = range(len(self))[index]  # IndexError ends an iteration
+        first, last = self.ends[position : position + 2].tolist()
         return Sample(
-            self.path(place),
-            self.size(place),
+            self.path(position),
+            self.size(position),
             self.boxes[first:last],
             self.labels[first:last].astype(np.int64),
             self.crowd[first:last],
             self.areas[first:last],
             self.outlines.at(first, last),
-            int(self.image_ids[place]),
+            int(self.image_ids[position]),
         )
 
 

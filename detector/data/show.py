@@ -24,13 +24,13 @@ EMPTY = (255, 255, 255)
 
 def sheet(batch: Batch, names: Sequence[str], longest: int = 1920) -> Pixels:
     """Grid of all images of a batch with their labels, no side longer than `longest` pixels."""
-    images = [_image(batch, place, names) for place in range(len(batch.images))]
+    images = [_image(batch, index, names) for index in range(len(batch.images))]
     columns = columns_of(len(images))
     rows = math.ceil(len(images) / columns)
     width, height = images[0].size
     whole = Image.new("RGB", (columns * width, rows * height), EMPTY)
-    for place, image in enumerate(images):
-        whole.paste(image, (place % columns * width, place // columns * height))
+    for index, image in enumerate(images):
+        whole.paste(image, (index % columns * width, index // columns * height))
     whole.thumbnail((longest, longest))
     return np.asarray(whole)
 
@@ -41,17 +41,17 @@ def columns_of(count: int) -> int:
     return square + 1 if count % square and count % (square + 1) == 0 else square
 
 
-def _image(batch: Batch, place: int, names: Sequence[str]) -> Image.Image:
-    levels = batch.images[place].permute(1, 2, 0).round().byte().contiguous().cpu().numpy()
+def _image(batch: Batch, index: int, names: Sequence[str]) -> Image.Image:
+    levels = batch.images[index].permute(1, 2, 0).round().byte().contiguous().cpu().numpy()
     levels, times = enlarged(levels)
     image = Image.fromarray(levels)
     canvas, font = ImageDraw.Draw(image), text_font(MIN_TEXT)
-    shown = (batch.valid | batch.ignored)[place].cpu().numpy()
+    shown = (batch.valid | batch.ignored)[index].cpu().numpy()
     boxes, labels = (
-        times * batch.boxes[place].cpu().numpy()[shown],
-        batch.labels[place].cpu().numpy()[shown],
+        times * batch.boxes[index].cpu().numpy()[shown],
+        batch.labels[index].cpu().numpy()[shown],
     )
-    ignored = batch.ignored[place].cpu().numpy()[shown]
+    ignored = batch.ignored[index].cpu().numpy()[shown]
     for (x1, y1, x2, y2), label, crowd in zip(boxes.tolist(), labels, ignored, strict=True):
         colour = IGNORED if crowd else class_colour(int(label))
         canvas.rectangle((x1, y1, max(x1, x2 - 1), max(y1, y2 - 1)), outline=colour, width=2)

@@ -122,9 +122,9 @@ def _write_kept(writer: GraphWriter, options: Thresholds) -> tuple[str, str, str
     score = add("GatherND", "nms/score", [by_class, kept])  # (M,)
     owner = add("Gather", "nms/owner", [kept, _numbers(writer, 0)], axis=1)  # (M, 1)
     label = add("Gather", "nms/label", [kept, _numbers(writer, 1)], axis=1)
-    place = add("Gather", "nms/place", [kept, _numbers(writer, 0, 2)], axis=1)
+    position = add("Gather", "nms/place", [kept, _numbers(writer, 0, 2)], axis=1)
     parts = [
-        add("GatherND", "nms/box", ["boxes", place]),
+        add("GatherND", "nms/box", ["boxes", position]),
         add("Unsqueeze", "nms/score_column", [score, _numbers(writer, 1)]),
         add("Cast", "nms/label_column", [label], to=TensorProto.FLOAT),
     ]

@@ -72,12 +72,12 @@ def assigned_loss(
     means over the processes, and at least 1.
     """
     image, prior = (assignment.matched >= 0).nonzero(as_tuple=True)  # P matched priors
-    place = assignment.matched[image, prior]
-    boxes, classes = targets.boxes[image, place].float(), targets.labels[image, place]
+    index = assignment.matched[image, prior]
+    boxes, classes = targets.boxes[image, index].float(), targets.labels[image, index]
     points, strides = maps.priors.points[prior], maps.priors.strides[prior]
 
     confidence = maps.scores[image, prior].detach().sigmoid().amax(dim=-1)  # (P,)
-    counts = torch.stack((confidence.new_tensor(len(place)), confidence.sum()))
+    counts = torch.stack((confidence.new_tensor(len(index)), confidence.sum()))
     num_matched, confidence_sum = reduce(counts).clamp(min=1)
 
     labels = torch.zeros_like(maps.scores)

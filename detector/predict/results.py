@@ -109,7 +109,7 @@ class CocoIds:
     images: Mapping[str, int]
     categories: tuple[int, ...]
 
-    def image(self, file: Path, place: int) -> int:
+    def image(self, file: Path, index: int) -> int:
         """The id of an image, or its position where the data set gives no ids.
 
         Raises:
@@ -119,7 +119,7 @@ class CocoIds:
             if file.name not in self.images:
                 raise AnnotationError(f"{file}: the annotation file has no such image.")
             return self.images[file.name]
-        return place
+        return index
 
     def category(self, index: int) -> int:
         """The category id of a class.

@@ -249,21 +249,21 @@ def with_changes(recipe: Recipe, changes: Sequence[str]) -> Recipe:
         if not equals or not key:
             raise SpecError(f"--set {change}: must be key=value, such as optimizer.lr=0.01.")
         *sections, last = key.strip().split(".")
-        place = data
+        mapping = data
         for section in sections:
-            if section not in place:
+            if section not in mapping:
                 raise SpecError(
                     f"--set {change}: {section}: no such section"
                     f"{did_you_mean(section, [*SECTIONS, 'assigner'])}"
                 )
-            if not isinstance(place[section], dict):
+            if not isinstance(mapping[section], dict):
                 raise SpecError(f"--set {change}: {section} is a value, it has no keys.")
-            place = place[section]
-        if isinstance(place.get(last), dict):
+            mapping = mapping[section]
+        if isinstance(mapping.get(last), dict):
             raise SpecError(
-                f"--set {change}: {key} is a section; set one of {', '.join(place[last])}."
+                f"--set {change}: {key} is a section; set one of {', '.join(mapping[last])}."
             )
-        place[last] = _value(change, text)
+        mapping[last] = _value(change, text)
     return parse_recipe(data, "--set")
 
 

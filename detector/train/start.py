@@ -51,7 +51,7 @@ def starting_network(
     build_network(spec, dict(weights), where)  # a clear error for weights of another detector
     network = target.build()
     fresh = network.state_dict()
-    known = {name: place for place, name in enumerate(spec.names)}
+    known = {name: index for index, name in enumerate(spec.names)}
     pairs = [(new, known[name]) for new, name in enumerate(names) if name in known]
     classifier = f".{spec.head.stacked_convs}."  # last convolution of each branch, after its tower
     for name, value in weights.items():

@@ -63,12 +63,12 @@ def plot_scatter(prepared: PreparedSearch, outcome: Outcome, result: Result, pat
     figure = new_figure()
     axes = figure.subplots()
     # The other networks break limits without an axis here and could lie above the front.
-    places = np.flatnonzero(outcome.feasible)
-    count = len(places)
-    places = places[:: max(1, count // MAX_POINTS)]
+    indices = np.flatnonzero(outcome.feasible)
+    count = len(indices)
+    indices = indices[:: max(1, count // MAX_POINTS)]
     axes.scatter(
-        outcome.prices[places] / scale,
-        outcome.scores[places],
+        outcome.prices[indices] / scale,
+        outcome.scores[indices],
         s=2,
         color="tab:blue",
         label=f"within all budgets ({count:,})",
@@ -127,8 +127,8 @@ def plot_searches(found: Mapping[str, Sequence[Mapping[str, Any]]], path: Path) 
     columns = min(len(found), MOST_COLUMNS)
     rows = ceil(len(found) / columns) if columns else 0
     figure.set_size_inches(4.2 * max(columns, 1), 3.4 * max(rows, 1))
-    for place, (name, networks) in enumerate(found.items(), start=1):
-        axes = figure.add_subplot(rows, columns, place)
+    for index, (name, networks) in enumerate(found.items(), start=1):
+        axes = figure.add_subplot(rows, columns, index)
         quantity = next(iter(networks[0]["budget"]))
         scale, unit = UNITS[quantity]
         prices = [network[quantity] / scale for network in networks]

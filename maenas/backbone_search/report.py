@@ -31,8 +31,8 @@ img { max-width: 48%; }
 """
 
 
-def report_text(result: Result, places: list[Path]) -> str:
-    """The HTML of the report; `places` are the folders with the plots."""
+def report_text(result: Result, folders: list[Path]) -> str:
+    """The HTML of the report; `folders` are the folders with the plots."""
     best = result.best
     problem = best.subproblem.problem
     rows = [
@@ -85,8 +85,8 @@ def report_text(result: Result, places: list[Path]) -> str:
         ),
         "<h2>Search</h2>",
     ]
-    for place in places:
-        parts += [_image(place / "curve.png"), _image(place / "scatter.png")]
+    for folder in folders:
+        parts += [_image(folder / "curve.png"), _image(folder / "scatter.png")]
     return "\n".join(parts) + "\n"
 
 

@@ -265,12 +265,12 @@ def _outcomes(
 ) -> Iterator[Outcome]:
     """The outcome of each search; several searches run in workers, a single one in this process."""
     tasks = {
-        place: WholeSearch(
-            shared[place],
+        index: WholeSearch(
+            shared[index],
             settings_of(job.config, part, effort.kept),
             exact=job.config.algorithm == EXACT,
         )
-        for place, (job, part) in enumerate(parts)
+        for index, (job, part) in enumerate(parts)
         if len(parts) > 1
         and executor.workers > 1
         and job.config.islands == 1
@@ -278,9 +278,9 @@ def _outcomes(
     }
     sent = executor.map(WholeSearch.run, list(tasks.values()))
 
-    def one(place: int) -> Outcome:
-        job, part = parts[place]
-        if place not in tasks:
+    def one(index: int) -> Outcome:
+        job, part = parts[index]
+        if index not in tasks:
             return _find_here(job, part, executor, effort)
         searched = next(sent)
         folder = _made(job.folder_of(part))
@@ -372,9 +372,9 @@ def _result(
         verify=effort.verify if job.verifier is not None else 0,
     )
     for part, outcome, against in zip(job.parts, outcomes, references, strict=True):
-        place = job.folder_of(part)
-        plot_curve(part.subproblem.problem, outcome, against, place / "curve.png")
-        plot_scatter(part, outcome, result, place / "scatter.png")
+        subfolder = job.folder_of(part)
+        plot_curve(part.subproblem.problem, outcome, against, subfolder / "curve.png")
+        plot_scatter(part, outcome, result, subfolder / "scatter.png")
     _write(result, [job.folder_of(part) for part in job.parts])
     return result
 
@@ -425,18 +425,18 @@ def _networks(
 ) -> Iterator[Found]:
     for part, outcome, against in zip(parts, outcomes, references, strict=True):
         problem = part.subproblem.problem
-        for place, backbone in enumerate(outcome.best):
+        for index, backbone in enumerate(outcome.best):
             if backbone is None:
                 continue
-            rival = against.random.best[place]
+            rival = against.random.best[index]
             yield Found(
                 subproblem=part.subproblem,
                 backbone=backbone,
-                limit=part.subproblem.limits[place],
+                limit=part.subproblem.limits[index],
                 cost=problem.cost(backbone),
-                certified=against.certified[place],
+                certified=against.certified[index],
                 random_score=None if rival is None else problem.score(rival),
-                by_solver=place in outcome.solved,
+                by_solver=index in outcome.solved,
             )
 
 
@@ -496,10 +496,10 @@ def _monte_carlo(
     return tuple(entries), seconds
 
 
-def _write(result: Result, places: list[Path]) -> None:
+def _write(result: Result, folders: list[Path]) -> None:
     """Write the files of a result, `best.yaml` last: if it exists, the run is complete."""
     write_text(result.folder / "result.json", result.json_text())
-    write_text(result.folder / "report.html", report_text(result, places))
+    write_text(result.folder / "report.html", report_text(result, folders))
     if len(result.networks) > 1:
         pareto = result.folder / "pareto"
         pareto.mkdir(exist_ok=True)

@@ -51,12 +51,12 @@ def clear(folder: Path) -> None:
     """Remove the files of an old run, so that none is taken for a file of the new run."""
     subproblems = [folder / name for name in template_names()]
     names = (*RESULT_FILES, "state.json", "history.jsonl")
-    old = [place / name for place in (folder, *subproblems) for name in names]
+    old = [parent / name for parent in (folder, *subproblems) for name in names]
     for path in (*old, *(folder / "pareto").glob("*.yaml")):
         path.unlink(missing_ok=True)
-    for place in (*subproblems, folder / "pareto"):
-        if place.is_dir() and not any(place.iterdir()):
-            place.rmdir()
+    for emptied in (*subproblems, folder / "pareto"):
+        if emptied.is_dir() and not any(emptied.iterdir()):
+            emptied.rmdir()
 
 
 def resumed(

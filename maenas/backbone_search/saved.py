@@ -57,10 +57,10 @@ def _networks(
     by_template = {subproblem.template.name: subproblem for subproblem in subproblems}
     entries = data.get("family", [data])
     found = []
-    for place, entry in enumerate(entries):
+    for index, entry in enumerate(entries):
         subproblem = by_template[entry["template"]]
         limit = entry["budget"][subproblem.problem.ranged.quantity]
-        last = place == len(entries) - 1
+        last = index == len(entries) - 1
         path = (
             folder / "best.yaml" if last else folder / "pareto" / f"{label(subproblem, limit)}.yaml"
         )

@@ -99,7 +99,7 @@ def interleaved(*queues: Sequence[Item]) -> list[Item]:
         for number, queue in enumerate(queues)
         for index, item in enumerate(queue)
     ]
-    return [item for _, _, item in sorted(placed, key=lambda place: place[:2])]
+    return [item for _, _, item in sorted(placed, key=lambda entry: entry[:2])]
 
 
 def drawn(

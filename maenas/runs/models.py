@@ -210,8 +210,8 @@ def find_teacher(name: str) -> Teacher:
             "detector folder it was exported from."
         )
     try:
-        place = name if name.startswith("zoo:") else str(detector_in(Path(name)))
+        source = name if name.startswith("zoo:") else str(detector_in(Path(name)))
     except SpecError as error:
         raise SpecError(f"teacher {error}") from None
-    spec, weights = find_detector(place)
-    return Teacher(spec, weights, place)
+    spec, weights = find_detector(source)
+    return Teacher(spec, weights, source)

@@ -115,7 +115,7 @@ def every_genome() -> Genomes:
     space = contract_space()
     codes = [list(space.legal_codes(index)) for index in range(len(space.stages))]
     genomes = [tuple(i for code in chosen for i in code) for chosen in product(*codes)]
-    widths = [place for place, gene in enumerate(space.genes) if gene.field == "out_channels"]
+    widths = [position for position, gene in enumerate(space.genes) if gene.field == "out_channels"]
     legal = [g for g in genomes if _ascends([space.genes[w].values[g[w]] for w in widths])]
     return np.array(legal, dtype=np.int16)
 

@@ -111,8 +111,8 @@ def told(searcher: Searcher, evaluator: Evaluator, memory: Memory, known: Genome
     if not len(asked):
         return known
     first = len(memory)
-    rows, places = np.unique(memory.rows(asked), return_index=True)
-    asked = asked[places]
+    rows, indices = np.unique(memory.rows(asked), return_index=True)
+    asked = asked[indices]
     fresh = asked[rows >= first]
     if len(fresh):
         memory.add(first, evaluator(fresh))

@@ -101,9 +101,9 @@ def run_ranks(work: Work, processes: int, address: str, compute: str) -> Any:
         has_gpus = ray.cluster_resources().get("GPU", 0) > 0
         gpus = 1 if compute != "cpu" and has_gpus else 0
         remote: Any = ray.remote(Rank)
-        with _places(ray, processes, gpus) as place:
+        with _placement(ray, processes, gpus) as placement:
             ranks = [
-                remote.options(num_cpus=1, num_gpus=gpus, scheduling_strategy=place).remote()
+                remote.options(num_cpus=1, num_gpus=gpus, scheduling_strategy=placement).remote()
                 for _ in range(processes)
             ]
             host, port = _addresses(ray, ranks)[0]
@@ -115,7 +115,7 @@ def run_ranks(work: Work, processes: int, address: str, compute: str) -> Any:
 
 
 @contextmanager
-def _places(ray: Any, processes: int, gpus: int) -> Iterator[Any]:
+def _placement(ray: Any, processes: int, gpus: int) -> Iterator[Any]:
     """Reserve resources for all processes at once, and free them at the end.
 
     Reserved one by one, two trainings could each hold a part and wait for the other for ever.

@@ -41,9 +41,9 @@ class Nodes:
     bound: Floats
     codes: Genomes
 
-    def at(self, places: NDArray[np.int64]) -> Nodes:
+    def at(self, which: NDArray[np.int64]) -> Nodes:
         """The nodes at some indices."""
-        return Nodes(self.state[places], self.rows[places], self.bound[places], self.codes[places])
+        return Nodes(self.state[which], self.rows[which], self.bound[which], self.codes[which])
 
 
 def branch_and_bound(
@@ -93,9 +93,9 @@ class _Round:
             found = self._evaluator(nodes.codes)
             within = found.feasible & (found.prices <= limit * (1 + TOLERANCE))
             scores = np.where(within, found.scores, -inf)
-            place = int(scores.argmax())
-            if within[place]:
-                lower, genome = float(scores[place]), nodes.codes[place]
+            position = int(scores.argmax())
+            if within[position]:
+                lower, genome = float(scores[position]), nodes.codes[position]
                 upper = max(upper, lower)
         slack = TOLERANCE * abs(upper) if isfinite(upper) else 0.0  # for rounding errors
         return Certified(limit, upper + slack, lower, genome)
@@ -125,12 +125,14 @@ class _Round:
         for number in np.unique(nodes.state).tolist():
             target = self._states[number]
             group = nodes.at(np.flatnonzero(nodes.state == number))
-            for place, source in enumerate(sources):
+            for position, source in enumerate(sources):
                 if first.options.next_state(index, source, target[1]) != target:
                     continue
                 options = first.stages[index][source[1]]
                 options = options.select(options.out_width == target[1])
-                made.append(self._joined(group, options.table, options.codes, index, place, source))
+                made.append(
+                    self._joined(group, options.table, options.codes, index, position, source)
+                )
         self._states = sources
         if not made:
             return nodes.at(np.empty(0, dtype=np.int64))
@@ -147,7 +149,7 @@ class _Round:
         table: Floats,
         codes: Genomes,
         index: int,
-        place: int,
+        position: int,
         source: State,
     ) -> Nodes:
         """Every node of a group with every choice of a stage, if its bound is above the goal."""
@@ -169,7 +171,7 @@ class _Round:
                 self._dropped = max(self._dropped, float(lost.max(initial=-inf)))
                 above, choice, rows, bound = above[keep], choice[keep], rows[keep], bound[keep]
         joined = np.concatenate([codes[choice], group.codes[above]], axis=1)
-        return Nodes(np.full(len(above), place), rows, bound, joined)
+        return Nodes(np.full(len(above), position), rows, bound, joined)
 
 
 class _Prefixes:

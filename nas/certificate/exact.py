@@ -50,17 +50,17 @@ def certify(
     limits = [options.evaluator.problem.ranged.limit] if limits is None else list(limits)
     found, program = _bounds(options, limits, bins, traces)
     several = len([b for b in options.evaluator.problem.budgets if b.quantity in ADDITIVE]) > 1
-    for place, known in enumerate(found):
+    for index, known in enumerate(found):
         wide = known.gap is None or known.gap > target_gap
         if not wide or known.upper == -inf or target_gap == inf:
             continue
         if several:
             if known.limit != limits[-1]:
                 (known,), program = _bounds(options, [known.limit], bins, traces)
-            found[place] = found[place].joined(_branched(options, known, program, bins))
+            found[index] = found[index].joined(_branched(options, known, program, bins))
         elif known.gap is not None:
             again, _ = _bounds(options, [known.limit], FINER * bins, traces)
-            found[place] = known.joined(again[0])
+            found[index] = known.joined(again[0])
     return found
 
 

@@ -112,12 +112,12 @@ class Options:
                 options = stage[state[1]]
                 for out in np.unique(options.out_width).tolist():
                     there = np.flatnonzero(options.out_width == out)
-                    place = there[options.table[there, column].argmin()]
-                    step = float(options.table[place, column])
+                    position = there[options.table[there, column].argmin()]
+                    step = float(options.table[position, column])
                     total = max(price, step) if is_peak else price + step
                     target = self.next_state(index, state, out)
                     if target not in after or total < after[target][0]:
-                        after[target] = (total, [*path, options.codes[place]])
+                        after[target] = (total, [*path, options.codes[position]])
             best = after
         ends = []
         for (taps, _), (price, path) in best.items():

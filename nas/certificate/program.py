@@ -126,9 +126,9 @@ class Program:
         is_main = self._column == COLUMN[self._problem.ranged.quantity]
         top = self._top(limit * (1 + TOLERANCE)) if is_main else self.bins
         upper, lower, genome = -inf, None, None
-        for value, state, place in islice(self._ends_within(top), traces):
+        for value, state, cost_bin in islice(self._ends_within(top), traces):
             upper = max(upper, value + self.constant)
-            found = self._trace(state, place)
+            found = self._trace(state, cost_bin)
             evaluation = self._evaluate(found[None])
             price = float(evaluation.prices[0])
             if evaluation.feasible[0] and price <= limit * (1 + TOLERANCE):
@@ -139,8 +139,8 @@ class Program:
 
     def relaxed_optimum(self) -> Genomes | None:
         """The network behind the upper bound, which may exceed a budget."""
-        for _, state, place in self._ends_within(self.bins):
-            return self._trace(state, place)
+        for _, state, cost_bin in self._ends_within(self.bins):
+            return self._trace(state, cost_bin)
         return None
 
     # Methods for branch and bound.
@@ -236,12 +236,12 @@ class Program:
         for out, added in sorted(
             set(zip(*(a[affordable].tolist() for a in (options.out_width, layers)), strict=True))
         ):
-            places = np.flatnonzero(affordable & (options.out_width == out) & (layers == added))
-            places = places[np.lexsort((-gains[places], bins[places]))]
-            best = np.maximum.accumulate(gains[places])
-            better = np.concatenate([[True], gains[places][1:] > best[:-1]])
-            places = places[better]
-            bundle = Bundle(bins[places], gains[places], options.codes[places])
+            positions = np.flatnonzero(affordable & (options.out_width == out) & (layers == added))
+            positions = positions[np.lexsort((-gains[positions], bins[positions]))]
+            best = np.maximum.accumulate(gains[positions])
+            better = np.concatenate([[True], gains[positions][1:] > best[:-1]])
+            positions = positions[better]
+            bundle = Bundle(bins[positions], gains[positions], options.codes[positions])
             edges.setdefault(out, {})[added] = bundle
         return edges
 
@@ -271,9 +271,9 @@ class Program:
                 reached = after[target]
                 for added, bundle in bundles.items():
                     source = values[low : min(high, self.layers + 1 - added)]
-                    place = reached[low + added : low + added + len(source)]
+                    reachable = reached[low + added : low + added + len(source)]
                     for cost, gain in zip(bundle.bins.tolist(), bundle.gains.tolist(), strict=True):
-                        room = place[:, cost:]
+                        room = reachable[:, cost:]
                         np.maximum(room, source[:, : room.shape[1]] + gain, out=room)
         return after
 
@@ -325,29 +325,31 @@ class Program:
         for state in self._ends:
             wait(state, top)
         while waiting:
-            negative, state, place = heappop(waiting)
-            yield -negative, state, place
-            wait(state, place - 1)
+            negative, state, cost_bin = heappop(waiting)
+            yield -negative, state, cost_bin
+            wait(state, cost_bin - 1)
 
-    def _trace(self, state: State, place: int) -> Genomes:
+    def _trace(self, state: State, cost_bin: int) -> Genomes:
         shift, gain_of_rest = self._rest(state[0])
         last = len(self._edges) - 1
         sources = {
             source: np.maximum.accumulate(values, axis=0)
             for source, values in self.values[last].items()
         }
-        value = self._ends[state][place] - gain_of_rest
-        place -= shift
+        value = self._ends[state][cost_bin] - gain_of_rest
+        cost_bin -= shift
         layers = self.layers
         path: list[Genomes] = []
         for index in range(last, -1, -1):
             if index < last:
                 sources = self.values[index]
-                value = self.values[index + 1][state][layers, place]
-            state, layers, place, code = self._source(index, sources, state, layers, place, value)
+                value = self.values[index + 1][state][layers, cost_bin]
+            state, layers, cost_bin, code = self._source(
+                index, sources, state, layers, cost_bin, value
+            )
             path.append(code)
             if index == last:  # `layers` was an upper limit; find the exact count
-                values = self.values[index][state][: layers + 1, place]
+                values = self.values[index][state][: layers + 1, cost_bin]
                 layers = int(values.argmax())
         return np.concatenate(path[::-1])
 
@@ -357,7 +359,7 @@ class Program:
         sources: Mapping[State, Floats],
         target: State,
         layers: int,
-        place: int,
+        cost_bin: int,
         value: float,
     ) -> tuple[State, int, int, Genomes]:
         """The previous state, layers and bin, and the choice that gave a value."""
@@ -366,13 +368,13 @@ class Program:
             if self.options.next_state(index, source, target[1]) != target:
                 continue
             for added, bundle in self._edges[index][source[1]].get(target[1], {}).items():
-                bins = bundle.bins[bundle.bins <= place]
+                bins = bundle.bins[bundle.bins <= cost_bin]
                 if added > layers or len(bins) == 0:
                     continue
-                sums = values[layers - added, place - bins] + bundle.gains[: len(bins)]
+                sums = values[layers - added, cost_bin - bins] + bundle.gains[: len(bins)]
                 best = int(sums.argmax())
                 if nearest is None or sums[best] > nearest[0]:
-                    found = (source, layers - added, place - int(bins[best]), bundle.codes[best])
+                    found = (source, layers - added, cost_bin - int(bins[best]), bundle.codes[best])
                     nearest = (float(sums[best]), found)
         assert nearest is not None
         assert abs(nearest[0] - value) <= 1e-6 * max(1.0, abs(value))

@@ -150,15 +150,15 @@ class RayCluster(Executor):
         """
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-        places = [node for node, cpus in self._cpus.items() for _ in range(cpus)]
-        if not places:
+        nodes = [node for node, cpus in self._cpus.items() for _ in range(cpus)]
+        if not nodes:
             different = "; ".join(self._shunned.values())
             raise ExecutorError(
                 f"ray: no node is left that is like this machine: {different}; install the same on "
                 "all and go on with --resume."
             )
         self._sent += 1
-        return NodeAffinitySchedulingStrategy(places[self._sent % len(places)], soft=False)
+        return NodeAffinitySchedulingStrategy(nodes[self._sent % len(nodes)], soft=False)
 
     def _shun(self, node: str, different: str) -> None:
         """Send no further tasks to a node."""

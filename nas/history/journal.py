@@ -90,7 +90,7 @@ class Journal:
             JournalError: if they cannot be written, as on a full disk.
         """
         assert self._file is not None
-        numbered = [f'{{"i": {place}, {line}' for place, line in enumerate(lines, self.rows)]
+        numbered = [f'{{"i": {index}, {line}' for index, line in enumerate(lines, self.rows)]
         with _told(self.history_path, "written"):
             self._write("".join(numbered))
         self.rows += len(lines)
@@ -194,18 +194,18 @@ class Journal:
         scores = np.empty(rows)
         costs = np.empty((rows, len(QUANTITIES)))
         feasible = np.empty(rows, dtype=bool)
-        for place, line in enumerate(lines):
-            row = self._parse(line, place + 2)
+        for position, line in enumerate(lines):
+            row = self._parse(line, position + 2)
             try:
-                genomes[place] = [
+                genomes[position] = [
                     known[value] for known, value in zip(index_of, row["genes"], strict=True)
                 ]
-                scores[place] = row["score"]
-                costs[place] = [row[quantity] for quantity in QUANTITIES]
-                feasible[place] = row["feasible"]
+                scores[position] = row["score"]
+                costs[position] = [row[quantity] for quantity in QUANTITIES]
+                feasible[position] = row["feasible"]
             except (KeyError, TypeError, ValueError, OverflowError) as error:
                 raise JournalError(
-                    f"{self.history_path}: line {place + 2}: damaged: {one_line(error)}; {ANEW}."
+                    f"{self.history_path}: line {position + 2}: damaged: {one_line(error)}; {ANEW}."
                 ) from None
         if crc32 != state["history_crc32"]:
             raise JournalError(

@@ -220,7 +220,7 @@ class Top:
         """The best networks under the last limit, best first."""
         if self._genomes is None:
             return np.empty((0, 0), dtype=np.int16)
-        places = best_within(self._scores, self._prices, self._limits[-1:], self._keep)
+        rows = best_within(self._scores, self._prices, self._limits[-1:], self._keep)
         # Two stages of one resolution can exchange units without a change of the network: keep one.
-        distinct = {(self._scores[place], self._prices[place]): place for place in reversed(places)}
-        return self._genomes[sorted(distinct.values(), key=places.index)]
+        distinct = {(self._scores[row], self._prices[row]): row for row in reversed(rows)}
+        return self._genomes[sorted(distinct.values(), key=rows.index)]

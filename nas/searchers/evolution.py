@@ -80,9 +80,9 @@ class Population:
             np.concatenate([self.rows, other.rows]),
         )
 
-    def at(self, places: Sequence[int] | slice) -> Population:
+    def at(self, positions: Sequence[int] | slice) -> Population:
         """The members at some indices."""
-        index = places if isinstance(places, slice) else np.array(places, dtype=np.int64)
+        index = positions if isinstance(positions, slice) else np.array(positions, dtype=np.int64)
         return Population(
             self.genomes[index], self.scores[index], self.prices[index], self.rows[index]
         )
@@ -199,14 +199,14 @@ class Evolution(Searcher):
     def _select(self, count: int) -> NDArray[np.int64]:
         """Indices of the parents: each wins a tournament under a limit that is drawn for it."""
         under = [np.flatnonzero(self._population.prices <= limit) for limit in self._limits]
-        under = [places for places in under if len(places)]
+        under = [positions for positions in under if len(positions)]
         limit = self._rng.integers(len(under), size=count)
-        sizes = np.array([len(places) for places in under])[limit]
+        sizes = np.array([len(positions) for positions in under])[limit]
         # The population is sorted, so the smallest index drawn is the best member.
         drawn = self._rng.random((count, self._options.tournament)).min(axis=1)
-        place = (drawn * sizes).astype(np.int64)
-        starts = np.concatenate([[0], np.cumsum([len(places) for places in under])])[limit]
-        parents: NDArray[np.int64] = np.concatenate(under)[starts + place]
+        position = (drawn * sizes).astype(np.int64)
+        starts = np.concatenate([[0], np.cumsum([len(positions) for positions in under])])[limit]
+        parents: NDArray[np.int64] = np.concatenate(under)[starts + position]
         return parents
 
     def _survivors(self, everyone: Population) -> list[int]:
@@ -217,15 +217,15 @@ class Evolution(Searcher):
         for limit in self._limits:
             crowd: Counter[bytes] = Counter()
             kept = 0
-            for place in order:
-                if everyone.prices[place] > limit or crowd[widths[place]] == self._options.niche:
+            for index in order:
+                if everyone.prices[index] > limit or crowd[widths[index]] == self._options.niche:
                     continue
-                crowd[widths[place]] += 1
-                chosen.add(place)
+                crowd[widths[index]] += 1
+                chosen.add(index)
                 kept += 1
                 if kept == self._options.population:
                     break
-        return [place for place in order if place in chosen]
+        return [index for index in order if index in chosen]
 
     def _begin_anew(self) -> None:
         """Store the elite and restart from random networks, or from the stored elites."""

@@ -138,10 +138,10 @@ class IslandTask:
             """Add networks that are already evaluated, and return their rows."""
             first = len(memory)
             rows = memory.rows(met.genomes)
-            _, places = np.unique(rows, return_index=True)
-            places = places[rows[places] >= first]
-            memory.add(first, met.evaluation.at(places))
-            known.append(met.genomes[places])
+            _, indices = np.unique(rows, return_index=True)
+            indices = indices[rows[indices] >= first]
+            memory.add(first, met.evaluation.at(indices))
+            known.append(met.genomes[indices])
             return rows
 
         if self.state is not None and self.kept is not None:
@@ -160,8 +160,8 @@ class IslandTask:
             if not len(asked):
                 continue
             first = len(memory)
-            rows, places = np.unique(memory.rows(asked), return_index=True)
-            asked = asked[places]
+            rows, indices = np.unique(memory.rows(asked), return_index=True)
+            asked = asked[indices]
             fresh = asked[rows >= first]
             if len(fresh):
                 memory.add(first, ground.evaluator(fresh))
@@ -261,8 +261,8 @@ class _Archipelago:
             return None
         evaluation = kept.evaluation
         best = best_within(evaluation.scores, evaluation.prices, self._settings.limits, MIGRANTS)
-        places = np.array(best, dtype=np.int64)
-        return Networks(kept.genomes[places], evaluation.at(places))
+        indices = np.array(best, dtype=np.int64)
+        return Networks(kept.genomes[indices], evaluation.at(indices))
 
     def _take(self, number: int, evolved: Evolved) -> None:
         """Record the networks of an island; a network that several islands found counts once."""
@@ -270,13 +270,13 @@ class _Archipelago:
         self._left[number] -= evolved.proposed or self._left[number]
         self.record.evaluations += evolved.proposed
         first = len(memory)
-        places = np.flatnonzero(memory.rows(evolved.new.genomes) >= first)
+        indices = np.flatnonzero(memory.rows(evolved.new.genomes) >= first)
         new = evolved.new
         self.record.add(
             first,
-            new.genomes[places],
-            new.evaluation.at(places),
-            [evolved.lines[place] for place in places.tolist()] if self._writes else (),
+            new.genomes[indices],
+            new.evaluation.at(indices),
+            [evolved.lines[index] for index in indices.tolist()] if self._writes else (),
         )
         rows = memory.rows(evolved.kept.genomes)
         self._states[number] = {**evolved.state, "rows": rows.tolist()}
@@ -300,7 +300,7 @@ class _Archipelago:
         for number, island in enumerate(state["islands"]):
             if island is None:
                 continue
-            places = np.arange(first, first + island["rows"])
+            indices = np.arange(first, first + island["rows"])
             first += island["rows"]
-            self._states[number] = {**island, "rows": rows[places].tolist()}
-            self._kept[number] = Networks(genomes[places], evaluation.at(places))
+            self._states[number] = {**island, "rows": rows[indices].tolist()}
+            self._kept[number] = Networks(genomes[indices], evaluation.at(indices))

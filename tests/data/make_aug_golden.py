@@ -28,23 +28,23 @@ OUT = Path(__file__).with_name("aug_golden.json")
 def main(folder: Path) -> None:
     """Read the golden in `folder`, write it without the repeated places."""
     golden = json.loads((folder / "aug.json").read_text())
-    places = golden["merge_autocontrast"]["idx"]
-    kept = {"idx": places, **{key: shortened(value, places) for key, value in golden.items()}}
+    indices = golden["merge_autocontrast"]["idx"]
+    kept = {"idx": indices, **{key: shortened(value, indices) for key, value in golden.items()}}
     lines = ",\n".join(f"{json.dumps(key)}: {json.dumps(value)}" for key, value in kept.items())
     OUT.write_text(f"{{\n{lines}\n}}\n")
     print(f"{OUT}: {OUT.stat().st_size:,} bytes")
 
 
-def shortened(value: Any, places: list[int]) -> Any:
+def shortened(value: Any, indices: list[int]) -> Any:
     """The value with rounded numbers, and without `idx` where it is the common one."""
     if isinstance(value, dict):
         sampled = "val" in value
         if sampled:
-            assert value["idx"] == places
+            assert value["idx"] == indices
         left = {key: item for key, item in value.items() if not (sampled and key == "idx")}
-        return {key: shortened(item, places) for key, item in left.items()}
+        return {key: shortened(item, indices) for key, item in left.items()}
     if isinstance(value, list):
-        return [shortened(item, places) for item in value]
+        return [shortened(item, indices) for item in value]
     return round(value, DIGITS) if isinstance(value, float) else value
 
 

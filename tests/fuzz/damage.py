@@ -33,8 +33,8 @@ def table_digest(data: Any) -> str:
 def mutated_lines(rng: random.Random, content: bytes) -> bytes:
     """Lines of JSON, one of them damaged."""
     lines = content.splitlines(keepends=True)
-    place = rng.randrange(len(lines))
-    lines[place] = mutated_json(rng, lines[place]) + rng.choice((b"\n", b"\n", b""))
+    index = rng.randrange(len(lines))
+    lines[index] = mutated_json(rng, lines[index]) + rng.choice((b"\n", b"\n", b""))
     return b"".join(lines)
 
 

@@ -97,14 +97,14 @@ def restructured(rng: random.Random, data: Any) -> Any:
 
 def _somewhere(rng: random.Random, data: Any) -> tuple[Any, Any]:
     """A list or mapping in the data, and a key of it; (None, None) if there is none."""
-    places: list[tuple[Any, Any]] = []
+    leaves: list[tuple[Any, Any]] = []
     waiting = [data]
     while waiting:
         holder = waiting.pop()
         for key in _keys(holder):
-            places.append((holder, key))
+            leaves.append((holder, key))
             waiting.append(holder[key])
-    return rng.choice(places) if places else (None, None)
+    return rng.choice(leaves) if leaves else (None, None)
 
 
 def _keys(holder: Any) -> list[Any]:
@@ -143,8 +143,8 @@ def _exchange(rng: random.Random, content: bytes) -> bytes:
 
 
 def _insert(rng: random.Random, content: bytes) -> bytes:
-    place = rng.randrange(len(content) + 1)
-    return content[:place] + rng.choice(HOSTILE) + content[place:]
+    index = rng.randrange(len(content) + 1)
+    return content[:index] + rng.choice(HOSTILE) + content[index:]
 
 
 def _noise(rng: random.Random, content: bytes) -> bytes:

@@ -111,13 +111,13 @@ def made_table(folder: Path) -> None:
     from tests.cpu_table import FIELDS
 
     ops = tuple(dict.fromkeys(as_priced(op) for op in load_backbone(folder / "b.yaml").ops()))
-    places = tuple(range(len(ops)))
-    layers = tuple(LayerSample(f"{place}", (place,), 7.5) for place in places)
+    indices = tuple(range(len(ops)))
+    layers = tuple(LayerSample(f"{index}", (index,), 7.5) for index in indices)
     times, reference = (1.5, 1.6), (3.0, 3.0)
     samples = (
-        TableSample("network", "fit", places, times, reference, layers),
-        TableSample("operator", "operator", places[:1], times, reference, layers[:1]),
-        TableSample("held-out", "held-out", places, times, reference, ()),
+        TableSample("network", "fit", indices, times, reference, layers),
+        TableSample("operator", "operator", indices[:1], times, reference, layers[:1]),
+        TableSample("held-out", "held-out", indices, times, reference, ()),
     )
     table = LatencyTable(name="mine", **FIELDS, ops=ops, samples=samples)
     table.save(folder / "table.json")
@@ -130,7 +130,7 @@ def made_profile(folder: Path) -> None:
     table = cpu_table()
     partial = PartialProfile(folder / "partial.jsonl", {"device": "mine"})
     for sample in [sample for sample in table.samples if sample.role == "operator"][:3]:
-        partial.append(Measured(tuple(table.ops[place] for place in sample.ops), sample))
+        partial.append(Measured(tuple(table.ops[index] for index in sample.ops), sample))
 
 
 def made_export(kind: str) -> Callable[[Path], None]:

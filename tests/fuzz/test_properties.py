@@ -73,13 +73,13 @@ def test_a_backbone_is_read_as_it_was_written(tmp_path: Path, backbone: Backbone
 @LIGHT
 @given(backbones(), st.data())
 def test_a_deeper_or_wider_stage_never_costs_less(backbone: Backbone, data: st.DataObject) -> None:
-    place = data.draw(st.integers(0, len(backbone.stages) - 1))
-    stage = backbone.stages[place]
+    index = data.draw(st.integers(0, len(backbone.stages) - 1))
+    stage = backbone.stages[index]
     field = data.draw(st.sampled_from(["depth", "bottleneck_channels", "kernel_size"]))
     if not hasattr(stage, field):
         return
     larger = replace(stage, **{field: getattr(stage, field) + 2})  # type: ignore[type-var]
-    stages = (*backbone.stages[:place], larger, *backbone.stages[place + 1 :])
+    stages = (*backbone.stages[:index], larger, *backbone.stages[index + 1 :])
     before, after = priced(backbone.ops()), priced(replace(backbone, stages=stages).ops())
     assert after.macs >= before.macs
     assert after.params >= before.params

@@ -165,13 +165,13 @@ def test_a_space_of_ones_own_is_priced_alike(tmp_path, t4: LatencyModel) -> None
     moves = Moves(space)
     genomes = np.unique(moves.sample(np.random.default_rng(0), 100), axis=0)
     evaluation = Evaluator(problem)(genomes)
-    for place, genome in enumerate(genomes):
+    for index, genome in enumerate(genomes):
         backbone = space.decode(genome.tolist())
-        assert evaluation.scores[place] == pytest.approx(problem.score(backbone), rel=1e-9)
+        assert evaluation.scores[index] == pytest.approx(problem.score(backbone), rel=1e-9)
         for quantity in QUANTITIES:
             cost = plain_cost(problem, backbone, quantity)
-            assert evaluation.cost(quantity)[place] == pytest.approx(cost, rel=1e-9), quantity
-        assert evaluation.feasible[place] == problem.meets_budgets(backbone)
+            assert evaluation.cost(quantity)[index] == pytest.approx(cost, rel=1e-9), quantity
+        assert evaluation.feasible[index] == problem.meets_budgets(backbone)
 
 
 def test_a_latency_without_a_device_is_refused() -> None:

@@ -454,5 +454,5 @@ def test_every_value_of_every_gene_is_in_some_legal_combination(name: str) -> No
     space = load_space(name)
     for index, stage in enumerate(space.stages):
         codes = list(space.legal_codes(index))
-        for place, values in enumerate(stage.choices.values()):
-            assert {code[place] for code in codes} == set(range(len(values)))
+        for position, values in enumerate(stage.choices.values()):
+            assert {code[position] for code in codes} == set(range(len(values)))

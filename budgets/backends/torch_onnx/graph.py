@@ -158,12 +158,12 @@ def _written(planned: _PlannedCall, made: Outputs) -> dict[str, Tensor]:
 def _freeing(calls: Sequence[_PlannedCall], kept: set[str]) -> Iterator[_PlannedCall]:
     """Yield the calls with the tensors that each can free; tensors in `kept` are never freed."""
     last: dict[str, int] = {}
-    for place, planned in enumerate(calls):
+    for index, planned in enumerate(calls):
         for name in (*planned.writes, *planned.reads):
             if name and name not in kept:
-                last[name] = place
-    for place, planned in enumerate(calls):
-        frees = tuple(name for name, when in last.items() if when == place)
+                last[name] = index
+    for index, planned in enumerate(calls):
+        frees = tuple(name for name, when in last.items() if when == index)
         yield _PlannedCall(planned.call, planned.reads, planned.writes, frees)
 
 

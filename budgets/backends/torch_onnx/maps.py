@@ -55,7 +55,7 @@ def _norm(node: OnnxNode) -> Callable[..., Tensor]:
 def _max_pool(node: OnnxNode) -> Callable[..., Tensor]:
     kernel, stride, dilation, before, after = _window(node)
     if node.output_count > 1:
-        raise node.refused("the places of the largest as a second output")
+        raise node.refused("the indices of the maximum as a second output")
     amounts = _around(before, after)
     symmetric = before == after and all(
         2 * pad <= size for pad, size in zip(before, kernel, strict=True)
@@ -195,7 +195,7 @@ def _picked(
     node: OnnxNode, where: str, rounding: str, size: int, out: int, factor: float
 ) -> list[int]:
     """Return the source index of each output index along one axis, by ONNX's definition."""
-    places: dict[str, Callable[[int], float]] = {
+    positions: dict[str, Callable[[int], float]] = {
         "asymmetric": lambda o: o / factor,
         "half_pixel": lambda o: (o + 0.5) / factor - 0.5,
         "pytorch_half_pixel": lambda o: (o + 0.5) / factor - 0.5 if out > 1 else 0.0,
@@ -207,9 +207,9 @@ def _picked(
         "round_prefer_floor": lambda x: math.ceil(x - 0.5),
         "round_prefer_ceil": lambda x: math.floor(x + 0.5),
     }
-    if where not in places or rounding not in rounds:
+    if where not in positions or rounding not in rounds:
         raise node.refused(f"nearest with {where} coordinates and {rounding}")
-    return [min(max(rounds[rounding](places[where](o)), 0), size - 1) for o in range(out)]
+    return [min(max(rounds[rounding](positions[where](o)), 0), size - 1) for o in range(out)]
 
 
 def _space_to_depth(node: OnnxNode) -> Callable[..., Tensor]:

@@ -45,36 +45,36 @@ class OnnxNode:
         """Return the number of axes of the first input."""
         return len(self.shape())
 
-    def shape(self, place: int = 0) -> tuple[int, ...]:
+    def shape(self, index: int = 0) -> tuple[int, ...]:
         """Return the shape of an input."""
-        tensor = self.inputs[place]
+        tensor = self.inputs[index]
         if tensor is None:
-            raise self.refused(f"input {place} is left out")
+            raise self.refused(f"input {index} is left out")
         return tuple(tensor.shape)
 
-    def has(self, place: int) -> bool:
+    def has(self, index: int) -> bool:
         """Whether an input is present."""
-        return place < len(self.inputs) and self.inputs[place] is not None
+        return index < len(self.inputs) and self.inputs[index] is not None
 
-    def constant(self, place: int) -> list[Any] | None:
+    def constant(self, index: int) -> list[Any] | None:
         """Return the values of a constant input as a flat list; None if the input is omitted.
 
         Raises:
             BackendError: if the input is computed from the graph's inputs.
         """
-        if not self.has(place):
+        if not self.has(index):
             return None
-        value = self.constants[place]
+        value = self.constants[index]
         if value is None:
-            raise self.refused(f"input {place} must be constant")
+            raise self.refused(f"input {index} must be constant")
         return list(value.flatten().tolist())
 
-    def numbers(self, name: str, place: int) -> list[Any] | None:
+    def numbers(self, name: str, index: int) -> list[Any] | None:
         """Return values that old opsets keep in an attribute and new ones in an input, or None."""
         if name in self.attributes:
             value = self.attributes[name]
             return list(value) if isinstance(value, list | tuple) else [value]
-        return self.constant(place)
+        return self.constant(index)
 
     def refused(self, reason: str) -> BackendError:
         """Return the error for an unsupported variant of an operator."""

@@ -128,9 +128,9 @@ def reduction(call: Callable[..., Tensor]) -> Make:
         axes = node.numbers("axes", 1)
         if not axes and node.attribute("noop_with_empty_axes", 0):
             return lambda x, *_: x
-        places: Sequence[int] = axes or [*range(node.rank())]
+        indices: Sequence[int] = axes or [*range(node.rank())]
         keep = bool(node.attribute("keepdims", 1))
-        return lambda x, *_: call(x, places, keepdim=keep)
+        return lambda x, *_: call(x, indices, keepdim=keep)
 
     return make
 

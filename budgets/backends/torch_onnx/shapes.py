@@ -32,16 +32,16 @@ def _squeeze(node: OnnxNode) -> Callable[..., Tensor]:
     axes = node.numbers("axes", 1)
     if axes is None:
         return lambda x, *_: x.squeeze()
-    places = tuple(int(axis) for axis in axes)
-    return lambda x, *_: x.squeeze(places)
+    indices = tuple(int(axis) for axis in axes)
+    return lambda x, *_: x.squeeze(indices)
 
 
 def _unsqueeze(node: OnnxNode) -> Callable[..., Tensor]:
     axes = node.numbers("axes", 1) or []
     rank = node.rank() + len(axes)
-    places = {int(axis) % rank for axis in axes}
+    indices = {int(axis) % rank for axis in axes}
     sizes = iter(node.shape())
-    shape = [1 if place in places else next(sizes) for place in range(rank)]
+    shape = [1 if index in indices else next(sizes) for index in range(rank)]
     return lambda x, *_: x.reshape(shape)
 
 
@@ -113,8 +113,8 @@ def _slice(node: OnnxNode) -> Callable[..., Tensor]:
         if step > 0:
             cuts[axis] = slice(start, end, step)
         else:  # torch has no negative step: slice forwards, then flip
-            places = range(size)[start:end:step]
-            cuts[axis] = slice(places[-1], places[0] + 1, -step) if places else slice(0, 0)
+            indices = range(size)[start:end:step]
+            cuts[axis] = slice(indices[-1], indices[0] + 1, -step) if indices else slice(0, 0)
             backwards.append(axis % rank)
     where = tuple(cuts)
     if backwards:
@@ -126,10 +126,10 @@ def _pad(node: OnnxNode) -> Callable[..., Tensor]:
     pads, axes = node.numbers("pads", 1) or [], node.constant(3)
     rank, mode = node.rank(), node.attribute("mode", "constant")
     value = node.numbers("value", 2)
-    places = [*range(rank)] if axes is None else [int(axis) % rank for axis in axes]
+    positions = [*range(rank)] if axes is None else [int(axis) % rank for axis in axes]
     around = [[0, 0] for _ in range(rank)]
-    for index, axis in enumerate(places):
-        around[axis] = [int(pads[index]), int(pads[index + len(places)])]
+    for index, axis in enumerate(positions):
+        around[axis] = [int(pads[index]), int(pads[index + len(positions)])]
     amounts = [amount for pair in reversed(around) for amount in pair]
     if mode == "constant":
         return lambda x, *_: F.pad(x, amounts, value=value[0] if value else 0)
@@ -144,10 +144,10 @@ def _gather(node: OnnxNode) -> Callable[..., Tensor]:
     axis, size = node.attribute("axis", 0), node.shape()[node.attribute("axis", 0)]
     index = node.constants[1]
     if index is not None and index.dim() == 0:
-        place = int(index) % size
-        return lambda x, _: x.select(axis, place)
-    places, axis = node.shape(1), axis % node.rank()
-    shape = (*node.shape()[:axis], *places, *node.shape()[axis + 1 :])
+        position = int(index) % size
+        return lambda x, _: x.select(axis, position)
+    positions, axis = node.shape(1), axis % node.rank()
+    shape = (*node.shape()[:axis], *positions, *node.shape()[axis + 1 :])
     counts_back = index is None or bool((index < 0).any())
 
     def run(x: Tensor, indices: Tensor) -> Tensor:
@@ -161,7 +161,7 @@ def _gather(node: OnnxNode) -> Callable[..., Tensor]:
 def _expand(node: OnnxNode) -> Callable[..., Tensor]:
     wanted = node.constant(1) or []
     start = len(wanted) - node.rank()  # ONNX's 1 keeps the size, as torch's -1 does
-    sizes = [-1 if size == 1 and place >= start else size for place, size in enumerate(wanted)]
+    sizes = [-1 if size == 1 and index >= start else size for index, size in enumerate(wanted)]
     more = [*node.shape()[: max(0, -start)]]
     return lambda x, *_: x.expand(*more, *sizes)
 

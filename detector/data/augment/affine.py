@@ -95,10 +95,10 @@ def moved_boxes(
     corners = boxes[:, [0, 1, 2, 1, 2, 3, 0, 3]].reshape(-1, 2)  # (4 N, 2)
     points = moved_points(corners, matrix).reshape(-1, 4, 2)
     around = np.concatenate((points.min(1), points.max(1)), axis=1)
-    for place, outline in enumerate(outlines):
+    for index, outline in enumerate(outlines):
         if outline:
             parts = tuple(moved_points(part, matrix) for part in outline)
-            around[place] = visible_box(parts, room)
+            around[index] = visible_box(parts, room)
     return clip(around, room)
 
 

@@ -107,13 +107,13 @@ def read_coco(path: Path, root: Path) -> Dataset:
 def _categories(path: Path, rows: Sequence[Any], annotations: Annotations) -> dict[int, str]:
     """Category names by id."""
     found: dict[int, str] = {}
-    for place, row in enumerate(rows):
+    for index, row in enumerate(rows):
         number = whole(row.get("id")) if isinstance(row, dict) else None
         if number is None or "name" not in row:
-            raise DataError(f"{path}: categories[{place}]: needs a whole `id` and a `name`.")
+            raise DataError(f"{path}: categories[{index}]: needs a whole `id` and a `name`.")
         if number in found:
-            raise DataError(f"{path}: categories[{place}]: id {number} is there twice.")
-        found[number] = class_name(f"{path}: categories[{place}]: name", row["name"])
+            raise DataError(f"{path}: categories[{index}]: id {number} is there twice.")
+        found[number] = class_name(f"{path}: categories[{index}]: name", row["name"])
     if not found:
         raise DataError(f"{path}: categories: is empty; list the classes.")
     if path.name == ROBOFLOW_FILE and len(found) > 1 and 0 not in annotations.category_codes:

@@ -58,13 +58,13 @@ class Annotations:
 
     def add(self, row: Mapping[str, Any]) -> None:
         """Add one annotation."""
-        place, self.seen = self.seen, self.seen + 1
+        index, self.seen = self.seen, self.seen + 1
         key = key_of(row.get("image_id"))
         image = NO_KEY if key is None else self.codes.setdefault(key, len(self.codes))
         category, box = whole(row.get("category_id")), _box(row.get("bbox"))
         crowd, ignored = truth(row.get("iscrowd")), truth(row.get("ignore"))
         if image == NO_KEY or box is None or category is None or crowd is None or ignored is None:
-            self.bad.append((image, self.name(row.get("id"), place), _wrong(row)))
+            self.bad.append((image, self.name(row.get("id"), index), _wrong(row)))
             return
         x, y, w, h = box
         self.boxes.extend((x, y, x + w, y + h))
@@ -76,16 +76,16 @@ class Annotations:
         self.outlines.add(_parts(row.get("segmentation")))
         number = whole(row.get("id"))
         if number is None:
-            self.odd_ids[len(self.ids)] = self.name(row.get("id"), place)
+            self.odd_ids[len(self.ids)] = self.name(row.get("id"), index)
         self.ids.append(0 if number is None else number)
 
     def where(self, index: int) -> str:
         """Name of an annotation in messages."""
         return self.odd_ids.get(index) or self.name(self.ids[index], 0)
 
-    def name(self, number: object, place: int) -> str:
+    def name(self, number: object, index: int) -> str:
         if number is None:
-            return f"{self.path}: annotations[{place}]"
+            return f"{self.path}: annotations[{index}]"
         text = shown(number).strip("'")
         return f"{self.path}: annotation {text}"
 
@@ -111,11 +111,11 @@ def load_coco(path: Path) -> tuple[dict[str, list[Any]], Annotations]:
         for row in lists["annotations"]:
             taken.add(row if isinstance(row, dict) else {})
         return lists, taken
-    for place, row in enumerate(lists["annotations"]):
+    for index, row in enumerate(lists["annotations"]):
         if row is not TAKEN:
             what = "is no mapping" if not isinstance(row, dict) else "lacks `image_id` or `bbox`"
             number = row.get("id") if isinstance(row, dict) else None
-            taken.bad.append((NO_KEY, taken.name(number, place), what))
+            taken.bad.append((NO_KEY, taken.name(number, index), what))
     return lists, taken
 
 

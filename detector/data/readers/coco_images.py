@@ -71,7 +71,7 @@ def find_images(path: Path, root: Path, rows: Sequence[Any], problems: ProblemLi
         what = "ids of images are text, so results number the images by their place"
         problems.add(-1, path, what, "number them to keep the ids", "warning", "files")
     with Sizes(path.resolve(), "images") as sizes:
-        for place, (key, image) in enumerate(listed.items()):
+        for index, (key, image) in enumerate(listed.items()):
             file = folder / (Path(image.name).name if stripped else image.name)
             try:
                 if not file.is_file():
@@ -85,7 +85,7 @@ def find_images(path: Path, root: Path, rows: Sequence[Any], problems: ProblemLi
             found.paths.append(file)
             found.sizes.append(size)
             found.keys.append(key)
-            found.image_ids.append(place if with_text or isinstance(key, str) else key)
+            found.image_ids.append(index if with_text or isinstance(key, str) else key)
     if not found.paths:
         raise DataError(f"{path}: lists no image that can be used{problems.first()}.")
     return found
@@ -97,8 +97,8 @@ def _listed(
     """Listed images by id, and the ids of the images left out."""
     found: dict[Key, _Listed] = {}
     left_out: list[Key] = []
-    for place, row in enumerate(rows):
-        where = f"{path}: images[{place}]"
+    for index, row in enumerate(rows):
+        where = f"{path}: images[{index}]"
         row = row if isinstance(row, dict) else {}
         key = key_of(row.get("id"))
         name, sides = _name(row), (row.get("height"), row.get("width"))
@@ -159,13 +159,13 @@ def _folder(path: Path, root: Path, names: Sequence[str]) -> tuple[Path, bool]:
     The result is the first usual folder that holds one of the first `FIRST` images.
     """
     above, split = path.parent.parent, path.stem.removeprefix("instances_")
-    places = [path.parent, root, above]
-    places += [place / name for place in (path.parent, root, above) for name in ("images", split)]
-    places += [above / "images" / split, root / "images" / split]
+    folders = [path.parent, root, above]
+    folders += [folder / name for folder in tuple(folders) for name in ("images", split)]
+    folders += [above / "images" / split, root / "images" / split]
     for stripped in (False, True):
         some = [Path(name).name if stripped else name for name in names[:FIRST]]
-        for place in places:
-            if any((place / name).is_file() for name in some):
-                return place, stripped
-    tried = ", ".join(dict.fromkeys(map(str, places)))
+        for folder in folders:
+            if any((folder / name).is_file() for name in some):
+                return folder, stripped
+    tried = ", ".join(dict.fromkeys(map(str, folders)))
     raise DataError(f"{path}: image {names[0]} is in none of {tried}.")

@@ -98,7 +98,7 @@ def _read(source: DataSource, split: str, stems: list[str], names: tuple[str, ..
     rows: list[tuple[int, VocObject]] = []
     where: list[str] = []
     with Sizes(source.path.resolve(), split) as known:
-        for place, stem in enumerate(stems):
+        for position, stem in enumerate(stems):
             xml = source.folder / ANNOTATIONS / f"{stem}.xml"
             try:
                 told = read_voc_file(xml)
@@ -113,7 +113,7 @@ def _read(source: DataSource, split: str, stems: list[str], names: tuple[str, ..
             where += [f"{xml}: object {number}" for number in range(1, len(told.objects) + 1)]
             paths.append(path)
             sizes.append(size)
-            ids.append(place)
+            ids.append(position)
     if not paths:
         raise DataError(
             f"{source.path}: {split}: holds no image that can be used{problems.first()}."

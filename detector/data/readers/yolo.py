@@ -67,7 +67,7 @@ def read_yolo(
     shapes: list[tuple[int, int]] = []
     ids: list[int] = []
     with Sizes(source.resolve(), split) as sizes:
-        for place, image in enumerate(images):
+        for position, image in enumerate(images):
             try:
                 size = sizes.of(image)
             except ImageError as error:
@@ -77,7 +77,7 @@ def read_yolo(
             _read_labels(label_file(image), len(paths), rows, problems)
             paths.append(image)
             shapes.append(size)
-            ids.append(place)
+            ids.append(position)
     unclear = rows.ambiguous()
     if unclear is not None:
         row = f"{label_file(paths[rows.image[unclear]])}:{rows.line[unclear]}"
@@ -106,9 +106,9 @@ def read_yolo(
 def label_file(image: Path) -> Path:
     """Path of an image's label file: the last folder `images` of the path becomes `labels`."""
     parts = list(image.parts)
-    for place in range(len(parts) - 2, -1, -1):
-        if parts[place] == "images":
-            parts[place] = "labels"
+    for index in range(len(parts) - 2, -1, -1):
+        if parts[index] == "images":
+            parts[index] = "labels"
             break
     return Path(*parts).with_suffix(".txt")
 
@@ -172,7 +172,7 @@ def _listed(line: str, entry: Path, source: Path) -> Path:
     if "\0" in line:
         raise DataError(f"{entry}: a line cannot be the name of a file.")
     forms = dict.fromkeys((line, line.replace("\\", "/")))  # Windows separators
-    tried = [place / form for form in forms for place in (entry.parent, source.parent, Path())]
+    tried = [folder / form for form in forms for folder in (entry.parent, source.parent, Path())]
     try:
         return next((path for path in tried if path.exists()), tried[0])
     except OSError:  # the name is too long

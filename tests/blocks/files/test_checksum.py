@@ -19,11 +19,11 @@ def test_every_changed_bit_is_found(content: bytes) -> None:
     sealed = seal(content)
     assert len(sealed) == len(content)
     assert is_intact(sealed)
-    for place in range(len(sealed)):
+    for index in range(len(sealed)):
         for bit in range(8):
             changed = bytearray(sealed)
-            changed[place] ^= 1 << bit
-            assert not is_intact(bytes(changed)), (place, bit)
+            changed[index] ^= 1 << bit
+            assert not is_intact(bytes(changed)), (index, bit)
 
 
 def test_a_content_without_a_place_for_it_has_none() -> None:

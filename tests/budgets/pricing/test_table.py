@@ -27,10 +27,10 @@ RUNS = 5
 
 def sample_of(name: str, role: Any, *ops: int, factor: float = 1.0, **fields: Any) -> TableSample:
     """One that says the truth, `factor` times as slow as the undisturbed device."""
-    times = [true_us(OPS[place]) for place in ops]
+    times = [true_us(OPS[index]) for index in ops]
     layers = tuple(
-        LayerSample(f"layer{place}", (place,), us * factor)
-        for place, us in zip(ops, times, strict=True)
+        LayerSample(f"layer{index}", (index,), us * factor)
+        for index, us in zip(ops, times, strict=True)
     )
     ms = (sum(times) * factor / 1e3,) * RUNS
     return TableSample(name, role, ops, ms, (3.0 * factor,) * RUNS, layers, **fields)

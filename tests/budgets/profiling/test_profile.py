@@ -85,8 +85,8 @@ def test_every_operator_of_a_network_gets_its_own_time(path: Path) -> None:
     )
     assert len(found.sample.layers) == 5
     for layer in found.sample.layers:
-        (place,) = layer.ops
-        assert layer.us == pytest.approx(true_us(found.ops[place]), rel=0.05)
+        (index,) = layer.ops
+        assert layer.us == pytest.approx(true_us(found.ops[index]), rel=0.05)
 
 
 def test_held_out_networks_run_without_the_clock_that_layers_need(path: Path) -> None:

@@ -47,9 +47,9 @@ def test_quality_is_the_iou_of_the_predicted_box() -> None:
     for image, its, quality in zip(
         images_of(batch), matched, qualities_of(AlignOTA(), batch), strict=True
     ):
-        boxes = {place: box for place, box, _ in image.objects}
+        boxes = {index: box for index, box, _ in image.objects}
         expected = {
-            n: slow_iou(boxes[place], image.boxes[n : n + 1])[0] for n, place in its.items()
+            n: slow_iou(boxes[index], image.boxes[n : n + 1])[0] for n, index in its.items()
         }
         assert quality == pytest.approx(expected, abs=1e-5)
 
@@ -81,4 +81,4 @@ def test_a_prior_that_two_objects_take_goes_to_the_cheaper() -> None:
 def test_an_object_outside_the_image_takes_nothing() -> None:
     batch = scene("objects outside")
     for image in matches_of(AlignOTA(), batch):
-        assert all(place < 3 for place in image.values())  # the last three are outside
+        assert all(index < 3 for index in image.values())  # the last three are outside

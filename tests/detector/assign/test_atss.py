@@ -21,7 +21,7 @@ def slow_atss(image: Image) -> dict[int, int]:
     half = 4 * image.strides[:, None]
     anchors = np.concatenate((image.points - half, image.points + half), axis=1)
     best: dict[int, tuple[float, int]] = {}
-    for place, box, _ in image.objects:
+    for index, box, _ in image.objects:
         iou = slow_iou(box, anchors)
         distance = np.linalg.norm(image.points - (box[:2] + box[2:]) / 2, axis=1)
         near = np.concatenate(
@@ -34,8 +34,8 @@ def slow_atss(image: Image) -> dict[int, int]:
         for prior in near.tolist():
             sides = (*(image.points[prior] - box[:2]), *(box[2:] - image.points[prior]))
             if iou[prior] >= threshold and min(sides) > 0.01:
-                best[prior] = max(best.get(prior, (-1.0, 0)), (iou[prior], -place))
-    return {prior: -place for prior, (_, place) in best.items()}
+                best[prior] = max(best.get(prior, (-1.0, 0)), (iou[prior], -index))
+    return {prior: -index for prior, (_, index) in best.items()}
 
 
 @pytest.mark.parametrize("image", [0, 1])

@@ -49,8 +49,8 @@ def test_large_objects_are_matched(assign: Assigner) -> None:
     batch = scene("some objects")
     matched = answer(assign, batch).matched
     size = (batch.targets.boxes[..., 2:] - batch.targets.boxes[..., :2]).amin(dim=-1)
-    for image, place in (size > 48).nonzero().tolist():
-        assert place in matched[image]
+    for image, index in (size > 48).nonzero().tolist():
+        assert index in matched[image]
 
 
 @every_assigner
@@ -58,8 +58,8 @@ def test_priors_in_ignore_regions_are_ignored_unless_matched(assign: Assigner) -
     batch = scene("ignore regions")
     matched, _, ignored = answer(assign, batch)
     covered = torch.zeros_like(ignored)
-    for image, place in batch.targets.regions.nonzero().tolist():
-        x1, y1, x2, y2 = batch.targets.boxes[image, place].tolist()
+    for image, index in batch.targets.regions.nonzero().tolist():
+        x1, y1, x2, y2 = batch.targets.boxes[image, index].tolist()
         for prior, (x, y) in enumerate(batch.priors.points.tolist()):
             covered[image, prior] |= x1 < x < x2 and y1 < y < y2
     assert (covered & (matched >= 0)).any()
@@ -97,8 +97,8 @@ def test_chunks_change_nothing(
 ) -> None:
     batch = scene(case)
     whole = answer(assign, batch)
-    for places in (1, 2):
-        pairs = places * batch.predictions.boxes.shape[:2].numel()
+    for slots in (1, 2):
+        pairs = slots * batch.predictions.boxes.shape[:2].numel()
         monkeypatch.setattr(assigner, "MAX_PAIRS", pairs)
         assert_same(whole, answer(assign, batch))
 

@@ -11,26 +11,26 @@ from tests.slow_assign import Image, images_of, matches_of, qualities_of, slow_i
 
 
 def slow_tood(image: Image) -> dict[int, tuple[int, float]]:
-    """Prior -> place of its object, and quality."""
+    """Prior -> slot of its object, and quality."""
     takers: dict[int, list[tuple[float, int]]] = {}
     alignments, ious = {}, {}
-    for place, box, label in image.objects:
-        ious[place] = slow_iou(box, image.boxes)
-        alignments[place] = image.scores[:, label] * ious[place] ** 6
-        for prior in np.argsort(-alignments[place], kind="stable")[:13].tolist():
+    for index, box, label in image.objects:
+        ious[index] = slow_iou(box, image.boxes)
+        alignments[index] = image.scores[:, label] * ious[index] ** 6
+        for prior in np.argsort(-alignments[index], kind="stable")[:13].tolist():
             sides = (*(image.points[prior] - box[:2]), *(box[2:] - image.points[prior]))
-            if alignments[place][prior] > 0 and min(sides) > 0.01:
-                takers.setdefault(prior, []).append((ious[place][prior], -place))
+            if alignments[index][prior] > 0 and min(sides) > 0.01:
+                takers.setdefault(prior, []).append((ious[index][prior], -index))
     matched = {prior: -max(by)[1] for prior, by in takers.items()}
-    its = {place: [n for n, by in matched.items() if by == place] for place in ious}
+    its = {index: [n for n, by in matched.items() if by == index] for index in ious}
     return {
         n: (
-            place,
-            alignments[place][n]
-            / alignments[place][its[place]].max()
-            * ious[place][its[place]].max(),
+            index,
+            alignments[index][n]
+            / alignments[index][its[index]].max()
+            * ious[index][its[index]].max(),
         )
-        for n, place in matched.items()
+        for n, index in matched.items()
     }
 
 
@@ -41,7 +41,7 @@ def test_it_matches_what_plain_loops_match(case: str, seed: int) -> None:
     batch = scene(case, seed)
     expected = [slow_tood(image) for image in images_of(batch)]
     assert matches_of(TOOD(), batch) == [
-        {n: place for n, (place, _) in image.items()} for image in expected
+        {n: index for n, (index, _) in image.items()} for image in expected
     ]
     for quality, image in zip(qualities_of(TOOD(), batch), expected, strict=True):
         assert quality == pytest.approx({n: value for n, (_, value) in image.items()}, abs=1e-5)
@@ -52,8 +52,8 @@ def test_the_best_prior_of_an_object_has_its_best_iou_as_quality() -> None:
     for matched, quality, image in zip(
         matches_of(TOOD(), batch), qualities_of(TOOD(), batch), images_of(batch), strict=True
     ):
-        boxes = {place: box for place, box, _ in image.objects}
-        for place in {*matched.values()}:
-            its = [n for n in matched if matched[n] == place]
-            best = slow_iou(boxes[place], image.boxes[its]).max()
+        boxes = {index: box for index, box, _ in image.objects}
+        for index in {*matched.values()}:
+            its = [n for n in matched if matched[n] == index]
+            best = slow_iou(boxes[index], image.boxes[its]).max()
             assert max(quality[n] for n in its) == pytest.approx(best, abs=1e-5)

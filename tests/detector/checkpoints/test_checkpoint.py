@@ -72,10 +72,10 @@ def test_one_changed_bit_anywhere_in_the_weights_is_found(tmp_path, weights) -> 
     save_folder(tmp_path, SPEC, weights)
     path = tmp_path / WEIGHTS_FILE
     content, rng = path.read_bytes(), random.Random(0)
-    places = [*range(8, 60), *(rng.randrange(len(content)) for _ in range(100))]
-    for place in places:
+    indices = [*range(8, 60), *(rng.randrange(len(content)) for _ in range(100))]
+    for index in indices:
         changed = bytearray(content)
-        changed[place] ^= 1 << rng.randrange(8)
+        changed[index] ^= 1 << rng.randrange(8)
         path.write_bytes(changed)
         with pytest.raises(SpecError, match=r"weights\.safetensors: (is damaged|cannot be read)"):
             load_folder(tmp_path)

@@ -48,9 +48,9 @@ def merged(network: nn.Module, weights: dict[str, Tensor]) -> dict[str, Tensor]:
     """The official deploy form of T: RepConvs merged, every other BatchNorm kept."""
     names = {ours: theirs for theirs, ours in official_names(official_spec("damo-yolo-t"))}
     kept = dict(weights)
-    for place, layer in network.named_modules():
+    for path, layer in network.named_modules():
         if isinstance(layer, RepConv):
-            unit = names[f"{place}.dense.conv.weight"].removesuffix(".rbr_dense.conv.weight")
+            unit = names[f"{path}.dense.conv.weight"].removesuffix(".rbr_dense.conv.weight")
             kept = {key: value for key, value in kept.items() if not key.startswith(f"{unit}.rbr_")}
             single = deploy(layer).merged
             kept |= {f"{unit}.rbr_reparam.{name}": p for name, p in single.named_parameters()}

@@ -137,10 +137,10 @@ def test_the_first_images_fill_a_last_batch_of_too_few(dataset):
 def test_the_last_epochs_go_without_mosaics(dataset):
     options = replace(OPTIONS, augmentation=Augmentation(mixup=0.0, flip=0.0, sada=False))
     plain = next(TrainLoader(dataset, options).epoch(3))
-    for place, number in enumerate(plain.image_ids):
+    for index, number in enumerate(plain.image_ids):
         whole = next(iter(EvalLoader(picked(dataset, number), (64, 96), 1)))
-        assert torch.equal(plain.images[place], whole.images[0])
-        assert plain.boxes[place, 0].tolist() == whole.boxes[0, 0].tolist()
+        assert torch.equal(plain.images[index], whole.images[0])
+        assert plain.boxes[index, 0].tolist() == whole.boxes[0, 0].tolist()
     early = next(TrainLoader(dataset, options).epoch(2))
     assert (early.images == 114).float().mean() > (plain.images == 114).float().mean()
 
@@ -199,9 +199,9 @@ def test_crowds_are_ignored_not_learnt(dataset):
     mixed = replace(dataset, samples=crowded + dataset.samples[4:5])
     options = replace(OPTIONS, batch=5, augmentation=STILL)
     batch = next(TrainLoader(mixed, options).epoch(0))
-    for place, number in enumerate(batch.image_ids):
-        assert batch.ignored[place].tolist() == [number != 4]
-        assert batch.valid[place].tolist() == [number == 4]
+    for index, number in enumerate(batch.image_ids):
+        assert batch.ignored[index].tolist() == [number != 4]
+        assert batch.valid[index].tolist() == [number == 4]
     with pytest.raises(DataError, match="has an object"):
         TrainLoader(replace(dataset, samples=crowded), options)
 

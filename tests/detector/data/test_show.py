@@ -22,9 +22,9 @@ def test_a_sheet_shows_every_image_with_its_boxes():
     shown = sheet(Batch(images, boxes, labels, valid, ignored, tuple(range(5))), ["cat"])
     side, times = READABLE, READABLE // 64
     assert shown.shape == (2 * side, 3 * side, 3)  # two rows of three, one place free
-    for place in range(5):
-        left, top = place % 3 * side, place // 3 * side
-        assert (shown[top + 2, left + 2] == place * 50).all()
+    for index in range(5):
+        left, top = index % 3 * side, index // 3 * side
+        assert (shown[top + 2, left + 2] == index * 50).all()
         np.testing.assert_array_equal(
             shown[top + 60 * times - 1, left + 30 * times], class_colour(0)
         )

@@ -168,8 +168,8 @@ def test_losses_and_gradients_are_the_golden_ones(method: str, dtype: torch.dtyp
     golden = GOLDEN[method]
     loss = FEATURE_LOSSES[method]((64, 128, 256), (128, 256, 512)).to(dtype)
     with torch.no_grad():
-        for place, parameter in enumerate(loss.parameters()):
-            values = torch.from_numpy(hashed(9000 + place, parameter.numel()))
+        for index, parameter in enumerate(loss.parameters()):
+            values = torch.from_numpy(hashed(9000 + index, parameter.numel()))
             factor = sqrt(3 / parameter.shape[1]) if parameter.ndim == 4 else 0.1
             parameter.copy_(factor * values.reshape(parameter.shape))
     student, teacher = [], []

@@ -140,10 +140,10 @@ def slow_loss(batch: Scene) -> dict[str, float]:
     bins = distances_of(batch)
     giou = sides = weight = 0.0
     for image, prior in zip(*np.nonzero(matched >= 0), strict=True):
-        place = matched[image, prior]
-        label = int(batch.targets.labels[image, place])
+        index = matched[image, prior]
+        label = int(batch.targets.labels[image, index])
         target[image, prior, label] = quality[image, prior]
-        box = batch.targets.boxes[image, place].double().numpy()
+        box = batch.targets.boxes[image, index].double().numpy()
         point, stride = points[prior], strides[prior]
         chances = np.exp(bins[image, prior])
         chances /= chances.sum(axis=-1, keepdims=True)  # (4, bins)

@@ -79,7 +79,7 @@ def assert_labels(assignment: Assignment, golden: dict[str, Any], atol: float = 
     ):
         found = (matched >= 0).nonzero().flatten()
         assert found.tolist() == [prior for prior, _, _ in rows]
-        assert matched[found].tolist() == [place for _, place, _ in rows]
+        assert matched[found].tolist() == [index for _, index, _ in rows]
         assert quality[found].tolist() == pytest.approx([q for _, _, q in rows], abs=atol)
 
 

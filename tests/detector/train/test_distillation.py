@@ -171,8 +171,8 @@ def test_a_teacher_without_weights_is_refused() -> None:
 def learn(rank: int, port: int, data: Path, out: Path) -> None:
     """One of two processes."""
     torch.set_num_threads(1)
-    places = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
-    os.environ.update(RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE="2", **places)
+    address = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    os.environ.update(RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE="2", **address)
     with joined_ranks("cpu") as ranks:
         training = small_training(
             out / "run",

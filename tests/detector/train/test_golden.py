@@ -31,8 +31,8 @@ def test_three_steps_move_weights_and_average_as_the_golden_ones(model: str) -> 
     optimizer, ema = recipe.optimizer.build(network), Ema(network, recipe.ema)
     parameters = dict(network.named_parameters())
     learnt = [
-        (place, parameters[ours[key]])
-        for place, (key, _) in enumerate(official_keys(model))
+        (index, parameters[ours[key]])
+        for index, (key, _) in enumerate(official_keys(model))
         if ours.get(key) in parameters
     ]
     assert len(learnt) == len(parameters)
@@ -41,8 +41,8 @@ def test_three_steps_move_weights_and_average_as_the_golden_ones(model: str) -> 
         assert short_schedule(golden, recipe.optimizer.lr).at(number) == pytest.approx(step["lr"])
         assert recipe.ema.momentum(number) == pytest.approx(step["ema_m"], abs=1e-12)
         set_lr(optimizer, step["lr"])
-        for place, parameter in learnt:
-            gradient = 0.01 * hashed(11000 + place + number, parameter.numel())
+        for index, parameter in learnt:
+            gradient = 0.01 * hashed(11000 + index + number, parameter.numel())
             parameter.grad = torch.from_numpy(gradient.astype(np.float32)).reshape(parameter.shape)
         optimizer.step()
         ema.update(network, number)

@@ -20,8 +20,8 @@ from tests.trainings import IMAGES, small_training, write_data
 def learn(rank: int, port: int, data: Path, out: Path) -> None:
     """One of two processes."""
     torch.set_num_threads(1)
-    places = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
-    os.environ.update(RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE="2", **places)
+    address = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    os.environ.update(RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE="2", **address)
     with joined_ranks("cpu") as ranks:
         assert (ranks.rank, ranks.count, ranks.leads) == (rank, 2, rank == 0)
         mean = ranks.mean(torch.tensor([float(rank), 10.0]))

@@ -69,9 +69,9 @@ def test_one_changed_bit_anywhere_is_found(data: Path, tmp_path: Path) -> None:
     next(train(small_training(tmp_path, data)))
     path, rng = tmp_path / "resume.pt", random.Random(0)
     content = path.read_bytes()
-    for place in (*range(40), *(rng.randrange(len(content)) for _ in range(40))):
+    for index in (*range(40), *(rng.randrange(len(content)) for _ in range(40))):
         changed = bytearray(content)
-        changed[place] ^= 1 << rng.randrange(8)
+        changed[index] ^= 1 << rng.randrange(8)
         path.write_bytes(changed)
         with pytest.raises(TrainError, match=r"resume\.pt: is damaged"):
             load_state(path)

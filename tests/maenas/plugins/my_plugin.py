@@ -80,10 +80,10 @@ class HillClimber(Searcher):
 
     def tell(self, genomes: Genomes, evaluation: Evaluation, rows: NDArray[np.int64]) -> None:
         scores = np.where(evaluation.feasible, evaluation.scores, -np.inf)
-        place = int(scores.argmax())
-        if scores[place] > self._score or not self._known:
-            self._best, self._row = genomes[place][None], int(rows[place])
-            self._score, self._known = float(scores[place]), True
+        index = int(scores.argmax())
+        if scores[index] > self._score or not self._known:
+            self._best, self._row = genomes[index][None], int(rows[index])
+            self._score, self._known = float(scores[index]), True
 
     def state(self) -> dict[str, Any]:
         rows = [self._row] if self._known else []

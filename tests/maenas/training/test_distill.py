@@ -49,9 +49,9 @@ def given(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def options(given: Path, out: Path, epochs: int = 4, teacher: str = "teacher") -> list[str]:
-    places = ["--teacher", str(given / teacher), "--data", str(given / "data" / "data.yaml")]
+    arguments = ["--teacher", str(given / teacher), "--data", str(given / "data" / "data.yaml")]
     where = ["--epochs", str(epochs), "--out", str(out)]
-    return ["distill", str(given / "student"), *places, *where, *SETTINGS]
+    return ["distill", str(given / "student"), *arguments, *where, *SETTINGS]
 
 
 def test_a_run_leaves_the_student_alone_and_the_curve_of_the_feature_loss(

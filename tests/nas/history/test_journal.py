@@ -251,8 +251,8 @@ def flipped(folder: Path) -> None:
     """One digit of a score, as a bad disk would; every line stays legal."""
     path = folder / "history.jsonl"
     content = bytearray(path.read_bytes())
-    place = content.index(b".", content.index(b'"score"', 3000)) + 3
-    content[place] = ord("1") if content[place] != ord("1") else ord("2")
+    position = content.index(b".", content.index(b'"score"', 3000)) + 3
+    content[position] = ord("1") if content[position] != ord("1") else ord("2")
     path.write_bytes(content)
 
 
@@ -260,8 +260,8 @@ def state_flipped(folder: Path) -> None:
     """The first digit of a number; every line stays legal."""
     path = folder / "state.json"
     content = bytearray(path.read_bytes())
-    place = content.index(b'"evaluations": ') + len(b'"evaluations": ')
-    content[place] = ord("1") if content[place] != ord("1") else ord("2")
+    position = content.index(b'"evaluations": ') + len(b'"evaluations": ')
+    content[position] = ord("1") if content[position] != ord("1") else ord("2")
     path.write_bytes(content)
 
 

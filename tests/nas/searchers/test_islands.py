@@ -79,8 +79,8 @@ def test_an_epoch_tells_what_it_met_once_and_truly(evaluator: Evaluator, start: 
 def test_good_visitors_stay(evaluator: Evaluator, start: Genomes, everything: Genomes) -> None:
     worth = evaluator(everything)
     best = int(np.where(worth.feasible, worth.scores, 0.0).argmax())
-    place = np.array([best])
-    visitors = Networks(everything[place], worth.at(place))
+    index = np.array([best])
+    visitors = Networks(everything[index], worth.at(index))
     first = task_of(evaluator, start, count=300).run()
     assert everything[best].tolist() not in first.kept.genomes.tolist()
     later = task_of(

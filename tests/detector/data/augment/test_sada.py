@@ -104,8 +104,8 @@ def test_shapes_in_eight_bits_are_those_in_floats(name):
     step = PolicyOp(OURS[operation], 1.0, int(level))
     ours = reshape(scene(), np.arange(2), signs, step)
     golden = GOLDEN["geo"][name]
-    places = ours.pixels.reshape(-1)[GOLDEN["idx"]] / 255
-    np.testing.assert_allclose(places, golden["out"]["val"], atol=2.5 / 255)
+    values = ours.pixels.reshape(-1)[GOLDEN["idx"]] / 255
+    np.testing.assert_allclose(values, golden["out"]["val"], atol=2.5 / 255)
     if OURS[operation] not in MOVES:
         np.testing.assert_array_equal(ours.boxes, golden["boxes"])
         np.testing.assert_array_equal(ours.labels, golden["labels"])
