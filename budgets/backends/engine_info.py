@@ -1,11 +1,11 @@
-"""Layers and precisions of a TensorRT engine, and a check that TensorRT is available."""
+"""Layers and precisions of a TensorRT engine, its options, and whether TensorRT is available."""
 
 from __future__ import annotations
 
 import json
 import re
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,14 @@ TYPES: tuple[tuple[Precision, re.Pattern[str]], ...] = (
     ("f32", re.compile(r"\b(float|fp32)\b", re.IGNORECASE)),
 )
 PRECISIONS = tuple(name for name, _ in TYPES)
+OLDEST = 10  # first major version with strongly typed networks
+# Tactics name their kernel, and the kernel its types, that of the input first:
+# sm80_xmma_fprop_implicit_gemm_f16f16_f16f16_f16_..., turing_int8_i8816cudnn_int8_...,
+# volta_scudnn_128x64_relu_... (32 bits), turing_h1688cudnn_256x128_... (16 bits).
+KERNEL_TYPE = re.compile(
+    r"(?:^|_)(?:(?P<int8>i8[a-z]+\d+(?=_)|int8)|(?P<bf16>bf16)|(?P<f16>f16|fp16|h\d{3,5}(?=cudnn|_|gemm))"
+    r"|(?P<f32>tf32|f32|fp32|scudnn|sgemm))"
+)
 # Node names are separated by the control characters 1E and 1F, or not at all.
 NODE = re.compile(r"\[ONNX Layer: (.*?)\](?=[\x1e\x1f\s,]|\[ONNX Layer: |$)")
 
@@ -34,8 +42,10 @@ class EngineLayer:
         kernel: layer type and tactic.
         nodes: names of the ONNX nodes in the layer. For a layer that only changes the layout, the
             nodes of the layer that it serves.
-        precision: narrowest type among the inputs; None without inputs or if all are indices.
+        precision: narrowest type among the inputs, or else the type of the weights or of the
+            kernel; None if the engine does not tell it, or if all inputs are indices.
         layout: whether the layer only changes layout or type for another layer.
+        has_weights: whether the layer has weights, as convolutions have.
     """
 
     name: str
@@ -43,6 +53,49 @@ class EngineLayer:
     nodes: tuple[str, ...]
     precision: Precision | None
     layout: bool = False
+    has_weights: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class EngineOptions:
+    """Options of the build of an engine.
+
+    Attributes:
+        batches: least, optimal and largest batch size, if the batch of the model is open. The
+            engine is tuned for the optimal one.
+        version_compatible: whether later versions of TensorRT can run the engine, which then
+            contains code of TensorRT's runtime.
+        hardware_compatible: whether other GPUs than this one can run the engine: Ampere and newer.
+        workspace_gib: memory that tactics may use, in GiB.
+    """
+
+    batches: tuple[int, int, int] = (1, 1, 1)
+    version_compatible: bool = False
+    hardware_compatible: bool = False
+    workspace_gib: int = 4
+
+
+BATCH_1 = EngineOptions()  # for a model of fixed batch, or of batch 1
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """The share of the heavy work that an engine computes in a precision.
+
+    Attributes:
+        precision: number format.
+        count: number of convolutions and matrix products in it.
+        total: number of all of them whose precision the engine tells.
+    """
+
+    precision: Precision
+    count: int
+    total: int
+
+    def __str__(self) -> str:
+        if not self.total:
+            return f"typed {self.precision}, TensorRT does not tell the types of its layers"
+        return f"{self.precision} in {self.count} of {self.total} convolutions and matrix products"
 
 
 def require_tensorrt() -> None:
@@ -51,10 +104,16 @@ def require_tensorrt() -> None:
         import tensorrt
 
         missing = not hasattr(tensorrt, "Builder")  # type stubs alone can be imported as well
+        version = str(getattr(tensorrt, "__version__", "0"))
     except ImportError:
         missing = True
     if missing:
         raise BackendError(f"TensorRT is not installed; {INSTALL}.")
+    if int(version.split(".")[0]) < OLDEST:
+        raise BackendError(
+            f"TensorRT must be version {OLDEST} or newer, which reads the precision from the "
+            f"graph; {version} is installed; {INSTALL}."
+        )
     import torch
 
     if not torch.cuda.is_available():
@@ -69,61 +128,84 @@ def engine_layers(information: str) -> list[EngineLayer]:
 
     Args:
         information: JSON output of the engine inspector; the engine must have been built with
-            detailed verbosity.
-    Raises:
-        BackendError: if no layer reports its types.
+            detailed verbosity. With an open batch the inspector hides the types of tensors unless
+            a context with shapes is inspected; types then come from the weights and kernels.
     """
     told = json.loads(information, strict=False).get("Layers", [])  # has control characters
     layers = [layer for layer in told if isinstance(layer, Mapping)]
     nodes = [tuple(dict.fromkeys(NODE.findall(str(layer.get("Metadata", ""))))) for layer in layers]
     own = [bool(names) for names in nodes]
     _lend_nodes(layers, nodes)
-    found = [
+    return [
         EngineLayer(
             str(layer.get("Name", "")),
             _kernel(layer),
             names,
             _precision(layer),
             layout=not is_own and bool(names),
+            has_weights="Weights" in layer,
         )
         for layer, names, is_own in zip(layers, nodes, own, strict=True)
     ]
-    if not any(layer.precision for layer in found):
-        raise BackendError(
-            "precision: the engine does not tell the types of its layers; it was built without "
-            "detailed verbosity."
-        )
-    return found
 
 
-def layer_precisions(information: str) -> Counter[str]:
-    """Count the layers of an engine by precision; see `engine_layers`."""
-    counts = Counter(layer.precision for layer in engine_layers(information))
+def layer_precisions(layers: Iterable[EngineLayer]) -> Counter[str]:
+    """Count layers by precision; layers whose precision the engine does not tell are left out."""
+    counts = Counter(layer.precision for layer in layers)
     return Counter({name: counts[name] for name in PRECISIONS if counts[name]})
 
 
-def main_precision(layers: Collection[EngineLayer], heavy: Collection[str]) -> Precision:
-    """Return the precision of most of the work.
+def share_of(layers: Collection[EngineLayer], heavy: Collection[str], wanted: Precision) -> Share:
+    """Return how much of the heavy work is in a precision.
+
+    Args:
+        layers: layers of the engine.
+        heavy: names of the nodes that multiply matrices. If the engine names none of them, its
+            layers with weights are counted.
+        wanted: number format.
+    """
+    counts = _work(layers, heavy)
+    if not counts:
+        counts = Counter(x.precision for x in layers if x.has_weights and x.precision is not None)
+    return Share(wanted, counts[wanted], counts.total())
+
+
+def main_precision(layers: Collection[EngineLayer], heavy: Collection[str]) -> Precision | None:
+    """Return the precision of most of the work; None if the engine tells no precision.
 
     Args:
         layers: layers of the engine.
         heavy: names of the nodes that multiply matrices; each counts once. If the engine has none
             of them, layers are counted instead.
     """
-    told = [(layer.precision, layer) for layer in layers if layer.precision is not None]
-    own = [(precision, layer) for precision, layer in told if not layer.layout] or told
-    counts: Counter[Precision] = Counter()
-    for precision, layer in own:
-        counts[precision] += sum(name in heavy for name in layer.nodes)
-    if not counts.total():
-        counts = Counter(precision for precision, _ in own)
-    return counts.most_common(1)[0][0]
+    counts = _work(layers, heavy)
+    if not counts:
+        counts = Counter(layer.precision for layer in _own(layers) if layer.precision is not None)
+    return counts.most_common(1)[0][0] if counts else None
 
 
 def shown(precisions: Mapping[str, int]) -> str:
     """Return the counts as text for a message, such as "f16 in 71 layers, f32 in 9"."""
     counts = [f"{name} in {precisions[name]}" for name in PRECISIONS if precisions.get(name)]
+    if not counts:
+        return "layers of untold types"
     return f"{counts[0]} layers{''.join(f', {count}' for count in counts[1:])}"
+
+
+def _work(layers: Collection[EngineLayer], heavy: Collection[str]) -> Counter[Precision]:
+    """Count the heavy nodes by the precision of the layer that computes them."""
+    counts: Counter[Precision] = Counter()
+    for layer in _own(layers):
+        count = sum(name in heavy for name in layer.nodes)
+        if layer.precision is not None and count:
+            counts[layer.precision] += count
+    return counts
+
+
+def _own(layers: Collection[EngineLayer]) -> list[EngineLayer]:
+    """Return the layers that do more than change a layout; all if there are no others."""
+    told = [layer for layer in layers if layer.precision is not None]
+    return [layer for layer in told if not layer.layout] or told
 
 
 def _lend_nodes(layers: list[Mapping[str, Any]], nodes: list[tuple[str, ...]]) -> None:
@@ -148,6 +230,18 @@ def _kernel(layer: Mapping[str, Any]) -> str:
 
 
 def _precision(layer: Mapping[str, Any]) -> Precision | None:
-    """Return the narrowest type among the inputs."""
-    words = [str(tensor.get("Format/Datatype", "")) for tensor in layer.get("Inputs", ())]
-    return next((name for name, word in TYPES if any(map(word.search, words))), None)
+    """Return the narrowest type among the inputs, or else that of the weights or the kernel."""
+    inputs = [_words(tensor) for tensor in layer.get("Inputs", ())]
+    weights = layer.get("Weights")
+    types = [str(weights.get("Type", ""))] if isinstance(weights, Mapping) else []
+    for words in (inputs, types):
+        named = (name for name, word in TYPES if any(map(word.search, words)))
+        if (found := next(named, None)) is not None:
+            return found
+    kernel = KERNEL_TYPE.search(str(layer.get("TacticName", "")))
+    return next((name for name in PRECISIONS if kernel and kernel[name]), None)
+
+
+def _words(tensor: Mapping[str, Any]) -> str:
+    """Return type and format of a tensor; TensorRT 11 tells them in two fields instead of one."""
+    return " ".join(str(tensor.get(key, "")) for key in ("Format/Datatype", "Datatype", "Format"))

@@ -15,9 +15,11 @@ import torch
 from maenas.blocks.errors import MaenasError
 from maenas.blocks.files.atomic_write import write_bytes
 from maenas.budgets.backends.backend import BackendError
+from maenas.budgets.backends.engine_info import BATCH_1, EngineOptions
 from maenas.budgets.backends.nvml import driver_version
 
 GIBIBYTE = 1 << 30
+AMPERE = (8, 0)  # compute capability of the first GPUs that hardware-compatible engines run on
 SEVERE = (trt.ILogger.Severity.INTERNAL_ERROR, trt.ILogger.Severity.ERROR)
 
 
@@ -42,7 +44,7 @@ class Messages(trt.ILogger):
 MESSAGES = Messages()  # TensorRT accepts one logger per process
 
 
-def build_engine(model: onnx.ModelProto, max_batch: int = 1, workspace_gib: int = 4) -> bytes:
+def build_engine(model: onnx.ModelProto, options: EngineOptions = BATCH_1) -> bytes:
     """Build an engine for the GPU of this machine.
 
     The graph determines the precision: the network is strongly typed, which is a flag in TensorRT
@@ -52,8 +54,7 @@ def build_engine(model: onnx.ModelProto, max_batch: int = 1, workspace_gib: int 
 
     Args:
         model: model typed in the wanted precision.
-        max_batch: maximum batch size if the batch of the model is open.
-        workspace_gib: memory that tactics may use, in GiB.
+        options: batch sizes and compatibility of the engine.
     Raises:
         BackendError: if TensorRT cannot parse or build the model.
     """
@@ -61,25 +62,23 @@ def build_engine(model: onnx.ModelProto, max_batch: int = 1, workspace_gib: int 
     MESSAGES.take()
     builder = new_builder()
     typed = 1 << int(trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED)
-    network = builder.create_network(typed)
+    network = _made(builder.create_network(typed), "create a network")
     parser = trt.OnnxParser(network, MESSAGES)
     if not parser.parse(model.SerializeToString()):
         errors = (parser.get_error(index).desc() for index in range(parser.num_errors))
         reason = "; ".join(" ".join(error.split()) for error in errors) or MESSAGES.take()
         raise BackendError(f"TensorRT {trt.__version__} cannot parse the model: {reason}")
-    config = builder.create_builder_config()
-    config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, workspace_gib * GIBIBYTE)
+    config = _made(builder.create_builder_config(), "configure a build")
+    config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, options.workspace_gib * GIBIBYTE)
     config.profiling_verbosity = trt.ProfilingVerbosity.DETAILED  # to read back its types
     config.clear_flag(trt.BuilderFlag.TF32)  # f32 without TF32
-    _open_batch(builder, config, network.get_input(0), max_batch)
+    _set_compatibility(config, options)
+    _open_batch(builder, config, network.get_input(0), options.batches)
     path = timing_cache_path(torch.cuda.get_device_name(), trt.__version__, driver_version())
-    _use_timings(config, path)
-    built = builder.build_serialized_network(network, config)
-    if built is None:
-        raise BackendError(f"TensorRT {trt.__version__} cannot build it: {MESSAGES.take()}")
-    cache = config.get_timing_cache()
-    if cache is not None:
-        keep_timings(path, bytes(cache.serialize()))
+    timings = _use_timings(config, path)  # the build needs it alive
+    built = _made(builder.build_serialized_network(network, config), "build it")
+    if timings is not None:
+        keep_timings(path, bytes(timings.serialize()))
     return bytes(built)
 
 
@@ -92,21 +91,23 @@ def new_builder() -> trt.Builder:
     try:
         return trt.Builder(MESSAGES)
     except TypeError:  # the binding's error for a null builder
-        raise BackendError(
-            f"TensorRT {trt.__version__} cannot use {torch.cuda.get_device_name()} with driver "
-            f"{driver_version()}: {MESSAGES.take()}"
-        ) from None
+        raise _unusable() from None
 
 
-def load_engine(content: bytes) -> trt.ICudaEngine:
+def load_engine(content: bytes, host_code: bool = False) -> trt.ICudaEngine:
     """Load an engine from its serialised content.
 
+    Args:
+        content: content of the file.
+        host_code: whether code in the file may run; a version-compatible engine needs it.
     Raises:
         BackendError: if the engine is damaged, or was built by another TensorRT or for another GPU.
     """
     trt.init_libnvinfer_plugins(MESSAGES, "")
     MESSAGES.take()
-    engine = _runtime().deserialize_cuda_engine(content)
+    runtime = _runtime()
+    runtime.engine_host_code_allowed = host_code
+    engine = runtime.deserialize_cuda_engine(content)
     if engine is None:
         raise BackendError(
             f"TensorRT {trt.__version__} on {torch.cuda.get_device_name()} cannot load the "
@@ -115,16 +116,58 @@ def load_engine(content: bytes) -> trt.ICudaEngine:
     return engine
 
 
+def new_context(engine: trt.ICudaEngine) -> trt.IExecutionContext:
+    """Return a new execution context of an engine.
+
+    Raises:
+        BackendError: if TensorRT cannot create it, for example for lack of memory.
+    """
+    MESSAGES.take()
+    return _made(engine.create_execution_context(), "make the engine ready to run")
+
+
 @cache
 def _runtime() -> trt.Runtime:
-    """Return the runtime of this process, which must outlive its engines."""
-    return trt.Runtime(MESSAGES)
+    """Return the runtime of this process, which must outlive its engines.
+
+    Raises:
+        BackendError: if TensorRT cannot use the GPU.
+    """
+    try:
+        return trt.Runtime(MESSAGES)
+    except TypeError:  # the binding's error for a null runtime
+        raise _unusable() from None
 
 
-def engine_information(engine: trt.ICudaEngine) -> str:
-    """Return the inspector's information about all layers, as JSON."""
-    inspector = engine.create_engine_inspector()
+def engine_information(engine: trt.ICudaEngine, context: trt.IExecutionContext) -> str:
+    """Return the inspector's information about all layers, as JSON.
+
+    Args:
+        engine: engine to inspect.
+        context: context of the engine whose input shapes are set. Without them the inspector hides
+            the types of tensors in an engine of open batch.
+    """
+    inspector = _made(engine.create_engine_inspector(), "inspect the engine")
+    inspector.execution_context = context
     return str(inspector.get_engine_information(trt.LayerInformationFormat.JSON))
+
+
+def _made(thing: Any, action: str) -> Any:
+    """Return what TensorRT made.
+
+    Raises:
+        BackendError: if it made nothing; the message gives TensorRT's own.
+    """
+    if thing is None:
+        raise BackendError(f"TensorRT {trt.__version__} cannot {action}: {MESSAGES.take()}")
+    return thing
+
+
+def _unusable() -> BackendError:
+    return BackendError(
+        f"TensorRT {trt.__version__} cannot use {torch.cuda.get_device_name()} with driver "
+        f"{driver_version()}: {MESSAGES.take()}"
+    )
 
 
 def timing_cache_path(gpu: str, version: str, driver: str) -> Path:
@@ -142,8 +185,8 @@ def keep_timings(path: Path, content: bytes) -> None:
         return
 
 
-def _use_timings(config: trt.IBuilderConfig, path: Path) -> None:
-    """Give the builder the timing cache, or an empty one if it refuses the cache."""
+def _use_timings(config: trt.IBuilderConfig, path: Path) -> trt.ITimingCache | None:
+    """Give the builder the timing cache, or an empty one if it refuses the cache; returns it."""
     try:
         content = path.read_bytes()
     except OSError:
@@ -151,16 +194,40 @@ def _use_timings(config: trt.IBuilderConfig, path: Path) -> None:
     for known in (content, b""):
         cache = config.create_timing_cache(known)
         if cache is not None and config.set_timing_cache(cache, ignore_mismatch=False):
-            return
+            return cache
+    return None
 
 
-def _open_batch(builder: trt.Builder, config: trt.IBuilderConfig, images: Any, most: int) -> None:
-    """If the batch is open, allow batch sizes from 1 to `most`, optimised for 1."""
+def _set_compatibility(config: trt.IBuilderConfig, options: EngineOptions) -> None:
+    """Let the engine run in other versions or on other GPUs, if the options say so.
+
+    Raises:
+        BackendError: if this GPU is older than those that such an engine runs on.
+    """
+    if options.version_compatible:
+        config.set_flag(trt.BuilderFlag.VERSION_COMPATIBLE)
+    if options.hardware_compatible:
+        if torch.cuda.get_device_capability() < AMPERE:
+            raise BackendError(
+                "hardware_compatible: such an engine has to be built on a GPU of compute "
+                f"capability 8.0 or newer (Ampere); this is {torch.cuda.get_device_name()}."
+            )
+        config.hardware_compatibility_level = trt.HardwareCompatibilityLevel.AMPERE_PLUS
+
+
+def _open_batch(
+    builder: trt.Builder, config: trt.IBuilderConfig, images: Any, batches: tuple[int, int, int]
+) -> None:
+    """If the batch is open, allow the least to the largest batch size, tuned for the optimal one.
+
+    Raises:
+        BackendError: if TensorRT refuses them.
+    """
     dims = images.shape
     if dims[0] >= 0:
         return
     image = [dims[axis] for axis in range(1, len(dims))]
     profile = builder.create_optimization_profile()
-    one, largest = trt.Dims([1, *image]), trt.Dims([most, *image])
-    profile.set_shape(images.name, one, one, largest)
-    config.add_optimization_profile(profile)
+    profile.set_shape(images.name, *(trt.Dims([batch, *image]) for batch in batches))
+    if config.add_optimization_profile(profile) < 0:
+        raise BackendError(f"TensorRT refuses the batch sizes {batches}: {MESSAGES.take()}")

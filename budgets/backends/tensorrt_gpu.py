@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, SupportsFloat
+from typing import SupportsFloat
 
 import onnx
 import tensorrt as trt
@@ -17,21 +17,13 @@ from maenas.budgets.backends.tensorrt_build import (
     build_engine,
     engine_information,
     load_engine,
+    new_context,
 )
+from maenas.budgets.backends.tensorrt_tensors import fixed_sizes, torch_type
 from maenas.budgets.backends.typed import TypedGraph, typed_graph
 from maenas.budgets.latency import Precision
 
 PRECISIONS: tuple[Precision, ...] = ("f16", "f32", "int8")
-TORCH_TYPES = {
-    trt.DataType.FLOAT: torch.float32,
-    trt.DataType.HALF: torch.float16,
-    trt.DataType.BF16: torch.bfloat16,
-    trt.DataType.INT64: torch.int64,
-    trt.DataType.INT32: torch.int32,
-    trt.DataType.INT8: torch.int8,
-    trt.DataType.UINT8: torch.uint8,
-    trt.DataType.BOOL: torch.bool,
-}
 
 
 class TensorRtBackend(Backend):
@@ -87,16 +79,17 @@ class TensorRtSession(Session):
 
     def __init__(self, engine: trt.ICudaEngine, graph: TypedGraph, gpu: Gpu, layers: bool) -> None:
         self._engine = engine
-        self._told = {layer.name: layer for layer in engine_layers(engine_information(engine))}
-        used = main_precision(self._told.values(), graph.heavy)
-        if used != graph.precision:
-            raise BackendError(
-                f"precision: TensorRT computes in {used} where {graph.precision} was asked."
-            )
-        self.precision = used
         with told_as_ours():
             self._buffers = _buffers(engine)
         context = self._context()
+        self._told = {x.name: x for x in engine_layers(engine_information(engine, context))}
+        used = main_precision(self._told.values(), graph.heavy)
+        if used not in (graph.precision, None):
+            raise BackendError(
+                f"precision: TensorRT computes in {used} where {graph.precision} was asked."
+            )
+        self.precision = graph.precision
+        self.note = "" if used else "the engine does not tell the types of its layers"
         self._launch = Launch(lambda: _enqueue(context), gpu.watch)
         self._profiler: LayerTimes | None = None
         if layers:
@@ -128,11 +121,10 @@ class TensorRtSession(Session):
         return self._profiler.times
 
     def _context(self) -> trt.IExecutionContext:
-        context = self._engine.create_execution_context()
-        if context is None:
-            raise BackendError(f"TensorRT cannot make the engine ready: {MESSAGES.take()}")
+        context = new_context(self._engine)
         for name, tensor in self._buffers.items():
-            context.set_tensor_address(name, tensor.data_ptr())
+            if not context.set_tensor_address(name, tensor.data_ptr()):
+                raise BackendError(f"TensorRT refuses the memory of {name}: {MESSAGES.take()}")
         return context
 
 
@@ -160,11 +152,8 @@ def _buffers(engine: trt.ICudaEngine) -> dict[str, torch.Tensor]:
     buffers: dict[str, torch.Tensor] = {}
     for index in range(engine.num_io_tensors):
         name = engine.get_tensor_name(index)
-        dims: Any = engine.get_tensor_shape(name)
-        shape = [int(dims[axis]) for axis in range(len(dims))]
-        if min(shape, default=1) < 0:
-            raise BackendError(f"{name}: its size depends on values, which cannot be timed.")
-        buffer = torch.zeros(shape, dtype=TORCH_TYPES[engine.get_tensor_dtype(name)], device="cuda")
+        shape = fixed_sizes(engine.get_tensor_shape(name), name)
+        buffer = torch.zeros(shape, dtype=torch_type(engine, name), device="cuda")
         if buffer.is_floating_point() and engine.get_tensor_mode(name) == trt.TensorIOMode.INPUT:
             buffer.uniform_(generator=generator)
         buffers[name] = buffer

@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from maenas.detector.model.layers.network import DetectorNetwork
     from maenas.detector.model.spec import DetectorSpec
 
-MAX_BATCH = 16  # largest batch size of an engine with a dynamic batch dimension
 COMPARED = 100  # scores that NMS is tested with if none is above min_score
 
 
@@ -53,6 +52,8 @@ class Exported:
             NMS was run.
         above: confidence threshold of these detections: that of the options, or a lower one if no
             score in the image reaches it, as with untrained weights.
+        computes: share of the convolutions that TensorRT computes in the precision; "" for other
+            runtimes.
     """
 
     path: Path
@@ -62,6 +63,7 @@ class Exported:
     runtime: str
     objects: int | None = None
     above: float | None = None
+    computes: str = ""
 
 
 def export_detector(
@@ -93,7 +95,7 @@ def export_detector(
     reference = reference_of(network, image)
     objects = above = None
     with _kept_if_whole(path) as temporary:
-        _write(model, metadata, temporary, options)
+        computes = _write(model, metadata, temporary, options)
         scores, boxes, runtime = run_raw(temporary, image)
         found = difference((reference.scores, reference.boxes), (scores, boxes))
         check(found, reference, options.precision)
@@ -108,7 +110,7 @@ def export_detector(
             if runs:
                 few = _same_objects(temporary, image, options, scores, boxes)
                 objects, above = few if objects is None else objects, trial.min_score
-    return Exported(path, metadata, found, reference.rounding, runtime, objects, above)
+    return Exported(path, metadata, found, reference.rounding, runtime, objects, above, computes)
 
 
 def telling(scores: Floats, nms: Thresholds) -> Thresholds:
@@ -185,8 +187,8 @@ def _with_nms(
     return append(model, metadata, options.nms)
 
 
-def _write(model: Any, metadata: Metadata, path: Path, options: ExportOptions) -> None:
-    """Write the model as a file of its format."""
+def _write(model: Any, metadata: Metadata, path: Path, options: ExportOptions) -> str:
+    """Write the model as a file of its format; returns what TensorRT says of its precision."""
     match options.format:
         case "onnx":
             set_metadata(model, metadata)
@@ -198,7 +200,8 @@ def _write(model: Any, metadata: Metadata, path: Path, options: ExportOptions) -
         case "tensorrt":
             from maenas.detector.export.tensorrt import write_engine
 
-            write_engine(model, metadata, path, options.batch or MAX_BATCH)
+            return str(write_engine(model, metadata, path, options.engine))
+    return ""
 
 
 @contextmanager

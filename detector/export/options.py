@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from maenas.blocks.errors import one_of
+from maenas.budgets.backends.engine_info import EngineOptions
 from maenas.detector.errors import ExportError
 from maenas.detector.ops.thresholds import Thresholds
 from maenas.detector.runtimes.metadata import Layout, Precision
@@ -18,6 +19,8 @@ OPSETS = (18, 19, 20)  # opsets that TensorRT 10 and 11, OpenVINO and ONNX Runti
 DEFAULT_OPSET = 19
 HALF_QUANTISED_OPSET = 19  # first opset whose Q/DQ operators accept float16
 NMS = Thresholds(0.05, 0.7, 300)  # default thresholds of an NMS in a file
+BATCHES = (1, 1, 16)  # least, optimal and largest batch size of an engine for any batch size
+ENGINE = EngineOptions(BATCHES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +35,7 @@ class ExportOptions:
         opset: opset of ONNX.
         batch: batch size; None for any.
         nms: thresholds of the NMS, in layouts that have one.
+        engine: options of a TensorRT engine; its batch sizes hold if `batch` is None.
     Raises:
         ExportError, SpecError: if a value does not exist or two values exclude each other.
     """
@@ -42,6 +46,7 @@ class ExportOptions:
     opset: int = DEFAULT_OPSET
     batch: int | None = None
     nms: Thresholds = NMS
+    engine: EngineOptions = ENGINE
 
     def __post_init__(self) -> None:
         one_of("export", "format", self.format, get_args(Format))
@@ -52,6 +57,7 @@ class ExportOptions:
             raise ExportError(f"opset: must be one of {options}, got {self.opset}.")
         if self.batch is not None and self.batch < 1:
             raise ExportError(f"batch: must be at least 1, got {self.batch}.")
+        self._require_engine()
         if self.format == "openvino" and self.layout == "end2end-trt":
             raise ExportError("end2end: OpenVINO does not know TensorRT's plugin; use onnx.")
         if self.is_half_quantised and self.opset < HALF_QUANTISED_OPSET:
@@ -59,6 +65,26 @@ class ExportOptions:
                 f"opset: INT8 for TensorRT needs at least {HALF_QUANTISED_OPSET}, whose Q/DQ take "
                 f"float16, got {self.opset}."
             )
+
+    def _require_engine(self) -> None:
+        """Raise `ExportError` for options of engines that contradict each other or the format."""
+        engine = self.engine
+        least, best, most = engine.batches
+        if not 1 <= least <= best <= most:
+            raise ExportError(
+                "batch: must be LEAST:BEST:MOST with 1 <= LEAST <= BEST <= MOST, got "
+                f"{least}:{best}:{most}."
+            )
+        if self.format == "tensorrt":
+            return
+        if engine.batches != BATCHES:
+            raise ExportError(
+                f"batch: LEAST:BEST:MOST is of TensorRT; for {self.format} give one number, or "
+                "none for any batch size."
+            )
+        for name in ("version_compatible", "hardware_compatible"):
+            if getattr(engine, name):
+                raise ExportError(f"{name}: is of TensorRT, got format {self.format}.")
 
     @property
     def is_half_quantised(self) -> bool:

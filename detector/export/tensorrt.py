@@ -3,24 +3,35 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import onnx
 import tensorrt as trt
 import torch
 
-from maenas.budgets.backends.engine_info import shown
+from maenas.budgets.backends.engine_info import (
+    EngineOptions,
+    Share,
+    layer_precisions,
+    share_of,
+    shown,
+)
 from maenas.budgets.backends.tensorrt_build import build_engine
+from maenas.budgets.backends.typed import HEAVY
 from maenas.detector.errors import ExportError
+from maenas.detector.export.decode import PREFIX
 from maenas.detector.runtimes.metadata import Metadata
-from maenas.detector.runtimes.sidecar import sidecar
-from maenas.detector.runtimes.tensorrt_runtime import Engine
+from maenas.detector.runtimes.sidecar import HOST_CODE, sidecar
+from maenas.detector.runtimes.tensorrt_engine import Engine
+
+if TYPE_CHECKING:
+    from maenas.budgets.backends.engine_info import EngineLayer
 
 
 def write_engine(
-    model: onnx.ModelProto, metadata: Metadata, path: Path, max_batch: int, workspace_gib: int = 4
-) -> str:
+    model: onnx.ModelProto, metadata: Metadata, path: Path, options: EngineOptions
+) -> Share:
     """Build an engine for the GPU of this machine and write it, with its metadata beside it.
 
     The precision is that of the graph (`build_engine`); the precisions of the layers are read back
@@ -30,31 +41,47 @@ def write_engine(
         model: model whose tensors have the wanted precision.
         metadata: metadata of the engine.
         path: `.engine` file in a temporary folder; the metadata goes into `.engine.json`.
-        max_batch: largest batch size, if the batch dimension of the model is dynamic.
-        workspace_gib: memory in GiB that TensorRT's tactics may use.
+        options: batch sizes and compatibility of the engine.
     Returns:
-        Text that gives the number of layers in each precision.
+        The share of the network's convolutions that are computed in the precision.
     Raises:
         BackendError: if TensorRT cannot parse or build it.
-        ExportError: if no layer is in the precision.
+        ExportError: if most convolutions are in another precision.
         OSError: if a file cannot be written.
     """
-    path.write_bytes(build_engine(model, max_batch, workspace_gib))
-    precisions = Engine(path).precisions()
-    require_precision(precisions, metadata.precision)
+    path.write_bytes(build_engine(model, options))
+    layers = Engine(path, options.version_compatible).layers
+    share = require_precision(layers, model, metadata)
     about = {
         "tensorrt": trt.__version__,
         "gpu": torch.cuda.get_device_name(),
-        "layers": json.dumps(precisions),
+        "layers": json.dumps(layer_precisions(layers)),
+        "computes": str(share),
+        HOST_CODE: json.dumps(options.version_compatible),
+        "hardware_compatible": json.dumps(options.hardware_compatible),
     }
     text = json.dumps({**metadata.to_text(), **about}, indent=1)
     sidecar(path).write_text(f"{text}\n", encoding="utf-8")
-    return shown(precisions)
+    return share
 
 
-def require_precision(precisions: Counter[str], wanted: str) -> None:
-    """Raise `ExportError` unless some layers compute in the precision asked for."""
-    if not precisions[wanted]:
+def require_precision(
+    layers: list[EngineLayer], model: onnx.ModelProto, metadata: Metadata
+) -> Share:
+    """The share of the network's convolutions in the wanted precision, which must be above half.
+
+    Raises:
+        ExportError: if it is not.
+    """
+    heavy = {
+        node.name
+        for node in model.graph.node
+        if node.op_type in HEAVY and not node.name.startswith(PREFIX)
+    }
+    share = share_of(layers, heavy, metadata.precision)
+    if share.total and 2 * share.count <= share.total:
         raise ExportError(
-            f"the engine was to compute in {wanted}, but TensorRT built {shown(precisions)}."
+            f"precision: most convolutions must be {share.precision}, but TensorRT built {share} "
+            f"({shown(layer_precisions(layers))})."
         )
+    return share

@@ -19,7 +19,7 @@ def run_raw(path: Path, image: Floats) -> tuple[Floats, Floats, str]:
     Args:
         path: path of a file without NMS.
         image: (1, 3, H, W), image to run on.
-        Raises:
+    Raises:
         ModelError: if it cannot be run.
     """
     runtime = load_runtime(path)
@@ -49,9 +49,9 @@ def run_end_to_end(
         case ".xml":
             found = _run_ir(path, images)
         case _:
-            from maenas.detector.runtimes.tensorrt_runtime import Engine
+            from maenas.detector.runtimes.tensorrt_runtime import open_engine
 
-            return as_detections(Engine(path).run(images))[0], None, None
+            return as_detections(open_engine(path).run(images))[0], None, None
     detections, scores, boxes = (found[name][0] for name in WATCHED)
     return detections, scores, boxes
 

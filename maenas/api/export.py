@@ -18,7 +18,7 @@ def export(
     precision: str = "f32",
     end2end: bool = False,
     plugin: str | None = None,
-    batch: int | None = None,
+    batch: int | str | None = None,
     input_size: int | None = None,
     opset: int = 19,
     min_score: float = 0.05,
@@ -26,6 +26,8 @@ def export(
     max_detections: int = 300,
     calibration: str | Path | None = None,
     image: str | Path | None = None,
+    version_compatible: bool = False,
+    hardware_compatible: bool = False,
     exist_ok: bool = False,
 ) -> ExportResult:
     """Export a detector to ONNX Runtime, OpenVINO or TensorRT, and check it against torch.
@@ -38,7 +40,9 @@ def export(
         precision: number format "f32", "f16" or "int8"; decoding stays in float.
         end2end: put NMS into the file, by standard operators.
         plugin: "trt" for NMS by TensorRT's plugin, with four outputs; needs `end2end`.
-        batch: batch size of the file; any if None.
+        batch: batch size of the file; any if None. For TensorRT also "LEAST:BEST:MOST", such as
+            "1:8:32": the engine takes any batch size in between and is tuned for BEST; None is
+            "1:1:16".
         input_size: side of the input image in pixels; that of the detector if None.
         opset: opset of ONNX: 18, 19 or 20.
         min_score: minimum confidence of a detection, with `end2end`.
@@ -46,6 +50,9 @@ def export(
         max_detections: maximum number of detections per image, with `end2end`.
         calibration: folder of calibration images for INT8; generated images if None.
         image: image for the comparison with torch; a generated one if None.
+        version_compatible: whether later versions of TensorRT can run the engine, which then
+            contains code of TensorRT's runtime.
+        hardware_compatible: whether other GPUs, Ampere and newer, can run the engine.
         exist_ok: replace the file if it exists.
     Raises:
         ExportError: if the detector cannot be exported with these options, or the file differs
@@ -57,15 +64,17 @@ def export(
         PosixPath('detector.onnx')
     """
     from maenas.blocks import SpecError
+    from maenas.budgets.backends.engine_info import EngineOptions
     from maenas.detection.export import (
         ExportResult,
+        batches_in,
         beside,
         calibration_images,
         comparison_image,
         images_in,
         model_of,
     )
-    from maenas.detector.export.options import SUFFIXES, ExportOptions
+    from maenas.detector.export.options import BATCHES, SUFFIXES, ExportOptions
     from maenas.detector.media.images import read_image
     from maenas.detector.ops.thresholds import Thresholds
     from maenas.terminal.console import ERR
@@ -73,6 +82,7 @@ def export(
     name, find = model_of(detector, input_size)
     if plugin not in (None, "trt") or (plugin and not end2end):
         raise SpecError(f"{plugin}: not understood; NMS by plugin is `--end2end trt`.")
+    fixed, batches = batches_in(batch)
     by_suffix = {suffix: kind for kind, suffix in SUFFIXES.items()}
     usual = by_suffix.get(Path(out).suffix, "onnx") if out else "onnx"
     options = ExportOptions(
@@ -80,8 +90,9 @@ def export(
         precision=precision,  # type: ignore[arg-type]
         layout="end2end-trt" if plugin else "end2end" if end2end else "raw",
         opset=opset,
-        batch=batch,
+        batch=fixed,
         nms=Thresholds(min_score, max_iou, max_detections),
+        engine=EngineOptions(batches or BATCHES, version_compatible, hardware_compatible),
     )
     path = Path(out) if out else beside(name, SUFFIXES[options.format])
     if path.exists() and not exist_ok:

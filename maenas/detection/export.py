@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from maenas.blocks.errors import SpecError
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -53,6 +55,7 @@ class ExportResult:
             "runtime": exported.runtime,
             "objects": exported.objects,
             "objects_above": exported.above,
+            "computes": exported.computes,
         }
 
 
@@ -91,6 +94,24 @@ def beside(name: str, suffix: str) -> Path:
     path = detector_in(Path(name))
     folder = path if path.is_dir() else path.parent
     return folder / f"detector{suffix}"
+
+
+def batches_in(batch: int | str | None) -> tuple[int | None, tuple[int, int, int] | None]:
+    """The fixed batch size of a file, or the least, best and largest one; None for neither.
+
+    Args:
+        batch: a number, "8", "1:8:32", or None.
+    Raises:
+        SpecError: if it is none of these.
+    """
+    if batch is None or isinstance(batch, int):
+        return batch, None
+    match [int(part) if part.isdecimal() else None for part in batch.split(":")]:
+        case [int(fixed)]:
+            return fixed, None
+        case [int(least), int(best), int(most)]:
+            return None, (least, best, most)
+    raise SpecError(f"batch: must be a number or LEAST:BEST:MOST, such as 1:8:32, got {batch!r}.")
 
 
 def comparison_image(pixels: Pixels | None, spec: DetectorSpec) -> Floats:

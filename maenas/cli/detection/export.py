@@ -46,7 +46,11 @@ def export(
         ),
     ] = False,
     batch: Annotated[
-        int | None, typer.Option(help="Images that the file takes at once. (any number)")
+        str | None,
+        typer.Option(
+            help="Images that the file takes at once; for TensorRT also LEAST:BEST:MOST, tuned for "
+            "BEST. (any number; 1:1:16 for TensorRT)"
+        ),
     ] = None,
     input_size: InputSize = None,
     opset: Annotated[int, typer.Option(help="Opset of ONNX: 18, 19 or 20.")] = 19,
@@ -65,6 +69,19 @@ def export(
         Path | None,
         typer.Option(help="Image to compare with torch on. (a drawn image)"),
     ] = None,
+    version_compatible: Annotated[
+        bool,
+        typer.Option(
+            "--version-compatible",
+            help="TensorRT: later versions can run the engine, which then contains code.",
+        ),
+    ] = False,
+    hardware_compatible: Annotated[
+        bool,
+        typer.Option(
+            "--hardware-compatible", help="TensorRT: other GPUs can run it, Ampere and newer."
+        ),
+    ] = False,
     exist_ok: Annotated[bool, typer.Option("--exist-ok", help="Replace the file.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -87,6 +104,8 @@ def export(
         max_detections=max_detections,
         calibration=calibration,
         image=image,
+        version_compatible=version_compatible,
+        hardware_compatible=hardware_compatible,
         exist_ok=exist_ok,
     )
     if as_json:
@@ -107,6 +126,7 @@ def summary(result: ExportResult) -> list[str]:
     lines = [
         f"{exported.path}: {metadata.layout}, {metadata.precision}, {shape}",
         f"ran in {exported.runtime}",
+        *([f"computes {exported.computes}"] if exported.computes else []),
         f"differs from torch in 64 bits by: {exported.difference}",
         f"torch itself does in 32 bits by:  {exported.rounding}",
     ]

@@ -47,10 +47,3 @@ def test_timings_are_kept_and_a_damaged_file_of_them_is_begun_anew(tmp_path: Pat
     kept.write_bytes(b"damaged")
     build_engine(reference_graph())
     assert kept.stat().st_size > whole / 2
-
-
-def test_a_name_of_a_cache_tells_gpu_version_and_driver() -> None:
-    from maenas.budgets.backends.tensorrt_build import timing_cache_path
-
-    path = timing_cache_path("NVIDIA GeForce RTX 4090", "10.13.0.35", "580.65.06")
-    assert path.name == "nvidia-geforce-rtx-4090-trt10.13.0.35-driver580.65.06.timing"
