@@ -17,6 +17,7 @@ from maenas.nas.scores.max_entropy import (
 )
 from maenas.nas.scores.max_entropy_score import MaxEntropy
 from maenas.nas.scores.monte_carlo import monte_carlo
+from maenas.nas.scores.naswot import Naswot
 from maenas.nas.scores.score import ForwardScore, Score
 from maenas.nas.scores.spread import MonteCarloScore
 from maenas.nas.search import (
@@ -52,6 +53,7 @@ __all__ = [
     "JournalError",
     "MaxEntropy",
     "MonteCarloScore",
+    "Naswot",
     "Options",
     "Outcome",
     "Problem",

@@ -10,20 +10,24 @@ if TYPE_CHECKING:
     from maenas.backbone_search.result import Result
     from maenas.backbone_search.run import Effort
     from maenas.backbone_search.sweep import Searches
+    from maenas.blocks import Block
+    from maenas.nas import ForwardScore, Score, SearcherFactory
+    from maenas.nas.executors import Executor
     from maenas.runs.config import SearchConfig
+    from maenas.search_spaces import Space
 
 
 def search(
     budget: str | Sequence[str] = (),
     device: str | None = None,
     *,
-    space: str | None = None,
+    space: str | Space | None = None,
     template: str | None = None,
     scope: str = "detector",
-    algorithm: str = "evolution",
+    searcher: str | SearcherFactory = "evolution",
     evaluations: int = 100_000,
     seed: int = 0,
-    score: str = "max-entropy",
+    score: str | Score = "max-entropy",
     weights: Sequence[float] | None = None,
     max_effectiveness: float | None = None,
     points: int = 7,
@@ -35,8 +39,11 @@ def search(
     finalists: int = 3,
     finalist_seeds: int = 4,
     verify: int = 0,
+    rerank: str | ForwardScore | None = None,
+    blocks: Sequence[type[Block]] = (),
     workers: int = 1,
     ray: str | None = None,
+    executor: Executor | None = None,
     out: str | Path | None = None,
     resume: bool = False,
     exist_ok: bool = False,
@@ -44,17 +51,22 @@ def search(
 ) -> Result:
     """Search the backbone with the highest score that meets every budget.
 
+    A score, searcher or block that is handed in as an object is registered under its name: the
+    run's files name it, and commands that read them need the module that registers it
+    (`--plugin`).
+
     Args:
         budget: one or several, such as "3.8ms", "9GMACs", "8Mparams"; "2ms..8ms" for a family.
         device: device that latency is predicted for: "t4", "cpu", or name or file of a table.
-        space: search space, a name or a `.yaml` file; that of the template if None.
+        space: search space, a name, a `.yaml` file or a `Space`; that of the template if None.
         template: scale of neck and head; chosen by budget if None.
         scope: part that the budgets limit: "detector" or "backbone".
-        algorithm: "evolution", "random" or "exact".
+        searcher: "evolution", "random", a class derived from `Searcher`, or a `functools.partial`
+            of one with options; "exact" for the exact solver instead.
         evaluations: number of candidates to propose.
         seed: random seed.
-        score: score to maximise: "max-entropy", "macs", "params", "layers", "ln-width", a `.yaml`
-            file or "module:object".
+        score: score to maximise: a `Score`, "max-entropy", "macs", "params", "layers", "ln-width",
+            a `.yaml` file or "module:object".
         weights: weights of the score, one per resolution level; those of the score if None.
         max_effectiveness: DeepMAD's limit on depth relative to width.
         points: number of networks of a family over a range.
@@ -67,36 +79,53 @@ def search(
         finalists: number of networks that are also scored with random weights.
         finalist_seeds: number of random initialisations of each finalist.
         verify: number of finalists to measure on the device; the best that fits as measured wins.
+        rerank: score that needs forward passes and ranks the finalists again, a function of a
+            backbone and a random seed, "naswot" or "max-entropy-forward"; the finalist that it
+            ranks first becomes the result. None to keep the order of the search.
+        blocks: block classes that spaces and specs may name from now on.
         workers: number of processes.
         ray: address of a Ray cluster to use; None for this machine.
+        executor: executor of your own to use instead; it stays open.
         out: folder of the run; the next `runs/search/exp` if None.
         resume: continue the run in the folder.
         exist_ok: replace the run in the folder.
         given: names of the arguments that must agree with those of a resumed run; those that differ
             from their defaults if None.
     Raises:
-        MaenasError: if two arguments exclude each other, or no network meets the budgets.
+        MaenasError: if two arguments exclude each other, an object has the name of another one, or
+            no network meets the budgets.
 
     Example:
         >>> found = maenas.search(budget="3.8ms", device="t4", finalists=0)
         >>> round(found.best.score, 3), found.spec_path(found.best)
         (597.105, PosixPath('runs/search/exp/best.yaml'))
     """
+    from maenas.backbone_search.objects import (
+        SearchObjects,
+        take_blocks,
+        take_score,
+        take_searcher,
+        take_space,
+    )
     from maenas.backbone_search.plan import number_of_classes
     from maenas.backbone_search.run import Effort, run_search
     from maenas.runs.config import SearchConfig
 
+    take_blocks(blocks)
+    score_name, score_weights, score_object = take_score(score, weights)
+    algorithm, factory = take_searcher(searcher)
+    space_name, space_object = take_space(space)
     config = SearchConfig(
         budgets=(budget,) if isinstance(budget, str) else tuple(budget),
         device=device,
-        space=space,
+        space=space_name,
         template=template,
         scope=scope,  # type: ignore[arg-type]
         algorithm=algorithm,
         evaluations=evaluations,
         seed=seed,
-        score=score,
-        weights=None if weights is None else tuple(weights),
+        score=score_name,
+        weights=score_weights,
         max_effectiveness=max_effectiveness,
         points=points,
         input_size=input_size,
@@ -110,10 +139,13 @@ def search(
         finalists=finalists,
         finalist_seeds=finalist_seeds,
         verify=verify,
+        rerank=rerank,
+        executor=executor,
     )
+    objects = SearchObjects(score=score_object, searcher=factory, space=space_object)
     folder = None if out is None else Path(out)
     asked = changed_options(config) if given is None else given
-    return run_search(config, folder, resume, exist_ok, effort, asked)
+    return run_search(config, folder, resume, exist_ok, effort, asked, objects)
 
 
 def search_each(

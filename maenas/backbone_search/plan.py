@@ -6,10 +6,11 @@ from dataclasses import asdict, dataclass, replace
 from math import exp, inf, log
 from pathlib import Path
 
+from maenas.backbone_search.objects import SearchObjects
 from maenas.blocks import Backbone, SpecError, load_backbone
 from maenas.budgets import Budget, LatencyModel, load_device, parse_budgets
 from maenas.detector import Template, load_template
-from maenas.nas import MaxEntropy, Problem
+from maenas.nas import EXACT, Evolution, MaxEntropy, Problem, SearcherFactory, load_searcher
 from maenas.runs.config import SearchConfig, digest
 from maenas.runs.templates import choose_template
 from maenas.search_spaces import load_space
@@ -23,16 +24,21 @@ class Subproblem:
         template: scale of neck and head, with its layer budget.
         problem: space, score and budgets.
         limits: ascending limits on `problem.ranged`.
+        searcher: factory of the searcher; the exact solver needs none.
     """
 
     template: Template
     problem: Problem
     limits: tuple[float, ...]
+    searcher: SearcherFactory = Evolution
 
 
-def plan(config: SearchConfig) -> list[Subproblem]:
+def plan(config: SearchConfig, objects: SearchObjects | None = None) -> list[Subproblem]:
     """The subproblems of a search: one, or for a range one for each template that it spans.
 
+    Args:
+        config: options of the search.
+        objects: objects that replace what the options name.
     Raises:
         MaenasError: for invalid budgets, device, space or template.
     """
@@ -47,10 +53,11 @@ def plan(config: SearchConfig) -> list[Subproblem]:
         if not subproblems or subproblems[-1][0] != name:
             subproblems.append((name, []))
         subproblems[-1][1].append(point)
-    return [_subproblem(config, device, name, points) for name, points in subproblems]
+    given = objects or SearchObjects()
+    return [_subproblem(config, given, device, name, points) for name, points in subproblems]
 
 
-def fingerprint(subproblems: list[Subproblem]) -> str:
+def fingerprint(subproblems: list[Subproblem], objects: SearchObjects | None = None) -> str:
     """A digest of what a result depends on beside the options: space, template, device."""
     parts = []
     for subproblem in subproblems:
@@ -59,6 +66,8 @@ def fingerprint(subproblems: list[Subproblem]) -> str:
         parts += [repr(problem.space), repr(asdict(subproblem.template)), device]
         if not isinstance(problem.score, MaxEntropy):  # its weights are options already
             parts.append(repr(problem.score))
+    if objects is not None:
+        parts += objects.digests()
     return digest(*parts)
 
 
@@ -82,6 +91,7 @@ def _points(budgets: tuple[Budget, ...], count: int) -> list[tuple[Budget, ...]]
 
 def _subproblem(
     config: SearchConfig,
+    objects: SearchObjects,
     device: LatencyModel | None,
     name: str,
     points: list[tuple[Budget, ...]],
@@ -90,7 +100,7 @@ def _subproblem(
     in_shape = template.in_shape
     if config.input_size is not None:
         in_shape = (in_shape[0], config.input_size, config.input_size)
-    space = replace(load_space(config.space or template.space), in_shape=in_shape)
+    space = objects.space or load_space(config.space or template.space)
     budgets = points[-1]
     limits = tuple(point[0].limit for point in points)
     if len(points) > 1:
@@ -99,14 +109,17 @@ def _subproblem(
         text = f"{template.layers}layers"
         budgets = (*budgets, Budget("layers", template.layers, text))
     problem = Problem(
-        space=space,
+        space=replace(space, in_shape=in_shape),
         budgets=budgets,
         device=device,
         rest=template.ops if config.scope == "detector" else None,
-        score=config.load_score(),
+        score=objects.score or config.load_score(),
         max_effectiveness=config.max_effectiveness,
     )
-    return Subproblem(template, problem, limits)
+    searcher = objects.searcher or (
+        Evolution if config.algorithm == EXACT else load_searcher(config.algorithm)
+    )
+    return Subproblem(template, problem, limits, searcher)
 
 
 def number_of_classes(typed: int | None, data: Path | None) -> int | None:

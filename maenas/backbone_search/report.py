@@ -54,6 +54,8 @@ def report_text(result: Result, folders: list[Path]) -> str:
         )
         for entry in result.monte_carlo
     ]
+    if result.reranking is not None:
+        rows += [("re-ranked", line) for line in result.reranking.lines()]
     if result.verified:
         one = result.verified[0]
         measured = f"{one.measured_ms:.4f} ms, predicted {one.predicted_ms:.4f} ms"

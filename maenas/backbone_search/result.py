@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -13,10 +14,11 @@ from rich.panel import Panel
 from rich.table import Table
 
 from maenas import __version__
+from maenas.backbone_search.finalists import MonteCarlo, Reranking
 from maenas.backbone_search.plan import Subproblem, depth_limits, published
 from maenas.backbone_search.verify import Verified
 from maenas.blocks import Backbone
-from maenas.blocks.backbone_file import Metadata, ScoreSpec
+from maenas.blocks.backbone_file import Fact, Metadata, ScoreSpec
 from maenas.budgets import Cost, Quantity, show
 from maenas.nas import SCORES, TARGET_GAP, Certified, MaxEntropy, Outcome, Problem
 from maenas.runs.config import SearchConfig
@@ -24,27 +26,6 @@ from maenas.terminal.console import OUT
 
 SCHEMA = "maenas/search-result@1"
 SHOWN_FINALISTS = 5
-
-
-@dataclass(frozen=True, slots=True)
-class MonteCarlo:
-    """Score of a finalist on random networks.
-
-    Attributes:
-        rank: rank by the score that was maximised, from 1.
-        score: score that was maximised.
-        expected: same score with zero padding included; None if the score cannot compute it.
-        mean: mean over the random networks.
-        standard_error: standard error of the mean.
-        seeds: number of random networks.
-    """
-
-    rank: int
-    score: float
-    expected: float | None
-    mean: float
-    standard_error: float
-    seeds: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +90,7 @@ class Result:
         verified: finalists measured on the device, the chosen one first.
         measured_on: provenance of that device.
         verify: number of finalists to measure; `verified` holds more if none of them fits.
+        reranking: finalists ranked by a forward-pass score; None if the search's order was kept.
     """
 
     config: SearchConfig
@@ -123,6 +105,7 @@ class Result:
     measured_on: Mapping[str, str | int | float] = field(default_factory=dict)
     forward_seconds: float = 0.0
     verify: int = 0
+    reranking: Reranking | None = None
 
     @property
     def best(self) -> Found:
@@ -132,8 +115,12 @@ class Result:
     @property
     def command(self) -> str:
         """The command that repeats the search; measured latencies may differ from run to run."""
-        verify = f" --verify {self.verify}" if self.verify else ""
-        return f"{self.config.command()}{verify}"
+        words = [f" --verify {self.verify}"] if self.verify else []
+        ranks = self.reranking
+        if ranks is not None:  # the choice depends on the number of finalists and of networks
+            words.append(f" --rerank {shlex.quote(ranks.name)}")
+            words.append(f" --finalists {len(ranks.finalists)} --finalist-seeds {ranks.seeds}")
+        return self.config.command() + "".join(words)
 
     def spec_path(self, found: Found) -> Path:
         """Path of a network's spec."""
@@ -174,6 +161,7 @@ class Result:
                 for one in self.verified
             ],
             "verify": self.verify,
+            "rerank": None if self.reranking is None else self.reranking.to_json(),
             "measured_on": dict(self.measured_on),
             "notes": list(self.notes),
         }
@@ -242,6 +230,8 @@ class Result:
                 f"measured {one.measured_ms:.4f} ms, predicted {one.predicted_ms:.4f} "
                 f"({100 * one.error:+.1f}%); {measured_on_line(self.measured_on)}"
             )
+        if self.reranking is not None and found is self.best:
+            lines.append(self.reranking.lines()[0])
         for outcome, subproblem in zip(self.outcomes, self._subproblems(), strict=True):
             if subproblem is found.subproblem:
                 lines.append(
@@ -270,8 +260,15 @@ class Result:
                 "score": round(found.score, 4),
                 "optimum_at_most": round(found.certified.upper, 4),
                 "seed": config.seed,
+                **self._rerank_facts(found),
             },
         )
+
+    def _rerank_facts(self, found: Found) -> dict[str, Fact]:
+        """Name and value of the forward-pass score of the network that it chose."""
+        if self.reranking is None or found is not self.best:
+            return {}
+        return {"rerank": self.reranking.name, "rerank_score": round(self.reranking.best.mean, 4)}
 
     def _subproblems(self) -> list[Subproblem]:
         subproblems: list[Subproblem] = []
@@ -424,16 +421,8 @@ def print_card(result: Result) -> None:
         f"{sum(o.evaluations for o in outcomes):,} candidates, {unique:,} different, "
         f"seed {result.config.seed}, {result.seconds:.1f} s in all{solver_line(result)}",
     )
-    for entry in result.monte_carlo[:SHOWN_FINALISTS]:
-        card.add_row(
-            f"finalist {entry.rank}",
-            finalist_line(entry),
-        )
-    if result.monte_carlo:
-        card.add_row("", f"{result.forward_seconds:.2f} s a random network")
-    summary = finalists_line(result.monte_carlo)
-    if summary is not None:
-        card.add_row("finalists", summary)
+    for title, line in finalist_rows(result):
+        card.add_row(title, line)
     for one in result.verified:
         card.add_row(
             "measured",
@@ -458,6 +447,21 @@ def print_card(result: Result) -> None:
     OUT.print(Panel(card, title=f"maenas search: {best.subproblem.template.name} scale"))
     if is_family:
         OUT.print(_family_table(result))
+
+
+def finalist_rows(result: Result) -> list[tuple[str, str]]:
+    """Title and text of each row on the forward passes of the finalists."""
+    shown = result.monte_carlo[:SHOWN_FINALISTS]
+    rows = [(f"finalist {entry.rank}", finalist_line(entry)) for entry in shown]
+    if shown:
+        rows.append(("", f"{result.forward_seconds:.2f} s a random network"))
+    summary = finalists_line(result.monte_carlo)
+    if summary is not None:
+        rows.append(("finalists", summary))
+    if result.reranking is not None:
+        winner, spent = result.reranking.lines()
+        rows += [("re-ranked", winner), ("", spent)]
+    return rows
 
 
 def _family_table(result: Result) -> Table:

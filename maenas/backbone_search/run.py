@@ -5,15 +5,22 @@ from __future__ import annotations
 import time
 import zlib
 from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from maenas.backbone_search.binding import unused_note
+from maenas.backbone_search.finalists import (
+    forward_name,
+    forward_of,
+    score_finalists,
+)
+from maenas.backbone_search.objects import SearchObjects
 from maenas.backbone_search.plan import Subproblem, fingerprint, plan
 from maenas.backbone_search.plots import plot_curve, plot_scatter
 from maenas.backbone_search.progress import SearchLine
 from maenas.backbone_search.report import report_text
-from maenas.backbone_search.result import Found, MonteCarlo, Result, published_figures
+from maenas.backbone_search.result import Found, Result, published_figures
 from maenas.backbone_search.run_folder import claim_run, is_begun, resumed
 from maenas.backbone_search.saved import saved_result
 from maenas.backbone_search.tasks import (
@@ -36,23 +43,22 @@ from maenas.nas import (
     EXACT,
     FINALISTS,
     TARGET_GAP,
+    ForwardScore,
     Outcome,
     RandomSearch,
     better_of,
     effectiveness,
-    monte_carlo,
     solve_exactly,
 )
 from maenas.nas.executors import Executor, Shared, opened_executor
 from maenas.runs.config import SearchConfig, save_config
 from maenas.runs.folders import locked_run
 from maenas.terminal.console import ERR, count_of
-from maenas.terminal.progress import Counter
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Effort:
-    """Compute options of a search; only `verify` can change the network that it returns.
+    """Compute options of a search; `verify` and `rerank` can change the network that it returns.
 
     Attributes:
         workers: number of processes; 1 computes everything in this process.
@@ -60,6 +66,11 @@ class Effort:
         finalists: number of networks that are also scored on random weights.
         finalist_seeds: number of random networks for each finalist.
         verify: number of finalists to measure on the device; the search returns the best measured.
+        rerank: forward-pass score that ranks the finalists again, or its name; the search returns
+            the finalist that it ranks first. None to keep the ranking of the search.
+        executor: executor to use instead of `workers` and `ray`; it stays open.
+    Raises:
+        SpecError: for a negative number, or options that exclude each other.
     """
 
     workers: int = 1
@@ -67,6 +78,8 @@ class Effort:
     finalists: int = 3
     finalist_seeds: int = 4
     verify: int = 0
+    rerank: str | ForwardScore | None = None
+    executor: Executor | None = None
 
     def __post_init__(self) -> None:
         if self.workers < 1 or self.finalists < 0 or self.verify < 0:
@@ -78,14 +91,34 @@ class Effort:
             raise SpecError(
                 f"search: finalist_seeds must be at least 1, got {self.finalist_seeds}."
             )
+        if self.rerank is not None and self.finalists < 2:
+            raise SpecError(f"rerank: needs at least 2 finalists, got {self.finalists}.")
+        if self.rerank is not None and self.verify:
+            raise SpecError(
+                "search: --verify and --rerank both choose among the finalists; give one."
+            )
+        if self.executor is not None and (self.workers > 1 or self.ray is not None):
+            raise SpecError(
+                "search: an executor has workers of its own; leave workers and ray out."
+            )
 
-    def executor(self) -> Executor:
-        """The executor with these workers or on this cluster.
+    @contextmanager
+    def opened(self) -> Iterator[Executor]:
+        """The executor of a search, closed at the end unless it was handed in.
 
         Raises:
             MaenasError: if the cluster cannot be used.
         """
-        return opened_executor(self.workers, self.ray)
+        if self.executor is not None:
+            yield self.executor
+            return
+        with opened_executor(self.workers, self.ray) as executor:
+            yield executor
+
+    @property
+    def rerank_name(self) -> str | None:
+        """Name of the score that ranks the finalists again; None if there is none."""
+        return None if self.rerank is None else forward_name(self.rerank)
 
     def is_spent(self, result: Result, asked: Collection[str] | None) -> bool:
         """Whether a finished search already has the results that these options ask for.
@@ -97,6 +130,7 @@ class Effort:
         seeds = {entry.seeds for entry in result.monte_carlo}
         spent = {
             "verify": self.verify == result.verify,
+            "rerank": self.rerank_name == (result.reranking and result.reranking.name),
             "finalists": self.finalists == len(result.monte_carlo),
             "finalist_seeds": seeds <= {self.finalist_seeds},
         }
@@ -120,6 +154,7 @@ class Job:
         parts: prepared subproblems, those whose budgets some network meets.
         notes: notes for the user.
         verifier: device that measures the finalists; None without `verify`.
+        objects: objects that replace what the options name.
         started: start time in seconds of the monotonic clock.
     """
 
@@ -130,6 +165,7 @@ class Job:
     parts: list[PreparedSearch] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     verifier: Verifier | None = None
+    objects: SearchObjects | None = None
     started: float = field(default_factory=time.monotonic)
 
     def prepare(self, effort: Effort) -> None:
@@ -138,14 +174,31 @@ class Job:
         Raises:
             InfeasibleError: if no network meets the budgets.
         """
+        if effort.rerank is not None:
+            self._check_rerank(effort.rerank)
         if effort.verify:
             self.verifier = make_verifier(self.config, self.subproblems, effort.verify, effort.ray)
         self.parts, notes = _prepare(self.subproblems)
         self.notes += notes
 
+    def _check_rerank(self, rerank: str | ForwardScore) -> None:
+        """Raise `SpecError` unless the finalists can be ranked again."""
+        if self.config.algorithm == EXACT:
+            raise SpecError(
+                "rerank: the exact solver keeps one network; use --algorithm evolution, which "
+                "keeps finalists."
+            )
+        if len(self.subproblems[-1].limits) > 1:
+            raise SpecError(
+                "rerank: chooses among the finalists of one budget, and a range has several; give "
+                "--budget such as 5ms."
+            )
+        forward_of(rerank, self.subproblems[-1].problem)
+
     def save_config(self) -> None:
         """Write the options into the folder."""
-        save_config(self.config, fingerprint(self.subproblems), self.folder / "config.yaml")
+        stamp = fingerprint(self.subproblems, self.objects)
+        save_config(self.config, stamp, self.folder / "config.yaml")
 
     def folder_of(self, part: PreparedSearch) -> Path:
         """The folder of a subproblem's files: a subfolder if there are several subproblems."""
@@ -163,6 +216,7 @@ def run_search(
     exist_ok: bool = False,
     effort: Effort | None = None,
     asked: Collection[str] | None = None,
+    objects: SearchObjects | None = None,
 ) -> Result:
     """Search, and write all results into the folder of the run.
 
@@ -174,6 +228,7 @@ def run_search(
         exist_ok: whether to replace the run in the folder.
         effort: compute options; None for the defaults.
         asked: fields of `config` that a resumed run must agree with; None for all.
+        objects: score, searcher and space that replace what the options name.
     Raises:
         MaenasError: for an error that the user can fix, in one line.
     """
@@ -181,19 +236,19 @@ def run_search(
     with locked_run(out, "search", resume) as folder:
         goes_on = resume and is_begun(folder)
         if goes_on:
-            config, subproblems = resumed(config, asked, folder)
+            config, subproblems = resumed(config, asked, folder, objects)
         elif resume and (config is None or not config.budgets):
             raise SpecError(f"{folder}: there is no run to resume; --budget starts one.")
         elif config is None:
             raise SpecError("budget: at least one is needed, such as --budget 3.8ms --device t4.")
         else:
-            subproblems = plan(config)
+            subproblems = plan(config, objects)
         check(config, resume, exist_ok)
         saved = saved_result(folder, config, subproblems) if goes_on else None
         if saved is not None and effort.is_spent(saved, asked):
             return saved
-        job = Job(config, folder, goes_on, subproblems)
-        with effort.executor() as executor:
+        job = Job(config, folder, goes_on, subproblems, objects=objects)
+        with effort.opened() as executor:
             job.prepare(effort)
             if not goes_on:
                 claim_run(folder, exist_ok)
@@ -352,24 +407,30 @@ def _result(
                 "no finalist is within the budget as measured; the best network within a limit "
                 "shrunk by the measured ratio was taken"
             )
+    finalists = _finalists(last, outcomes[-1])[: effort.finalists]
+    scores = score_finalists(
+        last.subproblem.problem, finalists, effort.finalist_seeds, effort.rerank, executor
+    )
+    if scores.chosen is not None:
+        networks = (*networks[:-1], _chosen(networks[-1], scores.chosen))
     notes += _caveats(job.config, networks)
     unused = unused_note(networks[-1])
     if unused is not None:
         notes.append(unused)
-    monte_carlo, seconds = _monte_carlo(last, outcomes[-1], executor, effort)
     result = Result(
         config=job.config,
         networks=networks,
         outcomes=tuple(outcomes),
         published=published_figures(last.subproblem),
-        monte_carlo=monte_carlo,
-        forward_seconds=seconds,
+        monte_carlo=scores.checks,
+        forward_seconds=scores.seconds,
         seconds=time.monotonic() - job.started,
         folder=job.folder,
         notes=tuple(notes),
         verified=tuple(verified),
         measured_on=provenance,
         verify=effort.verify if job.verifier is not None else 0,
+        reranking=scores.reranking,
     )
     for part, outcome, against in zip(job.parts, outcomes, references, strict=True):
         subfolder = job.folder_of(part)
@@ -461,39 +522,12 @@ def _best_within(config: SearchConfig, part: PreparedSearch, limit: float) -> Ba
 
 def _chosen(found: Found, backbone: Backbone) -> Found:
     """The entry with its network replaced by another finalist."""
-    return replace(found, backbone=backbone, cost=found.subproblem.problem.cost(backbone))
-
-
-def _monte_carlo(
-    part: PreparedSearch, outcome: Outcome, executor: Executor, effort: Effort
-) -> tuple[tuple[MonteCarlo, ...], float]:
-    """Scores of the finalists on random networks, as a check, and mean seconds per network.
-
-    Empty for a score that is not defined on random networks.
-    """
-    problem = part.subproblem.problem
-    finalists = _finalists(part, outcome)[: effort.finalists]
-    forward = problem.score.forward(problem.level_count)
-    if not finalists or forward is None:
-        return (), 0.0
-    ERR.print("scoring the finalists on random networks")
-    drawn = monte_carlo(finalists, forward, range(effort.finalist_seeds), executor)
-    entries, seconds = [], 0.0
-    with Counter("finalists", len(finalists), "networks") as counter:
-        for rank, (backbone, found) in enumerate(zip(finalists, drawn, strict=True), start=1):
-            entries.append(
-                MonteCarlo(
-                    rank,
-                    problem.score(backbone),
-                    problem.score.expected(backbone),
-                    found.mean,
-                    found.standard_error,
-                    len(found.scores),
-                )
-            )
-            seconds += found.seconds / len(finalists)
-            counter.advance()
-    return tuple(entries), seconds
+    return replace(
+        found,
+        backbone=backbone,
+        cost=found.subproblem.problem.cost(backbone),
+        by_solver=found.by_solver and backbone == found.backbone,
+    )
 
 
 def _write(result: Result, folders: list[Path]) -> None:

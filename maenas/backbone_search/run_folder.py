@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from pathlib import Path
 
+from maenas.backbone_search.objects import SearchObjects
 from maenas.backbone_search.plan import Subproblem, fingerprint, plan
 from maenas.blocks import MaenasError
 from maenas.blocks.files.plain_file import read_bytes
@@ -60,7 +61,10 @@ def clear(folder: Path) -> None:
 
 
 def resumed(
-    config: SearchConfig | None, asked: Collection[str] | None, folder: Path
+    config: SearchConfig | None,
+    asked: Collection[str] | None,
+    folder: Path,
+    objects: SearchObjects | None = None,
 ) -> tuple[SearchConfig, list[Subproblem]]:
     """The saved options and subproblems of a run; they must agree with any options given."""
     path = folder / "config.yaml"
@@ -72,10 +76,10 @@ def resumed(
     different = [] if config is None else differences(config, saved, asked)
     if different:
         raise MaenasError(f"{path}: another search: {'; '.join(different)}.")
-    subproblems = plan(saved)
-    if fingerprint(subproblems) != stamp:
+    subproblems = plan(saved, objects)
+    if fingerprint(subproblems, objects) != stamp:
         raise MaenasError(
-            f"{path}: the space, template or device model has changed since the run was started; "
-            "start it anew with --exist-ok."
+            f"{path}: the space, template, score, searcher or device model has changed since the "
+            "run was started; start it anew with --exist-ok."
         )
     return saved, subproblems

@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from maenas.backbone_search.finalists import MonteCarlo, Reranking
 from maenas.backbone_search.plan import Subproblem
-from maenas.backbone_search.result import Found, MonteCarlo, Result, label, published_figures
+from maenas.backbone_search.result import Found, Result, label, published_figures
 from maenas.backbone_search.verify import Verified
 from maenas.blocks import MaenasError, load_backbone
 from maenas.blocks.files.json_file import read_json
@@ -46,6 +47,7 @@ def saved_result(
             verified=tuple(_verified(entry, networks[-1]) for entry in data["verified"]),
             measured_on=data["measured_on"],
             verify=data["verify"],
+            reranking=_reranking(data.get("rerank")),
         )
     except (MaenasError, KeyError, TypeError, ValueError, IndexError):
         return None  # a damaged result is computed again
@@ -94,6 +96,10 @@ def _outcome(data: Mapping[str, Any]) -> Outcome:
         scores=none,
         feasible=np.empty(0, dtype=bool),
     )
+
+
+def _reranking(data: dict[str, Any] | None) -> Reranking | None:
+    return None if data is None else Reranking.from_json(data)
 
 
 def _verified(entry: Mapping[str, Any], best: Found) -> Verified:

@@ -14,6 +14,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from maenas import __version__
+from maenas.backbone_search.objects import SearchObjects
 from maenas.backbone_search.plan import plan
 from maenas.backbone_search.plots import plot_searches
 from maenas.backbone_search.report import NO_COMPARISON, searches_text
@@ -119,6 +120,7 @@ def run_searches(
     exist_ok: bool = False,
     effort: Effort | None = None,
     asked: Collection[str] | None = None,
+    objects: SearchObjects | None = None,
 ) -> Searches:
     """Run several searches, each in its own folder, and report on all of them.
 
@@ -129,13 +131,14 @@ def run_searches(
         exist_ok: whether to replace the searches in the folder.
         effort: compute options of each search; None for the defaults.
         asked: fields of a config that a resumed search must agree with; None for all.
+        objects: score and searcher that replace what the options name.
     Raises:
         InfeasibleError: if no search has a network within its budgets.
         MaenasError: for an error that the user can fix, in one line.
     """
     effort = effort or Effort()
     with locked_run(out, "search", resume) as folder:
-        return _run(configs, folder, resume, exist_ok, effort, asked)
+        return _run(configs, folder, resume, exist_ok, effort, asked, objects)
 
 
 def _run(
@@ -145,14 +148,19 @@ def _run(
     exist_ok: bool,
     effort: Effort,
     asked: Collection[str] | None,
+    objects: SearchObjects | None,
 ) -> Searches:
     goes_on = resume and is_begun(folder)
-    jobs = _resumed(configs, folder, asked) if goes_on else _begun(configs or {}, folder)
+    jobs = (
+        _resumed(configs, folder, asked, objects)
+        if goes_on
+        else _begun(configs or {}, folder, objects)
+    )
     for job in jobs.values():
         check(job.config, resume, exist_ok)
     entries = {name: _finished(name, job) for name, job in jobs.items()}
     if not all(entries.values()):
-        with effort.executor() as executor:
+        with effort.opened() as executor:
             left = _prepared(jobs, entries, effort)
             if not goes_on:
                 _claim(folder, exist_ok)
@@ -195,14 +203,21 @@ def _prepared(jobs: dict[str, Job], entries: dict[str, Entry | None], effort: Ef
     return left
 
 
-def _begun(configs: dict[str, SearchConfig], folder: Path) -> dict[str, Job]:
-    return {
-        name: Job(config, folder / name, False, plan(config)) for name, config in configs.items()
-    }
+def _begun(
+    configs: dict[str, SearchConfig], folder: Path, objects: SearchObjects | None
+) -> dict[str, Job]:
+    return {name: _new(config, folder / name, objects) for name, config in configs.items()}
+
+
+def _new(config: SearchConfig, folder: Path, objects: SearchObjects | None) -> Job:
+    return Job(config, folder, False, plan(config, objects), objects=objects)
 
 
 def _resumed(
-    configs: dict[str, SearchConfig] | None, folder: Path, asked: Collection[str] | None
+    configs: dict[str, SearchConfig] | None,
+    folder: Path,
+    asked: Collection[str] | None,
+    objects: SearchObjects | None,
 ) -> dict[str, Job]:
     """The searches saved in a folder; they must agree with the options given, if any."""
     path = folder / LIST_FILE
@@ -221,11 +236,11 @@ def _resumed(
     for name in names:
         wanted = None if configs is None else configs[name if known else next(iter(configs))]
         if is_run(folder / name):
-            config, subproblems = resumed(wanted, rest, folder / name)
-            jobs[name] = Job(config, folder / name, True, subproblems)
+            config, subproblems = resumed(wanted, rest, folder / name, objects)
+            jobs[name] = Job(config, folder / name, True, subproblems, objects=objects)
         else:  # killed after the list was written, before this search began
             config = _config_of(name, configs, path)
-            jobs[name] = Job(config, folder / name, False, plan(config))
+            jobs[name] = _new(config, folder / name, objects)
     return jobs
 
 

@@ -15,11 +15,9 @@ from pathlib import Path
 from maenas.backbone_search.plan import Subproblem
 from maenas.budgets import show
 from maenas.nas import (
-    EXACT,
     TARGET_GAP,
     Certified,
     Evaluator,
-    Evolution,
     Journal,
     Options,
     Outcome,
@@ -28,7 +26,6 @@ from maenas.nas import (
     Settings,
     certify,
     cheapest_networks,
-    load_searcher,
     search,
     search_islands,
     solve_exactly,
@@ -98,7 +95,7 @@ def settings_of(config: SearchConfig, prepared: PreparedSearch, finalists: int) 
         finalists=finalists,
         islands=config.islands,
         migrate_every=config.migrate_every,
-        searcher=Evolution if config.algorithm == EXACT else load_searcher(config.algorithm),
+        searcher=prepared.subproblem.searcher,
     )
 
 

@@ -21,6 +21,7 @@ from maenas.nas.scores.classics import (
 )
 from maenas.nas.scores.log_scores import LogEntropyScore, LogMacsScore
 from maenas.nas.scores.max_entropy_score import MaxEntropy, RandomNetworks
+from maenas.nas.scores.naswot import Naswot
 from maenas.nas.scores.score import ForwardScore, Score
 
 FORMAT = "maenas/score@1"
@@ -38,6 +39,7 @@ SCORES: dict[str, type[Score]] = {
     )
 }
 DEFAULT_SCORE = MaxEntropy.name
+FORWARD_SCORES = (RandomNetworks.name, Naswot.name)
 WHAT = "a name (with options: log-macs:t=0.5), a .yaml file or module:object"
 
 
@@ -166,7 +168,7 @@ def load_forward(text: str, score: Score, levels: int) -> ForwardScore:
     """The forward-pass score that a command names.
 
     Args:
-        text: `max-entropy-forward`, or `module:object` of a loaded plugin.
+        text: one of `FORWARD_SCORES`, or `module:object` of a loaded plugin.
         score: additive score of the search, whose weights the forward score uses.
         levels: number of resolution levels of the backbones.
     Raises:
@@ -175,10 +177,13 @@ def load_forward(text: str, score: Score, levels: int) -> ForwardScore:
     if text == RandomNetworks.name:
         weights = score if score.cumulative else MaxEntropy()
         return RandomNetworks(weights.level_weights(levels))
+    if text == Naswot.name:
+        return Naswot()
     if ":" not in text:
         raise SpecError(
-            f"rerank: no such score {text!r}; expected {RandomNetworks.name} or module:object, a "
-            "function of a backbone and a random seed."
+            f"rerank: no such score {text!r}{did_you_mean(text, FORWARD_SCORES)}; expected "
+            f"{', '.join(FORWARD_SCORES)} or module:object, a function of a backbone and a random "
+            "seed."
         )
     found = loaded_object(text, "rerank")
     if not callable(found):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from math import log
 
 import torch
@@ -16,6 +15,7 @@ from maenas.blocks.layers.pyramid_pooling import PyramidPooling
 from maenas.blocks.layers.residual_unit import ResidualUnit
 from maenas.blocks.layers.squeeze_excite import SqueezeExcite
 from maenas.nas.scores.max_entropy import DEFAULT_WEIGHTS, weighted
+from maenas.nas.scores.one_thread import one_thread
 from maenas.nas.scores.score import check_weights, ends_level
 from maenas.nas.scores.spread import MonteCarloScore
 
@@ -54,7 +54,7 @@ def drawn_score(backbone: Backbone, weights: Sequence[float], seed: int, batch: 
         SpecError: unless there is one weight per level.
     """
     check_weights(weights, 1 + max(backbone.levels))
-    with _one_thread():
+    with one_thread():
         return _score(backbone, weights, seed, batch)
 
 
@@ -77,17 +77,6 @@ def _score(backbone: Backbone, weights: Sequence[float], seed: int, batch: int) 
         x = stage(x)
         totals.append(sum(gains) + log(x.shape[1]))
     return weighted(tuple(_last_of_each(totals, backbone.levels)), weights)
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Use one thread, because the order of summation depends on the number of threads."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _rescale(op: Op, gains: list[float]):  # type: ignore[no-untyped-def]

@@ -1,6 +1,8 @@
-"""Searchers by name, for the command line; the Python API takes searcher objects."""
+"""Searchers by name, for the command line; the Python API takes the objects as well."""
 
 from __future__ import annotations
+
+from functools import partial
 
 from maenas.blocks import SpecError
 from maenas.blocks.files.words import did_you_mean
@@ -36,6 +38,29 @@ def load_searcher(text: str) -> SearcherFactory:
     return ALGORITHMS[text]
 
 
+def register_factory(factory: SearcherFactory) -> str:
+    """Make a factory known by the name of its searchers, and return this name.
+
+    Args:
+        factory: class of a searcher, `functools.partial` of it, or an object that makes searchers
+            and has a `name`.
+    Raises:
+        SpecError: if it has no name, or another searcher has this name.
+    """
+    kind = factory.func if isinstance(factory, partial) else factory
+    if isinstance(kind, type):
+        register_searcher(kind)
+        return str(kind.name)  # type: ignore[attr-defined]
+    name = getattr(kind, "name", None)
+    if not callable(kind) or not isinstance(name, str):
+        raise SpecError(
+            "searcher: must be a name, a class derived from Searcher, a functools.partial of one, "
+            f"or an object with a `name` that makes searchers; got {factory!r}."
+        )
+    _add(name, kind)
+    return name
+
+
 def register_searcher(searcher: object) -> None:
     """Make a searcher known by its name.
 
@@ -46,8 +71,16 @@ def register_searcher(searcher: object) -> None:
         raise SpecError(
             f"plugin: a searcher must be a class derived from Searcher, got {searcher!r}."
         )
-    taken = ALGORITHMS.get(searcher.name)
-    is_same = getattr(taken, "__qualname__", "") == searcher.__qualname__
-    if searcher.name == EXACT or (taken is not None and not is_same):
-        raise SpecError(f"plugin: the searcher {searcher.name!r} exists already.")
-    ALGORITHMS[searcher.name] = searcher
+    _add(searcher.name, searcher)
+
+
+def _add(name: str, factory: SearcherFactory) -> None:
+    taken = ALGORITHMS.get(name)
+    if name == EXACT or (taken is not None and _origin(taken) != _origin(factory)):
+        raise SpecError(f"plugin: the searcher {name!r} exists already.")
+    ALGORITHMS[name] = factory
+
+
+def _origin(factory: SearcherFactory) -> str:
+    """Name of the class of a factory; equal when a notebook defines the class again."""
+    return (factory if isinstance(factory, type) else type(factory)).__qualname__

@@ -20,6 +20,7 @@ from maenas.cli.search.search_options import (
     Out,
     Points,
     Replace,
+    Rerank,
     Scale,
     Scope,
     Score,
@@ -55,6 +56,7 @@ def search(
     finalists: Finalists = 3,
     finalist_seeds: FinalistSeeds = 4,
     verify: Verify = 0,
+    rerank: Rerank = None,
     workers: Workers = 1,
     ray: Ray = None,
     out: Out = None,
@@ -96,6 +98,7 @@ def search(
         finalists=finalists,
         finalist_seeds=finalist_seeds,
         verify=verify,
+        rerank=rerank,
     )
     asked = typed(context)
     with interrupted("the same command with --resume continues from the last save"):

@@ -121,6 +121,15 @@ Verify = Annotated[
         rich_help_panel=COMPUTE,
     ),
 ]
+Rerank = Annotated[
+    str | None,
+    typer.Option(
+        help="Rank the finalists by a score that needs forward passes: naswot, "
+        "max-entropy-forward or module:object.",
+        metavar="NAME",
+        rich_help_panel=METHOD,
+    ),
+]
 Out = Annotated[
     Path | None,
     typer.Option(help="Folder of the run. (the next runs/search/exp)", rich_help_panel=OUTPUT),
