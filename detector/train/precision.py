@@ -26,3 +26,8 @@ def precision_of(amp: str, device: torch.device) -> torch.dtype | None:
     if amp == "fp16" and device.type != "cuda":
         raise TrainError("compute.amp: fp16 is for GPUs; a CPU takes bf16, or off for 32 bits.")
     return NAMED[amp]
+
+
+def name_of(precision: torch.dtype | None) -> str:
+    """The name of an autocast dtype; "fp32" for None."""
+    return next((name for name, dtype in NAMED.items() if dtype is precision), "fp32")

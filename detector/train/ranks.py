@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from socket import gethostname
+from threading import Thread
+from typing import Any
 
 import torch
 from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from maenas.blocks.files.words import cut
 from maenas.detector.errors import TrainError
 
 PATIENCE = timedelta(hours=2)  # timeout of the processes that wait while the first one evaluates
+FAREWELL_S = 5.0  # seconds that a process which fails waits for the others
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +30,13 @@ class Ranks:
         device: device that this process trains on.
         rank: number of this process, from 0.
         count: number of processes.
+        beside: number of processes on this machine, which share its cores.
     """
 
     device: torch.device
     rank: int = 0
     count: int = 1
+    beside: int = 1
 
     @property
     def leads(self) -> bool:
@@ -49,6 +56,29 @@ class Ranks:
         if self.count == 1:
             return flag
         return bool(self.mean(torch.tensor(float(flag), device=self.device)) > 0)
+
+    def least(self, number: int) -> int:
+        """The smallest number of all processes; every process must make this call."""
+        return min(gathered(number)) if self.count > 1 else number
+
+    def require_equal(self, settings: Mapping[str, str]) -> None:
+        """Raise `TrainError` in every process unless all have the same settings.
+
+        Args:
+            settings: values by name; every process must make this call.
+        """
+        if self.count == 1:
+            return
+        first, *others = gathered(dict(settings))
+        for rank, its in enumerate(others, 1):
+            names = [name for name in {**first, **its} if its.get(name) != first.get(name)]
+            if names:
+                one, zero = (cut(str(each.get(names[0], "none"))) for each in (its, first))
+                more = f", and {len(names) - 1} more settings differ" if len(names) > 1 else ""
+                raise TrainError(
+                    f"rank {rank}: {names[0]} is {one}, but rank 0 has {zero}{more}; start every "
+                    "process with the same command, files and versions."
+                )
 
     def wait(self) -> None:
         """Wait until every process has reached this call."""
@@ -80,13 +110,49 @@ def joined_ranks(compute: str) -> Iterator[Ranks]:
     if count == 1:
         yield Ranks(device)
         return
-    if device.type == "cuda":
+    is_gpu = device.type == "cuda"
+    if is_gpu:
         torch.cuda.set_device(device)
-    distributed.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=PATIENCE)
+    # gloo carries what lies in the memory of the CPU: settings, predictions.
+    backend, bound = ("cpu:gloo,cuda:nccl", device) if is_gpu else ("gloo", None)
+    distributed.init_process_group(backend, timeout=PATIENCE, device_id=bound)
     try:
-        yield Ranks(device, distributed.get_rank(), count)
-    finally:
-        distributed.destroy_process_group()
+        beside = gathered(gethostname()).count(gethostname())
+        yield Ranks(device, distributed.get_rank(), count, beside)
+    except BaseException as error:
+        leave()
+        if is_lost(error):
+            raise TrainError(
+                f"rank {os.environ['RANK']}: lost another process of the training, which ends with "
+                "a message of its own; --resume continues from the last saved state."
+            ) from None
+        raise
+    distributed.destroy_process_group()
+
+
+def is_lost(error: BaseException) -> bool:
+    """Whether a call to other processes failed because one of them has ended."""
+    if isinstance(error, distributed.DistError):
+        return True
+    return isinstance(error, RuntimeError) and "gloo" in str(error)
+
+
+def gathered(value: Any) -> list[Any]:
+    """A picklable value of every process, in the order of ranks; every process must call it."""
+    values: list[Any] = [None] * distributed.get_world_size()
+    distributed.all_gather_object(values, value)
+    return values
+
+
+def leave() -> None:
+    """Leave the other processes without waiting for a call that they may never make.
+
+    The backend of GPUs waits for its pending calls. A process that waited there would not end, and
+    `torchrun`, which ends all processes once one has failed, would not learn of the failure.
+    """
+    parting = Thread(target=distributed.destroy_process_group, daemon=True)
+    parting.start()
+    parting.join(FAREWELL_S)
 
 
 def find_device(compute: str, local_rank: int | None = None) -> torch.device:

@@ -145,18 +145,23 @@ class Identity:
 
 def identity(spec: DetectorSpec, dataset: Dataset, recipe: str, teacher: str = "") -> Identity:
     """The identity of a training; the folder of the data set has no influence on it."""
+    return Identity(
+        names=dataset.names,
+        spec=hashlib.sha256(repr(spec).encode()).hexdigest(),
+        data=digest_of(dataset),
+        recipe=recipe,
+        teacher=teacher,
+    )
+
+
+def digest_of(dataset: Dataset) -> str:
+    """The SHA-256 of the names and labels of all images."""
     data = hashlib.sha256()
     for sample in dataset.samples:
         data.update(os.fsencode(f"{sample.path.name} {sample.size} {sample.image_id} "))
         for numbers in (sample.boxes, sample.labels, sample.crowd):
             data.update(numbers.tobytes())
-    return Identity(
-        names=dataset.names,
-        spec=hashlib.sha256(repr(spec).encode()).hexdigest(),
-        data=data.hexdigest(),
-        recipe=recipe,
-        teacher=teacher,
-    )
+    return data.hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,6 +43,7 @@ from maenas.runs.folders import last_run
 from maenas.runs.signals import Interrupted, Signals, caught_signals
 from maenas.runs.start import mark_begun, new_run
 from maenas.terminal.console import ERR, count_of
+from maenas.training.agreement import require_agreement
 from maenas.training.charts import Charts
 from maenas.training.folder import clear, resumed_run
 from maenas.training.images import save_labels, save_predictions
@@ -101,22 +102,25 @@ def run_training(
         if resolved.teacher is not None and recipe.distill is not None:
             resolved.teacher.require_fit(spec, dataset.names)
             lessons = teaching(resolved.teacher, spec, recipe.distill)
+        taught_by = "" if resolved.teacher is None else resolved.teacher.digest
+        mark = identity(spec, dataset, "", taught_by)
+        require_agreement(ranks, mark, recipe, val, resolved.saved)
         fitting, side = 1, spec.backbone.in_shape[1:]
         if recipe.compute.batch is None:
             fitting = fitting_batch(resolved.network, side, recipe, ranks.device, lessons)
+            fitting = ranks.least(fitting)  # all processes load batches of one size
         smallest = smallest_batch(side, lessons is not None)
         size = batch_size(recipe, len(dataset), ranks.count, fitting, smallest)
         require_fewest(size, len(dataset), spec, recipe.sides)
         recipe = replace(recipe, compute=replace(recipe.compute, batch=size.loaded))
         decided = "\n".join([*recipe_lines(recipe), f"on {ranks.count}"])
-        taught_by = "" if resolved.teacher is None else resolved.teacher.digest
-        mark = identity(spec, dataset, decided, taught_by)
+        mark = replace(mark, recipe=decided)
         if resolved.saved is not None and out is not None:
             mark.require(resolved.saved.identity, RunFolder(out, spec).state_file)
         loader = TrainLoader(
             dataset,
             loader_options(recipe, spec, size.loaded, ranks),
-            usual_workers(ranks.count) if workers is None else workers,
+            usual_workers(ranks.beside) if workers is None else workers,
             pin=ranks.device.type == "cuda",
         )
         path = out or Path()
@@ -226,7 +230,7 @@ def evaluator(spec: DetectorSpec, val: Dataset, ranks: Ranks, signals: Signals) 
 
     def accuracy(network: DetectorNetwork) -> ApScores:
         runtime = TorchRuntime(spec, network, str(ranks.device))
-        readers = min(4, os.cpu_count() or 1)
+        readers = max(1, min(4, cores() // ranks.beside))
         with signals.prompt():
             return evaluate(runtime, val, thresholds, EVALUATED_AT_A_TIME, readers).scores
 
@@ -234,10 +238,20 @@ def evaluator(spec: DetectorSpec, val: Dataset, ranks: Ranks, signals: Signals) 
 
 
 def usual_workers(processes: int) -> int:
-    """Default number of workers: one a core of this process, at most 8; 0 for one or two cores."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    share = (cores or 1) // processes
+    """Default number of workers: one a core of this process, at most 8; 0 for one or two cores.
+
+    Args:
+        processes: number of processes on this machine, which share its cores.
+    """
+    share = cores() // processes
     return 0 if share <= 2 else min(MOST_WORKERS, share)
+
+
+def cores() -> int:
+    """Number of cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def receipt(teacher: Teacher | None) -> str:
