@@ -81,7 +81,9 @@ def learn(task: Task, work: Path) -> None:
     changes = [word for change in task.changes for word in ("--set", change)]
     arguments = ("--data", data, "--input-size", SIDE, "--epochs", task.epochs, "--out", run)
     started = time.monotonic()
-    told = json.loads(maenas("train", DETECTOR, *arguments, "--compute", "cpu", "--json", *changes))
+    result = json.loads(
+        maenas("train", DETECTOR, *arguments, "--compute", "cpu", "--json", *changes)
+    )
     wall_s = time.monotonic() - started
     epochs = read_csv(run / "results.csv")
     rows = [{key: row[key] for key in COLUMNS if key in row} for row in epochs]
@@ -89,7 +91,7 @@ def learn(task: Task, work: Path) -> None:
     path = write_csv(task.name, rows, COLUMNS)
     print(
         f"{task.images} images, {task.epochs} epochs, {torch.get_num_threads()} threads: AP "
-        f"{float(rows[-1]['ap']):.3f} at the end, {told['best_ap']:.3f} at best, in "
+        f"{float(rows[-1]['ap']):.3f} at the end, {result['best_ap']:.3f} at best, in "
         f"{wall_s / 60:.1f} minutes"
     )
     print(path)

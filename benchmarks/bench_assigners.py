@@ -95,7 +95,7 @@ def learn(
         words.append("--resume")
     arguments = ("--data", data, "--epochs", count, "--out", out)
     options = ("--recipe", "ns", "--workers", 0, "--compute", "cpu", "--json")
-    told = json.loads(maenas("train", detector, *arguments, *options, *words))
+    result = json.loads(maenas("train", detector, *arguments, *options, *words))
     epochs = read_csv(out / "results.csv")
     last = epochs[-1]
     print(f"{assigner}, seed {seed}: AP {float(last['ap']):.4f}", flush=True)
@@ -104,7 +104,7 @@ def learn(
         "seed": str(seed),
         "ap": last["ap"],
         "ap50": last["ap50"],
-        "best_ap": f"{told['best_ap']:.6g}",
+        "best_ap": f"{result['best_ap']:.6g}",
         "epochs": str(len(epochs)),
         "step": last["step"],
         "train_s": f"{sum(float(row['train_s']) for row in epochs):.0f}",

@@ -183,8 +183,8 @@ def train(
     """Train by the command line, or continue an interrupted training; returns its result."""
     resumed = ("--resume",) if (out / "resume.pt").exists() else ()
     arguments = ("--data", bench.data, "--recipe", "ns", "--out", out, "--workers", 0, "--json")
-    told: dict[str, float] = json.loads(maenas(command, detector, *arguments, *words, *resumed))
-    return told
+    scores: dict[str, float] = json.loads(maenas(command, detector, *arguments, *words, *resumed))
+    return scores
 
 
 def finished_epochs(run: Path) -> int:

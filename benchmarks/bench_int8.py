@@ -37,7 +37,7 @@ def main() -> None:
         for form in FORMATS:
             for precision in ("f32", "int8"):
                 path = Path(folder) / f"{precision}{SUFFIXES[form]}"
-                told = run("export", arguments.detector, "--format", form, "--out", path,
+                result = run("export", arguments.detector, "--format", form, "--out", path,
                            "--precision", precision, "--calibration", examples)  # fmt: skip
                 found = run("val", path, "--data", arguments.data, "--no-save")
                 row = {
@@ -46,8 +46,8 @@ def main() -> None:
                     "ap": round(found["ap"], 4),
                     "ap50": round(found["ap50"], 4),
                     "network_ms": round(found["median_ms"]["network"], 2),
-                    "mean_score_difference": f"{told['difference']['mean_scores']:.1e}",
-                    "mean_box_difference_px": f"{told['difference']['mean_boxes']:.1e}",
+                    "mean_score_difference": f"{result['difference']['mean_scores']:.1e}",
+                    "mean_box_difference_px": f"{result['difference']['mean_boxes']:.1e}",
                     "images": found["images"],
                     "runtime": found["runtime"].rpartition(", ")[0],
                     "commit": commit(),

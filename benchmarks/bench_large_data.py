@@ -49,8 +49,8 @@ def main() -> None:
         path = make(folder, arguments.images)
         command = [sys.executable, "-m", "benchmarks.bench_large_data", "--read", str(path)]
         for run in ("first", "second"):
-            told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-            print(f"{arguments.form}, {arguments.images:,} images, {run} time: {told.strip()}")
+            output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+            print(f"{arguments.form}, {arguments.images:,} images, {run} time: {output.strip()}")
 
 
 def figures(path: Path) -> str:

@@ -90,8 +90,8 @@ def _joined(texts: Iterable[str], longest: int) -> str:
 
 def one_line(error: BaseException) -> str:
     """The message of another library's exception, shortened, as the end of a sentence."""
-    told = (error.strerror if isinstance(error, OSError) else "") or str(error)
-    text = " ".join(told.split()) or type(error).__name__
+    reason = (error.strerror if isinstance(error, OSError) else "") or str(error)
+    text = " ".join(reason.split()) or type(error).__name__
     if isinstance(error, KeyError):  # its message is only a name
         text = f"it lacks {text}"
     return cut(text, LONGEST_REASON).rstrip(".")

@@ -61,5 +61,6 @@ def _node(event: yaml.Event, open_nodes: list[_Size], finished: dict[str, _Size]
         return _Size(anchor=event.anchor)
     if any(node.anchor == event.anchor for node in open_nodes):
         raise ValueError(f"*{event.anchor} stands inside what it names")
-    named = finished.get(event.anchor or "")
-    return _Size(named.nodes, named.depth) if named else _Size()  # the loader reports unknown names
+    anchored = finished.get(event.anchor or "")
+    # An unknown anchor counts nothing here: the loader reports it.
+    return _Size(anchored.nodes, anchored.depth) if anchored else _Size()

@@ -72,7 +72,7 @@ class Launch:
         self._stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
         self._warnings: tuple[str, ...] = ()
         self._launch: Callable[[], Any] = work
-        with told_as_ours(), torch.cuda.stream(self._stream):
+        with as_backend_error(), torch.cuda.stream(self._stream):
             torch.cuda.synchronize()  # another stream fills the buffers
             for _ in range(WARM_UP):
                 work()
@@ -90,7 +90,7 @@ class Launch:
             BackendError: if the GPU fails.
         """
         before = self._watch.state() if self._watch else None
-        with told_as_ours(), torch.cuda.stream(self._stream):
+        with as_backend_error(), torch.cuda.stream(self._stream):
             pairs = [(_event(), _event()) for _ in range(count)]
             self._launch()
             for start, end in pairs:
@@ -123,7 +123,7 @@ class Launch:
     @contextmanager
     def on_stream(self) -> Iterator[int]:
         """Make the stream current and yield its address."""
-        with told_as_ours(), torch.cuda.stream(self._stream):
+        with as_backend_error(), torch.cuda.stream(self._stream):
             yield self._stream.cuda_stream
 
 
@@ -132,7 +132,7 @@ def _event() -> torch.cuda.Event:
 
 
 @contextmanager
-def told_as_ours() -> Iterator[None]:
+def as_backend_error() -> Iterator[None]:
     """Turn GPU errors into `BackendError`."""
     try:
         yield

@@ -131,8 +131,8 @@ def engine_layers(information: str) -> list[EngineLayer]:
             detailed verbosity. With an open batch the inspector hides the types of tensors unless
             a context with shapes is inspected; types then come from the weights and kernels.
     """
-    told = json.loads(information, strict=False).get("Layers", [])  # has control characters
-    layers = [layer for layer in told if isinstance(layer, Mapping)]
+    listed = json.loads(information, strict=False).get("Layers", [])  # has control characters
+    layers = [layer for layer in listed if isinstance(layer, Mapping)]
     nodes = [tuple(dict.fromkeys(NODE.findall(str(layer.get("Metadata", ""))))) for layer in layers]
     own = [bool(names) for names in nodes]
     _lend_nodes(layers, nodes)
@@ -204,8 +204,8 @@ def _work(layers: Collection[EngineLayer], heavy: Collection[str]) -> Counter[Pr
 
 def _own(layers: Collection[EngineLayer]) -> list[EngineLayer]:
     """Return the layers that do more than change a layout; all if there are no others."""
-    told = [layer for layer in layers if layer.precision is not None]
-    return [layer for layer in told if not layer.layout] or told
+    typed = [layer for layer in layers if layer.precision is not None]
+    return [layer for layer in typed if not layer.layout] or typed
 
 
 def _lend_nodes(layers: list[Mapping[str, Any]], nodes: list[tuple[str, ...]]) -> None:

@@ -70,7 +70,7 @@ class GpuWatch:
     def provenance(self) -> dict[str, str | int | float]:
         """Return present and maximum clocks, temperature and power."""
         nvml, now = self._nvml, self.state()
-        told = {
+        readings = {
             "driver": self._ask("nvmlSystemGetDriverVersion", of_device=False),
             "clock_mhz": now.clock_mhz,
             "clock_max_mhz": self._ask("nvmlDeviceGetMaxClockInfo", nvml.NVML_CLOCK_SM),
@@ -81,7 +81,7 @@ class GpuWatch:
             "celsius": now.celsius,
             "throttled": ", ".join(now.throttles) or "no",
         }
-        return {name: _plain(value) for name, value in told.items() if value is not None}
+        return {name: _plain(value) for name, value in readings.items() if value is not None}
 
     def _watts(self, name: str) -> float | None:
         milliwatts = self._ask(name)

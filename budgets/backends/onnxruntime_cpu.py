@@ -77,8 +77,8 @@ class OnnxRuntimeSession(Session):
         self._session = session
         random = np.random.default_rng(0)
         self._inputs = {
-            told.name: random.random(told.shape, np.float32).astype(_numpy_type(told.type))
-            for told in session.get_inputs()
+            tensor.name: random.random(tensor.shape, np.float32).astype(_numpy_type(tensor.type))
+            for tensor in session.get_inputs()
         }
         self.run(WARM_UP)
 
@@ -94,10 +94,10 @@ class OnnxRuntimeSession(Session):
         return Run(tuple(walls))
 
 
-def _numpy_type(told: str) -> np.dtype[Any]:
+def _numpy_type(type_name: str) -> np.dtype[Any]:
     """Return the NumPy type of an ONNX Runtime type such as "tensor(float)"."""
     names = {"float": "float32", "double": "float64"}
-    name = told.removeprefix("tensor(").removesuffix(")")
+    name = type_name.removeprefix("tensor(").removesuffix(")")
     return np.dtype(names.get(name, name))
 
 

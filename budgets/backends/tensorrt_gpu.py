@@ -10,7 +10,7 @@ import tensorrt as trt
 import torch
 
 from maenas.budgets.backends.backend import Backend, BackendError, LayerTime, Run, Session
-from maenas.budgets.backends.cuda import TIMING, Gpu, Launch, told_as_ours
+from maenas.budgets.backends.cuda import TIMING, Gpu, Launch, as_backend_error
 from maenas.budgets.backends.engine_info import engine_layers, main_precision
 from maenas.budgets.backends.tensorrt_build import (
     MESSAGES,
@@ -79,11 +79,11 @@ class TensorRtSession(Session):
 
     def __init__(self, engine: trt.ICudaEngine, graph: TypedGraph, gpu: Gpu, layers: bool) -> None:
         self._engine = engine
-        with told_as_ours():
+        with as_backend_error():
             self._buffers = _buffers(engine)
         context = self._context()
-        self._told = {x.name: x for x in engine_layers(engine_information(engine, context))}
-        used = main_precision(self._told.values(), graph.heavy)
+        self._layers = {x.name: x for x in engine_layers(engine_information(engine, context))}
+        used = main_precision(self._layers.values(), graph.heavy)
         if used not in (graph.precision, None):
             raise BackendError(
                 f"precision: TensorRT computes in {used} where {graph.precision} was asked."
@@ -104,9 +104,9 @@ class TensorRtSession(Session):
             return run
         times = self._profile(count)
         layers = tuple(
-            LayerTime(name, told.nodes, told.kernel, sum(us) / count, told.layout)
+            LayerTime(name, layer.nodes, layer.kernel, sum(us) / count, layer.layout)
             for name, us in times.items()
-            if (told := self._told.get(name)) is not None and len(us) == count
+            if (layer := self._layers.get(name)) is not None and len(us) == count
         )
         return Run(run.ms, layers, run.warnings)
 

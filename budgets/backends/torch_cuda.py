@@ -8,7 +8,7 @@ import onnx
 import torch
 
 from maenas.budgets.backends.backend import Backend, BackendError, Run, Session
-from maenas.budgets.backends.cuda import TIMING, Gpu, Launch, told_as_ours
+from maenas.budgets.backends.cuda import TIMING, Gpu, Launch, as_backend_error
 from maenas.budgets.backends.torch_onnx.graph import TorchGraph
 from maenas.budgets.backends.typed import typed_graph
 from maenas.budgets.latency import Precision
@@ -40,7 +40,7 @@ class TorchCudaBackend(Backend):
 
     def compile(self, model: onnx.ModelProto, layers: bool = False) -> Session:
         typed = typed_graph(model, self.precision)
-        with told_as_ours():
+        with as_backend_error():
             return TorchCudaSession(TorchGraph(typed.model, "cuda"), typed.precision, self._gpu)
 
     def provenance(self) -> Mapping[str, str | int | float]:
@@ -64,8 +64,8 @@ class TorchCudaSession(Session):
         self.precision = precision
         generator = torch.Generator("cuda").manual_seed(0)
         inputs = []
-        for told in graph.inputs.values():
-            value = torch.zeros(told.shape, dtype=told.dtype, device="cuda")
+        for tensor in graph.inputs.values():
+            value = torch.zeros(tensor.shape, dtype=tensor.dtype, device="cuda")
             if value.is_floating_point():
                 value.uniform_(generator=generator)
             if value.dim() == 4:

@@ -45,10 +45,10 @@ def to_stderr(ray: Any) -> None:
             whole({**data, "is_err": True}, ignore_prefix)
             return
         for text in data["lines"]:
-            told = in_short(text)
-            if told and told != last[0]:
-                say(f"ray: {told}")
-            last[0] = told or last[0]
+            message = in_short(text)
+            if message and message != last[0]:
+                say(f"ray: {message}")
+            last[0] = message or last[0]
 
     worker.print_to_stdstream = print_line
 

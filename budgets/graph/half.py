@@ -47,8 +47,8 @@ class _Halving:
         self.body: list[onnx.NodeProto] = []
         self.rest: list[onnx.NodeProto] = []
         for node in graph.node:
-            named = prefix is not None and node.name.startswith(prefix)
-            wide = named or node.op_type in FLOAT_OPERATORS or not stays.isdisjoint(node.output)
+            prefixed = prefix is not None and node.name.startswith(prefix)
+            wide = prefixed or node.op_type in FLOAT_OPERATORS or not stays.isdisjoint(node.output)
             (self.rest if wide else self.body).append(node)
         self.made = {name for node in self.body for name in node.output if name}
         self.read_by_rest = {name for node in self.rest for name in node.input}

@@ -12,7 +12,7 @@ from onnx import shape_inference
 
 from maenas.blocks.files.plain_file import GIB, require_file
 from maenas.budgets.graph.inputs import GraphError, fix_inputs
-from maenas.budgets.graph.validate import contradictions
+from maenas.budgets.graph.validate import shape_errors
 from maenas.budgets.image_size import InputSize
 
 ERRORS_ONLY = 3  # log level of ONNX Runtime
@@ -79,7 +79,7 @@ def static_graph(
             inferred = shape_inference.infer_shapes(_folded(inferred), data_prop=True)
     except Exception as error:
         raise GraphError(f"{where}: its operators cannot be understood: {_line(error)}") from None
-    for problem in contradictions(inferred.graph):
+    for problem in shape_errors(inferred.graph):
         raise GraphError(f"{where}: contradicts itself: {problem}; export it anew.")
     return inferred
 

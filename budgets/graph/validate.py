@@ -17,7 +17,7 @@ BYTES = {TensorProto.FLOAT: 4, TensorProto.FLOAT16: 2, TensorProto.INT64: 8, Ten
          TensorProto.INT8: 1, TensorProto.UINT8: 1}  # fmt: skip
 
 
-def contradictions(graph: onnx.GraphProto) -> Iterator[str]:
+def shape_errors(graph: onnx.GraphProto) -> Iterator[str]:
     """Yield the shape errors of a graph with inferred shapes, one message per operator.
 
     Only certain errors are reported: a tensor of unknown shape is not an error. ONNX's own checker

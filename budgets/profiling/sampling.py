@@ -15,7 +15,7 @@ MAX_ROUNDS = 60
 ROUND_MS = 20.0  # time of the graph, and of the reference, in one round; longer for slow graphs
 MAX_RUNS = 40  # inferences per round
 MIN_REFERENCE_RUNS = 3
-SETTLED = 0.01  # relative standard error of the median at which sampling stops
+MAX_STANDARD_ERROR = 0.01  # relative standard error of the median at which sampling stops
 STRAYING = 0.5  # relative interquartile range of the reference above which a sample is noisy
 NOISY = 0.15  # relative interquartile range above which a sample is noisy
 
@@ -71,8 +71,8 @@ def sample(session: Session, reference: Session, seconds: float) -> Samples:
             layers[layer.name] = layer
             spent_us[layer.name] = spent_us.get(layer.name, 0.0) + layer.us * len(run.ms)
         ratios = np.array(ms) / reference_ms
-        settled = spread(ratios) / np.sqrt(done) < SETTLED and spent > seconds / 5
-        if done >= MIN_ROUNDS and (settled or spent > seconds):
+        converged = spread(ratios) / np.sqrt(done) < MAX_STANDARD_ERROR and spent > seconds / 5
+        if done >= MIN_ROUNDS and (converged or spent > seconds):
             break
     if spread(ratios) > NOISY or spread(np.array(reference_ms)) > STRAYING:
         warnings["noisy"] = None

@@ -29,12 +29,12 @@ def open_splits(path: Path) -> tuple[dict[str, Dataset], list[DataProblem]]:
     Raises:
         DataError: if the file cannot be read or names no split.
     """
-    named = splits_of(path)
-    if not named:
+    names = splits_of(path)
+    if not names:
         raise DataError(f"{path}: names no split; add `train: FOLDER` and `val: FOLDER`.")
     splits: dict[str, Dataset] = {}
     failed: dict[str, list[str]] = {}  # splits by error message
-    for split in named:
+    for split in names:
         try:
             splits[split] = read_dataset(path, split)
         except DataError as error:
@@ -47,7 +47,7 @@ def open_splits(path: Path) -> tuple[dict[str, Dataset], list[DataProblem]]:
         problems.append(DataProblem(severity, "files", where, what.rstrip("."), fix))
     if not splits and all(problem.severity == "warning" for problem in problems):
         raise DataError(next(iter(failed)))
-    if "train" not in named:
+    if "train" not in names:
         fix = "add `train: FOLDER` to train with it"
         problems.append(DataProblem("warning", "files", str(path), "has no train split", fix))
     return splits, problems

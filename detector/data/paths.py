@@ -81,13 +81,13 @@ def find_entries(path: Path, keys: Mapping[str, Any], split: str) -> tuple[list[
     Raises:
         DataError: if the split is missing or empty, or nothing is at one of its paths.
     """
-    named = keys.get(split)
-    if named is None:
+    value = keys.get(split)
+    if value is None:
         others = [key for key in keys if key not in ("path", "names", "nc")]
         raise DataError(f"{path}: has no split {split!r}{did_you_mean(split, others) or '.'}")
     root = root_of(path, keys)
     folder = keys.get("path") or ""
-    listed = named if isinstance(named, list) else [named]
+    listed = value if isinstance(value, list) else [value]
     if not listed:
         raise DataError(f"{path}: {split}: is empty.")
     found = []

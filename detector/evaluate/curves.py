@@ -62,14 +62,14 @@ def working_point(scores: CocoScores) -> WorkingPoint:
 def plot_curves(scores: CocoScores, path: Path) -> None:
     """Plot precision over recall and F1 over confidence at IoU 0.50, one line per class."""
     present = [k for k, each in enumerate(scores.per_class) if each.ap is not None]
-    named = len(present) <= MAX_NAMED
+    has_legend = len(present) <= MAX_NAMED
     figure = new_figure(12, 5)
     left, right = figure.subplots(1, 2)
     f1, point = f1_curves(scores), working_point(scores)
     for k in present:
         each = scores.per_class[k]
-        label = f"{as_label(each.name)} {each.ap50:.3f}" if named else None
-        style = {"linewidth": 1.0} if named else {"linewidth": 0.6, "color": "silver"}
+        label = f"{as_label(each.name)} {each.ap50:.3f}" if has_legend else None
+        style = {"linewidth": 1.0} if has_legend else {"linewidth": 0.6, "color": "silver"}
         left.plot(RECALLS, scores.precision[IOU_50, :, k], label=label, **style)
         right.plot(CONFIDENCES, f1[:, k], **style)
     mean = scores.precision[IOU_50][:, present].mean(axis=1)

@@ -38,7 +38,7 @@ class MistakeReport:
         }
 
 
-def look_closer(
+def report_mistakes(
     evaluation: DetectorEvaluation, min_score: float | None = None, count: int = COUNT
 ) -> MistakeReport:
     """Report the mistakes of an evaluated detector.

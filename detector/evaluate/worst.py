@@ -104,15 +104,15 @@ def _truth(worst: Worst) -> dict[int, tuple[str, Colour]]:
     """Text and colour of each object; the important ones come last and are drawn on top."""
     sample, names = worst.seen.sample, worst.seen.found.names
     confused = {truth for truth, _ in worst.matching.confused}
-    told = {}
+    captions = {}
     for index, label in enumerate(sample.labels.tolist()):
         if sample.crowd[index]:
-            told[index] = f"{names[label]} crowd", CROWD
+            captions[index] = f"{names[label]} crowd", CROWD
         elif index in worst.matching.missed:
-            told[index] = f"{names[label]} missed", WRONG
+            captions[index] = f"{names[label]} missed", WRONG
         else:
-            told[index] = names[label], CONFUSED if index in confused else RIGHT
-    return dict(sorted(told.items(), key=lambda item: item[1][1] != RIGHT))
+            captions[index] = names[label], CONFUSED if index in confused else RIGHT
+    return dict(sorted(captions.items(), key=lambda item: item[1][1] != RIGHT))
 
 
 def _found(worst: Worst, min_score: float) -> dict[int, tuple[str, Colour]]:
@@ -120,22 +120,22 @@ def _found(worst: Worst, min_score: float) -> dict[int, tuple[str, Colour]]:
     found, labels = worst.seen.found, worst.seen.sample.labels
     right = {finding for _, finding in worst.matching.right}
     truth_of = {finding: truth for truth, finding in worst.matching.confused}
-    told = {}
+    captions = {}
     for index in np.flatnonzero(found.scores > min_score).tolist():
         word = f"{found.labels[index]} {found.scores[index]:.2f}"
         if index in right:
-            told[index] = word, RIGHT
+            captions[index] = word, RIGHT
         elif index in truth_of:
-            told[index] = f"{word} is {found.names[labels[truth_of[index]]]}", CONFUSED
+            captions[index] = f"{word} is {found.names[labels[truth_of[index]]]}", CONFUSED
         elif index in worst.matching.false:
-            told[index] = f"{word} false", WRONG
+            captions[index] = f"{word} false", WRONG
         else:
-            told[index] = f"{word} in crowd", CROWD
-    return dict(sorted(told.items(), key=lambda item: item[1][1] != RIGHT))
+            captions[index] = f"{word} in crowd", CROWD
+    return dict(sorted(captions.items(), key=lambda item: item[1][1] != RIGHT))
 
 
-def _apart(told: dict[int, tuple[str, Colour]]) -> tuple[list[str], list[Colour]]:
-    return [word for word, _ in told.values()], [colour for _, colour in told.values()]
+def _apart(captions: dict[int, tuple[str, Colour]]) -> tuple[list[str], list[Colour]]:
+    return [word for word, _ in captions.values()], [colour for _, colour in captions.values()]
 
 
 def _fitting(pixels: Pixels) -> tuple[Pixels, np.float32]:

@@ -61,7 +61,7 @@ class Source:
         return self.path.suffix.lower() in VIDEO_SUFFIXES
 
 
-def find_sources(named: Sequence[str]) -> list[Source]:
+def find_sources(names: Sequence[str]) -> list[Source]:
     """Find the images and videos in files, folders with subfolders, and glob patterns.
 
     A file that is named itself may have any suffix. Folders and patterns give only images and
@@ -73,7 +73,7 @@ def find_sources(named: Sequence[str]) -> list[Source]:
         ImageError: if a named path does not exist or holds no image.
     """
     found: dict[Path, Source] = {}
-    for name in named:
+    for name in names:
         for source in _sources(name):
             found.setdefault(source.path, source)
     return list(found.values())

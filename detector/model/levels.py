@@ -26,5 +26,5 @@ def at_levels(values: Sequence[T], levels: Sequence[int]) -> list[T]:
         values: one for each of `LEVELS`, finest first.
         levels: numbers out of `LEVELS`.
     """
-    named = by_level(values)
-    return [named[f"p{level}"] for level in levels]
+    maps = by_level(values)
+    return [maps[f"p{level}"] for level in levels]

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from maenas.blocks.files.plain_file import GIB, read_bytes
 from maenas.budgets.backends.backend import BackendError
-from maenas.budgets.backends.cuda import told_as_ours
+from maenas.budgets.backends.cuda import as_backend_error
 from maenas.budgets.backends.engine_info import EngineLayer, engine_layers
 from maenas.budgets.backends.tensorrt_build import (
     MESSAGES,
@@ -82,7 +82,7 @@ class Engine:
             self.layers: list[EngineLayer] = engine_layers(
                 engine_information(engine, self._context)
             )
-            with told_as_ours():
+            with as_backend_error():
                 self._stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
         except BackendError as error:
             raise ModelError(f"{path}: {error}") from None
@@ -96,7 +96,7 @@ class Engine:
             BackendError: if the GPU fails or lacks memory.
         """
         self._set_shape(images.shape)
-        with told_as_ours(), torch.cuda.stream(self._stream):
+        with as_backend_error(), torch.cuda.stream(self._stream):
             buffers = self._buffers_of(tuple(images.shape))
             np.copyto(buffers[INPUT].host.numpy(), images, casting="same_kind")
             buffers[INPUT].gpu.copy_(buffers[INPUT].host, non_blocking=True)

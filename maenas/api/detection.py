@@ -163,7 +163,7 @@ def val(
     from maenas.detector.data.readers.read import read_dataset
     from maenas.detector.evaluate.classes import match_classes
     from maenas.detector.evaluate.evaluate import evaluate, published_thresholds
-    from maenas.detector.evaluate.report import look_closer
+    from maenas.detector.evaluate.report import report_mistakes
     from maenas.detector.ops.thresholds import choose_thresholds
     from maenas.runs.folders import claim
     from maenas.terminal.console import ERR
@@ -198,7 +198,7 @@ def val(
         names=dataset.names,
         folder=folder,
         evaluation=found,
-        report=look_closer(found, at_score),
+        report=report_mistakes(found, at_score),
         unreadable=unreadable(dataset),
     )
     if folder is not None:

@@ -70,17 +70,19 @@ def build_detector(
     from maenas.runs.models import find_model
     from maenas.runs.templates import nearest_template
 
-    named, folder = find_model(str(model)), Path(out)
+    resolved, folder = find_model(str(model)), Path(out)
     chosen = (
-        load_template(template) if template else named.template or nearest_template(named.backbone)
+        load_template(template)
+        if template
+        else resolved.template or nearest_template(resolved.backbone)
     )
     if names and num_classes is not None and num_classes != len(names):
         raise SpecError(f"names: must be one a class ({num_classes}), got {len(names)}.")
     one_of("build-detector", "--resize", resize, get_args(Resize))
     if not names:
-        known = named.num_classes or DEFAULT_CLASSES
+        known = resolved.num_classes or DEFAULT_CLASSES
         chosen = chosen.with_classes(known if num_classes is None else num_classes)
-    spec = replace(named.around(chosen, tuple(names)), resize=resize)  # type: ignore[arg-type]
+    spec = replace(resolved.around(chosen, tuple(names)), resize=resize)  # type: ignore[arg-type]
     for file in (SPEC_FILE, WEIGHTS_FILE):
         if (folder / file).exists():
             if not exist_ok:
@@ -90,7 +92,7 @@ def build_detector(
             (folder / WEIGHTS_FILE).unlink(missing_ok=True)  # weights of the old detector
     receipt = (f"maenas build-detector {model} --template {chosen.name}",)
     save_folder(folder, spec, None, receipt)
-    target = load_device(device or named.device or "t4")
+    target = load_device(device or resolved.device or "t4")
     return BuildResult(spec, folder / SPEC_FILE, chosen.name, target, costs_of(spec, target))
 
 

@@ -20,10 +20,10 @@ def unused_note(found: Found) -> str | None:
     if spare <= SPARE:
         return None
     reasons = binding_limits(found, problem)
-    told = "; ".join(reasons) or "no limit by itself: more would not raise this score"
+    binding = "; ".join(reasons) or "no limit by itself: more would not raise this score"
     return (
         f"{100 * spare:.0f} % of {show(ranged.quantity, found.limit)} is left unused "
-        f"({show(ranged.quantity, spent)} spent); what binds: {told}"
+        f"({show(ranged.quantity, spent)} spent); what binds: {binding}"
     )
 
 

@@ -33,15 +33,15 @@ def score_spec(
         raise SpecError(f"seeds: must be at least 0, got {seeds}.")
     if not seeds and (ray is not None or workers != 1):
         raise SpecError("--ray, --workers: are for random networks; give their number, --seeds.")
-    named = find_model(name)
-    backbone = named.backbone
-    score = named.score(score_name, weights)
+    model = find_model(name)
+    backbone = model.backbone
+    score = model.score(score_name, weights)
     weights = score.level_weights(1 + max(backbone.levels))
     levels = score.level_scores(backbone)
     exact = expected_level_scores(backbone) if isinstance(score, MaxEntropy) else None
     result = {
         "schema": SCHEMA,
-        "spec": named.name,
+        "spec": model.name,
         "score_name": score.name,
         "score": score(backbone),
         "expected": score.expected(backbone),
@@ -69,7 +69,7 @@ def score_spec(
     if as_json:
         print_json(result)
         return
-    table = Table(title=named.name)
+    table = Table(title=model.name)
     for column in ("level", "weight", "closed form", *(["with borders"] if exact else [])):
         table.add_column(column, justify="right")
     for index, closed in enumerate(levels):

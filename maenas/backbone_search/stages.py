@@ -33,15 +33,15 @@ def show_spec(
     Raises:
         MaenasError: for an invalid spec, device or template.
     """
-    named = find_model(name)
-    device = load_device(device_name or named.device or DEFAULT_DEVICE)
-    template = named.template
+    model = find_model(name)
+    device = load_device(device_name or model.device or DEFAULT_DEVICE)
+    template = model.template
     if template_name is not None:
         template = None
         if template_name != "none":
-            template = load_template(template_name).with_classes(named.num_classes)
-    backbone = named.backbone
-    score = named.score(score_name, weights)
+            template = load_template(template_name).with_classes(model.num_classes)
+    backbone = model.backbone
+    score = model.score(score_name, weights)
     parts: list[tuple[dict[str, Any], tuple[Op, ...]]] = [
         (block_data(stage), ops)
         for stage, ops in zip(backbone.stages, backbone.stage_ops(), strict=True)
@@ -63,7 +63,7 @@ def show_spec(
     price = cost(everything, device)
     result = {
         "schema": SCHEMA,
-        "spec": named.name,
+        "spec": model.name,
         "template": template.name if template else None,
         "in_shape": list(backbone.in_shape),
         "features": list(backbone.features),

@@ -99,7 +99,7 @@ def every(
         SpecError: if a space or a device is given twice.
     """
     several = {"space": len(spaces) > 1, "device": len(devices) > 1}
-    named: dict[str, SearchConfig] = {}
+    configs: dict[str, SearchConfig] = {}
     for space, device in product(spaces, devices):
         words = [
             Path(word).stem if word.endswith((".yaml", ".json")) else word
@@ -107,10 +107,10 @@ def every(
             if word is not None and shown
         ]
         name = "-".join(words)
-        if name in named:
+        if name in configs:
             raise SpecError(f"search: {name} comes twice among spaces and devices.")
-        named[name] = replace(config, space=space, device=device)
-    return named
+        configs[name] = replace(config, space=space, device=device)
+    return configs
 
 
 def run_searches(

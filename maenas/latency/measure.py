@@ -223,10 +223,10 @@ def measured_mean(measured: Measured) -> float:
 
 def run_in(measured: Measured, target: Target) -> str:
     """The runtime and the precision that it really used, for the terminal."""
-    told = f"{target.backend} {measured.precision}"
+    text = f"{target.backend} {measured.precision}"
     reasons = [] if measured.precision == target.precision else [f"{target.precision} was asked"]
     reasons += [measured.note] if measured.note else []
-    return f"{told} ({', '.join(reasons)})" if reasons else told
+    return f"{text} ({', '.join(reasons)})" if reasons else text
 
 
 def timing_of(measured: Measured, reference_ms: float | None) -> Timing:

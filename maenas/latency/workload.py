@@ -25,7 +25,7 @@ NO_TEMPLATE = "none"
 
 @dataclass(frozen=True, slots=True)
 class PricedLayer:
-    """A named layer and its operators."""
+    """A layer with its name and operators."""
 
     name: str
     ops: tuple[Op, ...]
@@ -118,20 +118,20 @@ def find_workload(name: str, template: str | None, input_size: InputSize) -> Wor
     """
     if name.lower().endswith(".onnx"):
         return onnx_workload(Path(name), input_size)
-    named = find_model(name)
+    model = find_model(name)
     if template not in (None, NO_TEMPLATE) and (Path(name) / SPEC_FILE).exists():
         raise MaenasError(f"{name}: is a detector with a neck and head; leave --template out.")
-    backbone = named.backbone if input_size is None else _sized(named.backbone, input_size)
-    around = named.template
+    backbone = model.backbone if input_size is None else _sized(model.backbone, input_size)
+    around = model.template
     if template is not None:
         around = None
         if template != NO_TEMPLATE:
-            around = load_template(template).with_classes(named.num_classes)
+            around = load_template(template).with_classes(model.num_classes)
     if around is None:
-        found = _backbone_workload(named.name, backbone, named.device)
+        found = _backbone_workload(model.name, backbone, model.device)
     else:
-        detector = replace(named, backbone=backbone).around(around)
-        found = _detector_workload(named.name, detector, named.device)
+        detector = replace(model, backbone=backbone).around(around)
+        found = _detector_workload(model.name, detector, model.device)
     return replace(found, input_size=input_size)
 
 

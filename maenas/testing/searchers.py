@@ -73,7 +73,7 @@ class SearcherContract:
         evaluator, start = contract_problem()
         whole, memory, known = started(make, evaluator, start), Memory(5), start[:0]
         for _ in range(6):
-            known = told(whole, evaluator, memory, known)
+            known = one_round(whole, evaluator, memory, known)
         state = json.loads(json.dumps(whole.state()))  # as stored in the file of a run
         rows = np.array(state["rows"], dtype=np.int64)
         resumed = started(make, evaluator, start)
@@ -105,7 +105,7 @@ def started(make: SearcherFactory, evaluator: Evaluator, start: Genomes) -> Sear
     return make(Moves(problem.space), rng, start, (problem.ranged.limit,))
 
 
-def told(searcher: Searcher, evaluator: Evaluator, memory: Memory, known: Genomes) -> Genomes:
+def one_round(searcher: Searcher, evaluator: Evaluator, memory: Memory, known: Genomes) -> Genomes:
     """Run one round of ask and tell; returns all networks so far, in order of first proposal."""
     asked = searcher.ask(BATCH)
     if not len(asked):

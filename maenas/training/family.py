@@ -211,13 +211,13 @@ def built(family: Family) -> tuple[LatencyModel, list[Member]]:
     specs: dict[str, DetectorSpec] = {}
     searched_for: str | None = None
     for source in members_of(family.sources):
-        named = find_model(source)
-        searched_for = searched_for or named.device
-        backbone = named.backbone
+        model = find_model(source)
+        searched_for = searched_for or model.device
+        backbone = model.backbone
         if family.input_size is not None:
             backbone = replace(backbone, in_shape=(3, family.input_size, family.input_size))
-        template = named.template or nearest_template(backbone)
-        spec = replace(named, backbone=backbone).around(template, tuple(names))
+        template = model.template or nearest_template(backbone)
+        spec = replace(model, backbone=backbone).around(template, tuple(names))
         if spec in specs.values():
             ERR.print(f"{source}: is another member once more; left out")
             continue
@@ -289,10 +289,10 @@ def continued(options: Family, folder: Path) -> Family:
     """
     path = folder / FAMILY_FILE
     kept = read_yaml(path, SCHEMA)
-    named = kept.pop("data", None)
-    if not isinstance(named, str):
-        raise TrainError(f"{path}: data: must be the path of a data set, got {shown(named)}.")
-    data = Path(named)
+    source = kept.pop("data", None)
+    if not isinstance(source, str):
+        raise TrainError(f"{path}: data: must be the path of a data set, got {shown(source)}.")
+    data = Path(source)
     family = replace(parse(Family, kept, str(path)), data=data)
     if options.data is not None and options.data.resolve() != data.resolve():
         raise TrainError(f"{path}: was begun with {data}, got --data {options.data}.")

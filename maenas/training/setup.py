@@ -113,8 +113,8 @@ def continued(options: TrainOptions, folder: Path) -> ResolvedTraining:
     saved = load_state(folder / STATE_FILE)
     args = kept_args(folder / ARGS_FILE)
     kept = recipe = parse_recipe(args["recipe"], f"{folder / ARGS_FILE}: recipe")
-    named = args.get("teacher") if options.teacher is None else options.teacher
-    teacher = None if named is None else find_teacher(named)
+    name = args.get("teacher") if options.teacher is None else options.teacher
+    teacher = None if name is None else find_teacher(name)
     if options.recipe is not None or options.changes or options.epochs is not None:
         base = recipe
         if options.recipe is not None:

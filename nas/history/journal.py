@@ -70,7 +70,7 @@ class Journal:
             JournalError: if it cannot be written.
         """
         header = {"format": HISTORY_FORMAT, "genes": [str(gene) for gene in self._genes]}
-        with _told(self.history_path, "written"):
+        with _as_journal_error(self.history_path, "written"):
             self.state_path.unlink(missing_ok=True)  # the old state belongs to the old history
             self._file = self.history_path.open("w", encoding="utf-8", newline="\n")
             self._write(json.dumps(header) + "\n")
@@ -91,7 +91,7 @@ class Journal:
         """
         assert self._file is not None
         numbered = [f'{{"i": {index}, {line}' for index, line in enumerate(lines, self.rows)]
-        with _told(self.history_path, "written"):
+        with _as_journal_error(self.history_path, "written"):
             self._write("".join(numbered))
         self.rows += len(lines)
 
@@ -102,7 +102,7 @@ class Journal:
             JournalError: if it cannot be written; the previous state is kept.
         """
         assert self._file is not None
-        with _told(self.history_path, "written"):
+        with _as_journal_error(self.history_path, "written"):
             self._file.flush()
             os.fsync(self._file.fileno())
             size = self.history_path.stat().st_size
@@ -119,7 +119,7 @@ class Journal:
     def close(self) -> None:
         """Close the history."""
         if self._file is not None:
-            with _told(self.history_path, "written"):
+            with _as_journal_error(self.history_path, "written"):
                 self._file.close()
             self._file = None
 
@@ -141,7 +141,7 @@ class Journal:
         Raises:
             JournalError: if it cannot be written.
         """
-        with _told(self.history_path, "written"):
+        with _as_journal_error(self.history_path, "written"):
             os.truncate(self.history_path, state["history_bytes"])
             self._file = self.history_path.open("a", encoding="utf-8", newline="\n")
         self._crc32 = state["history_crc32"]
@@ -218,7 +218,7 @@ class Journal:
         """Number of lines and checksum of the history's first bytes, a block at a time."""
         count = crc32 = read = 0
         block = b"\n"
-        with _told(self.history_path, "read"), self.history_path.open("rb") as file:
+        with _as_journal_error(self.history_path, "read"), self.history_path.open("rb") as file:
             while read < size and (block := file.read(min(BLOCK_BYTES, size - read))):
                 count += block.count(b"\n")
                 crc32 = zlib.crc32(block, crc32)
@@ -232,7 +232,7 @@ class Journal:
 
     def _lines(self, size: int) -> Iterator[str]:
         """The lines in the history's first bytes, one at a time."""
-        with _told(self.history_path, "read"), self.history_path.open("rb") as file:
+        with _as_journal_error(self.history_path, "read"), self.history_path.open("rb") as file:
             while size > 0 and (line := file.readline(size)):
                 size -= len(line)
                 yield line.decode("utf-8", errors="replace").removesuffix("\n")
@@ -268,7 +268,7 @@ def history_lines(genes: Sequence[Gene], genomes: Genomes, evaluation: Evaluatio
 
 
 @contextmanager
-def _told(path: Path, verb: str) -> Iterator[None]:
+def _as_journal_error(path: Path, verb: str) -> Iterator[None]:
     """Convert a file system error into a one-line error that names the file."""
     try:
         yield

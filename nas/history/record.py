@@ -14,7 +14,7 @@ from maenas.blocks.files.boundary import parsing
 from maenas.nas.evaluator import QUANTITIES, Evaluation, Evaluator, Floats
 from maenas.nas.history.journal import ANEW, Journal, JournalError
 from maenas.nas.history.memory import Memory, Rows
-from maenas.nas.selection import best_within
+from maenas.nas.ranking import best_within
 from maenas.search_spaces.moves import Genomes
 
 FINALISTS = 16

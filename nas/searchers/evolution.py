@@ -156,9 +156,9 @@ class Evolution(Searcher):
         return self._moves.mutate(self._rng, parents, mates)
 
     def tell(self, genomes: Genomes, evaluation: Evaluation, rows: NDArray[np.int64]) -> None:
-        told = Population(genomes, evaluation.scores, evaluation.prices, rows)
+        evaluated = Population(genomes, evaluation.scores, evaluation.prices, rows)
         new = evaluation.feasible & ~np.isin(rows, self._population.rows)
-        everyone = self._population + told.at(np.flatnonzero(new).tolist())
+        everyone = self._population + evaluated.at(np.flatnonzero(new).tolist())
         self._population = everyone.at(self._survivors(everyone))
         tops = self._tops()
         met, height = len(tops), sum(tops)

@@ -21,9 +21,9 @@ from maenas.nas.history.journal import Journal, history_lines
 from maenas.nas.history.memory import Memory, Rows
 from maenas.nas.history.record import Outcome, Record, SearchProgress
 from maenas.nas.problem import Problem
+from maenas.nas.ranking import best_within
 from maenas.nas.search import BATCH, MAX_EMPTY_ASKS, SAVE_EVERY_S, Settings
 from maenas.nas.searchers.searcher import SearcherFactory
-from maenas.nas.selection import best_within
 from maenas.search_spaces.moves import Genomes, Moves
 
 MIGRANTS = 4  # networks under each limit that are sent to the next island

@@ -155,9 +155,9 @@ def _resize(node: OnnxNode) -> Callable[..., Tensor]:
     target = out[2:]
     if mode == "nearest":
         return _nearest(node, where, shape[2:], target, factors[2:])
-    named = {"linear": "bilinear", "bilinear": "bilinear", "cubic": "bicubic"}
+    modes = {"linear": "bilinear", "bilinear": "bilinear", "cubic": "bicubic"}
     whole = where == "align_corners"
-    if mode not in named or (not whole and where not in ("half_pixel", "pytorch_half_pixel")):
+    if mode not in modes or (not whole and where not in ("half_pixel", "pytorch_half_pixel")):
         raise node.refused(f"{mode} with {where} coordinates")
     if mode == "cubic" and node.attribute("cubic_coeff_a", -0.75) != -0.75:
         raise node.refused("another coefficient of cubic than torch's -0.75")
@@ -165,7 +165,7 @@ def _resize(node: OnnxNode) -> Callable[..., Tensor]:
         raise node.refused("antialias")
     if any(int(i * f) != o for i, f, o in zip(shape[2:], factors[2:], target, strict=True)):
         raise node.refused("a scale that gives no whole size")
-    return lambda x, *_: F.interpolate(x, target, mode=named[mode], align_corners=whole)
+    return lambda x, *_: F.interpolate(x, target, mode=modes[mode], align_corners=whole)
 
 
 def _old_where(node: OnnxNode) -> str:

@@ -34,9 +34,9 @@ class CocoReader:
         """Whether the source or one of its splits is a .json file."""
         if source.path.suffix == SUFFIX:
             return True
-        named = [entry for split in SPLITS for entry in source.entries(split)]
+        entries = [entry for split in SPLITS for entry in source.entries(split)]
         if source.keys:
-            return any(entry.endswith(SUFFIX) for entry in named)
+            return any(entry.endswith(SUFFIX) for entry in entries)
         return bool(_roboflow(source.folder))
 
     def splits(self, source: DataSource) -> tuple[str, ...]:

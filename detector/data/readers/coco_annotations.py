@@ -129,15 +129,15 @@ def key_of(value: object) -> Key | None:
 
 def _wrong(row: Mapping[str, Any]) -> str:
     """The first error of an unusable annotation."""
-    told = {name: shown(row.get(name)) for name in (*NEEDED, "iscrowd", "ignore")}
+    values = {name: shown(row.get(name)) for name in (*NEEDED, "iscrowd", "ignore")}
     if key_of(row.get("image_id")) is None:
-        return f"belongs to image_id {told['image_id']}, which is no id"
+        return f"belongs to image_id {values['image_id']}, which is no id"
     if _box(row.get("bbox")) is None:
-        return f"bbox must be [x, y, width, height] in pixels, got {told['bbox']}"
+        return f"bbox must be [x, y, width, height] in pixels, got {values['bbox']}"
     if whole(row.get("category_id")) is None:
-        return f"category_id {told['category_id']} is not among the categories"
+        return f"category_id {values['category_id']} is not among the categories"
     name = "iscrowd" if truth(row.get("iscrowd")) is None else "ignore"
-    return f"{name} must be 0 or 1, got {told[name]}"
+    return f"{name} must be 0 or 1, got {values[name]}"
 
 
 def _box(value: object) -> list[float] | None:

@@ -76,12 +76,12 @@ def reader_of(source: DataSource) -> Reader:
     Raises:
         DataError: if no reader recognises the data set, or `format` names no reader.
     """
-    named = source.keys.get("format")
-    if named is not None:
-        reader = READERS.get(named) if isinstance(named, str) else None
+    name = source.keys.get("format")
+    if name is not None:
+        reader = READERS.get(name) if isinstance(name, str) else None
         if reader is None:
-            hint = did_you_mean(str(named), tuple(READERS))
-            raise DataError(f"{source.path}: format: is {shown(named)}{hint}")
+            hint = did_you_mean(str(name), tuple(READERS))
+            raise DataError(f"{source.path}: format: is {shown(name)}{hint}")
         return reader
     for reader in READERS.values():
         if reader.recognises(source):

@@ -40,10 +40,10 @@ class VocReader:
 
     def recognises(self, source: DataSource) -> bool:
         """Whether the folder has both subfolders, and no `data.yaml` with paths of images."""
-        named = any(source.keys.get(split) for split in SPLITS)
+        has_splits = any(source.keys.get(split) for split in SPLITS)
         folder = source.folder
         both = (folder / ANNOTATIONS).is_dir() and (folder / IMAGES).is_dir()
-        return both and not named and (bool(source.keys) or source.path.is_dir())
+        return both and not has_splits and (bool(source.keys) or source.path.is_dir())
 
     def splits(self, source: DataSource) -> tuple[str, ...]:
         """The splits that have a list."""
@@ -101,16 +101,16 @@ def _read(source: DataSource, split: str, stems: list[str], names: tuple[str, ..
         for position, stem in enumerate(stems):
             xml = source.folder / ANNOTATIONS / f"{stem}.xml"
             try:
-                told = read_voc_file(xml)
-                path = _image(source.folder, stem, told, xml, len(paths), problems)
-                size = told.size or known.of(path)
+                annotation = read_voc_file(xml)
+                path = _image(source.folder, stem, annotation, xml, len(paths), problems)
+                size = annotation.size or known.of(path)
             except (DataError, ImageError) as error:
                 file, _, what = str(error).partition(": ")
                 fix = "correct it, or take it off the list"
                 problems.add(len(paths), file, what.rstrip("."), fix, group="images")
                 continue
-            rows += [(len(paths), each) for each in told.objects]
-            where += [f"{xml}: object {number}" for number in range(1, len(told.objects) + 1)]
+            rows += [(len(paths), each) for each in annotation.objects]
+            where += [f"{xml}: object {number}" for number in range(1, len(annotation.objects) + 1)]
             paths.append(path)
             sizes.append(size)
             ids.append(position)
@@ -181,8 +181,8 @@ def _object(path: Path, number: int, element: Element) -> VocObject:
     name = class_name(f"{where}: name", (element.findtext("name") or "").strip())
     difficult = truth(element.findtext("difficult"))
     if difficult is None:
-        told = element.findtext("difficult")
-        raise DataError(f"{where}: difficult must be 0 or 1, got {shown(told)}.")
+        annotation = element.findtext("difficult")
+        raise DataError(f"{where}: difficult must be 0 or 1, got {shown(annotation)}.")
     values = [real(element.findtext(f"bndbox/{corner}")) for corner in CORNERS]
     x1, y1, x2, y2 = (nan if value is None else value for value in values)
     # by VOC's rule xmax == xmin is a width of one pixel, but no tool means that
@@ -191,23 +191,25 @@ def _object(path: Path, number: int, element: Element) -> VocObject:
 
 
 def _image(
-    folder: Path, stem: str, told: VocFile, xml: Path, index: int, problems: ProblemList
+    folder: Path, stem: str, annotation: VocFile, xml: Path, index: int, problems: ProblemList
 ) -> Path:
     """Path of the image of an XML file: the XML's own name first, else the name it contains."""
     images = folder / IMAGES
-    for suffix in (Path(told.image).suffix, ".jpg", *sorted(IMAGE_SUFFIXES)):
+    for suffix in (Path(annotation.image).suffix, ".jpg", *sorted(IMAGE_SUFFIXES)):
         path = images / f"{stem}{suffix}"
         if suffix.lower() in IMAGE_SUFFIXES and path.is_file():
-            if told.image and Path(told.image).stem != stem:
-                what = f"filename is {shown(told.image)}, {path.name} was taken"
+            if annotation.image and Path(annotation.image).stem != stem:
+                what = f"filename is {shown(annotation.image)}, {path.name} was taken"
                 problems.add(index, xml, what, "correct filename", "warning")
             return path
     try:
-        path = inside(images, told.image, f"{xml}: filename")
+        path = inside(images, annotation.image, f"{xml}: filename")
     except SpecError as error:
         raise DataError(str(error)) from None
     if not path.is_file():
-        raise DataError(f"{xml}: neither {stem} nor {shown(told.image)} is an image in {images}.")
+        raise DataError(
+            f"{xml}: neither {stem} nor {shown(annotation.image)} is an image in {images}."
+        )
     return path
 
 

@@ -61,8 +61,8 @@ def read_yolo(
     problems, rows = ProblemList(), YoloRows(form)
     images = list(dict.fromkeys(p for entry in entries for p in _images(source, entry, problems)))
     if not images:
-        named = ", ".join(map(str, entries))
-        raise DataError(f"{source}: {split}: holds no image ({named}){problems.first()}.")
+        listed = ", ".join(map(str, entries))
+        raise DataError(f"{source}: {split}: holds no image ({listed}){problems.first()}.")
     paths: list[Path] = []
     shapes: list[tuple[int, int]] = []
     ids: list[int] = []

@@ -18,13 +18,13 @@ def counts(result: dict[str, Any]) -> list[str]:
     for split, counted in result["splits"].items():
         classes = counted["classes"]
         most = sorted(classes.items(), key=lambda item: -item[1])[:5]
-        named = ", ".join(f"{name} {count:,}" for name, count in most)
+        classes = ", ".join(f"{name} {count:,}" for name, count in most)
         rest = f" and {len(classes) - 5} classes more" if len(classes) > 5 else ""
         if counted["crowds"]:
             rest += f"; {counted['crowds']:,} regions to ignore (crowds)"
         lines.append(
             f"{split}: {count_of(counted['images'], 'image')} ({counted['background']:,} "
-            f"background), {count_of(counted['objects'], 'object')}: {named}{rest}"
+            f"background), {count_of(counted['objects'], 'object')}: {classes}{rest}"
         )
     return lines
 

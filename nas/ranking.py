@@ -1,4 +1,4 @@
-"""Selection of the best candidates within limits."""
+"""Ranking of candidates: the best within limits."""
 
 from __future__ import annotations
 
