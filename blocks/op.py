@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Shape = tuple[int, int, int]  # (channels, height, width)
+Sides = int | tuple[int, int]  # side of a square, or (height, width)
 Act = Literal["none", "relu", "silu", "sigmoid"]
 OpKind = Literal[
     "conv",
@@ -44,6 +45,8 @@ class Op:
         in_shape: (channels, height, width) of the input; channels are summed over the inputs of a
             concat.
         out_shape: (channels, height, width) of the output.
+        kernel_size: side of the square kernel, or its (height, width).
+        stride: stride along both axes, or along (height, width).
         groups: number of groups of a convolution; the input channels for a depthwise one.
         act: activation fused into the operator.
         norm: whether a BatchNorm follows in the training form. It is folded when deployed, but
@@ -58,18 +61,40 @@ class Op:
     kind: OpKind
     in_shape: Shape
     out_shape: Shape
-    kernel_size: int = 1
-    stride: int = 1
+    kernel_size: Sides = 1
+    stride: Sides = 1
     groups: int = 1
     act: Act = "none"
     norm: bool = False
     adds: bool = False
     path: Path = "none"
 
+    def __post_init__(self) -> None:
+        for name in ("kernel_size", "stride"):  # equal operators compare equal: (3, 3) becomes 3
+            sides = getattr(self, name)
+            if type(sides) is tuple and sides[0] == sides[1]:
+                object.__setattr__(self, name, sides[0])
+
+    @property
+    def kernel(self) -> tuple[int, int]:
+        """Height and width of the kernel."""
+        return height_width(self.kernel_size)
+
+    @property
+    def kernel_area(self) -> int:
+        """Number of positions under the kernel."""
+        height, width = height_width(self.kernel_size)
+        return height * width
+
+    @property
+    def strides(self) -> tuple[int, int]:
+        """Strides along height and width."""
+        return height_width(self.stride)
+
     @property
     def fan_in(self) -> int:
         """Number of inputs of one output element: channels per group times kernel area."""
-        return self.in_shape[0] // self.groups * self.kernel_size**2
+        return self.in_shape[0] // self.groups * self.kernel_area
 
     @property
     def macs(self) -> int:
@@ -99,6 +124,11 @@ class Op:
         return elements(self.in_shape) + written + (written if reads_second else 0)
 
 
+def height_width(sides: Sides) -> tuple[int, int]:
+    """Height and width of a window given as the side of a square or as both."""
+    return sides if isinstance(sides, tuple) else (sides, sides)
+
+
 def elements(shape: Shape) -> int:
     """Number of elements of a feature map."""
     return shape[0] * shape[1] * shape[2]
@@ -107,8 +137,8 @@ def elements(shape: Shape) -> int:
 def conv(
     in_shape: Shape,
     out_channels: int,
-    kernel_size: int = 1,
-    stride: int = 1,
+    kernel_size: Sides = 1,
+    stride: Sides = 1,
     groups: int = 1,
     act: Act = "none",
     norm: bool = True,
@@ -120,11 +150,14 @@ def conv(
     return Op("conv", in_shape, out_shape, kernel_size, stride, groups, act, norm, adds, path)
 
 
-def strided(shape: Shape, kernel_size: int, stride: int) -> tuple[int, int]:
+def strided(shape: Shape, kernel_size: Sides, stride: Sides) -> tuple[int, int]:
     """Height and width after a window of `kernel_size` padded by `kernel_size // 2`."""
-    _, height, width = shape
-    border = 2 * (kernel_size // 2) - kernel_size
-    return (height + border) // stride + 1, (width + border) // stride + 1
+    kernel, strides = height_width(kernel_size), height_width(stride)
+    height, width = (
+        (size + 2 * (side // 2) - side) // step + 1
+        for size, side, step in zip(shape[1:], kernel, strides, strict=True)
+    )
+    return height, width
 
 
 def avg_pool(shape: Shape) -> Op:

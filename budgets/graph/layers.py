@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from math import prod
 
@@ -230,15 +231,30 @@ class _Reader:
 
     def _convolution(self, node: onnx.NodeProto, kind: OpKind) -> None:
         weight = self.shapes.get(node.input[1])
-        if weight is None or len(weight) != 4 or weight[2] != weight[3]:
-            self.unknown[f"{node.op_type} {'x'.join(map(str, (weight or ())[2:])) or '?'}"] += 1
-            return
-        strides = ints_of(node, "strides", (1, 1))
-        if len(set(strides)) != 1:
-            self.unknown[f"{node.op_type} of strides {strides}"] += 1
+        if weight is None:
+            self.unknown[f"{node.op_type} with a kernel of unknown shape"] += 1
             return
         groups = ints_of(node, "group", (1,))[0]
-        self._new(node, kind, kernel_size=weight[2], stride=strides[0], groups=groups)
+        self._windowed(node, kind, weight[2:], groups)
+
+    def _windowed(
+        self, node: onnx.NodeProto, kind: OpKind, kernel: Sequence[int], groups: int = 1
+    ) -> None:
+        """Append an operator with a window; one over a row of positions is a map of height 1."""
+        if len(kernel) not in (1, 2):
+            self.unknown[f"{node.op_type} over {len(kernel)} axes"] += 1
+            return
+        strides = ints_of(node, "strides", (1,) * len(kernel))
+        if len(kernel) == 2:
+            sides, steps = (kernel[0], kernel[1]), (strides[0], strides[1])
+        else:
+            sides, steps = (1, kernel[0]), (strides[0], strides[0])
+        self._new(node, kind, kernel_size=sides, stride=steps, groups=groups)
+        part = self.made_by.get(node.output[0])
+        if len(kernel) == 1 and part is not None:
+            rows = (self.shapes[name] for name in (node.input[0], node.output[0]))
+            read, written = ((row[-2], 1, row[-1]) for row in rows)
+            part.op = replace(part.op, in_shape=read, out_shape=written)
 
     def _matmul(self, node: onnx.NodeProto) -> None:
         """Append (batch, M, K) x (K, N) as an operator (K, M, batch) -> (N, M, batch)."""
@@ -255,11 +271,7 @@ class _Reader:
         self.made_by[node.output[0]] = part
 
     def _pool(self, node: onnx.NodeProto, kind: OpKind) -> None:
-        kernel, strides = ints_of(node, "kernel_shape", ()), ints_of(node, "strides", (1, 1))
-        if len(set(kernel)) != 1 or len(set(strides)) != 1:
-            self.unknown[f"{node.op_type} {'x'.join(map(str, kernel))}"] += 1
-            return
-        self._new(node, kind, kernel_size=kernel[0], stride=strides[0])
+        self._windowed(node, kind, ints_of(node, "kernel_shape", ()))
 
     def _concat(self, node: onnx.NodeProto) -> None:
         """Append a concat that reads as much as it writes; constant inputs are rare and ignored."""

@@ -69,26 +69,19 @@ def _model(writer: GraphWriter, inputs: dict[str, Shape], out: str) -> onnx.Mode
 
 def _body(writer: GraphWriter, op: Op, inputs: list[str]) -> str:
     """Write the operator without the operators fused into it; return the name of its output."""
-    window = {
-        "kernel_shape": [op.kernel_size] * 2,
-        "strides": [op.stride] * 2,
-        "pads": [op.kernel_size // 2] * 4 if op.stride == 1 else [0] * 4,
-    }
     match op.kind:
         case "conv":
             return _convolution(writer, op, inputs[0], "conv")
         case "deconv":
-            shape = (op.in_shape[0], op.out_shape[0] // op.groups, *[op.kernel_size] * 2)
+            shape = (op.in_shape[0], op.out_shape[0] // op.groups, *op.kernel)
             weight = writer.constant("weight", np.full(shape, WEIGHT))
-            size = list(op.out_shape[1:])
             return writer.node(
-                "ConvTranspose", "deconv", [*inputs, weight], strides=[op.stride] * 2,
-                group=op.groups, output_shape=size,
-            )  # fmt: skip
+                "ConvTranspose", "deconv", [*inputs, weight], group=op.groups, **_spread(op)
+            )
         case "max_pool":
-            return writer.node("MaxPool", "pool", inputs, **window)
+            return writer.node("MaxPool", "pool", inputs, **_window(op))
         case "avg_pool":
-            return writer.node("AveragePool", "pool", inputs, ceil_mode=1, **window)
+            return writer.node("AveragePool", "pool", inputs, count_include_pad=1, **_window(op))
         case "global_pool":
             return writer.node("GlobalAveragePool", "pool", inputs)
         case "upsample":
@@ -121,13 +114,46 @@ def _body(writer: GraphWriter, op: Op, inputs: list[str]) -> str:
 
 
 def _convolution(writer: GraphWriter, op: Op, x: str, name: str) -> str:
-    shape = (op.out_shape[0], op.in_shape[0] // op.groups, op.kernel_size, op.kernel_size)
+    shape = (op.out_shape[0], op.in_shape[0] // op.groups, *op.kernel)
     weight = writer.constant(f"{name}.weight", np.full(shape, WEIGHT))
     bias = writer.constant(f"{name}.bias", np.full(op.out_shape[0], WEIGHT))
-    return writer.node(
-        "Conv", name, [x, weight, bias], kernel_shape=[op.kernel_size] * 2,
-        strides=[op.stride] * 2, pads=[op.kernel_size // 2] * 4, group=op.groups,
-    )  # fmt: skip
+    return writer.node("Conv", name, [x, weight, bias], group=op.groups, **_window(op))
+
+
+def _window(op: Op) -> dict[str, list[int]]:
+    """Return kernel, strides and pads as attributes; the pads give the operator its output."""
+    begins, ends = [], []
+    sizes = zip(op.in_shape[1:], op.out_shape[1:], op.kernel, op.strides, strict=True)
+    for read, written, side, step in sizes:
+        needed = (written - 1) * step + side - read
+        usual = side // 2
+        if side % 2 and needed <= 2 * usual < needed + step:  # as in every convolution of ours
+            begins.append(usual)
+            ends.append(usual)
+        else:
+            begins.append(max(0, needed) // 2)
+            ends.append(max(0, needed) - begins[-1])
+    return {
+        "kernel_shape": list(op.kernel),
+        "strides": list(op.strides),
+        "pads": [*begins, *ends],
+    }
+
+
+def _spread(op: Op) -> dict[str, list[int]]:
+    """Return the attributes of a transposed convolution; its pads give the operator its output."""
+    pads, extra = [], []
+    sizes = zip(op.in_shape[1:], op.out_shape[1:], op.kernel, op.strides, strict=True)
+    for read, written, side, step in sizes:
+        surplus = (read - 1) * step + side - written
+        pads.append(max(0, -(-surplus // 2)))
+        extra.append(2 * pads[-1] - surplus)
+    return {
+        "kernel_shape": list(op.kernel),
+        "strides": list(op.strides),
+        "pads": [*pads, *pads],
+        "output_padding": extra,
+    }
 
 
 def _activated(writer: GraphWriter, act: str, x: str, suffix: str = "") -> str:

@@ -24,7 +24,7 @@ EXPONENTIALS = ("silu", "sigmoid")
 
 def kernel_of(op: Op) -> str:
     """Return the name of an operator's kernel; operators of one kernel share coefficients."""
-    window = f"{op.kernel_size}x{op.kernel_size}/{op.stride}"
+    window = window_name(op.kernel, op.strides)
     match op.kind:
         case "conv" if op.groups == 1:
             return f"{'stem' if op.in_shape[0] <= STEM_CHANNELS else 'conv'} {window}"
@@ -38,6 +38,23 @@ def kernel_of(op: Op) -> str:
             return f"{op.kind} {window}"
         case _:
             return op.kind
+
+
+def window_name(kernel: tuple[int, int], strides: tuple[int, int]) -> str:
+    """Return a window as kernels are named: "3x3/2", "1x7/1", or "3x3/2x1" for two strides."""
+    step = str(strides[0]) if strides[0] == strides[1] else "{}x{}".format(*strides)
+    return f"{kernel[0]}x{kernel[1]}/{step}"
+
+
+def window_of(kernel: str) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Return kernel and strides from the name of a kernel; ones for a kernel without a window."""
+    window = kernel.partition(" ")[2]
+    if not window:
+        return (1, 1), (1, 1)
+    sides, _, step = window.partition("/")
+    height, width = map(int, sides.split("x"))
+    down, _, across = step.partition("x")
+    return (height, width), (int(down), int(across or down))
 
 
 def family_of(kernel: str) -> str:
@@ -56,13 +73,13 @@ def terms_of(op: Op) -> Terms:
         case "conv" | "deconv" | "matmul" if op.groups == 1:
             return (*maps, *_products(op), added)
         case "conv" | "deconv":
-            window = op.kernel_size**2
+            window = op.kernel_area
             area = op.out_shape[1] * op.out_shape[2]
             lanes = ELEMENTS * _up(op.out_shape[0], LANES) * area
             per_group = op.in_shape[0] // op.groups
             return (*maps, lanes * window * per_group, lanes)
         case "max_pool":
-            return (*maps, written * op.kernel_size, written * op.kernel_size**2)
+            return (*maps, written * sum(op.kernel) / 2, written * op.kernel_area)
         case _:
             return maps
 
@@ -70,7 +87,7 @@ def terms_of(op: Op) -> Terms:
 def _products(op: Op) -> Terms:
     """Terms of a matrix product: vectors, tiles, weights, and the sum that one output waits for."""
     channels_in, channels_out = op.in_shape[0], op.out_shape[0]
-    window = op.kernel_size**2
+    window = op.kernel_area
     side = op.in_shape if op.kind == "deconv" else op.out_shape
     positions = side[1] * side[2]
     vectors = MACS * window * channels_in * _up(channels_out, LANES) * positions

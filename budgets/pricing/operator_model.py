@@ -21,6 +21,7 @@ from maenas.budgets.pricing.kernels import (
     kernel_of,
     range_of,
     terms_of,
+    window_of,
 )
 
 if TYPE_CHECKING:
@@ -215,19 +216,21 @@ class OperatorModel(LatencyModel):
 
 
 def _distance(one: str, other: str) -> float:
-    """Return the distance between the windows of two kernels: side first, then stride."""
-    sides = [_window(kernel) for kernel in (one, other)]
-    (side, stride), (other_side, other_stride) = sides
-    return abs(log(side / other_side)) + 0.1 * abs(stride - other_stride)
+    """Return the distance between the windows of two kernels.
+
+    Areas count most, then how far the windows are from a square, then strides. A window and the
+    same one turned by 90 degrees, 1x7 and 7x1, are near each other.
+    """
+    (area, length, strides), (other_area, other_length, other_strides) = map(_window, (one, other))
+    turned = 0.01 * (length != other_length)
+    steps = sum(abs(a - b) for a, b in zip(strides, other_strides, strict=True)) / 2
+    return abs(area - other_area) + abs(abs(length) - abs(other_length)) + turned + 0.1 * steps
 
 
-def _window(kernel: str) -> tuple[int, int]:
-    """Return side and stride, (3, 2) for "conv 3x3/2", (1, 1) for a kernel without a window."""
-    window = kernel.partition(" ")[2]
-    if not window:
-        return 1, 1
-    side, _, stride = window.partition("x")[0], "", window.partition("/")[2]
-    return int(side), int(stride)
+def _window(kernel: str) -> tuple[float, float, tuple[int, int]]:
+    """Return the logarithms of mean side and of elongation, and the strides of a kernel."""
+    (height, width), strides = window_of(kernel)
+    return log(height * width) / 2, log(height / width) / 2, strides
 
 
 def relative_errors(model: LatencyModel, networks: Iterable[tuple[Sequence[Op], float]]) -> Floats:

@@ -154,6 +154,9 @@ class Roofline(LatencyModel):
         family = _family(op)
         if family not in self.sizes:
             return f"no network that {self.device} was calibrated on has a {family}"
+        height, width = op.kernel
+        if height != width:
+            return f"{family} was calibrated for square kernels, not {height}x{width}"
         found = beyond(op, self.sizes[family], MARGIN)
         if found is None:
             return None
@@ -175,7 +178,7 @@ class Roofline(LatencyModel):
             case "upsample" | "softmax":
                 return self._kernel_us(self.relayout * op.working_set)
             case "max_pool":
-                compared = elements(op.out_shape) * op.kernel_size**2
+                compared = elements(op.out_shape) * op.kernel_area
                 return self._kernel_us(op.working_set) + compared / (1e6 * self.pool_tops)
             case "slice":
                 return self._kernels_us(op, SLICES)
@@ -195,7 +198,7 @@ class Roofline(LatencyModel):
         else:
             channels, columns = op.in_shape[0] // op.groups, -(-op.out_shape[0] // op.groups)
             rows = op.out_shape[1] * op.out_shape[2]
-            compute = self._product_us(rows, columns, channels, op.kernel_size**2, op.groups)
+            compute = self._product_us(rows, columns, channels, op.kernel_area, op.groups)
             traffic = self._traffic_us(moved)
         return launch + compute + traffic + self._act_us(op)
 
@@ -204,7 +207,7 @@ class Roofline(LatencyModel):
         channels, columns = op.in_shape[0] // op.groups, -(-op.out_shape[0] // op.groups)
         if op.kind == "deconv":
             rows, copies = op.in_shape[1] * op.in_shape[2], op.groups
-            columns *= op.kernel_size**2
+            columns *= op.kernel_area
         else:  # (K, M, batch) to (N, M, batch); the second factor can differ by batch
             rows, copies = op.out_shape[1], op.out_shape[2]
         compute = self._product_us(rows, columns, channels, 1, copies)

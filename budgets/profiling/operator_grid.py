@@ -9,6 +9,10 @@ from maenas.blocks.op import Act, Op, OpKind, Shape, avg_pool, concat, conv, max
 # (channels, side of the feature map), from the first layers of a network to the last.
 SIZES = ((32, 160), (64, 80), (192, 40), (512, 20))
 WINDOWS = ((1, 1), (3, 1), (3, 2), (5, 1), (5, 2), (7, 1))  # side, stride
+# Height and width of the kernels that Inception factorises 3x3 and 7x7 into. Few networks have any,
+# and none that is drawn for a profile, so they are measured in the sizes where they occur.
+FACTORS = ((1, 3), (3, 1), (1, 7), (7, 1))
+FACTOR_SIZES = ((192, 40), (512, 20), (64, 80))
 IMAGE_SIDES = (320, 640)
 
 
@@ -20,6 +24,9 @@ def operator_grid(sizes: int = len(SIZES)) -> list[Op]:
     """
     chosen = [SIZES[round(i * (len(SIZES) - 1) / max(1, sizes - 1))] for i in range(sizes)]
     ops = [op for channels, side in chosen for op in _of_size((channels, side, side))]
+    for index, (channels, side) in enumerate(FACTOR_SIZES[: max(1, sizes - 1)]):
+        act: Act = "silu" if index % 2 else "relu"  # one kernel learns the cost of both
+        ops += [conv((channels, side, side), channels, kernel, act=act) for kernel in FACTORS]
     for side in IMAGE_SIDES:
         ops += [conv((3, side, side), 32, 3, 2, act="relu"), slice_of((3, side, side))]
         ops += [conv((3, side, side), 16, 3, 2, act="silu")]

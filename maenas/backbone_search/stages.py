@@ -104,7 +104,7 @@ def _row(
         "inner_channels": _inner(data, ops),
         "depth": data.get("depth", 1),
         "stride": max(1, ops[0].in_shape[1] // max(1, ops[-1].out_shape[1])),
-        "kernel_size": max(op.kernel_size for op in ops if op.kind == "conv"),
+        "kernel_size": max(max(op.kernel) for op in ops if op.kind == "conv"),
         "spp": bool(data.get("spp", False)),
         "params": price.params,
         "macs": price.macs,

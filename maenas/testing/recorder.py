@@ -59,11 +59,11 @@ def seen(name: str, args: tuple[Any, ...], out: Any) -> Call:
 
 def calls(op: Op) -> Iterator[Call]:
     """The torch calls of one operator, fused parts included."""
-    kernel, stride = [op.kernel_size] * 2, [op.stride] * 2
+    kernel, stride = list(op.kernel), list(op.strides)
     match op.kind:
         case "conv":
             weight = (op.out_shape[0], op.in_shape[0] // op.groups, *kernel)
-            padding = [op.kernel_size // 2] * 2
+            padding = [side // 2 for side in kernel]
             yield ("convolution", op.in_shape, op.out_shape, weight, stride, padding, op.groups)
         case "max_pool":
             yield ("max_pool2d_with_indices", op.in_shape, op.out_shape, kernel, stride)

@@ -138,7 +138,7 @@ def _sliced(variance: NDArray[np.float64]) -> NDArray[np.float64]:
 def _propagated(variance: NDArray[np.float64], op: Op) -> NDArray[np.float64]:
     """Variances after a convolution: the sums under each window."""
     for axis in (0, 1):
-        variance = _window_sums(variance, op.kernel_size, op.stride, axis)
+        variance = _window_sums(variance, op.kernel[axis], op.strides[axis], axis)
     return variance
 
 

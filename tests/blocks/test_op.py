@@ -84,3 +84,16 @@ def test_widths_are_rounded_to_eight_but_not_below_nine_tenths(channels: int, ro
 )
 def test_mob_expands_as_the_nano_models_do(out_channels: int, ratio: float, expanded: int) -> None:
     assert Mob(out_channels=out_channels, expand_ratio=ratio).expanded_channels == expanded
+
+
+def test_a_rectangular_convolution_is_priced_by_the_area_of_its_kernel() -> None:
+    op = conv((16, 20, 30), 24, kernel_size=(1, 7), stride=(1, 2))
+    assert op.out_shape == (24, 20, 15)
+    assert op.fan_in == 16 * 7
+    assert op.macs == 16 * 7 * 24 * 20 * 15
+    assert op.params == 16 * 7 * 24 + 2 * 24
+
+
+def test_a_square_given_as_two_sides_is_the_square() -> None:
+    assert conv((16, 20, 30), 24, (3, 3), (2, 2)) == conv((16, 20, 30), 24, 3, 2)
+    assert conv((16, 20, 30), 24, (3, 3)).kernel_size == 3

@@ -246,6 +246,18 @@ def test_resize_split_and_concat() -> None:
          conv(MAP, 8, 3, norm=False)),
         ("y = ConvTranspose x k", {"k": kernels(8, 4, 2, 2)}, {"strides": (2, 2)},
          Op("deconv", MAP, (4, 32, 32), 2, 2)),
+        ("y = Conv x k", {"k": kernels(8, 8, 1, 7)}, {"pads": (0, 3, 0, 3)},
+         conv(MAP, 8, (1, 7), norm=False)),
+        ("y = Conv x k", {"k": kernels(8, 8, 7, 1)}, {"pads": (3, 0, 3, 0)},
+         conv(MAP, 8, (7, 1), norm=False)),
+        ("y = Conv x k", {"k": kernels(8, 8, 1, 3)}, {}, Op("conv", MAP, (8, 16, 14), (1, 3))),
+        ("y = Conv x k", {"k": kernels(8, 4, 3, 1)}, {"group": 2},
+         Op("conv", MAP, (8, 14, 16), (3, 1), groups=2)),
+        ("y = Conv x k", {"k": W1}, {"strides": (2, 1)}, conv(MAP, 8, 1, (2, 1), norm=False)),
+        ("y = MaxPool x", {}, {"kernel_shape": (2, 1), "strides": (2, 1)},
+         Op("max_pool", MAP, (8, 8, 16), (2, 1), (2, 1))),
+        ("y = ConvTranspose x k", {"k": kernels(8, 4, 1, 2)}, {"strides": (1, 2)},
+         Op("deconv", MAP, (4, 16, 32), (1, 2), (1, 2))),
         ("y = Transpose x", {}, {"perm": (0, 2, 3, 1)}, Op("copy", MAP, (16, 16, 8))),
         ("y = MatMul x k", {"k": np.zeros((16, 5), np.float32)}, {},
          Op("matmul", (16, 16, 8), (5, 16, 8))),
@@ -258,6 +270,25 @@ def test_single_operators(line, weights, attributes, expected) -> None:
     assert ops_of([line], weights=weights, attributes={"y": attributes}) == [expected]
 
 
+@pytest.mark.parametrize(
+    ("line", "weights", "attributes", "expected"),
+    [
+        ("y = Conv x k", {"k": kernels(4, 8, 5)}, {"strides": (2,), "pads": (2, 2)},
+         Op("conv", (8, 1, 100), (4, 1, 50), (1, 5), 2)),
+        ("y = ConvTranspose x k", {"k": kernels(8, 4, 2)}, {"strides": (2,)},
+         Op("deconv", (8, 1, 100), (4, 1, 200), (1, 2), 2)),
+        ("y = MaxPool x", {}, {"kernel_shape": (4,), "strides": (4,)},
+         Op("max_pool", (8, 1, 100), (8, 1, 25), (1, 4), 4)),
+    ],
+    ids=["convolution", "transposed", "pool"],
+)  # fmt: skip
+def test_an_operator_on_a_row_is_one_on_a_map_of_height_one(
+    line, weights, attributes, expected
+) -> None:
+    of_graph = {"weights": weights, "attributes": {"y": attributes}}
+    assert ops_of([line], inputs={"x": (1, 8, 100)}, **of_graph) == [expected]
+
+
 # What nothing here knows.
 
 
@@ -265,9 +296,6 @@ def test_single_operators(line, weights, attributes, expected) -> None:
     ("line", "weights", "attributes", "unknown"),
     [
         ("y = LRN x", {}, {"size": 3}, "LRN"),
-        ("y = Conv x k", {"k": kernels(8, 8, 1, 3)}, {}, "Conv 1x3"),
-        ("y = Conv x k", {"k": W1}, {"strides": (2, 1)}, "Conv of strides (2, 1)"),
-        ("y = MaxPool x", {}, {"kernel_shape": (1, 3)}, "MaxPool 1x3"),
         ("y = CustomRelu x", {}, {}, "acme.CustomRelu"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
@@ -276,6 +304,22 @@ def test_an_unknown_operator_is_listed_by_name(line, weights, attributes, unknow
     found = layers_of([line], weights=weights, attributes={"y": attributes}, domain="acme")
     assert found.unknown == {unknown: 1}
     assert found.ops == ()
+
+
+@pytest.mark.parametrize(
+    ("line", "weights", "attributes", "unknown"),
+    [
+        ("y = Conv x k", {"k": kernels(4, 8, 3, 3, 3)}, {}, "Conv over 3 axes"),
+        ("y = MaxPool x", {}, {"kernel_shape": (2, 2, 2)}, "MaxPool over 3 axes"),
+    ],
+    ids=["convolution", "pool"],
+)
+def test_an_operator_on_a_volume_is_unknown_with_its_reason(
+    line, weights, attributes, unknown
+) -> None:
+    of_graph = {"weights": weights, "attributes": {"y": attributes}}
+    found = layers_of([line], inputs={"x": (1, 8, 9, 9, 9)}, **of_graph)
+    assert found.unknown == {unknown: 1}
 
 
 def test_a_branch_is_unknown_even_if_its_condition_is_constant() -> None:

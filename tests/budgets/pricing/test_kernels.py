@@ -9,7 +9,7 @@ import pytest
 
 from maenas.blocks import Op
 from maenas.blocks.op import conv, max_pool
-from maenas.budgets.pricing.kernels import family_of, kernel_of, size_of, terms_of
+from maenas.budgets.pricing.kernels import family_of, kernel_of, size_of, terms_of, window_of
 from maenas.budgets.profiling.operator_grid import operator_grid
 
 GRID = operator_grid(2)
@@ -26,6 +26,9 @@ GRID = operator_grid(2)
         (conv((1, 64, 64), 8, 3), "stem 3x3/1"),
         (Op("deconv", (8, 8, 8), (4, 16, 16), 2, 2), "deconv 2x2/2"),
         (Op("deconv", (8, 8, 8), (8, 16, 16), 2, 2, groups=8), "grouped-deconv 2x2/2"),
+        (conv((8, 64, 64), 16, (1, 7)), "conv 1x7/1"),
+        (conv((8, 64, 64), 16, (7, 1), (2, 1)), "conv 7x1/2x1"),
+        (conv((8, 64, 64), 8, (1, 3), groups=8), "depthwise 1x3/1"),
         (max_pool((8, 64, 64), 5), "max_pool 5x5/1"),
         (Op("add", (8, 8, 8), (8, 8, 8)), "add"),
     ],
@@ -33,6 +36,26 @@ GRID = operator_grid(2)
 )
 def test_an_operator_becomes_the_kernel_of_its_kind_and_window(op: Op, kernel: str) -> None:
     assert kernel_of(op) == kernel
+
+
+@pytest.mark.parametrize(
+    ("kernel", "window"),
+    [
+        ("conv 3x3/2", ((3, 3), (2, 2))),
+        ("depthwise 1x7/1", ((1, 7), (1, 1))),
+        ("max_pool 2x1/2x1", ((2, 1), (2, 1))),
+        ("add", ((1, 1), (1, 1))),
+    ],
+)
+def test_the_name_of_a_kernel_tells_its_window(kernel, window) -> None:
+    assert window_of(kernel) == window
+
+
+def test_the_counts_of_a_convolution_follow_the_area_of_its_kernel() -> None:
+    square, wide = (conv((64, 40, 40), 64, kernel) for kernel in (3, (1, 9)))
+    assert terms_of(wide) == terms_of(square)
+    assert wide.macs == square.macs
+    assert wide.params == square.params
 
 
 def test_all_operators_of_a_family_have_as_many_terms() -> None:

@@ -140,6 +140,17 @@ def test_the_nearest_window_is_one_of_the_nearest_side_then_stride() -> None:
     assert "priced as conv 9x9/1" in str(model.guess(conv((64, 40, 40), 64, 7)))
 
 
+def test_the_nearest_window_of_a_rectangle_is_the_turned_one_then_one_of_its_area() -> None:
+    windows = ((3, 1), (1, 1), ((1, 7), 1), ((1, 3), 1))
+    ops = [conv((64, 40, 40), 64, sides, stride) for sides, stride in windows]
+    model = model_of(fit(singly(ops)))
+    assert "priced as conv 1x7/1" in str(model.guess(conv((64, 40, 40), 64, (7, 1))))
+    assert "priced as conv 1x3/1" in str(model.guess(conv((64, 40, 40), 64, (3, 1))))
+    assert "priced as conv 1x7/1" in str(model.guess(conv((64, 40, 40), 64, (1, 9))))
+    old = model_of(fit(singly([conv((64, 40, 40), 64, side) for side in (1, 3, 7)])))
+    assert "priced as conv 3x3/1" in str(old.guess(conv((64, 40, 40), 64, (1, 7))))
+
+
 def test_a_convolution_of_an_image_falls_back_on_other_convolutions() -> None:
     model = model_of(fit(singly(random_ops(300))))
     assert "priced as conv 3x3/1" in str(model.guess(conv((3, 40, 40), 64, 3)))

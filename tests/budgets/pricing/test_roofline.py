@@ -57,6 +57,7 @@ def test_an_unknown_kind_is_an_error_that_names_it(t4):
         (conv((64, 7, 7), 128, 3), "conv was calibrated for 400 to 102400 positions, not 49"),
         (conv((64, 80, 80), 64, 3, groups=64), "calibrated on has a depthwise"),
         (Op("softmax", SHAPE, SHAPE), "calibrated on has a softmax"),
+        (conv((64, 80, 80), 128, (1, 7)), "conv was calibrated for square kernels, not 1x7"),
     ],
 )
 def test_a_price_beyond_the_calibration_is_a_guess(t4, op, words):
@@ -74,6 +75,12 @@ def test_a_large_convolution_is_priced_as_derived_by_hand(t4):
     traffic_us = moved / (1e3 * t4.bandwidth_gbs)
     expected = t4.conv_us + compute_us + traffic_us
     assert 1e3 * t4.op_ms(conv((64, 320, 320), 128, 3)) == pytest.approx(expected)
+
+
+def test_a_rectangular_kernel_costs_as_much_as_another_of_its_area(t4):
+    wide, tall = (conv((64, 80, 80), 128, kernel, norm=False) for kernel in ((1, 9), (9, 1)))
+    assert t4.op_ms(wide) == t4.op_ms(conv((64, 80, 80), 128, 3, norm=False))
+    assert t4.op_ms(tall) == t4.op_ms(wide)
 
 
 def test_a_small_convolution_waits_for_its_terms(t4):
