@@ -10,6 +10,8 @@ from maenas.blocks.errors import MaenasError
 from maenas.budgets.image_size import InputSize, shown_size
 
 CHANNELS = (1, 3, 4)  # possible channels of an image, to tell channels from width on the last axis
+COLOURS = (3, 4)
+IMAGE_RANK = 4  # batch, channels, height, width
 SIDES = ("height", "width")
 EXAMPLE = 640  # size that a message proposes if the file has none
 
@@ -30,7 +32,7 @@ def fix_inputs(inputs: Sequence[onnx.ValueInfoProto], where: str, size: InputSiz
     taken = [_fix_input(value, where, sides) for value in inputs]
     if size is None or any(taken):
         return
-    images = [value for value in inputs if len(_dims(value)) == 4]
+    images = [value for value in inputs if _image_axes(_dims(value))]
     for value in images:
         dims = _dims(value)
         fixed = tuple(dims[axis].dim_value for axis in _image_axes(dims))
@@ -51,7 +53,7 @@ def _fix_input(
         raise GraphError(f"{where}: input {value.name} has no shape; export it with a fixed one.")
     dims = _dims(value)
     axes = _image_axes(dims)
-    if axes and dims[0].dim_value > 1:
+    if len(dims) == IMAGE_RANK and dims[0].dim_value > 1:
         raise GraphError(
             f"{where}: input {value.name} has batch {dims[0].dim_value}; latency is that of one "
             "image, so export it with batch 1."
@@ -61,10 +63,10 @@ def _fix_input(
         if axis and axis not in axes:
             name = dims[axis].dim_param or "?"
             raise GraphError(
-                f"{where}: input {value.name} leaves dimension {axis} ({name}) open, which is no "
-                "side of an image; export it with a fixed shape."
+                f"{where}: input {value.name} leaves dimension {axis} ({name}) open, for which no "
+                "option gives a size; export it with a fixed shape."
             )
-    if 0 in open_axes:
+    if 0 in open_axes and 0 not in axes:
         dims[0].dim_value = 1
     if not any(axis in axes for axis in open_axes):
         return False
@@ -99,8 +101,16 @@ def _dims(value: onnx.ValueInfoProto) -> Sequence[onnx.TensorShapeProto.Dimensio
 
 
 def _image_axes(dims: Sequence[onnx.TensorShapeProto.Dimension]) -> tuple[int, ...]:
-    """Return the axes of height and width: after the channels, or before trailing channels."""
-    if len(dims) != 4:
+    """Return the axes of height and width: after the channels, or before trailing channels.
+
+    An image without a batch axis has three axes and three or four channels; one channel there may
+    as well be a batch.
+    """
+    first = len(dims) - 3
+    if first not in (0, IMAGE_RANK - 3):
         return ()
-    channels_last = dims[3].dim_value in CHANNELS and dims[1].dim_value not in CHANNELS
-    return (1, 2) if channels_last else (2, 3)
+    known = CHANNELS if len(dims) == IMAGE_RANK else COLOURS
+    leads, trails = (dims[axis].dim_value in known for axis in (first, -1))
+    if trails and not leads:
+        return first, first + 1
+    return (first + 1, first + 2) if leads or len(dims) == IMAGE_RANK else ()

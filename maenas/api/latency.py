@@ -87,7 +87,7 @@ def measure(
     predicted = None
     if model is not None and not workload.unknown:
         try:
-            predicted = model.latency_ms(workload.ops)
+            predicted = sum(workload.price(model, op)[0] for op in workload.ops)
         except DeviceError as error:
             ERR.print(f"not predicted: {error}")
     measured, whole = time_workload(backend, workload)

@@ -90,7 +90,7 @@ def _longer_table(
         path.with_name(f"{path.name}.partial"),
         {"extends": table.digest, "models": list(networks), "input_size": shown_size(input_size)},
     )
-    check_room(path, partial, resume, exist_ok or path == source)
+    check_room(path, partial, resume, exist_ok, in_place=path == source)
     if not resume:
         partial.remove()
     with ProfileLine(len(items), SECONDS) as line:

@@ -203,7 +203,20 @@ def time_workload(backend: Backend, workload: Workload) -> tuple[Measured, Measu
 
     Returns:
         Samples of the priced part, and of the whole file; the latter is None if both are the same.
+    Raises:
+        BackendError: if the runtime cannot run the network; the message names operators that no
+            standard defines.
     """
+    from maenas.budgets.backends.backend import BackendError
+
+    try:
+        return _timed(backend, workload)
+    except BackendError as error:
+        reason = workload.cannot_run(backend.name)
+        raise error if reason is None else BackendError(reason) from None
+
+
+def _timed(backend: Backend, workload: Workload) -> tuple[Measured, Measured | None]:
     from maenas.budgets.graph.operator_graph import reference_graph
     from maenas.budgets.profiling.profile import Item, measure_calmly
 

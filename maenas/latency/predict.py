@@ -94,16 +94,12 @@ def priced_lines(workload: Workload, model: LatencyModel) -> tuple[LayerLatency,
         DeviceError: if the device has no price for an operator; the message names the command
             that measures it.
     """
-    from maenas.budgets.latency import NETWORK, DeviceError
     from maenas.budgets.pricing.kernels import kernel_of
 
     found = []
     for layer in workload.layers:
         for op in layer.ops:
-            try:
-                ms, guess = model.op_ms(op), model.guess(op)
-            except DeviceError as error:
-                raise DeviceError(str(error).replace(NETWORK, workload.arguments)) from None
+            ms, guess = workload.price(model, op)
             found.append(LayerLatency(layer.name, kernel_of(op), shapes_of(op), ms, guess))
     return tuple(found)
 

@@ -195,15 +195,18 @@ def _header(
     }
 
 
-def check_room(path: Path, partial: PartialProfile, resume: bool, exist_ok: bool) -> None:
-    """Refuse to overwrite a table or an unfinished profile unasked."""
+def check_room(
+    path: Path, partial: PartialProfile, resume: bool, exist_ok: bool, in_place: bool = False
+) -> None:
+    """Refuse to overwrite a table, unless it is extended `in_place`, or an unfinished profile."""
     from maenas.blocks import SpecError
 
     if path.suffix != ".json" or path.is_dir():
         raise SpecError(f"{path}: a table is a file that ends in .json; name one with --out.")
     if resume and exist_ok:
         raise SpecError("profile: --resume goes on, --exist-ok starts anew; give one.")
-    if path.exists() and not (exist_ok or (resume and partial.path.exists())):
+    going_on = resume and partial.path.exists()
+    if path.exists() and not (exist_ok or in_place or going_on):
         raise SpecError(f"{path}: exists; --exist-ok replaces it, --out names another file.")
     if resume and not partial.path.exists():
         raise SpecError(f"{partial.path}: there is nothing to go on from; leave --resume out.")

@@ -19,7 +19,10 @@ from maenas.runs.models import find_model
 if TYPE_CHECKING:
     import onnx
 
-MICROSOFT = "com.microsoft"  # domain of the operators that ONNX Runtime adds to the standard
+    from maenas.budgets.latency import LatencyModel
+
+# Domains of the operators that ONNX Runtime alone computes: its own, and those of classic learners.
+ONNX_RUNTIME = {"com.microsoft", "ai.onnx.ml"}
 NO_TEMPLATE = "none"
 
 
@@ -75,6 +78,20 @@ class Workload:
         """All operators."""
         return tuple(op for layer in self.layers for op in layer.ops)
 
+    def price(self, model: LatencyModel, op: Op) -> tuple[float, str | None]:
+        """Milliseconds of one operator, and why they are extrapolated; None if they are not.
+
+        Raises:
+            DeviceError: if the device has no price for it; the message names the command that
+                measures it.
+        """
+        from maenas.budgets.latency import NETWORK, DeviceError
+
+        try:
+            return model.op_ms(op), model.guess(op)
+        except DeviceError as error:
+            raise DeviceError(str(error).replace(NETWORK, self.arguments)) from None
+
     def require_known(self, rest: str = "") -> None:
         """Raise `MaenasError` if the network has no operators, or unknown ones, which it names.
 
@@ -89,12 +106,20 @@ class Workload:
                 f"{self.name}: has operators without a price: {kinds}{rest}. {self._remedy()}"
             )
 
+    def cannot_run(self, backend: str) -> str | None:
+        """Why no operator of a foreign domain can be measured with a runtime; None without any."""
+        kinds = {kind: count for kind, count in self.unknown.items() if "." in kind}
+        if not kinds:
+            return None
+        shown = ", ".join(f"{count} x {kind}" for kind, count in kinds.items())
+        return f"{self.name}: {backend} cannot run all its operators: {shown}. {self._remedy()}"
+
     def _remedy(self) -> str:
         """A sentence on what can be done with a file that has unknown operators."""
         domains = {kind.rpartition(".")[0] for kind in self.unknown} - {""}
         if not domains:
             return f"`maenas measure {self.arguments}` can still time it as a whole."
-        if domains == {MICROSOFT}:
+        if domains <= ONNX_RUNTIME:
             return (
                 f"`maenas measure {self.arguments} --device onnxruntime-cpu` can still time it as "
                 "a whole."

@@ -127,7 +127,9 @@ def summary(result: ProfileResult) -> list[str]:
         *(f"note: {note}" for note in result.notes),
     ]
     if table.warning is not None:
-        lines.append(f"warning: {table.warning} (the same command with --exist-ok)")
+        is_extended = "extended" in table.provenance
+        again = table.command() if is_extended else "the same command with --exist-ok"
+        lines.append(f"warning: {table.warning} ({again})")
     lines += [f"table: {path}", f"plot: {path.with_suffix('.png')}"]
     if table.warning is None:
         lines.append(

@@ -252,7 +252,7 @@ def conv_shapes(body: list[onnx.NodeProto], model: onnx.ModelProto) -> list[tupl
 
 
 def conv_shape(op: Op) -> tuple[int, ...]:
-    return op.out_shape[0], op.in_shape[0] // op.groups, op.kernel_size
+    return op.out_shape[0], op.in_shape[0] // op.groups, op.kernel[0]
 
 
 @pytest.mark.parametrize("opset", OPSETS)

@@ -29,13 +29,6 @@ KEYS = ["schema", "network", "what", "device", "backend", "precision",
 THREAD = ("--threads", "1")
 
 
-@pytest.fixture(autouse=True)
-def short_samples(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A busy machine would be sampled for as long as it is allowed to, three times."""
-    short = {"fit": 0.3, "held-out": 0.3, "operator": 0.1}
-    monkeypatch.setattr("maenas.budgets.profiling.profile.SECONDS", short)
-
-
 def refused(ran, *words: str) -> None:
     assert (ran.code, ran.out) == (2, "")
     assert ran.err.splitlines()[-1].startswith("error: "), ran.err
@@ -106,6 +99,7 @@ def test_a_table_that_lacks_a_price_does_not_keep_from_measuring(typed, tmp_path
     assert ran.json["latency_ms"]["p50"] > 0
     assert ran.json["predicted"] is None
     assert "not predicted: device mine: operators of kind 'concat' were never" in ran.err
+    assert ran.err.rstrip().endswith("maenas profile --extend mine.json --model small")
 
 
 # The precision that is printed is that of the session.

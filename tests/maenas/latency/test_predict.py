@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnx
 import pytest
 
@@ -102,15 +103,19 @@ def advice(ran: Any, start: str, end: str) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "shape", [("N", 3, 64, "W"), ("N", 3, "H", 64), ("N", 3, "H", "W"), ("N", "H", "W", 3)], ids=str
-)
+    "shape",
+    [("N", 3, 64, "W"), ("N", 3, "H", 64), ("N", 3, "H", "W"), ("N", "H", "W", 3), (3, "H", "W"),
+     ("H", 64, 3)],
+    ids=str,
+)  # fmt: skip
 def test_the_size_that_is_advised_is_taken(typed, tmp_path, shape) -> None:
     lines, attributes = ["y = Conv x w"], {}
+    weights = {"w": kernels(8, 3), "first": np.array([0])}
     if shape[-1] == 3:
         lines, attributes = ["t = Transpose x", "y = Conv t w"], {"t": {"perm": (0, 3, 1, 2)}}
-    onnx.save(
-        made(lines, {"x": shape}, {"w": kernels(8, 3)}, (), attributes), tmp_path / "open.onnx"
-    )
+    if len(shape) == 3:  # without a batch axis
+        lines = ["b = Unsqueeze x first", *(line.replace(" x", " b") for line in lines)]
+    onnx.save(made(lines, {"x": shape}, weights, (), attributes), tmp_path / "open.onnx")
     asked = ("predict", "open.onnx")
     option = advice(typed(*asked), "--input-size ", ", or")
     assert typed(*asked, *option).code == 0
@@ -121,11 +126,7 @@ def test_the_size_that_is_advised_is_taken(typed, tmp_path, shape) -> None:
         assert again.code == 0
 
 
-def test_the_command_that_is_advised_for_a_missing_price_gives_it(
-    typed, tmp_path, monkeypatch
-) -> None:
-    short = {"fit": 0.3, "held-out": 0.3, "operator": 0.1}
-    monkeypatch.setattr("maenas.budgets.profiling.profile.SECONDS", short)
+def test_the_command_that_is_advised_for_a_missing_price_gives_it(typed, tmp_path) -> None:
     table = cpu_table(provenance=dict(OpenVinoBackend("f32", 1).provenance()))
     kept = tuple(one for one in table.samples if one.role != "operator")
     replace(table, samples=kept).save(tmp_path / "mine.json")
@@ -146,6 +147,41 @@ def test_a_file_of_unknown_standard_operators_is_measured_as_advised(typed, tmp_
     ran = typed("predict", "odd.onnx", "--input-size", "16")
     command = advice(ran, "maenas measure", "`")
     assert typed(*command).code == 0
+
+
+@pytest.mark.parametrize("domain", ["com.microsoft", "ai.onnx.ml"])
+def test_operators_of_onnx_runtime_alone_are_measured_as_advised(typed, tmp_path, domain) -> None:
+    """By `predict`, and by `measure` where its runtime cannot."""
+    kind, attributes = {
+        "com.microsoft": ("BiasGelu", {}),
+        "ai.onnx.ml": ("Scaler", {"offset": [0.0], "scale": [2.0]}),
+    }[domain]
+    weights = {"to": np.array([1, 2048]), "bias": np.zeros(2048, np.float32)}
+    line = "y = Custom r bias" if domain == "com.microsoft" else "y = Custom r"
+    model = made(["r = Reshape x to", line], weights=weights, attributes={"y": attributes},
+                 domain=domain)  # fmt: skip
+    model.graph.node[1].op_type = kind
+    onnx.save(model, tmp_path / "odd.onnx")
+    command = advice(typed("predict", "odd.onnx"), "maenas measure", "`")
+    assert command == ["measure", "odd.onnx", "--device", "onnxruntime-cpu"]
+    assert typed(*command).code == 0
+
+
+def test_an_operator_that_no_runtime_knows_is_named_by_each_command(typed, tmp_path) -> None:
+    model = made(["a = Conv x w", "y = CustomThing a"], weights={"w": kernels(8, 8)}, domain="acme")
+    onnx.save(model, tmp_path / "odd.onnx")
+    cpu_table(provenance=dict(OpenVinoBackend("f32", 1).provenance())).save(tmp_path / "mine.json")
+    remedy = "No runtime here computes operators of acme; export the network without them."
+    for asked in (
+        ("predict", "odd.onnx"),
+        ("measure", "odd.onnx"),
+        ("measure", "odd.onnx", "--device", "onnxruntime-cpu"),
+        ("profile", "--extend", "mine.json", "--model", "odd.onnx"),
+    ):
+        ran = typed(*asked)
+        assert (ran.code, ran.out) == (2, "")
+        assert "1 x acme.CustomThing" in ran.err
+        assert remedy in ran.err
 
 
 def test_a_table_is_taken_by_its_file_and_says_what_lies_beyond_it(typed, tmp_path) -> None:

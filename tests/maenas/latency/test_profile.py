@@ -124,6 +124,36 @@ def test_a_table_is_extended_by_what_it_lacks_and_loses_nothing(
     assert [one.name for one in load_table(tmp_path / "mine.json").samples].count("gate.onnx") == 1
 
 
+def test_an_extension_that_was_interrupted_goes_on_as_advised(
+    profiled, typed, tmp_path: Path, monkeypatch
+) -> None:
+    onnx.save(
+        made(["a = Conv x w", "y = LeakyRelu a"], {"x": (1, 16, 64, 64)}, {"w": kernels(16, 16)}),
+        tmp_path / "net.onnx",
+    )
+    (tmp_path / "mine.json").write_bytes(profiled[0].read_bytes())
+    asked = ("profile", "--extend", "mine.json", "--model", "net.onnx")
+    with monkeypatch.context() as patch:
+        patch.setattr("maenas.budgets.profiling.profile.extended", interrupt)
+        assert typed(*asked).code == 130
+    partial = tmp_path / "mine.json.partial"
+    kept = partial.read_bytes()
+    assert kept.count(b"\n") > 1
+    refused = typed(*asked)
+    assert (refused.code, refused.out) == (2, "")
+    assert "--resume goes on from its last sample, --exist-ok drops it" in refused.err
+    assert partial.read_bytes() == kept
+    assert typed(*asked, "--resume", "--json").json["samples"]["fit"] > 1
+    assert not partial.exists()
+    partial.write_bytes(kept)
+    assert typed(*asked, "--exist-ok").code == 0
+
+
+def interrupt(*_: object) -> None:
+    """Ctrl-C at a known place."""
+    raise KeyboardInterrupt
+
+
 def test_a_table_of_another_machine_is_not_extended(profiled, typed, tmp_path: Path) -> None:
     table = load_table(profiled[0])
     foreign = replace(table, provenance={**table.provenance, "device": "a CPU nobody has"})
