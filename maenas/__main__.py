@@ -1,5 +1,5 @@
 """`python -m maenas`."""
 
-from maenas.cli.app import run
+from maenas.cli.entry import run
 
 run()

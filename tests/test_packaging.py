@@ -135,7 +135,7 @@ def test_every_package_can_be_imported_by_name() -> None:
 
 def test_the_command_is_installed() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-    assert project["scripts"] == {"maenas": "maenas.cli.app:run"}
+    assert project["scripts"] == {"maenas": "maenas.cli.entry:run"}
     assert project["license"] == "Apache-2.0"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 import time
+from _thread import interrupt_main
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from types import FrameType
@@ -15,6 +16,7 @@ ENDING = tuple(
 )
 # `torchrun` repeats a signal to processes that already received it: only a later Ctrl-C ends them.
 AGAIN_AFTER_S = 1.0
+POSTPONED_S = 0.05  # until a signal that arrived during an import is handled again
 
 
 class Interrupted(KeyboardInterrupt):
@@ -76,13 +78,25 @@ class Signals:
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         now = time.monotonic()
-        is_first = self.number is None
-        if is_first:
+        if self.number is None:
             self.number, self._first_at = number, now
         is_again = number == signal.SIGINT and now - self._first_at > AGAIN_AFTER_S
-        if is_again or not self._is_held:
-            assert self.number is not None
+        if self._is_held and not is_again:
+            return
+        if not is_importing(frame):
             raise Interrupted(self.number)
+        later = threading.Timer(POSTPONED_S, interrupt_main, (number,))
+        later.daemon = True
+        later.start()
+
+
+def is_importing(frame: FrameType | None) -> bool:
+    """Whether a module is being imported: an exception inside C++ modules aborts the process."""
+    while frame is not None:
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            return True
+        frame = frame.f_back
+    return False
 
 
 _current: Signals | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import pickle
 import signal
@@ -11,10 +12,17 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
-from maenas.runs.signals import AGAIN_AFTER_S, ENDING, Interrupted, caught_signals, exit_code
+from maenas.runs.signals import (
+    AGAIN_AFTER_S,
+    ENDING,
+    Interrupted,
+    caught_signals,
+    exit_code,
+)
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
 
@@ -78,6 +86,46 @@ def test_one_that_was_swallowed_is_raised_where_the_next_block_begins() -> None:
             send(signal.SIGINT)
         with pytest.raises(Interrupted):
             signals.held().__enter__()
+
+
+def test_an_import_is_finished_before_a_signal_ends_the_block(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "slow_module.py").write_text(
+        "import os, signal, time\n"
+        "os.kill(os.getpid(), signal.SIGTERM)\n"
+        "time.sleep(0.2)\n"
+        "is_whole = True\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    imported = []
+
+    def work() -> None:
+        imported.append(importlib.import_module("slow_module"))
+        while True:
+            time.sleep(0.01)
+
+    with pytest.raises(Interrupted) as error, caught_signals():
+        work()
+    assert imported[0].is_whole
+    assert error.value.number == signal.SIGTERM
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.1])
+def test_ctrl_c_while_the_command_line_is_imported_is_no_traceback(seconds: float) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-X", "importtime", "-m", "maenas", "--version"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    ) as process:
+        assert process.stderr is not None
+        started = any("typer" in line for line in process.stderr)
+        assert started
+        time.sleep(seconds)
+        process.send_signal(signal.SIGINT)
+        assert "Traceback" not in process.stderr.read()
 
 
 def test_inner_blocks_share_the_signals_and_handlers_come_back_at_the_end() -> None:

@@ -1,0 +1,24 @@
+"""Entry point of the command line, which handles Ctrl-C from its first import on."""
+
+from __future__ import annotations
+
+import os
+import signal
+from types import FrameType
+
+
+def run() -> None:
+    """Import the command line and run it; Ctrl-C during the import is no traceback."""
+    is_usual = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if is_usual:  # not ignored, as a shell does for what it starts in the background
+        signal.signal(signal.SIGINT, end)
+    from maenas.cli import app
+
+    if is_usual:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    app.run()
+
+
+def end(number: int, frame: FrameType | None) -> None:
+    """End the process at once: nothing has begun that needs to be undone."""
+    os._exit(128 + number)
