@@ -17,11 +17,18 @@ class Block(ABC):
 
     `in_channels` is never a field, because the previous stage defines it. A change of one stage
     therefore cannot contradict the next stage.
+
+    Attributes:
+        kind: name of the block in spec files.
+        draws_by_width: whether a backbone with such a stage starts from the initial weights of
+            `draw_by_width` instead of PyTorch's.
+        stride: stride of the stage.
     """
 
     __slots__ = ()
 
     kind: ClassVar[str]
+    draws_by_width: ClassVar[bool] = False
     stride: int
 
     @abstractmethod

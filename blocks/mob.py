@@ -20,6 +20,7 @@ class Mob(ResidualStage):
     """
 
     kind: ClassVar[str] = "mob"
+    draws_by_width: ClassVar[bool] = True
     out_channels: int
     expand_ratio: float
     kernel_size: int = 5

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeVar, overload
 from torch import Tensor, nn
 
 from maenas.blocks.errors import SpecError
+from maenas.blocks.layers.initial_weights import draw_by_width
 
 if TYPE_CHECKING:
     from maenas.blocks.backbone import Backbone
@@ -108,6 +109,8 @@ class Network(nn.Module):
                 }
             )
         self.stages = nn.ModuleList(stages)
+        if any(stage.draws_by_width for stage in backbone.stages):
+            draw_by_width(self.stages)
         self.num_features = in_channels
         self.feature_info = FeatureInfo(tuple(info), self.out_indices)
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from maenas.blocks.layers.conv_bn_act import ConvBNAct
+from maenas.blocks.layers.initial_weights import draw_by_fan_out
 from maenas.detector.model.layers.merge_node import ConvNode, MergeNode
 from maenas.detector.model.rep_gfpn import RepGFPN
 
@@ -54,7 +55,9 @@ def downsample(neck: RepGFPN, channels: int) -> nn.Module:
     """A strided 3x3 convolution; in the nano models a depthwise one and a 1x1 convolution."""
     if not neck.depthwise:
         return ConvBNAct(channels, channels, 3, 2, act=neck.act)
-    return nn.Sequential(
+    pair = nn.Sequential(
         ConvBNAct(channels, channels, 3, 2, groups=channels, act=neck.act),
         ConvBNAct(channels, channels, act=neck.act),
     )
+    draw_by_fan_out(pair)
+    return pair
