@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
+from math import ceil
 from typing import Any
 
 import torch
@@ -19,7 +20,15 @@ from maenas.budgets.backends.nvml import (
 )
 
 WARM_UP = 10  # launches that load kernels, choose algorithms and raise the clocks
-TIMING = {"launch": "CUDA graph", "time": "GPU compute by events, without copies"}
+# Python launches a CUDA graph and its two events in about 0.02 ms. During a shorter graph the GPU
+# waits for Python, and the wait is measured; so short work is recorded several times in one graph.
+SHORTEST_MS = 0.2
+MOST_COPIES = 256  # inferences in one graph, of which the shortest takes a microsecond
+PROBES = 3  # launches from which the length of a graph is judged
+TIMING = {
+    "launch": f"CUDA graph of {SHORTEST_MS} ms or longer, by repeated inferences",
+    "time": "GPU compute by events, without copies",
+}
 NO_GPU = "no NVIDIA GPU that torch can use was found"
 
 
@@ -56,8 +65,12 @@ class Gpu:
 class Launch:
     """Work on one stream of the GPU, recorded as a CUDA graph if possible.
 
-    A CUDA graph launches all kernels at once, so that CPU time is not measured. If recording
-    fails, the work is enqueued kernel by kernel each time, and every `Run` has a warning.
+    A CUDA graph launches all kernels at once, so that CPU time is not measured. Work that is
+    shorter than its launch is recorded several times in one graph. If recording fails, the work is
+    enqueued kernel by kernel each time, and every `Run` has a warning.
+
+    Attributes:
+        copies: number of inferences in one launch.
 
     Args:
         work: function that enqueues one inference on the current stream; its buffers must not move.
@@ -72,19 +85,22 @@ class Launch:
         self._stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
         self._warnings: tuple[str, ...] = ()
         self._launch: Callable[[], Any] = work
+        self.copies = 1
         with as_backend_error(), torch.cuda.stream(self._stream):
             torch.cuda.synchronize()  # another stream fills the buffers
             for _ in range(WARM_UP):
                 work()
             self._stream.synchronize()
-        self._record()
+        if self._record(1):
+            self._lengthen()
         self.run(WARM_UP)
 
     def run(self, count: int) -> Run:
-        """Measure the milliseconds of `count` inferences on the GPU.
+        """Measure the milliseconds of an inference on the GPU, `count` times.
 
-        All inferences, and an extra one before them, are enqueued before this function waits.
-        Otherwise the measured time would include the GPU's wait for the CPU.
+        All launches, and an extra one before them, are enqueued before this function waits.
+        Otherwise the measured time would include the GPU's wait for the CPU. A launch of several
+        inferences gives their mean.
 
         Raises:
             BackendError: if the GPU fails.
@@ -99,22 +115,36 @@ class Launch:
                 end.record(self._stream)
             while not pairs[-1][1].query():  # type: ignore[no-untyped-call]  # a sleeping wait would let the clocks drop
                 pass
-            ms = tuple(start.elapsed_time(end) for start, end in pairs)
+            ms = tuple(start.elapsed_time(end) / self.copies for start, end in pairs)
         throttled: tuple[str, ...] = ()
         if self._watch and before:
             throttled = throttle_warnings(before, self._watch.state())
         return Run(ms, warnings=(*self._warnings, *throttled))
 
-    def _record(self) -> None:
+    def _record(self, copies: int) -> bool:
+        """Record a graph of several inferences; returns whether it worked."""
         graph = torch.cuda.CUDAGraph()
         try:
             with torch.cuda.graph(graph, stream=self._stream, capture_error_mode="thread_local"):
-                self._work()
+                for _ in range(copies):
+                    self._work()
         except (RuntimeError, BackendError) as error:
-            reason = " ".join(str(error).split())[:200]
-            self._warnings = (f"without CUDA graph, launches are counted: {reason}",)
-        else:
-            self._launch = graph.replay
+            if copies == 1:
+                reason = " ".join(str(error).split())[:200]
+                self._warnings = (f"without CUDA graph, launches are counted: {reason}",)
+            return False
+        self._launch, self.copies = graph.replay, copies
+        return True
+
+    def _lengthen(self) -> None:
+        """Record more inferences in one graph until it is long enough to hide its launch."""
+        while self.copies < MOST_COPIES:
+            ms = min(self.run(PROBES).ms) * self.copies
+            if ms >= SHORTEST_MS:
+                return
+            wanted = ceil(self.copies * SHORTEST_MS / max(ms, 1e-6))
+            if not self._record(min(MOST_COPIES, max(2 * self.copies, wanted))):
+                return
 
     def wait(self) -> None:
         """Wait until the GPU has finished all work on the stream."""

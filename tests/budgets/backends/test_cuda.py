@@ -1,86 +1,70 @@
-"""GPU time is taken by events around launches, of one CUDA graph where there can be one."""
+"""GPU time is taken by events around launches, long enough to hide the CPU's share of them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
-from typing import Any, ClassVar
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import pytest
 import torch
 
 from maenas.budgets.backends import BackendError
-from maenas.budgets.backends.cuda import WARM_UP, Gpu, Launch
+from maenas.budgets.backends.cuda import MOST_COPIES, SHORTEST_MS, WARM_UP, Gpu, Launch
 from maenas.budgets.backends.nvml import UNWATCHED, GpuState
-
-
-class Clock:
-    """The time of a GPU, in milliseconds, that only work makes pass."""
-
-    now: ClassVar[float] = 0.0
-
-
-class FakeStream:
-    cuda_stream = 7
-
-    def synchronize(self) -> None: ...
-
-
-class FakeEvent:
-    def __init__(self, enable_timing: bool) -> None:
-        assert enable_timing
-
-    def record(self, stream: FakeStream) -> None:
-        self.at = Clock.now
-
-    def query(self) -> bool:
-        return True
-
-    def elapsed_time(self, end: FakeEvent) -> float:
-        return end.at - self.at
-
-
-class FakeGraph:
-    """Replays what was recorded in a tenth of its time."""
-
-    def replay(self) -> None:
-        Clock.now += 0.2
+from tests.cuda_on_cpu import EVENT_US, LAUNCH_US, FakeGpu, fake_gpu
 
 
 @pytest.fixture
-def gpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    @contextmanager
-    def recording(graph: FakeGraph, stream: FakeStream, capture_error_mode: str) -> Iterator[None]:
-        assert capture_error_mode == "thread_local"
-        yield
-
-    Clock.now = 0.0
-    monkeypatch.setattr(torch.cuda, "Stream", FakeStream)
-    monkeypatch.setattr(torch.cuda, "Event", FakeEvent)
-    monkeypatch.setattr(torch.cuda, "CUDAGraph", FakeGraph)
-    monkeypatch.setattr(torch.cuda, "graph", recording)
-    monkeypatch.setattr(torch.cuda, "stream", lambda stream: nullcontext())
-    monkeypatch.setattr(torch.cuda, "synchronize", lambda: None)
+def gpu() -> Iterator[FakeGpu]:
+    with fake_gpu() as found:
+        yield found
 
 
-def work() -> None:
-    Clock.now += 2.0
+def kernel(gpu: FakeGpu, us: float) -> Callable[[], None]:
+    """Work of one kernel."""
+    return lambda: gpu.clock.launch(us)
 
 
-def test_a_recorded_graph_is_timed_launch_by_launch(gpu: None) -> None:
-    run = Launch(work, watch=None).run(5)
-    assert run.ms == pytest.approx((0.2,) * 5)
+@pytest.mark.parametrize("us", [0.9, 2.0, 7.0, 15.0, 40.0, 3000.0])
+def test_a_kernel_is_timed_as_long_as_it_takes(gpu: FakeGpu, us: float) -> None:
+    run = Launch(kernel(gpu, us), watch=None).run(5)
+    assert run.ms == pytest.approx((us / 1e3,) * 5, rel=1e-6)
     assert run.warnings == ()
 
 
-def test_one_launch_goes_ahead_so_that_the_gpu_never_waits_for_the_first(gpu: None) -> None:
-    launch = Launch(work, watch=None)
-    before = Clock.now
+def test_the_fake_clock_counts_the_wait_for_a_launch_of_one_short_kernel(gpu: FakeGpu) -> None:
+    """What `Launch` guards against: one launch an event pair, as short as the kernel."""
+    stream, graph = torch.cuda.Stream(), torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph, stream=stream):
+        gpu.clock.launch(2.0)
+    pairs = [(torch.cuda.Event(True), torch.cuda.Event(True)) for _ in range(5)]
+    graph.replay()
+    for start, end in pairs:
+        start.record(stream)
+        graph.replay()
+        end.record(stream)
+    told = [start.elapsed_time(end) for start, end in pairs]
+    assert min(told) == pytest.approx((LAUNCH_US + 2.0) / 1e3, abs=EVENT_US / 1e3)
+
+
+def test_short_work_is_repeated_in_one_graph_and_long_work_is_not(gpu: FakeGpu) -> None:
+    copies = {us: Launch(kernel(gpu, us), watch=None).copies for us in (0.1, 2.0, 50.0, 300.0)}
+    assert copies[0.1] == MOST_COPIES
+    assert 2.0 * copies[2.0] >= 1e3 * SHORTEST_MS
+    assert copies[50.0] == 4
+    assert copies[300.0] == 1
+
+
+def test_one_launch_goes_ahead_so_that_the_gpu_never_waits_for_the_first(gpu: FakeGpu) -> None:
+    launch = Launch(kernel(gpu, 300.0), watch=None)
+    before, started = gpu.clock.launches, gpu.clock.cpu
     launch.run(5)
-    assert Clock.now - before == pytest.approx(6 * 0.2)
+    assert gpu.clock.launches - before == 6
+    assert gpu.clock.cpu - started == pytest.approx(6 * 300.0, rel=0.02)
 
 
-def test_what_cannot_be_recorded_is_enqueued_and_every_run_says_so(gpu: None) -> None:
+def test_what_cannot_be_recorded_is_enqueued_and_every_run_says_so(gpu: FakeGpu) -> None:
     calls = 0
 
     def unrecordable() -> None:
@@ -88,7 +72,7 @@ def test_what_cannot_be_recorded_is_enqueued_and_every_run_says_so(gpu: None) ->
         calls += 1
         if calls == WARM_UP + 1:
             raise RuntimeError("operation not permitted\nwhen stream is capturing")
-        work()
+        gpu.clock.launch(2000.0)
 
     launch = Launch(unrecordable, watch=None)
     for _ in range(2):
@@ -99,13 +83,33 @@ def test_what_cannot_be_recorded_is_enqueued_and_every_run_says_so(gpu: None) ->
         assert "not permitted when" in warning
 
 
-def test_throttling_meanwhile_is_told(gpu: None) -> None:
+def test_a_graph_that_cannot_be_made_longer_is_kept_as_it_is(
+    gpu: FakeGpu, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record, calls = torch.cuda.graph, 0
+
+    @contextmanager
+    def once(graph: Any, **options: Any) -> Iterator[None]:
+        nonlocal calls
+        calls += 1
+        if calls > 1:
+            raise torch.cuda.OutOfMemoryError("no memory for a second graph")
+        with record(graph, **options):
+            yield
+
+    monkeypatch.setattr(torch.cuda, "graph", once)
+    launch = Launch(kernel(gpu, 50.0), watch=None)
+    assert launch.copies == 1
+    assert launch.run(2).warnings == ()
+
+
+def test_throttling_meanwhile_is_told(gpu: FakeGpu) -> None:
     class Watch:
         def state(self) -> GpuState:
-            hot = ("heat",) if Clock.now > 30 else ()
+            hot = ("heat",) if gpu.clock.gpu > 60_000 else ()
             return GpuState(None, None, None, None, hot)
 
-    launch: Any = Launch(work, watch=Watch())  # type: ignore[arg-type]
+    launch: Any = Launch(kernel(gpu, 2000.0), watch=Watch())  # type: ignore[arg-type]
     assert launch.run(1).warnings == ()
     assert launch.run(60).warnings == ("the GPU throttled: heat",)
 
@@ -118,7 +122,7 @@ def test_throttling_meanwhile_is_told(gpu: None) -> None:
     ],
 )
 def test_failures_of_the_gpu_are_one_line_of_ours(
-    gpu: None, error: Exception, message: str
+    gpu: FakeGpu, error: Exception, message: str
 ) -> None:
     def fail() -> None:
         raise error
