@@ -11,7 +11,8 @@ from maenas.budgets.backends.backend import BackendError
 from maenas.budgets.graph.constants import of_opset
 from maenas.budgets.graph.half import to_half
 from maenas.budgets.graph.layers import OURS, OURS_LEVEL
-from maenas.budgets.graph.quantise import is_quantised, quantised
+from maenas.budgets.graph.quantise import SCALE, is_quantised, quantised
+from maenas.budgets.graph.residuals import place_residuals
 from maenas.budgets.latency import Precision
 
 HEAVY = ("Conv", "ConvTranspose", "MatMul", "Gemm")  # operators of most of the work
@@ -52,6 +53,8 @@ def typed_graph(model: onnx.ModelProto, precision: Precision) -> TypedGraph:
     try:
         if precision == "int8":
             model = quantised(of_opset(model, HALF_QUANTISED_OPSET))
+            if is_quantised(model):
+                place_residuals(model, lambda names: dict.fromkeys(names, float(SCALE)), prefix)
         half = to_half(model, prefix, float_io=False)
     except (RuntimeError, ValueError, MaenasError, onnx.checker.ValidationError) as error:
         reason = " ".join(str(error).split())[:200]

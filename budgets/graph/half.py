@@ -75,7 +75,7 @@ class _Halving:
         else:
             for value in made_by_body:
                 value.type.tensor_type.elem_type = HALF
-        ordered = _in_order([*casts, *self.body, *back, *self.rest])
+        ordered = in_order([*casts, *self.body, *back, *self.rest])
         del graph.node[:], graph.value_info[:]
         graph.node.extend(ordered)
 
@@ -191,7 +191,7 @@ def _rename(node: onnx.NodeProto, names: dict[str, str]) -> None:
     node.input[:] = [names.get(name, name) for name in node.input]
 
 
-def _in_order(nodes: list[onnx.NodeProto]) -> list[onnx.NodeProto]:
+def in_order(nodes: list[onnx.NodeProto]) -> list[onnx.NodeProto]:
     """Return the nodes in topological order."""
     made = {name for node in nodes for name in node.output if name}
     done: set[str] = set()

@@ -10,14 +10,18 @@ from typing import Any, Literal
 
 import numpy as np
 import onnx
-from onnx import TensorProto, numpy_helper
+import onnxruntime
+from onnx import TensorProto, helper, numpy_helper
 
-from maenas.budgets.usage_reports import disable_usage_reports
+from maenas.budgets.graph.residuals import place_residuals
+from maenas.budgets.usage_reports import disable_usage_reports, quiet_onnxruntime
 from maenas.detector.arrays import Floats
 from maenas.detector.errors import ExportError
 from maenas.detector.export.decode import PREFIX
 
 Target = Literal["cpu", "tensorrt"]
+ERRORS_ONLY = 3  # log level of ONNX Runtime
+SMALLEST = 1e-3  # smallest range of a tensor, so that its scale is not zero in float16
 
 
 def quantise(model: Any, calibration: Sequence[Floats], target: Target) -> Any:
@@ -29,7 +33,8 @@ def quantise(model: Any, calibration: Sequence[Floats], target: Target) -> Any:
         model: an `openvino.Model` or an `onnx.ModelProto`; the result has the same type.
         calibration: images (1, 3, H, W) that the ranges of activations are measured on.
         target: runtime of the model. TensorRT supports signed symmetric ranges only; ONNX Runtime
-            and OpenVINO on a CPU profit from unsigned and asymmetric ones.
+            and OpenVINO on a CPU profit from unsigned and asymmetric ones. At sums the pairs are
+            placed as TensorRT fuses them (`place_residuals`).
     Raises:
         ExportError: if there are no images.
     """
@@ -52,7 +57,37 @@ def quantise(model: Any, calibration: Sequence[Floats], target: Target) -> Any:
         )
     if target == "tensorrt":
         make_signed(quantised)
+        place_residuals(quantised, lambda names: scales_of(model, names, calibration), PREFIX)
     return quantised
+
+
+def scales_of(
+    model: onnx.ModelProto, names: Sequence[str], calibration: Sequence[Floats]
+) -> dict[str, float]:
+    """Scales of tensors for symmetric INT8, from their largest absolute value.
+
+    Args:
+        model: model in float.
+        names: names of tensors of it.
+        calibration: images (1, 3, H, W) that the ranges are measured on.
+    """
+    watched = onnx.ModelProto()
+    watched.CopyFrom(model)
+    del watched.graph.output[:]
+    watched.graph.output.extend(helper.make_empty_tensor_value_info(name) for name in names)
+    quiet_onnxruntime()
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = ERRORS_ONLY
+    session = onnxruntime.InferenceSession(
+        watched.SerializeToString(), options, providers=["CPUExecutionProvider"]
+    )
+    largest = np.zeros(len(names))
+    for images in calibration:
+        found = session.run(list(names), {"images": images})
+        largest = np.maximum(largest, [abs(values).max() for values in found])
+    return {
+        name: max(float(most), SMALLEST) / 127 for name, most in zip(names, largest, strict=True)
+    }
 
 
 def make_signed(model: onnx.ModelProto) -> None:

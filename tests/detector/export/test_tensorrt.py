@@ -17,6 +17,7 @@ import pytest
 from maenas.blocks.errors import MaenasError, SpecError
 from maenas.budgets.backends import BackendError
 from maenas.budgets.backends.engine_info import EngineOptions
+from maenas.budgets.backends.typed import typed_graph
 from maenas.budgets.graph.half import to_half
 from maenas.detection.export import batches_in
 from maenas.detector.errors import ExportError
@@ -236,3 +237,12 @@ def test_an_older_tensorrt_is_refused_before_anything_is_built(tmp_path: Path) -
     wanted = r"must be version 10 or newer.*8\.6\.1 is installed"
     with tensorrt("8.6.1"), pytest.raises(BackendError, match=wanted):
         export(tmp_path / "a.engine")
+
+
+def test_an_int8_engine_tells_how_many_convolutions_are_int8(trt: State, tmp_path: Path) -> None:
+    from maenas.detector.export.tensorrt import write_engine
+
+    graph = typed_graph(onnx_model(SPEC, network(), batch=1), "int8").model
+    metadata = replace(metadata_of(SPEC), precision="int8")
+    share = write_engine(graph, metadata, tmp_path / "a.engine", ENGINE)
+    assert str(share) == "int8 in 55 of 55 convolutions and matrix products"
