@@ -279,6 +279,7 @@ MODULES = {
 }
 
 
+@cache
 def imported(module: str) -> set[str]:
     """Our modules that a module imports anywhere, also inside functions."""
     names = {name for name in imports(ast.walk(tree(MODULES[module]))) if name in MODULES}

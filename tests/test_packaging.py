@@ -152,6 +152,7 @@ def test_files_of_a_user_with_our_names_are_not_taken_for_ours(
     assert '"schema"' in shown
 
 
+@pytest.mark.types
 def test_a_user_s_type_checker_sees_our_types(
     wheel: Path, tmp_path: Path, user_folder: Path
 ) -> None:

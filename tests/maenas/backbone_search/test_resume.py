@@ -16,9 +16,9 @@ import pytest
 from maenas.nas.search import SAVE_EVERY_S
 from tests.patience import PATIENCE_S
 
-EVALUATIONS = 100_000
+EVALUATIONS = 40_000
 ASKED = ("search", "--budget", "3.8ms", "--device", "t4", "--evaluations", EVALUATIONS)
-MEGABYTE = 1_000_000  # some 4,000 networks of the history
+PART = 400_000  # bytes of some 1,600 networks of the history
 DEADLINE_S = PATIENCE_S
 
 
@@ -70,7 +70,7 @@ def story(start, tmp_path_factory):
 
     # Before it has saved anything.
     process = start(*ASKED, "--finalists", 0, "--out", "run", cwd=parent)
-    least = rng.uniform(0.05, 0.8) * MEGABYTE
+    least = rng.uniform(0.05, 0.8) * PART
     wait(process, lambda: size(story.history) > least)
     process.kill()
     story.note(process.wait())
@@ -82,20 +82,20 @@ def story(start, tmp_path_factory):
         process = start(*ASKED, "--resume", "--finalists", 0, "--out", "run", cwd=parent)
         wait(process, lambda before=before: story.history.stat().st_mtime_ns > before)
         kept = size(story.history)
-        wait(process, lambda kept=kept: size(story.history) > kept + MEGABYTE)
+        wait(process, lambda kept=kept: size(story.history) > kept + PART)
         process.send_signal(signal.SIGSTOP)
         time.sleep(SAVE_EVERY_S + 0.1)
         process.send_signal(signal.SIGCONT)
         wait(
             process, lambda saved=saved: story.state.exists() and story.state.read_bytes() != saved
         )
-        least = size(story.history) + rng.uniform(0, 3) * MEGABYTE
+        least = size(story.history) + rng.uniform(0, 3) * PART
         wait(process, lambda least=least: size(story.history) > least)
         process.kill()
         story.note(process.wait())
 
     saved = story.state.read_bytes()
-    most = json.loads(saved)["history_bytes"] + MEGABYTE
+    most = json.loads(saved)["history_bytes"] + PART
     process = start(
         *("search", "--resume", "--finalists", 0, "--out", "run"),
         cwd=parent,
@@ -242,7 +242,7 @@ def test_ctrl_c_says_how_to_go_on(start, tmp_path):
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # a background shell has its jobs ignore it
 
     process = start(*ASKED, "--out", "run", cwd=tmp_path, before=heed_ctrl_c)
-    wait(process, lambda: size(tmp_path / "run" / "history.jsonl") > MEGABYTE)
+    wait(process, lambda: size(tmp_path / "run" / "history.jsonl") > PART)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=DEADLINE_S)
     assert (process.returncode, out) == (130, "")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
+from tests.quick_measuring import quick_measuring
 
-@pytest.fixture(autouse=True)
-def short_samples(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A busy machine would be sampled for as long as it is allowed to, three times."""
-    short = {"fit": 0.3, "held-out": 0.3, "operator": 0.1}
-    monkeypatch.setattr("maenas.budgets.profiling.profile.SECONDS", short)
+
+@pytest.fixture(autouse=True, scope="module")
+def short_samples() -> Iterator[None]:
+    with quick_measuring():
+        yield

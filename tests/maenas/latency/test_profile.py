@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import signal
 import time
 from dataclasses import replace
@@ -31,17 +30,7 @@ REQUEST = Request("cpu", None, 1, True, ("mob",), (), 0.01, 0)
 def profiled(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
     """The least that a table can be made of, measured with one thread of this processor."""
     path = tmp_path_factory.mktemp("profiled") / "tiny.json"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("maenas.budgets.profiling.profile.MIN_FITTED", 2)
-        patch.setattr("maenas.budgets.profiling.profile.MIN_HELD_OUT", 1)
-        patch.setattr(
-            "maenas.budgets.profiling.profile.SECONDS",
-            {"fit": 0.3, "held-out": 0.3, "operator": 0.1},
-        )
-        result = run_profile(REQUEST, path, resume=False, exist_ok=False)
-        told = summary(result)
-        print(json.dumps(result.to_json()))
-    return path, told
+    return path, summary(run_profile(REQUEST, path, resume=False, exist_ok=False))
 
 
 def test_it_leaves_a_table_and_its_plot_and_nothing_else(profiled) -> None:

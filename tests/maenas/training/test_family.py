@@ -11,7 +11,8 @@ from maenas.nas import max_entropy
 from tests.pricing import assert_told_as_priced, prices
 
 WEIGHTS = (0, 0, 1, 1, 6)
-STEP = (8 / 1.8) ** (1 / 6)  # from one limit of the family to the next
+POINTS = 5
+STEP = (8 / 1.8) ** (1 / (POINTS - 1))  # from one limit of the family to the next
 
 
 @pytest.fixture(scope="module")
@@ -21,16 +22,17 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def family(maenas, folder):
-    asked = ("--budget", "1.8ms..8ms", "--device", "t4", "--evaluations", "1000")
-    ran = maenas("search", *asked, "--finalists", "0", "--workers", "2", cwd=folder)
+    asked = ("--budget", "1.8ms..8ms", "--device", "t4", "--points", POINTS)
+    few = ("--evaluations", "1000", "--finalists", "0", "--workers", "2")
+    ran = maenas("search", *asked, *few, cwd=folder)
     run = folder / "runs" / "search" / "exp"
     return ran, run, json.loads((run / "result.json").read_text("utf-8"))
 
 
 def test_each_member_of_a_family_is_within_the_limit_it_is_named_by(family):
     _, run, told = family
-    # Seven points from 1.8 to 8 ms in equal ratios, without those that nothing meets.
-    limits = [1.8 * STEP**index for index in range(7)][-len(told["family"]) :]
+    # Five points from 1.8 to 8 ms in equal ratios, without those that nothing meets.
+    limits = [1.8 * STEP**index for index in range(POINTS)][-len(told["family"]) :]
     assert {path.name for path in (run / "pareto").iterdir()} == {f"{x:.3f}ms.yaml" for x in limits}
     for limit, member in zip(limits, told["family"], strict=True):
         backbone = load_backbone(run / "pareto" / f"{limit:.3f}ms.yaml")
@@ -53,7 +55,7 @@ def test_a_family_spans_scales_and_scores_more_with_every_step(family):
 def test_a_limit_that_nothing_meets_is_told(family):
     """Of T no network is as fast as 1.8 ms: its neck and head alone take most of that."""
     ran, _, told = family
-    assert len(told["family"]) == 6
+    assert len(told["family"]) == POINTS - 1
     found = re.search(
         r"no network of template t meets 1\.800 ms: the cheapest needs ([0-9.]+) ms", ran.words
     )

@@ -61,17 +61,17 @@ def test_a_run_leaves_detectors_curves_and_images(typed, given, tmp_path) -> Non
 
 def test_killed_and_continued_it_ends_with_the_same_weights(typed, start, given, tmp_path) -> None:
     whole, killed = tmp_path / "whole", tmp_path / "killed"
-    assert typed(*options(given, whole, epochs=30)).code == 0
+    assert typed(*options(given, whole, epochs=12)).code == 0
     threads = {"OMP_NUM_THREADS": str(torch.get_num_threads())}
-    process = start(*options(given, killed, epochs=30), cwd=tmp_path, environ=threads)
+    process = start(*options(given, killed, epochs=12), cwd=tmp_path, environ=threads)
     table = killed / "results.csv"
     while process.poll() is None and not (table.exists() and len(table.read_text()) > 300):
         time.sleep(0.01)
     process.kill()
     process.wait()
     ended = len(table.read_text().splitlines()) - 1
-    assert 0 < ended < 30
-    ran = typed(*options(given, killed, epochs=30), "--resume")  # the same command
+    assert 0 < ended < 12
+    ran = typed(*options(given, killed, epochs=12), "--resume")  # the same command
     assert ran.code == 0, ran.err
     assert "continues after epoch" in ran.err
     ours, theirs = (load_file(f / "last" / "weights.safetensors") for f in (killed, whole))
