@@ -10,6 +10,9 @@ import pytest
 
 from maenas.budgets.device import FOLDER_VARIABLE
 
+# Tests run side by side, and their maps are so small that threads would only wait for each other.
+# Libraries read it when they are loaded, and processes that tests start inherit it.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 # pytest-xdist sets it in its processes, and the console reads it once, when it is imported
 os.environ.pop("COLUMNS", None)
 

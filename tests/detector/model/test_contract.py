@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import replace
 from itertools import product
 from typing import Any, cast
@@ -75,15 +74,6 @@ VARIANTS = {
 }
 SPECS = {**PUBLISHED, **VARIANTS}
 every_spec = pytest.mark.parametrize("name", SPECS)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    """On maps this small threads only wait for each other."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def deployed(spec: DetectorSpec) -> DetectorNetwork:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from math import exp, sqrt
 from statistics import mean, stdev
 
@@ -50,15 +49,6 @@ FAMILIES: dict[str, Block] = {
     ),
     "mob": Mob(out_channels=48, expand_ratio=2.5, stride=2, depth=2, spp=True),
 }
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    """On maps this small threads only wait for each other."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def network(stage: Block, stem: Block | None = None) -> Backbone:
