@@ -160,7 +160,13 @@ class ToCpu(torch.autograd.Function):
 
 
 class Pretended(TorchFunctionMode):
-    """Calls that name the GPU as a device get it."""
+    """Calls that name the GPU as a device get it.
+
+    Attributes:
+        pinned: number of tensors that were put in pinned memory.
+    """
+
+    pinned = 0
 
     def __torch_function__(
         self,
@@ -177,6 +183,7 @@ class Pretended(TorchFunctionMode):
                 return args[0].numbers.tolist()
             raise MixedDevices(f"{name}: the numbers are on the GPU; copy them to the CPU first.")
         if name == "pin_memory":
+            self.pinned += 1
             return args[0]
         if not kwargs:
             return func(*args)
@@ -222,7 +229,7 @@ def on_gpu(tensor: torch.Tensor) -> torch.Tensor:
 
 
 @contextmanager
-def pretended_gpu(has_bf16: bool = True) -> Iterator[torch.device]:
+def pretended_gpu(has_bf16: bool = True) -> Iterator[Pretended]:
     """A machine with one GPU, for this block."""
     answers: dict[str, Any] = {
         "is_available": True,
@@ -239,15 +246,16 @@ def pretended_gpu(has_bf16: bool = True) -> Iterator[torch.device]:
         "is_current_stream_capturing": False,
     }
     overwrites = torch.__future__.get_overwrite_module_params_on_conversion()
-    with pytest.MonkeyPatch.context() as patch, Pretended():
+    with pytest.MonkeyPatch.context() as patch, Pretended() as pretended:
         for name, answer in answers.items():
             patch.setattr(torch.cuda, name, lambda *_, answer=answer, **__: answer)
+        patch.setattr(torch.accelerator, "is_available", lambda: True)
         for name in CHECKS:
             patch.setattr(torch.optim.Optimizer, name, lambda _: None, raising=False)
         patch.setattr(torch.amp.autocast, "__init__", on_cpu(torch.amp.autocast.__init__))
         torch.__future__.set_overwrite_module_params_on_conversion(True)
         try:
-            yield GPU
+            yield pretended
         finally:
             torch.__future__.set_overwrite_module_params_on_conversion(overwrites)
 

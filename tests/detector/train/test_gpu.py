@@ -8,13 +8,16 @@ from pathlib import Path
 import pytest
 import torch
 
+from maenas.detector.assign import ATSS, TOOD, SimOTA
+from maenas.detector.distill import DistillOptions
+from maenas.detector.distill.options import Method
 from maenas.detector.errors import TrainError
 from maenas.detector.model.layers.network import DetectorNetwork
 from maenas.detector.train import EpochResult, Ranks, StepResult, Training, load_state, loop, train
 from maenas.detector.train.optimizer import OptimizerOptions
 from maenas.detector.train.recipe import ComputeOptions, Recipe
 from tests.fake_gpu import GPU, pretended_gpu
-from tests.trainings import PLAIN, RECIPE, small_training, write_data
+from tests.trainings import PLAIN, RECIPE, small_training, wider_teacher, write_data
 
 
 @pytest.fixture(scope="module")
@@ -99,6 +102,54 @@ def test_a_training_goes_on_in_another_precision(data: Path, tmp_path: Path) -> 
         assert saved.progress.epoch == epoch
         assert saved.progress.skipped == 0
         assert saved.scaler.get("scale", 0.0) == (0.0 if has_bf16 else 2.0**16)
+
+
+@pytest.mark.parametrize("amp", ["off", "bf16", "fp16"])
+@pytest.mark.parametrize("method", [None, "cwd", "mgd", "mimic"])
+def test_a_step_on_a_gpu_mixes_no_devices_and_computes_what_a_cpu_does(
+    method: Method | None, amp: str, data: Path, tmp_path: Path
+) -> None:
+    distill = None if method is None else DistillOptions(method=method, amp="off")
+    recipe = replace(recipe_of("off", 1), distill=distill)
+    expected = first_step(small_training(tmp_path / "cpu", data, recipe, teacher=wider_teacher()))
+    with pretended_gpu():
+        recipe = replace(recipe, compute=ComputeOptions(amp=amp))  # type: ignore[arg-type]
+        teacher, ranks = wider_teacher(), Ranks(GPU)
+        training = small_training(tmp_path / "gpu", data, recipe, ranks=ranks, teacher=teacher)
+        step = first_step(training)
+    # Exact in 32 bits: the numbers are the CPU's.
+    tolerance = {"off": 0.0, "bf16": 0.03, "fp16": 0.01}[amp]
+    assert step.parts == pytest.approx(expected.parts, rel=tolerance)
+    if amp == "off":  # a scaled gradient may overflow in the first step
+        assert step.norm == expected.norm
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"compute": ComputeOptions(amp="off", channels_last=False)},
+        {"sides": (32, 64)},
+        {"optimizer": OptimizerOptions(clip_norm=0.1)},
+        {"assigner": ATSS()},
+        {"assigner": TOOD()},
+        {"assigner": SimOTA()},
+    ],
+    ids=["contiguous", "sides", "clipped", "atss", "tood", "simota"],
+)
+def test_what_a_recipe_can_change_mixes_no_devices(
+    change: dict[str, object], data: Path, tmp_path: Path
+) -> None:
+    recipe = replace(recipe_of("off", 1), **change)  # type: ignore[arg-type]
+    expected = first_step(small_training(tmp_path / "cpu", data, recipe, accumulation_steps=2))
+    with pretended_gpu():
+        training = small_training(
+            tmp_path / "gpu", data, recipe, accumulation_steps=2, ranks=Ranks(GPU)
+        )
+        assert first_step(training).parts == expected.parts
+
+
+def first_step(training: Training) -> StepResult:
+    return next(event for event in train(training) if isinstance(event, StepResult))
 
 
 class StopsAfter:
