@@ -195,24 +195,8 @@ def told(folder: Path) -> dict[str, bytes]:
 
 
 def test_a_search_is_the_same_on_every_executor(
-    workers: Executor,
-    undisturbed: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    workers: Executor, undisturbed: Path, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(Effort, "executor", lambda effort: Borrowed(workers))
-    run_search(small_config(undisturbed), tmp_path / "run", effort=Effort(finalists=0))
+    effort = Effort(finalists=0, executor=workers)
+    run_search(small_config(undisturbed), tmp_path / "run", effort=effort)
     assert told(tmp_path / "run") == told(undisturbed / "run")
-
-
-class Borrowed:
-    """An executor that is not closed after a search."""
-
-    def __init__(self, executor: Executor) -> None:
-        self._executor = executor
-
-    def __enter__(self) -> Executor:
-        return self._executor
-
-    def __exit__(self, *_: object) -> None:
-        pass
