@@ -13,7 +13,9 @@ from typing import Any
 
 import pytest
 
+from maenas.blocks.backbone import BLOCKS
 from maenas.cli.app import main
+from maenas.nas import ALGORITHMS, SCORES
 from tests.patience import PATIENCE_S
 
 ROOT = Path(__file__).parents[2]
@@ -141,6 +143,17 @@ def start() -> Iterator[Callable[..., subprocess.Popen[str]]]:
             process.kill()
         with process:  # closes its pipes
             pass
+
+
+@pytest.fixture(autouse=True)
+def registries() -> Iterator[None]:
+    """Blocks, scores and searchers that a test registers in this process are gone after it."""
+    known: tuple[dict[str, Any], ...] = (BLOCKS, SCORES, ALGORITHMS)
+    before = [dict(each) for each in known]
+    yield
+    for each, kept in zip(known, before, strict=True):
+        each.clear()
+        each.update(kept)
 
 
 @pytest.fixture

@@ -325,7 +325,7 @@ def test_a_run_is_not_resumed_in_a_space_that_was_edited(refused, small_folder, 
     path.write_text(path.read_text().replace("{min: 8, max: 16, step: 8}", "[8, 24]"))
     refused(
         "search --resume --finalists 0 --out run",
-        "the space, template or device model has changed since the run was started",
+        "the space, template, score, searcher or device model has changed since",
     )
 
 

@@ -47,6 +47,7 @@ BOUNDARIES = {
         "maenas.budgets.backends.onnxruntime_cpu",
         "maenas.budgets.graph.model",
         "maenas.detector.runtimes.onnx_runtime",
+        "maenas.detector.export.quantise",  # of a model in memory
     },
     "read_text": {
         "maenas.blocks.files.plain_file",

@@ -98,7 +98,7 @@ def test_shapes_are_inferred_and_the_model_given_is_left_as_it_was() -> None:
         ((1, 8, 64, "w"), {"input_size": (32, 320)}, "such as --input-size 64x320"),
         ((1, 8, "h", "w"), {}, "leaves its height and width open; .* --input-size 640,"),
         (("N", "H", "W", 3), {}, "leaves its height and width open"),
-        ((1, "length", 8), {"input_size": 9}, r"dimension 1 \(length\) open, which is no side"),
+        ((1, "length", 8), {"input_size": 9}, r"dimension 1 \(length\) open, for which no option"),
         ((1, 8), {"input_size": 9}, "reads no image; leave --input-size out"),
         ((1, "channels", 16, 16), {"input_size": 16}, r"leaves dimension 1 \(channels\) open"),
         ((8, 8, 16, 16), {}, "input x has batch 8; .* export it with batch 1"),
