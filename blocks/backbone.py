@@ -16,6 +16,7 @@ from maenas.blocks.focus_stem import FocusStem
 from maenas.blocks.mob import Mob
 from maenas.blocks.op import Op, Shape
 from maenas.blocks.plugins.load import entry_points
+from maenas.blocks.plugins.registry import add_named, derived
 from maenas.blocks.res_k1dwk1 import ResK1DWK1
 from maenas.blocks.res_k1dwsek1 import ResK1DWSEK1
 from maenas.blocks.res_k1kx import ResK1KX
@@ -174,9 +175,5 @@ def register_block(block: object) -> None:
     Raises:
         SpecError: if it is not a block, or the name is taken.
     """
-    if not (isinstance(block, type) and issubclass(block, Block)):
-        raise SpecError(f"plugin: a block must be a class derived from Block, got {block!r}.")
-    taken = BLOCKS.get(block.kind)
-    if taken is not None and taken.__qualname__ != block.__qualname__:
-        raise SpecError(f"plugin: the block {block.kind!r} exists already ({taken.__qualname__}).")
-    BLOCKS[block.kind] = block
+    kind = derived(block, Block, "block")
+    add_named(BLOCKS, kind.kind, kind, "block")

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maenas.detector.assign.assigner import Assigner
-from tests.scenes import Scene
+from maenas.testing.scenes import Scene
 
 Array = NDArray[Any]
 

@@ -1,1 +1,1 @@
-"""Plugins: user modules that add blocks, scores and searchers."""
+"""Plugins: user modules that add blocks, scores, searchers, assigners, backends and readers."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from maenas.blocks.errors import MaenasError
 from maenas.budgets.latency import Precision
@@ -81,11 +81,23 @@ class Session(ABC):
 class Backend(ABC):
     """A runtime on a device, in one precision.
 
+    A runtime of your own that is registered (`maenas.plugins`) has a constructor with the
+    arguments (precision, threads), and sets the class attributes.
+
     Attributes:
-        name: name of the runtime: "openvino", "tensorrt", "torch" or "onnxruntime".
+        name: name of the runtime: "openvino", "tensorrt", "torch", "onnxruntime", or your own.
         precision: number format to compute graphs in.
         has_layers: whether the runtime reports the times of layers.
+        precisions: number formats that it can compute in, the default first.
+        hardware: type of the device; threads can be chosen on a "cpu".
+        devices: names for `--device`; the name of the runtime if empty.
+        about: noun phrase on the runtime, for messages.
     """
+
+    precisions: ClassVar[tuple[Precision, ...]] = ("f32",)
+    hardware: ClassVar[Literal["cpu", "gpu"]] = "cpu"
+    devices: ClassVar[tuple[str, ...]] = ()
+    about: ClassVar[str] = ""
 
     name: str
     precision: Precision
@@ -108,6 +120,11 @@ class Backend(ABC):
     @abstractmethod
     def provenance(self) -> Mapping[str, str | int | float]:
         """Return the conditions of the measurement: device, driver, versions, threads, clocks."""
+
+    @classmethod
+    def problem(cls) -> str | None:
+        """Return why the runtime cannot be used on this machine; None if it can."""
+        return None
 
     def close(self) -> None:  # noqa: B027 - most devices need no release
         """Release the device for other processes."""

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Literal
 
+from maenas.blocks.errors import SpecError
+from maenas.blocks.plugins.load import entry_points
+from maenas.blocks.plugins.registry import add_named, derived
 from maenas.budgets.backends.backend import Backend, BackendError
 from maenas.budgets.latency import Precision
 
 # Device name that a user can type -> runtime; any other name is the name of a GPU.
-NAMES: Mapping[str, str] = {
+NAMES: dict[str, str] = {
     "cpu": "openvino",
     "openvino-cpu": "openvino",
     "onnxruntime-cpu": "onnxruntime",
@@ -21,19 +24,20 @@ NAMES: Mapping[str, str] = {
     "torch-cuda": "torch",
 }
 # Runtime -> supported precisions, the default first.
-BACKENDS: Mapping[str, tuple[Precision, ...]] = {
+BACKENDS: dict[str, tuple[Precision, ...]] = {
     "openvino": ("f32", "bf16", "f16", "int8"),
     "onnxruntime": ("f32",),
     "tensorrt": ("f16", "f32", "int8"),
     "torch": ("f16", "f32"),
 }
-ON_CPU = ("openvino", "onnxruntime")
-ABOUT = {
+ON_CPU = {"openvino", "onnxruntime"}
+ABOUT: dict[str, str] = {
     "openvino": "OpenVINO on this machine's CPU",
     "onnxruntime": "ONNX Runtime on this machine's CPU",
     "tensorrt": "TensorRT on an NVIDIA GPU",
     "torch": "PyTorch on an NVIDIA GPU",
 }
+OWN: dict[str, type[Backend]] = {}  # runtimes of plugins, which have a row in each table above too
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +102,8 @@ def parse_target(device: str, precision: str | None = None, threads: int | None 
     if not name:
         raise BackendError(f"device: must be one of {', '.join(NAMES)} or a GPU's name, got ''.")
     if name not in NAMES:
+        load_own()
+    if name not in NAMES:
         _require_gpu_named(name)
     backend = NAMES.get(name, "cuda")
     if backend == "cuda":
@@ -124,6 +130,9 @@ def open_backend(target: Target) -> Backend:
     problem = PROBLEMS[target.backend]()
     if problem is not None:
         raise BackendError(f"{target.device}: {problem}")
+    if target.backend in OWN:
+        make: Callable[[Precision, int | None], Backend] = OWN[target.backend]
+        return make(target.precision, target.threads)
     match target.backend:
         case "openvino":
             from maenas.budgets.backends.openvino_cpu import OpenVinoBackend
@@ -141,6 +150,58 @@ def open_backend(target: Target) -> Backend:
             from maenas.budgets.backends.torch_cuda import TorchCudaBackend
 
             return TorchCudaBackend(target.precision)
+
+
+def target_of(backend: Backend) -> Target:
+    """Return the target that a backend object measures; its class is registered if it is new.
+
+    Raises:
+        SpecError: if another runtime has its name.
+    """
+    from maenas.budgets.backends.cpu import cpu_threads
+
+    if backend.name not in BACKENDS:
+        register_backend(type(backend))
+    device = next(name for name, runtime in NAMES.items() if runtime == backend.name)
+    threads = getattr(backend, "threads", None)
+    is_usual = threads is None or threads == cpu_threads(None)
+    return Target(device, backend.name, backend.precision, None if is_usual else threads)
+
+
+def is_known(backend: str) -> bool:
+    """Return whether there is a runtime of this name, plugins included."""
+    if backend not in BACKENDS:
+        load_own()
+    return backend in BACKENDS
+
+
+def load_own() -> None:
+    """Register the runtimes of plugins and of installed packages."""
+    for found in entry_points("maenas.backends"):
+        register_backend(found)
+
+
+def register_backend(backend: object) -> None:
+    """Register a runtime under its name, and under the names of its devices.
+
+    Raises:
+        SpecError: if it is no backend, or a name is taken.
+    """
+    kind = derived(backend, Backend, "backend")
+    name = getattr(kind, "name", None)
+    if not isinstance(name, str) or not kind.precisions:
+        raise SpecError(f"plugin: backend {kind.__qualname__} needs a `name` and `precisions`.")
+    devices = kind.devices or (name,)
+    taken = [device for device in devices if NAMES.get(device, name) != name]
+    if taken or (name in BACKENDS and name not in OWN):
+        raise SpecError(f"plugin: the device {(*taken, name)[0]!r} exists already.")
+    add_named(OWN, name, kind, "backend")
+    NAMES.update(dict.fromkeys(devices, name))
+    BACKENDS[name] = kind.precisions
+    ABOUT[name] = kind.about or name
+    PROBLEMS[name] = kind.problem
+    if kind.hardware == "cpu":
+        ON_CPU.add(name)
 
 
 def available() -> list[Availability]:
@@ -193,7 +254,7 @@ def torch_problem() -> str | None:
     return None
 
 
-PROBLEMS: Mapping[str, Callable[[], str | None]] = {
+PROBLEMS: dict[str, Callable[[], str | None]] = {
     "openvino": openvino_problem,
     "onnxruntime": onnxruntime_problem,
     "tensorrt": tensorrt_problem,

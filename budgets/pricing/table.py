@@ -23,7 +23,7 @@ from maenas.blocks.files.json_file import read_json
 from maenas.blocks.files.strict import parse
 from maenas.blocks.files.words import shown
 from maenas.blocks.op import Op
-from maenas.budgets.backends.load import BACKENDS
+from maenas.budgets.backends.load import BACKENDS, is_known
 from maenas.budgets.latency import NETWORK, Precision
 from maenas.budgets.pricing.disturbance import Disturbance, Role, disturbance
 from maenas.budgets.pricing.op_rows import op_row, row_op
@@ -302,10 +302,10 @@ def load_table(path: Path) -> LatencyTable:
             "again, or measure it with `maenas profile`."
         )
     del data["format"]
-    if data.get("backend") not in BACKENDS:
+    if not is_known(str(data.get("backend"))):
         raise SpecError(
             f"{path}: backend: must be one of {', '.join(BACKENDS)}, "
-            f"got {shown(data.get('backend'))}."
+            f"got {shown(data.get('backend'))}; --plugin MODULE loads a runtime of your own."
         )
     with parsing(path, wrong="is no latency table of this version"):
         data["ops"] = [row_op(row) for row in data["ops"]]

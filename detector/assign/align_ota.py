@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from torch import Tensor
 
@@ -27,6 +28,7 @@ class AlignOTA(Assigner):
     (https://arxiv.org/abs/2006.04388) for the class cost.
     """
 
+    name: ClassVar[str] = "align_ota"
     center_radius: float = 2.5
     topk: int = 10
     class_weight: float = 1.0

@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import fields
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor
@@ -90,8 +90,13 @@ class Assignment(NamedTuple):
 class Assigner(ABC):
     """Base class of label assigners, which match priors to objects in fp32 without gradients.
 
-    Every option of an assigner is a number above 0.
+    An assigner is a frozen dataclass, and every option of it is a number above 0.
+
+    Attributes:
+        name: name in recipes.
     """
+
+    name: ClassVar[str]
 
     def __post_init__(self) -> None:
         for each in fields(self):  # type: ignore[arg-type]  # every assigner is a dataclass

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -34,6 +35,7 @@ class ATSS(Assigner):
     Source: ATSS (https://arxiv.org/abs/1912.02424), algorithm 1.
     """
 
+    name: ClassVar[str] = "atss"
     topk: int = 9
     anchor_scale: float = 8.0
 

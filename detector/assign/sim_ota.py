@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from torch import Tensor
 
@@ -27,6 +28,7 @@ class SimOTA(Assigner):
     (https://github.com/Megvii-BaseDetection/YOLOX, Apache-2.0).
     """
 
+    name: ClassVar[str] = "sim_ota"
     center_radius: float = 2.5
     topk: int = 10
     iou_weight: float = 3.0

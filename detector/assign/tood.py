@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -36,6 +37,7 @@ class TOOD(Assigner):
     Source: TOOD (https://arxiv.org/abs/2108.07755), section 3.2, equation 4.
     """
 
+    name: ClassVar[str] = "tood"
     topk: int = 13
     alpha: float = 1.0
     beta: float = 6.0

@@ -14,7 +14,8 @@ from maenas.blocks.files.dump import changed_fields
 from maenas.blocks.files.strict import parse
 from maenas.blocks.files.words import did_you_mean, name_of
 from maenas.blocks.files.yaml_file import parse_yaml, read_yaml
-from maenas.detector.assign import ASSIGNERS, AlignOTA, Assigner
+from maenas.detector.assign import AlignOTA, Assigner
+from maenas.detector.assign.named import assigner_class
 from maenas.detector.data.augmentation import Augmentation
 from maenas.detector.data.loader import STRIDE
 from maenas.detector.distill import DistillOptions
@@ -206,10 +207,8 @@ def _assigner(data: object, where: str) -> Assigner:
     if not isinstance(data, Mapping) or not isinstance(data.get("name"), str):
         raise SpecError(f"{where}: must be a mapping with a name, got {name_of(data)}.")
     name = data["name"]
-    if name not in ASSIGNERS:
-        raise SpecError(f"{where}: no assigner {name!r}{did_you_mean(name, list(ASSIGNERS))}")
     options = {key: value for key, value in data.items() if key != "name"}
-    return parse(ASSIGNERS[name], options, where)
+    return parse(assigner_class(name, where), options, where)
 
 
 def recipe_data(recipe: Recipe) -> dict[str, Any]:
@@ -223,8 +222,7 @@ def recipe_data(recipe: Recipe) -> dict[str, Any]:
             value = {part.name: _plain(getattr(value, part.name)) for part in fields(value)}
             value.pop("resize", None)
         elif each.name == "assigner":
-            name = next(key for key, kind in ASSIGNERS.items() if type(recipe.assigner) is kind)
-            value = {"name": name, **changed_fields(recipe.assigner)}
+            value = {"name": recipe.assigner.name, **changed_fields(recipe.assigner)}
         data[each.name] = _plain(value)
     return data
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from maenas.budgets.backends import Backend
     from maenas.budgets.image_size import InputSize
     from maenas.latency.measure import MeasureResult
     from maenas.latency.predict import PredictResult
@@ -53,6 +54,7 @@ def measure(
     network: str | Path,
     device: str = "cpu",
     *,
+    backend: Backend | None = None,
     precision: str | None = None,
     threads: int | None = None,
     template: str | None = None,
@@ -63,6 +65,8 @@ def measure(
     Args:
         network: a network, as for `predict`.
         device: "cpu", "cuda", name of a GPU, or a table, which implies device and settings.
+        backend: runtime to measure with, which decides device, precision and threads itself; None
+            to open that of the device.
         precision: number format of the runtime; f32 on CPUs and f16 on GPUs if None.
         threads: number of CPU threads; all cores if None.
         template: scale of neck and head around a backbone.
@@ -76,22 +80,25 @@ def measure(
     """
     from maenas.budgets import DeviceError
     from maenas.budgets.backends import open_backend
-    from maenas.latency.measure import MeasureResult, find_target, time_workload
+    from maenas.latency.measure import MeasureResult, find_target, target_with, time_workload
     from maenas.latency.workload import find_workload
     from maenas.terminal.console import ERR
 
-    target, model, reference_ms = find_target(device, precision, threads)
+    if backend is None:
+        target, model, reference_ms = find_target(device, precision, threads)
+    else:
+        target, model, reference_ms = target_with(backend, device, precision, threads)
     workload = find_workload(str(network), template, input_size)
     ERR.print(f"measuring {workload.name} with {target.backend}")
-    backend = open_backend(target)
+    runtime = backend or open_backend(target)
     predicted = None
     if model is not None and not workload.unknown:
         try:
             predicted = sum(workload.price(model, op)[0] for op in workload.ops)
         except DeviceError as error:
             ERR.print(f"not predicted: {error}")
-    measured, whole = time_workload(backend, workload)
-    provenance = dict(backend.provenance())
+    measured, whole = time_workload(runtime, workload)
+    provenance = dict(runtime.provenance())
     return MeasureResult(
         workload, target, provenance, measured, whole, reference_ms, model, predicted
     )
@@ -100,6 +107,7 @@ def measure(
 def profile(
     device: str = "cpu",
     *,
+    backend: Backend | None = None,
     precision: str | None = None,
     threads: int | None = None,
     quick: bool = False,
@@ -117,6 +125,8 @@ def profile(
 
     Args:
         device: "cpu", "cuda", "tensorrt", "torch-cuda", "onnxruntime-cpu", or name of a GPU.
+        backend: runtime to measure with, which decides device, precision and threads itself; None
+            to open that of the device.
         precision: number format of the runtime; f32 on CPUs and f16 on GPUs if None.
         threads: number of CPU threads; all cores if None.
         quick: measure for less than 2 minutes, for a coarser table.
@@ -141,6 +151,7 @@ def profile(
     request = Request(
         *(device, precision, threads, quick, tuple(spaces), tuple(models), minutes, seed, ray),
         input_size=input_size,
+        backend=backend,
     )
     return run_profile(request, None if out is None else Path(out), resume, exist_ok)
 

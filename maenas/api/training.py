@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from maenas.detector.assign import Assigner
+    from maenas.detector.train import Recipe
     from maenas.training.family import FamilyResult
     from maenas.training.result import TrainResult
     from maenas.training.setup import TrainOptions
@@ -22,8 +24,9 @@ def train(
     out: str | Path | None = None,
     resume: bool = False,
     exist_ok: bool = False,
-    recipe: str | None = None,
+    recipe: str | Path | Recipe | None = None,
     changes: Changes = (),
+    assigner: str | Assigner | None = None,
     input_size: int | None = None,
     compute: str = "auto",
     workers: int | None = None,
@@ -39,8 +42,12 @@ def train(
         out: folder of the run; the next `runs/train/exp` if None.
         resume: continue the run in the folder, with the same result as without interruption.
         exist_ok: write into a folder that is not empty.
-        recipe: a recipe file, or a scale: ns nm nl t s m l; the scale of the neck if None.
+        recipe: a `Recipe`, a recipe file, or a scale: ns nm nl t s m l; the scale of the neck if
+            None.
         changes: values of the recipe to change, such as `{"optimizer.lr": 0.01}`.
+        assigner: label assigner, an `Assigner` or a name: "align_ota", "atss", "sim_ota", "tood";
+            that of the recipe if None. The class of an object is registered under its name, and
+            a resumed run needs the module that registers it.
         input_size: side of the input image in pixels; that of the detector if None.
         compute: device that torch computes on: "cpu", "cuda:0" or "auto".
         workers: number of processes that load images; one per core if None.
@@ -58,7 +65,8 @@ def train(
     from maenas.training.setup import TrainOptions
 
     options = TrainOptions(
-        *(_text(detector), _path(data), epochs, _changes(changes), recipe, input_size)
+        *(_text(detector), _path(data), epochs, _changes(changes), _recipe(recipe), input_size),
+        assigner=chosen_assigner(assigner),
     )
     return _run(options, out, resume, exist_ok, compute, workers, ray, processes)
 
@@ -72,8 +80,9 @@ def distill(
     out: str | Path | None = None,
     resume: bool = False,
     exist_ok: bool = False,
-    recipe: str | None = None,
+    recipe: str | Path | Recipe | None = None,
     changes: Changes = (),
+    assigner: str | Assigner | None = None,
     input_size: int | None = None,
     compute: str = "auto",
     workers: int | None = None,
@@ -86,7 +95,7 @@ def distill(
         student: detector to train; for this and all other arguments see `train`.
         teacher: a run of `train`, or any detector folder with weights, for the same classes; None
             to resume.
-        recipe: a recipe file, a pair such as "t-from-s", or a scale.
+        recipe: a `Recipe`, a recipe file, a pair such as "t-from-s", or a scale.
     Returns:
         The result; None in a process of `torchrun` that is not the first.
     Raises:
@@ -98,9 +107,10 @@ def distill(
     from maenas.training.setup import TrainOptions
 
     options = TrainOptions(
-        *(_text(student), _path(data), epochs, _changes(changes), recipe, input_size),
+        *(_text(student), _path(data), epochs, _changes(changes), _recipe(recipe), input_size),
         teacher=_text(teacher),
         distills=True,
+        assigner=chosen_assigner(assigner),
     )
     return _run(options, out, resume, exist_ok, compute, workers, ray, processes)
 
@@ -180,6 +190,26 @@ def _changes(changes: Changes) -> tuple[str, ...]:
     if isinstance(changes, Mapping):
         return tuple(f"{name}={value}" for name, value in changes.items())
     return tuple(changes)
+
+
+def chosen_assigner(assigner: str | Assigner | None) -> Assigner | None:
+    """An assigner from its name, or the object itself, whose class is registered.
+
+    Raises:
+        SpecError: if there is no assigner of that name, or another one has the name of the object.
+    """
+    if assigner is None:
+        return None
+    from maenas.detector.assign.named import assigner_class, register_assigner
+
+    if isinstance(assigner, str):
+        return assigner_class(assigner, "assigner")()
+    register_assigner(type(assigner))
+    return assigner
+
+
+def _recipe(recipe: str | Path | Recipe | None) -> str | Recipe | None:
+    return str(recipe) if isinstance(recipe, Path) else recipe
 
 
 def _path(name: str | Path | None) -> Path | None:

@@ -183,6 +183,37 @@ def find_target(
     return target, load_bundled(device) if device in bundled_names() else None, None
 
 
+def target_with(
+    backend: Backend, device: str, precision: str | None, threads: int | None
+) -> tuple[Target, LatencyModel | None, float | None]:
+    """The target of a backend object, and the table of it to compare with, as for `find_target`.
+
+    Raises:
+        MaenasError: if device, precision or threads are given beside it.
+    """
+    from maenas.budgets.backends.load import target_of
+    from maenas.budgets.device import find_table
+    from maenas.budgets.pricing.table import load_table
+
+    refuse_beside_backend(device, precision, threads)
+    target = target_of(backend)
+    path = find_table(target.name)
+    if path is None:
+        return target, None, None
+    table = load_table(path)
+    return target, table.model(str(path)), table.reference_ms
+
+
+def refuse_beside_backend(device: str, precision: str | None, threads: int | None) -> None:
+    """Raise `SpecError` for an argument that a backend object decides itself."""
+    from maenas.blocks import SpecError
+
+    given = {"device": None if device == "cpu" else device, "precision": precision}
+    for name, value in {**given, "threads": threads}.items():
+        if value is not None:
+            raise SpecError(f"{name}: is decided by the backend that was handed in; leave it out.")
+
+
 def _table_names(device: str, precision: str | None, threads: int | None) -> Iterator[str]:
     """Names that a table of the device may have; the second one only if the first leads nowhere."""
     from maenas.budgets.backends import parse_target

@@ -33,6 +33,7 @@ class Request:
     seed: int
     ray: str | None = None
     input_size: InputSize = None
+    backend: Backend | None = None
 
     def plan(self) -> ProfilePlan:
         """The numbers of graphs and the time limit.
@@ -167,8 +168,15 @@ def open_target(request: Request) -> tuple[Target, Backend]:
     Raises:
         BackendError: if there is no such device, or its runtime is missing.
     """
-    from maenas.budgets.backends import open_backend, parse_target
+    from maenas.budgets.backends import BackendError, open_backend, parse_target
+    from maenas.budgets.backends.load import target_of
+    from maenas.latency.measure import refuse_beside_backend
 
+    if request.backend is not None:
+        refuse_beside_backend(request.device, request.precision, request.threads)
+        if request.ray is not None:
+            raise BackendError("backend: is of this process; leave ray out.")
+        return target_of(request.backend), request.backend
     if request.ray is None:
         target = parse_target(request.device, request.precision, request.threads)
         return target, open_backend(target)

@@ -71,7 +71,7 @@ def run_on_ray(
         options,
         data=None if options.data is None else options.data.absolute(),
         detector=_absolute(options.detector),
-        recipe=_absolute(options.recipe),
+        recipe=_absolute(options.recipe) if isinstance(options.recipe, str) else options.recipe,
         teacher=_absolute(options.teacher),
     )
     if out is None:

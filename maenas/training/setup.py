@@ -10,6 +10,7 @@ import yaml
 
 from maenas.blocks.files.atomic_write import write_text
 from maenas.blocks.files.yaml_file import read_yaml
+from maenas.detector.assign import Assigner
 from maenas.detector.checkpoints.checkpoint import SPEC_FILE
 from maenas.detector.data import read_dataset
 from maenas.detector.distill import Teacher
@@ -45,10 +46,11 @@ class TrainOptions:
     data: Path | None = None
     epochs: int | None = None
     changes: tuple[str, ...] = ()
-    recipe: str | None = None
+    recipe: str | Recipe | None = None
     input_size: int | None = None
     teacher: str | None = None
     distills: bool = False
+    assigner: Assigner | None = None
 
     @property
     def command(self) -> str:
@@ -115,12 +117,13 @@ def continued(options: TrainOptions, folder: Path) -> ResolvedTraining:
     kept = recipe = parse_recipe(args["recipe"], f"{folder / ARGS_FILE}: recipe")
     name = args.get("teacher") if options.teacher is None else options.teacher
     teacher = None if name is None else find_teacher(name)
-    if options.recipe is not None or options.changes or options.epochs is not None:
+    given = (options.recipe, options.epochs, options.assigner)
+    if options.changes or any(value is not None for value in given):
         base = recipe
         if options.recipe is not None:
             base = named_recipe(options.recipe)
             base = replace(base, distill=None) if teacher is None else distilling(base)
-        recipe = with_changes(base, changes_of(options))
+        recipe = changed_recipe(base, options)
         if recipe.compute.batch is None:
             recipe = replace(recipe, compute=replace(recipe.compute, batch=kept.compute.batch))
     spec = load_detector(folder / LAST / SPEC_FILE)
@@ -182,15 +185,24 @@ def chosen_recipe(options: TrainOptions, spec: DetectorSpec) -> tuple[Recipe, st
     else:
         name = options.recipe or PAIRS.get(scale, scale)
         base = distilling(named_recipe(name))
-    recipe = with_changes(base, changes_of(options))
-    return recipe, f"recipe {name}, {count_of(recipe.epochs, 'epoch')}"
+    recipe = changed_recipe(base, options)
+    known = "of your own" if isinstance(name, Recipe) else name
+    return recipe, f"recipe {known}, {count_of(recipe.epochs, 'epoch')}"
 
 
-def named_recipe(name: str) -> Recipe:
-    """A recipe file, or the published recipe of a scale."""
+def named_recipe(name: str | Recipe) -> Recipe:
+    """A recipe file, or the published recipe of a scale; a recipe is returned unchanged."""
+    if isinstance(name, Recipe):
+        return name
     if Path(name).suffix in (".yaml", ".yml"):
         return load_recipe(Path(name))
     return published_recipe(name)
+
+
+def changed_recipe(recipe: Recipe, options: TrainOptions) -> Recipe:
+    """A recipe with the changes and the assigner of the options."""
+    changed = with_changes(recipe, changes_of(options))
+    return changed if options.assigner is None else replace(changed, assigner=options.assigner)
 
 
 def changes_of(options: TrainOptions) -> list[str]:

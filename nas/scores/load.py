@@ -12,6 +12,7 @@ from maenas.blocks.files.strict import parse
 from maenas.blocks.files.words import did_you_mean
 from maenas.blocks.files.yaml_file import parse_yaml, read_yaml
 from maenas.blocks.plugins.load import entry_points, loaded_object
+from maenas.blocks.plugins.registry import add_named, derived
 from maenas.nas.scores.classics import (
     ActivationsScore,
     LayersScore,
@@ -152,16 +153,12 @@ def register_score(score: object) -> None:
     Raises:
         SpecError: if it is not a score, or the name is taken.
     """
-    if not (isinstance(score, type) and issubclass(score, Score)):
-        raise SpecError(f"plugin: a score must be a class derived from Score, got {score!r}.")
-    if "weights" not in getattr(score, "__dataclass_fields__", {}):
+    kind = derived(score, Score, "score")
+    if "weights" not in getattr(kind, "__dataclass_fields__", {}):
         raise SpecError(
-            f"plugin: score {score.name!r} must be a frozen dataclass with the field `weights`."
+            f"plugin: score {kind.name!r} must be a frozen dataclass with the field `weights`."
         )
-    taken = SCORES.get(score.name)
-    if taken is not None and taken.__qualname__ != score.__qualname__:
-        raise SpecError(f"plugin: the score {score.name!r} exists already ({taken.__qualname__}).")
-    SCORES[score.name] = score
+    add_named(SCORES, kind.name, kind, "score")
 
 
 def load_forward(text: str, score: Score, levels: int) -> ForwardScore:

@@ -7,6 +7,7 @@ from functools import partial
 from maenas.blocks import SpecError
 from maenas.blocks.files.words import did_you_mean
 from maenas.blocks.plugins.load import entry_points, loaded_object
+from maenas.blocks.plugins.registry import add_named, derived
 from maenas.nas.searchers.evolution import Evolution
 from maenas.nas.searchers.random_search import RandomSearch
 from maenas.nas.searchers.searcher import Searcher, SearcherFactory
@@ -67,20 +68,11 @@ def register_searcher(searcher: object) -> None:
     Raises:
         SpecError: if it is not a searcher, or another one has its name.
     """
-    if not (isinstance(searcher, type) and issubclass(searcher, Searcher)):
-        raise SpecError(
-            f"plugin: a searcher must be a class derived from Searcher, got {searcher!r}."
-        )
-    _add(searcher.name, searcher)
+    kind = derived(searcher, Searcher, "searcher")
+    _add(kind.name, kind)
 
 
 def _add(name: str, factory: SearcherFactory) -> None:
-    taken = ALGORITHMS.get(name)
-    if name == EXACT or (taken is not None and _origin(taken) != _origin(factory)):
-        raise SpecError(f"plugin: the searcher {name!r} exists already.")
-    ALGORITHMS[name] = factory
-
-
-def _origin(factory: SearcherFactory) -> str:
-    """Name of the class of a factory; equal when a notebook defines the class again."""
-    return (factory if isinstance(factory, type) else type(factory)).__qualname__
+    if name == EXACT:
+        raise SpecError(f"plugin: the searcher {name!r} exists already (the exact solver).")
+    add_named(ALGORITHMS, name, factory, "searcher")

@@ -14,7 +14,7 @@ from maenas.detector.data.readers.clean import dataset_of
 from maenas.detector.data.readers.coco_annotations import NO_KEY, Annotations, load_coco
 from maenas.detector.data.readers.coco_images import CocoImages, find_images
 from maenas.detector.data.readers.rows import ProblemList, Rows
-from maenas.detector.data.readers.source import SPLITS, DataSource
+from maenas.detector.data.readers.source import SPLITS, DataSource, Reader
 from maenas.detector.data.readers.values import class_name, whole
 from maenas.detector.data.samples import Samples
 
@@ -24,7 +24,7 @@ ROBOFLOW_FILE = "_annotations.coco.json"
 ROBOFLOW_FOLDERS = {"train": ("train",), "val": ("valid", "val"), "test": ("test",)}
 
 
-class CocoReader:
+class CocoReader(Reader):
     """Reader of COCO files: a single file, files named in a `data.yaml`, or Roboflow's folders."""
 
     name: ClassVar[str] = "coco"

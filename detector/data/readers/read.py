@@ -7,6 +7,8 @@ from pathlib import Path
 from maenas.blocks.errors import SpecError
 from maenas.blocks.files.words import did_you_mean, shown
 from maenas.blocks.files.yaml_file import read_mapping
+from maenas.blocks.plugins.load import entry_points
+from maenas.blocks.plugins.registry import add_named, derived
 from maenas.detector.data.dataset import DataError, Dataset
 from maenas.detector.data.paths import root_of
 from maenas.detector.data.readers.coco import CocoReader
@@ -14,10 +16,12 @@ from maenas.detector.data.readers.source import DataSource, Reader
 from maenas.detector.data.readers.voc import VocReader
 from maenas.detector.data.readers.yolo import YoloReader
 
-# The first reader that recognises the source reads it, unless `format` in data.yaml names one.
+# The first reader that recognises the source reads it, unless `format` in data.yaml names one. The
+# readers of plugins come first, since the last one takes every data.yaml.
 READERS: dict[str, Reader] = {
     reader.name: reader for reader in (CocoReader(), VocReader(), YoloReader())
 }
+OURS = tuple(READERS)
 YAML_SUFFIXES = frozenset((".yaml", ".yml"))
 YAML_NAMES = ("data.yaml", "dataset.yaml", "data.yml")  # names searched for in a folder
 
@@ -76,6 +80,8 @@ def reader_of(source: DataSource) -> Reader:
     Raises:
         DataError: if no reader recognises the data set, or `format` names no reader.
     """
+    for found in entry_points("maenas.readers"):
+        register_reader(found)
     name = source.keys.get("format")
     if name is not None:
         reader = READERS.get(name) if isinstance(name, str) else None
@@ -90,3 +96,18 @@ def reader_of(source: DataSource) -> Reader:
     if source.path.is_dir():
         raise DataError(f"{source.path}: holds no data.yaml, and is no {forms}.")
     raise DataError(f"{source.path}: must be a data.yaml, a folder with one, or a {forms}.")
+
+
+def register_reader(reader: object) -> None:
+    """Register a reader class under the name of its format; it is asked before our own readers.
+
+    Raises:
+        SpecError: if it is no reader, or the name is taken.
+    """
+    kind = derived(reader, Reader, "reader")
+    if not all(isinstance(getattr(kind, each, None), str) for each in ("name", "looks_like")):
+        raise SpecError(f"plugin: reader {kind.__qualname__} needs a `name` and `looks_like`.")
+    made = kind()
+    add_named(READERS, made.name, made, "reader")
+    ours = {name: READERS.pop(name) for name in (*READERS,) if name in OURS}
+    READERS.update(ours)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
 from maenas.detector.data.dataset import Dataset
 
@@ -33,15 +34,22 @@ class DataSource:
         return [entry for entry in listed if isinstance(entry, str)]
 
 
-class Reader(Protocol):
-    """Reader of data sets in one format."""
+class Reader(ABC):
+    """Reader of data sets in one format; made without arguments.
+
+    Attributes:
+        name: name of the format, also `format` in a `data.yaml`.
+        looks_like: noun phrase for messages, such as "COCO .json file".
+    """
 
     name: ClassVar[str]
-    looks_like: ClassVar[str]  # completes a message "it must be ..."
+    looks_like: ClassVar[str]
 
+    @abstractmethod
     def recognises(self, source: DataSource) -> bool:
         """Whether the source has this format; called before any file is read in full."""
 
+    @abstractmethod
     def splits(self, source: DataSource) -> tuple[str, ...]:
         """Names of the splits, in the order of `SPLITS`.
 
@@ -49,6 +57,7 @@ class Reader(Protocol):
             DataError: if the splits cannot be determined.
         """
 
+    @abstractmethod
     def read(self, source: DataSource, split: str) -> Dataset:
         """Read one split; wrong labels are listed in its problems.
 

@@ -21,7 +21,7 @@ from maenas.detector.data.dataset import DataError, Dataset
 from maenas.detector.data.paths import class_names
 from maenas.detector.data.readers.clean import dataset_of
 from maenas.detector.data.readers.rows import ProblemList, Rows
-from maenas.detector.data.readers.source import SPLITS, DataSource
+from maenas.detector.data.readers.source import SPLITS, DataSource, Reader
 from maenas.detector.data.readers.values import class_name, real, side, truth
 from maenas.detector.data.samples import Outlines
 from maenas.detector.data.sizes import Sizes
@@ -32,7 +32,7 @@ LIMIT = 64 * MIB
 CORNERS = ("xmin", "ymin", "xmax", "ymax")
 
 
-class VocReader:
+class VocReader(Reader):
     """Reader of a folder with Annotations and JPEGImages; without lists all images are train."""
 
     name: ClassVar[str] = "voc"

@@ -13,7 +13,7 @@ from maenas.detector.data.dataset import DataError, Dataset
 from maenas.detector.data.paths import class_names, find_entries
 from maenas.detector.data.readers.clean import dataset_of
 from maenas.detector.data.readers.rows import ProblemList, Rows
-from maenas.detector.data.readers.source import SPLITS, DataSource
+from maenas.detector.data.readers.source import SPLITS, DataSource, Reader
 from maenas.detector.data.readers.yolo_rows import KEY, RowError, RowForm, YoloRows, row_form
 from maenas.detector.data.samples import Outlines
 from maenas.detector.data.sizes import Sizes
@@ -23,7 +23,7 @@ LABELS_LIMIT = 64 * MIB
 LIST_LIMIT = 1024 * MIB
 
 
-class YoloReader:
+class YoloReader(Reader):
     """Reader of image folders and lists named in a `data.yaml`, with labels in a sibling folder."""
 
     name: ClassVar[str] = "yolo"

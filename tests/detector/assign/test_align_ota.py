@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from maenas.detector.assign import AlignOTA, Predictions, Priors, padded_targets
-from tests.scenes import CASES, scene
+from maenas.testing.scenes import CASES, scene
 from tests.slow_assign import (
     Array,
     Image,

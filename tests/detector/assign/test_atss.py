@@ -11,7 +11,7 @@ import torch
 
 from maenas.detector.assign import ATSS, Predictions, Priors, padded_targets
 from maenas.detector.model.decode import anchor_points
-from tests.scenes import CASES, STRIDES, scene
+from maenas.testing.scenes import CASES, STRIDES, scene
 from tests.slow_assign import Image, images_of, matches_of, slow_iou
 
 GOLDEN = json.loads((Path(__file__).parents[2] / "data" / "loss_golden.json").read_text())

@@ -2,105 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-import pytest
-import torch
-
-from maenas.detector.assign import ASSIGNERS, Assigner, Predictions, Priors, Targets, assigner
+from maenas.detector.assign import ASSIGNERS
 from maenas.detector.assign.assigner import MAX_PAIRS, slices
-from tests.scenes import CASES, CLASSES, Scene, scene
-
-every_assigner = pytest.mark.parametrize(
-    "assign", [kind() for kind in ASSIGNERS.values()], ids=[*ASSIGNERS]
-)
-every_case = pytest.mark.parametrize("case", CASES)
+from maenas.testing import AssignerContract
+from maenas.testing.scenes import CLASSES, scene
 
 
-def answer(assign: Assigner, batch: Scene):
-    return assign(batch.predictions, batch.priors, batch.targets)
-
-
-def assert_same(one, other) -> None:
-    assert one.matched.equal(other.matched)
-    assert one.ignored.equal(other.ignored)
-    torch.testing.assert_close(one.quality, other.quality, atol=1e-6, rtol=0)
-
-
-@every_assigner
-@every_case
-def test_only_objects_are_matched_and_quality_is_a_share(assign: Assigner, case: str) -> None:
-    batch = scene(case)
-    matched, quality, ignored = answer(assign, batch)
-    assert matched.shape == quality.shape == ignored.shape == batch.predictions.logits.shape[:2]
-    assert (matched.dtype, quality.dtype) == (torch.int64, torch.float32)
-    assert ignored.dtype == torch.bool
-    for image, row in enumerate(matched):
-        objects = batch.targets.objects[image].nonzero().flatten().tolist()
-        assert {*row.tolist()} <= {-1, *objects}
-    assert quality.isfinite().all()
-    assert quality.min() >= 0
-    assert quality.max() <= 1
-    assert (quality[matched < 0] == 0).all()
-
-
-@every_assigner
-def test_large_objects_are_matched(assign: Assigner) -> None:
-    batch = scene("some objects")
-    matched = answer(assign, batch).matched
-    size = (batch.targets.boxes[..., 2:] - batch.targets.boxes[..., :2]).amin(dim=-1)
-    for image, index in (size > 48).nonzero().tolist():
-        assert index in matched[image]
-
-
-@every_assigner
-def test_priors_in_ignore_regions_are_ignored_unless_matched(assign: Assigner) -> None:
-    batch = scene("ignore regions")
-    matched, _, ignored = answer(assign, batch)
-    covered = torch.zeros_like(ignored)
-    for image, index in batch.targets.regions.nonzero().tolist():
-        x1, y1, x2, y2 = batch.targets.boxes[image, index].tolist()
-        for prior, (x, y) in enumerate(batch.priors.points.tolist()):
-            covered[image, prior] |= x1 < x < x2 and y1 < y < y2
-    assert (covered & (matched >= 0)).any()
-    assert ignored.any()
-    assert ignored.equal(covered & (matched < 0))
-
-
-@every_assigner
-def test_ignore_regions_do_not_change_what_is_matched(assign: Assigner) -> None:
-    batch = scene("ignore regions")
-    without = replace(batch, targets=batch.targets._replace(valid=batch.targets.objects))
-    assert answer(assign, batch).matched.equal(answer(assign, without).matched)
-    assert not answer(assign, without).ignored.any()
-
-
-@every_assigner
-@every_case
-def test_padding_changes_nothing_whatever_it_holds(assign: Assigner, case: str) -> None:
-    batch = scene(case)
-    boxes, labels, valid, ignore = batch.targets
-    images = len(labels)
-    padded = Targets(
-        torch.cat((boxes, torch.full((images, 3, 4), torch.nan)), dim=1),
-        torch.cat((labels, torch.full((images, 3), -1)), dim=1),
-        torch.cat((valid, torch.zeros(images, 3, dtype=torch.bool)), dim=1),
-        torch.cat((ignore, torch.tensor([[True, False, True]] * images)), dim=1),
-    )
-    assert_same(answer(assign, batch), answer(assign, replace(batch, targets=padded)))
-
-
-@every_assigner
-@pytest.mark.parametrize("case", ["some objects", "duplicate boxes", "ignore regions"])
-def test_chunks_change_nothing(
-    assign: Assigner, case: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    batch = scene(case)
-    whole = answer(assign, batch)
-    for slots in (1, 2):
-        pairs = slots * batch.predictions.boxes.shape[:2].numel()
-        monkeypatch.setattr(assigner, "MAX_PAIRS", pairs)
-        assert_same(whole, answer(assign, batch))
+class TestOurAssigners(AssignerContract):
+    assigners = tuple(kind() for kind in ASSIGNERS.values())
 
 
 def test_chunks_cover_all_places_and_bound_the_pairs() -> None:
@@ -108,73 +17,6 @@ def test_chunks_cover_all_places_and_bound_the_pairs() -> None:
     assert [n for part in parts for n in range(part.start, part.stop)] == list(range(1_000))
     assert max(part.stop - part.start for part in parts) * 8 * 8_400 <= MAX_PAIRS
     assert list(slices(10**6, 10**6, 2)) == [slice(0, 1), slice(1, 2)]  # never none at a time
-
-
-@every_assigner
-def test_images_do_not_know_of_each_other(assign: Assigner) -> None:
-    batch = scene("some objects")
-    together = answer(assign, batch)
-    for n in range(3):
-        alone = assign(
-            Predictions(*(part[n : n + 1] for part in batch.predictions)),
-            batch.priors,
-            Targets(*(part[n : n + 1] for part in batch.targets)),
-        )
-        assert_same(alone, type(together)(*(part[n : n + 1] for part in together)))
-
-
-@every_assigner
-@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
-def test_half_precision_comes_to_the_same_as_its_numbers_in_full(
-    assign: Assigner, dtype: torch.dtype
-) -> None:
-    batch = scene("some objects")
-    half = Predictions(*(part.to(dtype) for part in batch.predictions))
-    full = Predictions(*(part.float() for part in half))
-    with torch.autocast("cpu", torch.bfloat16):
-        found = assign(half, batch.priors, batch.targets)
-    assert_same(found, assign(full, batch.priors, batch.targets))
-    assert found.quality.dtype == torch.float32
-
-
-@every_assigner
-@pytest.mark.parametrize("number", [torch.nan, torch.inf, -torch.inf])
-def test_predictions_that_are_no_numbers_break_nothing(assign: Assigner, number: float) -> None:
-    batch = scene("some objects")
-    logits = batch.predictions.logits.clone()
-    logits[0] = number
-    boxes = batch.predictions.boxes.clone()
-    boxes[0, ::2] = number
-    found = assign(Predictions(logits, boxes), batch.priors, batch.targets)
-    assert found.matched.min() >= -1
-    assert found.matched.max() < batch.targets.labels.shape[1]
-    well = answer(assign, batch)
-    assert found.matched[1:].equal(well.matched[1:])  # the other images are as they were
-
-
-@every_assigner
-def test_no_gradient_leads_through_it(assign: Assigner) -> None:
-    batch = scene("some objects")
-    predictions = Predictions(*(part.requires_grad_() for part in batch.predictions))
-    assert not assign(predictions, batch.priors, batch.targets).quality.requires_grad
-
-
-@every_assigner
-def test_there_may_be_fewer_priors_than_it_looks_for(assign: Assigner) -> None:
-    batch = scene("some objects")
-    predictions = Predictions(*(part[:, -3:] for part in batch.predictions))
-    priors = Priors(*(part[-3:] for part in batch.priors))
-    assert assign(predictions, priors, batch.targets).matched.shape == (3, 3)
-
-
-@every_assigner
-def test_a_batch_without_places_for_objects_is_all_background(assign: Assigner) -> None:
-    batch = scene("no objects")
-    assert batch.targets.labels.shape == (3, 0)
-    matched, quality, ignored = answer(assign, batch)
-    assert (matched == -1).all()
-    assert not quality.any()
-    assert not ignored.any()
 
 
 def test_scenes_are_what_they_are_called() -> None:

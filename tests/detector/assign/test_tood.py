@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from maenas.detector.assign import TOOD
-from tests.scenes import CASES, scene
+from maenas.testing.scenes import CASES, scene
 from tests.slow_assign import Image, images_of, matches_of, qualities_of, slow_iou
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from maenas.detector.assign import ASSIGNERS, AlignOTA, Assigner, Targets
 from maenas.detector.losses import LossWeights, detection_loss
 from maenas.detector.model.raw_level import RawLevel
-from tests.scenes import BINS, CASES, CLASSES, Scene, scene
+from maenas.testing.scenes import BINS, CASES, CLASSES, Scene, scene
 from tests.slow_assign import slow_iou
 
 every_assigner = pytest.mark.parametrize(

@@ -106,7 +106,8 @@ def raw_levels(boxes: list[Array], rng: np.random.Generator) -> list[RawLevel]:
 
 def as_levels(flat: Tensor, sizes: list[tuple[int, int]]) -> list[Tensor]:
     """(B, N, C) of all levels -> (B, C, H, W) of each."""
-    parts = flat.split([height * width for height, width in sizes], dim=1)
+    parts = torch.split(flat, [height * width for height, width in sizes], dim=1)
     return [
-        part.mT.unflatten(2, size).contiguous() for part, size in zip(parts, sizes, strict=True)
+        part.mT.reshape(*part.mT.shape[:2], *size).contiguous()
+        for part, size in zip(parts, sizes, strict=True)
     ]

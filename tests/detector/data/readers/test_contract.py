@@ -1,0 +1,75 @@
+"""What holds for every reader of data sets."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from maenas.detector.data.readers.coco import CocoReader
+from maenas.detector.data.readers.voc import VocReader
+from maenas.detector.data.readers.yolo import YoloReader
+from maenas.testing import ReaderContract
+
+SIDES = {"a": (32, 48), "b": (40, 20)}  # height and width of each image
+XML = """<annotation><filename>{stem}.png</filename>
+<size><width>{width}</width><height>{height}</height></size>
+<object><name>cat</name><difficult>0</difficult><bndbox><xmin>3</xmin><ymin>5</ymin>
+<xmax>12</xmax><ymax>18</ymax></bndbox></object></annotation>"""
+
+
+def write_images(folder: Path) -> None:
+    folder.mkdir(parents=True)
+    for stem, (height, width) in SIDES.items():
+        Image.fromarray(np.full((height, width, 3), 90, np.uint8)).save(folder / f"{stem}.png")
+
+
+class TestYolo(ReaderContract):
+    reader = YoloReader
+
+    def write(self, folder: Path) -> Path:
+        for split in ("train", "val"):
+            write_images(folder / "images" / split)
+            labels = folder / "labels" / split
+            labels.mkdir(parents=True)
+            for stem in SIDES:
+                (labels / f"{stem}.txt").write_text("1 0.5 0.5 0.5 0.4\n")
+        text = "train: images/train\nval: images/val\nnames: [dog, cat]\n"
+        (folder / "data.yaml").write_text(text)
+        return folder / "data.yaml"
+
+
+class TestCoco(ReaderContract):
+    reader = CocoReader
+
+    def write(self, folder: Path) -> Path:
+        write_images(folder / "images")
+        images = [
+            {"id": number, "file_name": f"{stem}.png", "height": height, "width": width}
+            for number, (stem, (height, width)) in enumerate(SIDES.items())
+        ]
+        annotations = [
+            {"id": number, "image_id": number, "category_id": 7, "bbox": [2, 3, 10, 12]}
+            for number in range(len(SIDES))
+        ]
+        data = {
+            "images": images,
+            "annotations": annotations,
+            "categories": [{"id": 7, "name": "cat"}],
+        }
+        (folder / "instances.json").write_text(json.dumps(data))
+        return folder / "instances.json"
+
+
+class TestVoc(ReaderContract):
+    reader = VocReader
+
+    def write(self, folder: Path) -> Path:
+        write_images(folder / "JPEGImages")
+        (folder / "Annotations").mkdir()
+        for stem, (height, width) in SIDES.items():
+            text = XML.format(stem=stem, height=height, width=width)
+            (folder / "Annotations" / f"{stem}.xml").write_text(text)
+        return folder
