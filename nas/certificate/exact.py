@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from math import inf
 
 from maenas.budgets.budget import Budget
@@ -14,12 +15,18 @@ from maenas.nas.problem import TOLERANCE
 DEFAULT_BINS = 3000  # steps of cost, enough for a gap below `TARGET_GAP` on the default problem
 TARGET_GAP = 2e-4  # share of the score, far below the difference between two searches
 FINER = 4  # factor on the number of bins in a second solve
-COARSE_BINS = 400  # steps of cost while multipliers are fitted
+# Branch and bound closes wide gaps too, so its programs have few steps of cost. Ten pairs of
+# budgets take 23 s of one core instead of 60 s, for the same networks (benchmarks/bench_exact.py).
+COARSER = 3  # divisor of the number of bins for the best multipliers
+SHARE_BINS = 200  # steps of cost for the other multipliers
+COARSE_BINS = 200  # steps of cost while multipliers are fitted
 ADDITIVE = ("latency_ms", "macs", "params")
 MAX_TRACES = 200  # most relaxed optima that are traced back to find a network within the budgets
 SHARES = (0.0, 0.5, 0.85, 1.2, 2.0)  # factors on the best multipliers, one per further program
-MULTIPLIER_STEPS = 10  # steps of one bisection
-MULTIPLIER_ROUNDS = 3  # rounds of bisection if several multipliers depend on each other
+FIRST_SHARE = 0.1  # first multiplier, as a share of the score for the whole of a budget
+MULTIPLIER_STEPS = 10  # most tangents of one multiplier
+MULTIPLIER_ROUNDS = 3  # rounds if several multipliers depend on each other
+CLOSE = 1e-5  # share of the score that a further tangent could lower the bound by
 
 
 def certify(
@@ -48,8 +55,10 @@ def certify(
         traces: most relaxed optima that are traced back to a network; 1 if only `upper` is needed.
     """
     limits = [options.evaluator.problem.ranged.limit] if limits is None else list(limits)
-    found, program = _bounds(options, limits, bins, traces)
     several = len([b for b in options.evaluator.problem.budgets if b.quantity in ADDITIVE]) > 1
+    if several and target_gap < inf:
+        bins = max(1, bins // COARSER)
+    found, program = _bounds(options, limits, bins, traces)
     for index, known in enumerate(found):
         wide = known.gap is None or known.gap > target_gap
         if not wide or known.upper == -inf or target_gap == inf:
@@ -57,19 +66,19 @@ def certify(
         if several:
             if known.limit != limits[-1]:
                 (known,), program = _bounds(options, [known.limit], bins, traces)
-            found[index] = found[index].joined(_branched(options, known, program, bins))
+            found[index] = found[index].joined(_branched(options, known, program))
         elif known.gap is not None:
             again, _ = _bounds(options, [known.limit], FINER * bins, traces)
             found[index] = known.joined(again[0])
     return found
 
 
-def _branched(options: Options, known: Certified, program: Program, bins: int) -> Certified:
+def _branched(options: Options, known: Certified, program: Program) -> Certified:
     """The bounds of branch and bound, with programs for multipliers around the best ones."""
     programs = [program]
     for share in SHARES:
         multipliers = {name: share * price for name, price in program.prices.items()}
-        arguments = (program.main, program.most, bins // 3, multipliers, known.limit)
+        arguments = (program.main, program.most, SHARE_BINS, multipliers, known.limit)
         programs.append(Program(options, *arguments))
     return branch_and_bound(programs, options.evaluator, known.limit, known)
 
@@ -101,28 +110,72 @@ def _multipliers(
 ) -> dict[str, float]:
     """Lagrange multipliers of the other budgets for a small upper bound, fitted on coarse bins.
 
-    The bound is convex in each multiplier: it falls while the relaxed optimum exceeds the budget
-    and then rises. Bisection therefore finds each multiplier in turn, in several rounds if there
-    are several.
+    Each multiplier is fitted in turn, in several rounds if there are several.
     """
     multipliers: dict[str, float] = {budget.quantity: 0.0 for budget in others}
     for budget in [*others] * (1 if len(others) == 1 else MULTIPLIER_ROUNDS):
-        quantity, most = budget.quantity, budget.limit
-        low, high = 0.0, None
-        guess = 0.0
-        for _ in range(MULTIPLIER_STEPS):
-            tried = multipliers | {quantity: guess}
+
+        def tangent(multiplier: float, budget: Budget = budget) -> Tangent | None:
+            tried = multipliers | {budget.quantity: multiplier}
             solve = Program(options, main, limit, COARSE_BINS, tried, ranged_limit)
-            genome = solve.relaxed_optimum()
-            if genome is None:
-                break
-            used = options.evaluator(genome[None]).cost(quantity)[0]
-            if used <= most * (1 + TOLERANCE):
-                high = guess
-                if guess == 0.0:
-                    break  # the budget does not bind
-            else:
-                low = guess
-            guess = max(4 * guess, 1.0 / most) if high is None else 0.5 * (low + high)
-        multipliers[quantity] = guess if high is None else high
+            best = solve.relaxed_optimum()
+            if best is None:
+                return None
+            value, genome = best
+            used = float(options.evaluator(genome[None]).cost(budget.quantity)[0])
+            return Tangent(multiplier, value, budget.limit * (1 + TOLERANCE) - used)
+
+        multipliers[budget.quantity] = _least(tangent, budget.limit)
     return multipliers
+
+
+@dataclass(frozen=True, slots=True)
+class Tangent:
+    """A line below the upper bound as a function of one multiplier, which is convex.
+
+    Attributes:
+        multiplier: where the line touches.
+        value: upper bound there.
+        slope: what the relaxed optimum leaves of the budget; negative if it exceeds the budget.
+    """
+
+    multiplier: float
+    value: float
+    slope: float
+
+    def meets(self, other: Tangent) -> float:
+        """The multiplier at which two lines of different slopes are equal."""
+        there = other.value - other.slope * other.multiplier
+        here = self.value - self.slope * self.multiplier
+        return (there - here) / (self.slope - other.slope)
+
+
+def _least(tangent: Callable[[float], Tangent | None], limit: float) -> float:
+    """The multiplier of the least upper bound, or one close to it that keeps the budget.
+
+    The bound lies above all of its tangents, so its minimum lies near the point where a falling one
+    and a rising one meet. The next tangent is drawn there.
+    """
+    falling = tangent(0.0)
+    if falling is None or falling.slope >= 0:  # the budget does not bind
+        return 0.0
+    rising: Tangent | None = None
+    guess = FIRST_SHARE * abs(falling.value) / limit
+    for _ in range(MULTIPLIER_STEPS):
+        found = tangent(guess)
+        if found is None:
+            break
+        if found.slope >= 0:
+            rising = found
+        else:
+            falling = found
+        if rising is None:
+            guess *= 4
+            continue
+        guess = falling.meets(rising)
+        if not falling.multiplier < guess < rising.multiplier:  # costs in bins are not exact
+            guess = (falling.multiplier + rising.multiplier) / 2
+        bound = rising.value + rising.slope * (guess - rising.multiplier)
+        if min(falling.value, rising.value) - bound < CLOSE * abs(bound):
+            break
+    return guess if rising is None else rising.multiplier

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,6 +94,18 @@ class Options:
         widths = [np.array([tap]) for tap in taps]
         row: Floats = self.evaluator.rest.rows(widths, self.evaluator.stages)[0]
         return row
+
+    @cached_property
+    def rests(self) -> dict[tuple[int, ...], Floats]:
+        """Rows of neck and head for all combinations of feature widths in the space."""
+        states: set[State] = {((), 0)}
+        for index, stage in enumerate(self.stages):
+            states = {
+                self.next_state(index, state, out)
+                for state in states
+                for out in np.unique(stage[state[1]].out_width).tolist()
+            }
+        return {taps: self.rest(taps) for taps in {taps for taps, _ in states}}
 
     def genome(self, path: list[Genomes]) -> Genomes:
         """The genome that consists of one choice per stage."""

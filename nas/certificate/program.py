@@ -106,7 +106,7 @@ class Program:
         self.stages = [[self._within_memory(o) for o in stage] for stage in options.stages]
         stages = self.stages
         self.floors = [min(self._prices(o.table).min(initial=inf) for o in s) for s in stages]
-        self.rests = {taps: options.rest(taps) for taps in _reachable_taps(options)}
+        self.rests = options.rests
         self._floor = sum(self.floors) + min(
             float(self._prices(row[None])[0]) for row in self.rests.values()
         )
@@ -137,10 +137,10 @@ class Program:
         slack = TOLERANCE * abs(upper) if isfinite(upper) else 0.0
         return Certified(limit, upper + slack, lower, genome)
 
-    def relaxed_optimum(self) -> Genomes | None:
-        """The network behind the upper bound, which may exceed a budget."""
-        for _, state, cost_bin in self._ends_within(self.bins):
-            return self._trace(state, cost_bin)
+    def relaxed_optimum(self) -> tuple[float, Genomes] | None:
+        """The upper bound, and the network behind it, which may exceed a budget."""
+        for value, state, cost_bin in self._ends_within(self.bins):
+            return value + self.constant, self._trace(state, cost_bin)
         return None
 
     # Methods for branch and bound.
@@ -379,15 +379,3 @@ class Program:
         assert nearest is not None
         assert abs(nearest[0] - value) <= 1e-6 * max(1.0, abs(value))
         return nearest[1]
-
-
-def _reachable_taps(options: Options) -> set[tuple[int, ...]]:
-    """All combinations of feature widths in the space."""
-    states: set[State] = {((), 0)}
-    for index, stage in enumerate(options.stages):
-        states = {
-            options.next_state(index, state, out)
-            for state in states
-            for out in np.unique(stage[state[1]].out_width).tolist()
-        }
-    return {taps for taps, _ in states}

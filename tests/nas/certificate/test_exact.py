@@ -23,6 +23,7 @@ from maenas.nas import Certified, Evaluator, MaxEntropy, Problem, certify, cheap
 from maenas.nas import effectiveness as effectiveness_of
 from maenas.nas.certificate.exact import DEFAULT_BINS
 from maenas.nas.certificate.options import Options
+from maenas.nas.certificate.program import Program
 from maenas.nas.evaluator import Evaluation
 from maenas.nas.problem import Rest
 from maenas.search_spaces import Space, load_space
@@ -224,6 +225,25 @@ def test_a_narrow_round_of_branch_and_bound_keeps_the_bound_true(
     budgets = (world.limit("latency_ms", 0.3), world.limit("params", 0.4))
     (found,) = certify(world.options(*budgets), target_gap=1e-9)
     assert found.upper >= world.best(*budgets)
+
+
+def test_a_pair_of_budgets_costs_little_more_than_one(
+    worlds: dict[str, World], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Steps of cost of all programs, which their time is proportional to."""
+    steps: list[int] = []
+    solve = Program._run
+
+    def counted(program: Program) -> None:
+        steps.append(program.bins)
+        solve(program)
+
+    monkeypatch.setattr(Program, "_run", counted)
+    world = worlds["with a neck"]
+    budgets = (world.limit("latency_ms", 0.3), world.limit("params", 0.4))
+    (found,) = certify(world.options(*budgets), target_gap=1e-9)
+    assert found.score == pytest.approx(world.best(*budgets))
+    assert sum(steps) < 1.5 * DEFAULT_BINS
 
 
 def test_multipliers_beat_the_bounds_of_single_limits(worlds: dict[str, World]) -> None:
