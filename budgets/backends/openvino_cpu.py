@@ -28,7 +28,8 @@ class OpenVinoBackend(Backend):
     """OpenVINO's CPU plugin, set up for batch size 1: LATENCY hint, one stream.
 
     By default OpenVINO computes in bfloat16 if the CPU supports it, so the precision is always set
-    and read back. In an INT8 graph, convolutions read quantised inputs and all else is f32.
+    and read back. In an INT8 graph, convolutions and matrix products read quantised inputs and all
+    else is f32.
 
     Args:
         precision: f32, bf16, f16 or int8.

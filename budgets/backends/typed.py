@@ -52,7 +52,7 @@ def typed_graph(model: onnx.ModelProto, precision: Precision) -> TypedGraph:
         return TypedGraph(model, "f32", heavy)
     try:
         if precision == "int8":
-            model = quantised(of_opset(model, HALF_QUANTISED_OPSET))
+            model = quantised(of_opset(model, HALF_QUANTISED_OPSET), ("Conv",))
             if is_quantised(model):
                 place_residuals(model, lambda names: dict.fromkeys(names, float(SCALE)), prefix)
         half = to_half(model, prefix, float_io=False)

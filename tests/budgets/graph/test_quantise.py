@@ -1,15 +1,17 @@
-"""Graphs for timing INT8: every convolution reads 8 bits, and little changes else."""
+"""Graphs for timing INT8: convolutions and matrix products read 8 bits, and little changes else."""
 
 from __future__ import annotations
 
 import numpy as np
 import onnx
 import onnxruntime
+import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from maenas.budgets.graph import static_graph
 from maenas.budgets.graph.quantise import is_quantised, quantised
 from maenas.detector.export.onnx import onnx_model
+from tests.graphs import kernels, made, vector
 from tests.lively import images, lively, small_spec
 
 SPEC = small_spec()
@@ -28,6 +30,42 @@ def test_convolutions_read_8_bit_maps_and_weights_and_nothing_else_does() -> Non
             assert "DequantizeLinear" not in sources, node.name
     assert is_quantised(model)
     assert not is_quantised(MODEL)
+
+
+FEATURES = {"x": (1, 4, 8, 8)}
+ROWS = {"x": (1, 8, 16)}
+
+
+@pytest.mark.parametrize(
+    ("line", "inputs", "weights", "attributes", "narrow"),
+    [
+        ("y = ConvTranspose x w", FEATURES, {"w": kernels(4, 6, 2, 2)}, {"strides": (2, 2)}, True),
+        ("y = Conv x w", {"x": (1, 4, 9)}, {"w": kernels(6, 4, 3)}, {}, True),
+        ("y = MatMul x w", ROWS, {"w": kernels(16, 8).reshape(16, 8)}, {}, True),
+        ("y = MatMul w x", ROWS, {"w": kernels(4, 8).reshape(4, 8)}, {}, True),
+        ("y = MatMul x z", {**ROWS, "z": (1, 16, 4)}, {}, {}, True),
+        ("y = Gemm x w b", {"x": (8, 16)}, {"w": kernels(4, 16).reshape(4, 16), "b": vector(4)},
+         {"transB": 1}, True),
+        ("y = Conv x z", {**FEATURES, "z": (1, 4, 3, 3)}, {}, {}, False),  # weights are computed
+        ("c = Cast x; m = MatMul c n; y = Cast m", ROWS, {"n": np.ones((16, 4), np.int64)},
+         {"to": TensorProto.FLOAT}, False),
+    ],
+    ids=["transposed", "row", "product", "weights first", "two features", "gemm",
+         "computed weights", "integers"],
+)  # fmt: skip
+def test_what_a_runtime_computes_in_8_bits_reads_them(
+    line, inputs, weights, attributes, narrow
+) -> None:
+    of_nodes = {"y": attributes, "c": {"to": TensorProto.INT64}}
+    model = quantised(static_graph(made(line.split("; "), inputs, weights, (), of_nodes)))
+    onnx.checker.check_model(model, full_check=True)
+    assert is_quantised(model) == narrow
+    made_by = {name: node for node in model.graph.node for name in node.output}
+    sources = [made_by[name].op_type for name in model.graph.node[-1].input if name in made_by]
+    assert sources.count("DequantizeLinear") == 2 * narrow
+    session = onnxruntime.InferenceSession(model.SerializeToString())
+    features = {name: np.ones(shape, np.float32) for name, shape in inputs.items()}
+    assert session.run(None, features)[0].size
 
 
 def test_a_map_read_twice_is_quantised_once() -> None:
