@@ -54,6 +54,21 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True)
+class Detected:
+    """Detections of the images that one process took; keys are places in the data set.
+
+    Attributes:
+        found: detections of each image, with the class indices of the data set.
+        skipped: one line for each image that could not be read, with the reason.
+        spent: seconds of each image.
+    """
+
+    found: dict[int, Objects]
+    skipped: dict[int, str]
+    spent: list[Seconds]
+
+
+@dataclass(frozen=True, slots=True)
 class DetectorEvaluation:
     """Result of an evaluation.
 
@@ -102,31 +117,78 @@ def evaluate(
         DataError: if there is no object, no image can be read, or classes do not match.
         SpecError: for a batch below 1.
     """
+    part = detected(runtime, dataset, thresholds, batch, readers, progress)
+    return evaluation(dataset, [part], thresholds)
+
+
+def detected(
+    runtime: Runtime,
+    dataset: Dataset,
+    thresholds: Thresholds,
+    batch: int,
+    readers: int = 0,
+    progress: Callable[[int], None] | None = None,
+    rank: int = 0,
+    world: int = 1,
+) -> Detected:
+    """The detections of one of several processes, which share the batches of a data set.
+
+    A batch has the same images for any number of processes, and thus the same detections.
+
+    Args:
+        runtime: runtime that holds the detector.
+        dataset: images and ground truth; classes are matched by name.
+        thresholds: thresholds of the NMS.
+        batch: batch size of the network.
+        readers: threads that read images ahead.
+        progress: called with the number of images done since the last call.
+        rank: index of this process, which takes every `world`-th batch.
+        world: number of processes.
+    Raises:
+        DataError: if there is no object, or classes do not match.
+        SpecError: for a batch below 1.
+    """
     positive("evaluate", batch=batch)
     dataset.require_objects()
     index_of = match_classes(runtime.names, dataset)
-    seen: list[Seen] = []
-    skipped: list[str] = []
-    spent: list[Seconds] = []
-    reads = _reads(dataset.samples, readers, batch)
-    while some := list(islice(reads, batch)):
-        read = []
-        for sample, pixels in some:
+    part = Detected({}, {}, [])
+    places = [place for place in range(len(dataset)) if place // batch % world == rank]
+    reads = _reads([dataset.samples[place] for place in places], readers, batch)
+    for start in range(0, len(places), batch):
+        read: list[tuple[int, Pixels]] = []
+        some = places[start : start + batch]
+        for place, (_, pixels) in zip(some, islice(reads, len(some)), strict=True):
             if isinstance(pixels, ImageError):
-                skipped.append(str(pixels))
+                part.skipped[place] = str(pixels)
             else:
-                read.append((sample, pixels))
+                read.append((place, pixels))
         if read:
             every, seconds = predict(runtime, [pixels for _, pixels in read], thresholds)
-            spent += [_each(seconds, len(read))] * len(read)
-            for (sample, _), found in zip(read, every, strict=True):
-                seen.append(Seen(sample, renumber(found, index_of, dataset)))
+            part.spent.extend([_each(seconds, len(read))] * len(read))
+            for (place, _), found in zip(read, every, strict=True):
+                part.found[place] = renumber(found, index_of, dataset)
         if progress is not None:
             progress(len(some))
-    if not seen:
+    return part
+
+
+def evaluation(
+    dataset: Dataset, parts: Sequence[Detected], thresholds: Thresholds
+) -> DetectorEvaluation:
+    """Result of an evaluation, from the detections of all processes.
+
+    Raises:
+        DataError: if no image can be read.
+    """
+    found = {place: each for part in parts for place, each in part.found.items()}
+    skipped = {place: line for part in parts for place, line in part.skipped.items()}
+    if not found:
         raise DataError(f"{dataset.source}: none of its {len(dataset)} images can be read.")
+    seen = tuple(Seen(dataset.samples[place], found[place]) for place in sorted(found))
     scores = coco_scores(dataset, {each.sample.image_id: each.found for each in seen})
-    return DetectorEvaluation(scores, _median(spent), tuple(seen), tuple(skipped), thresholds)
+    latency = _median([each for part in parts for each in part.spent])
+    lines = tuple(skipped[place] for place in sorted(skipped))
+    return DetectorEvaluation(scores, latency, seen, lines, thresholds)
 
 
 def _reads(

@@ -43,9 +43,10 @@ def nms(
     Every pair of anchor point and class above `min_score` is a candidate, so a box may be kept for
     several classes. At equal scores the lower class comes first, then the earlier anchor point.
 
-    NumPy computes everything except the overlaps. PyTorch splits such small work among threads and
-    waits for all of them: fifty times as long where another program, or the runtime of the
-    network, keeps the cores busy (see benchmarks/bench_detect.py).
+    On a CPU, NumPy computes everything except the overlaps. PyTorch splits such small work among
+    threads and waits for all of them: fifty times as long where another program, or the runtime of
+    the network, keeps the cores busy (see benchmarks/bench_detect.py). On a GPU, all of it is
+    computed there, since the scores of all anchor points are a hundred times what is kept.
 
     Args:
         scores: (N, num_classes), confidence.
@@ -56,7 +57,9 @@ def nms(
     Returns:
         Tensors on the device of the scores.
     """
-    all_scores, all_boxes = scores.detach().cpu().numpy(), boxes.detach().cpu().numpy()
+    if scores.device.type != "cpu":
+        return _nms_there(scores.detach(), boxes.detach(), min_score, max_iou, max_detections)
+    all_scores, all_boxes = scores.detach().numpy(), boxes.detach().numpy()
     pairs = np.flatnonzero(all_scores.ravel() > min_score)  # half the time of a search by axes
     position, label = np.divmod(pairs, all_scores.shape[1])
     found = all_scores[position, label]
@@ -74,7 +77,27 @@ def nms(
     order = np.lexsort((kept, label[kept], -found[kept]))
     best_first = kept[order[:max_detections]]
     parts = (torch.from_numpy(part[best_first]) for part in (candidates, found, label))
-    return Detections(*(part.to(scores.device) for part in parts))
+    return Detections(*parts)
+
+
+def _nms_there(
+    scores: Tensor, boxes: Tensor, min_score: float, max_iou: float, max_detections: int
+) -> Detections:
+    """The same detections in the same order, computed on the device of the scores."""
+    pairs = (scores.flatten() > min_score).nonzero().squeeze(1)
+    position, label = pairs // scores.shape[1], pairs % scores.shape[1]
+    found = scores.flatten()[pairs]
+    if len(found) > MAX_CANDIDATES:
+        best = found.topk(MAX_CANDIDATES).indices.sort().values
+        position, label, found = position[best], label[best], found[best]
+    candidates = boxes[position]
+    apart = candidates.double()
+    if len(apart):
+        apart = apart + (apart.max() - apart.min() + 1) * label[:, None]
+    kept = ops.nms(apart, found.double(), max_iou).sort().values
+    kept = kept[label[kept].argsort(stable=True)]  # ties: by class, then by anchor point
+    kept = kept[found[kept].argsort(descending=True, stable=True)][:max_detections]
+    return Detections(candidates[kept], found[kept], label[kept])
 
 
 def _groups(label: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:

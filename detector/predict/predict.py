@@ -46,9 +46,12 @@ def predict(
     batch = np.stack([planes for planes, _ in fitted]) if len(fitted) > 1 else fitted[0][0][None]
     prepared = time.perf_counter()
     if runtime.nms is None:
-        scores, boxes = runtime.run(batch)
+        scores, boxes = runtime.run_there(batch)
         ran = time.perf_counter()
-        kept = [_suppressed(*maps, thresholds) for maps in zip(scores, boxes, strict=True)]
+        kept = [
+            nms(*maps, thresholds.min_score, thresholds.max_iou, thresholds.max_detections)
+            for maps in zip(scores, boxes, strict=True)
+        ]
     else:
         rows = runtime.detect(batch)
         ran = time.perf_counter()
@@ -62,17 +65,6 @@ def predict(
     return found, Seconds(prepared - started, ran - prepared, ended - ran)
 
 
-def _suppressed(scores: Floats, boxes: Floats, thresholds: Thresholds) -> Detections:
-    """Detections of one image: scores (N, num_classes) and boxes (N, 4) after NMS."""
-    return nms(
-        torch.from_numpy(scores),
-        torch.from_numpy(boxes),
-        thresholds.min_score,
-        thresholds.max_iou,
-        thresholds.max_detections,
-    )
-
-
 def _cut(rows: Floats, thresholds: Thresholds) -> Detections:
     """Detections of one image from the rows (max_detections, 6) of an NMS inside the model."""
     kept = torch.from_numpy(rows[rows[:, 4] > thresholds.min_score][: thresholds.max_detections])
@@ -81,7 +73,7 @@ def _cut(rows: Floats, thresholds: Thresholds) -> Detections:
 
 def on_image(kept: Detections, placement: Placement, names: tuple[str, ...]) -> Objects:
     """Detections in pixels of the image instead of the input, without boxes outside the image."""
-    boxes = placement.to_image(kept.boxes.numpy())
+    boxes = placement.to_image(kept.boxes.cpu().numpy())
     inside = (boxes[:, 2:] > boxes[:, :2]).all(axis=1)
-    scores, classes = kept.scores.numpy()[inside], kept.classes.numpy()[inside]
+    scores, classes = kept.scores.cpu().numpy()[inside], kept.classes.cpu().numpy()[inside]
     return Objects(placement.image, boxes[inside], scores, classes, names)

@@ -28,11 +28,7 @@ def in_batches(
     Raises:
         ModelError: if the images have another shape.
     """
-    if images.ndim != 4 or images.shape[1:] != in_shape or not len(images):
-        raise ModelError(
-            f"images: the model wants (B, {', '.join(map(str, in_shape))}), "
-            f"got {tuple(images.shape)}."
-        )
+    require_shape(images, in_shape)
     images = np.ascontiguousarray(images, dtype=np.float32)
     count = len(images)
     if batch is None or count == batch:
@@ -41,3 +37,12 @@ def in_batches(
     filled = np.concatenate((images, np.zeros((missing, *in_shape), np.float32)))
     found = [run(filled[start : start + batch]) for start in range(0, count, batch)]
     return tuple(np.concatenate(parts)[:count] for parts in zip(*found, strict=True))
+
+
+def require_shape(images: Floats, in_shape: tuple[int, int, int]) -> None:
+    """Raise `ModelError` unless there are images and they have the shape of the model's input."""
+    if images.ndim != 4 or images.shape[1:] != in_shape or not len(images):
+        raise ModelError(
+            f"images: the model wants (B, {', '.join(map(str, in_shape))}), "
+            f"got {tuple(images.shape)}."
+        )

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 
+import torch
+from torch import Tensor
+
 from maenas.detector.arrays import Floats
 from maenas.detector.errors import ModelError
 from maenas.detector.ops.thresholds import Thresholds
@@ -41,6 +44,15 @@ class Runtime(ABC):
         Raises:
             ModelError: if the model ends in NMS.
         """
+
+    def run_there(self, images: Floats) -> tuple[Tensor, Tensor]:
+        """Compute scores and boxes as `run` does, but leave them on the device that computes them.
+
+        Raises:
+            ModelError: if the model ends in NMS.
+        """
+        scores, boxes = self.run(images)
+        return torch.from_numpy(scores), torch.from_numpy(boxes)
 
     def detect(self, images: Floats) -> Floats:
         """Compute the detections of a model that ends in NMS.

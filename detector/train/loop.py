@@ -56,6 +56,8 @@ def train(
     recipe, ranks = training.recipe, training.ranks
     if ranks.device.type == "cpu":
         keep_freed_memory()
+    else:  # with inputs of several sizes, cuDNN would search anew for each
+        torch.backends.cudnn.benchmark = not recipe.sides
     layout = torch.channels_last if recipe.compute.channels_last else torch.contiguous_format
     average = training.folder.spec.build().to(ranks.device, memory_format=layout)  # type: ignore[call-overload]
     state = first_state(training, layout)
@@ -82,11 +84,11 @@ def train(
         if row is None:
             yield Pause(progress.epoch, progress.step)
             return
-        is_kept = ranks.leads and not progress.is_doubtful
+        is_kept = not progress.is_doubtful
         is_best = is_kept and evaluate(training, state, average, row)
         yield EpochResult(progress.epoch + 1, row, is_best)
         progress.finish_epoch(row)
-        if is_kept:
+        if is_kept and ranks.leads:
             save_checkpoint(training, state)
         ranks.wait()
         if ranks.any(training.stopping()) and progress.epoch < recipe.epochs:
@@ -117,10 +119,14 @@ def first_state(training: Training, layout: torch.memory_format) -> TrainingStat
 
 
 def evaluate(training: Training, state: TrainingState, average: DetectorNetwork, row: Row) -> bool:
-    """Evaluate an epoch if it is due and add the AP to its row; return whether it is the best."""
+    """Evaluate an epoch if it is due and add the AP to its row; return whether it is the best.
+
+    Every process evaluates its share of the images, and all get the same AP.
+    """
     epoch, progress = state.progress.epoch + 1, state.progress
     if training.evaluate is None or not training.recipe.evaluates(epoch):
         return False
+    training.ranks.share(state.ema.weights.values())  # on CPUs each has its running statistics
     average.load_state_dict(state.ema.weights)
     try:
         scores = training.evaluate(average.eval())
@@ -131,6 +137,7 @@ def evaluate(training: Training, state: TrainingState, average: DetectorNetwork,
     is_best = progress.best is None or scores.ap > progress.best
     if is_best:
         progress.best = scores.ap
+    if is_best and training.ranks.leads:
         training.folder.save(BEST, state.ema.weights, f"epoch {epoch}, AP {scores.ap:.4f}")
     return is_best
 
@@ -163,6 +170,7 @@ def one_epoch(
         fetched = time.perf_counter()
         lr = schedule.at(progress.step)
         set_lr(state.optimizer, lr)
+        ranks.seed_step(recipe.seed, progress.step)
         parts = add_gradients(training, state, learner, statistics, teaching, batches)
         state.scaler.unscale_(state.optimizer)
         norm, beside = gradient_norms(state)

@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from inspect import signature
 from socket import gethostname
 from threading import Thread
 from typing import Any
 
 import torch
+from numpy.random import SeedSequence
 from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from maenas.blocks.files.words import cut
 from maenas.detector.errors import TrainError
 
-PATIENCE = timedelta(hours=2)  # timeout of the processes that wait while the first one evaluates
+PATIENCE = timedelta(hours=1)  # timeout of the processes that wait for the others, as for scores
+# Option of DDP to send buffers in each forward pass, under its newest name.
+BUFFERS = next(
+    name
+    for name in ("forward_sync_buffers", "broadcast_buffers")
+    if name in signature(DistributedDataParallel).parameters
+)
 FAREWELL_S = 5.0  # seconds that a process which fails waits for the others
 
 
@@ -90,8 +98,46 @@ class Ranks:
         learner: nn.Module = torch.compile(network) if compiled else network  # type: ignore[assignment]
         if self.count == 1:
             return learner
-        ids = [self.device.index] if self.device.type == "cuda" else None
-        return DistributedDataParallel(learner, device_ids=ids)
+        is_gpu = self.device.type == "cuda"
+        # SyncBatchNorm on GPUs keeps running statistics equal; on CPUs those of rank 0 count.
+        buffers: dict[str, Any] = {BUFFERS: False} if is_gpu else {}
+        return DistributedDataParallel(
+            learner,
+            device_ids=[self.device.index] if is_gpu else None,
+            gradient_as_bucket_view=True,
+            **buffers,
+        )
+
+    def seed_step(self, seed: int, step: int) -> None:
+        """Give each of several processes random numbers of its own in a step, such as masks.
+
+        They depend on seed, step and rank alone, so that a resumed training draws the same. A
+        single process keeps its generator, whose state is saved.
+        """
+        if self.count > 1:
+            torch.manual_seed(int(SeedSequence((seed, step, self.rank)).generate_state(1)[0]))
+
+    def collected(self, value: Any) -> list[Any]:
+        """A picklable value of every process, in the process that leads; [] in the others."""
+        if self.count == 1:
+            return [value]
+        values = [None] * self.count if self.leads else None
+        distributed.gather_object(value, values)
+        return values or []
+
+    def told(self, value: Any) -> Any:
+        """The value of the process that leads, in all processes."""
+        if self.count == 1:
+            return value
+        values = [value]
+        distributed.broadcast_object_list(values)
+        return values[0]
+
+    def share(self, tensors: Iterable[Tensor]) -> None:
+        """Replace the tensors of every process by those of rank 0."""
+        if self.count > 1:
+            for tensor in tensors:
+                distributed.broadcast(tensor, 0)
 
 
 @contextmanager

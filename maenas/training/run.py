@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import time
 from contextlib import ExitStack
@@ -14,12 +13,8 @@ from maenas.detector.data import Dataset, LoaderOptions, TrainLoader, read_datas
 from maenas.detector.data.readers.read import splits_of
 from maenas.detector.distill import Teacher, teaching
 from maenas.detector.errors import TrainError
-from maenas.detector.evaluate.evaluate import evaluate, published_thresholds
-from maenas.detector.model.layers.network import DetectorNetwork
 from maenas.detector.model.spec import DetectorSpec
-from maenas.detector.runtimes.torch_runtime import TorchRuntime
 from maenas.detector.train import (
-    ApScores,
     Pause,
     Ranks,
     Recipe,
@@ -38,21 +33,19 @@ from maenas.detector.train import (
     train,
 )
 from maenas.detector.train.state import STATE_FILE, Saved, TrainingProgress
-from maenas.detector.train.training import Evaluate
 from maenas.runs.folders import last_run
-from maenas.runs.signals import Interrupted, Signals, caught_signals
+from maenas.runs.signals import Interrupted, caught_signals
 from maenas.runs.start import mark_begun, new_run
 from maenas.terminal.console import ERR, count_of
 from maenas.training.agreement import require_agreement
 from maenas.training.charts import Charts
+from maenas.training.cores import usual_workers
+from maenas.training.evaluator import evaluator
 from maenas.training.folder import clear, resumed_run
 from maenas.training.images import save_labels, save_predictions
 from maenas.training.progress import TrainLine
 from maenas.training.result import TrainResult, train_result
 from maenas.training.setup import TrainOptions, begun, continued, write_args
-
-MOST_WORKERS = 8
-EVALUATED_AT_A_TIME = 8
 
 
 def run_training(
@@ -132,6 +125,7 @@ def run_training(
                 *resolved.notes,
                 *data_notes(dataset, val),
                 batch_note(size.step, size.accumulation_steps, recipe),
+                *speed_notes(recipe, ranks),
             ]
             for note in notes:
                 ERR.print(note)
@@ -147,7 +141,7 @@ def run_training(
             ranks=ranks,
             folder=folder,
             identity=mark,
-            evaluate=None if val is None else evaluator(spec, val, ranks, signals),
+            evaluate=None if val is None else evaluator(spec, val, ranks, signals, recipe.compute),
             teaching=lessons,
             stopping=signals.requested,
         )
@@ -224,36 +218,6 @@ def loader_options(recipe: Recipe, spec: DetectorSpec, loaded: int, ranks: Ranks
     )
 
 
-def evaluator(spec: DetectorSpec, val: Dataset, ranks: Ranks, signals: Signals) -> Evaluate:
-    """A function that evaluates a network on the validation images; a signal ends it at once."""
-    thresholds = published_thresholds(spec.is_nano)
-
-    def accuracy(network: DetectorNetwork) -> ApScores:
-        runtime = TorchRuntime(spec, network, str(ranks.device))
-        readers = max(1, min(4, cores() // ranks.beside))
-        with signals.prompt():
-            return evaluate(runtime, val, thresholds, EVALUATED_AT_A_TIME, readers).scores
-
-    return accuracy
-
-
-def usual_workers(processes: int) -> int:
-    """Default number of workers: one a core of this process, at most 8; 0 for one or two cores.
-
-    Args:
-        processes: number of processes on this machine, which share its cores.
-    """
-    share = cores() // processes
-    return 0 if share <= 2 else min(MOST_WORKERS, share)
-
-
-def cores() -> int:
-    """Number of cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 def receipt(teacher: Teacher | None) -> str:
     """Line that says how a detector of the run was made."""
     if teacher is None:
@@ -291,3 +255,10 @@ def batch_note(step: int, accumulation_steps: int, recipe: Recipe) -> str:
             f", not {recipe.batch}, for enough steps: the recipe's min_steps is {recipe.min_steps}"
         )
     return note
+
+
+def speed_notes(recipe: Recipe, ranks: Ranks) -> list[str]:
+    """Lines about what makes a training slower than it could be."""
+    if ranks.device.type == "cpu" or not recipe.sides:
+        return []
+    return ["inputs of several sizes: cuDNN does not search for the fastest convolutions of each"]

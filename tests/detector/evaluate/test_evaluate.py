@@ -12,7 +12,13 @@ from maenas.detector.checkpoints.checkpoint import build_network
 from maenas.detector.data.dataset import DataError, Dataset
 from maenas.detector.data.readers.read import read_dataset
 from maenas.detector.evaluate.classes import match_classes
-from maenas.detector.evaluate.evaluate import THRESHOLDS, evaluate, published_thresholds
+from maenas.detector.evaluate.evaluate import (
+    THRESHOLDS,
+    detected,
+    evaluate,
+    evaluation,
+    published_thresholds,
+)
 from maenas.detector.model.spec import assemble
 from maenas.detector.ops.thresholds import Thresholds
 from maenas.detector.runtimes.torch_runtime import TorchRuntime
@@ -53,6 +59,25 @@ def test_a_detector_that_finds_all_has_ap_1(folder: Path) -> None:
     assert done == [3, 1]
     assert result.skipped == ()
     assert result.thresholds == THRESHOLDS
+
+
+@pytest.mark.parametrize("world", [1, 2, 4, 5])
+def test_processes_that_share_the_images_get_the_result_of_one(world: int, folder: Path) -> None:
+    dataset = opened(folder)
+    (folder / "images/val/1.png").write_bytes(b"no image")
+    whole = evaluate(ColourFinder(), dataset, batch=2)
+    parts = [
+        detected(ColourFinder(), dataset, THRESHOLDS, 2, rank=rank, world=world)
+        for rank in range(world)
+    ]
+    shares = [len(part.found) + len(part.skipped) for part in parts]
+    assert shares == ([4] if world == 1 else [2, 2, 0, 0, 0][:world])
+    shared = evaluation(dataset, parts, THRESHOLDS)
+    assert shared.scores == whole.scores
+    assert [each.sample.image_id for each in shared.seen] == [
+        each.sample.image_id for each in whole.seen
+    ]
+    assert shared.skipped == whole.skipped
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from maenas.detector.ops.nms import MAX_CANDIDATES, nms
+from tests.fake_gpu import GPU, pretended_gpu
 from tests.golden import hashed
 
 CASES = json.loads((Path(__file__).parents[2] / "data" / "nms_golden.json").read_text())
@@ -28,6 +29,24 @@ def test_it_keeps_what_the_reference_keeps(case: dict[str, Any]) -> None:
     first = torch.cat((found.classes[:, None], found.scores[:, None], found.boxes), dim=1)
     expected = torch.tensor(case["first"])
     torch.testing.assert_close(first[: len(expected)], expected, atol=1e-3, rtol=0)
+
+
+@pytest.mark.parametrize("scene", ["crowd", "ties", "many", "empty"])
+def test_a_gpu_keeps_the_same_in_the_same_order(
+    scene: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scores, boxes = crowd(600)
+    if scene == "ties":
+        scores = (scores * 4).round() / 4
+    elif scene == "many":
+        monkeypatch.setattr("maenas.detector.ops.nms.MAX_CANDIDATES", 500)
+    elif scene == "empty":
+        scores = scores * 0
+    expected = nms(scores, boxes, 0.05, 0.6, max_detections=300)
+    with pretended_gpu():
+        found = nms(scores.cuda(), boxes.cuda(), 0.05, 0.6, max_detections=300)
+        assert {each.device for each in found} == {GPU}
+        assert [each.tolist() for each in found] == [each.tolist() for each in expected]
 
 
 @pytest.mark.parametrize("max_iou", [0.1, 0.45, 0.7])

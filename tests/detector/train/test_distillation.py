@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import random
-import socket
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
-from torch.multiprocessing.spawn import spawn
 
 from maenas.detector.checkpoints.checkpoint import load_folder
 from maenas.detector.distill import FEATURE_LOSSES, DistillOptions, Teacher
@@ -24,11 +23,19 @@ from maenas.detector.train import (
     load_state,
     train,
 )
+from maenas.detector.train.schedule import ScheduleOptions
+from tests.processes import run_ranks
 from tests.small_detector import NAMES, small_spec
 from tests.trainings import RECIPE, small_training, wider_teacher, write_data
 
 STEPS, TAUGHT = 3, 3  # steps an epoch; epochs with the teacher, of four
 METHODS = list(FEATURE_LOSSES)
+ONE_EPOCH = replace(
+    RECIPE,
+    epochs=1,
+    schedule=ScheduleOptions(warmup_epochs=0.5, plain_epochs=0),
+    distill=DistillOptions(method="mgd", weight=2.0),
+)
 DISTILLING = replace(RECIPE, epochs=4, distill=DistillOptions(method="mgd", weight=2.0))
 
 
@@ -168,34 +175,43 @@ def test_a_teacher_without_weights_is_refused() -> None:
         Teacher(small_spec(), None, "here")
 
 
-def learn(rank: int, port: int, data: Path, out: Path) -> None:
-    """One of two processes."""
-    torch.set_num_threads(1)
-    address = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
-    os.environ.update(RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE="2", **address)
+def learn(rank: int, data: Path, out: Path) -> dict[str, Any]:
+    """One of two processes: a whole training, and one that is stopped in an epoch and resumed."""
+    weights: dict[str, Any] = {}
+    masks: list[float] = []
+    drawn = torch.rand
+
+    def rand(*size: int) -> torch.Tensor:
+        numbers = drawn(*size)
+        masks.append(float(numbers.sum()))
+        return numbers
+
+    torch.rand = rand  # type: ignore[assignment]
     with joined_ranks("cpu") as ranks:
-        training = small_training(
-            out / "run",
-            data,
-            DISTILLING,
-            accumulation_steps=2,
-            ranks=ranks,
-            teacher=wider_teacher(),
-        )
-        assert training.teaching is not None
-        for _ in train(training):
-            pass
-        loss = training.teaching.loss
-        kept = {**dict(training.network.named_parameters()), **dict(loss.named_parameters())}
-        torch.save(kept, out / f"{rank}.pt")
+        for name, last in (("whole", None), ("resumed", 0), ("resumed", None)):
+            training = small_training(
+                out / name, data, ONE_EPOCH, ranks=ranks, teacher=wider_teacher()
+            )
+            assert training.teaching is not None
+            is_resumed = name == "resumed" and last is None
+            saved = load_state(out / name / "resume.pt") if is_resumed else None
+            steps: list[int] = []
+            stopping = partial(steps.__contains__, last)
+            for event in train(replace(training, stopping=stopping), saved):
+                if isinstance(event, StepResult):
+                    steps.append(event.number)
+            loss = training.teaching.loss
+            kept = {**dict(training.network.named_parameters()), **dict(loss.named_parameters())}
+            weights[name] = {key: value.tolist() for key, value in kept.items()}
+    return {**weights, "masks": masks}
 
 
-def test_processes_share_the_gradients_of_the_projections(data: Path, tmp_path: Path) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    spawn(learn, (port, data, tmp_path), nprocs=2)
-    first, second = (torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in (0, 1))
-    assert any("projection" in name for name in first)
-    for name, value in first.items():
-        assert torch.equal(value, second[name]), name
+def test_processes_share_the_gradients_of_the_projections_and_resume_exactly(
+    data: Path, tmp_path: Path
+) -> None:
+    first, second = run_ranks(2, learn, data, tmp_path)
+    assert any("projection" in name for name in first["whole"])
+    assert first["whole"] == second["whole"]
+    assert first["resumed"] == first["whole"]
+    assert first["masks"] != second["masks"]  # each masks its images in its own way
+    assert len(first["masks"]) == len(second["masks"])

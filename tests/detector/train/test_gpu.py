@@ -124,6 +124,12 @@ def test_a_step_on_a_gpu_mixes_no_devices_and_computes_what_a_cpu_does(
         assert step.norm == expected.norm
 
 
+@pytest.fixture(autouse=True)
+def cudnn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A training on a GPU changes a setting of the whole process."""
+    monkeypatch.setattr(torch.backends.cudnn, "benchmark", False)
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -146,6 +152,21 @@ def test_what_a_recipe_can_change_mixes_no_devices(
             tmp_path / "gpu", data, recipe, accumulation_steps=2, ranks=Ranks(GPU)
         )
         assert first_step(training).parts == expected.parts
+
+
+@pytest.mark.parametrize(("sides", "is_searched"), [((), True), ((32, 64), False)])
+def test_cudnn_searches_for_fast_convolutions_where_inputs_have_one_size(
+    sides: tuple[int, ...],
+    is_searched: bool,
+    data: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    recipe = replace(recipe_of("off", 1), sides=sides)
+    monkeypatch.setattr(torch.backends.cudnn, "benchmark", not is_searched)
+    with pretended_gpu():
+        first_step(small_training(tmp_path, data, recipe, ranks=Ranks(GPU)))
+        assert torch.backends.cudnn.benchmark is is_searched
 
 
 def first_step(training: Training) -> StepResult:

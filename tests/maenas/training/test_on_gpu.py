@@ -27,6 +27,12 @@ def given(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(autouse=True)
+def cudnn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A training on a GPU changes a setting of the whole process."""
+    monkeypatch.setattr(torch.backends.cudnn, "benchmark", False)
+
+
 def run(*words: object) -> None:
     app(args=[*map(str, words), "--compute", "cuda:0"], prog_name="maenas", standalone_mode=False)
 
@@ -51,6 +57,13 @@ def test_distill(given: Path, tmp_path: Path) -> None:
     with pretended_gpu():
         run("distill", given / "start", "--teacher", given / "start", *words)
     assert load_state(out / "resume.pt").progress.rows[0]["feature"] > 0
+
+
+def test_inputs_of_several_sizes_are_told_to_be_slower(given: Path, tmp_path: Path, capsys) -> None:
+    words = ("--data", given / "data" / "data.yaml", "--epochs", 1, "--out", tmp_path / "run")
+    with pretended_gpu():
+        run("train", given / "start", *words, *SMALL, "--set", "sides=[32, 64]")
+    assert "inputs of several sizes: cuDNN does not search" in capsys.readouterr().err
 
 
 def test_val_and_detect(given: Path, tmp_path: Path, capsys) -> None:
