@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from maenas.detection.detect import DetectResult
     from maenas.detection.evaluate import ValResult
+    from maenas.detection.inference import Inference
     from maenas.detection.predictor import Predictor
 
 
@@ -61,9 +63,9 @@ def detect(
         [('car', 'car', 'person')]
     """
     from maenas.blocks import SpecError
-    from maenas.detector.media.images import ImageError, find_sources
+    from maenas.detector.media.images import find_sources
     from maenas.detector.ops.thresholds import Thresholds, choose_thresholds
-    from maenas.runs.folders import claim
+    from maenas.runs.start import new_run
     from maenas.terminal.console import ERR
 
     if batch < 1:
@@ -82,33 +84,48 @@ def detect(
     notes = None if annotations is None else Path(annotations)
     ids = coco_ids(detector, sources, notes) if coco or notes else None
     writes = draw or save_json or ids is not None
-    folder = claim(None if out is None else Path(out), "detect", exist_ok) if writes else None
-    ERR.print(detector.runtime.about)
-    if not detector.trained:
-        ERR.print(f"warning: {detector.untrained()}")
-    inference = infer(
-        *(sources, detector, thresholds, batch),
-        folder=folder if draw else None,
-        keep=keep or save_json,
-        ids=ids,
-    )
+    with ExitStack() as held:
+        folder = None
+        if writes:
+            folder = held.enter_context(new_run(out, "detect", exist_ok))
+        ERR.print(detector.runtime.about)
+        if not detector.trained:
+            ERR.print(f"warning: {detector.untrained()}")
+        inference = infer(
+            *(sources, detector, thresholds, batch),
+            folder=folder if draw else None,
+            keep=keep or save_json,
+            ids=ids,
+        )
+        require_some(inference)
+        result = detect_result(detector.name, detector, inference, folder)
+        if folder is not None:
+            write_results(
+                folder, result.to_json() if save_json else None, inference.coco if ids else None
+            )
+    return result
+
+
+def require_some(inference: Inference) -> None:
+    """Report the files that could not be read.
+
+    Raises:
+        ImageError: if no file could be read.
+        KeyboardInterrupt: if the user stopped it before the first one.
+    """
+    from maenas.detector.media.images import ImageError
+    from maenas.terminal.console import ERR
+
     if not inference.looked and len(inference.failed) == 1:
         raise ImageError(*inference.failed.values())
     for message in inference.failed.values():
         ERR.print(f"skipped: {message}")
-    if not inference.looked:
-        if folder is not None and not any(folder.iterdir()):
-            folder.rmdir()
-        if inference.interrupted:
-            raise KeyboardInterrupt
-        count = len(inference.failed)
-        raise ImageError(f"none of the {count} files could be read; each is named above.")
-    result = detect_result(detector.name, detector, inference, folder)
-    if folder is not None:
-        write_results(
-            folder, result.to_json() if save_json else None, inference.coco if ids else None
-        )
-    return result
+    if inference.looked:
+        return
+    if inference.interrupted:
+        raise KeyboardInterrupt
+    count = len(inference.failed)
+    raise ImageError(f"none of the {count} files could be read; each is named above.")
 
 
 def val(
@@ -165,7 +182,7 @@ def val(
     from maenas.detector.evaluate.evaluate import evaluate, published_thresholds
     from maenas.detector.evaluate.report import report_mistakes
     from maenas.detector.ops.thresholds import choose_thresholds
-    from maenas.runs.folders import claim
+    from maenas.runs.start import new_run
     from maenas.terminal.console import ERR
     from maenas.terminal.progress import Counter
 
@@ -175,34 +192,32 @@ def val(
     match_classes(detector.names, dataset)  # before a folder is made
     published = published_thresholds(detector.runtime.is_nano)
     thresholds = choose_thresholds(published, detector.runtime.nms, min_score, max_iou)
-    folder = claim(None if out is None else Path(out), "val", exist_ok) if save else None
-    ERR.print(detector.runtime.about)
-    if detector.runtime.nms is not None:
-        ERR.print(f"the model ends in NMS: {detector.runtime.nms}; what it drops cannot count")
-    for line in warnings_about(detector, dataset):
-        ERR.print(line)
-    try:
+    with ExitStack() as held:
+        folder = None
+        if save:
+            folder = held.enter_context(new_run(out, "val", exist_ok))
+        ERR.print(detector.runtime.about)
+        if detector.runtime.nms is not None:
+            ERR.print(f"the model ends in NMS: {detector.runtime.nms}; what it drops cannot count")
+        for line in warnings_about(detector, dataset):
+            ERR.print(line)
         with Counter("val", len(dataset), "images") as counter:
             found = evaluate(detector.runtime, dataset, thresholds, batch, readers, counter.advance)
-    except BaseException:
-        if folder is not None and not any(folder.iterdir()):
-            folder.rmdir()
-        raise
-    result = ValResult(
-        model=detector.name,
-        runtime=detector.runtime.about,
-        trained=detector.trained,
-        in_shape=detector.in_shape,
-        data=dataset.source,
-        split=split,
-        names=dataset.names,
-        folder=folder,
-        evaluation=found,
-        report=report_mistakes(found, at_score),
-        unreadable=unreadable(dataset),
-    )
-    if folder is not None:
-        write_evaluation(folder, result, dataset)
+        result = ValResult(
+            model=detector.name,
+            runtime=detector.runtime.about,
+            trained=detector.trained,
+            in_shape=detector.in_shape,
+            data=dataset.source,
+            split=split,
+            names=dataset.names,
+            folder=folder,
+            evaluation=found,
+            report=report_mistakes(found, at_score),
+            unreadable=unreadable(dataset),
+        )
+        if folder is not None:
+            write_evaluation(folder, result, dataset)
     return result
 
 

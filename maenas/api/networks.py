@@ -128,15 +128,15 @@ def import_weights(
     from maenas.detection.import_weights import ImportResult, digest_line, number_of_parameters
     from maenas.detector.checkpoints.checkpoint import save_folder
     from maenas.detector.checkpoints.import_weights import import_checkpoint
-    from maenas.runs.folders import claim
+    from maenas.runs.start import new_run
 
     path = Path(checkpoint)
     imported = import_checkpoint(path, model, num_classes)
     receipt = f"maenas import-weights {path.name} --model {model}"
     if num_classes is not None:
         receipt += f" --num-classes {num_classes}"
-    folder = claim(None if out is None else Path(out), "import-weights", exist_ok)
-    save_folder(folder, imported.spec, imported.weights, (receipt, digest_line(path)))
+    with new_run(out, "import-weights", exist_ok) as folder:
+        save_folder(folder, imported.spec, imported.weights, (receipt, digest_line(path)))
     return ImportResult(
         checkpoint=path,
         model=model,

@@ -21,7 +21,7 @@ from maenas.backbone_search.plots import plot_curve, plot_scatter
 from maenas.backbone_search.progress import SearchLine
 from maenas.backbone_search.report import report_text
 from maenas.backbone_search.result import Found, Result, published_figures
-from maenas.backbone_search.run_folder import claim_run, is_begun, resumed
+from maenas.backbone_search.run_folder import is_begun, opened_run, replace_run, resumed
 from maenas.backbone_search.saved import saved_result
 from maenas.backbone_search.tasks import (
     Baseline,
@@ -52,7 +52,6 @@ from maenas.nas import (
 )
 from maenas.nas.executors import Executor, Shared, opened_executor
 from maenas.runs.config import SearchConfig, save_config
-from maenas.runs.folders import locked_run
 from maenas.terminal.console import ERR, count_of
 
 
@@ -233,7 +232,8 @@ def run_search(
         MaenasError: for an error that the user can fix, in one line.
     """
     effort = effort or Effort()
-    with locked_run(out, "search", resume) as folder:
+    check_folder_options(resume, exist_ok)
+    with opened_run(out, resume, exist_ok) as folder:
         goes_on = resume and is_begun(folder)
         if goes_on:
             config, subproblems = resumed(config, asked, folder, objects)
@@ -243,7 +243,7 @@ def run_search(
             raise SpecError("budget: at least one is needed, such as --budget 3.8ms --device t4.")
         else:
             subproblems = plan(config, objects)
-        check(config, resume, exist_ok)
+        check(config)
         saved = saved_result(folder, config, subproblems) if goes_on else None
         if saved is not None and effort.is_spent(saved, asked):
             return saved
@@ -251,7 +251,7 @@ def run_search(
         with effort.opened() as executor:
             job.prepare(effort)
             if not goes_on:
-                claim_run(folder, exist_ok)
+                replace_run(folder)
                 job.save_config()
             (result,) = results([job], executor, effort)
             tell_losses(executor)
@@ -267,13 +267,17 @@ def tell_losses(executor: Executor) -> None:
         ERR.print(f"{batches} had to run again elsewhere")
 
 
-def check(config: SearchConfig, resume: bool, exist_ok: bool) -> None:
+def check(config: SearchConfig) -> None:
     """Refuse options that contradict each other."""
     if config.algorithm == EXACT and config.max_effectiveness is not None:
         raise SpecError(
             "search: the exact solver cannot bound effectiveness, which is no sum; use "
             "--algorithm evolution."
         )
+
+
+def check_folder_options(resume: bool, exist_ok: bool) -> None:
+    """Refuse two options that contradict each other."""
     if resume and exist_ok:
         raise SpecError("search: --resume continues the run, --exist-ok replaces it; give one.")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from maenas.backbone_search.objects import SearchObjects
@@ -13,28 +14,30 @@ from maenas.blocks.files.yaml_file import LIMIT
 from maenas.detector import template_names
 from maenas.runs.config import SearchConfig, differences, load_config
 from maenas.runs.run_lock import contents
+from maenas.runs.start import new_run, resumed_run
 
+CONFIG_FILE, LIST_FILE = "config.yaml", "searches.yaml"
 RESULT_FILES = ("best.yaml", "result.json", "report.html", "curve.png", "scatter.png")
 
 
-def claim_run(folder: Path, exist_ok: bool) -> None:
-    """Claim the folder for a new run; an existing result is replaced only with `exist_ok`."""
-    try:
-        if folder.is_dir() and contents(folder):
-            if not exist_ok:
-                raise MaenasError(
-                    f"{folder}: is not empty; --resume continues the run in it, --exist-ok "
-                    "replaces it, --out names another folder."
-                )
-            if not is_run(folder):
-                raise MaenasError(
-                    f"{folder}: is not the folder of a search, so nothing in it is replaced; "
-                    "--out names another folder."
-                )
-            clear(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise MaenasError(f"{folder}: cannot be created: {error.strerror or error}.") from None
+def opened_run(out: Path | None, resume: bool, exist_ok: bool) -> AbstractContextManager[Path]:
+    """Open the folder of one or several searches, to resume them or to begin new ones.
+
+    Args:
+        out: folder named by the user; None for the next free one, or for the last one to resume.
+        resume: whether the run in the folder is continued, if it holds one.
+        exist_ok: whether the run in the folder is replaced.
+    Raises:
+        MaenasError: if the folder holds other files, or another process writes into it.
+    """
+    if resume:
+        return resumed_run(out, "search", has_run)
+    return new_run(out, "search", exist_ok, can_resume=True)
+
+
+def has_run(folder: Path) -> bool:
+    """Whether a folder holds a search or several to resume, damaged or not."""
+    return (folder / CONFIG_FILE).exists() or is_several(folder)
 
 
 def is_begun(folder: Path) -> bool:
@@ -42,10 +45,34 @@ def is_begun(folder: Path) -> bool:
     return folder.is_dir() and bool(contents(folder))
 
 
+def is_several(folder: Path) -> bool:
+    """Whether a folder holds several searches."""
+    return (folder / LIST_FILE).is_file()
+
+
 def is_run(folder: Path) -> bool:
     """Whether a folder is the run folder of a search."""
-    config = folder / "config.yaml"
+    config = folder / CONFIG_FILE
     return config.is_file() and b"maenas/search@" in read_bytes(config, limit=LIMIT)
+
+
+def replace_run(folder: Path) -> None:
+    """Remove the run in a folder, if there is one, to begin another.
+
+    Raises:
+        MaenasError: if the folder holds files of another origin, or cannot be written.
+    """
+    if not is_begun(folder):
+        return
+    if not is_run(folder):
+        raise MaenasError(
+            f"{folder}: is not the folder of a search, so nothing in it is replaced; --out names "
+            "another folder."
+        )
+    try:
+        clear(folder)
+    except OSError as error:
+        raise MaenasError(f"{folder}: cannot be written: {error.strerror or error}.") from None
 
 
 def clear(folder: Path) -> None:
@@ -67,10 +94,10 @@ def resumed(
     objects: SearchObjects | None = None,
 ) -> tuple[SearchConfig, list[Subproblem]]:
     """The saved options and subproblems of a run; they must agree with any options given."""
-    path = folder / "config.yaml"
+    path = folder / CONFIG_FILE
     if not path.exists():
         raise MaenasError(
-            f"{folder}: there is no run to resume, but other files; --out names another folder."
+            f"{folder}: holds several searches, not one; resume them by the command line."
         )
     saved, stamp = load_config(path)
     different = [] if config is None else differences(config, saved, asked)

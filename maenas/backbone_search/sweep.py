@@ -18,8 +18,23 @@ from maenas.backbone_search.objects import SearchObjects
 from maenas.backbone_search.plan import plan
 from maenas.backbone_search.plots import plot_searches
 from maenas.backbone_search.report import NO_COMPARISON, searches_text
-from maenas.backbone_search.run import Effort, Job, check, results, tell_losses
-from maenas.backbone_search.run_folder import clear, is_begun, is_run, resumed
+from maenas.backbone_search.run import (
+    Effort,
+    Job,
+    check,
+    check_folder_options,
+    results,
+    tell_losses,
+)
+from maenas.backbone_search.run_folder import (
+    LIST_FILE,
+    clear,
+    is_begun,
+    is_run,
+    is_several,
+    opened_run,
+    resumed,
+)
 from maenas.blocks import MaenasError, SpecError
 from maenas.blocks.files.atomic_write import write_text
 from maenas.blocks.files.inside import inside
@@ -29,12 +44,11 @@ from maenas.blocks.files.words import shown
 from maenas.blocks.files.yaml_file import read_yaml
 from maenas.budgets import InfeasibleError, show
 from maenas.runs.config import SearchConfig
-from maenas.runs.folders import last_run, locked_run
+from maenas.runs.folders import last_run
 from maenas.terminal.console import ERR, OUT
 
 FORMAT = "maenas/searches@1"
 SCHEMA = "maenas/searches-result@1"
-LIST_FILE = "searches.yaml"
 OWN_FILES = ("result.json", "report.html", "searches.png")
 FINISHED = ("best.yaml", "result.json")  # the first is written last
 APART = frozenset({"space", "device"})  # options that differ among the searches of a command
@@ -78,11 +92,6 @@ class Searches:
                 for entry in self.entries
             ],
         }
-
-
-def is_several(folder: Path) -> bool:
-    """Whether a folder holds several searches."""
-    return (folder / LIST_FILE).is_file()
 
 
 def last_is_several(out: Path | None) -> bool:
@@ -137,15 +146,15 @@ def run_searches(
         MaenasError: for an error that the user can fix, in one line.
     """
     effort = effort or Effort()
-    with locked_run(out, "search", resume) as folder:
-        return _run(configs, folder, resume, exist_ok, effort, asked, objects)
+    check_folder_options(resume, exist_ok)
+    with opened_run(out, resume, exist_ok) as folder:
+        return _run(configs, folder, resume, effort, asked, objects)
 
 
 def _run(
     configs: dict[str, SearchConfig] | None,
     folder: Path,
     resume: bool,
-    exist_ok: bool,
     effort: Effort,
     asked: Collection[str] | None,
     objects: SearchObjects | None,
@@ -157,13 +166,13 @@ def _run(
         else _begun(configs or {}, folder, objects)
     )
     for job in jobs.values():
-        check(job.config, resume, exist_ok)
+        check(job.config)
     entries = {name: _finished(name, job) for name, job in jobs.items()}
     if not all(entries.values()):
         with effort.opened() as executor:
             left = _prepared(jobs, entries, effort)
             if not goes_on:
-                _claim(folder, exist_ok)
+                _replace_runs(folder)
                 _write_list(folder, list(jobs))  # from here on there is something to resume
             for job in jobs.values():
                 if not job.resume:
@@ -275,32 +284,27 @@ def _finished(name: str, job: Job) -> Entry | None:
         return None  # damaged: the search runs again and writes it anew
 
 
-def _claim(folder: Path, exist_ok: bool) -> None:
-    """Claim the folder for new searches; existing ones are replaced only with `exist_ok`."""
+def _replace_runs(folder: Path) -> None:
+    """Remove the searches in a folder, if there are any, to begin others."""
+    if not is_begun(folder):
+        return
+    if not is_several(folder):
+        raise MaenasError(
+            f"{folder}: is not the folder of several searches, so nothing in it is replaced; "
+            "--out names another folder."
+        )
     try:
-        if is_begun(folder):
-            if not exist_ok:
-                raise MaenasError(
-                    f"{folder}: is not empty; --resume continues the searches in it, --exist-ok "
-                    "replaces them, --out names another folder."
-                )
-            if not is_several(folder):
-                raise MaenasError(
-                    f"{folder}: is not the folder of several searches, so nothing in it is "
-                    "replaced; --out names another folder."
-                )
-            for name in filter(lambda name: is_run(folder / name), _names(folder / LIST_FILE)):
-                clear(folder / name)
-                (folder / name / "config.yaml").unlink(missing_ok=True)
-                sweep_temporaries(folder / name)
-                if not any((folder / name).iterdir()):
-                    (folder / name).rmdir()
-            # The list stays until it is replaced: it marks the folder as one of several searches.
-            for name in OWN_FILES:
-                (folder / name).unlink(missing_ok=True)
-        folder.mkdir(parents=True, exist_ok=True)
+        for name in filter(lambda name: is_run(folder / name), _names(folder / LIST_FILE)):
+            clear(folder / name)
+            (folder / name / "config.yaml").unlink(missing_ok=True)
+            sweep_temporaries(folder / name)
+            if not any((folder / name).iterdir()):
+                (folder / name).rmdir()
+        # The list stays until it is replaced: it marks the folder as one of several searches.
+        for name in OWN_FILES:
+            (folder / name).unlink(missing_ok=True)
     except OSError as error:
-        raise MaenasError(f"{folder}: cannot be created: {error.strerror or error}.") from None
+        raise MaenasError(f"{folder}: cannot be written: {error.strerror or error}.") from None
 
 
 def _write_list(folder: Path, names: list[str]) -> None:

@@ -102,9 +102,9 @@ def _opened(lock: Path, what: Path, remedy: str) -> int:
         try:
             lock.parent.mkdir(parents=True, exist_ok=True)
             descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, 0o644)
-        except FileNotFoundError:
-            continue  # another process removed its empty folder in between
         except OSError as error:
+            if was_removed(error, lock):
+                continue
             missing = what if lock.parent.is_dir() else lock.parent
             raise MaenasError(f"{missing}: cannot be created: {error.strerror or error}.") from None
         try:
@@ -120,6 +120,22 @@ def _opened(lock: Path, what: Path, remedy: str) -> int:
             os.close(descriptor)
             raise
         os.close(descriptor)  # its holder removed it between our opening and locking it
+
+
+def was_removed(error: OSError, path: Path) -> bool:
+    """Whether another process removed its empty folder while this one made the same folder.
+
+    `mkdir` then reports that the folder exists, because it no longer is one when it looks.
+
+    Args:
+        error: error of making the path or one of its folders.
+        path: path to make.
+    """
+    if isinstance(error, FileNotFoundError):
+        return True
+    return isinstance(error, FileExistsError) and not any(
+        os.path.lexists(each) and not each.is_dir() for each in (path, *path.parents)
+    )
 
 
 def _try_lock(descriptor: int) -> bool:

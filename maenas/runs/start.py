@@ -1,19 +1,20 @@
-"""The start of a run as a transaction: a run killed while it starts counts as not begun.
+"""The start of a command that writes into a folder: one writer, and a start that is a transaction.
 
-A marker is written before the first file of a run and removed when its first state is on disk.
-A folder with the marker has nothing to continue or to lose: every start, with or without
+Every such command opens its folder by `new_run` or `resumed_run`, which hold its lock. A marker
+is written before the first file of a run that can be resumed, and removed when its first state is
+on disk. A folder with the marker has nothing to continue or to lose: every start, with or without
 `--resume`, begins a new run in it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from maenas.blocks import MaenasError
 from maenas.blocks.files.atomic_write import write_text
-from maenas.runs.folders import last_run, next_run
+from maenas.runs.folders import last_run, made_next, next_run
 from maenas.runs.run_lock import contents, run_lock
 
 START_FILE = ".starting"
@@ -35,27 +36,31 @@ def is_unstarted(folder: Path) -> bool:
 
 
 @contextmanager
-def new_run(folder: Path | None, command: str, exist_ok: bool | None) -> Iterator[Path]:
-    """Make and lock the folder of a new run; a new folder that stays empty is removed.
+def new_run(
+    folder: str | Path | None, command: str, exist_ok: bool | None, can_resume: bool = False
+) -> Iterator[Path]:
+    """Make and lock the folder of a new run; folders made for it are removed if they stay empty.
 
     Args:
         folder: folder named by the user; None for the next free one of the command.
         command: name of the command, such as "train".
         exist_ok: whether the folder may hold files; None for a command without this option.
+        can_resume: whether the command has the option --resume.
     Raises:
         MaenasError: if the folder holds files and may not, another process writes into it, or it
             cannot be made.
     """
-    is_made = folder is None
-    folder = folder or _made_next(command)
-    with _removed_if_empty(folder) if is_made else nullcontext(), run_lock(folder):
-        if not exist_ok and not is_unstarted(folder):
+    path = next_run(command) if folder is None else Path(folder)
+    ours = [parent for parent in path.parents if not parent.exists()]
+    if folder is None:
+        path = made_next(command)
+        ours.insert(0, path)
+    with removed_if_empty(ours), run_lock(path):
+        if not exist_ok and not is_unstarted(path):
+            resume = "--resume continues the run in it, " if can_resume else ""
             option = "" if exist_ok is None else "--exist-ok writes into it all the same, "
-            raise MaenasError(
-                f"{folder}: is not empty; --resume continues the run in it, {option}--out names "
-                "another folder."
-            )
-        yield folder
+            raise MaenasError(f"{path}: is not empty; {resume}{option}--out names another folder.")
+        yield path
 
 
 @contextmanager
@@ -72,7 +77,8 @@ def resumed_run(
         MaenasError: if the folder holds other files, or another process writes into it.
     """
     folder = folder or last_run(command)
-    with run_lock(folder):
+    ours = [path for path in folder.parents if not path.exists()]
+    with removed_if_empty(ours), run_lock(folder):
         if not has_begun(folder) and not is_unstarted(folder):
             found = ", ".join(path.name for path in contents(folder)[:3])
             raise MaenasError(
@@ -82,24 +88,11 @@ def resumed_run(
 
 
 @contextmanager
-def _removed_if_empty(folder: Path) -> Iterator[None]:
-    """Remove the folder at the end of the block if it is empty."""
+def removed_if_empty(folders: Sequence[Path]) -> Iterator[None]:
+    """Remove folders at the end, the innermost first, if they are empty."""
     try:
         yield
     finally:
-        with suppress(OSError):  # the folder is not empty
-            folder.rmdir()
-
-
-def _made_next(command: str) -> Path:
-    """Make the next free folder of a command; two runs that start together get different ones."""
-    while True:
-        folder = next_run(command)
-        try:
-            folder.parent.mkdir(parents=True, exist_ok=True)
-            folder.mkdir()
-        except FileExistsError:
-            continue
-        except OSError as error:
-            raise MaenasError(f"{folder}: cannot be created: {error.strerror or error}.") from None
-        return folder
+        for path in folders:
+            with suppress(OSError):  # the folder is not empty
+                path.rmdir()

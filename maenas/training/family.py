@@ -168,7 +168,7 @@ def train_members(
             )
         device, members = built(family)
         if folder is None:
-            folder = opened.enter_context(new_run(out, COMMAND, exist_ok=None))
+            folder = opened.enter_context(new_run(out, COMMAND, exist_ok=None, can_resume=True))
         if not goes_on:
             begin(family, members, folder)
         rows = train_each(family, folder, members, compute, workers)

@@ -118,7 +118,7 @@ def run_training(
         )
         path = out or Path()
         if ranks.leads and not resume:
-            path = opened.enter_context(new_run(out, options.command, exist_ok))
+            path = opened.enter_context(new_run(out, options.command, exist_ok, can_resume=True))
         folder = RunFolder(path, spec, (receipt(resolved.teacher),))
         if ranks.leads:
             notes = [

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from maenas.backbone_search.sweep import LIST_FILE, _names
+from maenas.backbone_search.run_folder import LIST_FILE
+from maenas.backbone_search.sweep import _names
 from maenas.blocks.backbone_file import zoo_path
 from maenas.budgets.graph.model import load_graph
 from maenas.budgets.pricing.operator_file import load_operator_file

@@ -311,12 +311,18 @@ def test_a_run_is_either_resumed_or_replaced(refused, small_folder, tmp_path):
     refused("search --resume --exist-ok --finalists 0 --out run", "give one")
 
 
-@pytest.mark.parametrize("name", ["history.jsonl", "config.yaml"])
-def test_a_run_that_lacks_a_file_is_refused(refused, small_folder, tmp_path, name):
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("history.jsonl", "there is no run to resume"),
+        ("config.yaml", "holds no run to continue, but curve.png, history.jsonl"),
+    ],
+)
+def test_a_run_that_lacks_a_file_is_refused(refused, small_folder, tmp_path, name, message):
     shutil.copytree(small_folder, tmp_path, dirs_exist_ok=True)
     (tmp_path / "run" / "best.yaml").unlink()  # killed before its end
     (tmp_path / "run" / name).unlink()
-    refused("search --resume --finalists 0 --out run", "there is no run to resume")
+    refused("search --resume --finalists 0 --out run", message)
 
 
 def test_a_run_is_not_resumed_in_a_space_that_was_edited(refused, small_folder, tmp_path):

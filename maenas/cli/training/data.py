@@ -69,13 +69,15 @@ def make_shapes_command(
 ) -> None:
     """Generate a data set of shapes on textured ground, to try everything out."""
     from maenas.detector.data.make_shapes import ShapeSet, make_shapes
-    from maenas.runs.folders import claim
+    from maenas.runs.start import new_run
     from maenas.terminal.console import OUT
     from maenas.terminal.progress import Counter
 
     shapes = ShapeSet(level, images, classes, size, seed)
-    folder = claim(out, "data", exist_ok)
-    with Counter("make-shapes", sum(shapes.counts().values()), "images") as counter:
+    with (
+        new_run(out, "data", exist_ok) as folder,
+        Counter("make-shapes", sum(shapes.counts().values()), "images") as counter,
+    ):
         path = make_shapes(shapes, folder, counter.advance)
     counts = ", ".join(f"{count:,} to {split}" for split, count in shapes.counts().items())
     OUT.print(f"{counts}; classes {', '.join(shapes.names)}")
@@ -113,7 +115,7 @@ def show_data(
     from maenas.detector.data import Augmentation, LoaderOptions, TrainLoader, read_dataset
     from maenas.detector.data.dataset import DataError
     from maenas.detector.data.show import sheet
-    from maenas.runs.folders import claim
+    from maenas.runs.start import new_run
     from maenas.terminal.console import ERR, OUT
     from maenas.training.setup import named_recipe
 
@@ -125,15 +127,15 @@ def show_data(
     )
     dataset = read_dataset(source, split)
     loader = TrainLoader(dataset, options)
-    folder = claim(out, "data", exist_ok)
-    written = 0
-    for number, made in enumerate(islice(loader.epoch(0), sheets)):
-        path = folder / f"{split}_{number}.jpg"
-        try:
-            Image.fromarray(sheet(made, dataset.names)).save(path, quality=90)
-        except OSError as error:
-            raise DataError(f"{path}: cannot be written: {error.strerror or error}.") from None
-        written += 1
+    with new_run(out, "data", exist_ok) as folder:
+        written = 0
+        for number, made in enumerate(islice(loader.epoch(0), sheets)):
+            path = folder / f"{split}_{number}.jpg"
+            try:
+                Image.fromarray(sheet(made, dataset.names)).save(path, quality=90)
+            except OSError as error:
+                raise DataError(f"{path}: cannot be written: {error.strerror or error}.") from None
+            written += 1
     for message in loader.damaged:
         ERR.print(f"skipped: {message}")
     OUT.print(f"written: {folder}, {written} sheets of up to {batch} images")

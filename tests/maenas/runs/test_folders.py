@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+from collections.abc import Callable
 from multiprocessing.queues import Queue
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
@@ -10,45 +11,63 @@ from pathlib import Path
 import pytest
 
 from maenas.blocks import MaenasError
-from maenas.runs.folders import claim, locked_run, new_run
-from maenas.runs.run_lock import RunBusyError
+from maenas.runs.folders import made_next
+from maenas.runs.start import new_run
+from tests.patience import PATIENCE_S
 
 ROUNDS = 100
 
 
-def claims(start: Barrier, found: Queue[list[str]]) -> None:
-    """Claim a folder as soon as the other process does, again and again."""
+def make_folders(start: Barrier, found: Queue[list[str]]) -> None:
+    """Make a folder as soon as the other process does, again and again."""
     names = []
     for _ in range(ROUNDS):
         start.wait()
-        names.append(claim(None, "detect", exist_ok=False).name)
+        names.append(made_next("detect").name)
     found.put(names)
 
 
-def test_two_processes_never_claim_the_same_folder(
+def write_into_named_folders(start: Barrier, found: Queue[list[str]]) -> None:
+    """Open a folder of a given name as soon as the other process does, again and again."""
+    names = []
+    for number in range(ROUNDS):
+        start.wait()
+        try:
+            with new_run(Path(f"run{number}"), "detect", exist_ok=False) as folder:
+                (folder / "ours").touch()
+                names.append(folder.name)
+        except MaenasError:
+            continue  # the other process has it
+    found.put(names)
+
+
+def in_two_processes(work: Callable[[Barrier, Queue[list[str]]], None]) -> list[str]:
+    """What the work of two processes that start together found, sorted."""
+    context = multiprocessing.get_context("fork")
+    start, found = context.Barrier(2), context.Queue()
+    processes = [context.Process(target=work, args=(start, found)) for _ in range(2)]
+    for process in processes:
+        process.start()
+    names = found.get(timeout=PATIENCE_S) + found.get(timeout=PATIENCE_S)
+    for process in processes:
+        process.join()
+    return sorted(names)
+
+
+def test_two_processes_never_make_the_same_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    context = multiprocessing.get_context("fork")
-    start, found = context.Barrier(2), context.Queue()
-    processes = [context.Process(target=claims, args=(start, found)) for _ in range(2)]
-    for process in processes:
-        process.start()
-    names = found.get(timeout=60) + found.get(timeout=60)
-    for process in processes:
-        process.join()
-    assert sorted(names) == sorted({"exp", *(f"exp{n}" for n in range(2, 2 * ROUNDS + 1))})
+    names = in_two_processes(make_folders)
+    assert names == sorted({"exp", *(f"exp{n}" for n in range(2, 2 * ROUNDS + 1))})
 
 
-def test_a_folder_in_which_a_kill_left_temporaries_is_free(tmp_path: Path) -> None:
-    (tmp_path / ".maenas-tmp-1").write_text("half")
-    assert claim(tmp_path, "detect", exist_ok=False) == tmp_path
-
-
-def test_a_folder_that_holds_something_is_not_claimed(tmp_path: Path) -> None:
-    (tmp_path / "notes").write_text("mine")
-    with pytest.raises(MaenasError, match="is not empty; --exist-ok"):
-        claim(tmp_path, "detect", exist_ok=False)
+def test_a_folder_that_two_commands_name_has_one_writer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    names = in_two_processes(write_into_named_folders)
+    assert names == sorted(f"run{number}" for number in range(ROUNDS))
 
 
 def test_a_file_in_the_way_of_all_runs_is_named(
@@ -57,21 +76,4 @@ def test_a_file_in_the_way_of_all_runs_is_named(
     monkeypatch.chdir(tmp_path)
     Path("runs").write_text("a file")
     with pytest.raises(MaenasError, match="runs/search/exp: cannot be created"):
-        new_run("search")
-
-
-def test_a_run_that_leaves_nothing_leaves_no_folder(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    with locked_run(None, "search", resume=False) as folder:
-        assert folder == Path("runs/search/exp")
-    assert not folder.exists()
-
-
-def test_a_resumed_run_has_one_writer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    with locked_run(None, "search", resume=False) as folder:
-        (folder / "config.yaml").write_text("begun")
-        with pytest.raises(RunBusyError):
-            locked_run(None, "search", resume=True).__enter__()
+        made_next("search")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import multiprocessing
 import os
 import signal
@@ -11,11 +12,14 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from maenas.blocks import MaenasError
+from maenas.runs.folders import made_next
 from maenas.runs.run_lock import LOCK_FILE, RunBusyError, contents, file_lock, run_lock
+from tests.patience import PATIENCE_S
 
 HOLD = """
 import sys, time
@@ -94,7 +98,27 @@ def test_never_two_at_once_though_the_file_comes_and_goes(tmp_path: Path) -> Non
         subprocess.Popen([sys.executable, "-c", TAKE_TURNS, str(tmp_path / "run")])
         for _ in range(3)
     ]
-    assert [process.wait(timeout=300) for process in turns] == [0, 0, 0]
+    assert [process.wait(timeout=PATIENCE_S) for process in turns] == [0, 0, 0]
+
+
+def test_a_folder_that_is_removed_while_it_is_made_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As pathlib does if the folder exists when it makes it, and not when it looks."""
+    errors = [FileExistsError(errno.EEXIST, "File exists"), FileNotFoundError(errno.ENOENT, "none")]
+    make = Path.mkdir
+
+    def mkdir(self: Path, *options: Any, **more: Any) -> None:
+        if errors:
+            raise errors.pop()
+        make(self, *options, **more)
+
+    monkeypatch.setattr(Path, "mkdir", mkdir)
+    with run_lock(tmp_path / "run"):
+        assert (tmp_path / "run" / LOCK_FILE).exists()
+    errors += [FileExistsError(errno.EEXIST, "File exists"), FileNotFoundError(errno.ENOENT, "no")]
+    monkeypatch.chdir(tmp_path)
+    assert made_next("search") == Path("runs/search/exp")
 
 
 def test_the_lock_leaves_nothing_behind(tmp_path: Path) -> None:

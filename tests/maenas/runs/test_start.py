@@ -17,6 +17,7 @@ from maenas.runs.start import (
     new_run,
     resumed_run,
 )
+from tests.patience import PATIENCE_S
 
 
 def has_state(folder: Path) -> bool:
@@ -42,10 +43,31 @@ def test_a_start_that_is_refused_leaves_no_folder(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_run_that_leaves_nothing_leaves_no_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with new_run(None, "search", exist_ok=False) as folder:
+        assert folder == Path("runs/search/exp")
+    with resumed_run(None, "search", has_state) as folder:
+        assert folder == Path("runs/search/exp")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_in_which_a_kill_left_temporaries_is_free(tmp_path: Path) -> None:
+    (tmp_path / ".maenas-tmp-1").write_text("half")
+    with new_run(tmp_path, "detect", exist_ok=False) as folder:
+        assert folder == tmp_path
+
+
 def test_a_run_that_is_there_is_neither_overwritten_nor_taken_for_another(tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").touch()
     with pytest.raises(MaenasError, match=r"is not empty; --resume continues .* --exist-ok"):
-        new_run(tmp_path, "train", exist_ok=False).__enter__()
+        new_run(tmp_path, "train", exist_ok=False, can_resume=True).__enter__()
+    with pytest.raises(MaenasError, match=r"is not empty; --exist-ok writes"):
+        new_run(tmp_path, "detect", exist_ok=False).__enter__()
+    with pytest.raises(MaenasError, match=r"is not empty; --out names"):
+        new_run(tmp_path, "detect", exist_ok=None).__enter__()
     with pytest.raises(MaenasError, match=r"holds no run to continue, but thesis\.tex; --out"):
         resumed_run(tmp_path, "train", has_state).__enter__()
     (tmp_path / "state").touch()
@@ -80,7 +102,7 @@ def test_of_commands_that_start_together_each_has_a_folder_of_its_own(tmp_path: 
         )
         for _ in range(3)
     ]
-    said = [process.communicate(timeout=300)[0].split() for process in started]
+    said = [process.communicate(timeout=PATIENCE_S)[0].split() for process in started]
     names = [name for names in said for name in names]
     assert [process.returncode for process in started] == [0, 0, 0]
     assert len(set(names)) == len(names) == 60
