@@ -93,6 +93,7 @@ def summary(splits: Mapping[str, Dataset], problems: list[DataProblem]) -> dict[
             }
             for split, dataset in splits.items()
         },
+        "skipped": sum(problem.skips for problem in problems),
         "errors": sum(problem.severity == "error" for problem in problems),
         "warnings": sum(problem.severity == "warning" for problem in problems),
         "problems": [
@@ -102,6 +103,7 @@ def summary(splits: Mapping[str, Dataset], problems: list[DataProblem]) -> dict[
                 "where": problem.where,
                 "what": problem.what,
                 "fix": problem.fix,
+                "skips": problem.skips,
             }
             for problem in problems
         ],
@@ -140,7 +142,7 @@ def _unreadable(path: Path, size: tuple[int, int]) -> DataProblem | None:
         check_image(path, size)
     except ImageError as error:
         what = str(error).removeprefix(f"{path}: ").rstrip(".")
-        return DataProblem("error", "images", str(path), what, "replace it; training skips it")
+        return DataProblem("warning", "images", str(path), what, "replace it", skips=True)
     return None
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maenas.detector.arrays import Floats
-from maenas.detector.data.dataset import DataProblem, Dataset
+from maenas.detector.data.dataset import DataProblem, Dataset, Severity
 from maenas.detector.data.labelled import areas_of
 from maenas.detector.data.samples import Samples
 from maenas.detector.media.resize import placement_of
@@ -50,7 +50,8 @@ def check_balance(dataset: Dataset, split: str) -> list[DataProblem]:
     counts = dict(zip(dataset.names, dataset.counts().tolist(), strict=True))
     if not any(counts.values()):
         what, fix = "no image has an object", "are the label files where they belong?"
-        return [DataProblem("error", "balance", where, what, fix)]
+        severity: Severity = "warning" if split == "test" else "error"  # it stops a training
+        return [DataProblem(severity, "balance", where, what, fix)]
     least = MIN_OBJECTS if split == "train" else 1
     for name, count in counts.items():
         if count < least:

@@ -27,11 +27,12 @@ class DataProblem:
     """A problem of a data set.
 
     Attributes:
-        severity: "error" if labels or images are lost or wrong, "warning" if all are usable.
+        severity: "error" if it stops a training, else "warning".
         group: topic of the problem.
         where: file, with the line or id.
         what: description as a sentence whose subject is `where`.
         fix: advice on how to fix it.
+        skips: whether an image or a label is skipped because of it.
     """
 
     severity: Severity
@@ -39,6 +40,7 @@ class DataProblem:
     where: str
     what: str
     fix: str
+    skips: bool = False
 
     def __str__(self) -> str:
         return f"{self.where}: {self.what}; {self.fix}"
@@ -90,7 +92,7 @@ class Dataset:
         where = f"{self.source}: {split}" if split else str(self.source)
         if not self.columns.crowd.all():
             return
-        first = next((problem for problem in self.problems if problem.severity == "error"), None)
+        first = next((problem for problem in self.problems if problem.skips), None)
         if not self.samples:
             cause = f" that can be used, such as {first}" if first else "; check its paths."
             raise DataError(f"{where}: holds no image{cause}")

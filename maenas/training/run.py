@@ -232,12 +232,10 @@ def data_notes(dataset: Dataset, val: Dataset | None) -> list[str]:
         f"{count_of(len(dataset.names), 'class')}"
     ]
     for split, each in (("train", dataset), ("val", val)):
-        wrong = (
-            [problem for problem in each.problems if problem.severity == "error"] if each else []
-        )
+        wrong = [problem for problem in each.problems if problem.skips] if each else []
         if wrong:
             notes.append(
-                f"{split}: {len(wrong)} labels or images cannot be used, such as {wrong[0]}; "
+                f"{split}: {len(wrong)} labels or images are skipped, such as {wrong[0]}; "
                 "`maenas data check` lists them"
             )
     if val is None:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from maenas.detector.data.dataset import Dataset, Severity
+from maenas.detector.data.dataset import Dataset
 from maenas.detector.data.labelled import Flags, Labels
 from maenas.detector.data.readers.rows import Numbers, ProblemList, Rows
 from maenas.detector.data.samples import Samples, columns_of_paths, ends_of
@@ -31,7 +31,7 @@ def dataset_of(
 ) -> Dataset:
     """A split with clean labels, without the images whose labels are all invalid.
 
-    An image that loses all its labels to errors is left out, since it would count as background.
+    An image that loses all its labels is left out, since it would count as background.
 
     Args:
         source: file of the data set.
@@ -49,7 +49,7 @@ def dataset_of(
     rows = rows.take(order)
     cut, kept = clean(rows, shapes, names, problems)
     left = np.bincount(rows.image[kept], minlength=len(paths))
-    lost = problems.images_with_errors(len(paths)) & (left == 0)
+    lost = problems.images_that_lose_labels(len(paths)) & (left == 0)
     for image in np.flatnonzero(lost).tolist():
         what, fix = "none of its labels can be used, so it is left out", "correct its labels"
         problems.add(image, about(image), what, fix)
@@ -83,15 +83,13 @@ def clean(
     """
     kept = np.ones(len(rows.labels), dtype=bool)
 
-    def report(
-        wrong: Any, what: str | Callable[[int], str], fix: str, severity: Severity = "error"
-    ) -> None:
+    def report(wrong: Any, what: str | Callable[[int], str], fix: str, skips: bool = True) -> None:
         for row in np.flatnonzero(wrong & kept).tolist():
             text = what if isinstance(what, str) else what(row)
-            problems.add(int(rows.image[row]), rows.where(row), text, fix, severity)
+            problems.add(int(rows.image[row]), rows.where(row), text, fix, skips)
 
-    def drop(wrong: Any, what: Any, fix: str, severity: Severity = "error") -> None:
-        report(wrong, what, fix, severity)
+    def drop(wrong: Any, what: Any, fix: str, skips: bool = True) -> None:
+        report(wrong, what, fix, skips)
         kept[wrong] = False
 
     def image_size(row: int) -> str:
@@ -111,9 +109,9 @@ def clean(
     cut: Numbers = np.clip(boxes, 0, np.stack((width, height, width, height), axis=1))
     beyond = np.abs(cut - boxes).max(1, initial=0) > OVERHANG * np.maximum(width, height)
     was_cut = "reaches beyond {} and was cut"
-    report(beyond, lambda row: was_cut.format(image_size(row)), "redraw it", "warning")
+    report(beyond, lambda row: was_cut.format(image_size(row)), "redraw it", skips=False)
     twice = _repeated(rows.image, rows.labels, cut, kept)
-    drop(twice, "is there twice", "delete one of them", "warning")
+    drop(twice, "is there twice", "delete one of them", skips=False)
     return cut, kept
 
 

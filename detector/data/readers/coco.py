@@ -14,14 +14,13 @@ from maenas.detector.data.readers.clean import dataset_of
 from maenas.detector.data.readers.coco_annotations import NO_KEY, Annotations, load_coco
 from maenas.detector.data.readers.coco_images import CocoImages, find_images
 from maenas.detector.data.readers.rows import ProblemList, Rows
-from maenas.detector.data.readers.source import SPLITS, DataSource, Reader
+from maenas.detector.data.readers.source import ROBOFLOW_FOLDERS, SPLITS, DataSource, Reader
 from maenas.detector.data.readers.values import class_name, whole
 from maenas.detector.data.samples import Samples
 
 SUFFIX = ".json"
 UNKNOWN = -1  # index of an image or category that is not in the file
 ROBOFLOW_FILE = "_annotations.coco.json"
-ROBOFLOW_FOLDERS = {"train": ("train",), "val": ("valid", "val"), "test": ("test",)}
 
 
 class CocoReader(Reader):

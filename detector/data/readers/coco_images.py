@@ -69,7 +69,7 @@ def find_images(path: Path, root: Path, rows: Sequence[Any], problems: ProblemLi
     with_text = any(isinstance(key, str) for key in listed)
     if with_text:
         what = "ids of images are text, so results number the images by their place"
-        problems.add(-1, path, what, "number them to keep the ids", "warning", "files")
+        problems.add(-1, path, what, "number them to keep the ids", skips=False, group="files")
     with Sizes(path.resolve(), "images") as sizes:
         for index, (key, image) in enumerate(listed.items()):
             file = folder / (Path(image.name).name if stripped else image.name)

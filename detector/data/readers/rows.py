@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from maenas.detector.data.dataset import DataProblem, Group, Severity
+from maenas.detector.data.dataset import DataProblem, Group
 from maenas.detector.data.labelled import Flags, Labels
 from maenas.detector.data.samples import Outlines
 
@@ -89,17 +89,18 @@ class ProblemList:
         where: str | Path,
         what: str,
         fix: str,
-        severity: Severity = "error",
+        skips: bool = True,
         group: Group = "labels",
     ) -> None:
-        """Add a problem."""
-        self._found.append((image, DataProblem(severity, group, str(where), what, fix)))
+        """Add a problem; `skips` says whether a label or an image is skipped because of it."""
+        problem = DataProblem("warning", group, str(where), what, fix, skips)
+        self._found.append((image, problem))
 
-    def images_with_errors(self, count: int) -> Flags:
-        """(count,): whether each image has a label with an error."""
+    def images_that_lose_labels(self, count: int) -> Flags:
+        """(count,): whether a label of each image is skipped."""
         found = np.zeros(count, dtype=bool)
         for image, problem in self._found:
-            if image >= 0 and (problem.severity, problem.group) == ("error", "labels"):
+            if image >= 0 and problem.skips and problem.group == "labels":
                 found[image] = True
         return found
 

@@ -11,6 +11,8 @@ from typing import Any, ClassVar
 from maenas.detector.data.dataset import Dataset
 
 SPLITS = ("train", "val", "test")
+# Folders of the splits in an export of Roboflow.
+ROBOFLOW_FOLDERS = {"train": ("train",), "val": ("valid", "val"), "test": ("test",)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,94 +2,121 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from math import nan
 from pathlib import Path
 from typing import ClassVar
-from xml.etree import ElementTree
-from xml.etree.ElementTree import Element
 
 import numpy as np
 
 from maenas.blocks.errors import SpecError
-from maenas.blocks.files.boundary import parsing
 from maenas.blocks.files.inside import inside
-from maenas.blocks.files.plain_file import MIB, read_bytes, read_text
+from maenas.blocks.files.plain_file import read_text
 from maenas.blocks.files.words import shown
 from maenas.detector.data.dataset import DataError, Dataset
 from maenas.detector.data.paths import class_names
 from maenas.detector.data.readers.clean import dataset_of
 from maenas.detector.data.readers.rows import ProblemList, Rows
-from maenas.detector.data.readers.source import SPLITS, DataSource, Reader
-from maenas.detector.data.readers.values import class_name, real, side, truth
+from maenas.detector.data.readers.source import ROBOFLOW_FOLDERS, SPLITS, DataSource, Reader
+from maenas.detector.data.readers.voc_file import LIMIT, VocFile, VocObject, read_voc_file
 from maenas.detector.data.samples import Outlines
 from maenas.detector.data.sizes import Sizes
 from maenas.detector.media.images import IMAGE_SUFFIXES, ImageError
 
 ANNOTATIONS, IMAGES, LISTS = "Annotations", "JPEGImages", "ImageSets/Main"
-LIMIT = 64 * MIB
-CORNERS = ("xmin", "ymin", "xmax", "ymax")
 
 
 class VocReader(Reader):
-    """Reader of a folder with Annotations and JPEGImages; without lists all images are train."""
+    """Reader of a folder with Annotations and JPEGImages, or of XML files beside their images.
+
+    Without lists of images, and without the folders of splits that Roboflow exports, all images
+    are train.
+    """
 
     name: ClassVar[str] = "voc"
-    looks_like: ClassVar[str] = f"Pascal VOC folder with {ANNOTATIONS} and {IMAGES}"
+    looks_like: ClassVar[str] = (
+        f"Pascal VOC folder with {ANNOTATIONS} and {IMAGES}, or with .xml files beside the images"
+    )
 
     def recognises(self, source: DataSource) -> bool:
-        """Whether the folder has both subfolders, and no `data.yaml` with paths of images."""
-        has_splits = any(source.keys.get(split) for split in SPLITS)
-        folder = source.folder
-        both = (folder / ANNOTATIONS).is_dir() and (folder / IMAGES).is_dir()
-        return both and not has_splits and (bool(source.keys) or source.path.is_dir())
+        """Whether there are XML files, and no `data.yaml` with paths of images."""
+        if any(source.keys.get(split) for split in SPLITS):
+            return False
+        return (bool(source.keys) or source.path.is_dir()) and bool(_parts(source.folder))
 
     def splits(self, source: DataSource) -> tuple[str, ...]:
-        """The splits that have a list."""
-        lists = source.folder / LISTS
-        found = tuple(split for split in SPLITS if (lists / f"{split}.txt").is_file())
-        return found or ("train",)
+        """The splits that have a list or a folder."""
+        parts = _parts(source.folder)
+        return tuple(split for split in SPLITS if split in parts) or ("train",)
 
     def read(self, source: DataSource, split: str) -> Dataset:
-        """The images of a list, with the objects of their XML files."""
-        if split not in self.splits(source):
-            raise DataError(f"{source.path}: has no split {split!r}; {LISTS} lists none.")
-        folder = source.folder
-        listed = folder / LISTS / f"{split}.txt"
-        stems = list(_stems(listed)) if listed.is_file() else _all_stems(folder)
+        """The images of a split, with the objects of their XML files."""
+        parts = _parts(source.folder)
+        part = parts.get(split)
+        if part is None:
+            raise DataError(f"{source.path}: has no split {split!r}, but {' and '.join(parts)}.")
+        stems = part.stems()
         if not stems:
             raise DataError(f"{source.path}: {split}: lists no image.")
         given = "names" in source.keys
-        names = class_names(source.path, source.keys) if given else _names(folder)
-        return _read(source, split, stems, names)
+        names = class_names(source.path, source.keys) if given else _names(source, parts.values())
+        return _read(source, split, part, stems, names)
 
 
 @dataclass(frozen=True, slots=True)
-class VocObject:
-    """An object in an XML file.
+class _Part:
+    """Where the files of a split are.
 
     Attributes:
-        name: name of the class.
-        box: (x1, y1, x2, y2) in pixels, counted from 0; NaN where a number is missing.
-        difficult: whether the object is ignored, like a crowd.
+        annotations: folder of the XML files.
+        images: folder of the images.
+        listed: file that lists the images of the split; None if all XML files belong to it.
     """
 
-    name: str
-    box: tuple[float, float, float, float]
-    difficult: bool
+    annotations: Path
+    images: Path
+    listed: Path | None = None
+
+    def stems(self) -> list[str]:
+        """Names of the images without suffix: those of the list, or those of all XML files."""
+        if self.listed is not None:
+            return list(_stems(self.listed))
+        return sorted(file.stem for file in self.annotations.glob("*.xml"))
 
 
-@dataclass(frozen=True, slots=True)
-class VocFile:
-    """Content of an XML file; if size is None, the image file gives it."""
+def _parts(folder: Path) -> dict[str, _Part]:
+    """Where the files of each split are; {} if the folder is none of Pascal VOC."""
+    annotations, images = folder / ANNOTATIONS, folder / IMAGES
+    if annotations.is_dir() and images.is_dir():
+        lists = {split: folder / LISTS / f"{split}.txt" for split in SPLITS}
+        found = {split: path for split, path in lists.items() if path.is_file()}
+        parts = {split: _Part(annotations, images, path) for split, path in found.items()}
+        return parts or {"train": _Part(annotations, images)}
+    beside = {
+        split: folder / name
+        for split, names in ROBOFLOW_FOLDERS.items()
+        for name in names
+        if _is_beside(folder / name)
+    }
+    if not beside and _is_beside(folder):
+        beside = {"train": folder}
+    return {split: _Part(path, path) for split, path in beside.items()}
 
-    image: str
-    size: tuple[int, int] | None
-    objects: tuple[VocObject, ...]
+
+def _is_beside(folder: Path) -> bool:
+    """Whether a folder holds an XML file beside the image that it belongs to."""
+    first = next(folder.glob("*.xml"), None) if folder.is_dir() else None
+    return first is not None and any(
+        first.with_suffix(suffix).is_file()
+        for known in sorted(IMAGE_SUFFIXES)
+        for suffix in (known, known.upper())
+    )
 
 
-def _read(source: DataSource, split: str, stems: list[str], names: tuple[str, ...]) -> Dataset:
+def _read(
+    source: DataSource, split: str, part: _Part, stems: list[str], names: tuple[str, ...]
+) -> Dataset:
     problems = ProblemList()
     index_of = {name: index for index, name in enumerate(names)}
     paths: list[Path] = []
@@ -99,10 +126,10 @@ def _read(source: DataSource, split: str, stems: list[str], names: tuple[str, ..
     where: list[str] = []
     with Sizes(source.path.resolve(), split) as known:
         for position, stem in enumerate(stems):
-            xml = source.folder / ANNOTATIONS / f"{stem}.xml"
+            xml = part.annotations / f"{stem}.xml"
             try:
                 annotation = read_voc_file(xml)
-                path = _image(source.folder, stem, annotation, xml, len(paths), problems)
+                path = _image(part.images, stem, annotation, xml, len(paths), problems)
                 size = annotation.size or known.of(path)
             except (DataError, ImageError) as error:
                 file, _, what = str(error).partition(": ")
@@ -145,62 +172,16 @@ def _read(source: DataSource, split: str, stems: list[str], names: tuple[str, ..
     )
 
 
-def read_voc_file(path: Path) -> VocFile:
-    """Read one XML file.
-
-    VOC counts pixels from 1, and a box includes both end pixels.
-
-    Raises:
-        DataError: if the file cannot be read or is malformed.
-    """
-    content = read_bytes(path, limit=LIMIT, error=DataError)
-    with parsing(path, error=DataError, wrong="is no XML"):
-        root = ElementTree.fromstring(content, ElementTree.XMLParser(target=_Tree(path)))
-    height, width = side(root.findtext("size/height")), side(root.findtext("size/width"))
-    size = (height, width) if height and width else None  # some tools write 0 for unknown
-    return VocFile(
-        (root.findtext("filename") or "").strip(),
-        size,
-        tuple(_object(path, number, each) for number, each in enumerate(root.iter("object"), 1)),
-    )
-
-
-class _Tree(ElementTree.TreeBuilder):
-    """Builder of the elements that refuses a document type: its entities can fill the memory."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__()
-        self._path = path
-
-    def doctype(self, name: str, public: str | None, system: str | None) -> None:
-        raise DataError(f"{self._path}: declares a DOCTYPE, which no annotation needs.")
-
-
-def _object(path: Path, number: int, element: Element) -> VocObject:
-    where = f"{path}: object {number}"
-    name = class_name(f"{where}: name", (element.findtext("name") or "").strip())
-    difficult = truth(element.findtext("difficult"))
-    if difficult is None:
-        annotation = element.findtext("difficult")
-        raise DataError(f"{where}: difficult must be 0 or 1, got {shown(annotation)}.")
-    values = [real(element.findtext(f"bndbox/{corner}")) for corner in CORNERS]
-    x1, y1, x2, y2 = (nan if value is None else value for value in values)
-    # by VOC's rule xmax == xmin is a width of one pixel, but no tool means that
-    box = (x1 - (x2 > x1), y1 - (y2 > y1), x2, y2)
-    return VocObject(name, box, difficult)
-
-
 def _image(
-    folder: Path, stem: str, annotation: VocFile, xml: Path, index: int, problems: ProblemList
+    images: Path, stem: str, annotation: VocFile, xml: Path, index: int, problems: ProblemList
 ) -> Path:
     """Path of the image of an XML file: the XML's own name first, else the name it contains."""
-    images = folder / IMAGES
     for suffix in (Path(annotation.image).suffix, ".jpg", *sorted(IMAGE_SUFFIXES)):
         path = images / f"{stem}{suffix}"
         if suffix.lower() in IMAGE_SUFFIXES and path.is_file():
             if annotation.image and Path(annotation.image).stem != stem:
                 what = f"filename is {shown(annotation.image)}, {path.name} was taken"
-                problems.add(index, xml, what, "correct filename", "warning")
+                problems.add(index, xml, what, "correct filename", skips=False)
             return path
     try:
         path = inside(images, annotation.image, f"{xml}: filename")
@@ -229,20 +210,15 @@ def _stems(listed: Path) -> Iterator[str]:
         yield fields[0]
 
 
-def _all_stems(folder: Path) -> list[str]:
-    return sorted(file.stem for file in (folder / ANNOTATIONS).glob("*.xml"))
-
-
-def _names(folder: Path) -> tuple[str, ...]:
-    """All class names of the folder in sorted order, the same for every split."""
+def _names(source: DataSource, parts: Iterable[_Part]) -> tuple[str, ...]:
+    """All class names of all splits in sorted order, the same for every split."""
     found: set[str] = set()
-    for stem in _all_stems(folder):
-        try:
-            found.update(
-                each.name for each in read_voc_file(folder / ANNOTATIONS / f"{stem}.xml").objects
-            )
-        except DataError:
-            continue  # reported when its split is read
+    for folder in sorted({part.annotations for part in parts}):
+        for file in sorted(folder.glob("*.xml")):
+            try:
+                found.update(each.name for each in read_voc_file(file).objects)
+            except DataError:
+                continue  # reported when its split is read
     if not found:
-        raise DataError(f"{folder}: no file in {ANNOTATIONS} has an object that can be used.")
+        raise DataError(f"{source.path}: no XML file has an object that can be used.")
     return tuple(sorted(found))

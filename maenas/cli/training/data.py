@@ -33,7 +33,10 @@ def check_data(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Find what is wrong with a data set: where, and how to mend it. Exits 2 on errors."""
+    """Find what is wrong with a data set: where, and how to mend it.
+
+    Labels and images that a training skips are warnings. Exits 2 for what would stop a training.
+    """
     from maenas.blocks.errors import positive
     from maenas.detector.data.check import check, chosen, open_splits, summary
     from maenas.terminal.console import OUT, print_json

@@ -16,10 +16,9 @@ def counts(result: dict[str, Any]) -> list[str]:
 
     lines = []
     for split, counted in result["splits"].items():
-        classes = counted["classes"]
-        most = sorted(classes.items(), key=lambda item: -item[1])[:5]
-        classes = ", ".join(f"{name} {count:,}" for name, count in most)
-        rest = f" and {len(classes) - 5} classes more" if len(classes) > 5 else ""
+        ranked = sorted(counted["classes"].items(), key=lambda item: -item[1])
+        classes = ", ".join(f"{name} {count:,}" for name, count in ranked[:5])
+        rest = f" and {count_of(len(ranked) - 5, 'class')} more" if len(ranked) > 5 else ""
         if counted["crowds"]:
             rest += f"; {counted['crowds']:,} regions to ignore (crowds)"
         lines.append(
@@ -39,10 +38,15 @@ def problems_text(problems: list[DataProblem], show_all: bool) -> list[str]:
     for severity in ("error", "warning"):
         for group in ("files", "images", "labels", "balance"):
             found = [p for p in problems if (p.severity, p.group) == (severity, group)]
+            found.sort(key=lambda problem: not problem.skips)
             shown = found if show_all else found[:FIRST]
             lines += [f"{severity} ({group}): {problem}" for problem in shown]
             if len(shown) < len(found):
                 lines.append(f"  and {len(found) - len(shown):,} more like it; --all lists them")
     errors = sum(problem.severity == "error" for problem in problems)
-    lines.append(f"{count_of(errors, 'error')}, {count_of(len(problems) - errors, 'warning')}")
+    skipped = sum(problem.skips for problem in problems)
+    lines.append(
+        f"{count_of(errors, 'error')}, {count_of(len(problems) - errors, 'warning')}"
+        + (f"; a training skips {skipped:,} labels or images" if skipped else "")
+    )
     return lines

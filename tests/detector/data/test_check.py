@@ -39,12 +39,13 @@ def test_nothing_is_wrong_with_a_good_set(one_split):
     assert found(one_split({f"{n}": FINE for n in range(10)})) == []
 
 
-def test_a_damaged_image_is_an_error(one_split):
+def test_a_damaged_image_is_warned_of_and_skipped(one_split):
     path = one_split({f"{n}": FINE for n in range(11)})
     image = path.parent / "images/train/3.png"
     image.write_bytes(image.read_bytes()[:2000])  # its header is whole
     (problem,) = found(path)
-    assert (problem.severity, problem.group, problem.where) == ("error", "images", str(image))
+    assert (problem.severity, problem.group, problem.where) == ("warning", "images", str(image))
+    assert problem.skips
     splits, _ = open_splits(path)
     assert check(path, splits, SIZE, most=0) == []
 
@@ -125,8 +126,9 @@ def test_the_summary_counts(one_split):
         "crowds": 0,
         "classes": {"cat": 1, "dog": 1},
     }
-    assert told["errors"] == 2
-    assert told["warnings"] == 2
+    assert told["errors"] == 0
+    assert told["warnings"] == 4
+    assert told["skipped"] == 2
     assert told["problems"][0]["where"].endswith("c.txt:1")
 
 

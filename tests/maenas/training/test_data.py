@@ -42,7 +42,7 @@ def test_a_generated_set_has_no_error(shapes, typed):
     assert "\nval: 4 images (" in plain
 
 
-def test_errors_are_listed_and_end_with_2(typed, tmp_path):
+def test_labels_that_a_training_skips_are_warnings(typed, tmp_path):
     broken = tmp_path / "broken"
     (broken / "images").mkdir(parents=True)
     (broken / "labels").mkdir()
@@ -51,16 +51,38 @@ def test_errors_are_listed_and_end_with_2(typed, tmp_path):
         (broken / "labels" / f"{number}.txt").write_text("0 .5 .5 .5 .5\n3 .5 .5 nan .5\n")
     (broken / "data.yaml").write_text("train: images\nnames: [a]\n")
     ran = typed("data", "check", "broken")
-    assert ran.code == 2
-    assert "error (labels): broken/labels/0.txt:2: holds a number that is not finite" in ran.words
+    assert ran.code == 0
+    assert "warning (labels): broken/labels/0.txt:2: holds a number that is not finite" in ran.words
     assert "and 3 more like it; --all lists them" in ran.words
-    assert ran.out.splitlines()[-1] == "8 errors, 1 warning"
+    assert ran.out.splitlines()[-1] == "0 errors, 9 warnings; a training skips 8 labels or images"
     everything = typed("data", "check", "broken", "--all")
-    assert everything.code == 2
+    assert everything.code == 0
     assert everything.words.count("is not finite") == 8
     told = typed("data", "check", "broken", "--json")
-    assert told.code == 2
-    assert told.json["errors"] == 8
+    assert told.code == 0
+    assert told.json["errors"] == 0
+    assert told.json["skipped"] == 8
+
+
+def test_what_stops_a_training_is_an_error_and_ends_with_2(typed, tmp_path):
+    (tmp_path / "images").mkdir()
+    Image.new("RGB", (32, 32)).save(tmp_path / "images" / "a.png")
+    (tmp_path / "data.yaml").write_text("train: images\nval: gone\nnames: [a]\n")
+    ran = typed("data", "check", ".")
+    assert ran.code == 2
+    assert "error (files): data.yaml: val: nothing is at gone" in ran.words
+    assert "error (balance): data.yaml (train): no image has an object" in ran.words
+
+
+def test_classes_beyond_the_most_frequent_are_counted(typed, tmp_path):
+    (tmp_path / "images").mkdir()
+    (tmp_path / "labels").mkdir()
+    Image.new("RGB", (32, 32)).save(tmp_path / "images" / "a.png")
+    (tmp_path / "labels" / "a.txt").write_text("0 .5 .5 .5 .5\n")
+    (tmp_path / "data.yaml").write_text("train: images\nnc: 6\n")
+    assert "4 0 and 1 class more" in typed("data", "check", ".").out
+    (tmp_path / "data.yaml").write_text("train: images\nnc: 5\n")
+    assert "more" not in typed("data", "check", ".").out.splitlines()[0]
 
 
 def test_sheets_show_what_the_network_sees(shapes, typed):

@@ -114,3 +114,38 @@ def test_a_document_type_is_refused_in_any_encoding(folder):
     (folder / "Annotations/b.xml").write_bytes(entity.encode("utf-16"))
     dataset = read_dataset(folder)
     assert any("b.xml: declares a DOCTYPE" in str(problem) for problem in dataset.problems)
+
+
+def beside(folder: Path, stem: str, *objects: str, suffix: str = ".jpg") -> None:
+    """An image, and its XML file in the same folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.zeros((40, 80, 3), dtype=np.uint8)).save(folder / f"{stem}{suffix}")
+    text = f"<annotation><filename>{stem}{suffix}</filename>{''.join(objects)}</annotation>"
+    (folder / f"{stem}.xml").write_text(text)
+
+
+def test_the_folders_of_roboflow_hold_images_and_xml_side_by_side(tmp_path):
+    beside(tmp_path / "train", "a_jpg.rf.1", entry("dog", 1, 1, 80, 40))
+    beside(tmp_path / "train", "b_jpg.rf.2")
+    beside(tmp_path / "valid", "c_jpg.rf.3", entry("cat", 11, 6, 20, 10))
+    assert splits_of(tmp_path) == ("train", "val")
+    train, val = (read_dataset(tmp_path, split) for split in ("train", "val"))
+    assert train.names == val.names == ("cat", "dog")
+    assert [sample.path.name for sample in train.samples] == ["a_jpg.rf.1.jpg", "b_jpg.rf.2.jpg"]
+    assert [sample.labels.tolist() for sample in train.samples] == [[1], []]
+    assert val.samples[0].boxes.tolist() == [[10, 5, 20, 10]]
+    assert train.problems == val.problems == ()
+    with pytest.raises(DataError, match="has no split 'test', but train and val"):
+        read_dataset(tmp_path, "test")
+
+
+def test_a_folder_of_images_with_their_xml_is_train(tmp_path):
+    beside(tmp_path, "a", entry("dog", 1, 1, 80, 40), suffix=".PNG")
+    assert splits_of(tmp_path) == ("train",)
+    assert read_dataset(tmp_path).names == ("dog",)
+
+
+def test_xml_files_without_images_are_no_data_set(tmp_path):
+    (tmp_path / "pom.xml").write_text("<project/>")
+    with pytest.raises(DataError, match=r"is no .*\.xml files beside the images"):
+        read_dataset(tmp_path)

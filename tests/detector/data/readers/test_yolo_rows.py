@@ -32,7 +32,7 @@ def test_keypoints_are_left_out_and_the_box_is_read(write_yolo, shape, points):
     assert "keypoints of 1 objects are not used" in str(dataset.problems[0])
 
 
-def test_a_row_with_other_keypoints_than_told_is_an_error(write_yolo):
+def test_a_row_with_other_keypoints_than_told_is_skipped(write_yolo):
     path = with_key(write_yolo({"a": f"{BOX}{KEYPOINTS} .1 .1\n{BOX}"}), "kpt_shape: [2, 2]")
     dataset = read_dataset(path)
     assert dataset.objects == 1

@@ -1,0 +1,88 @@
+"""One XML file of Pascal VOC."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import nan
+from pathlib import Path
+from xml.etree import ElementTree
+from xml.etree.ElementTree import Element
+
+from maenas.blocks.files.boundary import parsing
+from maenas.blocks.files.plain_file import MIB, read_bytes
+from maenas.blocks.files.words import shown
+from maenas.detector.data.dataset import DataError
+from maenas.detector.data.readers.values import class_name, real, side, truth
+
+LIMIT = 64 * MIB
+
+CORNERS = ("xmin", "ymin", "xmax", "ymax")
+
+
+@dataclass(frozen=True, slots=True)
+class VocObject:
+    """An object in an XML file.
+
+    Attributes:
+        name: name of the class.
+        box: (x1, y1, x2, y2) in pixels, counted from 0; NaN where a number is missing.
+        difficult: whether the object is ignored, like a crowd.
+    """
+
+    name: str
+    box: tuple[float, float, float, float]
+    difficult: bool
+
+
+@dataclass(frozen=True, slots=True)
+class VocFile:
+    """Content of an XML file; if size is None, the image file gives it."""
+
+    image: str
+    size: tuple[int, int] | None
+    objects: tuple[VocObject, ...]
+
+
+def read_voc_file(path: Path) -> VocFile:
+    """Read one XML file.
+
+    VOC counts pixels from 1, and a box includes both end pixels.
+
+    Raises:
+        DataError: if the file cannot be read or is malformed.
+    """
+    content = read_bytes(path, limit=LIMIT, error=DataError)
+    with parsing(path, error=DataError, wrong="is no XML"):
+        root = ElementTree.fromstring(content, ElementTree.XMLParser(target=_Tree(path)))
+    height, width = side(root.findtext("size/height")), side(root.findtext("size/width"))
+    size = (height, width) if height and width else None  # some tools write 0 for unknown
+    return VocFile(
+        (root.findtext("filename") or "").strip(),
+        size,
+        tuple(_object(path, number, each) for number, each in enumerate(root.iter("object"), 1)),
+    )
+
+
+class _Tree(ElementTree.TreeBuilder):
+    """Builder of the elements that refuses a document type: its entities can fill the memory."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self._path = path
+
+    def doctype(self, name: str, public: str | None, system: str | None) -> None:
+        raise DataError(f"{self._path}: declares a DOCTYPE, which no annotation needs.")
+
+
+def _object(path: Path, number: int, element: Element) -> VocObject:
+    where = f"{path}: object {number}"
+    name = class_name(f"{where}: name", (element.findtext("name") or "").strip())
+    difficult = truth(element.findtext("difficult"))
+    if difficult is None:
+        annotation = element.findtext("difficult")
+        raise DataError(f"{where}: difficult must be 0 or 1, got {shown(annotation)}.")
+    values = [real(element.findtext(f"bndbox/{corner}")) for corner in CORNERS]
+    x1, y1, x2, y2 = (nan if value is None else value for value in values)
+    # by VOC's rule xmax == xmin is a width of one pixel, but no tool means that
+    box = (x1 - (x2 > x1), y1 - (y2 > y1), x2, y2)
+    return VocObject(name, box, difficult)
