@@ -29,12 +29,38 @@ class Cost:
     memory_bytes: int
 
 
+class CostTable:
+    """Costs of lists of operators, where the cost of each operator is computed once.
+
+    A search prices a hundred thousand operators of which a few thousand differ.
+    """
+
+    def __init__(self, device: LatencyModel | None) -> None:
+        self._device = device
+        self._known: dict[Op, Cost] = {}
+
+    def __call__(self, ops: Iterable[Op]) -> Cost:
+        """Return the cost of a network or of a part of it."""
+        latency_ms, macs, params, memory_bytes = 0.0, 0, 0, 0
+        for op in ops:
+            one = self._known.get(op)
+            if one is None:
+                one = self._known[op] = self._cost(op)
+            latency_ms += one.latency_ms
+            macs += one.macs
+            params += one.params
+            memory_bytes = max(memory_bytes, one.memory_bytes)
+        return Cost(latency_ms, macs, params, memory_bytes)
+
+    def _cost(self, op: Op) -> Cost:
+        return Cost(
+            latency_ms=self._device.op_ms(op) if self._device else 0.0,
+            macs=op.macs,
+            params=op.params,
+            memory_bytes=BYTES_PER_ELEMENT * op.working_set,
+        )
+
+
 def cost(ops: Iterable[Op], device: LatencyModel | None) -> Cost:
     """Return the cost of a network or of a part of it."""
-    listed = list(ops)
-    return Cost(
-        latency_ms=device.latency_ms(listed) if device else 0.0,
-        macs=sum(op.macs for op in listed),
-        params=sum(op.params for op in listed),
-        memory_bytes=BYTES_PER_ELEMENT * max((op.working_set for op in listed), default=0),
-    )
+    return CostTable(device)(ops)

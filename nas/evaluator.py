@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from maenas.blocks import Block, Op, Shape
 from maenas.budgets.budget import Quantity
-from maenas.budgets.cost import cost
+from maenas.budgets.cost import CostTable
 from maenas.nas.problem import TOLERANCE, Problem
 from maenas.nas.scores.max_entropy import log_gain
 from maenas.nas.scores.score import ends_level
@@ -73,10 +73,11 @@ class Evaluator:
         ops = list(space.decode([0] * len(space.genes)).stage_ops())
         entry = [space.in_shape, *(stage[-1].out_shape for stage in ops)]
         self.stages: list[StageTable] = []
+        costs = CostTable(problem.device)
         for index in range(len(space.stages)):
             before = self.stages[-1].out_widths if self.stages else (space.in_shape[0],)
-            self.stages.append(StageTable(problem, index, before, entry[index][1:]))
-        self.rest = RestTable(problem, [entry[index + 1][1:] for index in space.features])
+            self.stages.append(StageTable(problem, index, before, entry[index][1:], costs))
+        self.rest = RestTable(problem, [entry[index + 1][1:] for index in space.features], costs)
         self._levels = space.decode([0] * len(space.genes)).levels
 
     def __call__(self, genomes: Genomes) -> Evaluation:
@@ -147,13 +148,19 @@ class StageTable:
     """
 
     def __init__(
-        self, problem: Problem, index: int, in_widths: Sequence[int], size: tuple[int, int]
+        self,
+        problem: Problem,
+        index: int,
+        in_widths: Sequence[int],
+        size: tuple[int, int],
+        costs: CostTable,
     ) -> None:
         space = problem.space
         self.problem = problem
         self.stage = space.stages[index]
         self.in_widths = tuple(in_widths)
         self._size = size
+        self._costs = costs
         columns = {g.field: c for c, g in enumerate(space.genes) if g.stage == index}
         # A score that is not linear in depth needs a separate row for each depth.
         self.depth_column = columns.pop("depth", None) if problem.score.linear_in_depth else None
@@ -256,7 +263,7 @@ class StageTable:
         ops = list(block.ops(shape))
         gains = [log_gain(op) for op in ops if op.kind == "conv" and op.path == "main"]
         gain = sum(gains)
-        price = cost(ops, self.problem.device)
+        price = self._costs(ops)
         score = self.problem.score
         total = self._weight * score.amount(block, ops)
         if self._width_weight:
@@ -276,8 +283,11 @@ class StageTable:
 class RestTable:
     """Costs of neck and head for each combination of feature widths."""
 
-    def __init__(self, problem: Problem, sizes: Sequence[tuple[int, int]]) -> None:
+    def __init__(
+        self, problem: Problem, sizes: Sequence[tuple[int, int]], costs: CostTable
+    ) -> None:
         self._problem = problem
+        self._costs = costs
         self._sizes = sizes
         self._memo = Memo(MEMORY + 1)
 
@@ -302,7 +312,7 @@ class RestTable:
     def _row(self, features: Sequence[Shape]) -> list[float]:
         assert self._problem.rest is not None
         ops: Sequence[Op] = self._problem.rest(features)
-        price = cost(ops, self._problem.device)
+        price = self._costs(ops)
         row = [0.0] * (MEMORY + 1)
         row[LATENCY], row[MACS], row[PARAMS] = price.latency_ms, price.macs, price.params
         row[MEMORY] = price.memory_bytes

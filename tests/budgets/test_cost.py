@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from maenas.blocks import Op, load_backbone
 from maenas.blocks.op import concat, conv, max_pool
 from maenas.budgets import Cost, LatencyModel, cost, load_device
+from maenas.budgets.cost import CostTable
 
 
 @pytest.fixture(scope="module")
@@ -58,3 +60,19 @@ def test_parts_add_up_to_the_whole(t4: LatencyModel) -> None:
     assert whole.macs == sum(part.macs for part in parts)
     assert whole.params == sum(part.params for part in parts)
     assert whole.memory_bytes == max(part.memory_bytes for part in parts)
+
+
+def test_a_table_prices_each_operator_once_and_gives_the_same_costs(t4: LatencyModel) -> None:
+    asked: Counter[Op] = Counter()
+
+    class Counting(LatencyModel):
+        def op_ms(self, op: Op) -> float:
+            asked[op] += 1
+            return t4.op_ms(op)
+
+    table = CostTable(Counting())
+    for name in ("t", "s"):
+        ops = load_backbone(f"zoo:damo-yolo-{name}").ops()
+        assert table(ops) == cost(ops, t4)
+        assert table(ops) == cost(ops, t4)
+    assert set(asked.values()) == {1}
