@@ -198,6 +198,7 @@ class Result:
             "device": device.device if device else None,
             "latency_kind": device.claim if device else None,
             "latency_about": device.about if device else None,
+            "latency_warning": device.warning if device else None,
             "optimum_at_most": found.certified.upper,
             "optimum_at_least": found.certified.score,
             "share_of_optimum": found.share,

@@ -53,6 +53,7 @@ from maenas.nas import (
 from maenas.nas.executors import Executor, Shared, opened_executor
 from maenas.runs.config import SearchConfig, save_config
 from maenas.terminal.console import ERR, count_of
+from maenas.terminal.device_warnings import warn_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -246,6 +247,7 @@ def run_search(
         check(config)
         saved = saved_result(folder, config, subproblems) if goes_on else None
         if saved is not None and effort.is_spent(saved, asked):
+            warn_of(subproblem.problem.device for subproblem in subproblems)
             return saved
         job = Job(config, folder, goes_on, subproblems, objects=objects)
         with effort.opened() as executor:
@@ -291,6 +293,7 @@ def results(
     baselines and random networks. The results do not depend on the number of workers.
     """
     parts = [(job, part) for job in jobs for part in job.parts]
+    warn_of(part.subproblem.problem.device for _, part in parts)
     shared = [executor.share(part) for _, part in parts]
     outcomes = _outcomes(parts, shared, executor, effort)
     certified = executor.map(bounds, shared)

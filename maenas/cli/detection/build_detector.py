@@ -48,6 +48,7 @@ def build_detector(
     """Assemble the DAMO-YOLO detector around a backbone and write it into a folder."""
     import maenas
     from maenas.terminal.console import OUT, print_json
+    from maenas.terminal.device_warnings import warn_of
 
     result = maenas.build_detector(
         spec,
@@ -59,6 +60,7 @@ def build_detector(
         resize=resize,
         exist_ok=exist_ok,
     )
+    warn_of([result.device])
     if as_json:
         print_json(result.to_json())
         return

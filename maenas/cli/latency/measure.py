@@ -29,6 +29,7 @@ def measure(
     from maenas.latency.measure import measured_mean, run_in
     from maenas.latency.predict import not_included
     from maenas.terminal.console import OUT, print_json
+    from maenas.terminal.device_warnings import warn_of
 
     result = maenas.measure(
         network,
@@ -38,6 +39,7 @@ def measure(
         template=template,
         input_size=parse_input_size(input_size),
     )
+    warn_of([result.model])
     if as_json:
         print_json(result.to_json())
         return

@@ -29,7 +29,8 @@ def predict(
     from maenas.budgets.image_size import parse_input_size
     from maenas.cli.latency.listing import SHOWN, extrapolated, print_layers
     from maenas.latency.predict import amount, not_included
-    from maenas.terminal.console import ERR, OUT, print_json
+    from maenas.terminal.console import OUT, print_json
+    from maenas.terminal.device_warnings import warn_of
 
     if images:
         raise SpecError(
@@ -40,8 +41,7 @@ def predict(
         network, device, template=template, input_size=parse_input_size(input_size)
     )
     workload, model = result.workload, result.model
-    if model.warning is not None:
-        ERR.print(f"warning: {model.device}: {model.warning}")
+    warn_of([model])
     if as_json:
         print_json(result.to_json())
         return

@@ -64,6 +64,37 @@ def test_a_disturbed_table_is_marked_wherever_it_is_used(typed, tables_folder) -
     assert device.brief.endswith("; UNRELIABLE")
 
 
+def test_a_search_on_a_disturbed_table_warns_once_before_it_begins(
+    typed, small_folder, tmp_path
+) -> None:
+    disturbed(cpu_table(), 5).save(tmp_path / "mine.json")
+    options = (
+        "--space", small_folder / "small.yaml", "--device", "mine.json", "--template", "t",
+        "--input-size", "64", "--weights", "1,1,2,4", "--evaluations", "300", "--finalists", "0",
+    )  # fmt: skip
+    for name, budget in (("one", "2.5ms"), ("family", "2ms..3ms")):
+        asked = ("search", *options, "--budget", budget, "--out", name)
+        first, again = typed(*asked), typed(*asked, "--resume", "--json")
+        for ran in (first, again):
+            lines = [line for line in ran.err.splitlines() if line.startswith("warning: ")]
+            assert len(lines) == 1, ran.err
+            assert lines[0].startswith("warning: mine: 5 of ")
+            assert lines[0].endswith("measure the table again when the machine is quiet")
+        assert first.err.index("warning: ") < first.err.index("bounding the optimum")
+        assert "UNRELIABLE: 5 of " in first.words
+        assert "UNRELIABLE: 5 of " in (tmp_path / name / "report.html").read_text()
+        assert str(again.json["latency_warning"]).startswith("5 of ")
+
+
+def test_every_command_that_prices_by_a_disturbed_table_warns(typed, tmp_path) -> None:
+    disturbed(cpu_table(), 5).save(tmp_path / "mine.json")
+    for asked in (
+        ("build-detector", "zoo:damo-yolo-ns", "--device", "mine.json", "--out", "built"),
+        ("measure", "zoo:damo-yolo-ns", "--device", "mine.json", "--input-size", "64"),
+    ):
+        assert "warning: mine: 5 of " in typed(*asked).err
+
+
 def test_a_few_disturbed_samples_do_not_spoil_a_table(tables_folder) -> None:
     disturbed(cpu_table(), 3).save(tables_folder / "mine.json")
     device = load_device("mine")
