@@ -67,6 +67,6 @@ def register(*classes: type) -> None:
         else:
             *most, last = REGISTRARS
             raise SpecError(
-                f"plugin: {given.__qualname__} is no {', '.join(most)} or {last}, so there is "
+                f"plugin: {given.__qualname__} is not a {', '.join(most)} or {last}, so there is "
                 "nothing to register."
             )

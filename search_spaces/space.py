@@ -295,7 +295,7 @@ def _parse_stage(data: Mapping[str, Any], ratio: tuple[float, float], where: str
             raise SpecError(f"{where}.{name}: is missing.")
     if "stride" in choices:
         raise SpecError(
-            f"{where}.stride: cannot vary: the resolution of all later stages hangs on it."
+            f"{where}.stride: cannot vary: the resolution of all later stages depends on it."
         )
     # Check each value with the first values of all other fields: the strict parser checks its type
     # and the block checks its range.

@@ -54,7 +54,7 @@ def parse_object(
     """
     data = parse_json(content, where, error=error, wrong=wrong, hint=hint)
     if not isinstance(data, dict):
-        raise error(f"{where}: {wrong}: {name_of(data)} in place of a mapping{end_of(hint)}")
+        raise error(f"{where}: {wrong}: {name_of(data)} instead of a mapping{end_of(hint)}")
     return data
 
 

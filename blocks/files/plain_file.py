@@ -100,7 +100,7 @@ def open_file(
     elif not stat.S_ISREG(state.st_mode):
         wrong = "is a pipe or a device, not a file"
     elif state.st_size > limit:
-        wrong = f"is larger than {limit / MIB:,.0f} MiB, the most that is read of such a file"
+        wrong = f"is larger than {limit / MIB:,.0f} MiB, the limit for such a file"
     if wrong:
         os.close(descriptor)
         raise error(f"{path}: {wrong}.")

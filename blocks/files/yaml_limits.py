@@ -47,7 +47,7 @@ def check_limits(events: Iterable[yaml.Event]) -> None:
                 open_nodes[-1].depth = max(open_nodes[-1].depth, node.depth + 1)
                 node = open_nodes[-1]
             if node.nodes > MOST_NODES:
-                raise ValueError(f"it stands for more than {MOST_NODES:,} values")
+                raise ValueError(f"it expands to more than {MOST_NODES:,} values")
             if max(node.depth, len(open_nodes)) > DEEPEST:
                 raise ValueError(f"it is nested more than {DEEPEST} levels deep")
 
@@ -60,7 +60,7 @@ def _node(event: yaml.Event, open_nodes: list[_Size], finished: dict[str, _Size]
     if isinstance(event, yaml.ScalarEvent):
         return _Size(anchor=event.anchor)
     if any(node.anchor == event.anchor for node in open_nodes):
-        raise ValueError(f"*{event.anchor} stands inside what it names")
+        raise ValueError(f"*{event.anchor} refers to a value that contains it")
     anchored = finished.get(event.anchor or "")
     # An unknown anchor counts nothing here: the loader reports it.
     return _Size(anchored.nodes, anchored.depth) if anchored else _Size()

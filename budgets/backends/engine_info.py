@@ -94,7 +94,7 @@ class Share:
 
     def __str__(self) -> str:
         if not self.total:
-            return f"typed {self.precision}, TensorRT does not tell the types of its layers"
+            return f"typed {self.precision}, TensorRT does not report the types of its layers"
         return f"{self.precision} in {self.count} of {self.total} convolutions and matrix products"
 
 
@@ -188,7 +188,7 @@ def shown(precisions: Mapping[str, int]) -> str:
     """Return the counts as text for a message, such as "f16 in 71 layers, f32 in 9"."""
     counts = [f"{name} in {precisions[name]}" for name in PRECISIONS if precisions.get(name)]
     if not counts:
-        return "layers of untold types"
+        return "layers of unreported types"
     return f"{counts[0]} layers{''.join(f', {count}' for count in counts[1:])}"
 
 

@@ -116,7 +116,7 @@ def parse_target(device: str, precision: str | None = None, threads: int | None 
             f"got {precision!r}."
         )
     if threads is not None and backend not in ON_CPU:
-        raise BackendError(f"threads: are of a CPU; {device} is measured on a GPU.")
+        raise BackendError(f"threads: an option of CPUs; {device} is measured on a GPU.")
     return Target(name, backend, chosen, threads)
 
 

@@ -97,7 +97,9 @@ class OpenVinoSession(Session):
             self._request.set_tensor(port, openvino.Tensor(values.astype(kind)))
         used = TYPES[compiled.get_property("INFERENCE_PRECISION_HINT").to_string()]
         if used != ("f32" if wanted == "int8" else wanted):
-            raise BackendError(f"precision: this CPU computes in {used} where {wanted} was asked.")
+            raise BackendError(
+                f"precision: this CPU computes in {used}, not in {wanted} as requested."
+            )
         self._executed = _executed(compiled)
         kernels = [k for k, _ in self._executed.values() if k.startswith(HEAVY)]
         narrow = sum(kernel.lower().endswith(INT8) for kernel in kernels)

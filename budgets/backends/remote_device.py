@@ -143,8 +143,8 @@ class RayBackend(Backend):
         began = time.monotonic()
         while not done_among(self._ray, [future], WAIT_S):
             say(
-                f"ray: {device} is taken, by another job or by tasks; waiting for it since "
-                f"{time.monotonic() - began:.0f} s (`ray status` tells what is in use)"
+                f"ray: {device} is in use by another job or by tasks; waiting for it for "
+                f"{time.monotonic() - began:.0f} s (`ray status` shows what is in use)"
             )
         return self._call(future)
 
@@ -162,7 +162,7 @@ class RayBackend(Backend):
             cause = getattr(error, "cause", None) or error
             raise BackendError(
                 f"ray: the process that measured is lost ({first_words(cause)}); the same command "
-                "with --resume goes on."
+                "with --resume continues."
             ) from None
 
 
@@ -227,7 +227,8 @@ def _placement(
         cpus = [resources.get("CPU", 0) for resources in owners or nodes]
         if not owners and (threads or 1) > max(cpus):
             raise BackendError(
-                f"ray: {threads or 1} threads are asked, no node has more than {max(cpus):g} CPUs."
+                f"ray: {threads or 1} threads were requested, no node has more than "
+                f"{max(cpus):g} CPUs."
             )
         return {"num_cpus": max(cpus), **claimed}
     with_gpus = [resources for resources in owners or nodes if resources.get("GPU")]
@@ -238,7 +239,7 @@ def _placement(
     if device in NAMES:
         raise BackendError("ray: no node offers a GPU; start Ray there with --num-gpus 1.")
     if not device or device in {name.lower() for name in RAY_NAMES}:
-        raise BackendError(f"ray: {device!r} is no device; name cpu, cuda or a GPU, such as t4.")
+        raise BackendError(f"ray: {device!r} is not a device; name cpu, cuda or a GPU, such as t4.")
     names_offered = ", ".join(sorted(offered)) or "nothing by name"
     raise BackendError(
         f"ray: no node owns {device!r} (offered: {names_offered}); start Ray there "

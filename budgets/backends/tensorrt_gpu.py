@@ -86,10 +86,10 @@ class TensorRtSession(Session):
         used = main_precision(self._layers.values(), graph.heavy)
         if used not in (graph.precision, None):
             raise BackendError(
-                f"precision: TensorRT computes in {used} where {graph.precision} was asked."
+                f"precision: TensorRT computes in {used}, not in {graph.precision} as requested."
             )
         self.precision = graph.precision
-        self.note = "" if used else "the engine does not tell the types of its layers"
+        self.note = "" if used else "the engine does not report the types of its layers"
         self._launch = Launch(lambda: _enqueue(context), gpu.watch)
         self._profiler: LayerTimes | None = None
         if layers:

@@ -118,14 +118,17 @@ def joined(address: str, cpus: int | None = None, quiet: bool = True) -> Iterato
         except ConnectionError:
             if not _is_head(address) or not _shows_token():
                 raise
-            say(f"ray: {address} lets nobody in; asking once more with the token in {TOKEN}")
+            say(
+                f"ray: {address} refuses the connection; trying once more with the token in {TOKEN}"
+            )
             _init(ray, address, options)
     except ConnectionError as error:
         if not _is_head(address):
             raise _absent(address, error) from None
         raise ClusterError(
-            f"ray: {address} answers, but lets nobody in: {line(error)}; its Ray must be ours "
-            f"({ray.__version__}), and RAY_AUTH_MODE and the token in {TOKEN} the same as there."
+            f"ray: {address} answers, but refuses the connection: {line(error)}; its Ray must be "
+            f"the version of this machine ({ray.__version__}), and RAY_AUTH_MODE and the token in "
+            f"{TOKEN} must be equal on both."
         ) from None
     except Exception as error:  # Ray raises many unrelated types
         raise _absent(address, error) from None
@@ -178,7 +181,7 @@ def _require_version(version: str) -> None:
     if found < LEAST_RAY:
         least = ".".join(map(str, LEAST_RAY))
         raise ClusterError(
-            f"ray: version {version} knows no token to keep others out; pip install 'ray>={least}'."
+            f"ray: version {version} has no token authentication; pip install 'ray>={least}'."
         )
 
 
@@ -307,7 +310,7 @@ _losses: list[str] = []  # reasons why the cluster was lost
 def _gone(why: str) -> ClusterGone:
     _losses.append(why)
     return ClusterGone(
-        f"ray: the cluster is gone ({why}); the same command with --resume goes on, on another "
+        f"ray: the cluster is gone ({why}); the same command with --resume continues, on another "
         "cluster or without one."
     )
 
@@ -357,7 +360,7 @@ def require_same(nodes: list[ClusterNode]) -> None:
         different = node.differences(here())
         if different:
             raise ClusterError(
-                f"ray: node {node.address} ({node.id[:8]}) is not like this machine: "
+                f"ray: node {node.address} ({node.id[:8]}) differs from this machine: "
                 f"{', '.join(different)}; install the same on both."
             )
 

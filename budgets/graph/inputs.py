@@ -39,7 +39,7 @@ def fix_inputs(inputs: Sequence[onnx.ValueInfoProto], where: str, size: InputSiz
         if fixed != sides:
             raise GraphError(
                 f"{where}: input {value.name} is fixed at {fixed[0]} x {fixed[1]}; leave "
-                "--input-size out, or export it anew."
+                "--input-size out, or export it again."
             )
     if not images:
         raise GraphError(f"{where}: reads no image; leave --input-size out.")

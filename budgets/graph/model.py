@@ -42,7 +42,7 @@ def load_graph(path: Path, input_size: InputSize = None) -> onnx.ModelProto:
     except onnx.checker.ValidationError as error:
         raise GraphError(f"{path}: its weights cannot be read: {_line(error)}") from None
     except Exception as error:  # protobuf's errors share no base class with others
-        raise GraphError(f"{path}: is damaged or no ONNX file: {_line(error)}") from None
+        raise GraphError(f"{path}: is damaged or not an ONNX file: {_line(error)}") from None
     return static_graph(model, str(path), input_size)
 
 
@@ -61,7 +61,7 @@ def static_graph(
     fixed = _inlined(model, where)
     graph = fixed.graph
     if not graph.node:
-        raise GraphError(f"{where}: has no operators; it is empty or no ONNX model.")
+        raise GraphError(f"{where}: has no operators; it is empty or not an ONNX model.")
     fix_inputs(_inputs(graph), where, input_size)
     for value in graph.output:  # clear the shape: inference would keep an open batch
         value.type.tensor_type.ClearField("shape")
@@ -80,7 +80,7 @@ def static_graph(
     except Exception as error:
         raise GraphError(f"{where}: its operators cannot be understood: {_line(error)}") from None
     for problem in shape_errors(inferred.graph):
-        raise GraphError(f"{where}: contradicts itself: {problem}; export it anew.")
+        raise GraphError(f"{where}: is inconsistent: {problem}; export it again.")
     return inferred
 
 

@@ -55,15 +55,17 @@ def _torn(graph: onnx.GraphProto) -> Iterator[str]:
         if not has_body(node):
             for name in node.input:
                 if name and name not in made:
-                    yield f"{node.op_type} {node.name} reads {name}, which nothing makes before it"
+                    what = f"{node.op_type} {node.name} reads {name}"
+                    yield f"{what}, which no earlier operator writes"
         made.update(node.output)
     for value in graph.output:
         if value.name not in made:
-            yield f"its output {value.name} is made by nothing"
+            yield f"its output {value.name} is written by no operator"
     for constant in graph.initializer:
         size = BYTES.get(constant.data_type)
         if size and constant.raw_data and len(constant.raw_data) != size * prod(constant.dims):
-            yield f"constant {constant.name} is said to be {_x(tuple(constant.dims))}, and is not"
+            declared = _x(tuple(constant.dims))
+            yield f"constant {constant.name} is declared as {declared}, which it is not"
 
 
 def _convolution(node: onnx.NodeProto, read: list[tuple[int, ...] | None]) -> str | None:
@@ -74,14 +76,14 @@ def _convolution(node: onnx.NodeProto, read: list[tuple[int, ...] | None]) -> st
         return None
     window = ints_of(node, "kernel_shape", weight[2:])
     if window != weight[2:]:
-        return f"says a window of {_x(window)}, its weight has {_x(weight[2:])}"
+        return f"declares a kernel of {_x(window)}, its weight has {_x(weight[2:])}"
     transposed = node.op_type == "ConvTranspose"
     wanted = weight[0] if transposed else weight[1] * groups
     written = weight[1] * groups if transposed else weight[0]
     if x is not None and len(x) == len(weight) and x[1] != wanted:
         return f"reads {x[1]} channels, its weight is for {wanted}"
     if weight[0] % groups:
-        return f"parts {weight[0]} channels into {groups} groups"
+        return f"splits {weight[0]} channels into {groups} groups"
     bias = rest[0] if rest else None
     if bias is not None and prod(bias) != written:
         return f"writes {written} channels, its bias is for {prod(bias)}"

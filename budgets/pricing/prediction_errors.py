@@ -53,15 +53,13 @@ class PredictionErrors:
                 disturbed table.
         """
         if not self.names:
-            return "never checked on networks it was not fitted to"
-        error = (
-            f"on {len(self.names)} networks it was not fitted to: mean error {100 * self.mean:.1f}%"
-        )
+            return "not checked on held-out networks"
+        error = f"on {len(self.names)} held-out networks: mean error {100 * self.mean:.1f}%"
         if is_trusted:
             error += f", {100 * self.within_10:.0f}% of them within 10%"
             error += "" if self.spearman is None else f", rank correlation {self.spearman:.3f}"
         if self.disturbed:
-            error += f"; {self.disturbed} more were disturbed too much to tell"
+            error += f"; {self.disturbed} more are excluded because they were disturbed"
         return error
 
 

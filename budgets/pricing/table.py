@@ -290,8 +290,8 @@ def load_table(path: Path) -> LatencyTable:
     """
     data = read_json(
         path,
-        missing="no such file; `maenas tables` lists those there are.",
-        wrong="is cut off or no latency table",
+        missing="no such file; `maenas tables` lists the known ones.",
+        wrong="is cut off or not a latency table",
         hint="copy it again, or measure it with `maenas profile`",
     )
     check_format(path, data.get("format"), FORMAT)
@@ -307,7 +307,7 @@ def load_table(path: Path) -> LatencyTable:
             f"{path}: backend: must be one of {', '.join(BACKENDS)}, "
             f"got {shown(data.get('backend'))}; --plugin MODULE loads a runtime of your own."
         )
-    with parsing(path, wrong="is no latency table of this version"):
+    with parsing(path, wrong="is not a latency table of this version"):
         data["ops"] = [row_op(row) for row in data["ops"]]
         data["samples"] = [table_sample(sample, str(path)) for sample in data["samples"]]
     return parse(LatencyTable, data, str(path))

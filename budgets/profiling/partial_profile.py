@@ -19,7 +19,7 @@ from maenas.budgets.pricing.table import TableSample, table_sample
 
 FORMAT = "maenas/unfinished-profile@1"
 LARGEST = 256 * MIB
-NO_PROFILE = "is no beginning of a profile"
+NO_PROFILE = "is not a partial profile"
 DROP = "--exist-ok drops it"
 
 
@@ -78,7 +78,8 @@ class PartialProfile:
                 f"{key} {header.get(key)}, not {self._header[key]}" for key in different
             )
             raise SpecError(
-                f"{self.path}: is the beginning of another profile ({there}); --exist-ok drops it."
+                f"{self.path}: is a partial profile of other settings ({there}); --exist-ok "
+                "drops it."
             )
         found = []
         for line in lines[1:]:

@@ -96,8 +96,8 @@ def profile(
     reference = backend.compile(reference_graph())
     if reference.precision != backend.precision:
         raise BackendError(
-            f"precision: this device runs convolutions in {reference.precision} where "
-            f"{backend.precision} was asked; profile it in {reference.precision}."
+            f"precision: this device runs convolutions in {reference.precision}, not in "
+            f"{backend.precision} as requested; profile it in {reference.precision}."
         )
     failures = 0
     queue = deque(item for item in items if not tried[item.name])
@@ -114,7 +114,7 @@ def profile(
             if failures == MAX_FAILURES:
                 raise BackendError(
                     f"{error} That was graph number {failures} in a row; what was measured before "
-                    f"is kept in {partial.path}: the same command with --resume goes on."
+                    f"is kept in {partial.path}: the same command with --resume continues."
                 ) from None
             notes.append(f"{item.name} left out: {error}")
             continue

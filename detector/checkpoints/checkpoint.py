@@ -76,8 +76,7 @@ def load_weights(path: Path) -> dict[str, Tensor]:
     header = content[: 8 + int.from_bytes(content[:8], "little")]
     if (has_checksum(header) or WEIGHTS_KIND in header) and not is_intact(content):
         raise SpecError(
-            f"{path}: is damaged: changed since it was written; take another copy of it, or train "
-            "it again."
+            f"{path}: is damaged: changed since it was written; copy it again, or train it again."
         )
     return weights
 

@@ -139,8 +139,10 @@ def import_checkpoint(path: Path, model: str, num_classes: int | None = None) ->
         hint = f"; it looks like {likely}" if likely and likely != bare(model) else ""
         problems = imported.report.problems()
         unusual = [name for name in read.stripped if name != OFFICIAL_KEY]
-        after = f" once {', '.join(unusual)} is taken off" if unusual else ""
-        raise CheckpointError(f"{path}: is no {model}{after}: {problems}{hint}.", imported.report)
+        after = f" after removing {', '.join(unusual)}" if unusual else ""
+        raise CheckpointError(
+            f"{path}: is not a {model}{after}: {problems}{hint}.", imported.report
+        )
     broken = [name for name, value in imported.weights.items() if not value.isfinite().all()]
     if broken:
         raise ModelError(

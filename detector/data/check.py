@@ -178,7 +178,7 @@ def _across(path: Path, splits: Mapping[str, Dataset]) -> list[DataProblem]:
     names = {dataset.names for dataset in splits.values()}
     if len(names) > 1:
         what = "the splits do not have the same classes in the same order"
-        found.append(DataProblem("error", "files", str(path), what, "give all files one list"))
+        found.append(DataProblem("error", "files", str(path), what, "give all files the same list"))
     files = {split: _files(dataset.columns) for split, dataset in splits.items()}
     listed = list(files.items())
     for place_of_first, (first, one) in enumerate(listed):
@@ -186,7 +186,7 @@ def _across(path: Path, splits: Mapping[str, Dataset]) -> list[DataProblem]:
             shared = [name for file, name in other.items() if file in one]
             if shared:
                 what = f"images in both {first} and {second}: {len(shared)}"
-                fix = f"take them out of one, such as {shared[0]}"
+                fix = f"remove them from one, such as {shared[0]}"
                 found.append(DataProblem("warning", "files", str(path), what, fix))
     return found
 

@@ -66,7 +66,7 @@ def check_balance(dataset: Dataset, split: str) -> list[DataProblem]:
     background = len(dataset) - len(dataset.labelled)
     if background > len(dataset) / 2:
         what = f"images without a label: {background} of {len(dataset)}"
-        fix = "right if they are background; else put a labels folder beside images"
+        fix = "correct if they are background; otherwise put a labels folder beside images"
         found.append(DataProblem("warning", "balance", where, what, fix))
     return found
 

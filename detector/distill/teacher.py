@@ -47,7 +47,7 @@ class Teacher:
         ours, known = self.spec.names, self.spec.head.num_classes
         if known != len(names) or (ours and tuple(names) != ours):
             raise TrainError(
-                f"teacher {self.where}: finds {shown(ours) or f'{known} classes without names'}, "
+                f"teacher {self.where}: detects {shown(ours) or f'{known} classes without names'}, "
                 f"the data have {shown(names)}; train it on the same classes first."
             )
         theirs, needed = self.spec.backbone.reductions(), student.backbone.reductions()

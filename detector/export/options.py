@@ -79,12 +79,13 @@ class ExportOptions:
             return
         if engine.batches != BATCHES:
             raise ExportError(
-                f"batch: LEAST:BEST:MOST is of TensorRT; for {self.format} give one number, or "
+                f"batch: LEAST:BEST:MOST is for TensorRT alone; for {self.format} give one "
+                "number, or "
                 "none for any batch size."
             )
         for name in ("version_compatible", "hardware_compatible"):
             if getattr(engine, name):
-                raise ExportError(f"{name}: is of TensorRT, got format {self.format}.")
+                raise ExportError(f"{name}: is an option of TensorRT, got format {self.format}.")
 
     @property
     def is_half_quantised(self) -> bool:

@@ -55,7 +55,7 @@ def require_published(name: str) -> Published:
     published = load_published()
     found = published.get(name.removeprefix("zoo:"))
     if found is None:
-        raise ModelError(f"{name}: is no published detector; known: {', '.join(published)}.")
+        raise ModelError(f"{name}: is not a published detector; known: {', '.join(published)}.")
     return found
 
 

@@ -76,7 +76,7 @@ class RepGFPN:
         at_most("neck", "depth", self.depth)
         if len(self.hidden_channels) not in (0, 3):
             raise SpecError(
-                f"neck: hidden_channels must have one width a level, got {self.hidden_channels}."
+                f"neck: hidden_channels must have one width per level, got {self.hidden_channels}."
             )
 
     def nodes(self, in_channels: Sequence[int]) -> tuple[MergeSpec, ...]:

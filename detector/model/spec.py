@@ -59,7 +59,7 @@ class DetectorSpec:
         self.neck.out_shapes(self.backbone.feature_shapes())
         if self.names and len(self.names) != self.head.num_classes:
             raise SpecError(
-                f"names: must be one a class ({self.head.num_classes}), got {len(self.names)}."
+                f"names: must be one per class ({self.head.num_classes}), got {len(self.names)}."
             )
 
     @property

@@ -36,7 +36,7 @@ class Thresholds:
     def __str__(self) -> str:
         return (
             f"confidence above {self.min_score:g}, NMS IoU threshold {self.max_iou:g}, at most "
-            f"{self.max_detections} detections an image"
+            f"{self.max_detections} detections per image"
         )
 
 

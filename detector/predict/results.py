@@ -21,7 +21,7 @@ DIGITS = 5  # decimals of scores in files; boxes have two, as in COCO
 COCO_GAPS = frozenset((12, 26, 29, 30, 45, 66, 68, 69, 71, 83))
 COCO_IDS = tuple(number for number in range(1, 91) if number not in COCO_GAPS)
 
-NO_COCO = "is no COCO annotation file"
+NO_COCO = "is not a COCO annotation file"
 
 
 class AnnotationError(MaenasError):

@@ -54,7 +54,7 @@ class OpenVinoRuntime(FileRuntime):
         self._requests: dict[int, openvino.InferRequest] = {}
         used = self._compile(self._batch or 1)
         if used != precision:
-            raise ModelError(f"precision: this CPU runs {used} where {precision} was asked for.")
+            raise ModelError(f"precision: this CPU runs {used}, not {precision} as requested.")
         version = openvino.__version__.partition("-")[0]
         self.about = f"OpenVINO {version} on CPU, {metadata.precision} file run in {used}, {path}"
 

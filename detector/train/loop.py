@@ -79,7 +79,9 @@ def train(
         except LoaderError as error:
             save_unfinished(training, state)
             if not asked_to_stop(training):
-                raise LoaderError(f"{error} --resume goes on from step {progress.step}.") from None
+                raise LoaderError(
+                    f"{error} --resume continues from step {progress.step}."
+                ) from None
             row = None
         if row is None:
             yield Pause(progress.epoch, progress.step)

@@ -299,7 +299,7 @@ def load_state(path: Path) -> Saved:
     """
     missing = "there is no training to continue; leave --resume out."
     hint = "start a new run from its last detector"
-    wrong = "is damaged or no training of ours"
+    wrong = "is damaged or not a training saved by maenas"
     with open_file(path, limit=LARGEST, error=TrainError, missing=missing) as file:
         content = file.read()
     is_sealed = content.startswith(FORMAT.encode())

@@ -106,9 +106,14 @@ def export(
 
     spec, network, is_trained = find()
     if not is_trained:
-        ERR.print(f"{name} has no weights: they are random, which only latency is good for")
+        ERR.print(
+            f"{name} has no weights: they are random, which is useful only to measure latency"
+        )
     if precision == "int8" and calibration is None:
-        ERR.print("calibrating on drawn images; --calibration FOLDER of your own keeps more AP")
+        ERR.print(
+            "calibrating on generated images; --calibration FOLDER with your own images keeps "
+            "more AP"
+        )
     exported = export_detector(
         *(spec, network, path, options, comparison_image(pixels, spec)),
         calibration_images(examples, spec) if precision == "int8" else (),

@@ -41,7 +41,7 @@ def build_detector(
     resize: str = "letterbox",
     exist_ok: bool = False,
 ) -> BuildResult:
-    """Assemble the DAMO-YOLO detector around a backbone and write it into a folder.
+    """Build the DAMO-YOLO detector around a backbone and write it into a folder.
 
     Args:
         model: a model, as for `load_backbone`.
@@ -77,7 +77,7 @@ def build_detector(
         else resolved.template or nearest_template(resolved.backbone)
     )
     if names and num_classes is not None and num_classes != len(names):
-        raise SpecError(f"names: must be one a class ({num_classes}), got {len(names)}.")
+        raise SpecError(f"names: must be one per class ({num_classes}), got {len(names)}.")
     one_of("build-detector", "--resize", resize, get_args(Resize))
     if not names:
         known = resolved.num_classes or DEFAULT_CLASSES

@@ -128,7 +128,7 @@ def train_family(
     compute: str = "auto",
     workers: int | None = None,
 ) -> FamilyResult:
-    """Train a whole family: the largest alone, each smaller one with the next larger as teacher.
+    """Train a family: the largest detector alone, each smaller one with the next larger as teacher.
 
     Args:
         sources: the folder of a search over a range, or several specs, detectors or `zoo:NAME`s.

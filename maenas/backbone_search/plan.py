@@ -144,4 +144,4 @@ def number_of_classes(typed: int | None, data: Path | None) -> int | None:
 def depth_limits(problem: Problem) -> str:
     """A line with the limits on layers and on units per stage."""
     caps = "/".join(map(str, problem.space.depth_caps))
-    return f"at most {problem.limit('layers') or inf:.0f} layers, {caps} units a stage"
+    return f"at most {problem.limit('layers') or inf:.0f} layers, {caps} units per stage"

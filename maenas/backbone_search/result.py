@@ -455,7 +455,7 @@ def finalist_rows(result: Result) -> list[tuple[str, str]]:
     shown = result.monte_carlo[:SHOWN_FINALISTS]
     rows = [(f"finalist {entry.rank}", finalist_line(entry)) for entry in shown]
     if shown:
-        rows.append(("", f"{result.forward_seconds:.2f} s a random network"))
+        rows.append(("", f"{result.forward_seconds:.2f} s per random network"))
     summary = finalists_line(result.monte_carlo)
     if summary is not None:
         rows.append(("finalists", summary))

@@ -273,7 +273,7 @@ def check(config: SearchConfig) -> None:
     """Refuse options that contradict each other."""
     if config.algorithm == EXACT and config.max_effectiveness is not None:
         raise SpecError(
-            "search: the exact solver cannot bound effectiveness, which is no sum; use "
+            "search: the exact solver cannot limit effectiveness, which is not a sum; use "
             "--algorithm evolution."
         )
 
@@ -412,7 +412,7 @@ def _result(
         if len(verified) > effort.verify:
             notes.append(
                 "no finalist is within the budget as measured; the best network within a limit "
-                "shrunk by the measured ratio was taken"
+                "reduced by the measured ratio was chosen"
             )
     finalists = _finalists(last, outcomes[-1])[: effort.finalists]
     scores = score_finalists(
@@ -479,7 +479,7 @@ def _caveats(config: SearchConfig, networks: tuple[Found, ...]) -> list[str]:
             "evolution may find it"
         )
     if config.max_effectiveness is not None:
-        notes.append("the certified optimum leaves the bound on effectiveness out of account")
+        notes.append("the certified optimum ignores the limit on effectiveness")
     if len({found.subproblem.template.name for found in networks}) > 1:
         notes.append(
             "scores compare only within one scale: each has its own limit on layers; "

@@ -107,6 +107,6 @@ def resumed(
     if fingerprint(subproblems, objects) != stamp:
         raise MaenasError(
             f"{path}: the space, template, score, searcher or device model has changed since the "
-            "run was started; start it anew with --exist-ok."
+            "run was started; start it again with --exist-ok."
         )
     return saved, subproblems

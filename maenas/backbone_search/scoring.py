@@ -82,7 +82,7 @@ def score_spec(
     if seeds:
         OUT.print(
             f"on {seeds} random networks: {drawn.mean:.4f} ± {drawn.standard_error:.4f} "
-            f"(mean and its standard error; {drawn.seconds:.2f} s a network)"
+            f"(mean and its standard error; {drawn.seconds:.2f} s per network)"
         )
     OUT.print(
         f"{backbone.layers} layers; effectiveness (depth over width, DeepMAD) "

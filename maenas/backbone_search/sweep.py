@@ -117,7 +117,7 @@ def every(
         ]
         name = "-".join(words)
         if name in configs:
-            raise SpecError(f"search: {name} comes twice among spaces and devices.")
+            raise SpecError(f"search: {name} is given twice among spaces and devices.")
         configs[name] = replace(config, space=space, device=device)
     return configs
 
@@ -236,7 +236,7 @@ def _resumed(
     chosen = asked is not None and bool(APART & set(asked))
     if configs is not None and chosen and list(configs) != names:
         raise MaenasError(
-            f"{path}: other searches: {', '.join(names)} there, {', '.join(configs)} asked."
+            f"{path}: other searches: {', '.join(names)} in the folder, {', '.join(configs)} in the command."
         )
     known = configs is not None and list(configs) == names
     every_field = {field.name for field in fields(SearchConfig)}
@@ -258,7 +258,7 @@ def _config_of(name: str, configs: dict[str, SearchConfig] | None, path: Path) -
     config = (configs or {}).get(name)
     if config is None or not config.budgets:
         raise MaenasError(
-            f"{path}: the search {name} was not begun; repeat the whole command with --resume."
+            f"{path}: the search {name} was not started; repeat the whole command with --resume."
         )
     return config
 

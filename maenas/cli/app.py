@@ -37,7 +37,8 @@ from maenas.terminal.streams import OutputError, prepare_streams
 app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    help="Search object detector backbones without training, under the budget of a device.",
+    help="Search for backbones of object detectors without training, within the latency budget "
+    "of a device.",
 )
 # Errors caused by the machine or by a file name, never by a bug.
 OF_THE_MACHINE = {EACCES, EDQUOT, ELOOP, ENAMETOOLONG, ENOSPC, EROFS}

@@ -74,7 +74,7 @@ RunWeights = Annotated[
     str | None,
     typer.Option(
         "--weights",
-        help="Weights of the score, one a resolution level. (the run's, else 0,0,1,1,6)",
+        help="Weights of the score, one per resolution level. (the run's, else 0,0,1,1,6)",
         metavar="W,..",
     ),
 ]
@@ -89,7 +89,7 @@ Score = Annotated[
 ]
 
 # Compute
-Workers = Annotated[int, typer.Option(help="Processes to use.", rich_help_panel=COMPUTE)]
+Workers = Annotated[int, typer.Option(help="Number of processes.", rich_help_panel=COMPUTE)]
 Ray = Annotated[
     str | None,
     typer.Option(
@@ -103,7 +103,7 @@ Compute = Annotated[
     typer.Option(help="Device that torch computes on: cpu, cuda:0.", rich_help_panel=COMPUTE),
 ]
 Threads = Annotated[
-    int | None, typer.Option(help="Threads of the CPU. (all cores)", rich_help_panel=COMPUTE)
+    int | None, typer.Option(help="Number of CPU threads. (all cores)", rich_help_panel=COMPUTE)
 ]
 RunPrecision = Annotated[
     str | None,
@@ -120,7 +120,7 @@ Precision = Annotated[
         rich_help_panel=COMPUTE,
     ),
 ]
-BatchSize = Annotated[int, typer.Option("--batch", help="Images that the network takes at once.")]
+BatchSize = Annotated[int, typer.Option("--batch", help="Batch size of inference.")]
 
 # Thresholds
 MaxIou = Annotated[
@@ -136,7 +136,7 @@ MinScore = Annotated[
 ]
 MaxDetections = Annotated[
     int | None,
-    typer.Option(help="Maximum number of detections an image. (300)", rich_help_panel=THRESHOLDS),
+    typer.Option(help="Maximum number of detections per image. (300)", rich_help_panel=THRESHOLDS),
 ]
 
 # Data

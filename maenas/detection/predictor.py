@@ -202,9 +202,9 @@ class Predictor:
     def untrained(self) -> str:
         """The warning that the detector has no trained weights."""
         return (
-            f"{self.name} has no trained weights: it is filled with random ones and finds "
-            "nothing that means anything. `maenas import-weights` brings official weights, "
-            "`maenas train` makes them."
+            f"{self.name} has no trained weights: it is filled with random ones and its detections "
+            "mean nothing. `maenas import-weights` imports official weights, `maenas train` trains "
+            "them."
         )
 
 

@@ -28,7 +28,8 @@ def print_zoo(as_json: bool) -> None:
         padding=0,
         show_edge=False,
         title="published models, usable as zoo:NAME",
-        caption="params and GFLOPs: counted here / published, two operations a multiply-accumulate "
+        caption="params and GFLOPs: counted here / published, two operations per "
+        "multiply-accumulate "
         "and BatchNorms kept, as the report counts. AP: COCO val 2017, distilled in brackets, "
         f"published; so is the latency (batch 1, without NMS): {_latencies(models)}. mae-det "
         "and csp-darknet: backbones alone.",

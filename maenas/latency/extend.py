@@ -47,7 +47,7 @@ def extend_table(
     source = find_table(name)
     if source is None:
         raise SpecError(
-            f"extend: there is no table {name!r}; `maenas tables` lists those there are."
+            f"extend: there is no table {name!r}; `maenas tables` lists the known ones."
         )
     path = out or source
     with file_lock(path):

@@ -132,4 +132,4 @@ def by_kernel(lines: Iterable[LayerLatency]) -> dict[str, float]:
 def not_included(workload: Workload) -> str:
     """A line with the operators left out of the price: their time depends on the image."""
     kinds = ", ".join(f"{count} x {kind}" for kind, count in workload.behind.most_common())
-    return f"not included: what selects detections ({kinds})"
+    return f"not included: the operators that select detections ({kinds})"

@@ -212,15 +212,15 @@ def check_room(
     if path.suffix != ".json" or path.is_dir():
         raise SpecError(f"{path}: a table is a file that ends in .json; name one with --out.")
     if resume and exist_ok:
-        raise SpecError("profile: --resume goes on, --exist-ok starts anew; give one.")
+        raise SpecError("profile: --resume continues, --exist-ok starts again; give one.")
     going_on = resume and partial.path.exists()
     if path.exists() and not (exist_ok or in_place or going_on):
         raise SpecError(f"{path}: exists; --exist-ok replaces it, --out names another file.")
     if resume and not partial.path.exists():
-        raise SpecError(f"{partial.path}: there is nothing to go on from; leave --resume out.")
+        raise SpecError(f"{partial.path}: there is nothing to continue from; leave --resume out.")
     if partial.path.exists() and not (resume or exist_ok):
         raise SpecError(
-            f"{partial.path}: an unfinished profile is there; --resume goes on from its "
+            f"{partial.path}: an unfinished profile is there; --resume continues from its "
             "last sample, --exist-ok drops it."
         )
 

@@ -74,7 +74,8 @@ class SearchConfig:
         positive("search", islands=self.islands, migrate_every=self.migrate_every)
         if self.islands > 1 and self.algorithm in ("random", EXACT):
             raise SpecError(
-                f"search: islands are of evolution; --algorithm {self.algorithm} has none."
+                f"search: islands need the algorithm evolution; --algorithm {self.algorithm} has "
+                "none."
             )
         if self.islands > self.evaluations:
             raise SpecError(
@@ -159,7 +160,7 @@ def differences(
     """Differences between two configurations as texts; `names` None compares all fields."""
     pairs = [(f.name, getattr(saved, f.name), getattr(asked, f.name)) for f in fields(asked)]
     return [
-        f"{name} is {_plain(there)} there, {_plain(here)} asked"
+        f"{name} is {_plain(there)} in the run, {_plain(here)} in the command"
         for name, there, here in pairs
         if there != here and (names is None or name in names)
     ]

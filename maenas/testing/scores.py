@@ -98,7 +98,7 @@ class ScoreContract:
 
     def test_weights_that_do_not_fit_the_levels_are_refused(self, score: Score) -> None:
         wrong = replace(score, weights=(1.0,) * (LEVELS + 1))  # type: ignore[type-var]
-        with pytest.raises(SpecError, match="one a resolution level"):
+        with pytest.raises(SpecError, match="one per resolution level"):
             wrong.level_weights(LEVELS)
 
 

@@ -158,7 +158,7 @@ def train_members(
         goes_on = folder is not None and has_begun(folder)
         if resume and not goes_on and not options.sources:
             raise TrainError(
-                f"{folder}: there is no family to continue; with specs and --data one begins."
+                f"{folder}: there is no family to continue; give specs and --data to start one."
             )
         family = continued(options, folder) if goes_on and folder else options
         if not family.sources or family.data is None:
@@ -219,7 +219,7 @@ def built(family: Family) -> tuple[LatencyModel, list[Member]]:
         template = model.template or nearest_template(backbone)
         spec = replace(model, backbone=backbone).around(template, tuple(names))
         if spec in specs.values():
-            ERR.print(f"{source}: is another member once more; left out")
+            ERR.print(f"{source}: is the same as another member; skipped")
             continue
         specs[unused(name_of(source), specs)] = spec
     if len(specs) < 2:
@@ -295,12 +295,12 @@ def continued(options: Family, folder: Path) -> Family:
     data = Path(source)
     family = replace(parse(Family, kept, str(path)), data=data)
     if options.data is not None and options.data.resolve() != data.resolve():
-        raise TrainError(f"{path}: was begun with {data}, got --data {options.data}.")
+        raise TrainError(f"{path}: was started with {data}, got --data {options.data}.")
     for name in ("epochs", "changes", "device", "input_size"):
         typed, there = getattr(options, name), getattr(family, name)
         if typed not in (None, ()) and typed != there:
             raise TrainError(
-                f"{path}: was begun with {name} {there}, got {typed}; leave it out, or begin "
+                f"{path}: was started with {name} {there}, got {typed}; leave it out, or begin "
                 "another family with --out."
             )
     return family

@@ -41,7 +41,7 @@ class TrainLine(ItemLine):
         """Add a step, and print the line if it is time to."""
         self._recent.append(step)
         if not step.taken:
-            ERR.print(f"step {step.number}: loss or gradient not finite; step passed over")
+            ERR.print(f"step {step.number}: loss or gradient not finite; step skipped")
         self.show(step.number + 1, self._status(step))
 
     def epoch(self, epoch: EpochResult) -> None:

@@ -179,7 +179,7 @@ def _first(ray: Any, futures: list[Any]) -> Any:
         errors = [error, *(_error(ray, future) for future in ready)]
         if any(isinstance(each, ray.exceptions.RayActorError) for each in errors):
             raise TrainError(
-                "ray: a process of the training is lost; --resume goes on after the last epoch."
+                "ray: a process of the training is lost; --resume continues after the last epoch."
             )
         raise next((each for each in errors if isinstance(each, MaenasError)), error)
     return ray.get(futures[0])

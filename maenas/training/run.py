@@ -83,7 +83,7 @@ def run_training(
         goes_on = resume and out is not None and (out / STATE_FILE).exists()
         if resume and not goes_on and options.detector is None:
             raise TrainError(
-                f"{out}: there is no training to continue; with a detector and --data one begins."
+                f"{out}: there is no training to continue; give a detector and --data to start one."
             )
         resolved = continued(options, out) if goes_on and out else begun(options)
         spec = resolved.spec
@@ -239,13 +239,15 @@ def data_notes(dataset: Dataset, val: Dataset | None) -> list[str]:
                 "`maenas data check` lists them"
             )
     if val is None:
-        notes.append("no val split: the detector is not evaluated, and `last` is all there is")
+        notes.append(
+            "no val split: the detector is not evaluated, so there is no `best`, only `last`"
+        )
     return notes
 
 
 def batch_note(step: int, accumulation_steps: int, recipe: Recipe) -> str:
     """Line that gives the images of a step, and why they are fewer than the recipe's."""
-    note = f"{step} images a step" + (
+    note = f"{step} images per step" + (
         f", {accumulation_steps} batches" if accumulation_steps > 1 else ""
     )
     if step <= recipe.batch / 2:

@@ -130,7 +130,8 @@ def continued(options: TrainOptions, folder: Path) -> ResolvedTraining:
     height, width = spec.backbone.in_shape[1:]
     if options.input_size is not None and {options.input_size} != {height, width}:
         raise TrainError(
-            f"--input-size {options.input_size}: {folder} was begun at {width}x{height}; leave it "
+            f"--input-size {options.input_size}: {folder} was started at {width}x{height}; leave "
+            "it "
             "out, or start a new run with --out."
         )
     if options.detector is not None:

@@ -112,10 +112,10 @@ class RayCluster(Executor):
             if gone is not None and time.monotonic() - gone > self._start_s:
                 raise ExecutorError(
                     "ray: no node with a CPU is left in the cluster; start one with `ray start "
-                    "--address ...` and go on with --resume."
+                    "--address ...` and continue with --resume."
                 )
             say(
-                f"ray: nothing came back for {time.monotonic() - began:.0f} s: {free:g} of "
+                f"ray: no result came back for {time.monotonic() - began:.0f} s: {free:g} of "
                 f"{cpus:g} CPUs free"
             )
 
@@ -154,8 +154,8 @@ class RayCluster(Executor):
         if not nodes:
             different = "; ".join(self._shunned.values())
             raise ExecutorError(
-                f"ray: no node is left that is like this machine: {different}; install the same on "
-                "all and go on with --resume."
+                f"ray: no node is left that matches this machine: {different}; install the same on "
+                "all and continue with --resume."
             )
         self._sent += 1
         return NodeAffinitySchedulingStrategy(nodes[self._sent % len(nodes)], soft=False)
@@ -197,7 +197,7 @@ class RayCluster(Executor):
         ray.cancel(probe, force=True)
         raise ExecutorError(
             f"ray: no CPU became free within {self._start_s:.0f} s ({free:g} of {cpus:g} are); "
-            "`ray status` tells who holds them, `ray start --address ...` adds a node."
+            "`ray status` shows which jobs hold them, `ray start --address ...` adds a node."
         )
 
 

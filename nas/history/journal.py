@@ -25,7 +25,7 @@ from maenas.search_spaces import Gene, Space
 from maenas.search_spaces.moves import Genomes
 
 HISTORY_FORMAT = "maenas/history@1"
-ANEW = "the run cannot be resumed, start it anew with --exist-ok"
+ANEW = "the run cannot be resumed, start it again with --exist-ok"
 STATE_FORMAT = "maenas/state@2"
 OLDER_STATE = "maenas/state@1"  # without a checksum
 BLOCK_BYTES = 1 << 20  # bytes of the history that are read at once
@@ -210,7 +210,7 @@ class Journal:
         if crc32 != state["history_crc32"]:
             raise JournalError(
                 f"{self.history_path}: damaged: changed since {self.state_path} was written; the "
-                "run cannot be resumed, start it anew with --exist-ok."
+                "run cannot be resumed, start it again with --exist-ok."
             )
         return genomes, scores, costs, feasible
 

@@ -107,7 +107,9 @@ class Record:
         state, genomes, scores, costs, feasible = self._journal.read()
         rows = self.memory.rows(genomes)
         if len(np.unique(rows)) != len(genomes):
-            raise JournalError(f"{self._journal.history_path}: damaged (a network comes twice).")
+            raise JournalError(
+                f"{self._journal.history_path}: damaged (a network is listed twice)."
+            )
         self.memory.add(0, self._evaluator.wrap(scores, costs, feasible))
         with parsing(self._journal.state_path, error=JournalError, wrong="damaged", hint=ANEW):
             kept = np.array(state["searcher"]["rows"], dtype=np.int64)

@@ -167,6 +167,6 @@ def check_weights(weights: Sequence[float], levels: int, signed: bool = False) -
     if len(weights) != levels or not legal or not any(weights):
         sign = "" if signed else "none negative and "
         raise SpecError(
-            f"weights: one a resolution level is needed ({levels} here), finite, {sign}"
+            f"weights: one per resolution level is needed ({levels} here), finite, {sign}"
             f"not all zero, got {list(weights)}."
         )

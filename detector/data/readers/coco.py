@@ -111,7 +111,7 @@ def _categories(path: Path, rows: Sequence[Any], annotations: Annotations) -> di
         if number is None or "name" not in row:
             raise DataError(f"{path}: categories[{index}]: needs a whole `id` and a `name`.")
         if number in found:
-            raise DataError(f"{path}: categories[{index}]: id {number} is there twice.")
+            raise DataError(f"{path}: categories[{index}]: id {number} is given twice.")
         found[number] = class_name(f"{path}: categories[{index}]: name", row["name"])
     if not found:
         raise DataError(f"{path}: categories: is empty; list the classes.")

@@ -102,7 +102,7 @@ def load_coco(path: Path) -> tuple[dict[str, list[Any]], Annotations]:
         data = json.loads(content, object_hook=taken.take)
     for key in KEYS:
         if not isinstance(data, dict) or not isinstance(data.get(key), list):
-            raise DataError(f"{path}: is no COCO annotation file: lacks a list of {key}.")
+            raise DataError(f"{path}: is not a COCO annotation file: lacks a list of {key}.")
     lists: dict[str, list[Any]] = data
     if sum(row is TAKEN for row in lists["annotations"]) != taken.seen:
         # objects elsewhere in the file look like annotations
@@ -131,7 +131,7 @@ def _wrong(row: Mapping[str, Any]) -> str:
     """The first error of an unusable annotation."""
     values = {name: shown(row.get(name)) for name in (*NEEDED, "iscrowd", "ignore")}
     if key_of(row.get("image_id")) is None:
-        return f"belongs to image_id {values['image_id']}, which is no id"
+        return f"belongs to image_id {values['image_id']}, which is not an id"
     if _box(row.get("bbox")) is None:
         return f"bbox must be [x, y, width, height] in pixels, got {values['bbox']}"
     if whole(row.get("category_id")) is None:

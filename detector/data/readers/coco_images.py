@@ -68,7 +68,7 @@ def find_images(path: Path, root: Path, rows: Sequence[Any], problems: ProblemLi
     found = CocoImages([], [], [], dict.fromkeys((*left_out, *listed), UNUSABLE), [])
     with_text = any(isinstance(key, str) for key in listed)
     if with_text:
-        what = "ids of images are text, so results number the images by their place"
+        what = "ids of images are text, so results number the images by their index"
         problems.add(-1, path, what, "number them to keep the ids", skips=False, group="files")
     with Sizes(path.resolve(), "images") as sizes:
         for index, (key, image) in enumerate(listed.items()):
@@ -79,7 +79,9 @@ def find_images(path: Path, root: Path, rows: Sequence[Any], problems: ProblemLi
                 size = image.size or sizes.of(file)
             except (ImageError, OSError, ValueError) as error:
                 what = str(error).removeprefix(f"{file}: ").rstrip(".")
-                problems.add(-1, file, what, "restore or delist it", group="images")
+                problems.add(
+                    -1, file, what, "restore it, or remove it from the list", group="images"
+                )
                 continue
             found.index_of[key] = len(found.paths)
             found.paths.append(file)
@@ -114,7 +116,7 @@ def _listed(
         elif size is not None and None in size:
             wrong = f"height and width must be whole and positive, got {_texts(sides)}"
         elif key in found:
-            wrong, fix = f"id {key} is there twice", "renumber one"
+            wrong, fix = f"id {key} is given twice", "renumber one"
         if wrong:
             where += "" if key is None else f", id {key}"
             problems.add(-1, where, wrong, fix, group="files")

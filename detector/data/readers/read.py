@@ -94,7 +94,7 @@ def reader_of(source: DataSource) -> Reader:
             return reader
     forms = "; ".join(reader.looks_like for reader in READERS.values())
     if source.path.is_dir():
-        raise DataError(f"{source.path}: holds no data.yaml, and is no {forms}.")
+        raise DataError(f"{source.path}: holds no data.yaml, and is not a {forms}.")
     raise DataError(f"{source.path}: must be a data.yaml, a folder with one, or a {forms}.")
 
 

@@ -133,7 +133,7 @@ def _read(
                 size = annotation.size or known.of(path)
             except (DataError, ImageError) as error:
                 file, _, what = str(error).partition(": ")
-                fix = "correct it, or take it off the list"
+                fix = "correct it, or remove it from the list"
                 problems.add(len(paths), file, what.rstrip("."), fix, group="images")
                 continue
             rows += [(len(paths), each) for each in annotation.objects]
@@ -205,7 +205,7 @@ def _stems(listed: Path) -> Iterator[str]:
             inside(listed.parent, fields[0])
         except SpecError:
             raise DataError(
-                f"{listed}:{number}: {shown(fields[0])} is no name of an image."
+                f"{listed}:{number}: {shown(fields[0])} is not the name of an image."
             ) from None
         yield fields[0]
 

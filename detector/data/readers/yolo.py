@@ -162,7 +162,7 @@ def _images(source: Path, entry: Path, problems: ProblemList) -> list[Path]:
     if entry.suffix.lower() in IMAGE_SUFFIXES:
         return [entry]
     if entry.suffix != ".txt":
-        raise DataError(f"{source}: {entry} is no folder, no .txt list and no COCO .json file.")
+        raise DataError(f"{source}: {entry} is not a folder, a .txt list or a COCO .json file.")
     text = read_text(entry, limit=LIST_LIMIT, error=DataError)
     return [_listed(line.strip(), entry, source) for line in text.splitlines() if line.strip()]
 

@@ -162,7 +162,10 @@ def _extra(count: int) -> str:
 def _require_shares(values: Sequence[float]) -> None:
     for value in values:
         if isfinite(value) and not -OVERHANG <= value <= 1 + OVERHANG:
-            raise RowError(f"holds {value:g}, but shares of the image are 0 to 1 (pixels?)")
+            raise RowError(
+                f"holds {value:g}, but coordinates are shares of the image, 0 to 1 (are these "
+                "pixels?)"
+            )
 
 
 def _is_parallelogram(values: Sequence[float]) -> bool:

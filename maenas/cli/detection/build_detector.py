@@ -21,10 +21,11 @@ def build_detector(
     ],
     num_classes: Annotated[
         int | None,
-        typer.Option(help="Classes to detect. (as many as names, else the run's or 80)"),
+        typer.Option(help="Number of classes. (as many as names, else the run's or 80)"),
     ] = None,
     names: Annotated[
-        str | None, typer.Option(help="Their names, separated by commas.", metavar="A,B,..")
+        str | None,
+        typer.Option(help="Names of the classes, separated by commas.", metavar="A,B,.."),
     ] = None,
     template: Annotated[
         str | None,
@@ -37,7 +38,9 @@ def build_detector(
     ] = None,
     resize: Annotated[
         str,
-        typer.Option(help="How images get to its size: letterbox keeps proportions, or stretch."),
+        typer.Option(
+            help="How images are resized: letterbox keeps the proportions, stretch does not."
+        ),
     ] = "letterbox",
     out: Annotated[Path, typer.Option(help="Folder of the detector.")] = Path("runs/detector"),
     exist_ok: Annotated[
@@ -45,7 +48,7 @@ def build_detector(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Assemble the DAMO-YOLO detector around a backbone and write it into a folder."""
+    """Build the DAMO-YOLO detector around a backbone and write it into a folder."""
     import maenas
     from maenas.terminal.console import OUT, print_json
     from maenas.terminal.device_warnings import warn_of

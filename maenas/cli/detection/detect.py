@@ -61,22 +61,26 @@ def detect(
     save_json: Annotated[
         bool,
         typer.Option(
-            "--save-json", help="Write results.json: all objects.", rich_help_panel=OUTPUT
+            "--save-json",
+            help="Write results.json, a list of all detections.",
+            rich_help_panel=OUTPUT,
         ),
     ] = False,
     coco: Annotated[
         bool,
         typer.Option(
-            "--coco", help="Write coco.json: all objects as COCO results.", rich_help_panel=OUTPUT
+            "--coco",
+            help="Write coco.json, all detections as COCO results.",
+            rich_help_panel=OUTPUT,
         ),
     ] = False,
     annotations: Annotated[
-        Path | None, typer.Option(help="COCO file whose image and category ids --coco takes.")
+        Path | None, typer.Option(help="COCO file whose image and category ids --coco uses.")
     ] = None,
     exist_ok: ExistOk = False,
     as_json: Json = False,
 ) -> None:
-    """Find objects in images and videos; draw them, or list them as JSON or COCO results."""
+    """Detect objects in images and videos; draw them, or list them as JSON or COCO results."""
     import maenas
     from maenas.detector.ops.thresholds import MIN_SCORE
     from maenas.terminal.console import OUT, print_json
@@ -106,7 +110,7 @@ def detect(
         for line in summary(result, MIN_SCORE if min_score is None else min_score):
             OUT.print(line)
     if result.interrupted:
-        with interrupted("what was found until then is kept"):
+        with interrupted("the detections so far are kept"):
             raise KeyboardInterrupt
 
 
@@ -124,9 +128,12 @@ def summary(result: DetectResult, min_score: float) -> list[str]:
         + (f": {kinds}" if kinds else "")
     ]
     spent = ", ".join(f"{PARTS[name]} {ms:.1f} ms" for name, ms in result.median_ms.items())
-    lines.append(f"an image (median): {spent}")
+    lines.append(f"per image (median): {spent}")
     if not total and min_score > WEAK_SCORE:
-        lines.append(f"nothing scored above {min_score:g}; --min-score {WEAK_SCORE} shows guesses")
+        lines.append(
+            f"no detection has a confidence above {min_score:g}; --min-score {WEAK_SCORE} shows "
+            "weaker ones"
+        )
     if result.failed:
         names = ", ".join(file.name for file in result.failed)
         lines.append(f"{count_of(len(result.failed), 'file')} skipped: {names}")

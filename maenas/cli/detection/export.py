@@ -42,14 +42,15 @@ def export(
     end2end: Annotated[
         bool,
         typer.Option(
-            "--end2end", help="Put NMS into the file, by standard operators unless trt is named."
+            "--end2end",
+            help="Put NMS into the file: standard operators, or TensorRT's plugin with trt.",
         ),
     ] = False,
     batch: Annotated[
         str | None,
         typer.Option(
-            help="Images that the file takes at once; for TensorRT also LEAST:BEST:MOST, tuned for "
-            "BEST. (any number; 1:1:16 for TensorRT)"
+            help="Batch size; for TensorRT also LEAST:BEST:MOST, tuned for BEST. (any number; "
+            "1:1:16 for TensorRT)"
         ),
     ] = None,
     input_size: InputSize = None,
@@ -59,33 +60,34 @@ def export(
     ] = 0.05,
     max_iou: Annotated[float, typer.Option(help="With --end2end: IoU threshold of NMS.")] = 0.7,
     max_detections: Annotated[
-        int, typer.Option(help="With --end2end: maximum number of detections an image.")
+        int, typer.Option(help="With --end2end: maximum number of detections per image.")
     ] = 300,
     calibration: Annotated[
         Path | None,
-        typer.Option(help="Folder of images to take INT8 ranges from. (drawn images)"),
+        typer.Option(help="Folder of images to calibrate INT8 on. (generated images)"),
     ] = None,
     image: Annotated[
         Path | None,
-        typer.Option(help="Image to compare with torch on. (a drawn image)"),
+        typer.Option(help="Image on which the file is compared with torch. (a generated image)"),
     ] = None,
     version_compatible: Annotated[
         bool,
         typer.Option(
             "--version-compatible",
-            help="TensorRT: later versions can run the engine, which then contains code.",
+            help="TensorRT: later versions can run the engine; it then contains code.",
         ),
     ] = False,
     hardware_compatible: Annotated[
         bool,
         typer.Option(
-            "--hardware-compatible", help="TensorRT: other GPUs can run it, Ampere and newer."
+            "--hardware-compatible",
+            help="TensorRT: other GPUs, Ampere and newer, can run the engine.",
         ),
     ] = False,
     exist_ok: Annotated[bool, typer.Option("--exist-ok", help="Replace the file.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Write a detector for ONNX Runtime, OpenVINO or TensorRT, checked against torch."""
+    """Export a detector to ONNX, OpenVINO or TensorRT, and compare it with torch."""
     import maenas
     from maenas.terminal.console import OUT, print_json
 
@@ -127,8 +129,8 @@ def summary(result: ExportResult) -> list[str]:
         f"{exported.path}: {metadata.layout}, {metadata.precision}, {shape}",
         f"ran in {exported.runtime}",
         *([f"computes {exported.computes}"] if exported.computes else []),
-        f"differs from torch in 64 bits by: {exported.difference}",
-        f"torch itself does in 32 bits by:  {exported.rounding}",
+        f"difference from torch in 64 bits: {exported.difference}",
+        f"difference of torch in 32 bits:   {exported.rounding}",
     ]
     if metadata.precision != "f32":
         lines.append(
@@ -137,7 +139,8 @@ def summary(result: ExportResult) -> list[str]:
         )
     if exported.objects:
         lines.append(
-            f"its NMS finds the same {exported.objects} objects as ours above {exported.above:.3g}"
+            f"its NMS gives the same {exported.objects} detections as ours above "
+            f"{exported.above:.3g}"
         )
     elif exported.objects == 0:
         lines.append("its NMS was not compared: no score in the image stands out")

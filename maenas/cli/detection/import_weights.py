@@ -18,7 +18,10 @@ def import_weights(
         Path, typer.Argument(help="An official DAMO-YOLO checkpoint.", metavar="OFFICIAL.pth")
     ],
     model: Annotated[
-        str, typer.Option(help="Published detector it was trained as, such as damo-yolo-s.")
+        str,
+        typer.Option(
+            help="Published detector that the checkpoint belongs to, such as damo-yolo-s."
+        ),
     ],
     out: Annotated[
         Path | None,
@@ -28,16 +31,16 @@ def import_weights(
         int | None,
         typer.Option(
             min=1,
-            help="Classes to detect; if the checkpoint has others, its classifier starts anew. "
+            help="Number of classes; the classifier is initialised if the checkpoint has others. "
             "(the checkpoint's; 80 of a legacy 81)",
         ),
     ] = None,
     exist_ok: Annotated[
-        bool, typer.Option("--exist-ok", help="Write into the folder even if it holds something.")
+        bool, typer.Option("--exist-ok", help="Write into the folder even if it is not empty.")
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Convert an official checkpoint to a detector: spec and safetensors; its code is never run."""
+    """Convert an official checkpoint to a detector: spec and safetensors. Its code is never run."""
     from maenas.detector.model.published import require_published
 
     require_published(model)  # before torch is loaded
@@ -64,10 +67,8 @@ def import_weights(
 
 def summary(report: ImportReport, classes: int) -> list[str]:
     """The report as lines of text: the weights that were copied and those that were changed."""
-    removed = f"taken off the file: {', '.join(report.stripped)}; " if report.stripped else ""
-    lines = [
-        f"{removed}{report.form} form, {report.num_classes} classes: every key found its place"
-    ]
+    removed = f"removed from the file: {', '.join(report.stripped)}; " if report.stripped else ""
+    lines = [f"{removed}{report.form} form, {report.num_classes} classes: every key was matched"]
     if report.form == "deploy":
         lines.append(
             "its merged RepConvs have no statistics of their own: fine to run, but fine-tune from "
@@ -77,7 +78,7 @@ def summary(report: ImportReport, classes: int) -> list[str]:
         lines.append(f"the legacy class {report.num_classes} is dropped, as at inference")
     if report.reinitialised:
         lines.append(
-            f"the classifier starts anew for {classes} classes "
+            f"the classifier is initialised for {classes} classes "
             f"({len(report.reinitialised)} tensors); everything else is kept"
         )
     return lines

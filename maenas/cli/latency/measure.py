@@ -13,7 +13,10 @@ from maenas.cli.options import ImageSize, Json, Network, Precision, Template, Th
 def measure(
     network: Network,
     device: Annotated[
-        str, typer.Option(help="cpu, cuda, a GPU by name, or a table: its device and settings.")
+        str,
+        typer.Option(
+            help="Device: cpu, cuda, a GPU by name, or a table for its device and settings."
+        ),
     ] = "cpu",
     precision: Precision = None,
     threads: Threads = None,
@@ -22,7 +25,7 @@ def measure(
     show_all: All = False,
     as_json: Json = False,
 ) -> None:
-    """Measure latency on this machine, and compare it with the prediction."""
+    """Measure the latency of a network on this machine and compare it with the prediction."""
     import maenas
     from maenas.budgets.image_size import parse_input_size
     from maenas.cli.latency.listing import SHOWN, UNLISTED, comparison, print_layers

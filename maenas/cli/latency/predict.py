@@ -23,7 +23,7 @@ def predict(
     show_all: All = False,
     as_json: Json = False,
 ) -> None:
-    """Predict latency from a device's prices: total, layers by cost, share by kind."""
+    """Predict the latency of a network on a device: total, layers by latency, shares by kernel."""
     import maenas
     from maenas.blocks import SpecError
     from maenas.budgets.image_size import parse_input_size

@@ -19,22 +19,22 @@ def profile(
     device: Annotated[
         str | None,
         typer.Option(
-            help="cpu, cuda, tensorrt, torch-cuda, onnxruntime-cpu, or a GPU by name. (cpu)"
+            help="Device: cpu, cuda, tensorrt, torch-cuda, onnxruntime-cpu, or a GPU by name. (cpu)"
         ),
     ] = None,
     quick: Annotated[
-        bool, typer.Option("--quick", help="In under 2 minutes, for a first look.")
+        bool, typer.Option("--quick", help="Measure fewer networks, in less than 2 minutes.")
     ] = False,
     precision: Precision = None,
     threads: Threads = None,
     space: Annotated[
         list[str] | None,
-        typer.Option(help="Space to draw networks from. (all that fit the device)"),
+        typer.Option(help="Search space to draw networks from. (all that fit the device)"),
     ] = None,
     model: Annotated[
         list[str] | None,
         typer.Option(
-            help="Network whose operators are to be measured too: a spec, detector or ONNX file.",
+            help="Network whose operators are measured as well: a spec, detector or ONNX file.",
             metavar="NETWORK",
         ),
     ] = None,
@@ -47,9 +47,9 @@ def profile(
         ),
     ] = None,
     minutes: Annotated[
-        float | None, typer.Option(help="Time to spend. (8, or 1.3 with --quick)")
+        float | None, typer.Option(help="Time limit in minutes. (8, or 1.3 with --quick)")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of the networks drawn.")] = 0,
+    seed: Annotated[int, typer.Option(help="Random seed of the networks.")] = 0,
     ray: Annotated[
         str | None,
         typer.Option(
@@ -62,12 +62,12 @@ def profile(
         Path | None, typer.Option(help="File of the table. (into the user's folder if left out)")
     ] = None,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on from the last saved sample.")
+        bool, typer.Option("--resume", help="Continue from the last saved sample.")
     ] = False,
     exist_ok: Annotated[bool, typer.Option("--exist-ok", help="Replace the table.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Measure a device once: a table that prices networks anywhere, and how good it is."""
+    """Measure a device once and write a table that predicts latency, with its held-out error."""
     import maenas
     from maenas.budgets.image_size import parse_input_size
     from maenas.terminal.console import OUT, print_json

@@ -10,7 +10,7 @@ SCHEMA = "maenas/tables@1"
 
 
 def tables(as_json: Json = False) -> None:
-    """List latency tables, usable by name as --device, with their held-out error."""
+    """List the latency tables, usable by name as --device, with their held-out error."""
     from dataclasses import asdict
 
     from rich.box import SIMPLE_HEAD

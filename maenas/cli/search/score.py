@@ -16,13 +16,16 @@ def score(
     kind: Kind = None,
     weights: RunWeights = None,
     seeds: Annotated[
-        int, typer.Option(help="Random networks to score it on as well; 0 for none.")
+        int,
+        typer.Option(
+            help="Number of random networks to score the backbone on as well; 0 for none."
+        ),
     ] = 0,
     workers: Workers = 1,
     ray: Ray = None,
     as_json: Json = False,
 ) -> None:
-    """Score a backbone: closed form, with borders, on random networks."""
+    """Score a backbone in closed form, with border effects, and on random networks."""
     from maenas.backbone_search.scoring import score_spec
 
     chosen = parse_weights(weights) if weights else None

@@ -64,7 +64,7 @@ def search(
     exist_ok: Replace = False,
     as_json: Json = False,
 ) -> None:
-    """Search the backbone of highest score within every budget."""
+    """Search for the backbone with the highest score within every budget."""
     from maenas.backbone_search.plan import number_of_classes
     from maenas.backbone_search.result import print_card
     from maenas.backbone_search.run import Effort, run_search

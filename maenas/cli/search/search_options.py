@@ -13,7 +13,7 @@ Budgets = Annotated[
     list[str] | None,
     typer.Option(
         "--budget",
-        help="Such as 3.8ms, 9GMACs, 8Mparams, 25layers, 64MB; 2ms..8ms for a family.",
+        help="Limit such as 3.8ms, 9GMACs, 8Mparams, 25layers or 64MB; 2ms..8ms for a family.",
         rich_help_panel=BUDGET,
     ),
 ]
@@ -21,22 +21,25 @@ Devices = Annotated[
     list[str] | None,
     typer.Option(
         "--device",
-        help="Device that latency is priced for: t4, cpu, a table's name or file; several give a "
-        "search each.",
+        help="Device that latency is priced for: t4, cpu, a table's name or file; several "
+        "start one search each.",
         rich_help_panel=BUDGET,
     ),
 ]
 Scope = Annotated[
-    str, typer.Option(help="What budgets limit: detector or backbone.", rich_help_panel=BUDGET)
+    str,
+    typer.Option(help="Scope of the budgets: detector or backbone.", rich_help_panel=BUDGET),
 ]
 Points = Annotated[
-    int, typer.Option(help="Networks of a family over a range.", rich_help_panel=BUDGET)
+    int,
+    typer.Option(help="Number of networks in a family, over a range.", rich_help_panel=BUDGET),
 ]
 Spaces = Annotated[
     list[str] | None,
     typer.Option(
         "--space",
-        help="res, csp, mob, resnet, mobv3 or a .yaml of your own; several give a search each.",
+        help="Search space: res, csp, mob, resnet, mobv3 or a .yaml of your own; several start one "
+        "search each.",
         rich_help_panel=NETWORK,
     ),
 ]
@@ -60,7 +63,7 @@ Classes = Annotated[
     int | None,
     typer.Option(
         "--num-classes",
-        help="Classes of the detector that is priced. (those of --data, else 80)",
+        help="Number of classes of the detector. (those of --data, else 80)",
         rich_help_panel=NETWORK,
     ),
 ]
@@ -68,14 +71,14 @@ ClassesData = Annotated[
     Path | None,
     typer.Option(
         "--data",
-        help="Data set to be trained on: the search prices a detector of its classes.",
+        help="Data set to train on later: the search prices a detector with its classes.",
         rich_help_panel=NETWORK,
     ),
 ]
 Score = Annotated[
     str,
     typer.Option(
-        help="What is maximised: max-entropy, macs, params, layers, ln-width, a .yaml file or "
+        help="Score to maximise: max-entropy, macs, params, layers, ln-width, a .yaml file or "
         "module:object.",
         rich_help_panel=METHOD,
     ),
@@ -83,7 +86,7 @@ Score = Annotated[
 Weights = Annotated[
     str | None,
     typer.Option(
-        help="Weights of the score, one a resolution level. (max-entropy: 0,0,1,1,6; else 1)",
+        help="Weights of the score, one per resolution level. (max-entropy: 0,0,1,1,6; else 1)",
         metavar="W,..",
         rich_help_panel=METHOD,
     ),
@@ -91,16 +94,21 @@ Weights = Annotated[
 MaxEffectiveness = Annotated[
     float | None,
     typer.Option(
-        help="DeepMAD's bound on depth against width, such as 0.3.", rich_help_panel=NETWORK
+        help="DeepMAD's limit on depth relative to width, such as 0.3.", rich_help_panel=NETWORK
     ),
 ]
-Algorithm = Annotated[str, typer.Option(help="evolution, random or exact.", rich_help_panel=METHOD)]
-Evaluations = Annotated[int, typer.Option(help="Candidates to propose.", rich_help_panel=METHOD)]
+Algorithm = Annotated[
+    str, typer.Option(help="Search algorithm: evolution, random or exact.", rich_help_panel=METHOD)
+]
+Evaluations = Annotated[
+    int, typer.Option(help="Number of candidates to propose.", rich_help_panel=METHOD)
+]
 Seed = Annotated[int, typer.Option(help="Random seed.", rich_help_panel=METHOD)]
 Islands = Annotated[
     int,
     typer.Option(
-        help="Populations that evolve apart and exchange their best.", rich_help_panel=METHOD
+        help="Number of populations that evolve separately and exchange their best.",
+        rich_help_panel=METHOD,
     ),
 ]
 MigrateEvery = Annotated[
@@ -109,15 +117,15 @@ MigrateEvery = Annotated[
 ]
 Finalists = Annotated[
     int,
-    typer.Option(help="Networks to score on random weights as well.", rich_help_panel=METHOD),
+    typer.Option(help="Number of finalists to score on random networks.", rich_help_panel=METHOD),
 ]
 FinalistSeeds = Annotated[
-    int, typer.Option(help="Random networks for each finalist.", rich_help_panel=METHOD)
+    int, typer.Option(help="Number of random networks for each finalist.", rich_help_panel=METHOD)
 ]
 Verify = Annotated[
     int,
     typer.Option(
-        help="Finalists to measure on the device; the best as measured wins.",
+        help="Number of finalists to measure on the device; the best one within the budget wins.",
         rich_help_panel=COMPUTE,
     ),
 ]

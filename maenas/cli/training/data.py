@@ -26,16 +26,17 @@ def check_data(
     images: Annotated[bool, typer.Option("--images/--no-images", help="Read the images.")] = True,
     most: Annotated[
         int | None,
-        typer.Option("--most", help="Most images of a split that are read, evenly spread. (all)"),
+        typer.Option("--most", help="Maximum number of images per split, evenly spread. (all)"),
     ] = None,
     show_all: Annotated[
-        bool, typer.Option("--all", help="List every problem, not the first of each kind.")
+        bool, typer.Option("--all", help="List every problem, not only the first of each kind.")
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Find what is wrong with a data set: where, and how to mend it.
+    """Check a data set: what is wrong, where, and how to fix it.
 
-    Labels and images that a training skips are warnings. Exits 2 for what would stop a training.
+    Labels and images that a training skips are warnings; the exit code is 2 for errors that would
+    stop a training.
     """
     from maenas.blocks.errors import positive
     from maenas.detector.data.check import check, chosen, open_splits, summary
@@ -61,16 +62,16 @@ def check_data(
 @data.command("make-shapes")
 def make_shapes_command(
     out: Annotated[Path, typer.Option(help="Folder to write into.")],
-    level: Annotated[str, typer.Option(help="easy, medium or hard.")] = "medium",
+    level: Annotated[str, typer.Option(help="Difficulty: easy, medium or hard.")] = "medium",
     images: Annotated[
-        int, typer.Option(help="Images to train on; a fifth as many more to validate.")
+        int, typer.Option(help="Number of training images; a fifth as many are added to validate.")
     ] = 500,
-    classes: Annotated[int, typer.Option(help="1 to 8.")] = 3,
-    size: Annotated[int, typer.Option(help="Side of an image in pixels.")] = 256,
-    seed: Annotated[int, typer.Option(help="Of all draws.")] = 0,
+    classes: Annotated[int, typer.Option(help="Number of classes, 1 to 8.")] = 3,
+    size: Annotated[int, typer.Option(help="Side of the images in pixels.")] = 256,
+    seed: Annotated[int, typer.Option(help="Random seed.")] = 0,
     exist_ok: ExistOk = False,
 ) -> None:
-    """Generate a data set of shapes on textured ground, to try everything out."""
+    """Generate a data set of shapes on a textured background, to try the commands."""
     from maenas.detector.data.make_shapes import ShapeSet, make_shapes
     from maenas.runs.start import new_run
     from maenas.terminal.console import OUT
@@ -93,22 +94,24 @@ def show_data(
     out: Annotated[
         Path | None, typer.Option(help="Folder to write into. (the next runs/data/exp)")
     ] = None,
-    split: Annotated[str, typer.Option(help="train, val or test.")] = "train",
+    split: Annotated[str, typer.Option(help="Split: train, val or test.")] = "train",
     size: Annotated[int, typer.Option(help="Side of the network's input.")] = 640,
-    sheets: Annotated[int, typer.Option(help="How many to write.")] = 4,
-    batch: Annotated[int, typer.Option(help="Images a sheet.")] = 9,
+    sheets: Annotated[int, typer.Option(help="Number of sheets.")] = 4,
+    batch: Annotated[int, typer.Option(help="Number of images per sheet.")] = 9,
     plain: Annotated[
-        bool, typer.Option("--plain", help="As the last epochs: without mosaic and mixup.")
+        bool, typer.Option("--plain", help="Show the last epochs, without mosaic and mixup.")
     ] = False,
-    resize: Annotated[str, typer.Option(help="stretch or letterbox.")] = "stretch",
+    resize: Annotated[str, typer.Option(help="Resizing: stretch or letterbox.")] = "stretch",
     recipe: Annotated[
         str | None,
-        typer.Option(help="Whose augmentation: t s m l ns nm nl, or a file. (that of t to l)"),
+        typer.Option(
+            help="Recipe of the augmentation: t s m l ns nm nl, or a file. (that of t to l)"
+        ),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of all draws.")] = 0,
+    seed: Annotated[int, typer.Option(help="Random seed.")] = 0,
     exist_ok: ExistOk = False,
 ) -> None:
-    """Write sheets of what the network sees in training, boxes drawn."""
+    """Write sheets of augmented training images with their boxes."""
     from dataclasses import replace
     from itertools import islice
 

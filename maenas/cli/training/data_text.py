@@ -33,7 +33,7 @@ def problems_text(problems: list[DataProblem], show_all: bool) -> list[str]:
     from maenas.terminal.console import count_of
 
     if not problems:
-        return ["nothing is wrong with it"]
+        return ["no problem found"]
     lines = []
     for severity in ("error", "warning"):
         for group in ("files", "images", "labels", "balance"):

@@ -49,10 +49,10 @@ def distill(
     exist_ok: ExistOk = False,
     as_json: Json = False,
 ) -> None:
-    """Train a detector with a teacher: first with mosaics and its maps, then plainly and alone.
+    """Train a detector with a teacher: first with mosaics and its feature maps, then without both.
 
-    All else is as with `maenas train`; the recipe has a section `distill`, and --set changes it:
-    distill.method=mgd, distill.weight=2.
+    Everything else works as in `maenas train`. The recipe has a section `distill`, which --set
+    changes: distill.method=mgd, distill.weight=2.
     """
     import maenas
 

@@ -27,7 +27,7 @@ def print_family(result: FamilyResult) -> None:
             f"{2 * member.price.macs / 1e9:.2f}",
             f"{member.price.params / 1e6:.2f}",
             *("-" if ap is None else f"{ap:.4f}" for ap in (member.ap, member.ap50)),
-            member.teacher or "nobody",
+            member.teacher or "none",
         )
     OUT.print(table)
     OUT.print(f"figure: {result.folder / PLOT_FILE}")

@@ -22,7 +22,7 @@ from maenas.cli.training.train_options import (
 if TYPE_CHECKING:
     from maenas.training.result import TrainResult
 
-ADVICE = "the same command with --resume goes on from here"
+ADVICE = "the same command with --resume continues from here"
 
 
 def train(
@@ -49,7 +49,7 @@ def train(
     """Train a detector; under torchrun or with --ray on several GPUs.
 
     The run folder holds the detectors `last` and `best`, results.csv and results.png, TensorBoard
-    events, images of labels and predictions, and what --resume continues from.
+    events, images of labels and predictions, and the state that --resume continues from.
     """
     import maenas
 

@@ -23,7 +23,7 @@ def train_family(
     sources: Annotated[
         list[str] | None,
         typer.Argument(
-            help="A run of `maenas search` over a range, or several specs, detectors, zoo:NAMEs. "
+            help="A run of `maenas search` over a range, or several specs, detectors or zoo:NAME. "
             "(the run's, with --resume)",
             metavar="SEARCH_RUN",
             show_default=False,
@@ -44,7 +44,7 @@ def train_family(
     workers: Loaders = None,
     as_json: Json = False,
 ) -> None:
-    """Train a whole family: the largest alone, each smaller one with the next larger as teacher.
+    """Train a family: the largest detector alone, each smaller one with the next larger as teacher.
 
     Every member is a run in the folder; a table and a figure of AP against latency end it. Values
     of the recipe (--set) hold for all members, each of which has the recipe of its scale.

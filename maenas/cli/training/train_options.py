@@ -21,9 +21,7 @@ Student = Annotated[
         show_default=False,
     ),
 ]
-Epochs = Annotated[
-    int | None, typer.Option(min=1, help="Passes over the training images. (the recipe's)")
-]
+Epochs = Annotated[int | None, typer.Option(min=1, help="Number of epochs. (the recipe's)")]
 RecipeChanges = Annotated[
     list[str] | None,
     typer.Option("--set", help="Change a value of the recipe.", metavar="A.B=C"),
@@ -41,7 +39,7 @@ Loaders = Annotated[
     typer.Option(
         "--workers",
         min=0,
-        help="Processes that load images. (one a core)",
+        help="Number of processes that load images. (one per core)",
         rich_help_panel=COMPUTE,
     ),
 ]
@@ -49,7 +47,7 @@ Processes = Annotated[
     int,
     typer.Option(
         min=1,
-        help="With --ray: processes that train together, each on a GPU.",
+        help="With --ray: number of processes that train together, each on a GPU.",
         rich_help_panel=COMPUTE,
     ),
 ]

@@ -53,13 +53,16 @@ def val(
     at_score: Annotated[
         float | None,
         typer.Option(
-            help="Confidence that mistakes are counted at. (where F1 is best)",
+            help="Confidence threshold at which mistakes are counted. (the one with the best F1)",
             rich_help_panel=THRESHOLDS,
         ),
     ] = None,
     batch: BatchSize = 1,
     readers: Annotated[
-        int, typer.Option(help="Threads that read images ahead; they disturb the latency.")
+        int,
+        typer.Option(
+            help="Number of threads that read images ahead; they disturb the measured latency."
+        ),
     ] = 0,
     precision: RunPrecision = None,
     threads: Threads = None,
@@ -68,14 +71,14 @@ def val(
         bool,
         typer.Option(
             "--save/--no-save",
-            help="Write results, figures, worst images.",
+            help="Write results, plots and the worst images.",
             rich_help_panel=OUTPUT,
         ),
     ] = True,
     exist_ok: ExistOk = False,
     as_json: Json = False,
 ) -> None:
-    """Measure a detector on labelled images: COCO's AP and AR, mistakes, latency."""
+    """Evaluate a detector on labelled images: COCO's AP and AR, mistakes and latency."""
     import maenas
     from maenas.cli.training.val_text import print_evaluation
     from maenas.terminal.console import ERR, print_json

@@ -37,7 +37,7 @@ def print_evaluation(result: ValResult) -> None:
         )
     times = result.evaluation.latency.to_json()
     spent = ", ".join(f"{PARTS[name]} {ms:.1f} ms" for name, ms in times.items())
-    OUT.print(f"an image (median): {spent}")
+    OUT.print(f"per image (median): {spent}")
     mistakes = {
         kind: sum(each.to_json()[kind] for each in report.worst)
         for kind in ("missed", "false", "confused")
@@ -47,7 +47,7 @@ def print_evaluation(result: ValResult) -> None:
         shown = count_of(len(report.worst), "image")
         OUT.print(f"the worst {shown}: {kinds} at score {report.confusion.min_score:g}")
     if result.skipped:
-        OUT.print(f"{count_of(len(result.skipped), 'image')} that do not open were skipped")
+        OUT.print(f"{count_of(len(result.skipped), 'image')} that cannot be opened were skipped")
     if result.folder:
         OUT.print(f"written: {result.folder}")
 

@@ -23,8 +23,8 @@ class OwnError(MaenasError):
         (b'{"a": ' + b"[" * 100_000, "nested too deeply"),
         (b'{"a": ' + b"9" * 5000 + b"}", "a whole number of 5,000 digits"),
         (b'{"a": -' + b"9" * 41 + b"}", "a whole number of 41 digits"),
-        (b"[1]", "in place of a mapping"),
-        (b"null", "in place of a mapping"),
+        (b"[1]", "instead of a mapping"),
+        (b"null", "instead of a mapping"),
     ],
 )
 def test_what_cannot_be_used_is_one_line(tmp_path: Path, content: bytes, reason: str) -> None:

@@ -55,7 +55,7 @@ def test_what_cannot_be_opened_is_one_line(tmp_path: Path, path: str, words: str
 def test_a_file_beyond_the_limit_is_not_read(tmp_path: Path) -> None:
     with (tmp_path / "large").open("wb") as file:
         file.truncate(2**40)  # takes no room
-    with pytest.raises(SpecError, match="is larger than 8 MiB, the most that is read of such"):
+    with pytest.raises(SpecError, match="is larger than 8 MiB, the limit for such a file"):
         read_bytes(tmp_path / "large", limit=8 * MIB)
 
 

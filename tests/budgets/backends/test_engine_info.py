@@ -110,8 +110,8 @@ def test_precisions_are_counted_by_the_narrowest_input() -> None:
 def test_an_engine_that_tells_no_types_has_no_precision() -> None:
     layers = engine_layers(json.dumps({"Layers": ["a", {"Name": "b"}]}))
     assert main_precision(layers, {"b"}) is None
-    assert shown(layer_precisions(layers)) == "layers of untold types"
-    assert "does not tell the types" in str(share_of(layers, {"b"}, "f16"))
+    assert shown(layer_precisions(layers)) == "layers of unreported types"
+    assert "does not report the types" in str(share_of(layers, {"b"}, "f16"))
 
 
 HIDDEN = {"Format/Datatype": "N/A due to dynamic shapes"}

@@ -79,7 +79,7 @@ def test_a_gpu_is_named_by_whole_words_in_a_row(gpu: str, name: str, same: bool)
     [
         (("cpu", "f8", None), r"cpu is measured in f32, bf16, f16, int8 \(OpenVINO.*got 'f8'"),
         (("torch-cuda", "int8", None), "torch-cuda is measured in f16, f32"),
-        (("tensorrt", None, 4), "threads: are of a CPU; tensorrt is measured on a GPU"),
+        (("tensorrt", None, 4), "threads: an option of CPUs; tensorrt is measured on a GPU"),
     ],
 )
 def test_settings_that_do_not_go_together_are_refused(

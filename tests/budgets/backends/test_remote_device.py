@@ -65,7 +65,7 @@ def test_only_one_job_measures_on_a_device_and_others_wait_for_it(
     waiting.join(timeout=PATIENCE_S)
     assert opened[0].target.device == other
     opened[0].close()
-    assert f"{other} is taken, by another job or by tasks; waiting" in capsys.readouterr().err
+    assert f"{other} is in use by another job or by tasks; waiting" in capsys.readouterr().err
 
 
 T4, CPU_NODE = {"CPU": 4.0, "GPU": 1.0, "t4": 1.0}, {"CPU": 6.0, "cpu": 1.0}
@@ -98,7 +98,9 @@ def test_a_device_is_claimed_alike_by_all_of_its_names_and_whole(
 
 def test_threads_must_be_on_one_node() -> None:
     assert _placement([PLAIN, LARGE], "cpu", 5) == {"num_cpus": 8}
-    with pytest.raises(BackendError, match="12 threads are asked, no node has more than 8 CPUs"):
+    with pytest.raises(
+        BackendError, match="12 threads were requested, no node has more than 8 CPUs"
+    ):
         _placement([PLAIN, LARGE], "cpu", 12)
 
 
@@ -107,8 +109,8 @@ def test_threads_must_be_on_one_node() -> None:
     [
         ("a100", r"no node owns 'a100' \(offered: cpu\); start Ray there with --resources"),
         ("cuda", "no node offers a GPU; start Ray there with --num-gpus 1"),
-        ("memory", "'memory' is no device; name cpu, cuda or a GPU"),
-        ("", "'' is no device"),
+        ("memory", "'memory' is not a device; name cpu, cuda or a GPU"),
+        ("", "'' is not a device"),
     ],
 )
 def test_what_no_node_offers_is_refused(device: str, words: str) -> None:
@@ -124,7 +126,7 @@ def test_a_device_that_no_node_owns_says_how_to_offer_it() -> None:
 def test_errors_of_the_node_keep_their_words() -> None:
     with pytest.raises(BackendError, match="precision: cpu is measured in"):
         RayBackend("cpu", "f4", 1, "local")
-    with pytest.raises(BackendError, match="99 threads are asked"):
+    with pytest.raises(BackendError, match="99 threads were requested"):
         RayBackend("cpu", None, 99, "local")
 
 
@@ -133,6 +135,6 @@ def test_a_node_that_is_lost_is_a_clear_error() -> None:
     session = backend.compile(reference_graph())
     backend.close()
     with pytest.raises(
-        BackendError, match=r"the process that measured is lost .* --resume goes on"
+        BackendError, match=r"the process that measured is lost .* --resume continues"
     ):
         session.run(1)

@@ -59,7 +59,7 @@ def test_an_engine_in_another_precision_is_refused(
     trt: State, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(plan.FORMATS, "Half", "Row major linear FP32")
-    with pytest.raises(BackendError, match="TensorRT computes in f32 where f16 was asked"):
+    with pytest.raises(BackendError, match="TensorRT computes in f32, not in f16 as requested"):
         backend().compile(reference_graph())
 
 
@@ -70,7 +70,7 @@ def test_an_engine_that_tells_no_types_is_timed_with_a_remark(
     monkeypatch.setattr("tests.fake_tensorrt.run.information", lambda plan, known: '{"Layers": []}')
     session = backend().compile(reference_graph())
     assert session.precision == "f16"
-    assert "does not tell the types" in session.note
+    assert "does not report the types" in session.note
 
 
 @pytest.mark.parametrize("call", ["build_serialized_network", "create_execution_context",

@@ -120,7 +120,7 @@ def test_a_missing_file_a_folder_and_an_empty_file_are_refused(tmp_path: Path) -
     refused(tmp_path / "none.onnx", "no such file")
     refused(tmp_path, "is a folder")
     (tmp_path / "empty.onnx").touch()
-    refused(tmp_path / "empty.onnx", "has no operators; it is empty or no ONNX model")
+    refused(tmp_path / "empty.onnx", "has no operators; it is empty or not an ONNX model")
 
 
 def test_a_file_cut_off_anywhere_is_refused(tmp_path: Path) -> None:
@@ -134,7 +134,7 @@ def test_a_file_cut_off_anywhere_is_refused(tmp_path: Path) -> None:
 def test_a_file_that_is_no_model_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "model.onnx"
     path.write_text("<html>not found</html>")
-    refused(path, "is damaged or no ONNX file")
+    refused(path, "is damaged or not an ONNX file")
 
 
 def test_weights_beside_the_file_are_read_and_missed(tmp_path: Path) -> None:

@@ -121,8 +121,8 @@ def test_it_says_what_it_is_and_how_good(path: Path) -> None:
     assert model.hardware == "cpu"
     assert model.precision == "f32"
     assert model.about.startswith(
-        "measured 2026-11-22: OpenVINO 2026.4 f32 on a CPU, 2 threads; on 3 networks it was not "
-        "fitted to: mean error "
+        "measured 2026-11-22: OpenVINO 2026.4 f32 on a CPU, 2 threads; on 3 held-out networks: "
+        "mean error "
     )
     assert model.command == "maenas profile --extend mine --model NETWORK"
     assert (
@@ -131,7 +131,7 @@ def test_it_says_what_it_is_and_how_good(path: Path) -> None:
         .command.endswith("--extend 'my tables/x.json' --model NETWORK")
     )
     alone = table(samples=tuple(s for s in table().samples if s.role == "fit"))
-    assert "never checked on networks it was not fitted to" in alone.model().about
+    assert "not checked on held-out networks" in alone.model().about
 
 
 def test_another_table_has_another_digest_and_so_another_fingerprint() -> None:
@@ -144,7 +144,7 @@ def test_another_table_has_another_digest_and_so_another_fingerprint() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("layers", "", "cut off or no latency table"),
+        ("layers", "", "cut off or not a latency table"),
         ('"threads":2', '"threads":1', "was changed after it was measured"),
         ("3.0", "3.1", "was changed after it was measured"),
         ("latency-table@1", "latency-table@2", "written by a newer maenas"),
@@ -167,7 +167,7 @@ def test_a_damaged_file_is_refused(path: Path, old: str, new: str, message: str)
         (lambda data: data.update(precision="f8"), "precision: .*got 'f8'"),
         (lambda data: data.update(hardware="tpu"), "hardware: .*got 'tpu'"),
         (lambda data: data.update(colour="red"), "colour: no such field"),
-        (lambda data: data.pop("samples"), "is no latency table of this version: it lacks"),
+        (lambda data: data.pop("samples"), "is not a latency table of this version: it lacks"),
         (lambda data: data.update(samples=[]), "there is no network to fit prices to"),
         (lambda data: data["ops"].pop(), "operators that are not in the list"),
         (lambda data: data["ops"][0].__setitem__(1, [8, 40]), "shapes are .channels, height"),
@@ -195,9 +195,9 @@ def test_a_file_that_is_not_there_not_text_or_no_mapping_is_refused(tmp_path: Pa
     path = tmp_path / "table.json"
     refused(path, "no such file; `maenas tables` lists")
     path.write_bytes(b"\xff\xfe\x00")
-    refused(path, "is cut off or no latency table")
+    refused(path, "is cut off or not a latency table")
     path.write_text("[1, 2]")
-    refused(path, "cut off or no latency table")
+    refused(path, "cut off or not a latency table")
     refused(tmp_path, "is a folder, not a file")
 
 

@@ -168,7 +168,9 @@ def named(weights: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
 
 def test_what_was_stripped_is_named_where_the_rest_does_not_fit(tiny, saved) -> None:
     path = saved({"ema": named(tiny[1], "module.")})
-    with pytest.raises(CheckpointError, match=r"is no damo-yolo-ns once `ema`, prefix `module.`"):
+    with pytest.raises(
+        CheckpointError, match=r"is not a damo-yolo-ns after removing `ema`, prefix `module.`"
+    ):
         import_checkpoint(path, "damo-yolo-ns")
 
 
@@ -305,7 +307,8 @@ def test_every_key_that_does_not_fit_is_named(nano, saved) -> None:
     assert report.extra == ("neck.extra.weight",)
     assert report.misshaped == (("head.scales.1.scale", (2,), ()),)
     assert str(raised.value).endswith(
-        f"official.pth: is no damo-yolo-ns: 2 missing, 1 extra, 1 of another shape (first missing "
+        f"official.pth: is not a damo-yolo-ns: 2 missing, 1 extra, 1 of another shape (first "
+        "missing "
         f"{first}, extra neck.extra.weight, mis-shaped head.scales.1.scale is [2], should be [])."
     )
 
@@ -337,13 +340,17 @@ def test_weights_that_are_not_finite_are_refused_by_name(nano, saved) -> None:
 def test_the_checkpoint_of_another_model_is_recognised(tiny, saved) -> None:
     network, weights = tiny
     for state in (weights, merged(network, weights)):
-        with pytest.raises(CheckpointError, match=r"is no damo-yolo-s: .* looks like damo-yolo-t"):
+        with pytest.raises(
+            CheckpointError, match=r"is not a damo-yolo-s: .* looks like damo-yolo-t"
+        ):
             import_checkpoint(saved(state), "damo-yolo-s")
     assert recognised({"layer.weight": torch.zeros(1)}) is None
 
 
 def test_a_name_that_is_no_published_detector_is_answered_with_those(saved) -> None:
-    with pytest.raises(ModelError, match="damo-yolo-xl: is no published detector; known: damo-yol"):
+    with pytest.raises(
+        ModelError, match="damo-yolo-xl: is not a published detector; known: damo-yol"
+    ):
         import_checkpoint(saved({}), "damo-yolo-xl")
 
 

@@ -188,7 +188,10 @@ def test_features_that_do_not_fit_the_neck_are_named(features: list[Shape], show
         ({"hidden_channels": (8, 0, 8)}, "neck: hidden_channels must be at least 1, got 0"),
         ({"depth": -1}, "neck: depth must be at least 0"),
         ({"hidden_ratio": 0.0}, "hidden_ratio positive, got 3 and 0.0"),
-        ({"hidden_channels": (8, 8)}, r"hidden_channels must have one width a level, got \(8, 8\)"),
+        (
+            {"hidden_channels": (8, 8)},
+            r"hidden_channels must have one width per level, got \(8, 8\)",
+        ),
         ({"fusion": "sum"}, "neck: fusion must be one of conv, csp, csp_rep, csp_rep_elan, got su"),
     ],
 )

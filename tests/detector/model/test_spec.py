@@ -117,7 +117,7 @@ MISTAKES = [
     ("detector@1", "backbone@1", "is a maenas/backbone@1, expected maenas/detector@1"),
     ("detector@1", "detector@one", "unknown format 'maenas/detector@one'"),
     ("names:", "name:", "name: no such field; did you mean names?"),
-    ("names: [cat, dog]", "names: [cat]", r"names: must be one a class \(2\), got 1"),
+    ("names: [cat, dog]", "names: [cat]", r"names: must be one per class \(2\), got 1"),
     ("names: [cat, dog]", "names: cat", r"names.*got 'cat' \(text\)"),
     ("names: [cat, dog]", "names: [cat, yes]", r"names\[1\]: .*got True"),
     ("names: [cat, dog]", "resize: crop", "resize: .*'letterbox' or 'stretch', got 'crop'"),
@@ -187,8 +187,8 @@ def test_code_in_a_file_is_not_run(path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"names": ("cat",)}, r"names: must be one a class \(2\), got 1"),
-        ({"names": ("cat", "dog", "cow")}, r"names: must be one a class \(2\), got 3"),
+        ({"names": ("cat",)}, r"names: must be one per class \(2\), got 1"),
+        ({"names": ("cat", "dog", "cow")}, r"names: must be one per class \(2\), got 3"),
         ({"backbone": replace(SMALL.backbone, features=(4,))}, "needs three features.*got 1"),
         ({"backbone": replace(SMALL.backbone, in_shape=(3, 65, 96))}, "needs three features"),
     ],

@@ -119,9 +119,9 @@ def test_the_classes_of_coco_have_the_numbers_of_coco() -> None:
             '{"images": [{"id": 1, "file_name": "a/1.jpg"}, {"id": 2, "file_name": "b/1.jpg"}]}',
             "has two images of one file name",
         ),
-        ("no json", "is no COCO annotation file"),
-        ("[]", "is no COCO annotation file"),
-        ('{"images": []}', "is no COCO annotation file.*categories"),
+        ("no json", "is not a COCO annotation file"),
+        ("[]", "is not a COCO annotation file"),
+        ('{"images": []}', "is not a COCO annotation file.*categories"),
         ('{"images": [], "categories": [{"id": 1, "name": "cat"}]}', "has no category 'dog'"),
     ],
 )

@@ -163,7 +163,9 @@ def test_a_lost_process_of_the_loader_loses_no_step(
     if is_stopped:
         assert list(events) == [Pause(0, 2)]
     else:
-        with pytest.raises(LoaderError, match=r"ended by: Killed\. --resume goes on from step 2\."):
+        with pytest.raises(
+            LoaderError, match=r"ended by: Killed\. --resume continues from step 2\."
+        ):
             next(events)
     assert load_state(tmp_path / "resume.pt").progress.step == 2
 

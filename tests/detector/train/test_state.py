@@ -43,15 +43,17 @@ def test_no_code_of_the_file_is_run(tmp_path: Path) -> None:
             return print, ("gotcha",)
 
     torch.save({"format": Evil()}, tmp_path / "resume.pt")
-    with pytest.raises(TrainError, match=r"resume\.pt: is damaged or no training of ours"):
+    with pytest.raises(
+        TrainError, match=r"resume\.pt: is damaged or not a training saved by maenas"
+    ):
         load_state(tmp_path / "resume.pt")
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "is damaged or no training"),
-        (b"PK\x03\x04 cut", "is damaged or no training"),
+        (b"", "is damaged or not a training"),
+        (b"PK\x03\x04 cut", "is damaged or not a training"),
         (None, "there is no training to continue; leave --resume out"),
     ],
 )

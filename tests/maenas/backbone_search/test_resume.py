@@ -175,7 +175,10 @@ def test_only_the_options_typed_must_be_those_of_the_run(typed, small, finished)
     assert typed("search", "--evaluations", "600", "--seed", "0", *repeated).code == 0
     refused = typed("search", "--seed", "1", *repeated)
     assert refused.code == 2
-    assert refused.err == "error: run/config.yaml: another search: seed is 0 there, 1 asked.\n"
+    assert (
+        refused.err
+        == "error: run/config.yaml: another search: seed is 0 in the run, 1 in the command.\n"
+    )
 
 
 def test_what_is_written_after_the_last_save_is_cut_off(typed, finished):

@@ -289,7 +289,7 @@ def card(typed, small):
 
 
 def test_the_card_shows_the_limits_on_depth(card):
-    assert "at most 20 layers, 1/2/3/3 units a stage" in card.words
+    assert "at most 20 layers, 1/2/3/3 units per stage" in card.words
 
 
 def test_random_search_keeps_its_own_network_and_says_how_far_it_is(typed, small):

@@ -130,10 +130,10 @@ def test_what_is_finished_is_kept_and_the_rest_is_done(
 @pytest.mark.parametrize(
     ("changed", "words"),
     [
-        (("--space", "small.yaml", "--space", "small.yaml"), "small comes twice"),
+        (("--space", "small.yaml", "--space", "small.yaml"), "small is given twice"),
         (
             (*SPACES, "--seed", "1", "--resume", "--out", "run"),
-            "seed is 0 there, 1 asked",
+            "seed is 0 in the run, 1 in the command",
         ),
         ((*DEVICES, "--resume", "--out", "run"), "other searches: small, wide"),
         ((*SPACES, "--out", "run"), "run: is not empty; --resume continues the searches in it"),

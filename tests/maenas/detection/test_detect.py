@@ -233,7 +233,7 @@ def test_nothing_found_is_said_with_what_to_try(run: Run) -> None:
     ran = run("a.jpg", "--min-score", "0.95")
     assert ran.code == 0
     assert "1 image, 0 objects\n" in ran.out
-    assert "nothing scored above 0.95; --min-score 0.05 shows guesses" in ran.out
+    assert "no detection has a confidence above 0.95; --min-score 0.05 shows weaker ones" in ran.out
 
 
 def test_a_detector_without_weights_is_told(run: Run) -> None:

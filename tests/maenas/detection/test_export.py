@@ -36,8 +36,8 @@ def test_the_nms_of_an_untrained_detector_is_compared_at_a_lower_score(typed: Sh
     ran = typed("export", "fresh", "--end2end", "--min-score", "0.99")
     assert ran.code == 0
     assert "fresh has no weights: they are random" in ran.err
-    assert "its NMS finds the same " in ran.out
-    assert "objects as ours above 0.99" not in ran.out
+    assert "its NMS gives the same " in ran.out
+    assert "detections as ours above 0.99" not in ran.out
 
 
 def test_the_format_is_that_of_the_file_named(typed: Shell) -> None:

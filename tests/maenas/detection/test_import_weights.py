@@ -33,7 +33,7 @@ def test_a_checkpoint_becomes_a_detector_folder(typed, checkpoint, tmp_path) -> 
     assert ran.code == 0
     assert ran.err == ""
     assert ran.out == (
-        "taken off the file: `model`; training form, 80 classes: every key found its place\n"
+        "removed from the file: `model`; training form, 80 classes: every key was matched\n"
         "detector: mine\n"
     )
     spec, weights = load_folder(tmp_path / "mine")
@@ -68,7 +68,7 @@ def test_json_has_every_key_that_changed(typed, checkpoint) -> None:
 
 def test_a_new_classifier_is_announced(typed, checkpoint) -> None:
     ran = typed(*NANO, "--out", "mine", "--num-classes", "3")
-    assert "the classifier starts anew for 3 classes (6 tensors)" in ran.words
+    assert "the classifier is initialised for 3 classes (6 tensors)" in ran.words
 
 
 def test_a_dropped_legacy_class_is_announced(typed, weights, tmp_path) -> None:
@@ -90,7 +90,7 @@ def test_a_checkpoint_of_another_model_is_one_line_and_all_keys_as_json(
     assert ran.code == 2
     assert ran.out == ""
     assert ran.err.count("\n") == 1
-    assert ran.err.startswith("error: official.pth: is no damo-yolo-nm: ")
+    assert ran.err.startswith("error: official.pth: is not a damo-yolo-nm: ")
     assert "looks like damo-yolo-ns" in ran.err
     assert "--json lists every key." in ran.err
     assert not (tmp_path / "mine").exists()

@@ -224,7 +224,7 @@ def test_unknown_operators_are_listed(typed, tmp_path: Path) -> None:
     ("arguments", "words"),
     [
         (("none.onnx",), "none.onnx: no such file"),
-        (("cut.onnx",), "cut.onnx: is damaged or no ONNX file"),
+        (("cut.onnx",), "cut.onnx: is damaged or not an ONNX file"),
         (("empty.onnx",), "empty.onnx: has no operators"),
         (("batch.onnx",), "batch.onnx: input x has batch 8"),
         (("open.onnx",), "open.onnx: input x leaves its height open"),

@@ -129,7 +129,7 @@ def test_an_extension_that_was_interrupted_goes_on_as_advised(
     assert kept.count(b"\n") > 1
     refused = typed(*asked)
     assert (refused.code, refused.out) == (2, "")
-    assert "--resume goes on from its last sample, --exist-ok drops it" in refused.err
+    assert "--resume continues from its last sample, --exist-ok drops it" in refused.err
     assert partial.read_bytes() == kept
     assert typed(*asked, "--resume", "--json").json["samples"]["fit"] > 1
     assert not partial.exists()
@@ -158,7 +158,10 @@ def test_a_table_of_another_machine_is_not_extended(profiled, typed, tmp_path: P
         (("mine.json",), "extend: nothing to measure; name a spec, detector or ONNX file"),
         (("mine.json", "--model", "gone.onnx"), "gone.onnx: no such file"),
         (("mine.json", "--threads", "2"), "extend: the table decides --threads; leave it out"),
-        (("cut.json", "--model", "zoo:damo-yolo-ns"), "cut.json: is cut off or no latency table"),
+        (
+            ("cut.json", "--model", "zoo:damo-yolo-ns"),
+            "cut.json: is cut off or not a latency table",
+        ),
     ],
 )
 def test_what_cannot_be_extended_is_refused(profiled, typed, tmp_path, arguments, words) -> None:
@@ -252,12 +255,12 @@ def test_every_bundled_space_that_is_searched_can_be_drawn_from() -> None:
         (("--minutes", "nan"), "minutes: must be a positive number, got nan"),
         (("--minutes", "inf"), "minutes: must be a positive number, got inf"),
         (("--space", "resnet"), "no template is searched in 'resnet'; known: "),
-        (("--resume",), "there is nothing to go on from; leave --resume out"),
-        (("--resume", "--exist-ok"), "--resume goes on, --exist-ok starts anew"),
+        (("--resume",), "there is nothing to continue from; leave --resume out"),
+        (("--resume", "--exist-ok"), "--resume continues, --exist-ok starts again"),
         (("--out", "table.csv"), "table.csv: a table is a file that ends in .json"),
         (("--out", "there.json"), "there.json: exists; --exist-ok replaces it"),
         (("--out", "begun.json"), "begun.json.partial: an unfinished profile is there"),
-        (("--out", "begun.json", "--resume"), "another profile (table None, not cpu,"),
+        (("--out", "begun.json", "--resume"), "other settings (table None, not cpu,"),
         (("--out", "file/x.json"), "file: cannot be created"),
         (("--model", "gone.onnx"), "gone.onnx: no such file"),
         (("--model", "odd.onnx"), "odd.onnx: has operators without a price: 1 x LRN"),

@@ -22,7 +22,7 @@ from maenas.plugins import register
 
 
 def test_a_class_that_is_nothing_of_ours_is_refused() -> None:
-    with pytest.raises(SpecError, match=r"int is no Block, Score, .* Backend or Reader"):
+    with pytest.raises(SpecError, match=r"int is not a Block, Score, .* Backend or Reader"):
         register(int)
 
 

@@ -130,7 +130,7 @@ def fault(code: int, err: str, number: int) -> str:
         return "" if code == -number else f"exit code {code}:\n{err}"
     if code != 128 + number:
         return f"exit code {code} for signal {number}:\n{err}"
-    told = "interrupted; the same command with --resume goes on from here"
+    told = "interrupted; the same command with --resume continues from here"
     return "" if lines[-1:] == [told] else f"it ends with {lines[-1:]}"
 
 

@@ -86,7 +86,7 @@ def test_a_lost_process_ends_the_training_with_one_line(
     os.kill(rank_below(process.pid), signal.SIGKILL)
     _, err = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 2, err
-    told = "error: ray: a process of the training is lost; --resume goes on after the last epoch."
+    told = "error: ray: a process of the training is lost; --resume continues after the last epoch."
     assert err.splitlines()[-1] == told
     assert (tmp_path / "run" / "resume.pt").exists()
 
@@ -104,7 +104,7 @@ def test_a_training_whose_head_is_lost_ends_with_one_line(
         _, err = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 2, err
     assert err.splitlines()[-1].startswith("error: ray: the cluster is gone (")
-    assert "--resume goes on" in err
+    assert "--resume continues" in err
     assert "Traceback" not in err
 
 

@@ -110,7 +110,7 @@ def finished(given, tmp_path_factory) -> Path:
         (("--data", "OTHER"), "classes cat, cow, the data has red, green"),
         (("--data", "MORE"), "other images or labels"),
         (("START", "--input-size", "96"), "--input-size 96: "),
-        (("--input-size", "96"), "was begun at 64x64; leave it out"),
+        (("--input-size", "96"), "was started at 64x64; leave it out"),
     ],
 )
 def test_another_training_cannot_be_continued(

@@ -83,7 +83,7 @@ def test_the_table_is_for_people(finished, typed) -> None:
     _, out = finished
     shown = typed("train-family", "--out", str(out), "--resume", "--compute", "cpu")
     assert shown.code == 0, shown.err
-    for word in ("large", "middle", "small", "taught by", "nobody", "family.png"):
+    for word in ("large", "middle", "small", "taught by", "none", "family.png"):
         assert word in shown.words
 
 
@@ -94,11 +94,14 @@ def test_mistakes_are_one_line(typed, given, finished, tmp_path, monkeypatch) ->
         (("train-family", "--data", data), "needs specs and --data"),
         (("train-family", str(given / "search")), "needs specs and --data"),
         (("train-family", alone, "--data", data), "at least two different members, got 1"),
-        (("train-family", alone, alone, "--data", data), "is another member once more"),
+        (("train-family", alone, alone, "--data", data), "is the same as another member"),
         (("train-family", "gone", "--data", data), "gone"),
         (("train-family", "--resume"), "runs/family/exp: there is no family to continue"),
         (("train-family", "--resume", "--out", "none"), "none: there is no family to continue"),
-        (("train-family", "--resume", "--out", out, "--epochs", "9"), "begun with epochs 1, got 9"),
+        (
+            ("train-family", "--resume", "--out", out, "--epochs", "9"),
+            "started with epochs 1, got 9",
+        ),
         (
             options(given, finished[1]),
             "is not empty; --resume continues the run in it, --out names another",

@@ -165,7 +165,7 @@ def test_damaged_images_are_counted_and_named(typed: Shell, data: Path) -> None:
     ran = typed("val", "model", *TYPED)
     assert ran.code == 0
     assert "1 image, 4 objects" in ran.out
-    assert "2 images that do not open were" in ran.out
+    assert "2 images that cannot be opened were" in ran.out
     assert "skipped: data/images/val/none.bmp: is empty" in ran.err
     assert "skipped: data/images/val/some.bmp: cannot be read" in ran.err
     result = json.loads(Path("runs/val/exp/results.json").read_text())

@@ -154,7 +154,7 @@ def test_nodes_that_joined_with_another_torch_are_refused_at_their_first_batch(
     monkeypatch.setattr(cluster, "_shunned", {})
     words = rf"has torch {here()['torch']}, the search 1.7.1"
     with pytest.raises(
-        ExecutorError, match=f"no node is left that is like this machine: .*{words}"
+        ExecutorError, match=f"no node is left that matches this machine: .*{words}"
     ):
         list(cluster.map(tasks.drawn, range(3)))
     assert capsys.readouterr().err.count("a node that joined is not used: ") == 1

@@ -280,11 +280,11 @@ DAMAGE: dict[str, tuple[Callable[[Path], None], str]] = {
     "no state": (missing("state.json"), r"state\.json: no such file; there is no run to resume"),
     "no history": (missing("history.jsonl"), r"history\.jsonl: no such file"),
     "short history": (cut("history.jsonl", 1), r"truncated: [\d,]+ bytes .* expects [\d,]+"),
-    "half a history": (cut("history.jsonl", 5000), "truncated.*start it anew with --exist-ok"),
+    "half a history": (cut("history.jsonl", 5000), "truncated.*start it again with --exist-ok"),
     "short state": (cut("state.json", 20), r"state\.json: damaged"),
     "empty state": (state_is(b""), r"state\.json: damaged"),
     "state of noise": (state_is(bytes(range(128, 256))), r"state\.json: damaged"),
-    "state of a list": (state_is(b"[1, 2]"), r"state\.json: damaged: a list in place of a mapping"),
+    "state of a list": (state_is(b"[1, 2]"), r"state\.json: damaged: a list instead of a mapping"),
     "newer state": (state_has(format="maenas/state@3"), "state.json: written by a newer maenas"),
     "foreign state": (state_has(format="maenas/space@1"), "is a maenas/space@1, expected maenas/s"),
     "state without format": (state_lacks("format"), "lacks the line `format: maenas/state@2`"),
@@ -325,7 +325,7 @@ DAMAGE: dict[str, tuple[Callable[[Path], None], str]] = {
     "line of noise": (line_is(7, lambda line: line[:-9]), r"history\.jsonl: line 7: damaged"),
     "line of a list": (
         line_is(8, lambda line: "[]"),
-        "line 8: damaged: a list in place",
+        "line 8: damaged: a list instead",
     ),
     "no score": (line_is(9, lambda line: '{"genes": []}'), "line 9: damaged"),
     "score as text": (row_has(12, score="high"), "line 12: damaged"),
@@ -334,7 +334,7 @@ DAMAGE: dict[str, tuple[Callable[[Path], None], str]] = {
     "too few genes": (row_has(14, genes=[16]), "line 14: damaged"),
     "genes of lists": (row_has(14, genes=[[]] * 11), "line 14: damaged"),
     "row too few": (dropped, r"damaged: [\d,]+ networks where .*state\.json expects [\d,]+"),
-    "network twice": (repeated, "damaged .a network comes twice"),
+    "network twice": (repeated, "damaged .a network is listed twice"),
     "digit changed": (flipped, r"history\.jsonl: damaged: changed since .*state\.json was written"),
 }
 

@@ -358,5 +358,5 @@ def test_borders_take_away_less_the_larger_the_image() -> None:
 )
 def test_weights_that_do_not_fit_are_refused(score: Any, weights: tuple[float, ...]) -> None:
     backbone = after_stem(ResK1KX(out_channels=24, bottleneck_channels=8, stride=2))
-    with pytest.raises(SpecError, match=r"one a resolution level is needed \(2 here\)"):
+    with pytest.raises(SpecError, match=r"one per resolution level is needed \(2 here\)"):
         score(backbone, weights)

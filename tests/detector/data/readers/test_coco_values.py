@@ -83,7 +83,7 @@ def test_the_reason_is_told_where_no_image_can_be_used(tmp_path, image, message)
     [
         ({"category_id": [1]}, "category_id [1] is not among the categories"),
         ({"category_id": None}, "category_id None is not among the categories"),
-        ({"image_id": [1]}, "belongs to image_id [1], which is no id"),
+        ({"image_id": [1]}, "belongs to image_id [1], which is not an id"),
         ({"image_id": "other"}, "belongs to image_id other, which is not among the images"),
         ({"bbox": {"x": 1}}, "bbox must be [x, y, width, height] in pixels"),
         ({"bbox": [1, 2, 3, True]}, "bbox must be [x, y, width, height] in pixels"),
@@ -107,7 +107,7 @@ def test_objects_that_look_like_annotations_elsewhere_are_no_annotations(tmp_pat
 def test_results_number_images_by_their_place_where_ids_are_text(tmp_path):
     dataset = read_dataset(coco(tmp_path, IMAGE | {"id": "a"}, OBJECT | {"image_id": "a"}))
     assert dataset.samples[0].image_id == 0
-    assert "number the images by their place" in str(dataset.problems[0])
+    assert "number the images by their index" in str(dataset.problems[0])
 
 
 @pytest.mark.parametrize("name", ["a\x1b[2J", "a\nerror: x", "", " ", "x" * 300, None, ["a"]])

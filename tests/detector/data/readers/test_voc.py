@@ -94,7 +94,7 @@ def test_a_damaged_file_is_left_out_with_a_line(folder, content, message):
 
 def test_a_list_cannot_lead_out_of_the_folder(folder):
     (folder / "ImageSets/Main/val.txt").write_text("a\n../../x\n")
-    with pytest.raises(DataError, match=r"val.txt:2: '../../x' is no name of an image"):
+    with pytest.raises(DataError, match=r"val.txt:2: '../../x' is not the name of an image"):
         read_dataset(folder, "val")
 
 

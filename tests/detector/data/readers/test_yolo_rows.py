@@ -104,8 +104,9 @@ def test_corners_of_a_rectangle_are_an_oriented_box(write_yolo):
 
 def test_labels_in_pixels_are_refused(write_yolo):
     dataset = read_dataset(write_yolo({"a": "0 40 20 10 10"}))
-    assert "a.txt:1: holds 40, but shares of the image are 0 to 1 (pixels?)" in str(
-        dataset.problems[0]
+    assert (
+        "a.txt:1: holds 40, but coordinates are shares of the image, 0 to 1 (are these pixels?)"
+        in str(dataset.problems[0])
     )
     with pytest.raises(DataError, match=r"such as .*a.txt:1"):
         dataset.require_objects()
