@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.test_layering import ROOMS, TOP_FOLDERS
+from tests.test_layering import CIRCLES, ROOMS, TOP_FOLDERS
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -35,3 +35,11 @@ def test_the_page_about_the_house_shows_every_room() -> None:
     rooms = re.findall(r"`(\w+)/`", table)
     for part, inner in ROOMS.items():
         assert set(inner) - set(rooms) - {"devices"} == set(), part
+
+
+def test_the_page_about_the_house_gives_a_reason_for_every_circle_of_imports() -> None:
+    page = (DOCS / "architecture.md").read_text("utf-8")
+    rows = [line for line in page.splitlines() if line.startswith("| `")]
+    for circle in CIRCLES:
+        files = [f"{module.rpartition('.')[2]}.py" for module in circle]
+        assert [row for row in rows if all(f"/{file}`" in row for file in files)] != [], circle

@@ -236,7 +236,8 @@ def _resumed(
     chosen = asked is not None and bool(APART & set(asked))
     if configs is not None and chosen and list(configs) != names:
         raise MaenasError(
-            f"{path}: other searches: {', '.join(names)} in the folder, {', '.join(configs)} in the command."
+            f"{path}: other searches: {', '.join(names)} in the folder, "
+            f"{', '.join(configs)} in the command."
         )
     known = configs is not None and list(configs) == names
     every_field = {field.name for field in fields(SearchConfig)}
