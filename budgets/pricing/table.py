@@ -13,7 +13,6 @@ from shlex import quote
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from maenas.blocks.errors import SpecError
 from maenas.blocks.files.atomic_write import write_text
@@ -27,7 +26,7 @@ from maenas.budgets.backends.load import BACKENDS, is_known
 from maenas.budgets.latency import NETWORK, Precision
 from maenas.budgets.pricing.disturbance import Disturbance, Role, disturbance
 from maenas.budgets.pricing.op_rows import op_row, row_op
-from maenas.budgets.pricing.operator_model import Kernel, Observation, OperatorModel, fit
+from maenas.budgets.pricing.operator_model import Floats, Kernel, Observation, OperatorModel, fit
 from maenas.budgets.pricing.prediction_errors import PredictionErrors, prediction_errors
 
 FORMAT = "maenas/latency-table@1"
@@ -37,8 +36,6 @@ NOISY_WEIGHT = 0.2
 STRAY = 2.0  # slowdown of the reference graph above which a sample is doubtful
 MIN_CALM = 6  # undisturbed held-out networks needed to exclude the disturbed ones
 QUIET = 10  # percentile of the reference times that represents an undisturbed machine
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,9 +82,7 @@ def test_a_search_returns_what_it_writes(
     found = maenas.search("100MMACs", evaluations=300, **options)
     assert found.folder == Path("runs/search/exp")
     assert maenas.load_backbone(found.folder) == found.best.backbone
-    with pytest.raises(
-        maenas.MaenasError, match="evaluations is 300 in the run, 400 in the"
-    ):
+    with pytest.raises(maenas.MaenasError, match="evaluations is 300 in the run, 400 in the"):
         maenas.search("100MMACs", evaluations=400, resume=True, **options)
 
 

@@ -100,7 +100,7 @@ def test_mistakes_are_one_line(typed, given, finished, tmp_path, monkeypatch) ->
         (("train-family", "--resume", "--out", "none"), "none: there is no family to continue"),
         (
             ("train-family", "--resume", "--out", out, "--epochs", "9"),
-            "started with epochs 1, got 9",
+            "with epochs 1, got 9",
         ),
         (
             options(given, finished[1]),
