@@ -1,4 +1,4 @@
-"""How far is the bundled T4 model from published latencies? Calibrates it anew and prints both.
+"""How far is the bundled T4 model from published latencies? Calibrates it again and prints both.
 
     python -m benchmarks.calibrate_t4                  # fit, print, leave the model alone
     python -m benchmarks.calibrate_t4 --write          # write t4.yaml

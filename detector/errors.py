@@ -1,4 +1,4 @@
-"""What the detector raises beside `SpecError`."""
+"""Errors of the detector other than `SpecError`."""
 
 from maenas.blocks.errors import MaenasError
 

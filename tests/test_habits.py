@@ -1,13 +1,29 @@
-"""Habits of the tests themselves, read from their source."""
+"""Habits of tests, docstrings and pages, read from their source."""
 
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
 
 TESTS = Path(__file__).parent
+PACKAGES = ("blocks", "budgets", "search_spaces", "nas", "detector", "maenas", "benchmarks")
+PAGES = (
+    "README.md",
+    "CONTRIBUTING.md",
+    *(f"docs/{name}.md" for name in ("architecture", "cluster", "data")),
+)
+FRAGMENT = re.compile(r"(?:Of|It|As|On|That|Whoever|Whatever)\b")
+# An attribute, argument or error whose description does not begin with a noun.
+NO_NOUN = re.compile(r"^ +\w+: (?:of|it|its|as|on|that|whatever)\b.*", re.MULTILINE)
+# Phrases that docs/writing.md replaces by words of the field.
+BANNED = re.compile(
+    r"\b(?:whoever|whatever is|in hand|by heart|dear(?:er|est)?|passed over|taken off|anew|nobody"
+    r"|goes on (?:from|after|with)|of ours|one a (?:class|level|core))\b",
+    re.IGNORECASE,
+)
 
 
 def assertions_with_or(text: str) -> list[int]:
@@ -35,3 +51,55 @@ def test_no_assertion_holds_an_or() -> None:
 )
 def test_an_or_is_found_wherever_it_hides(text: str) -> None:
     assert assertions_with_or(text) == [1]
+
+
+def docstrings(text: str) -> list[str]:
+    """Every docstring of a module."""
+    kinds = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+    found = (
+        ast.get_docstring(node) for node in ast.walk(ast.parse(text)) if isinstance(node, kinds)
+    )
+    return [one for one in found if one]
+
+
+def unclear(text: str) -> list[str]:
+    """Docstrings that open with a fragment, and descriptions that do not begin with a noun."""
+    found: list[str] = []
+    for docstring in docstrings(text):
+        if FRAGMENT.match(docstring):
+            found.append(docstring.splitlines()[0])
+        found += [line.strip() for line in NO_NOUN.findall(docstring)]
+    return found
+
+
+def sources() -> list[Path]:
+    """Every Python file of the packages, each once: links are not followed."""
+    files = [path for folder in PACKAGES for path in sorted((TESTS.parent / folder).rglob("*.py"))]
+    linked = {parent for path in files for parent in path.parents if parent.is_symlink()}
+    return [path for path in files if linked.isdisjoint(path.parents)]
+
+
+def test_docstrings_are_sentences_or_noun_phrases() -> None:
+    found = {
+        str(path.relative_to(TESTS.parent)): lines
+        for path in sources()
+        if (lines := unclear(path.read_text(encoding="utf-8")))
+    }
+    assert found == {}
+
+
+def test_no_page_message_or_docstring_uses_a_phrase_that_the_glossary_replaces() -> None:
+    paths = [*sources(), *(TESTS.parent / page for page in PAGES)]
+    found = {
+        str(path.relative_to(TESTS.parent)): phrases
+        for path in paths
+        if (phrases := BANNED.findall(path.read_text(encoding="utf-8")))
+    }
+    assert found == {}
+
+
+@pytest.mark.parametrize(
+    "docstring", ["Of the recipe.", "It is read.", "A step.\n\n    Args:\n        lr: its rate."]
+)
+def test_a_docstring_that_is_a_fragment_is_found(docstring: str) -> None:
+    assert len(unclear(f'def function():\n    """{docstring}"""\n')) == 1

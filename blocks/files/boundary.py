@@ -32,7 +32,7 @@ def parsing(
         wrong: description of the fault, as in "FILE: is damaged: ...".
         hint: advice for the user.
     Raises:
-        MaenasError: of the class `error`; a `MaenasError` from inside is raised unchanged.
+        MaenasError: an error of the class `error`; a `MaenasError` from inside is raised unchanged.
     """
     try:
         yield

@@ -34,7 +34,7 @@ def read_json(
         wrong: message if the content is not JSON, as in "FILE: is damaged: ...".
         hint: advice for the user.
     Raises:
-        MaenasError: of the class `error`, if the file cannot be read or is not a JSON object.
+        MaenasError: an error of class `error`, if the file is unreadable or not a JSON object.
     """
     content = read_bytes(path, limit=limit, error=error, missing=missing)
     return parse_object(content, path, error=error, wrong=wrong, hint=hint)
@@ -75,7 +75,7 @@ def parse_json(
         wrong: message if the content is not JSON, as in "FILE: is damaged: ...".
         hint: advice for the user.
     Raises:
-        MaenasError: of the class `error`, if the content is not valid JSON.
+        MaenasError: an error of the class `error`, if the content is not valid JSON.
     """
     try:
         return json.loads(content, parse_int=_whole_number)

@@ -29,7 +29,7 @@ def read_bytes(
         error: class of the error.
         missing: message if the file does not exist.
     Raises:
-        MaenasError: of the class `error`, if it is not a regular file, too large or unreadable.
+        MaenasError: an error of class `error`, if it is no regular file, too large or unreadable.
     """
     with open_file(path, limit=limit, error=error, missing=missing) as file:
         try:

@@ -127,7 +127,7 @@ def _window(op: Op) -> dict[str, list[int]]:
     for read, written, side, step in sizes:
         needed = (written - 1) * step + side - read
         usual = side // 2
-        if side % 2 and needed <= 2 * usual < needed + step:  # as in every convolution of ours
+        if side % 2 and needed <= 2 * usual < needed + step:  # as every convolution here has
             begins.append(usual)
             ends.append(usual)
         else:

@@ -41,7 +41,7 @@ class ImportReport:
         extra: keys that only the checkpoint has.
         misshaped: key, its shape in the checkpoint, and its shape in the detector.
         dropped: keys whose last class is dropped, as v0.1 and v0.2 do at inference.
-        reinitialised: keys of the classifier that are initialised anew for other classes.
+        reinitialised: keys of the classifier that are initialised for other classes.
         stripped: parts removed to get the state dict: keys around it, such as "`ema`", and
             prefixes of its names.
     """
@@ -120,7 +120,7 @@ def import_checkpoint(path: Path, model: str, num_classes: int | None = None) ->
             (DistributedDataParallel, torch.compile).
         model: published detector that it was trained as, such as "damo-yolo-s".
         num_classes: number of classes of the detector. If the checkpoint has another number, the
-            classifier is initialised anew and all other weights are kept. None for the number of
+            classifier is initialised and all other weights are kept. None for the number of
             the checkpoint, where 81 counts as 80: the legacy class is dropped.
     Returns:
         Spec and weights in training form. A deploy form is converted to a training form of equal

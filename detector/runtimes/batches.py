@@ -43,6 +43,6 @@ def require_shape(images: Floats, in_shape: tuple[int, int, int]) -> None:
     """Raise `ModelError` unless there are images and they have the shape of the model's input."""
     if images.ndim != 4 or images.shape[1:] != in_shape or not len(images):
         raise ModelError(
-            f"images: the model wants (B, {', '.join(map(str, in_shape))}), "
+            f"images: the model expects (B, {', '.join(map(str, in_shape))}), "
             f"got {tuple(images.shape)}."
         )

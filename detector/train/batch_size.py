@@ -66,12 +66,12 @@ def smallest_batch(size: tuple[int, int], is_taught: bool) -> int:
 def fewest_images(spec: DetectorSpec, sides: Sequence[int] = ()) -> int:
     """Least images of a batch: BatchNorm needs more than one value of each channel.
 
-    It gets one value an image from a map of 1x1: the coarsest of an input of 32x32, or the means
-    of a squeeze-and-excite.
+    BatchNorm gets one value per image from a map of 1x1, which is the coarsest map of an input of
+    32x32, or the means of a squeeze-and-excite.
 
     Args:
         spec: the detector.
-        sides: of the recipe.
+        sides: sides of the recipe that vary per batch; () for none.
     """
     return 2 if _has_pool(spec) or _has_one_cell(spec, sides) else 1
 
@@ -82,10 +82,10 @@ def require_fewest(
     """Raise `TrainError` if the batches of a training would have fewer than the least images.
 
     Args:
-        size: of its batches.
-        images: of the data set.
+        size: batch size and accumulation of the training.
+        images: number of images in the data set.
         spec: the detector.
-        sides: of the recipe.
+        sides: sides of the recipe that vary per batch; () for none.
     """
     fewest = fewest_images(spec, sides)
     share = -(-images // size.processes)
@@ -103,7 +103,7 @@ def require_fewest(
 
 
 def _has_pool(spec: DetectorSpec) -> bool:
-    """Whether BatchNorm sees the means of whole maps, whatever the size of the input."""
+    """Whether BatchNorm sees the means of whole maps, at any input size."""
     return any(op.kind == "global_pool" for op in spec.ops())
 
 

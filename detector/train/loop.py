@@ -56,7 +56,7 @@ def train(
     recipe, ranks = training.recipe, training.ranks
     if ranks.device.type == "cpu":
         keep_freed_memory()
-    else:  # with inputs of several sizes, cuDNN would search anew for each
+    else:  # with inputs of several sizes, cuDNN would search again for each
         torch.backends.cudnn.benchmark = not recipe.sides
     layout = torch.channels_last if recipe.compute.channels_last else torch.contiguous_format
     average = training.folder.spec.build().to(ranks.device, memory_format=layout)  # type: ignore[call-overload]

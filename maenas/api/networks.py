@@ -111,7 +111,7 @@ def import_weights(
         model: published detector that it was trained as, such as "damo-yolo-s".
         out: folder of the detector; the next `runs/import-weights/exp` if None.
         num_classes: number of classes; that of the checkpoint if None. For another number the
-            classifier is initialised anew.
+            classifier is initialised.
         exist_ok: write into a folder that is not empty.
     Raises:
         CheckpointError: if keys are missing, superfluous or misshaped; its `report` names them.

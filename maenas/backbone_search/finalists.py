@@ -137,7 +137,7 @@ def random_network_scores(
 
 @dataclass(frozen=True, slots=True)
 class FinalistScores:
-    """What forward passes tell about the finalists.
+    """Result of forward passes on the finalists.
 
     Attributes:
         checks: the score of the search on random networks, best finalist first; () for a score

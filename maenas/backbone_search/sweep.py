@@ -282,7 +282,7 @@ def _finished(name: str, job: Job) -> Entry | None:
     try:
         return Entry(name, read_json(path))
     except SpecError:
-        return None  # damaged: the search runs again and writes it anew
+        return None  # damaged: the search runs again and writes a new one
 
 
 def _replace_runs(folder: Path) -> None:

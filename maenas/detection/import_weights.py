@@ -28,7 +28,7 @@ class ImportResult:
         folder: folder of the detector; None if the checkpoint does not fit.
         classes: number of classes of the detector.
         parameters: number of parameters of the detector.
-        report: keys that were copied, dropped or initialised anew.
+        report: keys that were copied, dropped or initialised.
     """
 
     checkpoint: Path

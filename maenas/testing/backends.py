@@ -38,7 +38,7 @@ class BackendContract:
 
     @pytest.fixture
     def backend(self, request: pytest.FixtureRequest) -> Backend:
-        """A backend, made anew for each test."""
+        """A new backend for each test."""
         made: Backend = request.param()
         return made
 

@@ -8,7 +8,7 @@ MOST_WORKERS = 8
 
 
 def usual_workers(processes: int) -> int:
-    """Default number of workers: one a core of this process, at most 8; 0 for one or two cores.
+    """Default number of workers: one per core of this process, at most 8; 0 for one or two cores.
 
     Args:
         processes: number of processes on this machine, which share its cores.

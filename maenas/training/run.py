@@ -64,7 +64,7 @@ def run_training(
         resume: continue the run in the folder, or start it if none has started there.
         exist_ok: start a run in a folder that is not empty.
         compute: device that torch computes on.
-        workers: number of processes that load images; one a core if None.
+        workers: number of processes that load images; one per core if None.
     Returns:
         The result; None in a process of rank > 0.
     Raises:
@@ -83,7 +83,7 @@ def run_training(
         goes_on = resume and out is not None and (out / STATE_FILE).exists()
         if resume and not goes_on and options.detector is None:
             raise TrainError(
-                f"{out}: there is no training to continue; give a detector and --data to start one."
+                f"{out}: there is no training to continue; with a detector and --data one begins."
             )
         resolved = continued(options, out) if goes_on and out else begun(options)
         spec = resolved.spec
@@ -239,15 +239,13 @@ def data_notes(dataset: Dataset, val: Dataset | None) -> list[str]:
                 "`maenas data check` lists them"
             )
     if val is None:
-        notes.append(
-            "no val split: the detector is not evaluated, so there is no `best`, only `last`"
-        )
+        notes.append("no val split: the detector is not evaluated, and `last` is all there is")
     return notes
 
 
 def batch_note(step: int, accumulation_steps: int, recipe: Recipe) -> str:
     """Line that gives the images of a step, and why they are fewer than the recipe's."""
-    note = f"{step} images per step" + (
+    note = f"{step} images a step" + (
         f", {accumulation_steps} batches" if accumulation_steps > 1 else ""
     )
     if step <= recipe.batch / 2:

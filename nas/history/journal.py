@@ -25,7 +25,7 @@ from maenas.search_spaces import Gene, Space
 from maenas.search_spaces.moves import Genomes
 
 HISTORY_FORMAT = "maenas/history@1"
-ANEW = "the run cannot be resumed, start it again with --exist-ok"
+AGAIN = "the run cannot be resumed, start it again with --exist-ok"
 STATE_FORMAT = "maenas/state@2"
 OLDER_STATE = "maenas/state@1"  # without a checksum
 BLOCK_BYTES = 1 << 20  # bytes of the history that are read at once
@@ -160,16 +160,18 @@ class Journal:
             missing="no such file; there is no run to resume.",
         )
         state = parse_object(
-            content, self.state_path, error=JournalError, wrong="damaged", hint=ANEW
+            content, self.state_path, error=JournalError, wrong="damaged", hint=AGAIN
         )
         if state.get("format") != OLDER_STATE:
             check_format(self.state_path, state.get("format"), STATE_FORMAT)
         for key, kind in _STATE_KEYS.items():
             value = state.get(key)
             if not isinstance(value, kind) or (isinstance(value, int) and value < 0):
-                raise JournalError(f"{self.state_path}: damaged: {key} is {shown(value)}; {ANEW}.")
+                raise JournalError(f"{self.state_path}: damaged: {key} is {shown(value)}; {AGAIN}.")
         if not is_intact(content) and (state["format"] == STATE_FORMAT or has_checksum(content)):
-            raise JournalError(f"{self.state_path}: damaged: changed since it was written; {ANEW}.")
+            raise JournalError(
+                f"{self.state_path}: damaged: changed since it was written; {AGAIN}."
+            )
         return state
 
     def _read_history(
@@ -205,7 +207,8 @@ class Journal:
                 feasible[position] = row["feasible"]
             except (KeyError, TypeError, ValueError, OverflowError) as error:
                 raise JournalError(
-                    f"{self.history_path}: line {position + 2}: damaged: {one_line(error)}; {ANEW}."
+                    f"{self.history_path}: line {position + 2}: damaged: {one_line(error)}; "
+                    f"{AGAIN}."
                 ) from None
         if crc32 != state["history_crc32"]:
             raise JournalError(
@@ -226,7 +229,7 @@ class Journal:
         if read < size:
             raise JournalError(
                 f"{self.history_path}: truncated: {read:,} bytes where {self.state_path} "
-                f"expects {size:,}; {ANEW}."
+                f"expects {size:,}; {AGAIN}."
             )
         return count + (not block.endswith(b"\n")), crc32
 
@@ -239,7 +242,7 @@ class Journal:
 
     def _parse(self, line: str, number: int) -> dict[str, Any]:
         where = f"{self.history_path}: line {number}"
-        return parse_object(line, where, error=JournalError, wrong="damaged", hint=ANEW)
+        return parse_object(line, where, error=JournalError, wrong="damaged", hint=AGAIN)
 
 
 def history_lines(genes: Sequence[Gene], genomes: Genomes, evaluation: Evaluation) -> list[str]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from maenas.blocks import Backbone
 from maenas.blocks.files.boundary import parsing
 from maenas.nas.evaluator import QUANTITIES, Evaluation, Evaluator, Floats
-from maenas.nas.history.journal import ANEW, Journal, JournalError
+from maenas.nas.history.journal import AGAIN, Journal, JournalError
 from maenas.nas.history.memory import Memory, Rows
 from maenas.nas.ranking import best_within
 from maenas.search_spaces.moves import Genomes
@@ -111,7 +111,7 @@ class Record:
                 f"{self._journal.history_path}: damaged (a network is listed twice)."
             )
         self.memory.add(0, self._evaluator.wrap(scores, costs, feasible))
-        with parsing(self._journal.state_path, error=JournalError, wrong="damaged", hint=ANEW):
+        with parsing(self._journal.state_path, error=JournalError, wrong="damaged", hint=AGAIN):
             kept = np.array(state["searcher"]["rows"], dtype=np.int64)
             if len(kept) and not 0 <= kept.min() <= kept.max() < len(genomes):
                 raise ValueError("rows beyond the history")

@@ -14,7 +14,7 @@ class Naswot:
     """How differently an untrained network treats the images of a batch: log |det K|.
 
     Each unit with an activation is on or off for an image. K[i, j] counts the units that are in
-    the same state for images i and j, so the determinant is large if the images are told apart.
+    the same state for images i and j, so the determinant is large if the images differ.
     The network has its initial weights and BatchNorm in training mode. The images are N(0, 1)
     pixels, whereas the paper takes images of the data set.
 
