@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from maenas.api.detection import detect, val
     from maenas.api.detector import Detector
     from maenas.api.export import export
-    from maenas.api.latency import extend_profile, measure, predict, profile
+    from maenas.api.latency import compare, extend_profile, measure, predict, profile
     from maenas.api.networks import build_detector, import_weights, load_backbone
     from maenas.api.search import search, search_each
     from maenas.api.training import distill, train, train_family
@@ -40,6 +40,7 @@ _HOMES = {
     "SearchConfig": "maenas.runs.config",
     "Thresholds": "maenas.detector.ops.thresholds",
     "build_detector": "maenas.api.networks",
+    "compare": "maenas.api.latency",
     "detect": "maenas.api.detection",
     "distill": "maenas.api.training",
     "export": "maenas.api.export",
@@ -64,6 +65,7 @@ __all__ = [
     "Thresholds",
     "__version__",
     "build_detector",
+    "compare",
     "detect",
     "distill",
     "export",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from maenas.budgets.backends import Backend
     from maenas.budgets.image_size import InputSize
+    from maenas.latency.compare import ComparedNetwork
     from maenas.latency.measure import MeasureResult
     from maenas.latency.predict import PredictResult
     from maenas.latency.profile import ProfileResult
@@ -48,6 +49,37 @@ def predict(
     lines = priced_lines(workload, model)
     workload.require_known(f"; all else takes {amount(lines, 3)} ms on {model.device}")
     return PredictResult(workload, model, lines)
+
+
+def compare(
+    networks: Sequence[str | Path],
+    devices: Sequence[str] = ("t4",),
+    *,
+    template: str | None = None,
+    input_size: InputSize = None,
+) -> list[ComparedNetwork]:
+    """Costs, latency on several devices, stages and scores of networks, side by side.
+
+    Args:
+        networks: networks, each as for `predict`.
+        devices: names of measured or bundled devices, or files of latency tables.
+        template: scale of neck and head around a backbone, "none" for the backbone alone; if None
+            those of each network, where they are known.
+        input_size: side of the input image in pixels, or (height, width); that of each network
+            if None.
+    Raises:
+        MaenasError: if a network or device does not exist, or an operator has no known cost.
+
+    Example:
+        >>> t, s = maenas.compare(["zoo:damo-yolo-t", "zoo:damo-yolo-s"])
+        >>> t.params < s.params
+        True
+    """
+    from maenas.budgets import load_device
+    from maenas.latency.compare import compared
+
+    models = [load_device(device) for device in devices]
+    return [compared(str(network), models, template, input_size) for network in networks]
 
 
 def measure(

@@ -1,0 +1,157 @@
+"""Networks side by side: stages, costs, latency on several devices, scores and measured AP."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from io import StringIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from maenas.blocks import Backbone, MaenasError
+from maenas.blocks.files.plain_file import read_text
+from maenas.budgets.cost import cost
+from maenas.budgets.image_size import InputSize
+from maenas.latency.predict import priced_lines
+from maenas.latency.workload import Workload, find_workload
+from maenas.nas import load_score
+from maenas.runs.models import find_model
+
+if TYPE_CHECKING:
+    from maenas.budgets import LatencyModel
+
+SCHEMA = "maenas/compare@1"
+SCORES = ("max-entropy", "log-entropy")
+RESULTS = "results.csv"  # table of a training run, with the AP of its evaluations
+LIMIT = 10_000_000  # bytes of that table
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceLatency:
+    """Latency of a network on one device.
+
+    Attributes:
+        device: name of the device.
+        kind: "predicted" by a table of the device itself, or "estimated".
+        ms: milliseconds at batch size 1; None if the device has no price for the network.
+        reason: why there is no price; None if there is one.
+    """
+
+    device: str
+    kind: str
+    ms: float | None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ComparedNetwork:
+    """One network of a comparison, at batch size 1.
+
+    Attributes:
+        name: name given by the user, or the file that it stands for.
+        what: kind of network: "detector", "backbone" or "onnx".
+        in_shape: shape of the input without the batch, usually (channels, height, width).
+        params: parameters.
+        macs: multiply-accumulates.
+        memory_bytes: largest input plus output of one operator, in half precision.
+        latencies: latency on each device.
+        layers: depth of the backbone as its family publishes it; None for an ONNX file.
+        blocks: kinds of the backbone's stages; scores compare between equal ones only.
+        widths: output channels of the backbone's stages.
+        depths: units of the backbone's stages.
+        scores: scores of the backbone by name.
+        ap: highest AP that the run of a training measured, 0..1; None without one.
+    """
+
+    name: str
+    what: str
+    in_shape: tuple[int, ...]
+    params: int
+    macs: int
+    memory_bytes: int
+    latencies: tuple[DeviceLatency, ...]
+    layers: int | None = None
+    blocks: tuple[str, ...] = ()
+    widths: tuple[int, ...] = ()
+    depths: tuple[int, ...] = ()
+    scores: dict[str, float] | None = None
+    ap: float | None = None
+
+
+def compared(
+    name: str,
+    devices: Sequence[LatencyModel],
+    template: str | None = None,
+    input_size: InputSize = None,
+) -> ComparedNetwork:
+    """What a comparison shows of one network.
+
+    Args:
+        name: a spec, a detector or run folder, `zoo:NAME`, or an ONNX file.
+        devices: devices to price it on.
+        template: scale of neck and head around a backbone, "none" for the backbone alone; None
+            for those of the network, where they are known.
+        input_size: side of the input image in pixels, or (height, width); None for its own.
+    Raises:
+        MaenasError: if the network cannot be read, or has operators of unknown cost.
+    """
+    workload = find_workload(name, template, input_size)
+    workload.require_known()
+    price = cost(workload.ops, None)
+    latencies = tuple(latency_on(workload, device) for device in devices)
+    known = (price.params, price.macs, price.memory_bytes, latencies)
+    if workload.what == "onnx":
+        sizes = workload.graph().graph.input[0].type.tensor_type.shape.dim
+        in_shape = tuple(size.dim_value for size in sizes[1:])
+        return ComparedNetwork(workload.name, "onnx", in_shape, *known)
+    backbone = find_model(name).backbone
+    return ComparedNetwork(
+        workload.name,
+        workload.what,
+        workload.ops[0].in_shape,
+        *known,
+        layers=backbone.layers,
+        blocks=tuple(stage.kind for stage in backbone.stages),
+        widths=tuple(ops[-1].out_shape[0] for ops in backbone.stage_ops()),
+        depths=tuple(getattr(stage, "depth", 1) for stage in backbone.stages),
+        scores=scores_of(backbone),
+        ap=best_ap(Path(name)),
+    )
+
+
+def latency_on(workload: Workload, device: LatencyModel) -> DeviceLatency:
+    """Latency on one device, or why it has no price there."""
+    try:
+        ms = sum(line.ms for line in priced_lines(workload, device))
+    except MaenasError as error:
+        return DeviceLatency(device.device, device.claim, None, str(error))
+    return DeviceLatency(device.device, device.claim, ms)
+
+
+def scores_of(backbone: Backbone) -> dict[str, float]:
+    """Scores of a backbone, where they are defined for its number of levels."""
+    found = {}
+    for name in SCORES:
+        try:
+            found[name] = load_score(name)(backbone)
+        except MaenasError:
+            continue
+    return found
+
+
+def best_ap(run: Path) -> float | None:
+    """The highest AP in the table of a training run; None if there is none."""
+    path = run / RESULTS
+    if not path.is_file():
+        return None
+    rows = csv.DictReader(StringIO(read_text(path, limit=LIMIT)))
+    try:
+        return max((float(row["ap"]) for row in rows if row.get("ap")), default=None)
+    except ValueError:
+        raise MaenasError(f"{path}: column ap: must hold numbers; train again.") from None
+
+
+def to_json(networks: Sequence[ComparedNetwork]) -> dict[str, Any]:
+    """The comparison as plain data."""
+    return {"schema": SCHEMA, "networks": [asdict(network) for network in networks]}

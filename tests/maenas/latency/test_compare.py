@@ -1,0 +1,111 @@
+"""`maenas compare`: every number is the one that the other commands give."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import onnx
+import pytest
+
+import maenas
+from maenas.blocks import Op, load_backbone
+from maenas.budgets import LatencyModel, load_device
+from maenas.budgets.latency import DeviceError
+from maenas.cli.latency.compare import rows
+from maenas.latency.compare import compared
+from maenas.nas import load_score
+from tests.graphs import kernels, made
+from tests.small_detector import small_folder
+
+T, S = "zoo:damo-yolo-t", "zoo:damo-yolo-s"
+
+
+@pytest.fixture
+def convolution(tmp_path: Path) -> str:
+    weights = {"w": kernels(8, 3)}
+    model = made(["y = Conv x w"], {"x": (1, 3, 16, 24)}, weights)
+    onnx.save(model, tmp_path / "one.onnx")
+    return "one.onnx"
+
+
+def test_costs_are_those_of_show_and_predict(typed) -> None:
+    told = typed("compare", T, S, "--device", "t4", "--device", "intel-8163", "--json").json
+    assert told["schema"] == "maenas/compare@1"
+    for network in told["networks"]:
+        shown = typed("show", network["name"], "--json").json
+        for name in ("params", "macs", "memory_bytes", "layers"):
+            assert network[name] == shown[name]
+        assert [each["device"] for each in network["latencies"]] == ["t4", "intel-8163"]
+        for latency in network["latencies"]:
+            predicted = maenas.predict(network["name"], latency["device"])
+            assert latency["ms"] == pytest.approx(predicted.latency_ms)
+        backbone = load_backbone(network["name"])
+        assert network["scores"] == {
+            name: load_score(name)(backbone) for name in ("max-entropy", "log-entropy")
+        }
+
+
+def test_scores_of_different_blocks_stand_in_rows_of_their_own(typed) -> None:
+    same = typed("compare", T, S).words
+    assert same.count("max-entropy of ") == 1
+    assert "scores compare only" not in same
+    mixed = typed("compare", T, "zoo:damo-yolo-ns").words
+    assert "max-entropy of focus_stem+res_k1kx 429.540 -" in mixed
+    assert "max-entropy of conv_stem+mob - 459.771" in mixed
+    assert "scores compare only between networks with the same blocks" in mixed
+
+
+def test_a_file_of_onnx_has_costs_and_no_stages(typed, convolution: str) -> None:
+    (network,) = typed("compare", convolution, "--json").json["networks"]
+    assert (network["what"], network["in_shape"]) == ("onnx", [3, 16, 24])
+    assert (network["macs"], network["params"]) == (8 * 3 * 16 * 24, 8 * 3 + 8)
+    assert (network["layers"], network["scores"], network["ap"]) == (None, None, None)
+
+
+def test_the_best_ap_of_a_training_is_shown(typed, tmp_path: Path) -> None:
+    small_folder(tmp_path / "run")
+    (tmp_path / "run" / "results.csv").write_text("epoch,ap\n1,0.25\n2,0.5\n3,0.375\n4,\n")
+    (network,) = typed("compare", "run", "--json").json["networks"]
+    assert network["ap"] == 0.5
+    assert "best AP of its run 0.5000" in typed("compare", "run").words
+    (tmp_path / "run" / "results.csv").write_text("epoch,ap\n1,high\n")
+    ran = typed("compare", "run")
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err == "error: run/results.csv: column ap: must hold numbers; train again.\n"
+
+
+def test_a_device_without_a_price_is_a_reason_not_an_end() -> None:
+    class Empty(LatencyModel):
+        device, kind, precision = "empty", "estimated", "f16"
+
+        def op_ms(self, op: Op) -> float:
+            raise DeviceError(f"device empty: has no price for {op.kind}.")
+
+    network = compared(T, [Empty(), load_device("t4")])
+    without, priced = network.latencies
+    assert (without.ms, without.reason) == (None, "device empty: has no price for slice.")
+    assert (priced.ms, priced.reason) == (maenas.predict(T, "t4").latency_ms, None)
+    assert dict(rows([network]))["t4, estimated"] == [f"{priced.ms:.3f} ms"]
+    assert "empty, estimated" not in dict(rows([network]))
+
+
+def test_an_operator_of_unknown_cost_is_named(typed, tmp_path: Path) -> None:
+    model = made(["y = LayerNormalization x s"], {"x": (1, 16, 8, 8)}, {"s": kernels(8, 8)[0, 0]})
+    onnx.save(model, tmp_path / "odd.onnx")
+    ran = typed("compare", T, "odd.onnx")
+    assert ran.code == 2
+    assert ran.err.startswith("error: odd.onnx: has operators without a price: 1 x Layer")
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        (("compare", T, "--device", "t5"), "error: device: no"),
+        (("compare", T, "nothing"), "error: nothing: "),
+    ],
+)
+def test_what_does_not_exist_is_one_line(typed, asked, said) -> None:
+    ran = typed(*asked)
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err.startswith(said)
+    assert ran.err.count("\n") == 1
