@@ -242,11 +242,14 @@ def members_of(sources: Sequence[str]) -> list[str]:
 
 
 def name_of(source: str) -> str:
-    """Folder name for a spec: the name of its file, or of the folder that holds it."""
-    path = Path(source.removeprefix("zoo:"))
+    """Folder name for a spec: the name of its file, or of the folder that holds it.
+
+    The name of `..` would lead out of the folder of the family, and `.` has none.
+    """
+    path = Path(os.path.abspath(source.removeprefix("zoo:")))
     if path.name == SPEC_FILE:
         path = path.parent
-    return path.stem if path.suffix == ".yaml" else path.name
+    return (path.stem if path.suffix == ".yaml" else path.name) or "root"
 
 
 def unused(name: str, used: dict[str, DetectorSpec]) -> str:

@@ -19,8 +19,9 @@ import pytest
 
 from maenas.blocks import MaenasError
 from tests.fuzz.formats import FORMATS, Format
+from tests.patience import PATIENCE_S
 
-EACH_S = 10.0  # most time that one file may take, on a busy machine too
+EACH_S = 10.0  # most seconds of a processor that one file may take, on a busy machine too
 MEMORY = 2 * 2**30  # most bytes that a text may take beyond what is there before
 LONGEST_MESSAGE = 1000
 IN_ALL, IN_ALL_SLOW = 1_000, 20_000
@@ -73,7 +74,7 @@ def check_all(sound: tuple[Format, Path], folder: Path, count: int) -> None:
 
 def what_is_wrong(form: Format, path: Path) -> str:
     """What came out of reading a file that never should; "" if nothing did."""
-    began = time.monotonic()
+    began = time.process_time()
     try:
         with warnings.catch_warnings(), limited(None if form.is_binary else MEMORY):
             warnings.simplefilter("ignore")  # they would be lines on stderr
@@ -87,7 +88,7 @@ def what_is_wrong(form: Format, path: Path) -> str:
     except BaseException as error:
         last = traceback.extract_tb(error.__traceback__)[-1]
         return f"{type(error).__name__}: {str(error)[:200]} ({last.filename}:{last.lineno})"
-    took = time.monotonic() - began
+    took = time.process_time() - began
     return f"took {took:.1f} s" if took > EACH_S else ""
 
 
@@ -96,16 +97,19 @@ def limited(memory: int | None) -> Iterator[None]:
     """Limits of time and memory for the block."""
     before = resource.getrlimit(resource.RLIMIT_AS)
     pages = int(Path("/proc/self/statm").read_text().split()[0]) if memory else 0
-    handler = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, EACH_S)
+    handlers = {number: signal.signal(number, stop) for number in (signal.SIGPROF, signal.SIGALRM)}
+    signal.setitimer(signal.ITIMER_PROF, EACH_S)
+    signal.setitimer(signal.ITIMER_REAL, PATIENCE_S)  # for a file that is waited for
     if memory:
         resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + memory, before[1]))
     try:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_AS, before)
+        signal.setitimer(signal.ITIMER_PROF, 0)
         signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, handler)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
 
 
 def stop(number: int, frame: FrameType | None) -> None:

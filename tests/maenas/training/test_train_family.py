@@ -12,6 +12,7 @@ import yaml
 
 from maenas.blocks.backbone_file import dump_backbone
 from maenas.detector.checkpoints.checkpoint import load_folder
+from maenas.training.family import name_of
 from tests.small_detector import NAMES, SIDE, small_spec
 from tests.trainings import write_data
 
@@ -122,3 +123,27 @@ def test_the_size_of_the_image_is_that_of_every_member(given) -> None:
     family = Family((str(given / "search"),), given / "data" / "data.yaml", input_size=2 * SIDE)
     _, members = built(family)
     assert {member.spec.backbone.in_shape for member in members} == {(3, 2 * SIDE, 2 * SIDE)}
+
+
+@pytest.mark.parametrize(
+    ("source", "name"),
+    [
+        ("zoo:damo-yolo-t", "damo-yolo-t"),
+        ("runs/search/exp/pareto/2ms.yaml", "2ms"),
+        ("some/detector/detector.yaml", "detector"),
+        ("some/detector/", "detector"),
+        (".", "here"),
+        ("..", "above"),
+        ("detector.yaml", "here"),
+        ("../..", None),
+        ("/", "root"),
+    ],
+)
+def test_the_folder_of_a_member_lies_in_that_of_the_family(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str, name: str | None
+) -> None:
+    (tmp_path / "above" / "here").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "above" / "here")
+    found = name_of(source)
+    assert found == (tmp_path.name if name is None else name)
+    assert (tmp_path / found).parent == tmp_path
