@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: search test lint types slow
+.PHONY: search test lint types slow gpu-check
 
 search: $(VENV)/installed  ## the main job: a backbone for a detector that runs in 3.8 ms on a T4
 	$(BIN)/maenas search --budget 3.8ms --device t4
@@ -21,6 +21,9 @@ lint: $(VENV)/installed
 types: $(VENV)/installed
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -m types
+
+gpu-check:  ## what a GPU computes and how fast, into one JSON file; needs torch and no installation
+	$(or $(wildcard $(BIN)/python),$(PYTHON)) -m benchmarks.gpu_check $(ARGS)
 
 $(VENV)/installed: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

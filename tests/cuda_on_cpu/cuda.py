@@ -22,6 +22,8 @@ NAME = "NVIDIA Fake T4"
 CAPABILITY = (8, 0)
 MEMORY = 16 << 30
 # Functions whose calls a test may count: allocations, and copies between the GPU and the CPU.
+# Checks of a stream by optimizers, under the names of different versions of torch.
+CHECKS = ("_cuda_graph_capture_health_check", "_accelerator_graph_capture_health_check")
 ALLOCATIONS = (torch.empty, torch.zeros, torch.empty_like, torch.zeros_like)
 MOVES = {
     torch.Tensor.cuda: "cuda",
@@ -50,6 +52,8 @@ class FakeGpu(TorchFunctionMode):
         self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         kwargs = dict(kwargs or {})
+        if func is torch.device:  # a device keeps its name; what is put on it does not
+            return func(*args, **kwargs)
         self._note(func, args, kwargs)
         if func is torch.Tensor.cuda:
             return args[0].clone()
@@ -66,8 +70,13 @@ class FakeGpu(TorchFunctionMode):
         if func in ALLOCATIONS:
             self.calls.append("pinned" if kwargs.get("pin_memory") else "allocate")
         elif func in MOVES:
-            waits = "" if kwargs.get("non_blocking") or True in args[1:] else "blocking "
+            waits = "" if kwargs.get("non_blocking") or _says_yes(args) else "blocking "
             self.calls.append(f"{waits}{MOVES[func]}")
+
+
+def _says_yes(args: Any) -> bool:
+    """Whether a positional argument is True, as in `copy_(source, True)`."""
+    return any(value is True for value in args[1:])
 
 
 def _on_cpu(value: Any) -> Any:
@@ -77,6 +86,10 @@ def _on_cpu(value: Any) -> Any:
     if isinstance(value, str) and (value == "cuda" or value.startswith("cuda:")):
         return "cpu"
     return value
+
+
+def _passes(optimizer: torch.optim.Optimizer) -> None:
+    """A check of the stream that asks the driver."""
 
 
 class Stream:
@@ -132,6 +145,13 @@ class Graph:
         self._clock.launch(sum(self.us))
 
 
+class _Generator(torch.Generator):
+    """A generator of the CPU, whatever device it is asked for."""
+
+    def __new__(cls, device: Any = "cpu") -> _Generator:
+        return super().__new__(cls, _on_cpu(device))  # type: ignore[call-arg]
+
+
 class _Autocast(torch.autocast):
     """Autocast of the CPU, where the tensors really are."""
 
@@ -157,7 +177,6 @@ def fake_gpu(clock: Clock | None = None) -> Iterator[FakeGpu]:
         name=NAME, uuid="0", total_memory=MEMORY, multi_processor_count=40, L2_cache_size=4 << 20
     )
     current = Stream(time)
-    generator = torch.Generator
     fakes: dict[str, Any] = {
         "is_available": lambda: True,
         "device_count": lambda: 1,
@@ -172,6 +191,7 @@ def fake_gpu(clock: Clock | None = None) -> Iterator[FakeGpu]:
         "max_memory_allocated": lambda device=None: 2 << 30,
         "reset_peak_memory_stats": lambda device=None: None,
         "empty_cache": lambda: None,
+        "is_current_stream_capturing": lambda: False,
         "synchronize": lambda device=None: time.wait(),
         "Stream": lambda *args, **kwargs: Stream(time),
         "current_stream": lambda device=None: current,
@@ -180,13 +200,15 @@ def fake_gpu(clock: Clock | None = None) -> Iterator[FakeGpu]:
         "graph": record,
         "stream": lambda stream: nullcontext(),
     }
+    checks: dict[str, Any] = dict.fromkeys(CHECKS, _passes)
     with (
         mock.patch.multiple(torch.cuda, **fakes),
         mock.patch.multiple(
             torch,
-            Generator=lambda device="cpu": generator(_on_cpu(device)),
+            Generator=_Generator,
             autocast=_Autocast,
         ),
+        mock.patch.multiple(torch.optim.Optimizer, create=True, **checks),
         gpu,
     ):
         yield gpu

@@ -81,6 +81,7 @@ def _module(state: State) -> ModuleType:
 
     members: dict[str, Any] = {
         "__version__": state.version,
+        "state": state,  # the fake's own
         "Builder": builder,
         "Runtime": runtime,
         "OnnxParser": parser,

@@ -1,0 +1,125 @@
+"""Check everything of maenas that runs on an NVIDIA GPU, in at most 8 minutes, into one JSON file.
+
+    make gpu-check                          # or: python -m benchmarks.gpu_check
+    python -m benchmarks.gpu_check --fake   # try the script without a GPU; its times mean nothing
+
+It needs a clone and torch 2.11 or newer with CUDA. Each section runs in a process of its own with a
+time limit: one that fails or hangs is recorded with its message, and the rest goes on. A section
+that needs a missing package is skipped with a line that names it. Nothing is sent anywhere.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.gpu_check.report import Part, read_json, write_json
+from benchmarks.gpu_check.sections import SECTIONS, run_section
+from benchmarks.machine import RESULTS, commit
+
+ROOT = Path(__file__).parents[2]
+FORMAT = "maenas/gpu-check@1"
+MINUTES = 8.0
+SLOWER = 10  # factor of all time limits on the fake GPU, which is a CPU
+LEAST_S = 5.0  # seconds below which a section is not begun
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run the sections; returns the exit status: 0, 1 if a section failed, 2 without a GPU."""
+    options = parsed(words)
+    if options.section:
+        return run_section(options.section, options.part, options.fake)
+    until = time.monotonic() + 60 * options.minutes * (SLOWER if options.fake else 1)
+    found: dict[str, Any] = {
+        "format": FORMAT,
+        "commit": commit(),
+        "when": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "fake": options.fake,
+        "sections": {},
+    }
+    chosen = ["machine", *(name for name in options.only or SECTIONS if name != "machine")]
+    status = 0
+    for place, name in enumerate(chosen, 1):
+        left = until - time.monotonic()
+        print(f"gpu-check: {name} ({place} of {len(chosen)}), {left:.0f} s left", flush=True)
+        limit_s = SECTIONS[name].limit_s * (SLOWER if options.fake else 1)
+        section = run_apart(name, min(limit_s, left), options.fake)
+        found["sections"][name] = section
+        print(f"gpu-check: {name}: {told(section)}", flush=True)
+        if name == "machine" and section["state"] != "ok":
+            print("gpu-check: --fake tries this script on a machine without a GPU.", flush=True)
+            return 2
+        status = max(status, int(section["state"] in ("failed", "timeout")))
+    path = options.out or default_path(found["sections"]["machine"], options.fake)
+    write_json(path, found)
+    print(f"gpu-check: {path}; benchmarks/results/README.md says how to add it")
+    return status
+
+
+def parsed(words: Sequence[str] | None) -> argparse.Namespace:
+    """The options of the command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.gpu_check",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--out", type=Path, help="JSON file to write; named after the GPU if none")
+    parser.add_argument("--only", action="append", choices=list(SECTIONS), help="section to run")
+    parser.add_argument("--minutes", type=float, default=MINUTES, help="time limit (8)")
+    parser.add_argument("--fake", action="store_true", help="a GPU and TensorRT that are pretended")
+    parser.add_argument("--section", choices=list(SECTIONS), help=argparse.SUPPRESS)
+    parser.add_argument("--part", type=Path, help=argparse.SUPPRESS)
+    return parser.parse_args(words)
+
+
+def run_apart(name: str, limit_s: float, fake: bool) -> dict[str, Any]:
+    """Run a section in a process of its own; returns its state, duration and results."""
+    if limit_s < LEAST_S:
+        return {"state": "skipped", "message": "no time was left", "seconds": 0.0, "result": {}}
+    with tempfile.TemporaryDirectory(prefix="maenas-gpu-check-") as folder:
+        path = Path(folder) / "part.json"
+        command = [sys.executable, "-m", "benchmarks.gpu_check", "--section", name]
+        command += ["--part", str(path), *(["--fake"] if fake else [])]
+        started = time.monotonic()
+        process = subprocess.Popen(command, cwd=ROOT, start_new_session=True)
+        try:
+            status: int | None = process.wait(limit_s)
+        except subprocess.TimeoutExpired:
+            status = None
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)  # its own group alone
+                process.wait()
+        part = read_json(path) or Part().to_json()
+    seconds = round(time.monotonic() - started, 1)
+    if status is None:
+        part |= {"state": "timeout", "message": f"not done after {limit_s:.0f} s"}
+    elif part["state"] == "running":
+        part |= {"state": "failed", "message": f"the process ended with status {status}"}
+    return {**part, "seconds": seconds}
+
+
+def told(section: Mapping[str, Any]) -> str:
+    """State of a section as one line."""
+    message = f": {section['message']}" if section["message"] else ""
+    return f"{section['state']} in {section['seconds']:.0f} s{message}"
+
+
+def default_path(machine: Mapping[str, Any], fake: bool) -> Path:
+    """File of the results, named after the GPU; a fake one stays out of the repository."""
+    if fake:
+        return Path(tempfile.gettempdir()) / "gpu-check-fake.json"
+    name = "".join(c if c.isalnum() else "-" for c in machine["result"]["gpus"][0]["name"].lower())
+    return RESULTS / f"gpu-check-{name}.json"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,86 @@
+"""The sections of the check, and how one is run in its process."""
+
+from __future__ import annotations
+
+import traceback
+from contextlib import ExitStack
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+
+from benchmarks.gpu_check.report import Part, Skip
+
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A part of the check.
+
+    Attributes:
+        module: module with a function `run(part, fake)`.
+        limit_s: time limit in seconds.
+    """
+
+    module: str
+    limit_s: float
+
+
+# In order; the limits add up to 8 minutes.
+SECTIONS = {
+    "machine": Section("machine", 45),
+    "predictions": Section("predictions", 50),
+    "training": Section("training", 90),
+    "throughput": Section("throughput", 70),
+    "profile": Section("latency", 120),
+    "ranks": Section("ranks", 40),
+    "tensorrt": Section("tensorrt", 65),
+}
+
+
+NEED_TENSORRT = ("profile", "tensorrt")  # sections that use it where it is installed
+PACKAGES = {"yaml": "pyyaml", "PIL": "pillow"}  # names to install by names to import
+
+
+def run_section(name: str, path: Path | None, fake: bool) -> int:
+    """Run a section in this process and keep its results; returns 1 if it failed."""
+    part = Part(path=path, name=name)
+    part.save()
+    try:
+        with ExitStack() as stack:
+            if fake:
+                from benchmarks.gpu_check.fake import fake_machine
+
+                stack.enter_context(fake_machine(with_tensorrt=name in NEED_TENSORRT))
+            import_module(f"benchmarks.gpu_check.{SECTIONS[name].module}").run(part, fake)
+    except Skip as reason:
+        part.end("skipped", str(reason))
+    except ModuleNotFoundError as error:
+        missing = (error.name or "").split(".")[0]
+        if missing in ("", "maenas", "benchmarks"):
+            part.end("failed", line_of(error), place_of(error))
+            return 1
+        package = PACKAGES.get(missing, missing)
+        part.end("skipped", f"needs the package {missing}: pip install {package}")
+    except Exception as error:  # whatever it is, the other sections go on
+        part.end("failed", line_of(error), place_of(error))
+        return 1
+    else:
+        part.end("ok")
+    return 0
+
+
+def line_of(error: BaseException) -> str:
+    """Kind and message of an error as one line."""
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"[:500]
+
+
+def place_of(error: BaseException) -> str:
+    """File and line of the repository in which an error arose, and the way there."""
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [
+        f"{Path(frame.filename).resolve().relative_to(ROOT)}:{frame.lineno}"
+        for frame in frames
+        if Path(frame.filename).resolve().is_relative_to(ROOT)
+    ]
+    return " > ".join(ours[-4:])

@@ -1,0 +1,126 @@
+"""Drawn data sets, and trainings on them by the loop of `maenas train`."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+from maenas.detector.data import LoaderOptions, TrainLoader, read_dataset
+from maenas.detector.model.layers.network import DetectorNetwork
+from maenas.detector.model.spec import DetectorSpec
+from maenas.detector.train import (
+    Ranks,
+    RunFolder,
+    Training,
+    identity,
+    published_recipe,
+    recipe_lines,
+)
+from maenas.detector.train.recipe import ComputeOptions
+from tests.golden import spec_of
+from tests.lively import lively
+
+CLASSES = 3
+OPINION = 0.2  # factor of the head's last weights
+DRAWN = 64  # images of a data set that differ
+
+
+def still_network(model: str, side: int) -> tuple[DetectorSpec, DetectorNetwork]:
+    """A published detector with random weights, whose scores hardly depend on rounding.
+
+    Its BatchNorms have seen small images, which is quick, and its head has weak opinions: untrained
+    detectors with strong ones differ from themselves in 16 bits.
+    """
+    spec = spec_of(model)
+    small, whole = (
+        replace(spec, backbone=replace(spec.backbone, in_shape=(3, size, size)))
+        for size in (64, side)
+    )
+    network = whole.build()
+    network.load_state_dict(lively(small).state_dict())
+    branches: Any = network.head.scores
+    with torch.no_grad():
+        for branch in branches:
+            branch[-1].weight.mul_(OPINION)
+    return whole, network.eval()
+
+
+def drawn_data(folder: Path, images: int, side: int) -> Path:
+    """A data set of coloured rectangles on noise, few of them drawn; returns its `data.yaml`."""
+    random = np.random.default_rng(0)
+    for kind in ("images", "labels"):
+        (folder / kind).mkdir(parents=True, exist_ok=True)
+    for number in range(min(images, DRAWN)):
+        pixels = random.integers(0, 60, (side, side, 3), dtype=np.uint8)
+        rows = []
+        for _ in range(6):
+            label = int(random.integers(CLASSES))
+            width, height = (int(v) for v in random.integers(side // 8, side // 3, 2))
+            x, y = int(random.integers(side - width)), int(random.integers(side - height))
+            pixels[y : y + height, x : x + width, label] = 230
+            box = ((x + width / 2) / side, (y + height / 2) / side, width / side, height / side)
+            rows.append(f"{label} {' '.join(f'{value:.6f}' for value in box)}")
+        Image.fromarray(pixels).save(folder / "images" / f"{number}.jpg", quality=90)
+        (folder / "labels" / f"{number}.txt").write_text("\n".join(rows) + "\n")
+    for number in range(DRAWN, images):
+        for kind, suffix in (("images", "jpg"), ("labels", "txt")):
+            source = folder / kind / f"{number % DRAWN}.{suffix}"
+            shutil.copyfile(source, folder / kind / f"{number}.{suffix}")
+    path = folder / "data.yaml"
+    path.write_text("train: images\nval: images\nnames: [red, green, blue]\n")
+    return path
+
+
+def training_of(
+    model: str,
+    data: Path,
+    folder: Path,
+    side: int,
+    batch: int,
+    steps: int,
+    *,
+    amp: str = "auto",
+    workers: int = 0,
+    ranks: Ranks | None = None,
+) -> Training:
+    """A training of a published detector from random weights, for about `steps` steps."""
+    ranks = ranks or Ranks(torch.device("cuda", 0))
+    torch.manual_seed(0)
+    spec = spec_of(model)
+    spec = replace(
+        spec,
+        backbone=replace(spec.backbone, in_shape=(3, side, side)),
+        head=replace(spec.head, num_classes=CLASSES),
+        names=("red", "green", "blue"),
+    )
+    dataset = read_dataset(data, "train")
+    per_epoch = max(1, len(dataset) // (batch * ranks.count))
+    epochs = -(-steps // per_epoch)
+    compute = ComputeOptions(amp=amp)  # type: ignore[arg-type]
+    recipe = replace(
+        published_recipe(model), epochs=epochs, batch=batch * ranks.count, compute=compute
+    )
+    options = LoaderOptions(
+        (side, side),
+        batch=batch,
+        epochs=epochs,
+        augmentation=recipe.augmentation,
+        rank=ranks.rank,
+        world=ranks.count,
+    )
+    return Training(
+        network=spec.build(),
+        recipe=recipe,
+        loader=TrainLoader(dataset, options, workers, pin=workers > 0),
+        accumulation_steps=1,
+        batch=batch * ranks.count,
+        ranks=ranks,
+        folder=RunFolder(folder, spec),
+        identity=identity(spec, dataset, "\n".join(recipe_lines(recipe))),
+    )

@@ -1,0 +1,157 @@
+"""The check of a GPU: sections fail alone, and the whole runs on a fake device."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from benchmarks.gpu_check import __main__ as gpu_check
+from benchmarks.gpu_check import sections
+from benchmarks.gpu_check.report import Part, Skip, read_json, write_json
+from benchmarks.gpu_check.sections import SECTIONS, run_section
+
+ROOT = Path(__file__).parents[1]
+ABSENT = ("openvino", "ray", "pycocotools", "nncf", "faster_coco_eval", "av", "tensorboard")
+
+
+def run_with(
+    monkeypatch: pytest.MonkeyPatch, path: Path, error: Exception | None = None
+) -> tuple[int, dict[str, Any]]:
+    """Run a section that finds something and may then raise."""
+
+    def run(part: Part, fake: bool) -> None:
+        part.tell("found", {"nan": float("nan"), "ms": 1.23456789})
+        if error is not None:
+            raise error
+
+    monkeypatch.setattr(sections, "import_module", lambda name: SimpleNamespace(run=run))
+    status = run_section("machine", path, fake=False)
+    told = read_json(path)
+    assert told is not None
+    return status, told
+
+
+def test_results_are_kept_with_plain_numbers(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    status, told = run_with(monkeypatch, tmp_path / "part.json")
+    assert status == 0
+    assert told == {
+        "state": "ok",
+        "message": "",
+        "where": "",
+        "result": {"found": {"nan": "nan", "ms": 1.23457}},
+    }
+
+
+@pytest.mark.parametrize(
+    ("error", "state", "message"),
+    [
+        (Skip("needs two GPUs"), "skipped", "needs two GPUs"),
+        (ModuleNotFoundError("no", name="yaml"), "skipped", "pip install pyyaml"),
+        (ModuleNotFoundError("no", name="pydantic.v1"), "skipped", "pip install pydantic"),
+        (ModuleNotFoundError("no maenas.x", name="maenas.x"), "failed", "no maenas.x"),
+        (
+            RuntimeError("CUDA error:\n bad access"),
+            "failed",
+            "CUDA error: bad access",
+        ),
+    ],
+)
+def test_a_section_that_cannot_end_keeps_what_it_found_and_says_why(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, error: Exception, state: str, message: str
+) -> None:
+    status, told = run_with(monkeypatch, tmp_path / "part.json", error)
+    assert status == (state == "failed")
+    assert told["state"] == state
+    assert message in told["message"]
+    assert told["result"]["found"]["ms"] == 1.23457
+    assert ("tests/test_gpu_check.py" in told["where"]) is (state == "failed")
+
+
+def test_a_section_that_does_not_end_is_killed_after_its_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(gpu_check, "LEAST_S", 0.0)
+    told = gpu_check.run_apart("machine", 0.05, fake=True)
+    assert told["state"] == "timeout"
+    assert told["message"] == "not done after 0 s"
+
+
+def test_without_time_a_section_is_not_begun() -> None:
+    assert gpu_check.run_apart("machine", 1.0, fake=True)["state"] == "skipped"
+
+
+def test_a_section_that_fails_leaves_the_others_to_run(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    states = dict.fromkeys(SECTIONS, "ok") | {"training": "failed", "ranks": "timeout"}
+    monkeypatch.setattr(
+        gpu_check,
+        "run_apart",
+        lambda name, limit, fake: {
+            "state": states[name], "message": "", "seconds": 1.0, "result": {}
+        },
+    )  # fmt: skip
+    assert gpu_check.main(["--out", str(tmp_path / "a.json")]) == 1
+    found = json.loads((tmp_path / "a.json").read_text())
+    assert found["format"] == "maenas/gpu-check@1"
+    assert {name: told["state"] for name, told in found["sections"].items()} == states
+    assert "training: failed in 1 s" in capsys.readouterr().out
+
+
+def test_without_a_gpu_the_check_ends_at_once(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    failed = {"state": "failed", "message": "no NVIDIA GPU", "seconds": 1.0, "result": {}}
+    monkeypatch.setattr(gpu_check, "run_apart", lambda *some: failed)
+    assert gpu_check.main(["--out", str(tmp_path / "a.json")]) == 2
+    assert not (tmp_path / "a.json").exists()
+    assert "--fake" in capsys.readouterr().out
+
+
+def test_the_limits_add_up_to_the_minutes_promised() -> None:
+    assert sum(section.limit_s for section in SECTIONS.values()) == 60 * gpu_check.MINUTES
+
+
+def test_the_results_are_named_after_the_gpu() -> None:
+    machine = {"result": {"gpus": [{"name": "NVIDIA H100 80GB HBM3"}]}}
+    path = gpu_check.default_path(machine, fake=False)
+    assert path.name == "gpu-check-nvidia-h100-80gb-hbm3.json"
+    assert path.parent == ROOT / "benchmarks" / "results"
+    assert ROOT not in gpu_check.default_path(machine, fake=True).parents
+
+
+def test_a_file_is_written_whole(tmp_path: Path) -> None:
+    write_json(tmp_path / "a.json", {"a": [1.0, float("inf")]})
+    assert read_json(tmp_path / "a.json") == {"a": [1.0, "inf"]}
+    assert read_json(tmp_path / "none.json") is None
+    assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
+
+
+@pytest.mark.slow
+def test_the_whole_check_runs_on_the_fake_device(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Without the packages that a machine with torch alone lacks."""
+    for name in ABSENT:
+        (tmp_path / f"{name}.py").write_text(f"raise ImportError('{name} is absent')\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    command = [sys.executable, "-m", "benchmarks.gpu_check", "--fake"]
+    path = tmp_path / "found.json"
+    subprocess.run([*command, "--out", str(path)], cwd=ROOT, check=True, timeout=1200)
+    found = json.loads(path.read_text())["sections"]
+    assert {name: told["state"] for name, told in found.items()} == dict.fromkeys(SECTIONS, "ok")
+    assert found["training"]["result"]["fp16_survives_its_overflow"] is True
+    assert found["training"]["result"]["fp16_skipped_steps"] == [3]
+    assert found["profile"]["result"]["profile"]["held_out"]["mean"] < 0.5
+    assert found["ranks"]["result"]["ranks"]["sum_is_right"] is True
+    text = path.read_text()
+    assert str(Path.home()) not in text
+    assert "convolutions" in found["tensorrt"]["result"]["export_raw"]["computes"]
