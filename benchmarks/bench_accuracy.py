@@ -59,7 +59,12 @@ OVERFIT = Task(
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--overfit", action="store_true", help="overfit eight images")
-    parser.add_argument("--work", type=Path, default=None, help="kept; a temporary folder if none")
+    parser.add_argument(
+        "--work",
+        type=Path,
+        default=None,
+        help="work folder, which is kept; a temporary one if left out",
+    )
     arguments = parser.parse_args()
     task = OVERFIT if arguments.overfit else SCRATCH
     if arguments.work is not None:

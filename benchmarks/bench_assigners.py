@@ -45,7 +45,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--assigners", nargs="+", choices=WAYS, default=list(WAYS))
-    parser.add_argument("--epochs", type=int, default=EPOCHS, help="others make another table")
+    parser.add_argument(
+        "--epochs",
+        type=int,
+        default=EPOCHS,
+        help="epochs of a training; other numbers write another table",
+    )
     parser.add_argument("--work", type=Path, default=Path("runs/bench-assigners"))
     arguments = parser.parse_args()
     data = arguments.work / "shapes" / "data.yaml"

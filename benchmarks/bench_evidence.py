@@ -92,8 +92,10 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("folder", type=Path, help="folder with the three tables")
-    parser.add_argument("--draws", type=int, default=400, help="bootstrap draws an interval")
-    parser.add_argument("--write", action="store_true", help=f"renew docs/{PAGE.name}")
+    parser.add_argument("--draws", type=int, default=400, help="bootstrap draws per interval")
+    parser.add_argument(
+        "--write", action="store_true", help=f"write the tables into docs/{PAGE.name}"
+    )
     arguments = parser.parse_args()
     found = []
     for networks in comparisons(arguments.folder):

@@ -44,8 +44,10 @@ CONFIG = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("folder", type=Path, help="of the other implementation's ONNX files")
-    parser.add_argument("--pairs", type=int, default=60, help="runs of each, in turns")
+    parser.add_argument(
+        "folder", type=Path, help="folder with the ONNX files of the other implementation"
+    )
+    parser.add_argument("--pairs", type=int, default=60, help="number of interleaved pairs of runs")
     arguments = parser.parse_args()
     rows, ratios = [], []
     with tempfile.TemporaryDirectory() as folder:

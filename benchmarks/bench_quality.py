@@ -39,7 +39,7 @@ CASES = (  # template, space, budgets
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--case", help='such as "s res 3.8ms"; all if left out')
+    parser.add_argument("--case", help='problem, such as "s res 3.8ms"; all if left out')
     arguments = parser.parse_args()
     rows = []
     for template, space, budget in CASES:

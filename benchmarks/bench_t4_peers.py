@@ -56,7 +56,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("folder", type=Path, help="of the ONNX files")
+    parser.add_argument("folder", type=Path, help="folder with the ONNX files")
     parser.add_argument("--write", action="store_true", help=f"write results/{TABLE.name}")
     arguments = parser.parse_args()
     peers = read_peers(arguments.folder)

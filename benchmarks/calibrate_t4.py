@@ -94,7 +94,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("--peers", type=Path, metavar="FOLDER", help="of their ONNX files")
+    parser.add_argument(
+        "--peers", type=Path, metavar="FOLDER", help="folder with the ONNX files of other families"
+    )
     parser.add_argument("--write", action="store_true", help="write the model and a table of rows")
     args = parser.parse_args()
     rows, scales, families = read_published(), AFTER_PEERS, FAMILIES
