@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from maenas.detector.checkpoints.checkpoint import SPEC_FILE
 from maenas.detector.errors import ModelError
-from maenas.detector.runtimes.runtime import Runtime
+
+if TYPE_CHECKING:  # loads torch, which `maenas show` does without
+    from maenas.detector.runtimes.runtime import Runtime
 
 KINDS = "a detector folder or its detector.yaml, .onnx, .xml (OpenVINO) or .engine (TensorRT)"
 

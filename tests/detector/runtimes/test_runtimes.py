@@ -88,7 +88,7 @@ def test_what_a_run_gave_outlives_the_next_run(runtime: Runtime) -> None:
 
 
 def test_images_of_another_size_are_refused(runtime: Runtime) -> None:
-    with pytest.raises(ModelError, match=r"wants \(B, 3, 64, 96\), got \(1, 3, 64, 64\)"):
+    with pytest.raises(ModelError, match=r"expects \(B, 3, 64, 96\), got \(1, 3, 64, 64\)"):
         runtime.run(np.zeros((1, 3, 64, 64), np.float32))
     with pytest.raises(ModelError, match=r"got \(0, 3, 64, 96\)"):
         runtime.run(np.zeros((0, 3, 64, 96), np.float32))
