@@ -7,14 +7,12 @@ a training resumes from two numbers: epoch and batch.
 from __future__ import annotations
 
 import math
-import signal
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.random import default_rng
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Sampler
 from torch.utils.data import Dataset as TorchDataset
 
 from maenas.blocks.errors import SpecError, one_of, positive
@@ -22,11 +20,7 @@ from maenas.detector.data.augmentation import Augmentation, Maker, fitted, scale
 from maenas.detector.data.batch import Batch, collate
 from maenas.detector.data.dataset import DataError, Dataset
 from maenas.detector.data.labelled import Labelled, Labels
-from maenas.detector.data.loader_workers import (
-    LoaderError,
-    explain_lost_worker,
-    unsignalled_children,
-)
+from maenas.detector.data.loader_workers import Failure, batches_of, torch_loader
 from maenas.detector.data.read_sample import read_sample
 from maenas.detector.media.images import ImageError
 from maenas.detector.media.resize import RESIZES, Placement, placement_of, resized
@@ -133,13 +127,15 @@ class TrainLoader:
         self.workers = workers
         self.pin = pin
         self.damaged: dict[str, None] = {}  # messages of skipped images, in order
+        self._requests = _Requests()
+        self._workers: DataLoader[Batch | Failure] | None = None
 
     def __len__(self) -> int:
         """Number of batches per epoch."""
         return self.options.batches(len(self.dataset))
 
     def epoch(self, epoch: int, first: int = 0) -> Iterator[Batch]:
-        """The batches of an epoch.
+        """The batches of an epoch; the workers of the previous epoch are used again.
 
         Args:
             epoch: index of the epoch, from 0.
@@ -149,14 +145,24 @@ class TrainLoader:
         size = self.options.batch
         if first >= len(self):
             return
-        requests = [
+        self._requests.items = [
             _Request(epoch, number, tuple(order[number * size : (number + 1) * size]))
             for number in range(first, len(self))
         ]
-        source = _TrainingBatches(self.dataset, self.options, len(self), requests)
-        for batch in _load(source, self.workers, self.pin):
-            self.damaged.update(dict.fromkeys(batch.damaged))
-            yield batch
+        if self._workers is None:
+            source = _TrainingBatches(self.dataset, self.options, len(self))
+            self._workers = torch_loader(source, self.workers, self.pin, self._requests)
+        try:
+            for batch in batches_of(self._workers, self.workers):
+                self.damaged.update(dict.fromkeys(batch.damaged))
+                yield batch
+        except DataError:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """End the worker processes; the next epoch starts new ones."""
+        self._workers = None
 
 
 class EvalLoader:
@@ -198,41 +204,42 @@ class EvalLoader:
         return len(self._source)
 
     def __iter__(self) -> Iterator[Batch]:
-        for batch in _load(self._source, self.workers, self.pin):
+        loader = torch_loader(self._source, self.workers, self.pin, range(len(self)))
+        for batch in batches_of(loader, self.workers):
             self.damaged.update(dict.fromkeys(batch.damaged))
             if len(batch):
                 yield batch
 
 
-@dataclass(frozen=True, slots=True)
-class _Failure:
-    """Error message of a worker in place of a batch; a raised error would print its traceback."""
+class _Requests(Sampler[_Request]):
+    """The requests for the batches of an epoch."""
 
-    message: str
+    def __init__(self) -> None:
+        self.items: list[_Request] = []
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __iter__(self) -> Iterator[_Request]:
+        return iter(self.items)
 
 
-class _TrainingBatches(TorchDataset["Batch | _Failure"]):
-    """Training batches, indexed by position in a list of requests."""
+class _TrainingBatches(TorchDataset["Batch | Failure"]):
+    """Training batches by their requests."""
 
-    def __init__(
-        self, dataset: Dataset, options: LoaderOptions, per_epoch: int, requests: Sequence[_Request]
-    ) -> None:
+    def __init__(self, dataset: Dataset, options: LoaderOptions, per_epoch: int) -> None:
         self.dataset = dataset
         self.options = options
         self.per_epoch = per_epoch
-        self.requests = requests
 
-    def __len__(self) -> int:
-        return len(self.requests)
-
-    def __getitem__(self, placement_of: int) -> Batch | _Failure:
+    def __getitem__(self, request: _Request) -> Batch | Failure:
         try:
-            return self._made(placement_of)
+            return self._made(request)
         except DataError as error:
-            return _Failure(str(error))
+            return Failure(str(error))
 
-    def _made(self, placement_of: int) -> Batch:
-        options, request = self.options, self.requests[placement_of]
+    def _made(self, request: _Request) -> Batch:
+        options = self.options
         done = request.epoch * self.per_epoch + request.number
         maker = Maker(
             self.dataset,
@@ -253,7 +260,7 @@ class _TrainingBatches(TorchDataset["Batch | _Failure"]):
         )
 
 
-class _EvaluationBatches(TorchDataset["Batch | _Failure"]):
+class _EvaluationBatches(TorchDataset["Batch | Failure"]):
     """Evaluation batches, indexed by position in a list of groups of indices."""
 
     def __init__(self, dataset: Dataset, size: Size, resize: str, groups: Sequence[range]) -> None:
@@ -283,56 +290,3 @@ class _EvaluationBatches(TorchDataset["Batch | _Failure"]):
             ids.append(sample.image_id)
             placements.append(placement)
         return collate(scenes, ids, placements, damaged, self.size)
-
-
-def _load(
-    source: _TrainingBatches | _EvaluationBatches, workers: int, pin: bool
-) -> Iterator[Batch]:
-    """The batches of a source in order, made by workers or in this process."""
-    loader: DataLoader[Batch | _Failure] = DataLoader(
-        _Shared(source) if workers else source,
-        batch_size=None,  # a source's items are whole batches
-        num_workers=workers,
-        pin_memory=pin,
-        prefetch_factor=2 if workers else None,
-        worker_init_fn=_alone if workers else None,
-        generator=torch.Generator(),  # keeps torch's global generator unchanged
-    )
-    try:
-        with unsignalled_children():
-            batches = iter(loader)
-        for made in batches:
-            if isinstance(made, _Failure):
-                raise DataError(made.message)
-            yield made
-    except (RuntimeError, OSError, EOFError) as error:
-        explained = explain_lost_worker(error, workers)
-        if explained is None:
-            raise
-        raise LoaderError(explained) from None
-
-
-class _Shared(TorchDataset["Batch | _Failure"]):
-    """A source in a worker, which moves its batches to shared memory before they are sent.
-
-    Otherwise torch's sending thread moves them. That thread only prints an error, such as too
-    little shared memory, and the training then waits forever.
-    """
-
-    def __init__(self, source: _TrainingBatches | _EvaluationBatches) -> None:
-        self._source = source
-
-    def __len__(self) -> int:
-        return len(self._source)
-
-    def __getitem__(self, placement_of: int) -> Batch | _Failure:
-        made = self._source[placement_of]
-        if isinstance(made, Batch):
-            made.share_memory()
-        return made
-
-
-def _alone(worker: int) -> None:
-    """Set up a worker: one thread, since each core has a worker, and no reaction to Ctrl-C."""
-    torch.set_num_threads(1)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -1,4 +1,4 @@
-"""Worker processes of the loader: their signals, and the message when one is lost."""
+"""Worker processes of the loader: batches through them, signals, the message for a lost one."""
 
 from __future__ import annotations
 
@@ -6,10 +6,17 @@ import re
 import shutil
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import torch
+from torch.utils.data import DataLoader
+from torch.utils.data import Dataset as TorchDataset
+
+from maenas.detector.data.batch import Batch
 from maenas.detector.data.dataset import DataError
 
 SHARED_MEMORY = Path("/dev/shm")
@@ -17,6 +24,85 @@ SHARED_MEMORY = Path("/dev/shm")
 
 class LoaderError(DataError):
     """A worker of the loader was lost, or cannot send its images."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Error message of a worker in place of a batch; a raised error would print its traceback."""
+
+    message: str
+
+
+def torch_loader(
+    source: TorchDataset[Batch | Failure],
+    workers: int,
+    pin: bool,
+    order: Iterable[Any],
+) -> DataLoader[Batch | Failure]:
+    """torch's loader of a source whose items are whole batches.
+
+    Args:
+        source: batches by their keys.
+        workers: number of worker processes, which live as long as the loader; 0 loads in this
+            process.
+        pin: whether to put batches in pinned memory.
+        order: keys of the batches; each iteration reads it again.
+    """
+    return DataLoader(
+        _Shared(source) if workers else source,
+        batch_size=None,
+        sampler=order,
+        num_workers=workers,
+        pin_memory=pin,
+        prefetch_factor=2 if workers else None,
+        worker_init_fn=_alone if workers else None,
+        persistent_workers=workers > 0,
+        generator=torch.Generator(),  # keeps torch's global generator unchanged
+    )
+
+
+def batches_of(loader: DataLoader[Batch | Failure], workers: int) -> Iterator[Batch]:
+    """The batches of torch's loader.
+
+    Raises:
+        LoaderError: if a worker is lost.
+        DataError: if a batch cannot be made.
+    """
+    try:
+        with unsignalled_children():
+            batches = iter(loader)
+        for made in batches:
+            if isinstance(made, Failure):
+                raise DataError(made.message)
+            yield made
+    except (RuntimeError, OSError, EOFError) as error:
+        explained = explain_lost_worker(error, workers)
+        if explained is None:
+            raise
+        raise LoaderError(explained) from None
+
+
+class _Shared(TorchDataset["Batch | Failure"]):
+    """A source in a worker, which moves its batches to shared memory before they are sent.
+
+    Otherwise torch's sending thread moves them. That thread only prints an error, such as too
+    little shared memory, and the training then waits forever.
+    """
+
+    def __init__(self, source: TorchDataset[Batch | Failure]) -> None:
+        self._source = source
+
+    def __getitem__(self, key: Any) -> Batch | Failure:
+        made = self._source[key]
+        if isinstance(made, Batch):
+            made.share_memory()
+        return made
+
+
+def _alone(worker: int) -> None:
+    """Set up a worker: one thread, since each core has a worker, and no reaction to Ctrl-C."""
+    torch.set_num_threads(1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 @contextmanager

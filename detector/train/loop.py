@@ -69,35 +69,38 @@ def train(
     learner: nn.Module | None = None
     statistics, progress = Statistics(state.network), state.progress
 
-    while progress.epoch < recipe.epochs:
-        if teaching is not None and progress.epoch >= recipe.taught_epochs:
-            teaching = learner = None  # second stage: train the student without a teacher
-        if learner is None:
-            learner = ranks.spread(Learner(training.network, teaching), recipe.compute.compile)
-        try:
-            row = yield from one_epoch(training, state, learner, statistics, teaching)
-        except LoaderError as error:
-            save_unfinished(training, state)
-            if not asked_to_stop(training):
-                raise LoaderError(
-                    f"{error} --resume continues from step {progress.step}."
-                ) from None
-            row = None
-        if row is None:
-            yield Pause(progress.epoch, progress.step)
-            return
-        is_kept = not progress.is_doubtful
-        is_best = is_kept and evaluate(training, state, average, row)
-        yield EpochResult(progress.epoch + 1, row, is_best)
-        progress.finish_epoch(row)
-        if is_kept and ranks.leads:
-            save_checkpoint(training, state)
-        ranks.wait()
-        if ranks.any(training.stopping()) and progress.epoch < recipe.epochs:
-            yield Pause(progress.epoch, progress.step)
-            return
-    if progress.is_doubtful:
-        raise given_up(training, progress, [])
+    try:
+        while progress.epoch < recipe.epochs:
+            if teaching is not None and progress.epoch >= recipe.taught_epochs:
+                teaching = learner = None  # second stage: train the student without a teacher
+            if learner is None:
+                learner = ranks.spread(Learner(training.network, teaching), recipe.compute.compile)
+            try:
+                row = yield from one_epoch(training, state, learner, statistics, teaching)
+            except LoaderError as error:
+                save_unfinished(training, state)
+                if not asked_to_stop(training):
+                    raise LoaderError(
+                        f"{error} --resume continues from step {progress.step}."
+                    ) from None
+                row = None
+            if row is None:
+                yield Pause(progress.epoch, progress.step)
+                return
+            is_kept = not progress.is_doubtful
+            is_best = is_kept and evaluate(training, state, average, row)
+            yield EpochResult(progress.epoch + 1, row, is_best)
+            progress.finish_epoch(row)
+            if is_kept and ranks.leads:
+                save_checkpoint(training, state)
+            ranks.wait()
+            if ranks.any(training.stopping()) and progress.epoch < recipe.epochs:
+                yield Pause(progress.epoch, progress.step)
+                return
+        if progress.is_doubtful:
+            raise given_up(training, progress, [])
+    finally:
+        training.loader.close()
 
 
 def first_state(training: Training, layout: torch.memory_format) -> TrainingState:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import islice
+from multiprocessing import active_children
 from pathlib import Path
 
 import numpy as np
@@ -66,6 +68,23 @@ def test_batches_do_not_depend_on_the_number_of_workers(dataset, partners):
     helped = list(TrainLoader(dataset, options, workers=2).epoch(1))
     assert len(alone) == len(helped) == 3
     assert all(map(same, alone, helped))
+
+
+def test_workers_are_used_again_in_the_next_epoch_whatever_was_read_of_the_last(dataset):
+    alone = TrainLoader(dataset, OPTIONS)
+    loader = TrainLoader(dataset, OPTIONS, workers=2)
+    workers: list[set[int | None]] = []
+    for epoch, first, read in ((0, 0, 3), (1, 0, 1), (2, 1, 2), (3, 0, 3)):
+        expected = islice(alone.epoch(epoch, first), read)
+        batches = loader.epoch(epoch, first)
+        for one, other in zip(expected, islice(batches, read), strict=True):
+            assert same(one, other)
+        workers.append({child.pid for child in active_children()})
+        batches.close()  # type: ignore[attr-defined]
+    assert len(workers[0]) == 2
+    assert workers == [workers[0]] * 4
+    loader.close()
+    assert active_children() == []
 
 
 def test_another_seed_or_epoch_makes_other_batches(dataset):
