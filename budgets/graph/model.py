@@ -67,7 +67,7 @@ def static_graph(
         value.type.tensor_type.ClearField("shape")
     del graph.value_info[:]
     if fixed.ByteSize() > MAX_BYTES:
-        raise GraphError(f"{where}: is larger than 2 GiB, which no runtime here takes.")
+        raise GraphError(f"{where}: is larger than 2 GiB, which no runtime accepts.")
     taken: set[str] = set()
     for index, node in enumerate(graph.node):
         if not node.name or node.name in taken:

@@ -98,6 +98,6 @@ def require_honoured(asked: Thresholds, inside: Thresholds) -> None:
         )
     if asked.max_detections > inside.max_detections:
         raise SpecError(
-            f"max_detections: the model gives at most {inside.max_detections} an image, got "
+            f"max_detections: the model gives at most {inside.max_detections} per image, got "
             f"{asked.max_detections}{again} --max-detections {asked.max_detections}."
         )

@@ -39,7 +39,7 @@ class FileRuntime(Runtime):
     def run(self, images: Floats) -> tuple[Floats, Floats]:
         """See `Runtime.run`."""
         if self.nms is not None:
-            raise ModelError(f"{self._path}: ends in NMS; it gives detections alone.")
+            raise ModelError(f"{self._path}: ends in NMS; it gives only detections.")
         scores, boxes = in_batches(images, self.in_shape, self._batch, self._before_nms)
         return scores, boxes
 

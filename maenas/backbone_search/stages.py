@@ -174,7 +174,7 @@ def _print(result: dict[str, Any], backbone: Backbone, device: LatencyModel, sco
     unit = f" in {score.unit}" if score.unit else ""
     OUT.print(f"score: {name}{unit}, weights {weights} for C1 to C{last}.")
     if result["template"] is None:
-        OUT.print("Backbone alone; --template SCALE shows it with neck and head.")
+        OUT.print("Only the backbone; --template SCALE shows it with neck and head.")
     else:
         OUT.print(f"* goes to the neck of template {result['template']}.")
 

@@ -116,7 +116,7 @@ class Predictor:
             there, here = spec.head.num_classes, self.spec.head.num_classes
             if there != here:
                 raise SpecError(
-                    f"{path}: knows {there} classes, {self.name} {here}; open it by itself: "
+                    f"{path}: has {there} classes, {self.name} {here}; open it by itself: "
                     f"Detector({str(path)!r})."
                 )
             for part in ("backbone", "neck", "head"):

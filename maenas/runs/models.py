@@ -62,7 +62,8 @@ class ModelSpec:
         chosen = template or self.template
         if chosen is None:
             raise SpecError(
-                f"{self.name}: is a backbone alone; `maenas build-detector` completes it."
+                f"{self.name}: is a backbone without neck and head; `maenas build-detector` "
+                "completes it."
             )
         try:
             return assemble(self.backbone, chosen, len(names) or None, names)
@@ -156,7 +157,7 @@ def detector_in(path: Path) -> Path:
             if (folder / SPEC_FILE).is_file():
                 return folder
         if (path / SEARCHED).is_file():
-            raise SpecError(_backbone_alone(path, "is the run of a search, which found a backbone"))
+            raise SpecError(_backbone_alone(path, "is the run of a search, which holds a backbone"))
         raise SpecError(f"{path}: holds no detector: neither {SPEC_FILE} nor best/{SPEC_FILE}.")
     if path.suffix not in (".yaml", ".yml"):
         what = "expected" if path.exists() else "no such file or folder; expected"

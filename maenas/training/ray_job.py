@@ -139,10 +139,11 @@ def _placement(ray: Any, processes: int, gpus: int) -> Iterator[Any]:
             )
             if time.monotonic() >= until:
                 raise TrainError(
-                    f"ray: {processes} processes found no place within {START_S:.0f} s ({room}); "
+                    f"ray: {processes} processes could not be placed within {START_S:.0f} s "
+                    f"({room}); "
                     "ask for fewer --processes, add a node, or wait until other jobs have ended."
                 )
-            say(f"ray: waiting for a place for {processes} processes: {room}")
+            say(f"ray: waiting for resources for {processes} processes: {room}")
         yield PlacementGroupSchedulingStrategy(group)
 
 

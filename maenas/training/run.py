@@ -83,7 +83,7 @@ def run_training(
         goes_on = resume and out is not None and (out / STATE_FILE).exists()
         if resume and not goes_on and options.detector is None:
             raise TrainError(
-                f"{out}: there is no training to continue; with a detector and --data one begins."
+                f"{out}: there is no training to continue; give a detector and --data to start one."
             )
         resolved = continued(options, out) if goes_on and out else begun(options)
         spec = resolved.spec

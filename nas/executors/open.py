@@ -21,8 +21,8 @@ def opened_executor(workers: int, ray: str | None = None) -> Executor:
     if ray is not None:
         if ray != "local" and workers > 1:
             raise SpecError(
-                f"--workers {workers}: a cluster has the CPUs that its nodes offer; it counts for "
-                "--ray local alone."
+                f"--workers {workers}: a cluster has the CPUs that its nodes offer; the option "
+                "applies to --ray local only."
             )
         from maenas.nas.executors.ray_cluster import RayCluster
 

@@ -88,7 +88,7 @@ def read_yolo(
         )
     if rows.keypoints:
         what = f"keypoints of {rows.keypoints:,} objects are not used, their boxes are"
-        fix = "a detector learns boxes alone"
+        fix = "a detector learns only boxes"
         problems.add(-1, f"{source} ({split})", what, fix, skips=False)
     return dataset_of(
         source,

@@ -31,7 +31,7 @@ def export(
     ] = None,
     file_format: Annotated[
         str | None,
-        typer.Option("--format", help="onnx, openvino or tensorrt. (as --out ends, else onnx)"),
+        typer.Option("--format", help="Format: onnx, openvino or tensorrt. (by --out, else onnx)"),
     ] = None,
     out: Annotated[
         Path | None, typer.Option(help="File to write. (beside the detector if left out)")
@@ -139,7 +139,7 @@ def summary(result: ExportResult) -> list[str]:
         )
     if exported.objects:
         lines.append(
-            f"its NMS gives the same {exported.objects} detections as ours above "
+            f"its NMS gives the same {exported.objects} detections as the NMS of maenas above "
             f"{exported.above:.3g}"
         )
     elif exported.objects == 0:

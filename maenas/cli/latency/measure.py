@@ -58,8 +58,8 @@ def measure(
         OUT.print(f"warning: {warning}")
     if result.whole is not None:
         OUT.print(
-            f"{result.timing.p50:.3f} ms of it is the network, which alone is predicted and "
-            f"listed; {not_included(result.workload)}"
+            f"{result.timing.p50:.3f} ms of it is the network, the only part that is predicted "
+            f"and listed; {not_included(result.workload)}"
         )
     for line in comparison(result):
         OUT.print(line)

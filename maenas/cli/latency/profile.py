@@ -41,8 +41,8 @@ def profile(
     extend: Annotated[
         str | None,
         typer.Option(
-            help="Add the networks of --model to this table, a name or a file; it keeps all but "
-            "older samples of the same networks.",
+            help="Table, by name or file, to add the networks of --model to; older samples of the "
+            "same networks are replaced.",
             metavar="TABLE",
         ),
     ] = None,

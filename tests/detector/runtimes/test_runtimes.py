@@ -143,7 +143,7 @@ def test_thresholds_that_a_file_with_nms_cannot_honour_are_refused(models: Path,
 
 def test_a_file_is_run_as_it_ends(models: Path) -> None:
     seen = images(SPEC, 1)
-    with pytest.raises(ModelError, match=r"nms.onnx: ends in NMS; it gives detections alone"):
+    with pytest.raises(ModelError, match=r"nms.onnx: ends in NMS; it gives only detections"):
         load_runtime(models / "nms.onnx").run(seen)
     with pytest.raises(ModelError, match=r"ends before NMS"):
         load_runtime(models / "any.onnx").detect(seen)

@@ -134,7 +134,7 @@ def test_a_detector_without_weights_says_so(tmp_path: Path) -> None:
 def test_weights_of_another_detector_are_refused(folder: Path, tmp_path: Path) -> None:
     other = replace(small_spec(names=()), head=ZeroHead(num_classes=2, reg_max=4))
     save_folder(tmp_path / "other", other, other.build().state_dict())
-    with pytest.raises(SpecError, match=r"other: knows 2 classes, .* 3; open it by itself"):
+    with pytest.raises(SpecError, match=r"other: has 2 classes, .* 3; open it by itself"):
         Detector(folder).load(tmp_path / "other")
     with pytest.raises(SpecError, match=r"head\.scores\.0\.0\.weight is \[2, .*detector has \[3,"):
         Detector(folder).load(tmp_path / "other" / "weights.safetensors")
@@ -159,7 +159,7 @@ def test_published_detectors_are_there_by_name(tmp_path: Path) -> None:
     ("model", "message"),
     [
         ("zoo:damo-yolo-x", r"zoo: .*damo-yolo-x.*"),
-        ("zoo:mae-det-s", "zoo:mae-det-s: is a backbone alone"),
+        ("zoo:mae-det-s", "zoo:mae-det-s: is a backbone without neck and head"),
         ("nowhere", "nowhere: no such file or folder; expected a detector folder"),
     ],
 )

@@ -37,7 +37,7 @@ def test_the_nms_of_an_untrained_detector_is_compared_at_a_lower_score(typed: Sh
     assert ran.code == 0
     assert "fresh has no weights: they are random" in ran.err
     assert "its NMS gives the same " in ran.out
-    assert "detections as ours above 0.99" not in ran.out
+    assert "detections as the NMS of maenas above 0.99" not in ran.out
 
 
 def test_the_format_is_that_of_the_file_named(typed: Shell) -> None:
@@ -54,12 +54,15 @@ def test_the_format_is_that_of_the_file_named(typed: Shell) -> None:
 @pytest.mark.parametrize(
     ("model", "message"),
     [
-        ("search", "search: is the run of a search, which found a backbone without neck and head"),
+        ("search", "search: is the run of a search, which holds a backbone without neck and head"),
         ("search/best.yaml", "search/best.yaml: is a backbone without neck and head; `maenas bui"),
         ("empty", "empty: holds no detector: neither detector.yaml nor best/detector.yaml"),
         ("nowhere", "nowhere: no such file or folder; expected a detector folder"),
         ("a.txt", "a.txt: expected a detector folder or its detector.yaml"),
-        ("zoo:mae-det-s", "zoo:mae-det-s: is a backbone alone; `maenas build-detector`"),
+        (
+            "zoo:mae-det-s",
+            "zoo:mae-det-s: is a backbone without neck and head; `maenas build-detector`",
+        ),
     ],
 )
 def test_what_is_no_detector_is_one_line(

@@ -72,7 +72,7 @@ def test_a_training_without_room_for_all_its_processes_holds_no_place(
 ) -> None:
     pytest.importorskip("ray")
     monkeypatch.setattr(train_ray, "START_S", 3.0)
-    words = r"2 processes found no place within 3 s \(1 of 1 CPUs free\)"
+    words = r"2 processes could not be placed within 3 s \(1 of 1 CPUs free\)"
     with cluster_of() as cluster, pytest.raises(TrainError, match=words):
         train_ray.run_ranks(int, 2, cluster.address, "cpu")
 
