@@ -35,7 +35,7 @@ REGISTRARS = {
     ),
     "Assigner": (
         "maenas.detector.assign.assigner",
-        "maenas.detector.assign.named",
+        "maenas.detector.assign.load",
         "register_assigner",
     ),
     "Backend": (

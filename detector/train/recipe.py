@@ -15,7 +15,7 @@ from maenas.blocks.files.strict import parse
 from maenas.blocks.files.words import did_you_mean, name_of
 from maenas.blocks.files.yaml_file import parse_yaml, read_yaml
 from maenas.detector.assign import AlignOTA, Assigner
-from maenas.detector.assign.named import assigner_class
+from maenas.detector.assign.load import assigner_class
 from maenas.detector.data.augmentation import Augmentation
 from maenas.detector.data.loader import STRIDE
 from maenas.detector.distill import DistillOptions

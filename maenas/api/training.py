@@ -200,7 +200,7 @@ def chosen_assigner(assigner: str | Assigner | None) -> Assigner | None:
     """
     if assigner is None:
         return None
-    from maenas.detector.assign.named import assigner_class, register_assigner
+    from maenas.detector.assign.load import assigner_class, register_assigner
 
     if isinstance(assigner, str):
         return assigner_class(assigner, "assigner")()
