@@ -15,9 +15,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from maenas.api.data import check_data, make_shapes, show_data
     from maenas.api.detection import detect, val
     from maenas.api.detector import Detector
     from maenas.api.export import export
+    from maenas.api.inspection import checks, score, show, tables, zoo
     from maenas.api.latency import compare, extend_profile, measure, predict, profile
     from maenas.api.networks import build_detector, import_weights, load_backbone
     from maenas.api.search import search, search_each
@@ -40,6 +42,8 @@ _HOMES = {
     "SearchConfig": "maenas.runs.config",
     "Thresholds": "maenas.detector.ops.thresholds",
     "build_detector": "maenas.api.networks",
+    "check_data": "maenas.api.data",
+    "checks": "maenas.api.inspection",
     "compare": "maenas.api.latency",
     "detect": "maenas.api.detection",
     "distill": "maenas.api.training",
@@ -47,14 +51,20 @@ _HOMES = {
     "extend_profile": "maenas.api.latency",
     "import_weights": "maenas.api.networks",
     "load_backbone": "maenas.api.networks",
+    "make_shapes": "maenas.api.data",
     "measure": "maenas.api.latency",
     "predict": "maenas.api.latency",
     "profile": "maenas.api.latency",
+    "score": "maenas.api.inspection",
     "search": "maenas.api.search",
     "search_each": "maenas.api.search",
+    "show": "maenas.api.inspection",
+    "show_data": "maenas.api.data",
+    "tables": "maenas.api.inspection",
     "train": "maenas.api.training",
     "train_family": "maenas.api.training",
     "val": "maenas.api.detection",
+    "zoo": "maenas.api.inspection",
 }
 __all__ = [
     "Detector",
@@ -65,6 +75,8 @@ __all__ = [
     "Thresholds",
     "__version__",
     "build_detector",
+    "check_data",
+    "checks",
     "compare",
     "detect",
     "distill",
@@ -72,14 +84,20 @@ __all__ = [
     "extend_profile",
     "import_weights",
     "load_backbone",
+    "make_shapes",
     "measure",
     "predict",
     "profile",
+    "score",
     "search",
     "search_each",
+    "show",
+    "show_data",
+    "tables",
     "train",
     "train_family",
     "val",
+    "zoo",
 ]
 
 

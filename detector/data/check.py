@@ -6,6 +6,7 @@ import os
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from maenas.detector.data.readers.yolo import label_file
 from maenas.detector.data.samples import Samples
 from maenas.detector.media.images import IMAGE_SUFFIXES, ImageError, check_image
 
+SCHEMA = "maenas/data-check@1"
 NO_LABELS = {"classes", "labels", "README"}  # text files that tools write beside label files
 NEEDED = ("train", "val")  # splits that a training needs
 AHEAD = 32  # maximum number of queued images per thread
@@ -80,34 +82,77 @@ def check(
     return problems + _across(path, splits) + _orphans(splits)
 
 
-def summary(splits: Mapping[str, Dataset], problems: list[DataProblem]) -> dict[str, Any]:
-    """Counts and problems of a checked data set, as plain data."""
-    return {
-        "splits": {
-            split: {
-                "images": len(dataset),
-                "background": len(dataset) - len(dataset.labelled),
-                "objects": dataset.objects,
-                "crowds": int(dataset.columns.crowd.sum()),
-                "classes": dict(zip(dataset.names, dataset.counts().tolist(), strict=True)),
-            }
-            for split, dataset in splits.items()
-        },
-        "skipped": sum(problem.skips for problem in problems),
-        "errors": sum(problem.severity == "error" for problem in problems),
-        "warnings": sum(problem.severity == "warning" for problem in problems),
-        "problems": [
-            {
-                "severity": problem.severity,
-                "group": problem.group,
-                "where": problem.where,
-                "what": problem.what,
-                "fix": problem.fix,
-                "skips": problem.skips,
-            }
-            for problem in problems
-        ],
+@dataclass(frozen=True, slots=True)
+class SplitCounts:
+    """Numbers of one split of a data set.
+
+    Attributes:
+        images: number of images that can be used.
+        background: number of images without an object.
+        objects: number of objects, crowds included.
+        crowds: number of regions to ignore.
+        classes: number of objects of each class, without crowds, by name.
+    """
+
+    images: int
+    background: int
+    objects: int
+    crowds: int
+    classes: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """What was found in a data set.
+
+    Attributes:
+        source: data set as it was named.
+        splits: numbers of each readable split, by name.
+        problems: problems of files, images, labels and balance.
+    """
+
+    source: Path
+    splits: Mapping[str, SplitCounts]
+    problems: tuple[DataProblem, ...]
+
+    @property
+    def errors(self) -> int:
+        """Number of problems by which labels or images are lost or wrong."""
+        return sum(problem.severity == "error" for problem in self.problems)
+
+    @property
+    def skipped(self) -> int:
+        """Number of labels and images that a training skips."""
+        return sum(problem.skips for problem in self.problems)
+
+    def to_json(self) -> dict[str, Any]:
+        """The result as plain data."""
+        return {
+            "schema": SCHEMA,
+            "source": str(self.source),
+            "splits": {split: asdict(counts) for split, counts in self.splits.items()},
+            "skipped": self.skipped,
+            "errors": self.errors,
+            "warnings": len(self.problems) - self.errors,
+            "problems": [asdict(problem) for problem in self.problems],
+        }
+
+
+def summary(
+    source: Path, splits: Mapping[str, Dataset], problems: Sequence[DataProblem]
+) -> CheckResult:
+    """Numbers and problems of a checked data set."""
+    counts = {
+        split: SplitCounts(
+            images=len(dataset),
+            background=len(dataset) - len(dataset.labelled),
+            objects=dataset.objects,
+            crowds=int(dataset.columns.crowd.sum()),
+            classes=dict(zip(dataset.names, dataset.counts().tolist(), strict=True)),
+        )
+        for split, dataset in splits.items()
     }
+    return CheckResult(source, counts, tuple(problems))
 
 
 def chosen(count: int, most: int | None) -> range:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw
 
 from maenas.detector.data.batch import Batch
+from maenas.detector.data.dataset import DataError
 from maenas.detector.media.images import Pixels
 from maenas.detector.media.label_text import (
     MIN_TEXT,
@@ -33,6 +35,18 @@ def sheet(batch: Batch, names: Sequence[str], longest: int = 1920) -> Pixels:
         whole.paste(image, (index % columns * width, index // columns * height))
     whole.thumbnail((longest, longest))
     return np.asarray(whole)
+
+
+def save_sheet(batch: Batch, names: Sequence[str], path: Path) -> None:
+    """Write the `sheet` of a batch as a JPEG file.
+
+    Raises:
+        DataError: if the file cannot be written.
+    """
+    try:
+        Image.fromarray(sheet(batch, names)).save(path, quality=90)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be written: {error.strerror or error}.") from None
 
 
 def columns_of(count: int) -> int:

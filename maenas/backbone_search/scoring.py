@@ -1,90 +1,114 @@
-"""`maenas score`: the score of a backbone, in closed form and on random networks."""
+"""The score of a backbone, in closed form and on random networks: the result of `score`."""
 
 from __future__ import annotations
 
-from rich.table import Table
+from dataclasses import dataclass
+from typing import Any
 
-from maenas.blocks import SpecError
-from maenas.nas import effectiveness, monte_carlo
+from maenas.blocks import Backbone, SpecError
+from maenas.nas import MaxEntropy, MonteCarloScore, Score, effectiveness, monte_carlo
 from maenas.nas.executors import opened_executor
 from maenas.nas.scores.max_entropy import expected_level_scores
-from maenas.nas.scores.max_entropy_score import MaxEntropy
-from maenas.runs.models import find_model
-from maenas.terminal.console import OUT, print_json
+from maenas.runs.models import ModelSpec
 
 SCHEMA = "maenas/score@1"
 
 
-def score_spec(
-    name: str,
-    weights: tuple[float, ...] | None,
-    seeds: int,
-    as_json: bool,
-    workers: int = 1,
-    ray: str | None = None,
-    score_name: str | None = None,
-) -> None:
-    """Print the score of a backbone; `weights` None takes the weights of its run.
+@dataclass(frozen=True, slots=True)
+class ScoreResult:
+    """The score of one backbone.
+
+    Attributes:
+        name: name of the model, or the file in its run folder.
+        backbone: backbone of the model.
+        score: score that was computed.
+        monte_carlo: the score on random networks; None if none were asked for.
+    """
+
+    name: str
+    backbone: Backbone
+    score: Score
+    monte_carlo: MonteCarloScore | None
+
+    @property
+    def value(self) -> float:
+        """The score in closed form."""
+        return self.score(self.backbone)
+
+    @property
+    def expected(self) -> float | None:
+        """The score with the effect of zero padding; None if the score cannot compute it."""
+        return self.score.expected(self.backbone)
+
+    @property
+    def weights(self) -> tuple[float, ...]:
+        """Weights of the score, one per resolution level."""
+        return self.score.level_weights(1 + max(self.backbone.levels))
+
+    @property
+    def level_scores(self) -> tuple[float, ...]:
+        """Score of each resolution level before weighting."""
+        return self.score.level_scores(self.backbone)
+
+    @property
+    def expected_level_scores(self) -> tuple[float, ...] | None:
+        """Score of each level with zero padding; None if the score cannot compute it."""
+        if not isinstance(self.score, MaxEntropy):
+            return None
+        return tuple(expected_level_scores(self.backbone))
+
+    @property
+    def effectiveness(self) -> float:
+        """Depth relative to width, as DeepMAD defines it."""
+        return effectiveness(self.backbone)
+
+    def to_json(self) -> dict[str, Any]:
+        """The result as plain data."""
+        exact = self.expected_level_scores
+        result = {
+            "schema": SCHEMA,
+            "spec": self.name,
+            "score_name": self.score.name,
+            "score": self.value,
+            "expected": self.expected,
+            "weights": list(self.weights),
+            "level_scores": list(self.level_scores),
+            "expected_level_scores": None if exact is None else list(exact),
+            "layers": self.backbone.layers,
+            "effectiveness": self.effectiveness,
+        }
+        drawn = self.monte_carlo
+        if drawn is not None:
+            result["monte_carlo"] = {
+                "mean": drawn.mean,
+                "standard_error": drawn.standard_error,
+                "scores": list(drawn.scores),
+                "seconds": round(drawn.seconds, 4),
+            }
+        return result
+
+
+def score_model(
+    named: ModelSpec, score: Score, seeds: int, workers: int = 1, ray: str | None = None
+) -> ScoreResult:
+    """The score of a model, and on `seeds` random networks.
 
     Raises:
-        MaenasError: for an invalid spec, or weights that do not match its levels.
+        MaenasError: for weights that do not match its levels, or options without effect.
     """
     if seeds < 0:
         raise SpecError(f"seeds: must be at least 0, got {seeds}.")
     if not seeds and (ray is not None or workers != 1):
         raise SpecError("--ray, --workers: are for random networks; give their number, --seeds.")
-    model = find_model(name)
-    backbone = model.backbone
-    score = model.score(score_name, weights)
-    weights = score.level_weights(1 + max(backbone.levels))
-    levels = score.level_scores(backbone)
-    exact = expected_level_scores(backbone) if isinstance(score, MaxEntropy) else None
-    result = {
-        "schema": SCHEMA,
-        "spec": model.name,
-        "score_name": score.name,
-        "score": score(backbone),
-        "expected": score.expected(backbone),
-        "weights": list(weights),
-        "level_scores": list(levels),
-        "expected_level_scores": None if exact is None else list(exact),
-        "layers": backbone.layers,
-        "effectiveness": effectiveness(backbone),
-    }
-    if seeds:
-        forward = score.forward(len(weights))
-        if forward is None:
-            raise SpecError(
-                f"seeds: the score {score.name} is not defined on random networks; leave --seeds "
-                "out."
-            )
-        with opened_executor(workers, ray) as executor:
-            (drawn,) = monte_carlo([backbone], forward, range(seeds), executor)
-        result["monte_carlo"] = {
-            "mean": drawn.mean,
-            "standard_error": drawn.standard_error,
-            "scores": list(drawn.scores),
-            "seconds": round(drawn.seconds, 4),
-        }
-    if as_json:
-        print_json(result)
-        return
-    table = Table(title=model.name)
-    for column in ("level", "weight", "closed form", *(["with borders"] if exact else [])):
-        table.add_column(column, justify="right")
-    for index, closed in enumerate(levels):
-        borders = [f"{exact[index]:.4f}"] if exact else []
-        table.add_row(f"C{index + 1}", f"{weights[index]:g}", f"{closed:.4f}", *borders)
-    table.add_section()
-    borders = [f"{result['expected']:.4f}"] if exact else []
-    table.add_row("score", "", f"{result['score']:.4f}", *borders)
-    OUT.print(table)
-    if seeds:
-        OUT.print(
-            f"on {seeds} random networks: {drawn.mean:.4f} ± {drawn.standard_error:.4f} "
-            f"(mean and its standard error; {drawn.seconds:.2f} s per network)"
+    levels = 1 + max(named.backbone.levels)
+    score.level_weights(levels)
+    if not seeds:
+        return ScoreResult(named.name, named.backbone, score, None)
+    forward = score.forward(levels)
+    if forward is None:
+        raise SpecError(
+            f"seeds: the score {score.name} is not defined on random networks; leave --seeds out."
         )
-    OUT.print(
-        f"{backbone.layers} layers; effectiveness (depth over width, DeepMAD) "
-        f"{effectiveness(backbone):.4f}. The score knows nothing of data or labels."
-    )
+    with opened_executor(workers, ray) as executor:
+        (drawn,) = monte_carlo([named.backbone], forward, range(seeds), executor)
+    return ScoreResult(named.name, named.backbone, score, drawn)

@@ -2,11 +2,77 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 from maenas.cli.options import Json, Ray
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from maenas.budgets.cluster import ClusterNode
+    from maenas.terminal.checks import ChecksResult
 
 
 def checks(ray: Ray = None, as_json: Json = False) -> None:
     """Report what works on this machine and on a cluster, and what to install for the rest."""
-    from maenas.terminal.checks import print_checks
+    import maenas
+    from maenas.terminal.console import print_json
 
-    print_checks(as_json, ray)
+    result = maenas.checks(ray)
+    print_json(result.to_json()) if as_json else print_checks(result)
+
+
+def print_checks(result: ChecksResult) -> None:
+    """Print versions, missing packages, devices with a latency model, and nodes of a cluster."""
+    from rich.table import Table
+    from rich.text import Text
+
+    from maenas.terminal.checks import PACKAGES
+    from maenas.terminal.console import OUT
+
+    OUT.print(
+        f"maenas {result.maenas}, Python {result.python}, {result.machine}, "
+        f"{result.cores} cores, GPU: {result.gpu or 'none'}"
+    )
+    table = Table()
+    for column in ("package", "version", "for", "to install"):
+        table.add_column(column)
+    for name, (purpose, how) in PACKAGES.items():
+        found = result.packages[name]
+        table.add_row(name, found or Text("missing", "yellow"), purpose, "" if found else how)
+    OUT.print(table)
+    for runtime in result.runtimes:
+        OUT.print(f"maenas measure with {runtime.about}: {runtime.why_not or 'ready'}")
+    for name, why in result.damaged.items():
+        OUT.print(f"--device {name}: damaged: {why}")
+    for device in result.devices:
+        OUT.print(f"--device {device.device}: latency {device.about}")
+    if result.nodes is not None:
+        OUT.print(nodes_table(result.nodes))
+
+
+def nodes_table(nodes: Sequence[ClusterNode]) -> Table:
+    """A table of a cluster's nodes: their resources, and whether they can be used."""
+    from rich.table import Table
+    from rich.text import Text
+
+    from maenas.budgets.cluster import here
+
+    table = Table()
+    for column in ("node", "CPUs", "GPUs", "devices", "maenas", "torch", "usable"):
+        table.add_column(column)
+    for node in nodes:
+        others = {"CPU", "GPU", "memory"}
+        devices = ", ".join(f"{n} {a:g}" for n, a in node.resources.items() if n not in others)
+        different = "; ".join(node.differences(here()))
+        table.add_row(
+            node.address,
+            f"{node.resources.get('CPU', 0):g}",
+            f"{node.resources.get('GPU', 0):g}",
+            devices,
+            node.versions.get("maenas", "missing"),
+            node.versions.get("torch", "missing"),
+            Text(f"no: {different}", "yellow") if different else "yes",
+        )
+    return table

@@ -1,95 +1,90 @@
-"""`maenas zoo`: the published models."""
+"""The published models with the costs computed here: the result of `zoo`."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
-from rich.box import SIMPLE_HEAD
-from rich.table import Table
-
-from maenas.blocks import Op, load_backbone, zoo_names
+from maenas.blocks import Backbone, Op, load_backbone, zoo_names
 from maenas.detector import load_template
-from maenas.detector.model.published import load_published, report_gflops
+from maenas.detector.model.published import Published, load_published, report_gflops
 from maenas.nas import max_entropy
-from maenas.terminal.console import OUT, print_json
 
 SCHEMA = "maenas/zoo@1"
+SOURCE = "DAMO-YOLO report v2, arXiv 2211.15444, and its repository"
 
 
-def print_zoo(as_json: bool) -> None:
-    """Print the models with the costs computed here and the published figures."""
-    models = [_model(name) for name in zoo_names()]
-    if as_json:
-        print_json({"schema": SCHEMA, "models": models})
-        return
-    table = Table(
-        box=SIMPLE_HEAD,
-        padding=0,
-        show_edge=False,
-        title="published models, usable as zoo:NAME",
-        caption="params and GFLOPs: counted here / published, two operations per "
-        "multiply-accumulate "
-        "and BatchNorms kept, as the report counts. AP: COCO val 2017, distilled in brackets, "
-        f"published; so is the latency (batch 1, without NMS): {_latencies(models)}. mae-det "
-        "and csp-darknet: backbones alone.",
-        caption_justify="left",
-    )
-    table.add_column("name", no_wrap=True)
-    for column in ("size", "layers", "params M", "GFLOPs", "AP", "ms"):
-        table.add_column(column, justify="right", no_wrap=True)
-    for model in models:
-        figures = model["published"]
-        table.add_row(
-            f"zoo:{model['name']}",
-            str(model["in_shape"][1]),
-            str(model["layers"]),
-            f"{model['params'] / 1e6:.2f}" + (f" / {figures['mparams']}" if figures else ""),
-            f"{model['gflops']:.2f}" + (f" / {figures['gflops']}" if figures else ""),
-            ""
-            if not figures
-            else f"{figures['ap']}"
-            + (f" ({figures['ap_distilled']})" if figures["ap_distilled"] else ""),
-            "" if not figures else f"{figures['latency_ms']}",
-        )
-    OUT.print(table)
+@dataclass(frozen=True, slots=True)
+class ZooModel:
+    """A published model.
+
+    Attributes:
+        name: name; "zoo:NAME" is accepted wherever a spec is.
+        backbone: backbone of the model.
+        score: maximum-entropy score in nats.
+        params: number of parameters, with neck and head if they are published.
+        macs: multiply-accumulates of the same parts.
+        gflops: GFLOPs of the same parts, counted as the report counts.
+        published: figures of its authors for the whole detector; None for a backbone alone.
+    """
+
+    name: str
+    backbone: Backbone
+    score: float
+    params: int
+    macs: int
+    gflops: float
+    published: Published | None
+
+    def to_json(self) -> dict[str, Any]:
+        """The model as plain data."""
+        figures = None if self.published is None else asdict(self.published)
+        return {
+            "name": self.name,
+            "in_shape": list(self.backbone.in_shape),
+            "layers": self.backbone.layers,
+            "score": self.score,
+            "scope": "backbone" if figures is None else "detector",
+            "params": self.params,
+            "macs": self.macs,
+            "gflops": self.gflops,
+            "published": None
+            if figures is None
+            else {**{key: figures[key] for key in KEYS}, "source": SOURCE},
+        }
 
 
-def _latencies(models: Sequence[dict[str, Any]]) -> str:
-    """Line that says which device the latencies were measured on."""
-    names: dict[str, list[str]] = {}
-    for model in models:
-        if model["published"] is not None:
-            scale = model["published"]["template"]
-            names.setdefault(model["published"]["latency_on"], []).append(scale)
-    return ", ".join(f"{device} ({' '.join(scales)})" for device, scales in names.items())
+KEYS = ("template", "ap", "ap_distilled", "latency_ms", "latency_on", "gflops", "mparams")
 
 
-def _model(name: str) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class ZooResult:
+    """All published models, by name."""
+
+    models: tuple[ZooModel, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """The models as plain data."""
+        return {"schema": SCHEMA, "models": [model.to_json() for model in self.models]}
+
+
+def published_models() -> ZooResult:
+    """The published models, sorted by name."""
+    return ZooResult(tuple(map(_model, zoo_names())))
+
+
+def _model(name: str) -> ZooModel:
     backbone = load_backbone(f"zoo:{name}")
     figures = load_published().get(name)
     ops: list[Op] = list(backbone.ops())
     if figures is not None:
         ops += load_template(figures.template).ops(backbone.feature_shapes())
-    return {
-        "name": name,
-        "in_shape": list(backbone.in_shape),
-        "layers": backbone.layers,
-        "score": max_entropy(backbone),
-        "scope": "detector" if figures else "backbone",
-        "params": sum(op.params for op in ops),
-        "macs": sum(op.macs for op in ops),
-        "gflops": report_gflops(ops),
-        "published": None
-        if figures is None
-        else {
-            "template": figures.template,
-            "ap": figures.ap,
-            "ap_distilled": figures.ap_distilled,
-            "latency_ms": figures.latency_ms,
-            "latency_on": figures.latency_on,
-            "gflops": figures.gflops,
-            "mparams": figures.mparams,
-            "source": "DAMO-YOLO report v2, arXiv 2211.15444, and its repository",
-        },
-    }
+    return ZooModel(
+        name=name,
+        backbone=backbone,
+        score=max_entropy(backbone),
+        params=sum(op.params for op in ops),
+        macs=sum(op.macs for op in ops),
+        gflops=report_gflops(ops),
+        published=figures,
+    )

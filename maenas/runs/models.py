@@ -70,15 +70,19 @@ class ModelSpec:
         except SpecError as error:
             raise SpecError(f"{self.name}: {error}") from None
 
-    def score(self, name: str | None = None, weights: tuple[float, ...] | None = None) -> Score:
+    def score(
+        self, name: str | Score | None = None, weights: tuple[float, ...] | None = None
+    ) -> Score:
         """The score that the backbone was searched with, or another one.
 
         Args:
-            name: name of another score, or a score file; None for the one it was searched with.
+            name: another score, its name or a score file; None for the one it was searched with.
             weights: weights of the score; None for its own.
         Raises:
             SpecError: if there is no such score.
         """
+        if isinstance(name, Score):
+            return name if weights is None else replace(name, weights=weights)  # type: ignore[type-var]
         if name is not None or self.searched is None:
             return load_score(name or DEFAULT_SCORE, weights)
         known = self.searched

@@ -1,21 +1,19 @@
-"""`maenas checks`: what works on this machine."""
+"""What works on this machine and on a cluster: the result of `checks`."""
 
 from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from rich.table import Table
-from rich.text import Text
-
 from maenas import __version__
 from maenas.blocks import MaenasError
-from maenas.budgets import device_names, load_device
-from maenas.budgets.backends import available
+from maenas.budgets import LatencyModel, device_names, load_device
+from maenas.budgets.backends import Availability, available
 from maenas.budgets.cluster import ClusterNode, ask_nodes, here, joined
-from maenas.terminal.console import OUT, print_json
 
 SCHEMA = "maenas/checks@1"
 # package -> (purpose, how to install it)
@@ -41,99 +39,103 @@ PACKAGES = {
 }
 
 
-def print_checks(as_json: bool, ray: str | None = None) -> None:
-    """Print versions, missing packages, devices with a latency model, and nodes of a cluster.
+@dataclass(frozen=True, slots=True)
+class ChecksResult:
+    """What works on this machine, and on a cluster.
+
+    Attributes:
+        maenas: version of this package.
+        python: version of Python.
+        machine: operating system and architecture.
+        cores: number of CPU cores.
+        gpu: name of the GPU that torch uses; None without one.
+        packages: version of each package that a part of maenas needs; None if it is missing.
+        runtimes: runtimes that measure latency, and why one cannot be used here.
+        damaged: latency tables that cannot be read, with the reason.
+        devices: latency models that `--device` can name.
+        nodes: nodes of the cluster; None if no cluster was asked about.
+    """
+
+    maenas: str
+    python: str
+    machine: str
+    cores: int | None
+    gpu: str | None
+    packages: Mapping[str, str | None]
+    runtimes: tuple[Availability, ...]
+    damaged: Mapping[str, str]
+    devices: tuple[LatencyModel, ...]
+    nodes: tuple[ClusterNode, ...] | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """The result as plain data."""
+        missing = {name: PACKAGES[name][1] for name, found in self.packages.items() if not found}
+        result: dict[str, Any] = {
+            "schema": SCHEMA,
+            "maenas": self.maenas,
+            "python": self.python,
+            "machine": self.machine,
+            "cores": self.cores,
+            "gpu": self.gpu,
+            "packages": dict(self.packages),
+            "missing": missing,
+            "runtimes": [
+                {"runtime": each.backend, "about": each.about, "why_not": each.why_not}
+                for each in self.runtimes
+            ],
+            "tables": dict(self.damaged),
+            "devices": [
+                {"device": each.device, "kind": each.kind, "about": each.about}
+                for each in self.devices
+            ],
+        }
+        if self.nodes is not None:
+            result["nodes"] = [
+                {
+                    "address": node.address,
+                    "id": node.id,
+                    "resources": dict(node.resources),
+                    "versions": dict(node.versions),
+                    "differs": node.differences(here()),
+                }
+                for node in self.nodes
+            ]
+        return result
+
+
+def run_checks(ray: str | None = None) -> ChecksResult:
+    """Versions, missing packages, runtimes, devices with a latency model, nodes of a cluster.
 
     Args:
-        as_json: whether to print one JSON object instead of tables.
         ray: address of a Ray cluster; None for no cluster.
     Raises:
         ClusterError: if there is no cluster at this address.
     """
-    nodes = None if ray is None else _nodes(ray)
+    nodes = None if ray is None else tuple(_nodes(ray))
     packages = {name: _version(name) for name in PACKAGES}
-    gpu = _gpu() if packages["torch"] else "unknown without torch"
-    runtimes = available()
-    devices, broken = [], {}
+    devices, damaged = [], {}
     for name in device_names():
         try:
             devices.append(load_device(name))
         except MaenasError as damage:
-            broken[name] = damage
-    result: dict[str, Any] = {
-        "schema": SCHEMA,
-        "maenas": __version__,
-        "python": platform.python_version(),
-        "machine": f"{platform.system()} {platform.machine()}",
-        "cores": os.cpu_count(),
-        "gpu": gpu,
-        "packages": packages,
-        "missing": {name: PACKAGES[name][1] for name, found in packages.items() if not found},
-        "runtimes": [
-            {"runtime": r.backend, "about": r.about, "why_not": r.why_not} for r in runtimes
-        ],
-        "tables": {name: str(why) for name, why in broken.items()},
-        "devices": [{"device": d.device, "kind": d.kind, "about": d.about} for d in devices],
-    }
-    if nodes is not None:
-        result["nodes"] = [
-            {
-                "address": node.address,
-                "id": node.id,
-                "resources": dict(node.resources),
-                "versions": dict(node.versions),
-                "differs": node.differences(here()),
-            }
-            for node in nodes
-        ]
-    if as_json:
-        print_json(result)
-        return
-    OUT.print(
-        f"maenas {__version__}, Python {result['python']}, {result['machine']}, "
-        f"{result['cores']} cores, GPU: {gpu or 'none'}"
+            damaged[name] = str(damage)
+    return ChecksResult(
+        maenas=__version__,
+        python=platform.python_version(),
+        machine=f"{platform.system()} {platform.machine()}",
+        cores=os.cpu_count(),
+        gpu=_gpu() if packages["torch"] else "unknown without torch",
+        packages=packages,
+        runtimes=tuple(available()),
+        damaged=damaged,
+        devices=tuple(devices),
+        nodes=nodes,
     )
-    table = Table()
-    for column in ("package", "version", "for", "to install"):
-        table.add_column(column)
-    for name, (purpose, how) in PACKAGES.items():
-        found = packages[name]
-        table.add_row(name, found or Text("missing", "yellow"), purpose, "" if found else how)
-    OUT.print(table)
-    for runtime in runtimes:
-        OUT.print(f"maenas measure with {runtime.about}: {runtime.why_not or 'ready'}")
-    for name, why in broken.items():
-        OUT.print(f"--device {name}: damaged: {why}")
-    for device in devices:
-        OUT.print(f"--device {device.device}: latency {device.about}")
-    if nodes is not None:
-        OUT.print(_table_of(nodes))
 
 
 def _nodes(ray: str) -> list[ClusterNode]:
     with joined(ray) as connected:
         return ask_nodes(connected)
-
-
-def _table_of(nodes: list[ClusterNode]) -> Table:
-    """A table of a cluster's nodes: their resources, and whether they can be used."""
-    table = Table()
-    for column in ("node", "CPUs", "GPUs", "devices", "maenas", "torch", "usable"):
-        table.add_column(column)
-    for node in nodes:
-        others = {"CPU", "GPU", "memory"}
-        devices = ", ".join(f"{n} {a:g}" for n, a in node.resources.items() if n not in others)
-        different = "; ".join(node.differences(here()))
-        table.add_row(
-            node.address,
-            f"{node.resources.get('CPU', 0):g}",
-            f"{node.resources.get('GPU', 0):g}",
-            devices,
-            node.versions.get("maenas", "missing"),
-            node.versions.get("torch", "missing"),
-            Text(f"no: {different}", "yellow") if different else "yes",
-        )
-    return table
 
 
 def _version(package: str) -> str | None:

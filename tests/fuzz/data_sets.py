@@ -84,4 +84,4 @@ def made_list(folder: Path) -> None:
 def checked(path: Path) -> object:
     """What `maenas data check` asks of a data set."""
     splits, problems = open_splits(path)
-    return summary(splits, [*problems, *check(path, splits, (64, 64), most=0)])
+    return summary(path, splits, [*problems, *check(path, splits, (64, 64), most=0)])

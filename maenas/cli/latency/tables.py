@@ -2,58 +2,43 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from maenas.cli.options import Json
 
-SCHEMA = "maenas/tables@1"
+if TYPE_CHECKING:
+    from maenas.latency.tables import TableEntry, TablesResult
 
 
 def tables(as_json: Json = False) -> None:
     """List the latency tables, usable by name as --device, with their held-out error."""
-    from dataclasses import asdict
+    import maenas
+    from maenas.terminal.console import print_json
 
+    result = maenas.tables()
+    print_json(result.to_json()) if as_json else print_tables(result)
+
+
+def print_tables(result: TablesResult) -> None:
+    """Print a table of the tables, and the folder that holds the measured ones."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
-    from maenas.blocks import MaenasError
-    from maenas.budgets.device import bundled_names, load_bundled, tables_folder, user_tables
-    from maenas.terminal.console import OUT, print_json
+    from maenas.terminal.console import OUT
 
-    rows: list[dict[str, Any]] = []
-    for name, table in user_tables().items():
-        if isinstance(table, MaenasError):
-            rows.append({"device": name, "kind": "damaged", "about": str(table)})
-            continue
-        rows.append(
-            {
-                "device": name,
-                "kind": "measured",
-                "about": table.about,
-                "networks": len(table.errors.names),
-                "disturbance": asdict(table.disturbance),
-                "warning": table.warning,
-            }
-        )
-        if table.errors.names:
-            rows[-1] |= {
-                "mean_error": table.errors.mean,
-                "within_10": table.errors.within_10,
-            }
-    for name in bundled_names():
-        rows.append({"device": name, "kind": "estimated", "about": load_bundled(name).about})
-    if as_json:
-        print_json({"schema": SCHEMA, "folder": str(tables_folder()), "tables": rows})
-        return
     listing = Table(box=SIMPLE_HEAD, padding=0, show_edge=False)
     for column in ("device", "kind", "error", "about"):
         listing.add_column(column, overflow="fold")
-    for row in rows:
-        error = (
-            f"{100 * row['mean_error']:.1f}% on {row['networks']}" if "mean_error" in row else ""
-        )
-        if row.get("warning"):
-            error = f"UNRELIABLE: {row['warning']}"
-        listing.add_row(row["device"], row["kind"], error, row["about"])
+    for table in result.tables:
+        listing.add_row(table.device, table.kind, error_text(table), table.about)
     OUT.print(listing)
-    OUT.print(f"measured tables lie in {tables_folder()}")
+    OUT.print(f"measured tables lie in {result.folder}")
+
+
+def error_text(table: TableEntry) -> str:
+    """The error of a table in a few words; empty for an estimate."""
+    if table.warning:
+        return f"UNRELIABLE: {table.warning}"
+    if table.mean_error is None:
+        return ""
+    return f"{100 * table.mean_error:.1f}% on {table.networks}"

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from maenas.cli.options import Json, Ray, RunWeights, Spec, Workers
 from maenas.cli.options import Score as Kind
 from maenas.cli.search.weights import parse_weights
+
+if TYPE_CHECKING:
+    from maenas.backbone_search.scoring import ScoreResult
 
 
 def score(
@@ -26,7 +29,39 @@ def score(
     as_json: Json = False,
 ) -> None:
     """Score a backbone in closed form, with border effects, and on random networks."""
-    from maenas.backbone_search.scoring import score_spec
+    import maenas
+    from maenas.terminal.console import print_json
 
     chosen = parse_weights(weights) if weights else None
-    score_spec(spec, chosen, seeds, as_json, workers, ray, kind)
+    result = maenas.score(spec, kind, weights=chosen, seeds=seeds, workers=workers, ray=ray)
+    print_json(result.to_json()) if as_json else print_score(result)
+
+
+def print_score(result: ScoreResult) -> None:
+    """Print a table with a row per resolution level, and the score on random networks."""
+    from rich.table import Table
+
+    from maenas.terminal.console import OUT
+
+    exact = result.expected_level_scores
+    table = Table(title=result.name)
+    for column in ("level", "weight", "closed form", *(["with borders"] if exact else [])):
+        table.add_column(column, justify="right")
+    for index, (weight, closed) in enumerate(zip(result.weights, result.level_scores, strict=True)):
+        borders = [f"{exact[index]:.4f}"] if exact else []
+        table.add_row(f"C{index + 1}", f"{weight:g}", f"{closed:.4f}", *borders)
+    table.add_section()
+    borders = [f"{result.expected:.4f}"] if exact else []
+    table.add_row("score", "", f"{result.value:.4f}", *borders)
+    OUT.print(table)
+    drawn = result.monte_carlo
+    if drawn is not None:
+        OUT.print(
+            f"on {len(drawn.scores)} random networks: {drawn.mean:.4f} ± "
+            f"{drawn.standard_error:.4f} (mean and its standard error; {drawn.seconds:.2f} s "
+            "per network)"
+        )
+    OUT.print(
+        f"{result.backbone.layers} layers; effectiveness (depth over width, DeepMAD) "
+        f"{result.effectiveness:.4f}. The score knows nothing of data or labels."
+    )

@@ -21,6 +21,10 @@ def show(
     as_json: Json = False,
 ) -> None:
     """Show a backbone stage by stage: shape, params, MACs, share of latency and of score."""
-    from maenas.backbone_search.stages import show_spec
+    import maenas
+    from maenas.cli.search.show_text import print_stages
+    from maenas.terminal.console import print_json
 
-    show_spec(spec, device, template, parse_weights(weights) if weights else None, as_json, score)
+    chosen = parse_weights(weights) if weights else None
+    result = maenas.show(spec, device, template=template, score=score, weights=chosen)
+    print_json(result.to_json()) if as_json else print_stages(result)

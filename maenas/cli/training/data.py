@@ -9,17 +9,16 @@ from typing import Annotated
 import typer
 
 from maenas.cli.options import ExistOk, Json
+from maenas.cli.plugin import with_plugins
 from maenas.cli.training.data_text import counts, problems_text
 
 data = typer.Typer(no_args_is_help=True, help="Check, show or generate data sets.")
 
-SCHEMA = "maenas/data-check@1"
 Source = Annotated[
     Path, typer.Argument(help="data.yaml, a folder with one, or a COCO .json.", metavar="DATA")
 ]
 
 
-@data.command("check")
 def check_data(
     source: Source,
     size: Annotated[int, typer.Option(help="Side of the network's input.")] = 640,
@@ -38,29 +37,20 @@ def check_data(
     Labels and images that a training skips are warnings; the exit code is 2 for errors that would
     stop a training.
     """
-    from maenas.blocks.errors import positive
-    from maenas.detector.data.check import check, chosen, open_splits, summary
+    import maenas
     from maenas.terminal.console import OUT, print_json
-    from maenas.terminal.progress import Counter
 
-    positive("check", size=size, most=1 if most is None else most)
-    splits, problems = open_splits(source)
-    most = most if images else 0
-    count = sum(len(chosen(len(split), most)) for split in splits.values())
-    with Counter("check", count, "images") as counter:
-        problems += check(source, splits, (size, size), most, counter.advance)
-    result = summary(splits, problems)
+    result = maenas.check_data(source, size=size, images=images, most=most)
     if as_json:
-        print_json({"schema": SCHEMA, "source": str(source), **result})
+        print_json(result.to_json())
     else:
-        for line in (*counts(result), *problems_text(problems, show_all)):
+        for line in (*counts(result), *problems_text(result.problems, show_all)):
             OUT.print(line)
-    if result["errors"]:
+    if result.errors:
         sys.exit(2)
 
 
-@data.command("make-shapes")
-def make_shapes_command(
+def make_shapes(
     out: Annotated[Path, typer.Option(help="Folder to write into.")],
     level: Annotated[str, typer.Option(help="Difficulty: easy, medium or hard.")] = "medium",
     images: Annotated[
@@ -72,23 +62,23 @@ def make_shapes_command(
     exist_ok: ExistOk = False,
 ) -> None:
     """Generate a data set of shapes on a textured background, to try the commands."""
-    from maenas.detector.data.make_shapes import ShapeSet, make_shapes
-    from maenas.runs.start import new_run
+    import maenas
     from maenas.terminal.console import OUT
-    from maenas.terminal.progress import Counter
 
-    shapes = ShapeSet(level, images, classes, size, seed)
-    with (
-        new_run(out, "data", exist_ok) as folder,
-        Counter("make-shapes", sum(shapes.counts().values()), "images") as counter,
-    ):
-        path = make_shapes(shapes, folder, counter.advance)
-    counts = ", ".join(f"{count:,} to {split}" for split, count in shapes.counts().items())
-    OUT.print(f"{counts}; classes {', '.join(shapes.names)}")
-    OUT.print(f"written: {path}")
+    made = maenas.make_shapes(
+        out,
+        level=level,
+        images=images,
+        classes=classes,
+        size=size,
+        seed=seed,
+        exist_ok=exist_ok,
+    )
+    counts = ", ".join(f"{count:,} to {split}" for split, count in made.images.items())
+    OUT.print(f"{counts}; classes {', '.join(made.names)}")
+    OUT.print(f"written: {made.path}")
 
 
-@data.command("show")
 def show_data(
     source: Source,
     out: Annotated[
@@ -112,36 +102,27 @@ def show_data(
     exist_ok: ExistOk = False,
 ) -> None:
     """Write sheets of augmented training images with their boxes."""
-    from dataclasses import replace
-    from itertools import islice
-
-    from PIL import Image
-
-    from maenas.blocks.errors import positive
-    from maenas.detector.data import Augmentation, LoaderOptions, TrainLoader, read_dataset
-    from maenas.detector.data.dataset import DataError
-    from maenas.detector.data.show import sheet
-    from maenas.runs.start import new_run
+    import maenas
     from maenas.terminal.console import ERR, OUT
-    from maenas.training.setup import named_recipe
 
-    positive("show", sheets=sheets)
-    drawn = Augmentation() if recipe is None else named_recipe(recipe).augmentation
-    augmentation = replace(drawn, resize=resize)
-    options = LoaderOptions(
-        (size, size), batch, 1, seed, augmentation, plain_epochs=1 if plain else 0
+    shown = maenas.show_data(
+        source,
+        out,
+        split=split,
+        size=size,
+        sheets=sheets,
+        batch=batch,
+        plain=plain,
+        resize=resize,
+        recipe=recipe,
+        seed=seed,
+        exist_ok=exist_ok,
     )
-    dataset = read_dataset(source, split)
-    loader = TrainLoader(dataset, options)
-    with new_run(out, "data", exist_ok) as folder:
-        written = 0
-        for number, made in enumerate(islice(loader.epoch(0), sheets)):
-            path = folder / f"{split}_{number}.jpg"
-            try:
-                Image.fromarray(sheet(made, dataset.names)).save(path, quality=90)
-            except OSError as error:
-                raise DataError(f"{path}: cannot be written: {error.strerror or error}.") from None
-            written += 1
-    for message in loader.damaged:
+    for message in shown.skipped:
         ERR.print(f"skipped: {message}")
-    OUT.print(f"written: {folder}, {written} sheets of up to {batch} images")
+    OUT.print(f"written: {shown.folder}, {len(shown.files)} sheets of up to {batch} images")
+
+
+data.command("check")(with_plugins(check_data))
+data.command("make-shapes")(with_plugins(make_shapes))
+data.command("show")(with_plugins(show_data))

@@ -2,33 +2,35 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from maenas.detector.data.check import CheckResult
     from maenas.detector.data.dataset import DataProblem
 
 FIRST = 5  # problems of each kind that are listed without --all
 
 
-def counts(result: dict[str, Any]) -> list[str]:
+def counts(result: CheckResult) -> list[str]:
     """A line for each split."""
     from maenas.terminal.console import count_of
 
     lines = []
-    for split, counted in result["splits"].items():
-        ranked = sorted(counted["classes"].items(), key=lambda item: -item[1])
+    for split, counted in result.splits.items():
+        ranked = sorted(counted.classes.items(), key=lambda item: -item[1])
         classes = ", ".join(f"{name} {count:,}" for name, count in ranked[:5])
         rest = f" and {count_of(len(ranked) - 5, 'class')} more" if len(ranked) > 5 else ""
-        if counted["crowds"]:
-            rest += f"; {counted['crowds']:,} regions to ignore (crowds)"
+        if counted.crowds:
+            rest += f"; {counted.crowds:,} regions to ignore (crowds)"
         lines.append(
-            f"{split}: {count_of(counted['images'], 'image')} ({counted['background']:,} "
-            f"background), {count_of(counted['objects'], 'object')}: {classes}{rest}"
+            f"{split}: {count_of(counted.images, 'image')} ({counted.background:,} "
+            f"background), {count_of(counted.objects, 'object')}: {classes}{rest}"
         )
     return lines
 
 
-def problems_text(problems: list[DataProblem], show_all: bool) -> list[str]:
+def problems_text(problems: Sequence[DataProblem], show_all: bool) -> list[str]:
     """Lines with errors, then warnings; only the first of each kind unless `show_all` is set."""
     from maenas.terminal.console import count_of
 

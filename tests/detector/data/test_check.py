@@ -118,7 +118,7 @@ def test_a_label_file_of_two_images_is_warned_of(one_split):
 def test_the_summary_counts(one_split):
     path = one_split({"a": FINE, "b": None, "c": "5 .5 .5 .1 .1"})
     splits, problems = open_splits(path)
-    told = summary(splits, problems + check(path, splits, SIZE, most=0))
+    told = summary(path, splits, problems + check(path, splits, SIZE, most=0)).to_json()
     assert told["splits"]["train"] == {
         "images": 2,
         "background": 1,

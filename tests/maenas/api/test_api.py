@@ -21,7 +21,9 @@ FOR_THE_TERMINAL = {"context", "as_json", "show_all", "images"}
 OTHER_NAMES = {
     "build_detector": {"spec": "model"},
     "compare": {"device": "devices"},
+    "score": {"spec": "model", "kind": "score"},
     "search": {"algorithm": "searcher"},
+    "show": {"spec": "model"},
     "profile": {"space": "spaces", "model": "models", "extend": "out"},
 }
 WITH_A_FUNCTION = {

@@ -40,6 +40,7 @@ def test_a_generated_set_has_no_error(shapes, typed):
     plain = typed("data", "check", "set/data.yaml").out
     assert plain.startswith("train: 20 images (")
     assert "\nval: 4 images (" in plain
+    assert "classes more" not in plain  # there are three
 
 
 def test_labels_that_a_training_skips_are_warnings(typed, tmp_path):

@@ -17,10 +17,10 @@ import maenas.budgets.cluster.connection as cluster_module
 from maenas.backbone_search.run import Effort, run_search
 from maenas.blocks import SpecError
 from maenas.budgets.cluster import ClusterError, ask_nodes, here, require_same
+from maenas.cli.checks import checks as print_checks
 from maenas.nas.executors import Executor, ExecutorError, InProcess, opened_executor, ray_cluster
 from maenas.nas.executors.process_pool import ProcessPool
 from maenas.nas.executors.ray_cluster import RayCluster
-from maenas.terminal.checks import print_checks
 from tests import executor_tasks as tasks
 from tests.maenas.conftest import SMALL_SPACE
 from tests.patience import PATIENCE_S
@@ -168,11 +168,11 @@ def test_nodes_tell_what_they_offer(cluster: RayCluster) -> None:
 
 
 def test_checks_list_the_nodes(cluster: RayCluster, capsys: pytest.CaptureFixture[str]) -> None:
-    print_checks(True, "local")
+    print_checks("local", True)
     (node,) = json.loads(capsys.readouterr().out)["nodes"]
     assert node["resources"]["CPU"] == 2
     assert node["differs"] == []
-    print_checks(False, "local")
+    print_checks("local")
     assert "yes" in capsys.readouterr().out.splitlines()[-2]
 
 

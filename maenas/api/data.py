@@ -1,0 +1,177 @@
+"""Python API: check a data set, write its augmented images, generate one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from maenas.detector.data.check import CheckResult
+    from maenas.detector.train import Recipe
+
+
+@dataclass(frozen=True, slots=True)
+class Sheets:
+    """Sheets of a data set's images as the network sees them.
+
+    Attributes:
+        folder: folder of the sheets.
+        files: image file of each sheet.
+        batch: largest number of images on a sheet.
+        skipped: a line for each image that could not be read.
+    """
+
+    folder: Path
+    files: tuple[Path, ...]
+    batch: int
+    skipped: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Shapes:
+    """A generated data set.
+
+    Attributes:
+        path: path of the `data.yaml`.
+        names: names of the classes.
+        images: number of images of each split.
+    """
+
+    path: Path
+    names: tuple[str, ...]
+    images: dict[str, int]
+
+
+def check_data(
+    source: str | Path, *, size: int = 640, images: bool = True, most: int | None = None
+) -> CheckResult:
+    """What is wrong with a data set: where, and how to fix it.
+
+    Args:
+        source: a `data.yaml`, its folder, a COCO `.json` file, or what a reader of yours reads.
+        size: side of the network's input in pixels, to report objects that are too small.
+        images: read the images; otherwise only the labels.
+        most: largest number of images of a split that are read, evenly spread; all if None.
+    Raises:
+        DataError: if the data set cannot be opened.
+
+    Example:
+        >>> checked = maenas.check_data("shapes")
+        >>> checked.errors, checked.splits["train"].objects
+    """
+    from maenas.blocks.errors import positive
+    from maenas.detector.data.check import check, chosen, open_splits, summary
+    from maenas.terminal.progress import Counter
+
+    positive("check", size=size, most=1 if most is None else most)
+    path = Path(source)
+    splits, problems = open_splits(path)
+    limit = most if images else 0
+    count = sum(len(chosen(len(split), limit)) for split in splits.values())
+    with Counter("check", count, "images") as counter:
+        problems += check(path, splits, (size, size), limit, counter.advance)
+    return summary(path, splits, problems)
+
+
+def make_shapes(
+    out: str | Path,
+    *,
+    level: str = "medium",
+    images: int = 500,
+    classes: int = 3,
+    size: int = 256,
+    seed: int = 0,
+    exist_ok: bool = False,
+) -> Shapes:
+    """Generate a data set of shapes on textured ground, to try everything out.
+
+    Args:
+        out: folder to write into.
+        level: difficulty: "easy", "medium" or "hard".
+        images: number of training images; a fifth as many more for validation.
+        classes: number of classes, 1 to 8.
+        size: side of an image in pixels.
+        seed: random seed.
+        exist_ok: write into a folder that is not empty.
+    Raises:
+        MaenasError: if a number is out of range, or a file cannot be written.
+
+    Example:
+        >>> maenas.make_shapes("shapes", images=50).names
+        ('disk', 'square', 'triangle')
+    """
+    from maenas.detector.data.make_shapes import ShapeSet
+    from maenas.detector.data.make_shapes import make_shapes as write_shapes
+    from maenas.runs.start import new_run
+    from maenas.terminal.progress import Counter
+
+    shapes = ShapeSet(level, images, classes, size, seed)
+    counts = shapes.counts()
+    with (
+        new_run(Path(out), "data", exist_ok) as folder,
+        Counter("make-shapes", sum(counts.values()), "images") as counter,
+    ):
+        path = write_shapes(shapes, folder, counter.advance)
+    return Shapes(path, shapes.names, counts)
+
+
+def show_data(
+    source: str | Path,
+    out: str | Path | None = None,
+    *,
+    split: str = "train",
+    size: int = 640,
+    sheets: int = 4,
+    batch: int = 9,
+    plain: bool = False,
+    resize: str = "stretch",
+    recipe: str | Recipe | None = None,
+    seed: int = 0,
+    exist_ok: bool = False,
+) -> Sheets:
+    """Write sheets of what the network sees in training, with boxes drawn.
+
+    Args:
+        source: data set, as for `check_data`.
+        out: folder to write into; the next `runs/data/exp` if None.
+        split: split of the data set: "train", "val" or "test".
+        size: side of the network's input in pixels.
+        sheets: number of sheets to write.
+        batch: number of images on a sheet.
+        plain: show the last epochs, without mosaic and mixup.
+        resize: method that resizes images to the input size: "letterbox" or "stretch".
+        recipe: recipe whose augmentation is used: a `Recipe`, a scale or a file; that of scales t
+            to l if None.
+        seed: random seed.
+        exist_ok: write into a folder that is not empty.
+    Raises:
+        MaenasError: if the data set cannot be read, or a file cannot be written.
+
+    Example:
+        >>> maenas.show_data("shapes", sheets=1).files
+        (PosixPath('runs/data/exp/train_0.jpg'),)
+    """
+    from dataclasses import replace
+    from itertools import islice
+
+    from maenas.blocks.errors import positive
+    from maenas.detector.data import Augmentation, LoaderOptions, TrainLoader, read_dataset
+    from maenas.detector.data.show import save_sheet
+    from maenas.runs.start import new_run
+    from maenas.training.setup import named_recipe
+
+    positive("show", sheets=sheets)
+    usual = Augmentation() if recipe is None else named_recipe(recipe).augmentation
+    augmentation = replace(usual, resize=resize)
+    options = LoaderOptions(
+        (size, size), batch, 1, seed, augmentation, plain_epochs=1 if plain else 0
+    )
+    dataset = read_dataset(Path(source), split)
+    loader = TrainLoader(dataset, options)
+    files = []
+    with new_run(None if out is None else Path(out), "data", exist_ok) as folder:
+        for number, made in enumerate(islice(loader.epoch(0), sheets)):
+            files.append(folder / f"{split}_{number}.jpg")
+            save_sheet(made, dataset.names, files[-1])
+    return Sheets(folder, tuple(files), batch, tuple(loader.damaged))

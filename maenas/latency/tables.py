@@ -1,0 +1,104 @@
+"""The latency tables and estimates that `--device` can name: the result of `tables`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from maenas.budgets.pricing.disturbance import Disturbance
+    from maenas.budgets.pricing.table import LatencyTable
+
+SCHEMA = "maenas/tables@1"
+
+
+@dataclass(frozen=True, slots=True)
+class TableEntry:
+    """A latency table, or an estimate that ships with the package.
+
+    Attributes:
+        device: name for `--device`.
+        kind: "measured", "estimated", or "damaged" for a table that cannot be read.
+        about: provenance and error in one line; the reason if it is damaged.
+        networks: number of networks held out to compute the error; None unless it was measured.
+        mean_error: mean relative error on these networks; None without any.
+        within_10: share of these networks predicted within 10 %; None without any.
+        disturbance: numbers of disturbed samples; None unless it was measured.
+        warning: reason why the table is unreliable; None if it is not.
+    """
+
+    device: str
+    kind: Literal["measured", "estimated", "damaged"]
+    about: str
+    networks: int | None = None
+    mean_error: float | None = None
+    within_10: float | None = None
+    disturbance: Disturbance | None = None
+    warning: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """The entry as plain data, with the keys of its kind."""
+        data: dict[str, Any] = {"device": self.device, "kind": self.kind, "about": self.about}
+        if self.disturbance is not None:
+            data |= {
+                "networks": self.networks,
+                "disturbance": asdict(self.disturbance),
+                "warning": self.warning,
+            }
+        if self.mean_error is not None:
+            data |= {"mean_error": self.mean_error, "within_10": self.within_10}
+        return data
+
+
+@dataclass(frozen=True, slots=True)
+class TablesResult:
+    """All latency tables and estimates.
+
+    Attributes:
+        folder: folder of the measured tables.
+        tables: measured tables, then the bundled estimates.
+    """
+
+    folder: Path
+    tables: tuple[TableEntry, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """The tables as plain data."""
+        tables = [table.to_json() for table in self.tables]
+        return {"schema": SCHEMA, "folder": str(self.folder), "tables": tables}
+
+
+def known_tables() -> TablesResult:
+    """The tables in the user's folder, and the estimates that ship."""
+    from maenas.budgets.device import tables_folder
+
+    return TablesResult(tables_folder(), tuple(_entries()))
+
+
+def _entries() -> Iterator[TableEntry]:
+    from maenas.blocks import MaenasError
+    from maenas.budgets.device import bundled_names, load_bundled, user_tables
+
+    for name, table in user_tables().items():
+        if isinstance(table, MaenasError):
+            yield TableEntry(name, "damaged", str(table))
+        else:
+            yield _measured(name, table)
+    for name in bundled_names():
+        yield TableEntry(name, "estimated", load_bundled(name).about)
+
+
+def _measured(name: str, table: LatencyTable) -> TableEntry:
+    errors = table.errors
+    return TableEntry(
+        name,
+        "measured",
+        table.about,
+        networks=len(errors.names),
+        mean_error=errors.mean if errors.names else None,
+        within_10=errors.within_10 if errors.names else None,
+        disturbance=table.disturbance,
+        warning=table.warning,
+    )
