@@ -7,6 +7,8 @@ import os
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import IO, Any
 
@@ -29,6 +31,7 @@ AGAIN = "the run cannot be resumed, start it again with --exist-ok"
 STATE_FORMAT = "maenas/state@2"
 OLDER_STATE = "maenas/state@1"  # without a checksum
 BLOCK_BYTES = 1 << 20  # bytes of the history that are read at once
+CHUNK = 1 << 15  # networks of the history that are handed on at once
 _STATE_KEYS = {
     "history_bytes": int,
     "history_crc32": int,
@@ -41,6 +44,23 @@ _STATE_KEYS = {
 
 class JournalError(MaenasError):
     """The files of a run cannot be written or read, or do not match each other."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Consecutive networks of a history.
+
+    Attributes:
+        genomes: (n, genes), indices into the values of the genes.
+        scores: (n,), score of each network.
+        costs: (n, quantities), cost of each network.
+        feasible: (n,), whether the network meets every budget.
+    """
+
+    genomes: Genomes
+    scores: Floats
+    costs: Floats
+    feasible: NDArray[np.bool_]
 
 
 class Journal:
@@ -123,17 +143,27 @@ class Journal:
                 self._file.close()
             self._file = None
 
-    def read(self) -> tuple[dict[str, Any], Genomes, Floats, Floats, NDArray[np.bool_]]:
-        """The last state and its history; the files on disk stay unchanged.
+    def read(self) -> tuple[dict[str, Any], Iterator[Chunk]]:
+        """The last state and its history, a chunk at a time; the files on disk stay unchanged.
 
-        Returns:
-            The state, then (n, genes) genomes, (n,) scores, (n, quantities) costs and (n,)
-            feasibility of the history.
         Raises:
-            JournalError: if a file is missing, damaged, newer or of another space.
+            JournalError: if a file is missing, damaged, newer or of another space. Damage within
+                the history is found when its chunk is read, or after the last one.
         """
         state = self._read_state()
-        return (state, *self._read_history(state))
+        size, rows = state["history_bytes"], state["rows"]
+        count, crc32 = self._scan(size)
+        lines = self._lines(size)
+        header = self._parse(next(lines, ""), 1)
+        check_format(self.history_path, header.get("format"), HISTORY_FORMAT)
+        if header.get("genes") != [str(gene) for gene in self._genes]:
+            raise JournalError(f"{self.history_path}: line 1: belongs to another search space.")
+        if count != rows + 1:
+            raise JournalError(
+                f"{self.history_path}: damaged: {count - 1:,} networks where "
+                f"{self.state_path} expects {rows:,}."
+            )
+        return state, self._chunks(state, lines, crc32)
 
     def reopen(self, state: Mapping[str, Any]) -> None:
         """Cut the history back to a state that was read, and continue from it.
@@ -174,48 +204,38 @@ class Journal:
             )
         return state
 
-    def _read_history(
-        self, state: Mapping[str, Any]
-    ) -> tuple[Genomes, Floats, Floats, NDArray[np.bool_]]:
-        size, rows = state["history_bytes"], state["rows"]
-        count, crc32 = self._scan(size)
-        lines = self._lines(size)
-        header = self._parse(next(lines, ""), 1)
-        check_format(self.history_path, header.get("format"), HISTORY_FORMAT)
-        if header.get("genes") != [str(gene) for gene in self._genes]:
-            raise JournalError(f"{self.history_path}: line 1: belongs to another search space.")
-        if count != rows + 1:
-            raise JournalError(
-                f"{self.history_path}: damaged: {count - 1:,} networks where "
-                f"{self.state_path} expects {rows:,}."
-            )
+    def _chunks(
+        self, state: Mapping[str, Any], lines: Iterator[str], crc32: int
+    ) -> Iterator[Chunk]:
+        """The networks in the lines after the header, then a check of all that was read."""
         index_of = [
             {value: index for index, value in enumerate(gene.values)} for gene in self._genes
         ]
-        genomes = np.empty((rows, len(self._genes)), dtype=np.int16)
-        scores = np.empty(rows)
-        costs = np.empty((rows, len(QUANTITIES)))
-        feasible = np.empty(rows, dtype=bool)
-        for position, line in enumerate(lines):
-            row = self._parse(line, position + 2)
-            try:
-                genomes[position] = [
-                    known[value] for known, value in zip(index_of, row["genes"], strict=True)
-                ]
-                scores[position] = row["score"]
-                costs[position] = [row[quantity] for quantity in QUANTITIES]
-                feasible[position] = row["feasible"]
-            except (KeyError, TypeError, ValueError, OverflowError) as error:
-                raise JournalError(
-                    f"{self.history_path}: line {position + 2}: damaged: {one_line(error)}; "
-                    f"{AGAIN}."
-                ) from None
+        for first in range(0, state["rows"], CHUNK):
+            count = min(CHUNK, state["rows"] - first)
+            genomes = np.empty((count, len(self._genes)), dtype=np.int16)
+            scores, costs = np.empty(count), np.empty((count, len(QUANTITIES)))
+            feasible = np.empty(count, dtype=bool)
+            for position, line in enumerate(islice(lines, count)):
+                number = first + position + 2
+                row = self._parse(line, number)
+                try:
+                    genomes[position] = [
+                        known[value] for known, value in zip(index_of, row["genes"], strict=True)
+                    ]
+                    scores[position] = row["score"]
+                    costs[position] = [row[quantity] for quantity in QUANTITIES]
+                    feasible[position] = row["feasible"]
+                except (KeyError, TypeError, ValueError, OverflowError) as error:
+                    raise JournalError(
+                        f"{self.history_path}: line {number}: damaged: {one_line(error)}; {AGAIN}."
+                    ) from None
+            yield Chunk(genomes, scores, costs, feasible)
         if crc32 != state["history_crc32"]:
             raise JournalError(
                 f"{self.history_path}: damaged: changed since {self.state_path} was written; the "
                 "run cannot be resumed, start it again with --exist-ok."
             )
-        return genomes, scores, costs, feasible
 
     def _scan(self, size: int) -> tuple[int, int]:
         """Number of lines and checksum of the history's first bytes, a block at a time."""

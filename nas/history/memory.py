@@ -37,15 +37,19 @@ class Memory:
     def add(self, first: int, evaluation: Evaluation) -> None:
         """Fill the rows from `first` on."""
         end = first + len(evaluation.scores)
-        while end > len(self._scores):
-            self._scores = _doubled(self._scores)
-            self._prices = _doubled(self._prices)
-            self._costs = _doubled(self._costs)
-            self._feasible = _doubled(self._feasible)
+        if end > len(self._scores):
+            self.reserve(max(end, 2 * len(self._scores)))
         self._scores[first:end] = evaluation.scores
         self._prices[first:end] = evaluation.prices
         self._costs[first:end] = evaluation.costs
         self._feasible[first:end] = evaluation.feasible
+
+    def reserve(self, count: int) -> None:
+        """Make room for `count` networks in all."""
+        self._scores = _grown(self._scores, count)
+        self._prices = _grown(self._prices, count)
+        self._costs = _grown(self._costs, count)
+        self._feasible = _grown(self._feasible, count)
 
     def at(self, rows: Rows) -> Evaluation:
         """The evaluations of some rows."""
@@ -69,5 +73,10 @@ class Memory:
         return self._feasible[: len(self)]
 
 
-def _doubled(values: NDArray[Number]) -> NDArray[Number]:
-    return np.concatenate([values, np.empty_like(values)])
+def _grown(values: NDArray[Number], count: int) -> NDArray[Number]:
+    """The same values with room for `count`; the room is taken from the system as it is filled."""
+    if count <= len(values):
+        return values
+    grown = np.empty((count, *values.shape[1:]), values.dtype)
+    grown[: len(values)] = values
+    return grown

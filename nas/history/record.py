@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from maenas.blocks import Backbone
 from maenas.blocks.files.boundary import parsing
 from maenas.nas.evaluator import QUANTITIES, Evaluation, Evaluator, Floats
-from maenas.nas.history.journal import AGAIN, Journal, JournalError
+from maenas.nas.history.journal import AGAIN, Chunk, Journal, JournalError
 from maenas.nas.history.memory import Memory, Rows
 from maenas.nas.ranking import best_within
 from maenas.search_spaces.moves import Genomes
@@ -104,23 +104,38 @@ class Record:
             JournalError: if its files are damaged.
         """
         assert self._journal is not None
-        state, genomes, scores, costs, feasible = self._journal.read()
-        rows = self.memory.rows(genomes)
-        if len(np.unique(rows)) != len(genomes):
-            raise JournalError(
-                f"{self._journal.history_path}: damaged (a network is listed twice)."
-            )
-        self.memory.add(0, self._evaluator.wrap(scores, costs, feasible))
+        state, chunks = self._journal.read()
         with parsing(self._journal.state_path, error=JournalError, wrong="damaged", hint=AGAIN):
             kept = np.array(state["searcher"]["rows"], dtype=np.int64)
-            if len(kept) and not 0 <= kept.min() <= kept.max() < len(genomes):
+            if len(kept) and not 0 <= kept.min() <= kept.max() < state["rows"]:
                 raise ValueError("rows beyond the history")
-            restore(state["searcher"], genomes[kept], self.memory.at(kept), kept)
+        genomes = self._restored(chunks, state["rows"], kept)
+        with parsing(self._journal.state_path, error=JournalError, wrong="damaged", hint=AGAIN):
+            restore(state["searcher"], genomes, self.memory.at(kept), kept)
             self._curve = [(int(count), float(score)) for count, score in state["curve"]]
         self.evaluations = state["evaluations"]
-        self._accepted = int(feasible.sum())
-        self._top.add(genomes, self.memory.at(rows))
         self._journal.reopen(state)
+
+    def _restored(self, chunks: Iterable[Chunk], count: int, kept: Rows) -> Genomes:
+        """Fill the memory with all networks of the journal; return the genomes of some rows."""
+        assert self._journal is not None
+        genes = len(self._evaluator.problem.space.genes)
+        genomes = np.empty((len(kept), genes), dtype=np.int16)
+        self.memory.reserve(count)
+        for chunk in chunks:
+            first = len(self.memory)
+            rows = self.memory.rows(chunk.genomes)
+            if len(self.memory) - first != len(rows):
+                raise JournalError(
+                    f"{self._journal.history_path}: damaged (a network is listed twice)."
+                )
+            evaluation = self._evaluator.wrap(chunk.scores, chunk.costs, chunk.feasible)
+            self.memory.add(first, evaluation)
+            self._accepted += int(chunk.feasible.sum())
+            self._top.add(chunk.genomes, evaluation)
+            here = (first <= kept) & (kept < first + len(rows))
+            genomes[here] = chunk.genomes[kept[here] - first]
+        return genomes
 
     def add(
         self, first: int, genomes: Genomes, evaluation: Evaluation, lines: Sequence[str] = ()

@@ -149,11 +149,28 @@ def test_what_was_written_after_the_last_save_is_cut_off(
 ) -> None:
     own = (folder / "history.jsonl").read_bytes()[: state_of(folder)["history_bytes"]]
     journal = Journal(folder, evaluator.problem.space)
-    state, genomes, *_ = journal.read()
+    state, chunks = journal.read()
+    rows = sum(len(chunk.genomes) for chunk in chunks)
     journal.reopen(state)
     journal.close()
     assert (folder / "history.jsonl").read_bytes() == own
-    assert len(genomes) == journal.rows == state["rows"]
+    assert rows == journal.rows == state["rows"]
+
+
+def test_a_history_is_read_a_chunk_at_a_time(
+    folder: Path, evaluator: Evaluator, start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state, (whole,) = Journal(folder, evaluator.problem.space).read()
+    monkeypatch.setattr("maenas.nas.history.journal.CHUNK", 100)
+    _, chunks = Journal(folder, evaluator.problem.space).read()
+    listed = list(chunks)
+    assert {len(chunk.genomes) for chunk in listed[:-1]} == {100}
+    assert len(listed) == -(-state["rows"] // 100)
+    for name in ("genomes", "scores", "costs", "feasible"):
+        joined = np.concatenate([getattr(chunk, name) for chunk in listed])
+        assert (joined == getattr(whole, name)).all()
+    resumed = search(evaluator, SETTINGS, start, Journal(folder, evaluator.problem.space), True)
+    assert resumed.finalists.tolist() == search(evaluator, SETTINGS, start).finalists.tolist()
 
 
 @pytest.mark.parametrize("tail", ["", '{"i": 9', "\0\0\0\0", "half a line", "\n\n"], ids=repr)
