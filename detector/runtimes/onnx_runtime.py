@@ -7,6 +7,7 @@ from typing import Any
 
 import onnxruntime
 
+from maenas.blocks.files.plain_file import GIB, require_file
 from maenas.blocks.files.words import one_line
 from maenas.budgets.usage_reports import quiet_onnxruntime
 from maenas.detector.arrays import Floats
@@ -14,7 +15,8 @@ from maenas.detector.errors import ModelError
 from maenas.detector.runtimes.file_runtime import FileRuntime
 from maenas.detector.runtimes.metadata import read_metadata
 
-ERRORS_ONLY = 3  # log level of onnxruntime
+LARGEST = 2 * GIB  # maximum size of an ONNX file; external weights may be larger
+FATAL_ONLY = 4  # log level of onnxruntime; errors are raised anyway
 PLUGIN = "EfficientNMS_TRT"  # TensorRT's plugin for NMS
 
 
@@ -49,11 +51,10 @@ def open_session(path: Path, threads: int | None = None) -> Any:
     Raises:
         ModelError: if the file is missing, damaged or not supported.
     """
-    if not path.is_file():
-        raise ModelError(f"{path}: no such file.")
+    require_file(path, limit=LARGEST, error=ModelError)
     quiet_onnxruntime()
     options = onnxruntime.SessionOptions()
-    options.log_severity_level = ERRORS_ONLY
+    options.log_severity_level = FATAL_ONLY
     options.intra_op_num_threads = threads or 0
     try:
         return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])

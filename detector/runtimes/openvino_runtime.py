@@ -7,7 +7,7 @@ from typing import Any
 
 import openvino
 
-from maenas.blocks.files.plain_file import GIB, require_file
+from maenas.blocks.files.plain_file import GIB, open_file, require_file
 from maenas.blocks.files.words import one_line
 from maenas.budgets.backends.openvino_core import openvino_core
 from maenas.detector.arrays import Floats
@@ -17,6 +17,7 @@ from maenas.detector.runtimes.metadata import Metadata, read_metadata
 
 LARGEST = 16 * GIB  # maximum size of a file of the model
 
+ROOT, HEAD = b"<net", 1024  # first element of an IR, and where to look for it
 SECTION = "maenas"  # section of an IR's runtime information
 PRECISIONS = ("f32", "f16", "bf16")
 
@@ -80,8 +81,11 @@ def read_model(path: Path) -> openvino.Model:
     Raises:
         ModelError: if the file is missing or damaged.
     """
-    for part in (path, path.with_suffix(".bin")):
-        require_file(part, limit=LARGEST, error=ModelError)
+    with open_file(path, limit=LARGEST, error=ModelError) as file:
+        is_network = ROOT in file.read(HEAD)
+    if not is_network:  # OpenVINO would try the formats of other programs
+        raise ModelError(f"{path}: OpenVINO cannot read it: it is damaged or no network.")
+    require_file(path.with_suffix(".bin"), limit=LARGEST, error=ModelError)
     try:
         return openvino_core().read_model(path)
     except RuntimeError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -226,6 +227,40 @@ def test_a_truncated_model_is_refused(models: Path, tmp_path: Path) -> None:
     (tmp_path / "alone.xml").write_bytes((models / "any.xml").read_bytes())
     with pytest.raises(ModelError, match=r"alone.bin: no such file"):
         load_runtime(tmp_path / "alone.xml")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no pipes with names")
+@pytest.mark.parametrize("name", ["pipe.onnx", "pipe.xml", "weights.xml"])
+def test_a_pipe_in_place_of_a_file_is_refused_and_not_waited_for(tmp_path: Path, name: str) -> None:
+    pipe = tmp_path / name
+    if name == "weights.xml":
+        pipe.write_text("<net/>")
+        pipe = pipe.with_suffix(".bin")
+    os.mkfifo(pipe)
+    with pytest.raises(ModelError, match=f"{pipe.name}: is a pipe or a device, not a file"):
+        load_runtime(tmp_path / name)
+
+
+@pytest.mark.parametrize("name", ["large.onnx", "large.xml"])
+def test_a_file_larger_than_any_model_is_not_read(tmp_path: Path, name: str) -> None:
+    (tmp_path / "large.bin").touch()
+    with (tmp_path / name).open("wb") as file:
+        file.truncate(17 * 2**30)  # a hole: it takes no room on the disk
+    with pytest.raises(ModelError, match=f"{name}: is larger than .* MiB"):
+        load_runtime(tmp_path / name)
+
+
+@pytest.mark.parametrize("content", [b"", b"\0" * 100, b"no model at all"], ids=repr)
+@pytest.mark.parametrize("suffix", [".onnx", ".xml"])
+def test_damage_is_one_line_and_the_runtime_is_silent(
+    tmp_path: Path, suffix: str, content: bytes, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "model.bin").touch()
+    (tmp_path / f"model{suffix}").write_bytes(content)
+    with pytest.raises(ModelError, match=rf"model\{suffix}: ") as refused:
+        load_runtime(tmp_path / f"model{suffix}")
+    assert "\n" not in str(refused.value)
+    assert capfd.readouterr() == ("", "")
 
 
 def test_a_model_of_another_program_is_refused(models: Path, tmp_path: Path) -> None:
