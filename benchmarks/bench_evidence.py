@@ -26,8 +26,8 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 from benchmarks.machine import RESULTS, read_csv
+from maenas.budgets.arrays import Float64Array
 
-Floats = NDArray[np.float64]
 PAGE = Path(__file__).parents[1] / "docs" / "evidence.md"
 CHART = PAGE.with_suffix(".png")
 TABLE = RESULTS / "evidence.csv"
@@ -52,10 +52,10 @@ class Networks:
     """
 
     name: str
-    accuracy: Floats
-    features: Mapping[str, Floats]
+    accuracy: Float64Array
+    features: Mapping[str, Float64Array]
     groups: NDArray[np.int64] | None = None
-    cost: Floats | None = None
+    cost: Float64Array | None = None
 
     def statistic(self, feature: str, chosen: NDArray[np.int64]) -> float:
         """Agreement of a feature with accuracy among chosen networks, in -1..1."""
@@ -143,8 +143,10 @@ def comparisons(folder: Path) -> list[Networks]:
 
 
 def features_of(
-    table: Mapping[str, Floats], entropy: Sequence[Floats], layers: Sequence[Floats]
-) -> dict[str, Floats]:
+    table: Mapping[str, Float64Array],
+    entropy: Sequence[Float64Array],
+    layers: Sequence[Float64Array],
+) -> dict[str, Float64Array]:
     """Features of classifiers; widths of a level are the same in all networks of these tables."""
     return {
         "max-entropy, weights 1 1 6": weighted(entropy, PUBLISHED),
@@ -158,7 +160,7 @@ def features_of(
     }
 
 
-def detector_features(table: Mapping[str, Floats]) -> dict[str, Floats]:
+def detector_features(table: Mapping[str, Float64Array]) -> dict[str, Float64Array]:
     """Features of the backbones of YOLOBench, whose column L holds entropy up to a level."""
     total = np.stack([table[f"L{level}"] for level in range(1, 6)])
     own = np.diff(total, axis=0, prepend=0.0)
@@ -174,13 +176,13 @@ def detector_features(table: Mapping[str, Floats]) -> dict[str, Floats]:
     }
 
 
-def weighted(entropy: Sequence[Floats], weights: Sequence[float]) -> Floats:
+def weighted(entropy: Sequence[Float64Array], weights: Sequence[float]) -> Float64Array:
     """Sum over the coarsest levels of weight times the entropy gained up to that level."""
     total = np.cumsum(entropy, axis=0)[-len(weights) :]
     return np.asarray(np.tensordot(weights, total, axes=1), dtype=np.float64)
 
 
-def mean_spearman(values: Floats, accuracy: Floats, groups: NDArray[np.int64]) -> float:
+def mean_spearman(values: Float64Array, accuracy: Float64Array, groups: NDArray[np.int64]) -> float:
     """Mean of Spearman's rank correlation inside groups, weighted by their sizes.
 
     Groups with fewer than `FEWEST` networks, or without a difference in `values`, do not count.
@@ -198,7 +200,7 @@ def mean_spearman(values: Floats, accuracy: Floats, groups: NDArray[np.int64]) -
     return total / count if count else float("nan")
 
 
-def concordance(values: Floats, accuracy: Floats, cost: Floats) -> float:
+def concordance(values: Float64Array, accuracy: Float64Array, cost: Float64Array) -> float:
     """Share of comparable pairs in the same order minus the share in opposite order."""
     near = np.abs(np.log(cost)[:, None] - np.log(cost)) <= np.log1p(NEARLY)
     pairs = near & (accuracy[:, None] > accuracy)
@@ -216,7 +218,7 @@ def evidence(networks: Networks, feature: str, draws: int) -> Evidence:
     return Evidence(networks.name, feature, value, float(low), float(high), count)
 
 
-def columns(path: Path) -> dict[str, Floats]:
+def columns(path: Path) -> dict[str, Float64Array]:
     """The numeric columns of a table; NaN where a value is missing."""
     rows = read_csv(path)
     found = {}

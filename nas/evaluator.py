@@ -10,14 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maenas.blocks import Block, Op, Shape
+from maenas.budgets.arrays import Float64Array
 from maenas.budgets.budget import Quantity
 from maenas.budgets.cost import CostTable
 from maenas.nas.problem import TOLERANCE, Problem
 from maenas.nas.scores.max_entropy import log_gain
 from maenas.nas.scores.score import ends_level
 from maenas.search_spaces.moves import Genomes
-
-Floats = NDArray[np.float64]
 
 QUANTITIES: tuple[Quantity, ...] = get_args(Quantity)
 # Columns of a stage's row: MEMORY is a maximum over operators, all others are sums.
@@ -42,14 +41,14 @@ class Evaluation:
         prices: (n,), cost in the quantity of `Problem.ranged`, over which a front is drawn.
     """
 
-    scores: Floats
-    costs: Floats
+    scores: Float64Array
+    costs: Float64Array
     feasible: NDArray[np.bool_]
-    prices: Floats
+    prices: Float64Array
 
-    def cost(self, quantity: Quantity) -> Floats:
+    def cost(self, quantity: Quantity) -> Float64Array:
         """(n,), one cost of every genome."""
-        column: Floats = self.costs[:, QUANTITIES.index(quantity)]
+        column: Float64Array = self.costs[:, QUANTITIES.index(quantity)]
         return column
 
     def at(self, rows: NDArray[np.int64]) -> Evaluation:
@@ -106,7 +105,9 @@ class Evaluator:
             feasible &= effectiveness <= self.problem.max_effectiveness
         return self.wrap(sums[:, SCORE], costs, feasible)
 
-    def wrap(self, scores: Floats, costs: Floats, feasible: NDArray[np.bool_]) -> Evaluation:
+    def wrap(
+        self, scores: Float64Array, costs: Float64Array, feasible: NDArray[np.bool_]
+    ) -> Evaluation:
         """An evaluation from the numbers that a journal stores."""
         prices = costs[:, QUANTITIES.index(self.problem.ranged.quantity)]
         return Evaluation(scores, costs, feasible, prices)
@@ -122,7 +123,7 @@ class Memo:
     def __len__(self) -> int:
         return len(self._index)
 
-    def take(self, keys: NDArray[np.int64], compute) -> Floats:  # type: ignore[no-untyped-def]
+    def take(self, keys: NDArray[np.int64], compute) -> Float64Array:  # type: ignore[no-untyped-def]
         """(n, columns), rows of (n,) keys; `compute(key)` returns the row of a new key."""
         index = self._index
         positions = []
@@ -135,7 +136,7 @@ class Memo:
                     self._rows = np.concatenate([self._rows, np.empty_like(self._rows)])
                 self._rows[position] = row
             positions.append(position)
-        rows: Floats = self._rows[positions]
+        rows: Float64Array = self._rows[positions]
         return rows
 
 
@@ -184,7 +185,7 @@ class StageTable:
     def __len__(self) -> int:
         return len(self._memo)
 
-    def rows(self, genomes: Genomes, width: NDArray[np.int64]) -> tuple[Floats, Floats]:
+    def rows(self, genomes: Genomes, width: NDArray[np.int64]) -> tuple[Float64Array, Float64Array]:
         """(n, columns) for the first unit and (n, columns) for each further unit.
 
         Args:
@@ -196,13 +197,13 @@ class StageTable:
             keys = keys * size + genomes[:, column]
         return self.rows_of_keys(keys)
 
-    def rows_of_keys(self, keys: NDArray[np.int64]) -> tuple[Floats, Floats]:
+    def rows_of_keys(self, keys: NDArray[np.int64]) -> tuple[Float64Array, Float64Array]:
         """`rows` by key: a mixed-radix number of the input width and the choices except depth."""
         both = self._memo.take(keys, self._compute)
         return both[:, : MEMORY + 1], both[:, MEMORY + 1 :]
 
     def add_to(
-        self, sums: Floats, peak: Floats, genomes: Genomes, width: NDArray[np.int64]
+        self, sums: Float64Array, peak: Float64Array, genomes: Genomes, width: NDArray[np.int64]
     ) -> None:
         """Add this stage of each genome to its sums, and update its peak memory.
 
@@ -291,7 +292,9 @@ class RestTable:
         self._sizes = sizes
         self._memo = Memo(MEMORY + 1)
 
-    def rows(self, widths: Sequence[NDArray[np.int64]], stages: Sequence[StageTable]) -> Floats:
+    def rows(
+        self, widths: Sequence[NDArray[np.int64]], stages: Sequence[StageTable]
+    ) -> Float64Array:
         """(n, columns), rows for the (n,) width indices of each feature."""
         if self._problem.rest is None:
             return np.zeros((len(widths[0]), MEMORY + 1))

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from maenas.nas.evaluator import Floats
+from maenas.budgets.arrays import Float64Array
 
 
-def best_within(scores: Floats, prices: Floats, limits: Sequence[float], keep: int) -> list[int]:
+def best_within(
+    scores: Float64Array, prices: Float64Array, limits: Sequence[float], keep: int
+) -> list[int]:
     """Indices of the `keep` best candidates within each limit, without repeats, best first.
 
     Args:

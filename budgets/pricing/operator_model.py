@@ -9,9 +9,9 @@ from math import log
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from maenas.blocks.op import Op
+from maenas.budgets.arrays import Float64Array
 from maenas.budgets.latency import DeviceError, LatencyModel, Precision
 from maenas.budgets.pricing.kernels import (
     Range,
@@ -32,8 +32,6 @@ ROUNDS = 8  # rounds of reweighting
 TOLERATED = 0.2  # relative error above which a sample loses weight: noise has a long tail
 MARGIN = 1.3  # factor beyond the sampled range that does not count as extrapolation
 RIDGE = 1e-9
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +118,7 @@ def _matrix(observations: Sequence[Observation], first: Mapping[str, int], count
     return csr_array((entries, (rows, columns)), shape=(len(observations), count))
 
 
-def _solve(matrix: csr_array, us: Floats, weights: Floats) -> Floats:
+def _solve(matrix: csr_array, us: Float64Array, weights: Float64Array) -> Float64Array:
     """Solve weighted non-negative least squares by normal equations: many rows, few columns."""
     from scipy.linalg import solve_triangular
     from scipy.optimize import nnls
@@ -134,7 +132,7 @@ def _solve(matrix: csr_array, us: Floats, weights: Floats) -> Floats:
     lower = np.linalg.cholesky(gram)
     reduced = solve_triangular(lower, target, lower=True)
     solution, _ = nnls(lower.T, reduced, maxiter=30 * len(target))
-    found: Floats = solution / scale
+    found: Float64Array = solution / scale
     return found
 
 
@@ -233,6 +231,8 @@ def _window(kernel: str) -> tuple[float, float, tuple[int, int]]:
     return log(height * width) / 2, log(height / width) / 2, strides
 
 
-def relative_errors(model: LatencyModel, networks: Iterable[tuple[Sequence[Op], float]]) -> Floats:
+def relative_errors(
+    model: LatencyModel, networks: Iterable[tuple[Sequence[Op], float]]
+) -> Float64Array:
     """Return (predicted - measured) / measured of networks given as operators and milliseconds."""
     return np.array([model.latency_ms(ops) / ms - 1 for ops, ms in networks])

@@ -22,11 +22,12 @@ from maenas.blocks.files.json_file import read_json
 from maenas.blocks.files.strict import parse
 from maenas.blocks.files.words import shown
 from maenas.blocks.op import Op
+from maenas.budgets.arrays import Float64Array
 from maenas.budgets.backends.load import BACKENDS, is_known
 from maenas.budgets.latency import NETWORK, Precision
 from maenas.budgets.pricing.disturbance import Disturbance, Role, disturbance
 from maenas.budgets.pricing.op_rows import op_row, row_op
-from maenas.budgets.pricing.operator_model import Floats, Kernel, Observation, OperatorModel, fit
+from maenas.budgets.pricing.operator_model import Kernel, Observation, OperatorModel, fit
 from maenas.budgets.pricing.prediction_errors import PredictionErrors, prediction_errors
 
 FORMAT = "maenas/latency-table@1"
@@ -258,7 +259,7 @@ class LatencyTable:
             if us > 0:
                 yield tuple(self.ops[index] for index in layer.ops), scale * us
 
-    def _scales(self, sample: TableSample) -> Floats:
+    def _scales(self, sample: TableSample) -> Float64Array:
         return self.reference_ms / np.array(sample.reference_ms)
 
     @cached_property

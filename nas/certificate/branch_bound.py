@@ -15,9 +15,10 @@ from math import inf, isfinite
 import numpy as np
 from numpy.typing import NDArray
 
+from maenas.budgets.arrays import Float64Array
 from maenas.nas.certificate.options import Ints, State
 from maenas.nas.certificate.program import Certified, Program
-from maenas.nas.evaluator import LAYERS, SCORE, Evaluator, Floats
+from maenas.nas.evaluator import LAYERS, SCORE, Evaluator
 from maenas.nas.problem import TOLERANCE
 from maenas.search_spaces.moves import Genomes
 
@@ -37,8 +38,8 @@ class Nodes:
     """
 
     state: Ints
-    rows: Floats
-    bound: Floats
+    rows: Float64Array
+    bound: Float64Array
     codes: Genomes
 
     def at(self, which: NDArray[np.int64]) -> Nodes:
@@ -146,7 +147,7 @@ class _Round:
     def _joined(
         self,
         group: Nodes,
-        table: Floats,
+        table: Float64Array,
         codes: Genomes,
         index: int,
         position: int,
@@ -179,9 +180,9 @@ class _Prefixes:
 
     def __init__(self, program: Program) -> None:
         self._program = program
-        self._best: dict[tuple[int, State], Floats] = {}
+        self._best: dict[tuple[int, State], Float64Array] = {}
 
-    def bound(self, index: int, source: State, rows: Floats) -> Floats:
+    def bound(self, index: int, source: State, rows: Float64Array) -> Float64Array:
         """(n,), upper bounds on the scores of networks with these later stages, neck and head.
 
         Args:

@@ -8,8 +8,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from maenas.budgets.arrays import Float64Array
 from maenas.budgets.budget import BudgetError
-from maenas.nas.evaluator import COLUMN, MEMORY, Evaluator, Floats
+from maenas.nas.evaluator import COLUMN, MEMORY, Evaluator
 from maenas.search_spaces.moves import Genomes
 
 Ints = NDArray[np.int64]
@@ -28,7 +29,7 @@ class StageOptions:
 
     codes: Genomes
     out_width: Ints
-    table: Floats
+    table: Float64Array
 
     def select(self, keep: NDArray[np.bool_]) -> StageOptions:
         """The choices where `keep` is true."""
@@ -89,14 +90,14 @@ class Options:
         taps, _ = state
         return ((*taps, out_width) if stage in self.space.features else taps, out_width)
 
-    def rest(self, taps: tuple[int, ...]) -> Floats:
+    def rest(self, taps: tuple[int, ...]) -> Float64Array:
         """(columns of the evaluator,), row of neck and head for these feature widths."""
         widths = [np.array([tap]) for tap in taps]
-        row: Floats = self.evaluator.rest.rows(widths, self.evaluator.stages)[0]
+        row: Float64Array = self.evaluator.rest.rows(widths, self.evaluator.stages)[0]
         return row
 
     @cached_property
-    def rests(self) -> dict[tuple[int, ...], Floats]:
+    def rests(self) -> dict[tuple[int, ...], Float64Array]:
         """Rows of neck and head for all combinations of feature widths in the space."""
         states: set[State] = {((), 0)}
         for index, stage in enumerate(self.stages):

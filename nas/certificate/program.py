@@ -10,8 +10,9 @@ from math import floor, inf, isfinite
 
 import numpy as np
 
+from maenas.budgets.arrays import Float64Array
 from maenas.nas.certificate.options import Ints, Options, StageOptions, State
-from maenas.nas.evaluator import COLUMN, LAYERS, MEMORY, SCORE, Floats
+from maenas.nas.evaluator import COLUMN, LAYERS, MEMORY, SCORE
 from maenas.nas.problem import TOLERANCE
 from maenas.search_spaces.moves import Genomes
 
@@ -62,7 +63,7 @@ class Bundle:
     """
 
     bins: Ints
-    gains: Floats
+    gains: Float64Array
     codes: Genomes
 
 
@@ -116,8 +117,8 @@ class Program:
         self._edges = [
             [self._edges_of(index, o) for o in stage] for index, stage in enumerate(stages)
         ]
-        self.values: list[dict[State, Floats]] = []
-        self._ends: dict[State, Floats] = {}
+        self.values: list[dict[State, Float64Array]] = []
+        self._ends: dict[State, Float64Array] = {}
         if self.layers >= 0 and limit >= self._floor:
             self._run()
 
@@ -151,7 +152,7 @@ class Program:
         main = () if self._column is None else (self._column,)
         return (*main, *self.multipliers)
 
-    def room(self, index: int, rows: Floats) -> tuple[Ints, Ints]:
+    def room(self, index: int, rows: Float64Array) -> tuple[Ints, Ints]:
         """Layers and bins left for the stages before `index`; negative if a budget is exceeded.
 
         Args:
@@ -187,17 +188,19 @@ class Program:
             return options
         return options.select(options.table[:, MEMORY] <= limit * (1 + TOLERANCE))
 
-    def _prices(self, table: Floats) -> Floats:
-        prices: Floats = np.zeros(len(table)) if self._column is None else table[:, self._column]
+    def _prices(self, table: Float64Array) -> Float64Array:
+        prices: Float64Array = (
+            np.zeros(len(table)) if self._column is None else table[:, self._column]
+        )
         return prices
 
-    def gains(self, table: Floats) -> Floats:
-        gains: Floats = table[:, SCORE].copy()
+    def gains(self, table: Float64Array) -> Float64Array:
+        gains: Float64Array = table[:, SCORE].copy()
         for column, multiplier in self.multipliers.items():
             gains -= multiplier * table[:, column]
         return gains
 
-    def _to_bins(self, above_floor: Floats) -> Ints:
+    def _to_bins(self, above_floor: Float64Array) -> Ints:
         """(n,), costs in whole bins, rounded down with a tolerance for rounding errors."""
         if self._column is None or self.bin == 0:
             return np.zeros(len(above_floor), dtype=np.int64)
@@ -250,15 +253,15 @@ class Program:
     def _run(self) -> None:
         start = np.full((self.layers + 1, self.bins + 1), -inf)
         start[0, 0] = 0.0
-        states: dict[State, Floats] = {((), 0): start}
+        states: dict[State, Float64Array] = {((), 0): start}
         for index in range(len(self._edges) - 1):
             self.values.append(states)
             states = self._advance(index, states)
         self.values.append(states)
         self._finish(states)
 
-    def _advance(self, index: int, states: dict[State, Floats]) -> dict[State, Floats]:
-        after: dict[State, Floats] = {}
+    def _advance(self, index: int, states: dict[State, Float64Array]) -> dict[State, Float64Array]:
+        after: dict[State, Float64Array] = {}
         for state, values in states.items():
             rows = np.flatnonzero(np.isfinite(values).any(axis=1))
             if len(rows) == 0:
@@ -277,7 +280,7 @@ class Program:
                         np.maximum(room, source[:, : room.shape[1]] + gain, out=room)
         return after
 
-    def _finish(self, states: dict[State, Floats]) -> None:
+    def _finish(self, states: dict[State, Float64Array]) -> None:
         """Add the last stage, neck and head; from here on the best over layer counts is enough."""
         last = len(self._edges) - 1
         for state, values in states.items():
@@ -356,7 +359,7 @@ class Program:
     def _source(
         self,
         index: int,
-        sources: Mapping[State, Floats],
+        sources: Mapping[State, Float64Array],
         target: State,
         layers: int,
         cost_bin: int,

@@ -22,7 +22,8 @@ from maenas.blocks.files.format_line import check_format
 from maenas.blocks.files.json_file import parse_object
 from maenas.blocks.files.plain_file import GIB, read_bytes
 from maenas.blocks.files.words import one_line, shown
-from maenas.nas.evaluator import QUANTITIES, Evaluation, Floats
+from maenas.budgets.arrays import Float64Array
+from maenas.nas.evaluator import QUANTITIES, Evaluation
 from maenas.search_spaces import Gene, Space
 from maenas.search_spaces.moves import Genomes
 
@@ -58,8 +59,8 @@ class Chunk:
     """
 
     genomes: Genomes
-    scores: Floats
-    costs: Floats
+    scores: Float64Array
+    costs: Float64Array
     feasible: NDArray[np.bool_]
 
 

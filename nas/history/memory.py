@@ -7,7 +7,8 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from maenas.nas.evaluator import Evaluation, Floats
+from maenas.budgets.arrays import Float64Array
+from maenas.nas.evaluator import Evaluation
 from maenas.search_spaces.moves import Genomes
 
 Rows = NDArray[np.int64]
@@ -58,12 +59,12 @@ class Memory:
         )
 
     @property
-    def scores(self) -> Floats:
+    def scores(self) -> Float64Array:
         """(networks,), score of every network."""
         return self._scores[: len(self)]
 
     @property
-    def prices(self) -> Floats:
+    def prices(self) -> Float64Array:
         """(networks,), cost in the quantity of `Problem.ranged`."""
         return self._prices[: len(self)]
 

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from maenas.blocks import Backbone
 from maenas.blocks.files.boundary import parsing
-from maenas.nas.evaluator import QUANTITIES, Evaluation, Evaluator, Floats
+from maenas.budgets.arrays import Float64Array
+from maenas.nas.evaluator import QUANTITIES, Evaluation, Evaluator
 from maenas.nas.history.journal import AGAIN, Chunk, Journal, JournalError
 from maenas.nas.history.memory import Memory, Rows
 from maenas.nas.ranking import best_within
@@ -54,8 +55,8 @@ class Outcome:
     unique: int
     accepted: int
     curve: tuple[tuple[int, float], ...]
-    prices: Floats
-    scores: Floats
+    prices: Float64Array
+    scores: Float64Array
     feasible: NDArray[np.bool_]
     solved: frozenset[int] = frozenset()
 

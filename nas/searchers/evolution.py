@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maenas.blocks.errors import SpecError, positive
-from maenas.nas.evaluator import Evaluation, Floats
+from maenas.budgets.arrays import Float64Array
+from maenas.nas.evaluator import Evaluation
 from maenas.nas.searchers.searcher import Searcher, rng_from, rng_state
 from maenas.search_spaces.moves import Genomes, Moves
 
@@ -65,8 +66,8 @@ class Population:
     """
 
     genomes: Genomes
-    scores: Floats
-    prices: Floats
+    scores: Float64Array
+    prices: Float64Array
     rows: NDArray[np.int64]
 
     def __len__(self) -> int:
