@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -101,6 +102,9 @@ class Ranks:
         is_gpu = self.device.type == "cuda"
         # SyncBatchNorm on GPUs keeps running statistics equal; on CPUs those of rank 0 count.
         buffers: dict[str, Any] = {BUFFERS: False} if is_gpu else {}
+        # A channels-last 1x1 weight has two equal descriptions of its strides; that DDP and the
+        # convolution choose different ones costs a copy of its gradient, and the user nothing.
+        warnings.filterwarnings("ignore", "Grad strides do not match bucket view strides")
         return DistributedDataParallel(
             learner,
             device_ids=[self.device.index] if is_gpu else None,
