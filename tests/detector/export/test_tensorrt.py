@@ -141,10 +141,10 @@ def test_any_other_batch_is_refused(given: str) -> None:
     [
         ({"engine": EngineOptions((2, 1, 4))}, "got 2:1:4"),
         ({"engine": EngineOptions((0, 1, 4))}, "1 <= LEAST"),
-        ({"format": "onnx", "engine": EngineOptions((1, 2, 4))}, "is of TensorRT"),
+        ({"format": "onnx", "engine": EngineOptions((1, 2, 4))}, "is for TensorRT alone"),
         (
             {"format": "onnx", "engine": EngineOptions((1, 1, 16), version_compatible=True)},
-            "version_compatible: is of TensorRT",
+            "version_compatible: is an option of TensorRT",
         ),
     ],
 )

@@ -141,8 +141,8 @@ def test_maps_of_a_teacher_are_those_of_its_network_in_evaluation() -> None:
 @pytest.mark.parametrize(
     ("names", "message"),
     [
-        (("cat", "dog"), "teacher here: finds cat, dog, bird, the data have cat, dog; train it"),
-        (("cat", "bird", "dog"), "finds cat, dog, bird, the data have cat, bird, dog"),
+        (("cat", "dog"), "teacher here: detects cat, dog, bird, the data have cat, dog; train it"),
+        (("cat", "bird", "dog"), "detects cat, dog, bird, the data have cat, bird, dog"),
         (tuple(map(str, range(8))), "the data have 0, 1, 2, 3, 4, 5 and 2 more"),
     ],
 )
@@ -156,7 +156,7 @@ def test_a_teacher_without_names_is_taken_by_the_number_of_its_classes() -> None
     spec = small_spec(names=())
     teacher = Teacher(spec, spec.build().state_dict(), "here")
     teacher.require_fit(small_spec(), ("a", "b", "c"))
-    with pytest.raises(TrainError, match="finds 3 classes without names, the data have a, b"):
+    with pytest.raises(TrainError, match="detects 3 classes without names, the data have a, b"):
         teacher.require_fit(small_spec(), ("a", "b"))
 
 

@@ -29,7 +29,6 @@ from maenas.nas.executors import InProcess
 from maenas.runs.config import SearchConfig
 from maenas.search_spaces import load_space
 from tests.maenas.conftest import SMALL_SPACE
-from tests.maenas.plugins.my_plugin import WideStage
 
 SMALL: dict[str, Any] = {"template": "t", "input_size": 64, "evaluations": 300, "finalists": 0}
 
@@ -149,6 +148,8 @@ def test_a_space_is_an_object_as_well() -> None:
 
 
 def test_blocks_are_known_from_then_on(folder: Path) -> None:
+    from tests.maenas.plugins.my_plugin import WideStage  # registers what it defines
+
     text = SMALL_SPACE.replace("block: res_k1kx", "block: wide_stage")
     data = yaml.safe_load(text)
     for stage in data["stages"]:

@@ -136,7 +136,7 @@ def test_what_is_finished_is_kept_and_the_rest_is_done(
             "seed is 0 in the run, 1 in the command",
         ),
         ((*DEVICES, "--resume", "--out", "run"), "other searches: small, wide"),
-        ((*SPACES, "--out", "run"), "run: is not empty; --resume continues the searches in it"),
+        ((*SPACES, "--out", "run"), "run: is not empty; --resume continues the run in it"),
     ],
     ids=["twice", "another seed", "others", "not empty"],
 )

@@ -122,7 +122,7 @@ def test_a_plain_run_has_no_feature_loss_and_says_where_a_teacher_belongs(
 @pytest.mark.parametrize(
     ("teacher", "message"),
     [
-        ("other", "finds cat, dog, bird, the data have cat, cow; train it on the same classes"),
+        ("other", "detects cat, dog, bird, the data have cat, cow; train it on the same classes"),
         ("untrained", "has no weights; train it first"),
         ("gone", "gone"),
     ],

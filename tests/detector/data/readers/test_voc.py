@@ -147,5 +147,5 @@ def test_a_folder_of_images_with_their_xml_is_train(tmp_path):
 
 def test_xml_files_without_images_are_no_data_set(tmp_path):
     (tmp_path / "pom.xml").write_text("<project/>")
-    with pytest.raises(DataError, match=r"is no .*\.xml files beside the images"):
+    with pytest.raises(DataError, match=r"is not .*\.xml files beside the images"):
         read_dataset(tmp_path)
