@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from maenas.api.networks import build_detector, import_weights, load_backbone
     from maenas.api.search import search, search_each
     from maenas.api.training import distill, train, train_family
-    from maenas.backbone_search.run import Effort
+    from maenas.backbone_search.effort import Effort
     from maenas.blocks.errors import MaenasError
     from maenas.detector.ops.thresholds import Thresholds
     from maenas.detector.predict.results import Objects

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from maenas.backbone_search.result import Result
-    from maenas.backbone_search.run import Effort
-    from maenas.backbone_search.sweep import Searches
+    from maenas.backbone_search.effort import Effort
+    from maenas.backbone_search.results.result import Result
+    from maenas.backbone_search.results.searches import Searches
     from maenas.blocks import Block
     from maenas.nas import ForwardScore, Score, SearcherFactory
     from maenas.nas.executors import Executor
@@ -100,6 +100,7 @@ def search(
         >>> round(found.best.score, 3), found.spec_path(found.best)
         (597.105, PosixPath('runs/search/exp/best.yaml'))
     """
+    from maenas.backbone_search.effort import Effort
     from maenas.backbone_search.objects import (
         SearchObjects,
         take_blocks,
@@ -108,7 +109,7 @@ def search(
         take_space,
     )
     from maenas.backbone_search.plan import number_of_classes
-    from maenas.backbone_search.run import Effort, run_search
+    from maenas.backbone_search.run import run_search
     from maenas.runs.config import SearchConfig
 
     take_blocks(blocks)

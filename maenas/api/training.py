@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from maenas.detector.assign import Assigner
     from maenas.detector.train import Recipe
-    from maenas.training.family import FamilyResult
+    from maenas.training.family_result import FamilyResult
     from maenas.training.result import TrainResult
     from maenas.training.setup import TrainOptions
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from maenas.backbone_search.result import Found, spending
+from maenas.backbone_search.results.figures import spending
+from maenas.backbone_search.results.result import Found
 from maenas.budgets import show
 from maenas.nas import Problem
 

@@ -2,30 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from itertools import product
 from pathlib import Path
-from typing import Any
 
 import yaml
-from rich.box import SIMPLE_HEAD
-from rich.table import Table
 
-from maenas import __version__
+from maenas.backbone_search.effort import Effort
+from maenas.backbone_search.job import Job
 from maenas.backbone_search.objects import SearchObjects
 from maenas.backbone_search.plan import plan
-from maenas.backbone_search.plots import plot_searches
-from maenas.backbone_search.report import NO_COMPARISON, searches_text
-from maenas.backbone_search.run import (
-    Effort,
-    Job,
-    check,
-    check_folder_options,
-    results,
-    tell_losses,
-)
+from maenas.backbone_search.results.searches import OWN_FILES, Entry, Searches, write_searches
+from maenas.backbone_search.run import check, check_folder_options, results, tell_losses
 from maenas.backbone_search.run_folder import (
     LIST_FILE,
     clear,
@@ -42,56 +31,14 @@ from maenas.blocks.files.json_file import read_json
 from maenas.blocks.files.temporary import sweep_temporaries
 from maenas.blocks.files.words import shown
 from maenas.blocks.files.yaml_file import read_yaml
-from maenas.budgets import InfeasibleError, show
+from maenas.budgets import InfeasibleError
 from maenas.runs.config import SearchConfig
 from maenas.runs.folders import last_run
-from maenas.terminal.console import ERR, OUT
+from maenas.terminal.console import ERR
 
 FORMAT = "maenas/searches@1"
-SCHEMA = "maenas/searches-result@1"
-OWN_FILES = ("result.json", "report.html", "searches.png")
 FINISHED = ("best.yaml", "result.json")  # the first is written last
 APART = frozenset({"space", "device"})  # options that differ among the searches of a command
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One search among several.
-
-    Attributes:
-        name: name of its folder.
-        result: content of its `result.json`; None if no network meets the budgets.
-        note: reason why there is no result.
-    """
-
-    name: str
-    result: dict[str, Any] | None
-    note: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Searches:
-    """All searches of one command.
-
-    Attributes:
-        folder: folder that holds one run folder for each search.
-        entries: searches in the order given, devices innermost.
-    """
-
-    folder: Path
-    entries: tuple[Entry, ...]
-
-    def to_json(self) -> dict[str, Any]:
-        """All results as plain data."""
-        return {
-            "schema": SCHEMA,
-            "version": __version__,
-            "folder": str(self.folder),
-            "searches": [
-                {"name": entry.name, "note": entry.note, "result": entry.result}
-                for entry in self.entries
-            ],
-        }
 
 
 def last_is_several(out: Path | None) -> bool:
@@ -187,7 +134,7 @@ def _run(
                 ERR.print(f"search {number} of {len(left)} is done: {name}")
             tell_losses(executor)
     searches = Searches(folder, tuple(entry for entry in entries.values() if entry))
-    _write(searches)
+    write_searches(searches)
     return searches
 
 
@@ -311,67 +258,3 @@ def _replace_runs(folder: Path) -> None:
 def _write_list(folder: Path, names: list[str]) -> None:
     text = yaml.safe_dump({"format": FORMAT, "searches": names}, sort_keys=False)
     write_text(folder / LIST_FILE, text)
-
-
-def _write(searches: Searches) -> None:
-    text = json.dumps(searches.to_json(), indent=2, ensure_ascii=False)
-    write_text(searches.folder / "result.json", text + "\n")
-    plot_searches(networks(searches), searches.folder / "searches.png")
-    write_text(
-        searches.folder / "report.html",
-        searches_text(searches.folder, [*HEAD], rows(searches)),
-    )
-
-
-def networks(searches: Searches) -> dict[str, list[dict[str, Any]]]:
-    """The networks of each search, sorted by limit if the search has a family."""
-    return {
-        entry.name: entry.result.get("family", [entry.result])
-        for entry in searches.entries
-        if entry.result is not None
-    }
-
-
-HEAD = ("search", "scale", "budget", "cost", "of score's optimum", "random", "layers", "spec")
-
-
-def rows(searches: Searches) -> list[tuple[str, ...]]:
-    """A table row for each network of each search."""
-    lines: list[tuple[str, ...]] = []
-    for entry in searches.entries:
-        if entry.result is None:
-            lines.append((entry.name, *[""] * (len(HEAD) - 2), entry.note or ""))
-            continue
-        for network in entry.result.get("family", [entry.result]):
-            quantity, limit = next(iter(network["budget"].items()))
-            random = network["random_score"]
-            lines.append(
-                (
-                    entry.name,
-                    network["template"],
-                    show(quantity, limit),
-                    show(quantity, network[quantity]),
-                    f"{100 * network['share_of_optimum']:.3f} %",
-                    "none" if random is None else _share(random, network["optimum_at_most"]),
-                    str(network["layers"]),
-                    network["spec"],
-                )
-            )
-    return lines
-
-
-def _share(score: float, optimum: float) -> str:
-    return f"{100 * (1 - (optimum - score) / (abs(optimum) or 1.0)):.3f} %"
-
-
-def print_searches(searches: Searches) -> None:
-    """Print the table at the end."""
-    table = Table(title=f"searches in {searches.folder}", box=SIMPLE_HEAD, padding=0)
-    for name in HEAD[:-1]:
-        table.add_column(name, justify="left" if name == "search" else "right", no_wrap=True)
-    table.add_column(HEAD[-1], overflow="fold")
-    for row in rows(searches):
-        table.add_row(*row)
-    OUT.print(table)
-    OUT.print(NO_COMPARISON)
-    OUT.print(f"report: {searches.folder / 'report.html'}")

@@ -65,10 +65,12 @@ def search(
     as_json: Json = False,
 ) -> None:
     """Search for the backbone with the highest score within every budget."""
+    from maenas.backbone_search.effort import Effort
     from maenas.backbone_search.plan import number_of_classes
-    from maenas.backbone_search.result import print_card
-    from maenas.backbone_search.run import Effort, run_search
-    from maenas.backbone_search.sweep import every, last_is_several, print_searches, run_searches
+    from maenas.backbone_search.results.card import print_card
+    from maenas.backbone_search.results.searches import print_searches
+    from maenas.backbone_search.run import run_search
+    from maenas.backbone_search.sweep import every, last_is_several, run_searches
     from maenas.runs.config import SearchConfig
     from maenas.terminal.console import print_json
 

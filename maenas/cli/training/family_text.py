@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from maenas.training.family import FamilyResult
+    from maenas.training.family_result import FamilyResult
 
 
 def print_family(result: FamilyResult) -> None:

@@ -58,7 +58,7 @@ BOUNDARIES = {
         "maenas.budgets.device",
     },
     "read_bytes": {
-        "maenas.backbone_search.report",  # of figures that were written just before
+        "maenas.backbone_search.results.report",  # of figures that were written just before
         "maenas.backbone_search.tasks",
         "maenas.budgets.cluster.raylet_watch",  # of the kernel
         "maenas.budgets.cluster.versions",  # of our own source

@@ -14,7 +14,7 @@ import yaml
 import maenas
 from maenas.backbone_search.objects import SearchObjects, take_score, take_searcher, take_space
 from maenas.backbone_search.plan import plan
-from maenas.backbone_search.result import Result
+from maenas.backbone_search.results.result import Result
 from maenas.blocks import BLOCKS, Op
 from maenas.nas import (
     ALGORITHMS,

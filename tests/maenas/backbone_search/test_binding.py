@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from maenas.backbone_search.run import Effort, run_search
+from maenas.backbone_search.effort import Effort
+from maenas.backbone_search.run import run_search
 from maenas.runs.config import SearchConfig
 from tests.maenas.conftest import SMALL_SPACE
 

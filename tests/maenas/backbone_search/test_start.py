@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from maenas.backbone_search import run as search_run
-from maenas.backbone_search.run import Effort, run_search
+from maenas.backbone_search.effort import Effort
+from maenas.backbone_search.run import run_search
 from maenas.backbone_search.sweep import run_searches
 from maenas.blocks import MaenasError
 from maenas.blocks.files import atomic_write

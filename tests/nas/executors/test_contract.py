@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 import maenas.budgets.cluster.connection as cluster_module
-from maenas.backbone_search.run import Effort, run_search
+from maenas.backbone_search.effort import Effort
+from maenas.backbone_search.run import run_search
 from maenas.blocks import SpecError
 from maenas.budgets.cluster import ClusterError, ask_nodes, here, require_same
 from maenas.cli.checks import checks as print_checks

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from maenas.backbone_search.plan import published
-from maenas.backbone_search.result import Result, spending
+from maenas.backbone_search.results.figures import spending
+from maenas.backbone_search.results.result import Result
 from maenas.backbone_search.tasks import BoundsAndBaseline, PreparedSearch
 from maenas.nas import Outcome, Problem, certify
 from maenas.nas.certificate.exact import ADDITIVE

@@ -11,7 +11,8 @@ import numpy as np
 
 from maenas.backbone_search.finalists import MonteCarlo, Reranking
 from maenas.backbone_search.plan import Subproblem
-from maenas.backbone_search.result import Found, Result, label, published_figures
+from maenas.backbone_search.results.figures import published_figures
+from maenas.backbone_search.results.result import Found, Result, label
 from maenas.backbone_search.verify import Verified
 from maenas.blocks import MaenasError, load_backbone
 from maenas.blocks.files.json_file import read_json

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from matplotlib.figure import Figure
 
-from maenas.backbone_search import plots
+from maenas.backbone_search.results import plots
 
 
 @pytest.fixture

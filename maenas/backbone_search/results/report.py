@@ -8,8 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from maenas.backbone_search.plan import depth_limits
-from maenas.backbone_search.result import (
-    Result,
+from maenas.backbone_search.results.lines import (
     costs_line,
     finalist_line,
     measured_on_line,
@@ -17,6 +16,7 @@ from maenas.backbone_search.result import (
     random_line,
     score_line,
 )
+from maenas.backbone_search.results.result import Result
 from maenas.budgets import show
 
 NO_COMPARISON = (

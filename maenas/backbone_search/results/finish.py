@@ -1,0 +1,186 @@
+"""The end of a search: measure and score the finalists, draw and write everything."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from maenas.backbone_search.binding import unused_note
+from maenas.backbone_search.effort import Effort
+from maenas.backbone_search.finalists import (
+    score_finalists,
+)
+from maenas.backbone_search.job import Job
+from maenas.backbone_search.results.figures import published_figures
+from maenas.backbone_search.results.plots import plot_curve, plot_scatter
+from maenas.backbone_search.results.receipt import metadata, receipt
+from maenas.backbone_search.results.report import report_text
+from maenas.backbone_search.results.result import Found, Result
+from maenas.backbone_search.tasks import (
+    BoundsAndBaseline,
+    PreparedSearch,
+    settings_of,
+)
+from maenas.backbone_search.verify import Verified
+from maenas.blocks import Backbone, dump_backbone
+from maenas.blocks.files.atomic_write import write_text
+from maenas.budgets import InfeasibleError
+from maenas.nas import (
+    EXACT,
+    TARGET_GAP,
+    Outcome,
+    effectiveness,
+    solve_exactly,
+)
+from maenas.nas.executors import Executor
+from maenas.runs.config import SearchConfig
+from maenas.terminal.console import ERR
+
+
+def finished_result(
+    job: Job,
+    outcomes: list[Outcome],
+    references: list[BoundsAndBaseline],
+    executor: Executor,
+    effort: Effort,
+) -> Result | InfeasibleError:
+    """Measure and score the finalists and write all files; an error if none is within budget."""
+    last, notes = job.parts[-1], job.notes
+    networks = tuple(_networks(job.parts, outcomes, references))
+    verified: list[Verified] = []
+    provenance: dict[str, str | int | float] = {}
+    if job.verifier is not None:
+        ERR.print("measuring the finalists")
+        try:
+            verified, provenance = job.verifier(
+                last.subproblem,
+                _finalists(last, outcomes[-1]),
+                lambda limit: _best_within(job.config, last, limit),
+            )
+        except InfeasibleError as error:
+            return error
+        networks = (*networks[:-1], _chosen(networks[-1], verified[0].backbone))
+        if len(verified) > effort.verify:
+            notes.append(
+                "no finalist is within the budget as measured; the best network within a limit "
+                "reduced by the measured ratio was chosen"
+            )
+    finalists = _finalists(last, outcomes[-1])[: effort.finalists]
+    scores = score_finalists(
+        last.subproblem.problem, finalists, effort.finalist_seeds, effort.rerank, executor
+    )
+    if scores.chosen is not None:
+        networks = (*networks[:-1], _chosen(networks[-1], scores.chosen))
+    notes += _caveats(job.config, networks)
+    unused = unused_note(networks[-1])
+    if unused is not None:
+        notes.append(unused)
+    result = Result(
+        config=job.config,
+        networks=networks,
+        outcomes=tuple(outcomes),
+        published=published_figures(last.subproblem),
+        monte_carlo=scores.checks,
+        forward_seconds=scores.seconds,
+        seconds=time.monotonic() - job.started,
+        folder=job.folder,
+        notes=tuple(notes),
+        verified=tuple(verified),
+        measured_on=provenance,
+        verify=effort.verify if job.verifier is not None else 0,
+        reranking=scores.reranking,
+    )
+    for part, outcome, against in zip(job.parts, outcomes, references, strict=True):
+        subfolder = job.folder_of(part)
+        plot_curve(part.subproblem.problem, outcome, against, subfolder / "curve.png")
+        plot_scatter(part, outcome, result, subfolder / "scatter.png")
+    _write(result, [job.folder_of(part) for part in job.parts])
+    return result
+
+
+def _caveats(config: SearchConfig, networks: tuple[Found, ...]) -> list[str]:
+    """Notes on how to read the numbers of a result."""
+    notes = []
+    worst = min(found.share for found in networks)
+    if config.algorithm == EXACT and worst < 1 - TARGET_GAP:
+        notes.append(
+            f"not proven optimal: the best may score up to {100 * (1 - worst):.2f} % more; "
+            "evolution may find it"
+        )
+    if config.max_effectiveness is not None:
+        notes.append("the certified optimum ignores the limit on effectiveness")
+    if len({found.subproblem.template.name for found in networks}) > 1:
+        notes.append(
+            "scores compare only within one scale: each has its own limit on layers; "
+            "--template keeps to one"
+        )
+    return notes
+
+
+def _networks(
+    parts: list[PreparedSearch], outcomes: list[Outcome], references: list[BoundsAndBaseline]
+) -> Iterator[Found]:
+    for part, outcome, against in zip(parts, outcomes, references, strict=True):
+        problem = part.subproblem.problem
+        for index, backbone in enumerate(outcome.best):
+            if backbone is None:
+                continue
+            rival = against.random.best[index]
+            yield Found(
+                subproblem=part.subproblem,
+                backbone=backbone,
+                limit=part.subproblem.limits[index],
+                cost=problem.cost(backbone),
+                certified=against.certified[index],
+                random_score=None if rival is None else problem.score(rival),
+                by_solver=index in outcome.solved,
+            )
+
+
+def _finalists(part: PreparedSearch, outcome: Outcome) -> list[Backbone]:
+    """The best networks under the last limit, best first."""
+    return [part.subproblem.problem.space.decode(genome.tolist()) for genome in outcome.finalists]
+
+
+def _best_within(config: SearchConfig, part: PreparedSearch, limit: float) -> Backbone | None:
+    """The best network whose predicted cost is within a tighter limit; None if there is none."""
+    settings = replace(settings_of(config, part, 1), limits=(limit,))
+    problem = part.subproblem.problem
+    try:
+        (best,) = solve_exactly(part.options, settings).best
+    except InfeasibleError:
+        return None
+    bound = problem.max_effectiveness
+    if best is not None and bound is not None and effectiveness(best) > bound:
+        return None
+    return best
+
+
+def _chosen(found: Found, backbone: Backbone) -> Found:
+    """The entry with its network replaced by another finalist."""
+    return replace(
+        found,
+        backbone=backbone,
+        cost=found.subproblem.problem.cost(backbone),
+        by_solver=found.by_solver and backbone == found.backbone,
+    )
+
+
+def _write(result: Result, folders: list[Path]) -> None:
+    """Write the files of a result, `best.yaml` last: if it exists, the run is complete."""
+    write_text(result.folder / "result.json", result.json_text())
+    write_text(result.folder / "report.html", report_text(result, folders))
+    if len(result.networks) > 1:
+        pareto = result.folder / "pareto"
+        pareto.mkdir(exist_ok=True)
+        for stale in pareto.glob("*.yaml"):
+            stale.unlink()
+        for found in result.networks:
+            _dump(result, found, pareto / f"{found.label}.yaml")
+    _dump(result, result.best, result.folder / "best.yaml")
+
+
+def _dump(result: Result, found: Found, path: Path) -> None:
+    dump_backbone(found.backbone, path, receipt(result, found), metadata(result, found))

@@ -1,0 +1,88 @@
+"""Lines of text about a result, for the card, the receipt and the report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from maenas.backbone_search.finalists import MonteCarlo
+from maenas.backbone_search.results.result import Found, Result
+from maenas.nas import MaxEntropy, Problem
+
+SHOWN_FINALISTS = 5
+
+
+def measured_on_line(provenance: Mapping[str, str | int | float]) -> str:
+    """A line with the device on which the finalists were measured."""
+    return ", ".join(f"{name}: {value}" for name, value in provenance.items())
+
+
+def score_line(problem: Problem) -> str:
+    """A line with the score that was maximised and its weights."""
+    weights = " ".join(f"{weight:g}" for weight in problem.weights)
+    if isinstance(problem.score, MaxEntropy):
+        return f"weights {weights}"
+    options = "".join(f", {name} {value}" for name, value in problem.score.options().items())
+    return f"score {problem.score.name}{options}, weights {weights}"
+
+
+def finalist_line(entry: MonteCarlo) -> str:
+    """A line with the score of a finalist on random networks."""
+    borders = "" if entry.expected is None else f"with borders {entry.expected:.3f}, "
+    return (
+        f"score {entry.score:.3f}, {borders}on {entry.seeds} random "
+        f"networks {entry.mean:.3f} ± {entry.standard_error:.3f}"
+    )
+
+
+def optimum_line(found: Found, digits: int = 3) -> str:
+    """A line with the gap between a network's score and the bound on the optimum."""
+    most = f"at most {found.certified.upper:.{digits}f}"
+    if found.proven:
+        return f"optimal (proven: {most})"
+    return f"{100 * found.share:.3f} % of this score's optimum, certified ({most})"
+
+
+def solver_line(result: Result) -> str:
+    """A line with the search's own best score, if the exact solver found a better network."""
+    curve = result.outcomes[-1].curve
+    if not result.best.by_solver or not curve:
+        return ""
+    return f"; its own best scores {curve[-1][1]:.3f}, the exact solver found the optimum"
+
+
+def random_line(found: Found) -> str:
+    """A line with the best score of random search."""
+    if found.random_score is None:
+        return "random search found nothing within the budgets"
+    return f"random search with as many evaluations: {found.random_score:.4f}"
+
+
+def finalists_line(finalists: Sequence[MonteCarlo]) -> str | None:
+    """A line that sums up many finalists; None if the card lists them all."""
+    if len(finalists) <= SHOWN_FINALISTS:
+        return None
+    from scipy.stats import spearmanr
+
+    best = max(finalists, key=lambda entry: entry.mean)
+    ranks = spearmanr([entry.score for entry in finalists], [entry.mean for entry in finalists])
+    return (
+        f"{len(finalists)} scored on random networks; highest there is finalist {best.rank}, "
+        f"{best.mean:.3f} ± {best.standard_error:.3f}; rank correlation with the closed form "
+        f"{ranks.statistic:.3f}"
+    )
+
+
+def costs_line(found: Found) -> str:
+    """A line with the costs of a network, latency first."""
+    price, problem = found.cost, found.subproblem.problem
+    parts = []
+    if problem.device is not None:
+        device = problem.device
+        parts.append(f"{price.latency_ms:.4f} ms {device.claim} on {device.device}")
+    parts += [
+        f"{price.macs / 1e9:.4f} GMACs ({2 * price.macs / 1e9:.2f} GFLOPs)",
+        f"{price.params / 1e6:.4f} M params",
+        f"{found.backbone.layers} layers",
+        f"largest operator {price.memory_bytes / 1e6:.2f} MB",
+    ]
+    return ", ".join(parts)
