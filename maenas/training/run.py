@@ -89,7 +89,9 @@ def run_training(
         spec = resolved.spec
         fast = resolved_compute(resolved.recipe.compute, resolved.network, ranks.device)
         recipe = replace(resolved.recipe, compute=fast)
-        dataset, val = datasets(resolved.data)
+        dataset = resolved.dataset
+        dataset.require_objects("train")
+        val = validation(resolved.data, dataset)
         resolved.network.to(ranks.device)
         lessons = None
         if resolved.teacher is not None and recipe.distill is not None:
@@ -189,16 +191,14 @@ def follow(
     return train_result(folder.path, rows, data, teacher, time.monotonic() - started)
 
 
-def datasets(data: Path) -> tuple[Dataset, Dataset | None]:
-    """The training images, and the validation images if there are any."""
-    dataset = read_dataset(data, "train")
-    dataset.require_objects("train")
+def validation(data: Path, dataset: Dataset) -> Dataset | None:
+    """The validation images if there are any; they have the classes of the training images."""
     if "val" not in splits_of(data):
-        return dataset, None
+        return None
     val = read_dataset(data, "val")
     same_classes(dataset, val)
     val.require_objects("val")
-    return dataset, val
+    return val
 
 
 def loader_options(recipe: Recipe, spec: DetectorSpec, loaded: int, ranks: Ranks) -> LoaderOptions:

@@ -12,7 +12,7 @@ from maenas.blocks.files.atomic_write import write_text
 from maenas.blocks.files.yaml_file import read_yaml
 from maenas.detector.assign import Assigner
 from maenas.detector.checkpoints.checkpoint import SPEC_FILE
-from maenas.detector.data import read_dataset
+from maenas.detector.data import Dataset, read_dataset
 from maenas.detector.distill import Teacher
 from maenas.detector.errors import TrainError
 from maenas.detector.model.layers.network import DetectorNetwork
@@ -67,6 +67,7 @@ class ResolvedTraining:
         network: network with its initial weights; a saved state replaces them.
         recipe: recipe of the training.
         data: file of the data set.
+        dataset: training images; a large data set takes minutes to read, so it is read once.
         saved: state to continue from; None for a new run.
         notes: lines to print at the start.
         teacher: teacher of the distillation; None to train on the labels only.
@@ -76,6 +77,7 @@ class ResolvedTraining:
     network: DetectorNetwork
     recipe: Recipe
     data: Path
+    dataset: Dataset
     saved: Saved | None
     notes: tuple[str, ...]
     teacher: Teacher | None = None
@@ -95,7 +97,8 @@ def begun(options: TrainOptions) -> ResolvedTraining:
     spec, weights = find_detector(options.detector, options.input_size)
     teacher = None if options.teacher is None else find_teacher(options.teacher)
     recipe, note = chosen_recipe(options, spec)
-    names = read_dataset(options.data, "train").names
+    dataset = read_dataset(options.data, "train")
+    names = dataset.names
     if teacher is not None:
         teacher.require_fit(spec, names)
     network, notes = starting_network(spec, names, weights, recipe.seed, options.detector)
@@ -104,6 +107,7 @@ def begun(options: TrainOptions) -> ResolvedTraining:
         network=network,
         recipe=recipe,
         data=options.data.resolve(),
+        dataset=dataset,
         saved=None,
         notes=(*notes, note, *teacher_notes(teacher, recipe)),
         teacher=teacher,
@@ -138,14 +142,15 @@ def continued(options: TrainOptions, folder: Path) -> ResolvedTraining:
         typed, _ = find_detector(options.detector, options.input_size)
         spec = starting_spec(typed, spec.names)
     data = Path(args["data"]) if options.data is None else options.data.resolve()
-    names = read_dataset(data, "train").names
-    if names != saved.identity.names:
-        spec = starting_spec(spec, names)
+    dataset = read_dataset(data, "train")
+    if dataset.names != saved.identity.names:
+        spec = starting_spec(spec, dataset.names)
     return ResolvedTraining(
         spec=spec,
         network=spec.build(),
         recipe=recipe,
         data=data,
+        dataset=dataset,
         saved=saved,
         notes=(
             continuation_note(saved.progress, recipe.epochs),

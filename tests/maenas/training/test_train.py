@@ -12,6 +12,7 @@ import torch
 from safetensors.torch import load_file
 
 from maenas.detector.checkpoints.checkpoint import load_folder, save_folder
+from maenas.detector.data.readers.yolo import YoloReader
 from maenas.training.run import run_training
 from maenas.training.setup import TrainOptions
 from tests.small_detector import small_spec
@@ -238,3 +239,19 @@ def test_a_nano_detector_learns_eight_images_by_heart(typed, tmp_path) -> None:
     )
     assert ran.code == 0, ran.err
     assert ran.json["best_ap"] >= 0.95
+
+
+def test_each_split_is_read_once(given, typed, monkeypatch):
+    """A data set of 200,000 images takes most of a minute to read."""
+    reads = []
+    read = YoloReader.read
+
+    def counted(self, source, split):
+        reads.append(split)
+        return read(self, source, split)
+
+    monkeypatch.setattr(YoloReader, "read", counted)
+    typed(*options(given, Path("once"), epochs=1))
+    assert reads == ["train", "val"]
+    typed("train", "--resume", "--out", "once", "--compute", "cpu")
+    assert reads == ["train", "val"] * 2
