@@ -44,14 +44,14 @@ def show(
     from maenas.detector import load_template
     from maenas.runs.models import find_model
 
-    named = find_model(str(model))
-    target = load_device(device or named.device or DEFAULT_DEVICE)
-    chosen = named.template
+    found = find_model(str(model))
+    target = load_device(device or found.device or DEFAULT_DEVICE)
+    chosen = found.template
     if template is not None:
         chosen = None
         if template != "none":
-            chosen = load_template(template).with_classes(named.num_classes)
-    return stages_of(named, target, chosen, named.score(score, _tuple(weights)))
+            chosen = load_template(template).with_classes(found.num_classes)
+    return stages_of(found, target, chosen, found.score(score, _tuple(weights)))
 
 
 def score(
@@ -82,8 +82,8 @@ def score(
     from maenas.backbone_search.scoring import score_model
     from maenas.runs.models import find_model
 
-    named = find_model(str(model))
-    return score_model(named, named.score(score, _tuple(weights)), seeds, workers, ray)
+    found = find_model(str(model))
+    return score_model(found, found.score(score, _tuple(weights)), seeds, workers, ray)
 
 
 def zoo() -> ZooResult:

@@ -89,7 +89,7 @@ class ScoreResult:
 
 
 def score_model(
-    named: ModelSpec, score: Score, seeds: int, workers: int = 1, ray: str | None = None
+    model: ModelSpec, score: Score, seeds: int, workers: int = 1, ray: str | None = None
 ) -> ScoreResult:
     """The score of a model, and on `seeds` random networks.
 
@@ -100,15 +100,15 @@ def score_model(
         raise SpecError(f"seeds: must be at least 0, got {seeds}.")
     if not seeds and (ray is not None or workers != 1):
         raise SpecError("--ray, --workers: are for random networks; give their number, --seeds.")
-    levels = 1 + max(named.backbone.levels)
+    levels = 1 + max(model.backbone.levels)
     score.level_weights(levels)
     if not seeds:
-        return ScoreResult(named.name, named.backbone, score, None)
+        return ScoreResult(model.name, model.backbone, score, None)
     forward = score.forward(levels)
     if forward is None:
         raise SpecError(
             f"seeds: the score {score.name} is not defined on random networks; leave --seeds out."
         )
     with opened_executor(workers, ray) as executor:
-        (drawn,) = monte_carlo([named.backbone], forward, range(seeds), executor)
-    return ScoreResult(named.name, named.backbone, score, drawn)
+        (drawn,) = monte_carlo([model.backbone], forward, range(seeds), executor)
+    return ScoreResult(model.name, model.backbone, score, drawn)

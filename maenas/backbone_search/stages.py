@@ -29,7 +29,7 @@ class StageRow:
         inner_channels: channels inside the units; None if the block has none.
         depth: number of units.
         stride: stride of the stage.
-        kernel_size: largest kernel size of its convolutions.
+        kernel_size: largest height or width of its convolutions' kernels.
         spp: whether it holds an SPP.
         params: number of parameters.
         macs: multiply-accumulates.
@@ -44,7 +44,7 @@ class StageRow:
     inner_channels: int | None
     depth: int
     stride: int
-    kernel_size: int | tuple[int, int]
+    kernel_size: int
     spp: bool
     params: int
     macs: int
@@ -120,10 +120,10 @@ class ShowResult:
 
 
 def stages_of(
-    named: ModelSpec, device: LatencyModel, template: Template | None, score: Score
+    model: ModelSpec, device: LatencyModel, template: Template | None, score: Score
 ) -> ShowResult:
     """The stages of a model, priced on a device, with their contributions to a score."""
-    backbone = named.backbone
+    backbone = model.backbone
     parts = list(_parts(backbone, template))
     shares = [*score.shares(backbone), None, None]
     rows = tuple(
@@ -131,7 +131,7 @@ def stages_of(
         for index, ((data, ops), share) in enumerate(zip(parts, shares, strict=False))
     )
     price = cost([op for _, ops in parts for op in ops], device)
-    return ShowResult(named.name, backbone, template, score, device, price, rows)
+    return ShowResult(model.name, backbone, template, score, device, price, rows)
 
 
 def _parts(
@@ -163,7 +163,7 @@ def _row(
         inner_channels=_inner(data, ops),
         depth=data.get("depth", 1),
         stride=max(1, ops[0].in_shape[1] // max(1, ops[-1].out_shape[1])),
-        kernel_size=max(op.kernel_size for op in ops if op.kind == "conv"),
+        kernel_size=max(max(op.kernel) for op in ops if op.kind == "conv"),
         spp=bool(data.get("spp", False)),
         params=price.params,
         macs=price.macs,
