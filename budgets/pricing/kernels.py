@@ -6,8 +6,12 @@ price is a sum of terms with non-negative coefficients, so it never decreases ei
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
+from typing import NamedTuple
 
+from maenas.blocks.errors import SpecError
+from maenas.blocks.files.words import shown
 from maenas.blocks.op import Op, elements
 
 Terms = tuple[float, ...]
@@ -22,44 +26,71 @@ SIZES = ("input channels", "output channels", "positions")  # names of the value
 EXPONENTIALS = ("silu", "sigmoid")
 
 
-def kernel_of(op: Op) -> str:
-    """Return the name of an operator's kernel; operators of one kernel share coefficients."""
-    window = window_name(op.kernel, op.strides)
+class KernelKind(NamedTuple):
+    """A kernel: operators of one kernel share the coefficients of their price.
+
+    Its text, such as "conv 3x3/2", "conv 1x7/1", "max_pool 3x3/2x1" or "add", stands in files and
+    on the terminal; `str` writes it and `parse` reads it.
+
+    Attributes:
+        family: kind of the operator, with stems, depthwise and grouped convolutions apart.
+        sides: height and width of the window; None for a kernel without a window.
+        strides: vertical and horizontal stride of the window.
+    """
+
+    family: str
+    sides: tuple[int, int] | None = None
+    strides: tuple[int, int] = (1, 1)
+
+    def __str__(self) -> str:
+        if self.sides is None:
+            return self.family
+        (height, width), (down, across) = self.sides, self.strides
+        step = f"{down}" if down == across else f"{down}x{across}"
+        return f"{self.family} {height}x{width}/{step}"
+
+    @classmethod
+    def parse(cls, text: str) -> KernelKind:
+        """The kernel with this text.
+
+        Raises:
+            SpecError: if the text has another form.
+        """
+        found = TEXT.fullmatch(text)
+        if found is None:
+            raise SpecError(
+                f"{shown(text)}: is no kernel; expected a family and its window, such as "
+                "conv 3x3/2."
+            )
+        family, height, width, down, across = found.groups()
+        if height is None:
+            return cls(family)
+        return cls(family, (int(height), int(width)), (int(down), int(across or down)))
+
+    @property
+    def window(self) -> tuple[int, int]:
+        """Height and width of the window; (1, 1) for a kernel without one."""
+        return self.sides or (1, 1)
+
+
+_SIDE = r"([1-9]\d{0,4})"
+TEXT = re.compile(rf"([a-z][a-z_-]*)(?: {_SIDE}x{_SIDE}/{_SIDE}(?:x{_SIDE})?)?")
+
+
+def kernel_of(op: Op) -> KernelKind:
+    """Return the kernel of an operator."""
     match op.kind:
         case "conv" if op.groups == 1:
-            return f"{'stem' if op.in_shape[0] <= STEM_CHANNELS else 'conv'} {window}"
-        case "conv" if op.groups == op.in_shape[0]:
-            return f"depthwise {window}"
+            family = "stem" if op.in_shape[0] <= STEM_CHANNELS else "conv"
         case "conv":
-            return f"grouped {window}"
+            family = "depthwise" if op.groups == op.in_shape[0] else "grouped"
         case "deconv" if op.groups > 1:
-            return f"grouped-deconv {window}"
+            family = "grouped-deconv"
         case "deconv" | "max_pool" | "avg_pool":
-            return f"{op.kind} {window}"
+            family = op.kind
         case _:
-            return op.kind
-
-
-def window_name(kernel: tuple[int, int], strides: tuple[int, int]) -> str:
-    """Return a window as kernels are named: "3x3/2", "1x7/1", or "3x3/2x1" for two strides."""
-    step = str(strides[0]) if strides[0] == strides[1] else "{}x{}".format(*strides)
-    return f"{kernel[0]}x{kernel[1]}/{step}"
-
-
-def window_of(kernel: str) -> tuple[tuple[int, int], tuple[int, int]]:
-    """Return kernel and strides from the name of a kernel; ones for a kernel without a window."""
-    window = kernel.partition(" ")[2]
-    if not window:
-        return (1, 1), (1, 1)
-    sides, _, step = window.partition("/")
-    height, width = map(int, sides.split("x"))
-    down, _, across = step.partition("x")
-    return (height, width), (int(down), int(across or down))
-
-
-def family_of(kernel: str) -> str:
-    """Return the family of a kernel, which is its name without the window."""
-    return kernel.partition(" ")[0]
+            return KernelKind(op.kind)
+    return KernelKind(family, op.kernel, op.strides)
 
 
 def terms_of(op: Op) -> Terms:

@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from maenas.blocks.errors import SpecError
 from maenas.blocks.files.atomic_write import write_text
 from maenas.blocks.files.dump import flow
 from maenas.blocks.files.strict import parse
 from maenas.blocks.files.yaml_file import read_yaml
 from maenas.budgets.latency import Precision
+from maenas.budgets.pricing.kernels import KernelKind
 from maenas.budgets.pricing.operator_model import Kernel, OperatorModel
 
 FORMAT = "maenas/operators@1"
@@ -36,7 +38,13 @@ class OperatorFile:
     precision: Precision
     source: str
     error: str
-    kernels: Mapping[str, Kernel]
+    kernels: Mapping[KernelKind, Kernel]
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of the prices, under the names that they have in the file."""
+        named = {str(kind): kernel for kind, kernel in self.kernels.items()}
+        return hashlib.sha256(repr(named).encode()).hexdigest()[:32]
 
     def model(self) -> OperatorModel:
         """Return the latency model with these prices."""
@@ -48,7 +56,7 @@ class OperatorFile:
             about=f"estimated: {self.source}; {self.error}",
             kernels=self.kernels,
             command=f"maenas profile --device NAME, on the {self.device} itself",
-            fingerprint=hashlib.sha256(repr(self.kernels).encode()).hexdigest()[:32],
+            fingerprint=self.fingerprint,
         )
 
     def save(self, path: Path, receipt: str) -> None:
@@ -63,10 +71,10 @@ class OperatorFile:
         lines += [
             "kernels:  # microseconds for each term of budgets/pricing/kernels.py; fitted sizes"
         ]
-        for name, kernel in self.kernels.items():
+        for kind, kernel in self.kernels.items():
             prices = [float(f"{us:.4g}") for us in kernel.us]
             sizes = [list(pair) for pair in kernel.sizes]
-            lines.append(f"  {name}: {flow({'us': prices, 'sizes': sizes})}")
+            lines.append(f"  {kind}: {flow({'us': prices, 'sizes': sizes})}")
         write_text(path, "\n".join(lines) + "\n")
 
 
@@ -80,7 +88,15 @@ def load_operator_file(path: Path) -> OperatorModel:
     listed = data.get("kernels")
     if isinstance(listed, dict):
         data["kernels"] = {
-            str(name): parse(Kernel, kernel, f"{path}: kernels.{name}")
+            _kind(name, path): parse(Kernel, kernel, f"{path}: kernels.{name}")
             for name, kernel in listed.items()
         }
     return parse(OperatorFile, data, str(path)).model()
+
+
+def _kind(name: object, path: Path) -> KernelKind:
+    """The kernel that a key of the file names."""
+    try:
+        return KernelKind.parse(str(name))
+    except SpecError as error:
+        raise SpecError(f"{path}: kernels.{error}") from None

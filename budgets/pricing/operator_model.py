@@ -14,14 +14,13 @@ from maenas.blocks.op import Op
 from maenas.budgets.arrays import Float64Array
 from maenas.budgets.latency import DeviceError, LatencyModel, Precision
 from maenas.budgets.pricing.kernels import (
+    KernelKind,
     Range,
     Terms,
     beyond,
-    family_of,
     kernel_of,
     range_of,
     terms_of,
-    window_of,
 )
 
 if TYPE_CHECKING:
@@ -62,7 +61,7 @@ class Kernel:
     sizes: Range
 
 
-def fit(observations: Sequence[Observation]) -> dict[str, Kernel]:
+def fit(observations: Sequence[Observation]) -> dict[KernelKind, Kernel]:
     """Fit kernel prices to observations.
 
     The fit is a non-negative least squares on relative errors, over all kernels at once, since an
@@ -74,12 +73,12 @@ def fit(observations: Sequence[Observation]) -> dict[str, Kernel]:
     """
     if not observations:
         raise ValueError("nothing was observed")
-    samples: dict[str, list[Op]] = {}
+    samples: dict[KernelKind, list[Op]] = {}
     for op in {op for observation in observations for op in observation.ops}:
         samples.setdefault(kernel_of(op), []).append(op)
-    first: dict[str, int] = {}
+    first: dict[KernelKind, int] = {}
     count = 0
-    for kernel in sorted(samples):
+    for kernel in sorted(samples, key=str):  # in the order of their text, as in files
         first[kernel] = count
         count += len(terms_of(samples[kernel][0]))
     matrix = _matrix(observations, first, count)
@@ -101,7 +100,9 @@ def fit(observations: Sequence[Observation]) -> dict[str, Kernel]:
     }
 
 
-def _matrix(observations: Sequence[Observation], first: Mapping[str, int], count: int) -> csr_array:
+def _matrix(
+    observations: Sequence[Observation], first: Mapping[KernelKind, int], count: int
+) -> csr_array:
     """Return the terms summed over each observation's operators, (observations, all terms)."""
     from scipy.sparse import csr_array
 
@@ -149,7 +150,7 @@ class OperatorModel(LatencyModel):
         precision: number format that the network runs in.
         kind: "measured" or "estimated".
         about: description for users, one line.
-        kernels: kernels by name.
+        kernels: price of each kernel.
         command: command line that measures a missing operator.
         fingerprint: hash of the prices.
         provenance: runtime, processor, threads and so on of a measured device.
@@ -161,14 +162,16 @@ class OperatorModel(LatencyModel):
     precision: Precision
     kind: Literal["estimated", "measured"]
     about: str
-    kernels: Mapping[str, Kernel] = field(repr=False)
+    kernels: Mapping[KernelKind, Kernel] = field(repr=False)
     command: str = field(compare=False, repr=False)
     fingerprint: str = ""
     provenance: Mapping[str, str | int | float | None] = field(
         default_factory=dict, compare=False, repr=False
     )
     warning: str | None = field(default=None, compare=False, repr=False)
-    _nearest: dict[str, str] = field(init=False, default_factory=dict, repr=False, compare=False)
+    _nearest: dict[KernelKind, KernelKind] = field(
+        init=False, default_factory=dict, repr=False, compare=False
+    )
 
     def op_ms(self, op: Op) -> float:
         """Return the latency of one operator in milliseconds.
@@ -185,50 +188,49 @@ class OperatorModel(LatencyModel):
     def guess(self, op: Op) -> str | None:
         """Return why a price is an extrapolation beyond the measurements; None if it is not."""
         wanted = kernel_of(op)
-        name = self._kernel(op)
-        if name != wanted:
-            return f"{wanted} was not measured, priced as {name}"
-        found = beyond(op, self.kernels[name].sizes, MARGIN)
+        priced = self._kernel(op)
+        if priced != wanted:
+            return f"{wanted} was not measured, priced as {priced}"
+        found = beyond(op, self.kernels[priced].sizes, MARGIN)
         if found is None:
             return None
         label, size, least, most = found
-        return f"{name} was measured for {least:g} to {most:g} {label}, not {size:g}"
+        return f"{priced} was measured for {least:g} to {most:g} {label}, not {size:g}"
 
-    def _kernel(self, op: Op) -> str:
-        """Return the name of the operator's kernel, or of the nearest kernel of its family."""
-        name = kernel_of(op)
-        if name in self.kernels:
-            return name
-        if name not in self._nearest:
-            family = family_of(name)
-            alike = [known for known in self.kernels if family_of(known) == family]
-            if family == "stem":
-                alike = alike or [known for known in self.kernels if family_of(known) == "conv"]
+    def _kernel(self, op: Op) -> KernelKind:
+        """Return the operator's kernel, or the nearest measured kernel of its family."""
+        kernel = kernel_of(op)
+        if kernel in self.kernels:
+            return kernel
+        if kernel not in self._nearest:
+            alike = [known for known in self.kernels if known.family == kernel.family]
+            if kernel.family == "stem":
+                alike = alike or [known for known in self.kernels if known.family == "conv"]
             if not alike:
                 raise DeviceError(
-                    f"device {self.device}: operators of kind {family!r} were never measured "
-                    f"there; measure them with: {self.command}"
+                    f"device {self.device}: operators of kind {kernel.family!r} were never "
+                    f"measured there; measure them with: {self.command}"
                 )
-            self._nearest[name] = min(alike, key=lambda known: _distance(known, name))
-        return self._nearest[name]
+            self._nearest[kernel] = min(alike, key=lambda known: _distance(known, kernel))
+        return self._nearest[kernel]
 
 
-def _distance(one: str, other: str) -> float:
+def _distance(one: KernelKind, other: KernelKind) -> float:
     """Return the distance between the windows of two kernels.
 
     Areas count most, then how far the windows are from a square, then strides. A window and the
     same one turned by 90 degrees, 1x7 and 7x1, are near each other.
     """
-    (area, length, strides), (other_area, other_length, other_strides) = map(_window, (one, other))
+    (area, length), (other_area, other_length) = map(_window, (one, other))
     turned = 0.01 * (length != other_length)
-    steps = sum(abs(a - b) for a, b in zip(strides, other_strides, strict=True)) / 2
+    steps = sum(abs(a - b) for a, b in zip(one.strides, other.strides, strict=True)) / 2
     return abs(area - other_area) + abs(abs(length) - abs(other_length)) + turned + 0.1 * steps
 
 
-def _window(kernel: str) -> tuple[float, float, tuple[int, int]]:
-    """Return the logarithms of mean side and of elongation, and the strides of a kernel."""
-    (height, width), strides = window_of(kernel)
-    return log(height * width) / 2, log(height / width) / 2, strides
+def _window(kernel: KernelKind) -> tuple[float, float]:
+    """Return the logarithms of mean side and of elongation of a kernel's window."""
+    height, width = kernel.window
+    return log(height * width) / 2, log(height / width) / 2
 
 
 def relative_errors(

@@ -15,7 +15,7 @@ from maenas.blocks.files.words import did_you_mean
 from maenas.blocks.files.yaml_file import read_yaml
 from maenas.blocks.op import Op, elements
 from maenas.budgets.latency import DeviceError, LatencyModel, Precision
-from maenas.budgets.pricing.kernels import Range, beyond, family_of, kernel_of, range_of
+from maenas.budgets.pricing.kernels import Range, beyond, kernel_of, range_of
 
 FORMAT = "maenas/roofline@1"
 BYTES = 2  # bytes of an element in half precision
@@ -259,7 +259,7 @@ def sizes_of(ops: Iterable[Op]) -> dict[str, Range]:
 
 def _family(op: Op) -> str:
     """Return the family of operators with one formula; a stem counts as a convolution."""
-    family = family_of(kernel_of(op))
+    family = kernel_of(op).family
     return "conv" if family == "stem" else family
 
 

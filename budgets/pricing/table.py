@@ -26,6 +26,7 @@ from maenas.budgets.arrays import Float64Array
 from maenas.budgets.backends.load import BACKENDS, is_known
 from maenas.budgets.latency import NETWORK, Precision
 from maenas.budgets.pricing.disturbance import Disturbance, Role, disturbance
+from maenas.budgets.pricing.kernels import KernelKind
 from maenas.budgets.pricing.op_rows import op_row, row_op
 from maenas.budgets.pricing.operator_model import Kernel, Observation, OperatorModel, fit
 from maenas.budgets.pricing.prediction_errors import PredictionErrors, prediction_errors
@@ -227,7 +228,7 @@ class LatencyTable:
         return tuple(self.ops[index] for index in sample.ops)
 
     @cached_property
-    def _kernels(self) -> dict[str, Kernel]:
+    def _kernels(self) -> dict[KernelKind, Kernel]:
         return fit(list(self._observations()))
 
     def _observations(self) -> Iterator[Observation]:

@@ -293,6 +293,6 @@ def measured_lines(measured: Measured) -> tuple[LayerLatency, ...]:
     lines = []
     for sample in measured.sample.layers:
         ops = [measured.ops[index] for index in sample.ops]
-        kernels = "+".join(dict.fromkeys(kernel_of(op) for op in ops))
+        kernels = "+".join(dict.fromkeys(str(kernel_of(op)) for op in ops))
         lines.append(LayerLatency(sample.name, kernels, shapes_of(ops[0]), sample.us / 1e3))
     return tuple(lines)

@@ -100,7 +100,7 @@ def priced_lines(workload: Workload, model: LatencyModel) -> tuple[LayerLatency,
     for layer in workload.layers:
         for op in layer.ops:
             ms, guess = workload.price(model, op)
-            found.append(LayerLatency(layer.name, kernel_of(op), shapes_of(op), ms, guess))
+            found.append(LayerLatency(layer.name, str(kernel_of(op)), shapes_of(op), ms, guess))
     return tuple(found)
 
 

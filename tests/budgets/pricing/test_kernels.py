@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from maenas.blocks import Op
+from maenas.blocks import Op, SpecError
 from maenas.blocks.op import conv, max_pool
-from maenas.budgets.pricing.kernels import family_of, kernel_of, size_of, terms_of, window_of
+from maenas.budgets.pricing.kernels import KernelKind, kernel_of, size_of, terms_of
 from maenas.budgets.profiling.operator_grid import operator_grid
 
 GRID = operator_grid(2)
@@ -35,7 +35,8 @@ GRID = operator_grid(2)
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_an_operator_becomes_the_kernel_of_its_kind_and_window(op: Op, kernel: str) -> None:
-    assert kernel_of(op) == kernel
+    assert str(kernel_of(op)) == kernel
+    assert KernelKind.parse(kernel) == kernel_of(op)
 
 
 @pytest.mark.parametrize(
@@ -47,8 +48,16 @@ def test_an_operator_becomes_the_kernel_of_its_kind_and_window(op: Op, kernel: s
         ("add", ((1, 1), (1, 1))),
     ],
 )
-def test_the_name_of_a_kernel_tells_its_window(kernel, window) -> None:
-    assert window_of(kernel) == window
+def test_the_text_of_a_kernel_tells_its_window(kernel, window) -> None:
+    kind = KernelKind.parse(kernel)
+    assert (kind.window, kind.strides) == window
+    assert str(kind) == kernel
+
+
+@pytest.mark.parametrize("text", ["", "conv 3x3", "conv 0x3/1", "conv 3x3/2 x", "3x3/2", "Conv"])
+def test_another_text_is_no_kernel(text: str) -> None:
+    with pytest.raises(SpecError, match="is no kernel"):
+        KernelKind.parse(text)
 
 
 def test_the_counts_of_a_convolution_follow_the_area_of_its_kernel() -> None:
@@ -62,7 +71,7 @@ def test_all_operators_of_a_family_have_as_many_terms() -> None:
     grouped = [replace(op, groups=2) for op in GRID if op.kind in ("conv", "deconv")]
     counts: dict[str, set[int]] = {}
     for op in [*GRID, *grouped]:
-        counts.setdefault(family_of(kernel_of(op)), set()).add(len(terms_of(op)))
+        counts.setdefault(kernel_of(op).family, set()).add(len(terms_of(op)))
     assert {len(found) for found in counts.values()} == {1}
 
 
