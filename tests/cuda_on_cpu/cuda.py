@@ -145,10 +145,10 @@ class Graph:
         self._clock.launch(sum(self.us))
 
 
-class _Generator(torch.Generator):
+class CpuGenerator(torch.Generator):
     """A generator of the CPU, whatever device it is asked for."""
 
-    def __new__(cls, device: Any = "cpu") -> _Generator:
+    def __new__(cls, device: Any = "cpu") -> CpuGenerator:
         return super().__new__(cls, _on_cpu(device))  # type: ignore[call-arg]
 
 
@@ -161,9 +161,22 @@ class _Autocast(torch.autocast):
 
 @contextmanager
 def fake_gpu(clock: Clock | None = None) -> Iterator[FakeGpu]:
-    """Give torch a GPU inside the block."""
+    """Give torch a GPU inside the block, whose tensors are tensors of the CPU."""
     time = clock or Clock()
     gpu = FakeGpu(time)
+    checks: dict[str, Any] = dict.fromkeys(CHECKS, _passes)
+    with (
+        fake_cuda(time),
+        mock.patch.multiple(torch, Generator=CpuGenerator, autocast=_Autocast),
+        mock.patch.multiple(torch.optim.Optimizer, create=True, **checks),
+        gpu,
+    ):
+        yield gpu
+
+
+@contextmanager
+def fake_cuda(time: Clock) -> Iterator[None]:
+    """Give `torch.cuda` one GPU inside the block: its properties, streams, events and graphs."""
 
     @contextmanager
     def record(graph: Graph, stream: object = None, **options: Any) -> Iterator[None]:
@@ -200,15 +213,5 @@ def fake_gpu(clock: Clock | None = None) -> Iterator[FakeGpu]:
         "graph": record,
         "stream": lambda stream: nullcontext(),
     }
-    checks: dict[str, Any] = dict.fromkeys(CHECKS, _passes)
-    with (
-        mock.patch.multiple(torch.cuda, **fakes),
-        mock.patch.multiple(
-            torch,
-            Generator=_Generator,
-            autocast=_Autocast,
-        ),
-        mock.patch.multiple(torch.optim.Optimizer, create=True, **checks),
-        gpu,
-    ):
-        yield gpu
+    with mock.patch.multiple(torch.cuda, **fakes):
+        yield
