@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from time import perf_counter
+from time import process_time
 
 import pytest
 
@@ -44,10 +44,10 @@ CHAIN = "c0: &c0 [1]\n" + "".join(f"c{n}: &c{n} [*c{n - 1}]\n" for n in range(1,
     ],
 )
 def test_what_yaml_cannot_be_is_one_short_line_in_no_time(text: str, reason: str) -> None:
-    began = perf_counter()
+    began = process_time()
     with pytest.raises(SpecError) as told:
         parse_yaml(text, "mine.yaml")
-    assert perf_counter() - began < 10  # without limits a bomb takes for ever
+    assert process_time() - began < 10  # without limits a bomb takes for ever
     assert str(told.value).startswith("mine.yaml: not valid YAML: ")
     assert reason in str(told.value)
     assert "\n" not in str(told.value)

@@ -35,7 +35,7 @@ import multiprocessing, sys, time
 from pathlib import Path
 from maenas.runs.run_lock import run_lock
 with run_lock(Path(sys.argv[1])):
-    child = multiprocessing.get_context("fork").Process(target=time.sleep, args=(20,))
+    child = multiprocessing.get_context("fork").Process(target=time.sleep, args=(600,))
     child.start()
     print(child.pid, flush=True)
     time.sleep(600)
