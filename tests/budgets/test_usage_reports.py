@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import ast
+import json
+import os
 import socket
+import subprocess
+import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 from onnx import ModelProto
 
 from maenas.budgets.cluster import SETTINGS
+from maenas.budgets.usage_reports import REPORTS_OFF
 from maenas.detector.export.export import export_detector
+from maenas.detector.export.onnx import onnx_model
 from maenas.detector.export.options import ExportOptions
 from maenas.detector.export.quantise import quantise
+from tests.graphs import kernels, made
 from tests.lively import images, lively, small_spec
 
 ROOT = Path(__file__).parents[2]
@@ -34,6 +43,40 @@ def test_nncf_is_imported_with_its_reports_off(
     monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "1")
     with pytest.raises(RuntimeError, match="NNCF_CI is 1"):
         quantise(ModelProto(), [np.zeros((1, 3, 32, 32), np.float32)], "cpu")
+
+
+RUNTIMES = """
+import maenas, json, os, sys
+from pathlib import Path
+from maenas.budgets.usage_reports import REPORTS_OFF
+import numpy, onnx, onnxruntime, openvino
+model = sys.argv[1]
+onnxruntime.InferenceSession(model).run(None, {"x": numpy.ones((1, 8, 16, 16), numpy.float32)})
+openvino.Core().compile_model(model, "CPU")
+assert {name: os.environ[name] for name in REPORTS_OFF} == dict(REPORTS_OFF)
+assert sys.modules["openvino_telemetry"] is None
+print(json.dumps([str(path) for path in Path.home().rglob("*")]))
+"""
+
+
+def test_runtimes_write_no_identity_of_the_machine_and_have_no_reporter(tmp_path: Path) -> None:
+    onnx.save(made(["y = Conv x w"], weights={"w": kernels(8, 8)}), tmp_path / "net.onnx")
+    (tmp_path / "home").mkdir()
+    kept = {name: value for name, value in os.environ.items() if name not in REPORTS_OFF}
+    ran = subprocess.run(
+        [sys.executable, "-c", RUNTIMES, str(tmp_path / "net.onnx")],
+        env={**kept, "HOME": str(tmp_path / "home"), "PYTHONPATH": str(ROOT)},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert json.loads(ran.stdout) == []
+
+
+@pytest.mark.skipif(find_spec("nncf") is None, reason="NNCF is not installed")
+def test_the_real_nncf_quantises_without_a_reporter() -> None:
+    spec = small_spec()
+    model = quantise(onnx_model(spec, lively(spec)), [images(spec, 1)], "cpu")
+    assert any(node.op_type == "QuantizeLinear" for node in model.graph.node)
+    assert sys.modules["openvino_telemetry"] is None
 
 
 def test_nncf_is_imported_in_one_place() -> None:
