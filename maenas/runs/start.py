@@ -58,7 +58,7 @@ def new_run(
     with removed_if_empty(ours), run_lock(path):
         if not exist_ok and not is_unstarted(path):
             resume = "--resume continues the run in it, " if can_resume else ""
-            option = "" if exist_ok is None else "--exist-ok writes into it all the same, "
+            option = "" if exist_ok is None else "--exist-ok writes into it anyway, "
             raise MaenasError(f"{path}: is not empty; {resume}{option}--out names another folder.")
         yield path
 
