@@ -27,6 +27,13 @@ class Learner(nn.Module):
         self.network = network
         self.feature_loss = None if teaching is None else teaching.loss
         self._options = None if teaching is None else teaching.options
+        self._is_compiled = False
+
+    def compile_once(self) -> None:
+        """Compile the forward pass from the next call on."""
+        if not self._is_compiled:
+            self.compile()
+            self._is_compiled = True
 
     def forward(self, images: Tensor, teacher_maps: Sequence[Tensor] = ()) -> Forward:
         """Logits of each level, and the feature loss if there is a teacher.

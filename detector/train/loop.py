@@ -74,7 +74,7 @@ def train(
             if teaching is not None and progress.epoch >= recipe.taught_epochs:
                 teaching = learner = None  # second stage: train the student without a teacher
             if learner is None:
-                learner = ranks.spread(Learner(training.network, teaching), recipe.compute.compile)
+                learner = ranks.spread(Learner(training.network, teaching))
             try:
                 row = yield from one_epoch(training, state, learner, statistics, teaching)
             except LoaderError as error:

@@ -94,11 +94,10 @@ class Ranks:
         if self.count > 1:
             distributed.barrier()
 
-    def spread(self, network: nn.Module, compiled: bool = False) -> nn.Module:
+    def spread(self, network: nn.Module) -> nn.Module:
         """The network wrapped for training in all processes; it shares the weights of `network`."""
-        learner: nn.Module = torch.compile(network) if compiled else network  # type: ignore[assignment]
         if self.count == 1:
-            return learner
+            return network
         is_gpu = self.device.type == "cuda"
         # SyncBatchNorm on GPUs keeps running statistics equal; on CPUs those of rank 0 count.
         buffers: dict[str, Any] = {BUFFERS: False} if is_gpu else {}
@@ -106,7 +105,7 @@ class Ranks:
         # convolution choose different ones costs a copy of its gradient, and the user nothing.
         warnings.filterwarnings("ignore", "Grad strides do not match bucket view strides")
         return DistributedDataParallel(
-            learner,
+            network,
             device_ids=[self.device.index] if is_gpu else None,
             gradient_as_bucket_view=True,
             **buffers,

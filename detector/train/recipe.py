@@ -42,7 +42,8 @@ class ComputeOptions:
             CPU it is bf16 if `cpu_precision.py` decides that it is faster, else fp32.
         channels_last: whether feature maps are stored channels-last, which is nearly twice as fast
             on CPUs and tensor cores.
-        compile: whether the network is compiled by `torch.compile`.
+        compile: whether the network is compiled by `torch.compile`, after the first 33 batches of
+            an untrained network, in which the momentum of BatchNorm changes.
     """
 
     batch: int | None = None

@@ -32,3 +32,8 @@ class Statistics:
             for module in self._norms:
                 module.momentum = max(BN_MOMENTUM, 1 / (self._seen + 1))
         self._seen += 1
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether the momentum of the current batch is that of all later ones."""
+        return 1 / max(1, self._seen) < BN_MOMENTUM

@@ -14,6 +14,7 @@ from maenas.detector.assign import Targets
 from maenas.detector.data import Batch
 from maenas.detector.distill import Teaching
 from maenas.detector.losses import detection_loss
+from maenas.detector.train.learner import Learner
 from maenas.detector.train.precision import precision_of
 from maenas.detector.train.state import (
     TrainingState,
@@ -49,6 +50,9 @@ def add_gradients(
         if teaching is not None:
             teacher_maps = teaching.teacher_maps(ready.images, precision_there)
         statistics.before_forward()
+        # A momentum that changes would compile the network again in every step.
+        if recipe.compute.compile and statistics.is_settled:
+            inner(learner).compile_once()
         with exchange(learner, number == len(batches)):
             with torch.autocast(ranks.device.type, precision, enabled=precision is not None):
                 levels, feature = learner(ready.images, teacher_maps)
@@ -96,6 +100,13 @@ def in_groups(batches: Iterable[Batch], count: int) -> Iterator[list[Batch]]:
 def targets_of(batch: Batch) -> Targets:
     """The targets of a batch, including its regions to ignore."""
     return Targets(batch.boxes, batch.labels, batch.valid | batch.ignored, batch.ignored)
+
+
+def inner(learner: nn.Module) -> Learner:
+    """The learner itself, without the wrapper of DDP."""
+    module = learner.module if isinstance(learner, DistributedDataParallel) else learner
+    assert isinstance(module, Learner)
+    return module
 
 
 def exchange(learner: nn.Module, is_last: bool) -> AbstractContextManager[None]:
