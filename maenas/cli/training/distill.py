@@ -18,10 +18,12 @@ from maenas.cli.training.train_options import (
     Student,
     TrainCompute,
     TrainData,
+    arguments,
 )
 
 
 def distill(
+    context: typer.Context,
     student: Student = None,
     teacher: Annotated[
         str | None,
@@ -57,20 +59,5 @@ def distill(
     import maenas
 
     with interrupted(ADVICE):
-        result = maenas.distill(
-            student,
-            teacher,
-            data,
-            epochs=epochs,
-            out=out,
-            resume=resume,
-            exist_ok=exist_ok,
-            recipe=recipe,
-            changes=tuple(changes or ()),
-            input_size=input_size,
-            compute=compute,
-            workers=workers,
-            ray=ray,
-            processes=processes,
-        )
+        result = maenas.distill(**arguments(context))
     print_training(result, as_json)

@@ -17,6 +17,7 @@ from maenas.cli.training.train_options import (
     Student,
     TrainCompute,
     TrainData,
+    arguments,
 )
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ ADVICE = "the same command with --resume continues from here"
 
 
 def train(
+    context: typer.Context,
     detector: Student = None,
     data: TrainData = None,
     epochs: Epochs = None,
@@ -54,21 +56,7 @@ def train(
     import maenas
 
     with interrupted(ADVICE):
-        result = maenas.train(
-            detector,
-            data,
-            epochs=epochs,
-            out=out,
-            resume=resume,
-            exist_ok=exist_ok,
-            recipe=recipe,
-            changes=tuple(changes or ()),
-            input_size=input_size,
-            compute=compute,
-            workers=workers,
-            ray=ray,
-            processes=processes,
-        )
+        result = maenas.train(**arguments(context))
     print_training(result, as_json)
 
 

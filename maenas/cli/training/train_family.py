@@ -16,10 +16,12 @@ from maenas.cli.training.train_options import (
     RecipeChanges,
     TrainCompute,
     TrainData,
+    arguments,
 )
 
 
 def train_family(
+    context: typer.Context,
     sources: Annotated[
         list[str] | None,
         typer.Argument(
@@ -54,18 +56,7 @@ def train_family(
     from maenas.terminal.console import print_json
 
     with interrupted(ADVICE):
-        result = maenas.train_family(
-            tuple(sources or ()),
-            data,
-            epochs=epochs,
-            out=out,
-            resume=resume,
-            changes=tuple(changes or ()),
-            device=device,
-            input_size=input_size,
-            compute=compute,
-            workers=workers,
-        )
+        result = maenas.train_family(**arguments(context))
     if as_json:
         print_json(result.to_json())
     else:

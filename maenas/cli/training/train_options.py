@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -51,3 +51,14 @@ Processes = Annotated[
         rich_help_panel=COMPUTE,
     ),
 ]
+
+
+def arguments(context: typer.Context) -> dict[str, Any]:
+    """The options that were given, by name: the arguments of the Python function of the command.
+
+    The signature of a command is its list of options; a test checks that the function of the same
+    name takes each of them.
+    """
+    terminal = ("as_json", "plugin_modules")
+    given = {name: value for name, value in context.params.items() if name not in terminal}
+    return {name: value for name, value in given.items() if value is not None}
