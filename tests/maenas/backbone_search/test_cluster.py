@@ -69,7 +69,9 @@ def assert_same(run: Path, undisturbed: Path) -> None:
 def saved_once(process: subprocess.Popen[str], run: Path) -> subprocess.Popen[str]:
     """A search that has saved what it found so far and goes on."""
     began = time.monotonic()
-    while not (run / "state.json").exists() and time.monotonic() - began < DEADLINE_S:
+    while not (run / "state.json").exists():
+        assert process.poll() is None, process.communicate()[1]
+        assert time.monotonic() - began < DEADLINE_S
         time.sleep(0.01)
     return process
 

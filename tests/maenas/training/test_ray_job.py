@@ -119,7 +119,9 @@ def under_way(
     options = ("--out", "run", "--ray", address, "--processes", 2)
     process = start(*asked, *options, cwd=folder)
     deadline = time.monotonic() + PATIENCE_S
-    while not (folder / "run" / "resume.pt").exists() and time.monotonic() < deadline:
+    while not (folder / "run" / "resume.pt").exists():
+        assert process.poll() is None, process.communicate()[1]
+        assert time.monotonic() < deadline
         time.sleep(0.1)
     return process
 
