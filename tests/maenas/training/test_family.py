@@ -23,7 +23,7 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def family(maenas, folder):
     asked = ("--budget", "1.8ms..8ms", "--device", "t4", "--points", POINTS)
-    few = ("--evaluations", "1000", "--finalists", "0", "--workers", "2")
+    few = ("--evaluations", "1000", "--finalists", "0")
     ran = maenas("search", *asked, *few, cwd=folder)
     run = folder / "runs" / "search" / "exp"
     return ran, run, json.loads((run / "result.json").read_text("utf-8"))
