@@ -121,8 +121,8 @@ def coco_scores(dataset: Dataset, found: Mapping[int, Objects]) -> CocoScores:
     categories = [
         {"id": number, "name": name} for number, name in zip(ids, dataset.names, strict=True)
     ]
-    guesses = [_guesses(each.image_id, found[each.image_id], ids) for each in samples]
-    truths = [_truths(each, ids) for each in samples]
+    guesses = [_predicted(each.image_id, found[each.image_id], ids) for each in samples]
+    truths = [_ground_truths(each, ids) for each in samples]
     with contextlib.redirect_stdout(io.StringIO()):  # pycocotools prints its progress
         sides = [_indexed(coco(), images, categories, rows) for rows in (truths, guesses)]
         run = evaluate(*sides, "bbox")
@@ -217,7 +217,7 @@ def _indexed(
     return coco
 
 
-def _truths(sample: Sample, ids: Sequence[int]) -> list[dict[str, Any]]:
+def _ground_truths(sample: Sample, ids: Sequence[int]) -> list[dict[str, Any]]:
     boxes = to_xywh(sample.boxes)
     rows = zip(
         sample.labels.tolist(),
@@ -238,7 +238,7 @@ def _truths(sample: Sample, ids: Sequence[int]) -> list[dict[str, Any]]:
     ]
 
 
-def _guesses(image_id: int, found: Objects, ids: Sequence[int]) -> list[dict[str, Any]]:
+def _predicted(image_id: int, found: Objects, ids: Sequence[int]) -> list[dict[str, Any]]:
     boxes = to_xywh(found.boxes)
     areas = boxes[:, 2] * boxes[:, 3]
     rows = zip(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -117,7 +117,7 @@ def search(
     algorithm, factory = take_searcher(searcher)
     space_name, space_object = take_space(space)
     config = SearchConfig(
-        budgets=(budget,) if isinstance(budget, str) else tuple(budget),
+        budgets=budget_texts(budget),
         device=device,
         space=space_name,
         template=template,
@@ -196,3 +196,10 @@ def changed_options(config: SearchConfig) -> frozenset[str]:
     return frozenset(
         field.name for field in fields(config) if getattr(config, field.name) != field.default
     )
+
+
+def budget_texts(budget: object) -> tuple[str, ...]:
+    """The budgets as texts; a number without a unit is refused later, as on the command line."""
+    if isinstance(budget, str) or not isinstance(budget, Iterable):
+        return (str(budget),)
+    return tuple(map(str, budget))

@@ -18,6 +18,7 @@ from maenas.blocks.errors import one_of, positive
 from maenas.blocks.files.atomic_write import write_text
 from maenas.blocks.files.strict import parse
 from maenas.blocks.files.yaml_file import read_yaml
+from maenas.blocks.plugins.load import named_modules
 from maenas.budgets import parse_budgets
 from maenas.nas import DEFAULT_SCORE, EXACT, MIGRATE_EVERY, Score, load_score, load_searcher
 
@@ -114,9 +115,11 @@ class SearchConfig:
     def command(self) -> str:
         """The command line that repeats this search, without options that have their default.
 
-        The seed and the number of evaluations are always given.
+        The seed and the number of evaluations are always given, and the plugins that were loaded.
         """
         words = ["maenas", "search"]
+        for module in named_modules():
+            words += ["--plugin", module]
         for budget in self.budgets:
             words += ["--budget", budget]
         for field in fields(self):

@@ -38,7 +38,8 @@ def optimum_line(found: Found, digits: int = 3) -> str:
     """A line with the gap between a network's score and the bound on the optimum."""
     most = f"at most {found.certified.upper:.{digits}f}"
     if found.proven:
-        return f"optimal (proven: {most})"
+        gap = f"{100 * (1 - found.share):.3f} %"
+        return f"optimal{'' if gap == '0.000 %' else f' within {gap}'} (proven: {most})"
     return f"{100 * found.share:.3f} % of this score's optimum, certified ({most})"
 
 

@@ -184,3 +184,8 @@ def test_what_cannot_be_used_is_refused_before_anything_is_written(
     with pytest.raises(maenas.MaenasError, match=says):
         found(**{"score": "macs", "finalists": 2, **options})
     assert not (folder / "runs").exists()
+
+
+def test_a_number_without_a_unit_is_refused_as_on_the_command_line(folder: Path) -> None:
+    with pytest.raises(maenas.MaenasError, match=r"lacks a unit; did you mean 3\.8ms"):
+        maenas.search(3.8, device="t4")  # type: ignore[arg-type]

@@ -123,3 +123,8 @@ def test_what_cannot_be_loaded_is_one_line(words: tuple[str, ...], says: str, fo
     failed = maenas(folder, *words, code=2)
     assert says in failed.stderr
     assert failed.stderr.count("\n") == 1
+
+
+def test_the_command_that_repeats_a_search_names_its_plugins(run: Path) -> None:
+    first = (run / "best.yaml").read_text("utf-8").splitlines()[0]
+    assert first.startswith("# maenas search --plugin my_plugin ")
