@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import re
 import shutil
 import signal
@@ -100,7 +101,12 @@ class _Shared(TorchDataset["Batch | Failure"]):
 
 
 def _alone(worker: int) -> None:
-    """Set up a worker: one thread, since each core has a worker, and no reaction to Ctrl-C."""
+    """Set up a worker: one thread, since each core has a worker, and no reaction to Ctrl-C.
+
+    Garbage of the process that it is a copy of stays: a video decoder, for instance, waits for
+    ever for its threads, which the copy does not have.
+    """
+    gc.freeze()
     torch.set_num_threads(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 

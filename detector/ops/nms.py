@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torchvision import ops
 
 MAX_CANDIDATES = 30_000  # pairs of box and class that enter NMS, which limits its time
 # Approximate number of candidates of one NMS call. Small classes share a call, since each call has
@@ -59,6 +58,8 @@ def nms(
     """
     if scores.device.type != "cpu":
         return _nms_there(scores.detach(), boxes.detach(), min_score, max_iou, max_detections)
+    from torchvision import ops  # takes as long to load as torch
+
     all_scores, all_boxes = scores.detach().numpy(), boxes.detach().numpy()
     pairs = np.flatnonzero(all_scores.ravel() > min_score)  # half the time of a search by axes
     position, label = np.divmod(pairs, all_scores.shape[1])
@@ -84,6 +85,8 @@ def _nms_there(
     scores: Tensor, boxes: Tensor, min_score: float, max_iou: float, max_detections: int
 ) -> Detections:
     """The same detections in the same order, computed on the device of the scores."""
+    from torchvision import ops
+
     pairs = (scores.flatten() > min_score).nonzero().squeeze(1)
     position, label = pairs // scores.shape[1], pairs % scores.shape[1]
     found = scores.flatten()[pairs]

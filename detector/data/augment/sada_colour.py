@@ -10,7 +10,6 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 from torch.nn.functional import pad
-from torchvision.transforms.v2 import functional as tv
 
 GREY = torch.tensor([0.2989, 0.587, 0.114])[:, None, None]
 MAX_ADDED = 0.4296875  # 110 / 256
@@ -50,6 +49,8 @@ def solarize_add(pixels: Tensor, level: int) -> Tensor:
 
 def auto_contrast(pixels: Tensor, level: int) -> Tensor:
     """Stretch every channel to 0..1; the level is unused."""
+    from torchvision.transforms.v2 import functional as tv  # takes as long to load as torch
+
     stretched: Tensor = tv.autocontrast(pixels)
     return stretched
 

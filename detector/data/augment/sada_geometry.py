@@ -10,8 +10,6 @@ import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
-from torchvision.transforms import InterpolationMode
-from torchvision.transforms.v2 import functional as tv
 
 from maenas.detector.data.augment.affine import Rectangle
 from maenas.detector.data.augment.gaussian import crop_window
@@ -72,6 +70,9 @@ def _turned(crop: Tensor, name: str, level: int) -> Tensor:
     sheared = level * DEGREES_SHEARED
     shear = [sheared if name == "shear_x" else 0.0, sheared if name == "shear_y" else 0.0]
     levels = (crop * 255).to(torch.uint8).permute(1, 2, 0).contiguous().numpy()
+    from torchvision.transforms import InterpolationMode
+    from torchvision.transforms.v2 import functional as tv  # takes as long to load as torch
+
     turned = tv.affine(
         Image.fromarray(levels),
         angle=angle,
