@@ -135,7 +135,7 @@ def _wrong(row: Mapping[str, Any]) -> str:
     if _box(row.get("bbox")) is None:
         return f"bbox must be [x, y, width, height] in pixels, got {values['bbox']}"
     if whole(row.get("category_id")) is None:
-        return f"category_id {values['category_id']} is not among the categories"
+        return f"belongs to category_id {values['category_id']}, which is not an id"
     name = "iscrowd" if truth(row.get("iscrowd")) is None else "ignore"
     return f"{name} must be 0 or 1, got {values[name]}"
 

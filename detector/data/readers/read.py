@@ -92,9 +92,11 @@ def reader_of(source: DataSource) -> Reader:
     for reader in READERS.values():
         if reader.recognises(source):
             return reader
-    forms = "; ".join(reader.looks_like for reader in READERS.values())
+    forms = ", or a ".join(reader.looks_like for reader in READERS.values())
     if source.path.is_dir():
-        raise DataError(f"{source.path}: holds no data.yaml, and is not a {forms}.")
+        lists = sorted(path.name for path in source.path.glob("*.json"))[:1]
+        hint = f"; if {lists[0]} lists its objects, give {source.path / lists[0]}" if lists else ""
+        raise DataError(f"{source.path}: holds no data.yaml, and is not a {forms}{hint}.")
     raise DataError(f"{source.path}: must be a data.yaml, a folder with one, or a {forms}.")
 
 

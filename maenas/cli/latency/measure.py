@@ -65,7 +65,8 @@ def measure(
         OUT.print(line)
     listed = sum(layer.ms for layer in result.lines)
     unlisted = 1 - listed / measured_mean(result.measured)
-    if result.lines and unlisted > UNLISTED:
+    # Of a disturbed measurement the share is one of the disturbance.
+    if result.lines and unlisted > UNLISTED and not result.warnings:
         OUT.print(
             f"{100 * unlisted:.0f}% of the time is in no layer listed: in operators without a "
             "price, or between layers"

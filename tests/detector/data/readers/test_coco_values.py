@@ -81,8 +81,8 @@ def test_the_reason_is_told_where_no_image_can_be_used(tmp_path, image, message)
 @pytest.mark.parametrize(
     ("row", "message"),
     [
-        ({"category_id": [1]}, "category_id [1] is not among the categories"),
-        ({"category_id": None}, "category_id None is not among the categories"),
+        ({"category_id": [1]}, "belongs to category_id [1], which is not an id"),
+        ({"category_id": None}, "belongs to category_id None, which is not an id"),
         ({"image_id": [1]}, "belongs to image_id [1], which is not an id"),
         ({"image_id": "other"}, "belongs to image_id other, which is not among the images"),
         ({"bbox": {"x": 1}}, "bbox must be [x, y, width, height] in pixels"),

@@ -370,3 +370,12 @@ def test_images_are_found_as_coco_lays_them_out(tmp_path):
     (tmp_path / "images").rename(tmp_path / "val2017")
     moved = path.rename(tmp_path / "annotations" / "instances_val2017.json")
     assert read_dataset(moved).samples[0].path == tmp_path / "val2017" / "x.png"
+
+
+def test_a_folder_with_a_list_of_objects_names_the_file_to_give(tmp_path) -> None:
+    (tmp_path / "instances.json").write_text("{}")
+    with pytest.raises(DataError) as error:
+        read_dataset(tmp_path)
+    assert str(error.value).endswith(
+        f"; if instances.json lists its objects, give {tmp_path / 'instances.json'}."
+    )
