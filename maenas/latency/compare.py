@@ -16,6 +16,7 @@ from maenas.budgets.image_size import InputSize
 from maenas.latency.predict import priced_lines
 from maenas.latency.workload import Workload, find_workload
 from maenas.nas import load_score
+from maenas.runs.folders import TRAINING_TABLE
 from maenas.runs.models import find_model
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
 SCHEMA = "maenas/compare@1"
 SCORES = ("max-entropy", "log-entropy")
-RESULTS = "results.csv"  # table of a training run, with the AP of its evaluations
 LIMIT = 10_000_000  # bytes of that table
 
 
@@ -142,7 +142,7 @@ def scores_of(backbone: Backbone) -> dict[str, float]:
 
 def best_ap(run: Path) -> float | None:
     """The highest AP in the table of a training run; None if there is none."""
-    path = run / RESULTS
+    path = run / TRAINING_TABLE
     if not path.is_file():
         return None
     rows = csv.DictReader(StringIO(read_text(path, limit=LIMIT)))

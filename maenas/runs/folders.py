@@ -9,6 +9,7 @@ from maenas.blocks import MaenasError
 from maenas.runs.run_lock import was_removed
 
 RUNS = Path("runs")
+TRAINING_TABLE = "results.csv"  # file of a training run with loss and AP by epoch
 
 
 def made_next(command: str) -> Path:

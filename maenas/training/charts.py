@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any, Self
 
 from maenas.blocks.files.atomic_write import write_bytes, write_text
 from maenas.detector.train import FEATURE, PARTS, EpochResult, StepResult
+from maenas.runs.folders import TRAINING_TABLE
 from maenas.terminal.console import ERR
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard.writer import SummaryWriter
 
-CSV_FILE, PNG_FILE = "results.csv", "results.png"
+CSV_FILE, PNG_FILE = TRAINING_TABLE, "results.png"
 COLUMNS = (
     *("epoch", "step", "lr", *PARTS, FEATURE, "loss"),
     *("ap", "ap50", "skipped", "train_s"),
