@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from inspect import signature
 from socket import gethostname
 from threading import Thread
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import torch
 from numpy.random import SeedSequence
 from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from maenas.blocks.errors import MaenasError
 from maenas.blocks.files.words import cut
 from maenas.detector.errors import TrainError
 
+Value = TypeVar("Value")
 PATIENCE = timedelta(hours=1)  # timeout of the processes that wait for the others, as for scores
 # Option of DDP to send buffers in each forward pass, under its newest name.
 BUFFERS = next(
@@ -136,11 +138,42 @@ class Ranks:
         distributed.broadcast_object_list(values)
         return values[0]
 
+    def made_once(self, key: str, make: Callable[[], Value]) -> Value:
+        """The result of `make`, called by one process of each machine; every process must call it.
+
+        Args:
+            key: processes of a machine that give the same key share one result.
+            make: function that returns a picklable result.
+        Raises:
+            MaenasError: the error that `make` raised, in every process that shares the result.
+        """
+        if self.count == 1:
+            return make()
+        keys = gathered((gethostname(), key))
+        makers = [keys.index(each) for each in dict.fromkeys(keys)]
+        values: list[Any] = [attempted(make) if rank == self.rank else None for rank in makers]
+        for place, rank in enumerate(makers):
+            value = values[place : place + 1]
+            distributed.broadcast_object_list(value, rank)
+            if keys[rank] == keys[self.rank]:
+                result = value[0]
+        if isinstance(result, MaenasError):
+            raise result
+        return cast("Value", result)
+
     def share(self, tensors: Iterable[Tensor]) -> None:
         """Replace the tensors of every process by those of rank 0."""
         if self.count > 1:
             for tensor in tensors:
                 distributed.broadcast(tensor, 0)
+
+
+def attempted(make: Callable[[], Value]) -> Value | MaenasError:
+    """The result of a function, or the error of one line that it raised."""
+    try:
+        return make()
+    except MaenasError as error:
+        return error
 
 
 @contextmanager

@@ -9,8 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from maenas import __version__
-from maenas.detector.data import Dataset, LoaderOptions, TrainLoader, read_dataset, same_classes
-from maenas.detector.data.readers.read import splits_of
+from maenas.detector.data import Dataset, LoaderOptions, TrainLoader
 from maenas.detector.distill import Teacher, teaching
 from maenas.detector.errors import TrainError
 from maenas.detector.model.spec import DetectorSpec
@@ -40,6 +39,7 @@ from maenas.terminal.console import ERR, count_of
 from maenas.training.agreement import require_agreement
 from maenas.training.charts import Charts
 from maenas.training.cores import usual_workers
+from maenas.training.datasets import validation_images
 from maenas.training.evaluator import evaluator
 from maenas.training.folder import clear, resumed_run
 from maenas.training.images import save_labels, save_predictions
@@ -85,13 +85,13 @@ def run_training(
             raise TrainError(
                 f"{out}: there is no training to continue; give a detector and --data to start one."
             )
-        resolved = continued(options, out) if goes_on and out else begun(options)
+        resolved = continued(options, out, ranks) if goes_on and out else begun(options, ranks)
         spec = resolved.spec
         fast = resolved_compute(resolved.recipe.compute, resolved.network, ranks.device)
         recipe = replace(resolved.recipe, compute=fast)
         dataset = resolved.dataset
         dataset.require_objects("train")
-        val = validation(resolved.data, dataset)
+        val = validation_images(resolved.data, dataset, ranks)
         resolved.network.to(ranks.device)
         lessons = None
         if resolved.teacher is not None and recipe.distill is not None:
@@ -189,16 +189,6 @@ def follow(
         ERR.print(f"skipped: {message}")
     teacher = None if training.teaching is None else training.teaching.teacher.where
     return train_result(folder.path, rows, data, teacher, time.monotonic() - started)
-
-
-def validation(data: Path, dataset: Dataset) -> Dataset | None:
-    """The validation images if there are any; they have the classes of the training images."""
-    if "val" not in splits_of(data):
-        return None
-    val = read_dataset(data, "val")
-    same_classes(dataset, val)
-    val.require_objects("val")
-    return val
 
 
 def loader_options(recipe: Recipe, spec: DetectorSpec, loaded: int, ranks: Ranks) -> LoaderOptions:

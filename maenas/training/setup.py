@@ -12,13 +12,14 @@ from maenas.blocks.files.atomic_write import write_text
 from maenas.blocks.files.yaml_file import read_yaml
 from maenas.detector.assign import Assigner
 from maenas.detector.checkpoints.checkpoint import SPEC_FILE
-from maenas.detector.data import Dataset, read_dataset
+from maenas.detector.data import Dataset
 from maenas.detector.distill import Teacher
 from maenas.detector.errors import TrainError
 from maenas.detector.model.layers.network import DetectorNetwork
 from maenas.detector.model.spec import DetectorSpec, load_detector
 from maenas.detector.train import (
     PAIRS,
+    Ranks,
     Recipe,
     distilling,
     load_recipe,
@@ -33,6 +34,7 @@ from maenas.detector.train.recipe import parse_recipe, recipe_data
 from maenas.detector.train.state import LAST, STATE_FILE, Saved, TrainingProgress
 from maenas.runs.models import find_detector, find_teacher
 from maenas.terminal.console import count_of
+from maenas.training.datasets import training_images
 
 SCHEMA = "maenas/train@1"
 ARGS_FILE = "args.yaml"
@@ -83,7 +85,7 @@ class ResolvedTraining:
     teacher: Teacher | None = None
 
 
-def begun(options: TrainOptions) -> ResolvedTraining:
+def begun(options: TrainOptions, ranks: Ranks) -> ResolvedTraining:
     """Set up a new run from its options."""
     if options.detector is None or options.data is None:
         raise TrainError(
@@ -97,7 +99,7 @@ def begun(options: TrainOptions) -> ResolvedTraining:
     spec, weights = find_detector(options.detector, options.input_size)
     teacher = None if options.teacher is None else find_teacher(options.teacher)
     recipe, note = chosen_recipe(options, spec)
-    dataset = read_dataset(options.data, "train")
+    dataset = training_images(options.data, ranks)
     names = dataset.names
     if teacher is not None:
         teacher.require_fit(spec, names)
@@ -114,7 +116,7 @@ def begun(options: TrainOptions) -> ResolvedTraining:
     )
 
 
-def continued(options: TrainOptions, folder: Path) -> ResolvedTraining:
+def continued(options: TrainOptions, folder: Path, ranks: Ranks) -> ResolvedTraining:
     """Set up a resumed run from its folder; options that are given must equal those of the run."""
     saved = load_state(folder / STATE_FILE)
     args = kept_args(folder / ARGS_FILE)
@@ -142,7 +144,7 @@ def continued(options: TrainOptions, folder: Path) -> ResolvedTraining:
         typed, _ = find_detector(options.detector, options.input_size)
         spec = starting_spec(typed, spec.names)
     data = Path(args["data"]) if options.data is None else options.data.resolve()
-    dataset = read_dataset(data, "train")
+    dataset = training_images(data, ranks)
     if dataset.names != saved.identity.names:
         spec = starting_spec(spec, dataset.names)
     return ResolvedTraining(

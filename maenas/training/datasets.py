@@ -1,0 +1,40 @@
+"""The data set of a training: one process of each machine reads a split, and sends it as columns.
+
+A large data set takes minutes and gigabytes to read; its columns are small and sent in a second.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from maenas.detector.data import Dataset, read_dataset, same_classes
+from maenas.detector.data.readers.read import splits_of
+from maenas.detector.train import Ranks
+
+
+def training_images(data: Path, ranks: Ranks) -> Dataset:
+    """The training images; every process must make this call."""
+    return ranks.made_once(f"train of {data.resolve()}", lambda: columns_of(data, "train"))
+
+
+def validation_images(data: Path, dataset: Dataset, ranks: Ranks) -> Dataset | None:
+    """The validation images if there are any; every process must make this call.
+
+    Raises:
+        DataError: if they do not have the classes of the training images, or have no object.
+    """
+    val = ranks.made_once(
+        f"val of {data.resolve()}",
+        lambda: columns_of(data, "val") if "val" in splits_of(data) else None,
+    )
+    if val is not None:
+        same_classes(dataset, val)
+        val.require_objects("val")
+    return val
+
+
+def columns_of(data: Path, split: str) -> Dataset:
+    """One split as columns, whatever sequence of samples its reader returned."""
+    dataset = read_dataset(data, split)
+    return replace(dataset, samples=dataset.columns)
