@@ -50,16 +50,32 @@ def new_run(
         MaenasError: if the folder holds files and may not, another process writes into it, or it
             cannot be made.
     """
+    with reserved(folder, command) as path, run_lock(path):
+        if not exist_ok and not is_unstarted(path):
+            resume = "--resume continues the run in it, " if can_resume else ""
+            option = "" if exist_ok is None else "--exist-ok writes into it anyway, "
+            raise MaenasError(f"{path}: is not empty; {resume}{option}--out names another folder.")
+        yield path
+
+
+@contextmanager
+def reserved(folder: str | Path | None, command: str) -> Iterator[Path]:
+    """A folder for a new run, which no other process gets unless the user names it.
+
+    Folders made for it are removed at the end if they are empty.
+
+    Args:
+        folder: folder named by the user; None makes the next free one of the command.
+        command: name of the command, such as "train".
+    Raises:
+        MaenasError: if the folder cannot be made.
+    """
     path = next_run(command) if folder is None else Path(folder)
     ours = [parent for parent in path.parents if not parent.exists()]
     if folder is None:
         path = made_next(command)
         ours.insert(0, path)
-    with removed_if_empty(ours), run_lock(path):
-        if not exist_ok and not is_unstarted(path):
-            resume = "--resume continues the run in it, " if can_resume else ""
-            option = "" if exist_ok is None else "--exist-ok writes into it anyway, "
-            raise MaenasError(f"{path}: is not empty; {resume}{option}--out names another folder.")
+    with removed_if_empty(ours):
         yield path
 
 

@@ -15,7 +15,8 @@ from typing import Any
 from maenas.blocks import MaenasError
 from maenas.budgets.cluster import ask_nodes, done_among, joined, left_at_the_end, require_same, say
 from maenas.detector.errors import TrainError
-from maenas.runs.folders import last_run, next_run
+from maenas.runs.folders import last_run
+from maenas.runs.start import reserved
 from maenas.training.result import TrainResult
 from maenas.training.run import run_training
 from maenas.training.setup import TrainOptions
@@ -74,11 +75,11 @@ def run_on_ray(
         recipe=_absolute(options.recipe) if isinstance(options.recipe, str) else options.recipe,
         teacher=_absolute(options.teacher),
     )
-    if out is None:
-        out = last_run(options.command) if resume else next_run(options.command)
-    folder = None if out is None else out.absolute()
-    work = partial(run_training, options, folder, resume, exist_ok, compute, workers)
-    found: TrainResult | None = run_ranks(work, processes, address, compute)
+    if resume:
+        out = out or last_run(options.command)
+    with reserved(out, options.command) as folder:
+        work = partial(run_training, options, folder.absolute(), resume, exist_ok, compute, workers)
+        found: TrainResult | None = run_ranks(work, processes, address, compute)
     return found
 
 

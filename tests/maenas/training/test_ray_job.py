@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from safetensors.torch import load_file
 from maenas.detector.checkpoints.checkpoint import save_folder
 from maenas.detector.errors import TrainError
 from maenas.training import ray_job as train_ray
+from maenas.training.setup import TrainOptions
 from tests.clusters import cluster_of, processes
 from tests.maenas.conftest import Shell, environment
 from tests.patience import PATIENCE_S
@@ -33,6 +35,28 @@ def test_processes_without_ray_are_refused(typed: Shell) -> None:
     ran = typed("train", "zoo:damo-yolo-ns", "--data", "shapes", "--processes", "2")
     assert (ran.code, ran.out) == (2, "")
     assert ran.err.startswith("error: processes: are started by --ray")
+
+
+def test_two_trainings_that_start_together_have_a_folder_each(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    folders = []
+
+    def begin() -> None:
+        options = TrainOptions("zoo:damo-yolo-ns", Path("data.yaml"))
+        train_ray.run_on_ray(options, None, False, False, "cpu", 0, address="local", processes=2)
+
+    def meanwhile(work: partial[None], *_: object) -> None:
+        """The second training starts before the first one has written anything."""
+        folders.append(work.args[1])
+        if len(folders) == 1:
+            begin()
+
+    monkeypatch.setattr(train_ray, "run_ranks", meanwhile)
+    begin()
+    assert folders == [tmp_path / "runs" / "train" / name for name in ("exp", "exp2")]
+    assert list(tmp_path.iterdir()) == []  # neither has left a file
 
 
 @pytest.mark.slow
