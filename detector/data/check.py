@@ -209,7 +209,8 @@ def _orphans(splits: Mapping[str, Dataset]) -> list[DataProblem]:
         if labels == folder or not labels.is_dir():
             continue
         held = {file.stem for file in folder.iterdir() if file.suffix.lower() in IMAGE_SUFFIXES}
-        lost = sorted(f for f in labels.glob("*.txt") if f.stem not in held | NO_LABELS)
+        expected = held | NO_LABELS
+        lost = sorted(file for file in labels.glob("*.txt") if file.stem not in expected)
         if lost:
             what = f"label files without an image: {len(lost)}, such as {lost[0].name}"
             fix = f"name them as their images in {folder}, or delete them"

@@ -29,9 +29,9 @@ def counted() -> list[str]:
     """The splits that this process reads from now on."""
     read: list[str] = []
 
-    def counting(data: Path, split: str) -> Dataset:
+    def counting(path: Path, split: str = "train") -> Dataset:
         read.append(split)
-        dataset = read_dataset(data, split)
+        dataset = read_dataset(path, split)
         return replace(dataset, samples=[*dataset.samples])  # as a plugin's reader may return it
 
     datasets.read_dataset = counting  # type: ignore[attr-defined]
