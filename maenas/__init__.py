@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from maenas.api.inspection import checks, score, show, tables, zoo
     from maenas.api.latency import compare, extend_profile, measure, predict, profile
     from maenas.api.networks import build_detector, import_weights, load_backbone
+    from maenas.api.run import run
     from maenas.api.search import search, search_each
     from maenas.api.training import distill, train, train_family
     from maenas.backbone_search.effort import Effort
@@ -62,6 +63,7 @@ _HOMES = {
     "measure": "maenas.api.latency",
     "predict": "maenas.api.latency",
     "profile": "maenas.api.latency",
+    "run": "maenas.api.run",
     "score": "maenas.api.inspection",
     "search": "maenas.api.search",
     "search_each": "maenas.api.search",
@@ -95,6 +97,7 @@ __all__ = [
     "measure",
     "predict",
     "profile",
+    "run",
     "score",
     "search",
     "search_each",

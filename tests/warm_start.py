@@ -123,9 +123,9 @@ def become(request: Mapping[str, Any]) -> None:
         os.dup2(source, target)
     os.chdir(request["cwd"])
     sys.argv = list(request["argv"])
-    from maenas.cli.app import run
+    from maenas.cli.app import main_and_exit
 
-    run()
+    main_and_exit()
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from maenas.detector.data.check import CheckResult
@@ -41,6 +41,10 @@ class Shapes:
     path: Path
     names: tuple[str, ...]
     images: dict[str, int]
+
+    def to_json(self) -> dict[str, Any]:
+        """The result as plain data."""
+        return {"path": str(self.path), "names": list(self.names), "images": self.images}
 
 
 def check_data(

@@ -21,8 +21,9 @@ from maenas.cli.latency.measure import measure
 from maenas.cli.latency.predict import predict
 from maenas.cli.latency.profile import profile
 from maenas.cli.latency.tables import tables
-from maenas.cli.options import DETECTORS, LATENCY, MACHINE, SEARCH, TRAINING
+from maenas.cli.options import DETECTORS, LATENCY, MACHINE, SEARCH, TRAINING, WHOLE
 from maenas.cli.plugin import Plugins, with_plugins
+from maenas.cli.run import run
 from maenas.cli.search.score import score
 from maenas.cli.search.search import search
 from maenas.cli.search.show import show
@@ -45,6 +46,7 @@ app = typer.Typer(
 OF_THE_MACHINE = {EACCES, EDQUOT, ELOOP, ENAMETOOLONG, ENOSPC, EROFS}
 USAGE_ERROR: Any = typer.BadParameter.__bases__[0]  # typer has it only under a private name
 GROUPS: dict[str, tuple[Callable[..., None], ...]] = {
+    WHOLE: (run,),
     SEARCH: (search, show, score, zoo),
     DETECTORS: (build_detector, import_weights, export, detect),
     TRAINING: (train, distill, train_family, val),
@@ -57,7 +59,7 @@ for panel, commands in GROUPS.items():
 app.add_typer(data, name="data", rich_help_panel=TRAINING)
 
 
-def run() -> None:
+def main_and_exit() -> None:
     """Run `main`, then end the process.
 
     C++ threads of Ray outlive `ray.shutdown`: in 2 of 8 interrupted searches one crashed while the

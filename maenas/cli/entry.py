@@ -16,7 +16,7 @@ def run() -> None:
 
     if is_usual:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    app.run()
+    app.main_and_exit()
 
 
 def end(number: int, frame: FrameType | None) -> None:

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 # Panels of the commands.
-SEARCH, DETECTORS, TRAINING, LATENCY, MACHINE = (
+WHOLE, SEARCH, DETECTORS, TRAINING, LATENCY, MACHINE = (
+    "All of it, in one command",
     "Search a backbone",
     "Build and run a detector",
     "Train and evaluate",

@@ -102,7 +102,7 @@ def search(
         verify=verify,
         rerank=rerank,
     )
-    asked = typed(context)
+    asked = typed(context, budget="budgets", data="num_classes")
     with interrupted("the same command with --resume continues from the last save"):
         if len(spaces) * len(devices) > 1 or (resume and last_is_several(out)):
             configs = every(config, spaces, devices)
@@ -113,9 +113,13 @@ def search(
             print_json(result.to_json()) if as_json else print_card(result)
 
 
-def typed(context: typer.Context) -> frozenset[str]:
-    """Config fields given on the command line: a resumed run must agree only with these."""
+def typed(context: typer.Context, **renamed: str) -> frozenset[str]:
+    """Config fields given on the command line: a resumed run must agree only with these.
+
+    Args:
+        context: context of the command.
+        renamed: fields whose option has another name, as `option=field`.
+    """
     sources = {name: context.get_parameter_source(name) for name in context.params}
     names = {name for name, source in sources.items() if source and source.name == "COMMANDLINE"}
-    fields = {"budget": "budgets", "data": "num_classes"}
-    return frozenset({fields.get(name, name) for name in names})
+    return frozenset({renamed.get(name, name) for name in names})

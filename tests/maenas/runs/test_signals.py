@@ -168,9 +168,9 @@ def test_a_signal_after_the_work_changes_neither_exit_code_nor_output(number: in
     command = (
         "import atexit, os, sys\n"
         f"atexit.register(lambda: os.kill(os.getpid(), {int(number)}))\n"
-        "from maenas.cli.app import run\n"
+        "from maenas.cli.app import main_and_exit\n"
         "sys.argv = ['maenas', '--version']\n"
-        "run()\n"
+        "main_and_exit()\n"
     )
     ended = subprocess.run(
         [sys.executable, "-c", command], capture_output=True, text=True, check=False

@@ -1,0 +1,86 @@
+"""Python API: every step from a data set and a budget to a measured detector."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from maenas.pipeline.result import RunResult
+
+
+def run(
+    budget: str | Sequence[str] = (),
+    data: str | Path | None = None,
+    device: str = "cpu",
+    *,
+    precision: str | None = None,
+    threads: int | None = None,
+    space: str | None = None,
+    template: str | None = None,
+    input_size: int | None = None,
+    evaluations: int = 100_000,
+    epochs: int | None = None,
+    full_profile: bool = False,
+    seed: int = 0,
+    out: str | Path | None = None,
+    resume: bool = False,
+    given: Collection[str] | None = None,
+) -> RunResult:
+    """Search a detector for a device and a data set, train it, evaluate, export and measure it.
+
+    Each step is a command that could be typed; it is announced, and its files are in a folder of
+    its own below that of the run. A run that was stopped continues with `resume`, in the middle of
+    a profile, a search or a training.
+
+    Args:
+        budget: one budget, such as "30ms", or several.
+        data: data set, as for `maenas.train`; None for generated shapes.
+        device: device that latency is priced for: one of this machine, such as "cpu", which is
+            measured if it has no table yet, a table, or a bundled estimate.
+        precision: number format of a device of this machine; its default if None.
+        threads: number of CPU threads of a device of this machine; all cores if None.
+        space: search space; that of the template if None.
+        template: scale of neck and head; the one whose published model is nearest if None.
+        input_size: side of the image in pixels; that of the template if None.
+        evaluations: number of candidates of the search.
+        epochs: number of epochs; that of the recipe if None.
+        full_profile: profile the device at length (8 minutes) instead of in 2 minutes.
+        seed: random seed of the search and of generated shapes.
+        out: folder of the run; the next `runs/run/exp` if None.
+        resume: continue the run in the folder, or begin it if there is none.
+        given: options that a resumed run must agree with; those that differ from their default if
+            None.
+    Raises:
+        MaenasError: if an option is wrong or a step fails; the finished steps are kept.
+
+    Example:
+        >>> done = maenas.run("30ms", "pets/data.yaml")
+        >>> done.ap, done.measured_ms, done.model
+    """
+    from dataclasses import fields
+
+    from maenas.api.search import budget_texts
+    from maenas.pipeline.options import RunOptions
+    from maenas.pipeline.run import run_steps
+
+    options = RunOptions(
+        budget=budget_texts(budget),
+        data=None if data is None else str(data),
+        device=device,
+        precision=precision,
+        threads=threads,
+        space=space,
+        template=template,
+        input_size=input_size,
+        evaluations=evaluations,
+        epochs=epochs,
+        full_profile=full_profile,
+        seed=seed,
+    )
+    if given is None:
+        usual = RunOptions(budget=())
+        names = (field.name for field in fields(RunOptions))
+        given = {name for name in names if getattr(options, name) != getattr(usual, name)}
+    return run_steps(options, None if out is None else Path(out), resume, given)

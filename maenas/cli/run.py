@@ -1,0 +1,74 @@
+"""`maenas run`: from a data set and a budget to a trained, exported and measured detector."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from maenas.cli.options import Json, Resume, Threads
+from maenas.cli.search.search import typed
+from maenas.cli.search.search_options import Budgets, Evaluations, Scale, Seed, Side
+from maenas.cli.stop import interrupted
+from maenas.cli.training.train_options import Epochs
+
+if TYPE_CHECKING:
+    from maenas.pipeline.result import RunResult
+
+ADVICE = "`maenas run --resume` continues from here"
+
+
+def run(
+    context: typer.Context,
+    budget: Budgets = None,
+    data: Annotated[
+        str | None,
+        typer.Option(help="A data.yaml, its folder, or a COCO .json file. (generated shapes)"),
+    ] = None,
+    device: Annotated[
+        str, typer.Option(help="Device of the budget: cpu, t4, a table's name or file.")
+    ] = "cpu",
+    precision: Annotated[
+        str | None, typer.Option(help="Number format of a device of this machine. (its default)")
+    ] = None,
+    threads: Threads = None,
+    space: Annotated[
+        str | None, typer.Option(help="Search space, by name or file. (the template's)")
+    ] = None,
+    template: Scale = None,
+    input_size: Side = None,
+    evaluations: Evaluations = 100_000,
+    epochs: Epochs = None,
+    full_profile: Annotated[
+        bool, typer.Option("--full-profile", help="Profile for 8 minutes instead of 2.")
+    ] = False,
+    seed: Seed = 0,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the run. (the next runs/run/exp)")
+    ] = None,
+    resume: Resume = False,
+    as_json: Json = False,
+) -> None:
+    """Search, train, evaluate, export and measure a detector for your device and data.
+
+    Each step is announced as the command that you could type yourself. A run that was stopped
+    continues with --resume.
+    """
+    import maenas
+    from maenas.cli.training.train_options import arguments
+    from maenas.terminal.console import print_json
+
+    with interrupted(ADVICE):
+        result = maenas.run(**arguments(context), given=typed(context))
+    print_json(result.to_json()) if as_json else print_run(result)
+
+
+def print_run(result: RunResult) -> None:
+    """Print what the detector reaches, and where it is."""
+    from rich.panel import Panel
+
+    from maenas.pipeline.card import card_of
+    from maenas.terminal.console import OUT
+
+    OUT.print(Panel(card_of(result), title="maenas run", expand=True))

@@ -1,0 +1,68 @@
+"""The summary at the end of a run."""
+
+from __future__ import annotations
+
+from rich.table import Table
+
+from maenas.pipeline.result import RunResult
+
+DISTURBED = 0.8  # speed relative to that of the table, below which the card says so
+
+
+def card_of(result: RunResult) -> Table:
+    """What the detector reaches, and where its files are, as a table for the terminal."""
+    card = Table.grid(padding=(0, 2))
+    card.add_column(style="bold")
+    card.add_column()
+    for name, text in card_rows(result):
+        card.add_row(name, text)
+    return card
+
+
+def card_rows(result: RunResult) -> list[tuple[str, str]]:
+    """The lines of the summary: a name and a text each."""
+    found = result.record.result("search")
+    rows = [
+        ("data", data_line(result)),
+        ("latency", latency_line(result)),
+        ("accuracy", accuracy_line(result)),
+        (
+            "network",
+            f"{found['params'] / 1e6:.2f} M params, {2 * found['macs'] / 1e9:.2f} GFLOPs, "
+            f"{found['layers']} layers, {'x'.join(map(str, result.image_size))} pixels",
+        ),
+        ("detector", str(result.detector)),
+        ("exported", str(result.model)),
+        ("detections", str(result.folder / "detections")),
+        ("next", f"maenas detect {result.model} IMAGES"),
+    ]
+    return rows
+
+
+def data_line(result: RunResult) -> str:
+    """The data set, and that it was generated where the user named none."""
+    origin = "" if result.record.options.data else " (generated shapes; --data takes your own)"
+    return f"{result.plan.data}{origin}"
+
+
+def latency_line(result: RunResult) -> str:
+    """Latency of the exported file against the budget."""
+    device, limit, predicted = result.plan.device, result.limit_ms, result.predicted_ms
+    budget = "" if limit is None else f" of {limit:.3f} ms"
+    if result.measured_ms is None:
+        known = "no budget of latency" if predicted is None else f"{predicted:.3f} ms predicted"
+        return f"{known}{budget} on {device}, which is not in this machine"
+    said = "" if predicted is None else f"; the search predicted {predicted:.3f} ms"
+    over = ""
+    if limit is not None and result.measured_ms > limit:
+        over = f" ({100 * (result.measured_ms / limit - 1):.1f} % over)"
+    slower = ""
+    if result.speed < DISTURBED:
+        slower = f"; other jobs slow the machine to {100 * result.speed:.0f} % of its speed"
+    return f"{result.measured_ms:.3f} ms measured{budget}{over} on {device}{said}{slower}"
+
+
+def accuracy_line(result: RunResult) -> str:
+    """AP on the split that the detector was evaluated on."""
+    images = result.record.result("val")["images"]
+    return f"AP {result.ap:.3f}, AP50 {result.ap50:.3f} on {images} images of split {result.split}"

@@ -1,0 +1,76 @@
+"""What a user asks of a run, and what a resumed run must agree with."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from maenas.blocks.errors import MaenasError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOptions:
+    """The options of a run.
+
+    Attributes:
+        budget: budgets of the detector, such as "30ms".
+        data: data set; None for generated shapes.
+        device: device that latency is priced for.
+        precision: number format of the device; its default if None.
+        threads: number of CPU threads of the device; all cores if None.
+        space: search space; that of the template if None.
+        template: scale of neck and head; the one nearest to the budget if None.
+        input_size: side of the image in pixels; that of the template if None.
+        evaluations: number of candidates of the search.
+        epochs: number of epochs; that of the recipe if None.
+        full_profile: whether the device is profiled at length instead of in 2 minutes.
+        seed: random seed of the search and of generated shapes.
+    """
+
+    budget: tuple[str, ...]
+    data: str | None = None
+    device: str = "cpu"
+    precision: str | None = None
+    threads: int | None = None
+    space: str | None = None
+    template: str | None = None
+    input_size: int | None = None
+    evaluations: int = 100_000
+    epochs: int | None = None
+    full_profile: bool = False
+    seed: int = 0
+
+    def to_json(self) -> dict[str, Any]:
+        """The options as plain data."""
+        return {**asdict(self), "budget": list(self.budget)}
+
+
+def options_of(data: Mapping[str, Any], path: Path) -> RunOptions:
+    """The options that a run's file holds.
+
+    Raises:
+        MaenasError: if the file is not of this version.
+    """
+    names = {field.name for field in fields(RunOptions)}
+    if set(data) != names:
+        wrong = ", ".join(sorted(names ^ set(data)))
+        raise MaenasError(f"{path}: options: were written by another version ({wrong}).")
+    return RunOptions(**{**data, "budget": tuple(data["budget"])})
+
+
+def require_same(asked: RunOptions, saved: RunOptions, given: Collection[str], path: Path) -> None:
+    """Raise `MaenasError` if an option that was given differs from that of the resumed run."""
+    for name in sorted(given):
+        new, old = getattr(asked, name), getattr(saved, name)
+        if new != old:
+            raise MaenasError(
+                f"{path}: another run: {name} was {shown(old)}, got {shown(new)}; leave it out, "
+                "or start a new run without --resume."
+            )
+
+
+def shown(value: object) -> str:
+    """An option's value as text."""
+    return " ".join(value) if isinstance(value, tuple) else str(value)

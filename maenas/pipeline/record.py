@@ -1,0 +1,91 @@
+"""`run.json`: the options of a run, and the steps that are finished."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from maenas.blocks.errors import MaenasError
+from maenas.blocks.files.atomic_write import write_text
+from maenas.blocks.files.format_line import check_format
+from maenas.blocks.files.json_file import read_json
+from maenas.blocks.files.strict import parse
+from maenas.pipeline.options import RunOptions, options_of
+
+FORMAT = "maenas/run@1"
+FILE = "run.json"
+
+
+@dataclass(frozen=True, slots=True)
+class FinishedStep:
+    """A finished step.
+
+    Attributes:
+        name: name of the step.
+        command: command that did it, as a user would type it.
+        seconds: seconds that it took.
+        result: plain data, as the command prints it with `--json`.
+    """
+
+    name: str
+    command: str
+    seconds: float
+    result: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """The state of a run.
+
+    Attributes:
+        options: options of the run.
+        steps: finished steps, in order.
+    """
+
+    options: RunOptions
+    steps: tuple[FinishedStep, ...] = field(default=())
+
+    def with_step(self, step: FinishedStep) -> RunRecord:
+        """The record with one more finished step."""
+        return replace(self, steps=(*self.steps, step))
+
+    def result(self, name: str) -> dict[str, Any]:
+        """The result of a step; empty if the run has no such step."""
+        return next((step.result for step in self.steps if step.name == name), {})
+
+    def save(self, folder: Path) -> None:
+        """Write the record into the folder of the run, at once or not at all."""
+        data = {
+            "format": FORMAT,
+            "options": self.options.to_json(),
+            "steps": [
+                {
+                    "name": step.name,
+                    "command": step.command,
+                    "seconds": round(step.seconds, 1),
+                    "result": step.result,
+                }
+                for step in self.steps
+            ],
+        }
+        write_text(folder / FILE, json.dumps(data, indent=1) + "\n")
+
+
+def load_record(folder: Path) -> RunRecord:
+    """The record of a run.
+
+    Raises:
+        MaenasError: if the file is missing, damaged or of another version.
+    """
+    path = folder / FILE
+    data = read_json(path)
+    check_format(path, data.get("format"), FORMAT)
+    if not isinstance(data.get("options"), dict) or not isinstance(data.get("steps"), list):
+        raise MaenasError(f"{path}: is damaged: lacks options or steps.")
+    steps = tuple(
+        parse(FinishedStep, step, f"{path}: steps[{index}]")
+        for index, step in enumerate(data["steps"])
+    )
+    return RunRecord(options_of(data["options"], path), steps)

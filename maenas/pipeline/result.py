@@ -1,0 +1,107 @@
+"""The result of a run: the detector, what it reaches, and where its files are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from maenas.pipeline.plan import RunPlan
+from maenas.pipeline.record import RunRecord
+
+SCHEMA = "maenas/run-result@1"
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """A finished run.
+
+    Attributes:
+        folder: folder of the run.
+        plan: steps of the run and names of its files.
+        record: options, and the command and result of each step.
+    """
+
+    folder: Path
+    plan: RunPlan
+    record: RunRecord
+
+    @property
+    def detector(self) -> Path:
+        """Folder of the trained detector."""
+        trained = self.record.result("train")
+        return Path(trained["best"] or trained["last"])
+
+    @property
+    def model(self) -> Path:
+        """The exported file."""
+        return self.plan.model
+
+    @property
+    def ap(self) -> float:
+        """COCO's AP on the split that `split` names."""
+        return float(self.record.result("val")["ap"])
+
+    @property
+    def ap50(self) -> float:
+        """AP at IoU 0.50."""
+        return float(self.record.result("val")["ap50"])
+
+    @property
+    def split(self) -> str:
+        """Split of the data set that the detector was evaluated on."""
+        return str(self.record.result("val")["split"])
+
+    @property
+    def image_size(self) -> tuple[int, int]:
+        """Height and width of the image that the detector takes, in pixels."""
+        _, height, width = self.record.result("val")["in_shape"]
+        return height, width
+
+    @property
+    def predicted_ms(self) -> float | None:
+        """Latency that the search predicted, in milliseconds; None without a device's budget."""
+        latency_ms: float | None = self.record.result("search")["latency_ms"]
+        return latency_ms
+
+    @property
+    def measured_ms(self) -> float | None:
+        """Median latency of the exported file in milliseconds; None where nothing was measured.
+
+        It is scaled to the speed that the device had when its table was measured, as in `search
+        --verify`: a machine that other jobs disturb would not be compared with its own table.
+        """
+        measured = self.record.result("measure")
+        return float(measured["latency_ms"]["p50"]) * self.speed if measured else None
+
+    @property
+    def speed(self) -> float:
+        """Speed of the device while the file was measured, relative to that of its table."""
+        compared = self.record.result("measure").get("predicted") or {}
+        return float(compared.get("device_speed") or 1.0)
+
+    @property
+    def limit_ms(self) -> float | None:
+        """The budget of latency in milliseconds; None without one."""
+        limit: float | None = self.record.result("search")["budget"].get("latency_ms")
+        return limit
+
+    def to_json(self) -> dict[str, Any]:
+        """The result as plain data."""
+        return {
+            "schema": SCHEMA,
+            "folder": str(self.folder),
+            "detector": str(self.detector),
+            "model": str(self.model),
+            "ap": self.ap,
+            "ap50": self.ap50,
+            "split": self.split,
+            "limit_ms": self.limit_ms,
+            "predicted_ms": self.predicted_ms,
+            "measured_ms": self.measured_ms,
+            "options": self.record.options.to_json(),
+            "steps": [
+                {"name": step.name, "command": step.command, "seconds": step.seconds}
+                for step in self.record.steps
+            ],
+        }

@@ -1,0 +1,97 @@
+"""`maenas run`: every step from a data set and a budget to a detector, one after the other."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import maenas
+from maenas.blocks.errors import MaenasError
+from maenas.pipeline.options import RunOptions, require_same
+from maenas.pipeline.plan import RunPlan, make_plan
+from maenas.pipeline.record import FILE, FinishedStep, RunRecord, load_record
+from maenas.pipeline.result import RunResult
+from maenas.pipeline.step import Step
+from maenas.runs import start
+from maenas.terminal.console import ERR
+
+
+def run_steps(
+    options: RunOptions | None,
+    out: Path | None = None,
+    resume: bool = False,
+    given: Collection[str] = (),
+) -> RunResult:
+    """Do all steps that are not finished yet.
+
+    Args:
+        options: options of the run; None to take those of the run that is resumed.
+        out: folder of the run; None for the next `runs/run/exp`, or the last one to resume.
+        resume: whether to continue the run in the folder.
+        given: names of options that a resumed run must agree with.
+    Raises:
+        MaenasError: if a step fails; the finished ones are kept.
+    """
+    with _folder(out, resume) as folder:
+        record = _record(options, folder, resume, given)
+        plan = make_plan(record.options, folder)
+        if not record.steps:
+            start.mark_start(folder)
+            record.save(folder)
+            start.mark_begun(folder)
+        record = _finish(plan, record)
+        return RunResult(folder, plan, record)
+
+
+def _folder(out: Path | None, resume: bool) -> AbstractContextManager[Path]:
+    if resume:
+        return start.resumed_run(out, "run", lambda folder: (folder / FILE).exists())
+    return start.new_run(out, "run", None, can_resume=True)
+
+
+def _record(
+    options: RunOptions | None, folder: Path, resume: bool, given: Collection[str]
+) -> RunRecord:
+    """The record of the run in the folder, or that of a new one."""
+    if resume and (folder / FILE).exists():
+        record = load_record(folder)
+        if options is not None:
+            require_same(options, record.options, given, folder / FILE)
+        return record
+    if options is None or not options.budget:
+        if resume:
+            raise MaenasError(f"{folder}: there is no run to resume; --budget starts one.")
+        raise MaenasError("budget: at least one is needed, such as --budget 30ms --device cpu.")
+    return RunRecord(options)
+
+
+def _finish(plan: RunPlan, record: RunRecord) -> RunRecord:
+    makers = plan.makers
+    for number, (name, make) in enumerate(makers.items(), start=1):
+        if number <= len(record.steps):
+            continue
+        step = make().again()
+        ERR.print(f"[{number}/{len(makers)}] {step.command}", style="bold")
+        started = time.monotonic()
+        result = done(step)
+        seconds = time.monotonic() - started
+        record = record.with_step(FinishedStep(name, step.command, seconds, result))
+        record.save(plan.folder)
+    return record
+
+
+def done(step: Step) -> dict[str, Any]:
+    """Do a step, and return its result as plain data.
+
+    Raises:
+        MaenasError: if the step fails, or the data set has errors.
+    """
+    result = getattr(maenas, step.function)(*step.positional, **step.given)
+    data: dict[str, Any] = result.to_json()
+    if step.function == "check_data" and result.errors:
+        first = next(problem for problem in result.problems if problem.severity == "error")
+        raise MaenasError(f"{first}; `{step.command}` lists {result.errors} such errors.")
+    return data

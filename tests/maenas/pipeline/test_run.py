@@ -1,0 +1,206 @@
+"""`maenas run`: its steps are commands that a user can type, and it continues where it stopped."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from typer.main import get_command
+
+import maenas
+from maenas.cli.app import app
+from maenas.pipeline.options import RunOptions
+from maenas.pipeline.plan import RunPlan, make_plan
+from maenas.pipeline.run import run_steps
+from maenas.pipeline.step import Step
+
+OPTIONS = RunOptions(budget=("3.8ms",), device="t4", epochs=1, input_size=64)
+FUNCTIONS = (
+    *("make_shapes", "check_data", "search", "build_detector", "train"),
+    *("val", "export", "measure", "detect", "profile"),
+)
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+class Recorded:
+    """What the steps called, in place of functions that take minutes."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = []
+        self.stops_at = ""
+
+    @property
+    def names(self) -> list[str]:
+        return [name for name, _, _ in self.calls]
+
+    def function(self, name: str) -> Callable[..., Any]:
+        def called(*positional: Any, **options: Any) -> Any:
+            self.calls.append((name, positional, options))
+            if "out" in options:  # what a killed command leaves
+                Path(options["out"]).mkdir(parents=True, exist_ok=True)
+            if name == self.stops_at:
+                raise KeyboardInterrupt
+            return SimpleNamespace(to_json=lambda: RESULTS.get(name, {}), errors=0, problems=())
+
+        return called
+
+
+RESULTS: dict[str, dict[str, Any]] = {
+    "search": {"latency_ms": 3.7, "budget": {"latency_ms": 3.8}},
+    "train": {"best": "best", "last": "last"},
+    "val": {"ap": 0.5, "ap50": 0.7, "split": "val", "in_shape": [3, 64, 64], "images": 8},
+}
+
+
+@pytest.fixture
+def recorded(monkeypatch: pytest.MonkeyPatch) -> Recorded:
+    calls = Recorded()
+    for name in FUNCTIONS:
+        monkeypatch.setattr(maenas, name, calls.function(name), raising=False)
+    monkeypatch.setattr(RunPlan, "_images", lambda plan: ["a.jpg", "b.jpg"])
+    monkeypatch.setattr(RunPlan, "_split", lambda plan: "val")
+    return calls
+
+
+def steps(options: RunOptions, folder: Path, **changes: Any) -> list[Step]:
+    plan = replace(make_plan(options, folder), **changes)
+    return [make() for make in plan.makers.values()]
+
+
+@pytest.mark.usefixtures("recorded")
+@pytest.mark.parametrize("data", [None, "pets/data.yaml"])
+def test_each_step_is_a_command_that_the_command_line_reads_alike(
+    data: str | None, tmp_path: Path
+) -> None:
+    every: Any = get_command(app)
+    options = replace(OPTIONS, data=data, seed=3, space="res", template="s")
+    for step in steps(options, tmp_path, profiles=True, measures=True):
+        group, words = every, list(step.words)
+        while hasattr(group, "commands"):
+            group = group.commands[words.pop(0)]
+        read = group.make_context(group.name, words).params
+        for name, value in step.given.items():
+            shown = {str(each) for each in (value if isinstance(value, tuple) else (value,))}
+            found = read[name] if isinstance(read[name], list) else [read[name]]
+            assert {str(each) for each in found} == shown, (step.name, name)
+
+
+def test_a_device_of_this_machine_without_a_table_is_profiled_and_measured(tmp_path: Path) -> None:
+    plan = make_plan(replace(OPTIONS, device="cpu", threads=1), tmp_path)
+    assert (plan.device, plan.profiles, plan.measures) == ("cpu-1t", True, True)
+    assert "profile" in plan.makers
+
+
+def test_a_device_elsewhere_is_neither(tmp_path: Path) -> None:
+    names = list(make_plan(OPTIONS, tmp_path).makers)
+    assert names == ["data", "search", "build", "train", "val", "export", "detect"]
+
+
+def test_a_stopped_run_continues_with_the_step_that_it_stopped_in(
+    recorded: Recorded, here: Path
+) -> None:
+    recorded.stops_at = "train"
+    with pytest.raises(KeyboardInterrupt):
+        run_steps(OPTIONS)
+    assert recorded.names == ["make_shapes", "search", "build_detector", "train"]
+    recorded.calls.clear()
+    recorded.stops_at = ""
+    result = run_steps(None, resume=True)
+    assert recorded.names == ["train", "val", "export", "detect"]
+    assert recorded.calls[0][2]["resume"] is True
+    assert "resume" not in recorded.calls[1][2]
+    assert result.folder == Path("runs/run/exp")
+    assert [step.name for step in result.record.steps] == list(result.plan.makers)
+
+
+def test_a_step_that_cannot_continue_replaces_what_it_left(recorded: Recorded, here: Path) -> None:
+    recorded.stops_at = "build_detector"
+    with pytest.raises(KeyboardInterrupt):
+        run_steps(OPTIONS)
+    recorded.calls.clear()
+    with pytest.raises(KeyboardInterrupt):
+        run_steps(OPTIONS, resume=True)
+    assert recorded.names == ["build_detector"]
+    assert recorded.calls[0][2]["exist_ok"] is True
+
+
+def test_resuming_a_finished_run_repeats_nothing(recorded: Recorded, here: Path) -> None:
+    run_steps(OPTIONS)
+    recorded.calls.clear()
+    assert run_steps(None, resume=True).ap == 0.5
+    assert recorded.names == []
+
+
+@pytest.mark.usefixtures("recorded")
+def test_another_option_is_refused_on_resume(here: Path) -> None:
+    maenas.run("3.8ms", device="t4")
+    with pytest.raises(maenas.MaenasError, match=r"run\.json: another run: epochs was None, got 3"):
+        maenas.run("3.8ms", device="t4", epochs=3, resume=True)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("{", "is damaged"),
+        ("{}", "lacks the line `format: maenas/run@1`"),
+        ('{"format": "maenas/run@1"}', "lacks options or steps"),
+        ('{"format": "maenas/run@1", "options": {"budget": []}, "steps": []}', "another version"),
+        ('{"format": "maenas/run@1", "options": {}, "steps": [3]}', r"steps\[0\]"),
+    ],
+)
+def test_a_damaged_record_is_named(content: str, said: str, tmp_path: Path) -> None:
+    (tmp_path / "run.json").write_text(content, encoding="utf-8")
+    with pytest.raises(maenas.MaenasError, match=said):
+        run_steps(None, tmp_path, resume=True)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (None, "--budget starts one"),
+        (replace(OPTIONS, device="t5"), "no device 't5'"),
+    ],
+)
+def test_wrong_options_leave_no_folder(options: RunOptions | None, said: str, here: Path) -> None:
+    with pytest.raises(maenas.MaenasError, match=said):
+        run_steps(options, resume=options is None)
+    assert list(here.iterdir()) == []
+
+
+def test_errors_of_the_data_stop_the_run(recorded: Recorded, monkeypatch: Any, here: Path) -> None:
+    problem = SimpleNamespace(severity="error", __str__=lambda: "")
+    checked = SimpleNamespace(to_json=dict, errors=2, problems=(problem,))
+    monkeypatch.setattr(maenas, "check_data", lambda source: checked)
+    with pytest.raises(maenas.MaenasError, match="`maenas data check pets` lists 2 such errors"):
+        run_steps(replace(OPTIONS, data="pets"))
+    assert recorded.names == []
+
+
+def test_it_ends_with_a_trained_detector_an_exported_file_and_drawn_detections(
+    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from maenas.cli.run import print_run
+
+    monkeypatch.setattr("maenas.pipeline.plan.SHAPES", 16)
+    result = maenas.run("2ms", device="t4", template="ns", input_size=64, evaluations=500, epochs=1)
+    assert result.model.is_file()
+    assert (result.detector / "detector.yaml").is_file()
+    assert len(list((result.folder / "detections").glob("*.jpg"))) > 0
+    assert result.measured_ms is None
+    assert result.predicted_ms <= 2
+    written = json.loads((result.folder / "run.json").read_text("utf-8"))
+    assert [step["name"] for step in written["steps"]] == list(result.plan.makers)
+    print_run(result)
+    out = capsys.readouterr().out
+    assert "which is not in this machine" in out
+    assert "generated shapes" in out
