@@ -12,12 +12,17 @@ from maenas.detector.media.images import Pixels
 from maenas.detector.media.label_text import Colour, Font, text_colour, text_font
 
 LINE_SHARE, TEXT_SHARE = 1 / 320, 1 / 45  # shares of the longer side
+MARGIN = 2  # pixels around a text
+MOST_LINES = 8  # lines that a text is moved at most
+Patch = tuple[float, float, float, float]  # x1, y1, x2, y2 in pixels
 
 
 def draw_boxes(
     pixels: Pixels, boxes_xyxy: Floats, texts: Sequence[str], colours: Sequence[Colour]
 ) -> Pixels:
-    """A copy of the image with boxes and text above them, the last box on top.
+    """A copy of the image with boxes and their texts, the last box on top.
+
+    Texts are placed so that none covers another, as far as there is room.
 
     Args:
         pixels: (height, width, 3), RGB image.
@@ -33,24 +38,61 @@ def draw_boxes(
     for (x1, y1, x2, y2), colour in zip(boxes, colours, strict=True):
         far = max(x1, x2 - 1), max(y1, y2 - 1)
         canvas.rectangle(((x1, y1), far), outline=colour, width=line)
-    for (x1, y1, _, _), text, colour in zip(boxes, texts, colours, strict=True):
-        _tag(canvas, image.size, (x1, y1), text, colour, font)  # above all boxes, to stay readable
+    taken: list[Patch] = []
+    tags = list(zip(boxes, texts, colours, strict=True))
+    for box, text, colour in reversed(tags):  # the last box chooses its place first
+        patch = place(box, _patch_size(canvas, text, font), image.size, taken)
+        taken.append(patch)
+        _tag(canvas, patch, text, colour, font)  # above all boxes, to stay readable
     return np.array(image)
 
 
-def _tag(
-    canvas: ImageDraw.ImageDraw,
-    size: tuple[int, int],
-    corner: tuple[float, float],
-    text: str,
-    colour: Colour,
-    font: Font,
-) -> None:
-    """Draw text on a patch above the corner, or inside the image if there is no room above."""
+def place(
+    box: Sequence[float],
+    size: tuple[float, float],
+    image: tuple[int, int],
+    taken: Sequence[Patch],
+) -> Patch:
+    """Place of the text of a box: the first place where it covers no other text.
+
+    Above the box is best, then inside its upper edge, below it, and further up or down by whole
+    lines. Where all of these are taken, it covers other text.
+
+    Args:
+        box: (x1, y1, x2, y2) in pixels.
+        size: (width, height) of the text in pixels.
+        image: (width, height) of the image in pixels.
+        taken: places of other texts.
+    Returns:
+        (x1, y1, x2, y2) of the text, inside the image if it fits there.
+    """
+    width, height = size
+    x = max(0.0, min(box[0], image[0] - width))
+    best = box[1] - height if box[1] >= height else min(box[1], image[1] - height)
+    tops = [best, box[1], box[3]]
+    for line in range(1, MOST_LINES):
+        tops += [best - line * height, box[1] + line * height]
+    for top in tops:
+        patch = (x, top, x + width, top + height)
+        if 0 <= top <= image[1] - height and not any(overlap(patch, other) for other in taken):
+            return patch
+    top = max(0.0, best)
+    return x, top, x + width, top + height
+
+
+def overlap(one: Patch, other: Patch) -> bool:
+    """Whether two rectangles share more than an edge."""
+    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
+
+
+def _patch_size(canvas: ImageDraw.ImageDraw, text: str, font: Font) -> tuple[float, float]:
     left, top, right, bottom = canvas.textbbox((0, 0), text, font=font)
-    width, height = right - left + 4, bottom - top + 4
-    x = max(0.0, min(corner[0], size[0] - width))
-    y = corner[1] - height if corner[1] >= height else min(corner[1], size[1] - height)
-    y = max(0.0, y)
-    canvas.rectangle((x, y, x + width, y + height), fill=colour)
-    canvas.text((x + 2 - left, y + 2 - top), text, fill=text_colour(colour), font=font)
+    return right - left + 2 * MARGIN, bottom - top + 2 * MARGIN
+
+
+def _tag(canvas: ImageDraw.ImageDraw, patch: Patch, text: str, colour: Colour, font: Font) -> None:
+    """Draw text on a patch of the colour."""
+    left, top, _, _ = canvas.textbbox((0, 0), text, font=font)
+    canvas.rectangle(patch, fill=colour)
+    at = patch[0] + MARGIN - left, patch[1] + MARGIN - top
+    canvas.text(at, text, fill=text_colour(colour), font=font)

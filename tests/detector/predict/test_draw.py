@@ -7,6 +7,7 @@ import itertools
 import numpy as np
 import pytest
 
+from maenas.detector.media.draw_boxes import Patch, overlap, place
 from maenas.detector.media.label_text import class_colour, text_colour, text_font
 from maenas.detector.predict.draw import draw
 from maenas.detector.predict.results import Objects
@@ -55,6 +56,30 @@ def test_names_with_accents_and_of_other_scripts_can_be_read() -> None:
 def test_the_best_is_drawn_on_top() -> None:
     found = objects([[50, 50, 150, 150], [50, 50, 150, 150]], [0, 1])  # best first
     assert draw(blank(200, 200), found)[100, 50].tolist() == list(class_colour(0))
+
+
+def test_the_names_of_overlapping_objects_can_both_be_read() -> None:
+    """Two classes are found in one place: no text covers the other."""
+    boxes = [[50, 60, 150, 160], [52, 62, 150, 160], [55, 60, 150, 158]]
+    taken: list[Patch] = []
+    for box in boxes:
+        taken.append(place(box, (60, 14), (300, 200), taken))
+    for one, other in itertools.combinations(taken, 2):
+        assert not overlap(one, other)
+
+
+@pytest.mark.parametrize("corner", [(0, 0), (280, 0), (0, 190), (280, 190)], ids=str)
+def test_names_that_evade_others_stay_in_the_image(corner: tuple[int, int]) -> None:
+    taken: list[Patch] = []
+    box = [*corner, corner[0] + 20, corner[1] + 10]
+    for _ in range(5):
+        taken.append(place(box, (60, 14), (300, 200), taken))
+    for x1, y1, x2, y2 in taken:
+        assert x1 >= 0
+        assert y1 >= 0
+        assert x2 <= 300
+        assert y2 <= 200
+    assert not any(overlap(*pair) for pair in itertools.combinations(taken, 2))
 
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 2000), (2, 2)], ids=str)
