@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
@@ -39,10 +40,9 @@ def draw_boxes(
         far = max(x1, x2 - 1), max(y1, y2 - 1)
         canvas.rectangle(((x1, y1), far), outline=colour, width=line)
     taken: list[Patch] = []
-    tags = list(zip(boxes, texts, colours, strict=True))
-    for box, text, colour in reversed(tags):  # the last box chooses its place first
-        patch = place(box, _patch_size(canvas, text, font), image.size, taken)
-        taken.append(patch)
+    for box, text in zip(reversed(boxes), reversed(texts), strict=True):  # the last one chooses
+        taken.append(place(box, _patch_size(canvas, text, font), image.size, taken))
+    for patch, text, colour in zip(reversed(taken), texts, colours, strict=True):
         _tag(canvas, patch, text, colour, font)  # above all boxes, to stay readable
     return np.array(image)
 
@@ -55,8 +55,8 @@ def place(
 ) -> Patch:
     """Place of the text of a box: the first place where it covers no other text.
 
-    Above the box is best, then inside its upper edge, below it, and further up or down by whole
-    lines. Where all of these are taken, it covers other text.
+    Above the box is best, at its left or right end, then inside its upper edge, below it, and
+    further up or down by whole lines. Where all of these are taken, it covers other text.
 
     Args:
         box: (x1, y1, x2, y2) in pixels.
@@ -67,16 +67,16 @@ def place(
         (x1, y1, x2, y2) of the text, inside the image if it fits there.
     """
     width, height = size
-    x = max(0.0, min(box[0], image[0] - width))
+    lefts = [max(0.0, min(x, image[0] - width)) for x in (box[0], box[2] - width)]
     best = box[1] - height if box[1] >= height else min(box[1], image[1] - height)
     tops = [best, box[1], box[3]]
     for line in range(1, MOST_LINES):
         tops += [best - line * height, box[1] + line * height]
-    for top in tops:
+    for top, x in itertools.product(tops, lefts):
         patch = (x, top, x + width, top + height)
         if 0 <= top <= image[1] - height and not any(overlap(patch, other) for other in taken):
             return patch
-    top = max(0.0, best)
+    x, top = lefts[0], max(0.0, best)
     return x, top, x + width, top + height
 
 
