@@ -10,9 +10,15 @@ from types import MappingProxyType
 # Environment variables that switch reports off; a library reads its own at import or start.
 # NNCF_CI replaces NNCF's reports to Google Analytics by a stub and has no other effect in NNCF
 # (`nncf/telemetry/wrapper.py` of 2.8 to 3.4). ORT_DISABLE_TELEMETRY keeps ONNX Runtime from sending
-# events and from writing a file with an identity of the machine, as 1.32 does on Linux too.
+# events and from writing a file with an identity of the machine, as 1.32 does on Linux too. MLflow,
+# which `train --tracker mlflow` loads, reports from version 3 on.
 REPORTS_OFF: Mapping[str, str] = MappingProxyType(
-    {"NNCF_CI": "1", "ORT_DISABLE_TELEMETRY": "1", "RAY_USAGE_STATS_ENABLED": "0"}
+    {
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "NNCF_CI": "1",
+        "ORT_DISABLE_TELEMETRY": "1",
+        "RAY_USAGE_STATS_ENABLED": "0",
+    }
 )
 # The package by which OpenVINO and NNCF send their reports; both use a stub where it cannot be
 # imported. OpenVINO reports every import of itself.

@@ -18,7 +18,12 @@ from typing import TYPE_CHECKING
 
 # Before any other import, since libraries report their usage when they are imported: nothing is
 # sent anywhere. `budgets/usage_reports.py` says what each entry switches off.
-os.environ.update(NNCF_CI="1", ORT_DISABLE_TELEMETRY="1", RAY_USAGE_STATS_ENABLED="0")
+os.environ.update(
+    MLFLOW_DISABLE_TELEMETRY="true",
+    NNCF_CI="1",
+    ORT_DISABLE_TELEMETRY="1",
+    RAY_USAGE_STATS_ENABLED="0",
+)
 sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
 
 if TYPE_CHECKING:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from maenas.training.family_result import FamilyResult
     from maenas.training.result import TrainResult
     from maenas.training.setup import TrainOptions
+    from maenas.training.trackers.tracker import Tracker
 
 Changes = Mapping[str, object] | Sequence[str]
 
@@ -32,6 +33,7 @@ def train(
     workers: int | None = None,
     ray: str | None = None,
     processes: int = 1,
+    trackers: Sequence[str | Tracker] | None = None,
 ) -> TrainResult | None:
     """Train a detector on a data set.
 
@@ -53,6 +55,8 @@ def train(
         workers: number of processes that load images; one per core if None.
         ray: address of a Ray cluster to train on; None for this machine.
         processes: number of processes that train together with `ray`, each on its own GPU.
+        trackers: what follows the training: a `Tracker`, "tensorboard", "wandb", "mlflow" or
+            `module:object` of a plugin; TensorBoard where it is installed if None, none if empty.
     Returns:
         The result; None in a process of `torchrun` that is not the first.
     Raises:
@@ -68,7 +72,7 @@ def train(
         *(_text(detector), _path(data), epochs, _changes(changes), _recipe(recipe), input_size),
         assigner=chosen_assigner(assigner),
     )
-    return _run(options, out, resume, exist_ok, compute, workers, ray, processes)
+    return _run(options, out, resume, exist_ok, compute, workers, ray, processes, trackers)
 
 
 def distill(
@@ -88,6 +92,7 @@ def distill(
     workers: int | None = None,
     ray: str | None = None,
     processes: int = 1,
+    trackers: Sequence[str | Tracker] | None = None,
 ) -> TrainResult | None:
     """Train a detector with a teacher in the epochs with mosaics, without it in the last ones.
 
@@ -112,7 +117,7 @@ def distill(
         distills=True,
         assigner=chosen_assigner(assigner),
     )
-    return _run(options, out, resume, exist_ok, compute, workers, ray, processes)
+    return _run(options, out, resume, exist_ok, compute, workers, ray, processes, trackers)
 
 
 def train_family(
@@ -165,6 +170,7 @@ def _run(
     workers: int | None,
     ray: str | None,
     processes: int,
+    trackers: Sequence[str | Tracker] | None,
 ) -> TrainResult | None:
     """Run a training on this machine or on a cluster."""
     from maenas.detector.errors import TrainError
@@ -177,11 +183,14 @@ def _run(
     if ray is None:
         from maenas.training.run import run_training
 
-        return run_training(options, _path(out), resume, exist_ok, compute, workers)
+        return run_training(options, _path(out), resume, exist_ok, compute, workers, trackers)
     from maenas.training.ray_job import run_on_ray
 
     return run_on_ray(
-        *(options, _path(out), resume, exist_ok, compute, workers), address=ray, processes=processes
+        *(options, _path(out), resume, exist_ok, compute, workers),
+        address=ray,
+        processes=processes,
+        trackers=trackers,
     )
 
 

@@ -1,4 +1,4 @@
-"""The curves of a training: `results.csv`, `results.png` and TensorBoard events."""
+"""The curves of a training: `results.csv` and `results.png`."""
 
 from __future__ import annotations
 
@@ -6,18 +6,13 @@ import csv
 import io
 import time
 from collections.abc import Mapping, Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from maenas.blocks.files.atomic_write import write_bytes, write_text
-from maenas.detector.train import FEATURE, PARTS, EpochResult, StepResult
+from maenas.detector.train import FEATURE, PARTS, EpochResult
 from maenas.runs.folders import TRAINING_TABLE
-from maenas.terminal.console import ERR
-
-if TYPE_CHECKING:
-    from torch.utils.tensorboard.writer import SummaryWriter
 
 CSV_FILE, PNG_FILE = TRAINING_TABLE, "results.png"
 COLUMNS = (
@@ -25,7 +20,6 @@ COLUMNS = (
     *("ap", "ap50", "skipped", "train_s"),
 )
 PNG_EVERY_S = 60.0
-STEPS_BETWEEN = 10  # steps between two points of TensorBoard's curves
 
 
 class Charts:
@@ -34,23 +28,14 @@ class Charts:
     Args:
         folder: folder of the run.
         rows: rows of the earlier epochs of a run that is resumed; they are not changed.
-        first: number of the first step; later events of a run that was killed are dropped.
     """
 
-    def __init__(self, folder: Path, rows: Sequence[Mapping[str, float]], first: int = 0) -> None:
-        self._first = first
+    def __init__(self, folder: Path, rows: Sequence[Mapping[str, float]]) -> None:
         self._folder = folder
         self._rows = list(rows)
         self._drawn = time.monotonic()
-        self._events: SummaryWriter | None = None
 
     def __enter__(self) -> Self:
-        if find_spec("tensorboard") is None:
-            ERR.print("no TensorBoard events: pip install -e '.[tensorboard]' adds them")
-            return self
-        from torch.utils.tensorboard.writer import SummaryWriter
-
-        self._events = SummaryWriter(str(self._folder), purge_step=self._first)
         return self
 
     def __exit__(
@@ -61,32 +46,13 @@ class Charts:
     ) -> None:
         if self._rows:
             self._draw()
-        if self._events is not None:
-            self._events.close()
-
-    def step(self, step: StepResult) -> None:
-        """Add a step."""
-        if self._events is None or step.number % STEPS_BETWEEN:
-            return
-        for name, value in step.parts.items():
-            self._add(f"step/{name}", value, step.number)
-        self._add("step/lr", step.lr, step.number)
-        self._add("step/gradient", step.norm, step.number)
-        self._add("step/images_per_s", step.images / step.seconds, step.number)
 
     def epoch(self, epoch: EpochResult) -> None:
         """Add an epoch: write the table, and the plot if the last one is a minute old."""
         self._rows.append(epoch.row)
         write_text(self._folder / CSV_FILE, table(self._rows))
-        for name in ("loss", "ap", "ap50"):
-            if name in epoch.row:
-                self._add(f"epoch/{name}", epoch.row[name], int(epoch.row["step"]))
         if time.monotonic() - self._drawn >= PNG_EVERY_S:
             self._draw()
-
-    def _add(self, name: str, value: float, step: int) -> None:
-        if self._events is not None:
-            self._events.add_scalar(name, value, step)
 
     def _draw(self) -> None:
         self._drawn = time.monotonic()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -20,6 +20,7 @@ from maenas.runs.start import reserved
 from maenas.training.result import TrainResult
 from maenas.training.run import run_training
 from maenas.training.setup import TrainOptions
+from maenas.training.trackers.tracker import Tracker
 
 START_S = 120.0  # time within which the cluster must place all processes
 SILENCE_S = 30.0  # waiting time after which a message is printed
@@ -55,6 +56,7 @@ def run_on_ray(
     *,
     address: str,
     processes: int,
+    trackers: Sequence[str | Tracker] | None = None,
 ) -> TrainResult | None:
     """Run `run_training` in several processes of a cluster whose nodes share a file system.
 
@@ -62,6 +64,7 @@ def run_on_ray(
         options: options of the training; for this and the next five see `run_training`.
         address: address of the cluster, see `budgets.cluster.joined`.
         processes: number of processes; each has a CPU, and a GPU unless `compute` is "cpu".
+        trackers: trackers of the training, see `load_trackers`.
     Returns:
         The result.
     Raises:
@@ -78,7 +81,8 @@ def run_on_ray(
     if resume:
         out = out or last_run(options.command)
     with reserved(out, options.command) as folder:
-        work = partial(run_training, options, folder.absolute(), resume, exist_ok, compute, workers)
+        asked = (options, folder.absolute(), resume, exist_ok, compute, workers, trackers)
+        work = partial(run_training, *asked)
         found: TrainResult | None = run_ranks(work, processes, address, compute)
     return found
 

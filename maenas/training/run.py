@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import signal
 import time
+from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from maenas import __version__
@@ -46,6 +47,8 @@ from maenas.training.images import save_labels, save_predictions
 from maenas.training.progress import TrainLine
 from maenas.training.result import TrainResult, train_result
 from maenas.training.setup import TrainOptions, begun, continued, write_args
+from maenas.training.trackers.load import load_trackers
+from maenas.training.trackers.tracker import TrackedRun, Tracker, Trackers
 
 
 def run_training(
@@ -55,6 +58,7 @@ def run_training(
     exist_ok: bool,
     compute: str,
     workers: int | None,
+    trackers: Sequence[str | Tracker] | None = None,
 ) -> TrainResult | None:
     """Train a detector and write a run folder.
 
@@ -65,6 +69,7 @@ def run_training(
         exist_ok: start a run in a folder that is not empty.
         compute: device that torch computes on.
         workers: number of processes that load images; one per core if None.
+        trackers: trackers of the training, see `load_trackers`.
     Returns:
         The result; None in a process of rank > 0.
     Raises:
@@ -74,6 +79,7 @@ def run_training(
     if resume and exist_ok:
         raise TrainError("--resume continues the run, --exist-ok begins another; give one.")
     with ExitStack() as opened:
+        following = load_trackers(trackers)
         signals = opened.enter_context(caught_signals())
         ranks = opened.enter_context(joined_ranks(compute))
         if resume:
@@ -148,14 +154,18 @@ def run_training(
             stopping=signals.requested,
         )
         with signals.held():
-            result = follow(training, resolved.saved, val, resolved.data)
+            result = follow(training, resolved.saved, val, resolved.data, following)
         if isinstance(result, Pause):
             raise Interrupted(signals.number or signal.SIGTERM)
         return result
 
 
 def follow(
-    training: Training, saved: Saved | None, val: Dataset | None, data: Path
+    training: Training,
+    saved: Saved | None,
+    val: Dataset | None,
+    data: Path,
+    trackers: Sequence[Tracker],
 ) -> TrainResult | Pause | None:
     """Run the loop and report progress; returns the result, or where it was stopped."""
     ranks, folder, recipe = training.ranks, training.folder, training.recipe
@@ -168,27 +178,52 @@ def follow(
     total = recipe.epochs * training.steps_per_epoch
     if saved is None:
         save_labels(training, folder.path)
+    tracked = TrackedRun(folder.path, settings_of(recipe, training, data), first)
     with (
-        Charts(folder.path, rows, first) as charts,
+        Charts(folder.path, rows) as charts,
+        Trackers(trackers, tracked) as following,
         TrainLine(first, total, recipe.epochs, ranks.device) as line,
     ):
         for event in events:
             mark_begun(folder.path)
             if isinstance(event, Pause):
+                following.is_stopped = True
                 return event
             if isinstance(event, StepResult):
                 line.step(event)
-                charts.step(event)
+                following.step(event)
                 continue
             rows.append(event.row)
             line.epoch(event)
             charts.epoch(event)
+            following.epoch(event)
             if event.is_best and val is not None:
                 save_predictions(folder, val)
     for message in training.loader.damaged:
         ERR.print(f"skipped: {message}")
     teacher = None if training.teaching is None else training.teaching.teacher.where
     return train_result(folder.path, rows, data, teacher, time.monotonic() - started)
+
+
+def settings_of(
+    recipe: Recipe, training: Training, data: Path
+) -> dict[str, str | int | float | bool]:
+    """The settings of a training by name, for trackers: numbers and texts, no nested data."""
+    settings: dict[str, str | int | float | bool] = {
+        "data": str(data),
+        "classes": len(training.folder.spec.names),
+        "images_a_step": training.batch,
+    }
+    pending: list[tuple[str, object]] = list(asdict(recipe).items())
+    while pending:
+        name, value = pending.pop(0)
+        if isinstance(value, dict):
+            pending += [(f"{name}.{key}", each) for key, each in value.items()]
+        elif isinstance(value, str | int | float | bool):
+            settings[name] = value
+        elif value is not None:
+            settings[name] = str(value)
+    return settings
 
 
 def loader_options(recipe: Recipe, spec: DetectorSpec, loaded: int, ranks: Ranks) -> LoaderOptions:

@@ -16,6 +16,7 @@ from maenas.cli.training.train_options import (
     Processes,
     RecipeChanges,
     Student,
+    Trackers,
     TrainCompute,
     TrainData,
     arguments,
@@ -48,6 +49,7 @@ def distill(
     workers: Loaders = None,
     ray: Ray = None,
     processes: Processes = 1,
+    trackers: Trackers = None,
     exist_ok: ExistOk = False,
     as_json: Json = False,
 ) -> None:

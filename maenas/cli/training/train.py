@@ -15,6 +15,7 @@ from maenas.cli.training.train_options import (
     Processes,
     RecipeChanges,
     Student,
+    Trackers,
     TrainCompute,
     TrainData,
     arguments,
@@ -45,6 +46,7 @@ def train(
     workers: Loaders = None,
     ray: Ray = None,
     processes: Processes = 1,
+    trackers: Trackers = None,
     exist_ok: ExistOk = False,
     as_json: Json = False,
 ) -> None:

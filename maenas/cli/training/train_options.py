@@ -51,6 +51,15 @@ Processes = Annotated[
         rich_help_panel=COMPUTE,
     ),
 ]
+Trackers = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--tracker",
+        help="What follows the training: tensorboard, wandb, mlflow, none, or module:object. "
+        "(tensorboard, where it is installed)",
+        rich_help_panel=COMPUTE,
+    ),
+]
 
 
 def arguments(context: typer.Context) -> dict[str, Any]:
