@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from maenas.api.networks import build_detector, import_weights, load_backbone
     from maenas.api.run import run
     from maenas.api.search import search, search_each
-    from maenas.api.training import distill, train, train_family
+    from maenas.api.training import card, distill, train, train_family
     from maenas.backbone_search.effort import Effort
     from maenas.blocks.errors import MaenasError
     from maenas.detector.ops.thresholds import Thresholds
@@ -55,6 +55,7 @@ _HOMES = {
     "SearchConfig": "maenas.runs.config",
     "Thresholds": "maenas.detector.ops.thresholds",
     "build_detector": "maenas.api.networks",
+    "card": "maenas.api.training",
     "check_data": "maenas.api.data",
     "checks": "maenas.api.inspection",
     "compare": "maenas.api.latency",
@@ -89,6 +90,7 @@ __all__ = [
     "Thresholds",
     "__version__",
     "build_detector",
+    "card",
     "check_data",
     "checks",
     "compare",

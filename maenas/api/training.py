@@ -161,6 +161,42 @@ def train_family(
     return train_members(family, _path(out), resume, compute, workers)
 
 
+def card(run: str | Path, *, devices: Sequence[str] = (), out: str | Path | None = None) -> Path:
+    """Write the model card of a training: results, latency, data, recipe and limits, as Markdown.
+
+    A training writes one at its end; this adds latency on devices of your choice.
+
+    Args:
+        run: folder of a training, such as `runs/train/exp`.
+        devices: devices that latency is predicted for, by name or file.
+        out: file of the card; `card.md` in the folder of the training if None.
+    Returns:
+        Path of the card.
+    Raises:
+        MaenasError: if the folder holds no training, a device is unknown or cannot price the
+            detector, or the file cannot be written.
+
+    Example:
+        >>> maenas.card("runs/train/exp", devices=["t4"])
+        PosixPath('runs/train/exp/card.md')
+    """
+    from maenas.blocks import MaenasError
+    from maenas.blocks.files.atomic_write import write_text
+    from maenas.budgets import load_device
+    from maenas.detector.data import read_dataset
+    from maenas.training.model_card import CARD_FILE, card_text, read_trained
+
+    trained = read_trained(Path(run))
+    targets = [load_device(name) for name in devices]
+    try:
+        dataset = read_dataset(Path(str(trained.args["data"])), "train")
+    except MaenasError:
+        dataset = None  # the card says so
+    path = trained.run / CARD_FILE if out is None else Path(out)
+    write_text(path, card_text(trained, dataset, targets))
+    return path
+
+
 def _run(
     options: TrainOptions,
     out: str | Path | None,

@@ -28,6 +28,7 @@ from maenas.cli.search.score import score
 from maenas.cli.search.search import search
 from maenas.cli.search.show import show
 from maenas.cli.search.zoo import zoo
+from maenas.cli.training.card import card
 from maenas.cli.training.data import data
 from maenas.cli.training.distill import distill
 from maenas.cli.training.train import train
@@ -49,7 +50,7 @@ GROUPS: dict[str, tuple[Callable[..., None], ...]] = {
     WHOLE: (run,),
     SEARCH: (search, show, score, zoo),
     DETECTORS: (build_detector, import_weights, export, detect),
-    TRAINING: (train, distill, train_family, val),
+    TRAINING: (train, distill, train_family, val, card),
     LATENCY: (profile, tables, predict, measure, compare),
     MACHINE: (checks,),
 }

@@ -44,6 +44,7 @@ from maenas.training.datasets import validation_images
 from maenas.training.evaluator import evaluator
 from maenas.training.folder import clear, resumed_run
 from maenas.training.images import save_labels, save_predictions
+from maenas.training.model_card import read_trained, write_card
 from maenas.training.progress import TrainLine
 from maenas.training.result import TrainResult, train_result
 from maenas.training.setup import TrainOptions, begun, continued, write_args
@@ -157,6 +158,8 @@ def run_training(
             result = follow(training, resolved.saved, val, resolved.data, following)
         if isinstance(result, Pause):
             raise Interrupted(signals.number or signal.SIGTERM)
+        if result is not None:
+            write_card(read_trained(path), dataset, ())
         return result
 
 

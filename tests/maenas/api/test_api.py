@@ -20,6 +20,7 @@ from tests.small_detector import small_folder as small_folder_at
 FOR_THE_TERMINAL = {"context", "as_json", "show_all", "images"}
 OTHER_NAMES = {
     "build_detector": {"spec": "model"},
+    "card": {"device": "devices"},
     "compare": {"device": "devices"},
     "score": {"spec": "model", "kind": "score"},
     "search": {"algorithm": "searcher"},

@@ -1,0 +1,219 @@
+"""`card.md`: what a trained detector is, how good and how fast, and where that is known from."""
+
+from __future__ import annotations
+
+import csv
+import io
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from maenas import __version__
+from maenas.blocks import Block, SpecError
+from maenas.blocks.files.atomic_write import write_text
+from maenas.blocks.files.plain_file import MIB, read_text
+from maenas.budgets import LatencyModel, cost
+from maenas.detector.checkpoints.checkpoint import SPEC_FILE
+from maenas.detector.model.spec import DetectorSpec, load_detector
+from maenas.detector.train.state import BEST, LAST
+from maenas.runs.folders import TRAINING_TABLE
+from maenas.training.setup import ARGS_FILE, kept_args
+
+if TYPE_CHECKING:
+    from maenas.detector.data import Dataset
+
+CARD_FILE = "card.md"
+MOST_NAMES = 100  # class names that a card lists
+LIMITS = (
+    "AP is that of the validation split on which the best epoch was chosen; a test split that no "
+    "choice has seen says more (`maenas val --split test`).",
+    "A score of a search orders backbones of one space under one budget. It is not an accuracy, "
+    "and says nothing about this data set.",
+    "The detector knows images such as those that it was trained on. Other cameras, light, sizes "
+    "of objects or resolutions need a check of their own.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """A trained detector with what is known about its training.
+
+    Attributes:
+        run: folder of the training.
+        folder: folder of the detector.
+        spec: the detector as data.
+        args: settings of the training, as `args.yaml` holds them.
+        rows: values of each epoch, as `results.csv` holds them.
+    """
+
+    run: Path
+    folder: Path
+    spec: DetectorSpec
+    args: Mapping[str, object]
+    rows: Sequence[Mapping[str, str]]
+
+
+def write_card(trained: Trained, dataset: Dataset | None, devices: Sequence[LatencyModel]) -> Path:
+    """Write the card into the folder of the training, and return its path."""
+    path = trained.run / CARD_FILE
+    write_text(path, card_text(trained, dataset, devices))
+    return path
+
+
+def read_trained(run: Path) -> Trained:
+    """What the folder of a training tells.
+
+    Raises:
+        SpecError: if the folder holds no finished epoch of a training.
+    """
+    found = [run / name for name in (BEST, LAST) if (run / name / SPEC_FILE).is_file()]
+    table = run / TRAINING_TABLE
+    if not found or not table.is_file() or not (run / ARGS_FILE).is_file():
+        raise SpecError(
+            f"{run}: must be the folder of a training with a finished epoch, such as "
+            "runs/train/exp."
+        )
+    rows = list(csv.DictReader(io.StringIO(read_text(table, limit=16 * MIB))))
+    args = kept_args(run / ARGS_FILE)
+    return Trained(run, found[0], load_detector(found[0] / SPEC_FILE), args, rows)
+
+
+def card_text(trained: Trained, dataset: Dataset | None, devices: Sequence[LatencyModel]) -> str:
+    """The card as Markdown.
+
+    Args:
+        trained: the detector.
+        dataset: training images; None if they cannot be read any more.
+        devices: devices that latency is predicted for.
+    """
+    sections = {
+        "": _head(trained),
+        "Results": _results(trained),
+        "Latency": _latency(trained.spec, devices),
+        "Network": _network(trained.spec),
+        "Data": _data(trained, dataset),
+        "Training": _training(trained),
+        "Use": _use(trained),
+        "Limits": [f"- {line}" for line in LIMITS],
+    }
+    parts = []
+    for title, lines in sections.items():
+        parts += [f"## {title}", ""] if title else []
+        parts += [*lines, ""]
+    return "\n".join(parts)
+
+
+def _head(trained: Trained) -> list[str]:
+    spec = trained.spec
+    _, height, width = spec.backbone.in_shape
+    return [
+        f"# Object detector of {spec.head.num_classes} classes, {width}x{height} pixels",
+        "",
+        f"Trained by maenas {__version__}. Finds: {_names(spec.names)}.",
+    ]
+
+
+def _names(names: Sequence[str]) -> str:
+    if not names:
+        return "classes without names"
+    listed = ", ".join(map(_plain, names[:MOST_NAMES]))
+    more = len(names) - MOST_NAMES
+    return f"{listed} and {more} more" if more > 0 else listed
+
+
+def _plain(text: str) -> str:
+    """A text of a user without the signs that Markdown or HTML would read."""
+    for sign in "\\`*_[]<>|#&":
+        text = text.replace(sign, f"\\{sign}")
+    return " ".join(text.split())
+
+
+def _results(trained: Trained) -> list[str]:
+    judged = [row for row in trained.rows if row.get("ap")]
+    if not judged:
+        return ["The data set has no validation split: the detector was not evaluated."]
+    best = max(judged, key=lambda row: float(row["ap"]))
+    return [
+        "| metric (COCO) | value |",
+        "|---|---|",
+        f"| AP | {float(best['ap']):.4f} |",
+        f"| AP50 | {float(best['ap50']):.4f} |",
+        "",
+        f"On the split `val`, epoch {best['epoch']} of {len(trained.rows)}, images resized by "
+        f"`{trained.spec.resize}`; NMS thresholds as published.",
+    ]
+
+
+def _latency(spec: DetectorSpec, devices: Sequence[LatencyModel]) -> list[str]:
+    if not devices:
+        return ["Not predicted: `maenas card RUN --device cpu` adds a device."]
+    lines = ["| device | ms, batch 1, without NMS | where it is known from |", "|---|---|---|"]
+    for device in devices:
+        ms = cost(spec.ops(), device).latency_ms
+        lines.append(f"| {device.device} | {ms:.3f} {device.claim} | {_plain(device.about)} |")
+    return lines
+
+
+def _network(spec: DetectorSpec) -> list[str]:
+    total = cost(spec.ops(), None)
+    stages = ", ".join(map(_stage, spec.backbone.stages))
+    return [
+        f"- {total.params / 1e6:.3f} M params, {2 * total.macs / 1e9:.3f} GFLOPs",
+        f"- backbone, units x width of each stage: {stages}",
+        f"- neck: Efficient RepGFPN, widths {list(spec.neck.out_channels)}",
+        f"- head: ZeroHead, {spec.head.num_classes} classes",
+    ]
+
+
+def _stage(block: Block) -> str:
+    width = getattr(block, "out_channels", None)  # a stage such as SPP keeps its width
+    units = getattr(block, "depth", 1)
+    return block.kind if width is None else f"{block.kind} {units}x{width}"
+
+
+def _data(trained: Trained, dataset: Dataset | None) -> list[str]:
+    path = f"`{trained.args['data']}`"
+    if dataset is None:
+        return [f"{path}, which cannot be read here any more."]
+    counts = dataset.counts()
+    lines = [
+        f"{path}: {len(dataset):,} training images with {int(counts.sum()):,} objects.",
+        "",
+        "| class | objects |",
+        "|---|---|",
+    ]
+    shown = sorted(range(len(counts)), key=lambda index: -int(counts[index]))[:MOST_NAMES]
+    lines += [f"| {_plain(dataset.names[index])} | {int(counts[index]):,} |" for index in shown]
+    return lines
+
+
+def _training(trained: Trained) -> list[str]:
+    recipe = trained.args["recipe"]
+    assert isinstance(recipe, Mapping)  # `kept_args` requires it
+    lines = [f"- started from: `{trained.args.get('detector')}`"]
+    if "teacher" in trained.args:
+        lines.append(f"- teacher: `{trained.args['teacher']}`")
+    for name in ("epochs", "batch", "seed", "optimizer", "assigner", "augmentation"):
+        if name in recipe:
+            lines.append(f"- {name}: {_setting(recipe[name])}")
+    lines.append(f"- all settings: `{ARGS_FILE}`; losses and AP of each epoch: `{TRAINING_TABLE}`")
+    return lines
+
+
+def _setting(value: object) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {each}" for key, each in value.items() if each is not None)
+    return str(value)
+
+
+def _use(trained: Trained) -> list[str]:
+    run = shlex.quote(str(trained.run))
+    return [
+        "```bash",
+        f"maenas detect {run} IMAGES",
+        f"maenas val {run} --data DATA",
+        f"maenas export {run} --out detector.onnx",
+        "```",
+    ]
