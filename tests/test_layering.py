@@ -58,12 +58,13 @@ ROOMS: dict[str, dict[str, set[str]]] = {
     "maenas": {
         "terminal": set(),
         "testing": set(),
+        "report": set(),
         "runs": set(),
-        "latency": {"runs", "terminal"},
-        "backbone_search": {"latency", "runs", "terminal"},
+        "latency": {"report", "runs", "terminal"},
+        "backbone_search": {"latency", "report", "runs", "terminal"},
         "detection": {"runs", "terminal"},
-        "training": {"runs", "terminal"},
-        "pipeline": {"latency", "runs", "terminal"},
+        "training": {"report", "runs", "terminal"},
+        "pipeline": {"latency", "report", "runs", "terminal"},
         "api": {
             *("backbone_search", "detection", "latency", "pipeline", "runs", "terminal"),
             "training",

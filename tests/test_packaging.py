@@ -20,7 +20,7 @@ from maenas import __version__
 
 ROOT = Path(__file__).parent.parent
 TOP_FOLDERS = ("blocks", "budgets", "detector", "nas", "search_spaces")
-DATA = {".yaml", ".json", ".typed"}
+DATA = {".yaml", ".json", ".typed", ".js", ".css", ".txt"}
 # A user's folder with names that our folders have at the top of the repository.
 USER_FILES = ("detector.py", "blocks.py", "nas.py", "detector/detector.yaml", "budgets/__init__.py")
 SCRIPT = """\

@@ -58,6 +58,12 @@ class Memory:
             self._scores[rows], self._costs[rows], self._feasible[rows], self._prices[rows]
         )
 
+    def genomes(self, rows: Rows) -> Genomes:
+        """(n, genes) genomes of some rows."""
+        keys = list(self._row_of)
+        chosen = b"".join(keys[row] for row in rows.tolist())
+        return np.frombuffer(chosen, dtype=np.int16).reshape(len(rows), -1)
+
     @property
     def scores(self) -> Float64Array:
         """(networks,), score of every network."""

@@ -15,6 +15,7 @@ from maenas.budgets.arrays import Float64Array
 from maenas.nas.evaluator import QUANTITIES, Evaluation, Evaluator
 from maenas.nas.history.journal import AGAIN, Chunk, Journal, JournalError
 from maenas.nas.history.memory import Memory, Rows
+from maenas.nas.history.sample import Sample, chosen_rows
 from maenas.nas.ranking import best_within
 from maenas.search_spaces.moves import Genomes
 
@@ -47,6 +48,7 @@ class Outcome:
         scores: (unique,), score of every network.
         feasible: (unique,), whether the network meets every budget.
         solved: indices in `best` of networks that the exact solver found.
+        sample: networks that stand for all within the budgets; None if none was recorded.
     """
 
     best: tuple[Backbone | None, ...]
@@ -59,6 +61,7 @@ class Outcome:
     scores: Float64Array
     feasible: NDArray[np.bool_]
     solved: frozenset[int] = frozenset()
+    sample: Sample | None = None
 
 
 class Record:
@@ -193,7 +196,20 @@ class Record:
             self.memory.prices,
             self.memory.scores,
             self.memory.feasible,
+            sample=self._sample(),
         )
+
+    def _sample(self) -> Sample | None:
+        """Networks that stand for all within the budgets; None if there is none."""
+        if not self._accepted:
+            return None
+        memory = self.memory
+        rows, counts, best, rises = chosen_rows(
+            memory.scores, memory.prices, memory.feasible, [score for _, score in self._curve]
+        )
+        found = memory.at(rows)
+        genomes = memory.genomes(rows)
+        return Sample(genomes, found.scores, found.prices, found.costs, counts, best, rises)
 
 
 class Top:

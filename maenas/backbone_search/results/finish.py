@@ -13,10 +13,11 @@ from maenas.backbone_search.finalists import (
     score_finalists,
 )
 from maenas.backbone_search.job import Job
+from maenas.backbone_search.report.page import report_text
+from maenas.backbone_search.report.part import SearchPart
 from maenas.backbone_search.results.figures import published_figures
 from maenas.backbone_search.results.plots import plot_curve, plot_scatter
 from maenas.backbone_search.results.receipt import metadata, receipt
-from maenas.backbone_search.results.report import report_text
 from maenas.backbone_search.results.result import Found, Result
 from maenas.backbone_search.tasks import (
     BoundsAndBaseline,
@@ -92,11 +93,15 @@ def finished_result(
         verify=effort.verify if job.verifier is not None else 0,
         reranking=scores.reranking,
     )
-    for part, outcome, against in zip(job.parts, outcomes, references, strict=True):
-        subfolder = job.folder_of(part)
-        plot_curve(part.subproblem.problem, outcome, against, subfolder / "curve.png")
-        plot_scatter(part, outcome, result, subfolder / "scatter.png")
-    _write(result, [job.folder_of(part) for part in job.parts])
+    parts = [
+        SearchPart.of(part, outcome, against, alone=len(job.parts) == 1)
+        for part, outcome, against in zip(job.parts, outcomes, references, strict=True)
+    ]
+    for part in parts:
+        subfolder, problem = job.folder_of(part.prepared), part.prepared.subproblem.problem
+        plot_curve(problem, part.outcome, part.reference, subfolder / "curve.png")
+        plot_scatter(part.prepared, part.outcome, result, part.front, subfolder / "scatter.png")
+    _write(result, parts)
     return result
 
 
@@ -168,10 +173,10 @@ def _chosen(found: Found, backbone: Backbone) -> Found:
     )
 
 
-def _write(result: Result, folders: list[Path]) -> None:
+def _write(result: Result, parts: list[SearchPart]) -> None:
     """Write the files of a result, `best.yaml` last: if it exists, the run is complete."""
     write_text(result.folder / "result.json", result.json_text())
-    write_text(result.folder / "report.html", report_text(result, folders))
+    write_text(result.folder / "report.html", report_text(result, parts))
     if len(result.networks) > 1:
         pareto = result.folder / "pareto"
         pareto.mkdir(exist_ok=True)

@@ -13,7 +13,8 @@ from maenas.backbone_search.plan import published
 from maenas.backbone_search.results.figures import spending
 from maenas.backbone_search.results.result import Result
 from maenas.backbone_search.tasks import BoundsAndBaseline, PreparedSearch
-from maenas.nas import Outcome, Problem, certify
+from maenas.budgets import Quantity
+from maenas.nas import Certified, Outcome, Problem, certify
 from maenas.nas.certificate.exact import ADDITIVE
 from maenas.terminal.figures import new_figure, save_figure
 
@@ -54,7 +55,36 @@ def plot_curve(
     save_figure(figure, path)
 
 
-def plot_scatter(prepared: PreparedSearch, outcome: Outcome, result: Result, path: Path) -> None:
+def certified_front(prepared: PreparedSearch) -> tuple[Certified, ...]:
+    """Certificates at limits from the cheapest network to the budget; () if it is no sum."""
+    ranged = prepared.subproblem.problem.ranged
+    if ranged.quantity not in ADDITIVE:
+        return ()
+    least, _ = prepared.options.cheapest(ranged.quantity)
+    limits = np.linspace(least, ranged.limit, FRONT_POINTS + 1)[1:].tolist()
+    return tuple(certify(prepared.options, limits, traces=1))
+
+
+def quantity_label(problem: Problem, quantity: Quantity) -> tuple[str, str]:
+    """Name and unit of a cost, with the claim of the device for a latency."""
+    if quantity == "latency_ms" and problem.device is not None:
+        return f"latency, {problem.device.claim}", "ms"
+    return {
+        "latency_ms": ("latency", "ms"),
+        "macs": ("MACs", "G"),
+        "params": ("params", "M"),
+        "layers": ("layers", ""),
+        "memory_bytes": ("largest operator", "MB"),
+    }[quantity]
+
+
+def plot_scatter(
+    prepared: PreparedSearch,
+    outcome: Outcome,
+    result: Result,
+    front: Sequence[Certified],
+    path: Path,
+) -> None:
     """Plot cost and score of the networks within all budgets, the certified front, the budget."""
     problem = prepared.subproblem.problem
     ranged = problem.ranged
@@ -75,9 +105,7 @@ def plot_scatter(prepared: PreparedSearch, outcome: Outcome, result: Result, pat
         label=f"within all budgets ({count:,})",
     )
     least, _ = prepared.options.cheapest(ranged.quantity)
-    if ranged.quantity in ADDITIVE:
-        limits = np.linspace(least, ranged.limit, FRONT_POINTS + 1)[1:].tolist()
-        front = certify(prepared.options, limits, traces=1)
+    if front:
         axes.plot(
             [c.limit / scale for c in front],
             [c.upper for c in front],

@@ -11,8 +11,9 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from maenas import __version__
+from maenas.backbone_search.report.searches import searches_text
+from maenas.backbone_search.report.summary import NO_COMPARISON
 from maenas.backbone_search.results.plots import plot_searches
-from maenas.backbone_search.results.report import NO_COMPARISON, searches_text
 from maenas.blocks.files.atomic_write import write_text
 from maenas.budgets import show
 from maenas.terminal.console import OUT
@@ -69,7 +70,7 @@ def write_searches(searches: Searches) -> None:
     plot_searches(networks(searches), searches.folder / "searches.png")
     write_text(
         searches.folder / "report.html",
-        searches_text(searches.folder, [*HEAD], rows(searches)),
+        searches_text(searches.folder, HEAD, rows(searches), networks(searches)),
     )
 
 

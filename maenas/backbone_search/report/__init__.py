@@ -1,0 +1,1 @@
+"""`report.html`: the report of one or several searches in one file that works offline."""

@@ -1,0 +1,70 @@
+"""The page of one search."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from maenas import __version__
+from maenas.backbone_search.report.charts import front_section, history_section
+from maenas.backbone_search.report.latency import latency_sections
+from maenas.backbone_search.report.part import SearchPart, listed
+from maenas.backbone_search.report.summary import (
+    budgets_section,
+    chosen,
+    commands_section,
+    finalists_section,
+    measured_section,
+    networks_section,
+    provenance_section,
+    summary_section,
+)
+from maenas.backbone_search.results.result import Result
+from maenas.blocks.backbone_file import backbone_text
+from maenas.report import Page, PlainNetwork, Section, page_text, selected_section
+
+
+def report_text(result: Result, parts: Sequence[SearchPart]) -> str:
+    """The HTML of the report of a search."""
+    best = result.best
+    problem = best.subproblem.problem
+    where = "" if problem.device is None else f" on {problem.device.device}"
+    lead = (
+        f"The best backbone of space {problem.space.name} at scale {best.subproblem.template.name} "
+        f"within {' and '.join(budget.text for budget in problem.budgets)}{where}, found without "
+        "training."
+    )
+    return page_text(Page("maenas search", lead, search_sections(result, parts), foot()))
+
+
+def search_sections(result: Result, parts: Sequence[SearchPart]) -> list[Section]:
+    """The sections of a search, also for pages that go on with a training."""
+    tables = [listed(part, result) for part in parts]
+    places = {
+        number: (part.name, index)
+        for part, networks in zip(parts, tables, strict=True)
+        for one, index in networks.found
+        for number, found in enumerate(result.networks)
+        if one is found
+    }
+    group, index = places[len(result.networks) - 1]
+    best = PlainNetwork("best network", result.best.backbone, chosen(result.best))
+    sections = [summary_section(result), budgets_section(result)]
+    for part, networks in zip(parts, tables, strict=True):
+        sections.append(front_section(part, networks))
+    sections.append(networks_section(result, places))
+    sections.append(selected_section(best, backbone_text(best.backbone), group, index))
+    for part, networks in zip(parts, tables, strict=True):
+        sections += [history_section(part, networks), *latency_sections(part, result)]
+    sections += measured_section(result)
+    sections += finalists_section(result)
+    return [*sections, commands_section(result), provenance_section(result)]
+
+
+def foot() -> str:
+    """The line at the end of a page."""
+    now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    return (
+        f"Written by maenas {__version__} at {now}. Charts by Apache ECharts (Apache License 2.0). "
+        "This file holds all its data and loads nothing from a network."
+    )

@@ -1,0 +1,195 @@
+"""One subproblem of a search as its report shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from maenas.backbone_search.plan import published
+from maenas.backbone_search.results.figures import spending
+from maenas.backbone_search.results.plots import UNITS, certified_front, quantity_label
+from maenas.backbone_search.results.result import Found, Result
+from maenas.backbone_search.tasks import BoundsAndBaseline, PreparedSearch
+from maenas.blocks import Backbone
+from maenas.budgets import Quantity, show
+from maenas.nas import Certified, Outcome
+from maenas.nas.evaluator import QUANTITIES
+from maenas.nas.history.sample import non_dominated
+from maenas.report import Candidates, Column, PlainNetwork
+from maenas.search_spaces.moves import Genomes
+
+DIGITS: Mapping[Quantity, int] = {"layers": 0, "memory_bytes": 2}
+
+
+@dataclass(frozen=True, slots=True)
+class SearchPart:
+    """One subproblem with what was found in it.
+
+    Attributes:
+        prepared: prepared subproblem.
+        outcome: outcome of the search.
+        reference: bounds and random baseline.
+        front: certificates along the ranged budget.
+        alone: whether the search has no other part.
+    """
+
+    prepared: PreparedSearch
+    outcome: Outcome
+    reference: BoundsAndBaseline
+    front: tuple[Certified, ...]
+    alone: bool = True
+
+    @classmethod
+    def of(
+        cls,
+        prepared: PreparedSearch,
+        outcome: Outcome,
+        reference: BoundsAndBaseline,
+        alone: bool = True,
+    ) -> SearchPart:
+        """The part, with its certified front."""
+        return cls(prepared, outcome, reference, certified_front(prepared), alone)
+
+    def title(self, what: str) -> str:
+        """Heading of a section, with the scale if there are several."""
+        return what if self.alone else f"{what}: {self.name}"
+
+    @property
+    def name(self) -> str:
+        """Name of the scale."""
+        return self.prepared.subproblem.template.name
+
+    @property
+    def score_name(self) -> str:
+        """Name of the score, with its unit."""
+        score = self.prepared.subproblem.problem.score
+        return f"{score.name} score" + (f" [{score.unit}]" if score.unit else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """The networks of a part in one list, and where each kind lies in it.
+
+    Attributes:
+        candidates: all networks.
+        cells: number of networks at the beginning that stand for a cell of the cloud.
+        best: networks that no other beats in cost and score, cheapest first.
+        found: results of the search and their indices.
+        rises: index of the network of each rise of the search's best score; -1 if unknown.
+        random_rises: the same for the random baseline.
+    """
+
+    candidates: Candidates
+    cells: int
+    best: tuple[int, ...]
+    found: tuple[tuple[Found, int], ...]
+    rises: tuple[int, ...]
+    random_rises: tuple[int, ...]
+
+
+def listed(part: SearchPart, result: Result) -> Listed:
+    """Every network of a part that its report names."""
+    problem, sample = part.prepared.subproblem.problem, part.outcome.sample
+    random = part.reference.random.sample
+    found = [one for one in result.networks if one.subproblem is part.prepared.subproblem]
+    solved = [one for one in part.front if one.genome is not None]
+    none = np.empty((0, len(problem.space.genes)), dtype=np.int16)
+    groups: list[Genomes] = [
+        none if sample is None else sample.genomes,
+        none if random is None else random.genomes[random.rises[random.rises >= 0]],
+        _stacked([one.genome for one in solved], none),
+        _stacked([np.array(problem.space.encode(one.backbone)) for one in found], none),
+    ]
+    starts = np.cumsum([0, *(len(group) for group in groups)]).tolist()
+    genomes = np.concatenate(groups)
+    costs = part.prepared.evaluator(genomes)
+    counts = np.zeros(len(genomes), dtype=np.int64)
+    if sample is not None:
+        counts[: len(sample.counts)] = sample.counts
+    names = {
+        starts[2] + i: f"exact solver within {_limit(part, one.limit)}"
+        for i, one in enumerate(solved)
+    }
+    names |= {starts[3] + i: _found_name(part, one, result) for i, one in enumerate(found)}
+    shown = np.concatenate([np.arange(starts[1]), np.arange(starts[2], len(genomes))])
+    shown = shown[costs.feasible[shown]]
+    best = shown[non_dominated(costs.scores[shown], costs.prices[shown])]
+    return Listed(
+        candidates=Candidates(
+            problem.space,
+            genomes,
+            costs.scores,
+            counts,
+            _columns(part, costs.prices, costs.costs),
+            part.score_name,
+            names,
+            _published(part),
+        ),
+        cells=0 if sample is None else sample.cells,
+        best=tuple(best.tolist()),
+        found=tuple((one, starts[3] + index) for index, one in enumerate(found)),
+        rises=() if sample is None else tuple(sample.rises.tolist()),
+        random_rises=() if random is None else _places(random.rises.tolist(), starts[1]),
+    )
+
+
+def _stacked(genomes: list[Genomes | None], none: Genomes) -> Genomes:
+    rows = [genome for genome in genomes if genome is not None]
+    return np.array(rows, dtype=np.int16) if rows else none
+
+
+def _places(rises: list[int], start: int) -> tuple[int, ...]:
+    """Indices of the networks of rises that are listed without gaps from `start` on."""
+    found, place = [], start
+    for rise in rises:
+        found.append(place if rise >= 0 else -1)
+        place += rise >= 0
+    return tuple(found)
+
+
+def _limit(part: SearchPart, limit: float) -> str:
+    return show(part.prepared.subproblem.problem.ranged.quantity, limit)
+
+
+def _found_name(part: SearchPart, found: Found, result: Result) -> str:
+    if found is result.best:
+        return "best network"
+    return f"result within {_limit(part, found.limit)}"
+
+
+def _columns(part: SearchPart, prices: np.ndarray, costs: np.ndarray) -> list[Column]:
+    """The costs of networks, that of the ranged budget first."""
+    problem = part.prepared.subproblem.problem
+    ranged = problem.ranged.quantity
+    columns = [_column(part, ranged, prices)]
+    for index, quantity in enumerate(QUANTITIES):
+        if quantity != ranged and (quantity != "latency_ms" or problem.device is not None):
+            columns.append(_column(part, quantity, costs[:, index]))
+    return columns
+
+
+def _column(part: SearchPart, quantity: Quantity, values: np.ndarray) -> Column:
+    divisor, _ = UNITS[quantity]
+    label, unit = quantity_label(part.prepared.subproblem.problem, quantity)
+    return Column(label, unit, values, divisor, DIGITS.get(quantity, 3))
+
+
+def _published(part: SearchPart) -> PlainNetwork | None:
+    """The published backbone of the scale, to draw beside; None if its input is another one."""
+    backbone = published(part.prepared.subproblem)
+    if backbone is None:
+        return None
+    return PlainNetwork(f"damo-yolo-{part.name}, published", backbone)
+
+
+def published_place(part: SearchPart) -> tuple[float, float, str] | None:
+    """Cost, score and name of the published backbone; None if they do not compare."""
+    problem = part.prepared.subproblem.problem
+    backbone: Backbone | None = published(part.prepared.subproblem)
+    if backbone is None or 1 + max(backbone.levels) != len(problem.weights):
+        return None
+    quantity = problem.ranged.quantity
+    spent = spending(backbone, problem.cost(backbone), quantity)
+    return spent / UNITS[quantity][0], problem.score(backbone), f"damo-yolo-{part.name}"

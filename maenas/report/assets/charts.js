@@ -1,0 +1,261 @@
+"use strict";
+// The charts of the page, drawn by Apache ECharts from typed data.
+const charts = (() => {
+  const FONT = getComputedStyle(document.body).fontFamily;
+  const BANDS = [[1, 1, "1 network"], [2, 9, "2 to 9"], [10, 99, "10 to 99"], [100, Infinity, "100 or more"]];
+
+  function colours() {
+    const style = getComputedStyle(document.documentElement);
+    return new Proxy({}, { get: (_, name) => style.getPropertyValue(`--${name}`).trim() });
+  }
+
+  const number = (value) => value.toLocaleString("en", { maximumSignificantDigits: 6 });
+
+  function lines(title, rows) {
+    return element("div", { class: "tip" }, element("strong", {}, title),
+      ...rows.map(([name, value]) => element("div", {}, `${name}: ${value}`)));
+  }
+
+  // What a point stands for: the stages of its network in short.
+  function tip(group, index, title) {
+    const network = networks.at(group, index);
+    const row = (field) => network.stages.map((stage) => stage[field] ?? 1).join("/");
+    const rows = [...network.facts, ["widths", row("out_channels")], ["units", row("depth")]];
+    if (network.count > 1) rows.push(["best of", `${network.count.toLocaleString("en")} networks in its cell`]);
+    return lines(title ?? network.name, rows);
+  }
+
+  function base(colour, narrow) {
+    return {
+      animation: false,
+      textStyle: { fontFamily: FONT, color: colour.ink },
+      grid: { left: 8, right: narrow ? 14 : 24, top: narrow ? 74 : 56, bottom: 28, containLabel: true },
+      tooltip: {
+        trigger: "item", confine: true, backgroundColor: colour.card, borderColor: colour.line,
+        textStyle: { color: colour.ink, fontSize: 13 }, extraCssText: "max-width:21rem;white-space:normal",
+      },
+      legend: { top: 0, left: 0, itemWidth: 16, itemHeight: 9, itemGap: 12, textStyle: { color: colour.ink } },
+    };
+  }
+
+  function axis(colour, name, more = {}) {
+    return {
+      type: "value", name, nameLocation: "middle", nameGap: 26, scale: true,
+      nameTextStyle: { color: colour.soft }, axisLabel: { color: colour.soft, hideOverlap: true },
+      axisLine: { lineStyle: { color: colour.line } }, axisTick: { show: false },
+      splitLine: { lineStyle: { color: colour.line, opacity: 0.6 } }, ...more,
+    };
+  }
+
+  // The name of the vertical axis stands above it: it needs no room beside the chart.
+  function upright(colour, name, more = {}) {
+    return axis(colour, name, {
+      nameLocation: "end", nameGap: 8, ...more,
+      nameTextStyle: { color: colour.soft, align: "left", padding: [0, 0, 0, -24] },
+    });
+  }
+
+  function front(data, colour, narrow) {
+    const group = networks.group(data.group);
+    const x = (index) => group.columns[0].values[index];
+    const point = (index) => [x(index), group.scores[index], index];
+    const cloud = Array.from({ length: data.cloud }, (_, index) => index);
+    const series = BANDS.map(([low, high, name], band) => ({
+      name, type: "scatter", symbol: "rect", symbolSize: narrow ? 4 : 5, z: 2, cursor: "pointer",
+      itemStyle: { color: colour[`cloud-${band}`] },
+      data: cloud.filter((index) => group.counts[index] >= low && group.counts[index] <= high).map(point),
+    }));
+    series.push({
+      name: "best at their cost", type: "scatter", symbolSize: 7, z: 4, cursor: "pointer",
+      itemStyle: { color: colour.accent }, data: data.best.map(point),
+    });
+    series.push({
+      name: "certified front", type: "line", z: 3, symbol: "none", lineStyle: { color: colour.ink, width: 1.5 },
+      itemStyle: { color: colour.ink }, data: data.certified.map((one) => [one.x, one.y, -1]),
+      markLine: {
+        symbol: "none", silent: true, lineStyle: { color: colour.limit, type: "dashed", width: 1.5 },
+        label: { color: colour.limit, position: "end", rotate: 0, formatter: (one) => one.name },
+        data: data.limits.map(([name, value]) => ({ name, xAxis: value })),
+      },
+    });
+    series.push({
+      name: "result", type: "scatter", symbol: "diamond", symbolSize: 17, z: 6, cursor: "pointer",
+      itemStyle: { color: colour.found, borderColor: colour.card, borderWidth: 1.5 },
+      data: data.found.map(([, index]) => point(index)),
+    });
+    if (data.published) {
+      const [cost, score, name] = data.published;
+      series.push({
+        name: `published ${name}`, type: "scatter", symbol: "triangle", symbolSize: 14, z: 5,
+        itemStyle: { color: colour.published, borderColor: colour.card, borderWidth: 1.5 }, data: [[cost, score, -1]],
+      });
+    }
+    series.push({
+      id: "selected", type: "scatter", symbol: "circle", symbolSize: 22, z: 7, silent: true,
+      itemStyle: { color: "transparent", borderColor: colour.ink, borderWidth: 2 }, data: [],
+    });
+    const option = base(colour, narrow);
+    option.tooltip.formatter = (one) => (one.value[2] >= 0 ? tip(data.group, one.value[2])
+      : lines(one.seriesName, [[data.x_label, number(one.value[0])], [data.y_label, number(one.value[1])]]));
+    option.legend.data = series.filter((one) => one.name && one.data.length).map((one) => one.name);
+    if (!narrow) {
+      option.toolbox = { right: 0, top: 22, itemSize: 14, iconStyle: { borderColor: colour.soft },
+        feature: { dataZoom: { brushStyle: { color: colour.accent, opacity: 0.2 } }, restore: {} } };
+    }
+    return { ...option, xAxis: axis(colour, data.x_label), yAxis: upright(colour, data.y_label),
+      series: series.filter((one) => one.data.length || one.id) };
+  }
+
+  function history(data, colour, narrow) {
+    const palette = [colour.accent, colour.soft, colour.published];
+    const begin = Math.min(...data.curves.flatMap((curve) => curve.points.map((one) => one.x)));
+    const first = 10 ** Math.floor(Math.log10(Math.max(begin, 1)));
+    const series = data.curves.map((curve, index) => ({
+      name: curve.name, type: "line", step: "end", symbol: "circle", symbolSize: index ? 4 : 6,
+      cursor: "pointer", lineStyle: { color: palette[index], width: index ? 1.5 : 2.5 },
+      itemStyle: { color: palette[index] }, data: curve.points.map((one) => [one.x, one.y, one.network]),
+    }));
+    if (data.bound && series.length) {
+      const [name, value] = data.bound;
+      const last = Math.max(...data.curves.flatMap((curve) => curve.points.map((one) => one.x)));
+      series.push({
+        name, type: "line", symbol: "none", silent: true, lineStyle: { color: colour.ink, type: "dotted", width: 1.5 },
+        itemStyle: { color: colour.ink }, data: [[first, value, -1], [last, value, -1]],
+      });
+    }
+    const option = base(colour, narrow);
+    option.tooltip.formatter = (one) => (one.value[2] >= 0
+      ? tip(data.group, one.value[2], `${one.seriesName}, candidate ${number(one.value[0])}`)
+      : lines(one.seriesName, [["candidates", number(one.value[0])], [data.y_label, number(one.value[1])]]));
+    return {
+      ...option, series,
+      xAxis: axis(colour, "candidates", { type: "log", min: first, minorSplitLine: { show: false } }),
+      yAxis: upright(colour, data.y_label),
+    };
+  }
+
+  function bars(data, colour, narrow) {
+    const palette = [colour.accent, colour.published, colour.found, colour.soft, colour.limit, colour.ink];
+    const option = base(colour, narrow);
+    option.tooltip.trigger = "axis";
+    option.tooltip.formatter = (all) => lines(all[0].axisValueLabel,
+      all.filter((one) => one.value != null).map((one) => [one.seriesName, `${number(one.value)} ${data.unit}`]));
+    return {
+      ...option,
+      xAxis: { type: "category", data: data.categories, axisTick: { show: false }, axisLine: { lineStyle: { color: colour.line } },
+        axisLabel: { color: colour.soft, interval: 0, rotate: narrow ? 40 : 0 } },
+      yAxis: upright(colour, data.unit, { scale: false }),
+      series: data.series.map(([name, values], index) => ({
+        name, type: "bar", barMaxWidth: 28, itemStyle: { color: palette[index % palette.length], borderRadius: [3, 3, 0, 0] }, data: values,
+      })),
+    };
+  }
+
+  function agreement(data, colour, narrow) {
+    const all = data.points.flatMap(([, predicted, measured]) => [predicted, measured]);
+    const low = Math.min(...all) * 0.95, high = Math.max(...all, data.limit ?? 0) * 1.05;
+    const option = base(colour, narrow);
+    option.tooltip.formatter = (one) => lines(one.name, [["measured", `${number(one.value[0])} ${data.unit}`],
+      ["predicted", `${number(one.value[1])} ${data.unit}`]]);
+    const series = [
+      { name: "networks", type: "scatter", symbolSize: 11, z: 3, itemStyle: { color: colour.accent },
+        data: data.points.map(([name, predicted, measured]) => ({ name, value: [measured, predicted] })) },
+      { name: "equal", type: "line", symbol: "none", silent: true, lineStyle: { color: colour.ink, width: 1, type: "dotted" },
+        itemStyle: { color: colour.ink }, data: [[low, low], [high, high]] },
+    ];
+    if (data.limit != null) {
+      series[0].markLine = { symbol: "none", silent: true, lineStyle: { color: colour.limit, type: "dashed" },
+        label: { color: colour.limit, formatter: "budget", position: "insideEndTop" }, data: [{ xAxis: data.limit }] };
+    }
+    const range = { min: Number(low.toPrecision(3)), max: Number(high.toPrecision(3)) };
+    return { ...option, series, xAxis: axis(colour, `measured [${data.unit}]`, range), yAxis: upright(colour, `predicted [${data.unit}]`, range) };
+  }
+
+  function curves(data, colour, narrow) {
+    const palette = [colour.accent, colour.published, colour.found, colour.limit, colour.soft, colour.ink];
+    const option = base(colour, narrow);
+    option.tooltip.formatter = (one) => lines(one.seriesName, [[data.x_label, number(one.value[0])], [data.y_label, number(one.value[1])]]);
+    return {
+      ...option,
+      xAxis: axis(colour, data.x_label), yAxis: upright(colour, data.y_label),
+      series: data.curves.map((curve, index) => ({
+        name: curve.name, type: data.marks ? "scatter" : "line", symbolSize: data.marks ? 11 : 5,
+        showSymbol: curve.points.length < 60, lineStyle: { color: palette[index % 6], width: 2 },
+        itemStyle: { color: palette[index % 6] }, data: curve.points.map((one) => [one.x, one.y]),
+      })),
+    };
+  }
+
+  const OPTIONS = { front, history, bars, agreement, lines: curves };
+  const drawn = new Map();
+
+  function place(name) {
+    return document.getElementById(name);
+  }
+
+  function selectedPoint(name) {
+    const data = DATA.charts[name];
+    const { group, index } = panel.place?.dataset ?? {};
+    if (data.kind !== "front" || data.group !== group) return [];
+    const known = networks.group(group);
+    return [[known.columns[0].values[index], known.scores[index], Number(index)]];
+  }
+
+  function mark(name) {
+    if (DATA.charts[name].kind === "front") {
+      drawn.get(name).setOption({ series: [{ id: "selected", data: selectedPoint(name) }] });
+    }
+  }
+
+  function draw(name) {
+    const data = DATA.charts[name];
+    if (data.kind === "drawing") {
+      drawing.draw(place(name), data.networks);
+      return;
+    }
+    const narrow = place(name).clientWidth < 560;
+    drawn.get(name).setOption(OPTIONS[data.kind](data, colours(), narrow), true);
+    mark(name);
+  }
+
+  function start() {
+    for (const [name, data] of Object.entries(DATA.charts)) {
+      if (!place(name)) continue;
+      if (data.kind !== "drawing") {
+        const chart = echarts.init(place(name), null, { renderer: "canvas" });
+        chart.on("click", (one) => {
+          if (data.group && Array.isArray(one.value) && one.value[2] >= 0) panel.select(data.group, one.value[2]);
+        });
+        drawn.set(name, chart);
+      }
+      draw(name);
+    }
+    panel.onSelect(() => drawn.forEach((_, name) => mark(name)));
+  }
+
+  function redraw() {
+    for (const name of Object.keys(DATA.charts)) {
+      if (!place(name)) continue;
+      drawn.get(name)?.resize();
+      draw(name);
+    }
+  }
+
+  // The next network of a front, from the one that is selected.
+  function step(name, way) {
+    const data = DATA.charts[name];
+    const { group, index } = panel.place.dataset;
+    const order = data.best;
+    const here = group === data.group ? order.indexOf(Number(index)) : -1;
+    const known = networks.group(data.group).columns[0].values;
+    let next = order.length - 1;
+    if (way !== "first" && here >= 0) next = Math.min(Math.max(here + (way === "on" ? 1 : -1), 0), order.length - 1);
+    else if (way === "back" && group === data.group) {
+      next = order.findLastIndex((one) => known[one] < known[Number(index)]);
+    }
+    if (way === "first" && data.found.length) panel.select(data.group, data.found.at(-1)[1]);
+    else if (order.length) panel.select(data.group, order[Math.max(next, 0)]);
+  }
+
+  return { start, redraw, step };
+})();

@@ -1,0 +1,226 @@
+"""Reports in a headless Chromium: what a reader sees and can do."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from maenas.blocks import load_backbone
+from maenas.blocks.backbone_file import parse_backbone
+from maenas.report import Lines, Page, PlainNetwork, Section, chart, drawing_section, page_text
+from maenas.report.charts import Curve, CurvePoint, data_of
+from maenas.search_spaces import Space, load_space
+from tests.browser import DESK, PHONE, Tab, chromium, open_tab
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(chromium() is None, reason="no Chromium: none is on PATH or in CHROMIUM"),
+]
+AXE = Path(sys.prefix) / "share" / "axe-core" / "axe.min.js"  # `make axe` brings it
+READY = "'ready' in document.documentElement.dataset"
+NAME = "</script><img src=x onerror=alert(1)>"
+TAB, ENTER = ("Tab", 9), ("Enter", 13)
+
+
+@pytest.fixture(scope="module")
+def tab() -> Iterator[Tab]:
+    with open_tab() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def report(small_folder: Path) -> Path:
+    """The report of a small search; only to be read."""
+    return small_folder / "run" / "report.html"
+
+
+@pytest.fixture(scope="module")
+def space(small_folder: Path) -> Space:
+    return load_space(str(small_folder / "small.yaml"))
+
+
+@pytest.fixture
+def seen(tab: Tab, report: Path) -> Tab:
+    """The report on a desk, as just opened."""
+    tab.view(DESK)
+    tab.open(report)
+    tab.wait(READY)
+    return tab
+
+
+def place_of(tab: Tab, index: int) -> tuple[float, float]:
+    """Where a network of the front is drawn, in pixels of the window."""
+    found: list[float] = tab.run(f"""(() => {{
+        const place = document.querySelector('[id^=front-].chart');
+        place.scrollIntoView({{block: 'center', behavior: 'instant'}});
+        const data = DATA.charts[place.id], group = networks.group(data.group);
+        const chart = echarts.getInstanceByDom(place);
+        const value = [group.columns[0].values[{index}], group.scores[{index}]];
+        const at = chart.convertToPixel('grid', value);
+        const box = place.getBoundingClientRect();
+        return [box.left + at[0], box.top + at[1]];
+    }})()""")
+    return found[0], found[1]
+
+
+def genome_of(tab: Tab, index: int) -> list[int]:
+    genome: list[int] = tab.run(f"""(() => {{
+        const [name] = Object.keys(DATA.groups), group = networks.group(name);
+        const width = group.coding.genes.length;
+        return [...group.genes.subarray({index} * width, {index} * width + width)];
+    }})()""")
+    return genome
+
+
+@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize("size", [DESK, PHONE])
+def test_a_report_requests_nothing_and_complains_about_nothing(
+    tab: Tab, report: Path, size: tuple[int, int], dark: bool
+) -> None:
+    tab.view(size, dark=dark)
+    tab.open(report)
+    tab.wait(READY)
+    tab.run("new Promise(requestAnimationFrame)")
+    assert tab.requests == [report.resolve().as_uri()]
+    assert tab.complaints == []
+    assert tab.run("document.documentElement.scrollWidth") == size[0]
+
+
+def test_a_network_that_is_clicked_is_the_one_that_is_shown(seen: Tab, space: Space) -> None:
+    cheapest = seen.run("DATA.charts[document.querySelector('[id^=front-].chart').id].best[0]")
+    seen.click(*place_of(seen, cheapest))
+    seen.wait(f"document.getElementById('selected').dataset.index === '{cheapest}'")
+    assert seen.run("document.getElementById('said').textContent").startswith("Selected: ")
+    backbone = space.decode(genome_of(seen, cheapest))
+    rows = seen.run(
+        "[...document.querySelectorAll('#selected tbody tr')].map("
+        "row => [...row.cells].slice(1, 5).map(cell => cell.textContent))"
+    )
+    assert rows == [
+        [stage.kind, "x".join(map(str, ops[-1].out_shape[1:])), str(ops[-1].out_shape[0]),
+         str(getattr(stage, "depth", 1))]
+        for stage, ops in zip(backbone.stages, backbone.stage_ops(), strict=True)
+    ]  # fmt: skip
+
+
+def test_the_spec_that_is_copied_is_the_network(seen: Tab, space: Space, tmp_path: Path) -> None:
+    seen.ask(
+        "Browser.grantPermissions", permissions=["clipboardReadWrite", "clipboardSanitizedWrite"]
+    )
+    seen.ask("Page.bringToFront")
+    cheapest = seen.run("DATA.charts[document.querySelector('[id^=front-].chart').id].best[0]")
+    seen.click(*place_of(seen, cheapest))
+    seen.wait(f"document.getElementById('selected').dataset.index === '{cheapest}'")
+    seen.run("document.querySelector('#selected [data-copy]').click()")
+    seen.wait("document.getElementById('said').textContent === 'Copied'")
+    spec = tmp_path / "copied.yaml"
+    spec.write_text(seen.run("navigator.clipboard.readText()"), encoding="utf-8")
+    assert load_backbone(spec) == space.decode(genome_of(seen, cheapest))
+
+
+@pytest.mark.parametrize("name", ["csp", "mobv3"])
+def test_the_page_writes_specs_of_every_kind_of_value(seen: Tab, name: str) -> None:
+    """Texts, lists and floats among the fields: the page and `load_backbone` agree on them."""
+    space = load_space(name)
+    backbone = space.decode([len(gene.values) // 2 for gene in space.genes])
+    coded = json.dumps(PlainNetwork(name, backbone).coded())
+    data = yaml.safe_load(seen.run(f"networks.spec({coded})"))
+    data.pop("format")
+    assert parse_backbone(data, "page") == backbone
+
+
+def test_a_network_under_the_mouse_is_named_with_its_stages(seen: Tab, space: Space) -> None:
+    best = seen.run("DATA.charts[document.querySelector('[id^=front-].chart').id].best.at(-1)")
+    x, y = place_of(seen, best)
+    seen.hover(x - 40, y + 40)
+    seen.hover(x, y)
+    seen.wait("document.querySelector('.tip')?.offsetParent")
+    stages = space.decode(genome_of(seen, best)).stage_ops()
+    widths = "/".join(str(ops[-1].out_shape[0]) for ops in stages)
+    assert f"widths: {widths}" in seen.run("document.querySelector('.tip').innerText")
+
+
+def test_the_keyboard_reaches_the_content_and_every_network_of_the_front(seen: Tab) -> None:
+    seen.press(*TAB)
+    assert seen.run("document.activeElement.className") == "skip"
+    seen.press(*ENTER)
+    seen.wait("document.activeElement.id === 'content'")
+    seen.run("document.querySelector('[data-step=back]').focus()")
+    order = seen.run("DATA.charts[document.querySelector('[id^=front-].chart').id].best")
+    shown = "Number(document.getElementById('selected').dataset.index)"
+    reached = {seen.run(shown)}
+    for _ in order:
+        seen.press(*ENTER)
+        reached.add(seen.run(shown))
+    assert set(order[:-1]) <= reached
+    assert seen.run(shown) == order[0]
+
+
+def test_the_dark_page_is_dark_and_its_charts_too(tab: Tab, report: Path) -> None:
+    light = {}
+    for dark in (False, True):
+        tab.view(DESK, dark=dark)
+        tab.open(report)
+        tab.wait(READY)
+        colour = tab.run("getComputedStyle(document.body).backgroundColor")
+        bright = sum(map(int, re.findall(r"\d+", colour)[:3]))
+        ink = tab.run(
+            "echarts.getInstanceByDom(document.querySelector('.chart')).getOption().textStyle.color"
+        )
+        light[dark] = (bright, int(ink[1:3], 16))
+    assert light[True][0] < 120 < 600 < light[False][0]
+    assert light[True][1] > 180 > 80 > light[False][1]
+
+
+def test_a_printed_page_is_light_and_has_no_buttons(seen: Tab) -> None:
+    seen.view(DESK, media="print", dark=True)
+    assert seen.run("getComputedStyle(document.querySelector('nav')).display") == "none"
+    assert seen.run("getComputedStyle(document.querySelector('button')).display") == "none"
+    assert seen.run("getComputedStyle(document.querySelector('details')).display") == "none"
+    assert seen.run("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    seen.run(
+        "window.addEventListener('beforeprint', () => { window.ink = "
+        "echarts.getInstanceByDom(document.querySelector('.chart')).getOption().textStyle.color})"
+    )
+    assert seen.printed().startswith(b"%PDF")
+    assert seen.run("window.ink") == "#18222d"
+
+
+@pytest.mark.skipif(not AXE.is_file(), reason=f"no axe-core in {AXE}: `make axe` brings it")
+@pytest.mark.parametrize("dark", [False, True])
+def test_axe_finds_nothing_serious(tab: Tab, report: Path, dark: bool) -> None:
+    tab.view(DESK, dark=dark)
+    tab.open(report)
+    tab.wait(READY)
+    tab.run("document.querySelectorAll('details').forEach(one => { one.open = true; })")
+    tab.run(AXE.read_text(encoding="utf-8") + "; 0")
+    found = tab.run(
+        "axe.run().then(result => result.violations.filter(one => "
+        "['serious', 'critical'].includes(one.impact)).map(one => "
+        "one.id + ': ' + one.nodes.slice(0, 3).map(node => node.html).join(' | ')))"
+    )
+    assert found == []
+
+
+def test_names_from_files_are_text_wherever_they_appear(tab: Tab, tmp_path: Path) -> None:
+    backbone = load_backbone("zoo:damo-yolo-t")
+    drawn = drawing_section("stages", NAME, [PlainNetwork(NAME, backbone, [(NAME, NAME)])])
+    curves = [Curve(NAME, [CurvePoint(1, 2), CurvePoint(2, 3)])]
+    lines = Section("lines", NAME, chart("one", NAME), {"one": data_of(Lines(NAME, NAME, curves))})
+    path = tmp_path / "page.html"
+    path.write_text(page_text(Page(NAME, NAME, [drawn, lines], NAME)), encoding="utf-8")
+    tab.view(PHONE)
+    tab.open(path)
+    tab.wait(READY)
+    assert tab.requests == [path.as_uri()]
+    assert tab.complaints == []
+    assert tab.run("document.querySelectorAll('img').length") == 0
+    assert tab.run("document.querySelector('h1').textContent") == NAME
+    assert tab.run("document.querySelector('.drawing .name').textContent") == NAME
+    assert tab.run("document.documentElement.scrollWidth") == PHONE[0]
