@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rich.table import Table
 
+from maenas.pipeline.plan import CARD_FILE
 from maenas.pipeline.result import RunResult
 
 DISTURBED = 0.8  # speed relative to that of the table, below which the card says so
@@ -34,6 +35,7 @@ def card_rows(result: RunResult) -> list[tuple[str, str]]:
         ("detector", str(result.detector)),
         ("exported", str(result.model)),
         ("detections", str(result.folder / "detections")),
+        ("card", str(result.folder / CARD_FILE)),
         ("next", f"maenas detect {result.model} IMAGES"),
     ]
     return rows

@@ -11,6 +11,7 @@ from maenas.pipeline.step import Step, Value
 
 SHAPES = 400  # generated training images: epochs of seconds, and enough to learn three classes
 VERIFIED = 3  # finalists measured on the device
+CARD_FILE = "card.md"
 SHOWN_IMAGES = 12  # images whose detections are drawn
 
 
@@ -47,7 +48,7 @@ class RunPlan:
         steps |= {"val": self._val, "export": self._export}
         if self.measures:
             steps["measure"] = self._measure
-        steps["detect"] = self._detect
+        steps |= {"detect": self._detect, "card": self._card}
         return steps
 
     @property
@@ -131,6 +132,11 @@ class RunPlan:
         out = self.folder / "detections"
         options: dict[str, Value] = {"draw": True, "out": str(out)}
         return Step("detect", "detect", (str(self.model), *self._images()), options, out)
+
+    def _card(self) -> Step:
+        out = self.folder / CARD_FILE
+        options: dict[str, Value] = {"devices": (self.device,), "out": str(out)}
+        return Step("card", "card", (str(self.folder / "train"),), options)
 
     def _split(self) -> str:
         """The split that the detector has not seen at all, if there is one."""

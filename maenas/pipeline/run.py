@@ -90,7 +90,7 @@ def done(step: Step) -> dict[str, Any]:
         MaenasError: if the step fails, or the data set has errors.
     """
     result = getattr(maenas, step.function)(*step.positional, **step.given)
-    data: dict[str, Any] = result.to_json()
+    data: dict[str, Any] = {"path": str(result)} if isinstance(result, Path) else result.to_json()
     if step.function == "check_data" and result.errors:
         first = next(problem for problem in result.problems if problem.severity == "error")
         raise MaenasError(f"{first}; `{step.command}` lists {result.errors} such errors.")

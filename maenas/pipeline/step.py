@@ -15,6 +15,7 @@ COMMANDS = {
     "check_data": ("data", "check"),
     "build_detector": ("build-detector",),
 }
+OPTION_NAMES = {"devices": "device"}  # names that differ on the command line
 RESUMABLE = ("profile", "search", "train")
 
 
@@ -55,7 +56,7 @@ class Step:
         words = [*COMMANDS.get(self.function, (self.function,)), *self.arguments]
         for key, value in self.given.items():
             for each in value if isinstance(value, tuple) else (value,):
-                words.append(f"--{key.replace('_', '-')}")
+                words.append(f"--{OPTION_NAMES.get(key, key).replace('_', '-')}")
                 if each is not True:
                     words.append(str(each))
         return tuple(words)

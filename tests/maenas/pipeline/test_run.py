@@ -17,12 +17,12 @@ from maenas.cli.app import app
 from maenas.pipeline.options import RunOptions
 from maenas.pipeline.plan import RunPlan, make_plan
 from maenas.pipeline.run import run_steps
-from maenas.pipeline.step import Step
+from maenas.pipeline.step import OPTION_NAMES, Step
 
 OPTIONS = RunOptions(budget=("3.8ms",), device="t4", epochs=1, input_size=64)
 FUNCTIONS = (
     *("make_shapes", "check_data", "search", "build_detector", "train"),
-    *("val", "export", "measure", "detect", "profile"),
+    *("val", "export", "measure", "detect", "card", "profile"),
 )
 
 
@@ -91,7 +91,8 @@ def test_each_step_is_a_command_that_the_command_line_reads_alike(
         read = group.make_context(group.name, words).params
         for name, value in step.given.items():
             shown = {str(each) for each in (value if isinstance(value, tuple) else (value,))}
-            found = read[name] if isinstance(read[name], list) else [read[name]]
+            given = read[OPTION_NAMES.get(name, name)]
+            found = given if isinstance(given, list) else [given]
             assert {str(each) for each in found} == shown, (step.name, name)
 
 
@@ -103,7 +104,7 @@ def test_a_device_of_this_machine_without_a_table_is_profiled_and_measured(tmp_p
 
 def test_a_device_elsewhere_is_neither(tmp_path: Path) -> None:
     names = list(make_plan(OPTIONS, tmp_path).makers)
-    assert names == ["data", "search", "build", "train", "val", "export", "detect"]
+    assert names == ["data", "search", "build", "train", "val", "export", "detect", "card"]
 
 
 def test_a_stopped_run_continues_with_the_step_that_it_stopped_in(
@@ -116,7 +117,7 @@ def test_a_stopped_run_continues_with_the_step_that_it_stopped_in(
     recorded.calls.clear()
     recorded.stops_at = ""
     result = run_steps(None, resume=True)
-    assert recorded.names == ["train", "val", "export", "detect"]
+    assert recorded.names == ["train", "val", "export", "detect", "card"]
     assert recorded.calls[0][2]["resume"] is True
     assert "resume" not in recorded.calls[1][2]
     assert result.folder == Path("runs/run/exp")
