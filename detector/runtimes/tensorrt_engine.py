@@ -74,7 +74,9 @@ class Engine:
         self._outputs = [name for name in names if name not in inputs]
         shape = sizes(engine.get_tensor_shape(INPUT))
         self.batch = None if shape[0] < 0 else shape[0]
-        least, best, most = (sizes(dims) for dims in engine.get_tensor_profile_shape(INPUT, 0))
+        least = best = most = shape
+        if self.batch is None:  # an engine of fixed batch may have no profile
+            least, best, most = map(sizes, engine.get_tensor_profile_shape(INPUT, 0))
         self.batches = (least[0], most[0])
         try:
             self._context = new_context(engine)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
@@ -56,7 +57,7 @@ def _module(state: State) -> ModuleType:
     trt = ModuleType("tensorrt")
     for name in NAMES.split():
         setattr(trt, name, getattr(types, name))
-    is_old = int(state.version.split(".")[0]) < 10
+    trt.__spec__ = ModuleSpec("tensorrt", loader=None)  # libraries ask whether it is installed
 
     def builder(logger: types.ILogger) -> Builder:
         _listen(state, logger)
@@ -86,8 +87,9 @@ def _module(state: State) -> ModuleType:
         "Runtime": runtime,
         "OnnxParser": parser,
         "init_libnvinfer_plugins": plugins,
-        "NetworkDefinitionCreationFlag": types.OldCreationFlag if is_old else types.CreationFlag,
     }
+    if int(state.version.split(".")[0]) >= 10:  # before, no network was strongly typed
+        members["NetworkDefinitionCreationFlag"] = types.CreationFlag
     for name, value in members.items():
         setattr(trt, name, value)
     return trt

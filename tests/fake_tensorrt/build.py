@@ -26,6 +26,10 @@ class State:
         built: every plan built, the last one at the end.
         values: whether engines compute their outputs; without, only time passes.
         dtypes: type of an output by name, in place of the graph's.
+        hides_types: whether the inspector hides the types of an open batch even if it has a context
+            with shapes.
+        drift: share by which the scores of each further engine differ, as of one that was built
+            with other kernels.
     """
 
     def __init__(self, version: str, gpu: str, capability: tuple[int, int]) -> None:
@@ -36,6 +40,8 @@ class State:
         self.built: list[Plan] = []
         self.values = True
         self.dtypes: dict[str, int] = {}
+        self.hides_types = False
+        self.drift = 0.0
         self.clock: Any = None
         self.logger: Any = None
 
@@ -238,6 +244,7 @@ class Builder:
             profile=profile,
             flags=sorted(flag.name for flag in config.flags),
             hardware=HardwareCompatibilityLevel(config.hardware_compatibility_level).name,
+            drift=state.drift * len(state.built),
         )
         state.built.append(plan)
         return HostMemory(plan.serialize())

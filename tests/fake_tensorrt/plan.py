@@ -42,6 +42,7 @@ class Plan:
         profile: least, optimal and largest shape of each open input.
         flags: names of the builder's flags.
         hardware: hardware compatibility level.
+        drift: share by which its scores are too high.
         model: the network.
     """
 
@@ -52,6 +53,7 @@ class Plan:
     profile: dict[str, list[list[int]]] = field(default_factory=dict)
     flags: list[str] = field(default_factory=list)
     hardware: str = "NONE"
+    drift: float = 0.0
 
     def serialize(self) -> bytes:
         """The plan as the content of a file."""
@@ -113,10 +115,7 @@ def fused(model: onnx.ModelProto) -> list[Layer]:
                 after = users.get(after[0].output[0], [])
         taken.update(one.name for one in nodes)
         reads, kind = _source(node, made_by, values, constants)
-        weight = next((w for w in map(lambda n: _weight(n, made_by, constants), node.input[1:2])
-                       if w is not None), None) if node.op_type in HEAVY else None  # fmt: skip
-        size = prod(weight.dims) if weight is not None else 0
-        told = KINDS[weight.data_type] if weight is not None else None
+        size, told = _weights(node, made_by, constants)
         us = _us(values.get(node.output[0]), values.get(reads), size, told, kind)
         layers.append(Layer(tuple(nodes), reads, nodes[-1].output[0], kind, told, size, us))
     return layers
@@ -133,13 +132,19 @@ def _source(node: onnx.NodeProto, made_by: Any, values: Any, constants: Any) -> 
     return name, KINDS.get(kind, "Float")
 
 
-def _weight(name: str, made_by: Any, constants: Any) -> onnx.TensorProto | None:
-    made = made_by.get(name)
+def _weights(node: onnx.NodeProto, made_by: Any, constants: Any) -> tuple[int, str | None]:
+    """Number and type of the weights of a node that multiplies; those of Q/DQ are INT8."""
+    if node.op_type not in HEAVY:
+        return 0, None
+    name = node.input[1]
+    made, is_quantised = made_by.get(name), False
     while made is not None and made.op_type in SILENT:
-        name = made.input[0]
+        name, is_quantised = made.input[0], True
         made = made_by.get(name)
-    found: onnx.TensorProto | None = constants.get(name)
-    return found
+    found = constants.get(name)
+    if found is None:
+        return 0, None
+    return prod(found.dims), "Int8" if is_quantised else KINDS[found.data_type]
 
 
 def _us(out: Any, into: Any, weights: int, told: str | None, kind: str) -> float:

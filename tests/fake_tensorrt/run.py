@@ -6,8 +6,9 @@ import ctypes
 from typing import Any
 
 import numpy as np
+import onnx
 import onnxruntime
-from onnx import TensorProto
+from onnx import TensorProto, helper
 
 from tests.fake_tensorrt.build import State
 from tests.fake_tensorrt.nms import split_plugin
@@ -109,11 +110,14 @@ class Engine:
         return Dims([-1 if dim.HasField("dim_param") else dim.dim_value for dim in dims])
 
     def get_tensor_profile_shape(self, name: str, profile_index: int) -> list[Dims]:
-        """Least, optimal and largest shape of an input."""
-        told = self.plan.profile.get(name)
-        if told is None:
-            return [self.get_tensor_shape(name)] * 3
-        return [Dims(shape) for shape in told]
+        """Least, optimal and largest shape of an input; none of one whose shape is fixed."""
+        return [Dims(shape) for shape in self.plan.profile.get(name, ([], [], []))]
+
+    def limits(self, name: str) -> tuple[list[int], list[int]]:
+        """Least and largest shape of an input."""
+        fixed = list(self.get_tensor_shape(name))
+        least, _, most = self.plan.profile.get(name, (fixed, fixed, fixed))
+        return least, most
 
     def create_execution_context(self) -> Context | None:
         """A context; None if memory lacks."""
@@ -126,7 +130,7 @@ class Engine:
     def compute(self, inputs: dict[str, Any]) -> dict[str, Any]:
         """The outputs by name."""
         if self._session is None:
-            front, self._nms = split_plugin(self.plan.model)
+            front, self._nms = split_plugin(drifted(self.plan))
             options = onnxruntime.SessionOptions()
             options.log_severity_level = FATAL_ONLY
             options.intra_op_num_threads = 1
@@ -135,7 +139,24 @@ class Engine:
             )
         names = [output.name for output in self._session.get_outputs()]
         found = dict(zip(names, self._session.run(names, inputs), strict=True))
-        return self._nms(found) if self._nms else found
+        return {**found, **self._nms(found)} if self._nms else found
+
+
+def drifted(plan: Plan) -> onnx.ModelProto:
+    """The network of a plan with scores that differ by its drift."""
+    if not plan.drift:
+        return plan.model
+    model = onnx.ModelProto()
+    model.CopyFrom(plan.model)
+    nodes = model.graph.node
+    place = next(index for index, node in enumerate(nodes) if "scores" in node.output)
+    names = ["exact_scores" if name == "scores" else name for name in nodes[place].output]
+    del nodes[place].output[:]
+    nodes[place].output.extend(names)
+    factor = helper.make_tensor("drift", TensorProto.FLOAT, [], [1 + plan.drift])
+    model.graph.initializer.append(factor)
+    nodes.insert(place + 1, helper.make_node("Mul", ["exact_scores", "drift"], ["scores"]))
+    return model
 
 
 class Context:
@@ -165,7 +186,7 @@ class Context:
         state = self.engine.state
         if state.fails("set_input_shape"):
             return False
-        least, _, most = self.engine.get_tensor_profile_shape(name, 0)
+        least, most = self.engine.limits(name)
         dims = list(shape)
         fits = len(dims) == len(least) and all(
             a <= b <= c for a, b, c in zip(least, dims, most, strict=True)
@@ -175,7 +196,7 @@ class Context:
                 "IExecutionContext::setInputShape: Error Code 3: API Usage Error (Parameter check "
                 f"failed, condition: satisfyProfile. Set dimension {dims} for tensor {name} does "
                 f"not satisfy any optimization profiles. Valid range for profile 0: "
-                f"{list(least)}..{list(most)}.)"
+                f"{least}..{most}.)"
             )
             return False
         self._shapes[name] = dims
@@ -221,8 +242,9 @@ class Context:
                 self.profiler.report_layer_time(layer.name, layer.us / 1e3)
         if state.values:
             inputs = {name: self._read(name) for name in self.engine.inputs}
-            for name, value in self.engine.compute(inputs).items():
-                self._write(name, value)
+            found = self.engine.compute(inputs)
+            for name in self.engine.outputs:
+                self._write(name, found[name])
         return True
 
     def _memory(self, name: str) -> Any:
@@ -257,4 +279,5 @@ class Inspector:
     def get_engine_information(self, format: int) -> str:
         """All layers, as JSON."""
         context = self.execution_context
-        return information(self._engine.plan, context is not None and context.is_shaped)
+        is_shaped = context is not None and context.is_shaped
+        return information(self._engine.plan, is_shaped and not self._engine.state.hides_types)

@@ -68,13 +68,6 @@ class LayerInformationFormat(IntEnum):
     JSON = 1
 
 
-class OldCreationFlag(IntEnum):
-    """Flags of a network in TensorRT 8.6."""
-
-    EXPLICIT_BATCH = 0
-    EXPLICIT_PRECISION = 1
-
-
 class CreationFlag(IntEnum):
     """Flags of a network since TensorRT 10."""
 
