@@ -102,14 +102,18 @@ def export_detector(
         if options.layout != "raw":
             runs = (options.format, options.layout) != ("onnx", "end2end-trt")
             trial = telling(scores, options.nms)
-            if runs and trial != options.nms:
+            is_engine = options.format == "tensorrt"
+            if runs and (is_engine or trial != options.nms):
                 lower = replace(options, nms=trial)
-                _write_with_nms(model, graph, metadata, temporary, lower)
-                objects = _same_objects(temporary, image, lower, scores, boxes)
+                _write_with_nms(model, graph, metadata, temporary, lower, watched=is_engine)
+                objects = _same_objects(temporary, image, lower)
             metadata = _write_with_nms(model, graph, metadata, temporary, options)
-            if runs:
-                few = _same_objects(temporary, image, options, scores, boxes)
-                objects, above = few if objects is None else objects, trial.min_score
+            if is_engine:  # its scores differ from those of the engine that was compared
+                run_end_to_end(temporary, image, options.batch)
+            elif runs:
+                few = _same_objects(temporary, image, options)
+                objects = few if objects is None else objects
+            above = trial.min_score if runs else None
     return Exported(path, metadata, found, reference.rounding, runtime, objects, above, computes)
 
 
@@ -126,22 +130,16 @@ def telling(scores: Floats, nms: Thresholds) -> Thresholds:
     return replace(nms, min_score=float(best[:2].mean()))  # between two scores
 
 
-def _same_objects(
-    path: Path, image: Floats, options: ExportOptions, scores: Floats, boxes: Floats
-) -> int:
-    """Compare the NMS of a file with ours and count its detections.
+def _same_objects(path: Path, image: Floats, options: ExportOptions) -> int:
+    """Compare the NMS of a file with ours on the scores and boxes it got; count its detections.
 
     Args:
-        path: file that ends in NMS.
+        path: file that ends in NMS; an engine has its scores and boxes as outputs.
         image: (1, 3, H, W).
         options: options of the export.
-        scores: scores before NMS, used for an engine, which does not expose its own.
-        boxes: boxes before NMS, used likewise.
     """
-    detections, seen, at = run_end_to_end(path, image, options.batch)
-    seen = scores[0] if seen is None else seen
-    at = boxes[0] if at is None else at
-    return check_detections(detections, seen, at, options.nms)
+    found = run_end_to_end(path, image, options.batch)
+    return check_detections(found["detections"], found["scores"], found["boxes"], options.nms)
 
 
 def _in_precision(
@@ -167,11 +165,29 @@ def _in_precision(
 
 
 def _write_with_nms(
-    model: Any, graph: onnx.ModelProto, metadata: Metadata, path: Path, options: ExportOptions
+    model: Any,
+    graph: onnx.ModelProto,
+    metadata: Metadata,
+    path: Path,
+    options: ExportOptions,
+    watched: bool = False,
 ) -> Metadata:
-    """Write the model with NMS at its end; returns the metadata of that file."""
+    """Write the model with NMS at its end; returns the metadata of that file.
+
+    Args:
+        model: model without NMS.
+        graph: ONNX model that it was converted from.
+        metadata: metadata of the model without NMS.
+        path: path of the file.
+        options: options of the export.
+        watched: whether the scores and boxes before NMS stay outputs, as an engine needs for its
+            comparison: two builds may round differently, and other boxes then survive.
+    """
     whole = metadata.ending_in(options.layout, options.nms)
-    _write(_with_nms(model, graph, metadata, options), whole, path, options)
+    joined = _with_nms(model, graph, metadata, options)
+    if watched:
+        joined.graph.output.extend(model.graph.output)
+    _write(joined, whole, path, options)
     return whole
 
 

@@ -27,18 +27,16 @@ def run_raw(path: Path, image: Floats) -> tuple[Floats, Floats, str]:
     return scores, boxes, runtime.about.removesuffix(f", {path}")
 
 
-def run_end_to_end(
-    path: Path, image: Floats, batch: int | None
-) -> tuple[Floats, Floats | None, Floats | None]:
-    """Run a file with NMS; returns detections, and the scores and boxes that its NMS got.
+def run_end_to_end(path: Path, image: Floats, batch: int | None) -> dict[str, Floats]:
+    """Run a file with NMS on an image; returns the output and the inputs of its NMS by name.
 
     Args:
         path: path of a file that ends in NMS.
         image: (1, 3, H, W), image to run on.
         batch: batch size of the file; None for any.
     Returns:
-        Detections (max_detections, 6) as x1 y1 x2 y2 score class, then zeros; scores
-        (N, num_classes) and boxes (N, 4), None for an engine, which does not expose them.
+        `detections` (max_detections, 6) as x1 y1 x2 y2 score class, then zeros; `scores`
+        (N, num_classes) and `boxes` (N, 4), which an engine has only if they are outputs.
     Raises:
         ModelError: if it cannot be run.
     """
@@ -51,9 +49,9 @@ def run_end_to_end(
         case _:
             from maenas.detector.runtimes.tensorrt_runtime import open_engine
 
-            return as_detections(open_engine(path).run(images))[0], None, None
-    detections, scores, boxes = (found[name][0] for name in WATCHED)
-    return detections, scores, boxes
+            outputs = open_engine(path).run(images)
+            found = {**outputs, "detections": as_detections(outputs)}
+    return {name: found[name][0] for name in WATCHED if name in found}
 
 
 def _run_onnx(path: Path, images: Floats) -> dict[str, Floats]:

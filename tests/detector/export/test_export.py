@@ -121,7 +121,7 @@ def test_boxes_after_nms_are_those_of_torch_on_twenty_images(kind: str, tmp_path
     scores, boxes = map(torch.from_numpy, TorchRuntime(SMALL, NETWORK).run(seen))
     counts = set()
     for index in range(len(seen)):
-        found, *_ = run_end_to_end(exported.path, seen[index : index + 1], None)
+        found = run_end_to_end(exported.path, seen[index : index + 1], None)["detections"]
         wanted = nms(scores[index], boxes[index], 0.45, 0.6, 40)
         count = len(wanted.boxes)
         counts.add(count)
@@ -140,13 +140,13 @@ def test_images_of_one_batch_do_not_share_their_detections(tmp_path: Path) -> No
     together = open_session(exported.path).run(None, {"images": seen})[0]
     assert together.shape == (3, 40, 6)
     for index in range(3):
-        alone, *_ = run_end_to_end(exported.path, seen[index : index + 1], None)
+        alone = run_end_to_end(exported.path, seen[index : index + 1], None)["detections"]
         np.testing.assert_allclose(together[index], alone, atol=1e-3)
 
 
 def test_nms_that_finds_nothing_gives_zeros(tmp_path: Path) -> None:
     exported = export(tmp_path, layout="end2end", nms=Thresholds(1.0, 0.6, 40))
-    assert not run_end_to_end(exported.path, images(SMALL, 1), None)[0].any()
+    assert not run_end_to_end(exported.path, images(SMALL, 1), None)["detections"].any()
 
 
 @pytest.mark.parametrize("kind", ["onnx", "openvino"])
