@@ -39,8 +39,8 @@ def published_spec(model: str) -> DetectorSpec:
     return replace(spec, backbone=replace(spec.backbone, in_shape=SHAPE))
 
 
-def lively(spec: DetectorSpec, seed: int = 0) -> DetectorNetwork:
-    """A network whose BatchNorms have seen images and whose head has opinions."""
+def lively(spec: DetectorSpec, seed: int = 0, count: int = 8) -> DetectorNetwork:
+    """A network whose BatchNorms have seen `count` images and whose head has opinions."""
     torch.manual_seed(seed)
     network = spec.build()
     for module in network.modules():
@@ -55,7 +55,7 @@ def lively(spec: DetectorSpec, seed: int = 0) -> DetectorNetwork:
             nn.init.normal_(branch[-1].weight, std=0.1 / branch[-1].in_channels ** 0.5)
         for index, scale in enumerate(network.head.scales):
             scale.fill_(0.8 + 0.1 * index)
-        network(torch.from_numpy(images(spec, 8)))
+        network(torch.from_numpy(images(spec, count)))
         for module in network.modules():
             if isinstance(module, nn.BatchNorm2d):  # dead channels stay quiet on other images
                 module.running_var.clamp_(min=module.running_var.mean() / 2)

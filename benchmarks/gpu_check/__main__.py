@@ -5,7 +5,8 @@
 
 It needs a clone and torch 2.11 or newer with CUDA. Each section runs in a process of its own with a
 time limit: one that fails or hangs is recorded with its message, and the rest goes on. A section
-that needs a missing package is skipped with a line that names it. Nothing is sent anywhere.
+that needs a missing package is skipped with a line that names it, and one that misses a criterion
+has failed: exit code 1. The file is written in any case. Nothing is sent anywhere.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +38,7 @@ def main(words: Sequence[str] | None = None) -> int:
     """Run the sections; returns the exit status: 0, 1 if a section failed, 2 without a GPU."""
     options = parsed(words)
     if options.section:
-        return run_section(options.section, options.part, options.fake)
+        return run_section(options.section, options.part, options.fake, options.until)
     until = time.monotonic() + 60 * options.minutes * (SLOWER if options.fake else 1)
     found: dict[str, Any] = {
         "format": FORMAT,
@@ -46,20 +48,21 @@ def main(words: Sequence[str] | None = None) -> int:
         "sections": {},
     }
     chosen = ["machine", *(name for name in options.only or SECTIONS if name != "machine")]
-    status = 0
+    status, path = 0, options.out
     for place, name in enumerate(chosen, 1):
         left = until - time.monotonic()
         print(f"gpu-check: {name} ({place} of {len(chosen)}), {left:.0f} s left", flush=True)
         limit_s = SECTIONS[name].limit_s * (SLOWER if options.fake else 1)
-        section = run_apart(name, min(limit_s, left), options.fake)
+        is_last = place == len(chosen) > 1
+        section = run_apart(name, left if is_last else min(limit_s, left), options.fake)
         found["sections"][name] = section
         print(f"gpu-check: {name}: {told(section)}", flush=True)
         if name == "machine" and section["state"] != "ok":
             print("gpu-check: --fake tries this script on a machine without a GPU.", flush=True)
             return 2
         status = max(status, int(section["state"] in ("failed", "timeout")))
-    path = options.out or default_path(found["sections"]["machine"], options.fake)
-    write_json(path, found)
+        path = path or default_path(section, options.fake)
+        write_json(path, found)  # after each section, so that a check that is stopped leaves it
     print(f"gpu-check: {path}; benchmarks/results/README.md says how to add it")
     return status
 
@@ -77,6 +80,7 @@ def parsed(words: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--fake", action="store_true", help="a GPU and TensorRT that are pretended")
     parser.add_argument("--section", choices=list(SECTIONS), help=argparse.SUPPRESS)
     parser.add_argument("--part", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--until", type=float, default=inf, help=argparse.SUPPRESS)
     return parser.parse_args(words)
 
 
@@ -87,8 +91,9 @@ def run_apart(name: str, limit_s: float, fake: bool) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="maenas-gpu-check-") as folder:
         path = Path(folder) / "part.json"
         command = [sys.executable, "-m", "benchmarks.gpu_check", "--section", name]
-        command += ["--part", str(path), *(["--fake"] if fake else [])]
-        started = time.monotonic()
+        started = time.monotonic()  # the same clock in all processes of a machine
+        command += ["--part", str(path), "--until", str(started + limit_s)]
+        command += ["--fake"] if fake else []
         process = subprocess.Popen(command, cwd=ROOT, start_new_session=True)
         try:
             status: int | None = process.wait(limit_s)

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from dataclasses import asdict, dataclass, field
+from math import inf
 from pathlib import Path
 from typing import Any
 
 
 class Skip(Exception):
     """A section cannot run here; the message says what it needs."""
+
+
+class Missed(Exception):
+    """A section ran to its end and missed some of its criteria; the message lists them."""
 
 
 @dataclass(slots=True)
@@ -22,16 +28,37 @@ class Part:
         message: reason of any state but "ok".
         where: file and line of a failure, in the repository.
         result: what was found, by name.
+        missed: criteria that were not met, one sentence each.
         path: file that holds it; None for none.
         name: name of the section.
+        until: monotonic time in seconds at which the section has to be done.
     """
 
     state: str = "running"
     message: str = ""
     where: str = ""
     result: dict[str, Any] = field(default_factory=dict)
+    missed: list[str] = field(default_factory=list)
     path: Path | None = None
     name: str = ""
+    until: float = inf
+
+    @property
+    def left_s(self) -> float:
+        """Seconds that are left to this section."""
+        return self.until - time.monotonic()
+
+    def require(self, holds: bool, criterion: str) -> None:
+        """Note a criterion that is not met; the section goes on, and fails at its end."""
+        if not holds:
+            self.missed.append(criterion)
+            self.save()
+            self.say(f"MISSED: {criterion}")
+
+    def finish(self) -> None:
+        """Raise `Missed` if a criterion was not met."""
+        if self.missed:
+            raise Missed("; ".join(self.missed))
 
     def tell(self, key: str, value: Any, line: str = "") -> None:
         """Keep a result, and print a line about it."""
@@ -56,7 +83,7 @@ class Part:
     def to_json(self) -> dict[str, Any]:
         """State and results as plain data."""
         data = asdict(self)
-        del data["path"], data["name"]
+        del data["path"], data["name"], data["until"]
         return data
 
 

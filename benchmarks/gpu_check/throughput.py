@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from math import isfinite
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -13,57 +16,81 @@ import torch
 from benchmarks.gpu_check.machine import clocks
 from benchmarks.gpu_check.report import Part
 from benchmarks.gpu_check.trainings import drawn_data, training_of
-from maenas.detector.train import StepResult, train
+from maenas.detector.train import StepResult, fitting_batch, published_recipe, train
+from maenas.training.cores import cores
+from tests.golden import spec_of
 
-BATCHES = (64, 32, 16, 8)  # tried until one fits into memory
-STEPS, WARM_UP = 24, 8
+MOST_BATCH = 64
+WARM_UP = 4  # steps in which cuDNN searches for algorithms and the loader fills its queue
+MOST_STEPS = 48
+MEASURED_S = 25.0  # seconds of measured steps, in which any recent GPU takes several
+SPARE_S = 10.0  # seconds that the section keeps to end the loader and to write its results
 MOST_WORKERS = 16
 
 
 def run(part: Part, fake: bool) -> None:
     """See the module."""
-    workers = 0 if fake else min(MOST_WORKERS, max(1, (os.cpu_count() or 2) - 1))
-    batches = (2,) if fake else BATCHES
-    steps, side = (3, 64) if fake else (STEPS, 640)
+    workers = 0 if fake else min(MOST_WORKERS, max(1, cores() - 1))
+    most, side, largest = (WARM_UP + 2, 64, 2) if fake else (MOST_STEPS, 640, MOST_BATCH)
+    batch = min(largest, fitting(side))
+    part.tell("fitting_batch", batch, f"{batch} images fit, of at most {largest}")
     with tempfile.TemporaryDirectory() as name:
-        data = drawn_data(Path(name), batches[0] * steps, side)
-        for batch in batches:
-            try:
-                found = _measured(Path(name) / "run", data, (side, batch, steps), workers, part)
-            except torch.cuda.OutOfMemoryError:
-                torch.cuda.empty_cache()
-                part.say(f"batch {batch} does not fit into memory")
-                continue
-            part.tell("training", found)
-            part.tell("clocks", clocks(), "clocks read after work")
-            return
-    raise RuntimeError(f"not even {batches[-1]} images fit into the GPU's memory")
+        data = drawn_data(Path(name), batch * most, side)
+        training = training_of("s", data, Path(name) / "run", side, batch, most, workers=workers)
+        torch.cuda.reset_peak_memory_stats()
+        steps = timed_steps(training, most, part)
+    part.tell("training", {**rates(steps), "side": side, "workers": workers})
+    part.tell("clocks", clocks(), "clocks read after work")
+    require_measured(part, steps)
 
 
-def _measured(
-    folder: Path, data: Path, sizes: tuple[int, int, int], workers: int, part: Part
-) -> dict[str, Any]:
-    side, batch, steps = sizes
-    training = training_of("s", data, folder, side, batch, steps, workers=workers)
-    torch.cuda.reset_peak_memory_stats()
+def fitting(side: int) -> int:
+    """The batch size that `maenas train` chooses for the free memory."""
+    spec = spec_of("s")
+    spec = replace(spec, backbone=replace(spec.backbone, in_shape=(3, side, side)))
+    device = torch.device("cuda", 0)
+    return fitting_batch(spec.build().to(device), (side, side), published_recipe("s"), device)
+
+
+def timed_steps(training: Any, most: int, part: Part) -> list[StepResult]:
+    """The steps of a training until there are enough, or their time is over.
+
+    The rates so far are kept after every step, for a section that is killed.
+    """
     seen: list[StepResult] = []
+    started = 0.0
     for event in train(training):
-        if isinstance(event, StepResult):
-            seen.append(event)
-            if len(seen) % 8 == 0:
-                part.say(f"batch {batch}: {len(seen)} steps, {event.seconds:.2f} s a step")
-        if len(seen) == steps:
+        if not isinstance(event, StepResult):
+            continue
+        seen.append(event)
+        if len(seen) == WARM_UP:
+            started = time.monotonic()
+        part.tell("training", rates(seen), f"step {len(seen)}: {event.seconds:.2f} s")
+        is_over = len(seen) > WARM_UP and time.monotonic() - started > MEASURED_S
+        if len(seen) >= most or is_over or part.left_s < SPARE_S + event.seconds:
             break
-    told = seen[min(WARM_UP, len(seen) // 2) :]
+    return seen
+
+
+def rates(steps: Sequence[StepResult]) -> dict[str, Any]:
+    """Images a second after the warm-up, the share of time that waits for images, and memory."""
+    told = steps[WARM_UP:] or steps[-1:]
     seconds = sum(step.seconds for step in told)
+    alone = median((step.seconds - step.waited) / step.images for step in told)
     return {
-        "batch": batch,
-        "side": side,
-        "workers": workers,
+        "batch": max(step.images for step in steps),
+        "measured_steps": len(steps[WARM_UP:]),
         "images_per_s": sum(step.images for step in told) / seconds,
-        "images_per_s_without_wait": batch
-        / max(median(step.seconds - step.waited for step in told), 1e-9),
+        "images_per_s_without_wait": 1 / max(alone, 1e-9),
         "wait_share": sum(step.waited for step in told) / seconds,
         "memory_gib": torch.cuda.max_memory_allocated() / 2**30,
-        "step_s": [step.seconds for step in seen],
+        "step_s": [step.seconds for step in steps],
     }
+
+
+def require_measured(part: Part, steps: Sequence[StepResult]) -> None:
+    """Note it if no step was measured, or a loss is not finite."""
+    measured = len(steps[WARM_UP:])
+    part.require(measured > 0, f"steps after the {WARM_UP} of the warm-up must be timed, got none")
+    losses = [sum(step.parts.values()) for step in steps]
+    part.require(all(map(isfinite, losses)), f"the loss of every step must be finite, got {losses}")

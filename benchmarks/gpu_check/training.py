@@ -1,8 +1,9 @@
-"""Section: the same training in fp16, bf16 and f32, with one overflow that fp16 has to survive."""
+"""Section: one training in fp16, bf16 and f32, where fp16 has to survive an overflow."""
 
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Mapping
 from dataclasses import replace
 from math import isfinite
 from pathlib import Path
@@ -18,7 +19,11 @@ from maenas.detector.train import StepResult, train
 
 STEPS = 32
 BAD = 3  # step of fp16 whose gradient is made infinite
+LAST = 3  # steps whose mean loss ends a comparison
 SIDE, BATCH = 320, 8
+# Largest difference of a loss from the one in 32 bits, relative: of the first step, which has the
+# same weights and images, and of the last ones, when rounding has led the weights apart.
+FIRST, LATE = 0.05, 0.3
 
 
 class Overflows(DetectorNetwork):
@@ -41,19 +46,69 @@ class Overflows(DetectorNetwork):
 def run(part: Part, fake: bool) -> None:
     """See the module."""
     side, batch, steps = (64, 2, 6) if fake else (SIDE, BATCH, STEPS)
+    found: dict[str, dict[str, Any]] = {}
     with tempfile.TemporaryDirectory() as name:
         data = drawn_data(Path(name), images=2 * batch, side=side)
-        losses: dict[str, list[float]] = {}
         for amp in ("off", "bf16", "fp16"):
-            folder = Path(name) / amp
-            found = _trained(folder, data, amp, (side, batch, steps))
-            losses[amp] = found["loss"]
-            part.tell(amp, found, f"{amp}: loss {found['loss'][0]:.3f} -> {found['loss'][-1]:.3f}")
-    skipped = [number for number, taken in enumerate(part.result["fp16"]["taken"]) if not taken]
-    part.tell("fp16_skipped_steps", skipped)
-    part.tell("fp16_survives_its_overflow", BAD in skipped and part.result["fp16"]["finite"])
-    late = {amp: sum(told[-3:]) / 3 for amp, told in losses.items()}
-    part.tell("last_losses", late)
+            told = _trained(Path(name) / amp, data, amp, (side, batch, steps))
+            found[amp] = told
+            part.tell(amp, told, f"{amp}: loss {told['loss'][0]:.3f} -> {told['loss'][-1]:.3f}")
+    part.tell("losses", beside_each_other(found))
+    require_sound(part, found)
+
+
+def beside_each_other(found: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, float]]:
+    """First and last loss of each precision, and their differences from 32 bits."""
+    rows = {}
+    first, late = _ends(found["off"])
+    for amp, told in found.items():
+        its_first, its_late = _ends(told)
+        rows[amp] = {
+            "first": its_first,
+            "last": its_late,
+            "first_difference": abs(its_first / first - 1),
+            "last_difference": abs(its_late / late - 1),
+        }
+    return rows
+
+
+def require_sound(part: Part, found: Mapping[str, Mapping[str, Any]]) -> None:
+    """Note what a precision misses: finite numbers, the losses of 32 bits, one overflow survived.
+
+    A step that is not taken has a loss, and a gradient that is not finite.
+    """
+    for amp, told in found.items():
+        part.require(told["finite"], f"{amp}: loss and weights must be finite after the last step")
+    for amp, row in beside_each_other(found).items():
+        for when, limit in (("first", FIRST), ("last", LATE)):
+            difference = row[f"{when}_difference"]
+            part.require(
+                difference <= limit,
+                f"{amp}: the {when} loss must be that of 32 bits within {limit:.0%}, got "
+                f"{row[when]:.4g}, {difference:.0%} away",
+            )
+    skipped = {amp: _skipped(told) for amp, told in found.items()}
+    part.tell("skipped_steps", skipped)
+    part.require(
+        BAD in skipped["fp16"],
+        f"fp16: step {BAD}, whose gradient is infinite, must be skipped, not {skipped['fp16']}",
+    )
+    last = len(found["fp16"]["taken"]) - 1
+    part.require(
+        last not in skipped["fp16"],
+        f"fp16: steps after the overflow must be taken, but the last one, {last}, is skipped",
+    )
+    for amp in ("off", "bf16"):
+        part.require(not skipped[amp], f"{amp}: every step must be taken, not {skipped[amp]}")
+
+
+def _skipped(told: Mapping[str, Any]) -> list[int]:
+    return [number for number, taken in enumerate(told["taken"]) if not taken]
+
+
+def _ends(told: Mapping[str, Any]) -> tuple[float, float]:
+    """Loss of the first step, and mean loss of the last ones."""
+    return told["loss"][0], sum(told["loss"][-LAST:]) / LAST
 
 
 def _trained(folder: Path, data: Path, amp: str, sizes: tuple[int, int, int]) -> dict[str, Any]:

@@ -177,12 +177,13 @@ def attempted(make: Callable[[], Value]) -> Value | MaenasError:
 
 
 @contextmanager
-def joined_ranks(compute: str) -> Iterator[Ranks]:
+def joined_ranks(compute: str, patience: timedelta = PATIENCE) -> Iterator[Ranks]:
     """This process, joined to the other processes that `torchrun` has started, if any.
 
     Args:
         compute: "cpu", "cuda:0", or "auto" for the GPU if there is one. Under `torchrun` each
             process uses the GPU with its local rank.
+        patience: time after which a process that waits for the others fails.
     Raises:
         TrainError: if there is no such device.
     """
@@ -197,7 +198,7 @@ def joined_ranks(compute: str) -> Iterator[Ranks]:
         torch.cuda.set_device(device)
     # gloo carries what lies in the memory of the CPU: settings, predictions.
     backend, bound = ("cpu:gloo,cuda:nccl", device) if is_gpu else ("gloo", None)
-    distributed.init_process_group(backend, timeout=PATIENCE, device_id=bound)
+    distributed.init_process_group(backend, timeout=patience, device_id=bound)
     try:
         beside = gathered(gethostname()).count(gethostname())
         yield Ranks(device, distributed.get_rank(), count, beside)

@@ -1,0 +1,216 @@
+"""Each criterion of the check of a GPU, met and missed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from benchmarks.gpu_check import latency, ranks, sections, throughput, training
+from benchmarks.gpu_check.predictions import PRECISIONS, differences, require_agreement
+from benchmarks.gpu_check.report import Missed, Part, read_json
+from benchmarks.gpu_check.sections import run_section
+from benchmarks.gpu_check.trainings import still_network
+from maenas.detector.runtimes.torch_runtime import TorchRuntime
+from maenas.detector.train import StepResult
+from tests.lively import images
+
+NAN = float("nan")
+STEP = StepResult(
+    epoch=0, number=0, lr=0.1, parts={"a": 1.0, "b": 0.5}, norm=1.0, images=8, taken=True,
+    seconds=2.0, waited=0.5,
+)  # fmt: skip
+
+
+def missed(part: Part) -> str:
+    """What a section has missed, as the message it fails with."""
+    with pytest.raises(Missed) as error:
+        part.finish()
+    return str(error.value)
+
+
+def test_a_section_that_misses_a_criterion_goes_on_and_fails(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def run(part: Part, fake: bool) -> None:
+        part.require(True, "one is one")
+        part.require(False, "two is one")
+        part.tell("after", 1)
+        part.require(False, "three is one")
+
+    monkeypatch.setattr(sections, "import_module", lambda name: SimpleNamespace(run=run))
+    assert run_section("predictions", tmp_path / "part.json", fake=False) == 1
+    told = read_json(tmp_path / "part.json")
+    assert told is not None
+    assert told["state"] == "failed"
+    assert told["message"] == "Missed: two is one; three is one"
+    assert told["missed"] == ["two is one", "three is one"]
+    assert told["result"] == {"after": 1}
+
+
+FOUND = {"scores_share": 0.01, "boxes_px_mean": 0.01}
+
+
+@pytest.mark.parametrize("name", PRECISIONS)
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("scores_share", 1.4, r"scores must differ .* at most \d+% .*, got 140\.0%"),
+        ("scores_share", NAN, "scores must"),
+        ("boxes_px_mean", 3.0, r"boxes must differ .* pixels, got 3\.00"),
+        ("boxes_px_mean", NAN, "boxes must"),
+    ],
+)
+def test_predictions_that_differ_from_the_cpu_are_missed(
+    name: str, key: str, value: float, message: str
+) -> None:
+    part = Part()
+    require_agreement(part, "s", name, FOUND)
+    part.finish()
+    require_agreement(part, "s", name, {**FOUND, key: value})
+    assert len(part.missed) == 1
+    with pytest.raises(Missed, match=message):
+        part.finish()
+
+
+def test_unrelated_scores_differ_by_more_than_any_precision_may() -> None:
+    random = np.random.default_rng(0)
+    ours, theirs = (random.normal(size=(1, 500, 3)) for _ in range(2))
+    found = differences((ours, ours), (theirs, ours))
+    assert found["scores_share"] > max(each.share for each in PRECISIONS.values())
+
+
+def test_a_network_at_its_real_size_agrees_with_itself_in_16_bits() -> None:
+    """With the statistics of images of 64 pixels, Ns overflows in f16 on those of 320."""
+    spec, network = still_network("ns", 320)
+    some = images(spec, 1)
+    exact, half = (
+        TorchRuntime(spec, network, "cpu", precision).run(some)
+        for precision in (None, torch.float16)
+    )
+    part = Part()
+    require_agreement(part, "ns", "f16", differences(exact, half))
+    part.finish()
+
+
+def trained() -> dict[str, dict[str, Any]]:
+    """What a sound GPU finds."""
+    taken = [True] * training.STEPS
+    told = {"loss": [2.0] * training.STEPS, "taken": taken, "finite": True}
+    skipping = [number != training.BAD for number in range(training.STEPS)]
+    return {"off": told, "bf16": told, "fp16": {**told, "taken": skipping}}
+
+
+def test_a_sound_training_meets_every_criterion() -> None:
+    part = Part()
+    training.require_sound(part, trained())
+    part.finish()
+    assert part.result["skipped_steps"]["fp16"] == [training.BAD]
+
+
+LATE = [2.0] * (training.STEPS - 3) + [3.0] * 3
+
+
+@pytest.mark.parametrize(
+    ("amp", "change", "message"),
+    [
+        ("off", {"finite": False}, "off: loss and weights must be finite"),
+        ("bf16", {"finite": False}, "bf16: loss and weights must be finite"),
+        ("fp16", {"finite": False}, "fp16: loss and weights must be finite"),
+        ("bf16", {"loss": [2.2, *[2.0] * 31]}, "bf16: the first loss must be that of 32 bits"),
+        ("fp16", {"loss": [2.2, *[2.0] * 31]}, "fp16: the first loss must be that of 32 bits"),
+        (
+            "bf16",
+            {"loss": LATE},
+            "bf16: the last loss must be that of 32 bits within 30%, got 3",
+        ),
+        ("fp16", {"loss": [*LATE[:-1], NAN]}, "fp16: the last loss must be that of 32 bits"),
+        ("fp16", {"taken": [True] * 32}, r"fp16: step 3, whose gradient is infinite, must be skip"),
+        ("fp16", {"taken": [*[True] * 3, *[False] * 29]}, "fp16: steps after the overflow must be"),
+        ("off", {"taken": [*[True] * 31, False]}, r"off: every step must be taken, not \[31\]"),
+        ("bf16", {"taken": [*[True] * 31, False]}, r"bf16: every step must be taken, not \[31\]"),
+    ],
+)
+def test_a_training_that_is_not_sound_is_missed(
+    amp: str, change: dict[str, Any], message: str
+) -> None:
+    part = Part()
+    found = trained()
+    training.require_sound(part, {**found, amp: {**found[amp], **change}})
+    with pytest.raises(Missed, match=message):
+        part.finish()
+
+
+def test_throughput_needs_steps_after_its_warm_up_and_finite_losses(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    enough = [STEP] * (throughput.WARM_UP + 2)
+    part = Part()
+    throughput.require_measured(part, enough)
+    part.finish()
+    throughput.require_measured(part, enough[:2])
+    throughput.require_measured(part, [*enough, replace(STEP, parts={"a": NAN})])
+    assert [line.split(",")[0] for line in part.missed] == [
+        "steps after the 4 of the warm-up must be timed",
+        "the loss of every step must be finite",
+    ]
+    monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda: 2**30)
+    told = throughput.rates(enough)
+    assert told["images_per_s"] == 4.0
+    assert told["images_per_s_without_wait"] == pytest.approx(8 / 1.5)
+    assert told["wait_share"] == 0.25
+
+
+@pytest.mark.parametrize(
+    ("left_s", "measured_s", "count"), [(1e9, 0.0, 5), (11.0, 1e9, 1), (1e9, 1e9, 9)]
+)
+def test_throughput_stops_by_time(
+    monkeypatch: pytest.MonkeyPatch, left_s: float, measured_s: float, count: int
+) -> None:
+    """After the measured time, before the section's end, or with enough steps."""
+    monkeypatch.setattr(throughput, "train", lambda given: iter([STEP] * 20))
+    monkeypatch.setattr(throughput, "MEASURED_S", measured_s)
+    monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda: 2**30)
+    monkeypatch.setattr(Part, "left_s", left_s)
+    part = Part()
+    assert len(throughput.timed_steps(None, 9, part)) == count
+    assert part.result["training"]["batch"] == 8  # told as it goes
+
+
+def test_a_table_with_a_large_error_is_missed() -> None:
+    part = Part()
+    told = {"held_out": {"mean": 0.1}, "samples": {"fit": 9}}
+    latency.require_accurate(part, told)
+    part.finish()
+    latency.require_accurate(part, {**told, "held_out": {"mean": 0.5}})
+    assert "within 30% on average, got 50.0% from 9 fitted networks" in missed(part)
+
+
+def test_samples_of_a_profile_that_fails_are_told(tmp_path: Path) -> None:
+    part, path = Part(), tmp_path / "cuda.json"
+    rows = ['{"format": "x"}', *['{"sample": {"role": "fit"}}'] * 3, '{"sample": {"role": "held-o']
+    (tmp_path / "cuda.json.partial").write_text("\n".join(rows))
+    with pytest.raises(RuntimeError, match="gone"), latency.telling_samples(part, path):
+        raise RuntimeError("the GPU is gone")
+    assert part.result["partial_samples"] == {"fit": 3}
+
+
+def test_ranks_that_sum_or_learn_something_else_are_missed() -> None:
+    part, right = Part(), {"sum_is_right": True}
+    ranks.require_sums(part, [right, right])
+    same = {"weights": 2.5, "losses": [1.0]}
+    ranks.require_equal(part, [same, same])
+    part.finish()
+    ranks.require_sums(part, [right, {"sum_is_right": False}])
+    ranks.require_equal(part, [same, {**same, "weights": 2.6}])
+    ranks.require_equal(part, [{**same, "losses": [NAN]}] * 2)
+    assert part.missed == [
+        "every rank must get the sum of all, but it is wrong in [1]",
+        "every rank must end with the same weights, but [1] differ from 0",
+        "the losses of all steps must be finite, got [nan]",
+    ]
