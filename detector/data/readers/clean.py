@@ -106,8 +106,11 @@ def clean(
     height, width = sizes[rows.image].T.astype(np.float64)
     outside = (x2 <= 0) | (y2 <= 0) | (x1 >= width) | (y1 >= height)
     drop(outside, lambda r: f"lies outside {image_size(r)}", "delete it, or check its units")
-    cut: Numbers = np.clip(boxes, 0, np.stack((width, height, width, height), axis=1))
-    beyond = np.abs(cut - boxes).max(1, initial=0) > OVERHANG * np.maximum(width, height)
+    cut: Numbers = np.empty_like(boxes)
+    beyond = np.zeros(len(boxes), dtype=bool)
+    for column, side in enumerate((width, height, width, height)):  # a column at a time: memory
+        np.clip(boxes[:, column], 0, side, out=cut[:, column])
+        beyond |= np.abs(cut[:, column] - boxes[:, column]) > OVERHANG * np.maximum(width, height)
     was_cut = "reaches beyond {} and was cut"
     report(beyond, lambda row: was_cut.format(image_size(row)), "redraw it", skips=False)
     twice = _repeated(rows.image, rows.labels, cut, kept)
@@ -117,17 +120,20 @@ def clean(
 
 def _repeated(image: Labels, labels: Labels, boxes: Numbers, kept: Flags) -> Flags:
     """(N,): whether an earlier label of the same image has the same box and class."""
-    table = np.column_stack((image, labels, boxes + 0.0))[kept]  # -0 becomes 0
     again = np.zeros(len(kept), dtype=bool)
-    if len(table) < 2:
-        return again
-    bits = table.view(np.uint64)
-    factors = np.array([0x9E3779B97F4A7C15 * (2 * i + 3) % 2**64 | 1 for i in range(6)], np.uint64)
-    mixed = bits ^ (bits >> np.uint64(29))
-    _, first, inverse = np.unique(
-        (mixed * factors).sum(1, dtype=np.uint64), return_index=True, return_inverse=True
-    )
+    rows = np.flatnonzero(kept)
+    columns = [image, labels, *(boxes[:, side] + 0.0 for side in range(4))]  # -0 becomes 0
+    mixed = np.zeros(len(rows), dtype=np.uint64)
+    for number, column in enumerate(columns):
+        bits = column[rows].astype(np.float64).view(np.uint64)
+        factor = 0x9E3779B97F4A7C15 * (2 * number + 3) % 2**64 | 1
+        mixed += (bits ^ (bits >> np.uint64(29))) * np.uint64(factor)
+    _, first, inverse = np.unique(mixed, return_index=True, return_inverse=True)
     earlier = first[inverse.reshape(-1)]
-    same = (table == table[earlier]).all(1) & (earlier != np.arange(len(table)))
-    again[np.flatnonzero(kept)[same]] = True
+    some = np.flatnonzero(earlier != np.arange(len(rows)))
+    one, other = rows[some], rows[earlier[some]]
+    same = np.ones(len(some), dtype=bool)
+    for column in columns:
+        same &= column[one] == column[other]
+    again[one[same]] = True
     return again

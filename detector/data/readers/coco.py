@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from maenas.detector.data.dataset import DataError, Dataset, same_classes
 from maenas.detector.data.paths import class_names, find_entries
@@ -16,7 +18,7 @@ from maenas.detector.data.readers.coco_images import CocoImages, find_images
 from maenas.detector.data.readers.rows import ProblemList, Rows
 from maenas.detector.data.readers.source import ROBOFLOW_FOLDERS, SPLITS, DataSource, Reader
 from maenas.detector.data.readers.values import class_name, whole
-from maenas.detector.data.samples import Samples
+from maenas.detector.data.samples import Number, Samples
 
 SUFFIX = ".json"
 UNKNOWN = -1  # index of an image or category that is not in the file
@@ -88,7 +90,7 @@ def read_coco(path: Path, root: Path) -> Dataset:
     categories = _categories(path, lists["categories"], annotations)
     order = sorted(categories)
     problems = ProblemList()
-    images = find_images(path, root, lists["images"], problems)
+    images = find_images(path, root, lists.pop("images"), problems)
     rows = _rows(annotations, order, images, problems)
     return dataset_of(
         path,
@@ -134,12 +136,12 @@ def _rows(
         if index == UNKNOWN and code != NO_KEY:
             wrong = _stranger(key_of_code[code])
         problems.add(index, where, wrong, "correct it, or delete it")
-    codes = np.array(annotations.image, dtype=np.int64)
+    codes = _view(annotations.image, np.int64)
     image = image_of[codes] if len(codes) else codes
     class_of = {number: index for index, number in enumerate(order)}
     numbers = list(annotations.category_codes)
     label_of = np.array([class_of.get(number, UNKNOWN) for number in numbers], dtype=np.int64)
-    categories = np.array(annotations.category, dtype=np.int64)
+    categories = _view(annotations.category, np.int64)
     labels = label_of[categories] if len(categories) else categories
     for row in np.flatnonzero(image == UNKNOWN).tolist():
         wrong = _stranger(key_of_code[int(codes[row])])
@@ -151,13 +153,18 @@ def _rows(
     known = np.flatnonzero((image >= 0) & (labels != UNKNOWN))
     return Rows(
         image,
-        np.array(annotations.boxes, dtype=np.float64).reshape(-1, 4),
+        _view(annotations.boxes, np.float64).reshape(-1, 4),
         labels,
-        np.array(annotations.crowd, dtype=np.bool_),
-        np.array(annotations.areas, dtype=np.float64),
+        _view(annotations.crowd, np.bool_),
+        _view(annotations.areas, np.float64),
         annotations.outlines.made(),
         annotations.where,
     ).take(known)
+
+
+def _view(values: array[Any], kind: type[Number]) -> NDArray[Number]:
+    """An array of numpy in the memory of one of Python's."""
+    return np.frombuffer(values, dtype=kind) if values else np.zeros(0, dtype=kind)
 
 
 def _stranger(key: object) -> str:

@@ -99,7 +99,9 @@ def load_coco(path: Path) -> tuple[dict[str, list[Any]], Annotations]:
     content = read_bytes(path, limit=LIMIT, error=DataError)
     taken = Annotations(path)
     with parsing(path, error=DataError, wrong="is no JSON"):
-        data = json.loads(content, object_hook=taken.take)
+        text = content.decode(json.detect_encoding(content), "surrogatepass")
+        del content  # a large file is not held twice
+        data = json.loads(text, object_hook=taken.take)
     for key in KEYS:
         if not isinstance(data, dict) or not isinstance(data.get(key), list):
             raise DataError(f"{path}: is not a COCO annotation file: lacks a list of {key}.")
@@ -107,7 +109,7 @@ def load_coco(path: Path) -> tuple[dict[str, list[Any]], Annotations]:
     if sum(row is TAKEN for row in lists["annotations"]) != taken.seen:
         # objects elsewhere in the file look like annotations
         taken = Annotations(path)
-        lists = json.loads(content)
+        lists = json.loads(text)
         for row in lists["annotations"]:
             taken.add(row if isinstance(row, dict) else {})
         return lists, taken

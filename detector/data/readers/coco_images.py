@@ -45,7 +45,6 @@ class CocoImages:
 class _Listed:
     """An image as the file lists it; if size is None, the image file gives it."""
 
-    where: str
     name: str
     size: tuple[int, int] | None
 
@@ -124,7 +123,7 @@ def _listed(
                 left_out.append(key)
         elif key is not None and name is not None:
             known = None if size is None or None in size else (size[0] or 0, size[1] or 0)
-            found[key] = _Listed(where, name, known)
+            found[key] = _Listed(name, known)
     return found, left_out
 
 
