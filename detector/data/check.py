@@ -23,11 +23,14 @@ NEEDED = ("train", "val")  # splits that a training needs
 AHEAD = 32  # maximum number of queued images per thread
 
 
-def open_splits(path: Path) -> tuple[dict[str, Dataset], list[DataProblem]]:
+def open_splits(
+    path: Path, reading: Callable[[str], object] = lambda split: None
+) -> tuple[dict[str, Dataset], list[DataProblem]]:
     """The readable splits of a data set, and the problems of the others.
 
     Args:
         path: data set, as in `read_dataset`.
+        reading: function called with the name of each split before it is read.
     Raises:
         DataError: if the file cannot be read or names no split.
     """
@@ -37,6 +40,7 @@ def open_splits(path: Path) -> tuple[dict[str, Dataset], list[DataProblem]]:
     splits: dict[str, Dataset] = {}
     failed: dict[str, list[str]] = {}  # splits by error message
     for split in names:
+        reading(split)
         try:
             splits[split] = read_dataset(path, split)
         except DataError as error:

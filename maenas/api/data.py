@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from maenas.detector.train import Recipe
 
 
+MANY = 50_000  # images; reading more takes minutes
+
+
 @dataclass(frozen=True, slots=True)
 class Sheets:
     """Sheets of a data set's images as the network sees them.
@@ -66,13 +69,17 @@ def check_data(
     """
     from maenas.blocks.errors import positive
     from maenas.detector.data.check import check, chosen, open_splits, summary
-    from maenas.terminal.progress import Counter
+    from maenas.terminal.console import ERR
+    from maenas.terminal.progress import Counter, LiveLine
 
     positive("check", size=size, most=1 if most is None else most)
     path = Path(source)
-    splits, problems = open_splits(path)
+    with LiveLine("check") as line:
+        splits, problems = open_splits(path, lambda split: line.write(0.0, f"reading {split}"))
     limit = most if images else 0
     count = sum(len(chosen(len(split), limit)) for split in splits.values())
+    if limit is None and count > MANY:
+        ERR.print(f"check: reads all {count:,} images; --most 10000 reads some of each split")
     with Counter("check", count, "images") as counter:
         problems += check(path, splits, (size, size), limit, counter.advance)
     return summary(path, splits, problems)

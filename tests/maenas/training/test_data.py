@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from maenas.api import data
 from maenas.detector.data.make_shapes import ShapeSet, make_shapes
 
 
@@ -84,6 +85,15 @@ def test_classes_beyond_the_most_frequent_are_counted(typed, tmp_path):
     assert "4 0 and 1 class more" in typed("data", "check", ".").out
     (tmp_path / "data.yaml").write_text("train: images\nnc: 5\n")
     assert "more" not in typed("data", "check", ".").out.splitlines()[0]
+
+
+def test_a_check_of_many_images_names_the_option_that_reads_fewer(shapes, typed, monkeypatch):
+    monkeypatch.setattr(data, "MANY", 23)  # of 20 and 4 images
+    hint = "check: reads all 24 images; --most 10000 reads some of each split\n"
+    assert hint in typed("data", "check", "set").err
+    assert "check: reads all" not in typed("data", "check", "set", "--most", 5).err
+    monkeypatch.setattr(data, "MANY", 24)
+    assert "check: reads all" not in typed("data", "check", "set").err
 
 
 def test_sheets_show_what_the_network_sees(shapes, typed):
