@@ -4,37 +4,17 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
 from errno import EACCES, EDQUOT, ELOOP, ENAMETOOLONG, ENOSPC, EROFS
 from typing import Annotated, Any
 
 import typer
 from typer.rich_utils import rich_format_error
 
-from maenas.cli.checks import checks
-from maenas.cli.detection.build_detector import build_detector
-from maenas.cli.detection.detect import detect
-from maenas.cli.detection.export import export
-from maenas.cli.detection.import_weights import import_weights
-from maenas.cli.latency.compare import compare
-from maenas.cli.latency.measure import measure
-from maenas.cli.latency.predict import predict
-from maenas.cli.latency.profile import profile
-from maenas.cli.latency.tables import tables
-from maenas.cli.options import DETECTORS, LATENCY, MACHINE, SEARCH, TRAINING, WHOLE
+from maenas.cli.commands import GROUPS
+from maenas.cli.options import TRAINING
 from maenas.cli.plugin import Plugins, with_plugins
-from maenas.cli.run import run
-from maenas.cli.search.score import score
-from maenas.cli.search.search import search
-from maenas.cli.search.show import show
-from maenas.cli.search.zoo import zoo
-from maenas.cli.training.card import card
 from maenas.cli.training.data import data
-from maenas.cli.training.distill import distill
-from maenas.cli.training.train import train
-from maenas.cli.training.train_family import train_family
-from maenas.cli.training.val import val
-from maenas.runs.signals import ignore_signals
+from maenas.runs.signals import exit_code, ignore_signals
 from maenas.terminal.streams import OutputError, prepare_streams
 
 app = typer.Typer(
@@ -46,14 +26,6 @@ app = typer.Typer(
 # Errors caused by the machine or by a file name, never by a bug.
 OF_THE_MACHINE = {EACCES, EDQUOT, ELOOP, ENAMETOOLONG, ENOSPC, EROFS}
 USAGE_ERROR: Any = typer.BadParameter.__bases__[0]  # typer has it only under a private name
-GROUPS: dict[str, tuple[Callable[..., None], ...]] = {
-    WHOLE: (run,),
-    SEARCH: (search, show, score, zoo),
-    DETECTORS: (build_detector, import_weights, export, detect),
-    TRAINING: (train, distill, train_family, val, card),
-    LATENCY: (profile, tables, predict, measure, compare),
-    MACHINE: (checks,),
-}
 for panel, commands in GROUPS.items():
     for command in commands:
         app.command(rich_help_panel=panel)(with_plugins(command))
@@ -89,9 +61,15 @@ def main_and_exit() -> None:
 
 
 def main() -> None:
-    """Run the command line; errors that the user can fix are one line without a traceback."""
+    """Run the command line; errors that the user can fix are one line without a traceback.
+
+    Ctrl-C before a command begins, while the tree of commands is built or its words are read, ends
+    with the exit code of a shell: nothing was begun that could be told.
+    """
     try:
         code = app(args=arguments(sys.argv[1:]), prog_name="maenas", standalone_mode=False)
+    except KeyboardInterrupt as error:
+        sys.exit(exit_code(error))
     except Exception as error:
         sys.exit(stopped_by(error))
     sys.exit(code if isinstance(code, int) else 0)

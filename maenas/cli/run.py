@@ -61,7 +61,7 @@ def run(
 
     with interrupted(ADVICE):
         result = maenas.run(**arguments(context), given=typed(context))
-    print_json(result.to_json()) if as_json else print_run(result)
+        print_json(result.to_json()) if as_json else print_run(result)
 
 
 def print_run(result: RunResult) -> None:

@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from maenas import __version__
+from maenas.cli.app import main
 from tests.patience import PATIENCE_S
 
 COMMANDS = ("search", "show", "score", "zoo", "checks")
@@ -113,6 +114,18 @@ def test_what_is_no_command_ends_with_exit_code_2(typed, arguments):
     assert (ran.code, ran.out) == (2, "")
     assert "Error" in ran.err
     assert "Traceback" not in ran.err
+
+
+def test_ctrl_c_while_the_commands_are_listed_is_no_traceback(monkeypatch, capsys):
+    def pressed(app):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("typer.main.get_command", pressed)
+    monkeypatch.setattr(sys, "argv", ["maenas", "zoo"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 130
+    assert capsys.readouterr() == ("", "")
 
 
 @pytest.mark.parametrize("arguments", [("zoo",), ("zoo", "--json")], ids=" ".join)

@@ -61,5 +61,4 @@ def distill(
     import maenas
 
     with interrupted(ADVICE):
-        result = maenas.distill(**arguments(context))
-    print_training(result, as_json)
+        print_training(maenas.distill(**arguments(context)), as_json)

@@ -58,8 +58,7 @@ def train(
     import maenas
 
     with interrupted(ADVICE):
-        result = maenas.train(**arguments(context))
-    print_training(result, as_json)
+        print_training(maenas.train(**arguments(context)), as_json)
 
 
 def print_training(result: TrainResult | None, as_json: bool) -> None:

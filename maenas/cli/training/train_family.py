@@ -57,7 +57,4 @@ def train_family(
 
     with interrupted(ADVICE):
         result = maenas.train_family(**arguments(context))
-    if as_json:
-        print_json(result.to_json())
-    else:
-        print_family(result)
+        print_json(result.to_json()) if as_json else print_family(result)

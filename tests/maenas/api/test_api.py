@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import maenas
-from maenas.cli.app import GROUPS
+from maenas.cli.commands import GROUPS
 from tests.small_detector import small_folder as small_folder_at
 
 # Parameters that only a terminal needs, and those with another name in Python.
