@@ -30,7 +30,8 @@ from benchmarks.t4_rows import (
     read_peers,
     read_published,
 )
-from maenas.budgets.pricing.roofline import Roofline, load_roofline
+from maenas.budgets.pricing.roofline import Roofline
+from maenas.budgets.pricing.roofline_file import load_roofline
 
 TABLE = RESULTS / "t4-peers.csv"
 

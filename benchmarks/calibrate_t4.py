@@ -31,8 +31,9 @@ from scipy.optimize import least_squares
 from benchmarks.machine import RESULTS
 from benchmarks.t4_report import report, shown
 from benchmarks.t4_rows import Row, distinct, mean_error, percent_off, read_peers, read_published
-from maenas.blocks.files.atomic_write import write_text
-from maenas.budgets.pricing.roofline import COEFFICIENTS, FORMAT, Fit, Roofline, sizes_of
+from maenas.budgets.pricing.fit import Fit
+from maenas.budgets.pricing.roofline import COEFFICIENTS, Roofline, sizes_of
+from maenas.budgets.pricing.roofline_file import save_roofline
 
 TABLE = RESULTS / "roofline-t4.csv"
 T4_YAML = Path(str(files("maenas.budgets.devices"))) / "t4.yaml"
@@ -107,7 +108,7 @@ def main() -> None:
     model = with_fit(calibrated(rows, scales), rows, scales, families)
     print(report(model, rows))
     if args.write:
-        write_text(T4_YAML, model_text(model))
+        save_model(model, T4_YAML)
         write_table(model, rows, TABLE)
         print(f"wrote {T4_YAML} and {TABLE}")
 
@@ -167,7 +168,7 @@ def families_left_out(peers: Sequence[Row], rows: Sequence[Row]) -> dict[str, fl
 
 def starting_model(v100: Mapping[str, float]) -> Roofline:
     """A T4 model with the efficiency shape of a V100 and the scales of physics."""
-    expected = {name: value for name, (value, _) in PHYSICS.items()}
+    expected: dict[str, Any] = {name: value for name, (value, _) in PHYSICS.items()}
     return Roofline(
         device="t4",
         source=SOURCE,
@@ -229,37 +230,21 @@ def write_table(model: Roofline, rows: Sequence[Row], path: Path) -> None:
             )
 
 
-def model_text(model: Roofline) -> str:
-    """The model as YAML; its first lines say how it was made."""
-    lines = [
-        "# Estimated latency of a T4: TensorRT FP16, batch 1, whole network, without NMS.",
-        "# Written by benchmarks/calibrate_t4.py; budgets/pricing/roofline.py explains each line.",
-        "# Source: latencies of the DAMO-YOLO report, detector/model/ablations.yaml, after",
-        "# those it lists for other families, see benchmarks/t4_rows.py; lines marked V100 come",
-        "# from single convolutions measured there, published with",
-        "# lightweight-neural-architecture-search (Apache-2.0). Not measured on a T4 by us.",
-        f"# Errors in percent: left out {shown(model.fit.leave_one_out)};",
-        f"# families left out {shown(model.fit.families)};",
-        f"# mean {model.fit.mean_error}, max {model.fit.max_error} over {model.fit.rows} networks.",
-        f"format: {FORMAT}",
-        f"device: {model.device}",
-        f"source: {model.source}",
-        "fit:",
-        f"  rows: {model.fit.rows}",
-        f"  mean_error: {model.fit.mean_error}",
-        f"  max_error: {model.fit.max_error}",
-        f"  leave_one_out: {{{shown(model.fit.leave_one_out, ': ')}}}",
-        f"  families: {{{shown(model.fit.families, ': ')}}}",
-    ]
-    origins = dict.fromkeys(PHYSICS, "calibrated") | {"sms": "data sheet", "pool_tops": "assumed"}
-    lines += [
-        f"{name}: {getattr(model, name)}  # {origins.get(name, 'V100')}" for name in COEFFICIENTS
-    ]
-    lines.append("sizes:  # input channels, output channels and positions in those networks")
-    for family, sizes in model.sizes.items():
-        pairs = ", ".join(f"[{least:g}, {most:g}]" for least, most in sizes)
-        lines.append(f"  {family}: [{pairs}]")
-    return "\n".join(lines) + "\n"
+def save_model(model: Roofline, path: Path) -> None:
+    """Write the model as YAML; its first lines say how it was made."""
+    receipt = (
+        "Estimated latency of a T4: TensorRT FP16, batch 1, whole network, without NMS.\n"
+        "Written by benchmarks/calibrate_t4.py; budgets/pricing/roofline.py explains each line.\n"
+        "Source: latencies of the DAMO-YOLO report, detector/model/ablations.yaml, after\n"
+        "those it lists for other families, see benchmarks/t4_rows.py; lines marked V100 come\n"
+        "from single convolutions measured there, published with\n"
+        "lightweight-neural-architecture-search (Apache-2.0). Not measured on a T4 by us.\n"
+        f"Errors in percent: left out {shown(model.fit.leave_one_out)};\n"
+        f"families left out {shown(model.fit.families)};\n"
+        f"mean {model.fit.mean_error}, max {model.fit.max_error} over {model.fit.rows} networks."
+    )
+    origins = dict.fromkeys(COEFFICIENTS, "V100") | dict.fromkeys(PHYSICS, "calibrated")
+    save_roofline(model, path, receipt, origins | {"sms": "data sheet", "pool_tops": "assumed"})
 
 
 if __name__ == "__main__":

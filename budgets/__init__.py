@@ -12,7 +12,8 @@ from maenas.budgets.budget import (
 from maenas.budgets.cost import Cost, cost
 from maenas.budgets.device import device_names, load_device
 from maenas.budgets.latency import DeviceError, LatencyModel
-from maenas.budgets.pricing.roofline import Roofline, load_roofline
+from maenas.budgets.pricing.roofline import Roofline
+from maenas.budgets.pricing.roofline_file import load_roofline
 
 __all__ = [
     "Budget",

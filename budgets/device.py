@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
 import platformdirs
 
 from maenas.blocks.errors import MaenasError
+from maenas.blocks.files.plain_file import read_text
 from maenas.blocks.files.words import did_you_mean
+from maenas.blocks.files.yaml_file import LIMIT
 from maenas.budgets.backends.load import NAMES
 from maenas.budgets.latency import DeviceError, LatencyModel
-from maenas.budgets.pricing.operator_file import FORMAT as OPERATORS
+from maenas.budgets.pricing.operator_file import FORMATS as OPERATORS
 from maenas.budgets.pricing.operator_file import load_operator_file
-from maenas.budgets.pricing.roofline import load_roofline
+from maenas.budgets.pricing.operator_model import OperatorModel
+from maenas.budgets.pricing.roofline import Roofline
+from maenas.budgets.pricing.roofline_file import SUFFIXES, load_roofline
 from maenas.budgets.pricing.table import LatencyTable, load_table
 
 FOLDER_VARIABLE = "MAENAS_TABLES"
@@ -24,16 +30,22 @@ def load_device(name: str) -> LatencyModel:
     """Return the latency model of a device: the user's table if there is one, else an estimate.
 
     Args:
-        name: name of a table in the user's folder or of a bundled estimate, or path of a table.
+        name: name of a table or of an estimate in the user's folder, or of a bundled estimate; or
+            path of a table (.json) or of an estimate (.yaml).
     Raises:
         DeviceError: if there is neither a table nor an estimate of the device.
-        SpecError: if the table is damaged.
+        SpecError: if the file is damaged.
     """
+    estimate = find_estimate(name)
+    if estimate is not None:
+        return load_estimate(estimate, estimate.stem)
     path = find_table(name)
     if path is not None:
         return load_table(path).model(name)
     if name in bundled_names():
         return load_bundled(name)
+    if name in long_names():
+        return load_estimate(_bundled_file(long_names()[name]), name)
     if name in NAMES:
         raise DeviceError(
             f"device: {name} was not measured here yet; run `maenas profile --device {name}` "
@@ -47,10 +59,24 @@ def load_device(name: str) -> LatencyModel:
 
 def find_table(name: str) -> Path | None:
     """Return the file of a table, by path or by name in the user's folder; None if not found."""
+    if name.endswith(SUFFIXES):
+        return None
     if name.endswith(".json") or os.sep in name:
         return Path(name)
     path = tables_folder() / f"{name}.json"
     return path if path.is_file() else None
+
+
+def find_estimate(name: str) -> Path | None:
+    """Return the file of an estimate, by path or by name in the user's folder; None if not found.
+
+    A measured table of the same name comes first.
+    """
+    if name.endswith(SUFFIXES):
+        return Path(name)
+    if name.endswith(".json") or os.sep in name or (tables_folder() / f"{name}.json").is_file():
+        return None
+    return next((path for path in _estimate_files() if path.stem == name), None)
 
 
 def user_tables() -> dict[str, LatencyTable | MaenasError]:
@@ -73,15 +99,51 @@ def tables_folder() -> Path:
 def device_names() -> list[str]:
     """Return the devices with a latency model, measured ones first."""
     measured = sorted(path.stem for path in tables_folder().glob("*.json"))
-    return [*measured, *(name for name in bundled_names() if name not in measured)]
+    estimated = [path.stem for path in _estimate_files()]
+    return list(dict.fromkeys([*measured, *estimated, *bundled_names()]))
+
+
+def user_estimates() -> dict[str, LatencyModel | MaenasError]:
+    """Return the estimates in the user's folder by name; an unreadable one gives its error."""
+    found: dict[str, LatencyModel | MaenasError] = {}
+    for path in _estimate_files():
+        try:
+            found[path.stem] = load_estimate(path, path.stem)
+        except MaenasError as error:
+            found[path.stem] = error
+    return found
 
 
 def load_bundled(name: str) -> LatencyModel:
     """Return a bundled estimate."""
-    path = Path(str(files("maenas.budgets.devices") / f"{name}.yaml"))
-    if OPERATORS in path.read_text(encoding="utf-8"):
-        return load_operator_file(path)
-    return load_roofline(path)
+    return load_estimate(_bundled_file(name), name)
+
+
+def load_estimate(path: Path, name: str) -> Roofline | OperatorModel:
+    """Return the estimate in a file, under the name that the user typed.
+
+    Raises:
+        SpecError: if the file is damaged.
+    """
+    text = read_text(path, limit=LIMIT)
+    model = load_operator_file(path) if any(each in text for each in OPERATORS) else None
+    return replace(model or load_roofline(path), device=name)
+
+
+def _estimate_files() -> list[Path]:
+    """Files of estimates in the user's folder."""
+    return sorted(path for path in tables_folder().glob("*") if path.suffix in SUFFIXES)
+
+
+@cache
+def long_names() -> dict[str, str]:
+    """Return the bundled estimates by their full names, such as "t4-trt10-f16"."""
+    found = {name: load_estimate(_bundled_file(name), name).means for name in bundled_names()}
+    return {means: name for name, means in found.items() if means}
+
+
+def _bundled_file(name: str) -> Path:
+    return Path(str(files("maenas.budgets.devices") / f"{name}.yaml"))
 
 
 def bundled_names() -> list[str]:

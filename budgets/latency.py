@@ -12,6 +12,7 @@ from maenas.blocks.op import Op
 
 NETWORK = "NETWORK"  # placeholder for a network in commands that error messages suggest
 Precision = Literal["f32", "bf16", "f16", "int8"]
+Hardware = Literal["cpu", "gpu", "npu"]
 
 
 class DeviceError(MaenasError):
@@ -24,7 +25,7 @@ class LatencyModel(ABC):
     Attributes:
         device: name the user types after `--device`.
         kind: "measured" for a table of the device itself, else "estimated".
-        hardware: "cpu" or "gpu".
+        hardware: "cpu", "gpu" or "npu".
         precision: number format that the network runs in.
         about: description for users, one line: kind of the number, its source, its error.
         provenance: runtime, processor and threads of a measured device; empty for an estimate.
@@ -33,7 +34,7 @@ class LatencyModel(ABC):
 
     device: str
     kind: Literal["estimated", "measured"]
-    hardware: Literal["cpu", "gpu"]
+    hardware: Hardware
     precision: Precision
     about: str
     provenance: Mapping[str, str | int | float | None] = MappingProxyType({})

@@ -27,6 +27,7 @@ os.environ.update(
 sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
 
 if TYPE_CHECKING:
+    from maenas.api.calibration import calibrate
     from maenas.api.data import check_data, make_shapes, show_data
     from maenas.api.detection import detect, val
     from maenas.api.detector import Detector
@@ -56,6 +57,7 @@ _HOMES = {
     "Thresholds": "maenas.detector.ops.thresholds",
     "build_detector": "maenas.api.networks",
     "card": "maenas.api.training",
+    "calibrate": "maenas.api.calibration",
     "check_data": "maenas.api.data",
     "checks": "maenas.api.inspection",
     "compare": "maenas.api.latency",
@@ -90,6 +92,7 @@ __all__ = [
     "Thresholds",
     "__version__",
     "build_detector",
+    "calibrate",
     "card",
     "check_data",
     "checks",

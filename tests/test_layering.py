@@ -30,6 +30,7 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "graph": set(),
         "backends": {"cluster", "graph"},
         "pricing": {"backends"},
+        "calibration": {"pricing"},
         "profiling": {"backends", "graph", "pricing"},
         "devices": set(),
     },

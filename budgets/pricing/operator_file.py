@@ -6,18 +6,20 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from maenas.blocks.errors import SpecError
 from maenas.blocks.files.atomic_write import write_text
 from maenas.blocks.files.dump import flow
 from maenas.blocks.files.strict import parse
-from maenas.blocks.files.yaml_file import read_yaml
-from maenas.budgets.latency import Precision
+from maenas.blocks.files.yaml_file import read_versioned
+from maenas.budgets.latency import Hardware, Precision
+from maenas.budgets.pricing.fit import Fit, fit_lines
 from maenas.budgets.pricing.kernels import KernelKind
 from maenas.budgets.pricing.operator_model import Kernel, OperatorModel
 
-FORMAT = "maenas/operators@1"
+FORMATS = ("maenas/operators@2", "maenas/operators@1")
+_LABELS = ("device", "means", "hardware", "precision", "protocol", "source", "error")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,19 +28,40 @@ class OperatorFile:
 
     Attributes:
         device: name the user types after `--device`.
-        hardware: "cpu" or "gpu".
+        hardware: "cpu", "gpu" or "npu".
         precision: number format that the network runs in.
         source: data that the prices were calibrated on.
         error: description of the error of the prices.
         kernels: price and sizes of each kernel.
+        fit: errors of the calibration; None in files of the first version.
+        protocol: runtime, precision, and what is inside of each number.
+        means: full name of the device, with runtime and precision, if `device` is short for it.
     """
 
     device: str
-    hardware: Literal["cpu", "gpu"]
+    hardware: Hardware
     precision: Precision
     source: str
     error: str
     kernels: Mapping[KernelKind, Kernel]
+    fit: Fit | None = None
+    protocol: str = ""
+    means: str = ""
+
+    @classmethod
+    def of(cls, model: OperatorModel) -> OperatorFile:
+        """The file of a calibrated model."""
+        return cls(
+            device=model.device,
+            hardware=model.hardware,
+            precision=model.precision,
+            source=model.brief.removeprefix("estimated: "),
+            error="" if model.fit is None else model.fit.text,
+            kernels=model.kernels,
+            fit=model.fit,
+            protocol=model.protocol,
+            means=model.means,
+        )
 
     @property
     def fingerprint(self) -> str:
@@ -48,26 +71,31 @@ class OperatorFile:
 
     def model(self) -> OperatorModel:
         """Return the latency model with these prices."""
+        known = f"{self.device} means {self.means}, " if self.means else ""
         return OperatorModel(
             device=self.device,
             hardware=self.hardware,
             precision=self.precision,
             kind="estimated",
-            about=f"estimated: {self.source}; {self.error}",
+            about=f"estimated: {known}{self.source}; {self.error}",
             kernels=self.kernels,
             command=f"maenas profile --device NAME, on the {self.device} itself",
             fingerprint=self.fingerprint,
+            fit=self.fit,
+            protocol=self.protocol,
+            means=self.means,
         )
 
     def save(self, path: Path, receipt: str) -> None:
         """Write the file, with `receipt` as comments at the top."""
         head: dict[str, Any] = {
-            name: getattr(self, name)
-            for name in ("device", "hardware", "precision", "source", "error")
+            name: getattr(self, name) for name in _LABELS if getattr(self, name)
         }
         lines = [f"# {line}".rstrip() for line in receipt.splitlines()]
-        lines += [f"format: {FORMAT}"]
+        lines += [f"format: {FORMATS[0]}"]
         lines += [flow({name: value})[1:-1] for name, value in head.items()]
+        if self.fit is not None:
+            lines += fit_lines(self.fit)
         lines += [
             "kernels:  # microseconds for each term of budgets/pricing/kernels.py; fitted sizes"
         ]
@@ -84,13 +112,15 @@ def load_operator_file(path: Path) -> OperatorModel:
     Raises:
         SpecError: if the file is invalid.
     """
-    data = read_yaml(path, FORMAT)
+    data, _ = read_versioned(path, FORMATS)
     listed = data.get("kernels")
     if isinstance(listed, dict):
         data["kernels"] = {
             _kind(name, path): parse(Kernel, kernel, f"{path}: kernels.{name}")
             for name, kernel in listed.items()
         }
+    if data.get("fit") is not None:
+        data["fit"] = parse(Fit, data["fit"], f"{path}: fit")
     return parse(OperatorFile, data, str(path)).model()
 
 

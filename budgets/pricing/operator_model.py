@@ -12,7 +12,8 @@ import numpy as np
 
 from maenas.blocks.op import Op
 from maenas.budgets.arrays import Float64Array
-from maenas.budgets.latency import DeviceError, LatencyModel, Precision
+from maenas.budgets.latency import DeviceError, Hardware, LatencyModel, Precision
+from maenas.budgets.pricing.fit import Fit
 from maenas.budgets.pricing.kernels import (
     KernelKind,
     Range,
@@ -146,7 +147,7 @@ class OperatorModel(LatencyModel):
 
     Attributes:
         device: device name as the user types it.
-        hardware: "cpu" or "gpu".
+        hardware: "cpu", "gpu" or "npu".
         precision: number format that the network runs in.
         kind: "measured" or "estimated".
         about: description for users, one line.
@@ -155,10 +156,13 @@ class OperatorModel(LatencyModel):
         fingerprint: hash of the prices.
         provenance: runtime, processor, threads and so on of a measured device.
         warning: reason not to trust the prices; None if they can be trusted.
+        fit: errors of the calibration of an estimate; None if they are unknown.
+        protocol: runtime, precision, and what is inside of each number of an estimate.
+        means: full name of the device, if `device` is short for it.
     """
 
     device: str
-    hardware: Literal["cpu", "gpu"]
+    hardware: Hardware
     precision: Precision
     kind: Literal["estimated", "measured"]
     about: str
@@ -169,6 +173,9 @@ class OperatorModel(LatencyModel):
         default_factory=dict, compare=False, repr=False
     )
     warning: str | None = field(default=None, compare=False, repr=False)
+    fit: Fit | None = field(default=None, compare=False, repr=False)
+    protocol: str = field(default="", compare=False, repr=False)
+    means: str = field(default="", compare=False, repr=False)
     _nearest: dict[KernelKind, KernelKind] = field(
         init=False, default_factory=dict, repr=False, compare=False
     )
@@ -179,7 +186,7 @@ class OperatorModel(LatencyModel):
         Raises:
             DeviceError: if no operator of its family was measured.
         """
-        kernel = self.kernels[self._kernel(op)]
+        kernel = self.kernel(op)
         us = 0.0
         for price, count in zip(kernel.us, terms_of(op), strict=True):
             us += price * count
@@ -196,6 +203,14 @@ class OperatorModel(LatencyModel):
             return None
         label, size, least, most = found
         return f"{priced} was measured for {least:g} to {most:g} {label}, not {size:g}"
+
+    def kernel(self, op: Op) -> Kernel:
+        """Return the prices of an operator.
+
+        Raises:
+            DeviceError: if no operator of its family was measured.
+        """
+        return self.kernels[self._kernel(op)]
 
     def _kernel(self, op: Op) -> KernelKind:
         """Return the operator's kernel, or the nearest measured kernel of its family."""

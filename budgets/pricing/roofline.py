@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, fields
-from importlib.resources import files
+from dataclasses import MISSING, dataclass, field, fields
 from math import inf
-from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from maenas.blocks.errors import SpecError
-from maenas.blocks.files.strict import parse
-from maenas.blocks.files.words import did_you_mean
-from maenas.blocks.files.yaml_file import read_yaml
 from maenas.blocks.op import Op, elements
-from maenas.budgets.latency import DeviceError, LatencyModel, Precision
-from maenas.budgets.pricing.kernels import Range, beyond, kernel_of, range_of
+from maenas.budgets.latency import DeviceError, Hardware, LatencyModel, Precision
+from maenas.budgets.pricing.fit import Fit
+from maenas.budgets.pricing.kernels import STEM_CHANNELS, Range, beyond, kernel_of, range_of
 
-FORMAT = "maenas/roofline@1"
-BYTES = 2  # bytes of an element in half precision
+BYTES: dict[Precision, int] = {"f32": 4, "bf16": 2, "f16": 2, "int8": 1}  # of an element
 # Outputs of one thread block, (positions, channels), as 16-bit tensor-core kernels offer them.
 TILES = (
     *((256, 128), (256, 64)),
@@ -28,27 +23,33 @@ TILES = (
 CHANNEL_STEP = 32  # input channels per step of such a kernel: 16 cost a V100 as much as 32
 MARGIN = 2.0  # factor beyond the calibrated sizes up to which a price is trusted
 SLICES = 4  # strided copies in the space-to-depth of a Focus stem
-_LABELS = ("device", "source", "fit", "sizes")  # fields that are not coefficients
+# Fields that are not coefficients.
+_LABELS = ("device", "source", "fit", "sizes", "precision", "protocol", "means", "serial")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fit:
-    """Errors of a model on the published latencies it was calibrated on, in percent.
+class Piece(NamedTuple):
+    """A kernel's microseconds by what they are spent on.
 
     Attributes:
-        rows: number of distinct networks.
-        mean_error: mean of the absolute errors.
-        max_error: maximum of the absolute errors.
-        leave_one_out: by network name, signed error of a model calibrated on all other networks.
-        families: by family of detectors, mean absolute error of a model calibrated without that
-            family.
+        launch: start and end of the kernel.
+        compute: arithmetic.
+        memory: traffic of feature maps and weights.
+        overlaps: whether launch and traffic run side by side, so that the longer of both counts;
+            otherwise they follow each other.
+        share: share of such kernels that take time; the others are fused into another kernel.
     """
 
-    rows: int
-    mean_error: float
-    max_error: float
-    leave_one_out: dict[str, float]
-    families: dict[str, float]
+    launch: float
+    compute: float
+    memory: float
+    overlaps: bool = False
+    share: float = 1.0
+
+    @property
+    def us(self) -> float:
+        """Microseconds of the kernel."""
+        first = max(self.launch, self.memory) if self.overlaps else self.launch + self.memory
+        return self.share * (first + self.compute)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +60,7 @@ class Roofline(LatencyModel):
     the fastest tile shape, as an engine builder does. Matrix products of detectors at batch 1 are
     too short to hide their loads and stores, so compute time and traffic time add up. Any other
     operator is a kernel that touches each element once: its time is its traffic time, but at least
-    its launch time.
+    its launch time; where `serial` is set, both add up.
 
     Prices never decrease when channels, feature map or kernel of an operator grow, because every
     term is rounded up or proportional. They are constant over some ranges, since a partly filled
@@ -91,6 +92,16 @@ class Roofline(LatencyModel):
             1e12.
         depthwise_gbs: memory bandwidth of depthwise convolutions in GB/s.
         pool_tops: comparisons per second of a max pool, in units of 1e12.
+        copy_share: share of the copies (split, slice, transpose) that take time; the others are
+            views of their input.
+        stem_channels: channels that each position of a stem's window is padded to.
+        activation_share: share of the traffic of an activation that its convolution does not hide;
+            only where `serial` is set, otherwise such an activation is a kernel of its own.
+        serial: whether launch and traffic of a kernel add up. Newer runtimes launch faster than
+            they move data, so that nothing is left to hide.
+        precision: number format that the network runs in; it determines the bytes of an element.
+        protocol: runtime, precision, and what is inside of each number.
+        means: full name of the device, with runtime and precision, if `device` is short for it.
     Raises:
         SpecError: if a coefficient is not positive.
     """
@@ -114,23 +125,24 @@ class Roofline(LatencyModel):
     depthwise_tmacs: float
     depthwise_gbs: float
     pool_tops: float
+    copy_share: float = 1.0
+    stem_channels: int = CHANNEL_STEP
+    activation_share: float = 1.0
+    serial: bool = False
+    precision: Precision = "f16"
+    protocol: str = ""
+    means: str = ""
     kind: Literal["estimated", "measured"] = field(init=False, default="estimated")
-    hardware: Literal["cpu", "gpu"] = field(init=False, default="gpu")
-    precision: Precision = field(init=False, default="f16")
+    hardware: Hardware = field(init=False, default="gpu")
     about: str = field(init=False)
     _tiles: tuple[tuple[int, int, float], ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        for name in COEFFICIENTS:
+        for name in (*COEFFICIENTS, *REFINEMENTS):
             if not 0 < getattr(self, name) < inf:
                 raise SpecError(f"{name}: must be positive, got {getattr(self, name)}.")
-        held_out = ", ".join(f"{name} {e:+.1f}%" for name, e in self.fit.leave_one_out.items())
-        strangers = ", ".join(f"{name} {e:.1f}%" for name, e in self.fit.families.items())
-        about = (
-            f"estimated: {self.source}; left out of the calibration: {held_out}; "
-            f"mean error {self.fit.mean_error:.1f}% on the {self.fit.rows} networks fitted"
-            + (f", on families left out: {strangers}" if strangers else "")
-        )
+        known = f"{self.device} means {self.means}, " if self.means else ""
+        about = f"estimated: {known}{self.source}; {self.fit.text}"
         object.__setattr__(self, "about", about)
         object.__setattr__(self, "_tiles", tuple(self._timed_tiles()))
 
@@ -147,7 +159,7 @@ class Roofline(LatencyModel):
         Raises:
             DeviceError: if this kind of operator has no price.
         """
-        return self._op_us(op) / 1e3
+        return sum(piece.us for piece in self.pieces(op)) / 1e3
 
     def guess(self, op: Op) -> str | None:
         """Return why a price is an extrapolation beyond the calibration; None if it is not."""
@@ -163,47 +175,57 @@ class Roofline(LatencyModel):
         name, size, least, most = found
         return f"{family} was calibrated for {least:g} to {most:g} {name}, not {size:g}"
 
-    def _op_us(self, op: Op) -> float:
+    def pieces(self, op: Op) -> Iterator[Piece]:
+        """Yield the kernels that an operator becomes.
+
+        Raises:
+            DeviceError: if this kind of operator has no price.
+        """
+        moved = op.working_set
         match op.kind:
             case "conv":
-                return self._conv_us(op)
+                yield from self._conv(op)
             case "deconv" | "matmul":
-                return self._matmul_us(op)
+                yield from self._matmul(op)
             case "add" | "mul" | "act":
-                return self.elementwise_share * self._kernel_us(op.working_set)
-            case "avg_pool" | "global_pool" | "copy":
-                return self._kernel_us(op.working_set)
+                yield self._kernel(moved, self.elementwise_share)
+            case "avg_pool" | "global_pool":
+                yield self._kernel(moved)
+            case "copy":
+                yield self._kernel(moved, self.copy_share)
             case "concat":
-                return self.concat_share * self._kernel_us(op.working_set)
+                yield self._kernel(moved, self.concat_share)
             case "upsample" | "softmax":
-                return self._kernel_us(self.relayout * op.working_set)
+                yield self._kernel(self.relayout * moved)
             case "max_pool":
                 compared = elements(op.out_shape) * op.kernel_area
-                return self._kernel_us(op.working_set) + compared / (1e6 * self.pool_tops)
+                yield self._kernel(moved)._replace(compute=compared / (1e6 * self.pool_tops))
             case "slice":
-                return self._kernels_us(op, SLICES)
+                yield from self._kernels(op, SLICES)
             case "decode":
-                return self._kernels_us(op, self.decode_kernels)
+                yield from self._kernels(op, self.decode_kernels)
             case _:
                 raise DeviceError(f"device {self.device}: has no price for operator {op.kind!r}.")
 
-    def _conv_us(self, op: Op) -> float:
-        """Time of a convolution, with the kernel of its activation if that is not ReLU."""
-        launch, moved = self.conv_us, op.working_set + op.params
+    def _conv(self, op: Op) -> Iterator[Piece]:
+        """A convolution, and the kernel of its activation if that is not ReLU."""
+        moved = op.working_set + op.params
         if op.groups > 1 and op.groups == op.in_shape[0]:
-            # Half-precision depthwise kernels need another layout, so one more kernel converts.
-            launch += self.pointwise_us
+            launch = self.conv_us
+            if not self.serial:
+                # Half-precision depthwise kernels need another layout: one more kernel converts.
+                launch += self.pointwise_us
             compute = op.macs / (1e6 * self.depthwise_tmacs)
-            traffic = BYTES * moved / (1e3 * self.depthwise_gbs)
+            yield Piece(launch, compute, self._bytes(moved) / (1e3 * self.depthwise_gbs))
         else:
             channels, columns = op.in_shape[0] // op.groups, -(-op.out_shape[0] // op.groups)
             rows = op.out_shape[1] * op.out_shape[2]
             compute = self._product_us(rows, columns, channels, op.kernel_area, op.groups)
-            traffic = self._traffic_us(moved)
-        return launch + compute + traffic + self._act_us(op)
+            yield Piece(self.conv_us, compute, self._traffic_us(moved))
+        yield from self._act(op)
 
-    def _matmul_us(self, op: Op) -> float:
-        """Time of a matrix product; a transposed convolution multiplies positions to windows."""
+    def _matmul(self, op: Op) -> Iterator[Piece]:
+        """A matrix product; a transposed convolution multiplies positions to windows."""
         channels, columns = op.in_shape[0] // op.groups, -(-op.out_shape[0] // op.groups)
         if op.kind == "deconv":
             rows, copies = op.in_shape[1] * op.in_shape[2], op.groups
@@ -211,18 +233,25 @@ class Roofline(LatencyModel):
         else:  # (K, M, batch) to (N, M, batch); the second factor can differ by batch
             rows, copies = op.out_shape[1], op.out_shape[2]
         compute = self._product_us(rows, columns, channels, 1, copies)
-        traffic = self._traffic_us(op.working_set + channels * columns * copies)
-        return self.conv_us + compute + traffic + self._act_us(op)
+        moved = op.working_set + channels * columns * copies
+        yield Piece(self.conv_us, compute, self._traffic_us(moved))
+        yield from self._act(op)
 
-    def _act_us(self, op: Op) -> float:
-        """Time of the activation after a matrix product: ReLU is fused, others are a kernel."""
+    def _act(self, op: Op) -> Iterator[Piece]:
+        """The activation after a matrix product: ReLU is fused, others take time."""
         if op.act not in ("silu", "sigmoid"):
-            return 0.0
-        return self.elementwise_share * self._kernel_us(2 * elements(op.out_shape))
+            return
+        moved = 2 * elements(op.out_shape)
+        if self.serial:
+            yield Piece(0.0, 0.0, self.activation_share * self._traffic_us(moved))
+        else:
+            yield self._kernel(moved, self.elementwise_share)
 
     def _product_us(self, rows: int, columns: int, channels: int, taps: int, copies: int) -> float:
         """Time of `copies` products (rows, taps * channels) x (taps * channels, columns)."""
         terms = taps * CHANNEL_STEP * -(-channels // CHANNEL_STEP)
+        if channels <= STEM_CHANNELS:
+            terms = CHANNEL_STEP * -(-taps * self.stem_channels // CHANNEL_STEP)
         fastest_ns = inf
         for high, wide, block_ns in self._tiles:
             blocks = -(-rows // high) * -(-columns // wide) * copies
@@ -231,22 +260,28 @@ class Roofline(LatencyModel):
             fastest_ns = min(fastest_ns, max(1.0, blocks / self.sms) * block_ns)
         return (terms + self.fill_terms) * max(fastest_ns, self.step_ns) / 1e3
 
-    def _kernels_us(self, op: Op, count: float) -> float:
-        """Time of `count` small kernels, one of which does the work in the linear layout."""
-        return (count - 1) * self.pointwise_us + self._kernel_us(self.relayout * op.working_set)
+    def _kernels(self, op: Op, count: float) -> Iterator[Piece]:
+        """Several small kernels, one of which does the work in the linear layout."""
+        yield Piece((count - 1) * self.pointwise_us, 0.0, 0.0)
+        yield self._kernel(self.relayout * op.working_set)
 
-    def _kernel_us(self, count: float) -> float:
-        """Time of a kernel that moves `count` elements, at least its launch time."""
-        return max(self.pointwise_us, self._traffic_us(count))
+    def _kernel(self, count: float, share: float = 1.0) -> Piece:
+        """A kernel that moves `count` elements."""
+        return Piece(self.pointwise_us, 0.0, self._traffic_us(count), not self.serial, share)
 
     def _traffic_us(self, count: float) -> float:
         """Time of moving `count` elements."""
-        return BYTES * count / (1e3 * self.bandwidth_gbs)
+        return self._bytes(count) / (1e3 * self.bandwidth_gbs)
+
+    def _bytes(self, count: float) -> float:
+        """Bytes of `count` elements."""
+        return BYTES[self.precision] * count
 
 
-COEFFICIENTS = tuple(
-    member.name for member in fields(Roofline) if member.init and member.name not in _LABELS
-)
+_NUMBERS = [each for each in fields(Roofline) if each.init and each.name not in _LABELS]
+# Coefficients of every model, and those that have a default.
+COEFFICIENTS = tuple(each.name for each in _NUMBERS if each.default is MISSING)
+REFINEMENTS = tuple(each.name for each in _NUMBERS if each.default is not MISSING)
 
 
 def sizes_of(ops: Iterable[Op]) -> dict[str, Range]:
@@ -261,29 +296,3 @@ def _family(op: Op) -> str:
     """Return the family of operators with one formula; a stem counts as a convolution."""
     family = kernel_of(op).family
     return "conv" if family == "stem" else family
-
-
-def load_roofline(name: str | Path) -> Roofline:
-    """Load a bundled model by the name of its device, or a model from a YAML file.
-
-    Raises:
-        DeviceError: if the name is neither a bundled model nor a file.
-        SpecError: if the file is invalid.
-    """
-    path = Path(name)
-    if path.suffix not in (".yaml", ".yml"):
-        if str(name) not in roofline_names():
-            known = roofline_names()
-            raise DeviceError(
-                f"device: no bundled model of {str(name)!r}{did_you_mean(str(name), known)}"
-            )
-        path = Path(str(files("maenas.budgets.devices") / f"{name}.yaml"))
-    data = read_yaml(path, FORMAT)
-    data["fit"] = parse(Fit, data.get("fit"), f"{path}: fit")
-    return parse(Roofline, data, str(path))
-
-
-def roofline_names() -> list[str]:
-    """Return the devices with a bundled roofline."""
-    folder = Path(str(files("maenas.budgets.devices")))
-    return sorted(path.stem for path in folder.glob("*.yaml") if FORMAT in path.read_text("utf-8"))

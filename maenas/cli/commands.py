@@ -9,6 +9,7 @@ from maenas.cli.detection.build_detector import build_detector
 from maenas.cli.detection.detect import detect
 from maenas.cli.detection.export import export
 from maenas.cli.detection.import_weights import import_weights
+from maenas.cli.latency.calibrate import calibrate
 from maenas.cli.latency.compare import compare
 from maenas.cli.latency.measure import measure
 from maenas.cli.latency.predict import predict
@@ -31,6 +32,6 @@ GROUPS: dict[str, tuple[Callable[..., None], ...]] = {
     SEARCH: (search, show, score, zoo),
     DETECTORS: (build_detector, import_weights, export, detect),
     TRAINING: (train, distill, train_family, val, card),
-    LATENCY: (profile, tables, predict, measure, compare),
+    LATENCY: (profile, calibrate, tables, predict, measure, compare),
     MACHINE: (checks,),
 }

@@ -160,9 +160,14 @@ def find_target(
     from maenas.blocks import MaenasError
     from maenas.budgets.backends import Target, parse_target
     from maenas.budgets.backends.load import NAMES
-    from maenas.budgets.device import bundled_names, find_table, load_bundled
+    from maenas.budgets.device import bundled_names, find_estimate, find_table, load_bundled
     from maenas.budgets.pricing.table import load_table
 
+    if find_estimate(device) is not None:
+        raise MaenasError(
+            f"device: {device} is an estimate, which cannot be measured; name the runtime of this "
+            f"machine, such as cpu or tensorrt. `maenas predict NETWORK --device {device}` prices."
+        )
     asked = {"precision": precision, "threads": threads}
     given = {name: value for name, value in asked.items() if value is not None}
     for name in _table_names(device, precision, threads):

@@ -79,13 +79,18 @@ def known_tables() -> TablesResult:
 
 def _entries() -> Iterator[TableEntry]:
     from maenas.blocks import MaenasError
-    from maenas.budgets.device import bundled_names, load_bundled, user_tables
+    from maenas.budgets.device import bundled_names, load_bundled, user_estimates, user_tables
 
     for name, table in user_tables().items():
         if isinstance(table, MaenasError):
             yield TableEntry(name, "damaged", str(table))
         else:
             yield _measured(name, table)
+    for name, estimate in user_estimates().items():
+        if isinstance(estimate, MaenasError):
+            yield TableEntry(name, "damaged", str(estimate))
+        else:
+            yield TableEntry(name, "estimated", estimate.about)
     for name in bundled_names():
         yield TableEntry(name, "estimated", load_bundled(name).about)
 

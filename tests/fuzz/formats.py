@@ -12,7 +12,7 @@ from maenas.backbone_search.sweep import _names
 from maenas.blocks.backbone_file import zoo_path
 from maenas.budgets.graph.model import load_graph
 from maenas.budgets.pricing.operator_file import load_operator_file
-from maenas.budgets.pricing.roofline import load_roofline
+from maenas.budgets.pricing.roofline_file import load_roofline
 from maenas.budgets.pricing.table import load_table
 from maenas.budgets.profiling.partial_profile import PartialProfile
 from maenas.detector.checkpoints.checkpoint import SPEC_FILE, WEIGHTS_FILE, load_folder

@@ -4,7 +4,8 @@ import pytest
 
 from benchmarks import calibrate_t4
 from benchmarks.t4_rows import distinct, family_member, mean_error, percent_off, read_published
-from maenas.budgets.pricing.roofline import COEFFICIENTS, Roofline, load_roofline
+from maenas.budgets.pricing.roofline import COEFFICIENTS, Roofline
+from maenas.budgets.pricing.roofline_file import load_roofline
 
 
 @pytest.fixture(scope="module")

@@ -215,7 +215,7 @@ def test_prices_bundled_as_a_file_are_those_of_the_table(tmp_path: Path) -> None
     file = OperatorFile(device="theirs", hardware="cpu", precision="f32", source="a paper: a table",
                         error="5% off", kernels=model.kernels)  # fmt: skip
     file.save(path, "Written by hand.\nTwice.")
-    assert path.read_text().startswith("# Written by hand.\n# Twice.\nformat: maenas/operators@1\n")
+    assert path.read_text().startswith("# Written by hand.\n# Twice.\nformat: maenas/operators@2\n")
     loaded = load_operator_file(path)
     assert loaded.about == "estimated: a paper: a table; 5% off"
     assert loaded.kind == "estimated"

@@ -8,7 +8,7 @@ import pytest
 
 from maenas.blocks import SpecError, load_backbone
 from maenas.blocks.op import elements
-from maenas.budgets.pricing.roofline import load_roofline
+from maenas.budgets.pricing.roofline_file import load_roofline
 from maenas.detector import load_template
 from maenas.detector.model.ablations import (
     PATH,

@@ -1,0 +1,72 @@
+"""Errors of a calibrated estimate, on the networks it was fitted to and on those left out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from maenas.blocks.files.dump import flow
+
+LISTED = 5  # most networks whose errors are listed one by one
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fit:
+    """Errors of a model on the published latencies it was calibrated on, in percent.
+
+    Attributes:
+        rows: number of distinct networks.
+        mean_error: mean of the absolute errors.
+        max_error: maximum of the absolute errors.
+        leave_one_out: by network name, signed error of a model calibrated on all other networks.
+        families: by family of detectors, mean absolute error of a model calibrated without that
+            family.
+        multipliers: by name, factor on a part of the base model.
+    """
+
+    rows: int
+    mean_error: float
+    max_error: float
+    leave_one_out: Mapping[str, float]
+    families: Mapping[str, float]
+    multipliers: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def held_out_mean(self) -> float:
+        """Mean absolute error on the networks left out one by one; that of the fit without any."""
+        errors = [abs(error) for error in self.leave_one_out.values()]
+        return sum(errors) / len(errors) if errors else self.mean_error
+
+    @property
+    def text(self) -> str:
+        """The errors in one line."""
+        families = ", ".join(f"{name} {error:.1f}%" for name, error in self.families.items())
+        return (
+            f"left out of the calibration: {self._left_out()}; "
+            f"mean error {self.mean_error:.1f}% on the {self.rows} networks fitted"
+            + (f", on families left out: {families}" if families else "")
+        )
+
+    def _left_out(self) -> str:
+        """The errors of the networks left out, or their mean and worst if there are many."""
+        errors = self.leave_one_out
+        if len(errors) <= LISTED:
+            return ", ".join(f"{name} {error:+.1f}%" for name, error in errors.items())
+        worst = max(errors, key=lambda name: abs(errors[name]))
+        return (
+            f"each of {len(errors)} networks in turn, mean error {self.held_out_mean:.1f}%, "
+            f"worst {worst} {errors[worst]:+.1f}%"
+        )
+
+
+def fit_lines(fit: Fit) -> list[str]:
+    """The errors as lines of a YAML file."""
+    lines = [
+        "fit:",
+        f"  rows: {fit.rows}",
+        f"  mean_error: {fit.mean_error}",
+        f"  max_error: {fit.max_error}",
+        f"  leave_one_out: {flow(fit.leave_one_out)}",
+        f"  families: {flow(fit.families)}",
+    ]
+    return [*lines, f"  multipliers: {flow(fit.multipliers)}"] if fit.multipliers else lines
