@@ -46,13 +46,20 @@ def on_gpu(method: Callable[..., Any]) -> Callable[..., Any]:
 def fake_ranks(rank: int, count: int) -> Iterator[Ranks]:
     """This process among others that `run_ranks` has started, each with a GPU."""
     distributed.init_process_group("gloo")
-    with pretended_gpu(), pytest.MonkeyPatch.context() as patch:
+    with pretended_gpu(), ddp_on_gpu():
+        yield Ranks(GPU, rank, count, count)
+    distributed.destroy_process_group()
+
+
+@contextmanager
+def ddp_on_gpu() -> Iterator[None]:
+    """DDP and SyncBatchNorm for a pretended GPU, while this process lives."""
+    with pytest.MonkeyPatch.context() as patch:
         for name in ("__init__", "_pre_forward"):
             method = getattr(DistributedDataParallel, name)
             patch.setattr(DistributedDataParallel, name, on_gpu(method))
         SUBSTITUTES.update(BATCH_NORMS)
-        yield Ranks(GPU, rank, count, count)
-    distributed.destroy_process_group()
+        yield
 
 
 def over(values: Tensor, like: Tensor) -> Tensor:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from torch import distributed
+from torch.nn.parallel import DistributedDataParallel
 
 from maenas.detector.data import TrainLoader
 from maenas.detector.distill import DistillOptions
 from maenas.detector.losses import LossWeights
-from maenas.detector.train import Ranks, StepResult, Training, train
+from maenas.detector.train import Ranks, StepResult, Training, joined_ranks, train
+from maenas.detector.train.ranks import BUFFERS, PATIENCE
 from maenas.detector.train.recipe import ComputeOptions, Recipe
 from tests.fake_gpu import GPU, pretended_gpu
-from tests.fake_ranks import fake_ranks
+from tests.fake_ranks import ddp_on_gpu, fake_ranks
 from tests.processes import run_ranks
 from tests.trainings import PLAIN, RECIPE, small_training, wider_teacher, write_data
 
@@ -80,3 +84,42 @@ def test_in_half_precision_and_with_a_teacher_they_stay_equal(
 ) -> None:
     first, second = run_ranks(2, learn, data, tmp_path, amp, True)
     assert str(first) == str(second)  # the norm of an overflow is no number
+
+
+def join(rank: int, data: Path, out: Path) -> dict[str, Any]:
+    """One of two processes on machines with one GPU each; it tells what torch was given."""
+    os.environ["LOCAL_RANK"] = "0"
+    given: dict[str, Any] = {}
+    initialise, wrap = distributed.init_process_group, DistributedDataParallel.__init__
+
+    def joined(backend: str, **options: Any) -> None:
+        given["group"] = {"backend": backend, **options}
+        initialise("gloo")
+
+    def wrapped(self: Any, module: torch.nn.Module, **options: Any) -> None:
+        given["ddp"] = options
+        wrap(self, module, **options)
+
+    with pytest.MonkeyPatch.context() as patch, pretended_gpu():
+        patch.setattr(distributed, "init_process_group", joined)
+        patch.setattr(DistributedDataParallel, "__init__", wrapped)
+        patch.setattr(torch.cuda, "set_device", lambda device: given.update(device=device))
+        with ddp_on_gpu(), joined_ranks("auto") as ranks:
+            training = small_training(out / "run", data, recipe_of("off"), ranks=ranks)
+            return {"ranks": ranks, **outcome(training), **given}
+
+
+def test_processes_on_gpus_join_by_nccl_and_share_gradients_in_place(
+    data: Path, tmp_path: Path
+) -> None:
+    first, second = run_ranks(2, join, data, tmp_path)
+    for rank, told in enumerate((first, second)):
+        assert told["group"] == {
+            "backend": "cpu:gloo,cuda:nccl",  # settings and predictions lie on the CPU
+            "timeout": PATIENCE,
+            "device_id": GPU,
+        }
+        assert told["device"] == GPU
+        assert told["ddp"] == {"device_ids": [0], "gradient_as_bucket_view": True, BUFFERS: False}
+        assert told["ranks"] == Ranks(GPU, rank, 2, 2)
+    assert first["state"] == second["state"]

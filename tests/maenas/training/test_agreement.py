@@ -12,8 +12,8 @@ import torch
 import maenas
 from maenas.detector.checkpoints.checkpoint import save_folder
 from maenas.detector.errors import TrainError
-from maenas.detector.train import ranks
-from maenas.training import agreement
+from maenas.detector.train import Training, ranks
+from maenas.training import agreement, run
 from maenas.training.run import run_training
 from maenas.training.setup import TrainOptions
 from tests.processes import run_ranks
@@ -27,7 +27,7 @@ def given(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("given")
     for name in ("data", "labels", "val"):
         write_data(folder / name)
-    write_data(folder / "images", images=4)
+    write_data(folder / "images", images=8)
     write_data(folder / "classes", names=("cat", "dog", "cow"))
     label = folder / "labels" / "labels" / "0.txt"
     label.write_text(label.read_text().replace("0 ", "1 ", 1))
@@ -100,3 +100,32 @@ def test_a_setting_that_differs_is_named_with_its_rank_and_nothing_is_written(
     assert first.startswith(f"rank 1: {CASES[case][1]}")
     assert first.endswith("; start every process with the same command, files and versions.")
     assert not (given / f"run-{case}").exists()
+
+
+class Started(Exception):
+    """A training is about to take its first step."""
+
+    def __init__(self, training: Training) -> None:
+        super().__init__()
+        self.training = training
+
+
+def started(training: Training, *_: object) -> None:
+    raise Started(training)
+
+
+def load(rank: int, given: Path, out: Path) -> int:
+    """One of two processes, of which the second has the smaller GPU."""
+    ranks.FAREWELL_S = 0.1
+    run.fitting_batch = lambda *_: 4 // (rank + 1)  # type: ignore[attr-defined]
+    run.follow = started  # type: ignore[assignment]
+    data = given / "images" / "data.yaml"
+    options = TrainOptions(str(given / "start"), data, 1, ("compute.amp=off",))
+    with pytest.raises(Started) as event:
+        run_training(options, out, False, False, "cpu", 0)
+    return event.value.training.loader.options.batch
+
+
+def test_all_processes_load_what_fits_into_the_smallest_memory(given: Path, tmp_path: Path) -> None:
+    """Otherwise their epochs differ in length, and the longer one waits for the other in vain."""
+    assert run_ranks(2, load, given, tmp_path / "run") == [2, 2]
