@@ -9,7 +9,7 @@ search: $(VENV)/installed  ## the main job: a backbone for a detector that runs 
 	$(BIN)/maenas search --budget 3.8ms --device t4
 
 test: $(VENV)/installed  ## the default test suite
-	$(BIN)/python -m pytest -n 2 --dist loadfile --max-worker-restart 0
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --max-worker-restart 0
 
 slow: $(VENV)/installed  ## the tests that take minutes
 	$(BIN)/python -m pytest -m slow
