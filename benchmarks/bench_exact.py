@@ -1,22 +1,27 @@
 """How tight the certificate is, and how long it takes.
 
-    python -m benchmarks.bench_exact
+    python -m benchmarks.bench_exact [--devices-only] [--cpu intel-8163]
 
 Prints the gap between the certified bounds of the default problem, and of the whole front from 2
 to 8 ms from a single solve, with the time on one core, which includes listing and pricing the
-space.
+space; then the gap under ten pairs of a latency and another cost, and under ten pairs of latencies
+on a GPU and a CPU. The CPU may be a measured table.
 """
 
 from __future__ import annotations
 
+import argparse
 import time
+from dataclasses import replace
 from math import inf
+from pathlib import Path
 
 import numpy as np
 
 from benchmarks.machine import commit, write_csv
 from maenas.backbone_search.plan import plan
 from maenas.backbone_search.tasks import prepare
+from maenas.budgets import load_device
 from maenas.nas import TARGET_GAP, certify
 from maenas.nas.certificate.exact import DEFAULT_BINS
 from maenas.runs.config import SearchConfig
@@ -38,8 +43,28 @@ PAIRS = (
 )
 
 
+# Latency on the CPU, as a share of what the optimum under the latency on t4 alone takes there.
+DEVICE_PAIRS = (
+    *((3.8, share) for share in (0.95, 0.9, 0.8, 0.7)),
+    *((3.2, share) for share in (0.95, 0.85)),
+    *((4.5, share) for share in (0.9, 0.8)),
+    *((5.5, share) for share in (0.9, 0.75)),
+)
+
+
 def main() -> None:
-    rows = []
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--devices-only", action="store_true", help="skip the other problems")
+    parser.add_argument("--cpu", default="intel-8163", help="CPU of the pairs of devices")
+    arguments = parser.parse_args()
+    rows = [] if arguments.devices_only else single_rows()
+    rows.append(device_pairs_row(arguments.cpu))
+    print(write_csv("exact", rows, list(rows[0])))
+
+
+def single_rows() -> list[dict[str, object]]:
+    """The gaps under one latency, along a front, and under a latency and another cost."""
+    rows: list[dict[str, object]] = []
     for name, budget in (("default problem, 3.8 ms", "3.8ms"), ("front 2 to 8 ms", "8ms")):
         started = time.perf_counter()
         config = SearchConfig(budgets=(budget,), device="t4", template="s")
@@ -68,7 +93,55 @@ def main() -> None:
             }
         )
     rows.append(pairs_row())
-    print(write_csv("exact", rows, list(rows[0])))
+    return rows
+
+
+def device_pairs_row(cpu: str) -> dict[str, object]:
+    """The gap and the time under pairs of latencies on a GPU and a CPU."""
+    alone: dict[float, float] = {}
+    gaps, times = [], []
+    for gpu_ms, share in DEVICE_PAIRS:
+        if gpu_ms not in alone:
+            alone[gpu_ms] = latency_of_optimum(gpu_ms, cpu)
+        budgets = (f"{gpu_ms}ms@t4", f"{share * alone[gpu_ms]:.4g}ms@{cpu}")
+        started, cpu_s = time.perf_counter(), time.process_time()
+        (subproblem,) = plan(SearchConfig(budgets=budgets, template="s"))
+        prepared = prepare(subproblem)
+        (found,) = certify(prepared.options, target_gap=TARGET_GAP)
+        times.append(time.process_time() - cpu_s)
+        gaps.append(100 * (found.gap if found.gap is not None else inf))
+        assert found.genome is not None
+        costs = prepared.evaluator(found.genome[None]).costs
+        spent = [prepared.evaluator.cost(costs, d.axis)[0] for d in subproblem.problem.devices]
+        print(
+            f"  {', '.join(budgets)}: {found.score:.4f} to {found.upper:.4f}, gap "
+            f"{gaps[-1]:.4f} %, spends {spent[0]:.3f} and {spent[1]:.3f} ms, {times[-1]:.1f} s of "
+            f"one core ({time.perf_counter() - started:.1f} s elapsed)",
+            flush=True,
+        )
+    within = sum(gap <= 0.05 for gap in gaps)
+    print(
+        f"{len(gaps)} pairs of devices (t4, {cpu}): largest gap {max(gaps):.4f} %, {within} within "
+        f"0.05 %, most {max(times):.1f} s of one core"
+    )
+    return {
+        "problem": f"pairs of devices t4 {Path(cpu).stem}",
+        "budgets": len(gaps),
+        "largest_gap_percent": round(max(gaps), 5),
+        "median_gap_percent": round(float(np.median(gaps)), 5),
+        "seconds": round(sum(times), 2),
+        "commit": commit(),
+    }
+
+
+def latency_of_optimum(gpu_ms: float, cpu: str) -> float:
+    """Milliseconds on the CPU of the best network under a latency on the GPU alone."""
+    prepared = prepare(plan(SearchConfig(budgets=(f"{gpu_ms}ms@t4",), template="s"))[0])
+    (found,) = certify(prepared.options, target_gap=TARGET_GAP)
+    assert found.genome is not None
+    problem = prepared.subproblem.problem
+    backbone = problem.space.decode(found.genome.tolist())
+    return replace(problem, device=load_device(cpu)).cost(backbone).latency_ms
 
 
 def pairs_row() -> dict[str, object]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from importlib.resources import files
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,7 @@ class Metadata:
         num_classes: number of classes of the detector that was priced; None if unknown.
         score: score of the search; None if the backbone was not searched.
         provenance: facts about the search, by name; for readers only, no command uses them.
+        limits_ms: latency limits in milliseconds by device; empty unless several are limited.
     """
 
     template: str | None = None
@@ -56,10 +58,14 @@ class Metadata:
     num_classes: int | None = None
     score: ScoreSpec | None = None
     provenance: Mapping[str, Fact] = field(default_factory=dict)
+    limits_ms: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.num_classes is not None:
             positive("metadata", num_classes=self.num_classes)
+        for device, limit in self.limits_ms.items():
+            if not 0 < limit < inf:
+                raise SpecError(f"limits_ms: {device}: must be a positive number, got {limit}.")
 
 
 @dataclass(frozen=True, slots=True)

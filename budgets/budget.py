@@ -1,4 +1,4 @@
-"""Budgets as users write them: "3.8ms", "9GMACs", "8Mparams", "25layers", "2ms..8ms"."""
+"""Budgets as users write them: "3.8ms", "30ms@cpu", "9GMACs", "8Mparams", "2ms..8ms"."""
 
 from __future__ import annotations
 
@@ -57,12 +57,19 @@ class Budget:
         limit: maximum value.
         low: smallest budget of a range; None without a range.
         text: budget as the user wrote it.
+        device: device of a latency, by the name after "@"; None for the device of the search.
     """
 
     quantity: Quantity
     limit: float
     text: str
     low: float | None = None
+    device: str | None = None
+
+    @property
+    def axis(self) -> str:
+        """Name of the limited cost: the quantity, with the device if a latency names one."""
+        return self.quantity if self.device is None else latency_axis(self.device)
 
 
 def parse_budget(text: str) -> Budget:
@@ -72,10 +79,11 @@ def parse_budget(text: str) -> Budget:
         BudgetError: if the unit is missing or unknown, a value is not positive, or the range ends
             below its start.
     """
-    low_text, dots, high_text = text.partition("..")
+    amount, device = _split_device(text)
+    low_text, dots, high_text = amount.partition("..")
     if not dots:
-        quantity, limit = _parse_value(text, text)
-        return Budget(quantity, limit, text)
+        quantity, limit = _parse_value(amount, text)
+        return Budget(quantity, limit, text, device=_device_of(quantity, device, text))
     quantity, low = _parse_value(low_text, text)
     high_quantity, high = _parse_value(high_text, text)
     if high_quantity != quantity or low >= high:
@@ -83,25 +91,64 @@ def parse_budget(text: str) -> Budget:
             f"budget {text!r}: a range runs from a smaller to a larger value of one quantity, "
             "as in 2ms..8ms."
         )
-    return Budget(quantity, high, text, low)
+    return Budget(quantity, high, text, low, _device_of(quantity, device, text))
 
 
 def parse_budgets(texts: Sequence[str]) -> tuple[Budget, ...]:
-    """Return several budgets, each for another quantity and at most one of them a range.
+    """Return several budgets, each for another quantity, or for a latency on another device.
+
+    Several may be ranges if all of these are latencies: a family meets their limits in pairs, the
+    smallest of one with the smallest of the others, and so on to the largest.
 
     Raises:
-        BudgetError: if a budget is invalid, a quantity occurs twice, or several budgets are ranges.
+        BudgetError: if a budget is invalid, a quantity occurs twice on one device, or budgets of
+            other quantities are ranges beside another range.
     """
     if not texts:
         raise BudgetError(f"budget: at least one is needed, such as {_EXAMPLES}.")
     budgets = tuple(parse_budget(text) for text in texts)
-    quantities = [budget.quantity for budget in budgets]
-    for quantity in quantities:
-        if quantities.count(quantity) > 1:
-            raise BudgetError(f"budget: {quantity} is limited twice; give one of {list(texts)}.")
-    if sum(budget.low is not None for budget in budgets) > 1:
-        raise BudgetError(f"budget: only one may be a range, got {list(texts)}.")
+    require_once(budgets)
+    ranged = {budget.quantity for budget in budgets if budget.low is not None}
+    if len(ranged) > 1:
+        raise BudgetError(
+            f"budget: only one may be a range, or latencies on several devices, got {list(texts)}."
+        )
     return budgets
+
+
+def require_once(budgets: Sequence[Budget]) -> None:
+    """Raise `BudgetError` if a quantity is limited twice, of a latency on one device."""
+    axes = [budget.axis for budget in budgets]
+    for budget in budgets:
+        same = [other.text for other in budgets if other.axis == budget.axis]
+        if axes.count(budget.axis) > 1:
+            where = "" if budget.device is None else f" on {budget.device}"
+            raise BudgetError(
+                f"budget: {budget.quantity}{where} is limited twice; give one of {same}."
+            )
+
+
+def latency_axis(device: str) -> str:
+    """Return the name of the latency on a further device among the costs of a network."""
+    return f"latency_ms@{device}"
+
+
+def _split_device(text: str) -> tuple[str, str | None]:
+    """Return the amount and the name of the device behind "@"; None without "@"."""
+    amount, at, device = text.partition("@")
+    if not at:
+        return text, None
+    if not device.strip():
+        raise BudgetError(f"budget {text!r}: a device must follow @, as in 3.8ms@t4.")
+    if "@" in device and not device.endswith((".json", ".yaml")):
+        raise BudgetError(f"budget {text!r}: @ and the device stand once, as in 2ms..8ms@t4.")
+    return amount, device.strip()
+
+
+def _device_of(quantity: Quantity, device: str | None, text: str) -> str | None:
+    if device is not None and quantity != "latency_ms":
+        raise BudgetError(f"budget {text!r}: only a latency has a device; leave @{device} out.")
+    return device
 
 
 def _parse_value(text: str, whole: str) -> tuple[Quantity, float]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import replace
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
+from typing import get_args
 
 import platformdirs
 
@@ -15,7 +17,7 @@ from maenas.blocks.files.plain_file import read_text
 from maenas.blocks.files.words import did_you_mean
 from maenas.blocks.files.yaml_file import LIMIT
 from maenas.budgets.backends.load import NAMES
-from maenas.budgets.latency import DeviceError, LatencyModel
+from maenas.budgets.latency import DeviceError, LatencyModel, Precision
 from maenas.budgets.pricing.operator_file import FORMATS as OPERATORS
 from maenas.budgets.pricing.operator_file import load_operator_file
 from maenas.budgets.pricing.operator_model import OperatorModel
@@ -31,11 +33,15 @@ def load_device(name: str) -> LatencyModel:
 
     Args:
         name: name of a table or of an estimate in the user's folder, or of a bundled estimate; or
-            path of a table (.json) or of an estimate (.yaml).
+            path of a table (.json) or of an estimate (.yaml). A precision after a colon, as in
+            "t4:int8", selects the device's table or estimate in this precision.
     Raises:
         DeviceError: if there is neither a table nor an estimate of the device.
         SpecError: if the file is damaged.
     """
+    base, colon, precision = name.rpartition(":")
+    if colon and (precision in get_args(Precision) or _is_priced(base)):
+        return _in_precision(base, precision)
     estimate = find_estimate(name)
     if estimate is not None:
         return load_estimate(estimate, estimate.stem)
@@ -54,6 +60,46 @@ def load_device(name: str) -> LatencyModel:
     raise DeviceError(
         f"device: no device {name!r}{did_you_mean(name, device_names())}; --device names the "
         "target that latency is priced for, not where maenas computes, or a table's file."
+    )
+
+
+def _is_priced(name: str) -> bool:
+    """Whether there is a table or an estimate of this name."""
+    found = find_estimate(name) or find_table(name)
+    return found is not None or name in bundled_names() or name in long_names()
+
+
+def _in_precision(device: str, precision: str) -> LatencyModel:
+    """Return the latency model of a device in one precision."""
+    known = get_args(Precision)
+    if precision not in known:
+        raise DeviceError(
+            f"device: {device}:{precision}: a precision follows the colon, one of "
+            f"{', '.join(known)}{did_you_mean(precision, known)}."
+        )
+    head, dash, threads = device.rpartition("-")
+    names = [f"{device}-{precision}", device]
+    if dash and re.fullmatch(r"\d+t", threads):  # the threads stand last in a table's name
+        names.insert(0, f"{head}-{precision}-{threads}")
+    names += [
+        long
+        for long in long_names()
+        if long.startswith(f"{device}-") and long.endswith(f"-{precision}")
+    ]
+    others = []
+    for name in names:
+        if not _is_priced(name):
+            continue
+        model = load_device(name)
+        if model.precision == precision:
+            return model
+        others.append(f"{name} is in {model.precision}")
+    told = (
+        "; ".join(others) or f"there is no device {device!r}{did_you_mean(device, device_names())}"
+    )
+    raise DeviceError(
+        f"device: {device}:{precision}: no table or estimate in {precision}: {told}; "
+        f"`maenas profile --device {device} --precision {precision}` measures one where it runs."
     )
 
 

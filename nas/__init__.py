@@ -24,7 +24,6 @@ from maenas.nas.search import (
     MIGRATE_EVERY,
     Settings,
     better_of,
-    cheapest_networks,
     search,
     solve_exactly,
 )
@@ -33,6 +32,7 @@ from maenas.nas.searchers.islands import search_islands
 from maenas.nas.searchers.load import ALGORITHMS, EXACT, load_searcher
 from maenas.nas.searchers.random_search import RandomSearch
 from maenas.nas.searchers.searcher import Searcher, SearcherFactory
+from maenas.nas.start import cheapest_networks
 
 __all__ = [
     "ALGORITHMS",

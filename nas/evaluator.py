@@ -2,32 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
-from typing import get_args
+from collections.abc import Mapping
+from copy import copy
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from maenas.blocks import Block, Op, Shape
+from maenas.blocks import Backbone
 from maenas.budgets.arrays import Float64Array
 from maenas.budgets.budget import Quantity
 from maenas.budgets.cost import CostTable
-from maenas.nas.problem import TOLERANCE, Problem
-from maenas.nas.scores.max_entropy import log_gain
+from maenas.nas.priced_stages import (
+    COLUMN,
+    CONVS,
+    FURTHER,
+    GAIN,
+    LATENCY,
+    LAYERS,
+    MEMORY,
+    SCORE,
+    RestTable,
+    StageTable,
+)
+from maenas.nas.problem import QUANTITIES, TOLERANCE, Problem, pace
 from maenas.nas.scores.score import ends_level
 from maenas.search_spaces.moves import Genomes
-
-QUANTITIES: tuple[Quantity, ...] = get_args(Quantity)
-# Columns of a stage's row: MEMORY is a maximum over operators, all others are sums.
-SCORE, LATENCY, MACS, PARAMS, LAYERS, CONVS, GAIN, MEMORY = range(8)
-COLUMN: dict[str, int] = {
-    "latency_ms": LATENCY,
-    "macs": MACS,
-    "params": PARAMS,
-    "layers": LAYERS,
-    "memory_bytes": MEMORY,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +36,10 @@ class Evaluation:
 
     Attributes:
         scores: (n,), score of each genome.
-        costs: (n, quantities), costs in the order of `QUANTITIES`.
+        costs: (n, axes), costs in the order of `Problem.axes`, which begins with `QUANTITIES`.
         feasible: (n,), whether every budget is met.
-        prices: (n,), cost in the quantity of `Problem.ranged`, over which a front is drawn.
+        prices: (n,), cost on the axis of `Problem.ranged`, over which a front is drawn; with
+            several ranges, the least limit on it at which the network is within all of them.
     """
 
     scores: Float64Array
@@ -72,16 +73,33 @@ class Evaluator:
         ops = list(space.decode([0] * len(space.genes)).stage_ops())
         entry = [space.in_shape, *(stage[-1].out_shape for stage in ops)]
         self.stages: list[StageTable] = []
-        costs = CostTable(problem.device)
+        costs = CostTable(problem.device, [*problem.further.values()])
+        further = [axis for axis in problem.axes if axis not in COLUMN]
+        self.columns: dict[str, int] = {
+            **COLUMN,
+            **{axis: FURTHER + number for number, axis in enumerate(further)},
+        }
+        self._index = {axis: number for number, axis in enumerate(problem.axes)}
         for index in range(len(space.stages)):
             before = self.stages[-1].out_widths if self.stages else (space.in_shape[0],)
             self.stages.append(StageTable(problem, index, before, entry[index][1:], costs))
         self.rest = RestTable(problem, [entry[index + 1][1:] for index in space.features], costs)
         self._levels = space.decode([0] * len(space.genes)).levels
 
+    def under(self, limits: Mapping[str, float]) -> Evaluator:
+        """The evaluator of the same problem with other limits; it shares the priced stages."""
+        other = copy(self)
+        other.problem = self.problem.at(limits)
+        return other
+
+    @property
+    def width(self) -> int:
+        """Number of columns of a row."""
+        return FURTHER + len(self.problem.further) + 1
+
     def __call__(self, genomes: Genomes) -> Evaluation:
         """Evaluate (n, genes) legal genomes."""
-        sums = np.zeros((len(genomes), MEMORY))
+        sums = np.zeros((len(genomes), self.width - 1))
         memory = np.zeros(len(genomes))
         effectiveness = np.zeros(len(genomes))
         width = np.zeros(len(genomes), dtype=np.int64)
@@ -96,11 +114,10 @@ class Evaluator:
         rest = self.rest.rows([widths[index] for index in self.problem.space.features], self.stages)
         sums += rest[:, :MEMORY]
         np.maximum(memory, rest[:, MEMORY], out=memory)
-        costs = np.column_stack([sums[:, LATENCY : LAYERS + 1], memory])
+        costs = np.column_stack([sums[:, LATENCY : LAYERS + 1], memory, sums[:, FURTHER:]])
         feasible = np.ones(len(genomes), dtype=bool)
         for budget in self.problem.budgets:
-            price = costs[:, QUANTITIES.index(budget.quantity)]
-            feasible &= price <= budget.limit * (1 + TOLERANCE)
+            feasible &= self.cost(costs, budget.axis) <= budget.limit * (1 + TOLERANCE)
         if self.problem.max_effectiveness is not None:
             feasible &= effectiveness <= self.problem.max_effectiveness
         return self.wrap(sums[:, SCORE], costs, feasible)
@@ -109,221 +126,30 @@ class Evaluator:
         self, scores: Float64Array, costs: Float64Array, feasible: NDArray[np.bool_]
     ) -> Evaluation:
         """An evaluation from the numbers that a journal stores."""
-        prices = costs[:, QUANTITIES.index(self.problem.ranged.quantity)]
+        ranged = self.problem.ranged
+        prices = self.cost(costs, ranged.axis)
+        for pair in self.problem.paired:
+            assert ranged.low is not None
+            assert pair.low is not None
+            ratios = self.cost(costs, pair.axis) / pair.low
+            prices = np.maximum(prices, ranged.low * ratios ** pace(pair, ranged))
         return Evaluation(scores, costs, feasible, prices)
 
+    def cost(self, costs: Float64Array, axis: str) -> Float64Array:
+        """(n,), the cost on one axis in the (n, axes) costs of an evaluation."""
+        column: Float64Array = costs[:, self._index[axis]]
+        return column
 
-class Memo:
-    """Rows of numbers by integer key; each is computed at its first use."""
+    def price_of(self, backbone: Backbone) -> float:
+        """The cost of one network on the axis of `Problem.ranged`, as in `Evaluation.prices`."""
+        price = self.problem.cost(backbone)
+        costs = [self.problem.spent(axis, backbone, price) for axis in self.problem.axes]
+        nothing = np.empty(0)
+        found = self.wrap(nothing, np.array([costs]), np.empty(0, dtype=bool))
+        return float(found.prices[0])
 
-    def __init__(self, columns: int) -> None:
-        self._index: dict[int, int] = {}
-        self._rows = np.empty((256, columns))
-
-    def __len__(self) -> int:
-        return len(self._index)
-
-    def take(self, keys: NDArray[np.int64], compute) -> Float64Array:  # type: ignore[no-untyped-def]
-        """(n, columns), rows of (n,) keys; `compute(key)` returns the row of a new key."""
-        index = self._index
-        positions = []
-        for key in keys.tolist():
-            position = index.get(key)
-            if position is None:
-                row = compute(key)
-                position = index[key] = len(index)
-                if position == len(self._rows):
-                    self._rows = np.concatenate([self._rows, np.empty_like(self._rows)])
-                self._rows[position] = row
-            positions.append(position)
-        rows: Float64Array = self._rows[positions]
-        return rows
-
-
-class StageTable:
-    """Score and cost of one stage for each input width and each choice except depth.
-
-    Attributes:
-        in_widths: possible input widths, ascending.
-        out_widths: possible output widths, ascending.
-    """
-
-    def __init__(
-        self,
-        problem: Problem,
-        index: int,
-        in_widths: Sequence[int],
-        size: tuple[int, int],
-        costs: CostTable,
-    ) -> None:
-        space = problem.space
-        self.problem = problem
-        self.stage = space.stages[index]
-        self.in_widths = tuple(in_widths)
-        self._size = size
-        self._costs = costs
-        columns = {g.field: c for c, g in enumerate(space.genes) if g.stage == index}
-        # A score that is not linear in depth needs a separate row for each depth.
-        self.depth_column = columns.pop("depth", None) if problem.score.linear_in_depth else None
-        self.depths = np.array(self.stage.choices.get("depth", (1,)), dtype=np.int64)
-        self.columns = list(columns.values())
-        self.names = list(columns)
-        self.sizes = [len(self.stage.choices[name]) for name in self.names]
-        self._width_column = columns.get("out_channels")
-        if "out_channels" in self.stage.choices:
-            self.out_widths: tuple[int, ...] = tuple(
-                int(width) for width in self.stage.choices["out_channels"]
-            )
-        elif "out_channels" in self.stage.fixed:
-            self.out_widths = (int(self.stage.fixed["out_channels"]),)  # type: ignore[call-overload]
-        else:
-            self.out_widths = self.in_widths  # a stage that keeps its width, such as SPP
-        levels = space.decode([0] * len(space.genes)).levels
-        self._weight, self._width_weight = problem.score.stage_weights(levels)[index]
-        self._memo = Memo(2 * (MEMORY + 1))
-
-    def __len__(self) -> int:
-        return len(self._memo)
-
-    def rows(self, genomes: Genomes, width: NDArray[np.int64]) -> tuple[Float64Array, Float64Array]:
-        """(n, columns) for the first unit and (n, columns) for each further unit.
-
-        Args:
-            genomes: (n, genes), genomes to evaluate.
-            width: (n,), indices into `in_widths`.
-        """
-        keys = width.astype(np.int64)
-        for column, size in zip(self.columns, self.sizes, strict=True):
-            keys = keys * size + genomes[:, column]
-        return self.rows_of_keys(keys)
-
-    def rows_of_keys(self, keys: NDArray[np.int64]) -> tuple[Float64Array, Float64Array]:
-        """`rows` by key: a mixed-radix number of the input width and the choices except depth."""
-        both = self._memo.take(keys, self._compute)
-        return both[:, : MEMORY + 1], both[:, MEMORY + 1 :]
-
-    def add_to(
-        self, sums: Float64Array, peak: Float64Array, genomes: Genomes, width: NDArray[np.int64]
-    ) -> None:
-        """Add this stage of each genome to its sums, and update its peak memory.
-
-        Only this method combines the units of a stage: each unit after the first adds the same,
-        and the peak memory is that of a later unit if there is one.
-
-        Args:
-            sums: (n, `MEMORY`), columns that are sums, changed in place.
-            peak: (n,), peak memory so far in bytes, changed in place.
-            genomes: (n, genes), genomes to evaluate.
-            width: (n,), indices into `in_widths`.
-        """
-        first, deeper = self.rows(genomes, width)
-        memory = first[:, MEMORY]
-        sums += first[:, :MEMORY]
-        units = self._units_after_first(genomes)
-        if units is not None:
-            sums += deeper[:, :MEMORY] * units[:, None]
-            memory = np.where(units > 0, deeper[:, MEMORY], memory)
-        np.maximum(peak, memory, out=peak)
-
-    def _units_after_first(self, genomes: Genomes) -> NDArray[np.int64] | None:
-        """(n,), number of units after the first; None if depth is fixed."""
-        if self.depth_column is None:
-            return None
-        units: NDArray[np.int64] = self.depths[genomes[:, self.depth_column]] - 1
-        return units
-
-    def width_after(self, genomes: Genomes, width: NDArray[np.int64]) -> NDArray[np.int64]:
-        """(n,), output widths as indices into `out_widths`."""
-        if self._width_column is not None:
-            return genomes[:, self._width_column].astype(np.int64)
-        if len(self.out_widths) == 1:
-            return np.zeros(len(genomes), dtype=np.int64)
-        return width
-
-    def values_of_key(self, key: int) -> tuple[int, dict[str, int | float]]:
-        """Index of the input width, and the value of every choice except depth."""
-        values: dict[str, int | float] = {}
-        for name, size in zip(reversed(self.names), reversed(self.sizes), strict=True):
-            key, digit = divmod(key, size)
-            values[name] = self.stage.choices[name][digit]
-        return key, values
-
-    def _compute(self, key: int) -> list[float]:
-        width, values = self.values_of_key(key)
-        shape = (self.in_widths[width], *self._size)
-        if self.depth_column is None:
-            row = self._row(self.stage.build(values), shape)
-            return [*row, *([0.0] * len(row))]
-        block = self.stage.build({**values, "depth": 1})
-        first = self._row(block, shape)
-        second = self._row(with_depth(block, 2), shape)
-        step = [two - one for two, one in zip(second[:MEMORY], first[:MEMORY], strict=True)]
-        return [*first, *step, second[MEMORY]]
-
-    def _row(self, block: Block, shape: Shape) -> list[float]:
-        ops = list(block.ops(shape))
-        gains = [log_gain(op) for op in ops if op.kind == "conv" and op.path == "main"]
-        gain = sum(gains)
-        price = self._costs(ops)
-        score = self.problem.score
-        total = self._weight * score.amount(block, ops)
-        if self._width_weight:
-            total += self._width_weight * score.width(ops[-1].out_shape[0])
-        return [
-            total,
-            price.latency_ms,
-            price.macs,
-            price.params,
-            block.layers,
-            len(gains),
-            gain,
-            price.memory_bytes,
-        ]
-
-
-class RestTable:
-    """Costs of neck and head for each combination of feature widths."""
-
-    def __init__(
-        self, problem: Problem, sizes: Sequence[tuple[int, int]], costs: CostTable
-    ) -> None:
-        self._problem = problem
-        self._costs = costs
-        self._sizes = sizes
-        self._memo = Memo(MEMORY + 1)
-
-    def rows(
-        self, widths: Sequence[NDArray[np.int64]], stages: Sequence[StageTable]
-    ) -> Float64Array:
-        """(n, columns), rows for the (n,) width indices of each feature."""
-        if self._problem.rest is None:
-            return np.zeros((len(widths[0]), MEMORY + 1))
-        tapped = [stages[index].out_widths for index in self._problem.space.features]
-        keys = np.zeros(len(widths[0]), dtype=np.int64)
-        for width, choices in zip(widths, tapped, strict=True):
-            keys = keys * len(choices) + width
-
-        def compute(key: int) -> list[float]:
-            shapes: list[Shape] = []
-            for choices, size in zip(reversed(tapped), reversed(self._sizes), strict=True):
-                key, digit = divmod(key, len(choices))
-                shapes.append((choices[digit], *size))
-            return self._row(tuple(reversed(shapes)))
-
-        return self._memo.take(keys, compute)
-
-    def _row(self, features: Sequence[Shape]) -> list[float]:
-        assert self._problem.rest is not None
-        ops: Sequence[Op] = self._problem.rest(features)
-        price = self._costs(ops)
-        row = [0.0] * (MEMORY + 1)
-        row[LATENCY], row[MACS], row[PARAMS] = price.latency_ms, price.macs, price.params
-        row[MEMORY] = price.memory_bytes
-        return row
-
-
-def with_depth(block: Block, depth: int) -> Block:
-    """The same stage with another number of units."""
-    assert any(field.name == "depth" for field in fields(block))  # type: ignore[arg-type]
-    deeper: Block = replace(block, depth=depth)  # type: ignore[type-var]
-    return deeper
+    def latencies(self, costs: Float64Array) -> Float64Array:
+        """(n, devices), the latencies in (n, axes) costs if there are several devices."""
+        if not self.problem.further:
+            return np.empty((0, 0))
+        return np.column_stack([self.cost(costs, one.axis) for one in self.problem.devices])

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from maenas.budgets.budget import InfeasibleError, show
 from maenas.nas.certificate.exact import TARGET_GAP, certify
 from maenas.nas.certificate.options import Options
 from maenas.nas.certificate.program import Certified
@@ -137,27 +136,6 @@ def better_of(outcome: Outcome, certified: Sequence[Certified], evaluator: Evalu
 def _exceeds(score: float, other: float) -> bool:
     """Whether a score is higher by more than the rounding error of sums in another order."""
     return score - other > TOLERANCE * max(abs(score), abs(other))
-
-
-def cheapest_networks(options: Options) -> Genomes:
-    """(n, genes), for each budget the network that uses least of it; start of a search.
-
-    Raises:
-        InfeasibleError: if the cheapest network exceeds its budget; states its cost.
-    """
-    problem = options.evaluator.problem
-    cheapest = []
-    for budget in problem.budgets:
-        price, genome = options.cheapest(budget.quantity)
-        if price > budget.limit * (1 + TOLERANCE):
-            what = "backbone" if problem.rest is None else "detector"
-            raise InfeasibleError(
-                f"budget {budget.text!r}: no network of space {problem.space.name} meets it: the "
-                f"cheapest {what} needs {show(budget.quantity, price)}; raise the budget, or "
-                "choose a smaller space or template."
-            )
-        cheapest.append(genome)
-    return np.unique(np.array(cheapest, dtype=np.int16), axis=0)
 
 
 class _Run:

@@ -56,8 +56,9 @@ def search(
     (`--plugin`).
 
     Args:
-        budget: one or several, such as "3.8ms", "9GMACs", "8Mparams"; "2ms..8ms" for a family.
-        device: device that latency is predicted for: "t4", "cpu", or name or file of a table.
+        budget: one or several, such as "3.8ms", "9GMACs", "8Mparams"; "2ms..8ms" for a family;
+            "3.8ms@t4" names its device, and several devices hold at once.
+        device: device of a latency that names none: "t4", "cpu", or name or file of a table.
         space: search space, a name, a `.yaml` file or a `Space`; that of the template if None.
         template: scale of neck and head; chosen by budget if None.
         scope: part that the budgets limit: "detector" or "backbone".

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from maenas.backbone_search.results.figures import spending
+from maenas.backbone_search.results.lines import place
 from maenas.backbone_search.results.result import Found
 from maenas.budgets import show
 from maenas.nas import Problem
@@ -16,14 +16,15 @@ def unused_note(found: Found) -> str | None:
     """A note on what keeps a network from using its budget; None if it uses nearly all of it."""
     problem = found.subproblem.problem
     ranged = problem.ranged
-    spent = spending(found.backbone, found.cost, ranged.quantity)
+    spent = found.spent(ranged.axis)
     spare = 1 - spent / found.limit
     if spare <= SPARE:
         return None
     reasons = binding_limits(found, problem)
     binding = "; ".join(reasons) or "no limit by itself: more would not raise this score"
     return (
-        f"{100 * spare:.0f} % of {show(ranged.quantity, found.limit)} is left unused "
+        f"{100 * spare:.0f} % of {show(ranged.quantity, found.limit)}"
+        f"{place(problem, ranged.axis)} is left unused "
         f"({show(ranged.quantity, spent)} spent); what binds: {binding}"
     )
 
@@ -34,15 +35,15 @@ def binding_limits(found: Found, problem: Problem) -> list[str]:
     for budget in problem.budgets:
         if budget is problem.ranged:
             continue
-        spent = spending(found.backbone, found.cost, budget.quantity)
+        spent, most = found.spent(budget.axis), found.limits[budget.axis]
         if budget.quantity == "layers":
-            reached = spent + LAYERS_OF_A_UNIT > budget.limit
+            reached = spent + LAYERS_OF_A_UNIT > most
             lift = "--budget with more layers, or a larger --template"
         else:
-            reached = spent > (1 - SPARE) * budget.limit
+            reached = spent > (1 - SPARE) * most
             lift = "a larger --budget"
         if reached:
-            limit = show(budget.quantity, budget.limit)
+            limit = f"{show(budget.quantity, most)}{place(problem, budget.axis)}"
             reasons.append(f"the limit of {limit} ({lift} lifts it)")
     genome = problem.space.encode(found.backbone)
     pairs = list(zip(problem.space.genes, genome, strict=True))

@@ -7,8 +7,9 @@ from math import exp, inf, log
 from pathlib import Path
 
 from maenas.backbone_search.objects import SearchObjects
+from maenas.backbone_search.priced_devices import SearchDevices, search_devices
 from maenas.blocks import Backbone, SpecError, load_backbone
-from maenas.budgets import Budget, LatencyModel, load_device, parse_budgets
+from maenas.budgets import Budget
 from maenas.detector import Template, load_template
 from maenas.nas import EXACT, Evolution, MaxEntropy, Problem, SearcherFactory, load_searcher
 from maenas.runs.config import SearchConfig, digest
@@ -42,19 +43,17 @@ def plan(config: SearchConfig, objects: SearchObjects | None = None) -> list[Sub
     Raises:
         MaenasError: for invalid budgets, device, space or template.
     """
-    # The budget with a range comes first: the front is drawn over it.
-    budgets = tuple(sorted(parse_budgets(config.budgets), key=lambda b: b.low is None))
-    device = load_device(config.device) if config.device else None
-    if device is None and any(budget.quantity == "latency_ms" for budget in budgets):
-        raise SpecError("budget: a latency is priced on a device; add --device t4.")
+    devices = search_devices(config)
     subproblems: list[tuple[str, list[tuple[Budget, ...]]]] = []
-    for point in _points(budgets, config.points):
-        name = config.template or choose_template(point, device, config.scope)
+    for point in _points(devices.budgets, config.points):
+        name = config.template or choose_template(
+            point, devices.device, config.scope, devices.further
+        )
         if not subproblems or subproblems[-1][0] != name:
             subproblems.append((name, []))
         subproblems[-1][1].append(point)
     given = objects or SearchObjects()
-    return [_subproblem(config, given, device, name, points) for name, points in subproblems]
+    return [_subproblem(config, given, devices, name, points) for name, points in subproblems]
 
 
 def fingerprint(subproblems: list[Subproblem], objects: SearchObjects | None = None) -> str:
@@ -64,6 +63,7 @@ def fingerprint(subproblems: list[Subproblem], objects: SearchObjects | None = N
         problem = subproblem.problem
         device = "" if problem.device is None else repr(problem.device)
         parts += [repr(problem.space), repr(asdict(subproblem.template)), device]
+        parts += [f"{name}: {model!r}" for name, model in problem.further.items()]
         if not isinstance(problem.score, MaxEntropy):  # its weights are options already
             parts.append(repr(problem.score))
     if objects is not None:
@@ -78,21 +78,33 @@ def published(subproblem: Subproblem) -> Backbone | None:
 
 
 def _points(budgets: tuple[Budget, ...], count: int) -> list[tuple[Budget, ...]]:
-    """The budgets, or for a range `count` sets of budgets with limits in geometric steps."""
-    ranged = budgets[0]
-    if ranged.low is None:
+    """The budgets, or for ranges `count` sets of budgets with limits in geometric steps."""
+    if budgets[0].low is None:
         return [budgets]
     if count < 2:
         raise SpecError(f"search: a range needs at least 2 points, got {count}.")
-    ratio = log(ranged.limit / ranged.low) / (count - 1)
-    limits = [ranged.low * exp(ratio * index) for index in range(count - 1)] + [ranged.limit]
-    return [(replace(ranged, limit=limit, low=None), *budgets[1:]) for limit in limits]
+    limits = [_limits(budget, count) for budget in budgets]
+    return [
+        tuple(
+            replace(budget, limit=limit, low=None)
+            for budget, limit in zip(budgets, point, strict=True)
+        )
+        for point in zip(*limits, strict=True)
+    ]
+
+
+def _limits(budget: Budget, count: int) -> list[float]:
+    """The limits of a budget at each point: in geometric steps over its range, if it has one."""
+    if budget.low is None:
+        return [budget.limit] * count
+    ratio = log(budget.limit / budget.low) / (count - 1)
+    return [budget.low * exp(ratio * index) for index in range(count - 1)] + [budget.limit]
 
 
 def _subproblem(
     config: SearchConfig,
     objects: SearchObjects,
-    device: LatencyModel | None,
+    devices: SearchDevices,
     name: str,
     points: list[tuple[Budget, ...]],
 ) -> Subproblem:
@@ -104,14 +116,18 @@ def _subproblem(
     budgets = points[-1]
     limits = tuple(point[0].limit for point in points)
     if len(points) > 1:
-        budgets = (replace(budgets[0], low=limits[0]), *budgets[1:])
+        budgets = tuple(
+            last if first.limit == last.limit else replace(last, low=first.limit)
+            for first, last in zip(points[0], budgets, strict=True)
+        )
     if all(budget.quantity != "layers" for budget in budgets):
         text = f"{template.layers}layers"
         budgets = (*budgets, Budget("layers", template.layers, text))
     problem = Problem(
         space=replace(space, in_shape=in_shape),
         budgets=budgets,
-        device=device,
+        device=devices.device,
+        further=devices.further,
         rest=template.ops if config.scope == "detector" else None,
         score=objects.score or config.load_score(),
         max_effectiveness=config.max_effectiveness,

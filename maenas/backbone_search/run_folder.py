@@ -17,7 +17,14 @@ from maenas.runs.run_lock import contents
 from maenas.runs.start import new_run, resumed_run
 
 CONFIG_FILE, LIST_FILE = "config.yaml", "searches.yaml"
-RESULT_FILES = ("best.yaml", "result.json", "report.html", "curve.png", "scatter.png")
+RESULT_FILES = (
+    "best.yaml",
+    "result.json",
+    "report.html",
+    "curve.png",
+    "scatter.png",
+    "devices.png",
+)
 
 
 def opened_run(out: Path | None, resume: bool, exist_ok: bool) -> AbstractContextManager[Path]:

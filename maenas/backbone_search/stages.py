@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from maenas.blocks import Backbone, Op, Shape
+from maenas.blocks import Backbone, MaenasError, Op, Shape
 from maenas.blocks.backbone_file import block_data
-from maenas.budgets import Cost, LatencyModel, cost
+from maenas.budgets import Cost, LatencyModel, cost, load_device
 from maenas.detector import Template
 from maenas.nas import Score
 from maenas.runs.models import ModelSpec
@@ -58,6 +58,48 @@ class StageRow:
 
 
 @dataclass(frozen=True, slots=True)
+class LimitedLatency:
+    """The latency of a network on one of the devices that its search limited.
+
+    Attributes:
+        device: name of the device.
+        limit_ms: limit in milliseconds.
+        ms: predicted milliseconds; None if the device has no price for the network here.
+        kind: "predicted" by a table of the device itself, or "estimated".
+        reason: why there is no price; None if there is one.
+    """
+
+    device: str
+    limit_ms: float
+    ms: float | None
+    kind: str
+    reason: str | None = None
+
+    @property
+    def line(self) -> str:
+        """The latency and what is left of the limit, for people."""
+        if self.ms is None:
+            return f"{self.device}: limit {self.limit_ms:.3f} ms; {self.reason}"
+        spare = 100 * (1 - self.ms / self.limit_ms)
+        return (
+            f"{self.ms:.3f} ms {self.kind} on {self.device} of {self.limit_ms:.3f} ms "
+            f"({spare:.1f} % to spare)"
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """The latency as plain data."""
+        spare = None if self.ms is None else 1 - self.ms / self.limit_ms
+        return {
+            "device": self.device,
+            "latency_ms": self.ms,
+            "limit_ms": self.limit_ms,
+            "spare": spare,
+            "latency_kind": self.kind,
+            "reason": self.reason,
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class ShowResult:
     """A backbone stage by stage.
 
@@ -69,6 +111,7 @@ class ShowResult:
         device: latency model that prices the operators.
         cost: cost of all rows together.
         rows: stages in order, then neck and head if they are shown.
+        limited: latency on each device that the search limited, if it limited several.
     """
 
     name: str
@@ -78,6 +121,7 @@ class ShowResult:
     device: LatencyModel
     cost: Cost
     rows: tuple[StageRow, ...]
+    limited: tuple[LimitedLatency, ...] = ()
 
     @property
     def total(self) -> float:
@@ -96,7 +140,7 @@ class ShowResult:
 
     def to_json(self) -> dict[str, Any]:
         """The result as plain data."""
-        return {
+        data: dict[str, Any] = {
             "schema": SCHEMA,
             "spec": self.name,
             "template": None if self.template is None else self.template.name,
@@ -117,6 +161,9 @@ class ShowResult:
             "depth": [row.depth for row in self.stages],
             "stages": [row.to_json() for row in self.rows],
         }
+        if self.limited:
+            data["latencies"] = [one.to_json() for one in self.limited]
+        return data
 
 
 def stages_of(
@@ -130,8 +177,20 @@ def stages_of(
         _row(index, data, ops, device, share)
         for index, ((data, ops), share) in enumerate(zip(parts, shares, strict=False))
     )
-    price = cost([op for _, ops in parts for op in ops], device)
-    return ShowResult(model.name, backbone, template, score, device, price, rows)
+    every = [op for _, ops in parts for op in ops]
+    limited = tuple(_limited(name, limit, every) for name, limit in model.limits_ms.items())
+    return ShowResult(
+        model.name, backbone, template, score, device, cost(every, device), rows, limited
+    )
+
+
+def _limited(name: str, limit_ms: float, ops: Sequence[Op]) -> LimitedLatency:
+    try:
+        model = load_device(name)
+        ms = model.latency_ms(ops)
+    except MaenasError as error:  # its table may lie on another machine
+        return LimitedLatency(name, limit_ms, None, "unknown", str(error))
+    return LimitedLatency(name, limit_ms, ms, model.claim)
 
 
 def _parts(

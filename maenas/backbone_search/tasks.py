@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from maenas.backbone_search.plan import Subproblem
-from maenas.budgets import show
+from maenas.budgets import InfeasibleError, show
 from maenas.nas import (
     TARGET_GAP,
     Certified,
@@ -65,12 +65,25 @@ def prepare(subproblem: Subproblem) -> PreparedSearch:
         InfeasibleError: if they cannot; the message gives the cost of the cheapest network.
     """
     options = Options(Evaluator(subproblem.problem))
-    ranged = subproblem.problem.ranged
     cheapest_networks(options)
-    least, _ = options.cheapest(ranged.quantity)
-    met = tuple(limit for limit in subproblem.limits if limit >= least)
-    skipped = tuple(limit for limit in subproblem.limits if limit < least)
+    reasons = {limit: _unmet(options, limit) for limit in subproblem.limits}
+    met = tuple(limit for limit, reason in reasons.items() if reason is None)
+    skipped = tuple(limit for limit, reason in reasons.items() if reason is not None)
     return PreparedSearch(replace(subproblem, limits=met), options, skipped)
+
+
+def _unmet(options: Options, limit: float) -> str | None:
+    """Why no network meets the budgets at one point of a front; None if one may."""
+    problem = options.evaluator.problem
+    ranged = problem.ranged
+    if problem.further:
+        try:
+            cheapest_networks(options.under(problem.limits_at(limit)))
+        except InfeasibleError as error:
+            return str(error)
+        return None
+    least, _ = options.cheapest(ranged.axis)
+    return None if limit >= least else f"the cheapest needs {show(ranged.quantity, least)}"
 
 
 def skipped_note(prepared: PreparedSearch) -> str | None:
@@ -78,11 +91,10 @@ def skipped_note(prepared: PreparedSearch) -> str | None:
     if not prepared.skipped:
         return None
     ranged = prepared.subproblem.problem.ranged
-    least, _ = prepared.options.cheapest(ranged.quantity)
     limits = ", ".join(show(ranged.quantity, limit) for limit in prepared.skipped)
     return (
-        f"no network of template {prepared.subproblem.template.name} meets {limits}: the cheapest "
-        f"needs {show(ranged.quantity, least)}"
+        f"no network of template {prepared.subproblem.template.name} meets {limits}: "
+        f"{_unmet(prepared.options, prepared.skipped[-1])}"
     )
 
 
@@ -111,7 +123,8 @@ def find(
     """Run the search; islands evolve on the executor, the exact solver needs no candidates."""
     if exact:
         return solve_exactly(prepared.options, settings)
-    journal = Journal(folder, prepared.subproblem.problem.space) if folder else None
+    problem = prepared.subproblem.problem
+    journal = Journal(folder, problem.space, problem.axes) if folder else None
     start = cheapest_networks(prepared.options)
     evaluator = prepared.evaluator
     if settings.islands > 1:
@@ -139,7 +152,8 @@ class WholeSearch:
         if self.exact:
             return Searched(solve_exactly(prepared.options, self.settings), {})
         with tempfile.TemporaryDirectory() as name:
-            journal = Journal(Path(name), prepared.subproblem.problem.space)
+            problem = prepared.subproblem.problem
+            journal = Journal(Path(name), problem.space, problem.axes)
             start = cheapest_networks(prepared.options)
             outcome = search(prepared.evaluator, self.settings, start, journal)
             files = [journal.history_path, journal.state_path]  # the state is always written last

@@ -33,7 +33,7 @@ class SearchConfig:
 
     Attributes:
         budgets: budgets in the form given on the command line.
-        device: device that latency is predicted for; None for no latency.
+        device: device of latencies that name none; None if each names its own or there is none.
         space: name or path of the search space; None for the template's own.
         template: scale of neck and head; None to choose it by budget.
         scope: part of the network that the budgets limit, "detector" or "backbone".

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,6 +42,7 @@ class ModelSpec:
         device: device that it was searched for; None if unknown.
         searched: score that it was searched with; None if unknown.
         num_classes: number of classes of the detector that was priced; None if unknown.
+        limits_ms: latency limits of the search by device; empty unless several were limited.
     """
 
     name: str
@@ -49,6 +51,7 @@ class ModelSpec:
     device: str | None
     searched: ScoreSpec | None = None
     num_classes: int | None = None
+    limits_ms: Mapping[str, float] = field(default_factory=dict)
 
     def around(self, template: Template | None, names: tuple[str, ...] = ()) -> DetectorSpec:
         """The detector made of the backbone and the neck and head of a template.
@@ -122,7 +125,15 @@ def _searched_model(name: str, spec: BackboneSpec) -> ModelSpec:
             template = template.with_classes(known.num_classes)
     except SpecError as error:
         raise SpecError(f"{name}: {error}") from None
-    return ModelSpec(name, spec.backbone, template, known.device, known.score, known.num_classes)
+    return ModelSpec(
+        name,
+        spec.backbone,
+        template,
+        known.device,
+        known.score,
+        known.num_classes,
+        known.limits_ms,
+    )
 
 
 def find_detector(

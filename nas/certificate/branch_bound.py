@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from maenas.budgets.arrays import Float64Array
 from maenas.nas.certificate.options import Ints, State
 from maenas.nas.certificate.program import Certified, Program
-from maenas.nas.evaluator import LAYERS, SCORE, Evaluator
+from maenas.nas.evaluator import Evaluator
+from maenas.nas.priced_stages import LAYERS, SCORE
 from maenas.nas.problem import TOLERANCE
 from maenas.search_spaces.moves import Genomes
 

@@ -43,7 +43,8 @@ def certify(
     Tracing it back yields networks that are priced exactly; the best one within the budgets is a
     lower bound. Budgets on layers and memory are exact. Further additive budgets are relaxed with
     Lagrange multipliers; the upper bound stays valid, and branch and bound closes the gap that may
-    remain. The relaxation ignores a limit on effectiveness; the upper bound stays valid.
+    remain. Limits of several ranges belong together, so each point is solved by itself. The
+    relaxation ignores a limit on effectiveness; the upper bound stays valid.
 
     Args:
         options: all choices of all stages.
@@ -55,6 +56,9 @@ def certify(
         traces: most relaxed optima that are traced back to a network; 1 if only `upper` is needed.
     """
     limits = [options.evaluator.problem.ranged.limit] if limits is None else list(limits)
+    if options.evaluator.problem.paired:
+        points = [options.under(options.evaluator.problem.limits_at(limit)) for limit in limits]
+        return [certify(point, None, bins, target_gap, traces)[0] for point in points]
     several = len([b for b in options.evaluator.problem.budgets if b.quantity in ADDITIVE]) > 1
     if several and target_gap < inf:
         bins = max(1, bins // COARSER)
@@ -91,11 +95,11 @@ def _bounds(
     ranged = problem.ranged
     additive = [b for b in problem.budgets if b.quantity in ADDITIVE and b is not ranged]
     if ranged.quantity in ADDITIVE:
-        multipliers = _multipliers(options, ranged.quantity, limits[-1], additive, limits[-1])
-        program = Program(options, ranged.quantity, limits[-1], bins, multipliers, limits[-1])
+        multipliers = _multipliers(options, ranged.axis, limits[-1], additive, limits[-1])
+        program = Program(options, ranged.axis, limits[-1], bins, multipliers, limits[-1])
         return [program.certified(limit, traces) for limit in limits], program
     # Limits on layers and memory change the choices of the program, so each needs its own solve.
-    main = additive[0].quantity if additive else None
+    main = additive[0].axis if additive else None
     most = additive[0].limit if additive else inf
     found = []
     for limit in limits:
@@ -112,20 +116,21 @@ def _multipliers(
 
     Each multiplier is fitted in turn, in several rounds if there are several.
     """
-    multipliers: dict[str, float] = {budget.quantity: 0.0 for budget in others}
+    multipliers: dict[str, float] = {budget.axis: 0.0 for budget in others}
     for budget in [*others] * (1 if len(others) == 1 else MULTIPLIER_ROUNDS):
 
         def tangent(multiplier: float, budget: Budget = budget) -> Tangent | None:
-            tried = multipliers | {budget.quantity: multiplier}
+            tried = multipliers | {budget.axis: multiplier}
             solve = Program(options, main, limit, COARSE_BINS, tried, ranged_limit)
             best = solve.relaxed_optimum()
             if best is None:
                 return None
             value, genome = best
-            used = float(options.evaluator(genome[None]).cost(budget.quantity)[0])
+            costs = options.evaluator(genome[None]).costs
+            used = float(options.evaluator.cost(costs, budget.axis)[0])
             return Tangent(multiplier, value, budget.limit * (1 + TOLERANCE) - used)
 
-        multipliers[budget.quantity] = _least(tangent, budget.limit)
+        multipliers[budget.axis] = _least(tangent, budget.limit)
     return multipliers
 
 

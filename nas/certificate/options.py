@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -10,7 +12,8 @@ from numpy.typing import NDArray
 
 from maenas.budgets.arrays import Float64Array
 from maenas.budgets.budget import BudgetError
-from maenas.nas.evaluator import COLUMN, MEMORY, Evaluator
+from maenas.nas.evaluator import Evaluator
+from maenas.nas.priced_stages import MEMORY
 from maenas.search_spaces.moves import Genomes
 
 Ints = NDArray[np.int64]
@@ -69,13 +72,19 @@ class Options:
             for index, s in enumerate(evaluator.stages)
         ]
 
+    def under(self, limits: Mapping[str, float]) -> Options:
+        """The same choices under other limits."""
+        other = copy(self)
+        other.evaluator = self.evaluator.under(limits)
+        return other
+
     def _stage_options(self, index: int, width: int, codes: Genomes) -> StageOptions:
         stage = self.evaluator.stages[index]
         genes = [c for c, gene in enumerate(self.space.genes) if gene.stage == index]
         genomes = np.zeros((len(codes), len(self.space.genes)), dtype=np.int16)
         genomes[:, genes] = codes
         incoming = np.full(len(codes), width)
-        sums, peak = np.zeros((len(codes), MEMORY)), np.zeros(len(codes))
+        sums, peak = np.zeros((len(codes), self.evaluator.width - 1)), np.zeros(len(codes))
         stage.add_to(sums, peak, genomes, incoming)
         table = np.column_stack([sums, peak])
         options = StageOptions(codes, stage.width_after(genomes, incoming), table)
@@ -112,22 +121,31 @@ class Options:
         """The genome that consists of one choice per stage."""
         return np.concatenate(path)
 
-    def cheapest(self, quantity: str) -> tuple[float, Genomes]:
-        """The lowest cost of any network in one quantity, and a network with this cost.
+    def cheapest(self, axis: str) -> tuple[float, Genomes]:
+        """The lowest cost of any network on one axis, and a network with this cost."""
+        column = self.evaluator.columns[axis]
+        return self._shortest(lambda table: table[:, column], is_peak=column == MEMORY)
 
-        This is a shortest path through the graph; for memory, the path with the smallest maximum.
-        """
-        column = COLUMN[quantity]
-        is_peak = column == MEMORY
+    def cheapest_sum(self, weights: Mapping[str, float]) -> tuple[float, Genomes]:
+        """The lowest weighted sum of additive costs of any network, and a network with it."""
+        columns = [self.evaluator.columns[axis] for axis in weights]
+        factors = np.array([*weights.values()])
+        return self._shortest(lambda table: table[:, columns] @ factors, is_peak=False)
+
+    def _shortest(
+        self, price_of: Callable[[Float64Array], Float64Array], is_peak: bool
+    ) -> tuple[float, Genomes]:
+        """The shortest path through the graph; for a peak, the path with the smallest maximum."""
         best: dict[State, tuple[float, list[Genomes]]] = {((), 0): (0.0, [])}
         for index, stage in enumerate(self.stages):
             after: dict[State, tuple[float, list[Genomes]]] = {}
             for state, (price, path) in best.items():
                 options = stage[state[1]]
+                steps = price_of(options.table)
                 for out in np.unique(options.out_width).tolist():
                     there = np.flatnonzero(options.out_width == out)
-                    position = there[options.table[there, column].argmin()]
-                    step = float(options.table[position, column])
+                    position = there[steps[there].argmin()]
+                    step = float(steps[position])
                     total = max(price, step) if is_peak else price + step
                     target = self.next_state(index, state, out)
                     if target not in after or total < after[target][0]:
@@ -135,7 +153,7 @@ class Options:
             best = after
         ends = []
         for (taps, _), (price, path) in best.items():
-            rest = float(self.rest(taps)[column])
+            rest = float(price_of(self.rest(taps)[None])[0])
             ends.append((max(price, rest) if is_peak else price + rest, path))
         price, path = min(ends, key=lambda end: end[0])
         return price, self.genome(path)

@@ -12,7 +12,7 @@ import numpy as np
 
 from maenas.budgets.arrays import Float64Array
 from maenas.nas.certificate.options import Ints, Options, StageOptions, State
-from maenas.nas.evaluator import COLUMN, LAYERS, MEMORY, SCORE
+from maenas.nas.priced_stages import LAYERS, MEMORY, SCORE
 from maenas.nas.problem import TOLERANCE
 from maenas.search_spaces.moves import Genomes
 
@@ -75,10 +75,10 @@ class Program:
 
     Args:
         options: all choices of all stages.
-        main: quantity whose cost is divided into bins, None for no such quantity.
+        main: axis whose cost is divided into bins, None for no such axis.
         limit: largest limit on `main` to certify.
         bins: number of cost steps.
-        multipliers: Lagrange multiplier of each further quantity.
+        multipliers: Lagrange multiplier of each further axis.
         ranged_limit: limit on `Problem.ranged`, which replaces the problem's own.
     """
 
@@ -99,11 +99,10 @@ class Program:
         limit *= 1 + TOLERANCE  # the same tolerance as in `Evaluator`
         self._most = limit
         self.prices = dict(multipliers)
-        self._column = None if main is None else COLUMN[main]
-        self.multipliers = {COLUMN[quantity]: m for quantity, m in multipliers.items()}
-        self.constant = sum(
-            m * (self.limit(quantity) or 0.0) for quantity, m in multipliers.items()
-        )
+        columns = options.evaluator.columns
+        self._column = None if main is None else columns[main]
+        self.multipliers = {columns[axis]: m for axis, m in multipliers.items()}
+        self.constant = sum(m * (self.limit(axis) or 0.0) for axis, m in multipliers.items())
         self.stages = [[self._within_memory(o) for o in stage] for stage in options.stages]
         stages = self.stages
         self.floors = [min(self._prices(o.table).min(initial=inf) for o in s) for s in stages]
@@ -124,7 +123,7 @@ class Program:
 
     def certified(self, limit: float, traces: int) -> Certified:
         """The bounds under one limit on `Problem.ranged`, not above the limit that was solved."""
-        is_main = self._column == COLUMN[self._problem.ranged.quantity]
+        is_main = self.main == self._problem.ranged.axis
         top = self._top(limit * (1 + TOLERANCE)) if is_main else self.bins
         upper, lower, genome = -inf, None, None
         for value, state, cost_bin in islice(self._ends_within(top), traces):
@@ -148,7 +147,7 @@ class Program:
 
     @property
     def columns(self) -> tuple[int, ...]:
-        """Columns of the evaluator for the main quantity, if any, and the multipliers."""
+        """Columns of the evaluator for the main axis, if any, and the multipliers."""
         main = () if self._column is None else (self._column,)
         return (*main, *self.multipliers)
 
@@ -177,10 +176,10 @@ class Program:
 
     # Preparation: prices, bins, edges.
 
-    def limit(self, quantity: str) -> float | None:
-        if quantity == self._problem.ranged.quantity:
+    def limit(self, axis: str) -> float | None:
+        if axis == self._problem.ranged.axis:
             return self._ranged_limit
-        return self._problem.limit(quantity)
+        return self._problem.limit(axis)
 
     def _within_memory(self, options: StageOptions) -> StageOptions:
         limit = self.limit("memory_bytes")

@@ -23,7 +23,8 @@ from maenas.blocks.files.json_file import parse_object
 from maenas.blocks.files.plain_file import GIB, read_bytes
 from maenas.blocks.files.words import one_line, shown
 from maenas.budgets.arrays import Float64Array
-from maenas.nas.evaluator import QUANTITIES, Evaluation
+from maenas.nas.evaluator import Evaluation
+from maenas.nas.problem import QUANTITIES
 from maenas.search_spaces import Gene, Space
 from maenas.search_spaces.moves import Genomes
 
@@ -54,7 +55,7 @@ class Chunk:
     Attributes:
         genomes: (n, genes), indices into the values of the genes.
         scores: (n,), score of each network.
-        costs: (n, quantities), cost of each network.
+        costs: (n, axes), cost of each network.
         feasible: (n,), whether the network meets every budget.
     """
 
@@ -74,12 +75,14 @@ class Journal:
     Args:
         folder: folder of the run; must exist.
         space: space of the genomes, which are written by their values.
+        axes: names of the costs, as `Problem.axes`.
     """
 
-    def __init__(self, folder: Path, space: Space) -> None:
+    def __init__(self, folder: Path, space: Space, axes: Sequence[str] = QUANTITIES) -> None:
         self.history_path = folder / "history.jsonl"
         self.state_path = folder / "state.json"
         self._genes = space.genes
+        self._axes = tuple(axes)
         self._file: IO[str] | None = None
         self._crc32 = 0  # checksum of the history so far
         self.rows = 0
@@ -102,7 +105,7 @@ class Journal:
         Raises:
             JournalError: if they cannot be written, as on a full disk.
         """
-        self.append_lines(history_lines(self._genes, genomes, evaluation))
+        self.append_lines(history_lines(self._genes, genomes, evaluation, self._axes))
 
     def append_lines(self, lines: Sequence[str]) -> None:
         """Add evaluated genomes as `history_lines` writes them.
@@ -215,7 +218,7 @@ class Journal:
         for first in range(0, state["rows"], CHUNK):
             count = min(CHUNK, state["rows"] - first)
             genomes = np.empty((count, len(self._genes)), dtype=np.int16)
-            scores, costs = np.empty(count), np.empty((count, len(QUANTITIES)))
+            scores, costs = np.empty(count), np.empty((count, len(self._axes)))
             feasible = np.empty(count, dtype=bool)
             for position, line in enumerate(islice(lines, count)):
                 number = first + position + 2
@@ -225,7 +228,7 @@ class Journal:
                         known[value] for known, value in zip(index_of, row["genes"], strict=True)
                     ]
                     scores[position] = row["score"]
-                    costs[position] = [row[quantity] for quantity in QUANTITIES]
+                    costs[position] = [row[axis] for axis in self._axes]
                     feasible[position] = row["feasible"]
                 except (KeyError, TypeError, ValueError, OverflowError) as error:
                     raise JournalError(
@@ -266,7 +269,12 @@ class Journal:
         return parse_object(line, where, error=JournalError, wrong="damaged", hint=AGAIN)
 
 
-def history_lines(genes: Sequence[Gene], genomes: Genomes, evaluation: Evaluation) -> list[str]:
+def history_lines(
+    genes: Sequence[Gene],
+    genomes: Genomes,
+    evaluation: Evaluation,
+    axes: Sequence[str] = QUANTITIES,
+) -> list[str]:
     """The lines of the history for evaluated genomes, without the number that each begins with.
 
     Workers format these lines, because it would be the slowest part of the work in the process
@@ -274,7 +282,7 @@ def history_lines(genes: Sequence[Gene], genomes: Genomes, evaluation: Evaluatio
     """
     # Numbers written by `tolist` are plain Python ones, whose repr is JSON and exact.
     columns = [np.array(gene.values)[genomes[:, c]].tolist() for c, gene in enumerate(genes)]
-    names = [f'"{quantity}"' for quantity in QUANTITIES]
+    names = [json.dumps(axis, ensure_ascii=False) for axis in axes]
     lines = []
     for values, score, costs, ok in zip(
         zip(*columns, strict=True),

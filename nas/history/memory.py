@@ -18,11 +18,11 @@ Number = TypeVar("Number", np.float64, np.bool_)
 class Memory:
     """Evaluations by genome; the row of a network is its index in order of first proposal."""
 
-    def __init__(self, quantities: int) -> None:
+    def __init__(self, axes: int) -> None:
         self._row_of: dict[bytes, int] = {}
         self._scores = np.empty(1024)
         self._prices = np.empty(1024)
-        self._costs = np.empty((1024, quantities))
+        self._costs = np.empty((1024, axes))
         self._feasible = np.empty(1024, dtype=bool)
 
     def __len__(self) -> int:
@@ -71,8 +71,13 @@ class Memory:
 
     @property
     def prices(self) -> Float64Array:
-        """(networks,), cost in the quantity of `Problem.ranged`."""
+        """(networks,), cost on the axis of `Problem.ranged`."""
         return self._prices[: len(self)]
+
+    @property
+    def costs(self) -> Float64Array:
+        """(networks, axes), costs of every network."""
+        return self._costs[: len(self)]
 
     @property
     def feasible(self) -> NDArray[np.bool_]:

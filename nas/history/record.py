@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from maenas.blocks import Backbone
 from maenas.blocks.files.boundary import parsing
 from maenas.budgets.arrays import Float64Array
-from maenas.nas.evaluator import QUANTITIES, Evaluation, Evaluator
+from maenas.nas.evaluator import Evaluation, Evaluator
 from maenas.nas.history.journal import AGAIN, Chunk, Journal, JournalError
 from maenas.nas.history.memory import Memory, Rows
 from maenas.nas.history.sample import Sample, chosen_rows
@@ -44,11 +44,13 @@ class Outcome:
         unique: number of different candidates, which were evaluated.
         accepted: number of different candidates that meet every budget.
         curve: pairs (evaluations, best score) at each rise of the best score.
-        prices: (unique,), cost of every network in the quantity of `Problem.ranged`.
+        prices: (unique,), cost of every network on the axis of `Problem.ranged`.
         scores: (unique,), score of every network.
         feasible: (unique,), whether the network meets every budget.
         solved: indices in `best` of networks that the exact solver found.
         sample: networks that stand for all within the budgets; None if none was recorded.
+        latencies: (unique, devices), latency of every network on each of several devices; (0, 0)
+            for one device.
     """
 
     best: tuple[Backbone | None, ...]
@@ -62,6 +64,7 @@ class Outcome:
     feasible: NDArray[np.bool_]
     solved: frozenset[int] = frozenset()
     sample: Sample | None = None
+    latencies: Float64Array = field(default_factory=lambda: np.empty((0, 0)))
 
 
 class Record:
@@ -87,7 +90,7 @@ class Record:
     ) -> None:
         self._evaluator = evaluator
         self._journal = journal
-        self.memory = Memory(len(QUANTITIES))
+        self.memory = Memory(len(evaluator.problem.axes))
         self.evaluations = 0
         self._accepted = 0
         self._curve: list[tuple[int, float]] = []
@@ -197,6 +200,7 @@ class Record:
             self.memory.scores,
             self.memory.feasible,
             sample=self._sample(),
+            latencies=self._evaluator.latencies(self.memory.costs),
         )
 
     def _sample(self) -> Sample | None:

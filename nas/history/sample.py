@@ -23,8 +23,8 @@ class Sample:
     Attributes:
         genomes: (n, genes), networks: those of the cells first, then those shown for themselves.
         scores: (n,), score of each network.
-        prices: (n,), cost of each network in the quantity of `Problem.ranged`.
-        costs: (n, quantities), costs in the order of the evaluator.
+        prices: (n,), cost of each network on the axis of `Problem.ranged`.
+        costs: (n, axes), costs in the order of the evaluator.
         counts: (n,), number of networks in the cell of each network; 0 if it is shown for itself.
         best: indices of networks that no other network beats in cost and score, cheapest first.
         rises: index of the network of each rise of the best score; -1 if none has this score.

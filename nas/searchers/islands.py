@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from maenas.nas.evaluator import QUANTITIES, Evaluation, Evaluator
+from maenas.nas.evaluator import Evaluation, Evaluator
 from maenas.nas.executors import Executor, Shared
 from maenas.nas.history.journal import Journal, history_lines
 from maenas.nas.history.memory import Memory, Rows
@@ -129,7 +129,7 @@ class IslandTask:
     def run(self) -> Evolved:
         """Evolve the island and return the result."""
         ground = self.ground.value
-        memory = Memory(len(QUANTITIES))
+        memory = Memory(len(ground.problem.axes))
         known: list[Genomes] = []
         rng = np.random.Generator(np.random.PCG64(self.seed))
         searcher = ground.searcher(ground.moves, rng, ground.start, ground.limits)
@@ -172,8 +172,8 @@ class IslandTask:
         new = Networks(genomes[before:], memory.at(met))
         after = searcher.state()
         kept = np.array(after["rows"], dtype=np.int64)
-        genes = ground.problem.space.genes
-        lines = history_lines(genes, new.genomes, new.evaluation) if self.writes else []
+        genes, axes = ground.problem.space.genes, ground.problem.axes
+        lines = history_lines(genes, new.genomes, new.evaluation, axes) if self.writes else []
         return Evolved(proposed, new, lines, after, Networks(genomes[kept], memory.at(kept)))
 
 

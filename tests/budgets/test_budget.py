@@ -203,3 +203,44 @@ def test_every_message_is_one_line_and_exits_as_promised() -> None:
 )
 def test_a_value_is_shown_with_its_unit(quantity: Quantity, value: float, text: str) -> None:
     assert show(quantity, value) == text
+
+
+# Latencies on named devices.
+
+
+def test_a_latency_may_name_its_device() -> None:
+    assert parse_budget("2.3ms@t4") == Budget("latency_ms", 2.3, "2.3ms@t4", device="t4")
+    assert parse_budget(" 2.3 ms @ t4 ").device == "t4"
+    assert parse_budget("2ms..6ms@t4").low == 2.0
+    assert parse_budget("2ms..6ms@t4").device == "t4"
+    assert parse_budget("4ms@../tables/a..b.json").device == "../tables/a..b.json"
+    assert parse_budget("3ms@t4:int8").device == "t4:int8"
+
+
+def test_latencies_on_several_devices_hold_at_once() -> None:
+    budgets = parse_budgets(["2.3ms@t4", "30ms@cpu-1t", "4ms", "8Mparams"])
+    axes = [budget.axis for budget in budgets]
+    assert axes == ["latency_ms@t4", "latency_ms@cpu-1t", "latency_ms", "params"]
+
+
+def test_several_of_them_may_be_ranges() -> None:
+    budgets = parse_budgets(["2ms..6ms@t4", "20ms..60ms@cpu-1t", "8Mparams"])
+    assert [budget.low for budget in budgets] == [2.0, 20.0, None]
+
+
+@pytest.mark.parametrize(
+    ("texts", "message"),
+    [
+        (["3ms@"], r"budget '3ms@': a device must follow @, as in 3\.8ms@t4"),
+        (["9GMACs@t4"], "budget '9GMACs@t4': only a latency has a device; leave @t4 out"),
+        (["2ms@t4..6ms@t4"], r"@ and the device stand once, as in 2ms\.\.8ms@t4"),
+        (["3@t4"], "budget '3@t4': lacks a unit; did you mean 3ms"),
+        (["@t4"], "budget '@t4': must be a number and a unit"),
+        (["3ms@t4", "4ms@t4"], "latency_ms on t4 is limited twice; give one of .*3ms@t4.*4ms@t4"),
+        (["2ms..6ms@t4", "1M..2M"], "only one may be a range"),
+        (["6ms..2ms@t4"], "runs from a smaller to a larger value"),
+    ],
+)
+def test_a_device_where_it_does_not_belong_is_refused(texts: list[str], message: str) -> None:
+    with pytest.raises(BudgetError, match=message):
+        parse_budgets(texts)

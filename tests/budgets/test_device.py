@@ -121,3 +121,31 @@ def test_an_estimate_is_introduced_at_length_and_mentioned_in_brief() -> None:
     assert "%" in device.about
     assert "%" not in device.brief
     assert "TensorRT 7.2" in device.brief
+
+
+# A precision after a colon.
+
+
+def test_a_precision_after_a_colon_names_the_table_in_it(tables_folder: Path) -> None:
+    for name, precision in (
+        ("mine", "f32"), ("mine-int8", "int8"), ("mine-1t", "f32"), ("mine-int8-1t", "int8")
+    ):  # fmt: skip
+        replace(table(), name=name, precision=precision).save(tables_folder / f"{name}.json")
+    assert load_device("mine:int8").device == "mine-int8"
+    assert load_device("mine-1t:int8").device == "mine-int8-1t"
+    assert load_device("mine:f32").device == "mine"
+    assert load_device("t4:f16").device == "t4"
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("t4:int8", "device: t4:int8: no table or estimate in int8: t4 is in f16; `maenas profile"),
+        ("t4:int9", "t4:int9: a precision follows the colon, one of f32.*did you mean int8"),
+        ("t5:int8", r"t5:int8: no table or estimate in int8: there is no device 't5'.* t4"),
+    ],
+)
+def test_a_precision_without_a_table_is_refused(name: str, message: str) -> None:
+    with pytest.raises(DeviceError, match=message) as error:
+        load_device(name)
+    assert "\n" not in str(error.value)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from maenas.backbone_search.report.part import Listed, SearchPart, published_place
-from maenas.backbone_search.results.plots import UNITS, quantity_label
+from maenas.backbone_search.results.lines import place
+from maenas.backbone_search.results.plots import axis_label, divisor_of
 from maenas.budgets import show
 from maenas.report import Curve, CurvePoint, Front, History, Section, chart, table
 from maenas.report.charts import curve_table, data_of
@@ -16,8 +17,10 @@ def front_section(part: SearchPart, networks: Listed) -> Section:
     """Cost and score of the networks within all budgets."""
     problem = part.prepared.subproblem.problem
     ranged = problem.ranged
-    scale, _ = UNITS[ranged.quantity]
-    label, unit = quantity_label(problem, ranged.quantity)
+    scale = divisor_of(ranged.axis)
+    label, unit = axis_label(problem, ranged.axis)
+    if problem.paired:
+        label = f"limit{place(problem, ranged.axis)}, the others in step"
     limits = [("budget", ranged.limit / scale)]
     if ranged.low is not None:
         limits.insert(0, ("smallest budget", ranged.low / scale))

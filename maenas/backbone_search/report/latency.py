@@ -6,9 +6,11 @@ from dataclasses import dataclass
 
 from maenas.backbone_search.plan import Subproblem, published
 from maenas.backbone_search.report.part import SearchPart
+from maenas.backbone_search.results.lines import place
 from maenas.backbone_search.results.result import Result
 from maenas.blocks import Backbone, MaenasError, Op
 from maenas.budgets import LatencyModel
+from maenas.nas.problem import PricedDevice
 from maenas.report import Bars, Section, chart, table
 from maenas.report.charts import bar_table, data_of
 from maenas.report.tables import folded, paragraph
@@ -41,11 +43,18 @@ def parts_of(subproblem: Subproblem, backbone: Backbone) -> list[PartOps]:
 
 
 def latency_sections(part: SearchPart, result: Result) -> list[Section]:
-    """Bars of each stage, neck and head, beside the published network; [] without a device."""
-    subproblem = part.prepared.subproblem
-    device = subproblem.problem.device
-    if device is None:
-        return []
+    """Bars of each stage, neck and head, beside the published network, for each device."""
+    devices = part.prepared.subproblem.problem.devices
+    return [
+        _latency_section(part, result, device, f"-{number}" if number else "")
+        for number, device in enumerate(devices)
+    ]
+
+
+def _latency_section(
+    part: SearchPart, result: Result, priced_on: PricedDevice, suffix: str
+) -> Section:
+    subproblem, device = part.prepared.subproblem, priced_on.model
     found = [one for one in result.networks if one.subproblem is subproblem][-MOST_NETWORKS:]
     networks = [
         ("best network" if one is result.best else one.label, one.backbone) for one in found
@@ -57,17 +66,16 @@ def latency_sections(part: SearchPart, result: Result) -> list[Section]:
     longest = max((parts for _, parts in priced), key=len)
     names = [one.name for one in longest]
     bars = Bars("ms", names, [(name, _ms(parts, names, device)) for name, parts in priced])
-    anchor = f"latency-{part.name}"
+    anchor = f"latency-{part.name}{suffix}"
     about = (
-        f"Latency of each stage, neck and head, {device.claim} on {device.device}: "
+        f"Latency of each stage, neck and head, {device.claim} on {priced_on.name}: "
         + ", ".join(f"{name} {sum(v or 0 for v in values):.3f} ms" for name, values in bars.series)
     )
     body = paragraph(about + ".") + chart(anchor, about, bar_table("Milliseconds by part", bars))
     name, parts = priced[len(found) - 1]
     body += folded(f"Every operator: {name}", _layers(parts, device))
-    return [
-        Section(f"{anchor}-section", part.title("Latency by stage"), body, {anchor: data_of(bars)})
-    ]
+    title = part.title(f"Latency by stage{place(subproblem.problem, priced_on.axis)}")
+    return Section(f"{anchor}-section", title, body, {anchor: data_of(bars)})
 
 
 def _ms(parts: list[PartOps], names: list[str], device: LatencyModel) -> list[float | None]:

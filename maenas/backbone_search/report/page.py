@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from maenas import __version__
 from maenas.backbone_search.report.charts import front_section, history_section
+from maenas.backbone_search.report.devices import devices_section
 from maenas.backbone_search.report.latency import latency_sections
 from maenas.backbone_search.report.part import SearchPart, listed
 from maenas.backbone_search.report.summary import (
@@ -28,7 +29,8 @@ def report_text(result: Result, parts: Sequence[SearchPart]) -> str:
     """The HTML of the report of a search."""
     best = result.best
     problem = best.subproblem.problem
-    where = "" if problem.device is None else f" on {problem.device.device}"
+    names = " and ".join(device.name for device in problem.devices)
+    where = f" on {names}" if names else ""
     lead = (
         f"The best backbone of space {problem.space.name} at scale {best.subproblem.template.name} "
         f"within {' and '.join(budget.text for budget in problem.budgets)}{where}, found without "
@@ -47,11 +49,14 @@ def search_sections(result: Result, parts: Sequence[SearchPart]) -> list[Section
         for number, found in enumerate(result.networks)
         if one is found
     }
+    problem = result.best.subproblem.problem
     group, index = places[len(result.networks) - 1]
     best = PlainNetwork("best network", result.best.backbone, chosen(result.best))
     sections = [summary_section(result), budgets_section(result)]
     for part, networks in zip(parts, tables, strict=True):
         sections.append(front_section(part, networks))
+        if problem.further:
+            sections.append(devices_section(part, result))
     sections.append(networks_section(result, places))
     sections.append(selected_section(best, backbone_text(best.backbone), group, index))
     for part, networks in zip(parts, tables, strict=True):

@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from maenas.backbone_search.plan import published
-from maenas.backbone_search.results.figures import spending
-from maenas.backbone_search.results.plots import UNITS, certified_front, quantity_label
+from maenas.backbone_search.results.lines import place
+from maenas.backbone_search.results.plots import axis_label, certified_front, divisor_of
 from maenas.backbone_search.results.result import Found, Result
 from maenas.backbone_search.tasks import BoundsAndBaseline, PreparedSearch
 from maenas.blocks import Backbone
-from maenas.budgets import Quantity, show
+from maenas.budgets import show
 from maenas.nas import Certified, Outcome
-from maenas.nas.evaluator import QUANTITIES
 from maenas.nas.history.sample import non_dominated
 from maenas.report import Candidates, Column, PlainNetwork
 from maenas.search_spaces.moves import Genomes
 
-DIGITS: Mapping[Quantity, int] = {"layers": 0, "memory_bytes": 2}
+DIGITS: Mapping[str, int] = {"layers": 0, "memory_bytes": 2}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +49,9 @@ class SearchPart:
         alone: bool = True,
     ) -> SearchPart:
         """The part, with its certified front."""
-        return cls(prepared, outcome, reference, certified_front(prepared), alone)
+        paired = prepared.subproblem.problem.paired
+        front = tuple(reference.certified) if paired else certified_front(prepared)
+        return cls(prepared, outcome, reference, front, alone)
 
     def title(self, what: str) -> str:
         """Heading of a section, with the scale if there are several."""
@@ -162,18 +163,21 @@ def _found_name(part: SearchPart, found: Found, result: Result) -> str:
 def _columns(part: SearchPart, prices: np.ndarray, costs: np.ndarray) -> list[Column]:
     """The costs of networks, that of the ranged budget first."""
     problem = part.prepared.subproblem.problem
-    ranged = problem.ranged.quantity
+    ranged = problem.ranged.axis
     columns = [_column(part, ranged, prices)]
-    for index, quantity in enumerate(QUANTITIES):
-        if quantity != ranged and (quantity != "latency_ms" or problem.device is not None):
-            columns.append(_column(part, quantity, costs[:, index]))
+    for index, axis in enumerate(problem.axes):
+        if axis == ranged and not problem.paired:
+            continue
+        if axis != "latency_ms" or problem.device is not None:
+            columns.append(_column(part, axis, costs[:, index]))
+    if problem.paired:  # the price is the least limit that admits a network
+        columns[0] = replace(columns[0], label=f"limit{place(problem, ranged)}")
     return columns
 
 
-def _column(part: SearchPart, quantity: Quantity, values: np.ndarray) -> Column:
-    divisor, _ = UNITS[quantity]
-    label, unit = quantity_label(part.prepared.subproblem.problem, quantity)
-    return Column(label, unit, values, divisor, DIGITS.get(quantity, 3))
+def _column(part: SearchPart, axis: str, values: np.ndarray) -> Column:
+    label, unit = axis_label(part.prepared.subproblem.problem, axis)
+    return Column(label, unit, values, divisor_of(axis), DIGITS.get(axis, 3))
 
 
 def _published(part: SearchPart) -> PlainNetwork | None:
@@ -190,6 +194,9 @@ def published_place(part: SearchPart) -> tuple[float, float, str] | None:
     backbone: Backbone | None = published(part.prepared.subproblem)
     if backbone is None or 1 + max(backbone.levels) != len(problem.weights):
         return None
-    quantity = problem.ranged.quantity
-    spent = spending(backbone, problem.cost(backbone), quantity)
-    return spent / UNITS[quantity][0], problem.score(backbone), f"damo-yolo-{part.name}"
+    spent = part.prepared.evaluator.price_of(backbone)
+    return (
+        spent / divisor_of(problem.ranged.axis),
+        problem.score(backbone),
+        f"damo-yolo-{part.name}",
+    )

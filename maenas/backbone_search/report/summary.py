@@ -10,12 +10,14 @@ from maenas import __version__
 from maenas.backbone_search.binding import SPARE, binding_limits
 from maenas.backbone_search.plan import depth_limits
 from maenas.backbone_search.report.charts import select_button
-from maenas.backbone_search.results.figures import spending
 from maenas.backbone_search.results.lines import (
+    budget_line,
     costs_line,
     finalist_line,
+    latency_columns,
     measured_on_line,
     optimum_line,
+    place,
     random_line,
     score_line,
 )
@@ -38,20 +40,14 @@ def summary_section(result: Result) -> Section:
     best = result.best
     problem = best.subproblem.problem
     ranged = problem.ranged
-    spent = spending(best.backbone, best.cost, ranged.quantity)
-    share = f"{100 * spent / best.limit:.1f} % of {show(ranged.quantity, best.limit)}"
     shown = [Figure("score", f"{best.score:.4f}", optimum_line(best), best.proven)]
-    if problem.device is not None:
-        device = problem.device
-        is_ranged = ranged.quantity == "latency_ms"
-        shown.append(
-            Figure(
-                f"latency, {device.claim} on {device.device}",
-                f"{best.cost.latency_ms:.3f} ms",
-                share if is_ranged else "",
-                is_ranged,
-            )
-        )
+    for device in problem.devices:
+        spent, limit = best.spent(device.axis), best.limits.get(device.axis)
+        share = ""
+        if limit is not None and (problem.further or device.axis == ranged.axis):
+            share = f"{100 * spent / limit:.1f} % of {show('latency_ms', limit)}"
+        name = f"latency, {device.model.claim} on {device.name}"
+        shown.append(Figure(name, f"{spent:.3f} ms", share, bool(share)))
     if result.verified:
         one = result.verified[0]
         shown.append(
@@ -89,10 +85,9 @@ def budgets_section(result: Result) -> Section:
     problem = best.subproblem.problem
     shown = []
     for budget in problem.budgets:
-        limit = best.limit if budget is problem.ranged else budget.limit
-        spent = spending(best.backbone, best.cost, budget.quantity)
+        limit, spent = best.limits[budget.axis], best.spent(budget.axis)
         names = {"latency_ms": "latency", "macs": "MACs", "memory_bytes": "largest operator"}
-        label = names.get(budget.quantity, budget.quantity)
+        label = names.get(budget.quantity, budget.quantity) + place(problem, budget.axis)
         amounts = show(budget.quantity, spent), show(budget.quantity, limit)
         shown.append(Gauge(label, *amounts, spent / limit, spent > (1 - SPARE) * limit))
     reasons = binding_limits(best, problem)
@@ -119,7 +114,9 @@ def networks_section(result: Result, places: dict[int, tuple[str, int]]) -> Sect
     for number, found in enumerate(result.networks):
         quantity = found.subproblem.problem.ranged.quantity
         price = found.cost
-        latency = [f"{price.latency_ms:.3f}"] if found.subproblem.problem.device else []
+        devices = found.subproblem.problem.devices
+        latency = [f"{found.spent(device.axis):.3f}" for device in devices]
+        latency = [cell for _, cell in latency_columns(found)] or latency
         rows.append(
             (
                 show(quantity, found.limit),
@@ -135,6 +132,7 @@ def networks_section(result: Result, places: dict[int, tuple[str, int]]) -> Sect
             )
         )
     timed = ["latency [ms]"] if result.best.subproblem.problem.device else []
+    timed = [name for name, _ in latency_columns(result.best)] or timed
     head = (
         "limit",
         "scale",
@@ -241,10 +239,14 @@ def provenance_section(result: Result) -> Section:
         ("baseline", random_line(best)),
         ("costs", costs_line(best)),
     ]
-    if problem.device is not None:
-        rows.append(("latency", problem.device.about))
-        if problem.device.warning is not None:
-            rows.append(("warning", problem.device.warning))
+    if problem.further:
+        latencies = [b for b in problem.budgets if b.quantity == "latency_ms"]
+        rows += [("budget", budget_line(best, budget)) for budget in latencies]
+    for device in problem.devices:
+        name = f"{device.name}: " if problem.further else ""
+        rows.append(("latency", f"{name}{device.model.about}"))
+        if device.model.warning is not None:
+            rows.append(("warning", f"{name}{device.model.warning}"))
     if result.measured_on:
         rows.append(("measured on", measured_on_line(result.measured_on)))
     rows += [

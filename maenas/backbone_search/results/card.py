@@ -7,12 +7,13 @@ from rich.panel import Panel
 from rich.table import Table
 
 from maenas.backbone_search.plan import depth_limits
-from maenas.backbone_search.results.figures import spending
 from maenas.backbone_search.results.lines import (
     SHOWN_FINALISTS,
+    budget_line,
     costs_line,
     finalist_line,
     finalists_line,
+    latency_columns,
     optimum_line,
     solver_line,
 )
@@ -32,16 +33,7 @@ def print_card(result: Result) -> None:
     for budget in problem.budgets:
         if budget.quantity == "layers" and not result.config.limits_layers:
             continue  # the template's own limit is printed below
-        spent = spending(best.backbone, best.cost, budget.quantity)
-        limit = best.limit if budget is problem.ranged else budget.limit
-        slack = f"{100 * (1 - spent / limit):.1f} % to spare"
-        kind = ""
-        if budget.quantity == "latency_ms" and problem.device is not None:
-            kind = f" {problem.device.claim} on {problem.device.device}"
-        card.add_row(
-            "budget",
-            f"{show(budget.quantity, spent)}{kind} of {show(budget.quantity, limit)} ({slack})",
-        )
+        card.add_row("budget", budget_line(best, budget))
     random = "none" if best.random_score is None else f"{best.random_score:.3f}"
     unit = f" {problem.score.unit}" if problem.score.unit else ""
     if not isinstance(problem.score, MaxEntropy):
@@ -80,8 +72,11 @@ def print_card(result: Result) -> None:
             + ("" if one.within else ", beyond the budget")
             + "".join(f", {warning}" for warning in one.warnings),
         )
-    if problem.device is not None:
-        card.add_row("latency", problem.device.about)
+    for device in problem.devices:
+        card.add_row(
+            "latency",
+            f"{device.name}: {device.model.about}" if problem.further else device.model.about,
+        )
     for note in result.notes:
         card.add_row("note", note)
     card.add_row("spec", str(result.spec_path(best)))
@@ -114,15 +109,17 @@ def finalist_rows(result: Result) -> list[tuple[str, str]]:
 
 
 def _family_table(result: Result) -> Table:
-    quantity = result.best.subproblem.problem.ranged.quantity
+    ranged = result.best.subproblem.problem.ranged
     table = Table(title=f"family in {result.folder}", box=SIMPLE_HEAD, padding=0, show_edge=False)
-    for name in ("limit", "cost", "scale", "score", "of score's optimum", "layers", "params"):
+    several = [name for name, _ in latency_columns(result.best)]
+    names = ("scale", "score", "of score's optimum", "layers", "params")
+    for name in (*(several or ("limit", "cost")), *names):
         table.add_column(name, justify="right")
     table.add_column("spec", overflow="fold")
     for found in result.networks:
+        one = (show(ranged.quantity, found.limit), show(ranged.quantity, found.spent(ranged.axis)))
         table.add_row(
-            show(quantity, found.limit),
-            show(quantity, spending(found.backbone, found.cost, quantity)),
+            *([cell for _, cell in latency_columns(found)] or one),
             found.subproblem.template.name,
             f"{found.score:.3f}",
             f"{100 * found.share:.2f} %",

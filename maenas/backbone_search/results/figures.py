@@ -1,11 +1,10 @@
-"""Figures of a network beside its score: its costs, and those of the published backbone."""
+"""Figures of a network beside its score, and those of the published backbone."""
 
 from __future__ import annotations
 
 from maenas.backbone_search.plan import Subproblem, published
-from maenas.blocks import Backbone
 from maenas.blocks.backbone_file import ScoreSpec
-from maenas.budgets import Cost, Quantity
+from maenas.budgets import Cost
 from maenas.nas import SCORES, Problem
 from maenas.runs.config import SearchConfig
 
@@ -16,14 +15,6 @@ def score_spec(config: SearchConfig, problem: Problem) -> ScoreSpec:
     if score.name in SCORES:
         return ScoreSpec(name=score.name, weights=problem.weights, options=score.options() or None)
     return ScoreSpec(name=config.score, weights=problem.weights)
-
-
-def spending(backbone: Backbone, price: Cost, quantity: Quantity) -> float:
-    """The cost of a network in one quantity."""
-    if quantity == "layers":
-        return backbone.layers
-    spent: float = getattr(price, quantity)
-    return spent
 
 
 def published_figures(subproblem: Subproblem) -> tuple[float, Cost] | None:

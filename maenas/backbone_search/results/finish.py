@@ -15,6 +15,7 @@ from maenas.backbone_search.finalists import (
 from maenas.backbone_search.job import Job
 from maenas.backbone_search.report.page import report_text
 from maenas.backbone_search.report.part import SearchPart
+from maenas.backbone_search.results.devices_plot import DEVICES_PLOT, plot_devices
 from maenas.backbone_search.results.figures import published_figures
 from maenas.backbone_search.results.plots import plot_curve, plot_scatter
 from maenas.backbone_search.results.receipt import metadata, receipt
@@ -101,6 +102,8 @@ def finished_result(
         subfolder, problem = job.folder_of(part.prepared), part.prepared.subproblem.problem
         plot_curve(problem, part.outcome, part.reference, subfolder / "curve.png")
         plot_scatter(part.prepared, part.outcome, result, part.front, subfolder / "scatter.png")
+        if problem.further:
+            plot_devices(part.prepared, part.outcome, result, subfolder / DEVICES_PLOT)
     _write(result, parts)
     return result
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from maenas.backbone_search.finalists import MonteCarlo
 from maenas.backbone_search.results.result import Found, Result
+from maenas.budgets import Budget, show
 from maenas.nas import MaxEntropy, Problem
 
 SHOWN_FINALISTS = 5
@@ -43,6 +44,36 @@ def optimum_line(found: Found, digits: int = 3) -> str:
     return f"{100 * found.share:.3f} % of this score's optimum, certified ({most})"
 
 
+def budget_line(found: Found, budget: Budget) -> str:
+    """A line with what a network spends of one budget, and what it leaves."""
+    problem = found.subproblem.problem
+    spent, limit = found.spent(budget.axis), found.limits[budget.axis]
+    priced = next((d for d in problem.devices if d.axis == budget.axis), None)
+    kind = "" if priced is None else f" {priced.model.claim} on {priced.name}"
+    return (
+        f"{show(budget.quantity, spent)}{kind} of {show(budget.quantity, limit)} "
+        f"({100 * (1 - spent / limit):.1f} % to spare)"
+    )
+
+
+def place(problem: Problem, axis: str) -> str:
+    """The device of a latency where there are several, as " on t4"; "" otherwise."""
+    names = [device.name for device in problem.devices if device.axis == axis]
+    return f" on {names[0]}" if names and problem.further else ""
+
+
+def latency_columns(found: Found) -> list[tuple[str, str]]:
+    """Name and latency of each limited device of a network, where there are several."""
+    problem, limits = found.subproblem.problem, found.limits
+    if not problem.further:
+        return []
+    return [
+        (f"ms on {d.name}", f"{found.spent(d.axis):.3f} of {limits[d.axis]:.3f}")
+        for d in problem.devices
+        if d.axis in limits
+    ]
+
+
 def solver_line(result: Result) -> str:
     """A line with the search's own best score, if the exact solver found a better network."""
     curve = result.outcomes[-1].curve
@@ -77,9 +108,8 @@ def costs_line(found: Found) -> str:
     """A line with the costs of a network, latency first."""
     price, problem = found.cost, found.subproblem.problem
     parts = []
-    if problem.device is not None:
-        device = problem.device
-        parts.append(f"{price.latency_ms:.4f} ms {device.claim} on {device.device}")
+    for device in problem.devices:
+        parts.append(f"{found.spent(device.axis):.4f} ms {device.model.claim} on {device.name}")
     parts += [
         f"{price.macs / 1e9:.4f} GMACs ({2 * price.macs / 1e9:.2f} GFLOPs)",
         f"{price.params / 1e6:.4f} M params",

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from maenas.backbone_search.plan import published
-from maenas.backbone_search.results.figures import spending
+from maenas.backbone_search.results.lines import place
 from maenas.backbone_search.results.result import Result
 from maenas.backbone_search.tasks import BoundsAndBaseline, PreparedSearch
-from maenas.budgets import Quantity
 from maenas.nas import Certified, Outcome, Problem, certify
 from maenas.nas.certificate.exact import ADDITIVE
 from maenas.terminal.figures import new_figure, save_figure
@@ -56,26 +55,36 @@ def plot_curve(
 
 
 def certified_front(prepared: PreparedSearch) -> tuple[Certified, ...]:
-    """Certificates at limits from the cheapest network to the budget; () if it is no sum."""
-    ranged = prepared.subproblem.problem.ranged
-    if ranged.quantity not in ADDITIVE:
+    """Certificates at limits from the cheapest network to the budget.
+
+    Empty if the budget is no sum, or if ranges of several devices rise together.
+    """
+    problem = prepared.subproblem.problem
+    ranged = problem.ranged
+    if ranged.quantity not in ADDITIVE or problem.paired:
         return ()
-    least, _ = prepared.options.cheapest(ranged.quantity)
+    least, _ = prepared.options.cheapest(ranged.axis)
     limits = np.linspace(least, ranged.limit, FRONT_POINTS + 1)[1:].tolist()
     return tuple(certify(prepared.options, limits, traces=1))
 
 
-def quantity_label(problem: Problem, quantity: Quantity) -> tuple[str, str]:
+def axis_label(problem: Problem, axis: str) -> tuple[str, str]:
     """Name and unit of a cost, with the claim of the device for a latency."""
-    if quantity == "latency_ms" and problem.device is not None:
-        return f"latency, {problem.device.claim}", "ms"
+    for device in problem.devices:
+        if device.axis == axis:
+            return f"latency{place(problem, axis)}, {device.model.claim}", "ms"
     return {
         "latency_ms": ("latency", "ms"),
         "macs": ("MACs", "G"),
         "params": ("params", "M"),
         "layers": ("layers", ""),
         "memory_bytes": ("largest operator", "MB"),
-    }[quantity]
+    }[axis]
+
+
+def divisor_of(axis: str) -> float:
+    """The number that a cost is divided by to get its shown unit."""
+    return UNITS[axis.partition("@")[0]][0]
 
 
 def plot_scatter(
@@ -90,7 +99,9 @@ def plot_scatter(
     ranged = problem.ranged
     scale, unit = UNITS[ranged.quantity]
     if problem.device is not None and ranged.quantity == "latency_ms":
-        unit = f"latency [ms, {problem.device.claim}]"
+        unit = f"latency{place(problem, ranged.axis)} [ms, {problem.device.claim}]"
+    if problem.paired:
+        unit = f"limit{place(problem, ranged.axis)} that admits a network [ms], the others in step"
     figure = new_figure()
     axes = figure.subplots()
     # The other networks break limits without an axis here and could lie above the front.
@@ -104,7 +115,8 @@ def plot_scatter(
         color="tab:blue",
         label=f"within all budgets ({count:,})",
     )
-    least, _ = prepared.options.cheapest(ranged.quantity)
+    least, _ = prepared.options.cheapest(ranged.axis)
+    mine = [found for found in result.networks if found.subproblem is prepared.subproblem]
     if front:
         axes.plot(
             [c.limit / scale for c in front],
@@ -115,15 +127,14 @@ def plot_scatter(
         )
     scores = []
     mark: str | None = "found"
-    for found in result.networks:
-        if found.subproblem is prepared.subproblem:
-            spent = spending(found.backbone, found.cost, ranged.quantity)
-            axes.plot(spent / scale, found.score, "*", color="tab:red", markersize=12, label=mark)
-            mark = None
-            scores.append(found.score)
+    for found in mine:
+        spent = prepared.evaluator.price_of(found.backbone)
+        axes.plot(spent / scale, found.score, "*", color="tab:red", markersize=12, label=mark)
+        mark = None
+        scores.append(found.score)
     backbone = published(prepared.subproblem)
     if backbone is not None and 1 + max(backbone.levels) == len(problem.weights):
-        spent = spending(backbone, problem.cost(backbone), ranged.quantity)
+        spent = problem.spent(ranged.axis, backbone, problem.cost(backbone))
         name = f"damo-yolo-{prepared.subproblem.template.name}"
         axes.plot(spent / scale, problem.score(backbone), "D", color="tab:green", label=name)
     axes.axvline(ranged.limit / scale, color="tab:red", linestyle="--", label="budget")

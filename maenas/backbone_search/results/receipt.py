@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from maenas import __version__
 from maenas.backbone_search.plan import Subproblem, depth_limits
+from maenas.backbone_search.priced_devices import device_names_in
 from maenas.backbone_search.results.figures import score_spec
 from maenas.backbone_search.results.lines import (
+    budget_line,
     costs_line,
     measured_on_line,
     optimum_line,
@@ -14,6 +18,7 @@ from maenas.backbone_search.results.lines import (
 )
 from maenas.backbone_search.results.result import Found, Result
 from maenas.blocks.backbone_file import Fact, Metadata
+from maenas.budgets import Budget, show
 
 
 def receipt(result: Result, found: Found) -> list[str]:
@@ -27,9 +32,11 @@ def receipt(result: Result, found: Found) -> list[str]:
         f"score {found.score:.4f}, {optimum_line(found, 4)}; {random_line(found)}",
         costs_line(found),
     ]
-    if problem.device is not None:
-        is_first = found is result.best
-        lines.append(f"latency {problem.device.about if is_first else problem.device.brief}")
+    if problem.further:
+        lines += [budget_line(found, b) for b in problem.budgets if b.quantity == "latency_ms"]
+    for device in problem.devices:
+        about = device.model.about if found is result.best else device.model.brief
+        lines.append(f"latency {f'{device.name}: ' if problem.further else ''}{about}")
     if result.verified and found is result.best:
         one = result.verified[0]
         lines.append(
@@ -52,10 +59,12 @@ def metadata(result: Result, found: Found) -> Metadata:
     """Metadata of a network for later commands."""
     problem, config = found.subproblem.problem, result.config
     priced = config.scope == "detector"
-    limits = [budget.text if budget.low is None else found.label for budget in problem.budgets]
+    limits = [_limit_text(found, budget) for budget in problem.budgets]
+    names = device_names_in(config)
     return Metadata(
         template=found.subproblem.template.name if priced else None,
-        device=config.device,
+        device=names[0] if names else None,
+        limits_ms=_limits_ms(found, names),
         num_classes=found.subproblem.template.head.num_classes if priced else None,
         score=score_spec(config, problem),
         provenance={
@@ -70,6 +79,29 @@ def metadata(result: Result, found: Found) -> Metadata:
             **_rerank_facts(result, found),
         },
     )
+
+
+def _limit_text(found: Found, budget: Budget) -> str:
+    """A budget as text; for a range, the limit of this network."""
+    if budget.low is None:
+        return budget.text
+    if not found.subproblem.problem.further:
+        return found.label
+    limit = show(budget.quantity, found.limits[budget.axis]).replace(" ", "")
+    _, at, device = budget.text.partition("@")
+    return f"{limit}{at}{device}"
+
+
+def _limits_ms(found: Found, names: Sequence[str]) -> dict[str, float]:
+    """The latency limits by the name of their device, where there are several devices."""
+    problem, limits = found.subproblem.problem, found.limits
+    if not problem.further:
+        return {}
+    return {
+        name: limits[device.axis]
+        for name, device in zip(names, problem.devices, strict=True)
+        if device.axis in limits
+    }
 
 
 def _rerank_facts(result: Result, found: Found) -> dict[str, Fact]:

@@ -16,6 +16,7 @@ from maenas.backbone_search.verify import Verified
 from maenas.blocks import Backbone
 from maenas.budgets import Cost, show
 from maenas.nas import TARGET_GAP, Certified, Outcome
+from maenas.nas.problem import PricedDevice
 from maenas.runs.config import SearchConfig
 
 SCHEMA = "maenas/search-result@1"
@@ -52,6 +53,15 @@ class Found:
     def score(self) -> float:
         """The score that was maximised."""
         return self.subproblem.problem.score(self.backbone)
+
+    @property
+    def limits(self) -> dict[str, float]:
+        """The limit on every limited cost, by its axis."""
+        return self.subproblem.problem.limits_at(self.limit)
+
+    def spent(self, axis: str) -> float:
+        """The cost of the network on one axis."""
+        return self.subproblem.problem.spent(axis, self.backbone, self.cost)
 
     @property
     def label(self) -> str:
@@ -173,13 +183,11 @@ class Result:
     def _network(self, found: Found) -> dict[str, Any]:
         problem = found.subproblem.problem
         device = problem.device
-        budgets = {budget.quantity: budget.limit for budget in problem.budgets}
-        budgets[problem.ranged.quantity] = found.limit
-        return {
+        data = {
             "spec": str(self.spec_path(found)),
             "score": found.score,
             "latency_ms": found.cost.latency_ms if device else None,
-            "budget": budgets,
+            "budget": found.limits,
             "macs": found.cost.macs,
             "params": found.cost.params,
             "memory_bytes": found.cost.memory_bytes,
@@ -199,10 +207,27 @@ class Result:
             "found_by_exact_solver": found.by_solver,
             "random_score": found.random_score,
         }
+        if problem.further:
+            data["latencies"] = [_latency(found, device) for device in problem.devices]
+        return data
 
     def json_text(self) -> str:
         """`to_json` as the text of a JSON file."""
         return json.dumps(self.to_json(), indent=2, ensure_ascii=False) + "\n"
+
+
+def _latency(found: Found, device: PricedDevice) -> dict[str, Any]:
+    """The latency of a network on one of several devices, with the limit there."""
+    spent, limit = found.spent(device.axis), found.limits.get(device.axis)
+    return {
+        "device": device.name,
+        "latency_ms": spent,
+        "limit_ms": limit,
+        "spare": None if limit is None else 1 - spent / limit,
+        "latency_kind": device.model.claim,
+        "latency_about": device.model.about,
+        "latency_warning": device.model.warning,
+    }
 
 
 def label(subproblem: Subproblem, limit: float) -> str:

@@ -62,7 +62,7 @@ def _networks(
     found = []
     for index, entry in enumerate(entries):
         subproblem = by_template[entry["template"]]
-        limit = entry["budget"][subproblem.problem.ranged.quantity]
+        limit = entry["budget"][subproblem.problem.ranged.axis]
         last = index == len(entries) - 1
         path = (
             folder / "best.yaml" if last else folder / "pareto" / f"{label(subproblem, limit)}.yaml"

@@ -13,7 +13,8 @@ Budgets = Annotated[
     list[str] | None,
     typer.Option(
         "--budget",
-        help="Limit such as 3.8ms, 9GMACs, 8Mparams, 25layers or 64MB; 2ms..8ms for a family.",
+        help="Limit such as 3.8ms, 9GMACs, 8Mparams, 25layers or 64MB; 3.8ms@t4 names its device, "
+        "one latency per device; 2ms..8ms for a family.",
         rich_help_panel=BUDGET,
     ),
 ]
@@ -21,8 +22,8 @@ Devices = Annotated[
     list[str] | None,
     typer.Option(
         "--device",
-        help="Device that latency is priced for: t4, cpu, a table's name or file; several "
-        "start one search each.",
+        help="Device that a latency without @ is priced for: t4, cpu, a table's name or file; "
+        "several start one search each.",
         rich_help_panel=BUDGET,
     ),
 ]

@@ -43,6 +43,8 @@ def print_stages(result: ShowResult) -> None:
     OUT.print(table)
     OUT.print("out, inner: channels; s: stride; map: side at the end; M par: million parameters.")
     OUT.print(f"ms: {result.device.about}.")
+    for limited in result.limited:
+        OUT.print(f"budget: {limited.line}.")
     weights = ", ".join(f"{weight:g}" for weight in result.weights)
     name = "maximum entropy" if isinstance(result.score, MaxEntropy) else result.score.name
     unit = f" in {result.score.unit}" if result.score.unit else ""

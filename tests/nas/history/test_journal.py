@@ -29,7 +29,7 @@ from maenas.nas import (
     Settings,
     search,
 )
-from maenas.nas.evaluator import QUANTITIES
+from maenas.nas.problem import QUANTITIES
 from maenas.search_spaces import Space, load_space
 
 ROOT = Path(__file__).parents[3]
