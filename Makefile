@@ -3,7 +3,18 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: search test lint types slow gpu-check
+.PHONY: search test lint types slow gpu-check echarts axe
+
+# Files of npm packages: name@version, file, SHA-256 of the file, folder to copy it to.
+ECHARTS := echarts@6.1.0 dist/echarts.common.min.js \
+	61f13280aba3161f77fc801bf5f9c786f55f10432153a0683fc5cc0700b013d5 maenas/report/assets
+AXE := axe-core@4.14.1 axe.min.js \
+	29348999450cdf2849a8e70b7912fc2da85a849da39c0d0d5394f51d4a9ed95c $(VENV)/share/axe-core
+from_npm = set -e; set -- $(1); folder=$$(mktemp -d); \
+	npm pack --silent --pack-destination $$folder $$1 > /dev/null; \
+	tar -xzf $$folder/*.tgz -C $$folder; \
+	echo "$$3  $$folder/package/$$2" | sha256sum --check --quiet -; \
+	mkdir -p $$4; cp $$folder/package/$$2 $$4/; rm -r $$folder; echo "$$1: $$4"
 
 search: $(VENV)/installed  ## the main job: a backbone for a detector that runs in 3.8 ms on a T4
 	$(BIN)/maenas search --budget 3.8ms --device t4
@@ -24,6 +35,12 @@ types: $(VENV)/installed
 
 gpu-check:  ## what a GPU computes and how fast, into one JSON file; needs torch and no installation
 	$(or $(wildcard $(BIN)/python),$(PYTHON)) -m benchmarks.gpu_check $(ARGS)
+
+echarts:  ## fetch the library that draws the charts of reports, and check it
+	@$(call from_npm,$(ECHARTS))
+
+axe:  ## fetch the accessibility checker for the tests of reports, and check it
+	@$(call from_npm,$(AXE))
 
 $(VENV)/installed: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

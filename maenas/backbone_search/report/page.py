@@ -36,7 +36,9 @@ def report_text(result: Result, parts: Sequence[SearchPart]) -> str:
         f"within {' and '.join(budget.text for budget in problem.budgets)}{where}, found without "
         "training."
     )
-    return page_text(Page("maenas search", lead, search_sections(result, parts), foot()))
+    budgets = ", ".join(budget.text for budget in problem.budgets[:1])
+    title = f"maenas search: scale {best.subproblem.template.name}, {budgets}{where}"
+    return page_text(Page(title, lead, search_sections(result, parts), foot()))
 
 
 def search_sections(result: Result, parts: Sequence[SearchPart]) -> list[Section]:

@@ -29,12 +29,13 @@ const charts = (() => {
     return {
       animation: false,
       textStyle: { fontFamily: FONT, color: colour.ink },
-      grid: { left: 8, right: narrow ? 14 : 24, top: narrow ? 74 : 56, bottom: 28, containLabel: true },
+      grid: { left: 8, right: narrow ? 14 : 24, top: 56, bottom: 28, containLabel: true },
       tooltip: {
         trigger: "item", confine: true, backgroundColor: colour.card, borderColor: colour.line,
         textStyle: { color: colour.ink, fontSize: 13 }, extraCssText: "max-width:21rem;white-space:normal",
       },
-      legend: { top: 0, left: 0, itemWidth: 16, itemHeight: 9, itemGap: 12, textStyle: { color: colour.ink } },
+      legend: { type: narrow ? "scroll" : "plain", top: 0, left: 0, pageIconColor: colour.accent,
+        pageIconInactiveColor: colour.line, pageTextStyle: { color: colour.soft }, itemWidth: 16, itemHeight: 9, itemGap: 12, textStyle: { color: colour.ink } },
     };
   }
 
@@ -66,7 +67,7 @@ const charts = (() => {
       data: cloud.filter((index) => group.counts[index] >= low && group.counts[index] <= high).map(point),
     }));
     series.push({
-      name: "best at their cost", type: "scatter", symbolSize: 7, z: 4, cursor: "pointer",
+      name: "best at their cost", type: "scatter", symbolSize: data.best.length > 80 ? 5 : 7, z: 4, cursor: "pointer",
       itemStyle: { color: colour.accent }, data: data.best.map(point),
     });
     series.push({
@@ -74,7 +75,7 @@ const charts = (() => {
       itemStyle: { color: colour.ink }, data: data.certified.map((one) => [one.x, one.y, -1]),
       markLine: {
         symbol: "none", silent: true, lineStyle: { color: colour.limit, type: "dashed", width: 1.5 },
-        label: { color: colour.limit, position: "end", rotate: 0, formatter: (one) => one.name },
+        label: { color: colour.limit, position: "insideStartTop", formatter: (one) => one.name },
         data: data.limits.map(([name, value]) => ({ name, xAxis: value })),
       },
     });
@@ -102,8 +103,14 @@ const charts = (() => {
       option.toolbox = { right: 0, top: 22, itemSize: 14, iconStyle: { borderColor: colour.soft },
         feature: { dataZoom: { brushStyle: { color: colour.accent, opacity: 0.2 } }, restore: {} } };
     }
-    return { ...option, xAxis: axis(colour, data.x_label), yAxis: upright(colour, data.y_label),
-      series: series.filter((one) => one.data.length || one.id) };
+    const right = Math.max(...data.limits.map(([, value]) => value), data.published?.[0] ?? 0);
+    const left = Math.min(...data.best.map(x), ...data.certified.map((one) => one.x), right);
+    const range = { min: left - 0.03 * (right - left), max: right + 0.04 * (right - left) };
+    return {
+      ...option, yAxis: upright(colour, data.y_label),
+      xAxis: axis(colour, data.x_label, { ...range, axisLabel: { color: colour.soft, hideOverlap: true, showMinLabel: false, showMaxLabel: false } }),
+      series: series.filter((one) => one.data.length || one.id),
+    };
   }
 
   function history(data, colour, narrow) {
