@@ -95,7 +95,8 @@ class Tab:
         """Open a file and wait until its scripts have run."""
         self.requests.clear()
         self.complaints.clear()
-        self.ask("Page.navigate", url=path.resolve().as_uri())
+        opened = self.ask("Page.navigate", url=path.resolve().as_uri())
+        assert "errorText" not in opened, f"{path}: {opened['errorText']}"
         self.wait("document.readyState === 'complete' && location.href !== 'about:blank'")
 
     def run(self, script: str) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,7 @@ from maenas.blocks import Backbone, MaenasError
 from maenas.blocks.files.plain_file import read_text
 from maenas.budgets.cost import cost
 from maenas.budgets.image_size import InputSize
-from maenas.latency.predict import priced_lines
+from maenas.latency.predict import LayerLatency, priced_lines
 from maenas.latency.workload import Workload, find_workload
 from maenas.nas import load_score
 from maenas.runs.folders import TRAINING_TABLE
@@ -36,12 +36,16 @@ class DeviceLatency:
         kind: "predicted" by a table of the device itself, or "estimated".
         ms: milliseconds at batch size 1; None if the device has no price for the network.
         reason: why there is no price; None if there is one.
+        lines: layers with their prices; () without a price.
+        about: source of the prices and their error.
     """
 
     device: str
     kind: str
     ms: float | None
     reason: str | None = None
+    lines: tuple[LayerLatency, ...] = ()
+    about: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +66,7 @@ class ComparedNetwork:
         depths: units of the backbone's stages.
         scores: scores of the backbone by name.
         ap: highest AP that the run of a training measured, 0..1; None without one.
+        backbone: backbone; None for an ONNX file.
     """
 
     name: str
@@ -77,6 +82,7 @@ class ComparedNetwork:
     depths: tuple[int, ...] = ()
     scores: dict[str, float] | None = None
     ap: float | None = None
+    backbone: Backbone | None = None
 
 
 def compared(
@@ -117,16 +123,18 @@ def compared(
         depths=tuple(getattr(stage, "depth", 1) for stage in backbone.stages),
         scores=scores_of(backbone),
         ap=best_ap(Path(name)),
+        backbone=backbone,
     )
 
 
 def latency_on(workload: Workload, device: LatencyModel) -> DeviceLatency:
     """Latency on one device, or why it has no price there."""
     try:
-        ms = sum(line.ms for line in priced_lines(workload, device))
+        lines = priced_lines(workload, device)
     except MaenasError as error:
-        return DeviceLatency(device.device, device.claim, None, str(error))
-    return DeviceLatency(device.device, device.claim, ms)
+        return DeviceLatency(device.device, device.claim, None, str(error), about=device.about)
+    ms = sum(line.ms for line in lines)
+    return DeviceLatency(device.device, device.claim, ms, None, lines, device.about)
 
 
 def scores_of(backbone: Backbone) -> dict[str, float]:
@@ -154,4 +162,14 @@ def best_ap(run: Path) -> float | None:
 
 def to_json(networks: Sequence[ComparedNetwork]) -> dict[str, Any]:
     """The comparison as plain data."""
-    return {"schema": SCHEMA, "networks": [asdict(network) for network in networks]}
+    return {"schema": SCHEMA, "networks": [_plain(network) for network in networks]}
+
+
+def _plain(network: ComparedNetwork) -> dict[str, Any]:
+    """A network as plain data, without its stages and layers, which `show` and `predict` list."""
+    latencies = tuple(replace(latency, lines=()) for latency in network.latencies)
+    data = asdict(replace(network, latencies=latencies, backbone=None))
+    del data["backbone"]
+    for latency in data["latencies"]:
+        del latency["lines"], latency["about"]
+    return data

@@ -12,7 +12,7 @@ from maenas.report.charts import (
     chart,
 )
 from maenas.report.networks import PlainNetwork, drawing_section, selected_section
-from maenas.report.page import Page, Section, page_text
+from maenas.report.page import Page, Section, foot, page_text
 from maenas.report.tables import Facts, Figure, Gauge, commands, facts, figures, gauges, table
 
 __all__ = [
@@ -36,6 +36,7 @@ __all__ = [
     "drawing_section",
     "facts",
     "figures",
+    "foot",
     "gauges",
     "page_text",
     "selected_section",

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from maenas import __version__
 from maenas.report.tables import text
 
 LIBRARY = "echarts.common.min.js"
@@ -99,3 +101,12 @@ def script_json(data: object) -> str:
 def asset(name: str) -> str:
     """The text of a bundled file."""
     return (files("maenas.report") / "assets" / name).read_text(encoding="utf-8")
+
+
+def foot() -> str:
+    """The line at the end of a page."""
+    now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    return (
+        f"Written by maenas {__version__} at {now}. Charts by Apache ECharts (Apache License 2.0). "
+        "This file holds all its data and loads nothing from a network."
+    )

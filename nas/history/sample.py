@@ -12,7 +12,7 @@ from maenas.budgets.arrays import Float64Array
 from maenas.search_spaces.moves import Genomes
 
 MOST_CELLS = 2_500
-SIDES = (160, 128, 96, 80, 64, 48)  # cells along each axis; the finest that is not too many
+SIDES = (160, 128, 96, 80, 64, 48, 32, 24)  # cells along each axis; the finest that is not too many
 Indices = NDArray[np.int64]
 
 
@@ -42,6 +42,30 @@ class Sample:
     def cells(self) -> int:
         """Number of networks that stand for a cell."""
         return int(np.count_nonzero(self.counts))
+
+    def coarser(self, most: int) -> Sample:
+        """The sample with at most so many cells, where larger cells suffice; the rest is kept."""
+        cells = self.cells
+        if cells <= most:
+            return self
+        kept, counts = best_of_cells(
+            self.scores[:cells], self.prices[:cells], most, self.counts[:cells]
+        )
+        named = np.unique([*self.best.tolist(), *self.rises[self.rises >= 0].tolist()])
+        alone = np.setdiff1d(named, kept).astype(np.int64)
+        rows = np.concatenate([kept, alone])
+        place = np.full(len(self.scores), -1, dtype=np.int64)
+        place[rows] = np.arange(len(rows))
+        rises = np.where(self.rises >= 0, place[self.rises], -1)
+        return Sample(
+            self.genomes[rows],
+            self.scores[rows],
+            self.prices[rows],
+            self.costs[rows],
+            np.concatenate([counts, np.zeros(len(alone), dtype=np.int64)]),
+            place[self.best],
+            rises,
+        )
 
 
 def chosen_rows(
@@ -82,8 +106,17 @@ def chosen_rows(
     )
 
 
-def best_of_cells(scores: Float64Array, prices: Float64Array, most: int) -> tuple[Indices, Indices]:
-    """The best network of each cell of a grid over cost and score, and the networks in the cell."""
+def best_of_cells(
+    scores: Float64Array, prices: Float64Array, most: int, weights: Indices | None = None
+) -> tuple[Indices, Indices]:
+    """The best network of each cell of a grid over cost and score, and the networks in the cell.
+
+    Args:
+        scores: (n,), score of every network.
+        prices: (n,), cost of every network.
+        most: largest number of cells, unless the coarsest grid has more.
+        weights: (n,), number of networks that each stands for; None for one each.
+    """
     if len(scores) == 0:
         return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
     for side in SIDES:
@@ -95,7 +128,8 @@ def best_of_cells(scores: Float64Array, prices: Float64Array, most: int) -> tupl
     order = np.argsort(scores, kind="stable")
     best[cells[order]] = order  # the last one written to a cell has its highest score
     taken = np.flatnonzero(counts)
-    return best[taken], counts[taken].astype(np.int64)
+    totals = np.bincount(cells, weights, minlength=side * side)
+    return best[taken], totals[taken].astype(np.int64)
 
 
 def _steps(values: Float64Array, side: int) -> Indices:

@@ -13,7 +13,7 @@ from maenas.report.tables import paragraph, text
 
 def devices_section(part: SearchPart, result: Result) -> Section:
     """The plot of latency against latency, which was written before."""
-    folder = result.folder if part.alone else result.folder / part.name
+    folder = result.folder if part.parts == 1 else result.folder / part.name
     image = base64.b64encode((folder / DEVICES_PLOT).read_bytes()).decode()
     names = " and ".join(device.name for device in part.prepared.subproblem.problem.devices)
     about = f"Latency of all candidates within the budgets on {names}, and each pair of limits"

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
-from maenas import __version__
 from maenas.backbone_search.report.charts import front_section, history_section
 from maenas.backbone_search.report.devices import devices_section
 from maenas.backbone_search.report.latency import latency_sections
@@ -22,7 +20,7 @@ from maenas.backbone_search.report.summary import (
 )
 from maenas.backbone_search.results.result import Result
 from maenas.blocks.backbone_file import backbone_text
-from maenas.report import Page, PlainNetwork, Section, page_text, selected_section
+from maenas.report import Page, PlainNetwork, Section, foot, page_text, selected_section
 
 
 def report_text(result: Result, parts: Sequence[SearchPart]) -> str:
@@ -66,12 +64,3 @@ def search_sections(result: Result, parts: Sequence[SearchPart]) -> list[Section
     sections += measured_section(result)
     sections += finalists_section(result)
     return [*sections, commands_section(result), provenance_section(result)]
-
-
-def foot() -> str:
-    """The line at the end of a page."""
-    now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
-    return (
-        f"Written by maenas {__version__} at {now}. Charts by Apache ECharts (Apache License 2.0). "
-        "This file holds all its data and loads nothing from a network."
-    )

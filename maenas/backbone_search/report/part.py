@@ -15,10 +15,11 @@ from maenas.backbone_search.tasks import BoundsAndBaseline, PreparedSearch
 from maenas.blocks import Backbone
 from maenas.budgets import show
 from maenas.nas import Certified, Outcome
-from maenas.nas.history.sample import non_dominated
+from maenas.nas.history.sample import Sample, non_dominated
 from maenas.report import Candidates, Column, PlainNetwork
 from maenas.search_spaces.moves import Genomes
 
+MOST_ON_PAGE = 6_000  # cells of all charts together, so that a page stays small
 DIGITS: Mapping[str, int] = {"layers": 0, "memory_bytes": 2}
 
 
@@ -31,14 +32,14 @@ class SearchPart:
         outcome: outcome of the search.
         reference: bounds and random baseline.
         front: certificates along the ranged budget.
-        alone: whether the search has no other part.
+        parts: number of parts of the search.
     """
 
     prepared: PreparedSearch
     outcome: Outcome
     reference: BoundsAndBaseline
     front: tuple[Certified, ...]
-    alone: bool = True
+    parts: int = 1
 
     @classmethod
     def of(
@@ -46,21 +47,27 @@ class SearchPart:
         prepared: PreparedSearch,
         outcome: Outcome,
         reference: BoundsAndBaseline,
-        alone: bool = True,
+        parts: int = 1,
     ) -> SearchPart:
         """The part, with its certified front."""
         paired = prepared.subproblem.problem.paired
         front = tuple(reference.certified) if paired else certified_front(prepared)
-        return cls(prepared, outcome, reference, front, alone)
+        return cls(prepared, outcome, reference, front, parts)
 
     def title(self, what: str) -> str:
         """Heading of a section, with the scale if there are several."""
-        return what if self.alone else f"{what}: {self.name}"
+        return what if self.parts == 1 else f"{what}: {self.name}"
 
     @property
     def name(self) -> str:
         """Name of the scale."""
         return self.prepared.subproblem.template.name
+
+    @property
+    def sample(self) -> Sample | None:
+        """Networks that stand for all within the budgets; the parts of a page share its cells."""
+        sample = self.outcome.sample
+        return None if sample is None else sample.coarser(MOST_ON_PAGE // self.parts)
 
     @property
     def score_name(self) -> str:
@@ -92,7 +99,7 @@ class Listed:
 
 def listed(part: SearchPart, result: Result) -> Listed:
     """Every network of a part that its report names."""
-    problem, sample = part.prepared.subproblem.problem, part.outcome.sample
+    problem, sample = part.prepared.subproblem.problem, part.sample
     random = part.reference.random.sample
     found = [one for one in result.networks if one.subproblem is part.prepared.subproblem]
     solved = [one for one in part.front if one.genome is not None]

@@ -6,10 +6,22 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from maenas.backbone_search.report.page import foot
 from maenas.backbone_search.report.summary import NO_COMPARISON
 from maenas.backbone_search.results.plots import UNITS
-from maenas.report import Curve, CurvePoint, Lines, Page, Section, chart, page_text, table
+from maenas.blocks import load_backbone
+from maenas.report import (
+    Curve,
+    CurvePoint,
+    Lines,
+    Page,
+    PlainNetwork,
+    Section,
+    chart,
+    drawing_section,
+    foot,
+    page_text,
+    table,
+)
 from maenas.report.charts import curve_table, data_of
 from maenas.report.tables import paragraph, text
 
@@ -32,11 +44,23 @@ def searches_text(
     overview = table("Networks of all searches", head, rows) + paragraph(NO_COMPARISON)
     sections = [
         Section("overview", "All searches", overview),
-        *(_search(number, name, found[name]) for number, name in enumerate(found)),
+        *_drawn(folder, found),
+        *(
+            _search(number, name, found[name])
+            for number, name in enumerate(found)
+            if len(found[name]) > 1
+        ),
         Section("reports", "Report of each search", f"<ul>{''.join(links)}</ul>"),
     ]
-    lead = "Each search has its own score, so each has a chart of its own."
+    lead = "Each search has its own score, so none shares an axis with another."
     return page_text(Page(f"maenas: {len(names)} searches", lead, sections, foot()))
+
+
+def _drawn(folder: Path, found: Networks) -> list[Section]:
+    """The best network of each search, stage by stage; [] without any."""
+    specs = {name: folder / name / "best.yaml" for name in found}
+    networks = [PlainNetwork(n, load_backbone(spec)) for n, spec in specs.items() if spec.is_file()]
+    return [drawing_section("stages", "Best network of each search", networks)] if networks else []
 
 
 def _search(number: int, name: str, networks: Sequence[Mapping[str, Any]]) -> Section:
@@ -45,7 +69,12 @@ def _search(number: int, name: str, networks: Sequence[Mapping[str, Any]]) -> Se
     places = [network[quantity] / scale for network in networks]
     curves = [
         Curve(title, [CurvePoint(x, n[key]) for x, n in zip(places, networks, strict=True)])
-        for title, key in (("found", "score"), ("certified optimum", "optimum_at_most"))
+        for title, key in (
+            ("found", "score"),
+            ("certified optimum", "optimum_at_most"),
+            ("random search", "random_score"),
+        )
+        if all(network[key] is not None for network in networks)
     ]
     lines = Lines(label, "score of this search", curves, marks=True)
     about = f"Score over {label} of the networks of search {name}, with the certified optima"

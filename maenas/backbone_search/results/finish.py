@@ -95,7 +95,7 @@ def finished_result(
         reranking=scores.reranking,
     )
     parts = [
-        SearchPart.of(part, outcome, against, alone=len(job.parts) == 1)
+        SearchPart.of(part, outcome, against, len(job.parts))
         for part, outcome, against in zip(job.parts, outcomes, references, strict=True)
     ]
     for part in parts:

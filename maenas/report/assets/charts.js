@@ -150,7 +150,7 @@ const charts = (() => {
     return {
       ...option,
       xAxis: { type: "category", data: data.categories, axisTick: { show: false }, axisLine: { lineStyle: { color: colour.line } },
-        axisLabel: { color: colour.soft, interval: 0, rotate: narrow ? 40 : 0 } },
+        axisLabel: { color: colour.soft, interval: 0, rotate: narrow || data.categories.length > 9 ? 40 : 0 } },
       yAxis: upright(colour, data.unit, { scale: false }),
       series: data.series.map(([name, values], index) => ({
         name, type: "bar", barMaxWidth: 28, itemStyle: { color: palette[index % palette.length], borderRadius: [3, 3, 0, 0] }, data: values,

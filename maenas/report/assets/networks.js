@@ -140,12 +140,15 @@ const drawing = (() => {
     const most = Math.max(...list.flatMap((one) => one.stages.map((stage) => stage.out_channels)));
     const row = NAME + BODY + LABEL;
     const height = HEAD + row * list.length;
+    const size = (one, index) => one.sizes[index]?.join("×");
+    const same = places.map((_, index) => new Set(list.map((one) => size(one, index)).filter(Boolean)).size === 1);
     const image = svg("svg", { viewBox: `0 0 ${width} ${height}`, width, height, "aria-hidden": "true" });
     places.forEach((column, index) => {
       const middle = column.left + column.width / 2;
       const known = list.find((one) => one.stages[index]);
+      const above = same[index] ? size(known, index) : "";
       image.append(svg("text", { x: middle, y: 12, class: "head" }, column.width < 56 ? `${index}` : `stage ${index}`));
-      image.append(svg("text", { x: middle, y: 26, class: "size" }, known.sizes[index].join("×")));
+      image.append(svg("text", { x: middle, y: 26, class: "size" }, above));
       if (index) image.append(svg("line", { x1: column.left, x2: column.left, y1: 0, y2: height, class: "rule" }));
     });
     list.forEach((one, rank) => {
@@ -165,9 +168,9 @@ const drawing = (() => {
         }
         const middle = column.left + column.width / 2;
         image.append(svg("text", { x: middle, y: top + NAME + BODY + 16, class: "width" }, `${stage.out_channels}×${count}`));
-        if (one.features.includes(index)) {
-          image.append(svg("text", { x: middle, y: top + NAME + BODY + 30, class: "size" }, "to neck"));
-        }
+        const taken = one.features.includes(index) && (same[index] || column.width > 90) ? "to neck" : "";
+        const below = [same[index] ? "" : size(one, index), taken].filter(Boolean);
+        image.append(svg("text", { x: middle, y: top + NAME + BODY + 30, class: "size" }, below.join(", ")));
       });
     });
     place.replaceChildren(image);

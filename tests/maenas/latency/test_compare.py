@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import onnx
@@ -11,8 +12,8 @@ import maenas
 from maenas.blocks import Op, load_backbone
 from maenas.budgets import LatencyModel, load_device
 from maenas.budgets.latency import DeviceError
-from maenas.cli.latency.compare import rows
 from maenas.latency.compare import compared
+from maenas.latency.compare_rows import rows
 from maenas.nas import load_score
 from tests.graphs import kernels, made
 from tests.small_detector import small_folder
@@ -76,7 +77,7 @@ def test_the_best_ap_of_a_training_is_shown(typed, tmp_path: Path) -> None:
 
 def test_a_device_without_a_price_is_a_reason_not_an_end() -> None:
     class Empty(LatencyModel):
-        device, kind, precision = "empty", "estimated", "f16"
+        device, kind, precision, about = "empty", "estimated", "f16", "no prices"
 
         def op_ms(self, op: Op) -> float:
             raise DeviceError(f"device empty: has no price for {op.kind}.")
@@ -109,3 +110,49 @@ def test_what_does_not_exist_is_one_line(typed, asked, said) -> None:
     assert (ran.code, ran.out) == (2, "")
     assert ran.err.startswith(said)
     assert ran.err.count("\n") == 1
+
+
+def test_a_page_shows_every_row_the_stages_and_the_latency_by_part(typed, tmp_path: Path) -> None:
+    ran = typed("compare", T, S, "--device", "t4", "--device", "intel-8163", "--html", "two.html")
+    assert (ran.code, ran.err) == (0, "page: two.html\n")
+    page = (tmp_path / "two.html").read_text("utf-8")
+    found = maenas.compare([T, S], ["t4", "intel-8163"])
+    for label, cells in rows(found):
+        assert f"<td>{label}</td>" in page
+        for cell in cells:
+            assert f'<td class="number">{cell}</td>' in page
+    data = json.loads(page.partition('id="data">')[2].partition("</script>")[0])
+    assert [one["name"] for one in data["charts"]["stages-drawing"]["networks"]] == [T, S]
+    for index, device in enumerate(("t4", "intel-8163")):
+        for part in ("stages", "kinds"):
+            bars = data["charts"][f"latency-{index}-{part}"]["series"]
+            sums = [sum(value or 0 for value in values) for _, values in bars]
+            assert sums == pytest.approx([maenas.predict(n, device).latency_ms for n in (T, S)])
+
+
+def test_a_page_of_an_onnx_file_has_no_stages(typed, tmp_path: Path, convolution: str) -> None:
+    typed("compare", convolution, T, "--html", "page.html", "--json")
+    page = (tmp_path / "page.html").read_text("utf-8")
+    data = json.loads(page.partition('id="data">')[2].partition("</script>")[0])
+    assert [one["name"] for one in data["charts"]["stages-drawing"]["networks"]] == [T]
+    assert [name for name, _ in data["charts"]["latency-0-stages"]["series"]] == [T]
+    assert [n for n, _ in data["charts"]["latency-0-kinds"]["series"]] == [convolution, T]
+
+
+def test_a_page_replaces_no_file_of_another_kind(typed, tmp_path: Path) -> None:
+    (tmp_path / "best.yaml").write_text("mine")
+    ran = typed("compare", T, "--html", "best.yaml")
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err == "error: html: must name a file that ends in .html, got best.yaml.\n"
+    assert (tmp_path / "best.yaml").read_text() == "mine"
+
+
+def test_two_trainings_are_compared_by_accuracy_and_latency(typed, tmp_path: Path) -> None:
+    for name, ap in (("one", "0.25"), ("two", "0.5")):
+        small_folder(tmp_path / name)
+        (tmp_path / name / "results.csv").write_text(f"epoch,ap\n1,{ap}\n")
+    typed("compare", "one", "two", "--html", "page.html")
+    page = (tmp_path / "page.html").read_text("utf-8")
+    data = json.loads(page.partition('id="data">')[2].partition("</script>")[0])
+    curves = data["charts"]["accuracy-chart"]["curves"]
+    assert [curve["points"][0]["y"] for curve in curves] == [0.25, 0.5]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from maenas.nas.history.sample import best_of_cells, chosen_rows, non_dominated
+from maenas.nas.history.sample import Sample, best_of_cells, chosen_rows, non_dominated
 
 
 def cloud(count: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -27,7 +27,7 @@ def test_a_cell_is_shown_by_its_best_network() -> None:
     best, counts = best_of_cells(scores, prices, most=2_500)
     assert counts.sum() == 20_000
     assert int(np.argmax(scores)) in best.tolist()
-    side = 48  # the coarsest grid: every other one is finer
+    side = 48  # the first grid that is coarse enough
     x = np.minimum((prices - prices.min()) / np.ptp(prices) * side, side - 1).astype(int)
     y = np.minimum((scores - scores.min()) / np.ptp(scores) * side, side - 1).astype(int)
     crowded = np.bincount(side * x + y).argmax()
@@ -71,3 +71,18 @@ def test_a_search_without_candidates_within_the_budgets_has_no_rows() -> None:
     rows, counts, best, rises = chosen_rows(np.ones(3), np.ones(3), np.zeros(3, dtype=bool), [2.0])
     assert (len(rows), len(counts), len(best)) == (0, 0, 0)
     assert rises.tolist() == [-1]
+
+
+def test_a_coarser_sample_counts_the_same_networks_and_keeps_the_front() -> None:
+    scores, prices, feasible = cloud(20_000)
+    inside = np.flatnonzero(feasible)
+    risen = sorted(set(np.maximum.accumulate(scores[inside]).tolist()))
+    rows, counts, best, rises = chosen_rows(scores, prices, feasible, risen)
+    costs = np.zeros((len(rows), 5))
+    fine = Sample(rows[:, None], scores[rows], prices[rows], costs, counts, best, rises)
+    coarse = fine.coarser(700)
+    assert coarse.cells <= 700 < fine.cells
+    assert coarse.counts.sum() == feasible.sum()
+    assert coarse.scores[coarse.best].tolist() == fine.scores[fine.best].tolist()
+    assert coarse.scores[coarse.rises].tolist() == risen
+    assert fine.coarser(2_500) is fine
