@@ -89,7 +89,7 @@ def memory(name: str) -> float:
 
 
 def make_images(folder: Path, count: int) -> None:
-    """Make links to a few image files of 35 kB."""
+    """Make links to a few image files of 55 kB."""
     folder.mkdir(parents=True)
     rng = np.random.default_rng(0)
     for index in range(count):
