@@ -23,6 +23,7 @@ REPORTS_OFF: Mapping[str, str] = MappingProxyType(
 # The package by which OpenVINO and NNCF send their reports; both use a stub where it cannot be
 # imported. OpenVINO reports every import of itself.
 REPORTER = "openvino_telemetry"
+FATAL_ONLY = 4  # level of the log of ONNX Runtime
 
 
 def disable_usage_reports() -> None:
@@ -35,7 +36,11 @@ def disable_usage_reports() -> None:
 
 
 def quiet_onnxruntime() -> None:
-    """Switch off the events of ONNX Runtime in a process that imported it before maenas."""
+    """Switch off the events of ONNX Runtime in a process that imported it before maenas.
+
+    Its log is switched off as well: what fails is raised.
+    """
     import onnxruntime
 
     onnxruntime.disable_telemetry_events()
+    onnxruntime.set_default_logger_severity(FATAL_ONLY)

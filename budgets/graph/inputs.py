@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import onnx
+from onnx import TensorProto
 
 from maenas.blocks.errors import MaenasError
 from maenas.budgets.image_size import InputSize, shown_size
@@ -14,6 +15,10 @@ COLOURS = (3, 4)
 IMAGE_RANK = 4  # batch, channels, height, width
 SIDES = ("height", "width")
 EXAMPLE = 640  # size that a message proposes if the file has none
+
+
+# Types of inputs that runtimes cannot be given numbers for.
+NOT_NUMBERS = (TensorProto.STRING, TensorProto.COMPLEX64, TensorProto.COMPLEX128)
 
 
 class GraphError(MaenasError):
@@ -49,6 +54,10 @@ def _fix_input(
     value: onnx.ValueInfoProto, where: str, sides: tuple[int | None, int | None]
 ) -> bool:
     """Make one input static; return whether it accepted the size."""
+    if value.type.tensor_type.elem_type in NOT_NUMBERS:
+        raise GraphError(
+            f"{where}: input {value.name} is text or complex, not an image or numbers."
+        )
     if not value.type.tensor_type.HasField("shape"):
         raise GraphError(f"{where}: input {value.name} has no shape; export it with a fixed one.")
     dims = _dims(value)

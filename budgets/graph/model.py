@@ -12,11 +12,13 @@ from onnx import shape_inference
 
 from maenas.blocks.files.plain_file import GIB, require_file
 from maenas.budgets.graph.inputs import GraphError, fix_inputs
-from maenas.budgets.graph.validate import shape_errors
+from maenas.budgets.graph.validate import arity_errors, shape_errors
 from maenas.budgets.image_size import InputSize
+from maenas.budgets.usage_reports import quiet_onnxruntime
 
-ERRORS_ONLY = 3  # log level of ONNX Runtime
+FATAL_ONLY = 4  # log level of ONNX Runtime; a graph that it cannot fold stays as it is
 LARGEST = 2 * GIB  # maximum size of the model file; its weights may be in a second file
+INPUTS_OPTIONAL = 4  # version of the format from which weights need not be listed as inputs
 MAX_BYTES = 2**31 - 1  # maximum size of a protobuf message
 
 
@@ -62,6 +64,10 @@ def static_graph(
     graph = fixed.graph
     if not graph.node:
         raise GraphError(f"{where}: has no operators; it is empty or not an ONNX model.")
+    for problem in arity_errors(fixed):
+        raise GraphError(f"{where}: is inconsistent: {problem}; export it again.")
+    if fixed.ir_version < INPUTS_OPTIONAL and not _lists_weights(graph):
+        fixed.ir_version = INPUTS_OPTIONAL
     fix_inputs(_inputs(graph), where, input_size)
     for value in graph.output:  # clear the shape: inference would keep an open batch
         value.type.tensor_type.ClearField("shape")
@@ -109,8 +115,9 @@ def _folded(model: onnx.ModelProto) -> onnx.ModelProto:
     """
     import onnxruntime
 
+    quiet_onnxruntime()
     options = onnxruntime.SessionOptions()
-    options.log_severity_level = ERRORS_ONLY
+    options.log_severity_level = FATAL_ONLY
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
     with TemporaryDirectory() as folder:
         path = Path(folder) / "folded.onnx"
@@ -144,6 +151,11 @@ def _inputs(graph: onnx.GraphProto) -> list[onnx.ValueInfoProto]:
     """Return the inputs that are not weights, which old files list as inputs too."""
     weights = {constant.name for constant in graph.initializer}
     return [value for value in graph.input if value.name not in weights]
+
+
+def _lists_weights(graph: onnx.GraphProto) -> bool:
+    """Whether a weight is an input as well."""
+    return len(_inputs(graph)) < len(graph.input)
 
 
 def _line(error: BaseException) -> str:

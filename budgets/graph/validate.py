@@ -8,11 +8,13 @@ from math import prod
 import onnx
 from onnx import TensorProto
 
+from maenas.budgets.graph.kinds import STANDARD
 from maenas.budgets.graph.nodes import has_body, ints_of, shapes_of
 
 # Operators whose output shape is known whenever their input shapes are known and agree.
 FITTING = ("Add", "Sub", "Mul", "Div", "Concat", "MatMul", "Gemm", "Conv", "ConvTranspose",
            "MaxPool", "AveragePool")  # fmt: skip
+UNLIMITED = 2**31 - 1  # number of inputs of an operator that takes any number
 BYTES = {TensorProto.FLOAT: 4, TensorProto.FLOAT16: 2, TensorProto.INT64: 8, TensorProto.INT32: 4,
          TensorProto.INT8: 1, TensorProto.UINT8: 1}  # fmt: skip
 
@@ -40,6 +42,29 @@ def shape_errors(graph: onnx.GraphProto) -> Iterator[str]:
             problem = f"cannot join {' and '.join(_x(one) for one in read if one is not None)}"
         if problem is not None:
             yield f"{node.op_type} {node.name} {problem}"
+
+
+def arity_errors(model: onnx.ModelProto) -> Iterator[str]:
+    """Yield ONNX's operators with too few or too many inputs or outputs, one message per operator.
+
+    Operators that ONNX does not define are left to the readers of the graph.
+    """
+    version = next((one.version for one in model.opset_import if one.domain in STANDARD), 1)
+    for node in model.graph.node:
+        if node.domain not in STANDARD or not onnx.defs.has(node.op_type):
+            continue
+        try:
+            schema = onnx.defs.get_schema(node.op_type, version)
+        except onnx.defs.SchemaError:  # the opset is too early for it
+            schema = onnx.defs.get_schema(node.op_type)
+        counts = (
+            ("inputs", len(node.input), schema.min_input, schema.max_input),
+            ("outputs", len(node.output), schema.min_output, schema.max_output),
+        )
+        for what, count, least, most in counts:
+            if not least <= count <= most:
+                upto = "" if most == least else f" to {most}" if most < UNLIMITED else " or more"
+                yield f"{node.op_type} {node.name} has {count} {what}, not {least}{upto}"
 
 
 def _holds(shapes: list[tuple[int, ...] | None]) -> bool:
@@ -72,7 +97,9 @@ def _convolution(node: onnx.NodeProto, read: list[tuple[int, ...] | None]) -> st
     """Return how a convolution's channels or window contradict its weight; None if they agree."""
     x, weight, *rest = read
     groups = ints_of(node, "group", (1,))[0]
-    if weight is None or len(weight) < 3 or groups < 1:
+    if groups < 1:
+        return f"splits its channels into {groups} groups"
+    if weight is None or len(weight) < 3:
         return None
     window = ints_of(node, "kernel_shape", weight[2:])
     if window != weight[2:]:

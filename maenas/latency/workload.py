@@ -108,7 +108,7 @@ class Workload:
 
     def cannot_run(self, backend: str) -> str | None:
         """Why no operator of a foreign domain can be measured with a runtime; None without any."""
-        kinds = {kind: count for kind, count in self.unknown.items() if "." in kind}
+        kinds = {kind: count for kind, count in self.unknown.items() if _is_foreign(kind)}
         if not kinds:
             return None
         shown = ", ".join(f"{count} x {kind}" for kind, count in kinds.items())
@@ -116,7 +116,7 @@ class Workload:
 
     def _remedy(self) -> str:
         """A sentence on what can be done with a file that has unknown operators."""
-        domains = {kind.rpartition(".")[0] for kind in self.unknown} - {""}
+        domains = {kind.rpartition(".")[0] for kind in filter(_is_foreign, self.unknown)}
         if not domains:
             return f"`maenas measure {self.arguments}` can still time it as a whole."
         if domains <= ONNX_RUNTIME:
@@ -124,10 +124,19 @@ class Workload:
                 f"`maenas measure {self.arguments} --device onnxruntime-cpu` can still time it as "
                 "a whole."
             )
+        if "" in domains:
+            return "ONNX defines no operator of this name; export the network without it."
         return (
             f"No runtime here computes operators of {', '.join(sorted(domains))}; export the "
             "network without them."
         )
+
+
+def _is_foreign(kind: str) -> bool:
+    """Whether an operator is of another domain than ONNX's, or of none."""
+    import onnx
+
+    return "." in kind or not onnx.defs.has(kind.split()[0])
 
 
 def find_workload(name: str, template: str | None, input_size: InputSize) -> Workload:

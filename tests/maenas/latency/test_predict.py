@@ -184,6 +184,16 @@ def test_an_operator_that_no_runtime_knows_is_named_by_each_command(typed, tmp_p
         assert remedy in ran.err
 
 
+def test_an_operator_that_onnx_does_not_define_is_named_by_each_command(typed, tmp_path) -> None:
+    model = made(["a = Conv x w", "y = Blurb a"], weights={"w": kernels(8, 8)})
+    onnx.save(model, tmp_path / "odd.onnx")
+    for command in ("predict", "measure"):
+        ran = typed(command, "odd.onnx")
+        assert (ran.code, ran.out) == (2, "")
+        assert "1 x Blurb" in ran.err
+        assert "ONNX defines no operator of this name; export the network without it." in ran.err
+
+
 def test_a_table_is_taken_by_its_file_and_says_what_lies_beyond_it(typed, tmp_path) -> None:
     cpu_table().save(tmp_path / "mine.json")
     shown = typed("predict", "zoo:damo-yolo-ns", "--device", "mine.json")
