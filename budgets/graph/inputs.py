@@ -55,9 +55,7 @@ def _fix_input(
 ) -> bool:
     """Make one input static; return whether it accepted the size."""
     if value.type.tensor_type.elem_type in NOT_NUMBERS:
-        raise GraphError(
-            f"{where}: input {value.name} is text or complex, not an image or numbers."
-        )
+        raise GraphError(f"{where}: input {value.name} is text or complex, not real numbers.")
     if not value.type.tensor_type.HasField("shape"):
         raise GraphError(f"{where}: input {value.name} has no shape; export it with a fixed one.")
     dims = _dims(value)
