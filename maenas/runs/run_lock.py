@@ -22,6 +22,8 @@ LOCK_FILE = ".lock"
 WITHOUT_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)  # some network file systems
 BEYOND = 1 << 30  # the byte that Windows locks, so that others can still read who holds the lock
 _held: set[int] = set()  # descriptors of the locks that this process holds
+# Folders in a run that are written by the process that holds its lock; others may be runs.
+PARTS = ("best", "last", "predictions", "pareto")
 
 
 class RunBusyError(MaenasError):
@@ -33,7 +35,8 @@ def run_lock(folder: Path) -> Iterator[None]:
     """Lock the folder of a run, so that only this process writes into it inside the block.
 
     A missing folder is made, and removed again if the block leaves it empty. Temporary files of a
-    killed process are removed, because no other process can be writing them.
+    killed process are removed, also from the `PARTS` of the run, because no other process can be
+    writing them.
 
     Args:
         folder: folder of the run.
@@ -44,7 +47,9 @@ def run_lock(folder: Path) -> Iterator[None]:
     is_ours = not folder.exists()
     try:
         with _locked(folder / LOCK_FILE, folder, "--out names another folder"):
-            sweep_temporaries(folder)
+            for part in (folder, *(folder / name for name in PARTS)):
+                if part.is_dir():
+                    sweep_temporaries(part)
             yield
     finally:
         if is_ours:

@@ -17,8 +17,16 @@ from typing import Any
 import pytest
 
 from maenas.blocks import MaenasError
+from maenas.blocks.files.temporary import temporary_file
 from maenas.runs.folders import made_next
-from maenas.runs.run_lock import LOCK_FILE, RunBusyError, contents, file_lock, run_lock
+from maenas.runs.run_lock import (
+    LOCK_FILE,
+    PARTS,
+    RunBusyError,
+    contents,
+    file_lock,
+    run_lock,
+)
 from tests.patience import PATIENCE_S
 
 HOLD = """
@@ -172,3 +180,15 @@ def test_a_forked_child_that_ends_normally_leaves_the_lock_alone(tmp_path: Path)
         child.join()
         with pytest.raises(RunBusyError):
             run_lock(tmp_path).__enter__()
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_temporary_files_in_a_part_of_the_run_are_removed_too(part: str, tmp_path: Path) -> None:
+    other = tmp_path / "run" / "other-run"
+    for folder in (tmp_path / "run" / part, other):
+        folder.mkdir(parents=True)
+        os.close(temporary_file(folder)[0])
+        (folder / "kept").touch()
+    with run_lock(tmp_path / "run"):
+        assert [path.name for path in (tmp_path / "run" / part).iterdir()] == ["kept"]
+        assert len(list(other.iterdir())) == 2  # another process may be writing there

@@ -121,8 +121,8 @@ def fault(code: int, err: str, number: int) -> str:
     """What is wrong with the end of a command that was sent a signal."""
     if code == 0:
         return ""  # it was done
-    if not err and code in (-number, 128 + number):
-        return ""  # it had not begun
+    if "maenas/" not in err and code in (1, -number, 128 + number):
+        return ""  # it had not begun: Python itself was starting
     lines = err.splitlines()
     if "Traceback" in err:
         return f"a traceback:\n{err}"
