@@ -24,6 +24,12 @@ OpKind = Literal[
     "matmul",
     "softmax",
     "deconv",
+    "split",
+    "crop",
+    "gather",
+    "norm",
+    "topk",
+    "grid_sample",
 ]
 Path = Literal["main", "side", "none"]
 
@@ -38,10 +44,12 @@ class Op:
 
     Attributes:
         kind: type of the operator; "slice" is the space-to-depth of a Focus stem, "decode" the
-            softmax expectation of a distribution over distances. The last five occur only in ONNX
-            graphs: "act" is an activation that is not fused, "copy" moves elements without a
-            change of values (transpose, split, pad), "matmul" maps (K, M, batch) to
-            (N, M, batch), "deconv" is a transposed convolution.
+            softmax expectation of a distribution over distances. The kinds from "act" on occur
+            only in ONNX graphs: "act" is an activation that is not fused, "copy" moves elements
+            without a change of values (transpose, pad), "matmul" maps (K, M, batch) to
+            (N, M, batch), "deconv" is a transposed convolution, "split" cuts a map along its
+            channels, "crop" takes a contiguous part, "gather" reads or writes at indices, "norm"
+            normalises by statistics of its input (LayerNorm, InstanceNorm).
         in_shape: (channels, height, width) of the input; channels are summed over the inputs of a
             concat.
         out_shape: (channels, height, width) of the output.

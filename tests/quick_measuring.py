@@ -18,7 +18,8 @@ def quick_measuring() -> Iterator[None]:
         patch.setattr(f"{PROFILE}.MIN_FITTED", 2)
         patch.setattr(f"{PROFILE}.MIN_HELD_OUT", 1)
         patch.setattr(f"{PROFILE}.MAX_ATTEMPTS", 1)
-        patch.setattr(f"{PROFILE}.SECONDS", {"fit": 0.2, "held-out": 0.2, "operator": 0.05})
+        seconds = {"fit": 0.2, "held-out": 0.2, "module": 0.05, "operator": 0.05}
+        patch.setattr(f"{PROFILE}.SECONDS", seconds)
         patch.setattr(f"{SAMPLING}.MIN_ROUNDS", 3)
         patch.setattr(f"{SAMPLING}.ROUND_MS", 4.0)
         yield

@@ -15,9 +15,11 @@ from maenas.budgets.backends.backend import Backend, BackendError, LayerTime, Ru
 from maenas.budgets.backends.cpu import cpu_state, cpu_threads
 from maenas.budgets.backends.openvino_core import openvino_core
 from maenas.budgets.graph.inputs import GraphError
+from maenas.budgets.graph.nodes import names_of
 from maenas.budgets.graph.quantise import quantised
 from maenas.budgets.latency import Precision
 
+OUTPUT = "/sink_port_"  # part of the name of a layout change at an output of the graph
 INT8 = ("_i8", "_u8")  # suffixes of OpenVINO's 8-bit kernels, in either case
 HEAVY = ("Convolution", "Deconvolution", "MatMul", "FullyConnected")  # kernels of most work
 WARM_UP = 2  # inferences; the first one allocates memory
@@ -60,7 +62,8 @@ class OpenVinoBackend(Backend):
             compiled = core.compile_model(
                 core.read_model(graph.SerializeToString(), b""), "CPU", config
             )
-            return OpenVinoSession(compiled, layers, self.precision)
+            known = {name for node in graph.graph.node for name in names_of(node)}
+            return OpenVinoSession(compiled, layers, self.precision, known)
         except (RuntimeError, MemoryError, GraphError) as error:
             reason = " ".join(str(error).split())[:300]
             raise BackendError(f"openvino: cannot run the model: {reason}") from None
@@ -82,11 +85,22 @@ class OpenVinoBackend(Backend):
 class OpenVinoSession(Session):
     """A compiled graph with one inference request, its inputs in place.
 
+    Args:
+        compiled: graph as OpenVINO runs it.
+        layers: whether runs report the times of layers.
+        wanted: number format to compute in.
+        known: names of the ONNX nodes and of their outputs.
     Raises:
         BackendError: if OpenVINO computes floats in another precision than requested.
     """
 
-    def __init__(self, compiled: openvino.CompiledModel, layers: bool, wanted: Precision) -> None:
+    def __init__(
+        self,
+        compiled: openvino.CompiledModel,
+        layers: bool,
+        wanted: Precision,
+        known: set[str],
+    ) -> None:
         self._layers = layers
         self._request = compiled.create_infer_request()
         random = np.random.default_rng(0)
@@ -100,7 +114,7 @@ class OpenVinoSession(Session):
             raise BackendError(
                 f"precision: this CPU computes in {used}, not in {wanted} as requested."
             )
-        self._executed = _executed(compiled)
+        self._executed = _executed(compiled, known)
         kernels = [k for k, _ in self._executed.values() if k.startswith(HEAVY)]
         narrow = sum(kernel.lower().endswith(INT8) for kernel in kernels)
         self.precision = "int8" if 2 * narrow > len(kernels) else used
@@ -139,8 +153,14 @@ class OpenVinoSession(Session):
                 yield LayerTime(name, nodes, kernel, us, kernel.startswith("Reorder"))
 
 
-def _executed(compiled: openvino.CompiledModel) -> dict[str, tuple[str, tuple[str, ...]]]:
-    """Return kernel and ONNX nodes of every layer; a layout change has the nodes of its reader."""
+def _executed(
+    compiled: openvino.CompiledModel, known: set[str]
+) -> dict[str, tuple[str, tuple[str, ...]]]:
+    """Return kernel and ONNX nodes of every layer.
+
+    A layout change has the nodes of its reader. A layer that OpenVINO made of other nodes and named
+    itself, such as a split instead of slices, has the nodes of the layer that makes its input.
+    """
     ordered = compiled.get_runtime_model().get_ordered_ops()
     found: dict[str, tuple[str, tuple[str, ...]]] = {}
     for op in reversed(ordered):  # readers come first
@@ -154,4 +174,10 @@ def _executed(compiled: openvino.CompiledModel) -> dict[str, tuple[str, tuple[st
             nodes = next((found[n][1] for u in users if (n := u.get_friendly_name()) in found), ())
         kernel = f"{info['layerType'].astype(str)} {info['primitiveType'].astype(str)}"
         found[name] = (kernel, tuple(dict.fromkeys(nodes)))
+    for op in ordered:
+        kernel, nodes = found[op.get_friendly_name()]
+        is_output = any(OUTPUT in node for node in nodes)
+        if nodes and not is_output and known.isdisjoint(nodes) and op.inputs():
+            source = op.input_value(0).get_node().get_friendly_name()
+            found[op.get_friendly_name()] = (kernel, found[source][1])
     return found

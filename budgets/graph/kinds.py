@@ -12,18 +12,23 @@ ACTS: dict[str, Act] = {
     **dict.fromkeys(("HardSwish", "Mish", "Elu", "Selu", "Celu", "Gelu", "Swish"), "silu"),
 }
 UNARY = ("Exp", "Log", "Sqrt", "Neg", "Abs", "Erf", "Floor", "Ceil", "Round", "Reciprocal", "Sin",
-         "Cos", "Not", "Sign", "Softsign")  # fmt: skip
-SUMS = ("Add", "Sub")
+         "Cos", "Atan", "Not", "Sign", "Softsign")  # fmt: skip
+SUMS = ("Add", "Sub", "Sum")
 PRODUCTS = ("Mul", "Div", "Pow", "Min", "Max", "Where", "Greater", "Less", "Equal", "And", "Or",
             "GreaterOrEqual", "LessOrEqual", "Mod")  # fmt: skip
 # Operators that need only their shapes.
 SIMPLE: dict[str, OpKind] = {
-    **dict.fromkeys(("Transpose", "Slice", "Split", "Pad", "Gather", "Expand", "Tile"), "copy"),
-    **dict.fromkeys(("GlobalAveragePool", "GlobalMaxPool", "ReduceMean", "ReduceMax", "ReduceSum"),
-                    "global_pool"),
+    **dict.fromkeys(("Transpose", "Pad", "Expand", "Tile"), "copy"),
+    **dict.fromkeys(("GlobalAveragePool", "GlobalMaxPool", "ReduceMean", "ReduceMax", "ReduceMin",
+                     "ReduceSum", "ReduceL2", "ArgMax"), "global_pool"),
     **dict.fromkeys(("SpaceToDepth", "DepthToSpace"), "slice"),
     **dict.fromkeys(("Resize", "Upsample"), "upsample"),
+    **dict.fromkeys(("Gather", "GatherElements", "GatherND", "ScatterND"), "gather"),
+    **dict.fromkeys(("LayerNormalization", "InstanceNormalization"), "norm"),
     "Softmax": "softmax",
+    "Split": "split",
+    "TopK": "topk",
+    "GridSample": "grid_sample",
 }  # fmt: skip
 SHAPES_ONLY = ("Shape", "Size", "Constant", "ConstantOfShape", "Range")
 FREE = ("Reshape", "Flatten", "Squeeze", "Unsqueeze", *SHAPES_ONLY)

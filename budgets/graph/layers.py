@@ -22,45 +22,20 @@ from maenas.budgets.graph.kinds import (
     SUMS,
     UNARY,
 )
-from maenas.budgets.graph.nodes import has_body, ints_of, map_of, names_of, shapes_of
+from maenas.budgets.graph.layer import Layer, Layers
+from maenas.budgets.graph.nodes import (
+    has_body,
+    ints_of,
+    map_of,
+    names_of,
+    shapes_of,
+    strided_slices,
+)
 
 OURS = "decode/"  # prefix of the decoding nodes in maenas's own exports
 OURS_SCORES = f"{OURS}scores"
 OURS_LEVEL = f"{OURS}flat_distances_"
 FUSE_INTO = ("conv", "deconv", "matmul", "add")  # kinds that an activation fuses into
-
-
-@dataclass(frozen=True, slots=True)
-class Layer:
-    """Operators that a runtime runs as one.
-
-    Attributes:
-        name: name of the first node.
-        ops: one operator, or all levels for the decoding of maenas's own exports.
-        nodes: names of the ONNX nodes in the layer.
-    """
-
-    name: str
-    ops: tuple[Op, ...]
-    nodes: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Layers:
-    """The layers of a whole graph.
-
-    Attributes:
-        layers: layers in order of execution.
-        unknown: count of operators without an `Op`, by type.
-    """
-
-    layers: tuple[Layer, ...]
-    unknown: Counter[str]
-
-    @property
-    def ops(self) -> tuple[Op, ...]:
-        """All operators in order of execution."""
-        return tuple(op for layer in self.layers for op in layer.ops)
 
 
 def graph_layers(model: onnx.ModelProto) -> Layers:
@@ -80,6 +55,7 @@ class _Building:
 
     op: Op
     nodes: list[str] = field(default_factory=list)
+    source: _Building | None = None
 
 
 class _Reader:
@@ -99,6 +75,8 @@ class _Reader:
         self.decode: list[onnx.NodeProto] = []
         self.ours = any(node.name.startswith(OURS_LEVEL) for node in graph.node)
         self.unknown: Counter[str] = Counter()
+        self.stand_ins: list[Layer] = []
+        self.strided = strided_slices(graph)
 
     def read(self) -> Layers:
         """Return the layers of all nodes, in order."""
@@ -106,17 +84,21 @@ class _Reader:
             if self._is_decoding(node):
                 self.decode.append(node)
             elif node.domain not in STANDARD or has_body(node):
-                self.unknown[f"{node.domain}.{node.op_type}".lstrip(".")] += 1
+                self._unknown(node, f"{node.domain}.{node.op_type}".lstrip("."))
             elif node.op_type in FREE or all(n in self.constant for n in node.input if n):
                 self._free(node)
             elif node.name in self.gated:
                 self._same(node)
             else:
                 self._node(node)
-        layers = [Layer(part.nodes[0], (part.op,), tuple(part.nodes)) for part in self.built]
+        index = {id(part): position for position, part in enumerate(self.built)}
+        layers = [
+            Layer(part.nodes[0], (part.op,), tuple(part.nodes), index.get(id(part.source)))
+            for part in self.built
+        ]
         if self.decode:
             layers.append(self._decoding())
-        return Layers(tuple(layers), self.unknown)
+        return Layers(tuple(layers), self.unknown, tuple(self.stand_ins))
 
     def _is_decoding(self, node: onnx.NodeProto) -> bool:
         name = node.name
@@ -165,10 +147,20 @@ class _Reader:
             self._pool(node, "max_pool" if kind == "MaxPool" else "avg_pool")
         elif kind == "Concat":
             self._concat(node)
+        elif kind == "Slice":
+            self._new(node, "copy" if node.name in self.strided else "crop")
         elif kind in SIMPLE:
             self._new(node, SIMPLE[kind])
         else:
-            self.unknown[kind] += 1
+            self._unknown(node, kind)
+
+    def _unknown(self, node: onnx.NodeProto, kind: str) -> None:
+        """Count an operator without an `Op`, with a copy of its size if that is known."""
+        self.unknown[kind] += 1
+        sources = [name for name in node.input if name and name not in self.constant]
+        shapes = [self._map(name) for name in (*sources[:1], node.output[0])]
+        if len(shapes) == 2 and shapes[0] is not None and shapes[1] is not None:
+            self.stand_ins.append(Layer(kind, (Op("copy", shapes[0], shapes[1]),), ()))
 
     def _new(self, node: onnx.NodeProto, kind: OpKind, **fields: object) -> None:
         """Append a layer for this node, with the shapes of its input and output."""
@@ -177,7 +169,7 @@ class _Reader:
             self.unknown[f"{node.op_type} of unknown shape"] += 1
             return
         op = Op(kind, shapes[0], shapes[1], **fields)  # type: ignore[arg-type]
-        part = _Building(op, names_of(node))
+        part = _Building(op, names_of(node), self.made_by.get(self._read(node)))
         self.built.append(part)
         self.made_by.update(dict.fromkeys(node.output, part))
 
@@ -266,7 +258,7 @@ class _Reader:
         rows = out[-2] if len(out) > 1 else 1
         batch = prod(out[:-2])
         op = Op("matmul", (inner, rows, batch), (out[-1], rows, batch))
-        part = _Building(op, names_of(node))
+        part = _Building(op, names_of(node), self.made_by.get(self._read(node)))
         self.built.append(part)
         self.made_by[node.output[0]] = part
 

@@ -6,8 +6,11 @@ from collections.abc import Sequence
 from math import prod
 
 import onnx
+from onnx import numpy_helper
 
 from maenas.blocks.op import Shape
+
+STEPS = 4  # position of the steps among the inputs of a Slice
 
 
 def shapes_of(graph: onnx.GraphProto) -> dict[str, tuple[int, ...]]:
@@ -40,13 +43,13 @@ def names_of(node: onnx.NodeProto) -> list[str]:
 
 
 def map_of(shape: Sequence[int] | None) -> Shape | None:
-    """Return a shape as (channels, height, width), without the batch of 1, leading axes joined.
+    """Return a shape as (channels, height, width), without a batch of 1, leading axes joined.
 
     The result is None for a shape that is unknown or has no elements.
     """
     if not shape or min(shape) < 1:
         return None
-    rest = shape[1:] if len(shape) > 1 else shape
+    rest = shape[1:] if len(shape) > 1 and shape[0] == 1 else shape
     match len(rest):
         case 1:
             return (rest[0], 1, 1)
@@ -54,3 +57,23 @@ def map_of(shape: Sequence[int] | None) -> Shape | None:
             return (rest[1], rest[0], 1)  # rows of features, with the features on the last axis
         case _:
             return (prod(rest[:-2]), rest[-2], rest[-1])
+
+
+def strided_slices(graph: onnx.GraphProto) -> set[str]:
+    """Return the names of the Slice nodes with a step over 1, as in a Focus stem.
+
+    A slice without steps reads one piece of memory, or shares it with its input.
+    """
+    steps = {
+        node.name: node.input[STEPS]
+        for node in graph.node
+        if node.op_type == "Slice" and len(node.input) > STEPS
+    }
+    values = set(steps.values())
+    known = {constant.name: constant for constant in graph.initializer if constant.name in values}
+    for node in graph.node:
+        values_of = [a.t for a in node.attribute if a.name == "value"]
+        if node.op_type == "Constant" and node.output[0] in values and values_of:
+            known[node.output[0]] = values_of[0]
+    skipping = {name for name, value in known.items() if (numpy_helper.to_array(value) > 1).any()}
+    return {node for node, name in steps.items() if name in skipping}

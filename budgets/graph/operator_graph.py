@@ -7,11 +7,11 @@ import onnx
 from onnx import TensorProto, helper
 
 from maenas.blocks.op import Op, Shape, conv
-from maenas.budgets.graph.writer import GraphWriter
+from maenas.budgets.graph.arranging_operators import arranged
+from maenas.budgets.graph.writer import WEIGHT, GraphWriter
 
 OPSET = 19
 IR_VERSION = 10
-WEIGHT = np.float32(0.01)
 # Convolutions of the reference graph: compute-bound, memory-bound, and in between. They take about
 # 3 ms on one CPU core, so that the graph can run between any two samples.
 REFERENCE_SHAPE: Shape = (64, 80, 80)
@@ -99,18 +99,16 @@ def _body(writer: GraphWriter, op: Op, inputs: list[str]) -> str:
             return writer.node(op.kind.title(), op.kind, inputs)
         case "act":
             return _activated(writer, op.act if op.act != "none" else "relu", inputs[0])
-        case "copy":
-            return writer.node("Transpose", "copy", inputs, perm=[0, 2, 3, 1])
-        case "softmax":
-            return writer.node("Softmax", "softmax", inputs, axis=1)
         case "matmul":
             inner, rows, batch = op.in_shape
             shaped = writer.constant("rows", np.array([1, batch, rows, inner]))
             columns = writer.constant("weight", np.full((inner, op.out_shape[0]), WEIGHT))
             read = writer.node("Reshape", "shaped", [inputs[0], shaped])
             return writer.node("MatMul", "matmul", [read, columns])
-        case _:
+        case "decode":
             raise AssertionError(f"{op.kind} has no graph of its own")
+        case _:
+            return arranged(writer, op, inputs[0])
 
 
 def _convolution(writer: GraphWriter, op: Op, x: str, name: str) -> str:

@@ -10,6 +10,8 @@ import onnx
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
+WEIGHT = np.float32(0.01)  # value of every weight: it does not change the latency
+
 
 class GraphWriter:
     """Nodes and constants of one ONNX graph.

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-Role = Literal["fit", "held-out", "operator"]
+Role = Literal["fit", "held-out", "module", "operator"]
+NETWORKS: tuple[Role, ...] = ("fit", "held-out")  # roles of whole networks
 LIMIT = 0.25  # share of disturbed samples above which a table cannot be trusted
 
 
@@ -53,7 +54,7 @@ class Disturbance:
 def disturbance(samples: Iterable[tuple[Role, bool]]) -> Disturbance:
     """Count samples, each given as its role and whether it was disturbed."""
     listed = list(samples)
-    networks = [disturbed for role, disturbed in listed if role != "operator"]
+    networks = [disturbed for role, disturbed in listed if role in NETWORKS]
     return Disturbance(
         disturbed=sum(disturbed for _, disturbed in listed),
         samples=len(listed),

@@ -32,6 +32,8 @@ ROUNDS = 8  # rounds of reweighting
 TOLERATED = 0.2  # relative error above which a sample loses weight: noise has a long tail
 MARGIN = 1.3  # factor beyond the sampled range that does not count as extrapolation
 RIDGE = 1e-9
+# Families that take the prices of another one where they were never measured themselves.
+INSTEAD = {"stem": "conv", **dict.fromkeys(("split", "crop", "gather"), "copy")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,8 +221,8 @@ class OperatorModel(LatencyModel):
             return kernel
         if kernel not in self._nearest:
             alike = [known for known in self.kernels if known.family == kernel.family]
-            if kernel.family == "stem":
-                alike = alike or [known for known in self.kernels if known.family == "conv"]
+            instead = INSTEAD.get(kernel.family)
+            alike = alike or [known for known in self.kernels if known.family == instead]
             if not alike:
                 raise DeviceError(
                     f"device {self.device}: operators of kind {kernel.family!r} were never "

@@ -191,11 +191,11 @@ class Roofline(LatencyModel):
                 yield self._kernel(moved, self.elementwise_share)
             case "avg_pool" | "global_pool":
                 yield self._kernel(moved)
-            case "copy":
+            case "copy" | "split" | "crop" | "gather":
                 yield self._kernel(moved, self.copy_share)
             case "concat":
                 yield self._kernel(moved, self.concat_share)
-            case "upsample" | "softmax":
+            case "upsample" | "softmax" | "norm" | "topk" | "grid_sample":
                 yield self._kernel(self.relayout * moved)
             case "max_pool":
                 compared = elements(op.out_shape) * op.kernel_area

@@ -33,8 +33,9 @@ from maenas.budgets.pricing.prediction_errors import PredictionErrors, predictio
 
 FORMAT = "maenas/latency-table@1"
 NETWORK_WEIGHT = 20.0  # weight of a network's total time relative to a layer's time
-WEIGHTS: dict[Role, float] = {"fit": 1.0, "operator": 0.3, "held-out": 0.0}
+WEIGHTS: dict[Role, float] = {"fit": 1.0, "module": 1.0, "operator": 0.3, "held-out": 0.0}
 NOISY_WEIGHT = 0.2
+WITH_LAYERS: tuple[Role, ...] = ("fit", "module")  # roles of networks that prices are fitted to
 STRAY = 2.0  # slowdown of the reference graph above which a sample is doubtful
 MIN_CALM = 6  # undisturbed held-out networks needed to exclude the disturbed ones
 QUIET = 10  # percentile of the reference times that represents an undisturbed machine
@@ -56,7 +57,8 @@ class TableSample:
     Attributes:
         name: name of the graph, such as "csp/m/4".
         role: "fit" for a network that prices are fitted to, "held-out" for one that only measures
-            their error, "operator" for a single operator.
+            their error, "module" for a small network of the modules of other detectors,
+            "operator" for a single operator.
         ops: indices of the operators in the table's list.
         ms: milliseconds of each inference.
         reference_ms: milliseconds of the reference graph just before each inference.
@@ -239,7 +241,7 @@ class LatencyTable:
                 continue
             for ops, us in self._layer_times(sample):
                 yield Observation(ops, us, weight)
-            if sample.role == "fit" or not sample.layers:
+            if sample.role in WITH_LAYERS or not sample.layers:
                 whole = weight * (NETWORK_WEIGHT if sample.layers else 1.0)
                 yield Observation(self.ops_of(sample), 1e3 * self.latency_ms(sample), whole)
 
@@ -254,7 +256,7 @@ class LatencyTable:
         if not any(times):
             return
         scale = float(np.median(self._scales(sample)))
-        if sample.role == "fit":
+        if sample.role in WITH_LAYERS:
             scale = 1e3 * self.latency_ms(sample) / sum(times)
         for layer, us in zip(sample.layers, times, strict=True):
             if us > 0:

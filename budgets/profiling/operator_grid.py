@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 
 from maenas.blocks.op import Act, Op, OpKind, Shape, avg_pool, concat, conv, max_pool, upsample
+from maenas.budgets.pricing.kernels import KernelKind, kernel_of
 
 # (channels, side of the feature map), from the first layers of a network to the last.
 SIZES = ((32, 160), (64, 80), (192, 40), (512, 20))
@@ -19,6 +21,8 @@ IMAGE_SIDES = (320, 640)
 def operator_grid(sizes: int = len(SIZES)) -> list[Op]:
     """Return operators of every kind except `decode`, each in several sizes.
 
+    Kernels take turns, so that a profile that ends early has measured many of them.
+
     Args:
         sizes: number of `SIZES` to use, evenly spaced.
     """
@@ -30,7 +34,18 @@ def operator_grid(sizes: int = len(SIZES)) -> list[Op]:
     for side in IMAGE_SIDES:
         ops += [conv((3, side, side), 32, 3, 2, act="relu"), slice_of((3, side, side))]
         ops += [conv((3, side, side), 16, 3, 2, act="silu")]
-    return list(dict.fromkeys(ops))
+    return _by_turns(dict.fromkeys(ops))
+
+
+def _by_turns(ops: Iterable[Op]) -> list[Op]:
+    """Return the first operator of every kernel, then the second ones, and so on."""
+    turns: Counter[KernelKind] = Counter()
+    placed = []
+    for op in ops:
+        kernel = kernel_of(op)
+        placed.append((turns[kernel], op))
+        turns[kernel] += 1
+    return [op for _, op in sorted(placed, key=lambda entry: entry[0])]
 
 
 def slice_of(shape: Shape) -> Op:
@@ -63,6 +78,9 @@ def _of_size(shape: Shape) -> Iterator[Op]:
     positions = (channels, height * width, 1)
     yield Op("softmax", shape, shape)
     yield Op("matmul", positions, positions)
-    kinds: tuple[OpKind, ...] = ("add", "mul", "copy")
+    kinds: tuple[OpKind, ...] = ("add", "mul", "copy", "norm", "grid_sample")
     yield from (Op(kind, shape, shape) for kind in kinds)
+    cuts: tuple[OpKind, ...] = ("split", "crop", "gather")
+    yield from (Op(kind, shape, narrow) for kind in cuts)
+    yield Op("topk", shape, (1, height, width))
     yield from (Op("act", shape, shape, act=act) for act in ("relu", "silu"))

@@ -15,7 +15,8 @@ import onnx
 from maenas.blocks.errors import MaenasError
 from maenas.blocks.op import Op
 from maenas.budgets.backends.backend import Backend, BackendError, LayerTime, Session
-from maenas.budgets.graph.layers import Layer, graph_layers
+from maenas.budgets.graph.layer import Layer
+from maenas.budgets.graph.layers import graph_layers
 from maenas.budgets.graph.operator_graph import reference_graph
 from maenas.budgets.pricing.disturbance import Role
 from maenas.budgets.pricing.op_rows import priced
@@ -25,7 +26,7 @@ from maenas.budgets.profiling.sampling import Samples, sample, spread
 
 MIN_FITTED, MIN_HELD_OUT = 9, 6  # minimum numbers of networks for a table
 # Maximum sampling time of one graph, in seconds; a single operator matters little.
-SECONDS: dict[Role, float] = {"fit": 6.0, "held-out": 6.0, "operator": 0.5}
+SECONDS: dict[Role, float] = {"fit": 6.0, "held-out": 6.0, "module": 2.0, "operator": 0.5}
 LEAST = 2 * (MIN_FITTED + MIN_HELD_OUT)  # one network takes at most 1 / LEAST of the total time
 MAX_ATTEMPTS = 3  # measurements of a network while its samples are disturbed
 MAX_FAILURES = 3  # consecutive failures that show a fault of the device, not of a graph
@@ -110,7 +111,7 @@ def profile(
         try:
             measured = measure_item(backend, item, reference, longest=seconds / LEAST)
         except BackendError as error:
-            failures += 1
+            failures += item.role != "module"  # a runtime may lack one of their operators
             if failures == MAX_FAILURES:
                 raise BackendError(
                     f"{error} That was graph number {failures} in a row; what was measured before "
@@ -205,7 +206,7 @@ def measure_item(
             ops=tuple(index for some in listed for index in some),
             ms=_rounded(samples.ms),
             reference_ms=_rounded(samples.reference_ms),
-            layers=tuple(layer_samples(layers.layers, listed, samples, item.role == "operator")),
+            layers=tuple(layer_samples(layers.layers, listed, samples, item.role != "operator")),
             warnings=samples.warnings,
         ),
         session.precision,
@@ -214,25 +215,33 @@ def measure_item(
 
 
 def layer_samples(
-    layers: Sequence[Layer], listed: Sequence[Sequence[int]], samples: Samples, alone: bool
+    layers: Sequence[Layer], listed: Sequence[Sequence[int]], samples: Samples, whole: bool
 ) -> Iterator[LayerSample]:
     """Yield the time of each layer, summed over all runtime layers that name one of its nodes.
+
+    A layer without a time, such as a transpose that a matrix product reads as it is, is part of the
+    layer that makes its input.
 
     Args:
         layers: layers of the graph.
         listed: for each layer, indices of its operators.
         samples: measurements of the graph.
-        alone: whether the graph is a single operator; its layout changes then belong to its inputs
-            and do not count.
+        whole: whether the graph is a whole network; otherwise the layout changes of its inputs
+            do not count, because inside of a network there are none at this place.
     """
     owner = {node: position for position, layer in enumerate(layers) for node in layer.nodes}
     joined = _Groups(len(layers))
     timed: list[tuple[int, LayerTime]] = []
     for time_of in samples.layers:
         owners = sorted({owner[node] for node in time_of.nodes if node in owner})
-        if owners and not (alone and time_of.layout):
+        at_input = time_of.layout and any(layers[index].source is None for index in owners)
+        if owners and (whole or not at_input):
             joined.join(owners)
             timed.append((owners[0], time_of))
+    has_time = {joined.of(first) for first, _ in timed}
+    for position, layer in enumerate(layers):
+        if layer.source is not None and joined.of(position) not in has_time:
+            joined.join([layer.source, position])
     sums: dict[int, float] = {}
     for first, time_of in timed:
         group = joined.of(first)

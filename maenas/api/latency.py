@@ -164,7 +164,7 @@ def profile(
         quick: measure for less than 2 minutes, for a coarser table.
         spaces: search spaces to sample networks from; all that fit the device if empty.
         models: networks whose operators are measured as well.
-        minutes: measuring time in minutes; if None 8, or 1.3 with `quick`.
+        minutes: measuring time in minutes; if None 8, or 1.5 with `quick`.
         seed: random seed of the sampled networks.
         ray: address of the Ray cluster that has the device.
         out: file of the table; in the user's folder of tables if None.

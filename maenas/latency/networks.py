@@ -33,16 +33,18 @@ class ProfilePlan:
         fitted: number of networks that prices are fitted to.
         held_out: number of held-out networks, without the published ones, which are added.
         sizes: number of sizes of each operator that is measured alone.
+        module_sizes: number of sizes of each network of modules.
         seconds: time limit of the whole profile.
     """
 
     fitted: int
     held_out: int
     sizes: int
+    module_sizes: int
     seconds: float
 
 
-PLANS = {"quick": ProfilePlan(30, 15, 1, 80.0), "default": ProfilePlan(75, 30, 4, 480.0)}
+PLANS = {"quick": ProfilePlan(30, 15, 1, 2, 90.0), "default": ProfilePlan(75, 30, 4, 3, 480.0)}
 
 
 def profile_items(
@@ -54,8 +56,9 @@ def profile_items(
 ) -> list[Item]:
     """The graphs that a profile measures, interleaved so that any first part is balanced.
 
-    Networks are drawn from each space in turn, each with the neck and head of a scale that is
-    searched in this space.
+    Networks of the modules of popular detectors come first, so that every kind of operator has a
+    price even if the time is short. The others are drawn from each space in turn, each with the
+    neck and head of a scale that is searched in this space.
 
     Args:
         plan: numbers of graphs.
@@ -68,6 +71,7 @@ def profile_items(
         MaenasError: for a model that cannot be read, or has unknown operators.
     """
     from maenas.budgets.graph.operator_graph import operator_graph
+    from maenas.budgets.profiling.modules import module_graphs
     from maenas.budgets.profiling.operator_grid import operator_grid
     from maenas.budgets.profiling.profile import Item
     from maenas.latency.workload import find_workload
@@ -89,7 +93,8 @@ def profile_items(
     held_out = [
         Item(f"held-out/{name}", "held-out", partial(graph_of, spec)) for name, spec in checked
     ]
-    return interleaved(fitted, held_out, alone)
+    modules = [Item(name, "module", graph) for name, graph in module_graphs(plan.module_sizes)]
+    return [*modules, *interleaved(fitted, held_out, alone)]
 
 
 def interleaved(*queues: Sequence[Item]) -> list[Item]:

@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 from maenas.budgets.backends.torch_onnx.maps import MAP_OPERATORS
 from maenas.budgets.backends.torch_onnx.node import Make, OnnxNode
+from maenas.budgets.backends.torch_onnx.selection import SELECTION_OPERATORS
 from maenas.budgets.backends.torch_onnx.shapes import SHAPE_OPERATORS
 
 
@@ -135,6 +136,10 @@ def reduction(call: Callable[..., Tensor]) -> Make:
     return make
 
 
+def _euclidean(x: Tensor, axes: Sequence[int], keepdim: bool) -> Tensor:
+    return torch.sqrt(torch.sum(x * x, list(axes), keepdim=keepdim))
+
+
 def _softmax(node: OnnxNode) -> Callable[..., Tensor]:
     if node.opset >= 13:
         axis = node.attribute("axis", -1)
@@ -156,6 +161,7 @@ def _gemm(node: OnnxNode) -> Callable[..., Tensor]:
 
 OPERATORS: dict[str, Make] = {
     **MAP_OPERATORS,
+    **SELECTION_OPERATORS,
     **SHAPE_OPERATORS,
     "Abs": same(torch.abs),
     "Add": same(torch.add),
@@ -197,6 +203,8 @@ OPERATORS: dict[str, Make] = {
     "Pow": same(_pow),
     "QuantizeLinear": _quantise,
     "Reciprocal": same(torch.reciprocal),
+    "Atan": same(torch.atan),
+    "ReduceL2": reduction(_euclidean),
     "ReduceMax": reduction(torch.amax),
     "ReduceMean": reduction(torch.mean),
     "ReduceMin": reduction(torch.amin),

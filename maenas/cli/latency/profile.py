@@ -47,7 +47,7 @@ def profile(
         ),
     ] = None,
     minutes: Annotated[
-        float | None, typer.Option(help="Time limit in minutes. (8, or 1.3 with --quick)")
+        float | None, typer.Option(help="Time limit in minutes. (8, or 1.5 with --quick)")
     ] = None,
     seed: Annotated[int, typer.Option(help="Random seed of the networks.")] = 0,
     ray: Annotated[
@@ -121,7 +121,8 @@ def summary(result: ProfileResult) -> list[str]:
         spread += f", rank correlation {errors.spearman:.4f}"
     lines = [
         f"{table.name}: {table.about}",
-        f"{roles['operator']} operators alone, {roles['fit']} networks with their layers, "
+        f"{roles['operator']} operators alone, {roles['module']} networks of modules, "
+        f"{roles['fit']} networks with their layers, "
         f"{roles['held-out']} networks held out; {table.disturbance.line()}",
         f"held out: mean error {100 * errors.mean:.1f}%{spread if table.warning is None else ''}",
         *(f"note: {note}" for note in result.notes),

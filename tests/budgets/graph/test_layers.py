@@ -231,7 +231,7 @@ def test_resize_split_and_concat() -> None:
     joined = (12, 32, 32)
     assert ops_of(lines, weights=weights, attributes=attributes) == [
         upsample(MAP),
-        Op("copy", (8, 32, 32), (4, 32, 32)),
+        Op("split", (8, 32, 32), (4, 32, 32)),
         Op("concat", joined, joined),
     ]
 
@@ -289,6 +289,29 @@ def test_an_operator_on_a_row_is_one_on_a_map_of_height_one(
     assert ops_of([line], inputs={"x": (1, 8, 100)}, **of_graph) == [expected]
 
 
+def test_slices_of_neighbours_are_no_copy_and_slices_with_steps_are() -> None:
+    bounds = {"from": np.array([0]), "to": np.array([8]), "axis": np.array([2])}
+    steps = {"one": np.array([1]), "two": np.array([2])}
+    lines = [
+        "c = Slice x from to axis one",
+        "d = Slice x from to axis",
+        "y = Slice x from to axis two",
+    ]
+    assert ops_of(lines, weights=bounds | steps) == [
+        Op("crop", MAP, (8, 8, 16)),
+        Op("crop", MAP, (8, 8, 16)),
+        Op("copy", MAP, (8, 4, 16)),
+    ]
+
+
+def test_the_first_axis_counts_where_attention_has_made_it_one_of_areas() -> None:
+    lines = ["r = Reshape x areas", "y = Transpose r"]
+    found = ops_of(
+        lines, weights={"areas": np.array([4, 2, 16, 16])}, attributes={"y": {"perm": (0, 1, 3, 2)}}
+    )
+    assert found == [Op("copy", (8, 16, 16), (8, 16, 16))]
+
+
 # What nothing here knows.
 
 
@@ -304,6 +327,19 @@ def test_an_unknown_operator_is_listed_by_name(line, weights, attributes, unknow
     found = layers_of([line], weights=weights, attributes={"y": attributes}, domain="acme")
     assert found.unknown == {unknown: 1}
     assert found.ops == ()
+
+
+def test_an_unknown_operator_of_known_shape_has_a_copy_as_its_stand_in() -> None:
+    found = layers_of(["y = LRN x"], attributes={"y": {"size": 3}})
+    ((stand_in,),) = ([(layer.name, layer.ops) for layer in found.stand_ins],)
+    assert stand_in == ("LRN", (Op("copy", MAP, MAP),))
+
+
+def test_a_layer_knows_which_layer_makes_its_input() -> None:
+    lines = ["c = Conv x w", "r = Relu c", "s = Sigmoid x", "t = Transpose r", "y = MatMul t s"]
+    found = layers_of(lines, inputs={"x": (1, 8, 8, 8)}, attributes={"t": {"perm": (0, 1, 3, 2)}})
+    assert [layer.ops[0].kind for layer in found.layers] == ["conv", "act", "copy", "matmul"]
+    assert [layer.source for layer in found.layers] == [None, None, 0, 2]
 
 
 @pytest.mark.parametrize(

@@ -181,3 +181,15 @@ def test_kernels_are_those_of_the_operators_and_know_their_sizes() -> None:
     assert list(kernels) == sorted({kernel_of(op) for op in ops}, key=str)
     channels = [op.in_shape[0] for op in ops if str(kernel_of(op)) == "conv 1x1/1"]
     assert kernels[KernelKind("conv", (1, 1))].sizes[0] == (min(channels), max(channels))
+
+
+def test_a_table_of_before_prices_splits_and_slices_as_the_copies_that_they_were() -> None:
+    shape, half = (64, 40, 40), (32, 40, 40)
+    known = Op("copy", shape, shape)
+    model = model_of(fit([Observation((known,), true_us(known))]))
+    for kind in ("split", "crop", "gather"):
+        op = Op(kind, shape, half)
+        assert model.op_ms(op) == model.op_ms(Op("copy", shape, half))
+        assert model.guess(op) == f"{kind} was not measured, priced as copy"
+    with pytest.raises(DeviceError, match="'topk' were never measured"):
+        model.op_ms(Op("topk", shape, half))

@@ -32,6 +32,12 @@ OPS = {
     "matmul": Op("matmul", (64, 40, 40), (96, 40, 40)),
     "softmax": Op("softmax", SHAPE, SHAPE),
     "deconv": Op("deconv", SHAPE, (64, 80, 80), kernel_size=2, stride=2),
+    "split": Op("split", SHAPE, (32, 40, 40)),
+    "crop": Op("crop", SHAPE, (32, 40, 40)),
+    "gather": Op("gather", (8400, 1, 1), (300, 1, 1)),
+    "norm": Op("norm", SHAPE, SHAPE),
+    "topk": Op("topk", (8400, 1, 1), (300, 1, 1)),
+    "grid_sample": Op("grid_sample", SHAPE, SHAPE),
 }
 
 

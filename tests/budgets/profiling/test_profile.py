@@ -239,15 +239,30 @@ def test_the_runtime_may_cut_the_graph_otherwise_than_we_do() -> None:
         (("b",), 8.0, True),  # a change of layout for one of them
         (("stranger",), 16.0, False),
     )
-    found = {s.ops: s.us for s in layer_samples(layers, listed, samples, alone=False)}
+    found = {s.ops: s.us for s in layer_samples(layers, listed, samples, whole=True)}
     assert found == {(0,): 3.0, (1, 2): 12.0}
+
+
+def test_an_operator_without_a_time_ran_inside_the_layer_that_makes_its_input() -> None:
+    lines = [
+        "a = Conv x w",
+        "t = Transpose a",
+        "u = Transpose t",
+        "s = Sigmoid x",
+        "y = MatMul s u",
+    ]
+    layers = graph_layers(static_graph(made(lines, weights={"w": kernels(8, 8)}))).layers
+    samples = samples_of((("a",), 1.0, False), (("s",), 2.0, False), (("y",), 4.0, False))
+    listed = [[index] for index in range(5)]
+    found = {s.ops: s.us for s in layer_samples(layers, listed, samples, whole=True)}
+    assert found == {(0, 1, 2): 1.0, (3,): 2.0, (4,): 4.0}
 
 
 def test_a_change_of_layout_is_not_the_time_of_an_operator_alone() -> None:
     layers = graph_layers(network(0)).layers[:1]
     node = layers[0].nodes[0]
     samples = samples_of(((node,), 1.0, False), ((node,), 2.0, True))
-    (alone,) = layer_samples(layers, [[0]], samples, alone=True)
+    (alone,) = layer_samples(layers, [[0]], samples, whole=False)
     assert alone.us == 1.0
 
 
