@@ -121,8 +121,10 @@ def fault(code: int, err: str, number: int) -> str:
     """What is wrong with the end of a command that was sent a signal."""
     if code == 0:
         return ""  # it was done
-    if "maenas/" not in err and code in (1, -number, 128 + number):
-        return ""  # it had not begun: Python itself was starting
+    if not err and code in (-number, 128 + number):
+        return ""  # it had not begun
+    if err.startswith(("Traceback", "Fatal Python error")) and "maenas/" not in err:
+        return ""  # nor had it here: Python itself was starting, and none of our modules ran
     lines = err.splitlines()
     if "Traceback" in err:
         return f"a traceback:\n{err}"
