@@ -9,6 +9,7 @@ from maenas.report.charts import (
     Front,
     History,
     Lines,
+    Plane,
     chart,
 )
 from maenas.report.networks import PlainNetwork, drawing_section, selected_section
@@ -30,6 +31,7 @@ __all__ = [
     "Lines",
     "Page",
     "PlainNetwork",
+    "Plane",
     "Section",
     "chart",
     "commands",

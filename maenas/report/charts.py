@@ -69,6 +69,33 @@ class Front:
 
 
 @dataclass(frozen=True, slots=True)
+class Plane:
+    """Two costs of networks of one space, the score as colour.
+
+    Attributes:
+        group: group of networks that the chart shows.
+        x: index of the column along the horizontal axis.
+        y: index of the column along the vertical axis.
+        x_label: cost with its unit.
+        y_label: cost with its unit.
+        cloud: number of networks at the beginning of the group that form the cloud.
+        found: results of the search: name and index.
+        corners: pairs of limits; None for no limit.
+    """
+
+    kind: ClassVar[str] = "plane"
+
+    group: str
+    x: int
+    y: int
+    x_label: str
+    y_label: str
+    cloud: int
+    found: Sequence[tuple[str, int]]
+    corners: Sequence[tuple[float | None, float | None]]
+
+
+@dataclass(frozen=True, slots=True)
 class History:
     """Best score so far over the number of candidates.
 
@@ -140,7 +167,7 @@ class Lines:
     marks: bool = False
 
 
-Chart = Front | History | Bars | Agreement | Lines
+Chart = Front | Plane | History | Bars | Agreement | Lines
 
 
 def data_of(one: Chart) -> dict[str, Any]:

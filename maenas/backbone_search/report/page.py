@@ -56,7 +56,7 @@ def search_sections(result: Result, parts: Sequence[SearchPart]) -> list[Section
     for part, networks in zip(parts, tables, strict=True):
         sections.append(front_section(part, networks))
         if problem.further:
-            sections.append(devices_section(part, result))
+            sections.append(devices_section(part, networks))
     sections.append(networks_section(result, places))
     sections.append(selected_section(best, backbone_text(best.backbone), group, index))
     for part, networks in zip(parts, tables, strict=True):

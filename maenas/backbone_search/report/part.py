@@ -82,6 +82,7 @@ class Listed:
 
     Attributes:
         candidates: all networks.
+        axes: axis of each column of their costs.
         cells: number of networks at the beginning that stand for a cell of the cloud.
         best: networks that no other beats in cost and score, cheapest first.
         found: results of the search and their indices.
@@ -90,6 +91,7 @@ class Listed:
     """
 
     candidates: Candidates
+    axes: tuple[str, ...]
     cells: int
     best: tuple[int, ...]
     found: tuple[tuple[Found, int], ...]
@@ -135,6 +137,7 @@ def listed(part: SearchPart, result: Result) -> Listed:
             names,
             _published(part),
         ),
+        axes=_axes(part),
         cells=0 if sample is None else sample.cells,
         best=tuple(best.tolist()),
         found=tuple((one, starts[3] + index) for index, one in enumerate(found)),
@@ -167,16 +170,23 @@ def _found_name(part: SearchPart, found: Found, result: Result) -> str:
     return f"result within {_limit(part, found.limit)}"
 
 
+def _axes(part: SearchPart) -> tuple[str, ...]:
+    """The axes of the costs shown, that of the ranged budget first."""
+    problem = part.prepared.subproblem.problem
+    ranged = problem.ranged.axis
+    others = [axis for axis in problem.axes if axis != ranged or problem.paired]
+    if problem.device is None:
+        others = [axis for axis in others if axis != "latency_ms"]
+    return ranged, *others
+
+
 def _columns(part: SearchPart, prices: np.ndarray, costs: np.ndarray) -> list[Column]:
     """The costs of networks, that of the ranged budget first."""
     problem = part.prepared.subproblem.problem
-    ranged = problem.ranged.axis
+    ranged, *others = _axes(part)
+    known = list(problem.axes)
     columns = [_column(part, ranged, prices)]
-    for index, axis in enumerate(problem.axes):
-        if axis == ranged and not problem.paired:
-            continue
-        if axis != "latency_ms" or problem.device is not None:
-            columns.append(_column(part, axis, costs[:, index]))
+    columns += [_column(part, axis, costs[:, known.index(axis)]) for axis in others]
     if problem.paired:  # the price is the least limit that admits a network
         columns[0] = replace(columns[0], label=f"limit{place(problem, ranged)}")
     return columns

@@ -113,6 +113,41 @@ const charts = (() => {
     };
   }
 
+  // Two costs, the score as colour: the fifths of the scores shown.
+  function plane(data, colour, narrow) {
+    const group = networks.group(data.group);
+    const [across, up] = [group.columns[data.x].values, group.columns[data.y].values];
+    const point = (index) => [across[index], up[index], index];
+    const cloud = Array.from({ length: data.cloud }, (_, index) => index);
+    cloud.sort((one, other) => group.scores[one] - group.scores[other]);
+    const bands = ["lowest quarter of scores", "second", "third", "highest quarter"];
+    const size = Math.ceil(cloud.length / bands.length);
+    const series = bands.map((name, band) => ({
+      name, type: "scatter", symbol: "rect", symbolSize: narrow ? 4 : 5, z: 2 + band, cursor: "pointer",
+      itemStyle: { color: colour[`cloud-${band}`] }, data: cloud.slice(band * size, (band + 1) * size).map(point),
+    }));
+    const xs = [...cloud.map((index) => across[index]), ...data.corners.map(([x]) => x ?? 0)];
+    const ys = [...cloud.map((index) => up[index]), ...data.corners.map(([, y]) => y ?? 0)];
+    const [farX, farY] = [1.04 * Math.max(...xs), 1.04 * Math.max(...ys)];
+    data.corners.forEach(([x, y]) => series.push({
+      name: "limits", type: "line", symbol: "none", silent: true, z: 7, itemStyle: { color: colour.limit },
+      lineStyle: { color: colour.limit, type: "dashed", width: 1.5 }, data: [[0, y ?? farY], [x ?? farX, y ?? farY], [x ?? farX, 0]],
+    }));
+    series.push({
+      name: "result", type: "scatter", symbol: "diamond", symbolSize: 17, z: 8, cursor: "pointer",
+      itemStyle: { color: colour.found, borderColor: colour.card, borderWidth: 1.5 }, data: data.found.map(([, index]) => point(index)),
+    });
+    const option = base(colour, narrow);
+    option.tooltip.formatter = (one) => tip(data.group, one.value[2]);
+    const least = (values, far) => ({ min: Math.min(...values.filter((value) => value > 0), far) * 0.95, max: far });
+    const quiet = { axisLabel: { color: colour.soft, hideOverlap: true, showMinLabel: false, showMaxLabel: false } };
+    return {
+      ...option, series: series.filter((one) => one.data.length),
+      xAxis: axis(colour, data.x_label, { ...least(xs, farX), ...quiet }),
+      yAxis: upright(colour, data.y_label, { ...least(ys, farY), ...quiet }),
+    };
+  }
+
   function history(data, colour, narrow) {
     const palette = [colour.accent, colour.soft, colour.published];
     const begin = Math.min(...data.curves.flatMap((curve) => curve.points.map((one) => one.x)));
@@ -193,7 +228,7 @@ const charts = (() => {
     };
   }
 
-  const OPTIONS = { front, history, bars, agreement, lines: curves };
+  const OPTIONS = { front, plane, history, bars, agreement, lines: curves };
   const drawn = new Map();
 
   function place(name) {

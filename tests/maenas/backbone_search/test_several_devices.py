@@ -122,7 +122,7 @@ def test_a_family_meets_pairs_of_limits(
         assert_within(member["latencies"], Path(member["spec"]), limits)
         assert member["share_of_optimum"] <= 1 + 1e-9
     assert Path("run/devices.png").read_bytes().startswith(b"\x89PNG")
-    assert Path("run/report.html").read_text().count("data:image/png") == 1
+    assert '"kind":"plane"' in Path("run/report.html").read_text("utf-8")
     texts = [
         load_spec(path).metadata.provenance["budgets"] for path in Path("run/pareto").iterdir()
     ]

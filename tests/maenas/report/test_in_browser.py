@@ -17,6 +17,7 @@ from maenas.report import Lines, Page, PlainNetwork, Section, chart, drawing_sec
 from maenas.report.charts import Curve, CurvePoint, data_of
 from maenas.search_spaces import Space, load_space
 from tests.browser import DESK, PHONE, Tab, chromium, open_tab
+from tests.maenas.report.every_chart import page
 
 pytestmark = [
     pytest.mark.browser,
@@ -76,6 +77,32 @@ def genome_of(tab: Tab, index: int) -> list[int]:
         return [...group.genes.subarray({index} * width, {index} * width + width)];
     }})()""")
     return genome
+
+
+@pytest.fixture(scope="module")
+def every_chart(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A page with every kind of chart, over 100,000 candidates."""
+    path = tmp_path_factory.mktemp("page") / "every.html"
+    path.write_text(page(), encoding="utf-8")
+    return path
+
+
+def test_a_page_of_a_hundred_thousand_candidates_stays_small(every_chart: Path) -> None:
+    assert every_chart.stat().st_size < 1_500_000
+
+
+@pytest.mark.parametrize("size", [DESK, PHONE])
+def test_every_kind_of_chart_is_drawn(tab: Tab, every_chart: Path, size: tuple[int, int]) -> None:
+    tab.view(size)
+    tab.open(every_chart)
+    tab.wait(READY)
+    drawn = "[...document.querySelectorAll('.chart')].map(one => one.querySelector('canvas')"
+    assert tab.run(f"{drawn} !== null)") == [True] * 8
+    assert tab.run("[...document.images].every(one => one.naturalWidth === 160)")
+    assert tab.requests[0] == every_chart.as_uri()
+    assert all(address.startswith("data:") for address in tab.requests[1:])
+    assert tab.complaints == []
+    assert tab.run("document.documentElement.scrollWidth") == size[0]
 
 
 @pytest.mark.parametrize("dark", [False, True])
