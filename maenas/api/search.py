@@ -39,6 +39,8 @@ def search(
     finalists: int = 3,
     finalist_seeds: int = 4,
     verify: int = 0,
+    verify_with: str | Sequence[str] = (),
+    verify_timeout: float = 600.0,
     rerank: str | ForwardScore | None = None,
     blocks: Sequence[type[Block]] = (),
     workers: int = 1,
@@ -80,6 +82,9 @@ def search(
         finalists: number of networks that are also scored with random weights.
         finalist_seeds: number of random initialisations of each finalist.
         verify: number of finalists to measure on the device; the best that fits as measured wins.
+        verify_with: command that measures a finalist instead and prints milliseconds, such as
+            "./measure.sh {onnx}"; with several devices one "DEVICE=COMMAND" for each.
+        verify_timeout: seconds after which that command is ended.
         rerank: score that needs forward passes and ranks the finalists again, a function of a
             backbone and a random seed, "naswot" or "max-entropy-forward"; the finalist that it
             ranks first becomes the result. None to keep the order of the search.
@@ -141,6 +146,8 @@ def search(
         finalists=finalists,
         finalist_seeds=finalist_seeds,
         verify=verify,
+        verify_with=(verify_with,) if isinstance(verify_with, str) else tuple(verify_with),
+        verify_timeout=verify_timeout,
         rerank=rerank,
         executor=executor,
     )

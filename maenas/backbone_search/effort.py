@@ -17,6 +17,8 @@ from maenas.nas import (
 )
 from maenas.nas.executors import Executor, opened_executor
 
+VERIFY_TIMEOUT_S = 600.0
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Effort:
@@ -28,6 +30,8 @@ class Effort:
         finalists: number of networks that are also scored on random weights.
         finalist_seeds: number of random networks for each finalist.
         verify: number of finalists to measure on the device; the search returns the best measured.
+        verify_with: commands that measure them instead, each as COMMAND or DEVICE=COMMAND.
+        verify_timeout: seconds after which such a command is ended.
         rerank: forward-pass score that ranks the finalists again, or its name; the search returns
             the finalist that it ranks first. None to keep the ranking of the search.
         executor: executor to use instead of `workers` and `ray`; it stays open.
@@ -40,6 +44,8 @@ class Effort:
     finalists: int = 3
     finalist_seeds: int = 4
     verify: int = 0
+    verify_with: tuple[str, ...] = ()
+    verify_timeout: float = VERIFY_TIMEOUT_S
     rerank: str | ForwardScore | None = None
     executor: Executor | None = None
 
@@ -53,6 +59,8 @@ class Effort:
             raise SpecError(
                 f"search: finalist_seeds must be at least 1, got {self.finalist_seeds}."
             )
+        if self.verify_with and not self.verify:
+            raise SpecError("search: --verify-with measures finalists; --verify N says how many.")
         if self.rerank is not None and self.finalists < 2:
             raise SpecError(f"rerank: needs at least 2 finalists, got {self.finalists}.")
         if self.rerank is not None and self.verify:
@@ -92,6 +100,7 @@ class Effort:
         seeds = {entry.seeds for entry in result.monte_carlo}
         spent = {
             "verify": self.verify == result.verify,
+            "verify_with": self.verify_with == result.verify_with,
             "rerank": self.rerank_name == (result.reranking and result.reranking.name),
             "finalists": self.finalists == len(result.monte_carlo),
             "finalist_seeds": seeds <= {self.finalist_seeds},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -53,16 +54,28 @@ class Job:
     objects: SearchObjects | None = None
     started: float = field(default_factory=time.monotonic)
 
-    def prepare(self, effort: Effort) -> None:
+    def prepare(self, effort: Effort, elsewhere: Collection[str] = ()) -> None:
         """Prepare the subproblems, before anything is written.
 
+        Args:
+            effort: compute options.
+            elsewhere: devices of other searches of the same command.
         Raises:
             InfeasibleError: if no network meets the budgets.
         """
         if effort.rerank is not None:
             self._check_rerank(effort.rerank)
         if effort.verify:
-            self.verifier = make_verifier(self.config, self.subproblems, effort.verify, effort.ray)
+            self.verifier = make_verifier(
+                self.config,
+                self.subproblems,
+                effort.verify,
+                effort.ray,
+                effort.verify_with,
+                effort.verify_timeout,
+                self.folder,
+                elsewhere,
+            )
         self.parts, notes = prepared_parts(self.subproblems)
         self.notes += notes
 

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from maenas.backbone_search.objects import SearchObjects
 from maenas.backbone_search.plan import Subproblem, fingerprint, plan
+from maenas.backbone_search.verification.meters import FOLDER as FINALISTS_FOLDER
+from maenas.backbone_search.verification.records import FILE as RECORDS_FILE
 from maenas.blocks import MaenasError
 from maenas.blocks.files.plain_file import read_bytes
 from maenas.blocks.files.yaml_file import LIMIT
@@ -85,11 +87,12 @@ def replace_run(folder: Path) -> None:
 def clear(folder: Path) -> None:
     """Remove the files of an old run, so that none is taken for a file of the new run."""
     subproblems = [folder / name for name in template_names()]
-    names = (*RESULT_FILES, "state.json", "history.jsonl")
+    names = (*RESULT_FILES, "state.json", "history.jsonl", RECORDS_FILE)
     old = [parent / name for parent in (folder, *subproblems) for name in names]
-    for path in (*old, *(folder / "pareto").glob("*.yaml")):
+    old += [*(folder / "pareto").glob("*.yaml"), *(folder / FINALISTS_FOLDER).glob("finalist-*")]
+    for path in old:
         path.unlink(missing_ok=True)
-    for emptied in (*subproblems, folder / "pareto"):
+    for emptied in (*subproblems, folder / "pareto", folder / FINALISTS_FOLDER):
         if emptied.is_dir() and not any(emptied.iterdir()):
             emptied.rmdir()
 

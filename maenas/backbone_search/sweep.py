@@ -13,6 +13,7 @@ from maenas.backbone_search.effort import Effort
 from maenas.backbone_search.job import Job
 from maenas.backbone_search.objects import SearchObjects
 from maenas.backbone_search.plan import plan
+from maenas.backbone_search.priced_devices import device_names_in
 from maenas.backbone_search.results.searches import OWN_FILES, Entry, Searches, write_searches
 from maenas.backbone_search.run import check, check_folder_options, results, tell_losses
 from maenas.backbone_search.run_folder import (
@@ -145,11 +146,12 @@ def _prepared(jobs: dict[str, Job], entries: dict[str, Entry | None], effort: Ef
         InfeasibleError: if no search has a network within its budgets.
     """
     left = []
+    devices = {name for job in jobs.values() for name in device_names_in(job.config)}
     for name, job in jobs.items():
         if entries[name] is not None:
             continue
         try:
-            job.prepare(effort)
+            job.prepare(effort, devices)
         except InfeasibleError as error:
             entries[name] = Entry(name, None, str(error))
         else:

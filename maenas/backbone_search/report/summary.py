@@ -163,40 +163,44 @@ def finalists_section(result: Result) -> list[Section]:
 
 
 def measured_section(result: Result) -> list[Section]:
-    """Predicted against measured latency; [] if nothing was measured."""
-    if not result.verified:
-        return []
+    """Predicted against measured latency on each device that measured."""
+    measured = result.verified[0].measurements if result.verified else ()
+    return [_measured_section(result, number) for number in range(len(measured))]
+
+
+def _measured_section(result: Result, number: int) -> Section:
+    """Predicted against measured latency on one device."""
+    each = [(one, one.measurements[number]) for one in result.verified]
+    problem, chosen_one = result.best.subproblem.problem, each[0][1]
+    axis = next(one.axis for one in problem.devices if one.name == chosen_one.device)
     agreement = Agreement(
         "ms",
-        [(f"finalist {one.rank}", one.predicted_ms, one.measured_ms) for one in result.verified],
-        result.best.limit,
+        [(f"finalist {v.rank}", one.predicted_ms, one.measured_ms) for v, one in each],
+        result.best.limits[axis],
     )
     rows = [
         (
-            one.rank,
-            f"{one.score:.3f}",
+            v.rank,
+            f"{v.score:.3f}",
             f"{one.predicted_ms:.4f}",
             f"{one.measured_ms:.4f}",
             f"{100 * one.error:+.1f} %",
             "yes" if one.within else "no",
             "; ".join(one.warnings),
         )
-        for one in result.verified
+        for v, one in each
     ]
     head = ("finalist", "score", "predicted [ms]", "measured [ms]", "error", "within", "warnings")
-    one = result.verified[0]
     about = (
-        f"measured {one.measured_ms:.4f} ms, predicted {one.predicted_ms:.4f} ms; "
+        f"measured {chosen_one.measured_ms:.4f} ms, predicted {chosen_one.predicted_ms:.4f} ms; "
         f"{measured_on_line(result.measured_on)}"
     )
+    anchor = f"measured-{number}" if number else "measured"
     body = paragraph(f"The chosen finalist: {about}.")
-    body += chart("measured-chart", "Predicted against measured latency of the finalists")
+    body += chart(f"{anchor}-chart", "Predicted against measured latency of the finalists")
     body += table("Finalists measured on the device", head, rows, range(5))
-    return [
-        Section(
-            "measured", "Predicted against measured", body, {"measured-chart": data_of(agreement)}
-        )
-    ]
+    title = f"Predicted against measured{place(problem, axis)}"
+    return Section(anchor, title, body, {f"{anchor}-chart": data_of(agreement)})
 
 
 def commands_section(result: Result) -> Section:

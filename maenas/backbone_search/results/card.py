@@ -14,6 +14,7 @@ from maenas.backbone_search.results.lines import (
     finalist_line,
     finalists_line,
     latency_columns,
+    measured_line,
     optimum_line,
     solver_line,
 )
@@ -67,10 +68,7 @@ def print_card(result: Result) -> None:
     for one in result.verified:
         card.add_row(
             "measured",
-            f"finalist {one.rank}, score {one.score:.3f}: {one.measured_ms:.3f} ms, predicted "
-            f"{one.predicted_ms:.3f} ({100 * one.error:+.1f}%)"
-            + ("" if one.within else ", beyond the budget")
-            + "".join(f", {warning}" for warning in one.warnings),
+            f"finalist {one.rank}, score {one.score:.3f}: {measured_line(one, problem)}",
         )
     for device in problem.devices:
         card.add_row(

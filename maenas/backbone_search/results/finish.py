@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -59,11 +59,18 @@ def finished_result(
             verified, provenance = job.verifier(
                 last.subproblem,
                 _finalists(last, outcomes[-1]),
-                lambda limit: _best_within(job.config, last, limit),
+                lambda limits: _best_within(job.config, last, limits),
             )
         except InfeasibleError as error:
             return error
         networks = (*networks[:-1], _chosen(networks[-1], verified[0].backbone))
+        unmeasured = [
+            device.name
+            for device in last.subproblem.problem.devices
+            if device.axis in networks[-1].limits and device.axis not in job.verifier.meters
+        ]
+        if unmeasured:
+            notes.append(f"not measured on {', '.join(unmeasured)}: the prediction holds there")
         if len(verified) > effort.verify:
             notes.append(
                 "no finalist is within the budget as measured; the best network within a limit "
@@ -92,6 +99,7 @@ def finished_result(
         verified=tuple(verified),
         measured_on=provenance,
         verify=effort.verify if job.verifier is not None else 0,
+        verify_with=effort.verify_with,
         reranking=scores.reranking,
     )
     parts = [
@@ -152,12 +160,15 @@ def _finalists(part: PreparedSearch, outcome: Outcome) -> list[Backbone]:
     return [part.subproblem.problem.space.decode(genome.tolist()) for genome in outcome.finalists]
 
 
-def _best_within(config: SearchConfig, part: PreparedSearch, limit: float) -> Backbone | None:
-    """The best network whose predicted cost is within a tighter limit; None if there is none."""
-    settings = replace(settings_of(config, part, 1), limits=(limit,))
+def _best_within(
+    config: SearchConfig, part: PreparedSearch, limits: Mapping[str, float]
+) -> Backbone | None:
+    """The best network whose predicted costs are within tighter limits; None if there is none."""
     problem = part.subproblem.problem
+    limit = limits.get(problem.ranged.axis, part.subproblem.limits[-1])
+    settings = replace(settings_of(config, part, 1), limits=(limit,))
     try:
-        (best,) = solve_exactly(part.options, settings).best
+        (best,) = solve_exactly(part.options.under(limits), settings).best
     except InfeasibleError:
         return None
     bound = problem.max_effectiveness

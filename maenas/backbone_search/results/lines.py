@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from maenas.backbone_search.finalists import MonteCarlo
 from maenas.backbone_search.results.result import Found, Result
+from maenas.backbone_search.verify import Verified
 from maenas.budgets import Budget, show
 from maenas.nas import MaxEntropy, Problem
 
@@ -15,6 +16,18 @@ SHOWN_FINALISTS = 5
 def measured_on_line(provenance: Mapping[str, str | int | float]) -> str:
     """A line with the device on which the finalists were measured."""
     return ", ".join(f"{name}: {value}" for name, value in provenance.items())
+
+
+def measured_line(one: Verified, problem: Problem, digits: int = 3) -> str:
+    """A line with the measured and the predicted latency of a network on each device."""
+    axes = {device.name: device.axis for device in problem.devices}
+    return "; ".join(
+        f"{each.measured_ms:.{digits}f} ms{place(problem, axes.get(each.device, ''))}, predicted "
+        f"{each.predicted_ms:.{digits}f} ({100 * each.error:+.1f}%)"
+        + ("" if each.within else ", beyond the budget")
+        + "".join(f", {warning}" for warning in each.warnings)
+        for each in one.measurements
+    )
 
 
 def score_line(problem: Problem) -> str:

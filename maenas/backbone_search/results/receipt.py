@@ -11,6 +11,7 @@ from maenas.backbone_search.results.figures import score_spec
 from maenas.backbone_search.results.lines import (
     budget_line,
     costs_line,
+    measured_line,
     measured_on_line,
     optimum_line,
     random_line,
@@ -38,11 +39,8 @@ def receipt(result: Result, found: Found) -> list[str]:
         about = device.model.about if found is result.best else device.model.brief
         lines.append(f"latency {f'{device.name}: ' if problem.further else ''}{about}")
     if result.verified and found is result.best:
-        one = result.verified[0]
-        lines.append(
-            f"measured {one.measured_ms:.4f} ms, predicted {one.predicted_ms:.4f} "
-            f"({100 * one.error:+.1f}%); {measured_on_line(result.measured_on)}"
-        )
+        measured = measured_line(result.verified[0], problem, 4)
+        lines.append(f"measured {measured}; {measured_on_line(result.measured_on)}")
     if result.reranking is not None and found is result.best:
         lines.append(result.reranking.lines()[0])
     for outcome, subproblem in zip(result.outcomes, _subproblems(result), strict=True):

@@ -93,6 +93,7 @@ class Result:
         verified: finalists measured on the device, the chosen one first.
         measured_on: provenance of that device.
         verify: number of finalists to measure; `verified` holds more if none of them fits.
+        verify_with: commands that measured them; () for devices of this machine.
         reranking: finalists ranked by a forward-pass score; None if the search's order was kept.
     """
 
@@ -109,6 +110,7 @@ class Result:
     forward_seconds: float = 0.0
     verify: int = 0
     reranking: Reranking | None = None
+    verify_with: tuple[str, ...] = ()
 
     @property
     def best(self) -> Found:
@@ -119,6 +121,7 @@ class Result:
     def command(self) -> str:
         """The command that repeats the search; measured latencies may differ from run to run."""
         words = [f" --verify {self.verify}"] if self.verify else []
+        words += [f" --verify-with {shlex.quote(command)}" for command in self.verify_with]
         ranks = self.reranking
         if ranks is not None:  # the choice depends on the number of finalists and of networks
             words.append(f" --rerank {shlex.quote(ranks.name)}")
@@ -152,17 +155,7 @@ class Result:
             "folder": str(self.folder),
             "monte_carlo": [asdict(entry) for entry in self.monte_carlo],
             "forward_seconds": round(self.forward_seconds, 4),
-            "verified": [
-                {
-                    "rank": one.rank,
-                    "score": one.score,
-                    "predicted_ms": one.predicted_ms,
-                    "measured_ms": one.measured_ms,
-                    "within": one.within,
-                    "warnings": list(one.warnings),
-                }
-                for one in self.verified
-            ],
+            "verified": [_verified(one, self) for one in self.verified],
             "verify": self.verify,
             "rerank": None if self.reranking is None else self.reranking.to_json(),
             "measured_on": dict(self.measured_on),
@@ -176,6 +169,8 @@ class Result:
                 "macs": price.macs,
                 "params": price.params,
             }
+        if self.verify_with:
+            data["verify_with"] = list(self.verify_with)
         if len(self.networks) > 1:
             data["family"] = [self._network(found) for found in self.networks]
         return data
@@ -214,6 +209,21 @@ class Result:
     def json_text(self) -> str:
         """`to_json` as the text of a JSON file."""
         return json.dumps(self.to_json(), indent=2, ensure_ascii=False) + "\n"
+
+
+def _verified(one: Verified, result: Result) -> dict[str, Any]:
+    """A measured finalist, with each device if there are several."""
+    data: dict[str, Any] = {
+        "rank": one.rank,
+        "score": one.score,
+        "predicted_ms": one.predicted_ms,
+        "measured_ms": one.measured_ms,
+        "within": one.within,
+        "warnings": list(one.warnings),
+    }
+    if result.best.subproblem.problem.further:
+        data["latencies"] = [asdict(each) for each in one.measurements]
+    return data
 
 
 def _latency(found: Found, device: PricedDevice) -> dict[str, Any]:

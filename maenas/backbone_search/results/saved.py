@@ -13,7 +13,7 @@ from maenas.backbone_search.finalists import MonteCarlo, Reranking
 from maenas.backbone_search.plan import Subproblem
 from maenas.backbone_search.results.figures import published_figures
 from maenas.backbone_search.results.result import Found, Result, label
-from maenas.backbone_search.verify import Verified
+from maenas.backbone_search.verify import Measurement, Verified
 from maenas.blocks import MaenasError, load_backbone
 from maenas.blocks.files.json_file import read_json
 from maenas.nas import Certified, Outcome
@@ -48,6 +48,7 @@ def saved_result(
             verified=tuple(_verified(entry, networks[-1]) for entry in data["verified"]),
             measured_on=data["measured_on"],
             verify=data["verify"],
+            verify_with=tuple(data.get("verify_with", ())),
             reranking=_reranking(data.get("rerank")),
         )
     except (MaenasError, KeyError, TypeError, ValueError, IndexError):
@@ -105,12 +106,14 @@ def _reranking(data: dict[str, Any] | None) -> Reranking | None:
 
 def _verified(entry: Mapping[str, Any], best: Found) -> Verified:
     """A measured finalist; only the network of the chosen one is saved, in `best.yaml`."""
+    device = best.subproblem.problem.devices[0].name
+    names = ("predicted_ms", "measured_ms", "within", "warnings")
+    each = entry.get("latencies", [{"device": device, **{name: entry[name] for name in names}}])
     return Verified(
         rank=entry["rank"],
         backbone=best.backbone,
         score=entry["score"],
-        predicted_ms=entry["predicted_ms"],
-        measured_ms=entry["measured_ms"],
-        within=entry["within"],
-        warnings=tuple(entry["warnings"]),
+        measurements=tuple(
+            Measurement(**{**one, "warnings": tuple(one["warnings"])}) for one in each
+        ),
     )

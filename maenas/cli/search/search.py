@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from maenas.cli.options import Json, Ray, Resume, Workers
+from maenas.cli.search.finalist_options import Rerank, Verify, VerifyTimeout, VerifyWith
 from maenas.cli.search.search_options import (
     Algorithm,
     Budgets,
@@ -20,14 +21,12 @@ from maenas.cli.search.search_options import (
     Out,
     Points,
     Replace,
-    Rerank,
     Scale,
     Scope,
     Score,
     Seed,
     Side,
     Spaces,
-    Verify,
     Weights,
 )
 from maenas.cli.search.weights import parse_weights
@@ -56,6 +55,8 @@ def search(
     finalists: Finalists = 3,
     finalist_seeds: FinalistSeeds = 4,
     verify: Verify = 0,
+    verify_with: VerifyWith = None,
+    verify_timeout: VerifyTimeout = 600,
     rerank: Rerank = None,
     workers: Workers = 1,
     ray: Ray = None,
@@ -100,6 +101,8 @@ def search(
         finalists=finalists,
         finalist_seeds=finalist_seeds,
         verify=verify,
+        verify_with=tuple(verify_with or ()),
+        verify_timeout=verify_timeout,
         rerank=rerank,
     )
     asked = typed(context, budget="budgets", data="num_classes")

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from maenas.cli.options import BUDGET, COMPUTE, METHOD, NETWORK, OUTPUT
+from maenas.cli.options import BUDGET, METHOD, NETWORK, OUTPUT
 
 Budgets = Annotated[
     list[str] | None,
@@ -122,22 +122,6 @@ Finalists = Annotated[
 ]
 FinalistSeeds = Annotated[
     int, typer.Option(help="Number of random networks for each finalist.", rich_help_panel=METHOD)
-]
-Verify = Annotated[
-    int,
-    typer.Option(
-        help="Number of finalists to measure on the device; the best one within the budget wins.",
-        rich_help_panel=COMPUTE,
-    ),
-]
-Rerank = Annotated[
-    str | None,
-    typer.Option(
-        help="Rank the finalists by a score that needs forward passes: naswot, "
-        "max-entropy-forward or module:object.",
-        metavar="NAME",
-        rich_help_panel=METHOD,
-    ),
 ]
 Out = Annotated[
     Path | None,

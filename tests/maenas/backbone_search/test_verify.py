@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 
 from maenas.backbone_search.plan import Subproblem, plan
+from maenas.backbone_search.verification.meters import BackendMeter
 from maenas.backbone_search.verify import Verifier
 from maenas.blocks import Backbone
 from maenas.budgets import InfeasibleError
@@ -33,6 +35,12 @@ def subproblem_of(folder: Path, limit: str) -> Subproblem:
     return subproblem
 
 
+def verifier_on(
+    opened: Callable[[], SlowMachine], reference_ms: float | None, count: int
+) -> Verifier:
+    return Verifier({"latency_ms": lambda: BackendMeter(opened(), reference_ms)}, count)
+
+
 def finalists_of(subproblem: Subproblem, count: int) -> list[Backbone]:
     """Best score first."""
     space = subproblem.problem.space
@@ -44,7 +52,7 @@ def finalists_of(subproblem: Subproblem, count: int) -> list[Backbone]:
 def test_within_the_budget_the_score_counts_and_beyond_it_the_time(tmp_path: Path) -> None:
     subproblem = subproblem_of(tmp_path, "5ms")
     finalists = finalists_of(subproblem, 5)
-    verifier = Verifier(SlowMachine, None, 5)
+    verifier = verifier_on(SlowMachine, None, 5)
     times = sorted(one.measured_ms for one in verifier(subproblem, finalists)[0])
     limit = (times[2] + times[3]) / 2
     found, _ = verifier(replace(subproblem, limits=(limit,)), finalists)
@@ -59,7 +67,9 @@ def test_within_the_budget_the_score_counts_and_beyond_it_the_time(tmp_path: Pat
 
 def test_no_more_are_measured_than_asked_for(tmp_path: Path) -> None:
     subproblem, machine = subproblem_of(tmp_path, "5ms"), SlowMachine()
-    found, measured_on = Verifier(lambda: machine, None, 2)(subproblem, finalists_of(subproblem, 5))
+    found, measured_on = verifier_on(lambda: machine, None, 2)(
+        subproblem, finalists_of(subproblem, 5)
+    )
     assert sorted(one.rank for one in found) == [1, 2]
     assert len(machine.compiled) == 3  # the reference as well
     assert measured_on == machine.provenance()
@@ -71,13 +81,13 @@ def test_a_device_that_runs_slower_than_when_its_table_was_measured_is_told_apar
     subproblem, machine = subproblem_of(tmp_path, "5ms"), SlowMachine()
     finalists = finalists_of(subproblem, 3)
     reference_ms = sum(map(true_us, graph_layers(static_graph(reference_graph())).ops)) / 1e3
-    at_full_speed, _ = Verifier(lambda: machine, reference_ms, 3)(subproblem, finalists)
+    at_full_speed, _ = verifier_on(lambda: machine, reference_ms, 3)(subproblem, finalists)
     slow = SlowMachine()
     slow.time = 2.0
-    at_half_speed, _ = Verifier(lambda: slow, reference_ms, 3)(subproblem, finalists)
+    at_half_speed, _ = verifier_on(lambda: slow, reference_ms, 3)(subproblem, finalists)
     for one, other in zip(at_full_speed, at_half_speed, strict=True):
         assert other.measured_ms == pytest.approx(one.measured_ms, rel=0.05)
-    raw, _ = Verifier(lambda: slow, None, 3)(subproblem, finalists)
+    raw, _ = verifier_on(lambda: slow, None, 3)(subproblem, finalists)
     assert raw[0].measured_ms == pytest.approx(2 * at_full_speed[0].measured_ms, rel=0.05)
     assert raw[0].error == pytest.approx(raw[0].predicted_ms / raw[0].measured_ms - 1)
 
@@ -87,15 +97,15 @@ def test_where_no_finalist_fits_a_tighter_limit_is_searched(tmp_path: Path) -> N
     finalists = finalists_of(subproblem, 5)
     limits: list[float] = []
 
-    def within(limit: float) -> Backbone:
-        limits.append(limit)
+    def within(tighter: Mapping[str, float]) -> Backbone:
+        limits.append(tighter["latency_ms"])
         return finalists[-1]
 
-    all_of_them, _ = Verifier(SlowMachine, None, 5)(subproblem, finalists)
+    all_of_them, _ = verifier_on(SlowMachine, None, 5)(subproblem, finalists)
     times = {one.rank: one.measured_ms for one in all_of_them}
     limit = (times[5] + min(times[1], times[2])) / 2
     assert times[5] < limit
-    found, _ = Verifier(SlowMachine, None, 2)(
+    found, _ = verifier_on(SlowMachine, None, 2)(
         replace(subproblem, limits=(limit,)), finalists, within
     )
     assert [one.within for one in found] == [True, False, False]
@@ -107,4 +117,4 @@ def test_where_no_finalist_fits_a_tighter_limit_is_searched(tmp_path: Path) -> N
 def test_where_nothing_fits_no_network_is_chosen(tmp_path: Path) -> None:
     subproblem = replace(subproblem_of(tmp_path, "5ms"), limits=(1e-6,))
     with pytest.raises(InfeasibleError, match="none of 3 networks measured is within"):
-        Verifier(SlowMachine, None, 3)(subproblem, finalists_of(subproblem, 3))
+        verifier_on(SlowMachine, None, 3)(subproblem, finalists_of(subproblem, 3))
