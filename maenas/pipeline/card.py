@@ -36,6 +36,7 @@ def card_rows(result: RunResult) -> list[tuple[str, str]]:
         ("exported", str(result.model)),
         ("detections", str(result.folder / "detections")),
         ("card", str(result.folder / CARD_FILE)),
+        ("report", str(result.folder / "report.html")),
         ("next", f"maenas detect {result.model} IMAGES"),
     ]
     return rows

@@ -13,6 +13,7 @@ from maenas.blocks.errors import MaenasError
 from maenas.pipeline.options import RunOptions, require_same
 from maenas.pipeline.plan import RunPlan, make_plan
 from maenas.pipeline.record import FILE, FinishedStep, RunRecord, load_record
+from maenas.pipeline.report import write_report
 from maenas.pipeline.result import RunResult
 from maenas.pipeline.step import Step
 from maenas.runs import start
@@ -42,8 +43,9 @@ def run_steps(
             start.mark_start(folder)
             record.save(folder)
             start.mark_begun(folder)
-        record = _finish(plan, record)
-        return RunResult(folder, plan, record)
+        result = RunResult(folder, plan, _finish(plan, record))
+        write_report(result)
+        return result
 
 
 def _folder(out: Path | None, resume: bool) -> AbstractContextManager[Path]:

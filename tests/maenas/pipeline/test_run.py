@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from html import escape
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -56,7 +57,10 @@ class Recorded:
 
 
 RESULTS: dict[str, dict[str, Any]] = {
-    "search": {"latency_ms": 3.7, "budget": {"latency_ms": 3.8}},
+    "search": {
+        **{"latency_ms": 3.7, "budget": {"latency_ms": 3.8}},
+        **{"params": 1e6, "macs": 1e9, "layers": 20},
+    },
     "train": {"best": "best", "last": "last"},
     "val": {"ap": 0.5, "ap50": 0.7, "split": "val", "in_shape": [3, 64, 64], "images": 8},
 }
@@ -204,4 +208,12 @@ def test_it_ends_with_a_trained_detector_an_exported_file_and_drawn_detections(
     print_run(result)
     out = capsys.readouterr().out
     assert "which is not in this machine" in out
+    page = (result.folder / "report.html").read_text("utf-8")
+    data = json.loads(page.partition('id="data">')[2].partition("</script>")[0])
+    assert {"front-ns", "history-ns", "training-0"} <= set(data["charts"])
+    assert set(data["groups"]) == {"ns"}
+    assert page.count("<img alt=") == len(list((result.folder / "detections").glob("*.jpg")))
+    assert page.count('<section id="summary"') == 1
+    for step in result.record.steps:
+        assert escape(step.command) in page
     assert "generated shapes" in out

@@ -1,0 +1,109 @@
+"""`report.html` of a run: search, training, accuracy, latency and detections in one file."""
+
+from __future__ import annotations
+
+import csv
+from io import StringIO
+
+from maenas.blocks.files.atomic_write import write_text
+from maenas.blocks.files.plain_file import read_bytes, read_text
+from maenas.pipeline.card import card_rows
+from maenas.pipeline.result import RunResult
+from maenas.report import Figure, Page, Section, commands, facts, figures, foot, page_text, table
+from maenas.report.saved import sections_of
+from maenas.report.training import Example, examples_section, training_section
+from maenas.runs.folders import TRAINING_TABLE
+
+REPORT_FILE = "report.html"
+TABLE_LIMIT = 10_000_000  # bytes of the table of a training
+IMAGE_LIMIT = 5_000_000  # bytes of one image with detections
+IMAGES_LIMIT = 4_000_000  # bytes of all images in the page
+IMAGES = (".jpg", ".jpeg", ".png")
+OF_THE_SEARCH = ("summary", "commands", "provenance")  # told by sections of the run itself
+
+
+def write_report(result: RunResult) -> None:
+    """Write the report into the folder of a run.
+
+    Raises:
+        MaenasError: if a file cannot be read or written.
+    """
+    write_text(result.folder / REPORT_FILE, report_text(result))
+
+
+def report_text(result: RunResult) -> str:
+    """The HTML of the report of a run."""
+    sections = [_summary(result), *_training(result), *_detections(result), *_search(result)]
+    sections.append(_steps(result))
+    lead = (
+        f"A detector for {result.plan.data}, searched for {result.plan.device}, trained, "
+        "exported and measured."
+    )
+    return page_text(Page("maenas run", lead, sections, foot()))
+
+
+def _summary(result: RunResult) -> Section:
+    found = result.record.result("search")
+    shown = [
+        Figure("AP", f"{result.ap:.3f}", f"AP50 {result.ap50:.3f}, split {result.split}"),
+        *_latency(result),
+        Figure("params", f"{found['params'] / 1e6:.2f} M", f"{found['layers']} layers"),
+        Figure("MACs", f"{found['macs'] / 1e9:.3f} G", "x".join(map(str, result.image_size))),
+    ]
+    return Section("summary", "Summary", figures(shown) + facts(card_rows(result), "wide"))
+
+
+def _latency(result: RunResult) -> list[Figure]:
+    """Predicted and measured latency, where they are known."""
+    limit = result.limit_ms
+    shown = []
+    for name, ms in (("predicted", result.predicted_ms), ("measured", result.measured_ms)):
+        if ms is not None:
+            note = "" if limit is None else f"of {limit:.3f} ms on {result.plan.device}"
+            good = limit is not None and ms <= limit
+            shown.append(Figure(f"latency, {name}", f"{ms:.3f} ms", note, good))
+    return shown
+
+
+def _training(result: RunResult) -> list[Section]:
+    """The curves of the training; [] without its table."""
+    path = result.folder / "train" / TRAINING_TABLE
+    if not path.is_file():
+        return []
+    rows = [
+        {name: float(value) for name, value in row.items() if value}
+        for row in csv.DictReader(StringIO(read_text(path, limit=TABLE_LIMIT)))
+    ]
+    return [training_section(rows)] if rows else []
+
+
+def _detections(result: RunResult) -> list[Section]:
+    """Images with detections, as many as a page carries; [] without any."""
+    folder = result.folder / "detections"
+    paths = sorted(path for path in folder.glob("*") if path.suffix.lower() in IMAGES)
+    examples: list[Example] = []
+    for path in paths:
+        if sum(len(one.image) for one in examples) + path.stat().st_size <= IMAGES_LIMIT:
+            examples.append(Example(read_bytes(path, limit=IMAGE_LIMIT), path.name))
+    if not examples:
+        return []
+    about = f"Detections of the exported file on {len(examples)} images of split {result.split}."
+    return [examples_section(examples, about)]
+
+
+def _search(result: RunResult) -> list[Section]:
+    """The sections of the search's own report."""
+    sections = sections_of(result.folder / "search" / REPORT_FILE)
+    if not sections:
+        return []
+    first = Section("search", "", "", groups=sections[0].groups)
+    return [first, *(one for one in sections if one.anchor not in OF_THE_SEARCH)]
+
+
+def _steps(result: RunResult) -> Section:
+    """Each step as the command that does it alone."""
+    steps = result.record.steps
+    times = [(step.name, f"{step.seconds:.1f}") for step in steps]
+    body = table("Seconds of each step", ("step", "seconds"), times, numbers=[1])
+    listed = [(step.name, step.command) for step in steps]
+    return Section("steps", "Steps", body + commands(listed))
