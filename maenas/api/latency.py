@@ -33,22 +33,20 @@ def predict(
         input_size: side of the input image in pixels, or (height, width); that of the network if
             None.
     Raises:
-        MaenasError: if the network or device does not exist, or an operator is not in the table.
+        MaenasError: if the network or device does not exist, or no operator has a price there. The
+            result lists operators without a price (`unpriced`) beside the others.
 
     Example:
         >>> round(maenas.predict("zoo:damo-yolo-s", device="t4").latency_ms, 2)
         3.92
     """
     from maenas.budgets import load_device
-    from maenas.latency.predict import PredictResult, amount, priced_lines
+    from maenas.latency.predict import prediction
     from maenas.latency.workload import find_workload
 
     chosen = None if device is None else load_device(device)
     workload = find_workload(str(network), template, input_size)
-    model = chosen or load_device(workload.device or "t4")
-    lines = priced_lines(workload, model)
-    workload.require_known(f"; all else takes {amount(lines, 3)} ms on {model.device}")
-    return PredictResult(workload, model, lines)
+    return prediction(workload, chosen or load_device(workload.device or "t4"))
 
 
 def compare(

@@ -49,6 +49,8 @@ class Workload:
             neither in `layers` nor in `graph`, because their time depends on the image.
         whole: function that makes the graph with the operators of `behind`; None without any.
         input_size: input size given by the user; None for the network's own.
+        stand_ins: a copy of the same size for each unknown operator of known shape, under the kind
+            of that operator.
     """
 
     name: str
@@ -60,6 +62,7 @@ class Workload:
     behind: Counter[str] = field(default_factory=Counter)
     whole: Callable[[], onnx.ModelProto] | None = None
     input_size: InputSize = None
+    stand_ins: tuple[PricedLayer, ...] = ()
 
     @property
     def label(self) -> str:
@@ -92,18 +95,14 @@ class Workload:
         except DeviceError as error:
             raise DeviceError(str(error).replace(NETWORK, self.arguments)) from None
 
-    def require_known(self, rest: str = "") -> None:
-        """Raise `MaenasError` if the network has no operators, or unknown ones, which it names.
-
-        Args:
-            rest: text about the other operators, added to the message.
-        """
+    def require_known(self) -> None:
+        """Raise `MaenasError` if the network has no operators, or unknown ones, which it names."""
         if not (self.layers or self.unknown):
             raise MaenasError(f"{self.name}: has no operator that takes time.")
         if self.unknown:
             kinds = ", ".join(f"{count} x {kind}" for kind, count in self.unknown.most_common())
             raise MaenasError(
-                f"{self.name}: has operators without a price: {kinds}{rest}. {self._remedy()}"
+                f"{self.name}: has operators without a price: {kinds}. {self.remedy()}"
             )
 
     def cannot_run(self, backend: str) -> str | None:
@@ -112,9 +111,9 @@ class Workload:
         if not kinds:
             return None
         shown = ", ".join(f"{count} x {kind}" for kind, count in kinds.items())
-        return f"{self.name}: {backend} cannot run all its operators: {shown}. {self._remedy()}"
+        return f"{self.name}: {backend} cannot run all its operators: {shown}. {self.remedy()}"
 
-    def _remedy(self) -> str:
+    def remedy(self) -> str:
         """A sentence on what can be done with a file that has unknown operators."""
         domains = {kind.rpartition(".")[0] for kind in filter(_is_foreign, self.unknown)}
         if not domains:
@@ -186,6 +185,7 @@ def onnx_workload(path: Path, input_size: InputSize) -> Workload:
         behind=parted.behind,
         whole=(lambda: whole) if parted.behind else None,
         input_size=input_size,
+        stand_ins=tuple(PricedLayer(layer.name, layer.ops) for layer in layers.stand_ins),
     )
 
 

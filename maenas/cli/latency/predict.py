@@ -28,8 +28,8 @@ def predict(
     from maenas.blocks import SpecError
     from maenas.budgets.image_size import parse_input_size
     from maenas.cli.latency.listing import SHOWN, extrapolated, print_layers
-    from maenas.latency.predict import amount, not_included
-    from maenas.terminal.console import OUT, print_json
+    from maenas.latency.predict import amount, left_out, not_included
+    from maenas.terminal.console import ERR, OUT, print_json
     from maenas.terminal.device_warnings import warn_of
 
     if images:
@@ -42,12 +42,14 @@ def predict(
     )
     workload, model = result.workload, result.model
     warn_of([model])
+    if result.unpriced:
+        ERR.print(f"warning: {left_out(result)}")
     if as_json:
         print_json(result.to_json())
         return
     OUT.print(
         f"{workload.name} ({workload.what}): {amount(result.lines, 3)} ms predicted "
-        f"on {model.device}"
+        f"on {model.device}{', without the operators that have no price' * bool(result.unpriced)}"
     )
     OUT.print(f"{model.device}: {model.about if model.warning is None else model.brief}")
     print_layers(result.lines, None if show_all else SHOWN)
