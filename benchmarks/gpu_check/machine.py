@@ -43,9 +43,15 @@ def run(part: Part, fake: bool) -> None:
     part.tell("missing", missing, f"missing packages: {', '.join(missing) or 'none'}")
     if missing:
         part.say(f"for the whole check: pip install {' '.join(missing)}")
+    part.tell("bf16", has_bf16())
     part.tell("clocks_idle", clocks(), "clocks read")
-    part.tell("products_tflops", _products(256 if fake else SIDE))
+    part.tell("products_tflops", products(256 if fake else SIDE))
     part.tell("clocks_busy", clocks(), "clocks read after work")
+
+
+def has_bf16() -> bool:
+    """Whether the GPU computes in bf16 itself; those before Ampere emulate it, slowly."""
+    return bool(torch.cuda.is_bf16_supported(including_emulation=False))
 
 
 def clocks() -> list[dict[str, str]]:
@@ -69,10 +75,11 @@ def _gpu(index: int) -> dict[str, Any]:
     }
 
 
-def _products(side: int) -> dict[str, float]:
+def products(side: int) -> dict[str, float]:
     """Teraflops of a product of two square matrices in each precision."""
     found = {}
-    for name, kind in (("f32", torch.float32), ("f16", torch.float16), ("bf16", torch.bfloat16)):
+    kinds = {"f32": torch.float32, "f16": torch.float16}
+    for name, kind in (kinds | ({"bf16": torch.bfloat16} if has_bf16() else {})).items():
         left, right = (torch.randn(side, side, device="cuda", dtype=kind) for _ in range(2))
         left @ right
         event: Any = torch.cuda.Event

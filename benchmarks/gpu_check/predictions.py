@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from benchmarks.gpu_check.machine import has_bf16
 from benchmarks.gpu_check.report import Part
 from benchmarks.gpu_check.trainings import still_network
 from maenas.detector.runtimes.torch_runtime import TorchRuntime
@@ -54,6 +55,7 @@ def run(part: Part, fake: bool) -> None:
         found = {
             name: differences(cpu, TorchRuntime(spec, network, "cuda", precision.kind).run(some))
             for name, precision in PRECISIONS.items()
+            if name != "bf16" or has_bf16()
         }
         part.tell(model, found)
         for name in found:

@@ -29,11 +29,11 @@ class Section:
 
 # In order; the limits add up to 8 minutes. The last one may use what the others leave.
 SECTIONS = {
-    "machine": Section("machine", 35),
+    "machine": Section("machine", 45),
     "predictions": Section("predictions", 50),
     "training": Section("training", 90),
     "throughput": Section("throughput", 70),
-    "profile": Section("latency", 120),
+    "profile": Section("latency", 110),
     "ranks": Section("ranks", 55),
     "tensorrt": Section("tensorrt", 60),
 }

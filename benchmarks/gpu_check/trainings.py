@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -68,7 +69,11 @@ def drawn_data(folder: Path, images: int, side: int) -> Path:
     for number in range(DRAWN, images):
         for kind, suffix in (("images", "jpg"), ("labels", "txt")):
             source = folder / kind / f"{number % DRAWN}.{suffix}"
-            os.link(source, folder / kind / f"{number}.{suffix}")  # a copy takes 0.2 MB
+            copy = folder / kind / f"{number}.{suffix}"
+            try:
+                os.link(source, copy)  # a copy takes 0.2 MB
+            except OSError:  # a file system without links
+                shutil.copyfile(source, copy)
     path = folder / "data.yaml"
     path.write_text("train: images\nval: images\nnames: [red, green, blue]\n")
     return path

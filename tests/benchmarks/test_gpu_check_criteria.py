@@ -11,13 +11,14 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks.gpu_check import latency, ranks, sections, throughput, training
+from benchmarks.gpu_check import latency, machine, ranks, sections, throughput, training
 from benchmarks.gpu_check.predictions import PRECISIONS, differences, require_agreement
 from benchmarks.gpu_check.report import Missed, Part, read_json
 from benchmarks.gpu_check.sections import run_section
 from benchmarks.gpu_check.trainings import still_network
 from maenas.detector.runtimes.torch_runtime import TorchRuntime
 from maenas.detector.train import StepResult
+from tests.cuda_on_cpu import fake_gpu
 from tests.lively import images
 
 NAN = float("nan")
@@ -214,3 +215,21 @@ def test_ranks_that_sum_or_learn_something_else_are_missed() -> None:
         "every rank must end with the same weights, but [1] differ from 0",
         "the losses of all steps must be finite, got [nan]",
     ]
+
+
+def test_a_gpu_that_emulates_bf16_is_not_judged_by_it() -> None:
+    """As a T4, where a convolution in bf16 takes many times as long."""
+    part = Part()
+    found = trained()
+    del found["bf16"]
+    training.require_sound(part, found)
+    part.finish()
+
+
+@pytest.mark.parametrize("has_bf16", [True, False])
+def test_products_of_matrices_are_timed_in_what_the_gpu_has(
+    has_bf16: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with fake_gpu():
+        monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **asked: has_bf16)
+        assert ("bf16" in machine.products(8)) is has_bf16
