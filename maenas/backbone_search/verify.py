@@ -273,7 +273,7 @@ def make_verifier(
         )
     return Verifier(
         {
-            device.axis: backend_meter(name, ray)
+            device.axis: backend_meter(device.model.device if ":" in name else name, ray)
             for name, device in devices.items()
             if device.axis in limited
         },

@@ -10,7 +10,14 @@ import numpy as np
 import pytest
 
 from maenas.blocks import Op
-from maenas.budgets import Budget, BudgetError, InfeasibleError, LatencyModel, load_device
+from maenas.budgets import (
+    Budget,
+    BudgetError,
+    DeviceError,
+    InfeasibleError,
+    LatencyModel,
+    load_device,
+)
 from maenas.budgets.cost import cost
 from maenas.nas import (
     ALGORITHMS,
@@ -148,6 +155,20 @@ def test_the_certificate_of_a_pair_holds_against_every_network(
 def test_a_device_without_prices_is_refused(free: Problem) -> None:
     with pytest.raises(BudgetError, match="budget 'cpu limit': no prices of cpu are given"):
         replace(free, further={})
+
+
+class LacksConvolutions(PlainCpu):
+    """A device that was never measured with convolutions."""
+
+    def op_ms(self, op: Op) -> float:
+        if op.kind == "conv":
+            raise DeviceError(f"device plain: operators of kind {op.kind!r} were never measured.")
+        return super().op_ms(op)
+
+
+def test_a_device_that_cannot_price_the_space_is_named(free: Problem) -> None:
+    with pytest.raises(DeviceError, match="device plain: operators of kind 'conv'"):
+        Options(Evaluator(replace(free, further={"cpu": LacksConvolutions()})))
 
 
 # Pairs of limits that rise together.
@@ -331,6 +352,17 @@ def test_islands_on_a_pool_write_what_they_write_in_process(free: Problem, tmp_p
     histories = [(tmp_path / name / "history.jsonl").read_bytes() for name in ("1", "2")]
     assert histories[0] == histories[1]
     assert b'"latency_ms@cpu": ' in histories[0]
+
+
+@pytest.mark.slow
+def test_a_ray_cluster_finds_what_is_found_in_process(free: Problem, tmp_path: Path) -> None:
+    devices = {"cpu": load_device("intel-8163")}
+    pair = Evaluator(replace(free, rest=None, budgets=both(0.4, 0.6), further=devices))
+    chosen = settings(pair, "evolution", islands=2)
+    here = told(run(pair, chosen, InProcess(), journal_in(tmp_path / "here", pair.problem)))
+    with opened_executor(2, "local") as cluster:
+        there = told(run(pair, chosen, cluster, journal_in(tmp_path / "there", pair.problem)))
+    assert there == here
 
 
 def test_a_journal_of_other_devices_cannot_be_resumed(pair: Evaluator, tmp_path: Path) -> None:

@@ -198,15 +198,21 @@ def backend_meter(device: str, ray: str | None) -> Callable[[], Meter]:
     Raises:
         BackendError: if the device is not there.
     """
-    from maenas.budgets.backends import open_backend
+    from maenas.budgets.backends import BackendError, open_backend
     from maenas.latency.measure import find_target
 
-    target, _, reference_ms = find_target(device, None, None)
-    if ray is None:
-        backend = open_backend(target)
+    try:
+        target, _, reference_ms = find_target(device, None, None)
+        backend = open_backend(target) if ray is None else None
+    except BackendError as error:
+        raise BackendError(
+            f"verify: {str(error).rstrip('.')}; --verify-with measures by a command of yours."
+        ) from None
+    if backend is not None:
         return lambda: BackendMeter(backend, reference_ms)
     from maenas.budgets.backends.remote_device import RayBackend, require_owner
 
+    assert ray is not None
     require_owner(ray, target)
     return lambda: BackendMeter(
         RayBackend(target.device, target.precision, target.threads, ray), reference_ms

@@ -10,9 +10,11 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+import maenas
 from maenas.backbone_search.verification.device_command import (
     DeviceCommand,
     VerifyError,
@@ -304,6 +306,34 @@ def test_ctrl_c_ends_the_command_too(
     assert "--resume continues" in err
     assert "Traceback" not in err
     assert ended(int((tmp_path / "pid").read_text()))
+
+
+def test_python_takes_one_command_or_several(tmp_path: Path) -> None:
+    (tmp_path / "small.yaml").write_text(SMALL_SPACE)
+    asked: dict[str, Any] = {
+        "space": str(tmp_path / "small.yaml"),
+        "weights": (1, 1, 2, 4),
+        "template": "t",
+        "out": tmp_path / "run",
+    }
+    with pytest.raises(VerifyError, match=r"'nothing': names no network"):
+        maenas.search("0.1ms@t4", verify=1, verify_with="nothing", **asked)
+    commands = [f"t4={ECHO}", "jetson=run {onnx}"]
+    with pytest.raises(VerifyError, match=r"'jetson=run .onnx.': names no device of this search"):
+        maenas.search(
+            ["3ms@t4", "20ms@intel-8163"], verify=1, verify_with=commands, verify_timeout=5, **asked
+        )
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_device_that_is_not_here_points_to_the_command(
+    typed: Shell, unlimited: tuple[str, ...]
+) -> None:
+    refused = typed(*unlimited, *PAIR, "--verify", "1", "--out", "run")
+    assert refused.code == 2
+    assert "verify: device t4: is not in this machine" in refused.err
+    assert "--verify-with measures by a command of yours" in refused.err
+    assert not Path("run").exists()
 
 
 @pytest.mark.parametrize(
