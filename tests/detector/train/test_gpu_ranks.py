@@ -78,8 +78,8 @@ def test_two_processes_train_as_one_with_all_the_images(data: Path, tmp_path: Pa
             torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-4, msg=name)
 
 
-@pytest.mark.parametrize("amp", ["bf16", "fp16"])
-def test_in_half_precision_and_with_a_teacher_they_stay_equal(
+@pytest.mark.parametrize("amp", ["off", "bf16", "fp16"])
+def test_with_a_teacher_they_stay_equal_in_every_precision(
     amp: str, data: Path, tmp_path: Path
 ) -> None:
     first, second = run_ranks(2, learn, data, tmp_path, amp, True)

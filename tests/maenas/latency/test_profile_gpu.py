@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from maenas.budgets.backends import open_backend, parse_target
 from maenas.budgets.pricing.table import load_table
 from maenas.cli.latency.profile import summary
 from maenas.latency.profile import Request, run_profile
 from tests.cuda_on_cpu import fake_gpu
 from tests.cuda_on_cpu.cuda import NAME
-from tests.cuda_on_cpu.profiles import small_items, torch_gpu
+from tests.cuda_on_cpu.profiles import backbone_graph, small_items, torch_gpu
 from tests.fake_tensorrt import VERSION, fake_tensorrt
 
 
@@ -63,3 +64,15 @@ def test_wider_networks_are_slower(profiled: tuple[str, Path, list[str]]) -> Non
     fastest = {sample.name: min(sample.ms) for sample in load_table(profiled[1]).samples}
     narrow, wide, between = (fastest[f"network/{place}"] for place in range(3))
     assert 0 < narrow < between < wide
+
+
+def test_torch_times_a_graph_in_each_precision() -> None:
+    """The operators of a graph meet no tensor of the CPU, in 16 bits and in 32."""
+    ms = {}
+    with torch_gpu():
+        for precision in ("f16", "f32"):
+            backend = open_backend(parse_target("torch-cuda", precision))
+            session = backend.compile(backbone_graph(32))
+            assert session.precision == precision
+            ms[precision] = min(session.run(3).ms)
+    assert 0 < ms["f16"] < ms["f32"]

@@ -16,6 +16,7 @@ from maenas.runs.signals import Signals
 from maenas.training import evaluator as module
 from maenas.training.evaluator import evaluator
 from tests.fake_gpu import GPU, pretended_gpu
+from tests.fake_ranks import fake_ranks
 from tests.processes import run_ranks
 from tests.small_detector import constant_weights, small_spec
 from tests.trainings import write_data
@@ -77,3 +78,24 @@ def test_a_gpu_evaluates_in_the_precision_and_batch_of_the_training(
         scores = accuracy(network().to("cuda"))
     assert seen == [(5, amp != "off"), (2, amp != "off")]
     assert scores.ap == pytest.approx(alone.scores.ap, abs=0.01)
+
+
+def judge_on_gpu(rank: int, data: Path) -> dict[str, float]:
+    """One of two processes with a GPU each; the AP of every precision."""
+    found = {}
+    with fake_ranks(rank, 2) as ranks:
+        for amp in ("off", "bf16", "fp16"):
+            compute = ComputeOptions(amp=amp, batch=2)  # type: ignore[arg-type]
+            accuracy = evaluator(SPEC, read_dataset(data, "val"), ranks, Signals(), compute)
+            found[amp] = accuracy(network().to("cuda")).ap
+    return found
+
+
+def test_processes_on_gpus_share_the_images_in_every_precision(data: Path) -> None:
+    torch.set_num_threads(1)
+    val = read_dataset(data, "val")
+    alone = evaluate(TorchRuntime(SPEC, network()), val, published_thresholds(SPEC.is_nano), 2)
+    first, second = run_ranks(2, judge_on_gpu, data)
+    assert first == second
+    assert first["off"] == alone.scores.ap
+    assert first == pytest.approx(dict.fromkeys(first, alone.scores.ap), abs=0.01)
