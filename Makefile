@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: search test lint types slow gpu-check echarts axe
+.PHONY: search demo test lint types slow gpu-check echarts axe
 
 # Files of npm packages: name@version, file, SHA-256 of the file, folder to copy it to.
 ECHARTS := echarts@6.1.0 dist/echarts.common.min.js \
@@ -18,6 +18,9 @@ from_npm = set -e; set -- $(1); folder=$$(mktemp -d); \
 
 search: $(VENV)/installed  ## the main job: a backbone for a detector that runs in 3.8 ms on a T4
 	$(BIN)/maenas search --budget 3.8ms --device t4
+
+demo: $(VENV)/installed  ## search, train and measure a small detector for this CPU, in 10 minutes
+	$(BIN)/maenas run --input-size 160 --epochs 20
 
 test: $(VENV)/installed  ## the default test suite
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --max-worker-restart 0

@@ -55,6 +55,7 @@ def compare(
     *,
     template: str | None = None,
     input_size: InputSize = None,
+    html: str | Path | None = None,
 ) -> list[ComparedNetwork]:
     """Costs, latency on several devices, stages and scores of networks, side by side.
 
@@ -65,8 +66,10 @@ def compare(
             those of each network, where they are known.
         input_size: side of the input image in pixels, or (height, width); that of each network
             if None.
+        html: file of a page with charts that is written as well; no page if None.
     Raises:
-        MaenasError: if a network or device does not exist, or an operator has no known cost.
+        MaenasError: if a network or device does not exist, an operator has no known cost, or the
+            page cannot be written.
 
     Example:
         >>> t, s = maenas.compare(["zoo:damo-yolo-t", "zoo:damo-yolo-s"])
@@ -75,9 +78,16 @@ def compare(
     """
     from maenas.budgets import load_device
     from maenas.latency.compare import compared
+    from maenas.latency.compare_page import check_page_path, write_page
 
+    page = None if html is None else Path(html)
+    if page is not None:
+        check_page_path(page)
     models = [load_device(device) for device in devices]
-    return [compared(str(network), models, template, input_size) for network in networks]
+    found = [compared(str(network), models, template, input_size) for network in networks]
+    if page is not None:
+        write_page(found, page)
+    return found
 
 
 def measure(

@@ -35,14 +35,16 @@ def run(
     a profile, a search or a training.
 
     Args:
-        budget: one budget, such as "30ms", or several.
+        budget: one budget, such as "30ms", or several; if empty, the predicted latency of the
+            published detector of the template.
         data: data set, as for `maenas.train`; None for generated shapes.
         device: device that latency is priced for: one of this machine, such as "cpu", which is
             measured if it has no table yet, a table, or a bundled estimate.
         precision: number format of a device of this machine; its default if None.
         threads: number of CPU threads of a device of this machine; all cores if None.
         space: search space; that of the template if None.
-        template: scale of neck and head; the one whose published model is nearest if None.
+        template: scale of neck and head; if None the one whose published model is nearest to the
+            budget, or "ns" without a budget.
         input_size: side of the image in pixels; that of the template if None.
         evaluations: number of candidates of the search.
         epochs: number of epochs; that of the recipe if None.

@@ -9,7 +9,7 @@ import typer
 
 from maenas.cli.options import Json, Resume, Threads
 from maenas.cli.search.search import typed
-from maenas.cli.search.search_options import Budgets, Evaluations, Scale, Seed, Side
+from maenas.cli.search.search_options import Evaluations, Scale, Seed, Side
 from maenas.cli.stop import interrupted
 from maenas.cli.training.train_options import Epochs
 
@@ -21,7 +21,13 @@ ADVICE = "`maenas run --resume` continues from here"
 
 def run(
     context: typer.Context,
-    budget: Budgets = None,
+    budget: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Limit such as 30ms or 8Mparams, several times for several limits. (the latency "
+            "of the published network)"
+        ),
+    ] = None,
     data: Annotated[
         str | None,
         typer.Option(help="A data.yaml, its folder, or a COCO .json file. (generated shapes)"),

@@ -15,7 +15,8 @@ class RunOptions:
     """The options of a run.
 
     Attributes:
-        budget: budgets of the detector, such as "30ms".
+        budget: budgets of the detector, such as "30ms"; () for the latency of the published
+            network of the template.
         data: data set; None for generated shapes.
         device: device that latency is priced for.
         precision: number format of the device; its default if None.
@@ -29,7 +30,7 @@ class RunOptions:
         seed: random seed of the search and of generated shapes.
     """
 
-    budget: tuple[str, ...]
+    budget: tuple[str, ...] = ()
     data: str | None = None
     device: str = "cpu"
     precision: str | None = None

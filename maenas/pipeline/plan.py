@@ -11,6 +11,7 @@ from maenas.pipeline.step import Step, Value
 
 SHAPES = 400  # generated training images: epochs of seconds, and enough to learn three classes
 VERIFIED = 3  # finalists measured on the device
+TEMPLATE = "ns"  # scale of a run without a budget: the smallest published one
 CARD_FILE = "card.md"
 SHOWN_IMAGES = 12  # images whose detections are drawn
 
@@ -88,11 +89,12 @@ class RunPlan:
 
     def _search(self) -> Step:
         asked, out = self.options, self.folder / "search"
+        template = asked.template if asked.budget else asked.template or TEMPLATE
         options: dict[str, Value] = {
             "device": self.device,
             "data": self.data,
             "space": asked.space,
-            "template": asked.template,
+            "template": template,
             "input_size": asked.input_size,
             "evaluations": asked.evaluations,
             "seed": asked.seed or None,
@@ -100,7 +102,21 @@ class RunPlan:
             "verify": VERIFIED if self.measures else None,
             "out": str(out),
         }
-        return Step("search", "search", (), {"budget": asked.budget, **options}, out)
+        return Step(
+            "search",
+            "search",
+            (),
+            {"budget": asked.budget or (self._published_ms(template),), **options},
+            out,
+        )
+
+    def _published_ms(self, template: str | None) -> str:
+        """The predicted latency of the published detector of a scale, as a budget."""
+        import maenas
+
+        name, size = f"zoo:damo-yolo-{template}", self.options.input_size
+        predicted = maenas.predict(name, self.device, input_size=size)
+        return f"{predicted.latency_ms:.3g}ms"
 
     def _build(self) -> Step:
         out = self.folder / "detector"

@@ -63,10 +63,8 @@ def _record(
         if options is not None:
             require_same(options, record.options, given, folder / FILE)
         return record
-    if options is None or not options.budget:
-        if resume:
-            raise MaenasError(f"{folder}: there is no run to resume; --budget starts one.")
-        raise MaenasError("budget: at least one is needed, such as --budget 30ms --device cpu.")
+    if options is None or (resume and not given):
+        raise MaenasError(f"{folder}: there is no run to resume; leave --resume out to start one.")
     return RunRecord(options)
 
 

@@ -31,16 +31,14 @@ def compare(
     import maenas
     from maenas.budgets.image_size import parse_input_size
     from maenas.latency.compare import to_json
-    from maenas.latency.compare_page import check_page_path, write_page
     from maenas.latency.compare_rows import rows
     from maenas.terminal.console import ERR, OUT, print_json
 
     size = parse_input_size(input_size)
+    found = maenas.compare(
+        networks, device or ["t4"], template=template, input_size=size, html=html
+    )
     if html is not None:
-        check_page_path(html)
-    found = maenas.compare(networks, device or ["t4"], template=template, input_size=size)
-    if html is not None:
-        write_page(found, html)
         ERR.print(f"page: {html}")
     if as_json:
         print_json(to_json(found))

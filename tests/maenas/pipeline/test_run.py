@@ -111,6 +111,15 @@ def test_a_device_elsewhere_is_neither(tmp_path: Path) -> None:
     assert names == ["data", "search", "build", "train", "val", "export", "detect", "card"]
 
 
+def test_without_a_budget_the_latency_of_the_published_network_is_the_limit(
+    tmp_path: Path,
+) -> None:
+    search = make_plan(replace(OPTIONS, budget=()), tmp_path).makers["search"]()
+    ms = maenas.predict("zoo:damo-yolo-ns", "t4", input_size=64).latency_ms
+    assert search.options["budget"] == (f"{ms:.3g}ms",)
+    assert search.options["template"] == "ns"
+
+
 def test_a_stopped_run_continues_with_the_step_that_it_stopped_in(
     recorded: Recorded, here: Path
 ) -> None:
@@ -172,7 +181,7 @@ def test_a_damaged_record_is_named(content: str, said: str, tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (None, "--budget starts one"),
+        (None, "leave --resume out to start one"),
         (replace(OPTIONS, device="t5"), "no device 't5'"),
     ],
 )
