@@ -26,8 +26,13 @@ def root_of(path: Path, keys: Mapping[str, Any]) -> Path:
     if not isinstance(folder, str):
         raise DataError(f"{path}: path: must be text, got {name_of(folder)}.")
     _require_name(path, "path", folder)
-    roots = [path.parent / folder, Path(folder)]  # an absolute `path` is unchanged
-    return next((each for each in roots if each.is_dir()), path.parent)
+    return next((each for each in _roots(path, folder) if each.is_dir()), path.parent)
+
+
+def _roots(path: Path, folder: str) -> list[Path]:
+    """Folders that `path` may mean, also with Windows separators; an absolute one is unchanged."""
+    forms = dict.fromkeys((folder, folder.replace("\\", "/")))
+    return [root for form in forms for root in (path.parent / form, Path(form))]
 
 
 def class_names(path: Path, keys: Mapping[str, Any]) -> tuple[str, ...]:
@@ -95,7 +100,7 @@ def find_entries(path: Path, keys: Mapping[str, Any], split: str) -> tuple[list[
         if not isinstance(entry, str) or not entry:
             raise DataError(f"{path}: {split}: must name a folder or file, got {name_of(entry)}.")
         _require_name(path, split, entry)
-        found.append(_find(path, split, entry, [path.parent / folder, Path(folder)]))
+        found.append(_find(path, split, entry, _roots(path, folder)))
     return found, root
 
 

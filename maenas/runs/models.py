@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -191,7 +192,7 @@ def require_model(name: str) -> None:
     """
     path = Path(name)
     if is_exported(name):
-        if not path.is_file():
+        if not os.path.exists(path):  # its runtime says why it cannot read what is there
             raise SpecError(f"{name}: no such file or folder; expected {KINDS}.")
     elif name.startswith("zoo:"):
         find_detector(name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from shutil import copytree
@@ -11,6 +12,7 @@ import pytest
 import yaml
 
 from maenas.runs.models import find_model
+from tests.maenas.conftest import Shell
 
 
 @pytest.fixture
@@ -86,3 +88,14 @@ def test_an_older_file_without_its_run_is_a_backbone_alone(run: Path, tmp_path: 
     model = find_model(str((run / "best.yaml").rename(tmp_path / "alone.yaml")))
     assert model.template is None
     assert model.num_classes is None
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no pipes with names")
+def test_an_exported_file_that_is_a_pipe_is_not_called_missing(
+    typed: Shell, tmp_path: Path
+) -> None:
+    os.mkfifo(tmp_path / "pipe.onnx")
+    (tmp_path / "image.jpg").touch()
+    ran = typed("detect", "pipe.onnx", "image.jpg")
+    assert ran.code == 2
+    assert "pipe.onnx: is a pipe or a device, not a file." in ran.err

@@ -379,3 +379,12 @@ def test_a_folder_with_a_list_of_objects_names_the_file_to_give(tmp_path) -> Non
     assert str(error.value).endswith(
         f"; if instances.json lists its objects, give {tmp_path / 'instances.json'}."
     )
+
+
+def test_a_path_with_windows_separators_is_found(tmp_path: Path) -> None:
+    folder = tmp_path / "sets" / "first"
+    (folder / "images").mkdir(parents=True)
+    Image.new("RGB", (32, 32)).save(folder / "images" / "a.png")
+    path = tmp_path / "data.yaml"
+    path.write_text("path: sets\\first\ntrain: images\nnames: [a]\n")
+    assert [sample.path for sample in read_dataset(path).samples] == [folder / "images" / "a.png"]
