@@ -37,6 +37,7 @@ from maenas.nas import (
 )
 from maenas.nas.executors import Executor, Shared
 from maenas.runs.config import SearchConfig
+from maenas.runs.start import mark_begun
 from maenas.terminal.console import ERR, count_of
 from maenas.terminal.device_warnings import warn_of
 
@@ -87,6 +88,7 @@ def run_search(
             if not goes_on:
                 replace_run(folder)
                 job.save_config()
+                mark_begun(folder)  # a training may have been killed at its start here
             (result,) = results([job], executor, effort)
             tell_losses(executor)
     if isinstance(result, InfeasibleError):

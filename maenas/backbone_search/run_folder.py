@@ -15,8 +15,7 @@ from maenas.blocks.files.plain_file import read_bytes
 from maenas.blocks.files.yaml_file import LIMIT
 from maenas.detector import template_names
 from maenas.runs.config import SearchConfig, differences, load_config
-from maenas.runs.run_lock import contents
-from maenas.runs.start import new_run, resumed_run
+from maenas.runs.start import is_unstarted, new_run, resumed_run
 
 CONFIG_FILE, LIST_FILE = "config.yaml", "searches.yaml"
 RESULT_FILES = (
@@ -50,8 +49,8 @@ def has_run(folder: Path) -> bool:
 
 
 def is_begun(folder: Path) -> bool:
-    """Whether a folder holds any file, of a search or of another origin."""
-    return folder.is_dir() and bool(contents(folder))
+    """Whether a folder holds any file, of a search or of another origin, and no killed start."""
+    return not is_unstarted(folder)
 
 
 def is_several(folder: Path) -> bool:

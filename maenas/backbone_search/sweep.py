@@ -35,6 +35,7 @@ from maenas.blocks.files.yaml_file import read_yaml
 from maenas.budgets import InfeasibleError
 from maenas.runs.config import SearchConfig
 from maenas.runs.folders import last_run
+from maenas.runs.start import mark_begun
 from maenas.terminal.console import ERR
 
 FORMAT = "maenas/searches@1"
@@ -122,6 +123,7 @@ def _run(
             if not goes_on:
                 _replace_runs(folder)
                 _write_list(folder, list(jobs))  # from here on there is something to resume
+                mark_begun(folder)
             for job in jobs.values():
                 if not job.resume:
                     job.folder.mkdir(exist_ok=True)

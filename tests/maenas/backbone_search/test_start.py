@@ -18,6 +18,7 @@ from maenas.backbone_search.sweep import run_searches
 from maenas.blocks import MaenasError
 from maenas.blocks.files import atomic_write
 from maenas.runs.config import SearchConfig
+from maenas.runs.start import START_FILE, mark_start
 from tests.maenas.conftest import SMALL_SPACE
 
 NO_EFFORT = Effort(finalists=0)
@@ -184,3 +185,18 @@ def test_no_name_in_a_list_of_searches_leads_out_of_its_folder(name: str, option
     with pytest.raises(MaenasError, match=r"searches\.yaml: searches: "):
         several(resume=option == "resume", exist_ok=option == "exist_ok")
     assert Path("best.yaml").read_text() == "a finished run outside"
+
+
+@pytest.mark.parametrize(("work", "resume"), [(one, True), (several, False)])
+def test_a_search_begins_where_a_training_was_killed_at_its_start(
+    work: Callable[[bool, bool], None], resume: bool
+) -> None:
+    Path("run").mkdir()
+    mark_start(Path("run"))
+    Path("run/args.yaml").touch()
+    work(resume, False)
+    assert not (Path("run") / START_FILE).exists()
+    written = {path: path.stat().st_mtime_ns for path in Path("run").rglob("best.yaml")}
+    assert len(written) > 0
+    work(True, False)  # it is finished
+    assert {path: path.stat().st_mtime_ns for path in Path("run").rglob("best.yaml")} == written
