@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from maenas.api.detection import detect, val
     from maenas.api.detector import Detector
     from maenas.api.export import export
-    from maenas.api.inspection import checks, score, show, tables, zoo
+    from maenas.api.inspection import checks, score, show, table, tables, zoo
     from maenas.api.latency import compare, extend_profile, measure, predict, profile
     from maenas.api.networks import build_detector, import_weights, load_backbone
     from maenas.api.run import run
@@ -77,6 +77,7 @@ _HOMES = {
     "search_each": "maenas.api.search",
     "show": "maenas.api.inspection",
     "show_data": "maenas.api.data",
+    "table": "maenas.api.inspection",
     "tables": "maenas.api.inspection",
     "train": "maenas.api.training",
     "train_family": "maenas.api.training",
@@ -113,6 +114,7 @@ __all__ = [
     "search_each",
     "show",
     "show_data",
+    "table",
     "tables",
     "train",
     "train_family",

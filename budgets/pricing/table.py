@@ -229,6 +229,13 @@ class LatencyTable:
         """Return the operators of a sample."""
         return tuple(self.ops[index] for index in sample.ops)
 
+    def layer_times(self) -> Iterator[Observation]:
+        """Yield operators and microseconds of each layer that prices were fitted to."""
+        for sample in self.samples:
+            if WEIGHTS[sample.role] > 0:
+                for ops, us in self._layer_times(sample):
+                    yield Observation(ops, us)
+
     @cached_property
     def _kernels(self) -> dict[KernelKind, Kernel]:
         return fit(list(self._observations()))

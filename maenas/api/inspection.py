@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from maenas.backbone_search.scoring import ScoreResult
     from maenas.backbone_search.stages import ShowResult
     from maenas.detection.zoo import ZooResult
+    from maenas.latency.table_view import TableView
     from maenas.latency.tables import TablesResult
     from maenas.nas import Score
     from maenas.terminal.checks import ChecksResult
@@ -107,6 +108,23 @@ def tables() -> TablesResult:
     from maenas.latency.tables import known_tables
 
     return known_tables()
+
+
+def table(device: str) -> TableView:
+    """One latency table or estimate in detail: protocol, errors by family, kernels, price curves.
+
+    Args:
+        device: name of a table or an estimate, or its file.
+    Raises:
+        MaenasError: if there is no such table, or it cannot be read.
+
+    Example:
+        >>> [family.family for family in maenas.table("t4").families]
+        ['YOLOX', 'YOLOv5', 'YOLOv6', 'YOLOv7', 'YOLOE']
+    """
+    from maenas.latency.table_view import view_table
+
+    return view_table(device)
 
 
 def checks(ray: str | None = None) -> ChecksResult:

@@ -1,14 +1,14 @@
-"""Plots of a latency table: predicted against measured."""
+"""Plots of latency tables: predicted against measured, residuals, prices over channels."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from maenas.latency.table_view import CHANNELS, SIDE, family_of
 from maenas.terminal.figures import new_figure, save_figure
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from maenas.budgets.calibration.fitting import Calibrated, NetworkRow
     from maenas.budgets.pricing.table import LatencyTable
+    from maenas.latency.table_view import TableView
 
 
 def plot_prediction_errors(table: LatencyTable, path: Path) -> None:
@@ -26,8 +27,7 @@ def plot_prediction_errors(table: LatencyTable, path: Path) -> None:
     _draw_equality(axes, min(found.measured_ms), max(found.measured_ms))
     families: dict[str, list[int]] = {}
     for index, name in enumerate(found.names):
-        family = re.split("[/:]", name.removeprefix("held-out/"))[0]  # of "res/s/3", "zoo:m"
-        families.setdefault(family, []).append(index)
+        families.setdefault(family_of(name), []).append(index)
     for family, indices in sorted(families.items()):
         measured = [found.measured_ms[index] for index in indices]
         predicted = [found.predicted_ms[index] for index in indices]
@@ -63,6 +63,51 @@ def plot_calibration(rows: Sequence[NetworkRow], found: Calibrated, path: Path) 
     )
     axes.legend(loc="upper left", fontsize=8)
     save_figure(figure, path)
+
+
+def plot_table(view: TableView, path: Path) -> None:
+    """Plot residuals by family and the price of common kernels over their channels."""
+    figure = new_figure()
+    rows = len(view.left_out) + len(view.families)
+    figure.set_size_inches(10, max(4.5, 1.5 + 0.2 * rows))
+    residuals, prices = figure.subplots(1, 2)
+    _draw_residuals(residuals, view)
+    for name, ms in view.curves.items():
+        prices.plot(CHANNELS, ms, marker="o", markersize=3, label=name)
+    prices.set(xlabel=f"input and output channels at {SIDE}x{SIDE}", ylabel="price [ms]")
+    prices.set(xscale="log", yscale="log")
+    prices.set_xticks(CHANNELS[::2], [str(channels) for channels in CHANNELS[::2]])
+    prices.minorticks_off()
+    prices.legend(fontsize=8)
+    figure.suptitle(f"{view.entry.device}: {view.entry.protocol}", fontsize=10, wrap=True)
+    save_figure(figure, path)
+
+
+def _draw_residuals(axes: Axes, view: TableView) -> None:
+    """Draw the error of each network that prices were not fitted to, in rows by family."""
+    rows: dict[str, list[float]] = {}
+    if view.errors is not None:
+        found = view.errors
+        for name, predicted, measured in zip(
+            found.names, found.predicted_ms, found.measured_ms, strict=True
+        ):
+            rows.setdefault(family_of(name), []).append(100 * (predicted / measured - 1))
+    else:
+        rows = {name: [100 * error] for name, error in view.left_out.items()}
+    axes.axvspan(-10, 10, color="lightgrey", label="within 10 %")
+    axes.axvline(0, color="black", linewidth=0.8)
+    if not rows:
+        axes.text(0, 0, "the file holds none", ha="center", va="center")
+    for place, errors in enumerate(rows.values()):
+        axes.scatter(errors, [place] * len(errors), s=18)
+    for family in view.families if view.errors is None else ():
+        error = 100 * family.mean_error
+        rows[f"{family.family} (mean)"] = [error]
+        axes.plot([-error, error], [len(rows) - 1] * 2, linewidth=4, solid_capstyle="butt")
+    axes.set_yticks(range(len(rows)), list(rows), fontsize=8)
+    axes.invert_yaxis()
+    axes.set(xlabel="predicted against measured [%]", title="networks not fitted to")
+    axes.legend(fontsize=8)
 
 
 def _draw_equality(axes: Axes, least: float, most: float) -> None:

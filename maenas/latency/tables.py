@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
+    from maenas.budgets.latency import LatencyModel
     from maenas.budgets.pricing.disturbance import Disturbance
+    from maenas.budgets.pricing.fit import Fit
     from maenas.budgets.pricing.table import LatencyTable
 
 SCHEMA = "maenas/tables@1"
@@ -27,6 +30,8 @@ class TableEntry:
         within_10: share of these networks predicted within 10 %; None without any.
         disturbance: numbers of disturbed samples; None unless it was measured.
         warning: reason why the table is unreliable; None if it is not.
+        protocol: runtime, precision, threads and batch size of the latencies; empty if damaged.
+        created: date and time of the measurement, UTC; None for an estimate.
     """
 
     device: str
@@ -37,6 +42,15 @@ class TableEntry:
     within_10: float | None = None
     disturbance: Disturbance | None = None
     warning: str | None = None
+    protocol: str = ""
+    created: str | None = None
+
+    @property
+    def age_days(self) -> int | None:
+        """Days since the measurement; None for an estimate."""
+        if self.created is None:
+            return None
+        return (datetime.now(UTC) - datetime.fromisoformat(self.created)).days
 
     def to_json(self) -> dict[str, Any]:
         """The entry as plain data, with the keys of its kind."""
@@ -49,6 +63,8 @@ class TableEntry:
             }
         if self.mean_error is not None:
             data |= {"mean_error": self.mean_error, "within_10": self.within_10}
+        if self.protocol:
+            data |= {"protocol": self.protocol, "created": self.created}
         return data
 
 
@@ -85,17 +101,34 @@ def _entries() -> Iterator[TableEntry]:
         if isinstance(table, MaenasError):
             yield TableEntry(name, "damaged", str(table))
         else:
-            yield _measured(name, table)
+            yield measured_entry(name, table)
     for name, estimate in user_estimates().items():
         if isinstance(estimate, MaenasError):
             yield TableEntry(name, "damaged", str(estimate))
         else:
-            yield TableEntry(name, "estimated", estimate.about)
+            yield estimated_entry(name, estimate)
     for name in bundled_names():
-        yield TableEntry(name, "estimated", load_bundled(name).about)
+        yield estimated_entry(name, load_bundled(name))
 
 
-def _measured(name: str, table: LatencyTable) -> TableEntry:
+def estimated_entry(name: str, model: LatencyModel) -> TableEntry:
+    """The entry of an estimate; its error is that of networks left out of the calibration."""
+    protocol = getattr(model, "protocol", "") or model.brief.removeprefix("estimated: ")
+    fit: Fit | None = getattr(model, "fit", None)
+    if fit is None:
+        return TableEntry(name, "estimated", model.about, protocol=protocol)
+    return TableEntry(
+        name,
+        "estimated",
+        model.about,
+        networks=len(fit.leave_one_out) or fit.rows,
+        mean_error=fit.held_out_mean / 100,
+        protocol=protocol,
+    )
+
+
+def measured_entry(name: str, table: LatencyTable) -> TableEntry:
+    """The entry of a measured table; its error is that of the networks held out."""
     errors = table.errors
     return TableEntry(
         name,
@@ -106,4 +139,15 @@ def _measured(name: str, table: LatencyTable) -> TableEntry:
         within_10=errors.within_10 if errors.names else None,
         disturbance=table.disturbance,
         warning=table.warning,
+        protocol=protocol_of(table),
+        created=table.created,
     )
+
+
+def protocol_of(table: LatencyTable) -> str:
+    """Runtime and version, precision, threads and batch size of a table."""
+    runtime = table.provenance.get("runtime", table.backend)
+    words = [str(runtime), table.precision, f"batch {table.batch}"]
+    if table.threads is not None:
+        words.insert(2, f"{table.threads} thread" + "s" * (table.threads != 1))
+    return ", ".join(words)

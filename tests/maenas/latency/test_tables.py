@@ -7,8 +7,11 @@ from dataclasses import replace
 import pytest
 
 from maenas.backbone_search.plan import fingerprint, plan
+from maenas.blocks.op import conv as conv3x3
 from maenas.budgets import load_device
 from maenas.budgets.budget import parse_budgets
+from maenas.budgets.device import bundled_names
+from maenas.budgets.profiling.operator_grid import operator_grid
 from maenas.runs.config import SearchConfig
 from maenas.runs.templates import choose_template, published_cost
 from tests.cpu_table import cpu_table, disturbed
@@ -28,8 +31,12 @@ def test_measured_tables_damaged_ones_and_estimates_are_listed(typed, tables_fol
     assert measured["networks"] == 7
     assert measured["mean_error"] < 0.02
     shown = typed("tables").words
-    for word in ("cpu-1t", "% on 7", "torn.json: is cut off", "estimated: ", "measured tables lie"):
+    for word in ("cpu-1t", "% on 7", "torn.json: is cut off", "estimated", "measured tables lie"):
         assert word in shown
+    assert measured["protocol"] == "arithmetic 1.0, f32, 1 thread, batch 1"
+    assert measured["created"] == "2026-11-22T10:00:00+00:00"
+    assert "arithmetic 1.0, f32, 1 thread, batch 1" in shown
+    assert "0 of " in shown  # disturbed samples
 
 
 def test_a_table_that_was_never_checked_says_so(typed, tables_folder) -> None:
@@ -133,3 +140,64 @@ def test_a_search_is_priced_by_a_table(typed, small_folder, tmp_path, workers) -
     assert "measured 2026-11-22" in str(found)
     assert found["verified"] == []
     assert 0 < found["latency_ms"] <= 2.5
+
+
+# One table in detail.
+
+
+def test_a_measured_table_is_explained_by_kernels_and_families(typed, tmp_path) -> None:
+    table = cpu_table()
+    table.save(tmp_path / "mine.json")
+    found = typed("tables", "show", "mine.json", "--plot", "mine.png", "--json").json
+    assert found["schema"] == "maenas/table@1"
+    assert found["protocol"] == "arithmetic 1.0, f32, 1 thread, batch 1"
+    assert found["samples"] == {"fit": 7, "operator": len(operator_grid(2)), "held-out": 7}
+    (family,) = found["families"]
+    assert (family["family"], family["networks"]) == ("zoo", 7)
+    assert family["mean_error"] == pytest.approx(table.errors.mean)
+    kernels = {kernel["kernel"]: kernel for kernel in found["kernels"]}
+    assert set(kernels) == {str(kind) for kind in table.model().kernels}
+    conv = kernels["conv 1x1/1"]
+    assert conv["layers"] > 100
+    assert conv["mean_error"] < 0.05
+    curve = found["curves_ms_by_channels_at_40x40"]["conv 3x3/1"]
+    op = conv3x3((64, 40, 40), 64, 3, act="relu")
+    assert curve["64"] == pytest.approx(table.model().op_ms(op))
+    assert list(curve.values()) == sorted(curve.values())
+    assert (tmp_path / "mine.png").read_bytes().startswith(b"\x89PNG")
+    shown = typed("tables", "show", "mine.json").words
+    for word in ("zoo", "conv 3x3/1", "age: ", "7 held-out", "0 of "):
+        assert word in shown
+
+
+@pytest.mark.parametrize("device", bundled_names())
+def test_an_estimate_is_explained_with_its_errors(typed, tmp_path, device: str) -> None:
+    found = typed("tables", "show", device, "--plot", "plot.png", "--json").json
+    assert (found["device"], found["kind"]) == (device, "estimated")
+    assert found["held_out"] is None
+    assert found["kernels"]
+    assert found["curves_ms_by_channels_at_40x40"]
+    assert (tmp_path / "plot.png").stat().st_size > 10_000
+    fit = getattr(load_device(device), "fit", None)
+    errors = {} if fit is None else fit.leave_one_out
+    assert found["left_out"] == pytest.approx({name: e / 100 for name, e in errors.items()})
+    assert typed("tables", "show", device).code == 0
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        (("show",), "expected `maenas tables show TABLE`, got 'show'"),
+        (("t4",), "expected `maenas tables show TABLE`, got 't4'"),
+        (("show", "t5"), "no device 't5'"),
+        (("show", "gone.json"), "gone.json: no such file"),
+        (("show", "t4", "--plot", "t4.pdf"), "t4.pdf: a plot is a file that ends in .png"),
+        (("--plot", "all.png"), "draws one table; name it"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_what_cannot_be_shown_is_refused_in_one_line(typed, asked, words) -> None:
+    ran = typed("tables", *asked)
+    assert ran.code == 2
+    assert words in ran.err
+    assert ran.err.count("\n") == 1
