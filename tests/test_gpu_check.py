@@ -108,6 +108,42 @@ def test_a_section_that_fails_leaves_the_others_to_run(
     assert "training: failed in 1 s" in capsys.readouterr().out
 
 
+def test_tensorrt_gets_the_time_that_the_others_leave(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    limits: dict[str, float] = {}
+
+    def run(name: str, limit_s: float, fake: bool) -> dict[str, Any]:
+        limits[name] = limit_s
+        return {"state": "ok", "message": "", "seconds": 1.0, "result": {}}
+
+    monkeypatch.setattr(gpu_check, "run_apart", run)
+    gpu_check.main(["--out", str(tmp_path / "a.json")])
+    *others, last = SECTIONS
+    assert last == "tensorrt"
+    assert {name: limits[name] for name in others} == {
+        name: SECTIONS[name].limit_s for name in others
+    }
+    assert limits[last] == pytest.approx(60 * gpu_check.MINUTES, abs=30)
+
+
+def test_the_file_is_there_after_each_section(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Even if the whole check is stopped, as by Ctrl-C."""
+
+    def run(name: str, limit_s: float, fake: bool) -> dict[str, Any]:
+        if name == "training":
+            raise KeyboardInterrupt
+        return {"state": "ok", "message": "", "seconds": 1.0, "result": {}}
+
+    monkeypatch.setattr(gpu_check, "run_apart", run)
+    with pytest.raises(KeyboardInterrupt):
+        gpu_check.main(["--out", str(tmp_path / "a.json")])
+    found = json.loads((tmp_path / "a.json").read_text())
+    assert list(found["sections"]) == ["machine", "predictions"]
+
+
 def test_without_a_gpu_the_check_ends_at_once(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -53,8 +53,9 @@ def main(words: Sequence[str] | None = None) -> int:
         left = until - time.monotonic()
         print(f"gpu-check: {name} ({place} of {len(chosen)}), {left:.0f} s left", flush=True)
         limit_s = SECTIONS[name].limit_s * (SLOWER if options.fake else 1)
-        is_last = place == len(chosen) > 1
-        section = run_apart(name, left if is_last else min(limit_s, left), options.fake)
+        if SECTIONS[name].takes_rest:
+            limit_s = left
+        section = run_apart(name, min(limit_s, left), options.fake)
         found["sections"][name] = section
         print(f"gpu-check: {name}: {told(section)}", flush=True)
         if name == "machine" and section["state"] != "ok":
