@@ -13,13 +13,17 @@ import maenas
 from maenas.blocks.backbone_file import load_spec
 from maenas.budgets import load_device
 from tests.maenas.conftest import SMALL_OPTIONS, SMALL_SPACE, Shell
+from tests.small_pair import CPU, GPU, latency, pair
 
-DEVICES = ("t4", "intel-8163")
-PAIR = ("--budget", "0.1ms@t4", "--budget", "0.27ms@intel-8163", "--scope", "backbone")
+DEVICES = (GPU, CPU)
+LIMITS = tuple(latency(device, 0.5) for device in DEVICES)
+LOW, HIGH = (tuple(latency(device, share) for device in DEVICES) for share in (0.4, 0.85))
 FAMILY = (
-    *("--budget", "0.07ms..0.12ms@t4", "--budget", "0.2ms..0.35ms@intel-8163"),
+    *("--budget", f"{LOW[0]:g}ms..{HIGH[0]:g}ms@{GPU}"),
+    *("--budget", f"{LOW[1]:g}ms..{HIGH[1]:g}ms@{CPU}"),
     *("--scope", "backbone", "--points", "3"),
 )
+PAIR = pair(0.5)
 
 
 def assert_within(latencies: list[dict[str, Any]], spec: Path, limits: tuple[float, ...]) -> None:
@@ -45,8 +49,9 @@ def run(tmp_path_factory: pytest.TempPathFactory, maenas: Shell) -> tuple[Path, 
 def test_the_card_shows_what_each_device_spends(run: tuple[Path, str]) -> None:
     folder, card = run
     result = json.loads((folder / "run" / "result.json").read_text())
-    assert_within(result["latencies"], folder / "run" / "best.yaml", (0.1, 0.27))
-    assert result["budget"] == {"latency_ms": 0.1, "latency_ms@intel-8163": 0.27, "layers": 20}
+    assert_within(result["latencies"], folder / "run" / "best.yaml", LIMITS)
+    limits = {"latency_ms": LIMITS[0], f"latency_ms@{CPU}": LIMITS[1], "layers": 20}
+    assert result["budget"] == limits
     assert result["optimum_is_proven"]
     for one in result["latencies"]:
         spare = f"{100 * one['spare']:.1f} % to spare"
@@ -59,24 +64,24 @@ def test_the_card_shows_what_each_device_spends(run: tuple[Path, str]) -> None:
 def test_the_spec_keeps_both_limits_and_show_reads_them(run: tuple[Path, str]) -> None:
     folder, _ = run
     metadata = load_spec(folder / "run" / "best.yaml").metadata
-    assert metadata.limits_ms == {"t4": 0.1, "intel-8163": 0.27}
-    assert metadata.device == "t4"
-    assert metadata.provenance["budgets"] == "0.1ms@t4 0.27ms@intel-8163 20layers"
+    assert metadata.limits_ms == dict(zip(DEVICES, LIMITS, strict=True))
+    assert metadata.device == GPU
+    assert metadata.provenance["budgets"] == f"{PAIR[1]} {PAIR[3]} 20layers"
     shown = maenas.show(folder / "run")
     result = json.loads((folder / "run" / "result.json").read_text())
     assert [one.ms for one in shown.limited] == pytest.approx(
         [one["latency_ms"] for one in result["latencies"]]
     )
-    assert shown.to_json()["latencies"][1]["limit_ms"] == 0.27
+    assert shown.to_json()["latencies"][1]["limit_ms"] == LIMITS[1]
 
 
 def test_a_device_that_is_not_here_is_named_by_show(run: tuple[Path, str], tmp_path: Path) -> None:
     folder, _ = run
-    text = (folder / "run" / "best.yaml").read_text().replace("  intel-8163:", "  jetson:")
+    text = (folder / "run" / "best.yaml").read_text().replace(f"  {CPU}:", "  jetson:")
     (tmp_path / "moved.yaml").write_text(text)
     limited = maenas.show(tmp_path / "moved.yaml").limited[1]
     assert limited.ms is None
-    assert "jetson: limit 0.270 ms; device: no device 'jetson'" in limited.line
+    assert f"jetson: limit {LIMITS[1]:.3f} ms; device: no device 'jetson'" in limited.line
 
 
 def test_the_recorded_command_repeats_the_search(run: tuple[Path, str], typed: Shell) -> None:
@@ -100,7 +105,7 @@ def test_resume_of_a_finished_pair_prints_the_same_card(
     ]
     other = typed("search", "--budget", "0.2ms@t4", "--out", "run", "--resume")
     assert other.code == 2
-    assert "budgets is 0.1ms@t4,0.27ms@intel-8163 in the run, 0.2ms@t4 in the command" in other.err
+    assert f"budgets is {PAIR[1]},{PAIR[3]} in the run, 0.2ms@t4 in the command" in other.err
 
 
 SLOWER = [pytest.param(name, marks=pytest.mark.slow) for name in ("random", "exact")]
@@ -117,8 +122,9 @@ def test_a_family_meets_pairs_of_limits(
     scores = [member["score"] for member in members]
     assert scores == sorted(scores)
     for index, member in enumerate(members):
-        share = index / 2
-        limits = (0.07 * (0.12 / 0.07) ** share, 0.2 * (0.35 / 0.2) ** share)
+        limits = tuple(
+            low * (high / low) ** (index / 2) for low, high in zip(LOW, HIGH, strict=True)
+        )
         assert_within(member["latencies"], Path(member["spec"]), limits)
         assert member["share_of_optimum"] <= 1 + 1e-9
     assert Path("run/devices.png").read_bytes().startswith(b"\x89PNG")
@@ -126,15 +132,16 @@ def test_a_family_meets_pairs_of_limits(
     texts = [
         load_spec(path).metadata.provenance["budgets"] for path in Path("run/pareto").iterdir()
     ]
-    assert "0.092ms@t4 0.265ms@intel-8163 20layers" in texts
+    middle = [(low * high) ** 0.5 for low, high in zip(LOW, HIGH, strict=True)]
+    assert f"{middle[0]:.3f}ms@{GPU} {middle[1]:.3f}ms@{CPU} 20layers" in texts
 
 
 def test_a_pair_that_cannot_be_met_exits_with_3(typed: Shell, unlimited: tuple[str, ...]) -> None:
-    pair = ("--budget", "0.1ms@t4", "--budget", "0.1ms@intel-8163", "--scope", "backbone")
-    refused = typed(*unlimited, *pair, "--out", "run")
+    asked = (*PAIR[:2], "--budget", f"{LIMITS[1] / 20:.4f}ms@{CPU}", *PAIR[4:])
+    refused = typed(*unlimited, *asked, "--out", "run")
     assert refused.code == 3
     assert re.search(
-        r"budget '0\.1ms@intel-8163': .* needs 0\.\d+ ms on intel-8163 \(and 0\.\d+ ms on t4\)",
+        rf"budget '0\.\d+ms@{CPU}': .* needs 0\.\d+ ms on {CPU} \(and 0\.\d+ ms on {GPU}\)",
         refused.err,
     )
     assert not Path("run").exists()
@@ -143,10 +150,10 @@ def test_a_pair_that_cannot_be_met_exits_with_3(typed: Shell, unlimited: tuple[s
 def test_points_of_a_family_that_cannot_be_met_are_noted(
     typed: Shell, unlimited: tuple[str, ...]
 ) -> None:
-    pair = ("--budget", "0.02ms..0.12ms@t4", "--budget", "0.27ms@intel-8163")
-    done = typed(
-        *unlimited, *pair, "--scope", "backbone", "--points", "3", "--out", "run", "--json"
-    )
+    least = LIMITS[0] / 20
+    asked = ("--budget", f"{least:.4f}ms..{LIMITS[0]:g}ms@{GPU}", *PAIR[2:])
+    done = typed(*unlimited, *asked, "--points", "3", "--out", "run", "--json")
     assert done.code == 0, done.err
     (note,) = [note for note in done.json["notes"] if "no network of template" in note]
-    assert "meets 0.020 ms, 0.049 ms: budget '0.049 ms': no network" in note
+    assert f"meets {float(f'{least:.4f}'):.3f} ms" in note
+    assert re.search(rf"budget '0\.\d+ ms': no network .* on {GPU}", note)
