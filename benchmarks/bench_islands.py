@@ -42,7 +42,7 @@ def main() -> None:
     arguments = parser.parse_args()
     rows = []
     for template, space, budget in CASES:
-        config = SearchConfig(budgets=(budget,), template=template, space=space, device="t4")
+        config = SearchConfig(budgets=(budget,), template=template, space=space, device="t4-trt7")
         prepared = prepare(plan(config)[0])
         upper = certify(prepared.options, target_gap=TARGET_GAP)[0].upper
         start, limits = cheapest_networks(prepared.options), prepared.subproblem.limits

@@ -45,7 +45,7 @@ def main() -> None:
     for template, space, budget in CASES:
         if arguments.case and arguments.case != f"{template} {space} {budget}":
             continue
-        config = SearchConfig(budgets=(budget,), template=template, space=space, device="t4")
+        config = SearchConfig(budgets=(budget,), template=template, space=space, device="t4-trt7")
         started = time.perf_counter()
         prepared = prepare(plan(config)[0])
         certified = certify(prepared.options, target_gap=TARGET_GAP)[0]

@@ -163,7 +163,7 @@ def busy(workers: int, batch_s: float, driver_s: float, batches: int = 20) -> fl
 
 def island_costs() -> tuple[float, float]:
     """Processor seconds per candidate of the driver and of an island, with the history."""
-    prepared = prepare(plan(SearchConfig(budgets=("3.8ms",), device="t4"))[0])
+    prepared = prepare(plan(SearchConfig(budgets=("3.8ms",), device="t4-trt7"))[0])
     spent = [0.0]
     take = _Archipelago._take
 

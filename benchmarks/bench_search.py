@@ -105,7 +105,7 @@ def timed(method: Callable[..., Any], name: str, spent: dict[str, float]) -> Cal
 
 def steady_state(evaluations: int, seed: int, spent: dict[str, float]) -> tuple[int, int, float]:
     """(different candidates, proposed candidates, seconds) after the warm-up of one search."""
-    prepared = prepare(plan(SearchConfig(budgets=("3.8ms",), device="t4"))[0])
+    prepared = prepare(plan(SearchConfig(budgets=("3.8ms",), device="t4-trt7"))[0])
     settings = Settings(evaluations, seed, prepared.subproblem.limits)
     marks: list[tuple[int, int, float]] = []
     before = dict(spent)
@@ -128,7 +128,7 @@ def whole_command(evaluations: int, finalists: int) -> tuple[float, float]:
     """(seconds, MB of the largest process) of `maenas search` from start to end."""
     with tempfile.TemporaryDirectory() as folder:
         command = [
-            *(sys.executable, "-m", "maenas", "search", "--budget", "3.8ms", "--device", "t4"),
+            *(sys.executable, "-m", "maenas", "search", "--budget", "3.8ms", "--device", "t4-trt7"),
             *("--evaluations", str(evaluations), "--workers", "2", "--out", f"{folder}/run"),
             *("--finalists", str(finalists)),
         ]

@@ -63,7 +63,7 @@ def main() -> None:
     peers = read_peers(arguments.folder)
     if not peers:
         parser.error(f"{arguments.folder}: has none of {', '.join(map(peer_file, PEERS))}")
-    predictions = predict(load_roofline("t4"), peers)
+    predictions = predict(load_roofline("t4-trt7"), peers)
     print(report(predictions))
     if arguments.write:
         write_table(predictions, TABLE)

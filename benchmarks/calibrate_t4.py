@@ -1,7 +1,7 @@
-"""How far is the bundled T4 model from published latencies? Calibrates it again and prints both.
+"""How far is the bundled `t4-trt7` from published latencies? Calibrates it again, prints both.
 
     python -m benchmarks.calibrate_t4                  # fit, print, leave the model alone
-    python -m benchmarks.calibrate_t4 --write          # write t4.yaml
+    python -m benchmarks.calibrate_t4 --write          # write t4-trt7.yaml
     python -m benchmarks.calibrate_t4 --peers FOLDER   # fit what other families tell first
 
 Three sources, each of which only refines the one before:
@@ -36,7 +36,7 @@ from maenas.budgets.pricing.roofline import COEFFICIENTS, Roofline, sizes_of
 from maenas.budgets.pricing.roofline_file import save_roofline
 
 TABLE = RESULTS / "roofline-t4.csv"
-T4_YAML = Path(str(files("maenas.budgets.devices"))) / "t4.yaml"
+T4_YAML = Path(str(files("maenas.budgets.devices"))) / "t4-trt7.yaml"
 
 # Output of `calibrate_v100`. A T4 has the same shape of efficiency: the terms that are no rates.
 V100 = {
@@ -170,7 +170,7 @@ def starting_model(v100: Mapping[str, float]) -> Roofline:
     """A T4 model with the efficiency shape of a V100 and the scales of physics."""
     expected: dict[str, Any] = {name: value for name, (value, _) in PHYSICS.items()}
     return Roofline(
-        device="t4",
+        device="t4-trt7",
         source=SOURCE,
         fit=Fit(rows=0, mean_error=0.0, max_error=0.0, leave_one_out={}, families={}),
         sizes={},
@@ -184,9 +184,15 @@ def starting_model(v100: Mapping[str, float]) -> Roofline:
     )
 
 
-def fit_scales(rows: Sequence[Row], priors: Priors, noise: float, restarts: int = 3) -> Roofline:
+def fit_scales(
+    rows: Sequence[Row],
+    priors: Priors,
+    noise: float,
+    restarts: int = 3,
+    start: Roofline | None = None,
+) -> Roofline:
     """Most probable scales given the rows and the priors; the best of a few restarts."""
-    start = starting_model(V100)
+    first = start or starting_model(V100)
     counts = [Counter(row.ops) for row in rows]
     ops = list(dict.fromkeys(op for count in counts for op in count))
     times = np.array([[count[op] for op in ops] for count in counts])  # (rows, ops)
@@ -196,14 +202,14 @@ def fit_scales(rows: Sequence[Row], priors: Priors, noise: float, restarts: int 
 
     def residuals(x: Vector) -> Vector:
         """Misfits of the rows, then of the priors, in standard deviations."""
-        model = with_values(start, priors, centre + spread * x)
+        model = with_values(first, priors, centre + spread * x)
         predicted = times @ np.array([model.op_ms(op) for op in ops])
         return np.concatenate([(np.log(predicted) - published) / noise, x])
 
     random = np.random.default_rng(0)
     starts = [np.zeros(len(priors)), *random.normal(0, 0.5, (restarts - 1, len(priors)))]
     best = min((least_squares(residuals, x) for x in starts), key=lambda found: float(found.cost))
-    return with_values(start, priors, centre + spread * best.x, digits=4)
+    return with_values(first, priors, centre + spread * best.x, digits=4)
 
 
 def with_values(

@@ -172,8 +172,9 @@ def load_estimate(path: Path, name: str) -> Roofline | OperatorModel:
         SpecError: if the file is damaged.
     """
     text = read_text(path, limit=LIMIT)
-    model = load_operator_file(path) if any(each in text for each in OPERATORS) else None
-    return replace(model or load_roofline(path), device=name)
+    if any(each in text for each in OPERATORS):
+        return load_operator_file(path, name)
+    return replace(load_roofline(path), device=name)
 
 
 def _estimate_files() -> list[Path]:

@@ -22,7 +22,7 @@ COMMON = 3.0  # standard deviation of the logarithm of the common factor: the ro
 SPREAD = 0.7
 SPREADS = {"tensor": 0.5, "launch": 1.0, "memory": 0.5}
 SEVERAL = 5  # rows from which several multipliers are tried
-BETTER = 0.95  # several multipliers must reduce the held-out error to this share of one's
+LESS = 0.1  # percentage points by which several multipliers must reduce the held-out error
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ def calibrated(base: Base, rows: Sequence[NetworkRow], several: bool | None = No
     choices = (False, True) if several is None and len(rows) >= SEVERAL else (bool(several),)
     left_out = {choice: data.left_out(choice) for choice in choices}
     chosen = choices[0]
-    if len(choices) > 1 and _mean(left_out[True]) <= BETTER * _mean(left_out[False]):
+    if len(choices) > 1 and _mean(left_out[True]) <= _mean(left_out[False]) - LESS:
         chosen = True
     everything = np.full(len(rows), True)
     found = data.fitted(everything, chosen)

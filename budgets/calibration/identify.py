@@ -22,6 +22,7 @@ HELPFUL = {
     "compute": "a large network with wide 3x3 convolutions",
     "depthwise": "a network of depthwise convolutions",
     "attention": "a network with attention",
+    "activations": "a network with ReLU beside those with SiLU",
     "operators": "a small network with many layers",
     "weights": "a network with many params at a small input size",
 }

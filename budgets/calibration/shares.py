@@ -22,7 +22,10 @@ ROOFLINE: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "memory": ((), ("bandwidth_gbs", "depthwise_gbs")),
 }
 # Multipliers of operator prices.
-OPERATORS = ("compute", "depthwise", "attention", "operators", "memory", "weights")
+OPERATORS = (
+    "compute", "depthwise", "attention", "activations", "operators", "memory", "weights"
+)  # fmt: skip
+EXPONENTIALS = 3  # term of a price that counts exponentials of activations
 MAP_TERMS = 6  # first terms of every price: the operator itself, then traffic of feature maps
 _LAUNCH, _MEMORY = 1, 2  # places of the multipliers that overlapping kernels have
 
@@ -121,10 +124,12 @@ def _roofline_shares(base: Roofline, ops: Sequence[Op]) -> Shares:
 
 def _group(kernel: KernelKind, index: int, count: int) -> str:
     """The multiplier of one term of a kernel's price."""
+    if kernel.family in ("matmul", "softmax", "global_pool"):
+        return "attention"
     if index == 0:
         return "operators"
-    if kernel.family in ("matmul", "softmax"):
-        return "attention"
+    if index == EXPONENTIALS:
+        return "activations"
     if kernel.family in ("depthwise", "grouped", "grouped-deconv"):
         return "depthwise"
     if index < MAP_TERMS:

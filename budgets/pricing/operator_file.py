@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +71,7 @@ class OperatorFile:
 
     def model(self) -> OperatorModel:
         """Return the latency model with these prices."""
-        known = f"{self.device} means {self.means}, " if self.means else ""
+        known = f"{self.device} means {self.means}, " if self.means not in ("", self.device) else ""
         return OperatorModel(
             device=self.device,
             hardware=self.hardware,
@@ -106,9 +106,12 @@ class OperatorFile:
         write_text(path, "\n".join(lines) + "\n")
 
 
-def load_operator_file(path: Path) -> OperatorModel:
+def load_operator_file(path: Path, device: str | None = None) -> OperatorModel:
     """Read the prices from a file.
 
+    Args:
+        path: file to read.
+        device: name that the user typed for it; that in the file if None.
     Raises:
         SpecError: if the file is invalid.
     """
@@ -121,7 +124,8 @@ def load_operator_file(path: Path) -> OperatorModel:
         }
     if data.get("fit") is not None:
         data["fit"] = parse(Fit, data["fit"], f"{path}: fit")
-    return parse(OperatorFile, data, str(path)).model()
+    file = parse(OperatorFile, data, str(path))
+    return replace(file, device=device or file.device).model()
 
 
 def _kind(name: object, path: Path) -> KernelKind:

@@ -141,7 +141,7 @@ class Roofline(LatencyModel):
         for name in (*COEFFICIENTS, *REFINEMENTS):
             if not 0 < getattr(self, name) < inf:
                 raise SpecError(f"{name}: must be positive, got {getattr(self, name)}.")
-        known = f"{self.device} means {self.means}, " if self.means else ""
+        known = f"{self.device} means {self.means}, " if self.means not in ("", self.device) else ""
         about = f"estimated: {known}{self.source}; {self.fit.text}"
         object.__setattr__(self, "about", about)
         object.__setattr__(self, "_tiles", tuple(self._timed_tiles()))

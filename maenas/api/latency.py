@@ -38,7 +38,7 @@ def predict(
 
     Example:
         >>> round(maenas.predict("zoo:damo-yolo-s", device="t4").latency_ms, 2)
-        3.92
+        3.42
     """
     from maenas.budgets import load_device
     from maenas.latency.predict import prediction

@@ -55,6 +55,9 @@ def plot_calibration(rows: Sequence[NetworkRow], found: Calibrated, path: Path) 
         colour = points.get_facecolor()
         axes.scatter(measured, fitted, s=22, facecolors="none", edgecolors=colour, linewidths=0.8)
     axes.set(xlabel="given [ms]", ylabel="predicted [ms]", xscale="log", yscale="log")
+    for axis in (axes.xaxis, axes.yaxis):  # plain numbers: the rows may span less than a decade
+        axis.set_major_formatter("{x:g}")
+        axis.set_minor_formatter("{x:g}")
     axes.set_title(
         f"{found.model.device}: {len(rows)} networks, mean error {found.fit.held_out_mean:.1f} % "
         "left out (filled)\n"

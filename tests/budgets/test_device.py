@@ -10,6 +10,8 @@ import pytest
 from maenas.blocks.errors import SpecError
 from maenas.budgets import DeviceError, device_names, load_device
 from maenas.budgets.device import bundled_names, user_tables
+from maenas.budgets.pricing.operator_model import OperatorModel
+from maenas.budgets.pricing.roofline import Roofline
 from maenas.budgets.pricing.table import LatencyTable
 from maenas.detector import load_template
 from maenas.latency.networks import published_detector
@@ -22,8 +24,15 @@ def saved(folder: Path, name: str) -> LatencyTable:
     return made
 
 
-def test_t4_and_an_intel_cpu_are_bundled() -> None:
-    assert device_names() == bundled_names() == ["intel-8163", "t4"]
+BUNDLED = [
+    "agx-orin", "agx-orin-cpu", "agx-orin-int8", "intel-8163", "orin-nano-super",
+    "orin-nano-super-int8", "pi5", "rk3588", "t4", "t4-trt7", "t4-trt8",
+]  # fmt: skip
+
+
+def test_gpus_cpus_and_an_npu_are_bundled() -> None:
+    assert device_names() == bundled_names() == BUNDLED
+    assert {load_device(name).hardware for name in BUNDLED} == {"cpu", "gpu", "npu"}
 
 
 @pytest.mark.parametrize("name", bundled_names())
@@ -33,8 +42,32 @@ def test_every_bundled_device_is_an_estimate_and_says_on_what(name: str) -> None
     assert device.kind == "estimated"
     assert device.about.startswith("estimated: ")
     assert "\n" not in device.about
-    assert "DAMO-YOLO report" in device.about
+    assert "left out of the calibration: " in device.about
     assert "%" in device.about
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in BUNDLED if name not in ("intel-8163", "t4-trt7")]
+)
+def test_a_name_without_a_version_says_which_one_it_means(name: str) -> None:
+    device = load_device(name)
+    assert isinstance(device, Roofline | OperatorModel)
+    assert f"{name} means {device.means}, " in device.brief
+    assert device.means.endswith(f"-{device.precision}")
+    full = load_device(device.means)
+    assert full.device == device.means
+    assert " means " not in full.about
+    ops = list(published_detector("s").ops())
+    assert full.latency_ms(ops) == device.latency_ms(ops)
+
+
+@pytest.mark.parametrize("name", BUNDLED)
+def test_every_bundled_device_prices_every_published_detector(name: str) -> None:
+    device = load_device(name)
+    times = [
+        device.latency_ms(published_detector(scale).ops()) for scale in ("ns", "t", "s", "m", "l")
+    ]
+    assert times == sorted(times)
 
 
 def test_the_bundled_cpu_is_near_the_published_latencies() -> None:
@@ -50,7 +83,7 @@ def test_the_bundled_cpu_is_near_the_published_latencies() -> None:
 
 def test_a_table_of_the_users_is_found_by_its_name(tables_folder: Path) -> None:
     expected = saved(tables_folder, "cpu-1t").model()
-    assert device_names() == ["cpu-1t", "intel-8163", "t4"]
+    assert device_names() == ["cpu-1t", *BUNDLED]
     found = load_device("cpu-1t")
     assert found.kind == "measured"
     assert found.latency_ms(OPS) == expected.latency_ms(OPS)
@@ -60,7 +93,7 @@ def test_a_table_comes_before_the_estimate_of_the_same_name(tables_folder: Path)
     assert load_device("t4").kind == "estimated"
     saved(tables_folder, "t4")
     assert load_device("t4").kind == "measured"
-    assert device_names() == ["t4", "intel-8163"]
+    assert device_names() == ["t4", *(name for name in BUNDLED if name != "t4")]
 
 
 def test_a_table_is_found_by_its_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -120,7 +153,7 @@ def test_an_estimate_is_introduced_at_length_and_mentioned_in_brief() -> None:
     assert device.about.startswith(f"{device.brief}; ")
     assert "%" in device.about
     assert "%" not in device.brief
-    assert "TensorRT 7.2" in device.brief
+    assert "TensorRT 10" in device.brief
 
 
 # A precision after a colon.

@@ -17,8 +17,8 @@ SCALES = ("ns", "nm", "nl", "t", "s", "m", "l")
 FACTORS = {
     "t4": {"tensor": 1.2, "launch": 2.5, "memory": 0.8},
     "intel-8163": {
-        "compute": 3.0, "depthwise": 4.0, "attention": 3.0, "operators": 2.0, "memory": 3.0,
-        "weights": 3.0,
+        "compute": 3.0, "depthwise": 4.0, "attention": 3.0, "activations": 3.0, "operators": 2.0,
+        "memory": 3.0, "weights": 3.0,
     },
 }  # fmt: skip
 

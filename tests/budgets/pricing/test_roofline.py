@@ -43,7 +43,7 @@ OPS = {
 
 @pytest.fixture(scope="module")
 def t4() -> Roofline:
-    return load_roofline("t4")
+    return load_roofline("t4-trt7")
 
 
 @pytest.mark.parametrize("kind", get_args(OpKind))
@@ -52,7 +52,7 @@ def test_every_kind_of_operator_takes_time(t4, kind):
 
 
 def test_an_unknown_kind_is_an_error_that_names_it(t4):
-    with pytest.raises(DeviceError, match="t4: has no price for operator 'fft'"):
+    with pytest.raises(DeviceError, match="t4-trt7: has no price for operator 'fft'"):
         t4.op_ms(Op("fft", SHAPE, SHAPE))
 
 
@@ -264,7 +264,7 @@ def test_a_bundled_model_is_found_by_name_and_a_stranger_is_not(t4):
     ],
 )
 def test_a_file_that_cannot_be_right_is_refused(tmp_path, line, changed, message):
-    text = (ROOT / "budgets" / "devices" / "t4.yaml").read_text("utf-8")
+    text = (ROOT / "budgets" / "devices" / "t4-trt7.yaml").read_text("utf-8")
     assert line in text
     path = tmp_path / "mine.yaml"
     path.write_text(text.replace(line, changed), encoding="utf-8")

@@ -10,7 +10,7 @@ from maenas.budgets.pricing.roofline_file import load_roofline
 
 @pytest.fixture(scope="module")
 def t4() -> Roofline:
-    return load_roofline("t4")
+    return load_roofline("t4-trt7")
 
 
 @pytest.fixture(scope="module")
