@@ -51,7 +51,11 @@ class SearchPart:
     ) -> SearchPart:
         """The part, with its certified front."""
         paired = prepared.subproblem.problem.paired
-        front = tuple(reference.certified) if paired else certified_front(prepared)
+        most = reference.certified[-1].upper  # of the largest limit, so of every other one too
+        front = tuple(
+            replace(one, upper=min(one.upper, most))
+            for one in (reference.certified if paired else certified_front(prepared))
+        )
         return cls(prepared, outcome, reference, front, parts)
 
     def title(self, what: str) -> str:

@@ -107,6 +107,8 @@ def test_no_network_of_the_page_is_above_the_front(report: Report) -> None:
     for row in report.rows():
         cheaper = macs[front["best"]] <= row["macs"] / 1e9 * (1 + 1e-6)
         assert row["score"] <= best[cheaper].max() * (1 + 1e-6)
+    told = json.loads((report.folder / "run" / "result.json").read_text("utf-8"))
+    assert front["certified"][-1]["y"] == told["optimum_at_most"]
     for point in front["certified"]:
         within = macs[front["best"]] <= point["x"] * (1 + 1e-6)
         assert best[within].max(initial=-np.inf) <= point["y"] * (1 + 1e-6)
