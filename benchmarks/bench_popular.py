@@ -76,7 +76,7 @@ def compared(
             "error_percent": round(100 * (predicted / measured - 1), 1),
             "extrapolated_percent": round(100 * price.extrapolated_share, 1),
             "unpriced": " ".join(one.kind for one in price.unpriced) or "none",
-            "unpriced_percent": round(100 * price.unpriced_share, 1),
+            "unpriced_percent": round(100 * (price.unpriced_share or 0.0), 1),
         }
 
 

@@ -15,7 +15,7 @@ UNARY = ("Exp", "Log", "Sqrt", "Neg", "Abs", "Erf", "Floor", "Ceil", "Round", "R
          "Cos", "Atan", "Not", "Sign", "Softsign")  # fmt: skip
 SUMS = ("Add", "Sub", "Sum")
 PRODUCTS = ("Mul", "Div", "Pow", "Min", "Max", "Where", "Greater", "Less", "Equal", "And", "Or",
-            "GreaterOrEqual", "LessOrEqual", "Mod")  # fmt: skip
+            "Xor", "GreaterOrEqual", "LessOrEqual", "Mod")  # fmt: skip
 # Operators that need only their shapes.
 SIMPLE: dict[str, OpKind] = {
     **dict.fromkeys(("Transpose", "Pad", "Expand", "Tile"), "copy"),

@@ -75,8 +75,10 @@ class PredictResult:
         return sum(line.ms for line in self.lines)
 
     @property
-    def unpriced_share(self) -> float:
-        """Share of the latency that is left out, if the operators left out were copies."""
+    def unpriced_share(self) -> float | None:
+        """Share of the latency left out, if those operators were copies; None if unknown."""
+        if self.unpriced and all(one.as_copies_ms is None for one in self.unpriced):
+            return None
         left_out = sum(one.as_copies_ms or 0.0 for one in self.unpriced)
         return share(left_out, self.latency_ms + left_out)
 
@@ -215,8 +217,8 @@ def left_out(result: PredictResult) -> str:
     size = "of a share that is not known"
     if known:
         size = (
-            f"at least {sum(known):.3f} ms or {100 * result.unpriced_share:.1f}% of the whole, the "
-            "time of copies of the same size"
+            f"at least {sum(known):.3f} ms or {100 * (result.unpriced_share or 0.0):.1f}% of the "
+            "whole, the time of copies of the same size"
         )
     line = f"{result.workload.name}: {kinds} without a price on {result.model.device}, {size}"
     return f"{line}; {result.remedy}" if result.remedy else line

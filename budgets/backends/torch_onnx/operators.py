@@ -225,4 +225,5 @@ OPERATORS: dict[str, Make] = {
     "Tanh": same(torch.tanh),
     "ThresholdedRelu": with_alpha(lambda x, alpha: F.threshold(x, alpha, 0.0), 1.0),
     "Where": same(torch.where),
+    "Xor": same(torch.logical_xor),
 }

@@ -231,6 +231,11 @@ def test_unknown_operators_are_listed(typed, tmp_path: Path) -> None:
     ran = typed("predict", "odd.onnx", "--device", "t4-trt7")
     assert ran.code == 0
     assert "~0.0" in ran.out
+    left_out = typed("predict", "odd.onnx", "--json").json
+    shares = {one["kind"]: one["as_copies_ms"] for one in left_out["unpriced"]}
+    assert shares["acme.CustomThing"] is None  # its shape is not known
+    assert shares["LRN"] > 0
+    assert 0 < left_out["unpriced_share"] < 1
     assert {word for word in words if word not in ran.err} == set()
 
 

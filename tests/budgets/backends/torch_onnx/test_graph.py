@@ -205,6 +205,7 @@ CASES: dict[str, tuple[onnx.ModelProto, NDArray[Any]]] = {
         ("cast", "Cast", X * 9, (), dict(to=TensorProto.INT32)),
         ("and", "And", X > 0, (X > 1,), {}),
         ("or", "Or", X > 0, (X > 1,), {}),
+        ("xor", "Xor", X > 0, (X > 1,), {}),
         ("not", "Not", X > 0, (), {}),
         ("quantise", "QuantizeLinear", X, (np.float32(0.1), np.uint8(128)), {}),
         ("quantise channels", "QuantizeLinear", X,
