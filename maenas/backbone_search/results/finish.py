@@ -17,6 +17,7 @@ from maenas.backbone_search.report.page import report_text
 from maenas.backbone_search.report.part import SearchPart
 from maenas.backbone_search.results.devices_plot import DEVICES_PLOT, plot_devices
 from maenas.backbone_search.results.figures import published_figures
+from maenas.backbone_search.results.lines import disturbed_note
 from maenas.backbone_search.results.plots import plot_curve, plot_scatter
 from maenas.backbone_search.results.receipt import metadata, receipt
 from maenas.backbone_search.results.result import Found, Result
@@ -71,6 +72,8 @@ def finished_result(
         ]
         if unmeasured:
             notes.append(f"not measured on {', '.join(unmeasured)}: the prediction holds there")
+        if disturbed := disturbed_note(verified[0]):
+            notes.append(disturbed)
         if len(verified) > effort.verify:
             notes.append(
                 "no finalist is within the budget as measured; the best network within a limit "

@@ -13,6 +13,16 @@ from maenas.nas import MaxEntropy, Problem
 SHOWN_FINALISTS = 5
 
 
+def disturbed_note(chosen: Verified) -> str | None:
+    """A note that the chosen network was measured on a disturbed device; None if it was not."""
+    if not chosen.warnings:
+        return None
+    return (
+        f"the measurement of the chosen network is not reliable ({', '.join(chosen.warnings)}): "
+        "something else used the device; measure again when it is idle"
+    )
+
+
 def measured_on_line(provenance: Mapping[str, str | int | float]) -> str:
     """A line with the device on which the finalists were measured."""
     return ", ".join(f"{name}: {value}" for name, value in provenance.items())

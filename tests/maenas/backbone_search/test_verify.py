@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from maenas.backbone_search.plan import Subproblem, plan
+from maenas.backbone_search.results.lines import disturbed_note
 from maenas.backbone_search.verification.meters import BackendMeter
-from maenas.backbone_search.verify import Verifier
-from maenas.blocks import Backbone
+from maenas.backbone_search.verify import Measurement, Verified, Verifier
+from maenas.blocks import Backbone, load_backbone
 from maenas.budgets import InfeasibleError
 from maenas.budgets.graph import graph_layers, static_graph
 from maenas.budgets.graph.operator_graph import reference_graph
@@ -118,3 +119,13 @@ def test_where_nothing_fits_no_network_is_chosen(tmp_path: Path) -> None:
     subproblem = replace(subproblem_of(tmp_path, "5ms"), limits=(1e-6,))
     with pytest.raises(InfeasibleError, match="none of 3 networks measured is within"):
         verifier_on(SlowMachine, None, 3)(subproblem, finalists_of(subproblem, 3))
+
+
+def test_a_measurement_on_a_disturbed_device_is_not_called_reliable() -> None:
+    backbone = load_backbone("zoo:damo-yolo-s")
+    calm = Measurement("cpu", 3.0, 2.9, True)
+    noisy = replace(calm, measured_ms=0.1, warnings=("noisy",))
+    assert disturbed_note(Verified(1, backbone, 600.0, (calm,))) is None
+    told = disturbed_note(Verified(1, backbone, 600.0, (noisy,)))
+    assert told is not None
+    assert "is not reliable (noisy)" in told
