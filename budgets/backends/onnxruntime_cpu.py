@@ -49,7 +49,10 @@ class OnnxRuntimeBackend(Backend):
         options.inter_op_num_threads = 1
         try:
             session = onnxruntime.InferenceSession(
-                model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+                model.SerializeToString(),
+                options,
+                providers=["CPUExecutionProvider"],
+                enable_fallback=0,
             )
         except Exception as error:  # ONNX Runtime's errors share no base class
             raise BackendError(f"onnxruntime: cannot run the model: {_line(error)}") from None

@@ -79,7 +79,7 @@ def scales_of(
     options = onnxruntime.SessionOptions()
     options.log_severity_level = ERRORS_ONLY
     session = onnxruntime.InferenceSession(
-        watched.SerializeToString(), options, providers=["CPUExecutionProvider"]
+        watched.SerializeToString(), options, providers=["CPUExecutionProvider"], enable_fallback=0
     )
     largest = np.zeros(len(names))
     for images in calibration:

@@ -57,7 +57,9 @@ def open_session(path: Path, threads: int | None = None) -> Any:
     options.log_severity_level = FATAL_ONLY
     options.intra_op_num_threads = threads or 0
     try:
-        return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(
+            path, options, providers=["CPUExecutionProvider"], enable_fallback=0
+        )
     except Exception as error:  # onnxruntime's exceptions have no common base class
         reason = one_line(error)
         if PLUGIN in str(error):

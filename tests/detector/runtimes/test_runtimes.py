@@ -27,6 +27,7 @@ from maenas.detector.runtimes.load import load_runtime
 from maenas.detector.runtimes.metadata import Metadata, read_metadata, this_version
 from maenas.detector.runtimes.runtime import Runtime
 from maenas.detector.runtimes.torch_runtime import TorchRuntime
+from tests.graphs import kernels, made
 from tests.lively import images, lively, small_spec
 
 SPEC = replace(small_spec(), resize="stretch")
@@ -227,6 +228,17 @@ def test_a_truncated_model_is_refused(models: Path, tmp_path: Path) -> None:
     (tmp_path / "alone.xml").write_bytes((models / "any.xml").read_bytes())
     with pytest.raises(ModelError, match=r"alone.bin: no such file"):
         load_runtime(tmp_path / "alone.xml")
+
+
+def test_onnxruntime_prints_nothing_of_its_own(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    model = made(["a = Conv x w", "y = CustomThing a"], weights={"w": kernels(8, 8)})
+    damaged = model.SerializeToString().replace(b"CustomThing", b"Cust\xffmThing")
+    (tmp_path / "damaged.onnx").write_bytes(damaged)
+    with pytest.raises(ModelError, match=r"damaged.onnx: ONNX Runtime cannot load it"):
+        load_runtime(tmp_path / "damaged.onnx")
+    assert capfd.readouterr() == ("", "")
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no pipes with names")
