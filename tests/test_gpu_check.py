@@ -22,12 +22,16 @@ ABSENT = ("openvino", "ray", "pycocotools", "nncf", "faster_coco_eval", "av", "t
 
 
 def run_with(
-    monkeypatch: pytest.MonkeyPatch, path: Path, error: Exception | None = None
+    monkeypatch: pytest.MonkeyPatch,
+    path: Path,
+    error: Exception | None = None,
+    holds: bool = True,
 ) -> tuple[int, dict[str, Any]]:
-    """Run a section that finds something and may then raise."""
+    """Run a section that finds something, may miss a criterion, and may then raise."""
 
     def run(part: Part, fake: bool) -> None:
         part.tell("found", {"nan": float("nan"), "ms": 1.23456789})
+        part.require(holds, "two is one")
         if error is not None:
             raise error
 
@@ -75,6 +79,62 @@ def test_a_section_that_cannot_end_keeps_what_it_found_and_says_why(
     assert message in told["message"]
     assert told["result"]["found"]["ms"] == 1.23457
     assert ("tests/test_gpu_check.py" in told["where"]) is (state == "failed")
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (Skip("needs two GPUs"), "needs two GPUs"),
+        (ModuleNotFoundError("no", name="yaml"), "pip install pyyaml"),
+        (RuntimeError("CUDA error"), "RuntimeError: CUDA error"),
+    ],
+)
+def test_a_section_that_missed_a_criterion_has_failed_however_it_ends(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, error: Exception, reason: str
+) -> None:
+    status, told = run_with(monkeypatch, tmp_path / "part.json", error, holds=False)
+    assert status == 1
+    assert told["state"] == "failed"
+    assert told["message"].startswith("two is one; then: ")
+    assert reason in told["message"]
+
+
+def states_of(**changed: str) -> dict[str, str]:
+    return dict.fromkeys(SECTIONS, "ok") | changed
+
+
+@pytest.mark.parametrize(
+    ("states", "status"),
+    [
+        (states_of(), 0),
+        (states_of(tensorrt="skipped", ranks="skipped"), 0),
+        (states_of(training="skipped"), 3),
+        (states_of(predictions="skipped"), 3),
+        (states_of(training="skipped", ranks="failed"), 1),
+        (states_of(machine="timeout"), 1),
+        ({"machine": "ok"}, 0),
+        ({"machine": "ok", "profile": "ok"}, 0),
+        ({"machine": "ok", "profile": "skipped"}, 3),
+    ],
+)
+def test_a_check_that_skipped_what_matters_does_not_pass(
+    states: dict[str, str], status: int
+) -> None:
+    assert gpu_check.status_of(states) == status
+
+
+def test_a_slow_start_leaves_a_file_and_does_not_read_as_no_gpu(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    late = {"state": "timeout", "message": "not done after 45 s", "seconds": 45.0, "result": {}}
+    monkeypatch.setattr(gpu_check, "run_apart", lambda *some: late)
+    monkeypatch.setattr(gpu_check, "RESULTS", tmp_path)
+    assert gpu_check.main(["--only", "training"]) == 1
+    found = json.loads((tmp_path / "gpu-check-unknown.json").read_text())
+    assert list(found["sections"]) == ["machine", "training"]
+    told = capsys.readouterr().out
+    assert "--fake" not in told
+    assert "0 of 2 sections checked and sound" in told
 
 
 def test_a_section_that_does_not_end_is_killed_after_its_time(
@@ -147,7 +207,8 @@ def test_the_file_is_there_after_each_section(
 def test_without_a_gpu_the_check_ends_at_once(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    failed = {"state": "failed", "message": "no NVIDIA GPU", "seconds": 1.0, "result": {}}
+    failed: dict[str, Any] = {"state": "failed", "message": "no GPU", "seconds": 1.0}
+    failed["result"] = {"available": False}
     monkeypatch.setattr(gpu_check, "run_apart", lambda *some: failed)
     assert gpu_check.main(["--out", str(tmp_path / "a.json")]) == 2
     assert not (tmp_path / "a.json").exists()

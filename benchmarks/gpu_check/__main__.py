@@ -6,7 +6,9 @@
 It needs a clone and torch 2.11 or newer with CUDA. Each section runs in a process of its own with a
 time limit: one that fails or hangs is recorded with its message, and the rest goes on. A section
 that needs a missing package is skipped with a line that names it, and one that misses a criterion
-has failed: exit code 1. The file is written in any case. Nothing is sent anywhere.
+has failed: exit code 1. If nothing failed, but predictions or training were skipped, or everything
+was, too little was checked: exit code 3. The file is written in any case, except without a GPU:
+exit code 2. Nothing is sent anywhere.
 """
 
 from __future__ import annotations
@@ -32,10 +34,12 @@ FORMAT = "maenas/gpu-check@1"
 MINUTES = 8.0
 SLOWER = 10  # factor of all time limits on the fake GPU, which is a CPU
 LEAST_S = 5.0  # seconds below which a section is not begun
+NO_GPU, TOO_LITTLE = 2, 3  # exit codes
+NEEDED = ("predictions", "training")  # without these, a GPU is not checked
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    """Run the sections; returns the exit status: 0, 1 if a section failed, 2 without a GPU."""
+    """Run the sections; returns the exit status that `status_of` gives, or 2 without a GPU."""
     options = parsed(words)
     if options.section:
         return run_section(options.section, options.part, options.fake, options.until)
@@ -48,7 +52,7 @@ def main(words: Sequence[str] | None = None) -> int:
         "sections": {},
     }
     chosen = ["machine", *(name for name in options.only or SECTIONS if name != "machine")]
-    status, path = 0, options.out
+    path = options.out
     for place, name in enumerate(chosen, 1):
         left = until - time.monotonic()
         print(f"gpu-check: {name} ({place} of {len(chosen)}), {left:.0f} s left", flush=True)
@@ -58,14 +62,25 @@ def main(words: Sequence[str] | None = None) -> int:
         section = run_apart(name, min(limit_s, left), options.fake)
         found["sections"][name] = section
         print(f"gpu-check: {name}: {told(section)}", flush=True)
-        if name == "machine" and section["state"] != "ok":
+        if section["result"].get("available") is False:
             print("gpu-check: --fake tries this script on a machine without a GPU.", flush=True)
-            return 2
-        status = max(status, int(section["state"] in ("failed", "timeout")))
+            return NO_GPU
         path = path or default_path(section, options.fake)
         write_json(path, found)  # after each section, so that a check that is stopped leaves it
+    states = {name: section["state"] for name, section in found["sections"].items()}
+    checked = sum(state == "ok" for state in states.values())
+    print(f"gpu-check: {checked} of {len(states)} sections checked and sound")
     print(f"gpu-check: {path}; benchmarks/results/README.md says how to add it")
-    return status
+    return status_of(states)
+
+
+def status_of(states: Mapping[str, str]) -> int:
+    """Exit status of a check by the states of its sections."""
+    if any(state in ("failed", "timeout") for state in states.values()):
+        return 1
+    asked = [state for name, state in states.items() if name != "machine"]
+    lacks = any(states.get(name) == "skipped" for name in NEEDED)
+    return TOO_LITTLE if lacks or (asked and "ok" not in asked) else 0
 
 
 def parsed(words: Sequence[str] | None) -> argparse.Namespace:
@@ -123,7 +138,9 @@ def default_path(machine: Mapping[str, Any], fake: bool) -> Path:
     """File of the results, named after the GPU; a fake one stays out of the repository."""
     if fake:
         return Path(tempfile.gettempdir()) / "gpu-check-fake.json"
-    name = "".join(c if c.isalnum() else "-" for c in machine["result"]["gpus"][0]["name"].lower())
+    gpus = machine["result"].get("gpus")  # none if the section was killed before it found them
+    first = gpus[0]["name"] if gpus else "unknown"
+    name = "".join(c if c.isalnum() else "-" for c in first.lower())
     return RESULTS / f"gpu-check-{name}.json"
 
 

@@ -25,7 +25,8 @@ SIDE = 4096  # rows and columns of the matrices multiplied
 
 def run(part: Part, fake: bool) -> None:
     """See the module."""
-    if not torch.cuda.is_available():
+    part.tell("available", torch.cuda.is_available())
+    if not part.result["available"]:
         raise RuntimeError(f"no NVIDIA GPU that torch {torch.__version__} can use was found")
     gpus = [_gpu(index) for index in range(torch.cuda.device_count())]
     part.tell("gpus", gpus, ", ".join(gpu["name"] for gpu in gpus))

@@ -9,7 +9,7 @@ from importlib import import_module
 from math import inf
 from pathlib import Path
 
-from benchmarks.gpu_check.report import Part, Skip
+from benchmarks.gpu_check.report import Missed, Part, Skip
 
 ROOT = Path(__file__).parents[2]
 
@@ -63,21 +63,31 @@ def run_section(name: str, path: Path | None, fake: bool, until: float = inf) ->
                 stack.enter_context(fake_machine(name))
             import_module(f"benchmarks.gpu_check.{SECTIONS[name].module}").run(part, fake)
         part.finish()
-    except Skip as reason:
-        part.end("skipped", str(reason))
-    except ModuleNotFoundError as error:
-        missing = (error.name or "").split(".")[0]
-        if missing in ("", "maenas", "benchmarks"):
-            part.end("failed", line_of(error), place_of(error))
-            return 1
-        package = PACKAGES.get(missing, missing)
-        part.end("skipped", f"needs the package {missing}: pip install {package}")
     except Exception as error:  # whatever it is, the other sections go on
+        need = need_of(error)
+        if need and not part.missed:
+            part.end("skipped", need)
+            return 0
+        if part.missed and not isinstance(error, Missed):
+            part.end("failed", f"{'; '.join(part.missed)}; then: {need or line_of(error)}")
+            return 1
         part.end("failed", line_of(error), place_of(error))
         return 1
     else:
         part.end("ok")
     return 0
+
+
+def need_of(error: Exception) -> str:
+    """What a section needs and this machine lacks, of which an error tells; "" for a failure."""
+    if isinstance(error, Skip):
+        return str(error)
+    if not isinstance(error, ModuleNotFoundError):
+        return ""
+    missing = (error.name or "").split(".")[0]
+    if missing in ("", "maenas", "benchmarks"):
+        return ""
+    return f"needs the package {missing}: pip install {PACKAGES.get(missing, missing)}"
 
 
 def line_of(error: BaseException) -> str:
