@@ -22,7 +22,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def family(maenas, folder):
-    asked = ("--budget", "1.8ms..8ms", "--device", "t4", "--points", POINTS)
+    asked = ("--budget", "1.8ms..8ms", "--device", "t4-trt7", "--points", POINTS)
     few = ("--evaluations", "1000", "--finalists", "0")
     ran = maenas("search", *asked, *few, cwd=folder)
     run = folder / "runs" / "search" / "exp"
@@ -78,7 +78,7 @@ def test_the_best_of_a_family_is_the_one_of_the_largest_budget(family):
 
 def test_the_error_of_the_device_is_told_once(family):
     ran, run, told = family
-    device = load_device("t4")
+    device = load_device("t4-trt7")
     figures = device.about.removeprefix(device.brief)
     assert "left out of the calibration" in figures
     assert figures in (run / "best.yaml").read_text("utf-8")
