@@ -28,6 +28,7 @@ FEWER = {
     "search --budget 40ms": [*FEWEST, "--template", "nl", "--verify", "1"],
     "search": FEWEST,
     "profile": ["--quick", "--space", "mob", "--minutes", "0.1"],
+    "run": ["--evaluations", "500", "--epochs", "1", "--input-size", "64"],
     "train": ["--epochs", "1", "--input-size", "64", "--workers", "0"],
     "distill": ["--epochs", "1", "--input-size", "64", "--workers", "0"],
     "val": ["--no-save"],
