@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
+import time
+from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -17,10 +19,13 @@ QUERY = (
     "power.limit,temperature.gpu,utilization.gpu,memory.used,memory.total"
 )
 PACKAGES = ("numpy", "pydantic", "pyyaml", "platformdirs", "onnx", "pillow", "torchvision",
-            "scipy", "safetensors", "matplotlib", "typer", "rich", "nvidia-ml-py",
+            "scipy", "safetensors", "matplotlib", "typer", "rich", "pycocotools", "nvidia-ml-py",
             "tensorrt")  # fmt: skip
 NEEDED = PACKAGES[:-2]
 SIDE = 4096  # rows and columns of the matrices multiplied
+WORK_S = 0.5  # seconds of products in each precision; clocks rise meanwhile, the last third counts
+FEWEST, MOST = 10, 5000  # products that are timed
+AT_ONCE = 10  # products between two looks at the clock
 
 
 def run(part: Part, fake: bool) -> None:
@@ -46,8 +51,9 @@ def run(part: Part, fake: bool) -> None:
         part.say(f"for the whole check: pip install {' '.join(missing)}")
     part.tell("bf16", has_bf16())
     part.tell("clocks_idle", clocks(), "clocks read")
-    part.tell("products_tflops", products(256 if fake else SIDE))
-    part.tell("clocks_busy", clocks(), "clocks read after work")
+    side, seconds = (256, 0.0) if fake else (SIDE, WORK_S)
+    part.tell("products_tflops", products(side, seconds))
+    part.tell("clocks_busy", clocks_at_work(side, seconds), "clocks read during work")
 
 
 def has_bf16() -> bool:
@@ -76,23 +82,52 @@ def _gpu(index: int) -> dict[str, Any]:
     }
 
 
-def products(side: int) -> dict[str, float]:
-    """Teraflops of a product of two square matrices in each precision."""
+def products(side: int, seconds: float) -> dict[str, float]:
+    """Teraflops of a product of two square matrices in each precision, once clocks have risen."""
     found = {}
     kinds = {"f32": torch.float32, "f16": torch.float16}
     for name, kind in (kinds | ({"bf16": torch.bfloat16} if has_bf16() else {})).items():
-        left, right = (torch.randn(side, side, device="cuda", dtype=kind) for _ in range(2))
-        left @ right
+        matrices = _matrices(side, kind)
+        done, started = 0, time.perf_counter()
+        while done == 0 or time.perf_counter() - started < seconds * 2 / 3:
+            done += _multiply(*matrices)
+        each = (time.perf_counter() - started) / done
+        count = max(FEWEST, min(MOST, round(seconds / 3 / each)))
         event: Any = torch.cuda.Event
         start, end = (event(enable_timing=True) for _ in range(2))
         start.record()
-        for _ in range(10):
-            left @ right
+        for _ in range(count):
+            matrices[0] @ matrices[1]
         end.record()
         torch.cuda.synchronize()
-        seconds = max(start.elapsed_time(end), 1e-6) / 1e4
-        found[name] = 2 * side**3 / seconds / 1e12
+        taken_s = max(start.elapsed_time(end), 1e-6) / 1e3
+        found[name] = 2 * side**3 * count / taken_s / 1e12
     return found
+
+
+def clocks_at_work(side: int, seconds: float) -> list[dict[str, str]]:
+    """What nvidia-smi says while the GPU multiplies; it starts after `seconds` of work."""
+    matrices, started = _matrices(side, torch.float16), time.perf_counter()
+    while time.perf_counter() - started < seconds:
+        _multiply(*matrices)
+    with ThreadPoolExecutor(1) as beside:
+        asked = beside.submit(clocks)
+        while not asked.done():
+            _multiply(*matrices)
+    return asked.result()
+
+
+def _matrices(side: int, kind: torch.dtype) -> tuple[torch.Tensor, torch.Tensor]:
+    left, right = (torch.randn(side, side, device="cuda", dtype=kind) for _ in range(2))
+    return left, right
+
+
+def _multiply(left: torch.Tensor, right: torch.Tensor) -> int:
+    """Multiply a few times and wait for the results; returns how often."""
+    for _ in range(AT_ONCE):
+        left @ right
+    torch.cuda.synchronize()
+    return AT_ONCE
 
 
 def _version(name: str) -> str | None:

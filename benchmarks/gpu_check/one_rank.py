@@ -10,6 +10,7 @@ import json
 import os
 import sys
 import time
+from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from torch import distributed
 TIMEOUT = timedelta(seconds=20)  # after which a rank that waits for the others fails
 MEBIBYTES = 64
 ROUNDS = {"nccl": 20, "gloo": 2}
-STEPS = 3
+STEPS = 8  # enough for a step that fp16 does not skip while its scale is found
 
 
 def main(words: list[str]) -> None:
@@ -64,21 +65,61 @@ def _wait(device: torch.device) -> None:
 
 
 def trained(backend: str, data: Path) -> dict[str, Any]:
-    """Train a few steps together with the other processes, as `torchrun ... maenas train` does."""
+    """Train and evaluate with the other processes, as `torchrun ... maenas train` does."""
+    from dataclasses import replace
+
     from benchmarks.gpu_check.trainings import training_of
-    from maenas.detector.train import StepResult, joined_ranks, train
+    from maenas.detector.train import EpochResult, StepResult, joined_ranks, train
 
     with joined_ranks("cpu" if backend == "gloo" else "auto", TIMEOUT) as ranks:
         folder = data / "run"
         training = training_of("ns", data / "data.yaml", folder, 64, 2, STEPS, ranks=ranks)
-        steps = [event for event in train(training) if isinstance(event, StepResult)]
-        state = training.network.named_parameters()
+        first = mass(training.network.parameters())
+        averages: list[float] = []
+        evaluate = evaluation(training, data / "data.yaml", averages)
+        events = list(train(replace(training, evaluate=evaluate)))
+        steps = [event for event in events if isinstance(event, StepResult)]
+        rows = [event.row for event in events if isinstance(event, EpochResult)]
+        # On GPUs, SyncBatchNorm keeps running statistics equal; on CPUs those of rank 0 count.
+        buffers = training.network.buffers() if backend == "nccl" else ()
         return {
             "losses": [sum(step.parts.values()) for step in steps],
             "taken": [step.taken for step in steps],
             "step_s": [step.seconds for step in steps],
-            "weights": float(sum(value.double().abs().sum() for _, value in state)),
+            "first_weights": first,
+            "weights": mass(training.network.parameters()),
+            "statistics": mass(buffers),
+            "evaluated": evaluate is not None,
+            "averages": averages,
+            "ap": [row["ap"] for row in rows if "ap" in row],
         }
+
+
+def evaluation(training: Any, data: Path, averages: list[float]) -> Any:
+    """The evaluation of `maenas train`, which notes the weights it gets; None without a package."""
+    try:
+        from maenas.training.evaluator import evaluator
+    except ModuleNotFoundError as error:
+        if error.name is None or not error.name.startswith("pycocotools"):
+            raise
+        return None
+    from maenas.detector.data import read_dataset
+    from maenas.runs.signals import Signals
+
+    val = read_dataset(data, "val")
+    spec, ranks, compute = training.folder.spec, training.ranks, training.recipe.compute
+    accuracy = evaluator(spec, val, ranks, Signals(), compute)
+
+    def evaluate(network: Any) -> Any:
+        averages.append(mass(network.state_dict().values()))
+        return accuracy(network)
+
+    return evaluate
+
+
+def mass(tensors: Iterable[Any]) -> float:
+    """The sum of all absolute values."""
+    return float(sum(each.double().abs().sum() for each in tensors))
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ LONGEST_S = 300.0  # seconds for the processes of one job, if the section has no
 SPARE_S = 5.0  # seconds that the section keeps to end processes and to write its results
 FAREWELL_S = 2.0  # seconds from SIGTERM to SIGKILL
 POLL_S = 0.1
+IMAGES = 16  # of each rank: one epoch of the steps of `one_rank`
 MODULE = "benchmarks.gpu_check.one_rank"
 
 
@@ -40,7 +41,7 @@ def run(part: Part, fake: bool) -> None:
     from benchmarks.gpu_check.trainings import drawn_data  # needs more than torch, unlike the sum
 
     with tempfile.TemporaryDirectory() as folder:
-        drawn_data(Path(folder), images=4 * count, side=64)
+        drawn_data(Path(folder), images=IMAGES * count, side=64)
         trained = answers(count, [MODULE, "train", backend, folder], part)
     part.tell("training", trained[0])
     require_equal(part, trained)
@@ -53,10 +54,26 @@ def require_sums(part: Part, sums: Sequence[dict[str, Any]]) -> None:
 
 
 def require_equal(part: Part, trained: Sequence[dict[str, Any]]) -> None:
-    """Note ranks that end with other weights than the first, or losses that are not finite."""
+    """Note ranks that differ from the first, losses that are not finite, and no step taken."""
     first = trained[0]
-    other = [rank for rank, told in enumerate(trained) if told["weights"] != first["weights"]]
-    part.require(not other, f"every rank must end with the same weights, but {other} differ from 0")
+    for key, what in (
+        ("weights", "end with the same weights"),
+        ("statistics", "end with the same running statistics"),
+        ("averages", "evaluate the same averaged weights"),
+        ("ap", "get the same AP"),
+    ):
+        other = [rank for rank, told in enumerate(trained) if told[key] != first[key]]
+        part.require(not other, f"every rank must {what}, but {other} differ from 0")
+    if first["evaluated"]:
+        part.require(bool(first["ap"]), "the averaged weights must be evaluated, but no AP came")
+    else:
+        part.tell("evaluation_skipped", "needs the package pycocotools")
+    still = [
+        rank
+        for rank, told in enumerate(trained)
+        if not any(told["taken"]) or told["weights"] == told["first_weights"]
+    ]
+    part.require(not still, f"every rank must take a step that moves its weights, not so {still}")
     finite = all(abs(loss) < float("inf") for loss in first["losses"])
     part.require(finite, f"the losses of all steps must be finite, got {first['losses']}")
 

@@ -71,9 +71,14 @@ def in_time(part: Part, steps: list[Step]) -> None:
             skipped[step.name] = f"needs about {needed:.0f} s, {part.left_s:.0f} s are left"
             part.tell("skipped", skipped, f"{step.name} skipped: {skipped[step.name]}")
             continue
+        part.result["building"] = step.name  # of a section that is killed
+        part.save()
         part.say(f"{step.name}: {step.builds} builds, {part.left_s:.0f} s left")
         started = time.monotonic()
-        found = step.run()
+        try:
+            found = step.run()
+        finally:
+            del part.result["building"]
         took = time.monotonic() - started
         longest = max(longest, took / step.builds)
         part.tell(step.name, {**found, "seconds": took})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from maenas.detector.data import LoaderOptions, TrainLoader, read_dataset
+from maenas.detector.data import Batch, TrainLoader, read_dataset
 from maenas.detector.model.layers.network import DetectorNetwork
 from maenas.detector.model.spec import DetectorSpec
 from maenas.detector.train import (
@@ -24,6 +25,7 @@ from maenas.detector.train import (
     recipe_lines,
 )
 from maenas.detector.train.recipe import ComputeOptions
+from maenas.training.run import loader_options
 from tests.golden import spec_of
 from tests.lively import lively
 
@@ -79,6 +81,17 @@ def drawn_data(folder: Path, images: int, side: int) -> Path:
     return path
 
 
+class KeptBatches(TrainLoader):
+    """A loader that makes each batch once, for several trainings that are compared."""
+
+    def epoch(self, epoch: int, first: int = 0) -> Iterator[Batch]:
+        """See `TrainLoader`."""
+        kept = self.__dict__.setdefault("kept", {})
+        if epoch not in kept:
+            kept[epoch] = list(super().epoch(epoch))
+        yield from kept[epoch][first:]
+
+
 def training_of(
     model: str,
     data: Path,
@@ -91,7 +104,10 @@ def training_of(
     workers: int = 0,
     ranks: Ranks | None = None,
 ) -> Training:
-    """A training of a published detector from random weights, for about `steps` steps."""
+    """A training of a published detector from random weights, for about `steps` steps.
+
+    Its images are sampled as `maenas train` samples them.
+    """
     ranks = ranks or Ranks(torch.device("cuda", 0))
     torch.manual_seed(0)
     spec = spec_of(model)
@@ -108,14 +124,7 @@ def training_of(
     recipe = replace(
         published_recipe(model), epochs=epochs, batch=batch * ranks.count, compute=compute
     )
-    options = LoaderOptions(
-        (side, side),
-        batch=batch,
-        epochs=epochs,
-        augmentation=recipe.augmentation,
-        rank=ranks.rank,
-        world=ranks.count,
-    )
+    options = loader_options(recipe, spec, batch, ranks)
     return Training(
         network=spec.build(),
         recipe=recipe,

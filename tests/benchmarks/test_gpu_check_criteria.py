@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,15 +12,26 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks.gpu_check import latency, machine, ranks, sections, throughput, training
+from benchmarks.gpu_check import (
+    latency,
+    machine,
+    predictions,
+    ranks,
+    sections,
+    throughput,
+    training,
+    trainings,
+)
 from benchmarks.gpu_check.predictions import PRECISIONS, differences, require_agreement
-from benchmarks.gpu_check.report import Missed, Part, read_json
+from benchmarks.gpu_check.report import Missed, Part, Skip, read_json
 from benchmarks.gpu_check.sections import run_section
-from benchmarks.gpu_check.trainings import still_network
+from benchmarks.gpu_check.trainings import drawn_data, still_network, training_of
 from maenas.detector.runtimes.torch_runtime import TorchRuntime
 from maenas.detector.train import StepResult
+from maenas.training.run import loader_options
 from tests.cuda_on_cpu import fake_gpu
 from tests.lively import images
+from tests.small_detector import small_spec
 
 NAN = float("nan")
 STEP = StepResult(
@@ -54,16 +66,16 @@ def test_a_section_that_misses_a_criterion_goes_on_and_fails(
     assert told["result"] == {"after": 1}
 
 
-FOUND = {"scores_share": 0.01, "boxes_px_mean": 0.01}
+FOUND = {"scores_share": 0.0005, "boxes_px_mean": 0.005}
 
 
 @pytest.mark.parametrize("name", PRECISIONS)
 @pytest.mark.parametrize(
     ("key", "value", "message"),
     [
-        ("scores_share", 1.4, r"scores must differ .* at most \d+% .*, got 140\.0%"),
+        ("scores_share", 1.4, r"scores must differ .* at most \d+\.\d% .*, got 140\.00%"),
         ("scores_share", NAN, "scores must"),
-        ("boxes_px_mean", 3.0, r"boxes must differ .* pixels, got 3\.00"),
+        ("boxes_px_mean", 3.0, r"boxes must differ .* pixels, got 3\.000"),
         ("boxes_px_mean", NAN, "boxes must"),
     ],
 )
@@ -77,6 +89,28 @@ def test_predictions_that_differ_from_the_cpu_are_missed(
     assert len(part.missed) == 1
     with pytest.raises(Missed, match=message):
         part.finish()
+
+
+@pytest.mark.parametrize("change", [{"scores_share": 0.002}, {"boxes_px_mean": 0.02}])
+def test_32_bits_without_tf32_are_held_to_more_than_tf32(change: dict[str, float]) -> None:
+    part = Part()
+    require_agreement(part, "s", "f32", FOUND | change)
+    part.finish()
+    require_agreement(part, "s", "f32_exact", FOUND | change)
+    assert len(part.missed) == 1
+
+
+def test_tf32_is_off_while_32_bits_are_compared_exactly(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[bool] = []
+
+    def run(*given: Any) -> Any:
+        seen.append(torch.backends.cudnn.allow_tf32)
+        return SimpleNamespace(run=lambda some: some)
+
+    monkeypatch.setattr(predictions, "TorchRuntime", run)
+    for name in ("f32_exact", "f32"):
+        predictions.on_gpu(None, None, PRECISIONS[name], None)
+    assert seen == [False, True]
 
 
 def test_unrelated_scores_differ_by_more_than_any_precision_may() -> None:
@@ -123,8 +157,8 @@ LATE = [2.0] * (training.STEPS - 3) + [3.0] * 3
         ("off", {"finite": False}, "off: loss and weights must be finite"),
         ("bf16", {"finite": False}, "bf16: loss and weights must be finite"),
         ("fp16", {"finite": False}, "fp16: loss and weights must be finite"),
-        ("bf16", {"loss": [2.2, *[2.0] * 31]}, "bf16: the first loss must be that of 32 bits"),
-        ("fp16", {"loss": [2.2, *[2.0] * 31]}, "fp16: the first loss must be that of 32 bits"),
+        ("bf16", {"loss": [2.4, *[2.0] * 31]}, "bf16: the first loss must be that of 32 bits"),
+        ("fp16", {"loss": [2.4, *[2.0] * 31]}, "fp16: the first loss must be that of 32 bits"),
         (
             "bf16",
             {"loss": LATE},
@@ -147,21 +181,100 @@ def test_a_training_that_is_not_sound_is_missed(
         part.finish()
 
 
+SGD = {
+    "optimizer": "sgd",
+    "norm": [NAN, 3.0, 2.0],
+    "taken": [False, True, True],
+    "finite": True,
+    "momentum_max": 4.0,
+    "momentum_finite": True,
+}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"taken": [True] * 3, "norm": [1.0] * 3}, r"step 0 must be skipped, not \[\]"),
+        ({"taken": [False] * 3}, "a step after the overflow must be taken"),
+        ({"finite": False}, "loss and weights must be finite"),
+        ({"momentum_max": 2.7e17}, r"momentum must be at most 6 .* got 2\.7e\+17"),
+        ({"momentum_max": NAN, "momentum_finite": False}, "momentum must be at most 6"),
+    ],
+)
+def test_an_overflow_in_the_first_step_of_sgd_leaves_no_momentum(
+    change: dict[str, Any], message: str
+) -> None:
+    part = Part()
+    training.require_sound_momentum(part, SGD)
+    part.finish()
+    training.require_sound_momentum(part, SGD | change)
+    assert message.split()[0] in missed(part)
+    with pytest.raises(Missed, match=message):
+        part.finish()
+
+
+def test_an_overflow_in_the_first_step_is_that_of_fused_sgd(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(trainings, "spec_of", lambda model: small_spec())
+    data = drawn_data(tmp_path, images=2, side=64)
+    with fake_gpu():
+        given = training_of(training.SGD_MODEL, data, tmp_path / "run", 64, 2, 2, amp="fp16")
+        told = training.first_overflow(given, 2)
+    assert told["optimizer"] == "sgd"
+    assert told["taken"][0] is False
+    assert 0.0 <= told["momentum_max"] < 1e6
+
+
+def test_images_are_sampled_as_in_a_training(tmp_path: Path) -> None:
+    """With mosaics; the loader's own default, 16 epochs without them, would be all epochs."""
+    given = training_of("s", drawn_data(tmp_path, images=4, side=64), tmp_path / "run", 64, 2, 8)
+    options = given.loader.options
+    assert options == loader_options(given.recipe, given.folder.spec, 2, given.ranks)
+    assert (options.epochs, options.plain_epochs) == (4, 1)
+
+
+def test_the_wait_is_measured_once_the_loader_queue_is_used_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A loader takes 1 s a batch, a step 0.25 s, and 16 batches wait before the first step."""
+    monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda: 2**30)
+    quick, slow = replace(STEP, seconds=0.25, waited=0.0), replace(STEP, seconds=1.0, waited=0.75)
+    warm_up = throughput.warm_up_of(8)
+    told = throughput.rates([quick] * 16 + [slow] * 5, warm_up)
+    assert told["wait_share"] == 0.75
+    assert told["images_per_s"] == 8.0
+    assert throughput.warm_up_of(0) == throughput.WARM_UP
+
+
+def test_throughput_is_skipped_where_workers_have_too_little_shared_memory(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(throughput, "SHARED", tmp_path)
+    monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=64 << 20))
+    throughput.require_shared_memory(0, 1 << 30)  # loads in its own process
+    throughput.require_shared_memory(1, 30 << 20)
+    with pytest.raises(Skip, match="needs 640 MB free; docker run --shm-size"):
+        throughput.require_shared_memory(8, 40 << 20)
+
+
 def test_throughput_needs_steps_after_its_warm_up_and_finite_losses(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     enough = [STEP] * (throughput.WARM_UP + 2)
     part = Part()
-    throughput.require_measured(part, enough)
+    throughput.require_measured(part, enough, throughput.WARM_UP)
     part.finish()
-    throughput.require_measured(part, enough[:2])
-    throughput.require_measured(part, [*enough, replace(STEP, parts={"a": NAN})])
+    throughput.require_measured(part, enough[:2], throughput.WARM_UP)
+    throughput.require_measured(
+        part, [*enough, replace(STEP, parts={"a": NAN})], throughput.WARM_UP
+    )
     assert [line.split(",")[0] for line in part.missed] == [
         "steps after the 4 of the warm-up must be timed",
         "the loss of every step must be finite",
     ]
     monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda: 2**30)
-    told = throughput.rates(enough)
+    told = throughput.rates(enough, throughput.WARM_UP)
     assert told["images_per_s"] == 4.0
     assert told["images_per_s_without_wait"] == pytest.approx(8 / 1.5)
     assert told["wait_share"] == 0.25
@@ -179,7 +292,7 @@ def test_throughput_stops_by_time(
     monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda: 2**30)
     monkeypatch.setattr(Part, "left_s", left_s)
     part = Part()
-    assert len(throughput.timed_steps(None, 9, part)) == count
+    assert len(throughput.timed_steps(None, 9, part, 4)) == count
     assert part.result["training"]["batch"] == 8  # told as it goes
 
 
@@ -204,16 +317,35 @@ def test_samples_of_a_profile_that_fails_are_told(tmp_path: Path) -> None:
 def test_ranks_that_sum_or_learn_something_else_are_missed() -> None:
     part, right = Part(), {"sum_is_right": True}
     ranks.require_sums(part, [right, right])
-    same = {"weights": 2.5, "losses": [1.0]}
+    same = {
+        "first_weights": 2.0,
+        "weights": 2.5,
+        "statistics": 1.5,
+        "evaluated": True,
+        "averages": [2.1],
+        "ap": [0.1],
+        "taken": [False, True],
+        "losses": [1.0],
+    }
     ranks.require_equal(part, [same, same])
     part.finish()
     ranks.require_sums(part, [right, {"sum_is_right": False}])
     ranks.require_equal(part, [same, {**same, "weights": 2.6}])
+    ranks.require_equal(part, [same, {**same, "statistics": 1.6, "averages": [2.2], "ap": [0.2]}])
     ranks.require_equal(part, [{**same, "losses": [NAN]}] * 2)
+    ranks.require_equal(part, [{**same, "ap": []}] * 2)
+    ranks.require_equal(part, [{**same, "taken": [False]}] * 2)
+    ranks.require_equal(part, [same | {"first_weights": 2.5}] * 2)
     assert part.missed == [
         "every rank must get the sum of all, but it is wrong in [1]",
         "every rank must end with the same weights, but [1] differ from 0",
+        "every rank must end with the same running statistics, but [1] differ from 0",
+        "every rank must evaluate the same averaged weights, but [1] differ from 0",
+        "every rank must get the same AP, but [1] differ from 0",
         "the losses of all steps must be finite, got [nan]",
+        "the averaged weights must be evaluated, but no AP came",
+        "every rank must take a step that moves its weights, not so [0, 1]",
+        "every rank must take a step that moves its weights, not so [0, 1]",
     ]
 
 
@@ -232,4 +364,33 @@ def test_products_of_matrices_are_timed_in_what_the_gpu_has(
 ) -> None:
     with fake_gpu():
         monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **asked: has_bf16)
-        assert ("bf16" in machine.products(8)) is has_bf16
+        assert ("bf16" in machine.products(8, 0.0)) is has_bf16
+
+
+def test_products_are_timed_after_work_and_clocks_are_read_during_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now, work = [0.0], []
+    monkeypatch.setattr(time, "perf_counter", lambda: now[0])
+
+    def multiply(*matrices: Any) -> int:
+        now[0] += 0.01
+        work.append(now[0])
+        return 10
+
+    def clocks() -> list[dict[str, str]]:
+        before = len(work)
+        until = time.monotonic() + 10
+        while len(work) < before + 5 and time.monotonic() < until:
+            time.sleep(0.001)
+        return [{"before": str(before), "meanwhile": str(len(work) - before)}]
+
+    monkeypatch.setattr(machine, "_multiply", multiply)
+    monkeypatch.setattr(machine, "clocks", clocks)
+    with fake_gpu():
+        found = machine.products(8, 0.5)
+        each = len(work) / len(found)
+        [told] = machine.clocks_at_work(8, 0.5)
+    assert each == pytest.approx(34, abs=1)  # of 0.01 s, in two thirds of 0.5 s
+    assert int(told["before"]) >= 50 + len(found) * each
+    assert int(told["meanwhile"]) >= 5
