@@ -42,6 +42,8 @@ class EmaOptions:
 class Ema:
     """The moving average of the floating-point values of a state dict, running statistics too.
 
+    Every process of a training keeps one, since each evaluates its share of the images with it.
+
     Args:
         network: network whose values initialise the average.
         options: decay and its ramp.

@@ -185,7 +185,7 @@ def joined_ranks(compute: str, patience: timedelta = PATIENCE) -> Iterator[Ranks
             process uses the GPU with its local rank.
         patience: time after which a process that waits for the others fails.
     Raises:
-        TrainError: if there is no such device.
+        TrainError: if there is no such device, or the other processes cannot be reached.
     """
     count = int(os.environ.get("WORLD_SIZE", "1"))
     local = int(os.environ.get("LOCAL_RANK", "0")) if count > 1 else None
@@ -198,7 +198,10 @@ def joined_ranks(compute: str, patience: timedelta = PATIENCE) -> Iterator[Ranks
         torch.cuda.set_device(device)
     # gloo carries what lies in the memory of the CPU: settings, predictions.
     backend, bound = ("cpu:gloo,cuda:nccl", device) if is_gpu else ("gloo", None)
-    distributed.init_process_group(backend, timeout=patience, device_id=bound)
+    try:
+        distributed.init_process_group(backend, timeout=patience, device_id=bound)
+    except RuntimeError as error:
+        raise unreachable(error) from None
     try:
         beside = gathered(gethostname()).count(gethostname())
         yield Ranks(device, distributed.get_rank(), count, beside)
@@ -211,6 +214,17 @@ def joined_ranks(compute: str, patience: timedelta = PATIENCE) -> Iterator[Ranks
             ) from None
         raise
     distributed.destroy_process_group()
+
+
+def unreachable(error: RuntimeError) -> TrainError:
+    """The error of a process that could not join the others."""
+    place = ":".join(os.environ.get(name, "?") for name in ("MASTER_ADDR", "MASTER_PORT"))
+    return TrainError(
+        f"rank {os.environ.get('RANK', '?')}: cannot join the other processes at {place}: "
+        f"{cut(' '.join(str(error).split()), 200)}; if they run on several machines, set "
+        "GLOO_SOCKET_IFNAME and NCCL_SOCKET_IFNAME on each to its network interface that reaches "
+        "the others."
+    )
 
 
 def is_lost(error: BaseException) -> bool:

@@ -110,6 +110,26 @@ def test_a_process_whose_partner_fails_says_so_in_one_line() -> None:
     assert message.startswith("rank 0: lost another process of the training, which ends with a")
 
 
+def test_processes_that_cannot_be_reached_are_explained_in_one_line(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As where a host name resolves to 127.0.1.1, which gloo then offers to other machines."""
+
+    def refuse(*given: object, **options: object) -> None:
+        raise RuntimeError("Gloo connectFullMesh failed with [pair.cc:144]\n Connection refused")
+
+    monkeypatch.setattr(distributed, "init_process_group", refuse)
+    where = {"WORLD_SIZE": "2", "RANK": "1", "MASTER_ADDR": "10.0.0.1", "MASTER_PORT": "29500"}
+    for name, value in where.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(TrainError) as error, joined_ranks("cpu"):
+        pass
+    message = str(error.value)
+    assert message.startswith("rank 1: cannot join the other processes at 10.0.0.1:29500: Gloo con")
+    assert "GLOO_SOCKET_IFNAME" in message
+    assert "\n" not in message
+
+
 def test_one_process_needs_no_others() -> None:
     with joined_ranks("cpu") as ranks:
         assert ranks == Ranks(torch.device("cpu"))
