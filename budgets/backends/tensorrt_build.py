@@ -73,6 +73,8 @@ def build_engine(model: onnx.ModelProto, options: EngineOptions = BATCH_1) -> by
     config.profiling_verbosity = trt.ProfilingVerbosity.DETAILED  # to read back its types
     config.clear_flag(trt.BuilderFlag.TF32)  # f32 without TF32
     _set_compatibility(config, options)
+    if options.version_compatible:  # plugins that another version would have to bring itself
+        config.plugins_to_serialize = list(parser.get_used_vc_plugin_libraries())
     _open_batch(builder, config, network.get_input(0), options.batches)
     path = timing_cache_path(torch.cuda.get_device_name(), trt.__version__, driver_version())
     timings = _use_timings(config, path)  # the build needs it alive

@@ -75,6 +75,11 @@ class ExportOptions:
                 "batch: must be LEAST:BEST:MOST with 1 <= LEAST <= BEST <= MOST, got "
                 f"{least}:{best}:{most}."
             )
+        if self.layout == "end2end-trt" and engine.version_compatible:
+            raise ExportError(
+                "version_compatible: another version of TensorRT may lack the NMS plugin of layout "
+                "end2end-trt; use NMS by standard operators (--end2end without trt)."
+            )
         if self.format == "tensorrt":
             return
         if engine.batches != BATCHES:

@@ -28,6 +28,8 @@ class State:
         dtypes: type of an output by name, in place of the graph's.
         hides_types: whether the inspector hides the types of an open batch even if it has a context
             with shapes.
+        vc_libraries: libraries that the parser names for a version-compatible engine.
+        serialized: libraries that the last build was told to put into its engine.
         drift: share by which the scores of each further engine differ, as of one that was built
             with other kernels.
     """
@@ -42,6 +44,8 @@ class State:
         self.dtypes: dict[str, int] = {}
         self.hides_types = False
         self.drift = 0.0
+        self.vc_libraries: list[str] = []
+        self.serialized: list[str] = []
         self.clock: Any = None
         self.logger: Any = None
 
@@ -88,6 +92,10 @@ class Parser:
     def __init__(self, network: Network, logger: object) -> None:
         self._network = network
         self._errors: list[str] = []
+
+    def get_used_vc_plugin_libraries(self) -> list[str]:
+        """Libraries of the plugins that a version-compatible engine of the model needs."""
+        return list(self._network.state.vc_libraries)
 
     @property
     def num_errors(self) -> int:
@@ -155,6 +163,7 @@ class Config:
         self.profiling_verbosity = Verbosity.LAYER_NAMES_ONLY
         self.hardware_compatibility_level = HardwareCompatibilityLevel.NONE
         self.flags = {BuilderFlag.TF32}
+        self.plugins_to_serialize: list[str] = []
         self.profiles: list[OptimizationProfile] = []
         self._cache: weakref.ref[TimingCache] | None = None
 
@@ -219,6 +228,7 @@ class Builder:
         """The plan of an engine; None if it cannot be built."""
         state = self._state
         config.require_cache()
+        state.serialized = config.plugins_to_serialize
         if state.fails("build_serialized_network"):
             return None
         profile: dict[str, list[list[int]]] = {}

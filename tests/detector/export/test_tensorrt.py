@@ -178,6 +178,13 @@ def test_any_other_batch_is_refused(given: str) -> None:
             {"format": "onnx", "engine": EngineOptions((1, 1, 16), version_compatible=True)},
             "version_compatible: is an option of TensorRT",
         ),
+        (
+            {
+                "layout": "end2end-trt",
+                "engine": EngineOptions((1, 1, 16), version_compatible=True),
+            },
+            "version_compatible: another version of TensorRT may lack the NMS plugin",
+        ),
     ],
 )
 def test_options_of_engines_that_make_no_sense_are_refused(options: Any, message: str) -> None:
@@ -203,6 +210,16 @@ def test_a_version_compatible_engine_runs_in_another_version(trt: State, tmp_pat
     assert load_runtime(path).run(images(SPEC, 1))
     with pytest.raises(MaenasError, match="Version tag does not match"):
         load_runtime(plain)
+
+
+def test_a_version_compatible_engine_brings_the_plugins_that_the_parser_names(
+    trt: State, tmp_path: Path
+) -> None:
+    trt.vc_libraries = ["libnvinfer_vc_plugin.so"]
+    write(tmp_path / "a.engine", EngineOptions((1, 1, 4), version_compatible=True))
+    assert trt.serialized == ["libnvinfer_vc_plugin.so"]
+    write(tmp_path / "b.engine")
+    assert trt.serialized == []
 
 
 def test_code_in_an_engine_runs_only_if_its_metadata_say_so(trt: State, tmp_path: Path) -> None:
