@@ -59,7 +59,7 @@ def made_coco(folder: Path) -> None:
 def made_data(folder: Path) -> None:
     write_data(folder, images=2)
     with (folder / "labels" / "0.txt").open("a") as file:
-        # rows of several lengths can only be polygons
+        # rows of several lengths that can be no boxes are polygons
         file.write("1 0.1 0.1 0.5 0.1 0.5 0.6\n1 0.2 0.2 0.6 0.2 0.7 0.6 0.4 0.8 0.2 0.6\n")
 
 

@@ -128,7 +128,7 @@ def _read_labels(path: Path, image: int, rows: YoloRows, problems: ProblemList) 
         try:
             rows.add(image, number, line)
         except RowError as error:
-            problems.add(image, f"{path}:{number}", str(error), "correct or delete the line")
+            problems.add(image, f"{path}:{number}", str(error), error.fix)
 
 
 def _in_pixels(rows: YoloRows, paths: Sequence[Path], shapes: Sequence[tuple[int, int]]) -> Rows:

@@ -2,8 +2,7 @@
 
 The number of fields does not decide the kind: seven fields are a triangle, or a box with a score
 and a track id. Either `data.yaml` gives the kind (`kpt_shape` or `label_rows`), or the rows prove
-it: rows of several lengths can only be polygons, and four corners that form a parallelogram can
-only be an oriented box.
+it (`row_proof.py`).
 """
 
 from __future__ import annotations
@@ -18,6 +17,11 @@ from typing import Any, Literal
 from maenas.blocks.files.words import did_you_mean, shown
 from maenas.detector.data.dataset import DataError
 from maenas.detector.data.readers.clean import OVERHANG
+from maenas.detector.data.readers.row_proof import (
+    CORNERS,
+    RowProof,
+    keypoints_of,
+)
 from maenas.detector.data.readers.rows import OutlineColumns
 from maenas.detector.data.readers.values import whole
 
@@ -25,11 +29,10 @@ Kind = Literal["box", "polygon", "pose", "oriented"]
 KINDS: tuple[Kind, ...] = ("box", "polygon", "pose", "oriented")
 KEY = "label_rows"
 BOX_FIELDS = 5
-CORNERS = 9  # fields of an oriented box: class and four points
 MIN_OUTLINE_FIELDS = 7  # class and three points
 MAX_CLASS = 10**9  # larger than any class list, and within int32
 MAX_KEYPOINTS = 10_000
-SKEW = 0.005  # share of the image; rounding moves a corner this far
+FIX = "correct or delete the line"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +49,11 @@ class RowForm:
 
 
 class RowError(ValueError):
-    """A row cannot be used; the message says why."""
+    """A row cannot be used; the message says why, and `fix` what to do."""
+
+    def __init__(self, what: str, fix: str = FIX) -> None:
+        super().__init__(what)
+        self.fix = fix
 
 
 def row_form(path: Path, keys: Mapping[str, Any]) -> RowForm:
@@ -88,8 +95,7 @@ class YoloRows:
         self.boxes = array("d")
         self.outlines = OutlineColumns()
         self.keypoints = 0
-        self._lengths: dict[int, int] = {}  # first polygon row by number of fields
-        self._skewed = False  # whether some four corners are not a parallelogram
+        self._proof = RowProof()
 
     def add(self, image: int, line: int, text: str) -> None:
         """Add a row.
@@ -119,18 +125,14 @@ class YoloRows:
             self.boxes.extend(box)
             self.outlines.add((values,))
             if kind is None:
-                self._lengths.setdefault(count, len(self.labels))
-                self._skewed = self._skewed or not _is_parallelogram(values)
+                self._proof.add(len(self.labels), values)
         self.image.append(image)
         self.line.append(line)
         self.labels.append(label)
 
     def ambiguous(self) -> int | None:
         """Index of a row whose kind is undecided; None if every row's kind is known."""
-        if len(self._lengths) != 1:
-            return None  # boxes alone, or polygons of several lengths
-        ((count, row),) = self._lengths.items()
-        return None if count == CORNERS and not self._skewed else row
+        return self._proof.ambiguous()
 
     def _require_outline(self, count: int, values: Sequence[float]) -> None:
         kind = self.form.kind
@@ -141,16 +143,23 @@ class YoloRows:
         if kind == "oriented" and count != CORNERS:
             raise RowError(f"has {count} fields, an oriented box has {CORNERS}")
         outlined = count >= MIN_OUTLINE_FIELDS and count % 2 == 1
-        if kind == "box" or not outlined:
-            raise RowError(f"has {count} fields, a box has {BOX_FIELDS}{_extra(count)}")
         try:
+            if kind == "box" or not outlined:
+                raise RowError(f"has {count} fields, a box has {BOX_FIELDS}{_extra(count)}")
             _require_shares(values)
-        except RowError:
-            if count == BOX_FIELDS + 2 and kind is None:
-                raise RowError(
-                    f"has {count} fields, a box has {BOX_FIELDS}{_extra(count)}"
-                ) from None
-            raise
+        except RowError as error:
+            raise (_unlike(count, values) if kind is None else None) or error from None
+
+
+def _unlike(count: int, values: Sequence[float]) -> RowError | None:
+    """Error of a row that can be no polygon, if it is like a box with something behind it."""
+    keypoints = keypoints_of(values)
+    if keypoints is not None:
+        what = f"has {count} fields, a box has {BOX_FIELDS} (keypoints?)"
+        return RowError(what, f"if it is a box with keypoints, say `{keypoints}` in data.yaml")
+    if count == BOX_FIELDS + 2:
+        return RowError(f"has {count} fields, a box has {BOX_FIELDS}{_extra(count)}")
+    return None
 
 
 def _extra(count: int) -> str:
@@ -166,14 +175,6 @@ def _require_shares(values: Sequence[float]) -> None:
                 f"holds {value:g}, but coordinates are shares of the image, 0 to 1 (are these "
                 "pixels?)"
             )
-
-
-def _is_parallelogram(values: Sequence[float]) -> bool:
-    """Whether four corners form a parallelogram, as a rectangle does in shares of the image."""
-    if len(values) != CORNERS - 1:
-        return False
-    x1, y1, x2, y2, x3, y3, x4, y4 = values
-    return max(abs(x1 + x3 - x2 - x4), abs(y1 + y3 - y2 - y4)) <= SKEW
 
 
 def _class_of(text: str) -> int:

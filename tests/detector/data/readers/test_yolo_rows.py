@@ -61,6 +61,8 @@ def test_a_key_that_cannot_be_is_refused(write_yolo, line, message):
         f"{BOX} .9 1",  # a score and a track id, or a triangle
         f"{BOX} .1 .1 .9 .2",  # two keypoints, or four corners
         f"{BOX}\n0 .1 .1 .2 .1 .2 .2",
+        "0 .5 .5 .2 .2 .3 .4 .6 .7",  # four corners in a slanting order
+        "0 .5 .5 .2 .3 .2 .3 .5 .5",  # four corners without an area
     ],
 )
 def test_what_may_be_several_things_is_refused_with_the_key_that_settles_it(write_yolo, rows):
@@ -70,6 +72,42 @@ def test_what_may_be_several_things_is_refused_with_the_key_that_settles_it(writ
         read_dataset(path)
     with_key(path, "label_rows: polygon")
     assert len(read_dataset(path).samples[1].outlines) == row
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        # two and three keypoints of two numbers
+        "0 .5 .5 .2 .2 .41 .43 .55 .48\n1 .3 .3 .2 .1 .31 .33 .25 .28 .3 .26",
+        # two and four keypoints of three numbers, the last of them unseen
+        "0 .5 .5 .2 .2 .41 .43 1 .55 .48 1\n1 .3 .3 .2 .1 .31 .33 1 .25 .28 1 .3 .26 0 0 0 0",
+        # a score and a track id, and two keypoints
+        "0 .5 .5 .2 .2 .93 1\n1 .3 .3 .2 .1 .31 .33 .25 .28",
+        # two keypoints with a score and a track id, and three keypoints
+        "0 .5 .5 .2 .2 .41 .43 .93 1\n1 .3 .3 .2 .1 .31 .33 .25 .28 .3 .26",
+    ],
+)
+def test_several_lengths_alone_prove_nothing(write_yolo, rows):
+    with pytest.raises(DataError, match=r"a.txt:1: may be a polygon, .*kpt_shape"):
+        read_dataset(write_yolo({"a": rows}))
+
+
+def test_one_damaged_box_with_keypoints_among_many_proves_no_polygon(write_yolo):
+    sound = "0 .5 .5 .2 .2 .41 .43 .55 .48\n1 .3 .3 .2 .1 .31 .33 .25 .28 .3 .26\n" * 6
+    beyond = "0 .9 .5 .6 .2 .81 .43 .95 .48"
+    with pytest.raises(DataError, match="may be a polygon"):
+        read_dataset(write_yolo({"a": sound + beyond}))
+
+
+@pytest.mark.parametrize(
+    ("points", "shape"),
+    [(".3 .3 2 " * 17, "[17, 3]"), (".3 .3 2 .3 .3 0 .4 .4 1 .4 .3 2", "[4, 3]")],
+)
+def test_rows_that_can_only_have_keypoints_name_the_key(write_yolo, points, shape):
+    (problem,) = read_dataset(write_yolo({"a": f"{BOX}\n0 .3 .3 .2 .2 {points}"})).problems
+    assert "a.txt:2: has " in str(problem)
+    assert problem.what.endswith("a box has 5 (keypoints?)")
+    assert f"say `kpt_shape: {shape}` in data.yaml" in problem.fix
 
 
 def test_a_score_and_a_track_id_are_named(write_yolo):
@@ -89,6 +127,14 @@ def test_polygons_of_several_lengths_need_no_key(write_yolo):
         dataset.samples[0].boxes, [(8, 4, 40, 20), (8, 4, 40, 36)], rtol=1e-6
     )
     assert dataset.problems == ()
+
+
+def test_polygons_are_proven_by_few_rows_that_are_no_boxes(write_yolo):
+    inner = "0 .3 .3 .35 .3 .35 .35 .3 .32\n" * 9
+    dataset = read_dataset(write_yolo({"a": inner + "0 .8 .8 .85 .8 .85 .85"}))
+    assert dataset.objects == 2  # equal rows count once
+    with pytest.raises(DataError, match="may be a polygon"):
+        read_dataset(write_yolo({"a": inner + "0 .3 .3 .35 .3 .35 .35"}))
 
 
 def test_corners_of_a_rectangle_are_an_oriented_box(write_yolo):
