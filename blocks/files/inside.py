@@ -25,7 +25,7 @@ def inside(folder: Path, name: object, where: str = "") -> Path:
     Raises:
         SpecError: if the name is not text, is empty or absolute, or leads out of the folder.
     """
-    wrong = _wrong(name)
+    wrong = fault_of(name)
     if wrong:
         raise SpecError(
             f"{where or folder}: must name something inside {folder}: {shown(name)} {wrong}."
@@ -33,7 +33,7 @@ def inside(folder: Path, name: object, where: str = "") -> Path:
     return folder / str(name)
 
 
-def _wrong(name: object) -> str:
+def fault_of(name: object) -> str:
     """The fault of a name, as the end of a sentence; "" if the name is valid."""
     if not isinstance(name, str):
         return "is not text"
@@ -48,6 +48,8 @@ def _wrong(name: object) -> str:
         longest = max(len(os.fsencode(part)) for part in parts)
     except UnicodeEncodeError:
         return "is not valid text"
-    if "\0" in name or longest > LONGEST_NAME:
-        return "cannot be the name of a file"
+    if "\0" in name:
+        return "holds a NUL, which no name of a file may"
+    if longest > LONGEST_NAME:
+        return f"is too long: {longest:,} bytes, a name of a file has at most {LONGEST_NAME}"
     return ""

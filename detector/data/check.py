@@ -15,6 +15,7 @@ from maenas.detector.data.dataset import DataError, DataProblem, Dataset, Severi
 from maenas.detector.data.readers.read import read_dataset, splits_of
 from maenas.detector.data.readers.yolo import label_file
 from maenas.detector.data.samples import Samples
+from maenas.detector.data.sizes import size_of
 from maenas.detector.media.images import IMAGE_SUFFIXES, ImageError, check_image
 
 SCHEMA = "maenas/data-check@1"
@@ -191,8 +192,17 @@ def _unreadable(path: Path, size: tuple[int, int]) -> DataProblem | None:
         check_image(path, size)
     except ImageError as error:
         what = str(error).removeprefix(f"{path}: ").rstrip(".")
-        return DataProblem("warning", "images", str(path), what, "replace it", skips=True)
+        fix = "correct the size in the annotation file or replace the image"
+        fix = fix if _has_other_size(path, size) else "replace it"
+        return DataProblem("warning", "images", str(path), what, fix, skips=True)
     return None
+
+
+def _has_other_size(path: Path, size: tuple[int, int]) -> bool:
+    try:
+        return size_of(path) != size
+    except ImageError:
+        return False
 
 
 def _orphans(splits: Mapping[str, Dataset]) -> list[DataProblem]:

@@ -42,11 +42,12 @@ def class_names(path: Path, keys: Mapping[str, Any]) -> tuple[str, ...]:
         DataError: if names are missing, not text, not numbered 0 to N - 1, not `nc` in number, or
             repeated.
     """
-    names, count = keys.get("names"), keys.get("nc")
-    if count is not None and (not isinstance(count, int) or isinstance(count, bool) or count < 1):
-        raise DataError(f"{path}: nc: must be a whole number of at least 1, got {shown(count)}.")
-    if count is not None and count > MOST_CLASSES:
-        raise DataError(f"{path}: nc: must be at most {MOST_CLASSES:,}, got {count}.")
+    names, given = keys.get("names"), keys.get("nc")
+    count = whole(given)
+    if given is not None and (count is None or not 0 < count <= MOST_CLASSES):
+        raise DataError(
+            f"{path}: nc: must be a whole number from 1 to {MOST_CLASSES:,}, got {shown(given)}."
+        )
     if names is None and count is not None:
         return tuple(str(index) for index in range(count))
     if isinstance(names, dict):
@@ -72,7 +73,7 @@ def class_names(path: Path, keys: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _index(key: object) -> object:
     """Number of a class; the text "0" means 0."""
-    number = whole(key) if isinstance(key, str) else None
+    number = whole(key)
     return key if number is None else number
 
 

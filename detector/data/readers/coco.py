@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from maenas.blocks.files.words import cut, name_of, shown
 from maenas.detector.data.dataset import DataError, Dataset, same_classes
 from maenas.detector.data.paths import class_names, find_entries
 from maenas.detector.data.readers.clean import dataset_of
@@ -17,7 +18,7 @@ from maenas.detector.data.readers.coco_annotations import NO_KEY, Annotations, l
 from maenas.detector.data.readers.coco_images import CocoImages, find_images
 from maenas.detector.data.readers.rows import ProblemList, Rows
 from maenas.detector.data.readers.source import ROBOFLOW_FOLDERS, SPLITS, DataSource, Reader
-from maenas.detector.data.readers.values import class_name, whole
+from maenas.detector.data.readers.values import class_name, limit_of, whole
 from maenas.detector.data.samples import Number, Samples
 
 SUFFIX = ".json"
@@ -109,9 +110,12 @@ def _categories(path: Path, rows: Sequence[Any], annotations: Annotations) -> di
     """Category names by id."""
     found: dict[int, str] = {}
     for index, row in enumerate(rows):
-        number = whole(row.get("id")) if isinstance(row, dict) else None
+        if not isinstance(row, dict):
+            raise DataError(f"{path}: categories[{index}]: must be an object, got {name_of(row)}.")
+        number = whole(row.get("id"))
         if number is None or "name" not in row:
-            raise DataError(f"{path}: categories[{index}]: needs a whole `id` and a `name`.")
+            limit = limit_of(row.get("id"))
+            raise DataError(f"{path}: categories[{index}]: needs a whole `id`{limit} and a `name`.")
         if number in found:
             raise DataError(f"{path}: categories[{index}]: id {number} is given twice.")
         found[number] = class_name(f"{path}: categories[{index}]: name", row["name"])
@@ -121,7 +125,21 @@ def _categories(path: Path, rows: Sequence[Any], annotations: Annotations) -> di
         parents = {row.get("supercategory") for row in rows if whole(row["id"]) != 0}
         if parents == {found.get(0)}:  # the project's name, which is not a class
             del found[0]
+    _require_different(path, found)
     return found
+
+
+def _require_different(path: Path, categories: Mapping[int, str]) -> None:
+    """Raise `DataError` if two categories have one name: their objects could not be told apart."""
+    ids: dict[str, list[str]] = {}
+    for number, name in categories.items():
+        ids.setdefault(name, []).append(str(number))
+    for name, those in ids.items():
+        if len(those) > 1:
+            listed = cut(" and ".join(those))
+            raise DataError(
+                f"{path}: categories: names must differ, got {shown(name)} for ids {listed}."
+            )
 
 
 def _rows(

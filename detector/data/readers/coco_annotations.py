@@ -16,7 +16,7 @@ from maenas.blocks.files.plain_file import read_bytes
 from maenas.blocks.files.words import shown
 from maenas.detector.data.dataset import DataError
 from maenas.detector.data.readers.rows import OutlineColumns
-from maenas.detector.data.readers.values import real, truth, whole
+from maenas.detector.data.readers.values import limit_of, real, truth, whole
 
 KEYS = ("images", "annotations", "categories")
 NEEDED = ("image_id", "bbox", "category_id")
@@ -97,6 +97,8 @@ def load_coco(path: Path) -> tuple[dict[str, list[Any]], Annotations]:
         DataError: if it is not a COCO annotation file.
     """
     content = read_bytes(path, limit=LIMIT, error=DataError)
+    if not content.strip():
+        raise DataError(f"{path}: is empty.")
     taken = Annotations(path)
     with parsing(path, error=DataError, wrong="is no JSON"):
         text = content.decode(json.detect_encoding(content), "surrogatepass")
@@ -133,11 +135,13 @@ def _wrong(row: Mapping[str, Any]) -> str:
     """The first error of an unusable annotation."""
     values = {name: shown(row.get(name)) for name in (*NEEDED, "iscrowd", "ignore")}
     if key_of(row.get("image_id")) is None:
-        return f"belongs to image_id {values['image_id']}, which is not an id"
+        limit = limit_of(row.get("image_id"))
+        return f"belongs to image_id {values['image_id']}, which is not an id{limit}"
     if _box(row.get("bbox")) is None:
         return f"bbox must be [x, y, width, height] in pixels, got {values['bbox']}"
     if whole(row.get("category_id")) is None:
-        return f"belongs to category_id {values['category_id']}, which is not an id"
+        limit = limit_of(row.get("category_id"))
+        return f"belongs to category_id {values['category_id']}, which is not an id{limit}"
     name = "iscrowd" if truth(row.get("iscrowd")) is None else "ignore"
     return f"{name} must be 0 or 1, got {values[name]}"
 

@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from maenas.blocks.errors import SpecError
-from maenas.blocks.files.inside import inside
-from maenas.blocks.files.words import shown
+from maenas.blocks.files.inside import fault_of
+from maenas.blocks.files.words import name_of, shown
 from maenas.detector.data.dataset import DataError
 from maenas.detector.data.readers.coco_annotations import Key, key_of
 from maenas.detector.data.readers.rows import ProblemList
-from maenas.detector.data.readers.values import side
+from maenas.detector.data.readers.values import limit_of, side
 from maenas.detector.data.sizes import Sizes
 from maenas.detector.media.images import ImageError
 
@@ -43,10 +42,11 @@ class CocoImages:
 
 @dataclass(frozen=True, slots=True)
 class _Listed:
-    """An image as the file lists it; if size is None, the image file gives it."""
+    """An image at a place of the file's list; if size is None, the image file gives it."""
 
     name: str
     size: tuple[int, int] | None
+    place: int
 
 
 def find_images(path: Path, root: Path, rows: Sequence[Any], problems: ProblemList) -> CocoImages:
@@ -58,7 +58,7 @@ def find_images(path: Path, root: Path, rows: Sequence[Any], problems: ProblemLi
         rows: list `images` of the file.
         problems: list of problems; gets one entry for each image that is left out.
     Raises:
-        DataError: if no image is usable.
+        DataError: if no image is usable, or one is listed twice.
     """
     listed, left_out = _listed(path, rows, problems)
     if not listed:
@@ -69,6 +69,7 @@ def find_images(path: Path, root: Path, rows: Sequence[Any], problems: ProblemLi
     if with_text:
         what = "ids of images are text, so results number the images by their index"
         problems.add(-1, path, what, "number them to keep the ids", skips=False, group="files")
+    places: dict[Path, int] = {}
     with Sizes(path.resolve(), "images") as sizes:
         for index, (key, image) in enumerate(listed.items()):
             file = folder / (Path(image.name).name if stripped else image.name)
@@ -82,6 +83,12 @@ def find_images(path: Path, root: Path, rows: Sequence[Any], problems: ProblemLi
                     -1, file, what, "restore it, or remove it from the list", group="images"
                 )
                 continue
+            first = places.setdefault(file, image.place)
+            if first != image.place:
+                raise DataError(
+                    f"{path}: images[{image.place}] names {shown(image.name)} as images[{first}] "
+                    "does; merge the two, with the annotations of both."
+                )
             found.index_of[key] = len(found.paths)
             found.paths.append(file)
             found.sizes.append(size)
@@ -100,19 +107,28 @@ def _listed(
     left_out: list[Key] = []
     for index, row in enumerate(rows):
         where = f"{path}: images[{index}]"
-        row = row if isinstance(row, dict) else {}
+        if not isinstance(row, dict):
+            what = f"must be an object, got {name_of(row)}"
+            problems.add(-1, where, what, "correct it", group="files")
+            continue
         key = key_of(row.get("id"))
         name, sides = _name(row), (row.get("height"), row.get("width"))
-        size = None if sides == (None, None) else (side(sides[0]), side(sides[1]))
+        given = [each for each in sides if each is not None]
+        size = (side(sides[0]), side(sides[1])) if len(given) == 2 else None
         wrong, fix = "", "correct it"
         if key is None:
-            wrong = f"id must be a whole number or text, got {shown(row.get('id'))}"
+            number = row.get("id")
+            wrong = f"id must be a whole number{limit_of(number)} or text, got {shown(number)}"
+        elif row.get("file_name") is not None and (name is None or not _is_text(row)):
+            wrong = f"file_name must be text, got {shown(row['file_name'])}"
         elif name is None:
             wrong, fix = "lacks a `file_name`, and a `coco_url` that gives it", "add it"
-        elif not _stays_inside(path, name):
-            wrong = f"file_name {shown(name)} leads out of the image folder"
+        elif fault := fault_of(name):
+            outside = fault in ("leads out of it", "is an absolute path")
+            fault = "leads out of the image folder" if outside else fault
+            wrong = f"file_name {shown(name)} {fault}"
             fix = "write it relative to the folder of the images"
-        elif size is not None and None in size:
+        elif not all(map(side, given)):
             wrong = f"height and width must be whole and positive, got {_texts(sides)}"
         elif key in found:
             wrong, fix = f"id {key} is given twice", "renumber one"
@@ -123,7 +139,7 @@ def _listed(
                 left_out.append(key)
         elif key is not None and name is not None:
             known = None if size is None or None in size else (size[0] or 0, size[1] or 0)
-            found[key] = _Listed(name, known)
+            found[key] = _Listed(name, known, index)
     return found, left_out
 
 
@@ -146,12 +162,8 @@ def _name(row: Mapping[str, Any]) -> str | None:
     return "/".join(parts[-2:]) if parts[-1] else None
 
 
-def _stays_inside(path: Path, name: str) -> bool:
-    try:
-        inside(path.parent, name)
-    except SpecError:
-        return False
-    return True
+def _is_text(row: Mapping[str, Any]) -> bool:
+    return isinstance(row["file_name"], str)
 
 
 def _folder(path: Path, root: Path, names: Sequence[str]) -> tuple[Path, bool]:

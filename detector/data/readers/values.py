@@ -26,6 +26,17 @@ def whole(value: object) -> int | None:
     return None
 
 
+def limit_of(value: object) -> str:
+    """Limit of a whole number, as the end of a phrase; "" if `value` does not exceed it."""
+    number = real(value)
+    beyond = number is not None and abs(number) > LARGEST
+    return f" of at most {LARGEST:,}" if beyond or _is_huge(value) else ""
+
+
+def _is_huge(value: object) -> bool:
+    return type(value) is int and abs(value) > LARGEST
+
+
 def side(value: object) -> int | None:
     """Parse the height or width of an image in pixels; None unless it is one that can be."""
     number = whole(value)

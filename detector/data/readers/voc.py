@@ -81,7 +81,7 @@ class _Part:
     def stems(self) -> list[str]:
         """Names of the images without suffix: those of the list, or those of all XML files."""
         if self.listed is not None:
-            return list(_stems(self.listed))
+            return list(dict.fromkeys(_stems(self.listed)))
         return sorted(file.stem for file in self.annotations.glob("*.xml"))
 
 

@@ -52,6 +52,8 @@ def read_voc_file(path: Path) -> VocFile:
         DataError: if the file cannot be read or is malformed.
     """
     content = read_bytes(path, limit=LIMIT, error=DataError)
+    if not content.strip():
+        raise DataError(f"{path}: is empty.")
     with parsing(path, error=DataError, wrong="is no XML"):
         root = ElementTree.fromstring(content, ElementTree.XMLParser(target=_Tree(path)))
     height, width = side(root.findtext("size/height")), side(root.findtext("size/width"))

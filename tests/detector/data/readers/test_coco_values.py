@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from maenas.detector.data.check import check
 from maenas.detector.data.dataset import DataError
 from maenas.detector.data.readers.read import read_dataset
 from maenas.detector.data.readers.values import class_name, real, truth, whole
@@ -34,6 +35,7 @@ def coco(folder: Path, image: Any = IMAGE, row: Any = OBJECT, category: Any = CA
         ({"width": 80.0, "height": 40.0}, {}, {}),
         ({"width": "80", "height": "40"}, {}, {}),
         ({"width": None, "height": None}, {}, {}),
+        ({"width": None}, {}, {}),
         ({"id": 1.0}, {"image_id": 1}, {}),
         ({"id": "000001"}, {"image_id": "000001"}, {}),
         ({"id": "first"}, {"image_id": "first"}, {}),
@@ -61,7 +63,14 @@ def test_what_is_unambiguous_is_read(tmp_path, image, row, category):
     [
         ({"width": 80.5}, "must be whole and positive, got 40 and 80.5"),
         ({"width": 2**31}, "must be whole and positive, got 40 and 2147483648"),
-        ({"width": None}, "must be whole and positive, got 40 and None"),
+        ({"width": None, "height": -1}, "must be whole and positive, got -1 and None"),
+        ({"id": 2**70}, "id must be a whole number of at most 9,007,199,254,740,992 or text"),
+        ({"id": 2.0**70}, "id must be a whole number of at most 9,007,199,254,740,992 or text"),
+        ({"file_name": ["a"]}, r"file_name must be text, got \['a'\]"),
+        ({"file_name": 12}, "file_name must be text, got 12"),
+        ({"file_name": ""}, "file_name must be text, got ''"),
+        ({"file_name": "a\0b"}, "holds a NUL"),
+        ({"file_name": "a" * 5000}, "is too long: 5,000 bytes"),
         ({"width": "eighty"}, "must be whole and positive"),
         ({"id": None}, "id must be a whole number or text, got None"),
         ({"id": [1]}, r"id must be a whole number or text, got \[1\]"),
@@ -96,6 +105,46 @@ def test_a_bad_value_is_named_with_its_annotation(tmp_path, row, message):
     dataset = read_dataset(coco(tmp_path, row=OBJECT | row))
     assert f"set.json: annotation 5: {message}" in str(dataset.problems[0])
     assert dataset.objects == 0
+
+
+def test_what_is_no_object_in_a_list_is_named(tmp_path):
+    path = coco(tmp_path)
+    data = json.loads(path.read_text())
+    for key in ("images", "categories"):
+        path.write_text(json.dumps(data | {key: ["x.png"]}))
+        with pytest.raises(DataError, match=rf"{key}\[0\]: must be an object, got text"):
+            read_dataset(path)
+
+
+def test_categories_of_one_name_are_refused_with_their_ids(tmp_path):
+    path = coco(tmp_path)
+    data = json.loads(path.read_text())
+    path.write_text(json.dumps(data | {"categories": [CATEGORY, CATEGORY | {"id": 7}]}))
+    with pytest.raises(DataError, match="names must differ, got 'cat' for ids 2 and 7"):
+        read_dataset(path)
+
+
+def test_an_image_that_is_listed_twice_is_refused(tmp_path):
+    path = coco(tmp_path)
+    data = json.loads(path.read_text())
+    for name in ("x.png", "./x.png"):
+        again = IMAGE | {"id": 2, "file_name": name}
+        path.write_text(json.dumps(data | {"images": [IMAGE, again]}))
+        with pytest.raises(DataError, match=r"images\[1\] names '.*' as images\[0\] does"):
+            read_dataset(path)
+
+
+def test_an_empty_file_is_called_empty(tmp_path):
+    path = coco(tmp_path)
+    path.write_text(" \n")
+    with pytest.raises(DataError, match=r"set\.json: is empty\."):
+        read_dataset(path)
+
+
+def test_a_size_that_is_not_the_image_s_may_be_corrected_in_the_file(tmp_path):
+    path = coco(tmp_path, IMAGE | {"width": 64})
+    problems = check(path, {"train": read_dataset(path)}, (64, 64))
+    assert "correct the size in the annotation file" in " ".join(map(str, problems))
 
 
 def test_objects_that_look_like_annotations_elsewhere_are_no_annotations(tmp_path):

@@ -142,6 +142,12 @@ def test_names_are_a_list_or_a_map(write_yolo, names):
     assert read_dataset(write_yolo({"a": ""}, names=names)).names == ("cat", "dog")
 
 
+def test_the_number_of_classes_may_stand_in_quotes(write_yolo):
+    path = write_yolo({"a": ""})
+    path.write_text(path.read_text() + "nc: '2'\n")
+    assert read_dataset(path).names == ("cat", "dog")
+
+
 def test_only_the_last_images_folder_is_replaced(tmp_path):
     image(tmp_path / "images" / "set" / "images" / "x" / "a.png")
     label = tmp_path / "images" / "set" / "labels" / "x" / "a.txt"
