@@ -12,11 +12,13 @@ import torch
 from benchmarks.gpu_check.machine import has_bf16
 from benchmarks.gpu_check.report import Part
 from benchmarks.gpu_check.trainings import still_network
+from maenas.detector.ops.nms import nms
 from maenas.detector.runtimes.torch_runtime import TorchRuntime
 from tests.lively import images
 
 MODELS = ("ns", "s")
 SIDE, COUNT = 640, 4
+CANDIDATES = 500  # boxes of the comparison of NMS
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,34 @@ def run(part: Part, fake: bool) -> None:
         part.tell(model, found)
         for name in found:
             require_agreement(part, model, name, found[name])
+    try:
+        require_nms(part)
+    except ModuleNotFoundError as error:
+        part.tell("nms_skipped", f"needs the package {error.name}")
+
+
+def require_nms(part: Part) -> None:
+    """Note it if NMS on the GPU keeps other detections of the same candidates than on the CPU."""
+    random = torch.Generator().manual_seed(0)
+    scores = torch.rand(CANDIDATES, 3, generator=random)
+    corners = torch.rand(CANDIDATES, 2, generator=random) * SIDE / 8
+    sides = SIDE / 8 * (1 + torch.rand(CANDIDATES, 2, generator=random))
+    boxes = torch.cat((corners, corners + sides), dim=1)
+    ours, theirs = nms(scores, boxes), nms(scores.to("cuda"), boxes.to("cuda"))
+    pairs = [
+        (one, two.cpu())
+        for one, two in zip(
+            (ours.boxes, ours.scores, ours.classes),
+            (theirs.boxes, theirs.scores, theirs.classes),
+            strict=True,
+        )
+    ]
+    part.tell("nms_kept", len(ours.scores))
+    part.require(
+        all(torch.equal(one, two) for one, two in pairs),
+        f"NMS on the GPU must keep the {len(ours.scores)} detections that it keeps on the CPU, got "
+        f"{len(theirs.scores)} or others",
+    )
 
 
 def on_gpu(spec: Any, network: Any, precision: Precision, some: Any) -> Any:

@@ -26,10 +26,12 @@ from benchmarks.gpu_check.predictions import PRECISIONS, differences, require_ag
 from benchmarks.gpu_check.report import Missed, Part, Skip, read_json
 from benchmarks.gpu_check.sections import run_section
 from benchmarks.gpu_check.trainings import drawn_data, still_network, training_of
+from maenas.detector.ops.nms import nms
 from maenas.detector.runtimes.torch_runtime import TorchRuntime
 from maenas.detector.train import StepResult
 from maenas.training.run import loader_options
 from tests.cuda_on_cpu import fake_gpu
+from tests.fake_gpu import pretended_gpu
 from tests.lively import images
 from tests.small_detector import small_spec
 
@@ -111,6 +113,20 @@ def test_tf32_is_off_while_32_bits_are_compared_exactly(monkeypatch: pytest.Monk
     for name in ("f32_exact", "f32"):
         predictions.on_gpu(None, None, PRECISIONS[name], None)
     assert seen == [False, True]
+
+
+def test_nms_on_the_gpu_must_keep_what_it_keeps_on_the_cpu(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    part = Part()
+    limits = iter([0.7, 0.3])  # of the CPU, of a GPU that is wrong
+    with pretended_gpu():
+        predictions.require_nms(part)
+        part.finish()
+        assert 50 < part.result["nms_kept"] < 500
+        monkeypatch.setattr(predictions, "nms", lambda *given: nms(*given, max_iou=next(limits)))
+        predictions.require_nms(part)
+    assert "NMS on the GPU must keep the" in missed(part)
 
 
 def test_unrelated_scores_differ_by_more_than_any_precision_may() -> None:
