@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from maenas.blocks import Backbone, MaenasError
-from maenas.blocks.files.plain_file import read_text
 from maenas.budgets.cost import cost
 from maenas.budgets.image_size import InputSize
 from maenas.latency.predict import LayerLatency, priced_lines
 from maenas.latency.workload import Workload, find_workload
 from maenas.nas import load_score
-from maenas.runs.folders import TRAINING_TABLE
 from maenas.runs.models import find_model
+from maenas.runs.training_table import training_rows
 
 if TYPE_CHECKING:
     from maenas.budgets import LatencyModel
@@ -150,14 +147,7 @@ def scores_of(backbone: Backbone) -> dict[str, float]:
 
 def best_ap(run: Path) -> float | None:
     """The highest AP in the table of a training run; None if there is none."""
-    path = run / TRAINING_TABLE
-    if not path.is_file():
-        return None
-    rows = csv.DictReader(StringIO(read_text(path, limit=LIMIT)))
-    try:
-        return max((float(row["ap"]) for row in rows if row.get("ap")), default=None)
-    except ValueError:
-        raise MaenasError(f"{path}: column ap: must hold numbers; train again.") from None
+    return max((row["ap"] for row in training_rows(run) if "ap" in row), default=None)
 
 
 def to_json(networks: Sequence[ComparedNetwork]) -> dict[str, Any]:

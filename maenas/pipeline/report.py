@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import csv
-from io import StringIO
-
 from maenas.blocks.files.atomic_write import write_text
-from maenas.blocks.files.plain_file import read_bytes, read_text
+from maenas.blocks.files.plain_file import read_bytes
 from maenas.pipeline.card import card_rows
 from maenas.pipeline.result import RunResult
 from maenas.report import Figure, Page, Section, commands, facts, figures, foot, page_text, table
 from maenas.report.saved import sections_of
 from maenas.report.training import Example, examples_section, training_section
-from maenas.runs.folders import TRAINING_TABLE
+from maenas.runs.training_table import training_rows
 
 REPORT_FILE = "report.html"
-TABLE_LIMIT = 10_000_000  # bytes of the table of a training
 IMAGE_LIMIT = 5_000_000  # bytes of one image with detections
 IMAGES_LIMIT = 4_000_000  # bytes of all images in the page
 IMAGES = (".jpg", ".jpeg", ".png")
@@ -67,13 +63,7 @@ def _latency(result: RunResult) -> list[Figure]:
 
 def _training(result: RunResult) -> list[Section]:
     """The curves of the training; [] without its table."""
-    path = result.folder / "train" / TRAINING_TABLE
-    if not path.is_file():
-        return []
-    rows = [
-        {name: float(value) for name, value in row.items() if value}
-        for row in csv.DictReader(StringIO(read_text(path, limit=TABLE_LIMIT)))
-    ]
+    rows = training_rows(result.folder / "train")
     return [training_section(rows)] if rows else []
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import html
-import json
 import re
 from pathlib import Path
 
+from maenas.blocks.errors import MaenasError
+from maenas.blocks.files.json_file import parse_json
 from maenas.blocks.files.plain_file import read_text
 from maenas.report.page import Section
 
@@ -29,9 +30,9 @@ def sections_of(path: Path) -> list[Section]:
     if found is None:
         return []
     try:
-        data = json.loads(found[1])
+        data = parse_json(found[1], path)
         known, groups = dict(data["charts"]), dict(data["groups"])
-    except (ValueError, KeyError, TypeError):
+    except (MaenasError, ValueError, KeyError, TypeError):
         return []
     sections = []
     for anchor, title, body in SECTION.findall(page[: found.start()]):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,12 +11,12 @@ from typing import TYPE_CHECKING
 from maenas import __version__
 from maenas.blocks import Block, SpecError
 from maenas.blocks.files.atomic_write import write_text
-from maenas.blocks.files.plain_file import MIB, read_text
 from maenas.budgets import LatencyModel, cost
 from maenas.detector.checkpoints.checkpoint import SPEC_FILE
 from maenas.detector.model.spec import DetectorSpec, load_detector
 from maenas.detector.train.state import BEST, LAST
 from maenas.runs.folders import TRAINING_TABLE
+from maenas.runs.training_table import training_rows
 from maenas.training.setup import ARGS_FILE, kept_args
 
 if TYPE_CHECKING:
@@ -52,7 +50,7 @@ class Trained:
     folder: Path
     spec: DetectorSpec
     args: Mapping[str, object]
-    rows: Sequence[Mapping[str, str]]
+    rows: Sequence[Mapping[str, float]]
 
 
 def write_card(trained: Trained, dataset: Dataset | None, devices: Sequence[LatencyModel]) -> Path:
@@ -75,7 +73,7 @@ def read_trained(run: Path) -> Trained:
             f"{run}: must be the folder of a training with a finished epoch, such as "
             "runs/train/exp."
         )
-    rows = list(csv.DictReader(io.StringIO(read_text(table, limit=16 * MIB))))
+    rows = training_rows(run)
     args = kept_args(run / ARGS_FILE)
     return Trained(run, found[0], load_detector(found[0] / SPEC_FILE), args, rows)
 
@@ -131,17 +129,17 @@ def _plain(text: str) -> str:
 
 
 def _results(trained: Trained) -> list[str]:
-    judged = [row for row in trained.rows if row.get("ap")]
+    judged = [row for row in trained.rows if "ap" in row]
     if not judged:
         return ["The data set has no validation split: the detector was not evaluated."]
-    best = max(judged, key=lambda row: float(row["ap"]))
+    best = max(judged, key=lambda row: row["ap"])
     return [
         "| metric (COCO) | value |",
         "|---|---|",
-        f"| AP | {float(best['ap']):.4f} |",
-        f"| AP50 | {float(best['ap50']):.4f} |",
+        f"| AP | {best['ap']:.4f} |",
+        f"| AP50 | {best['ap50']:.4f} |",
         "",
-        f"On the split `val`, epoch {best['epoch']} of {len(trained.rows)}, images resized by "
+        f"On the split `val`, epoch {best['epoch']:.0f} of {len(trained.rows)}, images resized by "
         f"`{trained.spec.resize}`; NMS thresholds as published.",
     ]
 

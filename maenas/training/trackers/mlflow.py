@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from maenas.blocks.files.atomic_write import write_text
+from maenas.blocks.files.plain_file import read_text
 from maenas.training.trackers.tracker import NumberTracker, TrackedRun
 
 ID_FILE = "mlflow-run.txt"
+KIB = 2**10  # largest size of that file
 
 
 class MlFlow(NumberTracker):
@@ -30,7 +32,7 @@ class MlFlow(NumberTracker):
         kept = run.folder / ID_FILE
         goes_on = run.first_step > 0 and kept.is_file()
         if goes_on:
-            mlflow.start_run(run_id=kept.read_text(encoding="utf-8").strip())
+            mlflow.start_run(run_id=read_text(kept, limit=KIB).strip())
         else:
             started = mlflow.start_run(run_name=str(run.folder))
             write_text(kept, f"{started.info.run_id}\n")

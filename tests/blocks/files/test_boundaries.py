@@ -39,8 +39,8 @@ BOUNDARIES = {
     "np.load": set(),
     "pickle.load": set(),
     "pickle.loads": {"maenas.nas.executors.executor"},  # tasks of our own processes
-    "csv.reader": set(),
-    "csv.DictReader": {"maenas.latency.compare"},  # of a text that was read
+    "csv.reader": {"maenas.latency.calibration_rows"},  # of a text that was read
+    "csv.DictReader": {"maenas.runs.training_table"},  # of a text that was read
     "load_file": {"maenas.detector.checkpoints.checkpoint"},
     "Image.open": {"maenas.detector.media.images", "maenas.detector.data.sizes"},
     "InferenceSession": {
@@ -54,8 +54,9 @@ BOUNDARIES = {
         "maenas.budgets.backends.cpu",  # of the kernel
         "maenas.budgets.backends.nvml",
         "maenas.budgets.cluster.connection",  # of Ray's own note
-        "maenas.budgets.pricing.roofline",  # of files that come with maenas
+        "maenas.budgets.pricing.roofline_file",  # of files that come with maenas
         "maenas.budgets.device",
+        "maenas.report.page",
     },
     "read_bytes": {
         "maenas.backbone_search.results.report",  # of figures that were written just before

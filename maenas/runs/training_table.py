@@ -1,0 +1,28 @@
+"""The table of a training run: losses and AP of each epoch."""
+
+from __future__ import annotations
+
+import csv
+from io import StringIO
+from pathlib import Path
+
+from maenas.blocks.files.boundary import parsing
+from maenas.blocks.files.plain_file import MIB, read_text
+from maenas.runs.folders import TRAINING_TABLE
+
+LIMIT = 16 * MIB
+
+
+def training_rows(run: Path) -> list[dict[str, float]]:
+    """The numbers of each epoch by column; AP only where it was evaluated, [] without a table.
+
+    Raises:
+        SpecError: if the table is damaged.
+    """
+    path = run / TRAINING_TABLE
+    if not path.is_file():
+        return []
+    text = read_text(path, limit=LIMIT)
+    with parsing(path, hint="train again"):
+        rows = csv.DictReader(StringIO(text), strict=True)
+        return [{name: float(value) for name, value in row.items() if value} for row in rows]
