@@ -52,18 +52,16 @@ class ModuleNetwork:
         name: name of the network.
         stages: blocks at strides 4, 8, 16 and 32, after the convolution that halves the map.
         heads: heads that read the pyramid of the last three stages.
-        stem: side of the first convolution.
     """
 
     name: str
     stages: tuple[tuple[Block, ...], ...]
     heads: tuple[Head, ...]
-    stem: int = 3
 
     def graph(self, side: int, channels: int) -> onnx.ModelProto:
         """Return the graph for a square image, with this number of channels in the first stage."""
         writer = ModuleWriter({"image": (3, side, side)})
-        x = writer.conv("image", channels // 2, self.stem, 2)
+        x = writer.conv("image", channels // 2, 3, 2)
         levels = []
         for index, blocks in enumerate(self.stages):
             x = writer.conv(x, channels * 2**index, 3, 2)
@@ -104,7 +102,6 @@ NETWORKS = (
             (sampled_map, position_attention),
         ),
         (distance_head, selection),
-        stem=7,  # as in ResNet and ConvNeXt
     ),
 )
 
