@@ -6,9 +6,9 @@ from maenas.budgets import load_device
 from maenas.detector import load_template
 
 
-def prices(backbone, template=None):
+def prices(backbone, template=None, device="t4"):
     """Every quantity a budget may limit, as plain sums over operators."""
-    t4, ops = load_device("t4"), [*backbone.ops()]
+    t4, ops = load_device(device), [*backbone.ops()]
     if template is not None:
         ops += load_template(template).ops(backbone.feature_shapes())
     return {
@@ -19,7 +19,7 @@ def prices(backbone, template=None):
     }
 
 
-def assert_told_as_priced(told, backbone, template):
-    for quantity, value in prices(backbone, template).items():
+def assert_told_as_priced(told, backbone, template, device="t4"):
+    for quantity, value in prices(backbone, template, device).items():
         if told.get(quantity) is not None:
             assert told[quantity] == pytest.approx(value, rel=1e-9), quantity

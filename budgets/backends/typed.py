@@ -18,6 +18,9 @@ from maenas.budgets.latency import Precision
 HEAVY = ("Conv", "ConvTranspose", "MatMul", "Gemm")  # operators of most of the work
 HALF_QUANTISED_OPSET = 19  # first opset whose Q/DQ accept float16
 
+# What the checker of ONNX raises.
+INVALID = (onnx.checker.ValidationError, onnx.shape_inference.InferenceError)
+
 
 @dataclass(frozen=True, slots=True)
 class TypedGraph:
@@ -56,7 +59,7 @@ def typed_graph(model: onnx.ModelProto, precision: Precision) -> TypedGraph:
             if is_quantised(model):
                 place_residuals(model, lambda names: dict.fromkeys(names, float(SCALE)), prefix)
         half = to_half(model, prefix, float_io=False)
-    except (RuntimeError, ValueError, MaenasError, onnx.checker.ValidationError) as error:
+    except (RuntimeError, ValueError, MaenasError, *INVALID) as error:
         reason = " ".join(str(error).split())[:200]
         raise BackendError(f"precision: cannot type the model in {precision}: {reason}") from None
     return TypedGraph(half, "int8" if is_quantised(half) else "f16", heavy)

@@ -15,9 +15,11 @@ from maenas.detector.export.onnx import onnx_model
 from tests.lively import lively, small_spec
 
 
-def one_node(kind: str, name: str, opset: int = 19, **attributes: object) -> onnx.ModelProto:
+def one_node(
+    kind: str, name: str, opset: int = 19, inputs: int = 1, **attributes: object
+) -> onnx.ModelProto:
     graph = helper.make_graph(
-        [helper.make_node(kind, ["x"], ["y"], name, **attributes)],
+        [helper.make_node(kind, ["x"] * inputs, ["y"], name, **attributes)],
         "g",
         [helper.make_tensor_value_info("x", TensorProto.FLOAT, (1, 4, 8, 8))],
         [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)],
@@ -70,4 +72,4 @@ def test_old_graphs_are_brought_to_the_opset_whose_scales_may_be_half() -> None:
 
 def test_what_cannot_be_typed_is_refused() -> None:
     with pytest.raises(BackendError, match="cannot type the model in f16"):
-        typed_graph(one_node("BitShift", "shift", direction="LEFT"), "f16")
+        typed_graph(one_node("BitShift", "shift", inputs=2, direction="LEFT"), "f16")

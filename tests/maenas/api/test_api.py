@@ -17,7 +17,7 @@ from maenas.cli.commands import GROUPS
 from tests.small_detector import small_folder as small_folder_at
 
 # Parameters that only a terminal needs, and those with another name in Python.
-FOR_THE_TERMINAL = {"context", "as_json", "show_all", "images"}
+FOR_THE_TERMINAL = {"context", "as_json", "show_all", "images", "action", "plot"}
 OTHER_NAMES = {
     "build_detector": {"spec": "model"},
     "card": {"device": "devices"},
@@ -25,6 +25,7 @@ OTHER_NAMES = {
     "score": {"spec": "model", "kind": "score"},
     "search": {"algorithm": "searcher"},
     "show": {"spec": "model"},
+    "tables": {"table": "device"},  # `maenas.table`
     "profile": {"space": "spaces", "model": "models", "extend": "out"},
 }
 WITH_A_FUNCTION = {
@@ -49,7 +50,10 @@ def test_a_function_takes_every_option_of_its_command(name: str) -> None:
         renamed.get(option, option)
         for option in inspect.signature(WITH_A_FUNCTION[name]).parameters
     }
-    taken = set(inspect.signature(getattr(maenas, name)).parameters)
+    functions = [name, "table"] if name == "tables" else [name]
+    taken = {
+        each for own in functions for each in inspect.signature(getattr(maenas, own)).parameters
+    }
     assert options - FOR_THE_TERMINAL - taken == set()
 
 

@@ -12,6 +12,7 @@ from tests.pricing import assert_told_as_priced, prices
 
 WEIGHTS = (0, 0, 1, 1, 6)
 POINTS = 5
+DEVICE = "t4-trt7"
 STEP = (8 / 1.8) ** (1 / (POINTS - 1))  # from one limit of the family to the next
 
 
@@ -22,7 +23,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def family(maenas, folder):
-    asked = ("--budget", "1.8ms..8ms", "--device", "t4-trt7", "--points", POINTS)
+    asked = ("--budget", "1.8ms..8ms", "--device", DEVICE, "--points", POINTS)
     few = ("--evaluations", "1000", "--finalists", "0")
     ran = maenas("search", *asked, *few, cwd=folder)
     run = folder / "runs" / "search" / "exp"
@@ -36,11 +37,11 @@ def test_each_member_of_a_family_is_within_the_limit_it_is_named_by(family):
     assert {path.name for path in (run / "pareto").iterdir()} == {f"{x:.3f}ms.yaml" for x in limits}
     for limit, member in zip(limits, told["family"], strict=True):
         backbone = load_backbone(run / "pareto" / f"{limit:.3f}ms.yaml")
-        spent = prices(backbone, member["template"])
+        spent = prices(backbone, member["template"], DEVICE)
         assert 0.9 * limit < spent["latency_ms"] <= limit
         assert member["budget"]["latency_ms"] == pytest.approx(limit)
         assert member["score"] == pytest.approx(max_entropy(backbone, WEIGHTS))
-        assert_told_as_priced(member, backbone, member["template"])
+        assert_told_as_priced(member, backbone, member["template"], DEVICE)
 
 
 def test_a_family_spans_scales_and_scores_more_with_every_step(family):
