@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from maenas.budgets import Budget, LatencyModel, parse_budgets
+from maenas.budgets import Budget, LatencyModel, load_device, parse_budgets
 from maenas.detector import load_template
 from maenas.nas import (
     ALGORITHMS,
@@ -42,6 +42,12 @@ ROOT = Path(__file__).parents[2]
 ENGINE = importlib.import_module("maenas.nas.search")  # the name in the package is the function's
 SCORE = MaxEntropy((1.0, 1.0, 4.0))
 every_algorithm = pytest.mark.parametrize("algorithm", ["evolution", "random"])
+
+
+@pytest.fixture(scope="session")
+def t4():
+    """The estimate that the limits of these tests belong to."""
+    return load_device("t4-trt7")
 
 
 @pytest.fixture(scope="module")
