@@ -39,13 +39,14 @@ with run_lock(Path(sys.argv[1])):
 """
 # A worker that outlives the holder, as those of a data loader do for some seconds.
 HOLD_WITH_CHILD = """
-import multiprocessing, sys, time
+import multiprocessing, os, sys, time
 from pathlib import Path
 from maenas.runs.run_lock import run_lock
+def work():
+    print(os.getpid(), flush=True)  # told by the worker, once it has begun
+    time.sleep(600)
 with run_lock(Path(sys.argv[1])):
-    child = multiprocessing.get_context("fork").Process(target=time.sleep, args=(600,))
-    child.start()
-    print(child.pid, flush=True)
+    multiprocessing.get_context("fork").Process(target=work).start()
     time.sleep(600)
 """
 TAKE_TURNS = """
