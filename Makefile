@@ -19,7 +19,7 @@ from_npm = set -e; set -- $(1); folder=$$(mktemp -d); \
 search: $(VENV)/installed  ## the main job: a backbone for a detector that runs in 3.8 ms on a T4
 	$(BIN)/maenas search --budget 3.4ms --device t4
 
-demo: $(VENV)/installed  ## search, train and measure a small detector for this CPU, in 10 minutes
+demo: $(VENV)/installed  ## search, train and measure a small detector for this CPU
 	$(BIN)/maenas run --input-size 160 --epochs 20
 
 test: $(VENV)/installed  ## the default test suite

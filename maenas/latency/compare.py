@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 SCHEMA = "maenas/compare@1"
 SCORES = ("max-entropy", "log-entropy")
-LIMIT = 10_000_000  # bytes of that table
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,9 +80,13 @@ class Trackers:
     Args:
         trackers: trackers to call.
         run: training that they follow.
+
+    Attributes:
+        is_stopped: whether the training is stopped before its last step.
     """
 
     def __init__(self, trackers: Sequence[Tracker], run: TrackedRun) -> None:
+        self.is_stopped = False
         self._trackers = list(trackers)
         self._run = run
 
@@ -97,8 +101,6 @@ class Trackers:
         trace: TracebackType | None,
     ) -> None:
         self._each(lambda tracker: tracker.end(error is None and not self.is_stopped))
-
-    is_stopped = False  # set where a training is stopped before its last step
 
     def step(self, step: StepResult) -> None:
         """Pass on a step."""
