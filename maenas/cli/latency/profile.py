@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from maenas.cli.options import ImageSize, Json, Precision, Threads
 from maenas.cli.stop import interrupted
-
-if TYPE_CHECKING:
-    from maenas.latency.profile import ProfileResult
 
 
 def profile(
@@ -70,6 +67,7 @@ def profile(
     """Measure a device once and write a table that predicts latency, with its held-out error."""
     import maenas
     from maenas.budgets.image_size import parse_input_size
+    from maenas.cli.latency.profile_text import summary
     from maenas.terminal.console import OUT, print_json
 
     models = tuple(model or ())
@@ -103,41 +101,6 @@ def profile(
         return
     for line in summary(result):
         OUT.print(line)
-
-
-def summary(result: ProfileResult) -> list[str]:
-    """The result as lines of text."""
-    from collections import Counter
-    from statistics import median
-
-    from maenas.latency.profile import found_by
-
-    path, table = result.path, result.table
-    roles = Counter(sample.role for sample in table.samples)
-    errors = table.errors
-    spread = f", median {100 * errors.median:.1f}%, p90 {100 * errors.p90:.1f}%, "
-    spread += f"{100 * errors.within_10:.0f}% within 10%"
-    if errors.spearman is not None:
-        spread += f", rank correlation {errors.spearman:.4f}"
-    lines = [
-        f"{table.name}: {table.about}",
-        f"{roles['operator']} operators alone, {roles['module']} networks of modules, "
-        f"{roles['fit']} networks with their layers, "
-        f"{roles['held-out']} networks held out; {table.disturbance.line()}",
-        f"held out: mean error {100 * errors.mean:.1f}%{spread if table.warning is None else ''}",
-        *(f"note: {note}" for note in result.notes),
-    ]
-    if table.warning is not None:
-        is_extended = "extended" in table.provenance
-        again = table.command() if is_extended else "the same command with --exist-ok"
-        lines.append(f"warning: {table.warning} ({again})")
-    lines += [f"table: {path}", f"plot: {path.with_suffix('.png')}"]
-    if table.warning is None:
-        lines.append(
-            f"next: maenas search --budget {median(errors.measured_ms):.3g}ms --device "
-            f"{found_by(path)}"
-        )
-    return lines
 
 
 def refuse_beside_extend(implied: Mapping[str, object]) -> None:

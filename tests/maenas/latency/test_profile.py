@@ -15,7 +15,7 @@ import pytest
 from maenas.budgets import load_device
 from maenas.budgets.device import FOLDER_VARIABLE
 from maenas.budgets.pricing.table import load_table
-from maenas.cli.latency.profile import summary
+from maenas.cli.latency.profile_text import summary
 from maenas.latency.networks import PLANS, drawn, interleaved, profile_items, searched
 from maenas.latency.profile import ProfileResult, Request, run_profile
 from maenas.runs.run_lock import file_lock

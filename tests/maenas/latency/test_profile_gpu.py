@@ -10,7 +10,7 @@ import pytest
 
 from maenas.budgets.backends import open_backend, parse_target
 from maenas.budgets.pricing.table import load_table
-from maenas.cli.latency.profile import summary
+from maenas.cli.latency.profile_text import summary
 from maenas.latency.profile import Request, run_profile
 from tests.cuda_on_cpu import fake_gpu
 from tests.cuda_on_cpu.cuda import NAME

@@ -1,0 +1,43 @@
+"""What `maenas profile` prints at the end."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from maenas.latency.profile import ProfileResult
+
+
+def summary(result: ProfileResult) -> list[str]:
+    """The result as lines of text."""
+    from collections import Counter
+    from statistics import median
+
+    from maenas.latency.profile import found_by
+
+    path, table = result.path, result.table
+    roles = Counter(sample.role for sample in table.samples)
+    errors = table.errors
+    spread = f", median {100 * errors.median:.1f}%, p90 {100 * errors.p90:.1f}%, "
+    spread += f"{100 * errors.within_10:.0f}% within 10%"
+    if errors.spearman is not None:
+        spread += f", rank correlation {errors.spearman:.4f}"
+    lines = [
+        f"{table.name}: {table.about}",
+        f"{roles['operator']} operators alone, {roles['module']} networks of modules, "
+        f"{roles['fit']} networks with their layers, "
+        f"{roles['held-out']} networks held out; {table.disturbance.line()}",
+        f"held out: mean error {100 * errors.mean:.1f}%{spread if table.warning is None else ''}",
+        *(f"note: {note}" for note in result.notes),
+    ]
+    if table.warning is not None:
+        is_extended = "extended" in table.provenance
+        again = table.command() if is_extended else "the same command with --exist-ok"
+        lines.append(f"warning: {table.warning} ({again})")
+    lines += [f"table: {path}", f"plot: {path.with_suffix('.png')}"]
+    if table.warning is None:
+        lines.append(
+            f"next: maenas search --budget {median(errors.measured_ms):.3g}ms --device "
+            f"{found_by(path)}"
+        )
+    return lines
