@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from maenas.api.detector import Detector
     from maenas.api.export import export
     from maenas.api.inspection import checks, score, show, table, tables, zoo
+    from maenas.api.kit import read_kit, write_kit
     from maenas.api.latency import compare, extend_profile, measure, predict, profile
     from maenas.api.networks import build_detector, import_weights, load_backbone
     from maenas.api.run import run
@@ -71,6 +72,7 @@ _HOMES = {
     "measure": "maenas.api.latency",
     "predict": "maenas.api.latency",
     "profile": "maenas.api.latency",
+    "read_kit": "maenas.api.kit",
     "run": "maenas.api.run",
     "score": "maenas.api.inspection",
     "search": "maenas.api.search",
@@ -82,6 +84,7 @@ _HOMES = {
     "train": "maenas.api.training",
     "train_family": "maenas.api.training",
     "val": "maenas.api.detection",
+    "write_kit": "maenas.api.kit",
     "zoo": "maenas.api.inspection",
 }
 __all__ = [
@@ -108,6 +111,7 @@ __all__ = [
     "measure",
     "predict",
     "profile",
+    "read_kit",
     "run",
     "score",
     "search",
@@ -119,6 +123,7 @@ __all__ = [
     "train",
     "train_family",
     "val",
+    "write_kit",
     "zoo",
 ]
 

@@ -32,6 +32,7 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "pricing": {"backends"},
         "calibration": {"pricing"},
         "profiling": {"backends", "graph", "pricing"},
+        "kit": {"backends", "graph", "pricing", "profiling"},
         "devices": set(),
     },
     "nas": {
@@ -62,17 +63,18 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "report": set(),
         "runs": set(),
         "latency": {"report", "runs", "terminal"},
+        "kit": {"latency", "runs", "terminal"},
         "backbone_search": {"latency", "report", "runs", "terminal"},
         "detection": {"runs", "terminal"},
         "training": {"report", "runs", "terminal"},
         "pipeline": {"latency", "report", "runs", "terminal"},
         "api": {
-            *("backbone_search", "detection", "latency", "pipeline", "runs", "terminal"),
+            *("backbone_search", "detection", "kit", "latency", "pipeline", "runs", "terminal"),
             "training",
         },
         "cli": {
-            *("api", "backbone_search", "detection", "latency", "pipeline", "runs", "terminal"),
-            "training",
+            *("api", "backbone_search", "detection", "kit", "latency", "pipeline", "runs"),
+            *("terminal", "training"),
         },
     },
 }

@@ -200,10 +200,22 @@ class LatencyTable:
             kind="measured",
             about=about,
             kernels=self._kernels,
-            command=f"maenas profile --extend {quote(where or self.name)} --model {NETWORK}",
+            command=self._adding(where),
             fingerprint=self.digest,
             provenance={"created": self.created, "threads": self.threads, **self.provenance},
         )
+
+    @property
+    def kit(self) -> str | None:
+        """Runtime of the kit that measured the table on a device elsewhere; None without a kit."""
+        found = self.provenance.get("kit")
+        return None if found is None else str(found)
+
+    def _adding(self, where: str | None) -> str:
+        """Return the command line that measures a missing operator."""
+        if self.kit is not None:
+            return f"{self.command()} --model {NETWORK}"
+        return f"maenas profile --extend {quote(where or self.name)} --model {NETWORK}"
 
     @property
     def about(self) -> str:
@@ -217,6 +229,8 @@ class LatencyTable:
 
     def command(self) -> str:
         """Return the command line that measures this table again."""
+        if self.kit is not None:
+            return f"maenas profile --kit DIR --runtime {self.kit} --name {quote(self.name)}"
         words = ["maenas profile --device", self.device]
         settings = self.name.removeprefix(self.device).split("-")
         if self.precision in settings:
@@ -310,7 +324,8 @@ def load_table(path: Path) -> LatencyTable:
             "again, or measure it with `maenas profile`."
         )
     del data["format"]
-    if not is_known(str(data.get("backend"))):
+    by_kit = isinstance(data.get("provenance"), dict) and "kit" in data["provenance"]
+    if not by_kit and not is_known(str(data.get("backend"))):
         raise SpecError(
             f"{path}: backend: must be one of {', '.join(BACKENDS)}, "
             f"got {shown(data.get('backend'))}; --plugin MODULE loads a runtime of your own."

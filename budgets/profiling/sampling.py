@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from statistics import mean
 
@@ -74,7 +75,7 @@ def sample(session: Session, reference: Session, seconds: float) -> Samples:
         converged = spread(ratios) / np.sqrt(done) < MAX_STANDARD_ERROR and spent > seconds / 5
         if done >= MIN_ROUNDS and (converged or spent > seconds):
             break
-    if spread(ratios) > NOISY or spread(np.array(reference_ms)) > STRAYING:
+    if is_noisy(ms, reference_ms):
         warnings["noisy"] = None
     times = tuple(
         replace(layer, us=max(0.0, spent_us[name] / len(ms))) for name, layer in layers.items()
@@ -85,6 +86,12 @@ def sample(session: Session, reference: Session, seconds: float) -> Samples:
 def _count(wanted_ms: float, once_ms: float, least: int) -> int:
     """Return the number of inferences that take about `wanted_ms`."""
     return max(least, min(MAX_RUNS, round(wanted_ms / max(once_ms, 1e-6))))
+
+
+def is_noisy(ms: Sequence[float], reference_ms: Sequence[float]) -> bool:
+    """Whether samples were disturbed: they, or the reference graph beside them, vary too much."""
+    ratios = np.array(ms) / np.array(reference_ms)
+    return spread(ratios) > NOISY or spread(np.array(reference_ms)) > STRAYING
 
 
 def spread(values: NDArray[np.float64]) -> float:

@@ -72,6 +72,11 @@ def _longer_table(
     from maenas.latency.progress import ProfileLine
 
     table = load_table(source)
+    if table.kit is not None:
+        raise SpecError(
+            f"{source}: was measured by a kit on another device; {table.command()} --model NETWORK "
+            "writes one with more networks."
+        )
     if not networks:
         raise SpecError(
             "extend: nothing to measure; name a spec, detector or ONNX file with --model."

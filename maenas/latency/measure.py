@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from maenas.latency.predict import LayerLatency
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from maenas.budgets.backends import Backend, Target
     from maenas.budgets.latency import LatencyModel
     from maenas.budgets.pricing.table import LatencyTable
@@ -175,6 +177,7 @@ def find_target(
         if path is None:
             continue
         table = load_table(path)
+        refuse_kit(table, path)
         wrong = _contradicted(table, given)
         if not wrong:
             target = Target(table.device, table.backend, table.precision, table.threads)
@@ -207,6 +210,17 @@ def target_with(
         return target, None, None
     table = load_table(path)
     return target, table.model(str(path)), table.reference_ms
+
+
+def refuse_kit(table: LatencyTable, path: Path) -> None:
+    """Raise `BackendError` if a table was measured by a kit, whose device is elsewhere."""
+    from maenas.budgets.backends import BackendError
+
+    if table.kit is not None:
+        raise BackendError(
+            f"{path}: was measured by a kit on another device, which cannot be measured from here; "
+            f"`maenas predict NETWORK --device {table.name}` prices."
+        )
 
 
 def refuse_beside_backend(device: str, precision: str | None, threads: int | None) -> None:

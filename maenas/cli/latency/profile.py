@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from maenas.cli.latency.kit import FromKit, Kit, Name, Runtime, of_kit
+from maenas.cli.latency.profile_text import refuse_beside, summary
 from maenas.cli.options import ImageSize, Json, Precision, Threads
 from maenas.cli.stop import interrupted
 
@@ -61,22 +62,32 @@ def profile(
     resume: Annotated[
         bool, typer.Option("--resume", help="Continue from the last saved sample.")
     ] = False,
-    exist_ok: Annotated[bool, typer.Option("--exist-ok", help="Replace the table.")] = False,
+    exist_ok: Annotated[
+        bool, typer.Option("--exist-ok", help="Replace the table, or the kit.")
+    ] = False,
+    kit: Kit = None,
+    from_kit: FromKit = None,
+    runtime: Runtime = None,
+    name: Name = None,
     as_json: Json = False,
 ) -> None:
     """Measure a device once and write a table that predicts latency, with its held-out error."""
     import maenas
     from maenas.budgets.image_size import parse_input_size
-    from maenas.cli.latency.profile_text import summary
     from maenas.terminal.console import OUT, print_json
 
     models = tuple(model or ())
     size = parse_input_size(input_size)
+    options = {"device": device, "precision": precision, "threads": threads, "ray": ray,
+               "space": space, "minutes": minutes, "quick": quick}  # fmt: skip
+    rest = {"extend": extend, "resume": resume, "models": models, "seed": seed, "input_size": size,
+            "out": out, "exist_ok": exist_ok, "kit": kit, "from": from_kit, "runtime": runtime,
+            "name": name}  # fmt: skip
+    if of_kit({**options, **rest}, as_json):
+        return
     with interrupted("the same command with --resume continues after the last sample"):
         if extend is not None:
-            implied = {"device": device, "precision": precision, "threads": threads, "ray": ray,
-                       "space": space, "minutes": minutes, "quick": quick or None}  # fmt: skip
-            refuse_beside_extend(implied)
+            refuse_beside("extend", "the table decides", options)
             result = maenas.extend_profile(
                 extend, models, out=out, resume=resume, exist_ok=exist_ok, input_size=size
             )
@@ -101,12 +112,3 @@ def profile(
         return
     for line in summary(result):
         OUT.print(line)
-
-
-def refuse_beside_extend(implied: Mapping[str, object]) -> None:
-    """Raise `SpecError` for an option whose value comes from the table to extend."""
-    from maenas.blocks import SpecError
-
-    for name, value in implied.items():
-        if value is not None:
-            raise SpecError(f"extend: the table decides --{name}; leave it out.")

@@ -1,10 +1,12 @@
-"""What `maenas profile` prints at the end."""
+"""Text that `maenas profile` prints about a table or a kit, and options that exclude each other."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from maenas.kit.write import KitResult
     from maenas.latency.profile import ProfileResult
 
 
@@ -41,3 +43,31 @@ def summary(result: ProfileResult) -> list[str]:
             f"{found_by(path)}"
         )
     return lines
+
+
+def kit_text(result: KitResult) -> list[str]:
+    """The result of writing a kit as lines of text."""
+    manifest = result.manifest
+    asked = "the tool's own precision" if manifest.precision is None else manifest.precision
+    return [
+        f"{result.folder}: {len(manifest.graphs) + 1} graphs for {manifest.runtime} in {asked}, "
+        f"{result.size / 1e6:.0f} MB",
+        *(f"note: {note}" for note in result.notes),
+        "next: copy the folder to the device, run `sh measure.sh` there, copy it back, then",
+        f"      maenas profile --from {result.folder}",
+    ]
+
+
+def refuse_beside(option: str, why: str, given: Mapping[str, object]) -> None:
+    """Raise `SpecError` for an option that means nothing beside another one.
+
+    Args:
+        option: option that was given, without dashes.
+        why: what decides about the refused options, as in "the table decides".
+        given: values of the refused options by name; None and False if they were not given.
+    """
+    from maenas.blocks import SpecError
+
+    for name, value in given.items():
+        if value is not None and value is not False:
+            raise SpecError(f"{option}: {why} --{name}; leave it out.")

@@ -27,7 +27,10 @@ BOUNDARIES = {
         "maenas.budgets.graph.model",
         "maenas.detector.export.trial",  # a file that was written just before
     },
-    "ElementTree.fromstring": {"maenas.detector.data.readers.voc_file"},
+    "ElementTree.fromstring": {
+        "maenas.budgets.kit.exec_graph",
+        "maenas.detector.data.readers.voc_file",
+    },
     "ElementTree.parse": set(),
     "av.open": {"maenas.detector.media.videos"},
     "read_model": {

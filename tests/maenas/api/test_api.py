@@ -26,8 +26,13 @@ OTHER_NAMES = {
     "search": {"algorithm": "searcher"},
     "show": {"spec": "model"},
     "tables": {"table": "device"},  # `maenas.table`
-    "profile": {"space": "spaces", "model": "models", "extend": "out"},
+    "profile": {
+        **{"space": "spaces", "model": "models", "extend": "table"},
+        **{"kit": "folder", "from_kit": "folder"},
+    },
 }
+# Commands that call further functions beside that of their own name.
+FURTHER = {"tables": ("table",), "profile": ("extend_profile", "read_kit", "write_kit")}
 WITH_A_FUNCTION = {
     command.__name__: command
     for commands in GROUPS.values()
@@ -50,7 +55,7 @@ def test_a_function_takes_every_option_of_its_command(name: str) -> None:
         renamed.get(option, option)
         for option in inspect.signature(WITH_A_FUNCTION[name]).parameters
     }
-    functions = [name, "table"] if name == "tables" else [name]
+    functions = [name, *FURTHER.get(name, ())]
     taken = {
         each for own in functions for each in inspect.signature(getattr(maenas, own)).parameters
     }
