@@ -184,10 +184,12 @@ def card(run: str | Path, *, devices: Sequence[str] = (), out: str | Path | None
     from maenas.blocks.files.atomic_write import write_text
     from maenas.budgets import load_device
     from maenas.detector.data import read_dataset
+    from maenas.terminal.device_warnings import warn_of
     from maenas.training.model_card import CARD_FILE, card_text, read_trained
 
     trained = read_trained(Path(run))
     targets = [load_device(name) for name in devices]
+    warn_of(targets)
     try:
         dataset = read_dataset(Path(str(trained.args["data"])), "train")
     except MaenasError:

@@ -67,6 +67,7 @@ class LimitedLatency:
         ms: predicted milliseconds; None if the device has no price for the network here.
         kind: "predicted" by a table of the device itself, or "estimated".
         reason: why there is no price; None if there is one.
+        warning: reason not to trust the price, and the remedy; None if it can be trusted.
     """
 
     device: str
@@ -74,6 +75,7 @@ class LimitedLatency:
     ms: float | None
     kind: str
     reason: str | None = None
+    warning: str | None = None
 
     @property
     def line(self) -> str:
@@ -96,6 +98,7 @@ class LimitedLatency:
             "spare": spare,
             "latency_kind": self.kind,
             "reason": self.reason,
+            "warning": self.warning,
         }
 
 
@@ -153,6 +156,7 @@ class ShowResult:
             "latency_ms": self.cost.latency_ms,
             "latency_kind": self.device.claim,
             "latency_about": self.device.about,
+            "latency_warning": self.device.warning,
             "device": self.device.device,
             "macs": self.cost.macs,
             "params": self.cost.params,
@@ -190,7 +194,7 @@ def _limited(name: str, limit_ms: float, ops: Sequence[Op]) -> LimitedLatency:
         ms = model.latency_ms(ops)
     except MaenasError as error:  # its table may lie on another machine
         return LimitedLatency(name, limit_ms, None, "unknown", str(error))
-    return LimitedLatency(name, limit_ms, ms, model.claim)
+    return LimitedLatency(name, limit_ms, ms, model.claim, warning=model.warning)
 
 
 def _parts(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from maenas.blocks import MaenasError
 from maenas.blocks.files.words import did_you_mean
+from maenas.terminal.device_warnings import warn_of
 
 if TYPE_CHECKING:
     from maenas.budgets.calibration.fitting import Calibrated, NetworkRow
@@ -107,6 +108,7 @@ def run_calibration(
     from maenas.latency.plots import plot_calibration
 
     base = base_of(request)
+    warn_of([base])
     several = _chosen(request.multipliers)
     path = out or tables_folder() / f"{request.full_name(rows_file.stem)}.yaml"
     if path.suffix not in (".yaml", ".yml"):
@@ -160,7 +162,7 @@ def base_of(request: CalibrationRequest) -> Base:
             f"sms: belongs to a GPU; the prices of {base.device} know no multiprocessors."
         )
     device: Hardware = "npu" if request.runtime in NPU else "cpu"
-    return replace(base, precision=precision, kind="estimated", hardware=device, warning=None)
+    return replace(base, precision=precision, kind="estimated", hardware=device)
 
 
 def save(model: Base, path: Path, receipt: str) -> None:
@@ -207,7 +209,7 @@ def _named(
     }
     if isinstance(found.model, OperatorModel):
         about = f"estimated: {source}; {found.fit.text}"
-        return replace(found, model=replace(found.model, about=about, **labels))
+        return replace(found, model=replace(found.model, about=about, warning=None, **labels))
     sizes = sizes_of(op for row in rows for op in row.ops)
     return replace(found, model=replace(found.model, source=source, sizes=sizes, **labels))
 

@@ -34,6 +34,7 @@ class DeviceLatency:
         reason: why there is no price; None if there is one.
         lines: layers with their prices; () without a price.
         about: source of the prices and their error.
+        warning: reason not to trust the prices, and the remedy; None if they can be trusted.
     """
 
     device: str
@@ -42,6 +43,7 @@ class DeviceLatency:
     reason: str | None = None
     lines: tuple[LayerLatency, ...] = ()
     about: str = ""
+    warning: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,9 +130,12 @@ def latency_on(workload: Workload, device: LatencyModel) -> DeviceLatency:
     try:
         lines = priced_lines(workload, device)
     except MaenasError as error:
-        return DeviceLatency(device.device, device.claim, None, str(error), about=device.about)
-    ms = sum(line.ms for line in lines)
-    return DeviceLatency(device.device, device.claim, ms, None, lines, device.about)
+        lines, ms, reason = (), None, str(error)
+    else:
+        ms, reason = sum(line.ms for line in lines), None
+    return DeviceLatency(
+        device.device, device.claim, ms, reason, lines, device.about, device.warning
+    )
 
 
 def scores_of(backbone: Backbone) -> dict[str, float]:

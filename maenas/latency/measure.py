@@ -119,6 +119,7 @@ class MeasureResult:
                 "error": self.error,
                 "kind": self.model.kind,
                 "about": self.model.about,
+                "warning": self.model.warning,
                 "device_speed": self.timing.speed,
             }
         return {

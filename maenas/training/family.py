@@ -19,6 +19,7 @@ from maenas.blocks.files.yaml_file import read_yaml
 from maenas.budgets import LatencyModel, cost, load_device
 from maenas.detector.checkpoints.checkpoint import SPEC_FILE, save_folder
 from maenas.detector.data import read_dataset
+from maenas.detector.data.readers.read import names_of
 from maenas.detector.errors import TrainError
 from maenas.detector.model.spec import DetectorSpec
 from maenas.detector.train.state import STATE_FILE
@@ -27,6 +28,7 @@ from maenas.runs.signals import caught_signals
 from maenas.runs.start import mark_begun, mark_start, new_run, resumed_run
 from maenas.runs.templates import nearest_template
 from maenas.terminal.console import ERR
+from maenas.terminal.device_warnings import warn_of
 from maenas.training.family_result import SCHEMA, FamilyResult, Member, MemberResult, draw
 from maenas.training.result import TrainResult
 from maenas.training.run import run_training
@@ -78,7 +80,11 @@ def train_members(
                 "train-family: needs specs and --data, such as "
                 "`maenas train-family runs/search/exp --data data.yaml`; or --resume."
             )
-        device, members = built(family)
+        assert family.data is not None
+        # A start reads all labels: wrong ones end it before anything is written.
+        names = names_of(family.data) if goes_on else read_dataset(family.data, "train").names
+        device, members = built(family, names)
+        warn_of([device])
         if folder is None:
             folder = opened.enter_context(new_run(out, COMMAND, exist_ok=None, can_resume=True))
         if not goes_on:
@@ -112,14 +118,15 @@ def train_each(
     return rows
 
 
-def built(family: Family) -> tuple[LatencyModel, list[Member]]:
+def built(family: Family, names: tuple[str, ...]) -> tuple[LatencyModel, list[Member]]:
     """The latency model and the members, the most expensive first.
 
+    Args:
+        family: options of the family.
+        names: names of the classes.
     Raises:
         MaenasError: if there are fewer than two, or one cannot be built.
     """
-    assert family.data is not None
-    names = read_dataset(family.data, "train").names
     specs: dict[str, DetectorSpec] = {}
     searched_for: str | None = None
     for source in members_of(family.sources):
@@ -129,7 +136,7 @@ def built(family: Family) -> tuple[LatencyModel, list[Member]]:
         if family.input_size is not None:
             backbone = replace(backbone, in_shape=(3, family.input_size, family.input_size))
         template = model.template or nearest_template(backbone)
-        spec = replace(model, backbone=backbone).around(template, tuple(names))
+        spec = replace(model, backbone=backbone).around(template, names)
         if spec in specs.values():
             ERR.print(f"{source}: is the same as another member; skipped")
             continue

@@ -33,11 +33,13 @@ def compare(
     from maenas.latency.compare import to_json
     from maenas.latency.compare_rows import rows
     from maenas.terminal.console import ERR, OUT, print_json
+    from maenas.terminal.device_warnings import warn_of
 
     size = parse_input_size(input_size)
     found = maenas.compare(
         networks, device or ["t4"], template=template, input_size=size, html=html
     )
+    warn_of(found[0].latencies)
     if html is not None:
         ERR.print(f"page: {html}")
     if as_json:

@@ -24,7 +24,9 @@ def show(
     import maenas
     from maenas.cli.search.show_text import print_stages
     from maenas.terminal.console import print_json
+    from maenas.terminal.device_warnings import warn_of
 
     chosen = parse_weights(weights) if weights else None
     result = maenas.show(spec, device, template=template, score=score, weights=chosen)
+    warn_of([result.device, *result.limited])
     print_json(result.to_json()) if as_json else print_stages(result)

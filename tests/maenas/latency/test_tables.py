@@ -94,11 +94,30 @@ def test_a_search_on_a_disturbed_table_warns_once_before_it_begins(
 
 def test_every_command_that_prices_by_a_disturbed_table_warns(typed, tmp_path) -> None:
     disturbed(cpu_table(), 5).save(tmp_path / "mine.json")
+    on_cpu = ("--runtime", "openvino", "--precision", "f32")
+    times = {"ns": 20, "nm": 40, "nl": 60, "t": 90, "s": 160}
+    rows = [f"zoo:damo-yolo-{scale},{ms}" for scale, ms in times.items()]
+    (tmp_path / "rows.csv").write_text("\n".join(["network,latency_ms", *rows]))
     for asked in (
         ("build-detector", "zoo:damo-yolo-ns", "--device", "mine.json", "--out", "built"),
         ("measure", "zoo:damo-yolo-ns", "--device", "mine.json", "--input-size", "64"),
+        ("compare", "zoo:damo-yolo-ns", "--device", "t4", "--device", "mine.json"),
+        ("show", "zoo:damo-yolo-ns", "--device", "mine.json"),
+        ("calibrate", "rows.csv", *on_cpu, "--base", "mine.json", "--out", "e.yaml"),
     ):
-        assert "warning: mine: 5 of " in typed(*asked).err
+        told = [line for line in typed(*asked).err.splitlines() if line.startswith("warning: mine")]
+        assert len(told) == 1, asked
+        assert told[0].startswith("warning: mine: 5 of "), asked
+
+
+def test_json_of_a_price_by_a_disturbed_table_says_so(typed, tmp_path) -> None:
+    disturbed(cpu_table(), 5).save(tmp_path / "mine.json")
+    on_it = ("zoo:damo-yolo-ns", "--device", "mine.json", "--json")
+    compared = typed("compare", *on_it).json["networks"][0]["latencies"][0]
+    assert compared["warning"].startswith("5 of ")
+    assert typed("show", *on_it).json["latency_warning"].startswith("5 of ")
+    measured = typed("measure", *on_it, "--input-size", "64").json
+    assert measured["predicted"]["warning"].startswith("5 of ")
 
 
 def test_a_few_disturbed_samples_do_not_spoil_a_table(tables_folder) -> None:
