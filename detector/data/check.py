@@ -6,6 +6,7 @@ import os
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -25,13 +26,13 @@ AHEAD = 32  # maximum number of queued images per thread
 
 
 def open_splits(
-    path: Path, reading: Callable[[str], object] = lambda split: None
+    path: Path, reading: Callable[[str], AbstractContextManager[object]] = nullcontext
 ) -> tuple[dict[str, Dataset], list[DataProblem]]:
     """The readable splits of a data set, and the problems of the others.
 
     Args:
         path: data set, as in `read_dataset`.
-        reading: function called with the name of each split before it is read.
+        reading: function that gets the name of each split and returns the context to read it in.
     Raises:
         DataError: if the file cannot be read or names no split.
     """
@@ -41,9 +42,9 @@ def open_splits(
     splits: dict[str, Dataset] = {}
     failed: dict[str, list[str]] = {}  # splits by error message
     for split in names:
-        reading(split)
         try:
-            splits[split] = read_dataset(path, split)
+            with reading(split):
+                splits[split] = read_dataset(path, split)
         except DataError as error:
             failed.setdefault(str(error), []).append(split)
     problems = []

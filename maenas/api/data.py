@@ -70,12 +70,12 @@ def check_data(
     from maenas.blocks.errors import positive
     from maenas.detector.data.check import check, chosen, open_splits, summary
     from maenas.terminal.console import ERR
-    from maenas.terminal.progress import Counter, LiveLine
+    from maenas.terminal.progress import Counter
+    from maenas.terminal.reading import reading_line
 
     positive("check", size=size, most=1 if most is None else most)
     path = Path(source)
-    with LiveLine("check") as line:
-        splits, problems = open_splits(path, lambda split: line.write(0.0, f"reading {split}"))
+    splits, problems = open_splits(path, lambda split: reading_line("check", split))
     limit = most if images else 0
     count = sum(len(chosen(len(split), limit)) for split in splits.values())
     if limit is None and count > MANY:

@@ -149,9 +149,9 @@ def number_of_classes(typed: int | None, data: Path | None) -> int | None:
     """
     if data is None:
         return typed
-    from maenas.detector.data import read_dataset
+    from maenas.detector.data.readers.read import names_of
 
-    found = len(read_dataset(data, "train").names)
+    found = len(names_of(data))
     if typed is not None and typed != found:
         raise SpecError(f"num_classes: {data} has {found} classes, got {typed}; leave one out.")
     return found

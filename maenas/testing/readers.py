@@ -11,7 +11,12 @@ import pytest
 
 from maenas.detector.data import read_dataset
 from maenas.detector.data.dataset import DataError, Dataset
-from maenas.detector.data.readers.read import open_source, reader_of, register_reader
+from maenas.detector.data.readers.read import (
+    names_of,
+    open_source,
+    reader_of,
+    register_reader,
+)
 from maenas.detector.data.readers.source import SPLITS, Reader
 from maenas.detector.media.images import read_image
 
@@ -86,6 +91,9 @@ class ReaderContract:
     def test_every_split_has_the_same_classes(self, path: Path) -> None:
         splits = self.reader().splits(open_source(path))
         assert len({read_dataset(path, split).names for split in splits}) == 1
+
+    def test_the_classes_alone_are_those_of_the_images(self, path: Path) -> None:
+        assert names_of(path) == read_dataset(path, "train").names
 
     def test_reading_twice_gives_the_same(self, path: Path, dataset: Dataset) -> None:
         again = read_dataset(path, self.reader().splits(open_source(path))[0])

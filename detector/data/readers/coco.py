@@ -50,20 +50,44 @@ class CocoReader(Reader):
 
     def read(self, source: DataSource, split: str) -> Dataset:
         """One split from one or several files."""
-        path = source.path
-        if path.suffix == SUFFIX:
-            return read_coco(path, path.parent)
+        files, root = _files(source, split)
+        parts = [read_coco(file, root or file.parent) for file in files]
         if not source.keys:
-            file = _roboflow(source.folder).get(split)
-            if file is None:
-                raise DataError(f"{path}: has no split {split!r}.")
-            return read_coco(file, file.parent)
-        entries, root = find_entries(path, source.keys, split)
-        if any(entry.suffix != SUFFIX for entry in entries):
-            raise DataError(f"{path}: {split}: names .json files and others; use one kind.")
-        parts = [read_coco(entry, root) for entry in entries]
-        names = class_names(path, source.keys) if "names" in source.keys else None
-        return _joined(path, parts, names)
+            return parts[0]
+        names = class_names(source.path, source.keys) if "names" in source.keys else None
+        return _joined(source.path, parts, names)
+
+    def names(self, source: DataSource) -> tuple[str, ...]:
+        """The categories in the order of their ids; the images are not looked for."""
+        found = {_names_in(file) for file in _files(source, SPLITS[0])[0]}
+        if "names" in source.keys:
+            found.add(class_names(source.path, source.keys))
+        if len(found) > 1:
+            return self.read(source, SPLITS[0]).names  # raises, and says where they differ
+        return found.pop()
+
+
+def _names_in(file: Path) -> tuple[str, ...]:
+    """The categories of a file in the order of their ids."""
+    lists, annotations = load_coco(file)
+    categories = _categories(file, lists["categories"], annotations)
+    return tuple(categories[number] for number in sorted(categories))
+
+
+def _files(source: DataSource, split: str) -> tuple[list[Path], Path | None]:
+    """The annotation files of a split, and a further folder with images."""
+    path = source.path
+    if path.suffix == SUFFIX:
+        return [path], None
+    if not source.keys:
+        file = _roboflow(source.folder).get(split)
+        if file is None:
+            raise DataError(f"{path}: has no split {split!r}.")
+        return [file], None
+    entries, root = find_entries(path, source.keys, split)
+    if any(entry.suffix != SUFFIX for entry in entries):
+        raise DataError(f"{path}: {split}: names .json files and others; use one kind.")
+    return entries, root
 
 
 def _roboflow(folder: Path) -> dict[str, Path]:

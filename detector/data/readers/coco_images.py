@@ -12,6 +12,7 @@ from maenas.blocks.files.inside import fault_of
 from maenas.blocks.files.words import name_of, shown
 from maenas.detector.data.dataset import DataError
 from maenas.detector.data.readers.coco_annotations import Key, key_of
+from maenas.detector.data.readers.reading import counted
 from maenas.detector.data.readers.rows import ProblemList
 from maenas.detector.data.readers.values import limit_of, side
 from maenas.detector.data.sizes import Sizes
@@ -71,7 +72,7 @@ def find_images(path: Path, root: Path, rows: Sequence[Any], problems: ProblemLi
         problems.add(-1, path, what, "number them to keep the ids", skips=False, group="files")
     places: dict[Path, int] = {}
     with Sizes(path.resolve(), "images") as sizes:
-        for index, (key, image) in enumerate(listed.items()):
+        for index, (key, image) in counted(list(listed.items())):
             file = folder / (Path(image.name).name if stripped else image.name)
             try:
                 if not file.is_file():
@@ -80,7 +81,7 @@ def find_images(path: Path, root: Path, rows: Sequence[Any], problems: ProblemLi
             except (ImageError, OSError, ValueError) as error:
                 what = str(error).removeprefix(f"{file}: ").rstrip(".")
                 problems.add(
-                    -1, file, what, "restore it, or remove it from the list", group="images"
+                    -1, file, what, f"restore it, or remove it from {path}", group="images"
                 )
                 continue
             first = places.setdefault(file, image.place)

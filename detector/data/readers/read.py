@@ -41,6 +41,18 @@ def read_dataset(path: Path, split: str = "train") -> Dataset:
     return reader_of(source).read(source, split)
 
 
+def names_of(path: Path) -> tuple[str, ...]:
+    """Names of the classes of a data set, those of `read_dataset` for its training images.
+
+    Labels are read only where the format lists the classes nowhere else.
+
+    Raises:
+        DataError: if a file is missing or malformed.
+    """
+    source = open_source(path)
+    return reader_of(source).names(source)
+
+
 def splits_of(path: Path) -> tuple[str, ...]:
     """Names of the splits of a data set.
 

@@ -59,6 +59,14 @@ class Reader(ABC):
             DataError: if the splits cannot be determined.
         """
 
+    def names(self, source: DataSource) -> tuple[str, ...]:
+        """Names of the classes, those of `read`; formats that list them need not read labels.
+
+        Raises:
+            DataError: if a file is missing or malformed.
+        """
+        return self.read(source, SPLITS[0]).names
+
     @abstractmethod
     def read(self, source: DataSource, split: str) -> Dataset:
         """Read one split; wrong labels are listed in its problems.

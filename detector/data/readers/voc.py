@@ -17,6 +17,7 @@ from maenas.blocks.files.words import shown
 from maenas.detector.data.dataset import DataError, Dataset
 from maenas.detector.data.paths import class_names
 from maenas.detector.data.readers.clean import dataset_of
+from maenas.detector.data.readers.reading import counted
 from maenas.detector.data.readers.rows import ProblemList, Rows
 from maenas.detector.data.readers.source import ROBOFLOW_FOLDERS, SPLITS, DataSource, Reader
 from maenas.detector.data.readers.voc_file import LIMIT, VocFile, VocObject, read_voc_file
@@ -59,9 +60,13 @@ class VocReader(Reader):
         stems = part.stems()
         if not stems:
             raise DataError(f"{source.path}: {split}: lists no image.")
-        given = "names" in source.keys
-        names = class_names(source.path, source.keys) if given else _names(source, parts.values())
-        return _read(source, split, part, stems, names)
+        return _read(source, split, part, stems, self.names(source))
+
+    def names(self, source: DataSource) -> tuple[str, ...]:
+        """The names in `data.yaml`; without them those of all XML files, which are read."""
+        if "names" in source.keys:
+            return class_names(source.path, source.keys)
+        return _names(source, _parts(source.folder).values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +130,7 @@ def _read(
     rows: list[tuple[int, VocObject]] = []
     where: list[str] = []
     with Sizes(source.path.resolve(), split) as known:
-        for position, stem in enumerate(stems):
+        for position, stem in counted(stems):
             xml = part.annotations / f"{stem}.xml"
             try:
                 annotation = read_voc_file(xml)
@@ -133,8 +138,10 @@ def _read(
                 size = annotation.size or known.of(path)
             except (DataError, ImageError) as error:
                 file, _, what = str(error).partition(": ")
-                fix = "correct it, or remove it from the list"
-                problems.add(len(paths), file, what.rstrip("."), fix, group="images")
+                fix = "delete it" if part.listed is None else f"remove it from {part.listed}"
+                problems.add(
+                    len(paths), file, what.rstrip("."), f"correct it, or {fix}", group="images"
+                )
                 continue
             rows += [(len(paths), each) for each in annotation.objects]
             where += [f"{xml}: object {number}" for number in range(1, len(annotation.objects) + 1)]

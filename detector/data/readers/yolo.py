@@ -12,6 +12,7 @@ from maenas.blocks.files.plain_file import MIB, MISSING, read_text
 from maenas.detector.data.dataset import DataError, Dataset
 from maenas.detector.data.paths import class_names, find_entries
 from maenas.detector.data.readers.clean import dataset_of
+from maenas.detector.data.readers.reading import counted
 from maenas.detector.data.readers.rows import ProblemList, Rows
 from maenas.detector.data.readers.source import SPLITS, DataSource, Reader
 from maenas.detector.data.readers.yolo_rows import KEY, RowError, RowForm, YoloRows, row_form
@@ -37,6 +38,11 @@ class YoloReader(Reader):
         """The splits that `data.yaml` names."""
         return tuple(split for split in SPLITS if source.keys.get(split))
 
+    def names(self, source: DataSource) -> tuple[str, ...]:
+        """The classes that `data.yaml` names."""
+        find_entries(source.path, source.keys, SPLITS[0])  # raises if there are no images to train
+        return class_names(source.path, source.keys)
+
     def read(self, source: DataSource, split: str) -> Dataset:
         """The images of a split with their labels."""
         entries, _ = find_entries(source.path, source.keys, split)
@@ -59,20 +65,28 @@ def read_yolo(
         DataError: if there is no image, a list cannot be read, or rows are ambiguous.
     """
     problems, rows = ProblemList(), YoloRows(form)
-    images = list(dict.fromkeys(p for entry in entries for p in _images(source, entry, problems)))
+    listed: dict[Path, Path] = {}  # entry of each image
+    for entry in entries:
+        for image in _images(source, entry, problems):
+            listed.setdefault(image, entry)
+    images = list(listed)
     if not images:
-        listed = ", ".join(map(str, entries))
-        raise DataError(f"{source}: {split}: holds no image ({listed}){problems.first()}.")
+        names_of_entries = ", ".join(map(str, entries))
+        raise DataError(
+            f"{source}: {split}: holds no image ({names_of_entries}){problems.first()}."
+        )
     paths: list[Path] = []
     shapes: list[tuple[int, int]] = []
     ids: list[int] = []
     with Sizes(source.resolve(), split) as sizes:
-        for position, image in enumerate(images):
+        for position, image in counted(images):
             try:
                 size = sizes.of(image)
             except ImageError as error:
                 what = str(error).removeprefix(f"{image}: ").rstrip(".")
-                problems.add(len(paths), image, what, "replace or delete it", group="images")
+                is_in_list = listed[image].suffix == ".txt"
+                fix = f"or remove it from {listed[image]}" if is_in_list else "or delete it"
+                problems.add(len(paths), image, what, f"replace it, {fix}", group="images")
                 continue
             _read_labels(label_file(image), len(paths), rows, problems)
             paths.append(image)

@@ -121,7 +121,7 @@ def test_the_size_of_the_image_is_that_of_every_member(given) -> None:
     from maenas.training.family import Family, built
 
     family = Family((str(given / "search"),), given / "data" / "data.yaml", input_size=2 * SIDE)
-    _, members = built(family)
+    _, members = built(family, ("red",))
     assert {member.spec.backbone.in_shape for member in members} == {(3, 2 * SIDE, 2 * SIDE)}
 
 

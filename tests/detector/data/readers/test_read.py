@@ -11,7 +11,8 @@ import pytest
 from PIL import Image
 
 from maenas.detector.data.dataset import DataError, Dataset
-from maenas.detector.data.readers.read import read_dataset
+from maenas.detector.data.readers.read import names_of, read_dataset
+from maenas.detector.data.readers.reading import reported_to
 
 
 def image(path: Path, size: tuple[int, int] = (40, 80)) -> Path:
@@ -140,6 +141,42 @@ def test_sizes_are_those_of_upright_images(write_yolo):
 )
 def test_names_are_a_list_or_a_map(write_yolo, names):
     assert read_dataset(write_yolo({"a": ""}, names=names)).names == ("cat", "dog")
+
+
+def test_classes_are_counted_without_reading_labels(write_yolo, tmp_path):
+    path = write_yolo({"a": "0 .5 .5 .2 .2 .3 .4 .6 .7"})
+    with pytest.raises(DataError, match="polygon"):
+        read_dataset(path)
+    assert names_of(path) == ("cat", "dog")
+
+
+def test_classes_that_differ_between_files_are_refused(tmp_path):
+    for name, category in (("a", "cat"), ("b", "dog")):
+        written = {"images": [], "annotations": [], "categories": [{"id": 1, "name": category}]}
+        (tmp_path / f"{name}.json").write_text(json.dumps(written))
+    path = tmp_path / "data.yaml"
+    path.write_text("train: a.json\n")
+    assert names_of(path) == ("cat",)
+    path.write_text("train: [a.json, b.json]\n")
+    with pytest.raises(DataError):
+        names_of(path)
+
+
+def test_the_images_read_so_far_are_reported(write_yolo, monkeypatch):
+    monkeypatch.setattr("maenas.detector.data.readers.reading.EVERY", 1)
+    path, heard = write_yolo(dict.fromkeys("abc", "0 .5 .5 .2 .2")), []
+    with reported_to(lambda done, total: heard.append((done, total))):
+        read_dataset(path)
+    read_dataset(path)
+    assert heard == [(1, 3), (2, 3)]
+
+
+def test_an_image_that_a_list_names_in_vain_is_to_be_removed_from_that_list(write_yolo, tmp_path):
+    path = write_yolo({"a": "0 .5 .5 .2 .2"})
+    (tmp_path / "train.txt").write_text("images/train/a.png\nimages/train/b.png\n")
+    path.write_text("train: train.txt\nnames: [cat, dog]\n")
+    (problem,) = read_dataset(path).problems
+    assert problem.fix == f"replace it, or remove it from {tmp_path / 'train.txt'}"
 
 
 def test_the_number_of_classes_may_stand_in_quotes(write_yolo):
@@ -333,6 +370,7 @@ def test_an_image_that_is_not_there_is_left_out(tmp_path):
     dataset = read_dataset(path)
     assert [sample.image_id for sample in dataset.samples] == [7]
     assert told(dataset) == ["y.png: no such file"]
+    assert dataset.problems[0].fix == f"restore it, or remove it from {path}"
 
 
 @pytest.mark.parametrize(
