@@ -9,6 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
+from maenas.cli.stop import interrupted
+
 
 def load(modules: list[str] | None) -> list[str] | None:
     """Load plugins before the command runs."""
@@ -32,11 +34,12 @@ Plugins = Annotated[
 
 
 def with_plugins(command: Callable[..., None]) -> Callable[..., None]:
-    """The same command with the option `--plugin`."""
+    """The same command with the option `--plugin`; a signal ends it in one line."""
 
     @wraps(command)
     def run(plugin_modules: list[str] | None = None, **options: Any) -> None:
-        command(**options)
+        with interrupted():
+            command(**options)
 
     signature = inspect.signature(command, eval_str=True)
     option = inspect.Parameter(
