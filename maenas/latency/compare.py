@@ -127,12 +127,13 @@ def compared(
 
 def latency_on(workload: Workload, device: LatencyModel) -> DeviceLatency:
     """Latency on one device, or why it has no price there."""
+    lines: tuple[LayerLatency, ...] = ()
+    ms, reason = None, None
     try:
         lines = priced_lines(workload, device)
+        ms = sum(line.ms for line in lines)
     except MaenasError as error:
-        lines, ms, reason = (), None, str(error)
-    else:
-        ms, reason = sum(line.ms for line in lines), None
+        reason = str(error)
     return DeviceLatency(
         device.device, device.claim, ms, reason, lines, device.about, device.warning
     )
