@@ -8,7 +8,6 @@ from dataclasses import replace
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import get_args
 
 import platformdirs
 
@@ -17,7 +16,7 @@ from maenas.blocks.files.plain_file import read_text
 from maenas.blocks.files.words import did_you_mean
 from maenas.blocks.files.yaml_file import LIMIT
 from maenas.budgets.backends.load import NAMES
-from maenas.budgets.latency import DeviceError, LatencyModel, Precision
+from maenas.budgets.latency import DeviceError, LatencyModel, Precision, split_precision
 from maenas.budgets.pricing.operator_file import FORMATS as OPERATORS
 from maenas.budgets.pricing.operator_file import load_operator_file
 from maenas.budgets.pricing.operator_model import OperatorModel
@@ -39,9 +38,7 @@ def load_device(name: str) -> LatencyModel:
         DeviceError: if there is neither a table nor an estimate of the device.
         SpecError: if the file is damaged.
     """
-    base, colon, precision = name.rpartition(":")
-    if colon and (precision in get_args(Precision) or _is_priced(base)):
-        return _in_precision(base, precision)
+    name = resolved_name(name)
     estimate = find_estimate(name)
     if estimate is not None:
         return load_estimate(estimate, estimate.stem)
@@ -63,20 +60,41 @@ def load_device(name: str) -> LatencyModel:
     )
 
 
-def _is_priced(name: str) -> bool:
-    """Whether there is a table or an estimate of this name."""
-    found = find_estimate(name) or find_table(name)
-    return found is not None or name in bundled_names() or name in long_names()
+def resolved_name(name: str) -> str:
+    """Return the name or file of a table or estimate, without a precision after a colon.
 
+    "cpu-1t:int8" gives "cpu-int8-1t", and "t4:f16" gives "t4", which is in that precision.
 
-def _in_precision(device: str, precision: str) -> LatencyModel:
-    """Return the latency model of a device in one precision."""
-    known = get_args(Precision)
-    if precision not in known:
-        raise DeviceError(
-            f"device: {device}:{precision}: a precision follows the colon, one of "
-            f"{', '.join(known)}{did_you_mean(precision, known)}."
+    Raises:
+        DeviceError: if the device has neither a table nor an estimate in the precision.
+    """
+    device, precision = split_precision(name)
+    if precision is None:
+        return name
+    others = []
+    for candidate in names_in(device, precision):
+        if not _is_priced(candidate):
+            continue
+        there = load_device(candidate).precision
+        if there == precision:
+            return candidate
+        others.append(f"{candidate} is in {there}")
+    told = (
+        "; ".join(others) or f"there is no device {device!r}{did_you_mean(device, device_names())}"
+    )
+    hint = "."
+    if not _is_file(device):
+        hint = (
+            f"; `maenas profile --device {device} --precision {precision}` measures one where it "
+            "runs."
         )
+    raise DeviceError(f"device: {name}: no table or estimate in {precision}: {told}{hint}")
+
+
+def names_in(device: str, precision: Precision) -> list[str]:
+    """Return the names that a table or estimate of a device in one precision may have."""
+    if _is_file(device):
+        return [device]
     head, dash, threads = device.rpartition("-")
     names = [f"{device}-{precision}", device]
     if dash and re.fullmatch(r"\d+t", threads):  # the threads stand last in a table's name
@@ -86,21 +104,18 @@ def _in_precision(device: str, precision: str) -> LatencyModel:
         for long in long_names()
         if long.startswith(f"{device}-") and long.endswith(f"-{precision}")
     ]
-    others = []
-    for name in names:
-        if not _is_priced(name):
-            continue
-        model = load_device(name)
-        if model.precision == precision:
-            return model
-        others.append(f"{name} is in {model.precision}")
-    told = (
-        "; ".join(others) or f"there is no device {device!r}{did_you_mean(device, device_names())}"
-    )
-    raise DeviceError(
-        f"device: {device}:{precision}: no table or estimate in {precision}: {told}; "
-        f"`maenas profile --device {device} --precision {precision}` measures one where it runs."
-    )
+    return names
+
+
+def _is_file(device: str) -> bool:
+    """Whether a device is given by the path of its table or estimate."""
+    return device.endswith((".json", *SUFFIXES)) or os.sep in device
+
+
+def _is_priced(name: str) -> bool:
+    """Whether there is a table or an estimate of this name."""
+    found = find_estimate(name) or find_table(name)
+    return found is not None or name in bundled_names() or name in long_names()
 
 
 def find_table(name: str) -> Path | None:

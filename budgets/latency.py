@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 from types import MappingProxyType
-from typing import Literal
+from typing import Literal, get_args
 
 from maenas.blocks.errors import MaenasError
 from maenas.blocks.op import Op
@@ -17,6 +18,40 @@ Hardware = Literal["cpu", "gpu", "npu"]
 
 class DeviceError(MaenasError):
     """A device is unknown, or its latency model cannot price an operator."""
+
+
+def split_precision(device: str) -> tuple[str, Precision | None]:
+    """Return a device and the precision after its colon, as in "t4:int8"; None without one.
+
+    Raises:
+        DeviceError: if a word follows the colon that is no precision.
+    """
+    base, colon, word = device.rpartition(":")
+    if not colon or not word.isalnum() or word.isdigit():  # C:/t4.json, cuda:0
+        return device, None
+    for precision in get_args(Precision):
+        if word == precision:
+            return base, precision
+    known = get_args(Precision)
+    near = get_close_matches(word, known, n=1)
+    hint = f"; did you mean {near[0]}?" if near else "."
+    raise DeviceError(
+        f"device: {device}: a precision follows the colon, one of {', '.join(known)}{hint}"
+    )
+
+
+def with_precision(device: str, precision: str | None) -> tuple[str, str | None]:
+    """Return a device and the precision that stands after its colon or beside it.
+
+    Raises:
+        DeviceError: if the two contradict each other.
+    """
+    base, named = split_precision(device)
+    if named is not None and precision not in (None, named):
+        raise DeviceError(
+            f"precision: {precision} contradicts --device {device}; leave one of them out."
+        )
+    return base, named or precision
 
 
 class LatencyModel(ABC):

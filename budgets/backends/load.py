@@ -12,7 +12,7 @@ from maenas.blocks.errors import SpecError
 from maenas.blocks.plugins.load import entry_points
 from maenas.blocks.plugins.registry import add_named, derived
 from maenas.budgets.backends.backend import Backend, BackendError
-from maenas.budgets.latency import Precision
+from maenas.budgets.latency import Precision, with_precision
 
 # Device name that a user can type -> runtime; any other name is the name of a GPU.
 NAMES: dict[str, str] = {
@@ -91,14 +91,16 @@ def parse_target(device: str, precision: str | None = None, threads: int | None 
     """Return runtime, precision and threads for a device of this machine.
 
     Args:
-        device: one of `NAMES`, or the name of a GPU, such as "t4" or "rtx-4090".
+        device: one of `NAMES`, or the name of a GPU, such as "t4" or "rtx-4090"; a precision may
+            follow after a colon, as in "cpu:int8".
         precision: number format; the default of the runtime if None: f32 on a CPU, f16 on a GPU.
         threads: number of threads on a CPU.
     Raises:
         BackendError: if the device is not in this machine, its runtime does not support the
             precision, or threads are given for a GPU.
     """
-    name = device.strip().lower()
+    device, precision = with_precision(device.strip(), precision)
+    name = device.lower()
     if not name:
         raise BackendError(f"device: must be one of {', '.join(NAMES)} or a GPU's name, got ''.")
     if name not in NAMES:

@@ -41,10 +41,10 @@ def extend_table(
     Raises:
         MaenasError: for an error that the user can fix, in one line; the old table is unchanged.
     """
-    from maenas.budgets.device import find_table
+    from maenas.budgets.device import find_table, resolved_name
     from maenas.runs.run_lock import file_lock
 
-    source = find_table(name)
+    source = find_table(resolved_name(name))
     if source is None:
         raise SpecError(
             f"extend: there is no table {name!r}; `maenas tables` lists the known ones."

@@ -164,9 +164,11 @@ def find_target(
     from maenas.budgets.backends import Target, parse_target
     from maenas.budgets.backends.load import NAMES
     from maenas.budgets.device import bundled_names, find_estimate, find_table, load_bundled
+    from maenas.budgets.latency import with_precision
     from maenas.budgets.pricing.table import load_table
 
-    if find_estimate(device) is not None:
+    base, precision = with_precision(device, precision)
+    if find_estimate(base) is not None:
         raise MaenasError(
             f"device: {device} is an estimate, which cannot be measured; name the runtime of this "
             f"machine, such as cpu or tensorrt. `maenas predict NETWORK --device {device}` prices."
@@ -189,7 +191,7 @@ def find_target(
                 f"{given[wrong[0]]}; leave --{wrong[0]} out, or profile a table of its own."
             )
     target = parse_target(device, precision, threads)
-    return target, load_bundled(device) if device in bundled_names() else None, None
+    return target, load_bundled(base) if base in bundled_names() else None, None
 
 
 def target_with(
@@ -237,10 +239,14 @@ def refuse_beside_backend(device: str, precision: str | None, threads: int | Non
 def _table_names(device: str, precision: str | None, threads: int | None) -> Iterator[str]:
     """Names that a table of the device may have; the second one only if the first leads nowhere."""
     from maenas.budgets.backends import parse_target
+    from maenas.budgets.device import names_in
+    from maenas.budgets.latency import split_precision
 
-    yield device
+    base, named = split_precision(device)
+    tried = [base] if named is None else names_in(base, named)
+    yield from tried
     name = parse_target(device, precision, threads).name
-    if name != device:
+    if name not in tried:
         yield name
 
 

@@ -104,9 +104,10 @@ def view_table(device: str) -> TableView:
     Raises:
         MaenasError: if there is none, or it cannot be read.
     """
-    from maenas.budgets.device import find_estimate, find_table, load_device
+    from maenas.budgets.device import find_estimate, find_table, load_device, resolved_name
     from maenas.budgets.pricing.table import load_table
 
+    device = resolved_name(device)
     path = None if find_estimate(device) is not None else find_table(device)
     if path is None:
         return _estimate(device, load_device(device))

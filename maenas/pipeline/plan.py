@@ -178,9 +178,10 @@ def make_plan(options: RunOptions, folder: Path) -> RunPlan:
     """
     from maenas.budgets.backends.load import NAMES, parse_target
     from maenas.budgets.device import find_table, load_device
+    from maenas.budgets.latency import split_precision
 
     name = options.device
-    if name.lower() in NAMES:
+    if split_precision(name)[0].lower() in NAMES:
         name = parse_target(name, options.precision, options.threads).name
         profiles = find_table(name) is None
     else:

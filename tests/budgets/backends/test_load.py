@@ -10,6 +10,7 @@ import torch
 from maenas.budgets.backends import Target, available, load, open_backend, parse_target
 from maenas.budgets.backends.backend import BackendError
 from maenas.budgets.backends.load import BACKENDS, is_named
+from maenas.budgets.latency import DeviceError
 
 
 @pytest.fixture
@@ -25,6 +26,8 @@ def with_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         (("cpu", None, None), Target("cpu", "openvino", "f32", None)),
         ((" CPU ", "int8", 1), Target("cpu", "openvino", "int8", 1)),
+        (("cpu:int8", None, 1), Target("cpu", "openvino", "int8", 1)),
+        (("CPU:int8", "int8", None), Target("cpu", "openvino", "int8", None)),
         (("openvino-cpu", "bf16", None), Target("openvino-cpu", "openvino", "bf16", None)),
         (("onnxruntime-cpu", None, 2), Target("onnxruntime-cpu", "onnxruntime", "f32", 2)),
         (("tensorrt", None, None), Target("tensorrt", "tensorrt", "f16", None)),
@@ -35,6 +38,13 @@ def test_names_stand_for_runtimes(
     typed: tuple[str, str | None, int | None], expected: Target
 ) -> None:
     assert parse_target(*typed) == expected
+
+
+def test_a_precision_after_a_colon_is_not_contradicted() -> None:
+    with pytest.raises(DeviceError, match="f32 contradicts --device cpu:int8; leave one of them"):
+        parse_target("cpu:int8", "f32")
+    with pytest.raises(DeviceError, match="cpu:int4: a precision follows the colon.*mean int8"):
+        parse_target("cpu:int4")
 
 
 def test_cuda_is_pytorch_where_tensorrt_is_missing(with_gpu: None) -> None:

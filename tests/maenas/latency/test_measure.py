@@ -210,6 +210,16 @@ def test_a_table_implies_its_device_precision_and_threads(tables_folder: Path) -
     assert find_target("cpu-bf16-1t", "bf16", 1)[0] == target
 
 
+def test_a_precision_after_a_colon_chooses_table_and_target(tables_folder: Path) -> None:
+    cpu_table("cpu-int8-1t", precision="int8").save(tables_folder / "cpu-int8-1t.json")
+    target, model, _ = find_target("cpu-1t:int8", None, None)
+    assert target == Target("cpu", "openvino", "int8", 1)
+    assert model is not None
+    assert find_target("cpu:bf16", None, 2)[0] == Target("cpu", "openvino", "bf16", 2)
+    with pytest.raises(MaenasError, match="f32 contradicts --device cpu-1t:int8"):
+        find_target("cpu-1t:int8", "f32", None)
+
+
 @pytest.mark.parametrize(
     ("asked", "message"),
     [
