@@ -22,6 +22,8 @@ COMMON = 3.0  # standard deviation of the logarithm of the common factor: the ro
 SPREAD = 0.7
 SPREADS = {"tensor": 0.5, "launch": 1.0, "memory": 0.5}
 SEVERAL = 5  # rows from which several multipliers are tried
+# A row is suspect if its error, left out, is beyond both: percent, and times the median error.
+SUSPECT = (15.0, 4.0)
 LESS = 0.1  # percentage points by which several multipliers must reduce the held-out error
 
 
@@ -57,6 +59,19 @@ class Calibrated:
     fit: Fit
     predicted_ms: tuple[float, ...]
     held_out_ms: tuple[float, ...]
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Rows that the others contradict, each with what to check."""
+        errors = self.fit.leave_one_out
+        percent, times = SUSPECT
+        least = max(percent, times * float(np.median(np.abs([*errors.values()]))))
+        return tuple(
+            f"{name}: a model fitted to the other rows is {error:+.0f}% off; check that the file is "
+            "the network that was timed, its input size, and the protocol of its latency"
+            for name, error in errors.items()
+            if abs(error) > least
+        )
 
 
 def calibrated(base: Base, rows: Sequence[NetworkRow], several: bool | None = None) -> Calibrated:

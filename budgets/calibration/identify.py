@@ -12,6 +12,7 @@ from maenas.budgets.calibration.fitting import NOISE, Data, NetworkRow
 from maenas.budgets.calibration.shares import Base, multipliers_of
 
 LEAST = 3  # rows of a calibration: one fewer leaves a single network to fit when one is left out
+FASTER, SLOWER = 50.0, 500.0  # most times that a device is faster or slower than the base
 RANGE = 1.5  # least ratio of the largest to the smallest latency in the rows
 KNOWN = 0.9  # share of the prior's deviation that may remain of a multiplier that was requested
 # Networks that tell a multiplier from the others.
@@ -56,8 +57,23 @@ def check_rows(base: Base, rows: Sequence[NetworkRow], several: bool | None) -> 
             f"{data.measured.max():.3g} ms), so no row tells arithmetic from overhead; add "
             f"{HELPFUL['launch']}, or {HELPFUL['tensor']}."
         )
+    _check_unit(base, data, rows)
     if several:
         _check_each(base, data)
+
+
+def _check_unit(base: Base, data: Data, rows: Sequence[NetworkRow]) -> None:
+    """Refuse latencies that are so far from those of the base that their unit must be another."""
+    times = float(np.median(data.measured / [share.unit_ms for share in data.shares]))
+    if 1 / FASTER <= times <= SLOWER:
+        return
+    row, share = rows[0], data.shares[0]
+    far = f"{times:.0f} times" if times > 1 else f"1/{1 / times:.0f} of"
+    raise CalibrationError(
+        f"the rows take {far} the latency on {base.device}, the base, such as {row.latency_ms:g} "
+        f"for {row.network}, which takes {share.unit_ms:.3g} ms there; give latency_ms in "
+        "milliseconds, or name a base near the device with --base."
+    )
 
 
 def _check_each(base: Base, data: Data) -> None:

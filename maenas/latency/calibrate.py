@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -23,6 +24,7 @@ NPU = ("rknn",)
 CPU = ("openvino", "onnxruntime", "ncnn", "mnn", "tflite", "torch-cpu", *NPU)
 BASES = {"gpu": "t4", "cpu": "intel-8163"}
 PRECISIONS = ("f32", "bf16", "f16", "int8")
+POWER = re.compile(r"[A-Za-z0-9.-]+")
 MULTIPLIERS = {"auto": None, "1": False, "several": True}
 
 
@@ -78,6 +80,7 @@ class CalibrateResult:
             "precision": found.model.precision,
             "about": found.model.about,
             "fit": asdict(found.fit),
+            "notes": list(found.notes),
             "rows": [
                 {
                     "network": row.network,
@@ -107,6 +110,7 @@ def run_calibration(
     from maenas.latency.calibration_rows import read_rows
     from maenas.latency.plots import plot_calibration
 
+    request = replace(request, runtime=request.runtime.strip().lower())
     base = base_of(request)
     warn_of([base])
     several = _chosen(request.multipliers)
@@ -149,8 +153,17 @@ def base_of(request: CalibrationRequest) -> Base:
             f"precision: must be one of {', '.join(PRECISIONS)}, got {request.precision!r}."
         )
     precision: Precision = request.precision  # type: ignore[assignment]
+    if request.power is not None and not POWER.fullmatch(request.power):
+        raise MaenasError(
+            f"power: must be letters, digits, dots and hyphens, such as 15W, got {request.power!r}."
+        )
     hardware = "gpu" if request.runtime in GPU else "cpu"
     base = load_device(request.base or BASES[hardware])
+    if hardware == "gpu" and base.hardware != "gpu":
+        raise MaenasError(
+            f"base: {base.device} has the prices of a {base.hardware.upper()}, but "
+            f"{request.runtime} runs on a GPU; name a GPU, such as t4, or leave --base out."
+        )
     if isinstance(base, Roofline):
         if request.sms is not None and request.sms < 1:
             raise MaenasError(f"sms: must be at least 1, got {request.sms}.")
@@ -221,4 +234,6 @@ def _receipt(rows_file: Path, request: CalibrationRequest, found: Calibrated) ->
     for name in ("sms", "power", "base"):
         value = getattr(request, name)
         command += f" --{name} {value}" if value is not None else ""
+    if request.multipliers != "auto":
+        command += f" --multipliers {request.multipliers}"
     return f"{command}\nNot measured here. {found.fit.text[:1].upper()}{found.fit.text[1:]}."

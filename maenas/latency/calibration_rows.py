@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from maenas.blocks import MaenasError
 from maenas.blocks.files.plain_file import MIB, read_text
-from maenas.blocks.files.words import cut, did_you_mean, shown
+from maenas.blocks.files.words import did_you_mean, shown
 
 if TYPE_CHECKING:
     from maenas.budgets.calibration.fitting import NetworkRow
@@ -65,12 +65,14 @@ def _cells(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
         rows = list(table)
     except csv.Error as error:
         raise MaenasError(f"{path}: row {table.line_num}: is not CSV: {error}.") from None
-    header = [ALSO.get(name.strip().lower(), name.strip().lower()) for name in rows[0] if rows]
+    if not rows:
+        raise MaenasError(f"{path}: is empty; its first row names the columns network,latency_ms.")
+    header = [ALSO.get(name.strip().lower(), name.strip().lower()) for name in rows[0]]
     for name in (NETWORK, LATENCY):
         if name not in header:
             raise MaenasError(
-                f"{path}: row 1: needs the columns network and latency_ms; there is no {name}, "
-                f"only {cut(', '.join(header))}."
+                f"{path}: row 1: needs the columns network and latency_ms, with a comma between "
+                f"them; there is no {name}, only {shown(', '.join(header))}."
             )
     for name in header:
         if name not in COLUMNS:

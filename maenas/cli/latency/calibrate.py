@@ -95,5 +95,7 @@ def print_calibration(result: CalibrateResult) -> None:
     OUT.print(f"mean error {found.fit.held_out_mean:.1f}% on networks left out one by one")
     for family, error in found.fit.families.items():
         OUT.print(f"mean error {error:.1f}% on {family}, fitted to the other families")
+    for note in found.notes:
+        OUT.print(f"note: {note}")
     OUT.print(f"wrote {result.path} and {result.plot}")
     OUT.print(f"next        maenas predict NETWORK --device {result.path}")

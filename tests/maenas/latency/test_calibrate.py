@@ -97,7 +97,11 @@ T, S = "zoo:damo-yolo-t,2.3", "zoo:damo-yolo-s,3.4"
 @pytest.mark.parametrize(
     ("header", "lines", "message"),
     [
-        ("network", [T], "row 1: needs the columns network and latency_ms; there is no latency_ms"),
+        (
+            "network",
+            [T],
+            "row 1: needs the columns network and .*; there is no latency_ms, only 'network'",
+        ),
         ("network,latency_ms,famly", [f"{T},x"], "no such column 'famly'; did you mean family?"),
         ("network,latency_ms,network", [f"{T},x"], "row 1: column network is given twice"),
         ("network,latency_ms", [T, "zoo:damo-yolo-s"], "row 3: must have 2 values, got 1"),
@@ -115,6 +119,21 @@ T, S = "zoo:damo-yolo-t,2.3", "zoo:damo-yolo-s,3.4"
             "4.1 ms here",
         ),
         ("network,latency_ms,input_size", [f"{T},big"], "row 2: input_size: must be a side"),
+        (
+            "network;latency_ms",
+            ["zoo:damo-yolo-t;2,3"],
+            "row 1: needs .* with a comma between them; there is no network, only 'network;latenc",
+        ),
+        (
+            "network,latency_ms",
+            [T.replace("2.", "0.002"), S.replace("3.", "0.003"), "zoo:damo-yolo-m,0.005"],
+            r"the rows take 1/\d+ of the latency on t4.*give latency_ms in milliseconds",
+        ),
+        (
+            "network,latency_ms",
+            [f"{T}e3", f"{S}e3", "zoo:damo-yolo-m,5e3"],
+            r"the rows take \d+ times the latency on t4, the base, such as 2300 for zoo:damo-yolo-t",
+        ),
         ("network,latency_ms", [], "has no rows below its header"),
         ("network,latency_ms", [T, S], "a calibration needs at least 3 networks, got 2"),
     ],
@@ -138,6 +157,8 @@ def test_a_wrong_row_is_named_in_one_line(tmp_path, header, lines, message):
         ({"runtime": "openvino", "sms": 40}, "sms: belongs to a GPU"),
         ({"multipliers": "3"}, "multipliers: must be one of auto, 1, several, got '3'"),
         ({"base": "t5"}, "no device 't5'"),
+        ({"base": "pi5"}, "base: pi5 has the prices of a CPU, but tensorrt runs on a GPU"),
+        ({"power": "15 W/x"}, "power: must be letters, digits, dots and hyphens"),
         ({"out": "mine.json"}, "out: must be a .yaml file, got mine.json"),
     ],
 )
