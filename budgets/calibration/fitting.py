@@ -67,8 +67,8 @@ class Calibrated:
         percent, times = SUSPECT
         least = max(percent, times * float(np.median(np.abs([*errors.values()]))))
         return tuple(
-            f"{name}: a model fitted to the other rows is {error:+.0f}% off; check that the file is "
-            "the network that was timed, its input size, and the protocol of its latency"
+            f"{name}: a model fitted to the other rows is {error:+.0f}% off; check that the file "
+            "is the network that was timed, its input size, and the protocol of its latency"
             for name, error in errors.items()
             if abs(error) > least
         )

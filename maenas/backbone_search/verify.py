@@ -209,9 +209,10 @@ class _Rounds:
         price = problem.cost(backbone)
         measurements = []
         for device in self._devices:
-            reading = self._meters[device.axis].measure(Finalist(self._subproblem, backbone, rank))
             limit = self._limits[device.axis]
             predicted = problem.spent(device.axis, backbone, price)
+            finalist = Finalist(self._subproblem, backbone, rank, predicted)
+            reading = self._meters[device.axis].measure(finalist)
             one = Measurement(
                 device.name, predicted, reading.ms, reading.ms <= limit, reading.warnings
             )
@@ -273,7 +274,7 @@ def make_verifier(
         )
     return Verifier(
         {
-            device.axis: backend_meter(device.model.device if ":" in name else name, ray)
+            device.axis: backend_meter(name, ray)
             for name, device in devices.items()
             if device.axis in limited
         },

@@ -18,11 +18,12 @@ from maenas.blocks.files.words import did_you_mean, one_line
 PLACEHOLDERS = ("onnx", "spec", "name")
 FILES = ("onnx", "spec")  # those that tell one network from another
 GRACE_S = 2.0  # seconds that an ended command has to release its output
+FAR = 200.0  # most times that a measurement differs from its prediction
 LONGEST_LINE = 160  # characters of a command's output that an error quotes
 _PLACEHOLDER = re.compile(r"\{\{|\}\}|\{(\w+)\}")
 _NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 # A line that is a number alone, or that ends in a number of milliseconds.
-_ANSWER = re.compile(rf"(?:{_NUMBER}|.*?(?<![\w.+-]){_NUMBER}\s*ms)")
+_ANSWER = re.compile(rf"(?:{_NUMBER}|.*?(?<![\w.+-])(?<!\d,){_NUMBER}\s*ms)")
 _LAST_NUMBER = re.compile(rf"({_NUMBER})\s*(?:ms)?$")
 
 
@@ -117,6 +118,19 @@ def milliseconds_in(output: str) -> float | None:
         if found is not None:
             return float(found[1])
     return None
+
+
+def check_unit(ms: float, predicted_ms: float, command: str, device: str) -> None:
+    """Refuse an answer that is so far from the prediction that its unit must be another.
+
+    Raises:
+        VerifyError: if it is more than `FAR` times or less than 1 / `FAR` of the prediction.
+    """
+    if not 1 / FAR <= ms / predicted_ms <= FAR:
+        raise VerifyError(
+            f"verify: `{command}` gave {ms:g} ms for a network that is predicted to take "
+            f"{predicted_ms:.3g} ms on {device}; it must print milliseconds."
+        )
 
 
 def _run(words: list[str], shown: str, timeout_s: float) -> tuple[int, str, str]:

@@ -11,7 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from maenas.backbone_search.plan import Subproblem
-from maenas.backbone_search.verification.device_command import FILES, DeviceCommand, VerifyError
+from maenas.backbone_search.verification.device_command import (
+    FILES,
+    DeviceCommand,
+    VerifyError,
+    check_unit,
+)
 from maenas.backbone_search.verification.records import (
     MeasuredRecord,
     MeasuredRecords,
@@ -40,11 +45,13 @@ class Finalist:
         subproblem: subproblem of the search.
         backbone: backbone of the network.
         rank: rank by score, from 1.
+        predicted_ms: predicted latency on the device that measures.
     """
 
     subproblem: Subproblem
     backbone: Backbone
     rank: int
+    predicted_ms: float
 
     @property
     def name(self) -> str:
@@ -156,6 +163,7 @@ class CommandMeter(Meter):
         except KeyboardInterrupt:
             ERR.print(f"stopped `{self.command.text}`, which was measuring {finalist.name}")
             raise
+        check_unit(ms, finalist.predicted_ms, self.command.text, self.device)
         now = datetime.now(UTC).isoformat(timespec="seconds")
         records.add(
             MeasuredRecord(

@@ -18,6 +18,7 @@ import maenas
 from maenas.backbone_search.verification.device_command import (
     DeviceCommand,
     VerifyError,
+    check_unit,
     milliseconds_in,
 )
 from maenas.backbone_search.verify import commands_by_device
@@ -53,12 +54,21 @@ def test_the_last_line_with_a_latency_counts(output: str, ms: float) -> None:
     assert milliseconds_in(output) == ms
 
 
-@pytest.mark.parametrize("output", ["", "done\n", "3.2 seconds", "v1.2ms is old", "3 FPS", "nan"])
+@pytest.mark.parametrize(
+    "output", ["", "done\n", "3.2 seconds", "v1.2ms is old", "3 FPS", "nan", "median 2,31 ms"]
+)
 def test_output_without_a_latency_has_none(output: str) -> None:
     assert milliseconds_in(output) is None
 
 
 # What a command may be.
+
+
+@pytest.mark.parametrize("ms", [0.0038, 3800.0])
+def test_an_answer_in_another_unit_is_refused(ms: float) -> None:
+    check_unit(38.0, 3.8, "measure.sh", "t4")
+    with pytest.raises(VerifyError, match=rf"gave {ms:g} ms .* 3.8 ms on t4; it must print milli"):
+        check_unit(ms, 3.8, "measure.sh", "t4")
 
 
 def test_placeholders_stay_single_words_and_no_shell_runs() -> None:
