@@ -65,3 +65,8 @@ def process(number: int) -> int:
     """Who computes."""
     time.sleep(0.05)
     return os.getpid()
+
+
+def blocked_signals(number: int) -> list[int]:
+    """Signals that the process of the task blocks."""
+    return [int(each) for each in signal.pthread_sigmask(signal.SIG_BLOCK, [])]

@@ -81,8 +81,8 @@ def run(
         full_profile=full_profile,
         seed=seed,
     )
+    names = {field.name for field in fields(RunOptions)}
     if given is None:
         usual = RunOptions(budget=())
-        names = (field.name for field in fields(RunOptions))
         given = {name for name in names if getattr(options, name) != getattr(usual, name)}
-    return run_steps(options, None if out is None else Path(out), resume, given)
+    return run_steps(options, None if out is None else Path(out), resume, names & set(given))

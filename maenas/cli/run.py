@@ -16,7 +16,7 @@ from maenas.cli.training.train_options import Epochs
 if TYPE_CHECKING:
     from maenas.pipeline.result import RunResult
 
-ADVICE = "`maenas run --resume` continues from here"
+ADVICE = "the same command with --resume continues from here"
 
 
 def run(

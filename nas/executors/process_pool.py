@@ -8,6 +8,7 @@ import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from functools import partial
 from multiprocessing import connection, get_context, parent_process
 from threading import Thread
@@ -48,11 +49,12 @@ class ProcessPool(Executor):
     # The methods of `Workers`, which a stream calls.
 
     def start(self, function: Callable[[Item], Answer], items: Sequence[Item]) -> Future[Any]:
-        try:
-            return self._pool.submit(run_batch, function, items)
-        except BrokenProcessPool:
-            self._pool = self._new()
-            return self._pool.submit(run_batch, function, items)
+        with _unsignalled_children():
+            try:
+                return self._pool.submit(run_batch, function, items)
+            except BrokenProcessPool:
+                self._pool = self._new()
+                return self._pool.submit(run_batch, function, items)
 
     def wait(self, tickets: Sequence[Future[Any]]) -> Sequence[Future[Any]]:
         done = wait(tickets, return_when=FIRST_COMPLETED).done
@@ -66,9 +68,27 @@ class ProcessPool(Executor):
         return found
 
     def _new(self) -> ProcessPoolExecutor:
-        return ProcessPoolExecutor(
-            self._workers, mp_context=get_context("spawn"), initializer=_begin_worker
-        )
+        with _unsignalled_children():
+            return ProcessPoolExecutor(
+                self._workers, mp_context=get_context("spawn"), initializer=_begin_worker
+            )
+
+
+@contextmanager
+def _unsignalled_children() -> Iterator[None]:
+    """Block Ctrl-C and the closing of the terminal for processes started in this block.
+
+    Only the parent handles these signals, and ends the workers. Python's resource tracker, which
+    the pool starts too, ignores Ctrl-C alone, and printed a traceback for each semaphore.
+    """
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGHUP})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _begin_worker() -> None:

@@ -137,6 +137,24 @@ def test_a_stopped_run_continues_with_the_step_that_it_stopped_in(
     assert [step.name for step in result.record.steps] == list(result.plan.makers)
 
 
+def test_the_command_that_a_stopped_run_advises_continues_it(
+    recorded: Recorded, here: Path, typed
+) -> None:
+    recorded.stops_at = "train"
+    asked = ("run", "--budget", "3.8ms", "--device", "t4", "--out", "mine")
+    stopped = typed(*asked)
+    assert stopped.code == 130
+    assert "the same command with --resume continues from here" in stopped.err
+    recorded.calls.clear()
+    for again in (("run", "--resume", "--out", "mine"), (*asked, "--resume", "--json")):
+        assert typed(*again).code == 130
+    assert recorded.names == ["train", "train"]
+    other = typed("run", "--resume", "--out", "mine", "--epochs", "3")
+    assert (other.code, "epochs was None, got 3" in other.err) == (2, True)
+    nothing = typed("run", "--resume", "--out", "other")
+    assert (nothing.code, list(here.iterdir())) == (2, [here / "mine"])
+
+
 def test_a_step_that_cannot_continue_replaces_what_it_left(recorded: Recorded, here: Path) -> None:
     recorded.stops_at = "build_detector"
     with pytest.raises(KeyboardInterrupt):

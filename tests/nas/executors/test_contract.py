@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -121,6 +122,15 @@ def test_a_closed_pool_leaves_no_process(tmp_path: Path) -> None:
     pool.close()
     worker.join(timeout=PATIENCE_S)  # reaps it, so that its number is free
     assert (worker.pid, os.path.exists(f"/proc/{pid}")) == (pid, False)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
+def test_workers_of_this_machine_leave_signals_of_the_terminal_to_their_parent(
+    pool: Executor,
+) -> None:
+    (blocked,) = pool.map(tasks.blocked_signals, [0])
+    assert {signal.SIGINT, signal.SIGHUP} <= set(blocked)
+    assert signal.SIGHUP not in tasks.blocked_signals(0)
 
 
 @pytest.mark.parametrize("workers", [0, -1])
