@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: search demo test lint types slow gpu-check echarts axe
+.PHONY: search demo test lint types slow docs gpu-check echarts axe
 
 # Files of npm packages: name@version, file, SHA-256 of the file, folder to copy it to.
 ECHARTS := echarts@6.1.0 dist/echarts.common.min.js \
@@ -35,6 +35,9 @@ lint: $(VENV)/installed
 types: $(VENV)/installed
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -m types
+
+docs: $(VENV)/installed  ## the documentation as a site, in build/site; nothing is loaded from a network
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
 gpu-check:  ## what a GPU computes and how fast, into one JSON file; needs torch and no installation
 	$(or $(wildcard $(BIN)/python),$(PYTHON)) -m benchmarks.gpu_check $(ARGS)

@@ -10,7 +10,7 @@ The first two are large: Spearman's rank correlation inside bands of 5 % of MACs
 and equal depth, averaged with the number of networks in a band as weight. YOLOBench is small: the
 concordance of pairs whose cost differs by at most 15 % (pairs in the same order minus pairs in
 opposite order, over all). Brackets hold 95 % of the values over networks drawn with replacement.
-`--write` renews the table and the chart of docs/evidence.md.
+`--write` renews the table of docs/explanation/evidence.md and its chart.
 """
 
 from __future__ import annotations
@@ -28,8 +28,9 @@ from scipy.stats import rankdata
 from benchmarks.machine import RESULTS, read_csv
 from maenas.budgets.arrays import Float64Array
 
-PAGE = Path(__file__).parents[1] / "docs" / "evidence.md"
-CHART = PAGE.with_suffix(".png")
+DOCS = Path(__file__).parents[1] / "docs"
+PAGE = DOCS / "explanation" / "evidence.md"
+CHART = DOCS / "images" / "evidence.png"
 TABLE = RESULTS / "evidence.csv"
 COLUMNS = ("comparison", "feature", "networks", "value", "low", "high")
 BEGIN, END = "<!-- table of bench_evidence -->", "<!-- end of the table -->"
@@ -93,9 +94,7 @@ def main() -> None:
     )
     parser.add_argument("folder", type=Path, help="folder with the three tables")
     parser.add_argument("--draws", type=int, default=400, help="bootstrap draws per interval")
-    parser.add_argument(
-        "--write", action="store_true", help=f"write the tables into docs/{PAGE.name}"
-    )
+    parser.add_argument("--write", action="store_true", help=f"write the tables into {PAGE.name}")
     arguments = parser.parse_args()
     found = []
     for networks in comparisons(arguments.folder):

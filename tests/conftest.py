@@ -19,7 +19,7 @@ os.environ.pop("COLUMNS", None)
 # The files that take longest, in order: two processes that share the files end together only if
 # these are not the last ones.
 LONGEST = (
-    "tests/test_readme.py",
+    "tests/pages/test_blocks.py",
     "tests/maenas/backbone_search/test_search.py",
     "tests/maenas/backbone_search/test_resume.py",
     "tests/maenas/backbone_search/test_start.py",
@@ -27,7 +27,6 @@ LONGEST = (
     "tests/detector/export/test_export.py",
     "tests/detector/model/test_contract.py",
     "tests/maenas/training/test_train.py",
-    "tests/test_contributing.py",
     "tests/maenas/training/test_interrupted.py",
     "tests/maenas/plugins/test_plugins.py",
     "tests/maenas/test_bad_input.py",

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-DOCS = Path(__file__).parents[1] / "docs"
+CLUSTER = Path(__file__).parents[1] / "docs" / "how-to" / "cluster.yaml"
 
 
 def test_the_example_cluster_meets_the_schema_of_ray() -> None:
@@ -18,7 +18,7 @@ def test_the_example_cluster_meets_the_schema_of_ray() -> None:
     if found is None or not found.submodule_search_locations:
         pytest.skip("Ray is not installed")
     schema = Path(found.submodule_search_locations[0]) / "autoscaler" / "ray-schema.json"
-    cluster = yaml.safe_load((DOCS / "cluster.yaml").read_text("utf-8"))
+    cluster = yaml.safe_load(CLUSTER.read_text("utf-8"))
     jsonschema.validate(cluster, json.loads(schema.read_text("utf-8")))
     types = cluster["available_node_types"]
     assert cluster["head_node_type"] in types
@@ -26,6 +26,6 @@ def test_the_example_cluster_meets_the_schema_of_ray() -> None:
 
 
 def test_the_nodes_of_the_example_fit_into_the_cluster() -> None:
-    cluster = yaml.safe_load((DOCS / "cluster.yaml").read_text("utf-8"))
+    cluster = yaml.safe_load(CLUSTER.read_text("utf-8"))
     most = sum(kind.get("max_workers", 0) for kind in cluster["available_node_types"].values())
     assert most <= cluster["max_workers"]

@@ -22,8 +22,8 @@ from tests.fake_tensorrt.run import Runtime
 
 VERSION = "10.13.0.35"
 NAMES = (
-    "DataType TensorIOMode BuilderFlag MemoryPoolType ProfilingVerbosity Dims ILogger IProfiler "
-    "HardwareCompatibilityLevel LayerInformationFormat"
+    "DataType TensorIOMode BuilderFlag MemoryPoolType ProfilingVerbosity Dims ILogger Logger "
+    "IProfiler HardwareCompatibilityLevel LayerInformationFormat"
 )
 CALLERS = ("maenas.budgets.backends.tensorrt_build", "maenas.budgets.backends.tensorrt_gpu",
            "maenas.detector.export.tensorrt", "maenas.detector.runtimes.tensorrt_engine",

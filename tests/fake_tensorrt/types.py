@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
 from enum import IntEnum
 from typing import Any
@@ -120,6 +121,16 @@ class ILogger:
     def log(self, severity: Any, msg: str) -> None:
         """Called with every message."""
         raise NotImplementedError
+
+
+class Logger(ILogger):
+    """The binding's own logger, which prints messages up to a severity."""
+
+    INTERNAL_ERROR, ERROR, WARNING, INFO, VERBOSE = Severity
+
+    def log(self, severity: Any, msg: str) -> None:
+        if severity <= self.min_severity:
+            print(f"[TRT] {msg}", file=sys.stderr)
 
 
 class IProfiler:

@@ -1,0 +1,1 @@
+"""Pages of the documentation as programs: their blocks are run, their links and names checked."""
