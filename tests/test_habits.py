@@ -17,6 +17,7 @@ PAGES = (
     "CONTRIBUTING.md",
     *(str(page.relative_to(TESTS.parent)) for page in DOCS if page.name != "writing.md"),
 )
+PROCESS_CALLS = ("run", "communicate", "wait", "check_output", "check_call")
 FRAGMENT = re.compile(r"(?:Of|It|As|On|That|Whoever|Whatever)\b")
 # An attribute, argument or error whose description does not begin with a noun.
 NO_NOUN = re.compile(r"^ +\w+: (?:of|it|its|as|on|that|whatever)\b.*", re.MULTILINE)
@@ -53,6 +54,34 @@ def test_no_assertion_holds_an_or() -> None:
 )
 def test_an_or_is_found_wherever_it_hides(text: str) -> None:
     assert assertions_with_or(text) == [1]
+
+
+def impatient_calls(text: str) -> list[int]:
+    """Lines of calls that end a process after a number of seconds of their own."""
+    calls = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Call)]
+    return [
+        call.lineno
+        for call in calls
+        if isinstance(call.func, ast.Attribute) and call.func.attr in PROCESS_CALLS
+        for keyword in call.keywords
+        if keyword.arg == "timeout" and isinstance(keyword.value, ast.Constant)
+    ]
+
+
+def test_no_test_limits_a_process_to_the_time_of_a_quick_machine() -> None:
+    """A busy machine takes minutes for what takes a second; `PATIENCE_S` is the only limit."""
+    files = sorted(path for path in TESTS.rglob("*.py") if path.name != "test_gpu_check.py")
+    found = {
+        f"{path.relative_to(TESTS)}:{line}"
+        for path in files
+        for line in impatient_calls(path.read_text("utf-8"))
+    }
+    assert found == set()
+
+
+def test_an_impatient_call_is_found() -> None:
+    assert impatient_calls("import subprocess\nsubprocess.run(['a'], timeout=60)") == [2]
+    assert impatient_calls("process.wait(timeout=PATIENCE_S)") == []
 
 
 def docstrings(text: str) -> list[str]:

@@ -33,6 +33,7 @@ from maenas.training.run import loader_options
 from tests.cuda_on_cpu import fake_gpu
 from tests.fake_gpu import pretended_gpu
 from tests.lively import images
+from tests.patience import PATIENCE_S
 from tests.small_detector import small_spec
 
 NAN = float("nan")
@@ -396,7 +397,7 @@ def test_products_are_timed_after_work_and_clocks_are_read_during_it(
 
     def clocks() -> list[dict[str, str]]:
         before = len(work)
-        until = time.monotonic() + 10
+        until = time.monotonic() + PATIENCE_S
         while len(work) < before + 5 and time.monotonic() < until:
             time.sleep(0.001)
         return [{"before": str(before), "meanwhile": str(len(work) - before)}]

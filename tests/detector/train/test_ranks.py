@@ -15,6 +15,7 @@ from maenas.detector.errors import TrainError
 from maenas.detector.train import Ranks, StepResult, joined_ranks, train
 from maenas.detector.train import ranks as ranks_module
 from maenas.detector.train.ranks import find_device
+from tests.patience import PATIENCE_S
 from tests.processes import run_ranks
 from tests.trainings import IMAGES, small_training, write_data
 
@@ -79,7 +80,7 @@ def test_processes_agree_or_every_one_names_the_rank_and_the_setting(count: int)
 
 def fail(rank: int) -> tuple[str, float]:
     """A process that fails while the backend waits for calls that never come."""
-    distributed.destroy_process_group = lambda group=None: time.sleep(60)
+    distributed.destroy_process_group = lambda group=None: time.sleep(2 * PATIENCE_S)
     ranks_module.FAREWELL_S = 0.1
     started = time.monotonic()
     with pytest.raises(TrainError) as error, joined_ranks("cpu"):
@@ -90,7 +91,7 @@ def fail(rank: int) -> tuple[str, float]:
 def test_a_process_that_fails_does_not_wait_for_the_others() -> None:
     ((message, spent),) = run_ranks(2, fail)[:1]
     assert message == "no memory"
-    assert spent < 30
+    assert spent < PATIENCE_S
 
 
 def lose(rank: int) -> str:

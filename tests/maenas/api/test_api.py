@@ -14,6 +14,7 @@ import pytest
 
 import maenas
 from maenas.cli.commands import GROUPS
+from tests.patience import PATIENCE_S
 from tests.small_detector import small_folder as small_folder_at
 
 # Parameters that only a terminal needs, and those with another name in Python.
@@ -160,6 +161,6 @@ def test_importing_the_package_loads_nothing_heavy(tmp_path: Path) -> None:
         env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_S,
     )
     assert (done.stdout, done.stderr) == ("False\n", "")

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import PATIENCE_S
+
 HERE = Path(__file__).parent
 ROOT = HERE.parents[2]
 SPACE = """\
@@ -50,7 +52,7 @@ def maenas(
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "MAENAS_PLUGINS": plugins}
     done = subprocess.run(
         [sys.executable, "-m", "maenas", *words],
-        cwd=folder, env=environment, capture_output=True, text=True, timeout=300,
+        cwd=folder, env=environment, capture_output=True, text=True, timeout=PATIENCE_S,
     )  # fmt: skip
     assert done.returncode == code, done.stderr
     return done

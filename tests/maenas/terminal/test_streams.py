@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.maenas.conftest import environment
+from tests.patience import PATIENCE_S
 
 FULL = Path("/dev/full")
 COMMANDS = ("zoo", "zoo --json", "--help", "--version", "show zoo:damo-yolo-s", "tables")
@@ -24,7 +25,7 @@ def shell(line: str, cwd: Path) -> subprocess.CompletedProcess[str]:
         env=environment({}),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_S,
     )
 
 
