@@ -186,6 +186,11 @@ def _require_version(version: str) -> None:
 
 
 def _absent(address: str, error: Exception) -> ClusterError:
+    if address == "local":
+        return ClusterError(
+            f"ray: cannot start a cluster on this machine: {line(error)}; it may be too busy or "
+            "short of memory: try again later, or without --ray."
+        )
     return ClusterError(
         f"ray: no cluster at {address!r}: {line(error)}; start one with `ray start --head`, "
         "or use --ray local."

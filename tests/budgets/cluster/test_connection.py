@@ -12,7 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from maenas.budgets.cluster.connection import LEAST_RAY, ClusterError, _require_version, joined
+from maenas.budgets.cluster.connection import (
+    LEAST_RAY,
+    ClusterError,
+    _absent,
+    _require_version,
+    joined,
+)
 from maenas.budgets.cluster.raylet_watch import raylet_pid
 from tests.patience import PATIENCE_S
 
@@ -31,6 +37,13 @@ with joined("local", 1) as ray:
     while True:
         done_among(ray, [wait.remote(0.05)])
 """
+
+
+def test_a_cluster_that_cannot_be_started_here_is_not_looked_for_elsewhere() -> None:
+    told = str(_absent("local", TimeoutError("The current node timed out during startup.")))
+    assert told.startswith("ray: cannot start a cluster on this machine: The current node timed")
+    assert "--ray local" not in told
+    assert "or use --ray local" in str(_absent("10.0.0.1:6379", OSError("refused")))
 
 
 def below(pid: int) -> Iterator[int]:
