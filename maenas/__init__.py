@@ -1,16 +1,31 @@
 """The best object detector for a latency budget: searched, built and trained by one package.
 
-import maenas
+All of it:
 
-found = maenas.search(budget="3.8ms", device="t4")
-maenas.build_detector(found.folder, "detector", names=["cat", "dog"])
-detector = maenas.Detector("detector")
-detector.train("pets/data.yaml")
-print(detector("street.jpg").labels)
+    import maenas
+
+    result = maenas.run("30ms", data="pets/data.yaml", device="cpu")
+    print(result.ap, result.measured_ms, result.model)
+    detector = maenas.Detector(result.detector)
+    found = detector("street.jpg", min_score=0.3)
+    print(found.labels, found.scores, found.boxes)
+
+Step by step:
+
+    found = maenas.search("3.8ms", device="t4", data="pets/data.yaml")
+    maenas.build_detector(found.folder, "detector")
+    detector = maenas.Detector("detector")
+    trained = detector.train("pets/data.yaml", epochs=50)
+    print(trained.best_ap, detector.val("pets/data.yaml").ap50)
+    print(detector.export("detector.onnx").path)
+
+Nothing is printed: progress and notes go to the logger "maenas", so
+`logging.basicConfig(level=logging.INFO)` shows them.
 """
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from importlib import import_module
@@ -26,6 +41,9 @@ os.environ.update(
 )
 sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
 
+# A user's program decides which records are shown; without set-up nothing is printed.
+logging.getLogger(__name__).addHandler(logging.NullHandler())
+
 if TYPE_CHECKING:
     from maenas.api.calibration import calibrate
     from maenas.api.data import check_data, make_shapes, show_data
@@ -37,6 +55,7 @@ if TYPE_CHECKING:
     from maenas.api.latency import compare, extend_profile, measure, predict, profile
     from maenas.api.networks import build_detector, import_weights, load_backbone
     from maenas.api.run import run
+    from maenas.api.schemas import schema, schemas
     from maenas.api.search import search, search_each
     from maenas.api.training import card, distill, train, train_family
     from maenas.backbone_search.effort import Effort
@@ -74,6 +93,8 @@ _HOMES = {
     "profile": "maenas.api.latency",
     "read_kit": "maenas.api.kit",
     "run": "maenas.api.run",
+    "schema": "maenas.api.schemas",
+    "schemas": "maenas.api.schemas",
     "score": "maenas.api.inspection",
     "search": "maenas.api.search",
     "search_each": "maenas.api.search",
@@ -113,6 +134,8 @@ __all__ = [
     "profile",
     "read_kit",
     "run",
+    "schema",
+    "schemas",
     "score",
     "search",
     "search_each",

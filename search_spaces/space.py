@@ -209,8 +209,17 @@ def space_names() -> list[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class _SpaceFile:
-    """The keys of a space file."""
+class SpaceFile:
+    """A search space: the stages of a backbone, and the values that vary in each.
+
+    Attributes:
+        stages: blocks in order; a field has one value, a list of values, or min, max and step.
+        features: indices of the stages whose outputs the neck receives.
+        in_shape: (channels, height, width) of the image in pixels.
+        about: description for users.
+        widths_never_shrink: whether `out_channels` may only grow from stage to stage.
+        bottleneck_ratio: smallest and largest `bottleneck_channels` divided by `out_channels`.
+    """
 
     stages: tuple[dict[str, Any], ...]
     features: tuple[int, ...]
@@ -221,8 +230,14 @@ class _SpaceFile:
 
 
 @dataclass(frozen=True, slots=True)
-class _Range:
-    """A range of values from `min` to `max` with distance `step`."""
+class ValueRange:
+    """A range of values.
+
+    Attributes:
+        min: smallest value.
+        max: largest value.
+        step: distance of two values.
+    """
 
     min: Value
     max: Value
@@ -231,7 +246,7 @@ class _Range:
 
 def parse_space(data: dict[str, Any], path: Path) -> Space:
     """A space from the plain data of its file; builds its smallest network as a check."""
-    file = parse(_SpaceFile, data, str(path))
+    file = parse(SpaceFile, data, str(path))
     stages = tuple(
         _parse_stage(stage, file.bottleneck_ratio, f"{path}: stages[{index}]")
         for index, stage in enumerate(file.stages)
@@ -310,7 +325,7 @@ def _parse_stage(data: Mapping[str, Any], ratio: tuple[float, float], where: str
 def _parse_values(data: object, where: str) -> tuple[Value, ...]:
     """Ascending values from a list or {min, max, step}."""
     if isinstance(data, dict):
-        steps = parse(_Range, data, where)
+        steps = parse(ValueRange, data, where)
         if not (-inf < steps.min <= steps.max < inf and 0 < steps.step < inf):
             raise SpecError(
                 f"{where}: min must not exceed max and step must be positive, "

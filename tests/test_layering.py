@@ -68,13 +68,14 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "detection": {"runs", "terminal"},
         "training": {"report", "runs", "terminal"},
         "pipeline": {"latency", "report", "runs", "terminal"},
+        "file_formats": {"backbone_search", "detection", "latency", "pipeline", "runs", "training"},
         "api": {
-            *("backbone_search", "detection", "kit", "latency", "pipeline", "runs", "terminal"),
-            "training",
+            *("backbone_search", "detection", "file_formats", "kit", "latency", "pipeline"),
+            *("runs", "terminal", "training"),
         },
         "cli": {
-            *("api", "backbone_search", "detection", "kit", "latency", "pipeline", "runs"),
-            *("terminal", "training"),
+            *("api", "backbone_search", "detection", "file_formats", "kit", "latency"),
+            *("pipeline", "runs", "terminal", "training"),
         },
     },
 }

@@ -45,7 +45,17 @@ def parse(cls: type[T], data: object, where: str) -> T:
 @cache
 def _schema(cls: Any) -> type[BaseModel]:
     """The fields of a dataclass as a strict pydantic model."""
-    hints = get_type_hints(cls)
+    return fields_model(cls, {})
+
+
+def fields_model(cls: Any, types: Mapping[str, Any]) -> type[BaseModel]:
+    """The fields of a dataclass as a strict pydantic model, which `parse` validates with.
+
+    Args:
+        cls: dataclass.
+        types: types that replace those of some fields.
+    """
+    hints = {**get_type_hints(cls), **types}
     members: dict[str, Any] = {}
     for field in fields(cls):
         if field.init:

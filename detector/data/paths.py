@@ -22,7 +22,7 @@ def root_of(path: Path, keys: Mapping[str, Any]) -> Path:
     Raises:
         DataError: if `path` cannot be the name of a folder.
     """
-    folder = keys.get("path") or ""
+    folder = "" if keys.get("path") is None else keys["path"]
     if not isinstance(folder, str):
         raise DataError(f"{path}: path: must be text, got {name_of(folder)}.")
     _require_name(path, "path", folder)

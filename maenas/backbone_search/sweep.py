@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Sequence
 from dataclasses import fields, replace
 from itertools import product
@@ -36,7 +37,8 @@ from maenas.budgets import InfeasibleError
 from maenas.runs.config import SearchConfig
 from maenas.runs.folders import last_run
 from maenas.runs.start import mark_begun
-from maenas.terminal.console import ERR
+
+LOG = logging.getLogger(__name__)
 
 FORMAT = "maenas/searches@1"
 FINISHED = ("best.yaml", "result.json")  # the first is written last
@@ -134,7 +136,7 @@ def _run(
                     entries[name] = Entry(name, None, str(result))
                 else:
                     entries[name] = Entry(name, result.to_json())
-                ERR.print(f"search {number} of {len(left)} is done: {name}")
+                LOG.info(f"search {number} of {len(left)} is done: {name}")
             tell_losses(executor)
     searches = Searches(folder, tuple(entry for entry in entries.values() if entry))
     write_searches(searches)
@@ -183,7 +185,7 @@ def _resumed(
     path = folder / LIST_FILE
     if not path.is_file():
         raise MaenasError(f"{folder}: there are no searches to resume; leave --resume out.")
-    names = _names(path)
+    names = listed_names(path)
     chosen = asked is not None and bool(APART & set(asked))
     if configs is not None and chosen and list(configs) != names:
         raise MaenasError(
@@ -215,7 +217,12 @@ def _config_of(name: str, configs: dict[str, SearchConfig] | None, path: Path) -
     return config
 
 
-def _names(path: Path) -> list[str]:
+def listed_names(path: Path) -> list[str]:
+    """The folders of the searches in `searches.yaml`.
+
+    Raises:
+        SpecError: if the file is damaged or a name leads out of the folder.
+    """
     names = read_yaml(path, FORMAT).get("searches")
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise SpecError(f"{path}: damaged: `searches` must be a list of names.")
@@ -246,7 +253,7 @@ def _replace_runs(folder: Path) -> None:
             "--out names another folder."
         )
     try:
-        for name in filter(lambda name: is_run(folder / name), _names(folder / LIST_FILE)):
+        for name in filter(lambda name: is_run(folder / name), listed_names(folder / LIST_FILE)):
             clear(folder / name)
             (folder / name / "config.yaml").unlink(missing_ok=True)
             sweep_temporaries(folder / name)

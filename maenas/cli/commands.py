@@ -17,6 +17,7 @@ from maenas.cli.latency.profile import profile
 from maenas.cli.latency.tables import tables
 from maenas.cli.options import DETECTORS, LATENCY, MACHINE, SEARCH, TRAINING, WHOLE
 from maenas.cli.run import run
+from maenas.cli.schema import schema
 from maenas.cli.search.score import score
 from maenas.cli.search.search import search
 from maenas.cli.search.show import show
@@ -33,5 +34,5 @@ GROUPS: dict[str, tuple[Callable[..., None], ...]] = {
     DETECTORS: (build_detector, import_weights, export, detect),
     TRAINING: (train, distill, train_family, val, card),
     LATENCY: (profile, calibrate, tables, predict, measure, compare),
-    MACHINE: (checks,),
+    MACHINE: (checks, schema),
 }

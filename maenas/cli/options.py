@@ -14,7 +14,7 @@ WHOLE, SEARCH, DETECTORS, TRAINING, LATENCY, MACHINE = (
     "Build and run a detector",
     "Train and evaluate",
     "Latency of a device",
-    "This machine",
+    "This machine and the files",
 )
 # Panels of the options; options without a panel are listed above them.
 BUDGET, NETWORK, METHOD, THRESHOLDS, COMPUTE, OUTPUT = (

@@ -39,7 +39,7 @@ def read_rows(path: Path, base: Base) -> list[NetworkRow]:
     """
     found: list[NetworkRow] = []
     seen: dict[object, tuple[int, float]] = {}
-    for line, cells in _cells(path):
+    for line, cells in cells_of(path):
         row = _row(path, line, cells, base)
         key = row.ops
         if key in seen:
@@ -58,7 +58,7 @@ def read_rows(path: Path, base: Base) -> list[NetworkRow]:
     return found
 
 
-def _cells(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
+def cells_of(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
     """Yield each row by column, with its number; the header is row 1."""
     table = csv.reader(StringIO(read_text(path, limit=8 * MIB).removeprefix("\ufeff")))
     try:

@@ -6,10 +6,58 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from typing_extensions import TypedDict
+
 from maenas.pipeline.plan import RunPlan
 from maenas.pipeline.record import RunRecord
 
 SCHEMA = "maenas/run-result@1"
+
+
+class StepData(TypedDict):
+    """A finished step of a run.
+
+    Attributes:
+        name: name of the step.
+        command: command that did it.
+        seconds: seconds that it took.
+    """
+
+    name: str
+    command: str
+    seconds: float
+
+
+class RunData(TypedDict):
+    """The result of a run as plain data.
+
+    Attributes:
+        schema: version of this format.
+        folder: folder of the run.
+        detector: folder of the trained detector.
+        model: exported file.
+        ap: COCO's AP on the split.
+        ap50: AP at IoU 0.50.
+        split: split of the data set that was evaluated.
+        limit_ms: budget of latency in milliseconds; null without one.
+        predicted_ms: latency that the search predicted; null without a device's budget.
+        measured_ms: latency of the exported file; null where nothing was measured.
+        options: options of the run.
+        steps: finished steps in order.
+    """
+
+    schema: str
+    folder: str
+    detector: str
+    model: str
+    ap: float
+    ap50: float
+    split: str
+    limit_ms: float | None
+    predicted_ms: float | None
+    measured_ms: float | None
+    options: dict[str, Any]
+    steps: list[StepData]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +136,7 @@ class RunResult:
 
     def to_json(self) -> dict[str, Any]:
         """The result as plain data."""
-        return {
+        data: RunData = {
             "schema": SCHEMA,
             "folder": str(self.folder),
             "detector": str(self.detector),
@@ -105,3 +153,4 @@ class RunResult:
                 for step in self.record.steps
             ],
         }
+        return dict(data)

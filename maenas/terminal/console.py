@@ -56,11 +56,20 @@ OUT = Results(
 ERR = Terminal(stderr=True, markup=False, emoji=False, highlight=False, soft_wrap=True)
 
 
-def print_json(data: Mapping[str, Any]) -> None:
-    """Print one JSON object on stdout; unprintable characters become JSON escapes."""
-    text = json.dumps(data, ensure_ascii=not (sys.stdout.encoding or "").lower().startswith("utf"))
+def print_json(data: Mapping[str, Any], indent: int | None = None) -> None:
+    """Print one JSON object on stdout; unprintable characters become JSON escapes.
+
+    Args:
+        data: the object.
+        indent: spaces of each level; None for one line.
+    """
+    is_utf = (sys.stdout.encoding or "").lower().startswith("utf")
+    text = json.dumps(data, ensure_ascii=not is_utf, indent=indent)
+    kept = "" if indent is None else "\n"
     if not text.isprintable():
-        text = "".join(sign if sign.isprintable() else json.dumps(sign)[1:-1] for sign in text)
+        text = "".join(
+            sign if sign.isprintable() or sign in kept else json.dumps(sign)[1:-1] for sign in text
+        )
     print(text)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -27,12 +28,13 @@ from maenas.runs.models import find_model
 from maenas.runs.signals import caught_signals
 from maenas.runs.start import mark_begun, mark_start, new_run, resumed_run
 from maenas.runs.templates import nearest_template
-from maenas.terminal.console import ERR
 from maenas.terminal.device_warnings import warn_of
 from maenas.training.family_result import SCHEMA, FamilyResult, Member, MemberResult, draw
 from maenas.training.result import TrainResult
 from maenas.training.run import run_training
 from maenas.training.setup import TrainOptions
+
+LOG = logging.getLogger(__name__)
 
 COMMAND = "family"
 FAMILY_FILE, RESULT_FILE, PLOT_FILE = "family.yaml", "result.json", "family.png"
@@ -108,7 +110,7 @@ def train_each(
     rows: list[MemberResult] = []
     teacher: Path | None = None
     for number, member in enumerate(members, 1):
-        ERR.print(
+        LOG.info(
             f"member {number}/{len(members)}, {member.name}: {member.price.latency_ms:.3f} ms, "
             + ("trained alone" if teacher is None else f"taught by {teacher.name}")
         )
@@ -138,7 +140,7 @@ def built(family: Family, names: tuple[str, ...]) -> tuple[LatencyModel, list[Me
         template = model.template or nearest_template(backbone)
         spec = replace(model, backbone=backbone).around(template, names)
         if spec in specs.values():
-            ERR.print(f"{source}: is the same as another member; skipped")
+            LOG.info(f"{source}: is the same as another member; skipped")
             continue
         specs[unused(name_of(source), specs)] = spec
     if len(specs) < 2:
@@ -210,14 +212,10 @@ def continued(options: Family, folder: Path) -> Family:
         MaenasError: if the options given now differ from them.
     """
     path = folder / FAMILY_FILE
-    kept = read_yaml(path, SCHEMA)
-    source = kept.pop("data", None)
-    if not isinstance(source, str):
-        raise TrainError(f"{path}: data: must be the path of a data set, got {shown(source)}.")
-    data = Path(source)
-    family = replace(parse(Family, kept, str(path)), data=data)
-    if options.data is not None and options.data.resolve() != data.resolve():
-        raise TrainError(f"{path}: was started with {data}, got --data {options.data}.")
+    family = kept_family(path)
+    assert family.data is not None
+    if options.data is not None and options.data.resolve() != family.data.resolve():
+        raise TrainError(f"{path}: was started with {family.data}, got --data {options.data}.")
     for name in ("epochs", "changes", "device", "input_size"):
         typed, there = getattr(options, name), getattr(family, name)
         if typed not in (None, ()) and typed != there:
@@ -226,6 +224,19 @@ def continued(options: Family, folder: Path) -> Family:
                 "another family with --out."
             )
     return family
+
+
+def kept_family(path: Path) -> Family:
+    """The options in `family.yaml`.
+
+    Raises:
+        MaenasError: if the file is damaged.
+    """
+    kept = read_yaml(path, SCHEMA)
+    source = kept.pop("data", None)
+    if not isinstance(source, str):
+        raise TrainError(f"{path}: data: must be the path of a data set, got {shown(source)}.")
+    return replace(parse(Family, kept, str(path)), data=Path(source))
 
 
 def trained(

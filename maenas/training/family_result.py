@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from typing_extensions import TypedDict
+
 from maenas import __version__
 from maenas.blocks.files.atomic_write import write_bytes
 from maenas.budgets import Cost, LatencyModel
@@ -29,6 +31,54 @@ class Member:
     name: str
     spec: DetectorSpec
     price: Cost
+
+
+class MemberData(TypedDict):
+    """A trained detector of a family as plain data.
+
+    Attributes:
+        name: name of its folder.
+        detector: folder of the detector.
+        latency_ms: predicted latency in milliseconds.
+        params: number of learned values.
+        macs: multiply-accumulates of one image.
+        teacher: name of the member that is its teacher; null if it was trained alone.
+        ap: AP on the validation images; null without any.
+        ap50: AP at IoU 0.50.
+        epochs: number of epochs it was trained.
+    """
+
+    name: str
+    detector: str
+    latency_ms: float
+    params: int
+    macs: int
+    teacher: str | None
+    ap: float | None
+    ap50: float | None
+    epochs: int
+
+
+class FamilyData(TypedDict):
+    """A trained family as plain data.
+
+    Attributes:
+        schema: version of this format.
+        version: version of maenas.
+        folder: folder with a run for each member.
+        data: file of the data set.
+        device: device that the members are priced for.
+        latency_kind: "predicted" for a measured table of the device, else "estimated".
+        members: members, the most expensive first.
+    """
+
+    schema: str
+    version: str
+    folder: str
+    data: str
+    device: str
+    latency_kind: str
+    members: list[MemberData]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +108,7 @@ class MemberResult:
         """Latency on the device in milliseconds."""
         return self.price.latency_ms
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> MemberData:
         """The member as plain data."""
         return {
             "name": self.name,
@@ -91,7 +141,7 @@ class FamilyResult:
 
     def to_json(self) -> dict[str, Any]:
         """The result as plain data."""
-        return {
+        data: FamilyData = {
             "schema": SCHEMA,
             "version": __version__,
             "folder": str(self.folder),
@@ -100,6 +150,7 @@ class FamilyResult:
             "latency_kind": self.device.claim,
             "members": [member.to_json() for member in self.members],
         }
+        return dict(data)
 
 
 def draw(rows: Sequence[MemberResult], device: LatencyModel, path: Path) -> None:

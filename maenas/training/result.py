@@ -7,9 +7,30 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from typing_extensions import TypedDict
+
 from maenas.detector.train.state import BEST, LAST
 
 SCHEMA = "maenas/train@1"
+
+
+class TrainData(TypedDict):
+    """The result of a training as plain data; see `TrainResult` for the keys."""
+
+    schema: str
+    run: str
+    data: str
+    teacher: str | None
+    best: str | None
+    last: str
+    epochs: int
+    best_ap: float | None
+    best_ap50: float | None
+    best_epoch: int | None
+    ap: float | None
+    loss: float | None
+    skipped_steps: int
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +74,7 @@ class TrainResult:
 
     def to_json(self) -> dict[str, Any]:
         """The result as plain data."""
-        return {
+        data: TrainData = {
             "schema": SCHEMA,
             "run": str(self.run),
             "data": str(self.data),
@@ -69,6 +90,7 @@ class TrainResult:
             "skipped_steps": self.skipped_steps,
             "seconds": self.seconds,
         }
+        return dict(data)
 
 
 def train_result(

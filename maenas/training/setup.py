@@ -120,7 +120,7 @@ def continued(options: TrainOptions, folder: Path, ranks: Ranks) -> ResolvedTrai
     """Set up a resumed run from its folder; options that are given must equal those of the run."""
     saved = load_state(folder / STATE_FILE)
     args = kept_args(folder / ARGS_FILE)
-    kept = recipe = parse_recipe(args["recipe"], f"{folder / ARGS_FILE}: recipe")
+    kept = recipe = kept_recipe(folder / ARGS_FILE)
     name = args.get("teacher") if options.teacher is None else options.teacher
     teacher = None if name is None else find_teacher(name)
     given = (options.recipe, options.epochs, options.assigner)
@@ -179,6 +179,11 @@ def kept_args(path: Path) -> dict[str, Any]:
                 f"{path.parent / LAST}."
             )
     return args
+
+
+def kept_recipe(path: Path) -> Recipe:
+    """The recipe that a run was started with."""
+    return parse_recipe(kept_args(path)["recipe"], f"{path}: recipe")
 
 
 def chosen_recipe(options: TrainOptions, spec: DetectorSpec) -> tuple[Recipe, str]:

@@ -34,7 +34,7 @@ STATE_FORMAT = "maenas/state@2"
 OLDER_STATE = "maenas/state@1"  # without a checksum
 BLOCK_BYTES = 1 << 20  # bytes of the history that are read at once
 CHUNK = 1 << 15  # networks of the history that are handed on at once
-_STATE_KEYS = {
+STATE_KEYS = {
     "history_bytes": int,
     "history_crc32": int,
     "rows": int,
@@ -198,7 +198,7 @@ class Journal:
         )
         if state.get("format") != OLDER_STATE:
             check_format(self.state_path, state.get("format"), STATE_FORMAT)
-        for key, kind in _STATE_KEYS.items():
+        for key, kind in STATE_KEYS.items():
             value = state.get(key)
             if not isinstance(value, kind) or (isinstance(value, int) and value < 0):
                 raise JournalError(f"{self.state_path}: damaged: {key} is {shown(value)}; {AGAIN}.")

@@ -46,7 +46,7 @@ WHAT = "a name (with options: log-macs:t=0.5), a .yaml file or module:object"
 
 @dataclass(frozen=True, slots=True)
 class ScoreFile:
-    """The keys of a score file.
+    """A score with its weights and options.
 
     Attributes:
         name: name of the score.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from maenas.backbone_search.run_folder import LIST_FILE
-from maenas.backbone_search.sweep import _names
+from maenas.backbone_search.sweep import listed_names
 from maenas.blocks.backbone_file import zoo_path
 from maenas.budgets.graph.model import load_graph
 from maenas.budgets.pricing.operator_file import load_operator_file
@@ -146,7 +146,7 @@ FORMATS = (
         "searches",
         LIST_FILE,
         written(LIST_FILE, "format: maenas/searches@1\nsearches: [res-t4, csp-t4]\n"),
-        _names,
+        listed_names,
         mutated_yaml,
     ),
     Format(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -39,7 +40,8 @@ from maenas.nas import (
 )
 from maenas.nas.executors import Executor
 from maenas.runs.config import SearchConfig
-from maenas.terminal.console import ERR
+
+LOG = logging.getLogger(__name__)
 
 
 def finished_result(
@@ -55,7 +57,7 @@ def finished_result(
     verified: list[Verified] = []
     provenance: dict[str, str | int | float] = {}
     if job.verifier is not None:
-        ERR.print("measuring the finalists")
+        LOG.info("measuring the finalists")
         try:
             verified, provenance = job.verifier(
                 last.subproblem,

@@ -12,6 +12,7 @@ from typing import Any
 from maenas import __version__
 from maenas.backbone_search.finalists import MonteCarlo, Reranking
 from maenas.backbone_search.plan import Subproblem
+from maenas.backbone_search.results.data import HowData, LatencyData, NetworkData, VerifiedData
 from maenas.backbone_search.verify import Verified
 from maenas.blocks import Backbone
 from maenas.budgets import Cost, show
@@ -137,10 +138,9 @@ class Result:
     def to_json(self) -> dict[str, Any]:
         """The result as plain data."""
         outcomes = self.outcomes
-        data = {
+        data: HowData = {
             "schema": SCHEMA,
             "version": __version__,
-            **self._network(self.best),
             "evaluations": sum(outcome.evaluations for outcome in outcomes),
             "unique_evaluations": sum(outcome.unique for outcome in outcomes),
             "accepted": sum(outcome.accepted for outcome in outcomes),
@@ -173,12 +173,13 @@ class Result:
             data["verify_with"] = list(self.verify_with)
         if len(self.networks) > 1:
             data["family"] = [self._network(found) for found in self.networks]
-        return data
+        head = {"schema": data["schema"], "version": data["version"]}
+        return {**head, **self._network(self.best), **data}
 
-    def _network(self, found: Found) -> dict[str, Any]:
+    def _network(self, found: Found) -> NetworkData:
         problem = found.subproblem.problem
         device = problem.device
-        data = {
+        data: NetworkData = {
             "spec": str(self.spec_path(found)),
             "score": found.score,
             "latency_ms": found.cost.latency_ms if device else None,
@@ -211,9 +212,9 @@ class Result:
         return json.dumps(self.to_json(), indent=2, ensure_ascii=False) + "\n"
 
 
-def _verified(one: Verified, result: Result) -> dict[str, Any]:
+def _verified(one: Verified, result: Result) -> VerifiedData:
     """A measured finalist, with each device if there are several."""
-    data: dict[str, Any] = {
+    data: VerifiedData = {
         "rank": one.rank,
         "score": one.score,
         "predicted_ms": one.predicted_ms,
@@ -226,7 +227,7 @@ def _verified(one: Verified, result: Result) -> dict[str, Any]:
     return data
 
 
-def _latency(found: Found, device: PricedDevice) -> dict[str, Any]:
+def _latency(found: Found, device: PricedDevice) -> LatencyData:
     """The latency of a network on one of several devices, with the limit there."""
     spent, limit = found.spent(device.axis), found.limits.get(device.axis)
     return {

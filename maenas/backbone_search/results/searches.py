@@ -13,6 +13,7 @@ from rich.table import Table
 from maenas import __version__
 from maenas.backbone_search.report.searches import searches_text
 from maenas.backbone_search.report.summary import NO_COMPARISON
+from maenas.backbone_search.results.data import SearchesData
 from maenas.backbone_search.results.plots import plot_searches
 from maenas.blocks.files.atomic_write import write_text
 from maenas.budgets import show
@@ -53,7 +54,7 @@ class Searches:
 
     def to_json(self) -> dict[str, Any]:
         """All results as plain data."""
-        return {
+        data: SearchesData = {
             "schema": SCHEMA,
             "version": __version__,
             "folder": str(self.folder),
@@ -62,6 +63,7 @@ class Searches:
                 for entry in self.entries
             ],
         }
+        return dict(data)
 
 
 def write_searches(searches: Searches) -> None:
