@@ -9,10 +9,11 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from maenas.blocks.plugins.extras import EXTRAS
 from maenas.budgets.backends.backend import BackendError
 from maenas.budgets.latency import Precision
 
-INSTALL = "pip install -e '.[tensorrt]' (Linux with an NVIDIA GPU)"
+INSTALL = f"{EXTRAS['tensorrt'].install} (Linux with an NVIDIA GPU)"
 # Type names of the engine inspector, from the narrowest type to the widest.
 TYPES: tuple[tuple[Precision, re.Pattern[str]], ...] = (
     ("int8", re.compile(r"\bint8\b", re.IGNORECASE)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,10 +10,13 @@ from difflib import get_close_matches
 from typing import Literal
 
 from maenas.blocks.errors import SpecError
+from maenas.blocks.plugins.extras import EXTRAS, is_installed
 from maenas.blocks.plugins.load import entry_points
 from maenas.blocks.plugins.registry import add_named, derived
 from maenas.budgets.backends.backend import Backend, BackendError
 from maenas.budgets.latency import Precision, with_precision
+
+LOG = logging.getLogger(__name__)
 
 # Device name that a user can type -> runtime; any other name is the name of a GPU.
 NAMES: dict[str, str] = {
@@ -129,6 +133,7 @@ def open_backend(target: Target) -> Backend:
         BackendError: if the runtime is not installed, with the way to install it, or the device is
             not in this machine.
     """
+    LOG.debug("open %s on %s in %s", target.backend, target.device, target.precision)
     problem = PROBLEMS[target.backend]()
     if problem is not None:
         raise BackendError(f"{target.device}: {problem}")
@@ -213,20 +218,16 @@ def available() -> list[Availability]:
 
 def openvino_problem() -> str | None:
     """Return why OpenVINO cannot run here; None if it can."""
-    try:
-        import openvino  # noqa: F401
-    except ImportError:
-        return "OpenVINO is not installed; pip install openvino."
-    return None
+    if is_installed("openvino"):
+        return None
+    return f"OpenVINO is not installed; {EXTRAS['openvino'].install}."
 
 
 def onnxruntime_problem() -> str | None:
     """Return why ONNX Runtime cannot run here; None if it can."""
-    try:
-        import onnxruntime  # noqa: F401
-    except ImportError:
-        return "ONNX Runtime is not installed; pip install onnxruntime."
-    return None
+    if is_installed("onnxruntime"):
+        return None
+    return "ONNX Runtime is not installed; pip install onnxruntime."
 
 
 def tensorrt_problem() -> str | None:

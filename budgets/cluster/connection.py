@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from maenas.blocks.errors import MaenasError
+from maenas.blocks.plugins.extras import require
 from maenas.budgets.cluster.output import line, muffled, say, to_stderr
 from maenas.budgets.cluster.raylet_watch import raylet_watched
 from maenas.budgets.cluster.versions import here
@@ -91,6 +92,7 @@ def joined(address: str, cpus: int | None = None, quiet: bool = True) -> Iterato
     Raises:
         ClusterError: if the cluster cannot be reached.
     """
+    require("ray", f"ray {address}:", ClusterError)
     for name, value in SETTINGS.items():
         os.environ.setdefault(name, value)
     import ray as untyped

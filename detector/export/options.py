@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal, get_args
 
 from maenas.blocks.errors import one_of
+from maenas.blocks.plugins.extras import require
 from maenas.budgets.backends.engine_info import EngineOptions
 from maenas.detector.errors import ExportError
 from maenas.detector.ops.thresholds import Thresholds
@@ -111,5 +111,7 @@ class ExportOptions:
             from maenas.budgets.backends.engine_info import require_tensorrt
 
             require_tensorrt()
-        if self.precision == "int8" and find_spec("nncf") is None:
-            raise ExportError("INT8 needs NNCF, which is not installed; pip install -e '.[int8]'.")
+        if self.format == "openvino":
+            require("openvino", f"{path}: this format", ExportError)
+        if self.precision == "int8":
+            require("nncf", "INT8", ExportError)

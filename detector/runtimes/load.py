@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from maenas.blocks.plugins.extras import require
 from maenas.detector.checkpoints.checkpoint import SPEC_FILE
 from maenas.detector.errors import ModelError
 
 if TYPE_CHECKING:  # loads torch, which `maenas show` does without
     from maenas.detector.runtimes.runtime import Runtime
+
+LOG = logging.getLogger(__name__)
 
 KINDS = "a detector folder or its detector.yaml, .onnx, .xml (OpenVINO) or .engine (TensorRT)"
 
@@ -39,8 +43,10 @@ def load_runtime(
         raise ModelError(f"threads: must be at least 1, got {threads}.")
     if not os.path.exists(path):  # False for a name that is too long
         raise ModelError(f"{path}: no such file or folder; expected {KINDS}.")
+    LOG.debug("open the detector %s", path)
     suffix = path.suffix.lower()
     if suffix == ".xml":
+        require("openvino", f"{path}:", ModelError)
         from maenas.detector.runtimes.openvino_runtime import OpenVinoRuntime
 
         return OpenVinoRuntime(path, precision or "f32", threads)

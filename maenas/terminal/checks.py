@@ -11,6 +11,7 @@ from typing import Any
 
 from maenas import __version__
 from maenas.blocks import MaenasError
+from maenas.blocks.plugins.extras import EXTRAS
 from maenas.budgets import LatencyModel, device_names, load_device
 from maenas.budgets.backends import Availability, available
 from maenas.budgets.cluster import ClusterNode, ask_nodes, here, joined
@@ -23,19 +24,17 @@ PACKAGES = {
     "torchvision": ("images", "pip install torchvision"),
     "onnx": ("graphs for export and latency", "pip install onnx"),
     "onnxruntime": ("runs what is exported, latency on CPUs", "pip install onnxruntime"),
-    "openvino": ("latency on CPUs", "pip install openvino"),
-    "tensorrt": (
-        "latency on NVIDIA GPUs",
-        "pip install -e '.[tensorrt]' (Linux with an NVIDIA GPU)",
-    ),
-    "nvidia-ml-py": ("clocks of NVIDIA GPUs while measuring", "pip install nvidia-ml-py"),
-    "nncf": ("INT8 export", "pip install -e '.[int8]'"),
     "pillow": ("reads images, draws on them", "pip install pillow"),
-    "av": ("reads videos", "pip install -e '.[video]'"),
-    "ray": ("clusters", "pip install ray"),
     "pycocotools": ("COCO metrics", "pip install pycocotools"),
     "matplotlib": ("plots", "pip install matplotlib"),
     "safetensors": ("weights", "pip install safetensors"),
+    "nvidia-ml-py": ("clocks of NVIDIA GPUs while measuring", "pip install nvidia-ml-py"),
+}
+# Names of optional packages in the index, where they differ from those that are imported.
+DISTRIBUTIONS = {"cv2": "opencv-python-headless", "faster_coco_eval": "faster-coco-eval"}
+PACKAGES |= {
+    DISTRIBUTIONS.get(module, module): (extra.purpose, extra.install)
+    for module, extra in EXTRAS.items()
 }
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from importlib import import_module
-from importlib.util import find_spec
 
 from maenas.blocks.errors import SpecError
 from maenas.blocks.files.words import did_you_mean
+from maenas.blocks.plugins.extras import EXTRAS, is_installed, require
 from maenas.blocks.plugins.load import loaded_object
-from maenas.terminal.console import ERR
 from maenas.training.trackers.tracker import Tracker
+
+LOG = logging.getLogger(__name__)
 
 # Name -> module and class of the tracker, and the package that it needs.
 TRACKERS = {
@@ -31,8 +33,8 @@ def load_trackers(names: Sequence[str | Tracker] | None) -> list[Tracker]:
         SpecError: if there is no such tracker, or its package is missing.
     """
     if names is None:
-        if find_spec("tensorboard") is None:
-            ERR.print("no TensorBoard events: pip install -e '.[tensorboard]' adds them")
+        if not is_installed("tensorboard"):
+            LOG.info(f"no TensorBoard events: {EXTRAS['tensorboard'].install} adds them")
             return []
         return [load_tracker("tensorboard")]
     return [load_tracker(name) for name in names if name != NONE]
@@ -48,10 +50,7 @@ def load_tracker(name: str | Tracker) -> Tracker:
         return name
     if name in TRACKERS:
         module, kind, package = TRACKERS[name]
-        if find_spec(package) is None:
-            raise SpecError(
-                f"tracker {name}: needs the package {package}; pip install -e '.[{package}]'."
-            )
+        require(package, f"tracker {name}:")
         made: Tracker = getattr(import_module(module), kind)()
         return made
     if ":" not in name:

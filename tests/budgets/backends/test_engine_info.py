@@ -191,5 +191,5 @@ def test_without_names_of_nodes_the_layers_with_weights_are_counted() -> None:
 def test_without_tensorrt_or_a_gpu_it_is_said_what_to_install() -> None:
     if torch.cuda.is_available():
         pytest.skip("this machine may have TensorRT")
-    with pytest.raises(BackendError, match=r"pip install -e '\.\[tensorrt\]'|NVIDIA GPU"):
+    with pytest.raises(BackendError, match=r"pip install 'maenas\[tensorrt\]'|NVIDIA GPU"):
         require_tensorrt()

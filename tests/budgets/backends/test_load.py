@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 
 import pytest
@@ -99,16 +100,17 @@ def test_settings_that_do_not_go_together_are_refused(
         parse_target(*typed)
 
 
-@pytest.mark.parametrize(("backend", "module"), [("openvino", "openvino"),
-                                                 ("onnxruntime", "onnxruntime")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("backend", "install"), [("openvino", "'maenas[openvino]'"), ("onnxruntime", "onnxruntime")]
+)
 def test_a_missing_runtime_is_said_with_how_to_install_it(
-    backend: str, module: str, monkeypatch: pytest.MonkeyPatch
+    backend: str, install: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(sys.modules, module, None)
-    with pytest.raises(BackendError, match=f"cpu: .* pip install {module}"):
+    monkeypatch.setitem(sys.modules, backend, None)
+    with pytest.raises(BackendError, match=f"cpu: .* pip install {re.escape(install)}"):
         open_backend(Target("cpu", backend, "f32", None))
     missing = {one.backend: one.why_not for one in available()}
-    assert f"pip install {module}" in str(missing[backend])
+    assert f"pip install {install}" in str(missing[backend])
 
 
 def test_every_runtime_says_whether_it_can_be_used() -> None:

@@ -106,7 +106,7 @@ def test_without_pyav_it_is_said_what_to_install(
 ) -> None:
     monkeypatch.setitem(sys.modules, "av", None)
     refused, video = (
-        pytest.raises(ImageError, match=r"videos need PyAV; .*pip install -e '\.\[video\]'"),
+        pytest.raises(ImageError, match=r"a video needs PyAV, .*pip install 'maenas\[video\]'"),
         open_video(tmp_path / "a.mp4"),
     )
     with refused, video:
