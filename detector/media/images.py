@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from glob import glob
 from pathlib import Path, PurePath
+from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from maenas.blocks.errors import MaenasError
 from maenas.blocks.files.plain_file import GIB, require_file
+from maenas.detector.media.addresses import Address
 
 Pixels = NDArray[np.uint8]  # (height, width, 3), RGB
 
@@ -45,20 +47,22 @@ class ImageError(MaenasError):
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """An image or video file to run the detector on.
+    """An image or video to run the detector on.
 
     Attributes:
-        path: path of the image or video.
+        path: path of the image or video, or its address.
         name: file name relative to the folder that the user named, for results.
+        moves: whether an address leads to a video or a stream.
     """
 
-    path: Path
+    path: Path | Address
     name: PurePath
+    moves: bool = False
 
     @property
     def is_video(self) -> bool:
-        """Whether the file has a video suffix."""
-        return self.path.suffix.lower() in VIDEO_SUFFIXES
+        """Whether it has several images: the file has a video suffix, or the address moves."""
+        return self.moves or self.path.suffix.lower() in VIDEO_SUFFIXES
 
 
 def find_sources(names: Sequence[str]) -> list[Source]:
@@ -72,7 +76,7 @@ def find_sources(names: Sequence[str]) -> list[Source]:
     Raises:
         ImageError: if a named path does not exist or holds no image.
     """
-    found: dict[Path, Source] = {}
+    found: dict[object, Source] = {}
     for name in names:
         for source in _sources(name):
             found.setdefault(source.path, source)
@@ -103,6 +107,17 @@ def read_image(
         return to_pixels(image, str(path))
 
 
+def decoded_image(content: IO[bytes], where: str) -> Pixels:
+    """The first image in the content of a file; `where` names it in errors.
+
+    Raises:
+        ImageError: if it is empty, damaged, not an image or too large.
+    """
+    with _as_image_error(where), _quietly(content) as image:
+        _require_decodable(image, where)
+        return to_pixels(image, where)
+
+
 def check_image(path: Path, size: tuple[int, int]) -> None:
     """Decode a whole image, at the lowest resolution of its format, to find damage.
 
@@ -128,18 +143,33 @@ def opened_image(path: Path) -> Iterator[Image.Image]:
         ImageError: if it is missing, empty, damaged, not an image, or not a file.
     """
     require_file(path, limit=LARGEST, error=ImageError)
-    try:
+    with _as_image_error(path):
         if path.stat().st_size == 0:
             raise ImageError(f"{path}: is empty.")
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # large images and odd metadata are accepted
-            with Image.open(path) as image:
-                yield image
+        with _quietly(path) as image:
+            yield image
+
+
+@contextmanager
+def _quietly(content: Path | IO[bytes]) -> Iterator[Image.Image]:
+    """Open an image without warnings of Pillow."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # large images and odd metadata are accepted
+        with Image.open(content) as image:
+            yield image
+
+
+@contextmanager
+def _as_image_error(path: Path | str) -> Iterator[None]:
+    """Convert errors of Pillow to an `ImageError` that names the file."""
+    try:
+        yield
     except FileNotFoundError:
         raise ImageError(f"{path}: no such file.") from None
     except UnidentifiedImageError:
-        if path.suffix.lower() in UNREADABLE_SUFFIXES:
-            what = f"is {path.suffix.lower()}, which cannot be read; convert it to .jpg or .png."
+        suffix = PurePath(path).suffix.lower()
+        if suffix in UNREADABLE_SUFFIXES:
+            what = f"is {suffix}, which cannot be read; convert it to .jpg or .png."
             raise ImageError(f"{path}: {what}") from None
         raise ImageError(f"{path}: is not an image, or of a format Pillow lacks.") from None
     except TOO_LARGE:
@@ -170,7 +200,7 @@ def _raised(pixels: int) -> str:
     return f"; to read it, set {LIMIT_VARIABLE}={max(pixels, 2 * MAX_PIXELS)}, or crop it"
 
 
-def _require_decodable(image: Image.Image, path: Path) -> None:
+def _require_decodable(image: Image.Image, path: Path | str) -> None:
     pixels, limit = image.width * image.height, max_pixels()
     if pixels > limit:
         raise ImageError(

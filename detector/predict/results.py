@@ -15,6 +15,7 @@ from maenas.blocks.files.boundary import parsing
 from maenas.blocks.files.json_file import read_json
 from maenas.blocks.files.plain_file import GIB
 from maenas.detector.arrays import Floats
+from maenas.detector.media.addresses import Address
 
 DIGITS = 5  # decimals of scores in files; boxes have two, as in COCO
 # COCO numbers its 80 classes 1 to 90 and leaves these out.
@@ -109,7 +110,7 @@ class CocoIds:
     images: Mapping[str, int]
     categories: tuple[int, ...]
 
-    def image(self, file: Path, index: int) -> int:
+    def image(self, file: Path | Address, index: int) -> int:
         """The id of an image, or its position where the data set gives no ids.
 
         Raises:
@@ -136,7 +137,7 @@ class CocoIds:
         return self.categories[index]
 
 
-def default_ids(names: Sequence[str], files: Sequence[Path]) -> CocoIds:
+def default_ids(names: Sequence[str], files: Sequence[Path | Address]) -> CocoIds:
     """Ids for a detector without an annotation file.
 
     An image's id is the number in its file name if these numbers differ, as in COCO. Classes are

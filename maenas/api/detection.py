@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
     from maenas.detection.evaluate import ValResult
     from maenas.detection.inference import Inference
     from maenas.detection.predictor import Predictor
+
+LOG = logging.getLogger(__name__)
 
 
 def detect(
@@ -32,13 +35,15 @@ def detect(
     annotations: str | Path | None = None,
     exist_ok: bool = False,
     keep: bool = True,
+    most: int | None = None,
 ) -> DetectResult:
-    """Detect objects in images and videos.
+    """Detect objects in images, videos, live streams and cameras.
 
     Args:
         model: a detector or training run folder, `zoo:NAME`, `.onnx`, `.xml` or `.engine`, or a
             `Detector`, which decides precision, threads and compute itself.
-        source: images, videos, folders or glob patterns, one or several.
+        source: images, videos, folders or glob patterns, one or several; "webcam:0" for a camera,
+            or an address: http(s):// of an image or video, rtsp:// of a stream.
         out: folder for the results; the next `runs/detect/exp` if None and something is written.
         min_score: minimum confidence of a detection; 0.4 if None. A model that ends in NMS has its
             own thresholds, which can be made stricter but not looser.
@@ -54,6 +59,7 @@ def detect(
         annotations: COCO file with the image and category ids for `coco`.
         exist_ok: write into a folder that is not empty.
         keep: keep the detections of every image in the result; a long video has many.
+        most: maximum number of images and frames, to end a stream; all if None.
     Raises:
         MaenasError: if the model or a threshold is invalid, or no source can be read.
 
@@ -63,17 +69,17 @@ def detect(
         [('car', 'car', 'person')]
     """
     from maenas.blocks import SpecError
-    from maenas.detector.media.images import find_sources
+    from maenas.detector.media.sources import find_media
     from maenas.detector.ops.thresholds import Thresholds, choose_thresholds
     from maenas.runs.start import new_run
-    from maenas.terminal.console import ERR
 
-    if batch < 1:
-        raise SpecError(f"batch: must be at least 1, got {batch}.")
+    for option, number in (("batch", batch), ("most", most)):
+        if number is not None and number < 1:
+            raise SpecError(f"{option}: must be at least 1, got {number}.")
     asked = (min_score, max_iou, max_detections)
     choose_thresholds(Thresholds(), None, *asked)
     require(model)
-    sources = find_sources([str(name) for name in listed(source)])
+    sources = find_media([str(name) for name in listed(source)])
 
     # torch takes seconds to load, so mistakes are reported first
     from maenas.detection.detect import coco_ids, detect_result, write_results
@@ -88,14 +94,15 @@ def detect(
         folder = None
         if writes:
             folder = held.enter_context(new_run(out, "detect", exist_ok))
-        ERR.print(detector.runtime.about)
+        LOG.info(detector.runtime.about)
         if not detector.trained:
-            ERR.print(f"warning: {detector.untrained()}")
+            LOG.warning(detector.untrained())
         inference = infer(
             *(sources, detector, thresholds, batch),
             folder=folder if draw else None,
             keep=keep or save_json,
             ids=ids,
+            most=most,
         )
         require_some(inference)
         result = detect_result(detector.name, detector, inference, folder)
@@ -114,12 +121,11 @@ def require_some(inference: Inference) -> None:
         KeyboardInterrupt: if the user stopped it before the first one.
     """
     from maenas.detector.media.images import ImageError
-    from maenas.terminal.console import ERR
 
     if not inference.looked and len(inference.failed) == 1:
         raise ImageError(*inference.failed.values())
     for message in inference.failed.values():
-        ERR.print(f"skipped: {message}")
+        LOG.info(f"skipped: {message}")
     if inference.looked:
         return
     if inference.interrupted:
@@ -183,7 +189,6 @@ def val(
     from maenas.detector.evaluate.report import report_mistakes
     from maenas.detector.ops.thresholds import choose_thresholds
     from maenas.runs.start import new_run
-    from maenas.terminal.console import ERR
     from maenas.terminal.progress import Counter
 
     dataset = read_dataset(Path(data), split)
@@ -196,11 +201,11 @@ def val(
         folder = None
         if save:
             folder = held.enter_context(new_run(out, "val", exist_ok))
-        ERR.print(detector.runtime.about)
+        LOG.info(detector.runtime.about)
         if detector.runtime.nms is not None:
-            ERR.print(f"the model ends in NMS: {detector.runtime.nms}; what it drops cannot count")
+            LOG.info(f"the model ends in NMS: {detector.runtime.nms}; what it drops cannot count")
         for line in warnings_about(detector, dataset):
-            ERR.print(line)
+            LOG.warning(line)
         with Counter("val", len(dataset), "images") as counter:
             found = evaluate(detector.runtime, dataset, thresholds, batch, readers, counter.advance)
         result = ValResult(

@@ -14,6 +14,7 @@ from maenas.blocks.files.atomic_write import write_text
 if TYPE_CHECKING:
     from maenas.detection.inference import FileObjects, Inference
     from maenas.detection.predictor import Predictor
+    from maenas.detector.media.addresses import Address
     from maenas.detector.media.images import Source
     from maenas.detector.predict.results import CocoIds
 
@@ -55,7 +56,7 @@ class DetectResult:
     folder: Path | None
     looked: int
     objects: Mapping[str, int]
-    failed: Mapping[Path, str]
+    failed: Mapping[Path | Address, str]
     median_ms: Mapping[str, float]
     interrupted: bool
     images: tuple[FileObjects, ...] = ()

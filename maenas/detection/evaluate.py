@@ -98,7 +98,7 @@ def warnings_about(detector: Predictor, dataset: Dataset) -> list[str]:
     """Warnings about the detector and the labels that make the result less reliable."""
     from maenas.terminal.console import count_of
 
-    lines = [] if detector.trained else [f"warning: {detector.untrained()}"]
+    lines = [] if detector.trained else [detector.untrained()]
     extra = [name for name in detector.names if name not in dataset.names]
     if extra:
         some = ", ".join(extra[:5]) + (", .." if len(extra) > 5 else "")
@@ -106,9 +106,7 @@ def warnings_about(detector: Predictor, dataset: Dataset) -> list[str]:
     wrong = [problem for problem in dataset.problems if problem.group != "images"]
     if wrong:
         count = count_of(len(wrong), "problem")
-        lines.append(
-            f"warning: {count} in the labels, such as {wrong[0]}; `maenas data check` lists all"
-        )
+        lines.append(f"{count} in the labels, such as {wrong[0]}; `maenas data check` lists all")
     return lines
 
 

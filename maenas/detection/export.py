@@ -136,7 +136,7 @@ def images_in(folder: Path) -> list[Pixels]:
     sources = [source for source in find_sources([str(folder)]) if not source.is_video]
     if not sources:
         raise ImageError(f"{folder}: holds no image to calibrate on.")
-    return [read_image(source.path) for source in sources[:CALIBRATION_IMAGES]]
+    return [read_image(Path(source.path)) for source in sources[:CALIBRATION_IMAGES]]
 
 
 def calibration_images(examples: Sequence[Pixels] | None, spec: DetectorSpec) -> Sequence[Floats]:

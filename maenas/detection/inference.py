@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter as Tally
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -15,7 +15,9 @@ from typing import Any
 from PIL import Image
 
 from maenas.detection.predictor import Predictor
+from maenas.detector.media.addresses import Address
 from maenas.detector.media.images import ImageError, Pixels, Source, read_image
+from maenas.detector.media.remote import open_camera, open_stream, read_remote_image
 from maenas.detector.media.videos import Video, VideoWriter, open_video
 from maenas.detector.ops.thresholds import Thresholds
 from maenas.detector.predict.draw import draw
@@ -36,12 +38,14 @@ class Frame:
         pixels: pixels of the image, (height, width, 3), RGB in 8 bits.
         frame: number of the frame from 0; None for an image.
         rate: frame rate of the video in frames a second.
+        second: time of a frame of a live stream in seconds; None for files.
     """
 
     source: Source
     pixels: Pixels
     frame: int | None = None
     rate: Fraction = Fraction(1)
+    second: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +53,13 @@ class FileObjects:
     """Objects in one image, or in one frame of a video.
 
     Attributes:
-        file: path of the image or video.
+        file: path or address of the image or video.
         objects: detections in the image.
         frame: number of the frame from 0; None for an image.
         image_id: id of the image in COCO results; None without such results.
     """
 
-    file: Path
+    file: Path | Address
     objects: Objects
     frame: int | None = None
     image_id: int | None = None
@@ -86,8 +90,8 @@ class Inference:
     """
 
     looked: int = 0
-    worked: set[Path] = field(default_factory=set)
-    failed: dict[Path, str] = field(default_factory=dict)
+    worked: set[Path | Address] = field(default_factory=set)
+    failed: dict[Path | Address, str] = field(default_factory=dict)
     tally: Tally[str] = field(default_factory=Tally)
     seconds: dict[str, list[float]] = field(
         default_factory=lambda: {name: [] for name in ("read", "before", "network", "after")}
@@ -105,6 +109,7 @@ def infer(
     folder: Path | None = None,
     keep: bool = False,
     ids: CocoIds | None = None,
+    most: int | None = None,
 ) -> Inference:
     """Detect objects in every image and frame; files that cannot be read are skipped.
 
@@ -116,12 +121,14 @@ def infer(
         folder: folder for images and videos with drawn boxes; None writes none.
         keep: whether the result keeps the detections of every image.
         ids: ids of images and categories, if COCO results are wanted.
+        most: maximum number of images and frames; all if None.
     Raises:
         MaenasError: if something cannot be written.
     """
     inference = Inference()
     with Counter("detect", len(sources), "images") as counter, Album(folder, sources) as album:
-        frames = _frames(sources, inference, counter)
+        every_frame = _frames(sources, inference, counter)
+        frames = islice(every_frame, most)
         try:
             while some := list(islice(frames, batch)):
                 every, spent = detector.predict_batch([frame.pixels for frame in some], thresholds)
@@ -133,6 +140,7 @@ def infer(
                 counter.advance(len(some))
         except KeyboardInterrupt:
             inference.interrupted = True
+        every_frame.close()
     return inference
 
 
@@ -146,7 +154,7 @@ class Album:
 
     def __init__(self, folder: Path | None, sources: Sequence[Source]) -> None:
         self._folder = folder
-        self._names: dict[Path, Path] = {}
+        self._names: dict[Path | Address, Path] = {}
         self._stack = ExitStack()
         self._film: tuple[Path, VideoWriter] | None = None
         taken: set[Path] = set()
@@ -184,7 +192,7 @@ class Album:
             if frame.frame is None:
                 Image.fromarray(drawn).save(path, quality=JPEG_QUALITY)
             else:
-                self._writer(path, frame.rate).write(drawn)
+                self._writer(path, frame.rate).write(drawn, frame.second)
         except OSError as error:
             raise ImageError(f"{path}: cannot be written: {error.strerror or error}.") from None
 
@@ -196,7 +204,9 @@ class Album:
         return self._film[1]
 
 
-def _frames(sources: Sequence[Source], inference: Inference, counter: Counter) -> Iterator[Frame]:
+def _frames(
+    sources: Sequence[Source], inference: Inference, counter: Counter
+) -> Generator[Frame, None, None]:
     """Iterate over every image and frame that can be read."""
     for source in sources:
         expected, seen = 1, 0
@@ -204,28 +214,40 @@ def _frames(sources: Sequence[Source], inference: Inference, counter: Counter) -
             with _opened(source) as video:
                 counter.add((video.count or 1) - expected)
                 expected = video.count or 1
-                started = time.perf_counter()
+                counter.is_open = video.count is None
+                began = started = time.perf_counter()
                 for pixels in video.frames:
-                    inference.seconds["read"].append(time.perf_counter() - started)
+                    now = time.perf_counter()
+                    inference.seconds["read"].append(now - started)
                     inference.worked.add(source.path)
-                    yield Frame(source, pixels, seen if source.is_video else None, video.rate)
+                    second = now - began if video.is_live else None
+                    number = seen if source.is_video else None
+                    yield Frame(source, pixels, number, video.rate, second)
                     seen += 1
                     started = time.perf_counter()
             if not seen:
                 raise ImageError(f"{source.path}: holds no frame that can be read.")
         except ImageError as error:
             inference.failed[source.path] = str(error)
+        counter.is_open = False
         counter.add(seen - expected)
 
 
 @contextmanager
 def _opened(source: Source) -> Iterator[Video]:
     """Open a video, or an image as a video of one frame."""
-    if source.is_video:
-        with open_video(source.path) as video:
+    path = source.path
+    if isinstance(path, Address):
+        if not source.is_video:
+            yield Video(map(read_remote_image, [path]), 1, Fraction(1))
+            return
+        with open_camera(path) if path.is_camera else open_stream(path) as video:
+            yield video
+    elif source.is_video:
+        with open_video(path) as video:
             yield video
     else:
-        yield Video((read_image(path) for path in [source.path]), 1, Fraction(1))
+        yield Video(map(read_image, [path]), 1, Fraction(1))
 
 
 def _count(

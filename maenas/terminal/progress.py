@@ -1,7 +1,9 @@
-"""Progress of long tasks: a live line on a terminal, plain lines elsewhere."""
+"""Progress of long tasks: a live line on a terminal, records of a logger elsewhere."""
 
 from __future__ import annotations
 
+import logging
+import sys
 import time
 from types import TracebackType
 from typing import Self
@@ -10,12 +12,14 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.table import Column
 
 from maenas.terminal.console import ERR, printable
+from maenas.terminal.log import is_printed
 
+LOG = logging.getLogger(__name__)
 PLAIN_EVERY_S = 5.0
 
 
 class LiveLine:
-    """A progress line: updated in place on a terminal, printed every few seconds elsewhere.
+    """A progress line: updated in place on a terminal, logged every few seconds elsewhere.
 
     Args:
         name: name of the task, such as "detect".
@@ -30,7 +34,7 @@ class LiveLine:
         self._task = TaskID(0)
 
     def __enter__(self) -> Self:
-        if ERR.is_terminal:
+        if is_printed() and sys.stderr.isatty():
             self._progress = Progress(
                 TextColumn(f"[bold]{self._name}[/]"),
                 BarColumn(bar_width=20),
@@ -59,7 +63,7 @@ class LiveLine:
         now = time.monotonic()
         if now - self._printed >= self._every_s or share >= 1:
             self._printed = now
-            ERR.print(f"{self._name}: {text}")
+            LOG.info(f"{self._name}: {text}")
 
 
 class ItemLine(LiveLine):
@@ -106,6 +110,7 @@ class Counter(ItemLine):
     """A progress line that counts the items itself; see `ItemLine` for the arguments."""
 
     done = 0
+    is_open = False  # whether the number of items is unknown, as for a live stream
 
     def add(self, count: int) -> None:
         """Add `count` items to the total; a negative count removes some."""
@@ -114,7 +119,11 @@ class Counter(ItemLine):
     def advance(self, count: int = 1) -> None:
         """Count more items as done; prints when an update is due."""
         self.done += count
-        self.show(self.done, f"{self.rate(self.done):.1f}/s")
+        rate = f"{self.rate(self.done):.1f}/s"
+        if self.is_open:
+            self.write(0.0, f"{self.done:,} {self._unit}, {rate}")
+        else:
+            self.show(self.done, rate)
 
 
 def clock(seconds: float) -> str:

@@ -37,7 +37,11 @@ def detect(
     ],
     source: Annotated[
         list[str],
-        typer.Argument(help="Images, videos, folders, glob patterns.", metavar="SOURCE"),
+        typer.Argument(
+            help="Images, videos, folders, glob patterns; webcam:0 or 0 for a camera; an "
+            "http(s):// or rtsp:// address.",
+            metavar="SOURCE",
+        ),
     ],
     out: Annotated[
         Path | None,
@@ -54,9 +58,7 @@ def detect(
     compute: Compute = "cpu",
     draw: Annotated[
         bool,
-        typer.Option(
-            "--draw/--no-draw", help="Write the images with boxes.", rich_help_panel=OUTPUT
-        ),
+        typer.Option("--draw/--no-draw", help="Draw the boxes.", rich_help_panel=OUTPUT),
     ] = True,
     save_json: Annotated[
         bool,
@@ -77,10 +79,16 @@ def detect(
     annotations: Annotated[
         Path | None, typer.Option(help="COCO file whose image and category ids --coco uses.")
     ] = None,
+    most: Annotated[
+        int | None, typer.Option(help="Maximum number of images and frames, to end a stream. (all)")
+    ] = None,
     exist_ok: ExistOk = False,
     as_json: Json = False,
 ) -> None:
-    """Detect objects in images and videos; draw them, or list them as JSON or COCO results."""
+    """Detect objects in images, videos and live streams; draw them, or list them as JSON or COCO.
+
+    Ctrl-C ends a stream; what was detected until then is written.
+    """
     import maenas
     from maenas.detector.ops.thresholds import MIN_SCORE
     from maenas.terminal.console import OUT, print_json
@@ -103,6 +111,7 @@ def detect(
             annotations=annotations,
             exist_ok=exist_ok,
             keep=as_json,
+            most=most,
         )
     if as_json:
         print_json(result.to_json())
@@ -137,6 +146,4 @@ def summary(result: DetectResult, min_score: float) -> list[str]:
     if result.failed:
         names = ", ".join(file.name for file in result.failed)
         lines.append(f"{count_of(len(result.failed), 'file')} skipped: {names}")
-    if result.folder:
-        lines.append(f"written: {result.folder}")
-    return lines
+    return [*lines, f"written: {result.folder}"] if result.folder else lines

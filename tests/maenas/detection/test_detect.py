@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,8 @@ from maenas.detector.export.options import ExportOptions
 from maenas.detector.media.images import read_image
 from maenas.detector.media.label_text import class_colour
 from maenas.detector.media.videos import VideoWriter, open_video
+from maenas.terminal.log import printed
+from tests.schemas import errors_in
 from tests.small_detector import SIDE, constant_weights, small_folder, small_spec
 
 DOG = class_colour(1)
@@ -57,7 +60,8 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
     def type_it(*arguments: object, model: str = "model") -> Ran:
         code: object = 0
         try:
-            app([model, *map(str, arguments), "--threads", "1"], standalone_mode=False)
+            with printed():
+                app([model, *map(str, arguments), "--threads", "1"], standalone_mode=False)
         except MaenasError as error:
             print(f"error: {error}", file=sys.stderr)
             code = error.exit_code
@@ -278,3 +282,48 @@ def film(name: str, frames: int) -> None:
     with VideoWriter(Path(name), Fraction(10)) as writer:
         for level in range(frames):
             writer.write(np.full((128, 256, 3), 80 + level, dtype=np.uint8))
+
+
+def test_a_stream_ends_with_its_results_written(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A camera that goes on for ever: --most ends it, and so does Ctrl-C."""
+
+    class Camera:
+        count = 0
+
+        def __init__(self, number: int) -> None:
+            assert number == 1
+
+        def isOpened(self) -> bool:
+            return True
+
+        def get(self, what: int) -> float:
+            return 10.0
+
+        def read(self) -> tuple[bool, Any]:
+            return True, np.zeros((SIDE, SIDE, 3), np.uint8)
+
+        def release(self) -> None:
+            return None
+
+    fake = SimpleNamespace(VideoCapture=Camera, CAP_PROP_FPS=5)
+    monkeypatch.setitem(sys.modules, "cv2", fake)
+    ran = run("webcam:1", "--most", "3", "--save-json")
+    assert (ran.code, ran.out.startswith("3 images, ")) == (0, True)
+    data = json.loads(Path("runs/detect/exp/results.json").read_text())
+    assert [(each["file"], each["frame"]) for each in data["images"]] == [
+        ("webcam:1", number) for number in range(3)
+    ]
+    assert errors_in("detect-result", data) == []
+    assert Path("runs/detect/exp/webcam-1.mp4").stat().st_size > 0
+    looks = iter(range(3))
+
+    def interrupt(frame: Any, *rest: Any) -> Any:
+        if next(looks, None) is None:
+            raise KeyboardInterrupt
+        return frame
+
+    monkeypatch.setattr("maenas.detection.inference.draw", interrupt)
+    stopped = run("1", "--save-json")
+    assert "interrupted; the detections so far are kept" in stopped.err
+    kept = json.loads(Path("runs/detect/exp2/results.json").read_text())
+    assert (kept["interrupted"], len(kept["images"])) == (True, 3)
