@@ -12,9 +12,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Unpack, overload
 
 import maenas
+from maenas.api.keywords import (
+    ExportKeywords,
+    ThresholdKeywords,
+    TrainKeywords,
+    ValKeywords,
+)
 from maenas.detection.predictor import ImageSource, Predictor
 from maenas.detector.errors import ModelError
 from maenas.detector.predict.results import Objects
@@ -51,13 +57,17 @@ class Detector(Predictor):
     """
 
     @overload
-    def __call__(self, images: ImageSource, **thresholds: Any) -> Objects: ...
+    def __call__(  # type: ignore[overload-overlap]  # a path is also a sequence of texts
+        self, images: ImageSource, **thresholds: Unpack[ThresholdKeywords]
+    ) -> Objects: ...
 
     @overload
-    def __call__(self, images: Sequence[ImageSource], **thresholds: Any) -> list[Objects]: ...
+    def __call__(
+        self, images: Sequence[ImageSource], **thresholds: Unpack[ThresholdKeywords]
+    ) -> list[Objects]: ...
 
     def __call__(
-        self, images: ImageSource | Sequence[ImageSource], **thresholds: Any
+        self, images: ImageSource | Sequence[ImageSource], **thresholds: Unpack[ThresholdKeywords]
     ) -> Objects | list[Objects]:
         """Detect the objects in an image, or in each of a list of images.
 
@@ -73,7 +83,7 @@ class Detector(Predictor):
             return [self.predict(image, **thresholds) for image in images]
         return self.predict(images, **thresholds)
 
-    def train(self, data: str | Path, **options: Any) -> TrainResult:
+    def train(self, data: str | Path, **options: Unpack[TrainKeywords]) -> TrainResult:
         """Train on a data set and load the trained weights; for options see `maenas.train`.
 
         Example:
@@ -82,7 +92,9 @@ class Detector(Predictor):
         """
         return self._trained(maenas.train(self._source(), data, **options))
 
-    def distill(self, teacher: str | Path, data: str | Path, **options: Any) -> TrainResult:
+    def distill(
+        self, teacher: str | Path, data: str | Path, **options: Unpack[TrainKeywords]
+    ) -> TrainResult:
         """Train with a teacher and load the trained weights; for options see `maenas.distill`.
 
         Example:
@@ -90,7 +102,7 @@ class Detector(Predictor):
         """
         return self._trained(maenas.distill(self._source(), teacher, data, **options))
 
-    def val(self, data: str | Path, **options: Any) -> ValResult:
+    def val(self, data: str | Path, **options: Unpack[ValKeywords]) -> ValResult:
         """Evaluate the detector on labelled images; for options see `maenas.val`.
 
         Example:
@@ -98,7 +110,9 @@ class Detector(Predictor):
         """
         return maenas.val(self, data, **options)
 
-    def export(self, out: str | Path | None = None, **options: Any) -> ExportResult:
+    def export(
+        self, out: str | Path | None = None, **options: Unpack[ExportKeywords]
+    ) -> ExportResult:
         """Export the detector for another runtime; for options see `maenas.export`.
 
         Example:
