@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 from dataclasses import replace
@@ -24,6 +25,8 @@ from maenas.budgets.pricing.roofline import Roofline
 from maenas.budgets.pricing.roofline_file import SUFFIXES, load_roofline
 from maenas.budgets.pricing.table import LatencyTable, load_table
 
+LOG = logging.getLogger(__name__)
+
 FOLDER_VARIABLE = "MAENAS_TABLES"
 
 
@@ -38,7 +41,12 @@ def load_device(name: str) -> LatencyModel:
         DeviceError: if there is neither a table nor an estimate of the device.
         SpecError: if the file is damaged.
     """
-    name = resolved_name(name)
+    model = _found_device(resolved_name(name))
+    LOG.debug("device %s: latency %s", name, model.about)
+    return model
+
+
+def _found_device(name: str) -> LatencyModel:
     estimate = find_estimate(name)
     if estimate is not None:
         return load_estimate(estimate, estimate.stem)

@@ -47,3 +47,12 @@ def tables_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(FOLDER_VARIABLE, str(folder))
         yield folder
+
+
+@pytest.fixture
+def printed_records() -> Iterator[None]:
+    """Log records are printed on stderr, as in a command."""
+    from maenas.terminal.log import printed
+
+    with printed():
+        yield

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from pathlib import Path
 
 from maenas.blocks.errors import SpecError
 from maenas.blocks.files.temporary import temporary_file
+
+LOG = logging.getLogger(__name__)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -29,6 +32,7 @@ def write_bytes(path: Path, content: bytes) -> None:
             os.fsync(file.fileno())
         os.chmod(temporary, 0o644)
         os.replace(temporary, path)
+        LOG.debug("wrote %s, %d bytes", path, len(content))
     except BaseException as error:
         if temporary is not None:
             temporary.unlink(missing_ok=True)

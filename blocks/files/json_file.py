@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ from maenas.blocks.errors import MaenasError, SpecError
 from maenas.blocks.files.boundary import DAMAGED, end_of
 from maenas.blocks.files.plain_file import MIB, MISSING, read_bytes
 from maenas.blocks.files.words import name_of, one_line
+
+LOG = logging.getLogger(__name__)
 
 LIMIT = 256 * MIB
 MOST_DIGITS = 40  # most digits of an integer; the state of a random generator has 128 bits
@@ -36,6 +39,7 @@ def read_json(
     Raises:
         MaenasError: an error of class `error`, if the file is unreadable or not a JSON object.
     """
+    LOG.debug("read %s", path)
     content = read_bytes(path, limit=limit, error=error, missing=missing)
     return parse_object(content, path, error=error, wrong=wrong, hint=hint)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Hashable, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ try:
     from yaml import CSafeLoader as YamlLoader
 except ImportError:  # a PyYAML built without libyaml
     from yaml import SafeLoader as YamlLoader  # type: ignore[assignment]
+
+LOG = logging.getLogger(__name__)
 
 LIMIT = 8 * MIB
 
@@ -57,6 +60,7 @@ def read_mapping(path: Path) -> dict[str, Any]:
     Raises:
         SpecError: if it cannot be read, is not a YAML mapping, or contains a key twice.
     """
+    LOG.debug("read %s", path)
     data = parse_yaml(read_text(path, limit=LIMIT), path)
     if not isinstance(data, dict):
         raise SpecError(f"{path}: must be a mapping of keys, got {name_of(data)}.")

@@ -7,6 +7,7 @@ modules; installed packages may have entry points instead. Reading a file never 
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -14,6 +15,8 @@ from functools import cache
 from importlib import import_module, metadata
 
 from maenas.blocks.errors import SpecError
+
+LOG = logging.getLogger(__name__)
 
 VARIABLE = "MAENAS_PLUGINS"
 
@@ -88,6 +91,7 @@ def _imported(name: str) -> None:
         return
     if "" not in sys.path and os.getcwd() not in sys.path:
         sys.path.append(os.getcwd())
+    LOG.debug("import the plugin %s", name)
     try:
         import_module(name)
     except SpecError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import sys
@@ -9,12 +10,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+LOG = logging.getLogger(__name__)
 LONGEST = 200  # characters of a line
 
 
 def say(text: str) -> None:
-    """Print a status line on stderr."""
-    print(text, file=sys.stderr, flush=True)
+    """Log a status line."""
+    LOG.info(text)
 
 
 def line(error: object) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from maenas.detector.data.check import CheckResult
     from maenas.detector.train import Recipe
+
+LOG = logging.getLogger(__name__)
 
 
 MANY = 50_000  # images; reading more takes minutes
@@ -69,7 +72,6 @@ def check_data(
     """
     from maenas.blocks.errors import positive
     from maenas.detector.data.check import check, chosen, open_splits, summary
-    from maenas.terminal.console import ERR
     from maenas.terminal.progress import Counter
     from maenas.terminal.reading import reading_line
 
@@ -79,7 +81,7 @@ def check_data(
     limit = most if images else 0
     count = sum(len(chosen(len(split), limit)) for split in splits.values())
     if limit is None and count > MANY:
-        ERR.print(f"check: reads all {count:,} images; --most 10000 reads some of each split")
+        LOG.info(f"check: reads all {count:,} images; --most 10000 reads some of each split")
     with Counter("check", count, "images") as counter:
         problems += check(path, splits, (size, size), limit, counter.advance)
     return summary(path, splits, problems)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from maenas.detection.export import ExportResult
     from maenas.detection.predictor import Predictor
+
+LOG = logging.getLogger(__name__)
 
 
 def export(
@@ -77,7 +80,6 @@ def export(
     from maenas.detector.export.options import BATCHES, SUFFIXES, ExportOptions
     from maenas.detector.media.images import read_image
     from maenas.detector.ops.thresholds import Thresholds
-    from maenas.terminal.console import ERR
 
     name, find = model_of(detector, input_size)
     if plugin not in (None, "trt") or (plugin and not end2end):
@@ -106,11 +108,9 @@ def export(
 
     spec, network, is_trained = find()
     if not is_trained:
-        ERR.print(
-            f"{name} has no weights: they are random, which is useful only to measure latency"
-        )
+        LOG.info(f"{name} has no weights: they are random, which is useful only to measure latency")
     if precision == "int8" and calibration is None:
-        ERR.print(
+        LOG.info(
             "calibrating on generated images; --calibration FOLDER with your own images keeps "
             "more AP"
         )

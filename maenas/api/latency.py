@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from maenas.latency.measure import MeasureResult
     from maenas.latency.predict import PredictResult
     from maenas.latency.profile import ProfileResult
+
+LOG = logging.getLogger(__name__)
 
 
 def predict(
@@ -122,21 +125,20 @@ def measure(
     from maenas.budgets.backends import open_backend
     from maenas.latency.measure import MeasureResult, find_target, target_with, time_workload
     from maenas.latency.workload import find_workload
-    from maenas.terminal.console import ERR
 
     if backend is None:
         target, model, reference_ms = find_target(device, precision, threads)
     else:
         target, model, reference_ms = target_with(backend, device, precision, threads)
     workload = find_workload(str(network), template, input_size)
-    ERR.print(f"measuring {workload.name} with {target.backend}")
+    LOG.info(f"measuring {workload.name} with {target.backend}")
     runtime = backend or open_backend(target)
     predicted = None
     if model is not None and not workload.unknown:
         try:
             predicted = sum(workload.price(model, op)[0] for op in workload.ops)
         except DeviceError as error:
-            ERR.print(f"not predicted: {error}")
+            LOG.info(f"not predicted: {error}")
     measured, whole = time_workload(runtime, workload)
     provenance = dict(runtime.provenance())
     return MeasureResult(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -9,8 +10,9 @@ from typing import Any
 from maenas.blocks import Backbone, SpecError
 from maenas.nas import ForwardScore, MonteCarloScore, Problem, load_forward, monte_carlo
 from maenas.nas.executors import Executor
-from maenas.terminal.console import ERR
 from maenas.terminal.progress import Counter
+
+LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +178,7 @@ def score_finalists(
     usual = problem.score.forward(problem.level_count)
     drawn: list[MonteCarloScore] = []
     if usual is not None:
-        ERR.print("scoring the finalists on random networks")
+        LOG.info("scoring the finalists on random networks")
         drawn = random_network_scores(finalists, usual, seeds, executor)
     scores = FinalistScores(
         tuple(
@@ -196,7 +198,7 @@ def score_finalists(
         return scores
     forward, name = forward_of(rerank, problem), forward_name(rerank)
     if forward != usual:
-        ERR.print(f"ranking {len(finalists)} finalists by {name}")
+        LOG.info(f"ranking {len(finalists)} finalists by {name}")
         drawn = random_network_scores(finalists, forward, seeds, executor)
     order = sorted(range(len(finalists)), key=lambda place: -drawn[place].mean)
     entries = tuple(

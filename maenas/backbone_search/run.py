@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 import zlib
 from collections.abc import Collection, Iterator
@@ -38,8 +39,10 @@ from maenas.nas import (
 from maenas.nas.executors import Executor, Shared
 from maenas.runs.config import SearchConfig
 from maenas.runs.start import mark_begun
-from maenas.terminal.console import ERR, count_of
+from maenas.terminal.console import count_of
 from maenas.terminal.device_warnings import warn_of
+
+LOG = logging.getLogger(__name__)
 
 
 def run_search(
@@ -100,7 +103,7 @@ def tell_losses(executor: Executor) -> None:
     """Report how many batches ran again because a worker ended early."""
     if executor.losses:
         batches = count_of(executor.losses, "batch")
-        ERR.print(f"{batches} had to run again elsewhere")
+        LOG.info(f"{batches} had to run again elsewhere")
 
 
 def check(config: SearchConfig) -> None:
@@ -127,6 +130,8 @@ def results(
     baselines and random networks. The results do not depend on the number of workers.
     """
     parts = [(job, part) for job in jobs for part in job.parts]
+    for job, part in parts:
+        LOG.debug("search %s, %s, %s", _name(part), job.config.algorithm, effort)
     warn_of(part.subproblem.problem.device for _, part in parts)
     shared = [executor.share(part) for _, part in parts]
     outcomes = _outcomes(parts, shared, executor, effort)
@@ -142,7 +147,7 @@ def results(
         if job is not jobs[0]:
             job.started = time.monotonic()  # without the time of the searches before it
         found = [next(outcomes) for _ in job.parts]
-        ERR.print("bounding the optimum, running the random baseline")
+        LOG.info("bounding the optimum, running the random baseline")
         references = [BoundsAndBaseline(next(certified), next(baselines)) for _ in job.parts]
         if job.config.algorithm != RandomSearch.name:  # keep the baseline's own result
             found = [
@@ -188,7 +193,7 @@ def _outcomes(
             write_bytes(folder / name, zlib.decompress(packed))
         outcome = searched.outcome
         best = "none within budget" if not outcome.curve else f"best {outcome.curve[-1][1]:.3f}"
-        ERR.print(f"{_name(part)}: {outcome.evaluations:,} candidates, {best}")
+        LOG.info(f"{_name(part)}: {outcome.evaluations:,} candidates, {best}")
         return outcome
 
     return map(one, range(len(parts)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -22,7 +23,8 @@ from maenas.blocks.files.words import did_you_mean
 from maenas.budgets import InfeasibleError
 from maenas.nas.problem import PricedDevice
 from maenas.runs.config import SearchConfig
-from maenas.terminal.console import ERR
+
+LOG = logging.getLogger(__name__)
 
 MOST_ROUNDS = 5  # most networks measured after the finalists
 CLOSER = 0.98  # limit of a round, relative to the shortest prediction so far
@@ -216,7 +218,7 @@ class _Rounds:
             one = Measurement(
                 device.name, predicted, reading.ms, reading.ms <= limit, reading.warnings
             )
-            ERR.print(
+            LOG.info(
                 f"finalist {rank}: {one.measured_ms:.3f} ms measured on {device.name}, predicted "
                 f"{predicted:.3f} ({100 * one.error:+.1f}%), "
                 f"{'within' if one.within else 'beyond'} {limit:.3f} ms"

@@ -5,16 +5,18 @@ from __future__ import annotations
 import os
 import sys
 from errno import EACCES, EDQUOT, ELOOP, ENAMETOOLONG, ENOSPC, EROFS
+from itertools import pairwise
 from typing import Annotated, Any
 
 import typer
 from typer.rich_utils import rich_format_error
 
 from maenas.cli.commands import GROUPS
+from maenas.cli.everywhere import HelpJson, NoColor, Plugins, Quiet, Verbose, everywhere
 from maenas.cli.options import TRAINING
-from maenas.cli.plugin import Plugins, with_plugins
 from maenas.cli.training.data import data
 from maenas.runs.signals import exit_code, ignore_signals
+from maenas.terminal.log import printed
 from maenas.terminal.streams import OutputError, prepare_streams
 
 app = typer.Typer(
@@ -26,9 +28,12 @@ app = typer.Typer(
 # Errors caused by the machine or by a file name, never by a bug.
 OF_THE_MACHINE = {EACCES, EDQUOT, ELOOP, ENAMETOOLONG, ENOSPC, EROFS}
 USAGE_ERROR: Any = typer.BadParameter.__bases__[0]  # typer has it only under a private name
+COMPLETIONS = ("--show-completion", "--install-completion")
+SHELLS = ("bash", "zsh", "fish", "powershell", "pwsh")
+READ_SHELL = "_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION"  # typer then reads the shell's name
 for panel, commands in GROUPS.items():
     for command in commands:
-        app.command(rich_help_panel=panel)(with_plugins(command))
+        app.command(rich_help_panel=panel)(everywhere(command))
 app.add_typer(data, name="data", rich_help_panel=TRAINING)
 
 
@@ -67,7 +72,8 @@ def main() -> None:
     with the exit code of a shell: nothing was begun that could be told.
     """
     try:
-        code = app(args=arguments(sys.argv[1:]), prog_name="maenas", standalone_mode=False)
+        with printed():
+            code = app(args=arguments(sys.argv[1:]), prog_name="maenas", standalone_mode=False)
     except KeyboardInterrupt as error:
         sys.exit(exit_code(error))
     except Exception as error:
@@ -102,6 +108,10 @@ def stopped_by(error: Exception) -> int:
 
 def arguments(words: list[str]) -> list[str]:
     """The words of the command line; `maenas help COMMAND` is `maenas COMMAND --help`."""
+    if "--no-color" in words:  # before any console is made, those of typer included
+        os.environ["NO_COLOR"] = "1"
+    if any(first in COMPLETIONS and second in SHELLS for first, second in pairwise(words)):
+        os.environ[READ_SHELL] = "1"
     return [*words[1:], "--help"] if words[:1] == ["help"] else words
 
 
@@ -120,5 +130,20 @@ def options(
         bool, typer.Option("--version", callback=version, is_eager=True, help="Print the version.")
     ] = False,
     plugin_modules: Plugins = None,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+    no_color: NoColor = False,
+    help_json: HelpJson = False,
 ) -> None:
     """Options before the command."""
+
+
+@data.callback()
+def data_options(
+    plugin_modules: Plugins = None,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+    no_color: NoColor = False,
+    help_json: HelpJson = False,
+) -> None:
+    """Check, show or generate data sets."""

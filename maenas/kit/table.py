@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from maenas.budgets.kit.runtime import ToolRun
     from maenas.budgets.pricing.table import LatencyTable
     from maenas.latency.profile import ProfileResult
+
+LOG = logging.getLogger(__name__)
 
 FACTS = ("system", "machine", "board", "governor", "power_mode", "driver")
 SHOWN = 6  # most notes in a message
@@ -69,13 +72,12 @@ def _require_enough(reading: KitReading, folder: Path) -> None:
         SpecError: if networks are missing for a fit and its check.
     """
     from maenas.budgets.profiling.profile import MIN_FITTED, MIN_HELD_OUT, lacking
-    from maenas.terminal.console import ERR
 
     missing = lacking(reading.measured)
     if not missing:
         return
     for note in reading.notes:
-        ERR.print(f"note: {note}")
+        LOG.info(f"note: {note}")
     raise SpecError(
         f"{folder}: a table needs {MIN_FITTED} networks to fit prices to and {MIN_HELD_OUT} held "
         f"out, of which {missing} have no good log; run measure.sh on the device again, or copy "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Collection
 from contextlib import AbstractContextManager
@@ -17,7 +18,8 @@ from maenas.pipeline.report import write_report
 from maenas.pipeline.result import RunResult
 from maenas.pipeline.step import Step
 from maenas.runs import start
-from maenas.terminal.console import ERR
+
+LOG = logging.getLogger(__name__)
 
 
 def run_steps(
@@ -74,7 +76,7 @@ def _finish(plan: RunPlan, record: RunRecord) -> RunRecord:
         if number <= len(record.steps):
             continue
         step = make().again()
-        ERR.print(f"[{number}/{len(makers)}] {step.command}", style="bold")
+        LOG.info(f"[{number}/{len(makers)}] {step.command}", extra={"style": "bold"})
         started = time.monotonic()
         result = done(step)
         seconds = time.monotonic() - started

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from typing import Protocol
 
-from maenas.terminal.console import ERR
+LOG = logging.getLogger(__name__)
 
 
 class Priced(Protocol):
@@ -23,5 +24,5 @@ class Priced(Protocol):
 def warn_of(devices: Iterable[Priced | None]) -> None:
     """Print one line for each device with a warning, such as a table of a disturbed machine."""
     doubtful = [device for device in devices if device is not None and device.warning is not None]
-    for line in dict.fromkeys(f"warning: {one.device}: {one.warning}" for one in doubtful):
-        ERR.print(line)
+    for line in dict.fromkeys(f"{one.device}: {one.warning}" for one in doubtful):
+        LOG.warning(line)

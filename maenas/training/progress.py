@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections import deque
 
 import torch
 
 from maenas.detector.train import EpochResult, StepResult
-from maenas.terminal.console import ERR
 from maenas.terminal.progress import ItemLine
+
+LOG = logging.getLogger(__name__)
 
 PLAIN_EVERY_S = 10.0
 RECENT = 50  # number of steps that speeds and losses are averaged over
@@ -41,14 +43,14 @@ class TrainLine(ItemLine):
         """Add a step, and print the line if it is time to."""
         self._recent.append(step)
         if not step.taken:
-            ERR.print(f"step {step.number}: loss or gradient not finite; step skipped")
+            LOG.warning(f"step {step.number}: loss or gradient not finite; step skipped")
         self.show(step.number + 1, self._status(step))
 
     def epoch(self, epoch: EpochResult) -> None:
         """Print the result of an epoch that was evaluated."""
         if "ap" in epoch.row:
             best = ", the best so far" if epoch.is_best else ""
-            ERR.print(
+            LOG.info(
                 f"epoch {epoch.number}/{self._epochs}: loss {epoch.row['loss']:.3f}, "
                 f"AP {epoch.row['ap']:.4f}, AP50 {epoch.row['ap50']:.4f}{best}"
             )

@@ -6,7 +6,7 @@ import os
 import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -17,6 +17,7 @@ from maenas.budgets.cluster import ask_nodes, done_among, joined, left_at_the_en
 from maenas.detector.errors import TrainError
 from maenas.runs.folders import last_run
 from maenas.runs.start import reserved
+from maenas.terminal.log import printed, printed_level
 from maenas.training.result import TrainResult
 from maenas.training.run import run_training
 from maenas.training.setup import TrainOptions
@@ -40,10 +41,17 @@ class Rank:
             free.bind(("", 0))
             return ray.util.get_node_ip_address(), free.getsockname()[1]
 
-    def run(self, environment: dict[str, str], work: Work) -> Any:
-        """Run the work with the environment variables that `torchrun` would set."""
+    def run(self, environment: dict[str, str], work: Work, level: int | None) -> Any:
+        """Run the work with the environment variables that `torchrun` would set.
+
+        Args:
+            environment: the variables.
+            work: work to do.
+            level: level of the log records to print; None to print nothing.
+        """
         os.environ.update(environment)
-        return work()
+        with nullcontext() if level is None else printed(level):
+            return work()
 
 
 def run_on_ray(
@@ -113,7 +121,7 @@ def run_ranks(work: Work, processes: int, address: str, compute: str) -> Any:
             ]
             host, port = _addresses(ray, ranks)[0]
             futures = [
-                rank.run.remote(_environment(number, processes, host, port), work)
+                rank.run.remote(_environment(number, processes, host, port), work, printed_level())
                 for number, rank in enumerate(ranks)
             ]
             return _first(ray, futures)

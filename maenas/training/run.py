@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import time
 from collections.abc import Sequence
@@ -36,7 +37,7 @@ from maenas.detector.train.state import STATE_FILE, Saved, TrainingProgress
 from maenas.runs.folders import last_run
 from maenas.runs.signals import Interrupted, caught_signals
 from maenas.runs.start import mark_begun, new_run
-from maenas.terminal.console import ERR, count_of
+from maenas.terminal.console import count_of
 from maenas.training.agreement import require_agreement
 from maenas.training.charts import Charts
 from maenas.training.cores import usual_workers
@@ -50,6 +51,8 @@ from maenas.training.result import TrainResult, train_result
 from maenas.training.setup import TrainOptions, begun, continued, write_args
 from maenas.training.trackers.load import load_trackers
 from maenas.training.trackers.tracker import TrackedRun, Tracker, Trackers
+
+LOG = logging.getLogger(__name__)
 
 
 def run_training(
@@ -137,7 +140,7 @@ def run_training(
                 *speed_notes(recipe, ranks),
             ]
             for note in notes:
-                ERR.print(note)
+                LOG.info(note)
             if not goes_on:
                 clear(path)
             write_args(path, recipe, resolved, options)
@@ -203,7 +206,7 @@ def follow(
             if event.is_best and val is not None:
                 save_predictions(folder, val)
     for message in training.loader.damaged:
-        ERR.print(f"skipped: {message}")
+        LOG.info(f"skipped: {message}")
     teacher = None if training.teaching is None else training.teaching.teacher.where
     return train_result(folder.path, rows, data, teacher, time.monotonic() - started)
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 import typer
 
-from maenas.cli.plugin import with_plugins
+from maenas.cli.everywhere import everywhere
 from maenas.cli.stop import interrupted
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
@@ -48,6 +48,6 @@ SENT = {"number": signal.SIGTERM}
 def test_a_signal_ends_a_command_in_one_line(monkeypatch, capsys, command, line, number, code):
     monkeypatch.setitem(SENT, "number", number)
     with pytest.raises(typer.Exit) as ended:
-        with_plugins(command)()
+        everywhere(command)()
     assert ended.value.exit_code == code
     assert capsys.readouterr().err == f"{line}\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import platform
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -27,12 +28,13 @@ from maenas.blocks.backbone_file import Metadata
 from maenas.blocks.files.atomic_write import write_bytes
 from maenas.detector.model.spec import assemble
 from maenas.latency.graphs import backbone_graph, graph_of
-from maenas.terminal.console import ERR
 
 if TYPE_CHECKING:
     import onnx
 
     from maenas.budgets.backends import Backend, Session
+
+LOG = logging.getLogger(__name__)
 
 FOLDER = "verify"  # folder in a run for the files that a command measures
 
@@ -161,7 +163,7 @@ class CommandMeter(Meter):
         try:
             ms = self.command.measure({**files, "name": finalist.name})
         except KeyboardInterrupt:
-            ERR.print(f"stopped `{self.command.text}`, which was measuring {finalist.name}")
+            LOG.info(f"stopped `{self.command.text}`, which was measuring {finalist.name}")
             raise
         check_unit(ms, finalist.predicted_ms, self.command.text, self.device)
         now = datetime.now(UTC).isoformat(timespec="seconds")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from maenas.cli.options import ImageSize, Json, Template
+
+LOG = logging.getLogger(__name__)
 
 
 def compare(
@@ -32,7 +35,7 @@ def compare(
     from maenas.budgets.image_size import parse_input_size
     from maenas.latency.compare import to_json
     from maenas.latency.compare_rows import rows
-    from maenas.terminal.console import ERR, OUT, print_json
+    from maenas.terminal.console import OUT, print_json
     from maenas.terminal.device_warnings import warn_of
 
     size = parse_input_size(input_size)
@@ -41,7 +44,7 @@ def compare(
     )
     warn_of(found[0].latencies)
     if html is not None:
-        ERR.print(f"page: {html}")
+        LOG.info(f"page: {html}")
     if as_json:
         print_json(to_json(found))
         return
@@ -58,6 +61,6 @@ def compare(
     for network in found:
         for latency in network.latencies:
             if latency.reason is not None:
-                ERR.print(f"{network.name} on {latency.device}: {latency.reason}")
+                LOG.info(f"{network.name} on {latency.device}: {latency.reason}")
     if len({network.blocks for network in found if network.scores}) > 1:
         OUT.print("scores compare only between networks with the same blocks: a row for each kind")

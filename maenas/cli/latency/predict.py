@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Annotated
 
 import typer
 
 from maenas.cli.options import ImageSize, Json, Network, Template
+
+LOG = logging.getLogger(__name__)
 
 All = Annotated[bool, typer.Option("--all", help="List every layer, not only the most expensive.")]
 
@@ -29,7 +32,7 @@ def predict(
     from maenas.budgets.image_size import parse_input_size
     from maenas.cli.latency.listing import SHOWN, extrapolated, print_layers
     from maenas.latency.predict import amount, left_out, not_included
-    from maenas.terminal.console import ERR, OUT, print_json
+    from maenas.terminal.console import OUT, print_json
     from maenas.terminal.device_warnings import warn_of
 
     if images:
@@ -43,7 +46,7 @@ def predict(
     workload, model = result.workload, result.model
     warn_of([model])
     if result.unpriced:
-        ERR.print(f"warning: {left_out(result)}")
+        LOG.warning(left_out(result))
     if as_json:
         print_json(result.to_json())
         return

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from maenas.cli.everywhere import everywhere
 from maenas.cli.options import ExistOk, Json
-from maenas.cli.plugin import with_plugins
 from maenas.cli.training.data_text import counts, problems_text
 
+LOG = logging.getLogger(__name__)
 data = typer.Typer(no_args_is_help=True, help="Check, show or generate data sets.")
 
 Source = Annotated[
@@ -103,7 +105,7 @@ def show_data(
 ) -> None:
     """Write sheets of augmented training images with their boxes."""
     import maenas
-    from maenas.terminal.console import ERR, OUT
+    from maenas.terminal.console import OUT
 
     shown = maenas.show_data(
         source,
@@ -119,10 +121,10 @@ def show_data(
         exist_ok=exist_ok,
     )
     for message in shown.skipped:
-        ERR.print(f"skipped: {message}")
+        LOG.info(f"skipped: {message}")
     OUT.print(f"written: {shown.folder}, {len(shown.files)} sheets of up to {batch} images")
 
 
-data.command("check")(with_plugins(check_data))
-data.command("make-shapes")(with_plugins(make_shapes))
-data.command("show")(with_plugins(show_data))
+data.command("check")(everywhere(check_data))
+data.command("make-shapes")(everywhere(make_shapes))
+data.command("show")(everywhere(show_data))

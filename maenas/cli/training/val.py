@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Annotated
 
@@ -19,6 +20,8 @@ from maenas.cli.options import (
     Threads,
 )
 from maenas.cli.stop import interrupted
+
+LOG = logging.getLogger(__name__)
 
 MAX_LINES = 10  # images listed on the terminal; the result files list all
 
@@ -81,7 +84,7 @@ def val(
     """Evaluate a detector on labelled images: COCO's AP and AR, mistakes and latency."""
     import maenas
     from maenas.cli.training.val_text import print_evaluation
-    from maenas.terminal.console import ERR, print_json
+    from maenas.terminal.console import print_json
 
     with interrupted("nothing was written"):
         result = maenas.val(
@@ -101,7 +104,7 @@ def val(
             exist_ok=exist_ok,
         )
     for message in result.skipped[:MAX_LINES]:
-        ERR.print(f"skipped: {message}")
+        LOG.info(f"skipped: {message}")
     if as_json:
         print_json(result.to_json())
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,8 @@ from typing import Self
 
 from maenas.blocks.files.words import one_line
 from maenas.detector.train import EpochResult, StepResult
-from maenas.terminal.console import ERR
+
+LOG = logging.getLogger(__name__)
 
 STEPS_BETWEEN = 10  # steps between two points of a curve
 
@@ -117,4 +119,4 @@ class Trackers:
             except Exception as error:  # whatever a service raises, hours of training go on
                 self._trackers.remove(tracker)
                 name = type(tracker).__name__
-                ERR.print(f"{name}: failed, the training goes on without it: {one_line(error)}")
+                LOG.warning(f"{name}: failed, the training goes on without it: {one_line(error)}")

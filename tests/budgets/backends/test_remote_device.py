@@ -50,6 +50,7 @@ def test_a_graph_runs_on_the_node_that_owns_the_device() -> None:
 
 
 @pytest.mark.parametrize("other", ["cpu", "onnxruntime-cpu"])
+@pytest.mark.usefixtures("printed_records")
 def test_only_one_job_measures_on_a_device_and_others_wait_for_it(
     other: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

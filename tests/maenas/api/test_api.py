@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import os
 import subprocess
 import sys
 from pathlib import Path
+from textwrap import dedent
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 import maenas
+from maenas.api import keywords
 from maenas.cli.commands import GROUPS
 from tests.patience import PATIENCE_S
 from tests.small_detector import small_folder as small_folder_at
@@ -151,6 +154,61 @@ def test_weights_from_a_file_are_saved_before_a_training(tmp_path: Path) -> None
 def small_folder_of(tmp_path: Path) -> Path:
     """A small detector with weights."""
     return small_folder_at(tmp_path / "detector")
+
+
+KEYWORDS = {
+    "train": keywords.TrainKeywords,
+    "distill": keywords.TrainKeywords,
+    "val": keywords.ValKeywords,
+    "export": keywords.ExportKeywords,
+}
+
+
+@pytest.mark.parametrize("name", KEYWORDS)
+def test_a_method_of_a_detector_takes_the_options_of_its_function(name: str) -> None:
+    function = inspect.signature(getattr(maenas, name))
+    options = {
+        each.name: each.annotation.replace("Changes", "Mapping[str, object] | Sequence[str]")
+        for each in function.parameters.values()
+        if each.kind is inspect.Parameter.KEYWORD_ONLY
+    }
+    taken = {key: ref.__forward_arg__ for key, ref in KEYWORDS[name].__annotations__.items()}
+    assert taken == options
+
+
+def test_the_step_by_step_example_of_the_package_calls_what_there_is() -> None:
+    lines = str(maenas.__doc__).partition("Step by step:")[2].partition("Nothing is")[0]
+    for call in (node for node in ast.walk(ast.parse(dedent(lines))) if isinstance(node, ast.Call)):
+        owner, _, name = ast.unparse(call.func).rpartition(".")
+        if owner not in ("maenas", "detector"):
+            continue
+        function = getattr(maenas if owner == "maenas" else maenas.Detector, name)
+        self = [None] * (owner == "detector")
+        options = {str(each.arg): None for each in call.keywords}
+        inspect.signature(function).bind(*self, *call.args, **options)
+
+
+def test_the_python_api_prints_nothing(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Progress and notes are records of a logger, which a program may show."""
+    caplog.set_level("INFO", "maenas")
+    folder = small_folder_of(tmp_path)
+    shapes = maenas.make_shapes(tmp_path / "shapes", images=6, size=64)
+    maenas.check_data(shapes.path)
+    maenas.show_data(shapes.path, tmp_path / "sheets", sheets=1, size=64)
+    maenas.detect(folder, tmp_path / "shapes", save_json=True, out=tmp_path / "found")
+    maenas.export(folder, tmp_path / "model.onnx")
+    maenas.predict("zoo:damo-yolo-ns", device="t4")
+    maenas.compare(["zoo:damo-yolo-ns", "zoo:damo-yolo-t"], ["t4"])
+    maenas.score("zoo:damo-yolo-ns")
+    for function in (maenas.zoo, maenas.tables, maenas.checks, maenas.schemas):
+        function()
+    maenas.show("zoo:damo-yolo-ns")
+    assert capfd.readouterr() == ("", "")
+    loggers = {record.name for record in caplog.records}
+    assert {"maenas.terminal.progress", "maenas.api.detection"} <= loggers
+    assert all(name.startswith("maenas.") for name in loggers)
 
 
 def test_importing_the_package_loads_nothing_heavy(tmp_path: Path) -> None:

@@ -187,6 +187,7 @@ def test_a_node_with_another_maenas_is_refused_and_both_are_named(tmp_path: Path
         opened_executor(1, cluster.address)
 
 
+@pytest.mark.usefixtures("printed_records")
 def test_a_node_that_joins_with_another_maenas_gets_no_work_and_the_others_go_on(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

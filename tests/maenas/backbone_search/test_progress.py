@@ -42,6 +42,7 @@ def test_the_live_line_says_how_fast_how_good_and_how_dear(shown):
     assert "…" not in shown
 
 
+@pytest.mark.usefixtures("printed_records")
 def test_plain_lines_say_what_is_left_from_where_a_run_goes_on(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

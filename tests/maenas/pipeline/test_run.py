@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from html import escape
 from pathlib import Path
+from textwrap import dedent
 from types import SimpleNamespace
 from typing import Any
 
@@ -19,6 +20,7 @@ from maenas.pipeline.options import RunOptions
 from maenas.pipeline.plan import RunPlan, make_plan
 from maenas.pipeline.run import run_steps
 from maenas.pipeline.step import OPTION_NAMES, Step
+from tests.schemas import errors_in
 
 OPTIONS = RunOptions(budget=("3.8ms",), device="t4", epochs=1, input_size=64)
 FUNCTIONS = (
@@ -225,6 +227,7 @@ def test_it_ends_with_a_trained_detector_an_exported_file_and_drawn_detections(
 
     monkeypatch.setattr("maenas.pipeline.plan.SHAPES", 16)
     result = maenas.run("2ms", device="t4", template="ns", input_size=64, evaluations=500, epochs=1)
+    assert capsys.readouterr() == ("", "")
     assert result.model.is_file()
     assert (result.detector / "detector.yaml").is_file()
     assert len(list((result.folder / "detections").glob("*.jpg"))) > 0
@@ -232,6 +235,12 @@ def test_it_ends_with_a_trained_detector_an_exported_file_and_drawn_detections(
     assert result.predicted_ms <= 2
     written = json.loads((result.folder / "run.json").read_text("utf-8"))
     assert [step["name"] for step in written["steps"]] == list(result.plan.makers)
+    assert errors_in("run", written) == []
+    assert errors_in("run-result", result.to_json()) == []
+    for name in ("search", "train", "val"):
+        assert errors_in(f"{name}-result", result.record.result(name)) == []
+    six_lines(result, monkeypatch, next((result.folder / "detections").glob("*.jpg")))
+    capsys.readouterr()
     print_run(result)
     out = capsys.readouterr().out
     assert "which is not in this machine" in out
@@ -244,3 +253,21 @@ def test_it_ends_with_a_trained_detector_an_exported_file_and_drawn_detections(
     for step in result.record.steps:
         assert escape(step.command) in page
     assert "generated shapes" in out
+
+
+def six_lines(result: Any, monkeypatch: pytest.MonkeyPatch, image: Path) -> None:
+    """Run the lines in the docstring of the package, with a run that is finished."""
+    Path("street.jpg").write_bytes(image.read_bytes())
+    asked: dict[str, Any] = {}
+
+    def finished(*budget: str, **options: Any) -> Any:
+        asked.update(options)
+        return result
+
+    monkeypatch.setattr(maenas, "run", finished, raising=False)
+    lines = dedent(str(maenas.__doc__).partition("All of it:")[2].partition("Step by")[0])
+    names: dict[str, Any] = {}
+    exec(lines, names)
+    assert asked == {"data": "pets/data.yaml", "device": "cpu"}
+    assert len(names["found"].labels) == len(names["found"].boxes)
+    assert len([line for line in lines.splitlines() if line]) == 6

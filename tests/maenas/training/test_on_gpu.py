@@ -59,6 +59,7 @@ def test_distill(given: Path, tmp_path: Path) -> None:
     assert load_state(out / "resume.pt").progress.rows[0]["feature"] > 0
 
 
+@pytest.mark.usefixtures("printed_records")
 def test_inputs_of_several_sizes_are_told_to_be_slower(given: Path, tmp_path: Path, capsys) -> None:
     words = ("--data", given / "data" / "data.yaml", "--epochs", 1, "--out", tmp_path / "run")
     with pretended_gpu():
@@ -66,6 +67,7 @@ def test_inputs_of_several_sizes_are_told_to_be_slower(given: Path, tmp_path: Pa
     assert "inputs of several sizes: cuDNN does not search" in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("printed_records")
 def test_val_and_detect(given: Path, tmp_path: Path, capsys) -> None:
     with pretended_gpu():
         data = given / "data"

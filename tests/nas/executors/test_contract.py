@@ -158,6 +158,7 @@ def test_a_node_with_other_tables_is_refused_and_both_are_named(
         require_same(nodes)
 
 
+@pytest.mark.usefixtures("printed_records")
 def test_nodes_that_joined_with_another_torch_are_refused_at_their_first_batch(
     cluster: RayCluster, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

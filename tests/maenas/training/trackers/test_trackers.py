@@ -73,6 +73,7 @@ def test_a_stopped_or_failed_training_does_not_count_as_finished(tmp_path: Path)
 
 
 @pytest.mark.parametrize("moment", ["start 0", "step 3", "epoch 1", "end True"])
+@pytest.mark.usefixtures("printed_records")
 def test_a_tracker_that_fails_is_told_and_left_out_and_the_others_go_on(
     moment: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -183,13 +184,13 @@ def test_a_tracker_of_a_plugin_is_named_by_module_and_object(
     [
         ("wandbb", "did you mean wandb"),
         ("neptune", "known are tensorboard, wandb, mlflow, none, and module:object"),
-        ("wandb", r"needs the package wandb; pip install -e '\.\[wandb\]'"),
+        ("wandb", r"needs Weights & Biases, .* pip install 'maenas\[wandb\]'"),
     ],
 )
 def test_an_unknown_or_missing_tracker_is_one_line(
     name: str, said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("maenas.training.trackers.load.find_spec", lambda package: None)
+    monkeypatch.setitem(sys.modules, "wandb", None)
     with pytest.raises(SpecError, match=said):
         load_tracker(name)
 
