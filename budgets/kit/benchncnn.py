@@ -11,6 +11,9 @@ from maenas.budgets.kit.ncnn_param import ncnn_param
 from maenas.budgets.kit.onnx_files import SharedWeights
 from maenas.budgets.kit.runtime import Facts, KitRuntime, LogError, ToolRun
 from maenas.budgets.latency import Precision
+from maenas.budgets.profiling.attention_modules import encoder_layer
+from maenas.budgets.profiling.block_modules import normalised_block
+from maenas.budgets.profiling.head_modules import sampled_map, selection
 
 TIMES = re.compile(r"min = *([\d.]+) +max = *([\d.]+) +avg = *([\d.]+)")
 SETTING = re.compile(r"^(\w+) = (-?\d+)$", re.MULTILINE)
@@ -29,11 +32,9 @@ find_tool() {
 prepare() { :; }
 
 time_graph() {
-  shape=$(sed -n 's/^Input .*0 1 [^ ]* *//p' "graphs/$1.param" | sed -n 1p)
-  c=$(echo "$shape" | sed -n 's/^2=\\([0-9]*\\) .*/\\1/p')
-  h=$(echo "$shape" | sed -n 's/.* *1=\\([0-9]*\\) .*/\\1/p')
-  w=$(echo "$shape" | sed -n 's/.* 0=\\([0-9]*\\)$/\\1/p')
-  "$TOOL" "$LOOPS" "$THREADS" "$POWERSAVE" "$GPU" 0 "param=graphs/$1.param" "shape=[$w,$h,$c]"
+  keys=$(sed -n 's/^Input .* \\(0=.*\\)/\\1/p' "graphs/$1.param") # such as 0=640 1=640 2=3
+  size=$(echo "$keys" | sed 's/[012]=//g; s/ /,/g')
+  "$TOOL" "$LOOPS" "$THREADS" "$POWERSAVE" "$GPU" 0 "param=graphs/$1.param" "shape=[$size]"
 }
 
 time_layers() { :; }
@@ -54,6 +55,7 @@ class BenchNcnn(KitRuntime):
         "GPU": "number of a Vulkan GPU; -1, the CPU, if left out",
         "LOOPS": "inferences of each run; 20 if left out",
     }
+    lacks = (encoder_layer, normalised_block, sampled_map, selection)
 
     def shell(self, precision: Precision | None, threads: int | None) -> str:
         count = "$(getconf _NPROCESSORS_ONLN)" if threads is None else str(threads)

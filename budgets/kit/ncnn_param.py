@@ -26,7 +26,8 @@ ORDERS: dict[str, int] = {
     "wchd": 8, "cwhd": 9, "hcwd": 10, "chwd": 11, "wdch": 12, "dwch": 13, "wcdh": 14, "cwdh": 15,
     "dcwh": 16, "cdwh": 17, "hdcw": 18, "dhcw": 19, "hcdw": 20, "chdw": 21, "dchw": 22, "cdhw": 23,
 }  # fmt: skip
-BINARY = {"Add": 0, "Sub": 1, "Mul": 2, "Div": 3}
+BINARY = {"Add": 0, "Sub": 1, "Mul": 2, "Div": 3, "Pow": 6}
+REVERSED = {"Sub": 7, "Div": 8, "Pow": 9}  # constant first
 UNARY = {"Relu": "ReLU", "Sigmoid": "Sigmoid", "Identity": "Noop"}
 assert {len(name) for name in ORDERS} == {2, 3, 4}
 assert set(ORDERS) == {"".join(p) for axes in AXES.values() for p in permutations(axes)}
@@ -50,12 +51,13 @@ class _Writer:
         self._constants = {one.name: one for one in graph.initializer}
         self._layers: list[tuple[str, str, list[str], list[str], str]] = []
         self._gates = _silu_gates(graph)
+        self._flat: set[str] = set()  # vectors that global pools leave in place of (C, 1, 1)
 
     def text(self) -> str:
         inputs = [one for one in self._graph.input if one.name not in self._constants]
         if len(inputs) != 1:
             raise GraphError(f"ncnn: benchncnn fills one input, the graph has {len(inputs)}")
-        self._add("Input", inputs[0].name, [], [inputs[0].name], self._size(inputs[0].name))
+        self._add("Input", inputs[0].name, [], [inputs[0].name], _size(self._dims(inputs[0].name)))
         for node in self._graph.node:
             if node.name not in self._gates.values():
                 self._node(node)
@@ -93,6 +95,8 @@ class _Writer:
 
     def _node(self, node: onnx.NodeProto) -> None:
         kind, name = node.op_type, node.name
+        if len(node.input) == 1 and node.input[0] in self._flat:
+            self._flat.add(node.output[0])
         read, written = list(node.input), list(node.output)
         if name in self._gates:  # a product of x with its sigmoid
             gate = next(one for one in self._graph.node if one.name == self._gates[name])
@@ -113,7 +117,7 @@ class _Writer:
             constant = self._constants.get(each)
             if constant is not None and prod(constant.dims) == 1:
                 value = float(numpy_helper.to_array(constant).ravel()[0])
-                operator = {(1, 0): 7, (3, 0): 8}.get((number, other), number)  # reversed
+                operator = REVERSED.get(node.op_type, number) if other == 0 else number
                 keys = f"0={operator} 1=1 2={value:e}"
                 self._add("BinaryOp", node.name, [node.input[1 - other]], [*node.output], keys)
                 return
@@ -121,24 +125,29 @@ class _Writer:
 
     def _data(self, node: onnx.NodeProto) -> list[str]:
         """Return the inputs of a node, with layers that hold its constants."""
+        ranks = [len(self._shapes.get(each, ())) for each in node.input]
         for index, each in enumerate(node.input):
             if each in self._constants and not any(each in layer[3] for layer in self._layers):
-                self._add("MemoryData", f"{node.name}_{index}", [], [each], self._size(each, 0))
+                dims = tuple(self._constants[each].dims)
+                batch = int(len(dims) == max(ranks) and len(dims) > 1 and dims[0] == 1)
+                name = f"{node.name}_{index}"
+                self._add("MemoryData", name, [], [each], _size(dims[batch:]))
         return list(node.input)
 
-    def _size(self, name: str, batch: int = 1) -> str:
-        """Return the keys of a tensor's size; `batch` leading axes of length 1 are left out."""
-        dims = list(self._shapes.get(name, ()))
-        while dims and dims[0] == 1 and (batch or len(dims) > 3):
-            dims, batch = dims[1:], 0
-        if not 1 <= len(dims) <= 4:
-            raise GraphError(f"ncnn: has no tensors of shape {dims}")
-        keys = {1: (0,), 2: (1, 0), 3: (2, 1, 0), 4: (2, 11, 1, 0)}[len(dims)]
-        return " ".join(f"{key}={size}" for key, size in zip(keys, dims, strict=True))
+    def _dims(self, name: str) -> tuple[int, ...]:
+        """Return the shape of a tensor in ncnn, which has no axis for a batch of 1."""
+        return self._shapes[name][self._batch(name) :]
+
+    def _batch(self, name: str) -> int:
+        """Return how many leading axes a tensor lacks in ncnn: 1 for a batch of 1, else 0."""
+        shape = self._shapes.get(name)
+        if shape is None:
+            raise GraphError(f"ncnn: {name} has no known shape")
+        return int(len(shape) > 1 and shape[0] == 1)
 
     def _axis(self, node: onnx.NodeProto, default: int) -> int:
         rank = len(self._shapes[node.input[0]])
-        return ints_of(node, "axis", (default,))[0] % rank - 1
+        return ints_of(node, "axis", (default,))[0] % rank - self._batch(node.input[0])
 
     def _window(self, node: onnx.NodeProto, sides: tuple[int, ...]) -> str:
         """Return the keys of kernel, dilation, strides and pads of a convolution."""
@@ -154,6 +163,11 @@ class _Writer:
         dims = tuple(self._constants[node.input[1]].dims)
         groups = ints_of(node, "group", (1,))[0]
         bias = int(len(node.input) > 2)
+        if node.input[0] in self._flat:
+            self._flat.add(node.output[0])
+            keys = f"0={dims[0]} 1={bias} 2={prod(dims)}"
+            self._add("InnerProduct", node.name, [node.input[0]], [*node.output], keys)
+            return
         keys = f"0={dims[0]} {self._window(node, dims[2:])} 5={bias} 6={prod(dims)}"
         kind = "Convolution" if groups == 1 else "ConvolutionDepthWise"
         self._add(kind, node.name, [node.input[0]], [*node.output],
@@ -182,6 +196,7 @@ class _Writer:
         self._maxpool(node, 1)
 
     def _globalaveragepool(self, node: onnx.NodeProto) -> None:
+        self._flat.add(node.output[0])
         self._add("Pooling", node.name, [*node.input], [*node.output], "0=1 4=1")
 
     def _concat(self, node: onnx.NodeProto) -> None:
@@ -194,7 +209,7 @@ class _Writer:
 
     def _split_node(self, node: onnx.NodeProto) -> None:
         axis = self._axis(node, 0)
-        sizes = [self._shapes[name][axis + 1] for name in node.output]
+        sizes = [self._dims(name)[axis] for name in node.output]
         keys = f"-23300={len(sizes)},{','.join(map(str, sizes))} 1={axis}"
         self._add("Slice", node.name, [node.input[0]], [*node.output], keys)
 
@@ -203,7 +218,7 @@ class _Writer:
         if len(values) < 3 or (len(values) > 3 and set(values[3]) != {1}):
             raise GraphError("ncnn: crops with steps have no layer")
         rank = len(self._shapes[node.input[0]])
-        axes = [axis % rank - 1 for axis in values[2]]
+        axes = [axis % rank - self._batch(node.input[0]) for axis in values[2]]
         lists = {"-23309": values[0], "-23310": values[1], "-23311": axes}
         keys = " ".join(
             f"{key}={len(each)},{','.join(map(str, each))}" for key, each in lists.items()
@@ -212,15 +227,16 @@ class _Writer:
 
     def _reshape(self, node: onnx.NodeProto) -> None:
         self._add("Reshape", node.name, [node.input[0]], [*node.output],
-                  self._size(node.output[0]))  # fmt: skip
+                  _size(self._dims(node.output[0])))  # fmt: skip
 
     def _transpose(self, node: onnx.NodeProto) -> None:
         perm = ints_of(node, "perm", ())
-        rank = len(self._shapes[node.input[0]]) - 1
-        if not perm or perm[0] != 0 or rank not in AXES:
+        batch = self._batch(node.input[0])
+        rank = len(perm) - batch
+        if rank not in AXES or (batch and perm[0] != 0):
             raise GraphError(f"ncnn: has no transpose of axes {perm}")
         outermost = AXES[rank][::-1]  # ONNX counts axes from the outermost
-        order = "".join(outermost[axis - 1] for axis in perm[1:])[::-1]
+        order = "".join(outermost[axis - batch] for axis in perm[batch:])[::-1]
         self._add("Permute", node.name, [*node.input], [*node.output], f"0={ORDERS[order]}")
 
     def _resize(self, node: onnx.NodeProto) -> None:
@@ -253,6 +269,14 @@ class _Writer:
     def _instancenormalization(self, node: onnx.NodeProto) -> None:
         keys = f"0={self._shapes[node.input[0]][1]} 1=1.000000e-05 2=1"
         self._add("InstanceNorm", node.name, [node.input[0]], [*node.output], keys)
+
+
+def _size(dims: tuple[int, ...]) -> str:
+    """Return the keys of a tensor's size."""
+    if not 1 <= len(dims) <= 4:
+        raise GraphError(f"ncnn: has no tensors of shape {list(dims)}")
+    keys = {1: (0,), 2: (0, 1), 3: (0, 1, 2), 4: (0, 1, 11, 2)}[len(dims)]  # innermost first
+    return " ".join(f"{key}={size}" for key, size in zip(keys, dims[::-1], strict=True))
 
 
 def _silu_gates(graph: onnx.GraphProto) -> dict[str, str]:

@@ -13,6 +13,7 @@ from maenas.blocks.errors import MaenasError
 from maenas.budgets.backends.backend import LayerTime
 from maenas.budgets.kit.onnx_files import SharedWeights, portable
 from maenas.budgets.latency import Precision
+from maenas.budgets.profiling.modules import Block, Head
 
 Facts = Mapping[str, str]  # what the script found out about the machine, by name
 
@@ -76,6 +77,7 @@ class KitRuntime(ABC):
         suffix: suffix of graph files.
         install: sentence on how to get the tool.
         settings: environment variables of the script with the meaning of each.
+        lacks: blocks and heads of the networks of modules whose operators the runtime lacks.
     """
 
     name: ClassVar[str]
@@ -87,6 +89,7 @@ class KitRuntime(ABC):
     suffix: ClassVar[str] = ".onnx"
     install: ClassVar[str]
     settings: ClassVar[Mapping[str, str]] = {}
+    lacks: ClassVar[tuple[Block | Head, ...]] = ()
 
     @abstractmethod
     def shell(self, precision: Precision | None, threads: int | None) -> str:

@@ -7,8 +7,8 @@ are measured alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 
 import onnx
@@ -58,6 +58,14 @@ class ModuleNetwork:
     stages: tuple[tuple[Block, ...], ...]
     heads: tuple[Head, ...]
 
+    def without(self, parts: Collection[Block | Head]) -> ModuleNetwork:
+        """Return the network without some of its blocks and heads."""
+        stages = tuple(
+            tuple(block for block in stage if block not in parts) for stage in self.stages
+        )
+        heads = tuple(head for head in self.heads if head not in parts)
+        return replace(self, stages=stages, heads=heads)
+
     def graph(self, side: int, channels: int) -> onnx.ModelProto:
         """Return the graph for a square image, with this number of channels in the first stage."""
         writer = ModuleWriter({"image": (3, side, side)})
@@ -106,13 +114,16 @@ NETWORKS = (
 )
 
 
-def module_graphs(sizes: int) -> Iterator[tuple[str, Callable[[], onnx.ModelProto]]]:
+def module_graphs(
+    sizes: int, without: Collection[Block | Head] = ()
+) -> Iterator[tuple[str, Callable[[], onnx.ModelProto]]]:
     """Yield name and graph of every network of modules in one size, then in the next, and so on.
 
     Args:
         sizes: number of `SIZES` to use.
+        without: blocks and heads to leave out, for a runtime that lacks their operators.
     """
     for side, channels in SIZES[:sizes]:
-        for network in NETWORKS:
+        for network in (network.without(without) for network in NETWORKS):
             name = f"module/{network.name}/{side}x{channels}"
             yield name, partial(network.graph, side, channels)

@@ -58,7 +58,7 @@ def kit_items(
     learnt = drawn(spaces, FITTED, seed, published)
     checked = drawn(spaces, HELD_OUT, seed + 1, [*published, *learnt]) + published
     return interleaved(
-        [Item(name, "module", graph) for name, graph in module_graphs(MODULE_SIZES)],
+        [Item(name, "module", graph) for name, graph in module_graphs(MODULE_SIZES, runtime.lacks)],
         [
             *(Item(workload.label, "fit", workload.graph) for workload in workloads),
             *(Item(name, "fit", partial(graph_of, spec)) for name, spec in learnt),

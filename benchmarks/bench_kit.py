@@ -1,0 +1,135 @@
+"""A kit's table against that of `maenas profile`: `python -m benchmarks.bench_kit FOLDER`.
+
+On the CPU of this machine, both are measured in turns of two minutes with the same precision and
+number of threads: the kit by its script with `benchmark_app`, the other by `maenas profile`. Then
+networks that neither was fitted to are measured beside the reference graph, and both tables predict
+them. For steady figures on a machine that others use:
+
+    python -m benchmarks.bench_kit FOLDER --before "chrt -r 10"
+
+FOLDER keeps kit, tables and times; started again, the benchmark continues there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shlex
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import mean, median
+
+from benchmarks.machine import write_csv
+from maenas.budgets.backends import Target, open_backend
+from maenas.budgets.graph.operator_graph import reference_graph
+from maenas.budgets.pricing.table import load_table
+from maenas.latency.graphs import graph_of
+from maenas.latency.networks import NamedDetector, drawn, published_detector
+
+PUBLISHED = ("ns", "nm", "nl", "t", "s", "m")
+DRAWN, SEED = 8, 1234
+ROUNDS = 10
+TURN_S = 120
+MAENAS = (sys.executable, "-m", "maenas", "profile")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Print the mean error of each table on networks that neither saw, and their ratio."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path, help="folder for kit, tables and times")
+    parser.add_argument("--before", default="", help="command before each that measures")
+    parser.add_argument("--threads", type=int, default=1, help="number of CPU threads")
+    parser.add_argument("--minutes", type=float, default=8, help="time of the profile")
+    parser.add_argument("--measure", action="store_true", help="only measure the networks")
+    chosen = parser.parse_args(arguments)
+    folder: Path = chosen.folder
+    if chosen.measure:
+        (folder / "times.json").write_text(json.dumps(times(chosen.threads)))
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    before = shlex.split(chosen.before)
+    make_tables(folder, before, chosen.threads, chosen.minutes)
+    if not (folder / "times.json").exists():
+        again = [sys.executable, "-m", "benchmarks.bench_kit", str(folder), "--measure"]
+        subprocess.run([*before, *again, "--threads", str(chosen.threads)], check=True)
+    rows = compared(folder)
+    print(write_csv("kit", rows, list(rows[0])))
+
+
+def make_tables(folder: Path, before: Sequence[str], threads: int, minutes: float) -> None:
+    """Measure kit and profile in turns, and read the kit."""
+    kit, table = folder / "kit", folder / "profile.json"
+    of_kit = ["--runtime", "benchmark_app", "--threads", str(threads), "--name", "kit"]
+    if not kit.exists():
+        subprocess.run([*MAENAS, "--kit", str(kit), *of_kit], check=True)
+    profile = [*MAENAS, "--threads", str(threads), "--minutes", str(minutes), "--out", str(table)]
+    kit_is_done = False
+    while not (kit_is_done and table.exists()):
+        if not kit_is_done:
+            turn = ["timeout", str(TURN_S), "sh", str(kit / "measure.sh")]
+            ended = subprocess.run([*before, *turn], check=False).returncode
+            kit_is_done = ended in (0, 1)  # 1 if the tool refused a graph
+        if not table.exists():
+            begun = table.with_name(f"{table.name}.partial").exists()
+            turn = ["timeout", "-s", "INT", str(TURN_S), *profile, *["--resume"] * begun]
+            subprocess.run([*before, *turn], check=False)
+    if not (folder / "kit.json").exists():
+        read = ["--from", str(kit), "--out", str(folder / "kit.json")]
+        subprocess.run([*MAENAS, *read], check=True)
+
+
+def networks() -> list[NamedDetector]:
+    """Networks that neither table is fitted to: published ones, and others drawn anew."""
+    published = [(f"zoo:{scale}", published_detector(scale)) for scale in PUBLISHED]
+    return [*published, *drawn(("res", "csp", "mob"), DRAWN, SEED, published)]
+
+
+def times(threads: int) -> dict[str, list[float]]:
+    """Times of each network relative to the reference graph beside it, in turns of all of them."""
+    backend = open_backend(Target("cpu", "openvino", "f32", threads))
+    reference = backend.compile(reference_graph())
+    sessions = {name: backend.compile(graph_of(spec)) for name, spec in networks()}
+    found: dict[str, list[float]] = {name: [] for name in sessions}
+    for _ in range(ROUNDS):
+        for name, session in sessions.items():
+            first = reference.run(6).ms
+            ms = session.run(3).ms
+            speed = mean([*first, *reference.run(6).ms])
+            found[name] += [each / speed for each in ms]
+    return found
+
+
+def compared(folder: Path) -> list[dict[str, object]]:
+    """Rows of all networks; prints the errors."""
+    tables = {name: load_table(folder / f"{name}.json") for name in ("profile", "kit")}
+    ratios = json.loads((folder / "times.json").read_text())
+    specs = dict(networks())
+    rows: list[dict[str, object]] = []
+    errors: dict[str, list[float]] = {name: [] for name in tables}
+    for network, relative in ratios.items():
+        row: dict[str, object] = {"network": network}
+        for name, table in tables.items():
+            measured = median(relative) * table.reference_ms
+            predicted = table.model().latency_ms(specs[network].ops())
+            errors[name].append(abs(predicted / measured - 1))
+            row |= {
+                f"{name}_predicted_ms": round(predicted, 2),
+                f"{name}_measured_ms": round(measured, 2),
+                f"{name}_error_percent": round(100 * (predicted / measured - 1), 1),
+            }
+        rows.append(row)
+        print(", ".join(f"{key} {value}" for key, value in row.items()))
+    for name, table in tables.items():
+        print(f"{name}: {table.about}; {table.disturbance.line()}")
+        print(f"  its own networks held out: mean error {100 * table.errors.mean:.1f} %")
+        worst = max(errors[name])
+        print(f"  these networks: {100 * mean(errors[name]):.2f} %, largest {100 * worst:.1f} %")
+    ratio = mean(errors["kit"]) / mean(errors["profile"])
+    print(f"{len(rows)} networks that neither was fitted to: the kit's mean error is {ratio:.2f} x")
+    return rows
+
+
+if __name__ == "__main__":
+    main()
