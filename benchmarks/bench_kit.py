@@ -3,9 +3,11 @@
 On the CPU of this machine, both are measured in turns of two minutes with the same precision and
 number of threads: the kit by its script with `benchmark_app`, the other by `maenas profile`. Then
 networks that neither was fitted to are measured beside the reference graph, and both tables predict
-them. For steady figures on a machine that others use:
+them.
 
-    python -m benchmarks.bench_kit FOLDER --before "chrt -r 10"
+It takes 20 minutes, on a machine that does nothing else; `--before "nice -n -20"` helps. Real-time
+priority (`chrt`) does not: by default Linux pauses such a process for 50 ms of each second, which
+lengthens the mean of the reference graph by 5 %.
 
 FOLDER keeps kit, tables and times; started again, the benchmark continues there.
 """
@@ -81,7 +83,7 @@ def make_tables(folder: Path, before: Sequence[str], threads: int, minutes: floa
 
 
 def networks() -> list[NamedDetector]:
-    """Networks that neither table is fitted to: published ones, and others drawn anew."""
+    """Networks that neither table is fitted to: published ones and random ones."""
     published = [(f"zoo:{scale}", published_detector(scale)) for scale in PUBLISHED]
     return [*published, *drawn(("res", "csp", "mob"), DRAWN, SEED, published)]
 

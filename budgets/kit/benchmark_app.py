@@ -15,6 +15,7 @@ VERSION = re.compile(r"(?:Build|API version|OpenVINO Runtime version)[ .:]*(\d{4
 LATENCY = re.compile(
     r"(?:Median|AVG|Average|Latency): +([\d.]+(?:e[+-]?\d+)?) *(ms|us)", re.IGNORECASE
 )
+MEAN = re.compile(r"(?:AVG|Average): +([\d.]+(?:e[+-]?\d+)?) *(ms|us)", re.IGNORECASE)
 PRECISION = re.compile(r"INFERENCE_PRECISION_HINT[ :,]+(?:<Type: ')?(\w+)")
 BF16 = re.compile(r"ENFORCE_BF16[ :,]+(YES|NO)")  # of 2022.1, which has no precision hint
 THREADS = re.compile(r"(?:INFERENCE_NUM_THREADS|CPU_THREADS_NUM)[ :,]+(\d+)")
@@ -82,7 +83,7 @@ class BenchmarkApp(KitRuntime):
             raise LogError("is not a log of benchmark_app")
         if found is None:
             raise LogError("holds no latency of benchmark_app")
-        ms = float(found[1]) / (1e3 if found[2].lower() == "us" else 1)
+        mean = MEAN.search(text)
         device = next(
             (m[1] for pattern in (DEVICES, DEVICE_INFO) if (m := pattern.search(text))), "CPU"
         )
@@ -90,16 +91,22 @@ class BenchmarkApp(KitRuntime):
         version = VERSION.search(text)
         cpu = facts.get("cpu", "unknown")
         return ToolRun(
-            (ms,),
+            (_milliseconds(found),),
             runtime=f"OpenVINO {version[1]}" if version else "OpenVINO",
             device=cpu if device == "CPU" else f"{device} of {cpu}",
             hardware="cpu" if device == "CPU" else "gpu",
             precision=_precision(text),
             threads=int(threads[1]) if threads and device == "CPU" else None,
+            mean_ms=None if mean is None else _milliseconds(mean),
         )
 
     def layers(self, text: str, known: Collection[str]) -> ToolLayers:
         return exec_graph_layers(text, known)
+
+
+def _milliseconds(found: re.Match[str]) -> float:
+    """Return a time that was printed in milliseconds or microseconds."""
+    return float(found[1]) / (1e3 if found[2].lower() == "us" else 1)
 
 
 def _precision(text: str) -> Precision | None:

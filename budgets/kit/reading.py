@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import mean, median
+from statistics import mean
 
 from maenas.blocks.op import Op
 from maenas.budgets.backends.backend import LayerTime
@@ -147,7 +147,7 @@ def _are_known(layers: Sequence[LayerTime], known: set[str]) -> bool:
 
 def _measured(times: GraphTimes, manifest: Manifest) -> Measured:
     """Return the sample of a graph, as `measure_item` makes it of a session."""
-    references = [median(run.ms) for run in times.references]
+    references = [run.mean for run in times.references]  # as the rounds of `sample`
     ms: list[float] = []
     reference_ms: list[float] = []
     for index, run in enumerate(times.runs):

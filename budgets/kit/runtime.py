@@ -35,6 +35,7 @@ class ToolRun:
         precision: number format that the tool reports; None if it reports none.
         threads: number of threads on a CPU; None elsewhere.
         facts: further facts for the provenance, such as clocks.
+        mean_ms: mean of all inferences of the run, if the tool prints it beside a median in `ms`.
     """
 
     ms: tuple[float, ...]
@@ -44,9 +45,15 @@ class ToolRun:
     precision: Precision | None
     threads: int | None = None
     facts: Mapping[str, str | float] = field(default_factory=dict)
+    mean_ms: float | None = None
+
+    @property
+    def mean(self) -> float:
+        """Mean milliseconds of the run."""
+        return self.mean_ms if self.mean_ms is not None else sum(self.ms) / len(self.ms)
 
     def __post_init__(self) -> None:
-        if not self.ms or min(self.ms) <= 0:
+        if not self.ms or min(self.ms) <= 0 or self.mean <= 0:
             raise LogError("the tool reports no latency")
 
 

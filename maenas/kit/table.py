@@ -154,8 +154,8 @@ def _provenance(
 
 
 def _drift(times: Sequence[GraphTimes]) -> float:
-    """Largest over least median of the reference graph among the logs, less one."""
-    each = [median(ms for run in one.references for ms in run.ms) for one in times]
+    """Largest over least time of the reference graph among the logs, less one."""
+    each = [median(run.mean for run in one.references) for one in times]
     return max(each) / min(each) - 1
 
 

@@ -117,6 +117,14 @@ def test_layers_of_trtexec_name_their_nodes_in_both_orders_of_columns(log: str) 
     assert [layer.layout for layer in found.layers] == [True, False, False]
 
 
+def test_a_mean_beside_the_median_is_read_too() -> None:
+    means = {case.log: parsed(case).mean for case in CASES if case.runtime == "benchmark_app"}
+    assert means == pytest.approx({
+        "openvino-2021.4-python": 1.25, "openvino-2022.1-python": 10.62,
+        "openvino-2023.0-cpp": 5.0, "openvino-2024.0-gpu": 0.95, "openvino-2026.4-python": 182.49,
+    })  # fmt: skip
+
+
 def test_clocks_that_trtexec_reports_are_kept() -> None:
     run = parsed(CASES[2])
     assert run.facts == {"compute_clock_ghz": 1.71, "memory_clock_ghz": 7.0, "sms": 46}
