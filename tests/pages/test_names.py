@@ -26,6 +26,7 @@ DIRECTIVES = {"", "file", "output", "slow", "not run", "fake gpu", "output of ma
 REASONS = {
     "it needs two machines",
     "it needs a cluster",
+    "it needs another package index",
     "it needs a Jetson that can be reached",
     "it needs a device with a tool of its vendor",
     "it needs a checkpoint that cannot be downloaded in a test",
