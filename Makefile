@@ -2,8 +2,9 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+SIDE_BY_SIDE := -n 2 --dist loadfile --no-loadscope-reorder --max-worker-restart 0
 
-.PHONY: search demo test lint types slow docs gpu-check echarts axe
+.PHONY: search demo test lint types slow minutes docs gpu-check echarts axe
 
 # Files of npm packages: name@version, file, SHA-256 of the file, folder to copy it to.
 ECHARTS := echarts@6.1.0 dist/echarts.common.min.js \
@@ -23,10 +24,13 @@ demo: $(VENV)/installed  ## search, train and measure a small detector for this 
 	$(BIN)/maenas run --input-size 160 --epochs 20
 
 test: $(VENV)/installed  ## the default test suite
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --max-worker-restart 0
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE)
 
-slow: $(VENV)/installed  ## the tests that take minutes
-	$(BIN)/python -m pytest -m slow
+slow: $(VENV)/installed  ## the tests that take seconds each; `.ci/run` runs them too
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "slow and not minutes"
+
+minutes: $(VENV)/installed  ## the tests that take minutes each, about an hour or two in all
+	$(BIN)/python -m pytest -m minutes
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check .

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +17,10 @@ from maenas.budgets.device import FOLDER_VARIABLE
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 # pytest-xdist sets it in its processes, and the console reads it once, when it is imported
 os.environ.pop("COLUMNS", None)
+# Some containers switch the cache of compiled modules off; then each of the processes that tests
+# start would compile all of maenas again.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 # The files that take longest, in order: two processes that share the files end together only if
 # these are not the last ones.
@@ -40,13 +46,21 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items.sort(key=lambda item: ranks.get(str(item.path), len(ranks)))
 
 
+@pytest.fixture(scope="session")
+def folder_of_tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One folder for all tests of a process: thousands of their own would take half a minute."""
+    return tmp_path_factory.mktemp("tables")
+
+
 @pytest.fixture(autouse=True)
-def tables_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def tables_folder(folder_of_tables: Path) -> Iterator[Path]:
     """An empty folder of latency tables in place of the user's."""
-    folder = tmp_path_factory.mktemp("tables")
+    folder_of_tables.mkdir(exist_ok=True)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(FOLDER_VARIABLE, str(folder))
-        yield folder
+        patch.setenv(FOLDER_VARIABLE, str(folder_of_tables))
+        yield folder_of_tables
+    if any(folder_of_tables.iterdir()):
+        shutil.rmtree(folder_of_tables)
 
 
 @pytest.fixture

@@ -267,6 +267,7 @@ def absent(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
 
 
+@pytest.mark.minutes
 @pytest.mark.slow
 def test_the_whole_check_runs_on_the_fake_device(absent: None, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "benchmarks.gpu_check", "--fake"]

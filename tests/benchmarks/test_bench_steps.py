@@ -20,6 +20,7 @@ def test_the_ratio_is_that_of_neighbouring_steps_with_the_interval_of_its_median
     assert (found.low, found.high) == (pytest.approx(1.04), pytest.approx(1.14))
 
 
+@pytest.mark.slow
 def test_a_tree_that_cannot_train_is_named(tmp_path: Path, capfd) -> None:
     with pytest.raises(SystemExit, match="its training has ended; see above"):
         turns((tmp_path, tmp_path), "no-such-model", 64, 2, 1)

@@ -51,6 +51,7 @@ def test_damaged_files_are_read_or_refused(sound: tuple[Format, Path], tmp_path:
     check_all(sound, tmp_path, IN_ALL // len(FORMATS))
 
 
+@pytest.mark.minutes
 @pytest.mark.slow
 def test_many_damaged_files_are_read_or_refused(sound: tuple[Format, Path], tmp_path: Path) -> None:
     check_all(sound, tmp_path, IN_ALL_SLOW // len(FORMATS))

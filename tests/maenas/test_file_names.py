@@ -46,6 +46,7 @@ def require_printable(ran: Ran) -> None:
         assert not line.startswith("error")
 
 
+@pytest.mark.slow
 def test_a_training_reads_files_of_any_name(typed: Shell, data: Path) -> None:
     ran = typed("train", "detector", "--data", data, *SETTINGS, "--out", "run", "--json")
     require_printable(ran)

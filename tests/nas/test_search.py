@@ -122,6 +122,7 @@ for algorithm, searcher in ALGORITHMS.items():
 """
 
 
+@pytest.mark.slow
 def test_another_process_with_another_hash_seed_finds_the_same() -> None:
     found = []
     for hash_seed in ("1", "2"):

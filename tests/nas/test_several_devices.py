@@ -354,6 +354,7 @@ def test_islands_on_a_pool_write_what_they_write_in_process(free: Problem, tmp_p
     assert b'"latency_ms@cpu": ' in histories[0]
 
 
+@pytest.mark.minutes
 @pytest.mark.slow
 def test_a_ray_cluster_finds_what_is_found_in_process(free: Problem, tmp_path: Path) -> None:
     devices = {"cpu": load_device("intel-8163")}

@@ -18,6 +18,7 @@ ray = pytest.importorskip("ray")
 
 pytestmark = [
     pytest.mark.slow,  # a cluster takes ten seconds to start
+    pytest.mark.minutes,
     pytest.mark.filterwarnings("ignore"),  # Ray's own
 ]
 

@@ -26,6 +26,7 @@ def test_the_stated_errors_are_those_on_the_published_rows(t4, published):
     assert t4.fit.max_error == pytest.approx(max(errors), abs=0.006)
 
 
+@pytest.mark.slow
 def test_the_bundled_model_is_what_the_calibration_finds(t4, published):
     found = calibrate_t4.with_fit(calibrate_t4.calibrated(published), published)
     for name in COEFFICIENTS:

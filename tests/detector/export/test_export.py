@@ -93,6 +93,7 @@ def test_an_onnx_model_computes_what_torch_computes(name: str, tmp_path: Path) -
     same(spec, network, OnnxRuntime(tmp_path / "model.onnx"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["focus", "towers", "Nm"])
 def test_an_ir_computes_what_torch_computes(name: str, tmp_path: Path) -> None:
     spec, network = SPECS[name], network_of(name)
@@ -112,6 +113,7 @@ def same(spec: DetectorSpec, network: Any, runtime: Any) -> None:
     assert np.ptp(boxes) > 90
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["onnx", "openvino"])
 def test_boxes_after_nms_are_those_of_torch_on_twenty_images(kind: str, tmp_path: Path) -> None:
     options = Thresholds(0.45, 0.6, 40)

@@ -44,6 +44,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_data(tmp_path_factory.mktemp("data"))
 
 
+@pytest.mark.slow
 def test_killed_at_any_step_and_continued_the_weights_are_those_of_an_unbroken_run(
     data: Path, tmp_path: Path
 ) -> None:
@@ -206,6 +207,7 @@ def learn(rank: int, data: Path, out: Path) -> dict[str, Any]:
     return {**weights, "masks": masks}
 
 
+@pytest.mark.slow
 def test_processes_share_the_gradients_of_the_projections_and_resume_exactly(
     data: Path, tmp_path: Path
 ) -> None:

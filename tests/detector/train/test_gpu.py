@@ -53,6 +53,7 @@ def recipe_of(amp: str, epochs: int, optimizer: str = "sgd") -> Recipe:
     return replace(RECIPE, epochs=epochs, optimizer=options, compute=compute, augmentation=PLAIN)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
 def test_an_overflow_of_the_first_scaled_step_leaves_the_weights_sound(
     optimizer: str, data: Path, tmp_path: Path
@@ -130,6 +131,7 @@ def cudnn(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.backends.cudnn, "benchmark", False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "change",
     [

@@ -59,6 +59,7 @@ def learn(rank: int, data: Path, out: Path, amp: str, is_taught: bool) -> dict[s
         return outcome(small_training(out / "run", data, recipe, ranks=ranks, teacher=teacher))
 
 
+@pytest.mark.slow
 def test_two_processes_train_as_one_with_all_the_images(data: Path, tmp_path: Path) -> None:
     first, second = run_ranks(2, learn, data, tmp_path, "off", False)
     assert first == second  # running statistics too, without sending them
@@ -78,6 +79,7 @@ def test_two_processes_train_as_one_with_all_the_images(data: Path, tmp_path: Pa
             torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-4, msg=name)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("amp", "is_taught"),
     [("off", True), ("bf16", True), ("fp16", True), ("bf16", False), ("fp16", False)],
@@ -112,6 +114,7 @@ def join(rank: int, data: Path, out: Path) -> dict[str, Any]:
             return {"ranks": ranks, **outcome(training), **given}
 
 
+@pytest.mark.slow
 def test_processes_on_gpus_join_by_nccl_and_share_gradients_in_place(
     data: Path, tmp_path: Path
 ) -> None:

@@ -44,6 +44,7 @@ def assert_same(first: dict[str, Tensor], second: dict[str, Tensor]) -> None:
     assert [name for name in first if not torch.equal(first[name], second[name])] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
 def test_killed_at_any_step_and_continued_the_weights_are_those_of_an_unbroken_run(
     optimizer: str, data: Path, tmp_path: Path
@@ -88,6 +89,7 @@ def stopped_after(training: Training, saved: Saved | None, last: int) -> list[ob
     return events
 
 
+@pytest.mark.slow
 def test_stopped_after_every_step_it_ends_with_the_weights_of_an_unbroken_run(
     data: Path, tmp_path: Path
 ) -> None:

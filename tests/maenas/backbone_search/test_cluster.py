@@ -30,6 +30,7 @@ from tests.patience import PATIENCE_S
 pytest.importorskip("ray")
 pytestmark = [
     pytest.mark.slow,  # each cluster takes ten seconds to start
+    pytest.mark.minutes,
     pytest.mark.filterwarnings("ignore"),  # Ray's own
 ]
 KILLS = 20

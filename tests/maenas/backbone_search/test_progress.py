@@ -34,6 +34,7 @@ def shown(start, small, tmp_path):
     return " ".join(re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", " ", written.decode()).split())
 
 
+@pytest.mark.slow
 def test_the_live_line_says_how_fast_how_good_and_how_dear(shown):
     assert shown.startswith("small/t ━")
     last = shown[shown.rindex("/s, best") :]

@@ -119,6 +119,7 @@ def undisturbed(start, tmp_path_factory):
     return parent / "run", start(*ASKED, "--finalists", 0, "--out", "run", cwd=parent)
 
 
+@pytest.mark.slow
 def test_killed_and_resumed_it_ends_the_same_to_the_byte(undisturbed, story):
     run, process = undisturbed
     assert process.communicate(timeout=DEADLINE_S)
@@ -127,6 +128,7 @@ def test_killed_and_resumed_it_ends_the_same_to_the_byte(undisturbed, story):
         assert (story.folder / name).read_bytes() == (run / name).read_bytes(), name
 
 
+@pytest.mark.slow
 def test_it_was_killed_in_the_middle(story):
     assert story.codes[:3] == [-signal.SIGKILL] * 3
     unsaved, first, second = story.evaluations[:3]
@@ -134,6 +136,7 @@ def test_it_was_killed_in_the_middle(story):
     assert not any(story.finished_early)
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_told_in_one_line_and_loses_nothing_saved(story):
     assert story.codes[3] == 2
     assert story.error.splitlines()[-1] == (
@@ -154,6 +157,7 @@ def finished(small_folder, tmp_path):
     return tmp_path / "run"
 
 
+@pytest.mark.slow
 def test_a_finished_run_is_resumed_to_itself(typed, finished, files_below):
     before = files_below(finished)
     assert typed("search", "--resume", "--finalists", "0", "--out", "run").code == 0
@@ -191,6 +195,7 @@ def test_what_is_written_after_the_last_save_is_cut_off(typed, finished):
     assert (finished / "best.yaml").read_bytes() == best
 
 
+@pytest.mark.slow
 def test_a_family_goes_on_with_the_scale_it_was_at(typed, unlimited, tmp_path, files_below):
     """Killed after the first scale, before the second has saved anything."""
     asked = [word for word in unlimited if word not in ("--template", "t")]
@@ -211,6 +216,7 @@ def test_a_family_goes_on_with_the_scale_it_was_at(typed, unlimited, tmp_path, f
             assert resumed[name] == whole[name], name
 
 
+@pytest.mark.slow
 def test_a_disk_full_at_the_report_leaves_no_half_result(maenas, small, small_folder, tmp_path):
     whole = small_folder / "run"
     most = (whole / "history.jsonl").stat().st_size
@@ -240,6 +246,7 @@ def test_a_disk_full_from_the_start_leaves_no_file(maenas, small, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 def test_ctrl_c_says_how_to_go_on(start, tmp_path):
     def heed_ctrl_c() -> None:
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # a background shell has its jobs ignore it

@@ -56,6 +56,7 @@ def history(run):
         return [json.loads(line) for line in file]
 
 
+@pytest.mark.slow
 def test_a_run_leaves_these_files_and_no_others(run):
     assert {path.name for path in run.iterdir()} == FILES
 
@@ -155,6 +156,7 @@ def test_the_config_says_what_was_asked(run):
     assert (config["budgets"], config["device"], config["evaluations"]) == (["3.8ms"], "t4", 3000)
 
 
+@pytest.mark.slow
 def test_the_command_of_the_receipt_repeats_the_run_to_the_byte(maenas, run, tmp_path):
     """In another process with other hashes, and with another number of workers."""
     receipt = (run / "best.yaml").read_text("utf-8").splitlines()[0]
@@ -190,6 +192,7 @@ def test_another_seed_searches_differently(typed, small):
 # What may be asked.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("space", "budget"),
     [("csp", "60GFLOPs"), ("mob", "1GMACs"), ("mobv3", "1GMACs"), ("resnet", "9GMACs")],
@@ -205,6 +208,7 @@ def test_every_bundled_space_is_searched(typed, space, budget):
     assert_told_as_priced(told, backbone, told["template"])
 
 
+@pytest.mark.slow
 def test_several_budgets_are_all_met(typed, unlimited):
     """Each a little less than what the best network under the largest of them takes."""
     free = typed(*unlimited, "--device", "t4", "--budget", "100MMACs", "--json").json
@@ -233,6 +237,7 @@ def test_the_scope_says_what_a_budget_limits(typed, unlimited):
     assert "the cheapest detector needs" in refused.err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("template", "layers"), [("t", 20), ("s", 25), ("m", 35), ("l", 45)])
 def test_the_template_brings_its_layer_budget(typed, unlimited, template, layers):
     told = typed(*unlimited, "--template", template, "--budget", "1GMACs", "--json").json
@@ -262,6 +267,7 @@ def test_the_exact_algorithm_finds_the_optimum(typed, small):
     assert evolved["score"] <= told["optimum_at_most"]
 
 
+@pytest.mark.slow
 def test_effectiveness_can_be_bounded(typed, small):
     free = typed(*small, "--out", "free", "--json").json
     bound = 0.9 * effectiveness(load_backbone(free["spec"]))

@@ -46,6 +46,7 @@ def run(tmp_path_factory: pytest.TempPathFactory, maenas: Shell) -> tuple[Path, 
     return folder, maenas(*SMALL_OPTIONS, *PAIR, "--out", "run", cwd=folder).out
 
 
+@pytest.mark.slow
 def test_the_card_shows_what_each_device_spends(run: tuple[Path, str]) -> None:
     folder, card = run
     result = json.loads((folder / "run" / "result.json").read_text())

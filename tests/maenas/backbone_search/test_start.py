@@ -90,6 +90,7 @@ def killed_at(number: int, work: Callable[[], object]) -> Callable[[], object]:
     return run
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("option", ["resume", "exist_ok"])
 def test_a_search_killed_at_any_file_ends_well_when_typed_again(option: str) -> None:
     def fixed() -> None:
@@ -106,6 +107,7 @@ def test_a_search_killed_at_any_file_ends_well_when_typed_again(option: str) -> 
     assert not list(Path("run").glob(".*"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("option", ["resume", "exist_ok"])
 def test_several_searches_killed_while_they_begin_end_well_when_typed_again(option: str) -> None:
     def fixed() -> None:
@@ -123,10 +125,12 @@ def test_a_start_killed_before_its_first_file_hinders_no_command() -> None:
     assert in_child(lambda: one(False, False)) == 0
 
 
+@pytest.mark.slow
 def test_searches_that_start_together_get_folders_of_their_own() -> None:
     run_pairs(3)
 
 
+@pytest.mark.minutes
 @pytest.mark.slow
 def test_twenty_pairs_of_searches_get_folders_of_their_own() -> None:
     run_pairs(20)
@@ -187,6 +191,7 @@ def test_no_name_in_a_list_of_searches_leads_out_of_its_folder(name: str, option
     assert Path("best.yaml").read_text() == "a finished run outside"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("work", "resume"), [(one, True), (several, False)])
 def test_a_search_begins_where_a_training_was_killed_at_its_start(
     work: Callable[[bool, bool], None], resume: bool

@@ -63,6 +63,7 @@ def test_every_space_is_searched_on_every_device() -> None:
     assert list(every(config, [None], ["t4", "cpu"])) == ["t4", "cpu"]
 
 
+@pytest.mark.slow
 def test_each_search_has_a_folder_of_its_own(several: Path) -> None:
     told = json.loads((several / "run" / "result.json").read_text("utf-8"))
     assert [entry["name"] for entry in told["searches"]] == NAMES
@@ -83,6 +84,7 @@ def test_each_run_is_the_one_that_its_own_command_leaves(
         assert alone[name] == among[name], name
 
 
+@pytest.mark.slow
 def test_workers_search_at_once_and_find_the_same(
     several: Path, maenas: Shell, spaces: Path, files_below: Files
 ) -> None:

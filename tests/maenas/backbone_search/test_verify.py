@@ -93,6 +93,7 @@ def test_a_device_that_runs_slower_than_when_its_table_was_measured_is_told_apar
     assert raw[0].error == pytest.approx(raw[0].predicted_ms / raw[0].measured_ms - 1)
 
 
+@pytest.mark.slow
 def test_where_no_finalist_fits_a_tighter_limit_is_searched(tmp_path: Path) -> None:
     subproblem = subproblem_of(tmp_path, "5ms")
     finalists = finalists_of(subproblem, 5)

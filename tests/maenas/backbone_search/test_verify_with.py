@@ -203,6 +203,7 @@ def measured(folder: Path) -> list[list[str]]:
     return [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
 
 
+@pytest.mark.slow
 def test_the_measured_bias_tightens_the_limit_until_a_network_fits(
     typed: Shell, unlimited: tuple[str, ...], meter: Callable[[str, float], str], tmp_path: Path
 ) -> None:
@@ -233,6 +234,7 @@ def test_the_measured_bias_tightens_the_limit_until_a_network_fits(
     assert len(measured(tmp_path)) == len(records)
 
 
+@pytest.mark.slow
 def test_each_device_is_measured_by_its_command(
     typed: Shell, unlimited: tuple[str, ...], meter: Callable[[str, float], str], tmp_path: Path
 ) -> None:
@@ -298,6 +300,7 @@ def test_nothing_that_fits_ends_with_3_and_writes_no_network(
     assert not Path("run/best.yaml").exists()
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_the_command_too(
     start: Callable[..., subprocess.Popen[str]], unlimited: tuple[str, ...], tmp_path: Path
 ) -> None:

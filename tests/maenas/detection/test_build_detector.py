@@ -80,6 +80,7 @@ def test_bad_input_is_one_line_and_writes_nothing(
     assert not (tmp_path / "det").exists()
 
 
+@pytest.mark.slow
 def test_the_operators_of_the_exported_graph_are_those_the_search_priced(
     typed, tmp_path: Path
 ) -> None:
@@ -114,6 +115,7 @@ def convolutions(graph: onnx.GraphProto) -> Counter[tuple[int, int, int, int, in
     return found
 
 
+@pytest.mark.slow
 def test_the_classes_of_a_search_are_priced_shown_and_built(typed, tmp_path: Path) -> None:
     found = typed(*SEARCH, "--num-classes", "3", "--json").json
     assert found["num_classes"] == 3
@@ -130,6 +132,7 @@ def test_the_classes_of_a_search_are_priced_shown_and_built(typed, tmp_path: Pat
     assert whole.json["macs"] > built["macs"]
 
 
+@pytest.mark.slow
 def test_the_classes_of_a_data_set_are_priced(typed, tmp_path: Path) -> None:
     data = write_data(tmp_path / "data")
     found = typed(*SEARCH, "--data", data, "--json").json

@@ -34,6 +34,7 @@ def profiled(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]
     return path, summary(run_profile(REQUEST, path, resume=False, exist_ok=False))
 
 
+@pytest.mark.slow
 def test_it_leaves_a_table_and_its_plot_and_nothing_else(profiled) -> None:
     path, told = profiled
     assert sorted(file.name for file in path.parent.iterdir()) == ["tiny.json", "tiny.png"]
@@ -49,6 +50,7 @@ def test_it_leaves_a_table_and_its_plot_and_nothing_else(profiled) -> None:
     assert f"plot: {path.with_suffix('.png')}" in told
 
 
+@pytest.mark.slow
 def test_its_prices_are_those_of_this_processor(profiled) -> None:
     """Nothing exact, since others use it too and few samples were taken: the right magnitude."""
     errors = load_table(profiled[0]).errors
@@ -56,6 +58,7 @@ def test_its_prices_are_those_of_this_processor(profiled) -> None:
     assert 0.1 < median(ratios) < 10
 
 
+@pytest.mark.slow
 def test_the_table_measures_and_verifies(profiled, typed, tmp_path: Path) -> None:
     small_folder(tmp_path / "small")
     found = typed("measure", "small", "--device", profiled[0], "--template", "none", "--json").json
@@ -63,6 +66,7 @@ def test_the_table_measures_and_verifies(profiled, typed, tmp_path: Path) -> Non
     assert found["predicted"]["device_speed"] > 0
 
 
+@pytest.mark.slow
 def test_finalists_are_measured_and_ranked_by_what_they_take(
     profiled, small_folder, typed, tmp_path: Path
 ) -> None:
@@ -84,6 +88,7 @@ def test_finalists_are_measured_and_ranked_by_what_they_take(
     assert "measured" in typed(*asked, "--exist-ok").words
 
 
+@pytest.mark.slow
 def test_a_table_is_extended_by_what_it_lacks_and_loses_nothing(
     profiled, typed, tmp_path: Path
 ) -> None:
@@ -114,6 +119,7 @@ def test_a_table_is_extended_by_what_it_lacks_and_loses_nothing(
     assert [one.name for one in load_table(tmp_path / "mine.json").samples].count("gate.onnx") == 1
 
 
+@pytest.mark.slow
 def test_an_extension_that_was_interrupted_goes_on_as_advised(
     profiled, typed, tmp_path: Path, monkeypatch
 ) -> None:
@@ -144,6 +150,7 @@ def interrupt(*_: object) -> None:
     raise KeyboardInterrupt
 
 
+@pytest.mark.slow
 def test_a_table_of_another_machine_is_not_extended(profiled, typed, tmp_path: Path) -> None:
     table = load_table(profiled[0])
     foreign = replace(table, provenance={**table.provenance, "device": "a CPU nobody has"})
@@ -153,6 +160,7 @@ def test_a_table_of_another_machine_is_not_extended(profiled, typed, tmp_path: P
     assert "was measured with device a CPU nobody has, here it is" in ran.err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -313,6 +321,7 @@ def test_a_refused_profile_leaves_no_folder(typed, tmp_path: Path) -> None:
     assert not (tmp_path / "new").exists()
 
 
+@pytest.mark.slow
 def test_a_profile_that_is_interrupted_keeps_its_samples(start, tmp_path: Path) -> None:
     options = ("profile", "--quick", "--threads", "1", "--space", "mob", "--out", "cut.json")
     process = start(*options, cwd=tmp_path, before=heed_interrupts)
@@ -336,6 +345,7 @@ def heed_interrupts() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
+@pytest.mark.minutes
 @pytest.mark.slow
 def test_the_command_line_profiles_resumes_and_replaces(maenas, tmp_path: Path) -> None:
     asked = ("profile", "--quick", "--minutes", "0.05", "--threads", "1", "--space", "mob")

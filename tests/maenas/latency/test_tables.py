@@ -30,8 +30,9 @@ def test_measured_tables_damaged_ones_and_estimates_are_listed(typed, tables_fol
     assert measured["networks"] == 7
     assert measured["mean_error"] < 0.02
     shown = typed("tables").words
-    for word in ("cpu-1t", "% on 7", "torn.json: is cut off", "estimated", "measured tables lie"):
+    for word in ("cpu-1t", "% on 7", "estimated", "measured tables lie"):
         assert word in shown
+    assert "torn.json:iscutoff" in shown.replace(" ", "")  # a long path is broken over lines
     assert measured["protocol"] == "arithmetic 1.0, f32, 1 thread, batch 1"
     assert measured["created"] == "2026-11-22T10:00:00+00:00"
     assert "arithmetic 1.0, f32, 1 thread, batch 1" in shown
@@ -70,6 +71,7 @@ def test_a_disturbed_table_is_marked_wherever_it_is_used(typed, tables_folder) -
     assert device.brief.endswith("; UNRELIABLE")
 
 
+@pytest.mark.slow
 def test_a_search_on_a_disturbed_table_warns_once_before_it_begins(
     typed, small_folder, tmp_path
 ) -> None:
@@ -92,6 +94,7 @@ def test_a_search_on_a_disturbed_table_warns_once_before_it_begins(
         assert str(again.json["latency_warning"]).startswith("5 of ")
 
 
+@pytest.mark.slow
 def test_every_command_that_prices_by_a_disturbed_table_warns(typed, tmp_path) -> None:
     disturbed(cpu_table(), 5).save(tmp_path / "mine.json")
     on_cpu = ("--runtime", "openvino", "--precision", "f32")
@@ -137,6 +140,7 @@ def test_a_latency_on_a_cpu_may_choose_a_nano_scale(tables_folder) -> None:
     assert choose_template(parse_budgets(["0.1ms"]), load_device("t4"), "detector") == "t"
 
 
+@pytest.mark.slow
 def test_another_table_of_the_same_name_makes_another_search(tables_folder) -> None:
     config = SearchConfig(budgets=("5ms",), device="mine", template="ns")
     prints = []

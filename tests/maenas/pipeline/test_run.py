@@ -220,6 +220,7 @@ def test_errors_of_the_data_stop_the_run(recorded: Recorded, monkeypatch: Any, h
     assert recorded.names == []
 
 
+@pytest.mark.slow
 def test_it_ends_with_a_trained_detector_an_exported_file_and_drawn_detections(
     here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -82,6 +82,7 @@ def ran(site: Path, folder: Path, *arguments: str) -> subprocess.CompletedProces
     )
 
 
+@pytest.mark.slow
 def test_what_an_installed_package_names_works_in_every_command(site: Path, tmp_path: Path) -> None:
     (tmp_path / "mine.yaml").write_text(SPACE)
     done = ran(site, tmp_path, "-c", SCRIPT, *COMMANDS)

@@ -79,6 +79,7 @@ def test_a_search_tells_the_users_score_and_how_near_it_is_to_the_optimum(run: P
     assert "score: {name: wide-convs, weights: [0.0, 1.0, 1.0, 4.0], options: {bonus: 3.0}}" in spec
 
 
+@pytest.mark.slow
 def test_its_result_is_shown_scored_built_and_exported(run: Path, folder: Path) -> None:
     spec = str(run / "best.yaml")
     shown = json.loads(maenas(folder, "show", spec, *PLUGIN, "--json").stdout)

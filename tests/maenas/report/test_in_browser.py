@@ -219,6 +219,7 @@ def test_a_printed_page_is_light_and_has_no_buttons(seen: Tab) -> None:
     assert seen.run("window.ink") == "#18222d"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not AXE.is_file(), reason=f"no axe-core in {AXE}: `make axe` brings it")
 @pytest.mark.parametrize("dark", [False, True])
 def test_axe_finds_nothing_serious(tab: Tab, report: Path, dark: bool) -> None:
@@ -235,6 +236,7 @@ def test_axe_finds_nothing_serious(tab: Tab, report: Path, dark: bool) -> None:
     assert found == []
 
 
+@pytest.mark.slow
 def test_names_from_files_are_text_wherever_they_appear(tab: Tab, tmp_path: Path) -> None:
     backbone = load_backbone("zoo:damo-yolo-t")
     drawn = drawing_section("stages", NAME, [PlainNetwork(NAME, backbone, [(NAME, NAME)])])

@@ -29,6 +29,7 @@ def shell(line: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.slow
 @needs_full
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_full_disk_under_stdout_is_one_line(command: str, tmp_path: Path) -> None:

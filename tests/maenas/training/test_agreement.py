@@ -91,6 +91,7 @@ def begin(rank: int, given: Path, case: str) -> str:
     return str(error.value)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES)
 def test_a_setting_that_differs_is_named_with_its_rank_and_nothing_is_written(
     case: str, given: Path

@@ -54,6 +54,7 @@ def options(given: Path, out: Path, epochs: int = 4, teacher: str = "teacher") -
     return ["distill", str(given / "student"), *arguments, *where, *SETTINGS]
 
 
+@pytest.mark.slow
 def test_a_run_leaves_the_student_alone_and_the_curve_of_the_feature_loss(
     typed, given, tmp_path
 ) -> None:
@@ -71,6 +72,7 @@ def test_a_run_leaves_the_student_alone_and_the_curve_of_the_feature_loss(
     assert (out / "results.png").stat().st_size > 0
 
 
+@pytest.mark.slow
 def test_interrupted_and_continued_it_ends_with_the_same_weights(
     typed, given, tmp_path, monkeypatch
 ) -> None:

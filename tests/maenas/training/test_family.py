@@ -15,6 +15,8 @@ POINTS = 5
 DEVICE = "t4-trt7"
 STEP = (8 / 1.8) ** (1 / (POINTS - 1))  # from one limit of the family to the next
 
+pytestmark = pytest.mark.slow  # what the fixtures prepare takes seconds
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):

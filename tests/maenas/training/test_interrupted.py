@@ -173,6 +173,7 @@ def names(folder: Path) -> list[str]:
     return sorted(name for name in found if "tfevents" not in name)
 
 
+@pytest.mark.slow
 def test_ctrl_c_with_processes_that_load_is_one_line_and_loses_nothing(
     warm_command: Command, tmp_path: Path
 ) -> None:
@@ -181,11 +182,13 @@ def test_ctrl_c_with_processes_that_load_is_one_line_and_loses_nothing(
     survive(warm_command, tmp_path, signal.SIGINT, moments)
 
 
+@pytest.mark.minutes
 @pytest.mark.slow
 def test_fifty_times_ctrl_c(command: Command, tmp_path: Path) -> None:
     survive(command, tmp_path, signal.SIGINT, at_random(whole(command, tmp_path), 50))
 
 
+@pytest.mark.minutes
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
 def test_every_kind_of_kill(command: Command, tmp_path: Path, number: int) -> None:

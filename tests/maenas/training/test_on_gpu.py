@@ -37,6 +37,7 @@ def run(*words: object) -> None:
     app(args=[*map(str, words), "--compute", "cuda:0"], prog_name="maenas", standalone_mode=False)
 
 
+@pytest.mark.slow
 def test_train_and_resume(given: Path, tmp_path: Path, capsys) -> None:
     out = tmp_path / "run"
     words = ("--data", given / "data" / "data.yaml", "--epochs", 1, "--out", out, *SMALL)
@@ -51,6 +52,7 @@ def test_train_and_resume(given: Path, tmp_path: Path, capsys) -> None:
     assert capsys.readouterr().out.count('"epochs": 1') == 2
 
 
+@pytest.mark.slow
 def test_distill(given: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
     words = ("--data", given / "data" / "data.yaml", "--epochs", 1, "--out", out, *SMALL)
@@ -59,6 +61,7 @@ def test_distill(given: Path, tmp_path: Path) -> None:
     assert load_state(out / "resume.pt").progress.rows[0]["feature"] > 0
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("printed_records")
 def test_inputs_of_several_sizes_are_told_to_be_slower(given: Path, tmp_path: Path, capsys) -> None:
     words = ("--data", given / "data" / "data.yaml", "--epochs", 1, "--out", tmp_path / "run")

@@ -59,6 +59,7 @@ def test_two_trainings_that_start_together_have_a_folder_each(
     assert list(tmp_path.iterdir()) == []  # neither has left a file
 
 
+@pytest.mark.minutes
 @pytest.mark.slow
 def test_two_processes_on_ray_end_with_the_weights_of_torchrun(
     maenas: Shell, tmp_path: Path
@@ -89,6 +90,7 @@ def test_two_processes_on_ray_end_with_the_weights_of_torchrun(
         assert torch.equal(value, theirs[name]), name
 
 
+@pytest.mark.minutes
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # Ray's own
 def test_a_training_without_room_for_all_its_processes_holds_no_place(
@@ -101,6 +103,7 @@ def test_a_training_without_room_for_all_its_processes_holds_no_place(
         train_ray.run_ranks(int, 2, cluster.address, "cpu")
 
 
+@pytest.mark.minutes
 @pytest.mark.slow
 def test_a_lost_process_ends_the_training_with_one_line(
     start: Callable[..., subprocess.Popen[str]], tmp_path: Path
@@ -115,6 +118,7 @@ def test_a_lost_process_ends_the_training_with_one_line(
     assert (tmp_path / "run" / "resume.pt").exists()
 
 
+@pytest.mark.minutes
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # Ray's own
 def test_a_training_whose_head_is_lost_ends_with_one_line(

@@ -60,6 +60,7 @@ def test_a_run_leaves_detectors_curves_and_images(typed, given, tmp_path) -> Non
     assert list((out / "predictions").glob("*.jpg"))
 
 
+@pytest.mark.slow
 def test_killed_and_continued_it_ends_with_the_same_weights(typed, start, given, tmp_path) -> None:
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     assert typed(*options(given, whole, epochs=12)).code == 0
@@ -226,6 +227,7 @@ def test_mistakes_are_one_line(typed, given, tmp_path, monkeypatch) -> None:
         assert ran.err.count("\n") == 1
 
 
+@pytest.mark.minutes
 @pytest.mark.slow
 def test_a_nano_detector_learns_eight_images_by_heart(typed, tmp_path) -> None:
     assert typed("data", "make-shapes", "--out", str(tmp_path / "d"), "--images", "8").code == 0

@@ -50,6 +50,7 @@ def finished(maenas, given, tmp_path_factory):
     return ran, out
 
 
+@pytest.mark.slow
 def test_each_member_is_taught_by_the_next_larger_one(finished) -> None:
     ran, out = finished
     members = ran.json["members"]
@@ -69,6 +70,7 @@ def test_each_member_is_taught_by_the_next_larger_one(finished) -> None:
     assert (out / "family.png").stat().st_size > 0
 
 
+@pytest.mark.slow
 def test_a_family_is_continued_without_another_word(finished, typed) -> None:
     ran, out = finished
     state = out / "middle" / "resume.pt"
@@ -80,6 +82,7 @@ def test_a_family_is_continued_without_another_word(finished, typed) -> None:
     assert state.read_bytes() == before
 
 
+@pytest.mark.slow
 def test_the_table_is_for_people(finished, typed) -> None:
     _, out = finished
     shown = typed("train-family", "--out", str(out), "--resume", "--compute", "cpu")
@@ -88,6 +91,7 @@ def test_the_table_is_for_people(finished, typed) -> None:
         assert word in shown.words
 
 
+@pytest.mark.slow
 def test_mistakes_are_one_line(typed, given, finished, tmp_path, monkeypatch) -> None:
     data, out = str(given / "data" / "data.yaml"), str(finished[1])
     alone = str(given / "search" / "pareto" / "small.yaml")

@@ -92,6 +92,7 @@ def test_the_folder_holds_results_figures_and_images(typed: Shell, data: Path) -
     assert len(list(Path("runs/val").iterdir())) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", ["onnx", "xml"])
 def test_an_export_that_ends_in_nms_measures_and_finds_the_same(
     typed: Shell, data: Path, suffix: str
