@@ -1,9 +1,9 @@
 """How good is a calibration from five rows? Random draws of the T4's rows with TensorRT 10.
 
-    python -m benchmarks.bench_calibration [BASE]
+    python -m benchmarks.bench_calibration [BASE ...]
 
-Each draw adapts BASE, `t4-trt7` by default, which knows none of the rows, to five networks, and
-predicts all others. `t4` as BASE was fitted to these rows: its figures are no test.
+Each draw adapts BASE to a few networks and predicts all others; by default `t4-trt7` and `t4-trt8`,
+which were fitted to rows of older versions. `t4` was fitted to these rows: its figures are no test.
 """
 
 from __future__ import annotations
@@ -17,21 +17,22 @@ from maenas.budgets.calibration.fitting import SEVERAL, Data
 from maenas.budgets.device import load_bundled
 from maenas.budgets.pricing.roofline import Roofline
 
+BASES = ("t4-trt7", "t4-trt8")
 DRAWS = 20
 SIZES = (3, 5, 8)  # rows of a calibration
 
 
 def main() -> None:
-    name = sys.argv[1] if len(sys.argv) > 1 else "t4-trt7"
-    base = load_bundled(name)
-    assert isinstance(base, Roofline)
-    data = Data.of(base, device_rows("t4"))
-    for size in SIZES:
-        errors = draws(data, size)
-        print(
-            f"{size} rows, {DRAWS} draws from {name}: mean error {np.mean(errors):.2f}% on the "
-            f"other networks, worst draw {np.max(errors):.2f}%"
-        )
+    for name in sys.argv[1:] or BASES:
+        base = load_bundled(name)
+        assert isinstance(base, Roofline)
+        data = Data.of(base, device_rows("t4"))
+        for size in SIZES:
+            errors = draws(data, size)
+            print(
+                f"{size} rows, {DRAWS} draws from {name}: mean error {np.mean(errors):.2f}% on the "
+                f"other networks, worst draw {np.max(errors):.2f}%"
+            )
 
 
 def draws(data: Data, size: int) -> list[float]:

@@ -1,6 +1,6 @@
 """How tight the certificate is, and how long it takes.
 
-    python -m benchmarks.bench_exact [--devices-only] [--gpu t4] [--cpu intel-8163]
+    python -m benchmarks.bench_exact [--devices-only] [--gpu t4-trt7] [--cpu intel-8163]
 
 Prints the gap between the certified bounds of the default problem, and of the whole front from 2
 to 8 ms from a single solve, with the time on one core, which includes listing and pricing the
@@ -56,7 +56,7 @@ DEVICE_PAIRS = (
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--devices-only", action="store_true", help="skip the other problems")
-    parser.add_argument("--gpu", default="t4", help="GPU of the pairs of devices")
+    parser.add_argument("--gpu", default="t4-trt7", help="GPU of the pairs of devices")
     parser.add_argument("--cpu", default="intel-8163", help="CPU of the pairs of devices")
     arguments = parser.parse_args()
     rows = [] if arguments.devices_only else single_rows()

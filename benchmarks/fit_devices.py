@@ -3,6 +3,7 @@
     python -m benchmarks.fit_devices                    # every estimate; minutes
     python -m benchmarks.fit_devices pi5 agx-orin       # some of them
     python -m benchmarks.fit_devices t4 --write         # write budgets/devices/t4.yaml
+    python -m benchmarks.fit_devices t4 --pairs         # errors on each pair of families left out
 
 Rows and operators come from `device_rows`. The two of the T4 are rooflines whose coefficients are
 fitted with priors; the others adapt a bundled estimate by multipliers, as `maenas calibrate` does.
@@ -14,20 +15,21 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from importlib.resources import files
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from benchmarks.calibrate_t4 import fit_scales
+from benchmarks.device_estimates import ESTIMATES, NPU, Estimate
 from benchmarks.device_rows import device_rows
 from benchmarks.t4_rows import Row
 from maenas.blocks import Op
 from maenas.budgets.calibration.fitting import NetworkRow, calibrated
 from maenas.budgets.device import load_bundled
-from maenas.budgets.latency import Hardware, Precision
 from maenas.budgets.pricing.fit import Fit
 from maenas.budgets.pricing.kernels import KernelKind, kernel_of, range_of, terms_of
 from maenas.budgets.pricing.operator_file import OperatorFile
@@ -55,88 +57,8 @@ PRIORS: dict[str, tuple[float, float]] = {
     "copy_share": (0.6, 0.7),
     "activation_share": (0.3, 1.0),
 }
-NPU = "npu"  # base of an NPU: `npu_base`
 DECODE = Op("decode", (68, 40, 40), (4, 40, 40))  # the grid has none
 STEM_CHANNELS = 8  # TensorRT pads the channels of an image to 4 or 8
-
-
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """How a bundled estimate is made.
-
-    Attributes:
-        means: full name of the device, with runtime and precision.
-        protocol: runtime, precision, and what is inside of each number.
-        source: publication of the rows.
-        base: bundled estimate whose multipliers are fitted; None to fit the coefficients.
-        precision: number format of the networks.
-        sms: number of multiprocessors; that of the base if None.
-        hardware: kind of the hardware.
-    """
-
-    means: str
-    protocol: str
-    source: str
-    base: str | None = None
-    precision: Precision = "f16"
-    sms: int | None = None
-    hardware: Hardware = "gpu"
-
-
-ULTRALYTICS = "network and decoding, synchronised, without NMS, batch 1, ultralytics val"
-
-
-def _orin(name: str, precision: Precision, sms: int) -> Estimate:
-    return Estimate(
-        f"{name}-jetpack6-{precision}",
-        f"TensorRT of JetPack 6, {precision}, {ULTRALYTICS}",
-        "YOLO11 of Ultralytics' Jetson guide",
-        "t4",
-        precision,
-        sms,
-    )
-
-
-ESTIMATES = {
-    "t4": Estimate(
-        "t4-trt10-f16",
-        "TensorRT 10, f16, forward pass without NMS, batch 1",
-        "the T4 TensorRT 10 chart of Ultralytics",
-    ),
-    "t4-trt8": Estimate(
-        "t4-trt8.4-f16",
-        "TensorRT 8.4, f16, GPU compute time of trtexec, forward pass alone, batch 1",
-        "the model zoo of mmyolo",
-    ),
-    "orin-nano-super": _orin("orin-nano-super", "f16", 8),
-    "orin-nano-super-int8": _orin("orin-nano-super", "int8", 8),
-    "agx-orin": _orin("agx-orin-64gb", "f16", 16),
-    "agx-orin-int8": _orin("agx-orin-64gb", "int8", 16),
-    "agx-orin-cpu": Estimate(
-        "agx-orin-64gb-openvino-f32",
-        f"OpenVINO on the 12 Cortex-A78AE cores, f32, {ULTRALYTICS}",
-        "YOLO11 of Ultralytics' Jetson guide",
-        "intel-8163",
-        "f32",
-        hardware="cpu",
-    ),
-    "pi5": Estimate(
-        "pi5-onnxruntime-f32",
-        f"ONNX Runtime on a Raspberry Pi 5, f32, {ULTRALYTICS}",
-        "YOLO11 of Ultralytics' Raspberry Pi guide",
-        "intel-8163",
-        "f32",
-        hardware="cpu",
-    ),
-    "rk3588": Estimate(
-        "rk3588-rknn2.3.2-int8",
-        "RKNN 2.3.2, int8, one NPU core at its highest clock, heads cut before decoding",
-        "the RKNN model zoo",
-        NPU,
-        "int8",
-        hardware="npu",
-    ),
-}
 
 
 def main() -> None:
@@ -145,10 +67,16 @@ def main() -> None:
     )
     parser.add_argument("devices", nargs="*", metavar="DEVICE", help=", ".join(ESTIMATES))
     parser.add_argument("--write", action="store_true", help="write the estimates")
+    parser.add_argument(
+        "--pairs", action="store_true", help="only leave out each pair of families; minutes"
+    )
     arguments = parser.parse_args()
     for name in arguments.devices or ESTIMATES:
         started = time.perf_counter()
         rows = device_rows(name)
+        if arguments.pairs:
+            print(pairs_report(name, rows), flush=True)
+            continue
         model = fitted(name, rows)
         print(report(name, model, rows, time.perf_counter() - started), flush=True)
         if arguments.write:
@@ -176,15 +104,9 @@ def fitted(name: str, rows: Sequence[NetworkRow]) -> Roofline | OperatorModel:
         )
     adapted = f"{estimate.base} adapted to {len(rows)} networks"
     source = f"{adapted}: {estimate.source} ({estimate.protocol})"
-    base = npu_base(rows) if estimate.base == NPU else load_bundled(estimate.base)
-    if isinstance(base, Roofline):
-        device = replace(base, precision=estimate.precision, sms=estimate.sms or base.sms)
-        found = calibrated(device, rows)
-        assert isinstance(found.model, Roofline)
+    found = calibrated(base_of(estimate, rows), rows)
+    if isinstance(found.model, Roofline):
         return replace(found.model, source=source, fit=found.fit, **labels)
-    assert isinstance(base, OperatorModel)
-    found = calibrated(base, rows)
-    assert isinstance(found.model, OperatorModel)
     return replace(
         found.model,
         hardware=estimate.hardware,
@@ -193,6 +115,16 @@ def fitted(name: str, rows: Sequence[NetworkRow]) -> Roofline | OperatorModel:
         fit=found.fit,
         **labels,
     )
+
+
+def base_of(estimate: Estimate, rows: Sequence[NetworkRow]) -> Roofline | OperatorModel:
+    """The model that an estimate adapts by multipliers."""
+    assert estimate.base is not None
+    base = npu_base(rows) if estimate.base == NPU else load_bundled(estimate.base)
+    if isinstance(base, Roofline):
+        return replace(base, precision=estimate.precision, sms=estimate.sms or base.sms)
+    assert isinstance(base, OperatorModel)
+    return base
 
 
 def coefficients(rows: Sequence[NetworkRow]) -> Roofline:
@@ -256,9 +188,42 @@ def errors(model: Roofline, rows: Sequence[NetworkRow]) -> Fit:
     )
 
 
-def off(model: Roofline, row: NetworkRow) -> float:
+def off(model: Roofline | OperatorModel, row: NetworkRow) -> float:
     """Signed error of a prediction in percent."""
     return 100 * (model.latency_ms(row.ops) / row.latency_ms - 1)
+
+
+def pairs_report(name: str, rows: Sequence[NetworkRow]) -> str:
+    """Errors on two families of which a model saw no network, for every pair of families.
+
+    This is what a user meets whose networks resemble no row.
+    """
+    families = list(dict.fromkeys(row.family for row in rows))
+    by_network: dict[str, list[float]] = {row.network: [] for row in rows}
+    means, worst = [], []
+    estimate = ESTIMATES[name]
+    for pair in combinations(families, 2):
+        others = [row for row in rows if row.family not in pair]
+        if estimate.base is None:
+            model: Roofline | OperatorModel = coefficients(others)
+        else:
+            model = calibrated(base_of(estimate, rows), others).model
+        inside = {row.network: off(model, row) for row in rows if row.family in pair}
+        for network, error in inside.items():
+            by_network[network].append(error)
+        sizes = np.abs(list(inside.values()))
+        means.append(float(sizes.mean()))
+        worst.append(float(sizes.max()))
+        print(f"{' and '.join(pair)}: mean {means[-1]:.1f}%, worst {worst[-1]:.1f}%", flush=True)
+    if not means:
+        return f"{name}: one family, nothing to leave out"
+    by_size = sorted(by_network.items(), key=lambda item: -abs(float(np.mean(item[1]))))
+    hardest = ", ".join(f"{network} {np.mean(errors):+.1f}%" for network, errors in by_size[:6])
+    return (
+        f"{name}: {len(means)} pairs of families left out: mean error {np.mean(means):.2f}%, "
+        f"worst pair {max(means):.2f}%; worst network {max(worst):.1f}%, in the median pair "
+        f"{np.median(worst):.1f}%\nhardest: {hardest}"
+    )
 
 
 def report(

@@ -79,7 +79,8 @@ def _longer_table(
         )
     if not networks:
         raise SpecError(
-            "extend: nothing to measure; name a spec, detector or ONNX file with --model."
+            f"extend: nothing is said to be added to {source}; name the networks, each a spec, "
+            "detector or ONNX file, with --model."
         )
     items = list(_items(networks, input_size, table.model()))
     backend = open_backend(Target(table.device, table.backend, table.precision, table.threads))

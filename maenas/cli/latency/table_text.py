@@ -55,6 +55,8 @@ def head(view: TableView) -> list[str]:
     if view.left_out:
         errors = (f"{name} {100 * error:+.1f}%" for name, error in view.left_out.items())
         lines.append(f"left out of the calibration: {', '.join(errors)}")
+        if not view.families:
+            lines.append("all of one family: the error on networks of other families is unknown")
     return lines
 
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from benchmarks.device_estimates import ESTIMATES
 from benchmarks.device_rows import ROWS, device_rows, listed, network_ops
-from benchmarks.fit_devices import ESTIMATES, PRIORS, fitted
+from benchmarks.fit_devices import PRIORS, fitted
 from maenas.budgets import load_device
 from maenas.budgets.pricing.operator_model import OperatorModel
 from maenas.budgets.pricing.roofline import Roofline
