@@ -6,6 +6,7 @@ The reference is made when the site is built and is never committed, so it canno
 from __future__ import annotations
 
 import inspect
+import json
 import os
 import re
 from collections.abc import Callable, Iterator
@@ -42,6 +43,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     pages = {site: (ROOT / name).read_text("utf-8") for name, site in AT_THE_TOP.items()}
     pages["reference/commands.md"] = "\n".join(commands_page())
     pages["reference/python.md"] = "\n".join(python_page())
+    pages["reference/formats.md"] = "\n".join(formats_page())
     for name, content in pages.items():
         files.append(File.generated(config, name, content=content))
     return files
@@ -167,6 +169,16 @@ def python_page() -> Iterator[str]:
     yield "## What a plugin derives from\n"
     yield "::: maenas.plugins.register\n"
     yield from (f"::: {home}.{base}\n" for base, (home, _, _) in REGISTRARS.items())
+
+
+def formats_page() -> Iterator[str]:
+    """The page about files: the JSON Schema of every format."""
+    yield "# File formats\n"
+    yield "JSON Schemas made from the code that reads the files, as `maenas schema` prints them.\n"
+    for name, schema in maenas.schemas().items():
+        yield f"## {name}\n"
+        yield f"{schema.get('description', '')}\n"
+        yield f"```json\n{json.dumps(schema, indent=2)}\n```\n"
 
 
 class Examples(griffe.Extension):

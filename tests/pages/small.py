@@ -16,6 +16,7 @@ SMALL = {
     "search --budget 2.7ms..5ms@t4": [*FEWEST, "--points", "2"],
     "search": FEWEST,
     "profile --extend": [],
+    "profile --from-table": [],
     "profile --kit": [],
     "profile": ["--quick", "--space", "mob", "--minutes", "0.1"],
     "run": [
