@@ -123,6 +123,9 @@ def typed(context: typer.Context, **renamed: str) -> frozenset[str]:
         context: context of the command.
         renamed: fields whose option has another name, as `option=field`.
     """
-    sources = {name: context.get_parameter_source(name) for name in context.params}
+    from maenas.cli.everywhere import OPTIONS
+
+    names_here = (name for name in context.params if name not in OPTIONS)
+    sources = {name: context.get_parameter_source(name) for name in names_here}
     names = {name for name, source in sources.items() if source and source.name == "COMMANDLINE"}
     return frozenset({renamed.get(name, name) for name in names})

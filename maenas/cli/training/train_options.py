@@ -68,6 +68,8 @@ def arguments(context: typer.Context) -> dict[str, Any]:
     The signature of a command is its list of options; a test checks that the function of the same
     name takes each of them.
     """
-    terminal = ("as_json", "plugin_modules")
+    from maenas.cli.everywhere import OPTIONS
+
+    terminal = {"as_json", *OPTIONS}
     given = {name: value for name, value in context.params.items() if name not in terminal}
     return {name: value for name, value in given.items() if value is not None}

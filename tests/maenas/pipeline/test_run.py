@@ -148,7 +148,7 @@ def test_the_command_that_a_stopped_run_advises_continues_it(
     assert stopped.code == 130
     assert "the same command with --resume continues from here" in stopped.err
     recorded.calls.clear()
-    for again in (("run", "--resume", "--out", "mine"), (*asked, "--resume", "--json")):
+    for again in (("run", "--resume", "--out", "mine"), (*asked, "--resume", "--json", "--quiet")):
         assert typed(*again).code == 130
     assert recorded.names == ["train", "train"]
     other = typed("run", "--resume", "--out", "mine", "--epochs", "3")

@@ -8,6 +8,7 @@ from maenas.detector.data.readers.reading import counted
 from maenas.terminal.reading import reading_line
 
 
+@pytest.mark.usefixtures("printed_records")
 def test_the_line_names_the_split_the_rate_and_the_time_left(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
