@@ -84,7 +84,9 @@ def test_a_tracker_that_fails_is_told_and_left_out_and_the_others_go_on(
     assert other.told == ["start 0", "step 3", "epoch 1", "end True"]
     assert failing.told[-1] == moment
     said = capsys.readouterr().err
-    assert said == "Recorder: failed, the training goes on without it: the service is gone\n"
+    assert (
+        said == "warning: Recorder: failed, the training goes on without it: the service is gone\n"
+    )
 
 
 def wandb_calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Any]]:
