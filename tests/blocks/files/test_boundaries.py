@@ -33,7 +33,10 @@ BOUNDARIES = {
         "maenas.detector.data.readers.voc_file",
     },
     "ElementTree.parse": set(),
-    "av.open": {"maenas.detector.media.videos"},
+    "av.open": {
+        "maenas.detector.media.videos",
+        "maenas.detector.media.remote",  # inside `named`, as files are
+    },
     "read_model": {
         "maenas.budgets.backends.openvino_cpu",  # of a graph in memory
         "maenas.detector.export.openvino",
