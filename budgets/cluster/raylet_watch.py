@@ -11,11 +11,13 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from maenas.budgets.cluster.output import say
-
 PROCESSES = Path("/proc")
 OPTION = "--raylet_socket_name="  # option that only a raylet's command line has
 EXIT_CODE = 2
+GONE = (
+    "error: ray: the cluster is gone (its raylet on this machine has ended); the same command "
+    "with --resume continues, on another cluster or without one."
+)
 
 
 @contextmanager
@@ -62,10 +64,7 @@ def _watch(process: int, stopped: int) -> None:
     ended = {descriptor for descriptor, _ in poller.poll()}
     if stopped in ended:
         return
-    say(
-        "error: ray: the cluster is gone (its raylet on this machine has ended); the same command "
-        "with --resume continues, on another cluster or without one."
-    )
-    with suppress(OSError):
+    with suppress(OSError):  # not logged: this is the last word of a process, also of a user's own
+        print(GONE, file=sys.stderr, flush=True)
         sys.stdout.flush()
     os._exit(EXIT_CODE)

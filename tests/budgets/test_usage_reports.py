@@ -30,8 +30,14 @@ PARTS = ("blocks", "budgets", "detector", "nas", "search_spaces", "maenas")
 # What programs send reports or fetch files with.
 CLIENTS = {"requests", "httpx", "aiohttp", "urllib3", "urllib.request", "http.client"}
 REPORTERS = {"sentry_sdk", "posthog", "wandb", "mlflow", "openvino_telemetry", "openvino.tools"}
-# What sends something only because a user asked for it, by `--tracker`.
-ASKED = {"maenas/training/trackers/wandb.py", "maenas/training/trackers/mlflow.py"}
+# What opens a connection only because a user asked for it: by `--tracker`, or by the address of
+# an image or a stream.
+ASKED = {
+    "maenas/training/trackers/wandb.py",
+    "maenas/training/trackers/mlflow.py",
+    "detector/media/addresses.py",
+    "detector/media/remote.py",
+}
 SOURCES = [path for part in PARTS for path in sorted((ROOT / part).rglob("*.py"))]
 
 

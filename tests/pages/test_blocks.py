@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,6 +27,15 @@ SLOW = [
     for page in (TUTORIAL, *WITH_BLOCKS)
     if any(block.directive == "slow" for block in blocks_of(page))
 ]
+
+
+# Pages whose searches and measurements take ten seconds or more
+LONG = ("docs/how-to/search.md", "docs/devices/measure.md", "docs/devices/several-devices.md")
+
+
+def marked(page: Path) -> Any:
+    """A page as a parameter, slow if it is long."""
+    return pytest.param(page, marks=[pytest.mark.slow] if name_of(page) in LONG else [])
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +60,7 @@ def test_the_tutorial_leaves_what_it_says(after_the_tutorial: Path) -> None:
     assert ".jpg" in drawn
 
 
-@pytest.mark.parametrize("page", WITH_BLOCKS, ids=name_of)
+@pytest.mark.parametrize("page", [marked(page) for page in WITH_BLOCKS], ids=name_of)
 def test_every_block_of_a_page_runs(page: Path, folder: Path) -> None:
     with quick_measuring():
         play(page, folder)
@@ -78,6 +88,7 @@ def player(pages: list[Path], folder: Path) -> Iterator[str]:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.slow
 def test_the_plugins_of_the_pages_work_in_every_command_and_keep_their_contracts(
     after_the_tutorial: Path, tmp_path: Path
 ) -> None:

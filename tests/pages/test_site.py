@@ -20,6 +20,8 @@ pytest.importorskip("mkdocstrings", reason="the docs extra is not installed")
 TAGS = "script|img|iframe|link|source"
 LOADED = re.compile(rf"<(?:{TAGS})\b[^>]*?(?:src|href)=[\"']?(https?:[^\"'> ]+)")
 
+pytestmark = pytest.mark.slow  # the site takes ten seconds to build
+
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -38,6 +38,7 @@ def printed() -> Any:
     return ray._private.worker.print_to_stdstream
 
 
+@pytest.mark.usefixtures("printed_records")
 def test_a_lost_node_is_told_once_in_one_line_on_stderr(
     printed: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
