@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,6 +20,8 @@ from maenas.budgets.usage_reports import quiet_onnxruntime
 FATAL_ONLY = 4  # log level of ONNX Runtime; a graph that it cannot fold stays as it is
 LARGEST = 2 * GIB  # maximum size of the model file; its weights may be in a second file
 INPUTS_OPTIONAL = 4  # version of the format from which weights need not be listed as inputs
+# what a C++ library of ONNX says before the reason of a failed assertion
+ASSERTION = re.compile(r"\S+\.(?:cc|cpp|h):\d+: \w+: Assertion `[^`]*` failed: ")
 MAX_BYTES = 2**31 - 1  # maximum size of a protobuf message
 
 
@@ -143,7 +146,25 @@ def _inlined(model: onnx.ModelProto, where: str) -> onnx.ModelProto:
     try:
         return onnx.inliner.inline_local_functions(model, convert_version=True)
     except Exception as error:  # the inliner is C++ and raises several types
-        raise GraphError(f"{where}: its functions cannot be inlined: {_line(error)}") from None
+        raise GraphError(
+            f"{where}: its functions cannot be inlined ({_line(error)}){_other_opsets(model)}."
+        ) from None
+
+
+def _other_opsets(model: onnx.ModelProto) -> str:
+    """The functions whose opset is not that of the graph, and what to do; "" if there are none."""
+    versions = [entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")]
+    opset = max(versions, default=0)
+    others = {
+        f"{function.domain}.{function.name} (opset {entry.version})"
+        for function in model.functions
+        for entry in function.opset_import
+        if entry.domain in ("", "ai.onnx") and entry.version != opset
+    }
+    if not others:
+        return ""
+    names = ", ".join(sorted(others))
+    return f"; the graph has opset {opset}, but not {names}: export it with one opset"
 
 
 def _free_name(name: str, taken: Collection[str]) -> str:
@@ -162,6 +183,6 @@ def _lists_weights(graph: onnx.GraphProto) -> bool:
 
 
 def _line(error: BaseException) -> str:
-    """Return an error message as one line."""
-    text = " ".join(str(error).split())
+    """Return an error message as one line, without the place in the source of a library."""
+    text = ASSERTION.sub("", " ".join(str(error).split()))
     return text if len(text) <= 200 else f"{text[:200]}..."

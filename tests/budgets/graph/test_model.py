@@ -80,6 +80,18 @@ def test_functions_of_the_model_itself_are_inlined() -> None:
     assert len({node.name for node in graph.graph.node} - {""}) == 3
 
 
+def test_functions_of_an_opset_that_cannot_be_converted_are_named() -> None:
+    model = made(["c = Conv x w", "y = CustomSilu c"], weights={"w": kernels(8, 8)}, domain="torch")
+    body = [helper.make_node("Sigmoid", ["a"], ["b"])]
+    opset = helper.make_opsetid("", 99)
+    model.functions.append(helper.make_function("torch", "CustomSilu", ["a"], ["b"], body, [opset]))
+    with pytest.raises(GraphError) as raised:
+        static_graph(model)
+    assert "but not torch.CustomSilu (opset 99): export it with one opset" in str(raised.value)
+    assert "Assertion" not in str(raised.value)
+    assert ".h:" not in str(raised.value)
+
+
 def test_shapes_are_inferred_and_the_model_given_is_left_as_it_was() -> None:
     model = model_of("batch", 8, 16, 16)
     before = model.SerializeToString()
