@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -113,6 +115,14 @@ def maenas() -> Shell:
     return run
 
 
+def heed_signals(before: Callable[[], None] | None) -> None:
+    """Prepare a process for signals: a background shell starts processes that ignore Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    if before is not None:
+        before()
+
+
 @pytest.fixture(scope="session")
 def start() -> Iterator[Callable[..., subprocess.Popen[str]]]:
     """Starts a command and does not wait for it; ends it with the tests if it still runs."""
@@ -129,7 +139,7 @@ def start() -> Iterator[Callable[..., subprocess.Popen[str]]]:
             command(*arguments),
             cwd=cwd,
             env=environment(environ or {}),
-            preexec_fn=before,
+            preexec_fn=partial(heed_signals, before),
             stdout=subprocess.PIPE,
             stderr=stderr,
             text=True,

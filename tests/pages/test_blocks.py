@@ -22,11 +22,7 @@ TUTORIAL = DOCS / "tutorial.md"
 WITH_PLUGINS = sorted((DOCS / "extend").glob("*.md"))
 OTHERS = [page for page in PAGES if page not in (TUTORIAL, *WITH_PLUGINS)]
 WITH_BLOCKS = [page for page in OTHERS if any(block.runs for block in blocks_of(page))]
-SLOW = [
-    page
-    for page in (TUTORIAL, *WITH_BLOCKS)
-    if any(block.directive == "slow" for block in blocks_of(page))
-]
+SLOW = [page for page in WITH_BLOCKS if any(block.directive == "slow" for block in blocks_of(page))]
 
 
 # Pages whose searches and measurements take ten seconds or more
@@ -71,6 +67,15 @@ def test_every_block_of_a_page_runs(page: Path, folder: Path) -> None:
 def test_every_slow_block_of_a_page_runs(page: Path, folder: Path) -> None:
     with quick_measuring():
         play(page, folder, slow=True)
+
+
+@pytest.mark.slow
+def test_every_slow_block_of_the_tutorial_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tests.pages.play.DONE", set())  # nothing was done in this folder
+    with quick_measuring():
+        play(TUTORIAL, tmp_path, slow=True)
 
 
 @contextmanager

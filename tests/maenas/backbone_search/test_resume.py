@@ -248,10 +248,7 @@ def test_a_disk_full_from_the_start_leaves_no_file(maenas, small, tmp_path):
 
 @pytest.mark.slow
 def test_ctrl_c_says_how_to_go_on(start, tmp_path):
-    def heed_ctrl_c() -> None:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)  # a background shell has its jobs ignore it
-
-    process = start(*ASKED, "--out", "run", cwd=tmp_path, before=heed_ctrl_c)
+    process = start(*ASKED, "--out", "run", cwd=tmp_path)
     wait(process, lambda: size(tmp_path / "run" / "history.jsonl") > PART)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=DEADLINE_S)

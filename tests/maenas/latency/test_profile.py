@@ -324,7 +324,7 @@ def test_a_refused_profile_leaves_no_folder(typed, tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_a_profile_that_is_interrupted_keeps_its_samples(start, tmp_path: Path) -> None:
     options = ("profile", "--quick", "--threads", "1", "--space", "mob", "--out", "cut.json")
-    process = start(*options, cwd=tmp_path, before=heed_interrupts)
+    process = start(*options, cwd=tmp_path)
     partial = tmp_path / "cut.json.partial"
     deadline = time.monotonic() + PATIENCE_S
     while not (partial.exists() and partial.read_bytes().count(b"\n") > 1):
@@ -338,11 +338,6 @@ def test_a_profile_that_is_interrupted_keeps_its_samples(start, tmp_path: Path) 
     assert err.splitlines()[-1].startswith("interrupted; the same command with --resume continues")
     assert partial.exists()
     assert not (tmp_path / "cut.json").exists()
-
-
-def heed_interrupts() -> None:
-    """A background shell starts processes that ignore Ctrl-C."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @pytest.mark.minutes

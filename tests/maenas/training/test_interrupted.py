@@ -42,12 +42,6 @@ def given(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def heed_signals() -> None:
-    """A background shell has its jobs ignore Ctrl-C."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGHUP, signal.SIG_DFL)
-
-
 class Process(Protocol):
     """A started command: what `subprocess.Popen` and `WarmCommand` have in common."""
 
@@ -72,7 +66,7 @@ def command(start: Callable[..., Process], asked: tuple[object, ...], tmp_path: 
     """Starts the training from nothing, as a user does."""
 
     def run(*options: object) -> Process:
-        return start(*asked, *options, cwd=tmp_path, environ=ONE_THREAD, before=heed_signals)
+        return start(*asked, *options, cwd=tmp_path, environ=ONE_THREAD)
 
     return run
 
