@@ -123,6 +123,14 @@ def heed_signals(before: Callable[[], None] | None) -> None:
         before()
 
 
+@pytest.fixture
+def usual_ctrl_c() -> Iterator[None]:
+    """Python's own reaction to Ctrl-C; a shell ignores it for what it starts in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.fixture(scope="session")
 def start() -> Iterator[Callable[..., subprocess.Popen[str]]]:
     """Starts a command and does not wait for it; ends it with the tests if it still runs."""
