@@ -220,15 +220,15 @@ class OperatorModel(LatencyModel):
         if kernel in self.kernels:
             return kernel
         if kernel not in self._nearest:
-            alike = [known for known in self.kernels if known.family == kernel.family]
+            measured = [known for known in self.kernels if known.family == kernel.family]
             instead = INSTEAD.get(kernel.family)
-            alike = alike or [known for known in self.kernels if known.family == instead]
-            if not alike:
+            measured = measured or [known for known in self.kernels if known.family == instead]
+            if not measured:
                 raise DeviceError(
                     f"device {self.device}: operators of kind {kernel.family!r} were never "
                     f"measured there; measure them with: {self.command}"
                 )
-            self._nearest[kernel] = min(alike, key=lambda known: _distance(known, kernel))
+            self._nearest[kernel] = min(measured, key=lambda known: _distance(known, kernel))
         return self._nearest[kernel]
 
 

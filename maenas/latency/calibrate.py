@@ -59,7 +59,7 @@ class CalibrateResult:
 
     Attributes:
         path: file of the estimate.
-        plot: picture of predicted against given latencies.
+        plot: plot of predicted against given latencies.
         rows: networks with their latency.
         found: calibrated model and its errors.
     """
