@@ -2,7 +2,7 @@
 
 from maenas.detector.data.augmentation import Augmentation
 from maenas.detector.data.batch import Batch
-from maenas.detector.data.dataset import DataError, DataProblem, Dataset, same_classes
+from maenas.detector.data.dataset import DataError, DataProblem, Dataset, Source, same_classes
 from maenas.detector.data.loader import EvalLoader, LoaderOptions, TrainLoader
 from maenas.detector.data.readers.read import read_dataset
 from maenas.detector.data.samples import Sample, Samples
@@ -17,6 +17,7 @@ __all__ = [
     "LoaderOptions",
     "Sample",
     "Samples",
+    "Source",
     "TrainLoader",
     "read_dataset",
     "same_classes",

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maenas.blocks.errors import MaenasError
+from maenas.detector.data.labelled import Flags
 from maenas.detector.data.samples import Sample, Samples
 
 Severity = Literal["error", "warning"]
@@ -46,6 +47,19 @@ class DataProblem:
         return f"{self.where}: {self.what}; {self.fix}"
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Source:
+    """One of the data sets that a union joins.
+
+    Attributes:
+        name: name of the data set.
+        annotated: (classes,), whether every object of a class is labelled in its images.
+    """
+
+    name: str
+    annotated: Flags
+
+
 @dataclass(frozen=True)
 class Dataset:
     """One split of a data set.
@@ -56,6 +70,8 @@ class Dataset:
         names: names of the classes, by index.
         category_ids: id of each class in the file, for results in COCO's form.
         problems: problems met while reading; unusable images and labels are not in `samples`.
+        sources: data sets that `Samples.source_of` refers to; () if every class is annotated in
+            every image.
     """
 
     source: Path
@@ -63,6 +79,7 @@ class Dataset:
     names: tuple[str, ...]
     category_ids: tuple[int, ...]
     problems: tuple[DataProblem, ...] = field(default=(), repr=False)
+    sources: tuple[Source, ...] = ()
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -76,6 +93,17 @@ class Dataset:
     def labelled(self) -> NDArray[np.int64]:
         """Indices of the samples with at least one object."""
         return np.flatnonzero(np.diff(self.columns.ends))
+
+    def annotated(self, index: int) -> Flags | None:
+        """(classes,): whether an image without labels of a class shows no object of it.
+
+        None if every class is annotated in every image.
+        """
+        if not self.sources:
+            return None
+        known: Flags = self.sources[self.columns.source_of[index]].annotated.copy()
+        known[self.columns.verified_in(index)] = True
+        return known
 
     @property
     def objects(self) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from typing import TypeVar, overload
@@ -75,6 +75,15 @@ class Outlines:
             ends_of([len(outline) for outline in outlines]),
         )
 
+    @classmethod
+    def joined(cls, each: Sequence[Outlines]) -> Outlines:
+        """Concatenation of several `Outlines`."""
+        return cls(
+            np.concatenate([one.points for one in each]),
+            _joined_ends([one.parts for one in each]),
+            _joined_ends([one.objects for one in each]),
+        )
+
     def at(self, first: int, last: int) -> tuple[Outline, ...]:
         """Outlines of objects `first` to `last` - 1; () if none has one."""
         if self.objects[first] == self.objects[last]:
@@ -117,6 +126,9 @@ class Samples(Sequence[Sample]):
         crowd: (N,), whether a box is a region to ignore.
         areas: (N,), square pixels.
         outlines: outlines of all objects.
+        source_of: (I,), index of each image's source in `Dataset.sources`; zeros by default.
+        verified_ends: offsets of each image's `verified`; empty if no image has any.
+        verified: class indices annotated in an image beyond those of its source.
     """
 
     folders: tuple[Path, ...]
@@ -131,10 +143,17 @@ class Samples(Sequence[Sample]):
     crowd: Flags
     areas: Floats
     outlines: Outlines
+    source_of: NDArray[np.int16] = field(default_factory=lambda: np.zeros(0, np.int16))
+    verified_ends: Ends = field(default_factory=lambda: np.zeros(0, np.int64))
+    verified: NDArray[np.int32] = field(default_factory=lambda: np.zeros(0, np.int32))
+
+    def __post_init__(self) -> None:
+        if not len(self.source_of):
+            object.__setattr__(self, "source_of", np.zeros(len(self), dtype=np.int16))
 
     @classmethod
     def of(cls, samples: Sequence[Sample]) -> Samples:
-        """Columns from a sequence of samples."""
+        """Columns from a sequence of samples, of one source."""
         outlines = [
             outline
             for sample in samples
@@ -155,7 +174,41 @@ class Samples(Sequence[Sample]):
     @classmethod
     def joined(cls, parts: Sequence[Samples]) -> Samples:
         """Concatenation of several `Samples`."""
-        return parts[0] if len(parts) == 1 else cls.of([each for part in parts for each in part])
+        if len(parts) == 1:
+            return parts[0]
+        folders = {folder: None for part in parts for folder in part.folders}
+        index_of = {folder: index for index, folder in enumerate(folders)}
+        moved = [np.array([index_of[each] for each in part.folders], np.int32) for part in parts]
+        verified = any(len(part.verified_ends) for part in parts)
+        return cls(
+            tuple(folders),
+            np.concatenate([new[part.folder_of] for new, part in zip(moved, parts, strict=True)]),
+            np.concatenate([part.names for part in parts]),
+            _joined_ends([part.name_ends for part in parts]),
+            np.concatenate([part.sizes for part in parts]),
+            np.concatenate([part.image_ids for part in parts]),
+            _joined_ends([part.ends for part in parts]),
+            np.concatenate([part.boxes for part in parts]),
+            np.concatenate([part.labels for part in parts]),
+            np.concatenate([part.crowd for part in parts]),
+            np.concatenate([part.areas for part in parts]),
+            Outlines.joined([part.outlines for part in parts]),
+            np.concatenate([part.source_of for part in parts]),
+            _joined_ends([part._every_verified_end() for part in parts])
+            if verified
+            else np.zeros(0, np.int64),
+            np.concatenate([part.verified for part in parts]),
+        )
+
+    def verified_in(self, index: int) -> NDArray[np.int32]:
+        """Classes annotated in an image beyond those of its source."""
+        if not len(self.verified_ends):
+            return self.verified
+        return self.verified[self.verified_ends[index] : self.verified_ends[index + 1]]
+
+    def _every_verified_end(self) -> Ends:
+        """(I + 1,): offsets of `verified`, also where there are none."""
+        return self.verified_ends if len(self.verified_ends) else np.zeros(len(self) + 1, np.int64)
 
     def __len__(self) -> int:
         return len(self.image_ids)
@@ -224,6 +277,11 @@ def ends_of(counts: Sequence[int] | NDArray[np.int64]) -> Ends:
     ends = np.zeros(len(counts) + 1, dtype=np.int64)
     np.cumsum(counts, out=ends[1:])
     return ends
+
+
+def _joined_ends(each: Sequence[Ends]) -> Ends:
+    """Offsets of concatenated items from the offsets of each part."""
+    return ends_of(np.concatenate([np.diff(ends) for ends in each]))
 
 
 def _column(parts: Sequence[NDArray[Number]], kind: type[Number]) -> NDArray[Number]:

@@ -155,12 +155,18 @@ def identity(spec: DetectorSpec, dataset: Dataset, recipe: str, teacher: str = "
 
 
 def digest_of(dataset: Dataset) -> str:
-    """The SHA-256 of the names and labels of all images."""
+    """The SHA-256 of the names and labels of all images, and of what their sources annotate."""
     data = hashlib.sha256()
     for sample in dataset.samples:
         data.update(os.fsencode(f"{sample.path.name} {sample.size} {sample.image_id} "))
         for numbers in (sample.boxes, sample.labels, sample.crowd):
             data.update(numbers.tobytes())
+    if dataset.sources:
+        for source in dataset.sources:
+            data.update(source.name.encode() + source.annotated.tobytes())
+        columns = dataset.columns
+        for column in (columns.source_of, columns.verified_ends, columns.verified):
+            data.update(column.tobytes())
     return data.hexdigest()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -72,3 +73,25 @@ def test_an_image_of_seven_objects_takes_less_than_400_bytes():
     held = sum(getattr(columns, name).nbytes for name in (*of_images, *of_objects))
     held += columns.outlines.objects.nbytes + columns.outlines.parts.nbytes
     assert held < 400 * 1000
+
+
+def test_parts_are_joined_with_outlines_sources_and_verified_classes():
+    second = replace(
+        Samples.of(SAMPLES[2:]),
+        source_of=np.ones(2, np.int16),
+        verified_ends=np.array([0, 1, 3]),
+        verified=np.array([5, 6, 7], np.int32),
+    )
+    joined = Samples.joined([Samples.of(SAMPLES[:2]), second])
+    assert all(equal(one, other) for one, other in zip(joined, SAMPLES, strict=True))
+    assert joined.folders == (Path("folder"),)
+    assert joined.source_of.tolist() == [0, 0, 1, 1]
+    verified = [joined.verified_in(index).tolist() for index in range(4)]
+    assert verified == [[], [], [5], [6, 7]]
+
+
+def test_plain_samples_hold_no_verified_classes():
+    joined = Samples.joined([Samples.of(SAMPLES[:2]), Samples.of(SAMPLES[2:])])
+    assert len(joined.verified_ends) == 0
+    assert joined.source_of.tolist() == [0, 0, 0, 0]
+    assert joined.verified_in(2).tolist() == []
