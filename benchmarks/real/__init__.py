@@ -1,0 +1,1 @@
+"""Parts of `bench_real`: trainings of our detectors and of peers on real images, and one judge."""

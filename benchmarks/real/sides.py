@@ -1,0 +1,194 @@
+"""The two sides of `bench_real`: how a model is trained, its detections are found, and exported."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from benchmarks.machine import maenas
+from benchmarks.real.judge import Rows, of_coco
+from benchmarks.real.meter import ONE_THREAD, run_metered
+from benchmarks.real.views import View
+from maenas.detector.data.readers.read import read_dataset
+from maenas.detector.model.template import template_names
+
+PEERS = tuple(f"yolo{version}{scale}" for version in ("11", "26", "v8") for scale in "ns")
+SCRIPT = Path(__file__).with_name("ultralytics_peer.py")
+MIN_SCORE = 0.001  # minimum confidence of a detection that is judged, on both sides
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What all trainings of a table have in common.
+
+    Attributes:
+        view: the data set.
+        size: height and width of the input, in pixels.
+        epochs: epochs of a training.
+        batch: images in a step.
+    """
+
+    view: View
+    size: int
+    epochs: int
+    batch: int
+
+
+class Side(Protocol):
+    """A model of one side."""
+
+    @property
+    def name(self) -> str:
+        """Name of the model in the table."""
+
+    @property
+    def peer(self) -> bool:
+        """Whether it is another implementation."""
+
+    def train(self, plan: Plan, seed: int, out: Path) -> None:
+        """Train from random weights in a folder, or continue there."""
+
+    def found(self, plan: Plan, out: Path) -> dict[str, Rows]:
+        """Detections of the best weights on the test split, by file name."""
+
+    def export(self, plan: Plan, to: Path) -> None:
+        """Write the network as ONNX, for its latency."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ours:
+    """A detector of maenas.
+
+    Attributes:
+        name: name in the table.
+        detector: backbone file, run folder of a search, or zoo:NAME, to build the detector from.
+        changes: values of the recipe that differ from those that `maenas train` takes by itself.
+        peer: False.
+    """
+
+    name: str
+    detector: str
+    changes: tuple[str, ...] = ()
+    peer: bool = False
+
+    def train(self, plan: Plan, seed: int, out: Path) -> None:
+        """Train on one thread with the batch size of the plan; all else as `maenas train` does."""
+        changes = (
+            *(f"seed={seed}", f"batch={plan.batch}", f"compute.batch={plan.batch}"),
+            *("min_steps=1", *self.changes),
+        )
+        words: list[object] = [sys.executable, "-m", "maenas", "train"]
+        words += [
+            self._built(plan, out),
+            "--input-size",
+            plan.size,
+            "--data",
+            plan.view.data,
+            "--epochs",
+            plan.epochs,
+        ]
+        words += ["--out", out / "run", "--workers", 0, "--compute", "cpu", "--tracker", "none"]
+        words += ["--resume"] if (out / "run").exists() else []
+        for change in changes:
+            words += ["--set", change]
+        run_metered(words, out)
+
+    def found(self, plan: Plan, out: Path) -> dict[str, Rows]:
+        """Detections by `maenas val`, with its own NMS threshold."""
+        words = ("--split", "test", "--min-score", MIN_SCORE, "--out", out / "val", "--exist-ok")
+        maenas("val", out / "run" / "best", "--data", plan.view.data, *words)
+        return dict(of_coco(out / "val" / "coco.json", read_dataset(plan.view.data, "test")))
+
+    def export(self, plan: Plan, to: Path) -> None:
+        """Export by `maenas export`, without NMS."""
+        detector = self._built(plan, to.parent)
+        options = ("--input-size", plan.size, "--format", "onnx", "--batch", 1, "--out", to)
+        maenas("export", detector, *options)
+
+    def _built(self, plan: Plan, folder: Path) -> Path:
+        """The detector for the classes and the input size of the plan."""
+        out = folder / f"{self.name}-detector"
+        if not out.exists():
+            names = ",".join(plan.view.names)
+            maenas("build-detector", self.detector, "--names", names, "--out", out)
+        return out
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """A model of Ultralytics, in an environment of its own.
+
+    Attributes:
+        name: name of the model, such as "yolo11n".
+        python: Python of that environment.
+        state: folder for its settings.
+        peer: True.
+    """
+
+    name: str
+    python: Path
+    state: Path
+    peer: bool = True
+
+    def train(self, plan: Plan, seed: int, out: Path) -> None:
+        """Train on one thread with the defaults of Ultralytics."""
+        words = self._words(
+            "train", plan, data=str(plan.view.data), out=str(out / "run"), seed=seed
+        )
+        run_metered(words, out, self._environment())
+
+    def found(self, plan: Plan, out: Path) -> dict[str, Rows]:
+        """Detections by `predict`, with its own NMS threshold."""
+        to, images = out / "found.json", plan.view.images("test")
+        self._run("detect", plan, out=str(out / "run"), images=str(images), to=str(to))
+        found: dict[str, Rows] = json.loads(to.read_text(encoding="utf-8"))
+        return found
+
+    def export(self, plan: Plan, to: Path) -> None:
+        """Export as Ultralytics does: without NMS, or end to end if the model has none."""
+        self._run("export", plan, classes=len(plan.view.names), to=str(to))
+
+    def _words(self, do: str, plan: Plan, **values: Any) -> list[object]:
+        job = {"do": do, "model": self.name, "size": plan.size, "epochs": plan.epochs}
+        return [self.python, SCRIPT, json.dumps(job | {"batch": plan.batch} | values)]
+
+    def _run(self, do: str, plan: Plan, **values: Any) -> None:
+        words = [str(word) for word in self._words(do, plan, **values)]
+        subprocess.run(
+            words, check=True, cwd=self.state, env=self._environment(), stdout=sys.stderr
+        )
+
+    def _environment(self) -> dict[str, str]:
+        """Offline, with settings in a folder of the benchmark."""
+        self.state.mkdir(parents=True, exist_ok=True)
+        own = {"YOLO_CONFIG_DIR": str(self.state), "YOLO_OFFLINE": "true", "YOLO_AUTOINSTALL": "0"}
+        return {**os.environ, **ONE_THREAD, **own}
+
+
+def side_of(word: str, peers_python: Path | None, state: Path) -> Side:
+    """A model from the command line: a peer's name, a scale of the zoo, or NAME=BACKBONE.
+
+    Raises:
+        ValueError: if it is neither, or a peer has no Python.
+    """
+    if word in PEERS:
+        if peers_python is None:
+            raise ValueError(f"{word}: needs --peers-python, a Python that has ultralytics.")
+        return Peer(word, peers_python, state)
+    if word in template_names():
+        return Ours(word, f"zoo:damo-yolo-{word}")
+    name, _, path = word.partition("=")
+    if not path:
+        raise ValueError(f"{word}: must be one of {_listed()}, or NAME=BACKBONE.")
+    return Ours(name, path)
+
+
+def _listed() -> str:
+    known: Sequence[str] = (*PEERS, *template_names())
+    return ", ".join(known)

@@ -1,0 +1,105 @@
+"""Table, lines and picture of `bench_real`, from what its trainings left."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.machine import read_csv, result_path, write_csv
+
+NAME = "real"
+KEYS = ("data", "size", "epochs", "batch", "model", "seed")
+SCORES = ("ap", "ap50", "ap75")
+MS = ("f32_ms", "int8_ms")
+COLUMNS = (*KEYS, "peer", *SCORES, "processor_min", *MS, "commit")
+Row = dict[str, str]
+
+
+def update(runs: Path) -> list[Row]:
+    """Add the results in the folder of the trainings to the table; returns all its rows."""
+    rows = {_key(row): row for row in read_csv(result_path(NAME))}
+    for path in sorted(runs.glob("*/*/row.json")):
+        found = {name: str(value) for name, value in _read(path).items()}
+        rows[_key(found)] = dict.fromkeys(COLUMNS, "") | rows.get(_key(found), {}) | found
+    for path in sorted(runs.glob("*/latency.json")):
+        timed = _read(path)
+        for row in rows.values():
+            ms = timed["ms"].get(row["model"])
+            if ms and (row["data"], row["size"]) == (timed["data"], str(timed["size"])):
+                row |= {f"{precision}_ms": f"{value:.3f}" for precision, value in ms.items()}
+    ordered = sorted(rows.values(), key=_key)
+    write_csv(NAME, ordered, COLUMNS)
+    return ordered
+
+
+def lines(rows: Sequence[Row]) -> list[str]:
+    """One line per model of a data set: mean over its random seeds, range of AP, and latency."""
+    found = []
+    for key, some in _by_model(rows).items():
+        data, size, epochs, batch, model = key
+        ap = [float(row["ap"]) for row in some]
+        means = ", ".join(f"{name} {_mean(some, name):.3f}" for name in SCORES)
+        ms = ", ".join(f"{name[:-3]} {some[0][name]} ms" for name in MS if some[0][name])
+        found.append(
+            f"{data} at {size}, {epochs} epochs, batch {batch}: {model}: {means} "
+            f"(AP {min(ap):.3f}..{max(ap):.3f}, {len(ap)} seeds), "
+            f"{_mean(some, 'processor_min'):.0f} processor minutes" + (f", {ms}" if ms else "")
+        )
+    return found
+
+
+def draw(rows: Sequence[Row]) -> str:
+    """Draw AP against latency for each data set; returns what was written."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    models = {key: some for key, some in _by_model(rows).items() if some[0]["f32_ms"]}
+    panels = sorted({key[:4] for key in models})
+    if not panels:
+        return "no picture yet: no trained model has a latency"
+    figure, axes = plt.subplots(1, len(panels), figsize=(5 * len(panels), 4), squeeze=False)
+    for axis, panel in zip(axes[0], panels, strict=True):
+        for key, some in models.items():
+            if key[:4] == panel:
+                _point(axis, key[4], some)
+        axis.set_title("{} at {}, {} epochs".format(*panel[:3]))
+        axis.set_xlabel("OpenVINO f32, 1 thread, ms")
+        axis.set_ylabel("AP on the test split")
+        axis.grid(alpha=0.3)
+    figure.tight_layout()
+    path = result_path(NAME).with_suffix(".png")
+    figure.savefig(path, dpi=110)
+    plt.close(figure)
+    return str(path)
+
+
+def _point(axis: Any, model: str, some: Sequence[Row]) -> None:
+    ms, ap = float(some[0]["f32_ms"]), _mean(some, "ap")
+    is_peer = some[0]["peer"] == "True"
+    axis.plot(ms, ap, "s" if is_peer else "o", color="tab:grey" if is_peer else "tab:blue")
+    axis.annotate(model, (ms, ap), xytext=(5, 4), textcoords="offset points", fontsize=8)
+
+
+def _by_model(rows: Sequence[Row]) -> dict[tuple[str, ...], list[Row]]:
+    found: dict[tuple[str, ...], list[Row]] = {}
+    for row in rows:
+        found.setdefault(tuple(row[name] for name in KEYS[:-1]), []).append(row)
+    return found
+
+
+def _key(row: Mapping[str, str]) -> tuple[str, ...]:
+    return tuple(row[name] for name in KEYS)
+
+
+def _mean(rows: Sequence[Row], name: str) -> float:
+    return statistics.mean(float(row[name]) for row in rows)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return found

@@ -1,0 +1,95 @@
+"""The benchmark on real images: one form of the data for all sides, one judge, one table."""
+
+import json
+import sys
+
+import numpy as np
+import pytest
+
+from benchmarks.real import table
+from benchmarks.real.judge import judged, of_coco
+from benchmarks.real.meter import run_metered, sessions
+from benchmarks.real.sides import side_of
+from benchmarks.real.views import make_view
+from maenas.detector.data.make_shapes import ShapeSet, make_shapes
+from maenas.detector.data.readers.read import read_dataset
+
+
+@pytest.fixture(scope="module")
+def view(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("real")
+    made = make_shapes(ShapeSet(images=4, size=64), folder)
+    made.write_text(made.read_text().replace("val:", "test: images/val\nval:"))
+    return made, make_view(folder, folder / "view")
+
+
+def test_a_view_holds_the_images_and_labels_of_its_data_set(view):
+    source, made = view
+    for split in ("train", "val", "test"):
+        first, second = read_dataset(source, split), read_dataset(made.data, split)
+        assert [each.path.name for each in first.samples] == [
+            each.path.name for each in second.samples
+        ]
+        np.testing.assert_allclose(second.columns.boxes, first.columns.boxes, atol=1e-3)
+        np.testing.assert_array_equal(second.columns.labels, first.columns.labels)
+
+
+def test_the_judge_gives_perfect_detections_1_and_none_0(view):
+    truth = read_dataset(view[1].data, "test")
+    found = {}
+    for sample in truth.samples:
+        rows = zip(sample.boxes.tolist(), sample.labels, strict=True)
+        found[sample.path.name] = [[*box, 0.9, label] for box, label in rows]
+    assert judged(truth, found) == {"ap": 1.0, "ap50": 1.0, "ap75": 1.0}
+    assert judged(truth, {}) == {"ap": 0.0, "ap50": 0.0, "ap75": 0.0}
+
+
+def test_boxes_shifted_by_half_their_width_miss_at_iou_0_50(view):
+    truth = read_dataset(view[1].data, "test")
+    found = {}
+    for sample in truth.samples:
+        boxes = sample.boxes.copy()
+        boxes[:, ::2] += (boxes[:, 2:3] - boxes[:, :1]) / 2  # IoU 1/3
+        rows = zip(boxes.tolist(), sample.labels, strict=True)
+        found[sample.path.name] = [[*box, 0.9, label] for box, label in rows]
+    assert judged(truth, found)["ap50"] < 0.1
+
+
+def test_detections_of_val_are_found_by_file_name(view, tmp_path):
+    truth = read_dataset(view[1].data, "test")
+    first = truth.samples[0]
+    row = {"image_id": first.image_id, "category_id": 2, "bbox": [1, 2, 3, 4], "score": 0.5}
+    (tmp_path / "coco.json").write_text(json.dumps([row]))
+    assert of_coco(tmp_path / "coco.json", truth) == {first.path.name: [[1, 2, 4, 6, 0.5, 2]]}
+
+
+def test_the_table_joins_trainings_with_their_latency_and_keeps_earlier_rows(tmp_path, monkeypatch):
+    monkeypatch.setattr("benchmarks.machine.RESULTS", tmp_path / "results")
+    row = {"data": "d", "size": 64, "model": "ns", "seed": 0, "epochs": 1, "batch": 2}
+    row |= {"peer": False, "ap": 0.25, "ap50": 0.5, "ap75": 0.2, "processor_min": 3.0}
+    for seed in (0, 1):
+        out = tmp_path / "runs" / "d-64" / f"ns-{seed}"
+        out.mkdir(parents=True)
+        (out / "row.json").write_text(json.dumps(row | {"seed": seed, "ap": 0.25 + seed / 10}))
+        table.update(tmp_path / "runs")
+        (out / "row.json").unlink()
+    timed = {"data": "d", "size": 64, "ms": {"ns": {"f32": 1.5, "int8": 0.75}}}
+    (tmp_path / "runs" / "d-64" / "latency.json").write_text(json.dumps(timed))
+    rows = table.update(tmp_path / "runs")
+    assert [(each["seed"], each["ap"], each["f32_ms"]) for each in rows] == [
+        ("0", "0.25", "1.500"),
+        ("1", "0.35", "1.500"),
+    ]
+    assert "AP 0.250..0.350, 2 seeds" in table.lines(rows)[0]
+
+
+def test_processor_seconds_add_up_over_sessions(tmp_path, monkeypatch):
+    monkeypatch.setattr("benchmarks.real.meter.POLL_S", 0.02)
+    for _ in range(2):
+        run_metered([sys.executable, "-c", "sum(range(4_000_000))"], tmp_path)
+    assert len(sessions(tmp_path)) == 2
+
+
+def test_a_peer_needs_its_python(tmp_path):
+    with pytest.raises(ValueError, match="--peers-python"):
+        side_of("yolo11n", None, tmp_path)
