@@ -14,7 +14,7 @@ from maenas.latency.predict import LayerLatency, priced_lines
 from maenas.latency.workload import Workload, find_workload
 from maenas.nas import load_score
 from maenas.runs.models import find_model
-from maenas.runs.training_table import training_rows
+from maenas.runs.training_table import training_in, training_rows
 
 if TYPE_CHECKING:
     from maenas.budgets import LatencyModel
@@ -152,7 +152,7 @@ def scores_of(backbone: Backbone) -> dict[str, float]:
 
 def best_ap(run: Path) -> float | None:
     """The highest AP in the table of a training run; None if there is none."""
-    return max((row["ap"] for row in training_rows(run) if "ap" in row), default=None)
+    return max((row["ap"] for row in training_rows(training_in(run)) if "ap" in row), default=None)
 
 
 def to_json(networks: Sequence[ComparedNetwork]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from maenas.pipeline.options import RunOptions
 from maenas.pipeline.step import Step, Value
+from maenas.runs.folders import BUILT, SEARCH, TRAINING
 
 SHAPES = 400  # generated training images: epochs of seconds, and enough to learn three classes
 VERIFIED = 3  # finalists measured on the device
@@ -88,7 +89,7 @@ class RunPlan:
         return Step("profile", "profile", (), options, tables_folder() / f"{self.device}.json")
 
     def _search(self) -> Step:
-        asked, out = self.options, self.folder / "search"
+        asked, out = self.options, self.folder / SEARCH
         template = asked.template if asked.budget else asked.template or TEMPLATE
         options: dict[str, Value] = {
             "device": self.device,
@@ -119,27 +120,27 @@ class RunPlan:
         return f"{predicted.latency_ms:.3g}ms"
 
     def _build(self) -> Step:
-        out = self.folder / "detector"
+        out = self.folder / BUILT
         options = {"out": str(out)}
-        return Step("build", "build_detector", (str(self.folder / "search"),), options, out)
+        return Step("build", "build_detector", (str(self.folder / SEARCH),), options, out)
 
     def _train(self) -> Step:
-        out = self.folder / "train"
+        out = self.folder / TRAINING
         options: dict[str, Value] = {
             "data": self.data,
             "epochs": self.options.epochs,
             "out": str(out),
         }
-        return Step("train", "train", (str(self.folder / "detector"),), options, out)
+        return Step("train", "train", (str(self.folder / BUILT),), options, out)
 
     def _val(self) -> Step:
         out = self.folder / "val"
         options: dict[str, Value] = {"data": self.data, "split": self._split(), "out": str(out)}
-        return Step("val", "val", (str(self.folder / "train"),), options, out)
+        return Step("val", "val", (str(self.folder / TRAINING),), options, out)
 
     def _export(self) -> Step:
         options = {"out": str(self.model)}
-        return Step("export", "export", (str(self.folder / "train"),), options, self.model)
+        return Step("export", "export", (str(self.folder / TRAINING),), options, self.model)
 
     def _measure(self) -> Step:
         return Step("measure", "measure", (str(self.model),), {"device": self.device})
@@ -152,7 +153,7 @@ class RunPlan:
     def _card(self) -> Step:
         out = self.folder / CARD_FILE
         options: dict[str, Value] = {"devices": (self.device,), "out": str(out)}
-        return Step("card", "card", (str(self.folder / "train"),), options)
+        return Step("card", "card", (str(self.folder / TRAINING),), options)
 
     def _split(self) -> str:
         """The split that the detector has not seen at all, if there is one."""

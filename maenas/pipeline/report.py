@@ -9,6 +9,7 @@ from maenas.pipeline.result import RunResult
 from maenas.report import Figure, Page, Section, commands, facts, figures, foot, page_text, table
 from maenas.report.saved import sections_of
 from maenas.report.training import Example, examples_section, training_section
+from maenas.runs.folders import SEARCH, TRAINING
 from maenas.runs.training_table import training_rows
 
 REPORT_FILE = "report.html"
@@ -63,7 +64,7 @@ def _latency(result: RunResult) -> list[Figure]:
 
 def _training(result: RunResult) -> list[Section]:
     """The curves of the training; [] without its table."""
-    rows = training_rows(result.folder / "train")
+    rows = training_rows(result.folder / TRAINING)
     return [training_section(rows)] if rows else []
 
 
@@ -83,7 +84,7 @@ def _detections(result: RunResult) -> list[Section]:
 
 def _search(result: RunResult) -> list[Section]:
     """The sections of the search's own report."""
-    sections = sections_of(result.folder / "search" / REPORT_FILE)
+    sections = sections_of(result.folder / SEARCH / REPORT_FILE)
     if not sections:
         return []
     first = Section("search", "", "", groups=sections[0].groups)

@@ -9,6 +9,8 @@ from maenas.blocks import MaenasError
 from maenas.runs.run_lock import was_removed
 
 RUNS = Path("runs")
+# Folders in a run of `maenas run`.
+TRAINING, BUILT, SEARCH = "train", "detector", "search"
 TRAINING_TABLE = "results.csv"  # file of a training run with loss and AP by epoch
 
 

@@ -17,6 +17,7 @@ from maenas.detector.checkpoints.checkpoint import SPEC_FILE, load_folder
 from maenas.detector.model.spec import DetectorSpec, assemble, load_detector
 from maenas.detector.runtimes.load import KINDS
 from maenas.nas import DEFAULT_SCORE, Score, load_score, made_score
+from maenas.runs.folders import BUILT, SEARCH, TRAINING
 from maenas.runs.older import run_metadata
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 KIND = FORMAT.partition("@")[0]
 # Folders in a training run that can hold its detector, the best checkpoint first.
 TRAINED = ("best", "weights/best", "last", "weights/last")
+DETECTORS = ("", *TRAINED, *(f"{TRAINING}/{name}" for name in TRAINED), BUILT)
 SEARCHED = "best.yaml"  # file in a search run that holds its backbone
 NETWORKS = "a spec, a detector or run folder, or zoo:NAME"
 EXPORTED = (".onnx", ".xml", ".engine")
@@ -102,20 +104,33 @@ def find_model(name: str) -> ModelSpec:
     if name.startswith("zoo:"):
         return _searched_model(name, load_spec(name))
     path = Path(name)
-    if path.name == SPEC_FILE or (path / SPEC_FILE).exists():
-        spec = load_detector(path if path.name == SPEC_FILE else path / SPEC_FILE)
-        classes = spec.head.num_classes
-        return ModelSpec(name, spec.backbone, spec.template(), None, num_classes=classes)
+    folder = _detector_folder(path) if name else None
+    if path.name == SPEC_FILE or folder is not None:
+        detector = load_detector(path if folder is None else folder / SPEC_FILE)
+        classes = detector.head.num_classes
+        return ModelSpec(name, detector.backbone, detector.template(), None, num_classes=classes)
     if not name:
         raise SpecError(f"a network is expected: {NETWORKS}; got an empty name.")
-    if path.is_dir() and not (path / SEARCHED).is_file():
-        raise SpecError(f"{path}: holds no network: neither {SPEC_FILE} nor {SEARCHED}.")
     if path.is_dir():
-        path = path / SEARCHED
-    found = load_spec(path)
-    if found.format != FORMAT:
-        found = replace(found, metadata=run_metadata(path))
-    return _searched_model(str(path), found)
+        found = _backbone_file(path)
+        if found is None:
+            raise SpecError(f"{path}: holds no network: neither {SPEC_FILE} nor {SEARCHED}.")
+        path = found
+    spec = load_spec(path)
+    if spec.format != FORMAT:
+        spec = replace(spec, metadata=run_metadata(path))
+    return _searched_model(str(path), spec)
+
+
+def _detector_folder(path: Path) -> Path | None:
+    """The folder of the detector in a detector folder or run; None without one."""
+    return next((path / each for each in DETECTORS if (path / each / SPEC_FILE).is_file()), None)
+
+
+def _backbone_file(run: Path) -> Path | None:
+    """The file of the backbone in a run; None without one."""
+    files = (run / SEARCHED, run / SEARCH / SEARCHED)
+    return next((file for file in files if file.is_file()), None)
 
 
 def _searched_model(name: str, spec: BackboneSpec) -> ModelSpec:
@@ -168,11 +183,10 @@ def detector_in(path: Path) -> Path:
             makes a detector of it.
     """
     if path.is_dir():
-        folders = (path, *(path / name for name in TRAINED))
-        for folder in folders:
-            if (folder / SPEC_FILE).is_file():
-                return folder
-        if (path / SEARCHED).is_file():
+        folder = _detector_folder(path)
+        if folder is not None:
+            return folder
+        if _backbone_file(path) is not None:
             raise SpecError(_backbone_alone(path, "is the run of a search, which holds a backbone"))
         raise SpecError(f"{path}: holds no detector: neither {SPEC_FILE} nor best/{SPEC_FILE}.")
     if path.suffix not in (".yaml", ".yml"):

@@ -8,9 +8,15 @@ from pathlib import Path
 
 from maenas.blocks.files.boundary import parsing
 from maenas.blocks.files.plain_file import MIB, read_text
-from maenas.runs.folders import TRAINING_TABLE
+from maenas.runs.folders import TRAINING, TRAINING_TABLE
 
 LIMIT = 16 * MIB
+
+
+def training_in(run: Path) -> Path:
+    """The folder of the training in a run of `maenas run`; any other folder itself."""
+    inner = run / TRAINING
+    return inner if (inner / TRAINING_TABLE).is_file() else run
 
 
 def training_rows(run: Path) -> list[dict[str, float]]:

@@ -16,7 +16,7 @@ from maenas.detector.checkpoints.checkpoint import SPEC_FILE
 from maenas.detector.model.spec import DetectorSpec, load_detector
 from maenas.detector.train.state import BEST, LAST
 from maenas.runs.folders import TRAINING_TABLE
-from maenas.runs.training_table import training_rows
+from maenas.runs.training_table import training_in, training_rows
 from maenas.training.setup import ARGS_FILE, kept_args
 
 if TYPE_CHECKING:
@@ -61,11 +61,12 @@ def write_card(trained: Trained, dataset: Dataset | None, devices: Sequence[Late
 
 
 def read_trained(run: Path) -> Trained:
-    """What the folder of a training tells.
+    """What the folder of a training, or of a run that contains it, tells.
 
     Raises:
         SpecError: if the folder holds no finished epoch of a training.
     """
+    run = training_in(run)
     found = [run / name for name in (BEST, LAST) if (run / name / SPEC_FILE).is_file()]
     table = run / TRAINING_TABLE
     if not found or not table.is_file() or not (run / ARGS_FILE).is_file():

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
-from maenas.runs.models import find_model
+from maenas.latency.compare import best_ap
+from maenas.runs.models import detector_in, find_model
 from tests.maenas.conftest import Shell
 
 
@@ -41,6 +42,27 @@ def test_a_search_leaves_what_later_commands_need(run: Path) -> None:
     assert model.score().weights == (1, 1, 2, 4)
     assert model.num_classes == 80
     assert model.device is None
+
+
+@pytest.mark.parametrize("folder", ["best", "train/best", "train/last", "detector"])
+def test_a_run_stands_for_the_detector_inside(typed: Any, tmp_path: Path, folder: str) -> None:
+    typed("build-detector", "zoo:damo-yolo-ns", "--out", f"run/{folder}")
+    assert detector_in(tmp_path / "run") == tmp_path / "run" / folder
+    assert find_model(str(tmp_path / "run")).num_classes == 80
+
+
+def test_a_run_without_detector_stands_for_the_network_of_its_search(
+    run: Path, tmp_path: Path
+) -> None:
+    whole = tmp_path / "whole"
+    copytree(run, whole / "search")
+    assert find_model(str(whole)).backbone == find_model(str(run)).backbone
+
+
+def test_the_ap_of_a_run_is_that_of_its_training(tmp_path: Path) -> None:
+    (tmp_path / "train").mkdir()
+    (tmp_path / "train" / "results.csv").write_text("epoch,ap\n1,0.25\n2,0.5\n3,\n")
+    assert best_ap(tmp_path) == 0.5
 
 
 def test_neither_comments_nor_other_files_of_the_run_are_needed(run: Path, tmp_path: Path) -> None:
