@@ -46,6 +46,7 @@ EXTRAS: Mapping[str, Extra] = MappingProxyType(
             Extra("faster_coco_eval", "faster-coco-eval", "eval", "COCO metrics in less time"),
             Extra("tensorboard", "TensorBoard", "tensorboard", "curves of trainings"),
             Extra("wandb", "Weights & Biases", "wandb", "trainings on Weights & Biases"),
+            Extra("huggingface_hub", "huggingface_hub", "hub", "detectors on the Hugging Face Hub"),
             Extra("mlflow", "MLflow", "mlflow", "trainings on MLflow"),
         )
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from maenas.training.setup import TrainOptions
     from maenas.training.trackers.tracker import Tracker
 
+LOG = logging.getLogger(__name__)
 Changes = Mapping[str, object] | Sequence[str]
 
 
@@ -161,7 +163,14 @@ def train_family(
     return train_members(family, _path(out), resume, compute, workers)
 
 
-def card(run: str | Path, *, devices: Sequence[str] = (), out: str | Path | None = None) -> Path:
+def card(
+    run: str | Path,
+    *,
+    devices: Sequence[str] = (),
+    out: str | Path | None = None,
+    push_to: str | None = None,
+    public: bool = False,
+) -> Path:
     """Write the model card of a training: results, latency, data, recipe and limits, as Markdown.
 
     A training writes one at its end; this adds latency on devices of your choice.
@@ -170,11 +179,14 @@ def card(run: str | Path, *, devices: Sequence[str] = (), out: str | Path | None
         run: folder of a training, such as `runs/train/exp`.
         devices: devices that latency is predicted for, by name or file.
         out: file of the card; `card.md` in the folder of the training if None.
+        push_to: repository of the Hugging Face Hub as OWNER/NAME; detector, weights, table of the
+            training and card are sent there. None sends nothing.
+        public: whether everybody sees a repository that is made for it.
     Returns:
         Path of the card.
     Raises:
         MaenasError: if the folder holds no training, a device is unknown or cannot price the
-            detector, or the file cannot be written.
+            detector, the file cannot be written, or the hub refuses.
 
     Example:
         >>> maenas.card("runs/train/exp", devices=["t4"])
@@ -185,8 +197,11 @@ def card(run: str | Path, *, devices: Sequence[str] = (), out: str | Path | None
     from maenas.budgets import load_device
     from maenas.detector.data import read_dataset
     from maenas.terminal.device_warnings import warn_of
+    from maenas.training.hub import push, require_hub
     from maenas.training.model_card import CARD_FILE, card_text, read_trained
 
+    if push_to is not None:
+        require_hub(push_to)
     trained = read_trained(Path(run))
     targets = [load_device(name) for name in devices]
     warn_of(targets)
@@ -195,7 +210,10 @@ def card(run: str | Path, *, devices: Sequence[str] = (), out: str | Path | None
     except MaenasError:
         dataset = None  # the card says so
     path = trained.run / CARD_FILE if out is None else Path(out)
-    write_text(path, card_text(trained, dataset, targets))
+    text = card_text(trained, dataset, targets)
+    write_text(path, text)
+    if push_to is not None:
+        LOG.info("sent: %s", push(trained, text, push_to, private=not public))
     return path
 
 

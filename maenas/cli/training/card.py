@@ -19,9 +19,20 @@ def card(
     out: Annotated[
         Path | None, typer.Option(help="File of the card. (card.md in the folder of the training)")
     ] = None,
+    push: Annotated[
+        str | None,
+        typer.Option(
+            help="Repository of the Hugging Face Hub that detector and card are sent to.",
+            metavar="OWNER/NAME",
+        ),
+    ] = None,
+    public: Annotated[
+        bool, typer.Option("--public", help="Make a new repository public. (private)")
+    ] = False,
 ) -> None:
     """Write the model card of a training: results, latency, data, recipe and limits."""
     import maenas
     from maenas.terminal.console import OUT
 
-    OUT.print(f"written: {maenas.card(run, devices=device or (), out=out)}")
+    path = maenas.card(run, devices=device or (), out=out, push_to=push, public=public)
+    OUT.print(f"written: {path}")
