@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from maenas.detector.assign.assigner import Assigner
@@ -23,6 +25,7 @@ class Image(NamedTuple):
         points: (N, 2).
         strides: (N,).
         objects: slot, box and label of each object that is to be found.
+        annotated: (C,), whether a class is annotated in the image.
     """
 
     scores: Array
@@ -30,6 +33,7 @@ class Image(NamedTuple):
     points: Array
     strides: Array
     objects: list[tuple[int, Array, int]]
+    annotated: Array
 
 
 Slow = Callable[[Image], dict[int, int]]  # prior -> slot of its object
@@ -39,6 +43,7 @@ def images_of(batch: Scene) -> list[Image]:
     logits, boxes = (part.double().numpy() for part in batch.predictions)
     points, strides = (part.double().numpy() for part in batch.priors)
     targets = batch.targets
+    known = targets.annotated
     return [
         Image(
             1 / (1 + np.exp(-logits[index])),
@@ -53,9 +58,18 @@ def images_of(batch: Scene) -> list[Image]:
                 )
                 for position in targets.objects[index].nonzero().flatten().tolist()
             ],
+            np.ones(logits.shape[-1], bool) if known is None else known[index].numpy(),
         )
         for index in range(len(logits))
     ]
+
+
+def partly_annotated(batch: Scene, seed: int) -> Scene:
+    """The batch with two or three of five classes annotated in each image."""
+    rng = np.random.default_rng(seed)
+    order = rng.random(batch.predictions.logits[:, 0].shape).argsort(axis=1)
+    known = torch.from_numpy(order < rng.integers(2, 4, (len(order), 1)))
+    return replace(batch, targets=batch.targets._replace(annotated=known))
 
 
 def matches_of(assigner: Assigner, batch: Scene) -> list[dict[int, int]]:
@@ -95,7 +109,8 @@ def slow_dynamic_k(
         own[index] = in_box | in_centre
         ious[index] = slow_iou(box, image.boxes)
         ranks[index] = np.where(in_box & in_centre, 0, 1)
-        cost = class_cost(image.scores, label, ious[index])
+        classes = [c for c, known in enumerate(image.annotated) if known or c == label]
+        cost = class_cost(image.scores[:, classes], classes.index(label), ious[index])
         costs[index] = cost - 3 * np.log(ious[index] + 1e-7)
     candidates = np.flatnonzero(np.any([*own.values()], axis=0)) if own else np.zeros(0, int)
     inside = [index for index, near in own.items() if near.any()]

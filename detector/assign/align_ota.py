@@ -8,7 +8,7 @@ from typing import ClassVar
 from torch import Tensor
 
 from maenas.detector.assign.assigner import Assigner, Predictions, Priors, Targets, quality_of_boxes
-from maenas.detector.assign.dynamic_k import dynamic_k_match
+from maenas.detector.assign.dynamic_k import ClassCost, dynamic_k_match
 from maenas.detector.ops.softplus import softplus
 
 
@@ -38,9 +38,8 @@ class AlignOTA(Assigner):
         self, predictions: Predictions, priors: Priors, targets: Targets
     ) -> tuple[Tensor, Tensor]:
         """See `Assigner.match`."""
-        absent = background(predictions.logits).sum(dim=-1)[:, None]  # (B, 1, N)
 
-        def class_cost(logits: Tensor, iou: Tensor) -> Tensor:
+        def class_cost(absent: Tensor, logits: Tensor, iou: Tensor) -> Tensor:
             # The label of the object's class is the IoU, the label of all other classes is 0.
             return self.class_weight * (absent - background(logits) + focal(logits, iou))
 
@@ -48,7 +47,7 @@ class AlignOTA(Assigner):
             predictions,
             priors,
             targets,
-            class_cost,
+            ClassCost(background, class_cost),
             center_radius=self.center_radius,
             topk=self.topk,
             iou_weight=self.iou_weight,
@@ -63,4 +62,4 @@ def focal(logits: Tensor, labels: Tensor) -> Tensor:
 
 def background(logits: Tensor) -> Tensor:
     """Quality focal loss with beta 2 for the label 0."""
-    return softplus(logits) * logits.sigmoid().square_()
+    return softplus(logits).mul_(logits.sigmoid().square_())

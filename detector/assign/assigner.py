@@ -54,12 +54,21 @@ class Targets(NamedTuple):
         valid: (B, M) bool, False for padding.
         ignore: (B, M) bool, True for regions such as crowds: no prior learns them as an object, and
             the priors inside do not learn background.
+        annotated: (B, C) bool, classes whose objects are all labelled in the image; where another
+            class is absent from the labels, it may be in the image. None if all are annotated.
     """
 
     boxes: Tensor
     labels: Tensor
     valid: Tensor
     ignore: Tensor
+    annotated: Tensor | None = None
+
+    def part(self, images: slice) -> Targets:
+        """The targets of some images of the batch."""
+        annotated = None if self.annotated is None else self.annotated[images]
+        boxes, labels = self.boxes[images], self.labels[images]
+        return Targets(boxes, labels, self.valid[images], self.ignore[images], annotated)
 
     @property
     def objects(self) -> Tensor:

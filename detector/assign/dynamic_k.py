@@ -21,13 +21,25 @@ import torch
 from torch import Tensor
 
 from maenas.detector.assign.assigner import Predictions, Priors, Targets, slices
+from maenas.detector.assign.over_classes import sum_over_classes
 from maenas.detector.ops.boxes import centres, depth_inside, pairwise_iou
 
 NEVER = torch.iinfo(torch.int32).max  # key of a pair that must not be matched
 MIN_IOU = 1e-7  # added to the IoU before the logarithm
 
-# Logits of the objects' classes (B, M, N) and IoU (B, M, N) -> class cost (B, M, N).
-ClassCost = Callable[[Tensor, Tensor], Tensor]
+
+class ClassCost(NamedTuple):
+    """The class cost of a prior and an object, a sum over all classes.
+
+    Attributes:
+        absent: function for the cost of a class that the prior should not predict, from its logits;
+            its result is a new tensor.
+        whole: function for the class cost (B, M, N), from the sum of `absent` over all classes
+            (B, 1 or M, N), the logits of the objects' classes (B, M, N) and IoU (B, M, N).
+    """
+
+    absent: Callable[[Tensor], Tensor]
+    whole: Callable[[Tensor, Tensor, Tensor], Tensor]
 
 
 class Near(NamedTuple):
@@ -57,8 +69,9 @@ def dynamic_k_match(
     Args:
         predictions: predictions for the batch.
         priors: N priors.
-        targets: targets with M slots.
-        class_cost: function for the class cost of a prior and an object, a sum over all classes.
+        targets: targets with M slots; classes that are not annotated in an image cost nothing
+            there, except the class of the object.
+        class_cost: functions for the class cost.
         center_radius: half the side of the square around a centre that counts as near, in strides.
         topk: number of predicted boxes whose IoUs are summed to k, and thus the maximum of k.
         iou_weight: weight of the box cost, -log IoU.
@@ -69,13 +82,18 @@ def dynamic_k_match(
     slots = targets.labels.shape[1]
     topk = min(topk, count)
     candidates = near_any(priors, targets, center_radius)
+    absent = sum_over_classes(class_cost.absent, predictions.logits, candidates, targets.annotated)
     zeros = targets.labels.new_zeros((images, count))
     takers, taker = zeros, zeros - 1  # number of objects that took the prior, and the last one
     least, cheapest = zeros.int() + NEVER, zeros - 1  # lowest key of the prior, and its object
     for part in slices(images, count, slots):
         iou = pairwise_iou(targets.boxes[:, part], predictions.boxes)
         logits = logits_of(predictions, targets.labels[:, part])
-        cost = class_cost(logits, iou) - iou_weight * (iou + MIN_IOU).log()
+        its_absent = absent[:, None]  # (B, 1, N)
+        if targets.annotated is not None:  # the sum lacks classes that are not annotated
+            known = targets.annotated.gather(1, targets.labels[:, part])[..., None]
+            its_absent = torch.where(known, its_absent, its_absent + class_cost.absent(logits))
+        cost = class_cost.whole(its_absent, logits, iou) - iou_weight * (iou + MIN_IOU).log()
         near = nearness(priors, targets.boxes[:, part], center_radius)
         present = targets.objects[:, part] & near.either.any(dim=-1)  # (B, m)
         key = ordered(cost, near.both).where(candidates[:, None] & present[..., None], NEVER)

@@ -8,7 +8,7 @@ from typing import ClassVar
 from torch import Tensor
 
 from maenas.detector.assign.assigner import Assigner, Predictions, Priors, Targets, quality_of_boxes
-from maenas.detector.assign.dynamic_k import dynamic_k_match
+from maenas.detector.assign.dynamic_k import ClassCost, dynamic_k_match
 from maenas.detector.ops.softplus import softplus
 
 
@@ -37,16 +37,15 @@ class SimOTA(Assigner):
         self, predictions: Predictions, priors: Priors, targets: Targets
     ) -> tuple[Tensor, Tensor]:
         """See `Assigner.match`."""
-        background = softplus(predictions.logits).sum(dim=-1)[:, None]  # (B, 1, N)
 
-        def class_cost(logits: Tensor, iou: Tensor) -> Tensor:
-            return background - logits  # softplus(z) - z where the label is 1
+        def class_cost(absent: Tensor, logits: Tensor, iou: Tensor) -> Tensor:
+            return absent - logits  # softplus(z) - z where the label is 1
 
         matched = dynamic_k_match(
             predictions,
             priors,
             targets,
-            class_cost,
+            ClassCost(softplus, class_cost),
             center_radius=self.center_radius,
             topk=self.topk,
             iou_weight=self.iou_weight,

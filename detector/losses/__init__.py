@@ -1,5 +1,6 @@
 """Loss functions of the detector."""
 
+from maenas.detector.losses.class_loss import ClassLabels, class_loss
 from maenas.detector.losses.detection_loss import LossWeights, assigned_loss, detection_loss
 from maenas.detector.losses.distribution_focal import distribution_focal_loss
 from maenas.detector.losses.flat_maps import FlatMaps, flat_maps
@@ -7,9 +8,11 @@ from maenas.detector.losses.giou import giou_loss
 from maenas.detector.losses.quality_focal import quality_focal_loss
 
 __all__ = [
+    "ClassLabels",
     "FlatMaps",
     "LossWeights",
     "assigned_loss",
+    "class_loss",
     "detection_loss",
     "distribution_focal_loss",
     "flat_maps",

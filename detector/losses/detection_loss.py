@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from maenas.detector.assign.assigner import Assigner, Assignment, Targets
+from maenas.detector.losses.class_loss import ClassLabels, class_loss
 from maenas.detector.losses.distribution_focal import distribution_focal_loss
 from maenas.detector.losses.flat_maps import FlatMaps, boxes_at, flat_maps
 from maenas.detector.losses.giou import giou_loss
-from maenas.detector.losses.quality_focal import quality_focal_loss
 from maenas.detector.model.decode import STRIDES
 from maenas.detector.model.raw_level import RawLevel
 
@@ -69,31 +69,46 @@ def assigned_loss(
 
     The class part is divided by the number of matched priors. Box parts are weighted by the
     largest class score of their prior and divided by the sum of these weights. Both divisors are
-    means over the processes, and at least 1.
+    means over the processes, and at least 1. Classes that are not annotated in an image count there
+    only as the class of the prior's own object.
     """
     image, prior = (assignment.matched >= 0).nonzero(as_tuple=True)  # P matched priors
     index = assignment.matched[image, prior]
     boxes, classes = targets.boxes[image, index].float(), targets.labels[image, index]
     points, strides = maps.priors.points[prior], maps.priors.strides[prior]
 
-    confidence = maps.scores[image, prior].detach().sigmoid().amax(dim=-1)  # (P,)
+    confidence = confidence_of(maps.scores[image, prior].detach(), targets, image, classes)
     counts = torch.stack((confidence.new_tensor(len(index)), confidence.sum()))
     num_matched, confidence_sum = reduce(counts).clamp(min=1)
 
-    labels = torch.zeros_like(maps.scores)
-    labels[image, prior, classes] = assignment.quality[image, prior]
-    of_classes = quality_focal_loss(maps.scores, labels).masked_fill(
-        assignment.ignored[..., None], 0.0
-    )
+    labels = ClassLabels(image, prior, classes, assignment.quality[image, prior])
+    of_classes = class_loss(maps.scores, labels, assignment.ignored, targets.annotated)
 
     logits = maps.distances[image, prior]  # (P, 4, bins)
     of_boxes = giou_loss(boxes_at(points, strides, logits), boxes)
     sides = torch.cat((points - boxes[:, :2], boxes[:, 2:] - points), dim=-1) / strides[:, None]
     of_sides = distribution_focal_loss(logits, sides).mean(dim=-1)
     return {
-        "quality_focal": weights.quality_focal * of_classes.sum() / num_matched,
+        "quality_focal": weights.quality_focal * of_classes / num_matched,
         "giou": weights.giou * (of_boxes * confidence).sum() / confidence_sum,
         "distribution_focal": weights.distribution_focal
         * (of_sides * confidence).sum()
         / confidence_sum,
     }
+
+
+def confidence_of(logits: Tensor, targets: Targets, image: Tensor, classes: Tensor) -> Tensor:
+    """The largest score of each matched prior over annotated classes and the class of its object.
+
+    Args:
+        logits: (P, C), class logits of the matched priors.
+        targets: targets of the batch.
+        image: (P,), index of the image of each prior.
+        classes: (P,), class of its object.
+    Returns:
+        (P,) in 0..1.
+    """
+    if targets.annotated is not None:
+        learned = targets.annotated[image].scatter(1, classes[:, None], True)
+        logits = logits.where(learned, -torch.inf)
+    return logits.sigmoid().amax(dim=-1)

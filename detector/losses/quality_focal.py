@@ -30,24 +30,45 @@ def quality_focal_loss(logits: Tensor, labels: Tensor, beta: float = 2.0) -> Ten
     return loss
 
 
-class _QualityFocal(Function):
-    """Computes loss and gradient together, which saves passes over these large tensors.
+def focal_with_slope(
+    logits: Tensor, labels: Tensor | None = None, beta: float = 2.0
+) -> tuple[Tensor, Tensor]:
+    """Quality Focal Loss and its derivative, computed together, which saves passes over the logits.
 
     With s the score, d = s - y and h the cross-entropy, whose derivative is d, the loss is
     h |d|^b and its derivative d |d|^b + b h |d|^(b - 1) sign(d) s (1 - s).
-    """
 
-    @staticmethod
-    def forward(ctx: Any, logits: Tensor, labels: Tensor, beta: float) -> Tensor:
-        scores = logits.sigmoid()
-        entropy = softplus(logits).addcmul_(labels, logits, value=-1)
+    Args:
+        logits: (...) float32, scores before the sigmoid.
+        labels: (...) float32, soft labels in 0..1; None if all are 0.
+        beta: focusing parameter, at least 1.
+    Returns:
+        Loss and derivative, (...) each.
+    """
+    scores = logits.sigmoid()
+    entropy = softplus(logits)
+    if labels is None:
+        away, less = scores, scores.pow(beta - 1)
+        slope = scores.addcmul(scores, scores, value=-1).mul_(entropy).mul_(less).mul_(beta)
+        weight = less.mul_(scores)
+    else:
+        entropy.addcmul_(labels, logits, value=-1)
         away = scores - labels
         less = away.abs().pow_(beta - 1)  # |d|^(b - 1)
         slope = scores.addcmul_(scores, scores, value=-1).mul_(entropy).mul_(less).mul_(beta)
         slope.mul_(away.sign())
         weight = less.mul_(away.abs())  # |d|^b
-        ctx.save_for_backward(slope.addcmul_(away, weight))
-        return entropy.mul_(weight)
+    return entropy.mul_(weight), slope.addcmul_(away, weight)
+
+
+class _QualityFocal(Function):
+    """Quality Focal Loss whose gradient is computed in the forward pass."""
+
+    @staticmethod
+    def forward(ctx: Any, logits: Tensor, labels: Tensor, beta: float) -> Tensor:
+        loss, slope = focal_with_slope(logits, labels, beta)
+        ctx.save_for_backward(slope)
+        return loss
 
     @staticmethod
     @once_differentiable

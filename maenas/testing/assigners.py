@@ -80,7 +80,7 @@ class AssignerContract:
 
     def test_padding_changes_nothing_whatever_it_holds(self, assign: Assigner, case: str) -> None:
         batch = scene(case)
-        boxes, labels, valid, ignore = batch.targets
+        boxes, labels, valid, ignore, _ = batch.targets
         images = len(labels)
         padded = Targets(
             torch.cat((boxes, torch.full((images, 3, 4), torch.nan)), dim=1),
@@ -108,9 +108,29 @@ class AssignerContract:
             alone = assign(
                 Predictions(*(part[n : n + 1] for part in batch.predictions)),
                 batch.priors,
-                Targets(*(part[n : n + 1] for part in batch.targets)),
+                batch.targets.part(slice(n, n + 1)),
             )
             assert_same(alone, type(together)(*(part[n : n + 1] for part in together)))
+
+    def test_classes_that_are_not_annotated_play_no_part(self, assign: Assigner) -> None:
+        batch = scene("some objects")
+        classes = batch.predictions.logits.shape[-1]
+        extra = batch.predictions.logits[..., :3] + 2.0
+        more = Predictions(
+            torch.cat((batch.predictions.logits, extra), dim=-1), batch.predictions.boxes
+        )
+        known = torch.arange(classes + 3).expand(3, -1) < classes
+        targets = batch.targets._replace(annotated=known)
+        assert_same(answer(assign, batch), assign(more, batch.priors, targets))
+
+    def test_a_batch_whose_classes_are_all_annotated_is_as_without_a_mask(
+        self, assign: Assigner, case: str
+    ) -> None:
+        batch = scene(case)
+        known = torch.ones(3, batch.predictions.logits.shape[-1], dtype=torch.bool)
+        told = replace(batch, targets=batch.targets._replace(annotated=known))
+        found, expected = answer(assign, told), answer(assign, batch)
+        assert all(map(torch.equal, found, expected))
 
     @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
     def test_half_precision_comes_to_the_same_as_its_numbers_in_full(

@@ -13,6 +13,7 @@ from tests.slow_assign import (
     Image,
     images_of,
     matches_of,
+    partly_annotated,
     qualities_of,
     slow_dynamic_k,
     slow_iou,
@@ -38,6 +39,12 @@ def test_it_matches_what_plain_loops_match(case: str) -> None:
 @pytest.mark.parametrize("seed", range(1, 9))
 def test_it_matches_what_plain_loops_match_in_other_scenes(seed: int) -> None:
     batch = scene("some objects", seed)
+    assert matches_of(AlignOTA(), batch) == [slow_align_ota(one) for one in images_of(batch)]
+
+
+@pytest.mark.parametrize("seed", range(1, 5))
+def test_classes_that_are_not_annotated_cost_nothing_unless_the_object_has_them(seed: int) -> None:
+    batch = partly_annotated(scene("some objects", seed), seed)
     assert matches_of(AlignOTA(), batch) == [slow_align_ota(one) for one in images_of(batch)]
 
 

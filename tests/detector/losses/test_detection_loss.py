@@ -9,11 +9,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from maenas.detector.assign import ASSIGNERS, AlignOTA, Assigner, Targets
+from maenas.detector.assign import ASSIGNERS, AlignOTA, Assigner
 from maenas.detector.losses import LossWeights, detection_loss
 from maenas.detector.model.raw_level import RawLevel
 from maenas.testing.scenes import BINS, CASES, CLASSES, Scene, scene
-from tests.slow_assign import slow_iou
+from tests.slow_assign import partly_annotated, slow_iou
 
 every_assigner = pytest.mark.parametrize(
     "assign", [kind() for kind in ASSIGNERS.values()], ids=[*ASSIGNERS]
@@ -27,6 +27,51 @@ def test_it_is_what_plain_loops_say(case: str) -> None:
     assert {name: part.item() for name, part in found.items()} == pytest.approx(
         slow_loss(batch), rel=1e-4, abs=1e-6
     )
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("case", ["some objects", "ignore regions", "no objects"])
+def test_with_classes_that_are_not_annotated_it_is_what_plain_loops_say(
+    case: str, seed: int
+) -> None:
+    batch = partly_annotated(scene(case), seed)
+    found = detection_loss(batch.levels, batch.targets, AlignOTA())
+    assert {name: part.item() for name, part in found.items()} == pytest.approx(
+        slow_loss(batch), rel=1e-4, abs=1e-6
+    )
+
+
+@every_assigner
+def test_a_class_that_is_not_annotated_is_learned_by_the_priors_of_its_objects_alone(
+    assign: Assigner,
+) -> None:
+    batch = partly_annotated(scene("some objects"), 1)
+    assert batch.targets.annotated is not None
+    maps = [level.scores.requires_grad_() for level in batch.levels]
+    matched = assign(batch.predictions, batch.priors, batch.targets).matched
+    sum(detection_loss(batch.levels, batch.targets, assign).values()).backward()
+    gradient = torch.cat([leaf.grad.flatten(2) for leaf in maps], dim=2).mT  # (B, N, C)
+    learned = batch.targets.annotated[:, None].expand_as(gradient).clone()
+    image, prior = (matched >= 0).nonzero(as_tuple=True)
+    own = batch.targets.labels[image, matched[image, prior]]
+    assert not learned[image, prior, own].all()  # some objects have such a class
+    learned[image, prior, own] = True
+    assert (gradient != 0).equal(learned)
+
+
+@every_assigner
+def test_a_mask_of_classes_that_are_all_annotated_changes_no_bit(assign: Assigner) -> None:
+    batch = scene("ignore regions")
+    known = torch.ones_like(batch.predictions.logits[:, 0], dtype=torch.bool)
+    masked = batch.targets._replace(annotated=known)
+    found, expected = (
+        [*losses.values(), *torch.autograd.grad(sum(losses.values()), maps)]
+        for maps in [[leaf.requires_grad_() for level in batch.levels for leaf in level]]
+        for losses in (
+            detection_loss(batch.levels, targets, assign) for targets in (masked, batch.targets)
+        )
+    )
+    assert all(map(torch.equal, found, expected))
 
 
 @every_assigner
@@ -124,7 +169,7 @@ def test_following_its_gradient_makes_it_smaller(assign: Assigner) -> None:
 def shard(batch: Scene, images: slice) -> Scene:
     """Some images of a batch."""
     levels = [RawLevel(*(part[images] for part in level)) for level in batch.levels]
-    return Scene(levels, Targets(*(part[images] for part in batch.targets)))
+    return Scene(levels, batch.targets.part(images))
 
 
 def slow_loss(batch: Scene) -> dict[str, float]:
@@ -137,19 +182,23 @@ def slow_loss(batch: Scene) -> dict[str, float]:
     ignored = AlignOTA()(batch.predictions, batch.priors, batch.targets).ignored.numpy()
     scores = 1 / (1 + np.exp(-logits))
     target = np.zeros_like(scores)
+    learned = np.ones_like(scores, bool)
+    if batch.targets.annotated is not None:
+        learned[:] = batch.targets.annotated[:, None].numpy()
     bins = distances_of(batch)
     giou = sides = weight = 0.0
     for image, prior in zip(*np.nonzero(matched >= 0), strict=True):
         index = matched[image, prior]
         label = int(batch.targets.labels[image, index])
         target[image, prior, label] = quality[image, prior]
+        learned[image, prior, label] = True
         box = batch.targets.boxes[image, index].double().numpy()
         point, stride = points[prior], strides[prior]
         chances = np.exp(bins[image, prior])
         chances /= chances.sum(axis=-1, keepdims=True)  # (4, bins)
         left, top, right, bottom = (chances @ np.arange(BINS)) * stride
         predicted = np.array([point[0] - left, point[1] - top, point[0] + right, point[1] + bottom])
-        confidence = scores[image, prior].max()
+        confidence = scores[image, prior][learned[image, prior]].max()
         weight += confidence
         giou += confidence * (1 - slow_giou(predicted, box))
         wanted = np.concatenate((point - box[:2], box[2:] - point)) / stride
@@ -160,7 +209,7 @@ def slow_loss(batch: Scene) -> dict[str, float]:
     entropy = -(target * np.log(scores) + (1 - target) * np.log(1 - scores))
     focal = entropy * (target - scores) ** 2
     return {
-        "quality_focal": focal[~ignored].sum() / max((matched >= 0).sum(), 1),
+        "quality_focal": focal[~ignored[..., None] & learned].sum() / max((matched >= 0).sum(), 1),
         "giou": 2 * giou / max(weight, 1),
         "distribution_focal": 0.25 * sides / max(weight, 1),
     }
