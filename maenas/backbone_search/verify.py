@@ -26,8 +26,10 @@ from maenas.runs.config import SearchConfig
 
 LOG = logging.getLogger(__name__)
 
-MOST_ROUNDS = 5  # most networks measured after the finalists
+MOST_ROUNDS = 5  # most networks measured after the finalists, in each direction
 CLOSER = 0.98  # limit of a round, relative to the shortest prediction so far
+USED = 0.97  # share of a budget that counts as used
+MOST_WIDER = 2.0  # highest limit of a round, relative to the budget
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,9 +120,11 @@ class Verifier:
     ) -> tuple[list[Verified], dict[str, str | int | float]]:
         """Measure finalists, best score first; those within the budgets come first.
 
-        If none of them is within all budgets, each limit is divided by the ratio of measured to
-        predicted latency and the best network within the new limits is measured. This repeats at
-        most `MOST_ROUNDS` times.
+        Budgets are on the measured latency, and the search knew the predicted one. So if none of
+        the finalists is within all budgets, or the best of those that are leaves a part of every
+        budget unused, each limit is divided by the ratio of measured to predicted latency and the
+        best network within the new limits is measured. This repeats at most `MOST_ROUNDS` times in
+        each direction.
 
         Args:
             subproblem: subproblem of the search.
@@ -169,18 +173,48 @@ class _Rounds:
         for backbone in finalists[: self._count]:
             self._measure(backbone)
         for _ in range(MOST_ROUNDS):
-            if any(one.within for one in self._found):
+            if self._fits():
                 break
             closer = within(self._tighter())
             if closer is None:
                 break
             self._measure(closer)
-        if any(one.within for one in self._found):
+        for _ in range(MOST_ROUNDS):
+            wider = self._wider() if self._fits() else None
+            closer = None if wider is None else within(wider)
+            if closer is None or any(closer == one.backbone for one in self._found):
+                break
+            self._measure(closer)
+        if self._fits():
             return sorted(self._found, key=_rank)
         raise InfeasibleError(
             f"search: none of {len(self._found)} networks measured is within {self._shortfall()}; "
             "raise the budget, or measure the device's table again."
         )
+
+    def _fits(self) -> bool:
+        """Whether a network is within all budgets as measured."""
+        return any(one.within for one in self._found)
+
+    def _wider(self) -> dict[str, float] | None:
+        """Limits above the budgets of devices that are faster than predicted; None for no more.
+
+        A device whose budget is used ends the rounds, and so does a disturbed measurement, which
+        says little about the device.
+        """
+        best = min(self._found, key=_rank)
+        if best.warnings:
+            return None
+        wider = {}
+        for place, device in enumerate(self._devices):
+            limit = self._limits[device.axis]
+            if best.measurements[place].measured_ms > USED * limit:
+                return None
+            each = [one.measurements[place] for one in self._found]
+            ratio = median(one.predicted_ms / one.measured_ms for one in each)
+            slow = [CLOSER * one.predicted_ms for one in each if not one.within]
+            wider[device.axis] = min([limit * max(ratio, 1.0), limit * MOST_WIDER, *slow])
+        return wider
 
     def _tighter(self) -> dict[str, float]:
         """Limits below the prediction of every network that was measured too slow."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from maenas.backbone_search.binding import unused_note
@@ -25,7 +25,6 @@ from maenas.backbone_search.results.result import Found, Result
 from maenas.backbone_search.tasks import (
     BoundsAndBaseline,
     PreparedSearch,
-    settings_of,
 )
 from maenas.backbone_search.verify import Verified
 from maenas.blocks import Backbone, dump_backbone
@@ -34,9 +33,10 @@ from maenas.budgets import InfeasibleError
 from maenas.nas import (
     EXACT,
     TARGET_GAP,
+    Certified,
     Outcome,
+    certify,
     effectiveness,
-    solve_exactly,
 )
 from maenas.nas.executors import Executor
 from maenas.runs.config import SearchConfig
@@ -58,15 +58,15 @@ def finished_result(
     provenance: dict[str, str | int | float] = {}
     if job.verifier is not None:
         LOG.info("measuring the finalists")
+        solved = SolvedWithin(last)
         try:
             verified, provenance = job.verifier(
-                last.subproblem,
-                _finalists(last, outcomes[-1]),
-                lambda limits: _best_within(job.config, last, limits),
+                last.subproblem, _finalists(last, outcomes[-1]), solved.best
             )
         except InfeasibleError as error:
             return error
-        networks = (*networks[:-1], _chosen(networks[-1], verified[0].backbone))
+        chosen = verified[0]
+        networks = (*networks[:-1], _chosen(networks[-1], chosen.backbone, solved))
         unmeasured = [
             device.name
             for device in last.subproblem.problem.devices
@@ -76,11 +76,8 @@ def finished_result(
             notes.append(f"not measured on {', '.join(unmeasured)}: the prediction holds there")
         if disturbed := disturbed_note(verified[0]):
             notes.append(disturbed)
-        if len(verified) > effort.verify:
-            notes.append(
-                "no finalist is within the budget as measured; the best network within a limit "
-                "reduced by the measured ratio was chosen"
-            )
+        if chosen.rank > effort.verify:
+            notes.append(_round_note(chosen, last))
     finalists = _finalists(last, outcomes[-1])[: effort.finalists]
     scores = score_finalists(
         last.subproblem.problem, finalists, effort.finalist_seeds, effort.rerank, executor
@@ -165,30 +162,71 @@ def _finalists(part: PreparedSearch, outcome: Outcome) -> list[Backbone]:
     return [part.subproblem.problem.space.decode(genome.tolist()) for genome in outcome.finalists]
 
 
-def _best_within(
-    config: SearchConfig, part: PreparedSearch, limits: Mapping[str, float]
-) -> Backbone | None:
-    """The best network whose predicted costs are within tighter limits; None if there is none."""
+@dataclass(frozen=True, slots=True)
+class SolvedWithin:
+    """The best networks within other limits, with their certificates.
+
+    Attributes:
+        part: search whose space they are from.
+        proofs: networks that were asked for, each with the certificate of its limits.
+    """
+
+    part: PreparedSearch
+    proofs: list[tuple[Backbone, Certified]] = field(default_factory=list)
+
+    def best(self, limits: Mapping[str, float]) -> Backbone | None:
+        """The best network whose predicted costs are within limits by axis; None without one."""
+        problem = self.part.subproblem.problem
+        limit = limits.get(problem.ranged.axis, self.part.subproblem.limits[-1])
+        try:
+            (proof,) = certify(self.part.options.under(limits), (limit,), target_gap=TARGET_GAP)
+        except InfeasibleError:
+            return None
+        if proof.genome is None:
+            return None
+        best, bound = problem.space.decode(proof.genome.tolist()), problem.max_effectiveness
+        if bound is not None and effectiveness(best) > bound:
+            return None
+        self.proofs.append((best, proof))
+        return best
+
+    def proof(self, backbone: Backbone) -> Certified | None:
+        """The certificate of a network that was found here."""
+        return next((proof for known, proof in self.proofs if known == backbone), None)
+
+
+def _round_note(chosen: Verified, part: PreparedSearch) -> str:
+    """A note on a network that was chosen after the finalists."""
     problem = part.subproblem.problem
-    limit = limits.get(problem.ranged.axis, part.subproblem.limits[-1])
-    settings = replace(settings_of(config, part, 1), limits=(limit,))
-    try:
-        (best,) = solve_exactly(part.options.under(limits), settings).best
-    except InfeasibleError:
-        return None
-    bound = problem.max_effectiveness
-    if best is not None and bound is not None and effectiveness(best) > bound:
-        return None
-    return best
+    limits = problem.limits_at(part.subproblem.limits[-1])
+    axes = [device.axis for device in problem.devices if device.axis in limits]
+    over = any(
+        one.predicted_ms > limits[axis]
+        for axis, one in zip(axes, chosen.measurements, strict=False)
+    )
+    if not over:
+        return (
+            "no finalist is within the budget as measured; the best network within a limit "
+            "reduced by the measured ratio was chosen"
+        )
+    return (
+        "the finalists take less than predicted; the best network within a limit on the predicted "
+        "latency raised by the measured ratio was chosen, and its proof is for that limit"
+    )
 
 
-def _chosen(found: Found, backbone: Backbone) -> Found:
-    """The entry with its network replaced by another finalist."""
+def _chosen(found: Found, backbone: Backbone, solved: SolvedWithin | None = None) -> Found:
+    """The entry with its network replaced by another finalist, or by one of other limits."""
+    proof = None if solved is None else solved.proof(backbone)
+    certified = found.certified
+    if proof is not None and proof.upper > certified.upper:
+        certified = proof
     return replace(
         found,
         backbone=backbone,
         cost=found.subproblem.problem.cost(backbone),
-        by_solver=found.by_solver and backbone == found.backbone,
+        certified=certified,
+        by_solver=proof is not None if backbone != found.backbone else found.by_solver,
     )
 
 

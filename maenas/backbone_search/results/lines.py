@@ -73,10 +73,9 @@ def budget_line(found: Found, budget: Budget) -> str:
     spent, limit = found.spent(budget.axis), found.limits[budget.axis]
     priced = next((d for d in problem.devices if d.axis == budget.axis), None)
     kind = "" if priced is None else f" {priced.model.claim} on {priced.name}"
-    return (
-        f"{show(budget.quantity, spent)}{kind} of {show(budget.quantity, limit)} "
-        f"({100 * (1 - spent / limit):.1f} % to spare)"
-    )
+    spare = 100 * (1 - spent / limit)
+    rest = f"{spare:.1f} % to spare" if spare >= 0 else f"{-spare:.1f} % beyond, within as measured"
+    return f"{show(budget.quantity, spent)}{kind} of {show(budget.quantity, limit)} ({rest})"
 
 
 def place(problem: Problem, axis: str) -> str:

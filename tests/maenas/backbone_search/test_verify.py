@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
 
 from maenas.backbone_search.plan import Subproblem, plan
+from maenas.backbone_search.results.finish import SolvedWithin
 from maenas.backbone_search.results.lines import disturbed_note
-from maenas.backbone_search.verification.meters import BackendMeter
+from maenas.backbone_search.tasks import prepare
+from maenas.backbone_search.verification.meters import BackendMeter, Reading
 from maenas.backbone_search.verify import Measurement, Verified, Verifier
 from maenas.blocks import Backbone, load_backbone
 from maenas.budgets import InfeasibleError
@@ -114,6 +117,36 @@ def test_where_no_finalist_fits_a_tighter_limit_is_searched(tmp_path: Path) -> N
     assert found[0].backbone == finalists[-1]
     assert found[0].rank == 3
     assert limits[0] < min(one.predicted_ms for one in found[1:])
+
+
+def test_on_a_device_faster_than_predicted_the_budget_is_used(tmp_path: Path) -> None:
+    limit = 0.1
+    subproblem = replace(subproblem_of(tmp_path, "5ms"), limits=(limit,))
+    solved = SolvedWithin(prepare(subproblem))
+    best = solved.best({"latency_ms": limit})
+    assert best is not None
+    machine = SlowMachine()
+    machine.time = 0.6
+    found, _ = verifier_on(lambda: machine, None, 1)(subproblem, [best], solved.best)
+    chosen, first = found[0], next(one for one in found if one.rank == 1)
+    assert first.measured_ms < 0.7 * limit
+    assert chosen.predicted_ms > limit
+    assert 0.9 * limit < chosen.measured_ms <= limit
+    assert chosen.score > subproblem.problem.score(best)
+    proof = solved.proof(chosen.backbone)
+    assert proof is not None
+    assert proof.limit == pytest.approx(limit / 0.6, rel=0.15)
+    assert chosen.score <= proof.upper
+
+
+def test_a_disturbed_measurement_raises_no_limit(tmp_path: Path) -> None:
+    subproblem = replace(subproblem_of(tmp_path, "5ms"), limits=(0.1,))
+    solved = SolvedWithin(prepare(subproblem))
+    best = solved.best({"latency_ms": 0.1})
+    assert best is not None
+    disturbed = Mock(measure=lambda finalist: Reading(0.01, ("disturbed",)), provenance=dict)
+    found, _ = Verifier({"latency_ms": lambda: disturbed}, 1)(subproblem, [best], solved.best)
+    assert [one.backbone for one in found] == [best]
 
 
 def test_where_nothing_fits_no_network_is_chosen(tmp_path: Path) -> None:
