@@ -46,7 +46,7 @@ logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 if TYPE_CHECKING:
     from maenas.api.calibration import calibrate
-    from maenas.api.data import check_data, make_shapes, show_data
+    from maenas.api.data import check_data, convert_data, make_shapes, show_data
     from maenas.api.detection import detect, val
     from maenas.api.detector import Detector
     from maenas.api.export import export
@@ -81,6 +81,7 @@ _HOMES = {
     "check_data": "maenas.api.data",
     "checks": "maenas.api.inspection",
     "compare": "maenas.api.latency",
+    "convert_data": "maenas.api.data",
     "detect": "maenas.api.detection",
     "distill": "maenas.api.training",
     "export": "maenas.api.export",
@@ -122,6 +123,7 @@ __all__ = [
     "check_data",
     "checks",
     "compare",
+    "convert_data",
     "detect",
     "distill",
     "export",

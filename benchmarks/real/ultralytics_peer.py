@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import yaml
 from ultralytics import YOLO, settings
+from ultralytics.nn.tasks import yaml_model_load
 
 MIN_SCORE, MAX_DETECTIONS = 0.001, 300  # as `yolo val` has them
 
@@ -74,9 +76,10 @@ def detect(job: dict[str, Any]) -> None:
 
 def export(job: dict[str, Any]) -> None:
     """Export the network with random weights and the classes of the data set to ONNX."""
-    model = YOLO(f"{job['model']}.yaml")
-    model.model = type(model.model)(model.model.yaml, nc=job["classes"], verbose=False)
-    model.model.args = model.overrides
+    config = yaml_model_load(f"{job['model']}.yaml") | {"nc": job["classes"]}
+    named = Path(job["to"]).with_name(f"{job['model']}.yaml")  # its name tells the scale
+    named.write_text(yaml.safe_dump(config), encoding="utf-8")
+    model = YOLO(named)
     written = model.export(format="onnx", imgsz=job["size"], opset=17, simplify=False, device="cpu")
     Path(written).replace(job["to"])
 

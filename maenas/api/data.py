@@ -1,14 +1,17 @@
-"""Python API: check a data set, write its augmented images, generate one."""
+"""Python API: check or convert a data set, write its augmented images, generate one."""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from maenas.detector.data.check import CheckResult
+    from maenas.detector.data.dataset import Dataset
+    from maenas.detector.data.writers.write import Written
     from maenas.detector.train import Recipe
 
 LOG = logging.getLogger(__name__)
@@ -85,6 +88,56 @@ def check_data(
     with Counter("check", count, "images") as counter:
         problems += check(path, splits, (size, size), limit, counter.advance)
     return summary(path, splits, problems)
+
+
+def convert_data(source: str | Path, out: str | Path, *, to: str, link: bool = False) -> Written:
+    """Write a data set in another format, with its images.
+
+    Args:
+        source: data set, as for `check_data`.
+        out: folder to write into; new or empty.
+        to: format: "coco", "yolo" or "voc".
+        link: make symbolic links to the images instead of copying them.
+    Raises:
+        MaenasError: if the data set cannot be read, the format is unknown, or a file cannot be
+            written.
+
+    Example:
+        >>> maenas.convert_data("shapes", "shapes-voc", to="voc").images
+        {'train': 500, 'val': 100}
+    """
+    from maenas.blocks.errors import one_of
+    from maenas.detector.data.readers.read import read_dataset, splits_of
+    from maenas.detector.data.writers.write import WRITERS, write_dataset
+    from maenas.runs.start import new_run
+    from maenas.terminal.progress import Counter
+
+    one_of("convert", "format", to, tuple(WRITERS))
+    path = Path(source)
+    splits = {split: read_dataset(path, split) for split in splits_of(path)}
+    _warn_of_losses(splits)
+    count = sum(map(len, splits.values()))
+    with (
+        new_run(Path(out), "data", None) as folder,
+        Counter("convert", count, "images") as counter,
+    ):
+        return write_dataset(splits, folder, to, link=link, done=counter.advance)
+
+
+def _warn_of_losses(splits: Mapping[str, Dataset]) -> None:
+    """Warn of what is not in a data set after reading it, or cannot be written in any format."""
+    for split, dataset in splits.items():
+        skipped = [problem for problem in dataset.problems if problem.skips]
+        if skipped:
+            LOG.warning(
+                f"{split}: skipped {len(skipped):,} of the labels and images, such as "
+                f"{skipped[0]}; `maenas data check` lists all"
+            )
+        if any(not source.annotated.all() for source in dataset.sources):
+            LOG.warning(
+                f"{split}: some images annotate a part of the classes only; the written files "
+                "cannot state this, so objects of the other classes count as background"
+            )
 
 
 def make_shapes(

@@ -1,4 +1,4 @@
-"""`maenas data`: check a data set, show the network's input images, or generate a data set."""
+"""`maenas data`: check, convert or show a data set, or generate one."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ import typer
 
 from maenas.cli.everywhere import everywhere
 from maenas.cli.options import ExistOk, Json
+from maenas.cli.training.data_convert import convert_data
 from maenas.cli.training.data_text import counts, problems_text
 
 LOG = logging.getLogger(__name__)
-data = typer.Typer(no_args_is_help=True, help="Check, show or generate data sets.")
+data = typer.Typer(no_args_is_help=True, help="Check, convert, show or generate data sets.")
 
 Source = Annotated[
     Path, typer.Argument(help="data.yaml, a folder with one, or a COCO .json.", metavar="DATA")
@@ -126,5 +127,6 @@ def show_data(
 
 
 data.command("check")(everywhere(check_data))
+data.command("convert")(everywhere(convert_data))
 data.command("make-shapes")(everywhere(make_shapes))
 data.command("show")(everywhere(show_data))

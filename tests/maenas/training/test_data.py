@@ -44,6 +44,31 @@ def test_a_generated_set_has_no_error(shapes, typed):
     assert "classes more" not in plain  # there are three
 
 
+def test_a_set_is_converted(shapes, typed):
+    ran = typed("data", "convert", "set", "--to", "voc", "--out", "voc")
+    assert ran.code == 0
+    first, second, last = ran.out.splitlines()
+    assert first.startswith("train: 20 images, ")
+    assert second.startswith("val: 4 images, ")
+    assert last == "written: voc/data.yaml"
+    assert typed("data", "check", "voc").code == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("set", "--to", "vok"), "format must be one of coco, yolo, voc, got vok"),
+        (("set", "--to", "voc", "--out", "set"), "set: is not empty; --out names another folder"),
+        (("sets", "--to", "voc"), "sets: no such file or folder"),
+    ],
+)
+def test_a_set_that_cannot_be_converted_leaves_nothing(shapes, typed, words, message):
+    ran = typed("data", "convert", *words, *(() if "--out" in words else ("--out", "new")))
+    assert ran.code == 2
+    assert message in ran.err
+    assert not Path("new").exists()
+
+
 def test_labels_that_a_training_skips_are_warnings(typed, tmp_path):
     broken = tmp_path / "broken"
     (broken / "images").mkdir(parents=True)

@@ -1,0 +1,1 @@
+"""Writers of data sets: COCO JSON, YOLO text files and Pascal VOC XML."""

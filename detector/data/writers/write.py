@@ -1,0 +1,125 @@
+"""Writing a data set in any supported format."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from maenas.blocks.errors import one_of
+from maenas.blocks.files.temporary import temporary_folder
+from maenas.detector.data.dataset import DataError, Dataset, same_classes
+from maenas.detector.data.writers.coco import CocoWriter
+from maenas.detector.data.writers.data_yaml import FILE
+from maenas.detector.data.writers.file_names import file_names
+from maenas.detector.data.writers.part import LeftOut, Part, Writer
+from maenas.detector.data.writers.voc import VocWriter
+from maenas.detector.data.writers.yolo import YoloWriter
+
+WRITERS: dict[str, Writer] = {
+    writer.name: writer for writer in (CocoWriter(), YoloWriter(), VocWriter())
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A data set that was written.
+
+    Attributes:
+        path: path of the `data.yaml`.
+        form: name of the format.
+        images: number of images of each split.
+        objects: number of objects of each split, as read from the source.
+        left_out: one line for each kind of label that the format cannot state.
+    """
+
+    path: Path
+    form: str
+    images: dict[str, int]
+    objects: dict[str, int]
+    left_out: tuple[str, ...]
+
+
+def write_dataset(
+    splits: Mapping[str, Dataset],
+    folder: Path,
+    form: str,
+    *,
+    link: bool = False,
+    done: Callable[[int], object] = lambda count: None,
+) -> Written:
+    """Write images and labels, all or nothing: an error or a stop leaves the folder as it was.
+
+    Args:
+        splits: data sets by the name of the split, with the same classes.
+        folder: existing folder to write into.
+        form: name of the format: coco, yolo or voc.
+        link: whether images are symbolic links to those of the source rather than copies.
+        done: function called with the number of images written since the last call.
+    Raises:
+        MaenasError: for an unknown format, classes that differ, or a file that cannot be written.
+    """
+    one_of("convert", "format", form, tuple(WRITERS))
+    writer = WRITERS[form]
+    first, *others = splits.values()
+    for other in others:
+        same_classes(first, other)
+    parts = _parts(splits, writer)
+    try:
+        with temporary_folder(folder) as place:
+            left = _write(place, parts, writer, link, done)
+            for each in sorted(place.iterdir(), key=lambda path: path.name == FILE):
+                each.rename(folder / each.name)  # data.yaml last
+    except OSError as error:
+        where = error.filename2 or error.filename or folder
+        raise DataError(f"{where}: cannot be written: {error.strerror or error}.") from None
+    return Written(
+        folder / FILE,
+        form,
+        {split: len(part.dataset) for split, part in parts.items()},
+        {split: part.dataset.objects for split, part in parts.items()},
+        tuple(left.lines()),
+    )
+
+
+def _parts(splits: Mapping[str, Dataset], writer: Writer) -> dict[str, Part]:
+    """The splits with the names of their image files; an image of two splits is written once."""
+    paths: dict[Path, list[Path]] = {}
+    for split, dataset in splits.items():
+        paths.setdefault(writer.image_folder(split), []).extend(dataset.columns.paths())
+    names = {folder: file_names(some) for folder, some in paths.items()}
+    return {
+        split: Part(
+            dataset, [names[writer.image_folder(split)][path] for path in dataset.columns.paths()]
+        )
+        for split, dataset in splits.items()
+    }
+
+
+def _write(
+    folder: Path,
+    parts: Mapping[str, Part],
+    writer: Writer,
+    link: bool,
+    done: Callable[[int], object],
+) -> LeftOut:
+    """Write the images, then the labels."""
+    for split, part in parts.items():
+        images = folder / writer.image_folder(split)
+        images.mkdir(parents=True, exist_ok=True)
+        for file, sample in part.images():
+            _place(sample.path, images / file, link)
+            done(1)
+    return writer.write(folder, parts)
+
+
+def _place(source: Path, to: Path, link: bool) -> None:
+    """Copy an image, or link to it, unless an earlier split placed it."""
+    if to.is_symlink() or to.exists():
+        return
+    if link:
+        to.symlink_to(os.path.abspath(source))
+    else:
+        shutil.copyfile(source, to)

@@ -1,0 +1,42 @@
+"""`maenas data convert`: write a data set in another format."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+LOG = logging.getLogger(__name__)
+
+
+def convert_data(
+    source: Annotated[
+        Path,
+        typer.Argument(
+            help="data.yaml, a folder with one, a COCO .json, or a folder of Pascal VOC.",
+            metavar="DATA",
+        ),
+    ],
+    to: Annotated[str, typer.Option(help="Format: coco, yolo or voc.")],
+    out: Annotated[Path, typer.Option(help="Folder to write into; new or empty.")],
+    link: Annotated[
+        bool, typer.Option("--link", help="Link to the images instead of copying them.")
+    ] = False,
+) -> None:
+    """Write a data set as COCO, YOLO or Pascal VOC, with its images.
+
+    Every format that `train` reads can be the source. Labels that cannot be used are skipped, as a
+    training skips them; `maenas data check` lists them.
+    """
+    import maenas
+    from maenas.terminal.console import OUT, count_of
+
+    made = maenas.convert_data(source, out, to=to, link=link)
+    for split, count in made.images.items():
+        objects = count_of(made.objects[split], "object")
+        OUT.print(f"{split}: {count_of(count, 'image')}, {objects}")
+    for line in made.left_out:
+        LOG.warning(f"left out: {line}")
+    OUT.print(f"written: {made.path}")
