@@ -88,7 +88,7 @@ def collate(
     for index, scene in enumerate(scenes):
         objects, crowd = len(scene.labels), torch.from_numpy(scene.crowd)
         boxes[index, :objects] = torch.from_numpy(scene.boxes)
-        labels[index, :objects] = torch.from_numpy(scene.labels)
+        labels[index, :objects] = torch.from_numpy(scene.labels).clamp(min=0)  # not EVERY_CLASS
         valid[index, :objects] = ~crowd
         ignored[index, :objects] = crowd
     return Batch(

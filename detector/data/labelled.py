@@ -15,6 +15,7 @@ Labels = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 # Outlines of an object's parts, each (P, 2) as (x, y); () if unknown.
 Outline = tuple[Floats, ...]
+EVERY_CLASS = -1  # label of a region that is to be ignored in every class
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +25,7 @@ class Labelled:
     Attributes:
         pixels: (3, H, W), RGB, uint8.
         boxes: (N, 4) as (x1, y1, x2, y2) in pixels, continuous: 0 is the first pixel's left edge.
-        labels: (N,), class indices.
+        labels: (N,), class indices; `EVERY_CLASS` for a region to ignore in every class.
         crowd: (N,), whether a box is a region to ignore rather than one object.
         outlines: outlines of each object; () where no object has one.
     """

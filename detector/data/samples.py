@@ -27,7 +27,7 @@ class Sample:
         path: file of the image.
         size: (height, width) of the upright image.
         boxes: (N, 4) as (x1, y1, x2, y2) in pixels of the image.
-        labels: (N,), indices into `Dataset.names`.
+        labels: (N,), indices into `Dataset.names`; `EVERY_CLASS` where all are ignored.
         crowd: (N,), whether a box is a region to ignore.
         areas: (N,), square pixels; area of the mask where the file gives it.
         outlines: outlines of each object; () where no object has one.

@@ -69,7 +69,7 @@ def _image(batch: Batch, index: int, names: Sequence[str]) -> Image.Image:
     for (x1, y1, x2, y2), label, crowd in zip(boxes.tolist(), labels, ignored, strict=True):
         colour = IGNORED if crowd else class_colour(int(label))
         canvas.rectangle((x1, y1, max(x1, x2 - 1), max(y1, y2 - 1)), outline=colour, width=2)
-        text = f"{names[label]} (ignored)" if crowd else names[label]
+        text = "ignored" if crowd else names[label]
         canvas.rectangle(canvas.textbbox((x1 + 2, y1 + 1), text, font=font), fill=colour)
         canvas.text((x1 + 2, y1 + 1), text, fill=text_colour(colour), font=font)
     return image

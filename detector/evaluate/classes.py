@@ -51,13 +51,7 @@ def renumber(found: Objects, index_of: NDArray[np.int64], dataset: Dataset) -> O
         )
     classes = index_of[found.classes]
     kept = classes != ABSENT
-    return replace(
-        found,
-        boxes=found.boxes[kept],
-        scores=found.scores[kept],
-        classes=classes[kept],
-        names=dataset.names,
-    )
+    return replace(found, classes=classes, names=dataset.names).keep(kept)
 
 
 def _some(names: Sequence[str]) -> str:

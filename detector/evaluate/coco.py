@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maenas.detector.data.dataset import Dataset
+from maenas.detector.data.labelled import EVERY_CLASS
 from maenas.detector.data.samples import Sample
 from maenas.detector.predict.results import Objects
 
@@ -122,7 +123,7 @@ def coco_scores(dataset: Dataset, found: Mapping[int, Objects]) -> CocoScores:
         {"id": number, "name": name} for number, name in zip(ids, dataset.names, strict=True)
     ]
     guesses = [_predicted(each.image_id, found[each.image_id], ids) for each in samples]
-    truths = [_ground_truths(each, ids) for each in samples]
+    truths = [_ground_truths(each, ids, found[each.image_id]) for each in samples]
     with contextlib.redirect_stdout(io.StringIO()):  # pycocotools prints its progress
         sides = [_indexed(coco(), images, categories, rows) for rows in (truths, guesses)]
         run = evaluate(*sides, "bbox")
@@ -217,13 +218,19 @@ def _indexed(
     return coco
 
 
-def _ground_truths(sample: Sample, ids: Sequence[int]) -> list[dict[str, Any]]:
-    boxes = to_xywh(sample.boxes)
+def _ground_truths(sample: Sample, ids: Sequence[int], found: Objects) -> list[dict[str, Any]]:
+    """Objects in COCO's form; a region to ignore in every class comes once per predicted class."""
+    everywhere = sample.labels == EVERY_CLASS
+    predicted = np.unique(found.classes)
+    copies = np.where(everywhere, len(predicted), 1)
+    rows_of = np.repeat(np.arange(len(copies)), copies)
+    labels = sample.labels[rows_of]
+    labels[everywhere[rows_of]] = np.tile(predicted, int(everywhere.sum()))
     rows = zip(
-        sample.labels.tolist(),
-        boxes.tolist(),
-        sample.areas.tolist(),
-        sample.crowd.tolist(),
+        labels.tolist(),
+        to_xywh(sample.boxes)[rows_of].tolist(),
+        sample.areas[rows_of].tolist(),
+        sample.crowd[rows_of].tolist(),
         strict=True,
     )
     return [

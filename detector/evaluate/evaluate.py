@@ -58,7 +58,8 @@ class Detected:
     """Detections of the images that one process took; keys are places in the data set.
 
     Attributes:
-        found: detections of each image, with the class indices of the data set.
+        found: detections of each image, with the class indices of the data set; only of classes
+            that the image annotates.
         skipped: one line for each image that could not be read, with the reason.
         spent: seconds of each image.
     """
@@ -166,7 +167,7 @@ def detected(
             every, seconds = predict(runtime, [pixels for _, pixels in read], thresholds)
             part.spent.extend([_each(seconds, len(read))] * len(read))
             for (place, _), found in zip(read, every, strict=True):
-                part.found[place] = renumber(found, index_of, dataset)
+                part.found[place] = _known(renumber(found, index_of, dataset), dataset, place)
         if progress is not None:
             progress(len(some))
     return part
@@ -218,6 +219,12 @@ def _read(sample: Sample) -> Pixels | ImageError:
         return read_sample(sample)
     except ImageError as error:
         return error
+
+
+def _known(found: Objects, dataset: Dataset, place: int) -> Objects:
+    """Detections of the classes that the image annotates; others are neither right nor wrong."""
+    annotated = dataset.annotated(place)
+    return found if annotated is None else found.keep(annotated[found.classes])
 
 
 def _each(spent: Seconds, count: int) -> Seconds:

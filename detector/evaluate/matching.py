@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pycocotools import mask
 
+from maenas.detector.data.labelled import EVERY_CLASS
 from maenas.detector.data.samples import Sample
 from maenas.detector.evaluate.coco import to_xywh
 from maenas.detector.ops.thresholds import MIN_SCORE
@@ -56,6 +57,7 @@ def match(
     findings = np.flatnonzero(found.scores > min_score)
     overlaps = _overlaps(sample, found, findings)
     same = sample.labels[None] == found.classes[findings][:, None]  # (F, N)
+    same |= (sample.labels == EVERY_CLASS)[None]
     objects = ~sample.crowd
     free, unpaired = objects.copy(), np.ones(len(findings), dtype=bool)
     pairs: dict[bool, list[tuple[int, int]]] = {True: [], False: []}

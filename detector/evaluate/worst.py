@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from maenas.detector.data.labelled import EVERY_CLASS
 from maenas.detector.data.read_sample import read_sample
 from maenas.detector.evaluate.evaluate import Seen
 from maenas.detector.evaluate.matching import MIN_IOU, Matching, match
@@ -107,7 +108,10 @@ def _truth(worst: Worst) -> dict[int, tuple[str, Colour]]:
     captions = {}
     for index, label in enumerate(sample.labels.tolist()):
         if sample.crowd[index]:
-            captions[index] = f"{names[label]} crowd", CROWD
+            captions[index] = (
+                ("ignored" if label == EVERY_CLASS else f"{names[label]} crowd"),
+                CROWD,
+            )
         elif index in worst.matching.missed:
             captions[index] = f"{names[label]} missed", WRONG
         else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +54,15 @@ class Objects:
     def labels(self) -> tuple[str, ...]:
         """Class name of each detection, or the class index where classes have no names."""
         return tuple(self.names[c] if self.names else str(c) for c in self.classes.tolist())
+
+    def keep(self, chosen: NDArray[np.bool_]) -> Objects:
+        """The detections selected by the mask `chosen`, (K,)."""
+        return replace(
+            self,
+            boxes=self.boxes[chosen],
+            scores=self.scores[chosen],
+            classes=self.classes[chosen],
+        )
 
     def to_supervision(self) -> Any:
         """The detections as `supervision.Detections`, for its trackers, zones and annotators.

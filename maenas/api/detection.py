@@ -187,6 +187,7 @@ def val(
     from maenas.detector.evaluate.classes import match_classes
     from maenas.detector.evaluate.evaluate import evaluate, published_thresholds
     from maenas.detector.evaluate.report import report_mistakes
+    from maenas.detector.evaluate.sources import source_scores
     from maenas.detector.ops.thresholds import choose_thresholds
     from maenas.runs.start import new_run
     from maenas.terminal.progress import Counter
@@ -220,6 +221,7 @@ def val(
             evaluation=found,
             report=report_mistakes(found, at_score),
             unreadable=unreadable(dataset),
+            sources=source_scores(dataset, found.seen),
         )
         if folder is not None:
             write_evaluation(folder, result, dataset)

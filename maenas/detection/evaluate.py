@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from maenas.detector.data.dataset import Dataset
     from maenas.detector.evaluate.evaluate import DetectorEvaluation
     from maenas.detector.evaluate.report import MistakeReport
+    from maenas.detector.evaluate.sources import SourceScores
 
 SCHEMA = "maenas/val@1"
 
@@ -33,6 +34,8 @@ class ValResult:
         evaluation: AP and AR, latency, and the detections of each image.
         report: confidence threshold of the counts, confusion matrix and the worst images.
         unreadable: reason for each image that the data set skipped.
+        sources: metrics on each data set of a union, over the classes that it annotates;
+            () for any other data set.
     """
 
     model: str
@@ -46,6 +49,7 @@ class ValResult:
     evaluation: DetectorEvaluation
     report: MistakeReport
     unreadable: tuple[str, ...]
+    sources: tuple[SourceScores, ...] = ()
 
     @property
     def ap(self) -> float:
@@ -84,6 +88,7 @@ class ValResult:
                 "max_detections": found.thresholds.max_detections,
             },
             **found.scores.to_json(),
+            **({"sources": [each.to_json() for each in self.sources]} if self.sources else {}),
             "median_ms": found.latency.to_json(),
             **self.report.to_json(),
         }

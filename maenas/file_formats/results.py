@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from maenas.backbone_search.results import data as search
@@ -101,10 +102,25 @@ def val_schema() -> Schema:
             {"min_score": NUMBER, "min_iou": NUMBER, "names": TEXTS, "counts": counts}
         ),
         "worst": {"type": "array", "items": closed({"file": TEXT, **mistakes})},
+        "sources": {"type": "array", "items": _source_schema(scores, tuple(curves))},
     }
-    made = closed(keys)
+    made = closed(keys, optional=("sources",))
     describe(made, ValResult)
     return {**made, "description": summary(ValResult)}
+
+
+def _source_schema(scores: Mapping[str, Schema], absent: Collection[str]) -> Schema:
+    """Schema of the metrics on one data set of a union."""
+    metrics = closed({name: one for name, one in scores.items() if name not in absent})
+    return closed(
+        {
+            "name": TEXT,
+            "images": WHOLE,
+            "objects": WHOLE,
+            "classes": WHOLE,
+            "scores": {"anyOf": [metrics, {"type": "null"}]},
+        }
+    )
 
 
 def detect_schema() -> Schema:

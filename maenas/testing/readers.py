@@ -84,7 +84,7 @@ class ReaderContract:
 
     def test_labels_are_indices_of_named_classes(self, dataset: Dataset) -> None:
         assert len(set(dataset.names)) == len(dataset.names) == len(dataset.category_ids)
-        labels = np.concatenate([sample.labels for sample in dataset.samples])
+        labels = np.concatenate([sample.labels[~sample.crowd] for sample in dataset.samples])
         assert labels.min() >= 0
         assert labels.max() < len(dataset.names)
 

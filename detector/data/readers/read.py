@@ -13,17 +13,29 @@ from maenas.detector.data.dataset import DataError, Dataset
 from maenas.detector.data.paths import root_of
 from maenas.detector.data.readers.coco import CocoReader
 from maenas.detector.data.readers.source import DataSource, Reader
+from maenas.detector.data.readers.union import UnionReader
 from maenas.detector.data.readers.voc import VocReader
 from maenas.detector.data.readers.yolo import YoloReader
 
 # The first reader that recognises the source reads it, unless `format` in data.yaml names one. The
 # readers of plugins come first, since the last one takes every data.yaml.
 READERS: dict[str, Reader] = {
-    reader.name: reader for reader in (CocoReader(), VocReader(), YoloReader())
+    reader.name: reader
+    for reader in (
+        UnionReader(lambda path: opened(path)),
+        CocoReader(),
+        VocReader(),
+        YoloReader(),
+    )
 }
 OURS = tuple(READERS)
 YAML_SUFFIXES = frozenset((".yaml", ".yml"))
-YAML_NAMES = ("data.yaml", "dataset.yaml", "data.yml")  # names searched for in a folder
+YAML_NAMES = (
+    "data.yaml",
+    "dataset.yaml",
+    "data.yml",
+    "union.yaml",
+)  # searched for in a folder
 
 
 def read_dataset(path: Path, split: str = "train") -> Dataset:
@@ -37,8 +49,8 @@ def read_dataset(path: Path, split: str = "train") -> Dataset:
         DataError: if a file is missing or malformed; wrong labels do not raise, they are listed
             as problems.
     """
-    source = open_source(path)
-    return reader_of(source).read(source, split)
+    reader, source = opened(path)
+    return reader.read(source, split)
 
 
 def names_of(path: Path) -> tuple[str, ...]:
@@ -49,8 +61,8 @@ def names_of(path: Path) -> tuple[str, ...]:
     Raises:
         DataError: if a file is missing or malformed.
     """
-    source = open_source(path)
-    return reader_of(source).names(source)
+    reader, source = opened(path)
+    return reader.names(source)
 
 
 def splits_of(path: Path) -> tuple[str, ...]:
@@ -59,8 +71,18 @@ def splits_of(path: Path) -> tuple[str, ...]:
     Raises:
         DataError: if the file of the data set cannot be read.
     """
+    reader, source = opened(path)
+    return reader.splits(source)
+
+
+def opened(path: Path) -> tuple[Reader, DataSource]:
+    """The data set at a path and the reader for it.
+
+    Raises:
+        DataError: if there is none, or no reader recognises it.
+    """
     source = open_source(path)
-    return reader_of(source).splits(source)
+    return reader_of(source), source
 
 
 def open_source(path: Path) -> DataSource:
@@ -95,6 +117,8 @@ def reader_of(source: DataSource) -> Reader:
     for found in entry_points("maenas.readers"):
         register_reader(found)
     name = source.keys.get("format")
+    if READERS[UnionReader.name].recognises(source):
+        name = UnionReader.name
     if name is not None:
         reader = READERS.get(name) if isinstance(name, str) else None
         if reader is None:

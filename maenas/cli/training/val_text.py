@@ -6,8 +6,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from maenas.detection.evaluate import ValResult
     from maenas.detector.evaluate.coco import ClassScores
+    from maenas.detector.evaluate.sources import SourceScores
 
 MAX_ROWS = 30  # rows of a table; with more classes it shows the best and the worst
 
@@ -31,6 +34,7 @@ def print_evaluation(result: ValResult) -> None:
     ):
         OUT.print("  ".join(f"{word} {score_text(value)}" for word, value in line.items()))
     print_classes(scores.per_class)
+    print_sources(result.sources)
     if report.point.f1:
         OUT.print(
             f"best mean F1 {report.point.f1:.3f} at score {report.point.min_score:g}, IoU 0.5"
@@ -54,16 +58,10 @@ def print_evaluation(result: ValResult) -> None:
 
 def print_classes(classes: Sequence[ClassScores]) -> None:
     """Print a table with one row per class, best first."""
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-
     from maenas.terminal.console import OUT
 
     ranked = sorted(classes, key=lambda each: -1 if each.ap is None else each.ap)[::-1]
-    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
-    table.add_column("class", overflow="fold")
-    for column in ("objects", "AP", "AP50", "AR"):
-        table.add_column(column, justify="right", no_wrap=True)
+    table = _table("class", ("objects", "AP", "AP50", "AR"))
     half = MAX_ROWS // 2
     few = len(ranked) <= MAX_ROWS
     for index, each in enumerate(ranked):
@@ -73,6 +71,33 @@ def print_classes(classes: Sequence[ClassScores]) -> None:
         elif index == half:
             table.add_row(f".. {len(ranked) - 2 * half} more", "", "", "", "")
     OUT.print(table)
+
+
+def print_sources(sources: Sequence[SourceScores]) -> None:
+    """Print a table with one row per data set of a union."""
+    from maenas.terminal.console import OUT
+
+    if not sources:
+        return
+    table = _table("data set", ("images", "objects", "classes", "AP", "AP50", "AR"))
+    for each in sources:
+        scores = each.scores
+        values = (scores.ap, scores.ap50, scores.ar100) if scores else (None, None, None)
+        counts = (f"{count:,}" for count in (each.images, each.objects, each.classes))
+        table.add_row(each.name, *counts, *map(score_text, values))
+    OUT.print(table)
+
+
+def _table(first: str, columns: Sequence[str]) -> Table:
+    """An empty table: a column of names, then columns of numbers."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
+    table.add_column(first, overflow="fold")
+    for column in columns:
+        table.add_column(column, justify="right", no_wrap=True)
+    return table
 
 
 def score_text(value: float | None) -> str:

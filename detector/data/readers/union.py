@@ -1,0 +1,94 @@
+"""Reader of unions: several data sets, read by their own readers, with the classes of all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextvars import ContextVar
+from pathlib import Path
+from typing import ClassVar, TypeVar
+
+from maenas.detector.data.dataset import DataError, Dataset
+from maenas.detector.data.readers.source import SPLITS, DataSource, Reader
+from maenas.detector.data.union.class_map import ClassMap, class_map
+from maenas.detector.data.union.join import joined, mapped
+from maenas.detector.data.union.union_file import FORMAT, Member, Union, load_union
+
+Answer = TypeVar("Answer")
+Opener = Callable[[Path], tuple[Reader, DataSource]]
+
+_above: ContextVar[tuple[Path, ...]] = ContextVar("unions", default=())  # files being read
+
+
+class UnionReader(Reader):
+    """Reader of a file of the format `maenas/union@1`.
+
+    Args:
+        opener: function that opens a data set and chooses its reader.
+    """
+
+    name: ClassVar[str] = "union"
+    looks_like: ClassVar[str] = f"file with `format: {FORMAT}`"
+
+    def __init__(self, opener: Opener) -> None:
+        self._opener = opener
+
+    def recognises(self, source: DataSource) -> bool:
+        """Whether the file has the format of a union, of this or another version."""
+        found = source.keys.get("format")
+        return isinstance(found, str) and found.partition("@")[0] == FORMAT.partition("@")[0]
+
+    def splits(self, source: DataSource) -> tuple[str, ...]:
+        """The splits that at least one of the data sets has."""
+        union = load_union(source.path)
+        found = {split for member in union.members for split in self._splits(union, member)}
+        return tuple(split for split in SPLITS if split in found)
+
+    def names(self, source: DataSource) -> tuple[str, ...]:
+        """The classes of the union."""
+        return self._classes(load_union(source.path)).names
+
+    def read(self, source: DataSource, split: str) -> Dataset:
+        """The images of all data sets that have the split."""
+        union = load_union(source.path)
+        classes = self._classes(union)
+        first = Dataset(source.path, (), classes.names, tuple(range(len(classes.names))))
+        parts = []
+        for member, targets in zip(union.members, classes.targets, strict=True):
+            if split not in self._splits(union, member):
+                continue
+            dataset = self._of(union, member, lambda reader, own: reader.read(own, split))
+            if not dataset.samples:
+                raise DataError(
+                    f"{union.path}: sources.{member.name}: {member.path}: {split}: holds no image "
+                    "that can be used."
+                )
+            parts.append(mapped(dataset, member.name, targets, classes.names))
+        if not parts:
+            raise DataError(f"{union.path}: none of its sources has a split {split!r}.")
+        return joined(first, parts)
+
+    def _classes(self, union: Union) -> ClassMap:
+        names = [
+            self._of(union, member, lambda reader, own: reader.names(own))
+            for member in union.members
+        ]
+        return class_map(union, names)
+
+    def _splits(self, union: Union, member: Member) -> tuple[str, ...]:
+        return self._of(union, member, lambda reader, own: reader.splits(own))
+
+    def _of(
+        self, union: Union, member: Member, ask: Callable[[Reader, DataSource], Answer]
+    ) -> Answer:
+        """The answer of the reader of a data set; an error names the data set in the union."""
+        where = f"{union.path}: sources.{member.name}"
+        above = (*_above.get(), union.path.resolve())
+        if member.path.resolve() in above:
+            raise DataError(f"{where}: {member.path} is this union, or one that contains it.")
+        entered = _above.set(above)
+        try:
+            return ask(*self._opener(member.path))
+        except DataError as error:
+            raise DataError(f"{where}: {error}") from None
+        finally:
+            _above.reset(entered)
