@@ -18,7 +18,7 @@ from maenas.detector.data.augment.mixup import blend, draw_mix, overlay
 from maenas.detector.data.augment.mosaic import TILES, Tile, draw_centre, is_seen, mosaic, paste_of
 from maenas.detector.data.augment.sada import sada
 from maenas.detector.data.dataset import DataError, Dataset
-from maenas.detector.data.labelled import Labelled
+from maenas.detector.data.labelled import Flags, Labelled
 from maenas.detector.data.read_sample import read_sample
 from maenas.detector.data.samples import Sample
 from maenas.detector.media.images import ImageError
@@ -195,16 +195,22 @@ class Maker:
             pixels = resized(read, _smaller(read.shape[:2], placed))
             if self._read is not None:
                 self._read[index] = pixels
-        return scaled(sample, pixels)
+        return scaled(sample, pixels, self.dataset.annotated(index))
 
 
-def scaled(sample: Sample, pixels: Tensor) -> Labelled:
-    """A sample's objects, with outlines, on its image at another size (3, h, w)."""
+def scaled(sample: Sample, pixels: Tensor, annotated: Flags | None) -> Labelled:
+    """A sample's objects, with outlines, on its image at another size (3, h, w).
+
+    Args:
+        sample: the sample.
+        pixels: image of the sample, resized.
+        annotated: (classes,), classes annotated in the image; None for all.
+    """
     height, width = pixels.shape[-2:]
     factors = np.array([width / sample.size[1], height / sample.size[0]], dtype=np.float32)
     outlines = tuple(tuple(part * factors for part in outline) for outline in sample.outlines)
     boxes = sample.boxes * np.tile(factors, 2)
-    return Labelled(pixels, boxes, sample.labels, sample.crowd, outlines)
+    return Labelled(pixels, boxes, sample.labels, sample.crowd, outlines, annotated)
 
 
 def fitted(scene: Labelled, sample: Sample, size: Size, resize: str) -> Labelled:
@@ -213,7 +219,7 @@ def fitted(scene: Labelled, sample: Sample, size: Size, resize: str) -> Labelled
     whole = torch.full((3, *size), int(FILL), dtype=torch.uint8)
     whole[:, :height, :width] = resized(scene.pixels.permute(1, 2, 0).numpy(), (height, width))
     factors = np.array([width / scene.size[1], height / scene.size[0]] * 2, dtype=np.float32)
-    return Labelled(whole, scene.boxes * factors, scene.labels, scene.crowd)
+    return replace(scene, pixels=whole, boxes=scene.boxes * factors, outlines=())
 
 
 def _seen_at(size: Size, scale: float) -> Size:

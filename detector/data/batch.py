@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -22,6 +23,8 @@ class Batch:
         labels: (B, M), int64; 0 where not valid.
         valid: (B, M), whether the entry is an object to detect.
         ignored: (B, M), whether the entry is a region where detections are ignored.
+        annotated: (B, C), whether every object of a class in the image is labelled; None if that
+            holds for all classes in all images.
         image_ids: numbers of the images.
         placements: placement of each image in the input; () in training.
         damaged: one line for each image that could not be read, with the reason.
@@ -35,6 +38,7 @@ class Batch:
     image_ids: tuple[int, ...]
     placements: tuple[Placement, ...] = ()
     damaged: tuple[str, ...] = ()
+    annotated: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.image_ids)
@@ -42,7 +46,7 @@ class Batch:
     def to(self, device: torch.device | str, channels_last: bool = True) -> Batch:
         """The batch on a device, with images as float32."""
         layout = torch.channels_last if channels_last else torch.contiguous_format
-        moved = self.images.to(device, non_blocking=True)
+        moved, known = self.images.to(device, non_blocking=True), self.annotated
         return replace(
             self,
             images=moved.to(torch.float32, memory_format=layout),
@@ -50,11 +54,15 @@ class Batch:
             labels=self.labels.to(device, non_blocking=True),
             valid=self.valid.to(device, non_blocking=True),
             ignored=self.ignored.to(device, non_blocking=True),
+            annotated=known if known is None else known.to(device, non_blocking=True),
         )
 
     def share_memory(self) -> None:
         """Move the tensors to shared memory, so that another process reads them without a copy."""
-        for tensor in (self.images, self.boxes, self.labels, self.valid, self.ignored):
+        tensors = [self.images, self.boxes, self.labels, self.valid, self.ignored]
+        if self.annotated is not None:
+            tensors.append(self.annotated)
+        for tensor in tensors:
             tensor.share_memory_()  # type: ignore[no-untyped-call]
 
     def pin_memory(self) -> Batch:
@@ -66,6 +74,7 @@ class Batch:
             labels=self.labels.pin_memory(),
             valid=self.valid.pin_memory(),
             ignored=self.ignored.pin_memory(),
+            annotated=self.annotated if self.annotated is None else self.annotated.pin_memory(),
         )
 
 
@@ -76,7 +85,10 @@ def collate(
     damaged: Sequence[str] = (),
     size: tuple[int, int] = (0, 0),
 ) -> Batch:
-    """A batch of images of one size; `size` is the image size of an empty batch."""
+    """A batch of images of one size and one data set; `size` is the image size of an empty batch.
+
+    Either all scenes name the annotated classes, or none does.
+    """
     count, most = len(scenes), max((len(scene.labels) for scene in scenes), default=0)
     images = (
         torch.stack([scene.pixels for scene in scenes])
@@ -91,9 +103,11 @@ def collate(
         labels[index, :objects] = torch.from_numpy(scene.labels).clamp(min=0)  # not EVERY_CLASS
         valid[index, :objects] = ~crowd
         ignored[index, :objects] = crowd
+    known = [scene.annotated for scene in scenes if scene.annotated is not None]
     return Batch(
         *(images, boxes, labels, valid, ignored),
         image_ids=tuple(image_ids),
         placements=tuple(placements),
         damaged=tuple(damaged),
+        annotated=torch.from_numpy(np.stack(known)) if known else None,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -28,6 +29,8 @@ class Labelled:
         labels: (N,), class indices; `EVERY_CLASS` for a region to ignore in every class.
         crowd: (N,), whether a box is a region to ignore rather than one object.
         outlines: outlines of each object; () where no object has one.
+        annotated: (classes,), whether every object of a class in the image is labelled; None if
+            that holds for all classes.
     """
 
     pixels: Tensor
@@ -35,6 +38,7 @@ class Labelled:
     labels: Labels
     crowd: Flags
     outlines: tuple[Outline, ...] = ()
+    annotated: Flags | None = None
 
     @property
     def size(self) -> tuple[int, int]:
@@ -53,6 +57,15 @@ class Labelled:
             crowd=self.crowd[chosen],
             outlines=outlines,
         )
+
+
+def annotated_in_all(scenes: Iterable[Labelled]) -> Flags | None:
+    """(classes,): whether a class is annotated in every image that is shown; None for all."""
+    masks = [scene.annotated for scene in scenes if scene.annotated is not None]
+    if not masks:
+        return None
+    known: Flags = np.logical_and.reduce(masks)
+    return known
 
 
 def clip(boxes: Floats, size: tuple[int, int]) -> Floats:

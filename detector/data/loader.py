@@ -285,7 +285,7 @@ class _EvaluationBatches(TorchDataset["Batch | Failure"]):
                 damaged.append(str(error))
                 continue
             placement = placement_of(sample.size, self.size, self.resize)
-            scene = scaled(sample, resized(pixels, placement.placed))
+            scene = scaled(sample, resized(pixels, placement.placed), self.dataset.annotated(index))
             scenes.append(fitted(scene, sample, self.size, self.resize))
             ids.append(sample.image_id)
             placements.append(placement)

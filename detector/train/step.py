@@ -99,7 +99,8 @@ def in_groups(batches: Iterable[Batch], count: int) -> Iterator[list[Batch]]:
 
 def targets_of(batch: Batch) -> Targets:
     """The targets of a batch, including its regions to ignore."""
-    return Targets(batch.boxes, batch.labels, batch.valid | batch.ignored, batch.ignored)
+    valid = batch.valid | batch.ignored
+    return Targets(batch.boxes, batch.labels, valid, batch.ignored, batch.annotated)
 
 
 def inner(learner: nn.Module) -> Learner:

@@ -9,7 +9,7 @@ import torch
 from numpy.random import Generator
 
 from maenas.detector.data.augment.flip import flip
-from maenas.detector.data.labelled import Labelled, clip
+from maenas.detector.data.labelled import Labelled, annotated_in_all, clip
 from maenas.detector.media.resize import FILL, placement_of, resized
 
 MIN_AREA = 4.0  # square pixels; smaller boxes are dropped afterwards
@@ -62,13 +62,17 @@ def _times(size: tuple[int, int], factor: float) -> tuple[int, int]:
 
 
 def blend(first: Labelled, second: Labelled) -> Labelled:
-    """The mean of two images of one size, with the objects of both except tiny boxes."""
+    """The mean of two images of one size, with the objects of both except tiny boxes.
+
+    A class is annotated if it is in both.
+    """
     half = torch.add(first.pixels.to(torch.int16), second.pixels).add_(1)
     both = Labelled(
         half.bitwise_right_shift_(1).to(torch.uint8),  # rounded
         np.concatenate((first.boxes, second.boxes)),
         np.concatenate((first.labels, second.labels)),
         np.concatenate((first.crowd, second.crowd)),
+        annotated=annotated_in_all((first, second)),
     )
     sides = both.boxes[:, 2:] - both.boxes[:, :2]
     return both.keep(sides[:, 0] * sides[:, 1] > MIN_AREA)

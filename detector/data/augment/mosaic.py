@@ -21,7 +21,15 @@ from maenas.detector.data.augment.affine import (
     matrix_of,
     moved_boxes,
 )
-from maenas.detector.data.labelled import Flags, Labelled, Labels, Outline, clip, levels
+from maenas.detector.data.labelled import (
+    Flags,
+    Labelled,
+    Labels,
+    Outline,
+    annotated_in_all,
+    clip,
+    levels,
+)
 from maenas.detector.media.resize import FILL
 
 TILES = 4  # top left, top right, bottom left, bottom right
@@ -118,6 +126,7 @@ def mosaic(tiles: Sequence[Tile], motion: Motion, room: tuple[int, int]) -> Labe
 
     The mosaic itself is never built: each tile is resampled once, directly into the result.
     Boxes are clipped to the mosaic first, then to the room, and dropped where too little is left.
+    A class is annotated if it is in all tiles.
 
     Args:
         tiles: tiles that are visible in the result.
@@ -137,7 +146,8 @@ def mosaic(tiles: Sequence[Tile], motion: Motion, room: tuple[int, int]) -> Labe
     boxes, labels, crowd, outlines = joined(tiles, size)
     moved = moved_boxes(boxes, outlines, matrix, room)
     kept = is_worth_keeping(boxes * np.float32(motion.scale), moved)
-    return Labelled(pixels, moved, labels, crowd).keep(kept)
+    known = annotated_in_all(tile.scene for tile in tiles)
+    return Labelled(pixels, moved, labels, crowd, annotated=known).keep(kept)
 
 
 def joined(

@@ -129,6 +129,7 @@ def reshape(scene: Labelled, chosen: Indices, signs: Indices, operation: PolicyO
         np.concatenate((scene.boxes, np.array(copies, dtype=np.float32).reshape(-1, 4))),
         np.concatenate((scene.labels, scene.labels[origins])),
         np.concatenate((scene.crowd, scene.crowd[origins])),
+        annotated=scene.annotated,
     )
 
 
