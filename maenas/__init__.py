@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from maenas.api.detector import Detector
     from maenas.api.export import export
     from maenas.api.inspection import checks, score, show, table, tables, zoo
+    from maenas.api.judge import judge
     from maenas.api.kit import read_kit, write_kit
     from maenas.api.latency import compare, extend_profile, measure, predict, profile
     from maenas.api.networks import build_detector, import_weights, load_backbone
@@ -87,6 +88,7 @@ _HOMES = {
     "export": "maenas.api.export",
     "extend_profile": "maenas.api.latency",
     "import_weights": "maenas.api.networks",
+    "judge": "maenas.api.judge",
     "load_backbone": "maenas.api.networks",
     "make_shapes": "maenas.api.data",
     "measure": "maenas.api.latency",
@@ -129,6 +131,7 @@ __all__ = [
     "export",
     "extend_profile",
     "import_weights",
+    "judge",
     "load_backbone",
     "make_shapes",
     "measure",

@@ -67,14 +67,18 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "backbone_search": {"latency", "report", "runs", "terminal"},
         "detection": {"runs", "terminal"},
         "training": {"report", "runs", "terminal"},
+        "evidence": {"backbone_search", "runs", "terminal", "training"},
         "pipeline": {"latency", "report", "runs", "terminal"},
-        "file_formats": {"backbone_search", "detection", "latency", "pipeline", "runs", "training"},
+        "file_formats": {
+            *("backbone_search", "detection", "evidence", "latency"),
+            *("pipeline", "runs", "training"),
+        },
         "api": {
-            *("backbone_search", "detection", "file_formats", "kit", "latency", "pipeline"),
-            *("runs", "terminal", "training"),
+            *("backbone_search", "detection", "evidence", "file_formats", "kit", "latency"),
+            *("pipeline", "runs", "terminal", "training"),
         },
         "cli": {
-            *("api", "backbone_search", "detection", "file_formats", "kit", "latency"),
+            *("api", "backbone_search", "detection", "evidence", "file_formats", "kit", "latency"),
             *("pipeline", "runs", "terminal", "training"),
         },
     },

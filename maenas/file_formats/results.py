@@ -67,6 +67,14 @@ def family_schema() -> Schema:
     return written(FamilyData, SCHEMA, MemberData)
 
 
+def judge_schema() -> Schema:
+    """Schema of the `result.json` of `judge`."""
+    from maenas.evidence import verdict
+
+    parts = (verdict.AgreementData, verdict.EstimateData)
+    return written(verdict.VerdictData, verdict.SCHEMA, *parts)
+
+
 def run_schema() -> Schema:
     """Schema of what `run --json` prints."""
     from maenas.pipeline.result import SCHEMA, RunData, StepData

@@ -93,6 +93,13 @@ def family_schema() -> Schema:
     return formatted({**made, "required": ["data"]}, SCHEMA)
 
 
+def judge_schema() -> Schema:
+    """Schema of `judge.yaml`: the options of a judgement."""
+    from maenas.evidence.options import FORMAT, JudgeOptions
+
+    return formatted(schema_of(JudgeOptions), FORMAT)
+
+
 def run_schema() -> Schema:
     """Schema of `run.json`: the options of a run and its finished steps."""
     options = schema_of(RunOptions)

@@ -24,6 +24,7 @@ from maenas.budgets.pricing.table import load_table
 from maenas.detector.data.paths import class_names, find_entries, root_of
 from maenas.detector.data.readers.yolo_rows import row_form
 from maenas.detector.train.recipe import load_recipe
+from maenas.evidence.options import load_options
 from maenas.file_formats.formats import FORMATS
 from maenas.latency.calibration_rows import cells_of
 from maenas.nas.scores.load import read_score
@@ -172,6 +173,16 @@ FILES: dict[str, tuple[dict[str, Any], Callable[[Path], object]]] = {
     "train": (
         {"format": "maenas/train@1", "data": "data.yaml", "recipe": {"epochs": 3}},
         kept_recipe,
+    ),
+    "judge": (
+        {
+            "format": "maenas/judge@1",
+            "at": "1GMACs",
+            "data": "d.yaml",
+            "short_epochs": None,
+            "changes": ["batch=8"],
+        },
+        load_options,
     ),
     "family": (
         {"format": "maenas/family@1", "data": "d.yaml", "sources": ["a"], "epochs": None},

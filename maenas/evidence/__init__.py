@@ -1,0 +1,1 @@
+"""How well scores order trained networks of equal cost: tables, statistics and short trainings."""

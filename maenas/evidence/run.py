@@ -1,0 +1,179 @@
+"""`maenas judge`: draw networks of equal cost, train each, compare every score with the result."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+
+from maenas.blocks import Backbone, SpecError
+from maenas.blocks.files.atomic_write import write_text
+from maenas.detector.checkpoints.checkpoint import save_folder
+from maenas.detector.data import read_dataset
+from maenas.detector.data.readers.read import names_of, splits_of
+from maenas.detector.model.spec import DetectorSpec, assemble, load_detector
+from maenas.evidence.agreement import DRAWS
+from maenas.evidence.draw import drawn_networks
+from maenas.evidence.options import OPTIONS_FILE, JudgeOptions, agreed, load_options, save_options
+from maenas.evidence.picture import draw_verdict
+from maenas.evidence.rows import network_rows
+from maenas.evidence.table import write_table
+from maenas.evidence.training import Trained, TrainingTask
+from maenas.evidence.trainings import TrainingEffort, train_all, write_trainings
+from maenas.evidence.verdict import Verdict, judged
+from maenas.runs.signals import caught_signals
+from maenas.runs.start import mark_begun, mark_start, new_run, resumed_run
+
+LOG = logging.getLogger(__name__)
+
+COMMAND = "judge"
+NETWORKS = "networks"
+TABLE_FILE, TRAININGS_FILE, RESULT_FILE, PICTURE_FILE = (
+    "networks.csv",
+    "trainings.csv",
+    "result.json",
+    "judge.png",
+)
+
+
+def run_judge(
+    options: JudgeOptions,
+    out: Path | None,
+    resume: bool,
+    effort: TrainingEffort,
+    given: Collection[str],
+    draws: int = DRAWS,
+) -> Verdict:
+    """Draw and train the networks of a run, and write what their features are worth.
+
+    Args:
+        options: options of the run; those of the folder hold for a run that is resumed.
+        out: folder of the run; None for the next `runs/judge/exp`, or the last one to resume.
+        resume: whether to continue the run in the folder.
+        effort: where and how long networks are trained.
+        given: names of the options that the user gave.
+        draws: number of bootstrap draws of each interval.
+    Raises:
+        MaenasError: if something about the options or data is wrong, or too few are trained.
+    """
+    with ExitStack() as opened:
+        opened.enter_context(caught_signals())
+        folder = None
+        if resume:
+            folder = opened.enter_context(resumed_run(out, COMMAND, has_begun))
+        goes_on = folder is not None and has_begun(folder)
+        if goes_on and folder is not None:
+            options = agreed(options, load_options(folder / OPTIONS_FILE), given)
+        require_data(options)
+        specs = saved_networks(folder, options) if goes_on and folder else drawn(options)
+        if folder is None:
+            folder = opened.enter_context(new_run(out, COMMAND, exist_ok=None, can_resume=True))
+        if not goes_on:
+            begin(options, specs, folder)
+        trained = train_all(tasks_of(options, specs), folder, effort, COMMAND)
+        return written(options, specs, trained, folder, draws)
+
+
+def has_begun(folder: Path) -> bool:
+    """Whether a folder holds drawn networks to continue with."""
+    return (folder / OPTIONS_FILE).exists()
+
+
+def require_data(options: JudgeOptions) -> None:
+    """Raise `MaenasError` unless cost and data are given and the data can be evaluated."""
+    if not options.at or not options.data:
+        raise SpecError(
+            "judge: needs --at and --data, such as `maenas judge --at 1.0GMACs --data data.yaml`; "
+            "or the path of a table; or --resume."
+        )
+    if "val" not in splits_of(Path(options.data)):
+        raise SpecError(f"judge: {options.data} has no val split, on which networks are compared.")
+    read_dataset(Path(options.data), "train")  # wrong labels end the start before it writes
+
+
+def drawn(options: JudgeOptions) -> list[DetectorSpec]:
+    """The detectors of a new run, with random backbones."""
+    subproblem = options.subproblem()
+    backbones = drawn_networks(
+        *(subproblem, options.networks, options.band, options.equal_depth, options.seed)
+    )
+    names = names_of(Path(options.data))
+    return [assemble(each, subproblem.template, len(names), names) for each in backbones]
+
+
+def begin(options: JudgeOptions, specs: Sequence[DetectorSpec], folder: Path) -> None:
+    """Write the networks and the options; after this the run can be resumed."""
+    mark_start(folder)
+    for index, spec in enumerate(specs):
+        save_folder(folder / NETWORKS / network_name(index), spec, None, ("maenas judge",))
+    save_options(replace(options, data=str(Path(options.data).resolve())), folder)
+    mark_begun(folder)
+
+
+def saved_networks(folder: Path, options: JudgeOptions) -> list[DetectorSpec]:
+    """The networks of a run that is resumed."""
+    paths = [folder / NETWORKS / network_name(index) for index in range(options.networks)]
+    return [load_detector(path / "detector.yaml") for path in paths]
+
+
+def tasks_of(options: JudgeOptions, specs: Sequence[DetectorSpec]) -> list[TrainingTask]:
+    """All trainings of a run: of each network the short and the long one, then the second seeds."""
+    first, second = options.seed, options.seed + 1
+    lengths = [each for each in (options.short_epochs, options.epochs) if each is not None]
+    pairs = [(index, epochs, first) for index in range(len(specs)) for epochs in lengths]
+    pairs += [(index, epochs, second) for index in range(options.repeats) for epochs in lengths]
+    return [
+        TrainingTask(
+            network=network_name(index),
+            spec=specs[index],
+            data=Path(options.data),
+            epochs=epochs,
+            seed=seed,
+            recipe=options.recipe,
+            changes=options.changes,
+            folder=None,
+        )
+        for index, epochs, seed in pairs
+    ]
+
+
+def written(
+    options: JudgeOptions,
+    specs: Sequence[DetectorSpec],
+    trained: Sequence[Trained],
+    folder: Path,
+    draws: int,
+) -> Verdict:
+    """Write tables, result and picture of the trainings so far, and return the verdict."""
+    named = {network_name(index): spec.backbone for index, spec in enumerate(specs)}
+    rows = network_rows(named, costs_of(options, specs), trained, options)
+    write_table(folder / TABLE_FILE, rows)
+    write_trainings(folder / TRAININGS_FILE, trained)
+    verdict = judged(rows, trained, options, folder / TABLE_FILE, draws)
+    write_text(folder / RESULT_FILE, json.dumps(verdict.to_json(), indent=2) + "\n")
+    draw_verdict(verdict, trained, options.epochs, folder / PICTURE_FILE)
+    return verdict
+
+
+def costs_of(
+    options: JudgeOptions, specs: Sequence[DetectorSpec]
+) -> Mapping[str, Mapping[str, float]]:
+    """Cost of each network by name: MACs and parameters of the part that is priced, latency."""
+    problem = options.subproblem().problem
+    found = {}
+    for index, spec in enumerate(specs):
+        backbone: Backbone = spec.backbone
+        price = problem.cost(backbone)
+        cost: dict[str, float] = {"macs": price.macs, "detector_params": price.params}
+        if problem.device is not None:
+            cost["latency_ms"] = price.latency_ms
+        found[network_name(index)] = cost
+    return found
+
+
+def network_name(index: int) -> str:
+    """Name of a network in files and folders."""
+    return f"n{index:03d}"

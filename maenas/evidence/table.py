@@ -1,0 +1,120 @@
+"""Tables of trained networks: read, checked, written, and split into comparable networks."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping, Sequence
+from io import StringIO
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maenas.blocks import SpecError
+from maenas.blocks.files.atomic_write import write_text
+from maenas.blocks.files.boundary import parsing
+from maenas.blocks.files.plain_file import MIB, read_text
+from maenas.blocks.files.words import did_you_mean
+from maenas.budgets.arrays import Float64Array
+from maenas.evidence.agreement import FEWEST, Networks
+from maenas.evidence.features import Columns, depth_of, features_of
+
+LARGEST = 64 * MIB
+BAND = 0.05  # relative width of a band of equal cost
+IN_BANDS = 0.5  # share of the networks that must lie in bands of FEWEST or more
+
+
+def read_table(path: Path) -> dict[str, Float64Array]:
+    """The numeric columns of a CSV file; NaN where a value is missing.
+
+    Raises:
+        SpecError: if it cannot be read, or holds fewer than two networks.
+    """
+    text = read_text(path, limit=LARGEST)
+    with parsing(path, hint="a table of trained networks is a CSV file with one row each"):
+        rows = list(csv.DictReader(StringIO(text), strict=True))
+    if len(rows) < 2:
+        raise SpecError(f"{path}: must list at least 2 trained networks, got {len(rows)}.")
+    found = {}
+    for key in rows[0]:
+        if key is None:
+            raise SpecError(f"{path}: row 2 has more values than the header has columns.")
+        try:
+            found[key] = np.array([float(row[key] or "nan") for row in rows])
+        except ValueError:
+            continue  # a column of names
+    return found
+
+
+def column_of(table: Columns, name: str, path: Path) -> Float64Array:
+    """A column of a table.
+
+    Raises:
+        SpecError: if the table does not have it.
+    """
+    if name not in table:
+        raise SpecError(
+            f"{path}: has no column of numbers {name!r}{did_you_mean(name, [*table])}; the columns "
+            "are accuracy, cost, and for each level u, n, m and C."
+        )
+    return table[name]
+
+
+def comparisons_of(path: Path, accuracy: str = "acc", cost: str = "macs") -> list[Networks]:
+    """The comparisons that a table allows: networks of equal cost, and of equal depth as well.
+
+    Bands of 5 % of the cost are compared where at least half of the networks lie in bands of 10 or
+    more; in smaller tables, pairs whose cost differs by at most 15 %.
+
+    Args:
+        path: table of trained networks.
+        accuracy: column with the accuracy.
+        cost: column with the cost.
+    Raises:
+        SpecError: if a column is missing, or nothing can be compared.
+    """
+    table = read_table(path)
+    known = np.isfinite(column_of(table, accuracy, path)) & (column_of(table, cost, path) > 0)
+    table = {key: values[known] for key, values in table.items()}
+    features = features_of(table)
+    if not features or not known.any():
+        raise SpecError(f"{path}: has no columns of features, such as macs, params, u1 or n1.")
+    bands, label = bands_of(table[cost]), f"equal {cost}"
+    if share_in_groups(bands) < IN_BANDS:
+        return [Networks(label, table[accuracy], features, cost=table[cost])]
+    found = [Networks(label, table[accuracy], features, groups=bands)]
+    depth = depth_of(table)
+    if depth is not None:
+        both = joined(bands, depth.astype(np.int64))
+        if share_in_groups(both):
+            fixed = {key: values for key, values in features.items() if key != "depth"}
+            found.append(Networks(f"{label} and depth", table[accuracy], fixed, groups=both))
+    return found
+
+
+def bands_of(cost: Float64Array) -> NDArray[np.int64]:
+    """(n,), the band of equal cost of each network."""
+    bands: NDArray[np.int64] = np.floor(np.log(cost) / np.log(1 + BAND)).astype(np.int64)
+    return bands
+
+
+def joined(first: NDArray[np.int64], second: NDArray[np.int64]) -> NDArray[np.int64]:
+    """(n,), groups of networks that agree in both."""
+    both = np.unique(np.stack([first, second]), axis=1, return_inverse=True)[1]
+    return np.asarray(both, dtype=np.int64).ravel()
+
+
+def share_in_groups(groups: NDArray[np.int64]) -> float:
+    """Share of the networks whose group holds `FEWEST` or more."""
+    sizes = np.unique(groups, return_counts=True)[1]
+    return float(sizes[sizes >= FEWEST].sum() / max(1, len(groups)))
+
+
+def write_table(path: Path, rows: Sequence[Mapping[str, object]]) -> None:
+    """Write rows as CSV; a row without a column leaves its cell empty."""
+    text = StringIO()
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    writer = csv.DictWriter(text, names, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_text(path, text.getvalue())

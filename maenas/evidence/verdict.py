@@ -1,0 +1,247 @@
+"""What each feature of networks is worth: its agreement with their accuracy, with intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from typing_extensions import TypedDict
+
+from maenas import __version__
+from maenas.blocks import SpecError
+from maenas.budgets.arrays import Float64Array
+from maenas.evidence.agreement import (
+    DRAWS,
+    FEWEST,
+    Estimate,
+    Networks,
+    estimate,
+    spearman,
+)
+from maenas.evidence.features import features_of
+from maenas.evidence.options import JudgeOptions
+from maenas.evidence.table import comparisons_of, joined, read_table, share_in_groups
+from maenas.evidence.training import Trained
+
+SCHEMA = "maenas/judge-result@1"
+
+
+class EstimateData(TypedDict):
+    """A statistic and its 95 % bootstrap interval; null where it is not defined."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+
+
+class AgreementData(TypedDict):
+    """Agreement of one feature with accuracy in one comparison.
+
+    Attributes:
+        comparison: networks that are compared, such as "equal macs".
+        feature: name of the feature.
+        networks: number of networks.
+        spearman: Spearman's rank correlation, or the concordance of pairs in a small table.
+        kendall: Kendall's rank correlation; null in a small table.
+    """
+
+    comparison: str
+    feature: str
+    networks: int
+    spearman: EstimateData
+    kendall: EstimateData
+
+
+class VerdictData(TypedDict):
+    """The result of `maenas judge` as plain data.
+
+    Attributes:
+        schema: version of this format.
+        version: version of maenas.
+        table: CSV file of the networks.
+        folder: folder of the run; null for a table.
+        networks: number of trained networks.
+        agreements: every feature in every comparison.
+        lengths: agreement of the short and the long training of the same networks; null without.
+        seeds: agreement of two trainings of the same networks with different seeds; null without.
+    """
+
+    schema: str
+    version: str
+    table: str
+    folder: str | None
+    networks: int
+    agreements: list[AgreementData]
+    lengths: EstimateData | None
+    seeds: EstimateData | None
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """Agreement of one feature with accuracy in one comparison; see `AgreementData`."""
+
+    comparison: str
+    feature: str
+    networks: int
+    spearman: Estimate
+    kendall: Estimate
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The result of `maenas judge`.
+
+    Attributes:
+        table: CSV file of the networks.
+        folder: folder of the run; None for a table.
+        networks: number of trained networks.
+        agreements: every feature in every comparison.
+        lengths: Spearman's correlation of short and long trainings; None without short ones.
+        seeds: Spearman's correlation of two seeds: what noise leaves for any score to explain.
+    """
+
+    table: Path
+    folder: Path | None
+    networks: int
+    agreements: tuple[Agreement, ...]
+    lengths: Estimate | None = None
+    seeds: Estimate | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """The result as plain data."""
+        data: VerdictData = {
+            "schema": SCHEMA,
+            "version": __version__,
+            "table": str(self.table),
+            "folder": None if self.folder is None else str(self.folder),
+            "networks": self.networks,
+            "agreements": [
+                {
+                    "comparison": each.comparison,
+                    "feature": each.feature,
+                    "networks": each.networks,
+                    "spearman": estimate_data(each.spearman),
+                    "kendall": estimate_data(each.kendall),
+                }
+                for each in self.agreements
+            ],
+            "lengths": None if self.lengths is None else estimate_data(self.lengths),
+            "seeds": None if self.seeds is None else estimate_data(self.seeds),
+        }
+        return dict(data)
+
+
+def estimate_data(found: Estimate) -> EstimateData:
+    """A statistic as plain data: JSON has no NaN."""
+    value, low, high = (
+        float(each) if np.isfinite(each) else None for each in (found.value, found.low, found.high)
+    )
+    return {"value": value, "low": low, "high": high}
+
+
+def judged_table(path: Path, accuracy: str, cost: str, draws: int = DRAWS) -> Verdict:
+    """The verdict on a table of trained networks.
+
+    Args:
+        path: CSV file.
+        accuracy: column with the accuracy.
+        cost: column with the cost.
+        draws: number of bootstrap draws of each interval.
+    Raises:
+        SpecError: if the table cannot be read or a column is missing.
+    """
+    found = comparisons_of(path, accuracy, cost)
+    agreements = [each for networks in found for each in agreements_of(networks, draws)]
+    return Verdict(path, None, len(found[0].accuracy), tuple(agreements))
+
+
+def judged(
+    rows: Sequence[Mapping[str, object]],
+    trained: Sequence[Trained],
+    options: JudgeOptions,
+    path: Path,
+    draws: int,
+) -> Verdict:
+    """The verdict on the networks of a run, which are all of equal cost.
+
+    Args:
+        rows: rows of the table of the run.
+        trained: results of the trainings.
+        options: options of the run.
+        path: the table, in the folder of the run.
+        draws: number of bootstrap draws of each interval.
+
+    Raises:
+        SpecError: if fewer than `FEWEST` networks are trained.
+    """
+    if len(rows) < FEWEST:
+        raise SpecError(
+            f"judge: {len(rows)} of {options.networks} networks are trained, at least {FEWEST} are "
+            f"needed for a rank correlation; `maenas judge --resume --out {path.parent}` goes on."
+        )
+    table = read_table(path)
+    one = np.zeros(len(rows), dtype=np.int64)
+    features = features_of(table)
+    kind = "equal cost and depth" if options.equal_depth else "equal cost"
+    compared = [Networks(kind, table["acc"], features, groups=one)]
+    by_depth = joined(one, table["layers"].astype(np.int64))
+    if not options.equal_depth and share_in_groups(by_depth) > 0.5:
+        compared.append(Networks("equal cost and depth", table["acc"], features, groups=by_depth))
+    agreements = [each for networks in compared for each in agreements_of(networks, draws)]
+    lengths = None
+    if "short_acc" in table:
+        known = np.isfinite(table["short_acc"])
+        lengths = paired(table["short_acc"][known], table["acc"][known])
+    seeds = paired(*two_seeds(trained, options))
+    return Verdict(path, path.parent, len(rows), tuple(agreements), lengths, seeds)
+
+
+def two_seeds(
+    trained: Sequence[Trained], options: JudgeOptions
+) -> tuple[Float64Array, Float64Array]:
+    """AP of the networks that were trained with both seeds, for each seed."""
+    by_seed = [
+        {t.network: t.ap for t in trained if (t.epochs, t.seed) == (options.epochs, seed)}
+        for seed in (options.seed, options.seed + 1)
+    ]
+    both = [name for name in by_seed[0] if name in by_seed[1]]
+    first, second = (np.array([values[name] for name in both]) for values in by_seed)
+    return first, second
+
+
+def agreements_of(networks: Networks, draws: int) -> list[Agreement]:
+    """Every feature of a comparison that differs among its networks, the best first."""
+    count = len(networks.accuracy)
+    found = []
+    for name, values in networks.features.items():
+        if not np.ptp(values):
+            continue
+        ranks = estimate(statistic_of(networks.statistic, name), count, draws)
+        pairs = Estimate(float("nan"), float("nan"), float("nan"))
+        if networks.groups is not None:
+            pairs = estimate(statistic_of(networks.kendall, name), count, draws)
+        found.append(Agreement(networks.name, name, count, ranks, pairs))
+    return sorted(found, key=lambda each: -np.nan_to_num(each.spearman.value, nan=-2.0))
+
+
+def statistic_of(
+    statistic: Callable[[str, NDArray[np.int64]], float], feature: str
+) -> Callable[[NDArray[np.int64]], float]:
+    """A statistic of one feature."""
+    return lambda chosen: statistic(feature, chosen)
+
+
+def paired(first: Float64Array, second: Float64Array) -> Estimate | None:
+    """Spearman's correlation of two results of the same networks; None for fewer than `FEWEST`."""
+    if len(first) < FEWEST:
+        return None
+
+    def statistic(chosen: NDArray[np.int64]) -> float:
+        ours, theirs = first[chosen], second[chosen]
+        return spearman(ours, theirs) if np.ptp(ours) and np.ptp(theirs) else float("nan")
+
+    return estimate(statistic, len(first))

@@ -1,0 +1,106 @@
+"""A run of `maenas judge`: trainings as tasks, resumed, and the files that it leaves."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+import maenas
+from maenas.evidence.features import network_columns
+from maenas.evidence.run import tasks_of
+from maenas.evidence.training import Trained, load_trained, save_trained, train_one
+from maenas.evidence.trainings import placed
+from tests.maenas.evidence.test_draw import options  # noqa: F401 - a fixture
+from tests.schemas import errors_in
+
+
+def record(network: str, epochs: int, seed: int, ap: float) -> Trained:
+    return Trained(network, epochs, seed, ap, 2 * ap, 0.5, "0", ((epochs, ap, 2 * ap),))
+
+
+def test_tasks_are_short_and_long_of_each_network_then_second_seeds(options) -> None:  # noqa: F811
+    from dataclasses import replace
+
+    asked = replace(options, networks=10, epochs=4, short_epochs=2, repeats=1)
+    specs = [None] * 10  # no task looks into a spec
+    names = [task.name for task in tasks_of(asked, specs)]  # type: ignore[arg-type]
+    assert names[:3] == ["n000-e2-s0", "n000-e4-s0", "n001-e2-s0"]
+    assert names[20:] == ["n000-e2-s1", "n000-e4-s1"]
+
+
+@pytest.mark.slow  # draws a picture and many bootstrap samples
+def test_a_run_that_is_resumed_trains_only_what_has_no_record(
+    options,  # noqa: F811
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    trained: list[str] = []
+
+    def instead(task):  # type: ignore[no-untyped-def]
+        if len(trained) == limit:
+            return None
+        trained.append(task.name)
+        ap = 1e-7 * network_columns(task.spec.backbone)["params"]
+        return record(task.network, task.epochs, task.seed, ap)
+
+    monkeypatch.setattr("maenas.evidence.trainings.train_one", instead)
+    asked = {
+        "at": options.at,
+        "data": options.data,
+        "space": options.space,
+        "template": "t",
+        "input_size": 64,
+        "networks": 12,
+        "repeats": 11,
+        "out": tmp_path / "run",
+        "draws": 20,
+    }
+    limit = 5
+    with pytest.raises(maenas.MaenasError, match="5 of 12 networks are trained"):
+        maenas.judge(**asked)
+    limit = 100
+    with pytest.raises(maenas.MaenasError, match="networks is 12 in the run, 13 in the command"):
+        maenas.judge(**{**asked, "networks": 13}, resume=True)
+    verdict = maenas.judge(out=tmp_path / "run", resume=True, draws=20)
+    assert len(trained) == len(set(trained)) == 23
+    assert verdict.networks == 12
+    first = verdict.agreements[0]
+    assert (first.comparison, first.feature) == ("equal cost", "params")
+    assert first.spearman.value == pytest.approx(1)
+    assert verdict.seeds is not None
+    assert verdict.seeds.value == pytest.approx(1)
+    run = tmp_path / "run"
+    assert errors_in("judge-result", json.loads((run / "result.json").read_text())) == []
+    assert maenas.judge(run / "networks.csv", draws=1).networks == 12
+    assert (run / "judge.png").stat().st_size > 10_000
+    assert (run / "trainings.csv").read_text().count("\n") == 24
+
+
+def test_a_record_is_read_as_it_was_written(tmp_path: Path) -> None:
+    made = record("n001", 3, 0, 0.25)
+    save_trained(tmp_path, made)
+    assert load_trained(tmp_path, "n001-e3-s0") == made
+    (tmp_path / "n001-e3-s0.json").write_text("{")
+    with pytest.raises(maenas.MaenasError, match=r"n001-e3-s0\.json: is damaged"):
+        load_trained(tmp_path, "n001-e3-s0")
+
+
+@pytest.mark.slow  # a real training
+def test_a_task_trains_and_removes_its_folder(options, tmp_path: Path) -> None:  # noqa: F811
+    from maenas.evidence.run import drawn
+    from maenas.evidence.trainings import TrainingEffort
+
+    task = tasks_of(options, drawn(options))[0]
+    from dataclasses import replace
+
+    short = replace(task, epochs=1, changes=("min_steps=1", "augmentation.mosaic=0"))
+    for name in ("running", "trainings"):
+        (tmp_path / "run" / name).mkdir(parents=True)
+    found = train_one(placed(short, tmp_path / "run", TrainingEffort(compute="cpu")))
+    assert found is not None
+    assert found.curve[-1][0] == 1
+    assert load_trained(tmp_path / "run" / "trainings", short.name) == found
+    assert list((tmp_path / "run" / "running").iterdir()) == []
+    assert train_one(replace(short, until=0.0)) is None

@@ -1,0 +1,71 @@
+"""Tables of trained networks: what is compared, and what is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from maenas.blocks import SpecError
+from maenas.evidence.table import comparisons_of, read_table, write_table
+from maenas.evidence.verdict import judged_table
+
+
+def written(path: Path, rows: int, spread: float) -> Path:
+    rng = np.random.default_rng(0)
+    write_table(
+        path,
+        [
+            {
+                "network": f"n{row}",
+                "acc": float(accuracy),
+                "macs": 1e6 * (1 + spread * row / rows),
+                "params": float(accuracy + rng.normal(0, 0.3)),
+                "layers": 10 + row % 2,
+            }
+            for row, accuracy in enumerate(rng.normal(0, 1, rows))
+        ],
+    )
+    return path
+
+
+def test_a_dense_table_is_compared_in_bands_and_at_equal_depth(tmp_path: Path) -> None:
+    found = comparisons_of(written(tmp_path / "t.csv", 60, 0.01))
+    assert [each.name for each in found] == ["equal macs", "equal macs and depth"]
+    assert "depth" not in found[1].features
+
+
+def test_a_sparse_table_is_compared_by_pairs(tmp_path: Path) -> None:
+    [found] = comparisons_of(written(tmp_path / "t.csv", 30, 8.0))
+    assert found.groups is None
+
+
+def test_the_verdict_puts_the_feature_that_follows_accuracy_first(tmp_path: Path) -> None:
+    found = judged_table(written(tmp_path / "t.csv", 60, 0.01), "acc", "macs", draws=50)
+    first = found.agreements[0]
+    assert first.feature == "params"
+    assert first.spearman.low > 0.8
+    assert first.kendall.value < first.spearman.value
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("acc,macs\n1,2\n", "at least 2 trained networks, got 1"),
+        ("ac,macs\n1,2\n2,3\n", "no column of numbers 'acc'; did you mean ac?"),
+        ("acc,macs\n1,2,3\n2,3\n", "more values than the header"),
+    ],
+)
+def test_a_wrong_table_is_refused_in_one_line(tmp_path: Path, text: str, words: str) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(SpecError, match=words) as refused:
+        comparisons_of(path)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_missing_value_is_not_a_number(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    write_table(path, [{"a": 1}, {"a": 2, "b": 3}])
+    assert np.isnan(read_table(path)["b"][0])
