@@ -81,6 +81,16 @@ def made_list(folder: Path) -> None:
     (folder / "data.yaml").write_text("train: train.txt\nnames: [a, b, c]\n")
 
 
+def made_csv(folder: Path) -> None:
+    """A CSV list of two images, one of them background."""
+    write_data(folder, images=2)
+    (folder / "data.yaml").unlink()
+    text = (
+        "filename,class,xmin,ymin,xmax,ymax\n0.png,cat,1,2,30.5,20\n0.png,dog,3,4,9,9\n1.png,,,,,\n"
+    )
+    (folder / "list.csv").write_text(text)
+
+
 def checked(path: Path) -> object:
     """What `maenas data check` asks of a data set."""
     splits, problems = open_splits(path)

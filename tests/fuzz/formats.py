@@ -30,7 +30,7 @@ from maenas.detector.train.state import load_state
 from maenas.runs.config import load_config
 from maenas.training.family import Family, continued
 from tests.fuzz.damage import bitten, mutated_lines, rebuilt_graph, rehashed
-from tests.fuzz.data_sets import checked, made_coco, made_data, made_list, made_voc
+from tests.fuzz.data_sets import checked, made_coco, made_csv, made_data, made_list, made_voc
 from tests.fuzz.mutations import mutated, mutated_json, mutated_yaml
 from tests.fuzz.sound_files import (
     BLOCKS,
@@ -113,6 +113,7 @@ FORMATS = (
         lambda path: checked(path.parents[1] / "data.yaml"),
     ),
     Format("list", "train.txt", made_list, lambda path: checked(path.parent)),
+    Format("csv-list", "list.csv", made_csv, checked),
     Format("voc", "Annotations/0.xml", made_voc, lambda path: checked(path.parents[1])),
     Format("voc-list", "ImageSets/Main/train.txt", made_voc, lambda p: checked(p.parents[2])),
     Format("coco", "annotations.json", made_coco, checked, mutated_json),

@@ -1,1 +1,1 @@
-"""Readers of data sets: YOLO text files, COCO JSON and Pascal VOC XML."""
+"""Readers of data sets: YOLO text files, COCO JSON, Pascal VOC XML and CSV lists."""

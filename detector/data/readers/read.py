@@ -12,6 +12,7 @@ from maenas.blocks.plugins.registry import add_named, derived
 from maenas.detector.data.dataset import DataError, Dataset
 from maenas.detector.data.paths import root_of
 from maenas.detector.data.readers.coco import CocoReader
+from maenas.detector.data.readers.csv_list import CsvReader
 from maenas.detector.data.readers.source import DataSource, Reader
 from maenas.detector.data.readers.union import UnionReader
 from maenas.detector.data.readers.voc import VocReader
@@ -24,6 +25,7 @@ READERS: dict[str, Reader] = {
     for reader in (
         UnionReader(lambda path: opened(path)),
         CocoReader(),
+        CsvReader(),
         VocReader(),
         YoloReader(),
     )

@@ -46,7 +46,10 @@ BOUNDARIES = {
     "np.load": set(),
     "pickle.load": set(),
     "pickle.loads": {"maenas.nas.executors.executor"},  # tasks of our own processes
-    "csv.reader": {"maenas.latency.calibration_rows"},  # of a text that was read
+    "csv.reader": {
+        "maenas.latency.calibration_rows",  # of a text that was read
+        "maenas.detector.data.readers.csv_list",
+    },
     "csv.DictReader": {"maenas.evidence.table", "maenas.runs.training_table"},  # of a read text
     "load_file": {"maenas.detector.checkpoints.checkpoint"},
     "Image.open": {"maenas.detector.media.images", "maenas.detector.data.sizes"},

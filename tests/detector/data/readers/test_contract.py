@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 from maenas.detector.data.readers.coco import CocoReader
+from maenas.detector.data.readers.csv_list import CsvReader
 from maenas.detector.data.readers.voc import VocReader
 from maenas.detector.data.readers.yolo import YoloReader
 from maenas.testing import ReaderContract
@@ -72,4 +73,16 @@ class TestVoc(ReaderContract):
         for stem, (height, width) in SIDES.items():
             text = XML.format(stem=stem, height=height, width=width)
             (folder / "Annotations" / f"{stem}.xml").write_text(text)
+        return folder
+
+
+class TestCsv(ReaderContract):
+    reader = CsvReader
+
+    def write(self, folder: Path) -> Path:
+        for split in ("train", "val"):
+            write_images(folder / split)
+            lines = ["filename,width,height,class,xmin,ymin,xmax,ymax"]
+            lines += [f"{stem}.png,{w},{h},cat,3,5,12,18" for stem, (h, w) in SIDES.items()]
+            (folder / split / "_annotations.csv").write_text("\n".join(lines))
         return folder

@@ -1,0 +1,283 @@
+"""Reader of CSV lists: a line has the image, the class and the corners of one object."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from io import StringIO
+from math import nan
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+
+from maenas.blocks.files.inside import fault_of
+from maenas.blocks.files.plain_file import GIB, read_text
+from maenas.blocks.files.words import cut, shown
+from maenas.detector.data.dataset import DataError, Dataset
+from maenas.detector.data.paths import class_names, find_entries
+from maenas.detector.data.readers.clean import dataset_of
+from maenas.detector.data.readers.reading import counted
+from maenas.detector.data.readers.rows import ProblemList, Rows
+from maenas.detector.data.readers.source import ROBOFLOW_FOLDERS, SPLITS, DataSource, Reader
+from maenas.detector.data.readers.values import class_name, real
+from maenas.detector.data.samples import Outlines
+from maenas.detector.data.sizes import Sizes
+from maenas.detector.media.images import ImageError
+
+SUFFIX = ".csv"
+ROBOFLOW_FILE = "_annotations.csv"
+# Names of each column, in any case; width and height of the image are not needed.
+COLUMNS = {
+    "image": ("filename", "file_name", "image", "image_path", "path", "file"),
+    "class": ("class", "class_name", "label", "name", "category"),
+    "x1": ("xmin", "x_min", "x1", "left"),
+    "y1": ("ymin", "y_min", "y1", "top"),
+    "x2": ("xmax", "x_max", "x2", "right"),
+    "y2": ("ymax", "y_max", "y2", "bottom"),
+}
+BARE = ("image", "x1", "y1", "x2", "y2", "class")  # the order without a header
+
+
+class CsvReader(Reader):
+    """Reader of a .csv file, of those that a `data.yaml` names, or of Roboflow's folders.
+
+    The first line names the columns; without it they are image, x1, y1, x2, y2 and class. An image
+    whose class and corners are empty is background.
+    """
+
+    name: ClassVar[str] = "csv"
+    looks_like: ClassVar[str] = f".csv list or folder with train/{ROBOFLOW_FILE}"
+
+    def recognises(self, source: DataSource) -> bool:
+        """Whether the source or one of its splits is a .csv file."""
+        if source.path.suffix == SUFFIX:
+            return True
+        entries = [entry for split in SPLITS for entry in source.entries(split)]
+        if source.keys:
+            return any(entry.endswith(SUFFIX) for entry in entries)
+        return bool(_roboflow(source.folder))
+
+    def splits(self, source: DataSource) -> tuple[str, ...]:
+        """The named splits; a single file is called train."""
+        if source.path.suffix == SUFFIX:
+            return ("train",)
+        found = source.keys if source.keys else _roboflow(source.folder)
+        return tuple(split for split in SPLITS if found.get(split))
+
+    def names(self, source: DataSource) -> tuple[str, ...]:
+        """The names in `data.yaml`; without them all classes of all splits, sorted."""
+        if "names" in source.keys:
+            return class_names(source.path, source.keys)
+        files = [file for split in self.splits(source) for file in _files(source, split)[0]]
+        found = {row.label for file in dict.fromkeys(files) for row in _rows(file)} - {""}
+        if not found:
+            raise DataError(f"{source.path}: no line has a class.")
+        return tuple(sorted(found))
+
+    def read(self, source: DataSource, split: str) -> Dataset:
+        """The images that the lines of a split name, with their boxes."""
+        files, root = _files(source, split)
+        listed = [(file, row) for file in files for row in _rows(file)]
+        if not listed:
+            raise DataError(f"{files[0]}: lists no image.")
+        return _dataset(source, split, listed, root, self.names(source))
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A line of a list.
+
+    Attributes:
+        line: number of the line, from 1.
+        image: name of the image.
+        label: name of the class; "" for background.
+        box: corners in pixels, NaN where a field is no number; () for background.
+        fault: what is wrong with the line; "" if it can be used.
+    """
+
+    line: int
+    image: str
+    label: str = ""
+    box: tuple[float, ...] = ()
+    fault: str = ""
+
+
+def _roboflow(folder: Path) -> dict[str, Path]:
+    """The list of each split in an export of Roboflow."""
+    return {
+        split: folder / name / ROBOFLOW_FILE
+        for split, names in ROBOFLOW_FOLDERS.items()
+        for name in names
+        if (folder / name / ROBOFLOW_FILE).is_file()
+    }
+
+
+def _files(source: DataSource, split: str) -> tuple[list[Path], Path]:
+    """The lists of a split, and a further folder with images."""
+    if source.path.suffix == SUFFIX:
+        return [source.path], source.path.parent
+    if not source.keys:
+        file = _roboflow(source.folder).get(split)
+        if file is None:
+            raise DataError(f"{source.path}: has no split {split!r}.")
+        return [file], file.parent
+    entries, root = find_entries(source.path, source.keys, split)
+    if any(entry.suffix != SUFFIX for entry in entries):
+        raise DataError(f"{source.path}: {split}: names .csv files and others; use one kind.")
+    return entries, root
+
+
+def _rows(file: Path) -> Iterator[_Row]:
+    """The lines of a list that are not blank."""
+    text = read_text(file, limit=GIB, error=DataError)
+    first = text.partition("\n")[0]
+    mark = ";" if ";" in first and "," not in first else ","
+    lines = csv.reader(StringIO(text, newline=""), delimiter=mark, strict=True)
+    places: dict[str, int] | None = None
+    try:
+        for fields in lines:
+            if not any(field.strip() for field in fields):
+                continue
+            if places is None:
+                places, is_header = _places(file, fields)
+                if is_header:
+                    continue
+            yield _row(file, lines.line_num, fields, places)
+    except csv.Error as error:
+        raise DataError(f"{file}:{lines.line_num}: is no CSV: {error}.") from None
+
+
+def _places(file: Path, first: Sequence[str]) -> tuple[dict[str, int], bool]:
+    """Index of each column, and whether the first line is a header."""
+    texts = [field.strip().lower() for field in first]
+    found = {
+        column: texts.index(name)
+        for column, names in COLUMNS.items()
+        for name in names
+        if name in texts
+    }
+    if len(found) == len(COLUMNS):
+        return found, True
+    is_box = all(not text or real(text) is not None for text in texts[1:5])
+    if not found and len(texts) == len(BARE) and is_box:
+        return {name: index for index, name in enumerate(BARE)}, False
+    missing = [
+        f"{column} ({' or '.join(COLUMNS[column][:2])})" for column in BARE if column not in found
+    ]
+    wanted = ", ".join(missing)
+    raise DataError(
+        f"{file}:1: lacks a column for {wanted}, got {cut(', '.join(texts) or 'none')}; without a "
+        "header the six columns are image, x1, y1, x2, y2, class."
+    )
+
+
+def _row(file: Path, line: int, fields: Sequence[str], places: dict[str, int]) -> _Row:
+    image = fields[places["image"]].strip() if len(fields) > places["image"] else ""
+    needed = max(places.values()) + 1
+    if len(fields) < needed:
+        return _Row(line, image, fault=f"has {len(fields)} columns, needs {needed}")
+    texts = {column: fields[place].strip() for column, place in places.items()}
+    corners = [texts[corner] for corner in ("x1", "y1", "x2", "y2")]
+    if not texts["class"] and not any(corners):
+        return _Row(line, image)
+    try:
+        label = class_name("class", texts["class"])
+    except DataError as error:
+        return _Row(line, image, fault=str(error).rstrip("."))
+    numbers = tuple(nan if (value := real(text)) is None else value for text in corners)
+    return _Row(line, image, label, numbers)
+
+
+def _dataset(
+    source: DataSource,
+    split: str,
+    listed: Sequence[tuple[Path, _Row]],
+    root: Path,
+    names: tuple[str, ...],
+) -> Dataset:
+    """Clean labels of the images that are on the disk."""
+    problems, index_of = ProblemList(), {name: index for index, name in enumerate(names)}
+    _require_pixels(listed)
+    images = list(dict.fromkeys((file, row.image) for file, row in listed))
+    first_line = {(file, row.image): row.line for file, row in reversed(listed)}
+    place_of: dict[tuple[Path, str], int] = {}
+    paths: list[Path] = []
+    sizes: list[tuple[int, int]] = []
+    with Sizes(source.path.resolve(), split) as known:
+        for _, key in counted(images):
+            file, name = key
+            try:
+                path = _image(file, root, name)
+                size = known.of(path)
+            except (ImageError, DataError) as error:
+                where = f"{file}:{first_line[key]}"
+                what = str(error).rstrip(".")
+                problems.add(len(paths), where, what, "correct it", group="images")
+                continue
+            place_of[key] = len(paths)
+            paths.append(path)
+            sizes.append(size)
+    if not paths:
+        where = f"{source.path}: {split}"
+        raise DataError(f"{where}: lists no image that can be used{problems.first()}.")
+    kept: list[tuple[int, str, _Row]] = []
+    for file, row in listed:
+        image, where = place_of.get((file, row.image)), f"{file}:{row.line}"
+        if image is None:
+            continue
+        if row.fault:
+            problems.add(image, where, row.fault, "correct it, or delete the line")
+        elif row.label and row.label not in index_of:
+            what = f"class {shown(row.label)} is not among `names`"
+            problems.add(image, where, what, "correct it, or add it to `names`")
+        elif row.label:
+            kept.append((image, where, row))
+    rows = Rows(
+        np.array([image for image, _, _ in kept], dtype=np.int64),
+        np.array([row.box for _, _, row in kept], dtype=np.float64).reshape(-1, 4),
+        np.array([index_of[row.label] for _, _, row in kept], dtype=np.int64),
+        np.zeros(len(kept), dtype=np.bool_),
+        np.full(len(kept), nan),
+        Outlines.none(len(kept)),
+        lambda index: kept[index][1],
+    )
+    return dataset_of(
+        source.path,
+        names,
+        range(len(names)),
+        paths,
+        sizes,
+        range(len(paths)),
+        rows,
+        problems,
+        lambda index: str(paths[index]),
+    )
+
+
+def _require_pixels(listed: Sequence[tuple[Path, _Row]]) -> None:
+    """Raise `DataError` if all corners are shares of the image: a list states pixels."""
+    boxes = [row.box for _, row in listed if row.box]
+    if boxes and all(0 <= value <= 1 for box in boxes for value in box):
+        raise DataError(
+            f"{listed[0][0]}: every corner is in 0..1, so they are shares of the image; write them "
+            "in pixels."
+        )
+
+
+def _image(file: Path, root: Path, name: str) -> Path:
+    """The image of a line, beside the list or in its folder `images`, or below `path`.
+
+    Raises:
+        DataError: if the name leads out of the folder, or no image is there.
+    """
+    fault = fault_of(name.replace("\\", "/"))
+    if fault:
+        raise DataError(f"image {shown(name)} {fault}")
+    folders = dict.fromkeys((file.parent, file.parent / "images", root, root / "images"))
+    for folder in folders:
+        path = folder / name.replace("\\", "/")
+        if path.is_file():
+            return path
+    raise DataError(f"image {shown(name)} is in none of {', '.join(map(str, folders))}")

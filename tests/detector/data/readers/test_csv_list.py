@@ -1,0 +1,98 @@
+"""CSV lists: with and without a header, as Roboflow exports them, and as people damage them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from maenas.detector.data.dataset import DataError
+from maenas.detector.data.readers.read import read_dataset, splits_of
+
+HEADER = "filename,width,height,class,xmin,ymin,xmax,ymax\n"
+
+
+@pytest.fixture
+def listed(tmp_path):
+    """Writes two images of 80 x 40 and a list; returns the path of the list."""
+
+    def write(text, name="set.csv"):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        for stem in ("a", "b"):
+            Image.fromarray(np.zeros((40, 80, 3), np.uint8)).save(path.parent / f"{stem}.jpg")
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return write
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        HEADER + "a.jpg,80,40,dog,1,2,30.5,20\nb.jpg,80,40,cat,0,0,80,40\n",
+        "a.jpg,1,2,30.5,20,dog\nb.jpg,0,0,80,40,cat\n",  # as keras-retinanet has it
+        "\ufeffImage;Label;Left;Top;Right;Bottom\r\na.jpg;dog;1;2;30.5;20\r\n\r\nb.jpg;cat;0;0;80;40\r\n",
+    ],
+    ids=["roboflow", "bare", "semicolons"],
+)
+def test_a_list_gives_images_classes_and_corners(listed, text):
+    data = read_dataset(listed(text))
+    assert data.names == ("cat", "dog")
+    assert data.problems == ()
+    assert [each.path.name for each in data.samples] == ["a.jpg", "b.jpg"]
+    assert data.samples[0].boxes.tolist() == [[1, 2, 30.5, 20]]
+    assert [int(each.labels[0]) for each in data.samples] == [1, 0]
+
+
+def test_a_folder_of_roboflow_has_its_splits_and_one_list_of_classes(listed, tmp_path):
+    listed(HEADER + "a.jpg,80,40,dog,1,2,3,4\n", "train/_annotations.csv")
+    listed(HEADER + "a.jpg,80,40,cat,1,2,3,4\n", "valid/_annotations.csv")
+    assert splits_of(tmp_path) == ("train", "val")
+    assert read_dataset(tmp_path, "train").names == ("cat", "dog")
+    assert read_dataset(tmp_path, "val").samples[0].labels.tolist() == [0]
+
+
+def test_a_data_yaml_names_lists_and_the_order_of_classes(listed, tmp_path):
+    listed("a.jpg,1,2,3,4,dog\nb.jpg,,,,,\n")
+    (tmp_path / "data.yaml").write_text("train: set.csv\nval: set.csv\nnames: [dog, cat]\n")
+    data = read_dataset(tmp_path, "val")
+    assert data.names == ("dog", "cat")
+    assert [len(each.labels) for each in data.samples] == [1, 0]  # b is background
+
+
+@pytest.mark.parametrize(
+    ("line", "what"),
+    [
+        ("a.jpg,1,x,3,4,dog", "holds a number that is not finite"),
+        ("a.jpg,1,2,3,4,", "class: must be text of 1 to 200 characters, got ''"),
+        ("a.jpg,1,2,3", "has 4 columns, needs 6"),
+        ("a.jpg,30,2,3,4,dog", "has a width or height of zero or less"),
+        ("c.jpg,1,2,3,4,dog", "image 'c.jpg' is in none of"),
+        ("../a.jpg,1,2,3,4,dog", "image '../a.jpg' leads out of it"),
+    ],
+)
+def test_a_line_that_cannot_be_used_is_named(listed, line, what):
+    path = listed(f"b.jpg,1,2,30,40,cat\n{line}\na.jpg,1,2,30,40,cat\n")
+    (problem,) = read_dataset(path).problems
+    assert problem.where == f"{path}:2"
+    assert what in problem.what
+    assert problem.skips
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("", r"set\.csv: lists no image"),
+        (
+            "file,kind,x,y,w,h\n",
+            r"set\.csv:1: lacks a column for x1 \(xmin or x_min\), .* got file",
+        ),
+        ('a.jpg,1,2,3,4,"dog\n', r"set\.csv:1: is no CSV: unexpected end"),
+        ("a.jpg,0.1,0.2,0.3,0.4,dog\n", "every corner is in 0..1"),
+        ("c.jpg,1,2,3,4,dog\n", "lists no image that can be used, such as"),
+    ],
+)
+def test_a_list_that_cannot_be_read_is_refused_in_a_line(listed, text, what):
+    with pytest.raises(DataError, match=what):
+        read_dataset(listed(text))
