@@ -39,6 +39,7 @@ def search_schema() -> Schema:
     parts = (
         search.HowData,
         search.NetworkData,
+        search.BesideData,
         search.LatencyData,
         search.VerifiedData,
         search.PublishedData,

@@ -11,6 +11,7 @@ from maenas.backbone_search.binding import SPARE, binding_limits
 from maenas.backbone_search.plan import depth_limits
 from maenas.backbone_search.report.charts import select_button
 from maenas.backbone_search.results.lines import (
+    beside_line,
     budget_line,
     costs_line,
     finalist_line,
@@ -58,7 +59,14 @@ def summary_section(result: Result) -> Section:
                 one.within,
             )
         )
+    beside = best.beside
     shown += [
+        Figure(
+            f"level C{beside.levels}",
+            f"{100 * beside.score_share:.0f} %",
+            f"of the score, {100 * beside.macs_share:.0f} % of the backbone's MACs",
+        ),
+        Figure("activations", f"{beside.activations / 1e6:.2f} M", "of the backbone"),
         Figure("MACs", f"{best.cost.macs / 1e9:.3f} G", f"{2 * best.cost.macs / 1e9:.2f} GFLOPs"),
         Figure("params", f"{best.cost.params / 1e6:.3f} M", f"{best.backbone.layers} layers"),
         Figure("random search", _number(best.random_score), "best score with as many candidates"),
@@ -70,7 +78,10 @@ def summary_section(result: Result) -> Section:
         shown.append(Figure(f"published {name}", f"{score:.3f}", at))
     evaluations = sum(outcome.evaluations for outcome in result.outcomes)
     shown.append(Figure("candidates", f"{evaluations:,}", f"{result.seconds:.1f} s in all"))
-    about = "The score ranks networks of one space and scale; it is not the accuracy of a detector."
+    about = (
+        "The score ranks networks of one space and scale; it is not the accuracy of a detector. "
+        "A share of this score's optimum is not a share of the accuracy that can be reached."
+    )
     body = tiles(shown) + paragraph(about, "quiet") + notes(result.notes)
     return Section("summary", "Summary", body)
 
@@ -137,7 +148,7 @@ def networks_section(result: Result, places: dict[int, tuple[str, int]]) -> Sect
         "limit",
         "scale",
         "score",
-        "of its optimum",
+        "of score's optimum",
         *timed,
         "MACs [G]",
         "params [M]",
@@ -240,6 +251,7 @@ def provenance_section(result: Result) -> Section:
         ("depth limits", depth_limits(problem)),
         ("maximised", f"{problem.score.name}; {score_line(problem)}"),
         ("score", f"{best.score:.4f}; {optimum_line(best, 4)}"),
+        ("beside the score", beside_line(best)),
         ("baseline", random_line(best)),
         ("costs", costs_line(best)),
     ]

@@ -9,6 +9,7 @@ from rich.table import Table
 from maenas.backbone_search.plan import depth_limits
 from maenas.backbone_search.results.lines import (
     SHOWN_FINALISTS,
+    beside_line,
     budget_line,
     costs_line,
     finalist_line,
@@ -43,6 +44,8 @@ def print_card(result: Result) -> None:
         "score",
         f"{best.score:.3f}, {optimum_line(best)}; random search {random}",
     )
+    card.add_row("beside it", beside_line(best))
+    card.add_row("", "the score is not the accuracy of a detector; a training tells that")
     if result.published is not None:
         score, price = result.published
         at = f" at {price.latency_ms:.3f} ms" if problem.device else ""

@@ -29,6 +29,24 @@ class LatencyData(TypedDict):
     latency_warning: str | None
 
 
+class BesideData(TypedDict):
+    """The features of a backbone that its score should be read beside.
+
+    Attributes:
+        params: number of learned values of the backbone.
+        activations: elements of all output maps of its convolutions.
+        levels: number of resolution levels.
+        score_share: share of the score that the coarsest level gives.
+        macs_share: share of the backbone's MACs in the coarsest level.
+    """
+
+    params: int
+    activations: int
+    levels: int
+    score_share: float
+    macs_share: float
+
+
 class NetworkData(TypedDict):
     """A network that a search found.
 
@@ -55,6 +73,7 @@ class NetworkData(TypedDict):
         optimum_is_proven: whether the network is proven optimal.
         found_by_exact_solver: whether the exact solver found it instead of the search.
         random_score: best score of random search under this limit; null if it found no network.
+        beside_score: features of the backbone that the score should be read beside.
         latencies: latency on each device, if there are several.
     """
 
@@ -80,6 +99,7 @@ class NetworkData(TypedDict):
     optimum_is_proven: bool
     found_by_exact_solver: bool
     random_score: float | None
+    beside_score: BesideData
     latencies: NotRequired[list[LatencyData]]
 
 

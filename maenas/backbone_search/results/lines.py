@@ -63,8 +63,20 @@ def optimum_line(found: Found, digits: int = 3) -> str:
     most = f"at most {found.certified.upper:.{digits}f}"
     if found.proven:
         gap = f"{100 * (1 - found.share):.3f} %"
-        return f"optimal{'' if gap == '0.000 %' else f' within {gap}'} (proven: {most})"
+        within = "" if gap == "0.000 %" else f" within {gap}"
+        return f"optimal for this score{within} (proven: {most})"
     return f"{100 * found.share:.3f} % of this score's optimum, certified ({most})"
+
+
+def beside_line(found: Found) -> str:
+    """A line with the features that a score should be read beside: size, depth and level C5."""
+    beside = found.beside
+    score, macs = 100 * beside.score_share, 100 * beside.macs_share
+    return (
+        f"{beside.params / 1e6:.2f} M params and {beside.activations / 1e6:.2f} M activations in "
+        f"the backbone, {found.backbone.layers} layers; C{beside.levels} has "
+        f"{score:.0f} % of the score, {macs:.0f} % of the MACs"
+    )
 
 
 def budget_line(found: Found, budget: Budget) -> str:

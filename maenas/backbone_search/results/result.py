@@ -12,6 +12,7 @@ from typing import Any
 from maenas import __version__
 from maenas.backbone_search.finalists import MonteCarlo, Reranking
 from maenas.backbone_search.plan import Subproblem
+from maenas.backbone_search.results.beside import Beside, beside
 from maenas.backbone_search.results.data import HowData, LatencyData, NetworkData, VerifiedData
 from maenas.backbone_search.verify import Verified
 from maenas.blocks import Backbone
@@ -54,6 +55,11 @@ class Found:
     def score(self) -> float:
         """The score that was maximised."""
         return self.subproblem.problem.score(self.backbone)
+
+    @property
+    def beside(self) -> Beside:
+        """The features that the score should be read beside."""
+        return beside(self.backbone, self.subproblem.problem.score)
 
     @property
     def limits(self) -> dict[str, float]:
@@ -202,6 +208,7 @@ class Result:
             "optimum_is_proven": found.proven,
             "found_by_exact_solver": found.by_solver,
             "random_score": found.random_score,
+            "beside_score": found.beside.to_json(),
         }
         if problem.further:
             data["latencies"] = [_latency(found, device) for device in problem.devices]
