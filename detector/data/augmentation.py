@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -21,6 +20,7 @@ from maenas.detector.data.dataset import DataError, Dataset
 from maenas.detector.data.labelled import Flags, Labelled
 from maenas.detector.data.read_sample import read_sample
 from maenas.detector.data.samples import Sample
+from maenas.detector.data.sampling.partners import Partners
 from maenas.detector.media.images import ImageError
 from maenas.detector.media.resize import FILL, RESIZES, placement_of, resized
 
@@ -46,7 +46,7 @@ class Augmentation:
         resize: method that brings an image to the network's input size: stretch or letterbox.
         partners: source of the other images of mosaic and mixup: "all" of the data set, as
             published, or the same "batch", where each image is read once instead of four
-            times.
+            times. Where a data set has several sources, they are of the image's own.
     """
 
     mosaic: float = 1.0
@@ -93,7 +93,7 @@ class Maker:
 
     Args:
         dataset: data set that holds the images.
-        batch: indices of the requested images.
+        partners: drawer of the other images of mosaic and mixup.
         size: (height, width) of the network's input.
         augmentation: settings of the augmentation.
         mosaics: whether mosaic and mixup are used; they stop some epochs before training ends.
@@ -103,7 +103,7 @@ class Maker:
     def __init__(
         self,
         dataset: Dataset,
-        batch: Sequence[int],
+        partners: Partners,
         size: Size,
         augmentation: Augmentation,
         mosaics: bool,
@@ -115,19 +115,16 @@ class Maker:
         self.mosaics = mosaics
         self.progress = progress
         self.damaged: dict[int, str] = {}  # what is wrong with damaged images, by index
-        within = augmentation.partners == "batch"
-        self._partners = np.array(batch, dtype=np.int64) if within else np.arange(len(dataset))
-        held = np.intersect1d(self._partners, dataset.labelled)
-        self._labelled = held if within else dataset.labelled
-        self._read: dict[int, Tensor] | None = {} if within else None
+        self._partners = partners
+        self._read: dict[int, Tensor] | None = {} if augmentation.partners == "batch" else None
 
     def make(self, index: int, rng: Generator) -> Made:
         """The augmented image at an index of the data set."""
         options = self.augmentation
         if self.mosaics and rng.random() < options.mosaic:
             made = self._mosaic(index, rng)
-            if rng.random() < options.mixup and len(self._labelled):
-                made = replace(made, scene=self._mixed(made.scene, rng))
+            if rng.random() < options.mixup:
+                made = replace(made, scene=self._mixed(made.scene, index, rng))
         else:
             scene, sample = self._image(index, rng)
             made = Made(fitted(scene, sample, self.size, options.resize), sample.image_id)
@@ -142,7 +139,7 @@ class Maker:
         """A moved mosaic of four images; only the visible ones are read."""
         options, size, columns = self.augmentation, self.size, self.dataset.columns
         centre = draw_centre(rng, size)
-        others = rng.choice(self._partners, TILES - 1).tolist()
+        others = self._partners.others(rng, index, TILES - 1)
         motion = draw_motion(rng, options.rotate, options.scale, options.shear, options.translate)
         matrix = matrix_of(motion, (2 * size[0], 2 * size[1]), size)
         tiles = []
@@ -158,9 +155,12 @@ class Maker:
         """(height, width) of an image of this size at the network's input and on a mosaic."""
         return placement_of(size, self.size, self.augmentation.resize).placed
 
-    def _mixed(self, scene: Labelled, rng: Generator) -> Labelled:
-        """The scene blended with another image that has labels."""
-        other, sample = self._image(int(rng.choice(self._labelled)), rng)
+    def _mixed(self, scene: Labelled, index: int, rng: Generator) -> Labelled:
+        """The scene blended with another image that has labels, if there is one."""
+        partner = self._partners.labelled(rng, index)
+        if partner is None:
+            return scene
+        other, sample = self._image(partner, rng)
         mix = draw_mix(rng, self.augmentation.mixup_scale)
         return blend(scene, overlay(other, sample.size, mix, self.size))
 
@@ -178,7 +178,7 @@ class Maker:
                 return self._labelled_image(index, sample, scale), sample
             except ImageError as error:
                 self.damaged[index] = str(error)
-            index = int(rng.choice(self._partners))
+            index = self._partners.others(rng, index, 1)[0]
         raise DataError(
             f"{self.dataset.source}: {MAX_TRIES} images in a row cannot be read, such as "
             f"{self.damaged[index]} `maenas data check` lists them."

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.random import default_rng
-from torch.utils.data import DataLoader, Sampler
+from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as TorchDataset
 
 from maenas.blocks.errors import SpecError, one_of, positive
@@ -22,13 +22,17 @@ from maenas.detector.data.dataset import DataError, Dataset
 from maenas.detector.data.labelled import Labelled, Labels
 from maenas.detector.data.loader_workers import Failure, batches_of, torch_loader
 from maenas.detector.data.read_sample import read_sample
+from maenas.detector.data.sampling.draws import Draws, EpochSampler
+from maenas.detector.data.sampling.options import SamplingOptions
+from maenas.detector.data.sampling.partners import BatchPartners, Partners, partners_of
+from maenas.detector.data.sampling.requests import Request, Requests, requests_of
 from maenas.detector.media.images import ImageError
 from maenas.detector.media.resize import RESIZES, Placement, placement_of, resized
 
 Size = tuple[int, int]
 STRIDE = 32  # stride of the coarsest feature map; input sides are multiples of it
-# Independent random streams, one for each purpose.
-ORDER, SIZE, IMAGE = 0, 1, 2
+# Independent random streams, one for each purpose; `sampling` has the others.
+ORDER, SIZE = 0, 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +50,7 @@ class LoaderOptions:
         rank: index of this process.
         world: number of processes that share the images.
         fewest: minimum batch size; the first images of the epoch fill a smaller last batch.
+        sampling: how often images are drawn.
     """
 
     size: Size
@@ -58,6 +63,7 @@ class LoaderOptions:
     rank: int = 0
     world: int = 1
     fewest: int = 1
+    sampling: SamplingOptions = field(default_factory=SamplingOptions)
 
     def __post_init__(self) -> None:
         positive("loader", batch=self.batch, epochs=self.epochs, world=self.world)
@@ -72,8 +78,9 @@ class LoaderOptions:
             raise SpecError("loader: plain_epochs and seed must not be negative.")
 
     def batches(self, images: int) -> int:
-        """Number of batches per epoch, the same in every process."""
-        return math.ceil(math.ceil(images / self.world) / self.batch)
+        """Number of batches per epoch of a data set, the same in every process."""
+        drawn = self.sampling.epoch_length(images)
+        return math.ceil(math.ceil(drawn / self.world) / self.batch)
 
     def order(self, epoch: int, images: int) -> Labels:
         """Indices of the images that this process loads in an epoch.
@@ -81,8 +88,11 @@ class LoaderOptions:
         Every image comes once. The first ones are repeated where needed to give each process the
         same number, or to fill a last batch that is smaller than `fewest`.
         """
-        drawn = default_rng((self.seed, ORDER, epoch)).permutation(images)
-        share = math.ceil(images / self.world)
+        return self.own(default_rng((self.seed, ORDER, epoch)).permutation(images))
+
+    def own(self, drawn: Labels) -> Labels:
+        """This process's share of the images of an epoch, which are drawn for all processes."""
+        share = math.ceil(len(drawn) / self.world)
         mine: Labels = np.resize(drawn, share * self.world)[self.rank :: self.world]
         last = share % self.batch
         return np.append(mine, mine[: self.fewest - last]) if 0 < last < self.fewest else mine
@@ -93,15 +103,6 @@ class LoaderOptions:
             return self.size
         side = int(default_rng((self.seed, SIZE, epoch, number)).choice(self.sides))
         return side, side
-
-
-@dataclass(frozen=True, slots=True)
-class _Request:
-    """Request for one batch, sent to a worker."""
-
-    epoch: int
-    number: int
-    indices: tuple[int, ...]
 
 
 class TrainLoader:
@@ -127,7 +128,9 @@ class TrainLoader:
         self.workers = workers
         self.pin = pin
         self.damaged: dict[str, None] = {}  # messages of skipped images, in order
-        self._requests = _Requests()
+        sampling = options.sampling
+        self._sampler = None if sampling.is_plain else EpochSampler(dataset, sampling, options.seed)
+        self._requests = Requests()
         self._workers: DataLoader[Batch | Failure] | None = None
 
     def __len__(self) -> int:
@@ -141,16 +144,14 @@ class TrainLoader:
             epoch: index of the epoch, from 0.
             first: index of the first batch, for a training that resumes.
         """
-        order = self.options.order(epoch, len(self.dataset)).tolist()
-        size = self.options.batch
         if first >= len(self):
             return
-        self._requests.items = [
-            _Request(epoch, number, tuple(order[number * size : (number + 1) * size]))
-            for number in range(first, len(self))
-        ]
+        self._requests.items = requests_of(epoch, self._draws(epoch), self.options.batch, first)
         if self._workers is None:
-            source = _TrainingBatches(self.dataset, self.options, len(self))
+            partners = partners_of(
+                self.dataset, self.options.augmentation.partners == "batch", self._sampler
+            )
+            source = _TrainingBatches(self.dataset, self.options, len(self), partners)
             self._workers = torch_loader(source, self.workers, self.pin, self._requests)
         try:
             for batch in batches_of(self._workers, self.workers):
@@ -159,6 +160,14 @@ class TrainLoader:
         except DataError:
             self.close()
             raise
+
+    def _draws(self, epoch: int) -> Draws:
+        """The images that this process loads in an epoch."""
+        if self._sampler is None:
+            order = self.options.order(epoch, len(self.dataset))
+            return Draws(order, np.zeros_like(order))
+        drawn = self._sampler.draws(epoch)
+        return drawn.at(self.options.own(np.arange(len(drawn.images))))
 
     def close(self) -> None:
         """End the worker processes; the next epoch starts new ones."""
@@ -211,48 +220,39 @@ class EvalLoader:
                 yield batch
 
 
-class _Requests(Sampler[_Request]):
-    """The requests for the batches of an epoch."""
-
-    def __init__(self) -> None:
-        self.items: list[_Request] = []
-
-    def __len__(self) -> int:
-        return len(self.items)
-
-    def __iter__(self) -> Iterator[_Request]:
-        return iter(self.items)
-
-
 class _TrainingBatches(TorchDataset["Batch | Failure"]):
     """Training batches by their requests."""
 
-    def __init__(self, dataset: Dataset, options: LoaderOptions, per_epoch: int) -> None:
+    def __init__(
+        self,
+        dataset: Dataset,
+        options: LoaderOptions,
+        per_epoch: int,
+        partners: Partners | None,
+    ) -> None:
         self.dataset = dataset
         self.options = options
         self.per_epoch = per_epoch
+        self.partners = partners
 
-    def __getitem__(self, request: _Request) -> Batch | Failure:
+    def __getitem__(self, request: Request) -> Batch | Failure:
         try:
             return self._made(request)
         except DataError as error:
             return Failure(str(error))
 
-    def _made(self, request: _Request) -> Batch:
+    def _made(self, request: Request) -> Batch:
         options = self.options
         done = request.epoch * self.per_epoch + request.number
         maker = Maker(
             self.dataset,
-            request.indices,
+            self.partners or BatchPartners(self.dataset, request.indices),
             options.size_of(request.epoch, request.number),
             options.augmentation,
             mosaics=request.epoch < options.epochs - options.plain_epochs,
             progress=min(1.0, done / (self.per_epoch * options.epochs)),
         )
-        made = [
-            maker.make(index, default_rng((options.seed, IMAGE, request.epoch, index)))
-            for index in request.indices
-        ]
+        made = [maker.make(index, rng) for index, rng in request.images(options.seed)]
         return collate(
             [each.scene for each in made],
             [each.image_id for each in made],

@@ -18,6 +18,7 @@ from maenas.detector.assign import AlignOTA, Assigner
 from maenas.detector.assign.load import assigner_class
 from maenas.detector.data.augmentation import Augmentation
 from maenas.detector.data.loader import STRIDE
+from maenas.detector.data.sampling.options import SamplingOptions
 from maenas.detector.distill import DistillOptions
 from maenas.detector.losses import LossWeights
 from maenas.detector.model.spec import DetectorSpec
@@ -72,6 +73,7 @@ class Recipe:
         optimizer: options of the optimizer.
         schedule: phases of the training and its learning rates.
         ema: options of the moving average.
+        sampling: how often images of each source and class are drawn.
         augmentation: augmentation of the images; `resize` is taken from the detector.
         loss: weights of the parts of the loss.
         assigner: label assigner.
@@ -88,6 +90,7 @@ class Recipe:
     optimizer: OptimizerOptions = field(default_factory=OptimizerOptions)
     schedule: ScheduleOptions = field(default_factory=ScheduleOptions)
     ema: EmaOptions = field(default_factory=EmaOptions)
+    sampling: SamplingOptions = field(default_factory=SamplingOptions)
     augmentation: Augmentation = field(default_factory=Augmentation)
     loss: LossWeights = field(default_factory=LossWeights)
     assigner: Assigner = field(default_factory=AlignOTA)
@@ -133,6 +136,7 @@ SECTIONS: dict[str, type[Any]] = {
     "optimizer": OptimizerOptions,
     "schedule": ScheduleOptions,
     "ema": EmaOptions,
+    "sampling": SamplingOptions,
     "augmentation": Augmentation,
     "loss": LossWeights,
     "compute": ComputeOptions,

@@ -115,8 +115,9 @@ def run_training(
             fitting = fitting_batch(resolved.network, side, recipe, ranks.device, lessons)
             fitting = ranks.least(fitting)  # all processes load batches of one size
         smallest = smallest_batch(side, lessons is not None)
-        size = batch_size(recipe, len(dataset), ranks.count, fitting, smallest)
-        require_fewest(size, len(dataset), spec, recipe.sides)
+        drawn = recipe.sampling.epoch_length(len(dataset))
+        size = batch_size(recipe, drawn, ranks.count, fitting, smallest)
+        require_fewest(size, drawn, spec, recipe.sides)
         recipe = replace(recipe, compute=replace(recipe.compute, batch=size.loaded))
         decided = "\n".join([*recipe_lines(recipe), f"on {ranks.count}"])
         mark = replace(mark, recipe=decided)
@@ -246,6 +247,7 @@ def loader_options(recipe: Recipe, spec: DetectorSpec, loaded: int, ranks: Ranks
         rank=ranks.rank,
         world=ranks.count,
         fewest=fewest_images(spec, recipe.sides),
+        sampling=recipe.sampling,
     )
 
 

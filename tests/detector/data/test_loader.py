@@ -21,7 +21,8 @@ from maenas.detector.data import (
     TrainLoader,
     read_dataset,
 )
-from maenas.detector.data.dataset import DataError, Dataset
+from maenas.detector.data.dataset import DataError, Dataset, Source
+from maenas.detector.data.sampling.options import SamplingOptions
 
 OPTIONS = LoaderOptions(size=(64, 96), batch=4, epochs=4, seed=3, plain_epochs=1)
 STILL = Augmentation(mosaic=0.0, flip=0.0, sada=False)
@@ -262,3 +263,40 @@ def test_a_plan_that_cannot_be_is_refused(changes, message):
 def test_an_augmentation_that_cannot_be_is_refused(changes, message):
     with pytest.raises(SpecError, match=message):
         Augmentation(**changes)
+
+
+SAMPLED = replace(OPTIONS, sampling=SamplingOptions(class_aware=0.9, epoch_images=12))
+
+
+def test_an_epoch_has_the_length_that_the_sampling_gives(dataset):
+    loader = TrainLoader(dataset, SAMPLED)
+    batches = list(loader.epoch(0))
+    assert len(batches) == len(loader) == 3
+    assert sum(map(len, batches)) == 12
+
+
+def test_a_sampled_epoch_continues_at_any_batch_with_any_number_of_workers(dataset):
+    whole = list(TrainLoader(dataset, SAMPLED).epoch(2))
+    rest = list(TrainLoader(dataset, SAMPLED, workers=1).epoch(2, first=1))
+    assert len(rest) == 2
+    assert all(map(same, whole[1:], rest))
+
+
+def test_an_image_that_is_drawn_twice_looks_different(dataset):
+    lone = picked(dataset, 0)
+    options = replace(OPTIONS, batch=2, sampling=SamplingOptions(epoch_images=2))
+    batch = next(TrainLoader(lone, options).epoch(0))
+    assert batch.image_ids[0] == batch.image_ids[1]
+    assert not torch.equal(batch.images[0], batch.images[1])
+
+
+def test_mosaics_stay_inside_a_source(dataset):
+    """Each image of the first source has class 0 alone, each of the second class 1."""
+    columns = replace(dataset.columns, source_of=np.arange(10, dtype=np.int16) % 2)
+    both = np.ones(2, dtype=np.bool_)
+    joined = replace(dataset, samples=columns, sources=(Source("a", both), Source("b", both)))
+    for partners in ("all", "batch"):
+        options = replace(OPTIONS, augmentation=Augmentation(partners=partners, mixup=1.0))
+        for batch in TrainLoader(joined, options).epoch(0):
+            for number, image_id in enumerate(batch.image_ids):
+                assert set(batch.labels[number][batch.valid[number]].tolist()) <= {image_id % 2}
