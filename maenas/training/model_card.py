@@ -197,6 +197,10 @@ def _training(trained: Trained) -> list[str]:
     for name in ("epochs", "batch", "seed", "optimizer", "assigner", "augmentation"):
         if name in recipe:
             lines.append(f"- {name}: {_setting(recipe[name])}")
+    last = trained.rows[-1] if trained.rows else {}
+    if "step" in last and last.get("epoch"):
+        each = last["step"] / last["epoch"]  # a small data set gets smaller steps than `batch`
+        lines.append(f"- steps: {last['step']:,.0f}, {each:,.0f} an epoch")
     lines.append(f"- all settings: `{ARGS_FILE}`; losses and AP of each epoch: `{TRAINING_TABLE}`")
     return lines
 

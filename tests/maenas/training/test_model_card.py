@@ -40,6 +40,7 @@ def test_a_finished_training_leaves_a_card(trained: Path) -> None:
     assert "epoch 1 of 1" in text
     assert "- optimizer: name " in text
     assert "5 training images with 5 objects" in text
+    assert "- steps: 3, 3 an epoch" in text
     assert "It is not an accuracy" in text
 
 

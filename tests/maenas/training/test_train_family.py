@@ -13,6 +13,7 @@ import yaml
 from maenas.blocks.backbone_file import dump_backbone
 from maenas.detector.checkpoints.checkpoint import load_folder
 from maenas.training.family import name_of
+from tests.schemas import errors_in
 from tests.small_detector import NAMES, SIDE, small_spec
 from tests.trainings import write_data
 
@@ -67,6 +68,8 @@ def test_each_member_is_taught_by_the_next_larger_one(finished) -> None:
             assert Path(args["teacher"]).parent == out / row["teacher"]
             assert args["recipe"]["distill"]["weight"] == 2
     assert json.loads((out / "result.json").read_text()) == ran.json
+    assert errors_in("family-result", ran.json) == []
+    assert errors_in("family", yaml.safe_load((out / "family.yaml").read_text())) == []
     assert (out / "family.png").stat().st_size > 0
 
 
