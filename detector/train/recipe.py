@@ -65,8 +65,8 @@ class Recipe:
         epochs: number of passes over the images.
         batch: images in a step over all devices.
         min_steps: minimum number of steps; the batch is reduced to reach it.
-        evaluate_every: epochs between evaluations while mosaic is used; at most a tenth of the
-            training.
+        evaluate_every: epochs between evaluations until the last ones, which are all evaluated; at
+            most a tenth of the training.
         seed: random seed of the training.
         sides: sides in pixels of square inputs for multi-scale training, one is drawn for each
             batch; () for the input size of the detector alone, as published.
@@ -116,7 +116,7 @@ class Recipe:
         """Number of epochs with a teacher; 0 without distillation."""
         if self.distill is None:
             return 0
-        return self.distill.epochs_of(self.epochs, self.schedule.plain_epochs_of(self.epochs))
+        return self.distill.epochs_of(self.epochs, self.schedule.last_epochs_of(self.epochs))
 
     @property
     def taught_clip_norm(self) -> float | None:
@@ -127,9 +127,9 @@ class Recipe:
 
     def evaluates(self, epoch: int) -> bool:
         """Whether the detector is evaluated after an epoch, counted from 1."""
-        plain = self.schedule.plain_epochs_of(self.epochs)
+        last = self.schedule.last_epochs_of(self.epochs)
         every = min(self.evaluate_every, max(1, self.epochs // 10))
-        return epoch % every == 0 or epoch > self.epochs - plain or epoch == self.epochs
+        return epoch % every == 0 or epoch > self.epochs - last or epoch == self.epochs
 
 
 SECTIONS: dict[str, type[Any]] = {

@@ -1,4 +1,10 @@
-"""The learning rate of every step: quadratic warm-up, cosine, and a constant tail."""
+"""The learning rate of every step: quadratic warm-up, cosine, and a constant tail.
+
+A training has three last phases that coincide in the 300 epochs as published: no mosaic, the lowest
+learning rate, no teacher. A short training cannot give each 16 epochs. Mosaic makes images that no
+detector will see, and a short training must learn for long enough from those that it will see, so
+mosaic ends at half of it; the learning rate reaches its floor much later.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +14,9 @@ from math import cos, pi
 from maenas.blocks.errors import SpecError
 
 MOST_WARMUP = 0.1  # share of a training; a short one needs steps after the warm-up
-MOST_PLAIN = 0.25  # share of a training
+MOST_PLAIN = 0.5  # share of a training
+MOST_LAST = 0.25  # share of a training
+MOST_FLOOR = 1 / 16  # share of a training
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,8 +25,8 @@ class ScheduleOptions:
 
     Attributes:
         warmup_epochs: epochs in which the learning rate rises; at most a tenth of the training.
-        plain_epochs: last epochs, without mosaic and mixup and at the lowest learning rate; at
-            most a quarter of the training.
+        plain_epochs: last epochs, without mosaic and mixup; at most half of the training. The
+            learning rate is lowest in them, but in at most a sixteenth of the training.
         floor: lowest learning rate after the warm-up, as a share of the peak.
     """
 
@@ -36,6 +44,10 @@ class ScheduleOptions:
         """Number of epochs without mosaic and mixup in a training of `epochs` epochs."""
         return min(self.plain_epochs, int(MOST_PLAIN * epochs))
 
+    def last_epochs_of(self, epochs: int) -> int:
+        """Number of epochs at the end that are all evaluated and have no teacher."""
+        return min(self.plain_epochs, int(MOST_LAST * epochs))
+
     def over(self, epochs: int, steps_per_epoch: int, lr: float) -> Schedule:
         """The schedule of a training whose peak learning rate is `lr`."""
         total = epochs * steps_per_epoch
@@ -43,7 +55,7 @@ class ScheduleOptions:
             lr=lr,
             floor=self.floor * lr,
             warmup=min(round(self.warmup_epochs * steps_per_epoch), int(MOST_WARMUP * total)),
-            plain=self.plain_epochs_of(epochs) * steps_per_epoch,
+            tail=min(self.plain_epochs * steps_per_epoch, int(MOST_FLOOR * total)),
             total=total,
         )
 
@@ -56,7 +68,7 @@ class Schedule:
         lr: peak learning rate.
         floor: lowest learning rate after the warm-up.
         warmup: number of warm-up steps.
-        plain: number of last steps, which have the lowest learning rate.
+        tail: number of last steps, which have the lowest learning rate.
         total: number of steps of the training.
 
     Source: the code of DAMO-YOLO, which follows YOLOX (https://arxiv.org/abs/2107.08430).
@@ -65,14 +77,14 @@ class Schedule:
     lr: float
     floor: float
     warmup: int
-    plain: int
+    tail: int
     total: int
 
     def at(self, step: int) -> float:
         """The learning rate of a step, counted from 0."""
         if step < self.warmup:
             return self.lr * (step / self.warmup) ** 2
-        end = self.total - self.plain
+        end = self.total - self.tail
         if step >= end:
             return self.floor
         share = (step - self.warmup) / (end - self.warmup)

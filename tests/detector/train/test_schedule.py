@@ -10,7 +10,7 @@ from maenas.detector.train.schedule import Schedule, ScheduleOptions
 
 
 def test_the_three_phases_by_hand() -> None:
-    schedule = Schedule(lr=1.0, floor=0.1, warmup=4, plain=2, total=14)
+    schedule = Schedule(lr=1.0, floor=0.1, warmup=4, tail=2, total=14)
     # warm-up (t / 4)^2; cosine over steps 4 to 12, halfway at 8: (1 + 0.1) / 2; floor
     expected = {0: 0.0, 1: 1 / 16, 2: 1 / 4, 3: 9 / 16, 4: 1.0, 8: 0.55, 12: 0.1, 13: 0.1}
     assert {step: schedule.at(step) for step in expected} == pytest.approx(expected)
@@ -23,12 +23,23 @@ def test_it_rises_then_falls_and_never_jumps() -> None:
     assert all(abs(b - a) < 0.04 / 40 for a, b in pairwise(rates))
 
 
-@pytest.mark.parametrize(("epochs", "warmup", "plain"), [(300, 35, 112), (20, 14, 35), (3, 2, 0)])
+@pytest.mark.parametrize(("epochs", "warmup", "tail"), [(300, 35, 112), (20, 14, 8), (3, 2, 1)])
 def test_short_trainings_warm_up_and_end_in_a_share_of_their_steps(
-    epochs: int, warmup: int, plain: int
+    epochs: int, warmup: int, tail: int
 ) -> None:
     schedule = ScheduleOptions().over(epochs, steps_per_epoch=7, lr=1.0)
-    assert (schedule.warmup, schedule.plain, schedule.total) == (warmup, plain, 7 * epochs)
+    assert (schedule.warmup, schedule.tail, schedule.total) == (warmup, tail, 7 * epochs)
+
+
+@pytest.mark.parametrize(
+    ("epochs", "plain", "last"), [(300, 16, 16), (40, 16, 10), (20, 10, 5), (3, 1, 0), (1, 0, 0)]
+)
+def test_a_short_training_sees_as_many_plain_epochs_as_epochs_with_mosaic(
+    epochs: int, plain: int, last: int
+) -> None:
+    options = ScheduleOptions()
+    assert options.plain_epochs_of(epochs) == plain
+    assert options.last_epochs_of(epochs) == last
 
 
 @pytest.mark.parametrize("epochs", [1, 2, 3, 4, 5])
