@@ -55,14 +55,29 @@ class Objects:
         """Class name of each detection, or the class index where classes have no names."""
         return tuple(self.names[c] if self.names else str(c) for c in self.classes.tolist())
 
-    def keep(self, chosen: NDArray[np.bool_]) -> Objects:
-        """The detections selected by the mask `chosen`, (K,)."""
+    def keep(self, chosen: NDArray[np.bool_] | NDArray[np.int64]) -> Objects:
+        """The detections selected by `chosen`, a mask (K,) or indices."""
         return replace(
             self,
             boxes=self.boxes[chosen],
             scores=self.scores[chosen],
             classes=self.classes[chosen],
         )
+
+    def with_one_label(self, max_iou: float) -> Objects:
+        """The detections whose box no more confident one of any class overlaps by more than this.
+
+        NMS treats each class alone, so that an object that looks like two classes is found twice.
+
+        Args:
+            max_iou: IoU threshold, 0..1.
+        """
+        import torch  # takes as long to load as everything else here
+        from torchvision import ops
+
+        boxes, scores = torch.from_numpy(self.boxes), torch.from_numpy(self.scores)
+        kept: NDArray[np.int64] = np.sort(ops.nms(boxes, scores, max_iou).numpy())
+        return self.keep(kept)  # in their order, which is that of confidence
 
     def to_supervision(self) -> Any:
         """The detections as `supervision.Detections`, for its trackers, zones and annotators.

@@ -36,6 +36,7 @@ def detect(
     exist_ok: bool = False,
     keep: bool = True,
     most: int | None = None,
+    one_label: bool | None = None,
 ) -> DetectResult:
     """Detect objects in images, videos, live streams and cameras.
 
@@ -60,6 +61,8 @@ def detect(
         exist_ok: write into a folder that is not empty.
         keep: keep the detections of every image in the result; a long video has many.
         most: maximum number of images and frames, to end a stream; all if None.
+        one_label: keep the most confident one of several classes for the same object, by the same
+            IoU threshold; None for yes unless `coco` is set, whose scoring counts every class.
     Raises:
         MaenasError: if the model or a threshold is invalid, or no source can be read.
 
@@ -103,6 +106,7 @@ def detect(
             keep=keep or save_json,
             ids=ids,
             most=most,
+            one_label=not coco if one_label is None else one_label,
         )
         require_some(inference)
         result = detect_result(detector.name, detector, inference, folder)

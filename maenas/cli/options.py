@@ -17,14 +17,8 @@ WHOLE, SEARCH, DETECTORS, TRAINING, LATENCY, MACHINE = (
     "This machine and the files",
 )
 # Panels of the options; options without a panel are listed above them.
-BUDGET, NETWORK, METHOD, THRESHOLDS, COMPUTE, OUTPUT = (
-    "Budget",
-    "Network",
-    "Method",
-    "Thresholds",
-    "Where it runs",
-    "Output",
-)
+BUDGET, NETWORK, METHOD = "Budget", "Network", "Method"
+THRESHOLDS, COMPUTE, OUTPUT = "Thresholds", "Where it runs", "Output"
 
 # Output
 Json = Annotated[
@@ -138,6 +132,14 @@ MinScore = Annotated[
 MaxDetections = Annotated[
     int | None,
     typer.Option(help="Maximum number of detections per image. (300)", rich_help_panel=THRESHOLDS),
+]
+OneLabel = Annotated[
+    bool | None,
+    typer.Option(
+        "--one-label/--all-labels",
+        help="Keep the most confident class of an object, or every class. (one; all with --coco)",
+        rich_help_panel=THRESHOLDS,
+    ),
 ]
 
 # Data

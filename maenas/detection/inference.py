@@ -110,6 +110,7 @@ def infer(
     keep: bool = False,
     ids: CocoIds | None = None,
     most: int | None = None,
+    one_label: bool = False,
 ) -> Inference:
     """Detect objects in every image and frame; files that cannot be read are skipped.
 
@@ -122,6 +123,7 @@ def infer(
         keep: whether the result keeps the detections of every image.
         ids: ids of images and categories, if COCO results are wanted.
         most: maximum number of images and frames; all if None.
+        one_label: whether a box that a more confident one of another class overlaps is dropped.
     Raises:
         MaenasError: if something cannot be written.
     """
@@ -132,6 +134,8 @@ def infer(
         try:
             while some := list(islice(frames, batch)):
                 every, spent = detector.predict_batch([frame.pixels for frame in some], thresholds)
+                if one_label:
+                    every = [found.with_one_label(thresholds.max_iou) for found in every]
                 for name in ("before", "network", "after"):
                     inference.seconds[name] += [getattr(spent, name) / len(some)] * len(some)
                 for frame, found in zip(some, every, strict=True):

@@ -16,6 +16,7 @@ from maenas.cli.options import (
     MaxDetections,
     MaxIou,
     MinScore,
+    OneLabel,
     RunPrecision,
     Threads,
 )
@@ -52,6 +53,7 @@ def detect(
     min_score: MinScore = None,
     max_iou: MaxIou = None,
     max_detections: MaxDetections = None,
+    one_label: OneLabel = None,
     batch: BatchSize = 1,
     precision: RunPrecision = None,
     threads: Threads = None,
@@ -112,6 +114,7 @@ def detect(
             exist_ok=exist_ok,
             keep=as_json,
             most=most,
+            one_label=one_label,
         )
     if as_json:
         print_json(result.to_json())
@@ -132,12 +135,9 @@ def summary(result: DetectResult, min_score: float) -> list[str]:
     most = [f"{name} {count}" for name, count in list(result.objects.items())[:8]]
     rest = len(result.objects) - len(most)
     kinds = ", ".join(most) + (f" and {rest} classes more" if rest > 0 else "")
-    lines = [
-        f"{count_of(result.looked, 'image')}, {count_of(total, 'object')}"
-        + (f": {kinds}" if kinds else "")
-    ]
+    counts = f"{count_of(result.looked, 'image')}, {count_of(total, 'object')}"
     spent = ", ".join(f"{PARTS[name]} {ms:.1f} ms" for name, ms in result.median_ms.items())
-    lines.append(f"per image (median): {spent}")
+    lines = [f"{counts}: {kinds}" if kinds else counts, f"per image (median): {spent}"]
     if not total and min_score > WEAK_SCORE:
         lines.append(
             f"no detection has a confidence above {min_score:g}; --min-score {WEAK_SCORE} shows "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -48,6 +49,19 @@ def test_objects_have_names_and_a_number_where_they_have_none() -> None:
     assert len(FOUND) == 2
     nameless = Objects(FOUND.size, FOUND.boxes, FOUND.scores, FOUND.classes, ())
     assert nameless.labels == ("1", "0")
+
+
+def test_one_label_is_kept_of_boxes_that_overlap_more_than_the_threshold() -> None:
+    boxes = [[0, 0, 10, 10], [0, 0, 10, 9], [0, 0, 10, 5], [20, 0, 30, 10]]  # IoU 0.9, 0.5, 0
+    found = replace(
+        FOUND,
+        boxes=np.array(boxes, dtype=np.float32),
+        scores=np.array([0.9, 0.8, 0.7, 0.6], dtype=np.float32),
+        classes=np.array([1, 0, 0, 0]),
+    )
+    assert found.with_one_label(0.7).scores.tolist() == pytest.approx([0.9, 0.7, 0.6])
+    assert found.with_one_label(0.95).labels == found.labels
+    assert found.with_one_label(0.4).labels == ("dog", "cat")
 
 
 def test_json_holds_the_size_and_each_object() -> None:

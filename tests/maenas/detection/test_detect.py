@@ -27,7 +27,7 @@ from maenas.detector.media.label_text import class_colour
 from maenas.detector.media.videos import VideoWriter, open_video
 from maenas.terminal.log import printed
 from tests.schemas import errors_in
-from tests.small_detector import SIDE, constant_weights, small_folder, small_spec
+from tests.small_detector import NAMES, SIDE, constant_weights, small_folder, small_spec
 
 DOG = class_colour(1)
 
@@ -155,6 +155,26 @@ def test_json_holds_every_object(run: Run) -> None:
         (1, "dog", 0.9)
     }
     assert not Path("runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "objects"),
+    [
+        ((), {"dog": 2}),
+        (("--all-labels",), {"dog": 2, "cat": 2}),
+        (("--coco",), {"dog": 2, "cat": 2}),
+    ],
+)
+def test_an_object_has_one_class_unless_every_class_is_wanted(
+    run: Run, options: tuple[str, ...], objects: dict[str, int]
+) -> None:
+    spec = small_spec()
+    weights = constant_weights(spec)
+    weights["head.scores.2.0.bias"][NAMES.index("cat")] = 0.5  # 0.62 beside 0.9 for a dog
+    save_folder(Path("both"), spec, weights)
+    image("a.jpg")
+    found = run("a.jpg", "--json", "--no-draw", *options, model="both").json
+    assert found["objects"] == objects
 
 
 def test_results_are_written_as_json_and_for_coco(run: Run) -> None:
