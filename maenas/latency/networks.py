@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 
 SPACES = {"cpu": ("res", "csp", "mob"), "gpu": ("res", "csp")}
 MAX_REDRAWS = 100
+# Input sides of the networks drawn, relative to the side of their scale: searches at small inputs
+# need prices of small operators, which fixed costs dominate.
+SHARES = (1.0, 1.0, 0.75, 0.5, 0.375)
+STEP = 32  # input sides are multiples of it
 NamedDetector = tuple[str, DetectorSpec]
 
 
@@ -110,7 +114,7 @@ def interleaved(*queues: Sequence[Item]) -> list[Item]:
 def drawn(
     spaces: Sequence[str], count: int, seed: int, taken: Sequence[NamedDetector] = ()
 ) -> list[NamedDetector]:
-    """Random detectors of all sizes with their names; all backbones are different.
+    """Random detectors of all widths, depths and input sizes; all backbones are different.
 
     Args:
         spaces: search spaces to draw from in turn.
@@ -122,7 +126,7 @@ def drawn(
     """
     random = np.random.default_rng(seed)
     backbones = {spec.backbone for _, spec in taken}
-    known: dict[tuple[str, str], tuple[Space, Moves]] = {}
+    known: dict[tuple[str, str, int], tuple[Space, Moves]] = {}
     found: list[NamedDetector] = []
     for index in range(count):
         space = spaces[index % len(spaces)]
@@ -132,13 +136,15 @@ def drawn(
                 f"spaces: no template is searched in {space!r}; known: {', '.join(searched())}."
             )
         template = load_template(scales[random.integers(len(scales))])
-        key = space, template.name
+        channels, height, _ = template.in_shape
+        side = STEP * round(SHARES[random.integers(len(SHARES))] * height / STEP)
+        key = space, template.name, side
         if key not in known:
-            loaded = replace(load_space(space), in_shape=template.in_shape)
+            loaded = replace(load_space(space), in_shape=(channels, side, side))
             known[key] = loaded, Moves(loaded)
         backbone = _new_backbone(*known[key], random, backbones)
         backbones.add(backbone)
-        found.append((f"{space}/{template.name}/{index}", assemble(backbone, template)))
+        found.append((f"{space}/{template.name}-{side}/{index}", assemble(backbone, template)))
     return found
 
 
