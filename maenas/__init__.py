@@ -46,7 +46,7 @@ logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 if TYPE_CHECKING:
     from maenas.api.calibration import calibrate
-    from maenas.api.data import check_data, convert_data, make_shapes, show_data
+    from maenas.api.data import check_data, convert_data, make_shapes, show_data, union_data
     from maenas.api.detection import detect, val
     from maenas.api.detector import Detector
     from maenas.api.export import export
@@ -107,6 +107,7 @@ _HOMES = {
     "tables": "maenas.api.inspection",
     "train": "maenas.api.training",
     "train_family": "maenas.api.training",
+    "union_data": "maenas.api.data",
     "val": "maenas.api.detection",
     "write_kit": "maenas.api.kit",
     "zoo": "maenas.api.inspection",
@@ -150,6 +151,7 @@ __all__ = [
     "tables",
     "train",
     "train_family",
+    "union_data",
     "val",
     "write_kit",
     "zoo",

@@ -7,7 +7,7 @@ from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from maenas.detector.data.readers.read import read_dataset, splits_of
 from maenas.detector.data.readers.yolo import label_file
 from maenas.detector.data.samples import Samples
 from maenas.detector.data.sizes import size_of
+from maenas.detector.data.union.check_union import SourceCounts, check_sources, source_counts
 from maenas.detector.media.images import IMAGE_SUFFIXES, ImageError, check_image
 
 SCHEMA = "maenas/data-check@1"
@@ -83,6 +84,7 @@ def check(
             *dataset.problems,
             *check_boxes(dataset, size),
             *check_balance(dataset, split),
+            *check_sources(dataset, split),
             *_images(dataset.columns, chosen(len(dataset), most), done),
         ]
     return problems + _across(path, splits) + _orphans(splits)
@@ -98,6 +100,7 @@ class SplitCounts:
         objects: number of objects, crowds included.
         crowds: number of regions to ignore.
         classes: number of objects of each class, without crowds, by name.
+        sources: numbers of each data set of a union, by name; {} for any other data set.
     """
 
     images: int
@@ -105,6 +108,7 @@ class SplitCounts:
     objects: int
     crowds: int
     classes: Mapping[str, int]
+    sources: Mapping[str, SourceCounts] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +159,7 @@ def summary(
             objects=dataset.objects,
             crowds=int(dataset.columns.crowd.sum()),
             classes=dict(zip(dataset.names, dataset.counts().tolist(), strict=True)),
+            sources=source_counts(dataset),
         )
         for split, dataset in splits.items()
     }

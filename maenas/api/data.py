@@ -1,9 +1,9 @@
-"""Python API: check or convert a data set, write its augmented images, generate one."""
+"""Python API: check, convert or join data sets, write augmented images, generate one."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from maenas.detector.data.check import CheckResult
     from maenas.detector.data.dataset import Dataset
+    from maenas.detector.data.union.proposal import Proposal
     from maenas.detector.data.writers.write import Written
     from maenas.detector.train import Recipe
 
@@ -122,6 +123,38 @@ def convert_data(source: str | Path, out: str | Path, *, to: str, link: bool = F
         Counter("convert", count, "images") as counter,
     ):
         return write_dataset(splits, folder, to, link=link, done=counter.advance)
+
+
+def union_data(
+    sources: Sequence[str | Path],
+    out: str | Path = "union.yaml",
+    *,
+    labels: str | None = None,
+    exist_ok: bool = False,
+) -> Proposal:
+    """Propose the union of several data sets, and write it as a file that `train` takes.
+
+    Args:
+        sources: data sets, each as for `check_data`.
+        out: file to write.
+        labels: published union whose classes come first, such as
+            "coco-objects365-openimages-701".
+        exist_ok: replace the file if it exists.
+    Raises:
+        MaenasError: if a data set cannot be read, or the file exists or cannot be written.
+
+    Example:
+        >>> maenas.union_data(["coco128", "pets"], "union.yaml").questions
+        (Question(what='mouse: computer device or animal? kept apart', ...),)
+    """
+    from maenas.detector.data.union.make_union import proposed_union, write_union
+
+    paths = [Path(each) for each in sources]
+    proposal = proposed_union(paths, labels)
+    chosen = f" --labels {labels}" if labels else ""
+    command = f"maenas data union {' '.join(map(str, paths))} --out {out}{chosen}"
+    write_union(proposal, Path(out), command, exist_ok)
+    return proposal
 
 
 def _warn_of_losses(splits: Mapping[str, Dataset]) -> None:

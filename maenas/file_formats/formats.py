@@ -11,7 +11,7 @@ from maenas.blocks.errors import SpecError
 from maenas.blocks.files.atomic_write import write_text
 from maenas.blocks.files.schema import Schema
 from maenas.blocks.files.words import did_you_mean
-from maenas.file_formats import data, latency, networks, results, runs
+from maenas.file_formats import data, latency, networks, results, runs, union
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -46,6 +46,7 @@ FORMATS: dict[str, FileFormat] = {
         FileFormat("score", "score, for --score", networks.score_schema),
         FileFormat("recipe", "recipe, for --recipe", networks.recipe_schema),
         FileFormat("data", "data.yaml, for --data", data.data_schema),
+        FileFormat("union", "union.yaml, for --data", union.union_schema),
         FileFormat("latency-table", "table.json of profile", latency.table_schema),
         FileFormat("operators", "estimate of a CPU or NPU, for --device", latency.operators_schema),
         FileFormat("roofline", "estimate of a GPU, for --device", latency.roofline_schema),

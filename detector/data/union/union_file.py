@@ -40,7 +40,7 @@ class UnionSource:
 
 
 @dataclass(frozen=True, slots=True)
-class _File:
+class UnionFile:
     """A union of data sets with different classes.
 
     Attributes:
@@ -102,7 +102,7 @@ def load_union(path: Path) -> Union:
 
 
 def _loaded(path: Path) -> Union:
-    file = parse(_File, read_yaml(path, FORMAT), str(path))
+    file = parse(UnionFile, read_yaml(path, FORMAT), str(path))
     if not 0 < len(file.sources) <= MOST_SOURCES:
         raise DataError(
             f"{path}: sources: must name 1 to {MOST_SOURCES:,} data sets, got {len(file.sources)}."

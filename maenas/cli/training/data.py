@@ -1,4 +1,4 @@
-"""`maenas data`: check, convert or show a data set, or generate one."""
+"""`maenas data`: check, convert, join or show data sets, or generate one."""
 
 from __future__ import annotations
 
@@ -12,13 +12,18 @@ import typer
 from maenas.cli.everywhere import everywhere
 from maenas.cli.options import ExistOk, Json
 from maenas.cli.training.data_convert import convert_data
-from maenas.cli.training.data_text import counts, problems_text
+from maenas.cli.training.data_text import class_table, counts, problems_text
+from maenas.cli.training.data_union import union_data
 
 LOG = logging.getLogger(__name__)
-data = typer.Typer(no_args_is_help=True, help="Check, convert, show or generate data sets.")
+data = typer.Typer(no_args_is_help=True, help="Check, convert, join, show or generate data sets.")
 
 Source = Annotated[
-    Path, typer.Argument(help="data.yaml, a folder with one, or a COCO .json.", metavar="DATA")
+    Path,
+    typer.Argument(
+        help="data.yaml, union.yaml, a folder with one, or a COCO .json.",
+        metavar="DATA",
+    ),
 ]
 
 
@@ -47,7 +52,12 @@ def check_data(
     if as_json:
         print_json(result.to_json())
     else:
-        for line in (*counts(result), *problems_text(result.problems, show_all)):
+        for line in counts(result):
+            OUT.print(line)
+        for split, counted in result.splits.items():
+            if counted.sources:
+                OUT.print(class_table(split, counted, show_all))
+        for line in problems_text(result.problems, show_all):
             OUT.print(line)
     if result.errors:
         sys.exit(2)
@@ -130,3 +140,4 @@ data.command("check")(everywhere(check_data))
 data.command("convert")(everywhere(convert_data))
 data.command("make-shapes")(everywhere(make_shapes))
 data.command("show")(everywhere(show_data))
+data.command("union")(everywhere(union_data))

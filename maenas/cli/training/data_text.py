@@ -6,9 +6,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from maenas.detector.data.check import CheckResult
+    from rich.table import Table
+
+    from maenas.detector.data.check import CheckResult, SplitCounts
     from maenas.detector.data.dataset import DataProblem
 
+MOST_CLASSES = 20  # classes that a table lists without --all
 FIRST = 5  # problems of each kind that are listed without --all
 
 
@@ -27,7 +30,32 @@ def counts(result: CheckResult) -> list[str]:
             f"{split}: {count_of(counted.images, 'image')} ({counted.background:,} "
             f"background), {count_of(counted.objects, 'object')}: {classes}{rest}"
         )
+        for name, one in counted.sources.items():
+            regions = f", {one.crowds:,} regions to ignore" if one.crowds else ""
+            lines.append(
+                f"  {name}: {count_of(one.images, 'image')}, {count_of(one.objects, 'object')} of "
+                f"{count_of(len(one.classes), 'class')}{regions}"
+            )
     return lines
+
+
+def class_table(split: str, counted: SplitCounts, show_all: bool) -> Table:
+    """Objects of each class in each data set of a union; a dash where it is not annotated."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
+    table.add_column(split, overflow="fold")
+    for name in (*counted.sources, "all"):
+        table.add_column(name, justify="right")
+    ranked = sorted(counted.classes.items(), key=lambda item: -item[1])
+    shown = ranked if show_all else ranked[:MOST_CLASSES]
+    for name, count in shown:
+        own = (each.classes.get(name) for each in counted.sources.values())
+        table.add_row(name, *("-" if n is None else f"{n:,}" for n in own), f"{count:,}")
+    if len(shown) < len(ranked):
+        table.add_row(f".. {len(ranked) - len(shown):,} more; --all lists them")
+    return table
 
 
 def problems_text(problems: Sequence[DataProblem], show_all: bool) -> list[str]:

@@ -23,6 +23,7 @@ from maenas.budgets.pricing.roofline_file import load_roofline
 from maenas.budgets.pricing.table import load_table
 from maenas.detector.data.paths import class_names, find_entries, root_of
 from maenas.detector.data.readers.yolo_rows import row_form
+from maenas.detector.data.union.union_file import load_union
 from maenas.detector.train.recipe import load_recipe
 from maenas.evidence.options import load_options
 from maenas.file_formats.formats import FORMATS
@@ -143,6 +144,16 @@ FILES: dict[str, tuple[dict[str, Any], Callable[[Path], object]]] = {
     "data": (
         {"path": ".", "train": "images", "val": ["images"], "nc": 2, "names": ["a", 1]},
         read_data,
+    ),
+    "union": (
+        {
+            "format": "maenas/union@1",
+            "sources": {
+                "pets": {"data": "pets.yaml", "classes": {"cat": "cat", "dog": "ignore", "7": 7}},
+                "farm": {"data": "farm", "classes": {"cow": "split", "pet": ["cat", "cow"]}},
+            },
+        },
+        load_union,
     ),
     "roofline": (
         {
