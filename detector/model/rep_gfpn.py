@@ -84,6 +84,9 @@ class RepGFPN:
 
         Names of top-down nodes end in "td". The inputs are in the order in which DAMO-YOLO
         concatenates them.
+
+        Raises:
+            SpecError: if a node or the inside of its blocks would have no channel.
         """
         down, up = self.extra_downsampling, self.extra_upsampling
         _, c4, c5 = in_channels
@@ -110,7 +113,22 @@ class RepGFPN:
         if up:
             p3_again: tuple[Edge, ...] = (("p3", "keep"), ("p4_td", "up"), ("p4", "up"))
             nodes.append(MergeSpec("p3_up", 0, b3, p3_again))
+        for node in nodes:
+            self._check_widths(node)
         return tuple(nodes)
+
+    def _check_widths(self, node: MergeSpec) -> None:
+        """Raise `SpecError` if a part of a merge node would have no channel."""
+        if self.fusion == "conv":
+            return
+        if node.out_channels < 2:
+            raise SpecError(
+                f"neck: {node.name} is split into two halves by fusion {self.fusion!r}, so it "
+                f"needs at least 2 channels, got {node.out_channels}; widen "
+                + ("the feature of its level." if node.name.endswith("td") else "out_channels.")
+            )
+        if self.depth and not self.depthwise:
+            self.hidden(node.out_channels - node.out_channels // 2, node.level)
 
     @property
     def outputs(self) -> tuple[str, str, str]:

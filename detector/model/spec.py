@@ -41,7 +41,7 @@ class DetectorSpec:
             "stretch".
     Raises:
         SpecError: if the backbone does not read three channels, if its feature maps do not fit the
-            neck, or if the number of names differs from the number of classes.
+            image or the neck, or if the names are not one per class, all different.
     """
 
     backbone: Backbone
@@ -56,10 +56,26 @@ class DetectorSpec:
                 f"backbone.in_shape: a detector reads images of {CHANNELS} channels (red, green, "
                 f"blue), got {list(self.backbone.in_shape)}."
             )
-        self.neck.out_shapes(self.backbone.feature_shapes())
+        self._check_sizes()
+        self.neck.nodes([shape[0] for shape in self.backbone.feature_shapes()])
         if self.names and len(self.names) != self.head.num_classes:
             raise SpecError(
                 f"names: must be one per class ({self.head.num_classes}), got {len(self.names)}."
+            )
+        for index, name in enumerate(self.names):
+            if not name.strip():
+                raise SpecError(f"names[{index}]: must not be empty, got {name!r}.")
+            if name in self.names[:index]:
+                raise SpecError(f"names: must differ, got {name!r} more than once.")
+
+    def _check_sizes(self) -> None:
+        """Raise `SpecError` unless each feature map is the image divided by a stride."""
+        self.neck.out_shapes(self.backbone.feature_shapes())
+        coarsest = max(self.backbone.reductions())
+        if any(side % coarsest for side in self.backbone.in_shape[1:]):
+            raise SpecError(
+                f"backbone.in_shape: height and width must be multiples of {coarsest}, the stride "
+                f"of the coarsest feature, got {list(self.backbone.in_shape)}."
             )
 
     @property

@@ -11,10 +11,11 @@ from maenas.backbone_search.priced_devices import SearchDevices, search_devices
 from maenas.blocks import Backbone, SpecError, load_backbone
 from maenas.budgets import Budget
 from maenas.detector import Template, load_template
+from maenas.detector.model.spec import assemble
 from maenas.nas import EXACT, Evolution, MaxEntropy, Problem, SearcherFactory, load_searcher
 from maenas.runs.config import SearchConfig, digest
 from maenas.runs.templates import choose_template
-from maenas.search_spaces import load_space
+from maenas.search_spaces import Space, load_space
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +114,7 @@ def _subproblem(
     if config.input_size is not None:
         in_shape = (in_shape[0], config.input_size, config.input_size)
     space = objects.space or load_space(config.space or template.space)
+    _require_detectors(space, template)
     budgets = points[-1]
     limits = tuple(point[0].limit for point in points)
     if len(points) > 1:
@@ -136,6 +138,18 @@ def _subproblem(
         Evolution if config.algorithm == EXACT else load_searcher(config.algorithm)
     )
     return Subproblem(template, problem, limits, searcher)
+
+
+def _require_detectors(space: Space, template: Template) -> None:
+    """Raise `SpecError` if no detector can be made with the networks of a space.
+
+    Its `in_shape` counts as well: a search replaces the size of the image, not its channels.
+    """
+    try:
+        assemble(space.decode([0] * len(space.genes)), template)
+    except SpecError as error:
+        message = str(error).removeprefix("backbone.")
+        raise SpecError(f"space {space.name}: {message}") from None
 
 
 def number_of_classes(typed: int | None, data: Path | None) -> int | None:

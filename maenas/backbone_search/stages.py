@@ -173,8 +173,14 @@ class ShowResult:
 def stages_of(
     model: ModelSpec, device: LatencyModel, template: Template | None, score: Score
 ) -> ShowResult:
-    """The stages of a model, priced on a device, with their contributions to a score."""
+    """The stages of a model, priced on a device, with their contributions to a score.
+
+    Raises:
+        SpecError: if no detector can be made with the backbone and the template.
+    """
     backbone = model.backbone
+    if template is not None:
+        model.around(template)
     parts = list(_parts(backbone, template))
     shares = [*score.shares(backbone), None, None]
     rows = tuple(

@@ -25,6 +25,7 @@ SMALL = DetectorSpec(
     ZeroHead(num_classes=2),
     ("cat", "dog"),
 )
+THIN = ResK1KX(out_channels=1, bottleneck_channels=8, stride=2)
 SPECS = {
     "small": SMALL,
     "without names": replace(SMALL, names=()),
@@ -188,9 +189,27 @@ def test_code_in_a_file_is_not_run(path: Path) -> None:
     ("change", "message"),
     [
         ({"names": ("cat",)}, r"names: must be one per class \(2\), got 1"),
+        ({"names": ("cat", "cat")}, "names: must differ, got 'cat' more than once"),
+        ({"names": ("cat", " ")}, r"names\[1\]: must not be empty"),
         ({"names": ("cat", "dog", "cow")}, r"names: must be one per class \(2\), got 3"),
         ({"backbone": replace(SMALL.backbone, features=(4,))}, "needs three features.*got 1"),
         ({"backbone": replace(SMALL.backbone, in_shape=(3, 65, 96))}, "needs three features"),
+        (
+            {"backbone": replace(SMALL.backbone, in_shape=(3, 63, 96))},
+            r"in_shape: height and width must be multiples of 32.*got \[3, 63, 96\]",
+        ),
+        (
+            {"neck": replace(SMALL.neck, out_channels=(8, 1, 8))},
+            "neck: p4 is split into two halves.*at least 2 channels, got 1; widen out_channels",
+        ),
+        (
+            {"neck": replace(SMALL.neck, hidden_ratio=0.01)},
+            "neck: hidden_channels must be at least",
+        ),
+        (
+            {"backbone": replace(SMALL.backbone, stages=(*SMALL.backbone.stages[:4], THIN))},
+            "neck: p5_td is split.*got 1; widen the feature of its level",
+        ),
     ],
 )
 def test_a_detector_that_cannot_be_is_refused(change: dict[str, object], message: str) -> None:

@@ -1,9 +1,12 @@
 """From what is asked to what is searched."""
 
+from importlib.resources import files
+from pathlib import Path
+
 import pytest
 
 from maenas.backbone_search.plan import plan
-from maenas.blocks import load_backbone
+from maenas.blocks import SpecError, load_backbone
 from maenas.budgets import load_device
 from maenas.detector import load_template
 from maenas.runs.config import SearchConfig
@@ -87,3 +90,14 @@ def test_the_other_budgets_hold_for_every_point_of_a_range():
     for subproblem in planned("9Mparams", "2ms..8ms", device="t4"):
         assert subproblem.problem.ranged.quantity == "latency_ms"
         assert subproblem.problem.limit("params") == 9e6
+
+
+def test_a_space_whose_networks_cannot_become_a_detector_is_refused(tmp_path):
+    path = tmp_path / "grey.yaml"
+    text = Path(str(files("maenas.search_spaces") / "res.yaml")).read_text()
+    path.write_text(text.replace("in_shape: [3,", "in_shape: [1,"))
+    with pytest.raises(SpecError, match=r"space grey: in_shape: a detector reads .* 3 channels"):
+        planned("2GMACs", space=str(path))
+    path.write_text(text.replace("features: [2, 4, 5]", "features: [1, 2, 4, 5]"))
+    with pytest.raises(SpecError, match=r"space grey: neck: needs three features.*got 4"):
+        planned("2GMACs", space=str(path))

@@ -1,8 +1,11 @@
 """`maenas show`: the stages of a backbone, their shares, and that they add up."""
 
+from dataclasses import replace
+
 import pytest
 
-from maenas.blocks import dump_backbone, load_backbone, zoo_names
+import maenas
+from maenas.blocks import SpecError, dump_backbone, load_backbone, zoo_names
 from maenas.budgets import load_device
 from maenas.detector import load_template
 from maenas.nas import max_entropy
@@ -136,3 +139,12 @@ def test_a_narrow_terminal_is_made_use_of(maenas, tmp_path):
     ran = maenas("show", "zoo:damo-yolo-l", cwd=tmp_path, environ={"COLUMNS": "80"})
     assert "…" not in ran.out
     assert max(map(len, ran.out.splitlines())) <= 80
+
+
+def test_a_backbone_that_no_neck_fits_is_refused_with_its_file(typed, tmp_path):
+    backbone = load_backbone("zoo:damo-yolo-ns")
+    path = tmp_path / "grey.yaml"
+    dump_backbone(replace(backbone, in_shape=(1, 416, 416)), path)
+    with pytest.raises(SpecError, match=r"grey.yaml: backbone.in_shape: .*3 channels"):
+        maenas.show(path, template="ns")
+    assert maenas.show(path, template="none").backbone.in_shape == (1, 416, 416)
