@@ -46,7 +46,14 @@ logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 if TYPE_CHECKING:
     from maenas.api.calibration import calibrate
-    from maenas.api.data import check_data, convert_data, make_shapes, show_data, union_data
+    from maenas.api.data import (
+        check_data,
+        convert_data,
+        data_stats,
+        make_shapes,
+        show_data,
+        union_data,
+    )
     from maenas.api.detection import detect, val
     from maenas.api.detector import Detector
     from maenas.api.export import export
@@ -83,6 +90,7 @@ _HOMES = {
     "checks": "maenas.api.inspection",
     "compare": "maenas.api.latency",
     "convert_data": "maenas.api.data",
+    "data_stats": "maenas.api.data",
     "detect": "maenas.api.detection",
     "distill": "maenas.api.training",
     "export": "maenas.api.export",
@@ -127,6 +135,7 @@ __all__ = [
     "checks",
     "compare",
     "convert_data",
+    "data_stats",
     "detect",
     "distill",
     "export",

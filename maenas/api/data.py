@@ -1,4 +1,4 @@
-"""Python API: check, convert or join data sets, write augmented images, generate one."""
+"""Python API: check, convert, count or join data sets, write augmented images, generate one."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from maenas.detector.data.check import CheckResult
     from maenas.detector.data.dataset import Dataset
+    from maenas.detector.data.sampling.stats import DataStats
     from maenas.detector.data.union.proposal import Proposal
     from maenas.detector.data.writers.write import Written
     from maenas.detector.train import Recipe
@@ -274,3 +275,46 @@ def show_data(
             files.append(folder / f"{split}_{number}.jpg")
             save_sheet(made, dataset.names, files[-1])
     return Sheets(folder, tuple(files), batch, tuple(loader.damaged))
+
+
+def data_stats(
+    source: str | Path,
+    *,
+    split: str = "train",
+    recipe: str | Recipe | None = None,
+    changes: Sequence[str] = (),
+    out: str | Path | None = None,
+) -> DataStats:
+    """How often each source and class is drawn in an epoch, before and after sampling.
+
+    Args:
+        source: data set, as for `check_data`.
+        split: split of the data set: "train", "val" or "test".
+        recipe: recipe with the sampling: a `Recipe`, a scale or a file; every image once if None.
+        changes: changes of the recipe, such as "sampling.power=0.5".
+        out: PNG file for bars of the frequencies; none if None.
+    Raises:
+        MaenasError: if the data set cannot be read, a setting is wrong, or a file cannot be
+            written.
+
+    Example:
+        >>> stats = maenas.data_stats("shapes", changes=["sampling.class_aware=true"])
+        >>> stats.classes[0].epochs
+        1.0
+    """
+    from maenas.detector.data import DataError, read_dataset
+    from maenas.detector.data.sampling.stats import data_stats as counted
+    from maenas.detector.evaluate.sampling_plot import save_stats
+    from maenas.detector.train import Recipe
+    from maenas.detector.train.recipe import with_changes
+    from maenas.training.setup import named_recipe
+
+    path = Path(source)
+    chosen = with_changes(Recipe() if recipe is None else named_recipe(recipe), changes)
+    dataset = read_dataset(path, split)
+    if not len(dataset):
+        raise DataError(f"{path}: {split}: holds no image that can be used.")
+    stats = counted(dataset, split, chosen.sampling, path)
+    if out is not None:
+        save_stats(stats, Path(out))
+    return stats

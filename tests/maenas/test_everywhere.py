@@ -67,7 +67,8 @@ def test_help_json_lists_every_command_with_its_options(typed: Any) -> None:
         flags = [flag for option in command["options"] for flag in option["flags"]]
         assert {"--quiet", "--verbose", "--no-color", "--plugin", "--help-json"} <= set(flags)
     inside = [each["command"] for each in tree["commands"][-1]["commands"]]
-    assert inside == ["maenas data check", "maenas data make-shapes", "maenas data show"]
+    names = ("check", "convert", "make-shapes", "show", "stats", "union")
+    assert inside == [f"maenas data {name}" for name in names]
 
 
 def test_help_json_of_a_command_says_type_default_and_help(typed: Any) -> None:

@@ -1,4 +1,4 @@
-"""`maenas data`: check, convert, join or show data sets, or generate one."""
+"""`maenas data`: check, convert, count, join or show data sets, or generate one."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import typer
 from maenas.cli.everywhere import everywhere
 from maenas.cli.options import ExistOk, Json
 from maenas.cli.training.data_convert import convert_data
+from maenas.cli.training.data_stats import data_stats
 from maenas.cli.training.data_text import class_table, counts, problems_text
 from maenas.cli.training.data_union import union_data
 
@@ -140,4 +141,5 @@ data.command("check")(everywhere(check_data))
 data.command("convert")(everywhere(convert_data))
 data.command("make-shapes")(everywhere(make_shapes))
 data.command("show")(everywhere(show_data))
+data.command("stats")(everywhere(data_stats))
 data.command("union")(everywhere(union_data))

@@ -8,7 +8,11 @@ import pytest
 from PIL import Image
 
 from maenas.api import data
+from maenas.cli.training.data_stats_text import stats_text
 from maenas.detector.data.make_shapes import ShapeSet, make_shapes
+from maenas.detector.data.sampling.options import SamplingOptions
+from maenas.detector.data.sampling.stats import DataStats, Frequency
+from maenas.detector.evaluate.sampling_plot import ends
 
 
 @pytest.fixture
@@ -162,3 +166,36 @@ def test_what_cannot_be_done_is_said_in_a_line(shapes, typed, command, message):
     assert message in ran.err
     assert ran.err.count("\n") == 1
     assert not Path("other").exists()
+
+
+def test_statistics_are_shown_as_text_json_and_a_plot(shapes, typed, tmp_path):
+    changes = ("--set", "sampling.class_aware=true", "--set", "sampling.epoch_images=40")
+    ran = typed("data", "stats", "set", *changes, "--out", tmp_path / "stats.png")
+    assert ran.code == 0
+    first = "train: 20 images (3 background); an epoch draws 40 (power 1.0, class-aware, cap 10.0)"
+    assert ran.out.splitlines()[0] == first
+    with Image.open(tmp_path / "stats.png") as plot:
+        assert plot.width == 1080
+    shown = typed("data", "stats", "set", *changes, "--json").json
+    assert shown["drawn"] == 40
+    assert shown["sources"][0]["epochs"] == 2.0
+    assert [each["name"] for each in shown["classes"]] == ["disk", "square", "triangle"]
+
+
+def test_statistics_refuse_settings_that_cannot_be(shapes, typed):
+    ran = typed("data", "stats", "set", "--set", "sampling.power=2")
+    assert ran.code == 2
+    assert "sampling: power must be 0 to 1, got 2" in ran.err
+
+
+def test_long_lists_of_classes_are_cut_in_the_middle():
+    rows = tuple(Frequency(f"class {n}", 60 - n, 60 - n, 0.01, 0.01, 1.0) for n in range(60))
+    whole = Frequency("set", 60, 60, 1.0, 1.0, 1.0)
+    empty = Frequency("nothing", 0, 0, 0.0, 0.0, 0.0)
+    stats = DataStats(Path("set"), "train", 60, 0, 60, SamplingOptions(), (whole,), (*rows, empty))
+    lines = stats_text(stats, show_all=False)
+    assert "  and 40 classes between them; --all lists them" in lines
+    assert lines[-1] == "  and 1 class without an image"
+    assert len(lines) == 3 + 1 + 20 + 2
+    assert len(stats_text(stats, show_all=True)) == 3 + 1 + 61
+    assert ends(rows, 4) == ([rows[0], rows[1], rows[58], rows[59]], 56)
