@@ -1,14 +1,16 @@
 """How long a training step takes on this CPU, and beside another implementation.
 
     python -m benchmarks.bench_train [--peer PYTHON] [--side 320] [--batch 8] [--runs 10]
+        [--beside 0]
 
 A step consists of forward, assignment, loss, backward and optimizer of a published detector with
 random weights on random images with 10 objects each. PYTHON is the interpreter of an environment
 with the package libreyolo 1.2.0 (MIT), which has the same detectors; its model and loss get the
 same images and objects, and torch's optimizer of the same kind. "maenas" is `maenas train` on this
 machine, in the precision that `compute.amp: auto` chooses; the two precisions it chooses from are
-timed as well, and a run where freed memory is returned to the system. Each program runs in its own
-process and they take turns, a step each.
+timed as well, a run where freed memory is returned to the system, and one whose threads wait as
+libgomp does by itself. `--beside` starts so many processes that keep cores busy. Each program runs
+in its own process and they take turns, a step each.
 Prints medians of wall time and the median ratio of our time to theirs in neighbouring steps; the
 limit is 0.6. Wall time is only meaningful if no other work runs on the machine.
 """
@@ -17,14 +19,18 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import statistics
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
 
 from benchmarks.machine import commit, machine, write_csv
+from maenas.cli.entry import SPINS
 
 MODELS = ("ns", "t")
 OBJECTS = 10
@@ -97,6 +103,7 @@ def main() -> None:
     parser.add_argument("--side", type=int, default=320)
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--runs", type=int, default=10)
+    parser.add_argument("--beside", type=int, default=0)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     arguments = parser.parse_args()
     rows = []
@@ -105,21 +112,35 @@ def main() -> None:
         words = [name, *map(str, numbers)]
         python = Path(sys.executable)
         programs = {
-            "maenas": (python, f"AMP, KEEP = 'auto', True{OURS}"),
-            "maenas 32 bits": (python, f"AMP, KEEP = 'off', True{OURS}"),
-            "maenas bf16": (python, f"AMP, KEEP = 'bf16', True{OURS}"),
-            "maenas, memory returned": (python, f"AMP, KEEP = 'auto', False{OURS}"),
+            "maenas": (python, f"AMP, KEEP = 'auto', True{OURS}", SPINS),
+            "maenas 32 bits": (python, f"AMP, KEEP = 'off', True{OURS}", SPINS),
+            "maenas bf16": (python, f"AMP, KEEP = 'bf16', True{OURS}", SPINS),
+            "maenas, memory returned": (python, f"AMP, KEEP = 'auto', False{OURS}", SPINS),
+            "maenas, threads of libgomp": (python, f"AMP, KEEP = 'auto', True{OURS}", {}),
         }
         if arguments.peer is not None:
-            programs["libreyolo"] = (arguments.peer, THEIRS)
-        times = race(programs, words, arguments.runs)
+            programs["libreyolo"] = (arguments.peer, THEIRS, {})
+        with busy(arguments.beside):
+            times = race(programs, words, arguments.runs)
         for who, seconds in times.items():
             rows.append(row(name, who, seconds, times, arguments))
     print(write_csv("train", rows, list(rows[0])))
 
 
+@contextmanager
+def busy(count: int) -> Iterator[None]:
+    """Keep `count` processes busy meanwhile."""
+    others = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(count)]
+    try:
+        yield
+    finally:
+        for other in others:
+            other.kill()
+            other.wait()
+
+
 def race(
-    programs: dict[str, tuple[Path, str]], words: list[str], runs: int
+    programs: dict[str, tuple[Path, str, dict[str, str]]], words: list[str], runs: int
 ) -> dict[str, list[tuple[float, float]]]:
     """Wall and processor seconds of each step, by program; the programs take turns."""
     started = {
@@ -128,8 +149,9 @@ def race(
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
+            env=os.environ | environment,
         )
-        for who, (python, code) in programs.items()
+        for who, (python, code, environment) in programs.items()
     }
     times: dict[str, list[tuple[float, float]]] = {who: [] for who in programs}
     for number in range(2 + runs):
@@ -176,6 +198,7 @@ def row(
         "side": arguments.side,
         "batch": arguments.batch,
         "threads": arguments.threads,
+        "beside": arguments.beside,
         "step_ms": round(1e3 * middle, 1),
         "fastest_ms": round(1e3 * min(wall), 1),
         "processor_ms": round(1e3 * statistics.median(each[1] for each in seconds), 1),

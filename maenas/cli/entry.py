@@ -6,9 +6,17 @@ import os
 import signal
 from types import FrameType
 
+# Threads of OpenMP, which torch computes with, look for work this often before they sleep. With
+# libgomp's own value they keep a core busy for milliseconds, at the cost of every other process and
+# of each other where other processes run (`benchmarks/bench_train.py --beside 2`).
+SPINS = {"GOMP_SPINCOUNT": "1000"}
+
 
 def run() -> None:
     """Import the command line and run it; Ctrl-C during the import is no traceback."""
+    if "OMP_WAIT_POLICY" not in os.environ:
+        for name, value in SPINS.items():
+            os.environ.setdefault(name, value)
     is_usual = signal.getsignal(signal.SIGINT) is signal.default_int_handler
     if is_usual:  # not ignored, as a shell does for what it starts in the background
         signal.signal(signal.SIGINT, end)
