@@ -43,7 +43,7 @@ EXTRAS: Mapping[str, Extra] = MappingProxyType(
             Extra("nncf", "NNCF", "int8", "INT8 export"),
             Extra("av", "PyAV", "video", "videos and streams"),
             Extra("cv2", "OpenCV", "webcam", "cameras"),
-            Extra("faster_coco_eval", "faster-coco-eval", "eval", "COCO metrics in less time"),
+            Extra("hotcoco", "hotcoco", "eval", "COCO metrics in less time"),
             Extra("tensorboard", "TensorBoard", "tensorboard", "curves of trainings"),
             Extra("wandb", "Weights & Biases", "wandb", "trainings on Weights & Biases"),
             Extra("huggingface_hub", "huggingface_hub", "hub", "detectors on the Hugging Face Hub"),

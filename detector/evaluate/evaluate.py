@@ -14,7 +14,7 @@ from maenas.detector.data.dataset import DataError, Dataset
 from maenas.detector.data.read_sample import read_sample
 from maenas.detector.data.samples import Sample
 from maenas.detector.evaluate.classes import match_classes, renumber
-from maenas.detector.evaluate.coco import CocoScores, coco_scores
+from maenas.detector.evaluate.coco import COUNTED, CocoScores, coco_scores
 from maenas.detector.media.images import ImageError, Pixels
 from maenas.detector.ops.thresholds import Thresholds
 from maenas.detector.predict.predict import Seconds, predict
@@ -101,6 +101,7 @@ def evaluate(
     batch: int = 1,
     readers: int = 0,
     progress: Callable[[int], None] | None = None,
+    max_detections: int = COUNTED,
 ) -> DetectorEvaluation:
     """Evaluate a detector on a data set, on any runtime.
 
@@ -114,12 +115,13 @@ def evaluate(
         readers: threads that read images ahead. With 0 nothing runs beside the network, and
             the latency is that of the detector alone.
         progress: called with the number of images done since the last call.
+        max_detections: maximum number of detections of one class in an image that count.
     Raises:
         DataError: if there is no object, no image can be read, or classes do not match.
         SpecError: for a batch below 1.
     """
     part = detected(runtime, dataset, thresholds, batch, readers, progress)
-    return evaluation(dataset, [part], thresholds)
+    return evaluation(dataset, [part], thresholds, max_detections)
 
 
 def detected(
@@ -174,7 +176,10 @@ def detected(
 
 
 def evaluation(
-    dataset: Dataset, parts: Sequence[Detected], thresholds: Thresholds
+    dataset: Dataset,
+    parts: Sequence[Detected],
+    thresholds: Thresholds,
+    max_detections: int = COUNTED,
 ) -> DetectorEvaluation:
     """Result of an evaluation, from the detections of all processes.
 
@@ -186,7 +191,8 @@ def evaluation(
     if not found:
         raise DataError(f"{dataset.source}: none of its {len(dataset)} images can be read.")
     seen = tuple(Seen(dataset.samples[place], found[place]) for place in sorted(found))
-    scores = coco_scores(dataset, {each.sample.image_id: each.found for each in seen})
+    detections = {each.sample.image_id: each.found for each in seen}
+    scores = coco_scores(dataset, detections, max_detections)
     latency = _median([each for part in parts for each in part.spent])
     lines = tuple(skipped[place] for place in sorted(skipped))
     return DetectorEvaluation(scores, latency, seen, lines, thresholds)

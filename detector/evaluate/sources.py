@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from maenas.detector.data.dataset import Dataset, Source
-from maenas.detector.evaluate.coco import CocoScores, coco_scores
+from maenas.detector.evaluate.coco import COUNTED, CocoScores, coco_scores
 from maenas.detector.evaluate.evaluate import Seen
 
 
@@ -46,12 +46,15 @@ class SourceScores:
         return {"name": self.name, **counts, "scores": scores}
 
 
-def source_scores(dataset: Dataset, seen: Sequence[Seen]) -> tuple[SourceScores, ...]:
+def source_scores(
+    dataset: Dataset, seen: Sequence[Seen], max_detections: int = COUNTED
+) -> tuple[SourceScores, ...]:
     """Metrics of each data set of a union; () unless there are several.
 
     Args:
         dataset: ground truth.
         seen: images that could be read, with detections of the classes that each annotates.
+        max_detections: maximum number of detections of one class in an image that count.
     """
     if len(dataset.sources) < 2:
         return ()
@@ -61,12 +64,15 @@ def source_scores(dataset: Dataset, seen: Sequence[Seen]) -> tuple[SourceScores,
     for each in seen:
         parts[source_of[each.sample.image_id]].append(each)
     return tuple(
-        _scores(dataset, source, part) for source, part in zip(dataset.sources, parts, strict=True)
+        _scores(dataset, source, part, max_detections)
+        for source, part in zip(dataset.sources, parts, strict=True)
     )
 
 
-def _scores(dataset: Dataset, source: Source, seen: Sequence[Seen]) -> SourceScores:
+def _scores(
+    dataset: Dataset, source: Source, seen: Sequence[Seen], max_detections: int
+) -> SourceScores:
     if all(np.all(each.sample.crowd) for each in seen):
         return SourceScores(source.name, len(seen), None)
     found = {each.sample.image_id: each.found for each in seen}
-    return SourceScores(source.name, len(seen), coco_scores(dataset, found))
+    return SourceScores(source.name, len(seen), coco_scores(dataset, found, max_detections))

@@ -147,6 +147,7 @@ def val(
     min_score: float | None = None,
     max_iou: float | None = None,
     at_score: float | None = None,
+    max_detections: int = 100,
     batch: int = 1,
     readers: int = 0,
     precision: str | None = None,
@@ -165,6 +166,8 @@ def val(
         min_score: minimum confidence of a detection; if None 0.05, or 0.03 for nano detectors.
         max_iou: IoU threshold of NMS; if None 0.7, or 0.65 for nano detectors.
         at_score: confidence threshold at which errors are counted; that of the best F1 if None.
+        max_detections: maximum number of detections of one class in an image that the metrics
+            count, as COCO does with 100; dense images need more.
         batch: number of images that the network takes at once.
         readers: number of threads that read images ahead; they disturb the latency.
         precision: number format that OpenVINO computes in.
@@ -179,6 +182,8 @@ def val(
         >>> maenas.val("runs/train/exp", "shapes", save=False).ap
         0.912
     """
+    from dataclasses import replace
+
     from maenas.blocks import SpecError
     from maenas.blocks.errors import positive
 
@@ -189,6 +194,7 @@ def val(
     from maenas.detection.evaluate import ValResult, unreadable, warnings_about, write_evaluation
     from maenas.detector.data.readers.read import read_dataset
     from maenas.detector.evaluate.classes import match_classes
+    from maenas.detector.evaluate.counted import lines_about, require_counted, truncation
     from maenas.detector.evaluate.evaluate import evaluate, published_thresholds
     from maenas.detector.evaluate.report import report_mistakes
     from maenas.detector.evaluate.sources import source_scores
@@ -196,11 +202,13 @@ def val(
     from maenas.runs.start import new_run
     from maenas.terminal.progress import Counter
 
+    require_counted(max_detections)
     dataset = read_dataset(Path(data), split)
     dataset.require_objects()
     detector = opened(model, precision, threads, compute)
     match_classes(detector.names, dataset)  # before a folder is made
     published = published_thresholds(detector.runtime.is_nano)
+    published = replace(published, max_detections=max(published.max_detections, max_detections))
     thresholds = choose_thresholds(published, detector.runtime.nms, min_score, max_iou)
     with ExitStack() as held:
         folder = None
@@ -212,7 +220,12 @@ def val(
         for line in warnings_about(detector, dataset):
             LOG.warning(line)
         with Counter("val", len(dataset), "images") as counter:
-            found = evaluate(detector.runtime, dataset, thresholds, batch, readers, counter.advance)
+            found = evaluate(
+                *(detector.runtime, dataset, thresholds, batch, readers, counter.advance),
+                max_detections=max_detections,
+            )
+        for line in lines_about(truncation(found)):
+            LOG.warning(line)
         result = ValResult(
             model=detector.name,
             runtime=detector.runtime.about,
@@ -225,7 +238,7 @@ def val(
             evaluation=found,
             report=report_mistakes(found, at_score),
             unreadable=unreadable(dataset),
-            sources=source_scores(dataset, found.seen),
+            sources=source_scores(dataset, found.seen, max_detections),
         )
         if folder is not None:
             write_evaluation(folder, result, dataset)

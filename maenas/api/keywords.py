@@ -46,6 +46,7 @@ class ValKeywords(TypedDict, total=False):
     min_score: float | None
     max_iou: float | None
     at_score: float | None
+    max_detections: int
     batch: int
     readers: int
     precision: str | None

@@ -113,7 +113,7 @@ def val_schema() -> Schema:
         "worst": {"type": "array", "items": closed({"file": TEXT, **mistakes})},
         "sources": {"type": "array", "items": _source_schema(scores, tuple(curves))},
     }
-    made = closed(keys, optional=("sources",))
+    made = closed(keys, optional=("max_detections", "sources"))
     describe(made, ValResult)
     return {**made, "description": summary(ValResult)}
 

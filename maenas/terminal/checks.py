@@ -31,7 +31,7 @@ PACKAGES = {
     "nvidia-ml-py": ("clocks of NVIDIA GPUs while measuring", "pip install nvidia-ml-py"),
 }
 # Names of optional packages in the index, where they differ from those that are imported.
-DISTRIBUTIONS = {"cv2": "opencv-python-headless", "faster_coco_eval": "faster-coco-eval"}
+DISTRIBUTIONS = {"cv2": "opencv-python-headless"}
 PACKAGES |= {
     DISTRIBUTIONS.get(module, module): (extra.purpose, extra.install)
     for module, extra in EXTRAS.items()

@@ -60,6 +60,13 @@ def val(
             rich_help_panel=THRESHOLDS,
         ),
     ] = None,
+    max_detections: Annotated[
+        int,
+        typer.Option(
+            help="Maximum number of detections of one class in an image that count, as in COCO.",
+            rich_help_panel=THRESHOLDS,
+        ),
+    ] = 100,
     batch: BatchSize = 1,
     readers: Annotated[
         int,
@@ -95,6 +102,7 @@ def val(
             min_score=min_score,
             max_iou=max_iou,
             at_score=at_score,
+            max_detections=max_detections,
             batch=batch,
             readers=readers,
             precision=precision,

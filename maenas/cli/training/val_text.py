@@ -29,7 +29,7 @@ def print_evaluation(result: ValResult) -> None:
     for line in (
         {"AP": scores.ap, "AP50": scores.ap50, "AP75": scores.ap75},
         {"AP small": scores.ap_small, "medium": scores.ap_medium, "large": scores.ap_large},
-        {"AR 1": scores.ar1, "10": scores.ar10, "100": scores.ar100},
+        {"AR 1": scores.ar1, "10": scores.ar10, str(scores.max_detections): scores.ar100},
         {"AR small": scores.ar_small, "medium": scores.ar_medium, "large": scores.ar_large},
     ):
         OUT.print("  ".join(f"{word} {score_text(value)}" for word, value in line.items()))

@@ -126,22 +126,34 @@ def test_no_object_is_an_error(crowd: tuple[int, ...]) -> None:
         coco_scores(data, {1: found()})
 
 
+def test_more_detections_count_where_images_are_dense() -> None:
+    # 12 objects of one class, all found, behind 3 wrong boxes that score more: of the best 10, 7
+    # are right, so recall reaches 7/12; of 20, it reaches 1
+    rows = [(0, 10.0 * n, 10.0, 10.0 * n + 8, 20.0) for n in range(12)]
+    wrong = [(0.9, (0, 10.0 * n, 100.0, 10.0 * n + 8, 120.0)) for n in range(3)]
+    guesses = {1: found(*wrong, *((0.8, row) for row in rows))}
+    data = dataset(sample(1, *rows))
+    few, many = (coco_scores(data, guesses, limit) for limit in (10, 20))
+    assert (few.ar100, few.ar10) == (pytest.approx(7 / 12), pytest.approx(7 / 12))
+    assert (many.ar100, many.ar10) == (1, pytest.approx(7 / 12))
+    assert (few.max_detections, many.max_detections) == (10, 20)
+    assert few.ap < many.ap
+
+
 def test_nothing_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     coco_scores(dataset(sample(1, RED)), {1: found((0.9, RED))})
     assert capsys.readouterr() == ("", "")
 
 
-@pytest.mark.skipif(
-    importlib.util.find_spec("faster_coco_eval") is None, reason="faster-coco-eval is missing"
-)
+@pytest.mark.skipif(importlib.util.find_spec("hotcoco") is None, reason="hotcoco is missing")
 def test_the_faster_program_gives_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     _, data, guesses = random_set(tmp_path)
     plain = coco_scores(data, guesses)
-    monkeypatch.setattr(coco, "FASTER", "faster_coco_eval")
+    monkeypatch.setattr(coco, "FASTER", "hotcoco")
     faster = coco_scores(data, guesses)
-    assert faster.computed_by.startswith("faster-coco-eval")
+    assert faster.computed_by.startswith("hotcoco")
     assert plain.computed_by.startswith("pycocotools")
     for field in fields(CocoScores):
         if field.name in TWELVE:

@@ -187,6 +187,16 @@ def test_classes_of_the_detector_that_are_not_labelled_are_told(typed: Shell, da
     assert "the data set labels no bird: detections of these classes do not count" in ran.err
 
 
+def test_the_number_of_detections_that_count_is_reported(typed: Shell, data: Path) -> None:
+    ran = typed("val", "model", *TYPED, "--no-save", "--max-detections", 250)
+    assert ran.code == 0
+    assert "AR 1 " in ran.out
+    assert "  250 " in ran.out
+    result = typed("val", "model", *TYPED, "--no-save", "--max-detections", 600, "--json").json
+    assert (result["max_detections"], result["thresholds"]["max_detections"]) == (600, 600)
+    assert typed("val", "model", *TYPED, "--max-detections", 9).code == 2
+
+
 def test_an_untrained_detector_is_told(typed: Shell, data: Path) -> None:
     save_folder(Path("fresh"), small_spec(), None)
     ran = typed("val", "fresh", *TYPED, "--no-save")
