@@ -1,0 +1,220 @@
+"""What masks of unlabelled classes are worth: one detector over data sets that disagree.
+
+    python -m benchmarks.bench_union REAL --runs FOLDER [--study halves shapes defects]
+    python -m benchmarks.bench_union REAL --runs FOLDER --table
+
+REAL is a folder with the data sets coco256, bccd, deeppcb and neu-det. There are three studies:
+
+- halves: the images and the 20 most frequent classes of coco256 are dealt out to two sources, so
+  that each source labels every second image and half of the classes. Detectors learn from the union
+  with masks, from the naive union, in which what is not labelled is absent, and from each source.
+- shapes: the same with images that `maenas make-shapes` draws, which a small detector learns well.
+- defects: one detector over bccd, deeppcb and neu-det, with their 15 classes, against three.
+
+The detectors are Ns at 224 pixels from random weights, on one thread. Within a study of halves all
+take the same number of steps; over three data sets, one detector takes as many as the three. The
+last moving average is judged with all labels, on new images (the val splits) and, for halves, also
+on the learned ones, where it must find what was not labelled.
+
+A training takes some minutes. The same command continues where the last one was stopped, with
+SIGTERM or Ctrl-C; a training that ends leaves `rows.json` in its folder, and the table is made from
+these.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import mean, stdev
+from typing import Any
+
+from benchmarks.machine import commit, maenas, write_csv
+from benchmarks.partial.views import FEW, cut_in_halves, some_images, write_union
+from benchmarks.real.meter import run_metered, sessions
+
+STUDIES = ("halves", "shapes", "defects")
+DEFECTS = ("bccd", "deeppcb", "neu-det")
+MODEL, SIDE, BATCH = "zoo:damo-yolo-ns", 224, 8
+EPOCHS = {"halves": 60, "shapes": 16, "defects": 30}  # epochs of all images of the study
+IMAGES = 200  # images of each split of a data set of defects, and of shapes
+CHANGES = (
+    *(f"batch={BATCH}", f"compute.batch={BATCH}", "min_steps=1", "evaluate_every=1000"),
+    *("augmentation.sada=false", "augmentation.scale=[0.5, 1.5]"),
+)
+COLUMNS = ("study", "trained_on", "judged_on", "seed", "steps", "ap", "ap50", "minutes", "commit")
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One training and what it is judged on.
+
+    Attributes:
+        study: name of the study.
+        name: name of the training within the study.
+        data: data set to learn.
+        epochs: number of epochs.
+        judges: data sets and splits to evaluate on, by name.
+    """
+
+    study: str
+    name: str
+    data: Path
+    epochs: int
+    judges: dict[str, tuple[Path, str]]
+
+    def folder(self, runs: Path, seed: int) -> Path:
+        """Folder of the training."""
+        return runs / self.study / f"{self.name}-{self.epochs}-epochs-seed-{seed}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("real", type=Path, help="folder of the data sets")
+    parser.add_argument("--runs", type=Path, required=True, help="folder of all trainings")
+    parser.add_argument("--study", nargs="+", choices=STUDIES, default=STUDIES)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--table", action="store_true", help="only make the table")
+    arguments = parser.parse_args()
+    runs = arguments.runs.absolute()
+    if not arguments.table:
+        studies = {study: list(tasks_of(study, arguments.real, runs)) for study in arguments.study}
+        try:
+            for seed in arguments.seeds:
+                for tasks in studies.values():
+                    for task in tasks:
+                        learn(task, seed, runs)
+                        print(table(runs), flush=True)
+        except KeyboardInterrupt:
+            print("interrupted; the same command continues", file=sys.stderr)
+            raise SystemExit(130) from None
+    print(table(runs))
+    for line in summary(rows_of(runs)):
+        print(line)
+
+
+def tasks_of(study: str, real: Path, runs: Path) -> Iterator[Task]:
+    """The trainings of a study."""
+    folder, epochs = runs / "data" / study, EPOCHS[study]
+    if study == "defects":
+        learned, judged_on = (
+            {name: some_images(real / name, folder / kind / name, counts) for name in DEFECTS}
+            for kind, counts in (
+                ("learned", {"train": IMAGES, "val": FEW}),
+                ("judged", {"train": 1, "val": IMAGES}),
+            )
+        )
+        union = folder / "union.yaml"
+        if not union.exists():
+            write_union(union, [part.parent for part in learned.values()])
+        judges = {name: (part, "val") for name, part in judged_on.items()}
+        yield Task(study, "union", union, epochs, judges)
+        for name, part in learned.items():
+            yield Task(study, name, part, epochs, {name: judges[name]})
+        return
+    data = real / "coco256" if study == "halves" else shapes(folder / "drawn")
+    halves = cut_in_halves(data, folder)
+    full = {"new images": (halves.full, "val"), "learned images": (halves.full, "train")}
+    yield Task(study, "union", halves.union, epochs, full)
+    yield Task(study, "naive", halves.naive, epochs, full)
+    for number, alone in enumerate(halves.alone):  # half of the images, so twice the epochs
+        yield Task(study, f"source-{number}", alone, 2 * epochs, full)
+
+
+def shapes(folder: Path) -> Path:
+    """A drawn data set."""
+    if not folder.exists():
+        words = ("--images", 2 * IMAGES, "--classes", 8, "--size", SIDE)
+        maenas("data", "make-shapes", "--out", folder, *words)
+    return folder
+
+
+def learn(task: Task, seed: int, runs: Path) -> None:
+    """Train and judge a detector, unless it was; leaves `rows.json`."""
+    folder = task.folder(runs, seed)
+    if (folder / "rows.json").exists():
+        return
+    print(f"{task.study}: {task.name}, seed {seed}: {folder}", flush=True)
+    run = folder / "run"
+    words: list[object] = [sys.executable, "-m", "maenas", "train", MODEL, "--data", task.data]
+    words += ["--input-size", SIDE, "--epochs", task.epochs, "--out", run, "--workers", 0]
+    words += ["--compute", "cpu", "--tracker", "none", *(["--resume"] if run.exists() else [])]
+    plain = f"schedule.plain_epochs={task.epochs // 4}"
+    for change in (f"seed={seed}", plain, *CHANGES):
+        words += ["--set", change]
+    run_metered(words, folder)
+    rows = [
+        {
+            **{"study": task.study, "trained_on": task.name, "judged_on": name, "seed": seed},
+            **judged(run / "last", *judge),
+            "steps": steps_of(run),
+            "minutes": round(sum(sessions(folder)) / 60, 1),
+            "commit": commit(),
+        }
+        for name, judge in task.judges.items()
+    ]
+    part = folder / "rows.json.part"
+    part.write_text(json.dumps(rows), encoding="utf-8")
+    part.replace(folder / "rows.json")
+
+
+def judged(detector: Path, data: Path, split: str) -> dict[str, float]:
+    """AP of a detector on a split of a data set, in percent."""
+    words = (
+        "--data",
+        data,
+        "--split",
+        split,
+        "--min-score",
+        0.001,
+        "--no-save",
+        "--threads",
+        1,
+        "--json",
+    )
+    found = json.loads(maenas("val", detector, *words))
+    return {name: round(100 * found[name], 2) for name in ("ap", "ap50")}
+
+
+def steps_of(run: Path) -> int:
+    """Number of steps of a training."""
+    rows = (run / "results.csv").read_text(encoding="utf-8").splitlines()
+    header, last = rows[0].split(","), rows[-1].split(",")
+    return int(last[header.index("step")])
+
+
+def rows_of(runs: Path) -> list[dict[str, Any]]:
+    """The rows of all trainings that have ended."""
+    return [
+        row
+        for study in STUDIES
+        for path in sorted((runs / study).glob("*/rows.json"))
+        for row in json.loads(path.read_text(encoding="utf-8"))
+    ]
+
+
+def table(runs: Path) -> Path:
+    """Write all rows to `benchmarks/results`; returns the path."""
+    return write_csv("union", rows_of(runs), COLUMNS)
+
+
+def summary(rows: Sequence[dict[str, Any]]) -> Iterator[str]:
+    """One line for each training and data set: mean AP over the seeds, and its spread."""
+    groups: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
+    for row in rows:
+        groups.setdefault((row["study"], row["judged_on"], row["trained_on"]), []).append(row)
+    for (study, judge, name), group in sorted(groups.items()):
+        of_seeds = [row["ap"] for row in group]
+        spread = f" +- {stdev(of_seeds):.2f}" if len(of_seeds) > 1 else ""
+        minutes = mean(row["minutes"] for row in group)
+        yield (
+            f"{study}: {judge}: {name}: AP {mean(of_seeds):.2f}{spread}, AP50 "
+            f"{mean(row['ap50'] for row in group):.2f} ({len(group)} seeds, {minutes:.1f} minutes)"
+        )
+
+
+if __name__ == "__main__":
+    main()
