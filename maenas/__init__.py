@@ -62,9 +62,10 @@ if TYPE_CHECKING:
     from maenas.api.kit import read_kit, write_kit
     from maenas.api.latency import compare, extend_profile, measure, predict, profile
     from maenas.api.networks import build_detector, import_weights, load_backbone
+    from maenas.api.race import race
     from maenas.api.run import run
     from maenas.api.schemas import schema, schemas
-    from maenas.api.search import search, search_each
+    from maenas.api.search import search, search_each, search_portfolio
     from maenas.api.training import card, distill, train, train_family
     from maenas.backbone_search.effort import Effort
     from maenas.blocks.errors import MaenasError
@@ -102,6 +103,7 @@ _HOMES = {
     "measure": "maenas.api.latency",
     "predict": "maenas.api.latency",
     "profile": "maenas.api.latency",
+    "race": "maenas.api.race",
     "read_kit": "maenas.api.kit",
     "run": "maenas.api.run",
     "schema": "maenas.api.schemas",
@@ -109,6 +111,7 @@ _HOMES = {
     "score": "maenas.api.inspection",
     "search": "maenas.api.search",
     "search_each": "maenas.api.search",
+    "search_portfolio": "maenas.api.search",
     "show": "maenas.api.inspection",
     "show_data": "maenas.api.data",
     "table": "maenas.api.inspection",
@@ -147,6 +150,7 @@ __all__ = [
     "measure",
     "predict",
     "profile",
+    "race",
     "read_kit",
     "run",
     "schema",
@@ -154,6 +158,7 @@ __all__ = [
     "score",
     "search",
     "search_each",
+    "search_portfolio",
     "show",
     "show_data",
     "table",

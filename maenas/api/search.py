@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from maenas.backbone_search.effort import Effort
+    from maenas.backbone_search.portfolio.result import Portfolio
     from maenas.backbone_search.results.result import Result
     from maenas.backbone_search.results.searches import Searches
     from maenas.blocks import Block
@@ -195,6 +196,47 @@ def search_each(
     folder = None if out is None else Path(out)
     asked = changed_options(config) if given is None else given
     return run_searches(configs, folder, resume, exist_ok, effort, asked)
+
+
+def search_portfolio(
+    config: SearchConfig,
+    portfolio: int = 3,
+    spaces: Sequence[str | None] = (None,),
+    templates: Sequence[str | None] = (None,),
+    input_sizes: Sequence[int | None] = (None,),
+    *,
+    effort: Effort | None = None,
+    out: str | Path | None = None,
+    exist_ok: bool = False,
+) -> Portfolio:
+    """Certified optima of several scores under the same budgets, far from each other.
+
+    No score is an accuracy, and no formula orders trained networks best everywhere. A few short
+    trainings of such networks (`maenas.race`) tell more than any score.
+
+    Args:
+        config: options of the search; its score gives the first network.
+        portfolio: number of networks.
+        spaces: search spaces that the portfolio spans; None for that of the template.
+        templates: scales of neck and head that it spans; None to choose by budget.
+        input_sizes: sides of the input that it spans; None for that of the template.
+        effort: number of workers, or a Ray cluster.
+        out: folder of the portfolio; the next `runs/portfolio/exp` if None.
+        exist_ok: replace the files in the folder.
+    Raises:
+        MaenasError: if an option is wrong, or no network meets the budgets.
+
+    Example:
+        >>> config = maenas.SearchConfig(budgets=("1.5GMACs",))
+        >>> found = maenas.search_portfolio(config, 3)
+        >>> [(member.name, member.found.backbone.layers) for member in found.members]
+    """
+    from maenas.backbone_search.effort import Effort
+    from maenas.backbone_search.portfolio.run import run_portfolio
+
+    spans = (spaces, templates, input_sizes)
+    folder = None if out is None else Path(out)
+    return run_portfolio(config, portfolio, *spans, folder, exist_ok, effort or Effort())
 
 
 def changed_options(config: SearchConfig) -> frozenset[str]:

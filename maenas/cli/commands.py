@@ -25,6 +25,7 @@ from maenas.cli.search.show import show
 from maenas.cli.search.zoo import zoo
 from maenas.cli.training.card import card
 from maenas.cli.training.distill import distill
+from maenas.cli.training.race import race
 from maenas.cli.training.train import train
 from maenas.cli.training.train_family import train_family
 from maenas.cli.training.val import val
@@ -33,7 +34,7 @@ GROUPS: dict[str, tuple[Callable[..., None], ...]] = {
     WHOLE: (run,),
     SEARCH: (search, show, score, judge, zoo),
     DETECTORS: (build_detector, import_weights, export, detect),
-    TRAINING: (train, distill, train_family, val, card),
+    TRAINING: (train, distill, train_family, race, val, card),
     LATENCY: (profile, calibrate, tables, predict, measure, compare),
     MACHINE: (checks, schema),
 }

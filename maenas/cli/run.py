@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from maenas.cli.options import Json, Resume, Threads
+from maenas.cli.search.one_network_options import Scale, Side
 from maenas.cli.search.search import typed
-from maenas.cli.search.search_options import Evaluations, Scale, Seed, Side
+from maenas.cli.search.search_options import Evaluations, Seed
 from maenas.cli.stop import interrupted
 from maenas.cli.training.train_options import Epochs
 

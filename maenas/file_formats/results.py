@@ -54,6 +54,13 @@ def searches_schema() -> Schema:
     return written(search.SearchesData, SCHEMA, search.EntryData)
 
 
+def portfolio_schema() -> Schema:
+    """Schema of a portfolio's `result.json`."""
+    from maenas.backbone_search.portfolio import result
+
+    return written(result.PortfolioData, result.SCHEMA, result.MemberData, search.BesideData)
+
+
 def train_schema() -> Schema:
     """Schema of what `train --json` and `distill --json` print."""
     from maenas.training.result import SCHEMA, TrainData, TrainResult
@@ -74,6 +81,14 @@ def judge_schema() -> Schema:
 
     parts = (verdict.AgreementData, verdict.EstimateData)
     return written(verdict.VerdictData, verdict.SCHEMA, *parts)
+
+
+def race_schema() -> Schema:
+    """Schema of the `result.json` of a race."""
+    from maenas.evidence import race_result
+
+    parts = (race_result.RoundData, race_result.RacerData)
+    return written(race_result.RaceData, race_result.SCHEMA, *parts)
 
 
 def run_schema() -> Schema:

@@ -100,6 +100,13 @@ def judge_schema() -> Schema:
     return formatted(schema_of(JudgeOptions), FORMAT)
 
 
+def race_schema() -> Schema:
+    """Schema of `race.yaml`: the options of a race."""
+    from maenas.evidence.race_options import FORMAT, RaceOptions
+
+    return formatted(schema_of(RaceOptions), FORMAT)
+
+
 def run_schema() -> Schema:
     """Schema of `run.json`: the options of a run and its finished steps."""
     options = schema_of(RunOptions)

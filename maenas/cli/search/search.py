@@ -6,6 +6,7 @@ import typer
 
 from maenas.cli.options import Json, Ray, Resume, Workers
 from maenas.cli.search.finalist_options import Rerank, Verify, VerifyTimeout, VerifyWith
+from maenas.cli.search.portfolio_text import print_portfolio, require_no_more, require_one
 from maenas.cli.search.search_options import (
     Algorithm,
     Budgets,
@@ -20,12 +21,13 @@ from maenas.cli.search.search_options import (
     MigrateEvery,
     Out,
     Points,
+    Portfolio,
     Replace,
-    Scale,
+    Scales,
     Scope,
     Score,
     Seed,
-    Side,
+    Sides,
     Spaces,
     Weights,
 )
@@ -40,12 +42,13 @@ def search(
     scope: Scope = "detector",
     points: Points = 7,
     space: Spaces = None,
-    template: Scale = None,
-    input_size: Side = None,
+    template: Scales = None,
+    input_size: Sides = None,
     num_classes: Classes = None,
     data: ClassesData = None,
     max_effectiveness: MaxEffectiveness = None,
     score: Score = "max-entropy",
+    portfolio: Portfolio = None,
     weights: Weights = None,
     algorithm: Algorithm = "evolution",
     evaluations: Evaluations = 100_000,
@@ -77,11 +80,15 @@ def search(
 
     spaces: list[str | None] = [*space] if space else [None]
     devices: list[str | None] = [*device] if device else [None]
+    templates: list[str | None] = [*template] if template else [None]
+    sides: list[int | None] = [*input_size] if input_size else [None]
+    if portfolio is None:
+        require_one(templates, sides)
     config = SearchConfig(
         budgets=tuple(budget or ()),
         device=devices[0],
         space=spaces[0],
-        template=template,
+        template=templates[0],
         scope=scope,  # type: ignore[arg-type]
         algorithm=algorithm,
         evaluations=evaluations,
@@ -90,7 +97,7 @@ def search(
         weights=parse_weights(weights) if weights is not None else None,
         max_effectiveness=max_effectiveness,
         points=points,
-        input_size=input_size,
+        input_size=sides[0],
         num_classes=number_of_classes(num_classes, data),
         islands=islands,
         migrate_every=migrate_every,
@@ -107,7 +114,11 @@ def search(
     )
     asked = typed(context, budget="budgets", data="num_classes")
     with interrupted("the same command with --resume continues from the last save"):
-        if len(spaces) * len(devices) > 1 or (resume and last_is_several(out)):
+        if portfolio is not None:
+            require_no_more(devices, resume)
+            spans = (spaces, templates, sides)
+            print_portfolio(config, portfolio, *spans, out, exist_ok, effort, as_json)
+        elif len(spaces) * len(devices) > 1 or (resume and last_is_several(out)):
             configs = every(config, spaces, devices)
             found = run_searches(configs, out, resume, exist_ok, effort, asked)
             print_json(found.to_json()) if as_json else print_searches(found)

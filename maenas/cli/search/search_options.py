@@ -40,23 +40,24 @@ Spaces = Annotated[
     typer.Option(
         "--space",
         help="Search space: res, csp, mob, resnet, mobv3 or a .yaml of your own; several start one "
-        "search each.",
+        "search each, or one portfolio.",
         rich_help_panel=NETWORK,
     ),
 ]
-Scale = Annotated[
-    str | None,
+Scales = Annotated[
+    list[str] | None,
     typer.Option(
         "--template",
-        help="Scale of neck and head: ns nm nl t s m l. (by budget if left out)",
+        help="Scale of neck and head: ns nm nl t s m l; several with --portfolio. (by budget if "
+        "left out)",
         rich_help_panel=NETWORK,
     ),
 ]
-Side = Annotated[
-    int | None,
+Sides = Annotated[
+    list[int] | None,
     typer.Option(
         "--input-size",
-        help="Side of the input image in pixels. (the template's)",
+        help="Side of the input image in pixels; several with --portfolio. (the template's)",
         rich_help_panel=NETWORK,
     ),
 ]
@@ -76,11 +77,18 @@ ClassesData = Annotated[
         rich_help_panel=NETWORK,
     ),
 ]
+Portfolio = Annotated[
+    int | None,
+    typer.Option(
+        help="Number of networks that are optima of different scores, far from each other.",
+        rich_help_panel=METHOD,
+    ),
+]
 Score = Annotated[
     str,
     typer.Option(
-        help="Score to maximise: max-entropy, macs, params, layers, ln-width, a .yaml file or "
-        "module:object.",
+        help="Score to maximise: max-entropy, log-entropy, log-macs (with a tilt: log-macs:t=0.5), "
+        "macs, params, activations, layers, ln-width, a .yaml file or module:object.",
         rich_help_panel=METHOD,
     ),
 ]

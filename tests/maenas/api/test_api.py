@@ -36,7 +36,11 @@ OTHER_NAMES = {
     },
 }
 # Commands that call further functions beside that of their own name.
-FURTHER = {"tables": ("table",), "profile": ("extend_profile", "read_kit", "write_kit")}
+FURTHER = {
+    "search": ("search_portfolio",),
+    "tables": ("table",),
+    "profile": ("extend_profile", "read_kit", "write_kit"),
+}
 WITH_A_FUNCTION = {
     command.__name__: command
     for commands in GROUPS.values()

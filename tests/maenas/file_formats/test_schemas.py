@@ -26,6 +26,7 @@ from maenas.detector.data.readers.yolo_rows import row_form
 from maenas.detector.data.union.union_file import load_union
 from maenas.detector.train.recipe import load_recipe
 from maenas.evidence.options import load_options
+from maenas.evidence.race_options import load_options as load_race
 from maenas.file_formats.formats import FORMATS
 from maenas.latency.calibration_rows import cells_of
 from maenas.nas.scores.load import read_score
@@ -194,6 +195,10 @@ FILES: dict[str, tuple[dict[str, Any], Callable[[Path], object]]] = {
             "changes": ["batch=8"],
         },
         load_options,
+    ),
+    "race": (
+        {"format": "maenas/race@1", "sources": ["a"], "data": "d.yaml", "minutes": 3.5},
+        load_race,
     ),
     "family": (
         {"format": "maenas/family@1", "data": "d.yaml", "sources": ["a"], "epochs": None},

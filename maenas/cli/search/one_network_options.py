@@ -1,0 +1,26 @@
+"""Options of commands that search one network: the scale and the input size."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from maenas.cli.options import NETWORK
+
+Scale = Annotated[
+    str | None,
+    typer.Option(
+        "--template",
+        help="Scale of neck and head: ns nm nl t s m l. (by budget if left out)",
+        rich_help_panel=NETWORK,
+    ),
+]
+Side = Annotated[
+    int | None,
+    typer.Option(
+        "--input-size",
+        help="Side of the input image in pixels. (the template's)",
+        rich_help_panel=NETWORK,
+    ),
+]

@@ -1,0 +1,228 @@
+"""`maenas race`: successive halving over a few networks with real trainings."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+
+from maenas import __version__
+from maenas.blocks import SpecError
+from maenas.blocks.files.atomic_write import write_text
+from maenas.detector.checkpoints.checkpoint import save_folder
+from maenas.detector.data import read_dataset
+from maenas.detector.data.readers.read import names_of, splits_of
+from maenas.detector.model.spec import DetectorSpec, load_detector
+from maenas.evidence.race_options import (
+    OPTIONS_FILE,
+    RaceOptions,
+    continued,
+    epochs_within,
+    load_options,
+    rounds_of,
+    save_options,
+)
+from maenas.evidence.race_result import RaceResult, Round
+from maenas.evidence.training import STATE_FILE, Trained, TrainingTask
+from maenas.evidence.trainings import TrainingEffort, train_all
+from maenas.runs.models import find_model
+from maenas.runs.signals import caught_signals
+from maenas.runs.start import mark_begun, mark_start, new_run, resumed_run
+from maenas.runs.templates import nearest_template
+from maenas.training.result import TrainResult
+from maenas.training.run import run_training
+from maenas.training.setup import TrainOptions
+
+LOG = logging.getLogger(__name__)
+
+COMMAND = "race"
+DETECTORS, WINNER, RESULT_FILE = "detectors", "winner", "result.json"
+SAME_DEPTH = 1.1  # ratio of layers up to which depths count as equal
+WITHOUT_STEPS = 1.25  # factor from the minutes of steps to those of a training with evaluations
+
+
+def run_race(
+    options: RaceOptions, out: Path | None, resume: bool, effort: TrainingEffort
+) -> RaceResult:
+    """Train all networks briefly, keep the better half, train longer; the winner to the end.
+
+    Args:
+        options: options of the race; those of the folder hold for one that is resumed.
+        out: folder of the race; None for the next `runs/race/exp`, or the last one to resume.
+        resume: whether to continue the race in the folder.
+        effort: where networks are trained.
+    Raises:
+        MaenasError: if something about the networks or data is wrong.
+    """
+    with ExitStack() as opened:
+        opened.enter_context(caught_signals())
+        folder = None
+        if resume:
+            folder = opened.enter_context(resumed_run(out, COMMAND, has_begun))
+        if folder is not None and has_begun(folder):
+            options = continued(options, load_options(folder / OPTIONS_FILE))
+            specs = saved_networks(folder)
+        else:
+            options.require_start()
+            specs = networks_of(options)
+            if folder is None:
+                folder = opened.enter_context(new_run(out, COMMAND, None, can_resume=True))
+            begin(options, specs, folder)
+        epochs = options.epochs or planned_epochs(options, specs, folder, effort)
+        rounds = halved(options, specs, epochs, folder, effort)
+        name = rounds[-1].best
+        result = finished(options, specs[name], epochs, folder / WINNER, effort)
+        found = RaceResult(folder, Path(options.data), epochs, tuple(rounds), name, result)
+        write_text(folder / RESULT_FILE, json.dumps(found.to_json(), indent=2) + "\n")
+    return found
+
+
+def has_begun(folder: Path) -> bool:
+    """Whether a folder holds a race to continue."""
+    return (folder / OPTIONS_FILE).exists()
+
+
+def networks_of(options: RaceOptions) -> dict[str, DetectorSpec]:
+    """The detectors of a race by name, with the classes of the data.
+
+    Raises:
+        MaenasError: if one cannot be read, or fewer than two differ.
+    """
+    data = Path(options.data)
+    if "val" not in splits_of(data):
+        raise SpecError(f"race: {data} has no val split, on which networks are compared.")
+    read_dataset(data, "train")  # wrong labels end the start before it writes
+    specs: dict[str, DetectorSpec] = {}
+    for source in members_of(options.sources):
+        model = find_model(source)
+        template = model.template or nearest_template(model.backbone)
+        spec = model.around(template, names_of(data))
+        if spec not in specs.values():
+            specs[unused(name_of(source), specs)] = spec
+    if len(specs) < 2:
+        raise SpecError(f"race: needs at least two different networks, got {len(specs)}.")
+    return specs
+
+
+def members_of(sources: Sequence[str]) -> list[str]:
+    """Specs in the folder of a portfolio or of a search over a range, or those that are named."""
+    found: list[str] = []
+    for source in sources:
+        inside = sorted(Path(source).glob("*/best.yaml")) or sorted(
+            (Path(source) / "pareto").glob("*.yaml")
+        )
+        found += map(str, inside) if inside else [source]
+    return found
+
+
+def name_of(source: str) -> str:
+    """Name of a network: that of its file, or of the folder that holds `best.yaml`."""
+    path = Path(source.removeprefix("zoo:"))
+    return path.resolve().parent.name if path.name == "best.yaml" else path.stem
+
+
+def unused(name: str, used: Mapping[str, DetectorSpec]) -> str:
+    """The name, with a number appended if another network has it."""
+    number, free = 2, name
+    while free in used:
+        free, number = f"{name}-{number}", number + 1
+    return free
+
+
+def begin(options: RaceOptions, specs: Mapping[str, DetectorSpec], folder: Path) -> None:
+    """Write the networks and the options; after this the race can be resumed."""
+    mark_start(folder)
+    for name, spec in specs.items():
+        save_folder(folder / DETECTORS / name, spec, None, (f"maenas race, maenas {__version__}",))
+    save_options(replace(options, data=str(Path(options.data).resolve())), folder)
+    mark_begun(folder)
+
+
+def saved_networks(folder: Path) -> dict[str, DetectorSpec]:
+    """The networks of a race that is resumed."""
+    paths = sorted((folder / DETECTORS).iterdir())
+    return {path.name: load_detector(path / "detector.yaml") for path in paths}
+
+
+def depths_differ(specs: Sequence[DetectorSpec]) -> bool:
+    """Whether the depths of backbones differ by more than a tenth."""
+    depths = [spec.backbone.layers for spec in specs]
+    return max(depths) > SAME_DEPTH * min(depths)
+
+
+def planned_epochs(
+    options: RaceOptions, specs: Mapping[str, DetectorSpec], folder: Path, effort: TrainingEffort
+) -> int:
+    """The epochs of the last round that fit the minutes, from one epoch of each network."""
+    assert options.minutes is not None
+    tasks = [task_of(options, name, spec, 1) for name, spec in specs.items()]
+    timed = train_all(tasks, folder, effort, COMMAND)
+    each = [WITHOUT_STEPS * trained.minutes / effort.workers for trained in timed]
+    epochs = epochs_within(options.minutes, each, depths_differ([*specs.values()]))
+    LOG.info(f"race: {options.minutes:g} minutes allow {epochs} epochs in the last round")
+    save_options(replace(options, epochs=epochs), folder)
+    return epochs
+
+
+def halved(
+    options: RaceOptions,
+    specs: Mapping[str, DetectorSpec],
+    epochs: int,
+    folder: Path,
+    effort: TrainingEffort,
+) -> list[Round]:
+    """The rounds before the last one: each keeps the better half of its networks."""
+    left, rounds = list(specs), []
+    plan = rounds_of(len(specs), epochs, depths_differ([*specs.values()]))
+    for (size, length), (kept, _) in pairwise(plan):
+        assert size == len(left)
+        tasks = [task_of(options, name, specs[name], length) for name in left]
+        ranked = sorted(train_all(tasks, folder, effort, COMMAND), key=rank_of)
+        rounds.append(Round(length, tuple((each.network, each.ap, each.ap50) for each in ranked)))
+        left = [each.network for each in ranked[:kept]]
+        LOG.info(f"race: {length} epochs keep {', '.join(left)}")
+    return rounds
+
+
+def rank_of(trained: Trained) -> tuple[float, float, str]:
+    """Sorting key of a result: highest AP first, then AP50, then the name."""
+    return -trained.ap, -trained.ap50, trained.network
+
+
+def task_of(options: RaceOptions, name: str, spec: DetectorSpec, epochs: int) -> TrainingTask:
+    """A training of a round."""
+    return TrainingTask(
+        network=name,
+        spec=spec,
+        data=Path(options.data),
+        epochs=epochs,
+        seed=options.seed,
+        recipe=options.recipe,
+        changes=options.changes,
+        folder=None,
+    )
+
+
+def finished(
+    options: RaceOptions, spec: DetectorSpec, epochs: int, out: Path, effort: TrainingEffort
+) -> TrainResult:
+    """Train the winner to the end, or continue its training."""
+    if (out / STATE_FILE).exists():
+        result = run_training(TrainOptions(), out, True, False, effort.compute, None, ())
+    else:
+        source = out.parent / "winner-detector"
+        save_folder(source, spec, None, (f"maenas race, maenas {__version__}",))
+        asked = TrainOptions(
+            detector=str(source),
+            data=Path(options.data),
+            epochs=epochs,
+            changes=(*options.changes, f"seed={options.seed}"),
+            recipe=options.recipe,
+        )
+        result = run_training(asked, out, False, True, effort.compute, None, ())
+    assert result is not None  # None only in processes of rank > 0
+    return result

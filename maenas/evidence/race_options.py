@@ -1,0 +1,139 @@
+"""The options of `maenas race`, which its folder keeps so that it can be resumed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import yaml
+
+from maenas.blocks import SpecError
+from maenas.blocks.errors import positive
+from maenas.blocks.files.atomic_write import write_text
+from maenas.blocks.files.strict import parse
+from maenas.blocks.files.yaml_file import read_yaml
+
+FORMAT = "maenas/race@1"
+OPTIONS_FILE = "race.yaml"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RaceOptions:
+    """The options that decide a race.
+
+    Attributes:
+        sources: folder of a portfolio, or several specs, detectors or run folders.
+        data: path of the data set.
+        epochs: number of epochs of the last round; None to derive it from `minutes`.
+        minutes: minutes that all trainings together should take; None without a plan.
+        seed: random seed of the trainings.
+        recipe: recipe file or scale; None for that of each neck.
+        changes: changed values of the recipe.
+    """
+
+    sources: tuple[str, ...] = ()
+    data: str = ""
+    epochs: int | None = None
+    minutes: float | None = None
+    seed: int = 0
+    recipe: str | None = None
+    changes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.epochs is not None:
+            positive("race", epochs=self.epochs)
+        if self.minutes is not None and not self.minutes > 0:
+            raise SpecError(f"race: minutes must be a positive number, got {self.minutes:g}.")
+        if self.seed < 0:
+            raise SpecError(f"race: seed must be at least 0, got {self.seed}.")
+
+    def require_start(self) -> None:
+        """Raise `SpecError` unless networks, data and a length are given."""
+        if not self.sources or not self.data:
+            raise SpecError(
+                "race: needs networks and --data, such as `maenas race runs/portfolio/exp --data "
+                "data.yaml --minutes 60`; or --resume."
+            )
+        if (self.epochs is None) == (self.minutes is None):
+            raise SpecError("race: give either --minutes or --epochs of the last round.")
+
+
+def save_options(options: RaceOptions, folder: Path) -> None:
+    """Write `race.yaml`."""
+    data = {key: list(v) if isinstance(v, tuple) else v for key, v in asdict(options).items()}
+    text = yaml.safe_dump({"format": FORMAT, **data}, sort_keys=False)
+    write_text(folder / OPTIONS_FILE, text)
+
+
+def load_options(path: Path) -> RaceOptions:
+    """The options in a file `race.yaml`.
+
+    Raises:
+        SpecError: if it is damaged.
+    """
+    return parse(RaceOptions, read_yaml(path, FORMAT), str(path))
+
+
+def continued(asked: RaceOptions, saved: RaceOptions) -> RaceOptions:
+    """The options of a race that is resumed; those given must agree with them.
+
+    Raises:
+        SpecError: if one of them differs.
+    """
+    default = RaceOptions()
+    resolved = replace(asked, data=str(Path(asked.data).resolve()) if asked.data else "")
+    for name in ("sources", "data", "epochs", "minutes", "seed", "recipe", "changes"):
+        ours, there = getattr(resolved, name), getattr(saved, name)
+        if ours not in (getattr(default, name), there):
+            raise SpecError(
+                f"race: {name} is {there} in the run, {ours} in the command; leave it out, or "
+                "begin another race with --out."
+            )
+    return saved
+
+
+def rounds_of(count: int, epochs: int, depths_differ: bool) -> list[tuple[int, int]]:
+    """Networks and epochs of each round of successive halving, the winner alone last.
+
+    Each round halves the networks and doubles the epochs. Short trainings put deep networks at a
+    disadvantage, so rounds are twice as long where depths differ.
+    """
+    sizes = [count]
+    while sizes[-1] > 1:
+        sizes.append((sizes[-1] + 1) // 2)
+    factor = 2 if depths_differ else 1
+    last = len(sizes) - 1
+    lengths = [max(1, min(epochs, factor * epochs // 2 ** (last - at))) for at in range(last)]
+    return [*zip(sizes[:-1], lengths, strict=True), (1, epochs)]
+
+
+def epochs_within(minutes: float, minutes_per_epoch: Sequence[float], depths_differ: bool) -> int:
+    """The largest number of epochs of the last round with which all rounds take so many minutes.
+
+    Args:
+        minutes: minutes of all trainings.
+        minutes_per_epoch: minutes of an epoch of each network; later rounds are planned with the
+            most expensive ones.
+        depths_differ: whether the depths of the networks differ.
+    Raises:
+        SpecError: if not even four epochs fit.
+    """
+    costs = sorted(minutes_per_epoch, reverse=True)
+
+    def total(epochs: int) -> float:
+        rounds = rounds_of(len(costs), epochs, depths_differ)
+        return sum(length * sum(costs[:size]) for size, length in rounds)
+
+    epochs = FEWEST_EPOCHS
+    if total(epochs) > minutes:
+        raise SpecError(
+            f"race: {FEWEST_EPOCHS} epochs of the last round take about {total(epochs):.1f} "
+            f"minutes in all, more than --minutes {minutes:g}; give more, or fewer networks."
+        )
+    while total(epochs + 1) <= minutes and epochs < MOST_EPOCHS:
+        epochs += 1
+    return epochs
+
+
+FEWEST_EPOCHS, MOST_EPOCHS = 4, 1000

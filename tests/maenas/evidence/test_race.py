@@ -1,0 +1,118 @@
+"""A race: rounds of successive halving, their plan, and how it is resumed."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import maenas
+from maenas.blocks import SpecError
+from maenas.detector.checkpoints.checkpoint import save_folder
+from maenas.evidence.race_options import RaceOptions, epochs_within, rounds_of
+from maenas.evidence.training import Trained, TrainingTask
+from maenas.training.result import TrainResult
+from tests.schemas import errors_in
+from tests.small_detector import small_spec
+from tests.trainings import write_data
+
+
+@pytest.mark.parametrize(
+    ("count", "epochs", "differ", "plan"),
+    [
+        (2, 16, False, [(2, 8), (1, 16)]),
+        (3, 16, False, [(3, 4), (2, 8), (1, 16)]),
+        (3, 16, True, [(3, 8), (2, 16), (1, 16)]),
+        (5, 8, False, [(5, 1), (3, 2), (2, 4), (1, 8)]),
+        (3, 1, False, [(3, 1), (2, 1), (1, 1)]),
+    ],
+)
+def test_rounds_halve_the_networks_and_double_the_epochs(
+    count: int, epochs: int, differ: bool, plan: list[tuple[int, int]]
+) -> None:
+    assert rounds_of(count, epochs, differ) == plan
+
+
+def test_minutes_become_the_most_epochs_that_fit() -> None:
+    # 3 x E/4 + 2 x E/2 + E epochs of a minute each: 3 + 4 + 4 for E = 4, 6 + 10 + 11 for E = 11,
+    # 9 + 12 + 12 for E = 12
+    assert epochs_within(11.0, [1.0] * 3, False) == 4
+    assert epochs_within(29.0, [1.0] * 3, False) == 11
+    with pytest.raises(SpecError, match=r"take about 11\.0 minutes in all, more than --minutes 5"):
+        epochs_within(5.0, [1.0] * 3, False)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (RaceOptions(), "needs networks and --data"),
+        (RaceOptions(sources=("a",), data="d"), "either --minutes or --epochs"),
+        (RaceOptions(sources=("a",), data="d", epochs=3, minutes=2.0), "either --minutes or"),
+    ],
+)
+def test_a_race_without_networks_or_length_is_refused(options: RaceOptions, words: str) -> None:
+    with pytest.raises(SpecError, match=words):
+        options.require_start()
+
+
+def networks(folder: Path) -> list[str]:
+    """Three detectors that differ in their widths, as folders."""
+    spec = small_spec()
+    for number, width in enumerate((8, 16, 24)):
+        wider = replace(spec, neck=replace(spec.neck, out_channels=(width,) * 3))
+        save_folder(folder / f"w{number}", wider, None)
+    return [str(folder / f"w{number}") for number in range(3)]
+
+
+@pytest.fixture
+def trained(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Trainings whose AP is given by the name of the network; the list fills with their names."""
+    names: list[str] = []
+    aps = {"w0": 0.1, "w1": 0.3, "w2": 0.2}
+
+    def instead(task: TrainingTask) -> Trained:
+        names.append(task.name)
+        ap = aps[task.network]
+        return Trained(task.network, task.epochs, task.seed, ap, ap, 0.1, "0", ((1, ap, ap),))
+
+    def to_the_end(options: Any, out: Path, *rest: object) -> TrainResult:
+        names.append(f"winner-e{options.epochs}")
+        return TrainResult(out, Path("d"), None, None, out, 8, 0.4, 0.5, 8, 0.4, 1.0, 0, 1.0)
+
+    monkeypatch.setattr("maenas.evidence.trainings.train_one", instead)
+    monkeypatch.setattr("maenas.evidence.race.run_training", to_the_end)
+    return names
+
+
+def test_the_better_half_goes_on_and_the_winner_to_the_end(
+    tmp_path: Path, trained: list[str]
+) -> None:
+    data = write_data(tmp_path / "data")
+    found = maenas.race(networks(tmp_path), data, epochs=8, out=tmp_path / "race")
+    assert trained == ["w0-e2-s0", "w1-e2-s0", "w2-e2-s0", "w1-e4-s0", "w2-e4-s0", "winner-e8"]
+    assert found.winner == "w1"
+    result = json.loads((tmp_path / "race" / "result.json").read_text(encoding="utf-8"))
+    assert errors_in("race-result", result) == []
+    trained.clear()
+    maenas.race(out=tmp_path / "race", resume=True)
+    assert trained == ["winner-e8"]
+    with pytest.raises(maenas.MaenasError, match="epochs is 8 in the run, 9 in the command"):
+        maenas.race(epochs=9, out=tmp_path / "race", resume=True)
+
+
+def test_minutes_time_an_epoch_of_each_network_first(tmp_path: Path, trained: list[str]) -> None:
+    data = write_data(tmp_path / "data")
+    found = maenas.race(networks(tmp_path), data, minutes=3.0, out=tmp_path / "race")
+    assert trained[:3] == ["w0-e1-s0", "w1-e1-s0", "w2-e1-s0"]
+    assert found.epochs == epochs_within(3.0, [0.125] * 3, False)
+
+
+def test_one_network_twice_is_no_race(tmp_path: Path) -> None:
+    data = write_data(tmp_path / "data")
+    one = networks(tmp_path)[0]
+    with pytest.raises(maenas.MaenasError, match="at least two different networks, got 1"):
+        maenas.race([one, one], data, epochs=4, out=tmp_path / "race")
+    assert not (tmp_path / "race").exists()
