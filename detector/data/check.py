@@ -110,6 +110,11 @@ class SplitCounts:
     classes: Mapping[str, int]
     sources: Mapping[str, SourceCounts] = field(default_factory=dict)
 
+    def to_json(self) -> dict[str, Any]:
+        """All fields; `sources` only for a union."""
+        made = asdict(self)
+        return made if self.sources else {key: made[key] for key in made if key != "sources"}
+
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
@@ -140,7 +145,7 @@ class CheckResult:
         return {
             "schema": SCHEMA,
             "source": str(self.source),
-            "splits": {split: asdict(counts) for split, counts in self.splits.items()},
+            "splits": {split: counts.to_json() for split, counts in self.splits.items()},
             "skipped": self.skipped,
             "errors": self.errors,
             "warnings": len(self.problems) - self.errors,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from maenas.blocks.files.schema import Schema, schema_of
 from maenas.detector.data.paths import LONGEST_PART, MOST_CLASSES
+from maenas.detector.data.readers.published.openimages import EXPAND
 from maenas.detector.data.readers.read import READERS
 from maenas.detector.data.readers.source import SPLITS
 from maenas.detector.data.readers.values import LONGEST_NAME
@@ -60,6 +61,10 @@ def data_schema() -> Schema:
             KEY: {
                 "enum": [*KINDS, None],
                 "description": "kind of the rows in label files; found by itself if left out.",
+            },
+            EXPAND: {
+                "type": "boolean",
+                "description": "whether boxes of OpenImages are copied to the classes above.",
             },
             "kpt_shape": {
                 "description": "number of keypoints, and of values each.",

@@ -1,1 +1,1 @@
-"""Readers of data sets: YOLO text files, COCO JSON, Pascal VOC XML and CSV lists."""
+"""Readers of data sets: YOLO, COCO, Pascal VOC, CSV, published forms and unions of several."""

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maenas.detector.data.dataset import Dataset
-from maenas.detector.data.labelled import Flags, Labels
+from maenas.detector.data.labelled import EVERY_CLASS, Flags, Labels
 from maenas.detector.data.readers.rows import Numbers, ProblemList, Rows
 from maenas.detector.data.samples import Samples, columns_of_paths, ends_of
 
@@ -98,6 +98,7 @@ def clean(
 
     drop(~np.isfinite(rows.boxes).all(1), "holds a number that is not finite", "correct the number")
     unknown = (rows.labels < 0) | (rows.labels >= len(names))
+    unknown &= ~(rows.crowd & (rows.labels == EVERY_CLASS))
     known = f"there are {len(names)} classes, 0 to {len(names) - 1}; correct it or `names`"
     drop(unknown, lambda row: f"class {rows.labels[row]} does not exist", known)
     boxes = np.where(kept[:, None], rows.boxes, 0)

@@ -59,7 +59,7 @@ class CocoReader(Reader):
 
     def names(self, source: DataSource) -> tuple[str, ...]:
         """The categories in the order of their ids; the images are not looked for."""
-        found = {_names_in(file) for file in _files(source, SPLITS[0])[0]}
+        found = {names_in(file) for file in _files(source, SPLITS[0])[0]}
         if "names" in source.keys:
             found.add(class_names(source.path, source.keys))
         if len(found) > 1:
@@ -67,7 +67,7 @@ class CocoReader(Reader):
         return found.pop()
 
 
-def _names_in(file: Path) -> tuple[str, ...]:
+def names_in(file: Path) -> tuple[str, ...]:
     """The categories of a file in the order of their ids."""
     lists, annotations = load_coco(file)
     categories = _categories(file, lists["categories"], annotations)

@@ -19,6 +19,8 @@ from maenas.detector.data.sizes import Sizes
 from maenas.detector.media.images import ImageError
 
 FIRST = 10  # number of images that are searched for to find their folder
+ALL = 100  # more parts than a name has
+PARTS = (ALL, 2, 1)  # last parts of names that are tried, such as patch8/image.jpg
 UNUSABLE = -2  # index of an image that is listed but unusable
 
 
@@ -64,7 +66,7 @@ def find_images(path: Path, root: Path, rows: Sequence[Any], problems: ProblemLi
     listed, left_out = _listed(path, rows, problems)
     if not listed:
         raise DataError(f"{path}: lists no image that can be used{problems.first()}.")
-    folder, stripped = _folder(path, root, [each.name for each in listed.values()])
+    folder, parts = _folder(path, root, [each.name for each in listed.values()])
     found = CocoImages([], [], [], dict.fromkeys((*left_out, *listed), UNUSABLE), [])
     with_text = any(isinstance(key, str) for key in listed)
     if with_text:
@@ -73,7 +75,7 @@ def find_images(path: Path, root: Path, rows: Sequence[Any], problems: ProblemLi
     places: dict[Path, int] = {}
     with Sizes(path.resolve(), "images") as sizes:
         for index, (key, image) in counted(list(listed.items())):
-            file = folder / (Path(image.name).name if stripped else image.name)
+            file = folder / _last(image.name, parts)
             try:
                 if not file.is_file():
                     raise ImageError(f"{file}: no such file.")
@@ -167,19 +169,26 @@ def _is_text(row: Mapping[str, Any]) -> bool:
     return isinstance(row["file_name"], str)
 
 
-def _folder(path: Path, root: Path, names: Sequence[str]) -> tuple[Path, bool]:
-    """Folder of the images, and whether to drop the folders in their names.
+def _folder(path: Path, root: Path, names: Sequence[str]) -> tuple[Path, int]:
+    """Folder of the images, and how many of the last parts of their names lead on from it.
 
-    The result is the first usual folder that holds one of the first `FIRST` images.
+    The result is the first usual folder that holds one of `FIRST` images, evenly spread. All parts
+    of a name count first; Objects365 names folders above those that are on the disk.
     """
-    above, split = path.parent.parent, path.stem.removeprefix("instances_")
+    above, whole = path.parent.parent, path.stem.removeprefix("instances_")
+    splits = dict.fromkeys((whole, path.stem.rpartition("_")[2]))
     folders = [path.parent, root, above]
-    folders += [folder / name for folder in tuple(folders) for name in ("images", split)]
-    folders += [above / "images" / split, root / "images" / split]
-    for stripped in (False, True):
-        some = [Path(name).name if stripped else name for name in names[:FIRST]]
-        for folder in folders:
-            if any((folder / name).is_file() for name in some):
-                return folder, stripped
+    folders += [folder / name for folder in tuple(folders) for name in ("images", *splits)]
+    folders += [folder / "images" / split for folder in (above, root) for split in splits]
+    some = names[:: max(1, len(names) // FIRST)][:FIRST]
+    for parts in PARTS:
+        for folder in dict.fromkeys(folders):
+            if any((folder / _last(name, parts)).is_file() for name in some):
+                return folder, parts
     tried = ", ".join(dict.fromkeys(map(str, folders)))
     raise DataError(f"{path}: image {names[0]} is in none of {tried}.")
+
+
+def _last(name: str, parts: int) -> Path:
+    """The last parts of a name."""
+    return Path(*Path(name).parts[-parts:])

@@ -13,10 +13,13 @@ from maenas.detector.data.dataset import DataError, Dataset
 from maenas.detector.data.paths import root_of
 from maenas.detector.data.readers.coco import CocoReader
 from maenas.detector.data.readers.csv_list import CsvReader
+from maenas.detector.data.readers.published.objects365 import Objects365Reader
+from maenas.detector.data.readers.published.openimages import OpenImagesReader
+from maenas.detector.data.readers.published.visdrone import VisDroneReader
 from maenas.detector.data.readers.source import DataSource, Reader
-from maenas.detector.data.readers.union import UnionReader
 from maenas.detector.data.readers.voc import VocReader
 from maenas.detector.data.readers.yolo import YoloReader
+from maenas.detector.data.union.reader import UnionReader
 
 # The first reader that recognises the source reads it, unless `format` in data.yaml names one. The
 # readers of plugins come first, since the last one takes every data.yaml.
@@ -24,6 +27,9 @@ READERS: dict[str, Reader] = {
     reader.name: reader
     for reader in (
         UnionReader(lambda path: opened(path)),
+        Objects365Reader(),
+        OpenImagesReader(),
+        VisDroneReader(),
         CocoReader(),
         CsvReader(),
         VocReader(),

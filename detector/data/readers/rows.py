@@ -24,7 +24,7 @@ class Rows:
     Attributes:
         image: (N,), index of the image.
         boxes: (N, 4) as (x1, y1, x2, y2) in pixels, unchecked.
-        labels: (N,), indices of the classes.
+        labels: (N,), indices of the classes; `EVERY_CLASS` for a crowd of any class.
         crowd: (N,), whether a box is a region to ignore.
         areas: (N,), square pixels; NaN where the file gives none.
         outlines: outlines of all objects, in pixels.

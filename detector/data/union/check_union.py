@@ -30,6 +30,8 @@ class SourceCounts:
 
 def source_counts(dataset: Dataset) -> dict[str, SourceCounts]:
     """Numbers of each data set of a union, by name; {} for any other data set."""
+    if not any(source.name for source in dataset.sources):
+        return {}  # one data set that annotates classes image by image
     columns, width = dataset.columns, len(dataset.names)
     of_object = np.repeat(columns.source_of, np.diff(columns.ends))
     found = {}

@@ -49,6 +49,7 @@ BOUNDARIES = {
     "csv.reader": {
         "maenas.latency.calibration_rows",  # of a text that was read
         "maenas.detector.data.readers.csv_list",
+        "maenas.detector.data.readers.published.openimages_files",  # of an opened file
     },
     "csv.DictReader": {"maenas.evidence.table", "maenas.runs.training_table"},  # of a read text
     "load_file": {"maenas.detector.checkpoints.checkpoint"},

@@ -15,7 +15,7 @@ from maenas.budgets.backends.onnxruntime_cpu import OnnxRuntimeBackend
 from maenas.budgets.latency import Precision
 from maenas.detector.assign import Assigner
 from maenas.detector.data.dataset import Dataset
-from maenas.detector.data.readers.read import READERS
+from maenas.detector.data.readers.read import OURS, READERS
 from maenas.detector.data.readers.source import DataSource, Reader
 from maenas.nas import MaxEntropy, Score
 from maenas.plugins import register
@@ -92,7 +92,7 @@ def test_a_reader_needs_a_name_and_what_its_format_looks_like() -> None:
 
     with pytest.raises(SpecError, match="Nameless needs a `name` and `looks_like`"):
         register(Nameless)
-    assert list(READERS) == ["coco", "voc", "yolo"]
+    assert tuple(READERS) == OURS
 
 
 def test_an_assigner_is_a_dataclass_with_a_name() -> None:

@@ -10,6 +10,9 @@ from PIL import Image
 
 from maenas.detector.data.readers.coco import CocoReader
 from maenas.detector.data.readers.csv_list import CsvReader
+from maenas.detector.data.readers.published.objects365 import Objects365Reader
+from maenas.detector.data.readers.published.openimages import OpenImagesReader
+from maenas.detector.data.readers.published.visdrone import VisDroneReader
 from maenas.detector.data.readers.voc import VocReader
 from maenas.detector.data.readers.yolo import YoloReader
 from maenas.testing import ReaderContract
@@ -85,4 +88,52 @@ class TestCsv(ReaderContract):
             lines = ["filename,width,height,class,xmin,ymin,xmax,ymax"]
             lines += [f"{stem}.png,{w},{h},cat,3,5,12,18" for stem, (h, w) in SIDES.items()]
             (folder / split / "_annotations.csv").write_text("\n".join(lines))
+        return folder
+
+
+class TestVisDrone(ReaderContract):
+    reader = VisDroneReader
+
+    def write(self, folder: Path) -> Path:
+        for split in ("train", "val"):
+            place = folder / f"VisDrone2019-DET-{split}"
+            write_images(place / "images")
+            (place / "annotations").mkdir()
+            for stem in SIDES:
+                text = "2,3,10,12,1,4,0,0\n0,0,20,9,0,0,0,0\n"
+                (place / "annotations" / f"{stem}.txt").write_text(text)
+        return folder
+
+
+class TestObjects365(ReaderContract):
+    reader = Objects365Reader
+
+    def write(self, folder: Path) -> Path:
+        for split in ("train", "val"):
+            write_images(folder / split / "patch3")
+            images = [
+                {"id": n, "file_name": f"images/v1/patch3/{stem}.png", "height": h, "width": w}
+                for n, (stem, (h, w)) in enumerate(SIDES.items())
+            ]
+            boxes = [{"image_id": n, "category_id": 5, "bbox": [2, 3, 10, 12]} for n in range(2)]
+            categories = [{"id": 5, "name": "Hat"}, {"id": 6, "name": "Car"}]
+            data = {"images": images, "annotations": boxes, "categories": categories}
+            (folder / f"zhiyuan_objv2_{split}.json").write_text(json.dumps(data))
+        return folder
+
+
+class TestOpenImages(ReaderContract):
+    reader = OpenImagesReader
+
+    def write(self, folder: Path) -> Path:
+        (folder / "class-descriptions-boxable.csv").write_text("/m/1,Car\n/m/2,Man\n")
+        for split in ("train", "validation"):
+            write_images(folder / split)
+            rows = [f"{stem},x,/m/2,1,0.1,0.5,0.2,0.6,0,0,0,0,0" for stem in SIDES]
+            header = (
+                "ImageID,Source,LabelName,Confidence,XMin,XMax,YMin,YMax,IsOccluded,IsTruncated,"
+                "IsGroupOf,IsDepiction,IsInside"
+            )
+            path = folder / f"{split}-annotations-bbox.csv"
+            path.write_text("\n".join([header, *rows]))
         return folder

@@ -1,0 +1,1 @@
+"""Readers of data sets in the form in which they were published."""
