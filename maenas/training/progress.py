@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 import sys
 from collections import deque
+from collections.abc import Mapping, Sequence
 
 import torch
 
 from maenas.detector.train import EpochResult, StepResult
+from maenas.runs.forecast import forecast
 from maenas.terminal.progress import ItemLine
 
 LOG = logging.getLogger(__name__)
@@ -31,12 +33,21 @@ class TrainLine(ItemLine):
         steps: number of steps of the whole training.
         epochs: number of epochs of the whole training.
         device: device that the training computes on.
+        rows: rows of the epochs that were done before.
     """
 
-    def __init__(self, first: int, steps: int, epochs: int, device: torch.device) -> None:
+    def __init__(
+        self,
+        first: int,
+        steps: int,
+        epochs: int,
+        device: torch.device,
+        rows: Sequence[Mapping[str, float]] = (),
+    ) -> None:
         super().__init__("train", steps, "steps", first, PLAIN_EVERY_S)
         self._epochs = epochs
         self._device = device
+        self._rows = list(rows)
         self._recent: deque[StepResult] = deque(maxlen=RECENT)
 
     def step(self, step: StepResult) -> None:
@@ -47,13 +58,22 @@ class TrainLine(ItemLine):
         self.show(step.number + 1, self._status(step))
 
     def epoch(self, epoch: EpochResult) -> None:
-        """Print the result of an epoch that was evaluated."""
-        if "ap" in epoch.row:
-            best = ", the best so far" if epoch.is_best else ""
-            LOG.info(
-                f"epoch {epoch.number}/{self._epochs}: loss {epoch.row['loss']:.3f}, "
-                f"AP {epoch.row['ap']:.4f}, AP50 {epoch.row['ap50']:.4f}{best}"
-            )
+        """Print an epoch that was evaluated: accuracy now, the best, and an estimate of the end."""
+        self._rows.append(epoch.row)
+        if "ap" not in epoch.row:
+            return
+        best = max((row for row in self._rows if "ap" in row), key=lambda row: row["ap"])
+        which = (
+            "the best so far"
+            if epoch.is_best
+            else f"best AP {best['ap']:.4f}, AP50 {best['ap50']:.4f} at epoch {best['epoch']:.0f}"
+        )
+        end = forecast(self._rows, self._epochs, "ap50")
+        expected = "" if end is None else f"; AP50 at the end {end}"
+        LOG.info(
+            f"epoch {epoch.number}/{self._epochs}: loss {epoch.row['loss']:.3f}, "
+            f"AP {epoch.row['ap']:.4f}, AP50 {epoch.row['ap50']:.4f}, {which}{expected}"
+        )
 
     def _status(self, step: StepResult) -> str:
         count, seconds = len(self._recent), sum(each.seconds for each in self._recent)

@@ -189,7 +189,7 @@ def follow(
     with (
         Charts(folder.path, rows) as charts,
         Trackers(trackers, tracked) as following,
-        TrainLine(first, total, recipe.epochs, ranks.device) as line,
+        TrainLine(first, total, recipe.epochs, ranks.device, rows) as line,
     ):
         for event in events:
             mark_begun(folder.path)
