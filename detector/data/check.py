@@ -13,7 +13,7 @@ from typing import Any
 
 from maenas.detector.data.check_labels import check_balance, check_boxes
 from maenas.detector.data.dataset import DataError, DataProblem, Dataset, Severity
-from maenas.detector.data.readers.read import read_dataset, splits_of
+from maenas.detector.data.readers.read import read_again, splits_of
 from maenas.detector.data.readers.yolo import label_file
 from maenas.detector.data.samples import Samples
 from maenas.detector.data.sizes import size_of
@@ -45,7 +45,7 @@ def open_splits(
     for split in names:
         try:
             with reading(split):
-                splits[split] = read_dataset(path, split)
+                splits[split] = read_again(path, split)
         except DataError as error:
             failed.setdefault(str(error), []).append(split)
     problems = []

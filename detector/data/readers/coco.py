@@ -57,6 +57,10 @@ class CocoReader(Reader):
         names = class_names(source.path, source.keys) if "names" in source.keys else None
         return _joined(source.path, parts, names)
 
+    def files(self, source: DataSource, split: str) -> tuple[Path, ...]:
+        """The annotation files, and the `data.yaml` that names them."""
+        return (*((source.path,) if source.keys else ()), *_files(source, split)[0])
+
     def names(self, source: DataSource) -> tuple[str, ...]:
         """The categories in the order of their ids; the images are not looked for."""
         found = {names_in(file) for file in _files(source, SPLITS[0])[0]}

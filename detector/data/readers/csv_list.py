@@ -76,6 +76,12 @@ class CsvReader(Reader):
             raise DataError(f"{source.path}: no line has a class.")
         return tuple(sorted(found))
 
+    def files(self, source: DataSource, split: str) -> tuple[Path, ...]:
+        """The lists of all splits, which give the classes, and the `data.yaml` that names them."""
+        lists = [file for each in self.splits(source) for file in _files(source, each)[0]]
+        own = (source.path,) if source.keys else ()
+        return (*own, *dict.fromkeys((*_files(source, split)[0], *lists)))
+
     def read(self, source: DataSource, split: str) -> Dataset:
         """The images that the lines of a split name, with their boxes."""
         files, root = _files(source, split)

@@ -10,13 +10,14 @@ from maenas.blocks.files.yaml_file import read_mapping
 from maenas.blocks.plugins.load import entry_points
 from maenas.blocks.plugins.registry import add_named, derived
 from maenas.detector.data.dataset import DataError, Dataset
+from maenas.detector.data.index.read import indexed, indexed_names
 from maenas.detector.data.paths import root_of
 from maenas.detector.data.readers.coco import CocoReader
 from maenas.detector.data.readers.csv_list import CsvReader
 from maenas.detector.data.readers.published.objects365 import Objects365Reader
 from maenas.detector.data.readers.published.openimages import OpenImagesReader
 from maenas.detector.data.readers.published.visdrone import VisDroneReader
-from maenas.detector.data.readers.source import DataSource, Reader
+from maenas.detector.data.readers.source import SPLITS, DataSource, Reader
 from maenas.detector.data.readers.voc import VocReader
 from maenas.detector.data.readers.yolo import YoloReader
 from maenas.detector.data.union.reader import UnionReader
@@ -47,7 +48,7 @@ YAML_NAMES = (
 
 
 def read_dataset(path: Path, split: str = "train") -> Dataset:
-    """Read one split of a data set.
+    """Read one split of a data set, or open its index if it is a large one.
 
     Args:
         path: `data.yaml`, folder that holds one, or another source that a reader recognises, such
@@ -57,6 +58,11 @@ def read_dataset(path: Path, split: str = "train") -> Dataset:
         DataError: if a file is missing or malformed; wrong labels do not raise, they are listed
             as problems.
     """
+    return indexed(*opened(path), split)
+
+
+def read_again(path: Path, split: str = "train") -> Dataset:
+    """Read one split of a data set from its files, never from its index; see `read_dataset`."""
     reader, source = opened(path)
     return reader.read(source, split)
 
@@ -70,7 +76,7 @@ def names_of(path: Path) -> tuple[str, ...]:
         DataError: if a file is missing or malformed.
     """
     reader, source = opened(path)
-    return reader.names(source)
+    return indexed_names(reader, source, SPLITS[0]) or reader.names(source)
 
 
 def splits_of(path: Path) -> tuple[str, ...]:

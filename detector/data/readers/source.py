@@ -67,6 +67,14 @@ class Reader(ABC):
         """
         return self.read(source, SPLITS[0]).names
 
+    def files(self, source: DataSource, split: str) -> tuple[Path, ...]:
+        """Files that the labels of a split come from, if they are few; () if it has no index.
+
+        A data set whose files are large is read once into an index, which is used until one of
+        them changes, or an image comes to or goes from the folders of its images.
+        """
+        return ()
+
     @abstractmethod
     def read(self, source: DataSource, split: str) -> Dataset:
         """Read one split; wrong labels are listed in its problems.

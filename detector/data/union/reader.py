@@ -47,6 +47,18 @@ class UnionReader(Reader):
         """The classes of the union."""
         return self._classes(load_union(source.path)).names
 
+    def files(self, source: DataSource, split: str) -> tuple[Path, ...]:
+        """The file of the union and those of its data sets; () if one of them has no index."""
+        union = load_union(source.path)
+        found = [source.path]
+        for member in union.members:
+            if split in self._splits(union, member):
+                own = self._of(union, member, lambda reader, its: reader.files(its, split))
+                if not own:
+                    return ()
+                found += own
+        return tuple(found)
+
     def read(self, source: DataSource, split: str) -> Dataset:
         """The images of all data sets that have the split."""
         union = load_union(source.path)

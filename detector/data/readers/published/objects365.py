@@ -40,6 +40,10 @@ class Objects365Reader(Reader):
         split = next(iter(files), SPLITS[0])
         return names_in(_file(source, split))
 
+    def files(self, source: DataSource, split: str) -> tuple[Path, ...]:
+        """The annotation file, and the `data.yaml` if there is one."""
+        return (*((source.path,) if source.keys else ()), _file(source, split))
+
     def read(self, source: DataSource, split: str) -> Dataset:
         """The images of a split; patches that are not on the disk are left out and reported."""
         return read_coco(_file(source, split), source.folder)

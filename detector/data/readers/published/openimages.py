@@ -58,6 +58,13 @@ class OpenImagesReader(Reader):
         """The names of the classes in their file's order."""
         return tuple(read_classes(_files(source).classes).values())
 
+    def files(self, source: DataSource, split: str) -> tuple[Path, ...]:
+        """The files of classes, boxes and labels, and the `data.yaml` if there is one."""
+        files = _files(source)
+        own = source.path if source.keys else None
+        used = (own, files.classes, files.hierarchy, files.boxes.get(split))
+        return tuple(path for path in (*used, files.image_labels.get(split)) if path is not None)
+
     def read(self, source: DataSource, split: str) -> Dataset:
         """The images of a split that are on the disk."""
         files = _files(source)
