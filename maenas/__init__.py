@@ -58,7 +58,7 @@ if TYPE_CHECKING:
     from maenas.api.detector import Detector
     from maenas.api.export import export
     from maenas.api.inspection import checks, score, show, table, tables, zoo
-    from maenas.api.judge import judge
+    from maenas.api.judge import calibrate_score, judge
     from maenas.api.kit import read_kit, write_kit
     from maenas.api.latency import compare, extend_profile, measure, predict, profile
     from maenas.api.networks import build_detector, import_weights, load_backbone
@@ -85,6 +85,7 @@ _HOMES = {
     "SearchConfig": "maenas.runs.config",
     "Thresholds": "maenas.detector.ops.thresholds",
     "build_detector": "maenas.api.networks",
+    "calibrate_score": "maenas.api.judge",
     "card": "maenas.api.training",
     "calibrate": "maenas.api.calibration",
     "check_data": "maenas.api.data",
@@ -133,6 +134,7 @@ __all__ = [
     "__version__",
     "build_detector",
     "calibrate",
+    "calibrate_score",
     "card",
     "check_data",
     "checks",

@@ -1,4 +1,4 @@
-"""Python API: judge what scores are worth among trained networks of equal cost."""
+"""Python API: judge what scores are worth among trained networks, and calibrate one of them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,42 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from maenas.evidence.calibrate_score import CalibratedScore
     from maenas.evidence.verdict import Verdict
+
+
+def calibrate_score(
+    table: str | Path,
+    score: str = "log-macs",
+    *,
+    accuracy: str = "acc",
+    cost: str = "macs",
+    prior_sd: float = 1.0,
+    out: str | Path = "fitted.yaml",
+) -> CalibratedScore:
+    """Fit the tilt of a score towards coarse levels to trained networks, and write a score file.
+
+    One number is fitted, with a normal prior at 0, so that 8 to 16 networks of equal cost are
+    enough; the posterior says whether they are. `maenas.search(score="fitted.yaml")` certifies its
+    optimum.
+
+    Args:
+        table: CSV file of trained networks, such as `networks.csv` of `maenas.judge`.
+        score: score to tilt: "log-macs" or "log-entropy".
+        accuracy: column with the accuracy.
+        cost: column with the cost.
+        prior_sd: standard deviation of the prior of the tilt.
+        out: score file to write.
+    Raises:
+        MaenasError: if the table or an option is wrong, or the file cannot be written.
+
+    Example:
+        >>> fitted = maenas.calibrate_score("runs/judge/exp/networks.csv")
+        >>> fitted.posterior.mean, fitted.covers_zero
+    """
+    from maenas.evidence.calibrate_score import calibrate_table
+
+    return calibrate_table(Path(table), score, accuracy, cost, prior_sd, Path(out))
 
 
 def judge(

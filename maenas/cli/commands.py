@@ -18,6 +18,7 @@ from maenas.cli.latency.tables import tables
 from maenas.cli.options import DETECTORS, LATENCY, MACHINE, SEARCH, TRAINING, WHOLE
 from maenas.cli.run import run
 from maenas.cli.schema import schema
+from maenas.cli.search.calibrate_score import calibrate_score
 from maenas.cli.search.judge import judge
 from maenas.cli.search.score import score
 from maenas.cli.search.search import search
@@ -32,7 +33,7 @@ from maenas.cli.training.val import val
 
 GROUPS: dict[str, tuple[Callable[..., None], ...]] = {
     WHOLE: (run,),
-    SEARCH: (search, show, score, judge, zoo),
+    SEARCH: (search, show, score, judge, calibrate_score, zoo),
     DETECTORS: (build_detector, import_weights, export, detect),
     TRAINING: (train, distill, train_family, race, val, card),
     LATENCY: (profile, calibrate, tables, predict, measure, compare),

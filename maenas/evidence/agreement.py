@@ -97,10 +97,11 @@ def mean_in_groups(
     values: Float64Array,
     accuracy: Float64Array,
     groups: NDArray[np.int64],
+    fewest: int = FEWEST,
 ) -> float:
     """Mean of a rank correlation inside groups, weighted by their sizes.
 
-    Groups with fewer than `FEWEST` networks, or without a difference in one of the two, do not
+    Groups with fewer than `fewest` networks, or without a difference in one of the two, do not
     count.
     """
     order = np.argsort(groups, kind="stable")
@@ -108,7 +109,7 @@ def mean_in_groups(
     total, count = 0.0, 0
     for members in np.split(order, starts):
         ours, theirs = values[members], accuracy[members]
-        if len(members) >= FEWEST and np.ptp(ours) and np.ptp(theirs):
+        if len(members) >= fewest and np.ptp(ours) and np.ptp(theirs):
             total += len(members) * correlation(ours, theirs)
             count += len(members)
     return total / count if count else float("nan")

@@ -16,6 +16,7 @@ import numpy as np
 from maenas.blocks import Backbone, Op
 from maenas.budgets.arrays import Float64Array
 from maenas.nas import SCORES
+from maenas.nas.scores.log_scores import TiltedScore
 from maenas.nas.scores.max_entropy import log_gain
 from maenas.nas.scores.score import Score
 
@@ -47,6 +48,9 @@ def network_columns(backbone: Backbone) -> dict[str, float]:
         row[f"C{level}"] = stage[-1].out_shape[0]
     for name, score in scores_of(len(set(levels))).items():
         row[f"{SCORE_COLUMN}{name}"] = score(backbone)
+        if isinstance(score, TiltedScore):
+            for at, value in enumerate(score.level_scores(backbone), 1):
+                row[f"{name}:{at}"] = value  # several stages of a level count each by itself
     return row
 
 
@@ -82,6 +86,21 @@ def features_of(table: Columns) -> dict[str, Float64Array]:
         if column.startswith(SCORE_COLUMN) and column.removeprefix(SCORE_COLUMN) not in SCORES:
             found[column.removeprefix(SCORE_COLUMN)] = values  # of a plugin
     return {name: values for name, values in found.items() if np.isfinite(values).all()}
+
+
+def tilted_levels(table: Columns, score: str) -> list[Float64Array]:
+    """What a score with a tilt adds in each level before its tilt; [] without the columns.
+
+    Args:
+        table: columns of a table.
+        score: "log-macs" or "log-entropy".
+    """
+    exact = [table[f"{score}:{at}"] for at in range(MOST_LEVELS) if f"{score}:{at}" in table]
+    if exact:
+        return exact
+    if score == "log-macs":
+        return log_macs_levels(table)
+    return logarithms(entropies(table), level_columns(table, "C"))
 
 
 def depth_of(table: Columns) -> Float64Array | None:

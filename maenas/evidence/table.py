@@ -79,7 +79,7 @@ def comparisons_of(path: Path, accuracy: str = "acc", cost: str = "macs") -> lis
     features = features_of(table)
     if not features or not known.any():
         raise SpecError(f"{path}: has no columns of features, such as macs, params, u1 or n1.")
-    bands, label = bands_of(table[cost]), f"equal {cost}"
+    bands, label = groups_of(table[cost]), f"equal {cost}"
     if share_in_groups(bands) < IN_BANDS:
         return [Networks(label, table[accuracy], features, cost=table[cost])]
     found = [Networks(label, table[accuracy], features, groups=bands)]
@@ -96,6 +96,13 @@ def bands_of(cost: Float64Array) -> NDArray[np.int64]:
     """(n,), the band of equal cost of each network."""
     bands: NDArray[np.int64] = np.floor(np.log(cost) / np.log(1 + BAND)).astype(np.int64)
     return bands
+
+
+def groups_of(cost: Float64Array) -> NDArray[np.int64]:
+    """(n,), the group of equal cost of each network: one if all lie within twice a band."""
+    if cost.max() <= (1 + 2 * BAND) * cost.min():
+        return np.zeros(len(cost), dtype=np.int64)
+    return bands_of(cost)
 
 
 def joined(first: NDArray[np.int64], second: NDArray[np.int64]) -> NDArray[np.int64]:

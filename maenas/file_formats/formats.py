@@ -69,6 +69,7 @@ FORMATS: dict[str, FileFormat] = {
         FileFormat("train-result", "train --json, distill --json", results.train_schema),
         FileFormat("family-result", "result.json of a family", results.family_schema),
         FileFormat("judge-result", "result.json of judge", results.judge_schema),
+        FileFormat("calibrated-score", "calibrate-score --json", results.calibrated_schema),
         FileFormat("race-result", "result.json of a race", results.race_schema),
         FileFormat("val-result", "results.json of val", results.val_schema),
         FileFormat("detect-result", "results.json of detect", results.detect_schema),

@@ -83,6 +83,13 @@ def judge_schema() -> Schema:
     return written(verdict.VerdictData, verdict.SCHEMA, *parts)
 
 
+def calibrated_schema() -> Schema:
+    """Schema of what `calibrate-score --json` prints."""
+    from maenas.evidence import calibrate_score
+
+    return written(calibrate_score.CalibratedScoreData, calibrate_score.SCHEMA)
+
+
 def race_schema() -> Schema:
     """Schema of the `result.json` of a race."""
     from maenas.evidence import race_result

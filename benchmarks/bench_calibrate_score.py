@@ -1,0 +1,78 @@
+"""How many trained networks does the tilt of a score need? Public tables answer.
+
+    python -m benchmarks.bench_calibrate_score FOLDER [--draws 20] [--write]
+
+FOLDER holds `nas_bench_macro.csv` and `ofa_mobilenetv3.csv`, see bench_evidence. In each band of
+5 % of MACs with 40 networks or more, K networks are drawn, the tilt of log-macs is fitted to them
+as by `maenas calibrate-score`, and Spearman's rank correlation with accuracy is computed on the
+other networks of the band. Values are means over bands, weighted by their number of networks.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.bench_portfolio import TABLES
+from benchmarks.machine import RESULTS
+from maenas.evidence.agreement import spearman
+from maenas.evidence.features import Columns, tilted_levels
+from maenas.evidence.table import bands_of, read_table
+from maenas.evidence.tilt import tilt_posterior
+
+TABLE = RESULTS / "calibrate-score.csv"
+COUNTS = (0, 4, 8, 16)
+FEWEST = 40
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("folder", type=Path, help="folder with the two tables")
+    parser.add_argument("--draws", type=int, default=20, help="draws in each band")
+    parser.add_argument("--write", action="store_true", help=f"write {TABLE.name}")
+    arguments = parser.parse_args()
+    rows = []
+    for name, file in TABLES:
+        table = read_table(arguments.folder / file)
+        for count in COUNTS:
+            found, clear = held_out(table, count, arguments.draws)
+            print(f"{name}, {count} networks: {found:+.3f}, {clear:.0%} clear", flush=True)
+            rows.append((name, count, f"{found:.4f}", f"{clear:.4f}"))
+    if arguments.write:
+        with TABLE.open("w", newline="", encoding="utf-8") as file_out:
+            writer = csv.writer(file_out)
+            writer.writerow(("table", "trained", "spearman_of_the_rest", "intervals_without_0"))
+            writer.writerows(rows)
+
+
+def held_out(table: Columns, count: int, draws: int) -> tuple[float, float]:
+    """Mean correlation on the networks that were not drawn, and the share of clear intervals."""
+    levels, accuracy = np.stack(tilted_levels(table, "log-macs")), table["acc"]
+    bands, rng = bands_of(table["macs"]), np.random.default_rng(0)
+    found, sizes, clear = [], [], []
+    for band in np.unique(bands):
+        members = np.flatnonzero(bands == band)
+        if len(members) < FEWEST:
+            continue
+        for _ in range(draws if count else 1):
+            mixed = rng.permutation(members)
+            drawn, rest = mixed[:count], mixed[count:]
+            t = 0.0
+            if count:
+                own = [*levels[:, drawn]]
+                posterior = tilt_posterior(own, accuracy[drawn], np.zeros(count, dtype=np.int64))
+                t = posterior.mean
+                clear.append(posterior.interval.is_clear)
+            values = np.exp(t * np.arange(len(levels))) @ levels[:, rest]
+            found.append(spearman(values, accuracy[rest]))
+            sizes.append(len(members))
+    return float(np.average(found, weights=sizes)), float(np.mean(clear)) if clear else 0.0
+
+
+if __name__ == "__main__":
+    main()

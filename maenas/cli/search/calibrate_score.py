@@ -1,0 +1,59 @@
+"""`maenas calibrate-score`: fit the tilt of a score to trained networks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from maenas.cli.options import Json
+
+if TYPE_CHECKING:
+    from maenas.evidence.calibrate_score import CalibratedScore
+
+
+def calibrate_score(
+    table: Annotated[
+        Path,
+        typer.Argument(help="CSV file of trained networks, such as networks.csv of judge."),
+    ],
+    score: Annotated[
+        str, typer.Option(help="Score to tilt: log-macs or log-entropy.")
+    ] = "log-macs",
+    accuracy: Annotated[str, typer.Option(help="Column with the accuracy.")] = "acc",
+    cost: Annotated[str, typer.Option(help="Column with the cost.")] = "macs",
+    prior_sd: Annotated[
+        float, typer.Option(help="Standard deviation of the prior of the tilt, whose mean is 0.")
+    ] = 1.0,
+    out: Annotated[Path, typer.Option(help="Score file to write.")] = Path("fitted.yaml"),
+    as_json: Json = False,
+) -> None:
+    """Fit the tilt of a score towards coarse levels to trained networks of equal cost."""
+    import maenas
+    from maenas.terminal.console import print_json
+
+    found = maenas.calibrate_score(
+        table, score, accuracy=accuracy, cost=cost, prior_sd=prior_sd, out=out
+    )
+    print_json(found.to_json()) if as_json else print_calibrated(found)
+
+
+def print_calibrated(found: CalibratedScore) -> None:
+    """Print the posterior of the tilt, what it changes, and the next command."""
+    from maenas.evidence.calibrate_score import tilt_line
+    from maenas.terminal.console import OUT
+
+    posterior = found.posterior
+    OUT.print(
+        f"{found.score}: {tilt_line(posterior.interval)} (posterior mean and 95 % interval, sd "
+        f"{posterior.sd:.2f}) from {posterior.networks} networks in {posterior.groups} groups of "
+        "equal cost"
+    )
+    OUT.print(
+        f"rank correlation with accuracy: {found.spearman_at_0:+.2f} without a tilt, "
+        f"{found.spearman_at_t:+.2f} with it, on these same networks"
+    )
+    if found.covers_zero:
+        OUT.print("the interval covers 0: these networks do not say which way to tilt the score")
+    OUT.print(f"score file: {found.file}; next: maenas search --score {found.file} --budget ...")

@@ -1,0 +1,166 @@
+"""`maenas calibrate-score`: fit the tilt of a score to trained networks, write a score file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from typing_extensions import TypedDict
+
+from maenas import __version__
+from maenas.blocks import SpecError
+from maenas.blocks.errors import one_of
+from maenas.blocks.files.atomic_write import write_text
+from maenas.evidence.agreement import Estimate, mean_in_groups, spearman
+from maenas.evidence.features import tilted_levels
+from maenas.evidence.table import column_of, groups_of, read_table
+from maenas.evidence.tilt import FEWEST_NETWORKS, TiltPosterior, tilt_posterior
+from maenas.nas.scores.load import FORMAT
+
+SCHEMA = "maenas/calibrated-score@1"
+TILTED = ("log-macs", "log-entropy")
+
+
+class CalibratedScoreData(TypedDict):
+    """The result of `maenas calibrate-score`.
+
+    Attributes:
+        schema: version of this format.
+        version: version of maenas.
+        table: CSV file of the trained networks.
+        score: name of the score.
+        networks: number of networks that count.
+        groups: number of groups of equal cost.
+        t: posterior mean of the tilt.
+        sd: posterior standard deviation.
+        low: lower end of the 95 % interval.
+        high: upper end of the 95 % interval.
+        covers_zero: whether the interval holds 0, so that the tilt is not known.
+        spearman_at_0: rank correlation with accuracy without a tilt.
+        spearman_at_t: rank correlation with the fitted tilt, on the same networks.
+        file: score file that was written.
+    """
+
+    schema: str
+    version: str
+    table: str
+    score: str
+    networks: int
+    groups: int
+    t: float
+    sd: float
+    low: float
+    high: float
+    covers_zero: bool
+    spearman_at_0: float
+    spearman_at_t: float
+    file: str
+
+
+@dataclass(frozen=True, slots=True)
+class CalibratedScore:
+    """The result of `maenas calibrate-score`.
+
+    Attributes:
+        table: CSV file of the trained networks.
+        score: name of the score.
+        posterior: posterior of its tilt.
+        spearman_at_0: rank correlation with accuracy without a tilt.
+        spearman_at_t: rank correlation with the fitted tilt, on the same networks.
+        file: score file that was written.
+    """
+
+    table: Path
+    score: str
+    posterior: TiltPosterior
+    spearman_at_0: float
+    spearman_at_t: float
+    file: Path
+
+    @property
+    def covers_zero(self) -> bool:
+        """Whether the interval of the tilt holds 0."""
+        return not self.posterior.interval.is_clear
+
+    def to_json(self) -> dict[str, Any]:
+        """The result as plain data."""
+        found = self.posterior.interval
+        data: CalibratedScoreData = {
+            "schema": SCHEMA,
+            "version": __version__,
+            "table": str(self.table),
+            "score": self.score,
+            "networks": self.posterior.networks,
+            "groups": self.posterior.groups,
+            "t": found.value,
+            "sd": self.posterior.sd,
+            "low": found.low,
+            "high": found.high,
+            "covers_zero": self.covers_zero,
+            "spearman_at_0": self.spearman_at_0,
+            "spearman_at_t": self.spearman_at_t,
+            "file": str(self.file),
+        }
+        return dict(data)
+
+
+def calibrate_table(
+    path: Path, score: str, accuracy: str, cost: str, prior_sd: float, out: Path
+) -> CalibratedScore:
+    """Fit the tilt of a score to a table of trained networks and write a score file.
+
+    Args:
+        path: CSV file of trained networks.
+        score: name of the score, one of `TILTED`.
+        accuracy: column with the accuracy.
+        cost: column with the cost.
+        prior_sd: standard deviation of the prior of the tilt, whose mean is 0.
+        out: score file to write.
+    Raises:
+        SpecError: if a column is missing, or no group of equal cost is large enough.
+    """
+    one_of("calibrate-score", "score", score, TILTED)
+    if not prior_sd > 0:
+        raise SpecError(f"calibrate-score: prior_sd must be a positive number, got {prior_sd:g}.")
+    if out.suffix not in (".yaml", ".yml"):
+        raise SpecError(f"calibrate-score: --out must end in .yaml, got {out}.")
+    table = read_table(path)
+    known = np.isfinite(column_of(table, accuracy, path)) & (column_of(table, cost, path) > 0)
+    table = {key: values[known] for key, values in table.items()}
+    levels = tilted_levels(table, score)
+    if not levels:
+        raise SpecError(
+            f"{path}: has no columns of levels for {score}, such as n1 and m1 or u1 and C1."
+        )
+    groups = groups_of(table[cost])
+    posterior = tilt_posterior(levels, table[accuracy], groups, prior_sd)
+
+    def agreement(t: float) -> float:
+        values = np.exp(t * np.arange(len(levels))) @ np.stack(levels)
+        found = (spearman, values, table[accuracy], groups)
+        return mean_in_groups(*found, fewest=FEWEST_NETWORKS)
+
+    made = CalibratedScore(path, score, posterior, agreement(0.0), agreement(posterior.mean), out)
+    write_text(out, score_text(made))
+    return made
+
+
+def score_text(made: CalibratedScore) -> str:
+    """The score file, with its receipt as comments."""
+    found = made.posterior.interval
+    lines = [
+        f"# maenas calibrate-score {made.table.name}, maenas {__version__}",
+        f"# {tilt_line(found)} from {made.posterior.networks} networks in {made.posterior.groups} "
+        "groups of equal cost",
+        f"format: {FORMAT}",
+        f"name: {made.score}",
+        f"options: {{t: {found.value:.4f}}}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def tilt_line(found: Estimate) -> str:
+    """A line with the tilt and its interval."""
+    return f"t = {found.value:+.2f} [{found.low:+.2f}, {found.high:+.2f}]"
