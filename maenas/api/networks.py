@@ -67,6 +67,7 @@ def build_detector(
     from maenas.detector import load_template
     from maenas.detector.checkpoints.checkpoint import SPEC_FILE, WEIGHTS_FILE, save_folder
     from maenas.detector.model.spec import Resize
+    from maenas.runs.folders import require_no_run
     from maenas.runs.models import find_model
     from maenas.runs.templates import nearest_template
 
@@ -83,6 +84,7 @@ def build_detector(
         known = resolved.num_classes or DEFAULT_CLASSES
         chosen = chosen.with_classes(known if num_classes is None else num_classes)
     spec = replace(resolved.around(chosen, tuple(names)), resize=resize)  # type: ignore[arg-type]
+    require_no_run(folder)
     for file in (SPEC_FILE, WEIGHTS_FILE):
         if (folder / file).exists():
             if not exist_ok:
@@ -128,6 +130,7 @@ def import_weights(
     from maenas.detection.import_weights import ImportResult, digest_line, number_of_parameters
     from maenas.detector.checkpoints.checkpoint import save_folder
     from maenas.detector.checkpoints.import_weights import import_checkpoint
+    from maenas.runs.folders import require_no_run
     from maenas.runs.start import new_run
 
     path = Path(checkpoint)
@@ -136,6 +139,7 @@ def import_weights(
     if num_classes is not None:
         receipt += f" --num-classes {num_classes}"
     with new_run(out, "import-weights", exist_ok) as folder:
+        require_no_run(folder)
         save_folder(folder, imported.spec, imported.weights, (receipt, digest_line(path)))
     return ImportResult(
         checkpoint=path,

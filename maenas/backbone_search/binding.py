@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from maenas.backbone_search.results.lines import place
 from maenas.backbone_search.results.result import Found
+from maenas.backbone_search.verify import Verified
 from maenas.budgets import show
 from maenas.nas import Problem
 
@@ -12,20 +15,29 @@ LAYERS_OF_A_UNIT = 2  # minimum number of layers of one more unit
 WIDTHS = ("out_channels", "bottleneck_channels", "expand_ratio")
 
 
-def unused_note(found: Found) -> str | None:
-    """A note on what keeps a network from using its budget; None if it uses nearly all of it."""
+def unused_note(found: Found, verified: Sequence[Verified] = ()) -> str | None:
+    """A note on what keeps a network from using its budget; None if it uses nearly all of it.
+
+    Args:
+        found: network.
+        verified: finalists that were measured, the network first; () if none was.
+    """
     problem = found.subproblem.problem
     ranged = problem.ranged
-    spent = found.spent(ranged.axis)
+    measured = verified[0].measured_on(problem, ranged.axis) if verified else None
+    spent = found.spent(ranged.axis) if measured is None else measured
     spare = 1 - spent / found.limit
     if spare <= SPARE:
         return None
     reasons = binding_limits(found, problem)
+    if measured is not None and not all(one.within for one in verified):
+        reasons.append("every better network that was measured is beyond it (see --verify)")
     binding = "; ".join(reasons) or "no limit by itself: more would not raise this score"
+    how = "spent" if measured is None else "measured"
     return (
         f"{100 * spare:.0f} % of {show(ranged.quantity, found.limit)}"
         f"{place(problem, ranged.axis)} is left unused "
-        f"({show(ranged.quantity, spent)} spent); what binds: {binding}"
+        f"({show(ranged.quantity, spent)} {how}); what binds: {binding}"
     )
 
 

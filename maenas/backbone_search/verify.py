@@ -21,7 +21,7 @@ from maenas.backbone_search.verification.meters import (
 from maenas.blocks import Backbone, SpecError
 from maenas.blocks.files.words import did_you_mean
 from maenas.budgets import InfeasibleError
-from maenas.nas.problem import PricedDevice
+from maenas.nas.problem import PricedDevice, Problem
 from maenas.runs.config import SearchConfig
 
 LOG = logging.getLogger(__name__)
@@ -82,6 +82,11 @@ class Verified:
     def measured_ms(self) -> float:
         """Measured milliseconds on the first device."""
         return self.measurements[0].measured_ms
+
+    def measured_on(self, problem: Problem, axis: str) -> float | None:
+        """Measured milliseconds on the device of an axis; None if it was not measured there."""
+        names = [device.name for device in problem.devices if device.axis == axis]
+        return next((one.measured_ms for one in self.measurements if one.device in names), None)
 
     @property
     def error(self) -> float:

@@ -11,7 +11,19 @@ from maenas.runs.run_lock import was_removed
 RUNS = Path("runs")
 # Folders in a run of `maenas run`.
 TRAINING, BUILT, SEARCH = "train", "detector", "search"
+# Files that only the folder of a run of several files has.
+RUN_FILES = ("args.yaml", "config.yaml", "searches.yaml", "family.yaml", "run.json")
 TRAINING_TABLE = "results.csv"  # file of a training run with loss and AP by epoch
+
+
+def require_no_run(folder: Path) -> None:
+    """Raise `MaenasError` if a folder holds a run: a detector beside it would be read instead."""
+    found = next((name for name in RUN_FILES if (folder / name).exists()), None)
+    if found is not None:
+        raise MaenasError(
+            f"{folder}: holds a run ({found}), which a detector beside it would hide; --out names "
+            "another folder."
+        )
 
 
 def made_next(command: str) -> Path:

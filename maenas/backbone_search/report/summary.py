@@ -257,7 +257,9 @@ def provenance_section(result: Result) -> Section:
     ]
     if problem.further:
         latencies = [b for b in problem.budgets if b.quantity == "latency_ms"]
-        rows += [("budget", budget_line(best, budget)) for budget in latencies]
+        rows += [
+            ("budget", budget_line(best, b, result.measured_ms(best, b.axis))) for b in latencies
+        ]
     for device in problem.devices:
         name = f"{device.name}: " if problem.further else ""
         rows.append(("latency", f"{name}{device.model.about}"))

@@ -35,7 +35,7 @@ def print_card(result: Result) -> None:
     for budget in problem.budgets:
         if budget.quantity == "layers" and not result.config.limits_layers:
             continue  # the template's own limit is printed below
-        card.add_row("budget", budget_line(best, budget))
+        card.add_row("budget", budget_line(best, budget, result.measured_ms(best, budget.axis)))
     random = "none" if best.random_score is None else f"{best.random_score:.3f}"
     unit = f" {problem.score.unit}" if problem.score.unit else ""
     if not isinstance(problem.score, MaxEntropy):

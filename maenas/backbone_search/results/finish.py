@@ -85,7 +85,7 @@ def finished_result(
     if scores.chosen is not None:
         networks = (*networks[:-1], _chosen(networks[-1], scores.chosen))
     notes += _caveats(job.config, networks)
-    unused = unused_note(networks[-1])
+    unused = unused_note(networks[-1], () if scores.chosen else verified)
     if unused is not None:
         notes.append(unused)
     result = Result(

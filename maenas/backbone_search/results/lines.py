@@ -79,15 +79,24 @@ def beside_line(found: Found) -> str:
     )
 
 
-def budget_line(found: Found, budget: Budget) -> str:
-    """A line with what a network spends of one budget, and what it leaves."""
+def budget_line(found: Found, budget: Budget, measured_ms: float | None = None) -> str:
+    """A line with what a network spends of one budget, and what it leaves.
+
+    Args:
+        found: network.
+        budget: budget of the search.
+        measured_ms: latency that the network was measured with; None if it was not measured.
+    """
     problem = found.subproblem.problem
     spent, limit = found.spent(budget.axis), found.limits[budget.axis]
     priced = next((d for d in problem.devices if d.axis == budget.axis), None)
     kind = "" if priced is None else f" {priced.model.claim} on {priced.name}"
+    predicted = show(budget.quantity, spent)
+    if measured_ms is not None:
+        kind, spent = f"{kind}, {show(budget.quantity, measured_ms)} measured,", measured_ms
     spare = 100 * (1 - spent / limit)
-    rest = f"{spare:.1f} % to spare" if spare >= 0 else f"{-spare:.1f} % beyond, within as measured"
-    return f"{show(budget.quantity, spent)}{kind} of {show(budget.quantity, limit)} ({rest})"
+    rest = f"{spare:.1f} % to spare" if spare >= 0 else f"{-spare:.1f} % beyond"
+    return f"{predicted}{kind} of {show(budget.quantity, limit)} ({rest})"
 
 
 def place(problem: Problem, axis: str) -> str:

@@ -34,7 +34,11 @@ def receipt(result: Result, found: Found) -> list[str]:
         costs_line(found),
     ]
     if problem.further:
-        lines += [budget_line(found, b) for b in problem.budgets if b.quantity == "latency_ms"]
+        lines += [
+            budget_line(found, b, result.measured_ms(found, b.axis))
+            for b in problem.budgets
+            if b.quantity == "latency_ms"
+        ]
     for device in problem.devices:
         about = device.model.about if found is result.best else device.model.brief
         lines.append(f"latency {f'{device.name}: ' if problem.further else ''}{about}")

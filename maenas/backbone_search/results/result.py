@@ -135,6 +135,12 @@ class Result:
             words.append(f" --finalists {len(ranks.finalists)} --finalist-seeds {ranks.seeds}")
         return self.config.command() + "".join(words)
 
+    def measured_ms(self, found: Found, axis: str) -> float | None:
+        """Measured latency of a network on one axis; None if it was not measured there."""
+        if not self.verified or found is not self.best:
+            return None
+        return self.verified[0].measured_on(found.subproblem.problem, axis)
+
     def spec_path(self, found: Found) -> Path:
         """Path of a network's spec."""
         if len(self.networks) == 1 or found is self.best:

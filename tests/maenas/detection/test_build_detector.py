@@ -11,6 +11,7 @@ from maenas.blocks.backbone_file import zoo_path
 from maenas.detector.checkpoints.checkpoint import load_folder
 from maenas.detector.model.spec import assemble, load_detector
 from maenas.detector.model.template import load_template
+from maenas.runs.folders import RUN_FILES
 from tests.small_detector import NAMES
 from tests.trainings import write_data
 
@@ -55,6 +56,17 @@ def test_an_existing_detector_is_not_replaced_unasked(typed, tmp_path: Path) -> 
     assert (tmp_path / "det" / "detector.yaml").read_bytes() == before
     typed(*command, "--num-classes", "3", "--exist-ok")
     assert load_detector(tmp_path / "det" / "detector.yaml").head.num_classes == 3
+
+
+@pytest.mark.parametrize("file", RUN_FILES)
+def test_no_detector_is_written_over_a_run(typed, tmp_path: Path, file: str) -> None:
+    """`val run` and `show run` would read the detector, which has no weights, instead."""
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / file).touch()
+    refused = typed("build-detector", "zoo:damo-yolo-t", "--out", "run", "--exist-ok")
+    assert refused.code == 2
+    assert f"run: holds a run ({file})" in refused.err
+    assert [path.name for path in (tmp_path / "run").iterdir()] == [file]
 
 
 @pytest.mark.parametrize(
