@@ -8,9 +8,9 @@ from maenas.detector.train.batch_size import (
     require_fewest,
     smallest_batch,
 )
-from maenas.detector.train.cpu_precision import resolved_compute
 from maenas.detector.train.learner import Learner
 from maenas.detector.train.loop import train
+from maenas.detector.train.precision import resolved_compute
 from maenas.detector.train.ranks import Ranks, joined_ranks
 from maenas.detector.train.recipe import (
     PAIRS,

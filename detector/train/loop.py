@@ -112,12 +112,16 @@ def first_state(training: Training, layout: torch.memory_format) -> TrainingStat
     if teaching is not None:
         teaching.loss.to(ranks.device)
         teaching.teacher.to(ranks.device, layout)
+    fine_tune = training.recipe.fine_tune
+    fine_tune.freeze_stages(network)
     is_fp16 = precision_of(training.recipe.compute.amp, ranks.device) is torch.float16
     return TrainingState(
         network=network,
         feature_loss=None if teaching is None else teaching.loss,
         ema=Ema(network, training.recipe.ema),
-        optimizer=training.recipe.optimizer.build(Learner(network, teaching)),
+        optimizer=training.recipe.optimizer.build(
+            Learner(network, teaching), fine_tune.lr_factors(network)
+        ),
         scaler=torch.amp.GradScaler(ranks.device.type, enabled=is_fp16),
         progress=TrainingProgress(),
     )
@@ -168,7 +172,7 @@ def one_epoch(
     lr = schedule.at(max(0, progress.step - 1))
     started = time.perf_counter()
     begun = started - progress.epoch_seconds
-    state.network.train()
+    recipe.fine_tune.set_training(training.network)
     for batches in in_groups(
         training.loader.epoch(progress.epoch, progress.epoch_batches), training.accumulation_steps
     ):

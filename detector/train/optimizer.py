@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import inf, sqrt
-from typing import Literal
+from typing import Any, Literal
 
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 from torch.optim import SGD, AdamW, Optimizer
 
 from maenas.blocks.errors import SpecError, positive
+
+FACTOR = "lr_factor"  # key of a parameter group: factor of its learning rate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,30 +55,48 @@ class OptimizerOptions:
         ratio = batch / self.lr_batch
         return self.lr * (ratio if self.lr_scaling == "linear" else sqrt(ratio))
 
-    def build(self, network: nn.Module) -> Optimizer:
-        """The optimizer of a network's parameters; the first group has weight decay."""
-        decayed, others = parameter_groups(network)
-        groups = [
-            {"params": decayed, "weight_decay": self.weight_decay},
-            {"params": others, "weight_decay": 0.0},
-        ]
+    def build(
+        self, network: nn.Module, lr_factors: Mapping[Tensor, float] | None = None
+    ) -> Optimizer:
+        """The optimizer of a network's trained parameters; the first groups have weight decay.
+
+        Args:
+            network: network to train.
+            lr_factors: factor of the learning rate of each parameter; 1 where none is given.
+        """
+        factor_of, decayed_first = lr_factors or {}, parameter_groups(network)
+        groups: list[dict[str, Any]] = []
+        for parameters, decay in zip(decayed_first, (self.weight_decay, 0.0), strict=True):
+            for factor, its in by_factor(parameters, factor_of).items():
+                groups.append({"params": its, "weight_decay": decay, FACTOR: factor})
         if self.name == "adamw":
             return AdamW(groups, lr=self.lr, fused=True)
         return SGD(groups, lr=self.lr, momentum=self.momentum, nesterov=True, fused=True)
 
 
 def parameter_groups(network: nn.Module) -> tuple[list[Tensor], list[Tensor]]:
-    """The parameters with weight decay, and those without: norms and biases."""
+    """The trained parameters with weight decay, and those without: norms and biases."""
     decayed: list[Tensor] = []
     others: list[Tensor] = []
     for module in network.modules():
         for name, parameter in module.named_parameters(recurse=False):
             free = name == "bias" or isinstance(module, _NormBase)
-            (others if free else decayed).append(parameter)
+            if parameter.requires_grad:
+                (others if free else decayed).append(parameter)
     return decayed, others
 
 
+def by_factor(
+    parameters: Sequence[Tensor], factor_of: Mapping[Tensor, float]
+) -> dict[float, list[Tensor]]:
+    """The parameters by the factor of their learning rate."""
+    groups: dict[float, list[Tensor]] = {}
+    for parameter in parameters:
+        groups.setdefault(factor_of.get(parameter, 1.0), []).append(parameter)
+    return groups
+
+
 def set_lr(optimizer: Optimizer, lr: float) -> None:
-    """Set the learning rate of every parameter group."""
+    """Set the learning rate of every parameter group, each times the factor of the group."""
     for group in optimizer.param_groups:
-        group["lr"] = lr
+        group["lr"] = lr * group.get(FACTOR, 1.0)

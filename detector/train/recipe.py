@@ -24,10 +24,12 @@ from maenas.detector.losses import LossWeights
 from maenas.detector.model.spec import DetectorSpec
 from maenas.detector.model.template import load_template, template_names
 from maenas.detector.train.ema import EmaOptions
+from maenas.detector.train.fine_tune import FineTuneOptions
 from maenas.detector.train.optimizer import OptimizerOptions
 from maenas.detector.train.schedule import ScheduleOptions
 
 FORMAT = "maenas/recipe@1"
+FINE_TUNING = ("visdrone",)  # recipes that start from a trained detector
 PAIRS = {"t": "t-from-s", "s": "s-from-m", "m": "m-from-l", "l": "l-from-l"}  # student -> recipe
 
 
@@ -40,7 +42,7 @@ class ComputeOptions:
             teacher) and for as many as fit into the memory of a GPU. Gradients are accumulated
             until the batch of the recipe is reached.
         amp: precision of the network: "auto" is bf16 on a GPU where that is fast, else fp16; on a
-            CPU it is bf16 if `cpu_precision.py` decides that it is faster, else fp32.
+            CPU it is bf16 if `precision.py` decides that it is faster, else fp32.
         channels_last: whether feature maps are stored channels-last, which is nearly twice as fast
             on CPUs and tensor cores.
         compile: whether the network is compiled by `torch.compile`, after the first 33 batches of
@@ -72,6 +74,7 @@ class Recipe:
             batch; () for the input size of the detector alone, as published.
         optimizer: options of the optimizer.
         schedule: phases of the training and its learning rates.
+        fine_tune: parts of a trained detector that learn slowly, or not at all.
         ema: options of the moving average.
         sampling: how often images of each source and class are drawn.
         augmentation: augmentation of the images; `resize` is taken from the detector.
@@ -89,6 +92,7 @@ class Recipe:
     sides: tuple[int, ...] = ()
     optimizer: OptimizerOptions = field(default_factory=OptimizerOptions)
     schedule: ScheduleOptions = field(default_factory=ScheduleOptions)
+    fine_tune: FineTuneOptions = field(default_factory=FineTuneOptions)
     ema: EmaOptions = field(default_factory=EmaOptions)
     sampling: SamplingOptions = field(default_factory=SamplingOptions)
     augmentation: Augmentation = field(default_factory=Augmentation)
@@ -135,6 +139,7 @@ class Recipe:
 SECTIONS: dict[str, type[Any]] = {
     "optimizer": OptimizerOptions,
     "schedule": ScheduleOptions,
+    "fine_tune": FineTuneOptions,
     "ema": EmaOptions,
     "sampling": SamplingOptions,
     "augmentation": Augmentation,
@@ -154,12 +159,12 @@ def load_recipe(path: Path) -> Recipe:
 
 
 def published_recipe(name: str) -> Recipe:
-    """The recipe of a published detector ("ns" to "l") or of a distillation ("t-from-s").
+    """The recipe of a published detector ("ns" to "l"), a distillation or a fine-tuning.
 
     Raises:
-        SpecError: for a scale or pair that does not exist.
+        SpecError: for a recipe that does not exist.
     """
-    known = [*template_names(), *PAIRS.values()]
+    known = [*template_names(), *PAIRS.values(), *FINE_TUNING]
     if name not in known:
         raise SpecError(f"recipe: no scale {name!r}{did_you_mean(name, known)}")
     return load_recipe(Path(str(files("maenas.detector.train.recipes") / f"{name}.yaml")))

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from maenas.detector.checkpoints.checkpoint import build_network
+from maenas.detector.data.union.name_key import name_key
 from maenas.detector.model.layers.network import DetectorNetwork
 from maenas.detector.model.spec import DetectorSpec
 
@@ -29,8 +30,9 @@ def starting_network(
     """The network of a detector for other classes, and messages about its initial weights.
 
     All weights are loaded except the last layer of the classifier. There, only the rows of classes
-    with the same name in both detectors are loaded. If the detector has the same number of classes
-    and no names, all of its weights are loaded.
+    that both detectors name are loaded; case, separators and plural of names do not matter where no
+    name is equal. If the detector has the same number of classes and no names, all of its weights
+    are loaded.
 
     Args:
         spec: detector that the weights belong to.
@@ -51,8 +53,7 @@ def starting_network(
     build_network(spec, dict(weights), where)  # a clear error for weights of another detector
     network = target.build()
     fresh = network.state_dict()
-    known = {name: index for index, name in enumerate(spec.names)}
-    pairs = [(new, known[name]) for new, name in enumerate(names) if name in known]
+    pairs = common_classes(spec.names, names)
     classifier = f".{spec.head.stacked_convs}."  # last convolution of each branch, after its tower
     for name, value in weights.items():
         if not name.startswith("head.scores.") or classifier not in name:
@@ -63,3 +64,13 @@ def starting_network(
     network.load_state_dict(fresh)
     kept = f", which keeps {len(pairs)} of {len(names)} classes" if pairs else ""
     return network, [f"starts from all weights of {where} but those of the classifier{kept}"]
+
+
+def common_classes(old: Sequence[str], new: Sequence[str]) -> list[tuple[int, int]]:
+    """Indices in `new` and in `old` of the classes that both name."""
+    known = {name: index for index, name in enumerate(old)}
+    alike: dict[str, int] = {}
+    for index, name in enumerate(old):
+        alike.setdefault(name_key(name), index)
+    found = [(index, known.get(name, alike.get(name_key(name)))) for index, name in enumerate(new)]
+    return [(index, place) for index, place in found if place is not None]

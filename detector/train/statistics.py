@@ -22,12 +22,18 @@ class Statistics:
     28 steps of 4 batches on a small data set, the running variances are 13 % off those of the final
     weights instead of 8 %, and the means 0.055 standard deviations instead of 0.024.
 
+    BatchNorm of frozen stages keeps its statistics and is left alone.
+
     Args:
         network: network before its first step, or at the step where the training resumes.
     """
 
     def __init__(self, network: nn.Module) -> None:
-        self._norms = [module for module in network.modules() if isinstance(module, _NormBase)]
+        self._norms = [
+            module
+            for module in network.modules()
+            if isinstance(module, _NormBase) and any(p.requires_grad for p in module.parameters())
+        ]
         counts = [module.num_batches_tracked for module in self._norms]
         self._seen = min((int(count) for count in counts if count is not None), default=0)
 

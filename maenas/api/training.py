@@ -46,8 +46,8 @@ def train(
         out: folder of the run; the next `runs/train/exp` if None.
         resume: continue the run in the folder, with the same result as without interruption.
         exist_ok: write into a folder that is not empty.
-        recipe: a `Recipe`, a recipe file, or a scale: ns nm nl t s m l; the scale of the neck if
-            None.
+        recipe: a `Recipe`, a recipe file, "visdrone", or a scale: ns nm nl t s m l; the scale of
+            the neck if None.
         changes: values of the recipe to change, such as `{"optimizer.lr": 0.01}`.
         assigner: label assigner, an `Assigner` or a name: "align_ota", "atss", "sim_ota", "tood";
             that of the recipe if None. The class of an object is registered under its name, and

@@ -99,6 +99,12 @@ def begun(options: TrainOptions, ranks: Ranks) -> ResolvedTraining:
     spec, weights = find_detector(options.detector, options.input_size)
     teacher = None if options.teacher is None else find_teacher(options.teacher)
     recipe, note = chosen_recipe(options, spec)
+    if weights is None and recipe.fine_tune.freeze:
+        raise TrainError(
+            f"fine_tune.freeze: {options.detector} has no weights, and stages with random weights "
+            "must be trained; leave it out, or start from a detector folder with weights."
+        )
+    recipe.fine_tune.require_stages(spec.backbone)
     dataset = training_images(options.data, ranks)
     names = dataset.names
     if teacher is not None:

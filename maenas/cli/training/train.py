@@ -39,7 +39,9 @@ def train(
     changes: RecipeChanges = None,
     recipe: Annotated[
         str | None,
-        typer.Option(help="A recipe file, or a scale: ns nm nl t s m l. (that of the neck)"),
+        typer.Option(
+            help="A recipe file, visdrone, or a scale: ns nm nl t s m l. (that of the neck)"
+        ),
     ] = None,
     input_size: InputSize = None,
     compute: TrainCompute = "auto",

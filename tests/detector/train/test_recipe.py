@@ -20,7 +20,7 @@ from maenas.detector.train import (
     published_recipe,
     with_changes,
 )
-from maenas.detector.train.recipe import parse_recipe, recipe_data, scale_of
+from maenas.detector.train.recipe import FINE_TUNING, parse_recipe, recipe_data, scale_of
 from tests.golden import MODELS, spec_of
 from tests.small_detector import small_spec
 
@@ -61,7 +61,12 @@ def test_the_recipe_of_a_pair_is_that_of_its_student_with_the_published_distilla
     assert recipe.taught_epochs == 284
 
 
-@pytest.mark.parametrize("scale", [*template_names(), *PAIRS.values()])
+def test_the_recipe_of_visdrone_is_that_of_s_at_lower_rates() -> None:
+    changes = ["optimizer.lr=0.01", "fine_tune.lr_decay=0.9"]
+    assert published_recipe("visdrone") == with_changes(published_recipe("s"), changes)
+
+
+@pytest.mark.parametrize("scale", [*template_names(), *PAIRS.values(), *FINE_TUNING])
 def test_a_recipe_file_opens_with_where_its_numbers_come_from(scale: str) -> None:
     import maenas.detector.train.recipes as folder
 

@@ -7,6 +7,7 @@ import torch
 
 from maenas.blocks.errors import SpecError
 from maenas.detector.train import starting_network, starting_spec
+from maenas.detector.train.start import common_classes
 from tests.small_detector import NAMES, small_spec
 
 SPEC = small_spec()
@@ -35,6 +36,15 @@ def test_other_classes_keep_all_but_the_classifier_and_in_it_the_classes_of_the_
     assert note == (
         "starts from all weights of weights but those of the classifier, which keeps 2 of 4 classes"
     )
+
+
+def test_names_are_compared_without_case_and_plural_where_none_is_equal() -> None:
+    assert common_classes(("cat", "Traffic light", "person"), ("Cats", "people", "cow")) == [
+        (0, 0),
+        (1, 2),
+    ]
+    assert common_classes(("Cat", "cat"), ("cat", "CAT")) == [(0, 1), (1, 0)]
+    assert common_classes((), ("cat",)) == []
 
 
 def test_without_a_common_class_it_says_that_all_but_the_classifier_is_kept() -> None:

@@ -1,0 +1,90 @@
+"""Frozen stages stay as they are, and learning rates fall towards the image."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+
+import pytest
+import torch
+
+from maenas.blocks.errors import SpecError
+from maenas.detector.checkpoints.checkpoint import save_folder
+from maenas.detector.errors import TrainError
+from maenas.detector.train import Ranks, train
+from maenas.detector.train.fine_tune import FineTuneOptions
+from maenas.detector.train.optimizer import OptimizerOptions, set_lr
+from maenas.training.setup import TrainOptions, begun
+from tests.small_detector import small_spec
+from tests.trainings import RECIPE, small_training, write_data
+
+
+def test_frozen_stages_and_their_statistics_are_those_of_the_start(tmp_path: Path) -> None:
+    recipe = replace(RECIPE, fine_tune=FineTuneOptions(freeze=2))
+    training = small_training(tmp_path / "run", write_data(tmp_path / "data"), recipe)
+    before = {name: value.clone() for name, value in training.network.state_dict().items()}
+    events = train(training)
+    steps = list(islice(events, 2))
+    events.close()  # type: ignore[attr-defined]
+    assert all(step.taken for step in steps)
+    changed = {
+        name
+        for name, value in training.network.state_dict().items()
+        if not torch.equal(value, before[name])
+    }
+    frozen = tuple(f"backbone.stages.{index}." for index in range(2))
+    assert not [name for name in changed if name.startswith(frozen)]
+    trained = [name for name in before if not name.startswith(frozen)]
+    assert {name for name in trained if name.endswith("num_batches_tracked")} <= changed
+    assert {name for name in trained if name.endswith(("conv.weight", "running_mean"))} <= changed
+
+
+def test_learning_rates_fall_from_part_to_part() -> None:
+    network = small_spec().build()
+    factors = FineTuneOptions(lr_decay=0.5).lr_factors(network)
+    optimizer = OptimizerOptions().build(network, factors)
+    set_lr(optimizer, 0.8)
+    rates = {each: group["lr"] for group in optimizer.param_groups for each in group["params"]}
+    assert len(rates) == len(list(network.parameters()))
+    for name, parameter in network.named_parameters():
+        part = name.split(".")
+        # five stages, neck and head: the head has the whole rate, the first stage 1/64 of it
+        power = 6 - int(part[2]) if part[0] == "backbone" else {"neck": 1, "head": 0}[part[0]]
+        assert rates[parameter] == pytest.approx(0.8 * 0.5**power)
+
+
+def test_without_a_decay_there_are_the_two_groups_of_before() -> None:
+    network = small_spec().build()
+    optimizer = OptimizerOptions().build(network, FineTuneOptions().lr_factors(network))
+    assert [group["weight_decay"] for group in optimizer.param_groups] == [0.0005, 0.0]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"freeze": -1}, "freeze must be 0 or more stages, got -1"),
+        ({"lr_decay": 0.0}, "lr_decay must be above 0, at most 1, got 0"),
+        ({"lr_decay": 1.5}, "lr_decay must be above 0, at most 1, got 1.5"),
+    ],
+)
+def test_a_wrong_option_is_refused(options: dict[str, float], message: str) -> None:
+    with pytest.raises(SpecError, match=message):
+        FineTuneOptions(**options)  # type: ignore[arg-type]
+
+
+def test_a_training_freezes_only_stages_that_exist_and_have_weights(tmp_path: Path) -> None:
+    data, spec = write_data(tmp_path / "data"), small_spec()
+    save_folder(tmp_path / "plain", spec, None)
+    save_folder(tmp_path / "trained", spec, spec.build().state_dict())
+    cpu = Ranks(torch.device("cpu"))
+
+    def options(folder: str, stages: int) -> TrainOptions:
+        changes = (f"fine_tune.freeze={stages}",)
+        return TrainOptions(str(tmp_path / folder), data, changes=changes)
+
+    with pytest.raises(TrainError, match=r"fine_tune\.freeze: .*plain has no weights"):
+        begun(options("plain", 1), cpu)
+    with pytest.raises(SpecError, match="freeze must be at most 5, the number of stages"):
+        begun(options("trained", 6), cpu)
+    assert begun(options("trained", 5), cpu).recipe.fine_tune.freeze == 5
