@@ -65,7 +65,7 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "latency": {"report", "runs", "terminal"},
         "kit": {"latency", "runs", "terminal"},
         "backbone_search": {"latency", "report", "runs", "terminal"},
-        "detection": {"runs", "terminal"},
+        "detection": {"report", "runs", "terminal"},
         "training": {"report", "runs", "terminal"},
         "evidence": {"backbone_search", "runs", "terminal", "training"},
         "pipeline": {"latency", "report", "runs", "terminal"},

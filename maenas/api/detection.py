@@ -192,6 +192,7 @@ def val(
     positive("val", batch=batch)
     require(model)  # before torch is loaded
     from maenas.detection.evaluate import ValResult, unreadable, warnings_about, write_evaluation
+    from maenas.detection.results_page import write_page
     from maenas.detector.data.readers.read import read_dataset
     from maenas.detector.evaluate.classes import match_classes
     from maenas.detector.evaluate.counted import lines_about, require_counted, truncation
@@ -242,6 +243,7 @@ def val(
         )
         if folder is not None:
             write_evaluation(folder, result, dataset)
+            write_page(folder, result)
     return result
 
 

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from maenas.blocks.files.atomic_write import write_text
-from maenas.blocks.files.plain_file import read_bytes
 from maenas.pipeline.card import card_rows
 from maenas.pipeline.result import RunResult
 from maenas.report import Figure, Page, Section, commands, facts, figures, foot, page_text, table
 from maenas.report.saved import sections_of
-from maenas.report.training import Example, examples_section, training_section
+from maenas.report.training import examples_in, examples_section, training_section
 from maenas.runs.folders import SEARCH, TRAINING
 from maenas.runs.training_table import training_rows
 
 REPORT_FILE = "report.html"
-IMAGE_LIMIT = 5_000_000  # bytes of one image with detections
-IMAGES_LIMIT = 4_000_000  # bytes of all images in the page
-IMAGES = (".jpg", ".jpeg", ".png")
 OF_THE_SEARCH = ("summary", "commands", "provenance")  # told by sections of the run itself
 
 
@@ -70,12 +66,7 @@ def _training(result: RunResult) -> list[Section]:
 
 def _detections(result: RunResult) -> list[Section]:
     """Images with detections, as many as a page carries; [] without any."""
-    folder = result.folder / "detections"
-    paths = sorted(path for path in folder.glob("*") if path.suffix.lower() in IMAGES)
-    examples: list[Example] = []
-    for path in paths:
-        if sum(len(one.image) for one in examples) + path.stat().st_size <= IMAGES_LIMIT:
-            examples.append(Example(read_bytes(path, limit=IMAGE_LIMIT), path.name))
+    examples = examples_in(result.folder / "detections")
     if not examples:
         return []
     about = f"Detections of the exported file on {len(examples)} images of split {result.split}."

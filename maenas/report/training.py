@@ -5,7 +5,9 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
+from maenas.blocks.files.plain_file import read_bytes
 from maenas.report.charts import Curve, CurvePoint, Lines, chart, curve_table, data_of
 from maenas.report.page import Section
 from maenas.report.tables import paragraph, text
@@ -16,6 +18,9 @@ PANELS = (
     ("Accuracy on the validation images", "AP", ("ap", "ap50")),
     ("Learning rate", "learning rate", ("lr",)),
 )
+IMAGE_LIMIT = 5_000_000  # bytes of one image
+IMAGES_LIMIT = 4_000_000  # bytes of all images in a page
+IMAGES = (".jpg", ".jpeg", ".png")
 SIGNATURES = {b"\x89PNG": "image/png", b"\xff\xd8\xff": "image/jpeg"}
 
 
@@ -60,7 +65,21 @@ class Example:
     caption: str
 
 
-def examples_section(examples: Sequence[Example], about: str = "") -> Section:
+def examples_in(folder: Path) -> list[Example]:
+    """The images in a folder, in the order of their names, as many as a page carries."""
+    examples: list[Example] = []
+    for path in sorted(path for path in folder.glob("*") if path.suffix.lower() in IMAGES):
+        if sum(len(one.image) for one in examples) + path.stat().st_size <= IMAGES_LIMIT:
+            examples.append(Example(read_bytes(path, limit=IMAGE_LIMIT), path.name))
+    return examples
+
+
+def examples_section(
+    examples: Sequence[Example],
+    about: str = "",
+    anchor: str = "detections",
+    title: str = "Detections",
+) -> Section:
     """Images with detections, side by side.
 
     Raises:
@@ -68,7 +87,7 @@ def examples_section(examples: Sequence[Example], about: str = "") -> Section:
     """
     body = paragraph(about) if about else ""
     body += '<div class="examples">' + "".join(map(_example, examples)) + "</div>"
-    return Section("detections", "Detections", body)
+    return Section(anchor, title, body)
 
 
 def _example(example: Example) -> str:

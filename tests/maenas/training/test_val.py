@@ -15,6 +15,7 @@ from maenas.detector.export.export import export_detector
 from maenas.detector.export.options import ExportOptions
 from maenas.detector.media.images import read_image
 from maenas.detector.ops.thresholds import Thresholds
+from maenas.report.saved import sections_of
 from tests.maenas.conftest import Shell
 from tests.small_detector import NAMES, SIDE, constant_weights, small_folder, small_spec
 
@@ -70,7 +71,7 @@ def test_the_folder_holds_results_figures_and_images(typed: Shell, data: Path) -
     folder = Path("runs/val/exp")
     written = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.*"))
     assert written == [
-        *("coco.json", "confusion.png", "curves.png", "results.json"),
+        *("coco.json", "confusion.png", "curves.png", "results.html", "results.json"),
         *("worst/01-none.jpg", "worst/02-some.jpg"),
     ]
     result = json.loads((folder / "results.json").read_text())
@@ -90,6 +91,24 @@ def test_the_folder_holds_results_figures_and_images(typed: Shell, data: Path) -
     assert typed("val", "model", *TYPED, "--out", "runs/val/exp").code == 2
     assert typed("val", "model", *TYPED, "--no-save").code == 0
     assert len(list(Path("runs/val").iterdir())) == 2
+
+
+def test_the_page_shows_classes_sizes_confusion_and_the_worst_images(
+    typed: Shell, data: Path
+) -> None:
+    typed("val", "model", *TYPED, "--out", "judged")
+    page = (Path("judged") / "results.html").read_text()
+    sections = {each.anchor: each for each in sections_of(Path("judged") / "results.html")}
+    titles = ("summary", "curves", "sizes", "confusion", "worst")
+    assert tuple(sections) == titles
+    assert '<td>dog</td><td class="number">6</td>' in sections["summary"].body
+    drawn = sections["sizes"].charts["sizes"]
+    assert drawn["categories"] == ["32-64"]  # six dogs of 32 x 32, a cat of 32 x 64
+    assert drawn["series"] == [["right", [6]], ["confused", [1]], ["missed", [0]]]
+    assert "<td>cat</td>" in sections["confusion"].body
+    assert page.count("data:image/jpeg;base64,") == 2
+    (mean, *_) = sections["curves"].charts["precision"]["curves"]
+    assert mean["name"] == "mean"
 
 
 @pytest.mark.slow
