@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import io
+from collections import Counter
 from dataclasses import replace
-from itertools import islice
+from itertools import chain, islice, zip_longest
 from pathlib import Path
 
+import numpy as np
 import torch
 from PIL import Image
 
@@ -52,12 +54,16 @@ def save_labels(training: Training, folder: Path) -> None:
 
 
 def save_predictions(folder: RunFolder, val: Dataset) -> None:
-    """Save the detections of the best detector on the first validation images."""
+    """Save the detections of the best detector on some validation images.
+
+    They are the first, or of a union some of each data set.
+    """
     spec, weights = load_folder(folder.path / BEST)
     runtime = TorchRuntime(spec, build_network(spec, weights))
     target = folder.path / PREDICTIONS_FOLDER
     target.mkdir(exist_ok=True)
-    for sample in islice(val.samples, SHOWN):
+    names: Counter[str] = Counter()
+    for sample in (val.samples[index] for index in _shown(val)):
         try:
             pixels = read_sample(sample)
         except ImageError:
@@ -65,7 +71,20 @@ def save_predictions(folder: RunFolder, val: Dataset) -> None:
         found = predict(runtime, [pixels], Thresholds(MIN_SCORE))[0][0]
         larger, times = enlarged(pixels)
         found = replace(found, size=larger.shape[:2], boxes=times * found.boxes)
-        save_jpeg(draw(larger, found), target / f"{sample.path.stem}.jpg")
+        stem = sample.path.stem
+        names[stem] += 1  # data sets of a union may have files of one name
+        name = stem if names[stem] == 1 else f"{stem}-{names[stem]}"
+        save_jpeg(draw(larger, found), target / f"{name}.jpg")
+
+
+def _shown(val: Dataset) -> list[int]:
+    """Indices of the images that are shown."""
+    groups = [
+        np.flatnonzero(val.columns.source_of == index).tolist()
+        for index in range(max(1, len(val.sources)))
+    ]
+    in_turn = chain.from_iterable(zip_longest(*groups))
+    return sorted(islice((index for index in in_turn if index is not None), SHOWN))
 
 
 def save_jpeg(pixels: Pixels, path: Path) -> None:

@@ -31,7 +31,7 @@ def mapped(
     """
     sources = dataset.sources or (Source("", np.ones(len(dataset.names), dtype=np.bool_)),)
     known = [_annotated(each.annotated, targets, len(names)) for each in sources]
-    columns = _verified(_relabelled(dataset.columns, targets), sources, targets, len(names))
+    columns = _verified(relabelled(dataset.columns, targets), sources, targets, len(names))
     return replace(
         dataset,
         samples=columns,
@@ -78,9 +78,17 @@ def _annotated(known: Flags, targets: Sequence[Indices], count: int) -> Flags:
     return some & every
 
 
-def _relabelled(columns: Samples, targets: Sequence[Indices]) -> Samples:
-    """Columns whose objects have the targets of their classes."""
-    padded = [each or (EVERY_CLASS,) for each in targets] + [(EVERY_CLASS,)]  # label -1 is last
+def relabelled(
+    columns: Samples, targets: Sequence[Indices], everywhere: Indices = (EVERY_CLASS,)
+) -> Samples:
+    """Columns whose objects have the targets of their classes.
+
+    Args:
+        columns: images and their objects.
+        targets: targets of each class; an object with none or several becomes a region to ignore.
+        everywhere: classes of a region to ignore in every class.
+    """
+    padded = [each or everywhere for each in targets] + [everywhere]  # label -1 is last
     counts = np.array([len(each) for each in padded], dtype=np.int64)
     flat = np.array([target for each in padded for target in each], dtype=np.int32)
     certain = np.array([len(each) == 1 for each in targets] + [False])

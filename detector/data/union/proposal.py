@@ -185,9 +185,9 @@ class _Maker:
         if meanings and len(places) + others > 1 and not agree:
             self._keep_apart([*places, *(known if self.labels else ())], places, meanings)
             return
+        own = next((place[1] for place in places if place in known), places[0][1] if places else "")
         for place in places:
-            first = self._published_names.get(meaning_key(place[1]), places[0][1])
-            self.targets[place] = first
+            self.targets[place] = self._published_names.get(meaning_key(place[1]), own)
 
     def note_similar(self) -> None:
         """Ask about names that a published union merges although they mean different things."""
@@ -197,7 +197,7 @@ class _Maker:
             found = [place for part in parts for place in part]
             if len(parts) > 1 and len({source for source, _ in found}) > 1:
                 listed = " and ".join(dict.fromkeys(name for _, name in found))
-                what = f"{listed}: similar classes, kept apart; do your data sets tell them apart?"
+                what = f"{listed}: similar, kept apart; the published union merges them"
                 self.questions.append(Question(what, tuple(found)))
 
     def _published_index(self, place: Place) -> int | None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from maenas.blocks.errors import one_of
 from maenas.blocks.files.temporary import temporary_folder
 from maenas.detector.data.dataset import DataError, Dataset, same_classes
+from maenas.detector.data.labelled import EVERY_CLASS
+from maenas.detector.data.union.join import relabelled
 from maenas.detector.data.writers.coco import CocoWriter
 from maenas.detector.data.writers.data_yaml import FILE
 from maenas.detector.data.writers.file_names import file_names
@@ -66,7 +68,8 @@ def write_dataset(
     first, *others = splits.values()
     for other in others:
         same_classes(first, other)
-    parts = _parts(splits, writer)
+    single = {split: _regions_by_class(dataset) for split, dataset in splits.items()}
+    parts = _parts(single, writer)
     try:
         with temporary_folder(folder) as place:
             left = _write(place, parts, writer, link, done)
@@ -79,9 +82,19 @@ def write_dataset(
         folder / FILE,
         form,
         {split: len(part.dataset) for split, part in parts.items()},
-        {split: part.dataset.objects for split, part in parts.items()},
+        {split: dataset.objects for split, dataset in splits.items()},
         tuple(left.lines()),
     )
+
+
+def _regions_by_class(dataset: Dataset) -> Dataset:
+    """A data set whose regions to ignore in every class are regions of each class."""
+    classes = tuple(range(len(dataset.names)))
+    columns = dataset.columns
+    if not (columns.labels == EVERY_CLASS).any():
+        return dataset
+    own = [(index,) for index in classes]
+    return replace(dataset, samples=relabelled(columns, own, classes))
 
 
 def _parts(splits: Mapping[str, Dataset], writer: Writer) -> dict[str, Part]:

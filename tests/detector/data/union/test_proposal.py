@@ -76,6 +76,12 @@ def test_published_data_sets_agree_on_the_meaning_of_their_homonyms():
     assert found.targets[0, "orange"] != found.targets[1, "orange"]
 
 
+def test_the_name_of_a_published_data_set_names_a_merged_class():
+    found = proposed(("Donuts", "People"), COLUMNS["coco"])
+    assert found.targets[0, "Donuts"] == found.targets[1, "donut"] == "donut"
+    assert found.targets[0, "People"] == found.targets[1, "person"] == "person"
+
+
 def test_classes_that_a_data_set_tells_apart_stay_apart():
     found = proposed(("cookie", "cookies"), ("Cookies",))
     assert found.names() == ("cookie", "cookies", "Cookies")

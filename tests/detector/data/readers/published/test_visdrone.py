@@ -13,6 +13,7 @@ from maenas.detector.data.batch import collate
 from maenas.detector.data.dataset import DataError
 from maenas.detector.data.labelled import EVERY_CLASS, Labelled
 from maenas.detector.data.readers.read import read_dataset, splits_of
+from maenas.detector.data.writers.write import write_dataset
 
 
 def write(folder: Path, text: str, name: str = "VisDrone2019-DET-train") -> Path:
@@ -78,3 +79,15 @@ def test_a_row_that_cannot_be_used_is_a_problem_with_its_line(tmp_path, row, mes
     (problem,) = dataset.problems
     with pytest.raises(DataError, match=message):
         raise DataError(str(problem))
+
+
+@pytest.mark.parametrize(("form", "crowds"), [("coco", 10), ("voc", 10), ("yolo", 0)])
+def test_a_region_in_every_class_is_written_as_one_of_each(tmp_path, form, crowds):
+    source = {"train": read_dataset(write(tmp_path, "1,2,10,20,1,4,0,0\n5,5,20,9,0,0,0,0\n"))}
+    (tmp_path / "out").mkdir()
+    made = write_dataset(source, tmp_path / "out", form)
+    again = read_dataset(made.path)
+    assert made.objects == {"train": 2}
+    assert again.columns.crowd.sum() == crowds
+    assert len(set(again.columns.labels[again.columns.crowd].tolist())) == crowds
+    assert again.counts().sum() == 1
