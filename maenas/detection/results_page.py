@@ -129,8 +129,9 @@ def _sizes(result: ValResult) -> list[Section]:
         f"Objects by the side of a square of the same area, in pixels of the image, at confidence "
         f"{min_score:g} and IoU 0.5."
     )
-    body = paragraph(about) + chart("sizes", about, bar_table("Objects by size", bars), low=True)
-    return [Section("sizes", "Sizes", body, {"sizes": data_of(bars)})]
+    numbers = bar_table("Objects by size", bars)
+    body = paragraph(about) + chart("object-sizes", about, numbers, low=True)
+    return [Section("sizes", "Sizes", body, {"object-sizes": data_of(bars)})]
 
 
 def _confusion(result: ValResult) -> Section:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -102,11 +103,13 @@ def test_the_page_shows_classes_sizes_confusion_and_the_worst_images(
     titles = ("summary", "curves", "sizes", "confusion", "worst")
     assert tuple(sections) == titles
     assert '<td>dog</td><td class="number">6</td>' in sections["summary"].body
-    drawn = sections["sizes"].charts["sizes"]
+    drawn = sections["sizes"].charts["object-sizes"]
     assert drawn["categories"] == ["32-64"]  # six dogs of 32 x 32, a cat of 32 x 64
     assert drawn["series"] == [["right", [6]], ["confused", [1]], ["missed", [0]]]
     assert "<td>cat</td>" in sections["confusion"].body
     assert page.count("data:image/jpeg;base64,") == 2
+    ids = re.findall(r' id="([^"]+)"', page)
+    assert len(ids) == len(set(ids))  # a chart with the id of its section would replace it
     (mean, *_) = sections["curves"].charts["precision"]["curves"]
     assert mean["name"] == "mean"
 
