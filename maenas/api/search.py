@@ -30,6 +30,7 @@ def search(
     seed: int = 0,
     score: str | Score = "max-entropy",
     weights: Sequence[float] | None = None,
+    layers: str | None = None,
     max_effectiveness: float | None = None,
     points: int = 7,
     input_size: int | None = None,
@@ -72,6 +73,8 @@ def search(
         score: score to maximise: a `Score`, "max-entropy", "macs", "params", "layers", "ln-width",
             a `.yaml` file or "module:object".
         weights: weights of the score, one per resolution level; those of the score if None.
+        layers: "auto" to choose the limit on layers by the optima under several; None for that of
+            the template, or a budget such as "25layers".
         max_effectiveness: DeepMAD's limit on depth relative to width.
         points: number of networks of a family over a range.
         input_size: side of the input image in pixels; that of the template if None.
@@ -134,6 +137,7 @@ def search(
         seed=seed,
         score=score_name,
         weights=score_weights,
+        layers=layers,  # type: ignore[arg-type]
         max_effectiveness=max_effectiveness,
         points=points,
         input_size=input_size,

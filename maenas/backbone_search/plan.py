@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from math import exp, inf, log
 from pathlib import Path
 
+from maenas.backbone_search.depth import DepthPoint, depth_front, with_cap
 from maenas.backbone_search.objects import SearchObjects
 from maenas.backbone_search.priced_devices import SearchDevices, search_devices
 from maenas.blocks import Backbone, SpecError, load_backbone
@@ -27,12 +28,14 @@ class Subproblem:
         problem: space, score and budgets.
         limits: ascending limits on `problem.ranged`.
         searcher: factory of the searcher; the exact solver needs none.
+        depths: optima under several limits on layers; () unless the limit is chosen by them.
     """
 
     template: Template
     problem: Problem
     limits: tuple[float, ...]
     searcher: SearcherFactory = Evolution
+    depths: tuple[DepthPoint, ...] = ()
 
 
 def plan(config: SearchConfig, objects: SearchObjects | None = None) -> list[Subproblem]:
@@ -137,7 +140,13 @@ def _subproblem(
     searcher = objects.searcher or (
         Evolution if config.algorithm == EXACT else load_searcher(config.algorithm)
     )
-    return Subproblem(template, problem, limits, searcher)
+    if config.layers is None:
+        return Subproblem(template, problem, limits, searcher)
+    if config.limits_layers:
+        raise SpecError("search: --layers auto chooses the limit; leave the budget on layers out.")
+    depths = depth_front(problem, template.layers)
+    problem = replace(problem, budgets=with_cap(problem, depths))
+    return Subproblem(template, problem, limits, searcher, tuple(depths))
 
 
 def _require_detectors(space: Space, template: Template) -> None:

@@ -48,6 +48,8 @@ class SearchConfig:
         num_classes: number of classes of the detector that is priced; None for the template's 80.
         islands: number of populations that evolve separately and exchange their best networks.
         migrate_every: number of candidates of an island between two exchanges.
+        layers: "auto" to choose the limit on layers by the optima under several; None for that of
+            the template, or a budget.
     """
 
     budgets: tuple[str, ...]
@@ -66,9 +68,15 @@ class SearchConfig:
     num_classes: int | None = None
     islands: int = 1
     migrate_every: int = MIGRATE_EVERY
+    layers: Literal["auto"] | None = None
 
     def __post_init__(self) -> None:
         one_of("search", "scope", self.scope, SCOPES)
+        if self.layers not in (None, "auto"):
+            raise SpecError(
+                f"search: --layers must be auto, got {self.layers!r}; a number is a budget, such "
+                "as --budget 25layers."
+            )
         if self.algorithm != EXACT:
             load_searcher(self.algorithm)
         positive("search", evaluations=self.evaluations, points=self.points)

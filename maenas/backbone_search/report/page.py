@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from maenas.backbone_search.report.charts import front_section, history_section
+from maenas.backbone_search.report.depths import depths_section
 from maenas.backbone_search.report.devices import devices_section
 from maenas.backbone_search.report.latency import latency_sections
 from maenas.backbone_search.report.part import SearchPart, listed
@@ -58,6 +59,7 @@ def search_sections(result: Result, parts: Sequence[SearchPart]) -> list[Section
         if problem.further:
             sections.append(devices_section(part, networks))
     sections.append(networks_section(result, places))
+    sections += depths_section(result)
     sections.append(selected_section(best, backbone_text(best.backbone), group, index))
     for part, networks in zip(parts, tables, strict=True):
         sections += [history_section(part, networks), *latency_sections(part, result)]

@@ -6,6 +6,7 @@ from rich.box import SIMPLE_HEAD
 from rich.panel import Panel
 from rich.table import Table
 
+from maenas.backbone_search.depth import depth_line
 from maenas.backbone_search.plan import depth_limits
 from maenas.backbone_search.results.lines import (
     SHOWN_FINALISTS,
@@ -59,6 +60,8 @@ def print_card(result: Result) -> None:
         f"{'/'.join(str(getattr(s, 'depth', 1)) for s in best.backbone.stages)} units; "
         f"{depth_limits(problem)} (the strongest settings of a search)",
     )
+    if best.subproblem.depths:
+        card.add_row("layers auto", depth_line(best.subproblem.depths))
     outcomes = result.outcomes
     unique = sum(outcome.unique for outcome in outcomes)
     card.add_row(

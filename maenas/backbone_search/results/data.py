@@ -169,6 +169,7 @@ class HowData(TypedDict):
         published: published backbone of the same scale, if it compares.
         verify_with: commands that measured the finalists.
         family: network under each limit of a range.
+        depths: optimum under each limit on layers that was tried, with `--layers auto`.
     """
 
     schema: str
@@ -195,6 +196,7 @@ class HowData(TypedDict):
     published: NotRequired[PublishedData]
     verify_with: NotRequired[list[str]]
     family: NotRequired[list[NetworkData]]
+    depths: NotRequired[list[dict[str, Any]]]
 
 
 class SearchData(NetworkData, HowData):

@@ -185,6 +185,8 @@ class Result:
             data["verify_with"] = list(self.verify_with)
         if len(self.networks) > 1:
             data["family"] = [self._network(found) for found in self.networks]
+        if self.best.subproblem.depths:
+            data["depths"] = [asdict(point) for point in self.best.subproblem.depths]
         head = {"schema": data["schema"], "version": data["version"]}
         return {**head, **self._network(self.best), **data}
 

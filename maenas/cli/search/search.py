@@ -17,6 +17,7 @@ from maenas.cli.search.search_options import (
     Finalists,
     FinalistSeeds,
     Islands,
+    Layers,
     MaxEffectiveness,
     MigrateEvery,
     Out,
@@ -46,6 +47,7 @@ def search(
     input_size: Sides = None,
     num_classes: Classes = None,
     data: ClassesData = None,
+    layers: Layers = None,
     max_effectiveness: MaxEffectiveness = None,
     score: Score = "max-entropy",
     portfolio: Portfolio = None,
@@ -95,6 +97,7 @@ def search(
         seed=seed,
         score=score,
         weights=parse_weights(weights) if weights is not None else None,
+        layers=layers,  # type: ignore[arg-type]
         max_effectiveness=max_effectiveness,
         points=points,
         input_size=sides[0],

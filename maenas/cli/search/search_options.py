@@ -106,6 +106,13 @@ MaxEffectiveness = Annotated[
         help="DeepMAD's limit on depth relative to width, such as 0.3.", rich_help_panel=NETWORK
     ),
 ]
+Layers = Annotated[
+    str | None,
+    typer.Option(
+        help="auto chooses the limit on layers by the optima under several. (the template's)",
+        rich_help_panel=NETWORK,
+    ),
+]
 Algorithm = Annotated[
     str, typer.Option(help="Search algorithm: evolution, random or exact.", rich_help_panel=METHOD)
 ]
