@@ -91,7 +91,48 @@ def made_csv(folder: Path) -> None:
     (folder / "list.csv").write_text(text)
 
 
+def made_openimages(folder: Path) -> None:
+    """OpenImages of two images, with a hierarchy and labels of whole images."""
+    write_data(folder, images=2)
+    (folder / "data.yaml").unlink()
+    (folder / "images").rename(folder / "train")
+    hierarchy = {"LabelName": "/m/0", "Subcategory": [{"LabelName": "/m/1", "Subcategory": []}]}
+    for name, text in {
+        "class-descriptions-boxable.csv": "/m/0,Animal\n/m/1,Cat\n",
+        "bbox_labels_600_hierarchy.json": json.dumps(hierarchy),
+        "train-annotations-bbox.csv": "ImageID,LabelName,XMin,XMax,YMin,YMax,IsGroupOf\n"
+        "0,/m/1,0.1,0.5,0.2,0.6,0\n1,/m/0,0.1,0.9,0.2,0.6,1\n",
+        "train-annotations-human-imagelabels.csv": "ImageID,Source,LabelName,Confidence\n"
+        "0,verification,/m/0,0\n",
+    }.items():
+        (folder / name).write_text(text)
+
+
+def made_visdrone(folder: Path) -> None:
+    """VisDrone of two images."""
+    write_data(folder, images=2)
+    (folder / "data.yaml").write_text("format: visdrone\n")
+    (folder / "labels").rename(folder / "annotations")
+    for stem in ("0", "1"):
+        rows = "1,2,10,20,1,4,0,0\n0,0,9,9,0,0,0,0\n"
+        (folder / "annotations" / f"{stem}.txt").write_text(rows)
+
+
+def made_union(folder: Path) -> None:
+    """A union of a data set with itself under other names."""
+    write_data(folder, images=2)
+    source = {"data": "data.yaml", "classes": {"cat": "cat", "dog": "ignore", "bird": "split"}}
+    other = {"data": "data.yaml", "classes": {"cat": ["cat", "dog"], "dog": "dog", "bird": "cat"}}
+    data = {"format": "maenas/union@1", "sources": {"one": source, "two": other}}
+    (folder / "both.yaml").write_text(json.dumps(data))
+
+
 def checked(path: Path) -> object:
     """What `maenas data check` asks of a data set."""
     splits, problems = open_splits(path)
     return summary(path, splits, [*problems, *check(path, splits, (64, 64), most=0)])
+
+
+def beside(path: Path) -> object:
+    """What `maenas data check` asks of the data set in whose folder a file lies."""
+    return checked(path.parent)

@@ -30,7 +30,18 @@ from maenas.detector.train.state import load_state
 from maenas.runs.config import load_config
 from maenas.training.family import Family, continued
 from tests.fuzz.damage import bitten, mutated_lines, rebuilt_graph, rehashed
-from tests.fuzz.data_sets import checked, made_coco, made_csv, made_data, made_list, made_voc
+from tests.fuzz.data_sets import (
+    beside,
+    checked,
+    made_coco,
+    made_csv,
+    made_data,
+    made_list,
+    made_openimages,
+    made_union,
+    made_visdrone,
+    made_voc,
+)
 from tests.fuzz.mutations import mutated, mutated_json, mutated_yaml
 from tests.fuzz.sound_files import (
     BLOCKS,
@@ -116,6 +127,12 @@ FORMATS = (
     Format("csv-list", "list.csv", made_csv, checked),
     Format("voc", "Annotations/0.xml", made_voc, lambda path: checked(path.parents[1])),
     Format("voc-list", "ImageSets/Main/train.txt", made_voc, lambda p: checked(p.parents[2])),
+    Format("openimages", "train-annotations-bbox.csv", made_openimages, beside),
+    Format("openimages-labels", "train-annotations-human-imagelabels.csv", made_openimages, beside),
+    Format("openimages-classes", "class-descriptions-boxable.csv", made_openimages, beside),
+    Format("hierarchy", "bbox_labels_600_hierarchy.json", made_openimages, beside, mutated_json),
+    Format("visdrone", "annotations/0.txt", made_visdrone, lambda p: checked(p.parents[1])),
+    Format("union", "both.yaml", made_union, checked, mutated_yaml),
     Format("coco", "annotations.json", made_coco, checked, mutated_json),
     Format(
         "coco-ids", "annotations.json", made_coco, lambda path: load_ids(path, ()), mutated_json

@@ -58,17 +58,27 @@ def check_sources(dataset: Dataset, split: str) -> list[DataProblem]:
 
 def _shared(dataset: Dataset, where: str) -> list[DataProblem]:
     columns = dataset.columns
-    first: dict[Path, int] = {}
+    first: dict[tuple[int, int], int] = {}  # links to one file are the same image
     shared = [
         path
         for index, path in enumerate(columns.paths())
-        if columns.source_of[first.setdefault(path.resolve(), index)] != columns.source_of[index]
+        if (file := _file(path)) is not None
+        and columns.source_of[first.setdefault(file, index)] != columns.source_of[index]
     ]
     if not shared:
         return []
     what = f"images that belong to two data sets: {len(shared)}, such as {shared[0]}"
     fix = "correct if each labels other classes; otherwise remove them from one"
     return [DataProblem("warning", "files", where, what, fix)]
+
+
+def _file(path: Path) -> tuple[int, int] | None:
+    """Device and inode of a file; None if it was deleted since it was read."""
+    try:
+        state = path.stat()
+    except OSError:
+        return None
+    return state.st_dev, state.st_ino
 
 
 def _never_annotated(dataset: Dataset, where: str) -> list[DataProblem]:

@@ -62,29 +62,44 @@ class UnionReader(Reader):
     def read(self, source: DataSource, split: str) -> Dataset:
         """The images of all data sets that have the split."""
         union = load_union(source.path)
-        classes = self._classes(union)
-        first = Dataset(source.path, (), classes.names, tuple(range(len(classes.names))))
-        parts = []
-        for member, targets in zip(union.members, classes.targets, strict=True):
-            if split not in self._splits(union, member):
-                continue
-            dataset = self._of(union, member, lambda reader, own: reader.read(own, split))
-            if not dataset.samples:
-                raise DataError(
-                    f"{union.path}: sources.{member.name}: {member.path}: {split}: holds no image "
-                    "that can be used."
-                )
-            parts.append(mapped(dataset, member.name, targets, classes.names))
-        if not parts:
+        found = [self._split(union, member, split) for member in union.members]
+        if not any(found):
             raise DataError(f"{union.path}: none of its sources has a split {split!r}.")
+        classes = class_map(
+            union,
+            [
+                self._names(union, member) if dataset is None else dataset.names
+                for member, dataset in zip(union.members, found, strict=True)
+            ],
+        )
+        first = Dataset(source.path, (), classes.names, tuple(range(len(classes.names))))
+        parts = [
+            mapped(dataset, member.name, targets, classes.names)
+            for member, dataset, targets in zip(union.members, found, classes.targets, strict=True)
+            if dataset is not None
+        ]
         return joined(first, parts)
 
+    def _split(self, union: Union, member: Member, split: str) -> Dataset | None:
+        """The images of a data set; None if it does not have the split.
+
+        Names of classes come from what is read: some formats list them nowhere else.
+        """
+        if split not in self._splits(union, member):
+            return None
+        dataset = self._of(union, member, lambda reader, own: reader.read(own, split))
+        if not dataset.samples:
+            raise DataError(
+                f"{union.path}: sources.{member.name}: {member.path}: {split}: holds no image "
+                "that can be used."
+            )
+        return dataset
+
     def _classes(self, union: Union) -> ClassMap:
-        names = [
-            self._of(union, member, lambda reader, own: reader.names(own))
-            for member in union.members
-        ]
-        return class_map(union, names)
+        return class_map(union, [self._names(union, member) for member in union.members])
+
+    def _names(self, union: Union, member: Member) -> tuple[str, ...]:
+        return self._of(union, member, lambda reader, own: reader.names(own))
 
     def _splits(self, union: Union, member: Member) -> tuple[str, ...]:
         return self._of(union, member, lambda reader, own: reader.splits(own))
