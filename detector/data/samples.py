@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -258,17 +259,20 @@ def _ragged(ends: Ends, order: NDArray[np.int64]) -> tuple[NDArray[np.int64], En
 
 
 def columns_of_paths(
-    paths: Sequence[Path],
+    paths: Iterable[Path],
 ) -> tuple[tuple[Path, ...], NDArray[np.int32], NDArray[np.uint8], Ends]:
     """Folders, index of each path's folder, bytes of the names, and offsets of the names."""
     folders: dict[Path, int] = {}
-    folder_of = [folders.setdefault(path.parent, len(folders)) for path in paths]
-    names = [os.fsencode(path.name) for path in paths]
+    folder_of, ends, names = array("i"), array("q", [0]), bytearray()
+    for path in paths:
+        folder_of.append(folders.setdefault(path.parent, len(folders)))
+        names += os.fsencode(path.name)
+        ends.append(len(names))
     return (
         tuple(folders),
         np.array(folder_of, dtype=np.int32),
-        np.frombuffer(b"".join(names), dtype=np.uint8),
-        ends_of([len(name) for name in names]),
+        np.frombuffer(bytes(names), dtype=np.uint8),
+        np.array(ends, dtype=np.int64),
     )
 
 

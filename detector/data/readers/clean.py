@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from maenas.detector.arrays import Floats
 from maenas.detector.data.dataset import Dataset
 from maenas.detector.data.labelled import EVERY_CLASS, Flags, Labels
 from maenas.detector.data.readers.rows import Numbers, ProblemList, Rows
-from maenas.detector.data.samples import Samples, columns_of_paths, ends_of
+from maenas.detector.data.samples import Outlines, Samples, columns_of_paths, ends_of
 
+BLOCK = 1_000_000  # rows that are cleaned at a time, a tenth of a GB
 OVERHANG = 0.01  # share of a side; rounding may move a box this far outside
 Sizes = NDArray[np.int32]  # (I, 2) as (height, width)
 
@@ -46,28 +50,76 @@ def dataset_of(
     """
     shapes = np.array(sizes, dtype=np.int32).reshape(-1, 2)
     order = np.argsort(rows.image, kind="stable")
-    rows = rows.take(order)
-    cut, kept = clean(rows, shapes, names, problems)
-    left = np.bincount(rows.image[kept], minlength=len(paths))
+    parts = [
+        _cleaned(rows.take(order[first:last]), shapes, names, problems)
+        for first, last in _blocks(rows.image, order)
+    ]
+    left: NDArray[np.int64] = np.sum([part.left for part in parts], axis=0)
     lost = problems.images_that_lose_labels(len(paths)) & (left == 0)
     for image in np.flatnonzero(lost).tolist():
         what, fix = "none of its labels can be used, so it is left out", "correct its labels"
         problems.add(image, about(image), what, fix)
     stays = np.flatnonzero(~lost)
-    sides = cut[kept, 2:] - cut[kept, :2]
-    areas = rows.areas[kept]
     columns = Samples(
-        *columns_of_paths([paths[image] for image in stays.tolist()]),
+        *columns_of_paths(paths[image] for image in stays.tolist()),
         shapes[stays],
         np.array(image_ids, dtype=np.int64)[stays],
         ends_of(left[stays]),
+        np.concatenate([part.boxes for part in parts]),
+        np.concatenate([part.labels for part in parts]),
+        np.concatenate([part.crowd for part in parts]),
+        np.concatenate([part.areas for part in parts]),
+        Outlines.joined([part.outlines for part in parts]),
+    )
+    return Dataset(source, columns, tuple(names), tuple(category_ids), problems.in_order())
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Clean labels of some images.
+
+    Attributes:
+        left: (I,), number of labels of each image of the split; 0 for images of other parts.
+        boxes: (N, 4), clipped boxes.
+        labels: (N,), indices of the classes.
+        crowd: (N,), whether a box is a region to ignore.
+        areas: (N,), square pixels.
+        outlines: outlines of the objects.
+    """
+
+    left: NDArray[np.int64]
+    boxes: Floats
+    labels: NDArray[np.int32]
+    crowd: Flags
+    areas: Floats
+    outlines: Outlines
+
+
+def _blocks(image: NDArray[np.int64], order: NDArray[np.int64]) -> list[tuple[int, int]]:
+    """First and last + 1 of blocks of sorted rows; the rows of an image are in one block."""
+    cuts = [0]
+    while cuts[-1] < len(order):
+        last = min(cuts[-1] + BLOCK, len(order))
+        while last < len(order) and image[order[last]] == image[order[last - 1]]:
+            last += 1
+        cuts.append(last)
+    return list(pairwise(cuts)) or [(0, 0)]
+
+
+def _cleaned(rows: Rows, sizes: Sizes, names: Sequence[str], problems: ProblemList) -> _Part:
+    """The labels of some images that can be used."""
+    cut, kept = clean(rows, sizes, names, problems)
+    sides = cut[kept, 2:] - cut[kept, :2]
+    areas = rows.areas[kept]
+    areas = np.where(np.isfinite(areas), areas, sides[:, 0] * sides[:, 1])
+    return _Part(
+        np.bincount(rows.image[kept], minlength=len(sizes)),
         np.ascontiguousarray(cut[kept], dtype=np.float32),
         rows.labels[kept].astype(np.int32),
         rows.crowd[kept],
-        np.where(np.isfinite(areas), areas, sides[:, 0] * sides[:, 1]).astype(np.float32),
+        areas.astype(np.float32),
         rows.outlines.take(np.flatnonzero(kept)),
     )
-    return Dataset(source, columns, tuple(names), tuple(category_ids), problems.in_order())
 
 
 def clean(

@@ -182,13 +182,13 @@ def _rows(
         if index == UNKNOWN and code != NO_KEY:
             wrong = _stranger(key_of_code[code])
         problems.add(index, where, wrong, "correct it, or delete it")
-    codes = _view(annotations.image, np.int64)
-    image = image_of[codes] if len(codes) else codes
+    codes = _view(annotations.image, np.int32)
+    image = image_of[codes] if len(codes) else codes.astype(np.int64)
     class_of = {number: index for index, number in enumerate(order)}
     numbers = list(annotations.category_codes)
     label_of = np.array([class_of.get(number, UNKNOWN) for number in numbers], dtype=np.int64)
-    categories = _view(annotations.category, np.int64)
-    labels = label_of[categories] if len(categories) else categories
+    categories = _view(annotations.category, np.int32)
+    labels = label_of[categories] if len(categories) else categories.astype(np.int64)
     for row in np.flatnonzero(image == UNKNOWN).tolist():
         wrong = _stranger(key_of_code[int(codes[row])])
         problems.add(UNKNOWN, annotations.where(row), wrong, "delete it")

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import json
+import os
 from array import array
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from math import nan
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 import numpy as np
 
 from maenas.blocks.files.boundary import parsing
-from maenas.blocks.files.plain_file import read_bytes
+from maenas.blocks.files.plain_file import open_file, read_bytes
 from maenas.blocks.files.words import shown
 from maenas.detector.data.dataset import DataError
+from maenas.detector.data.readers.json_stream import JsonStream, TextRows
 from maenas.detector.data.readers.rows import OutlineColumns
 from maenas.detector.data.readers.values import limit_of, real, truth, whole
 
 KEYS = ("images", "annotations", "categories")
 NEEDED = ("image_id", "bbox", "category_id")
 LIMIT = 2**34  # bytes, maximum size of a file
+STREAMED = 2**26  # bytes; larger files are read piece by piece
 LARGEST_POINT = float(np.finfo(np.float32).max)
 MIN_NUMBERS = 6  # numbers of an outline: three points
 NO_KEY = -1
@@ -41,7 +44,7 @@ class Annotations:
         self.path = path
         self.codes: dict[Key, int] = {}
         self.category_codes: dict[int, int] = {}
-        self.image, self.category = array("q"), array("q")
+        self.image, self.category = array("i"), array("i")
         self.boxes, self.areas, self.crowd = array("d"), array("d"), array("b")
         self.outlines = OutlineColumns()
         self.ids = array("q")
@@ -79,6 +82,18 @@ class Annotations:
             self.odd_ids[len(self.ids)] = self.name(row.get("id"), index)
         self.ids.append(0 if number is None else number)
 
+    def take_each(self, rows: Iterable[object]) -> None:
+        """Store the items of the list."""
+        for index, row in enumerate(rows):
+            if not isinstance(row, dict) or self.take(row) is not TAKEN:
+                self.refuse(row, index)
+
+    def refuse(self, row: object, index: int) -> None:
+        """Report an item of the list that is no annotation."""
+        what = "lacks `image_id` or `bbox`" if isinstance(row, dict) else "is no mapping"
+        number = row.get("id") if isinstance(row, dict) else None
+        self.bad.append((NO_KEY, self.name(number, index), what))
+
     def where(self, index: int) -> str:
         """Name of an annotation in messages."""
         return self.odd_ids.get(index) or self.name(self.ids[index], 0)
@@ -90,12 +105,15 @@ class Annotations:
         return f"{self.path}: annotation {text}"
 
 
-def load_coco(path: Path) -> tuple[dict[str, list[Any]], Annotations]:
+def load_coco(path: Path) -> tuple[dict[str, Any], Annotations]:
     """Load the lists of a COCO file and its annotations.
 
     Raises:
         DataError: if it is not a COCO annotation file.
     """
+    with open_file(path, limit=LIMIT, error=DataError) as file:
+        if os.fstat(file.fileno()).st_size > STREAMED:
+            return _streamed(path, file)
     content = read_bytes(path, limit=LIMIT, error=DataError)
     if not content.strip():
         raise DataError(f"{path}: is empty.")
@@ -104,23 +122,44 @@ def load_coco(path: Path) -> tuple[dict[str, list[Any]], Annotations]:
         text = content.decode(json.detect_encoding(content), "surrogatepass")
         del content  # a large file is not held twice
         data = json.loads(text, object_hook=taken.take)
-    for key in KEYS:
-        if not isinstance(data, dict) or not isinstance(data.get(key), list):
-            raise DataError(f"{path}: is not a COCO annotation file: lacks a list of {key}.")
+    _require_lists(path, data if isinstance(data, dict) else {})
     lists: dict[str, list[Any]] = data
     if sum(row is TAKEN for row in lists["annotations"]) != taken.seen:
         # objects elsewhere in the file look like annotations
         taken = Annotations(path)
         lists = json.loads(text)
-        for row in lists["annotations"]:
-            taken.add(row if isinstance(row, dict) else {})
+        taken.take_each(lists["annotations"])
         return lists, taken
     for index, row in enumerate(lists["annotations"]):
         if row is not TAKEN:
-            what = "is no mapping" if not isinstance(row, dict) else "lacks `image_id` or `bbox`"
-            number = row.get("id") if isinstance(row, dict) else None
-            taken.bad.append((NO_KEY, taken.name(number, index), what))
+            taken.refuse(row, index)
     return lists, taken
+
+
+def _streamed(path: Path, file: BinaryIO) -> tuple[dict[str, Any], Annotations]:
+    """The same from a file that is too large to be held in memory; images stay text."""
+    lists: dict[str, Any] = {}
+    taken = Annotations(path)
+    with parsing(path, error=DataError, wrong="is no JSON"):
+        stream = JsonStream(file)
+        for key in stream.members():
+            if key == "annotations" and stream.is_list():
+                taken, lists[key] = Annotations(path), []
+                taken.take_each(stream.items())
+            elif key == "images" and stream.is_list():
+                lists[key] = images = TextRows()
+                for _ in stream.items():
+                    images.append(stream.item_text())
+            else:
+                lists[key] = stream.value()
+    _require_lists(path, lists)
+    return lists, taken
+
+
+def _require_lists(path: Path, data: Mapping[str, Any]) -> None:
+    for key in KEYS:
+        if not isinstance(data.get(key), list | TextRows):
+            raise DataError(f"{path}: is not a COCO annotation file: lacks a list of {key}.")
 
 
 def key_of(value: object) -> Key | None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from array import array
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 from urllib.parse import unquote, urlsplit
 
 from maenas.blocks.files.inside import fault_of
@@ -21,7 +22,35 @@ from maenas.detector.media.images import ImageError
 FIRST = 10  # number of images that are searched for to find their folder
 ALL = 100  # more parts than a name has
 PARTS = (ALL, 2, 1)  # last parts of names that are tried, such as patch8/image.jpg
-UNUSABLE = -2  # index of an image that is listed but unusable
+UNUSABLE, LISTED = -2, -3  # index of an image that is listed but unusable, or not yet found
+
+
+class FilesIn(Sequence[Path]):
+    """Paths below a folder, held as texts: a tenth of the memory of paths.
+
+    Args:
+        folder: folder that the names are relative to.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._names: list[str] = []
+
+    def append(self, name: str) -> None:
+        """Add a path by its name."""
+        self._names.append(name)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    @overload
+    def __getitem__(self, index: int) -> Path: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Path]: ...
+    def __getitem__(self, index: int | slice) -> Path | list[Path]:
+        if isinstance(index, slice):
+            return [self._folder / name for name in self._names[index]]
+        return self._folder / self._names[index]
 
 
 @dataclass(slots=True)
@@ -36,23 +65,33 @@ class CocoImages:
         keys: id of each image in the file.
     """
 
-    paths: list[Path]
+    paths: FilesIn
     sizes: list[tuple[int, int]]
     image_ids: list[int]
     index_of: dict[Key, int]
     keys: list[Key]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Listed:
-    """An image at a place of the file's list; if size is None, the image file gives it."""
+    """The images of the file's list that may be usable, in columns.
 
-    name: str
-    size: tuple[int, int] | None
-    place: int
+    Attributes:
+        keys: id of each image.
+        names: file name of each image.
+        sizes: (height, width) of each image; None if the image file gives it.
+        places: index of each image in the file's list.
+        index_of: `LISTED` or `UNUSABLE` by id.
+    """
+
+    keys: list[Key] = field(default_factory=list)
+    names: list[str] = field(default_factory=list)
+    sizes: list[tuple[int, int] | None] = field(default_factory=list)
+    places: array[int] = field(default_factory=lambda: array("i"))
+    index_of: dict[Key, int] = field(default_factory=dict)
 
 
-def find_images(path: Path, root: Path, rows: Sequence[Any], problems: ProblemList) -> CocoImages:
+def find_images(path: Path, root: Path, rows: Iterable[Any], problems: ProblemList) -> CocoImages:
     """Find the usable images.
 
     Args:
@@ -63,37 +102,36 @@ def find_images(path: Path, root: Path, rows: Sequence[Any], problems: ProblemLi
     Raises:
         DataError: if no image is usable, or one is listed twice.
     """
-    listed, left_out = _listed(path, rows, problems)
-    if not listed:
+    listed = _listed(path, rows, problems)
+    if not listed.keys:
         raise DataError(f"{path}: lists no image that can be used{problems.first()}.")
-    folder, parts = _folder(path, root, [each.name for each in listed.values()])
-    found = CocoImages([], [], [], dict.fromkeys((*left_out, *listed), UNUSABLE), [])
-    with_text = any(isinstance(key, str) for key in listed)
+    folder, parts = _folder(path, root, listed.names)
+    found = CocoImages(FilesIn(folder), [], [], listed.index_of, [])
+    with_text = any(isinstance(key, str) for key in listed.keys)
     if with_text:
         what = "ids of images are text, so results number the images by their index"
         problems.add(-1, path, what, "number them to keep the ids", skips=False, group="files")
-    places: dict[Path, int] = {}
+    seen: set[int] = set()  # hashes of the paths: a path takes three times the memory
     with Sizes(path.resolve(), "images") as sizes:
-        for index, (key, image) in counted(list(listed.items())):
-            file = folder / _last(image.name, parts)
+        for index, key in counted(listed.keys):
+            name = _last(listed.names[index], parts)
+            file = folder / name
+            found.index_of[key] = UNUSABLE
             try:
                 if not file.is_file():
                     raise ImageError(f"{file}: no such file.")
-                size = image.size or sizes.of(file)
+                size = listed.sizes[index] or sizes.of(file)
             except (ImageError, OSError, ValueError) as error:
                 what = str(error).removeprefix(f"{file}: ").rstrip(".")
                 problems.add(
                     -1, file, what, f"restore it, or remove it from {path}", group="images"
                 )
                 continue
-            first = places.setdefault(file, image.place)
-            if first != image.place:
-                raise DataError(
-                    f"{path}: images[{image.place}] names {shown(image.name)} as images[{first}] "
-                    "does; merge the two, with the annotations of both."
-                )
+            if hash(name) in seen:
+                _require_first(path, listed, index, parts)
+            seen.add(hash(name))
             found.index_of[key] = len(found.paths)
-            found.paths.append(file)
+            found.paths.append(listed.names[index] if parts == ALL else str(name))
             found.sizes.append(size)
             found.keys.append(key)
             found.image_ids.append(index if with_text or isinstance(key, str) else key)
@@ -102,12 +140,22 @@ def find_images(path: Path, root: Path, rows: Sequence[Any], problems: ProblemLi
     return found
 
 
-def _listed(
-    path: Path, rows: Sequence[Any], problems: ProblemList
-) -> tuple[dict[Key, _Listed], list[Key]]:
-    """Listed images by id, and the ids of the images left out."""
-    found: dict[Key, _Listed] = {}
-    left_out: list[Key] = []
+def _require_first(path: Path, listed: _Listed, index: int, parts: int) -> None:
+    """Raise `DataError` if an earlier image of the list has the same file."""
+    own = _last(listed.names[index], parts)
+    first = next(i for i, name in enumerate(listed.names) if _last(name, parts) == own)
+    if first != index:
+        place = listed.places[index]
+        raise DataError(
+            f"{path}: images[{place}] names {shown(listed.names[index])} as "
+            f"images[{listed.places[first]}] does; merge the two, with the annotations of both."
+        )
+
+
+def _listed(path: Path, rows: Iterable[Any], problems: ProblemList) -> _Listed:
+    """The images of the list, and a problem for each that is wrong."""
+    found = _Listed()
+    sizes: dict[tuple[int, int], tuple[int, int]] = {}  # equal sizes are one object
     for index, row in enumerate(rows):
         where = f"{path}: images[{index}]"
         if not isinstance(row, dict):
@@ -133,17 +181,21 @@ def _listed(
             fix = "write it relative to the folder of the images"
         elif not all(map(side, given)):
             wrong = f"height and width must be whole and positive, got {_texts(sides)}"
-        elif key in found:
+        elif found.index_of.get(key) == LISTED:
             wrong, fix = f"id {key} is given twice", "renumber one"
         if wrong:
             where += "" if key is None else f", id {key}"
             problems.add(-1, where, wrong, fix, group="files")
-            if key is not None and key not in found:
-                left_out.append(key)
+            if key is not None:
+                found.index_of.setdefault(key, UNUSABLE)
         elif key is not None and name is not None:
             known = None if size is None or None in size else (size[0] or 0, size[1] or 0)
-            found[key] = _Listed(name, known, index)
-    return found, left_out
+            found.index_of[key] = LISTED
+            found.keys.append(key)
+            found.names.append(name)
+            found.sizes.append(known and sizes.setdefault(known, known))
+            found.places.append(index)
+    return found
 
 
 def _texts(values: Sequence[object]) -> str:
@@ -191,4 +243,4 @@ def _folder(path: Path, root: Path, names: Sequence[str]) -> tuple[Path, int]:
 
 def _last(name: str, parts: int) -> Path:
     """The last parts of a name."""
-    return Path(*Path(name).parts[-parts:])
+    return Path(name) if parts == ALL else Path(*Path(name).parts[-parts:])

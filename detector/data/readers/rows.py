@@ -69,11 +69,12 @@ class OutlineColumns:
         self._objects.append(len(self._parts) - 1)
 
     def made(self) -> Outlines:
-        """All outlines added so far."""
+        """All outlines, of which no further one can be added."""
+        points = np.frombuffer(self._points, dtype=np.float32) if self._points else np.zeros(0)
         return Outlines(
-            np.array(self._points, dtype=np.float32).reshape(-1, 2),
-            np.array(self._parts, dtype=np.int64),
-            np.array(self._objects, dtype=np.int64),
+            points.astype(np.float32, copy=False).reshape(-1, 2),
+            np.frombuffer(self._parts, dtype=np.int64),
+            np.frombuffer(self._objects, dtype=np.int64),
         )
 
 
