@@ -64,6 +64,7 @@ def judge(
     repeats: int = 0,
     recipe: str | Path | None = None,
     changes: Sequence[str] = (),
+    proxies: Sequence[str] = (),
     accuracy: str = "acc",
     cost: str = "macs",
     draws: int = 400,
@@ -98,6 +99,8 @@ def judge(
         repeats: number of networks that are trained with a second seed as well.
         recipe: recipe file or scale; that of the template if None.
         changes: values of the recipe to change, such as "optimizer.lr=0.01".
+        proxies: scores that need forward passes and are compared too: "naswot", "synflow", "zen",
+            "zico", "max-entropy-forward", or "module:object" of a plugin.
         accuracy: column of the table with the accuracy.
         cost: column of the table with the cost.
         draws: number of bootstrap draws of each interval.
@@ -142,6 +145,7 @@ def judge(
         repeats=repeats,
         recipe=None if recipe is None else str(recipe),
         changes=tuple(changes),
+        proxies=tuple(proxies),
     )
     changed = {f.name for f in fields(options) if getattr(options, f.name) != f.default}
     effort = TrainingEffort(workers=workers, ray=ray, compute=compute, minutes=minutes)

@@ -17,6 +17,7 @@ from maenas.blocks.files.strict import parse
 from maenas.blocks.files.yaml_file import read_yaml
 from maenas.detector.data.readers.read import names_of
 from maenas.evidence.agreement import FEWEST
+from maenas.nas import load_forward, load_score
 from maenas.runs.config import SCOPES, SearchConfig
 
 FORMAT = "maenas/judge@1"
@@ -45,6 +46,7 @@ class JudgeOptions:
         repeats: number of networks that are trained with a second seed as well.
         recipe: recipe file or scale; None for that of the template.
         changes: changed values of the recipe.
+        proxies: scores that need forward passes and are compared too, such as "zen".
     """
 
     at: str = ""
@@ -63,8 +65,11 @@ class JudgeOptions:
     repeats: int = 0
     recipe: str | None = None
     changes: tuple[str, ...] = ()
+    proxies: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        for name in self.proxies:
+            load_forward(name, load_score(ANY_SCORE), 1)
         positive("judge", networks=self.networks, epochs=self.epochs)
         one_of("judge", "scope", self.scope, SCOPES)
         if self.networks < FEWEST:
@@ -125,21 +130,22 @@ def load_options(path: Path) -> JudgeOptions:
 
 
 def agreed(asked: JudgeOptions, saved: JudgeOptions, given: Collection[str]) -> JudgeOptions:
-    """The options of a run that is resumed: those of the run, with the larger number of repeats.
+    """The options of a run that is resumed: those of the run, with more repeats and proxies.
 
     Args:
         asked: options of the command.
         saved: options of the run.
         given: names of the options that the user gave.
     Raises:
-        SpecError: if one of them differs, except `repeats`, which may grow.
+        SpecError: if one of them differs, except `repeats` and `proxies`, which may grow.
     """
     for field in fields(asked):
         ours, there = getattr(asked, field.name), getattr(saved, field.name)
-        if field.name == "repeats" or field.name not in given or ours == there:
+        if field.name in ("repeats", "proxies") or field.name not in given or ours == there:
             continue
         raise SpecError(
             f"judge: {field.name} is {there} in the run, {ours} in the command; leave it out, or "
             "begin another run with --out."
         )
-    return replace(saved, repeats=max(saved.repeats, asked.repeats))
+    proxies = tuple(dict.fromkeys((*saved.proxies, *asked.proxies)))
+    return replace(saved, repeats=max(saved.repeats, asked.repeats), proxies=proxies)

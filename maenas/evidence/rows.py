@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from statistics import mean, stdev
 
 from maenas.blocks import Backbone
-from maenas.evidence.features import network_columns
-from maenas.evidence.options import JudgeOptions
+from maenas.evidence.features import SCORE_COLUMN, network_columns
+from maenas.evidence.options import ANY_SCORE, JudgeOptions
 from maenas.evidence.training import Trained
+from maenas.nas import load_forward, load_score
 
 Row = dict[str, object]
 
@@ -44,5 +45,15 @@ def network_rows(
         }
         if short:
             row["short_acc"] = mean(each.ap for each in short)
-        rows.append({**row, **costs[name], **network_columns(backbone)})
+        proxies = proxy_columns(backbone, options)
+        rows.append({**row, **costs[name], **network_columns(backbone), **proxies})
     return rows
+
+
+def proxy_columns(backbone: Backbone, options: JudgeOptions) -> dict[str, float]:
+    """The scores of a network that need forward passes, as columns."""
+    score, levels = load_score(ANY_SCORE), 1 + max(backbone.levels)
+    return {
+        f"{SCORE_COLUMN}{name}": load_forward(name, score, levels)(backbone, options.seed)
+        for name in options.proxies
+    }

@@ -20,6 +20,7 @@ from maenas.nas.scores.classics import (
     MacsScore,
     ParamsScore,
 )
+from maenas.nas.scores.gradient_proxies import SynFlow, Zen, ZiCo
 from maenas.nas.scores.log_scores import LogEntropyScore, LogMacsScore
 from maenas.nas.scores.max_entropy_score import MaxEntropy, RandomNetworks
 from maenas.nas.scores.naswot import Naswot
@@ -40,7 +41,10 @@ SCORES: dict[str, type[Score]] = {
     )
 }
 DEFAULT_SCORE = MaxEntropy.name
-FORWARD_SCORES = (RandomNetworks.name, Naswot.name)
+PASSES: dict[str, type[Naswot | SynFlow | Zen | ZiCo]] = {
+    kind.name: kind for kind in (Naswot, SynFlow, Zen, ZiCo)
+}
+FORWARD_SCORES = (RandomNetworks.name, *PASSES)
 WHAT = "a name (with options: log-macs:t=0.5), a .yaml file or module:object"
 
 
@@ -174,8 +178,8 @@ def load_forward(text: str, score: Score, levels: int) -> ForwardScore:
     if text == RandomNetworks.name:
         weights = score if score.cumulative else MaxEntropy()
         return RandomNetworks(weights.level_weights(levels))
-    if text == Naswot.name:
-        return Naswot()
+    if text in PASSES:
+        return PASSES[text]()
     if ":" not in text:
         raise SpecError(
             f"rerank: no such score {text!r}{did_you_mean(text, FORWARD_SCORES)}; expected "

@@ -33,8 +33,8 @@ VerifyTimeout = Annotated[
 Rerank = Annotated[
     str | None,
     typer.Option(
-        help="Rank the finalists by a score that needs forward passes: naswot, "
-        "max-entropy-forward or module:object.",
+        help="Rank the finalists by a score that needs forward passes: naswot, synflow, "
+        "zen, zico, max-entropy-forward or module:object.",
         metavar="NAME",
         rich_help_panel=METHOD,
     ),

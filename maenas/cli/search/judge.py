@@ -84,6 +84,15 @@ def judge(
         typer.Option(help="Recipe file or scale. (the template's)", rich_help_panel=METHOD),
     ] = None,
     changes: RecipeChanges = None,
+    proxies: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--proxy",
+            help="Compare a score that needs forward passes: naswot, synflow, zen, zico or "
+            "module:object; may be repeated.",
+            rich_help_panel=METHOD,
+        ),
+    ] = None,
     accuracy: Annotated[
         str, typer.Option(help="Column of a table with the accuracy.", rich_help_panel=METHOD)
     ] = "acc",

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import maenas
 from maenas.evidence.features import network_columns
-from maenas.evidence.run import tasks_of
+from maenas.evidence.rows import proxy_columns
+from maenas.evidence.run import drawn, tasks_of
 from maenas.evidence.training import Trained, load_trained, save_trained, train_one
 from maenas.evidence.trainings import placed
+from maenas.nas.scores.gradient_proxies import SynFlow
 from tests.maenas.evidence.test_draw import options  # noqa: F401 - a fixture
 from tests.schemas import errors_in
 
@@ -21,8 +24,6 @@ def record(network: str, epochs: int, seed: int, ap: float) -> Trained:
 
 
 def test_tasks_are_short_and_long_of_each_network_then_second_seeds(options) -> None:  # noqa: F811
-    from dataclasses import replace
-
     asked = replace(options, networks=10, epochs=4, short_epochs=2, repeats=1)
     specs = [None] * 10  # no task looks into a spec
     names = [task.name for task in tasks_of(asked, specs)]  # type: ignore[arg-type]
@@ -89,12 +90,9 @@ def test_a_record_is_read_as_it_was_written(tmp_path: Path) -> None:
 
 @pytest.mark.slow  # a real training
 def test_a_task_trains_and_removes_its_folder(options, tmp_path: Path) -> None:  # noqa: F811
-    from maenas.evidence.run import drawn
     from maenas.evidence.trainings import TrainingEffort
 
     task = tasks_of(options, drawn(options))[0]
-    from dataclasses import replace
-
     short = replace(task, epochs=1, changes=("min_steps=1", "augmentation.mosaic=0"))
     for name in ("running", "trainings"):
         (tmp_path / "run" / name).mkdir(parents=True)
@@ -104,3 +102,11 @@ def test_a_task_trains_and_removes_its_folder(options, tmp_path: Path) -> None: 
     assert load_trained(tmp_path / "run" / "trainings", short.name) == found
     assert list((tmp_path / "run" / "running").iterdir()) == []
     assert train_one(replace(short, until=0.0)) is None
+
+
+def test_a_proxy_is_a_column_and_an_unknown_one_is_refused(options) -> None:  # noqa: F811
+    asked = replace(options, proxies=("synflow",))
+    backbone = drawn(asked)[0].backbone
+    assert proxy_columns(backbone, asked) == {"score:synflow": SynFlow()(backbone, asked.seed)}
+    with pytest.raises(maenas.MaenasError, match="no such score 'synflo'; did you mean synflow"):
+        replace(options, proxies=("synflo",))
