@@ -40,11 +40,12 @@ def sum_over_classes(
     """
     flat, rows = logits.flatten(0, 1), chosen.flatten().nonzero().flatten()
     total = flat.new_zeros(len(flat))
+    known = total if annotated is None else annotated.to(flat.dtype)
     for part in row_slices(flat[: len(rows)]):
         its_rows = rows[part]
         costs = cost(flat[its_rows])
         if annotated is not None:
             image = its_rows.div(logits.shape[1], rounding_mode="floor")
-            costs.masked_fill_(~annotated[image], 0.0)
+            costs.mul_(known[image])  # faster than masked_fill
         total[its_rows] = costs.sum(dim=-1)
     return total.view_as(chosen)

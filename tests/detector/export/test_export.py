@@ -26,6 +26,7 @@ from maenas.blocks import MaenasError, Op, SpecError
 from maenas.budgets.backends.backend import BackendError
 from maenas.budgets.graph.half import to_half
 from maenas.budgets.graph.writer import GraphWriter
+from maenas.detector.data.union.label_union import label_union
 from maenas.detector.errors import ExportError
 from maenas.detector.export.decode import PREFIX
 from maenas.detector.export.end_to_end import append_nms, append_plugin_nms
@@ -61,6 +62,11 @@ SPECS = {
     "silu": small_spec(act="silu", extra_upsampling=True),
     "depthwise": small_spec(act="silu", depthwise=True),
     "towers": replace(SMALL, head=replace(SMALL.head, stacked_convs=2, kernel_size=1)),
+    "701 classes": replace(
+        SMALL,
+        head=replace(SMALL.head, num_classes=701),
+        names=label_union("coco-objects365-openimages-701").names,
+    ),
     "T": published_spec("T"),
     "Nm": published_spec("Nm"),
 }

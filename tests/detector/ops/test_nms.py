@@ -58,6 +58,15 @@ def test_it_keeps_what_plain_loops_keep(min_score: float, max_iou: float) -> Non
     assert list(rows) == slow_nms(scores, boxes, min_score, max_iou)
 
 
+def test_it_keeps_what_plain_loops_keep_of_701_classes() -> None:
+    _, boxes = crowd(12)
+    scores = torch.from_numpy(((hashed(7006, 12 * 701) + 1) / 2) ** 40).float().view(12, 701)
+    found = nms(scores, boxes, 0.3, 0.5, max_detections=10_000)
+    rows = zip(found.scores.tolist(), found.classes.tolist(), found.boxes.tolist(), strict=True)
+    assert list(rows) == slow_nms(scores, boxes, 0.3, 0.5)
+    assert len(found.classes.unique()) > 150
+
+
 def test_a_box_may_be_found_as_several_classes() -> None:
     scores, boxes = torch.tensor([[0.9, 0.8, 0.1]]), torch.tensor([[0.0, 0.0, 9.0, 9.0]])
     found = nms(scores, boxes, min_score=0.5)
