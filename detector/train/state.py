@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
 from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import asdict, dataclass, field, fields
@@ -24,6 +23,7 @@ from maenas.blocks.files.plain_file import GIB, open_file
 from maenas.blocks.files.words import cut
 from maenas.detector.checkpoints.checkpoint import save_folder
 from maenas.detector.data import Dataset
+from maenas.detector.data.index.digest import digest_of
 from maenas.detector.errors import TrainError
 from maenas.detector.model.spec import DetectorSpec
 from maenas.detector.train.ema import Ema
@@ -152,22 +152,6 @@ def identity(spec: DetectorSpec, dataset: Dataset, recipe: str, teacher: str = "
         recipe=recipe,
         teacher=teacher,
     )
-
-
-def digest_of(dataset: Dataset) -> str:
-    """The SHA-256 of the names and labels of all images, and of what their sources annotate."""
-    data = hashlib.sha256()
-    for sample in dataset.samples:
-        data.update(os.fsencode(f"{sample.path.name} {sample.size} {sample.image_id} "))
-        for numbers in (sample.boxes, sample.labels, sample.crowd):
-            data.update(numbers.tobytes())
-    if dataset.sources:
-        for source in dataset.sources:
-            data.update(source.name.encode() + source.annotated.tobytes())
-        columns = dataset.columns
-        for column in (columns.source_of, columns.verified_ends, columns.verified):
-            data.update(column.tobytes())
-    return data.hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

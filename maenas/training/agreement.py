@@ -7,9 +7,10 @@ import torch
 
 import maenas
 from maenas.detector.data import Dataset
+from maenas.detector.data.index.digest import digest_of
 from maenas.detector.train import Ranks, Recipe, recipe_lines
 from maenas.detector.train.precision import name_of, precision_of
-from maenas.detector.train.state import Identity, Saved, digest_of
+from maenas.detector.train.state import Identity, Saved
 
 
 def require_agreement(

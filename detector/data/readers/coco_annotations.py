@@ -17,6 +17,7 @@ from maenas.blocks.files.plain_file import open_file, read_bytes
 from maenas.blocks.files.words import shown
 from maenas.detector.data.dataset import DataError
 from maenas.detector.data.readers.json_stream import JsonStream, TextRows
+from maenas.detector.data.readers.reading import ReadLog
 from maenas.detector.data.readers.rows import OutlineColumns
 from maenas.detector.data.readers.values import limit_of, real, truth, whole
 
@@ -141,7 +142,7 @@ def _streamed(path: Path, file: BinaryIO) -> tuple[dict[str, Any], Annotations]:
     lists: dict[str, Any] = {}
     taken = Annotations(path)
     with parsing(path, error=DataError, wrong="is no JSON"):
-        stream = JsonStream(file)
+        stream = JsonStream(file, done=ReadLog(path, os.fstat(file.fileno()).st_size).at)
         for key in stream.members():
             if key == "annotations" and stream.is_list():
                 taken, lists[key] = Annotations(path), []

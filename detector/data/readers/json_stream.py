@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import json
 from array import array
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from typing import Any, BinaryIO
 
@@ -20,12 +20,15 @@ class JsonStream:
     Args:
         file: file opened for reading, at its beginning.
         chunk: bytes read at a time.
+        done: function called with the number of bytes read so far, after every chunk.
     """
 
-    def __init__(self, file: BinaryIO, chunk: int = CHUNK) -> None:
+    def __init__(
+        self, file: BinaryIO, chunk: int = CHUNK, done: Callable[[int], object] = lambda _: None
+    ) -> None:
         start = file.read(4)
         file.seek(0)
-        self._file, self._chunk = file, chunk
+        self._file, self._chunk, self._done = file, chunk, done
         decoder = codecs.getincrementaldecoder(json.detect_encoding(start))
         self._decode = decoder("surrogatepass").decode
         self._scan = json.JSONDecoder().raw_decode
@@ -133,6 +136,7 @@ class JsonStream:
         kept = len(self._text) - self._at
         content = self._file.read(max(self._chunk, kept))
         self._ended = not content
+        self._done(self._file.tell())
         added = self._decode(content, self._ended)
         done = self._text[: self._at]
         if "\n" in done:

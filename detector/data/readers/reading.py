@@ -2,16 +2,46 @@
 
 from __future__ import annotations
 
+import logging
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from pathlib import Path
 from typing import TypeVar
 
 Item = TypeVar("Item")
 Listener = Callable[[int, int], object]
 
 EVERY = 100  # images between two reports
+LOG_EVERY_S = 15.0
+LOG = logging.getLogger(__name__)
 _listener: ContextVar[Listener | None] = ContextVar("listener", default=None)
+
+
+class ReadLog:
+    """Log of how much of a large file has been read, at most every `LOG_EVERY_S` seconds.
+
+    Args:
+        path: path of the file.
+        size: bytes of the file.
+    """
+
+    def __init__(self, path: Path, size: int) -> None:
+        self._path, self._size = path, size
+        self._started = self._logged = time.monotonic()
+
+    def at(self, done: int) -> None:
+        """Log the share of the file that has been read, and the time that the rest takes."""
+        now = time.monotonic()
+        if now - self._logged < LOG_EVERY_S:
+            return
+        self._logged = now
+        left = (now - self._started) * (self._size - done) / done
+        LOG.info(
+            f"{self._path}: {done / self._size:.0%} of {self._size / 1e9:.1f} GB read, about "
+            f"{left:.0f} s left"
+        )
 
 
 @contextmanager

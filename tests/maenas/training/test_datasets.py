@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from maenas.detector.data import DataError, Dataset, read_dataset
+from maenas.detector.data.index.digest import digest_of
 from maenas.detector.data.readers.source import DataSource
 from maenas.detector.data.readers.yolo import YoloReader
 from maenas.detector.data.samples import Samples
 from maenas.detector.errors import TrainError
 from maenas.detector.train import joined_ranks, ranks
-from maenas.detector.train.state import digest_of
 from maenas.training import datasets
 from maenas.training.datasets import training_images, validation_images
 from maenas.training.run import run_training

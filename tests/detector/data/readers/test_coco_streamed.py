@@ -12,7 +12,7 @@ from PIL import Image
 
 from maenas.detector.data.dataset import DataError
 from maenas.detector.data.index.columns import arrays_of
-from maenas.detector.data.readers import clean, coco_annotations
+from maenas.detector.data.readers import clean, coco_annotations, reading
 from maenas.detector.data.readers.coco import read_coco
 
 ODD: list[Any] = [
@@ -71,6 +71,16 @@ def test_a_streamed_file_gives_the_same_data_set(
     assert len(at_once.problems) > 8
     for name, array in arrays_of(streamed.columns).items():
         assert np.array_equal(array, arrays_of(at_once.columns)[name]), name
+
+
+def test_the_share_that_was_read_is_logged(
+    coco: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(coco_annotations, "STREAMED", 0)
+    monkeypatch.setattr(reading, "LOG_EVERY_S", 0.0)
+    with caplog.at_level("INFO", "maenas"):
+        read_coco(coco, coco.parent)
+    assert caplog.messages[0].endswith("set.json: 100% of 0.0 GB read, about 0 s left")
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,9 @@ import pytest
 import yaml
 
 from maenas.detector.data.dataset import DataError
+from maenas.detector.data.index.digest import digest_of
 from maenas.detector.data.labelled import EVERY_CLASS
 from maenas.detector.data.readers.read import names_of, read_dataset, splits_of
-from maenas.detector.train.state import digest_of
 
 PETS = {"cat": "cat", "dog": "dog", "bat": "split"}
 FARM = {
