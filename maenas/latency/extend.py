@@ -68,7 +68,7 @@ def _longer_table(
     from maenas.budgets.profiling.partial_profile import PartialProfile
     from maenas.budgets.profiling.profile import SAME, extended, profile
     from maenas.latency.plots import plot_prediction_errors
-    from maenas.latency.profile import ProfileResult, check_room
+    from maenas.latency.profile import ProfileResult, check_room, finished_table
     from maenas.latency.progress import ProfileLine
 
     table = load_table(source)
@@ -96,6 +96,9 @@ def _longer_table(
         path.with_name(f"{path.name}.partial"),
         {"extends": table.digest, "models": list(networks), "input_size": shown_size(input_size)},
     )
+    done = None if path == source else finished_table(path, partial, resume)
+    if done and {item.name for item in items} <= {sample.name for sample in done.samples}:
+        return ProfileResult(path, done, ())
     check_room(path, partial, resume, exist_ok, in_place=path == source)
     if not resume:
         partial.remove()

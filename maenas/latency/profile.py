@@ -132,6 +132,8 @@ def _measured_table(
     partial = PartialProfile(
         path.with_name(f"{path.name}.partial"), _header(request, target, spaces, provenance)
     )
+    if (done := finished_table(path, partial, resume)) is not None and _is_of(done, target):
+        return ProfileResult(path, done, ())
     check_room(path, partial, resume, exist_ok)
     items = profile_items(plan, spaces, request.seed, request.models, request.input_size)
     if exist_ok:
@@ -216,13 +218,26 @@ def check_room(
     going_on = resume and partial.path.exists()
     if path.exists() and not (exist_ok or in_place or going_on):
         raise SpecError(f"{path}: exists; --exist-ok replaces it, --out names another file.")
-    if resume and not partial.path.exists():
-        raise SpecError(f"{partial.path}: there is nothing to continue from; leave --resume out.")
     if partial.path.exists() and not (resume or exist_ok):
         raise SpecError(
             f"{partial.path}: an unfinished profile is there; --resume continues from its "
             "last sample, --exist-ok drops it."
         )
+
+
+def finished_table(path: Path, partial: PartialProfile, resume: bool) -> LatencyTable | None:
+    """The table that `--resume` finds finished; None if there is anything left to measure."""
+    from maenas.budgets.pricing.table import load_table
+
+    if not resume or path.suffix != ".json" or not path.is_file() or partial.path.exists():
+        return None
+    return load_table(path)
+
+
+def _is_of(table: LatencyTable, target: Target) -> bool:
+    """Whether a table is one of the device and the settings that were requested."""
+    settings = (table.name, table.backend, table.precision)
+    return settings == (target.name, target.backend, target.precision)
 
 
 def found_by(path: Path) -> str:

@@ -13,6 +13,7 @@ import onnx
 import pytest
 
 from maenas.budgets import load_device
+from maenas.budgets.backends import parse_target
 from maenas.budgets.device import FOLDER_VARIABLE
 from maenas.budgets.pricing.table import load_table
 from maenas.cli.latency.profile_text import summary
@@ -31,7 +32,8 @@ REQUEST = Request("cpu", None, 1, True, ("mob",), (), 0.01, 0)
 def profiled(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
     """The least that a table can be made of, measured with one thread of this processor."""
     path = tmp_path_factory.mktemp("profiled") / "tiny.json"
-    return path, summary(run_profile(REQUEST, path, resume=False, exist_ok=False))
+    # --resume begins where nothing has begun, so that one command can be retried
+    return path, summary(run_profile(REQUEST, path, resume=True, exist_ok=False))
 
 
 @pytest.mark.slow
@@ -265,7 +267,7 @@ def test_every_bundled_space_that_is_searched_can_be_drawn_from() -> None:
         (("--minutes", "nan"), "minutes: must be a positive number, got nan"),
         (("--minutes", "inf"), "minutes: must be a positive number, got inf"),
         (("--space", "resnet"), "no template is searched in 'resnet'; known: "),
-        (("--resume",), "there is nothing to continue from; leave --resume out"),
+        (("--out", "there.json", "--resume"), "there.json: "),
         (("--resume", "--exist-ok"), "--resume continues, --exist-ok starts again"),
         (("--out", "table.csv"), "table.csv: a table is a file that ends in .json"),
         (("--out", "there.json"), "there.json: exists; --exist-ok replaces it"),
@@ -315,8 +317,20 @@ def test_the_second_writer_of_a_table_is_refused_in_one_line(
         assert files_below(tmp_path) == before
 
 
+def test_resuming_a_finished_profile_answers_at_once(typed, tmp_path: Path, files_below) -> None:
+    target = parse_target("cpu", None, 1)
+    replace(cpu_table(), name=target.name, backend=target.backend).save(tmp_path / "mine.json")
+    before = files_below(tmp_path)
+    command = ("profile", "--threads", "1", "--resume", "--out", "mine.json")
+    assert typed(*command, "--json").json["name"] == "cpu-1t"
+    other = typed(*command, "--precision", "bf16")
+    assert other.code == 2
+    assert "mine.json: exists; --exist-ok replaces it" in other.err
+    assert files_below(tmp_path) == before
+
+
 def test_a_refused_profile_leaves_no_folder(typed, tmp_path: Path) -> None:
-    ran = typed("profile", "--quick", "--resume", "--out", "new/mine.json")
+    ran = typed("profile", "--quick", "--space", "resnet", "--out", "new/mine.json")
     assert ran.code == 2
     assert not (tmp_path / "new").exists()
 
