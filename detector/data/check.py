@@ -17,7 +17,12 @@ from maenas.detector.data.readers.read import read_again, splits_of
 from maenas.detector.data.readers.yolo import label_file
 from maenas.detector.data.samples import Samples
 from maenas.detector.data.sizes import size_of
-from maenas.detector.data.union.check_union import SourceCounts, check_sources, source_counts
+from maenas.detector.data.union.check_union import (
+    SourceCounts,
+    check_sources,
+    check_splits,
+    source_counts,
+)
 from maenas.detector.media.images import IMAGE_SUFFIXES, ImageError, check_image
 
 SCHEMA = "maenas/data-check@1"
@@ -87,7 +92,7 @@ def check(
             *check_sources(dataset, split),
             *_images(dataset.columns, chosen(len(dataset), most), done),
         ]
-    return problems + _across(path, splits) + _orphans(splits)
+    return problems + _across(path, splits) + check_splits(path, splits) + _orphans(splits)
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,6 +56,20 @@ def check_sources(dataset: Dataset, split: str) -> list[DataProblem]:
     return [*_shared(dataset, where), *_never_annotated(dataset, where)]
 
 
+def check_splits(path: Path, splits: Mapping[str, Dataset]) -> list[DataProblem]:
+    """A problem for each data set of a union that lacks images to train on or to validate with."""
+    sources = {split: [each.name for each in one.sources] for split, one in splits.items()}
+    every = dict.fromkeys(name for names in sources.values() for name in names if name)
+    use = {"train": "it is not trained on", "val": "what is learned from it is not evaluated"}
+    return [
+        DataProblem("warning", "files", f"{path}: sources.{name}", f"has no split {split}", fix)
+        for split, fix in use.items()
+        if split in sources
+        for name in every
+        if name not in sources[split]
+    ]
+
+
 def _shared(dataset: Dataset, where: str) -> list[DataProblem]:
     columns = dataset.columns
     first: dict[tuple[int, int], int] = {}  # links to one file are the same image

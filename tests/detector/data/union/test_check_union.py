@@ -30,6 +30,11 @@ def test_objects_are_counted_by_class_and_source(tmp_path, write_coco):
     }
     assert list(result.splits["val"].sources) == ["pets"]
     assert result.errors == 0
+    found = [str(each) for each in result.problems]
+    assert any(
+        "union.yaml: sources.farm: has no split val; what is learned" in line for line in found
+    )
+    assert not any("sources.pets: has no split" in line for line in found)
 
 
 def test_an_image_of_two_data_sets_is_reported(tmp_path, write_coco):
