@@ -26,6 +26,12 @@ def parse_input_size(text: str | None) -> InputSize:
     return height if match[2] is None else (height, int(match[2]))
 
 
+def image_shape(size: int | tuple[int, int], channels: int = 3) -> tuple[int, int, int]:
+    """Return (channels, height, width) of images of a size."""
+    height, width = size if isinstance(size, tuple) else (size, size)
+    return channels, height, width
+
+
 def shown_size(size: InputSize) -> str:
     """Return a size as users write it."""
     return "" if size is None else "x".join(map(str, size if isinstance(size, tuple) else (size,)))

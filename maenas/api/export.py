@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from maenas.budgets.image_size import InputSize
     from maenas.detection.export import ExportResult
     from maenas.detection.predictor import Predictor
 
@@ -22,7 +23,7 @@ def export(
     end2end: bool = False,
     plugin: str | None = None,
     batch: int | str | None = None,
-    input_size: int | None = None,
+    input_size: InputSize = None,
     opset: int = 19,
     min_score: float = 0.05,
     max_iou: float = 0.7,
@@ -46,7 +47,8 @@ def export(
         batch: batch size of the file; any if None. For TensorRT also "LEAST:BEST:MOST", such as
             "1:8:32": the engine takes any batch size in between and is tuned for BEST; None is
             "1:1:16".
-        input_size: side of the input image in pixels; that of the detector if None.
+        input_size: side of the input image in pixels, or (height, width); that of the detector if
+            None.
         opset: opset of ONNX: 18, 19 or 20.
         min_score: minimum confidence of a detection, with `end2end`.
         max_iou: IoU threshold of NMS, with `end2end`.

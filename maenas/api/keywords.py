@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
 if TYPE_CHECKING:
+    from maenas.budgets.image_size import InputSize
     from maenas.detector.assign import Assigner
     from maenas.detector.train import Recipe
     from maenas.training.trackers.tracker import Tracker
@@ -30,7 +31,7 @@ class TrainKeywords(TypedDict, total=False):
     recipe: str | Path | Recipe | None
     changes: Mapping[str, object] | Sequence[str]
     assigner: str | Assigner | None
-    input_size: int | None
+    input_size: InputSize
     compute: str
     workers: int | None
     ray: str | None
@@ -64,7 +65,7 @@ class ExportKeywords(TypedDict, total=False):
     end2end: bool
     plugin: str | None
     batch: int | str | None
-    input_size: int | None
+    input_size: InputSize
     opset: int
     min_score: float
     max_iou: float

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from maenas.backbone_search.results.result import Result
     from maenas.backbone_search.results.searches import Searches
     from maenas.blocks import Block
+    from maenas.budgets.image_size import InputSize
     from maenas.nas import ForwardScore, Score, SearcherFactory
     from maenas.nas.executors import Executor
     from maenas.runs.config import SearchConfig
@@ -33,7 +34,7 @@ def search(
     layers: str | None = None,
     max_effectiveness: float | None = None,
     points: int = 7,
-    input_size: int | None = None,
+    input_size: InputSize = None,
     num_classes: int | None = None,
     data: str | Path | None = None,
     islands: int = 1,
@@ -77,7 +78,8 @@ def search(
             the template, or a budget such as "25layers".
         max_effectiveness: DeepMAD's limit on depth relative to width.
         points: number of networks of a family over a range.
-        input_size: side of the input image in pixels; that of the template if None.
+        input_size: side of the input image in pixels, or (height, width); that of the template if
+            None.
         num_classes: number of classes of the detector whose cost is limited; 80, as in the
             template, if None.
         data: data set that gives the number of classes instead.
@@ -208,7 +210,7 @@ def search_portfolio(
     portfolio: int = 3,
     spaces: Sequence[str | None] = (None,),
     templates: Sequence[str | None] = (None,),
-    input_sizes: Sequence[int | None] = (None,),
+    input_sizes: Sequence[InputSize] = (None,),
     *,
     effort: Effort | None = None,
     out: str | Path | None = None,
@@ -237,8 +239,10 @@ def search_portfolio(
         >>> [(member.name, member.found.backbone.layers) for member in found.members]
     """
     from maenas.backbone_search.effort import Effort
+    from maenas.backbone_search.portfolio.candidates import require_sides
     from maenas.backbone_search.portfolio.run import run_portfolio
 
+    require_sides(input_sizes)
     spans = (spaces, templates, input_sizes)
     folder = None if out is None else Path(out)
     return run_portfolio(config, portfolio, *spans, folder, exist_ok, effort or Effort())

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from maenas.budgets.image_size import InputSize
     from maenas.detector.assign import Assigner
     from maenas.detector.train import Recipe
     from maenas.training.family_result import FamilyResult
@@ -30,7 +31,7 @@ def train(
     recipe: str | Path | Recipe | None = None,
     changes: Changes = (),
     assigner: str | Assigner | None = None,
-    input_size: int | None = None,
+    input_size: InputSize = None,
     compute: str = "auto",
     workers: int | None = None,
     ray: str | None = None,
@@ -52,7 +53,8 @@ def train(
         assigner: label assigner, an `Assigner` or a name: "align_ota", "atss", "sim_ota", "tood";
             that of the recipe if None. The class of an object is registered under its name, and
             a resumed run needs the module that registers it.
-        input_size: side of the input image in pixels; that of the detector if None.
+        input_size: side of the input image in pixels, or (height, width); that of the detector if
+            None.
         compute: device that torch computes on: "cpu", "cuda:0" or "auto".
         workers: number of processes that load images; one per core if None.
         ray: address of a Ray cluster to train on; None for this machine.
@@ -89,7 +91,7 @@ def distill(
     recipe: str | Path | Recipe | None = None,
     changes: Changes = (),
     assigner: str | Assigner | None = None,
-    input_size: int | None = None,
+    input_size: InputSize = None,
     compute: str = "auto",
     workers: int | None = None,
     ray: str | None = None,

@@ -11,6 +11,7 @@ from maenas.backbone_search.objects import SearchObjects
 from maenas.backbone_search.priced_devices import SearchDevices, search_devices
 from maenas.blocks import Backbone, SpecError, load_backbone
 from maenas.budgets import Budget
+from maenas.budgets.image_size import image_shape
 from maenas.detector import Template, load_template
 from maenas.detector.model.spec import assemble
 from maenas.nas import EXACT, Evolution, MaxEntropy, Problem, SearcherFactory, load_searcher
@@ -115,7 +116,7 @@ def _subproblem(
     template = load_template(name).with_classes(config.num_classes)
     in_shape = template.in_shape
     if config.input_size is not None:
-        in_shape = (in_shape[0], config.input_size, config.input_size)
+        in_shape = image_shape(config.input_size, in_shape[0])
     space = objects.space or load_space(config.space or template.space)
     _require_detectors(space, template)
     budgets = points[-1]

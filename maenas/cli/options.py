@@ -54,7 +54,7 @@ ImageSize = Annotated[
     str | None,
     typer.Option(
         "--input-size",
-        help="Side of the image, or height and width as in 64x320. (its own if left out)",
+        help="Side of the image in pixels, or height and width as in 64x320. (the network's own)",
         metavar="SIDE|HxW",
     ),
 ]

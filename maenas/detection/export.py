@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from maenas.blocks.errors import SpecError
+from maenas.budgets.image_size import InputSize, image_shape
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -59,7 +60,7 @@ class ExportResult:
         }
 
 
-def model_of(detector: str | Path | Predictor, input_size: int | None) -> tuple[str, Loader]:
+def model_of(detector: str | Path | Predictor, input_size: InputSize) -> tuple[str, Loader]:
     """The name of a detector, and a function that loads it.
 
     Raises:
@@ -80,7 +81,7 @@ def model_of(detector: str | Path | Predictor, input_size: int | None) -> tuple[
         return name, load
     spec, network = detector.spec_and_network()
     if input_size is not None:
-        backbone = replace(spec.backbone, in_shape=(3, input_size, input_size))
+        backbone = replace(spec.backbone, in_shape=image_shape(input_size))
         spec = replace(spec, backbone=backbone)
     return detector.name, lambda: (spec, network, detector.trained)
 

@@ -20,6 +20,7 @@ from maenas.blocks.files.strict import parse
 from maenas.blocks.files.yaml_file import read_yaml
 from maenas.blocks.plugins.load import named_modules
 from maenas.budgets import parse_budgets
+from maenas.budgets.image_size import InputSize, image_shape, shown_size
 from maenas.nas import DEFAULT_SCORE, EXACT, MIGRATE_EVERY, Score, load_score, load_searcher
 
 FORMAT = "maenas/search@1"
@@ -44,7 +45,8 @@ class SearchConfig:
         weights: weights of the score, one for each resolution level; None for its own.
         max_effectiveness: DeepMAD's bound on depth relative to width; None for no bound.
         points: number of networks of a family over a range.
-        input_size: side of the input image in pixels; None for the template's own.
+        input_size: side of the input image in pixels, or (height, width); None for the template's
+            own.
         num_classes: number of classes of the detector that is priced; None for the template's 80.
         islands: number of populations that evolve separately and exchange their best networks.
         migrate_every: number of candidates of an island between two exchanges.
@@ -64,7 +66,7 @@ class SearchConfig:
     weights: tuple[float, ...] | None = None
     max_effectiveness: float | None = None
     points: int = 7
-    input_size: int | None = None
+    input_size: InputSize = None
     num_classes: int | None = None
     islands: int = 1
     migrate_every: int = MIGRATE_EVERY
@@ -98,14 +100,20 @@ class SearchConfig:
                 "search: max_effectiveness must be a positive number, "
                 f"got {self.max_effectiveness}."
             )
-        size = self.input_size
-        if size is not None and (size % 32 or not 32 <= size <= LARGEST_SIDE):
-            raise SpecError(
-                f"search: input_size must be a positive multiple of 32, got {size}; at most "
-                f"{LARGEST_SIDE:,}."
-            )
+        self._require_size()
         if self.num_classes is not None:
             positive("search", num_classes=self.num_classes)
+
+    def _require_size(self) -> None:
+        """Raise `SpecError` unless each side of the input is one that a detector can have."""
+        if self.input_size is None:
+            return
+        sides = image_shape(self.input_size)[1:]
+        if any(side % 32 or not 32 <= side <= LARGEST_SIDE for side in sides):
+            raise SpecError(
+                "search: input_size must be a positive multiple of 32, got "
+                f"{shown_size(self.input_size)}; at most {LARGEST_SIDE:,}."
+            )
 
     def load_score(self) -> Score:
         """The score to maximise.
@@ -135,7 +143,9 @@ class SearchConfig:
             unchanged = field.default is not MISSING and value == field.default
             if field.name in ("budgets", "seed", "evaluations") or unchanged:
                 continue
-            if isinstance(value, tuple):
+            if field.name == "input_size":
+                value = shown_size(value)
+            elif isinstance(value, tuple):
                 value = ",".join(f"{item:g}" for item in value)
             words += [f"--{field.name.replace('_', '-')}", str(value)]
         words += ["--evaluations", str(self.evaluations), "--seed", str(self.seed)]

@@ -12,6 +12,7 @@ from maenas.blocks import Backbone, SpecError
 from maenas.blocks.backbone_file import FORMAT, BackboneSpec, ScoreSpec, load_spec
 from maenas.blocks.files.plain_file import read_bytes
 from maenas.blocks.files.yaml_file import LIMIT
+from maenas.budgets.image_size import InputSize, image_shape
 from maenas.detector import Template, load_template
 from maenas.detector.checkpoints.checkpoint import SPEC_FILE, load_folder
 from maenas.detector.model.spec import DetectorSpec, assemble, load_detector
@@ -153,13 +154,14 @@ def _searched_model(name: str, spec: BackboneSpec) -> ModelSpec:
 
 
 def find_detector(
-    name: str, input_size: int | None = None
+    name: str, input_size: InputSize = None
 ) -> tuple[DetectorSpec, dict[str, Tensor] | None]:
     """Spec and weights of a detector, a training run or zoo:NAME; zoo:NAME has no weights.
 
     Args:
         name: name given by the user.
-        input_size: side of the input image in pixels; None for the detector's own.
+        input_size: side of the input image in pixels, or (height, width); None for the
+            detector's own.
     Raises:
         SpecError: if there is no such detector, or it does not accept this input size.
     """
@@ -170,7 +172,7 @@ def find_detector(
     else:
         spec, weights = load_folder(detector_in(Path(name)))
     if input_size is not None:
-        backbone = replace(spec.backbone, in_shape=(3, input_size, input_size))
+        backbone = replace(spec.backbone, in_shape=image_shape(input_size))
         spec = replace(spec, backbone=backbone)
     return spec, weights
 

@@ -10,6 +10,7 @@ import yaml
 
 from maenas.blocks.files.atomic_write import write_text
 from maenas.blocks.files.yaml_file import read_yaml
+from maenas.budgets.image_size import InputSize, image_shape, shown_size
 from maenas.detector.assign import Assigner
 from maenas.detector.checkpoints.checkpoint import SPEC_FILE
 from maenas.detector.data import Dataset
@@ -49,7 +50,7 @@ class TrainOptions:
     epochs: int | None = None
     changes: tuple[str, ...] = ()
     recipe: str | Recipe | None = None
-    input_size: int | None = None
+    input_size: InputSize = None
     teacher: str | None = None
     distills: bool = False
     assigner: Assigner | None = None
@@ -139,12 +140,11 @@ def continued(options: TrainOptions, folder: Path, ranks: Ranks) -> ResolvedTrai
         if recipe.compute.batch is None:
             recipe = replace(recipe, compute=replace(recipe.compute, batch=kept.compute.batch))
     spec = load_detector(folder / LAST / SPEC_FILE)
-    height, width = spec.backbone.in_shape[1:]
-    if options.input_size is not None and {options.input_size} != {height, width}:
+    size, started = options.input_size, spec.backbone.in_shape
+    if size is not None and image_shape(size) != started:
         raise TrainError(
-            f"--input-size {options.input_size}: {folder} was started at {width}x{height}; leave "
-            "it "
-            "out, or start a new run with --out."
+            f"--input-size {shown_size(size)}: {folder} was started at {shown_size(started[1:])}; "
+            "leave it out, or start a new run with --out."
         )
     if options.detector is not None:
         typed, _ = find_detector(options.detector, options.input_size)

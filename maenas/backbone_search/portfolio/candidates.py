@@ -16,6 +16,7 @@ from maenas.backbone_search.tasks import prepare
 from maenas.blocks import SpecError
 from maenas.budgets import InfeasibleError
 from maenas.budgets.arrays import Float64Array
+from maenas.budgets.image_size import InputSize, shown_size
 from maenas.nas import TARGET_GAP, certify
 from maenas.runs.config import SearchConfig
 
@@ -63,12 +64,22 @@ class Candidate:
         return replace(self, found=Found(subproblem, backbone, limit, cost, certified, None, True))
 
 
+def require_sides(input_sizes: Sequence[InputSize]) -> None:
+    """Raise `SpecError` unless all sizes are squares: results state one side."""
+    wide = [size for size in input_sizes if isinstance(size, tuple)]
+    if wide:
+        raise SpecError(
+            f"portfolio: input sizes must be sides of squares, got {shown_size(wide[0])}; search "
+            "for a rectangle without --portfolio."
+        )
+
+
 def candidates(
     config: SearchConfig,
     count: int,
     spaces: Sequence[str | None],
     templates: Sequence[str | None],
-    input_sizes: Sequence[int | None],
+    input_sizes: Sequence[InputSize],
 ) -> list[Candidate]:
     """The candidates to solve, the score of the options in the first variant first.
 

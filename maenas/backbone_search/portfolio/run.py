@@ -18,6 +18,7 @@ from maenas.backbone_search.results.lines import costs_line, optimum_line, score
 from maenas.blocks import SpecError, dump_backbone
 from maenas.blocks.backbone_file import Metadata
 from maenas.budgets import InfeasibleError
+from maenas.budgets.image_size import InputSize
 from maenas.runs.config import SearchConfig
 from maenas.runs.start import new_run
 from maenas.terminal.device_warnings import warn_of
@@ -32,7 +33,7 @@ def run_portfolio(
     count: int,
     spaces: Sequence[str | None],
     templates: Sequence[str | None],
-    input_sizes: Sequence[int | None],
+    input_sizes: Sequence[InputSize],
     out: Path | None,
     exist_ok: bool,
     effort: Effort,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from maenas.cli.options import InputSize, Json
+from maenas.cli.options import ImageSize, Json
 
 if TYPE_CHECKING:
     from maenas.detection.export import ExportResult
@@ -53,7 +53,7 @@ def export(
             "1:1:16 for TensorRT)"
         ),
     ] = None,
-    input_size: InputSize = None,
+    input_size: ImageSize = None,
     opset: Annotated[int, typer.Option(help="Opset of ONNX: 18, 19 or 20.")] = 19,
     min_score: Annotated[
         float, typer.Option(help="With --end2end: minimum confidence of a detection.")
@@ -89,6 +89,7 @@ def export(
 ) -> None:
     """Export a detector to ONNX, OpenVINO or TensorRT, and compare it with torch."""
     import maenas
+    from maenas.budgets.image_size import parse_input_size
     from maenas.terminal.console import OUT, print_json
 
     result = maenas.export(
@@ -99,7 +100,7 @@ def export(
         end2end=end2end,
         plugin=plugin,
         batch=batch,
-        input_size=input_size,
+        input_size=parse_input_size(input_size),
         opset=opset,
         min_score=min_score,
         max_iou=max_iou,

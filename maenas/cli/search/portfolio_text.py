@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from maenas.backbone_search.effort import Effort
+    from maenas.budgets.image_size import InputSize
     from maenas.runs.config import SearchConfig
 
 
-def require_one(templates: Sequence[str | None], sides: Sequence[int | None]) -> None:
+def require_one(templates: Sequence[str | None], sides: Sequence[InputSize]) -> None:
     """Raise `SpecError` if a search without a portfolio has several templates or input sizes."""
     from maenas.blocks import SpecError
 
@@ -40,7 +41,7 @@ def print_portfolio(
     count: int,
     spaces: Sequence[str | None],
     templates: Sequence[str | None],
-    sides: Sequence[int | None],
+    sides: Sequence[InputSize],
     out: Path | None,
     exist_ok: bool,
     effort: Effort,

@@ -77,13 +77,14 @@ def search(
     from maenas.backbone_search.results.searches import print_searches
     from maenas.backbone_search.run import run_search
     from maenas.backbone_search.sweep import every, last_is_several, run_searches
+    from maenas.budgets.image_size import parse_input_size
     from maenas.runs.config import SearchConfig
     from maenas.terminal.console import print_json
 
     spaces: list[str | None] = [*space] if space else [None]
     devices: list[str | None] = [*device] if device else [None]
     templates: list[str | None] = [*template] if template else [None]
-    sides: list[int | None] = [*input_size] if input_size else [None]
+    sides = [*map(parse_input_size, input_size)] if input_size else [None]
     if portfolio is None:
         require_one(templates, sides)
     config = SearchConfig(

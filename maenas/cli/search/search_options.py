@@ -54,10 +54,12 @@ Scales = Annotated[
     ),
 ]
 Sides = Annotated[
-    list[int] | None,
+    list[str] | None,
     typer.Option(
         "--input-size",
-        help="Side of the input image in pixels; several with --portfolio. (the template's)",
+        help="Side of the image in pixels, or height and width as in 64x320; several sides with "
+        "--portfolio. (the template's)",
+        metavar="SIDE|HxW",
         rich_help_panel=NETWORK,
     ),
 ]

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from maenas.cli.options import ExistOk, InputSize, Json, Ray, Resume
+from maenas.cli.options import ExistOk, ImageSize, Json, Ray, Resume
 from maenas.cli.stop import interrupted
 from maenas.cli.training.train import ADVICE, print_training
 from maenas.cli.training.train_options import (
@@ -44,7 +44,7 @@ def distill(
             "of the student's neck)"
         ),
     ] = None,
-    input_size: InputSize = None,
+    input_size: ImageSize = None,
     compute: TrainCompute = "auto",
     workers: Loaders = None,
     ray: Ray = None,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from maenas.cli.options import ExistOk, InputSize, Json, Ray, Resume
+from maenas.cli.options import ExistOk, ImageSize, Json, Ray, Resume
 from maenas.cli.stop import interrupted
 from maenas.cli.training.train_options import (
     Epochs,
@@ -43,7 +43,7 @@ def train(
             help="A recipe file, visdrone, or a scale: ns nm nl t s m l. (that of the neck)"
         ),
     ] = None,
-    input_size: InputSize = None,
+    input_size: ImageSize = None,
     compute: TrainCompute = "auto",
     workers: Loaders = None,
     ray: Ray = None,

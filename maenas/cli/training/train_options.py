@@ -68,8 +68,11 @@ def arguments(context: typer.Context) -> dict[str, Any]:
     The signature of a command is its list of options; a test checks that the function of the same
     name takes each of them.
     """
+    from maenas.budgets.image_size import parse_input_size
     from maenas.cli.everywhere import OPTIONS
 
     terminal = {"as_json", *OPTIONS}
     given = {name: value for name, value in context.params.items() if name not in terminal}
+    if isinstance(given.get("input_size"), str):
+        given["input_size"] = parse_input_size(given["input_size"])
     return {name: value for name, value in given.items() if value is not None}

@@ -64,7 +64,8 @@ def test_a_layer_budget_takes_the_place_of_the_scale_s():
 
 
 def test_the_image_is_the_one_of_the_scale_or_the_one_asked_for():
-    for size, in_shape in ((None, (3, 416, 416)), (320, (3, 320, 320))):
+    sizes = ((None, (3, 416, 416)), (320, (3, 320, 320)), ((64, 320), (3, 64, 320)))
+    for size, in_shape in sizes:
         [subproblem] = planned("1GMACs", template="nm", input_size=size)
         assert subproblem.problem.space.in_shape == in_shape
 

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from maenas.latency.compare import best_ap
-from maenas.runs.models import detector_in, find_model
+from maenas.runs.models import detector_in, find_detector, find_model
 from tests.maenas.conftest import Shell
 
 
@@ -42,6 +42,11 @@ def test_a_search_leaves_what_later_commands_need(run: Path) -> None:
     assert model.score().weights == (1, 1, 2, 4)
     assert model.num_classes == 80
     assert model.device is None
+
+
+def test_a_detector_reads_images_of_the_height_and_width_requested() -> None:
+    spec, _ = find_detector("zoo:damo-yolo-ns", (64, 320))
+    assert spec.backbone.in_shape == (3, 64, 320)
 
 
 @pytest.mark.parametrize("folder", ["best", "train/best", "train/last", "detector"])
