@@ -121,12 +121,19 @@ def judge(
     """
     from dataclasses import fields
 
+    from maenas.blocks import SpecError
     from maenas.evidence.options import JudgeOptions
     from maenas.evidence.run import run_judge
     from maenas.evidence.trainings import TrainingEffort
     from maenas.evidence.verdict import judged_table
 
     if table is not None:
+        trained = {"at": at, "data": data, "out": out, "resume": resume, "space": space}
+        beside = [f"--{name}" for name, value in trained.items() if value]
+        if beside:
+            raise SpecError(
+                f"judge: {table} is judged as it is, without trainings; leave {beside[0]} out."
+            )
         return judged_table(Path(table), accuracy, cost, draws)
     options = JudgeOptions(
         at=at,

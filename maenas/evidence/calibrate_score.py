@@ -15,7 +15,7 @@ from maenas.blocks.errors import one_of
 from maenas.blocks.files.atomic_write import write_text
 from maenas.evidence.agreement import Estimate, mean_in_groups, spearman
 from maenas.evidence.features import tilted_levels
-from maenas.evidence.table import column_of, groups_of, read_table
+from maenas.evidence.table import groups_of, trained_rows
 from maenas.evidence.tilt import FEWEST_NETWORKS, TiltPosterior, tilt_posterior
 from maenas.nas.scores.load import FORMAT
 
@@ -126,13 +126,13 @@ def calibrate_table(
         raise SpecError(f"calibrate-score: prior_sd must be a positive number, got {prior_sd:g}.")
     if out.suffix not in (".yaml", ".yml"):
         raise SpecError(f"calibrate-score: --out must end in .yaml, got {out}.")
-    table = read_table(path)
-    known = np.isfinite(column_of(table, accuracy, path)) & (column_of(table, cost, path) > 0)
-    table = {key: values[known] for key, values in table.items()}
-    levels = tilted_levels(table, score)
-    if not levels:
+    table = trained_rows(path, accuracy, cost)
+    with np.errstate(divide="ignore", invalid="ignore"):  # checked in the next line
+        levels = tilted_levels(table, score)
+    if not levels or not np.isfinite(levels).all():
         raise SpecError(
-            f"{path}: has no columns of levels for {score}, such as n1 and m1 or u1 and C1."
+            f"{path}: has no columns of levels for {score}, such as n1 and m1 or u1 and C1, whose "
+            "values are all positive."
         )
     groups = groups_of(table[cost])
     posterior = tilt_posterior(levels, table[accuracy], groups, prior_sd)

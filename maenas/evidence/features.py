@@ -66,6 +66,13 @@ def scores_of(levels: int) -> dict[str, Score]:
 
 def features_of(table: Columns) -> dict[str, Float64Array]:
     """The features of the networks of a table by name, as far as its columns give them."""
+    with np.errstate(divide="ignore", invalid="ignore"):  # what is not finite is left out
+        found = all_features(table)
+    return {name: values for name, values in found.items() if np.isfinite(values).all()}
+
+
+def all_features(table: Columns) -> dict[str, Float64Array]:
+    """`features_of` with those that are not finite for some network."""
     entropy, widths = entropies(table), level_columns(table, "C")
     layers, macs = level_columns(table, "n"), level_columns(table, "m")
     found: dict[str, Float64Array] = {}
@@ -85,7 +92,7 @@ def features_of(table: Columns) -> dict[str, Float64Array]:
     for column, values in table.items():
         if column.startswith(SCORE_COLUMN) and column.removeprefix(SCORE_COLUMN) not in SCORES:
             found[column.removeprefix(SCORE_COLUMN)] = values  # of a plugin
-    return {name: values for name, values in found.items() if np.isfinite(values).all()}
+    return found
 
 
 def tilted_levels(table: Columns, score: str) -> list[Float64Array]:
@@ -139,7 +146,9 @@ def logarithms(
 ) -> list[Float64Array]:
     """ln u_l + ln C_l of each level; ln u_l where the widths are not given."""
     found = [np.log(each) for each in entropy]
-    return [a + np.log(b) for a, b in zip(found, widths, strict=False)] if widths else found
+    if len(widths) < len(found):
+        return found
+    return [a + np.log(b) for a, b in zip(found, widths, strict=False)]
 
 
 def weighted(
@@ -149,7 +158,8 @@ def weighted(
 ) -> Float64Array:
     """Sum over the coarsest levels of weight times (entropy gained up to it + ln of its width)."""
     total = np.cumsum(entropy, axis=0)
-    if widths:
+    weights = weights[-len(total) :]  # of a network with fewer levels, the coarsest count
+    if len(widths) >= len(entropy):
         total = total + np.log(np.stack(widths[: len(entropy)]))
     return np.asarray(np.tensordot(weights, total[-len(weights) :], axes=1), dtype=np.float64)
 

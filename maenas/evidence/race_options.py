@@ -79,8 +79,10 @@ def continued(asked: RaceOptions, saved: RaceOptions) -> RaceOptions:
     """The options of a race that is resumed; those given must agree with them.
 
     Raises:
-        SpecError: if one of them differs.
+        SpecError: if one of them differs. As long as no epochs are planned, minutes may.
     """
+    if asked.minutes is not None and saved.epochs is None:
+        saved = replace(saved, minutes=asked.minutes)
     default = RaceOptions()
     resolved = replace(asked, data=str(Path(asked.data).resolve()) if asked.data else "")
     for name in ("sources", "data", "epochs", "minutes", "seed", "recipe", "changes"):

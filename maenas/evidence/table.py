@@ -73,11 +73,9 @@ def comparisons_of(path: Path, accuracy: str = "acc", cost: str = "macs") -> lis
     Raises:
         SpecError: if a column is missing, or nothing can be compared.
     """
-    table = read_table(path)
-    known = np.isfinite(column_of(table, accuracy, path)) & (column_of(table, cost, path) > 0)
-    table = {key: values[known] for key, values in table.items()}
+    table = trained_rows(path, accuracy, cost)
     features = features_of(table)
-    if not features or not known.any():
+    if not features:
         raise SpecError(f"{path}: has no columns of features, such as macs, params, u1 or n1.")
     bands, label = groups_of(table[cost]), f"equal {cost}"
     if share_in_groups(bands) < IN_BANDS:
@@ -90,6 +88,23 @@ def comparisons_of(path: Path, accuracy: str = "acc", cost: str = "macs") -> lis
             fixed = {key: values for key, values in features.items() if key != "depth"}
             found.append(Networks(f"{label} and depth", table[accuracy], fixed, groups=both))
     return found
+
+
+def trained_rows(path: Path, accuracy: str, cost: str) -> dict[str, Float64Array]:
+    """The columns of a table, with the networks alone whose accuracy and cost are known.
+
+    Raises:
+        SpecError: if a column is missing, or fewer than two networks are left.
+    """
+    table = read_table(path)
+    reached, spent = column_of(table, accuracy, path), column_of(table, cost, path)
+    known = np.isfinite(reached) & np.isfinite(spent) & (spent > 0)
+    if known.sum() < 2:
+        raise SpecError(
+            f"{path}: at least 2 networks need a finite {accuracy!r} and a positive {cost!r}, got "
+            f"{known.sum()}."
+        )
+    return {key: values[known] for key, values in table.items()}
 
 
 def bands_of(cost: Float64Array) -> NDArray[np.int64]:

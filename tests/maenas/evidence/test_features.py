@@ -21,6 +21,8 @@ def backbone(width: int) -> Backbone:
 def test_weights_belong_to_the_coarsest_levels() -> None:
     entropy = [np.array([1.0]), np.array([2.0]), np.array([4.0])]
     assert weighted(entropy, (1.0, 6.0)) == pytest.approx(3 + 6 * 7)
+    assert weighted(entropy[:1], (1.0, 6.0)) == pytest.approx(6 * 1)
+    assert weighted(entropy, (1.0,), entropy[:1]) == pytest.approx(7)  # widths of one level only
 
 
 def test_features_of_one_stage_per_level_are_the_scores_themselves() -> None:

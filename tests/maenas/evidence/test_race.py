@@ -110,6 +110,15 @@ def test_minutes_time_an_epoch_of_each_network_first(tmp_path: Path, trained: li
     assert found.epochs == epochs_within(3.0, [0.125] * 3, False)
 
 
+def test_a_race_with_too_few_minutes_goes_on_with_more(tmp_path: Path, trained: list[str]) -> None:
+    data = write_data(tmp_path / "data")
+    with pytest.raises(maenas.MaenasError, match="more than --minutes 1"):
+        maenas.race(networks(tmp_path), data, minutes=1.0, out=tmp_path / "race")
+    found = maenas.race(minutes=3.0, out=tmp_path / "race", resume=True)
+    assert found.epochs > 4
+    assert trained.count("w0-e1-s0") == 1
+
+
 def test_one_network_twice_is_no_race(tmp_path: Path) -> None:
     data = write_data(tmp_path / "data")
     one = networks(tmp_path)[0]

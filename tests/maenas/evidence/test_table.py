@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import maenas
 from maenas.blocks import SpecError
 from maenas.evidence.table import comparisons_of, read_table, write_table
 from maenas.evidence.verdict import judged_table
@@ -55,6 +56,7 @@ def test_the_verdict_puts_the_feature_that_follows_accuracy_first(tmp_path: Path
         ("acc,macs\n1,2\n", "at least 2 trained networks, got 1"),
         ("ac,macs\n1,2\n2,3\n", "no column of numbers 'acc'; did you mean ac?"),
         ("acc,macs\n1,2,3\n2,3\n", "more values than the header"),
+        ("acc,macs\n1,2\nnan,3\n2,-1\n3,inf\n", "need a finite 'acc' and a positive 'macs', got 1"),
     ],
 )
 def test_a_wrong_table_is_refused_in_one_line(tmp_path: Path, text: str, words: str) -> None:
@@ -63,6 +65,22 @@ def test_a_wrong_table_is_refused_in_one_line(tmp_path: Path, text: str, words: 
     with pytest.raises(SpecError, match=words) as refused:
         comparisons_of(path)
     assert "\n" not in str(refused.value)
+
+
+def test_a_table_is_judged_without_options_of_trainings(tmp_path: Path) -> None:
+    with pytest.raises(SpecError, match="is judged as it is, without trainings; leave --at out"):
+        maenas.judge(written(tmp_path / "t.csv", 30, 0.01), at="1GMACs")
+
+
+def test_a_feature_that_is_not_finite_is_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    rows = [{"acc": row, "macs": 5, "params": row, "u1": row} for row in range(12)]  # ln 0
+    write_table(path, rows)
+    assert set(comparisons_of(path)[0].features) == {
+        "MACs",
+        "params",
+        *(f"max-entropy, {kind}" for kind in ("last level", "equal weights", "weights 1 1 6")),
+    }
 
 
 def test_a_missing_value_is_not_a_number(tmp_path: Path) -> None:
