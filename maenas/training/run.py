@@ -137,6 +137,7 @@ def run_training(
             notes = [
                 *resolved.notes,
                 *data_notes(dataset, val),
+                *recipe.sampling.notes(len(dataset)),
                 batch_note(size.step, size.accumulation_steps, recipe),
                 *speed_notes(recipe, ranks),
             ]

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from itertools import pairwise
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -49,12 +47,13 @@ def dataset_of(
         about: function that names an image in messages.
     """
     shapes = np.array(sizes, dtype=np.int32).reshape(-1, 2)
-    order = np.argsort(rows.image, kind="stable")
-    parts = [
-        _cleaned(rows.take(order[first:last]), shapes, names, problems)
-        for first, last in _blocks(rows.image, order)
-    ]
-    left: NDArray[np.int64] = np.sum([part.left for part in parts], axis=0)
+    clean_rows = _CleanRows(len(rows.labels), len(paths))
+    is_sorted = bool((rows.image[1:] >= rows.image[:-1]).all())
+    order = None if is_sorted else np.argsort(rows.image, kind="stable")
+    for first, last in _blocks(rows.image, order):
+        some = np.arange(first, last) if order is None else order[first:last]
+        clean_rows.add(rows.take(some), shapes, names, problems)
+    left = clean_rows.left
     lost = problems.images_that_lose_labels(len(paths)) & (left == 0)
     for image in np.flatnonzero(lost).tolist():
         what, fix = "none of its labels can be used, so it is left out", "correct its labels"
@@ -65,61 +64,69 @@ def dataset_of(
         shapes[stays],
         np.array(image_ids, dtype=np.int64)[stays],
         ends_of(left[stays]),
-        np.concatenate([part.boxes for part in parts]),
-        np.concatenate([part.labels for part in parts]),
-        np.concatenate([part.crowd for part in parts]),
-        np.concatenate([part.areas for part in parts]),
-        Outlines.joined([part.outlines for part in parts]),
+        *clean_rows.columns(),
+        clean_rows.outlines(),
     )
     return Dataset(source, columns, tuple(names), tuple(category_ids), problems.in_order())
 
 
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """Clean labels of some images.
+def _blocks(image: NDArray[np.int64], order: NDArray[np.int64] | None) -> Iterator[tuple[int, int]]:
+    """First and last + 1 of blocks of sorted rows; the rows of an image are in one block."""
+    first, count = 0, len(image)
+    while first < count:
+        last = min(first + BLOCK, count)
+        end = image[last - 1 if order is None else order[last - 1]]
+        while last < count and image[last if order is None else order[last]] == end:
+            last += 1
+        yield first, last
+        first = last
+
+
+class _CleanRows:
+    """Collects the clean labels of a split; memory is taken once, for all of them.
+
+    Args:
+        most: maximum number of labels.
+        images: number of images.
 
     Attributes:
-        left: (I,), number of labels of each image of the split; 0 for images of other parts.
-        boxes: (N, 4), clipped boxes.
-        labels: (N,), indices of the classes.
-        crowd: (N,), whether a box is a region to ignore.
-        areas: (N,), square pixels.
-        outlines: outlines of the objects.
+        left: (I,), number of labels of each image.
     """
 
-    left: NDArray[np.int64]
-    boxes: Floats
-    labels: NDArray[np.int32]
-    crowd: Flags
-    areas: Floats
-    outlines: Outlines
+    def __init__(self, most: int, images: int) -> None:
+        self.left: NDArray[np.int64] = np.zeros(images, dtype=np.int64)
+        self._count = 0
+        self._boxes = np.empty((most, 4), dtype=np.float32)
+        self._labels = np.empty(most, dtype=np.int32)
+        self._crowd = np.empty(most, dtype=np.bool_)
+        self._areas = np.empty(most, dtype=np.float32)
+        self._outlines: list[Outlines] = []
 
+    def add(self, rows: Rows, sizes: Sizes, names: Sequence[str], problems: ProblemList) -> None:
+        """Add the labels that can be used of some images."""
+        cut, kept = clean(rows, sizes, names, problems)
+        sides, areas = cut[kept, 2:] - cut[kept, :2], rows.areas[kept]
+        self.left += np.bincount(rows.image[kept], minlength=len(sizes))
+        place = slice(self._count, self._count + len(sides))
+        self._count = place.stop
+        self._boxes[place] = cut[kept]
+        self._labels[place] = rows.labels[kept]
+        self._crowd[place] = rows.crowd[kept]
+        self._areas[place] = np.where(np.isfinite(areas), areas, sides[:, 0] * sides[:, 1])
+        has_points = len(rows.outlines.points) > 0
+        own = rows.outlines.take(np.flatnonzero(kept)) if has_points else None
+        self._outlines.append(own or Outlines.none(len(sides)))
 
-def _blocks(image: NDArray[np.int64], order: NDArray[np.int64]) -> list[tuple[int, int]]:
-    """First and last + 1 of blocks of sorted rows; the rows of an image are in one block."""
-    cuts = [0]
-    while cuts[-1] < len(order):
-        last = min(cuts[-1] + BLOCK, len(order))
-        while last < len(order) and image[order[last]] == image[order[last - 1]]:
-            last += 1
-        cuts.append(last)
-    return list(pairwise(cuts)) or [(0, 0)]
+    def columns(self) -> tuple[Floats, NDArray[np.int32], Flags, Floats]:
+        """Boxes, labels, crowd flags and areas."""
+        to = self._count
+        return self._boxes[:to], self._labels[:to], self._crowd[:to], self._areas[:to]
 
-
-def _cleaned(rows: Rows, sizes: Sizes, names: Sequence[str], problems: ProblemList) -> _Part:
-    """The labels of some images that can be used."""
-    cut, kept = clean(rows, sizes, names, problems)
-    sides = cut[kept, 2:] - cut[kept, :2]
-    areas = rows.areas[kept]
-    areas = np.where(np.isfinite(areas), areas, sides[:, 0] * sides[:, 1])
-    return _Part(
-        np.bincount(rows.image[kept], minlength=len(sizes)),
-        np.ascontiguousarray(cut[kept], dtype=np.float32),
-        rows.labels[kept].astype(np.int32),
-        rows.crowd[kept],
-        areas.astype(np.float32),
-        rows.outlines.take(np.flatnonzero(kept)),
-    )
+    def outlines(self) -> Outlines:
+        """Outlines of all objects."""
+        if any(len(each.points) for each in self._outlines):
+            return Outlines.joined(self._outlines)
+        return Outlines.none(self._count)
 
 
 def clean(

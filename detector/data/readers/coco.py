@@ -197,6 +197,7 @@ def _rows(
         fix = "correct it or add the category"
         problems.add(int(image[row]), annotations.where(row), wrong, fix)
     known = np.flatnonzero((image >= 0) & (labels != UNKNOWN))
+    annotations.drop_codes()
     return Rows(
         image,
         _view(annotations.boxes, np.float64).reshape(-1, 4),

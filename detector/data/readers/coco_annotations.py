@@ -89,6 +89,11 @@ class Annotations:
             if not isinstance(row, dict) or self.take(row) is not TAKEN:
                 self.refuse(row, index)
 
+    def drop_codes(self) -> None:
+        """Free the codes, when images and classes are known by index."""
+        self.image, self.category = array("i"), array("i")
+        self.codes.clear()
+
     def refuse(self, row: object, index: int) -> None:
         """Report an item of the list that is no annotation."""
         what = "lacks `image_id` or `bbox`" if isinstance(row, dict) else "is no mapping"

@@ -52,3 +52,12 @@ class SamplingOptions:
     def epoch_length(self, images: int) -> int:
         """Number of images drawn in an epoch of a data set with so many images."""
         return images if self.epoch_images is None else self.epoch_images
+
+    def notes(self, images: int) -> list[str]:
+        """Lines that say what an epoch of a data set with so many images draws."""
+        if self.is_plain:
+            return []
+        return [
+            f"sampling: an epoch draws {self.epoch_length(images):,} times from {images:,} images; "
+            "`maenas data stats` shows how often those of each source and class"
+        ]

@@ -97,3 +97,9 @@ def test_the_expected_draws_of_an_epoch_add_up_to_its_length():
 def test_settings_out_of_range_are_refused(wrong, said):
     with pytest.raises(SpecError, match=said):
         SamplingOptions(**wrong)
+
+
+def test_a_training_is_told_what_an_epoch_draws():
+    assert SamplingOptions().notes(9_000) == []
+    (note,) = SamplingOptions(power=0.5, epoch_images=4_000).notes(9_000)
+    assert note.startswith("sampling: an epoch draws 4,000 times from 9,000 images; ")
