@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -111,7 +111,9 @@ def bare(name: str) -> str:
     return name.removeprefix("zoo:")
 
 
-def import_checkpoint(path: Path, model: str, num_classes: int | None = None) -> Imported:
+def import_checkpoint(
+    path: Path, model: str, num_classes: int | None = None, names: Sequence[str] = ()
+) -> Imported:
     """Read the detector and its weights from an official checkpoint.
 
     Args:
@@ -122,12 +124,15 @@ def import_checkpoint(path: Path, model: str, num_classes: int | None = None) ->
         num_classes: number of classes of the detector. If the checkpoint has another number, the
             classifier is initialised and all other weights are kept. None for the number of
             the checkpoint, where 81 counts as 80: the legacy class is dropped.
+        names: names of the classes, in the order of the checkpoint; () for COCO's if it has 80
+            classes, and for none otherwise.
     Returns:
         Spec and weights in training form. A deploy form is converted to a training form of equal
         outputs, whose BatchNorms have no statistics of the data (see `split_merged`).
     Raises:
         ModelError: if the file cannot be read as a checkpoint, or a weight is not finite.
         CheckpointError: if it belongs to another detector.
+        SpecError: if the names are not one per class, all different.
     """
     spec = official_spec(model)
     read = read_state_dict(path)
@@ -149,6 +154,8 @@ def import_checkpoint(path: Path, model: str, num_classes: int | None = None) ->
             f"{path}: {len(broken)} tensors hold numbers that are not finite (first {broken[0]}); "
             "training had failed before it was saved."
         )
+    if names:
+        imported = replace(imported, spec=replace(imported.spec, names=tuple(names)))
     return imported
 
 

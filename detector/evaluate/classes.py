@@ -38,6 +38,15 @@ def match_classes(names: Sequence[str], dataset: Dataset) -> NDArray[np.int64]:
     return np.array([index_of.get(name, ABSENT) for name in names])
 
 
+def require_as_many(count: int, dataset: Dataset) -> None:
+    """Raise `DataError` unless a detector without class names has as many classes as a data set."""
+    if count != len(dataset.names):
+        raise DataError(
+            f"{dataset.source}: has {len(dataset.names)} classes, the detector has {count} without "
+            "names, so nothing says which is which; list them as `names` in its detector.yaml."
+        )
+
+
 def renumber(found: Objects, index_of: NDArray[np.int64], dataset: Dataset) -> Objects:
     """Objects with the data set's class indices, without classes that it does not label.
 

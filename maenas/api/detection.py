@@ -194,7 +194,7 @@ def val(
     from maenas.detection.evaluate import ValResult, unreadable, warnings_about, write_evaluation
     from maenas.detection.results_page import write_page
     from maenas.detector.data.readers.read import read_dataset
-    from maenas.detector.evaluate.classes import match_classes
+    from maenas.detector.evaluate.classes import match_classes, require_as_many
     from maenas.detector.evaluate.counted import lines_about, require_counted, truncation
     from maenas.detector.evaluate.evaluate import evaluate, published_thresholds
     from maenas.detector.evaluate.report import report_mistakes
@@ -207,6 +207,8 @@ def val(
     dataset = read_dataset(Path(data), split)
     dataset.require_objects()
     detector = opened(model, precision, threads, compute)
+    if not detector.names and detector.spec is not None:
+        require_as_many(detector.spec.head.num_classes, dataset)
     match_classes(detector.names, dataset)  # before a folder is made
     published = published_thresholds(detector.runtime.is_nano)
     published = replace(published, max_detections=max(published.max_detections, max_detections))

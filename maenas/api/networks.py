@@ -104,6 +104,7 @@ def import_weights(
     out: str | Path | None = None,
     *,
     num_classes: int | None = None,
+    names: str | Path | Sequence[str] = (),
     exist_ok: bool = False,
 ) -> ImportResult:
     """Convert an official DAMO-YOLO checkpoint to a detector folder; its code is never run.
@@ -114,6 +115,9 @@ def import_weights(
         out: folder of the detector; the next `runs/import-weights/exp` if None.
         num_classes: number of classes; that of the checkpoint if None. For another number the
             classifier is initialised.
+        names: names of the classes in the order of the checkpoint, a text file with one name a
+            line, or a published union ("coco-objects365-openimages-701"); those of COCO for 80
+            classes if left out.
         exist_ok: write into a folder that is not empty.
     Raises:
         CheckpointError: if keys are missing, superfluous or misshaped; its `report` names them.
@@ -127,15 +131,22 @@ def import_weights(
 
     require_published(model)  # before torch is loaded
 
-    from maenas.detection.import_weights import ImportResult, digest_line, number_of_parameters
+    from maenas.detection.import_weights import (
+        ImportResult,
+        class_names,
+        digest_line,
+        number_of_parameters,
+    )
     from maenas.detector.checkpoints.checkpoint import save_folder
     from maenas.detector.checkpoints.import_weights import import_checkpoint
     from maenas.runs.folders import require_no_run
     from maenas.runs.start import new_run
 
     path = Path(checkpoint)
-    imported = import_checkpoint(path, model, num_classes)
+    imported = import_checkpoint(path, model, num_classes, class_names(names))
     receipt = f"maenas import-weights {path.name} --model {model}"
+    if isinstance(names, str | Path):
+        receipt += f" --names {Path(names).name}"
     if num_classes is not None:
         receipt += f" --num-classes {num_classes}"
     with new_run(out, "import-weights", exist_ok) as folder:
@@ -148,4 +159,5 @@ def import_weights(
         classes=imported.spec.head.num_classes,
         parameters=number_of_parameters(imported.weights),
         report=imported.report,
+        names=imported.spec.names,
     )

@@ -6,14 +6,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from maenas.blocks import SpecError
+from maenas.blocks.files.plain_file import read_text
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from torch import Tensor
 
     from maenas.detector.checkpoints.import_weights import ImportReport
 
 SCHEMA = "maenas/import-weights@1"
+LARGEST_NAMES = 1 << 20  # bytes; the largest file of names
 # Buffers of a BatchNorm; they do not count as parameters.
 STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
 
@@ -29,6 +33,7 @@ class ImportResult:
         classes: number of classes of the detector.
         parameters: number of parameters of the detector.
         report: keys that were copied, dropped or initialised.
+        names: names of the classes; () if they have none.
     """
 
     checkpoint: Path
@@ -37,6 +42,7 @@ class ImportResult:
     classes: int
     parameters: int
     report: ImportReport
+    names: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """The result as plain data, every key by its official name."""
@@ -50,6 +56,31 @@ class ImportResult:
             "parameters": self.parameters,
             **listed(self.report),
         }
+
+
+def class_names(given: str | Path | Sequence[str]) -> tuple[str, ...]:
+    """The names of the classes of a checkpoint.
+
+    Args:
+        given: the names, a text file with one name a line, or the name of a published union.
+    Raises:
+        SpecError: if the file cannot be read, or a line of it is empty.
+    """
+    from maenas.detector.data.union.label_union import PUBLISHED, label_union
+
+    if not isinstance(given, str | Path):
+        return tuple(given)
+    if str(given) in PUBLISHED:
+        return label_union(str(given)).names
+    path = Path(given)
+    missing = f"does not exist; name a text file with one name a line, or {', '.join(PUBLISHED)}."
+    lines = read_text(path, limit=LARGEST_NAMES, missing=missing).splitlines()
+    if not lines:
+        raise SpecError(f"{path}: must hold one name a line, got an empty file.")
+    for number, line in enumerate(lines, 1):
+        if not line.strip() or not line.isprintable():
+            raise SpecError(f"{path}:{number}: must be the name of a class, got {line!r}.")
+    return tuple(line.strip() for line in lines)
 
 
 def number_of_parameters(weights: Mapping[str, Tensor]) -> int:

@@ -10,6 +10,7 @@ import typer
 from maenas.cli.options import Json
 
 if TYPE_CHECKING:
+    from maenas.detection.import_weights import ImportResult
     from maenas.detector.checkpoints.import_weights import ImportReport
 
 
@@ -35,6 +36,14 @@ def import_weights(
             "(the checkpoint's; 80 of a legacy 81)",
         ),
     ] = None,
+    names: Annotated[
+        str | None,
+        typer.Option(
+            help="Names of the classes in the checkpoint's order: a text file with one name a "
+            "line, or a published union. (COCO's for 80 classes)",
+            metavar="FILE",
+        ),
+    ] = None,
     exist_ok: Annotated[
         bool, typer.Option("--exist-ok", help="Write into the folder even if it is not empty.")
     ] = False,
@@ -51,7 +60,7 @@ def import_weights(
 
     try:
         result = maenas.import_weights(
-            checkpoint, model, out, num_classes=num_classes, exist_ok=exist_ok
+            checkpoint, model, out, num_classes=num_classes, names=names or (), exist_ok=exist_ok
         )
     except CheckpointError as error:
         if as_json:
@@ -60,9 +69,26 @@ def import_weights(
     if as_json:
         print_json(result.to_json())
         return
-    for line in summary(result.report, result.classes):
+    for line in (*summary(result.report, result.classes), *about_names(result, names)):
         OUT.print(line)
     OUT.print(f"detector: {result.folder}")
+
+
+def about_names(result: ImportResult, given: str | None) -> list[str]:
+    """Lines about names that are unknown, or whose order is."""
+    from maenas.detector.data.union.label_union import PUBLISHED
+
+    if not result.names:
+        return [
+            f"its {result.classes} classes have no names, because the authors list none; --names "
+            "FILE names them"
+        ]
+    if given in PUBLISHED:
+        return [
+            "the names are those of a published union; whether the checkpoint has them in this "
+            "order is not known, so check them with `maenas detect`"
+        ]
+    return []
 
 
 def summary(report: ImportReport, classes: int) -> list[str]:

@@ -71,6 +71,53 @@ def test_a_new_classifier_is_announced(typed, checkpoint) -> None:
     assert "the classifier is initialised for 3 classes (6 tensors)" in ran.words
 
 
+def test_names_of_a_file_are_those_of_the_detector(typed, checkpoint, tmp_path) -> None:
+    names = [f"thing {number}" for number in range(80)]
+    (tmp_path / "names.txt").write_text("\n".join(names) + "\n")
+    ran = typed(*NANO, "--out", "mine", "--names", "names.txt")
+    assert ran.code == 0
+    assert load_folder(tmp_path / "mine")[0].names == tuple(names)
+
+
+def test_701_classes_have_the_names_of_the_published_union_on_request_alone(
+    typed, weights, tmp_path
+) -> None:
+    many = {
+        key: torch.cat([value] * 9)[:701] if "gfl_cls" in key else value
+        for key, value in weights.items()
+    }
+    torch.save({"model": many}, tmp_path / "official.pth")
+    ran = typed(*NANO, "--out", "nameless")
+    assert load_folder(tmp_path / "nameless")[0].names == ()
+    assert "its 701 classes have no names, because the authors list none" in ran.words
+    ran = typed(*NANO, "--out", "named", "--names", "coco-objects365-openimages-701")
+    spec, _ = load_folder(tmp_path / "named")
+    assert (len(spec.names), spec.head.num_classes) == (701, 701)
+    assert "whether the checkpoint has them in this order is not known" in ran.words
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("cat\ndog\n", "names: must be one per class (80), got 2"),
+        ("cat\n\ndog\n", "names.txt:2: must be the name of a class, got ''"),
+        ("", "names.txt: must hold one name a line, got an empty file"),
+        (None, "names.txt: does not exist; name a text file with one name a line, or coco-"),
+        ("cat\n" * 80, "names: must differ, got 'cat' more than once"),
+    ],
+)
+def test_wrong_names_are_one_line_and_nothing_is_written(
+    typed, checkpoint, tmp_path, content, message
+) -> None:
+    if content is not None:
+        (tmp_path / "names.txt").write_text(content)
+    ran = typed(*NANO, "--out", "mine", "--names", "names.txt")
+    assert ran.code == 2
+    assert message in ran.err
+    assert ran.err.count("\n") == 1
+    assert not (tmp_path / "mine").exists()
+
+
 def test_a_dropped_legacy_class_is_announced(typed, weights, tmp_path) -> None:
     legacy = {
         key: torch.cat([value, value[:1]]) if "gfl_cls" in key else value
