@@ -60,10 +60,10 @@ def run_metered(
                 _write(folder, [*spent, _processor_s(child.pid)])
                 time.sleep(POLL_S)
         finally:
-            signal.signal(signal.SIGTERM, before)
             if child.poll() is None:
                 child.terminate()
                 child.wait()
+            signal.signal(signal.SIGTERM, before)  # a second signal must not leave the child alone
     if child.returncode:
         raise subprocess.CalledProcessError(child.returncode, list(map(str, words)))
 

@@ -1,4 +1,4 @@
-"""The curves of a training: `results.csv` and `results.png`."""
+"""The curves of a training: `results.csv`, `results.png` and `results.html`."""
 
 from __future__ import annotations
 
@@ -12,9 +12,11 @@ from typing import Any, Self
 
 from maenas.blocks.files.atomic_write import write_bytes, write_text
 from maenas.detector.train import FEATURE, PARTS, EpochResult
+from maenas.report import Page, foot, page_text
+from maenas.report.training import training_section
 from maenas.runs.folders import TRAINING_TABLE
 
-CSV_FILE, PNG_FILE = TRAINING_TABLE, "results.png"
+CSV_FILE, PNG_FILE, PAGE_FILE = TRAINING_TABLE, "results.png", "results.html"
 COLUMNS = (
     *("epoch", "step", "lr", *PARTS, FEATURE, "loss"),
     *("ap", "ap50", "skipped", "train_s"),
@@ -48,7 +50,7 @@ class Charts:
             self._draw()
 
     def epoch(self, epoch: EpochResult) -> None:
-        """Add an epoch: write the table, and the plot if the last one is a minute old."""
+        """Add an epoch: write the table, and plot and page if the last ones are a minute old."""
         self._rows.append(epoch.row)
         write_text(self._folder / CSV_FILE, table(self._rows))
         if time.monotonic() - self._drawn >= PNG_EVERY_S:
@@ -57,6 +59,7 @@ class Charts:
     def _draw(self) -> None:
         self._drawn = time.monotonic()
         draw(self._rows, self._folder / PNG_FILE)
+        write_text(self._folder / PAGE_FILE, page(self._rows, self._folder))
 
 
 def table(rows: Sequence[Mapping[str, float]]) -> str:
@@ -68,6 +71,23 @@ def table(rows: Sequence[Mapping[str, float]]) -> str:
     for row in rows:
         writer.writerow({name: f"{row[name]:.6g}" for name in columns if name in row})
     return text.getvalue()
+
+
+def page(rows: Sequence[Mapping[str, float]], folder: Path) -> str:
+    """The curves as a page of HTML, with the best epoch."""
+    about = (
+        f"Epoch {rows[-1]['epoch']:.0f}. `maenas val {folder}` writes the page of an evaluation: "
+        "confusion, sizes and the worst images."
+    )
+    judged = [row for row in rows if "ap" in row]
+    if judged:
+        best = max(judged, key=lambda row: row["ap"])
+        about = (
+            f"Best: AP {best['ap']:.4f}, AP50 {best['ap50']:.4f} at epoch {best['epoch']:.0f}. "
+            + about
+        )
+    lead = f"Training in {folder}."
+    return page_text(Page("maenas train", lead, [training_section(rows, about)], foot()))
 
 
 def draw(rows: Sequence[Mapping[str, float]], path: Path) -> None:

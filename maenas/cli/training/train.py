@@ -54,7 +54,7 @@ def train(
 ) -> None:
     """Train a detector; under torchrun or with --ray on several GPUs.
 
-    The run folder holds the detectors `last` and `best`, results.csv and results.png, TensorBoard
+    The run folder holds the detectors `last` and `best`, results.csv, .png and .html, TensorBoard
     events, images of labels and predictions, and the state that --resume continues from.
     """
     import maenas

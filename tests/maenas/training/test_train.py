@@ -55,7 +55,7 @@ def test_a_run_leaves_detectors_curves_and_images(typed, given, tmp_path) -> Non
     rows = list(csv.DictReader((out / "results.csv").read_text().splitlines()))
     assert [row["epoch"] for row in rows] == ["1", "2", "3"]
     assert all(float(row["loss"]) > 0 and row["ap"] for row in rows)
-    for name in ("args.yaml", "results.png", "train_labels.jpg", "resume.pt"):
+    for name in ("args.yaml", "results.html", "results.png", "train_labels.jpg", "resume.pt"):
         assert (out / name).stat().st_size > 0
     assert list((out / "predictions").glob("*.jpg"))
 
