@@ -33,8 +33,10 @@ class UnionReader(Reader):
         self._opener = opener
 
     def recognises(self, source: DataSource) -> bool:
-        """Whether the file has the format of a union, of this or another version."""
+        """Whether the file has the format of a union, of any version, or forgot the line."""
         found = source.keys.get("format")
+        if found is None and isinstance(source.keys.get("sources"), dict):
+            return True
         return isinstance(found, str) and found.partition("@")[0] == FORMAT.partition("@")[0]
 
     def splits(self, source: DataSource) -> tuple[str, ...]:

@@ -141,6 +141,7 @@ def test_another_mapping_is_another_training(write_union):
         ({"sources": {"pets": {"data": "none", "classes": {}}}}, "none: no such file or folder"),
         ({"source": {}}, "source: no such field; did you mean sources"),
         ({"format": "maenas/union@2"}, "written by a newer maenas"),
+        ({"format": None}, "lacks the line `format: maenas/union@1`"),
         (
             {"sources": {"self": {"data": "union.yaml", "classes": {}}}},
             "sources.self: .*union.yaml is this union, or one that contains it",
