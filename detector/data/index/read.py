@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -71,6 +72,7 @@ def opened(key: str) -> Dataset | None:
         return open_index(path)
     except (DataError, OSError) as fault:
         LOG.info(f"index: {fault}; it is built again")
+        shutil.rmtree(path, ignore_errors=True)
         return None
 
 

@@ -136,11 +136,17 @@ def test_a_changed_file_gives_another_index_and_the_old_one_goes(coco: Path, cac
     assert index_of(cache) != before
 
 
-def test_an_image_that_is_gone_is_noticed(coco: Path, cache: Path) -> None:
+def test_an_image_that_is_gone_is_noticed_once(
+    coco: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     read_dataset(coco)
     (coco.parent / "images" / "1.png").unlink()
-    assert len(read_dataset(coco)) == 2
-    assert len(read_dataset(coco)) == 2
+    with caplog.at_level("INFO", "maenas"):
+        assert len(read_dataset(coco)) == 2
+        assert "the folders of the images have changed; it is built again" in caplog.messages[0]
+        caplog.clear()
+        assert len(read_dataset(coco)) == 2
+    assert caplog.messages == []
 
 
 def test_a_folder_of_images_that_was_missing_is_noticed(coco: Path) -> None:
@@ -156,6 +162,12 @@ def test_a_folder_of_images_that_was_missing_is_noticed(coco: Path) -> None:
 
 def _cut(index: Path) -> None:
     os.truncate(index / "boxes.npy", 130)
+
+
+def _header_changed(index: Path) -> None:
+    content = bytearray((index / "boxes.npy").read_bytes())
+    content[:6] = b"nothing"[:6]
+    (index / "boxes.npy").write_bytes(content)
 
 
 def _missing(index: Path) -> None:
@@ -181,6 +193,7 @@ def _without_a_key(index: Path) -> None:
     ("damage", "said"),
     [
         (_cut, "boxes.npy is cut: it has 130 of"),
+        (_header_changed, "boxes.npy: cannot be read"),
         (_missing, "labels.npy is missing"),
         (_of_another_version, "is of another version than maenas/index@1"),
         (_head_cut, "index.json: is damaged"),
@@ -201,7 +214,8 @@ def test_a_damaged_index_is_built_again(
     assert said in caplog.messages[0]
     assert caplog.messages[0].endswith("it is built again")
     caplog.clear()
-    read_dataset(coco)
+    with caplog.at_level("INFO", "maenas"):
+        read_dataset(coco)
     assert caplog.messages == []
 
 
