@@ -170,7 +170,7 @@ def card(
     *,
     devices: Sequence[str] = (),
     out: str | Path | None = None,
-    push_to: str | None = None,
+    push: str | None = None,
     public: bool = False,
 ) -> Path:
     """Write the model card of a training: results, latency, data, recipe and limits, as Markdown.
@@ -181,7 +181,7 @@ def card(
         run: folder of a training, such as `runs/train/exp`.
         devices: devices that latency is predicted for, by name or file.
         out: file of the card; `card.md` in the folder of the training if None.
-        push_to: repository of the Hugging Face Hub as OWNER/NAME; detector, weights, table of the
+        push: repository of the Hugging Face Hub as OWNER/NAME; detector, weights, table of the
             training and card are sent there. None sends nothing.
         public: whether everybody sees a repository that is made for it.
     Returns:
@@ -199,11 +199,11 @@ def card(
     from maenas.budgets import load_device
     from maenas.detector.data import read_dataset
     from maenas.terminal.device_warnings import warn_of
-    from maenas.training.hub import push, require_hub
+    from maenas.training.hub import require_hub, send
     from maenas.training.model_card import CARD_FILE, card_text, read_trained
 
-    if push_to is not None:
-        require_hub(push_to)
+    if push is not None:
+        require_hub(push)
     trained = read_trained(Path(run))
     targets = [load_device(name) for name in devices]
     warn_of(targets)
@@ -214,8 +214,8 @@ def card(
     path = trained.run / CARD_FILE if out is None else Path(out)
     text = card_text(trained, dataset, targets)
     write_text(path, text)
-    if push_to is not None:
-        LOG.info("sent: %s", push(trained, text, push_to, private=not public))
+    if push is not None:
+        LOG.info("sent: %s", send(trained, text, push, private=not public))
     return path
 
 

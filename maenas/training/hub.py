@@ -32,7 +32,7 @@ def require_hub(repository: str) -> None:
         raise SpecError(f"--push {repository}: must be OWNER/NAME.")
 
 
-def push(trained: Trained, card: str, repository: str, private: bool = True) -> str:
+def send(trained: Trained, card: str, repository: str, private: bool = True) -> str:
     """Send detector, weights, table of the training and card to a repository of the hub.
 
     The hub shows the card as the page of the repository. A repository that exists keeps its

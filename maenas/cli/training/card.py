@@ -34,5 +34,5 @@ def card(
     import maenas
     from maenas.terminal.console import OUT
 
-    path = maenas.card(run, devices=device or (), out=out, push_to=push, public=public)
+    path = maenas.card(run, devices=device or (), out=out, push=push, public=public)
     OUT.print(f"written: {path}")

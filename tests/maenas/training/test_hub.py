@@ -109,7 +109,7 @@ def run(tmp_path: Path) -> Path:
 
 
 def test_a_push_sends_detector_weights_table_and_card(run: Path, server: FakeHub) -> None:
-    maenas.card(run, push_to="someone/blood-cells")
+    maenas.card(run, push="someone/blood-cells")
     assert server.made["name"] == "blood-cells"
     assert server.made["organization"] == "someone"
     assert {server.made.get("private"), server.made.get("visibility")} & {True, "private"}
@@ -124,7 +124,7 @@ def test_a_push_sends_detector_weights_table_and_card(run: Path, server: FakeHub
 def test_a_refusal_of_the_hub_is_one_line_and_the_card_stays(run: Path, server: FakeHub) -> None:
     server.refuses = True
     with pytest.raises(MaenasError, match=r"--push a/b: .*hf auth login") as raised:
-        maenas.card(run, push_to="a/b")
+        maenas.card(run, push="a/b")
     assert "\n" not in str(raised.value)
     assert (run / "card.md").is_file()
 
@@ -132,5 +132,5 @@ def test_a_refusal_of_the_hub_is_one_line_and_the_card_stays(run: Path, server: 
 @pytest.mark.parametrize("name", ["alone", "a/b/c", "a/b c"])
 def test_a_wrong_name_is_refused_before_any_work(run: Path, name: str) -> None:
     with pytest.raises(SpecError, match="--push"):
-        maenas.card(run, push_to=name)
+        maenas.card(run, push=name)
     assert not (run / "card.md").exists()
