@@ -118,7 +118,8 @@ def _subproblem(
     if config.input_size is not None:
         in_shape = image_shape(config.input_size, in_shape[0])
     space = objects.space or load_space(config.space or template.space)
-    _require_detectors(space, template)
+    if config.scope == "detector":
+        _require_detectors(space, template)
     budgets = points[-1]
     limits = tuple(point[0].limit for point in points)
     if len(points) > 1:
