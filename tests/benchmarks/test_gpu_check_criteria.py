@@ -248,7 +248,7 @@ def test_images_are_sampled_as_in_a_training(tmp_path: Path) -> None:
     given = training_of("s", drawn_data(tmp_path, images=4, side=64), tmp_path / "run", 64, 2, 8)
     options = given.loader.options
     assert options == loader_options(given.recipe, given.folder.spec, 2, given.ranks)
-    assert (options.epochs, options.plain_epochs) == (4, 1)
+    assert (options.epochs, options.plain_epochs) == (4, 2)
 
 
 def test_the_wait_is_measured_once_the_loader_queue_is_used_up(
