@@ -122,6 +122,11 @@ def caught_signals() -> Iterator[Signals]:
             if signal.getsignal(number) is not signal.SIG_IGN:
                 before[number] = signal.signal(number, signals._handle)
         yield signals
+    except KeyboardInterrupt as error:
+        # Ray waits in C++ and raises a plain KeyboardInterrupt, without the signal's number.
+        if signals.number is None or isinstance(error, Interrupted):
+            raise
+        raise Interrupted(signals.number) from None
     finally:
         for number, handler in before.items():
             signal.signal(number, handler or signal.SIG_DFL)

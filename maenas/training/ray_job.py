@@ -13,9 +13,18 @@ from pathlib import Path
 from typing import Any
 
 from maenas.blocks import MaenasError
-from maenas.budgets.cluster import ask_nodes, done_among, joined, left_at_the_end, require_same, say
+from maenas.budgets.cluster import (
+    ClusterGone,
+    ask_nodes,
+    done_among,
+    joined,
+    left_at_the_end,
+    require_same,
+    say,
+)
 from maenas.detector.errors import TrainError
 from maenas.runs.folders import last_run
+from maenas.runs.signals import caught_signals
 from maenas.runs.start import reserved
 from maenas.terminal.log import printed, printed_level
 from maenas.training.result import TrainResult
@@ -91,7 +100,12 @@ def run_on_ray(
     with reserved(out, options.command) as folder:
         asked = (options, folder.absolute(), resume, exist_ok, compute, workers, trackers)
         work = partial(run_training, *asked)
-        found: TrainResult | None = run_ranks(work, processes, address, compute)
+        with caught_signals() as signals:
+            try:
+                found: TrainResult | None = run_ranks(work, processes, address, compute)
+            except ClusterGone:
+                signals.check()  # a signal also ends the cluster that this process started
+                raise
     return found
 
 

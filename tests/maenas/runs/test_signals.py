@@ -48,6 +48,21 @@ def test_ctrl_c_without_our_handler_has_the_same_exit_code() -> None:
     assert exit_code(KeyboardInterrupt()) == 130
 
 
+@pytest.mark.parametrize("number", ENDING)
+def test_an_interrupt_that_lost_its_number_gets_it_back(number: int) -> None:
+    """Ray answers a signal in C++ by a `KeyboardInterrupt` of its own: SIGTERM ended with 130."""
+
+    def waits_in_ray() -> None:
+        with suppress(Interrupted):
+            os.kill(os.getpid(), number)
+            time.sleep(1)
+        raise KeyboardInterrupt
+
+    with pytest.raises(Interrupted) as raised, caught_signals():
+        waits_in_ray()
+    assert raised.value.number == number
+
+
 def test_held_it_is_a_flag_and_the_block_goes_on() -> None:
     with caught_signals() as signals, signals.held():
         send(signal.SIGTERM)

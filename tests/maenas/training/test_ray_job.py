@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -15,8 +16,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from maenas.budgets.cluster import ClusterGone
 from maenas.detector.checkpoints.checkpoint import save_folder
 from maenas.detector.errors import TrainError
+from maenas.runs.signals import Interrupted
 from maenas.training import ray_job as train_ray
 from maenas.training.setup import TrainOptions
 from tests.clusters import cluster_of, processes
@@ -172,3 +175,22 @@ def title_of(entry: Path) -> bytes:
         return (entry / "cmdline").read_bytes()
     except OSError:  # it has just ended
         return b""
+
+
+def test_a_signal_that_also_ends_the_cluster_is_an_interruption(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A cluster that this process started ends with it: the signal counts, not the loss."""
+
+    def lost(*arguments: object) -> None:
+        with suppress(Interrupted):
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(1)
+        raise ClusterGone("ray: the cluster is gone")
+
+    monkeypatch.setattr("maenas.training.ray_job.run_ranks", lost)
+    with pytest.raises(Interrupted) as raised:
+        train_ray.run_on_ray(
+            TrainOptions(), tmp_path / "run", False, False, "cpu", 0, address="local", processes=1
+        )
+    assert raised.value.number == signal.SIGTERM
