@@ -244,6 +244,8 @@ def _plain(value: object) -> object:
 def with_changes(recipe: Recipe, changes: Sequence[str]) -> Recipe:
     """A recipe with some values replaced.
 
+    A batch size that is asked for is not reduced to reach `min_steps`.
+
     Args:
         recipe: recipe to change.
         changes: changes such as "optimizer.lr=0.01" or "epochs=50".
@@ -252,6 +254,7 @@ def with_changes(recipe: Recipe, changes: Sequence[str]) -> Recipe:
     """
     data = recipe_data(recipe)
     del data["format"]
+    named = set[str]()
     for change in changes:
         key, equals, text = change.partition("=")
         if not equals or not key:
@@ -272,6 +275,9 @@ def with_changes(recipe: Recipe, changes: Sequence[str]) -> Recipe:
                 f"--set {change}: {key} is a section; set one of {', '.join(mapping[last])}."
             )
         mapping[last] = _value(change, text)
+        named.add(key.strip())
+    if "batch" in named and "min_steps" not in named:
+        data["min_steps"] = 1
     return parse_recipe(data, "--set")
 
 

@@ -27,6 +27,7 @@ from maenas.detector.data.index.digest import digest_of
 from maenas.detector.errors import TrainError
 from maenas.detector.model.spec import DetectorSpec
 from maenas.detector.train.ema import Ema
+from maenas.detector.train.recipe import Recipe, recipe_lines
 
 FORMAT = "maenas/training@3"
 OLDER = "maenas/training@2"  # has no checksum, and was saved between epochs only
@@ -126,16 +127,26 @@ class Identity:
             ("recipe", "values of the recipe"),
             ("teacher", "teachers or none"),
         ):
-            if getattr(saved, part) != getattr(self, part):
+            mine = self._recipe_known_to(saved) if part == "recipe" else getattr(self, part)
+            if getattr(saved, part) != mine:
                 how = self._changed(saved) if part == "recipe" else ""
                 raise TrainError(
                     f"{where}: was started with other {what}{how}, so it cannot continue exactly; "
                     f"start a new run with --out, from {where.parent / LAST}."
                 )
 
+    def _recipe_known_to(self, saved: Identity) -> str:
+        """The recipe without the defaults of settings that came after the saved training."""
+        known = {line.partition("=")[0] for line in saved.recipe.splitlines()}
+        usual = set(recipe_lines(Recipe()))
+        lines = self.recipe.splitlines()
+        return "\n".join(
+            line for line in lines if line.partition("=")[0] in known or line not in usual
+        )
+
     def _changed(self, saved: Identity) -> str:
         """The first value of the recipe that differs, before and now."""
-        before, now = saved.recipe.splitlines(), self.recipe.splitlines()
+        before, now = saved.recipe.splitlines(), self._recipe_known_to(saved).splitlines()
         old, new = (
             next((line for line in one if line not in other), "none")
             for one, other in ((before, now), (now, before))

@@ -212,3 +212,9 @@ def test_evaluations_are_more_frequent_without_mosaics_and_in_short_runs(
 ) -> None:
     recipe = Recipe(epochs=epochs)
     assert {epoch for epoch in range(1, epochs + 1) if recipe.evaluates(epoch)} == expected
+
+
+def test_a_batch_size_that_is_asked_for_is_not_reduced() -> None:
+    assert with_changes(Recipe(), ["batch=32"]).min_steps == 1
+    assert with_changes(Recipe(), ["batch=32", "min_steps=70"]).min_steps == 70
+    assert with_changes(Recipe(), ["epochs=3"]).min_steps == 5000

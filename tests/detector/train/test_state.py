@@ -115,6 +115,17 @@ def test_other_classes_data_spec_or_recipe_are_named(data: Path, tmp_path: Path)
         of(data, recipe="changed").require(saved, where)
 
 
+def test_a_setting_that_came_after_the_training_has_its_default_value(data: Path) -> None:
+    where = Path("run/resume.pt")
+    older = of(data, recipe="epochs=300\nbatch=256")
+    of(data, recipe="epochs=300\nbatch=256\nfine_tune.freeze=0").require(older, where)
+    with pytest.raises(TrainError, match=r"\(none, now fine_tune.freeze=2\)"):
+        of(data, recipe="epochs=300\nbatch=256\nfine_tune.freeze=2").require(older, where)
+    newer = of(data, recipe="epochs=300\nbatch=256\nlater.setting=1")
+    with pytest.raises(TrainError, match=r"\(later.setting=1, now none\)"):
+        of(data, recipe="epochs=300\nbatch=256").require(newer, where)
+
+
 def test_the_state_holds_the_classes_and_a_line_an_epoch(data: Path, tmp_path: Path) -> None:
     for _ in train(small_training(tmp_path, data)):
         pass
