@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -24,6 +25,7 @@ AREAS = ("all", "small", "medium", "large")
 FASTER = "hotcoco"
 COUNTED = 100  # detections of one class in an image that COCO counts
 FEWEST_COUNTED = 10  # AR at 10 detections is one of the twelve metrics
+_users = set[int]()  # processes that have used hotcoco: this one, and those it was forked from
 DIGITS = 5  # decimals of a score in a file
 
 
@@ -206,10 +208,15 @@ def _summary(
 
 
 def _program() -> tuple[Any, Any, str]:
-    """COCO and COCOeval of the fastest installed program, and its name."""
-    if find_spec(FASTER):
+    """COCO and COCOeval of the fastest installed program, and its name.
+
+    hotcoco computes with threads that it starts once. A process that was forked from one that has
+    used it lacks these threads, and hotcoco would wait for them without end.
+    """
+    if find_spec(FASTER) and _users <= {os.getpid()}:
         from hotcoco import COCO, COCOeval
 
+        _users.add(os.getpid())
         return COCO, COCOeval, f"hotcoco {version('hotcoco')}"
     from pycocotools.coco import COCO as PlainCOCO
     from pycocotools.cocoeval import COCOeval as PlainEval

@@ -167,6 +167,17 @@ def test_the_faster_program_gives_the_same(
     assert capsys.readouterr() == ("", "")
 
 
+@pytest.mark.skipif(importlib.util.find_spec("hotcoco") is None, reason="hotcoco is missing")
+def test_a_process_forked_from_one_that_used_the_faster_program_takes_the_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, data, guesses = random_set(tmp_path)
+    monkeypatch.setattr(coco, "FASTER", "hotcoco")
+    assert coco_scores(data, guesses).computed_by.startswith("hotcoco")
+    monkeypatch.setattr("os.getpid", lambda: 1)
+    assert coco_scores(data, guesses).computed_by.startswith("pycocotools")
+
+
 TWELVE = (
     *("ap", "ap50", "ap75", "ap_small", "ap_medium", "ap_large"),
     *("ar1", "ar10", "ar100", "ar_small", "ar_medium", "ar_large"),
