@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 from maenas.blocks.files.words import cut, name_of, shown
 from maenas.detector.data.dataset import DataError, Dataset, same_classes
-from maenas.detector.data.paths import class_names, find_entries
+from maenas.detector.data.paths import class_names
 from maenas.detector.data.readers.clean import dataset_of
 from maenas.detector.data.readers.coco_annotations import NO_KEY, Annotations, load_coco
 from maenas.detector.data.readers.coco_images import CocoImages, find_images
 from maenas.detector.data.readers.rows import ProblemList, Rows
-from maenas.detector.data.readers.source import ROBOFLOW_FOLDERS, SPLITS, DataSource, Reader
+from maenas.detector.data.readers.source import SPLITS, AnnotationFileReader, DataSource
 from maenas.detector.data.readers.values import class_name, limit_of, whole
 from maenas.detector.data.samples import Number, Samples
 
@@ -26,31 +26,17 @@ UNKNOWN = -1  # index of an image or category that is not in the file
 ROBOFLOW_FILE = "_annotations.coco.json"
 
 
-class CocoReader(Reader):
+class CocoReader(AnnotationFileReader):
     """Reader of COCO files: a single file, files named in a `data.yaml`, or Roboflow's folders."""
 
     name: ClassVar[str] = "coco"
     looks_like: ClassVar[str] = f"COCO .json file or folder with train/{ROBOFLOW_FILE}"
-
-    def recognises(self, source: DataSource) -> bool:
-        """Whether the source or one of its splits is a .json file."""
-        if source.path.suffix == SUFFIX:
-            return True
-        entries = [entry for split in SPLITS for entry in source.entries(split)]
-        if source.keys:
-            return any(entry.endswith(SUFFIX) for entry in entries)
-        return bool(_roboflow(source.folder))
-
-    def splits(self, source: DataSource) -> tuple[str, ...]:
-        """The named splits; a single file is called train."""
-        if source.path.suffix == SUFFIX:
-            return ("train",)
-        found = source.keys if source.keys else _roboflow(source.folder)
-        return tuple(split for split in SPLITS if found.get(split))
+    suffix: ClassVar[str] = SUFFIX
+    roboflow_file: ClassVar[str] = ROBOFLOW_FILE
 
     def read(self, source: DataSource, split: str) -> Dataset:
         """One split from one or several files."""
-        files, root = _files(source, split)
+        files, root = self.files_of(source, split)
         parts = [read_coco(file, root or file.parent) for file in files]
         if not source.keys:
             return parts[0]
@@ -59,11 +45,11 @@ class CocoReader(Reader):
 
     def files(self, source: DataSource, split: str) -> tuple[Path, ...]:
         """The annotation files, and the `data.yaml` that names them."""
-        return (*((source.path,) if source.keys else ()), *_files(source, split)[0])
+        return (*((source.path,) if source.keys else ()), *self.files_of(source, split)[0])
 
     def names(self, source: DataSource) -> tuple[str, ...]:
         """The categories in the order of their ids; the images are not looked for."""
-        found = {names_in(file) for file in _files(source, SPLITS[0])[0]}
+        found = {names_in(file) for file in self.files_of(source, SPLITS[0])[0]}
         if "names" in source.keys:
             found.add(class_names(source.path, source.keys))
         if len(found) > 1:
@@ -76,32 +62,6 @@ def names_in(file: Path) -> tuple[str, ...]:
     lists, annotations = load_coco(file)
     categories = _categories(file, lists["categories"], annotations)
     return tuple(categories[number] for number in sorted(categories))
-
-
-def _files(source: DataSource, split: str) -> tuple[list[Path], Path | None]:
-    """The annotation files of a split, and a further folder with images."""
-    path = source.path
-    if path.suffix == SUFFIX:
-        return [path], None
-    if not source.keys:
-        file = _roboflow(source.folder).get(split)
-        if file is None:
-            raise DataError(f"{path}: has no split {split!r}.")
-        return [file], None
-    entries, root = find_entries(path, source.keys, split)
-    if any(entry.suffix != SUFFIX for entry in entries):
-        raise DataError(f"{path}: {split}: names .json files and others; use one kind.")
-    return entries, root
-
-
-def _roboflow(folder: Path) -> dict[str, Path]:
-    """The annotation file of each split."""
-    return {
-        split: folder / name / ROBOFLOW_FILE
-        for split, names in ROBOFLOW_FOLDERS.items()
-        for name in names
-        if (folder / name / ROBOFLOW_FILE).is_file()
-    }
 
 
 def read_coco(path: Path, root: Path) -> Dataset:

@@ -16,11 +16,11 @@ from maenas.blocks.files.inside import fault_of
 from maenas.blocks.files.plain_file import GIB, read_text
 from maenas.blocks.files.words import cut, shown
 from maenas.detector.data.dataset import DataError, Dataset
-from maenas.detector.data.paths import class_names, find_entries
+from maenas.detector.data.paths import class_names
 from maenas.detector.data.readers.clean import dataset_of
 from maenas.detector.data.readers.reading import counted
 from maenas.detector.data.readers.rows import ProblemList, Rows
-from maenas.detector.data.readers.source import ROBOFLOW_FOLDERS, SPLITS, DataSource, Reader
+from maenas.detector.data.readers.source import AnnotationFileReader, DataSource
 from maenas.detector.data.readers.values import class_name, real
 from maenas.detector.data.samples import Outlines
 from maenas.detector.data.sizes import Sizes
@@ -40,7 +40,7 @@ COLUMNS = {
 BARE = ("image", "x1", "y1", "x2", "y2", "class")  # the order without a header
 
 
-class CsvReader(Reader):
+class CsvReader(AnnotationFileReader):
     """Reader of a .csv file, of those that a `data.yaml` names, or of Roboflow's folders.
 
     The first line names the columns; without it they are image, x1, y1, x2, y2 and class. An image
@@ -49,28 +49,14 @@ class CsvReader(Reader):
 
     name: ClassVar[str] = "csv"
     looks_like: ClassVar[str] = f".csv list or folder with train/{ROBOFLOW_FILE}"
-
-    def recognises(self, source: DataSource) -> bool:
-        """Whether the source or one of its splits is a .csv file."""
-        if source.path.suffix == SUFFIX:
-            return True
-        entries = [entry for split in SPLITS for entry in source.entries(split)]
-        if source.keys:
-            return any(entry.endswith(SUFFIX) for entry in entries)
-        return bool(_roboflow(source.folder))
-
-    def splits(self, source: DataSource) -> tuple[str, ...]:
-        """The named splits; a single file is called train."""
-        if source.path.suffix == SUFFIX:
-            return ("train",)
-        found = source.keys if source.keys else _roboflow(source.folder)
-        return tuple(split for split in SPLITS if found.get(split))
+    suffix: ClassVar[str] = SUFFIX
+    roboflow_file: ClassVar[str] = ROBOFLOW_FILE
 
     def names(self, source: DataSource) -> tuple[str, ...]:
         """The names in `data.yaml`; without them all classes of all splits, sorted."""
         if "names" in source.keys:
             return class_names(source.path, source.keys)
-        files = [file for split in self.splits(source) for file in _files(source, split)[0]]
+        files = [file for split in self.splits(source) for file in self.files_of(source, split)[0]]
         found = {row.label for file in dict.fromkeys(files) for row in _rows(file)} - {""}
         if not found:
             raise DataError(f"{source.path}: no line has a class.")
@@ -78,17 +64,17 @@ class CsvReader(Reader):
 
     def files(self, source: DataSource, split: str) -> tuple[Path, ...]:
         """The lists of all splits, which give the classes, and the `data.yaml` that names them."""
-        lists = [file for each in self.splits(source) for file in _files(source, each)[0]]
+        lists = [file for each in self.splits(source) for file in self.files_of(source, each)[0]]
         own = (source.path,) if source.keys else ()
-        return (*own, *dict.fromkeys((*_files(source, split)[0], *lists)))
+        return (*own, *dict.fromkeys((*self.files_of(source, split)[0], *lists)))
 
     def read(self, source: DataSource, split: str) -> Dataset:
         """The images that the lines of a split name, with their boxes."""
-        files, root = _files(source, split)
+        files, root = self.files_of(source, split)
         listed = [(file, row) for file in files for row in _rows(file)]
         if not listed:
             raise DataError(f"{files[0]}: lists no image.")
-        return _dataset(source, split, listed, root, self.names(source))
+        return _dataset(source, split, listed, root or files[0].parent, self.names(source))
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,31 +94,6 @@ class _Row:
     label: str = ""
     box: tuple[float, ...] = ()
     fault: str = ""
-
-
-def _roboflow(folder: Path) -> dict[str, Path]:
-    """The list of each split in an export of Roboflow."""
-    return {
-        split: folder / name / ROBOFLOW_FILE
-        for split, names in ROBOFLOW_FOLDERS.items()
-        for name in names
-        if (folder / name / ROBOFLOW_FILE).is_file()
-    }
-
-
-def _files(source: DataSource, split: str) -> tuple[list[Path], Path]:
-    """The lists of a split, and a further folder with images."""
-    if source.path.suffix == SUFFIX:
-        return [source.path], source.path.parent
-    if not source.keys:
-        file = _roboflow(source.folder).get(split)
-        if file is None:
-            raise DataError(f"{source.path}: has no split {split!r}.")
-        return [file], file.parent
-    entries, root = find_entries(source.path, source.keys, split)
-    if any(entry.suffix != SUFFIX for entry in entries):
-        raise DataError(f"{source.path}: {split}: names .csv files and others; use one kind.")
-    return entries, root
 
 
 def _rows(file: Path) -> Iterator[_Row]:

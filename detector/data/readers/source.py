@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
-from maenas.detector.data.dataset import Dataset
+from maenas.detector.data.dataset import DataError, Dataset
+from maenas.detector.data.paths import find_entries
 
 SPLITS = ("train", "val", "test")
 # Folders of the splits in an export of Roboflow.
@@ -82,3 +83,62 @@ class Reader(ABC):
         Raises:
             DataError: if a file is missing or malformed.
         """
+
+
+class AnnotationFileReader(Reader):
+    """Reader of data sets that have one annotation file, or several, for each split.
+
+    The source is such a file, a `data.yaml` that names some, or an export of Roboflow with one in
+    the folder of each split.
+
+    Attributes:
+        suffix: suffix of the annotation files, such as ".json".
+        roboflow_file: name of the annotation file in an export of Roboflow.
+    """
+
+    suffix: ClassVar[str]
+    roboflow_file: ClassVar[str]
+
+    def recognises(self, source: DataSource) -> bool:
+        """Whether the source or one of its splits is an annotation file."""
+        if source.path.suffix == self.suffix:
+            return True
+        if source.keys:
+            entries = [entry for split in SPLITS for entry in source.entries(split)]
+            return any(entry.endswith(self.suffix) for entry in entries)
+        return bool(self._exported(source))
+
+    def splits(self, source: DataSource) -> tuple[str, ...]:
+        """The named splits; a single file is called train."""
+        if source.path.suffix == self.suffix:
+            return ("train",)
+        found = source.keys or self._exported(source)
+        return tuple(split for split in SPLITS if found.get(split))
+
+    def files_of(self, source: DataSource, split: str) -> tuple[list[Path], Path | None]:
+        """The annotation files of a split, and a further folder with images.
+
+        Raises:
+            DataError: if there is no such split, or it names files of several kinds.
+        """
+        path = source.path
+        if path.suffix == self.suffix:
+            return [path], None
+        if not source.keys:
+            file = self._exported(source).get(split)
+            if file is None:
+                raise DataError(f"{path}: has no split {split!r}.")
+            return [file], None
+        entries, root = find_entries(path, source.keys, split)
+        if any(entry.suffix != self.suffix for entry in entries):
+            raise DataError(f"{path}: {split}: names {self.suffix} files and others; use one kind.")
+        return entries, root
+
+    def _exported(self, source: DataSource) -> dict[str, Path]:
+        """The annotation file of each split in an export of Roboflow."""
+        return {
+            split: source.folder / name / self.roboflow_file
+            for split, names in ROBOFLOW_FOLDERS.items()
+            for name in names
+            if (source.folder / name / self.roboflow_file).is_file()
+        }
