@@ -240,7 +240,9 @@ def test_the_scope_says_what_a_budget_limits(typed, unlimited):
 @pytest.mark.slow
 @pytest.mark.parametrize(("template", "layers"), [("t", 20), ("s", 25), ("m", 35), ("l", 45)])
 def test_the_template_brings_its_layer_budget(typed, unlimited, template, layers):
-    told = typed(*unlimited, "--template", template, "--budget", "1GMACs", "--json").json
+    words = list(unlimited)
+    words[words.index("--template") + 1] = template
+    told = typed(*words, "--budget", "1GMACs", "--json").json
     assert told["template"] == template
     assert told["budget"]["layers"] == layers
 
