@@ -7,9 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from maenas.detector.arrays import Floats
 from maenas.detector.data.dataset import DataProblem, Dataset, Severity
-from maenas.detector.data.labelled import areas_of
 from maenas.detector.data.samples import Samples
 from maenas.detector.media.resize import placement_of
 
@@ -84,28 +82,45 @@ def _tiny(columns: Samples, size: tuple[int, int]) -> NDArray[np.int64]:
 
 
 def _pairs(columns: Samples) -> NDArray[np.int64]:
-    """(I,): number of pairs of each image that are likely one object."""
-    found, counts = np.zeros(len(columns), dtype=np.int64), np.diff(columns.ends)
-    for count in np.unique(counts[counts > 1]).tolist():  # by number of boxes
-        images = np.flatnonzero(counts == count)
-        for some in _slices(images, max(1, MAX_PAIRS // count**2)):
-            rows = columns.ends[some, None] + np.arange(count)  # (G, count)
-            found[some] = _alike(columns.boxes[rows], columns.labels[rows])
+    """(I,): number of pairs of each image that are likely one object.
+
+    Two boxes with an IoU of u have left sides at most (1 / u - 1) of a width apart. So with the
+    boxes of a class of an image in order of their left sides, few neighbours need to be compared.
+    """
+    image = np.repeat(np.arange(len(columns)), np.diff(columns.ends))
+    group = image * (int(columns.labels.max(initial=0)) + 2) + columns.labels + 1
+    order = np.lexsort((columns.boxes[:, 0], group))
+    image, boxes = image[order], columns.boxes[order].astype(np.float64)
+    _, rank = np.unique(group[order], return_inverse=True)
+    apart = 3.0 * columns.sizes.max(initial=1)  # no neighbours across groups
+    left = boxes[:, 0] + apart * rank
+    near = left + (1 / MAX_IOU - 1) * (boxes[:, 2] - boxes[:, 0])
+    counts = np.searchsorted(left, near, side="right") - np.arange(len(left)) - 1
+    found = np.zeros(len(columns), dtype=np.int64)
+    for first, second in _neighbours(counts):
+        alike = first[_iou(boxes[first], boxes[second]) > MAX_IOU]
+        found += np.bincount(image[alike], minlength=len(columns))
     return found
 
 
-def _slices(items: NDArray[np.int64], length: int) -> Iterator[NDArray[np.int64]]:
-    for start in range(0, len(items), length):
-        yield items[start : start + length]
+def _neighbours(counts: NDArray[np.int64]) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """Pairs of each item with the `counts` items after it, about `MAX_PAIRS` at a time."""
+    ends = np.cumsum(counts)
+    start = 0
+    while start < len(counts):
+        done = ends[start - 1] if start else 0
+        stop = max(start + 1, int(np.searchsorted(ends, done + MAX_PAIRS, side="right")))
+        some = counts[start:stop]
+        first = np.repeat(np.arange(start, stop), some)
+        offset = np.arange(len(first)) - np.repeat(np.cumsum(some) - some, some)
+        yield first, first + 1 + offset
+        start = stop
 
 
-def _alike(boxes: Floats, labels: NDArray[np.int32]) -> NDArray[np.int64]:
-    """(G,): number of pairs of one class in (G, N, 4) boxes that overlap by more than `MAX_IOU`."""
-    low = np.maximum(boxes[:, :, None, :2], boxes[:, None, :, :2])
-    high = np.minimum(boxes[:, :, None, 2:], boxes[:, None, :, 2:])
-    common = np.maximum(high - low, 0).prod(-1)  # (G, N, N)
-    areas = areas_of(boxes.reshape(-1, 4)).reshape(boxes.shape[:2])
-    same = labels[:, :, None] == labels[:, None]
-    alike = same & (common > MAX_IOU * (areas[:, :, None] + areas[:, None] - common))
-    counted: NDArray[np.int64] = np.triu(alike, 1).sum((1, 2))
-    return counted
+def _iou(boxes: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(P,): IoU of each box with the other one; 0 without area."""
+    low, high = np.maximum(boxes[:, :2], others[:, :2]), np.minimum(boxes[:, 2:], others[:, 2:])
+    common = np.maximum(high - low, 0).prod(-1)
+    areas = [(each[:, 2:] - each[:, :2]).prod(-1) for each in (boxes, others)]
+    iou: NDArray[np.float64] = common / np.maximum(areas[0] + areas[1] - common, 1e-12)
+    return iou

@@ -34,11 +34,14 @@ def source_counts(dataset: Dataset) -> dict[str, SourceCounts]:
         return {}  # one data set that annotates classes image by image
     columns, width = dataset.columns, len(dataset.names)
     of_object = np.repeat(columns.source_of, np.diff(columns.ends))
+    verified_by_image = np.diff(columns.verified_ends)  # (0,) where no image has any
+    of_verified = np.repeat(columns.source_of[: len(verified_by_image)], verified_by_image)
     found = {}
     for index, source in enumerate(dataset.sources):
         mine = of_object == index
         counts = np.bincount(columns.labels[mine & ~columns.crowd], minlength=width)
         there = source.annotated | (counts > 0)
+        there[columns.verified[of_verified == index]] = True
         found[source.name] = SourceCounts(
             images=int((columns.source_of == index).sum()),
             objects=int(counts.sum()),

@@ -21,7 +21,6 @@ IRREGULAR = {
     "men": "man",
     "mice": "mouse",
     "movies": "movie",
-    "people": "person",
     "persons": "person",
     "potatoes": "potato",
     "scarves": "scarf",

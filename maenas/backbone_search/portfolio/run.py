@@ -61,7 +61,10 @@ def run_portfolio(
     with new_run(out, COMMAND, exist_ok) as folder:
         with effort.opened() as executor:
             LOG.info(f"portfolio: {len(waiting)} scores and variants to solve")
-            solved = list(executor.map(Candidate.solve, waiting))
+            solved = []
+            for each in executor.map(Candidate.solve, waiting):
+                solved.append(each)
+                LOG.info(f"portfolio: {len(solved)} of {len(waiting)} solved, {each.name}")
         members, notes, feasible = chosen(solved, count)
         warn_of(member.found.subproblem.problem.device for member, _ in members)
         for member, candidate in members:

@@ -12,7 +12,7 @@ from maenas.cli.search.search_options import Scope, Seed
 from maenas.cli.stop import interrupted
 from maenas.cli.training.train_options import RecipeChanges, TrainCompute, TrainData, arguments
 
-ADVICE = "the same command with --resume continues from here"
+ADVICE = "the same command with --resume continues from here, or begins"
 
 
 def judge(
@@ -132,6 +132,6 @@ def judge(
     from maenas.cli.search.search import typed
     from maenas.terminal.console import print_json
 
-    with interrupted(ADVICE):
+    with interrupted(ADVICE if table is None else ""):
         found = maenas.judge(**arguments(context), given=typed(context))
         print_json(found.to_json()) if as_json else print_verdict(found)

@@ -117,7 +117,8 @@ def search(
         rerank=rerank,
     )
     asked = typed(context, budget="budgets", data="num_classes")
-    with interrupted("the same command with --resume continues from the last save"):
+    advice = "the same command with --resume continues from the last save"
+    with interrupted(advice if portfolio is None else "a portfolio keeps nothing until its end"):
         if portfolio is not None:
             require_no_more(devices, resume)
             spans = (spaces, templates, sides)

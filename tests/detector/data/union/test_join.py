@@ -8,6 +8,7 @@ import numpy as np
 
 from maenas.detector.data.dataset import Dataset, Source
 from maenas.detector.data.samples import Samples
+from maenas.detector.data.union.check_union import source_counts
 from maenas.detector.data.union.join import joined, mapped
 from tests.labelled_images import CLASSES, dataset, sample
 
@@ -56,3 +57,10 @@ def test_images_keep_their_verified_classes_beside_another_data_set():
     assert known_in(found) == [[0, 2], [2], [0, 1]]
     assert found.columns.image_ids.tolist() == [0, 1, 2]
     assert found.samples[0].labels.tolist() == [-1]
+
+
+def test_a_class_that_is_verified_absent_is_counted_as_annotated():
+    found = mapped(checked((2,)), "a", [(0,), (1,), (2,)], ["red", "green", "blue"])
+    counts = source_counts(joined(found, [found, replace(found, sources=())]))["a"].classes
+    assert counts["blue"] == 0
+    assert "green" not in counts

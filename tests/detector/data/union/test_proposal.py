@@ -77,9 +77,9 @@ def test_published_data_sets_agree_on_the_meaning_of_their_homonyms():
 
 
 def test_the_name_of_a_published_data_set_names_a_merged_class():
-    found = proposed(("Donuts", "People"), COLUMNS["coco"])
+    found = proposed(("Donuts", "Persons"), COLUMNS["coco"])
     assert found.targets[0, "Donuts"] == found.targets[1, "donut"] == "donut"
-    assert found.targets[0, "People"] == found.targets[1, "person"] == "person"
+    assert found.targets[0, "Persons"] == found.targets[1, "person"] == "person"
 
 
 def test_classes_that_a_data_set_tells_apart_stay_apart():
