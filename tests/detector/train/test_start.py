@@ -39,7 +39,7 @@ def test_other_classes_keep_all_but_the_classifier_and_in_it_the_classes_of_the_
 
 
 def test_names_are_compared_without_case_and_plural_where_none_is_equal() -> None:
-    assert common_classes(("cat", "Traffic light", "person"), ("Cats", "people", "cow")) == [
+    assert common_classes(("cat", "Traffic light", "person"), ("Cats", "persons", "cow")) == [
         (0, 0),
         (1, 2),
     ]
