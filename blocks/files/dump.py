@@ -1,4 +1,4 @@
-"""YAML output: the fields that differ from their defaults, on one line."""
+"""YAML output: all fields of a dataclass, or those that differ from their defaults."""
 
 from __future__ import annotations
 
@@ -17,6 +17,18 @@ def changed_fields(instance: Any) -> dict[str, object]:
         if field.init and (field.default is MISSING or value != field.default):
             changed[field.name] = list(value) if isinstance(value, tuple) else value
     return changed
+
+
+def all_fields(instance: Any, schema: str) -> str:
+    """A YAML file with every field of a dataclass, in their order.
+
+    Args:
+        instance: dataclass whose values are plain data and tuples of it.
+        schema: format of the file, such as "maenas/race@1".
+    """
+    values = {each.name: getattr(instance, each.name) for each in fields(instance)}
+    plain = {name: list(v) if isinstance(v, tuple) else v for name, v in values.items()}
+    return yaml.safe_dump({"format": schema, **plain}, sort_keys=False)
 
 
 def flow(data: Mapping[str, object]) -> str:

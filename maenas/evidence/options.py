@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Literal
-
-import yaml
 
 from maenas.backbone_search.plan import Subproblem, plan
 from maenas.blocks import SpecError
 from maenas.blocks.errors import one_of, positive
 from maenas.blocks.files.atomic_write import write_text
+from maenas.blocks.files.dump import all_fields
 from maenas.blocks.files.strict import parse
 from maenas.blocks.files.yaml_file import read_yaml
 from maenas.detector.data.readers.read import names_of
@@ -115,9 +114,7 @@ class JudgeOptions:
 
 def save_options(options: JudgeOptions, folder: Path) -> None:
     """Write `judge.yaml`."""
-    data = {key: list(v) if isinstance(v, tuple) else v for key, v in asdict(options).items()}
-    text = yaml.safe_dump({"format": FORMAT, **data}, sort_keys=False)
-    write_text(folder / OPTIONS_FILE, text)
+    write_text(folder / OPTIONS_FILE, all_fields(options, FORMAT))
 
 
 def load_options(path: Path) -> JudgeOptions:

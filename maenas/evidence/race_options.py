@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-
-import yaml
 
 from maenas.blocks import SpecError
 from maenas.blocks.errors import positive
 from maenas.blocks.files.atomic_write import write_text
+from maenas.blocks.files.dump import all_fields
 from maenas.blocks.files.strict import parse
 from maenas.blocks.files.yaml_file import read_yaml
 
@@ -61,9 +60,7 @@ class RaceOptions:
 
 def save_options(options: RaceOptions, folder: Path) -> None:
     """Write `race.yaml`."""
-    data = {key: list(v) if isinstance(v, tuple) else v for key, v in asdict(options).items()}
-    text = yaml.safe_dump({"format": FORMAT, **data}, sort_keys=False)
-    write_text(folder / OPTIONS_FILE, text)
+    write_text(folder / OPTIONS_FILE, all_fields(options, FORMAT))
 
 
 def load_options(path: Path) -> RaceOptions:
