@@ -1,16 +1,17 @@
 """How long a training step takes on this CPU, and beside another implementation.
 
-    python -m benchmarks.bench_train [--peer PYTHON] [--side 320] [--batch 8] [--runs 10]
-        [--beside 0]
+    python -m benchmarks.bench_train [--peer PYTHON] [--models ns t] [--side 320] [--batch 8]
+        [--runs 10] [--beside 0]
 
 A step consists of forward, assignment, loss, backward and optimizer of a published detector with
 random weights on random images with 10 objects each. PYTHON is the interpreter of an environment
 with the package libreyolo 1.2.0 (MIT), which has the same detectors; its model and loss get the
 same images and objects, and torch's optimizer of the same kind. "maenas" is `maenas train` on this
 machine, in the precision that `compute.amp: auto` chooses; the two precisions it chooses from are
-timed as well, a run where freed memory is returned to the system, and one whose threads wait as
-libgomp does by itself. `--beside` starts so many processes that keep cores busy. Each program runs
-in its own process and they take turns, a step each.
+timed as well, with and without PyTorch's gradients of depthwise convolutions, a run where freed
+memory is returned to the system, and one whose threads wait as libgomp does by itself. `--beside`
+starts so many processes that keep cores busy. Each program runs in its own process and they take
+turns, a step each.
 Prints medians of wall time and the median ratio of our time to theirs in neighbouring steps; the
 limit is 0.6. Wall time is only meaningful if no other work runs on the machine.
 """
@@ -48,6 +49,7 @@ labels = torch.randint(80, (batch, objects))
 """
 OURS = """
 from maenas.blocks import load_backbone
+from maenas.blocks.layers.depthwise import DepthwiseConv2d
 from maenas.detector import load_template
 from maenas.detector.assign import padded_targets
 from maenas.detector.losses import detection_loss
@@ -58,6 +60,8 @@ from maenas.detector.train.precision import precision_of
 from maenas.detector.train.recipe import ComputeOptions
 if KEEP:
     keep_freed_memory()
+if not OWN:
+    DepthwiseConv2d.forward = torch.nn.Conv2d.forward
 recipe = published_recipe(name)
 network = assemble(load_backbone(f"zoo:damo-yolo-{name}"), load_template(name)).build().train()
 network.to(memory_format=torch.channels_last)
@@ -100,6 +104,7 @@ for line in sys.stdin:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--peer", type=Path, help="Python of an environment with libreyolo")
+    parser.add_argument("--models", nargs="+", default=MODELS, metavar="MODEL")
     parser.add_argument("--side", type=int, default=320)
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--runs", type=int, default=10)
@@ -107,16 +112,21 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     arguments = parser.parse_args()
     rows = []
-    for name in MODELS:
+    for name in arguments.models:
         numbers = (arguments.side, arguments.batch, arguments.threads, OBJECTS)
         words = [name, *map(str, numbers)]
         python = Path(sys.executable)
         programs = {
-            "maenas": (python, f"AMP, KEEP = 'auto', True{OURS}", SPINS),
-            "maenas 32 bits": (python, f"AMP, KEEP = 'off', True{OURS}", SPINS),
-            "maenas bf16": (python, f"AMP, KEEP = 'bf16', True{OURS}", SPINS),
-            "maenas, memory returned": (python, f"AMP, KEEP = 'auto', False{OURS}", SPINS),
-            "maenas, threads of libgomp": (python, f"AMP, KEEP = 'auto', True{OURS}", {}),
+            who: (python, f"AMP, KEEP, OWN = {settings}{OURS}", environment)
+            for who, settings, environment in (
+                ("maenas", ("auto", True, True), SPINS),
+                ("maenas 32 bits", ("off", True, True), SPINS),
+                ("maenas bf16", ("bf16", True, True), SPINS),
+                ("maenas 32 bits, gradients of torch", ("off", True, False), SPINS),
+                ("maenas bf16, gradients of torch", ("bf16", True, False), SPINS),
+                ("maenas, memory returned", ("auto", False, True), SPINS),
+                ("maenas, threads of libgomp", ("auto", True, True), {}),
+            )
         }
         if arguments.peer is not None:
             programs["libreyolo"] = (arguments.peer, THEIRS, {})

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from maenas.blocks.layers.activation import activation
+from maenas.blocks.layers.depthwise import DepthwiseConv2d
 from maenas.blocks.op import Act
 
 BN_EPS = 1e-3  # DAMO-YOLO sets both values in the whole detector
@@ -27,7 +28,8 @@ class ConvBNAct(nn.Module):
         act: Act = "none",
     ) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(
+        kind = DepthwiseConv2d if 1 < groups == in_channels == out_channels else nn.Conv2d
+        self.conv = kind(
             in_channels,
             out_channels,
             kernel_size,

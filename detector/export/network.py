@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor, cat, fx, nn
 
+from maenas.blocks.layers.depthwise import DepthwiseConv2d
 from maenas.blocks.layers.space_to_depth import SpaceToDepth
 from maenas.budgets.graph.writer import GraphWriter
 from maenas.detector.model.raw_level import RawLevel
@@ -34,10 +35,11 @@ def write_network(writer: GraphWriter, module: nn.Module, images: str) -> Any:
 
 
 class _Tracer(fx.Tracer):
-    """Tracer whose leaves are torch's modules and SpaceToDepth, which ONNX has an operator for."""
+    """Tracer whose leaves are torch's modules and our layers that ONNX has an operator for."""
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        return isinstance(m, SpaceToDepth) or super().is_leaf_module(m, module_qualified_name)
+        leaf = super().is_leaf_module(m, module_qualified_name)
+        return leaf or isinstance(m, DepthwiseConv2d | SpaceToDepth)
 
 
 class _NetworkWriter:

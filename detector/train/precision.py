@@ -8,6 +8,7 @@ from dataclasses import replace
 import torch
 from torch import nn
 
+from maenas.blocks.layers.depthwise import DepthwiseConv2d
 from maenas.detector.errors import TrainError
 from maenas.detector.train.recipe import ComputeOptions
 
@@ -45,8 +46,8 @@ def resolved_compute(
 ) -> ComputeOptions:
     """The options with "auto" replaced by the faster precision on a CPU, "bf16" or "off".
 
-    bf16 is faster if the CPU multiplies it in hardware and the network has no depthwise
-    convolutions, which are slower in bf16 than in fp32 (benchmarks/bench_train.py prints both).
+    bf16 is faster if the CPU multiplies it in hardware (benchmarks/bench_train.py prints both) and
+    the gradients of all grouped convolutions are our own: PyTorch's are slower in bf16.
     The choice is saved with the recipe, so that a run resumed on another CPU keeps its precision.
 
     Args:
@@ -56,7 +57,7 @@ def resolved_compute(
     """
     if device.type != "cpu" or options.amp != "auto":
         return options
-    fast = has_fast_bf16() and not is_depthwise(network)
+    fast = has_fast_bf16() and not has_slow_groups(network)
     return replace(options, amp="bf16" if fast else "off")
 
 
@@ -66,7 +67,8 @@ def has_fast_bf16() -> bool:
     return any(capabilities.get(name, False) for name in FAST_BF16)
 
 
-def is_depthwise(network: nn.Module) -> bool:
-    """Whether a network has grouped convolutions."""
+def has_slow_groups(network: nn.Module) -> bool:
+    """Whether a network has grouped convolutions whose gradients are PyTorch's."""
     convolutions = (module for module in network.modules() if isinstance(module, nn.Conv2d))
-    return any(convolution.groups > 1 for convolution in convolutions)
+    grouped = (convolution for convolution in convolutions if convolution.groups > 1)
+    return not all(isinstance(convolution, DepthwiseConv2d) for convolution in grouped)
