@@ -102,9 +102,9 @@ class SplitCounts:
     Attributes:
         images: number of images that can be used.
         background: number of images without an object.
-        objects: number of objects, crowds included.
+        objects: number of objects, without regions to ignore.
         crowds: number of regions to ignore.
-        classes: number of objects of each class, without crowds, by name.
+        classes: number of objects of each class, by name.
         sources: numbers of each data set of a union, by name; {} for any other data set.
     """
 
@@ -166,7 +166,7 @@ def summary(
         split: SplitCounts(
             images=len(dataset),
             background=len(dataset) - len(dataset.labelled),
-            objects=dataset.objects,
+            objects=int(dataset.counts().sum()),
             crowds=int(dataset.columns.crowd.sum()),
             classes=dict(zip(dataset.names, dataset.counts().tolist(), strict=True)),
             sources=source_counts(dataset),

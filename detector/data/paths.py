@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,22 @@ from maenas.detector.data.readers.values import class_name, whole
 MOST_CLASSES = 100_000
 KNOWN = ("path", "train", "val", "test", "names", "nc")
 LONGEST_PART = 255  # bytes, maximum length of one part of a path
+YAML_NAMES = ("data.yaml", "dataset.yaml", "data.yml", "union.yaml")  # searched for in a folder
+GENERIC = frozenset(("annotations", "data", "dataset", "images", "labels", "train", "val"))
+
+
+def source_names(paths: Sequence[Path]) -> list[str]:
+    """A different name for each data set: its file, or the first folder with a name of its own."""
+    names: list[str] = []
+    for path in paths:
+        full = path.resolve()
+        words = [full.name if full.is_dir() else full.stem, *(each.name for each in full.parents)]
+        if full.name in YAML_NAMES:
+            del words[0]
+        name = next((word for word in words if word and word.lower() not in GENERIC), "data")
+        numbered = (f"{name}-{number}" for number in count(2))
+        names.append(name if name not in names else next(n for n in numbered if n not in names))
+    return names
 
 
 def root_of(path: Path, keys: Mapping[str, Any]) -> Path:

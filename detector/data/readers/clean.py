@@ -174,7 +174,7 @@ def clean(
     was_cut = "reaches beyond {} and was cut"
     report(beyond, lambda row: was_cut.format(image_size(row)), "redraw it", skips=False)
     twice = _repeated(rows.image, rows.labels, cut, kept)
-    drop(twice, "is there twice", "delete one of them", skips=False)
+    drop(twice, "is there twice", "delete one of them")
     return cut, kept
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextvars import ContextVar
 from pathlib import Path
 
 from maenas.blocks.errors import SpecError
@@ -11,7 +12,7 @@ from maenas.blocks.plugins.load import entry_points
 from maenas.blocks.plugins.registry import add_named, derived
 from maenas.detector.data.dataset import DataError, Dataset
 from maenas.detector.data.index.read import indexed, indexed_names
-from maenas.detector.data.paths import root_of
+from maenas.detector.data.paths import YAML_NAMES, root_of
 from maenas.detector.data.readers.coco import CocoReader
 from maenas.detector.data.readers.csv_list import CsvReader
 from maenas.detector.data.readers.published.objects365 import Objects365Reader
@@ -27,7 +28,7 @@ from maenas.detector.data.union.reader import UnionReader
 READERS: dict[str, Reader] = {
     reader.name: reader
     for reader in (
-        UnionReader(lambda path: opened(path)),
+        UnionReader(lambda path: opened(path), lambda *split: _kept(*split)),
         Objects365Reader(),
         OpenImagesReader(),
         VisDroneReader(),
@@ -38,13 +39,8 @@ READERS: dict[str, Reader] = {
     )
 }
 OURS = tuple(READERS)
+_from_files: ContextVar[bool] = ContextVar("from files", default=False)  # no index may be used
 YAML_SUFFIXES = frozenset((".yaml", ".yml"))
-YAML_NAMES = (
-    "data.yaml",
-    "dataset.yaml",
-    "data.yml",
-    "union.yaml",
-)  # searched for in a folder
 
 
 def read_dataset(path: Path, split: str = "train") -> Dataset:
@@ -64,7 +60,18 @@ def read_dataset(path: Path, split: str = "train") -> Dataset:
 def read_again(path: Path, split: str = "train") -> Dataset:
     """Read one split of a data set from its files, never from its index; see `read_dataset`."""
     reader, source = opened(path)
-    return reader.read(source, split)
+    token = _from_files.set(True)
+    try:
+        return reader.read(source, split)
+    finally:
+        _from_files.reset(token)
+
+
+def _kept(reader: Reader, source: DataSource, split: str) -> Dataset:
+    """A split of a data set in a union without an index, from the index of that data set."""
+    if _from_files.get():
+        return reader.read(source, split)
+    return indexed(reader, source, split)
 
 
 def names_of(path: Path) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from maenas.detector.data.dataset import Dataset
+from maenas.detector.data.paths import source_names
 from maenas.detector.data.sampling.classes import Numbers, image_classes
 from maenas.detector.data.sampling.law import sampling_law
 from maenas.detector.data.sampling.options import SamplingOptions
@@ -80,7 +81,7 @@ def data_stats(dataset: Dataset, split: str, options: SamplingOptions, source: P
     columns = dataset.columns
     learned = ~columns.crowd
     source_of_object = np.repeat(law.source_of, np.diff(columns.ends))[learned]
-    names = tuple(each.name for each in dataset.sources) or (source.resolve().name,)
+    names = tuple(each.name for each in dataset.sources) or tuple(source_names([source]))
     sources = frequencies(
         names,
         np.bincount(law.source_of, minlength=len(names)),

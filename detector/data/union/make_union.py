@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import count
 from pathlib import Path
 
 from maenas.blocks.errors import SpecError
 from maenas.blocks.files.atomic_write import write_text
 from maenas.detector.data.dataset import DataError
-from maenas.detector.data.readers.read import YAML_NAMES, names_of
+from maenas.detector.data.paths import source_names
+from maenas.detector.data.readers.read import names_of
 from maenas.detector.data.union.label_union import PUBLISHED, label_union
 from maenas.detector.data.union.proposal import Candidate, Proposal, propose
 from maenas.detector.data.union.proposal_file import union_text
-
-GENERIC = {"annotations", "data", "dataset", "images", "labels", "train", "val"}
 
 
 def proposed_union(paths: Sequence[Path], labels: str | None = None) -> Proposal:
@@ -56,17 +54,3 @@ def write_union(proposal: Proposal, out: Path, command: str, exist_ok: bool = Fa
     if out.exists() and not exist_ok:
         raise DataError(f"{out}: exists; choose another --out, or replace it with --exist-ok.")
     write_text(out, union_text(proposal, out, command))
-
-
-def source_names(paths: Sequence[Path]) -> list[str]:
-    """A different name for each data set: its file, or the first folder with a name of its own."""
-    names: list[str] = []
-    for path in paths:
-        full = path.resolve()
-        words = [full.name if full.is_dir() else full.stem, *(each.name for each in full.parents)]
-        if full.name in YAML_NAMES:
-            del words[0]
-        name = next((word for word in words if word and word.lower() not in GENERIC), "data")
-        numbered = (f"{name}-{number}" for number in count(2))
-        names.append(name if name not in names else next(n for n in numbered if n not in names))
-    return names

@@ -11,6 +11,7 @@ from maenas.detector.data.union.known_names import homonyms, meaning_key, simila
 from maenas.detector.data.union.label_union import LabelUnion
 from maenas.detector.data.union.name_key import name_key
 
+SCHEMA = "maenas/data-union@1"
 MIN_KNOWN = 0.8  # share of a data set's classes that a published one must have
 MIN_COVERED = 0.5  # share of a published data set's classes that are there
 
@@ -88,6 +89,7 @@ class Proposal:
     def to_json(self) -> dict[str, Any]:
         """The proposal as plain data."""
         return {
+            "schema": SCHEMA,
             "labels": self.labels or None,
             "sources": [
                 {

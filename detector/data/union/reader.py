@@ -15,6 +15,7 @@ from maenas.detector.data.union.union_file import FORMAT, Member, Union, load_un
 
 Answer = TypeVar("Answer")
 Opener = Callable[[Path], tuple[Reader, DataSource]]
+Keeper = Callable[[Reader, DataSource, str], Dataset]
 
 _above: ContextVar[tuple[Path, ...]] = ContextVar("unions", default=())  # files being read
 
@@ -24,13 +25,15 @@ class UnionReader(Reader):
 
     Args:
         opener: function that opens a data set and chooses its reader.
+        keeper: function that reads a split through the index of its data set, if it has one. It is
+            used in a union that has no index of its own.
     """
 
     name: ClassVar[str] = "union"
     looks_like: ClassVar[str] = f"file with `format: {FORMAT}`"
 
-    def __init__(self, opener: Opener) -> None:
-        self._opener = opener
+    def __init__(self, opener: Opener, keeper: Keeper) -> None:
+        self._opener, self._keeper = opener, keeper
 
     def recognises(self, source: DataSource) -> bool:
         """Whether the file has the format of a union, of any version, or forgot the line."""
@@ -64,7 +67,8 @@ class UnionReader(Reader):
     def read(self, source: DataSource, split: str) -> Dataset:
         """The images of all data sets that have the split."""
         union = load_union(source.path)
-        found = [self._split(union, member, split) for member in union.members]
+        read = _from_files if self.files(source, split) else self._keeper
+        found = [self._split(union, member, split, read) for member in union.members]
         if not any(found):
             raise DataError(f"{union.path}: none of its sources has a split {split!r}.")
         classes = class_map(
@@ -82,14 +86,14 @@ class UnionReader(Reader):
         ]
         return joined(first, parts)
 
-    def _split(self, union: Union, member: Member, split: str) -> Dataset | None:
+    def _split(self, union: Union, member: Member, split: str, read: Keeper) -> Dataset | None:
         """The images of a data set; None if it does not have the split.
 
         Names of classes come from what is read: some formats list them nowhere else.
         """
         if split not in self._splits(union, member):
             return None
-        dataset = self._of(union, member, lambda reader, own: reader.read(own, split))
+        dataset = self._of(union, member, lambda reader, own: read(reader, own, split))
         if not dataset.samples:
             raise DataError(
                 f"{union.path}: sources.{member.name}: {member.path}: {split}: holds no image "
@@ -121,3 +125,7 @@ class UnionReader(Reader):
             raise DataError(f"{where}: {error}") from None
         finally:
             _above.reset(entered)
+
+
+def _from_files(reader: Reader, source: DataSource, split: str) -> Dataset:
+    return reader.read(source, split)

@@ -167,6 +167,12 @@ def _targets(where: str, own: str, value: object, source: str) -> Targets:
             f"{where}: must name a class of the union, {IGNORE}, {SPLIT} or a list of classes, "
             f"got {shown(value)} ({name_of(value)})."
         )
+    alone = next((each for each in (IGNORE, SPLIT) if each in listed), None)
+    if alone is not None and len(listed) > 1:  # a list of one is a class of that name
+        raise DataError(
+            f"{where}: {alone} stands alone, not in a list; a list names the classes of the union "
+            f"that a box may be, got {shown(list(listed))}."
+        )
     targets = tuple(class_name(where, each) for each in listed)
     if len(set(targets)) < len(targets):
         raise DataError(f"{where}: names a class twice: {shown(list(targets))}.")

@@ -25,13 +25,13 @@ def counts(result: CheckResult) -> list[str]:
         classes = ", ".join(f"{name} {count:,}" for name, count in ranked[:5])
         rest = f" and {count_of(len(ranked) - 5, 'class')} more" if len(ranked) > 5 else ""
         if counted.crowds:
-            rest += f"; {counted.crowds:,} regions to ignore (crowds)"
+            rest += f"; {count_of(counted.crowds, 'region')} to ignore"
         lines.append(
             f"{split}: {count_of(counted.images, 'image')} ({counted.background:,} "
             f"background), {count_of(counted.objects, 'object')}: {classes}{rest}"
         )
         for name, one in counted.sources.items():
-            regions = f", {one.crowds:,} regions to ignore" if one.crowds else ""
+            regions = f", {count_of(one.crowds, 'region')} to ignore" if one.crowds else ""
             lines.append(
                 f"  {name}: {count_of(one.images, 'image')}, {count_of(one.objects, 'object')} of "
                 f"{count_of(len(one.classes), 'class')}{regions}"

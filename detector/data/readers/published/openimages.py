@@ -56,7 +56,7 @@ class OpenImagesReader(Reader):
 
     def names(self, source: DataSource) -> tuple[str, ...]:
         """The names of the classes in their file's order."""
-        return tuple(read_classes(_files(source).classes).values())
+        return tuple(read_classes(_classes(_files(source))).values())
 
     def files(self, source: DataSource, split: str) -> tuple[Path, ...]:
         """The files of classes, boxes and labels, and the `data.yaml` if there is one."""
@@ -81,6 +81,17 @@ class OpenImagesReader(Reader):
         return _read(source, split, files, expand)
 
 
+def _classes(files: OpenImagesFiles) -> Path:
+    """The file of the classes."""
+    if files.classes is None:
+        boxes = next(iter(files.boxes.values()))
+        raise DataError(
+            f"{boxes.parent}: has the boxes of OpenImages, {boxes.name}, and no file with the "
+            "names of the classes; put class-descriptions-boxable.csv beside it."
+        )
+    return files.classes
+
+
 def _files(source: DataSource) -> OpenImagesFiles:
     files = find_openimages(source.folder)
     if files is None:
@@ -93,7 +104,7 @@ def _files(source: DataSource) -> OpenImagesFiles:
 
 
 def _read(source: DataSource, split: str, files: OpenImagesFiles, expand: bool) -> Dataset:
-    names = read_classes(files.classes)
+    names = read_classes(_classes(files))
     index_of = {key: index for index, key in enumerate(names)}
     above = {} if files.hierarchy is None else read_hierarchy(files.hierarchy)
     parents = {
@@ -115,6 +126,10 @@ def _read(source: DataSource, split: str, files: OpenImagesFiles, expand: bool) 
         what, fix = "has no labels of whole images, checked by people", "add the file"
         note = f"{what}: no class is known to be absent"
         problems.add(-1, f"{source.folder} ({split})", note, fix, skips=False, group="files")
+    if files.hierarchy is None:
+        what = "has no hierarchy of the classes: an absent class says nothing of those below it"
+        fix = "add the file, such as bbox_labels_600_hierarchy.json"
+        problems.add(-1, source.folder, what, fix, skips=False, group="files")
     paths, sizes, keys = _images(source, split, {**boxes.images, **labels.images}, problems)
     rows = boxes.rows({key: index for index, key in enumerate(keys)}, np.array(sizes), problems)
     if expand:

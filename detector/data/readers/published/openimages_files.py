@@ -18,6 +18,7 @@ LIMIT = 8192 * MIB
 FOLDERS = (".", "annotations", "labels", "csv_folder", "metadata")
 WORDS = {"train": ("train",), "val": ("validation", "val"), "test": ("test",)}
 BOXES = ("bbox", ".csv")
+PUBLISHED = "annotations-bbox"
 IMAGE_LABELS = ("human-imagelabels", ".csv")
 CLASSES = ("class", "description", ".csv")
 HIERARCHY = ("hierarchy", ".json")
@@ -29,20 +30,23 @@ class OpenImagesFiles:
     """The published files of one folder.
 
     Attributes:
-        classes: file with the id and the name of each class.
+        classes: file with the id and the name of each class; None without one.
         hierarchy: file with the classes below each class; None without one.
         boxes: file with the boxes of each split.
         image_labels: file with the labels of whole images of each split, checked by people.
     """
 
-    classes: Path
+    classes: Path | None
     hierarchy: Path | None
     boxes: dict[str, Path]
     image_labels: dict[str, Path]
 
 
 def find_openimages(folder: Path) -> OpenImagesFiles | None:
-    """The files of OpenImages in a folder; None unless boxes and classes are there."""
+    """The files of OpenImages in a folder; None unless boxes are there, as they are published.
+
+    Boxes whose file lies beside no classes count if its name is the published one.
+    """
     files = [
         path
         for name in FOLDERS
@@ -52,7 +56,8 @@ def find_openimages(folder: Path) -> OpenImagesFiles | None:
     ]
     classes, hierarchy = _first(files, CLASSES), _first(files, HIERARCHY)
     boxes = {split: path for split in SPLITS if (path := _of(files, split, BOXES))}
-    if classes is None or not boxes:
+    published = [path for path in boxes.values() if PUBLISHED in path.name]
+    if not boxes or (classes is None and not published):
         return None
     labels = {split: path for split in SPLITS if (path := _of(files, split, IMAGE_LABELS))}
     return OpenImagesFiles(classes, hierarchy, boxes, labels)

@@ -18,6 +18,7 @@ from maenas.detector.data.dataset import DataError, Dataset
 from maenas.detector.data.index import read as index_read
 from maenas.detector.data.index import store
 from maenas.detector.data.index.columns import IndexedSamples, arrays_of
+from maenas.detector.data.readers.coco import CocoReader
 from maenas.detector.data.readers.read import names_of, read_again, read_dataset
 from maenas.detector.data.samples import Samples
 
@@ -80,6 +81,23 @@ def write_csv(folder: Path) -> Path:
     return path
 
 
+def write_mixed_union(folder: Path) -> Path:
+    """A union of a COCO file, which has an index, and a folder with a label file per image."""
+    first = write_coco(folder / "a")
+    for name in ("images", "labels"):
+        (folder / "b" / name).mkdir(parents=True)
+    Image.new("RGB", (80, 40)).save(folder / "b" / "images" / "0.png")
+    (folder / "b" / "labels" / "0.txt").write_text("0 0.5 0.5 0.25 0.25\n")
+    (folder / "b" / "data.yaml").write_text("train: images\nval: images\nnames: [bird]\n")
+    path = folder / "union.yaml"
+    path.write_text(
+        "format: maenas/union@1\n"
+        f"sources:\n  a: {{data: {first}, classes: {{cat: cat, dog: dog}}}}\n"
+        f"  b: {{data: {folder / 'b'}, classes: {{bird: bird}}}}\n"
+    )
+    return path
+
+
 def assert_same(one: Dataset, other: Dataset) -> None:
     for each in ("source", "names", "category_ids", "problems"):
         assert getattr(one, each) == getattr(other, each)
@@ -96,6 +114,18 @@ def assert_same(one: Dataset, other: Dataset) -> None:
 def index_of(cache: Path) -> Path:
     (path,) = cache.iterdir()
     return path
+
+
+def test_a_union_without_an_index_reads_its_members_through_theirs(
+    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_mixed_union(tmp_path / "own")
+    expected = read_again(path)
+    assert not cache.exists()
+    read_dataset(path)
+    assert len(list(cache.iterdir())) == 1
+    monkeypatch.setattr(CocoReader, "read", lambda *_: pytest.fail("read the COCO file again"))
+    assert_same(read_dataset(path), expected)
 
 
 @pytest.mark.parametrize("write", [write_coco, write_union, write_csv])

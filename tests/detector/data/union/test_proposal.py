@@ -9,10 +9,10 @@ import yaml
 
 import maenas
 from maenas.blocks.errors import MaenasError
+from maenas.detector.data.paths import source_names
 from maenas.detector.data.readers.read import names_of
 from maenas.detector.data.union.known_names import homonyms
 from maenas.detector.data.union.label_union import label_union
-from maenas.detector.data.union.make_union import source_names
 from maenas.detector.data.union.proposal import Candidate, Proposal, propose
 from maenas.detector.data.union.proposal_file import union_text
 from maenas.detector.data.union.union_file import load_union

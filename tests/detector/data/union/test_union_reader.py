@@ -127,6 +127,11 @@ def test_another_mapping_is_another_training(write_union):
         ({"pets": {**PETS, "dog": None}}, r"classes.dog: must name a class .*nothing"),
         ({"pets": {**PETS, "dog": []}}, r"classes.dog: must name a class"),
         ({"pets": {**PETS, "dog": ["a", "a"]}}, r"classes.dog: names a class twice"),
+        ({"pets": {**PETS, "dog": ["a", "split"]}}, r"classes.dog: split stands alone, not in a"),
+        (
+            {"pets": {**PETS, "dog": ["a", "ignore"]}},
+            "classes.dog: ignore stands alone",
+        ),
         ({"pets": {True: "x"}}, r"classes: True is no name in YAML; write it in quotes"),
         ({"names": ["cat", "cat"]}, r"names\[1\] is 'cat', as is names\[0\]"),
         ({"names": ["cat", "dog"]}, r"'bat \(pets\)' is not among `names`"),

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from maenas.detector.data.dataset import DataError, Dataset
-from maenas.detector.data.readers.read import read_dataset, splits_of
+from maenas.detector.data.readers.read import names_of, read_dataset, splits_of
 
 CLASSES = "/m/0,Vehicle\n/m/1,Car\n/m/2,Boat\n/m/3,Person\n/m/4,Man\n"
 HIERARCHY = {
@@ -141,6 +141,25 @@ def test_a_box_that_cannot_be_used_is_a_problem_with_its_line(tmp_path, row, mes
     assert len(dataset.samples[0].labels) == 1
     with pytest.raises(DataError, match=message):
         raise DataError("\n".join(map(str, dataset.problems)))
+
+
+@pytest.mark.parametrize("file", ["class-descriptions-boxable.csv"])
+def test_boxes_without_the_names_of_the_classes_name_the_file_to_add(tmp_path, file):
+    folder = write(tmp_path, {file: None})
+    for read in (read_dataset, names_of):
+        with pytest.raises(DataError, match=f"put {file} beside it"):
+            read(folder)
+
+
+def test_a_missing_hierarchy_is_a_problem(tmp_path):
+    name = "bbox_labels_600_hierarchy.json"
+    whole, without = tmp_path / "whole", tmp_path / "without"
+    for folder, files in ((whole, {}), (without, {name: None})):
+        folder.mkdir()
+        write(folder, files)
+    assert not any("has no hierarchy" in each.what for each in read_dataset(whole).problems)
+    (found,) = (each for each in read_dataset(without).problems if "has no hierarchy" in each.what)
+    assert name in found.fix
 
 
 @pytest.mark.parametrize(
