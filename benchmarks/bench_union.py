@@ -1,18 +1,21 @@
 """What masks of unlabelled classes are worth: one detector over data sets that disagree.
 
-    python -m benchmarks.bench_union REAL --runs FOLDER [--study halves shapes defects]
+    python -m benchmarks.bench_union REAL --runs FOLDER [--study shapes rare boards halves defects]
     python -m benchmarks.bench_union REAL --runs FOLDER --table
 
-REAL is a folder with the data sets coco256, bccd, deeppcb and neu-det. There are three studies:
+REAL is a folder with the data sets coco256, bccd, deeppcb and neu-det. There are five studies:
 
 - halves: the images and the 20 most frequent classes of coco256 are dealt out to two sources, so
   that each source labels every second image and half of the classes. Detectors learn from the union
   with masks, from the naive union, in which what is not labelled is absent, and from each source.
-- shapes: the same with images that `maenas make-shapes` draws, which a small detector learns well.
+- boards: the same with the 6 classes of deeppcb, which a small detector learns sooner.
+- shapes: the same with images that `maenas data make-shapes` draws.
+- rare: four classes of drawn shapes are frequent, four are in a few images only. Detectors learn
+  with every image once an epoch, and with class-aware sampling; the rare classes are judged apart.
 - defects: one detector over bccd, deeppcb and neu-det, with their 15 classes, against three.
 
-The detectors are Ns at 224 pixels from random weights, on one thread. Within a study of halves all
-take the same number of steps; over three data sets, one detector takes as many as the three. The
+The detectors are Ns from random weights, at 224 pixels or, for shapes, at 128, on one thread. In
+a study all take the same number of steps; over three data sets, one takes as many as the three. The
 last moving average is judged with all labels, on new images (the val splits) and, for halves, also
 on the learned ones, where it must find what was not labelled.
 
@@ -33,19 +36,35 @@ from statistics import mean, stdev
 from typing import Any
 
 from benchmarks.machine import commit, maenas, write_csv
-from benchmarks.partial.views import FEW, cut_in_halves, some_images, write_union
+from benchmarks.partial.views import FEW, cut_in_halves, joined_sets, some_images, write_union
 from benchmarks.real.meter import run_metered, sessions
 
-STUDIES = ("halves", "shapes", "defects")
+STUDIES = ("shapes", "rare", "boards", "halves", "defects")
 DEFECTS = ("bccd", "deeppcb", "neu-det")
-MODEL, SIDE, BATCH = "zoo:damo-yolo-ns", 224, 8
-EPOCHS = {"halves": 60, "shapes": 16, "defects": 30}  # epochs of all images of the study
+MODEL, BATCH = "zoo:damo-yolo-ns", 8
+SIDES = {"shapes": 128, "rare": 128}  # pixels
+SIDE = 224  # pixels, of the other studies
+# Epochs of all images of the study.
+EPOCHS = {"shapes": 20, "rare": 24, "boards": 30, "halves": 60, "defects": 30}
 IMAGES = 200  # images of each split of a data set of defects, and of shapes
+TAIL = 60  # images with rare classes
+RARE = 4  # rare classes, the last ones
 CHANGES = (
     *(f"batch={BATCH}", f"compute.batch={BATCH}", "min_steps=1", "evaluate_every=1000"),
     *("augmentation.sada=false", "augmentation.scale=[0.5, 1.5]"),
 )
-COLUMNS = ("study", "trained_on", "judged_on", "seed", "steps", "ap", "ap50", "minutes", "commit")
+COLUMNS = (
+    "study",
+    "trained_on",
+    "judged_on",
+    "seed",
+    "steps",
+    "ap",
+    "ap50",
+    "ap_rare",
+    "minutes",
+    "commit",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +77,7 @@ class Task:
         data: data set to learn.
         epochs: number of epochs.
         judges: data sets and splits to evaluate on, by name.
+        changes: settings of the recipe that differ in this training.
     """
 
     study: str
@@ -65,6 +85,7 @@ class Task:
     data: Path
     epochs: int
     judges: dict[str, tuple[Path, str]]
+    changes: tuple[str, ...] = ()
 
     def folder(self, runs: Path, seed: int) -> Path:
         """Folder of the training."""
@@ -115,7 +136,18 @@ def tasks_of(study: str, real: Path, runs: Path) -> Iterator[Task]:
         for name, part in learned.items():
             yield Task(study, name, part, epochs, {name: judges[name]})
         return
-    data = real / "coco256" if study == "halves" else shapes(folder / "drawn")
+    if study == "rare":
+        tail = long_tail(folder)
+        judges = {"new images": (tail, "val")}
+        yield Task(study, "every-image-once", tail, epochs, judges)
+        yield Task(study, "class-aware", tail, epochs, judges, ("sampling.class_aware=0.2",))
+        return
+    if study == "shapes":
+        data = shapes(folder / "drawn", images=2 * IMAGES, classes=8)
+    else:
+        data = real / "coco256" if study == "halves" else real / "deeppcb"
+    if study == "boards":
+        data = some_images(data, folder / "some", {"train": IMAGES, "val": IMAGES})
     halves = cut_in_halves(data, folder)
     full = {"new images": (halves.full, "val"), "learned images": (halves.full, "train")}
     yield Task(study, "union", halves.union, epochs, full)
@@ -124,12 +156,22 @@ def tasks_of(study: str, real: Path, runs: Path) -> Iterator[Task]:
         yield Task(study, f"source-{number}", alone, 2 * epochs, full)
 
 
-def shapes(folder: Path) -> Path:
+def shapes(folder: Path, images: int, classes: int, seed: int = 0) -> Path:
     """A drawn data set."""
     if not folder.exists():
-        words = ("--images", 2 * IMAGES, "--classes", 8, "--size", SIDE)
-        maenas("data", "make-shapes", "--out", folder, *words)
+        words = ("--images", images, "--classes", classes, "--size", SIDES["shapes"])
+        maenas("data", "make-shapes", "--out", folder, *words, "--seed", seed)
     return folder
+
+
+def long_tail(folder: Path) -> Path:
+    """A drawn data set whose later classes are in a few of the images to learn only."""
+    parts = [
+        shapes(folder / "common", images=IMAGES, classes=8 - RARE, seed=1),
+        shapes(folder / "rare", images=TAIL, classes=8, seed=2),
+        shapes(folder / "new", images=2 * IMAGES, classes=8, seed=3),
+    ]
+    return joined_sets(folder / "tail", {"train": parts[:2], "val": parts[2:]})
 
 
 def learn(task: Task, seed: int, runs: Path) -> None:
@@ -140,10 +182,19 @@ def learn(task: Task, seed: int, runs: Path) -> None:
     print(f"{task.study}: {task.name}, seed {seed}: {folder}", flush=True)
     run = folder / "run"
     words: list[object] = [sys.executable, "-m", "maenas", "train", MODEL, "--data", task.data]
-    words += ["--input-size", SIDE, "--epochs", task.epochs, "--out", run, "--workers", 0]
+    words += [
+        "--input-size",
+        SIDES.get(task.study, SIDE),
+        "--epochs",
+        task.epochs,
+        "--out",
+        run,
+        "--workers",
+        0,
+    ]
     words += ["--compute", "cpu", "--tracker", "none", *(["--resume"] if run.exists() else [])]
     plain = f"schedule.plain_epochs={task.epochs // 4}"
-    for change in (f"seed={seed}", plain, *CHANGES):
+    for change in (f"seed={seed}", plain, *CHANGES, *task.changes):
         words += ["--set", change]
     run_metered(words, folder)
     rows = [
@@ -161,8 +212,8 @@ def learn(task: Task, seed: int, runs: Path) -> None:
     part.replace(folder / "rows.json")
 
 
-def judged(detector: Path, data: Path, split: str) -> dict[str, float]:
-    """AP of a detector on a split of a data set, in percent."""
+def judged(detector: Path, data: Path, split: str) -> dict[str, float | None]:
+    """AP of a detector on a split of a data set, in percent, and the mean of its last classes."""
     words = (
         "--data",
         data,
@@ -176,7 +227,9 @@ def judged(detector: Path, data: Path, split: str) -> dict[str, float]:
         "--json",
     )
     found = json.loads(maenas("val", detector, *words))
-    return {name: round(100 * found[name], 2) for name in ("ap", "ap50")}
+    scores = {name: round(100 * found[name], 2) for name in ("ap", "ap50")}
+    last = [each["ap"] for each in found["per_class"][-RARE:] if each["ap"] is not None]
+    return scores | {"ap_rare": round(100 * mean(last), 2) if last else None}
 
 
 def steps_of(run: Path) -> int:

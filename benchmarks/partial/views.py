@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -136,6 +136,25 @@ def some_images(data: Path, folder: Path, counts: dict[str, int]) -> Path:
             },
             folder,
         )
+    return path
+
+
+def joined_sets(folder: Path, parts: Mapping[str, Sequence[Path]]) -> Path:
+    """A data set whose splits are the training images of several, with the classes of the last.
+
+    The classes of each must be the first of those of the last. A training evaluates the first
+    images of `val` only.
+    """
+    path = folder / "data.yaml"
+    if not path.exists():
+        read = {
+            split: [read_dataset(each, "train") for each in those] for split, those in parts.items()
+        }
+        splits = {
+            split: replace(those[-1], samples=[each for part in those for each in part.samples])
+            for split, those in read.items()
+        }
+        write(splits, folder)
     return path
 
 
