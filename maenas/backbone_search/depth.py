@@ -7,8 +7,13 @@ from dataclasses import dataclass, replace
 
 from maenas.blocks import SpecError
 from maenas.budgets import Budget, InfeasibleError
-from maenas.nas import TARGET_GAP, Evaluator, Options, Problem, certify
+from maenas.nas import TARGET_GAP, Evaluator, Options, Problem, certify, cheapest_networks
 
+FLAT = 0.01  # share of the whole gain below which a bend of the front is none
+NO_KNEE = (
+    "the score grows evenly with depth, so there is no knee and the deepest is kept; "
+    "--budget 40layers sets another limit"
+)
 FACTORS = (0.5, 0.65, 0.8, 1.0, 1.25, 1.5, 2.0)  # of the template's limit on layers
 
 
@@ -52,6 +57,7 @@ def depth_front(problem: Problem, published: int) -> list[DepthPoint]:
         raise SpecError("search: --layers auto needs one limit such as --budget 3ms, not a range.")
     options = Options(Evaluator(problem))
     points: list[DepthPoint] = []
+    deepest = round(FACTORS[-1] * published)
     for cap in sorted({round(factor * published) for factor in FACTORS}):
         try:
             (found,) = certify(options.under({"layers": cap}), target_gap=TARGET_GAP)
@@ -67,19 +73,30 @@ def depth_front(problem: Problem, published: int) -> list[DepthPoint]:
         score = problem.score(backbone)
         points.append(DepthPoint(cap, backbone.layers, score, found.upper, latency, cost.macs))
     if not points:
+        cheapest_networks(options.under({"layers": deepest}))  # raises and names the cheapest
         raise InfeasibleError("search: --layers auto: no network meets the budgets at any depth.")
     return chosen_among(points)
 
 
 def chosen_among(points: Sequence[DepthPoint]) -> list[DepthPoint]:
-    """The points with the knee marked; of two points the deeper one."""
-    first, last = points[0], points[-1]
-    slope = (last.score - first.score) / max(1, last.layers - first.layers)
-    above = [point.score - first.score - slope * (point.layers - first.layers) for point in points]
+    """The points with the knee marked, or with the deepest marked if there is no knee."""
+    above = above_the_line(points)
     knee = max(range(len(points)), key=lambda index: (above[index], points[index].layers))
-    if len(points) < 3:
+    if not has_knee(points):
         knee = len(points) - 1
     return [replace(point, is_chosen=index == knee) for index, point in enumerate(points)]
+
+
+def has_knee(points: Sequence[DepthPoint]) -> bool:
+    """Whether an optimum lies clearly above the line from the shallowest to the deepest one."""
+    return max(above_the_line(points)) > FLAT * (points[-1].score - points[0].score)
+
+
+def above_the_line(points: Sequence[DepthPoint]) -> list[float]:
+    """Score of each optimum above the line from the shallowest to the deepest one."""
+    first, last = points[0], points[-1]
+    slope = (last.score - first.score) / max(1, last.layers - first.layers)
+    return [point.score - first.score - slope * (point.layers - first.layers) for point in points]
 
 
 def with_cap(problem: Problem, points: Sequence[DepthPoint]) -> tuple[Budget, ...]:
@@ -95,4 +112,5 @@ def depth_line(points: Sequence[DepthPoint]) -> str:
         f"{point.layers} layers {point.score:.2f}{' (chosen)' if point.is_chosen else ''}"
         for point in points
     ]
-    return "; ".join(parts)
+    front = "; ".join(parts)
+    return front if has_knee(points) else f"{front}; {NO_KNEE}"

@@ -33,6 +33,7 @@ from maenas.runs.models import find_model
 from maenas.runs.signals import caught_signals
 from maenas.runs.start import mark_begun, mark_start, new_run, resumed_run
 from maenas.runs.templates import nearest_template
+from maenas.terminal.console import count_of
 from maenas.training.result import TrainResult
 from maenas.training.run import run_training
 from maenas.training.setup import TrainOptions
@@ -67,7 +68,7 @@ def run_race(
             options = continued(options, load_options(folder / OPTIONS_FILE))
             specs = saved_networks(folder)
         else:
-            options.require_start()
+            options.require_start(folder)
             specs = networks_of(options)
             if folder is None:
                 folder = opened.enter_context(new_run(out, COMMAND, None, can_resume=True))
@@ -184,7 +185,7 @@ def halved(
         ranked = sorted(train_all(tasks, folder, effort, COMMAND), key=rank_of)
         rounds.append(Round(length, tuple((each.network, each.ap, each.ap50) for each in ranked)))
         left = [each.network for each in ranked[:kept]]
-        LOG.info(f"race: {length} epochs keep {', '.join(left)}")
+        LOG.info(f"race: after {count_of(length, 'epoch')}, {', '.join(left)} stay")
     return rounds
 
 

@@ -47,12 +47,17 @@ class RaceOptions:
         if self.seed < 0:
             raise SpecError(f"race: seed must be at least 0, got {self.seed}.")
 
-    def require_start(self) -> None:
-        """Raise `SpecError` unless networks, data and a length are given."""
+    def require_start(self, resumed: Path | None = None) -> None:
+        """Raise `SpecError` unless networks, data and a length are given.
+
+        Args:
+            resumed: folder that was named to be resumed, and holds no race.
+        """
         if not self.sources or not self.data:
+            instead = "or --resume." if resumed is None else f"{resumed} holds no race to continue."
             raise SpecError(
                 "race: needs networks and --data, such as `maenas race runs/portfolio/exp --data "
-                "data.yaml --minutes 60`; or --resume."
+                f"data.yaml --minutes 60`; {instead}"
             )
         if (self.epochs is None) == (self.minutes is None):
             raise SpecError("race: give either --minutes or --epochs of the last round.")
@@ -96,7 +101,8 @@ def rounds_of(count: int, epochs: int, depths_differ: bool) -> list[tuple[int, i
     """Networks and epochs of each round of successive halving, the winner alone last.
 
     Each round halves the networks and doubles the epochs. Short trainings put deep networks at a
-    disadvantage, so rounds are twice as long where depths differ.
+    disadvantage, so rounds are twice as long where depths differ. Rounds of equal length, which
+    would rank the same trainings again, are one round.
     """
     sizes = [count]
     while sizes[-1] > 1:
@@ -104,7 +110,10 @@ def rounds_of(count: int, epochs: int, depths_differ: bool) -> list[tuple[int, i
     factor = 2 if depths_differ else 1
     last = len(sizes) - 1
     lengths = [max(1, min(epochs, factor * epochs // 2 ** (last - at))) for at in range(last)]
-    return [*zip(sizes[:-1], lengths, strict=True), (1, epochs)]
+    first = {
+        length: size for size, length in zip(reversed(sizes[:-1]), reversed(lengths), strict=True)
+    }
+    return [*((size, length) for length, size in sorted(first.items())), (1, epochs)]
 
 
 def epochs_within(minutes: float, minutes_per_epoch: Sequence[float], depths_differ: bool) -> int:

@@ -67,7 +67,7 @@ def run_judge(
         goes_on = folder is not None and has_begun(folder)
         if goes_on and folder is not None:
             options = agreed(options, load_options(folder / OPTIONS_FILE), given)
-        require_data(options)
+        require_data(options, folder)
         specs = saved_networks(folder, options) if goes_on and folder else drawn(options)
         if folder is None:
             folder = opened.enter_context(new_run(out, COMMAND, exist_ok=None, can_resume=True))
@@ -82,12 +82,18 @@ def has_begun(folder: Path) -> bool:
     return (folder / OPTIONS_FILE).exists()
 
 
-def require_data(options: JudgeOptions) -> None:
-    """Raise `MaenasError` unless cost and data are given and the data can be evaluated."""
+def require_data(options: JudgeOptions, resumed: Path | None = None) -> None:
+    """Raise `MaenasError` unless cost and data are given and the data can be evaluated.
+
+    Args:
+        options: options of the run.
+        resumed: folder that was named to be resumed.
+    """
     if not options.at or not options.data:
+        instead = "or --resume" if resumed is None else f"{resumed} holds no run to continue"
         raise SpecError(
             "judge: needs --at and --data, such as `maenas judge --at 1.0GMACs --data data.yaml`; "
-            "or the path of a table; or --resume."
+            f"or the path of a table; {instead}."
         )
     if "val" not in splits_of(Path(options.data)):
         raise SpecError(f"judge: {options.data} has no val split, on which networks are compared.")

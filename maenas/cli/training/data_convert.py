@@ -27,8 +27,8 @@ def convert_data(
 ) -> None:
     """Write a data set as COCO, YOLO or Pascal VOC, with its images.
 
-    Every format that `train` reads can be the source. Labels that cannot be used are skipped, as a
-    training skips them; `maenas data check` lists them.
+    Every format that `train` reads can be the source, CSV lists included. Labels that cannot be
+    used are skipped, as a training skips them; `maenas data check` lists them.
     """
     import maenas
     from maenas.terminal.console import OUT, count_of

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from maenas.backbone_search.depth import DepthPoint, chosen_among
+from maenas.backbone_search.depth import DepthPoint, chosen_among, depth_line
 from maenas.backbone_search.plan import plan
 from maenas.blocks import SpecError
+from maenas.budgets import InfeasibleError
 from tests.maenas.conftest import SMALL_SPACE
 from tests.small_search import small_config
 
@@ -32,6 +33,20 @@ def test_the_knee_lies_farthest_above_the_line(scores: tuple[float, ...], chosen
     points = [point(10 * number, score) for number, score in enumerate(scores, 1)]
     [found] = [each.layers for each in chosen_among(points) if each.is_chosen]
     assert found == chosen
+
+
+def test_a_front_without_a_knee_says_so() -> None:
+    line = [point(10 * number, score) for number, score in enumerate((1.0, 2.0, 3.0), 1)]
+    bend = [point(10 * number, score) for number, score in enumerate((1.0, 2.5, 3.0), 1)]
+    assert "no knee" in depth_line(chosen_among(line))
+    assert "no knee" not in depth_line(chosen_among(bend))
+
+
+def test_budgets_that_no_depth_meets_name_the_cheapest_network(tmp_path: Path) -> None:
+    (tmp_path / "small.yaml").write_text(SMALL_SPACE, encoding="utf-8")
+    config = replace(small_config(tmp_path, islands=1), budgets=("1MMACs",), layers="auto")
+    with pytest.raises(InfeasibleError, match=r"budget '1MMACs': .* the cheapest .* needs"):
+        plan(config)
 
 
 def test_each_optimum_is_certified_under_its_limit_and_one_limit_is_kept(tmp_path: Path) -> None:

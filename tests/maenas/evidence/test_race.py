@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,10 +28,11 @@ from tests.trainings import write_data
         (3, 16, False, [(3, 4), (2, 8), (1, 16)]),
         (3, 16, True, [(3, 8), (2, 16), (1, 16)]),
         (5, 8, False, [(5, 1), (3, 2), (2, 4), (1, 8)]),
-        (3, 1, False, [(3, 1), (2, 1), (1, 1)]),
+        (3, 1, False, [(3, 1), (1, 1)]),
+        (9, 4, False, [(9, 1), (2, 2), (1, 4)]),
     ],
 )
-def test_rounds_halve_the_networks_and_double_the_epochs(
+def test_rounds_halve_the_networks_and_double_the_epochs_where_these_differ(
     count: int, epochs: int, differ: bool, plan: list[tuple[int, int]]
 ) -> None:
     assert rounds_of(count, epochs, differ) == plan
@@ -125,3 +127,14 @@ def test_one_network_twice_is_no_race(tmp_path: Path) -> None:
     with pytest.raises(maenas.MaenasError, match="at least two different networks, got 1"):
         maenas.race([one, one], data, epochs=4, out=tmp_path / "race")
     assert not (tmp_path / "race").exists()
+
+
+@pytest.mark.parametrize(
+    ("resume", "words"),
+    [(maenas.race, "holds no race to continue"), (maenas.judge, "holds no run to continue")],
+)
+def test_a_resumed_folder_without_a_run_is_named(
+    tmp_path: Path, resume: Callable[..., object], words: str
+) -> None:
+    with pytest.raises(SpecError, match=f"--data.*; {tmp_path / 'none'} {words}"):
+        resume(out=tmp_path / "none", resume=True)
