@@ -32,6 +32,7 @@ class TrainKeywords(TypedDict, total=False):
     changes: Mapping[str, object] | Sequence[str]
     assigner: str | Assigner | None
     input_size: InputSize
+    init: str | Path | None
     compute: str
     workers: int | None
     ray: str | None

@@ -39,6 +39,7 @@ def build_detector(
     template: str | None = None,
     device: str | None = None,
     resize: str = "letterbox",
+    init: str | Path | None = None,
     exist_ok: bool = False,
 ) -> BuildResult:
     """Build the DAMO-YOLO detector around a backbone and write it into a folder.
@@ -51,6 +52,9 @@ def build_detector(
         template: scale of neck and head; if None that of the run, else the nearest.
         device: device that latency is predicted for; if None that of the run, else t4.
         resize: method that resizes images to the input size: "letterbox" or "stretch".
+        init: run or detector folder whose weights the detector inherits; None for no weights. Its
+            classes hold if no others are given, and `inherited.csv` states the origin of each
+            tensor.
         exist_ok: replace the detector in the folder.
     Raises:
         MaenasError: if two options exclude each other, or the folder holds a detector.
@@ -63,12 +67,13 @@ def build_detector(
     from maenas.blocks import SpecError
     from maenas.blocks.errors import one_of
     from maenas.budgets import load_device
-    from maenas.detection.build import DEFAULT_CLASSES, BuildResult, costs_of
+    from maenas.detection.build import DEFAULT_CLASSES, BuildResult, costs_of, inherited_weights
     from maenas.detector import load_template
     from maenas.detector.checkpoints.checkpoint import SPEC_FILE, WEIGHTS_FILE, save_folder
+    from maenas.detector.checkpoints.inherit import save_origins
     from maenas.detector.model.spec import Resize
     from maenas.runs.folders import require_no_run
-    from maenas.runs.models import find_model
+    from maenas.runs.models import find_inheritance, find_model
     from maenas.runs.templates import nearest_template
 
     resolved, folder = find_model(str(model)), Path(out)
@@ -93,9 +98,16 @@ def build_detector(
                 )
             (folder / WEIGHTS_FILE).unlink(missing_ok=True)  # weights of the old detector
     receipt = (f"maenas build-detector {model} --template {chosen.name}",)
-    save_folder(folder, spec, None, receipt)
+    weights, inheritance = None, None
+    if init is not None:
+        inheritance = find_inheritance(spec, str(init), seed=0)
+        spec, weights = inherited_weights(inheritance, tuple(names), num_classes)
+    save_folder(folder, spec, weights, receipt)
+    if inheritance is not None:
+        save_origins(inheritance, folder)
     target = load_device(device or resolved.device or "t4")
-    return BuildResult(spec, folder / SPEC_FILE, chosen.name, target, costs_of(spec, target))
+    costs = costs_of(spec, target)
+    return BuildResult(spec, folder / SPEC_FILE, chosen.name, target, costs, inheritance)
 
 
 def import_weights(

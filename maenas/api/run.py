@@ -22,6 +22,7 @@ def run(
     input_size: int | None = None,
     evaluations: int = 100_000,
     epochs: int | None = None,
+    init: str | Path | None = None,
     full_profile: bool = False,
     seed: int = 0,
     out: str | Path | None = None,
@@ -48,6 +49,7 @@ def run(
         input_size: side of the image in pixels; that of the template if None.
         evaluations: number of candidates of the search.
         epochs: number of epochs; that of the recipe if None.
+        init: run or detector folder with weights that the detector inherits; None for random ones.
         full_profile: profile the device at length (8 minutes) instead of in 2 minutes.
         seed: random seed of the search and of generated shapes.
         out: folder of the run; the next `runs/run/exp` if None.
@@ -78,6 +80,7 @@ def run(
         input_size=input_size,
         evaluations=evaluations,
         epochs=epochs,
+        init=None if init is None else str(init),
         full_profile=full_profile,
         seed=seed,
     )

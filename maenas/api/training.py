@@ -32,6 +32,7 @@ def train(
     changes: Changes = (),
     assigner: str | Assigner | None = None,
     input_size: InputSize = None,
+    init: str | Path | None = None,
     compute: str = "auto",
     workers: int | None = None,
     ray: str | None = None,
@@ -55,6 +56,8 @@ def train(
             a resumed run needs the module that registers it.
         input_size: side of the input image in pixels, or (height, width); that of the detector if
             None.
+        init: run or detector folder with weights that this detector inherits, which may have other
+            widths, depths and kernels; `inherited.csv` in the run states the origin of each tensor.
         compute: device that torch computes on: "cpu", "cuda:0" or "auto".
         workers: number of processes that load images; one per core if None.
         ray: address of a Ray cluster to train on; None for this machine.
@@ -74,6 +77,7 @@ def train(
 
     options = TrainOptions(
         *(_text(detector), _path(data), epochs, _changes(changes), _recipe(recipe), input_size),
+        init=_text(init),
         assigner=chosen_assigner(assigner),
     )
     return _run(options, out, resume, exist_ok, compute, workers, ray, processes, trackers)
@@ -92,6 +96,7 @@ def distill(
     changes: Changes = (),
     assigner: str | Assigner | None = None,
     input_size: InputSize = None,
+    init: str | Path | None = None,
     compute: str = "auto",
     workers: int | None = None,
     ray: str | None = None,
@@ -119,6 +124,7 @@ def distill(
         *(_text(student), _path(data), epochs, _changes(changes), _recipe(recipe), input_size),
         teacher=_text(teacher),
         distills=True,
+        init=_text(init),
         assigner=chosen_assigner(assigner),
     )
     return _run(options, out, resume, exist_ok, compute, workers, ray, processes, trackers)

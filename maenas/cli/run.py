@@ -12,7 +12,7 @@ from maenas.cli.search.one_network_options import Scale, Side
 from maenas.cli.search.search import typed
 from maenas.cli.search.search_options import Evaluations, Seed
 from maenas.cli.stop import interrupted
-from maenas.cli.training.train_options import Epochs
+from maenas.cli.training.train_options import Epochs, Init
 
 if TYPE_CHECKING:
     from maenas.pipeline.result import RunResult
@@ -47,6 +47,7 @@ def run(
     input_size: Side = None,
     evaluations: Evaluations = 100_000,
     epochs: Epochs = None,
+    init: Init = None,
     full_profile: Annotated[
         bool, typer.Option("--full-profile", help="Profile for 8 minutes instead of 2.")
     ] = False,

@@ -8,7 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from maenas.budgets import Cost, LatencyModel
+    from maenas.detector.checkpoints.inherit import Inheritance
     from maenas.detector.model.spec import DetectorSpec
 
 SCHEMA = "maenas/build-detector@1"
@@ -17,7 +20,7 @@ DEFAULT_CLASSES = 80  # as in COCO
 
 @dataclass(frozen=True, slots=True)
 class BuildResult:
-    """A detector that was written into a folder, without weights.
+    """A detector that was written into a folder, without weights unless it inherits some.
 
     Attributes:
         spec: the detector as data.
@@ -25,6 +28,7 @@ class BuildResult:
         template: scale of neck and head.
         device: latency model that the costs are predicted with.
         costs: cost of "backbone", "neck", "head" and "total".
+        inheritance: weights that were mapped from another detector; None without weights.
     """
 
     spec: DetectorSpec
@@ -32,6 +36,7 @@ class BuildResult:
     template: str
     device: LatencyModel
     costs: Mapping[str, Cost]
+    inheritance: Inheritance | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The result as plain data."""
@@ -54,6 +59,7 @@ class BuildResult:
             "device": self.device.device,
             "latency_kind": self.device.claim,
             "latency_about": self.device.about,
+            "inherited": None if self.inheritance is None else self.inheritance.counts(),
             **parts["total"],
             "parts": parts,
         }
@@ -72,3 +78,26 @@ def costs_of(spec: DetectorSpec, device: LatencyModel) -> dict[str, Cost]:
         "total": spec.ops(),
     }
     return {name: cost(ops, device) for name, ops in parts.items()}
+
+
+def inherited_weights(
+    inheritance: Inheritance, names: tuple[str, ...], num_classes: int | None
+) -> tuple[DetectorSpec, dict[str, Tensor]]:
+    """A detector with inherited weights, and with its own classes if it names some.
+
+    Raises:
+        SpecError: if a number of classes is given without their names.
+    """
+    from maenas.blocks import SpecError
+    from maenas.detector.train.start import starting_network, starting_spec
+
+    spec = inheritance.spec
+    if names:
+        network, _ = starting_network(spec, names, inheritance.weights, 0, inheritance.where)
+        return starting_spec(spec, names), network.state_dict()
+    if num_classes not in (None, spec.head.num_classes):
+        raise SpecError(
+            f"--num-classes {num_classes}: {inheritance.where} has {spec.head.num_classes} "
+            "classes; with --init, give --names, by which classes are kept."
+        )
+    return spec, dict(inheritance.weights)

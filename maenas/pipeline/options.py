@@ -9,6 +9,8 @@ from typing import Any
 
 from maenas.blocks.errors import MaenasError
 
+ADDED = frozenset(("init",))  # options that files of the first version lack
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunOptions:
@@ -26,6 +28,7 @@ class RunOptions:
         input_size: side of the image in pixels; that of the template if None.
         evaluations: number of candidates of the search.
         epochs: number of epochs; that of the recipe if None.
+        init: run or detector folder whose weights the detector inherits; random weights if None.
         full_profile: whether the device is profiled at length instead of in 2 minutes.
         seed: random seed of the search and of generated shapes.
     """
@@ -40,6 +43,7 @@ class RunOptions:
     input_size: int | None = None
     evaluations: int = 100_000
     epochs: int | None = None
+    init: str | None = None
     full_profile: bool = False
     seed: int = 0
 
@@ -52,11 +56,12 @@ def options_of(data: Mapping[str, Any], path: Path) -> RunOptions:
     """The options that a run's file holds.
 
     Raises:
-        MaenasError: if the file is not of this version.
+        MaenasError: if the file is of another version. Options that were added since the first one
+            have their default values.
     """
     names = {field.name for field in fields(RunOptions)}
-    if set(data) != names:
-        wrong = ", ".join(sorted(names ^ set(data)))
+    if set(data) - names or names - set(data) - ADDED:
+        wrong = ", ".join(sorted((names - ADDED) ^ (set(data) - ADDED)))
         raise MaenasError(f"{path}: options: were written by another version ({wrong}).")
     return RunOptions(**{**data, "budget": tuple(data["budget"])})
 

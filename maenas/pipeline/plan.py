@@ -129,6 +129,7 @@ class RunPlan:
         options: dict[str, Value] = {
             "data": self.data,
             "epochs": self.options.epochs,
+            "init": self.options.init,
             "out": str(out),
         }
         return Step("train", "train", (str(self.folder / BUILT),), options, out)

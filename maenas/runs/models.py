@@ -24,6 +24,7 @@ from maenas.runs.older import run_metadata
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from maenas.detector.checkpoints.inherit import Inheritance
     from maenas.detector.distill import Teacher
 
 KIND = FORMAT.partition("@")[0]
@@ -248,3 +249,24 @@ def find_teacher(name: str) -> Teacher:
         raise SpecError(f"teacher {error}") from None
     spec, weights = find_detector(source)
     return Teacher(spec, weights, source)
+
+
+def find_inheritance(spec: DetectorSpec, source: str, seed: int) -> Inheritance:
+    """The weights that a detector inherits from a trained one.
+
+    Args:
+        spec: detector that inherits.
+        source: run or detector folder with weights.
+        seed: random seed of what has no counterpart.
+    Raises:
+        MaenasError: if there is no such detector, or it has no weights.
+    """
+    from maenas.detector.checkpoints.inherit import inherit
+
+    its, weights = find_detector(source)
+    if weights is None:
+        raise SpecError(
+            f"--init: {source} has no weights; name a run of `maenas train`, or a detector folder "
+            "that `maenas import-weights` wrote."
+        )
+    return inherit(spec, its, weights, seed, source)

@@ -13,6 +13,7 @@ from maenas.blocks.files.yaml_file import read_yaml
 from maenas.budgets.image_size import InputSize, image_shape, shown_size
 from maenas.detector.assign import Assigner
 from maenas.detector.checkpoints.checkpoint import SPEC_FILE
+from maenas.detector.checkpoints.inherit import Inheritance, save_origins
 from maenas.detector.data import Dataset
 from maenas.detector.distill import Teacher
 from maenas.detector.errors import TrainError
@@ -33,7 +34,7 @@ from maenas.detector.train import (
 )
 from maenas.detector.train.recipe import parse_recipe, recipe_data
 from maenas.detector.train.state import LAST, STATE_FILE, Saved, TrainingProgress
-from maenas.runs.models import find_detector, find_teacher
+from maenas.runs.models import find_detector, find_inheritance, find_teacher
 from maenas.terminal.console import count_of
 from maenas.training.datasets import training_images
 
@@ -53,6 +54,7 @@ class TrainOptions:
     input_size: InputSize = None
     teacher: str | None = None
     distills: bool = False
+    init: str | None = None
     assigner: Assigner | None = None
 
     @property
@@ -74,6 +76,8 @@ class ResolvedTraining:
         saved: state to continue from; None for a new run.
         notes: lines to print at the start.
         teacher: teacher of the distillation; None to train on the labels only.
+        inheritance: weights that were mapped from another detector; None without one, and in a run
+            that is resumed.
     """
 
     spec: DetectorSpec
@@ -84,6 +88,7 @@ class ResolvedTraining:
     saved: Saved | None
     notes: tuple[str, ...]
     teacher: Teacher | None = None
+    inheritance: Inheritance | None = None
 
 
 def begun(options: TrainOptions, ranks: Ranks) -> ResolvedTraining:
@@ -100,6 +105,13 @@ def begun(options: TrainOptions, ranks: Ranks) -> ResolvedTraining:
     spec, weights = find_detector(options.detector, options.input_size)
     teacher = None if options.teacher is None else find_teacher(options.teacher)
     recipe, note = chosen_recipe(options, spec)
+    where, known, inheritance = options.detector, spec, None
+    if options.init is not None:
+        if weights is not None:
+            raise TrainError(f"--init: {options.detector} has weights already; leave it out.")
+        inheritance = find_inheritance(spec, options.init, recipe.seed)
+        where = f"{options.init} as mapped"
+        known, weights = inheritance.spec, dict(inheritance.weights)
     if weights is None and recipe.fine_tune.freeze:
         raise TrainError(
             f"fine_tune.freeze: {options.detector} has no weights, and stages with random weights "
@@ -110,7 +122,9 @@ def begun(options: TrainOptions, ranks: Ranks) -> ResolvedTraining:
     names = dataset.names
     if teacher is not None:
         teacher.require_fit(spec, names)
-    network, notes = starting_network(spec, names, weights, recipe.seed, options.detector)
+    network, notes = starting_network(known, names, weights, recipe.seed, where)
+    if inheritance is not None:
+        notes = [inheritance.summary(), *notes]
     return ResolvedTraining(
         spec=starting_spec(spec, names),
         network=network,
@@ -120,6 +134,7 @@ def begun(options: TrainOptions, ranks: Ranks) -> ResolvedTraining:
         saved=None,
         notes=(*notes, note, *teacher_notes(teacher, recipe)),
         teacher=teacher,
+        inheritance=inheritance,
     )
 
 
@@ -139,6 +154,12 @@ def continued(options: TrainOptions, folder: Path, ranks: Ranks) -> ResolvedTrai
         recipe = changed_recipe(base, options)
         if recipe.compute.batch is None:
             recipe = replace(recipe, compute=replace(recipe.compute, batch=kept.compute.batch))
+    if options.init is not None and options.init != args.get("init"):
+        raise TrainError(
+            f"--init {options.init}: {folder} was started "
+            + (f"with {args['init']}" if args.get("init") else "without it")
+            + "; leave it out, or start a new run with --out."
+        )
     spec = load_detector(folder / LAST / SPEC_FILE)
     size, started = options.input_size, spec.backbone.in_shape
     if size is not None and image_shape(size) != started:
@@ -245,7 +266,7 @@ def teacher_notes(teacher: Teacher | None, recipe: Recipe) -> list[str]:
 def write_args(
     folder: Path, recipe: Recipe, resolved: ResolvedTraining, options: TrainOptions
 ) -> None:
-    """Write `args.yaml`: every setting of the run and the whole recipe."""
+    """Write `args.yaml`: every setting of the run and the whole recipe; and `inherited.csv`."""
     path = folder / ARGS_FILE
     content: dict[str, Any] = {
         "format": SCHEMA,
@@ -253,7 +274,13 @@ def write_args(
         "data": str(resolved.data),
     }
     if path.exists() and options.detector is None:
-        content["detector"] = read_yaml(path, SCHEMA).get("detector")
+        kept = read_yaml(path, SCHEMA)
+        content["detector"] = kept.get("detector")
+        content |= {"init": kept["init"]} if "init" in kept else {}
+    if options.init is not None:
+        content["init"] = options.init
+    if resolved.inheritance is not None:
+        save_origins(resolved.inheritance, folder)
     if resolved.teacher is not None:
         content["teacher"] = str(Path(resolved.teacher.where).resolve())
     recipe_part = recipe_data(recipe)

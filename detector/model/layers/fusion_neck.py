@@ -33,6 +33,7 @@ class FusionNeck(nn.Module):
             kind = ConvNode if neck.fusion == "conv" else MergeNode
             modules[node.name] = kind(neck, node, merged)
             widths[node.name] = node.out_channels
+        self.widths = widths
         self.parts = nn.ModuleDict(modules)
 
     def forward(self, features: Sequence[Tensor]) -> list[Tensor]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from maenas.cli.options import Json
+from maenas.cli.training.train_options import Init
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -42,6 +43,7 @@ def build_detector(
             help="How images are resized: letterbox keeps the proportions, stretch does not."
         ),
     ] = "letterbox",
+    init: Init = None,
     out: Annotated[Path, typer.Option(help="Folder of the detector.")] = Path("runs/detector"),
     exist_ok: Annotated[
         bool, typer.Option("--exist-ok", help="Replace the detector in the folder.")
@@ -61,6 +63,7 @@ def build_detector(
         template=template,
         device=device,
         resize=resize,
+        init=init,
         exist_ok=exist_ok,
     )
     warn_of([result.device])
@@ -69,7 +72,11 @@ def build_detector(
         return
     OUT.print(costs(result))
     OUT.print(f"latency {result.device.about}")
-    OUT.print(f"spec: {result.path} (no weights yet)")
+    if result.inheritance is None:
+        OUT.print(f"spec: {result.path} (no weights yet)")
+    else:
+        OUT.print(result.inheritance.summary())
+        OUT.print(f"spec: {result.path}, with these weights")
 
 
 def costs(result: BuildResult) -> Table:

@@ -12,6 +12,7 @@ from maenas.cli.stop import interrupted
 from maenas.cli.training.train import ADVICE, print_training
 from maenas.cli.training.train_options import (
     Epochs,
+    Init,
     Loaders,
     Processes,
     RecipeChanges,
@@ -45,6 +46,7 @@ def distill(
         ),
     ] = None,
     input_size: ImageSize = None,
+    init: Init = None,
     compute: TrainCompute = "auto",
     workers: Loaders = None,
     ray: Ray = None,

@@ -11,6 +11,7 @@ from maenas.cli.options import ExistOk, ImageSize, Json, Ray, Resume
 from maenas.cli.stop import interrupted
 from maenas.cli.training.train_options import (
     Epochs,
+    Init,
     Loaders,
     Processes,
     RecipeChanges,
@@ -44,6 +45,7 @@ def train(
         ),
     ] = None,
     input_size: ImageSize = None,
+    init: Init = None,
     compute: TrainCompute = "auto",
     workers: Loaders = None,
     ray: Ray = None,

@@ -21,6 +21,14 @@ Student = Annotated[
         show_default=False,
     ),
 ]
+Init = Annotated[
+    str | None,
+    typer.Option(
+        help="A run or a detector folder with weights, which are mapped onto this detector of "
+        "other widths, depths and kernels.",
+        show_default=False,
+    ),
+]
 Epochs = Annotated[int | None, typer.Option(min=1, help="Number of epochs. (the recipe's)")]
 RecipeChanges = Annotated[
     list[str] | None,

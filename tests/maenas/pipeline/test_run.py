@@ -182,6 +182,17 @@ def test_another_option_is_refused_on_resume(here: Path) -> None:
         maenas.run("3.8ms", device="t4", epochs=3, resume=True)
 
 
+def test_a_run_of_an_earlier_version_goes_on(recorded: Recorded, here: Path) -> None:
+    run_steps(OPTIONS)
+    path = next(here.rglob("run.json"))
+    record = json.loads(path.read_text(encoding="utf-8"))
+    del record["options"]["init"]
+    path.write_text(json.dumps(record), encoding="utf-8")
+    recorded.calls.clear()
+    assert run_steps(None, resume=True).ap == 0.5
+    assert recorded.names == []
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [

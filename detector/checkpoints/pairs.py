@@ -1,0 +1,131 @@
+"""Tensors of two detectors that correspond to each other, and the maps that layers concatenate."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+from torch import nn
+
+from maenas.blocks import Backbone
+from maenas.blocks.layers.cross_stage import CrossStage
+from maenas.blocks.layers.pyramid_pooling import PyramidPooling
+from maenas.detector.model.layers.fusion_neck import FusionNeck
+from maenas.detector.model.layers.merge_node import ConvNode, MergeNode
+from maenas.detector.model.layers.network import DetectorNetwork
+
+Blocks = tuple[int, ...]  # widths of the maps that are concatenated into the input of a layer
+
+
+def tensor_pairs(
+    target: DetectorNetwork,
+    source: DetectorNetwork,
+    target_backbone: Backbone,
+    source_backbone: Backbone,
+) -> dict[str, str]:
+    """Name of the source's tensor for each tensor of the target that has a counterpart.
+
+    Modules correspond by their type and, in a sequence, by their order among those of their type;
+    where the target has more, the last one of the source serves again. Stages of the backbone must
+    be of one kind of block and one stride.
+    """
+    pairs: dict[str, str] = {}
+    for index, other in stage_pairs(target_backbone, source_backbone).items():
+        name, of = f"backbone.stages.{index}", f"backbone.stages.{other}"
+        pairs |= _pairs(target.get_submodule(name), source.get_submodule(of), name, of)
+    for part in ("neck", "head"):
+        pairs |= _pairs(target.get_submodule(part), source.get_submodule(part), part, part)
+    return pairs
+
+
+def stage_pairs(target: Backbone, source: Backbone) -> dict[int, int]:
+    """Index of the source's stage for each stage of the target that has a counterpart."""
+    groups: dict[tuple[type, int], list[int]] = defaultdict(list)
+    for index, key in enumerate(_kinds(source)):
+        groups[key].append(index)
+    found: dict[int, int] = {}
+    seen: dict[tuple[type, int], int] = defaultdict(int)
+    for index, key in enumerate(_kinds(target)):
+        if groups[key]:
+            found[index] = groups[key][min(seen[key], len(groups[key]) - 1)]
+            seen[key] += 1
+    return found
+
+
+def input_blocks(network: DetectorNetwork) -> dict[str, Blocks]:
+    """Widths of the maps that are concatenated before a convolution, by the name of its weight."""
+    found: dict[str, Blocks] = {}
+    for name, module in network.named_modules():
+        for layer, blocks in _concatenations(module):
+            found[f"{name}.{layer}.conv.weight"] = blocks
+    return found
+
+
+def _concatenations(module: nn.Module) -> Iterator[tuple[str, Blocks]]:
+    """Convolutions of a module that read several maps, and the widths of these."""
+    if isinstance(module, PyramidPooling):
+        yield "expand", (module.reduce.conv.out_channels,) * (1 + len(module.pools))
+    elif isinstance(module, CrossStage):
+        yield "fuse", (module.start.conv.out_channels, module.side.conv.out_channels)
+    elif isinstance(module, FusionNeck):
+        for node in module.nodes:
+            merged = tuple(module.widths[source] for source, _ in node.inputs)
+            part = module.parts[node.name]
+            if isinstance(part, ConvNode):
+                yield f"parts.{node.name}.conv", merged
+            if isinstance(part, MergeNode):
+                yield f"parts.{node.name}.around", merged
+                if part.start is not None:
+                    yield f"parts.{node.name}.start", merged
+    elif isinstance(module, MergeNode) and module.start is not None:
+        kept = module.around.conv.out_channels
+        run = module.fuse.conv.in_channels - kept
+        count = len(module.blocks) if module.keeps_every_output else 1
+        yield "fuse", (kept, *[run // count] * count)
+
+
+def _kinds(backbone: Backbone) -> Iterator[tuple[type, int]]:
+    """Kind of block and total stride of each stage."""
+    reduction = 1
+    for stage in backbone.stages:
+        reduction *= stage.stride
+        yield type(stage), reduction
+
+
+def _pairs(target: nn.Module, source: nn.Module, name: str, of: str) -> dict[str, str]:
+    """The corresponding tensors inside two modules."""
+    if type(target) is not type(source):
+        return {}
+    theirs = {own for own, _ in _own_tensors(source)}
+    found = {f"{name}.{own}": f"{of}.{own}" for own, _ in _own_tensors(target) if own in theirs}
+    if isinstance(target, nn.Sequential | nn.ModuleList):
+        listed = _by_order(target, source)
+    else:
+        listed = [(child, child) for child, _ in target.named_children()]
+    there = dict(source.named_children())
+    for child, its in listed:
+        if its in there:
+            module = target.get_submodule(child)
+            found |= _pairs(module, there[its], f"{name}.{child}", f"{of}.{its}")
+    return found
+
+
+def _by_order(target: nn.Module, source: nn.Module) -> list[tuple[str, str]]:
+    """Names of children that correspond by their order among those of their type."""
+    groups: dict[type, list[str]] = defaultdict(list)
+    for name, module in source.named_children():
+        groups[type(module)].append(name)
+    seen: dict[type, int] = defaultdict(int)
+    found = []
+    for name, module in target.named_children():
+        of = groups[type(module)]
+        if of:
+            found.append((name, of[min(seen[type(module)], len(of) - 1)]))
+            seen[type(module)] += 1
+    return found
+
+
+def _own_tensors(module: nn.Module) -> Iterator[tuple[str, object]]:
+    """Parameters and buffers of a module without those of its children."""
+    yield from module.named_parameters(recurse=False)
+    yield from module.named_buffers(recurse=False)
