@@ -26,6 +26,7 @@ class OptimizerOptions:
         lr_batch: batch size that `lr` was tuned for.
         lr_scaling: how the learning rate scales with the batch size: "linear", or "sqrt" for
             adaptive optimizers such as AdamW (https://arxiv.org/abs/2205.10287).
+        least_lr: peak learning rate below which a small batch size does not reduce it.
         momentum: momentum of SGD.
         weight_decay: weight decay of convolutions and of the head's scales.
         clip_norm: maximum norm of the gradient; None for no clipping.
@@ -35,6 +36,7 @@ class OptimizerOptions:
     lr: float = 0.04
     lr_batch: int = 256
     lr_scaling: Literal["linear", "sqrt"] = "linear"
+    least_lr: float = 0.0
     momentum: float = 0.9
     weight_decay: float = 0.0005
     clip_norm: float | None = None
@@ -43,6 +45,8 @@ class OptimizerOptions:
         positive("optimizer", lr_batch=self.lr_batch)
         if not 0 < self.lr < inf:
             raise SpecError(f"optimizer: lr must be above 0, got {self.lr}.")
+        if not 0 <= self.least_lr < inf:
+            raise SpecError(f"optimizer: least_lr must be 0 or more, got {self.least_lr}.")
         if not 0 < self.momentum < 1:
             raise SpecError(f"optimizer: momentum must be between 0 and 1, got {self.momentum}.")
         if not 0 <= self.weight_decay < inf:
@@ -53,7 +57,8 @@ class OptimizerOptions:
     def lr_of(self, batch: int) -> float:
         """The peak learning rate at a batch size."""
         ratio = batch / self.lr_batch
-        return self.lr * (ratio if self.lr_scaling == "linear" else sqrt(ratio))
+        scaled = self.lr * (ratio if self.lr_scaling == "linear" else sqrt(ratio))
+        return max(scaled, min(self.lr, self.least_lr))
 
     def build(
         self, network: nn.Module, lr_factors: Mapping[Tensor, float] | None = None

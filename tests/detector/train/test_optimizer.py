@@ -49,11 +49,23 @@ def test_rates_follow_the_batch_in_proportion_or_by_its_root() -> None:
     assert [root.lr_of(batch) for batch in (256, 64, 4)] == pytest.approx([0.04, 0.02, 0.005])
 
 
+def test_a_small_batch_does_not_reduce_the_rate_below_the_least() -> None:
+    options = OptimizerOptions(lr=0.004, lr_scaling="sqrt", least_lr=0.002)
+    found = [options.lr_of(batch) for batch in (256, 100, 64, 8)]
+    assert found == pytest.approx([0.004, 0.0025, 0.002, 0.002])
+    low = OptimizerOptions(lr=0.001, lr_scaling="sqrt", least_lr=0.002)
+    assert [low.lr_of(batch) for batch in (256, 8)] == pytest.approx([0.001, 0.001])
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        *((name, value) for name in ("lr", "weight_decay", "clip_norm") for value in (-1.0, nan)),
-        *(("lr", inf), ("weight_decay", inf)),
+        *(
+            (name, value)
+            for name in ("lr", "least_lr", "weight_decay", "clip_norm")
+            for value in (-1.0, nan)
+        ),
+        *(("lr", inf), ("least_lr", inf), ("weight_decay", inf)),
     ],
 )
 def test_a_rate_that_is_no_number_is_refused(name: str, value: float) -> None:
