@@ -47,8 +47,12 @@ def real(value: object) -> float | None:
     """Parse a number: 1, 1.5 or "1.5"; None for anything else, including true and false."""
     if type(value) is float:
         return value
-    if (isinstance(value, str) and len(value) > LONGEST_NUMBER) or isinstance(value, bool):
+    if isinstance(value, bool):
         return None
+    if isinstance(value, str) and (
+        len(value) > LONGEST_NUMBER or "_" in value or not value.isascii()
+    ):
+        return None  # Python reads 0_5 as 5
     try:
         return float(value) if isinstance(value, int | str) else None
     except (ValueError, OverflowError):

@@ -19,6 +19,7 @@ from maenas.detector.data.dataset import DataError
 from maenas.detector.data.readers.clean import OVERHANG
 from maenas.detector.data.readers.row_proof import (
     CORNERS,
+    SEEN,
     RowProof,
     keypoints_of,
 )
@@ -42,10 +43,12 @@ class RowForm:
     Attributes:
         kind: kind of rows; None if `data.yaml` does not give it.
         fields: number of fields per row with keypoints; 0 for other kinds.
+        step: numbers per keypoint: x, y and perhaps visibility; 0 for other kinds.
     """
 
     kind: Kind | None
     fields: int = 0
+    step: int = 0
 
 
 class RowError(ValueError):
@@ -74,7 +77,8 @@ def row_form(path: Path, keys: Mapping[str, Any]) -> RowForm:
         raise DataError(f"{path}: kpt_shape: must be [KEYPOINTS, 2 or 3], got {shown(shape)}.")
     if kind not in (None, "pose"):
         raise DataError(f"{path}: {KEY}: is {kind}, but kpt_shape says pose; drop one of them.")
-    return RowForm("pose", BOX_FIELDS + (sides[0] or 0) * (sides[1] or 0))
+    count, step = sides[0] or 0, sides[1] or 0
+    return RowForm("pose", BOX_FIELDS + count * step, step)
 
 
 class YoloRows:
@@ -105,6 +109,8 @@ class YoloRows:
         """
         fields = text.split()
         try:
+            if "_" in text or not text.isascii():  # Python reads 0_5 as 5
+                raise ValueError(text)
             label, values = _class_of(fields[0]), [float(field) for field in fields[1:]]
         except ValueError:
             raise RowError(
@@ -112,9 +118,10 @@ class YoloRows:
             ) from None
         count, kind = len(fields), self.form.kind
         if count == BOX_FIELDS or (kind == "pose" and count == self.form.fields):
-            self.keypoints += count > BOX_FIELDS
             x, y, w, h = values[:4]
             _require_shares(values[:4])
+            _require_keypoints(values[4:], self.form.step)
+            self.keypoints += count > BOX_FIELDS
             self.boxes.extend((x - w / 2, y - h / 2, x + w / 2, y + h / 2))
             self.outlines.add(())
         else:
@@ -164,7 +171,7 @@ def _unlike(count: int, values: Sequence[float]) -> RowError | None:
 
 def _extra(count: int) -> str:
     """Likely meaning of the fields after a box, for a message."""
-    names = {6: " (a score or a track id?)", 7: " (a score and a track id?)"}
+    names = {6: " (a score, a track id or an angle?)", 7: " (a score and a track id?)"}
     return names.get(count, "")
 
 
@@ -175,6 +182,19 @@ def _require_shares(values: Sequence[float]) -> None:
                 f"holds {value:g}, but coordinates are shares of the image, 0 to 1 (are these "
                 "pixels?)"
             )
+
+
+def _require_keypoints(values: Sequence[float], step: int) -> None:
+    """Raise `RowError` unless numbers behind a box are keypoints; unseen ones may lie anywhere."""
+    for index in range(0, len(values), max(1, step)):
+        point, seen = values[index : index + 2], values[index + 2 : index + step]
+        if seen and not 0 <= seen[0] <= SEEN:
+            raise RowError(
+                f"holds {seen[0]:g} as visibility of keypoint {index // step + 1}, which is 0, 1 "
+                "or 2 (does `kpt_shape` fit?)"
+            )
+        if not seen or seen[0] > 0:
+            _require_shares(point)
 
 
 def _class_of(text: str) -> int:

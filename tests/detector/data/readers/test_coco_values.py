@@ -199,8 +199,8 @@ def test_a_value_is_read_as_one_thing_or_not_at_all():
         None
     ] * 8
     assert [real(v) for v in (1, 1.5, "1.5")] == [1, 1.5, 1.5]
-    others = [True, None, "x", [1], 10**400]
-    assert [real(v) for v in others] == [None] * 5
+    others = [True, None, "x", [1], 10**400, "0_5", "\u0660.5"]
+    assert [real(v) for v in others] == [None] * 7
     assert [truth(v) for v in (None, 0, 0.0, "0", "False", False)] == [False] * 6
     assert [truth(v) for v in (1, 1.0, "1", "true", True)] == [True] * 5
     assert [truth(v) for v in (2, "no", "")] == [None] * 3

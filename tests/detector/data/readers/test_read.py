@@ -84,7 +84,7 @@ def test_a_line_of_points_is_an_outline(write_yolo):
             "holds 1.5, but coordinates are shares of the image, 0 to 1 (are these pixels?)",
         ),
         ("0 .5 .5 .2", "has 4 fields, a box has 5"),
-        ("0 .5 .5 .2 .2 .9", "has 6 fields, a box has 5 (a score or a track id?)"),
+        ("0 .5 .5 .2 .2 .9", "has 6 fields, a box has 5 (a score, a track id or an angle?)"),
         ("cat .5 .5 .2 .2", "is not `class x y width height` in numbers: 'cat .5 .5 .2 .2'"),
         ("0.5 .5 .5 .2 .2", "is not `class x y width height` in numbers: '0.5 .5 .5 .2 .2'"),
         ("inf .5 .5 .2 .2", "is not `class x y width height` in numbers: 'inf .5 .5 .2 .2'"),

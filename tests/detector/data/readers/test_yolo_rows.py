@@ -156,3 +156,37 @@ def test_labels_in_pixels_are_refused(write_yolo):
     )
     with pytest.raises(DataError, match=r"such as .*a.txt:1"):
         dataset.require_objects()
+
+
+@pytest.mark.parametrize(
+    ("shape", "points", "what"),
+    [
+        ("[1, 2]", " .93 7", "holds 7, but coordinates are shares"),  # a score and a track id
+        ("[2, 2]", " .5 .5 50 60", "holds 50, but coordinates are shares"),
+        ("[1, 3]", " .5 60 2", "holds 60, but coordinates are shares"),
+        ("[1, 3]", " .5 .6 7", "holds 7 as visibility of keypoint 1"),
+        ("[2, 3]", " .5 .6 2 .5 .6 -1", "holds -1 as visibility of keypoint 2"),
+        ("[1, 3]", " .5 .6 nan", "holds nan as visibility of keypoint 1"),
+    ],
+)
+def test_keypoints_outside_the_image_are_refused(write_yolo, shape, points, what):
+    path = with_key(write_yolo({"a": f"{BOX}{points}\n{BOX}"}), f"kpt_shape: {shape}")
+    dataset = read_dataset(path)
+    assert dataset.objects == 1
+    assert f"a.txt:1: {what}" in str(dataset.problems[0])
+
+
+def test_keypoints_that_are_not_seen_may_lie_anywhere(write_yolo):
+    path = with_key(write_yolo({"a": f"{BOX} -1 -1 0 1.5 .5 0 .5 .5 0.8"}), "kpt_shape: [3, 3]")
+    assert read_dataset(path).objects == 1
+
+
+@pytest.mark.parametrize("row", ["0 0_5 .5 .2 .4", "0 \u0660.\u0665 .5 .2 .4", "1_0 .5 .5 .2 .4"])
+def test_numbers_that_only_python_reads_are_refused(write_yolo, row):
+    (problem,) = read_dataset(write_yolo({"a": f"{row}\n{BOX}"})).problems
+    assert problem.what.startswith("is not `class x y width height` in numbers")
+
+
+def test_a_box_with_one_number_more_may_have_an_angle(write_yolo):
+    (problem,) = read_dataset(write_yolo({"a": f"{BOX} .785\n{BOX}"})).problems
+    assert problem.what == "has 6 fields, a box has 5 (a score, a track id or an angle?)"
