@@ -15,7 +15,7 @@ from maenas.blocks.files.plain_file import MIB, read_bytes
 from maenas.blocks.op import Op
 from maenas.budgets.latency import Precision
 from maenas.budgets.pricing.op_rows import op_row, row_op
-from maenas.budgets.pricing.table import TableSample, table_sample
+from maenas.budgets.pricing.table import LatencyTable, TableSample, table_sample
 
 FORMAT = "maenas/unfinished-profile@1"
 LARGEST = 256 * MIB
@@ -52,23 +52,47 @@ class PartialProfile:
         self.path = path
         self._header = {"format": FORMAT, **header}
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether the file keeps a measurement; a killed start leaves less than that."""
+        return len(self._lines()) > 1
+
+    def is_part_of(self, table: LatencyTable) -> bool:
+        """Whether a table has the measurements: it was written, and then the process was killed."""
+        lines = self._lines()
+        with parsing(self.path, wrong=NO_PROFILE, hint=DROP):
+            kept = {(each.sample.name, each.sample.ms) for each in map(self._measured, lines[1:])}
+        there = {(sample.name, sample.ms) for sample in table.samples}
+        return bool(kept) and {name for name, _ in kept} == {name for name, _ in kept & there}
+
     def load(self) -> list[Measured]:
         """Read the measurements in the file, without an incomplete last line.
+
+        A file without a measurement is removed, whatever settings it was begun with.
 
         Raises:
             SpecError: if the file belongs to another profile or is not a profile.
         """
+        lines = self._lines()
+        if len(lines) < 2:
+            self.remove()
+            return []
+        self._cut()
+        with parsing(self.path, wrong=NO_PROFILE, hint=DROP):
+            return self._parsed(lines)
+
+    def _lines(self) -> list[str]:
+        """The complete lines of the file; [] without a file."""
         if not self.path.exists():
             return []
         content = read_bytes(self.path, limit=LARGEST)
-        whole = content[: content.rfind(b"\n") + 1]
-        if whole != content:
-            self.path.write_bytes(whole)
-        lines = whole.decode("utf-8", errors="replace").splitlines()
-        if not lines:
-            return []
-        with parsing(self.path, wrong=NO_PROFILE, hint=DROP):
-            return self._parsed(lines)
+        return content[: content.rfind(b"\n") + 1].decode("utf-8", errors="replace").splitlines()
+
+    def _cut(self) -> None:
+        """Remove an incomplete last line."""
+        content = read_bytes(self.path, limit=LARGEST)
+        if not content.endswith(b"\n"):
+            self.path.write_bytes(content[: content.rfind(b"\n") + 1])
 
     def _parsed(self, lines: Sequence[str]) -> list[Measured]:
         header = parse_object(lines[0], self.path, wrong=NO_PROFILE, hint=DROP)
@@ -81,12 +105,12 @@ class PartialProfile:
                 f"{self.path}: is a partial profile of other settings ({there}); --exist-ok "
                 "drops it."
             )
-        found = []
-        for line in lines[1:]:
-            data = parse_object(line, self.path, wrong=NO_PROFILE, hint=DROP)
-            ops = tuple(row_op(row) for row in data["rows"])
-            found.append(Measured(ops, table_sample(data["sample"], str(self.path))))
-        return found
+        return [self._measured(line) for line in lines[1:]]
+
+    def _measured(self, line: str) -> Measured:
+        data = parse_object(line, self.path, wrong=NO_PROFILE, hint=DROP)
+        ops = tuple(row_op(row) for row in data["rows"])
+        return Measured(ops, table_sample(data["sample"], str(self.path)))
 
     def append(self, measured: Measured) -> None:
         """Append a measurement to the file.

@@ -96,7 +96,11 @@ def _longer_table(
         path.with_name(f"{path.name}.partial"),
         {"extends": table.digest, "models": list(networks), "input_size": shown_size(input_size)},
     )
-    done = None if path == source else finished_table(path, partial, resume)
+    plot = path.with_suffix(".png")
+    if resume and path == source and partial.is_part_of(table):
+        plot_prediction_errors(table, plot)
+        partial.remove()
+    done = finished_table(path, partial, resume)
     if done and {item.name for item in items} <= {sample.name for sample in done.samples}:
         return ProfileResult(path, done, ())
     check_room(path, partial, resume, exist_ok, in_place=path == source)
@@ -106,7 +110,7 @@ def _longer_table(
         measured, notes = profile(backend, items, partial, SECONDS, line)
     longer = extended(table, measured)
     longer.save(path)
-    plot_prediction_errors(longer, path.with_suffix(".png"))
+    plot_prediction_errors(longer, plot)
     partial.remove()
     return ProfileResult(path, longer, tuple(notes))
 

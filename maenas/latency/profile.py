@@ -136,7 +136,7 @@ def _measured_table(
         return ProfileResult(path, done, ())
     check_room(path, partial, resume, exist_ok)
     items = profile_items(plan, spaces, request.seed, request.models, request.input_size)
-    if exist_ok:
+    if not resume:
         partial.remove()
     with ProfileLine(len(items), plan.seconds) as line:
         measured, notes = measure_all(backend, items, partial, plan.seconds, line)
@@ -218,7 +218,7 @@ def check_room(
     going_on = resume and partial.path.exists()
     if path.exists() and not (exist_ok or in_place or going_on):
         raise SpecError(f"{path}: exists; --exist-ok replaces it, --out names another file.")
-    if partial.path.exists() and not (resume or exist_ok):
+    if partial.has_begun and not (resume or exist_ok):
         raise SpecError(
             f"{partial.path}: an unfinished profile is there; --resume continues from its "
             "last sample, --exist-ok drops it."

@@ -13,12 +13,14 @@ import onnx
 import pytest
 
 from maenas.budgets import load_device
-from maenas.budgets.backends import parse_target
+from maenas.budgets.backends import open_backend, parse_target
 from maenas.budgets.device import FOLDER_VARIABLE
-from maenas.budgets.pricing.table import load_table
+from maenas.budgets.pricing.table import TableSample, load_table
+from maenas.budgets.profiling.partial_profile import Measured, PartialProfile
 from maenas.cli.latency.profile_text import summary
+from maenas.latency.extend import _items
 from maenas.latency.networks import PLANS, drawn, interleaved, profile_items, searched
-from maenas.latency.profile import ProfileResult, Request, run_profile
+from maenas.latency.profile import ProfileResult, Request, check_room, run_profile
 from maenas.runs.run_lock import file_lock
 from tests.cpu_table import cpu_table, disturbed
 from tests.graphs import kernels, made
@@ -284,7 +286,7 @@ def test_what_cannot_be_profiled_is_refused_and_leaves_all_as_it_was(
 ) -> None:
     for name in ("there.json", "file"):
         (tmp_path / name).write_text("{}\n")
-    (tmp_path / "begun.json.partial").write_text('{"format": "maenas/unfinished-profile@1"}\n')
+    (tmp_path / "begun.json.partial").write_text('{"format": "maenas/unfinished-profile@1"}\n{}\n')
     model = made(["c = Conv x w", "y = LRN c"], weights={"w": kernels(8, 8)},
                  attributes={"y": {"size": 3}})  # fmt: skip
     onnx.save(model, tmp_path / "odd.onnx")
@@ -327,6 +329,37 @@ def test_resuming_a_finished_profile_answers_at_once(typed, tmp_path: Path, file
     assert other.code == 2
     assert "mine.json: exists; --exist-ok replaces it" in other.err
     assert files_below(tmp_path) == before
+
+
+@pytest.mark.parametrize("left", ["", '{"format": "maenas/unfin', '{"table": "other"}\n{"rows": ['])
+def test_a_profile_killed_at_its_first_sample_has_not_begun(tmp_path: Path, left: str) -> None:
+    partial = PartialProfile(tmp_path / "mine.json.partial", {"table": "cpu"})
+    partial.path.write_text(left)
+    check_room(tmp_path / "mine.json", partial, resume=False, exist_ok=False)
+    assert partial.load() == []
+    assert not partial.path.exists()
+
+
+@pytest.mark.parametrize("killed", [False, True], ids=["finished", "killed before the last step"])
+def test_resuming_a_finished_extension_answers_at_once(typed, tmp_path: Path, killed: bool) -> None:
+    """The table was written in place, so it is no longer the one that the extension began with."""
+    target = parse_target("cpu", None, 1)
+    provenance = open_backend(target).provenance()
+    table = replace(cpu_table(), name="mine", backend="openvino", provenance=provenance, threads=1)
+    small_folder(tmp_path / "small")
+    names = [item.name for item in _items(["small"], None, table.model())]
+    added = [TableSample(name, "operator", (0,), (1.5,), (2.5,)) for name in names]
+    replace(table, samples=(*table.samples, *added)).save(tmp_path / "mine.json")
+    partial = PartialProfile(tmp_path / "mine.json.partial", {"extends": table.digest})
+    if killed:
+        for sample in added:
+            partial.append(Measured((table.ops[0],), sample))
+    before = (tmp_path / "mine.json").read_bytes()
+    ran = typed("profile", "--extend", "mine.json", "--model", "small", "--resume", "--json")
+    assert ran.code == 0, ran.err
+    assert ran.json["table"] == "mine.json"
+    assert (tmp_path / "mine.json").read_bytes() == before
+    assert not partial.path.exists()
 
 
 def test_a_refused_profile_leaves_no_folder(typed, tmp_path: Path) -> None:
