@@ -89,6 +89,23 @@ def parse_json(
         raise error(f"{where}: {wrong}: {reason}{end_of(hint)}") from None
 
 
+def json_text(data: object, indent: int | None = None, ascii_only: bool = False) -> str:
+    """Data as JSON; unprintable characters are escapes, so that the text is safe on a terminal.
+
+    Args:
+        data: objects, lists, texts and numbers.
+        indent: spaces of each level; None for one line.
+        ascii_only: whether letters beyond ASCII are escapes too.
+    """
+    text = json.dumps(data, ensure_ascii=ascii_only, indent=indent)
+    kept = "" if indent is None else "\n"
+    if text.isprintable():
+        return text
+    return "".join(
+        sign if sign.isprintable() or sign in kept else json.dumps(sign)[1:-1] for sign in text
+    )
+
+
 def _whole_number(text: str) -> int:
     digits = len(text.lstrip("-"))
     if digits > MOST_DIGITS:

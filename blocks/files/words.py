@@ -52,6 +52,20 @@ def cut(text: str, longest: int = LONGEST) -> str:
     return text if len(text) <= longest else f"{text[: longest - 3]}..."
 
 
+def printable(text: str) -> str:
+    r"""A text that is safe to print: unprintable characters are escaped, such as `\n` or `\x1b`.
+
+    Names of files and classes can contain anything: an escape sequence changes the terminal, a
+    line break can fake a line of this program, and bytes of a file name that are not UTF-8 cannot
+    be encoded.
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text
+    )
+
+
 def shortened(message: str) -> str:
     """A message shortened in the middle, because it begins with the place and ends with advice."""
     if len(message) <= LONGEST_MESSAGE:

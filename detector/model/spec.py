@@ -65,6 +65,10 @@ class DetectorSpec:
         for index, name in enumerate(self.names):
             if not name.strip():
                 raise SpecError(f"names[{index}]: must not be empty, got {name!r}.")
+            if not name.isprintable():
+                raise SpecError(
+                    f"names[{index}]: holds a character that cannot be printed: {name!r}."
+                )
             if name in self.names[:index]:
                 raise SpecError(f"names: must differ, got {name!r} more than once.")
 

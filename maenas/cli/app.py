@@ -89,8 +89,8 @@ def stopped_by(error: Exception) -> int:
     """
     # not at the top, so that help starts without loading `blocks` and the console
     from maenas.blocks.errors import MaenasError
-    from maenas.blocks.files.words import shortened
-    from maenas.terminal.console import ERR, printable
+    from maenas.blocks.files.words import printable, shortened
+    from maenas.terminal.console import ERR
 
     if isinstance(error, MaenasError | OutputError):
         ERR.print(f"error: {error}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from maenas.blocks.files.atomic_write import write_text
+from maenas.blocks.files.json_file import json_text
 
 if TYPE_CHECKING:
     from maenas.detection.inference import FileObjects, Inference
@@ -134,4 +134,4 @@ def write_results(
     """
     for name, data in ((RESULTS_FILE, result), (COCO_FILE, coco)):
         if data is not None:
-            write_text(folder / name, json.dumps(data, ensure_ascii=False) + "\n")
+            write_text(folder / name, json_text(data) + "\n")

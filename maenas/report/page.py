@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -14,6 +15,7 @@ from maenas import __version__
 from maenas.report.tables import text
 
 LIBRARY = "echarts.common.min.js"
+ESCAPE = re.compile(r"(?<!\\)(?:\\\\)*\\u[0-9a-f]{4}")  # of a control character in JSON
 SCRIPTS = ("networks.js", "panel.js", "charts.js", "page.js")
 # The page forbids itself every request; styles, scripts and images stand in the file.
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:"
@@ -92,8 +94,13 @@ def _section(section: Section) -> str:
 
 
 def script_json(data: object) -> str:
-    """Data as JSON that cannot end the script it stands in."""
-    written = json.dumps(data, separators=(",", ":"), allow_nan=False)
+    """Data as JSON that cannot end the script it stands in, and shows no unprintable character."""
+    written = json.dumps(data, separators=(",", ":"), allow_nan=False, ensure_ascii=False)
+    written = ESCAPE.sub(r"\\\g<0>", written)  # a control character is shown as its escape
+    if not written.isprintable():
+        written = "".join(
+            sign if sign.isprintable() else "\\" + json.dumps(sign)[1:-1] for sign in written
+        )
     return written.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 

@@ -6,12 +6,18 @@ import html
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from maenas.blocks.files.words import printable
+
 Row = Sequence[object]
 
 
 def text(value: object) -> str:
-    """A value as text of HTML; names from files may hold any character."""
-    return html.escape(str(value), quote=True)
+    """A value as text of HTML; names from files may hold any character.
+
+    Characters that cannot be printed are escaped, since some reverse the text beside them.
+    """
+    lines = str(value).split("\n")
+    return html.escape("\n".join(map(printable, lines)), quote=True)
 
 
 def table(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Mapping
@@ -11,22 +10,11 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
+from maenas.blocks.files.json_file import json_text
+from maenas.blocks.files.words import printable
+
 WIDTH_OF_FILES = 110  # width of tables in characters without a terminal
 HAS_WIDTH = sys.stdout.isatty() or "COLUMNS" in os.environ
-
-
-def printable(text: str) -> str:
-    r"""A text that is safe to print: unprintable characters are escaped, such as `\n` or `\x1b`.
-
-    Names of files and classes can contain anything: an escape sequence changes the terminal, a
-    line break can fake a line of this program, and bytes of a file name that are not UTF-8 cannot
-    be encoded.
-    """
-    if text.isprintable():
-        return text
-    return "".join(
-        sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text
-    )
 
 
 class Terminal(Console):
@@ -64,13 +52,7 @@ def print_json(data: Mapping[str, Any], indent: int | None = None) -> None:
         indent: spaces of each level; None for one line.
     """
     is_utf = (sys.stdout.encoding or "").lower().startswith("utf")
-    text = json.dumps(data, ensure_ascii=not is_utf, indent=indent)
-    kept = "" if indent is None else "\n"
-    if not text.isprintable():
-        text = "".join(
-            sign if sign.isprintable() or sign in kept else json.dumps(sign)[1:-1] for sign in text
-        )
-    print(text)
+    print(json_text(data, indent, ascii_only=not is_utf))
 
 
 def count_of(number: int, what: str) -> str:

@@ -11,7 +11,8 @@ from typing import Self
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.table import Column
 
-from maenas.terminal.console import ERR, printable
+from maenas.blocks.files.words import printable
+from maenas.terminal.console import ERR
 from maenas.terminal.log import is_printed
 
 LOG = logging.getLogger(__name__)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from maenas.blocks.files.atomic_write import write_text
+from maenas.blocks.files.json_file import json_text
 from maenas.detector.data.samples import Sample
 from maenas.detector.data.writers.data_yaml import write_data_yaml
 from maenas.detector.data.writers.part import LeftOut, Part
@@ -32,7 +32,7 @@ class CocoWriter:
         """Write one JSON file per split, and `data.yaml`."""
         (folder / "annotations").mkdir(exist_ok=True)
         for split, part in parts.items():
-            text = json.dumps(_content(part), ensure_ascii=False)
+            text = json_text(_content(part))
             write_text(folder / _file(split), text + "\n")
         names = next(iter(parts.values())).dataset.names
         write_data_yaml(folder, {split: _file(split) for split in parts}, names)

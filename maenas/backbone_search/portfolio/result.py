@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from maenas.backbone_search.results.data import BesideData
 from maenas.backbone_search.results.lines import optimum_line
 from maenas.backbone_search.results.result import Found
 from maenas.blocks.files.atomic_write import write_text
+from maenas.blocks.files.json_file import json_text
 from maenas.report import Page, PlainNetwork, Section, commands, drawing_section, foot, page_text
 from maenas.report import table as html_table
 from maenas.report.tables import notes as html_notes
@@ -202,7 +202,7 @@ def rows(portfolio: Portfolio) -> list[tuple[str, ...]]:
 
 def write_portfolio(portfolio: Portfolio) -> None:
     """Write `result.json` and `report.html`."""
-    text = json.dumps(portfolio.to_json(), indent=2, ensure_ascii=False) + "\n"
+    text = json_text(portfolio.to_json(), indent=2) + "\n"
     write_text(portfolio.folder / RESULT_FILE, text)
     write_text(portfolio.folder / REPORT_FILE, report_text(portfolio))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -16,6 +15,7 @@ from maenas.backbone_search.results.beside import Beside, beside
 from maenas.backbone_search.results.data import HowData, LatencyData, NetworkData, VerifiedData
 from maenas.backbone_search.verify import Verified
 from maenas.blocks import Backbone
+from maenas.blocks.files.json_file import json_text
 from maenas.budgets import Cost, show
 from maenas.nas import TARGET_GAP, Certified, Outcome
 from maenas.nas.problem import PricedDevice
@@ -224,7 +224,7 @@ class Result:
 
     def json_text(self) -> str:
         """`to_json` as the text of a JSON file."""
-        return json.dumps(self.to_json(), indent=2, ensure_ascii=False) + "\n"
+        return json_text(self.to_json(), indent=2) + "\n"
 
 
 def _verified(one: Verified, result: Result) -> VerifiedData:

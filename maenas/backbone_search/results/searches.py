@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from maenas.backbone_search.report.summary import NO_COMPARISON
 from maenas.backbone_search.results.data import SearchesData
 from maenas.backbone_search.results.plots import plot_searches
 from maenas.blocks.files.atomic_write import write_text
+from maenas.blocks.files.json_file import json_text
 from maenas.budgets import show
 from maenas.terminal.console import OUT
 
@@ -67,7 +67,7 @@ class Searches:
 
 
 def write_searches(searches: Searches) -> None:
-    text = json.dumps(searches.to_json(), indent=2, ensure_ascii=False)
+    text = json_text(searches.to_json(), indent=2)
     write_text(searches.folder / "result.json", text + "\n")
     plot_searches(networks(searches), searches.folder / "searches.png")
     write_text(

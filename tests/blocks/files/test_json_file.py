@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from maenas.blocks import MaenasError
-from maenas.blocks.files.json_file import parse_json, read_json
+from maenas.blocks.files.json_file import json_text, parse_json, read_json
 
 
 class OwnError(MaenasError):
@@ -46,3 +46,12 @@ def test_an_object_is_read() -> None:
     assert parse_json('{"a": [1, 2.5, -9223372036854775808, null]}', "") == {
         "a": [1, 2.5, -(2**63), None]
     }
+
+
+def test_a_written_text_has_no_character_that_changes_a_terminal() -> None:
+    data = {"file": "a\x1b\u202e\udcff\x9b", "name": "\u732b"}
+    text = json_text(data, indent=1)
+    assert text.replace("\n", "").isprintable()
+    assert "\u732b" in text
+    assert parse_json(text, "") == data
+    assert json_text(data, ascii_only=True).isascii()

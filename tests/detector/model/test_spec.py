@@ -191,6 +191,7 @@ def test_code_in_a_file_is_not_run(path: Path) -> None:
         ({"names": ("cat",)}, r"names: must be one per class \(2\), got 1"),
         ({"names": ("cat", "cat")}, "names: must differ, got 'cat' more than once"),
         ({"names": ("cat", " ")}, r"names\[1\]: must not be empty"),
+        ({"names": ("cat", "\x1b[31m")}, r"names\[1\]: holds a character that cannot be printed"),
         ({"names": ("cat", "dog", "cow")}, r"names: must be one per class \(2\), got 3"),
         ({"backbone": replace(SMALL.backbone, features=(4,))}, "needs three features.*got 1"),
         ({"backbone": replace(SMALL.backbone, in_shape=(3, 65, 96))}, "needs three features"),

@@ -60,6 +60,18 @@ def test_data_cannot_end_the_script_it_stands_in() -> None:
     assert json.loads(written)["name"] == NAME
 
 
+@pytest.mark.parametrize("sign", ["\x1b", "\u202e", "\u2066", "\udcff", "\x9b"])
+def test_characters_that_change_the_text_beside_them_are_shown_as_escapes(sign: str) -> None:
+    name = f"cat{sign}gnp \u732b"
+    escaped = sign.encode("unicode_escape").decode()
+    assert Tags(copyable(name, f"{name}\nend")).words.count(escaped) >= 2
+    assert "\nend" in Tags(copyable("", f"{name}\nend")).words
+    read = json.loads(script_json({"name": name, "lines": "a\\u001b\nb"}))
+    assert read["lines"] == "a\\u001b\nb"
+    assert read["name"].isprintable()
+    assert read["name"].endswith("gnp \u732b")
+
+
 def test_a_page_without_charts_is_small() -> None:
     section = Section("one", NAME, paragraph("text"))
     page = page_text(Page(NAME, NAME, [section], NAME))

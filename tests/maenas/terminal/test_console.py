@@ -7,7 +7,8 @@ import json
 import pytest
 from rich.table import Table
 
-from maenas.terminal.console import ERR, OUT, print_json, printable
+from maenas.blocks.files.words import printable
+from maenas.terminal.console import ERR, OUT, print_json
 
 FORGED = "a\x1b[31m\nerror: forged"
 
