@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import random
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -121,22 +122,19 @@ def test_a_cut_off_image_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "TIFF", "GIF", "BMP", "WEBP", "PPM"])
 def test_a_damaged_image_is_read_or_named(tmp_path: Path, kind: str) -> None:
-    """Bytes at random places changed: never anything but pixels or one clear error."""
+    """Changed bytes end in pixels or in `ImageError`, half a file always in an error."""
     rng, path, intact = random.Random(0), tmp_path / "a", encoded(kind)
-    for _ in range(60):
-        damaged = bytearray(intact[: rng.randint(8, len(intact))])
-        for _ in range(rng.randint(0, 6)):
+    for _ in range(30):
+        damaged = bytearray(intact)
+        for _ in range(rng.randint(1, 6)):
             damaged[rng.randrange(min(400, len(damaged)))] = rng.randrange(256)
         path.write_bytes(damaged)
-        assert channels_or_message(path) in (3, f"{path}: ")
-
-
-def channels_or_message(path: Path) -> int | str:
-    """How many channels were read, or the beginning of the message that says why none were."""
-    try:
-        return read_image(path).shape[2]
-    except ImageError as error:
-        return str(error)[: len(f"{path}: ")]
+        with suppress(ImageError):
+            assert read_image(path).shape[2] == 3
+        path.write_bytes(damaged[: rng.randint(8, len(intact) // 2)])
+        with pytest.raises(ImageError) as error:
+            read_image(path)
+        assert str(error.value).startswith(f"{path}: ")
 
 
 def test_images_of_floats_are_refused(tmp_path: Path) -> None:
