@@ -158,11 +158,16 @@ def identity(spec: DetectorSpec, dataset: Dataset, recipe: str, teacher: str = "
     """The identity of a training; the folder of the data set has no influence on it."""
     return Identity(
         names=dataset.names,
-        spec=hashlib.sha256(repr(spec).encode()).hexdigest(),
+        spec=digest_of_spec(spec),
         data=digest_of(dataset),
         recipe=recipe,
         teacher=teacher,
     )
+
+
+def digest_of_spec(spec: DetectorSpec) -> str:
+    """A digest of the detector: every part of it, the names of its classes included."""
+    return hashlib.sha256(repr(spec).encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

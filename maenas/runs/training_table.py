@@ -29,6 +29,11 @@ def training_rows(run: Path) -> list[dict[str, float]]:
     if not path.is_file():
         return []
     text = read_text(path, limit=LIMIT)
-    with parsing(path, hint="train again"):
-        rows = csv.DictReader(StringIO(text), strict=True)
+    with parsing(path, hint=f"`maenas train --resume --out {run}` writes it again"):
+        rows = list(csv.DictReader(StringIO(text), strict=True))
+        for number, row in enumerate(rows, 2):
+            if None in row or None in row.values():
+                raise ValueError(f"line {number} has another number of values than the first")
+        if not text.endswith("\n"):
+            raise ValueError("ends in the middle of a line")
         return [{name: float(value) for name, value in row.items() if value} for row in rows]

@@ -38,6 +38,8 @@ class Charts:
         self._drawn = time.monotonic()
 
     def __enter__(self) -> Self:
+        if self._rows:  # the table of a killed process may have one epoch more, or be damaged
+            write_text(self._folder / CSV_FILE, table(self._rows))
         return self
 
     def __exit__(

@@ -1,7 +1,8 @@
-"""The result of a training."""
+"""The result of a training, also of one that had finished before."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,8 +10,25 @@ from typing import Any
 
 from typing_extensions import TypedDict
 
-from maenas.detector.train.state import BEST, LAST
+from maenas.blocks.files.plain_file import read_bytes
+from maenas.detector.checkpoints.checkpoint import load_folder
+from maenas.detector.train import recipe_lines
+from maenas.detector.train.state import BEST, LAST, STATE_FILE, digest_of_spec, load_state
+from maenas.runs.folders import TRAINING_TABLE
+from maenas.runs.training_table import LIMIT
+from maenas.terminal.console import count_of
+from maenas.training.charts import table
+from maenas.training.model_card import CARD_FILE
+from maenas.training.setup import (
+    ARGS_FILE,
+    TrainOptions,
+    continued_recipe,
+    continued_spec,
+    kept_args,
+    kept_recipe,
+)
 
+LOG = logging.getLogger(__name__)
 SCHEMA = "maenas/train@1"
 
 
@@ -118,3 +136,39 @@ def train_result(
         skipped_steps=int(rows[-1]["skipped"]) if rows else 0,
         seconds=round(seconds, 1),
     )
+
+
+def finished_result(options: TrainOptions, folder: Path) -> TrainResult | None:
+    """The result of a training that has finished, without reading its data set.
+
+    Args:
+        options: options that the user gave; those left out are the run's own.
+        folder: folder of the run.
+    Returns:
+        The result; None if something is left to do, or the options are not those of the run.
+    Raises:
+        MaenasError: if a file of the run is damaged.
+    """
+    card, curves = folder / CARD_FILE, folder / TRAINING_TABLE
+    if not card.is_file() or not curves.is_file():  # the card is the last file of a training
+        return None
+    saved = load_state(folder / STATE_FILE)
+    args, recipe = kept_args(folder / ARGS_FILE), kept_recipe(folder / ARGS_FILE)
+    data, teacher = Path(args["data"]), args.get("teacher")
+    is_same = (
+        saved.progress.epoch == recipe.epochs
+        and read_bytes(curves, limit=LIMIT) == table(saved.progress.rows).encode()
+        and options.init in (None, args.get("init"))
+        and (options.data is None or options.data.resolve() == data)
+        and (options.teacher is None or str(Path(options.teacher).resolve()) == teacher)
+        and saved.identity.recipe.splitlines()[:-1] == recipe_lines(recipe)
+        and continued_recipe(options, recipe, teacher is not None) == recipe
+        and digest_of_spec(continued_spec(options, folder)) == saved.identity.spec
+    )
+    if not is_same:
+        return None
+    result = train_result(folder, saved.progress.rows, data, teacher, 0.0)
+    for detector in filter(None, (result.best, result.last)):
+        load_folder(detector)
+    LOG.info(f"{folder}: is finished, {count_of(result.epochs, 'epoch')}")
+    return result

@@ -12,8 +12,9 @@ from pathlib import Path
 
 from maenas import __version__
 from maenas.detector.data import Dataset, LoaderOptions, TrainLoader
-from maenas.detector.distill import Teacher, teaching
+from maenas.detector.distill import Teacher, Teaching, teaching
 from maenas.detector.errors import TrainError
+from maenas.detector.model.layers.network import DetectorNetwork
 from maenas.detector.model.spec import DetectorSpec
 from maenas.detector.train import (
     Pause,
@@ -47,7 +48,7 @@ from maenas.training.folder import clear, resumed_run
 from maenas.training.images import save_labels, save_predictions
 from maenas.training.model_card import read_trained, write_card
 from maenas.training.progress import TrainLine
-from maenas.training.result import TrainResult, train_result
+from maenas.training.result import TrainResult, finished_result, train_result
 from maenas.training.setup import TrainOptions, begun, continued, write_args
 from maenas.training.trackers.load import load_trackers
 from maenas.training.trackers.tracker import TrackedRun, Tracker, Trackers
@@ -75,7 +76,7 @@ def run_training(
         workers: number of processes that load images; one per core if None.
         trackers: trackers of the training, see `load_trackers`.
     Returns:
-        The result; None in a process of rank > 0.
+        The result, at once if the run to continue has finished; None in a process of rank > 0.
     Raises:
         MaenasError: if something about the detector, data, recipe or folder is wrong.
         Interrupted: if a signal asks it to end; the state of the training is saved.
@@ -95,6 +96,9 @@ def run_training(
             raise TrainError(
                 f"{out}: there is no training to continue; give a detector and --data to start one."
             )
+        finished = finished_result(options, out) if goes_on and out else None
+        if finished is not None:
+            return finished if ranks.leads else None
         resolved = continued(options, out, ranks) if goes_on and out else begun(options, ranks)
         spec = resolved.spec
         fast = resolved_compute(resolved.recipe.compute, resolved.network, ranks.device)
@@ -110,10 +114,8 @@ def run_training(
         taught_by = "" if resolved.teacher is None else resolved.teacher.digest
         mark = identity(spec, dataset, "", taught_by)
         require_agreement(ranks, mark, recipe, val, resolved.saved)
-        fitting, side = 1, spec.backbone.in_shape[1:]
-        if recipe.compute.batch is None:
-            fitting = fitting_batch(resolved.network, side, recipe, ranks.device, lessons)
-            fitting = ranks.least(fitting)  # all processes load batches of one size
+        side = spec.backbone.in_shape[1:]
+        fitting = fitting_images(resolved.network, recipe, ranks, lessons, side)
         smallest = smallest_batch(side, lessons is not None)
         drawn = recipe.sampling.epoch_length(len(dataset))
         size = batch_size(recipe, drawn, ranks.count, fitting, smallest)
@@ -166,6 +168,20 @@ def run_training(
         if result is not None:
             write_card(read_trained(path), dataset, ())
         return result
+
+
+def fitting_images(
+    network: DetectorNetwork,
+    recipe: Recipe,
+    ranks: Ranks,
+    lessons: Teaching | None,
+    size: tuple[int, int],
+) -> int:
+    """The largest batch that every process has the memory for; 1 if the recipe gives one."""
+    if recipe.compute.batch is not None:
+        return 1
+    fitting = fitting_batch(network, size, recipe, ranks.device, lessons)
+    return ranks.least(fitting)  # all processes load batches of one size
 
 
 def follow(

@@ -142,34 +142,16 @@ def continued(options: TrainOptions, folder: Path, ranks: Ranks) -> ResolvedTrai
     """Set up a resumed run from its folder; options that are given must equal those of the run."""
     saved = load_state(folder / STATE_FILE)
     args = kept_args(folder / ARGS_FILE)
-    kept = recipe = kept_recipe(folder / ARGS_FILE)
     name = args.get("teacher") if options.teacher is None else options.teacher
     teacher = None if name is None else find_teacher(name)
-    given = (options.recipe, options.epochs, options.assigner)
-    if options.changes or any(value is not None for value in given):
-        base = recipe
-        if options.recipe is not None:
-            base = named_recipe(options.recipe)
-            base = replace(base, distill=None) if teacher is None else distilling(base)
-        recipe = changed_recipe(base, options)
-        if recipe.compute.batch is None:
-            recipe = replace(recipe, compute=replace(recipe.compute, batch=kept.compute.batch))
     if options.init is not None and options.init != args.get("init"):
         raise TrainError(
             f"--init {options.init}: {folder} was started "
             + (f"with {args['init']}" if args.get("init") else "without it")
             + "; leave it out, or start a new run with --out."
         )
-    spec = load_detector(folder / LAST / SPEC_FILE)
-    size, started = options.input_size, spec.backbone.in_shape
-    if size is not None and image_shape(size) != started:
-        raise TrainError(
-            f"--input-size {shown_size(size)}: {folder} was started at {shown_size(started[1:])}; "
-            "leave it out, or start a new run with --out."
-        )
-    if options.detector is not None:
-        typed, _ = find_detector(options.detector, options.input_size)
-        spec = starting_spec(typed, spec.names)
+    recipe = continued_recipe(options, kept_recipe(folder / ARGS_FILE), teacher is not None)
+    spec = continued_spec(options, folder)
     data = Path(args["data"]) if options.data is None else options.data.resolve()
     dataset = training_images(data, ranks)
     if dataset.names != saved.identity.names:
@@ -187,6 +169,36 @@ def continued(options: TrainOptions, folder: Path, ranks: Ranks) -> ResolvedTrai
         ),
         teacher=teacher,
     )
+
+
+def continued_recipe(options: TrainOptions, kept: Recipe, has_teacher: bool) -> Recipe:
+    """The recipe of a run with the values that are given again."""
+    given = (options.recipe, options.epochs, options.assigner)
+    if not options.changes and all(value is None for value in given):
+        return kept
+    base = kept
+    if options.recipe is not None:
+        base = named_recipe(options.recipe)
+        base = distilling(base) if has_teacher else replace(base, distill=None)
+    recipe = changed_recipe(base, options)
+    if recipe.compute.batch is None:
+        recipe = replace(recipe, compute=replace(recipe.compute, batch=kept.compute.batch))
+    return recipe
+
+
+def continued_spec(options: TrainOptions, folder: Path) -> DetectorSpec:
+    """The detector of a run, or the one that is given again with the classes of the run."""
+    spec = load_detector(folder / LAST / SPEC_FILE)
+    size, started = options.input_size, spec.backbone.in_shape
+    if size is not None and image_shape(size) != started:
+        raise TrainError(
+            f"--input-size {shown_size(size)}: {folder} was started at {shown_size(started[1:])}; "
+            "leave it out, or start a new run with --out."
+        )
+    if options.detector is None:
+        return spec
+    typed, _ = find_detector(options.detector, size)
+    return starting_spec(typed, spec.names)
 
 
 def continuation_note(progress: TrainingProgress, epochs: int) -> str:

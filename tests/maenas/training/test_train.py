@@ -132,6 +132,54 @@ def test_another_training_cannot_be_continued(
     assert (finished / "resume.pt").read_bytes() == before
 
 
+def test_a_finished_run_answers_without_its_data(typed, given, finished, monkeypatch) -> None:
+    """An orchestrator that retries the command does not wait until a large data set is read."""
+    monkeypatch.setattr(YoloReader, "read", None)
+    words = ["--set", "compute.batch=2", "--set", "batch=2", "--epochs", "1", "--compute", "cpu"]
+    words += ["--data", str(given / "data" / "data.yaml"), "--out", str(finished)]
+    ran = typed("train", str(given / "start"), *words, "--resume", "--json")
+    assert ran.code == 0, ran.err
+    assert ran.json["best"] == str(finished / "best")
+    assert ran.err == f"{finished}: is finished, 1 epoch\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("args.yaml", "args.yaml: not valid YAML"),
+        ("resume.pt", "is damaged or not a training saved by maenas"),
+        ("last/detector.yaml", "last/detector.yaml: "),
+        ("last/weights.safetensors", "last/weights.safetensors: cannot be read"),
+        ("best/weights.safetensors", "best/weights.safetensors: cannot be read"),
+    ],
+)
+def test_a_finished_run_with_a_truncated_file_is_not_called_finished(
+    name, message, typed, finished, tmp_path
+) -> None:
+    out = tmp_path / "run"
+    shutil.copytree(finished, out)
+    whole = (out / name).read_bytes()
+    (out / name).write_bytes(whole[: len(whole) * 2 // 3])
+    ran = typed("train", "--out", str(out), "--resume", "--compute", "cpu")
+    assert ran.code == 2
+    assert message in ran.err
+    assert ran.err.count("\n") == 1
+
+
+def test_a_truncated_table_is_refused_and_written_again_from_the_state(
+    typed, finished, tmp_path
+) -> None:
+    out = tmp_path / "run"
+    shutil.copytree(finished, out)
+    whole = (out / "results.csv").read_text()
+    (out / "results.csv").write_text(whole[:-5])
+    ran = typed("card", str(out))
+    assert ran.code == 2
+    assert f"`maenas train --resume --out {out}` writes it again" in ran.err
+    assert typed("train", "--out", str(out), "--resume", "--compute", "cpu").code == 0
+    assert (out / "results.csv").read_text() == whole
+
+
 @pytest.mark.parametrize(
     ("args", "message"),
     [
@@ -255,5 +303,8 @@ def test_each_split_is_read_once(given, typed, monkeypatch):
     monkeypatch.setattr(YoloReader, "read", counted)
     typed(*options(given, Path("once"), epochs=1))
     assert reads == ["train", "val"]
+    typed("train", "--resume", "--out", "once", "--compute", "cpu")
+    assert reads == ["train", "val"]  # it has finished
+    Path("once", "card.md").unlink()
     typed("train", "--resume", "--out", "once", "--compute", "cpu")
     assert reads == ["train", "val"] * 2
