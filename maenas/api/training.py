@@ -140,6 +140,7 @@ def train_family(
     changes: Changes = (),
     device: str | None = None,
     input_size: int | None = None,
+    inherit: bool = False,
     compute: str = "auto",
     workers: int | None = None,
 ) -> FamilyResult:
@@ -154,6 +155,7 @@ def train_family(
         changes: values to change in the recipe of every member.
         device: device that latency is predicted for; if None that of the search, else t4.
         input_size: side of the input image in pixels; that of each member if None.
+        inherit: start each smaller detector from the weights of the next larger one.
         compute: device that torch computes on.
         workers: number of processes that load images; one per core if None.
     Raises:
@@ -166,7 +168,13 @@ def train_family(
     from maenas.training.family import Family, train_members
 
     family = Family(
-        tuple(map(str, sources)), _path(data), epochs, _changes(changes), device, input_size
+        tuple(map(str, sources)),
+        _path(data),
+        epochs,
+        _changes(changes),
+        device,
+        input_size,
+        inherit,
     )
     return train_members(family, _path(out), resume, compute, workers)
 

@@ -43,7 +43,17 @@ SPECS = "detectors"  # folder of the detectors before training
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """Options of a family; the folder keeps them, so that --resume does not need them again."""
+    """Options of a family; the folder keeps them, so that --resume does not need them again.
+
+    Attributes:
+        sources: search over a range, or specs, detectors and zoo names.
+        data: data set.
+        epochs: number of epochs; that of each recipe if None.
+        changes: values to change in the recipe of every member.
+        device: device that latency is predicted for; None for that of the search.
+        input_size: side of the input image in pixels; None for that of each member.
+        inherit: whether each smaller detector starts from the weights of the next larger one.
+    """
 
     sources: tuple[str, ...] = ()
     data: Path | None = None
@@ -51,6 +61,7 @@ class Family:
     changes: tuple[str, ...] = ()
     device: str | None = None
     input_size: int | None = None
+    inherit: bool = False
 
 
 def train_members(
@@ -216,9 +227,9 @@ def continued(options: Family, folder: Path) -> Family:
     assert family.data is not None
     if options.data is not None and options.data.resolve() != family.data.resolve():
         raise TrainError(f"{path}: was started with {family.data}, got --data {options.data}.")
-    for name in ("epochs", "changes", "device", "input_size"):
+    for name in ("epochs", "changes", "device", "input_size", "inherit"):
         typed, there = getattr(options, name), getattr(family, name)
-        if typed not in (None, ()) and typed != there:
+        if typed not in (None, (), False) and typed != there:
             raise TrainError(
                 f"{path}: was started with {name} {there}, got {typed}; leave it out, or begin "
                 "another family with --out."
@@ -261,6 +272,7 @@ def trained(
             epochs=family.epochs,
             changes=changes,
             teacher=None if teacher is None else str(teacher),
+            init=None if teacher is None or not family.inherit else str(teacher),
         )
         # exist_ok: a process killed before its first checkpoint may have left files.
         ended = run_training(options, out, False, True, compute, workers)

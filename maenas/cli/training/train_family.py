@@ -42,6 +42,12 @@ def train_family(
         str | None, typer.Option(help="Price latency on this target. (the search's, else t4)")
     ] = None,
     input_size: InputSize = None,
+    inherit: Annotated[
+        bool,
+        typer.Option(
+            "--inherit", help="Start each smaller detector from the weights of the next larger one."
+        ),
+    ] = False,
     compute: TrainCompute = "auto",
     workers: Loaders = None,
     as_json: Json = False,

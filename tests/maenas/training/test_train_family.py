@@ -47,7 +47,8 @@ def options(given: Path, out: Path, *changed: str) -> list[str]:
 @pytest.fixture(scope="module")
 def finished(maenas, given, tmp_path_factory):
     out = tmp_path_factory.mktemp("finished") / "family"
-    ran = maenas(*options(given, out, "--set", "distill.weight=2", "--json"), cwd=out.parent)
+    words = ("--set", "distill.weight=2", "--inherit", "--json")
+    ran = maenas(*options(given, out, *words), cwd=out.parent)
     return ran, out
 
 
@@ -64,7 +65,10 @@ def test_each_member_is_taught_by_the_next_larger_one(finished) -> None:
         args = yaml.safe_load((out / row["name"] / "args.yaml").read_text())
         if row["teacher"] is None:
             assert "teacher" not in args
+            assert "init" not in args
         else:
+            assert args["init"] == args["teacher"]
+            assert (out / row["name"] / "inherited.csv").exists()
             assert Path(args["teacher"]).parent == out / row["teacher"]
             assert args["recipe"]["distill"]["weight"] == 2
     assert json.loads((out / "result.json").read_text()) == ran.json
