@@ -6,7 +6,8 @@ FOLDER holds `nas_bench_macro.csv` and `ofa_mobilenetv3.csv`, see bench_evidence
 5 % of MACs with 40 networks or more, K networks are drawn, the tilt of log-macs is fitted to them
 as by `maenas calibrate-score`, and Spearman's rank correlation with accuracy is computed on the
 other networks of the band: with the posterior mean of the tilt, as in the file it writes, and for
-the posterior mean of the standardised score. Values are means over bands, weighted by their number of networks.
+the posterior mean of the standardised score. Values are means over bands, weighted by their number
+of networks.
 """
 
 from __future__ import annotations
