@@ -129,14 +129,15 @@ def _solve(matrix: csr_array, us: Float64Array, weights: Float64Array) -> Float6
 
     weighted = matrix.multiply(weights[:, None]).tocsr()
     scale = np.sqrt(np.asarray(weighted.multiply(weighted).sum(axis=0)).ravel())
-    scale[scale == 0] = 1.0
+    unseen = scale == 0
+    scale[unseen] = 1.0
     gram = np.asarray((weighted.T @ weighted).todense()) / np.outer(scale, scale)
     target = np.asarray(weighted.T @ (us * weights)).ravel() / scale
     gram[np.diag_indices_from(gram)] += RIDGE
     lower = np.linalg.cholesky(gram)
     reduced = solve_triangular(lower, target, lower=True)
     solution, _ = nnls(lower.T, reduced, maxiter=30 * len(target))
-    found: Float64Array = solution / scale
+    found: Float64Array = np.where(unseen, 0.0, solution / scale)  # not what rounding left there
     return found
 
 

@@ -95,6 +95,14 @@ def test_the_fit_does_not_depend_on_chance() -> None:
     assert fit(observed) == fit(observed)
 
 
+def test_a_term_that_no_observed_operator_has_costs_nothing() -> None:
+    """Rounding must not decide what larger operators cost, such as those beyond the cache."""
+    chance = random.Random(0)
+    ops = [op for op in random_ops(200) if max(terms_of(op)[4:6]) == 0.0]
+    found = fit([Observation((op,), true_us(op) * chance.uniform(0.8, 1.2)) for op in ops])
+    assert {price for kernel in found.values() for price in kernel.us[4:6]} == {0.0}
+
+
 def test_nothing_observed_is_an_error() -> None:
     with pytest.raises(ValueError, match="nothing was observed"):
         fit([])
