@@ -10,7 +10,7 @@ import numpy as np
 
 from maenas.blocks.op import Op
 from maenas.budgets.arrays import Float64Array
-from maenas.budgets.pricing.kernels import KernelKind, kernel_of, terms_of
+from maenas.budgets.pricing.kernels import WORK, kernel_of, terms_of, work_of
 from maenas.budgets.pricing.operator_model import Kernel, OperatorModel
 from maenas.budgets.pricing.roofline import Roofline
 
@@ -21,12 +21,7 @@ ROOFLINE: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "launch": (("conv_us", "pointwise_us"), ()),
     "memory": ((), ("bandwidth_gbs", "depthwise_gbs")),
 }
-# Multipliers of operator prices.
-OPERATORS = (
-    "compute", "depthwise", "attention", "activations", "operators", "memory", "weights"
-)  # fmt: skip
-EXPONENTIALS = 3  # term of a price that counts exponentials of activations
-MAP_TERMS = 6  # first terms of every price: the operator itself, then traffic of feature maps
+OPERATORS = WORK  # multipliers of operator prices
 _LAUNCH, _MEMORY = 1, 2  # places of the multipliers that overlapping kernels have
 
 
@@ -80,7 +75,7 @@ def shares_of(base: Base, ops: Sequence[Op]) -> Shares:
         kernel = kernel_of(op)
         us = base.kernel(op).us
         for index, (price, term) in enumerate(zip(us, terms_of(op), strict=True)):
-            sums[OPERATORS.index(_group(kernel, index, len(us)))] += count * price * term / 1e3
+            sums[OPERATORS.index(work_of(kernel, index, len(us)))] += count * price * term / 1e3
     return Shares(sums, np.zeros((0, 2)), float(sums.sum()))
 
 
@@ -97,7 +92,7 @@ def scaled(base: Base, multipliers: Mapping[str, float]) -> Base:
     kernels = {
         kind: Kernel(
             tuple(
-                us * multipliers[_group(kind, index, len(kernel.us))]
+                us * multipliers[work_of(kind, index, len(kernel.us))]
                 for index, us in enumerate(kernel.us)
             ),
             kernel.sizes,
@@ -120,21 +115,3 @@ def _roofline_shares(base: Roofline, ops: Sequence[Op]) -> Shares:
                 sums[_LAUNCH] += part * piece.launch
                 sums[_MEMORY] += part * piece.memory
     return Shares(sums, np.array(pairs).reshape(-1, 2), total)
-
-
-def _group(kernel: KernelKind, index: int, count: int) -> str:
-    """The multiplier of one term of a kernel's price."""
-    if kernel.family in ("matmul", "softmax", "global_pool"):
-        return "attention"
-    if index == 0:
-        return "operators"
-    if index == EXPONENTIALS:
-        return "activations"
-    if kernel.family in ("depthwise", "grouped", "grouped-deconv"):
-        return "depthwise"
-    if index < MAP_TERMS:
-        return "memory"
-    if kernel.family == "max_pool":
-        return "compute"
-    # vectors, tiles, weights, waits, and the residual that is added
-    return {2: "weights", 4: "memory"}.get(index - MAP_TERMS, "compute")

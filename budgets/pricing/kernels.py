@@ -24,6 +24,9 @@ STEM_CHANNELS = 4  # most input channels of a stem convolution, which reads an i
 CACHED = (2**18, 2**21)  # 32-bit elements that fit in the cache of a core and of a chip, roughly
 SIZES = ("input channels", "output channels", "positions")  # names of the values of `size_of`
 EXPONENTIALS = ("silu", "sigmoid")
+WORK = ("compute", "depthwise", "attention", "activations", "operators", "memory", "weights")
+EXPONENTIALS_TERM = 3  # place of the term that counts exponentials of activations
+MAP_TERMS = 6  # first terms of every price: the operator itself, then traffic of feature maps
 
 
 class KernelKind(NamedTuple):
@@ -113,6 +116,30 @@ def terms_of(op: Op) -> Terms:
             return (*maps, written * sum(op.kernel) / 2, written * op.kernel_area)
         case _:
             return maps
+
+
+def work_of(kernel: KernelKind, index: int, count: int) -> str:
+    """Return the kind of work, one of `WORK`, that a term of a kernel's price counts.
+
+    Args:
+        kernel: kernel.
+        index: place of the term in `terms_of`.
+        count: number of terms of the kernel.
+    """
+    if kernel.family in ("matmul", "softmax", "global_pool"):
+        return "attention"
+    if index == 0:
+        return "operators"
+    if index == EXPONENTIALS_TERM:
+        return "activations"
+    if kernel.family in ("depthwise", "grouped", "grouped-deconv"):
+        return "depthwise"
+    if index < MAP_TERMS:
+        return "memory"
+    if kernel.family == "max_pool":
+        return "compute"
+    # vectors, tiles, weights, waits, and the residual that is added
+    return {2: "weights", 4: "memory"}.get(index - MAP_TERMS, "compute")
 
 
 def _products(op: Op) -> Terms:

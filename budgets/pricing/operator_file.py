@@ -119,7 +119,7 @@ def load_operator_file(path: Path, device: str | None = None) -> OperatorModel:
     listed = data.get("kernels")
     if isinstance(listed, dict):
         data["kernels"] = {
-            _kind(name, path): parse(Kernel, kernel, f"{path}: kernels.{name}")
+            kernel_named(name, str(path)): parse(Kernel, kernel, f"{path}: kernels.{name}")
             for name, kernel in listed.items()
         }
     if data.get("fit") is not None:
@@ -128,9 +128,16 @@ def load_operator_file(path: Path, device: str | None = None) -> OperatorModel:
     return replace(file, device=device or file.device).model()
 
 
-def _kind(name: object, path: Path) -> KernelKind:
-    """The kernel that a key of the file names."""
+def kernel_named(name: object, where: str) -> KernelKind:
+    """Return the kernel that a key of a file names.
+
+    Args:
+        name: key.
+        where: file, and place in it, for messages.
+    Raises:
+        SpecError: if it names none.
+    """
     try:
         return KernelKind.parse(str(name))
     except SpecError as error:
-        raise SpecError(f"{path}: kernels.{error}") from None
+        raise SpecError(f"{where}: kernels.{error}") from None

@@ -84,14 +84,14 @@ def fit(observations: Sequence[Observation]) -> dict[KernelKind, Kernel]:
     for kernel in sorted(samples, key=str):  # in the order of their text, as in files
         first[kernel] = count
         count += len(terms_of(samples[kernel][0]))
-    matrix = _matrix(observations, first, count)
+    matrix = matrix_of(observations, first, count)
     us = np.array([observation.us for observation in observations])
     base = np.array([observation.weight for observation in observations])
     base = base / np.maximum(us, RESOLUTION_US)
     weights = base
     solution = np.zeros(count)
     for _ in range(ROUNDS):
-        solution = _solve(matrix, us, weights)
+        solution = solve(matrix, us, weights)
         errors = np.abs(matrix @ solution - us) / np.maximum(us, RESOLUTION_US)
         weights = base / np.sqrt(np.maximum(1.0, errors / TOLERATED))
     return {
@@ -103,7 +103,7 @@ def fit(observations: Sequence[Observation]) -> dict[KernelKind, Kernel]:
     }
 
 
-def _matrix(
+def matrix_of(
     observations: Sequence[Observation], first: Mapping[KernelKind, int], count: int
 ) -> csr_array:
     """Return the terms summed over each observation's operators, (observations, all terms)."""
@@ -122,7 +122,7 @@ def _matrix(
     return csr_array((entries, (rows, columns)), shape=(len(observations), count))
 
 
-def _solve(matrix: csr_array, us: Float64Array, weights: Float64Array) -> Float64Array:
+def solve(matrix: csr_array, us: Float64Array, weights: Float64Array) -> Float64Array:
     """Solve weighted non-negative least squares by normal equations: many rows, few columns."""
     from scipy.linalg import solve_triangular
     from scipy.optimize import nnls
@@ -221,16 +221,22 @@ class OperatorModel(LatencyModel):
         if kernel in self.kernels:
             return kernel
         if kernel not in self._nearest:
-            measured = [known for known in self.kernels if known.family == kernel.family]
-            instead = INSTEAD.get(kernel.family)
-            measured = measured or [known for known in self.kernels if known.family == instead]
-            if not measured:
+            found = nearest(kernel, self.kernels)
+            if found is None:
                 raise DeviceError(
                     f"device {self.device}: operators of kind {kernel.family!r} were never "
                     f"measured there; measure them with: {self.command}"
                 )
-            self._nearest[kernel] = min(measured, key=lambda known: _distance(known, kernel))
+            self._nearest[kernel] = found
         return self._nearest[kernel]
+
+
+def nearest(kernel: KernelKind, known: Iterable[KernelKind]) -> KernelKind | None:
+    """Return the kernel of the same family, or of the one instead, with the nearest window."""
+    every = list(known)
+    alike = [other for other in every if other.family == kernel.family]
+    alike = alike or [other for other in every if other.family == INSTEAD.get(kernel.family)]
+    return min(alike, key=lambda other: _distance(other, kernel), default=None)
 
 
 def _distance(one: KernelKind, other: KernelKind) -> float:

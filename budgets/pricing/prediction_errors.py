@@ -45,16 +45,17 @@ class PredictionErrors:
         """Whether the error is too large to trust the prices."""
         return not self.mean <= POOR
 
-    def line(self, is_trusted: bool = True) -> str:
+    def line(self, is_trusted: bool = True, networks: str = "held-out networks") -> str:
         """Return the statistics as one line for users.
 
         Args:
             is_trusted: whether to include share and rank correlation, which look too good for a
                 disturbed table.
+            networks: description of the networks.
         """
         if not self.names:
             return "not checked on held-out networks"
-        error = f"on {len(self.names)} held-out networks: mean error {100 * self.mean:.1f}%"
+        error = f"on {len(self.names)} {networks}: mean error {100 * self.mean:.1f}%"
         if is_trusted:
             error += f", {100 * self.within_10:.0f}% of them within 10%"
             error += "" if self.spearman is None else f", rank correlation {self.spearman:.3f}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from math import inf
@@ -29,7 +29,9 @@ from maenas.budgets.pricing.disturbance import Disturbance, Role, disturbance
 from maenas.budgets.pricing.kernels import KernelKind
 from maenas.budgets.pricing.op_rows import op_row, row_op
 from maenas.budgets.pricing.operator_model import Kernel, Observation, OperatorModel, fit
+from maenas.budgets.pricing.origin import Origin, read_origin
 from maenas.budgets.pricing.prediction_errors import PredictionErrors, prediction_errors
+from maenas.budgets.pricing.transfer import transferred
 
 FORMAT = "maenas/latency-table@1"
 NETWORK_WEIGHT = 20.0  # weight of a network's total time relative to a layer's time
@@ -38,6 +40,7 @@ NOISY_WEIGHT = 0.2
 WITH_LAYERS: tuple[Role, ...] = ("fit", "module")  # roles of networks that prices are fitted to
 STRAY = 2.0  # slowdown of the reference graph above which a sample is doubtful
 MIN_CALM = 6  # undisturbed held-out networks needed to exclude the disturbed ones
+FOLDS = 10  # most parts in which the networks of a transferred table are left out in turn
 QUIET = 10  # percentile of the reference times that represents an undisturbed machine
 
 
@@ -106,6 +109,8 @@ class LatencyTable:
         provenance: other facts that affect the times, such as driver and clocks.
         ops: list of distinct operators.
         samples: measurements, one per graph.
+        transfer: prices of another device that few samples adapt; None for a table that stands
+            alone.
     """
 
     name: str
@@ -120,11 +125,13 @@ class LatencyTable:
     provenance: Mapping[str, str | int | float]
     ops: tuple[Op, ...] = field(repr=False)
     samples: tuple[TableSample, ...] = field(repr=False)
+    transfer: Origin | None = None
 
     def __post_init__(self) -> None:
         if self.batch != 1:
             raise SpecError(f"batch: tables are for one image at a time, got {self.batch}.")
-        if not any(sample.role == "fit" for sample in self.samples):
+        roles = ("fit",) if self.transfer is None else WITH_LAYERS
+        if not any(sample.role in roles for sample in self.samples):
             raise SpecError("samples: there is no network to fit prices to.")
         indices = {index for sample in self.samples for index in _places(sample)}
         if indices and not 0 <= min(indices) <= max(indices) < len(self.ops):
@@ -152,7 +159,7 @@ class LatencyTable:
                 extends it; the table's name if None.
         """
         doubt = "" if self.warning is None else f"UNRELIABLE: {self.warning}; "
-        checked = self.errors.line(is_trusted=self.warning is None)
+        checked = self.errors.line(self.warning is None, self._checked)
         return replace(self._prices(f"{self.about}; {doubt}{checked}", where), warning=self.warning)
 
     @cached_property
@@ -169,7 +176,7 @@ class LatencyTable:
         if self.disturbance.is_heavy:
             cause = self.disturbance.line()
         elif self.errors.is_poor and self.errors.names:
-            cause = f"its mean error on held-out networks is {100 * self.errors.mean:.0f}%"
+            cause = f"its mean error on {self._checked} is {100 * self.errors.mean:.0f}%"
         else:
             return None
         return f"{cause}; measure the table again when the machine is quiet"
@@ -183,6 +190,8 @@ class LatencyTable:
         Raises:
             DeviceError: if a held-out network has operators that no other sample has.
         """
+        if self.is_left_out_in_turn:
+            return self._errors_in_turn()
         every = [sample for sample in self.samples if sample.role == "held-out"]
         calm = [sample for sample in every if not self.doubtful(sample)]
         held_out = calm if len(calm) >= MIN_CALM else every
@@ -191,6 +200,33 @@ class LatencyTable:
         predicted = tuple(prices.latency_ms(self.ops_of(sample)) for sample in held_out)
         measured = tuple(self.latency_ms(sample) for sample in held_out)
         return prediction_errors(names, predicted, measured, len(every) - len(held_out))
+
+    @property
+    def is_left_out_in_turn(self) -> bool:
+        """Whether the errors are those of the fitted networks, each predicted without itself."""
+        held_out = any(sample.role == "held-out" for sample in self.samples)
+        return self.transfer is not None and not held_out
+
+    @property
+    def _checked(self) -> str:
+        """Description of the networks that the errors are measured on."""
+        return "networks left out in turn" if self.is_left_out_in_turn else "held-out networks"
+
+    def _errors_in_turn(self) -> PredictionErrors:
+        """Errors on the networks of a transferred table, each predicted without itself."""
+        networks = [sample for sample in self.samples if sample.role in WITH_LAYERS]
+        prices = self._prices(self.about)
+        predicted: dict[str, float] = {}
+        for fold in range(min(FOLDS, len(networks))):
+            left_out = networks[fold::FOLDS]
+            kernels = self._fitted({sample.name for sample in left_out})
+            without = replace(prices, kernels=kernels)
+            predicted |= {one.name: without.latency_ms(self.ops_of(one)) for one in left_out}
+        return prediction_errors(
+            tuple(sample.name for sample in networks),
+            tuple(predicted[sample.name] for sample in networks),
+            tuple(self.latency_ms(sample) for sample in networks),
+        )
 
     def _prices(self, about: str, where: str | None = None) -> OperatorModel:
         return OperatorModel(
@@ -225,7 +261,13 @@ class LatencyTable:
         )
         runtime = self.provenance.get("runtime", self.backend)
         hardware = self.provenance.get("device", self.device)
-        return f"measured {self.created[:10]}: {runtime} {self.precision} on {hardware}{threads}"
+        origin = ""
+        if self.transfer is not None:
+            origin = f", transferred from {self.transfer.table} by {len(self.samples)} measurements"
+        return (
+            f"measured {self.created[:10]}: {runtime} {self.precision} on {hardware}{threads}"
+            f"{origin}"
+        )
 
     def command(self) -> str:
         """Return the command line that measures this table again."""
@@ -237,6 +279,9 @@ class LatencyTable:
             words += ["--precision", self.precision]
         if f"{self.threads}t" in settings:
             words += ["--threads", str(self.threads)]
+        if self.transfer is not None:
+            words += ["--from-table", quote(self.transfer.table)]
+            words += ["--measure", str(len(self.samples))]
         return " ".join([*words, "--exist-ok"])
 
     def ops_of(self, sample: TableSample) -> tuple[Op, ...]:
@@ -252,18 +297,28 @@ class LatencyTable:
 
     @cached_property
     def _kernels(self) -> dict[KernelKind, Kernel]:
-        return fit(list(self._observations()))
+        return self._fitted()
 
-    def _observations(self) -> Iterator[Observation]:
-        """Yield the layers of each sample, and each graph as a whole."""
+    def _fitted(self, without: Collection[str] = ()) -> dict[KernelKind, Kernel]:
+        """Return the prices fitted to all graphs except those of the names `without`."""
+        observations = list(self._observations(without))
+        if self.transfer is None:
+            return fit(observations)
+        return transferred(self.transfer.kernels, observations)
+
+    def _observations(self, without: Collection[str]) -> Iterator[Observation]:
+        """Yield the layers of each sample, and each graph as a whole, except graphs `without`."""
+        has_layers = any(sample.layers for sample in self.samples)
         for sample in self.samples:
+            if sample.name in without:
+                continue
             weight = WEIGHTS[sample.role] * (NOISY_WEIGHT if self.doubtful(sample) else 1.0)
             if weight == 0:
                 continue
             for ops, us in self._layer_times(sample):
                 yield Observation(ops, us, weight)
             if sample.role in WITH_LAYERS or not sample.layers:
-                whole = weight * (NETWORK_WEIGHT if sample.layers else 1.0)
+                whole = weight * (NETWORK_WEIGHT if sample.layers or not has_layers else 1.0)
                 yield Observation(self.ops_of(sample), 1e3 * self.latency_ms(sample), whole)
 
     def _layer_times(self, sample: TableSample) -> Iterator[tuple[tuple[Op, ...], float]]:
@@ -296,6 +351,9 @@ class LatencyTable:
         data["provenance"] = dict(self.provenance)
         data["ops"] = [op_row(op) for op in self.ops]
         data["samples"] = [asdict(sample) for sample in self.samples]
+        del data["transfer"]  # a key of transferred tables only, so that older files stay valid
+        if self.transfer is not None:
+            data["transfer"] = self.transfer.to_json()
         return {"format": FORMAT, **data}
 
     def save(self, path: Path) -> None:
@@ -333,6 +391,8 @@ def load_table(path: Path) -> LatencyTable:
     with parsing(path, wrong="is not a latency table of this version"):
         data["ops"] = [row_op(row) for row in data["ops"]]
         data["samples"] = [table_sample(sample, str(path)) for sample in data["samples"]]
+        if data.get("transfer") is not None:
+            data["transfer"] = read_origin(data["transfer"], str(path))
     return parse(LatencyTable, data, str(path))
 
 

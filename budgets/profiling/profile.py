@@ -75,6 +75,7 @@ def profile(
     partial: PartialProfile,
     seconds: float,
     report: Callable[[ProfileProgress], None] = lambda progress: None,
+    least: tuple[int, int] | None = None,
 ) -> tuple[list[Measured], list[str]]:
     """Measure items in order until the time is over and a table has enough networks.
 
@@ -84,6 +85,8 @@ def profile(
         partial: file that keeps the measurements; it may already hold some of them.
         seconds: time limit of the whole profile, earlier measurements in the file included.
         report: function called after every item.
+        least: numbers of fitted and held-out networks that are measured even if the time is over;
+            those of a table that stands alone if None.
     Returns:
         The best attempt of each measured graph, and the reason for each graph left out.
     Raises:
@@ -105,7 +108,7 @@ def profile(
     queue.extend(_noisy(items, kept, tried))
     while queue:
         item = queue.popleft()
-        if spent > seconds and (tried[item.name] or not lacking(kept)):
+        if spent > seconds and (tried[item.name] or not lacking(kept, least)):
             break
         started = time.monotonic()
         try:
@@ -129,7 +132,9 @@ def profile(
         if not queue:
             queue.extend(_noisy(items, kept, tried))
         fastest, warnings = min(done.sample.ms), done.sample.warnings
-        report(ProfileProgress(len(tried), item.name, fastest, spent, warnings, lacking(kept)))
+        report(
+            ProfileProgress(len(tried), item.name, fastest, spent, warnings, lacking(kept, least))
+        )
     return best_of(kept), notes
 
 
@@ -305,10 +310,11 @@ def counted(kinds: Counter[str]) -> str:
     return ", ".join(f"{count} x {kind}" for kind, count in kinds.most_common())
 
 
-def lacking(measured: Sequence[Measured]) -> int:
+def lacking(measured: Sequence[Measured], least: tuple[int, int] | None = None) -> int:
     """Return how many networks must still be measured before a table can be written."""
     roles = Counter(one.sample.role for one in measured)
-    return max(0, MIN_FITTED - roles["fit"]) + max(0, MIN_HELD_OUT - roles["held-out"])
+    fitted, held_out = (MIN_FITTED, MIN_HELD_OUT) if least is None else least
+    return max(0, fitted - roles["fit"]) + max(0, held_out - roles["held-out"])
 
 
 def _rounded(values: Sequence[float]) -> tuple[float, ...]:

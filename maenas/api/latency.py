@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from maenas.budgets.backends import Backend
     from maenas.budgets.image_size import InputSize
-    from maenas.latency.compare import ComparedNetwork
+    from maenas.latency.comparison.compare import ComparedNetwork
     from maenas.latency.measure import MeasureResult
     from maenas.latency.predict import PredictResult
     from maenas.latency.profile import ProfileResult
@@ -80,8 +80,8 @@ def compare(
         True
     """
     from maenas.budgets import load_device
-    from maenas.latency.compare import compared
-    from maenas.latency.compare_page import check_page_path, write_page
+    from maenas.latency.comparison.compare import compared
+    from maenas.latency.comparison.page import check_page_path, write_page
 
     page = None if html is None else Path(html)
     if page is not None:
@@ -162,6 +162,8 @@ def profile(
     resume: bool = False,
     exist_ok: bool = False,
     input_size: InputSize = None,
+    from_table: str | None = None,
+    measure: int = 10,
 ) -> ProfileResult:
     """Measure a device once and write a latency table, which predicts networks on any machine.
 
@@ -174,13 +176,16 @@ def profile(
         quick: measure for less than 2 minutes, for a coarser table.
         spaces: search spaces to sample networks from; all that fit the device if empty.
         models: networks whose operators are measured as well.
-        minutes: measuring time in minutes; if None 8, or 1.5 with `quick`.
+        minutes: measuring time in minutes; if None 8, or 1.5 with `quick`, or 1 with `from_table`.
         seed: random seed of the sampled networks.
         ray: address of the Ray cluster that has the device.
         out: file of the table; in the user's folder of tables if None.
         resume: continue a profile that was interrupted.
         exist_ok: replace the table if it exists.
         input_size: input size of `models`; their own if None.
+        from_table: name or file of a table whose prices few measurements adapt to the device; None
+            for a whole profile.
+        measure: number of graphs to measure with `from_table`; the most informative are chosen.
     Raises:
         MaenasError: if the device is missing, or the table exists.
 
@@ -194,6 +199,8 @@ def profile(
         *(device, precision, threads, quick, tuple(spaces), tuple(models), minutes, seed, ray),
         input_size=input_size,
         backend=backend,
+        from_table=from_table,
+        measure=measure,
     )
     return run_profile(request, None if out is None else Path(out), resume, exist_ok)
 

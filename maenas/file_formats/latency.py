@@ -13,6 +13,7 @@ from maenas.budgets.pricing.kernels import TEXT
 from maenas.budgets.pricing.operator_file import FORMATS as OPERATORS
 from maenas.budgets.pricing.operator_file import OperatorFile
 from maenas.budgets.pricing.operator_model import Kernel
+from maenas.budgets.pricing.origin import Origin
 from maenas.budgets.pricing.roofline import Roofline
 from maenas.budgets.pricing.roofline_file import FORMATS as ROOFLINES
 from maenas.budgets.pricing.table import FORMAT as TABLE
@@ -30,13 +31,17 @@ def roofline_schema() -> Schema:
 
 def operators_schema() -> Schema:
     """Schema of estimated operator prices, as `maenas calibrate` writes them for a CPU."""
-    kernels = {
+    parts = {"kernels": kernels_schema(), "fit": nullable(schema_of(Fit))}
+    return formatted(schema_of(OperatorFile, parts), *OPERATORS)
+
+
+def kernels_schema() -> Schema:
+    """Schema of prices by kernel."""
+    return {
         "type": "object",
         "propertyNames": {"pattern": f"^(?:{TEXT.pattern})$"},
         "additionalProperties": schema_of(Kernel),
     }
-    parts = {"kernels": kernels, "fit": nullable(schema_of(Fit))}
-    return formatted(schema_of(OperatorFile, parts), *OPERATORS)
 
 
 def table_schema() -> Schema:
@@ -47,6 +52,7 @@ def table_schema() -> Schema:
     parts: dict[str, Schema] = {
         "ops": {"type": "array", "items": row_schema()},
         "samples": {"type": "array", "items": sample},
+        "transfer": schema_of(Origin, {"kernels": kernels_schema()}),
     }
     made = with_keys(schema_of(LatencyTable, parts), {"digest": {"type": "string"}}, ["digest"])
     return formatted(made, TABLE)

@@ -48,7 +48,11 @@ class ProfilePlan:
     seconds: float
 
 
-PLANS = {"quick": ProfilePlan(30, 15, 1, 2, 90.0), "default": ProfilePlan(75, 30, 4, 3, 480.0)}
+PLANS = {
+    "quick": ProfilePlan(30, 15, 1, 2, 90.0),
+    "default": ProfilePlan(75, 30, 4, 3, 480.0),
+    "transfer": ProfilePlan(30, 0, 2, 4, 60.0),  # graphs to choose from
+}
 
 
 def profile_items(

@@ -33,8 +33,9 @@ def plot_prediction_errors(table: LatencyTable, path: Path) -> None:
         predicted = [found.predicted_ms[index] for index in indices]
         axes.scatter(measured, predicted, s=18, label=family)
     axes.set(xlabel="measured [ms]", ylabel="predicted [ms]", xscale="log", yscale="log")
+    how = "left out in turn" if table.is_left_out_in_turn else "held out"
     axes.set_title(
-        f"{table.name}: {len(found.names)} networks held out, mean error {100 * found.mean:.1f} %"
+        f"{table.name}: {len(found.names)} networks {how}, mean error {100 * found.mean:.1f} %"
     )
     axes.legend(loc="upper left")
     save_figure(figure, path)

@@ -13,8 +13,9 @@ if TYPE_CHECKING:
     from maenas.budgets.backends import Backend, Target
     from maenas.budgets.image_size import InputSize
     from maenas.budgets.pricing.table import LatencyTable
-    from maenas.budgets.profiling.partial_profile import PartialProfile
+    from maenas.budgets.profiling.partial_profile import Measured, PartialProfile
     from maenas.latency.networks import ProfilePlan
+    from maenas.latency.transfer import Source
 
 SCHEMA = "maenas/profile@1"
 
@@ -34,12 +35,14 @@ class Request:
     ray: str | None = None
     input_size: InputSize = None
     backend: Backend | None = None
+    from_table: str | None = None
+    measure: int = 10
 
     def plan(self) -> ProfilePlan:
         """The numbers of graphs and the time limit.
 
         Raises:
-            SpecError: if the time is not a positive number.
+            SpecError: if the time is not a positive number, or a transfer has other options.
         """
         from math import inf
 
@@ -47,6 +50,13 @@ class Request:
         from maenas.latency.networks import PLANS
 
         plan = PLANS["quick" if self.quick else "default"]
+        if self.from_table is not None:
+            plan = PLANS["transfer"]
+            if self.quick or self.models or self.input_size is not None:
+                raise SpecError(
+                    "from-table: a transfer chooses its graphs itself; leave `quick`, `models` "
+                    "and `input_size` out."
+                )
         if self.minutes is None:
             return plan
         if not 0 < self.minutes < inf:
@@ -98,18 +108,25 @@ def run_profile(request: Request, out: Path | None, resume: bool, exist_ok: bool
         MaenasError: for an error that the user can fix, in one line.
     """
     from maenas.budgets.device import tables_folder
+    from maenas.latency.transfer import load_source
     from maenas.runs.run_lock import file_lock
 
     plan = request.plan()
+    source = None
+    if request.from_table is not None:
+        source = load_source(request.from_table, request.measure)
     target, backend = open_target(request)
     path = out or tables_folder() / f"{target.name}.json"
+    if source is not None:
+        source.require_other(target, path)
     with file_lock(path):
-        return _measured_table(request, plan, target, backend, path, resume, exist_ok)
+        return _measured_table(request, plan, source, target, backend, path, resume, exist_ok)
 
 
 def _measured_table(
     request: Request,
     plan: ProfilePlan,
+    source: Source | None,
     target: Target,
     backend: Backend,
     path: Path,
@@ -117,29 +134,59 @@ def _measured_table(
     exist_ok: bool,
 ) -> ProfileResult:
     """The table and its plot, written by the only writer of them."""
-    from maenas import __version__
-    from maenas.blocks import SpecError
-    from maenas.budgets.pricing.table import LatencyTable
     from maenas.budgets.profiling.partial_profile import PartialProfile
-    from maenas.budgets.profiling.profile import merged
     from maenas.budgets.profiling.profile import profile as measure_all
     from maenas.latency.networks import SPACES, profile_items
     from maenas.latency.plots import plot_prediction_errors
     from maenas.latency.progress import ProfileLine
 
     spaces = request.spaces or SPACES[target.hardware]
-    provenance = dict(backend.provenance())
-    partial = PartialProfile(
-        path.with_name(f"{path.name}.partial"), _header(request, target, spaces, provenance)
-    )
-    if (done := finished_table(path, partial, resume)) is not None and _is_of(done, target):
+    header = _header(request, source, target, spaces, backend.provenance())
+    partial = PartialProfile(path.with_name(f"{path.name}.partial"), header)
+    done = finished_table(path, partial, resume)
+    if done is not None and _is_of(done, target, source):
         return ProfileResult(path, done, ())
     check_room(path, partial, resume, exist_ok)
-    items = profile_items(plan, spaces, request.seed, request.models, request.input_size)
+    if source is None:
+        items = profile_items(plan, spaces, request.seed, request.models, request.input_size)
+        least = None
+    else:
+        items = source.items(plan, spaces, request.seed, backend.has_layers)
+        least = (0, 0)
     if not resume:
         partial.remove()
     with ProfileLine(len(items), plan.seconds) as line:
-        measured, notes = measure_all(backend, items, partial, plan.seconds, line)
+        measured, notes = measure_all(backend, items, partial, plan.seconds, line, least)
+    if source is not None:
+        notes += source.notes(measured, plan.seconds)
+    table = new_table(target, backend.provenance(), measured, source)
+    table.save(path)
+    plot_prediction_errors(table, path.with_suffix(".png"))
+    partial.remove()
+    return ProfileResult(path, table, tuple(notes))
+
+
+def new_table(
+    target: Target,
+    provenance: Mapping[str, str | int | float],
+    measured: Sequence[Measured],
+    source: Source | None = None,
+) -> LatencyTable:
+    """The table of what was measured on a target.
+
+    Args:
+        target: device and settings.
+        provenance: conditions of the measurements.
+        measured: measurements.
+        source: table whose prices the measurements adapt; None for a table that stands alone.
+    Raises:
+        SpecError: if no network is left to check the prices with.
+    """
+    from maenas import __version__
+    from maenas.blocks import SpecError
+    from maenas.budgets.pricing.table import LatencyTable
+    from maenas.budgets.profiling.profile import merged
+
     ops, samples = merged(measured)
     threads = provenance.get("threads")
     table = LatencyTable(
@@ -152,16 +199,14 @@ def _measured_table(
         batch=1,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         maenas=__version__,
-        provenance=provenance,
+        provenance=dict(provenance),
         ops=ops,
         samples=samples,
+        transfer=None if source is None else source.origin,
     )
     if not table.errors.names:
         raise SpecError("profile: no network was left to check the table with; give it more time.")
-    table.save(path)
-    plot_prediction_errors(table, path.with_suffix(".png"))
-    partial.remove()
-    return ProfileResult(path, table, tuple(notes))
+    return table
 
 
 def open_target(request: Request) -> tuple[Target, Backend]:
@@ -189,7 +234,11 @@ def open_target(request: Request) -> tuple[Target, Backend]:
 
 
 def _header(
-    request: Request, target: Target, spaces: Sequence[str], provenance: Mapping[str, object]
+    request: Request,
+    source: Source | None,
+    target: Target,
+    spaces: Sequence[str],
+    provenance: Mapping[str, object],
 ) -> dict[str, Any]:
     """The options and settings that must be equal to continue an unfinished profile."""
     from maenas.budgets.profiling.profile import SAME
@@ -201,6 +250,8 @@ def _header(
         "spaces": list(spaces),
         "seed": request.seed,
         "quick": request.quick,
+        "from": None if source is None else source.model.fingerprint,
+        "measure": None if source is None else request.measure,
         **{key: provenance.get(key) for key in (*SAME, "threads")},
     }
 
@@ -234,10 +285,12 @@ def finished_table(path: Path, partial: PartialProfile, resume: bool) -> Latency
     return load_table(path)
 
 
-def _is_of(table: LatencyTable, target: Target) -> bool:
-    """Whether a table is one of the device and the settings that were requested."""
-    settings = (table.name, table.backend, table.precision)
-    return settings == (target.name, target.backend, target.precision)
+def _is_of(table: LatencyTable, target: Target, source: Source | None) -> bool:
+    """Whether a table is one of the device, the settings and the source that were requested."""
+    origin = None if table.transfer is None else table.transfer.fingerprint
+    settings = (table.name, table.backend, table.precision, origin)
+    wanted = None if source is None else source.model.fingerprint
+    return settings == (target.name, target.backend, target.precision, wanted)
 
 
 def found_by(path: Path) -> str:

@@ -33,8 +33,8 @@ def compare(
     """Compare networks: stages, params, MACs, latency on several devices, scores, AP."""
     import maenas
     from maenas.budgets.image_size import parse_input_size
-    from maenas.latency.compare import to_json
-    from maenas.latency.compare_rows import rows
+    from maenas.latency.comparison.compare import to_json
+    from maenas.latency.comparison.rows import rows
     from maenas.terminal.console import OUT, print_json
     from maenas.terminal.device_warnings import warn_of
 

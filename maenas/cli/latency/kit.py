@@ -58,11 +58,15 @@ def of_kit(options: Mapping[str, Any], as_json: bool) -> bool:
 
     kit, folder = options["kit"], options["from"]
     if kit is None and folder is None:
+        if options["from-table"] is not None:
+            why = "--device names the runtime, such as onnxruntime-cpu, instead of"
+            refuse_beside("from-table", why, _some(options, "runtime"))
         refuse_beside("profile", "only a kit has", _some(options, "runtime", "name"))
         return False
     if kit is not None and folder is not None:
         raise SpecError("profile: --kit writes a kit, --from reads one; give one of them.")
-    outside = ("device", "quick", "space", "extend", "minutes", "ray", "resume")
+    outside = ("device", "quick", "space", "extend", "minutes", "ray", "resume", "from-table",
+               "measure")  # fmt: skip
     refuse_beside("kit", "a kit has no", _some(options, *outside))
     if kit is not None:
         refuse_beside("kit", "--from takes", _some(options, "out"))

@@ -44,8 +44,27 @@ def profile(
             metavar="TABLE",
         ),
     ] = None,
+    from_table: Annotated[
+        str | None,
+        typer.Option(
+            help="Table of another machine, runtime, precision or number of threads, by name or "
+            "file, whose prices few measurements adapt to this device.",
+            metavar="TABLE",
+        ),
+    ] = None,
+    measure: Annotated[
+        int | None,
+        typer.Option(
+            help="Number of graphs to measure with --from-table; the most informative are chosen. "
+            "(10)",
+            metavar="N",
+        ),
+    ] = None,
     minutes: Annotated[
-        float | None, typer.Option(help="Time limit in minutes. (8, or 1.5 with --quick)")
+        float | None,
+        typer.Option(
+            help="Time limit in minutes. (8, or 1.5 with --quick, or 1 with --from-table)"
+        ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Random seed of the networks.")] = 0,
     ray: Annotated[
@@ -82,9 +101,14 @@ def profile(
                "space": space, "minutes": minutes, "quick": quick}  # fmt: skip
     rest = {"extend": extend, "resume": resume, "models": models, "seed": seed, "input_size": size,
             "out": out, "exist_ok": exist_ok, "kit": kit, "from": from_kit, "runtime": runtime,
-            "name": name}  # fmt: skip
+            "name": name, "from-table": from_table, "measure": measure}  # fmt: skip
     if of_kit({**options, **rest}, as_json):
         return
+    if from_table is None:
+        refuse_beside("profile", "only --from-table takes", {"measure": measure})
+    else:
+        chosen = {"quick": quick, "model": model, "extend": extend, "input-size": size}
+        refuse_beside("from-table", "a transfer has no", chosen)
     with interrupted("the same command with --resume continues after the last sample"):
         if extend is not None:
             refuse_beside("extend", "the table decides", options)
@@ -106,6 +130,8 @@ def profile(
                 resume=resume,
                 exist_ok=exist_ok,
                 input_size=size,
+                from_table=from_table,
+                measure=10 if measure is None else measure,
             )
     if as_json:
         print_json(result.to_json())

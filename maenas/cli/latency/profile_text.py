@@ -29,7 +29,8 @@ def summary(result: ProfileResult) -> list[str]:
         f"{roles['operator']} operators alone, {roles['module']} networks of modules, "
         f"{roles['fit']} networks with their layers, "
         f"{roles['held-out']} networks held out; {table.disturbance.line()}",
-        f"held out: mean error {100 * errors.mean:.1f}%{spread if table.warning is None else ''}",
+        f"{'left out in turn' if table.is_left_out_in_turn else 'held out'}: mean error "
+        f"{100 * errors.mean:.1f}%{spread if table.warning is None else ''}",
         *(f"note: {note}" for note in result.notes),
     ]
     if table.warning is not None:

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,11 @@ from maenas.blocks.backbone import BLOCKS
 from maenas.blocks.backbone_file import load_spec
 from maenas.blocks.errors import MaenasError
 from maenas.blocks.files.yaml_file import read_mapping
+from maenas.budgets.device import load_bundled
 from maenas.budgets.kit.manifest import load_manifest
 from maenas.budgets.pricing.operator_file import load_operator_file
+from maenas.budgets.pricing.operator_model import OperatorModel
+from maenas.budgets.pricing.origin import Origin
 from maenas.budgets.pricing.roofline_file import load_roofline
 from maenas.budgets.pricing.table import load_table
 from maenas.detector.data.paths import class_names, find_entries, root_of
@@ -290,6 +294,19 @@ def test_a_table_is_valid_and_a_row_without_a_size_is_not(tmp_path: Path) -> Non
     data = json.loads(path.read_text(encoding="utf-8"))
     assert errors_in("latency-table", data) == []
     data["ops"][0].pop()
+    assert errors_in("latency-table", data) != []
+
+
+def test_a_transferred_table_is_valid_and_one_without_the_prices_of_its_source_is_not(
+    tmp_path: Path,
+) -> None:
+    model = load_bundled("intel-8163")
+    assert isinstance(model, OperatorModel)
+    path = tmp_path / "table.json"
+    replace(cpu_table(), transfer=Origin.of("mine", model)).save(path)
+    data = json.loads(path.read_text(encoding="utf-8"))
+    assert errors_in("latency-table", data) == []
+    del data["transfer"]["kernels"]
     assert errors_in("latency-table", data) != []
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from maenas.latency.compare import best_ap
+from maenas.latency.comparison.compare import best_ap
 from maenas.runs.models import detector_in, find_detector, find_model
 from tests.maenas.conftest import Shell
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from maenas.latency.compare import ComparedNetwork
+from maenas.latency.comparison.compare import ComparedNetwork
 
 MISSING = "-"
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from maenas.blocks import MaenasError
 from maenas.blocks.files.atomic_write import write_text
-from maenas.latency.compare import ComparedNetwork
-from maenas.latency.compare_rows import rows
+from maenas.latency.comparison.compare import ComparedNetwork
+from maenas.latency.comparison.rows import rows
 from maenas.latency.predict import LayerLatency, by_kernel
 from maenas.report import (
     Bars,

@@ -12,8 +12,8 @@ import maenas
 from maenas.blocks import Op, load_backbone
 from maenas.budgets import LatencyModel, load_device
 from maenas.budgets.latency import DeviceError
-from maenas.latency.compare import compared
-from maenas.latency.compare_rows import rows
+from maenas.latency.comparison.compare import compared
+from maenas.latency.comparison.rows import rows
 from maenas.nas import load_score
 from tests.graphs import kernels, made
 from tests.small_detector import small_folder

@@ -1,0 +1,1 @@
+"""Networks side by side: costs, latency on several devices, and the page of `compare`."""
