@@ -13,6 +13,7 @@ from maenas.blocks import Block, SpecError
 from maenas.blocks.files.atomic_write import write_text
 from maenas.budgets import LatencyModel, cost
 from maenas.detector.checkpoints.checkpoint import SPEC_FILE
+from maenas.detector.checkpoints.inherit import ORIGINS_FILE
 from maenas.detector.model.spec import DetectorSpec, load_detector
 from maenas.detector.train.state import BEST, LAST
 from maenas.runs.folders import TRAINING_TABLE
@@ -194,6 +195,11 @@ def _training(trained: Trained) -> list[str]:
     lines = [f"- started from: `{trained.args.get('detector')}`"]
     if "teacher" in trained.args:
         lines.append(f"- teacher: `{trained.args['teacher']}`")
+    if "init" in trained.args:
+        lines.append(
+            f"- initial weights: mapped from `{trained.args['init']}`; origin of each tensor: "
+            f"`{ORIGINS_FILE}`"
+        )
     for name in ("epochs", "batch", "seed", "optimizer", "assigner", "augmentation"):
         if name in recipe:
             lines.append(f"- {name}: {_setting(recipe[name])}")

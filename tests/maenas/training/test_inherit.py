@@ -58,6 +58,7 @@ def test_a_training_starts_from_mapped_weights_and_says_of_each_tensor_where_it_
     assert (of[name]["origin"], of[name]["source"]) == ("repeated", name)
     assert (of[name]["shape"], of[name]["source_shape"]) == ("12x4x3x3", "8x4x3x3")
     assert yaml.safe_load((out / "args.yaml").read_text())["init"] == source
+    assert f"mapped from `{source}`" in (out / "card.md").read_text(encoding="utf-8")
     again = typed(*train(given, out, str(given / "wide"), "--init", source), "--resume")
     assert again.code == 0, again.err
     other = typed(*train(given, out, "--init", "other"), "--resume")
