@@ -34,7 +34,8 @@ def fix_inputs(inputs: Sequence[onnx.ValueInfoProto], where: str, size: InputSiz
     sides = size if isinstance(size, tuple) else (size, size)
     if any(side is not None and side < 1 for side in sides):
         raise GraphError(f"input_size: must be at least 1, got {shown_size(size)}.")
-    taken = [_fix_input(value, where, sides) for value in inputs]
+    fixed_sides = _fixed_sides(inputs, where)
+    taken = [_fix_input(value, where, sides, fixed_sides) for value in inputs]
     if size is None or any(taken):
         return
     images = [value for value in inputs if _image_axes(_dims(value))]
@@ -50,10 +51,45 @@ def fix_inputs(inputs: Sequence[onnx.ValueInfoProto], where: str, size: InputSiz
         raise GraphError(f"{where}: reads no image; leave --input-size out.")
 
 
+def _fixed_sides(inputs: Sequence[onnx.ValueInfoProto], where: str) -> tuple[int, int]:
+    """Height and width that images with an open side fix; 0 for a side that none of them fixes.
+
+    Raises:
+        GraphError: if two of them fix a side differently, so that no size fits both.
+    """
+    found: list[dict[int, str]] = [{}, {}]
+    for value in inputs:
+        dims = _dims(value)
+        lengths = [dims[axis].dim_value for axis in _image_axes(dims)]
+        if not lengths or min(lengths) > 0:
+            continue
+        for names, length in zip(found, lengths, strict=True):
+            if length > 0:
+                names.setdefault(length, value.name)
+    for side, names in zip(SIDES, found, strict=True):
+        if len(names) > 1:
+            (length, name), (other, another) = list(names.items())[:2]
+            raise GraphError(
+                f"{where}: inputs {name} and {another} fix their {side} at {length} and {other} "
+                "and leave the other side open, so no size fits both; export it with fixed shapes."
+            )
+    return next(iter(found[0]), 0), next(iter(found[1]), 0)
+
+
 def _fix_input(
-    value: onnx.ValueInfoProto, where: str, sides: tuple[int | None, int | None]
+    value: onnx.ValueInfoProto,
+    where: str,
+    sides: tuple[int | None, int | None],
+    fixed_sides: tuple[int, int],
 ) -> bool:
-    """Make one input static; return whether it accepted the size."""
+    """Make one input static; return whether it accepted the size.
+
+    Args:
+        value: the input, which is changed.
+        where: file, for messages.
+        sides: height and width that the user gave.
+        fixed_sides: height and width that all inputs together fix, for the size that is proposed.
+    """
     if value.type.tensor_type.elem_type in NOT_NUMBERS:
         raise GraphError(f"{where}: input {value.name} is text or complex, not real numbers.")
     if not value.type.tensor_type.HasField("shape"):
@@ -77,13 +113,16 @@ def _fix_input(
         dims[0].dim_value = 1
     if not any(axis in axes for axis in open_axes):
         return False
-    for axis, side in zip(axes, _fitting_sides(value, where, sides), strict=True):
+    for axis, side in zip(axes, _fitting_sides(value, where, sides, fixed_sides), strict=True):
         dims[axis].dim_value = side
     return True
 
 
 def _fitting_sides(
-    value: onnx.ValueInfoProto, where: str, sides: tuple[int | None, int | None]
+    value: onnx.ValueInfoProto,
+    where: str,
+    sides: tuple[int | None, int | None],
+    fixed_sides: tuple[int, int],
 ) -> tuple[int, int]:
     """Return height and width if they agree with the input, else raise an error with the remedy."""
     dims = _dims(value)
@@ -92,8 +131,8 @@ def _fitting_sides(
     fits = fixed[0] in (0, height) and fixed[1] in (0, width)
     if height is not None and width is not None and fits:
         return height, width
-    proposed = (fixed[0] or height or EXAMPLE, fixed[1] or width or EXAMPLE)
-    option = shown_size(proposed if any(fixed) else proposed[0])
+    proposed = (fixed_sides[0] or height or EXAMPLE, fixed_sides[1] or width or EXAMPLE)
+    option = shown_size(proposed if any(fixed_sides) else proposed[0])
     left = " and ".join(name for name, f in zip(SIDES, fixed, strict=True) if not f)
     kept = "".join(f" and fixes its {n} at {f}" for n, f in zip(SIDES, fixed, strict=True) if f)
     raise GraphError(

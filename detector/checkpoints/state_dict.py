@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import Any
 from warnings import catch_warnings
 
 import torch
@@ -25,16 +24,19 @@ UNDER = (
     "model_ema",
     "ema_state_dict",
     "state_dict_ema",
+    "ema_model",
     "ema",
     "model_state_dict",
+    "model_state",
     "state_dict",
     "model",
+    "net",
     "module",
 )
 # Prefixes that wrappers add to every name: DistributedDataParallel or AveragedModel, Lightning or
-# others, and torch.compile, which may wrap a part of the model only.
-PREFIXES = ("module.", "model.", "ema.")
-COMPILED = "_orig_mod."
+# others. torch.compile, FSDP and checkpointed activations may wrap a part of the model only.
+PREFIXES = ("module.", "model.", "net.", "ema.", "ema_model.")
+WRAPPED = ("_orig_mod.", "_fsdp_wrapped_module.", "_checkpoint_wrapped_module.")
 COUNTERS = ("n_averaged", "updates")  # counters that a moving average stores beside its weights
 DEEPEST = 3  # most keys that may be nested around a state dict
 
@@ -78,22 +80,18 @@ def stripped(data: object, path: Path) -> StateDict:
     Raises:
         ModelError: if there is none.
     """
-    removed: list[str] = []
-    while not is_state_dict(data) and len(removed) < DEEPEST:
-        key = next((key for key in UNDER if isinstance(entry(data, key), Mapping)), None)
-        if key is None:
-            break
-        removed.append(f"`{key}`")
-        data = entry(data, key)
-    if not isinstance(data, Mapping) or not is_state_dict(data):
+    found = found_in(data, DEEPEST)
+    if found is None:
         raise ModelError(
             f"{path}: holds no state dict, neither alone nor under {', '.join(UNDER[:-1])} or "
             f"{UNDER[-1]}."
         )
-    weights = {str(name): value for name, value in data.items()}
-    if any(COMPILED in name for name in weights):
-        removed.append(f"`{COMPILED}` in names")
-        weights = {name.replace(COMPILED, ""): value for name, value in weights.items()}
+    keys, weights = found
+    removed = [f"`{key}`" for key in keys]
+    for part in WRAPPED:
+        if any(part in name for name in weights):
+            removed.append(f"`{part}` in names")
+            weights = {name.replace(part, ""): value for name, value in weights.items()}
     while prefix := common_prefix(weights):
         removed.append(f"prefix `{prefix}`")
         weights = {
@@ -104,14 +102,24 @@ def stripped(data: object, path: Path) -> StateDict:
     return StateDict(weights, tuple(removed))
 
 
-def is_state_dict(data: object) -> bool:
-    """Whether the data are a mapping from names to tensors only."""
-    return isinstance(data, Mapping) and all(isinstance(value, Tensor) for value in data.values())
+def found_in(data: object, depth: int) -> tuple[list[str], dict[str, Tensor]] | None:
+    """The keys around the first state dict in the data, and its tensors; None without one.
 
+    What trainers store under such a key may be something else, as the counters of an average are.
 
-def entry(data: object, key: str) -> Any:
-    """Value of a key; None if the data are no mapping or lack the key."""
-    return data.get(key) if isinstance(data, Mapping) else None
+    Args:
+        data: content of a checkpoint, or a part of it.
+        depth: most keys that may be nested around the state dict.
+    """
+    if not isinstance(data, Mapping):
+        return None
+    if data and all(isinstance(value, Tensor) for value in data.values()):
+        return [], {str(name): value for name, value in data.items()}
+    for key in UNDER if depth else ():
+        inner = found_in(data.get(key), depth - 1)
+        if inner is not None:
+            return [key, *inner[0]], inner[1]
+    return None
 
 
 def common_prefix(weights: Mapping[str, Tensor]) -> str | None:

@@ -221,7 +221,7 @@ def left_out(result: PredictResult) -> str:
             "whole, the time of copies of the same size"
         )
     line = f"{result.workload.name}: {kinds} without a price on {result.model.device}, {size}"
-    return f"{line}; {result.remedy}" if result.remedy else line
+    return f"{line}. {result.remedy}" if result.remedy else line
 
 
 def not_included(workload: Workload) -> str:

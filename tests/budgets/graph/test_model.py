@@ -9,7 +9,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from maenas.budgets.graph.inputs import GraphError
+from maenas.budgets.graph.inputs import GraphError, fix_inputs
 from maenas.budgets.graph.model import input_shapes, load_graph, static_graph
 from tests.graphs import kernels, made
 
@@ -121,6 +121,31 @@ def test_shapes_are_inferred_and_the_model_given_is_left_as_it_was() -> None:
 )
 def test_an_input_of_no_known_size_is_refused(tmp_path: Path, shape, options, message) -> None:
     refused(saved(tmp_path, *shape), message, **options)
+
+
+def inputs_of(*shapes: tuple[int | str, ...]) -> list[onnx.ValueInfoProto]:
+    return [
+        helper.make_tensor_value_info(f"x{number}", TensorProto.FLOAT, shape)
+        for number, shape in enumerate(shapes)
+    ]
+
+
+def test_the_size_that_is_proposed_fits_all_inputs() -> None:
+    inputs = inputs_of((1, 3, "h", 64), (1, 3, 32, "w"), (1, 3, 16, 16))
+    with pytest.raises(GraphError, match=r"input x0 leaves its height open .* --input-size 32x64,"):
+        fix_inputs(inputs, "two.onnx", None)
+    fix_inputs(inputs, "two.onnx", (32, 64))
+    assert [[dim.dim_value for dim in one.type.tensor_type.shape.dim[2:]] for one in inputs] == [
+        [32, 64],
+        [32, 64],
+        [16, 16],
+    ]
+
+
+def test_inputs_that_no_size_fits_are_refused_whatever_size_is_given() -> None:
+    for size in (None, 64, (640, 64)):
+        with pytest.raises(GraphError, match=r"x0 and x1 fix their width at 64 and 32 .* no size"):
+            fix_inputs(inputs_of((1, 3, "h", 64), (1, 3, "k", 32)), "two.onnx", size)
 
 
 def test_a_size_that_is_none_is_refused(tmp_path: Path) -> None:
