@@ -19,6 +19,7 @@ from maenas.budgets.pricing.table import LatencyTable, TableSample, table_sample
 
 FORMAT = "maenas/unfinished-profile@1"
 LARGEST = 256 * MIB
+PARTIAL = ".partial"  # behind the name of the table
 NO_PROFILE = "is not a partial profile"
 DROP = "--exist-ok drops it"
 

@@ -65,7 +65,7 @@ def _longer_table(
     """The table with more networks and its plot, written by the only writer of them."""
     from maenas.budgets.backends import Target, open_backend
     from maenas.budgets.pricing.table import load_table
-    from maenas.budgets.profiling.partial_profile import PartialProfile
+    from maenas.budgets.profiling.partial_profile import PARTIAL, PartialProfile
     from maenas.budgets.profiling.profile import SAME, extended, profile
     from maenas.latency.plots import plot_prediction_errors
     from maenas.latency.profile import ProfileResult, check_room, finished_table
@@ -93,7 +93,7 @@ def _longer_table(
                 f"mix: {table.command()} measures a new one."
             )
     partial = PartialProfile(
-        path.with_name(f"{path.name}.partial"),
+        path.with_name(f"{path.name}{PARTIAL}"),
         {"extends": table.digest, "models": list(networks), "input_size": shown_size(input_size)},
     )
     plot = path.with_suffix(".png")

@@ -134,7 +134,7 @@ def _measured_table(
     exist_ok: bool,
 ) -> ProfileResult:
     """The table and its plot, written by the only writer of them."""
-    from maenas.budgets.profiling.partial_profile import PartialProfile
+    from maenas.budgets.profiling.partial_profile import PARTIAL, PartialProfile
     from maenas.budgets.profiling.profile import profile as measure_all
     from maenas.latency.networks import SPACES, profile_items
     from maenas.latency.plots import plot_prediction_errors
@@ -142,7 +142,7 @@ def _measured_table(
 
     spaces = request.spaces or SPACES[target.hardware]
     header = _header(request, source, target, spaces, backend.provenance())
-    partial = PartialProfile(path.with_name(f"{path.name}.partial"), header)
+    partial = PartialProfile(path.with_name(f"{path.name}{PARTIAL}"), header)
     done = finished_table(path, partial, resume)
     if done is not None and _is_of(done, target, source):
         return ProfileResult(path, done, ())

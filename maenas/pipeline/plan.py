@@ -16,6 +16,8 @@ TEMPLATE = "ns"  # scale of a run without a budget: the smallest published one
 CARD_FILE = "card.md"
 SHOWN_IMAGES = 12  # images whose detections are drawn
 
+PROFILE = "profile"  # name of the step that a run has only where the device has no table
+
 
 @dataclass(frozen=True, slots=True)
 class RunPlan:
@@ -45,7 +47,7 @@ class RunPlan:
             "data": self._check if self.options.data else self._shapes
         }
         if self.profiles:
-            steps["profile"] = self._profile
+            steps[PROFILE] = self._profile
         steps |= {"search": self._search, "build": self._build, "train": self._train}
         steps |= {"val": self._val, "export": self._export}
         if self.measures:
@@ -86,7 +88,7 @@ class RunPlan:
             "threads": asked.threads,
             "quick": not asked.full_profile,
         }
-        return Step("profile", "profile", (), options, tables_folder() / f"{self.device}.json")
+        return Step(PROFILE, "profile", (), options, tables_folder() / f"{self.device}.json")
 
     def _search(self) -> Step:
         asked, out = self.options, self.folder / SEARCH

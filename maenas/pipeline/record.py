@@ -47,6 +47,11 @@ class RunRecord:
     options: RunOptions
     steps: tuple[FinishedStep, ...] = field(default=())
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the finished steps."""
+        return tuple(step.name for step in self.steps)
+
     def with_step(self, step: FinishedStep) -> RunRecord:
         """The record with one more finished step."""
         return replace(self, steps=(*self.steps, step))

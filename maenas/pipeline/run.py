@@ -6,13 +6,14 @@ import logging
 import time
 from collections.abc import Collection
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import maenas
 from maenas.blocks.errors import MaenasError
 from maenas.pipeline.options import RunOptions, require_same
-from maenas.pipeline.plan import RunPlan, make_plan
+from maenas.pipeline.plan import PROFILE, RunPlan, make_plan
 from maenas.pipeline.record import FILE, FinishedStep, RunRecord, load_record
 from maenas.pipeline.report import write_report
 from maenas.pipeline.result import RunResult
@@ -41,6 +42,8 @@ def run_steps(
     with _folder(out, resume) as folder:
         record = _record(options, folder, resume, given)
         plan = make_plan(record.options, folder)
+        if PROFILE in record.names:  # it has left the table that makes another profile needless
+            plan = replace(plan, profiles=True, measures=True)
         if not record.steps:
             start.mark_start(folder)
             record.save(folder)
@@ -65,7 +68,8 @@ def _record(
         if options is not None:
             require_same(options, record.options, given, folder / FILE)
         return record
-    if options is None or (resume and not given):
+    is_killed_start = (folder / start.START_FILE).exists()
+    if options is None or (resume and not given and not is_killed_start):
         raise MaenasError(f"{folder}: there is no run to resume; leave --resume out to start one.")
     return RunRecord(options)
 
@@ -73,7 +77,7 @@ def _record(
 def _finish(plan: RunPlan, record: RunRecord) -> RunRecord:
     makers = plan.makers
     for number, (name, make) in enumerate(makers.items(), start=1):
-        if number <= len(record.steps):
+        if name in record.names:
             continue
         step = make().again()
         LOG.info(f"[{number}/{len(makers)}] {step.command}", extra={"style": "bold"})

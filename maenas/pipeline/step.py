@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from maenas.budgets.profiling.partial_profile import PARTIAL
+
 Value = str | int | float | bool | tuple[str, ...] | None
 
 # Functions whose command has another name; all others are commands of their own name.
@@ -68,7 +70,10 @@ class Step:
 
     def again(self) -> Step:
         """The step after a start that did not finish: it continues, or replaces what it left."""
-        if self.leaves is None or not self.leaves.exists():
+        if self.leaves is None:
+            return self
+        unfinished = self.leaves.with_name(f"{self.leaves.name}{PARTIAL}")
+        if not self.leaves.exists() and not unfinished.exists():
             return self
         key = "resume" if self.function in RESUMABLE else "exist_ok"
         return replace(self, options={**self.options, key: True})

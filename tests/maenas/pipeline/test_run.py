@@ -157,6 +157,44 @@ def test_the_command_that_a_stopped_run_advises_continues_it(
     assert (nothing.code, list(here.iterdir())) == (2, [here / "mine"])
 
 
+@pytest.mark.parametrize("stops_at", ["profile", "search"])
+def test_a_run_that_profiles_continues_wherever_it_was_stopped(
+    recorded: Recorded, here: Path, monkeypatch: Any, tables_folder: Path, stops_at: str
+) -> None:
+    """A profile leaves a table, or the samples of an unfinished one, that the next try sees."""
+    profile = recorded.function("profile")
+
+    def leaving(*positional: Any, **options: Any) -> Any:
+        (tables_folder / "cpu-1t.json.partial").touch()
+        result = profile(*positional, **options)
+        (tables_folder / "cpu-1t.json.partial").rename(tables_folder / "cpu-1t.json")
+        return result
+
+    monkeypatch.setattr(maenas, "profile", leaving)
+    monkeypatch.setattr("maenas.pipeline.plan.is_here", lambda device: False)
+    monkeypatch.setattr("maenas.pipeline.run.write_report", lambda result: None)
+    recorded.stops_at = stops_at
+    options = replace(OPTIONS, device="cpu", threads=1)
+    with pytest.raises(KeyboardInterrupt):
+        run_steps(options)
+    done = ["make_shapes"] if stops_at == "profile" else ["make_shapes", "profile"]
+    assert recorded.names == [*done, stops_at]
+    recorded.calls.clear()
+    recorded.stops_at = ""
+    result = run_steps(options, resume=True)
+    rest = ["profile", "search", "build_detector", "train", "val", "export", "measure", "detect"]
+    assert recorded.names == [*rest[rest.index(stops_at) :], "card"]
+    assert recorded.calls[0][2]["resume"] is True
+    assert [step.name for step in result.record.steps] == list(result.plan.makers)
+
+
+def test_a_start_that_was_killed_is_resumed_without_options(recorded: Recorded, here: Path) -> None:
+    (here / "mine").mkdir()
+    (here / "mine" / ".starting").touch()
+    run_steps(OPTIONS, here / "mine", resume=True)
+    assert recorded.names[0] == "make_shapes"
+
+
 def test_a_step_that_cannot_continue_replaces_what_it_left(recorded: Recorded, here: Path) -> None:
     recorded.stops_at = "build_detector"
     with pytest.raises(KeyboardInterrupt):
