@@ -15,7 +15,7 @@ WINDOWS = ((1, 1), (3, 1), (3, 2), (5, 1), (5, 2), (7, 1))  # side, stride
 # and none that is drawn for a profile, so they are measured in the sizes where they occur.
 FACTORS = ((1, 3), (3, 1), (1, 7), (7, 1))
 FACTOR_SIZES = ((192, 40), (512, 20), (64, 80))
-IMAGE_SIDES = (320, 640)
+IMAGE_SIDES = (320, 640)  # of stems: those of ResNets have windows of 7x7, of YOLOv5 of 6x6
 
 
 def operator_grid(sizes: int = len(SIZES)) -> list[Op]:
@@ -34,6 +34,7 @@ def operator_grid(sizes: int = len(SIZES)) -> list[Op]:
     for side in IMAGE_SIDES:
         ops += [conv((3, side, side), 32, 3, 2, act="relu"), slice_of((3, side, side))]
         ops += [conv((3, side, side), 16, 3, 2, act="silu")]
+        ops += [conv((3, side, side), 64, 7, 2, act="relu"), conv((3, side, side), 16, 6, 2)]
     return _by_turns(dict.fromkeys(ops))
 
 
