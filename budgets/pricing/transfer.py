@@ -1,11 +1,11 @@
 """Prices of a device from few measurements there and the prices of another device.
 
 Each term of a kernel's price is that of the source times a multiplier. Its logarithm is a sum of
-parts: one that all prices share, one of the kind of work, one of the family of kernels, one of the
-kernel, and one of the work in that family. All are normal around zero, so few measurements move
-what they identify, and the rest follows the common part. What no multiplier explains, such as a
-term that costs nothing at the source, is found by non-negative least squares that shrink towards
-these prices. The more measurements there are, the less the source matters.
+parts: one that all prices share, one of the kind of work, one of the family of kernels, and one of
+the kernel. All are normal around zero, so few measurements move what they identify, and the rest
+follows the shared part. What no multiplier explains, such as a term that costs nothing at the
+source, is found by non-negative least squares that shrink towards these prices. The more
+measurements there are, the less the source matters.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ STEPS = 25  # most Gauss-Newton steps
 LONGEST_STEP = 1.5  # of the logarithm of a multiplier
 CONVERGED = 1e-3
 # Standard deviations of the parts of a multiplier's logarithm.
-COMMON, BY_WORK, BY_FAMILY, BY_KERNEL, BY_FAMILY_AND_WORK = 3.0, 0.7, 0.5, 0.3, 0.3
+COMMON, BY_WORK, BY_FAMILY, BY_KERNEL = 3.0, 0.7, 0.5, 0.3
 REST = 0.1  # deviation of a term from its multiplier, relative to the time of its kernel
 ROUNDS = 4  # rounds of reweighting in the least squares
 UNKNOWN_US = 1e4  # deviation of the time of a kernel of which the source knows nothing
@@ -155,7 +155,6 @@ def _parts(labels: Sequence[tuple[KernelKind, str]]) -> Float64Array:
         (BY_WORK, [work for _, work in labels]),
         (BY_FAMILY, [kernel.family for kernel, _ in labels]),
         (BY_KERNEL, [kernel for kernel, _ in labels]),
-        (BY_FAMILY_AND_WORK, [(kernel.family, work) for kernel, work in labels]),
     ]
     found = [
         [deviation * (other == one) for other in listed]
