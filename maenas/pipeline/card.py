@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from rich.table import Table
 
 from maenas.pipeline.plan import CARD_FILE
@@ -26,6 +29,7 @@ def card_rows(result: RunResult) -> list[tuple[str, str]]:
     rows = [
         ("data", data_line(result)),
         ("latency", latency_line(result)),
+        *(("warning", line) for line in warning_lines(found)),
         ("accuracy", accuracy_line(result)),
         (
             "network",
@@ -46,6 +50,20 @@ def data_line(result: RunResult) -> str:
     """The data set, and that it was generated where the user named none."""
     origin = "" if result.record.options.data else " (generated shapes; --data takes your own)"
     return f"{result.plan.data}{origin}"
+
+
+def warning_lines(found: Mapping[str, Any]) -> list[str]:
+    """Reasons not to trust the predictions of a search, one line per device.
+
+    Args:
+        found: result of the search as plain data.
+    """
+    devices = found.get("latencies") or [found]
+    return [
+        f"{one['device']}: {one['latency_warning']}"
+        for one in devices
+        if one.get("latency_warning") is not None
+    ]
 
 
 def latency_line(result: RunResult) -> str:

@@ -16,6 +16,7 @@ from typer.main import get_command
 
 import maenas
 from maenas.cli.app import app
+from maenas.pipeline.card import card_rows
 from maenas.pipeline.options import RunOptions
 from maenas.pipeline.plan import RunPlan, make_plan
 from maenas.pipeline.run import run_steps
@@ -204,6 +205,17 @@ def test_a_step_that_cannot_continue_replaces_what_it_left(recorded: Recorded, h
         run_steps(OPTIONS, resume=True)
     assert recorded.names == ["build_detector"]
     assert recorded.calls[0][2]["exist_ok"] is True
+
+
+@pytest.mark.usefixtures("recorded")
+def test_a_disturbed_table_is_marked_in_the_summary_and_the_report(
+    here: Path, monkeypatch: Any
+) -> None:
+    monkeypatch.setitem(RESULTS["search"], "device", "mine")
+    monkeypatch.setitem(RESULTS["search"], "latency_warning", "5 of 28 samples were disturbed")
+    result = run_steps(OPTIONS)
+    assert dict(card_rows(result))["warning"] == "mine: 5 of 28 samples were disturbed"
+    assert "mine: 5 of 28 samples were disturbed" in (result.folder / "report.html").read_text()
 
 
 def test_resuming_a_finished_run_repeats_nothing(recorded: Recorded, here: Path) -> None:
