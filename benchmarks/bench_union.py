@@ -14,7 +14,7 @@ REAL is a folder with the data sets coco256, bccd, deeppcb and neu-det. There ar
   with every image once an epoch, and with class-aware sampling; the rare classes are judged apart.
 - defects: one detector over bccd, deeppcb and neu-det, with their 15 classes, against three.
 
-The detectors are Ns from random weights, at 224 pixels or, for shapes, at 128, on one thread. In
+The detectors are Ns from random weights, at 224 pixels or, for shapes, at 96, on one thread. In
 a study all take the same number of steps; over three data sets, one takes as many as the three. The
 last moving average is judged with all labels, on new images (the val splits) and, for halves, also
 on the learned ones, where it must find what was not labelled.
@@ -42,7 +42,7 @@ from benchmarks.real.meter import run_metered, sessions
 STUDIES = ("shapes", "rare", "boards", "halves", "defects")
 DEFECTS = ("bccd", "deeppcb", "neu-det")
 MODEL, BATCH = "zoo:damo-yolo-ns", 8
-SIDES = {"shapes": 128, "rare": 128}  # pixels
+SIDES = {"shapes": 96, "rare": 96}  # pixels
 SIDE = 224  # pixels, of the other studies
 # Epochs of all images of the study.
 EPOCHS = {"shapes": 20, "rare": 24, "boards": 30, "halves": 60, "defects": 30}
@@ -143,7 +143,7 @@ def tasks_of(study: str, real: Path, runs: Path) -> Iterator[Task]:
         yield Task(study, "class-aware", tail, epochs, judges, ("sampling.class_aware=0.2",))
         return
     if study == "shapes":
-        data = shapes(folder / "drawn", images=2 * IMAGES, classes=8)
+        data = shapes(folder / "drawn", images=2 * IMAGES, classes=6)
     else:
         data = real / "coco256" if study == "halves" else real / "deeppcb"
     if study == "boards":
@@ -159,8 +159,9 @@ def tasks_of(study: str, real: Path, runs: Path) -> Iterator[Task]:
 def shapes(folder: Path, images: int, classes: int, seed: int = 0) -> Path:
     """A drawn data set."""
     if not folder.exists():
-        words = ("--images", images, "--classes", classes, "--size", SIDES["shapes"])
-        maenas("data", "make-shapes", "--out", folder, *words, "--seed", seed)
+        words = ("--level", "easy", "--images", images, "--classes", classes)
+        side = ("--size", SIDES["shapes"], "--seed", seed)
+        maenas("data", "make-shapes", "--out", folder, *words, *side)
     return folder
 
 
