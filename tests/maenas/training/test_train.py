@@ -146,7 +146,7 @@ def test_a_finished_run_answers_without_its_data(typed, given, finished, monkeyp
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("args.yaml", "args.yaml: not valid YAML"),
+        ("args.yaml", "args.yaml: "),
         ("resume.pt", "is damaged or not a training saved by maenas"),
         ("last/detector.yaml", "last/detector.yaml: "),
         ("last/weights.safetensors", "last/weights.safetensors: cannot be read"),
@@ -159,7 +159,7 @@ def test_a_finished_run_with_a_truncated_file_is_not_called_finished(
     out = tmp_path / "run"
     shutil.copytree(finished, out)
     whole = (out / name).read_bytes()
-    (out / name).write_bytes(whole[: len(whole) * 2 // 3])
+    (out / name).write_bytes(whole[: len(whole) // 10])
     ran = typed("train", "--out", str(out), "--resume", "--compute", "cpu")
     assert ran.code == 2
     assert message in ran.err
