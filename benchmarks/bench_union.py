@@ -194,7 +194,7 @@ def learn(task: Task, seed: int, runs: Path) -> None:
         0,
     ]
     words += ["--compute", "cpu", "--tracker", "none", *(["--resume"] if run.exists() else [])]
-    plain = f"schedule.plain_epochs={task.epochs // 4}"
+    plain = f"schedule.plain_epochs={task.epochs // 2}"
     for change in (f"seed={seed}", plain, *CHANGES, *task.changes):
         words += ["--set", change]
     run_metered(words, folder)
