@@ -35,7 +35,11 @@ class ClassLabels(NamedTuple):
 
 
 def class_loss(
-    logits: Tensor, labels: ClassLabels, ignored: Tensor, annotated: Tensor | None = None
+    logits: Tensor,
+    labels: ClassLabels,
+    ignored: Tensor,
+    annotated: Tensor | None = None,
+    exclusive: bool = False,
 ) -> Tensor:
     """The sum of the Quality Focal Loss over all classes that are learned.
 
@@ -45,10 +49,12 @@ def class_loss(
         ignored: (B, N) bool, priors that learn no class; none of them is matched.
         annotated: (B, C) bool, classes that are annotated in each image. Another class is learned
             by the priors matched to an object of that class alone. None for all.
+        exclusive: whether an object has one class only, so that matched priors learn that all other
+            classes are absent, annotated or not.
     Returns:
         0-D float32.
     """
-    loss: Tensor = _ClassLoss.apply(logits, *labels, ignored, annotated)
+    loss: Tensor = _ClassLoss.apply(logits, *labels, ignored, annotated, exclusive)
     return loss
 
 
@@ -65,6 +71,7 @@ class _ClassLoss(Function):
         quality: Tensor,
         ignored: Tensor,
         annotated: Tensor | None,
+        exclusive: bool,
     ) -> Tensor:
         flat, priors = logits.flatten(0, 1), logits.shape[1]
         learned = flat if annotated is None else annotated.to(flat.dtype)  # (B, C)
@@ -82,7 +89,10 @@ class _ClassLoss(Function):
         row = image * priors + prior
         own = flat[row, classes]
         absent = focal_with_slope(own)[0]
-        if annotated is not None:
+        if annotated is not None and exclusive:
+            losses, slope[row] = focal_with_slope(flat[row])
+            of_rows[row] = losses.sum(dim=-1)
+        elif annotated is not None:
             absent = absent.where(annotated[image, classes], 0.0)
         matched, slope_of_matched = focal_with_slope(own, quality)
         slope[row, classes] = slope_of_matched
@@ -96,4 +106,4 @@ class _ClassLoss(Function):
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         (slope,) = ctx.saved_tensors
         # In place: PyTorch sees that a saved tensor has changed and refuses a second pass.
-        return slope.mul_(grads[0]), None, None, None, None, None, None
+        return slope.mul_(grads[0]), None, None, None, None, None, None, None

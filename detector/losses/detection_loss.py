@@ -22,7 +22,15 @@ Reduce = Callable[[Tensor], Tensor]
 
 @dataclass(frozen=True, slots=True)
 class LossWeights:
-    """The weights of the parts of the loss.
+    """The weights of the parts of the loss, and what an object says of other classes.
+
+    Attributes:
+        quality_focal: weight of the class loss; 0 or more.
+        distribution_focal: weight of the loss of the distances.
+        giou: weight of the loss of the boxes.
+        exclusive: for unions of data sets: whether an object has one class only, so that it is a
+            negative of all others, also of those that its data set does not annotate. False where
+            a class contains another, as vehicles contain cars.
 
     Source: DAMO-YOLO (https://arxiv.org/abs/2211.15444), section 2.4: alpha, beta and gamma.
     """
@@ -30,6 +38,7 @@ class LossWeights:
     quality_focal: float = 1.0
     distribution_focal: float = 0.25
     giou: float = 2.0
+    exclusive: bool = False
 
 
 def detection_loss(
@@ -70,7 +79,8 @@ def assigned_loss(
     The class part is divided by the number of matched priors. Box parts are weighted by the
     largest class score of their prior and divided by the sum of these weights. Both divisors are
     means over the processes, and at least 1. Classes that are not annotated in an image count there
-    only as the class of the prior's own object.
+    only as the class of the prior's own object, or, if classes exclude each other, at all matched
+    priors.
     """
     image, prior = (assignment.matched >= 0).nonzero(as_tuple=True)  # P matched priors
     index = assignment.matched[image, prior]
@@ -82,7 +92,9 @@ def assigned_loss(
     num_matched, confidence_sum = reduce(counts).clamp(min=1)
 
     labels = ClassLabels(image, prior, classes, assignment.quality[image, prior])
-    of_classes = class_loss(maps.scores, labels, assignment.ignored, targets.annotated)
+    of_classes = class_loss(
+        maps.scores, labels, assignment.ignored, targets.annotated, weights.exclusive
+    )
 
     logits = maps.distances[image, prior]  # (P, 4, bins)
     of_boxes = giou_loss(boxes_at(points, strides, logits), boxes)

@@ -119,6 +119,7 @@ def begun(options: TrainOptions, ranks: Ranks) -> ResolvedTraining:
         )
     recipe.fine_tune.require_stages(spec.backbone)
     dataset = training_images(options.data, ranks)
+    recipe, exclusion = with_exclusion(recipe, dataset)
     names = dataset.names
     if teacher is not None:
         teacher.require_fit(spec, names)
@@ -132,10 +133,30 @@ def begun(options: TrainOptions, ranks: Ranks) -> ResolvedTraining:
         data=options.data.resolve(),
         dataset=dataset,
         saved=None,
-        notes=(*notes, note, *teacher_notes(teacher, recipe)),
+        notes=(*notes, note, *exclusion, *teacher_notes(teacher, recipe)),
         teacher=teacher,
         inheritance=inheritance,
     )
+
+
+def with_exclusion(recipe: Recipe, dataset: Dataset) -> tuple[Recipe, list[str]]:
+    """The recipe with what a labelled object says of classes that are not annotated, and a note.
+
+    Where classes are annotated image by image, as in OpenImages, they contain one another: a man is
+    a person, too. Then an object says nothing of other classes.
+    """
+    if not recipe.loss.exclusive or all(each.annotated.all() for each in dataset.sources):
+        return recipe, []
+    if len(dataset.columns.verified):
+        loss = replace(recipe.loss, exclusive=False)
+        return replace(recipe, loss=loss), [
+            "classes that are annotated image by image contain one another, so an object says "
+            "nothing of classes that its image does not annotate (loss.exclusive is off)"
+        ]
+    return recipe, [
+        "an object has one class and counts against all others; if a class contains another, as "
+        "vehicles contain cars: --set loss.exclusive=false"
+    ]
 
 
 def continued(options: TrainOptions, folder: Path, ranks: Ranks) -> ResolvedTraining:

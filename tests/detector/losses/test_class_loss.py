@@ -39,8 +39,10 @@ def batch(classes: int = CLASSES) -> tuple[Tensor, ClassLabels, Tensor, Tensor]:
 
 
 @pytest.mark.usefixtures("any_chunks")
-@pytest.mark.parametrize("masked", [False, True])
-def test_it_is_the_quality_focal_loss_of_dense_labels(masked: bool) -> None:
+@pytest.mark.parametrize(
+    ("masked", "exclusive"), [(False, False), (True, False), (True, True), (False, True)]
+)
+def test_it_is_the_quality_focal_loss_of_dense_labels(masked: bool, exclusive: bool) -> None:
     logits, labels, ignored, annotated = batch()
     dense = torch.zeros_like(logits)
     dense[labels.image, labels.prior, labels.classes] = labels.quality
@@ -48,8 +50,10 @@ def test_it_is_the_quality_focal_loss_of_dense_labels(masked: bool) -> None:
     if masked:
         learned = learned & annotated[:, None]
         learned[labels.image, labels.prior, labels.classes] = True
+        if exclusive:
+            learned[labels.image, labels.prior] = True
     one, other = logits.clone().requires_grad_(), logits.clone().requires_grad_()
-    found = class_loss(one, labels, ignored, annotated if masked else None)
+    found = class_loss(one, labels, ignored, annotated if masked else None, exclusive)
     expected = quality_focal_loss(other, dense).masked_fill(~learned, 0.0).sum()
     assert found.item() == pytest.approx(expected.item(), rel=1e-5)
     (3 * found).backward()
