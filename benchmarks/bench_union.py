@@ -7,8 +7,9 @@ REAL is a folder with the data sets coco256, bccd, deeppcb and neu-det. There ar
 
 - halves: the images and the 20 most frequent classes of coco256 are dealt out to two sources, so
   that each source labels every second image and half of the classes. Detectors learn from the union
-  with masks, with masks where an object is a negative of all other classes (`loss.exclusive`),
-  from the naive union, in which what is not labelled is absent, and from each source.
+  as it is learned by default, with masks only, where an object is no negative of classes that its
+  source does not label (`loss.exclusive=false`), from the naive union, in which what is not
+  labelled is absent, and from each source.
 - boards: the same with the 6 classes of deeppcb, which a small detector learns sooner.
 - shapes: the same with images that `maenas data make-shapes` draws.
 - rare: four classes of drawn shapes are frequent, four are in a few images only. Detectors learn
@@ -152,7 +153,7 @@ def tasks_of(study: str, real: Path, runs: Path) -> Iterator[Task]:
     halves = cut_in_halves(data, folder)
     full = {"new images": (halves.full, "val"), "learned images": (halves.full, "train")}
     yield Task(study, "union", halves.union, epochs, full)
-    yield Task(study, "union-exclusive", halves.union, epochs, full, ("loss.exclusive=true",))
+    yield Task(study, "masks-only", halves.union, epochs, full, ("loss.exclusive=false",))
     yield Task(study, "naive", halves.naive, epochs, full)
     for number, alone in enumerate(halves.alone):  # half of the images, so twice the epochs
         yield Task(study, f"source-{number}", alone, 2 * epochs, full)
