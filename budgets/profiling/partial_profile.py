@@ -75,12 +75,20 @@ class PartialProfile:
             SpecError: if the file belongs to another profile or is not a profile.
         """
         lines = self._lines()
-        if len(lines) < 2:
-            self.remove()
-            return []
-        self._cut()
         with parsing(self.path, wrong=NO_PROFILE, hint=DROP):
-            return self._parsed(lines)
+            if len(lines) > 1:
+                self._cut()
+                return self._parsed(lines)
+            if lines:
+                self._require_ours(lines[0])
+        self.remove()
+        return []
+
+    def _require_ours(self, header: str) -> None:
+        """Raise `SpecError` if a first line is not that of a partial profile: the file stays."""
+        found = parse_object(header, self.path, wrong=NO_PROFILE, hint=DROP).get("format")
+        if found != FORMAT:
+            raise SpecError(f"{self.path}: {NO_PROFILE}; {DROP}.")
 
     def _lines(self) -> list[str]:
         """The complete lines of the file; [] without a file."""

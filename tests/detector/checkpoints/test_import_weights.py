@@ -400,7 +400,7 @@ def test_a_file_that_was_cut_short_says_so(nano, saved, is_zip, share) -> None:
             {"weights": {"layer": torch.zeros(1)}},
             "holds no state dict, neither alone nor under mod",
         ),
-        ({}, r"525 missing \(first missing backbone.block_list.0.conv.conv1.weight\)"),
+        ({}, "holds no state dict"),
     ],
     ids=["a list", "numbers", "under another key", "empty"],
 )

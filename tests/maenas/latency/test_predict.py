@@ -291,7 +291,7 @@ def test_operators_without_a_price_are_named_with_the_share_that_they_take_at_le
     assert ran.code == 0
     assert "ms predicted on mine, without the operators that have no price" in ran.words
     assert "warning: odd.onnx: 2 x LRN without a price on mine, " in ran.err
-    assert "% of the whole, the time of copies of the same size; `maenas measure" in ran.err
+    assert "% of the whole, the time of copies of the same size. `maenas measure" in ran.err
     found = typed("predict", "odd.onnx", "--device", "mine.json", "--json").json
     (lrn,) = found["unpriced"]
     assert (lrn["kind"], lrn["count"]) == ("LRN", 2)

@@ -16,7 +16,7 @@ from maenas.budgets import load_device
 from maenas.budgets.backends import open_backend, parse_target
 from maenas.budgets.device import FOLDER_VARIABLE
 from maenas.budgets.pricing.table import TableSample, load_table
-from maenas.budgets.profiling.partial_profile import Measured, PartialProfile
+from maenas.budgets.profiling.partial_profile import FORMAT, Measured, PartialProfile
 from maenas.cli.latency.profile_text import summary
 from maenas.latency.extend import _items
 from maenas.latency.networks import PLANS, drawn, interleaved, profile_items, searched
@@ -331,7 +331,10 @@ def test_resuming_a_finished_profile_answers_at_once(typed, tmp_path: Path, file
     assert files_below(tmp_path) == before
 
 
-@pytest.mark.parametrize("left", ["", '{"format": "maenas/unfin', '{"table": "other"}\n{"rows": ['])
+@pytest.mark.parametrize(
+    "left",
+    ["", '{"format": "maenas/unfin', f'{{"format": "{FORMAT}", "table": "other"}}\n{{"rows": ['],
+)
 def test_a_profile_killed_at_its_first_sample_has_not_begun(tmp_path: Path, left: str) -> None:
     partial = PartialProfile(tmp_path / "mine.json.partial", {"table": "cpu"})
     partial.path.write_text(left)

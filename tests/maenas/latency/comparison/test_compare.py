@@ -73,7 +73,7 @@ def test_the_best_ap_of_a_training_is_shown(typed, tmp_path: Path) -> None:
     ran = typed("compare", "run")
     assert (ran.code, ran.out) == (2, "")
     assert ran.err.startswith("error: run/results.csv: is damaged: ")
-    assert ran.err.endswith("; train again.\n")
+    assert ran.err.endswith("; `maenas train --resume --out run` writes it again.\n")
 
 
 def test_a_device_without_a_price_is_a_reason_not_an_end() -> None:
