@@ -23,7 +23,8 @@ class DepthwiseConv2d(nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) -> (B, C, H', W')."""
-        if self.bias is None and learns_on_cpu(x, self.weight):
+        is_plain = self.bias is None and self.dilation == (1, 1) and self.padding_mode == "zeros"
+        if is_plain and learns_on_cpu(x, self.weight):
             out: Tensor = _Depthwise.apply(x, self.weight, self.stride, self.padding)
             return out
         return super().forward(x)

@@ -59,6 +59,17 @@ def test_under_autocast_they_have_the_precision_of_the_weights(stride):
     torch.testing.assert_close(by_weight, exact[2], rtol=0.02, atol=0.5)
 
 
+def test_a_dilated_one_is_that_of_pytorch():
+    torch.manual_seed(0)
+    words = (CHANNELS, CHANNELS, 5)
+    options = {"padding": 4, "dilation": 2, "groups": CHANNELS, "bias": False}
+    ours, theirs = (kind(*words, **options).double() for kind in (DepthwiseConv2d, nn.Conv2d))
+    theirs.load_state_dict(ours.state_dict())
+    x = torch.randn(2, CHANNELS, 12, 12, dtype=torch.float64)
+    for found, expected in zip(gradients(ours, x), gradients(theirs, x), strict=True):
+        torch.testing.assert_close(found, expected)
+
+
 def test_a_frozen_weight_gets_no_gradient():
     ours, theirs = pair(5, 2)
     x = torch.randn(1, CHANNELS, 8, 8, dtype=torch.float64, requires_grad=True)
