@@ -175,6 +175,7 @@ def continued(options: TrainOptions, folder: Path, ranks: Ranks) -> ResolvedTrai
     spec = continued_spec(options, folder)
     data = Path(args["data"]) if options.data is None else options.data.resolve()
     dataset = training_images(data, ranks)
+    recipe, _ = with_exclusion(recipe, dataset)
     if dataset.names != saved.identity.names:
         spec = starting_spec(spec, dataset.names)
     return ResolvedTraining(
