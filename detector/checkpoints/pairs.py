@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterator
+from collections import Counter, defaultdict
+from collections.abc import Hashable, Iterable, Iterator
 
 from torch import nn
 
@@ -40,14 +40,22 @@ def tensor_pairs(
 
 def stage_pairs(target: Backbone, source: Backbone) -> dict[int, int]:
     """Index of the source's stage for each stage of the target that has a counterpart."""
-    groups: dict[tuple[type, int], list[int]] = defaultdict(list)
-    for index, key in enumerate(_kinds(source)):
-        groups[key].append(index)
+    return paired_in_order(_kinds(target), _kinds(source))
+
+
+def paired_in_order(target: Iterable[Hashable], source: Iterable[Hashable]) -> dict[int, int]:
+    """Index in `source` for each index in `target`: equal keys correspond by their order.
+
+    Where the target has more of a key, the last one of the source serves again.
+    """
+    places: dict[Hashable, list[int]] = defaultdict(list)
+    for index, key in enumerate(source):
+        places[key].append(index)
+    seen: Counter[Hashable] = Counter()
     found: dict[int, int] = {}
-    seen: dict[tuple[type, int], int] = defaultdict(int)
-    for index, key in enumerate(_kinds(target)):
-        if groups[key]:
-            found[index] = groups[key][min(seen[key], len(groups[key]) - 1)]
+    for index, key in enumerate(target):
+        if places[key]:
+            found[index] = places[key][min(seen[key], len(places[key]) - 1)]
             seen[key] += 1
     return found
 
@@ -96,36 +104,21 @@ def _pairs(target: nn.Module, source: nn.Module, name: str, of: str) -> dict[str
     """The corresponding tensors inside two modules."""
     if type(target) is not type(source):
         return {}
-    theirs = {own for own, _ in _own_tensors(source)}
-    found = {f"{name}.{own}": f"{of}.{own}" for own, _ in _own_tensors(target) if own in theirs}
+    theirs = set(_own_tensors(source))
+    found = {f"{name}.{own}": f"{of}.{own}" for own in _own_tensors(target) if own in theirs}
+    children, there = dict(target.named_children()), dict(source.named_children())
     if isinstance(target, nn.Sequential | nn.ModuleList):
-        listed = _by_order(target, source)
+        ours, its = list(children), list(there)
+        types = [list(map(type, each.values())) for each in (children, there)]
+        listed = [(ours[one], its[other]) for one, other in paired_in_order(*types).items()]
     else:
-        listed = [(child, child) for child, _ in target.named_children()]
-    there = dict(source.named_children())
-    for child, its in listed:
-        if its in there:
-            module = target.get_submodule(child)
-            found |= _pairs(module, there[its], f"{name}.{child}", f"{of}.{its}")
+        listed = [(child, child) for child in children if child in there]
+    for child, other in listed:
+        found |= _pairs(children[child], there[other], f"{name}.{child}", f"{of}.{other}")
     return found
 
 
-def _by_order(target: nn.Module, source: nn.Module) -> list[tuple[str, str]]:
-    """Names of children that correspond by their order among those of their type."""
-    groups: dict[type, list[str]] = defaultdict(list)
-    for name, module in source.named_children():
-        groups[type(module)].append(name)
-    seen: dict[type, int] = defaultdict(int)
-    found = []
-    for name, module in target.named_children():
-        of = groups[type(module)]
-        if of:
-            found.append((name, of[min(seen[type(module)], len(of) - 1)]))
-            seen[type(module)] += 1
-    return found
-
-
-def _own_tensors(module: nn.Module) -> Iterator[tuple[str, object]]:
-    """Parameters and buffers of a module without those of its children."""
-    yield from module.named_parameters(recurse=False)
-    yield from module.named_buffers(recurse=False)
+def _own_tensors(module: nn.Module) -> Iterator[str]:
+    """Names of parameters and buffers of a module without those of its children."""
+    for each in (module.named_parameters(recurse=False), module.named_buffers(recurse=False)):
+        yield from (name for name, _ in each)
