@@ -113,4 +113,4 @@ def depth_line(points: Sequence[DepthPoint]) -> str:
         for point in points
     ]
     front = "; ".join(parts)
-    return front if has_knee(points) else f"{front}; {NO_KNEE}"
+    return front if has_knee(points) or len(points) < 3 else f"{front}; {NO_KNEE}"

@@ -30,7 +30,7 @@ def depths_section(result: Result) -> list[Section]:
         "The knee is chosen: the optimum farthest above the line from the shallowest to the "
         "deepest one. A higher score of a deeper network is no evidence that it trains better."
     )
-    if not has_knee(points):
+    if len(points) > 2 and not has_knee(points):
         about = f"Here {NO_KNEE}. A higher score is no evidence that a network trains better."
     body = table("Certified optimum under each limit on layers", head, rows, range(6))
     return [Section("depths", "Layers", body + paragraph(about))]

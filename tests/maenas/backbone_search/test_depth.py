@@ -40,6 +40,7 @@ def test_a_front_without_a_knee_says_so() -> None:
     bend = [point(10 * number, score) for number, score in enumerate((1.0, 2.5, 3.0), 1)]
     assert "no knee" in depth_line(chosen_among(line))
     assert "no knee" not in depth_line(chosen_among(bend))
+    assert "no knee" not in depth_line(chosen_among(line[:2]))
 
 
 def test_budgets_that_no_depth_meets_name_the_cheapest_network(tmp_path: Path) -> None:
