@@ -234,9 +234,9 @@ class OperatorModel(LatencyModel):
 def nearest(kernel: KernelKind, known: Iterable[KernelKind]) -> KernelKind | None:
     """Return the kernel of the same family, or of the one instead, with the nearest window."""
     every = list(known)
-    alike = [other for other in every if other.family == kernel.family]
-    alike = alike or [other for other in every if other.family == INSTEAD.get(kernel.family)]
-    return min(alike, key=lambda other: _distance(other, kernel), default=None)
+    related = [other for other in every if other.family == kernel.family]
+    related = related or [other for other in every if other.family == INSTEAD.get(kernel.family)]
+    return min(related, key=lambda other: _distance(other, kernel), default=None)
 
 
 def _distance(one: KernelKind, other: KernelKind) -> float:
