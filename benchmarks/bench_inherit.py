@@ -27,10 +27,10 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
-from benchmarks.bench_union import CHANGES, IMAGES, judged, steps_of
 from benchmarks.machine import commit, maenas, write_csv
+from benchmarks.partial.small_training import judged, steps_of, train_small
 from benchmarks.partial.views import some_images
-from benchmarks.real.meter import run_metered, sessions
+from benchmarks.real.meter import sessions
 from maenas.blocks import Mob, load_backbone
 from maenas.blocks.backbone_file import dump_backbone
 
@@ -38,6 +38,7 @@ TARGETS = ("bccd", "neu-det")
 OTHER = "deeppcb"
 SOURCE = "zoo:damo-yolo-ns"
 SIDE, LONG = 224, 40
+IMAGES = 200  # of each split
 SHORT = LONG // 4
 # Fields of stages of Ns that differ in the detector that inherits, by the index of the stage.
 DIFFERENT: dict[int, dict[str, Any]] = {
@@ -130,15 +131,9 @@ def learn(task: Task, seed: int, real: Path, runs: Path) -> None:
     data = some_images(
         real / task.data, runs / "data" / task.data, {"train": IMAGES, "val": IMAGES}
     )
-    run = folder / "run"
-    words: list[object] = [sys.executable, "-m", "maenas", "train", task.detector, "--data", data]
-    words += ["--input-size", SIDE, "--epochs", task.epochs, "--out", run, "--workers", 0]
-    words += ["--compute", "cpu", "--tracker", "none", *(["--resume"] if run.exists() else [])]
-    if task.init:
-        words += ["--init", runs / f"{task.init}-seed-{seed}" / "run" / "last"]
-    for change in (f"seed={seed}", *CHANGES):
-        words += ["--set", change]
-    run_metered(words, folder)
+    init = runs / f"{task.init}-seed-{seed}" / "run" / "last" if task.init else None
+    changes = (f"seed={seed}",)
+    run = train_small(folder, task.detector, data, SIDE, task.epochs, changes, init)
     row = {
         **{"data": task.data, "training": task.name, "seed": seed, "epochs": task.epochs},
         "steps": steps_of(run),

@@ -38,23 +38,19 @@ from statistics import mean, stdev
 from typing import Any
 
 from benchmarks.machine import commit, maenas, write_csv
+from benchmarks.partial.small_training import RARE, judged, steps_of, train_small
 from benchmarks.partial.views import FEW, cut_in_halves, joined_sets, some_images, write_union
-from benchmarks.real.meter import run_metered, sessions
+from benchmarks.real.meter import sessions
 
 STUDIES = ("shapes", "rare", "boards", "halves", "defects")
 DEFECTS = ("bccd", "deeppcb", "neu-det")
-MODEL, BATCH = "zoo:damo-yolo-ns", 8
+MODEL = "zoo:damo-yolo-ns"
 SIDES = {"shapes": 96, "rare": 96}  # pixels
 SIDE = 224  # pixels, of the other studies
 # Epochs of all images of the study.
 EPOCHS = {"shapes": 20, "rare": 24, "boards": 30, "halves": 60, "defects": 30}
 IMAGES = 200  # images of each split of a data set of defects, and of shapes
 TAIL = 60  # images with rare classes
-RARE = 4  # rare classes, the last ones
-CHANGES = (
-    *(f"batch={BATCH}", f"compute.batch={BATCH}", "min_steps=1", "evaluate_every=1000"),
-    *("augmentation.sada=false", "augmentation.scale=[0.5, 1.5]"),
-)
 COLUMNS = (
     "study",
     "trained_on",
@@ -184,23 +180,10 @@ def learn(task: Task, seed: int, runs: Path) -> None:
     if (folder / "rows.json").exists():
         return
     print(f"{task.study}: {task.name}, seed {seed}: {folder}", flush=True)
-    run = folder / "run"
-    words: list[object] = [sys.executable, "-m", "maenas", "train", MODEL, "--data", task.data]
-    words += [
-        "--input-size",
-        SIDES.get(task.study, SIDE),
-        "--epochs",
-        task.epochs,
-        "--out",
-        run,
-        "--workers",
-        0,
-    ]
-    words += ["--compute", "cpu", "--tracker", "none", *(["--resume"] if run.exists() else [])]
-    plain = f"schedule.plain_epochs={task.epochs // 2}"
-    for change in (f"seed={seed}", plain, *CHANGES, *task.changes):
-        words += ["--set", change]
-    run_metered(words, folder)
+    side = SIDES.get(task.study, SIDE)
+    half = f"schedule.plain_epochs={task.epochs // 2}"
+    changes = (f"seed={seed}", half, *task.changes)
+    run = train_small(folder, MODEL, task.data, side, task.epochs, changes)
     rows = [
         {
             **{"study": task.study, "trained_on": task.name, "judged_on": name, "seed": seed},
@@ -214,33 +197,6 @@ def learn(task: Task, seed: int, runs: Path) -> None:
     part = folder / "rows.json.part"
     part.write_text(json.dumps(rows), encoding="utf-8")
     part.replace(folder / "rows.json")
-
-
-def judged(detector: Path, data: Path, split: str) -> dict[str, float | None]:
-    """AP of a detector on a split of a data set, in percent, and the mean of its last classes."""
-    words = (
-        "--data",
-        data,
-        "--split",
-        split,
-        "--min-score",
-        0.001,
-        "--no-save",
-        "--threads",
-        1,
-        "--json",
-    )
-    found = json.loads(maenas("val", detector, *words))
-    scores = {name: round(100 * found[name], 2) for name in ("ap", "ap50")}
-    last = [each["ap"] for each in found["per_class"][-RARE:] if each["ap"] is not None]
-    return scores | {"ap_rare": round(100 * mean(last), 2) if last else None}
-
-
-def steps_of(run: Path) -> int:
-    """Number of steps of a training."""
-    rows = (run / "results.csv").read_text(encoding="utf-8").splitlines()
-    header, last = rows[0].split(","), rows[-1].split(",")
-    return int(last[header.index("step")])
 
 
 def rows_of(runs: Path) -> list[dict[str, Any]]:
