@@ -119,9 +119,9 @@ def _run(
     for job in jobs.values():
         check(job.config)
     entries = {name: _finished(name, job) for name, job in jobs.items()}
-    if not all(entries.values()):
+    left = [] if all(entries.values()) else _prepared(jobs, entries, effort)
+    if left:  # those that are infeasible need no workers
         with effort.opened() as executor:
-            left = _prepared(jobs, entries, effort)
             if not goes_on:
                 _replace_runs(folder)
                 _write_list(folder, list(jobs))  # from here on there is something to resume

@@ -165,6 +165,10 @@ def test_a_search_that_cannot_be_met_is_told_and_the_others_are_done(
     assert met["result"]["share_of_optimum"] > 0.9
     assert unmet["result"] is None
     assert "no network of space large meets it" in unmet["note"]
+    # Nothing is left to search, so no cluster is needed: there is none at this address.
+    again = typed(*OPTIONS, *asked, "--out", "run", "--resume", "--ray", "127.0.0.1:1", "--json")
+    assert again.code == 0, again.err
+    assert again.json == ran.json
 
 
 def test_searches_that_cannot_be_met_at_all_end_like_one(typed: Shell, spaces: Path) -> None:
