@@ -99,8 +99,26 @@ class Evaluator:
 
     def __call__(self, genomes: Genomes) -> Evaluation:
         """Evaluate (n, genes) legal genomes."""
-        sums = np.zeros((len(genomes), self.width - 1))
-        memory = np.zeros(len(genomes))
+        rows, effectiveness = self._rows(genomes)
+        costs = np.column_stack(
+            [rows[:, LATENCY : LAYERS + 1], rows[:, MEMORY], rows[:, FURTHER:MEMORY]]
+        )
+        feasible = np.ones(len(genomes), dtype=bool)
+        for budget in self.problem.budgets:
+            feasible &= self.cost(costs, budget.axis) <= budget.limit * (1 + TOLERANCE)
+        if self.problem.max_effectiveness is not None:
+            feasible &= effectiveness <= self.problem.max_effectiveness
+        return self.wrap(rows[:, SCORE], costs, feasible)
+
+    def row(self, genome: Genomes) -> Float64Array:
+        """(columns,), the score and costs of a genome by column, with neck and head."""
+        found: Float64Array = self._rows(genome[None])[0][0]
+        return found
+
+    def _rows(self, genomes: Genomes) -> tuple[Float64Array, Float64Array]:
+        """(n, columns) and (n,), rows and effectiveness; 0 unless the problem limits it."""
+        rows = np.zeros((len(genomes), self.width))
+        sums, memory = rows[:, :MEMORY], rows[:, MEMORY]
         effectiveness = np.zeros(len(genomes))
         width = np.zeros(len(genomes), dtype=np.int64)
         widths = []
@@ -114,13 +132,7 @@ class Evaluator:
         rest = self.rest.rows([widths[index] for index in self.problem.space.features], self.stages)
         sums += rest[:, :MEMORY]
         np.maximum(memory, rest[:, MEMORY], out=memory)
-        costs = np.column_stack([sums[:, LATENCY : LAYERS + 1], memory, sums[:, FURTHER:]])
-        feasible = np.ones(len(genomes), dtype=bool)
-        for budget in self.problem.budgets:
-            feasible &= self.cost(costs, budget.axis) <= budget.limit * (1 + TOLERANCE)
-        if self.problem.max_effectiveness is not None:
-            feasible &= effectiveness <= self.problem.max_effectiveness
-        return self.wrap(sums[:, SCORE], costs, feasible)
+        return rows, effectiveness
 
     def wrap(
         self, scores: Float64Array, costs: Float64Array, feasible: NDArray[np.bool_]

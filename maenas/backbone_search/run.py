@@ -80,7 +80,6 @@ def run_search(
             raise SpecError("budget: at least one is needed, such as --budget 3.8ms --device t4.")
         else:
             subproblems = plan(config, objects)
-        check(config)
         saved = saved_result(folder, config, subproblems) if goes_on else None
         if saved is not None and effort.is_spent(saved, asked):
             warn_of(subproblem.problem.device for subproblem in subproblems)
@@ -104,15 +103,6 @@ def tell_losses(executor: Executor) -> None:
     if executor.losses:
         batches = count_of(executor.losses, "batch")
         LOG.info(f"{batches} had to run again elsewhere")
-
-
-def check(config: SearchConfig) -> None:
-    """Refuse options that contradict each other."""
-    if config.algorithm == EXACT and config.max_effectiveness is not None:
-        raise SpecError(
-            "search: the exact solver cannot limit effectiveness, which is not a sum; use "
-            "--algorithm evolution."
-        )
 
 
 def check_folder_options(resume: bool, exist_ok: bool) -> None:

@@ -16,7 +16,7 @@ from maenas.backbone_search.objects import SearchObjects
 from maenas.backbone_search.plan import plan
 from maenas.backbone_search.priced_devices import device_names_in
 from maenas.backbone_search.results.searches import OWN_FILES, Entry, Searches, write_searches
-from maenas.backbone_search.run import check, check_folder_options, results, tell_losses
+from maenas.backbone_search.run import check_folder_options, results, tell_losses
 from maenas.backbone_search.run_folder import (
     LIST_FILE,
     clear,
@@ -116,8 +116,6 @@ def _run(
         if goes_on
         else _begun(configs or {}, folder, objects)
     )
-    for job in jobs.values():
-        check(job.config)
     entries = {name: _finished(name, job) for name, job in jobs.items()}
     left = [] if all(entries.values()) else _prepared(jobs, entries, effort)
     if left:  # those that are infeasible need no workers

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from math import inf
 
+from maenas.budgets.arrays import Float64Array
 from maenas.budgets.budget import Budget
 from maenas.nas.certificate.branch_bound import branch_and_bound
+from maenas.nas.certificate.constraint import Constraint, on_axis, on_effectiveness
+from maenas.nas.certificate.dual import least_bound
 from maenas.nas.certificate.options import Options
 from maenas.nas.certificate.program import Certified, Program
-from maenas.nas.problem import TOLERANCE
+from maenas.nas.priced_stages import CONVS
 
 DEFAULT_BINS = 3000  # steps of cost, enough for a gap below `TARGET_GAP` on the default problem
 TARGET_GAP = 2e-4  # share of the score, far below the difference between two searches
@@ -23,10 +25,6 @@ COARSE_BINS = 200  # steps of cost while multipliers are fitted
 ADDITIVE = ("latency_ms", "macs", "params")
 MAX_TRACES = 200  # most relaxed optima that are traced back to find a network within the budgets
 SHARES = (0.0, 0.5, 0.85, 1.2, 2.0)  # factors on the best multipliers, one per further program
-FIRST_SHARE = 0.1  # first multiplier, as a share of the score for the whole of a budget
-MULTIPLIER_STEPS = 10  # most tangents of one multiplier
-MULTIPLIER_ROUNDS = 3  # rounds if several multipliers depend on each other
-CLOSE = 1e-5  # share of the score that a further tangent could lower the bound by
 
 
 def certify(
@@ -43,8 +41,9 @@ def certify(
     Tracing it back yields networks that are priced exactly; the best one within the budgets is a
     lower bound. Budgets on layers and memory are exact. Further additive budgets are relaxed with
     Lagrange multipliers; the upper bound stays valid, and branch and bound closes the gap that may
-    remain. Limits of several ranges belong together, so each point is solved by itself. The
-    relaxation ignores a limit on effectiveness; the upper bound stays valid.
+    remain. A limit on effectiveness is relaxed to tangents, which are additive
+    (`on_effectiveness`). Limits of several ranges belong together, so each point is solved by
+    itself.
 
     Args:
         options: all choices of all stages.
@@ -55,11 +54,13 @@ def certify(
             by branch and bound.
         traces: most relaxed optima that are traced back to a network; 1 if only `upper` is needed.
     """
-    limits = [options.evaluator.problem.ranged.limit] if limits is None else list(limits)
-    if options.evaluator.problem.paired:
-        points = [options.under(options.evaluator.problem.limits_at(limit)) for limit in limits]
+    problem = options.evaluator.problem
+    limits = [problem.ranged.limit] if limits is None else list(limits)
+    if problem.paired:
+        points = [options.under(problem.limits_at(limit)) for limit in limits]
         return [certify(point, None, bins, target_gap, traces)[0] for point in points]
-    several = len([b for b in options.evaluator.problem.budgets if b.quantity in ADDITIVE]) > 1
+    additive = [budget for budget in problem.budgets if budget.quantity in ADDITIVE]
+    several = len(additive) > 1 or problem.max_effectiveness is not None
     if several and target_gap < inf:
         bins = max(1, bins // COARSER)
     found, program = _bounds(options, limits, bins, traces)
@@ -111,76 +112,27 @@ def _bounds(
 
 def _multipliers(
     options: Options, main: str | None, limit: float, others: Sequence[Budget], ranged_limit: float
-) -> dict[str, float]:
-    """Lagrange multipliers of the other budgets for a small upper bound, fitted on coarse bins.
+) -> dict[Constraint, float]:
+    """Lagrange multipliers of the other limits for a small upper bound, fitted on coarse bins.
 
-    Each multiplier is fitted in turn, in several rounds if there are several.
+    The tangent of a limit on effectiveness touches at the depth of the best network so far.
     """
-    multipliers: dict[str, float] = {budget.axis: 0.0 for budget in others}
-    for budget in [*others] * (1 if len(others) == 1 else MULTIPLIER_ROUNDS):
+    evaluator = options.evaluator
+    bound = evaluator.problem.max_effectiveness
 
-        def tangent(multiplier: float, budget: Budget = budget) -> Tangent | None:
-            tried = multipliers | {budget.axis: multiplier}
-            solve = Program(options, main, limit, COARSE_BINS, tried, ranged_limit)
-            best = solve.relaxed_optimum()
-            if best is None:
-                return None
-            value, genome = best
-            costs = options.evaluator(genome[None]).costs
-            used = float(options.evaluator.cost(costs, budget.axis)[0])
-            return Tangent(multiplier, value, budget.limit * (1 + TOLERANCE) - used)
+    def solved(multipliers: Mapping[Constraint, float]) -> tuple[float, Float64Array] | None:
+        """The upper bound, and the row of the network behind it."""
+        program = Program(options, main, limit, COARSE_BINS, multipliers, ranged_limit)
+        best = program.relaxed_optimum()
+        return None if best is None else (best[0], evaluator.row(best[1]))
 
-        multipliers[budget.axis] = _least(tangent, budget.limit)
-    return multipliers
-
-
-@dataclass(frozen=True, slots=True)
-class Tangent:
-    """A line below the upper bound as a function of one multiplier, which is convex.
-
-    Attributes:
-        multiplier: where the line touches.
-        value: upper bound there.
-        slope: what the relaxed optimum leaves of the budget; negative if it exceeds the budget.
-    """
-
-    multiplier: float
-    value: float
-    slope: float
-
-    def meets(self, other: Tangent) -> float:
-        """The multiplier at which two lines of different slopes are equal."""
-        there = other.value - other.slope * other.multiplier
-        here = self.value - self.slope * self.multiplier
-        return (there - here) / (self.slope - other.slope)
-
-
-def _least(tangent: Callable[[float], Tangent | None], limit: float) -> float:
-    """The multiplier of the least upper bound, or one close to it that keeps the budget.
-
-    The bound lies above all of its tangents, so its minimum lies near the point where a falling one
-    and a rising one meet. The next tangent is drawn there.
-    """
-    falling = tangent(0.0)
-    if falling is None or falling.slope >= 0:  # the budget does not bind
-        return 0.0
-    rising: Tangent | None = None
-    guess = FIRST_SHARE * abs(falling.value) / limit
-    for _ in range(MULTIPLIER_STEPS):
-        found = tangent(guess)
-        if found is None:
+    limits = [on_axis(evaluator, budget.axis, budget.limit) for budget in others]
+    found = least_bound(solved, limits)
+    depths: set[float] = set()
+    while bound is not None and found is not None and found.row[CONVS] not in depths:
+        depths.add(found.row[CONVS])
+        renewed = least_bound(solved, [*limits, on_effectiveness(bound, found.row[CONVS])])
+        if renewed is None or (len(depths) > 1 and renewed.value >= found.value):
             break
-        if found.slope >= 0:
-            rising = found
-        else:
-            falling = found
-        if rising is None:
-            guess *= 4
-            continue
-        guess = falling.meets(rising)
-        if not falling.multiplier < guess < rising.multiplier:  # costs in bins are not exact
-            guess = (falling.multiplier + rising.multiplier) / 2
-        bound = rising.value + rising.slope * (guess - rising.multiplier)
-        if min(falling.value, rising.value) - bound < CLOSE * abs(bound):
-            break
-    return guess if rising is None else rising.multiplier
+        found = renewed
+    return {} if found is None else dict(found.multipliers)

@@ -11,6 +11,7 @@ from math import floor, inf, isfinite
 import numpy as np
 
 from maenas.budgets.arrays import Float64Array
+from maenas.nas.certificate.constraint import Constraint
 from maenas.nas.certificate.options import Ints, Options, StageOptions, State
 from maenas.nas.priced_stages import LAYERS, MEMORY, SCORE
 from maenas.nas.problem import TOLERANCE
@@ -78,7 +79,7 @@ class Program:
         main: axis whose cost is divided into bins, None for no such axis.
         limit: largest limit on `main` to certify.
         bins: number of cost steps.
-        multipliers: Lagrange multiplier of each further axis.
+        multipliers: Lagrange multiplier of each further limit.
         ranged_limit: limit on `Problem.ranged`, which replaces the problem's own.
     """
 
@@ -88,7 +89,7 @@ class Program:
         main: str | None,
         limit: float,
         bins: int,
-        multipliers: Mapping[str, float],
+        multipliers: Mapping[Constraint, float],
         ranged_limit: float,
     ) -> None:
         self.options = options
@@ -99,10 +100,13 @@ class Program:
         limit *= 1 + TOLERANCE  # the same tolerance as in `Evaluator`
         self._most = limit
         self.prices = dict(multipliers)
-        columns = options.evaluator.columns
-        self._column = None if main is None else columns[main]
-        self.multipliers = {columns[axis]: m for axis, m in multipliers.items()}
-        self.constant = sum(m * (self.limit(axis) or 0.0) for axis, m in multipliers.items())
+        self._column = None if main is None else options.evaluator.columns[main]
+        self.multipliers: dict[int, float] = {}  # by column
+        for constraint, multiplier in multipliers.items():
+            for column, weight in constraint.weights:
+                known = self.multipliers.get(column, 0.0)
+                self.multipliers[column] = known + multiplier * weight
+        self.constant = sum(m * constraint.limit for constraint, m in multipliers.items())
         self.stages = [[self._within_memory(o) for o in stage] for stage in options.stages]
         stages = self.stages
         self.floors = [min(self._prices(o.table).min(initial=inf) for o in s) for s in stages]

@@ -79,7 +79,6 @@ def refused(typed, tmp_path, files_below):
         (f"{T4} --input-size 100", "input_size must be a positive multiple of 32, got 100"),
         (f"{T4} --max-effectiveness 0", "max_effectiveness must be a positive number, got 0"),
         (f"{T4} --max-effectiveness nan", "max_effectiveness must be a positive number, got nan"),
-        (f"{T4} --max-effectiveness 0.1 --algorithm exact", "cannot limit effectiveness"),
         (f"{T4} --weights 1,2", "one per resolution level is needed (5 here)"),
         (f"{T4} --weights 0,0,1,1,six", "must be numbers separated by commas, such as 0,0,1,1,6"),
         (f"{T4} --weights 0,0,0,0,0", "not all zero"),

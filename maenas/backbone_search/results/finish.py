@@ -36,7 +36,6 @@ from maenas.nas import (
     Certified,
     Outcome,
     certify,
-    effectiveness,
 )
 from maenas.nas.executors import Executor
 from maenas.runs.config import SearchConfig
@@ -127,8 +126,6 @@ def _caveats(config: SearchConfig, networks: tuple[Found, ...]) -> list[str]:
             f"not proven optimal: the best may score up to {100 * (1 - worst):.2f} % more; "
             "evolution may find it"
         )
-    if config.max_effectiveness is not None:
-        notes.append("the certified optimum ignores the limit on effectiveness")
     if len({found.subproblem.template.name for found in networks}) > 1:
         notes.append(
             "scores compare only within one scale: each has its own limit on layers; "
@@ -184,9 +181,7 @@ class SolvedWithin:
             return None
         if proof.genome is None:
             return None
-        best, bound = problem.space.decode(proof.genome.tolist()), problem.max_effectiveness
-        if bound is not None and effectiveness(best) > bound:
-            return None
+        best = problem.space.decode(proof.genome.tolist())
         self.proofs.append((best, proof))
         return best
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from math import inf, isinf
+from math import exp, inf, isinf
 from pathlib import Path
 from typing import get_args
 
@@ -21,10 +21,12 @@ from maenas.budgets import (
 )
 from maenas.nas import Certified, Evaluator, MaxEntropy, Problem, certify, cheapest_networks
 from maenas.nas import effectiveness as effectiveness_of
+from maenas.nas.certificate.constraint import on_effectiveness
 from maenas.nas.certificate.exact import DEFAULT_BINS
 from maenas.nas.certificate.options import Options
 from maenas.nas.certificate.program import Program
 from maenas.nas.evaluator import Evaluation
+from maenas.nas.priced_stages import CONVS, GAIN
 from maenas.nas.problem import Rest
 from maenas.search_spaces import Space, load_space
 from maenas.search_spaces.moves import Genomes
@@ -377,24 +379,47 @@ def test_what_needs_too_much_is_a_detector_where_its_neck_is_priced(
 # A bound on effectiveness.
 
 
+@every_scope
 @pytest.mark.parametrize("share", [0.02, 0.2, 0.6])
-def test_a_bound_on_effectiveness_keeps_the_upper_bound_true(
-    worlds: dict[str, World], share: float
+def test_the_optimum_under_a_limit_on_effectiveness_is_certified(
+    worlds: dict[str, World], scope: str, share: float
 ) -> None:
-    world = worlds["backbone"]
+    world = worlds[scope]
     ratios = np.array(
         [effectiveness_of(world.space.decode(genome.tolist())) for genome in world.genomes[::7]]
     )
     bound = float(np.quantile(ratios, share))
-    budget = world.limit("latency_ms", 0.5)
-    problem = world.problem(budget, effectiveness=bound)
-    evaluation = Evaluator(problem)(world.genomes)
-    best = float(evaluation.scores[evaluation.feasible].max())
-    (found,) = certify(world.options(budget, effectiveness=bound))
-    assert best <= found.upper <= certify(world.options(budget))[0].upper
-    if found.score is not None:
+    for budgets in ([world.limit("latency_ms", 0.5)], [world.limit("layers", 0.7)]):
+        problem = world.problem(*budgets, effectiveness=bound)
+        evaluation = Evaluator(problem)(world.genomes)
+        best = float(evaluation.scores[evaluation.feasible].max())
+        free = certify(world.options(*budgets))[0]
+        (found,) = certify(world.options(*budgets, effectiveness=bound), target_gap=2e-4)
+        assert best <= found.upper <= free.upper
+        assert found.score is not None
         assert problem.meets_budgets(world.network(found))
         assert found.score <= best * (1 + 1e-12)
+        assert found.gap is not None
+        assert found.gap <= 1e-3
+
+
+@pytest.mark.parametrize("depth", [7, 9, 11])
+def test_a_tangent_excludes_no_network_that_effectiveness_allows(
+    worlds: dict[str, World], depth: int
+) -> None:
+    world = worlds["backbone"]
+    evaluator = Evaluator(world.problem(*parse_budgets(["1s"])))
+    touching = 0
+    for genome in world.genomes[::11]:
+        row = evaluator.row(genome)
+        ratio = row[CONVS] * exp(-2 * row[GAIN] / row[CONVS])  # of the last level
+        tangent = on_effectiveness(ratio, depth)  # the network is just allowed
+        left = tangent.limit - tangent.used(row)
+        assert left >= -1e-9
+        if row[CONVS] == depth:
+            touching += 1
+            assert left == pytest.approx(0, abs=1e-9)
+    assert touching > 0
 
 
 # The list of choices.
