@@ -1,4 +1,4 @@
-"""A check that a path named in a file stays inside a folder."""
+"""Checks of a path named in a file: that it can be one, and that it stays inside a folder."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from maenas.blocks.errors import SpecError
 from maenas.blocks.files.words import shown
 
 LONGEST_NAME = 255  # bytes of one part of a path, the limit of common file systems
+LONGEST_PATH = 2048  # bytes, half of what Linux allows, which leaves room for the folder before it
 
 
 def inside(folder: Path, name: object, where: str = "") -> Path:
@@ -44,12 +45,20 @@ def fault_of(name: object) -> str:
         return "is an absolute path"
     if ".." in parts:
         return "leads out of it"
+    return fault_of_path(name)
+
+
+def fault_of_path(path: str) -> str:
+    """Why no operating system accepts text as a path, as the end of a sentence; "" if it does."""
     try:
-        longest = max(len(os.fsencode(part)) for part in parts)
+        longest = max(len(os.fsencode(part)) for part in re.split(r"[/\\]", path))
+        whole = len(os.fsencode(path))
     except UnicodeEncodeError:
         return "is not valid text"
-    if "\0" in name:
+    if "\0" in path:
         return "holds a NUL, which no name of a file may"
     if longest > LONGEST_NAME:
         return f"is too long: {longest:,} bytes, a name of a file has at most {LONGEST_NAME}"
+    if whole > LONGEST_PATH:
+        return f"is too long: {whole:,} bytes, a path has at most {LONGEST_PATH:,}"
     return ""

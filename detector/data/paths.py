@@ -8,13 +8,13 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from maenas.blocks.files.inside import fault_of_path
 from maenas.blocks.files.words import did_you_mean, name_of, shown
 from maenas.detector.data.dataset import DataError
 from maenas.detector.data.readers.values import class_name, whole
 
 MOST_CLASSES = 100_000
 KNOWN = ("path", "train", "val", "test", "names", "nc")
-LONGEST_PART = 255  # bytes, maximum length of one part of a path
 YAML_NAMES = ("data.yaml", "dataset.yaml", "data.yml", "union.yaml")  # searched for in a folder
 GENERIC = frozenset(("annotations", "data", "dataset", "images", "labels", "train", "val"))
 
@@ -42,7 +42,7 @@ def root_of(path: Path, keys: Mapping[str, Any]) -> Path:
     folder = "" if keys.get("path") is None else keys["path"]
     if not isinstance(folder, str):
         raise DataError(f"{path}: path: must be text, got {name_of(folder)}.")
-    _require_name(path, "path", folder)
+    require_path(f"{path}: path", folder)
     return next((each for each in _roots(path, folder) if each.is_dir()), path.parent)
 
 
@@ -117,15 +117,22 @@ def find_entries(path: Path, keys: Mapping[str, Any], split: str) -> tuple[list[
     for entry in listed:
         if not isinstance(entry, str) or not entry:
             raise DataError(f"{path}: {split}: must name a folder or file, got {name_of(entry)}.")
-        _require_name(path, split, entry)
+        require_path(f"{path}: {split}", entry)
         found.append(_find(path, split, entry, _roots(path, folder)))
     return found, root
 
 
-def _require_name(path: Path, key: str, name: str) -> None:
-    """Raise `DataError` if no operating system accepts the name as a path."""
-    if not name.isprintable() or any(len(part) > LONGEST_PART for part in name.split("/")):
-        raise DataError(f"{path}: {key}: cannot be a path: {shown(name)}.")
+def require_path(where: str, name: str) -> None:
+    """Raise `DataError` if no operating system accepts a name as a path.
+
+    Args:
+        where: file and key of the name.
+        name: name to check.
+    """
+    wrong = "holds a character that cannot be printed" if not name.isprintable() else ""
+    wrong = wrong or fault_of_path(name)
+    if wrong:
+        raise DataError(f"{where}: cannot be a path: {shown(name)} {wrong}.")
 
 
 def _find(path: Path, split: str, entry: str, roots: list[Path]) -> Path:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from maenas.blocks.files.inside import LONGEST_NAME as LONGEST_PART
 from maenas.blocks.files.schema import Schema, schema_of
-from maenas.detector.data.paths import LONGEST_PART, MOST_CLASSES
+from maenas.detector.data.paths import MOST_CLASSES
 from maenas.detector.data.readers.published.openimages import EXPAND
 from maenas.detector.data.readers.read import READERS
 from maenas.detector.data.readers.source import SPLITS

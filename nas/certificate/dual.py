@@ -86,4 +86,5 @@ def _lowest(
         bounds=[*((0.0, most) for most in box), (None, None)],
         method="highs",
     )
-    return np.asarray(found.x[:-1]), float(found.x[-1])
+    assert found.x is not None  # multipliers within limits always have a highest plane
+    return found.x[:-1], float(found.x[-1])

@@ -12,6 +12,7 @@ from maenas.blocks.files.strict import parse
 from maenas.blocks.files.words import name_of, shown
 from maenas.blocks.files.yaml_file import read_yaml
 from maenas.detector.data.dataset import DataError
+from maenas.detector.data.paths import require_path
 from maenas.detector.data.readers.values import class_name
 from maenas.detector.data.union.label_union import LabelUnion, label_union
 
@@ -137,6 +138,7 @@ def _member(path: Path, name: str, source: UnionSource, published: LabelUnion | 
     where = f"{path}: sources.{class_name(f'{path}: sources', name)}"
     if not source.data.strip() or not source.data.isprintable():
         raise DataError(f"{where}.data: must be the path of a data set, got {shown(source.data)}.")
+    require_path(f"{where}.data", source.data)
     if source.labels and published is None:
         raise DataError(f"{where}.labels: needs `labels` of a published union in the file.")
     if source.labels and published is not None and source.labels not in published.columns:

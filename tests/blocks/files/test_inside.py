@@ -29,6 +29,8 @@ def test_a_name_inside_is_joined_to_the_folder(name: str) -> None:
         (".", "names nothing in it"),
         ("a\0b", "holds a NUL, which no name of a file may"),
         ("n" * 256, "is too long: 256 bytes, a name of a file has at most 255"),
+        ("é" * 200, "is too long: 400 bytes, a name of a file has at most 255"),
+        ("n/" * 2000, "is too long: 4,000 bytes, a path has at most 2,048"),
         ("\ud800", "is not valid text"),
         (7, "is not text"),
         (None, "is not text"),

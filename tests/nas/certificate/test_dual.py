@@ -1,4 +1,4 @@
-"""The least upper bound that Lagrange multipliers give, against a linear program over all networks."""
+"""The least bound that Lagrange multipliers give, against a linear program over all networks."""
 
 from __future__ import annotations
 

@@ -432,3 +432,15 @@ def test_a_path_with_windows_separators_is_found(tmp_path: Path) -> None:
     path = tmp_path / "data.yaml"
     path.write_text("path: sets\\first\ntrain: images\nnames: [a]\n")
     assert [sample.path for sample in read_dataset(path).samples] == [folder / "images" / "a.png"]
+
+
+@pytest.mark.parametrize("key", ["path", "train"])
+@pytest.mark.parametrize("name", ["n" * 300, "é" * 200, "a/" * 2000], ids=["long", "wide", "deep"])
+def test_a_name_that_no_path_may_have_is_refused_with_its_key(
+    tmp_path: Path, key: str, name: str
+) -> None:
+    keys = {"path": ".", "train": "images", key: name}
+    path = tmp_path / "data.yaml"
+    path.write_text("".join(f"{key}: {value}\n" for key, value in keys.items()) + "names: [a]\n")
+    with pytest.raises(DataError, match=f"data.yaml: {key}: cannot be a path: .* is too long"):
+        read_dataset(path)

@@ -144,6 +144,13 @@ def test_another_mapping_is_another_training(write_union):
         ({"sources": {}}, "sources: must name 1 to 1,000 data sets, got 0"),
         ({"sources": {"pets": {"classes": PETS}}}, "sources.pets.data: is missing"),
         ({"sources": {"pets": {"data": "none", "classes": {}}}}, "none: no such file or folder"),
+        *(
+            (
+                {"sources": {"pets": {"data": data, "classes": {}}}},
+                r"sources.pets.data: cannot be a",
+            )
+            for data in ("n" * 300, "é" * 200, "a/" * 2000)
+        ),
         ({"source": {}}, "source: no such field; did you mean sources"),
         ({"format": "maenas/union@2"}, "written by a newer maenas"),
         ({"format": None}, "lacks the line `format: maenas/union@1`"),
