@@ -9,7 +9,8 @@ from typing import Any
 from maenas.blocks import Op
 from maenas.budgets.pricing.disturbance import Role
 from maenas.budgets.pricing.op_rows import priced
-from maenas.budgets.pricing.table import LatencyTable, LayerSample, TableSample
+from maenas.budgets.pricing.table import LatencyTable
+from maenas.budgets.pricing.table_sample import LayerSample, TableSample
 from maenas.budgets.profiling.operator_grid import operator_grid
 from maenas.detector import template_names
 from maenas.latency.networks import published_detector

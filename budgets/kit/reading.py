@@ -17,7 +17,7 @@ from maenas.budgets.kit.runtime import KitRuntime, LogError, ToolLayers, ToolRun
 from maenas.budgets.kit.script import SCRIPT
 from maenas.budgets.latency import Precision
 from maenas.budgets.pricing.op_rows import priced
-from maenas.budgets.pricing.table import TableSample
+from maenas.budgets.pricing.table_sample import TableSample
 from maenas.budgets.profiling.partial_profile import Measured
 from maenas.budgets.profiling.profile import layer_samples
 from maenas.budgets.profiling.sampling import Samples, is_noisy

@@ -7,7 +7,6 @@ import json
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
-from math import inf
 from pathlib import Path
 from shlex import quote
 from typing import Any, Literal
@@ -31,6 +30,7 @@ from maenas.budgets.pricing.op_rows import op_row, row_op
 from maenas.budgets.pricing.operator_model import Kernel, Observation, OperatorModel, fit
 from maenas.budgets.pricing.origin import Origin, read_origin
 from maenas.budgets.pricing.prediction_errors import PredictionErrors, prediction_errors
+from maenas.budgets.pricing.table_sample import TableSample, table_sample
 from maenas.budgets.pricing.transfer import transferred
 
 FORMAT = "maenas/latency-table@1"
@@ -42,50 +42,6 @@ STRAY = 2.0  # slowdown of the reference graph above which a sample is doubtful
 MIN_CALM = 6  # undisturbed held-out networks needed to exclude the disturbed ones
 FOLDS = 10  # most parts in which the networks of a transferred table are left out in turn
 QUIET = 10  # percentile of the reference times that represents an undisturbed machine
-
-
-@dataclass(frozen=True, slots=True)
-class LayerSample:
-    """Operators that a runtime fused, and their mean microseconds, disturbed runs included."""
-
-    name: str
-    ops: tuple[int, ...]
-    us: float
-
-
-@dataclass(frozen=True, slots=True)
-class TableSample:
-    """Measurements of one graph.
-
-    Attributes:
-        name: name of the graph, such as "csp/m/4".
-        role: "fit" for a network that prices are fitted to, "held-out" for one that only measures
-            their error, "module" for a small network of the modules of other detectors,
-            "operator" for a single operator.
-        ops: indices of the operators in the table's list.
-        ms: milliseconds of each inference.
-        reference_ms: milliseconds of the reference graph just before each inference.
-        layers: times of the layers; empty if the runtime does not report them.
-        warnings: signs of a disturbance, such as "noisy" or a throttling device.
-        seconds: time that the measurement took, preparation included.
-    """
-
-    name: str
-    role: Role
-    ops: tuple[int, ...]
-    ms: tuple[float, ...]
-    reference_ms: tuple[float, ...]
-    layers: tuple[LayerSample, ...] = ()
-    warnings: tuple[str, ...] = ()
-    seconds: float = 0.0
-
-    def __post_init__(self) -> None:
-        if not self.ms or len(self.ms) != len(self.reference_ms):
-            raise SpecError("ms: there must be some, and as many of the reference graph.")
-        if not all(0 < ms < inf for ms in (*self.ms, *self.reference_ms)):
-            raise SpecError("ms: times must be positive numbers.")
-        if not all(0 <= layer.us < inf for layer in self.layers):
-            raise SpecError("layers: times must not be negative.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -394,12 +350,6 @@ def load_table(path: Path) -> LatencyTable:
         if data.get("transfer") is not None:
             data["transfer"] = read_origin(data["transfer"], str(path))
     return parse(LatencyTable, data, str(path))
-
-
-def table_sample(data: Mapping[str, Any], where: str) -> TableSample:
-    """Return a sample read from plain data."""
-    layers = tuple(parse(LayerSample, layer, f"{where}: layers") for layer in data["layers"])
-    return parse(TableSample, {**data, "layers": layers}, f"{where}: {data.get('name')}")
 
 
 def _places(sample: TableSample) -> Iterable[int]:

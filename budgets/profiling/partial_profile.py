@@ -15,7 +15,8 @@ from maenas.blocks.files.plain_file import MIB, read_bytes
 from maenas.blocks.op import Op
 from maenas.budgets.latency import Precision
 from maenas.budgets.pricing.op_rows import op_row, row_op
-from maenas.budgets.pricing.table import LatencyTable, TableSample, table_sample
+from maenas.budgets.pricing.table import LatencyTable
+from maenas.budgets.pricing.table_sample import TableSample, table_sample
 
 FORMAT = "maenas/unfinished-profile@1"
 LARGEST = 256 * MIB

@@ -20,7 +20,8 @@ from maenas.budgets.graph.layers import graph_layers
 from maenas.budgets.graph.operator_graph import reference_graph
 from maenas.budgets.pricing.disturbance import Role
 from maenas.budgets.pricing.op_rows import priced
-from maenas.budgets.pricing.table import LatencyTable, LayerSample, TableSample
+from maenas.budgets.pricing.table import LatencyTable
+from maenas.budgets.pricing.table_sample import LayerSample, TableSample
 from maenas.budgets.profiling.partial_profile import Measured, PartialProfile
 from maenas.budgets.profiling.sampling import Samples, sample, spread
 

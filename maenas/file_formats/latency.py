@@ -17,7 +17,8 @@ from maenas.budgets.pricing.origin import Origin
 from maenas.budgets.pricing.roofline import Roofline
 from maenas.budgets.pricing.roofline_file import FORMATS as ROOFLINES
 from maenas.budgets.pricing.table import FORMAT as TABLE
-from maenas.budgets.pricing.table import LatencyTable, LayerSample, TableSample
+from maenas.budgets.pricing.table import LatencyTable
+from maenas.budgets.pricing.table_sample import LayerSample, TableSample
 from maenas.file_formats.networks import formatted, nullable
 from maenas.latency.calibration_rows import ALSO, COLUMNS, LATENCY, NETWORK
 

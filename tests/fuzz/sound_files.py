@@ -107,7 +107,8 @@ stages:
 
 def made_table(folder: Path) -> None:
     from maenas.budgets.pricing.op_rows import priced as as_priced
-    from maenas.budgets.pricing.table import LatencyTable, LayerSample, TableSample
+    from maenas.budgets.pricing.table import LatencyTable
+    from maenas.budgets.pricing.table_sample import LayerSample, TableSample
     from tests.cpu_table import FIELDS
 
     ops = tuple(dict.fromkeys(as_priced(op) for op in load_backbone(folder / "b.yaml").ops()))

@@ -13,7 +13,8 @@ import pytest
 from maenas.blocks.errors import SpecError
 from maenas.blocks.op import conv
 from maenas.budgets.pricing.operator_file import OperatorFile
-from maenas.budgets.pricing.table import LatencyTable, LayerSample, TableSample, _digest, load_table
+from maenas.budgets.pricing.table import LatencyTable, _digest, load_table
+from maenas.budgets.pricing.table_sample import LayerSample, TableSample
 from tests.slow_machine import true_us
 
 OPS = [

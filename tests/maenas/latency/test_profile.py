@@ -15,7 +15,8 @@ import pytest
 from maenas.budgets import load_device
 from maenas.budgets.backends import open_backend, parse_target
 from maenas.budgets.device import FOLDER_VARIABLE
-from maenas.budgets.pricing.table import TableSample, load_table
+from maenas.budgets.pricing.table import load_table
+from maenas.budgets.pricing.table_sample import TableSample
 from maenas.budgets.profiling.partial_profile import FORMAT, Measured, PartialProfile
 from maenas.cli.latency.profile_text import summary
 from maenas.latency.extend import _items
