@@ -12,7 +12,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import linprog
 
 from maenas.budgets.arrays import Float64Array
 from maenas.nas.certificate.constraint import Constraint
@@ -77,6 +76,8 @@ def _lowest(
     planes: Sequence[tuple[Float64Array, float]], box: Float64Array
 ) -> tuple[Float64Array, float]:
     """(multipliers,), where the highest of all planes is lowest, and its height there."""
+    from scipy.optimize import linprog  # lazy, so that a search starts faster
+
     slopes = np.array([slope for slope, _ in planes])
     values = np.array([value for _, value in planes])
     found = linprog(
