@@ -20,8 +20,8 @@ from_npm = set -e; set -- $(1); folder=$$(mktemp -d); \
 search: $(VENV)/installed  ## the main job: a backbone for a detector that runs in 3.4 ms on a T4
 	$(BIN)/maenas search --budget 3.4ms --device t4
 
-demo: $(VENV)/installed  ## search, train and measure a small detector for this CPU
-	$(BIN)/maenas run --input-size 160 --epochs 20
+demo: $(VENV)/installed  ## a small detector for this CPU, in ten minutes; ARGS=--resume continues
+	$(BIN)/maenas run --input-size 160 --epochs 20 $(ARGS)
 
 test: $(VENV)/installed  ## the default test suite
 	$(BIN)/python -m pytest $(SIDE_BY_SIDE)

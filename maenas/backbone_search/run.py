@@ -81,8 +81,8 @@ def run_search(
         else:
             subproblems = plan(config, objects)
         saved = saved_result(folder, config, subproblems) if goes_on else None
+        warn_of(subproblem.problem.device for subproblem in subproblems)
         if saved is not None and effort.is_spent(saved, asked):
-            warn_of(subproblem.problem.device for subproblem in subproblems)
             return saved
         job = Job(config, folder, goes_on, subproblems, objects=objects)
         with effort.opened() as executor:
@@ -122,7 +122,6 @@ def results(
     parts = [(job, part) for job in jobs for part in job.parts]
     for job, part in parts:
         LOG.debug("search %s, %s, %s", _name(part), job.config.algorithm, effort)
-    warn_of(part.subproblem.problem.device for _, part in parts)
     shared = [executor.share(part) for _, part in parts]
     outcomes = _outcomes(parts, shared, executor, effort)
     certified = executor.map(bounds, shared)

@@ -37,6 +37,7 @@ from maenas.budgets import InfeasibleError
 from maenas.runs.config import SearchConfig
 from maenas.runs.folders import last_run
 from maenas.runs.start import mark_begun
+from maenas.terminal.device_warnings import warn_of
 
 LOG = logging.getLogger(__name__)
 
@@ -116,6 +117,7 @@ def _run(
         if goes_on
         else _begun(configs or {}, folder, objects)
     )
+    warn_of(part.problem.device for job in jobs.values() for part in job.subproblems)
     entries = {name: _finished(name, job) for name, job in jobs.items()}
     left = [] if all(entries.values()) else _prepared(jobs, entries, effort)
     if left:  # those that are infeasible need no workers

@@ -29,6 +29,7 @@ LOG = logging.getLogger(__name__)
 MOST_ROUNDS = 5  # most networks measured after the finalists, in each direction
 CLOSER = 0.98  # limit of a round, relative to the shortest prediction so far
 USED = 0.97  # share of a budget that counts as used
+FAR_OFF = 0.15  # median error of the predictions that a warning is printed for
 MOST_WIDER = 2.0  # highest limit of a round, relative to the budget
 
 
@@ -190,12 +191,28 @@ class _Rounds:
             if closer is None or any(closer == one.backbone for one in self._found):
                 break
             self._measure(closer)
+        self._warn_of_errors()
         if self._fits():
             return sorted(self._found, key=_rank)
         raise InfeasibleError(
             f"search: none of {len(self._found)} networks measured is within {self._shortfall()}; "
             "raise the budget, or measure the device's table again."
         )
+
+    def _warn_of_errors(self) -> None:
+        """Print one line for each device whose predictions are far off."""
+        for place, device in enumerate(self._devices):
+            error = median(one.measurements[place].error for one in self._found)
+            if abs(error) <= FAR_OFF:
+                continue
+            disturbed = any(one.measurements[place].warnings for one in self._found)
+            LOG.warning(
+                f"{device.name}: predicts {100 * abs(error):.0f} % too "
+                f"{'much' if error > 0 else 'little'}, so its table was measured in another state "
+                "of the device"
+                + (" or other jobs disturb this one" if disturbed else "")
+                + "; on a quiet machine `maenas profile` measures it again"
+            )
 
     def _fits(self) -> bool:
         """Whether a network is within all budgets as measured."""

@@ -9,6 +9,9 @@ from rich.table import Table
 
 from maenas.pipeline.plan import CARD_FILE
 from maenas.pipeline.result import RunResult
+from maenas.runs.few_steps import few_steps_warning
+from maenas.runs.folders import TRAINING
+from maenas.runs.training_table import training_rows
 
 DISTURBED = 0.8  # speed relative to that of the table, below which the card says so
 
@@ -31,6 +34,7 @@ def card_rows(result: RunResult) -> list[tuple[str, str]]:
         ("latency", latency_line(result)),
         *(("warning", line) for line in warning_lines(found)),
         ("accuracy", accuracy_line(result)),
+        *(("warning", line) for line in training_warnings(result)),
         (
             "network",
             f"{found['params'] / 1e6:.2f} M params, {2 * found['macs'] / 1e9:.2f} GFLOPs, "
@@ -64,6 +68,15 @@ def warning_lines(found: Mapping[str, Any]) -> list[str]:
         for one in devices
         if one.get("latency_warning") is not None
     ]
+
+
+def training_warnings(result: RunResult) -> list[str]:
+    """Why the detector may find little: a training from random weights was too short."""
+    rows = training_rows(result.folder / TRAINING)
+    if not rows or result.record.options.init is not None:
+        return []
+    few = few_steps_warning(int(rows[-1]["step"]), int(rows[-1]["epoch"]))
+    return [] if few is None else [few]
 
 
 def latency_line(result: RunResult) -> str:

@@ -72,11 +72,12 @@ def require_same(asked: RunOptions, saved: RunOptions, given: Collection[str], p
         new, old = getattr(asked, name), getattr(saved, name)
         if new != old:
             raise MaenasError(
-                f"{path}: another run: {name} was {shown(old)}, got {shown(new)}; leave it out, "
-                "or start a new run without --resume."
+                f"{path}: is of a run with {name} {shown(old)}, got {shown(new)}; without --resume "
+                "a new run begins and keeps the profile, --out names the folder of another run."
             )
 
 
 def shown(value: object) -> str:
     """An option's value as text."""
-    return " ".join(value) if isinstance(value, tuple) else str(value)
+    text = " ".join(value) if isinstance(value, tuple) else str(value)
+    return "by default" if value is None or not text else text

@@ -19,6 +19,7 @@ from maenas.pipeline.report import write_report
 from maenas.pipeline.result import RunResult
 from maenas.pipeline.step import Step
 from maenas.runs import start
+from maenas.runs.run_lock import contents
 
 LOG = logging.getLogger(__name__)
 
@@ -48,9 +49,22 @@ def run_steps(
             start.mark_start(folder)
             record.save(folder)
             start.mark_begun(folder)
-        result = RunResult(folder, plan, _finish(plan, record))
+        try:
+            result = RunResult(folder, plan, _finish(plan, record))
+        except MaenasError:
+            _forget(folder)
+            raise
         write_report(result)
         return result
+
+
+def _forget(folder: Path) -> None:
+    """Remove the record of a run whose first step failed and left nothing, such as a wrong path.
+
+    Otherwise its empty folder would be the one that `--resume` continues.
+    """
+    if [path.name for path in contents(folder)] == [FILE] and not load_record(folder).steps:
+        (folder / FILE).unlink()
 
 
 def _folder(out: Path | None, resume: bool) -> AbstractContextManager[Path]:

@@ -41,14 +41,16 @@ def forecast(rows: Sequence[Mapping[str, float]], epochs: int, column: str) -> F
 
     Curves a - b t^-c and a - b e^-ct are fitted by least squares to all evaluations, and to all but
     each of the last ones; later evaluations weigh more. The estimate knows nothing of the epochs
-    without mosaic at the end, which usually add to the accuracy.
+    without mosaic at the end, which usually add to the accuracy; it is never below the last
+    evaluation. Both curves rise ever more slowly, so one that still rises faster is not estimated.
 
     Args:
         rows: rows of the epochs so far; those without the column were not evaluated.
         epochs: number of epochs of the training.
         column: column to estimate, in 0..1.
     Returns:
-        None if there are too few evaluations, or the training has ended.
+        None if there are too few evaluations, the curve still rises faster, or the training has
+        ended.
     """
     known = [(row["epoch"], row[column]) for row in rows if column in row]
     # a curve begins when the detector finds its first objects; the zeros before it say nothing
@@ -57,6 +59,8 @@ def forecast(rows: Sequence[Mapping[str, float]], epochs: int, column: str) -> F
     if len(known) < FEWEST or known[-1][0] >= epochs:
         return None
     time, values = np.array(known, dtype=np.float64).T
+    if _accelerates(time, values):
+        return None
     weights = time / time[-1]
     left_out = range(max(0, len(time) - 1 - LEFT_OUT), len(time) - 1)
     kept = [np.arange(len(time)) != index for index in left_out]
@@ -68,7 +72,16 @@ def forecast(rows: Sequence[Mapping[str, float]], epochs: int, column: str) -> F
     ]
     scatter = MARGIN + _scatter(time, values, weights)
     low, high = min(ends) - scatter, max(ends) + scatter
-    return Forecast(*(float(np.clip(each, 0, 1)) for each in (np.median(ends), low, high)))
+    last = float(values[-1])
+    return Forecast(*(float(np.clip(each, last, 1)) for each in (np.median(ends), low, high)))
+
+
+def _accelerates(time: Numbers, values: Numbers) -> bool:
+    """Whether the later half of the curve rises faster than the earlier one."""
+    middle = len(time) // 2
+    earlier = (values[middle] - values[0]) / (time[middle] - time[0])
+    later = (values[-1] - values[middle]) / (time[-1] - time[middle])
+    return bool(later > max(earlier, 0.0))
 
 
 def _ends(time: Numbers, values: Numbers, weights: Numbers, end: float) -> list[float]:

@@ -35,6 +35,7 @@ from maenas.detector.train import (
     train,
 )
 from maenas.detector.train.state import STATE_FILE, Saved, TrainingProgress
+from maenas.runs.few_steps import few_steps_warning
 from maenas.runs.folders import last_run
 from maenas.runs.signals import Interrupted, caught_signals
 from maenas.runs.start import mark_begun, new_run
@@ -49,7 +50,7 @@ from maenas.training.images import save_labels, save_predictions
 from maenas.training.model_card import read_trained, write_card
 from maenas.training.progress import TrainLine
 from maenas.training.result import TrainResult, finished_result, train_result
-from maenas.training.setup import TrainOptions, begun, continued, write_args
+from maenas.training.setup import ResolvedTraining, TrainOptions, begun, continued, write_args
 from maenas.training.trackers.load import load_trackers
 from maenas.training.trackers.tracker import TrackedRun, Tracker, Trackers
 
@@ -143,8 +144,8 @@ def run_training(
                 batch_note(size.step, size.accumulation_steps, recipe),
                 *speed_notes(recipe, ranks),
             ]
-            for note in notes:
-                LOG.info(note)
+            steps = recipe.epochs * max(1, drawn // size.step)
+            announce(notes, few_steps_warning(steps, recipe.epochs), resolved)
             if not goes_on:
                 clear(path)
             write_args(path, recipe, resolved, options)
@@ -168,6 +169,14 @@ def run_training(
         if result is not None:
             write_card(read_trained(path), dataset, ())
         return result
+
+
+def announce(notes: Sequence[str], few_steps: str | None, resolved: ResolvedTraining) -> None:
+    """Print what was decided, and a warning if random weights will not learn much."""
+    for note in notes:
+        LOG.info(note)
+    if resolved.starts_at_random and few_steps is not None:
+        LOG.warning(few_steps)
 
 
 def fitting_images(

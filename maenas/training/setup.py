@@ -78,6 +78,7 @@ class ResolvedTraining:
         teacher: teacher of the distillation; None to train on the labels only.
         inheritance: weights that were mapped from another detector; None without one, and in a run
             that is resumed.
+        starts_at_random: whether a new run begins with random weights.
     """
 
     spec: DetectorSpec
@@ -89,6 +90,7 @@ class ResolvedTraining:
     notes: tuple[str, ...]
     teacher: Teacher | None = None
     inheritance: Inheritance | None = None
+    starts_at_random: bool = False
 
 
 def begun(options: TrainOptions, ranks: Ranks) -> ResolvedTraining:
@@ -136,6 +138,7 @@ def begun(options: TrainOptions, ranks: Ranks) -> ResolvedTraining:
         notes=(*notes, note, *exclusion, *teacher_notes(teacher, recipe)),
         teacher=teacher,
         inheritance=inheritance,
+        starts_at_random=weights is None,
     )
 
 

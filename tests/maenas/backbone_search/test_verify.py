@@ -96,6 +96,20 @@ def test_a_device_that_runs_slower_than_when_its_table_was_measured_is_told_apar
     assert raw[0].error == pytest.approx(raw[0].predicted_ms / raw[0].measured_ms - 1)
 
 
+@pytest.mark.parametrize(("pace", "said"), [(0.6, "too much"), (2.0, "too little"), (1.0, "")])
+def test_predictions_that_are_far_off_are_told_with_the_remedy(
+    tmp_path: Path, pace: float, said: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    subproblem, machine = subproblem_of(tmp_path, "5ms"), SlowMachine()
+    machine.time = pace
+    verifier_on(lambda: machine, None, 2)(subproblem, finalists_of(subproblem, 2))
+    warned = [one.getMessage() for one in caplog.records if one.levelname == "WARNING"]
+    assert len(warned) == bool(said)
+    for text in warned:
+        assert f"% {said}, so its table was measured in another state" in text
+        assert "`maenas profile` measures it again" in text
+
+
 @pytest.mark.slow
 def test_where_no_finalist_fits_a_tighter_limit_is_searched(tmp_path: Path) -> None:
     subproblem = subproblem_of(tmp_path, "5ms")

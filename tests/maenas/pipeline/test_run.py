@@ -153,7 +153,8 @@ def test_the_command_that_a_stopped_run_advises_continues_it(
         assert typed(*again).code == 130
     assert recorded.names == ["train", "train"]
     other = typed("run", "--resume", "--out", "mine", "--epochs", "3")
-    assert (other.code, "epochs was None, got 3" in other.err) == (2, True)
+    assert other.code == 2
+    assert "is of a run with epochs by default, got 3; without --resume a new run" in other.err
     nothing = typed("run", "--resume", "--out", "other")
     assert (nothing.code, list(here.iterdir())) == (2, [here / "mine"])
 
@@ -228,7 +229,9 @@ def test_resuming_a_finished_run_repeats_nothing(recorded: Recorded, here: Path)
 @pytest.mark.usefixtures("recorded")
 def test_another_option_is_refused_on_resume(here: Path) -> None:
     maenas.run("3.8ms", device="t4")
-    with pytest.raises(maenas.MaenasError, match=r"run\.json: another run: epochs was None, got 3"):
+    with pytest.raises(
+        maenas.MaenasError, match=r"run\.json: is of a run with epochs by default, got 3"
+    ):
         maenas.run("3.8ms", device="t4", epochs=3, resume=True)
 
 
@@ -279,6 +282,23 @@ def test_errors_of_the_data_stop_the_run(recorded: Recorded, monkeypatch: Any, h
     with pytest.raises(maenas.MaenasError, match="`maenas data check pets` lists 2 such errors"):
         run_steps(replace(OPTIONS, data="pets"))
     assert recorded.names == []
+    assert list(here.iterdir()) == []  # so that --resume continues the run before it
+
+
+@pytest.mark.usefixtures("recorded")
+@pytest.mark.parametrize(("steps", "init", "warned"), [(72, None, 1), (72, "x", 0), (500, None, 0)])
+def test_a_training_too_short_to_teach_much_is_marked(
+    here: Path, monkeypatch: Any, steps: int, init: str | None, warned: int
+) -> None:
+    monkeypatch.setattr(
+        "maenas.pipeline.card.training_rows", lambda _: [{"step": steps, "epoch": 12}]
+    )
+    result = run_steps(replace(OPTIONS, init=init))
+    warnings = [text for name, text in card_rows(result) if name == "warning"]
+    assert len(warnings) == warned
+    for text in warnings:
+        assert text.startswith("72 steps from random weights teach little")
+        assert "--epochs 84 makes 500 steps" in text
 
 
 @pytest.mark.slow

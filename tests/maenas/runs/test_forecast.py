@@ -47,6 +47,16 @@ def test_a_falling_curve_is_not_expected_to_rise():
     assert found.value == pytest.approx(0.46, abs=0.01)
 
 
+def test_a_curve_that_rises_ever_faster_gives_no_estimate():
+    assert forecast(rows([0, 0.005, 0.01, 0.09, 0.157], every=1), 12, "ap50") is None
+
+
+def test_the_end_is_not_expected_below_the_last_evaluation():
+    values = [0.1, 0.3, 0.35, 0.3, 0.31, 0.29, 0.36]
+    found = forecast(rows(values), 20, "ap50")
+    assert 0.36 <= found.low <= found.value <= found.high
+
+
 @pytest.mark.parametrize(
     ("values", "epochs"), [([0.1, 0.2, 0.3], 60), ([0, 0, 0, 0, 0], 60), ([0.1, 0.2, 0.3, 0.4], 8)]
 )
