@@ -160,7 +160,7 @@ def val(
 
     Args:
         model: a model, as for `detect`.
-        data: a `data.yaml`, its folder, or a COCO `.json` file.
+        data: a `data.yaml`, `union.yaml`, COCO `.json` or `.csv` list, or the folder of a data set.
         split: split of the data set: "train", "val" or "test".
         out: folder to write into; the next `runs/val/exp` if None.
         min_score: minimum confidence of a detection; if None 0.05, or 0.03 for nano detectors.

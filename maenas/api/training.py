@@ -43,7 +43,8 @@ def train(
 
     Args:
         detector: a detector or run folder, its `detector.yaml`, or `zoo:NAME`; None to resume.
-        data: a `data.yaml`, its folder, or a COCO `.json` file; None to resume.
+        data: a `data.yaml`, `union.yaml`, COCO `.json` or `.csv` list, or the folder of a data set;
+            None to resume.
         epochs: number of epochs; that of the recipe if None.
         out: folder of the run; the next `runs/train/exp` if None.
         resume: continue the run in the folder, with the same result as without interruption.
@@ -148,7 +149,7 @@ def train_family(
 
     Args:
         sources: the folder of a search over a range, or several specs, detectors or `zoo:NAME`s.
-        data: a `data.yaml`, its folder, or a COCO `.json` file.
+        data: a `data.yaml`, `union.yaml`, COCO `.json` or `.csv` list, or the folder of a data set.
         epochs: number of epochs; that of each recipe if None.
         out: folder of the family; the next `runs/family/exp` if None.
         resume: continue the family in the folder.

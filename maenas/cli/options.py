@@ -143,4 +143,5 @@ OneLabel = Annotated[
 ]
 
 # Data
-Data = Annotated[Path, typer.Option(help="A data.yaml, its folder, or a COCO .json file.")]
+A_DATA_SET = "data.yaml, union.yaml, COCO .json, .csv list, or the folder of a data set"
+Data = Annotated[Path, typer.Option(help=f"{A_DATA_SET}.")]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from maenas.cli.options import Json, Resume, Threads
+from maenas.cli.options import A_DATA_SET, Json, Resume, Threads
 from maenas.cli.search.one_network_options import Scale, Side
 from maenas.cli.search.search import typed
 from maenas.cli.search.search_options import Evaluations, Seed
@@ -31,7 +31,7 @@ def run(
     ] = None,
     data: Annotated[
         str | None,
-        typer.Option(help="A data.yaml, its folder, or a COCO .json file. (generated shapes)"),
+        typer.Option(help=f"{A_DATA_SET}. (generated shapes)"),
     ] = None,
     device: Annotated[
         str, typer.Option(help="Device of the budget: cpu, t4, a table's name or file.")

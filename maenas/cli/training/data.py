@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from maenas.cli.everywhere import everywhere
-from maenas.cli.options import ExistOk, Json
+from maenas.cli.options import A_DATA_SET, ExistOk, Json
 from maenas.cli.training.data_convert import convert_data
 from maenas.cli.training.data_stats import data_stats
 from maenas.cli.training.data_text import class_table, counts, problems_text
@@ -22,7 +22,7 @@ data = typer.Typer(no_args_is_help=True, help="Check, convert, join, show or gen
 Source = Annotated[
     Path,
     typer.Argument(
-        help="data.yaml, union.yaml, a folder with one, or a COCO .json.",
+        help=f"{A_DATA_SET}.",
         metavar="DATA",
     ),
 ]

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from maenas.cli.options import A_DATA_SET
+
 LOG = logging.getLogger(__name__)
 
 
@@ -15,7 +17,7 @@ def convert_data(
     source: Annotated[
         Path,
         typer.Argument(
-            help="data.yaml, a folder with one, a COCO .json, or a folder of Pascal VOC.",
+            help=f"{A_DATA_SET}.",
             metavar="DATA",
         ),
     ],

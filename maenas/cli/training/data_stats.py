@@ -7,13 +7,13 @@ from typing import Annotated
 
 import typer
 
-from maenas.cli.options import Json
+from maenas.cli.options import A_DATA_SET, Json
 
 
 def data_stats(
     source: Annotated[
         Path,
-        typer.Argument(help="data.yaml, union.yaml, a folder, or a COCO .json.", metavar="DATA"),
+        typer.Argument(help=f"{A_DATA_SET}.", metavar="DATA"),
     ],
     split: Annotated[str, typer.Option(help="Split: train, val or test.")] = "train",
     recipe: Annotated[

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from maenas.cli.options import Json
+from maenas.cli.options import A_DATA_SET, Json
 
 if TYPE_CHECKING:
     from maenas.detector.data.union.proposal import Proposal
@@ -20,7 +20,7 @@ MOST_MERGED = 20  # merged classes that are listed
 def union_data(
     sources: Annotated[
         list[Path],
-        typer.Argument(help="Data sets: data.yaml, a folder, or a COCO .json.", metavar="DATA"),
+        typer.Argument(help=f"Data sets, each a {A_DATA_SET}.", metavar="DATA"),
     ],
     out: Annotated[Path, typer.Option(help="File to write.")] = Path("union.yaml"),
     labels: Annotated[

@@ -7,11 +7,11 @@ from typing import Annotated, Any
 
 import typer
 
-from maenas.cli.options import COMPUTE
+from maenas.cli.options import A_DATA_SET, COMPUTE
 
 TrainData = Annotated[
     Path | None,
-    typer.Option("--data", help="A data.yaml, its folder, or a COCO .json file. (the run's)"),
+    typer.Option("--data", help=f"{A_DATA_SET}. (the run's)"),
 ]
 Student = Annotated[
     str | None,
