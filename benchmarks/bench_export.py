@@ -89,10 +89,9 @@ def trained_alike(model: str, spec: DetectorSpec) -> DetectorNetwork:
 
 
 def images(spec: DetectorSpec, count: int, seed: int = 0) -> Floats:
-    """Generated images of the input size, (count, 3, H, W)."""
-    _, height, width = spec.backbone.in_shape
+    """Generated images of the input size, (count, C, H, W)."""
     drawn = (sample_image(720, 1280, seed + index) for index in range(count))
-    return np.stack([fit(pixels, (height, width), spec.resize)[0] for pixels in drawn])
+    return np.stack([fit(pixels, spec.backbone.in_shape, spec.resize)[0] for pixels in drawn])
 
 
 if __name__ == "__main__":

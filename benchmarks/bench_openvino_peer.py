@@ -85,7 +85,7 @@ def exported(scale: str, folder: Path) -> tuple[Path, Floats]:
     torch.manual_seed(0)
     spec = assemble(load_backbone(f"zoo:damo-yolo-{scale}"), load_template(scale))
     _, height, width = spec.backbone.in_shape
-    image = fit(sample_image(height, width), (height, width), "stretch")[0][None]
+    image = fit(sample_image(height, width), spec.backbone.in_shape, "stretch")[0][None]
     path = folder / f"{scale}.xml"
     options = ExportOptions(format="openvino", batch=1)
     export_detector(spec, spec.build(), path, options, image)

@@ -26,10 +26,14 @@ def parse_input_size(text: str | None) -> InputSize:
     return height if match[2] is None else (height, int(match[2]))
 
 
-def image_shape(size: int | tuple[int, int], channels: int = 3) -> tuple[int, int, int]:
+def image_shape(size: int | tuple[int, int], channels: int) -> tuple[int, int, int]:
     """Return (channels, height, width) of images of a size."""
-    height, width = size if isinstance(size, tuple) else (size, size)
-    return channels, height, width
+    return channels, *sides_of(size)
+
+
+def sides_of(size: int | tuple[int, int]) -> tuple[int, int]:
+    """Return (height, width) of images of a size."""
+    return size if isinstance(size, tuple) else (size, size)
 
 
 def shown_size(size: InputSize) -> str:

@@ -39,6 +39,12 @@ def published_spec(model: str) -> DetectorSpec:
     return replace(spec, backbone=replace(spec.backbone, in_shape=SHAPE))
 
 
+def reading(spec: DetectorSpec, channels: int) -> DetectorSpec:
+    """A detector for images of another number of channels."""
+    in_shape = (channels, *spec.backbone.in_shape[1:])
+    return replace(spec, backbone=replace(spec.backbone, in_shape=in_shape))
+
+
 def lively(spec: DetectorSpec, seed: int = 0, count: int = 8) -> DetectorNetwork:
     """A network whose BatchNorms have seen `count` images and whose head has opinions."""
     torch.manual_seed(seed)
@@ -63,7 +69,6 @@ def lively(spec: DetectorSpec, seed: int = 0, count: int = 8) -> DetectorNetwork
 
 
 def images(spec: DetectorSpec, count: int, seed: int = 0) -> NDArray[np.float32]:
-    """Drawn images at the size of the input, (count, 3, H, W)."""
-    _, height, width = spec.backbone.in_shape
+    """Drawn images at the size of the input, (count, C, H, W)."""
     drawn = (sample_image(100, 120, seed + index) for index in range(count))
-    return np.stack([fit(pixels, (height, width), spec.resize)[0] for pixels in drawn])
+    return np.stack([fit(pixels, spec.backbone.in_shape, spec.resize)[0] for pixels in drawn])

@@ -14,10 +14,11 @@ from torch import Tensor
 
 from maenas.blocks.files.atomic_write import write_text
 from maenas.detector.checkpoints.checkpoint import build_network
+from maenas.detector.checkpoints.input_channels import with_channels
 from maenas.detector.checkpoints.pairs import Blocks, input_blocks, tensor_pairs
 from maenas.detector.model.spec import DetectorSpec
 
-Origin = Literal["copied", "cut", "repeated", "padded", "fresh"]
+Origin = Literal["copied", "cut", "repeated", "padded", "summed", "fresh"]
 ORIGINS_FILE = "inherited.csv"
 NOISE = 0.01  # standard deviation of the noise of repeated filters over that of their weights
 
@@ -29,8 +30,8 @@ class InheritedTensor:
     Attributes:
         name: name of the tensor.
         origin: "copied" with its shape; "cut" to fewer channels or a smaller kernel; "repeated" for
-            more channels or a further unit; "padded" with zeros around a kernel; "fresh" with
-            random values, as without a source.
+            more channels or a further unit; "padded" with zeros around a kernel; "summed"
+            over the colours for grey images; "fresh" with random values, as without a source.
         source: name of the source's tensor; "" if it is fresh.
         shape: shape of the tensor.
         source_shape: shape of the source's tensor; () if it is fresh.
@@ -102,8 +103,9 @@ def inherit(
     repeats the last unit of the source's. A narrower layer gets the first channels, a wider one
     repeats them: the weights of an input that is there n times are divided by n, and repeated
     filters get a little noise, without which they would learn the same for ever. Kernels are cut
-    or padded with zeros around their middle. BatchNorm statistics follow their channels. What has
-    no counterpart keeps its random initial values.
+    or padded with zeros around their middle. BatchNorm statistics follow their channels. Images of
+    another number of channels: see `with_channels`. What has no counterpart keeps its random
+    initial values.
 
     Sources: parameter remapping of FNA (https://arxiv.org/abs/2001.02525) for depth, width and
     kernel; Net2WiderNet (https://arxiv.org/abs/1511.05641, section 2.2) for more channels.
@@ -119,7 +121,8 @@ def inherit(
     """
     head = replace(spec.head, num_classes=source_spec.head.num_classes)
     target_spec = replace(spec, head=head, names=source_spec.names)
-    source = build_network(source_spec, dict(weights), where)
+    source_spec, read = with_channels(source_spec, weights, spec.backbone.in_shape[0])
+    source = build_network(source_spec, read, where)
     torch.manual_seed(seed)
     target = target_spec.build()
     generator = torch.Generator().manual_seed(seed)
@@ -135,8 +138,10 @@ def inherit(
             tensors.append(InheritedTensor(name, "fresh", "", tuple(own.shape), ()))
             continue
         value = weights[of]
-        found[name] = remapped(value, own, source_blocks.get(of), blocks.get(name), generator)
+        found[name] = remapped(read[of], own, source_blocks.get(of), blocks.get(name), generator)
         origin = "repeated" if uses[of] else origin_of(value, own)
+        if read[of].numel() < value.numel():
+            origin = "summed"
         uses[of] += 1
         tensors.append(InheritedTensor(name, origin, of, tuple(own.shape), tuple(value.shape)))
     return Inheritance(target_spec, found, tuple(tensors), where)

@@ -21,6 +21,7 @@ from maenas.detector.data.labelled import Flags, Labelled
 from maenas.detector.data.read_sample import read_sample
 from maenas.detector.data.samples import Sample
 from maenas.detector.data.sampling.partners import Partners
+from maenas.detector.media.channels import in_channels
 from maenas.detector.media.images import ImageError
 from maenas.detector.media.resize import FILL, RESIZES, placement_of, resized
 
@@ -96,6 +97,7 @@ class Maker:
         partners: drawer of the other images of mosaic and mixup.
         size: (height, width) of the network's input.
         augmentation: settings of the augmentation.
+        channels: number of channels of the images.
         mosaics: whether mosaic and mixup are used; they stop some epochs before training ends.
         progress: progress of the training, 0..1.
     """
@@ -106,12 +108,14 @@ class Maker:
         partners: Partners,
         size: Size,
         augmentation: Augmentation,
+        channels: int,
         mosaics: bool,
         progress: float,
     ) -> None:
         self.dataset = dataset
         self.size = size
         self.augmentation = augmentation
+        self.channels = channels
         self.mosaics = mosaics
         self.progress = progress
         self.damaged: dict[int, str] = {}  # what is wrong with damaged images, by index
@@ -149,7 +153,8 @@ class Maker:
                 scene, sample = self._image(chosen, rng, motion.scale)  # another if damaged
                 placed = self._placed(sample.size)
                 tiles.append(Tile(scene, placed, paste_of(corner, centre, placed, size)))
-        return Made(mosaic(tiles, motion, size), int(columns.image_ids[index]))
+        scene = mosaic(tiles, motion, size, self.channels)
+        return Made(scene, int(columns.image_ids[index]))
 
     def _placed(self, size: Size) -> Size:
         """(height, width) of an image of this size at the network's input and on a mosaic."""
@@ -191,7 +196,7 @@ class Maker:
             least = _smaller(sample.size, placed)
             if self._read is None:  # a cached image may be shown larger elsewhere
                 least = _seen_at(least, scale)
-            read = read_sample(sample, least)
+            read = in_channels(read_sample(sample, least), self.channels)
             pixels = resized(read, _smaller(read.shape[:2], placed))
             if self._read is not None:
                 self._read[index] = pixels
@@ -199,7 +204,7 @@ class Maker:
 
 
 def scaled(sample: Sample, pixels: Tensor, annotated: Flags | None) -> Labelled:
-    """A sample's objects, with outlines, on its image at another size (3, h, w).
+    """A sample's objects, with outlines, on its image at another size (C, h, w).
 
     Args:
         sample: the sample.
@@ -216,7 +221,7 @@ def scaled(sample: Sample, pixels: Tensor, annotated: Flags | None) -> Labelled:
 def fitted(scene: Labelled, sample: Sample, size: Size, resize: str) -> Labelled:
     """A sample's image and objects at the size of the network's input, padded with grey."""
     height, width = placement_of(sample.size, size, resize).placed
-    whole = torch.full((3, *size), int(FILL), dtype=torch.uint8)
+    whole = torch.full((len(scene.pixels), *size), int(FILL), dtype=torch.uint8)
     whole[:, :height, :width] = resized(scene.pixels.permute(1, 2, 0).numpy(), (height, width))
     factors = np.array([width / scene.size[1], height / scene.size[0]] * 2, dtype=np.float32)
     return replace(scene, pixels=whole, boxes=scene.boxes * factors, outlines=())

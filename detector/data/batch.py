@@ -18,7 +18,7 @@ class Batch:
     """Images and their objects, padded to the largest number of objects M in an image.
 
     Attributes:
-        images: (B, 3, H, W), RGB in 0..255; uint8 as loaded, float32 after `to`.
+        images: (B, C, H, W), RGB or grey in 0..255; uint8 as loaded, float32 after `to`.
         boxes: (B, M, 4) as (x1, y1, x2, y2) in pixels of the input, float32; 0 where not valid.
         labels: (B, M), int64; 0 where not valid.
         valid: (B, M), whether the entry is an object to detect.
@@ -83,9 +83,9 @@ def collate(
     image_ids: Sequence[int],
     placements: Sequence[Placement] = (),
     damaged: Sequence[str] = (),
-    size: tuple[int, int] = (0, 0),
+    in_shape: tuple[int, int, int] = (3, 0, 0),
 ) -> Batch:
-    """A batch of images of one size and one data set; `size` is the image size of an empty batch.
+    """A batch of images of one size and one data set; `in_shape` is that of an empty batch.
 
     Either all scenes name the annotated classes, or none does.
     """
@@ -93,7 +93,7 @@ def collate(
     images = (
         torch.stack([scene.pixels for scene in scenes])
         if scenes
-        else torch.zeros((0, 3, *size), dtype=torch.uint8)
+        else torch.zeros((0, *in_shape), dtype=torch.uint8)
     )
     boxes, labels = torch.zeros(count, most, 4), torch.zeros(count, most, dtype=torch.int64)
     valid, ignored = (torch.zeros(count, most, dtype=torch.bool) for _ in range(2))

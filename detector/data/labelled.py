@@ -24,7 +24,7 @@ class Labelled:
     """An image and its objects.
 
     Attributes:
-        pixels: (3, H, W), RGB, uint8.
+        pixels: (C, H, W), RGB or grey, uint8.
         boxes: (N, 4) as (x1, y1, x2, y2) in pixels, continuous: 0 is the first pixel's left edge.
         labels: (N,), class indices; `EVERY_CLASS` for a region to ignore in every class.
         crowd: (N,), whether a box is a region to ignore rather than one object.

@@ -15,7 +15,9 @@ from numpy.random import default_rng
 from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as TorchDataset
 
-from maenas.blocks.errors import SpecError, one_of, positive
+from maenas.blocks import Shape, SpecError
+from maenas.blocks.errors import one_of, positive
+from maenas.detector.channels import COLOURS, KNOWN
 from maenas.detector.data.augmentation import Augmentation, Maker, fitted, scaled
 from maenas.detector.data.batch import Batch, collate
 from maenas.detector.data.dataset import DataError, Dataset
@@ -26,6 +28,7 @@ from maenas.detector.data.sampling.draws import Draws, EpochSampler
 from maenas.detector.data.sampling.options import SamplingOptions
 from maenas.detector.data.sampling.partners import BatchPartners, Partners, partners_of
 from maenas.detector.data.sampling.requests import Request, Requests, requests_of
+from maenas.detector.media.channels import in_channels
 from maenas.detector.media.images import ImageError
 from maenas.detector.media.resize import RESIZES, Placement, placement_of, resized
 
@@ -51,6 +54,7 @@ class LoaderOptions:
         world: number of processes that share the images.
         fewest: minimum batch size; the first images of the epoch fill a smaller last batch.
         sampling: how often images are drawn.
+        channels: number of channels of the images, 3 for RGB or 1 for grey.
     """
 
     size: Size
@@ -64,6 +68,7 @@ class LoaderOptions:
     world: int = 1
     fewest: int = 1
     sampling: SamplingOptions = field(default_factory=SamplingOptions)
+    channels: int = 3
 
     def __post_init__(self) -> None:
         positive("loader", batch=self.batch, epochs=self.epochs, world=self.world)
@@ -76,6 +81,8 @@ class LoaderOptions:
             raise SpecError(f"loader: fewest must be 1 to {self.batch}, got {self.fewest}.")
         if self.plain_epochs < 0 or self.seed < 0:
             raise SpecError("loader: plain_epochs and seed must not be negative.")
+        if self.channels not in COLOURS:
+            raise SpecError(f"loader: images have {KNOWN}, got {self.channels}.")
 
     def batches(self, images: int) -> int:
         """Number of batches per epoch of a data set, the same in every process."""
@@ -179,7 +186,7 @@ class EvalLoader:
 
     Args:
         dataset: data set to evaluate on.
-        size: (height, width) of the network's input.
+        in_shape: (channels, height, width) of the network's input.
         batch: batch size; smaller where an image is damaged, and at the end.
         resize: stretch or letterbox, as in training and export.
         workers: number of worker processes; 0 reads in this process.
@@ -191,7 +198,7 @@ class EvalLoader:
     def __init__(
         self,
         dataset: Dataset,
-        size: Size,
+        in_shape: Shape,
         batch: int,
         resize: str = "stretch",
         workers: int = 0,
@@ -207,7 +214,7 @@ class EvalLoader:
         self.damaged: dict[str, None] = {}
         mine = range(rank, len(dataset), world)
         groups = [mine[start : start + batch] for start in range(0, len(mine), batch)]
-        self._source = _EvaluationBatches(dataset, size, resize, groups)
+        self._source = _EvaluationBatches(dataset, in_shape, resize, groups)
 
     def __len__(self) -> int:
         return len(self._source)
@@ -249,6 +256,7 @@ class _TrainingBatches(TorchDataset["Batch | Failure"]):
             self.partners or BatchPartners(self.dataset, request.indices),
             options.size_of(request.epoch, request.number),
             options.augmentation,
+            channels=options.channels,
             mosaics=request.epoch < options.epochs - options.plain_epochs,
             progress=min(1.0, done / (self.per_epoch * options.epochs)),
         )
@@ -263,9 +271,11 @@ class _TrainingBatches(TorchDataset["Batch | Failure"]):
 class _EvaluationBatches(TorchDataset["Batch | Failure"]):
     """Evaluation batches, indexed by position in a list of groups of indices."""
 
-    def __init__(self, dataset: Dataset, size: Size, resize: str, groups: Sequence[range]) -> None:
+    def __init__(
+        self, dataset: Dataset, in_shape: Shape, resize: str, groups: Sequence[range]
+    ) -> None:
         self.dataset = dataset
-        self.size = size
+        self.in_shape = in_shape
         self.resize = resize
         self.groups = groups
 
@@ -273,6 +283,8 @@ class _EvaluationBatches(TorchDataset["Batch | Failure"]):
         return len(self.groups)
 
     def __getitem__(self, place_of_group: int) -> Batch:
+        channels, *sides = self.in_shape
+        size = (sides[0], sides[1])
         scenes: list[Labelled] = []
         ids: list[int] = []
         placements: list[Placement] = []
@@ -280,13 +292,13 @@ class _EvaluationBatches(TorchDataset["Batch | Failure"]):
         for index in self.groups[place_of_group]:
             sample = self.dataset.samples[index]
             try:
-                pixels = read_sample(sample)
+                pixels = in_channels(read_sample(sample), channels)
             except ImageError as error:
                 damaged.append(str(error))
                 continue
-            placement = placement_of(sample.size, self.size, self.resize)
+            placement = placement_of(sample.size, size, self.resize)
             scene = scaled(sample, resized(pixels, placement.placed), self.dataset.annotated(index))
-            scenes.append(fitted(scene, sample, self.size, self.resize))
+            scenes.append(fitted(scene, sample, size, self.resize))
             ids.append(sample.image_id)
             placements.append(placement)
-        return collate(scenes, ids, placements, damaged, self.size)
+        return collate(scenes, ids, placements, damaged, self.in_shape)

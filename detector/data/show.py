@@ -56,7 +56,8 @@ def columns_of(count: int) -> int:
 
 
 def _image(batch: Batch, index: int, names: Sequence[str]) -> Image.Image:
-    levels = batch.images[index].permute(1, 2, 0).round().byte().contiguous().cpu().numpy()
+    rgb = batch.images[index].expand(3, -1, -1)  # of a grey image, three times its channel
+    levels = rgb.permute(1, 2, 0).round().byte().contiguous().cpu().numpy()
     levels, times = enlarged(levels)
     image = Image.fromarray(levels)
     canvas, font = ImageDraw.Draw(image), text_font(MIN_TEXT)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from maenas.blocks.layers.deploy import deploy
+from maenas.detector.channels import COLOURS
 from maenas.detector.checkpoints.checkpoint import build_network
 from maenas.detector.errors import TrainError
 from maenas.detector.model.layers.network import DetectorNetwork
@@ -43,12 +44,18 @@ class Teacher:
         self._parts = nn.ModuleDict({"backbone": network.backbone, "neck": network.neck})
 
     def require_fit(self, student: DetectorSpec, names: Sequence[str]) -> None:
-        """Raise `TrainError` unless the teacher has the classes and levels of a student."""
+        """Raise `TrainError` unless it has the classes, images and levels of a student."""
         ours, known = self.spec.names, self.spec.head.num_classes
         if known != len(names) or (ours and tuple(names) != ours):
             raise TrainError(
                 f"teacher {self.where}: detects {shown(ours) or f'{known} classes without names'}, "
                 f"the data have {shown(names)}; train it on the same classes first."
+            )
+        read, shown_to = (COLOURS[each.backbone.in_shape[0]] for each in (self.spec, student))
+        if read != shown_to:
+            raise TrainError(
+                f"teacher {self.where}: reads {read} images, the student {shown_to} ones; train a "
+                f"teacher on {shown_to} images."
             )
         theirs, needed = self.spec.backbone.reductions(), student.backbone.reductions()
         if theirs != needed:

@@ -81,8 +81,8 @@ def export_detector(
         network: network with its weights; it is not changed.
         path: path of the file, with the suffix of its format.
         options: options of the export.
-        image: (1, 3, H, W), image that both are run on.
-        calibration: calibration images for INT8, each (1, 3, H, W).
+        image: (1, C, H, W), image that both are run on.
+        calibration: calibration images for INT8, each (1, C, H, W).
     Raises:
         ExportError: if the detector cannot be exported with these options, or the file differs
             from torch; no file is left then.
@@ -135,7 +135,7 @@ def _same_objects(path: Path, image: Floats, options: ExportOptions) -> int:
 
     Args:
         path: file that ends in NMS; an engine has its scores and boxes as outputs.
-        image: (1, 3, H, W).
+        image: (1, C, H, W).
         options: options of the export.
     """
     found = run_end_to_end(path, image, options.batch)

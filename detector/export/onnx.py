@@ -9,6 +9,7 @@ from onnx import TensorProto, helper
 
 from maenas.blocks.layers.deploy import deploy
 from maenas.budgets.graph.writer import GraphWriter
+from maenas.detector.channels import COLOURS
 from maenas.detector.export.decode import write_decoding
 from maenas.detector.export.network import write_network
 from maenas.detector.export.options import DEFAULT_OPSET
@@ -97,6 +98,7 @@ def metadata_of(spec: DetectorSpec) -> Metadata:
         resize=spec.resize,
         stride=spec.backbone.reductions(),
         is_nano=spec.is_nano,
+        colour=COLOURS[spec.backbone.in_shape[0]],
     )
 
 

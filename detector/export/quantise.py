@@ -31,7 +31,7 @@ def quantise(model: Any, calibration: Sequence[Floats], target: Target) -> Any:
 
     Args:
         model: an `openvino.Model` or an `onnx.ModelProto`; the result has the same type.
-        calibration: images (1, 3, H, W) that the ranges of activations are measured on.
+        calibration: images (1, C, H, W) that the ranges of activations are measured on.
         target: runtime of the model. TensorRT supports signed symmetric ranges only; ONNX Runtime
             and OpenVINO on a CPU profit from unsigned and asymmetric ones. At sums the pairs are
             placed as TensorRT fuses them (`place_residuals`).
@@ -69,7 +69,7 @@ def scales_of(
     Args:
         model: model in float.
         names: names of tensors of it.
-        calibration: images (1, 3, H, W) that the ranges are measured on.
+        calibration: images (1, C, H, W) that the ranges are measured on.
     """
     watched = onnx.ModelProto()
     watched.CopyFrom(model)

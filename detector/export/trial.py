@@ -18,7 +18,7 @@ def run_raw(path: Path, image: Floats) -> tuple[Floats, Floats, str]:
 
     Args:
         path: path of a file without NMS.
-        image: (1, 3, H, W), image to run on.
+        image: (1, C, H, W), image to run on.
     Raises:
         ModelError: if it cannot be run.
     """
@@ -32,7 +32,7 @@ def run_end_to_end(path: Path, image: Floats, batch: int | None) -> dict[str, Fl
 
     Args:
         path: path of a file that ends in NMS.
-        image: (1, 3, H, W), image to run on.
+        image: (1, C, H, W), image to run on.
         batch: batch size of the file; None for any.
     Returns:
         `detections` (max_detections, 6) as x1 y1 x2 y2 score class, then zeros; `scores`

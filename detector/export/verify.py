@@ -88,7 +88,7 @@ class ExactOutputs:
 
 
 def reference_of(network: DetectorNetwork, image: Floats) -> ExactOutputs:
-    """Outputs of a network for an image (1, 3, H, W); the network is not changed."""
+    """Outputs of a network for an image (1, C, H, W); the network is not changed."""
     deployed = cast("DetectorNetwork", deploy(network)).float().cpu()
     pixels = torch.from_numpy(image)
     with torch.inference_mode():

@@ -226,7 +226,8 @@ def _lies(image: Image.Image) -> bool:
 def to_pixels(image: Image.Image, where: str = "image") -> Pixels:
     """Convert a Pillow image to upright RGB, uint8.
 
-    Grey becomes RGB, 16-bit values lose their lower 8 bits, and transparency becomes white.
+    Grey becomes RGB, 16-bit grey levels are divided by 256 and rounded down, and transparency
+    becomes white.
 
     Args:
         image: Pillow image of any mode except 32-bit float, which has no standard range.

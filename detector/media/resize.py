@@ -10,6 +10,7 @@ from torch.nn.functional import interpolate
 
 from maenas.blocks.errors import one_of
 from maenas.detector.arrays import Floats
+from maenas.detector.media.channels import in_channels
 from maenas.detector.media.images import Pixels
 
 FILL = 114.0  # grey level of the padding, as in DAMO-YOLO and YOLOX
@@ -67,8 +68,8 @@ def placement_of(image: tuple[int, int], room: tuple[int, int], resize: str) -> 
     return Placement(image, (height, width))
 
 
-def fit(pixels: Pixels, room: tuple[int, int], resize: str) -> tuple[Floats, Placement]:
-    """The image resized and padded to the input, and its placement.
+def fit(pixels: Pixels, in_shape: tuple[int, int, int], resize: str) -> tuple[Floats, Placement]:
+    """The image as the input of a network, resized and padded, and its placement.
 
     Interpolation is bilinear over the four nearest pixels even when the image shrinks, as in
     DAMO-YOLO's training and evaluation. Levels stay integers, at most 1 from the exact value:
@@ -76,23 +77,24 @@ def fit(pixels: Pixels, room: tuple[int, int], resize: str) -> tuple[Floats, Pla
 
     Args:
         pixels: (height, width, 3), RGB image.
-        room: (height, width) of the input.
+        in_shape: (channels, height, width) of the input; with 1 channel the image becomes grey.
         resize: method, as in `placement_of`.
     Returns:
-        Image (3, *room), RGB in 0..255, and the placement.
+        Image (*in_shape), levels in 0..255, and the placement.
     """
-    placement = placement_of((pixels.shape[0], pixels.shape[1]), room, resize)
+    channels, *room = in_shape
+    placement = placement_of((pixels.shape[0], pixels.shape[1]), (room[0], room[1]), resize)
     height, width = placement.placed
-    fitted = np.empty((3, *room), dtype=np.float32)
-    fitted[:, :height, :width] = resized(pixels, placement.placed).numpy()
+    fitted = np.empty(in_shape, dtype=np.float32)
+    fitted[:, :height, :width] = resized(in_channels(pixels, channels), placement.placed).numpy()
     fitted[:, height:] = fitted[:, :height, width:] = FILL
     return fitted, placement
 
 
 def resized(pixels: Pixels, size: tuple[int, int]) -> torch.Tensor:
-    """An image (height, width, 3) resized with bilinear interpolation: (3, *size), uint8."""
+    """An image (height, width, C) resized with bilinear interpolation: (C, *size), uint8."""
     whole = torch.from_numpy(np.require(pixels, requirements=("C", "W")))  # for torch
-    planes = whole.permute(2, 0, 1)  # (3, H, W)
+    planes = whole.permute(2, 0, 1)  # (C, H, W)
     if planes.shape[1:] == size:
         return planes
     return interpolate(planes[None], size, mode="bilinear", align_corners=False)[0]

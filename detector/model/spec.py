@@ -14,6 +14,7 @@ from maenas.blocks.files.dump import changed_fields, flow
 from maenas.blocks.files.strict import parse
 from maenas.blocks.files.words import did_you_mean
 from maenas.blocks.files.yaml_file import read_yaml
+from maenas.detector.channels import COLOURS, KNOWN
 from maenas.detector.model.rep_gfpn import RepGFPN
 from maenas.detector.model.template import Template
 from maenas.detector.model.zero_head import ZeroHead
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from maenas.detector.model.layers.network import DetectorNetwork
 
 FORMAT = "maenas/detector@1"
-CHANNELS = 3  # channels of the images in training, evaluation and detection
 KEYS = ("backbone", "neck", "head", "names", "resize")
 Resize = Literal["letterbox", "stretch"]
 
@@ -40,8 +40,8 @@ class DetectorSpec:
             and pads, "stretch" changes the aspect ratio. Official weights were trained with
             "stretch".
     Raises:
-        SpecError: if the backbone does not read three channels, if its feature maps do not fit the
-            image or the neck, or if the names are not one per class, all different.
+        SpecError: if the backbone reads neither three channels nor one, if its feature maps do not
+            fit the image or the neck, or if the names are not one per class, all different.
     """
 
     backbone: Backbone
@@ -51,10 +51,10 @@ class DetectorSpec:
     resize: Resize = "letterbox"
 
     def __post_init__(self) -> None:
-        if self.backbone.in_shape[0] != CHANNELS:
+        if self.backbone.in_shape[0] not in COLOURS:
             raise SpecError(
-                f"backbone.in_shape: a detector reads images of {CHANNELS} channels (red, green, "
-                f"blue), got {list(self.backbone.in_shape)}."
+                f"backbone.in_shape: a detector reads images of {KNOWN}, "
+                f"got {list(self.backbone.in_shape)}."
             )
         self._check_sizes()
         self.neck.nodes([shape[0] for shape in self.backbone.feature_shapes()])

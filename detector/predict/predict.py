@@ -42,7 +42,7 @@ def predict(
     if runtime.nms is not None:
         require_honoured(thresholds, runtime.nms)
     started = time.perf_counter()
-    fitted = [fit(pixels, runtime.in_shape[1:], runtime.resize) for pixels in images]
+    fitted = [fit(pixels, runtime.in_shape, runtime.resize) for pixels in images]
     batch = np.stack([planes for planes, _ in fitted]) if len(fitted) > 1 else fitted[0][0][None]
     prepared = time.perf_counter()
     if runtime.nms is None:

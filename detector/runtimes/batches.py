@@ -21,7 +21,7 @@ def in_batches(
     """Outputs of `run` for all images, whose shape is checked and which are split into batches.
 
     Args:
-        images: (B, 3, H, W), RGB in 0..255.
+        images: (B, C, H, W), RGB or grey as `in_shape` says, in 0..255.
         in_shape: (channels, height, width) of the model's input.
         batch: batch size of the model, None for any; the last batch is padded with zeros.
         run: function that computes the outputs of one batch.

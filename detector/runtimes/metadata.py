@@ -13,6 +13,7 @@ from maenas.blocks import SpecError
 from maenas.blocks.files.format_line import check_format
 from maenas.blocks.files.json_file import parse_json
 from maenas.blocks.files.strict import parse
+from maenas.detector.channels import COLOURS, KNOWN
 from maenas.detector.errors import ModelError
 from maenas.detector.ops.thresholds import Thresholds
 
@@ -40,7 +41,7 @@ class Metadata:
         max_iou: IoU threshold of that NMS.
         max_detections: maximum number of detections in an image.
         precision: number format of the network up to the decoding, which is always in float.
-        colour: order of the channels.
+        colour: order of the channels, RGB, or grey for one channel.
         normalisation: normalisation that the input images need.
         boxes: format of the four numbers of a box.
         version: version of the maenas that wrote the file.
@@ -60,6 +61,10 @@ class Metadata:
     normalisation: str = "none, 0..255"
     boxes: str = "x1 y1 x2 y2, pixels of the input"
     version: str = ""
+
+    def __post_init__(self) -> None:
+        if self.in_shape[0] not in COLOURS:
+            raise SpecError(f"in_shape: images have {KNOWN}, got {list(self.in_shape)}.")
 
     def to_text(self) -> dict[str, str]:
         """Every field that has a value, as text; values of other types as JSON."""

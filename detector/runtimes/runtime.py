@@ -37,7 +37,7 @@ class Runtime(ABC):
         """Compute scores and boxes before NMS.
 
         Args:
-            images: (B, 3, H, W), RGB in 0..255.
+            images: (B, C, H, W), RGB or grey as `in_shape` says, in 0..255.
         Returns:
             Scores (B, N, num_classes) in 0..1, boxes (B, N, 4) as (x1, y1, x2, y2) in pixels of
             the resized image.
@@ -58,7 +58,7 @@ class Runtime(ABC):
         """Compute the detections of a model that ends in NMS.
 
         Args:
-            images: (B, 3, H, W), RGB in 0..255.
+            images: (B, C, H, W), RGB or grey as `in_shape` says, in 0..255.
         Returns:
             (B, max_detections, 6) as x1 y1 x2 y2 score class, boxes in pixels of the resized
             image, best first, rows of zeros behind the last.

@@ -192,7 +192,9 @@ def _peak(
     state = {name: value.clone() for name, value in network.named_buffers()}
     before = torch.cuda.memory_allocated(device)
     torch.cuda.reset_peak_memory_stats(device)
-    images = torch.randint(0, 256, (count, 3, height, width), device=device).float()
+    images = torch.randint(
+        0, 256, (count, network.in_channels, height, width), device=device
+    ).float()
     if recipe.compute.channels_last:
         images = images.contiguous(memory_format=torch.channels_last)
     corners = torch.rand(OBJECTS, 2, device=device) * (min(height, width) - 32)

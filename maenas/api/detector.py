@@ -72,7 +72,8 @@ class Detector(Predictor):
         """Detect the objects in an image, or in each of a list of images.
 
         Args:
-            images: a path, a Pillow image, an array (height, width, 3) RGB in 8 bits, or a list.
+            images: a path, a Pillow image, an array in 8 bits, (height, width, 3) RGB or (height,
+                width) grey, or a list.
             thresholds: keyword arguments `min_score`, `max_iou`, `max_detections` of `predict`.
 
         Example:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from maenas.blocks.errors import SpecError
-from maenas.budgets.image_size import InputSize, image_shape
+from maenas.budgets.image_size import InputSize
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -66,7 +66,7 @@ def model_of(detector: str | Path | Predictor, input_size: InputSize) -> tuple[s
     Raises:
         MaenasError: if there is no such detector, or it is an exported file itself.
     """
-    from maenas.runs.models import find_detector, require_model
+    from maenas.runs.models import find_detector, require_model, sized
 
     if isinstance(detector, str | Path):
         name = str(detector)
@@ -80,9 +80,7 @@ def model_of(detector: str | Path | Predictor, input_size: InputSize) -> tuple[s
 
         return name, load
     spec, network = detector.spec_and_network()
-    if input_size is not None:
-        backbone = replace(spec.backbone, in_shape=image_shape(input_size))
-        spec = replace(spec, backbone=backbone)
+    spec = sized(spec, input_size)
     return detector.name, lambda: (spec, network, detector.trained)
 
 
@@ -116,14 +114,14 @@ def batches_in(batch: int | str | None) -> tuple[int | None, tuple[int, int, int
 
 
 def comparison_image(pixels: Pixels | None, spec: DetectorSpec) -> Floats:
-    """Image for the comparison with torch, (1, 3, H, W); a generated one if none is given."""
+    """Image for the comparison with torch, (1, C, H, W); a generated one if none is given."""
     from maenas.detector.export.sample import sample_image
     from maenas.detector.media.resize import fit
 
-    _, height, width = spec.backbone.in_shape
+    in_shape = spec.backbone.in_shape
     if pixels is None:
-        pixels = sample_image(height, width)
-    return fit(pixels, (height, width), spec.resize)[0][None]
+        pixels = sample_image(*in_shape[1:])
+    return fit(pixels, in_shape, spec.resize)[0][None]
 
 
 def images_in(folder: Path) -> list[Pixels]:
@@ -141,11 +139,11 @@ def images_in(folder: Path) -> list[Pixels]:
 
 
 def calibration_images(examples: Sequence[Pixels] | None, spec: DetectorSpec) -> Sequence[Floats]:
-    """Calibration images for INT8, each (1, 3, H, W); generated ones if none are given."""
+    """Calibration images for INT8, each (1, C, H, W); generated ones if none are given."""
     from maenas.detector.export.sample import sample_image
     from maenas.detector.media.resize import fit
 
-    _, height, width = spec.backbone.in_shape
+    in_shape = spec.backbone.in_shape
     if examples is None:
-        examples = [sample_image(height, width, seed) for seed in range(1, 33)]
-    return [fit(pixels, (height, width), spec.resize)[0][None] for pixels in examples]
+        examples = [sample_image(*in_shape[1:], seed) for seed in range(1, 33)]
+    return [fit(pixels, in_shape, spec.resize)[0][None] for pixels in examples]

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from maenas.blocks import SpecError
+from maenas.detector.channels import COLOURS, shown_shape
 from maenas.detector.checkpoints.checkpoint import (
     WEIGHTS_FILE,
     build_network,
@@ -82,7 +83,7 @@ class Predictor:
     def __repr__(self) -> str:
         count = len(self.names) if self.spec is None else self.spec.head.num_classes
         classes = f", {count} classes" if count else ""
-        size = "x".join(map(str, self.in_shape[1:]))
+        size = shown_shape(self.in_shape)
         state = "" if self.trained else ", untrained"
         return f"{type(self).__name__}({self.name!r}, {size}{classes}{state})"
 
@@ -171,7 +172,8 @@ class Predictor:
         """Detect the objects in one image, with boxes in pixels of that image.
 
         Args:
-            image: a path, a Pillow image, or an array (height, width, 3), RGB in 8 bits.
+            image: a path, a Pillow image, or an array of 8 bits: (height, width, 3) in RGB, or
+                (height, width) in grey.
             min_score: minimum confidence of a detection, 0..1; 0.4 if None.
             max_iou: IoU threshold of NMS; 0.7 if None, or that of the NMS in the model.
             max_detections: maximum number of detections; 300 if None.
@@ -222,9 +224,11 @@ def pixels_of(image: ImageSource) -> Pixels:
         raise ImageError(
             f"image: must be a path, a Pillow image or an array, got {type(image).__name__}."
         )
-    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or image.size == 0:
+    planes = image[..., None] if image.ndim == 2 else image
+    is_image = planes.ndim == 3 and planes.shape[2] in COLOURS and image.size > 0
+    if image.dtype != np.uint8 or not is_image:
         raise ImageError(
-            "image: an array must be (height, width, 3), RGB in uint8, "
+            "image: an array must be (height, width, 3), RGB, or (height, width), grey, in uint8, "
             f"got {tuple(image.shape)} of {image.dtype}."
         )
-    return image
+    return planes if planes.shape[2] == 3 else planes.repeat(3, axis=2)

@@ -10,7 +10,7 @@ from shlex import quote
 from typing import TYPE_CHECKING
 
 from maenas.blocks import Backbone, MaenasError, Op
-from maenas.budgets.image_size import InputSize, shown_size
+from maenas.budgets.image_size import InputSize, image_shape, shown_size
 from maenas.detector import load_template
 from maenas.detector.checkpoints.checkpoint import SPEC_FILE
 from maenas.detector.model.spec import DetectorSpec
@@ -154,7 +154,10 @@ def find_workload(name: str, template: str | None, input_size: InputSize) -> Wor
     model = find_model(name)
     if template not in (None, NO_TEMPLATE) and (Path(name) / SPEC_FILE).exists():
         raise MaenasError(f"{name}: is a detector with a neck and head; leave --template out.")
-    backbone = model.backbone if input_size is None else _sized(model.backbone, input_size)
+    backbone = model.backbone
+    if input_size is not None:
+        in_shape = image_shape(input_size, backbone.in_shape[0])
+        backbone = replace(backbone, in_shape=in_shape)
     around = model.template
     if template is not None:
         around = None
@@ -218,10 +221,3 @@ def _numbered_stages(backbone: Backbone) -> list[PricedLayer]:
 
 def _numbered(part: str, ops: tuple[Op, ...]) -> list[PricedLayer]:
     return [PricedLayer(f"{part}.{index}", (op,)) for index, op in enumerate(ops)]
-
-
-def _sized(backbone: Backbone, size: InputSize) -> Backbone:
-    height, width = size if isinstance(size, tuple) else (size, size)
-    assert height is not None
-    assert width is not None
-    return replace(backbone, in_shape=(backbone.in_shape[0], height, width))

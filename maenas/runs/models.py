@@ -78,6 +78,16 @@ class ModelSpec:
         except SpecError as error:
             raise SpecError(f"{self.name}: {error}") from None
 
+    def reading(self, channels: int | None) -> ModelSpec:
+        """The model for images of another number of channels; unchanged if None."""
+        if channels is None:
+            return self
+        in_shape = (channels, *self.backbone.in_shape[1:])
+        try:
+            return replace(self, backbone=replace(self.backbone, in_shape=in_shape))
+        except SpecError as error:
+            raise SpecError(f"--channels {channels}: {self.name}: {error}") from None
+
     def score(
         self, name: str | Score | None = None, weights: tuple[float, ...] | None = None
     ) -> Score:
@@ -172,10 +182,19 @@ def find_detector(
         spec = model.around(None)
     else:
         spec, weights = load_folder(detector_in(Path(name)))
-    if input_size is not None:
-        backbone = replace(spec.backbone, in_shape=image_shape(input_size))
-        spec = replace(spec, backbone=backbone)
-    return spec, weights
+    return sized(spec, input_size), weights
+
+
+def sized(spec: DetectorSpec, input_size: InputSize) -> DetectorSpec:
+    """A detector for images of another size, of as many channels; unchanged if None.
+
+    Raises:
+        SpecError: if it does not accept this input size.
+    """
+    if input_size is None:
+        return spec
+    in_shape = image_shape(input_size, spec.backbone.in_shape[0])
+    return replace(spec, backbone=replace(spec.backbone, in_shape=in_shape))
 
 
 def detector_in(path: Path) -> Path:
@@ -230,12 +249,17 @@ def _backbone_alone(path: Path, what: str) -> str:
     )
 
 
-def find_teacher(name: str) -> Teacher:
+def find_teacher(name: str, channels: int | None = None) -> Teacher:
     """The trained detector in a run folder or detector folder.
 
+    Args:
+        name: the folder.
+        channels: number of channels of the student's images; None for the teacher's own. A teacher
+            of RGB images reads grey ones as well, as if their channel were repeated.
     Raises:
         MaenasError: if there is none, or it has no weights.
     """
+    from maenas.detector.checkpoints.input_channels import with_channels
     from maenas.detector.distill import Teacher
 
     if is_exported(name):
@@ -248,6 +272,8 @@ def find_teacher(name: str) -> Teacher:
     except SpecError as error:
         raise SpecError(f"teacher {error}") from None
     spec, weights = find_detector(source)
+    if channels is not None and weights is not None and channels < spec.backbone.in_shape[0]:
+        spec, weights = with_channels(spec, weights, channels)
     return Teacher(spec, weights, source)
 
 

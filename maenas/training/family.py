@@ -18,6 +18,7 @@ from maenas.blocks.files.strict import parse
 from maenas.blocks.files.words import shown
 from maenas.blocks.files.yaml_file import read_yaml
 from maenas.budgets import LatencyModel, cost, load_device
+from maenas.budgets.image_size import image_shape
 from maenas.detector.checkpoints.checkpoint import SPEC_FILE, save_folder
 from maenas.detector.data import read_dataset
 from maenas.detector.data.readers.read import names_of
@@ -147,7 +148,9 @@ def built(family: Family, names: tuple[str, ...]) -> tuple[LatencyModel, list[Me
         searched_for = searched_for or model.device
         backbone = model.backbone
         if family.input_size is not None:
-            backbone = replace(backbone, in_shape=(3, family.input_size, family.input_size))
+            backbone = replace(
+                backbone, in_shape=image_shape(family.input_size, backbone.in_shape[0])
+            )
         template = model.template or nearest_template(backbone)
         spec = replace(model, backbone=backbone).around(template, names)
         if spec in specs.values():

@@ -42,6 +42,8 @@ def save_labels(training: Training, folder: Path) -> None:
         maps = flat_maps(network.train()(batch.images), network.strides)
         for name, value in network.named_buffers():
             value.copy_(state[name])
+    # one that can be drawn on in colour
+    batch = replace(batch, images=batch.images.expand(-1, 3, -1, -1).clone())
     matched = training.recipe.assigner(maps.predictions(), maps.priors, targets_of(batch)).matched
     for image, prior in (matched >= 0).nonzero().tolist():
         x, y = (int(value) for value in maps.priors.points[prior])

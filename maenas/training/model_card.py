@@ -12,6 +12,7 @@ from maenas import __version__
 from maenas.blocks import Block, SpecError
 from maenas.blocks.files.atomic_write import write_text
 from maenas.budgets import LatencyModel, cost
+from maenas.detector.channels import COLOURS
 from maenas.detector.checkpoints.checkpoint import SPEC_FILE
 from maenas.detector.checkpoints.inherit import ORIGINS_FILE
 from maenas.detector.model.spec import DetectorSpec, load_detector
@@ -161,6 +162,7 @@ def _network(spec: DetectorSpec) -> list[str]:
     stages = ", ".join(map(_stage, spec.backbone.stages))
     return [
         f"- {total.params / 1e6:.3f} M params, {2 * total.macs / 1e9:.3f} GFLOPs",
+        f"- images: {COLOURS[spec.backbone.in_shape[0]]}, 8 bits",
         f"- backbone, units x width of each stage: {stages}",
         f"- neck: Efficient RepGFPN, widths {list(spec.neck.out_channels)}",
         f"- head: ZeroHead, {spec.head.num_classes} classes",

@@ -261,7 +261,7 @@ def settings_of(
 
 def loader_options(recipe: Recipe, spec: DetectorSpec, loaded: int, ranks: Ranks) -> LoaderOptions:
     """The options by which training images are sampled."""
-    _, height, width = spec.backbone.in_shape
+    channels, height, width = spec.backbone.in_shape
     return LoaderOptions(
         size=(height, width),
         batch=loaded,
@@ -274,6 +274,7 @@ def loader_options(recipe: Recipe, spec: DetectorSpec, loaded: int, ranks: Ranks
         world=ranks.count,
         fewest=fewest_images(spec, recipe.sides),
         sampling=recipe.sampling,
+        channels=channels,
     )
 
 

@@ -10,7 +10,7 @@ import yaml
 
 from maenas.blocks.files.atomic_write import write_text
 from maenas.blocks.files.yaml_file import read_yaml
-from maenas.budgets.image_size import InputSize, image_shape, shown_size
+from maenas.budgets.image_size import InputSize, shown_size, sides_of
 from maenas.detector.assign import Assigner
 from maenas.detector.checkpoints.checkpoint import SPEC_FILE
 from maenas.detector.checkpoints.inherit import Inheritance, save_origins
@@ -105,7 +105,8 @@ def begun(options: TrainOptions, ranks: Ranks) -> ResolvedTraining:
             "distill: needs --teacher, a run of `maenas train` or a detector folder with weights."
         )
     spec, weights = find_detector(options.detector, options.input_size)
-    teacher = None if options.teacher is None else find_teacher(options.teacher)
+    channels = spec.backbone.in_shape[0]
+    teacher = None if options.teacher is None else find_teacher(options.teacher, channels)
     recipe, note = chosen_recipe(options, spec)
     where, known, inheritance = options.detector, spec, None
     if options.init is not None:
@@ -167,7 +168,8 @@ def continued(options: TrainOptions, folder: Path, ranks: Ranks) -> ResolvedTrai
     saved = load_state(folder / STATE_FILE)
     args = kept_args(folder / ARGS_FILE)
     name = args.get("teacher") if options.teacher is None else options.teacher
-    teacher = None if name is None else find_teacher(name)
+    spec = continued_spec(options, folder)
+    teacher = None if name is None else find_teacher(name, spec.backbone.in_shape[0])
     if options.init is not None and options.init != args.get("init"):
         raise TrainError(
             f"--init {options.init}: {folder} was started "
@@ -175,7 +177,6 @@ def continued(options: TrainOptions, folder: Path, ranks: Ranks) -> ResolvedTrai
             + "; leave it out, or start a new run with --out."
         )
     recipe = continued_recipe(options, kept_recipe(folder / ARGS_FILE), teacher is not None)
-    spec = continued_spec(options, folder)
     data = Path(args["data"]) if options.data is None else options.data.resolve()
     dataset = training_images(data, ranks)
     recipe, _ = with_exclusion(recipe, dataset)
@@ -215,7 +216,7 @@ def continued_spec(options: TrainOptions, folder: Path) -> DetectorSpec:
     """The detector of a run, or the one that is given again with the classes of the run."""
     spec = load_detector(folder / LAST / SPEC_FILE)
     size, started = options.input_size, spec.backbone.in_shape
-    if size is not None and image_shape(size) != started:
+    if size is not None and sides_of(size) != started[1:]:
         raise TrainError(
             f"--input-size {shown_size(size)}: {folder} was started at {shown_size(started[1:])}; "
             "leave it out, or start a new run with --out."

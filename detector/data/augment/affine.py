@@ -126,8 +126,8 @@ def add_moved(onto: Tensor, pixels: Tensor, matrix: Matrix) -> None:
     seam. Only the region where both overlap is computed: at a scale of 0.1 or 2 a small part.
 
     Args:
-        onto: (3, H, W), floats, changed in place.
-        pixels: (3, h, w), uint8.
+        onto: (C, H, W), floats, changed in place.
+        pixels: (C, h, w), uint8.
         matrix: map from points of `pixels` to points of `onto`.
     """
     height, width = pixels.shape[-2:]

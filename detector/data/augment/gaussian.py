@@ -53,7 +53,7 @@ def window(boxes: Floats, size: tuple[int, int]) -> Tensor:
 
 
 def crop_window(crop: Tensor) -> Tensor:
-    """(h, w), window of a crop (3, h, w) over the whole crop: 1 in the middle."""
+    """(h, w), window of a crop (C, h, w) over the whole crop: 1 in the middle."""
     height, width = crop.shape[-2:]
     sigma = math.sqrt(height * width / (2 * math.pi))
     return torch.outer(bell(height, height // 2, sigma), bell(width, width // 2, sigma))

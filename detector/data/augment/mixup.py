@@ -36,7 +36,7 @@ def draw_mix(rng: Generator, scale: tuple[float, float]) -> Mix:
 
 
 def overlay(scene: Labelled, image: tuple[int, int], mix: Mix, room: tuple[int, int]) -> Labelled:
-    """The second image of a mixup, resized and padded to the input: (3, *room).
+    """The second image of a mixup, resized and padded to the input: (C, *room).
 
     The image is letterboxed with grey, then scaled by `mix.scale` and perhaps flipped. The result
     lies at the top left corner: it is cropped where larger than the input and padded with black
@@ -48,7 +48,8 @@ def overlay(scene: Labelled, image: tuple[int, int], mix: Mix, room: tuple[int, 
         mix: drawn mix.
         room: (height, width) of the input.
     """
-    whole = torch.full((3, *_times(room, mix.scale)), int(FILL), dtype=torch.uint8)
+    size = _times(room, mix.scale)
+    whole = torch.full((len(scene.pixels), *size), int(FILL), dtype=torch.uint8)
     height, width = _times(placement_of(image, room, "letterbox").placed, mix.scale)
     whole[:, :height, :width] = resized(scene.pixels.permute(1, 2, 0).numpy(), (height, width))
     factors = np.array([width / scene.size[1], height / scene.size[0]] * 2, dtype=np.float32)
@@ -84,7 +85,7 @@ def _cut(scene: Labelled, mix: Mix, room: tuple[int, int]) -> Labelled:
     x = int(mix.corner[0] * (max(width - room[1], 0) + 1))
     y = int(mix.corner[1] * (max(height - room[0], 0) + 1))
     part = scene.pixels[:, y : y + room[0], x : x + room[1]]
-    pixels = torch.zeros((3, *room), dtype=torch.uint8)
+    pixels = torch.zeros((len(part), *room), dtype=torch.uint8)
     pixels[:, : part.shape[1], : part.shape[2]] = part
     shift = np.array([x, y, x, y], dtype=np.float32)
     return replace(scene, pixels=pixels, boxes=clip(scene.boxes - shift, room), outlines=())

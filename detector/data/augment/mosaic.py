@@ -121,8 +121,10 @@ def is_seen(rectangle: Rectangle, matrix: Matrix, room: tuple[int, int]) -> bool
     return _overlap(there, frame) and _overlap(back, rectangle)
 
 
-def mosaic(tiles: Sequence[Tile], motion: Motion, room: tuple[int, int]) -> Labelled:
-    """The moved mosaic of the tiles, (3, *room), grey where no tile lies.
+def mosaic(
+    tiles: Sequence[Tile], motion: Motion, room: tuple[int, int], channels: int = 3
+) -> Labelled:
+    """The moved mosaic of the tiles, (channels, *room), grey where no tile lies.
 
     The mosaic itself is never built: each tile is resampled once, directly into the result.
     Boxes are clipped to the mosaic first, then to the room, and dropped where too little is left.
@@ -132,12 +134,13 @@ def mosaic(tiles: Sequence[Tile], motion: Motion, room: tuple[int, int]) -> Labe
         tiles: tiles that are visible in the result.
         motion: drawn motion of the mosaic.
         room: (height, width) of the network's input.
+        channels: number of channels of the tiles.
     """
     size = 2 * room[0], 2 * room[1]
     matrix = matrix_of(motion, size, room)
-    pixels = torch.full((3, *room), int(FILL), dtype=torch.uint8)
+    pixels = torch.full((channels, *room), int(FILL), dtype=torch.uint8)
     x1, y1, x2, y2 = bounds(matrix, (0, 0, size[1], size[0]), room)  # smaller if the mosaic shrank
-    differences = torch.zeros((3, y2 - y1, x2 - x1))
+    differences = torch.zeros((channels, y2 - y1, x2 - x1))
     to_part = np.array([(1, 0, -x1), (0, 1, -y1), (0, 0, 1)])
     for tile in tiles:
         part, to_mosaic = tile.visible()

@@ -99,7 +99,7 @@ def recolour(scene: Labelled, chosen: Indices, operation: PolicyOp) -> Labelled:
 
 
 def merged(pixels: Tensor, boxes: Floats, operation: PolicyOp) -> Tensor:
-    """(3, H, W), floats in 0..1: recoloured where a box's window is 1, unchanged where it is 0."""
+    """(C, H, W), floats in 0..1: recoloured where a box's window is 1, unchanged where it is 0."""
     height, width = pixels.shape[-2:]
     through = window(boxes, (height, width)).clamp_(0, 1)
     return torch.lerp(pixels, COLOUR_OPS[operation.name](pixels, operation.level), through)

@@ -1,6 +1,8 @@
-"""Colour operations of SADA on whole images (3, H, W), floats in 0..1.
+"""Colour operations of SADA on whole images (C, H, W), floats in 0..1.
 
 Levels are 0 to 10. In an operation that blends, level 5 leaves the image nearly unchanged.
+A grey image has one channel and comes out as each channel of the same image in RGB: its saturation
+does not change.
 """
 
 from __future__ import annotations
@@ -35,7 +37,7 @@ def brightness(pixels: Tensor, level: int) -> Tensor:
 
 def sharpness(pixels: Tensor, level: int) -> Tensor:
     """Change the sharpness: softer below level 5, sharper above."""
-    padded = pad(pixels, (1, 1, 1, 1), mode="reflect")  # (3, H + 2, W + 2)
+    padded = pad(pixels, (1, 1, 1, 1), mode="reflect")  # (C, H + 2, W + 2)
     rows = padded[:, :-2] + padded[:, 1:-1] + padded[:, 2:]
     near = rows[..., :-2] + rows[..., 1:-1] + rows[..., 2:]  # sums of 3 x 3
     return _blend(near.add_(pixels, alpha=4).div_(13), pixels, level)  # the middle weighs 5
@@ -86,7 +88,7 @@ def _equalized(channel: Tensor) -> Tensor:
 
 
 def _grey(pixels: Tensor) -> Tensor:
-    return (pixels * GREY).sum(0, keepdim=True)  # (1, H, W)
+    return (pixels * GREY).sum(0, keepdim=True)  # (1, H, W); one channel counts for all three
 
 
 def _blend(degenerate: Tensor, pixels: Tensor, level: int) -> Tensor:

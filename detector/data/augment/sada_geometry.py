@@ -13,6 +13,7 @@ from torch import Tensor
 
 from maenas.detector.data.augment.affine import Rectangle
 from maenas.detector.data.augment.gaussian import crop_window
+from maenas.detector.media.channels import in_channels
 
 BEYOND = (102, 115, 122)  # RGB fill where a rotated or sheared crop has no pixels
 DEGREES_TURNED, DEGREES_SHEARED, PIXELS_MOVED = 3.0, 1.5, 12  # per level
@@ -22,10 +23,10 @@ GEOMETRIC_OPS = (*WITHIN, *MOVES)
 
 
 def changed(crop: Tensor, name: str, level: int) -> Tensor:
-    """A crop (3, h, w) flipped, rotated or sheared about its centre, unchanged at its edges.
+    """A crop (C, h, w) flipped, rotated or sheared about its centre, unchanged at its edges.
 
     Args:
-        crop: (3, h, w), not empty.
+        crop: (C, h, w), not empty.
         name: operation, one of `WITHIN`.
         level: signed strength; a negative level rotates or shears the other way.
     """
@@ -34,7 +35,7 @@ def changed(crop: Tensor, name: str, level: int) -> Tensor:
 
 
 def laid_over(crop: Tensor, under: Tensor) -> Tensor:
-    """Blend of a copied crop and the pixels under it (3, h, w): the crop in the middle."""
+    """Blend of a copied crop and the pixels under it (C, h, w): the crop in the middle."""
     return torch.lerp(under, crop, crop_window(crop))
 
 
@@ -65,11 +66,15 @@ def places_of_copy(
 
 
 def _turned(crop: Tensor, name: str, level: int) -> Tensor:
-    """The crop after the operation, converted to uint8 and back as in the reference."""
+    """The crop after the operation, converted to uint8 and back as in the reference.
+
+    A grey crop is turned as an RGB image, so that what lies beyond it is as light as in colour.
+    """
     angle = level * DEGREES_TURNED if name == "rotate" else 0.0
     sheared = level * DEGREES_SHEARED
     shear = [sheared if name == "shear_x" else 0.0, sheared if name == "shear_y" else 0.0]
-    levels = (crop * 255).to(torch.uint8).permute(1, 2, 0).contiguous().numpy()
+    rgb = (crop * 255).to(torch.uint8).expand(3, -1, -1)
+    levels = rgb.permute(1, 2, 0).contiguous().numpy()
     from torchvision.transforms import InterpolationMode
     from torchvision.transforms.v2 import functional as tv  # takes as long to load as torch
 
@@ -82,4 +87,5 @@ def _turned(crop: Tensor, name: str, level: int) -> Tensor:
         interpolation=InterpolationMode.BILINEAR,
         fill=list(BEYOND),
     )
-    return torch.from_numpy(np.array(turned)).permute(2, 0, 1).float() / 255
+    pixels = in_channels(np.array(turned), len(crop))
+    return torch.from_numpy(pixels).permute(2, 0, 1).float() / 255

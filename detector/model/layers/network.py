@@ -23,9 +23,10 @@ class DetectorNetwork(nn.Module):
         self.neck = spec.neck.build(widths)
         self.head = spec.head.build(spec.neck.out_channels)
         self.strides = spec.backbone.reductions()
+        self.in_channels = spec.backbone.in_shape[0]
 
     def forward(self, images: Tensor) -> list[RawLevel]:
-        """Images (B, 3, H, W), RGB in 0..255, sides multiples of 32 -> logits of each level."""
+        """Images (B, C, H, W) in 0..255, sides multiples of 32 -> logits of each level."""
         return self.with_maps(images)[0]
 
     def with_maps(self, images: Tensor) -> tuple[list[RawLevel], dict[str, list[Tensor]]]:

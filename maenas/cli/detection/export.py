@@ -120,12 +120,12 @@ def export(
 
 def summary(result: ExportResult) -> list[str]:
     """The result as lines of text."""
+    from maenas.detector.channels import shown_shape
     from maenas.detector.export.verify import TOLERANCES
 
-    exported = result.exported
-    metadata = exported.metadata
+    exported, metadata = result.exported, result.exported.metadata
     tolerance = TOLERANCES[metadata.precision]
-    shape = "x".join(map(str, metadata.in_shape[1:]))
+    shape = shown_shape(metadata.in_shape)
     lines = [
         f"{exported.path}: {metadata.layout}, {metadata.precision}, {shape}",
         f"ran in {exported.runtime}",

@@ -25,7 +25,7 @@ from maenas.latency.graphs import backbone_graph, graph_of
 from maenas.latency.networks import published_detector
 from tests.blocks.test_contract import SPECS
 from tests.graphs import BATCH_NORM, kernels, made, vector
-from tests.lively import SHAPE, small_spec
+from tests.lively import SHAPE, reading, small_spec
 
 MAP = (8, 16, 16)
 SPATIAL = {"strides": (1, 1), "pads": (1, 1, 1, 1)}
@@ -61,6 +61,14 @@ def test_the_graph_of_a_published_detector_holds_the_operators_of_its_spec(scale
     spec = replace(spec, backbone=replace(spec.backbone, in_shape=SHAPE))
     found = graph_layers(graph_of(spec))
     assert counted(found.ops) == counted(spec.ops())
+    assert not found.unknown
+
+
+@pytest.mark.parametrize("spec", [small_spec(), small_spec(act="silu")], ids=["focus", "conv"])
+def test_the_graph_of_a_detector_of_grey_images_holds_the_operators_of_its_spec(spec: Any) -> None:
+    grey = reading(spec, 1)
+    found = graph_layers(graph_of(grey))
+    assert counted(found.ops) == counted(grey.ops())
     assert not found.unknown
 
 

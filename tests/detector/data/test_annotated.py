@@ -88,7 +88,7 @@ def test_the_mask_reaches_the_training_through_workers_and_devices(joined: Datas
 
 
 def test_evaluation_batches_have_it_and_plain_data_sets_have_none(joined: Dataset) -> None:
-    (batch,) = EvalLoader(joined, (64, 96), 9)
+    (batch,) = EvalLoader(joined, (3, 64, 96), 9)
     assert batch.annotated is not None
     assert batch.annotated.tolist() == [MASKS[n % 3].tolist() for n in range(9)]
     plain = replace(joined, sources=())

@@ -158,7 +158,7 @@ def test_the_last_epochs_go_without_mosaics(dataset):
     options = replace(OPTIONS, augmentation=Augmentation(mixup=0.0, flip=0.0, sada=False))
     plain = next(TrainLoader(dataset, options).epoch(3))
     for index, number in enumerate(plain.image_ids):
-        whole = next(iter(EvalLoader(picked(dataset, number), (64, 96), 1)))
+        whole = next(iter(EvalLoader(picked(dataset, number), (3, 64, 96), 1)))
         assert torch.equal(plain.images[index], whole.images[0])
         assert plain.boxes[index, 0].tolist() == whole.boxes[0, 0].tolist()
     early = next(TrainLoader(dataset, options).epoch(2))
@@ -190,13 +190,13 @@ def test_training_on_damaged_images_alone_is_given_up(dataset, workers):
 
 def test_an_image_of_another_size_than_its_labels_is_damaged(dataset):
     Image.new("RGB", (30, 30)).save(dataset.samples[0].path)
-    loader = EvalLoader(dataset, (64, 64), 4)
+    loader = EvalLoader(dataset, (3, 64, 64), 4)
     assert sum(len(batch) for batch in loader) == 9
     assert "is 30x30 when upright, its labels are for 80x40" in next(iter(loader.damaged))
 
 
 def test_evaluation_sees_every_image_in_order_with_its_place(dataset):
-    batches = list(EvalLoader(dataset, (64, 64), 4, resize="letterbox"))
+    batches = list(EvalLoader(dataset, (3, 64, 64), 4, resize="letterbox"))
     assert [len(batch) for batch in batches] == [4, 4, 2]
     assert [n for batch in batches for n in batch.image_ids] == list(range(10))
     batch = batches[0]
@@ -209,7 +209,7 @@ def test_evaluation_sees_every_image_in_order_with_its_place(dataset):
 
 
 def test_evaluation_is_shared_by_processes(dataset):
-    shares = [EvalLoader(dataset, (64, 64), 4, rank=rank, world=3) for rank in range(3)]
+    shares = [EvalLoader(dataset, (3, 64, 64), 4, rank=rank, world=3) for rank in range(3)]
     ids = [[n for batch in share for n in batch.image_ids] for share in shares]
     assert sorted(n for share in ids for n in share) == list(range(10))
 

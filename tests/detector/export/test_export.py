@@ -52,13 +52,15 @@ from maenas.detector.runtimes.file_runtime import as_detections
 from maenas.detector.runtimes.onnx_runtime import OnnxRuntime
 from maenas.detector.runtimes.openvino_runtime import OpenVinoRuntime
 from maenas.detector.runtimes.torch_runtime import TorchRuntime
-from tests.lively import images, lively, published_spec, small_spec
+from tests.lively import images, lively, published_spec, reading, small_spec
 
 SMALL = small_spec()
 NETWORK = lively(SMALL)
 SPECS = {
     "focus": SMALL,
     "one convolution a node": small_spec(fusion="conv"),
+    "grey focus": reading(SMALL, 1),
+    "grey": reading(small_spec(act="silu"), 1),
     "silu": small_spec(act="silu", extra_upsampling=True),
     "depthwise": small_spec(act="silu", depthwise=True),
     "towers": replace(SMALL, head=replace(SMALL.head, stacked_convs=2, kernel_size=1)),
@@ -100,7 +102,7 @@ def test_an_onnx_model_computes_what_torch_computes(name: str, tmp_path: Path) -
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["focus", "towers", "Nm"])
+@pytest.mark.parametrize("name", ["focus", "towers", "Nm", "grey"])
 def test_an_ir_computes_what_torch_computes(name: str, tmp_path: Path) -> None:
     spec, network = SPECS[name], network_of(name)
     export(tmp_path, spec, network, format="openvino")

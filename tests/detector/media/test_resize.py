@@ -46,7 +46,7 @@ def test_letterboxed_images_keep_their_proportions(
 
 def test_what_an_image_leaves_free_is_grey() -> None:
     pixels = np.full((50, 100, 3), (10, 20, 30), dtype=np.uint8)
-    planes, placement = fit(pixels, (64, 64), "letterbox")
+    planes, placement = fit(pixels, (3, 64, 64), "letterbox")
     assert planes.shape == (3, 64, 64)
     assert planes.dtype == np.float32
     assert placement.placed == (32, 64)
@@ -58,14 +58,14 @@ def test_what_an_image_leaves_free_is_grey() -> None:
 def test_an_image_that_fits_is_left_as_it_is() -> None:
     pixels = noise(64, 96)
     for resize in RESIZES:
-        planes, _ = fit(pixels, (64, 96), resize)
+        planes, _ = fit(pixels, (3, 64, 96), resize)
         np.testing.assert_array_equal(planes, pixels.transpose(2, 0, 1))
 
 
 def test_images_are_resized_as_the_reference_resizes_them() -> None:
     """To a level: the reference (OpenCV, bilinear) rounds its weights, and halves down."""
     pixels = np.floor((hashed(12100, 90 * 120 * 3) + 1) / 2 * 256).astype(np.uint8)
-    planes, _ = fit(pixels.reshape(90, 120, 3), (64, 64), "stretch")
+    planes, _ = fit(pixels.reshape(90, 120, 3), (3, 64, 64), "stretch")
     first, last = [166, 162, 96, 108, 77, 64, 217, 183], [165, 173, 59, 172]
     np.testing.assert_allclose(planes[0, 0, :8], first, atol=1)
     np.testing.assert_allclose(planes[2, -1, -4:], last, atol=1)
@@ -75,7 +75,7 @@ def test_images_are_resized_as_the_reference_resizes_them() -> None:
 @pytest.mark.parametrize("size", [(31, 47), (200, 100), (64, 64)], ids=str)
 def test_resizing_is_bilinear_to_a_level(size: tuple[int, int]) -> None:
     pixels = noise(*size)
-    planes, _ = fit(pixels, (64, 96), "stretch")
+    planes, _ = fit(pixels, (3, 64, 96), "stretch")
     np.testing.assert_allclose(planes, slow_bilinear(pixels, 64, 96), atol=1.0, rtol=0)
 
 
@@ -83,9 +83,9 @@ def test_views_and_constants_of_images_can_be_resized() -> None:
     pixels = noise(40, 60)
     frozen = pixels.copy()
     frozen.setflags(write=False)
-    expected, _ = fit(pixels, (32, 32), "stretch")
-    np.testing.assert_array_equal(fit(frozen, (32, 32), "stretch")[0], expected)
-    flipped, _ = fit(pixels[:, :, ::-1], (32, 32), "stretch")  # BGR, as OpenCV users turn it
+    expected, _ = fit(pixels, (3, 32, 32), "stretch")
+    np.testing.assert_array_equal(fit(frozen, (3, 32, 32), "stretch")[0], expected)
+    flipped, _ = fit(pixels[:, :, ::-1], (3, 32, 32), "stretch")  # BGR, as OpenCV users turn it
     np.testing.assert_array_equal(flipped, expected[::-1])
 
 

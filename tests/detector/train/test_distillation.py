@@ -24,6 +24,7 @@ from maenas.detector.train import (
     train,
 )
 from maenas.detector.train.schedule import ScheduleOptions
+from tests.lively import reading
 from tests.processes import run_ranks
 from tests.small_detector import NAMES, small_spec
 from tests.trainings import RECIPE, small_training, wider_teacher, write_data
@@ -169,6 +170,13 @@ def test_a_teacher_with_other_strides_is_refused() -> None:
     teacher = Teacher(other, other.build().state_dict(), "here")
     with pytest.raises(TrainError, match="maps at strides 4, 8, 16, the student at 8, 16, 32"):
         teacher.require_fit(spec, NAMES)
+
+
+def test_a_teacher_of_other_images_is_refused() -> None:
+    spec = reading(small_spec(), 1)
+    teacher = Teacher(spec, spec.build().state_dict(), "here")
+    with pytest.raises(TrainError, match="here: reads grey images, the student RGB ones; train a"):
+        teacher.require_fit(small_spec(), NAMES)
 
 
 def test_a_teacher_without_weights_is_refused() -> None:

@@ -58,7 +58,8 @@ def test_a_detector_that_stretches_finds_them_elsewhere(tmp_path: Path) -> None:
 def test_an_image_may_come_in_any_form(detector: Detector, tmp_path: Path) -> None:
     path = tmp_path / "a.png"
     Image.fromarray(WIDE).save(path)
-    images = (path, str(path), Image.fromarray(WIDE), Image.new("L", (256, 128)), WIDE[:, ::-1])
+    opened = (Image.fromarray(WIDE), Image.new("L", (256, 128)))
+    images = (path, str(path), *opened, WIDE[:, ::-1], WIDE[..., 0], WIDE[..., :1])
     for image in images:
         found = detector.predict(image)
         np.testing.assert_allclose(sorted(found.boxes.tolist()), LETTERBOXED, atol=1e-3)
@@ -83,13 +84,13 @@ def test_thresholds_decide_what_is_found(detector: Detector) -> None:
 @pytest.mark.parametrize(
     ("image", "message"),
     [
-        (WIDE[..., 0], r"must be \(height, width, 3\), RGB in uint8, got \(128, 256\) of uint8"),
+        (WIDE[..., :2], r"must be .*, RGB, or .*, grey, in uint8, got \(128, 256, 2\) of uint8"),
         (WIDE.astype(float), "got .* of float64"),
         (WIDE[:0], r"got \(0, 256, 3\)"),
         (3, "must be a path, a Pillow image or an array, got int"),
         ("none.jpg", "none.jpg: no such file"),
     ],
-    ids=["grey", "float", "empty", "number", "missing"],
+    ids=["two channels", "float", "empty", "number", "missing"],
 )
 def test_what_is_no_image_is_refused(detector: Detector, image: object, message: str) -> None:
     with pytest.raises(MaenasError, match=message):

@@ -12,8 +12,10 @@ from safetensors.torch import load_file
 
 from maenas.detector.checkpoints.checkpoint import load_folder, save_folder
 from maenas.detector.model.spec import DetectorSpec
+from maenas.runs.models import find_teacher
 from maenas.training.run import run_training
 from maenas.training.setup import TrainOptions
+from tests.lively import reading
 from tests.small_detector import small_spec
 from tests.trainings import write_data
 
@@ -138,6 +140,15 @@ def test_a_teacher_that_cannot_teach_is_refused_in_one_line(
     assert ran.err.startswith("error: ")
     assert ran.err.count("\n") == 1
     assert not (tmp_path / "run").exists()
+
+
+def test_a_teacher_of_rgb_images_shows_a_grey_image_as_one_whose_channels_are_equal(given) -> None:
+    levels = torch.rand(1, 1, 64, 64, generator=torch.Generator().manual_seed(0)) * 255
+    in_rgb = find_teacher(str(given / "teacher")).maps(levels.expand(-1, 3, -1, -1), "neck", (3, 5))
+    in_grey = find_teacher(str(given / "teacher"), 1)
+    in_grey.require_fit(reading(spec_with(CLASSES), 1), CLASSES)
+    for ours, theirs in zip(in_grey.maps(levels, "neck", (3, 5)), in_rgb, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-4)
 
 
 def test_mistakes_are_one_line(typed, given, tmp_path) -> None:
