@@ -38,6 +38,7 @@ def build_detector(
     names: Sequence[str] = (),
     template: str | None = None,
     device: str | None = None,
+    channels: int | None = None,
     resize: str = "letterbox",
     init: str | Path | None = None,
     exist_ok: bool = False,
@@ -51,6 +52,8 @@ def build_detector(
         names: names of the classes.
         template: scale of neck and head; if None that of the run, else the nearest.
         device: device that latency is predicted for; if None that of the run, else t4.
+        channels: number of channels of the images, 3 for RGB or 1 for grey; that of the backbone if
+            None.
         resize: method that resizes images to the input size: "letterbox" or "stretch".
         init: run or detector folder whose weights the detector inherits; None for no weights. Its
             classes hold if no others are given, and `inherited.csv` states the origin of each
@@ -76,7 +79,7 @@ def build_detector(
     from maenas.runs.models import find_inheritance, find_model
     from maenas.runs.templates import nearest_template
 
-    resolved, folder = find_model(str(model)), Path(out)
+    resolved, folder = find_model(str(model)).reading(channels), Path(out)
     chosen = (
         load_template(template)
         if template

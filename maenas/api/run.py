@@ -20,6 +20,7 @@ def run(
     space: str | None = None,
     template: str | None = None,
     input_size: int | None = None,
+    channels: int | None = None,
     evaluations: int = 100_000,
     epochs: int | None = None,
     init: str | Path | None = None,
@@ -47,6 +48,8 @@ def run(
         template: scale of neck and head; if None the one whose published model is nearest to the
             budget, or "ns" without a budget.
         input_size: side of the image in pixels; that of the template if None.
+        channels: number of channels of the images, 3 for RGB or 1 for grey; that of the space if
+            None.
         evaluations: number of candidates of the search.
         epochs: number of epochs; that of the recipe if None.
         init: run or detector folder with weights that the detector inherits; None for random ones.
@@ -78,6 +81,7 @@ def run(
         space=space,
         template=template,
         input_size=input_size,
+        channels=channels,
         evaluations=evaluations,
         epochs=epochs,
         init=None if init is None else str(init),

@@ -35,6 +35,7 @@ def search(
     max_effectiveness: float | None = None,
     points: int = 7,
     input_size: InputSize = None,
+    channels: int | None = None,
     num_classes: int | None = None,
     data: str | Path | None = None,
     islands: int = 1,
@@ -80,6 +81,8 @@ def search(
         points: number of networks of a family over a range.
         input_size: side of the input image in pixels, or (height, width); that of the template if
             None.
+        channels: number of channels of the images, 3 for RGB or 1 for grey; that of the space if
+            None, which is 3 for those of maenas.
         num_classes: number of classes of the detector whose cost is limited; 80, as in the
             template, if None.
         data: data set that gives the number of classes instead.
@@ -144,6 +147,7 @@ def search(
         max_effectiveness=max_effectiveness,
         points=points,
         input_size=input_size,
+        channels=channels,
         num_classes=number_of_classes(num_classes, None if data is None else Path(data)),
         islands=islands,
         migrate_every=migrate_every,

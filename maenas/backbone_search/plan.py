@@ -114,10 +114,11 @@ def _subproblem(
     points: list[tuple[Budget, ...]],
 ) -> Subproblem:
     template = load_template(name).with_classes(config.num_classes)
-    in_shape = template.in_shape
-    if config.input_size is not None:
-        in_shape = image_shape(config.input_size, in_shape[0])
     space = objects.space or load_space(config.space or template.space)
+    channels = config.channels or space.in_shape[0]
+    space = replace(
+        space, in_shape=image_shape(config.input_size or template.in_shape[1:], channels)
+    )
     if config.scope == "detector":
         _require_detectors(space, template)
     budgets = points[-1]
@@ -131,7 +132,7 @@ def _subproblem(
         text = f"{template.layers}layers"
         budgets = (*budgets, Budget("layers", template.layers, text))
     problem = Problem(
-        space=replace(space, in_shape=in_shape),
+        space=space,
         budgets=budgets,
         device=devices.device,
         further=devices.further,
@@ -152,10 +153,7 @@ def _subproblem(
 
 
 def _require_detectors(space: Space, template: Template) -> None:
-    """Raise `SpecError` if no detector can be made with the networks of a space.
-
-    Its `in_shape` counts as well: a search replaces the size of the image, not its channels.
-    """
+    """Raise `SpecError` if no detector can be made with the networks of a space."""
     try:
         assemble(space.decode([0] * len(space.genes)), template)
     except SpecError as error:

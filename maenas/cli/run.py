@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from maenas.cli.options import A_DATA_SET, Json, Resume, Threads
-from maenas.cli.search.one_network_options import Scale, Side
+from maenas.cli.search.one_network_options import Channels, Scale, Side
 from maenas.cli.search.search import typed
 from maenas.cli.search.search_options import Evaluations, Seed
 from maenas.cli.stop import interrupted
@@ -45,6 +45,7 @@ def run(
     ] = None,
     template: Scale = None,
     input_size: Side = None,
+    channels: Channels = None,
     evaluations: Evaluations = 100_000,
     epochs: Epochs = None,
     init: Init = None,

@@ -38,7 +38,7 @@ def card_rows(result: RunResult) -> list[tuple[str, str]]:
         (
             "network",
             f"{found['params'] / 1e6:.2f} M params, {2 * found['macs'] / 1e9:.2f} GFLOPs, "
-            f"{found['layers']} layers, {'x'.join(map(str, result.image_size))} pixels",
+            f"{found['layers']} layers, {result.images} pixels",
         ),
         ("detector", str(result.detector)),
         ("exported", str(result.model)),

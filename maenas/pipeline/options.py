@@ -9,7 +9,7 @@ from typing import Any
 
 from maenas.blocks.errors import MaenasError
 
-ADDED = frozenset(("init",))  # options that files of the first version lack
+ADDED = frozenset(("channels", "init"))  # options that files of the first version lack
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +26,7 @@ class RunOptions:
         space: search space; that of the template if None.
         template: scale of neck and head; the one nearest to the budget if None.
         input_size: side of the image in pixels; that of the template if None.
+        channels: number of channels of the images, 3 or 1; that of the space if None.
         evaluations: number of candidates of the search.
         epochs: number of epochs; that of the recipe if None.
         init: run or detector folder whose weights the detector inherits; random weights if None.
@@ -41,6 +42,7 @@ class RunOptions:
     space: str | None = None
     template: str | None = None
     input_size: int | None = None
+    channels: int | None = None
     evaluations: int = 100_000
     epochs: int | None = None
     init: str | None = None

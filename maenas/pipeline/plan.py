@@ -99,6 +99,7 @@ class RunPlan:
             "space": asked.space,
             "template": template,
             "input_size": asked.input_size,
+            "channels": asked.channels,
             "evaluations": asked.evaluations,
             "seed": asked.seed or None,
             "finalists": 0,

@@ -41,7 +41,7 @@ def _summary(result: RunResult) -> Section:
         Figure("AP", f"{result.ap:.3f}", f"AP50 {result.ap50:.3f}, split {result.split}"),
         *_latency(result),
         Figure("params", f"{found['params'] / 1e6:.2f} M", f"{found['layers']} layers"),
-        Figure("MACs", f"{found['macs'] / 1e9:.3f} G", "x".join(map(str, result.image_size))),
+        Figure("MACs", f"{found['macs'] / 1e9:.3f} G", result.images),
     ]
     return Section("summary", "Summary", figures(shown) + facts(card_rows(result), "wide"))
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from typing_extensions import TypedDict
 
+from maenas.detector.channels import shown_shape
 from maenas.pipeline.plan import RunPlan
 from maenas.pipeline.record import RunRecord
 
@@ -101,10 +102,10 @@ class RunResult:
         return str(self.record.result("val")["split"])
 
     @property
-    def image_size(self) -> tuple[int, int]:
-        """Height and width of the image that the detector takes, in pixels."""
-        _, height, width = self.record.result("val")["in_shape"]
-        return height, width
+    def images(self) -> str:
+        """Height and width of the images that the detector takes, and their colour unless RGB."""
+        channels, height, width = self.record.result("val")["in_shape"]
+        return shown_shape((channels, height, width))
 
     @property
     def predicted_ms(self) -> float | None:

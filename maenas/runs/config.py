@@ -20,7 +20,8 @@ from maenas.blocks.files.strict import parse
 from maenas.blocks.files.yaml_file import read_yaml
 from maenas.blocks.plugins.load import named_modules
 from maenas.budgets import parse_budgets
-from maenas.budgets.image_size import InputSize, image_shape, shown_size
+from maenas.budgets.image_size import InputSize, shown_size, sides_of
+from maenas.detector.channels import COLOURS, KNOWN
 from maenas.nas import DEFAULT_SCORE, EXACT, MIGRATE_EVERY, Score, load_score, load_searcher
 
 FORMAT = "maenas/search@1"
@@ -47,6 +48,7 @@ class SearchConfig:
         points: number of networks of a family over a range.
         input_size: side of the input image in pixels, or (height, width); None for the template's
             own.
+        channels: number of channels of the images, 3 for RGB or 1 for grey; None for the space's.
         num_classes: number of classes of the detector that is priced; None for the template's 80.
         islands: number of populations that evolve separately and exchange their best networks.
         migrate_every: number of candidates of an island between two exchanges.
@@ -67,6 +69,7 @@ class SearchConfig:
     max_effectiveness: float | None = None
     points: int = 7
     input_size: InputSize = None
+    channels: int | None = None
     num_classes: int | None = None
     islands: int = 1
     migrate_every: int = MIGRATE_EVERY
@@ -101,6 +104,8 @@ class SearchConfig:
                 f"got {self.max_effectiveness}."
             )
         self._require_size()
+        if self.channels not in (None, *COLOURS):
+            raise SpecError(f"search: --channels: images have {KNOWN}, got {self.channels}.")
         if self.num_classes is not None:
             positive("search", num_classes=self.num_classes)
 
@@ -108,7 +113,7 @@ class SearchConfig:
         """Raise `SpecError` unless each side of the input is one that a detector can have."""
         if self.input_size is None:
             return
-        sides = image_shape(self.input_size)[1:]
+        sides = sides_of(self.input_size)
         if any(side % 32 or not 32 <= side <= LARGEST_SIDE for side in sides):
             raise SpecError(
                 "search: input_size must be a positive multiple of 32, got "

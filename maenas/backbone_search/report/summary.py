@@ -24,6 +24,7 @@ from maenas.backbone_search.results.lines import (
 )
 from maenas.backbone_search.results.result import Found, Result
 from maenas.budgets import show
+from maenas.detector.channels import shown_shape
 from maenas.report import Agreement, Facts, Figure, Gauge, Section, chart, commands, facts, table
 from maenas.report import figures as tiles
 from maenas.report import gauges as bars
@@ -248,6 +249,7 @@ def provenance_section(result: Result) -> Section:
             f"budgets of the {result.config.scope}",
         ),
         ("classes", best.subproblem.template.head.num_classes),
+        ("images", f"{shown_shape(best.backbone.in_shape)} pixels"),
         ("depth limits", depth_limits(problem)),
         ("maximised", f"{problem.score.name}; {score_line(problem)}"),
         ("score", f"{best.score:.4f}; {optimum_line(best, 4)}"),

@@ -22,6 +22,7 @@ from maenas.backbone_search.results.lines import (
 )
 from maenas.backbone_search.results.result import Result
 from maenas.budgets import show
+from maenas.detector.channels import shown_shape
 from maenas.nas import MaxEntropy
 from maenas.terminal.console import OUT
 
@@ -54,6 +55,7 @@ def print_card(result: Result) -> None:
         card.add_row("published", f"zoo:{name} scores {score:.3f}{at}")
     if result.config.num_classes is not None:
         card.add_row("classes", f"{result.config.num_classes}; neck and head are priced for them")
+    card.add_row("images", f"{shown_shape(best.backbone.in_shape)} pixels")
     card.add_row("costs", costs_line(best))
     card.add_row(
         "depth",

@@ -37,6 +37,12 @@ def build_detector(
     device: Annotated[
         str | None, typer.Option(help="Price latency on this target. (the run's, else t4)")
     ] = None,
+    channels: Annotated[
+        int | None,
+        typer.Option(
+            help="Number of channels of the images: 3 for RGB, 1 for grey. (the backbone's)"
+        ),
+    ] = None,
     resize: Annotated[
         str,
         typer.Option(
@@ -62,6 +68,7 @@ def build_detector(
         names=names.split(",") if names else (),
         template=template,
         device=device,
+        channels=channels,
         resize=resize,
         init=init,
         exist_ok=exist_ok,
@@ -84,8 +91,10 @@ def costs(result: BuildResult) -> Table:
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
+    from maenas.detector.channels import shown_shape
+
     spec = result.spec
-    shape = "x".join(map(str, spec.backbone.in_shape[1:]))
+    shape = shown_shape(spec.backbone.in_shape)
     table = Table(
         title=f"{spec.head.num_classes} classes, {shape}, template {result.template}",
         box=SIMPLE_HEAD,

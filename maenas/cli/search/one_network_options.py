@@ -1,4 +1,4 @@
-"""Options of commands that search one network: the scale and the input size."""
+"""Options of commands that search one network: its scale and the shape of its input."""
 
 from __future__ import annotations
 
@@ -21,6 +21,13 @@ Side = Annotated[
     typer.Option(
         "--input-size",
         help="Side of the input image in pixels. (the template's)",
+        rich_help_panel=NETWORK,
+    ),
+]
+Channels = Annotated[
+    int | None,
+    typer.Option(
+        help="Number of channels of the images: 3 for RGB, 1 for grey. (the space's)",
         rich_help_panel=NETWORK,
     ),
 ]

@@ -6,6 +6,7 @@ import typer
 
 from maenas.cli.options import Json, Ray, Resume, Workers
 from maenas.cli.search.finalist_options import Rerank, Verify, VerifyTimeout, VerifyWith
+from maenas.cli.search.one_network_options import Channels
 from maenas.cli.search.portfolio_text import print_portfolio, require_no_more, require_one
 from maenas.cli.search.search_options import (
     Algorithm,
@@ -45,6 +46,7 @@ def search(
     space: Spaces = None,
     template: Scales = None,
     input_size: Sides = None,
+    channels: Channels = None,
     num_classes: Classes = None,
     data: ClassesData = None,
     layers: Layers = None,
@@ -102,6 +104,7 @@ def search(
         max_effectiveness=max_effectiveness,
         points=points,
         input_size=sides[0],
+        channels=channels,
         num_classes=number_of_classes(num_classes, data),
         islands=islands,
         migrate_every=migrate_every,

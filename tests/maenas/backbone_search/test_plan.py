@@ -70,6 +70,24 @@ def test_the_image_is_the_one_of_the_scale_or_the_one_asked_for():
         assert subproblem.problem.space.in_shape == in_shape
 
 
+@pytest.mark.parametrize(
+    ("own", "asked", "found"), [(3, None, 3), (3, 1, 1), (1, None, 1), (1, 3, 3)]
+)
+def test_the_images_have_the_channels_of_the_space_or_those_asked_for(own, asked, found, tmp_path):
+    path = tmp_path / "res.yaml"
+    text = Path(str(files("maenas.search_spaces") / "res.yaml")).read_text()
+    path.write_text(text.replace("in_shape: [3,", f"in_shape: [{own},"))
+    [subproblem] = planned("1GMACs", space=str(path), input_size=(64, 320), channels=asked)
+    space = subproblem.problem.space
+    assert space.in_shape == (found, 64, 320)
+    assert space.decode([0] * len(space.genes)).ops()[0].in_shape[0] == found
+
+
+def test_a_number_of_channels_that_no_detector_reads_is_refused():
+    with pytest.raises(SpecError, match=r"--channels: images have 3 .* or 1 \(grey\), got 2"):
+        planned("1GMACs", channels=2)
+
+
 def test_a_range_becomes_points_in_equal_ratios_and_a_search_for_each_scale():
     subproblems = planned("2ms..8ms", device="t4", points=5)
     limits = [limit for subproblem in subproblems for limit in subproblem.limits]
@@ -94,11 +112,11 @@ def test_the_other_budgets_hold_for_every_point_of_a_range():
 
 
 def test_a_space_whose_networks_cannot_become_a_detector_is_refused(tmp_path):
-    path = tmp_path / "grey.yaml"
+    path = tmp_path / "far.yaml"
     text = Path(str(files("maenas.search_spaces") / "res.yaml")).read_text()
-    path.write_text(text.replace("in_shape: [3,", "in_shape: [1,"))
-    with pytest.raises(SpecError, match=r"space grey: in_shape: a detector reads .* 3 channels"):
+    path.write_text(text.replace("in_shape: [3,", "in_shape: [4,"))
+    with pytest.raises(SpecError, match=r"space far: in_shape: a detector reads .* 3 channels"):
         planned("2GMACs", space=str(path))
     path.write_text(text.replace("features: [2, 4, 5]", "features: [1, 2, 4, 5]"))
-    with pytest.raises(SpecError, match=r"space grey: neck: needs three features.*got 4"):
+    with pytest.raises(SpecError, match=r"space far: neck: needs three features.*got 4"):
         planned("2GMACs", space=str(path))

@@ -143,8 +143,8 @@ def test_a_narrow_terminal_is_made_use_of(maenas, tmp_path):
 
 def test_a_backbone_that_no_neck_fits_is_refused_with_its_file(typed, tmp_path):
     backbone = load_backbone("zoo:damo-yolo-ns")
-    path = tmp_path / "grey.yaml"
-    dump_backbone(replace(backbone, in_shape=(1, 416, 416)), path)
-    with pytest.raises(SpecError, match=r"grey.yaml: backbone.in_shape: .*3 channels"):
+    path = tmp_path / "far.yaml"
+    dump_backbone(replace(backbone, in_shape=(4, 416, 416)), path)
+    with pytest.raises(SpecError, match=r"far.yaml: backbone.in_shape: .*3 channels"):
         maenas.show(path, template="ns")
-    assert maenas.show(path, template="none").backbone.in_shape == (1, 416, 416)
+    assert maenas.show(path, template="none").backbone.in_shape == (4, 416, 416)
