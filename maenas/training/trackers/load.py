@@ -34,7 +34,7 @@ def load_trackers(names: Sequence[str | Tracker] | None) -> list[Tracker]:
     """
     if names is None:
         if not is_installed("tensorboard"):
-            LOG.info(f"no TensorBoard events: {EXTRAS['tensorboard'].install} adds them")
+            LOG.debug(f"no TensorBoard events: {EXTRAS['tensorboard'].install} adds them")
             return []
         return [load_tracker("tensorboard")]
     return [load_tracker(name) for name in names if name != NONE]

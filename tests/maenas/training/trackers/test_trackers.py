@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -169,6 +170,17 @@ def test_mlflow_keeps_the_id_of_its_run_and_continues_it(
 def test_none_and_an_empty_list_load_no_tracker() -> None:
     assert load_trackers(["none"]) == []
     assert load_trackers([]) == []
+
+
+def test_only_verbose_says_that_tensorboard_is_missing(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("maenas.training.trackers.load.is_installed", lambda package: False)
+    caplog.set_level(logging.DEBUG, "maenas")
+    assert load_trackers(None) == []
+    (record,) = caplog.records
+    assert record.levelno == logging.DEBUG
+    assert "pip install 'maenas[tensorboard]'" in record.getMessage()
 
 
 def test_a_tracker_of_a_plugin_is_named_by_module_and_object(
