@@ -8,6 +8,7 @@ from maenas.budgets.budget import (
     parse_budget,
     parse_budgets,
     show,
+    show_amount,
 )
 from maenas.budgets.cost import Cost, cost
 from maenas.budgets.device import device_names, load_device
@@ -31,4 +32,5 @@ __all__ = [
     "parse_budget",
     "parse_budgets",
     "show",
+    "show_amount",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import inf
 from typing import Literal
 
@@ -58,6 +58,7 @@ class Budget:
         low: smallest budget of a range; None without a range.
         text: budget as the user wrote it.
         device: device of a latency, by the name after "@"; None for the device of the search.
+        unit: unit of the text, as the table of units spells it; "" if it is not known.
     """
 
     quantity: Quantity
@@ -65,6 +66,7 @@ class Budget:
     text: str
     low: float | None = None
     device: str | None = None
+    unit: str = field(default="", compare=False)
 
     @property
     def axis(self) -> str:
@@ -82,16 +84,16 @@ def parse_budget(text: str) -> Budget:
     amount, device = _split_device(text)
     low_text, dots, high_text = amount.partition("..")
     if not dots:
-        quantity, limit = _parse_value(amount, text)
-        return Budget(quantity, limit, text, device=_device_of(quantity, device, text))
-    quantity, low = _parse_value(low_text, text)
-    high_quantity, high = _parse_value(high_text, text)
+        quantity, limit, unit = _parse_value(amount, text)
+        return Budget(quantity, limit, text, device=_device_of(quantity, device, text), unit=unit)
+    quantity, low, _ = _parse_value(low_text, text)
+    high_quantity, high, unit = _parse_value(high_text, text)
     if high_quantity != quantity or low >= high:
         raise BudgetError(
             f"budget {text!r}: a range runs from a smaller to a larger value of one quantity, "
             "as in 2ms..8ms."
         )
-    return Budget(quantity, high, text, low, _device_of(quantity, device, text))
+    return Budget(quantity, high, text, low, _device_of(quantity, device, text), unit)
 
 
 def parse_budgets(texts: Sequence[str]) -> tuple[Budget, ...]:
@@ -151,7 +153,7 @@ def _device_of(quantity: Quantity, device: str | None, text: str) -> str | None:
     return device
 
 
-def _parse_value(text: str, whole: str) -> tuple[Quantity, float]:
+def _parse_value(text: str, whole: str) -> tuple[Quantity, float, str]:
     match = _NUMBER.fullmatch(text.strip().replace(" params", "params"))  # as written by `show`
     if match is None:
         raise BudgetError(f"budget {whole!r}: must be a number and a unit, such as {_EXAMPLES}.")
@@ -169,7 +171,7 @@ def _parse_value(text: str, whole: str) -> tuple[Quantity, float]:
     limit = number * scale
     if not 0 < limit < inf:
         raise BudgetError(f"budget {whole!r}: must be a positive number, got {match[1]}.")
-    return quantity, limit
+    return quantity, limit, known
 
 
 def show(quantity: Quantity, value: float) -> str:
@@ -185,3 +187,19 @@ def show(quantity: Quantity, value: float) -> str:
             return f"{value:.0f} layers"
         case "memory_bytes":
             return f"{value / 1e6:.2f} MB"
+
+
+def show_amount(budget: Budget, value: float) -> str:
+    """Return a value of a budget's quantity as text, first in the user's unit where it differs.
+
+    A unit differs if its number is not that of `show` with the decimal point moved, as with
+    GFLOPs and MiB.
+
+    Example:
+        >>> show_amount(parse_budget("1.5GFLOPs"), 0.75e9)
+        '1.5 GFLOPs = 0.750 GMACs'
+    """
+    usual = show(budget.quantity, value)
+    if not budget.unit.endswith(("FLOPs", "iB")):
+        return usual
+    return f"{value / _UNITS[budget.unit][1]:.4g} {budget.unit} = {usual}"

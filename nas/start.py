@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from maenas.blocks import Backbone
-from maenas.budgets.budget import Budget, InfeasibleError, show
+from maenas.budgets.budget import Budget, InfeasibleError, show_amount
 from maenas.nas.certificate.exact import ADDITIVE
 from maenas.nas.certificate.joint import nearest_to
 from maenas.nas.certificate.options import Options
@@ -31,7 +31,7 @@ def cheapest_networks(options: Options) -> Genomes:
         if price > budget.limit * (1 + TOLERANCE):
             raise InfeasibleError(
                 f"budget {budget.text!r}: no network of space {problem.space.name} meets it: the "
-                f"cheapest {_what(problem)} needs {show(budget.quantity, price)}"
+                f"cheapest {_what(problem)} needs {show_amount(budget, price)}"
                 f"{_elsewhere(options, budget, genome)}; raise the budget, {REMEDY}"
             )
         cheapest.append(genome)
@@ -56,7 +56,7 @@ def _within_all(options: Options) -> Genomes:
             if other is not budget
         )
         where = _place(problem, budget)
-        cheapest.append(f"the cheapest{where} needs {show(budget.quantity, price)} and {others}")
+        cheapest.append(f"the cheapest{where} needs {show_amount(budget, price)} and {others}")
     raise InfeasibleError(
         f"budgets {', '.join(repr(budget.text) for budget in additive)}: each can be met, but no "
         f"{_what(problem)} of space {problem.space.name} meets them together: "
@@ -79,7 +79,7 @@ def _elsewhere(options: Options, budget: Budget, genome: Genomes) -> str:
 
 def _shown(problem: Problem, budget: Budget, backbone: Backbone) -> str:
     spent = problem.spent(budget.axis, backbone, problem.cost(backbone))
-    return f"{show(budget.quantity, spent)}{_place(problem, budget)}"
+    return f"{show_amount(budget, spent)}{_place(problem, budget)}"
 
 
 def _place(problem: Problem, budget: Budget) -> str:

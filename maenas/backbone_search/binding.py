@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from maenas.backbone_search.results.lines import place
 from maenas.backbone_search.results.result import Found
 from maenas.backbone_search.verify import Verified
-from maenas.budgets import show
+from maenas.budgets import show, show_amount
 from maenas.nas import Problem
 
 SPARE = 0.05  # share of a budget that may stay unused without a note
@@ -35,7 +35,7 @@ def unused_note(found: Found, verified: Sequence[Verified] = ()) -> str | None:
     binding = "; ".join(reasons) or "no limit by itself: more would not raise this score"
     how = "spent" if measured is None else "measured"
     return (
-        f"{100 * spare:.0f} % of {show(ranged.quantity, found.limit)}"
+        f"{100 * spare:.0f} % of {show_amount(ranged, found.limit)}"
         f"{place(problem, ranged.axis)} is left unused "
         f"({show(ranged.quantity, spent)} {how}); what binds: {binding}"
     )
@@ -55,7 +55,7 @@ def binding_limits(found: Found, problem: Problem) -> list[str]:
             reached = spent > (1 - SPARE) * most
             lift = "a larger --budget"
         if reached:
-            limit = f"{show(budget.quantity, most)}{place(problem, budget.axis)}"
+            limit = f"{show_amount(budget, most)}{place(problem, budget.axis)}"
             reasons.append(f"the limit of {limit} ({lift} lifts it)")
     genome = problem.space.encode(found.backbone)
     pairs = list(zip(problem.space.genes, genome, strict=True))

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from maenas.backbone_search.plan import Subproblem
-from maenas.budgets import InfeasibleError, show
+from maenas.budgets import InfeasibleError, show_amount
 from maenas.nas import (
     TARGET_GAP,
     Certified,
@@ -83,7 +83,7 @@ def _unmet(options: Options, limit: float) -> str | None:
             return str(error)
         return None
     least, _ = options.cheapest(ranged.axis)
-    return None if limit >= least else f"the cheapest needs {show(ranged.quantity, least)}"
+    return None if limit >= least else f"the cheapest needs {show_amount(ranged, least)}"
 
 
 def skipped_note(prepared: PreparedSearch) -> str | None:
@@ -91,7 +91,7 @@ def skipped_note(prepared: PreparedSearch) -> str | None:
     if not prepared.skipped:
         return None
     ranged = prepared.subproblem.problem.ranged
-    limits = ", ".join(show(ranged.quantity, limit) for limit in prepared.skipped)
+    limits = ", ".join(show_amount(ranged, limit) for limit in prepared.skipped)
     return (
         f"no network of template {prepared.subproblem.template.name} meets {limits}: "
         f"{_unmet(prepared.options, prepared.skipped[-1])}"

@@ -9,7 +9,7 @@ import numpy as np
 from maenas.backbone_search.plan import Subproblem
 from maenas.backbone_search.tasks import prepare
 from maenas.blocks import Backbone, SpecError
-from maenas.budgets import show
+from maenas.budgets import show_amount
 from maenas.nas import Evaluator
 from maenas.search_spaces.moves import Genomes, Moves
 
@@ -62,6 +62,6 @@ def drawn_networks(
     depth = " and of one depth" if equal_depth else ""
     raise SpecError(
         f"judge: found {most} networks within {100 * band:g} % below "
-        f"{show(problem.ranged.quantity, problem.ranged.limit)}{depth}, {count} are needed; ask "
+        f"{show_amount(problem.ranged, problem.ranged.limit)}{depth}, {count} are needed; ask "
         "for fewer, widen --band or choose another --at."
     )

@@ -15,6 +15,7 @@ from maenas.budgets import (
     parse_budget,
     parse_budgets,
     show,
+    show_amount,
 )
 
 MEANINGS: list[tuple[str, Quantity, float]] = [
@@ -203,6 +204,24 @@ def test_every_message_is_one_line_and_exits_as_promised() -> None:
 )
 def test_a_value_is_shown_with_its_unit(quantity: Quantity, value: float, text: str) -> None:
     assert show(quantity, value) == text
+
+
+@pytest.mark.parametrize(
+    ("written", "text"),
+    [
+        ("1.5GFLOPs", "1.5 GFLOPs = 0.750 GMACs"),
+        ("1500mflops", "1500 MFLOPs = 0.750 GMACs"),
+        ("1GFLOPs..3GFLOPs", "3 GFLOPs = 1.500 GMACs"),
+        ("64MiB", "64 MiB = 67.11 MB"),
+        ("750MMACs", "0.750 GMACs"),
+        ("3800us", "3.800 ms"),
+    ],
+)
+def test_a_limit_is_shown_in_the_unit_of_the_user_beside_the_usual_one(
+    written: str, text: str
+) -> None:
+    budget = parse_budget(written)
+    assert show_amount(budget, budget.limit) == text
 
 
 # Latencies on named devices.

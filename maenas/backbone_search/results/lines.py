@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from maenas.backbone_search.finalists import MonteCarlo
 from maenas.backbone_search.results.result import Found, Result
 from maenas.backbone_search.verify import Verified
-from maenas.budgets import Budget, show
+from maenas.budgets import Budget, show, show_amount
 from maenas.nas import MaxEntropy, Problem
 
 SHOWN_FINALISTS = 5
@@ -96,7 +96,7 @@ def budget_line(found: Found, budget: Budget, measured_ms: float | None = None) 
         kind, spent = f"{kind}, {show(budget.quantity, measured_ms)} measured,", measured_ms
     spare = 100 * (1 - spent / limit)
     rest = f"{spare:.1f} % to spare" if spare >= 0 else f"{-spare:.1f} % beyond"
-    return f"{predicted}{kind} of {show(budget.quantity, limit)} ({rest})"
+    return f"{predicted}{kind} of {show_amount(budget, limit)} ({rest})"
 
 
 def place(problem: Problem, axis: str) -> str:
