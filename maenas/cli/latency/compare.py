@@ -33,7 +33,7 @@ def compare(
     """Compare networks: stages, params, MACs, latency on several devices, scores, AP."""
     import maenas
     from maenas.budgets.image_size import parse_input_size
-    from maenas.latency.comparison.compare import to_json
+    from maenas.latency.comparison.compare import notes_of, to_json
     from maenas.latency.comparison.rows import rows
     from maenas.terminal.console import OUT, print_json
     from maenas.terminal.device_warnings import warn_of
@@ -62,5 +62,7 @@ def compare(
         for latency in network.latencies:
             if latency.reason is not None:
                 LOG.info(f"{network.name} on {latency.device}: {latency.reason}")
+    for note in notes_of(found):
+        OUT.print(note)
     if len({network.blocks for network in found if network.scores}) > 1:
         OUT.print("scores compare only between networks with the same blocks: a row for each kind")

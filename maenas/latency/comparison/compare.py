@@ -155,9 +155,21 @@ def best_ap(run: Path) -> float | None:
     return max((row["ap"] for row in training_rows(training_in(run)) if "ap" in row), default=None)
 
 
+def notes_of(networks: Sequence[ComparedNetwork]) -> list[str]:
+    """What a comparison of these networks cannot say; [] without a note."""
+    sizes = list(dict.fromkeys("x".join(map(str, each.in_shape[1:])) for each in networks))
+    if len(sizes) < 2:
+        return []
+    return [
+        f"input sizes differ ({', '.join(sizes)} pixels): AP and latency at different input sizes "
+        "are results of different tasks; --input-size computes the costs at one size"
+    ]
+
+
 def to_json(networks: Sequence[ComparedNetwork]) -> dict[str, Any]:
     """The comparison as plain data."""
-    return {"schema": SCHEMA, "networks": [_plain(network) for network in networks]}
+    listed = [_plain(network) for network in networks]
+    return {"schema": SCHEMA, "networks": listed, "notes": notes_of(networks)}
 
 
 def _plain(network: ComparedNetwork) -> dict[str, Any]:

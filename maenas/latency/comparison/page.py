@@ -7,7 +7,7 @@ from pathlib import Path
 
 from maenas.blocks import MaenasError
 from maenas.blocks.files.atomic_write import write_text
-from maenas.latency.comparison.compare import ComparedNetwork
+from maenas.latency.comparison.compare import ComparedNetwork, notes_of
 from maenas.latency.comparison.rows import rows
 from maenas.latency.predict import LayerLatency, by_kernel
 from maenas.report import (
@@ -78,7 +78,9 @@ def _overview(found: Sequence[ComparedNetwork]) -> Section:
         for latency in one.latencies
         if latency.reason is not None
     ]
-    return Section("overview", "Overview", body + paragraph(SCORES, "quiet") + notes(reasons))
+    return Section(
+        "overview", "Overview", body + paragraph(SCORES, "quiet") + notes(notes_of(found) + reasons)
+    )
 
 
 def _latencies(found: Sequence[ComparedNetwork]) -> Section:

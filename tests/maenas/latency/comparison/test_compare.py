@@ -56,6 +56,17 @@ def test_scores_of_different_blocks_stand_in_rows_of_their_own(typed) -> None:
     assert "scores compare only between networks with the same blocks" in mixed
 
 
+def test_networks_of_different_input_sizes_get_one_note(typed, convolution, tmp_path) -> None:
+    note = "input sizes differ (640x640, 16x24 pixels): AP and latency at different input sizes "
+    ran = typed("compare", T, T, convolution, "--html", "page.html")
+    assert ran.words.count(note) == 1
+    assert (tmp_path / "page.html").read_text("utf-8").count(note) == 1
+    (told,) = typed("compare", T, convolution, "--json").json["notes"]
+    assert told.startswith(note)
+    assert typed("compare", T, S, "--json").json["notes"] == []
+    assert "input sizes differ" not in typed("compare", T, S).words
+
+
 def test_a_file_of_onnx_has_costs_and_no_stages(typed, convolution: str) -> None:
     (network,) = typed("compare", convolution, "--json").json["networks"]
     assert (network["what"], network["in_shape"]) == ("onnx", [3, 16, 24])
