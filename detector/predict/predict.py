@@ -12,7 +12,7 @@ import torch
 from maenas.detector.arrays import Floats
 from maenas.detector.media.images import Pixels
 from maenas.detector.media.resize import Placement, fit
-from maenas.detector.ops.nms import Detections, nms
+from maenas.detector.ops.nms import Detections, load_operators, nms
 from maenas.detector.ops.thresholds import Thresholds, require_honoured
 from maenas.detector.predict.results import Objects
 from maenas.detector.runtimes.runtime import Runtime
@@ -41,6 +41,8 @@ def predict(
     """
     if runtime.nms is not None:
         require_honoured(thresholds, runtime.nms)
+    else:
+        load_operators()
     started = time.perf_counter()
     fitted = [fit(pixels, runtime.in_shape, runtime.resize) for pixels in images]
     batch = np.stack([planes for planes, _ in fitted]) if len(fitted) > 1 else fitted[0][0][None]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from maenas.budgets import show
 from maenas.nas import Problem, SearchProgress
-from maenas.terminal.progress import ItemLine
+from maenas.terminal.progress import ItemLine, rate_text
 
 
 class SearchLine(ItemLine):
-    """A line with candidates per second, best score, its cost and budget, and rejections.
+    """A line with the time left, the best score and its cost, and candidates per second.
 
     Args:
         name: name of the search, such as its template.
@@ -27,11 +27,12 @@ class SearchLine(ItemLine):
             best = "none within budget yet"
         else:
             price = show(ranged.quantity, progress.best_price)
-            limit = show(ranged.quantity, ranged.limit)
-            best = f"best {progress.best_score:.3f} at {price} of {limit}"
+            best = f"best {progress.best_score:.3f} at {price}"
         rejected = progress.unique - progress.accepted
         self.show(
             progress.evaluations,
-            f"{self.rate(progress.evaluations):,.0f}/s, {best}, {progress.accepted:,} accepted, "
+            best,
+            rate_text(self.rate(progress.evaluations)),
+            f"{progress.accepted:,} accepted",
             f"{rejected:,} rejected",
         )

@@ -132,6 +132,7 @@ def infer(
         every_frame = _frames(sources, inference, counter)
         frames = islice(every_frame, most)
         try:
+            detector.warm_up(thresholds)
             while some := list(islice(frames, batch)):
                 every, spent = detector.predict_batch([frame.pixels for frame in some], thresholds)
                 if one_label:

@@ -201,6 +201,11 @@ class Predictor:
             thresholds = choose_thresholds(DEFAULT_THRESHOLDS, self.runtime.nms)
         return predict(self.runtime, [pixels_of(image) for image in images], thresholds)
 
+    def warm_up(self, thresholds: Thresholds) -> None:
+        """Run once on a blank image, so that no later time includes what is loaded once."""
+        _, height, width = self.in_shape
+        self.predict_batch([Image.new("RGB", (width, height))], thresholds)
+
     def untrained(self) -> str:
         """The warning that the detector has no trained weights."""
         return (

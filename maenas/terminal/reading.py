@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from maenas.detector.data.readers.reading import reported_to
-from maenas.terminal.progress import PLAIN_EVERY_S, ItemLine
+from maenas.terminal.progress import PLAIN_EVERY_S, ItemLine, rate_text
 
 
 @contextmanager
@@ -23,7 +23,7 @@ def reading_line(name: str, split: str, every_s: float = PLAIN_EVERY_S) -> Itera
 
         def show(done: int, total: int) -> None:
             line.total = total
-            line.show(done, f"reading {split}, {line.rate(done):.0f}/s")
+            line.show(done, f"reading {split}", rate_text(line.rate(done)))
 
         with reported_to(show):
             yield

@@ -11,6 +11,7 @@ import torch
 
 from maenas.detector.train import EpochResult, StepResult
 from maenas.runs.forecast import forecast
+from maenas.terminal.log import is_printed
 from maenas.terminal.progress import ItemLine
 
 LOG = logging.getLogger(__name__)
@@ -21,12 +22,13 @@ SHORT = {
     "quality_focal": "qfl",
     "giou": "giou",
     "distribution_focal": "dfl",
-    "feature": "feature",
 }
 
 
 class TrainLine(ItemLine):
-    """Progress line: loss parts, learning rate, images a second, time left and memory.
+    """Progress line: epoch, step, time left, loss, images a second, and further numbers.
+
+    Parts of the loss are shown with `--verbose`; the table of the training has them too.
 
     Args:
         first: number of steps that were done before the run was resumed.
@@ -49,13 +51,18 @@ class TrainLine(ItemLine):
         self._device = device
         self._rows = list(rows)
         self._recent: deque[StepResult] = deque(maxlen=RECENT)
+        self._timed: deque[StepResult] = deque(maxlen=RECENT)
 
     def step(self, step: StepResult) -> None:
         """Add a step, and print the line if it is time to."""
         self._recent.append(step)
+        if self.has_started:  # the first step includes the start of the processes that load images
+            self._timed.append(step)
         if not step.taken:
             LOG.warning(f"step {step.number}: loss or gradient not finite; step skipped")
-        self.show(step.number + 1, self._status(step))
+        self.show(
+            step.number + 1, *self._status(step), before=f"epoch {step.epoch + 1}/{self._epochs}"
+        )
 
     def epoch(self, epoch: EpochResult) -> None:
         """Print an epoch that was evaluated: accuracy now, the best, and an estimate of the end."""
@@ -75,20 +82,22 @@ class TrainLine(ItemLine):
             f"AP {epoch.row['ap']:.4f}, AP50 {epoch.row['ap50']:.4f}, {which}{expected}"
         )
 
-    def _status(self, step: StepResult) -> str:
-        count, seconds = len(self._recent), sum(each.seconds for each in self._recent)
-        rate = sum(each.images for each in self._recent) / max(seconds, 1e-9)
-        waited = sum(each.waited for each in self._recent) / max(seconds, 1e-9)
-        parts = ", ".join(
-            f"{short} {sum(each.parts[name] for each in self._recent) / count:.3f}"
-            for name, short in SHORT.items()
-            if name in step.parts
-        )
-        return (
-            f"epoch {step.epoch + 1}/{self._epochs}, {parts}, lr {step.lr:.2g}, "
-            f"{rate:.1f} images/s ({waited:.0%} waiting for data), "
-            f"{memory_gb(self._device):.1f} GB"
-        )
+    def _status(self, step: StepResult) -> list[str]:
+        """Parts of the line after the time left, the most useful first."""
+        count = len(self._recent)
+        means = {
+            name: sum(each.parts[name] for each in self._recent) / count for name in step.parts
+        }
+        parts = [f"loss {sum(means.values()):.3f}"]
+        seconds = sum(each.seconds for each in self._timed)
+        if seconds > 0:
+            rate = sum(each.images for each in self._timed) / seconds
+            waited = sum(each.waited for each in self._timed) / seconds
+            parts += [f"{rate:.1f} images/s", f"{waited:.0%} waiting for data"]
+        parts += [f"{memory_gb(self._device):.1f} GB", f"lr {step.lr:.2g}"]
+        if is_printed(logging.DEBUG):
+            parts += [f"{SHORT.get(name, name)} {mean:.3f}" for name, mean in means.items()]
+        return parts
 
 
 def memory_gb(device: torch.device) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -19,12 +19,18 @@ from PIL import Image
 from maenas import Detector
 from maenas.blocks import MaenasError
 from maenas.cli.detection.detect import detect
+from maenas.detection.inference import infer
+from maenas.detection.predictor import ImageSource
 from maenas.detector.checkpoints.checkpoint import build_network, save_folder
 from maenas.detector.export.export import export_detector
 from maenas.detector.export.options import ExportOptions
 from maenas.detector.media.images import read_image
 from maenas.detector.media.label_text import class_colour
+from maenas.detector.media.sources import find_media
 from maenas.detector.media.videos import VideoWriter, open_video
+from maenas.detector.ops.thresholds import Thresholds
+from maenas.detector.predict.predict import Seconds
+from maenas.detector.predict.results import Objects
 from maenas.terminal.log import printed
 from tests.schemas import errors_in
 from tests.small_detector import NAMES, SIDE, constant_weights, small_folder, small_spec
@@ -44,6 +50,28 @@ class Ran:
     def json(self) -> Any:
         assert self.out.count("\n") == 1, self.out
         return json.loads(self.out)
+
+
+class SlowStart(Detector):
+    """A detector whose first call takes 5.5 s, by what it reports."""
+
+    calls = 0
+
+    def predict_batch(
+        self, images: Sequence[ImageSource], thresholds: Thresholds | None = None
+    ) -> tuple[list[Objects], Seconds]:
+        found, _ = super().predict_batch(images, thresholds)
+        self.calls += 1
+        return found, Seconds(0.001, 0.01, 5.5 if self.calls == 1 else 0.002)
+
+
+def test_the_time_of_an_image_does_not_include_what_is_loaded_once(tmp_path: Path) -> None:
+    small_folder(tmp_path / "model")
+    Image.new("RGB", (40, 30)).save(tmp_path / "one.png")
+    sources = find_media([str(tmp_path / "one.png")])
+    inference = infer(sources, SlowStart(tmp_path / "model"), Thresholds())
+    assert inference.looked == 1
+    assert inference.seconds["after"] == [0.002]
 
 
 Run = Callable[..., Ran]

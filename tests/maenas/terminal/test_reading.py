@@ -18,5 +18,5 @@ def test_the_line_names_the_split_the_rate_and_the_time_left(
     first, *lines = capsys.readouterr().err.splitlines()
     assert first == "check: reading val"
     assert [line.partition(" images")[0] for line in lines] == ["check: 100/250", "check: 200/250"]
-    assert ", reading val, " in lines[-1]
-    assert lines[-1].endswith(" left")
+    assert " left, reading val, " in lines[-1]
+    assert lines[-1].endswith("/s")

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import logging
+from types import SimpleNamespace
 
 import torch
 
-from maenas.detector.train import EpochResult
+from maenas.detector.train import EpochResult, StepResult
+from maenas.terminal import progress
+from maenas.terminal.log import printed
 from maenas.training.progress import TrainLine
 
 
@@ -28,3 +31,28 @@ def test_an_evaluation_reports_now_the_best_and_what_to_expect(caplog):
     )
     assert expected.startswith("AP50 at the end about 0.39 (")
     assert expected.endswith("an estimate)")
+
+
+def steps_of(monkeypatch, capsys, level: int) -> list[str]:
+    """Lines of a resumed training whose first step takes 8 s, as a command of a level prints."""
+    clock = SimpleNamespace(now=100.0)
+    monkeypatch.setattr(progress, "time", SimpleNamespace(monotonic=lambda: clock.now))
+    monkeypatch.setattr("maenas.training.progress.memory_gb", lambda device: 1.5)
+    parts = {"quality_focal": 0.375, "giou": 0.5, "distribution_focal": 0.25}
+    with printed(level), TrainLine(214, 1000, 20, torch.device("cpu")) as line:
+        line._every_s = 0.0
+        for number, seconds in enumerate((8.0, 2.0, 2.0, 2.0), 214):
+            clock.now += seconds
+            line.step(StepResult(4, number, 0.0019, parts, 1.0, 8, True, seconds, 0.16))
+    return capsys.readouterr().err.splitlines()
+
+
+def test_a_line_of_a_training_fits_80_columns_and_leaves_out_the_first_step(monkeypatch, capsys):
+    lines = steps_of(monkeypatch, capsys, logging.INFO)
+    assert lines[0] == "train: epoch 5/20, 215/1,000 steps, loss 1.125, 1.5 GB, lr 0.0019"
+    assert lines[3] == "train: epoch 5/20, 218/1,000 steps, 26:04 left, loss 1.125, 4.0 images/s"
+
+
+def test_verbose_adds_the_parts_of_the_loss(monkeypatch, capsys):
+    last = steps_of(monkeypatch, capsys, logging.DEBUG)[-1]
+    assert last.endswith("8% waiting for data, 1.5 GB, lr 0.0019, qfl 0.375, giou 0.500, dfl 0.250")
