@@ -1,4 +1,4 @@
-"""Python API: check, convert, count or join data sets, write augmented images, generate one."""
+"""Python API: check, convert, count or join data sets, draw their labels, generate one."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MANY = 50_000  # images; reading more takes minutes
 
 @dataclass(frozen=True, slots=True)
 class Sheets:
-    """Sheets of a data set's images as the network sees them.
+    """Sheets of a data set's images with their labels.
 
     Attributes:
         folder: folder of the sheets.
@@ -224,13 +224,13 @@ def show_data(
     size: int = 640,
     sheets: int = 4,
     batch: int = 9,
-    plain: bool = False,
+    augmented: bool = False,
     resize: str = "stretch",
     recipe: str | Recipe | None = None,
     seed: int = 0,
     exist_ok: bool = False,
 ) -> Sheets:
-    """Write sheets of what the network sees in training, with boxes drawn.
+    """Write sheets of images with their labels drawn: as they are, or as a training sees them.
 
     Args:
         source: data set, as for `check_data`.
@@ -239,11 +239,12 @@ def show_data(
         size: side of the network's input in pixels.
         sheets: number of sheets to write.
         batch: number of images on a sheet.
-        plain: show the last epochs, without mosaic and mixup.
+        augmented: show what the network sees in training, mosaics included, in which wrong labels
+            are hard to see.
         resize: method that resizes images to the input size: "letterbox" or "stretch".
-        recipe: recipe whose augmentation is used: a `Recipe`, a scale or a file; that of scales t
-            to l if None.
-        seed: random seed.
+        recipe: recipe whose augmentation is shown with `augmented`: a `Recipe`, a scale or a file;
+            that of scales t to l if None.
+        seed: random seed of the images drawn.
         exist_ok: write into a folder that is not empty.
     Raises:
         MaenasError: if the data set cannot be read, or a file cannot be written.
@@ -255,18 +256,19 @@ def show_data(
     from dataclasses import replace
     from itertools import islice
 
-    from maenas.blocks.errors import positive
+    from maenas.blocks.errors import SpecError, positive
     from maenas.detector.data import Augmentation, LoaderOptions, TrainLoader, read_dataset
     from maenas.detector.data.show import save_sheet
     from maenas.runs.start import new_run
     from maenas.training.setup import named_recipe
 
     positive("show", sheets=sheets)
+    if recipe is not None and not augmented:
+        raise SpecError("recipe: only its augmentation can be shown, by --augmented as well.")
     usual = Augmentation() if recipe is None else named_recipe(recipe).augmentation
-    augmentation = replace(usual, resize=resize)
-    options = LoaderOptions(
-        (size, size), batch, 1, seed, augmentation, plain_epochs=1 if plain else 0
-    )
+    if not augmented:
+        usual = Augmentation(mosaic=0, mixup=0, flip=0, sada=False)
+    options = LoaderOptions((size, size), batch, 1, seed, replace(usual, resize=resize), 0)
     dataset = read_dataset(Path(source), split)
     loader = TrainLoader(dataset, options)
     files = []

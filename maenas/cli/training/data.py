@@ -102,20 +102,22 @@ def show_data(
     size: Annotated[int, typer.Option(help="Side of the network's input.")] = 640,
     sheets: Annotated[int, typer.Option(help="Number of sheets.")] = 4,
     batch: Annotated[int, typer.Option(help="Number of images per sheet.")] = 9,
-    plain: Annotated[
-        bool, typer.Option("--plain", help="Show the last epochs, without mosaic and mixup.")
+    augmented: Annotated[
+        bool,
+        typer.Option(
+            "--augmented/--plain",
+            help="Show what a training sees, mosaics included, or images as they are. (plain)",
+        ),
     ] = False,
     resize: Annotated[str, typer.Option(help="Resizing: stretch or letterbox.")] = "stretch",
     recipe: Annotated[
         str | None,
-        typer.Option(
-            help="Recipe of the augmentation: t s m l ns nm nl, or a file. (that of t to l)"
-        ),
+        typer.Option(help="With --augmented: recipe, t s m l ns nm nl or a file. (that of t to l)"),
     ] = None,
     seed: Annotated[int, typer.Option(help="Random seed.")] = 0,
     exist_ok: ExistOk = False,
 ) -> None:
-    """Write sheets of augmented training images with their boxes."""
+    """Write sheets of images with their labels drawn, to see what is wrong with them."""
     import maenas
     from maenas.terminal.console import OUT
 
@@ -126,7 +128,7 @@ def show_data(
         size=size,
         sheets=sheets,
         batch=batch,
-        plain=plain,
+        augmented=augmented,
         resize=resize,
         recipe=recipe,
         seed=seed,

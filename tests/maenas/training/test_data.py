@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from maenas.api import data
 from maenas.cli.training.data_stats_text import stats_text
 from maenas.detector.data.make_shapes import ShapeSet, make_shapes
+from maenas.detector.data.readers.read import read_dataset
 from maenas.detector.data.sampling.options import SamplingOptions
 from maenas.detector.data.sampling.stats import DataStats, Frequency
 from maenas.detector.evaluate.sampling_plot import ends
+from maenas.detector.media.images import read_image
+from maenas.detector.media.resize import resized
 
 
 @pytest.fixture
@@ -125,6 +129,26 @@ def test_a_check_of_many_images_names_the_option_that_reads_fewer(shapes, typed,
     assert "check: reads all" not in typed("data", "check", "set").err
 
 
+@pytest.mark.parametrize("options", [{}, {"augmented": False, "resize": "letterbox"}])
+def test_sheets_show_images_and_labels_as_they_are(shapes, typed, monkeypatch, options):
+    drawn = []
+    monkeypatch.setattr("maenas.detector.data.show.save_sheet", lambda *args: drawn.append(args))
+    data.show_data("set", "seen", size=64, sheets=2, batch=4, **options)
+    dataset = read_dataset(Path("set"), "train")
+    by_id = {sample.image_id: sample for sample in dataset.samples}
+    numbers = [number for batch, *_ in drawn for number in batch.image_ids]
+    assert len(set(numbers)) == 8
+    for batch, names, _ in drawn:
+        assert names == dataset.names
+        for index, number in enumerate(batch.image_ids):
+            sample, shown = by_id[number], batch.valid[index]
+            pixels = resized(read_image(sample.path), (64, 64))
+            assert (batch.images[index].float() - pixels.float()).abs().mean() < 1
+            assert batch.labels[index][shown].tolist() == sample.labels.tolist()
+            boxes = batch.boxes[index][shown].numpy()
+            assert np.allclose(boxes, sample.boxes * 64 / 96, atol=1e-4)
+
+
 def test_sheets_show_what_the_network_sees(shapes, typed):
     command = ("data", "show", "set", "--size", 96, "--batch", 4, "--sheets", 2, "--out", "seen")
     ran = typed(*command)
@@ -142,7 +166,19 @@ def test_sheets_follow_a_recipe(shapes, typed):
     sheets = []
     for number, options in enumerate([(), ("--recipe", "s"), ("--recipe", "own.yaml")]):
         out = f"sheets{number}"
-        shown = typed("data", "show", "set", "--size", 96, "--sheets", 1, "--out", out, *options)
+        shown = typed(
+            "data",
+            "show",
+            "set",
+            "--size",
+            96,
+            "--augmented",
+            "--sheets",
+            1,
+            "--out",
+            out,
+            *options,
+        )
         assert shown.code == 0, shown.err
         sheets.append((Path(out) / "train_0.jpg").read_bytes())
     assert sheets[0] == sheets[1] != sheets[2]
@@ -155,6 +191,8 @@ def test_sheets_follow_a_recipe(shapes, typed):
         (("check", "set/images"), "error: set/images: holds no data.yaml"),
         (("show", "set", "--split", "test"), "has no split 'test'"),
         (("show", "set", "--size", "50"), "sides must be multiples of 32, got 50"),
+        (("show", "set", "--recipe", "s"), "can be shown, by --augmented as well"),
+        (("show", "set", "--plain", "--recipe", "s"), "can be shown, by --augmented as well"),
         (("show", "set", "--resize", "crop"), "resize must be one of letterbox, stretch"),
         (("make-shapes", "--out", "other", "--level", "mean"), "level must be one of easy"),
     ],
