@@ -14,6 +14,7 @@ from maenas.blocks import MaenasError
 from maenas.blocks.plugins.extras import EXTRAS
 from maenas.budgets import LatencyModel, device_names, load_device
 from maenas.budgets.backends import Availability, available
+from maenas.budgets.backends.load import NAMES, ON_CPU
 from maenas.budgets.cluster import ClusterNode, ask_nodes, here, joined
 
 SCHEMA = "maenas/checks@1"
@@ -35,6 +36,15 @@ DISTRIBUTIONS = {"cv2": "opencv-python-headless"}
 PACKAGES |= {
     DISTRIBUTIONS.get(module, module): (extra.purpose, extra.install)
     for module, extra in EXTRAS.items()
+}
+# What only a GPU needs: without one, nothing is missing.
+GPU_PACKAGES = (EXTRAS["tensorrt"].module, "nvidia-ml-py")
+GPU_RUNTIMES = ("tensorrt", "torch")
+# job -> packages that it cannot do without, beside the runtime of a measurement
+JOBS = {
+    "searching": ("numpy",),
+    "training": ("torch", "torchvision", "pillow", "pycocotools", "safetensors"),
+    "measuring": ("torch", "onnx"),
 }
 
 
@@ -65,6 +75,27 @@ class ChecksResult:
     damaged: Mapping[str, str]
     devices: tuple[LatencyModel, ...]
     nodes: tuple[ClusterNode, ...] | None = None
+
+    @property
+    def lacking(self) -> dict[str, str]:
+        """What is missing for each job of this project on this CPU; {} if all can be done."""
+        lacking = {}
+        for job, packages in JOBS.items():
+            reasons = [
+                f"{name} is not installed; {PACKAGES[name][1]}"
+                for name in packages
+                if not self.packages[name]
+            ]
+            if job == "measuring":
+                reasons += self._no_runtime()
+            if reasons:
+                lacking[job] = ", ".join(reasons)
+        return lacking
+
+    def _no_runtime(self) -> list[str]:
+        """Why no runtime can measure on this CPU; [] if one can."""
+        own = {each.backend: each.why_not for each in self.runtimes if each.backend in ON_CPU}
+        return [] if None in own.values() else [str(own[NAMES["cpu"]]).rstrip(".")]
 
     def to_json(self) -> dict[str, Any]:
         """The result as plain data."""
