@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from maenas.detector.assign import Assigner
     from maenas.detector.train import Recipe
     from maenas.training.family_result import FamilyResult
+    from maenas.training.model_card import MeasuredLatency
     from maenas.training.result import TrainResult
     from maenas.training.setup import TrainOptions
     from maenas.training.trackers.tracker import Tracker
@@ -227,11 +228,28 @@ def card(
     except MaenasError:
         dataset = None  # the card says so
     path = trained.run / CARD_FILE if out is None else Path(out)
-    text = card_text(trained, dataset, targets)
+    text = card_text(trained, dataset, targets, _measured_in_run(trained.run))
     write_text(path, text)
     if push is not None:
         LOG.info("sent: %s", send(trained, text, push, private=not public))
     return path
+
+
+def _measured_in_run(training: Path) -> list[MeasuredLatency]:
+    """The measurement of the exported file by the run that a training is part of; [] without."""
+    from maenas.pipeline.record import record_beside
+    from maenas.training.model_card import MeasuredLatency
+
+    record = record_beside(training)
+    if record is None or record.measured_ms is None:
+        return []
+    measured = record.result("measure")
+    how = [f"{measured.get('network')} in {measured.get('backend')} by maenas run"]
+    if record.speed != 1:
+        how.append("at the speed that the device had when its table was measured")
+    how += measured.get("warnings") or []
+    device = str(measured.get("device"))
+    return [MeasuredLatency(device, record.measured_ms, ", ".join(how))]
 
 
 def _run(

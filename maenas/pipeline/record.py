@@ -13,6 +13,7 @@ from maenas.blocks.files.format_line import check_format
 from maenas.blocks.files.json_file import read_json
 from maenas.blocks.files.strict import parse
 from maenas.pipeline.options import RunOptions, options_of
+from maenas.runs.folders import TRAINING
 
 FORMAT = "maenas/run@1"
 FILE = "run.json"
@@ -60,6 +61,22 @@ class RunRecord:
         """The result of a step; empty if the run has no such step."""
         return next((step.result for step in self.steps if step.name == name), {})
 
+    @property
+    def measured_ms(self) -> float | None:
+        """Median latency of the exported file in milliseconds; None where nothing was measured.
+
+        It is scaled to the speed that the device had when its table was measured, as in `search
+        --verify`: a machine that other jobs disturb would not be compared with its own table.
+        """
+        measured = self.result("measure")
+        return float(measured["latency_ms"]["p50"]) * self.speed if measured else None
+
+    @property
+    def speed(self) -> float:
+        """Speed of the device while the file was measured, relative to that of its table."""
+        compared = self.result("measure").get("predicted") or {}
+        return float(compared.get("device_speed") or 1.0)
+
     def save(self, folder: Path) -> None:
         """Write the record into the folder of the run, at once or not at all."""
         data = {
@@ -76,6 +93,16 @@ class RunRecord:
             ],
         }
         write_text(folder / FILE, json.dumps(data, indent=1) + "\n")
+
+
+def record_beside(training: Path) -> RunRecord | None:
+    """The record of the run that a training is part of; None if it is part of none."""
+    if training.name != TRAINING or not (training.parent / FILE).is_file():
+        return None
+    try:
+        return load_record(training.parent)
+    except MaenasError:  # the file may be that of another program
+        return None
 
 
 def load_record(folder: Path) -> RunRecord:

@@ -47,10 +47,10 @@ def _summary(result: RunResult) -> Section:
 
 
 def _latency(result: RunResult) -> list[Figure]:
-    """Predicted and measured latency, where they are known."""
+    """Measured and predicted latency, where they are known."""
     limit = result.limit_ms
     shown = []
-    for name, ms in (("predicted", result.predicted_ms), ("measured", result.measured_ms)):
+    for name, ms in (("measured", result.measured_ms), ("predicted", result.predicted_ms)):
         if ms is not None:
             note = "" if limit is None else f"of {limit:.3f} ms on {result.plan.device}"
             good = limit is not None and ms <= limit

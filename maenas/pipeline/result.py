@@ -115,19 +115,13 @@ class RunResult:
 
     @property
     def measured_ms(self) -> float | None:
-        """Median latency of the exported file in milliseconds; None where nothing was measured.
-
-        It is scaled to the speed that the device had when its table was measured, as in `search
-        --verify`: a machine that other jobs disturb would not be compared with its own table.
-        """
-        measured = self.record.result("measure")
-        return float(measured["latency_ms"]["p50"]) * self.speed if measured else None
+        """Median latency of the exported file; see `RunRecord.measured_ms`."""
+        return self.record.measured_ms
 
     @property
     def speed(self) -> float:
         """Speed of the device while the file was measured, relative to that of its table."""
-        compared = self.record.result("measure").get("predicted") or {}
-        return float(compared.get("device_speed") or 1.0)
+        return self.record.speed
 
     @property
     def limit_ms(self) -> float | None:

@@ -9,17 +9,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from maenas import __version__
-from maenas.blocks import Block, SpecError
+from maenas.blocks import Block, MaenasError, SpecError
 from maenas.blocks.files.atomic_write import write_text
 from maenas.budgets import LatencyModel, cost
 from maenas.detector.channels import COLOURS
-from maenas.detector.checkpoints.checkpoint import SPEC_FILE
+from maenas.detector.checkpoints.checkpoint import SPEC_FILE, WEIGHTS_FILE
 from maenas.detector.checkpoints.inherit import ORIGINS_FILE
 from maenas.detector.model.spec import DetectorSpec, load_detector
 from maenas.detector.train.state import BEST, LAST
 from maenas.runs.folders import TRAINING_TABLE
+from maenas.runs.models import detector_in
 from maenas.runs.training_table import training_in, training_rows
-from maenas.training.setup import ARGS_FILE, kept_args
+from maenas.terminal.console import count_of
+from maenas.training.setup import ARGS_FILE, IMAGES_A_STEP, kept_args
 
 if TYPE_CHECKING:
     from maenas.detector.data import Dataset
@@ -55,6 +57,21 @@ class Trained:
     rows: Sequence[Mapping[str, float]]
 
 
+@dataclass(frozen=True, slots=True)
+class MeasuredLatency:
+    """Latency of the detector as it was measured.
+
+    Attributes:
+        device: name of the device.
+        ms: median milliseconds at batch size 1.
+        about: what was measured, and how.
+    """
+
+    device: str
+    ms: float
+    about: str
+
+
 def write_card(trained: Trained, dataset: Dataset | None, devices: Sequence[LatencyModel]) -> Path:
     """Write the card into the folder of the training, and return its path."""
     path = trained.run / CARD_FILE
@@ -81,18 +98,24 @@ def read_trained(run: Path) -> Trained:
     return Trained(run, found[0], load_detector(found[0] / SPEC_FILE), args, rows)
 
 
-def card_text(trained: Trained, dataset: Dataset | None, devices: Sequence[LatencyModel]) -> str:
+def card_text(
+    trained: Trained,
+    dataset: Dataset | None,
+    devices: Sequence[LatencyModel],
+    measured: Sequence[MeasuredLatency] = (),
+) -> str:
     """The card as Markdown.
 
     Args:
         trained: the detector.
         dataset: training images; None if they cannot be read any more.
         devices: devices that latency is predicted for.
+        measured: measured latencies of the detector.
     """
     sections = {
         "": _head(trained),
         "Results": _results(trained),
-        "Latency": _latency(trained.spec, devices),
+        "Latency": _latency(trained.spec, devices, measured),
         "Network": _network(trained.spec),
         "Data": _data(trained, dataset),
         "Training": _training(trained),
@@ -147,10 +170,13 @@ def _results(trained: Trained) -> list[str]:
     ]
 
 
-def _latency(spec: DetectorSpec, devices: Sequence[LatencyModel]) -> list[str]:
-    if not devices:
+def _latency(
+    spec: DetectorSpec, devices: Sequence[LatencyModel], measured: Sequence[MeasuredLatency]
+) -> list[str]:
+    if not devices and not measured:
         return ["Not predicted: `maenas card RUN --device cpu` adds a device."]
     lines = ["| device | ms, batch 1, without NMS | where it is known from |", "|---|---|---|"]
+    lines += [f"| {one.device} | {one.ms:.3f} measured | {_plain(one.about)} |" for one in measured]
     for device in devices:
         ms = cost(spec.ops(), device).latency_ms
         lines.append(f"| {device.device} | {ms:.3f} {device.claim} | {_plain(device.about)} |")
@@ -194,7 +220,7 @@ def _data(trained: Trained, dataset: Dataset | None) -> list[str]:
 def _training(trained: Trained) -> list[str]:
     recipe = trained.args["recipe"]
     assert isinstance(recipe, Mapping)  # `kept_args` requires it
-    lines = [f"- started from: `{trained.args.get('detector')}`"]
+    lines = [f"- started from: {_start(trained.args)}"]
     if "teacher" in trained.args:
         lines.append(f"- teacher: `{trained.args['teacher']}`")
     if "init" in trained.args:
@@ -204,13 +230,41 @@ def _training(trained: Trained) -> list[str]:
         )
     for name in ("epochs", "batch", "seed", "optimizer", "assigner", "augmentation"):
         if name in recipe:
-            lines.append(f"- {name}: {_setting(recipe[name])}")
+            value = _setting(recipe[name])
+            lines.append(f"- {name}: {_batch(trained.args, value) if name == 'batch' else value}")
     last = trained.rows[-1] if trained.rows else {}
     if "step" in last and last.get("epoch"):
-        each = last["step"] / last["epoch"]  # a small data set gets smaller steps than `batch`
+        each = last["step"] / last["epoch"]
         lines.append(f"- steps: {last['step']:,.0f}, {each:,.0f} an epoch")
     lines.append(f"- all settings: `{ARGS_FILE}`; losses and AP of each epoch: `{TRAINING_TABLE}`")
     return lines
+
+
+def _start(args: Mapping[str, object]) -> str:
+    """The detector that a training started from, and whether its weights were random."""
+    name = str(args.get("detector"))
+    return f"random weights (`{name}`)" if "init" not in args and _is_random(name) else f"`{name}`"
+
+
+def _is_random(name: str) -> bool:
+    """Whether a training from this detector starts from random weights, as far as can be told."""
+    if name.startswith("zoo:"):
+        return True
+    try:
+        path = detector_in(Path(name))
+    except MaenasError:
+        return False
+    folder = path if path.is_dir() else path.parent
+    return (folder / SPEC_FILE).is_file() and not (folder / WEIGHTS_FILE).exists()
+
+
+def _batch(args: Mapping[str, object], recipe: str) -> str:
+    """The images of a step, and those of the recipe where they differ."""
+    used = args.get(IMAGES_A_STEP)
+    if not isinstance(used, int):  # a training of 0.1.0
+        return f"{recipe} in the recipe; a small data set gets fewer images a step"
+    differs = "" if str(used) == recipe else f" ({recipe} in the recipe)"
+    return f"{count_of(used, 'image')} a step{differs}"
 
 
 def _setting(value: object) -> str:

@@ -148,7 +148,7 @@ def run_training(
             announce(notes, few_steps_warning(steps, recipe.epochs), resolved)
             if not goes_on:
                 clear(path)
-            write_args(path, recipe, resolved, options)
+            write_args(path, recipe, resolved, options, size.step)
         training = Training(
             network=resolved.network,
             recipe=recipe,

@@ -40,6 +40,7 @@ from maenas.training.datasets import training_images
 
 SCHEMA = "maenas/train@1"
 ARGS_FILE = "args.yaml"
+IMAGES_A_STEP = "images_a_step"  # key of `ARGS_FILE`
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,14 +303,23 @@ def teacher_notes(teacher: Teacher | None, recipe: Recipe) -> list[str]:
 
 
 def write_args(
-    folder: Path, recipe: Recipe, resolved: ResolvedTraining, options: TrainOptions
+    folder: Path, recipe: Recipe, resolved: ResolvedTraining, options: TrainOptions, step: int
 ) -> None:
-    """Write `args.yaml`: every setting of the run and the whole recipe; and `inherited.csv`."""
+    """Write `args.yaml`: every setting of the run and the whole recipe; and `inherited.csv`.
+
+    Args:
+        folder: folder of the run.
+        recipe: recipe of the run.
+        resolved: inputs of the run.
+        options: options that the user gave.
+        step: images of a step in all processes, which may be fewer than the recipe's batch.
+    """
     path = folder / ARGS_FILE
     content: dict[str, Any] = {
         "format": SCHEMA,
         "detector": options.detector,
         "data": str(resolved.data),
+        IMAGES_A_STEP: step,
     }
     if path.exists() and options.detector is None:
         kept = read_yaml(path, SCHEMA)

@@ -23,7 +23,7 @@ from maenas.backbone_search.results.lines import (
     score_line,
 )
 from maenas.backbone_search.results.result import Found, Result
-from maenas.budgets import show
+from maenas.budgets import show, show_amount
 from maenas.detector.channels import shown_shape
 from maenas.report import Agreement, Facts, Figure, Gauge, Section, chart, commands, facts, table
 from maenas.report import figures as tiles
@@ -52,14 +52,8 @@ def summary_section(result: Result) -> Section:
         shown.append(Figure(name, f"{spent:.3f} ms", share, bool(share)))
     if result.verified:
         one = result.verified[0]
-        shown.append(
-            Figure(
-                "latency, measured",
-                f"{one.measured_ms:.3f} ms",
-                f"the prediction is {100 * one.error:+.1f} % off",
-                one.within,
-            )
-        )
+        measured = f"{one.measured_ms:.3f} ms", f"the prediction is {100 * one.error:+.1f} % off"
+        shown.insert(1, Figure("latency, measured", *measured, one.within))
     beside = best.beside
     shown += [
         Figure(
@@ -98,10 +92,14 @@ def budgets_section(result: Result) -> Section:
     shown = []
     for budget in problem.budgets:
         limit, spent = best.limits[budget.axis], best.spent(budget.axis)
+        measured, amount = result.measured_ms(best, budget.axis), show(budget.quantity, spent)
+        if measured is not None:
+            amount = f"{show(budget.quantity, measured)} measured ({amount} predicted)"
+            spent = measured
         names = {"latency_ms": "latency", "macs": "MACs", "memory_bytes": "largest operator"}
         label = names.get(budget.quantity, budget.quantity) + place(problem, budget.axis)
-        amounts = show(budget.quantity, spent), show(budget.quantity, limit)
-        shown.append(Gauge(label, *amounts, spent / limit, spent > (1 - SPARE) * limit))
+        is_used = spent > (1 - SPARE) * limit
+        shown.append(Gauge(label, amount, show_amount(budget, limit), spent / limit, is_used))
     reasons = binding_limits(best, problem)
     body = (
         bars(shown)

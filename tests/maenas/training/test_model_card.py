@@ -9,6 +9,9 @@ import pytest
 
 import maenas
 from maenas.detector.checkpoints.checkpoint import save_folder
+from maenas.pipeline.options import RunOptions
+from maenas.pipeline.record import FinishedStep, RunRecord
+from maenas.runs.folders import TRAINING
 from maenas.training.run import run_training
 from maenas.training.setup import TrainOptions
 from tests.small_detector import small_spec
@@ -58,14 +61,61 @@ def test_latency_names_its_origin(trained: Path, tmp_path: Path) -> None:
     assert "estimated" in line
 
 
-def test_lost_data_is_said(trained: Path, tmp_path: Path) -> None:
-    copy = tmp_path / "run"
-    shutil.copytree(trained, copy)
-    args = copy / "args.yaml"
-    args.write_text(
-        args.read_text(encoding="utf-8").replace(str(trained.parent / "data"), "/gone"),
-        encoding="utf-8",
+def changed(trained: Path, folder: Path, *pairs: tuple[str, str]) -> Path:
+    """A copy of the training whose `args.yaml` is changed."""
+    shutil.copytree(trained, folder)
+    text = (folder / "args.yaml").read_text(encoding="utf-8")
+    for old, new in pairs:
+        assert old in text
+        text = text.replace(old, new)
+    (folder / "args.yaml").write_text(text, encoding="utf-8")
+    return folder
+
+
+def test_the_batch_is_that_of_the_training_beside_that_of_the_recipe(
+    trained: Path, tmp_path: Path
+) -> None:
+    assert "- batch: 2 images a step\n" in (trained / "card.md").read_text(encoding="utf-8")
+    run = changed(trained, tmp_path / "run", ("\n  batch: 2\n", "\n  batch: 256\n"))
+    assert "- batch: 2 images a step (256 in the recipe)\n" in maenas.card(run).read_text("utf-8")
+    old = changed(trained, tmp_path / "old", ("images_a_step: 2\n", ""))
+    assert "- batch: 2 in the recipe; a small data set" in maenas.card(old).read_text("utf-8")
+
+
+def test_a_start_from_random_weights_is_said(trained: Path, tmp_path: Path) -> None:
+    start = str(trained.parent / "start")
+    assert f"- started from: `{start}`\n" in (trained / "card.md").read_text(encoding="utf-8")
+    save_folder(tmp_path / "built", small_spec("stretch"), None)
+    for number, name in enumerate((str(tmp_path / "built"), "zoo:damo-yolo-ns")):
+        run = changed(trained, tmp_path / f"run{number}", (start, name))
+        text = maenas.card(run).read_text(encoding="utf-8")
+        assert f"- started from: random weights (`{name}`)\n" in text
+
+
+def test_a_latency_that_the_run_measured_comes_before_the_prediction(
+    trained: Path, tmp_path: Path
+) -> None:
+    run = changed(trained, tmp_path / "run" / TRAINING)
+    result = {
+        **{"network": "run/model.onnx", "device": "cpu", "backend": "openvino"},
+        **{"latency_ms": {"p50": 20.0}, "warnings": [], "predicted": {"device_speed": 0.5}},
+    }
+    step = FinishedStep("measure", "maenas measure run/model.onnx", 1.0, result)
+    RunRecord(RunOptions()).with_step(step).save(tmp_path / "run")
+    text = maenas.card(run, devices=["t4"]).read_text(encoding="utf-8")
+    lines = [line for line in text.splitlines() if line.startswith(("| cpu |", "| t4 |"))]
+    assert lines[0] == (
+        "| cpu | 10.000 measured | run/model.onnx in openvino by maenas run, at the speed that the "
+        "device had when its table was measured |"
     )
+    assert " estimated | " in lines[1]
+    assert len(lines) == 2
+    (tmp_path / "run" / "run.json").write_text("[]")
+    assert "Not predicted" in maenas.card(run).read_text(encoding="utf-8")
+
+
+def test_lost_data_is_said(trained: Path, tmp_path: Path) -> None:
+    copy = changed(trained, tmp_path / "run", (str(trained.parent / "data"), "/gone"))
     text = maenas.card(copy).read_text(encoding="utf-8")
     assert "which cannot be read here any more" in text
 
