@@ -26,9 +26,13 @@ def all_fields(instance: Any, schema: str) -> str:
         instance: dataclass whose values are plain data and tuples of it.
         schema: format of the file, such as "maenas/race@1".
     """
+    return yaml.safe_dump({"format": schema, **plain_fields(instance)}, sort_keys=False)
+
+
+def plain_fields(instance: Any) -> dict[str, Any]:
+    """Every field of a dataclass as plain data: tuples as lists."""
     values = {each.name: getattr(instance, each.name) for each in fields(instance)}
-    plain = {name: list(v) if isinstance(v, tuple) else v for name, v in values.items()}
-    return yaml.safe_dump({"format": schema, **plain}, sort_keys=False)
+    return {name: list(v) if isinstance(v, tuple) else v for name, v in values.items()}
 
 
 def flow(data: Mapping[str, object]) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from maenas.backbone_search.effort import Effort
+    from maenas.backbone_search.portfolio.options import Span
     from maenas.backbone_search.portfolio.result import Portfolio
     from maenas.backbone_search.results.result import Result
     from maenas.backbone_search.results.searches import Searches
@@ -218,7 +219,9 @@ def search_portfolio(
     *,
     effort: Effort | None = None,
     out: str | Path | None = None,
+    resume: bool = False,
     exist_ok: bool = False,
+    given: Collection[str] | None = None,
 ) -> Portfolio:
     """Certified optima of several scores under the same budgets, far from each other.
 
@@ -233,7 +236,10 @@ def search_portfolio(
         input_sizes: sides of the input that it spans; None for that of the template.
         effort: number of workers, or a Ray cluster.
         out: folder of the portfolio; the next `runs/portfolio/exp` if None.
-        exist_ok: replace the files in the folder.
+        resume: keep what the portfolio in the folder has solved, and solve the rest.
+        exist_ok: replace the portfolio in the folder.
+        given: names of the arguments, and of the fields of the config, that must agree with those
+            of a resumed portfolio; those that differ from their defaults if None.
     Raises:
         MaenasError: if an option is wrong, or no network meets the budgets.
 
@@ -243,16 +249,22 @@ def search_portfolio(
         >>> [(member.name, member.found.backbone.layers) for member in found.members]
     """
     from maenas.backbone_search.effort import Effort
-    from maenas.backbone_search.portfolio.candidates import require_sides
+    from maenas.backbone_search.portfolio.options import PortfolioOptions, Span
     from maenas.backbone_search.portfolio.run import run_portfolio
 
-    require_sides(input_sizes)
-    spans = (spaces, templates, input_sizes)
+    span = Span(
+        portfolio=portfolio,
+        space=tuple(spaces),
+        template=tuple(templates),
+        input_size=tuple(input_sizes),
+    )
     folder = None if out is None else Path(out)
-    return run_portfolio(config, portfolio, *spans, folder, exist_ok, effort or Effort())
+    asked = changed_options(config) | changed_options(span) if given is None else given
+    options = PortfolioOptions(config, span)
+    return run_portfolio(options, folder, resume, exist_ok, effort or Effort(), asked)
 
 
-def changed_options(config: SearchConfig) -> frozenset[str]:
+def changed_options(config: SearchConfig | Span) -> frozenset[str]:
     """Names of the options that differ from their defaults."""
     from dataclasses import fields
 

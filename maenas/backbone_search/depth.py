@@ -101,7 +101,11 @@ def above_the_line(points: Sequence[DepthPoint]) -> list[float]:
 
 def with_cap(problem: Problem, points: Sequence[DepthPoint]) -> tuple[Budget, ...]:
     """The budgets of a problem with the chosen limit on layers."""
-    cap = next(point.cap for point in points if point.is_chosen)
+    return layers_capped(problem, next(point.cap for point in points if point.is_chosen))
+
+
+def layers_capped(problem: Problem, cap: int) -> tuple[Budget, ...]:
+    """The budgets of a problem with a limit on layers."""
     budget = Budget("layers", cap, f"{cap}layers")
     return (*(each for each in problem.budgets if each.quantity != "layers"), budget)
 

@@ -16,7 +16,14 @@ from maenas.backbone_search.progress import SearchLine
 from maenas.backbone_search.results.finish import finished_result
 from maenas.backbone_search.results.result import Result
 from maenas.backbone_search.results.saved import saved_result
-from maenas.backbone_search.run_folder import is_begun, opened_run, replace_run, resumed
+from maenas.backbone_search.run_folder import (
+    check_folder_options,
+    is_begun,
+    opened_run,
+    replace_run,
+    resumed,
+    startable,
+)
 from maenas.backbone_search.tasks import (
     Baseline,
     BoundsAndBaseline,
@@ -74,11 +81,8 @@ def run_search(
         goes_on = resume and is_begun(folder)
         if goes_on:
             config, subproblems = resumed(config, asked, folder, objects)
-        elif resume and (config is None or not config.budgets):
-            raise SpecError(f"{folder}: there is no run to resume; --budget starts one.")
-        elif config is None:
-            raise SpecError("budget: at least one is needed, such as --budget 3.8ms --device t4.")
         else:
+            config = startable(config, folder, resume)
             subproblems = plan(config, objects)
         saved = saved_result(folder, config, subproblems) if goes_on else None
         warn_of(subproblem.problem.device for subproblem in subproblems)
@@ -103,12 +107,6 @@ def tell_losses(executor: Executor) -> None:
     if executor.losses:
         batches = count_of(executor.losses, "batch")
         LOG.info(f"{batches} had to run again elsewhere")
-
-
-def check_folder_options(resume: bool, exist_ok: bool) -> None:
-    """Refuse two options that contradict each other."""
-    if resume and exist_ok:
-        raise SpecError("search: --resume continues the run, --exist-ok replaces it; give one.")
 
 
 def results(

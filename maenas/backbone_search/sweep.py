@@ -16,14 +16,17 @@ from maenas.backbone_search.objects import SearchObjects
 from maenas.backbone_search.plan import plan
 from maenas.backbone_search.priced_devices import device_names_in
 from maenas.backbone_search.results.searches import OWN_FILES, Entry, Searches, write_searches
-from maenas.backbone_search.run import check_folder_options, results, tell_losses
+from maenas.backbone_search.run import results, tell_losses
 from maenas.backbone_search.run_folder import (
     LIST_FILE,
+    check_folder_options,
     clear,
     is_begun,
     is_run,
     is_several,
     opened_run,
+    remove_files,
+    require_own,
     resumed,
 )
 from maenas.blocks import MaenasError, SpecError
@@ -245,25 +248,20 @@ def _finished(name: str, job: Job) -> Entry | None:
 
 def _replace_runs(folder: Path) -> None:
     """Remove the searches in a folder, if there are any, to begin others."""
-    if not is_begun(folder):
-        return
-    if not is_several(folder):
-        raise MaenasError(
-            f"{folder}: is not the folder of several searches, so nothing in it is replaced; "
-            "--out names another folder."
-        )
-    try:
-        for name in filter(lambda name: is_run(folder / name), listed_names(folder / LIST_FILE)):
-            clear(folder / name)
-            (folder / name / "config.yaml").unlink(missing_ok=True)
-            sweep_temporaries(folder / name)
-            if not any((folder / name).iterdir()):
-                (folder / name).rmdir()
-        # The list stays until it is replaced: it marks the folder as one of several searches.
-        for name in OWN_FILES:
-            (folder / name).unlink(missing_ok=True)
-    except OSError as error:
-        raise MaenasError(f"{folder}: cannot be written: {error.strerror or error}.") from None
+    require_own(folder, is_several, "several searches")
+    remove_files(folder, _clear)
+
+
+def _clear(folder: Path) -> None:
+    for name in filter(lambda name: is_run(folder / name), listed_names(folder / LIST_FILE)):
+        clear(folder / name)
+        (folder / name / "config.yaml").unlink(missing_ok=True)
+        sweep_temporaries(folder / name)
+        if not any((folder / name).iterdir()):
+            (folder / name).rmdir()
+    # The list stays until it is replaced: it marks the folder as one of several searches.
+    for name in OWN_FILES:
+        (folder / name).unlink(missing_ok=True)
 
 
 def _write_list(folder: Path, names: list[str]) -> None:

@@ -54,6 +54,8 @@ FORMATS: dict[str, FileFormat] = {
         FileFormat("rows", "a row of rows.csv, for calibrate", latency.rows_schema),
         FileFormat("search", "config.yaml of a search", runs.search_schema),
         FileFormat("searches", "searches.yaml of several searches", runs.searches_schema),
+        FileFormat("portfolio", "portfolio.yaml of a portfolio", runs.portfolio_schema),
+        FileFormat("solved", "solved.json of a portfolio", runs.solved_schema),
         FileFormat("history", "a line of history.jsonl of a search", runs.history_schema),
         FileFormat("state", "state.json of a search", runs.state_schema),
         FileFormat("verify", "a line of verify.jsonl of a search", runs.measured_schema),

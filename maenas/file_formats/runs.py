@@ -33,6 +33,25 @@ def searches_schema() -> Schema:
     return mapping("The searches of one command.", SEARCHES, {"searches": names}, extra=True)
 
 
+def portfolio_schema() -> Schema:
+    """Schema of `portfolio.yaml`: the options of a portfolio."""
+    from maenas.backbone_search.portfolio.options import FORMAT, PortfolioFile, Span
+
+    parts = {"span": schema_of(Span), "search": schema_of(SearchConfig)}
+    return formatted(schema_of(PortfolioFile, parts), FORMAT)
+
+
+def solved_schema() -> Schema:
+    """Schema of `solved.json`: the candidates of a portfolio that are solved."""
+    from maenas.backbone_search.portfolio.solved import FORMAT, Solved
+
+    keys: dict[str, Schema] = {
+        "crc32": {**TEXT, "description": "checksum of the file."},
+        "candidates": {"type": "array", "items": schema_of(Solved)},
+    }
+    return mapping("The solved candidates of a portfolio.", FORMAT, keys, extra=True)
+
+
 def history_schema() -> Schema:
     """Schema of a line of `history.jsonl`: the first names the genes, the others are networks."""
     header = mapping(

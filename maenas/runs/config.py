@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import shlex
 from collections.abc import Collection, Sequence
-from dataclasses import MISSING, asdict, dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from math import inf
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 import yaml
 
@@ -16,6 +16,7 @@ from maenas.blocks import SpecError
 from maenas.blocks.backbone import LARGEST_SIDE
 from maenas.blocks.errors import one_of, positive
 from maenas.blocks.files.atomic_write import write_text
+from maenas.blocks.files.dump import plain_fields
 from maenas.blocks.files.strict import parse
 from maenas.blocks.files.yaml_file import read_yaml
 from maenas.blocks.plugins.load import named_modules
@@ -24,8 +25,12 @@ from maenas.budgets.image_size import InputSize, shown_size, sides_of
 from maenas.detector.channels import COLOURS, KNOWN
 from maenas.nas import DEFAULT_SCORE, EXACT, MIGRATE_EVERY, Score, load_score, load_searcher
 
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
 FORMAT = "maenas/search@1"
 Scope = Literal["detector", "backbone"]
+Options = TypeVar("Options", bound="DataclassInstance")
 SCOPES: tuple[Scope, ...] = ("detector", "backbone")
 
 
@@ -159,8 +164,8 @@ class SearchConfig:
 
 def save_config(config: SearchConfig, fingerprint: str, path: Path) -> None:
     """Write `config.yaml`; `fingerprint` is a digest of space, template and device."""
-    data = {key: list(v) if isinstance(v, tuple) else v for key, v in asdict(config).items()}
-    text = yaml.safe_dump({"format": FORMAT, **data, "fingerprint": fingerprint}, sort_keys=False)
+    data = {"format": FORMAT, **plain_fields(config), "fingerprint": fingerprint}
+    text = yaml.safe_dump(data, sort_keys=False)
     write_text(path, f"# {config.command()}\n{text}")
 
 
@@ -181,9 +186,9 @@ def digest(*parts: str) -> str:
 
 
 def differences(
-    asked: SearchConfig, saved: SearchConfig, names: Collection[str] | None = None
+    asked: Options, saved: Options, names: Collection[str] | None = None
 ) -> Sequence[str]:
-    """Differences between two configurations as texts; `names` None compares all fields."""
+    """Differences between options of one dataclass as texts; `names` None compares all fields."""
     pairs = [(f.name, getattr(saved, f.name), getattr(asked, f.name)) for f in fields(asked)]
     return [
         f"{name} is {_plain(there)} in the run, {_plain(here)} in the command"

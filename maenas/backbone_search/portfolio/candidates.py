@@ -10,13 +10,12 @@ from pathlib import Path
 
 import numpy as np
 
-from maenas.backbone_search.plan import plan
+from maenas.backbone_search.plan import Subproblem, plan
+from maenas.backbone_search.portfolio.options import PortfolioOptions
 from maenas.backbone_search.results.result import Found
 from maenas.backbone_search.tasks import prepare
-from maenas.blocks import SpecError
 from maenas.budgets import InfeasibleError
 from maenas.budgets.arrays import Float64Array
-from maenas.budgets.image_size import InputSize, shown_size
 from maenas.nas import TARGET_GAP, certify
 from maenas.runs.config import SearchConfig
 
@@ -64,42 +63,19 @@ class Candidate:
         return replace(self, found=Found(subproblem, backbone, limit, cost, certified, None, True))
 
 
-def require_sides(input_sizes: Sequence[InputSize]) -> None:
-    """Raise `SpecError` unless all sizes are squares: results state one side."""
-    wide = [size for size in input_sizes if isinstance(size, tuple)]
-    if wide:
-        raise SpecError(
-            f"portfolio: input sizes must be sides of squares, got {shown_size(wide[0])}; search "
-            "for a rectangle without --portfolio."
-        )
-
-
-def candidates(
-    config: SearchConfig,
-    count: int,
-    spaces: Sequence[str | None],
-    templates: Sequence[str | None],
-    input_sizes: Sequence[InputSize],
-) -> list[Candidate]:
-    """The candidates to solve, the score of the options in the first variant first.
-
-    Raises:
-        SpecError: if a budget is a range.
-    """
-    if any(".." in budget for budget in config.budgets):
-        raise SpecError(
-            "portfolio: all networks meet the same budgets; give one limit such as --budget 3ms, "
-            "not a range."
-        )
-    scores = [config.score, *(text for text in TILTS if text != config.score)]
-    if count > len(scores) * len(spaces) * len(templates) * len(input_sizes):
-        scores += [text for text in FURTHER if text != config.score]
+def candidates(options: PortfolioOptions) -> list[Candidate]:
+    """The candidates to solve, the score of the options in the first variant first."""
+    search, span = options.search, options.span
+    variants = [*product(span.space, span.template, span.input_size)]
+    scores = [search.score, *(text for text in TILTS if text != search.score)]
+    if span.portfolio > len(scores) * len(variants):
+        scores += [text for text in FURTHER if text != search.score]
     made = []
-    for space, template, side in product(spaces, templates, input_sizes):
+    for space, template, side in variants:
         for score in scores:
-            weights = config.weights if score == config.score else None
+            weights = search.weights if score == search.score else None
             changed = replace(
-                *(config,),
+                *(search,),
                 space=space,
                 template=template,
                 input_size=side,
@@ -108,6 +84,23 @@ def candidates(
             )
             made.append(Candidate(changed, None))
     return made
+
+
+def planned_subproblems(waiting: Sequence[Candidate]) -> list[Subproblem]:
+    """The subproblem of each candidate, without a choice of the limit on layers.
+
+    Raises:
+        MaenasError: for invalid budgets, device, space or template.
+    """
+    variants: dict[object, Subproblem] = {}  # scores of one variant differ in the score alone
+    planned = []
+    for config in (each.config for each in waiting):
+        key = (config.space, config.template, config.input_size)
+        if key not in variants:
+            (variants[key],) = plan(replace(config, layers=None))
+        problem = replace(variants[key].problem, score=config.load_score())
+        planned.append(replace(variants[key], problem=problem))
+    return planned
 
 
 def features_of(found: Sequence[Found]) -> Float64Array:

@@ -15,8 +15,9 @@ from maenas.backbone_search.portfolio.candidates import FEATURES
 from maenas.backbone_search.results.data import BesideData
 from maenas.backbone_search.results.lines import optimum_line
 from maenas.backbone_search.results.result import Found
+from maenas.blocks import SpecError
 from maenas.blocks.files.atomic_write import write_text
-from maenas.blocks.files.json_file import json_text
+from maenas.blocks.files.json_file import json_text, read_json
 from maenas.report import Page, PlainNetwork, Section, commands, drawing_section, foot, page_text
 from maenas.report import table as html_table
 from maenas.report.tables import notes as html_notes
@@ -201,10 +202,21 @@ def rows(portfolio: Portfolio) -> list[tuple[str, ...]]:
 
 
 def write_portfolio(portfolio: Portfolio) -> None:
-    """Write `result.json` and `report.html`."""
+    """Write `report.html` and, last, `result.json`."""
+    write_text(portfolio.folder / REPORT_FILE, report_text(portfolio))
     text = json_text(portfolio.to_json(), indent=2) + "\n"
     write_text(portfolio.folder / RESULT_FILE, text)
-    write_text(portfolio.folder / REPORT_FILE, report_text(portfolio))
+
+
+def is_written(portfolio: Portfolio) -> bool:
+    """Whether the files in the folder are those of this portfolio."""
+    specs = [portfolio.spec_path(member) for member in portfolio.members]
+    if not all(path.is_file() for path in (*specs, portfolio.folder / REPORT_FILE)):
+        return False
+    try:
+        return read_json(portfolio.folder / RESULT_FILE) == portfolio.to_json()
+    except SpecError:
+        return False
 
 
 def report_text(portfolio: Portfolio) -> str:

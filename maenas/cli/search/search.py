@@ -7,7 +7,7 @@ import typer
 from maenas.cli.options import Json, Ray, Resume, Workers
 from maenas.cli.search.finalist_options import Rerank, Verify, VerifyTimeout, VerifyWith
 from maenas.cli.search.one_network_options import Channels
-from maenas.cli.search.portfolio_text import print_portfolio, require_no_more, require_one
+from maenas.cli.search.portfolio_text import print_portfolio, require_spans
 from maenas.cli.search.search_options import (
     Algorithm,
     Budgets,
@@ -73,8 +73,10 @@ def search(
     as_json: Json = False,
 ) -> None:
     """Search for the backbone with the highest score within every budget."""
+    import maenas
     from maenas.backbone_search.effort import Effort
     from maenas.backbone_search.plan import number_of_classes
+    from maenas.backbone_search.portfolio.options import Span, is_portfolio
     from maenas.backbone_search.results.card import print_card
     from maenas.backbone_search.results.searches import print_searches
     from maenas.backbone_search.run import run_search
@@ -87,8 +89,8 @@ def search(
     devices: list[str | None] = [*device] if device else [None]
     templates: list[str | None] = [*template] if template else [None]
     sides = [*map(parse_input_size, input_size)] if input_size else [None]
-    if portfolio is None:
-        require_one(templates, sides)
+    several = portfolio is not None or (resume and out is not None and is_portfolio(out))
+    require_spans(several, devices, templates, sides)
     config = SearchConfig(
         budgets=tuple(budget or ()),
         device=devices[0],
@@ -120,12 +122,13 @@ def search(
         rerank=rerank,
     )
     asked = typed(context, budget="budgets", data="num_classes")
-    advice = "the same command with --resume continues from the last save"
-    with interrupted(advice if portfolio is None else "a portfolio keeps nothing until its end"):
-        if portfolio is not None:
-            require_no_more(devices, resume)
-            spans = (spaces, templates, sides)
-            print_portfolio(config, portfolio, *spans, out, exist_ok, effort, as_json)
+    with interrupted("the same command with --resume continues from the last save"):
+        if several:  # a resumed portfolio keeps its own number of networks
+            options = (config, portfolio or Span().portfolio, spaces, templates, sides)
+            chosen = maenas.search_portfolio(
+                *options, effort=effort, out=out, resume=resume, exist_ok=exist_ok, given=asked
+            )
+            print_json(chosen.to_json()) if as_json else print_portfolio(chosen)
         elif len(spaces) * len(devices) > 1 or (resume and last_is_several(out)):
             configs = every(config, spaces, devices)
             found = run_searches(configs, out, resume, exist_ok, effort, asked)

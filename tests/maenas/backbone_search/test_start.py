@@ -16,13 +16,12 @@ from maenas.backbone_search.effort import Effort
 from maenas.backbone_search.run import run_search
 from maenas.backbone_search.sweep import run_searches
 from maenas.blocks import MaenasError
-from maenas.blocks.files import atomic_write
 from maenas.runs.config import SearchConfig
 from maenas.runs.start import START_FILE, mark_start
+from tests.killed import KILLED, in_child, killed_at
 from tests.maenas.conftest import SMALL_SPACE
 
 NO_EFFORT = Effort(finalists=0)
-KILLED = 137
 LEAST_FILES = 6  # state, curve, scatter, result, report, best
 
 
@@ -53,41 +52,6 @@ def one(resume: bool, exist_ok: bool) -> None:
 def several(resume: bool, exist_ok: bool) -> None:
     configs = {"small": config(), "other": config(space="other.yaml")}
     run_searches(configs, Path("run"), resume, exist_ok, NO_EFFORT)
-
-
-def in_child(work: Callable[[], object]) -> int:
-    """The exit code of work done in a process of its own, which starts at once."""
-    child = os.fork()
-    if child == 0:
-        code = 1
-        try:
-            work()
-            code = 0
-        except MaenasError as error:
-            os.write(2, f"{error}\n".encode())
-            code = error.exit_code
-        finally:
-            os._exit(code)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-
-
-def killed_at(number: int, work: Callable[[], object]) -> Callable[[], object]:
-    """The work, ended without any warning as its n-th file is about to get its name."""
-
-    def run() -> None:
-        left = [number]
-        replace = os.replace
-
-        def counted(source: Any, target: Any) -> None:
-            left[0] -= 1
-            if not left[0]:
-                os._exit(KILLED)
-            replace(source, target)
-
-        atomic_write.os.replace = counted  # type: ignore[attr-defined]
-        work()
-
-    return run
 
 
 @pytest.mark.slow

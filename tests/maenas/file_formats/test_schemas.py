@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
+from maenas.backbone_search.portfolio.options import load_options as load_portfolio
 from maenas.backbone_search.sweep import listed_names
 from maenas.blocks.backbone import BLOCKS
 from maenas.blocks.backbone_file import load_spec
@@ -186,6 +187,15 @@ FILES: dict[str, tuple[dict[str, Any], Callable[[Path], object]]] = {
         load_config,
     ),
     "searches": ({"format": "maenas/searches@1", "searches": ["a", "b"]}, listed_names),
+    "portfolio": (
+        {
+            "format": "maenas/portfolio@1",
+            "span": {"portfolio": 4, "space": ["res", None], "input_size": [64, None]},
+            "search": {"budgets": ["1GFLOPs"], "seed": 3},
+            "fingerprint": "0",
+        },
+        load_portfolio,
+    ),
     "train": (
         {"format": "maenas/train@1", "data": "data.yaml", "recipe": {"epochs": 3}},
         kept_recipe,

@@ -56,7 +56,7 @@ def test_the_networks_are_optima_of_different_scores(tmp_path: Path) -> None:
         (("--budget", "1GMACs..2GMACs", "--portfolio", "3"), "not a range"),
         (("--template", "s", "--template", "t"), "--template is given 2 times"),
         (("--input-size", "64", "--input-size", "96"), "--input-size is given 2 times"),
-        (("--portfolio", "3", "--resume"), "repeat it with --exist-ok"),
+        (("--portfolio", "3", "--resume", "--exist-ok"), "give one"),
         (("--portfolio", "3", "--device", "t4", "--device", "cpu"), "name each device"),
     ],
 )
