@@ -75,7 +75,10 @@ class Estimate:
 
 
 def estimate(
-    statistic: Callable[[NDArray[np.int64]], float], count: int, draws: int = DRAWS
+    statistic: Callable[[NDArray[np.int64]], float],
+    count: int,
+    draws: int = DRAWS,
+    watch: Callable[[], None] | None = None,
 ) -> Estimate:
     """A statistic of `count` networks and its interval over networks drawn with replacement.
 
@@ -83,10 +86,15 @@ def estimate(
         statistic: function of the indices of the networks.
         count: number of networks.
         draws: number of bootstrap draws.
+        watch: function that is called after each draw.
     """
     rng = np.random.default_rng(0)
     value = statistic(np.arange(count))
-    drawn = np.array([statistic(rng.integers(0, count, count)) for _ in range(draws)])
+    drawn = np.empty(draws)
+    for index in range(draws):
+        drawn[index] = statistic(rng.integers(0, count, count))
+        if watch is not None:
+            watch()
     known = drawn[np.isfinite(drawn)]
     low, high = np.percentile(known, [2.5, 97.5]) if known.size else (float("nan"),) * 2
     return Estimate(value, float(low), float(high))

@@ -26,6 +26,7 @@ from maenas.evidence.features import features_of
 from maenas.evidence.options import JudgeOptions
 from maenas.evidence.table import comparisons_of, joined, read_table, share_in_groups
 from maenas.evidence.training import Trained
+from maenas.terminal.progress import Counter
 
 SCHEMA = "maenas/judge-result@1"
 
@@ -155,8 +156,7 @@ def judged_table(path: Path, accuracy: str, cost: str, draws: int = DRAWS) -> Ve
         SpecError: if the table cannot be read or a column is missing.
     """
     found = comparisons_of(path, accuracy, cost)
-    agreements = [each for networks in found for each in agreements_of(networks, draws)]
-    return Verdict(path, None, len(found[0].accuracy), tuple(agreements))
+    return Verdict(path, None, len(found[0].accuracy), all_agreements(found, draws))
 
 
 def judged(
@@ -191,13 +191,13 @@ def judged(
     by_depth = joined(one, table["layers"].astype(np.int64))
     if not options.equal_depth and share_in_groups(by_depth) > 0.5:
         compared.append(Networks("equal cost and depth", table["acc"], features, groups=by_depth))
-    agreements = [each for networks in compared for each in agreements_of(networks, draws)]
+    agreements = all_agreements(compared, draws)
     lengths = None
     if "short_acc" in table:
         known = np.isfinite(table["short_acc"])
         lengths = paired(table["short_acc"][known], table["acc"][known])
     seeds = paired(*two_seeds(trained, options))
-    return Verdict(path, path.parent, len(rows), tuple(agreements), lengths, seeds)
+    return Verdict(path, path.parent, len(rows), agreements, lengths, seeds)
 
 
 def two_seeds(
@@ -213,17 +213,37 @@ def two_seeds(
     return first, second
 
 
-def agreements_of(networks: Networks, draws: int) -> list[Agreement]:
-    """Every feature of a comparison that differs among its networks, the best first."""
+def all_agreements(compared: Sequence[Networks], draws: int) -> tuple[Agreement, ...]:
+    """Every feature of every comparison, with a progress line of the bootstrap draws."""
+    estimates = sum(
+        (1 if networks.groups is None else 2) * len(differing(networks)) for networks in compared
+    )
+    with Counter("judge", estimates * draws, "bootstrap draws") as line:
+        return tuple(
+            each for networks in compared for each in agreements_of(networks, draws, line.advance)
+        )
+
+
+def differing(networks: Networks) -> list[str]:
+    """Names of the features that differ among the networks of a comparison."""
+    return [name for name, values in networks.features.items() if np.ptp(values)]
+
+
+def agreements_of(networks: Networks, draws: int, watch: Callable[[], None]) -> list[Agreement]:
+    """Every feature of a comparison that differs among its networks, the best first.
+
+    Args:
+        networks: networks that are compared.
+        draws: number of bootstrap draws of each interval.
+        watch: function that is called after each draw.
+    """
     count = len(networks.accuracy)
     found = []
-    for name, values in networks.features.items():
-        if not np.ptp(values):
-            continue
-        ranks = estimate(statistic_of(networks.statistic, name), count, draws)
+    for name in differing(networks):
+        ranks = estimate(statistic_of(networks.statistic, name), count, draws, watch)
         pairs = Estimate(float("nan"), float("nan"), float("nan"))
         if networks.groups is not None:
-            pairs = estimate(statistic_of(networks.kendall, name), count, draws)
+            pairs = estimate(statistic_of(networks.kendall, name), count, draws, watch)
         found.append(Agreement(networks.name, name, count, ranks, pairs))
     return sorted(found, key=lambda each: -np.nan_to_num(each.spearman.value, nan=-2.0))
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -48,6 +51,16 @@ def test_the_verdict_puts_the_feature_that_follows_accuracy_first(tmp_path: Path
     assert first.feature == "params"
     assert first.spearman.low > 0.8
     assert first.kendall.value < first.spearman.value
+
+
+def test_the_progress_of_the_bootstrap_is_on_stderr_alone(typed: Any, tmp_path: Path) -> None:
+    written(tmp_path / "t.csv", 60, 0.01)
+    words = ("judge", "t.csv", "--draws", "3", "--json")
+    ran = typed(*words)
+    assert re.search(r"judge: (\d+)/\1 bootstrap draws, [\d.]+/s, 0:00 left", ran.err)
+    quiet = typed(*words, "--quiet")
+    assert quiet.err == ""
+    assert json.loads(quiet.out) == json.loads(ran.out)
 
 
 @pytest.mark.parametrize(
