@@ -5,7 +5,6 @@ from maenas.detector.losses.detection_loss import LossWeights, assigned_loss, de
 from maenas.detector.losses.distribution_focal import distribution_focal_loss
 from maenas.detector.losses.flat_maps import FlatMaps, flat_maps
 from maenas.detector.losses.giou import giou_loss
-from maenas.detector.losses.quality_focal import quality_focal_loss
 
 __all__ = [
     "ClassLabels",
@@ -17,5 +16,4 @@ __all__ = [
     "distribution_focal_loss",
     "flat_maps",
     "giou_loss",
-    "quality_focal_loss",
 ]

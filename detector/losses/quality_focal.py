@@ -2,32 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from torch import Tensor
-from torch.autograd import Function
-from torch.autograd.function import once_differentiable
 
 from maenas.detector.ops.softplus import softplus
-
-
-def quality_focal_loss(logits: Tensor, labels: Tensor, beta: float = 2.0) -> Tensor:
-    """Cross-entropy with soft labels, times the distance to the label to the power of beta.
-
-    The loss is computed from logits, so that it stays finite if a score rounds to 0 or 1 in fp32.
-    Labels get no gradient.
-
-    Args:
-        logits: (...), scores before the sigmoid.
-        labels: (...), soft labels in 0..1.
-        beta: focusing parameter, at least 1; higher values reduce the weight of easy examples.
-    Returns:
-        (...) float32, not reduced.
-
-    Source: Generalized Focal Loss (https://arxiv.org/abs/2006.04388), equation 2.
-    """
-    loss: Tensor = _QualityFocal.apply(logits.float(), labels.float(), beta)
-    return loss
 
 
 def focal_with_slope(
@@ -35,15 +12,20 @@ def focal_with_slope(
 ) -> tuple[Tensor, Tensor]:
     """Quality Focal Loss and its derivative, computed together, which saves passes over the logits.
 
+    The loss is the cross-entropy with soft labels, times the distance to the label to the power of
+    beta. It stays finite if a score rounds to 0 or 1 in fp32.
+
     With s the score, d = s - y and h the cross-entropy, whose derivative is d, the loss is
     h |d|^b and its derivative d |d|^b + b h |d|^(b - 1) sign(d) s (1 - s).
 
     Args:
         logits: (...) float32, scores before the sigmoid.
         labels: (...) float32, soft labels in 0..1; None if all are 0.
-        beta: focusing parameter, at least 1.
+        beta: focusing parameter, at least 1; higher values reduce the weight of easy examples.
     Returns:
         Loss and derivative, (...) each.
+
+    Source: Generalized Focal Loss (https://arxiv.org/abs/2006.04388), equation 2.
     """
     scores = logits.sigmoid()
     entropy = softplus(logits)
@@ -59,19 +41,3 @@ def focal_with_slope(
         slope.mul_(away.sign())
         weight = less.mul_(away.abs())  # |d|^b
     return entropy.mul_(weight), slope.addcmul_(away, weight)
-
-
-class _QualityFocal(Function):
-    """Quality Focal Loss whose gradient is computed in the forward pass."""
-
-    @staticmethod
-    def forward(ctx: Any, logits: Tensor, labels: Tensor, beta: float) -> Tensor:
-        loss, slope = focal_with_slope(logits, labels, beta)
-        ctx.save_for_backward(slope)
-        return loss
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:
-        (slope,) = ctx.saved_tensors
-        return slope * grads[0], None, None
