@@ -10,8 +10,6 @@ from math import nan
 from pathlib import Path
 from typing import ClassVar
 
-import numpy as np
-
 from maenas.blocks.files.inside import fault_of
 from maenas.blocks.files.plain_file import GIB, read_text
 from maenas.blocks.files.words import cut, shown
@@ -19,10 +17,9 @@ from maenas.detector.data.dataset import DataError, Dataset
 from maenas.detector.data.paths import class_names
 from maenas.detector.data.readers.clean import dataset_of
 from maenas.detector.data.readers.reading import counted
-from maenas.detector.data.readers.rows import ProblemList, Rows
+from maenas.detector.data.readers.rows import ProblemList, box_rows
 from maenas.detector.data.readers.source import AnnotationFileReader, DataSource
 from maenas.detector.data.readers.values import class_name, real
-from maenas.detector.data.samples import Outlines
 from maenas.detector.data.sizes import Sizes
 from maenas.detector.media.images import ImageError
 
@@ -201,13 +198,10 @@ def _dataset(
             problems.add(image, where, what, "correct it, or add it to `names`")
         elif row.label:
             kept.append((image, where, row))
-    rows = Rows(
-        np.array([image for image, _, _ in kept], dtype=np.int64),
-        np.array([row.box for _, _, row in kept], dtype=np.float64).reshape(-1, 4),
-        np.array([index_of[row.label] for _, _, row in kept], dtype=np.int64),
-        np.zeros(len(kept), dtype=np.bool_),
-        np.full(len(kept), nan),
-        Outlines.none(len(kept)),
+    rows = box_rows(
+        [image for image, _, _ in kept],
+        [row.box for _, _, row in kept],
+        [index_of[row.label] for _, _, row in kept],
         lambda index: kept[index][1],
     )
     return dataset_of(

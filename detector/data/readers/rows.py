@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from maenas.detector.data.dataset import DataProblem, Group
 from maenas.detector.data.labelled import Flags, Labels
@@ -53,6 +53,35 @@ class Rows:
             self.outlines.take(order),
             lambda row: where(int(order[row])),
         )
+
+
+def box_rows(
+    image: ArrayLike,
+    boxes: ArrayLike,
+    labels: ArrayLike,
+    where: Callable[[int], str],
+    crowd: ArrayLike | None = None,
+) -> Rows:
+    """Rows of a format that states boxes, but neither areas nor outlines.
+
+    Args:
+        image: (N,), index of the image.
+        boxes: (N, 4) as (x1, y1, x2, y2) in pixels, or their 4 N values.
+        labels: (N,), indices of the classes; `EVERY_CLASS` for a crowd of any class.
+        where: function that names the file of a row, with line or id.
+        crowd: (N,), whether a box is a region to ignore; None if none is.
+    """
+    images = np.asarray(image, dtype=np.int64)
+    count = len(images)
+    return Rows(
+        images,
+        np.asarray(boxes, dtype=np.float64).reshape(-1, 4),
+        np.asarray(labels, dtype=np.int64),
+        np.zeros(count, dtype=np.bool_) if crowd is None else np.asarray(crowd, dtype=np.bool_),
+        np.full(count, np.nan),
+        Outlines.none(count),
+        where,
+    )
 
 
 class OutlineColumns:

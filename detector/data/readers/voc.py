@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from math import nan
 from pathlib import Path
 from typing import ClassVar
-
-import numpy as np
 
 from maenas.blocks.errors import SpecError
 from maenas.blocks.files.inside import inside
@@ -18,10 +15,9 @@ from maenas.detector.data.dataset import DataError, Dataset
 from maenas.detector.data.paths import class_names
 from maenas.detector.data.readers.clean import dataset_of
 from maenas.detector.data.readers.reading import counted
-from maenas.detector.data.readers.rows import ProblemList, Rows
+from maenas.detector.data.readers.rows import ProblemList, box_rows
 from maenas.detector.data.readers.source import ROBOFLOW_FOLDERS, SPLITS, DataSource, Reader
 from maenas.detector.data.readers.voc_file import LIMIT, VocFile, VocObject, read_voc_file
-from maenas.detector.data.samples import Outlines
 from maenas.detector.data.sizes import Sizes
 from maenas.detector.media.images import IMAGE_SUFFIXES, ImageError
 
@@ -157,7 +153,6 @@ def _read(
         what = f"class {shown(rows[row][1].name)} is not among `names`"
         problems.add(rows[row][0], where[row], what, "correct it, or add it to `names`")
     known_rows = [row for row, (_, each) in enumerate(rows) if each.name in index_of]
-    count = len(known_rows)
     return dataset_of(
         source.path,
         names,
@@ -165,14 +160,12 @@ def _read(
         paths,
         sizes,
         ids,
-        Rows(
-            np.array([rows[row][0] for row in known_rows], dtype=np.int64),
-            np.array([rows[row][1].box for row in known_rows], dtype=np.float64).reshape(-1, 4),
-            np.array([index_of[rows[row][1].name] for row in known_rows], dtype=np.int64),
-            np.array([rows[row][1].difficult for row in known_rows], dtype=np.bool_),
-            np.full(count, nan),
-            Outlines.none(count),
+        box_rows(
+            [rows[row][0] for row in known_rows],
+            [rows[row][1].box for row in known_rows],
+            [index_of[rows[row][1].name] for row in known_rows],
             lambda row: where[known_rows[row]],
+            crowd=[rows[row][1].difficult for row in known_rows],
         ),
         problems,
         lambda index: str(paths[index]),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -13,7 +14,7 @@ from maenas.detector.data.dataset import DataError, Dataset
 from maenas.detector.data.paths import class_names, find_entries
 from maenas.detector.data.readers.clean import dataset_of
 from maenas.detector.data.readers.reading import counted
-from maenas.detector.data.readers.rows import ProblemList, Rows
+from maenas.detector.data.readers.rows import ProblemList, Rows, box_rows
 from maenas.detector.data.readers.source import SPLITS, DataSource, Reader
 from maenas.detector.data.readers.yolo_rows import KEY, RowError, RowForm, YoloRows, row_form
 from maenas.detector.data.samples import Outlines
@@ -152,16 +153,14 @@ def _in_pixels(rows: YoloRows, paths: Sequence[Path], shapes: Sequence[tuple[int
     if len(made.points):
         points = made.points * sides[made.points_of_objects()].astype(np.float32)
         made = Outlines(points, made.parts, made.objects)
-    count = len(image)
-    return Rows(
+    boxes = np.array(rows.boxes, dtype=np.float64).reshape(-1, 4) * np.tile(sides, 2)
+    found = box_rows(
         image,
-        np.array(rows.boxes, dtype=np.float64).reshape(-1, 4) * np.tile(sides, 2),
-        np.array(rows.labels, dtype=np.int64),
-        np.zeros(count, dtype=np.bool_),
-        np.full(count, np.nan),
-        made,
+        boxes,
+        rows.labels,
         lambda row: f"{label_file(paths[rows.image[row]])}:{rows.line[row]}",
     )
+    return replace(found, outlines=made)
 
 
 def _images(source: Path, entry: Path, problems: ProblemList) -> list[Path]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from array import array
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from math import nan
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +13,8 @@ from numpy.typing import NDArray
 from maenas.blocks.files.words import shown
 from maenas.detector.data.dataset import DataError, Dataset
 from maenas.detector.data.readers.published.openimages_files import read_rows
-from maenas.detector.data.readers.rows import ProblemList, Rows
+from maenas.detector.data.readers.rows import ProblemList, Rows, box_rows
 from maenas.detector.data.readers.values import real
-from maenas.detector.data.samples import Outlines
 
 COLUMNS = ("ImageID", "LabelName", "XMin", "XMax", "YMin", "YMax", "IsGroupOf")
 LABEL_COLUMNS = ("ImageID", "LabelName", "Confidence")
@@ -76,14 +74,12 @@ class Boxes:
         lines = np.array(self._line, dtype=np.int64)[used]
         sides = sizes.reshape(-1, 2)[image[used], ::-1]  # (N, 2): width, height
         boxes = np.array(self._box, dtype=np.float64).reshape(-1, 4)[used] * np.tile(sides, 2)
-        return Rows(
+        return box_rows(
             image[used],
             boxes,
             np.array(self._label, dtype=np.int64)[used],
-            np.array(self._group, dtype=np.bool_)[used],
-            np.full(len(used), nan),
-            Outlines.none(len(used)),
             lambda row: f"{self.path}:{lines[row]}",
+            crowd=np.array(self._group, dtype=np.bool_)[used],
         )
 
 

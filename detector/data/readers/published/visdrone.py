@@ -9,18 +9,15 @@ from math import nan
 from pathlib import Path
 from typing import ClassVar
 
-import numpy as np
-
 from maenas.blocks.files.plain_file import MIB, read_text
 from maenas.blocks.files.words import shown
 from maenas.detector.data.dataset import DataError, Dataset
 from maenas.detector.data.labelled import EVERY_CLASS
 from maenas.detector.data.readers.clean import dataset_of
 from maenas.detector.data.readers.reading import counted
-from maenas.detector.data.readers.rows import ProblemList, Rows
+from maenas.detector.data.readers.rows import ProblemList, Rows, box_rows
 from maenas.detector.data.readers.source import SPLITS, DataSource, Reader
 from maenas.detector.data.readers.values import real, whole
-from maenas.detector.data.samples import Outlines
 from maenas.detector.data.sizes import Sizes
 from maenas.detector.media.images import IMAGE_SUFFIXES, ImageError
 
@@ -129,15 +126,12 @@ class _Labels:
 
     def rows(self, files: Sequence[Path]) -> Rows:
         """All rows; `files` is the text file of each image."""
-        count = len(self.image)
-        return Rows(
-            np.array(self.image, dtype=np.int64),
-            np.array(self.boxes, dtype=np.float64).reshape(-1, 4),
-            np.array(self.labels, dtype=np.int64),
-            np.array(self.crowd, dtype=np.bool_),
-            np.full(count, nan),
-            Outlines.none(count),
+        return box_rows(
+            self.image,
+            self.boxes,
+            self.labels,
             lambda row: f"{files[self.image[row]]}:{self.line[row]}",
+            crowd=self.crowd,
         )
 
 
