@@ -41,7 +41,7 @@ def constant_weights(spec: DetectorSpec) -> dict[str, Tensor]:
 
 
 def small_folder(folder: Path, resize: Resize = "letterbox") -> Path:
-    """The detector as a folder."""
+    """The detector as a folder, whose weights count as trained."""
     spec = small_spec(resize)
-    save_folder(folder, spec, constant_weights(spec))
+    save_folder(folder, spec, constant_weights(spec), trained=True)
     return folder

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,8 +21,12 @@ if TYPE_CHECKING:
 SPEC_FILE = "detector.yaml"
 LARGEST = 64 * GIB  # largest file of weights, in bytes
 WEIGHTS_FILE = "weights.safetensors"
+ORIGINS_FILE = "inherited.csv"  # beside weights that were inherited, not trained
 # One value of metadata, because safetensors writes several in any order. Format 1 had no checksum.
+# The last word says whether training made the weights; files of 0.1.0 and unknown weights lack it.
 WEIGHTS_FORMAT = "maenas/weights@2 crc32:00000000"
+TRAINED = {True: " trained", False: " untrained", None: ""}
+BATCHES = "num_batches_tracked"  # batches that a BatchNorm has learned from
 WEIGHTS_KIND = b"maenas/weights@2"
 
 
@@ -30,9 +35,16 @@ def save_folder(
     spec: DetectorSpec,
     weights: dict[str, Tensor] | None,
     receipt: tuple[str, ...] = (),
+    trained: bool | None = None,
 ) -> None:
     """Write a detector folder, with its weights in training form if there are any.
 
+    Args:
+        folder: folder of the detector.
+        spec: detector.
+        weights: its weights; None to write none.
+        receipt: comments at the top of `detector.yaml`.
+        trained: whether training made the weights; None if that is unknown.
     Raises:
         SpecError: if the folder cannot be written.
     """
@@ -44,7 +56,8 @@ def save_folder(
         from safetensors.torch import save
 
         plain = {name: value.detach().cpu().contiguous() for name, value in weights.items()}
-        write_bytes(folder / WEIGHTS_FILE, seal(save(plain, {"format": WEIGHTS_FORMAT})))
+        metadata = {"format": WEIGHTS_FORMAT + TRAINED[trained]}
+        write_bytes(folder / WEIGHTS_FILE, seal(save(plain, metadata)))
     dump_detector(spec, folder / SPEC_FILE, receipt)
 
 
@@ -58,6 +71,44 @@ def load_folder(path: Path) -> tuple[DetectorSpec, dict[str, Tensor] | None]:
     spec = load_detector(path / SPEC_FILE if path.is_dir() else path)
     weights = folder / WEIGHTS_FILE
     return spec, load_weights(weights) if weights.exists() else None
+
+
+def folder_is_trained(path: Path) -> bool | None:
+    """Whether training made the weights of a detector folder; None if that is unknown.
+
+    Args:
+        path: the folder or its `detector.yaml`; without weights it is not trained.
+    """
+    folder = path if path.is_dir() else path.parent
+    if not (folder / WEIGHTS_FILE).exists():
+        return False
+    return weights_are_trained(folder / WEIGHTS_FILE)
+
+
+def weights_are_trained(path: Path) -> bool | None:
+    """Whether training made the weights in a file, as it says; None if that is unknown.
+
+    The weights of a file that does not say so were trained if a BatchNorm has counted batches,
+    unless they were inherited from another detector.
+
+    Raises:
+        SpecError: if the file is damaged.
+    """
+    from safetensors import safe_open
+
+    with parsing(path, wrong="cannot be read as safetensors"), safe_open(path, "pt") as file:
+        said = (file.metadata() or {}).get("format", "")
+        for trained, word in TRAINED.items():
+            if word and said.startswith(WEIGHTS_KIND.decode()) and said.endswith(word):
+                return trained
+        counts = {name: file.get_tensor(name) for name in file.keys() if name.endswith(BATCHES)}  # noqa: SIM118
+    return True if has_learned(counts) and not (path.parent / ORIGINS_FILE).exists() else None
+
+
+def has_learned(weights: Mapping[str, Tensor]) -> bool:
+    """Whether a BatchNorm in a network has counted batches, as it does in a training."""
+    counts = (value for name, value in weights.items() if name.endswith(BATCHES))
+    return any(bool((count > 0).any()) for count in counts)
 
 
 def load_weights(path: Path) -> dict[str, Tensor]:

@@ -13,13 +13,12 @@ import torch
 from torch import Tensor
 
 from maenas.blocks.files.atomic_write import write_text
-from maenas.detector.checkpoints.checkpoint import build_network
+from maenas.detector.checkpoints.checkpoint import ORIGINS_FILE, build_network
 from maenas.detector.checkpoints.input_channels import with_channels
 from maenas.detector.checkpoints.pairs import Blocks, input_blocks, tensor_pairs
 from maenas.detector.model.spec import DetectorSpec
 
 Origin = Literal["copied", "cut", "repeated", "padded", "summed", "fresh"]
-ORIGINS_FILE = "inherited.csv"
 NOISE = 0.01  # standard deviation of the noise of repeated filters over that of their weights
 
 

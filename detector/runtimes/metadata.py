@@ -20,7 +20,7 @@ from maenas.detector.ops.thresholds import Thresholds
 FORMAT = "maenas/model@1"
 THRESHOLDS = ("min_score", "max_iou", "max_detections")
 # Fields that the file stores as JSON.
-NOT_TEXT = {"names", "in_shape", "stride", "is_nano", *THRESHOLDS}
+NOT_TEXT = {"names", "in_shape", "stride", "is_nano", "trained", *THRESHOLDS}
 Layout = Literal["raw", "end2end", "end2end-trt"]
 Precision = Literal["f32", "f16", "int8"]
 
@@ -36,6 +36,8 @@ class Metadata:
         stride: stride of each level in pixels, finest level first.
         is_nano: whether DAMO-YOLO evaluates it with the thresholds of Ns, Nm and Nl; False for
             files of an older maenas, which lack the field.
+        trained: whether training made the weights; None if that is unknown, as for files of an
+            older maenas.
         layout: kind of outputs: "raw" for scores and boxes before NMS, the others for detections.
         min_score: confidence threshold of the NMS in the file; None without NMS.
         max_iou: IoU threshold of that NMS.
@@ -52,6 +54,7 @@ class Metadata:
     resize: Literal["letterbox", "stretch"]
     stride: tuple[int, ...]
     is_nano: bool = False
+    trained: bool | None = None
     layout: Layout = "raw"
     min_score: float | None = None
     max_iou: float | None = None

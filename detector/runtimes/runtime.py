@@ -20,6 +20,7 @@ class Runtime(ABC):
         names: names of the classes; () if it has none.
         resize: method that resizes an image to that shape, "letterbox" or "stretch".
         is_nano: whether DAMO-YOLO evaluates it with the thresholds of Ns, Nm and Nl.
+        trained: whether training made the weights; None if that is unknown.
         nms: thresholds of the NMS at the end of the model; None if it has no NMS. A model with NMS
             is run by `detect`, any other by `run`.
         about: line for the terminal: runtime, version, precision as read back, file.
@@ -29,6 +30,7 @@ class Runtime(ABC):
     names: tuple[str, ...]
     resize: str
     is_nano: bool
+    trained: bool | None = None
     nms: Thresholds | None = None
     about: str
 

@@ -147,7 +147,8 @@ def evaluate(training: Training, state: TrainingState, average: DetectorNetwork,
     if is_best:
         progress.best = scores.ap
     if is_best and training.ranks.leads:
-        training.folder.save(BEST, state.ema.weights, f"epoch {epoch}, AP {scores.ap:.4f}")
+        note = f"epoch {epoch}, AP {scores.ap:.4f}"
+        training.folder.save(BEST, state.ema.weights, progress, note)
     return is_best
 
 
@@ -239,7 +240,8 @@ def one_epoch(
 def save_checkpoint(training: Training, state: TrainingState) -> None:
     """Save the last detector, and then the state to resume from."""
     state.progress.kept = state.progress.epoch
-    training.folder.save(LAST, state.ema.weights, f"epoch {state.progress.epoch}")
+    note = f"epoch {state.progress.epoch}"
+    training.folder.save(LAST, state.ema.weights, state.progress, note)
     training.folder.save_state(state.saved(training.identity))
 
 

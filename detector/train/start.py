@@ -47,8 +47,7 @@ def starting_network(
     target = starting_spec(spec, names)
     if weights is None:
         return target.build(), ["starts from random weights"]
-    same = len(names) == spec.head.num_classes and spec.names in ((), tuple(names))
-    if same:
+    if keeps_all(spec, names):
         return build_network(target, dict(weights), where), [f"starts from all weights of {where}"]
     build_network(spec, dict(weights), where)  # a clear error for weights of another detector
     network = target.build()
@@ -64,6 +63,11 @@ def starting_network(
     network.load_state_dict(fresh)
     kept = f", which keeps {len(pairs)} of {len(names)} classes" if pairs else ""
     return network, [f"starts from all weights of {where} but those of the classifier{kept}"]
+
+
+def keeps_all(spec: DetectorSpec, names: Sequence[str]) -> bool:
+    """Whether a detector that learns these classes starts from all weights of another one."""
+    return len(names) == spec.head.num_classes and spec.names in ((), tuple(names))
 
 
 def common_classes(old: Sequence[str], new: Sequence[str]) -> list[tuple[int, int]]:

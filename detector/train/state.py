@@ -253,24 +253,34 @@ class RunFolder:
         path: path of the folder.
         spec: detector that is trained.
         receipt: comments at the top of `detector.yaml`.
+        starts_trained: whether the training starts from all weights of a trained detector.
     """
 
     path: Path
     spec: DetectorSpec
     receipt: tuple[str, ...] = ()
+    starts_trained: bool = False
 
     @property
     def state_file(self) -> Path:
         """Path of the state to resume from."""
         return self.path / STATE_FILE
 
-    def save(self, name: str, weights: Mapping[str, Tensor], note: str) -> None:
+    def save(
+        self, name: str, weights: Mapping[str, Tensor], progress: TrainingProgress, note: str
+    ) -> None:
         """Write a detector, "last" or "best".
 
+        Args:
+            name: name of its folder.
+            weights: its weights.
+            progress: progress of the training, which says whether it has trained them.
+            note: comment for `detector.yaml`.
         Raises:
             SpecError: if it cannot be written; an existing detector is then unchanged.
         """
-        save_folder(self.path / name, self.spec, dict(weights), (*self.receipt, note))
+        trained = self.starts_trained or progress.step > progress.skipped
+        save_folder(self.path / name, self.spec, dict(weights), (*self.receipt, note), trained)
 
     def save_state(self, saved: Saved) -> None:
         """Write the state to resume from.

@@ -98,7 +98,7 @@ def detect(
         if writes:
             folder = held.enter_context(new_run(out, "detect", exist_ok))
         LOG.info(detector.runtime.about)
-        if not detector.trained:
+        if detector.trained is False:
             LOG.warning(detector.untrained())
         inference = infer(
             *(sources, detector, thresholds, batch),

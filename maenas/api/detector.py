@@ -47,7 +47,8 @@ class Detector(Predictor):
     Attributes:
         name: name of the model, as given.
         spec: the detector as data; None for an exported file.
-        trained: whether the detector has trained weights; with random ones it detects nothing.
+        trained: whether the detector has trained weights, without which it detects nothing; None if
+            that is unknown.
         runtime: runtime that the detector runs in.
 
     Example:

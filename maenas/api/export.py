@@ -108,9 +108,9 @@ def export(
     # torch takes seconds to load, so mistakes are reported first
     from maenas.detector.export.export import export_detector
 
-    spec, network, is_trained = find()
-    if not is_trained:
-        LOG.info(f"{name} has no weights: they are random, which is useful only to measure latency")
+    spec, network, trained = find()
+    if trained is False:
+        LOG.info(f"{name} has no trained weights: the file is useful only to measure latency")
     if precision == "int8" and calibration is None:
         LOG.info(
             "calibrating on generated images; --calibration FOLDER with your own images keeps "
@@ -119,5 +119,6 @@ def export(
     exported = export_detector(
         *(spec, network, path, options, comparison_image(pixels, spec)),
         calibration_images(examples, spec) if precision == "int8" else (),
+        trained,
     )
     return ExportResult(name, exported)

@@ -70,13 +70,19 @@ def build_detector(
     from maenas.blocks import SpecError
     from maenas.blocks.errors import one_of
     from maenas.budgets import load_device
-    from maenas.detection.build import DEFAULT_CLASSES, BuildResult, costs_of, inherited_weights
+    from maenas.detection.build import (
+        DEFAULT_CLASSES,
+        BuildResult,
+        costs_of,
+        inherited_weights,
+        inherits_all,
+    )
     from maenas.detector import load_template
     from maenas.detector.checkpoints.checkpoint import SPEC_FILE, WEIGHTS_FILE, save_folder
     from maenas.detector.checkpoints.inherit import save_origins
     from maenas.detector.model.spec import Resize
     from maenas.runs.folders import require_no_run
-    from maenas.runs.models import find_inheritance, find_model
+    from maenas.runs.models import find_inheritance, find_model, is_trained
     from maenas.runs.templates import nearest_template
 
     resolved, folder = find_model(str(model)).reading(channels), Path(out)
@@ -101,11 +107,12 @@ def build_detector(
                 )
             (folder / WEIGHTS_FILE).unlink(missing_ok=True)  # weights of the old detector
     receipt = (f"maenas build-detector {model} --template {chosen.name}",)
-    weights, inheritance = None, None
+    weights, inheritance, trained = None, None, None
     if init is not None:
         inheritance = find_inheritance(spec, str(init), seed=0)
         spec, weights = inherited_weights(inheritance, tuple(names), num_classes)
-    save_folder(folder, spec, weights, receipt)
+        trained = is_trained(str(init)) if inherits_all(inheritance, spec) else False
+    save_folder(folder, spec, weights, receipt, trained)
     if inheritance is not None:
         save_origins(inheritance, folder)
     target = load_device(device or resolved.device or "t4")
@@ -152,7 +159,7 @@ def import_weights(
         digest_line,
         number_of_parameters,
     )
-    from maenas.detector.checkpoints.checkpoint import save_folder
+    from maenas.detector.checkpoints.checkpoint import has_learned, save_folder
     from maenas.detector.checkpoints.import_weights import import_checkpoint
     from maenas.runs.folders import require_no_run
     from maenas.runs.start import new_run
@@ -166,7 +173,8 @@ def import_weights(
         receipt += f" --num-classes {num_classes}"
     with new_run(out, "import-weights", exist_ok) as folder:
         require_no_run(folder)
-        save_folder(folder, imported.spec, imported.weights, (receipt, digest_line(path)))
+        trained = has_learned(imported.weights) or None
+        save_folder(folder, imported.spec, imported.weights, (receipt, digest_line(path)), trained)
     return ImportResult(
         checkpoint=path,
         model=model,

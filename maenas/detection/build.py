@@ -80,6 +80,14 @@ def costs_of(spec: DetectorSpec, device: LatencyModel) -> dict[str, Cost]:
     return {name: cost(ops, device) for name, ops in parts.items()}
 
 
+def inherits_all(inheritance: Inheritance, spec: DetectorSpec) -> bool:
+    """Whether a detector has all weights of the one that it inherits from, unchanged."""
+    from maenas.detector.train.start import keeps_all
+
+    names = spec.names or inheritance.spec.names
+    return set(inheritance.counts()) == {"copied"} and keeps_all(inheritance.spec, names)
+
+
 def inherited_weights(
     inheritance: Inheritance, names: tuple[str, ...], num_classes: int | None
 ) -> tuple[DetectorSpec, dict[str, Tensor]]:

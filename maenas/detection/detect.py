@@ -36,7 +36,8 @@ class DetectResult:
     Attributes:
         model: name of the detector, as given.
         runtime: runtime and precision of the inference, as text for the terminal.
-        trained: whether the detector has trained weights; with random ones it detects nothing.
+        trained: whether the detector has trained weights, without which it detects nothing; None if
+            that is unknown.
         in_shape: (channels, height, width) that images are resized to.
         names: names of the classes; () if they have none.
         folder: folder of the files written; None if none was written.
@@ -50,7 +51,7 @@ class DetectResult:
 
     model: str
     runtime: str
-    trained: bool
+    trained: bool | None
     in_shape: tuple[int, int, int]
     names: tuple[str, ...]
     folder: Path | None

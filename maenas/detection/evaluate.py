@@ -25,7 +25,7 @@ class ValResult:
     Attributes:
         model: name of the detector, as given.
         runtime: runtime and precision of the evaluation, as text for the terminal.
-        trained: whether it has trained weights.
+        trained: whether it has trained weights; None if that is unknown.
         in_shape: (channels, height, width) that images are resized to.
         data: file of the data set.
         split: split of the data set, such as "val".
@@ -40,7 +40,7 @@ class ValResult:
 
     model: str
     runtime: str
-    trained: bool
+    trained: bool | None
     in_shape: tuple[int, int, int]
     data: Path
     split: str
@@ -103,7 +103,7 @@ def warnings_about(detector: Predictor, dataset: Dataset) -> list[str]:
     """Warnings about the detector and the labels that make the result less reliable."""
     from maenas.terminal.console import count_of
 
-    lines = [] if detector.trained else [detector.untrained()]
+    lines = [detector.untrained()] if detector.trained is False else []
     extra = [name for name in detector.names if name not in dataset.names]
     if extra:
         some = ", ".join(extra[:5]) + (", .." if len(extra) > 5 else "")

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from maenas.detector.model.layers.network import DetectorNetwork
     from maenas.detector.model.spec import DetectorSpec
 
-    # Spec and network of a detector, and whether it has trained weights.
-    Loader = Callable[[], tuple[DetectorSpec, DetectorNetwork, bool]]
+    # Spec and network of a detector, and whether it has trained weights; None if unknown.
+    Loader = Callable[[], tuple[DetectorSpec, DetectorNetwork, bool | None]]
 
 SCHEMA = "maenas/export@1"
 CALIBRATION_IMAGES = 128
@@ -66,17 +66,17 @@ def model_of(detector: str | Path | Predictor, input_size: InputSize) -> tuple[s
     Raises:
         MaenasError: if there is no such detector, or it is an exported file itself.
     """
-    from maenas.runs.models import find_detector, require_model, sized
+    from maenas.runs.models import find_detector, is_trained, require_model, sized
 
     if isinstance(detector, str | Path):
         name = str(detector)
         require_model(name)
 
-        def load() -> tuple[DetectorSpec, DetectorNetwork, bool]:
+        def load() -> tuple[DetectorSpec, DetectorNetwork, bool | None]:
             from maenas.detector.checkpoints.checkpoint import build_network
 
             spec, weights = find_detector(name, input_size)
-            return spec, build_network(spec, weights, name), weights is not None
+            return spec, build_network(spec, weights, name), is_trained(name)
 
         return name, load
     spec, network = detector.spec_and_network()

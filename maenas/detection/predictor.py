@@ -17,9 +17,11 @@ from maenas.detector.channels import COLOURS, shown_shape
 from maenas.detector.checkpoints.checkpoint import (
     WEIGHTS_FILE,
     build_network,
+    folder_is_trained,
     load_folder,
     load_weights,
     save_folder,
+    weights_are_trained,
 )
 from maenas.detector.errors import ModelError
 from maenas.detector.media.images import ImageError, Pixels, read_image, to_pixels
@@ -30,7 +32,7 @@ from maenas.detector.predict.results import Objects
 from maenas.detector.runtimes.load import load_runtime
 from maenas.detector.runtimes.runtime import Runtime
 from maenas.detector.runtimes.torch_runtime import TorchRuntime
-from maenas.runs.models import find_detector, is_exported
+from maenas.runs.models import find_detector, is_exported, is_trained
 
 if TYPE_CHECKING:
     from maenas.detector.model.layers.network import DetectorNetwork
@@ -53,13 +55,14 @@ class Predictor:
         compute: str = "cpu",
     ) -> None:
         self.spec: DetectorSpec | None = None
-        self.trained = True
+        self.trained: bool | None = None  # unknown
         self.name = str(model)
         self._compute = compute
         self._network: DetectorNetwork | None = None
-        self._is_saved = True
+        self._has_weights = self._is_saved = True
         if is_exported(self.name):
             self.runtime: Runtime = load_runtime(Path(model), precision, threads, compute)
+            self.trained = self.runtime.trained
             return
         if precision not in (None, "f32"):
             raise ModelError(f"precision: torch computes in f32, got {precision!r}.")
@@ -73,7 +76,7 @@ class Predictor:
         """Load the model of this name for inference in torch."""
         spec, weights = find_detector(self.name)
         self._use(spec, build_network(spec, weights, self.name))
-        self.trained = weights is not None
+        self.trained, self._has_weights = is_trained(self.name), weights is not None
 
     def _use(self, spec: DetectorSpec, network: DetectorNetwork) -> None:
         """Run another network from now on."""
@@ -84,7 +87,7 @@ class Predictor:
         count = len(self.names) if self.spec is None else self.spec.head.num_classes
         classes = f", {count} classes" if count else ""
         size = shown_shape(self.in_shape)
-        state = "" if self.trained else ", untrained"
+        state = ", untrained" if self.trained is False else ""
         return f"{type(self).__name__}({self.name!r}, {size}{classes}{state})"
 
     @property
@@ -129,7 +132,8 @@ class Predictor:
         else:
             loaded = load_weights(path)
         self._use(spec, build_network(spec, loaded, str(path)))
-        self.trained, self._is_saved = True, path.is_dir()
+        self.trained = folder_is_trained(path) if path.is_dir() else weights_are_trained(path)
+        self._has_weights, self._is_saved = True, path.is_dir()
         if path.is_dir():
             self.name = str(path)
         return self
@@ -145,8 +149,9 @@ class Predictor:
             PosixPath('detector')
         """
         spec, network = self.spec_and_network()
-        weights = network.state_dict() if self.trained else None
-        save_folder(Path(folder), spec, weights, (f"maenas.Detector, from {self.name}",))
+        weights = network.state_dict() if self._has_weights else None
+        receipt = (f"maenas.Detector, from {self.name}",)
+        save_folder(Path(folder), spec, weights, receipt, self.trained)
         self.name, self._is_saved = str(folder), True
         return Path(folder)
 
@@ -183,7 +188,7 @@ class Predictor:
         Example:
             >>> detector.predict("street.jpg", min_score=0.6).to_supervision()
         """
-        if not self.trained:
+        if self.trained is False:
             warnings.warn(self.untrained(), stacklevel=2)
         asked = (min_score, max_iou, max_detections)
         thresholds = choose_thresholds(DEFAULT_THRESHOLDS, self.runtime.nms, *asked)
@@ -209,9 +214,8 @@ class Predictor:
     def untrained(self) -> str:
         """The warning that the detector has no trained weights."""
         return (
-            f"{self.name} has no trained weights: it is filled with random ones and its detections "
-            "mean nothing. `maenas import-weights` imports official weights, `maenas train` trains "
-            "them."
+            f"{self.name} has no trained weights: its detections mean nothing. `maenas "
+            "import-weights` imports official weights, `maenas train` trains a detector."
         )
 
 

@@ -188,7 +188,7 @@ def detector_keys() -> dict[str, Schema]:
     return {
         "model": TEXT,
         "runtime": TEXT,
-        "trained": {"type": "boolean"},
+        "trained": {"type": ["boolean", "null"]},
         "in_shape": SHAPE,
         "names": TEXTS,
         "folder": OPTIONAL_TEXT,

@@ -14,7 +14,7 @@ from maenas.blocks.files.plain_file import read_bytes
 from maenas.blocks.files.yaml_file import LIMIT
 from maenas.budgets.image_size import InputSize, image_shape
 from maenas.detector import Template, load_template
-from maenas.detector.checkpoints.checkpoint import SPEC_FILE, load_folder
+from maenas.detector.checkpoints.checkpoint import SPEC_FILE, folder_is_trained, load_folder
 from maenas.detector.model.spec import DetectorSpec, assemble, load_detector
 from maenas.detector.runtimes.load import KINDS
 from maenas.nas import DEFAULT_SCORE, Score, load_score, made_score
@@ -195,6 +195,15 @@ def sized(spec: DetectorSpec, input_size: InputSize) -> DetectorSpec:
         return spec
     in_shape = image_shape(input_size, spec.backbone.in_shape[0])
     return replace(spec, backbone=replace(spec.backbone, in_shape=in_shape))
+
+
+def is_trained(name: str) -> bool | None:
+    """Whether training made the weights of a detector; None if that is unknown.
+
+    Args:
+        name: name of a detector, a training run or zoo:NAME, as for `find_detector`.
+    """
+    return False if name.startswith("zoo:") else folder_is_trained(detector_in(Path(name)))
 
 
 def detector_in(path: Path) -> Path:

@@ -135,7 +135,7 @@ def run_training(
         path = out or Path()
         if ranks.leads and not resume:
             path = opened.enter_context(new_run(out, options.command, exist_ok, can_resume=True))
-        folder = RunFolder(path, spec, (receipt(resolved.teacher),))
+        folder = RunFolder(path, spec, (receipt(resolved.teacher),), resolved.starts_trained)
         if ranks.leads:
             notes = [
                 *resolved.notes,

@@ -33,8 +33,9 @@ from maenas.detector.train import (
     with_changes,
 )
 from maenas.detector.train.recipe import parse_recipe, recipe_data
+from maenas.detector.train.start import keeps_all
 from maenas.detector.train.state import LAST, STATE_FILE, Saved, TrainingProgress
-from maenas.runs.models import find_detector, find_inheritance, find_teacher
+from maenas.runs.models import find_detector, find_inheritance, find_teacher, is_trained
 from maenas.terminal.console import count_of
 from maenas.training.datasets import training_images
 
@@ -80,6 +81,7 @@ class ResolvedTraining:
         inheritance: weights that were mapped from another detector; None without one, and in a run
             that is resumed.
         starts_at_random: whether a new run begins with random weights.
+        starts_trained: whether a new run starts from all weights of a trained detector.
     """
 
     spec: DetectorSpec
@@ -92,6 +94,7 @@ class ResolvedTraining:
     teacher: Teacher | None = None
     inheritance: Inheritance | None = None
     starts_at_random: bool = False
+    starts_trained: bool = False
 
 
 def begun(options: TrainOptions, ranks: Ranks) -> ResolvedTraining:
@@ -141,6 +144,9 @@ def begun(options: TrainOptions, ranks: Ranks) -> ResolvedTraining:
         teacher=teacher,
         inheritance=inheritance,
         starts_at_random=weights is None,
+        starts_trained=options.init is None
+        and is_trained(options.detector) is True
+        and keeps_all(spec, names),
     )
 
 

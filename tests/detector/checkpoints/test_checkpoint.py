@@ -16,9 +16,11 @@ from torch import Tensor
 from maenas.blocks import Backbone, ConvStem, ResK1KX, SpecError
 from maenas.detector import RepGFPN, ZeroHead
 from maenas.detector.checkpoints.checkpoint import (
+    ORIGINS_FILE,
     SPEC_FILE,
     WEIGHTS_FILE,
     build_network,
+    folder_is_trained,
     load_folder,
     load_weights,
     save_folder,
@@ -66,6 +68,29 @@ def test_weights_say_what_they_are(tmp_path, weights) -> None:
     with safe_open(tmp_path / WEIGHTS_FILE, "pt") as file:
         (said,) = file.metadata().values()
     assert re.fullmatch("maenas/weights@2 crc32:[0-9a-f]{8}", said)
+
+
+@pytest.mark.parametrize(
+    ("trained", "batches", "is_inherited", "expected"),
+    [
+        (True, 0, False, True),
+        (False, 5, False, False),
+        (None, 5, False, True),
+        (None, 5, True, None),  # the source was trained, not this detector
+        (None, 0, False, None),
+    ],
+)
+def test_weights_say_whether_training_made_them(
+    tmp_path, weights, trained, batches, is_inherited, expected
+) -> None:
+    assert folder_is_trained(tmp_path) is False
+    count = next(name for name in weights if name.endswith("num_batches_tracked"))
+    save_folder(tmp_path, SPEC, {**weights, count: torch.tensor(batches)}, trained=trained)
+    if is_inherited:
+        (tmp_path / ORIGINS_FILE).touch()
+    assert folder_is_trained(tmp_path) is expected
+    assert folder_is_trained(tmp_path / "detector.yaml") is expected
+    assert load_folder(tmp_path)[1] is not None
 
 
 def test_one_changed_bit_anywhere_in_the_weights_is_found(tmp_path, weights) -> None:

@@ -296,6 +296,7 @@ def test_metadata_comes_back_as_it_went() -> None:
         resize="letterbox",
         stride=(8, 16, 32),
         is_nano=True,
+        trained=False,
     )
     back = read_metadata({**told.to_text(), "producer": "somebody"}, Path("m.onnx"))
     assert back == replace(told, version=this_version())
@@ -305,6 +306,7 @@ def test_a_file_that_does_not_say_its_kind_is_no_nano_detector() -> None:
     told = Metadata(names=(), in_shape=(3, 32, 64), resize="letterbox", stride=(8, 16, 32))
     older = {key: text for key, text in told.to_text().items() if key != "is_nano"}
     assert not read_metadata(older, Path("m.onnx")).is_nano
+    assert read_metadata(older, Path("m.onnx")).trained is None
 
 
 def test_metadata_of_a_newer_maenas_or_damaged_is_refused() -> None:
@@ -317,6 +319,7 @@ def test_metadata_of_a_newer_maenas_or_damaged_is_refused() -> None:
         ("in_shape", "[3, 32]"),
         ("in_shape", "[3, 32"),
         ("is_nano", "maybe"),
+        ("trained", '"yes"'),
     ):
         with pytest.raises(ModelError, match=f"m.onnx: {key}"):
             read_metadata({**told.to_text(), key: value}, Path("m.onnx"))

@@ -76,7 +76,7 @@ def test_a_wrong_option_is_refused(options: dict[str, float], message: str) -> N
 def test_a_training_freezes_only_stages_that_exist_and_have_weights(tmp_path: Path) -> None:
     data, spec = write_data(tmp_path / "data"), small_spec()
     save_folder(tmp_path / "plain", spec, None)
-    save_folder(tmp_path / "trained", spec, spec.build().state_dict())
+    save_folder(tmp_path / "trained", spec, spec.build().state_dict(), trained=True)
     cpu = Ranks(torch.device("cpu"))
 
     def options(folder: str, stages: int) -> TrainOptions:
@@ -87,4 +87,7 @@ def test_a_training_freezes_only_stages_that_exist_and_have_weights(tmp_path: Pa
         begun(options("plain", 1), cpu)
     with pytest.raises(SpecError, match="freeze must be at most 5, the number of stages"):
         begun(options("trained", 6), cpu)
-    assert begun(options("trained", 5), cpu).recipe.fine_tune.freeze == 5
+    frozen = begun(options("trained", 5), cpu)
+    assert frozen.recipe.fine_tune.freeze == 5
+    assert frozen.starts_trained
+    assert not begun(options("plain", 0), cpu).starts_trained

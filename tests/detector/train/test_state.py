@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 import torch
 
+from maenas.detector.checkpoints.checkpoint import folder_is_trained
 from maenas.detector.data import read_dataset
 from maenas.detector.errors import TrainError
 from maenas.detector.train import identity, load_state, train
-from maenas.detector.train.state import HEADER, OLDER
+from maenas.detector.train.state import HEADER, OLDER, RunFolder, TrainingProgress
 from tests.small_detector import NAMES, small_spec
 from tests.trainings import RECIPE, small_training, write_data
 
@@ -35,6 +36,20 @@ def test_a_run_can_be_continued_from_its_first_moment_on(data: Path, tmp_path: P
     saved = load_state(tmp_path / "resume.pt")
     assert (saved.progress.epoch, saved.progress.step, saved.progress.rows) == (0, 0, [])
     assert (tmp_path / "last" / "weights.safetensors").exists()
+    assert folder_is_trained(tmp_path / "last") is False
+
+
+@pytest.mark.parametrize(
+    ("steps", "skipped", "starts_trained", "expected"),
+    [(0, 0, False, False), (3, 3, False, False), (3, 2, False, True), (0, 0, True, True)],
+)
+def test_a_detector_is_trained_once_a_step_was_taken(
+    tmp_path: Path, steps: int, skipped: int, starts_trained: bool, expected: bool
+) -> None:
+    progress = TrainingProgress(step=steps, skipped=skipped)
+    folder = RunFolder(tmp_path, SPEC, starts_trained=starts_trained)
+    folder.save("last", SPEC.build().state_dict(), progress, "a note")
+    assert folder_is_trained(tmp_path / "last") is expected
 
 
 def test_no_code_of_the_file_is_run(tmp_path: Path) -> None:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from maenas.detector.checkpoints.checkpoint import save_folder
 from tests.maenas.conftest import Shell
-from tests.small_detector import small_folder, small_spec
+from tests.small_detector import SIDE, small_folder, small_spec
 
 BACKBONE = "format: maenas/backbone@2\nin_shape: [3, 64, 64]\nstages: []\n"
 
@@ -28,16 +30,33 @@ def test_a_training_run_stands_for_its_best_detector(typed: Shell) -> None:
     assert Path(ran.json["path"]) == best / "detector.onnx"
     assert ran.json["objects"] == 2 * 2  # cells of the coarsest level
     assert ran.json["objects_above"] == 0.05
-    assert "no weights" not in ran.err
+    assert "trained weights" not in ran.err
 
 
 def test_the_nms_of_an_untrained_detector_is_compared_at_a_lower_score(typed: Shell) -> None:
     save_folder(Path("fresh"), small_spec(), None)
     ran = typed("export", "fresh", "--end2end", "--min-score", "0.99")
     assert ran.code == 0
-    assert "fresh has no weights: they are random" in ran.err
+    assert "fresh has no trained weights: the file is useful only to measure latency" in ran.err
     assert "its NMS gives the same " in ran.out
     assert "detections as the NMS of maenas above 0.99" not in ran.out
+
+
+@pytest.mark.parametrize(("suffix", "trained"), [("onnx", True), ("onnx", False), ("xml", False)])
+def test_an_exported_file_says_whether_its_detector_is_trained(
+    typed: Shell, suffix: str, trained: bool
+) -> None:
+    if trained:
+        small_folder(Path("model"))
+    else:
+        save_folder(Path("model"), small_spec(), None)
+    file = f"file.{suffix}"
+    exported = typed("export", "model", "--out", file, "--json").json
+    assert exported["metadata"]["trained"] == json.dumps(trained)
+    Image.new("RGB", (SIDE, SIDE)).save("a.png")
+    ran = typed("detect", file, "a.png", "--no-draw", "--json")
+    assert ran.json["trained"] is trained
+    assert (f"{file} has no trained weights" in ran.err) is not trained
 
 
 def test_the_format_is_that_of_the_file_named(typed: Shell) -> None:

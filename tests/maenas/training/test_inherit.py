@@ -10,7 +10,7 @@ import pytest
 import torch
 import yaml
 
-from maenas.detector.checkpoints.checkpoint import load_folder, save_folder
+from maenas.detector.checkpoints.checkpoint import folder_is_trained, load_folder, save_folder
 from tests.small_detector import small_folder, small_spec
 from tests.trainings import write_data
 
@@ -75,6 +75,7 @@ def test_a_detector_is_built_with_mapped_weights_and_the_classes_of_their_source
     assert sum(built.json["inherited"].values()) == tensors_in(tmp_path / "b")
     assert load_folder(tmp_path / "b")[0].names == ("cat", "dog", "bird")
     assert (tmp_path / "b" / "inherited.csv").exists()
+    assert folder_is_trained(tmp_path / "b") is False
     named = typed(*words, "--init", str(given / "source"), "--names", "dog,cow", "--exist-ok")
     assert named.code == 0, named.err
     spec, weights = load_folder(tmp_path / "b")

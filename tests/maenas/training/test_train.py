@@ -11,7 +11,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from maenas.detector.checkpoints.checkpoint import load_folder, save_folder
+import maenas
+from maenas.detector.checkpoints.checkpoint import folder_is_trained, load_folder, save_folder
 from maenas.detector.data.readers.yolo import YoloReader
 from maenas.training.run import run_training
 from maenas.training.setup import TrainOptions
@@ -130,6 +131,11 @@ def test_another_training_cannot_be_continued(
     assert message in ran.err
     assert ran.err.count("\n") == 1
     assert (finished / "resume.pt").read_bytes() == before
+
+
+def test_the_weights_of_a_training_are_trained(finished) -> None:
+    assert folder_is_trained(finished / "last") is True
+    assert maenas.Detector(finished).trained is True
 
 
 def test_a_finished_run_answers_without_its_data(typed, given, finished, monkeypatch) -> None:
