@@ -42,7 +42,7 @@ def save_folder(
     Args:
         folder: folder of the detector.
         spec: detector.
-        weights: its weights; None to write none.
+        weights: weights of the detector; None to write none.
         receipt: comments at the top of `detector.yaml`.
         trained: whether training made the weights; None if that is unknown.
     Raises:

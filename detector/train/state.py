@@ -273,7 +273,7 @@ class RunFolder:
 
         Args:
             name: name of its folder.
-            weights: its weights.
+            weights: weights of the detector.
             progress: progress of the training, which says whether it has trained them.
             note: comment for `detector.yaml`.
         Raises:

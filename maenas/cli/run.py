@@ -9,10 +9,10 @@ import typer
 
 from maenas.cli.options import A_DATA_SET, Json, Resume, Threads
 from maenas.cli.search.one_network_options import Channels, Scale, Side
-from maenas.cli.search.search import typed
 from maenas.cli.search.search_options import Evaluations, Seed
 from maenas.cli.stop import interrupted
 from maenas.cli.training.train_options import Epochs, Init
+from maenas.cli.typed import typed
 
 if TYPE_CHECKING:
     from maenas.pipeline.result import RunResult

@@ -13,8 +13,7 @@ from maenas.blocks import Block, MaenasError, SpecError
 from maenas.blocks.files.atomic_write import write_text
 from maenas.budgets import LatencyModel, cost
 from maenas.detector.channels import COLOURS
-from maenas.detector.checkpoints.checkpoint import SPEC_FILE, WEIGHTS_FILE
-from maenas.detector.checkpoints.inherit import ORIGINS_FILE
+from maenas.detector.checkpoints.checkpoint import ORIGINS_FILE, SPEC_FILE, WEIGHTS_FILE
 from maenas.detector.model.spec import DetectorSpec, load_detector
 from maenas.detector.train.state import BEST, LAST
 from maenas.runs.folders import TRAINING_TABLE

@@ -90,7 +90,7 @@ class Solved:
 
         Args:
             config: options of the candidate.
-            subproblem: its subproblem, planned without a choice of the limit on layers.
+            subproblem: subproblem of the candidate, with a limit on layers that is not chosen yet.
         Raises:
             ValueError: if the data contradict the subproblem.
         """

@@ -129,7 +129,7 @@ def judge(
     """
     import maenas
     from maenas.cli.search.judge_text import print_verdict
-    from maenas.cli.search.search import typed
+    from maenas.cli.typed import typed
     from maenas.terminal.console import print_json
 
     with interrupted(ADVICE if table is None else ""):

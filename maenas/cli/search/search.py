@@ -35,6 +35,7 @@ from maenas.cli.search.search_options import (
 )
 from maenas.cli.search.weights import parse_weights
 from maenas.cli.stop import interrupted
+from maenas.cli.typed import typed
 
 
 def search(
@@ -136,18 +137,3 @@ def search(
         else:
             result = run_search(config, out, resume, exist_ok, effort, asked)
             print_json(result.to_json()) if as_json else print_card(result)
-
-
-def typed(context: typer.Context, **renamed: str) -> frozenset[str]:
-    """Config fields given on the command line: a resumed run must agree only with these.
-
-    Args:
-        context: context of the command.
-        renamed: fields whose option has another name, as `option=field`.
-    """
-    from maenas.cli.everywhere import OPTIONS
-
-    names_here = (name for name in context.params if name not in OPTIONS)
-    sources = {name: context.get_parameter_source(name) for name in names_here}
-    names = {name for name, source in sources.items() if source and source.name == "COMMANDLINE"}
-    return frozenset({renamed.get(name, name) for name in names})
