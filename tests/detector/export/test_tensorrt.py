@@ -28,12 +28,13 @@ from maenas.detector.export.onnx import metadata_of, onnx_model
 from maenas.detector.export.options import ENGINE, ExportOptions
 from maenas.detector.model.layers.network import DetectorNetwork
 from maenas.detector.runtimes.load import load_runtime
+from maenas.detector.runtimes.torch_runtime import TorchRuntime
 from tests.cuda_on_cpu import cuda as fake_cuda
 from tests.cuda_on_cpu import fake_gpu
 from tests.fake_tensorrt import VERSION, fake_tensorrt
 from tests.fake_tensorrt.build import State
 from tests.fake_tensorrt.plan import KERNEL_US, fused
-from tests.lively import images, lively, small_spec
+from tests.lively import images, lively, reading, small_spec
 
 SPEC = small_spec()
 
@@ -93,6 +94,21 @@ def test_an_engine_is_built_and_its_precision_read_back(
     beside = json.loads((tmp_path / "a.engine.json").read_text())
     assert beside["computes"] == exported.computes
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.engine", "a.engine.json"]
+
+
+def test_an_engine_of_grey_images_says_so_and_computes_what_torch_computes(
+    trt: State, tmp_path: Path
+) -> None:
+    grey = reading(SPEC, 1)
+    weights = lively(grey)
+    options = ExportOptions(format="tensorrt", precision="f16")
+    exported = export_detector(grey, weights, tmp_path / "a.engine", options, images(grey, 1))
+    assert exported.metadata.colour == "grey"
+    runtime = load_runtime(exported.path)
+    assert runtime.in_shape == (1, 64, 96)
+    seen = images(grey, 2, seed=7)
+    for found, wanted in zip(runtime.run(seen), TorchRuntime(grey, weights).run(seen), strict=True):
+        np.testing.assert_allclose(found, wanted, rtol=0, atol=0.5)
 
 
 @pytest.mark.parametrize("layout", ["end2end", "end2end-trt"])

@@ -7,10 +7,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
+from maenas.detection.export import calibration_images, comparison_image
 from maenas.detector.checkpoints.checkpoint import save_folder
+from tests.lively import reading
 from tests.maenas.conftest import Shell
 from tests.small_detector import SIDE, small_folder, small_spec
 
@@ -129,3 +132,17 @@ for arguments in {MISTAKES}:
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert ran.returncode == 0, ran.stderr
     assert len(ran.stdout.splitlines()) == len(MISTAKES)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_images_for_calibration_and_comparison_have_the_channels_of_the_detector(
+    channels: int,
+) -> None:
+    spec = reading(small_spec(), channels)
+    levels = np.random.default_rng(0).integers(0, 256, (30, 40, 1), dtype=np.uint8)
+    pixels = levels.repeat(3, axis=2)
+    [given] = calibration_images([pixels], spec)
+    drawn = calibration_images(None, spec)
+    assert {each.shape for each in (given, *drawn)} == {(1, channels, 64, 64)}
+    np.testing.assert_array_equal(comparison_image(pixels, spec), given)
+    assert comparison_image(None, spec).shape == (1, channels, 64, 64)
