@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from maenas.blocks.errors import MaenasError
+from maenas.detector.channels import COLOURS, KNOWN
 
 ADDED = frozenset(("channels", "init"))  # options that files of the first version lack
 
@@ -48,6 +49,10 @@ class RunOptions:
     init: str | None = None
     full_profile: bool = False
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.channels not in (None, *COLOURS):
+            raise MaenasError(f"run: --channels: images have {KNOWN}, got {self.channels}.")
 
     def to_json(self) -> dict[str, Any]:
         """The options as plain data."""

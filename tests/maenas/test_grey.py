@@ -77,6 +77,12 @@ def test_a_build_reads_other_images_and_costs_less(tmp_path: Path) -> None:
     assert not (tmp_path / "none").exists()
 
 
+def test_a_run_of_other_images_is_refused_before_its_first_step(tmp_path: Path) -> None:
+    with pytest.raises(MaenasError, match=r"run: --channels: images have 3 .* 1 \(grey\), got 2"):
+        maenas.run("1GMACs", channels=2, out=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_grey_array_a_grey_file_and_its_colours_are_the_same_image(tmp_path: Path) -> None:
     from maenas.detector.checkpoints.checkpoint import save_folder
 
