@@ -58,7 +58,7 @@ def refused(typed, tmp_path, files_below):
         ("search --budget 2ms..9GMACs --device t4", "a larger value of one quantity"),
         ("search --budget 3ms --budget 4ms --device t4", "latency_ms is limited twice"),
         ("search --budget 2ms..3ms --points 1 --device t4", "at least 2 points, got 1"),
-        ("search --device t4", "budget: at least one is needed, such as 3.8ms"),
+        ("search --device t4", "at least one is needed, such as --budget 3.8ms --device t4"),
         ("search --budget 3.8ms", "a latency is priced on a device; add --device t4"),
         ("search --budget 3.8ms --device t5", "no device 't5'; known: agx-orin, "),
         (f"{T4} --space ress", "no bundled space 'ress'; did you mean res?"),

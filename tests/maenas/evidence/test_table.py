@@ -57,7 +57,7 @@ def test_the_progress_of_the_bootstrap_is_on_stderr_alone(typed: Any, tmp_path: 
     written(tmp_path / "t.csv", 60, 0.01)
     words = ("judge", "t.csv", "--draws", "3", "--json")
     ran = typed(*words)
-    assert re.search(r"judge: (\d+)/\1 bootstrap draws, [\d.]+/s, 0:00 left", ran.err)
+    assert re.search(r"judge: (\d+)/\1 bootstrap draws, 0:00 left, [\d,.]+/s", ran.err)
     quiet = typed(*words, "--quiet")
     assert quiet.err == ""
     assert json.loads(quiet.out) == json.loads(ran.out)
