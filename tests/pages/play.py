@@ -159,7 +159,7 @@ def recipe(target: str) -> Iterator[list[str]]:
     assert lines is not None, f"make {target}: no such target"
     for line in lines[1].splitlines():
         if line.startswith("\t$(BIN)/maenas "):
-            yield shlex.split(line)[1:]
+            yield [word for word in shlex.split(line)[1:] if word != "$(ARGS)"]  # none by default
 
 
 def environment() -> dict[str, str]:
