@@ -63,7 +63,7 @@ class Tolerance:
     boxes: float
 
 
-# f32 is the same computation. A fiftieth of a pixel matters to nobody, and detectors that have
+# f32 is the same computation. A fiftieth of a pixel changes no result, and detectors that have
 # hardly trained, whose distributions over distances are flat, came 0.006 pixels apart. The other
 # precisions round: a single box may move far where its distribution is flat, so their mean
 # difference is limited.
