@@ -30,7 +30,7 @@ from maenas.detector.train.state import (
 )
 from maenas.detector.train.statistics import Statistics
 from maenas.detector.train.step import add_gradients, gradient_norms, in_groups
-from maenas.detector.train.training import EpochResult, Pause, StepResult, Training
+from maenas.detector.train.training import EpochResult, Jump, Pause, StepResult, Training
 
 SIGNAL_S = 1.0  # seconds until a signal to all processes of a job has reached each of them
 MOST_IN_A_ROW = 10  # consecutive steps without a finite loss after which the training fails
@@ -38,7 +38,7 @@ MOST_IN_A_ROW = 10  # consecutive steps without a finite loss after which the tr
 
 def train(
     training: Training, saved: Saved | None = None
-) -> Iterator[StepResult | EpochResult | Pause]:
+) -> Iterator[StepResult | EpochResult | Jump | Pause]:
     """Train, and report every step and every epoch.
 
     An epoch is reported before its state is saved, so that the files a caller writes for a report
@@ -91,6 +91,7 @@ def train(
             is_best = is_kept and evaluate(training, state, average, row)
             yield EpochResult(progress.epoch + 1, row, is_best)
             progress.finish_epoch(row)
+            yield from leave_out_epochs(training, progress)
             if is_kept and ranks.leads:
                 save_checkpoint(training, state)
             ranks.wait()
@@ -235,6 +236,18 @@ def one_epoch(
         "train_s": time.perf_counter() - begun,
         "epoch": float(progress.epoch + 1),
     }
+
+
+def leave_out_epochs(training: Training, progress: TrainingProgress) -> Iterator[Jump]:
+    """Go on with the last epochs, or end, if the AP has not risen for too long."""
+    recipe = training.recipe
+    if recipe.patience is None:
+        return
+    to = recipe.schedule.finished_epochs(recipe.epochs, recipe.patience, progress.rows)
+    if to > progress.epoch:
+        steps = (to - progress.epoch) * training.steps_per_epoch
+        yield Jump(progress.epoch, to, steps)
+        progress.jump(to, steps)
 
 
 def save_checkpoint(training: Training, state: TrainingState) -> None:

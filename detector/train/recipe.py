@@ -69,6 +69,8 @@ class Recipe:
         min_steps: minimum number of steps; the batch is reduced to reach it.
         evaluate_every: epochs between evaluations until the last ones, which are all evaluated; at
             most a tenth of the training.
+        patience: epochs without a better AP after which the training continues with its last
+            epochs, those without mosaic; in them, it ends. None to train all epochs.
         seed: random seed of the training.
         sides: sides in pixels of square inputs for multi-scale training, one is drawn for each
             batch; () for the input size of the detector alone, as published.
@@ -88,6 +90,7 @@ class Recipe:
     batch: int = 256
     min_steps: int = 5000
     evaluate_every: int = 10
+    patience: int | None = None
     seed: int = 0
     sides: tuple[int, ...] = ()
     optimizer: OptimizerOptions = field(default_factory=OptimizerOptions)
@@ -109,6 +112,8 @@ class Recipe:
             min_steps=self.min_steps,
             evaluate_every=self.evaluate_every,
         )
+        if self.patience is not None:
+            positive("recipe", patience=self.patience)
         if self.seed < 0:
             raise SpecError(f"recipe: seed must be 0 or more, got {self.seed}.")
         for side in self.sides:

@@ -8,6 +8,7 @@ mosaic ends at half of it; the learning rate reaches its floor much later.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import cos, pi
 
@@ -47,6 +48,31 @@ class ScheduleOptions:
     def last_epochs_of(self, epochs: int) -> int:
         """Number of epochs at the end that are all evaluated and have no teacher."""
         return min(self.plain_epochs, int(MOST_LAST * epochs))
+
+    def finished_epochs(
+        self, epochs: int, patience: int, rows: Sequence[Mapping[str, float]]
+    ) -> int:
+        """Number of epochs that count as finished after the last of these rows.
+
+        It is the number of that epoch, unless the AP has not risen for `patience` epochs. The
+        training then continues with its plain epochs, because they bring a gain of their own:
+        mosaic ends and the learning rate falls. If that happens again in these, it ends.
+
+        Args:
+            epochs: number of epochs of the training.
+            patience: number of epochs without a better AP.
+            rows: rows of the epochs so far, at least one; those evaluated have an AP.
+        """
+        now = int(rows[-1]["epoch"])
+        if "ap" not in rows[-1]:
+            return now
+        first_plain = epochs - self.plain_epochs_of(epochs)
+        best = max((row for row in rows if "ap" in row), key=lambda row: row["ap"])
+        is_plain = now > first_plain
+        since = max(best["epoch"], first_plain) if is_plain else best["epoch"]
+        if now - since < patience:
+            return now
+        return epochs if is_plain else first_plain
 
     def over(self, epochs: int, steps_per_epoch: int, lr: float) -> Schedule:
         """The schedule of a training whose peak learning rate is `lr`."""

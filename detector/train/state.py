@@ -45,8 +45,9 @@ class TrainingProgress:
     """The progress of a training.
 
     Attributes:
-        epoch: number of finished epochs.
-        step: number of steps so far, skipped ones included; the position in the schedule.
+        epoch: number of finished epochs, those that were left out included.
+        step: number of steps so far, those skipped or left out included; the position in the
+            schedule.
         skipped: number of steps skipped because their loss or gradient was not finite.
         in_a_row: number of consecutive skipped steps up to now.
         best: AP of the best detector so far, 0..1; None before the first evaluation.
@@ -94,6 +95,11 @@ class TrainingProgress:
         self.rows.append(row)
         self.epoch_batches, self.epoch_images = 0, 0
         self.epoch_losses, self.epoch_seconds = [], 0.0
+
+    def jump(self, epoch: int, steps: int) -> None:
+        """Count epochs and their steps as done without training them."""
+        self.epoch = epoch
+        self.step += steps
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,6 +74,21 @@ class EpochResult:
 
 
 @dataclass(frozen=True, slots=True)
+class Jump:
+    """The omission of epochs in a training whose AP no longer rises.
+
+    Attributes:
+        epoch: number of finished epochs.
+        to: number of epochs that count as finished from here on; that of the recipe at the end.
+        steps: number of steps that are left out.
+    """
+
+    epoch: int
+    to: int
+    steps: int
+
+
+@dataclass(frozen=True, slots=True)
 class Pause:
     """The end of a training that was asked to stop; its state is saved.
 

@@ -25,6 +25,7 @@ class TrainKeywords(TypedDict, total=False):
     """Options of a training; see `maenas.train`."""
 
     epochs: int | None
+    patience: int | None
     out: str | Path | None
     resume: bool
     exist_ok: bool

@@ -26,6 +26,7 @@ def train(
     data: str | Path | None = None,
     *,
     epochs: int | None = None,
+    patience: int | None = None,
     out: str | Path | None = None,
     resume: bool = False,
     exist_ok: bool = False,
@@ -47,6 +48,8 @@ def train(
         data: a `data.yaml`, `union.yaml`, COCO `.json` or `.csv` list, or the folder of a data set;
             None to resume.
         epochs: number of epochs; that of the recipe if None.
+        patience: number of epochs without a better AP after which mosaic ends early, and then the
+            training; that of the recipe if None, which is never in the published ones.
         out: folder of the run; the next `runs/train/exp` if None.
         resume: continue the run in the folder, with the same result as without interruption.
         exist_ok: write into a folder that is not empty.
@@ -81,6 +84,7 @@ def train(
         *(_text(detector), _path(data), epochs, _changes(changes), _recipe(recipe), input_size),
         init=_text(init),
         assigner=chosen_assigner(assigner),
+        patience=patience,
     )
     return _run(options, out, resume, exist_ok, compute, workers, ray, processes, trackers)
 
@@ -91,6 +95,7 @@ def distill(
     data: str | Path | None = None,
     *,
     epochs: int | None = None,
+    patience: int | None = None,
     out: str | Path | None = None,
     resume: bool = False,
     exist_ok: bool = False,
@@ -128,6 +133,7 @@ def distill(
         distills=True,
         init=_text(init),
         assigner=chosen_assigner(assigner),
+        patience=patience,
     )
     return _run(options, out, resume, exist_ok, compute, workers, ray, processes, trackers)
 

@@ -100,6 +100,11 @@ class Pace:
         count, seconds = done - self.start[0], now - self.start[1]
         return count / seconds if count >= FEW and seconds > 0 else None
 
+    def leave_out(self, items: int) -> None:
+        """Exclude items that count as done without work."""
+        if self.start is not None:
+            self.start = self.start[0] + items, self.start[1]
+
 
 class ItemLine(LiveLine):
     """A progress line for a task with a number of items.
@@ -133,6 +138,10 @@ class ItemLine(LiveLine):
     def rate(self, done: int) -> float | None:
         """Items per second after the first one of this process; None after too few of them."""
         return self._pace.rate(done)
+
+    def leave_out(self, items: int) -> None:
+        """Exclude items that count as done without work from the rate."""
+        self._pace.leave_out(items)
 
     def show(self, done: int, *status: str, before: str = "") -> None:
         """Update the number of items done and the status; prints when it is time to.

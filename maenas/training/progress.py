@@ -9,8 +9,9 @@ from collections.abc import Mapping, Sequence
 
 import torch
 
-from maenas.detector.train import EpochResult, StepResult
+from maenas.detector.train import EpochResult, Jump, StepResult
 from maenas.runs.forecast import forecast
+from maenas.terminal.console import count_of
 from maenas.terminal.log import is_printed
 from maenas.terminal.progress import ItemLine
 
@@ -69,7 +70,7 @@ class TrainLine(ItemLine):
         self._rows.append(epoch.row)
         if "ap" not in epoch.row:
             return
-        best = max((row for row in self._rows if "ap" in row), key=lambda row: row["ap"])
+        best = _best(self._rows)
         which = (
             "the best so far"
             if epoch.is_best
@@ -80,6 +81,17 @@ class TrainLine(ItemLine):
         LOG.info(
             f"epoch {epoch.number}/{self._epochs}: loss {epoch.row['loss']:.3f}, "
             f"AP {epoch.row['ap']:.4f}, AP50 {epoch.row['ap50']:.4f}, {which}{expected}"
+        )
+
+    def jump(self, jump: Jump) -> None:
+        """Print that epochs are left out because the AP no longer rises."""
+        self.leave_out(jump.steps)
+        best = _best(self._rows)["epoch"]
+        ends = jump.to == self._epochs
+        then = "ends" if ends else f"continues without mosaic, at epoch {jump.to + 1}"
+        LOG.info(
+            f"AP has not risen for {count_of(round(jump.epoch - best), 'epoch')}: "
+            f"the training {then}"
         )
 
     def _status(self, step: StepResult) -> list[str]:
@@ -98,6 +110,11 @@ class TrainLine(ItemLine):
         if is_printed(logging.DEBUG):
             parts += [f"{SHORT.get(name, name)} {mean:.3f}" for name, mean in means.items()]
         return parts
+
+
+def _best(rows: Sequence[Mapping[str, float]]) -> Mapping[str, float]:
+    """The first row with the highest AP."""
+    return max((row for row in rows if "ap" in row), key=lambda row: row["ap"])
 
 
 def memory_gb(device: torch.device) -> float:

@@ -17,6 +17,7 @@ from maenas.detector.errors import TrainError
 from maenas.detector.model.layers.network import DetectorNetwork
 from maenas.detector.model.spec import DetectorSpec
 from maenas.detector.train import (
+    Jump,
     Pause,
     Ranks,
     Recipe,
@@ -107,6 +108,8 @@ def run_training(
         dataset = resolved.dataset
         dataset.require_objects("train")
         val = validation_images(resolved.data, dataset, ranks)
+        if val is None and recipe.patience is not None:
+            raise TrainError("patience: needs a val split, whose AP it follows; leave it out.")
         resolved.network.to(ranks.device)
         lessons = None
         if resolved.teacher is not None and recipe.distill is not None:
@@ -225,6 +228,9 @@ def follow(
             if isinstance(event, StepResult):
                 line.step(event)
                 following.step(event)
+                continue
+            if isinstance(event, Jump):
+                line.jump(event)
                 continue
             rows.append(event.row)
             line.epoch(event)

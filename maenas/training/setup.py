@@ -58,6 +58,7 @@ class TrainOptions:
     distills: bool = False
     init: str | None = None
     assigner: Assigner | None = None
+    patience: int | None = None
 
     @property
     def command(self) -> str:
@@ -206,7 +207,7 @@ def continued(options: TrainOptions, folder: Path, ranks: Ranks) -> ResolvedTrai
 
 def continued_recipe(options: TrainOptions, kept: Recipe, has_teacher: bool) -> Recipe:
     """The recipe of a run with the values that are given again."""
-    given = (options.recipe, options.epochs, options.assigner)
+    given = (options.recipe, options.epochs, options.patience, options.assigner)
     if not options.changes and all(value is None for value in given):
         return kept
     base = kept
@@ -292,8 +293,9 @@ def changed_recipe(recipe: Recipe, options: TrainOptions) -> Recipe:
 
 def changes_of(options: TrainOptions) -> list[str]:
     """Changes of values of the recipe."""
-    epochs = [] if options.epochs is None else [f"epochs={options.epochs}"]
-    return [*options.changes, *epochs]
+    given = {"epochs": options.epochs, "patience": options.patience}
+    own = [f"{name}={value}" for name, value in given.items() if value is not None]
+    return [*options.changes, *own]
 
 
 def teacher_notes(teacher: Teacher | None, recipe: Recipe) -> list[str]:

@@ -14,6 +14,7 @@ from maenas.cli.training.train_options import (
     Epochs,
     Init,
     Loaders,
+    Patience,
     Processes,
     RecipeChanges,
     Student,
@@ -33,6 +34,7 @@ def distill(
     ] = None,
     data: TrainData = None,
     epochs: Epochs = None,
+    patience: Patience = None,
     out: Annotated[
         Path | None, typer.Option(help="Folder of the run. (the next runs/distill/exp)")
     ] = None,

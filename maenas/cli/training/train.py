@@ -13,6 +13,7 @@ from maenas.cli.training.train_options import (
     Epochs,
     Init,
     Loaders,
+    Patience,
     Processes,
     RecipeChanges,
     Student,
@@ -33,6 +34,7 @@ def train(
     detector: Student = None,
     data: TrainData = None,
     epochs: Epochs = None,
+    patience: Patience = None,
     out: Annotated[
         Path | None, typer.Option(help="Folder of the run. (the next runs/train/exp)")
     ] = None,

@@ -30,6 +30,15 @@ Init = Annotated[
     ),
 ]
 Epochs = Annotated[int | None, typer.Option(min=1, help="Number of epochs. (the recipe's)")]
+Patience = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        help="Number of epochs without a better AP after which mosaic ends early, and then the "
+        "training. (none)",
+        show_default=False,
+    ),
+]
 RecipeChanges = Annotated[
     list[str] | None,
     typer.Option("--set", help="Change a value of the recipe.", metavar="A.B=C"),

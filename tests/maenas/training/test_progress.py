@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import torch
 
-from maenas.detector.train import EpochResult, StepResult
+from maenas.detector.train import EpochResult, Jump, StepResult
 from maenas.terminal import progress
 from maenas.terminal.log import printed
 from maenas.training.progress import TrainLine
@@ -56,3 +56,25 @@ def test_a_line_of_a_training_fits_80_columns_and_leaves_out_the_first_step(monk
 def test_verbose_adds_the_parts_of_the_loss(monkeypatch, capsys):
     last = steps_of(monkeypatch, capsys, logging.DEBUG)[-1]
     assert last.endswith("8% waiting for data, 1.5 GB, lr 0.0019, qfl 0.375, giou 0.500, dfl 0.250")
+
+
+def test_epochs_that_are_left_out_are_told_and_have_no_part_in_the_time_left(monkeypatch, capsys):
+    clock = SimpleNamespace(now=100.0)
+    monkeypatch.setattr(progress, "time", SimpleNamespace(monotonic=lambda: clock.now))
+    rows = [{"epoch": 4.0, "ap": 0.3}, {"epoch": 5.0, "ap": 0.2}, {"epoch": 7.0, "ap": 0.2}]
+    with printed(logging.INFO), TrainLine(0, 1000, 20, torch.device("cpu"), rows) as line:
+        line._every_s = 0.0
+        for number in (0, 1, 2, 3):
+            clock.now += 2.0
+            line.step(StepResult(0, number, 0.0019, {"giou": 0.5}, 1.0, 8, True, 2.0, 0.0))
+        line.jump(Jump(7, 16, 900))
+        clock.now += 2.0
+        line.step(StepResult(16, 904, 0.0019, {"giou": 0.5}, 1.0, 8, True, 2.0, 0.0))
+        line.jump(Jump(18, 20, 100))
+    *_, before, told, after, end = capsys.readouterr().err.splitlines()
+    assert "4/1,000 steps, 33:12 left" in before
+    assert (
+        told == "AP has not risen for 3 epochs: the training continues without mosaic, at epoch 17"
+    )
+    assert "905/1,000 steps, 3:10 left" in after
+    assert end == "AP has not risen for 14 epochs: the training ends"
