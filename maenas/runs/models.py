@@ -266,7 +266,7 @@ def find_teacher(name: str, channels: int | None = None) -> Teacher:
         channels: number of channels of the student's images; None for the teacher's own. A teacher
             of RGB images reads grey ones as well, as if their channel were repeated.
     Raises:
-        MaenasError: if there is none, or it has no weights.
+        MaenasError: if there is none, or it has no trained weights.
     """
     from maenas.detector.checkpoints.input_channels import with_channels
     from maenas.detector.distill import Teacher
@@ -281,6 +281,11 @@ def find_teacher(name: str, channels: int | None = None) -> Teacher:
     except SpecError as error:
         raise SpecError(f"teacher {error}") from None
     spec, weights = find_detector(source)
+    if weights is not None and is_trained(source) is False:
+        raise SpecError(
+            f"teacher {source}: its weights are random, no step has trained them; name the run of "
+            "a finished training."
+        )
     if channels is not None and weights is not None and channels < spec.backbone.in_shape[0]:
         spec, weights = with_channels(spec, weights, channels)
     return Teacher(spec, weights, source)
@@ -294,7 +299,7 @@ def find_inheritance(spec: DetectorSpec, source: str, seed: int) -> Inheritance:
         source: run or detector folder with weights.
         seed: random seed of what has no counterpart.
     Raises:
-        MaenasError: if there is no such detector, or it has no weights.
+        MaenasError: if there is no such detector, or it has no trained weights.
     """
     from maenas.detector.checkpoints.inherit import inherit
 
@@ -303,5 +308,10 @@ def find_inheritance(spec: DetectorSpec, source: str, seed: int) -> Inheritance:
         raise SpecError(
             f"--init: {source} has no weights; name a run of `maenas train`, or a detector folder "
             "that `maenas import-weights` wrote."
+        )
+    if is_trained(source) is False:
+        raise SpecError(
+            f"--init: the weights of {source} are random, no step has trained them; name the run "
+            "of a finished training."
         )
     return inherit(spec, its, weights, seed, source)

@@ -11,9 +11,18 @@ from typing import Any
 import pytest
 import yaml
 
+from maenas.blocks.errors import SpecError
+from maenas.detector.checkpoints.checkpoint import save_folder
 from maenas.latency.comparison.compare import best_ap
-from maenas.runs.models import detector_in, find_detector, find_model
+from maenas.runs.models import (
+    detector_in,
+    find_detector,
+    find_inheritance,
+    find_model,
+    find_teacher,
+)
 from tests.maenas.conftest import Shell
+from tests.small_detector import small_spec
 
 
 @pytest.fixture
@@ -126,3 +135,17 @@ def test_an_exported_file_that_is_a_pipe_is_not_called_missing(
     ran = typed("detect", "pipe.onnx", "image.jpg")
     assert ran.code == 2
     assert "pipe.onnx: is a pipe or a device, not a file." in ran.err
+
+
+def test_random_weights_neither_teach_nor_are_inherited(tmp_path: Path) -> None:
+    spec = small_spec()
+    for name, trained in (("random", False), ("trained", True), ("unknown", None)):
+        save_folder(tmp_path / name, spec, spec.build().state_dict(), trained=trained)
+    random = str(tmp_path / "random")
+    with pytest.raises(SpecError, match=r"^teacher .*random: its weights are random"):
+        find_teacher(random)
+    with pytest.raises(SpecError, match=r"^--init: the weights of .*random are random"):
+        find_inheritance(spec, random, 0)
+    for name in ("trained", "unknown"):
+        find_teacher(str(tmp_path / name))
+        find_inheritance(spec, str(tmp_path / name), 0)
