@@ -39,13 +39,9 @@ class Fit:
 
     @property
     def text(self) -> str:
-        """The errors in one line."""
-        families = ", ".join(f"{name} {error:.1f}%" for name, error in self.families.items())
-        return (
-            f"left out of the calibration: {self._left_out()}; "
-            f"mean error {self.mean_error:.1f}% on the {self.rows} networks fitted"
-            + (f", on families left out: {families}" if families else "")
-        )
+        """The errors in one line; `tables show` lists each network and family."""
+        parts = [self._left_out(), self._families_left_out()]
+        return f"left out of the calibration: {'; '.join(filter(None, parts))}"
 
     def _left_out(self) -> str:
         """The errors of the networks left out, or their mean and worst if there are many."""
@@ -54,8 +50,20 @@ class Fit:
             return ", ".join(f"{name} {error:+.1f}%" for name, error in errors.items())
         worst = max(errors, key=lambda name: abs(errors[name]))
         return (
-            f"each of {len(errors)} networks in turn, mean error {self.held_out_mean:.1f}%, "
-            f"worst {worst} {errors[worst]:+.1f}%"
+            f"each of {len(errors)} networks, mean error {self.held_out_mean:.1f}%, "
+            f"worst {errors[worst]:+.1f}% ({worst})"
+        )
+
+    def _families_left_out(self) -> str:
+        """The mean and the worst error of the families left out; "" for fewer than two."""
+        errors = self.families
+        if len(errors) < 2:
+            return ""
+        mean = sum(errors.values()) / len(errors)
+        worst = max(errors, key=lambda name: errors[name])
+        return (
+            f"each of {len(errors)} families, mean error {mean:.1f}%, "
+            f"worst {errors[worst]:.1f}% ({worst})"
         )
 
 
