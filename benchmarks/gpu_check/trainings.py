@@ -25,7 +25,7 @@ from maenas.detector.train import (
     recipe_lines,
 )
 from maenas.detector.train.recipe import ComputeOptions
-from maenas.training.run import loader_options
+from maenas.training.plan import loader_options
 from tests.golden import spec_of
 from tests.lively import lively
 

@@ -29,7 +29,7 @@ from benchmarks.gpu_check.trainings import drawn_data, still_network, training_o
 from maenas.detector.ops.nms import nms
 from maenas.detector.runtimes.torch_runtime import TorchRuntime
 from maenas.detector.train import StepResult
-from maenas.training.run import loader_options
+from maenas.training.plan import loader_options
 from tests.cuda_on_cpu import fake_gpu
 from tests.fake_gpu import pretended_gpu
 from tests.lively import images

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from maenas.runs.few_steps import FEW_STEPS, few_steps_warning
-from maenas.training.run import announce
+from maenas.training.plan import warning_of
 
 
 @pytest.mark.parametrize(
@@ -24,11 +24,11 @@ def test_enough_steps_give_no_warning() -> None:
     assert few_steps_warning(FEW_STEPS, 10) is None
 
 
-@pytest.mark.parametrize(("at_random", "lines"), [(True, ["a note", "few"]), (False, ["a note"])])
-def test_only_random_weights_are_warned_of(
-    at_random: bool, lines: list[str], caplog: pytest.LogCaptureFixture
-) -> None:
-    caplog.set_level("INFO", logger="maenas")
-    resolved: Any = SimpleNamespace(starts_at_random=at_random)
-    announce(["a note"], "few", resolved)
-    assert [one.getMessage() for one in caplog.records] == lines
+@pytest.mark.parametrize("at_random", [True, False])
+def test_only_random_weights_are_warned_of(at_random: bool) -> None:
+    plan: Any = SimpleNamespace(
+        steps=72,
+        recipe=SimpleNamespace(epochs=12),
+        resolved=SimpleNamespace(starts_at_random=at_random),
+    )
+    assert warning_of(plan) == (few_steps_warning(72, 12) if at_random else None)

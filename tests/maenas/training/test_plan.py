@@ -13,7 +13,7 @@ import maenas
 from maenas.detector.checkpoints.checkpoint import save_folder
 from maenas.detector.errors import TrainError
 from maenas.detector.train import Training, ranks
-from maenas.training import agreement, run
+from maenas.training import plan, run
 from maenas.training.run import run_training
 from maenas.training.setup import TrainOptions
 from tests.processes import run_ranks
@@ -51,7 +51,7 @@ def with_changes(*changes: str) -> Callable[[TrainOptions, Path], TrainOptions]:
 
 def another_gpu(options: TrainOptions, given: Path) -> TrainOptions:
     """In this process `amp: auto` means another precision, as on another GPU."""
-    agreement.precision_of = lambda *_: torch.float16  # type: ignore[attr-defined]
+    plan.precision_of = lambda *_: torch.float16  # type: ignore[attr-defined]
     return options
 
 
@@ -118,7 +118,7 @@ def started(training: Training, *_: object) -> None:
 def load(rank: int, given: Path, out: Path) -> int:
     """One of two processes, of which the second has the smaller GPU."""
     ranks.FAREWELL_S = 0.1
-    run.fitting_batch = lambda *_: 4 // (rank + 1)  # type: ignore[attr-defined]
+    plan.fitting_batch = lambda *_: 4 // (rank + 1)  # type: ignore[attr-defined]
     run.follow = started  # type: ignore[assignment]
     data = given / "images" / "data.yaml"
     options = TrainOptions(str(given / "start"), data, 1, ("compute.amp=off",))
