@@ -1,14 +1,18 @@
 """How good are the ways to assign labels: AP of one detector from scratch, trained with each.
 
     python -m benchmarks.bench_assigners [--seeds 0 1 2] [--epochs 8] [--work FOLDER]
+    python -m benchmarks.bench_assigners --data DATA --side 192 --epochs 60 [--detector zoo:NAME]
 
 A nano detector, DAMO-YOLO T at half its width and with one block per stage, is trained on generated
 images of medium level with AlignOTA, ATSS, simOTA and TOOD, and with AlignOTA with the weights of
 the report instead of those of its code. Everything else is equal: for one random seed the same
 initial weights and the same images in the same order, and for each assigner its default options.
 Mosaics are off and the learning rate is three times that of the recipe, because a training takes
-only a minute of processor time. AP is that of the last epoch, on a fifth as many images. One row of
-the table is one training. Rows that exist are not measured again, so the table can be made in
+only a minute of processor time. With `--data` the images are those of a data set, and the recipe is
+unchanged: mosaics, mixup and learning rate are those that a user gets.
+
+AP is that of the last epoch on the validation images, of generated shapes a fifth as many. One row
+of the table is one training. Rows that exist are not measured again, so the table can be made in
 several runs, and an interrupted training is continued.
 """
 
@@ -18,6 +22,7 @@ import argparse
 import json
 import statistics
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.machine import commit, maenas, read_csv, result_path, write_csv
@@ -41,6 +46,29 @@ WAYS[OF_THE_REPORT] = (f"assigner.name={OURS}", "assigner.iou_weight=1")
 COLUMNS = ("assigner", "seed", "ap", "ap50", "best_ap", "epochs", "step", "train_s", "commit")
 
 
+@dataclass(frozen=True, slots=True)
+class Study:
+    """What all trainings of a table have in common.
+
+    Attributes:
+        name: name of the table.
+        data: data set with the splits train and val.
+        detector: detector that is trained.
+        side: side of the input image in pixels.
+        epochs: epochs of a training.
+        changes: values of the recipe that differ from those that a user gets.
+        work: folder of the trainings.
+    """
+
+    name: str
+    data: Path
+    detector: str | Path
+    side: int
+    epochs: int
+    changes: tuple[str, ...]
+    work: Path
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
@@ -51,27 +79,53 @@ def main() -> None:
         default=EPOCHS,
         help="epochs of a training; other numbers write another table",
     )
+    parser.add_argument("--data", type=Path, help="data set with a val split")
+    parser.add_argument("--side", type=int, default=SIDE, help="side of the input with --data")
+    parser.add_argument("--detector", help="a detector with --data; the nano detector if left out")
     parser.add_argument("--work", type=Path, default=Path("runs/bench-assigners"))
     arguments = parser.parse_args()
+    study = of_shapes(arguments) if arguments.data is None else of_images(arguments)
+    rows = read_csv(result_path(study.name))
+    for seed in arguments.seeds:  # finish one seed before the next
+        for assigner in arguments.assigners:
+            if not any((row["assigner"], row["seed"]) == (assigner, str(seed)) for row in rows):
+                row = learn(study, assigner, seed)
+                rows = [*read_csv(result_path(study.name)), row]  # others may have written it
+                rows.sort(key=lambda row: (list(WAYS).index(row["assigner"]), row["seed"]))
+                write_csv(study.name, rows, COLUMNS)
+    for line in summary(rows):
+        print(line)
+    print(result_path(study.name))
+
+
+def of_shapes(arguments: argparse.Namespace) -> Study:
+    """Trainings of the nano detector on generated shapes."""
     data = arguments.work / "shapes" / "data.yaml"
     if not data.exists():
         size = ("--images", IMAGES, "--size", SIDE, "--classes", CLASSES)
         maenas("data", "make-shapes", "--out", data.parent, "--level", "medium", *size)
-    detector = arguments.work / "detector"
-    if not (detector / SPEC_FILE).exists():
-        save_folder(detector, nano_spec(), None)
     name = "assigners" + ("" if arguments.epochs == EPOCHS else f"-{arguments.epochs}-epochs")
-    rows = read_csv(result_path(name))
-    for seed in arguments.seeds:  # finish one seed before the next
-        for assigner in arguments.assigners:
-            if not any((row["assigner"], row["seed"]) == (assigner, str(seed)) for row in rows):
-                out = arguments.work / f"{arguments.epochs}-epochs" / f"{assigner}-{seed}"
-                rows.append(learn(assigner, seed, detector, data, arguments.epochs, out))
-                rows.sort(key=lambda row: (list(WAYS).index(row["assigner"]), row["seed"]))
-                write_csv(name, rows, COLUMNS)
-    for line in summary(rows):
-        print(line)
-    print(result_path(name))
+    work = arguments.work / f"{arguments.epochs}-epochs"
+    return Study(name, data, nano(arguments.work), SIDE, arguments.epochs, CHANGES, work)
+
+
+def of_images(arguments: argparse.Namespace) -> Study:
+    """Trainings on the images of a data set, with the recipe as it is."""
+    detector = arguments.detector or nano(arguments.work)
+    which = "nano" if arguments.detector is None else Path(arguments.detector).name.split("-")[-1]
+    parts = (arguments.data.stem, which, arguments.side, arguments.epochs, "epochs")
+    name = "-".join(map(str, ("assigners", *parts)))
+    return Study(
+        name, arguments.data, detector, arguments.side, arguments.epochs, (), arguments.work / name
+    )
+
+
+def nano(work: Path) -> Path:
+    """The folder of the nano detector."""
+    folder = work / "detector"
+    if not (folder / SPEC_FILE).exists():
+        save_folder(folder, nano_spec(), None)
+    return folder
 
 
 def nano_spec() -> DetectorSpec:
@@ -89,18 +143,17 @@ def nano_spec() -> DetectorSpec:
     return DetectorSpec(backbone, neck, ZeroHead(num_classes=CLASSES), names, "stretch")
 
 
-def learn(
-    assigner: str, seed: int, detector: Path, data: Path, count: int, out: Path
-) -> dict[str, str]:
+def learn(study: Study, assigner: str, seed: int) -> dict[str, str]:
     """Run one training; returns its row of the table."""
+    out = study.work / f"{assigner}-{seed}"
     words: list[object] = []
-    for change in (*WAYS[assigner], f"seed={seed}", *CHANGES):
+    for change in (*WAYS[assigner], f"seed={seed}", *study.changes):
         words += ["--set", change]
     if (out / ARGS_FILE).exists():
         words.append("--resume")
-    arguments = ("--data", data, "--epochs", count, "--out", out)
-    options = ("--recipe", "ns", "--workers", 0, "--compute", "cpu", "--json")
-    result = json.loads(maenas("train", detector, *arguments, *options, *words))
+    arguments = ("--data", study.data, "--epochs", study.epochs, "--out", out)
+    options = ("--recipe", "ns", "--input-size", study.side, "--workers", 0, "--compute", "cpu")
+    result = json.loads(maenas("train", study.detector, *arguments, *options, *words, "--json"))
     epochs = read_csv(out / "results.csv")
     last = epochs[-1]
     print(f"{assigner}, seed {seed}: AP {float(last['ap']):.4f}", flush=True)
