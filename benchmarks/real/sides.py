@@ -15,11 +15,14 @@ from benchmarks.machine import maenas
 from benchmarks.real.judge import Rows, of_coco
 from benchmarks.real.meter import ONE_THREAD, run_metered
 from benchmarks.real.views import View
+from maenas.blocks.files.yaml_file import read_yaml
 from maenas.detector.data.readers.read import read_dataset
 from maenas.detector.model.template import template_names
+from maenas.training.setup import ARGS_FILE, IMAGES_A_STEP, SCHEMA
 
 PEERS = tuple(f"yolo{version}{scale}" for version in ("11", "26", "v8") for scale in "ns")
 SCRIPT = Path(__file__).with_name("ultralytics_peer.py")
+PEER_BATCH = 16  # default of Ultralytics
 MIN_SCORE = 0.001  # minimum confidence of a detection that is judged, on both sides
 
 
@@ -31,13 +34,13 @@ class Plan:
         view: the data set.
         size: height and width of the input, in pixels.
         epochs: epochs of a training.
-        batch: images in a step.
+        batch: images in a step; None for what the command of each side does by default.
     """
 
     view: View
     size: int
     epochs: int
-    batch: int
+    batch: int | None
 
 
 class Side(Protocol):
@@ -53,6 +56,9 @@ class Side(Protocol):
 
     def train(self, plan: Plan, seed: int, out: Path) -> None:
         """Train from random weights in a folder, or continue there."""
+
+    def batch(self, plan: Plan, out: Path) -> int:
+        """Images in a step of a training that has ended."""
 
     def found(self, plan: Plan, out: Path) -> dict[str, Rows]:
         """Detections of the best weights on the test split, by file name."""
@@ -79,10 +85,9 @@ class Ours:
 
     def train(self, plan: Plan, seed: int, out: Path) -> None:
         """Train on one thread with the batch size of the plan; all else as `maenas train` does."""
-        changes = (
-            *(f"seed={seed}", f"batch={plan.batch}", f"compute.batch={plan.batch}"),
-            *("min_steps=1", *self.changes),
-        )
+        changes = [f"seed={seed}", *self.changes]
+        if plan.batch is not None:
+            changes += [f"batch={plan.batch}", f"compute.batch={plan.batch}", "min_steps=1"]
         words: list[object] = [sys.executable, "-m", "maenas", "train"]
         words += [
             self._built(plan, out),
@@ -98,6 +103,10 @@ class Ours:
         for change in changes:
             words += ["--set", change]
         run_metered(words, out)
+
+    def batch(self, plan: Plan, out: Path) -> int:
+        """Images in a step, as the run says."""
+        return int(read_yaml(out / "run" / ARGS_FILE, SCHEMA)[IMAGES_A_STEP])
 
     def found(self, plan: Plan, out: Path) -> dict[str, Rows]:
         """Detections by `maenas val`, with its own NMS threshold."""
@@ -143,6 +152,10 @@ class Peer:
         )
         run_metered(words, out, self._environment())
 
+    def batch(self, plan: Plan, out: Path) -> int:
+        """Images in a step: those of the plan, or the default of Ultralytics."""
+        return plan.batch or PEER_BATCH
+
     def found(self, plan: Plan, out: Path) -> dict[str, Rows]:
         """Detections by `predict`, with its own NMS threshold."""
         to, images = out / "found.json", plan.view.images("test")
@@ -156,7 +169,7 @@ class Peer:
 
     def _words(self, do: str, plan: Plan, **values: Any) -> list[object]:
         job = {"do": do, "model": self.name, "size": plan.size, "epochs": plan.epochs}
-        return [self.python, SCRIPT, json.dumps(job | {"batch": plan.batch} | values)]
+        return [self.python, SCRIPT, json.dumps(job | {"batch": plan.batch or PEER_BATCH} | values)]
 
     def _run(self, do: str, plan: Plan, **values: Any) -> None:
         words = [str(word) for word in self._words(do, plan, **values)]
