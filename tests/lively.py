@@ -54,13 +54,14 @@ def lively(spec: DetectorSpec, seed: int = 0, count: int = 8) -> DetectorNetwork
             module.momentum = None  # statistics of the images alone
     network.train()
     with torch.no_grad():
-        for branch in network.head.scores:
-            nn.init.normal_(branch[-1].weight, std=0.3 / branch[-1].in_channels ** 0.5)
-            nn.init.constant_(branch[-1].bias, -1.0)
-        for branch in network.head.distances:
-            nn.init.normal_(branch[-1].weight, std=0.1 / branch[-1].in_channels ** 0.5)
-        for index, scale in enumerate(network.head.scales):
-            scale.fill_(0.8 + 0.1 * index)
+        for head in filter(None, (network.head, network.head.one_to_one)):
+            for branch in head.scores:
+                nn.init.normal_(branch[-1].weight, std=0.3 / branch[-1].in_channels ** 0.5)
+                nn.init.constant_(branch[-1].bias, -1.0)
+            for branch in head.distances:
+                nn.init.normal_(branch[-1].weight, std=0.1 / branch[-1].in_channels ** 0.5)
+            for index, scale in enumerate(head.scales):
+                scale.fill_(0.8 + 0.1 * index)
         network(torch.from_numpy(images(spec, count)))
         for module in network.modules():
             if isinstance(module, nn.BatchNorm2d):  # dead channels stay quiet on other images

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -23,6 +24,12 @@ def small_spec(resize: Resize = "letterbox", names: tuple[str, ...] = NAMES) -> 
     backbone = Backbone((ConvStem(out_channels=4), *stages), (2, 3, 4), (3, SIDE, SIDE))
     neck, head = RepGFPN(out_channels=(8, 8, 8), depth=1), ZeroHead(num_classes=3, reg_max=4)
     return DetectorSpec(backbone, neck, head, names, resize)
+
+
+def one_to_one_spec() -> DetectorSpec:
+    """The spec with a one-to-one head."""
+    spec = small_spec()
+    return replace(spec, head=replace(spec.head, one_to_one=True))
 
 
 def constant_weights(spec: DetectorSpec) -> dict[str, Tensor]:

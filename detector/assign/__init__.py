@@ -11,6 +11,7 @@ from maenas.detector.assign.assigner import (
 )
 from maenas.detector.assign.atss import ATSS
 from maenas.detector.assign.load import ASSIGNERS
+from maenas.detector.assign.one_to_one import OneToOne
 from maenas.detector.assign.sim_ota import SimOTA
 from maenas.detector.assign.tood import TOOD
 
@@ -21,6 +22,7 @@ __all__ = [
     "AlignOTA",
     "Assigner",
     "Assignment",
+    "OneToOne",
     "Predictions",
     "Priors",
     "SimOTA",

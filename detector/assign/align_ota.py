@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
 from torch import Tensor
 
 from maenas.detector.assign.assigner import Assigner, Predictions, Priors, Targets, quality_of_boxes
-from maenas.detector.assign.dynamic_k import ClassCost, dynamic_k_match
+from maenas.detector.assign.dynamic_k import (
+    ClassCost,
+    Ranked,
+    dynamic_k_match,
+    ranked_by_cost,
+)
 from maenas.detector.ops.softplus import softplus
 
 
@@ -38,21 +44,24 @@ class AlignOTA(Assigner):
         self, predictions: Predictions, priors: Priors, targets: Targets
     ) -> tuple[Tensor, Tensor]:
         """See `Assigner.match`."""
+        ranked = self.ranked(predictions, priors, targets)
+        matched = dynamic_k_match(ranked, predictions, self.topk)
+        return matched, quality_of_boxes(predictions, targets, matched)
+
+    def ranked(
+        self, predictions: Predictions, priors: Priors, targets: Targets
+    ) -> Iterator[Ranked]:
+        """The priors by the cost that decides which of them an object takes."""
 
         def class_cost(absent: Tensor, logits: Tensor, iou: Tensor) -> Tensor:
             # The label of the object's class is the IoU, the label of all other classes is 0.
             return self.class_weight * (absent - background(logits) + focal(logits, iou))
 
-        matched = dynamic_k_match(
-            predictions,
-            priors,
-            targets,
-            ClassCost(background, class_cost),
+        return ranked_by_cost(
+            *(predictions, priors, targets, ClassCost(background, class_cost)),
             center_radius=self.center_radius,
-            topk=self.topk,
             iou_weight=self.iou_weight,
         )
-        return matched, quality_of_boxes(predictions, targets, matched)
 
 
 def focal(logits: Tensor, labels: Tensor) -> Tensor:

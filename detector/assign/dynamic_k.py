@@ -14,7 +14,7 @@ Apache-2.0).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 import torch
@@ -54,17 +54,31 @@ class Near(NamedTuple):
     both: Tensor
 
 
-def dynamic_k_match(
+class Ranked(NamedTuple):
+    """The priors ranked for some objects.
+
+    Attributes:
+        part: slots of the objects.
+        key: (B, m, N) int32, lowest for the prior that the object takes first; `NEVER` for a pair
+            that must not be matched.
+        iou: (B, m, N), IoU of the predicted boxes with the objects, 0 for priors far from all.
+    """
+
+    part: slice
+    key: Tensor
+    iou: Tensor
+
+
+def ranked_by_cost(
     predictions: Predictions,
     priors: Priors,
     targets: Targets,
     class_cost: ClassCost,
     *,
     center_radius: float,
-    topk: int,
     iou_weight: float,
-) -> Tensor:
-    """The slot of the object that each prior is matched to.
+) -> Iterator[Ranked]:
+    """The priors of each object by their cost.
 
     Args:
         predictions: predictions for the batch.
@@ -73,20 +87,12 @@ def dynamic_k_match(
             there, except the class of the object.
         class_cost: functions for the class cost.
         center_radius: half the side of the square around a centre that counts as near, in strides.
-        topk: number of predicted boxes whose IoUs are summed to k, and thus the maximum of k.
         iou_weight: weight of the box cost, -log IoU.
-    Returns:
-        (B, N) int64, slot of the object, -1 for none.
     """
     images, count = predictions.boxes.shape[:2]
-    slots = targets.labels.shape[1]
-    topk = min(topk, count)
     candidates = near_any(priors, targets, center_radius)
     absent = sum_over_classes(class_cost.absent, predictions.logits, candidates, targets.annotated)
-    zeros = targets.labels.new_zeros((images, count))
-    takers, taker = zeros, zeros - 1  # number of objects that took the prior, and the last one
-    least, cheapest = zeros.int() + NEVER, zeros - 1  # lowest key of the prior, and its object
-    for part in slices(images, count, slots):
+    for part in slices(images, count, targets.labels.shape[1]):
         iou = pairwise_iou(targets.boxes[:, part], predictions.boxes)
         logits = logits_of(predictions, targets.labels[:, part])
         its_absent = absent[:, None]  # (B, 1, N)
@@ -97,7 +103,26 @@ def dynamic_k_match(
         near = nearness(priors, targets.boxes[:, part], center_radius)
         present = targets.objects[:, part] & near.either.any(dim=-1)  # (B, m)
         key = ordered(cost, near.both).where(candidates[:, None] & present[..., None], NEVER)
-        fitting = iou.where(candidates[:, None], 0.0).topk(topk).values.sum(dim=-1)
+        yield Ranked(part, key, iou.where(candidates[:, None], 0.0))
+
+
+def dynamic_k_match(ranked: Iterable[Ranked], predictions: Predictions, topk: int) -> Tensor:
+    """The slot of the object that each prior is matched to.
+
+    Args:
+        ranked: priors by their cost, for all objects.
+        predictions: predictions for the batch.
+        topk: number of predicted boxes whose IoUs are summed to k, and thus the maximum of k.
+    Returns:
+        (B, N) int64, slot of the object, -1 for none.
+    """
+    images, count = predictions.boxes.shape[:2]
+    topk = min(topk, count)
+    zeros = torch.zeros((images, count), dtype=torch.int64, device=predictions.boxes.device)
+    takers, taker = zeros, zeros - 1  # number of objects that took the prior, and the last one
+    least, cheapest = zeros.int() + NEVER, zeros - 1  # lowest key of the prior, and its object
+    for part, key, iou in ranked:
+        fitting = iou.topk(topk).values.sum(dim=-1)
         wanted = fitting.floor().clamp(min=1)  # k, (B, m)
         keys, taken = key.topk(topk, largest=False)  # cheapest first
         order = torch.arange(topk, device=key.device)

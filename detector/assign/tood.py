@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
 from torch import Tensor
+from torch.nn.functional import logsigmoid
 
 from maenas.detector.assign.assigner import (
     Assigner,
@@ -16,10 +18,18 @@ from maenas.detector.assign.assigner import (
     resolve_claims,
     slices,
 )
-from maenas.detector.assign.dynamic_k import logits_of
+from maenas.detector.assign.dynamic_k import (
+    MIN_IOU,
+    NEVER,
+    Ranked,
+    logits_of,
+    nearness,
+    ordered,
+)
 from maenas.detector.ops.boxes import depth_inside, pairwise_iou
 
 MIN_DEPTH = 0.01  # minimum depth of a prior inside its object, in pixels
+NEAR = 1.0  # strides from the centre: the nearest priors of each level, for objects without any
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +73,21 @@ class TOOD(Assigner):
         scaled = alignment / best.where(best > 0, 1.0) * iou.amax(dim=-1, keepdim=True)
         quality = iou.new_zeros((images, count))
         return matched, quality.scatter_reduce(1, index, scaled.flatten(1), "amax")
+
+    def ranked(
+        self, predictions: Predictions, priors: Priors, targets: Targets
+    ) -> Iterator[Ranked]:
+        """The priors by their alignment: inside the object first, then near its centre."""
+        images, count = predictions.boxes.shape[:2]
+        for part in slices(images, count, targets.labels.shape[1]):
+            boxes = targets.boxes[:, part]
+            iou = pairwise_iou(boxes, predictions.boxes)
+            score = logsigmoid(logits_of(predictions, targets.labels[:, part]))
+            cost = -self.alpha * score - self.beta * (iou + MIN_IOU).log()
+            inside = depth_inside(priors.points, boxes) > MIN_DEPTH
+            near = inside | nearness(priors, boxes, NEAR).either
+            key = ordered(cost, inside).where(near & targets.objects[:, part, None], NEVER)
+            yield Ranked(part, key, iou)
 
     def _best(
         self, predictions: Predictions, priors: Priors, targets: Targets, part: slice

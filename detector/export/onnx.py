@@ -98,6 +98,7 @@ def metadata_of(spec: DetectorSpec) -> Metadata:
         resize=spec.resize,
         stride=spec.backbone.reductions(),
         is_nano=spec.is_nano,
+        one_to_one=spec.head.one_to_one,
         colour=COLOURS[spec.backbone.in_shape[0]],
     )
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from maenas.detector.assign.assigner import Assigner, Assignment, Targets
+from maenas.detector.assign.one_to_one import OneToOne
 from maenas.detector.losses.class_loss import ClassLabels, class_loss
 from maenas.detector.losses.distribution_focal import distribution_focal_loss
 from maenas.detector.losses.flat_maps import FlatMaps, boxes_at, flat_maps
@@ -18,6 +19,7 @@ from maenas.detector.model.raw_level import RawLevel
 
 # Computes the mean of a small tensor over the processes of a run.
 Reduce = Callable[[Tensor], Tensor]
+ONE_TO_ONE = "one_to_one"  # part of the loss of a one-to-one branch
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,7 @@ class LossWeights:
         exclusive: for unions of data sets: whether an object has one class only, so that it is a
             negative of all others, also of those that its data set does not annotate. False where
             a class contains another, as vehicles contain cars.
+        one_to_one: weight of the loss of a one-to-one branch, in detectors with such a head.
 
     Source: DAMO-YOLO (https://arxiv.org/abs/2211.15444), section 2.4: alpha, beta and gamma.
     """
@@ -39,6 +42,7 @@ class LossWeights:
     distribution_focal: float = 0.25
     giou: float = 2.0
     exclusive: bool = False
+    one_to_one: float = 1.0
 
 
 def detection_loss(
@@ -46,6 +50,7 @@ def detection_loss(
     targets: Targets,
     assigner: Assigner,
     *,
+    one_to_one: Sequence[RawLevel] | None = None,
     strides: Sequence[int] = STRIDES,
     weights: LossWeights = LossWeights(),
     reduce: Reduce = lambda normalisers: normalisers,
@@ -59,16 +64,29 @@ def detection_loss(
         levels: raw maps, finest first.
         targets: ground truth of the batch.
         assigner: label assigner, which matches priors to objects.
+        one_to_one: raw maps of the one-to-one branch, which learns one prior for each object; None
+            without one.
         strides: pixels between anchor points of each level.
         weights: weights of the parts.
-        reduce: function for the mean over all processes; called once with the normalisers, (2,).
+        reduce: function for the mean over all processes; called once for each branch, with the
+            normalisers, (2,).
     Returns:
-        "quality_focal", "giou" and "distribution_focal", 0-D float32 each.
+        "quality_focal", "giou" and "distribution_focal", 0-D float32 each, and with a one-to-one
+        branch "one_to_one", the weighted sum of its three.
     """
     with torch.autocast(levels[0].scores.device.type, enabled=False):
         maps = flat_maps(levels, strides)
         assignment = assigner(maps.predictions(), maps.priors, targets)
-        return assigned_loss(maps, targets, assignment, weights, reduce)
+        parts = assigned_loss(maps, targets, assignment, weights, reduce)
+    if one_to_one is not None:
+        single = detection_loss(
+            *(one_to_one, targets, OneToOne(assigner)),
+            strides=strides,
+            weights=weights,
+            reduce=reduce,
+        )
+        parts[ONE_TO_ONE] = weights.one_to_one * torch.stack(list(single.values())).sum()
+    return parts
 
 
 def assigned_loss(

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from maenas.blocks.errors import SpecError, at_most, odd, positive
 from maenas.blocks.op import Act, Op, Shape, concat, conv, elements
 
 if TYPE_CHECKING:
     from maenas.detector.model.layers.box_head import BoxHead
+
+HeadKind = Literal["zero", "one-to-one"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +27,9 @@ class ZeroHead:
             ZeroHead; the first is 1x1, the others are 3x3.
         tower_channels: width of the towers; None for the width of their level.
         act: activation of the towers.
+        one_to_one: whether a second branch of the same size is trained to predict each object at
+            one anchor point, so that detections need no NMS. The deployed head has this branch
+            alone, and costs as much as without it.
 
     Source: DAMO-YOLO report, section 2.3 and Table 6.
     """
@@ -35,6 +40,12 @@ class ZeroHead:
     stacked_convs: int = 0
     tower_channels: int | None = None
     act: Act = "relu"
+    one_to_one: bool = False
+
+    @property
+    def kind(self) -> HeadKind:
+        """Name of the head on the command line."""
+        return "one-to-one" if self.one_to_one else "zero"
 
     def __post_init__(self) -> None:
         positive("head", num_classes=self.num_classes, reg_max=self.reg_max)

@@ -51,7 +51,7 @@ def nms(
         scores: (N, num_classes), confidence.
         boxes: (N, 4) as (x1, y1, x2, y2) in pixels.
         min_score: confidence threshold; candidates score more.
-        max_iou: NMS IoU threshold, 0..1.
+        max_iou: NMS IoU threshold, 0..1; with 1, the candidates of highest confidence are kept.
         max_detections: maximum number of detections.
     Returns:
         Tensors on the device of the scores.
@@ -68,6 +68,10 @@ def nms(
         best = np.sort(np.argpartition(-found, MAX_CANDIDATES)[:MAX_CANDIDATES])
         position, label, found = position[best], label[best], found[best]
     candidates = all_boxes[position]
+    if max_iou >= 1:
+        best = np.lexsort((position, label, -found))[:max_detections]
+        parts = (torch.from_numpy(part[best]) for part in (candidates, found, label))
+        return Detections(*parts)
     apart, wide = _apart(candidates, label), found.astype(np.float64)
     kept = np.concatenate(
         [
@@ -99,6 +103,10 @@ def _nms_there(
         best = found.topk(MAX_CANDIDATES).indices.sort().values
         position, label, found = position[best], label[best], found[best]
     candidates = boxes[position]
+    if max_iou >= 1:
+        kept = label.argsort(stable=True)  # ties: by class, then by anchor point
+        kept = kept[found[kept].argsort(descending=True, stable=True)][:max_detections]
+        return Detections(candidates[kept], found[kept], label[kept])
     apart = candidates.double()
     if len(apart):
         apart = apart + (apart.max() - apart.min() + 1) * label[:, None]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from maenas.blocks.errors import SpecError
 
@@ -16,7 +16,7 @@ class Thresholds:
     Attributes:
         min_score: minimum confidence, 0..1; a detection scores more.
         max_iou: NMS IoU threshold, 0..1: of two boxes of one class that overlap more, the less
-            confident one is removed.
+            confident one is removed. 1 removes none, as for a one-to-one head.
         max_detections: maximum number of detections in an image.
     Raises:
         SpecError: if one is out of range.
@@ -33,10 +33,20 @@ class Thresholds:
         if self.max_detections < 1:
             raise SpecError(f"max_detections: must be at least 1, got {self.max_detections}.")
 
+    @property
+    def has_nms(self) -> bool:
+        """Whether NMS can remove a box: no IoU exceeds 1."""
+        return self.max_iou < 1
+
+    def without_nms(self) -> Thresholds:
+        """The same thresholds without NMS."""
+        return replace(self, max_iou=1.0)
+
     def __str__(self) -> str:
+        nms = f"NMS IoU threshold {self.max_iou:g}" if self.has_nms else "no NMS"
         return (
-            f"confidence above {self.min_score:g}, NMS IoU threshold {self.max_iou:g}, at most "
-            f"{self.max_detections} detections per image"
+            f"confidence above {self.min_score:g}, {nms}, at most {self.max_detections} detections "
+            "per image"
         )
 
 

@@ -32,6 +32,7 @@ class FileRuntime(Runtime):
         self.names = metadata.names
         self.resize = metadata.resize
         self.is_nano = metadata.is_nano
+        self.one_to_one = metadata.one_to_one
         self.trained = metadata.trained
         self.nms = suppression(metadata, path)
         self._path = path

@@ -20,7 +20,7 @@ from maenas.detector.ops.thresholds import Thresholds
 FORMAT = "maenas/model@1"
 THRESHOLDS = ("min_score", "max_iou", "max_detections")
 # Fields that the file stores as JSON.
-NOT_TEXT = {"names", "in_shape", "stride", "is_nano", "trained", *THRESHOLDS}
+NOT_TEXT = {"names", "in_shape", "stride", "is_nano", "one_to_one", "trained", *THRESHOLDS}
 Layout = Literal["raw", "end2end", "end2end-trt"]
 Precision = Literal["f32", "f16", "int8"]
 
@@ -36,6 +36,8 @@ class Metadata:
         stride: stride of each level in pixels, finest level first.
         is_nano: whether DAMO-YOLO evaluates it with the thresholds of Ns, Nm and Nl; False for
             files of an older maenas, which lack the field.
+        one_to_one: whether the detector predicts each object once, so that no NMS is applied to its
+            scores and boxes.
         trained: whether training made the weights; None if that is unknown, as for files of an
             older maenas.
         layout: kind of outputs: "raw" for scores and boxes before NMS, the others for detections.
@@ -54,6 +56,7 @@ class Metadata:
     resize: Literal["letterbox", "stretch"]
     stride: tuple[int, ...]
     is_nano: bool = False
+    one_to_one: bool = False
     trained: bool | None = None
     layout: Layout = "raw"
     min_score: float | None = None

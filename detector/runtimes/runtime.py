@@ -9,7 +9,7 @@ from torch import Tensor
 
 from maenas.detector.arrays import Floats
 from maenas.detector.errors import ModelError
-from maenas.detector.ops.thresholds import Thresholds
+from maenas.detector.ops.thresholds import Thresholds, choose_thresholds
 
 
 class Runtime(ABC):
@@ -21,6 +21,7 @@ class Runtime(ABC):
         resize: method that resizes an image to that shape, "letterbox" or "stretch".
         is_nano: whether DAMO-YOLO evaluates it with the thresholds of Ns, Nm and Nl.
         trained: whether training made the weights; None if that is unknown.
+        one_to_one: whether it predicts each object once, so that its detections need no NMS.
         nms: thresholds of the NMS at the end of the model; None if it has no NMS. A model with NMS
             is run by `detect`, any other by `run`.
         about: line for the terminal: runtime, version, precision as read back, file.
@@ -31,8 +32,29 @@ class Runtime(ABC):
     resize: str
     is_nano: bool
     trained: bool | None = None
+    one_to_one: bool = False
     nms: Thresholds | None = None
     about: str
+
+    def thresholds(
+        self,
+        usual: Thresholds,
+        min_score: float | None = None,
+        max_iou: float | None = None,
+        max_detections: int | None = None,
+    ) -> Thresholds:
+        """The thresholds that a user gave, with default values that suit the model for the rest.
+
+        Args:
+            usual: default thresholds of the command, for a model that needs NMS.
+            min_score: minimum confidence that the user gave, None if not given.
+            max_iou: NMS IoU threshold that the user gave, None if not given.
+            max_detections: maximum number of detections that the user gave, None if not given.
+        Raises:
+            SpecError: if one is out of range, or the NMS in the model cannot honour it.
+        """
+        suited = usual.without_nms() if self.one_to_one else usual
+        return choose_thresholds(suited, self.nms, min_score, max_iou, max_detections)
 
     @abstractmethod
     def run(self, images: Floats) -> tuple[Floats, Floats]:

@@ -44,6 +44,7 @@ class TorchRuntime(Runtime):
         self.names = spec.names
         self.resize = spec.resize
         self.is_nano = spec.is_nano
+        self.one_to_one = spec.head.one_to_one
         kind = "f32" if precision is None else str(precision).removeprefix("torch.")
         self.about = f"torch {torch.__version__} on {compute}, {kind}"
         self._precision = precision

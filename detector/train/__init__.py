@@ -26,6 +26,7 @@ from maenas.detector.train.start import starting_network, starting_spec
 from maenas.detector.train.state import RunFolder, identity, load_state
 from maenas.detector.train.training import (
     FEATURE,
+    OPTIONAL_PARTS,
     PARTS,
     ApScores,
     EpochResult,
@@ -37,6 +38,7 @@ from maenas.detector.train.training import (
 
 __all__ = [
     "FEATURE",
+    "OPTIONAL_PARTS",
     "PAIRS",
     "PARTS",
     "ApScores",

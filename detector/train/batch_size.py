@@ -207,8 +207,10 @@ def _peak(
         teacher_maps = teaching.teacher_maps(images, precision_of(teaching.options.amp, device))
     network.train()
     with torch.autocast(device.type, precision, enabled=precision is not None):
-        levels, feature = learner(images, teacher_maps)
-    parts = detection_loss(levels, targets, recipe.assigner, strides=network.strides)
+        levels, single, feature = learner(images, teacher_maps)
+    parts = detection_loss(
+        levels, targets, recipe.assigner, one_to_one=single, strides=network.strides
+    )
     total: Tensor = torch.stack(list(parts.values())).sum()
     if feature is not None:
         total = total + feature

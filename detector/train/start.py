@@ -8,10 +8,13 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from maenas.detector.checkpoints.branches import ONE_TO_ONE
 from maenas.detector.checkpoints.checkpoint import build_network
 from maenas.detector.data.union.name_key import name_key
 from maenas.detector.model.layers.network import DetectorNetwork
 from maenas.detector.model.spec import DetectorSpec
+
+CLASS_BRANCHES = ("head.scores.", f"{ONE_TO_ONE}scores.")
 
 
 def starting_spec(spec: DetectorSpec, names: Sequence[str]) -> DetectorSpec:
@@ -55,7 +58,7 @@ def starting_network(
     pairs = common_classes(spec.names, names)
     classifier = f".{spec.head.stacked_convs}."  # last convolution of each branch, after its tower
     for name, value in weights.items():
-        if not name.startswith("head.scores.") or classifier not in name:
+        if not name.startswith(CLASS_BRANCHES) or classifier not in name:
             fresh[name] = value
             continue
         for new, old in pairs:

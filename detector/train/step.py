@@ -55,11 +55,12 @@ def add_gradients(
             inner(learner).compile_once()
         with exchange(learner, number == len(batches)):
             with torch.autocast(ranks.device.type, precision, enabled=precision is not None):
-                levels, feature = learner(ready.images, teacher_maps)
+                levels, single, feature = learner(ready.images, teacher_maps)
             losses = detection_loss(
                 levels,
                 targets_of(ready),
                 recipe.assigner,
+                one_to_one=single,
                 strides=training.network.strides,
                 weights=recipe.loss,
                 reduce=ranks.mean,

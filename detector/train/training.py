@@ -8,6 +8,7 @@ from typing import Protocol
 
 from maenas.detector.data import TrainLoader
 from maenas.detector.distill import Teaching
+from maenas.detector.losses import ONE_TO_ONE
 from maenas.detector.model.layers.network import DetectorNetwork
 from maenas.detector.train.ranks import Ranks
 from maenas.detector.train.recipe import Recipe
@@ -15,6 +16,7 @@ from maenas.detector.train.state import Identity, Row, RunFolder
 
 PARTS = ("quality_focal", "giou", "distribution_focal")
 FEATURE = "feature"  # additional part of the loss in distillation
+OPTIONAL_PARTS = (ONE_TO_ONE, FEATURE)
 
 
 class ApScores(Protocol):
@@ -145,4 +147,5 @@ class Training:
     @property
     def parts(self) -> tuple[str, ...]:
         """Names of the parts of the loss."""
-        return PARTS if self.teaching is None else (*PARTS, FEATURE)
+        single = () if self.network.head.one_to_one is None else (ONE_TO_ONE,)
+        return (*PARTS, *single, *(() if self.teaching is None else (FEATURE,)))

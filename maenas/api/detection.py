@@ -89,7 +89,7 @@ def detect(
     from maenas.detection.inference import infer
 
     detector = opened(model, precision, threads, compute)
-    thresholds = choose_thresholds(Thresholds(), detector.runtime.nms, *asked)
+    thresholds = detector.runtime.thresholds(Thresholds(), *asked)
     notes = None if annotations is None else Path(annotations)
     ids = coco_ids(detector, sources, notes) if coco or notes else None
     writes = draw or save_json or ids is not None
@@ -148,6 +148,7 @@ def val(
     max_iou: float | None = None,
     at_score: float | None = None,
     max_detections: int = 100,
+    branch: str | None = None,
     batch: int = 1,
     readers: int = 0,
     precision: str | None = None,
@@ -168,6 +169,8 @@ def val(
         at_score: confidence threshold at which errors are counted; that of the best F1 if None.
         max_detections: maximum number of detections of one class in an image that the metrics
             count, as COCO does with 100; dense images need more.
+        branch: branch of a one-to-one head: "one-to-one", without NMS, or "one-to-many", whose
+            detections need NMS; None for the one that detects.
         batch: number of images that the network takes at once.
         readers: number of threads that read images ahead; they disturb the latency.
         precision: number format that OpenVINO computes in.
@@ -199,7 +202,6 @@ def val(
     from maenas.detector.evaluate.evaluate import evaluate, published_thresholds
     from maenas.detector.evaluate.report import report_mistakes
     from maenas.detector.evaluate.sources import source_scores
-    from maenas.detector.ops.thresholds import choose_thresholds
     from maenas.runs.start import new_run
     from maenas.terminal.progress import Counter
 
@@ -207,12 +209,14 @@ def val(
     dataset = read_dataset(Path(data), split)
     dataset.require_objects()
     detector = opened(model, precision, threads, compute)
+    if branch is not None:
+        detector = detector.with_branch(branch)
     if not detector.names and detector.spec is not None:
         require_as_many(detector.spec.head.num_classes, dataset)
     match_classes(detector.names, dataset)  # before a folder is made
     published = published_thresholds(detector.runtime.is_nano)
     published = replace(published, max_detections=max(published.max_detections, max_detections))
-    thresholds = choose_thresholds(published, detector.runtime.nms, min_score, max_iou)
+    thresholds = detector.runtime.thresholds(published, min_score, max_iou)
     with ExitStack() as held:
         folder = None
         if save:

@@ -50,6 +50,7 @@ class ValKeywords(TypedDict, total=False):
     max_iou: float | None
     at_score: float | None
     max_detections: int
+    branch: str | None
     batch: int
     readers: int
     precision: str | None

@@ -40,6 +40,7 @@ def build_detector(
     device: str | None = None,
     channels: int | None = None,
     resize: str = "letterbox",
+    head: str | None = None,
     init: str | Path | None = None,
     exist_ok: bool = False,
 ) -> BuildResult:
@@ -55,6 +56,9 @@ def build_detector(
         channels: number of channels of the images, 3 for RGB or 1 for grey; that of the backbone if
             None.
         resize: method that resizes images to the input size: "letterbox" or "stretch".
+        head: head of the detector: "zero", whose detections need NMS, or "one-to-one", which is
+            trained to predict each object once and needs none; if None that of the run, else
+            "zero".
         init: run or detector folder whose weights the detector inherits; None for no weights. Its
             classes hold if no others are given, and `inherited.csv` states the origin of each
             tensor.
@@ -81,6 +85,7 @@ def build_detector(
     from maenas.detector.checkpoints.checkpoint import SPEC_FILE, WEIGHTS_FILE, save_folder
     from maenas.detector.checkpoints.inherit import save_origins
     from maenas.detector.model.spec import Resize
+    from maenas.detector.model.zero_head import HeadKind
     from maenas.runs.folders import require_no_run
     from maenas.runs.models import find_inheritance, find_model, is_trained
     from maenas.runs.templates import nearest_template
@@ -94,6 +99,9 @@ def build_detector(
     if names and num_classes is not None and num_classes != len(names):
         raise SpecError(f"names: must be one per class ({num_classes}), got {len(names)}.")
     one_of("build-detector", "--resize", resize, get_args(Resize))
+    if head is not None:
+        one_of("build-detector", "--head", head, get_args(HeadKind))
+        chosen = replace(chosen, head=replace(chosen.head, one_to_one=head == "one-to-one"))
     if not names:
         known = resolved.num_classes or DEFAULT_CLASSES
         chosen = chosen.with_classes(known if num_classes is None else num_classes)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from copy import copy
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, get_args
 
 import numpy as np
 import torch
@@ -13,7 +14,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from maenas.blocks import SpecError
+from maenas.blocks.errors import one_of
 from maenas.detector.channels import COLOURS, shown_shape
+from maenas.detector.checkpoints.branches import Branch, one_to_many
 from maenas.detector.checkpoints.checkpoint import (
     WEIGHTS_FILE,
     build_network,
@@ -26,7 +29,7 @@ from maenas.detector.checkpoints.checkpoint import (
 from maenas.detector.errors import ModelError
 from maenas.detector.media.images import ImageError, Pixels, read_image, to_pixels
 from maenas.detector.model.spec import DetectorSpec
-from maenas.detector.ops.thresholds import Thresholds, choose_thresholds
+from maenas.detector.ops.thresholds import Thresholds
 from maenas.detector.predict.predict import Seconds, predict
 from maenas.detector.predict.results import Objects
 from maenas.detector.runtimes.load import load_runtime
@@ -167,6 +170,26 @@ class Predictor:
             )
         return self.spec, self._network
 
+    def with_branch(self, branch: str) -> Self:
+        """The detector with one of the two branches of its one-to-one head.
+
+        Args:
+            branch: "one-to-one" for the detector itself, or "one-to-many" for a detector with an
+                ordinary head, whose detections need NMS.
+        Raises:
+            MaenasError: if it has no such branch.
+        """
+        one_of("detector", "branch", branch, get_args(Branch))
+        spec, network = self.spec_and_network()
+        if not spec.head.one_to_one:
+            raise SpecError(f"branch: {self.name} has an ordinary head, which has one branch.")
+        if branch == "one-to-one":
+            return self
+        detector = copy(self)
+        spec, weights = one_to_many(spec, network.state_dict())
+        detector._use(spec, build_network(spec, weights, self.name))
+        return detector
+
     def predict(
         self,
         image: ImageSource,
@@ -191,7 +214,7 @@ class Predictor:
         if self.trained is False:
             warnings.warn(self.untrained(), stacklevel=2)
         asked = (min_score, max_iou, max_detections)
-        thresholds = choose_thresholds(DEFAULT_THRESHOLDS, self.runtime.nms, *asked)
+        thresholds = self.runtime.thresholds(DEFAULT_THRESHOLDS, *asked)
         return self.predict_batch([image], thresholds)[0][0]
 
     def predict_batch(
@@ -203,7 +226,7 @@ class Predictor:
             MaenasError: if one of them cannot be used.
         """
         if thresholds is None:
-            thresholds = choose_thresholds(DEFAULT_THRESHOLDS, self.runtime.nms)
+            thresholds = self.runtime.thresholds(DEFAULT_THRESHOLDS)
         return predict(self.runtime, [pixels_of(image) for image in images], thresholds)
 
     def warm_up(self, thresholds: Thresholds) -> None:

@@ -14,7 +14,11 @@ from maenas.report.tables import paragraph, text
 
 # Columns of results.csv that share an axis: heading, name of the axis, columns.
 PANELS = (
-    ("Loss", "loss", ("loss", "quality_focal", "giou", "distribution_focal", "feature")),
+    (
+        "Loss",
+        "loss",
+        ("loss", "quality_focal", "giou", "distribution_focal", "one_to_one", "feature"),
+    ),
     ("Accuracy on the validation images", "AP", ("ap", "ap50")),
     ("Learning rate", "learning rate", ("lr",)),
 )

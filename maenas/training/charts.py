@@ -11,14 +11,14 @@ from types import TracebackType
 from typing import Any, Self
 
 from maenas.blocks.files.atomic_write import write_bytes, write_text
-from maenas.detector.train import FEATURE, PARTS, EpochResult
+from maenas.detector.train import OPTIONAL_PARTS, PARTS, EpochResult
 from maenas.report import Page, foot, page_text
 from maenas.report.training import training_section
 from maenas.runs.folders import TRAINING_TABLE
 
 CSV_FILE, PNG_FILE, PAGE_FILE = TRAINING_TABLE, "results.png", "results.html"
 COLUMNS = (
-    *("epoch", "step", "lr", *PARTS, FEATURE, "loss"),
+    *("epoch", "step", "lr", *PARTS, *OPTIONAL_PARTS, "loss"),
     *("ap", "ap50", "skipped", "train_s"),
 )
 PNG_EVERY_S = 60.0
@@ -67,7 +67,9 @@ class Charts:
 def table(rows: Sequence[Mapping[str, float]]) -> str:
     """The rows as CSV, one line an epoch; AP is empty where it was not evaluated."""
     text = io.StringIO()
-    columns = [name for name in COLUMNS if name != FEATURE or any(name in row for row in rows)]
+    columns = [
+        name for name in COLUMNS if name not in OPTIONAL_PARTS or any(name in row for row in rows)
+    ]
     writer = csv.DictWriter(text, columns, lineterminator="\n")
     writer.writeheader()
     for row in rows:
@@ -101,7 +103,7 @@ def draw(rows: Sequence[Mapping[str, float]], path: Path) -> None:
     FigureCanvasAgg(figure)
     losses, accuracy, rate = figure.subplots(1, 3)
     epochs = [row["epoch"] for row in rows]
-    for name in (*PARTS, FEATURE, "loss"):
+    for name in (*PARTS, *OPTIONAL_PARTS, "loss"):
         if name in rows[0]:
             losses.plot(epochs, [row[name] for row in rows], label=name.replace("_", " "))
     judged = [row for row in rows if "ap" in row]

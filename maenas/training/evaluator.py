@@ -30,7 +30,7 @@ def evaluator(
     All processes share the images. A GPU computes as in training, a CPU 8 images at a time in
     fp32, which gives the AP of `maenas val`.
     """
-    thresholds = published_thresholds(spec.is_nano)
+    usual = published_thresholds(spec.is_nano)
     is_gpu = ranks.device.type == "cuda"
     precision = precision_of(compute.amp, ranks.device) if is_gpu else None
     batch = compute.batch if is_gpu and compute.batch else EVALUATED_AT_A_TIME
@@ -38,6 +38,7 @@ def evaluator(
 
     def accuracy(network: DetectorNetwork) -> ApScores:
         runtime = TorchRuntime(spec, network, str(ranks.device), precision)
+        thresholds = runtime.thresholds(usual)
         with signals.prompt():
             part = detected(
                 runtime, val, thresholds, batch, readers, rank=ranks.rank, world=ranks.count

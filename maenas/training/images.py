@@ -39,7 +39,8 @@ def save_labels(training: Training, folder: Path) -> None:
     network = training.network
     with torch.no_grad():
         state = {name: value.clone() for name, value in network.named_buffers()}
-        maps = flat_maps(network.train()(batch.images), network.strides)
+        fused = network.train().maps(batch.images)["neck"]
+        maps = flat_maps(network.head.one_to_many(fused), network.strides)
         for name, value in network.named_buffers():
             value.copy_(state[name])
     # one that can be drawn on in colour
@@ -70,7 +71,7 @@ def save_predictions(folder: RunFolder, val: Dataset) -> None:
             pixels = read_sample(sample)
         except ImageError:
             continue
-        found = predict(runtime, [pixels], Thresholds(MIN_SCORE))[0][0]
+        found = predict(runtime, [pixels], runtime.thresholds(Thresholds(MIN_SCORE)))[0][0]
         larger, times = enlarged(pixels)
         found = replace(found, size=larger.shape[:2], boxes=times * found.boxes)
         stem = sample.path.stem

@@ -23,6 +23,7 @@ SHORT = {
     "quality_focal": "qfl",
     "giou": "giou",
     "distribution_focal": "dfl",
+    "one_to_one": "o2o",
 }
 
 

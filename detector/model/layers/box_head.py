@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from math import log
 from typing import Self
 
@@ -17,9 +18,10 @@ PRIOR_PROBABILITY = 0.01  # initial score of each class, as in RetinaNet
 
 
 class BoxHead(nn.Module):
-    """One pair of branches for each level, with a learned scale for the distances.
+    """One class and one box branch for each level, with a learned scale for the distances.
 
-    Deployment folds the scales into the convolutions.
+    A one-to-one head has a second head inside, which is trained to predict each object once.
+    Deployment folds the scales into the convolutions and keeps the one-to-one head alone, if any.
 
     Args:
         head: spec of the head.
@@ -33,6 +35,9 @@ class BoxHead(nn.Module):
         self.distances = nn.ModuleList(branch(head, width, bins) for width in in_channels)
         self.scales = nn.ParameterList(nn.Parameter(torch.ones(())) for _ in in_channels)
         self.is_scaled = True
+        self.one_to_one: BoxHead | None = None
+        if head.one_to_one:
+            self.one_to_one = BoxHead(replace(head, one_to_one=False), in_channels)
         for branches, bias in (
             (self.scores, -log(1 / PRIOR_PROBABILITY - 1)),
             (self.distances, 0.0),
@@ -43,7 +48,11 @@ class BoxHead(nn.Module):
                 nn.init.constant_(offset, bias)
 
     def forward(self, levels: Sequence[Tensor]) -> list[RawLevel]:
-        """Levels (B, C, H, W) -> logits of each level."""
+        """Levels (B, C, H, W) -> logits of each level, from the branch that detects."""
+        return self.one_to_many(levels) if self.one_to_one is None else self.one_to_one(levels)
+
+    def one_to_many(self, levels: Sequence[Tensor]) -> list[RawLevel]:
+        """Logits of each level from the branch that learns many anchor points for an object."""
         return [
             RawLevel(score(x), distance(x) * scale if self.is_scaled else distance(x))
             for x, score, distance, scale in zip(
@@ -53,7 +62,11 @@ class BoxHead(nn.Module):
 
     @torch.no_grad()
     def deploy_(self) -> Self:
-        """Fold the scales into the convolutions before them, in place."""
+        """Keep the branch that detects, and fold its scales into the convolutions, in place."""
+        if self.one_to_one is not None:
+            single, self.one_to_one = self.one_to_one, None
+            self.scores, self.distances = single.scores, single.distances
+            self.scales, self.is_scaled = single.scales, single.is_scaled
         for module, scale in zip(self.distances, self.scales, strict=True):
             for parameter in projection(module):
                 parameter.mul_(scale)

@@ -27,13 +27,13 @@ class DetectorNetwork(nn.Module):
 
     def forward(self, images: Tensor) -> list[RawLevel]:
         """Images (B, C, H, W) in 0..255, sides multiples of 32 -> logits of each level."""
-        return self.with_maps(images)[0]
+        levels: list[RawLevel] = self.head(self.maps(images)["neck"])
+        return levels
 
-    def with_maps(self, images: Tensor) -> tuple[list[RawLevel], dict[str, list[Tensor]]]:
-        """Logits of each level, and the feature maps of "backbone" and "neck"."""
+    def maps(self, images: Tensor) -> dict[str, list[Tensor]]:
+        """The feature maps of "backbone" and "neck"."""
         features = self.backbone(images)
-        fused = self.neck(features)
-        return self.head(fused), {"backbone": features, "neck": fused}
+        return {"backbone": features, "neck": self.neck(features)}
 
     def predict(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Images -> scores (B, N, num_classes) and boxes (B, N, 4) in pixels, before NMS."""

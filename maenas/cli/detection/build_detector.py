@@ -49,6 +49,13 @@ def build_detector(
             help="How images are resized: letterbox keeps the proportions, stretch does not."
         ),
     ] = "letterbox",
+    head: Annotated[
+        str | None,
+        typer.Option(
+            help="zero, whose detections need NMS, or one-to-one, which needs none. (the run's, "
+            "else zero)"
+        ),
+    ] = None,
     init: Init = None,
     out: Annotated[Path, typer.Option(help="Folder of the detector.")] = Path("runs/detector"),
     exist_ok: Annotated[
@@ -70,6 +77,7 @@ def build_detector(
         device=device,
         channels=channels,
         resize=resize,
+        head=head,
         init=init,
         exist_ok=exist_ok,
     )

@@ -67,6 +67,13 @@ def val(
             rich_help_panel=THRESHOLDS,
         ),
     ] = 100,
+    branch: Annotated[
+        str | None,
+        typer.Option(
+            help="Branch of a one-to-one head: one-to-one, without NMS, or one-to-many, with NMS. "
+            "(one-to-one)"
+        ),
+    ] = None,
     batch: BatchSize = 1,
     readers: Annotated[
         int,
@@ -103,6 +110,7 @@ def val(
             max_iou=max_iou,
             at_score=at_score,
             max_detections=max_detections,
+            branch=branch,
             batch=batch,
             readers=readers,
             precision=precision,

@@ -95,6 +95,16 @@ def test_a_score_at_the_threshold_is_no_candidate() -> None:
     assert nms(scores, boxes, min_score=0.5).scores.tolist() == [0.75]
 
 
+def test_a_threshold_of_1_keeps_the_most_confident_pairs_of_box_and_class() -> None:
+    boxes = torch.tensor([[0.0, 0, 8, 8]] * 3)  # of equal boxes NMS would keep one
+    scores = torch.tensor([[0.5, 0.9], [0.2, 0.5], [0.7, 0.5]])
+    found = nms(scores, boxes, min_score=0.3, max_iou=1.0, max_detections=4)
+    assert found.scores.tolist() == pytest.approx([0.9, 0.7, 0.5, 0.5])
+    assert found.classes.tolist() == [1, 0, 0, 1]  # ties: lower class, then earlier position
+    assert torch.equal(found.boxes, boxes[[0, 2, 0, 1]])
+    assert len(nms(scores, boxes, min_score=0.3, max_iou=0.99).scores) == 2
+
+
 def test_nothing_found_is_no_error() -> None:
     found = nms(torch.zeros(10, 3), torch.zeros(10, 4))
     assert [tuple(part.shape) for part in found] == [(0, 4), (0,), (0,)]

@@ -133,7 +133,7 @@ def test_maps_of_a_teacher_are_those_of_its_network_in_evaluation() -> None:
     network = spec.build()
     network(images)  # statistics other than those of a fresh network
     teacher = Teacher(spec, network.state_dict(), "teacher")
-    _, maps = network.eval().with_maps(images)
+    maps = network.eval().maps(images)
     for features in ("neck", "backbone"):
         found = teacher.maps(images, features, (3, 5))
         for ours, expected in zip(found, maps[features][::2], strict=True):

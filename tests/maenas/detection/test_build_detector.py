@@ -5,6 +5,7 @@ from pathlib import Path
 
 import onnx
 import pytest
+import torch
 
 from maenas.blocks import load_backbone
 from maenas.blocks.backbone_file import zoo_path
@@ -12,7 +13,7 @@ from maenas.detector.checkpoints.checkpoint import load_folder
 from maenas.detector.model.spec import assemble, load_detector
 from maenas.detector.model.template import load_template
 from maenas.runs.folders import RUN_FILES
-from tests.small_detector import NAMES
+from tests.small_detector import NAMES, small_folder
 from tests.trainings import write_data
 
 SEARCH = (
@@ -44,6 +45,32 @@ def test_classes_change_the_head_alone(typed, tmp_path: Path) -> None:
 def test_images_are_stretched_if_asked_for(typed, tmp_path: Path) -> None:
     typed("build-detector", "zoo:damo-yolo-t", "--resize", "stretch", "--out", "det")
     assert load_detector(tmp_path / "det" / "detector.yaml").resize == "stretch"
+
+
+def test_a_one_to_one_head_costs_the_same_and_takes_both_branches_from_an_ordinary_one(
+    typed, tmp_path: Path
+) -> None:
+    small_folder(tmp_path / "plain")
+    usual = typed("build-detector", "plain", "--out", "again", "--json").json
+    command = ("build-detector", "plain", "--head", "one-to-one", "--init", "plain")
+    result = typed(*command, "--out", "det", "--json").json
+    assert result["params"] == usual["params"]
+    assert set(result["inherited"]) == {"copied"}
+    spec, weights = load_folder(tmp_path / "det")
+    assert spec.head.one_to_one
+    source = load_folder(tmp_path / "plain")[1]
+    for name, value in source.items():
+        assert torch.equal(weights[name], value)
+        if name.startswith("head."):
+            assert torch.equal(weights[name.replace("head.", "head.one_to_one.")], value)
+    back = ("build-detector", "det", "--head", "zero", "--init", "det", "--out", "back", "--json")
+    assert set(typed(*back).json["inherited"]) == {"copied"}
+    spec, weights = load_folder(tmp_path / "back")
+    assert spec == load_folder(tmp_path / "plain")[0]
+    assert all(torch.equal(weights[name], value) for name, value in source.items())
+    refused = typed("build-detector", "plain", "--head", "one", "--out", "other")
+    assert refused.code == 2
+    assert "--head" in refused.err
 
 
 def test_an_existing_detector_is_not_replaced_unasked(typed, tmp_path: Path) -> None:

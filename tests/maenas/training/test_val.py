@@ -18,7 +18,14 @@ from maenas.detector.media.images import read_image
 from maenas.detector.ops.thresholds import Thresholds
 from maenas.report.saved import sections_of
 from tests.maenas.conftest import Shell
-from tests.small_detector import NAMES, SIDE, constant_weights, small_folder, small_spec
+from tests.small_detector import (
+    NAMES,
+    SIDE,
+    constant_weights,
+    one_to_one_spec,
+    small_folder,
+    small_spec,
+)
 
 # What the small detector finds in every image, if images are as large as its input.
 CELLS = [(1, x, y, x + 32, y + 32) for y in (0, 32) for x in (0, 32)]
@@ -260,6 +267,36 @@ def test_images_that_all_fail_leave_no_folder(typed: Shell, data: Path) -> None:
     assert ran.code == 2
     assert "none of its 3 images can be read" in ran.err
     assert not Path("runs/val/exp").exists()
+
+
+def test_each_branch_of_a_one_to_one_head_is_evaluated(typed: Shell, data: Path) -> None:
+    spec, usual = one_to_one_spec(), constant_weights(small_spec())
+    # the one-to-many branch finds dogs in all cells, the one-to-one branch cats
+    weights = dict(usual)
+    for name, value in usual.items():
+        if name.startswith("head."):
+            weights[name.replace("head.", "head.one_to_one.")] = value.clone()
+    weights["head.one_to_one.scores.2.0.bias"] = usual["head.scores.2.0.bias"].roll(-1)
+    save_folder(Path("both"), spec, weights, trained=True)
+
+    single = typed("val", "both", *TYPED, "--no-save", "--json").json
+    many = typed("val", "both", "--branch", "one-to-many", *TYPED, "--no-save", "--json").json
+    plain = typed("val", "model", *TYPED, "--no-save", "--json").json
+
+    cat, dog = range(2)
+    assert [each["ar"] for each in single["per_class"]][:2] == [1, 0]
+    assert single["thresholds"]["max_iou"] == 1
+    for key in ("per_class", "thresholds", "ap"):
+        assert many[key] == plain[key]
+    assert plain["per_class"][dog]["ar"] == 1
+    assert plain["per_class"][cat]["ar"] == 0
+    for arguments, said in (
+        (("model", "--branch", "one-to-one"), "ordinary head"),
+        (("both", "--branch", "many"), "branch must be"),
+    ):
+        refused = typed("val", *arguments, *TYPED, "--no-save")
+        assert refused.code == 2
+        assert said in refused.err
 
 
 def label(folder: Path, name: str, *rows: tuple[int, int, int, int, int]) -> None:
