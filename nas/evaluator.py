@@ -70,7 +70,7 @@ class Evaluator:
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
         space = problem.space
-        ops = list(space.decode([0] * len(space.genes)).stage_ops())
+        ops = list(space.decode(space.origin).stage_ops())
         entry = [space.in_shape, *(stage[-1].out_shape for stage in ops)]
         self.stages: list[StageTable] = []
         costs = CostTable(problem.device, [*problem.further.values()])
@@ -84,7 +84,7 @@ class Evaluator:
             before = self.stages[-1].out_widths if self.stages else (space.in_shape[0],)
             self.stages.append(StageTable(problem, index, before, entry[index][1:], costs))
         self.rest = RestTable(problem, [entry[index + 1][1:] for index in space.features], costs)
-        self._levels = space.decode([0] * len(space.genes)).levels
+        self._levels = space.decode(space.origin).levels
 
     def under(self, limits: Mapping[str, float]) -> Evaluator:
         """The evaluator of the same problem with other limits; it shares the priced stages."""

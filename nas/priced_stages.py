@@ -14,6 +14,7 @@ from maenas.budgets.cost import CostTable
 from maenas.nas.problem import Problem
 from maenas.nas.scores.max_entropy import log_gain
 from maenas.search_spaces.moves import Genomes
+from maenas.search_spaces.stage import Value, own_values
 
 # Columns of a stage's row, which are sums over operators; the latencies on further devices follow.
 SCORE, LATENCY, MACS, PARAMS, LAYERS, CONVS, GAIN, FURTHER = range(8)
@@ -92,7 +93,7 @@ class StageTable:
             self.out_widths = (int(self.stage.fixed["out_channels"]),)  # type: ignore[call-overload]
         else:
             self.out_widths = self.in_widths  # a stage that keeps its width, such as SPP
-        levels = space.decode([0] * len(space.genes)).levels
+        levels = space.decode(space.origin).levels
         self._weight, self._width_weight = problem.score.stage_weights(levels)[index]
         self._width = FURTHER + len(problem.further) + 1
         self._memo = Memo(2 * self._width)
@@ -155,9 +156,9 @@ class StageTable:
             return np.zeros(len(genomes), dtype=np.int64)
         return width
 
-    def values_of_key(self, key: int) -> tuple[int, dict[str, int | float]]:
+    def values_of_key(self, key: int) -> tuple[int, dict[str, Value]]:
         """Index of the input width, and the value of every choice except depth."""
-        values: dict[str, int | float] = {}
+        values: dict[str, Value] = {}
         for name, size in zip(reversed(self.names), reversed(self.sizes), strict=True):
             key, digit = divmod(key, size)
             values[name] = self.stage.choices[name][digit]
@@ -169,7 +170,15 @@ class StageTable:
         if self.depth_column is None:
             row = self._row(self.stage.build(values), shape)
             return [*row, *([0.0] * len(row))]
-        block = self.stage.build({**values, "depth": 1})
+        one = self.stage.chosen(values)
+        depths = one.choices.get("depth")
+        block = one.build(
+            own_values(one, values if depths is None else {**values, "depth": depths[0]})
+        )
+        if not has_depth(block):  # one of several blocks; the others have a depth
+            row = self._row(block, shape)
+            return [*row, *([0.0] * (len(row) - 1)), row[MEMORY]]
+        block = with_depth(block, 1)
         first = self._row(block, shape)
         second = self._row(with_depth(block, 2), shape)
         step = [two - one for two, one in zip(second[:MEMORY], first[:MEMORY], strict=True)]
@@ -240,8 +249,13 @@ class RestTable:
         return row
 
 
+def has_depth(block: Block) -> bool:
+    """Whether a stage has a number of units that can be chosen."""
+    return any(field.name == "depth" and field.init for field in fields(block))  # type: ignore[arg-type]
+
+
 def with_depth(block: Block, depth: int) -> Block:
     """The same stage with another number of units."""
-    assert any(field.name == "depth" for field in fields(block))  # type: ignore[arg-type]
+    assert has_depth(block)
     deeper: Block = replace(block, depth=depth)  # type: ignore[type-var]
     return deeper

@@ -78,7 +78,7 @@ class Problem:
     @property
     def level_count(self) -> int:
         """Number of resolution levels, the same for every backbone of the space."""
-        return 1 + max(self.space.decode([0] * len(self.space.genes)).levels)
+        return 1 + max(self.space.decode(self.space.origin).levels)
 
     @property
     def weights(self) -> tuple[float, ...]:

@@ -7,7 +7,9 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
+from maenas.search_spaces.block_choice import BlockChoice
 from maenas.search_spaces.space import Space
+from maenas.search_spaces.stage import AnyOf
 
 Genomes = NDArray[np.int16]  # (n, genes), indices into the values of each gene
 
@@ -34,6 +36,12 @@ class Moves:
         self._widths = _width_columns(space) if space.widths_never_shrink else []
         self._values = [np.array(gene.values) for gene in self.genes]
         self._stage_of = np.array([gene.stage for gene in self.genes])
+        self._is_category = np.array([gene.is_category for gene in self.genes])
+        self._block_choices = [
+            BlockChoice(stage, columns)
+            for stage, columns in zip(space.stages, self._columns, strict=True)
+            if isinstance(stage, AnyOf)
+        ]
         self._pairs, self._runs = _related_genes(space)
 
     def legal(self, genomes: Genomes) -> NDArray[np.bool_]:
@@ -77,14 +85,29 @@ class Moves:
         """One child per parent, without illegal children.
 
         With probability `CROSSOVER_RATE` a child takes whole stages from its mate. Then one of four
-        mutations changes it.
+        mutations changes it. A stage whose block changes gets random values of the fields that the
+        block before did not have.
         """
         children = self._cross(rng, parents, mates)
+        crossed = children.copy() if self._block_choices else children
         drawn = rng.random(len(children))
         kind = np.searchsorted(np.cumsum([EXCHANGE_RATE, SHIFT_RATE, STAGE_RATE]), drawn, "right")
         for index, move in enumerate((self._exchange, self._shift, self._restage, self._change)):
             children[kind == index] = move(rng, children[kind == index])
+        if self._block_choices:
+            self._settle(rng, children, crossed)
+            # Genes that the chosen blocks do not have were moved in vain.
+            same = np.flatnonzero((children == crossed).all(axis=1))
+            again = self._change(rng, children[same])
+            self._settle(rng, again, crossed[same])
+            children[same] = again
         return children[self.legal(children)]
+
+    def _settle(self, rng: np.random.Generator, genomes: Genomes, before: Genomes) -> None:
+        """Keep the genes of each stage to what its block can have, in place."""
+        for choice in self._block_choices:
+            choice.settle(genomes)
+            choice.draw_new(rng, genomes, before)
 
     def _cross(self, rng: np.random.Generator, parents: Genomes, mates: Genomes) -> Genomes:
         stages = len(self._columns)
@@ -112,17 +135,26 @@ class Moves:
     def _altered(
         self, rng: np.random.Generator, genomes: Genomes, chosen: NDArray[np.bool_]
     ) -> Genomes:
-        """The genomes with each chosen gene moved by one or two values, or drawn again."""
+        """The genomes with each chosen gene moved by one or two values, or drawn again.
+
+        A value without an order becomes any other.
+        """
         steps = rng.choice(np.array([-2, -1, 1, 2]), size=genomes.shape)
         stepped = np.clip(genomes + steps, 0, self.sizes - 1)
-        redrawn = (rng.random(genomes.shape) * self.sizes).astype(np.int64)
+        shares = rng.random(genomes.shape)
+        redrawn = (shares * self.sizes).astype(np.int64)
         moved = np.where(rng.random(genomes.shape) < STEP_RATE, stepped, redrawn)
+        if self._is_category.any():
+            other = (genomes + 1 + (shares * (self.sizes - 1)).astype(np.int64)) % self.sizes
+            moved = np.where(self._is_category, other, moved)
         return np.where(chosen, moved, genomes).astype(np.int16)
 
     def _exchange(self, rng: np.random.Generator, genomes: Genomes) -> Genomes:
         """Increase a gene of one stage and decrease the gene of the same field in another stage."""
+        if not len(self._pairs):
+            return self._change(rng, genomes)
         rows = np.arange(len(genomes))
-        pairs = self._pairs[rng.integers(max(1, len(self._pairs)), size=len(genomes))]
+        pairs = self._pairs[rng.integers(len(self._pairs), size=len(genomes))]
         moved = genomes.astype(np.int64)
         moved[rows, pairs[:, 0]] += rng.integers(1, 4, size=len(genomes))
         moved[rows, pairs[:, 1]] -= rng.integers(1, 4, size=len(genomes))
@@ -130,6 +162,8 @@ class Moves:
 
     def _shift(self, rng: np.random.Generator, genomes: Genomes) -> Genomes:
         """Move one field of several neighbouring stages in the same direction."""
+        if not len(self._runs):
+            return self._change(rng, genomes)
         runs = self._runs[rng.integers(len(self._runs), size=len(genomes))]
         steps = rng.choice(np.array([-3, -2, -1, 1, 2, 3]), size=(len(genomes), 1))
         moved: Genomes = np.clip(genomes + runs * steps, 0, self.sizes - 1).astype(np.int16)
@@ -137,7 +171,7 @@ class Moves:
 
     def _draw(self, rng: np.random.Generator, count: int, all_sizes: bool) -> Genomes:
         share = rng.random((count, 1)) if all_sizes else np.ones((count, 1))
-        tops = np.maximum(self.sizes * share, 1.0)
+        tops = np.maximum(self.sizes * np.where(self._is_category, 1.0, share), 1.0)
         drawn = (rng.random((count, len(self.sizes))) * tops).astype(np.int16)
         previous = np.zeros(count)
         for column, fixed in self._widths:
@@ -150,18 +184,23 @@ class Moves:
             index = np.minimum(low + (rng.random(count) * room).astype(np.int64), len(values) - 1)
             drawn[:, column] = index
             previous = values[index].astype(float)
+        for choice in self._block_choices:
+            choice.settle(drawn)
         return drawn
 
 
 def _related_genes(space: Space) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """(n, 2) pairs of genes of one field, and (m, genes) masks of runs of neighbouring genes.
 
-    The gene of a field that only one stage has forms a pair with itself and a run of length one.
+    Only genes whose values have an order are among them. The gene of a field that only one stage
+    has forms a pair with itself and a run of length one.
     """
     genes = space.genes
     pairs, runs = [], []
-    for field in sorted({gene.field for gene in genes}):
-        columns = [column for column, gene in enumerate(genes) if gene.field == field]
+    for field in sorted({gene.field for gene in genes if not gene.is_category}):
+        columns = [
+            c for c, gene in enumerate(genes) if gene.field == field and not gene.is_category
+        ]
         pairs += [(a, b) for a in columns for b in columns if a != b or len(columns) == 1]
         for first in range(len(columns)):
             for last in range(first + 1, len(columns) + 1):

@@ -2,75 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import MISSING, dataclass, fields
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
 from importlib.resources import files
-from itertools import product
-from math import inf, prod
+from math import prod
 from pathlib import Path
 from typing import Any
 
 from maenas.blocks import Backbone, Block, Shape, SpecError
-from maenas.blocks.backbone import block_class
 from maenas.blocks.files.strict import parse
 from maenas.blocks.files.words import did_you_mean
 from maenas.blocks.files.yaml_file import read_yaml
+from maenas.search_spaces.stage import BLOCK, AnyStage, Genome, Value, is_category
+from maenas.search_spaces.stage_file import parse_stage
 
 FORMAT = "maenas/space@1"
-MAX_VALUES = 10_000  # values of one gene; genomes hold 16-bit indices
-MAX_COMBINATIONS = 1_000_000  # combinations of one stage's choices; each of them is built
-Value = int | float
-Genome = tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class StageSpace:
-    """The space of one stage: its block class, its fixed fields and the values of the others.
-
-    Attributes:
-        block: block class of the stage.
-        fixed: fields with the same value in every network.
-        choices: ascending values of the fields that vary, such as `depth` and widths.
-        bottleneck_ratio: smallest and largest `bottleneck_channels` divided by `out_channels`.
-    """
-
-    block: type[Block]
-    fixed: Mapping[str, object]
-    choices: Mapping[str, tuple[Value, ...]]
-    bottleneck_ratio: tuple[float, float]
-
-    def build(self, values: Mapping[str, Value]) -> Block:
-        """The block with these values for its varying fields."""
-        return self.block(**self.fixed, **values)
-
-    def is_legal(self, values: Mapping[str, Value]) -> bool:
-        """Whether the block is valid and its bottleneck ratio is within the range."""
-        try:
-            block = self.build(values)
-        except SpecError:
-            return False
-        bottleneck = getattr(block, "bottleneck_channels", None)
-        if bottleneck is None:
-            return True
-        low, high = self.bottleneck_ratio
-        out_channels: int = block.out_channels  # type: ignore[attr-defined]
-        return bool(low * out_channels <= bottleneck <= high * out_channels)
-
-    @property
-    def depth_cap(self) -> int:
-        """Largest number of units of this stage."""
-        if "depth" in self.choices:
-            return int(max(self.choices["depth"]))
-        return int(self.fixed.get("depth", 1))  # type: ignore[call-overload, no-any-return]
 
 
 @dataclass(frozen=True, slots=True)
 class Gene:
-    """A gene: a field of a stage that varies, and its possible values, ascending."""
+    """A gene: a field of a stage that varies, or its block, and the possible values.
+
+    Attributes:
+        stage: index of the stage.
+        field: name of the field, or "block".
+        values: numbers, ascending, or values without an order: words, or true and false.
+    """
 
     stage: int
     field: str
     values: tuple[Value, ...]
+
+    @property
+    def is_category(self) -> bool:
+        """Whether the values have no order."""
+        return is_category(self.values)
 
     def __str__(self) -> str:
         return f"stages[{self.stage}].{self.field}"
@@ -91,7 +57,7 @@ class Space:
     """
 
     name: str
-    stages: tuple[StageSpace, ...]
+    stages: tuple[AnyStage, ...]
     features: tuple[int, ...]
     in_shape: Shape
     widths_never_shrink: bool = True
@@ -106,9 +72,18 @@ class Space:
         )
 
     @property
+    def origin(self) -> Genome:
+        """The genome of the first value of each gene; of a choice of blocks, of the first block.
+
+        It is a network of the space's shape: strides and levels are those of all others. Its
+        bottleneck ratio may be out of range.
+        """
+        return tuple(index for stage in self.stages for index in stage.origin)
+
+    @property
     def size(self) -> float:
-        """Number of genomes, illegal ones included."""
-        return float(prod(len(gene.values) for gene in self.genes))
+        """Number of genomes, illegal ones included; each block has only its own choices."""
+        return float(prod(stage.size for stage in self.stages))
 
     @property
     def depth_caps(self) -> tuple[int, ...]:
@@ -137,22 +112,39 @@ class Space:
             raise SpecError(
                 f"space {self.name}: has {len(self.stages)} stages, got {len(backbone.stages)}."
             )
-        for index, (stage, block) in enumerate(zip(self.stages, backbone.stages, strict=True)):
-            if not isinstance(block, stage.block):
-                raise SpecError(
-                    f"space {self.name}: stages[{index}] is a {stage.block.kind}, got {block.kind}."
-                )
-        genome = []
-        for gene in self.genes:
-            value = getattr(backbone.stages[gene.stage], gene.field)
-            if value not in gene.values:
-                raise SpecError(
-                    f"space {self.name}: {gene} = {value} is not among its {len(gene.values)} "
-                    f"values from {gene.values[0]} to {gene.values[-1]}."
-                )
-            genome.append(gene.values.index(value))
+        kinds = [self._kind_of(index, block) for index, block in enumerate(backbone.stages)]
+        genome = tuple(self._index_of(gene, backbone, kinds[gene.stage]) for gene in self.genes)
         self._check_same(self.decode(genome), backbone)
-        return tuple(genome)
+        return genome
+
+    def _kind_of(self, index: int, block: Block) -> int:
+        """Which of the blocks of a stage a block is."""
+        blocks = [one.block for one in self.stages[index].alternatives]
+        for kind, known in enumerate(blocks):
+            if isinstance(block, known):
+                return kind
+        names = [known.kind for known in blocks]
+        known_as = f"a {names[0]}" if len(names) == 1 else f"one of {', '.join(names)}"
+        raise SpecError(f"space {self.name}: stages[{index}] is {known_as}, got {block.kind}.")
+
+    def _index_of(self, gene: Gene, backbone: Backbone, kind: int) -> int:
+        """The index of a gene's value in a backbone; 0 if the chosen block has no such field."""
+        if gene.field == BLOCK:
+            return kind
+        own = self.stages[gene.stage].alternatives[kind].values_of(gene.field)
+        if not own:
+            return 0
+        value = getattr(backbone.stages[gene.stage], gene.field)
+        if len(own) == 1:  # not a choice of this block; `_check_same` compares it
+            return gene.values.index(own[0])
+        if value not in own:
+            several = (
+                ", ".join(map(str, own)) if is_category(own) else f"from {own[0]} to {own[-1]}"
+            )
+            raise SpecError(
+                f"space {self.name}: {gene} = {value} is not among its {len(own)} values {several}."
+            )
+        return gene.values.index(value)
 
     def _check_same(self, ours: Backbone, backbone: Backbone) -> None:
         """Raise `SpecError` if a backbone differs in a field that does not vary."""
@@ -172,13 +164,7 @@ class Space:
 
     def legal_codes(self, stage: int) -> Iterator[Genome]:
         """Every legal combination of one stage's choices, as indices in lexicographic order."""
-        choices = self.stages[stage].choices
-        for code in product(*(range(len(values)) for values in choices.values())):
-            values = {
-                field: choices[field][index] for field, index in zip(choices, code, strict=True)
-            }
-            if self.stages[stage].is_legal(values):
-                yield code
+        return self.stages[stage].legal_codes()
 
 
 def load_space(name: str) -> Space:
@@ -213,7 +199,8 @@ class SpaceFile:
     """A search space: the stages of a backbone, and the values that vary in each.
 
     Attributes:
-        stages: blocks in order; a field has one value, a list of values, or min, max and step.
+        stages: blocks in order; a field has one value, a list of values, or min, max and step; a
+            stage with a choice of blocks has a list of them as `any_of`.
         features: indices of the stages whose outputs the neck receives.
         in_shape: (channels, height, width) of the image in pixels.
         about: description for users.
@@ -229,47 +216,41 @@ class SpaceFile:
     bottleneck_ratio: tuple[float, float] = (0.0, float("inf"))
 
 
-@dataclass(frozen=True, slots=True)
-class ValueRange:
-    """A range of values.
-
-    Attributes:
-        min: smallest value.
-        max: largest value.
-        step: distance of two values.
-    """
-
-    min: Value
-    max: Value
-    step: Value = 1
-
-
 def parse_space(data: dict[str, Any], path: Path) -> Space:
     """A space from the plain data of its file; builds its smallest network as a check."""
     file = parse(SpaceFile, data, str(path))
     stages = tuple(
-        _parse_stage(stage, file.bottleneck_ratio, f"{path}: stages[{index}]")
+        parse_stage(stage, file.bottleneck_ratio, f"{path}: stages[{index}]")
         for index, stage in enumerate(file.stages)
     )
     space = Space(path.stem, stages, file.features, file.in_shape, file.widths_never_shrink)
-    for index, stage in enumerate(stages):
-        combinations = prod(len(values) for values in stage.choices.values())
-        if combinations > MAX_COMBINATIONS:
-            raise SpecError(
-                f"{path}: stages[{index}]: {combinations:,} combinations of its values are too "
-                f"many (at most {MAX_COMBINATIONS:,}); take larger steps."
-            )
-        if next(space.legal_codes(index), None) is None:
-            raise SpecError(f"{path}: stages[{index}]: no combination of its values is legal.")
     try:
-        space.decode([0] * len(space.genes))
+        space.decode(space.origin)
     except SpecError as error:
         raise SpecError(f"{path}: {error}") from None
     if not space.genes:
         raise SpecError(f"{path}: stages: nothing varies; give a field several values.")
+    _check_sizes(space, path)
     if space.widths_never_shrink:
         _check_widths(space, path)
     return space
+
+
+def _check_sizes(space: Space, path: Path) -> None:
+    """Raise `SpecError` if the blocks of a stage leave maps of different sizes."""
+    smallest = space.decode(space.origin)
+    shape = space.in_shape
+    for index, (stage, ops) in enumerate(zip(space.stages, smallest.stage_ops(), strict=True)):
+        for one in stage.alternatives[1:]:
+            first = {field: values[0] for field, values in one.choices.items()}
+            *_, last = one.build(first).ops(shape)
+            if last.out_shape[1:] != ops[-1].out_shape[1:]:
+                raise SpecError(
+                    f"{path}: stages[{index}].any_of: all blocks must leave maps of one size, got "
+                    f"{list(ops[-1].out_shape[1:])} of {smallest.stages[index].kind} and "
+                    f"{list(last.out_shape[1:])} of {one.block.kind}."
+                )
+        shape = ops[-1].out_shape
 
 
 def _check_widths(space: Space, path: Path) -> None:
@@ -285,61 +266,3 @@ def _check_widths(space: Space, path: Path) -> None:
                 f"the stages before; got at most {max(widths)}."  # type: ignore[type-var]
             )
         narrowest = min(wide_enough, default=narrowest)  # type: ignore[type-var,assignment]
-
-
-def _parse_stage(data: Mapping[str, Any], ratio: tuple[float, float], where: str) -> StageSpace:
-    block = block_class(data.get("block"), where)
-    known = {field.name: field for field in fields(block) if field.init}  # type: ignore[arg-type]
-    fixed: dict[str, object] = {}
-    choices: dict[str, tuple[Value, ...]] = {}
-    for key, value in data.items():
-        if key == "block":
-            continue
-        if key not in known:
-            raise SpecError(f"{where}.{key}: no such field{did_you_mean(key, [*known])}")
-        if isinstance(value, dict | list | tuple):
-            values = _parse_values(value, f"{where}.{key}")
-            if len(values) > 1:
-                choices[key] = values
-            else:
-                fixed[key] = values[0]
-        else:
-            fixed[key] = value
-    for name, field in known.items():
-        if field.default is MISSING and name not in data:
-            raise SpecError(f"{where}.{name}: is missing.")
-    if "stride" in choices:
-        raise SpecError(
-            f"{where}.stride: cannot vary: the resolution of all later stages depends on it."
-        )
-    # Check each value with the first values of all other fields: the strict parser checks its type
-    # and the block checks its range.
-    first = {key: values[0] for key, values in choices.items()}
-    parse(block, {**fixed, **first}, where)
-    for key, values in choices.items():
-        for value in values[1:]:
-            parse(block, {**fixed, **first, key: value}, where)
-    return StageSpace(block, fixed, choices, ratio)
-
-
-def _parse_values(data: object, where: str) -> tuple[Value, ...]:
-    """Ascending values from a list or {min, max, step}."""
-    if isinstance(data, dict):
-        steps = parse(ValueRange, data, where)
-        if not (-inf < steps.min <= steps.max < inf and 0 < steps.step < inf):
-            raise SpecError(
-                f"{where}: min must not exceed max and step must be positive, "
-                f"got min {steps.min}, max {steps.max}, step {steps.step}."
-            )
-        last = (steps.max - steps.min) / steps.step + 1e-9
-        if last >= MAX_VALUES:
-            raise SpecError(f"{where}: more than {MAX_VALUES:,} values; take a larger step.")
-        # Rounding makes a step of 0.1 give 1.2 instead of 1.2000000000000002.
-        return tuple(round(steps.min + index * steps.step, 9) for index in range(int(last) + 1))
-    values = tuple(data) if isinstance(data, list | tuple) else ()
-    if not values or any(isinstance(v, bool) or not isinstance(v, int | float) for v in values):
-        came = list(data) if isinstance(data, tuple) else data
-        raise SpecError(f"{where}: must be a list of numbers or min, max, step; got {came}.")
-    if list(values) != sorted(set(values)):
-        raise SpecError(f"{where}: values must ascend without repeats, got {list(values)}.")
-    return values

@@ -20,13 +20,14 @@ FORMAT = "maenas/template@1"
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """The parts of a detector around the backbone, as published for one scale.
+    """The parts of a detector around the backbone, for one scale.
 
     Attributes:
-        name: scale, "t" to "l" and "ns" to "nl".
+        name: scale: "t" to "l" and "ns" to "nl" as published, "cn" and "cs" for CPUs; the path of
+            a file of the user's own.
         in_shape: (channels, height, width) of the input.
         layers: maximum number of layers in a backbone of this scale.
-        space: search space of the published backbone.
+        space: search space of the backbones of this scale.
         neck: neck of the scale.
         head: head of the scale.
     """
@@ -58,20 +59,35 @@ class Template:
 
 
 def load_template(name: str) -> Template:
-    """The template of a scale.
+    """The template of a scale, or the template in a file.
 
+    Args:
+        name: scale, or path of a `.yaml` file.
     Raises:
-        SpecError: for a scale that does not exist.
+        SpecError: for a scale that does not exist, or a file that cannot be used.
     """
-    if name not in template_names():
-        raise SpecError(f"template: no scale {name!r}{did_you_mean(name, template_names())}")
-    path = Path(str(files("maenas.detector.model.templates") / f"{name}.yaml"))
+    if name in bundled_templates():
+        path = Path(str(files("maenas.detector.model.templates") / f"{name}.yaml"))
+    elif Path(name).suffix in (".yaml", ".yml"):
+        path = Path(name)
+    else:
+        raise SpecError(
+            f"template: no scale {name!r}{did_you_mean(name, bundled_templates())}; "
+            "a file of your own ends in .yaml."
+        )
     data = read_yaml(path, FORMAT)
+    if "name" in data:
+        raise SpecError(f"{path}: name: no such field; the name of a template is that of its file.")
     data["neck"] = parse(RepGFPN, data.get("neck"), f"{path}: neck")
     data["head"] = parse(ZeroHead, data.get("head"), f"{path}: head")
     return parse(Template, {**data, "name": name}, str(path))
 
 
 def template_names() -> list[str]:
-    """The scales, smallest first."""
+    """The published scales, smallest first."""
     return ["ns", "nm", "nl", "t", "s", "m", "l"]
+
+
+def bundled_templates() -> list[str]:
+    """All scales that can be named: the published ones, then those for CPUs."""
+    return [*template_names(), "cn", "cs"]

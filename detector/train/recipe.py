@@ -22,7 +22,7 @@ from maenas.detector.data.sampling.options import SamplingOptions
 from maenas.detector.distill import DistillOptions
 from maenas.detector.losses import LossWeights
 from maenas.detector.model.spec import DetectorSpec
-from maenas.detector.model.template import load_template, template_names
+from maenas.detector.model.template import bundled_templates, load_template, template_names
 from maenas.detector.train.ema import EmaOptions
 from maenas.detector.train.fine_tune import FineTuneOptions
 from maenas.detector.train.optimizer import OptimizerOptions
@@ -31,6 +31,7 @@ from maenas.detector.train.schedule import ScheduleOptions
 FORMAT = "maenas/recipe@1"
 FINE_TUNING = ("visdrone",)  # recipes that start from a trained detector
 PAIRS = {"t": "t-from-s", "s": "s-from-m", "m": "m-from-l", "l": "l-from-l"}  # student -> recipe
+TRAINED_AS = {"cn": "ns", "cs": "ns"}  # scales without a published recipe -> the recipe they get
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,10 +182,13 @@ def distilling(recipe: Recipe) -> Recipe:
 
 
 def scale_of(spec: DetectorSpec) -> str:
-    """The scale whose recipe suits a detector: the scale of its neck, else "ns" or "s"."""
-    for scale in template_names():
+    """The scale whose recipe suits a detector: the scale of its neck, else "ns" or "s".
+
+    Necks for CPUs are trained as the nano scale is.
+    """
+    for scale in bundled_templates():
         if load_template(scale).neck == spec.neck:
-            return scale
+            return TRAINED_AS.get(scale, scale)
     return "ns" if spec.is_nano else "s"
 
 

@@ -9,6 +9,7 @@ from maenas.backbone_search.results.result import Found
 from maenas.backbone_search.verify import Verified
 from maenas.budgets import show, show_amount
 from maenas.nas import Problem
+from maenas.search_spaces import AnyOf, Gene, Genome, Space
 
 SPARE = 0.05  # share of a budget that may stay unused without a note
 LAYERS_OF_A_UNIT = 2  # minimum number of layers of one more unit
@@ -60,10 +61,24 @@ def binding_limits(found: Found, problem: Problem) -> list[str]:
     genome = problem.space.encode(found.backbone)
     pairs = list(zip(problem.space.genes, genome, strict=True))
     for name, fields in (("widths", WIDTHS), ("depths", ("depth",))):
-        largest = [index + 1 == len(gene.values) for gene, index in pairs if gene.field in fields]
+        places = [
+            (index, _indices(problem.space, genome, gene))
+            for gene, index in pairs
+            if gene.field in fields
+        ]
+        largest = [index == indices[-1] for index, indices in places if len(indices) > 1]
         if sum(largest):
             reasons.append(
                 f"{sum(largest)} of {len(largest)} {name} are the largest of space "
                 f"{problem.space.name} (a --space of wider ranges lifts it)"
             )
     return reasons
+
+
+def _indices(space: Space, genome: Genome, gene: Gene) -> Sequence[int]:
+    """Indices of a gene's values that the block of its stage can have."""
+    stage = space.stages[gene.stage]
+    if not isinstance(stage, AnyOf):
+        return range(len(gene.values))
+    kinds = (place for place, one in enumerate(space.genes) if one.stage == gene.stage)
+    return stage.allowed(genome[next(kinds)], gene.field)

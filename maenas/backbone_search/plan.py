@@ -12,7 +12,7 @@ from maenas.backbone_search.priced_devices import SearchDevices, search_devices
 from maenas.blocks import Backbone, SpecError, load_backbone
 from maenas.budgets import Budget
 from maenas.budgets.image_size import image_shape
-from maenas.detector import Template, load_template
+from maenas.detector import Template, load_template, template_names
 from maenas.detector.model.spec import assemble
 from maenas.nas import EXACT, Evolution, MaxEntropy, Problem, SearcherFactory, load_searcher
 from maenas.runs.config import SearchConfig, digest
@@ -77,7 +77,9 @@ def fingerprint(subproblems: list[Subproblem], objects: SearchObjects | None = N
 
 
 def published(subproblem: Subproblem) -> Backbone | None:
-    """The published backbone of the subproblem's scale; None if its input shape is different."""
+    """The published backbone of the subproblem's scale and input shape; None without one."""
+    if subproblem.template.name not in template_names():
+        return None
     backbone = load_backbone(f"zoo:damo-yolo-{subproblem.template.name}")
     return backbone if backbone.in_shape == subproblem.problem.space.in_shape else None
 
@@ -155,7 +157,7 @@ def _subproblem(
 def _require_detectors(space: Space, template: Template) -> None:
     """Raise `SpecError` if no detector can be made with the networks of a space."""
     try:
-        assemble(space.decode([0] * len(space.genes)), template)
+        assemble(space.decode(space.origin), template)
     except SpecError as error:
         message = str(error).removeprefix("backbone.")
         raise SpecError(f"space {space.name}: {message}") from None

@@ -13,7 +13,7 @@ from maenas.backbone_search.verification.records import FILE as RECORDS_FILE
 from maenas.blocks import MaenasError, SpecError
 from maenas.blocks.files.plain_file import read_bytes
 from maenas.blocks.files.yaml_file import LIMIT
-from maenas.detector import template_names
+from maenas.detector import bundled_templates
 from maenas.runs.config import SearchConfig, differences, load_config
 from maenas.runs.start import is_unstarted, new_run, resumed_run
 
@@ -127,7 +127,7 @@ def remove_files(folder: Path, remove: Callable[[Path], None]) -> None:
 
 def clear(folder: Path) -> None:
     """Remove the files of an old run, so that none is taken for a file of the new run."""
-    subproblems = [folder / name for name in template_names()]
+    subproblems = [folder / name for name in bundled_templates()]
     names = (*RESULT_FILES, "state.json", "history.jsonl", RECORDS_FILE)
     old = [parent / name for parent in (folder, *subproblems) for name in names]
     old += [*(folder / "pareto").glob("*.yaml"), *(folder / FINALISTS_FOLDER).glob("finalist-*")]

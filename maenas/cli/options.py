@@ -47,7 +47,8 @@ Network = Annotated[
 Template = Annotated[
     str | None,
     typer.Option(
-        help="Neck and head around a backbone: ns nm nl t s m l or none. (the network's own)"
+        help="Neck and head around a backbone: ns nm nl t s m l cn cs, a .yaml or none. (the "
+        "network's own)"
     ),
 ]
 ImageSize = Annotated[

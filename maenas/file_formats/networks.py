@@ -16,7 +16,8 @@ from maenas.detector.model.zero_head import ZeroHead
 from maenas.nas.scores.load import FORMAT as SCORE
 from maenas.nas.scores.load import SCORES, ScoreFile
 from maenas.search_spaces.space import FORMAT as SPACE
-from maenas.search_spaces.space import SpaceFile, ValueRange
+from maenas.search_spaces.space import SpaceFile
+from maenas.search_spaces.stage_file import ALTERNATIVES, ValueRange
 
 
 def formatted(schema: Schema, *formats: str) -> Schema:
@@ -68,24 +69,46 @@ def template_schema() -> Schema:
 def space_schema() -> Schema:
     """Schema of a search space: each field of a block has one value or several."""
     blocks = {kind: stage_space(block) for kind, block in BLOCKS.items()}
-    stages = {"type": "array", "items": one_by_key("block", blocks)}
+    one = one_by_key("block", blocks)
+    stages = {
+        "type": "array",
+        "items": {"if": {"required": [ALTERNATIVES]}, "then": any_of(blocks), "else": one},
+    }
     return formatted(schema_of(SpaceFile, {"stages": stages}), SPACE)
+
+
+def any_of(blocks: dict[str, Schema]) -> Schema:
+    """Schema of a stage with a choice of blocks; fields beside the list are those of all blocks."""
+    shared: Schema = {}
+    for block in blocks.values():
+        for name, one in block["properties"].items():
+            kinds = shared.setdefault(name, {"anyOf": []})["anyOf"]
+            if one not in kinds:
+                kinds.append(one)
+    optional = {kind: {**block, "required": []} for kind, block in blocks.items()}
+    listed = {"type": "array", "items": one_by_key("block", optional), "minItems": 2}
+    return {
+        "type": "object",
+        "required": [ALTERNATIVES],
+        "properties": {ALTERNATIVES: listed, **shared},
+        "additionalProperties": False,
+    }
 
 
 def stage_space(block: type[Block]) -> Schema:
     """Schema of the fields of a block, each with one value, a list of values or a range."""
     made = schema_of(block)
     for name, one in made["properties"].items():
-        if one.get("type") not in ("integer", "number"):
-            continue
-        kind = {"type": one["type"]}
+        notes = {key: one[key] for key in ("description", "default") if key in one}
+        kind = {key: value for key, value in one.items() if key not in notes}
         several: Schema = {"type": "array", "items": kind, "minItems": 1}
+        kinds = [kind, several]
         if name == "stride":  # cannot vary
             several["maxItems"] = 1
-        steps = {"min": kind, "step": kind} if kind["type"] == "integer" else {}
-        ranged = schema_of(ValueRange, steps)
-        notes = {key: one[key] for key in ("description", "default") if key in one}
-        made["properties"][name] = {"anyOf": [kind, several, ranged], **notes}
+        if one.get("type") in ("integer", "number"):
+            steps = {"min": kind, "step": kind} if one["type"] == "integer" else {}
+            kinds.append(schema_of(ValueRange, steps))
+        made["properties"][name] = {"anyOf": kinds, **notes}
     return made
 
 

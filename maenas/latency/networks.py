@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from maenas.blocks import Backbone, SpecError, load_backbone
-from maenas.detector import load_template, template_names
+from maenas.detector import bundled_templates, load_template, template_names
 from maenas.detector.model.spec import DetectorSpec, assemble
 from maenas.latency.graphs import graph_of
 from maenas.search_spaces import Space, load_space, space_names
@@ -91,7 +91,8 @@ def profile_items(
         Item(f"operator/{index}", "operator", partial(operator_graph, op))
         for index, op in enumerate(operator_grid(plan.sizes))
     ]
-    checked = [(f"zoo:{scale}", published_detector(scale)) for scale in _scales(spaces)]
+    published = [scale for scale in _scales(spaces) if scale in template_names()]
+    checked = [(f"zoo:{scale}", published_detector(scale)) for scale in published]
     learnt = drawn(spaces, plan.fitted, seed, checked)
     checked = drawn(spaces, plan.held_out, seed + 1, [*checked, *learnt]) + checked
     fitted = [
@@ -176,4 +177,4 @@ def published_detector(scale: str) -> DetectorSpec:
 
 def _scales(spaces: Sequence[str]) -> list[str]:
     """Names of the templates searched in one of the spaces, the smallest first."""
-    return [name for name in template_names() if load_template(name).space in spaces]
+    return [name for name in bundled_templates() if load_template(name).space in spaces]

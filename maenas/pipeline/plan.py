@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from maenas.blocks import SpecError
 from maenas.pipeline.options import RunOptions
 from maenas.pipeline.step import Step, Value
 from maenas.runs.folders import BUILT, SEARCH, TRAINING
@@ -115,9 +116,19 @@ class RunPlan:
         )
 
     def _published_ms(self, template: str | None) -> str:
-        """The predicted latency of the published detector of a scale, as a budget."""
-        import maenas
+        """The predicted latency of the published detector of a scale, as a budget.
 
+        Raises:
+            SpecError: for a scale without one.
+        """
+        import maenas
+        from maenas.detector import template_names
+
+        if template not in template_names():
+            raise SpecError(
+                f"run: template {template} has no published detector whose latency could be the "
+                "budget; give one, such as --budget 20ms."
+            )
         name, size = f"zoo:damo-yolo-{template}", self.options.input_size
         predicted = maenas.predict(name, self.device, input_size=size)
         return f"{predicted.latency_ms:.3g}ms"

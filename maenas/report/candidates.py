@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from maenas.blocks import Block
 from maenas.blocks.backbone_file import FORMAT, block_data
 from maenas.report.networks import PlainNetwork
-from maenas.search_spaces import Space
+from maenas.search_spaces import AnyOf, Space, StageSpace
+from maenas.search_spaces.stage import AnyStage
 
 BYTE_VALUES = 256  # values of a gene that fit into one byte
 
@@ -87,20 +89,36 @@ class Candidates:
 
 def coding(space: Space) -> dict[str, Any]:
     """What the page needs to turn a genome into stages and into the text of a spec."""
-    example = space.decode([0] * len(space.genes))
+    example = space.decode(space.origin)
     return {
         "format": FORMAT,
         "in_shape": list(space.in_shape),
         "features": list(space.features),
-        "stages": [_fixed(space, index, block_data(b)) for index, b in enumerate(example.stages)],
+        "stages": [_coded_stage(space.stages[i], b) for i, b in enumerate(example.stages)],
         "genes": [[gene.stage, gene.field, list(gene.values)] for gene in space.genes],
         "sizes": [list(ops[-1].out_shape[1:]) for ops in example.stage_ops()],
     }
 
 
-def _fixed(space: Space, index: int, data: dict[str, object]) -> dict[str, object]:
-    """The fields of a stage that do not vary."""
-    return {key: value for key, value in data.items() if key not in space.stages[index].choices}
+def _coded_stage(stage: AnyStage, example: Block) -> dict[str, object]:
+    """The fields of a stage that do not vary; with a choice of blocks also the genes of each."""
+    if not isinstance(stage, AnyOf):
+        return _fixed(stage, example)
+    return {
+        "any_of": [
+            {"fixed": _fixed(one, _first(one)), "genes": list(one.choices)}
+            for one in stage.alternatives
+        ]
+    }
+
+
+def _first(stage: StageSpace) -> Block:
+    return stage.build({field: values[0] for field, values in stage.choices.items()})
+
+
+def _fixed(stage: StageSpace, block: Block) -> dict[str, object]:
+    """The fields of a block that do not vary."""
+    return {key: value for key, value in block_data(block).items() if key not in stage.choices}
 
 
 def packed(values: NDArray[Any], kind: str) -> str:

@@ -116,7 +116,7 @@ def every_genome() -> Genomes:
     codes = [list(space.legal_codes(index)) for index in range(len(space.stages))]
     genomes = [tuple(i for code in chosen for i in code) for chosen in product(*codes)]
     widths = [position for position, gene in enumerate(space.genes) if gene.field == "out_channels"]
-    legal = [g for g in genomes if _ascends([space.genes[w].values[g[w]] for w in widths])]
+    legal = [g for g in genomes if _ascends([float(space.genes[w].values[g[w]]) for w in widths])]
     return np.array(legal, dtype=np.int16)
 
 

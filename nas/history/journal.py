@@ -281,7 +281,8 @@ def history_lines(
     that writes the history.
     """
     # Numbers written by `tolist` are plain Python ones, whose repr is JSON and exact.
-    columns = [np.array(gene.values)[genomes[:, c]].tolist() for c, gene in enumerate(genes)]
+    columns = [_written(gene)[genomes[:, c]].tolist() for c, gene in enumerate(genes)]
+    has_words = any(gene.is_category for gene in genes)
     names = [json.dumps(axis, ensure_ascii=False) for axis in axes]
     lines = []
     for values, score, costs, ok in zip(
@@ -292,11 +293,19 @@ def history_lines(
         strict=True,
     ):
         prices = ", ".join(f"{name}: {cost!r}" for name, cost in zip(names, costs, strict=True))
+        listed = f"[{', '.join(map(str, values))}]" if has_words else str(list(values))
         lines.append(
-            f'"genes": {list(values)}, "score": {score!r}, {prices}, '
+            f'"genes": {listed}, "score": {score!r}, {prices}, '
             f'"feasible": {"true" if ok else "false"}}}\n'
         )
     return lines
+
+
+def _written(gene: Gene) -> NDArray[Any]:
+    """(values,) of a gene as they are written: numbers, or the JSON of words, true and false."""
+    if gene.is_category:
+        return np.array([json.dumps(value, ensure_ascii=False) for value in gene.values])
+    return np.array(gene.values)
 
 
 @contextmanager

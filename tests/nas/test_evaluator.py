@@ -14,6 +14,7 @@ from maenas.nas import Evaluator, MaxEntropy, Problem, effectiveness
 from maenas.nas.problem import Rest
 from maenas.search_spaces import Space, load_space, space_names
 from maenas.search_spaces.moves import Genomes, Moves
+from tests.spaces import last_genome
 
 QUANTITIES: tuple[Quantity, ...] = get_args(Quantity)
 COUNT = 24
@@ -25,8 +26,8 @@ def some_genomes(space: Space, count: int = COUNT) -> Genomes:
     """Random ones of all sizes, the smallest and the largest legal among them."""
     moves = Moves(space)
     drawn = moves.sample(np.random.default_rng(0), count, all_sizes=True)
-    least = np.zeros((1, len(space.genes)), dtype=np.int16)
-    greatest = np.array([[len(gene.values) - 1 for gene in space.genes]], dtype=np.int16)
+    least = np.array([space.origin], dtype=np.int16)
+    greatest = np.array([last_genome(space)], dtype=np.int16)
     both = np.concatenate([least, greatest])
     return np.concatenate([both[moves.legal(both)], drawn])
 

@@ -31,7 +31,8 @@ def build_detector(
     template: Annotated[
         str | None,
         typer.Option(
-            help="Scale of neck and head: ns nm nl t s m l. (the run's, else the nearest)"
+            help="Scale of neck and head: ns nm nl t s m l, cn cs for CPUs, or your own .yaml. "
+            "(the run's, else the nearest)"
         ),
     ] = None,
     device: Annotated[

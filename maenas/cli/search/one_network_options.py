@@ -12,7 +12,8 @@ Scale = Annotated[
     str | None,
     typer.Option(
         "--template",
-        help="Scale of neck and head: ns nm nl t s m l. (by budget if left out)",
+        help="Scale of neck and head: ns nm nl t s m l, cn cs for CPUs, or a .yaml of your own. "
+        "(by budget if left out)",
         rich_help_panel=NETWORK,
     ),
 ]

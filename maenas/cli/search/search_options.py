@@ -39,8 +39,8 @@ Spaces = Annotated[
     list[str] | None,
     typer.Option(
         "--space",
-        help="Search space: res, csp, mob, resnet, mobv3 or a .yaml of your own; several start one "
-        "search each, or one portfolio.",
+        help="Search space: res, csp, mob, resnet, mobv3, cpu or a .yaml of your own; several "
+        "start one search each, or one portfolio.",
         rich_help_panel=NETWORK,
     ),
 ]
@@ -48,8 +48,8 @@ Scales = Annotated[
     list[str] | None,
     typer.Option(
         "--template",
-        help="Scale of neck and head: ns nm nl t s m l; several with --portfolio. (by budget if "
-        "left out)",
+        help="Scale of neck and head: ns nm nl t s m l, cn cs for CPUs, or a .yaml of your own; "
+        "several with --portfolio. (by budget if left out)",
         rich_help_panel=NETWORK,
     ),
 ]

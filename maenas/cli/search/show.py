@@ -14,7 +14,8 @@ def show(
     spec: Spec,
     device: PriceDevice = None,
     template: Annotated[
-        str | None, typer.Option(help="Neck and head to show with it: ns nm nl t s m l or none.")
+        str | None,
+        typer.Option(help="Neck and head to show: ns nm nl t s m l cn cs, a .yaml or none."),
     ] = None,
     score: Score = None,
     weights: RunWeights = None,

@@ -29,12 +29,18 @@ const networks = (() => {
     return decoded.get(name);
   }
 
+  // A stage with a choice of blocks has the fields of the block that its first gene chooses.
   function stagesOf(coding, genes) {
-    const stages = coding.stages.map((stage) => ({ ...stage }));
+    const chosen = coding.stages.map(() => ({}));
     coding.genes.forEach(([stage, field, values], place) => {
-      stages[stage][field] = values[genes[place]];
+      chosen[stage][field] = values[genes[place]];
     });
-    return stages;
+    return coding.stages.map((stage, index) => {
+      if (!stage.any_of) return { ...stage, ...chosen[index] };
+      const block = stage.any_of.find((one) => one.fixed.block === chosen[index].block);
+      const own = block.genes.map((field) => [field, chosen[index][field]]);
+      return { ...block.fixed, ...Object.fromEntries(own) };
+    });
   }
 
   function shown(column, index) {

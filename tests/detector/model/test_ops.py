@@ -224,7 +224,9 @@ def test_a_head_that_cannot_be_is_refused(change: dict[str, object], message: st
 def test_an_unknown_scale_is_answered_with_those_there_are() -> None:
     with pytest.raises(SpecError, match="template: no scale 'xl'; did you mean"):
         load_template("xl")
-    with pytest.raises(SpecError, match="template: no scale '640'; known: ns, nm, nl, t, s, m, l"):
+    with pytest.raises(
+        SpecError, match="template: no scale '640'; known: ns, nm, nl, t, s, m, l, cn, cs"
+    ):
         load_template("640")
 
 

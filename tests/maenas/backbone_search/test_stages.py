@@ -10,6 +10,7 @@ from maenas.budgets import load_device
 from maenas.detector import load_template
 from maenas.nas import max_entropy
 from maenas.search_spaces.space import load_space, space_names
+from tests.spaces import last_genome
 
 SUMS = ("params", "macs", "latency_ms")
 
@@ -128,7 +129,7 @@ def test_a_spec_moved_out_of_its_run_keeps_its_template(typed, small_folder, tmp
 @pytest.mark.parametrize("name", space_names())
 def test_the_table_of_the_largest_network_fits_a_narrow_terminal(typed, tmp_path, name):
     space = load_space(name)
-    largest = space.decode([len(gene.values) - 1 for gene in space.genes])
+    largest = space.decode(last_genome(space))
     dump_backbone(largest, tmp_path / "mine.yaml")
     table, _, _ = typed("show", "mine.yaml", "--template", "l").out.partition("out, inner:")
     assert "…" not in table

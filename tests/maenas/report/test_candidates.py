@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from maenas.blocks.backbone_file import parse_backbone
 from maenas.report import Candidates, Column
 from maenas.report.candidates import coding
 from maenas.search_spaces import load_space, space_names
+from tests.spaces import last_genome
 
 
 def candidates(count: int) -> Candidates:
@@ -22,16 +24,26 @@ def candidates(count: int) -> Candidates:
     return Candidates(space, genomes, scores, np.ones(count, dtype=np.int64), [macs], "score")
 
 
+def made(stage: dict[str, Any], chosen: dict[str, object]) -> dict[str, object]:
+    """A stage with its choices; of several blocks, the chosen one with its own of them."""
+    if "any_of" not in stage:
+        return {**stage, **chosen}
+    (one,) = (one for one in stage["any_of"] if one["fixed"]["block"] == chosen["block"])
+    return {**one["fixed"], **{field: chosen[field] for field in one["genes"]}}
+
+
 @pytest.mark.parametrize("name", space_names())
 def test_stages_and_genes_make_the_networks_of_the_space(name: str) -> None:
     """As the script of the page does it, with the last value of every gene."""
     space = load_space(name)
     known = coding(space)
-    stages = [dict(stage) for stage in known["stages"]]
-    for stage, field, values in known["genes"]:
-        stages[stage][field] = values[-1]
+    genome = last_genome(space)
+    chosen: list[dict[str, object]] = [{} for _ in known["stages"]]
+    for (stage, field, values), index in zip(known["genes"], genome, strict=True):
+        chosen[stage][field] = values[index]
+    stages = [made(stage, own) for stage, own in zip(known["stages"], chosen, strict=True)]
     data = {"in_shape": known["in_shape"], "features": known["features"], "stages": stages}
-    last = space.decode([len(gene.values) - 1 for gene in space.genes])
+    last = space.decode(genome)
     assert parse_backbone(data, "page") == last
     assert known["sizes"] == [list(ops[-1].out_shape[1:]) for ops in last.stage_ops()]
 
