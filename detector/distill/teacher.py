@@ -14,7 +14,7 @@ from maenas.detector.checkpoints.checkpoint import build_network
 from maenas.detector.errors import TrainError
 from maenas.detector.model.layers.network import DetectorNetwork
 from maenas.detector.model.levels import at_levels
-from maenas.detector.model.spec import DetectorSpec
+from maenas.detector.model.spec import DetectorSpec, identity_text
 
 
 class Teacher:
@@ -85,7 +85,7 @@ def shown(words: Sequence[str] | map[str]) -> str:
 
 def digest(spec: DetectorSpec, weights: Mapping[str, Tensor]) -> str:
     """The SHA-256 of a spec and its weights."""
-    content = hashlib.sha256(repr(spec).encode())
+    content = hashlib.sha256(identity_text(spec).encode())
     for name in sorted(weights):
         content.update(name.encode())
         content.update(weights[name].detach().cpu().contiguous().numpy().tobytes())

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 FORMAT = "maenas/detector@1"
 KEYS = ("backbone", "neck", "head", "names", "resize")
+LATER_DEFAULTS = (", one_to_one=False", ", 'one_to_one': False")
 Resize = Literal["letterbox", "stretch"]
 
 
@@ -124,6 +125,18 @@ def assemble(
     if num_classes is not None:
         head = replace(head, num_classes=num_classes)
     return DetectorSpec(backbone, template.neck, head, tuple(names))
+
+
+def identity_text(value: object) -> str:
+    """Text of a spec, a template or its fields, for digests that say whether two are equal.
+
+    It leaves out fields that came after the first saved runs while they have their default, so that
+    these runs can still be continued.
+    """
+    text = repr(value)
+    for default in LATER_DEFAULTS:
+        text = text.replace(default, "")
+    return text
 
 
 def load_detector(path: Path) -> DetectorSpec:

@@ -25,7 +25,7 @@ from maenas.detector.checkpoints.checkpoint import save_folder
 from maenas.detector.data import Dataset
 from maenas.detector.data.index.digest import digest_of
 from maenas.detector.errors import TrainError
-from maenas.detector.model.spec import DetectorSpec
+from maenas.detector.model.spec import DetectorSpec, identity_text
 from maenas.detector.train.ema import Ema
 from maenas.detector.train.recipe import Recipe, recipe_lines
 
@@ -173,7 +173,7 @@ def identity(spec: DetectorSpec, dataset: Dataset, recipe: str, teacher: str = "
 
 def digest_of_spec(spec: DetectorSpec) -> str:
     """A digest of the detector: every part of it, the names of its classes included."""
-    return hashlib.sha256(repr(spec).encode()).hexdigest()
+    return hashlib.sha256(identity_text(spec).encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

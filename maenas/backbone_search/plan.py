@@ -13,7 +13,7 @@ from maenas.blocks import Backbone, SpecError, load_backbone
 from maenas.budgets import Budget
 from maenas.budgets.image_size import image_shape
 from maenas.detector import Template, load_template, template_names
-from maenas.detector.model.spec import assemble
+from maenas.detector.model.spec import assemble, identity_text
 from maenas.nas import EXACT, Evolution, MaxEntropy, Problem, SearcherFactory, load_searcher
 from maenas.runs.config import SearchConfig, digest
 from maenas.runs.templates import choose_template
@@ -67,7 +67,7 @@ def fingerprint(subproblems: list[Subproblem], objects: SearchObjects | None = N
     for subproblem in subproblems:
         problem = subproblem.problem
         device = "" if problem.device is None else repr(problem.device)
-        parts += [repr(problem.space), repr(asdict(subproblem.template)), device]
+        parts += [repr(problem.space), identity_text(asdict(subproblem.template)), device]
         parts += [f"{name}: {model!r}" for name, model in problem.further.items()]
         if not isinstance(problem.score, MaxEntropy):  # its weights are options already
             parts.append(repr(problem.score))

@@ -26,7 +26,7 @@ from maenas.backbone_search.verification.records import (
 from maenas.blocks import Backbone, dump_backbone
 from maenas.blocks.backbone_file import Metadata
 from maenas.blocks.files.atomic_write import write_bytes
-from maenas.detector.model.spec import assemble
+from maenas.detector.model.spec import assemble, identity_text
 from maenas.latency.graphs import backbone_graph, graph_of
 
 if TYPE_CHECKING:
@@ -154,7 +154,7 @@ class CommandMeter(Meter):
 
     def measure(self, finalist: Finalist) -> Reading:
         records = MeasuredRecords(self.folder)
-        around = repr(finalist.subproblem.template) if finalist.in_detector else ""
+        around = identity_text(finalist.subproblem.template) if finalist.in_detector else ""
         network = fingerprint_of(finalist.backbone, around)
         known = records.known(network, self.device, self.command.text)
         if known is not None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import hashlib
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,15 @@ import pytest
 from maenas.blocks import Backbone, ConvStem, ResK1KX, SpecError, load_backbone
 from maenas.detector import RepGFPN, ZeroHead, load_template, template_names
 from maenas.detector.model.ablations import load_ablations
-from maenas.detector.model.spec import DetectorSpec, assemble, dump_detector, load_detector
+from maenas.detector.model.spec import (
+    DetectorSpec,
+    assemble,
+    dump_detector,
+    identity_text,
+    load_detector,
+)
+from maenas.detector.train.state import digest_of_spec
+from maenas.latency.networks import published_detector
 
 SMALL = DetectorSpec(
     Backbone(
@@ -216,3 +225,24 @@ def test_code_in_a_file_is_not_run(path: Path) -> None:
 def test_a_detector_that_cannot_be_is_refused(change: dict[str, object], message: str) -> None:
     with pytest.raises(SpecError, match=message):
         replace(SMALL, **change)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("scale", "trained", "searched"),
+    [
+        ("ns", "3f0c33daab3d6f42", "df47408a72eba025"),
+        ("s", "f4696034e8c1dbd9", "f6f73f7289ffcb51"),
+    ],
+)
+def test_digests_of_a_detector_are_those_of_runs_before_one_to_one_heads(
+    scale: str, trained: str, searched: str
+) -> None:
+    assert digest_of_spec(published_detector(scale)).startswith(trained)
+    template = identity_text(asdict(load_template(scale)))
+    assert hashlib.sha256(template.encode()).hexdigest().startswith(searched)
+
+
+def test_a_one_to_one_head_changes_the_digest() -> None:
+    ordinary = published_detector("ns")
+    changed = replace(ordinary, head=replace(ordinary.head, one_to_one=True))
+    assert digest_of_spec(changed) != digest_of_spec(ordinary)
