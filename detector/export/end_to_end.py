@@ -8,6 +8,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from maenas.budgets.graph.writer import GraphWriter
 from maenas.detector.export.onnx import floats, set_metadata
+from maenas.detector.export.selection import write_selection
 from maenas.detector.ops.thresholds import Thresholds
 from maenas.detector.runtimes.metadata import Metadata
 
@@ -21,7 +22,8 @@ def append_nms(model: onnx.ModelProto, metadata: Metadata, options: Thresholds) 
     """A copy with one output `detections` (B, max_detections, 6), by standard operators.
 
     A row is x1 y1 x2 y2 score class, best first, rows of zeros behind the last. NMS runs for each
-    class alone, as in `detector.ops.nms.nms`, so one box may be kept for several classes.
+    class alone, as in `detector.ops.nms.nms`, so one box may be kept for several classes. With an
+    NMS IoU threshold of 1 there is no NMS, and the most confident pairs of box and class are kept.
 
     Args:
         model: model with the outputs `scores` and `boxes`.
@@ -29,15 +31,11 @@ def append_nms(model: onnx.ModelProto, metadata: Metadata, options: Thresholds) 
         options: thresholds of the NMS.
     """
     writer = GraphWriter()
-    most = options.max_detections
-    owner, score, found = _write_kept(writer, options)
-    top, rows, chosen = _write_ranking(writer, owner, score, found, most)
-    rows = writer.node("Gather", "nms/chosen_rows", [rows, chosen], axis=0)  # (B, K, 6)
-    mine = writer.node("Greater", "nms/mine", [top, NEVER])
-    mine = writer.node("Unsqueeze", "nms/mine_column", [mine, _numbers(writer, 2)])
-    nothing = writer.constant("nms/nothing", np.array(0, np.float32))
-    writer.node("Where", "nms/detections", [mine, rows, nothing], "detections")
-    outputs = [floats("detections", several(model), most, 6)]
+    if options.has_nms:
+        _write_nms(writer, options)
+    else:
+        write_selection(writer, *_sizes(model), options, PREFIX)
+    outputs = [floats("detections", several(model), options.max_detections, 6)]
     extended = _extended(model, writer, outputs, metadata.ending_in("end2end", options))
     onnx.checker.check_model(extended, full_check=True)
     return extended
@@ -101,6 +99,24 @@ def several(model: onnx.ModelProto) -> int | str:
     if dimension.HasField("dim_param"):
         return str(dimension.dim_param)
     return int(dimension.dim_value)
+
+
+def _sizes(model: onnx.ModelProto) -> tuple[int, int]:
+    """Number of anchor points and of classes of a model, from its output `scores`."""
+    scores = next(output for output in model.graph.output if output.name == "scores")
+    _, positions, classes = scores.type.tensor_type.shape.dim
+    return int(positions.dim_value), int(classes.dim_value)
+
+
+def _write_nms(writer: GraphWriter, options: Thresholds) -> None:
+    """Append NMS and the ranking of what it keeps."""
+    owner, score, found = _write_kept(writer, options)
+    top, rows, chosen = _write_ranking(writer, owner, score, found, options.max_detections)
+    rows = writer.node("Gather", "nms/chosen_rows", [rows, chosen], axis=0)  # (B, K, 6)
+    mine = writer.node("Greater", "nms/mine", [top, NEVER])
+    mine = writer.node("Unsqueeze", "nms/mine_column", [mine, _numbers(writer, 2)])
+    nothing = writer.constant("nms/nothing", np.array(0, np.float32))
+    writer.node("Where", "nms/detections", [mine, rows, nothing], "detections")
 
 
 def _write_kept(writer: GraphWriter, options: Thresholds) -> tuple[str, str, str]:

@@ -100,6 +100,11 @@ def require_honoured(asked: Thresholds, inside: Thresholds) -> None:
             f"min_score: the model ends in an NMS that drops scores up to {inside.min_score:g}, "
             f"got {asked.min_score:g}{again} --min-score {asked.min_score:g} to see lower ones."
         )
+    if asked.max_iou != inside.max_iou and not inside.has_nms:
+        raise SpecError(
+            f"max_iou: the model ends in the detections of a one-to-one head, without NMS, got "
+            f"{asked.max_iou:g}{again} --max-iou {asked.max_iou:g}, or without --end2end."
+        )
     if asked.max_iou != inside.max_iou:
         raise SpecError(
             f"max_iou: the model ends in an NMS at {inside.max_iou:g}, which cannot be changed "

@@ -48,7 +48,8 @@ def detect(
         out: folder for the results; the next `runs/detect/exp` if None and something is written.
         min_score: minimum confidence of a detection; 0.4 if None. A model that ends in NMS has its
             own thresholds, which can be made stricter but not looser.
-        max_iou: IoU threshold of NMS; 0.7 if None, or that of the NMS in the model.
+        max_iou: IoU threshold of NMS; if None 0.7, or that of the NMS in the model, or 1 for a
+            one-to-one head, whose detections need no NMS.
         max_detections: maximum number of detections per image; 300 if None.
         batch: number of images that the network takes at once.
         precision: number format that OpenVINO computes in: "f32", "f16" or "bf16".
@@ -165,7 +166,8 @@ def val(
         split: split of the data set: "train", "val" or "test".
         out: folder to write into; the next `runs/val/exp` if None.
         min_score: minimum confidence of a detection; if None 0.05, or 0.03 for nano detectors.
-        max_iou: IoU threshold of NMS; if None 0.7, or 0.65 for nano detectors.
+        max_iou: IoU threshold of NMS; if None 0.7, or 0.65 for nano detectors, or 1 for a
+            one-to-one head, whose detections need no NMS.
         at_score: confidence threshold at which errors are counted; that of the best F1 if None.
         max_detections: maximum number of detections of one class in an image that the metrics
             count, as COCO does with 100; dense images need more.
@@ -223,7 +225,8 @@ def val(
             folder = held.enter_context(new_run(out, "val", exist_ok))
         LOG.info(detector.runtime.about)
         if detector.runtime.nms is not None:
-            LOG.info(f"the model ends in NMS: {detector.runtime.nms}; what it drops cannot count")
+            end = "NMS" if detector.runtime.nms.has_nms else "a selection"
+            LOG.info(f"the model ends in {end}: {detector.runtime.nms}; what it drops cannot count")
         for line in warnings_about(detector, dataset):
             LOG.warning(line)
         with Counter("val", len(dataset), "images") as counter:

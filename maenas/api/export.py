@@ -26,7 +26,7 @@ def export(
     input_size: InputSize = None,
     opset: int = 19,
     min_score: float = 0.05,
-    max_iou: float = 0.7,
+    max_iou: float | None = None,
     max_detections: int = 300,
     calibration: str | Path | None = None,
     image: str | Path | None = None,
@@ -51,7 +51,8 @@ def export(
             None.
         opset: opset of ONNX: 18, 19 or 20.
         min_score: minimum confidence of a detection, with `end2end`.
-        max_iou: IoU threshold of NMS, with `end2end`.
+        max_iou: IoU threshold of NMS, with `end2end`; if None 0.7, or no NMS for a detector with a
+            one-to-one head.
         max_detections: maximum number of detections per image, with `end2end`.
         calibration: folder of calibration images for INT8; generated images if None.
         image: image for the comparison with torch; a generated one if None.
@@ -68,6 +69,8 @@ def export(
         >>> maenas.export("runs/train/exp", "detector.onnx").path
         PosixPath('detector.onnx')
     """
+    from dataclasses import replace
+
     from maenas.blocks import SpecError
     from maenas.budgets.backends.engine_info import EngineOptions
     from maenas.detection.export import (
@@ -81,7 +84,7 @@ def export(
     )
     from maenas.detector.export.options import BATCHES, SUFFIXES, ExportOptions
     from maenas.detector.media.images import read_image
-    from maenas.detector.ops.thresholds import Thresholds
+    from maenas.detector.ops.thresholds import MAX_IOU, Thresholds
 
     name, find = model_of(detector, input_size)
     if plugin not in (None, "trt") or (plugin and not end2end):
@@ -95,7 +98,7 @@ def export(
         layout="end2end-trt" if plugin else "end2end" if end2end else "raw",
         opset=opset,
         batch=fixed,
-        nms=Thresholds(min_score, max_iou, max_detections),
+        nms=Thresholds(min_score, MAX_IOU if max_iou is None else max_iou, max_detections),
         engine=EngineOptions(batches or BATCHES, version_compatible, hardware_compatible),
     )
     path = Path(out) if out else beside(name, SUFFIXES[options.format])
@@ -109,6 +112,8 @@ def export(
     from maenas.detector.export.export import export_detector
 
     spec, network, trained = find()
+    if spec.head.one_to_one and max_iou is None:
+        options = replace(options, nms=options.nms.without_nms())
     if trained is False:
         LOG.info(f"{name} has no trained weights: the file is useful only to measure latency")
     if precision == "int8" and calibration is None:

@@ -71,7 +71,7 @@ class ExportKeywords(TypedDict, total=False):
     input_size: InputSize
     opset: int
     min_score: float
-    max_iou: float
+    max_iou: float | None
     max_detections: int
     calibration: str | Path | None
     image: str | Path | None

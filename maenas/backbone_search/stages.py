@@ -23,7 +23,8 @@ class StageRow:
 
     Attributes:
         stage: index, counted on for neck and head.
-        type: kind of the block; "RepGFPN" and "ZeroHead" for neck and head.
+        type: kind of the block; "RepGFPN" and "ZeroHead" or "ZeroHead one-to-one" for neck and
+            head.
         in_shape: (channels, height, width) of the first operator's input.
         out_shape: (channels, height, width) of the last operator's output.
         inner_channels: channels inside the units; None if the block has none.
@@ -213,7 +214,8 @@ def _parts(
         features = backbone.feature_shapes()
         yield {"block": "RepGFPN"}, tuple(template.neck.ops(features))
         levels = template.neck.out_shapes(features)
-        yield {"block": "ZeroHead"}, tuple(template.head.ops(levels))
+        head = "ZeroHead one-to-one" if template.head.one_to_one else "ZeroHead"
+        yield {"block": head}, tuple(template.head.ops(levels))
 
 
 def _row(

@@ -122,7 +122,7 @@ BatchSize = Annotated[int, typer.Option("--batch", help="Batch size of inference
 MaxIou = Annotated[
     float | None,
     typer.Option(
-        help="IoU threshold of NMS. (0.7, or that of a model that ends in NMS)",
+        help="IoU threshold of NMS. (0.7, or that of the model; a one-to-one head needs no NMS)",
         rich_help_panel=THRESHOLDS,
     ),
 ]

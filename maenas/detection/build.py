@@ -55,6 +55,7 @@ class BuildResult:
             "template": self.template,
             "in_shape": list(self.spec.backbone.in_shape),
             "num_classes": self.spec.head.num_classes,
+            "head": self.spec.head.kind,
             "names": list(self.spec.names),
             "device": self.device.device,
             "latency_kind": self.device.claim,

@@ -203,7 +203,8 @@ class Predictor:
             image: a path, a Pillow image, or an array of 8 bits: (height, width, 3) in RGB, or
                 (height, width) in grey.
             min_score: minimum confidence of a detection, 0..1; 0.4 if None.
-            max_iou: IoU threshold of NMS; 0.7 if None, or that of the NMS in the model.
+            max_iou: IoU threshold of NMS; if None 0.7, or that of the NMS in the model, or 1 for a
+                one-to-one head, whose detections need no NMS.
             max_detections: maximum number of detections; 300 if None.
         Raises:
             MaenasError: if the image cannot be used.

@@ -165,7 +165,8 @@ def _results(trained: Trained) -> list[str]:
         f"| AP50 | {best['ap50']:.4f} |",
         "",
         f"On the split `val`, epoch {best['epoch']:.0f} of {len(trained.rows)}, images resized by "
-        f"`{trained.spec.resize}`; NMS thresholds as published.",
+        f"`{trained.spec.resize}`; "
+        + ("no NMS." if trained.spec.head.one_to_one else "NMS thresholds as published."),
     ]
 
 
@@ -190,7 +191,8 @@ def _network(spec: DetectorSpec) -> list[str]:
         f"- images: {COLOURS[spec.backbone.in_shape[0]]}, 8 bits",
         f"- backbone, units x width of each stage: {stages}",
         f"- neck: Efficient RepGFPN, widths {list(spec.neck.out_channels)}",
-        f"- head: ZeroHead, {spec.head.num_classes} classes",
+        f"- head: ZeroHead, {spec.head.num_classes} classes"
+        + (", one-to-one, so that detections need no NMS" if spec.head.one_to_one else ""),
     ]
 
 

@@ -105,7 +105,8 @@ def costs(result: BuildResult) -> Table:
     spec = result.spec
     shape = shown_shape(spec.backbone.in_shape)
     table = Table(
-        title=f"{spec.head.num_classes} classes, {shape}, template {result.template}",
+        title=f"{spec.head.num_classes} classes, {shape}, template {result.template}"
+        + (", one-to-one head without NMS" if spec.head.one_to_one else ""),
         box=SIMPLE_HEAD,
     )
     for name in ("part", "params M", "GMACs", "GFLOPs", "ms", "%"):

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from maenas.cli.options import ImageSize, Json
-
-if TYPE_CHECKING:
-    from maenas.detection.export import ExportResult
 
 
 def export(
@@ -58,7 +55,12 @@ def export(
     min_score: Annotated[
         float, typer.Option(help="With --end2end: minimum confidence of a detection.")
     ] = 0.05,
-    max_iou: Annotated[float, typer.Option(help="With --end2end: IoU threshold of NMS.")] = 0.7,
+    max_iou: Annotated[
+        float | None,
+        typer.Option(
+            help="With --end2end: IoU threshold of NMS. (0.7; a one-to-one head has no NMS)"
+        ),
+    ] = None,
     max_detections: Annotated[
         int, typer.Option(help="With --end2end: maximum number of detections per image.")
     ] = 300,
@@ -90,6 +92,7 @@ def export(
     """Export a detector to ONNX, OpenVINO or TensorRT, and compare it with torch."""
     import maenas
     from maenas.budgets.image_size import parse_input_size
+    from maenas.cli.detection.export_text import summary
     from maenas.terminal.console import OUT, print_json
 
     result = maenas.export(
@@ -116,35 +119,3 @@ def export(
     else:
         for line in summary(result):
             OUT.print(line)
-
-
-def summary(result: ExportResult) -> list[str]:
-    """The result as lines of text."""
-    from maenas.detector.channels import shown_shape
-    from maenas.detector.export.verify import TOLERANCES
-
-    exported, metadata = result.exported, result.exported.metadata
-    tolerance = TOLERANCES[metadata.precision]
-    shape = shown_shape(metadata.in_shape)
-    lines = [
-        f"{exported.path}: {metadata.layout}, {metadata.precision}, {shape}",
-        f"ran in {exported.runtime}",
-        *([f"computes {exported.computes}"] if exported.computes else []),
-        f"difference from torch in 64 bits: {exported.difference}",
-        f"difference of torch in 32 bits:   {exported.rounding}",
-    ]
-    if metadata.precision != "f32":
-        lines.append(
-            f"{metadata.precision} rounds: its {tolerance.of} difference may be "
-            f"{tolerance.scores:g} in scores and {tolerance.boxes:g} px"
-        )
-    if exported.objects:
-        lines.append(
-            f"its NMS gives the same {exported.objects} detections as the NMS of maenas above "
-            f"{exported.above:.3g}"
-        )
-    elif exported.objects == 0:
-        lines.append("its NMS was not compared: no score in the image stands out")
-    elif metadata.layout == "end2end-trt":
-        lines.append("its NMS was not run: the plugin is TensorRT's alone")
-    return lines

@@ -50,7 +50,8 @@ def val(
     max_iou: Annotated[
         float | None,
         typer.Option(
-            help="IoU threshold of NMS. (0.7; nano detectors 0.65)", rich_help_panel=THRESHOLDS
+            help="IoU threshold of NMS. (0.7; nano detectors 0.65; a one-to-one head needs no NMS)",
+            rich_help_panel=THRESHOLDS,
         ),
     ] = None,
     at_score: Annotated[

@@ -48,6 +48,7 @@ from maenas.detector.model.layers.network import DetectorNetwork
 from maenas.detector.model.spec import DetectorSpec
 from maenas.detector.ops.nms import nms
 from maenas.detector.ops.thresholds import Thresholds
+from maenas.detector.predict.predict import predict
 from maenas.detector.runtimes.file_runtime import as_detections
 from maenas.detector.runtimes.onnx_runtime import OnnxRuntime
 from maenas.detector.runtimes.openvino_runtime import OpenVinoRuntime
@@ -64,6 +65,7 @@ SPECS = {
     "silu": small_spec(act="silu", extra_upsampling=True),
     "depthwise": small_spec(act="silu", depthwise=True),
     "towers": replace(SMALL, head=replace(SMALL.head, stacked_convs=2, kernel_size=1)),
+    "one-to-one": replace(SMALL, head=replace(SMALL.head, one_to_one=True)),
     "701 classes": replace(
         SMALL,
         head=replace(SMALL.head, num_classes=701),
@@ -192,6 +194,56 @@ def test_a_box_may_be_found_as_several_classes_and_only_its_class_suppresses_it(
         check_detections(np.array(wrong, np.float32), scores, boxes, Thresholds(0.2))
     with pytest.raises(ExportError, match="finds 1 objects where torch finds 2"):
         check_detections(np.array(both[:1], np.float32), scores, boxes, Thresholds(0.2))
+
+
+@pytest.mark.parametrize("most", [40, 400])  # of 126 anchor points and 3 classes
+def test_a_one_to_one_head_is_exported_without_nms(most: int, tmp_path: Path) -> None:
+    from maenas.detector.runtimes.onnx_runtime import open_session
+
+    options = Thresholds(0.45, 1.0, most)
+    spec, network = SPECS["one-to-one"], network_of("one-to-one")
+    exported = export(tmp_path, spec, network, layout="end2end", nms=options)
+    seen = images(spec, 3, seed=100)
+    scores, boxes = map(torch.from_numpy, TorchRuntime(spec, network).run(seen))
+    together = open_session(exported.path).run(None, {"images": seen})[0]
+
+    kinds = {node.op_type for node in onnx.load(exported.path).graph.node}
+    assert "TopK" in kinds
+    assert "NonMaxSuppression" not in kinds
+    assert together.shape == (3, most, 6)
+    assert exported.objects
+    assert exported.metadata.one_to_one
+    for index, found in enumerate(together):
+        wanted = nms(scores[index], boxes[index], *(0.45, 1.0, most))
+        count = len(wanted.boxes)
+        assert 0 < count <= most
+        np.testing.assert_array_equal(found[:count, 5], wanted.classes)
+        np.testing.assert_allclose(found[:count, 4], wanted.scores, atol=1e-3)
+        np.testing.assert_allclose(found[:count, :4], wanted.boxes, atol=1e-3)
+        assert not found[count:].any()
+
+
+def test_what_runs_a_file_of_a_one_to_one_head_applies_no_nms(tmp_path: Path) -> None:
+    spec, network = SPECS["one-to-one"], network_of("one-to-one")
+    usual = Thresholds(0.45, 0.7, 40)
+    expected = predict(TorchRuntime(spec, network), [sample_image(64, 96)], usual.without_nms())
+    for layout in ("raw", "end2end"):
+        path = export(tmp_path, spec, network, layout=layout, nms=usual.without_nms()).path
+        runtime = OnnxRuntime(path)
+        chosen = runtime.thresholds(usual)
+        assert not chosen.has_nms
+        found = predict(runtime, [sample_image(64, 96)], chosen)
+        assert len(found[0][0]) == len(expected[0][0]) > 0
+        np.testing.assert_allclose(found[0][0].boxes, expected[0][0].boxes, atol=1e-2)
+    with pytest.raises(SpecError, match=r"without NMS, got 0\.5; export the detector again"):
+        runtime.thresholds(usual, max_iou=0.5)
+
+
+@pytest.mark.slow
+def test_the_selection_of_a_one_to_one_head_runs_in_openvino(tmp_path: Path) -> None:
+    options = {"format": "openvino", "layout": "end2end", "nms": Thresholds(0.45, 1.0, 40)}
+    exported = export(tmp_path, SPECS["one-to-one"], network_of("one-to-one"), **options)
+    assert exported.objects
 
 
 def test_the_plugin_gets_boxes_scores_and_options() -> None:

@@ -62,6 +62,8 @@ def test_one_label_is_kept_of_boxes_that_overlap_more_than_the_threshold() -> No
     assert found.with_one_label(0.7).scores.tolist() == pytest.approx([0.9, 0.7, 0.6])
     assert found.with_one_label(0.95).labels == found.labels
     assert found.with_one_label(0.4).labels == ("dog", "cat")
+    doubled = replace(found, boxes=found.boxes[[0, 1, 0, 3]])
+    assert doubled.with_one_label(1.0).scores.tolist() == pytest.approx([0.9, 0.8, 0.6])
 
 
 def test_json_holds_the_size_and_each_object() -> None:

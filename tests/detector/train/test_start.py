@@ -8,7 +8,7 @@ import torch
 from maenas.blocks.errors import SpecError
 from maenas.detector.train import starting_network, starting_spec
 from maenas.detector.train.start import common_classes
-from tests.small_detector import NAMES, small_spec
+from tests.small_detector import NAMES, one_to_one_spec, small_spec
 
 SPEC = small_spec()
 
@@ -36,6 +36,18 @@ def test_other_classes_keep_all_but_the_classifier_and_in_it_the_classes_of_the_
     assert note == (
         "starts from all weights of weights but those of the classifier, which keeps 2 of 4 classes"
     )
+
+
+def test_other_classes_keep_the_classes_of_the_same_name_in_both_branches_of_a_head() -> None:
+    spec = one_to_one_spec()
+    torch.manual_seed(7)
+    given = spec.build().state_dict()
+    network, _ = starting_network(spec, ("bird", "cow"), given, seed=0)
+    ours = network.state_dict()
+    for branch in ("head.scores", "head.one_to_one.scores"):
+        name = f"{branch}.0.0.weight"
+        assert torch.equal(ours[name][0], given[name][2])
+        assert not torch.equal(ours[name][1], given[name][1])
 
 
 def test_names_are_compared_without_case_and_plural_where_none_is_equal() -> None:
