@@ -63,6 +63,7 @@ class ComparedNetwork:
         widths: output channels of the backbone's stages.
         depths: units of the backbone's stages.
         scores: scores of the backbone by name.
+        one_to_one: whether it is a detector with a one-to-one head, which needs no NMS.
         ap: highest AP that the run of a training measured, 0..1; None without one.
         backbone: backbone; None for an ONNX file.
     """
@@ -79,6 +80,7 @@ class ComparedNetwork:
     widths: tuple[int, ...] = ()
     depths: tuple[int, ...] = ()
     scores: dict[str, float] | None = None
+    one_to_one: bool = False
     ap: float | None = None
     backbone: Backbone | None = None
 
@@ -109,7 +111,9 @@ def compared(
         sizes = workload.graph().graph.input[0].type.tensor_type.shape.dim
         in_shape = tuple(size.dim_value for size in sizes[1:])
         return ComparedNetwork(workload.name, "onnx", in_shape, *known)
-    backbone = find_model(name).backbone
+    model = find_model(name)
+    backbone, own = model.backbone, model.template
+    head = own.head if own and template is None and workload.what == "detector" else None
     return ComparedNetwork(
         workload.name,
         workload.what,
@@ -120,6 +124,7 @@ def compared(
         widths=tuple(ops[-1].out_shape[0] for ops in backbone.stage_ops()),
         depths=tuple(getattr(stage, "depth", 1) for stage in backbone.stages),
         scores=scores_of(backbone),
+        one_to_one=head is not None and head.one_to_one,
         ap=best_ap(Path(name)),
         backbone=backbone,
     )

@@ -18,7 +18,7 @@ def rows(found: Sequence[ComparedNetwork]) -> list[tuple[str, list[str]]]:
             listed.append((label, [each or MISSING for each in cells]))
 
     listed: list[tuple[str, list[str]]] = []
-    row("kind", lambda each: each.what)
+    row("kind", lambda each: each.what + (", no NMS" if each.one_to_one else ""))
     row("input", lambda each: "x".join(map(str, each.in_shape)))
     row("params", lambda each: f"{each.params / 1e6:.2f} M")
     row("MACs", lambda each: f"{each.macs / 1e9:.2f} G")

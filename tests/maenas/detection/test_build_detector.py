@@ -63,6 +63,8 @@ def test_a_one_to_one_head_costs_the_same_and_takes_both_branches_from_an_ordina
         assert torch.equal(weights[name], value)
         if name.startswith("head."):
             assert torch.equal(weights[name.replace("head.", "head.one_to_one.")], value)
+    assert "ZeroHead one-to-one" in typed("show", "det").out
+    assert "detector, no NMS" in typed("compare", "plain", "det").out
     back = ("build-detector", "det", "--head", "zero", "--init", "det", "--out", "back", "--json")
     assert set(typed(*back).json["inherited"]) == {"copied"}
     spec, weights = load_folder(tmp_path / "back")
