@@ -36,8 +36,7 @@ class OneToOne(Assigner):
         beside: assigner of the one-to-many branch. AlignOTA and SimOTA rank by their cost, all
             others by the alignment of TOOD.
 
-    Source: consistent dual assignments of YOLOv10 (https://arxiv.org/abs/2405.14458), section 3.1;
-    their code gives the prior to one of two objects and leaves the other without.
+    Source: consistent dual assignments of YOLOv10 (https://arxiv.org/abs/2405.14458), section 3.1.
     """
 
     name: ClassVar[str] = "one_to_one"
@@ -64,9 +63,9 @@ class OneToOne(Assigner):
 def one_prior_each(chosen: Tensor, keys: Tensor, priors: int) -> Tensor:
     """Match objects to priors, the pair with the lowest key first; ties go to the lowest slot.
 
-    Every object proposes to its next choice until no prior that it proposes to is closer to another
-    object (deferred acceptance). As both sides rank a pair by its key, this is the greedy matching,
-    without a sort of all pairs.
+    Every object asks for its next choice until none of the priors that are asked for is cheaper for
+    another object (deferred acceptance). As both sides rank a pair by its key, this is the greedy
+    matching, without a sort of all pairs.
 
     Args:
         chosen: (B, M, K) int64, priors that each object may take, its best first.

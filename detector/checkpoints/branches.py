@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 Branch = Literal["one-to-one", "one-to-many"]
-ONE_TO_ONE = "head.one_to_one."  # prefix of the weights of that branch in a detector
+ONE_TO_ONE_PREFIX = "head.one_to_one."  # prefix of the weights of that branch in a detector
 
 
 def one_to_many(
@@ -20,5 +20,7 @@ def one_to_many(
 ) -> tuple[DetectorSpec, dict[str, Tensor]]:
     """The detector with an ordinary head that was trained beside a one-to-one branch."""
     head = replace(spec.head, one_to_one=False)
-    kept = {name: value for name, value in weights.items() if not name.startswith(ONE_TO_ONE)}
+    kept = {
+        name: value for name, value in weights.items() if not name.startswith(ONE_TO_ONE_PREFIX)
+    }
     return replace(spec, head=head), kept

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from maenas.blocks.files.atomic_write import write_text
-from maenas.detector.checkpoints.branches import ONE_TO_ONE
+from maenas.detector.checkpoints.branches import ONE_TO_ONE_PREFIX
 from maenas.detector.checkpoints.checkpoint import ORIGINS_FILE, build_network
 from maenas.detector.checkpoints.input_channels import with_channels
 from maenas.detector.checkpoints.pairs import Blocks, input_blocks, tensor_pairs
@@ -139,7 +139,8 @@ def inherit(
             continue
         value = weights[of]
         found[name] = remapped(read[of], own, source_blocks.get(of), blocks.get(name), generator)
-        again = uses[of] > 0 and not name.startswith(ONE_TO_ONE)  # a branch, not a further unit
+        is_branch = name.startswith(ONE_TO_ONE_PREFIX)  # which is no further unit
+        again = uses[of] > 0 and not is_branch
         origin = "repeated" if again else origin_of(value, own)
         if read[of].numel() < value.numel():
             origin = "summed"

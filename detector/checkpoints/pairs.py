@@ -10,7 +10,7 @@ from torch import nn
 from maenas.blocks import Backbone
 from maenas.blocks.layers.cross_stage import CrossStage
 from maenas.blocks.layers.pyramid_pooling import PyramidPooling
-from maenas.detector.checkpoints.branches import ONE_TO_ONE
+from maenas.detector.checkpoints.branches import ONE_TO_ONE_PREFIX
 from maenas.detector.model.layers.fusion_neck import FusionNeck
 from maenas.detector.model.layers.merge_node import ConvNode, MergeNode
 from maenas.detector.model.layers.network import DetectorNetwork
@@ -37,7 +37,9 @@ def tensor_pairs(
     for part in ("neck", "head"):
         pairs |= _pairs(target.get_submodule(part), source.get_submodule(part), part, part)
     if target.head.one_to_one is not None and source.head.one_to_one is None:
-        pairs |= _pairs(target.head.one_to_one, source.head, ONE_TO_ONE.removesuffix("."), "head")
+        pairs |= _pairs(
+            target.head.one_to_one, source.head, ONE_TO_ONE_PREFIX.removesuffix("."), "head"
+        )
     return pairs
 
 

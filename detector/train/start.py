@@ -8,13 +8,13 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from maenas.detector.checkpoints.branches import ONE_TO_ONE
+from maenas.detector.checkpoints.branches import ONE_TO_ONE_PREFIX
 from maenas.detector.checkpoints.checkpoint import build_network
 from maenas.detector.data.union.name_key import name_key
 from maenas.detector.model.layers.network import DetectorNetwork
 from maenas.detector.model.spec import DetectorSpec
 
-CLASS_BRANCHES = ("head.scores.", f"{ONE_TO_ONE}scores.")
+CLASS_BRANCHES = ("head.scores.", f"{ONE_TO_ONE_PREFIX}scores.")
 
 
 def starting_spec(spec: DetectorSpec, names: Sequence[str]) -> DetectorSpec:
