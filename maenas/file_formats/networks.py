@@ -87,12 +87,22 @@ def any_of(blocks: dict[str, Schema]) -> Schema:
                 kinds.append(one)
     optional = {kind: {**block, "required": []} for kind, block in blocks.items()}
     listed = {"type": "array", "items": one_by_key("block", optional), "minItems": 2}
+    needed = sorted({name for block in blocks.values() for name in block.get("required", ())})
     return {
         "type": "object",
         "required": [ALTERNATIVES],
         "properties": {ALTERNATIVES: listed, **shared},
         "additionalProperties": False,
+        "allOf": [_required_in_items(name, blocks) for name in needed],
     }
+
+
+def _required_in_items(name: str, blocks: dict[str, Schema]) -> Schema:
+    """Schema in which a field that is not given for all blocks is given in each that needs it."""
+    kinds = [kind for kind, block in blocks.items() if name in block.get("required", ())]
+    each = {"if": {"properties": {"block": {"enum": kinds}}}, "then": {"required": [name]}}
+    inside = {"properties": {ALTERNATIVES: {"items": each}}}
+    return {"if": {"required": [name]}, "else": inside}
 
 
 def stage_space(block: type[Block]) -> Schema:

@@ -152,7 +152,7 @@ def _searched_model(name: str, spec: BackboneSpec) -> ModelSpec:
         if template is not None:
             template = template.with_classes(known.num_classes)
     except SpecError as error:
-        raise SpecError(f"{name}: {error}") from None
+        raise SpecError(f"{name}: template: {str(error).removeprefix('template: ')}") from None
     return ModelSpec(
         name,
         spec.backbone,

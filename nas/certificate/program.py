@@ -139,7 +139,7 @@ class Program:
                 lower, genome = float(evaluation.scores[0]), found
                 break
         slack = TOLERANCE * abs(upper) if isfinite(upper) else 0.0
-        return Certified(limit, upper + slack, lower, genome)
+        return Certified(limit, float(upper + slack), lower, genome)
 
     def relaxed_optimum(self) -> tuple[float, Genomes] | None:
         """The upper bound, and the network behind it, which may exceed a budget."""

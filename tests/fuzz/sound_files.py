@@ -61,7 +61,7 @@ def priced(path: Path) -> object:
 def walked(path: Path) -> object:
     """What `maenas search` asks of a space before it starts."""
     space = load_space(str(path))
-    return space.size, space.depth_caps, space.decode([0] * len(space.genes)).layers
+    return space.size, space.depth_caps, space.decode(space.origin).layers
 
 
 def made_detector(folder: Path) -> None:
@@ -97,11 +97,13 @@ bottleneck_ratio: [0.1, 2.0]
 stages:
   - block: conv_stem
     out_channels: {min: 8, max: 16, step: 8}
-  - block: res_k1kx
+    act: [relu, silu]
+  - stride: 2
     out_channels: [16, 24]
-    bottleneck_channels: {min: 8, max: 32, step: 8}
-    stride: 2
     depth: {min: 1, max: 2}
+    any_of:
+      - {block: res_k1kx, bottleneck_channels: {min: 8, max: 32, step: 8}}
+      - {block: mob, expand_ratio: [2, 3.5], spp: [false, true]}
 """
 
 

@@ -45,6 +45,33 @@ stages:
 """
 
 
+# A choice of blocks in two stages. The depth of one block is fixed, that of the others varies or
+# does not exist.
+CHOICES = """\
+format: maenas/space@1
+in_shape: [3, 64, 64]
+features: [1, 2, 3]
+bottleneck_ratio: [0.3, 1.0]
+stages:
+  - {block: conv_stem, out_channels: [8, 16], act: [silu, relu]}
+  - stride: 2
+    any_of:
+      - {block: res_k1kx, out_channels: [16, 32], bottleneck_channels: [8, 16], depth: [1, 2]}
+      - block: mob
+        out_channels: [24, 32]
+        expand_ratio: [2.0, 3.0]
+        kernel_size: [3, 5]
+        depth: 2
+      - {block: conv_stem, out_channels: 32, kernel_size: [1, 5]}
+  - {block: res_kxkx, out_channels: 32, bottleneck_channels: 16, stride: 2, spp: [false, true]}
+  - stride: 2
+    act: [relu, silu]
+    any_of:
+      - {block: mob, out_channels: 48, expand_ratio: 2.0, depth: [1, 2, 3]}
+      - {block: csp, out_channels: [32, 64], bottleneck_channels: [16, 32]}
+"""
+
+
 @pytest.fixture(scope="session")
 def tiny_text() -> str:
     return TINY
@@ -73,6 +100,28 @@ def everything(tiny: Space) -> Genomes:
         if widths == sorted(widths):
             found.append(genome)
     return np.array(found, dtype=np.int16)
+
+
+@pytest.fixture(scope="session")
+def choices(tmp_path_factory: pytest.TempPathFactory) -> Space:
+    """A space with words, truth values and choices of blocks."""
+    path: Path = tmp_path_factory.mktemp("spaces") / "choices.yaml"
+    path.write_text(CHOICES, encoding="utf-8")
+    return load_space(str(path))
+
+
+@pytest.fixture(scope="session")
+def every_choice(choices: Space) -> Genomes:
+    """(n, genes): every legal genome of the space of choices, found one by one."""
+    codes = [list(choices.legal_codes(index)) for index in range(len(choices.stages))]
+    genomes = [tuple(i for code in chosen for i in code) for chosen in product(*codes)]
+    kept = []
+    for genome in genomes:
+        stages = choices.decode(genome).stages
+        widths = [stage.out_channels for stage in stages]  # type: ignore[attr-defined]
+        if widths == sorted(widths):
+            kept.append(genome)
+    return np.array(kept, dtype=np.int16)
 
 
 @pytest.fixture(scope="session")

@@ -118,7 +118,15 @@ FILES: dict[str, tuple[dict[str, Any], Callable[[Path], object]]] = {
                     "block": "res_k1kx",
                     "out_channels": {"min": 24, "max": 48, "step": 8},
                     "bottleneck_channels": 16,
-                    "act": "silu",
+                    "act": ["silu", "relu"],
+                },
+                {
+                    "stride": 2,
+                    "out_channels": [48, 64],
+                    "any_of": [
+                        {"block": "mob", "expand_ratio": {"min": 2, "max": 3, "step": 0.5}},
+                        {"block": "csp", "bottleneck_channels": [16, 24], "rep": [False, True]},
+                    ],
                 },
             ],
             "widths_never_shrink": True,

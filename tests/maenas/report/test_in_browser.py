@@ -8,14 +8,26 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 
 from maenas.blocks import load_backbone
 from maenas.blocks.backbone_file import parse_backbone
-from maenas.report import Lines, Page, PlainNetwork, Section, chart, drawing_section, page_text
+from maenas.report import (
+    Candidates,
+    Column,
+    Lines,
+    Page,
+    PlainNetwork,
+    Section,
+    chart,
+    drawing_section,
+    page_text,
+)
 from maenas.report.charts import Curve, CurvePoint, data_of
 from maenas.search_spaces import Space, load_space
+from maenas.search_spaces.moves import Moves
 from tests.browser import DESK, PHONE, Tab, chromium, open_tab
 from tests.maenas.report.every_chart import page
 
@@ -160,6 +172,23 @@ def test_the_page_writes_specs_of_every_kind_of_value(seen: Tab, name: str) -> N
     data = yaml.safe_load(seen.run(f"networks.spec({coded})"))
     data.pop("format")
     assert parse_backbone(data, "page") == backbone
+
+
+def test_the_page_decodes_a_choice_of_blocks(seen: Tab) -> None:
+    space = load_space("cpu")
+    genomes = Moves(space).sample(np.random.default_rng(0), 30)
+    ones = np.ones(len(genomes))
+    macs = Column("MACs", "G", ones)
+    group = Candidates(space, genomes, ones, ones.astype(np.int64), [macs], "score").coded()
+    seen.run(f"DATA.groups.choices = {json.dumps(group)}")
+    specs = seen.run(
+        "Array.from({length: 30}, (_, index) => networks.spec(networks.at('choices', index)))"
+    )
+    assert len({stage.kind for one in genomes for stage in space.decode(one).stages}) == 3
+    for text, genome in zip(specs, genomes.tolist(), strict=True):
+        data = yaml.safe_load(text)
+        data.pop("format")
+        assert parse_backbone(data, "page") == space.decode(genome)
 
 
 def test_a_network_under_the_mouse_is_named_with_its_stages(seen: Tab, space: Space) -> None:
