@@ -165,11 +165,12 @@ def load_recipe(path: Path) -> Recipe:
 
 
 def published_recipe(name: str) -> Recipe:
-    """The recipe of a published detector ("ns" to "l"), a distillation or a fine-tuning.
+    """The recipe of a scale ("ns" to "l", "cn", "cs"), a distillation or a fine-tuning.
 
     Raises:
         SpecError: for a recipe that does not exist.
     """
+    name = TRAINED_AS.get(name, name)
     known = [*template_names(), *PAIRS.values(), *FINE_TUNING]
     if name not in known:
         raise SpecError(f"recipe: no scale {name!r}{did_you_mean(name, known)}")
