@@ -48,7 +48,7 @@ def test_it_lists_the_devices_with_the_error_of_their_estimates(told, typed):
     for scale, error in t4.fit.leave_one_out.items():  # each predicted from the others
         assert f"{scale} {error:+.1f}%" in shown
         assert abs(error) <= 6
-    assert f"mean error {t4.fit.mean_error:.1f}% on the {t4.fit.rows} networks" in shown
+    assert t4.fit.text in shown
 
 
 def test_the_last_line_says_whether_the_main_job_can_run():
