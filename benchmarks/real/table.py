@@ -59,17 +59,18 @@ def draw(rows: Sequence[Row]) -> str:
     import matplotlib.pyplot as plt
 
     models = {key: some for key, some in _by_model(rows).items() if some[0]["f32_ms"]}
-    panels = sorted({key[:4] for key in models})
+    panels = sorted({key[:3] for key in models})
     if not panels:
         return "no picture yet: no trained model has a latency"
     figure, axes = plt.subplots(1, len(panels), figsize=(5 * len(panels), 4), squeeze=False)
     for axis, panel in zip(axes[0], panels, strict=True):
         for key, some in models.items():
-            if key[:4] == panel:
+            if key[:3] == panel:
                 _point(axis, key[4], some)
-        axis.set_title("{} at {}, {} epochs".format(*panel[:3]))
+        axis.set_title("{} at {}, {} epochs".format(*panel))
         axis.set_xlabel("OpenVINO f32, 1 thread, ms")
         axis.set_ylabel("AP on the test split")
+        axis.margins(0.25)
         axis.grid(alpha=0.3)
     figure.tight_layout()
     path = result_path(NAME).with_suffix(".png")
