@@ -6,8 +6,8 @@
 
 DATA is a data set with the splits train, val and test. Each model is trained from random weights on
 one thread with the same images, labels, input size and number of epochs; all else is what its own
-command does by default: Ultralytics takes 16 images a step, `maenas train` 8 for small data sets.
-`--batch` gives both the same. The weights that were best on val are judged on test by
+command does by default: Ultralytics loads batches of 16 and takes a step for four of them, `maenas
+train` takes a step for 8 images of a small data set. `--batch` gives both batches of one size. The weights that were best on val are judged on test by
 pycocotools, with detections of confidence 0.001 or more. Peers run in an environment of their own
 (`--peers-python`, which has `ultralytics`, AGPL-3.0): it is not needed to use maenas.
 
