@@ -7,9 +7,10 @@
 DATA is a data set with the splits train, val and test. Each model is trained from random weights on
 one thread with the same images, labels, input size and number of epochs; all else is what its own
 command does by default: Ultralytics loads batches of 16 and takes a step for four of them, `maenas
-train` takes a step for 8 images of a small data set. `--batch` gives both batches of one size. The weights that were best on val are judged on test by
-pycocotools, with detections of confidence 0.001 or more. Peers run in an environment of their own
-(`--peers-python`, which has `ultralytics`, AGPL-3.0): it is not needed to use maenas.
+train` takes a step for 8 images of a small data set. `--batch` gives both batches of one size. The
+weights that were best on val are judged on test by pycocotools, with detections of confidence 0.001
+or more. Peers run in an environment of their own (`--peers-python`, which has `ultralytics`,
+AGPL-3.0): it is not needed to use maenas.
 
 A model is the name of a peer, a scale of the zoo (ns, nm, t), or NAME=BACKBONE for a searched one.
 `--latency` times every model on one thread of OpenVINO, in one interleaved run; do it while nothing
