@@ -15,7 +15,7 @@ from maenas.detector.assign.tood import TOOD
 
 
 @runtime_checkable
-class Ranks(Protocol):
+class RanksPriors(Protocol):
     """An assigner that ranks priors itself."""
 
     def ranked(
@@ -49,7 +49,7 @@ class OneToOne(Assigner):
         self, predictions: Predictions, priors: Priors, targets: Targets
     ) -> tuple[Tensor, Tensor]:
         """See `Assigner.match`."""
-        by: Ranks = self.beside if isinstance(self.beside, Ranks) else TOOD()
+        by: RanksPriors = self.beside if isinstance(self.beside, RanksPriors) else TOOD()
         count = len(priors.points)
         # With as many choices as objects, each object finds a prior that no other one takes.
         choices = min(targets.labels.shape[1], count)
