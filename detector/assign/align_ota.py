@@ -8,18 +8,13 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from maenas.detector.assign.assigner import Assigner, Predictions, Priors, Targets, quality_of_boxes
-from maenas.detector.assign.dynamic_k import (
-    ClassCost,
-    Ranked,
-    dynamic_k_match,
-    ranked_by_cost,
-)
+from maenas.detector.assign.assigner import Predictions, Priors, Targets
+from maenas.detector.assign.dynamic_k import ClassCost, DynamicK, Ranked, ranked_by_cost
 from maenas.detector.ops.softplus import softplus
 
 
 @dataclass(frozen=True, slots=True)
-class AlignOTA(Assigner):
+class AlignOTA(DynamicK):
     """The assignment of DAMO-YOLO; quality is the IoU of the predicted box.
 
     The weights of the costs are those of DAMO-YOLO's code, 1 and 3; its report has 1 and 1.
@@ -40,18 +35,10 @@ class AlignOTA(Assigner):
     class_weight: float = 1.0
     iou_weight: float = 3.0
 
-    def match(
-        self, predictions: Predictions, priors: Priors, targets: Targets
-    ) -> tuple[Tensor, Tensor]:
-        """See `Assigner.match`."""
-        ranked = self.ranked(predictions, priors, targets)
-        matched = dynamic_k_match(ranked, predictions, self.topk)
-        return matched, quality_of_boxes(predictions, targets, matched)
-
     def ranked(
         self, predictions: Predictions, priors: Priors, targets: Targets
     ) -> Iterator[Ranked]:
-        """The priors by the cost that decides which of them an object takes."""
+        """See `DynamicK.ranked`."""
 
         def class_cost(absent: Tensor, logits: Tensor, iou: Tensor) -> Tensor:
             # The label of the object's class is the IoU, the label of all other classes is 0.

@@ -14,13 +14,21 @@ Apache-2.0).
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from maenas.detector.assign.assigner import Predictions, Priors, Targets, slices
+from maenas.detector.assign.assigner import (
+    Assigner,
+    Predictions,
+    Priors,
+    Targets,
+    quality_of_boxes,
+    slices,
+)
 from maenas.detector.assign.over_classes import sum_over_classes
 from maenas.detector.ops.boxes import centres, depth_inside, pairwise_iou
 
@@ -67,6 +75,30 @@ class Ranked(NamedTuple):
     part: slice
     key: Tensor
     iou: Tensor
+
+
+class DynamicK(Assigner):
+    """Base class of assigners that match by dynamic k; quality is the IoU of the predicted box.
+
+    Attributes:
+        topk: maximum number of priors of an object.
+    """
+
+    topk: int
+
+    def match(
+        self, predictions: Predictions, priors: Priors, targets: Targets
+    ) -> tuple[Tensor, Tensor]:
+        """See `Assigner.match`."""
+        ranked = self.ranked(predictions, priors, targets)
+        matched = dynamic_k_match(ranked, predictions, self.topk)
+        return matched, quality_of_boxes(predictions, targets, matched)
+
+    @abstractmethod
+    def ranked(
+        self, predictions: Predictions, priors: Priors, targets: Targets
+    ) -> Iterator[Ranked]:
+        """The priors by the cost that decides which of them an object takes."""
 
 
 def ranked_by_cost(

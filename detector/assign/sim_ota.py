@@ -8,18 +8,13 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from maenas.detector.assign.assigner import Assigner, Predictions, Priors, Targets, quality_of_boxes
-from maenas.detector.assign.dynamic_k import (
-    ClassCost,
-    Ranked,
-    dynamic_k_match,
-    ranked_by_cost,
-)
+from maenas.detector.assign.assigner import Predictions, Priors, Targets
+from maenas.detector.assign.dynamic_k import ClassCost, DynamicK, Ranked, ranked_by_cost
 from maenas.detector.ops.softplus import softplus
 
 
 @dataclass(frozen=True, slots=True)
-class SimOTA(Assigner):
+class SimOTA(DynamicK):
     """The assignment of YOLOX; quality, the soft class label, is the IoU of the predicted box.
 
     In YOLOX, a class score is the geometric mean of class and objectness. This head has no
@@ -39,18 +34,10 @@ class SimOTA(Assigner):
     topk: int = 10
     iou_weight: float = 3.0
 
-    def match(
-        self, predictions: Predictions, priors: Priors, targets: Targets
-    ) -> tuple[Tensor, Tensor]:
-        """See `Assigner.match`."""
-        ranked = self.ranked(predictions, priors, targets)
-        matched = dynamic_k_match(ranked, predictions, self.topk)
-        return matched, quality_of_boxes(predictions, targets, matched)
-
     def ranked(
         self, predictions: Predictions, priors: Priors, targets: Targets
     ) -> Iterator[Ranked]:
-        """The priors by the cost that decides which of them an object takes."""
+        """See `DynamicK.ranked`."""
 
         def class_cost(absent: Tensor, logits: Tensor, iou: Tensor) -> Tensor:
             return absent - logits  # softplus(z) - z where the label is 1
