@@ -56,7 +56,8 @@ class ScheduleOptions:
 
         It is the number of that epoch, unless the AP has not risen for `patience` epochs. The
         training then continues with its plain epochs, because they bring a gain of their own:
-        mosaic ends and the learning rate falls. If that happens again in these, it ends.
+        mosaic ends and the learning rate falls. If that happens again in these, it ends. Epochs
+        before the first AP above 0 do not count: a detector from random weights starts with some.
 
         Args:
             epochs: number of epochs of the training.
@@ -68,6 +69,8 @@ class ScheduleOptions:
             return now
         first_plain = epochs - self.plain_epochs_of(epochs)
         best = max((row for row in rows if "ap" in row), key=lambda row: row["ap"])
+        if best["ap"] <= 0:
+            return now
         is_plain = now > first_plain
         since = max(best["epoch"], first_plain) if is_plain else best["epoch"]
         if now - since < patience:

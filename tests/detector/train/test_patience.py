@@ -38,6 +38,12 @@ def test_epochs_without_an_evaluation_decide_nothing() -> None:
     assert finished(rows(None)) == 1
 
 
+def test_epochs_before_the_first_detection_do_not_count() -> None:
+    assert finished(rows(0.0, 0.0, 0.0, 0.0, 0.0, 0.0)) == 6
+    assert finished(rows(0.0, 0.0, 0.0, 0.0, 0.1, 0.0, 0.0)) == 7
+    assert finished(rows(0.0, 0.0, 0.0, 0.0, 0.1, 0.0, 0.0, 0.0)) == 15
+
+
 def test_in_the_last_epochs_the_count_starts_anew_and_then_the_training_ends() -> None:
     jumped = [*rows(0.5, 0.1, 0.1, 0.1)]
     first = {"epoch": 16.0, "ap": 0.2}
