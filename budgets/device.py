@@ -28,6 +28,7 @@ from maenas.budgets.pricing.table import LatencyTable, load_table
 LOG = logging.getLogger(__name__)
 
 FOLDER_VARIABLE = "MAENAS_TABLES"
+DEFAULT_DEVICE = "t4"  # prices what was searched for no device
 
 
 def load_device(name: str) -> LatencyModel:
@@ -44,6 +45,30 @@ def load_device(name: str) -> LatencyModel:
     model = _found_device(resolved_name(name))
     LOG.debug("device %s: latency %s", name, model.about)
     return model
+
+
+def device_of(named: str | None, searched_for: str | None) -> LatencyModel:
+    """Return the latency model that prices a network beside other facts about it.
+
+    The device that it was searched for may have been measured on another machine. Such a network is
+    priced on the default device, with a warning.
+
+    Args:
+        named: device that the user names; None without one.
+        searched_for: device that the network was searched for; None if unknown.
+    Raises:
+        DeviceError: if the device that the user names is unknown.
+        SpecError: if its file is damaged.
+    """
+    if named is None and searched_for is not None:
+        try:
+            return load_device(searched_for)
+        except MaenasError as error:
+            LOG.warning(
+                f"latency is that of {DEFAULT_DEVICE}, as the device of the search cannot be read "
+                f"here: {error}"
+            )
+    return load_device(named or DEFAULT_DEVICE)
 
 
 def _found_device(name: str) -> LatencyModel:

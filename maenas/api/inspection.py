@@ -40,13 +40,13 @@ def show(
         >>> shown = maenas.show("zoo:damo-yolo-s")
         >>> [(row.type, row.depth) for row in shown.stages]
     """
-    from maenas.backbone_search.stages import DEFAULT_DEVICE, stages_of
-    from maenas.budgets import load_device
+    from maenas.backbone_search.stages import stages_of
+    from maenas.budgets import device_of
     from maenas.detector import load_template
     from maenas.runs.models import find_model
 
     found = find_model(str(model))
-    target = load_device(device or found.device or DEFAULT_DEVICE)
+    target = device_of(device, found.device)
     chosen = found.template
     if template is not None:
         chosen = None

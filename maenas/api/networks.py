@@ -73,7 +73,7 @@ def build_detector(
     """
     from maenas.blocks import SpecError
     from maenas.blocks.errors import one_of
-    from maenas.budgets import load_device
+    from maenas.budgets import device_of
     from maenas.detection.build import (
         DEFAULT_CLASSES,
         BuildResult,
@@ -106,25 +106,24 @@ def build_detector(
         known = resolved.num_classes or DEFAULT_CLASSES
         chosen = chosen.with_classes(known if num_classes is None else num_classes)
     spec = replace(resolved.around(chosen, tuple(names)), resize=resize)  # type: ignore[arg-type]
+    target = device_of(device, resolved.device)
     require_no_run(folder)
     for file in (SPEC_FILE, WEIGHTS_FILE):
-        if (folder / file).exists():
-            if not exist_ok:
-                raise SpecError(
-                    f"{folder / file}: exists; --exist-ok replaces it, --out names another folder."
-                )
-            (folder / WEIGHTS_FILE).unlink(missing_ok=True)  # weights of the old detector
+        if (folder / file).exists() and not exist_ok:
+            raise SpecError(
+                f"{folder / file}: exists; --exist-ok replaces it, --out names another folder."
+            )
     receipt = (f"maenas build-detector {model} --template {chosen.name}",)
     weights, inheritance, trained = None, None, None
     if init is not None:
         inheritance = find_inheritance(spec, str(init), seed=0)
         spec, weights = inherited_weights(inheritance, tuple(names), num_classes)
         trained = is_trained(str(init)) if inherits_all(inheritance, spec) else False
+    costs = costs_of(spec, target)
+    (folder / WEIGHTS_FILE).unlink(missing_ok=True)  # of the detector that is replaced
     save_folder(folder, spec, weights, receipt, trained)
     if inheritance is not None:
         save_origins(inheritance, folder)
-    target = load_device(device or resolved.device or "t4")
-    costs = costs_of(spec, target)
     return BuildResult(spec, folder / SPEC_FILE, chosen.name, target, costs, inheritance)
 
 

@@ -14,7 +14,6 @@ from maenas.nas import Score
 from maenas.runs.models import ModelSpec
 
 SCHEMA = "maenas/show@1"
-DEFAULT_DEVICE = "t4"
 
 
 @dataclass(frozen=True, slots=True)

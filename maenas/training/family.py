@@ -17,7 +17,7 @@ from maenas.blocks.files.atomic_write import write_text
 from maenas.blocks.files.strict import parse
 from maenas.blocks.files.words import shown
 from maenas.blocks.files.yaml_file import read_yaml
-from maenas.budgets import LatencyModel, cost, load_device
+from maenas.budgets import LatencyModel, cost, device_of
 from maenas.budgets.image_size import image_shape
 from maenas.detector.checkpoints.checkpoint import SPEC_FILE, save_folder
 from maenas.detector.data import read_dataset
@@ -162,7 +162,7 @@ def built(family: Family, names: tuple[str, ...]) -> tuple[LatencyModel, list[Me
             f"train-family: needs at least two different members, got {len(specs)}; `maenas search "
             "--budget 2ms..8ms` finds a family, `maenas train` trains one detector."
         )
-    device = load_device(family.device or searched_for or "t4")
+    device = device_of(family.device, searched_for)
     members = [Member(name, spec, cost(spec.ops(), device)) for name, spec in specs.items()]
     return device, sorted(members, key=lambda member: member.price.latency_ms, reverse=True)
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 import maenas
+from maenas.blocks.backbone_file import Metadata, dump_backbone
 from maenas.nas.scores.classics import MacsScore
 
 
@@ -52,3 +53,34 @@ def test_a_data_set_is_generated_checked_and_shown(
     shown = maenas.show_data("shapes", "sheets", sheets=1, size=64, batch=2)
     assert shown.files == (Path("sheets/train_0.jpg"),)
     assert shown.files[0].is_file()
+
+
+@pytest.fixture
+def searched_elsewhere(tmp_path: Path) -> Path:
+    """A backbone that was searched for a table on another machine."""
+    backbone = maenas.load_backbone("zoo:damo-yolo-ns")
+    metadata = Metadata(template="ns", device="lab/cpu.json")
+    dump_backbone(backbone, tmp_path / "best.yaml", metadata=metadata)
+    return tmp_path / "best.yaml"
+
+
+@pytest.mark.parametrize(
+    "command", [("show", "best.yaml"), ("build-detector", "best.yaml", "--out", "built")]
+)
+def test_a_network_searched_on_another_machine_is_priced_on_the_default_device(
+    command: tuple[str, ...], searched_elsewhere: Path, typed: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(searched_elsewhere.parent)
+    ran = typed(*command)
+    assert ran.code == 0
+    assert "latency is that of t4, as the device of the search cannot be read here" in ran.err
+    assert "lab/cpu.json" in ran.err
+
+
+def test_a_device_that_is_named_must_be_here(
+    searched_elsewhere: Path, typed: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(searched_elsewhere.parent)
+    ran = typed("build-detector", "best.yaml", "--out", "built", "--device", "lab/cpu.json")
+    assert ran.code == 2
+    assert not Path("built").exists()
