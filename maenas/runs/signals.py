@@ -7,7 +7,7 @@ import threading
 import time
 from _thread import interrupt_main
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from types import FrameType
 
 # Ctrl-C, a scheduler that ends the job, and a terminal that was closed.
@@ -45,6 +45,7 @@ class Signals:
 
     def __init__(self) -> None:
         self.number: int | None = None
+        self._has_raised = False
         self._first_at = 0.0
         self._is_held = False
 
@@ -56,6 +57,24 @@ class Signals:
         """Raise `Interrupted` if a signal was received."""
         if self.number is not None:
             raise Interrupted(self.number)
+
+    @contextmanager
+    def restored(self) -> Iterator[None]:
+        """Raise `Interrupted` where compiled code in this block made another error of it.
+
+        pydantic does when a signal arrives while it builds a schema. An error that comes after the
+        exception of a signal, for whatever reason, is of no interest: the process shall end.
+        """
+        try:
+            yield
+        except KeyboardInterrupt:
+            self._has_raised = False  # it arrived; what an outer block sees is an answer to it
+            raise
+        except Exception:
+            if not self._has_raised:
+                raise
+            self._has_raised = False
+            raise Interrupted(self.number or signal.SIGINT) from None
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -84,6 +103,7 @@ class Signals:
         if self._is_held and not is_again:
             return
         if not is_importing(frame):
+            self._has_raised = True
             raise Interrupted(self.number)
         later = threading.Timer(POSTPONED_S, interrupt_main, (number,))
         later.daemon = True
@@ -111,9 +131,12 @@ def caught_signals() -> Iterator[Signals]:
     nothing is changed.
     """
     global _current
-    if _current is not None or threading.current_thread() is not threading.main_thread():
-        with nullcontext(_current or Signals()) as signals:
-            yield signals
+    if threading.current_thread() is not threading.main_thread():
+        yield _current or Signals()
+        return
+    if _current is not None:
+        with _current.restored():
+            yield _current
         return
     _current = signals = Signals()
     before = {}
@@ -121,7 +144,8 @@ def caught_signals() -> Iterator[Signals]:
         for number in ENDING:
             if signal.getsignal(number) is not signal.SIG_IGN:
                 before[number] = signal.signal(number, signals._handle)
-        yield signals
+        with signals.restored():
+            yield signals
     except KeyboardInterrupt as error:
         # Ray waits in C++ and raises a plain KeyboardInterrupt, without the signal's number.
         if signals.number is None or isinstance(error, Interrupted):

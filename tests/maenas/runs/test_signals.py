@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 
 import pytest
@@ -61,6 +61,53 @@ def test_an_interrupt_that_lost_its_number_gets_it_back(number: int) -> None:
     with pytest.raises(Interrupted) as raised, caught_signals():
         waits_in_ray()
     assert raised.value.number == number
+
+
+@pytest.mark.parametrize("number", ENDING)
+@pytest.mark.parametrize("nested", [False, True])
+def test_an_interrupt_that_compiled_code_made_another_error_of_is_one_again(
+    number: int, nested: bool
+) -> None:
+    """pydantic, interrupted while it builds a schema, raises a `SchemaError`."""
+
+    def builds_a_schema() -> None:
+        try:
+            send(number)
+        except KeyboardInterrupt as error:
+            raise ValueError("building a serializer failed") from error
+
+    inner = caught_signals if nested else nullcontext
+    with pytest.raises(Interrupted) as raised, caught_signals(), inner():
+        builds_a_schema()
+    assert raised.value.number == number
+
+
+def test_the_answer_to_an_interrupt_is_not_an_interrupt_again() -> None:
+    """A command's inner block prints one line and ends it with an exit code of its own."""
+
+    def answers() -> None:
+        try:
+            with caught_signals():
+                send(signal.SIGTERM)
+        except Interrupted:
+            raise RuntimeError("exit code 143") from None
+
+    with pytest.raises(RuntimeError, match="exit code 143"), caught_signals():
+        answers()
+
+
+def test_an_error_without_a_signal_or_beside_a_held_one_stays_itself() -> None:
+    def fails() -> None:
+        raise ValueError("a fault")
+
+    def fails_after_a_signal() -> None:
+        send(signal.SIGTERM)
+        fails()
+
+    with pytest.raises(ValueError, match="a fault"), caught_signals():
+        fails()
+    with pytest.raises(ValueError, match="a fault"), caught_signals() as signals, signals.held():
+        fails_after_a_signal()
 
 
 def test_held_it_is_a_flag_and_the_block_goes_on() -> None:
