@@ -20,7 +20,7 @@ from maenas.detector.media.images import ImageError, Pixels, Source, read_image
 from maenas.detector.media.remote import open_camera, open_stream, read_remote_image
 from maenas.detector.media.videos import Video, VideoWriter, open_video
 from maenas.detector.ops.thresholds import Thresholds
-from maenas.detector.predict.draw import draw
+from maenas.detector.predict.draw import draw, draw_readable
 from maenas.detector.predict.results import CocoIds, Objects, coco_results
 from maenas.terminal.progress import Counter
 
@@ -191,10 +191,11 @@ class Album:
         if self._folder is None:
             return
         path = self._folder / self._names[frame.source.path]
-        drawn = draw(frame.pixels, found)
+        is_image = frame.frame is None
+        drawn = draw_readable(frame.pixels, found) if is_image else draw(frame.pixels, found)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            if frame.frame is None:
+            if is_image:
                 Image.fromarray(drawn).save(path, quality=JPEG_QUALITY)
             else:
                 self._writer(path, frame.rate).write(drawn, frame.second)

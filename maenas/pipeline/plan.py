@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from maenas.blocks import SpecError
 from maenas.pipeline.options import RunOptions
+from maenas.pipeline.record import FILE, load_record
 from maenas.pipeline.step import Step, Value
 from maenas.runs.folders import BUILT, SEARCH, TRAINING
+
+LOG = logging.getLogger(__name__)
 
 SHAPES = 400  # generated training images: epochs of seconds, and enough to learn three classes
 VERIFIED = 3  # finalists measured on the device
@@ -131,7 +135,9 @@ class RunPlan:
             )
         name, size = f"zoo:damo-yolo-{template}", self.options.input_size
         predicted = maenas.predict(name, self.device, input_size=size)
-        return f"{predicted.latency_ms:.3g}ms"
+        budget = f"{predicted.latency_ms:.3g}ms"
+        LOG.info(f"no --budget: {budget}, the predicted latency of {name} here, is the limit")
+        return budget
 
     def _build(self) -> Step:
         out = self.folder / BUILT
@@ -162,7 +168,7 @@ class RunPlan:
 
     def _detect(self) -> Step:
         out = self.folder / "detections"
-        options: dict[str, Value] = {"draw": True, "out": str(out)}
+        options: dict[str, Value] = {"draw": True, "min_score": self._min_score(), "out": str(out)}
         return Step("detect", "detect", (str(self.model), *self._images()), options, out)
 
     def _card(self) -> Step:
@@ -175,6 +181,13 @@ class RunPlan:
         from maenas.detector.data.readers.read import splits_of
 
         return "test" if "test" in splits_of(Path(self.data)) else "val"
+
+    def _min_score(self) -> float | None:
+        """Confidence with the best F1 in the evaluation; None before it, and without objects."""
+        if not (self.folder / FILE).exists():
+            return None
+        point: dict[str, float] = load_record(self.folder).result("val").get("working_point") or {}
+        return point.get("min_score")
 
     def _images(self) -> list[str]:
         """Images to draw detections on, evenly spread over the split."""

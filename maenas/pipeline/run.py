@@ -94,7 +94,7 @@ def _finish(plan: RunPlan, record: RunRecord) -> RunRecord:
         if name in record.names:
             continue
         step = make().again()
-        LOG.info(f"[{number}/{len(makers)}] {step.command}", extra={"style": "bold"})
+        LOG.info(f"[{number}/{len(makers)}] {step.announcement}", extra={"style": "bold"})
         started = time.monotonic()
         result = done(step)
         seconds = time.monotonic() - started

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from maenas.budgets.profiling.partial_profile import PARTIAL
+from maenas.terminal.console import count_of
 
 Value = str | int | float | bool | tuple[str, ...] | None
 
@@ -18,6 +19,7 @@ COMMANDS = {
     "build_detector": ("build-detector",),
 }
 OPTION_NAMES = {"devices": "device"}  # names that differ on the command line
+SHOWN_ARGUMENTS = 3
 RESUMABLE = ("profile", "search", "train")
 
 
@@ -67,6 +69,15 @@ class Step:
     def command(self) -> str:
         """The command as a user would type it."""
         return shlex.join(("maenas", *self.words))
+
+    @property
+    def announcement(self) -> str:
+        """The command, with the first of many files alone."""
+        more = len(self.arguments) - SHOWN_ARGUMENTS
+        if more <= 0:
+            return self.command
+        short = replace(self, arguments=self.arguments[:SHOWN_ARGUMENTS]).command
+        return f"{short}, and {count_of(more, 'more file')}"
 
     def again(self) -> Step:
         """The step after a start that did not finish: it continues, or replaces what it left."""

@@ -19,9 +19,9 @@ from maenas.detector.data.read_sample import read_sample
 from maenas.detector.data.show import sheet
 from maenas.detector.losses import flat_maps
 from maenas.detector.media.images import ImageError, Pixels
-from maenas.detector.media.label_text import class_colour, enlarged
+from maenas.detector.media.label_text import class_colour
 from maenas.detector.ops.thresholds import Thresholds
-from maenas.detector.predict.draw import draw
+from maenas.detector.predict.draw import draw_readable
 from maenas.detector.predict.predict import predict
 from maenas.detector.runtimes.torch_runtime import TorchRuntime
 from maenas.detector.train import RunFolder, Training
@@ -72,12 +72,10 @@ def save_predictions(folder: RunFolder, val: Dataset) -> None:
         except ImageError:
             continue
         found = predict(runtime, [pixels], runtime.thresholds(Thresholds(MIN_SCORE)))[0][0]
-        larger, times = enlarged(pixels)
-        found = replace(found, size=larger.shape[:2], boxes=times * found.boxes)
         stem = sample.path.stem
         names[stem] += 1  # data sets of a union may have files of one name
         name = stem if names[stem] == 1 else f"{stem}-{names[stem]}"
-        save_jpeg(draw(larger, found), target / f"{name}.jpg")
+        save_jpeg(draw_readable(pixels, found), target / f"{name}.jpg")
 
 
 def _shown(val: Dataset) -> list[int]:
