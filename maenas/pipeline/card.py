@@ -12,7 +12,9 @@ from maenas.pipeline.result import RunResult
 from maenas.runs.few_steps import few_steps_warning
 from maenas.runs.folders import TRAINING
 from maenas.runs.training_table import training_rows
+from maenas.terminal.progress import clock
 
+SHOWN_CLASSES = 6
 DISTURBED = 0.8  # speed relative to that of the table, below which the card says so
 
 
@@ -34,6 +36,7 @@ def card_rows(result: RunResult) -> list[tuple[str, str]]:
         ("latency", latency_line(result)),
         *(("warning", line) for line in warning_lines(found)),
         ("accuracy", accuracy_line(result)),
+        ("classes", classes_line(result)),
         *(("warning", line) for line in training_warnings(result)),
         (
             "network",
@@ -45,7 +48,8 @@ def card_rows(result: RunResult) -> list[tuple[str, str]]:
         ("detections", str(result.folder / "detections")),
         ("card", str(result.folder / CARD_FILE)),
         ("report", str(result.folder / "report.html")),
-        ("next", f"maenas detect {result.model} IMAGES"),
+        ("time", time_line(result)),
+        ("next", f"maenas detect {result.model} IMAGES --draw"),
     ]
     return rows
 
@@ -100,3 +104,20 @@ def accuracy_line(result: RunResult) -> str:
     """AP on the split that the detector was evaluated on."""
     images = result.record.result("val")["images"]
     return f"AP {result.ap:.3f}, AP50 {result.ap50:.3f} on {images} images of split {result.split}"
+
+
+def classes_line(result: RunResult) -> str:
+    """AP of each class, the highest first; of many classes, the lowest alone."""
+    every = [one for one in result.record.result("val")["per_class"] if one["ap"] is not None]
+    every.sort(key=lambda one: one["ap"], reverse=True)
+    lowest = every[-SHOWN_CLASSES:]
+    listed = ", ".join(f"{one['name']} {one['ap']:.3f}" for one in lowest)
+    return listed if len(every) <= SHOWN_CLASSES else f"the lowest of {len(every)}: {listed}"
+
+
+def time_line(result: RunResult) -> str:
+    """The time of all steps, and of the longest ones."""
+    steps = result.record.steps
+    longest = sorted(steps, key=lambda step: step.seconds, reverse=True)[:2]
+    parts = ", ".join(f"{step.name} {clock(step.seconds)}" for step in longest)
+    return f"{clock(sum(step.seconds for step in steps))} in all; {parts}"

@@ -42,6 +42,7 @@ class Recorded:
     def __init__(self) -> None:
         self.calls: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = []
         self.stops_at = ""
+        self.results = dict(RESULTS)
 
     @property
     def names(self) -> list[str]:
@@ -54,7 +55,9 @@ class Recorded:
                 Path(options["out"]).mkdir(parents=True, exist_ok=True)
             if name == self.stops_at:
                 raise KeyboardInterrupt
-            return SimpleNamespace(to_json=lambda: RESULTS.get(name, {}), errors=0, problems=())
+            return SimpleNamespace(
+                to_json=lambda: self.results.get(name, {}), errors=0, problems=()
+            )
 
         return called
 
@@ -65,7 +68,11 @@ RESULTS: dict[str, dict[str, Any]] = {
         **{"params": 1e6, "macs": 1e9, "layers": 20},
     },
     "train": {"best": "best", "last": "last"},
-    "val": {"ap": 0.5, "ap50": 0.7, "split": "val", "in_shape": [3, 64, 64], "images": 8},
+    "val": {
+        **{"ap": 0.5, "ap50": 0.7, "split": "val", "in_shape": [3, 64, 64], "images": 8},
+        **{"per_class": [{"name": "cat", "ap": 0.1}, {"name": "dog", "ap": 0.9}]},
+        **{"working_point": {"min_score": 0.48, "f1": 0.9}},
+    },
 }
 
 
@@ -283,6 +290,36 @@ def test_errors_of_the_data_stop_the_run(recorded: Recorded, monkeypatch: Any, h
         run_steps(replace(OPTIONS, data="pets"))
     assert recorded.names == []
     assert list(here.iterdir()) == []  # so that --resume continues the run before it
+
+
+@pytest.mark.usefixtures("recorded")
+def test_the_summary_names_classes_and_time_and_detections_are_drawn_at_the_best_f1(
+    here: Path,
+) -> None:
+    result = run_steps(OPTIONS)
+    told = dict(card_rows(result))
+    assert told["classes"] == "dog 0.900, cat 0.100"
+    assert told["time"].startswith("0:00 in all; ")
+    detect = next(step for step in result.record.steps if step.name == "detect")
+    assert "--min-score 0.48" in detect.command
+
+
+def test_of_many_classes_the_lowest_are_named(recorded: Recorded, here: Path) -> None:
+    every = [{"name": f"class {number}", "ap": number / 10} for number in range(9)]
+    recorded.results["val"] = {
+        **RESULTS["val"],
+        "per_class": [*every, {"name": "none", "ap": None}],
+    }
+    told = dict(card_rows(run_steps(OPTIONS)))
+    assert told["classes"].startswith("the lowest of 9: class 5 0.500, class 4 0.400")
+    assert told["classes"].endswith("class 0 0.000")
+
+
+def test_a_command_on_many_files_is_announced_with_the_first_ones() -> None:
+    few = Step("detect", "detect", ("model.onnx", "a.jpg", "b.jpg"))
+    assert few.announcement == few.command
+    many = replace(few, arguments=("model.onnx", *(f"{number}.jpg" for number in range(12))))
+    assert many.announcement == "maenas detect model.onnx 0.jpg 1.jpg, and 10 more files"
 
 
 @pytest.mark.usefixtures("recorded")
