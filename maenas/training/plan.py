@@ -69,7 +69,7 @@ class PlannedTraining:
     @property
     def steps(self) -> int:
         """Steps of the whole training."""
-        return self.recipe.epochs * max(1, self.drawn // self.size.step)
+        return self.recipe.epochs * -(-self.drawn // self.size.step)
 
 
 def planned(resolved: ResolvedTraining, ranks: Ranks) -> PlannedTraining:
@@ -217,8 +217,8 @@ def data_notes(dataset: Dataset, val: Dataset | None) -> list[str]:
         wrong = [problem for problem in each.problems if problem.skips] if each else []
         if wrong:
             notes.append(
-                f"{split}: {len(wrong)} labels or images are skipped, such as {wrong[0]}; "
-                "`maenas data check` lists them"
+                f"{split}: {len(wrong)} of the labels and images cannot be used, such as "
+                f"{wrong[0]}; `maenas data check` lists them"
             )
     if val is None:
         notes.append("no val split: the detector is not evaluated, and `last` is all there is")
@@ -231,9 +231,7 @@ def batch_note(step: int, accumulation_steps: int, recipe: Recipe) -> str:
         f", {accumulation_steps} batches" if accumulation_steps > 1 else ""
     )
     if step <= recipe.batch / 2:
-        note += (
-            f", not {recipe.batch}, for enough steps: the recipe's min_steps is {recipe.min_steps}"
-        )
+        note += f", not {recipe.batch}: the recipe wants {recipe.min_steps:,} steps or more"
     return note
 
 

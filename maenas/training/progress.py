@@ -13,11 +13,12 @@ from maenas.detector.train import EpochResult, Jump, StepResult
 from maenas.runs.forecast import forecast
 from maenas.terminal.console import count_of
 from maenas.terminal.log import is_printed
-from maenas.terminal.progress import ItemLine
+from maenas.terminal.progress import ItemLine, clock
 
 LOG = logging.getLogger(__name__)
 
 PLAIN_EVERY_S = 10.0
+LONG_S = 3600.0  # time left from which a training says once how to shorten it
 RECENT = 50  # number of steps that speeds and losses are averaged over
 SHORT = {
     "quality_focal": "qfl",
@@ -54,6 +55,7 @@ class TrainLine(ItemLine):
         self._rows = list(rows)
         self._recent: deque[StepResult] = deque(maxlen=RECENT)
         self._timed: deque[StepResult] = deque(maxlen=RECENT)
+        self._is_long: bool | None = None  # not known before some steps
 
     def step(self, step: StepResult) -> None:
         """Add a step, and print the line if it is time to."""
@@ -65,6 +67,20 @@ class TrainLine(ItemLine):
         self.show(
             step.number + 1, *self._status(step), before=f"epoch {step.epoch + 1}/{self._epochs}"
         )
+        self._tell_if_long(step.number + 1)
+
+    def _tell_if_long(self, done: int) -> None:
+        """Print once how to shorten a training that takes hours on a CPU."""
+        rate = self.rate(done)
+        if self._is_long is not None or rate is None:
+            return
+        left = (self.total - done) / rate
+        self._is_long = left > LONG_S and self._device.type == "cpu"
+        if self._is_long:
+            LOG.info(
+                f"about {clock(left)} on this CPU: fewer epochs (--epochs N), a smaller input or a "
+                "smaller network take less; Ctrl-C ends it, and --resume continues later"
+            )
 
     def epoch(self, epoch: EpochResult) -> None:
         """Print an epoch that was evaluated: accuracy now, the best, and an estimate of the end."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -12,8 +13,10 @@ import torch
 import maenas
 from maenas.detector.checkpoints.checkpoint import save_folder
 from maenas.detector.errors import TrainError
-from maenas.detector.train import Training, ranks
+from maenas.detector.train import Recipe, Training, ranks
+from maenas.detector.train.batch_size import BatchSize
 from maenas.training import plan, run
+from maenas.training.plan import PlannedTraining
 from maenas.training.run import run_training
 from maenas.training.setup import TrainOptions
 from tests.processes import run_ranks
@@ -130,3 +133,10 @@ def load(rank: int, given: Path, out: Path) -> int:
 def test_all_processes_load_what_fits_into_the_smallest_memory(given: Path, tmp_path: Path) -> None:
     """Otherwise their epochs differ in length, and the longer one waits for the other in vain."""
     assert run_ranks(2, load, given, tmp_path / "run") == [2, 2]
+
+
+def test_a_last_batch_that_is_not_full_is_a_step_as_well() -> None:
+    recipe = Recipe(epochs=10)
+    for drawn, steps in ((200, 250), (205, 260), (208, 260)):
+        its = SimpleNamespace(recipe=recipe, drawn=drawn, size=BatchSize(4, 2))
+        assert PlannedTraining.steps.__get__(its) == steps

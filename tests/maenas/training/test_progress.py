@@ -53,6 +53,24 @@ def test_a_line_of_a_training_fits_80_columns_and_leaves_out_the_first_step(monk
     assert lines[3] == "train: epoch 5/20, 218/1,000 steps, 26:04 left, loss 1.125, 4.0 images/s"
 
 
+def test_a_training_of_hours_on_a_cpu_says_once_how_to_shorten_it(monkeypatch, caplog):
+    caplog.set_level(logging.INFO)
+    clock = SimpleNamespace(now=0.0)
+    monkeypatch.setattr(progress, "time", SimpleNamespace(monotonic=lambda: clock.now))
+    parts = {"giou": 0.5}
+    for kind, total, told in (("cpu", 1806, 1), ("cpu", 1804, 0), ("cuda", 1806, 0)):
+        caplog.clear()
+        with TrainLine(0, total, 20, torch.device("cpu")) as line:
+            line._device = torch.device(kind)
+            line._status = lambda step: []
+            for number in range(6):
+                clock.now += 2.0
+                line.step(StepResult(0, number, 0.01, parts, 1.0, 8, True, 2.0, 0.1))
+        said = [each for each in caplog.messages if each.startswith("about 1:00:0")]
+        assert len(said) == told
+        assert all("--epochs N" in each and "--resume" in each for each in said)
+
+
 def test_verbose_adds_the_parts_of_the_loss(monkeypatch, capsys):
     last = steps_of(monkeypatch, capsys, logging.DEBUG)[-1]
     assert last.endswith("8% waiting for data, 1.5 GB, lr 0.0019, qfl 0.375, giou 0.500, dfl 0.250")
