@@ -54,7 +54,7 @@ def predict(
 
 def compare(
     networks: Sequence[str | Path],
-    devices: Sequence[str] = ("t4",),
+    devices: Sequence[str] = (),
     *,
     template: str | None = None,
     input_size: InputSize = None,
@@ -64,7 +64,8 @@ def compare(
 
     Args:
         networks: networks, each as for `predict`.
-        devices: names of measured or bundled devices, or files of latency tables.
+        devices: names of measured or bundled devices, or files of latency tables; if there are none
+            those that the networks were searched for, or t4.
         template: scale of neck and head around a backbone, "none" for the backbone alone; if None
             those of each network, where they are known.
         input_size: side of the input image in pixels, or (height, width); that of each network
@@ -80,14 +81,15 @@ def compare(
         True
     """
     from maenas.budgets import load_device
-    from maenas.latency.comparison.compare import compared
+    from maenas.latency.comparison.compare import compared, usual_devices
     from maenas.latency.comparison.page import check_page_path, write_page
 
     page = None if html is None else Path(html)
     if page is not None:
         check_page_path(page)
-    models = [load_device(device) for device in devices]
-    found = [compared(str(network), models, template, input_size) for network in networks]
+    names = [str(network) for network in networks]
+    models = [load_device(device) for device in devices] or usual_devices(names, input_size)
+    found = [compared(name, models, template, input_size) for name in names]
     if page is not None:
         write_page(found, page)
     return found

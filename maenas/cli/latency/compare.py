@@ -20,7 +20,10 @@ def compare(
     ],
     device: Annotated[
         list[str] | None,
-        typer.Option(help="A measured or bundled device, or a table's file; repeatable. (t4)"),
+        typer.Option(
+            help="A measured or bundled device, or a table's file; repeatable. (the "
+            "networks', else t4)"
+        ),
     ] = None,
     template: Template = None,
     input_size: ImageSize = None,
@@ -39,9 +42,7 @@ def compare(
     from maenas.terminal.device_warnings import warn_of
 
     size = parse_input_size(input_size)
-    found = maenas.compare(
-        networks, device or ["t4"], template=template, input_size=size, html=html
-    )
+    found = maenas.compare(networks, device or (), template=template, input_size=size, html=html)
     warn_of(found[0].latencies)
     if html is not None:
         LOG.info(f"page: {html}")

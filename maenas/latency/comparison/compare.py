@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from maenas.blocks import Backbone, MaenasError
 from maenas.budgets.cost import cost
+from maenas.budgets.device import device_of
 from maenas.budgets.image_size import InputSize
 from maenas.latency.predict import LayerLatency, priced_lines
 from maenas.latency.workload import Workload, find_workload
@@ -83,6 +84,20 @@ class ComparedNetwork:
     one_to_one: bool = False
     ap: float | None = None
     backbone: Backbone | None = None
+
+
+def usual_devices(networks: Sequence[str], input_size: InputSize) -> list[LatencyModel]:
+    """The devices that networks were searched for; the default one if they name none.
+
+    Args:
+        networks: names of networks, each as for `compared`.
+        input_size: input size, as for `compared`.
+    Raises:
+        MaenasError: if a network cannot be read.
+    """
+    searched = dict.fromkeys(find_workload(name, None, input_size).device for name in networks)
+    devices = [device_of(None, device) for device in searched if device is not None]
+    return list({each.device: each for each in devices or [device_of(None, None)]}.values())
 
 
 def compared(

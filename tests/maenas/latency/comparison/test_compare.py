@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import onnx
 import pytest
 
 import maenas
 from maenas.blocks import Op, load_backbone
+from maenas.blocks.backbone_file import Metadata, dump_backbone
 from maenas.budgets import LatencyModel, load_device
 from maenas.budgets.latency import DeviceError
 from maenas.latency.comparison.compare import compared
@@ -44,6 +46,22 @@ def test_costs_are_those_of_show_and_predict(typed) -> None:
         assert network["scores"] == {
             name: load_score(name)(backbone) for name in ("max-entropy", "log-entropy")
         }
+
+
+def test_without_a_device_those_of_the_searches_are_shown(tmp_path: Path, caplog: Any) -> None:
+    for name, device in (("one", "t4"), ("two", "pi5"), ("three", "lab/cpu.json")):
+        metadata = Metadata(template="t", device=device)
+        dump_backbone(load_backbone(T), tmp_path / f"{name}.yaml", metadata=metadata)
+
+    def shown(*networks: str) -> list[str]:
+        return [each.device for each in maenas.compare(networks)[0].latencies]
+
+    one, two, three = (str(tmp_path / f"{name}.yaml") for name in ("one", "two", "three"))
+    assert shown(S) == ["t4"]
+    assert shown(S, two) == ["pi5"]
+    assert shown(two, one, two) == ["pi5", "t4"]
+    assert shown(three, one) == ["t4"]
+    assert "lab/cpu.json" in caplog.text
 
 
 def test_scores_of_different_blocks_stand_in_rows_of_their_own(typed) -> None:
