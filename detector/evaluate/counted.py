@@ -57,15 +57,16 @@ def lines_about(truncation: Truncation) -> list[str]:
     limit, among = truncation.limit, truncation.among
     if truncation.crowded:
         return [
-            f"{truncation.crowded} of {among} images have more than {limit} objects of a class, up "
-            f"to {truncation.most_objects}, but only {limit} detections of it count: AP and recall "
-            f"cannot reach 1; --max-detections {truncation.most_objects} or more counts all"
+            f"in {truncation.crowded} of {among} images there are more than {limit} objects of a "
+            f"class, up to {truncation.most_objects}, but only {limit} detections of it count: AP "
+            f"and recall cannot reach 1; --max-detections {truncation.most_objects} or more counts "
+            "all"
         ]
     if truncation.images:
         return [
-            f"{truncation.images} of {among} images have more than {limit} detections of a class, "
-            f"up to {truncation.most}, of which the {limit} most confident count; "
-            f"--max-detections {truncation.most} counts all"
+            f"in {truncation.images} of {among} images, more than {limit} boxes of a class have a "
+            f"confidence above the minimum, up to {truncation.most}; the {limit} most confident "
+            f"count, as in COCO; --max-detections {truncation.most} counts all"
         ]
     return []
 

@@ -29,13 +29,15 @@ def test_detections_that_all_count_are_not_worth_a_line():
 
 def test_detections_beyond_the_limit_are_reported():
     (line,) = lines_about(truncation(evaluation(3, 12, 10)))
-    assert line.startswith("1 of 2 images have more than 10 detections of a class, up to 12,")
+    assert line.startswith(
+        "in 1 of 2 images, more than 10 boxes of a class have a confidence above"
+    )
     assert line.endswith("--max-detections 12 counts all")
 
 
 def test_more_objects_than_count_are_reported_first():
     (line,) = lines_about(truncation(evaluation(11, 12, 10)))
-    assert line.startswith("1 of 2 images have more than 10 objects of a class, up to 11,")
+    assert line.startswith("in 1 of 2 images there are more than 10 objects of a class, up to 11,")
     assert "cannot reach 1" in line
 
 
