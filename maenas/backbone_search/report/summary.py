@@ -221,7 +221,7 @@ def commands_section(result: Result) -> Section:
         ("Show the stages of the best network with their costs.", f"maenas show {spec}"),
         (
             "Put a neck and a head around it, ready to be trained.",
-            f"maenas build-detector {spec} --out detector",
+            f"maenas build-detector {spec} --out runs/detector",
         ),
     ]
     if len(result.networks) > 1:

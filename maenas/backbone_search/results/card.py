@@ -92,7 +92,7 @@ def print_card(result: Result) -> None:
         "then",
         f"maenas train-family {result.folder} --data data.yaml"
         if is_family
-        else f"maenas build-detector {result.spec_path(best)} --out detector",
+        else f"maenas build-detector {result.spec_path(best)} --out runs/detector",
     )
     OUT.print(Panel(card, title=f"maenas search: {best.subproblem.template.name} scale"))
     if is_family:

@@ -25,6 +25,7 @@ from maenas.cli.stop import interrupted
 if TYPE_CHECKING:
     from maenas.detection.detect import DetectResult
 
+MEASURED = 10  # images whose median time says something
 WEAK_SCORE = 0.05  # lowest confidence that DAMO-YOLO's evaluation counts
 
 
@@ -132,11 +133,11 @@ def summary(result: DetectResult, min_score: float) -> list[str]:
     from maenas.terminal.console import count_of
 
     total = sum(result.objects.values())
-    most = [f"{name} {count}" for name, count in list(result.objects.items())[:8]]
-    rest = len(result.objects) - len(most)
-    kinds = ", ".join(most) + (f" and {rest} classes more" if rest > 0 else "")
+    kinds = ", ".join(f"{name} {count}" for name, count in list(result.objects.items())[:8])
+    kinds += f" and {rest} classes more" if (rest := len(result.objects) - 8) > 0 else ""
     counts = f"{count_of(result.looked, 'image')}, {count_of(total, 'object')}"
     spent = ", ".join(f"{PARTS[name]} {ms:.1f} ms" for name, ms in result.median_ms.items())
+    spent += "; `maenas measure` times the network" if result.looked < MEASURED else ""
     lines = [f"{counts}: {kinds}" if kinds else counts, f"per image (median): {spent}"]
     if not total and min_score > WEAK_SCORE:
         lines.append(

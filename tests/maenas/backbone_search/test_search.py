@@ -328,8 +328,8 @@ def test_the_next_commands_of_the_card_work(card, typed):
     show, _, build = card.words.partition(" next ")[2].partition(" then ")
     assert show == "maenas show runs/search/exp/best.yaml"
     assert "res_k1kx" in typed(*shlex.split(show)[1:]).out
-    assert build == "maenas build-detector runs/search/exp/best.yaml --out detector"
-    assert "detector/detector.yaml" in typed(*shlex.split(build)[1:]).out
+    assert build == "maenas build-detector runs/search/exp/best.yaml --out runs/detector"
+    assert "runs/detector/detector.yaml" in typed(*shlex.split(build)[1:]).out
 
 
 def test_the_card_fits_a_narrow_terminal(maenas, small, tmp_path):
