@@ -225,13 +225,21 @@ class _Rounds:
         says little about the device.
         """
         best = min(self._found, key=_rank)
+        used = max(
+            one.measured_ms / self._limits[device.axis]
+            for one, device in zip(best.measurements, self._devices, strict=True)
+        )
+        if used > USED:
+            return None
         if best.warnings:
+            LOG.info(
+                f"{100 * (1 - used):.0f} % of the budget stays unused: other jobs disturbed the "
+                "measurement, so it does not tell whether a larger network fits"
+            )
             return None
         wider = {}
         for place, device in enumerate(self._devices):
             limit = self._limits[device.axis]
-            if best.measurements[place].measured_ms > USED * limit:
-                return None
             each = [one.measurements[place] for one in self._found]
             ratio = median(one.predicted_ms / one.measured_ms for one in each)
             slow = [CLOSER * one.predicted_ms for one in each if not one.within]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from unittest.mock import Mock
 
 import numpy as np
@@ -153,7 +155,8 @@ def test_on_a_device_faster_than_predicted_the_budget_is_used(tmp_path: Path) ->
     assert chosen.score <= proof.upper
 
 
-def test_a_disturbed_measurement_raises_no_limit(tmp_path: Path) -> None:
+def test_a_disturbed_measurement_raises_no_limit_and_says_so(tmp_path: Path, caplog: Any) -> None:
+    caplog.set_level(logging.INFO)
     subproblem = replace(subproblem_of(tmp_path, "5ms"), limits=(0.1,))
     solved = SolvedWithin(prepare(subproblem))
     best = solved.best({"latency_ms": 0.1})
@@ -161,6 +164,8 @@ def test_a_disturbed_measurement_raises_no_limit(tmp_path: Path) -> None:
     disturbed = Mock(measure=lambda finalist: Reading(0.01, ("disturbed",)), provenance=dict)
     found, _ = Verifier({"latency_ms": lambda: disturbed}, 1)(subproblem, [best], solved.best)
     assert [one.backbone for one in found] == [best]
+    [said] = [line for line in caplog.messages if "of the budget stays unused" in line]
+    assert said.startswith("90 % of the budget stays unused: other jobs disturbed")
 
 
 def test_where_nothing_fits_no_network_is_chosen(tmp_path: Path) -> None:
