@@ -13,7 +13,7 @@ import openvino
 
 from maenas.budgets.backends.backend import Backend, BackendError, LayerTime, Run, Session
 from maenas.budgets.backends.cpu import cpu_state, cpu_threads
-from maenas.budgets.backends.openvino_core import openvino_core
+from maenas.budgets.backends.openvino_core import lacks_precision, openvino_core
 from maenas.budgets.graph.inputs import GraphError
 from maenas.budgets.graph.nodes import names_of
 from maenas.budgets.graph.quantise import quantised
@@ -57,6 +57,9 @@ class OpenVinoBackend(Backend):
 
     def compile(self, model: onnx.ModelProto, layers: bool = False) -> Session:
         core, config = openvino_core(), {**self._config, "PERF_COUNT": layers}
+        lacking = lacks_precision(self.precision)
+        if lacking is not None:
+            raise BackendError(lacking)
         try:
             graph = quantised(model) if self.precision == "int8" else model
             compiled = core.compile_model(

@@ -9,7 +9,7 @@ import openvino
 
 from maenas.blocks.files.plain_file import GIB, open_file, require_file
 from maenas.blocks.files.words import one_line
-from maenas.budgets.backends.openvino_core import openvino_core
+from maenas.budgets.backends.openvino_core import lacks_precision, openvino_core
 from maenas.detector.arrays import Floats
 from maenas.detector.errors import ModelError
 from maenas.detector.runtimes.file_runtime import FileRuntime
@@ -42,6 +42,9 @@ class OpenVinoRuntime(FileRuntime):
             raise ModelError(
                 f"precision: OpenVINO runs in {', '.join(PRECISIONS)}, got {precision!r}."
             )
+        lacking = lacks_precision(precision)
+        if lacking is not None:
+            raise ModelError(lacking)
         self._model = read_model(path)
         metadata = metadata_of(self._model, path)
         dimension = self._model.input("images").get_partial_shape()[0]

@@ -18,6 +18,7 @@ import pytest
 from maenas.blocks.backbone import BLOCKS
 from maenas.cli.app import main
 from maenas.nas import ALGORITHMS, SCORES
+from maenas.runs.signals import ENDING
 from tests.patience import PATIENCE_S
 
 ROOT = Path(__file__).parents[2]
@@ -124,11 +125,18 @@ def heed_signals(before: Callable[[], None] | None) -> None:
 
 
 @pytest.fixture
-def usual_ctrl_c() -> Iterator[None]:
-    """Python's own reaction to Ctrl-C; a shell ignores it for what it starts in the background."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+def usual_signals() -> Iterator[None]:
+    """Python's own reactions to signals.
+
+    A shell ignores Ctrl-C for what it starts in the background, `nohup` ignores a closed terminal.
+    """
+    usual = {number: signal.SIG_DFL for number in ENDING} | {
+        signal.SIGINT: signal.default_int_handler
+    }
+    before = {number: signal.signal(number, handler) for number, handler in usual.items()}
     yield
-    signal.signal(signal.SIGINT, before)
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,7 @@ from maenas.cli.stop import interrupted
 
 pytestmark = [
     pytest.mark.skipif(os.name == "nt", reason="signals of POSIX"),
-    pytest.mark.usefixtures("usual_ctrl_c"),
+    pytest.mark.usefixtures("usual_signals"),
 ]
 
 

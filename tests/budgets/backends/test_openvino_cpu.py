@@ -34,9 +34,7 @@ def test_half_precision_runs_where_the_cpu_has_it_and_is_refused_elsewhere(
     has = openvino_core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
     backend = OpenVinoBackend(precision, 1)
     if {"bf16": "BF16", "f16": "FP16"}[precision] not in has:
-        with pytest.raises(
-            BackendError, match=f"computes in b?f.*, not in {precision} as requested"
-        ):
+        with pytest.raises(BackendError, match=f"this CPU does not compute in {precision}, it has"):
             backend.compile(reference_graph())
         return
     session = backend.compile(reference_graph(), layers=True)

@@ -102,6 +102,9 @@ def test_openvino_runs_in_the_precision_it_is_told(models: Path) -> None:
     if "BF16" in offered:
         rounded = load_runtime(models / "any.xml", precision="bf16")
         assert "run in bf16" in rounded.about
+    else:  # it could emulate bf16, at a fifth of the speed
+        with pytest.raises(ModelError, match="this CPU does not compute in bf16, it has no"):
+            load_runtime(models / "any.xml", precision="bf16")
     with pytest.raises(ModelError, match="precision: OpenVINO runs in f32, f16, bf16, got 'f64'"):
         load_runtime(models / "any.xml", precision="f64")
 

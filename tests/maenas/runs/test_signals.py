@@ -25,7 +25,7 @@ from maenas.runs.signals import (
 
 pytestmark = [
     pytest.mark.skipif(os.name == "nt", reason="signals of POSIX"),
-    pytest.mark.usefixtures("usual_ctrl_c"),
+    pytest.mark.usefixtures("usual_signals"),
 ]
 
 
