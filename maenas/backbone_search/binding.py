@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from maenas.backbone_search.results.lines import place
+from maenas.backbone_search.results.bounds import place
 from maenas.backbone_search.results.result import Found
 from maenas.backbone_search.verify import Verified
 from maenas.budgets import show, show_amount

@@ -103,7 +103,7 @@ class History:
         group: group of networks that the curves name.
         y_label: score with its unit.
         curves: the search first, then what it is compared with.
-        bound: certified optimum: name and value.
+        bounds: certified optima: name and value.
     """
 
     kind: ClassVar[str] = "history"
@@ -111,7 +111,7 @@ class History:
     group: str
     y_label: str
     curves: Sequence[Curve]
-    bound: tuple[str, float] | None = None
+    bounds: Sequence[tuple[str, float]] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from maenas.backbone_search.report.part import Listed, SearchPart, published_place
-from maenas.backbone_search.results.lines import place
+from maenas.backbone_search.results.bounds import bound_line, place, raised_line, within
 from maenas.backbone_search.results.plots import axis_label, divisor_of
-from maenas.budgets import show
+from maenas.backbone_search.results.result import Result
 from maenas.report import Curve, CurvePoint, Front, History, Section, chart, table
 from maenas.report.charts import curve_table, data_of
 from maenas.report.tables import Markup, paragraph, text
@@ -13,7 +13,7 @@ from maenas.report.tables import Markup, paragraph, text
 MOST_ROWS = 60  # rows of the front in its table
 
 
-def front_section(part: SearchPart, networks: Listed) -> Section:
+def front_section(part: SearchPart, networks: Listed, result: Result) -> Section:
     """Cost and score of the networks within all budgets."""
     problem = part.prepared.subproblem.problem
     ranged = problem.ranged
@@ -24,13 +24,22 @@ def front_section(part: SearchPart, networks: Listed) -> Section:
     limits = [("budget", ranged.limit / scale)]
     if ranged.low is not None:
         limits.insert(0, ("smallest budget", ranged.low / scale))
+    certified = [CurvePoint(one.limit / scale, one.upper) for one in part.front]
+    why = None
+    for found, _ in networks.found:
+        if ranged.axis in found.raised:
+            beyond = found.raised[ranged.axis] / scale
+            limits.append(("raised limit", beyond))
+            if certified and len(found.raised) == 1:
+                certified.append(CurvePoint(beyond, found.certified.upper))
+        why = raised_line(found, result.verified) or why
     front = Front(
         group=part.name,
         x_label=f"{label} [{unit}]" if unit else label,
         y_label=part.score_name,
         cloud=networks.cells,
         best=networks.best,
-        certified=[CurvePoint(one.limit / scale, one.upper) for one in part.front],
+        certified=certified,
         found=[(networks.candidates.names[index], index) for _, index in networks.found],
         limits=limits,
         published=published_place(part),
@@ -38,6 +47,8 @@ def front_section(part: SearchPart, networks: Listed) -> Section:
     anchor = f"front-{part.name}"
     about = f"{front.y_label} over {front.x_label} of the networks of scale {part.name}"
     body = paragraph(_shown(part, networks))
+    if why is not None:
+        body += paragraph(f"The result is beyond the budget here: {why}.")
     body += chart(anchor, about, _front_table(networks, part.name), steps=True)
     return Section(
         f"{anchor}-section",
@@ -50,11 +61,14 @@ def front_section(part: SearchPart, networks: Listed) -> Section:
 
 def _shown(part: SearchPart, networks: Listed) -> str:
     """What the chart shows of all that was evaluated."""
-    outcome = part.outcome
+    outcome, problem = part.outcome, part.prepared.subproblem.problem
+    limited = {budget.axis for budget in problem.budgets}
+    claims = [device.model.claim for device in problem.devices if device.axis in limited]
+    claim = f"{claims[0]} " if claims else ""
     if outcome.sample is None:
         return (
             "The exact solver needs no candidates: the chart shows its networks and the certified "
-            "front, which no network of the space within the budgets exceeds."
+            f"front, which no network of the space {claim}within the budgets exceeds."
         )
     cells = (
         f"one mark for each of {networks.cells:,} cells of a fine grid: the best network in the "
@@ -68,7 +82,8 @@ def _shown(part: SearchPart, networks: Listed) -> str:
         f"{outcome.accepted:,} are within all budgets. The chart shows {cells}, and all "
         f"{len(networks.best):,} networks that are best at their cost. The other {rejected:,} "
         "exceed a budget and are left out: their limits have no axis here. No network of the space "
-        "within the budgets lies above the certified front. All candidates are in history.jsonl."
+        f"{claim}within the budgets lies above the certified front. All candidates are in "
+        "history.jsonl."
     )
 
 
@@ -113,13 +128,26 @@ def history_section(part: SearchPart, networks: Listed) -> Section:
             points.append(CurvePoint(found.evaluations, curve[-1][1], known[-1]))
         curves.append(Curve(name, points))
     certified = part.reference.certified[-1]
-    bound = (f"certified optimum {certified.upper:.3f}", certified.upper)
-    history = History(part.name, part.score_name, curves, bound)
-    limit = show(part.prepared.subproblem.problem.ranged.quantity, certified.limit)
+    limits = within(part.prepared.subproblem.problem, certified.limit)
+    bounds = [_bound(limits, certified.upper)]
     finals = ", ".join(f"{curve.name} {curve.points[-1].y:.3f}" for curve in curves)
-    about = f"Best score so far within {limit}: {finals}; no network exceeds {certified.upper:.3f}."
+    about = f"Best score so far: {finals}. No network {limits} exceeds {certified.upper:.3f}."
+    for one, _ in networks.found:
+        if one.raised:
+            raised = within(one.subproblem.problem, one.limit, one.raised)
+            bounds.append(_bound(raised, one.certified.upper))
+            about += (
+                f" The chosen network, which was measured within the budget, scores "
+                f"{one.score:.3f}: {bound_line(one)}."
+            )
+    history = History(part.name, part.score_name, curves, bounds)
     anchor = f"history-{part.name}"
     body = paragraph(about) + chart(
         anchor, about, curve_table("Best score at each rise", "candidates", curves)
     )
     return Section(f"{anchor}-section", part.title("History"), body, {anchor: data_of(history)})
+
+
+def _bound(limits: str, upper: float) -> tuple[str, float]:
+    """Name and value of a certified optimum."""
+    return f"certified optimum {limits}: {upper:.3f}", upper

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from maenas.backbone_search.plan import Subproblem, published
 from maenas.backbone_search.report.part import SearchPart
-from maenas.backbone_search.results.lines import place
+from maenas.backbone_search.results.bounds import place
 from maenas.backbone_search.results.result import Result
 from maenas.blocks import Backbone, MaenasError, Op
 from maenas.budgets import LatencyModel

@@ -55,7 +55,7 @@ def search_sections(result: Result, parts: Sequence[SearchPart]) -> list[Section
     best = PlainNetwork("best network", result.best.backbone, chosen(result.best))
     sections = [summary_section(result), budgets_section(result)]
     for part, networks in zip(parts, tables, strict=True):
-        sections.append(front_section(part, networks))
+        sections.append(front_section(part, networks, result))
         if problem.further:
             sections.append(devices_section(part, networks))
     sections.append(networks_section(result, places))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from maenas.backbone_search.plan import published
-from maenas.backbone_search.results.lines import place
+from maenas.backbone_search.results.bounds import place
 from maenas.backbone_search.results.plots import axis_label, certified_front, divisor_of
 from maenas.backbone_search.results.result import Found, Result
 from maenas.backbone_search.tasks import BoundsAndBaseline, PreparedSearch

@@ -10,6 +10,7 @@ from maenas import __version__
 from maenas.backbone_search.binding import SPARE, binding_limits
 from maenas.backbone_search.plan import depth_limits
 from maenas.backbone_search.report.charts import select_button
+from maenas.backbone_search.results.bounds import place
 from maenas.backbone_search.results.lines import (
     beside_line,
     budget_line,
@@ -18,7 +19,6 @@ from maenas.backbone_search.results.lines import (
     latency_columns,
     measured_on_line,
     optimum_line,
-    place,
     random_line,
     score_line,
 )
@@ -47,7 +47,9 @@ def summary_section(result: Result) -> Section:
         spent, limit = best.spent(device.axis), best.limits.get(device.axis)
         share = ""
         if limit is not None and (problem.further or device.axis == ranged.axis):
-            share = f"{100 * spent / limit:.1f} % of {show('latency_ms', limit)}"
+            limit, kind = best.raised.get(device.axis, limit), "the raised limit of "
+            kind = kind if device.axis in best.raised else ""
+            share = f"{100 * spent / limit:.1f} % of {kind}{show('latency_ms', limit)}"
         name = f"latency, {device.model.claim} on {device.name}"
         shown.append(Figure(name, f"{spent:.3f} ms", share, bool(share)))
     if result.verified:
@@ -122,14 +124,13 @@ def networks_section(result: Result, places: dict[int, tuple[str, int]]) -> Sect
     """
     rows = []
     for number, found in enumerate(result.networks):
-        quantity = found.subproblem.problem.ranged.quantity
         price = found.cost
         devices = found.subproblem.problem.devices
         latency = [f"{found.spent(device.axis):.3f}" for device in devices]
         latency = [cell for _, cell in latency_columns(found)] or latency
         rows.append(
             (
-                show(quantity, found.limit),
+                _bound_limit(found),
                 found.subproblem.template.name,
                 f"{found.score:.3f}",
                 f"{100 * found.share:.3f} %",
@@ -159,6 +160,15 @@ def networks_section(result: Result, places: dict[int, tuple[str, int]]) -> Sect
     if len({found.subproblem.template.name for found in result.networks}) > 1:
         body += paragraph(NO_COMPARISON)
     return Section("networks", "Networks", body)
+
+
+def _bound_limit(found: Found) -> str:
+    """The limit that the share of the optimum is within."""
+    ranged = found.subproblem.problem.ranged
+    raised = found.raised.get(ranged.axis)
+    if raised is None:
+        return show(ranged.quantity, found.limit)
+    return f"{show(ranged.quantity, raised)}, raised"
 
 
 def finalists_section(result: Result) -> list[Section]:

@@ -68,6 +68,8 @@ class NetworkData(TypedDict):
         latency_about: source and error of the latency.
         latency_warning: reason not to trust it; null if it can be trusted.
         optimum_at_most: proven upper bound of the optimum.
+        optimum_within: limits on latency that the optimum holds for, where `--verify` raised them
+            above the budgets.
         optimum_at_least: score of the best network that the exact solver knows.
         share_of_optimum: lower bound on the share of the optimum that the score reaches.
         optimum_is_proven: whether the network is proven optimal.
@@ -100,6 +102,7 @@ class NetworkData(TypedDict):
     found_by_exact_solver: bool
     random_score: float | None
     beside_score: BesideData
+    optimum_within: NotRequired[dict[str, float]]
     latencies: NotRequired[list[LatencyData]]
 
 

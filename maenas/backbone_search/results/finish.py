@@ -16,6 +16,7 @@ from maenas.backbone_search.finalists import (
 from maenas.backbone_search.job import Job
 from maenas.backbone_search.report.page import report_text
 from maenas.backbone_search.report.part import SearchPart
+from maenas.backbone_search.results.bounds import raised_line
 from maenas.backbone_search.results.devices_plot import DEVICES_PLOT, plot_devices
 from maenas.backbone_search.results.figures import published_figures
 from maenas.backbone_search.results.lines import disturbed_note
@@ -38,9 +39,15 @@ from maenas.nas import (
     certify,
 )
 from maenas.nas.executors import Executor
+from maenas.nas.problem import TOLERANCE
 from maenas.runs.config import SearchConfig
 
 LOG = logging.getLogger(__name__)
+
+TIGHTER = (
+    "no finalist is within the budget as measured; the best network within a limit reduced by the "
+    "measured ratio was chosen"
+)
 
 
 def finished_result(
@@ -64,8 +71,7 @@ def finished_result(
             )
         except InfeasibleError as error:
             return error
-        chosen = verified[0]
-        networks = (*networks[:-1], _chosen(networks[-1], chosen.backbone, solved))
+        networks = (*networks[:-1], _chosen(networks[-1], verified[0].backbone, solved))
         unmeasured = [
             device.name
             for device in last.subproblem.problem.devices
@@ -75,8 +81,10 @@ def finished_result(
             notes.append(f"not measured on {', '.join(unmeasured)}: the prediction holds there")
         if disturbed := disturbed_note(verified[0]):
             notes.append(disturbed)
-        if chosen.rank > effort.verify:
-            notes.append(_round_note(chosen, last))
+        if raised := raised_line(networks[-1], verified):
+            notes.append(raised)
+        elif verified[0].rank > effort.verify:
+            notes.append(TIGHTER)
     finalists = _finalists(last, outcomes[-1])[: effort.finalists]
     scores = score_finalists(
         last.subproblem.problem, finalists, effort.finalist_seeds, effort.rerank, executor
@@ -165,11 +173,11 @@ class SolvedWithin:
 
     Attributes:
         part: search whose space they are from.
-        proofs: networks that were asked for, each with the certificate of its limits.
+        proofs: networks that were asked for, each with the certificate of its limits and these.
     """
 
     part: PreparedSearch
-    proofs: list[tuple[Backbone, Certified]] = field(default_factory=list)
+    proofs: list[tuple[Backbone, Certified, dict[str, float]]] = field(default_factory=list)
 
     def best(self, limits: Mapping[str, float]) -> Backbone | None:
         """The best network whose predicted costs are within limits by axis; None without one."""
@@ -182,47 +190,31 @@ class SolvedWithin:
         if proof.genome is None:
             return None
         best = problem.space.decode(proof.genome.tolist())
-        self.proofs.append((best, proof))
+        self.proofs.append((best, proof, {**limits}))
         return best
 
     def proof(self, backbone: Backbone) -> Certified | None:
         """The certificate of a network that was found here."""
-        return next((proof for known, proof in self.proofs if known == backbone), None)
+        return next((proof for known, proof, _ in self.proofs if known == backbone), None)
 
-
-def _round_note(chosen: Verified, part: PreparedSearch) -> str:
-    """A note on a network that was chosen after the finalists."""
-    problem = part.subproblem.problem
-    limits = problem.limits_at(part.subproblem.limits[-1])
-    axes = [device.axis for device in problem.devices if device.axis in limits]
-    over = any(
-        one.predicted_ms > limits[axis]
-        for axis, one in zip(axes, chosen.measurements, strict=False)
-    )
-    if not over:
-        return (
-            "no finalist is within the budget as measured; the best network within a limit "
-            "reduced by the measured ratio was chosen"
-        )
-    return (
-        "the finalists take less than predicted; the best network within a limit on the predicted "
-        "latency raised by the measured ratio was chosen, and its proof is for that limit"
-    )
+    def limits(self, backbone: Backbone) -> dict[str, float]:
+        """The limits by axis that a network was found within; {} if it was not found here."""
+        return next((limits for known, _, limits in self.proofs if known == backbone), {})
 
 
 def _chosen(found: Found, backbone: Backbone, solved: SolvedWithin | None = None) -> Found:
     """The entry with its network replaced by another finalist, or by one of other limits."""
+    chosen = replace(found, backbone=backbone, cost=found.subproblem.problem.cost(backbone))
     proof = None if solved is None else solved.proof(backbone)
-    certified = found.certified
-    if proof is not None and proof.upper > certified.upper:
-        certified = proof
-    return replace(
-        found,
-        backbone=backbone,
-        cost=found.subproblem.problem.cost(backbone),
-        certified=certified,
-        by_solver=proof is not None if backbone != found.backbone else found.by_solver,
-    )
+    if backbone != found.backbone:
+        chosen = replace(chosen, by_solver=proof is not None)
+    budgets = found.limits
+    is_beyond = any(chosen.spent(axis) > most * (1 + TOLERANCE) for axis, most in budgets.items())
+    if solved is None or proof is None or not is_beyond:
+        return chosen
+    limits = solved.limits(backbone)
+    changed = {axis: limit for axis, limit in limits.items() if limit != budgets[axis]}
+    return replace(chosen, certified=proof, raised=changed)
 
 
 def _write(result: Result, parts: list[SearchPart]) -> None:

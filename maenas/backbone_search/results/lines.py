@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from maenas.backbone_search.finalists import MonteCarlo
+from maenas.backbone_search.results.bounds import bound_line, place
 from maenas.backbone_search.results.result import Found, Result
 from maenas.backbone_search.verify import Verified
 from maenas.budgets import Budget, show, show_amount
@@ -60,7 +61,7 @@ def finalist_line(entry: MonteCarlo) -> str:
 
 def optimum_line(found: Found, digits: int = 3) -> str:
     """A line with the gap between a network's score and the bound on the optimum."""
-    most = f"at most {found.certified.upper:.{digits}f}"
+    most = bound_line(found, digits)
     if found.proven:
         gap = f"{100 * (1 - found.share):.3f} %"
         within = "" if gap == "0.000 %" else f" within {gap}"
@@ -99,12 +100,6 @@ def budget_line(found: Found, budget: Budget, measured_ms: float | None = None) 
     return f"{predicted}{kind} of {show_amount(budget, limit)} ({rest})"
 
 
-def place(problem: Problem, axis: str) -> str:
-    """The device of a latency where there are several, as " on t4"; "" otherwise."""
-    names = [device.name for device in problem.devices if device.axis == axis]
-    return f" on {names[0]}" if names and problem.further else ""
-
-
 def latency_columns(found: Found) -> list[tuple[str, str]]:
     """Name and latency of each limited device of a network, where there are several."""
     problem, limits = found.subproblem.problem, found.limits
@@ -122,7 +117,8 @@ def solver_line(result: Result) -> str:
     curve = result.outcomes[-1].curve
     if not result.best.by_solver or not curve:
         return ""
-    return f"; its own best scores {curve[-1][1]:.3f}, the exact solver found the optimum"
+    of_what = " of the raised limit" if result.best.raised else ""
+    return f"; its own best scores {curve[-1][1]:.3f}, the exact solver found the optimum{of_what}"
 
 
 def random_line(found: Found) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from maenas.backbone_search.plan import published
-from maenas.backbone_search.results.lines import place
+from maenas.backbone_search.results.bounds import place, within
 from maenas.backbone_search.results.result import Result
 from maenas.backbone_search.tasks import BoundsAndBaseline, PreparedSearch
 from maenas.nas import Certified, Outcome, Problem, certify
@@ -48,7 +48,9 @@ def plot_curve(
             counts, scores = zip(*found.curve, last, strict=True)
             axes.step(counts, scores, where="post", label=f"{name}: {scores[-1]:.2f}")
     upper = reference.certified[-1].upper
-    axes.axhline(upper, color="black", linestyle=":", label=f"certified optimum <= {upper:.2f}")
+    limits = within(problem, reference.certified[-1].limit)
+    label = f"no network {limits} exceeds {upper:.2f}"
+    axes.axhline(upper, color="black", linestyle=":", label=label)
     axes.set(xlabel="candidates", ylabel=f"best score{_unit(problem)}", xscale="log")
     axes.set_title("Best score so far")
     axes.legend(loc="lower right")
@@ -126,13 +128,14 @@ def plot_scatter(
             linewidth=1,
             label="certified front",
         )
-    scores = []
+    scores, most = [], ranged.limit
     mark: str | None = "found"
     for found in mine:
         spent = prepared.evaluator.price_of(found.backbone)
         axes.plot(spent / scale, found.score, "*", color="tab:red", markersize=12, label=mark)
         mark = None
         scores.append(found.score)
+        most = max(most, spent)  # beyond the budget if verification raised the limit
     backbone = published(prepared.subproblem)
     if backbone is not None and 1 + max(backbone.levels) == len(problem.weights):
         spent = problem.spent(ranged.axis, backbone, problem.cost(backbone))
@@ -140,7 +143,7 @@ def plot_scatter(
         axes.plot(spent / scale, problem.score(backbone), "D", color="tab:green", label=name)
     axes.axvline(ranged.limit / scale, color="tab:red", linestyle="--", label="budget")
     axes.set(xlabel=unit, ylabel=f"{problem.score.name} score{_unit(problem)}")
-    axes.set_xlim(least / scale * 0.97, ranged.limit / scale * 1.1)
+    axes.set_xlim(least / scale * 0.97, most / scale * 1.1)
     if scores:
         axes.set_ylim(top=max(scores) + 0.1 * abs(max(scores)))
     searched = "Networks within all budgets, certified front"

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from maenas import __version__
 from maenas.backbone_search.plan import Subproblem, depth_limits
 from maenas.backbone_search.priced_devices import device_names_in
+from maenas.backbone_search.results.bounds import within
 from maenas.backbone_search.results.figures import score_spec
 from maenas.backbone_search.results.lines import (
     budget_line,
@@ -77,6 +78,7 @@ def metadata(result: Result, found: Found) -> Metadata:
             "scope": config.scope,
             "score": round(found.score, 4),
             "optimum_at_most": round(found.certified.upper, 4),
+            **_raised_facts(found),
             "seed": config.seed,
             **_rerank_facts(result, found),
         },
@@ -104,6 +106,13 @@ def _limits_ms(found: Found, names: Sequence[str]) -> dict[str, float]:
         for name, device in zip(names, problem.devices, strict=True)
         if device.axis in limits
     }
+
+
+def _raised_facts(found: Found) -> dict[str, Fact]:
+    """The limits that the optimum holds for, where they are not the budgets."""
+    if not found.raised:
+        return {}
+    return {"optimum_within": within(found.subproblem.problem, found.limit, found.raised)}
 
 
 def _rerank_facts(result: Result, found: Found) -> dict[str, Fact]:

@@ -36,6 +36,8 @@ class Found:
         certified: certificate of the optimum under this limit.
         random_score: best score of random search under this limit; None if it found no network.
         by_solver: whether the exact solver found the network instead of the search.
+        raised: limits by axis that the certificate holds for, where verification chose a network
+            that is predicted beyond the budgets; {} where it holds for the budgets.
     """
 
     subproblem: Subproblem
@@ -45,6 +47,7 @@ class Found:
     certified: Certified
     random_score: float | None
     by_solver: bool = False
+    raised: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def proven(self) -> bool:
@@ -218,6 +221,8 @@ class Result:
             "random_score": found.random_score,
             "beside_score": found.beside.to_json(),
         }
+        if found.raised:
+            data["optimum_within"] = dict(found.raised)
         if problem.further:
             data["latencies"] = [_latency(found, device) for device in problem.devices]
         return data

@@ -77,6 +77,7 @@ def _networks(
             certified=Certified(limit, entry["optimum_at_most"], entry["optimum_at_least"], None),
             random_score=entry["random_score"],
             by_solver=entry["found_by_exact_solver"],
+            raised=entry.get("optimum_within", {}),
         )
         if not isclose(network.score, entry["score"], rel_tol=1e-9):
             raise ValueError(f"{path}: is not the network that was found")

@@ -157,13 +157,14 @@ const charts = (() => {
       cursor: "pointer", lineStyle: { color: palette[index], width: index ? 1.5 : 2.5 },
       itemStyle: { color: palette[index] }, data: curve.points.map((one) => [one.x, one.y, one.network]),
     }));
-    if (data.bound && series.length) {
-      const [name, value] = data.bound;
-      const last = Math.max(...data.curves.flatMap((curve) => curve.points.map((one) => one.x)));
-      series.push({
-        name, type: "line", symbol: "none", silent: true, lineStyle: { color: colour.ink, type: "dotted", width: 1.5 },
-        itemStyle: { color: colour.ink }, data: [[first, value, -1], [last, value, -1]],
-      });
+    if (series.length) {
+      // The exact solver's single point is no width for a line.
+      const last = Math.max(10 * first, ...data.curves.flatMap((curve) => curve.points.map((one) => one.x)));
+      data.bounds.forEach(([name, value], index) => series.push({
+        name, type: "line", symbol: "none", silent: true,
+        lineStyle: { color: index ? colour.found : colour.ink, type: "dotted", width: 1.5 },
+        itemStyle: { color: index ? colour.found : colour.ink }, data: [[first, value, -1], [last, value, -1]],
+      }));
     }
     const option = base(colour, narrow);
     option.tooltip.formatter = (one) => (one.value[2] >= 0

@@ -144,7 +144,9 @@ def test_the_spec_opens_with_its_receipt(run, told):
     assert f"score {told['score']:.4f}" in receipt
     assert f"{told['latency_ms']:.4f} ms estimated on t4" in receipt
     assert f"3,000 candidates proposed, {told['unique_evaluations']:,} of them different" in receipt
-    assert f"optimal for this score (proven: at most {told['optimum_at_most']:.4f})" in receipt
+    bound = f"estimated within {told['budget']['latency_ms']:.3f} ms exceeds"
+    proven = f"(proven: no network {bound} {told['optimum_at_most']:.4f})"
+    assert f"optimal for this score {proven}" in receipt
     assert "the network is the exact solver's" in receipt
     assert "seed 0" in receipt
     assert load_device("t4").about in receipt
@@ -316,8 +318,8 @@ def test_the_card_says_how_good_the_network_is_and_why(card):
     told = json.loads(Path("runs/search/exp/result.json").read_text("utf-8"))
     for words in (
         f"budget {told['macs'] / 1e9:.3f} GMACs of 0.100 GMACs",
-        f"score {told['score']:.3f}, optimal for this score (proven: at most "
-        f"{told['optimum_at_most']:.3f}); random search {told['random_score']:.3f}",
+        f"score {told['score']:.3f}, optimal for this score (proven: no network within 0.100 GMACs "
+        f"exceeds {told['optimum_at_most']:.3f}); random search {told['random_score']:.3f}",
         f"600 candidates, {told['unique_evaluations']} different, seed 0",
         f"{told['params'] / 1e6:.4f} M params, {told['layers']} layers",
     ):

@@ -71,7 +71,7 @@ def charts(known: Candidates, best: list[int]) -> list[Chart]:
         Front("s", "latency [ms]", "score [nats]", cloud, best, front, found, [("budget", 3.8)],
               (3.9, 588.1, "damo-yolo-s")),
         Plane("s", 0, 1, "latency on t4 [ms]", "latency on cpu [ms]", cloud, found, [(3.8, 0.9)]),
-        History("s", "score [nats]", [history], ("certified optimum 600", 600.0)),
+        History("s", "score [nats]", [history], [("certified optimum 600", 600.0)]),
         Bars("ms", ["stage 0", "stage 1", "neck"], [("best", [1, 2, 3]), ("published", [1, 3, 3])]),
         Agreement("ms", [("finalist 1", 3.7, 3.9), ("finalist 2", 3.5, 3.4)], 3.8),
     ]  # fmt: skip
