@@ -26,7 +26,7 @@ def write_report(result: RunResult) -> None:
 
 def report_text(result: RunResult) -> str:
     """The HTML of the report of a run."""
-    sections = [_summary(result), *_training(result), *_detections(result), *_search(result)]
+    sections = [_summary(result), *_detections(result), *_training(result), *_search(result)]
     sections.append(_steps(result))
     lead = (
         f"A detector for {result.plan.data}, searched for {result.plan.device}, trained, "

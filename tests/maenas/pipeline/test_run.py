@@ -369,6 +369,7 @@ def test_it_ends_with_a_trained_detector_an_exported_file_and_drawn_detections(
     assert set(data["groups"]) == {"ns"}
     assert page.count("<img alt=") == len(list((result.folder / "detections").glob("*.jpg")))
     assert page.count('<section id="summary"') == 1
+    assert page.index('<section id="detections"') < page.index('<section id="training"')
     for step in result.record.steps:
         assert escape(step.command) in page
     assert "generated shapes" in out
