@@ -138,7 +138,7 @@ def networks_section(result: Result, places: dict[int, tuple[str, int]]) -> Sect
                 f"{price.macs / 1e9:.3f}",
                 f"{price.params / 1e6:.3f}",
                 found.backbone.layers,
-                str(result.spec_path(found)),
+                str(result.spec_path(found).relative_to(result.folder)),
                 select_button(*places[number]),
             )
         )
@@ -156,7 +156,8 @@ def networks_section(result: Result, places: dict[int, tuple[str, int]]) -> Sect
         "spec",
         "show",
     )
-    body = table("Best network under each limit", head, rows, range(2, len(head) - 2))
+    caption = f"Best network under each limit; the files are in {result.folder}"
+    body = table(caption, head, rows, range(2, len(head) - 2))
     if len({found.subproblem.template.name for found in result.networks}) > 1:
         body += paragraph(NO_COMPARISON)
     return Section("networks", "Networks", body)

@@ -55,7 +55,9 @@ def plot_devices(prepared: PreparedSearch, outcome: Outcome, result: Result, pat
             (axes.set_xlim, first, least[0]),
             (axes.set_ylim, other, least[1]),
         ):
-            high = max(one.limits.get(device.axis, one.spent(device.axis)) for one in mine)
+            high = max(
+                max(one.limits.get(device.axis, 0.0), one.spent(device.axis)) for one in mine
+            )
             limit_view(low - MARGIN * high, high * (1 + MARGIN))
         axes.set(
             xlabel=f"latency on {first.name} [ms, {first.model.claim}]",

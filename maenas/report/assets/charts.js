@@ -74,7 +74,7 @@ const charts = (() => {
       name: "certified front", type: "line", z: 3, symbol: "none", lineStyle: { color: colour.ink, width: 1.5 },
       itemStyle: { color: colour.ink }, data: data.certified.map((one) => [one.x, one.y, -1]),
       markLine: {
-        symbol: "none", silent: true, lineStyle: { color: colour.limit, type: "dashed", width: 1.5 },
+        symbol: "none", silent: true, precision: 9, lineStyle: { color: colour.limit, type: "dashed", width: 1.5 },
         label: { color: colour.limit, position: "insideStartTop", formatter: (one) => one.name },
         data: data.limits.map(([name, value]) => ({ name, xAxis: value })),
       },
@@ -103,8 +103,11 @@ const charts = (() => {
       option.toolbox = { right: 0, top: 22, itemSize: 14, iconStyle: { borderColor: colour.soft },
         feature: { dataZoom: { brushStyle: { color: colour.accent, opacity: 0.2 } }, restore: {} } };
     }
-    const right = Math.max(...data.limits.map(([, value]) => value), data.published?.[0] ?? 0);
-    const left = Math.min(...data.best.map(x), ...data.certified.map((one) => one.x), right);
+    // Verification may choose a network that is predicted beyond the budget.
+    const marks = data.found.map(([, index]) => x(index));
+    if (data.published) marks.push(data.published[0]);
+    const right = Math.max(...data.limits.map(([, value]) => value), ...marks);
+    const left = Math.min(...data.best.map(x), ...data.certified.map((one) => one.x), ...marks, right);
     const range = { min: left - 0.03 * (right - left), max: right + 0.04 * (right - left) };
     return {
       ...option, yAxis: upright(colour, data.y_label),
@@ -126,8 +129,9 @@ const charts = (() => {
       name, type: "scatter", symbol: "rect", symbolSize: narrow ? 4 : 5, z: 2 + band, cursor: "pointer",
       itemStyle: { color: colour[`cloud-${band}`] }, data: cloud.slice(band * size, (band + 1) * size).map(point),
     }));
-    const xs = [...cloud.map((index) => across[index]), ...data.corners.map(([x]) => x ?? 0)];
-    const ys = [...cloud.map((index) => up[index]), ...data.corners.map(([, y]) => y ?? 0)];
+    const shown = [...cloud, ...data.found.map(([, index]) => index)];
+    const xs = [...shown.map((index) => across[index]), ...data.corners.map(([x]) => x ?? 0)];
+    const ys = [...shown.map((index) => up[index]), ...data.corners.map(([, y]) => y ?? 0)];
     const [farX, farY] = [1.04 * Math.max(...xs), 1.04 * Math.max(...ys)];
     data.corners.forEach(([x, y]) => series.push({
       name: "limits", type: "line", symbol: "none", silent: true, z: 7, itemStyle: { color: colour.limit },
@@ -207,7 +211,7 @@ const charts = (() => {
         itemStyle: { color: colour.ink }, data: [[low, low], [high, high]] },
     ];
     if (data.limit != null) {
-      series[0].markLine = { symbol: "none", silent: true, lineStyle: { color: colour.limit, type: "dashed" },
+      series[0].markLine = { symbol: "none", silent: true, precision: 9, lineStyle: { color: colour.limit, type: "dashed" },
         label: { color: colour.limit, formatter: "budget", position: "insideEndTop" }, data: [{ xAxis: data.limit }] };
     }
     const range = { min: Number(low.toPrecision(3)), max: Number(high.toPrecision(3)) };

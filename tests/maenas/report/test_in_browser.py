@@ -24,12 +24,13 @@ from maenas.report import (
     chart,
     drawing_section,
     page_text,
+    table,
 )
-from maenas.report.charts import Curve, CurvePoint, data_of
+from maenas.report.charts import Chart, Curve, CurvePoint, Front, History, Plane, data_of
 from maenas.search_spaces import Space, load_space
 from maenas.search_spaces.moves import Moves
 from tests.browser import DESK, PHONE, Tab, chromium, open_tab
-from tests.maenas.report.every_chart import page
+from tests.maenas.report.every_chart import candidates, page
 
 pytestmark = [
     pytest.mark.browser,
@@ -115,6 +116,73 @@ def test_every_kind_of_chart_is_drawn(tab: Tab, every_chart: Path, size: tuple[i
     assert all(address.startswith("data:") for address in tab.requests[1:])
     assert tab.complaints == []
     assert tab.run("document.documentElement.scrollWidth") == size[0]
+
+
+@pytest.mark.parametrize("size", [DESK, PHONE])
+def test_a_legend_lists_only_what_is_drawn(tab: Tab, tmp_path: Path, size: tuple[int, int]) -> None:
+    """A result beyond the limits, and the single point of the exact solver."""
+    known, best = candidates()
+    found = [("best", best[-1])]
+    solved = Curve("this search", [CurvePoint(1, 590.0, best[-1])])
+    charts: list[Chart] = [
+        Front("s", "latency", "score", 0, best[:9], [], found, [("budget", 2.5)]),
+        Plane("s", 0, 1, "latency", "MACs", 0, found, [(2.5, 0.01)]),
+        History("s", "score", [solved], [("certified optimum", 600.0)]),
+    ]
+    sections = [
+        Section(f"s-{one.kind}", one.kind, chart(one.kind, one.kind), {one.kind: data_of(one)})
+        for one in charts
+    ]
+    group = Section("group", "", "", groups={"s": known.coded()})
+    path = tmp_path / "page.html"
+    path.write_text(page_text(Page("a", "b", [group, *sections], "c")), encoding="utf-8")
+    tab.view(size)
+    tab.open(path)
+    tab.wait(READY)
+    hidden = tab.run("""[...document.querySelectorAll('.chart')].flatMap(place => {
+        const chart = echarts.getInstanceByDom(place), option = chart.getOption();
+        const named = option.series.filter(one => one.name);
+        const listed = option.legend[0].data ?? named.map(one => one.name);
+        const isDrawn = (series) => {
+            const places = series.data.map(value => chart.convertToPixel('grid', value));
+            const isLine = series.type === 'line' && series.symbol === 'none';
+            if (isLine && places.every(([x]) => x === places[0][0])) return false;
+            return places.some(place => chart.containPixel('grid', place));
+        };
+        return listed.filter(name => !named.some(one => one.name === name && isDrawn(one)));
+    })""")
+    assert hidden == []
+    assert tab.complaints == []
+
+
+@pytest.mark.parametrize("width", [390, 800, 1200])
+def test_the_navigation_and_the_buttons_keep_clear(tab: Tab, every_chart: Path, width: int) -> None:
+    """The navigation wraps, and a button that copies a text is not on it."""
+    tab.view((width, 900))
+    tab.open(every_chart)
+    tab.wait(READY)
+    assert tab.run(
+        "[...document.querySelectorAll('nav a')].every("
+        "one => one.getBoundingClientRect().right <= innerWidth)"
+    )
+    assert tab.run(
+        "[...document.querySelectorAll('.copyable')].every(one => {"
+        "const [text, button] = [...one.children].map(each => each.getBoundingClientRect());"
+        "return button.left >= text.right || button.top >= text.bottom; })"
+    )
+
+
+def test_headings_of_a_wide_table_wrap(tab: Tab, tmp_path: Path) -> None:
+    head = ["latency on intel-8163, estimated [ms]"] * 6
+    body = table("Costs", head, [["1.234"] * 6], numbers=range(6))
+    path = tmp_path / "page.html"
+    content = Page("a", "b", [Section("costs", "Costs", body)], "c")
+    path.write_text(page_text(content), encoding="utf-8")
+    tab.view((1200, 900))
+    tab.open(path)
+    tab.wait(READY)
+    box = "document.querySelector('.scroll')"
+    assert tab.run(f"{box}.scrollWidth === {box}.clientWidth")
 
 
 @pytest.mark.parametrize("dark", [False, True])

@@ -114,6 +114,11 @@ def test_no_network_of_the_page_is_above_the_front(report: Report) -> None:
         assert best[within].max(initial=-np.inf) <= point["y"] * (1 + 1e-6)
 
 
+def test_the_table_of_networks_names_files_in_the_folder_of_the_search(report: Report) -> None:
+    assert "the files are in run</caption>" in report.page
+    assert "<td>best.yaml</td>" in report.page
+
+
 def test_the_history_names_the_network_of_each_rise(report: Report) -> None:
     for curve in report.chart("history")["curves"]:
         points = curve["points"]
