@@ -79,9 +79,19 @@ class KitResult:
         }
 
 
-def write_kit(folder: Path, request: KitRequest, exist_ok: bool = False) -> KitResult:
+def write_kit(
+    folder: Path,
+    request: KitRequest,
+    exist_ok: bool = False,
+    graphs: Sequence[Item] | None = None,
+) -> KitResult:
     """Write a kit into a new folder.
 
+    Args:
+        folder: folder of the kit.
+        request: options of the kit.
+        exist_ok: whether to replace a kit in the folder, with its logs.
+        graphs: graphs to time instead of those of a table.
     Raises:
         MaenasError: if the folder exists, or an option is wrong; nothing is written then.
     """
@@ -95,7 +105,11 @@ def write_kit(folder: Path, request: KitRequest, exist_ok: bool = False) -> KitR
     _check_room(folder, exist_ok)
     from maenas.kit.graphs import kit_items
 
-    items = kit_items(runtime, request.seed, request.models, request.input_size)
+    items = (
+        kit_items(runtime, request.seed, request.models, request.input_size)
+        if graphs is None
+        else list(graphs)
+    )
     with _new_folder(folder) as new:
         manifest, notes = _write_files(new, name, runtime, precision, request.threads, items)
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
