@@ -37,6 +37,7 @@ class TrainLine(ItemLine):
         first: number of steps that were done before the run was resumed.
         steps: number of steps of the whole training.
         epochs: number of epochs of the whole training.
+        plain_epochs: number of its last epochs without mosaic.
         device: device that the training computes on.
         rows: rows of the epochs that were done before.
     """
@@ -46,6 +47,7 @@ class TrainLine(ItemLine):
         first: int,
         steps: int,
         epochs: int,
+        plain_epochs: int,
         device: torch.device,
         rows: Sequence[Mapping[str, float]] = (),
     ) -> None:
@@ -53,6 +55,7 @@ class TrainLine(ItemLine):
         self._epochs = epochs
         self._device = device
         self._rows = list(rows)
+        self._plain_epochs = plain_epochs
         self._recent: deque[StepResult] = deque(maxlen=RECENT)
         self._timed: deque[StepResult] = deque(maxlen=RECENT)
         self._is_long: bool | None = None  # not known before some steps
@@ -93,7 +96,7 @@ class TrainLine(ItemLine):
             if epoch.is_best
             else f"best AP {best['ap']:.4f}, AP50 {best['ap50']:.4f} at epoch {best['epoch']:.0f}"
         )
-        end = forecast(self._rows, self._epochs, "ap50")
+        end = forecast(self._rows, self._epochs, "ap50", self._plain_epochs)
         expected = "" if end is None else f"; AP50 at the end {end}"
         LOG.info(
             f"epoch {epoch.number}/{self._epochs}: loss {epoch.row['loss']:.3f}, "

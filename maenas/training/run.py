@@ -153,13 +153,14 @@ def follow(
     progress = TrainingProgress() if saved is None else saved.progress
     rows, first = list(progress.rows), progress.step
     total = recipe.epochs * training.steps_per_epoch
+    plain_epochs = recipe.schedule.plain_epochs_of(recipe.epochs)
     if saved is None:
         save_labels(training, folder.path)
     tracked = TrackedRun(folder.path, settings_of(recipe, training, data), first)
     with (
         Charts(folder.path, rows) as charts,
         Trackers(trackers, tracked) as following,
-        TrainLine(first, total, recipe.epochs, ranks.device, rows) as line,
+        TrainLine(first, total, recipe.epochs, plain_epochs, ranks.device, rows) as line,
     ):
         for event in events:
             mark_begun(folder.path)

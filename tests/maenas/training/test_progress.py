@@ -19,7 +19,7 @@ def test_an_evaluation_reports_now_the_best_and_what_to_expect(caplog):
         {"epoch": epoch, "loss": 2.0, "ap": ap, "ap50": 2 * ap}
         for epoch, ap in ((2.0, 0.1), (4.0, 0.16), (6.0, 0.2), (8.0, 0.19))
     ]
-    with TrainLine(0, 100, 20, torch.device("cpu"), rows[:2]) as line:
+    with TrainLine(0, 100, 20, 0, torch.device("cpu"), rows[:2]) as line:
         line.epoch(EpochResult(6, rows[2], True))
         line.epoch(EpochResult(7, {"epoch": 7.0, "loss": 2.0}, False))
         line.epoch(EpochResult(8, rows[3], False))
@@ -29,8 +29,21 @@ def test_an_evaluation_reports_now_the_best_and_what_to_expect(caplog):
     assert said == (
         "epoch 8/20: loss 2.000, AP 0.1900, AP50 0.3800, best AP 0.2000, AP50 0.4000 at epoch 6"
     )
-    assert expected.startswith("AP50 at the end about 0.39 (")
+    # 0.38 at the epoch 8 and 0.32 at 4: 0.38 + 0.06 (1 - 8 / 20) is 0.416
+    assert expected.startswith("AP50 at the end about 0.42 (0.35 to 0.")
     assert expected.endswith("an estimate)")
+
+
+def test_the_gain_that_the_end_of_mosaic_may_bring_is_in_the_interval(caplog):
+    caplog.set_level(logging.INFO)
+    rows = [{"epoch": 2.0 * number, "loss": 2.0, "ap": 0.5, "ap50": 0.8} for number in range(1, 5)]
+    for plain_epochs in (10, 14):
+        with TrainLine(0, 100, 20, plain_epochs, torch.device("cpu"), rows[:3]) as line:
+            line.epoch(EpochResult(8, rows[3], False))
+    before, after = (message.partition("; ")[2] for message in caplog.messages)
+    # 0.3 (1 - 0.8) is 0.06
+    assert before == "AP50 at the end about 0.80 (0.79 to 0.87, an estimate)"
+    assert after == "AP50 at the end about 0.80 (0.79 to 0.81, an estimate)"
 
 
 def steps_of(monkeypatch, capsys, level: int) -> list[str]:
@@ -39,7 +52,7 @@ def steps_of(monkeypatch, capsys, level: int) -> list[str]:
     monkeypatch.setattr(progress, "time", SimpleNamespace(monotonic=lambda: clock.now))
     monkeypatch.setattr("maenas.training.progress.memory_gb", lambda device: 1.5)
     parts = {"quality_focal": 0.375, "giou": 0.5, "distribution_focal": 0.25}
-    with printed(level), TrainLine(214, 1000, 20, torch.device("cpu")) as line:
+    with printed(level), TrainLine(214, 1000, 20, 10, torch.device("cpu")) as line:
         line._every_s = 0.0
         for number, seconds in enumerate((8.0, 2.0, 2.0, 2.0), 214):
             clock.now += seconds
@@ -80,7 +93,7 @@ def test_epochs_that_are_left_out_are_told_and_have_no_part_in_the_time_left(mon
     clock = SimpleNamespace(now=100.0)
     monkeypatch.setattr(progress, "time", SimpleNamespace(monotonic=lambda: clock.now))
     rows = [{"epoch": 4.0, "ap": 0.3}, {"epoch": 5.0, "ap": 0.2}, {"epoch": 7.0, "ap": 0.2}]
-    with printed(logging.INFO), TrainLine(0, 1000, 20, torch.device("cpu"), rows) as line:
+    with printed(logging.INFO), TrainLine(0, 1000, 20, 4, torch.device("cpu"), rows) as line:
         line._every_s = 0.0
         for number in (0, 1, 2, 3):
             clock.now += 2.0
