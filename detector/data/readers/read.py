@@ -13,7 +13,7 @@ from maenas.blocks.plugins.registry import add_named, derived
 from maenas.detector.data.dataset import DataError, Dataset
 from maenas.detector.data.index.read import indexed, indexed_names
 from maenas.detector.data.paths import YAML_NAMES, root_of
-from maenas.detector.data.readers.coco import CocoReader
+from maenas.detector.data.readers.coco.reader import CocoReader
 from maenas.detector.data.readers.csv_list import CsvReader
 from maenas.detector.data.readers.published.objects365 import Objects365Reader
 from maenas.detector.data.readers.published.openimages import OpenImagesReader

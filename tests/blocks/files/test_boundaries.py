@@ -17,8 +17,8 @@ BOUNDARIES = {
     "json.load": set(),
     "json.loads": {
         "maenas.blocks.files.json_file",
-        "maenas.detector.data.readers.coco_annotations",  # in columns, inside `parsing`
-        "maenas.detector.data.readers.json_stream",  # of texts that it parsed before
+        "maenas.detector.data.readers.coco.annotations",  # in columns, inside `parsing`
+        "maenas.detector.data.readers.coco.json_stream",  # of texts that it parsed before
         "maenas.budgets.backends.engine_info",  # what TensorRT says of an engine in memory
     },
     "torch.load": {

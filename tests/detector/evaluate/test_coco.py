@@ -16,7 +16,7 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from maenas.detector.data.dataset import DataError, Dataset
-from maenas.detector.data.readers.coco import read_coco
+from maenas.detector.data.readers.coco.reader import read_coco
 from maenas.detector.evaluate import coco
 from maenas.detector.evaluate.coco import CocoScores, coco_scores
 from maenas.detector.predict.results import Objects

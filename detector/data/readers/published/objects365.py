@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from maenas.detector.data.dataset import DataError, Dataset
-from maenas.detector.data.readers.coco import SUFFIX, names_in, read_coco
+from maenas.detector.data.readers.coco.reader import SUFFIX, names_in, read_coco
 from maenas.detector.data.readers.source import SPLITS, DataSource, Reader
 
 # Names of the annotation files of version 2 and 1, and the folders that they are extracted to.

@@ -18,7 +18,7 @@ from maenas.detector.data.dataset import DataError, Dataset
 from maenas.detector.data.index import read as index_read
 from maenas.detector.data.index import store
 from maenas.detector.data.index.columns import IndexedSamples, arrays_of
-from maenas.detector.data.readers.coco import CocoReader
+from maenas.detector.data.readers.coco.reader import CocoReader
 from maenas.detector.data.readers.read import names_of, read_again, read_dataset
 from maenas.detector.data.samples import Samples
 
@@ -142,7 +142,7 @@ def test_the_second_start_reads_no_annotation_file(
     coco: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read_dataset(coco)
-    monkeypatch.setattr("maenas.detector.data.readers.coco.load_coco", None)
+    monkeypatch.setattr("maenas.detector.data.readers.coco.reader.load_coco", None)
     assert read_dataset(coco).objects == 3
     assert names_of(coco) == ("cat", "dog")
 

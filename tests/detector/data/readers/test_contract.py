@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from maenas.detector.data.readers.coco import CocoReader
+from maenas.detector.data.readers.coco.reader import CocoReader
 from maenas.detector.data.readers.csv_list import CsvReader
 from maenas.detector.data.readers.published.objects365 import Objects365Reader
 from maenas.detector.data.readers.published.openimages import OpenImagesReader

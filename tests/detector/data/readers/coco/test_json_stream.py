@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from maenas.detector.data.readers import json_stream
-from maenas.detector.data.readers.json_stream import JsonStream, TextRows
+from maenas.detector.data.readers.coco import json_stream
+from maenas.detector.data.readers.coco.json_stream import JsonStream, TextRows
 
 DATA = {
     "info": {"year": 2026, "of": [1, [2, "a]"], {}]},

@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 from maenas.blocks.files.inside import fault_of
 from maenas.blocks.files.words import name_of, shown
 from maenas.detector.data.dataset import DataError
-from maenas.detector.data.readers.coco_annotations import Key, key_of
+from maenas.detector.data.readers.coco.annotations import Key, key_of
 from maenas.detector.data.readers.reading import counted
 from maenas.detector.data.readers.rows import ProblemList
 from maenas.detector.data.readers.values import limit_of, side

@@ -12,8 +12,9 @@ from PIL import Image
 
 from maenas.detector.data.dataset import DataError
 from maenas.detector.data.index.columns import arrays_of
-from maenas.detector.data.readers import clean, coco_annotations, reading
-from maenas.detector.data.readers.coco import read_coco
+from maenas.detector.data.readers import clean, reading
+from maenas.detector.data.readers.coco import annotations
+from maenas.detector.data.readers.coco.reader import read_coco
 
 ODD: list[Any] = [
     {"id": 5, "image_id": 1, "bbox": [1, 1, 5, 5], "category_id": 9},
@@ -63,7 +64,7 @@ def test_a_streamed_file_gives_the_same_data_set(
     coco: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     at_once = read_coco(coco, coco.parent)
-    monkeypatch.setattr(coco_annotations, "STREAMED", 0)
+    monkeypatch.setattr(annotations, "STREAMED", 0)
     monkeypatch.setattr(clean, "BLOCK", 4)
     streamed = read_coco(coco, coco.parent)
     assert streamed.names == at_once.names == ("cat", "dog")
@@ -76,7 +77,7 @@ def test_a_streamed_file_gives_the_same_data_set(
 def test_the_share_that_was_read_is_logged(
     coco: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(coco_annotations, "STREAMED", 0)
+    monkeypatch.setattr(annotations, "STREAMED", 0)
     monkeypatch.setattr(reading, "LOG_EVERY_S", 0.0)
     with caplog.at_level("INFO", "maenas"):
         read_coco(coco, coco.parent)
@@ -96,7 +97,7 @@ def test_the_share_that_was_read_is_logged(
 def test_a_large_file_that_is_no_coco_file_is_refused(
     text: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(coco_annotations, "STREAMED", -1)
+    monkeypatch.setattr(annotations, "STREAMED", -1)
     path = tmp_path / "set.json"
     path.write_text(text)
     with pytest.raises(DataError, match=rf"set\.json: .*{said}"):

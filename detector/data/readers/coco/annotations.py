@@ -16,7 +16,7 @@ from maenas.blocks.files.boundary import parsing
 from maenas.blocks.files.plain_file import open_file, read_bytes
 from maenas.blocks.files.words import shown
 from maenas.detector.data.dataset import DataError
-from maenas.detector.data.readers.json_stream import JsonStream, TextRows
+from maenas.detector.data.readers.coco.json_stream import JsonStream, TextRows
 from maenas.detector.data.readers.reading import ReadLog
 from maenas.detector.data.readers.rows import OutlineColumns
 from maenas.detector.data.readers.values import limit_of, real, truth, whole

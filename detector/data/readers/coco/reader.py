@@ -14,8 +14,8 @@ from maenas.blocks.files.words import cut, name_of, shown
 from maenas.detector.data.dataset import DataError, Dataset, same_classes
 from maenas.detector.data.paths import class_names
 from maenas.detector.data.readers.clean import dataset_of
-from maenas.detector.data.readers.coco_annotations import NO_KEY, Annotations, load_coco
-from maenas.detector.data.readers.coco_images import CocoImages, find_images
+from maenas.detector.data.readers.coco.annotations import NO_KEY, Annotations, load_coco
+from maenas.detector.data.readers.coco.images import CocoImages, find_images
 from maenas.detector.data.readers.rows import ProblemList, Rows
 from maenas.detector.data.readers.source import SPLITS, AnnotationFileReader, DataSource
 from maenas.detector.data.readers.values import class_name, limit_of, whole
