@@ -17,6 +17,7 @@ from maenas.detector.data.readers.clean import dataset_of
 from maenas.detector.data.readers.coco.annotations import NO_KEY, Annotations, load_coco
 from maenas.detector.data.readers.coco.images import CocoImages, find_images
 from maenas.detector.data.readers.rows import ProblemList, Rows
+from maenas.detector.data.readers.shares import require_pixels
 from maenas.detector.data.readers.source import SPLITS, AnnotationFileReader, DataSource
 from maenas.detector.data.readers.values import class_name, limit_of, whole
 from maenas.detector.data.samples import Number, Samples
@@ -78,6 +79,7 @@ def read_coco(path: Path, root: Path) -> Dataset:
     lists, annotations = load_coco(path)
     categories = _categories(path, lists["categories"], annotations)
     order = sorted(categories)
+    require_pixels(str(path), _boxes(annotations))
     problems = ProblemList()
     images = find_images(path, root, lists.pop("images"), problems)
     rows = _rows(annotations, order, images, problems)
@@ -160,13 +162,18 @@ def _rows(
     annotations.drop_codes()
     return Rows(
         image,
-        _view(annotations.boxes, np.float64).reshape(-1, 4),
+        _boxes(annotations),
         labels,
         _view(annotations.crowd, np.bool_),
         _view(annotations.areas, np.float64),
         annotations.outlines.made(),
         annotations.where,
     ).take(known)
+
+
+def _boxes(annotations: Annotations) -> NDArray[np.float64]:
+    """(N, 4) as (x1, y1, x2, y2)."""
+    return _view(annotations.boxes, np.float64).reshape(-1, 4)
 
 
 def _view(values: array[Any], kind: type[Number]) -> NDArray[Number]:
