@@ -17,6 +17,7 @@ from maenas.detector.data.samples import Outlines, Samples, columns_of_paths, en
 
 BLOCK = 1_000_000  # rows that are cleaned at a time, a tenth of a GB
 OVERHANG = 0.01  # share of a side; rounding may move a box this far outside
+LEAST_OVERHANG = 1.0  # pixels; also in a small image
 Sizes = NDArray[np.int32]  # (I, 2) as (height, width)
 
 
@@ -170,7 +171,8 @@ def clean(
     beyond = np.zeros(len(boxes), dtype=bool)
     for column, side in enumerate((width, height, width, height)):  # a column at a time: memory
         np.clip(boxes[:, column], 0, side, out=cut[:, column])
-        beyond |= np.abs(cut[:, column] - boxes[:, column]) > OVERHANG * np.maximum(width, height)
+        allowed = np.maximum(OVERHANG * side, LEAST_OVERHANG)
+        beyond |= np.abs(cut[:, column] - boxes[:, column]) > allowed
     was_cut = "reaches beyond {} and was cut"
     report(beyond, lambda row: was_cut.format(image_size(row)), "redraw it", skips=False)
     twice = _repeated(rows.image, rows.labels, cut, kept)

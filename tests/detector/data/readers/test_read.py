@@ -110,6 +110,13 @@ def test_a_box_is_cut_at_the_image_s_edge(write_yolo):
     assert dataset.problems[0].severity == "warning"
 
 
+@pytest.mark.parametrize(("beyond", "told_of"), [(1, 0), (2, 1), (8, 1)])
+def test_the_side_that_a_box_reaches_beyond_decides_whether_it_is_told(tmp_path, beyond, told_of):
+    Image.new("RGB", (4000, 80)).save(tmp_path / "a.png")
+    (tmp_path / "list.csv").write_text(f"a.png,100,10,140,{80 + beyond},cat\n")
+    assert len(read_dataset(tmp_path / "list.csv").problems) == told_of
+
+
 def test_labels_that_are_no_text_are_reported(write_yolo):
     path = write_yolo({"a": "0 .5 .5 .2 .2"})
     (path.parent / "labels/train/a.txt").write_bytes(b"\xff\xfe\x00")
