@@ -22,7 +22,7 @@ from maenas.detector.media.images import ImageError
 FIRST = 10  # number of images that are searched for to find their folder
 ALL = 100  # more parts than a name has
 PARTS = (ALL, 2, 1)  # last parts of names that are tried, such as patch8/image.jpg
-UNUSABLE, LISTED = -2, -3  # index of an image that is listed but unusable, or not yet found
+UNUSABLE = -2  # index of an image that is listed but unusable
 
 
 class FilesIn(Sequence[Path]):
@@ -81,7 +81,7 @@ class _Listed:
         names: file name of each image.
         sizes: (height, width) of each image; None if the image file gives it.
         places: index of each image in the file's list.
-        index_of: `LISTED` or `UNUSABLE` by id.
+        index_of: index in these columns by id; `UNUSABLE` for images that are left out.
     """
 
     keys: list[Key] = field(default_factory=list)
@@ -181,7 +181,8 @@ def _listed(path: Path, rows: Iterable[Any], problems: ProblemList) -> _Listed:
             fix = "write it relative to the folder of the images"
         elif not all(map(side, given)):
             wrong = f"height and width must be whole and positive, got {_texts(sides)}"
-        elif found.index_of.get(key) == LISTED:
+        elif key in found.index_of:
+            _require_same_file(path, found, key, name, index)
             wrong, fix = f"id {key} is given twice", "renumber one"
         if wrong:
             where += "" if key is None else f", id {key}"
@@ -190,12 +191,26 @@ def _listed(path: Path, rows: Iterable[Any], problems: ProblemList) -> _Listed:
                 found.index_of.setdefault(key, UNUSABLE)
         elif key is not None and name is not None:
             known = None if size is None or None in size else (size[0] or 0, size[1] or 0)
-            found.index_of[key] = LISTED
+            found.index_of[key] = len(found.keys)
             found.keys.append(key)
             found.names.append(name)
             found.sizes.append(known and sizes.setdefault(known, known))
             found.places.append(index)
     return found
+
+
+def _require_same_file(path: Path, listed: _Listed, key: Key, name: str, index: int) -> None:
+    """Raise `DataError` if an earlier image with this id has another file.
+
+    The objects of both would be labels of one of them.
+    """
+    first = listed.index_of[key]
+    if first != UNUSABLE and Path(listed.names[first]) != Path(name):
+        raise DataError(
+            f"{path}: images[{listed.places[first]}] and images[{index}] have one id, {key}, but "
+            f"two files, {shown(listed.names[first])} and {shown(name)}; renumber one, and the "
+            "image_id of its annotations."
+        )
 
 
 def _texts(values: Sequence[object]) -> str:

@@ -134,6 +134,29 @@ def test_an_image_that_is_listed_twice_is_refused(tmp_path):
             read_dataset(path)
 
 
+def test_an_id_of_two_images_is_refused_unless_they_are_one_file(tmp_path):
+    path = coco(tmp_path)
+    data = json.loads(path.read_text())
+    path.write_text(json.dumps(data | {"images": [IMAGE, IMAGE | {"file_name": "y.png"}]}))
+    said = r"images\[0\] and images\[1\] have one id, 1, but two files, 'x.png' and 'y.png'"
+    with pytest.raises(DataError, match=said):
+        read_dataset(path)
+    path.write_text(json.dumps(data | {"images": [IMAGE, IMAGE | {"file_name": "./x.png"}]}))
+    dataset = read_dataset(path)
+    assert dataset.objects == 1
+    assert "images[1], id 1: id 1 is given twice" in str(dataset.problems[0])
+
+
+def test_an_image_gets_no_objects_of_an_unusable_one_with_its_id(tmp_path):
+    path = coco(tmp_path)
+    data = json.loads(path.read_text())
+    images = [IMAGE | {"file_name": 3}, IMAGE, IMAGE | {"id": 2}]
+    path.write_text(json.dumps(data | {"images": images}))
+    dataset = read_dataset(path)
+    assert [sample.image_id for sample in dataset.samples] == [2]
+    assert dataset.objects == 0
+
+
 def test_an_empty_file_is_called_empty(tmp_path):
     path = coco(tmp_path)
     path.write_text(" \n")
