@@ -101,6 +101,12 @@ class Outlines:
         points, ends = _ragged(self.parts, parts)
         return Outlines(self.points[points], ends, objects)
 
+    def only(self, kept: Flags) -> Outlines:
+        """Outlines of the same objects, empty where `kept` (N,) is False."""
+        counts = np.diff(self.objects)
+        points, ends = _ragged(self.parts, np.flatnonzero(np.repeat(kept, counts)))
+        return Outlines(self.points[points], ends, ends_of(counts * kept))
+
     def points_of_objects(self) -> NDArray[np.int64]:
         """(P,): index of the object that each point belongs to."""
         counts = self.parts[self.objects[1:]] - self.parts[self.objects[:-1]]

@@ -16,6 +16,7 @@ from maenas.detector.data.paths import class_names
 from maenas.detector.data.readers.clean import dataset_of
 from maenas.detector.data.readers.coco.annotations import NO_KEY, Annotations, load_coco
 from maenas.detector.data.readers.coco.images import CocoImages, find_images
+from maenas.detector.data.readers.coco.outlines import with_fitting_outlines
 from maenas.detector.data.readers.rows import ProblemList, Rows
 from maenas.detector.data.readers.shares import require_pixels
 from maenas.detector.data.readers.source import SPLITS, AnnotationFileReader, DataSource
@@ -83,6 +84,7 @@ def read_coco(path: Path, root: Path) -> Dataset:
     problems = ProblemList()
     images = find_images(path, root, lists.pop("images"), problems)
     rows = _rows(annotations, order, images, problems)
+    rows = with_fitting_outlines(path, rows, images.sizes, problems)
     return dataset_of(
         path,
         [categories[number] for number in order],
