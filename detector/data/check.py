@@ -13,6 +13,7 @@ from typing import Any
 
 from maenas.detector.data.check_labels import check_balance, check_boxes
 from maenas.detector.data.dataset import DataError, DataProblem, Dataset, Severity
+from maenas.detector.data.readers.cut_boxes import check_cuts
 from maenas.detector.data.readers.read import read_again, splits_of
 from maenas.detector.data.readers.yolo import label_file
 from maenas.detector.data.samples import Samples
@@ -87,6 +88,7 @@ def check(
     for split, dataset in splits.items():
         problems += [
             *dataset.problems,
+            *check_cuts(dataset, split),
             *check_boxes(dataset, size),
             *check_balance(dataset, split),
             *check_sources(dataset, split),

@@ -17,6 +17,7 @@ from maenas.detector.data.samples import Outlines, Samples, columns_of_paths, en
 
 BLOCK = 1_000_000  # rows that are cleaned at a time, a tenth of a GB
 OVERHANG = 0.01  # share of a side; rounding may move a box this far outside
+WAS_CUT = "and was cut"
 LEAST_OVERHANG = 1.0  # pixels; also in a small image
 Sizes = NDArray[np.int32]  # (I, 2) as (height, width)
 
@@ -173,8 +174,9 @@ def clean(
         np.clip(boxes[:, column], 0, side, out=cut[:, column])
         allowed = np.maximum(OVERHANG * side, LEAST_OVERHANG)
         beyond |= np.abs(cut[:, column] - boxes[:, column]) > allowed
-    was_cut = "reaches beyond {} and was cut"
-    report(beyond, lambda row: was_cut.format(image_size(row)), "redraw it", skips=False)
+    report(
+        beyond, lambda row: f"reaches beyond {image_size(row)} {WAS_CUT}", "redraw it", skips=False
+    )
     twice = _repeated(rows.image, rows.labels, cut, kept)
     drop(twice, "is there twice", "delete one of them")
     return cut, kept

@@ -62,6 +62,14 @@ def test_a_set_is_converted(shapes, typed):
     assert typed("data", "check", "voc").code == 0
 
 
+def test_a_conversion_counts_the_boxes_that_were_cut(typed, tmp_path):
+    Image.new("RGB", (80, 40)).save(tmp_path / "a.png")
+    Path("list.csv").write_text("a.png,10,10,90,30,cat\n")
+    ran = typed("data", "convert", "list.csv", "--to", "yolo", "--out", "new")
+    assert ran.code == 0
+    assert "train: boxes cut at the edge of the image: 1 of 1, such as list.csv:1; so" in ran.err
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
