@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import count
@@ -120,6 +121,20 @@ def find_entries(path: Path, keys: Mapping[str, Any], split: str) -> tuple[list[
         require_path(f"{path}: {split}", entry)
         found.append(_find(path, split, entry, _roots(path, folder)))
     return found, root
+
+
+def plain_path(path: Path) -> str:
+    """Absolute path without `.` and `..`, the same for all spellings of one path.
+
+    A `..` behind a link to a folder leads elsewhere than its spelling says, and stays.
+    """
+    plain = os.path.abspath(path)
+    if ".." not in path.parts:
+        return plain
+    try:
+        return plain if path.samefile(plain) else str(path.absolute())
+    except (OSError, ValueError):  # no file is there, or none can be
+        return str(path.absolute())
 
 
 def require_path(where: str, name: str) -> None:

@@ -14,7 +14,7 @@ from maenas.blocks.files.inside import fault_of
 from maenas.blocks.files.plain_file import GIB, read_text
 from maenas.blocks.files.words import cut, shown
 from maenas.detector.data.dataset import DataError, Dataset
-from maenas.detector.data.paths import class_names
+from maenas.detector.data.paths import class_names, plain_path
 from maenas.detector.data.readers.clean import dataset_of
 from maenas.detector.data.readers.reading import counted
 from maenas.detector.data.readers.rows import ProblemList, box_rows
@@ -167,6 +167,7 @@ def _dataset(
     images = list(dict.fromkeys((file, row.image) for file, row in listed))
     first_line = {(file, row.image): row.line for file, row in reversed(listed)}
     place_of: dict[tuple[Path, str], int] = {}
+    place_of_path: dict[str, int] = {}  # an image may be spelled in several ways
     paths: list[Path] = []
     sizes: list[tuple[int, int]] = []
     with Sizes(source.path.resolve(), split) as known:
@@ -180,7 +181,9 @@ def _dataset(
                 what = str(error).rstrip(".")
                 problems.add(len(paths), where, what, "correct it", group="images")
                 continue
-            place_of[key] = len(paths)
+            place_of[key] = place_of_path.setdefault(plain_path(path), len(paths))
+            if place_of[key] < len(paths):
+                continue
             paths.append(path)
             sizes.append(size)
     if not paths:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import ClassVar
 
 from maenas.blocks.errors import SpecError
@@ -207,7 +207,7 @@ def _stems(listed: Path) -> Iterator[str]:
             raise DataError(
                 f"{listed}:{number}: {shown(fields[0])} is not the name of an image."
             ) from None
-        yield fields[0]
+        yield str(PurePosixPath(fields[0].replace("\\", "/")))
 
 
 def _names(source: DataSource, parts: Iterable[_Part]) -> tuple[str, ...]:

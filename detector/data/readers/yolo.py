@@ -11,7 +11,7 @@ import numpy as np
 
 from maenas.blocks.files.plain_file import MIB, MISSING, read_text
 from maenas.detector.data.dataset import DataError, Dataset
-from maenas.detector.data.paths import class_names, find_entries
+from maenas.detector.data.paths import class_names, find_entries, plain_path
 from maenas.detector.data.readers.clean import dataset_of
 from maenas.detector.data.readers.reading import counted
 from maenas.detector.data.readers.rows import ProblemList, Rows, box_rows
@@ -66,11 +66,11 @@ def read_yolo(
         DataError: if there is no image, a list cannot be read, or rows are ambiguous.
     """
     problems, rows = ProblemList(), YoloRows(form)
-    listed: dict[Path, Path] = {}  # entry of each image
+    listed: dict[str, tuple[Path, Path]] = {}  # each image with its entry
     for entry in entries:
         for image in _images(source, entry, problems):
-            listed.setdefault(image, entry)
-    images = list(listed)
+            listed.setdefault(plain_path(image), (image, entry))
+    images = list(listed.values())
     if not images:
         names_of_entries = ", ".join(map(str, entries))
         raise DataError(
@@ -80,13 +80,13 @@ def read_yolo(
     shapes: list[tuple[int, int]] = []
     ids: list[int] = []
     with Sizes(source.resolve(), split) as sizes:
-        for position, image in counted(images):
+        for position, (image, entry) in counted(images):
             try:
                 size = sizes.of(image)
             except ImageError as error:
                 what = str(error).removeprefix(f"{image}: ").rstrip(".")
-                is_in_list = listed[image].suffix == ".txt"
-                fix = f"or remove it from {listed[image]}" if is_in_list else "or delete it"
+                is_in_list = entry.suffix == ".txt"
+                fix = f"or remove it from {entry}" if is_in_list else "or delete it"
                 problems.add(len(paths), image, what, f"replace it, {fix}", group="images")
                 continue
             _read_labels(label_file(image), len(paths), rows, problems)

@@ -62,6 +62,19 @@ def test_a_data_yaml_names_lists_and_the_order_of_classes(listed, tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("one", "other"),
+    [("./a.jpg", "a.jpg"), ("images/a.jpg", "images\\a.jpg"), ("images//a.jpg", "a.jpg")],
+)
+def test_two_spellings_of_an_image_are_one_image_with_all_labels(listed, one, other):
+    path = listed(f"{one},1,2,30,20,dog\n{other},5,6,40,30,cat\n")
+    if "images" in one:
+        (path.parent / "images").mkdir()
+        (path.parent / "a.jpg").rename(path.parent / "images" / "a.jpg")
+    (sample,) = read_dataset(path).samples
+    assert sample.boxes.tolist() == [[1, 2, 30, 20], [5, 6, 40, 30]]
+
+
+@pytest.mark.parametrize(
     ("line", "what"),
     [
         ("a.jpg,1,x,3,4,dog", "holds a number that is not finite"),

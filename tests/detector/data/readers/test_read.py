@@ -201,6 +201,28 @@ def test_only_the_last_images_folder_is_replaced(tmp_path):
     assert read_dataset(tmp_path).objects == 1
 
 
+def test_a_list_that_spells_an_image_in_several_ways_names_one_image(tmp_path):
+    for name in ("train/x", "val/y"):
+        image(tmp_path / "images" / f"{name}.png")
+    lines = [
+        "images/val/../train/x.png",
+        "./images/train/x.png",
+        str(tmp_path / "images/train/x.png"),
+    ]
+    (tmp_path / "train.txt").write_text("\n".join(lines))
+    (tmp_path / "data.yaml").write_text("train: [train.txt, images/train]\nnames: [a]\n")
+    assert len(read_dataset(tmp_path)) == 1
+
+
+def test_a_parent_folder_behind_a_link_is_not_the_folder_of_the_link(tmp_path):
+    for name in ("a/x", "far/a/x", "far/b/y"):
+        image(tmp_path / f"{name}.png")
+    (tmp_path / "b").symlink_to(tmp_path / "far" / "b")
+    (tmp_path / "train.txt").write_text("a/x.png\nb/../a/x.png\n")
+    (tmp_path / "data.yaml").write_text("train: train.txt\nnames: [a]\n")
+    assert len(read_dataset(tmp_path)) == 2
+
+
 def test_a_list_names_images_relative_to_itself(tmp_path):
     for name in ("b", "a"):
         image(tmp_path / "lists" / "images" / f"{name}.png")

@@ -59,6 +59,11 @@ def test_lists_give_the_splits_and_their_order(folder):
         read_dataset(folder, "test")
 
 
+def test_two_spellings_of_a_name_in_a_list_are_one_image(folder):
+    (folder / "ImageSets/Main/val.txt").write_text("a\n./a\n.\\a 1\n")
+    assert [sample.path.name for sample in read_dataset(folder, "val").samples] == ["a.jpg"]
+
+
 def test_without_lists_all_images_are_train(folder):
     for file in (folder / "ImageSets/Main").iterdir():
         file.unlink()
