@@ -6,7 +6,6 @@ import csv
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from io import StringIO
-from math import nan
 from pathlib import Path
 from typing import ClassVar
 
@@ -19,7 +18,7 @@ from maenas.detector.data.readers.clean import dataset_of
 from maenas.detector.data.readers.reading import counted
 from maenas.detector.data.readers.rows import ProblemList, box_rows
 from maenas.detector.data.readers.source import AnnotationFileReader, DataSource
-from maenas.detector.data.readers.values import class_name, real
+from maenas.detector.data.readers.values import class_name, number_fault, real
 from maenas.detector.data.sizes import Sizes
 from maenas.detector.media.images import ImageError
 
@@ -82,7 +81,7 @@ class _Row:
         line: number of the line, from 1.
         image: name of the image.
         label: name of the class; "" for background.
-        box: corners in pixels, NaN where a field is no number; () for background.
+        box: corners in pixels; () for background.
         fault: what is wrong with the line; "" if it can be used.
     """
 
@@ -143,15 +142,17 @@ def _row(file: Path, line: int, fields: Sequence[str], places: dict[str, int]) -
     if len(fields) < needed:
         return _Row(line, image, fault=f"has {len(fields)} columns, needs {needed}")
     texts = {column: fields[place].strip() for column, place in places.items()}
-    corners = [texts[corner] for corner in ("x1", "y1", "x2", "y2")]
-    if not texts["class"] and not any(corners):
+    corners = {corner: texts[corner] for corner in ("x1", "y1", "x2", "y2")}
+    if not texts["class"] and not any(corners.values()):
         return _Row(line, image)
     try:
         label = class_name("class", texts["class"])
     except DataError as error:
         return _Row(line, image, fault=str(error).rstrip("."))
-    numbers = tuple(nan if (value := real(text)) is None else value for text in corners)
-    return _Row(line, image, label, numbers)
+    fault = next(filter(None, (number_fault(*each) for each in corners.items())), "")
+    if fault:
+        return _Row(line, image, label, fault=fault)
+    return _Row(line, image, label, tuple(float(text) for text in corners.values()))
 
 
 def _dataset(

@@ -59,6 +59,16 @@ def real(value: object) -> float | None:
         return None
 
 
+def number_fault(name: str, text: str | None) -> str:
+    """What is wrong with the text of a number, as the end of a sentence; "" if it is one."""
+    if text is None or not text.strip():
+        return f"{name} is missing"
+    if real(text) is not None:
+        return ""
+    advice = " (write a decimal point, and no separator of thousands)" if "," in text else ""
+    return f"{name} must be a number, got {shown(text)}{advice}"
+
+
 def truth(value: object) -> bool | None:
     """Parse a boolean: true, 1, 1.0, "1", "true" and their opposites; an absent value is false.
 

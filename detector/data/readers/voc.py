@@ -148,11 +148,15 @@ def _read(
         raise DataError(
             f"{source.path}: {split}: holds no image that can be used{problems.first()}."
         )
-    unknown = [row for row, (_, each) in enumerate(rows) if each.name not in index_of]
-    for row in unknown:
-        what = f"class {shown(rows[row][1].name)} is not among `names`"
-        problems.add(rows[row][0], where[row], what, "correct it, or add it to `names`")
-    known_rows = [row for row, (_, each) in enumerate(rows) if each.name in index_of]
+    known_rows: list[int] = []
+    for row, (image, each) in enumerate(rows):
+        if each.fault:
+            problems.add(image, where[row], each.fault, "correct it, or delete the object")
+        elif each.name not in index_of:
+            what = f"class {shown(each.name)} is not among `names`"
+            problems.add(image, where[row], what, "correct it, or add it to `names`")
+        else:
+            known_rows.append(row)
     return dataset_of(
         source.path,
         names,

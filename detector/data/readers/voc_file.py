@@ -12,7 +12,7 @@ from maenas.blocks.files.boundary import parsing
 from maenas.blocks.files.plain_file import MIB, read_bytes
 from maenas.blocks.files.words import shown
 from maenas.detector.data.dataset import DataError
-from maenas.detector.data.readers.values import class_name, real, side, truth
+from maenas.detector.data.readers.values import class_name, number_fault, real, side, truth
 
 LIMIT = 64 * MIB
 
@@ -25,13 +25,15 @@ class VocObject:
 
     Attributes:
         name: name of the class.
-        box: (x1, y1, x2, y2) in pixels, counted from 0; NaN where a number is missing.
+        box: (x1, y1, x2, y2) in pixels, counted from 0; NaN if it has a fault.
         difficult: whether the object is ignored, like a crowd.
+        fault: what is wrong with the box; "" if it has four numbers.
     """
 
     name: str
     box: tuple[float, float, float, float]
     difficult: bool
+    fault: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +85,19 @@ def _object(path: Path, number: int, element: Element) -> VocObject:
     if difficult is None:
         annotation = element.findtext("difficult")
         raise DataError(f"{where}: difficult must be 0 or 1, got {shown(annotation)}.")
+    fault = _fault(element.find("bndbox"))
+    if fault:
+        return VocObject(name, (nan, nan, nan, nan), difficult, fault)
     values = [real(element.findtext(f"bndbox/{corner}")) for corner in CORNERS]
     x1, y1, x2, y2 = (nan if value is None else value for value in values)
     # by VOC's rule xmax == xmin is a width of one pixel, but no tool means that
     box = (x1 - (x2 > x1), y1 - (y2 > y1), x2, y2)
     return VocObject(name, box, difficult)
+
+
+def _fault(box: Element | None) -> str:
+    """What is wrong with a box, as the end of a sentence; "" if it has four numbers."""
+    if box is None:
+        return "has no bndbox"
+    faults = (number_fault(corner, box.findtext(corner)) for corner in CORNERS)
+    return next(filter(None, faults), "")

@@ -77,7 +77,10 @@ def test_two_spellings_of_an_image_are_one_image_with_all_labels(listed, one, ot
 @pytest.mark.parametrize(
     ("line", "what"),
     [
-        ("a.jpg,1,x,3,4,dog", "holds a number that is not finite"),
+        ("a.jpg,1,x,3,4,dog", "y1 must be a number, got 'x'"),
+        ("a.jpg,1,,3,4,dog", "y1 is missing"),
+        ('a.jpg,1,2,"1,000",4,dog', "x2 must be a number, got '1,000' (write a decimal point, and"),
+        ("a.jpg,1,nan,3,4,dog", "holds a number that is not finite"),
         ("a.jpg,1,2,3,4,", "class: must be text of 1 to 200 characters, got ''"),
         ("a.jpg,1,2,3", "has 4 columns, needs 6"),
         ("a.jpg,30,2,3,4,dog", "has a width or height of zero or less"),

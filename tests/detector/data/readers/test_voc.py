@@ -97,6 +97,25 @@ def test_a_damaged_file_is_left_out_with_a_line(folder, content, message):
     assert message in str(dataset.problems[0])
 
 
+@pytest.mark.parametrize(
+    ("box", "message"),
+    [
+        ("", "object 2: has no bndbox"),
+        ("<bndbox><xmin>3</xmin></bndbox>", "object 2: ymin is missing"),
+        (
+            "<bndbox><xmin>10,5</xmin><ymin>1</ymin><xmax>20</xmax><ymax>9</ymax></bndbox>",
+            "object 2: xmin must be a number, got '10,5' (write a decimal point",
+        ),
+    ],
+)
+def test_an_object_without_four_numbers_says_which_is_wrong(folder, box, message):
+    wrong = f"<object><name>cat</name>{box}</object>"
+    add(folder, "a", entry("dog", 1, 1, 9, 9), wrong)
+    dataset = read_dataset(folder, "val")
+    assert [message in str(problem) for problem in dataset.problems] == [True]
+    assert dataset.samples[0].boxes.tolist() == [[0, 0, 9, 9]]
+
+
 def test_a_list_cannot_lead_out_of_the_folder(folder):
     (folder / "ImageSets/Main/val.txt").write_text("a\n../../x\n")
     with pytest.raises(DataError, match=r"val.txt:2: '../../x' is not the name of an image"):
