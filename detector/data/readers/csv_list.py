@@ -53,9 +53,16 @@ class CsvReader(AnnotationFileReader):
         if "names" in source.keys:
             return class_names(source.path, source.keys)
         files = [file for split in self.splits(source) for file in self.files_of(source, split)[0]]
-        found = {row.label for file in dict.fromkeys(files) for row in _rows(file)} - {""}
+        found: set[str] = set()
+        first_fault = ""
+        for file in dict.fromkeys(files):
+            for row in _rows(file):
+                found.add(row.label)
+                if row.fault and not first_fault:
+                    first_fault = f"; {file}:{row.line}: {row.fault}"
+        found.discard("")
         if not found:
-            raise DataError(f"{source.path}: no line has a class.")
+            raise DataError(f"{source.path}: no line has a class{first_fault}.")
         return tuple(sorted(found))
 
     def files(self, source: DataSource, split: str) -> tuple[Path, ...]:

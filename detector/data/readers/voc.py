@@ -217,12 +217,18 @@ def _stems(listed: Path) -> Iterator[str]:
 def _names(source: DataSource, parts: Iterable[_Part]) -> tuple[str, ...]:
     """All class names of all splits in sorted order, the same for every split."""
     found: set[str] = set()
+    faults: list[str] = []
+    count = 0
     for folder in sorted({part.annotations for part in parts}):
         for file in sorted(folder.glob("*.xml")):
+            count += 1
             try:
                 found.update(each.name for each in read_voc_file(file).objects)
-            except DataError:
-                continue  # reported when its split is read
+            except DataError as error:  # reported when its split is read
+                faults.append(str(error).rstrip("."))
     if not found:
-        raise DataError(f"{source.path}: no XML file has an object that can be used.")
+        what = "no XML file has an object that can be used"
+        if faults:
+            what += f": {len(faults):,} of {count:,} cannot be read, such as {faults[0]}"
+        raise DataError(f"{source.path}: {what}.")
     return tuple(sorted(found))

@@ -106,6 +106,7 @@ def test_a_line_that_cannot_be_used_is_named(listed, line, what):
         ),
         ('a.jpg,1,2,3,4,"dog\n', r"set\.csv:1: is no CSV: unexpected end"),
         ("a.jpg,0.1,0.2,0.3,0.4,dog\n", "every corner is in 0..1"),
+        (HEADER + "a.jpg,1,2\n", "no line has a class; .*:2: has 3 columns, needs 8"),
         ("c.jpg,1,2,3,4,dog\n", "lists no image that can be used, such as"),
     ],
 )

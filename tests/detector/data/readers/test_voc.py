@@ -116,6 +116,21 @@ def test_an_object_without_four_numbers_says_which_is_wrong(folder, box, message
     assert dataset.samples[0].boxes.tolist() == [[0, 0, 9, 9]]
 
 
+def test_files_that_all_fail_are_counted_and_the_first_is_named(folder):
+    for stem in ("a", "b"):
+        latin = "<annotation><object><name>\xe9</name></object></annotation>".encode("latin-1")
+        (folder / f"Annotations/{stem}.xml").write_bytes(latin)
+    with pytest.raises(DataError, match=r": 2 of 2 cannot be read, such as .*a\.xml: is no XML"):
+        read_dataset(folder, "val")
+
+
+def test_files_without_objects_give_no_class(folder):
+    for stem in ("a", "b"):
+        add(folder, stem)
+    with pytest.raises(DataError, match=r"no XML file has an object that can be used\.$"):
+        read_dataset(folder, "val")
+
+
 def test_a_list_cannot_lead_out_of_the_folder(folder):
     (folder / "ImageSets/Main/val.txt").write_text("a\n../../x\n")
     with pytest.raises(DataError, match=r"val.txt:2: '../../x' is not the name of an image"):
