@@ -9,6 +9,8 @@ from io import StringIO
 from pathlib import Path
 from typing import ClassVar
 
+import numpy as np
+
 from maenas.blocks.files.inside import fault_of
 from maenas.blocks.files.plain_file import GIB, read_text
 from maenas.blocks.files.words import cut, shown
@@ -17,6 +19,7 @@ from maenas.detector.data.paths import class_names, plain_path
 from maenas.detector.data.readers.clean import dataset_of
 from maenas.detector.data.readers.reading import counted
 from maenas.detector.data.readers.rows import ProblemList, box_rows
+from maenas.detector.data.readers.shares import require_pixels
 from maenas.detector.data.readers.source import AnnotationFileReader, DataSource
 from maenas.detector.data.readers.values import class_name, number_fault, real
 from maenas.detector.data.sizes import Sizes
@@ -171,7 +174,8 @@ def _dataset(
 ) -> Dataset:
     """Clean labels of the images that are on the disk."""
     problems, index_of = ProblemList(), {name: index for index, name in enumerate(names)}
-    _require_pixels(listed)
+    boxes = np.array([row.box for _, row in listed if row.box]).reshape(-1, 4)
+    require_pixels(str(listed[0][0]), boxes)
     images = list(dict.fromkeys((file, row.image) for file, row in listed))
     first_line = {(file, row.image): row.line for file, row in reversed(listed)}
     place_of: dict[tuple[Path, str], int] = {}
@@ -226,16 +230,6 @@ def _dataset(
         problems,
         lambda index: str(paths[index]),
     )
-
-
-def _require_pixels(listed: Sequence[tuple[Path, _Row]]) -> None:
-    """Raise `DataError` if all corners are shares of the image: a list states pixels."""
-    boxes = [row.box for _, row in listed if row.box]
-    if boxes and all(0 <= value <= 1 for box in boxes for value in box):
-        raise DataError(
-            f"{listed[0][0]}: every corner is in 0..1, so they are shares of the image; write them "
-            "in pixels."
-        )
 
 
 def _image(file: Path, root: Path, name: str) -> Path:

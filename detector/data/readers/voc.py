@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import ClassVar
+
+import numpy as np
 
 from maenas.blocks.errors import SpecError
 from maenas.blocks.files.inside import inside
@@ -15,7 +17,8 @@ from maenas.detector.data.dataset import DataError, Dataset
 from maenas.detector.data.paths import class_names
 from maenas.detector.data.readers.clean import dataset_of
 from maenas.detector.data.readers.reading import counted
-from maenas.detector.data.readers.rows import ProblemList, box_rows
+from maenas.detector.data.readers.rows import Numbers, ProblemList, box_rows
+from maenas.detector.data.readers.shares import require_pixels
 from maenas.detector.data.readers.source import ROBOFLOW_FOLDERS, SPLITS, DataSource, Reader
 from maenas.detector.data.readers.voc_file import LIMIT, VocFile, VocObject, read_voc_file
 from maenas.detector.data.sizes import Sizes
@@ -148,6 +151,7 @@ def _read(
         raise DataError(
             f"{source.path}: {split}: holds no image that can be used{problems.first()}."
         )
+    require_pixels(f"{source.path} ({split})", _as_written([each.box for _, each in rows]))
     known_rows: list[int] = []
     for row, (image, each) in enumerate(rows):
         if each.fault:
@@ -174,6 +178,13 @@ def _read(
         problems,
         lambda index: str(paths[index]),
     )
+
+
+def _as_written(boxes: Sequence[tuple[float, ...]]) -> Numbers:
+    """(N, 4): corners as the files state them, counted from 1."""
+    made = np.array(boxes, dtype=np.float64).reshape(-1, 4)
+    made[:, :2] += made[:, 2:] > made[:, :2]
+    return made
 
 
 def _image(

@@ -131,6 +131,17 @@ def test_files_without_objects_give_no_class(folder):
         read_dataset(folder, "val")
 
 
+def test_corners_in_shares_of_the_image_are_refused(folder):
+    add(folder, "a", entry("dog", 0.21, 0.41, 0.8, 0.9), entry("cat", "nan", 0, 1, 1))
+    with pytest.raises(DataError, match=r"\(val\): every corner is in 0\.\.1"):
+        read_dataset(folder, "val")
+
+
+def test_a_box_of_the_first_pixels_is_no_share(folder):
+    add(folder, "a", entry("dog", 1, 1, 2, 2))
+    assert read_dataset(folder, "val").samples[0].boxes.tolist() == [[0, 0, 2, 2]]
+
+
 def test_a_list_cannot_lead_out_of_the_folder(folder):
     (folder / "ImageSets/Main/val.txt").write_text("a\n../../x\n")
     with pytest.raises(DataError, match=r"val.txt:2: '../../x' is not the name of an image"):
