@@ -25,6 +25,8 @@ from maenas.detector.data.sizes import Sizes
 from maenas.detector.media.images import IMAGE_SUFFIXES, ImageError
 
 ANNOTATIONS, IMAGES, LISTS = "Annotations", "JPEGImages", "ImageSets/Main"
+# Suffixes of images in lower and upper case; other cases are found by the name in the XML file.
+_BOTH_CASES = [each for known in sorted(IMAGE_SUFFIXES) for each in (known, known.upper())]
 
 
 class VocReader(Reader):
@@ -86,7 +88,11 @@ class _Part:
         """Names of the images without suffix: those of the list, or those of all XML files."""
         if self.listed is not None:
             return list(dict.fromkeys(_stems(self.listed)))
-        return sorted(file.stem for file in self.annotations.glob("*.xml"))
+        return sorted(self.files())
+
+    def files(self) -> dict[str, Path]:
+        """The XML files by their names without suffix; the suffix is in any case."""
+        return {file.stem: file for file in _xml_files(self.annotations)}
 
 
 def _parts(folder: Path) -> dict[str, _Part]:
@@ -108,14 +114,15 @@ def _parts(folder: Path) -> dict[str, _Part]:
     return {split: _Part(path, path) for split, path in beside.items()}
 
 
+def _xml_files(folder: Path) -> Iterator[Path]:
+    """The XML files of a folder, in any order."""
+    return (file for file in folder.glob("*") if file.suffix.lower() == ".xml")
+
+
 def _is_beside(folder: Path) -> bool:
     """Whether a folder holds an XML file beside the image that it belongs to."""
-    first = next(folder.glob("*.xml"), None) if folder.is_dir() else None
-    return first is not None and any(
-        first.with_suffix(suffix).is_file()
-        for known in sorted(IMAGE_SUFFIXES)
-        for suffix in (known, known.upper())
-    )
+    first = next(_xml_files(folder), None) if folder.is_dir() else None
+    return first is not None and any(first.with_suffix(suffix).is_file() for suffix in _BOTH_CASES)
 
 
 def _read(
@@ -128,9 +135,10 @@ def _read(
     ids: list[int] = []
     rows: list[tuple[int, VocObject]] = []
     where: list[str] = []
+    files = part.files()
     with Sizes(source.path.resolve(), split) as known:
         for position, stem in counted(stems):
-            xml = part.annotations / f"{stem}.xml"
+            xml = files.get(stem, part.annotations / f"{stem}.xml")
             try:
                 annotation = read_voc_file(xml)
                 path = _image(part.images, stem, annotation, xml, len(paths), problems)
@@ -191,7 +199,7 @@ def _image(
     images: Path, stem: str, annotation: VocFile, xml: Path, index: int, problems: ProblemList
 ) -> Path:
     """Path of the image of an XML file: the XML's own name first, else the name it contains."""
-    for suffix in (Path(annotation.image).suffix, ".jpg", *sorted(IMAGE_SUFFIXES)):
+    for suffix in (Path(annotation.image).suffix, ".jpg", *_BOTH_CASES):
         path = images / f"{stem}{suffix}"
         if suffix.lower() in IMAGE_SUFFIXES and path.is_file():
             if annotation.image and Path(annotation.image).stem != stem:
@@ -231,7 +239,7 @@ def _names(source: DataSource, parts: Iterable[_Part]) -> tuple[str, ...]:
     faults: list[str] = []
     count = 0
     for folder in sorted({part.annotations for part in parts}):
-        for file in sorted(folder.glob("*.xml")):
+        for file in sorted(_xml_files(folder)):
             count += 1
             try:
                 found.update(each.name for each in read_voc_file(file).objects)

@@ -71,6 +71,19 @@ def test_without_lists_all_images_are_train(folder):
     assert len(read_dataset(folder)) == 2
 
 
+def test_suffixes_count_in_any_case(folder):
+    (folder / "Annotations/a.xml").rename(folder / "Annotations/a.XML")
+    (folder / "JPEGImages/a.jpg").rename(folder / "JPEGImages/a.JPG")
+    assert [sample.path.name for sample in read_dataset(folder, "train").samples] == [
+        "b.jpg",
+        "a.JPG",
+    ]
+    (folder / "ImageSets/Main/train.txt").unlink()
+    (folder / "ImageSets/Main/val.txt").unlink()
+    assert [sample.path.name for sample in read_dataset(folder).samples] == ["a.JPG", "b.jpg"]
+    assert read_dataset(folder).names == ("cat", "dog")
+
+
 def test_a_box_of_no_size_and_a_wrong_file_name_are_reported(folder):
     add(folder, "a", entry("cat", 5, 5, 5, 9), entry("cat", 5, 5, 9, 9), filename="z.jpg")
     dataset = read_dataset(folder, "val")
