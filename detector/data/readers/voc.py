@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import ClassVar
@@ -25,6 +25,7 @@ from maenas.detector.data.sizes import Sizes
 from maenas.detector.media.images import IMAGE_SUFFIXES, ImageError
 
 ANNOTATIONS, IMAGES, LISTS = "Annotations", "JPEGImages", "ImageSets/Main"
+PRESENCE = ("1", "-1", "0")  # of a class in an image of a list: yes, no, difficult
 # Suffixes of images in lower and upper case; other cases are found by the name in the XML file.
 _BOTH_CASES = [each for known in sorted(IMAGE_SUFFIXES) for each in (known, known.upper())]
 
@@ -87,7 +88,7 @@ class _Part:
     def stems(self) -> list[str]:
         """Names of the images without suffix: those of the list, or those of all XML files."""
         if self.listed is not None:
-            return list(dict.fromkeys(_stems(self.listed)))
+            return list(dict.fromkeys(_stems(self.listed, self.files())))
         return sorted(self.files())
 
     def files(self) -> dict[str, Path]:
@@ -217,20 +218,40 @@ def _image(
     return path
 
 
-def _stems(listed: Path) -> Iterator[str]:
-    """Image names in a list; a second column, the presence of a class, is not used."""
+def _stems(listed: Path, known: Container[str]) -> Iterator[str]:
+    """Image names in a list.
+
+    A second column, the presence of a class, is not used. Names may hold blanks.
+
+    Args:
+        listed: file that lists the images.
+        known: names of the XML files, which decide whether ` 1` belongs to a name.
+    """
     text = read_text(listed, limit=LIMIT, error=DataError)
-    for number, line in enumerate(text.splitlines(), 1):
-        fields = line.split()
-        if not fields:
-            continue
+    lines = {number: line.strip() for number, line in enumerate(text.splitlines(), 1)}
+    names = {number: _without_presence(line) for number, line in lines.items() if line}
+    is_of_class = all(name != lines[number] for number, name in names.items())
+    for number, short in names.items():
+        whole = lines[number]
+        if is_of_class and whole in known and short in known:
+            raise DataError(
+                f"{listed}:{number}: may mean the image {shown(short)} or {shown(whole)}; rename "
+                "one of them."
+            )
+        name = whole if whole in known else short
         try:
-            inside(listed.parent, fields[0])
+            inside(listed.parent, name)
         except SpecError:
             raise DataError(
-                f"{listed}:{number}: {shown(fields[0])} is not the name of an image."
+                f"{listed}:{number}: {shown(name)} is not the name of an image."
             ) from None
-        yield str(PurePosixPath(fields[0].replace("\\", "/")))
+        yield str(PurePosixPath(name.replace("\\", "/")))
+
+
+def _without_presence(line: str) -> str:
+    """A line without the presence of a class, if that is its last word."""
+    first, _, last = line.replace("\t", " ").rpartition(" ")
+    return first.rstrip() if last in PRESENCE and first else line
 
 
 def _names(source: DataSource, parts: Iterable[_Part]) -> tuple[str, ...]:

@@ -155,6 +155,30 @@ def test_a_box_of_the_first_pixels_is_no_share(folder):
     assert read_dataset(folder, "val").samples[0].boxes.tolist() == [[0, 0, 2, 2]]
 
 
+def test_a_line_with_two_words_names_no_image_of_the_first(folder):
+    (folder / "ImageSets/Main/val.txt").write_text("a b\na\n")
+    dataset = read_dataset(folder, "val")
+    assert [sample.path.name for sample in dataset.samples] == ["a.jpg"]
+    (problem,) = dataset.problems
+    assert Path(problem.where).name == "a b.xml"
+    assert "remove it from" in problem.fix
+
+
+def test_names_of_images_may_hold_blanks(folder):
+    for stem in ("c", "c d", "c 1"):
+        add(folder, stem, entry("cat", 1, 1, 9, 9))
+    (folder / "ImageSets/Main/val.txt").write_text("c d\nc 1\na\t-1\nb 0\n")
+    names = [sample.path.stem for sample in read_dataset(folder, "val").samples]
+    assert names == ["c d", "c 1", "a", "b"]
+
+
+def test_a_line_that_may_mean_two_images_is_refused(folder):
+    add(folder, "a 1", entry("cat", 1, 1, 9, 9))
+    (folder / "ImageSets/Main/val.txt").write_text("b -1\na 1\n")
+    with pytest.raises(DataError, match=r"val\.txt:2: may mean the image 'a' or 'a 1'"):
+        read_dataset(folder, "val")
+
+
 def test_a_list_cannot_lead_out_of_the_folder(folder):
     (folder / "ImageSets/Main/val.txt").write_text("a\n../../x\n")
     with pytest.raises(DataError, match=r"val.txt:2: '../../x' is not the name of an image"):
