@@ -13,10 +13,11 @@ import numpy as np
 
 from maenas.blocks.files.inside import fault_of
 from maenas.blocks.files.plain_file import GIB, read_text
-from maenas.blocks.files.words import cut, shown
+from maenas.blocks.files.words import shown
 from maenas.detector.data.dataset import DataError, Dataset
 from maenas.detector.data.paths import class_names, plain_path
 from maenas.detector.data.readers.clean import dataset_of
+from maenas.detector.data.readers.csv_columns import columns_of
 from maenas.detector.data.readers.reading import counted
 from maenas.detector.data.readers.rows import ProblemList, box_rows
 from maenas.detector.data.readers.shares import require_pixels
@@ -27,16 +28,6 @@ from maenas.detector.media.images import ImageError
 
 SUFFIX = ".csv"
 ROBOFLOW_FILE = "_annotations.csv"
-# Names of each column, in any case; width and height of the image are not needed.
-COLUMNS = {
-    "image": ("filename", "file_name", "image", "image_path", "path", "file"),
-    "class": ("class", "class_name", "label", "name", "category"),
-    "x1": ("xmin", "x_min", "x1", "left"),
-    "y1": ("ymin", "y_min", "y1", "top"),
-    "x2": ("xmax", "x_max", "x2", "right"),
-    "y2": ("ymax", "y_max", "y2", "bottom"),
-}
-BARE = ("image", "x1", "y1", "x2", "y2", "class")  # the order without a header
 
 
 class CsvReader(AnnotationFileReader):
@@ -114,36 +105,12 @@ def _rows(file: Path) -> Iterator[_Row]:
             if not any(field.strip() for field in fields):
                 continue
             if places is None:
-                places, is_header = _places(file, fields)
+                places, is_header = columns_of(file, fields)
                 if is_header:
                     continue
             yield _row(file, lines.line_num, fields, places)
     except csv.Error as error:
         raise DataError(f"{file}:{lines.line_num}: is no CSV: {error}.") from None
-
-
-def _places(file: Path, first: Sequence[str]) -> tuple[dict[str, int], bool]:
-    """Index of each column, and whether the first line is a header."""
-    texts = [field.strip().lower() for field in first]
-    found = {
-        column: texts.index(name)
-        for column, names in COLUMNS.items()
-        for name in names
-        if name in texts
-    }
-    if len(found) == len(COLUMNS):
-        return found, True
-    is_box = all(not text or real(text) is not None for text in texts[1:5])
-    if not found and len(texts) == len(BARE) and is_box:
-        return {name: index for index, name in enumerate(BARE)}, False
-    missing = [
-        f"{column} ({' or '.join(COLUMNS[column][:2])})" for column in BARE if column not in found
-    ]
-    wanted = ", ".join(missing)
-    raise DataError(
-        f"{file}:1: lacks a column for {wanted}, got {cut(', '.join(texts) or 'none')}; without a "
-        "header the six columns are image, x1, y1, x2, y2, class."
-    )
 
 
 def _row(file: Path, line: int, fields: Sequence[str], places: dict[str, int]) -> _Row:

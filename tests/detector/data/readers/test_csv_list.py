@@ -104,6 +104,16 @@ def test_a_line_that_cannot_be_used_is_named(listed, line, what):
             "file,kind,x,y,w,h\n",
             r"set\.csv:1: lacks a column for x1 \(xmin or x_min\), .* got file",
         ),
+        (
+            "image,label,x1,y1,x2,y2,category\na.jpg,dog,1,2,3,4,pet\n",
+            r"set\.csv:1: columns 'label' and 'category' may both be class; rename or delete",
+        ),
+        (
+            "Image,File,class,x1,y1,x2,y2\na.jpg,b.jpg,dog,1,2,3,4\n",
+            "columns 'image' and 'file' may both be image",
+        ),
+        ("file,class,x1,y1,x2,y2,class\n", "columns 'class' and 'class' may both be class"),
+        ("file,class,x1,y1,x2,y2,xmin\n", "columns 'x1' and 'xmin' may both be x1"),
         ('a.jpg,1,2,3,4,"dog\n', r"set\.csv:1: is no CSV: unexpected end"),
         ("a.jpg,0.1,0.2,0.3,0.4,dog\n", "every corner is in 0..1"),
         ("a.jpg,.1,.2,.3,.4,dog\na.jpg,.5,.5,1.002,.9,dog\n", "every corner is in 0..1"),
