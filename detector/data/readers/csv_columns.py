@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,13 +20,20 @@ COLUMNS = {
     "y2": ("ymax", "y_max", "y2", "bottom"),
 }
 BARE = ("image", "x1", "y1", "x2", "y2", "class")  # the order without a header
+CORNERS = BARE[1:5]
+# Columns of the third and fourth corner of a quadrilateral, behind x1, y1, x2 and y2.
+FURTHER = ("x3", "y3", "x4", "y4")
+COORDINATE = re.compile(r"[xy][_ ]?\d+")
 
 
 def columns_of(file: Path, first: Sequence[str]) -> tuple[dict[str, int], bool]:
     """Index of each column, and whether the first line is a header.
 
+    A list of quadrilaterals has columns `FURTHER`, too.
+
     Raises:
-        DataError: if a column is missing, or two columns give the same.
+        DataError: if a column is missing, two columns give the same, or there are coordinates
+            beside those of the corners.
     """
     texts = [field.strip().lower() for field in first]
     found = {
@@ -35,7 +43,11 @@ def columns_of(file: Path, first: Sequence[str]) -> tuple[dict[str, int], bool]:
     missing = [column for column in BARE if not found[column]]
     if not missing:
         _require_one_each(file, texts, found)
-        return {column: places[0] for column, places in found.items()}, True
+        columns = {column: places[0] for column, places in found.items()}
+        if all(texts.count(name) == 1 for name in (*CORNERS, *FURTHER)):
+            columns |= {name: texts.index(name) for name in FURTHER}
+        _require_all_coordinates(file, texts, columns)
+        return columns, True
     is_box = all(not text or real(text) is not None for text in texts[1:5])
     if len(missing) == len(texts) == len(BARE) and is_box:
         return {name: index for index, name in enumerate(BARE)}, False
@@ -54,4 +66,15 @@ def _require_one_each(file: Path, texts: Sequence[str], found: dict[str, list[in
             raise DataError(
                 f"{file}:1: columns {both} may both be {column}; rename or delete those that are "
                 "not used."
+            )
+
+
+def _require_all_coordinates(file: Path, texts: Sequence[str], columns: dict[str, int]) -> None:
+    """Raise `DataError` if a coordinate is not read: the corners are then not those of a box."""
+    for place, text in enumerate(texts):
+        if place not in columns.values() and COORDINATE.fullmatch(text):
+            raise DataError(
+                f"{file}:1: column {text!r} is neither a corner of a box (xmin, ymin, xmax, ymax) "
+                "nor of a quadrilateral (x1, y1 to x4, y4); rename the columns of the box, and "
+                "delete those that are not used."
             )

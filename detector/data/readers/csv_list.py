@@ -6,6 +6,7 @@ import csv
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from io import StringIO
+from math import isfinite, nan
 from pathlib import Path
 from typing import ClassVar
 
@@ -17,12 +18,12 @@ from maenas.blocks.files.words import shown
 from maenas.detector.data.dataset import DataError, Dataset
 from maenas.detector.data.paths import class_names, plain_path
 from maenas.detector.data.readers.clean import dataset_of
-from maenas.detector.data.readers.csv_columns import columns_of
+from maenas.detector.data.readers.csv_columns import CORNERS, FURTHER, columns_of
 from maenas.detector.data.readers.reading import counted
 from maenas.detector.data.readers.rows import ProblemList, box_rows
 from maenas.detector.data.readers.shares import require_pixels
 from maenas.detector.data.readers.source import AnnotationFileReader, DataSource
-from maenas.detector.data.readers.values import class_name, number_fault, real
+from maenas.detector.data.readers.values import class_name, number_fault
 from maenas.detector.data.sizes import Sizes
 from maenas.detector.media.images import ImageError
 
@@ -34,7 +35,8 @@ class CsvReader(AnnotationFileReader):
     """Reader of a .csv file, of those that a `data.yaml` names, or of Roboflow's folders.
 
     The first line names the columns; without it they are image, x1, y1, x2, y2 and class. An image
-    whose class and corners are empty is background.
+    whose class and corners are empty is background. Of four corners, x1 and y1 to x4 and y4, the
+    smallest upright box around them is read.
     """
 
     name: ClassVar[str] = "csv"
@@ -119,7 +121,7 @@ def _row(file: Path, line: int, fields: Sequence[str], places: dict[str, int]) -
     if len(fields) < needed:
         return _Row(line, image, fault=f"has {len(fields)} columns, needs {needed}")
     texts = {column: fields[place].strip() for column, place in places.items()}
-    corners = {corner: texts[corner] for corner in ("x1", "y1", "x2", "y2")}
+    corners = {corner: texts[corner] for corner in (*CORNERS, *FURTHER) if corner in texts}
     if not texts["class"] and not any(corners.values()):
         return _Row(line, image)
     try:
@@ -129,7 +131,11 @@ def _row(file: Path, line: int, fields: Sequence[str], places: dict[str, int]) -
     fault = next(filter(None, (number_fault(*each) for each in corners.items())), "")
     if fault:
         return _Row(line, image, label, fault=fault)
-    return _Row(line, image, label, tuple(float(text) for text in corners.values()))
+    numbers = [float(text) for text in corners.values()]
+    if len(numbers) > len(CORNERS):
+        xs, ys = numbers[::2], numbers[1::2]
+        numbers = [min(xs), min(ys), max(xs), max(ys)] if all(map(isfinite, numbers)) else [nan] * 4
+    return _Row(line, image, label, tuple(numbers))
 
 
 def _dataset(

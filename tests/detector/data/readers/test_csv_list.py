@@ -45,6 +45,14 @@ def test_a_list_gives_images_classes_and_corners(listed, text):
     assert [int(each.labels[0]) for each in data.samples] == [1, 0]
 
 
+def test_four_corners_give_the_smallest_upright_box_around_them(listed):
+    text = "filename,x1,y1,x2,y2,x3,y3,x4,y4,class\na.jpg,30,2,50,10,30,20,10,12,dog\n"
+    dataset = read_dataset(listed(text + "b.jpg,nan,2,50,10,30,20,10,12,dog\nb.jpg,,,,,,,,,\n"))
+    assert dataset.samples[0].boxes.tolist() == [[10, 2, 50, 20]]
+    (first, _) = dataset.problems
+    assert first.what == "holds a number that is not finite"
+
+
 def test_a_folder_of_roboflow_has_its_splits_and_one_list_of_classes(listed, tmp_path):
     listed(HEADER + "a.jpg,80,40,dog,1,2,3,4\n", "train/_annotations.csv")
     listed(HEADER + "a.jpg,80,40,cat,1,2,3,4\n", "valid/_annotations.csv")
@@ -114,6 +122,9 @@ def test_a_line_that_cannot_be_used_is_named(listed, line, what):
         ),
         ("file,class,x1,y1,x2,y2,class\n", "columns 'class' and 'class' may both be class"),
         ("file,class,x1,y1,x2,y2,xmin\n", "columns 'x1' and 'xmin' may both be x1"),
+        ("file,class,x1,y1,x2,y2,x3,y3\n", "column 'x3' is neither a corner of a box"),
+        ("file,class,x0,y0,x1,y1,x2,y2\n", "column 'x0' is neither a corner of a box"),
+        ("file,class,xmin,ymin,xmax,ymax,x3,y3,x4,y4\n", "column 'x3' is neither"),
         ('a.jpg,1,2,3,4,"dog\n', r"set\.csv:1: is no CSV: unexpected end"),
         ("a.jpg,0.1,0.2,0.3,0.4,dog\n", "every corner is in 0..1"),
         ("a.jpg,.1,.2,.3,.4,dog\na.jpg,.5,.5,1.002,.9,dog\n", "every corner is in 0..1"),
