@@ -10,7 +10,7 @@ from maenas.blocks.files.words import cut
 from maenas.detector.data.dataset import DataError
 from maenas.detector.data.readers.values import real
 
-# Names of each column, in any case; width and height of the image are not needed.
+# Names of each column, in any case.
 COLUMNS = {
     "image": ("filename", "file_name", "image", "image_path", "path", "file"),
     "class": ("class", "class_name", "label", "name", "category"),
@@ -18,6 +18,11 @@ COLUMNS = {
     "y1": ("ymin", "y_min", "y1", "top"),
     "x2": ("xmax", "x_max", "x2", "right"),
     "y2": ("ymax", "y_max", "y2", "bottom"),
+}
+# Names of the columns that may state the size of the image.
+SIDES = {
+    "width": ("image_width", "img_width", "width"),
+    "height": ("image_height", "img_height", "height"),
 }
 BARE = ("image", "x1", "y1", "x2", "y2", "class")  # the order without a header
 CORNERS = BARE[1:5]
@@ -29,7 +34,7 @@ COORDINATE = re.compile(r"[xy][_ ]?\d+")
 def columns_of(file: Path, first: Sequence[str]) -> tuple[dict[str, int], bool]:
     """Index of each column, and whether the first line is a header.
 
-    A list of quadrilaterals has columns `FURTHER`, too.
+    A list of quadrilaterals has columns `FURTHER`, too, and one with sizes of images `SIDES`.
 
     Raises:
         DataError: if a column is missing, two columns give the same, or there are coordinates
@@ -47,6 +52,10 @@ def columns_of(file: Path, first: Sequence[str]) -> tuple[dict[str, int], bool]:
         if all(texts.count(name) == 1 for name in (*CORNERS, *FURTHER)):
             columns |= {name: texts.index(name) for name in FURTHER}
         _require_all_coordinates(file, texts, columns)
+        for column, names in SIDES.items():
+            name = next((name for name in names if name in texts), None)
+            if name is not None:
+                columns[column] = texts.index(name)
         return columns, True
     is_box = all(not text or real(text) is not None for text in texts[1:5])
     if len(missing) == len(texts) == len(BARE) and is_box:

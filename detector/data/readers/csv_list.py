@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from io import StringIO
 from math import isfinite, nan
@@ -14,21 +14,22 @@ import numpy as np
 
 from maenas.blocks.files.inside import fault_of
 from maenas.blocks.files.plain_file import GIB, read_text
-from maenas.blocks.files.words import shown
+from maenas.blocks.files.words import cut, shown
 from maenas.detector.data.dataset import DataError, Dataset
 from maenas.detector.data.paths import class_names, plain_path
 from maenas.detector.data.readers.clean import dataset_of
-from maenas.detector.data.readers.csv_columns import CORNERS, FURTHER, columns_of
+from maenas.detector.data.readers.csv_columns import CORNERS, FURTHER, SIDES, columns_of
 from maenas.detector.data.readers.reading import counted
 from maenas.detector.data.readers.rows import ProblemList, box_rows
 from maenas.detector.data.readers.shares import require_pixels
 from maenas.detector.data.readers.source import AnnotationFileReader, DataSource
-from maenas.detector.data.readers.values import class_name, number_fault
+from maenas.detector.data.readers.values import class_name, number_fault, real
 from maenas.detector.data.sizes import Sizes
 from maenas.detector.media.images import ImageError
 
 SUFFIX = ".csv"
 ROBOFLOW_FILE = "_annotations.csv"
+LONGEST_SIDE = 20  # characters of a side in a message
 
 
 class CsvReader(AnnotationFileReader):
@@ -86,6 +87,7 @@ class _Row:
         label: name of the class; "" for background.
         box: corners in pixels; () for background.
         fault: what is wrong with the line; "" if it can be used.
+        sides: texts of the width and height of the image; () if the list has none.
     """
 
     line: int
@@ -93,6 +95,7 @@ class _Row:
     label: str = ""
     box: tuple[float, ...] = ()
     fault: str = ""
+    sides: tuple[str, ...] = ()
 
 
 def _rows(file: Path) -> Iterator[_Row]:
@@ -117,13 +120,16 @@ def _rows(file: Path) -> Iterator[_Row]:
 
 def _row(file: Path, line: int, fields: Sequence[str], places: dict[str, int]) -> _Row:
     image = fields[places["image"]].strip() if len(fields) > places["image"] else ""
-    needed = max(places.values()) + 1
+    needed = 1 + max(place for column, place in places.items() if column not in SIDES)
     if len(fields) < needed:
         return _Row(line, image, fault=f"has {len(fields)} columns, needs {needed}")
-    texts = {column: fields[place].strip() for column, place in places.items()}
+    texts = {
+        column: fields[place].strip() for column, place in places.items() if place < len(fields)
+    }
     corners = {corner: texts[corner] for corner in (*CORNERS, *FURTHER) if corner in texts}
+    sides = tuple(texts[side] for side in SIDES) if all(side in texts for side in SIDES) else ()
     if not texts["class"] and not any(corners.values()):
-        return _Row(line, image)
+        return _Row(line, image, sides=sides)
     try:
         label = class_name("class", texts["class"])
     except DataError as error:
@@ -135,7 +141,7 @@ def _row(file: Path, line: int, fields: Sequence[str], places: dict[str, int]) -
     if len(numbers) > len(CORNERS):
         xs, ys = numbers[::2], numbers[1::2]
         numbers = [min(xs), min(ys), max(xs), max(ys)] if all(map(isfinite, numbers)) else [nan] * 4
-    return _Row(line, image, label, tuple(numbers))
+    return _Row(line, image, label, tuple(numbers), sides=sides)
 
 
 def _dataset(
@@ -151,6 +157,10 @@ def _dataset(
     require_pixels(str(listed[0][0]), boxes)
     images = list(dict.fromkeys((file, row.image) for file, row in listed))
     first_line = {(file, row.image): row.line for file, row in reversed(listed)}
+    stated: dict[tuple[Path, str], dict[tuple[str, ...], int]] = {}  # sides with a line of each
+    for file, row in listed:
+        if row.sides:
+            stated.setdefault((file, row.image), {}).setdefault(row.sides, row.line)
     place_of: dict[tuple[Path, str], int] = {}
     place_of_path: dict[str, int] = {}  # an image may be spelled in several ways
     paths: list[Path] = []
@@ -161,6 +171,7 @@ def _dataset(
             try:
                 path = _image(file, root, name)
                 size = known.of(path)
+                _require_size(path, size, stated.get(key, {}))
             except (ImageError, DataError) as error:
                 where = f"{file}:{first_line[key]}"
                 what = str(error).rstrip(".")
@@ -203,6 +214,28 @@ def _dataset(
         problems,
         lambda index: str(paths[index]),
     )
+
+
+def _require_size(path: Path, size: tuple[int, int], stated: Mapping[tuple[str, ...], int]) -> None:
+    """Raise `DataError` if lines of an image state another size than it has.
+
+    Args:
+        path: path of the image.
+        size: (height, width) of the image.
+        stated: texts of width and height, with the line that states them; "" and 0 are unknown.
+    """
+    height, width = size
+    for texts, line in stated.items():
+        is_size = [
+            real(text or "0") in (0, side)
+            for text, side in zip(texts, (width, height), strict=True)
+        ]
+        if not all(is_size):
+            raise DataError(
+                f"{path.name} is {width}x{height} when upright, but line {line} is for "
+                f"{'x'.join(cut(text, LONGEST_SIDE) for text in texts)} (columns that "
+                "are not of the image need another name than `width` and `height`)."
+            )
 
 
 def _image(file: Path, root: Path, name: str) -> Path:

@@ -53,6 +53,35 @@ def test_four_corners_give_the_smallest_upright_box_around_them(listed):
     assert first.what == "holds a number that is not finite"
 
 
+def test_an_image_of_another_size_than_its_lines_state_is_left_out(listed):
+    path = listed(
+        HEADER + "a.jpg,80,40,dog,1,2,3,4\na.jpg,160,80,dog,2,4,6,8\nb.jpg,80,40,cat,1,2,3,4\n"
+    )
+    dataset = read_dataset(path)
+    assert [sample.path.name for sample in dataset.samples] == ["b.jpg"]
+    (problem,) = dataset.problems
+    assert problem.group == "images"
+    assert problem.skips
+    assert "a.jpg is 80x40 when upright, but line 3 is for 160x80 (columns" in problem.what
+
+
+@pytest.mark.parametrize("sides", ["80.0,40.0", ",", "0,0"])
+def test_a_size_that_is_right_or_unknown_is_no_fault(listed, sides):
+    assert read_dataset(listed(f"{HEADER}a.jpg,{sides},dog,1,2,3,4\n")).problems == ()
+
+
+def test_a_line_without_its_last_optional_columns_is_complete(listed):
+    header = "filename,class,xmin,ymin,xmax,ymax,width,height\n"
+    dataset = read_dataset(listed(f"{header}a.jpg,dog,1,2,3,4\n"))
+    assert dataset.problems == ()
+    assert len(dataset) == 1
+
+
+def test_columns_of_the_box_do_not_hide_those_of_the_image(listed):
+    header = "filename,img_width,img_height,width,height,class,xmin,ymin,xmax,ymax\n"
+    assert read_dataset(listed(f"{header}a.jpg,80,40,2,2,dog,1,2,3,4\n")).problems == ()
+
+
 def test_a_folder_of_roboflow_has_its_splits_and_one_list_of_classes(listed, tmp_path):
     listed(HEADER + "a.jpg,80,40,dog,1,2,3,4\n", "train/_annotations.csv")
     listed(HEADER + "a.jpg,80,40,cat,1,2,3,4\n", "valid/_annotations.csv")
