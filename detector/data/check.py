@@ -194,7 +194,7 @@ def _images(
         ahead: deque[Future[DataProblem | None]] = deque()
         try:
             for index in indices:
-                ahead.append(pool.submit(_unreadable, columns.path(index), columns.size(index)))
+                ahead.append(pool.submit(image_problem, columns.path(index), columns.size(index)))
                 if len(ahead) >= AHEAD * workers:
                     yield from filter(None, [ahead.popleft().result()])
                     done()
@@ -205,9 +205,20 @@ def _images(
             pool.shutdown(cancel_futures=True)
 
 
-def _unreadable(path: Path, size: tuple[int, int]) -> DataProblem | None:
+def image_problem(
+    path: Path,
+    size: tuple[int, int],
+    check_file: Callable[[Path, tuple[int, int]], None] = check_image,
+) -> DataProblem | None:
+    """The problem of an image that a training skips; None if it can be used.
+
+    Args:
+        path: path of the image.
+        size: (height, width) that its labels are for.
+        check_file: function that raises `ImageError` for an image that cannot be used.
+    """
     try:
-        check_image(path, size)
+        check_file(path, size)
     except ImageError as error:
         what = str(error).removeprefix(f"{path}: ").rstrip(".")
         fix = "correct the size in the annotation file or replace the image"

@@ -97,14 +97,14 @@ class Outlines:
 
     def take(self, order: NDArray[np.int64]) -> Outlines:
         """Outlines of the objects at these indices, in this order."""
-        parts, objects = _ragged(self.objects, order)
-        points, ends = _ragged(self.parts, parts)
+        parts, objects = ragged(self.objects, order)
+        points, ends = ragged(self.parts, parts)
         return Outlines(self.points[points], ends, objects)
 
     def only(self, kept: Flags) -> Outlines:
         """Outlines of the same objects, empty where `kept` (N,) is False."""
         counts = np.diff(self.objects)
-        points, ends = _ragged(self.parts, np.flatnonzero(np.repeat(kept, counts)))
+        points, ends = ragged(self.parts, np.flatnonzero(np.repeat(kept, counts)))
         return Outlines(self.points[points], ends, ends_of(counts * kept))
 
     def points_of_objects(self) -> NDArray[np.int64]:
@@ -256,7 +256,7 @@ class Samples(Sequence[Sample]):
         )
 
 
-def _ragged(ends: Ends, order: NDArray[np.int64]) -> tuple[NDArray[np.int64], Ends]:
+def ragged(ends: Ends, order: NDArray[np.int64]) -> tuple[NDArray[np.int64], Ends]:
     """Indices of the elements of the items in `order`, and the new offsets of the items."""
     counts = np.diff(ends)[order]
     taken = ends_of(counts)

@@ -99,7 +99,7 @@ def read_image(
     """
     with opened_image(path) as image:
         if size is not None:
-            _require_size(image, size, path)
+            require_size(image, size, path)
         if least is not None:
             height, width = reversed(least) if _lies(image) else least
             image.draft(None, (width, height))
@@ -128,7 +128,7 @@ def check_image(path: Path, size: tuple[int, int]) -> None:
         ImageError: in the cases of `read_image`.
     """
     with opened_image(path) as image:
-        _require_size(image, size, path)
+        require_size(image, size, path)
         image.draft(None, (1, 1))
         _require_decodable(image, path)
         image.load()
@@ -209,7 +209,7 @@ def _require_decodable(image: Image.Image, path: Path | str) -> None:
         )
 
 
-def _require_size(image: Image.Image, size: tuple[int, int], path: Path) -> None:
+def require_size(image: Image.Image, size: tuple[int, int], path: Path) -> None:
     found = image.size if _lies(image) else (image.height, image.width)
     if found != size:
         (height, width), (tall, wide) = size, found

@@ -110,13 +110,14 @@ def convert_data(source: str | Path, out: str | Path, *, to: str, link: bool = F
     """
     from maenas.blocks.errors import one_of
     from maenas.detector.data.readers.read import read_dataset, splits_of
+    from maenas.detector.data.writers.true_sizes import with_true_sizes
     from maenas.detector.data.writers.write import WRITERS, write_dataset
     from maenas.runs.start import new_run
     from maenas.terminal.progress import Counter
 
     one_of("convert", "format", to, tuple(WRITERS))
     path = Path(source)
-    splits = {split: read_dataset(path, split) for split in splits_of(path)}
+    splits = {split: with_true_sizes(read_dataset(path, split), split) for split in splits_of(path)}
     _warn_of_losses(splits)
     count = sum(map(len, splits.values()))
     with (

@@ -62,6 +62,18 @@ def test_a_set_is_converted(shapes, typed):
     assert typed("data", "check", "voc").code == 0
 
 
+def test_a_conversion_skips_images_of_another_size_than_the_annotations_say(shapes, typed):
+    assert typed("data", "convert", "set", "--to", "coco", "--out", "coco").code == 0
+    image = sorted(Path("coco").rglob("*.jpg"))[0]
+    split = image.parent.name
+    Image.new("RGB", (50, 40)).save(image)
+    ran = typed("data", "convert", "coco", "--to", "yolo", "--out", "yolo")
+    assert ran.code == 0
+    assert f"{split}: skipped 1 of the labels and images, such as {image}: is 50x40" in ran.err
+    assert f"{split}: {19 if split == 'train' else 3} images, " in ran.out
+    assert not list(Path("yolo").rglob(f"{split}/{image.stem}.*"))
+
+
 def test_a_conversion_counts_the_boxes_that_were_cut(typed, tmp_path):
     Image.new("RGB", (80, 40)).save(tmp_path / "a.png")
     Path("list.csv").write_text("a.png,10,10,90,30,cat\n")
