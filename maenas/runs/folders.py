@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from maenas.blocks import MaenasError
-from maenas.runs.run_lock import was_removed
+from maenas.runs.run_lock import TRIES, was_removed
 
 RUNS = Path("runs")
 # Folders in a run of `maenas run`.
@@ -32,17 +32,18 @@ def made_next(command: str) -> Path:
     Raises:
         MaenasError: if the folder cannot be made.
     """
-    while True:
+    for tries_left in reversed(range(TRIES)):
         folder = next_run(command)
         try:
             folder.parent.mkdir(parents=True, exist_ok=True)
             folder.mkdir()
         except OSError as error:
-            if was_removed(error, folder):
+            if tries_left and was_removed(error, folder):
                 continue  # or another process made it first
             raise MaenasError(f"{folder}: cannot be created: {error.strerror or error}.") from None
         else:
             return folder
+    raise AssertionError("the last try returns or raises")
 
 
 def next_run(command: str) -> Path:

@@ -21,6 +21,7 @@ else:
 LOCK_FILE = ".lock"
 WITHOUT_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)  # some network file systems
 BEYOND = 1 << 30  # the byte that Windows locks, so that others can still read who holds the lock
+TRIES = 1000  # of making a folder that other processes may remove; they take some milliseconds
 _held: set[int] = set()  # descriptors of the locks that this process holds
 # Folders in a run that are written by the process that holds its lock; others may be runs.
 PARTS = ("best", "last", "predictions", "pareto")
@@ -44,7 +45,7 @@ def run_lock(folder: Path) -> Iterator[None]:
         RunBusyError: if another process holds the lock.
         MaenasError: if the folder cannot be made or written.
     """
-    is_ours = not folder.exists()
+    is_ours = not os.path.exists(folder)
     try:
         with _locked(folder / LOCK_FILE, folder, "--out names another folder"):
             for part in (folder, *(folder / name for name in PARTS)):
@@ -69,7 +70,7 @@ def file_lock(path: Path) -> Iterator[None]:
         RunBusyError: if another process holds the lock.
         MaenasError: if its folder cannot be made or written.
     """
-    is_ours = not path.parent.exists()
+    is_ours = not os.path.exists(path.parent)
     try:
         with _locked(path.with_name(f".{path.name}.lock"), path, "--out names another file"):
             yield
@@ -103,14 +104,14 @@ def _locked(lock: Path, what: Path, remedy: str) -> Iterator[None]:
 
 def _opened(lock: Path, what: Path, remedy: str) -> int:
     """Open and lock a lock file; the descriptor."""
-    while True:
+    for tries_left in reversed(range(TRIES)):
         try:
             lock.parent.mkdir(parents=True, exist_ok=True)
             descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, 0o644)
         except OSError as error:
-            if was_removed(error, lock):
+            if tries_left and was_removed(error, lock):
                 continue
-            missing = what if lock.parent.is_dir() else lock.parent
+            missing = what if os.path.isdir(lock.parent) else lock.parent
             raise MaenasError(f"{missing}: cannot be created: {error.strerror or error}.") from None
         try:
             if not _try_lock(descriptor):
@@ -125,12 +126,15 @@ def _opened(lock: Path, what: Path, remedy: str) -> int:
             os.close(descriptor)
             raise
         os.close(descriptor)  # its holder removed it between our opening and locking it
+    raise RunBusyError(f"{what}: other processes lock and release it all the time; {remedy}.")
 
 
 def was_removed(error: OSError, path: Path) -> bool:
     """Whether another process removed its empty folder while this one made the same folder.
 
-    `mkdir` then reports that the folder exists, because it no longer is one when it looks.
+    `mkdir` then reports that the folder exists, because it no longer is one when it looks. A folder
+    that cannot be made, such as one in `/proc`, gives the same error, so tries are limited to
+    `TRIES`.
 
     Args:
         error: error of making the path or one of its folders.

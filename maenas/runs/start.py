@@ -8,6 +8,7 @@ on disk. A folder with the marker has nothing to continue or to lose: every star
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -71,7 +72,7 @@ def reserved(folder: str | Path | None, command: str) -> Iterator[Path]:
         MaenasError: if the folder cannot be made.
     """
     path = next_run(command) if folder is None else Path(folder)
-    ours = [parent for parent in path.parents if not parent.exists()]
+    ours = [parent for parent in path.parents if not os.path.exists(parent)]
     if folder is None:
         path = made_next(command)
         ours.insert(0, path)
@@ -93,7 +94,7 @@ def resumed_run(
         MaenasError: if the folder holds other files, or another process writes into it.
     """
     folder = folder or last_run(command)
-    ours = [path for path in folder.parents if not path.exists()]
+    ours = [path for path in folder.parents if not os.path.exists(path)]
     with removed_if_empty(ours), run_lock(folder):
         if not has_begun(folder) and not is_unstarted(folder):
             found = ", ".join(path.name for path in contents(folder)[:3])

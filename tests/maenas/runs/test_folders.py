@@ -77,3 +77,18 @@ def test_a_file_in_the_way_of_all_runs_is_named(
     Path("runs").write_text("a file")
     with pytest.raises(MaenasError, match="runs/search/exp: cannot be created"):
         made_next("search")
+
+
+def test_a_folder_of_runs_that_can_never_be_made_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A link into /proc gives the error of a folder that another process removes all the time."""
+    monkeypatch.chdir(tmp_path)
+    Path("runs").symlink_to("/proc/runs")
+    with pytest.raises(MaenasError, match="runs/search/exp: cannot be created"):
+        made_next("search")
+
+
+def test_a_name_that_is_too_long_for_a_folder_is_named() -> None:
+    with pytest.raises(MaenasError, match="z: cannot be created: File name too long"):
+        new_run("z" * 300, "data", None).__enter__()

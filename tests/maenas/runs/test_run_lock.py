@@ -174,6 +174,23 @@ def test_a_file_in_the_place_of_the_folder_is_one_line(tmp_path: Path) -> None:
         run_lock(tmp_path / "run").__enter__()
 
 
+@pytest.mark.parametrize("name", ["/proc/run", "z" * 300])
+def test_a_folder_that_can_never_be_made_is_one_line(name: str) -> None:
+    """A folder in /proc gives the error of one that another process removes all the time."""
+    with pytest.raises(MaenasError, match="cannot be created"):
+        run_lock(Path(name)).__enter__()
+    with pytest.raises(MaenasError, match="cannot be created"):
+        file_lock(Path(name) / "cpu.json").__enter__()
+
+
+def test_a_lock_file_that_is_removed_all_the_time_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("maenas.runs.run_lock._is_current", lambda descriptor, lock: False)
+    with pytest.raises(RunBusyError, match="lock and release it all the time"):
+        run_lock(tmp_path).__enter__()
+
+
 def test_a_forked_child_that_ends_normally_leaves_the_lock_alone(tmp_path: Path) -> None:
     with run_lock(tmp_path):
         child = multiprocessing.get_context("fork").Process(target=time.sleep, args=(0,))
