@@ -13,9 +13,9 @@ from platformdirs import user_cache_path
 from maenas.blocks.errors import SpecError
 from maenas.blocks.files.atomic_write import write_text
 from maenas.blocks.files.json_file import read_json
-from maenas.detector.media.images import ORIENTATION, ImageError, opened_image
+from maenas.detector.media.images import ImageError, opened_image
+from maenas.detector.media.upright import upright_size
 
-SIDEWAYS = range(5, 9)  # EXIF orientations that exchange width and height
 WORTH_KEEPING = 1000  # images; opening fewer is as fast as the cache
 
 Known = list[int]  # modification time in ns, bytes, height, width
@@ -80,15 +80,10 @@ def size_of(path: Path) -> tuple[int, int]:
         ImageError: if the image has no size.
     """
     with opened_image(path) as opened:
-        if opened.format == "TIFF":
-            opened.load()  # loading turns a TIFF upright, unlike other formats
-        width, height = opened.size
-        # Pillow decodes a whole PNG to look for tags behind its pixels
-        tagged = opened.format != "PNG" or "exif" in opened.info
-        turned = tagged and opened.getexif().get(ORIENTATION) in SIDEWAYS
+        height, width = upright_size(opened)
     if width < 1 or height < 1:
         raise ImageError(f"{path}: has no pixels ({width}x{height}).")
-    return (width, height) if turned else (height, width)
+    return height, width
 
 
 def _load(path: Path) -> dict[str, Known]:

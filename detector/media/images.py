@@ -19,6 +19,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from maenas.blocks.errors import MaenasError
 from maenas.blocks.files.plain_file import GIB, require_file
 from maenas.detector.media.addresses import Address
+from maenas.detector.media.upright import is_sideways, orientation_of, upright_size
 
 Pixels = NDArray[np.uint8]  # (height, width, 3), RGB
 
@@ -36,7 +37,6 @@ DAMAGED = (OSError, SyntaxError, ValueError, RuntimeError, EOFError, struct.erro
 LARGEST = 2 * GIB  # bytes, maximum size of a file
 TOO_LARGE = (Image.DecompressionBombError, MemoryError)
 WHITE = (255, 255, 255)
-ORIENTATION = 0x0112  # EXIF tag
 MAX_PIXELS = 2**26  # 8192 x 8192; decoding needs about 10 bytes per pixel
 LIMIT_VARIABLE = "MAENAS_MAX_PIXELS"  # environment variable that raises the limit
 
@@ -101,7 +101,7 @@ def read_image(
         if size is not None:
             require_size(image, size, path)
         if least is not None:
-            height, width = reversed(least) if _lies(image) else least
+            height, width = reversed(least) if is_sideways(image) else least
             image.draft(None, (width, height))
         _require_decodable(image, path)
         return to_pixels(image, str(path))
@@ -210,17 +210,12 @@ def _require_decodable(image: Image.Image, path: Path | str) -> None:
 
 
 def require_size(image: Image.Image, size: tuple[int, int], path: Path) -> None:
-    found = image.size if _lies(image) else (image.height, image.width)
+    found = upright_size(image)
     if found != size:
         (height, width), (tall, wide) = size, found
         raise ImageError(
             f"{path}: is {wide}x{tall} when upright, its labels are for {width}x{height}."
         )
-
-
-def _lies(image: Image.Image) -> bool:
-    """Whether the image needs a quarter turn to be upright."""
-    return image.getexif().get(ORIENTATION, 1) in (5, 6, 7, 8)
 
 
 def to_pixels(image: Image.Image, where: str = "image") -> Pixels:
@@ -237,8 +232,7 @@ def to_pixels(image: Image.Image, where: str = "image") -> Pixels:
     """
     _require_range(image, where)
     # Pillow copies an image even if no rotation or conversion is needed, as slow as reading it.
-    turned = image.getexif().get(ORIENTATION, 1) != 1
-    upright = ImageOps.exif_transpose(image) if turned else image
+    upright = ImageOps.exif_transpose(image) if orientation_of(image) != 1 else image
     if upright.mode == "I" or upright.mode.startswith("I;16"):
         grey = np.asarray(upright).astype(np.int32).clip(0, 65535) >> 8
         return np.repeat(grey.astype(np.uint8)[..., None], 3, axis=2)
