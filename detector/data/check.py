@@ -25,6 +25,7 @@ from maenas.detector.data.union.check_union import (
     source_counts,
 )
 from maenas.detector.media.images import IMAGE_SUFFIXES, ImageError, check_image
+from maenas.detector.media.visible import visible_files
 
 SCHEMA = "maenas/data-check@1"
 NO_LABELS = {"classes", "labels", "README"}  # text files that tools write beside label files
@@ -251,9 +252,11 @@ def _orphans(splits: Mapping[str, Dataset]) -> list[DataProblem]:
             found.append(DataProblem("warning", "labels", str(labels), what, fix))
         if labels == folder or not labels.is_dir():
             continue
-        held = {file.stem for file in folder.iterdir() if file.suffix.lower() in IMAGE_SUFFIXES}
+        held = {
+            file.stem for file in visible_files(folder) if file.suffix.lower() in IMAGE_SUFFIXES
+        }
         expected = held | NO_LABELS
-        lost = sorted(file for file in labels.glob("*.txt") if file.stem not in expected)
+        lost = [file for file in visible_files(labels, ".txt") if file.stem not in expected]
         if lost:
             what = f"label files without an image: {len(lost)}, such as {lost[0].name}"
             fix = f"name them as their images in {folder}, or delete them"

@@ -20,6 +20,7 @@ from maenas.blocks.errors import MaenasError
 from maenas.blocks.files.plain_file import GIB, require_file
 from maenas.detector.media.addresses import Address
 from maenas.detector.media.upright import is_sideways, orientation_of, upright_size
+from maenas.detector.media.visible import all_visible_files, is_visible
 
 Pixels = NDArray[np.uint8]  # (height, width, 3), RGB
 
@@ -253,7 +254,7 @@ def _require_range(image: Image.Image, where: str) -> None:
 def _sources(name: str) -> Iterator[Source]:
     path = Path(name)
     if path.is_dir():
-        files = sorted(file for file in path.rglob("*") if _is_wanted(file, path))
+        files = [file for file in all_visible_files(path) if _is_wanted(file)]
         if not files:
             raise ImageError(f"{path}: holds no image or video ({_known()}).")
         yield from (Source(file, file.relative_to(path)) for file in files)
@@ -261,7 +262,7 @@ def _sources(name: str) -> Iterator[Source]:
         yield Source(path, PurePath(path.name))
     elif any(sign in name for sign in "*?["):
         matches = sorted(map(Path, glob(name, recursive=True)))
-        files = [file for file in matches if _is_wanted(file, file.parent)]
+        files = [file for file in matches if is_visible(file.name) and _is_wanted(file)]
         if not files:
             raise ImageError(f"{name}: matches no image or video ({_known()}).")
         shared = _shared_folder(files)
@@ -270,9 +271,7 @@ def _sources(name: str) -> Iterator[Source]:
         raise ImageError(f"{name}: no such file or folder.")
 
 
-def _is_wanted(file: Path, root: Path) -> bool:
-    if any(part.startswith(".") for part in file.relative_to(root).parts):
-        return False  # such as the ._ files that macOS writes beside images
+def _is_wanted(file: Path) -> bool:
     return file.suffix.lower() in IMAGE_SUFFIXES | VIDEO_SUFFIXES and file.is_file()
 
 

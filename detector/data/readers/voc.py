@@ -23,6 +23,7 @@ from maenas.detector.data.readers.source import ROBOFLOW_FOLDERS, SPLITS, DataSo
 from maenas.detector.data.readers.voc_file import LIMIT, VocFile, VocObject, read_voc_file
 from maenas.detector.data.sizes import Sizes
 from maenas.detector.media.images import IMAGE_SUFFIXES, ImageError
+from maenas.detector.media.visible import visible_files
 
 ANNOTATIONS, IMAGES, LISTS = "Annotations", "JPEGImages", "ImageSets/Main"
 PRESENCE = ("1", "-1", "0")  # of a class in an image of a list: yes, no, difficult
@@ -93,7 +94,7 @@ class _Part:
 
     def files(self) -> dict[str, Path]:
         """The XML files by their names without suffix; the suffix is in any case."""
-        return {file.stem: file for file in _xml_files(self.annotations)}
+        return {file.stem: file for file in visible_files(self.annotations, ".xml")}
 
 
 def _parts(folder: Path) -> dict[str, _Part]:
@@ -115,14 +116,9 @@ def _parts(folder: Path) -> dict[str, _Part]:
     return {split: _Part(path, path) for split, path in beside.items()}
 
 
-def _xml_files(folder: Path) -> Iterator[Path]:
-    """The XML files of a folder, in any order."""
-    return (file for file in folder.glob("*") if file.suffix.lower() == ".xml")
-
-
 def _is_beside(folder: Path) -> bool:
     """Whether a folder holds an XML file beside the image that it belongs to."""
-    first = next(_xml_files(folder), None) if folder.is_dir() else None
+    first = next(iter(visible_files(folder, ".xml")), None) if folder.is_dir() else None
     return first is not None and any(first.with_suffix(suffix).is_file() for suffix in _BOTH_CASES)
 
 
@@ -260,7 +256,7 @@ def _names(source: DataSource, parts: Iterable[_Part]) -> tuple[str, ...]:
     faults: list[str] = []
     count = 0
     for folder in sorted({part.annotations for part in parts}):
-        for file in sorted(_xml_files(folder)):
+        for file in visible_files(folder, ".xml"):
             count += 1
             try:
                 found.update(each.name for each in read_voc_file(file).objects)

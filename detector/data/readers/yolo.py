@@ -20,6 +20,7 @@ from maenas.detector.data.readers.yolo_rows import KEY, RowError, RowForm, YoloR
 from maenas.detector.data.samples import Outlines
 from maenas.detector.data.sizes import Sizes
 from maenas.detector.media.images import IMAGE_SUFFIXES, UNREADABLE_SUFFIXES, ImageError
+from maenas.detector.media.visible import all_visible_files, visible_files
 
 LABELS_LIMIT = 64 * MIB
 LIST_LIMIT = 1024 * MIB
@@ -85,17 +86,18 @@ def read_yolo(
                 size = sizes.of(image)
             except ImageError as error:
                 what = str(error).removeprefix(f"{image}: ").rstrip(".")
-                is_in_list = entry.suffix == ".txt"
+                is_in_list = entry.suffix.lower() == ".txt"
                 fix = f"or remove it from {entry}" if is_in_list else "or delete it"
                 problems.add(len(paths), image, what, f"replace it, {fix}", group="images")
                 continue
-            _read_labels(label_file(image), len(paths), rows, problems)
+            _read_labels(found_label_file(image), len(paths), rows, problems)
             paths.append(image)
             shapes.append(size)
             ids.append(position)
+    _report_labels_beside(paths, problems)
     unclear = rows.ambiguous()
     if unclear is not None:
-        row = f"{label_file(paths[rows.image[unclear]])}:{rows.line[unclear]}"
+        row = f"{found_label_file(paths[rows.image[unclear]])}:{rows.line[unclear]}"
         raise DataError(
             f"{row}: may be a polygon, a box with keypoints, or a box with score and track id; "
             f"say which in {source}: `{KEY}: polygon`, `kpt_shape: [KEYPOINTS, 2 or 3]`, or "
@@ -128,6 +130,29 @@ def label_file(image: Path) -> Path:
     return Path(*parts).with_suffix(".txt")
 
 
+def found_label_file(image: Path) -> Path:
+    """Path of an image's label file, with the suffix `.TXT` if only that file exists."""
+    path = label_file(image)
+    upper = path.with_suffix(".TXT")
+    return upper if not path.exists() and upper.exists() else path
+
+
+def _report_labels_beside(images: Sequence[Path], problems: ProblemList) -> None:
+    """Report label files that lie beside their images, where the folder `labels` is missing."""
+    beside: dict[Path, list[Path]] = {}
+    for image in images:
+        beside.setdefault(image.parent, []).append(image)
+    for folder, own in beside.items():
+        expected = label_file(own[0]).parent
+        if expected == folder or expected.is_dir():
+            continue
+        stems = {image.stem for image in own}
+        found = [file for file in visible_files(folder, ".txt") if file.stem in stems]
+        if found:
+            what = f"label files beside their images: {len(found)}, such as {found[0].name}"
+            problems.add(-1, folder, what, f"they are not read; move them to {expected}")
+
+
 def _read_labels(path: Path, image: int, rows: YoloRows, problems: ProblemList) -> None:
     """Add the rows of a label file; an image without a label file is background."""
     try:
@@ -158,7 +183,7 @@ def _in_pixels(rows: YoloRows, paths: Sequence[Path], shapes: Sequence[tuple[int
         image,
         boxes,
         rows.labels,
-        lambda row: f"{label_file(paths[rows.image[row]])}:{rows.line[row]}",
+        lambda row: f"{found_label_file(paths[rows.image[row]])}:{rows.line[row]}",
     )
     return replace(found, outlines=made)
 
@@ -166,15 +191,15 @@ def _in_pixels(rows: YoloRows, paths: Sequence[Path], shapes: Sequence[tuple[int
 def _images(source: Path, entry: Path, problems: ProblemList) -> list[Path]:
     """Images in a folder and its subfolders, sorted by path, or images in a list, by line."""
     if entry.is_dir():
-        files = [file for file in entry.rglob("*") if not file.name.startswith(".")]
-        other = sorted(file for file in files if file.suffix.lower() in UNREADABLE_SUFFIXES)
+        files = all_visible_files(entry)
+        other = [file for file in files if file.suffix.lower() in UNREADABLE_SUFFIXES]
         if other:
             what = f"images in a form that cannot be read: {len(other)}, such as {other[0].name}"
             problems.add(-1, entry, what, "convert them to .jpg or .png", group="images")
-        return sorted(file for file in files if file.suffix.lower() in IMAGE_SUFFIXES)
+        return [file for file in files if file.suffix.lower() in IMAGE_SUFFIXES]
     if entry.suffix.lower() in IMAGE_SUFFIXES:
         return [entry]
-    if entry.suffix != ".txt":
+    if entry.suffix.lower() != ".txt":
         raise DataError(f"{source}: {entry} is not a folder, a .txt list or a COCO .json file.")
     text = read_text(entry, limit=LIST_LIMIT, error=DataError)
     return [_listed(line.strip(), entry, source) for line in text.splitlines() if line.strip()]

@@ -26,6 +26,7 @@ from maenas.detector.data.readers.source import SPLITS, DataSource, Reader
 from maenas.detector.data.samples import ends_of
 from maenas.detector.data.sizes import Sizes
 from maenas.detector.media.images import IMAGE_SUFFIXES, ImageError
+from maenas.detector.media.visible import visible_files
 
 EXPAND = "expand"  # key of data.yaml
 FOLDERS = {"train": ("train",), "val": ("validation", "val"), "test": ("test",)}
@@ -164,9 +165,7 @@ def _images(
     """Paths, sizes and ids of the images that are both listed and on the disk."""
     folder = _folder(source, split, listed)
     there = {
-        path.stem: path
-        for path in sorted(folder.iterdir())
-        if path.suffix.lower() in IMAGE_SUFFIXES
+        path.stem: path for path in visible_files(folder) if path.suffix.lower() in IMAGE_SUFFIXES
     }
     strangers = [path for stem, path in there.items() if stem not in listed]
     if strangers:
@@ -206,7 +205,7 @@ def _folder(source: DataSource, split: str, listed: Mapping[str, object]) -> Pat
         for data in (".", "data")
     ]
     for folder in (*tried, root / "images"):
-        if folder.is_dir() and any(path.stem in listed for path in folder.iterdir()):
+        if folder.is_dir() and any(path.stem in listed for path in visible_files(folder)):
             return folder
     first = next(iter(listed), "IMAGE")
     folders = ", ".join(dict.fromkeys(map(str, tried)))

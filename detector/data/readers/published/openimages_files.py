@@ -13,6 +13,7 @@ from maenas.blocks.files.plain_file import MIB, open_file
 from maenas.blocks.files.words import did_you_mean
 from maenas.detector.data.dataset import DataError
 from maenas.detector.data.readers.source import SPLITS
+from maenas.detector.media.visible import visible_files
 
 LIMIT = 8192 * MIB
 FOLDERS = (".", "annotations", "labels", "csv_folder", "metadata")
@@ -51,7 +52,7 @@ def find_openimages(folder: Path) -> OpenImagesFiles | None:
         path
         for name in FOLDERS
         if (folder / name).is_dir()
-        for path in sorted((folder / name).iterdir())
+        for path in visible_files(folder / name)
         if path.suffix in (".csv", ".json")
     ]
     classes, hierarchy = _first(files, CLASSES), _first(files, HIERARCHY)

@@ -20,6 +20,7 @@ from maenas.detector.data.readers.source import SPLITS, DataSource, Reader
 from maenas.detector.data.readers.values import real, whole
 from maenas.detector.data.sizes import Sizes
 from maenas.detector.media.images import IMAGE_SUFFIXES, ImageError
+from maenas.detector.media.visible import visible_files
 
 NAMES = tuple("pedestrian people bicycle car van truck tricycle awning-tricycle bus motor".split())
 IGNORED, OTHERS = 0, 11  # categories whose boxes are regions to ignore
@@ -84,7 +85,7 @@ def _is_split(folder: Path) -> bool:
 
 def _looks_right(folder: Path) -> bool:
     """Whether the first text file with a row has the fields of VisDrone."""
-    for path in sorted((folder / ANNOTATIONS).glob("*.txt"))[:10]:
+    for path in visible_files(folder / ANNOTATIONS, ".txt")[:10]:
         try:
             lines = read_text(path, limit=LIMIT, error=DataError).split()
         except DataError:
@@ -138,7 +139,7 @@ class _Labels:
 def _read(source: DataSource, split: str, folder: Path) -> Dataset:
     problems, labels = ProblemList(), _Labels()
     listed = sorted(
-        path for path in (folder / IMAGES).iterdir() if path.suffix.lower() in IMAGE_SUFFIXES
+        path for path in visible_files(folder / IMAGES) if path.suffix.lower() in IMAGE_SUFFIXES
     )
     paths: list[Path] = []
     shapes: list[tuple[int, int]] = []

@@ -236,3 +236,11 @@ def test_xml_files_without_images_are_no_data_set(tmp_path):
     (tmp_path / "pom.xml").write_text("<project/>")
     with pytest.raises(DataError, match=r"is not .*\.xml files beside the images"):
         read_dataset(tmp_path)
+
+
+def test_files_that_macos_leaves_beside_xml_files_are_no_images(tmp_path):
+    add(tmp_path, "a", entry("cat", 1, 1, 9, 9))
+    (tmp_path / "Annotations" / "._a.xml").write_bytes(b"\0")
+    dataset = read_dataset(tmp_path)
+    assert len(dataset) == 1
+    assert dataset.problems == ()
