@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import cache
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from maenas.blocks.files.words import did_you_mean, name_of, shown
 from maenas.detector.data.dataset import DataError
 from maenas.detector.data.readers.values import class_name, whole
 
+LOG = logging.getLogger(__name__)
 MOST_CLASSES = 100_000
 KNOWN = ("path", "train", "val", "test", "names", "nc")
 YAML_NAMES = ("data.yaml", "dataset.yaml", "data.yml", "union.yaml")  # searched for in a folder
@@ -137,6 +140,23 @@ def plain_path(path: Path) -> str:
         return str(path.absolute())
 
 
+def is_beside(file: Path, found: Path) -> bool:
+    """Whether a path named in a file is absolute or below its folder, not the working directory."""
+    return found.is_absolute() or found.parts[: len(file.parent.parts)] == file.parent.parts
+
+
+@cache  # a data set is opened several times
+def log_elsewhere(where: str, expected: Path, found: Path) -> None:
+    """Warn once that images come from the working directory, perhaps those of another data set.
+
+    Args:
+        where: file and key of the path.
+        expected: path beside that file, where nothing is.
+        found: path relative to the working directory.
+    """
+    LOG.warning(f"{where}: nothing is at {expected}; uses {found.resolve()}")
+
+
 def require_path(where: str, name: str) -> None:
     """Raise `DataError` if no operating system accepts a name as a path.
 
@@ -157,6 +177,8 @@ def _find(path: Path, split: str, entry: str, roots: list[Path]) -> Path:
         tried.append(path.parent / entry.removeprefix("../"))
     for candidate in tried:
         if candidate.exists():
+            if not is_beside(path, candidate):
+                log_elsewhere(f"{path}: {split}", tried[0], candidate)
             return candidate
     where = " nor at ".join(str(root / entry) for root in dict.fromkeys(roots))
     raise DataError(f"{path}: {split}: nothing is at {where}; correct `path` or `{split}`.")

@@ -11,7 +11,13 @@ import numpy as np
 
 from maenas.blocks.files.plain_file import MIB, MISSING, read_text
 from maenas.detector.data.dataset import DataError, Dataset
-from maenas.detector.data.paths import class_names, find_entries, plain_path
+from maenas.detector.data.paths import (
+    class_names,
+    find_entries,
+    is_beside,
+    log_elsewhere,
+    plain_path,
+)
 from maenas.detector.data.readers.clean import dataset_of
 from maenas.detector.data.readers.reading import counted
 from maenas.detector.data.readers.rows import ProblemList, Rows, box_rows
@@ -202,7 +208,12 @@ def _images(source: Path, entry: Path, problems: ProblemList) -> list[Path]:
     if entry.suffix.lower() != ".txt":
         raise DataError(f"{source}: {entry} is not a folder, a .txt list or a COCO .json file.")
     text = read_text(entry, limit=LIST_LIMIT, error=DataError)
-    return [_listed(line.strip(), entry, source) for line in text.splitlines() if line.strip()]
+    images = [_listed(line.strip(), entry, source) for line in text.splitlines() if line.strip()]
+    for image in images:
+        if not is_beside(entry, image) and not is_beside(source, image):
+            log_elsewhere(str(entry), entry.parent / image, image)
+            break
+    return images
 
 
 def _listed(line: str, entry: Path, source: Path) -> Path:
