@@ -253,12 +253,12 @@ def _require_range(image: Image.Image, where: str) -> None:
 
 def _sources(name: str) -> Iterator[Source]:
     path = Path(name)
-    if path.is_dir():
+    if os.path.isdir(path):  # false, not an error, for a name that is too long
         files = [file for file in all_visible_files(path) if _is_wanted(file)]
         if not files:
             raise ImageError(f"{path}: holds no image or video ({_known()}).")
         yield from (Source(file, file.relative_to(path)) for file in files)
-    elif path.exists():
+    elif os.path.exists(path):
         yield Source(path, PurePath(path.name))
     elif any(sign in name for sign in "*?["):
         matches = sorted(map(Path, glob(name, recursive=True)))

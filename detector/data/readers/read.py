@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextvars import ContextVar
 from pathlib import Path
 
@@ -102,8 +103,11 @@ def opened(path: Path) -> tuple[Reader, DataSource]:
     Raises:
         DataError: if there is none, or no reader recognises it.
     """
-    source = open_source(path)
-    return reader_of(source), source
+    try:
+        source = open_source(path)
+        return reader_of(source), source
+    except OSError as error:  # a name that is too long, or a folder that may not be entered
+        raise DataError(f"{path!s:.200}: cannot be read: {error.strerror or error}.") from None
 
 
 def open_source(path: Path) -> DataSource:
@@ -113,9 +117,10 @@ def open_source(path: Path) -> DataSource:
         DataError: if the path does not exist, or its `data.yaml` cannot be read.
     """
     if path.is_dir():
-        file = next((path / name for name in YAML_NAMES if (path / name).is_file()), None)
-        if file is None:
+        files = [path / name for name in YAML_NAMES if os.path.lexists(path / name)]
+        if not files:
             return DataSource(path, path)
+        file = next((file for file in files if file.is_file()), files[0])  # or say what it is
         path = file
     if path.suffix not in YAML_SUFFIXES:
         if not path.exists():
@@ -151,6 +156,8 @@ def reader_of(source: DataSource) -> Reader:
             return reader
     forms = ", or a ".join(reader.looks_like for reader in READERS.values())
     if source.path.is_dir():
+        if source.path.suffix in YAML_SUFFIXES:
+            raise DataError(f"{source.path}: is a folder, not a file.")
         lists = sorted(path.name for path in source.path.glob("*.json"))[:1]
         hint = f"; if {lists[0]} lists its objects, give {source.path / lists[0]}" if lists else ""
         raise DataError(f"{source.path}: holds no data.yaml, and is not a {forms}{hint}.")

@@ -191,6 +191,7 @@ def test_brackets_in_a_name_are_no_pattern(tmp_path: Path) -> None:
     [
         ("empty", "empty: holds no image or video"),
         ("missing", "missing: no such file or folder"),
+        ("z" * 300, "zzz: no such file or folder"),
         ("*.jpg", r"\*\.jpg: matches no image or video"),
     ],
 )

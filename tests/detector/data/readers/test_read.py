@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -473,3 +474,24 @@ def test_a_name_that_no_path_may_have_is_refused_with_its_key(
     path.write_text("".join(f"{key}: {value}\n" for key, value in keys.items()) + "names: [a]\n")
     with pytest.raises(DataError, match=f"data.yaml: {key}: cannot be a path: .* is too long"):
         read_dataset(path)
+
+
+def test_a_path_that_cannot_be_one_is_an_error_in_one_line():
+    with pytest.raises(DataError, match=r"^z{200}: cannot be read: File name too long\.$"):
+        read_dataset(Path("z" * 300))
+
+
+def test_what_takes_the_place_of_a_yaml_is_named(tmp_path):
+    (tmp_path / "data.yaml").mkdir()
+    for path in (tmp_path, tmp_path / "data.yaml"):
+        with pytest.raises(DataError, match=r"data\.yaml: is a folder, not a file\.$"):
+            read_dataset(path)
+    (tmp_path / "data.yaml").rmdir()
+    os.mkfifo(tmp_path / "data.yaml")
+    for path in (tmp_path, tmp_path / "data.yaml"):
+        with pytest.raises(DataError, match=r"data\.yaml: is a pipe or a device, not a file\.$"):
+            read_dataset(path)
+    write = (tmp_path / "dataset.yaml").write_text
+    write("names: [a]")
+    with pytest.raises(DataError, match=r"dataset\.yaml: has no split 'train'"):
+        read_dataset(tmp_path)
