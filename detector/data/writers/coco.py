@@ -24,6 +24,10 @@ class CocoWriter:
 
     name = "coco"
 
+    def class_names(self, names: Sequence[str]) -> tuple[str, ...]:
+        """The names, unchanged."""
+        return tuple(names)
+
     def image_folder(self, split: str) -> Path:
         """Folder of the images of a split."""
         return Path("images") / split

@@ -49,4 +49,4 @@ def _suffix(path: Path) -> str:
 def _safe(text: str) -> str:
     printable = os.fsencode(text).decode("utf-8", "replace").replace("�", "_")
     safe = RISKY.sub("_", printable).encode()[:LONGEST].decode("utf-8", "ignore")
-    return safe if safe.strip(".") else f"image{safe}"
+    return safe.lstrip(".") or "image"  # readers leave out hidden files

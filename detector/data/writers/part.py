@@ -51,6 +51,13 @@ class Writer(Protocol):
     def name(self) -> str:
         """Name of the format."""
 
+    def class_names(self, names: Sequence[str]) -> tuple[str, ...]:
+        """Names of the classes as the format states them.
+
+        Raises:
+            DataError: if the format cannot tell two of them apart.
+        """
+
     def image_folder(self, split: str) -> Path:
         """Folder of the images of a split, relative to the data set."""
 

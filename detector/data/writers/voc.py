@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
 
 from maenas.blocks.files.atomic_write import write_text
+from maenas.detector.data.dataset import DataError
 from maenas.detector.data.samples import Sample
 from maenas.detector.data.writers.data_yaml import write_data_yaml
 from maenas.detector.data.writers.part import LeftOut, Part
@@ -26,6 +27,18 @@ class VocWriter:
 
     name = "voc"
 
+    def class_names(self, names: Sequence[str]) -> tuple[str, ...]:
+        """The names without white space at their ends, which is no part of a name in VOC."""
+        first: dict[str, str] = {}
+        for name in names:
+            other = first.setdefault(name.strip(), name)
+            if other != name:
+                raise DataError(
+                    f"convert: classes {other!r} and {name!r} are the same in Pascal VOC; "
+                    "rename one."
+                )
+        return tuple(first)
+
     def image_folder(self, split: str) -> Path:
         """Folder of the images, the same for every split."""
         return Path(IMAGES)
@@ -36,7 +49,7 @@ class VocWriter:
             (folder / each).mkdir(parents=True, exist_ok=True)
         left = LeftOut()
         for split, part in parts.items():
-            names = tuple(name.strip() for name in part.dataset.names)  # as VOC reads them
+            names = self.class_names(part.dataset.names)
             for file, sample in part.images():
                 root = _annotation(file, sample, names, left)
                 ElementTree.indent(root)

@@ -61,13 +61,15 @@ def write_dataset(
         link: whether images are symbolic links to those of the source rather than copies.
         done: function called with the number of images written since the last call.
     Raises:
-        MaenasError: for an unknown format, classes that differ, or a file that cannot be written.
+        MaenasError: for an unknown format, classes that differ or that the format cannot tell
+            apart, no image at all, or a file that cannot be written.
     """
     one_of("convert", "format", form, tuple(WRITERS))
     writer = WRITERS[form]
     first, *others = splits.values()
     for other in others:
         same_classes(first, other)
+    writer.class_names(first.names)  # raises before any image is written
     single = {split: _regions_by_class(dataset) for split, dataset in splits.items()}
     parts = _parts(single, writer)
     try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from maenas.detector.data.samples import Sample
@@ -16,6 +16,10 @@ class YoloWriter:
     """Writer of `images/SPLIT` and `labels/SPLIT`; Ultralytics reads the result as well."""
 
     name = "yolo"
+
+    def class_names(self, names: Sequence[str]) -> tuple[str, ...]:
+        """The names, unchanged."""
+        return tuple(names)
 
     def image_folder(self, split: str) -> Path:
         """Folder of the images of a split."""

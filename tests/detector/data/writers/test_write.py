@@ -128,7 +128,7 @@ def test_splits_of_other_classes_are_refused(splits, tmp_path):
     [
         (("p/A.png", "p/a.jpg"), ["A.png", "p_a.jpg"]),  # case does not count on some systems
         (("z/p/a.jpg", "z/q/a.jpg", "z/q/a.png"), ["a.jpg", "z_q_a.jpg", "z_q_a_2.png"]),
-        (("...jpg", "a\tb c.jpg"), ["image...jpg", "a_b_c.jpg"]),
+        (("...jpg", "a\tb c.jpg"), ["image.jpg", "a_b_c.jpg"]),
         (("a.jpg.1",), ["a.jpg.jpg"]),  # readers go by the suffix
     ],
 )
@@ -153,3 +153,26 @@ def test_two_splits_keep_equal_names_apart_or_get_different_ones(tmp_path):
         found[form] = [(each.path.name, int(each.labels[0])) for each in back]
     assert found["yolo"] == [("a.png", 0), ("a.png", 1)]
     assert [label for _, label in found["voc"]] == [0, 1]
+
+
+def test_classes_that_pascal_voc_cannot_tell_apart_are_refused(splits, tmp_path):
+    out = tmp_path / "out"
+    out.mkdir()
+    alike = {"train": replace(splits["train"], names=("a", "b", "a "))}
+    with pytest.raises(DataError, match="classes 'a' and 'a ' are the same in Pascal VOC"):
+        write_dataset(alike, out, "voc")
+    assert list(out.iterdir()) == []
+    write_dataset(alike, out, "coco")
+    assert read_dataset(out).names == ("a", "b", "a ")
+
+
+@pytest.mark.parametrize("form", WRITERS)
+def test_hidden_images_get_a_name_that_is_read(form, tmp_path):
+    hidden, other = tmp_path / "source" / ".h.jpg", tmp_path / "source" / "h.jpg"
+    box = (0, 1, 2, 30, 20, False)
+    samples = (sample(hidden, box), sample(other, box, number=1))
+    out = tmp_path / "out"
+    out.mkdir()
+    write_dataset({"train": Dataset(tmp_path, samples, ("a",), (0,))}, out, form)
+    assert len(read_dataset(out)) == 2
+    assert not [path for path in out.rglob(".*")]
