@@ -117,15 +117,26 @@ class Dataset:
 
     def require_objects(self, split: str = "") -> None:
         """Raise `DataError` unless there is an object to learn; `split` is for the message."""
-        where = f"{self.source}: {split}" if split else str(self.source)
         if not self.columns.crowd.all():
             return
-        first = next((problem for problem in self.problems if problem.skips), None)
-        if not self.samples:
-            cause = f" that can be used, such as {first}" if first else "; check its paths."
-            raise DataError(f"{where}: holds no image{cause}")
+        self.require_images(split)
+        where, first = self._where(split), self._first_skipped()
         cause = f"; such as {first}" if first else "; are the label files where they belong?"
         raise DataError(f"{where}: none of {len(self)} images has an object{cause}")
+
+    def require_images(self, split: str = "") -> None:
+        """Raise `DataError` unless there is an image; `split` is for the message."""
+        if not self.samples:
+            first = self._first_skipped()
+            cause = f" that can be used, such as {first}" if first else "; check its paths."
+            raise DataError(f"{self._where(split)}: holds no image{cause}")
+
+    def _where(self, split: str) -> str:
+        return f"{self.source}: {split}" if split else str(self.source)
+
+    def _first_skipped(self) -> DataProblem | None:
+        """The first problem by which an image or a label is skipped."""
+        return next((problem for problem in self.problems if problem.skips), None)
 
 
 def same_classes(first: Dataset, second: Dataset) -> None:

@@ -118,8 +118,9 @@ def convert_data(source: str | Path, out: str | Path, *, to: str, link: bool = F
     one_of("convert", "format", to, tuple(WRITERS))
     path = Path(source)
     splits = {split: with_true_sizes(read_dataset(path, split), split) for split in splits_of(path)}
-    _warn_of_losses(splits)
     count = sum(map(len, splits.values()))
+    if count:
+        _warn_of_losses(splits)
     with (
         new_run(Path(out), "data", None) as folder,
         Counter("convert", count, "images") as counter,
@@ -310,7 +311,7 @@ def data_stats(
         >>> stats.classes[0].epochs
         1.0
     """
-    from maenas.detector.data import DataError, read_dataset
+    from maenas.detector.data import read_dataset
     from maenas.detector.data.sampling.stats import data_stats as counted
     from maenas.detector.evaluate.sampling_plot import save_stats
     from maenas.detector.train import Recipe
@@ -320,8 +321,7 @@ def data_stats(
     path = Path(source)
     chosen = with_changes(Recipe() if recipe is None else named_recipe(recipe), changes)
     dataset = read_dataset(path, split)
-    if not len(dataset):
-        raise DataError(f"{path}: {split}: holds no image that can be used.")
+    dataset.require_images(split)
     stats = counted(dataset, split, chosen.sampling, path)
     if out is not None:
         save_stats(stats, Path(out))

@@ -69,6 +69,8 @@ def write_dataset(
     first, *others = splits.values()
     for other in others:
         same_classes(first, other)
+    if not any(map(len, splits.values())):
+        first.require_images(next(iter(splits)))
     writer.class_names(first.names)  # raises before any image is written
     single = {split: _regions_by_class(dataset) for split, dataset in splits.items()}
     parts = _parts(single, writer)

@@ -97,6 +97,16 @@ def test_a_set_that_cannot_be_converted_leaves_nothing(shapes, typed, words, mes
     assert not Path("new").exists()
 
 
+def test_a_set_of_which_nothing_can_be_used_is_not_converted(shapes, typed):
+    for labels in Path("set").rglob("labels/*/*.txt"):
+        labels.write_text("0 5 5 2 2\n")
+    ran = typed("data", "convert", "set", "--to", "coco", "--out", "new")
+    assert ran.code == 2
+    assert ran.err.count("\n") == 1
+    assert "train: holds no image that can be used, such as" in ran.err
+    assert not Path("new").exists()
+
+
 def test_labels_that_a_training_skips_are_warnings(typed, tmp_path):
     broken = tmp_path / "broken"
     (broken / "images").mkdir(parents=True)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from maenas.detector.data.dataset import DataError, Dataset
+from maenas.detector.data.dataset import DataError, DataProblem, Dataset
 from maenas.detector.data.readers.read import read_dataset, splits_of
 from maenas.detector.data.samples import Sample
 from maenas.detector.data.writers.file_names import file_names
@@ -176,3 +176,18 @@ def test_hidden_images_get_a_name_that_is_read(form, tmp_path):
     write_dataset({"train": Dataset(tmp_path, samples, ("a",), (0,))}, out, form)
     assert len(read_dataset(out)) == 2
     assert not [path for path in out.rglob(".*")]
+
+
+@pytest.mark.parametrize("form", WRITERS)
+def test_a_set_without_an_image_that_can_be_used_is_not_written(form, splits, tmp_path):
+    out = tmp_path / "out"
+    out.mkdir()
+    lost = DataProblem("warning", "images", "a.jpg", "is damaged", "replace it", skips=True)
+    none = {"train": replace(splits["train"], samples=(), problems=(lost,))}
+    with pytest.raises(
+        DataError, match=r"train: holds no image that can be used, such as a\.jpg: is damaged"
+    ):
+        write_dataset(none, out, form)
+    assert list(out.iterdir()) == []
+    write_dataset(none | {"val": splits["val"]}, out, form)
+    assert len(read_dataset(out, "val")) == 1
