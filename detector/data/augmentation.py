@@ -27,7 +27,7 @@ from maenas.detector.media.resize import FILL, RESIZES, placement_of, resized
 
 Size = tuple[int, int]
 PARTNERS = ("all", "batch")
-MAX_TRIES = 100  # consecutive damaged images before the data set is rejected
+MAX_TRIES = 100  # consecutive draws of damaged images before the data set is rejected
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,16 +177,19 @@ class Maker:
             rng: random generator that draws the replacement.
             scale: scale factor at which the image is shown.
         """
+        tried: dict[int, str] = {}
         for _ in range(MAX_TRIES):
             sample = self.dataset.samples[index]
             try:
                 return self._labelled_image(index, sample, scale), sample
             except ImageError as error:
-                self.damaged[index] = str(error)
+                tried[index] = self.damaged[index] = str(error)
             index = self._partners.others(rng, index, 1)[0]
+        several = f"none of {len(tried)} images drawn in a row can be used, such as "
+        what = several if len(tried) > 1 else "the only image drawn cannot be used: "
         raise DataError(
-            f"{self.dataset.source}: {MAX_TRIES} images in a row cannot be read, such as "
-            f"{self.damaged[index]} `maenas data check` lists them."
+            f"{self.dataset.source}: {what}{next(iter(tried.values()))} `maenas data check` lists "
+            "the causes."
         )
 
     def _labelled_image(self, index: int, sample: Sample, scale: float) -> Labelled:

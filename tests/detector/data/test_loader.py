@@ -183,9 +183,24 @@ def test_damaged_images_are_passed_over_and_counted(dataset):
 def test_training_on_damaged_images_alone_is_given_up(dataset, workers):
     for sample in dataset.samples:
         sample.path.write_bytes(b"damaged")
-    with pytest.raises(DataError, match="100 images in a row cannot be read") as raised:
+    with pytest.raises(
+        DataError, match="none of 10 images drawn in a row can be used, such as"
+    ) as raised:
         list(TrainLoader(dataset, OPTIONS, workers).epoch(0))
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("partners", ["all", "batch"])
+def test_a_single_image_of_another_size_is_not_taken_for_many_unreadable_ones(write_yolo, partners):
+    alone = read_dataset(write_yolo({"a": "0 .5 .5 .2 .2"}))
+    Image.new("RGB", (30, 30)).save(alone.samples[0].path)
+    options = replace(OPTIONS, batch=1, augmentation=Augmentation(partners=partners))
+    with pytest.raises(DataError) as raised:
+        list(TrainLoader(alone, options).epoch(0))
+    assert str(raised.value).startswith(
+        f"{alone.source}: the only image drawn cannot be used: {alone.samples[0].path}: is 30x30 "
+        "when upright, its labels are for 80x40."
+    )
 
 
 def test_an_image_of_another_size_than_its_labels_is_damaged(dataset):
