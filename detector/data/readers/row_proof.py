@@ -43,6 +43,10 @@ class RowProof:
             self._rectangles += 1
             self._no_close_box += not may_be_box(values, OVERHANG)
 
+    def lengths(self) -> set[int]:
+        """Numbers of fields of the rows."""
+        return set(self._lengths)
+
     def ambiguous(self) -> int | None:
         """Index of the first row if the rows do not prove what they are; None if they do."""
         several = len(self._lengths) > 1

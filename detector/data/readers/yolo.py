@@ -104,10 +104,13 @@ def read_yolo(
     unclear = rows.ambiguous()
     if unclear is not None:
         row = f"{found_label_file(paths[rows.image[unclear]])}:{rows.line[unclear]}"
+        oriented, key = (
+            ("an oriented box, ", f"`{KEY}: oriented`, ") if rows.may_be_oriented() else ("", "")
+        )
         raise DataError(
-            f"{row}: may be a polygon, a box with keypoints, or a box with score and track id; "
-            f"say which in {source}: `{KEY}: polygon`, `kpt_shape: [KEYPOINTS, 2 or 3]`, or "
-            f"`{KEY}: box`."
+            f"{row}: may be a polygon, {oriented}a box with keypoints, or a box with score and "
+            f"track id; say which in {source}: `{KEY}: polygon`, {key}`kpt_shape: [KEYPOINTS, 2 or "
+            f"3]`, or `{KEY}: box`."
         )
     if rows.keypoints:
         what = f"keypoints of {rows.keypoints:,} objects are not used, their boxes are"

@@ -141,6 +141,10 @@ class YoloRows:
         """Index of a row whose kind is undecided; None if every row's kind is known."""
         return self._proof.ambiguous()
 
+    def may_be_oriented(self) -> bool:
+        """Whether every row that is undecided has the number of fields of an oriented box."""
+        return self._proof.lengths() == {CORNERS}
+
     def _require_outline(self, count: int, values: Sequence[float]) -> None:
         kind = self.form.kind
         if kind == "pose":
@@ -150,6 +154,11 @@ class YoloRows:
         if kind == "oriented" and count != CORNERS:
             raise RowError(f"has {count} fields, an oriented box has {CORNERS}")
         outlined = count >= MIN_OUTLINE_FIELDS and count % 2 == 1
+        if kind == "polygon" and not outlined:
+            raise RowError(
+                f"has {count} fields, a polygon has a class and x, y of three points or more: "
+                "7, 9, 11 and so on"
+            )
         try:
             if kind == "box" or not outlined:
                 raise RowError(f"has {count} fields, a box has {BOX_FIELDS}{_extra(count)}")

@@ -190,3 +190,25 @@ def test_numbers_that_only_python_reads_are_refused(write_yolo, row):
 def test_a_box_with_one_number_more_may_have_an_angle(write_yolo):
     (problem,) = read_dataset(write_yolo({"a": f"{BOX} .785\n{BOX}"})).problems
     assert problem.what == "has 6 fields, a box has 5 (a score, a track id or an angle?)"
+
+
+@pytest.mark.parametrize("points", [" .1 .1 .9", " .1", ""], ids=["8", "6", "4"])
+def test_a_polygon_of_half_a_point_is_told_what_a_polygon_has(write_yolo, points):
+    row = BOX + points if points else "0 .5 .5 .5"
+    count = len(row.split())
+    path = with_key(write_yolo({"a": f"{row}\n{BOX}"}), "label_rows: polygon")
+    (problem,) = read_dataset(path).problems
+    assert problem.what == (
+        f"has {count} fields, a polygon has a class and x, y of three points or more: 7, 9, 11 and "
+        "so on"
+    )
+
+
+def test_oriented_boxes_are_among_the_choices_where_rows_may_be_some(write_yolo):
+    choice = r"may be a polygon, an oriented box, a box .*polygon`, `label_rows: oriented`, `kpt_"
+    path = write_yolo({"a": "0 .5 .5 .2 .2 .3 .4 .6 .7"})
+    with pytest.raises(DataError, match=choice):
+        read_dataset(path)
+    assert read_dataset(with_key(path, "label_rows: oriented")).objects == 1
+    with pytest.raises(DataError, match="may be a polygon, a box with keypoints"):
+        read_dataset(write_yolo({"a": f"{BOX} .9 1"}))
