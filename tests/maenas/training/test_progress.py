@@ -73,9 +73,8 @@ def test_a_training_of_hours_on_a_cpu_says_once_how_to_shorten_it(monkeypatch, c
     parts = {"giou": 0.5}
     for kind, total, told in (("cpu", 1806, 1), ("cpu", 1804, 0), ("cuda", 1806, 0)):
         caplog.clear()
-        with TrainLine(0, total, 20, torch.device("cpu")) as line:
-            line._device = torch.device(kind)
-            line._status = lambda step: []
+        monkeypatch.setattr("maenas.training.progress.memory_gb", lambda device: 1.5)
+        with TrainLine(0, total, 20, 0, torch.device(kind)) as line:
             for number in range(6):
                 clock.now += 2.0
                 line.step(StepResult(0, number, 0.01, parts, 1.0, 8, True, 2.0, 0.1))

@@ -13,7 +13,7 @@ from PIL import Image
 from maenas.detector.data.dataset import DataError
 from maenas.detector.data.index.columns import arrays_of
 from maenas.detector.data.readers import clean, reading
-from maenas.detector.data.readers.coco import annotations
+from maenas.detector.data.readers.coco import annotations as coco_annotations
 from maenas.detector.data.readers.coco.reader import read_coco
 
 ODD: list[Any] = [
@@ -64,7 +64,7 @@ def test_a_streamed_file_gives_the_same_data_set(
     coco: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     at_once = read_coco(coco, coco.parent)
-    monkeypatch.setattr(annotations, "STREAMED", 0)
+    monkeypatch.setattr(coco_annotations, "STREAMED", 0)
     monkeypatch.setattr(clean, "BLOCK", 4)
     streamed = read_coco(coco, coco.parent)
     assert streamed.names == at_once.names == ("cat", "dog")
@@ -77,7 +77,7 @@ def test_a_streamed_file_gives_the_same_data_set(
 def test_the_share_that_was_read_is_logged(
     coco: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(annotations, "STREAMED", 0)
+    monkeypatch.setattr(coco_annotations, "STREAMED", 0)
     monkeypatch.setattr(reading, "LOG_EVERY_S", 0.0)
     with caplog.at_level("INFO", "maenas"):
         read_coco(coco, coco.parent)
@@ -97,7 +97,7 @@ def test_the_share_that_was_read_is_logged(
 def test_a_large_file_that_is_no_coco_file_is_refused(
     text: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(annotations, "STREAMED", -1)
+    monkeypatch.setattr(coco_annotations, "STREAMED", -1)
     path = tmp_path / "set.json"
     path.write_text(text)
     with pytest.raises(DataError, match=rf"set\.json: .*{said}"):
