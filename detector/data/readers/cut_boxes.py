@@ -28,4 +28,4 @@ def check_cuts(dataset: Dataset, split: str) -> list[DataProblem]:
     if note is None or not note.endswith(CAUSE):
         return []
     where, what = f"{dataset.source} ({split})", note.removesuffix(f"; {CAUSE}")
-    return [DataProblem("warning", "labels", where, what, CAUSE)]
+    return [DataProblem("warning", "files", where, what, CAUSE)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -127,6 +128,23 @@ def test_labels_that_a_training_skips_are_warnings(typed, tmp_path):
     assert told.code == 0
     assert told.json["errors"] == 0
     assert told.json["skipped"] == 8
+
+
+def test_what_concerns_a_whole_file_is_not_hidden_behind_its_labels(typed, tmp_path):
+    Image.new("RGB", (80, 40)).save(tmp_path / "a.png")
+    corners, zero = [50, 20, 70, 30], [1, 1, 0, 1]
+    outline = [[0.1, 0.1, 0.9, 0.1, 0.9, 0.9]]
+    rows = [
+        {"id": number, "image_id": 1, "category_id": 1, "bbox": box, "segmentation": outline}
+        for number, box in enumerate([*([zero] * 6), corners])
+    ]
+    image, category = {"id": 1, "file_name": "a.png"}, {"id": 1, "name": "cat"}
+    whole = {"images": [image], "annotations": rows, "categories": [category]}
+    (tmp_path / "set.json").write_text(json.dumps(whole))
+    words = typed("data", "check", "set.json").words
+    assert "annotation 6: reaches beyond" not in words  # beyond the first five labels
+    assert "warning (files): set.json: segmentation of 1 of 7 objects lies" in words
+    assert "warning (files): set.json (train): boxes cut at the edge of the image: 1 of 1" in words
 
 
 def test_what_stops_a_training_is_an_error_and_ends_with_2(typed, tmp_path):

@@ -46,7 +46,7 @@ def with_fitting_outlines(
         f"{TOLERANCE:g} pixels off their bbox and is not used, only bbox is, such as that of "
         f"{rows.where(int(left_out[0])).removeprefix(f'{path}: ')}"
     )
-    problems.add(-1, path, what, "correct or delete it", skips=False)
+    problems.add(-1, path, what, "correct or delete it", skips=False, group="files")
     kept = np.ones(len(rows.labels), dtype=np.bool_)
     kept[left_out] = False
     return replace(rows, outlines=outlines.only(kept))
