@@ -207,6 +207,32 @@ class Samples(Sequence[Sample]):
             np.concatenate([part.verified for part in parts]),
         )
 
+    def take(self, order: NDArray[np.int64]) -> Samples:
+        """The images at these indices, with their objects."""
+        names, name_ends = ragged(self.name_ends, order)
+        objects, ends = ragged(self.ends, order)
+        verified, verified_ends = self.verified, self.verified_ends
+        if len(verified_ends):
+            some, verified_ends = ragged(verified_ends, order)
+            verified = verified[some]
+        return Samples(
+            self.folders,
+            self.folder_of[order],
+            self.names[names],
+            name_ends,
+            self.sizes[order],
+            self.image_ids[order],
+            ends,
+            self.boxes[objects],
+            self.labels[objects],
+            self.crowd[objects],
+            self.areas[objects],
+            self.outlines.take(objects),
+            self.source_of[order],
+            verified_ends,
+            verified,
+        )
+
     def verified_in(self, index: int) -> NDArray[np.int32]:
         """Classes annotated in an image beyond those of its source."""
         if not len(self.verified_ends):
