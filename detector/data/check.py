@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from maenas.blocks.files.suffixes import suffix_of
 from maenas.detector.data.check_labels import check_balance, check_boxes
 from maenas.detector.data.dataset import DataError, DataProblem, Dataset, Severity
 from maenas.detector.data.readers.cut_boxes import check_cuts
@@ -244,19 +245,19 @@ def _orphans(splits: Mapping[str, Dataset]) -> list[DataProblem]:
             images[path.parent].add(path.name)
     for folder in sorted(images):
         labels = label_file(folder / "any").parent
+        files = visible_files(labels, ".txt") if labels.is_dir() else []
+        name_of = {file.stem: file.name for file in files}
         users = Counter(Path(name).stem for name in images[folder])
-        shared = sorted(stem for stem, count in users.items() if count > 1)
-        if shared and labels.is_dir() and (labels / f"{shared[0]}.txt").exists():
-            what = f"label files of several images: {len(shared)}, such as {shared[0]}.txt"
+        shared = sorted(stem for stem, count in users.items() if count > 1 and stem in name_of)
+        if shared:
+            what = f"label files of several images: {len(shared)}, such as {name_of[shared[0]]}"
             fix = "give each image a name of its own"
             found.append(DataProblem("warning", "labels", str(labels), what, fix))
-        if labels == folder or not labels.is_dir():
+        if labels == folder or not files:
             continue
-        held = {
-            file.stem for file in visible_files(folder) if file.suffix.lower() in IMAGE_SUFFIXES
-        }
+        held = {file.stem for file in visible_files(folder) if suffix_of(file) in IMAGE_SUFFIXES}
         expected = held | NO_LABELS
-        lost = [file for file in visible_files(labels, ".txt") if file.stem not in expected]
+        lost = [file for file in files if file.stem not in expected]
         if lost:
             what = f"label files without an image: {len(lost)}, such as {lost[0].name}"
             fix = f"name them as their images in {folder}, or delete them"

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from maenas.blocks.files.inside import fault_of_path
+from maenas.blocks.files.suffixes import suffix_of
 from maenas.blocks.files.words import did_you_mean, name_of, shown
 from maenas.detector.data.dataset import DataError
 from maenas.detector.data.readers.values import class_name, whole
@@ -29,7 +30,7 @@ def source_names(paths: Sequence[Path]) -> list[str]:
     for path in paths:
         full = path.resolve()
         words = [full.name if full.is_dir() else full.stem, *(each.name for each in full.parents)]
-        if full.name in YAML_NAMES:
+        if f"{full.stem}{suffix_of(full)}" in YAML_NAMES:
             del words[0]
         name = next((word for word in words if word and word.lower() not in GENERIC), "data")
         numbered = (f"{name}-{number}" for number in count(2))

@@ -7,6 +7,7 @@ from contextvars import ContextVar
 from pathlib import Path
 
 from maenas.blocks.errors import SpecError
+from maenas.blocks.files.suffixes import SuffixCases, suffix_of
 from maenas.blocks.files.words import did_you_mean, shown
 from maenas.blocks.files.yaml_file import read_mapping
 from maenas.blocks.plugins.load import entry_points
@@ -23,6 +24,7 @@ from maenas.detector.data.readers.source import SPLITS, DataSource, Reader
 from maenas.detector.data.readers.voc import VocReader
 from maenas.detector.data.readers.yolo import YoloReader
 from maenas.detector.data.union.reader import UnionReader
+from maenas.detector.media.visible import visible_files
 
 # The first reader that recognises the source reads it, unless `format` in data.yaml names one. The
 # readers of plugins come first, since the last one takes every data.yaml.
@@ -117,12 +119,12 @@ def open_source(path: Path) -> DataSource:
         DataError: if the path does not exist, or its `data.yaml` cannot be read.
     """
     if path.is_dir():
-        files = [path / name for name in YAML_NAMES if os.path.lexists(path / name)]
+        files = _yaml_files(path)
         if not files:
             return DataSource(path, path)
         file = next((file for file in files if file.is_file()), files[0])  # or say what it is
         path = file
-    if path.suffix not in YAML_SUFFIXES:
+    if suffix_of(path) not in YAML_SUFFIXES:
         if not path.exists():
             what = "file" if path.suffix else "file or folder"
             raise DataError(f"{path}: no such {what}.")
@@ -132,6 +134,15 @@ def open_source(path: Path) -> DataSource:
     except SpecError as error:
         raise DataError(str(error)) from None
     return DataSource(path, root_of(path, keys), keys)
+
+
+def _yaml_files(folder: Path) -> list[Path]:
+    """What may be the `data.yaml` of a folder: names as they are expected, or in another case."""
+    usual = [folder / name for name in YAML_NAMES if os.path.lexists(folder / name)]
+    if usual:
+        return usual
+    cases = SuffixCases(DataError)
+    return [file for name in YAML_NAMES if os.path.lexists(file := cases.find(folder / name))]
 
 
 def reader_of(source: DataSource) -> Reader:
@@ -156,9 +167,9 @@ def reader_of(source: DataSource) -> Reader:
             return reader
     forms = ", or a ".join(reader.looks_like for reader in READERS.values())
     if source.path.is_dir():
-        if source.path.suffix in YAML_SUFFIXES:
+        if suffix_of(source.path) in YAML_SUFFIXES:
             raise DataError(f"{source.path}: is a folder, not a file.")
-        lists = sorted(path.name for path in source.path.glob("*.json"))[:1]
+        lists = [path.name for path in visible_files(source.path, ".json")][:1]
         hint = f"; if {lists[0]} lists its objects, give {source.path / lists[0]}" if lists else ""
         raise DataError(f"{source.path}: holds no data.yaml, and is not a {forms}{hint}.")
     raise DataError(f"{source.path}: must be a data.yaml, a folder with one, or a {forms}.")

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
+from maenas.blocks.files.suffixes import in_any_case, suffix_of
 from maenas.detector.data.dataset import DataError, Dataset
 from maenas.detector.data.paths import find_entries
 
@@ -92,7 +93,7 @@ class AnnotationFileReader(Reader):
     the folder of each split.
 
     Attributes:
-        suffix: suffix of the annotation files, such as ".json".
+        suffix: suffix of the annotation files in lower case, such as ".json"; found in any case.
         roboflow_file: name of the annotation file in an export of Roboflow.
     """
 
@@ -101,16 +102,16 @@ class AnnotationFileReader(Reader):
 
     def recognises(self, source: DataSource) -> bool:
         """Whether the source or one of its splits is an annotation file."""
-        if source.path.suffix == self.suffix:
+        if suffix_of(source.path) == self.suffix:
             return True
         if source.keys:
             entries = [entry for split in SPLITS for entry in source.entries(split)]
-            return any(entry.endswith(self.suffix) for entry in entries)
+            return any(suffix_of(entry) == self.suffix for entry in entries)
         return bool(self._exported(source))
 
     def splits(self, source: DataSource) -> tuple[str, ...]:
         """The named splits; a single file is called train."""
-        if source.path.suffix == self.suffix:
+        if suffix_of(source.path) == self.suffix:
             return ("train",)
         found = source.keys or self._exported(source)
         return tuple(split for split in SPLITS if found.get(split))
@@ -122,7 +123,7 @@ class AnnotationFileReader(Reader):
             DataError: if there is no such split, or it names files of several kinds.
         """
         path = source.path
-        if path.suffix == self.suffix:
+        if suffix_of(path) == self.suffix:
             return [path], None
         if not source.keys:
             file = self._exported(source).get(split)
@@ -130,15 +131,15 @@ class AnnotationFileReader(Reader):
                 raise DataError(f"{path}: has no split {split!r}.")
             return [file], None
         entries, root = find_entries(path, source.keys, split)
-        if any(entry.suffix != self.suffix for entry in entries):
+        if any(suffix_of(entry) != self.suffix for entry in entries):
             raise DataError(f"{path}: {split}: names {self.suffix} files and others; use one kind.")
         return entries, root
 
     def _exported(self, source: DataSource) -> dict[str, Path]:
         """The annotation file of each split in an export of Roboflow."""
         return {
-            split: source.folder / name / self.roboflow_file
+            split: file
             for split, names in ROBOFLOW_FOLDERS.items()
             for name in names
-            if (source.folder / name / self.roboflow_file).is_file()
+            if (file := in_any_case(source.folder / name / self.roboflow_file, DataError)).is_file()
         }

@@ -12,6 +12,7 @@ import numpy as np
 from maenas.blocks.errors import SpecError
 from maenas.blocks.files.inside import inside
 from maenas.blocks.files.plain_file import read_text
+from maenas.blocks.files.suffixes import SuffixCases, in_any_case, suffix_of
 from maenas.blocks.files.words import shown
 from maenas.detector.data.dataset import DataError, Dataset
 from maenas.detector.data.paths import class_names
@@ -89,19 +90,19 @@ class _Part:
     def stems(self) -> list[str]:
         """Names of the images without suffix: those of the list, or those of all XML files."""
         if self.listed is not None:
-            return list(dict.fromkeys(_stems(self.listed, self.files())))
-        return sorted(self.files())
+            return list(dict.fromkeys(_stems(self.listed, self._known())))
+        return sorted(self._known())
 
-    def files(self) -> dict[str, Path]:
-        """The XML files by their names without suffix; the suffix is in any case."""
-        return {file.stem: file for file in visible_files(self.annotations, ".xml")}
+    def _known(self) -> set[str]:
+        """Names of the XML files without suffix; the suffix is in any case."""
+        return {file.stem for file in visible_files(self.annotations, ".xml")}
 
 
 def _parts(folder: Path) -> dict[str, _Part]:
     """Where the files of each split are; {} if the folder is none of Pascal VOC."""
     annotations, images = folder / ANNOTATIONS, folder / IMAGES
     if annotations.is_dir() and images.is_dir():
-        lists = {split: folder / LISTS / f"{split}.txt" for split in SPLITS}
+        lists = {split: in_any_case(folder / LISTS / f"{split}.txt", DataError) for split in SPLITS}
         found = {split: path for split, path in lists.items() if path.is_file()}
         parts = {split: _Part(annotations, images, path) for split, path in found.items()}
         return parts or {"train": _Part(annotations, images)}
@@ -119,7 +120,12 @@ def _parts(folder: Path) -> dict[str, _Part]:
 def _is_beside(folder: Path) -> bool:
     """Whether a folder holds an XML file beside the image that it belongs to."""
     first = next(iter(visible_files(folder, ".xml")), None) if folder.is_dir() else None
-    return first is not None and any(first.with_suffix(suffix).is_file() for suffix in _BOTH_CASES)
+    if first is None:
+        return False
+    return any(first.with_suffix(suffix).is_file() for suffix in _BOTH_CASES) or any(
+        file.stem == first.stem and suffix_of(file) in IMAGE_SUFFIXES
+        for file in visible_files(folder)
+    )
 
 
 def _read(
@@ -132,11 +138,12 @@ def _read(
     ids: list[int] = []
     rows: list[tuple[int, VocObject]] = []
     where: list[str] = []
-    files = part.files()
+    cases = SuffixCases(DataError)
     with Sizes(source.path.resolve(), split) as known:
         for position, stem in counted(stems):
-            xml = files.get(stem, part.annotations / f"{stem}.xml")
+            xml = part.annotations / f"{stem}.xml"
             try:
+                xml = cases.find(xml)
                 annotation = read_voc_file(xml)
                 path = _image(part.images, stem, annotation, xml, len(paths), problems)
                 size = annotation.size or known.of(path)

@@ -10,6 +10,7 @@ from typing import ClassVar
 import numpy as np
 
 from maenas.blocks.files.plain_file import MIB, MISSING, read_text
+from maenas.blocks.files.suffixes import SuffixCases, suffix_of
 from maenas.detector.data.dataset import DataError, Dataset
 from maenas.detector.data.paths import (
     class_names,
@@ -86,24 +87,32 @@ def read_yolo(
     paths: list[Path] = []
     shapes: list[tuple[int, int]] = []
     ids: list[int] = []
+    cases = SuffixCases(DataError)  # of label files
     with Sizes(source.resolve(), split) as sizes:
         for position, (image, entry) in counted(images):
             try:
                 size = sizes.of(image)
             except ImageError as error:
                 what = str(error).removeprefix(f"{image}: ").rstrip(".")
-                is_in_list = entry.suffix.lower() == ".txt"
+                is_in_list = suffix_of(entry) == ".txt"
                 fix = f"or remove it from {entry}" if is_in_list else "or delete it"
                 problems.add(len(paths), image, what, f"replace it, {fix}", group="images")
                 continue
-            _read_labels(found_label_file(image), len(paths), rows, problems)
+            try:
+                labels = cases.find(label_file(image))
+            except DataError as error:
+                where, _, what = str(error).partition(": ")
+                fix = "delete one of them"
+                problems.add(len(paths), where, what.rstrip("."), fix, group="images")
+                continue
+            _read_labels(labels, len(paths), rows, problems)
             paths.append(image)
             shapes.append(size)
             ids.append(position)
     _report_labels_beside(paths, problems)
     unclear = rows.ambiguous()
     if unclear is not None:
-        row = f"{found_label_file(paths[rows.image[unclear]])}:{rows.line[unclear]}"
+        row = f"{cases.find(label_file(paths[rows.image[unclear]]))}:{rows.line[unclear]}"
         oriented, key = (
             ("an oriented box, ", f"`{KEY}: oriented`, ") if rows.may_be_oriented() else ("", "")
         )
@@ -123,7 +132,7 @@ def read_yolo(
         paths,
         shapes,
         ids,
-        _in_pixels(rows, paths, shapes),
+        _in_pixels(rows, paths, shapes, cases),
         problems,
         lambda index: str(paths[index]),
     )
@@ -137,13 +146,6 @@ def label_file(image: Path) -> Path:
             parts[index] = "labels"
             break
     return Path(*parts).with_suffix(".txt")
-
-
-def found_label_file(image: Path) -> Path:
-    """Path of an image's label file, with the suffix `.TXT` if only that file exists."""
-    path = label_file(image)
-    upper = path.with_suffix(".TXT")
-    return upper if not path.exists() and upper.exists() else path
 
 
 def _report_labels_beside(images: Sequence[Path], problems: ProblemList) -> None:
@@ -180,7 +182,12 @@ def _read_labels(path: Path, image: int, rows: YoloRows, problems: ProblemList) 
             problems.add(image, f"{path}:{number}", str(error), error.fix)
 
 
-def _in_pixels(rows: YoloRows, paths: Sequence[Path], shapes: Sequence[tuple[int, int]]) -> Rows:
+def _in_pixels(
+    rows: YoloRows,
+    paths: Sequence[Path],
+    shapes: Sequence[tuple[int, int]],
+    cases: SuffixCases,
+) -> Rows:
     image = np.array(rows.image, dtype=np.int64)
     sides = np.array(shapes, dtype=np.float64).reshape(-1, 2)[image, ::-1]  # (N, 2): width, height
     made = rows.outlines.made()
@@ -192,7 +199,7 @@ def _in_pixels(rows: YoloRows, paths: Sequence[Path], shapes: Sequence[tuple[int
         image,
         boxes,
         rows.labels,
-        lambda row: f"{found_label_file(paths[rows.image[row]])}:{rows.line[row]}",
+        lambda row: f"{cases.find(label_file(paths[rows.image[row]]))}:{rows.line[row]}",
     )
     return replace(found, outlines=made)
 
@@ -201,14 +208,14 @@ def _images(source: Path, entry: Path, problems: ProblemList) -> list[Path]:
     """Images in a folder and its subfolders, sorted by path, or images in a list, by line."""
     if entry.is_dir():
         files = all_visible_files(entry)
-        other = [file for file in files if file.suffix.lower() in UNREADABLE_SUFFIXES]
+        other = [file for file in files if suffix_of(file) in UNREADABLE_SUFFIXES]
         if other:
             what = f"images in a form that cannot be read: {len(other)}, such as {other[0].name}"
             problems.add(-1, entry, what, "convert them to .jpg or .png", group="images")
-        return [file for file in files if file.suffix.lower() in IMAGE_SUFFIXES]
-    if entry.suffix.lower() in IMAGE_SUFFIXES:
+        return [file for file in files if suffix_of(file) in IMAGE_SUFFIXES]
+    if suffix_of(entry) in IMAGE_SUFFIXES:
         return [entry]
-    if entry.suffix.lower() != ".txt":
+    if suffix_of(entry) != ".txt":
         raise DataError(f"{source}: {entry} is not a folder, a .txt list or a COCO .json file.")
     text = read_text(entry, limit=LIST_LIMIT, error=DataError)
     images = [_listed(line.strip(), entry, source) for line in text.splitlines() if line.strip()]

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
+from maenas.blocks.files.suffixes import suffix_of
 from maenas.detector.media.images import IMAGE_SUFFIXES
 
 LONGEST = 200  # bytes of a name without suffix; file systems allow 255
@@ -43,7 +44,7 @@ def _stems(path: Path) -> Iterable[str]:
 
 def _suffix(path: Path) -> str:
     """Suffix of the file; `.jpg` where it is none of an image, since readers go by the suffix."""
-    return path.suffix if path.suffix.lower() in IMAGE_SUFFIXES else ".jpg"
+    return path.suffix if suffix_of(path) in IMAGE_SUFFIXES else ".jpg"
 
 
 def _safe(text: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import ClassVar
 
+from maenas.blocks.files.suffixes import in_any_case, suffix_of
 from maenas.detector.data.dataset import DataError, Dataset
 from maenas.detector.data.readers.coco.reader import SUFFIX, names_in, read_coco
 from maenas.detector.data.readers.source import SPLITS, DataSource, Reader
@@ -26,7 +27,7 @@ class Objects365Reader(Reader):
 
     def recognises(self, source: DataSource) -> bool:
         """Whether a published annotation file is there, and no `data.yaml` with paths of images."""
-        if any(source.keys.get(split) for split in SPLITS) or source.path.suffix == SUFFIX:
+        if any(source.keys.get(split) for split in SPLITS) or suffix_of(source.path) == SUFFIX:
             return False
         return bool(_files(source.folder))
 
@@ -62,7 +63,7 @@ def _files(folder: Path) -> dict[str, Path]:
     found = {}
     for split in SPLITS:
         tried = [
-            folder / place.format(split=split) / name.format(split=split)
+            in_any_case(folder / place.format(split=split) / name.format(split=split), DataError)
             for name in FILES
             for place in FOLDERS
         ]

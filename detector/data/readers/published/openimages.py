@@ -10,6 +10,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from maenas.blocks.files.suffixes import suffix_of
 from maenas.blocks.files.words import shown
 from maenas.detector.data.dataset import DataError, Dataset, Source
 from maenas.detector.data.readers.clean import dataset_of
@@ -164,9 +165,7 @@ def _images(
 ) -> tuple[list[Path], list[tuple[int, int]], list[str]]:
     """Paths, sizes and ids of the images that are both listed and on the disk."""
     folder = _folder(source, split, listed)
-    there = {
-        path.stem: path for path in visible_files(folder) if path.suffix.lower() in IMAGE_SUFFIXES
-    }
+    there = {path.stem: path for path in visible_files(folder) if suffix_of(path) in IMAGE_SUFFIXES}
     strangers = [path for stem, path in there.items() if stem not in listed]
     if strangers:
         what = f"images without boxes or labels: {len(strangers):,}, such as {strangers[0].name}"

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from maenas.blocks.files.boundary import parsing
 from maenas.blocks.files.plain_file import MIB, open_file
+from maenas.blocks.files.suffixes import suffix_of
 from maenas.blocks.files.words import did_you_mean
 from maenas.detector.data.dataset import DataError
 from maenas.detector.data.readers.source import SPLITS
@@ -52,8 +53,8 @@ def find_openimages(folder: Path) -> OpenImagesFiles | None:
         path
         for name in FOLDERS
         if (folder / name).is_dir()
-        for path in visible_files(folder / name)
-        if path.suffix in (".csv", ".json")
+        for path in sorted(visible_files(folder / name), key=_has_capitals)
+        if suffix_of(path) in (".csv", ".json")
     ]
     classes, hierarchy = _first(files, CLASSES), _first(files, HIERARCHY)
     boxes = {split: path for split in SPLITS if (path := _of(files, split, BOXES))}
@@ -62,6 +63,11 @@ def find_openimages(folder: Path) -> OpenImagesFiles | None:
         return None
     labels = {split: path for split in SPLITS if (path := _of(files, split, IMAGE_LABELS))}
     return OpenImagesFiles(classes, hierarchy, boxes, labels)
+
+
+def _has_capitals(path: Path) -> bool:
+    """Whether the suffix of a file has capitals; the usual ones come first."""
+    return path.suffix != suffix_of(path)
 
 
 def _of(files: Sequence[Path], split: str, words: Sequence[str]) -> Path | None:

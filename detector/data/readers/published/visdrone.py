@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from maenas.blocks.files.plain_file import MIB, read_text
+from maenas.blocks.files.suffixes import SuffixCases, suffix_of
 from maenas.blocks.files.words import shown
 from maenas.detector.data.dataset import DataError, Dataset
 from maenas.detector.data.labelled import EVERY_CLASS
@@ -139,17 +140,19 @@ class _Labels:
 def _read(source: DataSource, split: str, folder: Path) -> Dataset:
     problems, labels = ProblemList(), _Labels()
     listed = sorted(
-        path for path in visible_files(folder / IMAGES) if path.suffix.lower() in IMAGE_SUFFIXES
+        path for path in visible_files(folder / IMAGES) if suffix_of(path) in IMAGE_SUFFIXES
     )
     paths: list[Path] = []
     shapes: list[tuple[int, int]] = []
     ids: list[int] = []
     files: list[Path] = []
+    cases = SuffixCases(DataError)
     with Sizes(source.path.resolve(), split) as sizes:
         for position, path in counted(listed):
             file = folder / ANNOTATIONS / f"{path.stem}.txt"
             try:
                 size = sizes.of(path)
+                file = cases.find(file)
                 text = read_text(file, limit=LIMIT, error=DataError)
             except (ImageError, DataError) as error:
                 where, _, what = str(error).partition(": ")

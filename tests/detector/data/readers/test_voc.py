@@ -71,6 +71,17 @@ def test_without_lists_all_images_are_train(folder):
     assert len(read_dataset(folder)) == 2
 
 
+def test_an_image_with_two_xml_files_is_left_out_with_both_names(folder):
+    text = (folder / "Annotations/a.xml").read_text()
+    (folder / "Annotations/a.XML").write_text(text.replace("dog", "cat"))
+    dataset = read_dataset(folder, "train")
+    assert [sample.path.stem for sample in dataset.samples] == ["b"]
+    (problem,) = dataset.problems
+    told = f"{folder}/Annotations/a.xml: is there as a.xml and as a.XML; correct it, or remove it"
+    assert str(problem).startswith(told)
+    assert problem.skips
+
+
 def test_suffixes_count_in_any_case(folder):
     (folder / "Annotations/a.xml").rename(folder / "Annotations/a.XML")
     (folder / "JPEGImages/a.jpg").rename(folder / "JPEGImages/a.JPG")

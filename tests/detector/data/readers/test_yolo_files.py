@@ -51,6 +51,28 @@ def test_the_suffix_of_labels_may_be_in_capitals(write_yolo, tmp_path):
     assert problems == []
 
 
+def test_an_image_with_two_label_files_is_left_out_with_both_names(write_yolo, tmp_path):
+    path = write_yolo({"a": BOX, "b": BOX})
+    labels = tmp_path / "labels" / "train"
+    (labels / "a.TXT").write_text("1 .5 .5 .2 .2")
+    dataset = read_dataset(path)
+    assert [sample.path.name for sample in dataset.samples] == ["b.png"]
+    (problem,) = dataset.problems
+    told = f"{labels / 'a.txt'}: is there as a.txt and as a.TXT; delete one of them"
+    assert str(problem) == told
+    assert problem.skips
+
+
+def test_each_label_file_of_several_images_is_counted(write_yolo, tmp_path):
+    path = write_yolo({"a": None, "b": BOX, "c": BOX})
+    for stem in "abc":
+        image(tmp_path / "images" / "train" / f"{stem}.bmp")
+    (tmp_path / "labels/train/b.txt").rename(tmp_path / "labels/train/b.TXT")
+    splits, _ = open_splits(path)
+    told = [str(each) for each in check(path, splits, (64, 64))]
+    assert any("label files of several images: 2, such as b.TXT" in each for each in told)
+
+
 @pytest.mark.parametrize("suffix", [".txt", ".TXT"])
 def test_labels_beside_images_are_reported_with_the_folder_they_belong_to(
     write_yolo, tmp_path, suffix
