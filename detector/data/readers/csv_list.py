@@ -21,7 +21,7 @@ from maenas.detector.data.readers.clean import dataset_of
 from maenas.detector.data.readers.csv_columns import CORNERS, FURTHER, SIDES, columns_of
 from maenas.detector.data.readers.reading import counted
 from maenas.detector.data.readers.rows import ProblemList, box_rows
-from maenas.detector.data.readers.shares import require_pixels
+from maenas.detector.data.readers.shares import STRAY, STRAY_FIX, stray_shares
 from maenas.detector.data.readers.source import AnnotationFileReader, DataSource
 from maenas.detector.data.readers.values import class_name, number_fault, real
 from maenas.detector.data.sizes import Sizes
@@ -153,8 +153,7 @@ def _dataset(
 ) -> Dataset:
     """Clean labels of the images that are on the disk."""
     problems, index_of = ProblemList(), {name: index for index, name in enumerate(names)}
-    boxes = np.array([row.box for _, row in listed if row.box]).reshape(-1, 4)
-    require_pixels(str(listed[0][0]), boxes)
+    stray = _strays(listed)
     images = list(dict.fromkeys((file, row.image) for file, row in listed))
     first_line = {(file, row.image): row.line for file, row in reversed(listed)}
     stated: dict[tuple[Path, str], dict[tuple[str, ...], int]] = {}  # sides with a line of each
@@ -192,6 +191,8 @@ def _dataset(
             continue
         if row.fault:
             problems.add(image, where, row.fault, "correct it, or delete the line")
+        elif (file, row.line) in stray:
+            problems.add(image, where, STRAY, STRAY_FIX)
         elif row.label and row.label not in index_of:
             what = f"class {shown(row.label)} is not among `names`"
             problems.add(image, where, what, "correct it, or add it to `names`")
@@ -214,6 +215,26 @@ def _dataset(
         problems,
         lambda index: str(paths[index]),
     )
+
+
+def _strays(listed: Sequence[tuple[Path, _Row]]) -> set[tuple[Path, int]]:
+    """File and line of each box that is a share of the image, in a list of boxes in pixels."""
+    boxed: dict[Path, list[_Row]] = {}
+    for file, row in listed:
+        if row.box:
+            boxed.setdefault(file, []).append(row)
+    return {
+        (file, rows[index].line) for file, rows in boxed.items() for index in _stray_in(file, rows)
+    }
+
+
+def _stray_in(file: Path, rows: Sequence[_Row]) -> list[int]:
+    """Indices of such lines of one list."""
+    boxes = np.array([row.box for row in rows]).reshape(-1, 4)
+    found: list[int] = stray_shares(
+        str(file), boxes, lambda index: f"{file}:{rows[index].line}"
+    ).tolist()
+    return found
 
 
 def _require_size(path: Path, size: tuple[int, int], stated: Mapping[tuple[str, ...], int]) -> None:

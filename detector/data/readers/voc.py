@@ -19,7 +19,7 @@ from maenas.detector.data.paths import class_names
 from maenas.detector.data.readers.clean import dataset_of
 from maenas.detector.data.readers.reading import counted
 from maenas.detector.data.readers.rows import Numbers, ProblemList, box_rows
-from maenas.detector.data.readers.shares import require_pixels
+from maenas.detector.data.readers.shares import STRAY, STRAY_FIX, stray_shares
 from maenas.detector.data.readers.source import ROBOFLOW_FOLDERS, SPLITS, DataSource, Reader
 from maenas.detector.data.readers.voc_file import LIMIT, VocFile, VocObject, read_voc_file
 from maenas.detector.data.sizes import Sizes
@@ -163,11 +163,14 @@ def _read(
         raise DataError(
             f"{source.path}: {split}: holds no image that can be used{problems.first()}."
         )
-    require_pixels(f"{source.path} ({split})", _as_written([each.box for _, each in rows]))
+    written = _as_written([each.box for _, each in rows])
+    stray = set(stray_shares(f"{source.path} ({split})", written, where.__getitem__).tolist())
     known_rows: list[int] = []
     for row, (image, each) in enumerate(rows):
         if each.fault:
             problems.add(image, where[row], each.fault, "correct it, or delete the object")
+        elif row in stray:
+            problems.add(image, where[row], STRAY, STRAY_FIX)
         elif each.name not in index_of:
             what = f"class {shown(each.name)} is not among `names`"
             problems.add(image, where[row], what, "correct it, or add it to `names`")

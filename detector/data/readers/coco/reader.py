@@ -18,7 +18,7 @@ from maenas.detector.data.readers.coco.annotations import NO_KEY, Annotations, l
 from maenas.detector.data.readers.coco.images import CocoImages, find_images
 from maenas.detector.data.readers.coco.outlines import with_fitting_outlines
 from maenas.detector.data.readers.rows import ProblemList, Rows
-from maenas.detector.data.readers.shares import require_pixels
+from maenas.detector.data.readers.shares import STRAY, STRAY_FIX, stray_shares
 from maenas.detector.data.readers.source import SPLITS, AnnotationFileReader, DataSource
 from maenas.detector.data.readers.values import class_name, limit_of, whole
 from maenas.detector.data.samples import Number, Samples
@@ -80,10 +80,10 @@ def read_coco(path: Path, root: Path) -> Dataset:
     lists, annotations = load_coco(path)
     categories = _categories(path, lists["categories"], annotations)
     order = sorted(categories)
-    require_pixels(str(path), _boxes(annotations))
+    stray = stray_shares(str(path), _boxes(annotations), annotations.where)
     problems = ProblemList()
     images = find_images(path, root, lists.pop("images"), problems)
-    rows = _rows(annotations, order, images, problems)
+    rows = _rows(annotations, order, images, stray, problems)
     rows = with_fitting_outlines(path, rows, images.sizes, problems)
     return dataset_of(
         path,
@@ -135,9 +135,21 @@ def _require_different(path: Path, categories: Mapping[int, str]) -> None:
 
 
 def _rows(
-    annotations: Annotations, order: Sequence[int], images: CocoImages, problems: ProblemList
+    annotations: Annotations,
+    order: Sequence[int],
+    images: CocoImages,
+    stray: NDArray[np.int64],
+    problems: ProblemList,
 ) -> Rows:
-    """Labels of the usable images; annotations without an image become problems."""
+    """Labels of the usable images; annotations without an image become problems.
+
+    Args:
+        annotations: annotations of the file.
+        order: ids of the categories, in the order of the classes.
+        images: usable images.
+        stray: indices of annotations whose boxes are shares of the image; they become problems.
+        problems: list of problems.
+    """
     index_of = images.index_of
     image_of = np.array([index_of.get(key, UNKNOWN) for key in annotations.codes], dtype=np.int64)
     key_of_code = list(annotations.codes)
@@ -160,7 +172,11 @@ def _rows(
         wrong = f"category_id {numbers[int(categories[row])]} is not among the categories"
         fix = "correct it or add the category"
         problems.add(int(image[row]), annotations.where(row), wrong, fix)
-    known = np.flatnonzero((image >= 0) & (labels != UNKNOWN))
+    usable = (image >= 0) & (labels != UNKNOWN)
+    for row in stray[usable[stray]].tolist():
+        problems.add(int(image[row]), annotations.where(row), STRAY, STRAY_FIX)
+    usable[stray] = False
+    known = np.flatnonzero(usable)
     annotations.drop_codes()
     return Rows(
         image,
