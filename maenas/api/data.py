@@ -162,7 +162,7 @@ def union_data(
 
 def _warn_of_losses(splits: Mapping[str, Dataset]) -> None:
     """Warn of what is not in a data set after reading it, or cannot be written in any format."""
-    from maenas.detector.data.readers.cut_boxes import cut_note
+    from maenas.detector.data.readers.label_notes import label_notes
 
     for split, dataset in splits.items():
         skipped = [problem for problem in dataset.problems if problem.skips]
@@ -171,9 +171,8 @@ def _warn_of_losses(splits: Mapping[str, Dataset]) -> None:
                 f"{split}: skipped {len(skipped):,} of the labels and images, such as "
                 f"{skipped[0]}; `maenas data check` lists all"
             )
-        cut = cut_note(dataset)
-        if cut is not None:
-            LOG.warning(f"{split}: {cut}")
+        for note in label_notes(dataset):
+            LOG.warning(f"{split}: {note}")
         if any(not source.annotated.all() for source in dataset.sources):
             LOG.warning(
                 f"{split}: some images annotate a part of the classes only; the written files "

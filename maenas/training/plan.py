@@ -11,7 +11,7 @@ import torch
 import maenas
 from maenas.detector.data import Dataset, LoaderOptions, TrainLoader
 from maenas.detector.data.index.digest import digest_of
-from maenas.detector.data.readers.cut_boxes import cut_note
+from maenas.detector.data.readers.label_notes import label_notes
 from maenas.detector.distill import Teaching, teaching
 from maenas.detector.errors import TrainError
 from maenas.detector.model.layers.network import DetectorNetwork
@@ -221,9 +221,7 @@ def data_notes(dataset: Dataset, val: Dataset | None) -> list[str]:
                 f"{split}: {len(wrong)} of the labels and images cannot be used, such as "
                 f"{wrong[0]}; `maenas data check` lists them"
             )
-        cut = cut_note(each) if each else None
-        if cut is not None:
-            notes.append(f"{split}: {cut}")
+        notes += [f"{split}: {note}" for note in label_notes(each)] if each else []
     if val is None:
         notes.append("no val split: the detector is not evaluated, and `last` is all there is")
     return notes

@@ -15,6 +15,7 @@ from maenas.detector.data.samples import Outlines
 # of the box, those that a tool simplified within some more; outlines in shares of the image, or of
 # an earlier place of the object, lie further away.
 TOLERANCE = 3.0
+NOT_USED = "off their bbox and is not used, only bbox is"
 
 
 def with_fitting_outlines(
@@ -43,7 +44,7 @@ def with_fitting_outlines(
         return rows
     what = (
         f"segmentation of {len(left_out):,} of {len(objects):,} objects lies more than "
-        f"{TOLERANCE:g} pixels off their bbox and is not used, only bbox is, such as that of "
+        f"{TOLERANCE:g} pixels {NOT_USED}, such as that of "
         f"{rows.where(int(left_out[0])).removeprefix(f'{path}: ')}"
     )
     problems.add(-1, path, what, "correct or delete it", skips=False, group="files")
