@@ -16,6 +16,7 @@ from maenas.blocks.files.json_file import read_json
 from maenas.detector.media.images import ImageError, opened_image
 from maenas.detector.media.upright import upright_size
 
+FORMAT = "maenas/image-sizes@2"  # raise it when the size of the same file is read otherwise
 WORTH_KEEPING = 1000  # images; opening fewer is as fast as the cache
 
 Known = list[int]  # modification time in ns, bytes, height, width
@@ -50,7 +51,7 @@ class Sizes:
             return
         try:
             self._file.parent.mkdir(parents=True, exist_ok=True)
-            write_text(self._file, json.dumps(self._seen))
+            write_text(self._file, json.dumps({"format": FORMAT, "sizes": self._seen}))
         except (OSError, SpecError):
             pass  # the cache only saves time
 
@@ -87,13 +88,16 @@ def size_of(path: Path) -> tuple[int, int]:
 
 
 def _load(path: Path) -> dict[str, Known]:
-    """Cached sizes; {} if the file is missing or malformed."""
+    """Cached sizes; {} if the file is missing, malformed or of another version."""
     try:
         data = read_json(path)
     except SpecError:
         return {}
+    sizes = data.get("sizes")
+    if data.get("format") != FORMAT or not isinstance(sizes, dict):
+        return {}
     return {
         name: known
-        for name, known in data.items()
+        for name, known in sizes.items()
         if isinstance(known, list) and len(known) == 4 and all(type(k) is int for k in known)
     }

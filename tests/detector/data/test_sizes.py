@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 from PIL import Image
 
 from maenas.detector.data import sizes
-from maenas.detector.data.sizes import Sizes, size_of
+from maenas.detector.data.sizes import FORMAT, Sizes, size_of
 from maenas.detector.media.images import ImageError
 
 
@@ -39,6 +40,32 @@ def test_a_size_is_remembered_until_the_image_changes(tmp_path, cache):
     assert asked(image) == (40, 20)
     file.write_text("damaged")
     assert asked(image) == (40, 20)
+
+
+@pytest.mark.parametrize("version", [None, "maenas/image-sizes@1"])
+def test_a_size_of_an_earlier_version_is_not_trusted(tmp_path, cache, version):
+    image = tmp_path / "a.png"
+    Image.new("RGB", (40, 20)).save(image)
+    asked(image)
+    (file,) = cache.iterdir()
+    state = image.stat()
+    old = {str(image): [state.st_mtime_ns, state.st_size, 40, 20]}  # an orientation was overlooked
+    file.write_text(json.dumps({"format": version, "sizes": old} if version else old))
+    assert asked(image) == (20, 40)
+    assert json.loads(file.read_text())["format"] == FORMAT
+
+
+@pytest.mark.parametrize(
+    "content", ["[]", f'{{"format": "{FORMAT}"}}', f'{{"format": "{FORMAT}", "sizes": [1]}}']
+)
+def test_a_malformed_cache_is_written_again(tmp_path, cache, content):
+    image = tmp_path / "a.png"
+    Image.new("RGB", (40, 20)).save(image)
+    asked(image)
+    (file,) = cache.iterdir()
+    file.write_text(content)
+    assert asked(image) == (20, 40)
+    assert str(image) in json.loads(file.read_text())["sizes"]
 
 
 def test_a_cache_that_cannot_be_written_is_done_without(tmp_path, cache):
