@@ -3,35 +3,33 @@
 from __future__ import annotations
 
 import os
-from collections import Counter, defaultdict, deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from maenas.blocks.files.suffixes import suffix_of
+from maenas.detector.data.check_images import image_problems
 from maenas.detector.data.check_labels import check_balance, check_boxes
 from maenas.detector.data.dataset import DataError, DataProblem, Dataset, Severity
 from maenas.detector.data.readers.cut_boxes import check_cuts
 from maenas.detector.data.readers.read import read_again, splits_of
 from maenas.detector.data.readers.yolo import label_file
 from maenas.detector.data.samples import Samples
-from maenas.detector.data.sizes import size_of
 from maenas.detector.data.union.check_union import (
     SourceCounts,
     check_sources,
     check_splits,
     source_counts,
 )
-from maenas.detector.media.images import IMAGE_SUFFIXES, ImageError, check_image
+from maenas.detector.media.images import IMAGE_SUFFIXES
 from maenas.detector.media.visible import visible_files
 
 SCHEMA = "maenas/data-check@1"
 NO_LABELS = {"classes", "labels", "README"}  # text files that tools write beside label files
 NEEDED = ("train", "val")  # splits that a training needs
-AHEAD = 32  # maximum number of queued images per thread
 
 
 def open_splits(
@@ -88,13 +86,14 @@ def check(
     """
     problems: list[DataProblem] = []
     for split, dataset in splits.items():
+        indices = chosen(len(dataset), most)
         problems += [
             *dataset.problems,
             *check_cuts(dataset, split),
             *check_boxes(dataset, size),
             *check_balance(dataset, split),
             *check_sources(dataset, split),
-            *_images(dataset.columns, chosen(len(dataset), most), done),
+            *(problem for _, problem in image_problems(dataset.columns, indices, done)),
         ]
     return problems + _across(path, splits) + check_splits(path, splits) + _orphans(splits)
 
@@ -185,55 +184,6 @@ def chosen(count: int, most: int | None) -> range:
     if most == 0:
         return range(0)
     return range(0, count, 1 if most is None else max(1, -(-count // most)))
-
-
-def _images(
-    columns: Samples, indices: Sequence[int], done: Callable[[], object]
-) -> Iterator[DataProblem]:
-    """Problems of images that cannot be read; threads decode several images at once."""
-    workers = os.cpu_count() or 1
-    with ThreadPoolExecutor(workers) as pool:  # decoding releases the GIL
-        ahead: deque[Future[DataProblem | None]] = deque()
-        try:
-            for index in indices:
-                ahead.append(pool.submit(image_problem, columns.path(index), columns.size(index)))
-                if len(ahead) >= AHEAD * workers:
-                    yield from filter(None, [ahead.popleft().result()])
-                    done()
-            while ahead:
-                yield from filter(None, [ahead.popleft().result()])
-                done()
-        finally:
-            pool.shutdown(cancel_futures=True)
-
-
-def image_problem(
-    path: Path,
-    size: tuple[int, int],
-    check_file: Callable[[Path, tuple[int, int]], None] = check_image,
-) -> DataProblem | None:
-    """The problem of an image that a training skips; None if it can be used.
-
-    Args:
-        path: path of the image.
-        size: (height, width) that its labels are for.
-        check_file: function that raises `ImageError` for an image that cannot be used.
-    """
-    try:
-        check_file(path, size)
-    except ImageError as error:
-        what = str(error).removeprefix(f"{path}: ").rstrip(".")
-        fix = "correct the size in the annotation file or replace the image"
-        fix = fix if _has_other_size(path, size) else "replace it"
-        return DataProblem("warning", "images", str(path), what, fix, skips=True)
-    return None
-
-
-def _has_other_size(path: Path, size: tuple[int, int]) -> bool:
-    try:
-        return size_of(path) != size
-    except ImageError:
-        return False
 
 
 def _orphans(splits: Mapping[str, Dataset]) -> list[DataProblem]:

@@ -95,6 +95,8 @@ def check_data(
 def convert_data(source: str | Path, out: str | Path, *, to: str, link: bool = False) -> Written:
     """Write a data set in another format, with its images.
 
+    Images that cannot be decoded, or have another size than their annotations say, are left out.
+
     Args:
         source: data set, as for `check_data`.
         out: folder to write into; new or empty.
@@ -110,14 +112,19 @@ def convert_data(source: str | Path, out: str | Path, *, to: str, link: bool = F
     """
     from maenas.blocks.errors import one_of
     from maenas.detector.data.readers.read import read_dataset, splits_of
-    from maenas.detector.data.writers.true_sizes import with_true_sizes
+    from maenas.detector.data.writers.usable_images import with_usable_images
     from maenas.detector.data.writers.write import WRITERS, write_dataset
     from maenas.runs.start import new_run
     from maenas.terminal.progress import Counter
 
     one_of("convert", "format", to, tuple(WRITERS))
     path = Path(source)
-    splits = {split: with_true_sizes(read_dataset(path, split), split) for split in splits_of(path)}
+    read = {split: read_dataset(path, split) for split in splits_of(path)}
+    with Counter("check", sum(map(len, read.values())), "images") as counter:
+        splits = {
+            split: with_usable_images(dataset, split, counter.advance)
+            for split, dataset in read.items()
+        }
     count = sum(map(len, splits.values()))
     if count:
         _warn_of_losses(splits)

@@ -75,6 +75,24 @@ def test_a_conversion_skips_images_of_another_size_than_the_annotations_say(shap
     assert not list(Path("yolo").rglob(f"{split}/{image.stem}.*"))
 
 
+@pytest.mark.parametrize("options", [(), ("--link",)])
+def test_a_conversion_skips_damaged_images_in_one_line(shapes, typed, options):
+    images = sorted(Path("set").rglob("images/train/*"))[:3]
+    for image in images:
+        content = image.read_bytes()
+        image.write_bytes(content[: len(content) // 2])
+    ran = typed("data", "convert", "set", "--to", "yolo", "--out", "new", *options)
+    assert ran.code == 0
+    told = f"train: skipped 3 of the labels and images, such as {images[0]}: cannot be read: "
+    assert ran.err.count(told) == 1
+    assert ran.err.count("cannot be read") == 1
+    assert "train: 17 images, " in ran.out
+    written = {image.name for image in Path("new").rglob("images/train/*")}
+    assert len(written) == 17
+    assert written.isdisjoint(image.name for image in images)
+    assert "cannot be read" not in typed("data", "check", "new").out
+
+
 def test_a_conversion_counts_the_boxes_that_were_cut(typed, tmp_path):
     Image.new("RGB", (80, 40)).save(tmp_path / "a.png")
     Path("list.csv").write_text("a.png,10,10,90,30,cat\n")

@@ -1,4 +1,4 @@
-"""Images of another size than their annotations say are not written."""
+"""Images that are damaged, or of another size than their annotations say, are not written."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from PIL import Image
 from maenas.detector.data.check import check
 from maenas.detector.data.dataset import DataError, Dataset, Source
 from maenas.detector.data.samples import Samples
-from maenas.detector.data.writers.true_sizes import with_true_sizes
+from maenas.detector.data.writers.usable_images import with_usable_images
 from tests.detector.data.writers.test_write import TRIANGLE, sample
 
 BOX = (0, 1, 2, 13, 14, False)
@@ -38,14 +38,14 @@ def dataset(tmp_path):
     return Dataset(tmp_path, columns, ("x", "y", "z"), (0, 1, 2), (), sources)
 
 
-def test_a_data_set_with_true_sizes_stays_as_it_is(dataset):
-    assert with_true_sizes(dataset, "train") is dataset
+def test_a_data_set_of_usable_images_stays_as_it_is(dataset):
+    assert with_usable_images(dataset, "train") is dataset
 
 
 @pytest.mark.parametrize(("name", "left"), [("a.png", [1, 2]), ("b.png", [0, 2])])
 def test_an_image_of_another_size_is_left_out_with_the_problem_of_a_check(dataset, name, left):
     Image.new("RGB", (30, 20)).save(dataset.source / name)
-    made = with_true_sizes(dataset, "train")
+    made = with_usable_images(dataset, "train")
     (problem,) = made.problems
     assert problem in check(dataset.source, {"train": dataset}, (64, 64))
     assert problem.what == "is 30x20 when upright, its labels are for 60x40"
@@ -61,8 +61,26 @@ def test_an_image_of_another_size_is_left_out_with_the_problem_of_a_check(datase
         assert made.annotated(place).tolist() == dataset.annotated(index).tolist()
 
 
+@pytest.mark.parametrize("suffix", ["png", "jpg"])
+def test_an_image_that_was_cut_short_is_left_out_with_the_problem_of_a_check(tmp_path, suffix):
+    samples = [sample(tmp_path / f"{stem}.{suffix}", BOX) for stem in "ab"]
+    noise = np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(samples[0].path)
+    content = samples[0].path.read_bytes()
+    samples[0].path.write_bytes(content[: len(content) // 2])
+    dataset = Dataset(tmp_path, samples, ("x",), (0,))
+    counted: list[int] = []
+    made = with_usable_images(dataset, "train", lambda: counted.append(1))
+    assert len(counted) == 2
+    assert [one.path for one in made.samples] == [samples[1].path]
+    (problem,) = made.problems
+    assert problem in check(dataset.source, {"train": dataset}, (64, 64))
+    assert problem.where == str(samples[0].path)
+    assert problem.skips
+
+
 def test_a_data_set_of_which_no_image_is_left_is_refused(dataset):
     for name in "abc":
         Image.new("RGB", (30, 20)).save(dataset.source / f"{name}.png")
     with pytest.raises(DataError, match=r"train: holds no image that can be used, such as .*30x20"):
-        with_true_sizes(dataset, "train")
+        with_usable_images(dataset, "train")
