@@ -28,8 +28,6 @@ from maenas.detector.media.visible import visible_files
 
 ANNOTATIONS, IMAGES, LISTS = "Annotations", "JPEGImages", "ImageSets/Main"
 PRESENCE = ("1", "-1", "0")  # of a class in an image of a list: yes, no, difficult
-# Suffixes of images in lower and upper case; other cases are found by the name in the XML file.
-_BOTH_CASES = [each for known in sorted(IMAGE_SUFFIXES) for each in (known, known.upper())]
 
 
 class VocReader(Reader):
@@ -122,7 +120,7 @@ def _is_beside(folder: Path) -> bool:
     first = next(iter(visible_files(folder, ".xml")), None) if folder.is_dir() else None
     if first is None:
         return False
-    return any(first.with_suffix(suffix).is_file() for suffix in _BOTH_CASES) or any(
+    return any(first.with_suffix(suffix).is_file() for suffix in IMAGE_SUFFIXES) or any(
         file.stem == first.stem and suffix_of(file) in IMAGE_SUFFIXES
         for file in visible_files(folder)
     )
@@ -145,7 +143,7 @@ def _read(
             try:
                 xml = cases.find(xml)
                 annotation = read_voc_file(xml)
-                path = _image(part.images, stem, annotation, xml, len(paths), problems)
+                path = _image(part.images, stem, annotation, xml, cases)
                 size = annotation.size or known.of(path)
             except (DataError, ImageError) as error:
                 file, _, what = str(error).partition(": ")
@@ -154,6 +152,10 @@ def _read(
                     len(paths), file, what.rstrip("."), f"correct it, or {fix}", group="images"
                 )
                 continue
+            name = annotation.image
+            if name and path.stem == PurePosixPath(stem).name != Path(name).stem:
+                what = f"filename is {shown(name)}, {path.name} was taken"
+                problems.add(len(paths), xml, what, "correct filename", skips=False)
             rows += [(len(paths), each) for each in annotation.objects]
             where += [f"{xml}: object {number}" for number in range(1, len(annotation.objects) + 1)]
             paths.append(path)
@@ -202,16 +204,18 @@ def _as_written(boxes: Sequence[tuple[float, ...]]) -> Numbers:
     return made
 
 
-def _image(
-    images: Path, stem: str, annotation: VocFile, xml: Path, index: int, problems: ProblemList
-) -> Path:
-    """Path of the image of an XML file: the XML's own name first, else the name it contains."""
-    for suffix in (Path(annotation.image).suffix, ".jpg", *_BOTH_CASES):
-        path = images / f"{stem}{suffix}"
-        if suffix.lower() in IMAGE_SUFFIXES and path.is_file():
-            if annotation.image and Path(annotation.image).stem != stem:
-                what = f"filename is {shown(annotation.image)}, {path.name} was taken"
-                problems.add(index, xml, what, "correct filename", skips=False)
+def _image(images: Path, stem: str, annotation: VocFile, xml: Path, cases: SuffixCases) -> Path:
+    """Path of the image of an XML file: the XML's own name first, else the name it contains.
+
+    The image has the suffix that the file states, or any other in any case.
+    """
+    stated = Path(annotation.image).suffix
+    path = images / f"{stem}{stated}"
+    if stated.lower() in IMAGE_SUFFIXES and path.is_file():
+        return path
+    for suffix in (".jpg", *sorted(IMAGE_SUFFIXES)):
+        path = cases.find(images / f"{stem}{suffix}")
+        if path.is_file():
             return path
     try:
         path = inside(images, annotation.image, f"{xml}: filename")

@@ -61,9 +61,14 @@ def test_an_export_of_roboflow_may_end_in_capitals(tmp_path, name):
     Image.fromarray(np.zeros((40, 80, 3), dtype=np.uint8)).save(folder / "a.png")
     rows = [{"id": 1, "image_id": 1, "category_id": 1, "bbox": [10, 10, 20, 20]}]
     images = [{"id": 1, "file_name": "a.png", "width": 80, "height": 40}]
-    whole = {"images": images, "annotations": rows, "categories": [{"id": 1, "name": "cat"}]}
+    categories = [  # the first one is the project of Roboflow, not a class
+        {"id": 0, "name": "pets", "supercategory": "none"},
+        {"id": 1, "name": "cat", "supercategory": "pets"},
+    ]
+    whole = {"images": images, "annotations": rows, "categories": categories}
     (folder / name).write_text(json.dumps(whole) if name.endswith("JSON") else LINE)
     assert splits_of(tmp_path) == ("train",)
+    assert read_dataset(tmp_path).names == ("cat",)
     assert boxes(tmp_path) == [[10, 10, 30, 30]]
 
 
@@ -74,6 +79,27 @@ def test_the_files_of_pascal_voc_may_end_in_capitals(tmp_path):
     (tmp_path / "ImageSets/Main").mkdir(parents=True)
     (tmp_path / "ImageSets/Main/train.TXT").write_text("a\n")
     assert boxes(tmp_path) == [[10, 10, 30, 30]]
+
+
+@pytest.mark.parametrize("name", ["a.Jpg", "a.JPEG", "a.png"])
+def test_an_image_of_pascal_voc_that_its_file_does_not_name_may_have_any_suffix(tmp_path, name):
+    add(tmp_path, "a", entry("cat", 11, 11, 30, 30), filename="other.jpg")
+    (tmp_path / "JPEGImages/a.jpg").rename(tmp_path / "JPEGImages" / name)
+    assert boxes(tmp_path) == [[10, 10, 30, 30]]
+    (problem,) = read_dataset(tmp_path).problems
+    assert problem.what == f"filename is 'other.jpg', {name} was taken"
+
+
+def test_two_images_of_one_xml_file_are_told_apart_by_its_filename(tmp_path):
+    add(tmp_path, "a", entry("cat", 11, 11, 30, 30), filename="a.JPG")
+    add(tmp_path, "b", entry("cat", 11, 11, 30, 30), filename="other.png")
+    for stem in "ab":
+        content = (tmp_path / f"JPEGImages/{stem}.jpg").read_bytes()
+        (tmp_path / f"JPEGImages/{stem}.JPG").write_bytes(content)
+    dataset = read_dataset(tmp_path)
+    assert [sample.path.name for sample in dataset.samples] == ["a.JPG"]
+    (problem,) = dataset.problems
+    assert problem.what == "is there as b.jpg and as b.JPG"
 
 
 @pytest.mark.parametrize("name", ["a.Png", "a.PNG"])

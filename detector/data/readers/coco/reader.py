@@ -113,7 +113,11 @@ def _categories(path: Path, rows: Sequence[Any], annotations: Annotations) -> di
         found[number] = class_name(f"{path}: categories[{index}]: name", row["name"])
     if not found:
         raise DataError(f"{path}: categories: is empty; list the classes.")
-    if path.name == ROBOFLOW_FILE and len(found) > 1 and 0 not in annotations.category_codes:
+    if (
+        path.name.lower() == ROBOFLOW_FILE
+        and len(found) > 1
+        and 0 not in annotations.category_codes
+    ):
         parents = {row.get("supercategory") for row in rows if whole(row["id"]) != 0}
         if parents == {found.get(0)}:  # the project's name, which is not a class
             del found[0]
