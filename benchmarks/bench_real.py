@@ -13,6 +13,8 @@ or more. Peers run in an environment of their own (`--peers-python`, which has `
 AGPL-3.0): it is not needed to use maenas.
 
 A model is the name of a peer, a scale of the zoo (ns, nm, t), or NAME=BACKBONE for a searched one.
+yolo11n@8 is a peer that takes a step for 8 images, as ours does: it tells what part the training
+has in a difference.
 `--latency` times every model on one thread of OpenVINO, in one interleaved run; do it while nothing
 else runs. NMS is not part of it, except for YOLO26, which needs none.
 
@@ -74,7 +76,9 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--epochs", type=int, default=60, help="epochs of a training")
     parser.add_argument("--batch", type=int, help="images in a step (each side's default)")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
-    parser.add_argument("--models", nargs="+", default=[], help="peers, scales, NAME=BACKBONE")
+    parser.add_argument(
+        "--models", nargs="+", default=[], help="PEER, PEER@IMAGES, scale, NAME=BACKBONE"
+    )
     parser.add_argument("--runs", type=Path, required=True, help="folder of all trainings")
     parser.add_argument("--peers-python", type=Path, help="Python that has ultralytics")
     parser.add_argument("--latency", action="store_true", help="time the models, train nothing")

@@ -134,16 +134,24 @@ class Peer:
     """A model of Ultralytics, in an environment of its own.
 
     Attributes:
-        name: name of the model, such as "yolo11n".
+        model: name of the model, such as "yolo11n".
         python: Python of that environment.
         state: folder for its settings.
+        step: images in each batch and each step; None for the default of Ultralytics, which loads
+            16 images at a time and takes a step for four such batches.
         peer: True.
     """
 
-    name: str
+    model: str
     python: Path
     state: Path
+    step: int | None = None
     peer: bool = True
+
+    @property
+    def name(self) -> str:
+        """Name of the model, with the images of a step where they are no default."""
+        return self.model if self.step is None else f"{self.model}-step-{self.step}"
 
     def train(self, plan: Plan, seed: int, out: Path) -> None:
         """Train on one thread with the defaults of Ultralytics."""
@@ -154,7 +162,7 @@ class Peer:
 
     def batch(self, plan: Plan, out: Path) -> int:
         """Images in a step: those of the plan, or the default of Ultralytics."""
-        return plan.batch or PEER_BATCH
+        return self.step or plan.batch or PEER_BATCH
 
     def found(self, plan: Plan, out: Path) -> dict[str, Rows]:
         """Detections by `predict`, with its own NMS threshold."""
@@ -168,8 +176,10 @@ class Peer:
         self._run("export", plan, classes=len(plan.view.names), to=str(to))
 
     def _words(self, do: str, plan: Plan, **values: Any) -> list[object]:
-        job = {"do": do, "model": self.name, "size": plan.size, "epochs": plan.epochs}
-        return [self.python, SCRIPT, json.dumps(job | {"batch": plan.batch or PEER_BATCH} | values)]
+        job = {"do": do, "model": self.model, "size": plan.size, "epochs": plan.epochs}
+        job |= {"batch": self.step or plan.batch or PEER_BATCH}
+        job |= {} if self.step is None else {"images_a_step": self.step}
+        return [self.python, SCRIPT, json.dumps(job | values)]
 
     def _run(self, do: str, plan: Plan, **values: Any) -> None:
         words = [str(word) for word in self._words(do, plan, **values)]
@@ -185,15 +195,16 @@ class Peer:
 
 
 def side_of(word: str, peers_python: Path | None, state: Path) -> Side:
-    """A model from the command line: a peer's name, a scale of the zoo, or NAME=BACKBONE.
+    """A model from the command line: a peer's name, PEER@IMAGES, a scale, or NAME=BACKBONE.
 
     Raises:
-        ValueError: if it is neither, or a peer has no Python.
+        ValueError: if it is none of them, or a peer has no Python.
     """
-    if word in PEERS:
+    model, _, step = word.partition("@")
+    if model in PEERS:
         if peers_python is None:
             raise ValueError(f"{word}: needs --peers-python, a Python that has ultralytics.")
-        return Peer(word, peers_python, state)
+        return Peer(model, peers_python, state, int(step) if step else None)
     if word in template_names():
         return Ours(word, f"zoo:damo-yolo-{word}")
     name, _, path = word.partition("=")

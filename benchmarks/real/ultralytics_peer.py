@@ -4,7 +4,7 @@
 
 It is a program of its own for an environment that holds `ultralytics` (AGPL-3.0); nothing imports
 it. Everything is left at the defaults of Ultralytics except what the benchmark states: image size,
-epochs, batch size, random seed, one thread, random weights, and no early stop.
+epochs, batch size, images in a step, random seed, one thread, random weights, and no early stop.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ def train(job: dict[str, Any]) -> None:
             return
         YOLO(last).train(resume=True, device="cpu")
         return
+    changed = {"nbs": job["images_a_step"]} if "images_a_step" in job else {}
     YOLO(f"{job['model']}.yaml").train(
         data=job["data"],
         imgsz=job["size"],
@@ -54,6 +55,7 @@ def train(job: dict[str, Any]) -> None:
         amp=False,
         plots=False,
         exist_ok=True,
+        **changed,
     )
 
 

@@ -9,8 +9,8 @@ import pytest
 from benchmarks.real import table
 from benchmarks.real.judge import judged, of_coco
 from benchmarks.real.meter import run_metered, sessions
-from benchmarks.real.sides import side_of
-from benchmarks.real.views import make_view
+from benchmarks.real.sides import Plan, side_of
+from benchmarks.real.views import View, make_view
 from maenas.detector.data.make_shapes import ShapeSet, make_shapes
 from maenas.detector.data.readers.read import read_dataset
 
@@ -93,3 +93,12 @@ def test_processor_seconds_add_up_over_sessions(tmp_path, monkeypatch):
 def test_a_peer_needs_its_python(tmp_path):
     with pytest.raises(ValueError, match="--peers-python"):
         side_of("yolo11n", None, tmp_path)
+
+
+def test_a_peer_that_takes_a_step_for_eight_images_has_a_name_and_a_batch_of_its_own(tmp_path):
+    by_default = side_of("yolo11n", tmp_path / "python", tmp_path)
+    of_eight = side_of("yolo11n@8", tmp_path / "python", tmp_path)
+    view = View(tmp_path, ("a",))
+    plan = Plan(view=view, size=320, epochs=60, batch=None)
+    assert (by_default.name, by_default.batch(plan, tmp_path)) == ("yolo11n", 16)
+    assert (of_eight.name, of_eight.batch(plan, tmp_path)) == ("yolo11n-step-8", 8)
