@@ -3,11 +3,12 @@
 FOLDER keeps everything, so that each step can be interrupted and repeated:
 
     python -m benchmarks.bench_transfer graphs FOLDER     # write the graphs, once
-    chrt -r 10 python -m benchmarks.bench_transfer measure FOLDER   # repeat until done
+    nice -n -20 python -m benchmarks.bench_transfer measure FOLDER  # repeat until done
     python -m benchmarks.bench_transfer pairs FOLDER      # from the files alone, 3 minutes
 
 `measure` times all graphs on each device of `TARGETS` and keeps them in FOLDER/DEVICE.jsonl.
-Devices take turns in every call, so that a drift of the machine affects all of them.
+Devices take turns in every call, so that a drift of the machine affects all of them. On a CPU
+without bf16 name the others: `--devices cpu-1t cpu-2t cpu-int8-1t ...`, in every step.
 
 `pairs` reads these files. For each pair of devices it transfers the table of the first one by the
 ten graphs that it chooses, prices the held-out networks, and prints mean error and share within
@@ -193,9 +194,9 @@ def columns_of(kind: str, errors: Float64Array, whole: Float64Array) -> dict[str
     }
 
 
-def compare(folder: Path) -> None:
+def compare(folder: Path, names: Sequence[str]) -> None:
     """Print the errors of each pair of devices and write them down."""
-    tables = {name: table(folder, name) for name in TARGETS}
+    tables = {name: table(folder, name) for name in names}
     rows = []
     for target, source in permutations(tables, 2):
         truth = tables[target]
@@ -220,12 +221,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("step", choices=("graphs", "measure", "pairs"))
     parser.add_argument("folder", type=Path)
     parser.add_argument("--seconds", type=float, default=120.0)
-    parser.add_argument("--devices", nargs="+", default=list(TARGETS))
+    parser.add_argument("--devices", nargs="+", choices=TARGETS, default=list(TARGETS))
     chosen = parser.parse_args(arguments)
     if chosen.step == "graphs":
         write_graphs(chosen.folder)
     elif chosen.step == "pairs":
-        compare(chosen.folder)
+        compare(chosen.folder, chosen.devices)
     else:
         measure(chosen.folder, chosen.seconds, chosen.devices)
 
