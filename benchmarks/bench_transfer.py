@@ -26,6 +26,7 @@ from dataclasses import replace
 from functools import partial
 from itertools import permutations
 from pathlib import Path
+from statistics import mean
 
 import numpy as np
 import onnx
@@ -35,7 +36,6 @@ from maenas.blocks.errors import MaenasError
 from maenas.budgets.arrays import Float64Array
 from maenas.budgets.backends import Target, open_backend
 from maenas.budgets.graph.operator_graph import operator_graph, reference_graph
-from maenas.budgets.latency import LatencyModel
 from maenas.budgets.pricing.operator_model import relative_errors
 from maenas.budgets.pricing.origin import Origin
 from maenas.budgets.pricing.prediction_errors import CLOSE
@@ -175,12 +175,20 @@ def kind_of(name: str) -> str:
     return "yolo" if file.startswith("yolo") else "other files"
 
 
-def errors_of(model: LatencyModel, truth: LatencyTable, kind: str) -> Float64Array:
-    """Signed errors on the held-out networks of a kind."""
+def errors_of(table: LatencyTable, truth: LatencyTable, kind: str) -> Float64Array:
+    """Signed errors of a table on the held-out networks of a kind, at the speed of the table.
+
+    The speed is that of the reference graph, by which `maenas measure` scales its times too. Ten
+    graphs are measured in half a minute, all the others in a quarter of an hour, and the processor
+    of a virtual machine can be half as fast again for minutes.
+    """
     networks = [
         one for one in truth.samples if one.role == "held-out" and kind_of(one.name) == kind
     ]
-    return relative_errors(model, [(truth.ops_of(one), truth.latency_ms(one)) for one in networks])
+    speed = table.reference_ms / truth.reference_ms
+    return relative_errors(
+        table.model(), [(truth.ops_of(one), speed * truth.latency_ms(one)) for one in networks]
+    )
 
 
 def columns_of(kind: str, errors: Float64Array, whole: Float64Array) -> dict[str, object]:
@@ -202,17 +210,33 @@ def compare(folder: Path, names: Sequence[str]) -> None:
         truth = tables[target]
         found = transfer(tables[source], truth)
         row: dict[str, object] = {"source": source, "target": target, "graphs": len(found.samples)}
+        row["quiet"] = not any(one.disturbance.is_heavy for one in (truth, tables[source]))
+        row["speed"] = round(found.reference_ms / truth.reference_ms, 3)
         row["disturbed"] = sum(map(truth.doubtful, found.samples))
         row["disturbed in all"] = sum(map(truth.doubtful, truth.samples))
         row["seconds"] = round(sum(sample.seconds for sample in found.samples), 1)
         row["left out in turn mean"] = round(100 * found.errors.mean, 1)
         for kind in KINDS:
-            errors = errors_of(found.model(), truth, kind)
+            errors = errors_of(found, truth, kind)
             if len(errors):
-                row |= columns_of(kind, errors, errors_of(truth.model(), truth, kind))
+                row |= columns_of(kind, errors, errors_of(truth, truth, kind))
         rows.append(row)
         print(", ".join(f"{key} {value}" for key, value in row.items()), flush=True)
+    for kind in KINDS:
+        print(summary([row for row in rows if row["quiet"]], kind))
     print(write_csv("transfer", rows, list(rows[0])))
+
+
+def summary(rows: Sequence[dict[str, object]], kind: str) -> str:
+    """Means over the pairs of tables of which few samples were disturbed."""
+    errors = [float(str(row[f"{kind} mean"])) for row in rows if kind in row]
+    near = [float(str(row[f"{kind} within 10"])) for row in rows if kind in row]
+    if not errors:
+        return f"{kind}: no pair"
+    return (
+        f"{kind}, {len(errors)} pairs: mean error {mean(errors):.1f} % (worst pair "
+        f"{max(errors):.1f} %), {mean(near):.0f} % within 10 %"
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
