@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 from scipy.optimize import nnls
 
 from maenas.blocks import Op
+from maenas.budgets.pricing.fit import Fit
 from maenas.budgets.pricing.operator_file import OperatorFile
 from maenas.budgets.pricing.operator_model import Kernel, OperatorModel
 from maenas.budgets.pricing.table import load_table
@@ -48,12 +50,28 @@ def scaled(kernel: Kernel, overhead_us: float, share: float) -> Kernel:
     return Kernel((first + overhead_us, *others), kernel.sizes)
 
 
-def errors(predicted: np.ndarray, latency: np.ndarray) -> list[str]:
-    """Texts with the error of each network, in percent."""
-    return [
-        f"{name} {100 * (p / ms - 1):+.1f}%"
-        for name, p, ms in zip(PUBLISHED, predicted, latency, strict=True)
-    ]
+def errors(predicted: np.ndarray, latency: np.ndarray) -> dict[str, float]:
+    """Error of each network, in percent."""
+    percent = np.round(100 * (predicted / latency - 1), 1)
+    return dict(zip(PUBLISHED, percent.tolist(), strict=True))
+
+
+def listed(percent: dict[str, float]) -> str:
+    """The errors as text."""
+    return ", ".join(f"{name} {error:+.1f}%" for name, error in percent.items())
+
+
+def fit_of(fitted: dict[str, float], held_out: dict[str, float]) -> Fit:
+    """The errors as the file holds them."""
+    absolute = [abs(error) for error in fitted.values()]
+    return Fit(
+        rows=len(fitted),
+        mean_error=round(float(np.mean(absolute)), 2),
+        max_error=max(absolute),
+        leave_one_out=held_out,
+        families={},
+        created=datetime.now(UTC).date().isoformat(),
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -75,8 +93,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     fitted = errors(networks @ (overhead, share), latency)
     held_out = errors(left_out, latency)
     print(f"{1e3 * overhead:.1f} us an operator, {1 / share:.1f} times the speed of one thread")
-    print(f"fitted {', '.join(fitted)}; left out of the calibration {', '.join(held_out)}")
-    error = f"left out of the calibration: {', '.join(held_out)}; fitted: {', '.join(fitted)}"
+    print(f"fitted {listed(fitted)}; left out of the calibration {listed(held_out)}")
+    error = f"left out of the calibration: {listed(held_out)}; fitted: {listed(fitted)}"
     file = OperatorFile(
         device="intel-8163",
         hardware="cpu",
@@ -84,6 +102,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         source="two numbers calibrated on the DAMO-YOLO report's Ns, Nm, Nl (OpenVINO, Intel 8163)"
         " over operators measured on another CPU with AVX-512",
         error=error,
+        fit=fit_of(fitted, held_out),
         kernels={
             name: scaled(kernel, 1e3 * overhead, share) for name, kernel in model.kernels.items()
         },

@@ -19,6 +19,7 @@ import csv
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from importlib.resources import files
 from math import exp
 from pathlib import Path
@@ -139,6 +140,7 @@ def with_fit(
         max_error=round(max(map(abs, errors)), 2),
         leave_one_out={name: round(error, 2) for name, error in held_out.items()},
         families=dict(families),
+        created=datetime.now(UTC).date().isoformat(),
     )
     return replace(model, fit=fit, sizes=sizes_of(op for row in rows for op in row.ops))
 

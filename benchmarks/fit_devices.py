@@ -16,6 +16,7 @@ import argparse
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from importlib.resources import files
 from itertools import combinations
 from pathlib import Path
@@ -185,6 +186,7 @@ def errors(model: Roofline, rows: Sequence[NetworkRow]) -> Fit:
         max_error=round(float(np.max(np.abs(fitted_errors))), 2),
         leave_one_out={name: round(error, 2) for name, error in alone.items()},
         families=families,
+        created=datetime.now(UTC).date().isoformat(),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,25 +53,31 @@ class Calibrated:
         fit: errors and multipliers.
         predicted_ms: predicted latency of each row.
         held_out_ms: latency of each row, predicted by a model that was fitted to all others.
+        remarks: what was decided for the user, and what rows would change it.
     """
 
     model: Base
     fit: Fit
     predicted_ms: tuple[float, ...]
     held_out_ms: tuple[float, ...]
+    remarks: tuple[str, ...] = ()
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Rows that the others contradict, each with what to check."""
+        """The remarks, and rows that the others contradict, each with what to check."""
+        return (*self.remarks, *self._contradicted())
+
+    def _contradicted(self) -> Iterator[str]:
         errors = self.fit.leave_one_out
         percent, times = SUSPECT
         least = max(percent, times * float(np.median(np.abs([*errors.values()]))))
-        return tuple(
-            f"{name}: a model fitted to the other rows is {error:+.0f}% off; check that the file "
-            "is the network that was timed, its input size, and the protocol of its latency"
-            for name, error in errors.items()
-            if abs(error) > least
-        )
+        for name, error in errors.items():
+            if abs(error) > least:
+                yield (
+                    f"{name}: a model fitted to the other rows is {error:+.0f}% off; check that "
+                    "the file is the network that was timed, its input size, and the protocol of "
+                    "its latency"
+                )
 
 
 def calibrated(base: Base, rows: Sequence[NetworkRow], several: bool | None = None) -> Calibrated:

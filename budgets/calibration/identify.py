@@ -8,7 +8,7 @@ import numpy as np
 
 from maenas.blocks.errors import MaenasError
 from maenas.budgets.arrays import Float64Array
-from maenas.budgets.calibration.fitting import NOISE, Data, NetworkRow
+from maenas.budgets.calibration.fitting import NOISE, SEVERAL, Data, NetworkRow
 from maenas.budgets.calibration.shares import Base, multipliers_of
 
 LEAST = 3  # rows of a calibration: one fewer leaves a single network to fit when one is left out
@@ -87,6 +87,23 @@ def _check_each(base: Base, data: Data) -> None:
             f"{shares.min():.0f} to {shares.max():.0f} % in every network; add {HELPFUL[name]}, "
             "or calibrate with --multipliers 1."
         )
+
+
+def why_one(base: Base, rows: Sequence[NetworkRow]) -> str:
+    """Say why all parts of a model share one multiplier, and which rows would tell them apart.
+
+    Args:
+        base: model that was adapted.
+        rows: networks that it was adapted to.
+    """
+    if len(rows) < SEVERAL:
+        reason = f"{SEVERAL} rows at least tell parts apart, got {len(rows)}"
+    else:
+        reason = "several multipliers predict networks that are left out no better"
+    left = remaining(Data.of(base, rows))
+    names = [name for name, share in zip(multipliers_of(base), left, strict=True) if share > KNOWN]
+    advice = f"; to tell {names[0]} apart, add {HELPFUL[names[0]]}" if names else ""
+    return f"one multiplier for all parts, as {reason}{advice}"
 
 
 def remaining(data: Data) -> Float64Array:

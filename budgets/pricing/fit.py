@@ -22,6 +22,7 @@ class Fit:
         families: by family of detectors, mean absolute error of a model calibrated without that
             family.
         multipliers: by name, factor on a part of the base model.
+        created: date and time of the calibration, UTC; empty if unknown.
     """
 
     rows: int
@@ -30,6 +31,7 @@ class Fit:
     leave_one_out: Mapping[str, float]
     families: Mapping[str, float]
     multipliers: Mapping[str, float] = field(default_factory=dict)
+    created: str = ""
 
     @property
     def held_out_mean(self) -> float:
@@ -77,4 +79,8 @@ def fit_lines(fit: Fit) -> list[str]:
         f"  leave_one_out: {flow(fit.leave_one_out)}",
         f"  families: {flow(fit.families)}",
     ]
-    return [*lines, f"  multipliers: {flow(fit.multipliers)}"] if fit.multipliers else lines
+    if fit.multipliers:
+        lines.append(f"  multipliers: {flow(fit.multipliers)}")
+    if fit.created:
+        lines.append(f"  created: '{fit.created}'")
+    return lines

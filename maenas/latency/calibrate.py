@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -105,8 +106,9 @@ def run_calibration(
         MaenasError: for an error that the user can fix, in one line; nothing is written then.
     """
     from maenas.budgets.calibration.fitting import calibrated
-    from maenas.budgets.calibration.identify import check_rows
+    from maenas.budgets.calibration.identify import check_rows, why_one
     from maenas.budgets.device import tables_folder
+    from maenas.budgets.pricing.roofline import Roofline
     from maenas.latency.calibration_rows import read_rows
     from maenas.latency.plots import plot_calibration
 
@@ -125,6 +127,15 @@ def run_calibration(
     except MaenasError as error:
         raise type(error)(f"{rows_file}: {error}") from None
     found = calibrated(base, rows, several)
+    remarks = []
+    if several is None and list(found.fit.multipliers) == ["all"]:
+        remarks.append(why_one(base, rows))
+    if request.runtime in GPU and request.sms is None and isinstance(base, Roofline):
+        remarks.append(
+            f"{base.sms} multiprocessors, as {base.device} has; --sms gives the device's own"
+        )
+    created = datetime.now(UTC).isoformat(timespec="seconds")
+    found = replace(found, fit=replace(found.fit, created=created), remarks=tuple(remarks))
     named = _named(found, request, rows_file, path.stem, rows)
     path.parent.mkdir(parents=True, exist_ok=True)
     save(named.model, path, _receipt(rows_file, request, named))
@@ -236,4 +247,6 @@ def _receipt(rows_file: Path, request: CalibrationRequest, found: Calibrated) ->
         command += f" --{name} {value}" if value is not None else ""
     if request.multipliers != "auto":
         command += f" --multipliers {request.multipliers}"
-    return f"{command}\nNot measured here. {found.fit.text[:1].upper()}{found.fit.text[1:]}."
+    remarks = "".join(f"\n{remark[:1].upper()}{remark[1:]}." for remark in found.remarks)
+    errors = f"{found.fit.text[:1].upper()}{found.fit.text[1:]}."
+    return f"{command}\nNot measured here. {errors}{remarks}"

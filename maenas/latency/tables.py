@@ -31,7 +31,8 @@ class TableEntry:
         disturbance: numbers of disturbed samples; None unless it was measured.
         warning: reason why the table is unreliable; None if it is not.
         protocol: runtime, precision, threads and batch size of the latencies; empty if damaged.
-        created: date and time of the measurement, UTC; None for an estimate.
+        created: date and time of the measurement, or of an estimate's calibration, UTC; None if
+            unknown.
     """
 
     device: str
@@ -47,10 +48,13 @@ class TableEntry:
 
     @property
     def age_days(self) -> int | None:
-        """Days since the measurement; None for an estimate."""
+        """Days since the measurement or the calibration; None if unknown."""
         if self.created is None:
             return None
-        return (datetime.now(UTC) - datetime.fromisoformat(self.created)).days
+        created = datetime.fromisoformat(self.created)
+        if created.tzinfo is None:  # a date alone
+            created = created.replace(tzinfo=UTC)
+        return max(0, (datetime.now(UTC) - created).days)
 
     def to_json(self) -> dict[str, Any]:
         """The entry as plain data, with the keys of its kind."""
@@ -124,6 +128,7 @@ def estimated_entry(name: str, model: LatencyModel) -> TableEntry:
         networks=len(fit.leave_one_out) or fit.rows,
         mean_error=fit.held_out_mean / 100,
         protocol=protocol,
+        created=fit.created or None,
     )
 
 

@@ -18,24 +18,35 @@ def print_table(view: TableView) -> None:
 
     for line in head(view):
         OUT.print(line)
-    families = Table(box=SIMPLE_HEAD, padding=0, show_edge=False)
-    for column in ("family", "networks", "mean error", "bias"):
-        families.add_column(column)
-    for family in view.families:
-        count = "" if family.networks is None else str(family.networks)
-        bias = "" if family.bias is None else f"{100 * family.bias:+.1f}%"
-        families.add_row(family.family, count, f"{100 * family.mean_error:.1f}%", bias)
-    if view.families:
-        OUT.print(families)
-    kernels = Table(box=SIMPLE_HEAD, padding=0, show_edge=False)
-    for column in ("kernel", "layers", "error", "in", "out", "positions"):
-        kernels.add_column(column, no_wrap=column != "kernel")
+    families = [
+        {
+            "family": family.family,
+            "networks": "" if family.networks is None else str(family.networks),
+            "mean error": f"{100 * family.mean_error:.1f}%",
+            "bias": "" if family.bias is None else f"{100 * family.bias:+.1f}%",
+        }
+        for family in view.families
+    ]
+    kernels = []
     for kernel in view.kernels:
-        error = "" if kernel.mean_error is None else f"{100 * kernel.mean_error:.0f}%"
-        ranges = [f"{low:g}-{high:g}" for low, high in kernel.sizes]
-        count = "" if kernel.layers is None else str(kernel.layers)
-        kernels.add_row(kernel.kernel, count, error, *ranges)
-    OUT.print(kernels)
+        ranges = (f"{low:g}-{high:g}" for low, high in kernel.sizes)
+        kernels.append(
+            {
+                "kernel": kernel.kernel,
+                "layers": "" if kernel.layers is None else str(kernel.layers),
+                "error": "" if kernel.mean_error is None else f"{100 * kernel.mean_error:.0f}%",
+                **dict(zip(("in", "out", "positions"), ranges, strict=False)),
+            }
+        )
+    for rows in (families, kernels):
+        columns = [name for name in (rows[0] if rows else ()) if any(row[name] for row in rows)]
+        listing = Table(box=SIMPLE_HEAD, padding=0, show_edge=False)
+        for name in columns:  # an estimate knows less than a measured table
+            listing.add_column(name, no_wrap=name != "kernel")
+        for row in rows:
+            listing.add_row(*(row[name] for name in columns))
+        if rows:
+            OUT.print(listing)
 
 
 def head(view: TableView) -> list[str]:
@@ -70,7 +81,7 @@ def error_text(table: TableEntry) -> str:
 
 
 def age_text(table: TableEntry) -> str:
-    """The age of a measurement; empty for an estimate."""
+    """The age of a measurement or of a calibration; empty if unknown."""
     days = table.age_days
     if days is None:
         return ""

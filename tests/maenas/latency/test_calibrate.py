@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,34 @@ def test_the_terminal_shows_each_row_and_the_errors(rows, tmp_path, typed):
     assert "multipliers: tensor" in shown
     assert "on networks left out one by one" in shown
     assert "maenas predict NETWORK --device" in shown
+
+
+def test_one_multiplier_for_all_parts_is_explained_in_note_file_and_json(rows, tmp_path, typed):
+    every = typed("calibrate", rows, *ASKED, "--out", tmp_path / "all.yaml", "--json").json
+    assert every["notes"] == []
+    few = written(tmp_path, *rows.read_text().split()[4:7])
+    out = tmp_path / "few.yaml"
+    asked = ("calibrate", few, "--runtime", "tensorrt", "--precision", "f16", "--out", out)
+    ran = typed(*asked)
+    assert (
+        "note: one multiplier for all parts, as 5 rows at least tell parts apart, got 3"
+        in ran.words
+    )
+    assert "note: 40 multiprocessors, as t4 has; --sms gives the device's own" in ran.words
+    assert "# One multiplier for all parts, as 5 rows" in out.read_text()
+    told = typed(*asked, "--exist-ok", "--json").json
+    assert [note.split(",")[0] for note in told["notes"][:2]] == [
+        "one multiplier for all parts",
+        "40 multiprocessors",
+    ]
+
+
+def test_an_estimate_knows_when_it_was_calibrated(rows, tmp_path, typed):
+    out = tmp_path / "mine.yaml"
+    typed("calibrate", rows, *ASKED, "--out", out)
+    assert "age: today" in typed("tables", "show", out).words
+    created = typed("tables", "show", out, "--json").json["created"]
+    assert datetime.now(UTC) - datetime.fromisoformat(created) < timedelta(days=1)
 
 
 def test_operator_prices_of_a_cpu_are_calibrated_too(tmp_path, typed):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from maenas.backbone_search.plan import fingerprint, plan
@@ -201,12 +202,16 @@ def test_an_estimate_is_explained_with_its_errors(typed, tmp_path, device: str) 
     assert found["curves_ms_by_channels_at_40x40"]
     assert (tmp_path / "plot.png").stat().st_size > 10_000
     fit = getattr(load_device(device), "fit", None)
-    errors = {} if fit is None else fit.leave_one_out
-    assert found["left_out"] == pytest.approx({name: e / 100 for name, e in errors.items()})
+    assert fit is not None
+    errors = {name: error / 100 for name, error in fit.leave_one_out.items()}
+    assert found["left_out"] == pytest.approx(errors)
+    assert found["mean_error"] == pytest.approx(np.mean([abs(each) for each in errors.values()]))
     shown = typed("tables", "show", device)
     assert shown.code == 0
-    one_family = bool(errors) and not found["families"]
-    assert ("all of one family: " in shown.words) == one_family
+    assert "age: " in shown.words
+    assert "age: unknown" not in shown.words
+    assert "layers" not in shown.words  # an estimate has none, so it has no such column
+    assert ("all of one family: " in shown.words) == (not found["families"])
 
 
 @pytest.mark.parametrize(
