@@ -88,7 +88,7 @@ def _found_device(name: str) -> LatencyModel:
             "(minutes, once)."
         )
     raise DeviceError(
-        f"device: no device {name!r}{did_you_mean(name, device_names())}; --device names the "
+        f"device: no device {name!r}{did_you_mean(name, _known_names(name))}; --device names the "
         "target that latency is priced for, not where maenas computes, or a table's file."
     )
 
@@ -106,22 +106,46 @@ def resolved_name(name: str) -> str:
         return name
     others = []
     for candidate in names_in(device, precision):
-        if not _is_priced(candidate):
+        if not is_priced(candidate):
             continue
         there = load_device(candidate).precision
         if there == precision:
             return candidate
         others.append(f"{candidate} is in {there}")
     told = (
-        "; ".join(others) or f"there is no device {device!r}{did_you_mean(device, device_names())}"
+        "; ".join(others)
+        or f"there is no device {device!r}{did_you_mean(device, _known_names(device))}"
     )
-    hint = "."
-    if not _is_file(device):
-        hint = (
-            f"; `maenas profile --device {device} --precision {precision}` measures one where it "
-            "runs."
-        )
-    raise DeviceError(f"device: {name}: no table or estimate in {precision}: {told}{hint}")
+    raise DeviceError(
+        f"device: {name}: no table or estimate in {precision}: {told}{_way_to(device, precision)}"
+    )
+
+
+def _way_to(device: str, precision: Precision) -> str:
+    """How to get the latency of a device in a precision, as the end of a message."""
+    if _is_file(device):
+        return "."
+    model = load_device(device) if is_priced(device) else None
+    profile = (
+        f"`maenas profile --device {device} --precision {precision}` measures one where it runs"
+    )
+    if model is None or model.kind == "measured":
+        return f"; {profile}."
+    ways = [profile] if model.hardware == "gpu" else []  # a profile's device is a runtime or a GPU
+    ways += [
+        f"`maenas calibrate ROWS.csv --runtime RUNTIME --precision {precision}` makes an estimate "
+        "of networks that were timed there",
+        "`maenas profile --kit DIR --runtime TOOL` writes graphs to measure there",
+    ]
+    return f"; {'; '.join(ways)}."
+
+
+def _known_names(typed: str) -> list[str]:
+    """The names of devices, with the full name that begins with the one that was typed."""
+    return [
+        *device_names(),
+        *(long for long in long_names() if typed and long.startswith(typed.lower())),
+    ]
 
 
 def names_in(device: str, precision: Precision) -> list[str]:
@@ -145,7 +169,7 @@ def _is_file(device: str) -> bool:
     return device.endswith((".json", *SUFFIXES)) or os.sep in device
 
 
-def _is_priced(name: str) -> bool:
+def is_priced(name: str) -> bool:
     """Whether there is a table or an estimate of this name."""
     found = find_estimate(name) or find_table(name)
     return found is not None or name in bundled_names() or name in long_names()

@@ -17,7 +17,13 @@ def did_you_mean(word: str, known: Iterable[object]) -> str:
     Known words may be keys of a file, of any type; only texts are suggested.
     """
     words = [each for each in known if isinstance(each, str)]
-    near = get_close_matches(word[:LONGEST], words, n=1)
+    typed = word[:LONGEST]
+    small = {each.lower(): each for each in reversed(words)}  # the first of equal ones
+    near = [each for each in words if typed and each.startswith(f"{typed}-")]
+    if len(near) != 1:
+        near = get_close_matches(typed, words, n=1)
+    if not near:
+        near = [small[each] for each in get_close_matches(typed.lower(), list(small), n=1)]
     if near:
         return f"; did you mean {cut(near[0])}?"
     return f"; known: {cut(', '.join(words), LONGEST_LIST)}" if words else ""

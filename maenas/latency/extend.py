@@ -41,10 +41,17 @@ def extend_table(
     Raises:
         MaenasError: for an error that the user can fix, in one line; the old table is unchanged.
     """
-    from maenas.budgets.device import find_table, resolved_name
+    from maenas.budgets.device import find_table, is_priced, load_device, resolved_name
     from maenas.runs.run_lock import file_lock
 
-    source = find_table(resolved_name(name))
+    known = resolved_name(name)
+    source = find_table(known)
+    if source is None and is_priced(known):
+        load_device(known)  # a file that is missing or damaged ends here
+        raise SpecError(
+            f"extend: {name} is an estimate, which has no samples to add to; `maenas calibrate` "
+            "with more rows fits another one."
+        )
     if source is None:
         raise SpecError(
             f"extend: there is no table {name!r}; `maenas tables` lists the known ones."

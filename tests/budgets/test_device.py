@@ -126,7 +126,8 @@ def test_a_device_that_can_be_measured_but_was_not_names_the_command(name: str) 
     ("name", "message"),
     [
         ("t5", "device: no device 't5'(; did you mean t4|; known: .*t4)"),
-        ("T4", "no device 'T4'"),
+        ("T4", r"no device 'T4'; did you mean t4\?"),
+        ("t4-trt10", r"did you mean t4-trt10-f16\?"),
         ("v100", "no device 'v100'"),
         ("", "no device ''"),
         (
@@ -175,6 +176,8 @@ def test_a_precision_after_a_colon_names_the_table_in_it(tables_folder: Path) ->
     [
         ("t4:int8", "device: t4:int8: no table or estimate in int8: t4 is in f16; `maenas profile"),
         ("t4:int9", "t4:int9: a precision follows the colon, one of f32.*did you mean int8"),
+        ("t4:int8", "in int8: t4 is in f16;.*maenas calibrate ROWS.csv.*--precision int8.*--kit"),
+        ("pi5:int8", "pi5 is in f32; `maenas calibrate ROWS.csv"),
         ("t5:int8", r"t5:int8: no table or estimate in int8: there is no device 't5'.* t4"),
     ],
 )

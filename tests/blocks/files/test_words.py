@@ -33,6 +33,12 @@ def test_lists_of_lists_that_double_at_each_level_are_shown_at_once() -> None:
     assert len(shown(value)) == 80
 
 
+def test_a_known_word_in_other_case_and_one_that_begins_so_are_suggested() -> None:
+    assert did_you_mean("T4", ["cpu", "t4", "t4-trt8"]) == "; did you mean t4?"
+    known = ["t4-trt7", "t4-trt8", "t4-trt10-f16"]
+    assert did_you_mean("t4-trt10", known) == "; did you mean t4-trt10-f16?"
+
+
 def test_keys_of_a_file_that_are_no_text_are_never_suggested() -> None:
     assert did_you_mean("trian", [3, None, "train", True]) == "; did you mean train?"
     assert did_you_mean("trian", [3, None, 1.5]) == ""

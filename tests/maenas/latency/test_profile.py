@@ -170,6 +170,7 @@ def test_a_table_of_another_machine_is_not_extended(profiled, typed, tmp_path: P
     ("arguments", "words"),
     [
         (("nothing", "--model", "zoo:damo-yolo-ns"), "extend: there is no table 'nothing'"),
+        (("t4", "--model", "zoo:damo-yolo-ns"), "extend: t4 is an estimate, which has no samples"),
         (("mine.json",), "extend: nothing is said to be added to mine.json; name the networks"),
         (("mine.json", "--model", "gone.onnx"), "gone.onnx: no such file"),
         (("mine.json", "--threads", "2"), "extend: the table decides --threads; leave it out"),
