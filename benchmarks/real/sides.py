@@ -23,6 +23,7 @@ from maenas.training.setup import ARGS_FILE, IMAGES_A_STEP, SCHEMA
 PEERS = tuple(f"yolo{version}{scale}" for version in ("11", "26", "v8") for scale in "ns")
 SCRIPT = Path(__file__).with_name("ultralytics_peer.py")
 PEER_BATCH = 16  # default of Ultralytics
+STEP = "-step-"  # in the name of a peer, before the images of a step that are no default
 MIN_SCORE = 0.001  # minimum confidence of a detection that is judged, on both sides
 
 
@@ -151,7 +152,7 @@ class Peer:
     @property
     def name(self) -> str:
         """Name of the model, with the images of a step where they are no default."""
-        return self.model if self.step is None else f"{self.model}-step-{self.step}"
+        return self.model if self.step is None else f"{self.model}{STEP}{self.step}"
 
     def train(self, plan: Plan, seed: int, out: Path) -> None:
         """Train on one thread with the defaults of Ultralytics."""

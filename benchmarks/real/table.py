@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.machine import read_csv, result_path, write_csv
+from benchmarks.real.sides import STEP
 
 NAME = "real"
 KEYS = ("data", "size", "epochs", "batch", "model", "seed")
@@ -27,7 +28,8 @@ def update(runs: Path) -> list[Row]:
     for path in sorted(runs.glob("*/latency.json")):
         timed = _read(path)
         for row in rows.values():
-            ms = timed["ms"].get(row["model"])
+            network = row["model"].partition(STEP)[0]  # other steps leave the network as it is
+            ms = timed["ms"].get(network)
             if ms and (row["data"], row["size"]) == (timed["data"], str(timed["size"])):
                 row |= {f"{precision}_ms": f"{value:.3f}" for precision, value in ms.items()}
     ordered = sorted(rows.values(), key=_key)

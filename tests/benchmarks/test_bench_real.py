@@ -83,6 +83,17 @@ def test_the_table_joins_trainings_with_their_latency_and_keeps_earlier_rows(tmp
     assert "AP 0.250..0.350, 2 seeds" in table.lines(rows)[0]
 
 
+def test_a_peer_with_other_steps_has_the_latency_of_its_network(tmp_path, monkeypatch):
+    monkeypatch.setattr("benchmarks.machine.RESULTS", tmp_path / "results")
+    row = {"data": "d", "size": 64, "model": "yolo11n-step-8", "seed": 0, "epochs": 1, "batch": 8}
+    row |= {"peer": True, "ap": 0.25, "ap50": 0.5, "ap75": 0.2, "processor_min": 3.0}
+    (tmp_path / "runs" / "d-64" / "trained").mkdir(parents=True)
+    (tmp_path / "runs" / "d-64" / "trained" / "row.json").write_text(json.dumps(row))
+    timed = {"data": "d", "size": 64, "ms": {"yolo11n": {"f32": 1.5, "int8": 0.75}}}
+    (tmp_path / "runs" / "d-64" / "latency.json").write_text(json.dumps(timed))
+    assert [each["f32_ms"] for each in table.update(tmp_path / "runs")] == ["1.500"]
+
+
 def test_processor_seconds_add_up_over_sessions(tmp_path, monkeypatch):
     monkeypatch.setattr("benchmarks.real.meter.POLL_S", 0.02)
     for _ in range(2):
