@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
+from maenas.blocks.errors import SpecError
 from maenas.blocks.files.dump import flow
+from maenas.blocks.files.words import shown
 
 LISTED = 5  # most networks whose errors are listed one by one
 
@@ -23,6 +26,8 @@ class Fit:
             family.
         multipliers: by name, factor on a part of the base model.
         created: date and time of the calibration, UTC; empty if unknown.
+    Raises:
+        SpecError: if `created` is no date.
     """
 
     rows: int
@@ -32,6 +37,16 @@ class Fit:
     families: Mapping[str, float]
     multipliers: Mapping[str, float] = field(default_factory=dict)
     created: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.created:
+            return
+        try:
+            datetime.fromisoformat(self.created)
+        except ValueError:
+            raise SpecError(
+                f"created: must be a date such as 2026-11-29, got {shown(self.created)}."
+            ) from None
 
     @property
     def held_out_mean(self) -> float:

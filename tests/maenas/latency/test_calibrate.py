@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -92,6 +93,15 @@ def test_an_estimate_knows_when_it_was_calibrated(rows, tmp_path, typed):
     assert "age: today" in typed("tables", "show", out).words
     created = typed("tables", "show", out, "--json").json["created"]
     assert datetime.now(UTC) - datetime.fromisoformat(created) < timedelta(days=1)
+
+
+def test_an_estimate_with_a_wrong_date_is_refused_in_one_line(rows, tmp_path, typed):
+    out = tmp_path / "mine.yaml"
+    typed("calibrate", rows, *ASKED, "--out", out)
+    out.write_text(re.sub("created: '.*'", "created: 'soon'", out.read_text()))
+    ran = typed("tables", "show", out)
+    assert ran.code == 2
+    assert "created: must be a date such as 2026-11-29, got 'soon'" in ran.err
 
 
 def test_operator_prices_of_a_cpu_are_calibrated_too(tmp_path, typed):
