@@ -211,6 +211,7 @@ def begin(family: Family, members: Sequence[Member], folder: Path) -> None:
         "changes": list(family.changes),
         "device": family.device,
         "input_size": family.input_size,
+        "inherit": family.inherit,
     }
     for member in members:
         receipt = f"maenas train-family, maenas {__version__}"
@@ -226,7 +227,7 @@ def continued(options: Family, folder: Path) -> Family:
         MaenasError: if the options given now differ from them.
     """
     path = folder / FAMILY_FILE
-    family = kept_family(path)
+    family = kept_family(path, options.inherit)
     assert family.data is not None
     if options.data is not None and options.data.resolve() != family.data.resolve():
         raise TrainError(f"{path}: was started with {family.data}, got --data {options.data}.")
@@ -240,13 +241,16 @@ def continued(options: Family, folder: Path) -> Family:
     return family
 
 
-def kept_family(path: Path) -> Family:
+def kept_family(path: Path, inherit: bool = False) -> Family:
     """The options in `family.yaml`.
 
+    Args:
+        path: the file.
+        inherit: value of `inherit` for files of an earlier version, which do not state it.
     Raises:
         MaenasError: if the file is damaged.
     """
-    kept = read_yaml(path, SCHEMA)
+    kept = {"inherit": inherit, **read_yaml(path, SCHEMA)}
     source = kept.pop("data", None)
     if not isinstance(source, str):
         raise TrainError(f"{path}: data: must be the path of a data set, got {shown(source)}.")

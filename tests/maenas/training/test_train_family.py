@@ -6,13 +6,16 @@ import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 import yaml
 
 from maenas.blocks.backbone_file import dump_backbone
 from maenas.detector.checkpoints.checkpoint import load_folder
-from maenas.training.family import name_of
+from maenas.detector.errors import TrainError
+from maenas.training.family import Family, begin, built, continued, name_of, train_members
+from maenas.training.setup import TrainOptions
 from tests.schemas import errors_in
 from tests.small_detector import NAMES, SIDE, small_spec
 from tests.trainings import write_data
@@ -128,9 +131,54 @@ def test_mistakes_are_one_line(typed, given, finished, tmp_path, monkeypatch) ->
     assert "runs in one process" in typed(*options(given, tmp_path / "x")).err
 
 
-def test_the_size_of_the_image_is_that_of_every_member(given) -> None:
-    from maenas.training.family import Family, built
+@pytest.mark.parametrize(
+    ("states_it", "started", "resumed", "inherits"),
+    [
+        (True, True, False, True),
+        (True, True, True, True),
+        (True, False, False, False),
+        (False, True, False, False),  # of an earlier version, whose file did not state it
+        (False, True, True, True),
+    ],
+)
+def test_a_resumed_family_starts_the_rest_from_the_weights_it_began_with(
+    given, tmp_path, monkeypatch, states_it, started, resumed, inherits
+) -> None:
+    begun: list[TrainOptions] = []
 
+    def ended_after_the_largest(options: TrainOptions, out: Path, *_: object) -> Mock:
+        begun.append(options)
+        if out.name != "large":
+            raise TrainError("killed")
+        return Mock()
+
+    monkeypatch.setattr("maenas.training.family.run_training", ended_after_the_largest)
+    out, data = tmp_path / "family", given / "data" / "data.yaml"
+    family = Family((str(given / "search"),), data, inherit=started)
+    with pytest.raises(TrainError, match="killed"):
+        train_members(family, out, False, "cpu", 0)
+    if not states_it:
+        kept = yaml.safe_load((out / "family.yaml").read_text())
+        del kept["inherit"]
+        (out / "family.yaml").write_text(yaml.safe_dump(kept))
+    begun.clear()
+    with pytest.raises(TrainError, match="killed"):
+        train_members(Family(inherit=resumed), out, True, "cpu", 0)
+    expected = str(out / "large") if inherits else None
+    assert [options.init for options in begun] == [None, expected]
+    assert begun[1].teacher == str(out / "large")
+
+
+def test_a_family_that_began_without_inherited_weights_cannot_inherit_later(
+    given, tmp_path
+) -> None:
+    family = Family((str(given / "search"),), given / "data" / "data.yaml")
+    begin(family, (), tmp_path)
+    with pytest.raises(TrainError, match="was started with inherit False, got True"):
+        continued(Family(inherit=True), tmp_path)
+
+
+def test_the_size_of_the_image_is_that_of_every_member(given) -> None:
     family = Family((str(given / "search"),), given / "data" / "data.yaml", input_size=2 * SIDE)
     _, members = built(family, ("red",))
     assert {member.spec.backbone.in_shape for member in members} == {(3, 2 * SIDE, 2 * SIDE)}
