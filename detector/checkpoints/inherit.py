@@ -17,7 +17,7 @@ from maenas.detector.checkpoints.branches import ONE_TO_ONE_PREFIX
 from maenas.detector.checkpoints.checkpoint import ORIGINS_FILE, build_network
 from maenas.detector.checkpoints.input_channels import with_channels
 from maenas.detector.checkpoints.pairs import Blocks, input_blocks, tensor_pairs
-from maenas.detector.model.spec import DetectorSpec
+from maenas.detector.model.spec import DetectorSpec, Resize
 
 Origin = Literal["copied", "cut", "repeated", "padded", "summed", "fresh"]
 NOISE = 0.01  # standard deviation of the noise of repeated filters over that of their weights
@@ -53,12 +53,18 @@ class Inheritance:
         weights: all of its tensors, in training form.
         tensors: origin of each tensor, in the order of the network.
         where: source, for messages.
+        source: detector that the weights are from.
     """
 
     spec: DetectorSpec
     weights: Mapping[str, Tensor]
     tensors: tuple[InheritedTensor, ...]
     where: str
+    source: DetectorSpec
+
+    def resizing(self, resize: Resize) -> Inheritance:
+        """The same with a detector that resizes images by another method."""
+        return replace(self, spec=replace(self.spec, resize=resize))
 
     def counts(self) -> dict[Origin, int]:
         """Number of tensors of each origin, the most frequent one first."""
@@ -121,13 +127,13 @@ def inherit(
     """
     head = replace(spec.head, num_classes=source_spec.head.num_classes)
     target_spec = replace(spec, head=head, names=source_spec.names)
-    source_spec, read = with_channels(source_spec, weights, spec.backbone.in_shape[0])
-    source = build_network(source_spec, read, where)
+    read_spec, read = with_channels(source_spec, weights, spec.backbone.in_shape[0])
+    source = build_network(read_spec, read, where)
     torch.manual_seed(seed)
     target = target_spec.build()
     generator = torch.Generator().manual_seed(seed)
     blocks, source_blocks = input_blocks(target), input_blocks(source)
-    pairs = tensor_pairs(target, source, target_spec.backbone, source_spec.backbone)
+    pairs = tensor_pairs(target, source, target_spec.backbone, read_spec.backbone)
     uses: Counter[str] = Counter()
     found: dict[str, Tensor] = {}
     tensors = []
@@ -146,7 +152,7 @@ def inherit(
             origin = "summed"
         uses[of] += 1
         tensors.append(InheritedTensor(name, origin, of, tuple(own.shape), tuple(value.shape)))
-    return Inheritance(target_spec, found, tuple(tensors), where)
+    return Inheritance(target_spec, found, tuple(tensors), where, source_spec)
 
 
 def origin_of(source: Tensor, target: Tensor) -> Origin:

@@ -39,7 +39,7 @@ def build_detector(
     template: str | None = None,
     device: str | None = None,
     channels: int | None = None,
-    resize: str = "letterbox",
+    resize: str | None = None,
     head: str | None = None,
     init: str | Path | None = None,
     exist_ok: bool = False,
@@ -50,12 +50,13 @@ def build_detector(
         model: a model, as for `load_backbone`.
         out: folder of the detector.
         num_classes: number of classes; if None that of `names`, else that of the run, else 80.
-        names: names of the classes.
+        names: names of the classes; those of the run if left out and it has as many classes.
         template: scale of neck and head; if None that of the run, else the nearest.
         device: device that latency is predicted for; if None that of the run, else t4.
         channels: number of channels of the images, 3 for RGB or 1 for grey; that of the backbone if
             None.
-        resize: method that resizes images to the input size: "letterbox" or "stretch".
+        resize: method that resizes images to the input size: "letterbox" or "stretch"; if None
+            that of the run, else that of `init`, else "letterbox".
         head: head of the detector: "zero", whose detections need NMS, or "one-to-one", which is
             trained to predict each object once and needs none; if None that of the run, else
             "zero".
@@ -98,14 +99,18 @@ def build_detector(
     )
     if names and num_classes is not None and num_classes != len(names):
         raise SpecError(f"names: must be one per class ({num_classes}), got {len(names)}.")
-    one_of("build-detector", "--resize", resize, get_args(Resize))
+    if resize is not None:
+        one_of("build-detector", "--resize", resize, get_args(Resize))
+        resolved = replace(resolved, resize=resize)  # type: ignore[arg-type]
+    if head is None and resolved.template is not None and resolved.template.head.one_to_one:
+        head = "one-to-one"
     if head is not None:
         one_of("build-detector", "--head", head, get_args(HeadKind))
         chosen = replace(chosen, head=replace(chosen.head, one_to_one=head == "one-to-one"))
     if not names:
         known = resolved.num_classes or DEFAULT_CLASSES
         chosen = chosen.with_classes(known if num_classes is None else num_classes)
-    spec = replace(resolved.around(chosen, tuple(names)), resize=resize)  # type: ignore[arg-type]
+    spec = resolved.around(chosen, tuple(names))
     target = device_of(device, resolved.device)
     require_no_run(folder)
     for file in (SPEC_FILE, WEIGHTS_FILE):
@@ -117,6 +122,8 @@ def build_detector(
     weights, inheritance, trained = None, None, None
     if init is not None:
         inheritance = find_inheritance(spec, str(init), seed=0)
+        if resolved.resize is None:
+            inheritance = inheritance.resizing(inheritance.source.resize)
         spec, weights = inherited_weights(inheritance, tuple(names), num_classes)
         trained = is_trained(str(init)) if inherits_all(inheritance, spec) else False
     costs = costs_of(spec, target)

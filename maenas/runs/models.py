@@ -15,7 +15,7 @@ from maenas.blocks.files.yaml_file import LIMIT
 from maenas.budgets.image_size import InputSize, image_shape
 from maenas.detector import Template, load_template
 from maenas.detector.checkpoints.checkpoint import SPEC_FILE, folder_is_trained, load_folder
-from maenas.detector.model.spec import DetectorSpec, assemble, load_detector
+from maenas.detector.model.spec import DetectorSpec, Resize, assemble, load_detector
 from maenas.detector.runtimes.load import KINDS
 from maenas.nas import DEFAULT_SCORE, Score, load_score, made_score
 from maenas.runs.folders import BUILT, SEARCH, TRAINING
@@ -48,6 +48,8 @@ class ModelSpec:
         searched: score that it was searched with; None if unknown.
         num_classes: number of classes of the detector that was priced; None if unknown.
         limits_ms: latency limits of the search by device; empty unless several were limited.
+        names: names of the classes of the detector; () if they have none or it is a backbone.
+        resize: method by which the detector resizes images; None for a backbone.
     """
 
     name: str
@@ -57,13 +59,18 @@ class ModelSpec:
     searched: ScoreSpec | None = None
     num_classes: int | None = None
     limits_ms: Mapping[str, float] = field(default_factory=dict)
+    names: tuple[str, ...] = ()
+    resize: Resize | None = None
 
     def around(self, template: Template | None, names: tuple[str, ...] = ()) -> DetectorSpec:
         """The detector made of the backbone and the neck and head of a template.
 
+        It resizes images as the model does; by "letterbox" if the model is a backbone.
+
         Args:
             template: template of neck and head; None for the model's own.
-            names: names of the classes; () for classes without names.
+            names: names of the classes; () for those of the model, if the template has as many
+                classes, else for classes without names.
         Raises:
             SpecError: if no detector can be made with the backbone; the message names its file.
         """
@@ -73,8 +80,11 @@ class ModelSpec:
                 f"{self.name}: is a backbone without neck and head; `maenas build-detector` "
                 "completes it."
             )
+        if not names and chosen.head.num_classes == len(self.names):
+            names = self.names
         try:
-            return assemble(self.backbone, chosen, len(names) or None, names)
+            spec = assemble(self.backbone, chosen, len(names) or None, names)
+            return replace(spec, resize=self.resize or spec.resize)
         except SpecError as error:
             raise SpecError(f"{self.name}: {error}") from None
 
@@ -119,8 +129,12 @@ def find_model(name: str) -> ModelSpec:
     folder = _detector_folder(path) if name else None
     if path.name == SPEC_FILE or folder is not None:
         detector = load_detector(path if folder is None else folder / SPEC_FILE)
-        classes = detector.head.num_classes
-        return ModelSpec(name, detector.backbone, detector.template(), None, num_classes=classes)
+        return ModelSpec(
+            *(name, detector.backbone, detector.template(), None),
+            num_classes=detector.head.num_classes,
+            names=detector.names,
+            resize=detector.resize,
+        )
     if not name:
         raise SpecError(f"a network is expected: {NETWORKS}; got an empty name.")
     if path.is_dir():

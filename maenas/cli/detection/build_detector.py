@@ -26,7 +26,9 @@ def build_detector(
     ] = None,
     names: Annotated[
         str | None,
-        typer.Option(help="Names of the classes, separated by commas.", metavar="A,B,.."),
+        typer.Option(
+            help="Names of the classes, separated by commas. (the run's)", metavar="A,B,.."
+        ),
     ] = None,
     template: Annotated[
         str | None,
@@ -45,11 +47,12 @@ def build_detector(
         ),
     ] = None,
     resize: Annotated[
-        str,
+        str | None,
         typer.Option(
-            help="How images are resized: letterbox keeps the proportions, stretch does not."
+            help="How images are resized: letterbox keeps the proportions, stretch does not. (the "
+            "run's, else that of --init, else letterbox)"
         ),
-    ] = "letterbox",
+    ] = None,
     head: Annotated[
         str | None,
         typer.Option(

@@ -1,6 +1,7 @@
 """`maenas build-detector`, and the circle: what is searched is what is built and exported."""
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import onnx
@@ -8,12 +9,12 @@ import pytest
 import torch
 
 from maenas.blocks import load_backbone
-from maenas.blocks.backbone_file import zoo_path
-from maenas.detector.checkpoints.checkpoint import load_folder
-from maenas.detector.model.spec import assemble, load_detector
+from maenas.blocks.backbone_file import dump_backbone, zoo_path
+from maenas.detector.checkpoints.checkpoint import load_folder, save_folder
+from maenas.detector.model.spec import DetectorSpec, assemble, load_detector
 from maenas.detector.model.template import load_template
 from maenas.runs.folders import RUN_FILES
-from tests.small_detector import NAMES, small_folder
+from tests.small_detector import NAMES, one_to_one_spec, small_folder, small_spec
 from tests.trainings import write_data
 
 SEARCH = (
@@ -45,6 +46,42 @@ def test_classes_change_the_head_alone(typed, tmp_path: Path) -> None:
 def test_images_are_stretched_if_asked_for(typed, tmp_path: Path) -> None:
     typed("build-detector", "zoo:damo-yolo-t", "--resize", "stretch", "--out", "det")
     assert load_detector(tmp_path / "det" / "detector.yaml").resize == "stretch"
+
+
+def test_a_detector_that_is_built_again_keeps_what_its_source_has(typed, tmp_path: Path) -> None:
+    source = replace(one_to_one_spec(), resize="stretch")
+    save_folder(tmp_path / "source", source, None)
+
+    def again(*words: str) -> DetectorSpec:
+        typed("build-detector", "source", *words, "--out", "again", "--exist-ok")
+        return load_detector(tmp_path / "again" / "detector.yaml")
+
+    assert again() == source
+    grey = again("--channels", "1")
+    assert replace(grey, backbone=source.backbone) == source
+    assert again("--num-classes", "2").names == ()
+    named = again("--names", "ox,hen")
+    assert (named.names, named.resize) == (("ox", "hen"), "stretch")
+    rescaled = again("--template", "ns")
+    assert rescaled.head.one_to_one
+    assert (rescaled.names, rescaled.resize) == (source.names, "stretch")
+    assert again("--resize", "letterbox").resize == "letterbox"
+
+
+def test_a_backbone_with_inherited_weights_resizes_images_as_their_source(
+    typed, tmp_path: Path
+) -> None:
+    small_folder(tmp_path / "source", "stretch")
+    dump_backbone(small_spec().backbone, tmp_path / "backbone.yaml")
+    save_folder(tmp_path / "boxed", small_spec(), None)
+    for model, words, expected in (
+        ("backbone.yaml", (), "stretch"),
+        ("backbone.yaml", ("--resize", "letterbox"), "letterbox"),
+        ("boxed", (), "letterbox"),
+    ):
+        options = ("--init", "source", "--out", "again", "--exist-ok")
+        typed("build-detector", model, *words, *options)
+        assert load_detector(tmp_path / "again" / "detector.yaml").resize == expected
 
 
 def test_a_one_to_one_head_costs_the_same_and_takes_both_branches_from_an_ordinary_one(

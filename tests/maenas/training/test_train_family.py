@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from maenas.blocks.backbone_file import dump_backbone
-from maenas.detector.checkpoints.checkpoint import load_folder
+from maenas.detector.checkpoints.checkpoint import load_folder, save_folder
 from maenas.detector.errors import TrainError
 from maenas.training.family import Family, begin, built, continued, name_of, train_members
 from maenas.training.setup import TrainOptions
@@ -182,6 +182,14 @@ def test_the_size_of_the_image_is_that_of_every_member(given) -> None:
     family = Family((str(given / "search"),), given / "data" / "data.yaml", input_size=2 * SIDE)
     _, members = built(family, ("red",))
     assert {member.spec.backbone.in_shape for member in members} == {(3, 2 * SIDE, 2 * SIDE)}
+
+
+def test_a_member_that_is_a_detector_keeps_its_way_of_resizing_images(given, tmp_path) -> None:
+    save_folder(tmp_path / "stretching", small_spec("stretch"), None)
+    boxed = given / "search" / "pareto" / "large.yaml"
+    _, members = built(Family((str(tmp_path / "stretching"), str(boxed))), ("red",))
+    found = {member.name: member.spec.resize for member in members}
+    assert found == {"large": "letterbox", "stretching": "stretch"}
 
 
 @pytest.mark.parametrize(
