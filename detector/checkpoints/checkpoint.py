@@ -25,6 +25,8 @@ ORIGINS_FILE = "inherited.csv"  # beside weights that were inherited, not traine
 # One value of metadata, because safetensors writes several in any order. Format 1 had no checksum.
 # The last word says whether training made the weights; files of 0.1.0 and unknown weights lack it.
 WEIGHTS_FORMAT = "maenas/weights@2 crc32:00000000"
+# Before it stands the detector that weights were mapped from which no step has trained since.
+MAPPED = " mapped from "
 TRAINED = {True: " trained", False: " untrained", None: ""}
 BATCHES = "num_batches_tracked"  # batches that a BatchNorm has learned from
 WEIGHTS_KIND = b"maenas/weights@2"
@@ -36,6 +38,7 @@ def save_folder(
     weights: dict[str, Tensor] | None,
     receipt: tuple[str, ...] = (),
     trained: bool | None = None,
+    mapped_from: str | None = None,
 ) -> None:
     """Write a detector folder, with its weights in training form if there are any.
 
@@ -45,6 +48,7 @@ def save_folder(
         weights: weights of the detector; None to write none.
         receipt: comments at the top of `detector.yaml`.
         trained: whether training made the weights; None if that is unknown.
+        mapped_from: detector that weights were mapped from which are not trained; None for others.
     Raises:
         SpecError: if the folder cannot be written.
     """
@@ -56,7 +60,8 @@ def save_folder(
         from safetensors.torch import save
 
         plain = {name: value.detach().cpu().contiguous() for name, value in weights.items()}
-        metadata = {"format": WEIGHTS_FORMAT + TRAINED[trained]}
+        origin = "" if mapped_from is None else MAPPED + mapped_from
+        metadata = {"format": WEIGHTS_FORMAT + origin + TRAINED[trained]}
         write_bytes(folder / WEIGHTS_FILE, seal(save(plain, metadata)))
     dump_detector(spec, folder / SPEC_FILE, receipt)
 
@@ -96,13 +101,49 @@ def weights_are_trained(path: Path) -> bool | None:
     """
     from safetensors import safe_open
 
+    said = _format_of(path)
+    for trained, word in TRAINED.items():
+        if word and said.startswith(WEIGHTS_KIND.decode()) and said.endswith(word):
+            return trained
     with parsing(path, wrong="cannot be read as safetensors"), safe_open(path, "pt") as file:
-        said = (file.metadata() or {}).get("format", "")
-        for trained, word in TRAINED.items():
-            if word and said.startswith(WEIGHTS_KIND.decode()) and said.endswith(word):
-                return trained
         counts = {name: file.get_tensor(name) for name in file.keys() if name.endswith(BATCHES)}  # noqa: SIM118
     return True if has_learned(counts) and not (path.parent / ORIGINS_FILE).exists() else None
+
+
+def weights_mapped_from(path: Path) -> str | None:
+    """The detector that the weights in a file were mapped from, which no step has trained since.
+
+    None for other weights; for a file of an earlier version, which does not name it, "another
+    detector".
+
+    Raises:
+        SpecError: if the file is damaged.
+    """
+    said = _format_of(path)
+    if not said.startswith(WEIGHTS_KIND.decode()) or not said.endswith(TRAINED[False]):
+        return None
+    _, is_named, origin = said.removesuffix(TRAINED[False]).partition(MAPPED)
+    if is_named:
+        return origin
+    return "another detector" if (path.parent / ORIGINS_FILE).exists() else None
+
+
+def folder_mapped_from(path: Path) -> str | None:
+    """The detector that the weights of a folder were mapped from: see `weights_mapped_from`.
+
+    Args:
+        path: the folder or its `detector.yaml`, with or without weights.
+    """
+    weights = (path if path.is_dir() else path.parent) / WEIGHTS_FILE
+    return weights_mapped_from(weights) if weights.exists() else None
+
+
+def _format_of(path: Path) -> str:
+    """What a file of weights says of itself; "" for a file of others."""
+    from safetensors import safe_open
+
+    with parsing(path, wrong="cannot be read as safetensors"), safe_open(path, "pt") as file:
+        return str((file.metadata() or {}).get("format", ""))
 
 
 def has_learned(weights: Mapping[str, Tensor]) -> bool:

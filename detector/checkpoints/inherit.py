@@ -62,6 +62,20 @@ class Inheritance:
     where: str
     source: DetectorSpec
 
+    @property
+    def is_exact(self) -> bool:
+        """Whether each branch gives the outputs of the source, for grey images at least.
+
+        The network has the layers of the source, which may read images of another size or number of
+        channels. Of the branches of the head either may have one or both.
+        """
+        ours, theirs = self.spec, self.source
+        if replace(ours.head, one_to_one=theirs.head.one_to_one) != theirs.head:
+            return False
+        layers, its = ours.backbone, theirs.backbone
+        same = (layers.stages, layers.features) == (its.stages, its.features)
+        return same and ours.neck == theirs.neck
+
     def resizing(self, resize: Resize) -> Inheritance:
         """The same with a detector that resizes images by another method."""
         return replace(self, spec=replace(self.spec, resize=resize))
@@ -148,7 +162,7 @@ def inherit(
         is_branch = name.startswith(ONE_TO_ONE_PREFIX)  # which is no further unit
         again = uses[of] > 0 and not is_branch
         origin = "repeated" if again else origin_of(value, own)
-        if read[of].numel() < value.numel():
+        if origin_of(read[of], own) == "copied" and read[of].numel() < value.numel() and not again:
             origin = "summed"
         uses[of] += 1
         tensors.append(InheritedTensor(name, origin, of, tuple(own.shape), tuple(value.shape)))

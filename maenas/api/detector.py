@@ -49,6 +49,8 @@ class Detector(Predictor):
         spec: the detector as data; None for an exported file.
         trained: whether the detector has trained weights, without which it detects nothing; None if
             that is unknown.
+        mapped_from: detector that its weights were mapped from, which no step has trained since;
+            None for others.
         runtime: runtime that the detector runs in.
 
     Example:

@@ -111,10 +111,15 @@ def export(
     # torch takes seconds to load, so mistakes are reported first
     from maenas.detector.export.export import export_detector
 
-    spec, network, trained = find()
+    spec, network, trained, mapped_from = find()
     if spec.head.one_to_one and max_iou is None:
         options = replace(options, nms=options.nms.without_nms())
-    if trained is False:
+    if mapped_from is not None:
+        LOG.info(
+            f"{name}: its weights were mapped from {mapped_from} and not trained since: the "
+            "detections of the file may be wrong"
+        )
+    elif trained is False:
         LOG.info(f"{name} has no trained weights: the file is useful only to measure latency")
     if precision == "int8" and calibration is None:
         LOG.info(

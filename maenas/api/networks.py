@@ -83,7 +83,12 @@ def build_detector(
         inherits_all,
     )
     from maenas.detector import load_template
-    from maenas.detector.checkpoints.checkpoint import SPEC_FILE, WEIGHTS_FILE, save_folder
+    from maenas.detector.checkpoints.checkpoint import (
+        ORIGINS_FILE,
+        SPEC_FILE,
+        WEIGHTS_FILE,
+        save_folder,
+    )
     from maenas.detector.checkpoints.inherit import save_origins
     from maenas.detector.model.spec import Resize
     from maenas.detector.model.zero_head import HeadKind
@@ -119,16 +124,20 @@ def build_detector(
                 f"{folder / file}: exists; --exist-ok replaces it, --out names another folder."
             )
     receipt = (f"maenas build-detector {model} --template {chosen.name}",)
-    weights, inheritance, trained = None, None, None
+    weights, inheritance, trained, mapped_from = None, None, None, None
     if init is not None:
         inheritance = find_inheritance(spec, str(init), seed=0)
         if resolved.resize is None:
             inheritance = inheritance.resizing(inheritance.source.resize)
         spec, weights = inherited_weights(inheritance, tuple(names), num_classes)
-        trained = is_trained(str(init)) if inherits_all(inheritance, spec) else False
+        if inherits_all(inheritance, spec):
+            trained = is_trained(str(init))
+        else:
+            trained, mapped_from = False, str(init)
     costs = costs_of(spec, target)
-    (folder / WEIGHTS_FILE).unlink(missing_ok=True)  # of the detector that is replaced
-    save_folder(folder, spec, weights, receipt, trained)
+    for file in (WEIGHTS_FILE, ORIGINS_FILE):
+        (folder / file).unlink(missing_ok=True)  # of the detector that is replaced
+    save_folder(folder, spec, weights, receipt, trained, mapped_from)
     if inheritance is not None:
         save_origins(inheritance, folder)
     return BuildResult(spec, folder / SPEC_FILE, chosen.name, target, costs, inheritance)

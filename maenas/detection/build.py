@@ -82,11 +82,14 @@ def costs_of(spec: DetectorSpec, device: LatencyModel) -> dict[str, Cost]:
 
 
 def inherits_all(inheritance: Inheritance, spec: DetectorSpec) -> bool:
-    """Whether a detector has all weights of the one that it inherits from, unchanged."""
-    from maenas.detector.train.start import keeps_all
+    """Whether a detector gives the outputs of the one that it inherits from, for its classes."""
+    from maenas.detector.train.start import common_classes, keeps_all
 
-    names = spec.names or inheritance.spec.names
-    return set(inheritance.counts()) == {"copied"} and keeps_all(inheritance.spec, names)
+    source = inheritance.spec
+    if not inheritance.is_exact or spec == source:
+        return inheritance.is_exact
+    is_part = len(common_classes(source.names, spec.names)) == len(spec.names)
+    return is_part or keeps_all(source, spec.names)
 
 
 def inherited_weights(

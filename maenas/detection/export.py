@@ -19,8 +19,10 @@ if TYPE_CHECKING:
     from maenas.detector.model.layers.network import DetectorNetwork
     from maenas.detector.model.spec import DetectorSpec
 
-    # Spec and network of a detector, and whether it has trained weights; None if unknown.
-    Loader = Callable[[], tuple[DetectorSpec, DetectorNetwork, bool | None]]
+    # Spec and network of a detector; whether it has trained weights, None if unknown; and the
+    # detector that untrained weights were mapped from, None if they were not.
+    Loaded = tuple[DetectorSpec, DetectorNetwork, bool | None, str | None]
+    Loader = Callable[[], Loaded]
 
 SCHEMA = "maenas/export@1"
 CALIBRATION_IMAGES = 128
@@ -66,22 +68,23 @@ def model_of(detector: str | Path | Predictor, input_size: InputSize) -> tuple[s
     Raises:
         MaenasError: if there is no such detector, or it is an exported file itself.
     """
-    from maenas.runs.models import find_detector, is_trained, require_model, sized
+    from maenas.runs.models import find_detector, is_trained, mapped_from, require_model, sized
 
     if isinstance(detector, str | Path):
         name = str(detector)
         require_model(name)
 
-        def load() -> tuple[DetectorSpec, DetectorNetwork, bool | None]:
+        def load() -> Loaded:
             from maenas.detector.checkpoints.checkpoint import build_network
 
             spec, weights = find_detector(name, input_size)
-            return spec, build_network(spec, weights, name), is_trained(name)
+            network = build_network(spec, weights, name)
+            return spec, network, is_trained(name), mapped_from(name)
 
         return name, load
     spec, network = detector.spec_and_network()
     spec = sized(spec, input_size)
-    return detector.name, lambda: (spec, network, detector.trained)
+    return detector.name, lambda: (spec, network, detector.trained, detector.mapped_from)
 
 
 def beside(name: str, suffix: str) -> Path:

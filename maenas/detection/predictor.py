@@ -20,11 +20,11 @@ from maenas.detector.checkpoints.branches import Branch, one_to_many
 from maenas.detector.checkpoints.checkpoint import (
     WEIGHTS_FILE,
     build_network,
-    folder_is_trained,
     load_folder,
     load_weights,
     save_folder,
     weights_are_trained,
+    weights_mapped_from,
 )
 from maenas.detector.errors import ModelError
 from maenas.detector.media.images import ImageError, Pixels, read_image, to_pixels
@@ -35,7 +35,7 @@ from maenas.detector.predict.results import Objects
 from maenas.detector.runtimes.load import load_runtime
 from maenas.detector.runtimes.runtime import Runtime
 from maenas.detector.runtimes.torch_runtime import TorchRuntime
-from maenas.runs.models import find_detector, is_exported, is_trained
+from maenas.runs.models import find_detector, is_exported, is_trained, mapped_from
 
 if TYPE_CHECKING:
     from maenas.detector.model.layers.network import DetectorNetwork
@@ -59,6 +59,7 @@ class Predictor:
     ) -> None:
         self.spec: DetectorSpec | None = None
         self.trained: bool | None = None  # unknown
+        self.mapped_from: str | None = None
         self.name = str(model)
         self._compute = compute
         self._network: DetectorNetwork | None = None
@@ -80,6 +81,7 @@ class Predictor:
         spec, weights = find_detector(self.name)
         self._use(spec, build_network(spec, weights, self.name))
         self.trained, self._has_weights = is_trained(self.name), weights is not None
+        self.mapped_from = mapped_from(self.name)
 
     def _use(self, spec: DetectorSpec, network: DetectorNetwork) -> None:
         """Run another network from now on."""
@@ -135,7 +137,8 @@ class Predictor:
         else:
             loaded = load_weights(path)
         self._use(spec, build_network(spec, loaded, str(path)))
-        self.trained = folder_is_trained(path) if path.is_dir() else weights_are_trained(path)
+        file = path / WEIGHTS_FILE if path.is_dir() else path
+        self.trained, self.mapped_from = weights_are_trained(file), weights_mapped_from(file)
         self._has_weights, self._is_saved = True, path.is_dir()
         if path.is_dir():
             self.name = str(path)
@@ -154,7 +157,7 @@ class Predictor:
         spec, network = self.spec_and_network()
         weights = network.state_dict() if self._has_weights else None
         receipt = (f"maenas.Detector, from {self.name}",)
-        save_folder(Path(folder), spec, weights, receipt, self.trained)
+        save_folder(Path(folder), spec, weights, receipt, self.trained, self.mapped_from)
         self.name, self._is_saved = str(folder), True
         return Path(folder)
 
@@ -237,6 +240,11 @@ class Predictor:
 
     def untrained(self) -> str:
         """The warning that the detector has no trained weights."""
+        if self.mapped_from is not None:
+            return (
+                f"{self.name}: its weights were mapped from {self.mapped_from} and not trained "
+                "since: its detections may be wrong. `maenas train` trains it."
+            )
         return (
             f"{self.name} has no trained weights: its detections mean nothing. `maenas "
             "import-weights` imports official weights, `maenas train` trains a detector."

@@ -14,7 +14,12 @@ from maenas.blocks.files.plain_file import read_bytes
 from maenas.blocks.files.yaml_file import LIMIT
 from maenas.budgets.image_size import InputSize, image_shape
 from maenas.detector import Template, load_template
-from maenas.detector.checkpoints.checkpoint import SPEC_FILE, folder_is_trained, load_folder
+from maenas.detector.checkpoints.checkpoint import (
+    SPEC_FILE,
+    folder_is_trained,
+    folder_mapped_from,
+    load_folder,
+)
 from maenas.detector.model.spec import DetectorSpec, Resize, assemble, load_detector
 from maenas.detector.runtimes.load import KINDS
 from maenas.nas import DEFAULT_SCORE, Score, load_score, made_score
@@ -220,6 +225,23 @@ def is_trained(name: str) -> bool | None:
     return False if name.startswith("zoo:") else folder_is_trained(detector_in(Path(name)))
 
 
+def mapped_from(name: str) -> str | None:
+    """The detector that untrained weights of another one were mapped from; None for other weights.
+
+    Args:
+        name: name of a detector, a training run or zoo:NAME, as for `find_detector`.
+    """
+    return None if name.startswith("zoo:") else folder_mapped_from(detector_in(Path(name)))
+
+
+def _why_untrained(name: str) -> str:
+    """Clause that says what the weights of a detector are instead of trained."""
+    origin = mapped_from(name)
+    if origin is None:
+        return "no step has trained its weights"
+    return f"its weights were mapped from {origin} and not trained since"
+
+
 def detector_in(path: Path) -> Path:
     """The detector folder or `detector.yaml` that a path stands for; loads no detector.
 
@@ -297,8 +319,7 @@ def find_teacher(name: str, channels: int | None = None) -> Teacher:
     spec, weights = find_detector(source)
     if weights is not None and is_trained(source) is False:
         raise SpecError(
-            f"teacher {source}: its weights are random, no step has trained them; name the run of "
-            "a finished training."
+            f"teacher {source}: {_why_untrained(source)}; name the run of a finished training."
         )
     if channels is not None and weights is not None and channels < spec.backbone.in_shape[0]:
         spec, weights = with_channels(spec, weights, channels)
@@ -325,7 +346,6 @@ def find_inheritance(spec: DetectorSpec, source: str, seed: int) -> Inheritance:
         )
     if is_trained(source) is False:
         raise SpecError(
-            f"--init: the weights of {source} are random, no step has trained them; name the run "
-            "of a finished training."
+            f"--init: {source}: {_why_untrained(source)}; name the run of a finished training."
         )
     return inherit(spec, its, weights, seed, source)

@@ -21,6 +21,7 @@ from maenas.detector.checkpoints.checkpoint import (
     WEIGHTS_FILE,
     build_network,
     folder_is_trained,
+    folder_mapped_from,
     load_folder,
     load_weights,
     save_folder,
@@ -91,6 +92,30 @@ def test_weights_say_whether_training_made_them(
     assert folder_is_trained(tmp_path) is expected
     assert folder_is_trained(tmp_path / "detector.yaml") is expected
     assert load_folder(tmp_path)[1] is not None
+
+
+@pytest.mark.parametrize(
+    ("trained", "origin", "is_inherited", "expected"),
+    [
+        (False, "runs/train/mapped from crc32:12345678", True, "ORIGIN"),
+        (False, "a detector trained", True, "ORIGIN"),
+        (False, None, True, "another detector"),  # of 0.1.0, which did not name it
+        (False, None, False, None),
+        (True, None, True, None),
+        (None, None, True, None),
+    ],
+)
+def test_untrained_weights_say_what_they_were_mapped_from(
+    tmp_path, weights, trained, origin, is_inherited, expected
+) -> None:
+    assert folder_mapped_from(tmp_path) is None
+    save_folder(tmp_path, SPEC, weights, trained=trained, mapped_from=origin)
+    if is_inherited:
+        (tmp_path / ORIGINS_FILE).touch()
+    for path in (tmp_path, tmp_path / SPEC_FILE):
+        assert folder_mapped_from(path) == (origin if expected == "ORIGIN" else expected)
+        assert folder_is_trained(path) is trained
+        assert load_folder(path)[1] is not None
 
 
 def test_one_changed_bit_anywhere_in_the_weights_is_found(tmp_path, weights) -> None:

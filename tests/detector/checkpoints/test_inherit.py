@@ -60,6 +60,7 @@ def test_the_same_detector_inherits_every_tensor_as_it_is():
     weights = lively(spec)
     found = inherit(spec, spec, weights, 0)
     assert found.counts() == {"copied": len(weights)}
+    assert found.is_exact
     assert all(torch.equal(found.weights[name], value) for name, value in weights.items())
 
 
@@ -126,6 +127,7 @@ def test_a_deeper_stage_repeats_its_last_unit_and_a_shallower_one_drops_it():
     assert origins(found, "backbone.stages.3.2") == {"repeated"}
     back = inherit(source, deep, found.weights, 0)
     assert back.counts() == {"copied": len(weights)}
+    assert not back.is_exact
 
 
 def test_kernels_keep_their_middle():

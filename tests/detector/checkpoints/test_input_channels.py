@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from maenas.blocks import SpecError
+from maenas.blocks import ConvStem, SpecError
 from maenas.detector.checkpoints.checkpoint import build_network
 from maenas.detector.checkpoints.inherit import inherit
 from maenas.detector.checkpoints.input_channels import with_channels
@@ -30,8 +30,21 @@ def test_a_grey_image_gives_the_same_outputs(stem: str, there: int, here: int) -
         network.predict(levels.expand(-1, here, -1, -1)), expected, strict=True
     ):
         torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-3)
+    assert found.is_exact
     origins = {each.name: each.origin for each in found.tensors if each.origin != "copied"}
     assert origins == {first_layer(source): "summed" if here == 1 else "repeated"}
+
+
+def test_a_first_layer_that_is_cut_as_well_is_not_called_summed() -> None:
+    source = reading(STEMS["convolution"], 3)
+    first, *others = source.backbone.stages
+    assert isinstance(first, ConvStem)
+    narrow = (replace(first, out_channels=first.out_channels // 2), *others)
+    grey = reading(replace(source, backbone=replace(source.backbone, stages=narrow)), 1)
+    found = inherit(grey, source, lively(source).state_dict(), seed=0)
+    origins = {each.name: each.origin for each in found.tensors}
+    assert origins[first_layer(source)] == "cut"
+    assert not found.is_exact
 
 
 def first_layer(spec: DetectorSpec) -> str:

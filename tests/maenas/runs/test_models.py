@@ -20,6 +20,7 @@ from maenas.runs.models import (
     find_inheritance,
     find_model,
     find_teacher,
+    mapped_from,
 )
 from tests.maenas.conftest import Shell
 from tests.small_detector import small_spec
@@ -142,10 +143,21 @@ def test_random_weights_neither_teach_nor_are_inherited(tmp_path: Path) -> None:
     for name, trained in (("random", False), ("trained", True), ("unknown", None)):
         save_folder(tmp_path / name, spec, spec.build().state_dict(), trained=trained)
     random = str(tmp_path / "random")
-    with pytest.raises(SpecError, match=r"^teacher .*random: its weights are random"):
+    with pytest.raises(SpecError, match=r"^teacher .*random: no step has trained its weights"):
         find_teacher(random)
-    with pytest.raises(SpecError, match=r"^--init: the weights of .*random are random"):
+    with pytest.raises(SpecError, match=r"^--init: .*random: no step has trained its weights"):
         find_inheritance(spec, random, 0)
     for name in ("trained", "unknown"):
         find_teacher(str(tmp_path / name))
         find_inheritance(spec, str(tmp_path / name), 0)
+
+
+def test_mapped_weights_are_told_from_random_ones(tmp_path: Path) -> None:
+    spec, folder = small_spec(), tmp_path / "mapped"
+    weights = spec.build().state_dict()
+    save_folder(folder, spec, weights, trained=False, mapped_from="runs/train/exp")
+    why = "its weights were mapped from runs/train/exp and not trained since"
+    for find in (find_teacher, lambda name: find_inheritance(spec, name, 0)):
+        with pytest.raises(SpecError, match=f"mapped: {why}; name the run"):
+            find(str(folder))
+    assert mapped_from("zoo:damo-yolo-ns") is None

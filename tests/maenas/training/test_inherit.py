@@ -10,7 +10,13 @@ import pytest
 import torch
 import yaml
 
-from maenas.detector.checkpoints.checkpoint import folder_is_trained, load_folder, save_folder
+from maenas import Detector
+from maenas.detector.checkpoints.checkpoint import (
+    folder_is_trained,
+    folder_mapped_from,
+    load_folder,
+    save_folder,
+)
 from tests.small_detector import small_folder, small_spec
 from tests.trainings import write_data
 
@@ -76,6 +82,7 @@ def test_a_detector_is_built_with_mapped_weights_and_the_classes_of_their_source
     assert load_folder(tmp_path / "b")[0].names == ("cat", "dog", "bird")
     assert (tmp_path / "b" / "inherited.csv").exists()
     assert folder_is_trained(tmp_path / "b") is False
+    assert folder_mapped_from(tmp_path / "b") == str(given / "source")
     named = typed(*words, "--init", str(given / "source"), "--names", "dog,cow", "--exist-ok")
     assert named.code == 0, named.err
     spec, weights = load_folder(tmp_path / "b")
@@ -84,6 +91,47 @@ def test_a_detector_is_built_with_mapped_weights_and_the_classes_of_their_source
     dog, cow = weights["head.scores.2.0.bias"]
     assert float(dog) == pytest.approx(float(torch.logit(torch.tensor(0.9))))
     assert float(cow) == pytest.approx(-4.595, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("words", "trained"),
+    [
+        (("SOURCE",), True),
+        (("SOURCE", "--channels", "1"), True),
+        (("SOURCE", "--resize", "stretch"), True),
+        (("SOURCE", "--names", "dog,cat"), True),
+        (("SOURCE", "--names", "dog,cow"), False),  # nothing has trained the class cow
+        (("SOURCE", "--head", "one-to-one"), True),
+        (("WIDE",), False),
+        (("WIDE", "--channels", "1"), False),
+    ],
+)
+def test_a_detector_counts_as_trained_if_it_gives_the_outputs_of_its_source(
+    typed, given, tmp_path, words, trained
+) -> None:
+    source, out = str(given / "source"), tmp_path / "built"
+    placed = [word.replace("SOURCE", source).replace("WIDE", str(given / "wide")) for word in words]
+    ran = typed("build-detector", *placed, "--init", source, "--out", str(out))
+    assert ran.code == 0, ran.err
+    assert folder_is_trained(out) is trained
+    assert folder_mapped_from(out) == (None if trained else source)
+
+
+def test_a_detector_with_mapped_weights_says_so(typed, given, tmp_path) -> None:
+    source, out = str(given / "source"), str(tmp_path / "built")
+    built = typed("build-detector", str(given / "wide"), "--init", source, "--out", out)
+    assert built.code == 0, built.err
+    said = f"{out}: its weights were mapped from {source} and not trained since: "
+    exported = typed("export", out, "--out", str(tmp_path / "file.onnx"))
+    assert exported.code == 0, exported.err
+    assert said + "the detections of the file may be wrong" in exported.err
+    detector = Detector(out)
+    assert detector.untrained().startswith(said + "its detections may be wrong")
+    saved = detector.save(tmp_path / "saved")
+    assert folder_mapped_from(saved) == source
+    again = typed("build-detector", str(given / "wide"), "--out", out, "--exist-ok")
+    assert again.code == 0, again.err
+    assert sorted(path.name for path in Path(out).iterdir()) == ["detector.yaml"]
 
 
 @pytest.mark.parametrize(
