@@ -70,6 +70,8 @@ class Recipe:
         min_steps: minimum number of steps; the batch is reduced to reach it.
         evaluate_every: epochs between evaluations until the last ones, which are all evaluated; at
             most a tenth of the training.
+        evaluations: number of evaluations, evenly spread over the training, the last one after its
+            last epoch; None to follow `evaluate_every`.
         patience: epochs without a better AP after which the training continues with its last
             epochs, those without mosaic; in them, it ends. None to train all epochs.
         seed: random seed of the training.
@@ -91,6 +93,7 @@ class Recipe:
     batch: int = 256
     min_steps: int = 5000
     evaluate_every: int = 10
+    evaluations: int | None = None
     patience: int | None = None
     seed: int = 0
     sides: tuple[int, ...] = ()
@@ -113,6 +116,8 @@ class Recipe:
             min_steps=self.min_steps,
             evaluate_every=self.evaluate_every,
         )
+        if self.evaluations is not None:
+            positive("recipe", evaluations=self.evaluations)
         if self.patience is not None:
             positive("recipe", patience=self.patience)
         if self.seed < 0:
@@ -137,6 +142,10 @@ class Recipe:
 
     def evaluates(self, epoch: int) -> bool:
         """Whether the detector is evaluated after an epoch, counted from 1."""
+        if self.evaluations is not None:
+            # A stretch between two evaluations ends with the epoch in which its share is reached.
+            done = epoch * self.evaluations
+            return done // self.epochs > (done - self.evaluations) // self.epochs
         last = self.schedule.last_epochs_of(self.epochs)
         every = min(self.evaluate_every, max(1, self.epochs // 10))
         return epoch % every == 0 or epoch > self.epochs - last or epoch == self.epochs

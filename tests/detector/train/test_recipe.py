@@ -214,6 +214,17 @@ def test_evaluations_are_more_frequent_without_mosaics_and_in_short_runs(
     assert {epoch for epoch in range(1, epochs + 1) if recipe.evaluates(epoch)} == expected
 
 
+@pytest.mark.parametrize(
+    ("epochs", "evaluations", "expected"),
+    [(12, 4, {3, 6, 9, 12}), (10, 4, {3, 5, 8, 10}), (3, 4, {1, 2, 3}), (7, 1, {7})],
+)
+def test_a_number_of_evaluations_is_spread_evenly_and_ends_with_the_last_epoch(
+    epochs: int, evaluations: int, expected: set[int]
+) -> None:
+    recipe = Recipe(epochs=epochs, evaluations=evaluations)
+    assert {epoch for epoch in range(1, epochs + 1) if recipe.evaluates(epoch)} == expected
+
+
 def test_a_batch_size_that_is_asked_for_is_not_reduced() -> None:
     assert with_changes(Recipe(), ["batch=32"]).min_steps == 1
     assert with_changes(Recipe(), ["batch=32", "min_steps=70"]).min_steps == 70

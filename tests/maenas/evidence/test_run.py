@@ -104,6 +104,21 @@ def test_a_task_trains_and_removes_its_folder(options, tmp_path: Path) -> None: 
     assert train_one(replace(short, until=0.0)) is None
 
 
+def test_a_training_is_evaluated_four_times_unless_the_user_asks_otherwise(
+    options,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[tuple[str, ...]] = []
+    monkeypatch.setattr("maenas.training.run.run_training", lambda o, *_: asked.append(o.changes))
+    monkeypatch.setattr(
+        "maenas.evidence.training.training_rows",
+        lambda _: [{"epoch": 8, "ap": 0.5, "ap50": 0.6, "train_s": 60.0}],
+    )
+    task = tasks_of(replace(options, changes=("evaluations=8",)), drawn(options))[0]
+    train_one(task)
+    assert asked == [("evaluations=4", "evaluations=8", f"seed={task.seed}")]
+
+
 def test_a_proxy_is_a_column_and_an_unknown_one_is_refused(options) -> None:  # noqa: F811
     asked = replace(options, proxies=("synflow",))
     backbone = drawn(asked)[0].backbone
