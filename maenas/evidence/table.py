@@ -64,7 +64,8 @@ def comparisons_of(path: Path, accuracy: str = "acc", cost: str = "macs") -> lis
     """The comparisons that a table allows: networks of equal cost, and of equal depth as well.
 
     Bands of 5 % of the cost are compared where at least half of the networks lie in bands of 10 or
-    more; in smaller tables, pairs whose cost differs by at most 15 %.
+    more; in smaller tables, pairs whose cost differs by at most 15 %. `of_equal_depth` says which
+    networks of a band have equal depth.
 
     Args:
         path: table of trained networks.
@@ -80,14 +81,35 @@ def comparisons_of(path: Path, accuracy: str = "acc", cost: str = "macs") -> lis
     bands, label = groups_of(table[cost]), f"equal {cost}"
     if share_in_groups(bands) < IN_BANDS:
         return [Networks(label, table[accuracy], features, cost=table[cost])]
-    found = [Networks(label, table[accuracy], features, groups=bands)]
+    found = Networks(label, table[accuracy], features, groups=bands)
     depth = depth_of(table)
-    if depth is not None:
-        both = joined(bands, depth.astype(np.int64))
-        if share_in_groups(both):
-            fixed = {key: values for key, values in features.items() if key != "depth"}
-            found.append(Networks(f"{label} and depth", table[accuracy], fixed, groups=both))
-    return found
+    return [found] if depth is None else [found, *of_equal_depth(found, depth)]
+
+
+def of_equal_depth(networks: Networks, depth: Float64Array) -> list[Networks]:
+    """The comparison of networks of equal depth inside the groups of another one, if there is one.
+
+    Groups of one depth are compared where they hold most of the networks, or where cost differs
+    from group to group. Otherwise, in one group of equal cost, pairs whose depth differs by at most
+    15 %: a few dozen networks seldom hold ten of one depth. There is none if all depths are equal.
+
+    Args:
+        networks: networks compared in groups of equal cost.
+        depth: (n,), layers of each network.
+    """
+    groups = networks.groups
+    assert groups is not None
+    if not np.ptp(depth):
+        return []
+    fixed = {name: values for name, values in networks.features.items() if name != "depth"}
+    both = joined(groups, depth.astype(np.int64))
+    share, has_one_cost = share_in_groups(both), not np.ptp(groups)
+    if share > IN_BANDS or (share and not has_one_cost):
+        return [Networks(f"{networks.name} and depth", networks.accuracy, fixed, groups=both)]
+    if has_one_cost:
+        name = f"{networks.name} and nearly equal depth"
+        return [Networks(name, networks.accuracy, fixed, cost=depth)]
+    return []
 
 
 def trained_rows(path: Path, accuracy: str, cost: str) -> dict[str, Float64Array]:

@@ -24,7 +24,7 @@ from maenas.evidence.agreement import (
 )
 from maenas.evidence.features import features_of
 from maenas.evidence.options import JudgeOptions
-from maenas.evidence.table import comparisons_of, joined, read_table, share_in_groups
+from maenas.evidence.table import comparisons_of, of_equal_depth, read_table
 from maenas.evidence.training import Trained
 from maenas.terminal.progress import Counter
 
@@ -187,11 +187,8 @@ def judged(
     one = np.zeros(len(rows), dtype=np.int64)
     features = features_of(table)
     kind = "equal cost and depth" if options.equal_depth else "equal cost"
-    compared = [Networks(kind, table["acc"], features, groups=one)]
-    by_depth = joined(one, table["layers"].astype(np.int64))
-    if not options.equal_depth and share_in_groups(by_depth) > 0.5:
-        compared.append(Networks("equal cost and depth", table["acc"], features, groups=by_depth))
-    agreements = all_agreements(compared, draws)
+    first = Networks(kind, table["acc"], features, groups=one)
+    agreements = all_agreements([first, *of_equal_depth(first, table["layers"])], draws)
     lengths = None
     if "short_acc" in table:
         known = np.isfinite(table["short_acc"])

@@ -40,6 +40,40 @@ def test_a_dense_table_is_compared_in_bands_and_at_equal_depth(tmp_path: Path) -
     assert "depth" not in found[1].features
 
 
+def test_a_few_networks_of_many_depths_are_compared_by_pairs_of_nearly_equal_depth(
+    tmp_path: Path,
+) -> None:
+    # Accuracy follows params at any depth, and falls with depth: only without depth it shows.
+    depths = np.arange(24) % 12 + 10
+    params = np.random.default_rng(0).normal(0, 1, 24)
+    write_table(
+        tmp_path / "t.csv",
+        [
+            {"acc": float(p - 3 * d), "macs": 1e6, "params": float(p), "layers": int(d)}
+            for p, d in zip(params, depths, strict=True)
+        ],
+    )
+    free, equal = comparisons_of(tmp_path / "t.csv")
+    assert (free.name, equal.name) == ("equal macs", "equal macs and nearly equal depth")
+    assert "depth" not in equal.features
+    near = [
+        (i, j)
+        for i in range(24)
+        for j in range(24)
+        if params[i] - 3 * depths[i] > params[j] - 3 * depths[j]
+        and max(depths[i], depths[j]) <= 1.15 * min(depths[i], depths[j])
+    ]
+    expected = np.mean([np.sign(params[i] - params[j]) for i, j in near])
+    everyone = np.arange(24)
+    assert equal.statistic("params", everyone) == pytest.approx(expected)
+
+
+def test_networks_of_one_depth_are_compared_once(tmp_path: Path) -> None:
+    rows = [{"acc": row / 9, "macs": 1e6, "params": row, "layers": 12} for row in range(12)]
+    write_table(tmp_path / "t.csv", rows)
+    assert [each.name for each in comparisons_of(tmp_path / "t.csv")] == ["equal macs"]
+
+
 def test_a_sparse_table_is_compared_by_pairs(tmp_path: Path) -> None:
     [found] = comparisons_of(written(tmp_path / "t.csv", 30, 8.0))
     assert found.groups is None
