@@ -100,7 +100,8 @@ def judge(
         recipe: recipe file or scale; that of the template if None.
         changes: values of the recipe to change, such as "optimizer.lr=0.01".
         proxies: scores that need forward passes and are compared too: "naswot", "synflow", "zen",
-            "zico", "max-entropy-forward", or "module:object" of a plugin.
+            "zico", "expressivity", "progressivity", "trainability", "max-entropy-forward", or
+            "module:object" of a plugin.
         accuracy: column of the table with the accuracy.
         cost: column of the table with the cost.
         draws: number of bootstrap draws of each interval.

@@ -96,9 +96,9 @@ def search(
             "./measure.sh {onnx}"; with several devices one "DEVICE=COMMAND" for each.
         verify_timeout: seconds after which that command is ended.
         rerank: score that needs forward passes and ranks the finalists again, a function of a
-            backbone and a random seed, "naswot", "synflow", "zen", "zico" or
-            "max-entropy-forward"; the finalist that it ranks first becomes the result. None to keep
-            the order of the search.
+            backbone and a random seed, "naswot", "synflow", "zen", "zico", "expressivity",
+            "progressivity", "trainability" or "max-entropy-forward"; the finalist that it ranks
+            first becomes the result. None to keep the order of the search.
         blocks: block classes that spaces and specs may name from now on.
         workers: number of processes.
         ray: address of a Ray cluster to use; None for this machine.

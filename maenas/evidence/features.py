@@ -16,6 +16,7 @@ import numpy as np
 from maenas.blocks import Backbone, Op
 from maenas.budgets.arrays import Float64Array
 from maenas.nas import SCORES
+from maenas.nas.scores.load import AZ_NAS
 from maenas.nas.scores.log_scores import TiltedScore
 from maenas.nas.scores.max_entropy import log_gain
 from maenas.nas.scores.score import Score
@@ -92,7 +93,21 @@ def all_features(table: Columns) -> dict[str, Float64Array]:
     for column, values in table.items():
         if column.startswith(SCORE_COLUMN) and column.removeprefix(SCORE_COLUMN) not in SCORES:
             found[column.removeprefix(SCORE_COLUMN)] = values  # of a plugin
+    if all(name in found for name in (*AZ_NAS, "MACs")):
+        found["az-nas"] = ranks_together([found[name] for name in (*AZ_NAS, "MACs")])
     return found
+
+
+def ranks_together(parts: Sequence[Float64Array]) -> Float64Array:
+    """(n,), sum over the parts of ln of rank / n, where the best network has rank n.
+
+    Source: AZ-NAS, https://arxiv.org/abs/2403.19232, section 3.2; its parts are expressivity,
+    progressivity, trainability and complexity, which is the number of MACs.
+    """
+    from scipy.stats import rankdata
+
+    total: Float64Array = np.sum([np.log(rankdata(part) / len(part)) for part in parts], axis=0)
+    return total
 
 
 def tilted_levels(table: Columns, score: str) -> list[Float64Array]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from maenas.blocks.files.words import did_you_mean
 from maenas.blocks.files.yaml_file import parse_yaml, read_yaml
 from maenas.blocks.plugins.load import entry_points, loaded_object
 from maenas.blocks.plugins.registry import add_named, derived
+from maenas.nas.scores.az_nas import Expressivity, Progressivity, Trainability
 from maenas.nas.scores.classics import (
     ActivationsScore,
     LayersScore,
@@ -41,8 +42,10 @@ SCORES: dict[str, type[Score]] = {
     )
 }
 DEFAULT_SCORE = MaxEntropy.name
-PASSES: dict[str, type[Naswot | SynFlow | Zen | ZiCo]] = {
-    kind.name: kind for kind in (Naswot, SynFlow, Zen, ZiCo)
+AZ_NAS = (Expressivity.name, Progressivity.name, Trainability.name)
+PASSES: dict[str, Callable[[], ForwardScore]] = {
+    kind.name: kind
+    for kind in (Naswot, SynFlow, Zen, ZiCo, Expressivity, Progressivity, Trainability)
 }
 FORWARD_SCORES = (RandomNetworks.name, *PASSES)
 WHAT = "a name (with options: log-macs:t=0.5), a .yaml file or module:object"

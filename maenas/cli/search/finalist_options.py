@@ -34,7 +34,8 @@ Rerank = Annotated[
     str | None,
     typer.Option(
         help="Rank the finalists by a score that needs forward passes: naswot, synflow, "
-        "zen, zico, max-entropy-forward or module:object.",
+        "zen, zico, expressivity, progressivity, trainability, max-entropy-forward or "
+        "module:object.",
         metavar="NAME",
         rich_help_panel=METHOD,
     ),

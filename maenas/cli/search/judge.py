@@ -88,8 +88,8 @@ def judge(
         list[str] | None,
         typer.Option(
             "--proxy",
-            help="Compare a score that needs forward passes: naswot, synflow, zen, zico or "
-            "module:object; may be repeated.",
+            help="Compare a score that needs forward passes: naswot, synflow, zen, zico, "
+            "expressivity, progressivity, trainability or module:object; may be repeated.",
             rich_help_panel=METHOD,
         ),
     ] = None,

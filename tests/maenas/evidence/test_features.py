@@ -43,3 +43,16 @@ def test_features_of_one_stage_per_level_are_the_scores_themselves() -> None:
 def test_a_column_of_another_score_is_a_feature() -> None:
     table = {"macs": np.array([1.0, 2.0]), "score:mine": np.array([3.0, 1.0])}
     assert set(features_of(table)) == {"MACs", "mine"}
+
+
+def test_the_parts_of_az_nas_are_ranked_together_where_all_are_there() -> None:
+    table = {
+        "macs": np.array([1.0, 2.0, 3.0]),
+        "score:expressivity": np.array([5.0, 4.0, 6.0]),
+        "score:progressivity": np.array([0.1, 0.1, 0.2]),
+    }
+    assert "az-nas" not in features_of(table)
+    table["score:trainability"] = np.array([-3.0, -2.0, -1.0])
+    ranks = np.array([[1, 2, 3], [2, 1, 3], [1.5, 1.5, 3], [1, 2, 3]])
+    expected = np.log(ranks / 3).sum(axis=0)
+    assert features_of(table)["az-nas"] == pytest.approx(expected)
