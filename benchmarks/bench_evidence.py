@@ -135,9 +135,9 @@ def row_of(each: Evidence) -> dict[str, object]:
     }
 
 
-def as_markdown(found: Sequence[Evidence]) -> str:
+def as_markdown(found: Sequence[Evidence], order: Sequence[str] = SHOWN) -> str:
     """The table of the page: a comparison a row, a feature a column."""
-    features = list(dict.fromkeys(each.feature for each in found))
+    features = [name for name in order if any(each.feature == name for each in found)]
     lines = ["| networks compared | " + " | ".join(features) + " |"]
     lines.append("|---" * (1 + len(features)) + "|")
     for name in dict.fromkeys(each.comparison for each in found):
@@ -154,7 +154,7 @@ def cell(each: Evidence | None) -> str:
     return f"{each.value:+.2f} [{each.low:+.2f}, {each.high:+.2f}]"
 
 
-def draw(found: Sequence[Evidence], path: Path) -> None:
+def draw(found: Sequence[Evidence], path: Path, columns: int = 4) -> None:
     """Draw the agreement of each feature with accuracy, a panel for each comparison."""
     import matplotlib
 
@@ -163,8 +163,14 @@ def draw(found: Sequence[Evidence], path: Path) -> None:
 
     names = list(dict.fromkeys(each.comparison for each in found))
     features = list(dict.fromkeys(each.feature for each in found))
-    figure, axes = plt.subplots(2, 4, figsize=(15, 6), sharex=True, sharey=True)
-    for axis, name in zip(axes.flat, names, strict=True):
+    rows = -(-len(names) // columns)
+    size = (3.75 * columns, 3 * rows)
+    figure, axes = plt.subplots(
+        rows, columns, figsize=size, sharex=True, sharey=True, squeeze=False
+    )
+    for axis in axes.flat[len(names) :]:
+        axis.set_visible(False)
+    for axis, name in zip(axes.flat, names, strict=False):
         for each in (each for each in found if each.comparison == name):
             row = features.index(each.feature)
             colour = "tab:blue" if each.low > 0 else "tab:red" if each.high < 0 else "tab:gray"

@@ -1,0 +1,119 @@
+"""What scores are worth on a real data set: tables of `maenas judge`, judged again.
+
+    python -m benchmarks.bench_judge [--take NAME=RUN ...] [--draws 400] [--write]
+
+`--take` copies the tables of a run of `maenas judge` into `results/judge`, under one of the names
+in `RUNS`; docs/explanation/evidence.md has the commands of these runs. Without it, the tables there
+are judged: networks of equal cost by Spearman's rank correlation, and pairs of nearly equal depth
+among them by their concordance. Brackets hold 95 % of the bootstrap draws. Short against long
+trainings, and two random seeds of the same networks, are compared by Spearman's correlation too:
+that of two seeds is what noise leaves for any score to explain. `--write` renews the table of the
+page and its chart.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.bench_evidence import DOCS, PAGE, SHOWN, Evidence, as_markdown, draw, evidence
+from benchmarks.machine import RESULTS, read_csv
+from maenas.evidence.agreement import DRAWS, Estimate, Networks
+from maenas.evidence.run import TABLE_FILE, TRAININGS_FILE
+from maenas.evidence.table import comparisons_of, read_table
+from maenas.evidence.verdict import paired
+
+TABLES = RESULTS / "judge"
+RUNS = {
+    "free-depth": ("steel, 64 pixels, equal MACs", "macs"),
+    "equal-depth": ("steel, 64 pixels, equal MACs and depth", "macs"),
+    "latency": ("steel, 96 pixels, equal CPU latency", "latency_ms"),
+    "blood-cells": ("blood cells, 96 pixels, equal CPU latency", "latency_ms"),
+}  # titles on the page, and the column of the cost
+FEATURES = (*SHOWN[:4], "log-macs", *SHOWN[4:])
+CHART = DOCS / "images" / "judge.png"
+BEGIN, END = "<!-- table of bench_judge -->", "<!-- end of the table of bench_judge -->"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--take", nargs="+", default=[], metavar="NAME=RUN", help="runs to copy")
+    parser.add_argument("--draws", type=int, default=DRAWS, help="bootstrap draws per interval")
+    parser.add_argument("--write", action="store_true", help=f"write the table into {PAGE.name}")
+    arguments = parser.parse_args()
+    for words in arguments.take:
+        take(*words.split("=", 1))
+    found: list[Evidence] = []
+    lines = []
+    for name, (title, cost) in RUNS.items():
+        folder = TABLES / name
+        if not (folder / TABLE_FILE).exists():
+            continue
+        for networks in compared(folder, title, cost):
+            shown = [each for each in FEATURES if np.ptp(networks.features.get(each, 0.0))]
+            found += [evidence(networks, each, arguments.draws) for each in shown]
+        lines += [f"- {title}: {line}." for line in notes(folder)]
+    text = "\n".join([as_markdown(found, FEATURES), "", *lines])
+    print(text)
+    if arguments.write:
+        before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
+        PAGE.write_text(f"{before}{BEGIN}\n{text}\n{END}{rest.partition(END)[2]}", encoding="utf-8")
+        draw(found, CHART, columns=3)
+
+
+def take(name: str, run: str) -> None:
+    """Copy the tables of a run."""
+    folder = TABLES / name
+    folder.mkdir(parents=True, exist_ok=True)
+    for file in (TABLE_FILE, TRAININGS_FILE):
+        shutil.copyfile(Path(run) / file, folder / file)
+
+
+def compared(folder: Path, title: str, cost: str) -> Iterator[Networks]:
+    """The comparisons of a run, with titles of the page."""
+    for at, networks in enumerate(comparisons_of(folder / TABLE_FILE, "acc", cost)):
+        name = f"{title}, pairs of nearly equal depth" if at else title
+        yield Networks(name, networks.accuracy, networks.features, networks.groups, networks.cost)
+
+
+def notes(folder: Path) -> Iterator[str]:
+    """How many networks there are, how far their AP differs, and how well trainings agree."""
+    table = read_table(folder / TABLE_FILE)
+    reached = table["acc"]
+    low, middle, high = (f"{100 * each:.1f}" for each in np.percentile(reached, (0, 50, 100)))
+    yield f"{len(reached)} networks, AP {low} to {high}, median {middle}"
+    if "short_acc" in table:
+        known = np.isfinite(table["short_acc"])
+        agreed = paired(table["short_acc"][known], reached[known])
+        if agreed is not None:
+            yield f"short and long trainings agree by {words_of(agreed)}"
+    first, second = two_seeds(read_csv(folder / TRAININGS_FILE))
+    agreed = paired(np.array(first), np.array(second))
+    if agreed is not None:
+        yield f"two random seeds of {len(first)} networks agree by {words_of(agreed)}"
+
+
+def two_seeds(trainings: Sequence[dict[str, str]]) -> tuple[list[float], list[float]]:
+    """AP of the networks whose long training was run with two random seeds, for each seed."""
+    longest = max(int(row["epochs"]) for row in trainings)
+    by_network: dict[str, list[float]] = {}
+    for row in sorted(trainings, key=lambda row: int(row["seed"])):
+        if int(row["epochs"]) == longest:
+            by_network.setdefault(row["network"], []).append(float(row["ap"]))
+    pairs = [each for each in by_network.values() if len(each) == 2]
+    return [first for first, _ in pairs], [second for _, second in pairs]
+
+
+def words_of(found: Estimate) -> str:
+    """An estimate with its interval."""
+    return f"{found.value:+.2f} [{found.low:+.2f}, {found.high:+.2f}]"
+
+
+if __name__ == "__main__":
+    main()
