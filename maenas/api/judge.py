@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from maenas.budgets.image_size import InputSize
     from maenas.evidence.calibrate_score import CalibratedScore
     from maenas.evidence.verdict import Verdict
 
@@ -16,7 +17,7 @@ def calibrate_score(
     score: str = "log-macs",
     *,
     accuracy: str = "acc",
-    cost: str = "macs",
+    cost: str | None = None,
     prior_sd: float = 1.0,
     out: str | Path = "fitted.yaml",
 ) -> CalibratedScore:
@@ -30,7 +31,7 @@ def calibrate_score(
         table: CSV file of trained networks, such as `networks.csv` of `maenas.judge`.
         score: score to tilt: "log-macs" or "log-entropy".
         accuracy: column with the accuracy.
-        cost: column with the cost.
+        cost: column with the cost; `latency_ms` where the table has it, otherwise `macs`, if None.
         prior_sd: standard deviation of the prior of the tilt.
         out: score file to write.
     Raises:
@@ -54,7 +55,7 @@ def judge(
     template: str | None = None,
     device: str | None = None,
     scope: str = "detector",
-    input_size: int | None = None,
+    input_size: InputSize = None,
     networks: int = 48,
     band: float = 0.05,
     equal_depth: bool = False,
@@ -66,7 +67,7 @@ def judge(
     changes: Sequence[str] = (),
     proxies: Sequence[str] = (),
     accuracy: str = "acc",
-    cost: str = "macs",
+    cost: str | None = None,
     draws: int = 400,
     out: str | Path | None = None,
     resume: bool = False,
@@ -89,7 +90,8 @@ def judge(
         template: scale of neck and head; chosen by the cost if None.
         device: device or table that prices a latency.
         scope: part whose cost is equal: "detector" or "backbone".
-        input_size: side of the input image in pixels; that of the template if None.
+        input_size: side of the input image in pixels, or (height, width); that of the template if
+            None.
         networks: number of networks.
         band: relative width of the band of cost below `at`.
         equal_depth: draw networks with the same number of layers.
@@ -103,7 +105,8 @@ def judge(
             "zico", "expressivity", "progressivity", "trainability", "max-entropy-forward", or
             "module:object" of a plugin.
         accuracy: column of the table with the accuracy.
-        cost: column of the table with the cost.
+        cost: column of the table with the cost; `latency_ms` where there is one, otherwise `macs`,
+            if None.
         draws: number of bootstrap draws of each interval.
         out: folder of the run; the next `runs/judge/exp` if None.
         resume: continue the run in the folder.
@@ -123,19 +126,13 @@ def judge(
     from dataclasses import fields
 
     from maenas.blocks import SpecError
+    from maenas.blocks.errors import positive
     from maenas.evidence.options import JudgeOptions
     from maenas.evidence.run import run_judge
     from maenas.evidence.trainings import TrainingEffort
     from maenas.evidence.verdict import judged_table
 
-    if table is not None:
-        trained = {"at": at, "data": data, "out": out, "resume": resume, "space": space}
-        beside = [f"--{name}" for name, value in trained.items() if value]
-        if beside:
-            raise SpecError(
-                f"judge: {table} is judged as it is, without trainings; leave {beside[0]} out."
-            )
-        return judged_table(Path(table), accuracy, cost, draws)
+    positive("judge", draws=draws)
     options = JudgeOptions(
         at=at,
         data="" if data is None else str(data),
@@ -157,5 +154,16 @@ def judge(
     )
     changed = {f.name for f in fields(options) if getattr(options, f.name) != f.default}
     effort = TrainingEffort(workers=workers, ray=ray, compute=compute, minutes=minutes)
+    if table is not None:
+        elsewhere = {"out": out, "resume": resume}
+        elsewhere |= {f.name: getattr(effort, f.name) != f.default for f in fields(effort)}
+        beside = sorted(changed) + [name for name, value in elsewhere.items() if value]
+        if beside:
+            option = {"changes": "set", "proxies": "proxy"}.get(beside[0], beside[0])
+            raise SpecError(
+                f"judge: {table} is judged as it is, without trainings; leave "
+                f"--{option.replace('_', '-')} out."
+            )
+        return judged_table(Path(table), accuracy, cost, draws)
     folder = None if out is None else Path(out)
     return run_judge(options, folder, resume, effort, changed if given is None else given, draws)

@@ -15,7 +15,7 @@ from maenas.blocks.errors import one_of
 from maenas.blocks.files.atomic_write import write_text
 from maenas.evidence.agreement import Estimate, mean_in_groups, spearman
 from maenas.evidence.features import tilted_levels
-from maenas.evidence.table import groups_of, trained_rows
+from maenas.evidence.table import cost_of, groups_of, trained_rows
 from maenas.evidence.tilt import FEWEST_NETWORKS, TiltPosterior, tilt_posterior
 from maenas.nas.scores.load import FORMAT
 
@@ -107,7 +107,7 @@ class CalibratedScore:
 
 
 def calibrate_table(
-    path: Path, score: str, accuracy: str, cost: str, prior_sd: float, out: Path
+    path: Path, score: str, accuracy: str, cost: str | None, prior_sd: float, out: Path
 ) -> CalibratedScore:
     """Fit the tilt of a score to a table of trained networks and write a score file.
 
@@ -115,7 +115,7 @@ def calibrate_table(
         path: CSV file of trained networks.
         score: name of the score, one of `TILTED`.
         accuracy: column with the accuracy.
-        cost: column with the cost.
+        cost: column with the cost; None for that of `cost_of`.
         prior_sd: standard deviation of the prior of the tilt, whose mean is 0.
         out: score file to write.
     Raises:
@@ -126,6 +126,7 @@ def calibrate_table(
         raise SpecError(f"calibrate-score: prior_sd must be a positive number, got {prior_sd:g}.")
     if out.suffix not in (".yaml", ".yml"):
         raise SpecError(f"calibrate-score: --out must end in .yaml, got {out}.")
+    cost = cost or cost_of(path)
     table = trained_rows(path, accuracy, cost)
     with np.errstate(divide="ignore", invalid="ignore"):  # checked in the next line
         levels = tilted_levels(table, score)

@@ -14,6 +14,7 @@ from maenas.blocks.files.atomic_write import write_text
 from maenas.blocks.files.dump import all_fields
 from maenas.blocks.files.strict import parse
 from maenas.blocks.files.yaml_file import read_yaml
+from maenas.budgets.image_size import InputSize
 from maenas.detector.data.readers.read import names_of
 from maenas.evidence.agreement import FEWEST
 from maenas.nas import load_forward, load_score
@@ -35,7 +36,8 @@ class JudgeOptions:
         template: scale of neck and head; None to choose it by the cost.
         device: device or table that prices a latency.
         scope: part whose cost is equal, "detector" or "backbone".
-        input_size: side of the input image in pixels; None for the template's own.
+        input_size: side of the input image in pixels, or (height, width); None for the template's
+            own.
         networks: number of networks.
         band: relative width of the band of cost below `at`.
         equal_depth: whether all networks have the same number of layers.
@@ -54,7 +56,7 @@ class JudgeOptions:
     template: str | None = None
     device: str | None = None
     scope: Literal["detector", "backbone"] = "detector"
-    input_size: int | None = None
+    input_size: InputSize = None
     networks: int = 48
     band: float = 0.05
     equal_depth: bool = False
@@ -68,7 +70,7 @@ class JudgeOptions:
 
     def __post_init__(self) -> None:
         for name in self.proxies:
-            load_forward(name, load_score(ANY_SCORE), 1)
+            load_forward(name, load_score(ANY_SCORE), 1, "proxy")
         positive("judge", networks=self.networks, epochs=self.epochs)
         one_of("judge", "scope", self.scope, SCOPES)
         if self.networks < FEWEST:
@@ -136,6 +138,7 @@ def agreed(asked: JudgeOptions, saved: JudgeOptions, given: Collection[str]) -> 
     Raises:
         SpecError: if one of them differs, except `repeats` and `proxies`, which may grow.
     """
+    asked = replace(asked, data=str(Path(asked.data).resolve()) if asked.data else "")
     for field in fields(asked):
         ours, there = getattr(asked, field.name), getattr(saved, field.name)
         if field.name in ("repeats", "proxies") or field.name not in given or ours == there:

@@ -19,8 +19,8 @@ from maenas.evidence.agreement import DRAWS
 from maenas.evidence.draw import drawn_networks
 from maenas.evidence.options import OPTIONS_FILE, JudgeOptions, agreed, load_options, save_options
 from maenas.evidence.picture import draw_verdict
-from maenas.evidence.rows import network_rows
-from maenas.evidence.table import write_table
+from maenas.evidence.rows import network_rows, proxy_columns
+from maenas.evidence.table import LATENCY, TABLE_FILE, TRAININGS_FILE, write_table
 from maenas.evidence.training import Trained, TrainingTask
 from maenas.evidence.trainings import TrainingEffort, train_all, write_trainings
 from maenas.evidence.verdict import Verdict, judged
@@ -31,12 +31,7 @@ LOG = logging.getLogger(__name__)
 
 COMMAND = "judge"
 NETWORKS = "networks"
-TABLE_FILE, TRAININGS_FILE, RESULT_FILE, PICTURE_FILE = (
-    "networks.csv",
-    "trainings.csv",
-    "result.json",
-    "judge.png",
-)
+RESULT_FILE, PICTURE_FILE = "result.json", "judge.png"
 
 
 def run_judge(
@@ -61,18 +56,21 @@ def run_judge(
     """
     with ExitStack() as opened:
         opened.enter_context(caught_signals())
-        folder = None
+        folder, saved = None, options
         if resume:
             folder = opened.enter_context(resumed_run(out, COMMAND, has_begun))
         goes_on = folder is not None and has_begun(folder)
         if goes_on and folder is not None:
-            options = agreed(options, load_options(folder / OPTIONS_FILE), given)
+            saved = load_options(folder / OPTIONS_FILE)
+            options = agreed(options, saved, given)
         require_data(options, folder)
         specs = saved_networks(folder, options) if goes_on and folder else drawn(options)
         if folder is None:
             folder = opened.enter_context(new_run(out, COMMAND, exist_ok=None, can_resume=True))
         if not goes_on:
             begin(options, specs, folder)
+        elif options != saved:
+            save_options(options, folder)  # repeats or proxies that were added stay
         trained = train_all(tasks_of(options, specs), folder, effort, COMMAND)
         return written(options, specs, trained, folder, draws)
 
@@ -155,7 +153,11 @@ def written(
 ) -> Verdict:
     """Write tables, result and picture of the trainings so far, and return the verdict."""
     named = {network_name(index): spec.backbone for index, spec in enumerate(specs)}
-    rows = network_rows(named, costs_of(options, specs), trained, options)
+    costs = costs_of(options, specs)
+    rows = network_rows(named, costs, trained, options.epochs, options.short_epochs)
+    for row in rows:
+        name = str(row["network"])
+        row |= proxy_columns(name, named[name], options)
     write_table(folder / TABLE_FILE, rows)
     write_trainings(folder / TRAININGS_FILE, trained)
     verdict = judged(rows, trained, options, folder / TABLE_FILE, draws)
@@ -175,7 +177,7 @@ def costs_of(
         price = problem.cost(backbone)
         cost: dict[str, float] = {"macs": price.macs, "detector_params": price.params}
         if problem.device is not None:
-            cost["latency_ms"] = price.latency_ms
+            cost[LATENCY] = price.latency_ms
         found[network_name(index)] = cost
     return found
 

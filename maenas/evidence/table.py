@@ -19,6 +19,8 @@ from maenas.budgets.arrays import Float64Array
 from maenas.evidence.agreement import FEWEST, Networks
 from maenas.evidence.features import Columns, depth_of, features_of
 
+TABLE_FILE, TRAININGS_FILE = "networks.csv", "trainings.csv"  # in the folder of a run
+LATENCY, MACS = "latency_ms", "macs"
 LARGEST = 64 * MIB
 BAND = 0.05  # relative width of a band of equal cost
 IN_BANDS = 0.5  # share of the networks that must lie in bands of FEWEST or more
@@ -60,7 +62,7 @@ def column_of(table: Columns, name: str, path: Path) -> Float64Array:
     return table[name]
 
 
-def comparisons_of(path: Path, accuracy: str = "acc", cost: str = "macs") -> list[Networks]:
+def comparisons_of(path: Path, accuracy: str = "acc", cost: str | None = None) -> list[Networks]:
     """The comparisons that a table allows: networks of equal cost, and of equal depth as well.
 
     Bands of 5 % of the cost are compared where at least half of the networks lie in bands of 10 or
@@ -70,10 +72,11 @@ def comparisons_of(path: Path, accuracy: str = "acc", cost: str = "macs") -> lis
     Args:
         path: table of trained networks.
         accuracy: column with the accuracy.
-        cost: column with the cost.
+        cost: column with the cost; None for that of `cost_of`.
     Raises:
         SpecError: if a column is missing, or nothing can be compared.
     """
+    cost = cost or cost_of(path)
     table = trained_rows(path, accuracy, cost)
     features = features_of(table)
     if not features:
@@ -110,6 +113,11 @@ def of_equal_depth(networks: Networks, depth: Float64Array) -> list[Networks]:
         name = f"{networks.name} and nearly equal depth"
         return [Networks(name, networks.accuracy, fixed, cost=depth)]
     return []
+
+
+def cost_of(path: Path) -> str:
+    """The column with the cost: the latency where `maenas judge` drew by it, otherwise MACs."""
+    return LATENCY if LATENCY in read_table(path) else MACS
 
 
 def trained_rows(path: Path, accuracy: str, cost: str) -> dict[str, Float64Array]:

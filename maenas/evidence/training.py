@@ -25,6 +25,7 @@ STATE_FILE = "resume.pt"  # of a training that has begun
 # Networks are compared after the last epoch, and evaluations of every epoch took 18 % of the time.
 FEW_EVALUATIONS = "evaluations=4"
 RECORDS, RUNNING = "trainings", "running"  # folders of a run
+TRAINING = "training"  # folder of a training in that of its task
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,16 +109,19 @@ def train_one(task: TrainingTask) -> Trained | None:
     from maenas.training.setup import TrainOptions
 
     with _opened(task) as folder:
-        source, out = folder / "detector", folder / "training"
+        source, out = folder / "detector", folder / TRAINING
         if (out / STATE_FILE).exists():
             run_training(TrainOptions(), out, True, False, task.compute, task.loaders, ())
         else:
-            save_folder(source, task.spec, None, (f"maenas judge, maenas {__version__}",))
+            save_folder(source, task.spec, None, (f"maenas {__version__}",))
+            few = (
+                () if task.keeps else (FEW_EVALUATIONS,)
+            )  # those of one that stays choose its best
             options = TrainOptions(
                 detector=str(source),
                 data=task.data,
                 epochs=task.epochs,
-                changes=(FEW_EVALUATIONS, *task.changes, f"seed={task.seed}"),
+                changes=(*few, *task.changes, f"seed={task.seed}"),
                 recipe=task.recipe,
             )
             run_training(options, out, False, True, task.compute, task.loaders, ())

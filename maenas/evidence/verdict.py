@@ -144,13 +144,13 @@ def estimate_data(found: Estimate) -> EstimateData:
     return {"value": value, "low": low, "high": high}
 
 
-def judged_table(path: Path, accuracy: str, cost: str, draws: int = DRAWS) -> Verdict:
+def judged_table(path: Path, accuracy: str, cost: str | None, draws: int = DRAWS) -> Verdict:
     """The verdict on a table of trained networks.
 
     Args:
         path: CSV file.
         accuracy: column with the accuracy.
-        cost: column with the cost.
+        cost: column with the cost; None for that of `cost_of`.
         draws: number of bootstrap draws of each interval.
     Raises:
         SpecError: if the table cannot be read or a column is missing.

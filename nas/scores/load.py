@@ -23,6 +23,7 @@ from maenas.nas.scores.classics import (
 )
 from maenas.nas.scores.gradient_proxies import SynFlow, Zen, ZiCo
 from maenas.nas.scores.log_scores import LogEntropyScore, LogMacsScore
+from maenas.nas.scores.max_entropy import DEFAULT_WEIGHTS
 from maenas.nas.scores.max_entropy_score import MaxEntropy, RandomNetworks
 from maenas.nas.scores.naswot import Naswot
 from maenas.nas.scores.score import ForwardScore, Score
@@ -168,29 +169,31 @@ def register_score(score: object) -> None:
     add_named(SCORES, kind.name, kind, "score")
 
 
-def load_forward(text: str, score: Score, levels: int) -> ForwardScore:
+def load_forward(text: str, score: Score, levels: int, option: str = "rerank") -> ForwardScore:
     """The forward-pass score that a command names.
 
     Args:
         text: one of `FORWARD_SCORES`, or `module:object` of a loaded plugin.
         score: additive score of the search, whose weights the forward score uses.
         levels: number of resolution levels of the backbones.
+        option: name of the option, for errors.
     Raises:
         SpecError: if there is no such score.
     """
     if text == RandomNetworks.name:
-        weights = score if score.cumulative else MaxEntropy()
-        return RandomNetworks(weights.level_weights(levels))
+        if score.cumulative:
+            return RandomNetworks(score.level_weights(levels))
+        return RandomNetworks(DEFAULT_WEIGHTS[-levels:])  # of fewer levels, the coarsest count
     if text in PASSES:
         return PASSES[text]()
     if ":" not in text:
         raise SpecError(
-            f"rerank: no such score {text!r}{did_you_mean(text, FORWARD_SCORES)}; expected "
+            f"{option}: no such score {text!r}{did_you_mean(text, FORWARD_SCORES)}; expected "
             f"{', '.join(FORWARD_SCORES)} or module:object, a function of a backbone and a random "
             "seed."
         )
-    found = loaded_object(text, "rerank")
+    found = loaded_object(text, option)
     if not callable(found):
-        raise SpecError(f"rerank {text}: must be a function of a backbone and a random seed.")
+        raise SpecError(f"{option} {text}: must be a function of a backbone and a random seed.")
     forward: ForwardScore = found() if isinstance(found, type) else found
     return forward

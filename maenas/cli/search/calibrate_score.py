@@ -22,7 +22,10 @@ def calibrate_score(
         str, typer.Option(help="Score to tilt: log-macs or log-entropy.")
     ] = "log-macs",
     accuracy: Annotated[str, typer.Option(help="Column with the accuracy.")] = "acc",
-    cost: Annotated[str, typer.Option(help="Column with the cost.")] = "macs",
+    cost: Annotated[
+        str | None,
+        typer.Option(help="Column with the cost. (latency_ms where there is one, or macs)"),
+    ] = None,
     prior_sd: Annotated[
         float, typer.Option(help="Standard deviation of the prior of the tilt, whose mean is 0.")
     ] = 1.0,

@@ -97,8 +97,12 @@ def judge(
         str, typer.Option(help="Column of a table with the accuracy.", rich_help_panel=METHOD)
     ] = "acc",
     cost: Annotated[
-        str, typer.Option(help="Column of a table with the cost.", rich_help_panel=METHOD)
-    ] = "macs",
+        str | None,
+        typer.Option(
+            help="Column of a table with the cost. (latency_ms where there is one, or macs)",
+            rich_help_panel=METHOD,
+        ),
+    ] = None,
     draws: Annotated[
         int,
         typer.Option(help="Number of bootstrap draws of each interval.", rich_help_panel=METHOD),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -19,11 +20,17 @@ def print_verdict(verdict: Verdict) -> None:
     for name in dict.fromkeys(each.comparison for each in verdict.agreements):
         found = [each for each in verdict.agreements if each.comparison == name]
         table = Table(box=SIMPLE_HEAD, title=f"{found[0].networks:,} networks, {name}")
-        for column in ("feature", "Spearman [95 %]", "Kendall [95 %]"):
-            table.add_column(column, justify="left" if column == "feature" else "right")
+        in_groups = any(isfinite(each.kendall.value) for each in found)
+        columns = ("Spearman [95 %]", "Kendall [95 %]") if in_groups else ("pairs [95 %]",)
+        table.add_column("feature")
+        for column in columns:
+            table.add_column(column, justify="right")
         for each in found:
-            table.add_row(each.feature, cell(each.spearman), cell(each.kendall))
+            kendall = [cell(each.kendall)] if in_groups else []
+            table.add_row(each.feature, cell(each.spearman), *kendall)
         OUT.print(table)
+        if not in_groups:
+            OUT.print("pairs: share in the order of their accuracies minus that in opposite order")
     if verdict.lengths is not None:
         OUT.print(f"short and long trainings agree by {cell(verdict.lengths)}")
     if verdict.seeds is not None:

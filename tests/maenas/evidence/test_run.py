@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from math import isfinite, isnan
 from pathlib import Path
 
 import pytest
 
 import maenas
 from maenas.evidence.features import network_columns
+from maenas.evidence.options import OPTIONS_FILE, agreed, load_options, save_options
 from maenas.evidence.rows import proxy_columns
-from maenas.evidence.run import drawn, tasks_of
+from maenas.evidence.run import begin, drawn, run_judge, tasks_of
 from maenas.evidence.training import Trained, load_trained, save_trained, train_one
-from maenas.evidence.trainings import placed
-from maenas.nas.scores.gradient_proxies import SynFlow
+from maenas.evidence.trainings import TrainingEffort, placed
+from maenas.nas.scores.gradient_proxies import SynFlow, Zen
 from tests.maenas.evidence.test_draw import options  # noqa: F401 - a fixture
 from tests.schemas import errors_in
 
@@ -90,8 +92,6 @@ def test_a_record_is_read_as_it_was_written(tmp_path: Path) -> None:
 
 @pytest.mark.slow  # a real training
 def test_a_task_trains_and_removes_its_folder(options, tmp_path: Path) -> None:  # noqa: F811
-    from maenas.evidence.trainings import TrainingEffort
-
     task = tasks_of(options, drawn(options))[0]
     short = replace(task, epochs=1, changes=("min_steps=1", "augmentation.mosaic=0"))
     for name in ("running", "trainings"):
@@ -119,9 +119,59 @@ def test_a_training_is_evaluated_four_times_unless_the_user_asks_otherwise(
     assert asked == [("evaluations=4", "evaluations=8", f"seed={task.seed}")]
 
 
+def test_a_resumed_run_takes_the_same_command_and_keeps_what_was_added(
+    options,  # noqa: F811
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(Path(options.data).parent)
+    typed = replace(options, data=Path(options.data).name)
+    more = replace(typed, repeats=3, proxies=("zen",))
+    (tmp_path / "run").mkdir()
+    begin(options, drawn(options), tmp_path / "run")
+    saved = load_options(tmp_path / "run" / OPTIONS_FILE)
+    assert agreed(typed, saved, ("at", "data")) == saved
+    monkeypatch.setattr("maenas.evidence.run.train_all", lambda *_: [])
+    with pytest.raises(maenas.MaenasError, match="0 of 12 networks are trained"):
+        run_judge(more, tmp_path / "run", True, TrainingEffort(), ("at", "data", "repeats"))
+    kept = load_options(tmp_path / "run" / OPTIONS_FILE)
+    assert (kept.repeats, kept.proxies) == (3, ("zen",))
+
+
+def test_a_height_and_a_width_are_kept_for_a_run_that_is_resumed(
+    options,  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    wide = replace(options, input_size=(64, 128))
+    save_options(wide, tmp_path)
+    assert load_options(tmp_path / OPTIONS_FILE) == wide
+
+
+def test_the_published_score_on_random_networks_is_a_proxy(options) -> None:  # noqa: F811
+    asked = replace(options, proxies=("max-entropy-forward",))
+    [(column, value)] = proxy_columns("n000", drawn(asked)[0].backbone, asked).items()
+    assert column == "score:max-entropy-forward"
+    assert isfinite(value)
+
+
+def test_a_proxy_that_fails_is_named_and_ends_nothing(
+    options,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    asked = replace(options, proxies=("zen", "synflow"))
+    monkeypatch.setattr(Zen, "__call__", lambda *_: 1 / 0)
+    found = proxy_columns("n007", drawn(asked)[0].backbone, asked)
+    assert isnan(found["score:zen"])
+    assert isfinite(found["score:synflow"])
+    assert "zen fails for n007 and is not compared: division by zero" in caplog.text
+
+
 def test_a_proxy_is_a_column_and_an_unknown_one_is_refused(options) -> None:  # noqa: F811
     asked = replace(options, proxies=("synflow",))
     backbone = drawn(asked)[0].backbone
-    assert proxy_columns(backbone, asked) == {"score:synflow": SynFlow()(backbone, asked.seed)}
-    with pytest.raises(maenas.MaenasError, match="no such score 'synflo'; did you mean synflow"):
+    assert proxy_columns("n000", backbone, asked) == {
+        "score:synflow": SynFlow()(backbone, asked.seed)
+    }
+    with pytest.raises(maenas.MaenasError, match="proxy: no such score 'synflo'; did you mean syn"):
         replace(options, proxies=("synflo",))

@@ -119,6 +119,47 @@ def test_a_table_is_judged_without_options_of_trainings(tmp_path: Path) -> None:
         maenas.judge(written(tmp_path / "t.csv", 30, 0.01), at="1GMACs")
 
 
+@pytest.mark.parametrize(
+    ("beside", "option"),
+    [
+        ({"workers": 2}, "--workers"),
+        ({"equal_depth": True}, "--equal-depth"),
+        ({"changes": ("batch=4",)}, "--set"),
+        ({"proxies": ("zen",)}, "--proxy"),
+        ({"minutes": 3.0}, "--minutes"),
+        ({"resume": True}, "--resume"),
+    ],
+)
+def test_no_option_of_trainings_is_ignored_beside_a_table(
+    tmp_path: Path, beside: dict[str, Any], option: str
+) -> None:
+    with pytest.raises(SpecError, match=f"without trainings; leave {option} out"):
+        maenas.judge(written(tmp_path / "t.csv", 30, 0.01), **beside)
+
+
+def test_intervals_need_draws(tmp_path: Path) -> None:
+    with pytest.raises(SpecError, match="draws must be at least 1, got 0"):
+        maenas.judge(written(tmp_path / "t.csv", 30, 0.01), draws=0)
+
+
+def test_networks_drawn_by_latency_are_compared_by_it(tmp_path: Path) -> None:
+    rows = [
+        {"acc": row / 9, "macs": 2.0**row, "latency_ms": 1.0, "params": row} for row in range(12)
+    ]
+    write_table(tmp_path / "t.csv", rows)
+    [by_latency] = comparisons_of(tmp_path / "t.csv")
+    assert by_latency.name == "equal latency_ms"
+    [by_macs] = comparisons_of(tmp_path / "t.csv", cost="macs")
+    assert by_macs.name == "equal macs"
+
+
+def test_pairs_are_not_called_a_rank_correlation(typed: Any, tmp_path: Path) -> None:
+    written(tmp_path / "t.csv", 30, 8.0)
+    shown = typed("judge", "t.csv", "--draws", "3").out
+    assert "pairs [95 %]" in shown
+    assert "Spearman" not in shown
+
+
 def test_a_feature_that_is_not_finite_is_left_out(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     rows = [{"acc": row, "macs": 5, "params": row, "u1": row} for row in range(12)]  # ln 0
