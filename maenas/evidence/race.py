@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import shutil
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
@@ -28,8 +29,18 @@ from maenas.evidence.race_options import (
     save_options,
 )
 from maenas.evidence.race_result import RaceResult, Round
-from maenas.evidence.training import STATE_FILE, Trained, TrainingTask
-from maenas.evidence.trainings import TrainingEffort, train_all
+from maenas.evidence.rows import network_rows
+from maenas.evidence.table import TABLE_FILE, TRAININGS_FILE, write_table
+from maenas.evidence.training import (
+    RECORDS,
+    RUNNING,
+    STATE_FILE,
+    TRAINING,
+    Trained,
+    TrainingTask,
+    load_trained,
+)
+from maenas.evidence.trainings import TrainingEffort, train_all, write_trainings
 from maenas.runs.models import find_model
 from maenas.runs.signals import caught_signals
 from maenas.runs.start import mark_begun, mark_start, new_run, resumed_run
@@ -77,8 +88,9 @@ def run_race(
         epochs = options.epochs or planned_epochs(options, specs, folder, effort)
         rounds = halved(options, specs, epochs, folder, effort)
         name = rounds[-1].best
-        result = finished(options, specs[name], epochs, folder / WINNER, effort)
+        result = finished(options, name, specs[name], epochs, folder / WINNER, effort)
         found = RaceResult(folder, Path(options.data), epochs, tuple(rounds), name, result)
+        write_tables(specs, rounds[0].epochs, folder)
         write_text(folder / RESULT_FILE, json.dumps(found.to_json(), indent=2) + "\n")
     return found
 
@@ -172,8 +184,9 @@ def planned_epochs(
     assert options.minutes is not None
     tasks = [task_of(options, name, spec, 1) for name, spec in specs.items()]
     timed = train_all(tasks, folder, effort, COMMAND)
-    each = [WITHOUT_STEPS * trained.minutes / effort.workers for trained in timed]
-    epochs = epochs_within(options.minutes, each, depths_differ([*specs.values()]))
+    each = [WITHOUT_STEPS * trained.minutes for trained in timed]
+    differ = depths_differ([*specs.values()])
+    epochs = epochs_within(options.minutes, each, differ, effort.workers)
     LOG.info(f"race: {options.minutes:g} minutes allow {epochs} epochs in the last round")
     save_options(replace(options, epochs=epochs), folder)
     return epochs
@@ -191,12 +204,32 @@ def halved(
     plan = rounds_of(len(specs), epochs, depths_differ([*specs.values()]))
     for (size, length), (kept, _) in pairwise(plan):
         assert size == len(left)
-        tasks = [task_of(options, name, specs[name], length) for name in left]
+        tasks = [task_of(options, name, specs[name], length, epochs) for name in left]
         ranked = sorted(train_all(tasks, folder, effort, COMMAND), key=rank_of)
         rounds.append(Round(length, tuple((each.network, each.ap, each.ap50) for each in ranked)))
         left = [each.network for each in ranked[:kept]]
+        if rank_of(ranked[kept - 1])[:2] == rank_of(ranked[kept])[:2]:
+            LOG.warning(
+                f"race: after {count_of(length, 'epoch')}, AP and AP50 of "
+                f"{ranked[kept - 1].network} and {ranked[kept].network} are equal, so their names "
+                "decide; longer trainings tell them apart"
+            )
         LOG.info(f"race: after {count_of(length, 'epoch')}, {', '.join(left)} stay")
     return rounds
+
+
+def write_tables(specs: Mapping[str, DetectorSpec], epochs: int, folder: Path) -> None:
+    """Write all trainings, and the networks with their AP after the first round.
+
+    That is the only round that all of them have run, so that `maenas judge` and
+    `maenas calibrate-score` can compare them.
+    """
+    records = sorted((folder / RECORDS).glob("*.json"))
+    trained = [each for path in records if (each := load_trained(folder / RECORDS, path.stem))]
+    backbones = {name: spec.backbone for name, spec in specs.items()}
+    costs = {name: {"macs": sum(op.macs for op in spec.ops())} for name, spec in specs.items()}
+    write_table(folder / TABLE_FILE, network_rows(backbones, costs, trained, epochs))
+    write_trainings(folder / TRAININGS_FILE, trained)
 
 
 def rank_of(trained: Trained) -> tuple[float, float, str]:
@@ -204,8 +237,10 @@ def rank_of(trained: Trained) -> tuple[float, float, str]:
     return -trained.ap, -trained.ap50, trained.network
 
 
-def task_of(options: RaceOptions, name: str, spec: DetectorSpec, epochs: int) -> TrainingTask:
-    """A training of a round."""
+def task_of(
+    options: RaceOptions, name: str, spec: DetectorSpec, epochs: int, last: int | None = None
+) -> TrainingTask:
+    """A training of a round; it stays where it is as long as the `last` one."""
     return TrainingTask(
         network=name,
         spec=spec,
@@ -215,13 +250,26 @@ def task_of(options: RaceOptions, name: str, spec: DetectorSpec, epochs: int) ->
         recipe=options.recipe,
         changes=options.changes,
         folder=None,
+        keeps=epochs == last,
     )
 
 
 def finished(
-    options: RaceOptions, spec: DetectorSpec, epochs: int, out: Path, effort: TrainingEffort
+    options: RaceOptions,
+    name: str,
+    spec: DetectorSpec,
+    epochs: int,
+    out: Path,
+    effort: TrainingEffort,
 ) -> TrainResult:
-    """Train the winner to the end, or continue its training."""
+    """Train the winner to the end, or continue its training.
+
+    Where depths differ, the last round that compares networks has the length of the last one; the
+    training of the winner is then that of this round.
+    """
+    trained = out.parent / RUNNING / task_of(options, name, spec, epochs).name / TRAINING
+    if not out.exists() and trained.exists():
+        trained.rename(out)
     if (out / STATE_FILE).exists():
         result = run_training(TrainOptions(), out, True, False, effort.compute, None, ())
     else:
@@ -236,4 +284,5 @@ def finished(
         )
         result = run_training(asked, out, False, True, effort.compute, None, ())
     assert result is not None  # None only in processes of rank > 0
+    shutil.rmtree(out.parent / RUNNING, ignore_errors=True)  # may hold the second of the last round
     return result

@@ -116,7 +116,9 @@ def rounds_of(count: int, epochs: int, depths_differ: bool) -> list[tuple[int, i
     return [*((size, length) for length, size in sorted(first.items())), (1, epochs)]
 
 
-def epochs_within(minutes: float, minutes_per_epoch: Sequence[float], depths_differ: bool) -> int:
+def epochs_within(
+    minutes: float, minutes_per_epoch: Sequence[float], depths_differ: bool, workers: int = 1
+) -> int:
     """The largest number of epochs of the last round with which all rounds take so many minutes.
 
     Args:
@@ -124,6 +126,7 @@ def epochs_within(minutes: float, minutes_per_epoch: Sequence[float], depths_dif
         minutes_per_epoch: minutes of an epoch of each network; later rounds are planned with the
             most expensive ones.
         depths_differ: whether the depths of the networks differ.
+        workers: number of trainings at the same time; the winner is trained alone.
     Raises:
         SpecError: if not even four epochs fit.
     """
@@ -131,7 +134,9 @@ def epochs_within(minutes: float, minutes_per_epoch: Sequence[float], depths_dif
 
     def total(epochs: int) -> float:
         rounds = rounds_of(len(costs), epochs, depths_differ)
-        return sum(length * sum(costs[:size]) for size, length in rounds)
+        if rounds[-2][1] == epochs:
+            rounds.pop()  # the winner of that round is trained to the end already
+        return sum(length * sum(costs[:size:workers]) for size, length in rounds)
 
     epochs = FEWEST_EPOCHS
     if total(epochs) > minutes:

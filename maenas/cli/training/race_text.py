@@ -25,5 +25,5 @@ def print_race(result: RaceResult) -> None:
         table.add_row(name, *cells)
     OUT.print(table)
     ap = result.trained.best_ap
-    accuracy = "" if ap is None else f": AP {ap:.4f} after {count_of(result.epochs, 'epoch')}"
+    accuracy = "" if ap is None else f": best AP {ap:.4f} in {count_of(result.epochs, 'epoch')}"
     OUT.print(f"winner {result.winner}{accuracy}; {result.trained.detector}")

@@ -8,12 +8,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import maenas
 from maenas.blocks import SpecError
 from maenas.detector.checkpoints.checkpoint import save_folder
 from maenas.evidence.race_options import RaceOptions, epochs_within, rounds_of
+from maenas.evidence.table import read_table
 from maenas.evidence.training import Trained, TrainingTask
 from maenas.training.result import TrainResult
 from tests.schemas import errors_in
@@ -43,6 +45,9 @@ def test_minutes_become_the_most_epochs_that_fit() -> None:
     # 9 + 12 + 12 for E = 12
     assert epochs_within(11.0, [1.0] * 3, False) == 4
     assert epochs_within(29.0, [1.0] * 3, False) == 11
+    # Two at a time, 2 x E/4 + E/2 + E. Where depths differ, 3 x E/2 + 2 x E, whose winner stays.
+    assert epochs_within(8.0, [1.0] * 3, False, workers=2) == 4
+    assert epochs_within(14.0, [1.0] * 3, True) == 4
     with pytest.raises(SpecError, match=r"take about 11\.0 minutes in all, more than --minutes 5"):
         epochs_within(5.0, [1.0] * 3, False)
 
@@ -103,6 +108,59 @@ def test_the_better_half_goes_on_and_the_winner_to_the_end(
     assert trained == ["winner-e8"]
     with pytest.raises(maenas.MaenasError, match="epochs is 8 in the run, 9 in the command"):
         maenas.race(epochs=9, out=tmp_path / "race", resume=True)
+
+
+def test_a_winner_whose_last_round_had_the_full_length_is_not_trained_again(
+    tmp_path: Path, trained: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("maenas.evidence.race.depths_differ", lambda _: True)
+
+    def leaves_its_training(task: TrainingTask) -> Trained:
+        assert task.folder is not None
+        assert task.keeps == (task.epochs == 8)
+        if task.keeps:
+            kept = task.folder / "running" / task.name / "training"
+            kept.mkdir(parents=True)
+            (kept / "resume.pt").write_text(task.name, encoding="utf-8")
+        return Trained(task.network, task.epochs, task.seed, float(task.network[1]), 0.5, 0.1, "0")
+
+    finished: list[tuple[Any, ...]] = []
+
+    def goes_on(options: Any, out: Path, resume: bool, *rest: object) -> TrainResult:
+        finished.append((resume, (out / "resume.pt").read_text(encoding="utf-8")))
+        return TrainResult(out, Path("d"), None, None, out, 8, 0.4, 0.5, 8, 0.4, 1.0, 0, 1.0)
+
+    monkeypatch.setattr("maenas.evidence.trainings.train_one", leaves_its_training)
+    monkeypatch.setattr("maenas.evidence.race.run_training", goes_on)
+    data = write_data(tmp_path / "data")
+    maenas.race(networks(tmp_path), data, epochs=8, out=tmp_path / "race")
+    maenas.race(out=tmp_path / "race", resume=True)
+    assert finished == [(True, "w2-e8-s0")] * 2
+    assert not (tmp_path / "race" / "running").exists()
+
+
+def test_a_race_leaves_the_tables_that_judge_and_calibrate_score_read(
+    tmp_path: Path, trained: list[str]
+) -> None:
+    data = write_data(tmp_path / "data")
+    maenas.race(networks(tmp_path), data, epochs=8, out=tmp_path / "race")
+    table = read_table(tmp_path / "race" / "networks.csv")
+    assert [*table["acc"]] == [0.1, 0.3, 0.2]
+    assert np.ptp(table["macs"]) > 0
+    lines = (tmp_path / "race" / "trainings.csv").read_text(encoding="utf-8").splitlines()
+    assert len(lines) == 1 + 3 + 2
+
+
+def test_equal_results_are_told_apart_by_name_and_say_so(
+    tmp_path: Path, trained: list[str], monkeypatch: pytest.MonkeyPatch, caplog: Any
+) -> None:
+    monkeypatch.setattr(
+        "maenas.evidence.trainings.train_one",
+        lambda task: Trained(task.network, task.epochs, task.seed, 0.0, 0.0, 0.1, "0"),
+    )
+    data = write_data(tmp_path / "data")
+    assert maenas.race(networks(tmp_path), data, epochs=8, out=tmp_path / "race").winner == "w0"
+    assert "AP and AP50 of w1 and w2 are equal, so their names decide" in caplog.text
 
 
 def test_minutes_time_an_epoch_of_each_network_first(tmp_path: Path, trained: list[str]) -> None:
