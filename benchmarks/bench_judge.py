@@ -1,9 +1,11 @@
 """What scores are worth on a real data set: tables of `maenas judge`, judged again.
 
-    python -m benchmarks.bench_judge [--take NAME=RUN ...] [--draws 400] [--write]
+    python -m benchmarks.bench_judge [--take NAME=RUN ...] [--device T.json] [--draws 400] [--write]
 
 `--take` copies the tables of a run of `maenas judge` into `results/judge`, under one of the names
-in `RUNS`; docs/explanation/evidence.md has the commands of these runs. Without it, the tables there
+in `RUNS`; docs/explanation/evidence.md has the commands of these runs. With `--device`, the table
+that priced the networks, each network is measured as well, at the speed that the device had when it
+was profiled; nothing else should run meanwhile. Without `--take`, the tables there
 are judged: networks of equal cost by Spearman's rank correlation, and pairs of nearly equal depth
 among them by their concordance. Brackets hold 95 % of the bootstrap draws. Short against long
 trainings, and two random seeds of the same networks, are compared by Spearman's correlation too:
@@ -14,6 +16,7 @@ page and its chart.
 from __future__ import annotations
 
 import argparse
+import json
 import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -21,10 +24,15 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.bench_evidence import DOCS, PAGE, SHOWN, Evidence, as_markdown, draw, evidence
-from benchmarks.machine import RESULTS, read_csv
+from benchmarks.machine import RESULTS, maenas, read_csv
 from maenas.evidence.agreement import DRAWS, Estimate, Networks
-from maenas.evidence.run import TABLE_FILE, TRAININGS_FILE
-from maenas.evidence.table import comparisons_of, read_table
+from maenas.evidence.table import (
+    TABLE_FILE,
+    TRAININGS_FILE,
+    comparisons_of,
+    read_table,
+    write_table,
+)
 from maenas.evidence.verdict import paired
 
 TABLES = RESULTS / "judge"
@@ -35,6 +43,7 @@ RUNS = {
     "blood-cells": ("blood cells, 96 pixels, equal CPU latency", "latency_ms"),
 }  # titles on the page, and the column of the cost
 FEATURES = (*SHOWN[:4], "log-macs", *SHOWN[4:])
+MEASURED = "measured_ms"
 CHART = DOCS / "images" / "judge.png"
 BEGIN, END = "<!-- table of bench_judge -->", "<!-- end of the table of bench_judge -->"
 
@@ -44,11 +53,15 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--take", nargs="+", default=[], metavar="NAME=RUN", help="runs to copy")
+    parser.add_argument("--device", type=Path, help="table to measure the networks of --take with")
     parser.add_argument("--draws", type=int, default=DRAWS, help="bootstrap draws per interval")
     parser.add_argument("--write", action="store_true", help=f"write the table into {PAGE.name}")
     arguments = parser.parse_args()
     for words in arguments.take:
-        take(*words.split("=", 1))
+        name, _, run = words.partition("=")
+        take(name, Path(run))
+        if arguments.device is not None:
+            measure(name, Path(run), arguments.device)
     found: list[Evidence] = []
     lines = []
     for name, (title, cost) in RUNS.items():
@@ -67,18 +80,29 @@ def main() -> None:
         draw(found, CHART, columns=3)
 
 
-def take(name: str, run: str) -> None:
+def take(name: str, run: Path) -> None:
     """Copy the tables of a run."""
     folder = TABLES / name
     folder.mkdir(parents=True, exist_ok=True)
     for file in (TABLE_FILE, TRAININGS_FILE):
-        shutil.copyfile(Path(run) / file, folder / file)
+        shutil.copyfile(run / file, folder / file)
+
+
+def measure(name: str, run: Path, device: Path) -> None:
+    """Add the measured latency of each network to the copied table."""
+    rows = read_csv(TABLES / name / TABLE_FILE)
+    for row in rows:
+        words = ("measure", run / "networks" / row["network"], "--device", device, "--json")
+        found = json.loads(maenas(*words))
+        speed = found["predicted"]["device_speed"]
+        row[MEASURED] = f"{speed * found['latency_ms']['p50']:.4f}"
+    write_table(TABLES / name / TABLE_FILE, rows)
 
 
 def compared(folder: Path, title: str, cost: str) -> Iterator[Networks]:
     """The comparisons of a run, with titles of the page."""
-    for at, networks in enumerate(comparisons_of(folder / TABLE_FILE, "acc", cost)):
-        name = f"{title}, pairs of nearly equal depth" if at else title
+    for networks in comparisons_of(folder / TABLE_FILE, "acc", cost):
+        name = networks.name.replace(f"equal {cost}", title)
         yield Networks(name, networks.accuracy, networks.features, networks.groups, networks.cost)
 
 
@@ -88,6 +112,13 @@ def notes(folder: Path) -> Iterator[str]:
     reached = table["acc"]
     low, middle, high = (f"{100 * each:.1f}" for each in np.percentile(reached, (0, 50, 100)))
     yield f"{len(reached)} networks, AP {low} to {high}, median {middle}"
+    if MEASURED in table:
+        values = table[MEASURED]
+        spread = 100 * float(values.std() / values.mean())
+        yield (
+            f"measured latency {values.min():.2f} to {values.max():.2f} ms, standard deviation "
+            f"{spread:.1f} %"
+        )
     if "short_acc" in table:
         known = np.isfinite(table["short_acc"])
         agreed = paired(table["short_acc"][known], reached[known])

@@ -1,4 +1,4 @@
-"""What a race over a portfolio gains beside a single optimum and random networks of equal latency.
+"""How much better a race over a portfolio is than its single optimum and than random networks.
 
     python -m benchmarks.bench_race DATA --portfolio RUN --random JUDGE --runs FOLDER --epochs 9
 
@@ -10,8 +10,8 @@ the test split as val: its networks are the random ones.
 For each random seed, `maenas race` chooses a network on the val split and trains it to the end, and
 the single optimum is trained in the same way. Both are then evaluated on the test split, on which
 nothing was chosen. A seed is a row; the same command continues where the last one was stopped, and
-rows that exist are kept. Gains are means over the seeds with the 95 % interval of Student's t;
-that beside random networks is beside their median.
+rows that exist are kept. Gains are means over the seeds with the 95 % interval of Student's t; the
+gain over the random networks is that over their median.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from benchmarks.machine import commit, maenas, read_csv, result_path, write_csv
 from benchmarks.real.meter import run_metered, sessions
 from maenas.blocks import load_backbone
 from maenas.evidence.race import RESULT_FILE
-from maenas.evidence.run import TABLE_FILE
+from maenas.evidence.table import TABLE_FILE
 
 NAME = "race"
 KEYS = ("data", "side", "epochs", "seed")
@@ -141,7 +141,7 @@ def summary(rows: Sequence[Row]) -> Iterator[str]:
         yield f"{data}: {len(group)} seeds; AP of {values}"
         for other in ("optimum", "random"):
             gains = [float(row["race_ap"]) - float(row[f"{other}_ap"]) for row in group]
-            yield f"{data}: gain beside {other}: {interval(gains)}"
+            yield f"{data}: gain over {other}: {interval(gains)}"
 
 
 def interval(gains: Sequence[float]) -> str:
