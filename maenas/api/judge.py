@@ -20,6 +20,7 @@ def calibrate_score(
     cost: str | None = None,
     prior_sd: float = 1.0,
     out: str | Path = "fitted.yaml",
+    choose: Sequence[str | Path] = (),
 ) -> CalibratedScore:
     """Fit the tilt of a score towards coarse levels to trained networks, and write a score file.
 
@@ -34,6 +35,8 @@ def calibrate_score(
         cost: column with the cost; `latency_ms` where the table has it, otherwise `macs`, if None.
         prior_sd: standard deviation of the prior of the tilt.
         out: score file to write.
+        choose: specs, or the folder of a portfolio, whose networks are ordered by the posterior
+            mean of their score; networks of the space and input size of the trained ones.
     Raises:
         MaenasError: if the table or an option is wrong, or the file cannot be written.
 
@@ -43,7 +46,8 @@ def calibrate_score(
     """
     from maenas.evidence.calibrate_score import calibrate_table
 
-    return calibrate_table(Path(table), score, accuracy, cost, prior_sd, Path(out))
+    sources = [str(each) for each in choose]
+    return calibrate_table(Path(table), score, accuracy, cost, prior_sd, Path(out), sources)
 
 
 def judge(

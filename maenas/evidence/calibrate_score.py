@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,14 +14,36 @@ from maenas import __version__
 from maenas.blocks import SpecError
 from maenas.blocks.errors import one_of
 from maenas.blocks.files.atomic_write import write_text
+from maenas.budgets.arrays import Float64Array
 from maenas.evidence.agreement import Estimate, mean_in_groups, spearman
-from maenas.evidence.features import tilted_levels
+from maenas.evidence.features import network_columns, tilted_levels
+from maenas.evidence.race_options import members_of
 from maenas.evidence.table import cost_of, groups_of, trained_rows
-from maenas.evidence.tilt import FEWEST_NETWORKS, TiltPosterior, tilt_posterior
+from maenas.evidence.tilt import (
+    FEWEST_NETWORKS,
+    TiltPosterior,
+    expected_scores,
+    tilt_posterior,
+)
 from maenas.nas.scores.load import FORMAT
+from maenas.runs.models import find_model
 
 SCHEMA = "maenas/calibrated-score@1"
 TILTED = ("log-macs", "log-entropy")
+
+
+class ChoiceData(TypedDict):
+    """A network to choose from.
+
+    Attributes:
+        network: name of the network.
+        score: posterior mean of its score, in standard deviations of the trained networks.
+        sd: posterior standard deviation of its score.
+    """
+
+    network: str
+    score: float
+    sd: float
 
 
 class CalibratedScoreData(TypedDict):
@@ -41,6 +64,7 @@ class CalibratedScoreData(TypedDict):
         spearman_at_0: rank correlation with accuracy without a tilt.
         spearman_at_t: rank correlation with the fitted tilt, on the same networks.
         file: score file that was written.
+        choices: networks to choose from, the best first.
     """
 
     schema: str
@@ -57,6 +81,16 @@ class CalibratedScoreData(TypedDict):
     spearman_at_0: float
     spearman_at_t: float
     file: str
+    choices: list[ChoiceData]
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A network to choose from; see `ChoiceData`."""
+
+    network: str
+    score: float
+    sd: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +104,7 @@ class CalibratedScore:
         spearman_at_0: rank correlation with accuracy without a tilt.
         spearman_at_t: rank correlation with the fitted tilt, on the same networks.
         file: score file that was written.
+        choices: networks to choose from, the best first.
     """
 
     table: Path
@@ -78,6 +113,7 @@ class CalibratedScore:
     spearman_at_0: float
     spearman_at_t: float
     file: Path
+    choices: tuple[Choice, ...] = ()
 
     @property
     def covers_zero(self) -> bool:
@@ -102,12 +138,22 @@ class CalibratedScore:
             "spearman_at_0": self.spearman_at_0,
             "spearman_at_t": self.spearman_at_t,
             "file": str(self.file),
+            "choices": [
+                {"network": each.network, "score": each.score, "sd": each.sd}
+                for each in self.choices
+            ],
         }
         return dict(data)
 
 
 def calibrate_table(
-    path: Path, score: str, accuracy: str, cost: str | None, prior_sd: float, out: Path
+    path: Path,
+    score: str,
+    accuracy: str,
+    cost: str | None,
+    prior_sd: float,
+    out: Path,
+    sources: Sequence[str] = (),
 ) -> CalibratedScore:
     """Fit the tilt of a score to a table of trained networks and write a score file.
 
@@ -118,8 +164,10 @@ def calibrate_table(
         cost: column with the cost; None for that of `cost_of`.
         prior_sd: standard deviation of the prior of the tilt, whose mean is 0.
         out: score file to write.
+        sources: specs, or folders of a portfolio, to choose from.
     Raises:
-        SpecError: if a column is missing, or no group of equal cost is large enough.
+        MaenasError: if a column is missing, no group of equal cost is large enough, or a network
+            to choose from cannot be read or has other levels.
     """
     one_of("calibrate-score", "score", score, TILTED)
     if not prior_sd > 0:
@@ -143,9 +191,34 @@ def calibrate_table(
         found = (spearman, values, table[accuracy], groups)
         return mean_in_groups(*found, fewest=FEWEST_NETWORKS)
 
-    made = CalibratedScore(path, score, posterior, agreement(0.0), agreement(posterior.mean), out)
+    choices = chosen(posterior, score, levels, members_of(sources))
+    agreed = (agreement(0.0), agreement(posterior.mean))
+    made = CalibratedScore(path, score, posterior, *agreed, out, choices)
     write_text(out, score_text(made))
     return made
+
+
+def chosen(
+    posterior: TiltPosterior, score: str, levels: Sequence[Float64Array], sources: Sequence[str]
+) -> tuple[Choice, ...]:
+    """The networks of specs by the posterior mean of their scores, the best first."""
+    if not sources:
+        return ()
+    rows = [network_columns(find_model(source).backbone) for source in sources]
+    found = [tilted_levels({key: np.array([row[key]]) for key in row}, score) for row in rows]
+    for source, own in zip(sources, found, strict=True):
+        if len(own) != len(levels):
+            raise SpecError(
+                f"calibrate-score: {source} has {len(own)} levels or stages, the trained networks "
+                f"have {len(levels)}; choose among networks of their space."
+            )
+    others = [np.concatenate([own[at] for own in found]) for at in range(len(levels))]
+    means, sds = expected_scores(posterior, levels, others)
+    made = [
+        Choice(source, float(mean), float(sd))
+        for source, mean, sd in zip(sources, means, sds, strict=True)
+    ]
+    return tuple(sorted(made, key=lambda each: -each.score))
 
 
 def score_text(made: CalibratedScore) -> str:

@@ -12,7 +12,6 @@ from itertools import pairwise
 from pathlib import Path
 
 from maenas import __version__
-from maenas.backbone_search.portfolio.options import is_portfolio
 from maenas.blocks import SpecError
 from maenas.blocks.files.atomic_write import write_text
 from maenas.detector.checkpoints.checkpoint import save_folder
@@ -25,6 +24,7 @@ from maenas.evidence.race_options import (
     continued,
     epochs_within,
     load_options,
+    members_of,
     rounds_of,
     save_options,
 )
@@ -120,26 +120,6 @@ def networks_of(options: RaceOptions) -> dict[str, DetectorSpec]:
     if len(specs) < 2:
         raise SpecError(f"race: needs at least two different networks, got {len(specs)}.")
     return specs
-
-
-def members_of(sources: Sequence[str]) -> list[str]:
-    """Specs in the folder of a portfolio or of a search over a range, or those that are named.
-
-    Raises:
-        SpecError: if a portfolio is not finished.
-    """
-    found: list[str] = []
-    for source in sources:
-        if is_portfolio(Path(source)) and not (Path(source) / RESULT_FILE).exists():
-            raise SpecError(
-                f"race: {source} is a portfolio that is not finished; `maenas search --resume "
-                f"--out {source}` finishes it."
-            )
-        inside = sorted(Path(source).glob("*/best.yaml")) or sorted(
-            (Path(source) / "pareto").glob("*.yaml")
-        )
-        found += map(str, inside) if inside else [source]
-    return found
 
 
 def name_of(source: str) -> str:

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from maenas.backbone_search.portfolio.options import is_portfolio
+from maenas.backbone_search.portfolio.result import RESULT_FILE
 from maenas.blocks import SpecError
 from maenas.blocks.errors import positive
 from maenas.blocks.files.atomic_write import write_text
@@ -95,6 +97,26 @@ def continued(asked: RaceOptions, saved: RaceOptions) -> RaceOptions:
                 "begin another race with --out."
             )
     return saved
+
+
+def members_of(sources: Sequence[str]) -> list[str]:
+    """Specs in the folder of a portfolio or of a search over a range, or those that are named.
+
+    Raises:
+        SpecError: if a portfolio is not finished.
+    """
+    found: list[str] = []
+    for source in sources:
+        if is_portfolio(Path(source)) and not (Path(source) / RESULT_FILE).exists():
+            raise SpecError(
+                f"{source} is a portfolio that is not finished; `maenas search --resume "
+                f"--out {source}` finishes it."
+            )
+        inside = sorted(Path(source).glob("*/best.yaml")) or sorted(
+            (Path(source) / "pareto").glob("*.yaml")
+        )
+        found += map(str, inside) if inside else [source]
+    return found
 
 
 def rounds_of(count: int, epochs: int, depths_differ: bool) -> list[tuple[int, int]]:

@@ -95,6 +95,29 @@ def tilt_posterior(
     return TiltPosterior(STEPS, weights / weights.sum(), networks, counted)
 
 
+def expected_scores(
+    posterior: TiltPosterior, levels: Sequence[Float64Array], others: Sequence[Float64Array]
+) -> tuple[Float64Array, Float64Array]:
+    """Mean and standard deviation over the posterior of the scores of other networks.
+
+    For each tilt, a score counts in standard deviations from the mean of the trained networks, so
+    that tilts whose scores are large numbers do not decide.
+
+    Args:
+        posterior: posterior of the tilt.
+        levels: (n,), amount of each level of the trained networks, finest first.
+        others: (m,), amount of each level of the networks to choose from.
+    Returns:
+        (m,) and (m,).
+    """
+    factors = np.exp(posterior.tilts[:, None] * np.arange(len(levels)))
+    trained = factors @ np.stack(levels)
+    spread = trained.std(axis=1, keepdims=True)
+    scores = (factors @ np.stack(others) - trained.mean(axis=1, keepdims=True)) / spread
+    mean = posterior.weights @ scores
+    return mean, np.sqrt(posterior.weights @ (scores - mean) ** 2)
+
+
 def log_density(agreement: Float64Array, rho: Float64Array) -> Float64Array:
     """Mean log density of standardised pairs with a sample correlation, given the true one."""
     noise = 1 - rho**2

@@ -30,6 +30,14 @@ def calibrate_score(
         float, typer.Option(help="Standard deviation of the prior of the tilt, whose mean is 0.")
     ] = 1.0,
     out: Annotated[Path, typer.Option(help="Score file to write.")] = Path("fitted.yaml"),
+    choose: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="RUN",
+            help="Order the networks of a portfolio, or a spec among others, by the posterior mean "
+            "of their score; may be repeated.",
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Fit the tilt of a score towards coarse levels to trained networks of equal cost."""
@@ -37,7 +45,12 @@ def calibrate_score(
     from maenas.terminal.console import print_json
 
     found = maenas.calibrate_score(
-        table, score, accuracy=accuracy, cost=cost, prior_sd=prior_sd, out=out
+        *(table, score),
+        accuracy=accuracy,
+        cost=cost,
+        prior_sd=prior_sd,
+        out=out,
+        choose=choose or (),
     )
     print_json(found.to_json()) if as_json else print_calibrated(found)
 
@@ -59,4 +72,9 @@ def print_calibrated(found: CalibratedScore) -> None:
     )
     if found.covers_zero:
         OUT.print("the interval covers 0: these networks do not say which way to tilt the score")
+    for each in found.choices:
+        OUT.print(
+            f"{each.network}: {each.score:+.2f} (sd {each.sd:.2f}) standard deviations from the "
+            "mean of these networks"
+        )
     OUT.print(f"score file: {found.file}; next: maenas search --score {found.file} --budget ...")

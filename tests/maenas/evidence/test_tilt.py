@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 
 import maenas
-from maenas.blocks import SpecError
+from maenas.blocks import Backbone, ConvStem, ResK1KX, SpecError
+from maenas.blocks.backbone_file import dump_backbone
+from maenas.evidence.features import network_columns
 from maenas.evidence.table import write_table
-from maenas.evidence.tilt import STEPS, log_density, tilt_posterior
+from maenas.evidence.tilt import STEPS, expected_scores, log_density, tilt_posterior
 from maenas.nas import load_score
 from tests.schemas import errors_in
 
@@ -93,6 +95,61 @@ def test_the_score_file_is_what_search_reads(tmp_path: Path, typed: Any) -> None
     assert data["t"] == pytest.approx(0.6, abs=0.2)
     assert not data["covers_zero"]
     assert load_score(str(out)).options()["t"] == pytest.approx(data["t"], abs=1e-4)
+
+
+def test_the_expected_score_of_other_networks_is_the_mean_over_the_posterior() -> None:
+    """Against plain loops over the tilts."""
+    levels, accuracy, groups = made(0.4, 0.5, 20)
+    posterior = tilt_posterior(levels, accuracy, groups)
+    others = [values[:3] for values in made(0.0, 0.1, 3, seed=5)[0]]
+    means, sds = expected_scores(posterior, levels, others)
+    for network in range(3):
+        mean, square = 0.0, 0.0
+        for t, weight in zip(posterior.tilts, posterior.weights, strict=True):
+            trained = sum(np.exp(t * at) * values for at, values in enumerate(levels))
+            own = sum(np.exp(t * at) * values[network] for at, values in enumerate(others))
+            score = (own - np.mean(trained)) / np.std(trained)
+            mean, square = mean + weight * score, square + weight * score**2
+        assert means[network] == pytest.approx(mean)
+        assert sds[network] == pytest.approx(np.sqrt(square - mean**2))
+
+
+def backbone(*widths: int) -> Backbone:
+    """A small network with a stage of each width."""
+    stages = [
+        ResK1KX(out_channels=width, bottleneck_channels=8 + 8 * (width > 64), stride=2)
+        for width in widths
+    ]
+    return Backbone((ConvStem(out_channels=16), *stages), (1, 2, 3), (3, 64, 64))
+
+
+def test_networks_are_chosen_by_their_expected_score(tmp_path: Path, typed: Any) -> None:
+    # Trained networks whose AP follows what they compute in the coarsest stage.
+    rng = np.random.default_rng(0)
+    rows: list[dict[str, object]] = []
+    for _ in range(24):
+        row = network_columns(backbone(*map(int, rng.choice([32, 48, 64, 96, 128], 3))))
+        rows.append({"acc": row["log-macs:4"], "macs": 1e9, **row})
+    write_table(tmp_path / "networks.csv", rows)
+    for name, widths in (("fine", (128, 64, 32)), ("coarse", (32, 64, 128))):
+        dump_backbone(backbone(*widths), tmp_path / f"{name}.yaml")
+    words = ("calibrate-score", "networks.csv", "--choose", "fine.yaml", "--choose", "coarse.yaml")
+    data = json.loads(typed(*words, "--json").out)
+    assert errors_in("calibrated-score", data) == []
+    assert [each["network"] for each in data["choices"]] == ["coarse.yaml", "fine.yaml"]
+    assert data["choices"][0]["score"] > data["choices"][1]["score"] + 1
+    assert "coarse.yaml: +" in typed(*words).out
+
+
+def test_a_network_with_other_stages_is_no_choice(tmp_path: Path) -> None:
+    rows = [
+        {"acc": row, "macs": 1e9, **network_columns(backbone(32, 64, 16 * (row + 1)))}
+        for row in range(6)
+    ]
+    write_table(tmp_path / "networks.csv", rows)
+    dump_backbone(backbone(32, 64, 96, 128), tmp_path / "other.yaml")
+    with pytest.raises(SpecError, match=r"other\.yaml has 5 levels or stages, .* have 4"):
+        maenas.calibrate_score(tmp_path / "networks.csv", choose=[tmp_path / "other.yaml"])
 
 
 @pytest.mark.parametrize(
