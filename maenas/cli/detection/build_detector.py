@@ -56,7 +56,8 @@ def build_detector(
     head: Annotated[
         str | None,
         typer.Option(
-            help="zero, whose detections need NMS, or one-to-one, which needs none. (the run's, "
+            help="zero, whose detections need NMS, or one-to-one, which needs none and is "
+            "experimental: compare with `val --branch one-to-many`. (the run's, "
             "else zero)"
         ),
     ] = None,
