@@ -15,8 +15,11 @@ def parse_input_size(text: str | None) -> InputSize:
     Raises:
         MaenasError: if the text is not a size.
     """
-    if text is None:
-        return None
+    return None if text is None else parse_size(text)
+
+
+def parse_size(text: str) -> int | tuple[int, int]:
+    """Return the size that a text describes, as `parse_input_size` for a text that is there."""
     match = re.fullmatch(r"(\d{1,6})(?:[xX](\d{1,6}))?", text.strip())
     if match is None:
         raise MaenasError(

@@ -59,13 +59,18 @@ class Shapes:
 
 
 def check_data(
-    source: str | Path, *, size: int = 640, images: bool = True, most: int | None = None
+    source: str | Path,
+    *,
+    size: int | tuple[int, int] = 640,
+    images: bool = True,
+    most: int | None = None,
 ) -> CheckResult:
     """What is wrong with a data set: where, and how to fix it.
 
     Args:
         source: a `data.yaml`, its folder, a COCO `.json` file, or what a reader of yours reads.
-        size: side of the network's input in pixels, to report objects that are too small.
+        size: side of the network's input in pixels, or (height, width), to report objects that are
+            too small.
         images: read the images; otherwise only the labels.
         most: largest number of images of a split that are read, evenly spread; all if None.
     Raises:
@@ -76,11 +81,13 @@ def check_data(
         >>> checked.errors, checked.splits["train"].objects
     """
     from maenas.blocks.errors import positive
+    from maenas.budgets.image_size import sides_of
     from maenas.detector.data.check import check, chosen, open_splits, summary
     from maenas.terminal.progress import Counter
     from maenas.terminal.reading import reading_line
 
-    positive("check", size=size, most=1 if most is None else most)
+    for side in sides_of(size):
+        positive("check", size=side, most=1 if most is None else most)
     path = Path(source)
     splits, problems = open_splits(path, lambda split: reading_line("check", split))
     limit = most if images else 0
@@ -88,7 +95,7 @@ def check_data(
     if limit is None and count > MANY:
         LOG.info(f"check: reads all {count:,} images; --most 10000 reads some of each split")
     with Counter("check", count, "images") as counter:
-        problems += check(path, splits, (size, size), limit, counter.advance)
+        problems += check(path, splits, sides_of(size), limit, counter.advance)
     return summary(path, splits, problems)
 
 
@@ -234,7 +241,7 @@ def show_data(
     out: str | Path | None = None,
     *,
     split: str = "train",
-    size: int = 640,
+    size: int | tuple[int, int] = 640,
     sheets: int = 4,
     batch: int = 9,
     augmented: bool = False,
@@ -249,7 +256,7 @@ def show_data(
         source: data set, as for `check_data`.
         out: folder to write into; the next `runs/data/exp` if None.
         split: split of the data set: "train", "val" or "test".
-        size: side of the network's input in pixels.
+        size: side of the network's input in pixels, or (height, width).
         sheets: number of sheets to write.
         batch: number of images on a sheet.
         augmented: show what the network sees in training, mosaics included, in which wrong labels
@@ -270,6 +277,7 @@ def show_data(
     from itertools import islice
 
     from maenas.blocks.errors import SpecError, positive
+    from maenas.budgets.image_size import sides_of
     from maenas.detector.data import Augmentation, LoaderOptions, TrainLoader, read_dataset
     from maenas.detector.data.show import save_sheet
     from maenas.runs.start import new_run
@@ -281,7 +289,7 @@ def show_data(
     usual = Augmentation() if recipe is None else named_recipe(recipe).augmentation
     if not augmented:
         usual = Augmentation(mosaic=0, mixup=0, flip=0, sada=False)
-    options = LoaderOptions((size, size), batch, 1, seed, replace(usual, resize=resize), 0)
+    options = LoaderOptions(sides_of(size), batch, 1, seed, replace(usual, resize=resize), 0)
     dataset = read_dataset(Path(source), split)
     loader = TrainLoader(dataset, options)
     files = []

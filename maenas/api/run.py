@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from maenas.budgets.image_size import InputSize
     from maenas.pipeline.result import RunResult
 
 
@@ -19,7 +20,7 @@ def run(
     threads: int | None = None,
     space: str | None = None,
     template: str | None = None,
-    input_size: int | None = None,
+    input_size: InputSize = None,
     channels: int | None = None,
     evaluations: int = 100_000,
     epochs: int | None = None,
@@ -47,7 +48,7 @@ def run(
         space: search space; that of the template if None.
         template: scale of neck and head; if None the one whose published model is nearest to the
             budget, or "ns" without a budget.
-        input_size: side of the image in pixels; that of the template if None.
+        input_size: side of the image in pixels, or (height, width); that of the template if None.
         channels: number of channels of the images, 3 for RGB or 1 for grey; that of the space if
             None.
         evaluations: number of candidates of the search.

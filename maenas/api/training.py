@@ -147,7 +147,7 @@ def train_family(
     resume: bool = False,
     changes: Changes = (),
     device: str | None = None,
-    input_size: int | None = None,
+    input_size: InputSize = None,
     inherit: bool = False,
     compute: str = "auto",
     workers: int | None = None,
@@ -162,7 +162,8 @@ def train_family(
         resume: continue the family in the folder.
         changes: values to change in the recipe of every member.
         device: device that latency is predicted for; if None that of the search, else t4.
-        input_size: side of the input image in pixels; that of each member if None.
+        input_size: side of the input image in pixels, or (height, width); that of each member if
+            None.
         inherit: start each smaller detector from the weights of the next larger one.
         compute: device that torch computes on.
         workers: number of processes that load images; one per core if None.

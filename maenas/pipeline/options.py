@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from maenas.blocks.errors import MaenasError
+from maenas.budgets.image_size import InputSize
 from maenas.detector.channels import COLOURS, KNOWN
+from maenas.pipeline.step import words_of
 
 ADDED = frozenset(("channels", "init"))  # options that files of the first version lack
 
@@ -26,7 +28,7 @@ class RunOptions:
         threads: number of CPU threads of the device; all cores if None.
         space: search space; that of the template if None.
         template: scale of neck and head; the one nearest to the budget if None.
-        input_size: side of the image in pixels; that of the template if None.
+        input_size: side of the image in pixels, or (height, width); that of the template if None.
         channels: number of channels of the images, 3 or 1; that of the space if None.
         evaluations: number of candidates of the search.
         epochs: number of epochs; that of the recipe if None.
@@ -42,7 +44,7 @@ class RunOptions:
     threads: int | None = None
     space: str | None = None
     template: str | None = None
-    input_size: int | None = None
+    input_size: InputSize = None
     channels: int | None = None
     evaluations: int = 100_000
     epochs: int | None = None
@@ -56,7 +58,8 @@ class RunOptions:
 
     def to_json(self) -> dict[str, Any]:
         """The options as plain data."""
-        return {**asdict(self), "budget": list(self.budget)}
+        lists = {key: list(value) for key, value in asdict(self).items() if type(value) is tuple}
+        return {**asdict(self), **lists}
 
 
 def options_of(data: Mapping[str, Any], path: Path) -> RunOptions:
@@ -70,7 +73,8 @@ def options_of(data: Mapping[str, Any], path: Path) -> RunOptions:
     if set(data) - names or names - set(data) - ADDED:
         wrong = ", ".join(sorted((names - ADDED) ^ (set(data) - ADDED)))
         raise MaenasError(f"{path}: options: were written by another version ({wrong}).")
-    return RunOptions(**{**data, "budget": tuple(data["budget"])})
+    tuples = {key: tuple(value) for key, value in data.items() if isinstance(value, list)}
+    return RunOptions(**{**data, **tuples})
 
 
 def require_same(asked: RunOptions, saved: RunOptions, given: Collection[str], path: Path) -> None:
@@ -86,5 +90,4 @@ def require_same(asked: RunOptions, saved: RunOptions, given: Collection[str], p
 
 def shown(value: object) -> str:
     """An option's value as text."""
-    text = " ".join(value) if isinstance(value, tuple) else str(value)
-    return "by default" if value is None or not text else text
+    return " ".join(words_of(value)) or "by default"

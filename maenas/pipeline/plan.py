@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from maenas.blocks import SpecError
+from maenas.budgets.image_size import sides_of
 from maenas.pipeline.options import RunOptions
 from maenas.pipeline.record import FILE, load_record
 from maenas.pipeline.step import Step, Value
@@ -71,11 +72,11 @@ class RunPlan:
         return self.folder / "model.onnx"
 
     def _shapes(self) -> Step:
-        out = self.folder / "shapes"
+        out, size = self.folder / "shapes", self.options.input_size
         options: dict[str, Value] = {
             "out": str(out),
             "images": SHAPES,
-            "size": self.options.input_size,
+            "size": None if size is None else max(sides_of(size)),
             "seed": self.options.seed or None,
         }
         return Step("data", "make_shapes", (), options, out)

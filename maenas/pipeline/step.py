@@ -10,7 +10,7 @@ from pathlib import Path
 from maenas.budgets.profiling.partial_profile import PARTIAL
 from maenas.terminal.console import count_of
 
-Value = str | int | float | bool | tuple[str, ...] | None
+Value = str | int | float | bool | tuple[str, ...] | tuple[int, int] | None
 
 # Functions whose command has another name; all others are commands of their own name.
 COMMANDS = {
@@ -59,10 +59,12 @@ class Step:
         """The words of the command line, without `maenas`."""
         words = [*COMMANDS.get(self.function, (self.function,)), *self.arguments]
         for key, value in self.given.items():
-            for each in value if isinstance(value, tuple) else (value,):
-                words.append(f"--{OPTION_NAMES.get(key, key).replace('_', '-')}")
-                if each is not True:
-                    words.append(str(each))
+            option = f"--{OPTION_NAMES.get(key, key).replace('_', '-')}"
+            if value is True:
+                words.append(option)
+                continue
+            for word in words_of(value):
+                words += [option, word]
         return tuple(words)
 
     @property
@@ -88,3 +90,13 @@ class Step:
             return self
         key = "resume" if self.function in RESUMABLE else "exist_ok"
         return replace(self, options={**self.options, key: True})
+
+
+def words_of(value: object) -> tuple[str, ...]:
+    """The values that an option has on the command line; (height, width) is one, as in 384x640."""
+    if value is None:
+        return ()
+    if not isinstance(value, tuple):
+        return (str(value),)
+    texts = tuple(map(str, value))
+    return texts if all(isinstance(each, str) for each in value) else ("x".join(texts),)

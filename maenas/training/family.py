@@ -18,7 +18,7 @@ from maenas.blocks.files.strict import parse
 from maenas.blocks.files.words import shown
 from maenas.blocks.files.yaml_file import read_yaml
 from maenas.budgets import LatencyModel, cost, device_of
-from maenas.budgets.image_size import image_shape
+from maenas.budgets.image_size import InputSize, image_shape
 from maenas.detector.checkpoints.checkpoint import SPEC_FILE, save_folder
 from maenas.detector.data import read_dataset
 from maenas.detector.data.readers.read import names_of
@@ -52,7 +52,8 @@ class Family:
         epochs: number of epochs; that of each recipe if None.
         changes: values to change in the recipe of every member.
         device: device that latency is predicted for; None for that of the search.
-        input_size: side of the input image in pixels; None for that of each member.
+        input_size: side of the input image in pixels, or (height, width); None for that of each
+            member.
         inherit: whether each smaller detector starts from the weights of the next larger one.
     """
 
@@ -61,7 +62,7 @@ class Family:
     epochs: int | None = None
     changes: tuple[str, ...] = ()
     device: str | None = None
-    input_size: int | None = None
+    input_size: InputSize = None
     inherit: bool = False
 
 

@@ -18,10 +18,11 @@ Scale = Annotated[
     ),
 ]
 Side = Annotated[
-    int | None,
+    str | None,
     typer.Option(
         "--input-size",
-        help="Side of the input image in pixels. (the template's)",
+        help="Side of the image in pixels, or height and width as in 64x320. (the template's)",
+        metavar="SIDE|HxW",
         rich_help_panel=NETWORK,
     ),
 ]

@@ -19,6 +19,13 @@ from maenas.cli.training.data_union import union_data
 LOG = logging.getLogger(__name__)
 data = typer.Typer(no_args_is_help=True, help="Check, convert, join, show or generate data sets.")
 
+Size = Annotated[
+    str,
+    typer.Option(
+        help="Side of the network's input in pixels, or height and width as in 64x320.",
+        metavar="SIDE|HxW",
+    ),
+]
 Source = Annotated[
     Path,
     typer.Argument(
@@ -30,7 +37,7 @@ Source = Annotated[
 
 def check_data(
     source: Source,
-    size: Annotated[int, typer.Option(help="Side of the network's input.")] = 640,
+    size: Size = "640",
     images: Annotated[bool, typer.Option("--images/--no-images", help="Read the images.")] = True,
     most: Annotated[
         int | None,
@@ -47,9 +54,10 @@ def check_data(
     stop a training.
     """
     import maenas
+    from maenas.budgets.image_size import parse_size
     from maenas.terminal.console import OUT, print_json
 
-    result = maenas.check_data(source, size=size, images=images, most=most)
+    result = maenas.check_data(source, size=parse_size(size), images=images, most=most)
     if as_json:
         print_json(result.to_json())
     else:
@@ -80,13 +88,7 @@ def make_shapes(
     from maenas.terminal.console import OUT
 
     made = maenas.make_shapes(
-        out,
-        level=level,
-        images=images,
-        classes=classes,
-        size=size,
-        seed=seed,
-        exist_ok=exist_ok,
+        out, level=level, images=images, classes=classes, size=size, seed=seed, exist_ok=exist_ok
     )
     counts = ", ".join(f"{count:,} to {split}" for split, count in made.images.items())
     OUT.print(f"{counts}; classes {', '.join(made.names)}")
@@ -99,7 +101,7 @@ def show_data(
         Path | None, typer.Option(help="Folder to write into. (the next runs/data/exp)")
     ] = None,
     split: Annotated[str, typer.Option(help="Split: train, val or test.")] = "train",
-    size: Annotated[int, typer.Option(help="Side of the network's input.")] = 640,
+    size: Size = "640",
     sheets: Annotated[int, typer.Option(help="Number of sheets.")] = 4,
     batch: Annotated[int, typer.Option(help="Number of images per sheet.")] = 9,
     augmented: Annotated[
@@ -119,13 +121,14 @@ def show_data(
 ) -> None:
     """Write sheets of images with their labels drawn, to see what is wrong with them."""
     import maenas
+    from maenas.budgets.image_size import parse_size
     from maenas.terminal.console import OUT
 
     shown = maenas.show_data(
         source,
         out,
         split=split,
-        size=size,
+        size=parse_size(size),
         sheets=sheets,
         batch=batch,
         augmented=augmented,

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from maenas.cli.options import InputSize, Json, Resume
+from maenas.cli.options import ImageSize, Json, Resume
 from maenas.cli.stop import interrupted
 from maenas.cli.training.train import ADVICE
 from maenas.cli.training.train_options import (
@@ -41,7 +41,7 @@ def train_family(
     device: Annotated[
         str | None, typer.Option(help="Price latency on this target. (the search's, else t4)")
     ] = None,
-    input_size: InputSize = None,
+    input_size: ImageSize = None,
     inherit: Annotated[
         bool,
         typer.Option(

@@ -92,6 +92,32 @@ def steps(options: RunOptions, folder: Path, **changes: Any) -> list[Step]:
 
 
 @pytest.mark.usefixtures("recorded")
+def test_height_and_width_are_one_word_of_the_search_and_shapes_are_as_long(
+    tmp_path: Path,
+) -> None:
+    plan = make_plan(replace(OPTIONS, input_size=(64, 320)), tmp_path)
+    assert "--input-size 64x320 " in plan.makers["search"]().command
+    assert plan.makers["data"]().command.endswith(" --size 320")
+
+
+def test_a_run_of_wide_images_continues_with_the_size_that_it_began_with(
+    recorded: Recorded, here: Path, typed
+) -> None:
+    recorded.stops_at = "search"
+    asked = ("run", "--budget", "3.8ms", "--device", "t4", "--input-size", "64x320")
+    assert typed(*asked).code == 130
+    saved = json.loads((here / "runs/run/exp/run.json").read_text("utf-8"))
+    assert saved["options"]["input_size"] == [64, 320]
+    assert errors_in("run", saved) == []
+    assert typed(*asked, "--resume").code == 130
+    assert typed("run", "--resume").code == 130
+    sizes = [options.get("input_size") for name, _, options in recorded.calls if name == "search"]
+    assert sizes == [(64, 320)] * 3
+    other = typed("run", "--resume", "--input-size", "320x64")
+    assert "is of a run with input_size 64x320, got 320x64; without" in other.err
+
+
+@pytest.mark.usefixtures("recorded")
 @pytest.mark.parametrize("data", [None, "pets/data.yaml"])
 def test_each_step_is_a_command_that_the_command_line_reads_alike(
     data: str | None, tmp_path: Path

@@ -195,6 +195,21 @@ def test_a_check_of_many_images_names_the_option_that_reads_fewer(shapes, typed,
     assert "check: reads all" not in typed("data", "check", "set").err
 
 
+def test_a_check_is_for_an_input_of_any_shape(shapes, typed, monkeypatch):
+    asked = []
+    checks = "maenas.detector.data.check.check_boxes"
+    monkeypatch.setattr(checks, lambda dataset, size: asked.append(size) or [])
+    for size in ("640", "64x320"):
+        assert typed("data", "check", "set", "--size", size).code == 0
+    assert set(asked) == {(640, 640), (64, 320)}
+
+
+def test_sheets_have_the_shape_of_the_input(shapes, typed):
+    typed("data", "show", "set", "--size", "64x160", "--batch", 1, "--sheets", 1, "--out", "seen")
+    with Image.open("seen/train_0.jpg") as image:
+        assert image.width / image.height == 2.5
+
+
 @pytest.mark.parametrize("options", [{}, {"augmented": False, "resize": "letterbox"}])
 def test_sheets_show_images_and_labels_as_they_are(shapes, typed, monkeypatch, options):
     drawn = []

@@ -192,6 +192,32 @@ def test_a_member_that_is_a_detector_keeps_its_way_of_resizing_images(given, tmp
     assert found == {"large": "letterbox", "stretching": "stretch"}
 
 
+@pytest.mark.parametrize("size", [(SIDE, 2 * SIDE), 2 * SIDE])
+def test_a_family_is_continued_with_the_size_that_it_began_with(
+    given, tmp_path, size: int | tuple[int, int]
+) -> None:
+    from maenas.training.family import FAMILY_FILE, Family, begin, continued, kept_family
+
+    data = given / "data" / "data.yaml"
+    family = Family((str(given / "search"),), data, input_size=size)
+    begin(family, (), tmp_path)
+    assert kept_family(tmp_path / FAMILY_FILE).input_size == size
+    assert errors_in("family", yaml.safe_load((tmp_path / FAMILY_FILE).read_text())) == []
+    assert continued(Family(input_size=size), tmp_path).input_size == size
+
+
+def test_the_command_takes_height_and_width(given, typed, monkeypatch) -> None:
+    asked = []
+
+    def stopped(family, *others):
+        asked.append(family)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("maenas.training.family.train_members", stopped)
+    typed("train-family", str(given / "search"), "--data", "data", "--input-size", "64x320")
+    assert asked[0].input_size == (64, 320)
+
+
 @pytest.mark.parametrize(
     ("source", "name"),
     [
