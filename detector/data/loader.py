@@ -49,7 +49,8 @@ class LoaderOptions:
         seed: random seed.
         augmentation: settings of the augmentation.
         plain_epochs: number of last epochs without mosaic and mixup.
-        sides: sides of square inputs, one drawn for every batch instead of `size`; () for none.
+        sides: longer sides of the inputs, one drawn for every batch; the shorter side follows the
+            proportions of `size`. () for `size` alone.
         rank: index of this process.
         world: number of processes that share the images.
         fewest: minimum batch size; the first images of the epoch fill a smaller last batch.
@@ -105,11 +106,16 @@ class LoaderOptions:
         return np.append(mine, mine[: self.fewest - last]) if 0 < last < self.fewest else mine
 
     def size_of(self, epoch: int, number: int) -> Size:
-        """(height, width) of the images of a batch, the same in every process."""
+        """(height, width) of the images of a batch, the same in every process.
+
+        The longer side is drawn; the shorter one is rounded to a multiple of `STRIDE`.
+        """
         if not self.sides:
             return self.size
-        side = int(default_rng((self.seed, SIZE, epoch, number)).choice(self.sides))
-        return side, side
+        drawn = int(default_rng((self.seed, SIZE, epoch, number)).choice(self.sides))
+        longer = max(self.size)
+        height, width = (max(1, round(side * drawn / longer / STRIDE)) for side in self.size)
+        return height * STRIDE, width * STRIDE
 
 
 class TrainLoader:

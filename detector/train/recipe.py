@@ -75,8 +75,9 @@ class Recipe:
         patience: epochs without a better AP after which the training continues with its last
             epochs, those without mosaic; in them, it ends. None to train all epochs.
         seed: random seed of the training.
-        sides: sides in pixels of square inputs for multi-scale training, one is drawn for each
-            batch; () for the input size of the detector alone, as published.
+        sides: longer sides of the input in pixels for multi-scale training, one is drawn for each
+            batch; the shorter side follows the proportions of the detector's input, rounded to a
+            multiple of 32. () for the input size of the detector alone, as published.
         optimizer: options of the optimizer.
         schedule: phases of the training and its learning rates.
         fine_tune: parts of a trained detector that learn slowly, or not at all.

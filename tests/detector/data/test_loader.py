@@ -138,6 +138,27 @@ def test_processes_share_the_images(dataset):
     assert len(set(sizes[0])) == 3
 
 
+@pytest.mark.parametrize(
+    ("size", "drawn"),
+    [
+        ((384, 640), {(320, 512), (384, 640), (448, 768)}),
+        ((640, 384), {(512, 320), (640, 384), (768, 448)}),
+        ((32, 640), {(32, 512), (32, 640), (32, 768)}),
+        ((640, 640), {(512, 512), (640, 640), (768, 768)}),
+        ((64, 64), {(512, 512), (640, 640), (768, 768)}),
+    ],
+)
+def test_inputs_of_several_sizes_keep_the_proportions_of_the_detector(size, drawn):
+    options = replace(OPTIONS, size=size, sides=(512, 640, 768))
+    assert {options.size_of(0, number) for number in range(20)} == drawn
+
+
+def test_the_batches_of_a_wide_detector_have_the_size_that_is_drawn(dataset):
+    options = replace(OPTIONS, sides=(64, 96, 128))
+    for number, batch in enumerate(TrainLoader(dataset, options).epoch(0)):
+        assert tuple(batch.images.shape[2:]) == options.size_of(0, number)
+
+
 def test_few_images_are_enough_for_many_processes(dataset):
     few = replace(dataset, samples=dataset.samples[:2])
     for rank in range(5):
