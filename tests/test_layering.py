@@ -66,7 +66,7 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "kit": {"latency", "runs", "terminal"},
         "backbone_search": {"latency", "report", "runs", "terminal"},
         "detection": {"report", "runs", "terminal"},
-        "training": {"report", "runs", "terminal"},
+        "training": {"detection", "report", "runs", "terminal"},
         "evidence": {"backbone_search", "runs", "terminal", "training"},
         "pipeline": {"latency", "report", "runs", "terminal"},
         "file_formats": {

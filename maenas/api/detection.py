@@ -187,8 +187,6 @@ def val(
         >>> maenas.val("runs/train/exp", "shapes", save=False).ap
         0.912
     """
-    from dataclasses import replace
-
     from maenas.blocks import SpecError
     from maenas.blocks.errors import positive
 
@@ -196,16 +194,17 @@ def val(
         raise SpecError(f"--at-score: must be in 0..1, got {at_score}.")
     positive("val", batch=batch)
     require(model)  # before torch is loaded
-    from maenas.detection.evaluate import ValResult, unreadable, warnings_about, write_evaluation
+    from maenas.detection.evaluate import (
+        evaluated,
+        val_thresholds,
+        warnings_about,
+        write_evaluation,
+    )
     from maenas.detection.results_page import write_page
     from maenas.detector.data.readers.read import read_dataset
     from maenas.detector.evaluate.classes import match_classes, require_as_many
     from maenas.detector.evaluate.counted import lines_about, require_counted, truncation
-    from maenas.detector.evaluate.evaluate import evaluate, published_thresholds
-    from maenas.detector.evaluate.report import report_mistakes
-    from maenas.detector.evaluate.sources import source_scores
     from maenas.runs.start import new_run
-    from maenas.terminal.progress import Counter
 
     require_counted(max_detections)
     dataset = read_dataset(Path(data), split)
@@ -216,9 +215,7 @@ def val(
     if not detector.names and detector.spec is not None:
         require_as_many(detector.spec.head.num_classes, dataset)
     match_classes(detector.names, dataset)  # before a folder is made
-    published = published_thresholds(detector.runtime.is_nano)
-    published = replace(published, max_detections=max(published.max_detections, max_detections))
-    thresholds = detector.runtime.thresholds(published, min_score, max_iou)
+    thresholds = val_thresholds(detector, max_detections, min_score, max_iou)
     with ExitStack() as held:
         folder = None
         if save:
@@ -229,27 +226,15 @@ def val(
             LOG.info(f"the model ends in {end}: {detector.runtime.nms}; what it drops cannot count")
         for line in warnings_about(detector, dataset):
             LOG.warning(line)
-        with Counter("val", len(dataset), "images") as counter:
-            found = evaluate(
-                *(detector.runtime, dataset, thresholds, batch, readers, counter.advance),
-                max_detections=max_detections,
-            )
-        for line in lines_about(truncation(found)):
-            LOG.warning(line)
-        result = ValResult(
-            model=detector.name,
-            runtime=detector.runtime.about,
-            trained=detector.trained,
-            in_shape=detector.in_shape,
-            data=dataset.source,
-            split=split,
-            names=dataset.names,
+        result = evaluated(
+            *(detector, dataset, split, thresholds, max_detections),
+            at_score=at_score,
+            batch=batch,
+            readers=readers,
             folder=folder,
-            evaluation=found,
-            report=report_mistakes(found, at_score),
-            unreadable=unreadable(dataset),
-            sources=source_scores(dataset, found.seen, max_detections),
         )
+        for line in lines_about(truncation(result.evaluation)):
+            LOG.warning(line)
         if folder is not None:
             write_evaluation(folder, result, dataset)
             write_page(folder, result)

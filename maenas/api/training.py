@@ -281,7 +281,8 @@ def _run(
     if ray is None:
         from maenas.training.run import run_training
 
-        return run_training(options, _path(out), resume, exist_ok, compute, workers, trackers)
+        asked = (options, _path(out), resume, exist_ok, compute, workers, trackers)
+        return run_training(*asked, has_val_page=True)
     from maenas.training.ray_job import run_on_ray
 
     return run_on_ray(

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from maenas.detector.evaluate.evaluate import DetectorEvaluation
     from maenas.detector.evaluate.report import MistakeReport
     from maenas.detector.evaluate.sources import SourceScores
+    from maenas.detector.ops.thresholds import Thresholds
 
 SCHEMA = "maenas/val@1"
 
@@ -92,6 +93,77 @@ class ValResult:
             "median_ms": found.latency.to_json(),
             **self.report.to_json(),
         }
+
+
+def val_thresholds(
+    detector: Predictor,
+    max_detections: int,
+    min_score: float | None = None,
+    max_iou: float | None = None,
+) -> Thresholds:
+    """The thresholds of an evaluation: those published for the detector where none is given.
+
+    Raises:
+        SpecError: if a threshold is out of range, or looser than that of the model's own NMS.
+    """
+    from dataclasses import replace
+
+    from maenas.detector.evaluate.evaluate import published_thresholds
+
+    usual = published_thresholds(detector.runtime.is_nano)
+    usual = replace(usual, max_detections=max(usual.max_detections, max_detections))
+    return detector.runtime.thresholds(usual, min_score, max_iou)
+
+
+def evaluated(
+    detector: Predictor,
+    dataset: Dataset,
+    split: str,
+    thresholds: Thresholds,
+    max_detections: int,
+    *,
+    at_score: float | None = None,
+    batch: int = 1,
+    readers: int = 0,
+    folder: Path | None = None,
+) -> ValResult:
+    """Evaluate a detector on a data set, with a progress line; writes nothing.
+
+    Args:
+        detector: detector whose classes match those of the data set.
+        dataset: images and ground truth.
+        split: name of the split that the data set is.
+        thresholds: thresholds of the detections.
+        max_detections: maximum number of detections of a class in an image that count.
+        at_score: confidence threshold at which errors are counted; that of the best F1 if None.
+        batch: number of images that the network takes at once.
+        readers: number of threads that read images ahead.
+        folder: folder that the result will name.
+    """
+    from maenas.detector.evaluate.evaluate import evaluate
+    from maenas.detector.evaluate.report import report_mistakes
+    from maenas.detector.evaluate.sources import source_scores
+    from maenas.terminal.progress import Counter
+
+    with Counter("val", len(dataset), "images") as counter:
+        found = evaluate(
+            *(detector.runtime, dataset, thresholds, batch, readers, counter.advance),
+            max_detections=max_detections,
+        )
+    return ValResult(
+        model=detector.name,
+        runtime=detector.runtime.about,
+        trained=detector.trained,
+        in_shape=detector.in_shape,
+        data=dataset.source,
+        split=split,
+        names=dataset.names,
+        folder=folder,
+        evaluation=found,
+        report=report_mistakes(found, at_score),
+        unreadable=unreadable(dataset),
+        sources=source_scores(dataset, found.seen, max_detections),
+    )
 
 
 def unreadable(dataset: Dataset) -> tuple[str, ...]:

@@ -12,11 +12,12 @@ from typing import Any, Self
 
 from maenas.blocks.files.atomic_write import write_bytes, write_text
 from maenas.detector.train import OPTIONAL_PARTS, PARTS, EpochResult
-from maenas.report import Page, foot, page_text
+from maenas.report import Page, Section, foot, page_text
 from maenas.report.training import training_section
 from maenas.runs.folders import TRAINING_TABLE
 
 CSV_FILE, PNG_FILE, PAGE_FILE = TRAINING_TABLE, "results.png", "results.html"
+VAL_FILE = "val.html"  # page of the evaluation that ends a training
 COLUMNS = (
     *("epoch", "step", "lr", *PARTS, *OPTIONAL_PARTS, "loss"),
     *("ap", "ap50", "skipped", "train_s"),
@@ -78,11 +79,14 @@ def table(rows: Sequence[Mapping[str, float]]) -> str:
 
 
 def page(rows: Sequence[Mapping[str, float]], folder: Path) -> str:
-    """The curves as a page of HTML, with the best epoch."""
-    about = (
-        f"Epoch {rows[-1]['epoch']:.0f}. `maenas val {folder}` writes the page of an evaluation: "
-        "confusion, sizes and the worst images."
-    )
+    """The curves as a page of HTML, with the best epoch and the page of the evaluation."""
+    about = f"Epoch {rows[-1]['epoch']:.0f}."
+    sections = [_evaluation()] if (folder / VAL_FILE).is_file() else []
+    if not sections:
+        about += (
+            f" `maenas val {folder}` writes the page of an evaluation: confusion, sizes and the "
+            "worst images."
+        )
     judged = [row for row in rows if "ap" in row]
     if judged:
         best = max(judged, key=lambda row: row["ap"])
@@ -91,7 +95,15 @@ def page(rows: Sequence[Mapping[str, float]], folder: Path) -> str:
             + about
         )
     lead = f"Training in {folder}."
-    return page_text(Page("maenas train", lead, [training_section(rows, about)], foot()))
+    sections.insert(0, training_section(rows, about))
+    return page_text(Page("maenas train", lead, sections, foot()))
+
+
+def _evaluation() -> Section:
+    """The link to the page of the evaluation."""
+    link = f'<a href="{VAL_FILE}">{VAL_FILE}</a>'
+    about = "metrics of each class, confusion, sizes and the worst images of the best detector"
+    return Section("evaluation", "Evaluation", f"<p>{link}: {about}.</p>")
 
 
 def draw(rows: Sequence[Mapping[str, float]], path: Path) -> None:

@@ -1,11 +1,21 @@
-"""The evaluation of a detector while it is trained."""
+"""The evaluation of a detector while it is trained, and the page of the last one."""
 
 from __future__ import annotations
 
+import logging
+import tempfile
+from pathlib import Path
 from typing import cast
 
+from maenas.blocks.files.atomic_write import write_text
+from maenas.detection.evaluate import evaluated, val_thresholds
+from maenas.detection.predictor import Predictor
+from maenas.detection.results_page import results_page
 from maenas.detector.data import Dataset
+from maenas.detector.evaluate.coco import COUNTED
 from maenas.detector.evaluate.evaluate import detected, evaluation, published_thresholds
+from maenas.detector.evaluate.report import WORST_FOLDER
+from maenas.detector.evaluate.worst import save_worst
 from maenas.detector.model.layers.network import DetectorNetwork
 from maenas.detector.model.spec import DetectorSpec
 from maenas.detector.runtimes.torch_runtime import TorchRuntime
@@ -15,10 +25,14 @@ from maenas.detector.train import (
 )
 from maenas.detector.train.precision import precision_of
 from maenas.detector.train.recipe import ComputeOptions
+from maenas.detector.train.state import BEST
 from maenas.detector.train.training import Evaluate
 from maenas.runs.signals import Signals
+from maenas.runs.training_table import training_rows
+from maenas.training.charts import PAGE_FILE, VAL_FILE, page
 from maenas.training.cores import cores
 
+LOG = logging.getLogger(__name__)
 EVALUATED_AT_A_TIME = 8
 
 
@@ -31,10 +45,8 @@ def evaluator(
     fp32, which gives the AP of `maenas val`.
     """
     usual = published_thresholds(spec.is_nano)
-    is_gpu = ranks.device.type == "cuda"
-    precision = precision_of(compute.amp, ranks.device) if is_gpu else None
-    batch = compute.batch if is_gpu and compute.batch else EVALUATED_AT_A_TIME
-    readers = max(1, min(4, cores() // ranks.beside))
+    precision = precision_of(compute.amp, ranks.device) if ranks.device.type == "cuda" else None
+    batch, readers = batch_of(ranks, compute), readers_of(ranks)
 
     def accuracy(network: DetectorNetwork) -> ApScores:
         runtime = TorchRuntime(spec, network, str(ranks.device), precision)
@@ -48,3 +60,39 @@ def evaluator(
             return cast("ApScores", ranks.told(scores))
 
     return accuracy
+
+
+def write_val_page(run: Path, val: Dataset, ranks: Ranks, compute: ComputeOptions) -> None:
+    """Evaluate the best detector of a run, and write its page beside that of the curves.
+
+    The page holds the worst images itself; they are drawn into a temporary folder.
+
+    Args:
+        run: folder of a training that has finished.
+        val: validation images.
+        ranks: this process and the device that it evaluates on.
+        compute: use of the hardware in the training.
+    """
+    detector = Predictor(run, compute=str(ranks.device))
+    result = evaluated(
+        *(detector, val, "val", val_thresholds(detector, COUNTED), COUNTED),
+        batch=batch_of(ranks, compute),
+        readers=readers_of(ranks),
+    )
+    with tempfile.TemporaryDirectory() as made:
+        worst = Path(made) / WORST_FOLDER
+        save_worst(result.report.worst, worst, result.report.confusion.min_score)
+        write_text(run / VAL_FILE, results_page(result, worst))
+    write_text(run / PAGE_FILE, page(training_rows(run), run))
+    LOG.info(f"written: {run / VAL_FILE}, the evaluation of {run / BEST}")
+
+
+def batch_of(ranks: Ranks, compute: ComputeOptions) -> int:
+    """Number of images that the network takes at once."""
+    is_gpu = ranks.device.type == "cuda"
+    return compute.batch if is_gpu and compute.batch else EVALUATED_AT_A_TIME
+
+
+def readers_of(ranks: Ranks) -> int:
+    """Number of threads that read images ahead."""
+    return max(1, min(4, cores() // ranks.beside))

@@ -267,9 +267,9 @@ def trained(
     workers: int | None,
 ) -> TrainResult:
     """Train a member, or resume its training; returns the result."""
-    out = folder / member.name
+    out, how = folder / member.name, (compute, workers)
     if (out / STATE_FILE).exists():
-        ended = run_training(TrainOptions(), out, True, False, compute, workers)
+        ended = run_training(TrainOptions(), out, True, False, *how, has_val_page=True)
     else:
         changes = family.changes
         if teacher is None:
@@ -283,7 +283,7 @@ def trained(
             init=None if teacher is None or not family.inherit else str(teacher),
         )
         # exist_ok: a process killed before its first checkpoint may have left files.
-        ended = run_training(options, out, False, True, compute, workers)
+        ended = run_training(options, out, False, True, *how, has_val_page=True)
     assert ended is not None  # None only in processes of rank > 0
     return ended
 

@@ -99,7 +99,7 @@ def run_on_ray(
         out = out or last_run(options.command)
     with reserved(out, options.command) as folder:
         asked = (options, folder.absolute(), resume, exist_ok, compute, workers, trackers)
-        work = partial(run_training, *asked)
+        work = partial(run_training, *asked, has_val_page=True)
         with caught_signals() as signals:
             try:
                 found: TrainResult | None = run_ranks(work, processes, address, compute)

@@ -146,7 +146,7 @@ def test_a_resumed_family_starts_the_rest_from_the_weights_it_began_with(
 ) -> None:
     begun: list[TrainOptions] = []
 
-    def ended_after_the_largest(options: TrainOptions, out: Path, *_: object) -> Mock:
+    def ended_after_the_largest(options: TrainOptions, out: Path, *_: object, **__: object) -> Mock:
         begun.append(options)
         if out.name != "large":
             raise TrainError("killed")
