@@ -135,9 +135,9 @@ def row_of(each: Evidence) -> dict[str, object]:
     }
 
 
-def as_markdown(found: Sequence[Evidence], order: Sequence[str] = SHOWN) -> str:
+def as_markdown(found: Sequence[Evidence]) -> str:
     """The table of the page: a comparison a row, a feature a column."""
-    features = [name for name in order if any(each.feature == name for each in found)]
+    features = list(dict.fromkeys(each.feature for each in found))
     lines = ["| networks compared | " + " | ".join(features) + " |"]
     lines.append("|---" * (1 + len(features)) + "|")
     for name in dict.fromkeys(each.comparison for each in found):

@@ -23,8 +23,8 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.bench_evidence import DOCS, PAGE, SHOWN, Evidence, as_markdown, draw, evidence
-from benchmarks.machine import RESULTS, maenas, read_csv
+from benchmarks.bench_evidence import DOCS, PAGE, SHOWN, Evidence, cell, draw, evidence
+from benchmarks.machine import RESULTS, commit, maenas, read_csv
 from maenas.evidence.agreement import DRAWS, Estimate, Networks
 from maenas.evidence.table import (
     TABLE_FILE,
@@ -34,6 +34,7 @@ from maenas.evidence.table import (
     write_table,
 )
 from maenas.evidence.verdict import paired
+from maenas.nas.scores.load import PASSES
 
 TABLES = RESULTS / "judge"
 RUNS = {
@@ -42,7 +43,7 @@ RUNS = {
     "latency": ("steel, 96 pixels, equal CPU latency", "latency_ms"),
     "blood-cells": ("blood cells, 96 pixels, equal CPU latency", "latency_ms"),
 }  # titles on the page, and the column of the cost
-FEATURES = (*SHOWN[:4], "log-macs", *SHOWN[4:])
+FEATURES = (*SHOWN[:4], "log-macs", *SHOWN[4:], *PASSES, "az-nas")
 MEASURED = "measured_ms"
 CHART = DOCS / "images" / "judge.png"
 BEGIN, END = "<!-- table of bench_judge -->", "<!-- end of the table of bench_judge -->"
@@ -72,7 +73,7 @@ def main() -> None:
             shown = [each for each in FEATURES if np.ptp(networks.features.get(each, 0.0))]
             found += [evidence(networks, each, arguments.draws) for each in shown]
         lines += [f"- {title}: {line}." for line in notes(folder)]
-    text = "\n".join([as_markdown(found, FEATURES), "", *lines])
+    text = "\n".join([*by_feature(found), "", *lines])
     print(text)
     if arguments.write:
         before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
@@ -80,12 +81,24 @@ def main() -> None:
         draw(found, CHART, columns=3)
 
 
+def by_feature(found: Sequence[Evidence]) -> Iterator[str]:
+    """The lines of the table of the page: a feature a row, a comparison a column."""
+    names = list(dict.fromkeys(each.comparison for each in found))
+    yield "| score | " + " | ".join(names) + " |"
+    yield "|---" * (1 + len(names)) + "|"
+    for feature in FEATURES:
+        cells = {each.comparison: each for each in found if each.feature == feature}
+        if cells:
+            yield f"| {feature} | " + " | ".join(cell(cells.get(name)) for name in names) + " |"
+
+
 def take(name: str, run: Path) -> None:
-    """Copy the tables of a run."""
+    """Copy the tables of a run, with the commit that they were taken at."""
     folder = TABLES / name
     folder.mkdir(parents=True, exist_ok=True)
-    for file in (TABLE_FILE, TRAININGS_FILE):
-        shutil.copyfile(run / file, folder / file)
+    shutil.copyfile(run / TABLE_FILE, folder / TABLE_FILE)
+    rows = [row | {"commit": commit()} for row in read_csv(run / TRAININGS_FILE)]
+    write_table(folder / TRAININGS_FILE, rows)
 
 
 def measure(name: str, run: Path, device: Path) -> None:
