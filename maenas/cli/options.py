@@ -59,9 +59,6 @@ ImageSize = Annotated[
         metavar="SIDE|HxW",
     ),
 ]
-InputSize = Annotated[
-    int | None, typer.Option(help="Side of the input image in pixels. (the network's own)")
-]
 PriceDevice = Annotated[
     str | None,
     typer.Option("--device", help="Device that latency is priced for. (the run's, else t4)"),
