@@ -11,7 +11,8 @@ For each random seed, `maenas race` chooses a network on the val split and train
 the single optimum is trained in the same way. Both are then evaluated on the test split, on which
 nothing was chosen. A seed is a row; the same command continues where the last one was stopped, and
 rows that exist are kept. Gains are means over the seeds with the 95 % interval of Student's t; the
-gain over the random networks is that over their median.
+gain over the random networks is that over their median. `--others SPEC ...` trains other networks
+in the same way and writes a table of their own.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from maenas.blocks import load_backbone
 from maenas.evidence.race import RESULT_FILE
 from maenas.evidence.table import TABLE_FILE
 
-NAME = "race"
+NAME, OTHERS = "race", "race-others"
 KEYS = ("data", "side", "epochs", "seed")
 COLUMNS = (
     *KEYS,
@@ -53,11 +54,15 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, required=True, help="epochs of the last round")
     parser.add_argument("--name", default="", help="name of the data set in the table")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--others", type=Path, nargs="+", default=[], help="specs to train instead")
     parser.add_argument("--set", action="append", default=[], help="change of the recipe")
     arguments = parser.parse_args()
     try:
-        for seed in arguments.seeds:
-            measure(arguments, seed)
+        if arguments.others:
+            measure_others(arguments)
+        else:
+            for seed in arguments.seeds:
+                measure(arguments, seed)
     except KeyboardInterrupt:
         print("interrupted; the same command continues", file=sys.stderr)
         raise SystemExit(130) from None
@@ -86,7 +91,7 @@ def measured(arguments: argparse.Namespace, seed: int) -> Row:
     """AP on the test split of what the race chose, the single optimum and the random networks."""
     random = [float(each["acc"]) for each in read_csv(arguments.random / TABLE_FILE)]
     folder = arguments.runs / f"race-{seed}"
-    changes = [word for change in arguments.set for word in ("--set", change)]
+    changes = changes_of(arguments)
     race = folder / "run"
     words: list[object] = ["race", arguments.portfolio, "--data", arguments.data]
     words += ["--epochs", arguments.epochs, "--seed", seed, "--out", race, *changes]
@@ -97,14 +102,44 @@ def measured(arguments: argparse.Namespace, seed: int) -> Row:
     if winner == OPTIMUM:  # the same training, so the same weights
         row["optimum_ap"] = row["race_ap"]
     else:
-        folder = arguments.runs / f"optimum-{seed}"
-        words = ["train", race / "detectors" / OPTIMUM, "--data", arguments.data, "--epochs"]
-        words += [arguments.epochs, "--out", folder / "run", *changes, "--set", f"seed={seed}"]
-        run(words, folder, folder / "done")
-        (folder / "done").touch()
-        row["optimum_ap"] = tested(folder / "run", arguments.data)
+        detector = race / "detectors" / OPTIMUM
+        row["optimum_ap"] = alone(arguments, detector, arguments.runs / f"optimum-{seed}", seed)
     row |= {"random_ap": f"{median(random):.4f}", "random_best_ap": f"{max(random):.4f}"}
     return row | {"random_networks": str(len(random))}
+
+
+def measure_others(arguments: argparse.Namespace) -> None:
+    """Train each network of `--others` with every seed, unless the table has its row."""
+    for seed in arguments.seeds:
+        for source in arguments.others:
+            name = Path(source).parent.name if Path(source).name == "best.yaml" else source.stem
+            known = {"data": arguments.name or arguments.data.stem, "network": name}
+            known |= {"epochs": str(arguments.epochs), "seed": str(seed)}
+            rows = read_csv(result_path(OTHERS))
+            if any(all(row[key] == known[key] for key in known) for row in rows):
+                continue
+            folder = arguments.runs / f"{name}-{seed}"
+            if not (folder / "detector").exists():
+                maenas("build-detector", source, "--out", folder / "detector")
+            row = known | {"ap": alone(arguments, folder / "detector", folder, seed)}
+            rows = [*read_csv(result_path(OTHERS)), row | {"commit": commit()}]
+            rows.sort(key=lambda each: (each["data"], each["network"], each["seed"]))
+            write_csv(OTHERS, rows, (*known, "ap", "commit"))
+
+
+def alone(arguments: argparse.Namespace, detector: Path, folder: Path, seed: int) -> str:
+    """AP on the test split of a detector that is trained as the winner of a race is."""
+    words: list[object] = ["train", detector, "--data", arguments.data]
+    words += ["--epochs", arguments.epochs, "--out", folder / "run"]
+    words += [*changes_of(arguments), "--set", f"seed={seed}"]
+    run(words, folder, folder / "done")
+    (folder / "done").touch()
+    return tested(folder / "run", arguments.data)
+
+
+def changes_of(arguments: argparse.Namespace) -> list[str]:
+    """The changes of the recipe as words of a command."""
+    return [word for change in arguments.set for word in ("--set", change)]
 
 
 def run(words: Sequence[object], folder: Path, result: Path) -> None:
