@@ -27,6 +27,7 @@ from maenas.evidence.tilt import (
 )
 from maenas.nas.scores.load import FORMAT
 from maenas.runs.models import find_model
+from maenas.terminal.console import count_of
 
 SCHEMA = "maenas/calibrated-score@1"
 TILTED = ("log-macs", "log-entropy")
@@ -226,8 +227,8 @@ def score_text(made: CalibratedScore) -> str:
     found = made.posterior.interval
     lines = [
         f"# maenas calibrate-score {made.table.name}, maenas {__version__}",
-        f"# {tilt_line(found)} from {made.posterior.networks} networks in {made.posterior.groups} "
-        "groups of equal cost",
+        f"# {tilt_line(found)} from {made.posterior.networks} networks in "
+        f"{count_of(made.posterior.groups, 'group')} of equal cost",
         f"format: {FORMAT}",
         f"name: {made.score}",
         f"options: {{t: {found.value:.4f}}}",

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from maenas.evidence.calibrate_score import CalibratedScore
 
 
+FAR = 3  # standard deviations from the trained networks beyond which a score is extrapolated
+
+
 def calibrate_score(
     table: Annotated[
         Path,
@@ -58,13 +61,13 @@ def calibrate_score(
 def print_calibrated(found: CalibratedScore) -> None:
     """Print the posterior of the tilt, what it changes, and the next command."""
     from maenas.evidence.calibrate_score import tilt_line
-    from maenas.terminal.console import OUT
+    from maenas.terminal.console import OUT, count_of
 
     posterior = found.posterior
     OUT.print(
         f"{found.score}: {tilt_line(posterior.interval)} (posterior mean and 95 % interval, sd "
-        f"{posterior.sd:.2f}) from {posterior.networks} networks in {posterior.groups} groups of "
-        "equal cost"
+        f"{posterior.sd:.2f}) from {posterior.networks} networks in "
+        f"{count_of(posterior.groups, 'group')} of equal cost"
     )
     OUT.print(
         f"rank correlation with accuracy: {found.spearman_at_0:+.2f} without a tilt, "
@@ -76,5 +79,10 @@ def print_calibrated(found: CalibratedScore) -> None:
         OUT.print(
             f"{each.network}: {each.score:+.2f} (sd {each.sd:.2f}) standard deviations from the "
             "mean of these networks"
+        )
+    if any(abs(each.score) > FAR for each in found.choices):
+        OUT.print(
+            f"beyond {FAR} standard deviations these networks tell little: race what is to be "
+            "chosen (maenas race)"
         )
     OUT.print(f"score file: {found.file}; next: maenas search --score {found.file} --budget ...")
