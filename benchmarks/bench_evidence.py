@@ -20,6 +20,7 @@ import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import fill
 
 import numpy as np
 
@@ -177,7 +178,7 @@ def draw(found: Sequence[Evidence], path: Path, columns: int = 4) -> None:
             axis.plot([each.low, each.high], [row, row], color=colour, linewidth=2)
             axis.plot(each.value, row, "o", color=colour)
         axis.axvline(0, color="black", linewidth=0.8)
-        axis.set_title(name, fontsize=10)
+        axis.set_title(fill(name, 36), fontsize=10)
         axis.set_yticks(range(len(features)), features)
         axis.grid(axis="x", alpha=0.3)
     axes[0, 0].invert_yaxis()
