@@ -197,8 +197,12 @@ def test_a_check_of_many_images_names_the_option_that_reads_fewer(shapes, typed,
 
 def test_a_check_is_for_an_input_of_any_shape(shapes, typed, monkeypatch):
     asked = []
-    checks = "maenas.detector.data.check.check_boxes"
-    monkeypatch.setattr(checks, lambda dataset, size: asked.append(size) or [])
+
+    def noted(dataset, size):
+        asked.append(size)
+        return []
+
+    monkeypatch.setattr("maenas.detector.data.check.check_boxes", noted)
     for size in ("640", "64x320"):
         assert typed("data", "check", "set", "--size", size).code == 0
     assert set(asked) == {(640, 640), (64, 320)}

@@ -18,7 +18,7 @@ from maenas.backbone_search.portfolio.result import Portfolio
 from maenas.backbone_search.portfolio.run import run_portfolio
 from maenas.blocks import MaenasError
 from maenas.budgets import InfeasibleError
-from maenas.evidence.race import members_of
+from maenas.evidence.race_options import members_of
 from maenas.nas.executors import Executor, InProcess
 from maenas.runs.start import mark_start
 from tests.killed import KILLED, in_child, killed_at
