@@ -12,6 +12,27 @@ Shape = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
+class OnRandomImages:
+    """A score of an untrained network that sees N(0, 1) pixels.
+
+    Attributes:
+        batch: number of images.
+        side: largest height and width of the images in pixels.
+    """
+
+    name: ClassVar[str]
+    batch: int = 16
+    side: int = 128
+
+    def __post_init__(self) -> None:
+        positive(self.name, batch=self.batch, side=self.side)
+
+    def shape(self, backbone: Backbone) -> Shape:
+        """(images, channels, height, width) of the batch."""
+        return batch_shape(backbone, self.batch, self.side)
+
+
+@dataclass(frozen=True, slots=True)
 class SynFlow:
     """Synaptic flow: ln of the sum of weight times gradient in a network of absolute weights.
 
@@ -39,32 +60,23 @@ class SynFlow:
 
 
 @dataclass(frozen=True, slots=True)
-class Zen:
+class Zen(OnRandomImages):
     """Zen-score: how much a random network reacts to a perturbed image, with its BatchNorm scales.
 
     ln of the mean absolute difference of the last maps of x and x + 0.01 n, plus the sum of ln of
     the standard deviations that BatchNorm divides by. Weights and images are N(0, 1). Shortcuts are
     kept, whereas the authors remove them.
 
-    Attributes:
-        batch: number of images.
-        side: largest height and width of the images in pixels.
-
     Source: Zen-NAS, https://arxiv.org/abs/2102.01063, algorithm 1.
     """
 
     name: ClassVar[str] = "zen"
-    batch: int = 16
-    side: int = 128
-
-    def __post_init__(self) -> None:
-        positive(self.name, batch=self.batch, side=self.side)
 
     def __call__(self, backbone: Backbone, seed: int) -> float:
         """The score of one random network; higher is better."""
         from maenas.nas.scores.gradient_passes import zen  # loads torch
 
-        return zen(backbone, batch_shape(backbone, self.batch, self.side), seed)
+        return zen(backbone, self.shape(backbone), seed)
 
 
 @dataclass(frozen=True, slots=True)
