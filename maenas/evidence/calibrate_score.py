@@ -18,7 +18,7 @@ from maenas.budgets.arrays import Float64Array
 from maenas.evidence.agreement import Estimate, mean_in_groups, spearman
 from maenas.evidence.features import network_columns, tilted_levels
 from maenas.evidence.race_options import members_of
-from maenas.evidence.table import cost_of, groups_of, trained_rows
+from maenas.evidence.table import groups_of, trained_rows
 from maenas.evidence.tilt import (
     FEWEST_NETWORKS,
     TiltPosterior,
@@ -175,8 +175,7 @@ def calibrate_table(
         raise SpecError(f"calibrate-score: prior_sd must be a positive number, got {prior_sd:g}.")
     if out.suffix not in (".yaml", ".yml"):
         raise SpecError(f"calibrate-score: --out must end in .yaml, got {out}.")
-    cost = cost or cost_of(path)
-    table = trained_rows(path, accuracy, cost)
+    table, cost = trained_rows(path, accuracy, cost)
     with np.errstate(divide="ignore", invalid="ignore"):  # checked in the next line
         levels = tilted_levels(table, score)
     if not levels or not np.isfinite(levels).all():

@@ -76,8 +76,7 @@ def comparisons_of(path: Path, accuracy: str = "acc", cost: str | None = None) -
     Raises:
         SpecError: if a column is missing, or nothing can be compared.
     """
-    cost = cost or cost_of(path)
-    table = trained_rows(path, accuracy, cost)
+    table, cost = trained_rows(path, accuracy, cost)
     features = features_of(table)
     if not features:
         raise SpecError(f"{path}: has no columns of features, such as macs, params, u1 or n1.")
@@ -115,18 +114,23 @@ def of_equal_depth(networks: Networks, depth: Float64Array) -> list[Networks]:
     return []
 
 
-def cost_of(path: Path) -> str:
+def cost_of(table: Columns) -> str:
     """The column with the cost: the latency where `maenas judge` drew by it, otherwise MACs."""
-    return LATENCY if LATENCY in read_table(path) else MACS
+    return LATENCY if LATENCY in table else MACS
 
 
-def trained_rows(path: Path, accuracy: str, cost: str) -> dict[str, Float64Array]:
+def trained_rows(
+    path: Path, accuracy: str, cost: str | None
+) -> tuple[dict[str, Float64Array], str]:
     """The columns of a table, with the networks alone whose accuracy and cost are known.
+
+    With it comes the name of the column with the cost: that of `cost_of` if None is given.
 
     Raises:
         SpecError: if a column is missing, or fewer than two networks are left.
     """
     table = read_table(path)
+    cost = cost or cost_of(table)
     reached, spent = column_of(table, accuracy, path), column_of(table, cost, path)
     known = np.isfinite(reached) & np.isfinite(spent) & (spent > 0)
     if known.sum() < 2:
@@ -134,7 +138,7 @@ def trained_rows(path: Path, accuracy: str, cost: str) -> dict[str, Float64Array
             f"{path}: at least 2 networks need a finite {accuracy!r} and a positive {cost!r}, got "
             f"{known.sum()}."
         )
-    return {key: values[known] for key, values in table.items()}
+    return {key: values[known] for key, values in table.items()}, cost
 
 
 def bands_of(cost: Float64Array) -> NDArray[np.int64]:
