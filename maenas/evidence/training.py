@@ -22,7 +22,8 @@ from maenas.runs.training_table import training_rows
 
 LARGEST = 4 * MIB
 STATE_FILE = "resume.pt"  # of a training that has begun
-# Networks are compared after the last epoch, and evaluations of every epoch took 18 % of the time.
+# Networks are compared after the last epoch; evaluations of every epoch would take a good part of
+# the time of short trainings.
 FEW_EVALUATIONS = "evaluations=4"
 RECORDS, RUNNING = "trainings", "running"  # folders of a run
 TRAINING = "training"  # folder of a training in that of its task
