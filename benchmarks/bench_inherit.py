@@ -1,15 +1,20 @@
 """What inherited weights are worth: short trainings with them against long ones without.
 
     python -m benchmarks.bench_inherit REAL --runs FOLDER [--targets bccd neu-det] [--seeds 0 1 2]
+    python -m benchmarks.bench_inherit REAL --runs FOLDER --targets general [--seeds 0 1 2]
     python -m benchmarks.bench_inherit REAL --runs FOLDER --table
 
-REAL is a folder with the data sets bccd, deeppcb and neu-det, of which 200 images of each split are
-used. The source of weights is Ns; the detector that inherits has other widths, depths and kernels.
-For each target, it is trained
+REAL is a folder with the data sets bccd, deeppcb, neu-det and coco256, of which 200 images of each
+split are used. The source of weights is Ns; the detector that inherits has other widths, depths and
+kernels. For each target, it is trained
 
 - long, from random weights, and for a quarter of the epochs from random weights;
 - for a quarter of the epochs with the weights of a source that was trained long on deeppcb (another
   data set), and on the target itself (within one set).
+
+The target `general` is another question: a general detector, Ns trained long on the 92 classes of
+coco256, deeppcb and neu-det together (random seed 0), is fine-tuned to the three classes of bccd,
+none of which it knows, for 2, 5, 10 and 20 epochs, beside Ns from random weights.
 
 All are trained at 224 pixels on one thread; the last moving average is judged on the val split. A
 training takes some minutes. The same command continues where the last one was stopped; a training
@@ -21,7 +26,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import mean, stdev
@@ -29,13 +34,16 @@ from typing import Any
 
 from benchmarks.machine import commit, maenas, write_csv
 from benchmarks.partial.small_training import judged, steps_of, train_small
-from benchmarks.partial.views import some_images
+from benchmarks.partial.views import some_images, write_union
 from benchmarks.real.meter import sessions
 from maenas.blocks import Mob, load_backbone
 from maenas.blocks.backbone_file import dump_backbone
 
 TARGETS = ("bccd", "neu-det")
 OTHER = "deeppcb"
+GENERAL = "general"
+PARTS = ("coco256", "deeppcb", "neu-det")  # data sets of the general detector
+NEW, BUDGETS = "bccd", (2, 5, 10, 20)  # what it is fine-tuned to, and in how many epochs
 SOURCE = "zoo:damo-yolo-ns"
 SIDE, LONG = 224, 40
 IMAGES = 200  # of each split
@@ -58,23 +66,30 @@ class Task:
     Attributes:
         data: name of the data set to learn and to be judged on.
         name: name of the training.
+        seed: random seed.
         detector: detector to train.
         epochs: number of epochs.
-        init: name of the training of the same seed whose weights are inherited; "" without one.
+        init: folder of the training whose weights are inherited; "" without one.
     """
 
     data: str
     name: str
+    seed: int
     detector: str
     epochs: int
     init: str = ""
+
+    @property
+    def folder(self) -> str:
+        """Name of the folder of the training."""
+        return f"{self.name}-seed-{self.seed}"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("real", type=Path, help="folder of the data sets")
     parser.add_argument("--runs", type=Path, required=True, help="folder of all trainings")
-    parser.add_argument("--targets", nargs="+", choices=TARGETS, default=TARGETS)
+    parser.add_argument("--targets", nargs="+", choices=(*TARGETS, GENERAL), default=TARGETS)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--table", action="store_true", help="only make the table")
     arguments = parser.parse_args()
@@ -83,8 +98,8 @@ def main() -> None:
     if not arguments.table:
         try:
             for seed in arguments.seeds:
-                for task in tasks_of(arguments.targets, different(runs)):
-                    learn(task, seed, arguments.real, runs)
+                for task in tasks_of(arguments.targets, seed, different(runs)):
+                    learn(task, arguments.real, runs)
         except KeyboardInterrupt:
             print("interrupted; the same command continues", file=sys.stderr)
             raise SystemExit(130) from None
@@ -111,31 +126,55 @@ def different(runs: Path) -> str:
     return str(runs / "different")
 
 
-def tasks_of(targets: tuple[str, ...], detector: str) -> Iterator[Task]:
+def tasks_of(targets: Sequence[str], seed: int, detector: str) -> Iterator[Task]:
     """The trainings of one seed, sources first."""
-    yield Task(OTHER, f"source-{OTHER}", SOURCE, LONG)
-    for data in targets:
-        yield Task(data, f"source-{data}", SOURCE, LONG)
-        yield Task(data, f"random-{data}-long", detector, LONG)
-        yield Task(data, f"random-{data}-short", detector, SHORT)
-        yield Task(data, f"across-{data}-short", detector, SHORT, f"source-{OTHER}")
-        yield Task(data, f"within-{data}-short", detector, SHORT, f"source-{data}")
+    if GENERAL in targets:
+        yield from general_tasks(seed)
+    others = [data for data in targets if data != GENERAL]
+    other = Task(OTHER, f"source-{OTHER}", seed, SOURCE, LONG)
+    if others:
+        yield other
+    for data in others:
+        same = Task(data, f"source-{data}", seed, SOURCE, LONG)
+        yield same
+        yield Task(data, f"random-{data}-long", seed, detector, LONG)
+        yield Task(data, f"random-{data}-short", seed, detector, SHORT)
+        yield Task(data, f"across-{data}-short", seed, detector, SHORT, other.folder)
+        yield Task(data, f"within-{data}-short", seed, detector, SHORT, same.folder)
 
 
-def learn(task: Task, seed: int, real: Path, runs: Path) -> None:
+def general_tasks(seed: int) -> Iterator[Task]:
+    """The general detector, and what fine-tuning makes of it in each number of epochs."""
+    source = Task(GENERAL, f"source-{GENERAL}", 0, SOURCE, LONG)
+    yield source
+    for epochs in BUDGETS:
+        yield Task(NEW, f"fine-tuned-{epochs:02}", seed, SOURCE, epochs, source.folder)
+        yield Task(NEW, f"random-ns-{epochs:02}", seed, SOURCE, epochs)
+
+
+def data_of(name: str, real: Path, runs: Path) -> Path:
+    """The data set of a training: some images of one, or the union of those of several."""
+    counts = {"train": IMAGES, "val": IMAGES}
+    if name != GENERAL:
+        return some_images(real / name, runs / "data" / name, counts)
+    path = runs / "data" / "union.yaml"
+    if not path.exists():
+        write_union(path, [data_of(part, real, runs).parent for part in PARTS])
+    return path
+
+
+def learn(task: Task, real: Path, runs: Path) -> None:
     """Train and judge a detector, unless it was; leaves `row.json`."""
-    folder = runs / f"{task.name}-seed-{seed}"
+    folder = runs / task.folder
     if (folder / "row.json").exists():
         return
-    print(f"{task.name}, seed {seed}: {folder}", flush=True)
-    data = some_images(
-        real / task.data, runs / "data" / task.data, {"train": IMAGES, "val": IMAGES}
-    )
-    init = runs / f"{task.init}-seed-{seed}" / "run" / "last" if task.init else None
-    changes = (f"seed={seed}",)
+    print(f"{task.name}, seed {task.seed}: {folder}", flush=True)
+    data = data_of(task.data, real, runs)
+    init = runs / task.init / "run" / "last" if task.init else None
+    changes = (f"seed={task.seed}",)
     run = train_small(folder, task.detector, data, SIDE, task.epochs, changes, init)
     row = {
-        **{"data": task.data, "training": task.name, "seed": seed, "epochs": task.epochs},
+        **{"data": task.data, "training": task.name, "seed": task.seed, "epochs": task.epochs},
         "steps": steps_of(run),
         **judged(run / "last", data, "val"),
         "minutes": round(sum(sessions(folder)) / 60, 1),
