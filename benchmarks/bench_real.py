@@ -15,6 +15,8 @@ AGPL-3.0): it is not needed to use maenas.
 A model is the name of a peer, a scale of the zoo (ns, nm, t), or NAME=BACKBONE for a searched one.
 yolo11n@8 is a peer that takes a step for 8 images, as ours does: it tells what part the training
 has in a difference.
+`--minutes M` gives each model M processor minutes in place of a number of epochs: two short
+trainings of it, of one and of three epochs, tell how many epochs fit into them.
 `--latency` times every model on one thread of OpenVINO, in one interleaved run; do it while nothing
 else runs. NMS is not part of it, except for YOLO26, which needs none.
 
@@ -33,6 +35,7 @@ from benchmarks.machine import commit
 from benchmarks.real.judge import judged
 from benchmarks.real.latency import interleaved
 from benchmarks.real.meter import sessions
+from benchmarks.real.pace import with_epochs
 from benchmarks.real.sides import Plan, Side, side_of
 from benchmarks.real.table import draw, lines, update
 from benchmarks.real.views import make_view
@@ -49,6 +52,7 @@ def main() -> None:
         size=arguments.size,
         epochs=arguments.epochs,
         batch=arguments.batch,
+        minutes=arguments.minutes,
     )
     state = runs / "ultralytics"
     sides = [side_of(word, arguments.peers_python, state) for word in arguments.models]
@@ -74,6 +78,7 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("data", type=Path, help="data.yaml, or its folder")
     parser.add_argument("--size", type=int, default=224, help="height and width of the input")
     parser.add_argument("--epochs", type=int, default=60, help="epochs of a training")
+    parser.add_argument("--minutes", type=float, help="processor minutes in place of epochs")
     parser.add_argument("--batch", type=int, help="images in a step (each side's default)")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument(
@@ -89,14 +94,20 @@ def parsed() -> argparse.Namespace:
 
 def learn(side: Side, plan: Plan, seed: int, data: str, place: Path) -> None:
     """Train and judge a model, unless it was; leaves `row.json`."""
-    out = place / f"{side.name}-{plan.epochs}-epochs-seed-{seed}"
+    out = place / f"{side.name}-{plan.length}-seed-{seed}"
     if (out / "row.json").exists():
         return
     print(f"{data}: {side.name}, seed {seed}: {out}", flush=True)
+    plan = with_epochs(side, plan, place)
     side.train(plan, seed, out)
     test = read_dataset(plan.view.data, "test")
     row: dict[str, object] = {"data": data, "size": plan.size, "model": side.name, "seed": seed}
-    row |= {"epochs": plan.epochs, "batch": side.batch(plan, out), "peer": side.peer}
+    row |= {
+        "epochs": plan.epochs,
+        "minutes": "" if plan.minutes is None else f"{plan.minutes:g}",
+        "batch": side.batch(plan, out),
+        "peer": side.peer,
+    }
     row |= {name: round(value, 4) for name, value in judged(test, side.found(plan, out)).items()}
     row |= {"processor_min": round(sum(sessions(out)) / 60, 1), "commit": commit()}
     part = out / "row.json.part"

@@ -22,7 +22,7 @@ from maenas.training.setup import ARGS_FILE, IMAGES_A_STEP, SCHEMA
 
 PEERS = tuple(f"yolo{version}{scale}" for version in ("11", "26", "v8") for scale in "ns")
 SCRIPT = Path(__file__).with_name("ultralytics_peer.py")
-PEER_BATCH = 16  # default of Ultralytics
+PEER_BATCH, PEER_STEP = 16, 64  # defaults of Ultralytics: `batch` and `nbs`
 STEP = "-step-"  # in the name of a peer, before the images of a step that are no default
 MIN_SCORE = 0.001  # minimum confidence of a detection that is judged, on both sides
 
@@ -36,12 +36,19 @@ class Plan:
         size: height and width of the input, in pixels.
         epochs: epochs of a training.
         batch: images in a step; None for what the command of each side does by default.
+        minutes: processor minutes of a training, which decide its epochs; None for `epochs`.
     """
 
     view: View
     size: int
     epochs: int
     batch: int | None
+    minutes: float | None = None
+
+    @property
+    def length(self) -> str:
+        """How long trainings are, for the name of a folder."""
+        return f"{self.epochs}-epochs" if self.minutes is None else f"{self.minutes:g}-minutes"
 
 
 class Side(Protocol):
@@ -162,8 +169,9 @@ class Peer:
         run_metered(words, out, self._environment())
 
     def batch(self, plan: Plan, out: Path) -> int:
-        """Images in a step: those of the plan, or the default of Ultralytics."""
-        return self.step or plan.batch or PEER_BATCH
+        """Images in a step after the warm-up: of as many batches as come closest to `nbs`."""
+        loaded = self.step or plan.batch or PEER_BATCH
+        return self.step or loaded * max(round(PEER_STEP / loaded), 1)
 
     def found(self, plan: Plan, out: Path) -> dict[str, Rows]:
         """Detections by `predict`, with its own NMS threshold."""

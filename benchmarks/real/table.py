@@ -12,7 +12,7 @@ from benchmarks.machine import read_csv, result_path, write_csv
 from benchmarks.real.sides import STEP
 
 NAME = "real"
-KEYS = ("data", "size", "epochs", "batch", "model", "seed")
+KEYS = ("data", "size", "minutes", "epochs", "batch", "model", "seed")
 SCORES = ("ap", "ap50", "ap75")
 MS = ("f32_ms", "int8_ms")
 COLUMNS = (*KEYS, "peer", *SCORES, "processor_min", *MS, "commit")
@@ -21,9 +21,10 @@ Row = dict[str, str]
 
 def update(runs: Path) -> list[Row]:
     """Add the results in the folder of the trainings to the table; returns all its rows."""
-    rows = {_key(row): row for row in read_csv(result_path(NAME))}
+    known = [dict.fromkeys(COLUMNS, "") | row for row in read_csv(result_path(NAME))]
+    rows = {_key(row): row for row in known}
     for path in sorted(runs.glob("*/*/row.json")):
-        found = {name: str(value) for name, value in _read(path).items()}
+        found = dict.fromkeys(KEYS, "") | {k: str(value) for k, value in _read(path).items()}
         rows[_key(found)] = dict.fromkeys(COLUMNS, "") | rows.get(_key(found), {}) | found
     for path in sorted(runs.glob("*/latency.json")):
         timed = _read(path)
@@ -41,12 +42,12 @@ def lines(rows: Sequence[Row]) -> list[str]:
     """One line per model of a data set: mean over its random seeds, range of AP, and latency."""
     found = []
     for key, some in _by_model(rows).items():
-        data, size, epochs, batch, model = key
+        data, size, minutes, epochs, batch, model = key
         ap = [float(row["ap"]) for row in some]
         means = ", ".join(f"{name} {_mean(some, name):.3f}" for name in SCORES)
         ms = ", ".join(f"{name[:-3]} {some[0][name]} ms" for name in MS if some[0][name])
         found.append(
-            f"{data} at {size}, {epochs} epochs, batch {batch}: {model}: {means} "
+            f"{data} at {size}, {_length(minutes, epochs)}, batch {batch}: {model}: {means} "
             f"(AP {min(ap):.3f}..{max(ap):.3f}, {len(ap)} seeds), "
             f"{_mean(some, 'processor_min'):.0f} processor minutes" + (f", {ms}" if ms else "")
         )
@@ -61,15 +62,15 @@ def draw(rows: Sequence[Row]) -> str:
     import matplotlib.pyplot as plt
 
     models = {key: some for key, some in _by_model(rows).items() if some[0]["f32_ms"]}
-    panels = sorted({key[:3] for key in models})
+    panels = sorted({_panel(key) for key in models})
     if not panels:
         return "no picture yet: no trained model has a latency"
     figure, axes = plt.subplots(1, len(panels), figsize=(5 * len(panels), 4), squeeze=False)
     for axis, panel in zip(axes[0], panels, strict=True):
         for key, some in models.items():
-            if key[:3] == panel:
-                _point(axis, key[4], some)
-        axis.set_title("{} at {}, {} epochs".format(*panel))
+            if _panel(key) == panel:
+                _point(axis, key[-1], some)
+        axis.set_title("{} at {}, {}".format(*panel))
         axis.set_xlabel("OpenVINO f32, 1 thread, ms")
         axis.set_ylabel("AP on the test split")
         axis.margins(0.25)
@@ -93,6 +94,16 @@ def _by_model(rows: Sequence[Row]) -> dict[tuple[str, ...], list[Row]]:
     for row in rows:
         found.setdefault(tuple(row[name] for name in KEYS[:-1]), []).append(row)
     return found
+
+
+def _panel(key: tuple[str, ...]) -> tuple[str, str, str]:
+    """Data set, size and length of training: what the models of one picture have in common."""
+    data, size, minutes, epochs = key[:4]
+    return data, size, f"{minutes} processor minutes" if minutes else f"{epochs} epochs"
+
+
+def _length(minutes: str, epochs: str) -> str:
+    return f"{minutes} processor minutes ({epochs} epochs)" if minutes else f"{epochs} epochs"
 
 
 def _key(row: Mapping[str, str]) -> tuple[str, ...]:

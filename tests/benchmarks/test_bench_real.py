@@ -9,6 +9,7 @@ import pytest
 from benchmarks.real import table
 from benchmarks.real.judge import judged, of_coco
 from benchmarks.real.meter import run_metered, sessions
+from benchmarks.real.pace import epochs_in, with_epochs
 from benchmarks.real.sides import Plan, side_of
 from benchmarks.real.views import View, make_view
 from maenas.detector.data.make_shapes import ShapeSet, make_shapes
@@ -94,6 +95,51 @@ def test_a_peer_with_other_steps_has_the_latency_of_its_network(tmp_path, monkey
     assert [each["f32_ms"] for each in table.update(tmp_path / "runs")] == ["1.500"]
 
 
+def test_rows_of_equal_processor_minutes_stand_apart_from_those_of_equal_epochs(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr("benchmarks.machine.RESULTS", tmp_path / "results")
+    row = {"data": "d", "size": 64, "model": "ns", "seed": 0, "epochs": 60, "batch": 8}
+    row |= {"peer": False, "ap": 0.25, "ap50": 0.5, "ap75": 0.2, "processor_min": 3.0}
+    for minutes in ("", "30"):
+        out = tmp_path / "runs" / "d-64" / f"ns-{minutes}"
+        out.mkdir(parents=True)
+        (out / "row.json").write_text(json.dumps(row | {"minutes": minutes}))
+    rows = table.update(tmp_path / "runs")
+    assert [each["minutes"] for each in rows] == ["", "30"]
+    by_epochs, by_minutes = table.lines(rows)
+    assert "d at 64, 60 epochs, batch 8: ns" in by_epochs
+    assert "d at 64, 30 processor minutes (60 epochs), batch 8: ns" in by_minutes
+
+
+def test_minutes_leave_out_what_a_start_costs():
+    # A start of 20 s and 10 s an epoch: 30 s with one epoch, 50 s with three.
+    assert epochs_in(60 * 10, short=30, long=50) == 58
+    assert epochs_in(50, short=30, long=50) == 3
+
+
+def test_minutes_that_three_epochs_do_not_fit_into_are_refused():
+    with pytest.raises(ValueError, match=r"--minutes: must be at least 0\.8"):
+        epochs_in(49, short=30, long=50)
+
+
+def test_the_epochs_of_a_number_of_minutes_are_found_once(tmp_path):
+    trained = []
+
+    class Timed:
+        name = "timed"
+
+        def train(self, plan, seed, out):
+            trained.append(plan.epochs)
+            out.mkdir()
+            (out / "minutes.json").write_text(json.dumps([20 + 10 * plan.epochs]))
+
+    plan = Plan(view=View(tmp_path, ("a",)), size=64, epochs=60, batch=None, minutes=10)
+    for _ in range(2):
+        assert with_epochs(Timed(), plan, tmp_path).epochs == 58
+    assert trained == [1, 3]
+
+
 def test_processor_seconds_add_up_over_sessions(tmp_path, monkeypatch):
     monkeypatch.setattr("benchmarks.real.meter.POLL_S", 0.02)
     for _ in range(2):
@@ -111,5 +157,5 @@ def test_a_peer_that_takes_a_step_for_eight_images_has_a_name_and_a_batch_of_its
     of_eight = side_of("yolo11n@8", tmp_path / "python", tmp_path)
     view = View(tmp_path, ("a",))
     plan = Plan(view=view, size=320, epochs=60, batch=None)
-    assert (by_default.name, by_default.batch(plan, tmp_path)) == ("yolo11n", 16)
+    assert (by_default.name, by_default.batch(plan, tmp_path)) == ("yolo11n", 64)
     assert (of_eight.name, of_eight.batch(plan, tmp_path)) == ("yolo11n-step-8", 8)
