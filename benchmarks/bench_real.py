@@ -12,7 +12,8 @@ weights that were best on val are judged on test by pycocotools, with detections
 or more. Peers run in an environment of their own (`--peers-python`, which has `ultralytics`,
 AGPL-3.0): it is not needed to use maenas.
 
-A model is the name of a peer, a scale of the zoo (ns, nm, t), or NAME=BACKBONE for a searched one.
+A model is the name of a peer, a scale of the zoo (ns, nm, t), or NAME=BACKBONE for a searched one;
+NAME=BACKBONE,optimizer.lr=0.02 changes its recipe, with further changes after further commas.
 yolo11n@8 is a peer that takes a step for 8 images, as ours does: it tells what part the training
 has in a difference.
 `--minutes M` gives each model M processor minutes in place of a number of epochs: two short
@@ -82,7 +83,7 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--batch", type=int, help="images in a step (each side's default)")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument(
-        "--models", nargs="+", default=[], help="PEER, PEER@IMAGES, scale, NAME=BACKBONE"
+        "--models", nargs="+", default=[], help="PEER, PEER@IMAGES, scale, NAME=BACKBONE,CHANGE"
     )
     parser.add_argument("--runs", type=Path, required=True, help="folder of all trainings")
     parser.add_argument("--peers-python", type=Path, help="Python that has ultralytics")

@@ -204,7 +204,7 @@ class Peer:
 
 
 def side_of(word: str, peers_python: Path | None, state: Path) -> Side:
-    """A model from the command line: a peer's name, PEER@IMAGES, a scale, or NAME=BACKBONE.
+    """A model from the command line: PEER, PEER@IMAGES, a scale, or NAME=BACKBONE[,CHANGE...].
 
     Raises:
         ValueError: if it is none of them, or a peer has no Python.
@@ -216,10 +216,11 @@ def side_of(word: str, peers_python: Path | None, state: Path) -> Side:
         return Peer(model, peers_python, state, int(step) if step else None)
     if word in template_names():
         return Ours(word, f"zoo:damo-yolo-{word}")
-    name, _, path = word.partition("=")
+    name, _, rest = word.partition("=")
+    path, *changes = rest.split(",")
     if not path:
         raise ValueError(f"{word}: must be one of {_listed()}, or NAME=BACKBONE.")
-    return Ours(name, path)
+    return Ours(name, path, tuple(changes))
 
 
 def _listed() -> str:

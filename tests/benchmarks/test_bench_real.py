@@ -147,6 +147,13 @@ def test_processor_seconds_add_up_over_sessions(tmp_path, monkeypatch):
     assert len(sessions(tmp_path)) == 2
 
 
+def test_a_model_of_ours_may_have_changes_of_its_recipe(tmp_path):
+    quick = side_of("quick=zoo:damo-yolo-t,optimizer.lr=0.1,ema.ramp=100", None, tmp_path)
+    assert quick.name == "quick"
+    assert quick.detector == "zoo:damo-yolo-t"
+    assert quick.changes == ("optimizer.lr=0.1", "ema.ramp=100")
+
+
 def test_a_peer_needs_its_python(tmp_path):
     with pytest.raises(ValueError, match="--peers-python"):
         side_of("yolo11n", None, tmp_path)
