@@ -10,7 +10,7 @@ from benchmarks.real import table
 from benchmarks.real.judge import judged, of_coco
 from benchmarks.real.meter import run_metered, sessions
 from benchmarks.real.pace import epochs_in, with_epochs
-from benchmarks.real.sides import Plan, side_of
+from benchmarks.real.sides import Ours, Plan, side_of
 from benchmarks.real.views import View, make_view
 from maenas.detector.data.make_shapes import ShapeSet, make_shapes
 from maenas.detector.data.readers.read import read_dataset
@@ -149,9 +149,7 @@ def test_processor_seconds_add_up_over_sessions(tmp_path, monkeypatch):
 
 def test_a_model_of_ours_may_have_changes_of_its_recipe(tmp_path):
     quick = side_of("quick=zoo:damo-yolo-t,optimizer.lr=0.1,ema.ramp=100", None, tmp_path)
-    assert quick.name == "quick"
-    assert quick.detector == "zoo:damo-yolo-t"
-    assert quick.changes == ("optimizer.lr=0.1", "ema.ramp=100")
+    assert quick == Ours("quick", "zoo:damo-yolo-t", ("optimizer.lr=0.1", "ema.ramp=100"))
 
 
 def test_a_peer_needs_its_python(tmp_path):
