@@ -11,6 +11,7 @@ from typing import Any
 
 from maenas.blocks import SpecError
 from maenas.nas.executors import Shared
+from tests.patience import PATIENCE_S
 
 
 def drawn(seed: int) -> float:
@@ -21,6 +22,16 @@ def drawn(seed: int) -> float:
 def slow_first(number: int) -> int:
     """The first takes longest."""
     time.sleep(0.2 if number == 0 else 0.0)
+    return number
+
+
+def first_after_last(item: tuple[Path, int, int]) -> int:
+    """The first item waits until the task of the last one has run."""
+    folder, number, last = item
+    (folder / str(number)).touch()
+    until = time.monotonic() + PATIENCE_S
+    while number == 0 and not (folder / str(last)).exists() and time.monotonic() < until:
+        time.sleep(0.01)
     return number
 
 

@@ -68,7 +68,9 @@ def train_all(
     if done:
         LOG.info(f"{title}: {done} of {len(tasks)} trainings are finished already")
     with opened_executor(effort.workers, effort.ray) as executor:
-        for number, trained in enumerate(executor.map(train_one, waiting), 1):
+        # As they finish: a worker of a cluster leaves no record, so a later kill would lose them.
+        finished = executor.as_completed(train_one, waiting)
+        for number, (_, trained) in enumerate(finished, 1):
             if trained is None:
                 continue
             found[trained.name] = trained

@@ -1,4 +1,4 @@
-"""The interface of all executors: they run pure tasks and return results in submission order."""
+"""The interface of all executors: they run pure tasks, in processes or on machines."""
 
 from __future__ import annotations
 
@@ -50,6 +50,21 @@ class Executor(ABC):
         """
 
     @abstractmethod
+    def as_completed(
+        self, function: Callable[[Item], Answer], items: Sequence[Item]
+    ) -> Iterator[tuple[int, Answer]]:
+        """The index of each item and its result, in the order in which the tasks finish.
+
+        It is for tasks whose results are kept at once, so that no finished one is lost with this
+        process.
+
+        Raises:
+            ExecutorError: if the worker of a task is lost too often.
+            Exception: the exception that the function raised for an item, after all results that
+                were there at that time.
+        """
+
+    @abstractmethod
     def share(self, value: Value) -> Shared[Value]:
         """A reference to a value that many items hold; each worker receives the value once."""
 
@@ -77,6 +92,11 @@ class InProcess(Executor):
 
     def map(self, function: Callable[[Item], Answer], items: Sequence[Item]) -> Iterator[Answer]:
         return map(function, items)
+
+    def as_completed(
+        self, function: Callable[[Item], Answer], items: Sequence[Item]
+    ) -> Iterator[tuple[int, Answer]]:
+        return enumerate(map(function, items))
 
     def share(self, value: Value) -> Shared[Value]:
         return Shared(value)

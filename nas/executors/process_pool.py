@@ -36,6 +36,11 @@ class ProcessPool(Executor):
     def map(self, function: Callable[[Item], Answer], items: Sequence[Item]) -> Iterator[Answer]:
         return Stream(self, function, items)
 
+    def as_completed(
+        self, function: Callable[[Item], Answer], items: Sequence[Item]
+    ) -> Iterator[tuple[int, Answer]]:
+        return Stream(self, function, items).as_completed()
+
     def share(self, value: Value) -> Shared[Value]:
         content = pickle.dumps(value)
         return Shared(value, key_of(content), partial(bytes, content))

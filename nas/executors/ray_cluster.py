@@ -82,6 +82,11 @@ class RayCluster(Executor):
     def map(self, function: Callable[[Item], Answer], items: Sequence[Item]) -> Iterator[Answer]:
         return Stream(self, function, items)
 
+    def as_completed(
+        self, function: Callable[[Item], Answer], items: Sequence[Item]
+    ) -> Iterator[tuple[int, Answer]]:
+        return Stream(self, function, items).as_completed()
+
     def share(self, value: Value) -> Shared[Value]:
         content = pickle.dumps(value)
         with reachable(self._ray):

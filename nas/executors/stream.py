@@ -83,7 +83,10 @@ class TaskBatch(Generic[Item]):
 
 @dataclass(slots=True)
 class Stream(Iterator[Answer], Generic[Item, Answer]):
-    """The results of `function` over `items`, in order; see `Executor.map`."""
+    """The results of `function` over `items`, in order; see `Executor.map`.
+
+    `as_completed` gives them as they come instead; a stream is read in one of the two ways.
+    """
 
     workers: Workers
     function: Callable[[Item], Answer]
@@ -112,6 +115,22 @@ class Stream(Iterator[Answer], Generic[Item, Answer]):
                 self._fill()
             else:
                 self._take()
+
+    def as_completed(self) -> Iterator[tuple[int, Answer]]:
+        """The index of each item and its result, as they come; see `Executor.as_completed`."""
+        while self._batches:
+            self._take()
+            left: deque[TaskBatch[Item]] = deque()
+            for batch in self._batches:
+                if batch.answers is None:
+                    left.append(batch)
+                else:
+                    yield from enumerate(batch.answers, batch.first)
+            self._batches = left
+            for batch in left:
+                if batch.error is not None:
+                    raise batch.error
+            self._fill()
 
     def _fill(self) -> None:
         """Send batches up to a limit, which bounds the memory and the work lost when killed."""

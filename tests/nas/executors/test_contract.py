@@ -71,6 +71,15 @@ def test_the_order_is_that_of_the_items_though_the_first_takes_longest(executor:
     assert list(executor.map(tasks.slow_first, range(6))) == list(range(6))
 
 
+def test_results_come_as_they_are_there_while_the_first_task_runs(
+    workers: Executor, tmp_path: Path
+) -> None:
+    items = [(tmp_path, number, 5) for number in range(6)]
+    completed = list(workers.as_completed(tasks.first_after_last, items))
+    assert sorted(completed) == [(number, number) for number in range(6)]
+    assert completed[0] != (0, 0)  # the last task is sent after a first result
+
+
 def test_no_items_give_no_results(executor: Executor) -> None:
     assert list(executor.map(tasks.drawn, [])) == []
 

@@ -158,3 +158,39 @@ def test_an_error_of_a_task_comes_when_its_turn_has_come() -> None:
     assert [next(answers) for _ in range(7)] == list(range(7))
     with pytest.raises(ValueError, match="seven"):
         next(answers)
+
+
+def test_results_are_there_as_soon_as_their_tasks_are_done() -> None:
+    workers = SimulatedWorkers(4, cost=1.0)
+    completed = list(Stream(workers, square, range(20)).as_completed())
+    assert [index for index, _ in completed[:2]] == [
+        7,
+        8,
+    ]  # of eight in flight, the last ends first
+    assert sorted(completed) == [(n, n * n) for n in range(20)]
+
+
+def test_as_completed_counts_items_in_batches_of_several() -> None:
+    completed = list(Stream(SimulatedWorkers(2, cost=0.01), square, range(500)).as_completed())
+    assert sorted(completed) == [(n, n * n) for n in range(500)]
+
+
+def test_as_completed_sends_lost_batches_again() -> None:
+    workers = SimulatedWorkers(2, cost=1.0, lost=lambda number: number in (1, 4, 5))
+    completed = list(Stream(workers, square, range(12)).as_completed())
+    assert sorted(completed) == [(n, n * n) for n in range(12)]
+    assert workers.losses == 3
+
+
+def test_an_error_comes_after_the_results_that_are_there() -> None:
+    def all_but_seven(number: int) -> int:
+        if number == 7:
+            raise ValueError("seven")
+        return number
+
+    workers = SimulatedWorkers(4, cost=1.0)
+    workers.wait = lambda tickets: tickets  # type: ignore[method-assign]
+    completed = Stream(workers, all_but_seven, range(20)).as_completed()
+    assert [next(completed) for _ in range(7)] == [(n, n) for n in range(7)]
+    with pytest.raises(ValueError, match="seven"):
+        next(completed)

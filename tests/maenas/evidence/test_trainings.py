@@ -1,0 +1,63 @@
+"""Trainings as tasks: recorded as they finish."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from maenas.evidence.training import Trained, TrainingTask
+from maenas.evidence.trainings import TrainingEffort, train_all
+from maenas.nas.executors import InProcess
+from tests.small_detector import small_spec
+
+
+class LastFirst(InProcess):
+    """An executor whose last task finishes first, and whose driver is killed after a number."""
+
+    def __init__(self, kept: int) -> None:
+        self.kept = kept
+
+    def as_completed(
+        self, function: Callable[[Any], Any], items: Sequence[Any]
+    ) -> Iterator[tuple[int, Any]]:
+        for index in reversed(range(len(items))):
+            if index == len(items) - 1 - self.kept:
+                raise KeyboardInterrupt
+            yield index, function(items[index])
+
+
+def task(number: int) -> TrainingTask:
+    return TrainingTask(
+        network=f"n{number}",
+        spec=small_spec(),
+        data=Path("data.yaml"),
+        epochs=1,
+        seed=0,
+        recipe=None,
+        changes=(),
+        folder=None,
+    )
+
+
+def test_a_training_that_ends_before_an_earlier_one_is_kept_when_the_driver_is_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def instead(task: TrainingTask) -> Trained:
+        asked.append(task.name)
+        return Trained(task.network, task.epochs, task.seed, 0.1, 0.2, 0.1, "0")
+
+    monkeypatch.setattr("maenas.evidence.trainings.train_one", instead)
+    tasks, effort = [task(number) for number in range(3)], TrainingEffort(ray="local")
+    opened = "maenas.evidence.trainings.opened_executor"
+    monkeypatch.setattr(opened, lambda *_: LastFirst(kept=2))
+    with pytest.raises(KeyboardInterrupt):
+        train_all(tasks, tmp_path, effort, "judge")
+    monkeypatch.setattr(opened, lambda *_: LastFirst(kept=3))
+    trained = train_all(tasks, tmp_path, effort, "judge")
+    assert asked == ["n2-e1-s0", "n1-e1-s0", "n0-e1-s0"]
+    assert [each.network for each in trained] == ["n0", "n1", "n2"]
