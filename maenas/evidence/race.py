@@ -34,7 +34,6 @@ from maenas.evidence.table import TABLE_FILE, TRAININGS_FILE, write_table
 from maenas.evidence.training import (
     RECORDS,
     RUNNING,
-    STATE_FILE,
     TRAINING,
     Trained,
     TrainingTask,
@@ -46,9 +45,10 @@ from maenas.runs.signals import caught_signals
 from maenas.runs.start import mark_begun, mark_start, new_run, resumed_run
 from maenas.runs.templates import nearest_template
 from maenas.terminal.console import count_of
+from maenas.training.model_card import CARD_FILE, card_text, read_trained
 from maenas.training.result import TrainResult
 from maenas.training.run import run_training
-from maenas.training.setup import TrainOptions
+from maenas.training.setup import TrainOptions, write_origin
 
 LOG = logging.getLogger(__name__)
 
@@ -88,7 +88,8 @@ def run_race(
         epochs = options.epochs or planned_epochs(options, specs, folder, effort)
         rounds = halved(options, specs, epochs, folder, effort)
         name = rounds[-1].best
-        result = finished(options, name, specs[name], epochs, folder / WINNER, effort)
+        last = task_of(options, name, specs[name], epochs, epochs)
+        result = trained_winner(last, folder, folder / DETECTORS / name, effort)
         found = RaceResult(folder, Path(options.data), epochs, tuple(rounds), name, result)
         write_tables(specs, rounds[0].epochs, folder)
         write_text(folder / RESULT_FILE, json.dumps(found.to_json(), indent=2) + "\n")
@@ -234,35 +235,34 @@ def task_of(
     )
 
 
-def finished(
-    options: RaceOptions,
-    name: str,
-    spec: DetectorSpec,
-    epochs: int,
-    out: Path,
-    effort: TrainingEffort,
+def trained_winner(
+    task: TrainingTask, folder: Path, source: Path, effort: TrainingEffort
 ) -> TrainResult:
-    """Train the winner to the end, or continue its training.
+    """Train the winner to its end, or continue its training; returns the result.
 
     Where depths differ, the last round that compares networks has the length of the last one; the
     training of the winner is then that of this round.
+
+    Args:
+        task: the last training of the winner, which stays.
+        folder: folder of the race.
+        source: folder of the untrained winner.
+        effort: where networks are trained.
+    Raises:
+        MaenasError: if the training cannot run.
     """
-    trained = out.parent / RUNNING / task_of(options, name, spec, epochs).name / TRAINING
-    if not out.exists() and trained.exists():
-        trained.rename(out)
-    if (out / STATE_FILE).exists():
-        result = run_training(TrainOptions(), out, True, False, effort.compute, None, ())
-    else:
-        source = out.parent / "winner-detector"
-        save_folder(source, spec, None, (f"maenas race, maenas {__version__}",))
-        asked = TrainOptions(
-            detector=str(source),
-            data=Path(options.data),
-            epochs=epochs,
-            changes=(*options.changes, f"seed={options.seed}"),
-            recipe=options.recipe,
-        )
-        result = run_training(asked, out, False, True, effort.compute, None, ())
+    out, kept = folder / WINNER, folder / RUNNING / task.name / TRAINING
+    if not out.exists():
+        if not kept.exists():  # a record alone is that of a training that did not stay
+            (folder / RECORDS / f"{task.name}.json").unlink(missing_ok=True)
+        # On this machine it has all cores, since no other training runs beside it.
+        alone = effort if effort.ray is not None else replace(effort, workers=1)
+        train_all([task], folder, alone, COMMAND)
+        write_origin(kept, source)
+        trained = replace(read_trained(kept), run=out)  # the folder that the card names
+        write_text(kept / CARD_FILE, card_text(trained, read_dataset(task.data, "train"), ()))
+        kept.rename(out)
+    result = run_training(TrainOptions(), out, True, False, effort.compute, None, ())
     assert result is not None  # None only in processes of rank > 0
-    shutil.rmtree(out.parent / RUNNING, ignore_errors=True)  # may hold the second of the last round
+    shutil.rmtree(folder / RUNNING, ignore_errors=True)  # may hold the second of the last round
     return result

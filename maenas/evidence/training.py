@@ -6,13 +6,12 @@ import json
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from maenas import __version__
-from maenas.blocks.files.atomic_write import write_text
+from maenas.blocks.files.atomic_write import write_bytes, write_text
 from maenas.blocks.files.json_file import read_json
 from maenas.blocks.files.plain_file import MIB
 from maenas.blocks.files.strict import parse
@@ -41,8 +40,8 @@ class TrainingTask:
         seed: random seed of the training.
         recipe: recipe file or scale; None for that of the neck.
         changes: changed values of the recipe.
-        folder: folder of the run, which keeps an unfinished training and its record; None for a
-            temporary folder, where the worker shares no disk with this process.
+        folder: folder of the run, which keeps an unfinished training and its record; None before
+            the task is placed, and where the worker shares no disk with this process.
         keeps: whether the trained detector stays when the training is finished.
         compute: device that torch computes on.
         loaders: number of processes that load images.
@@ -109,27 +108,56 @@ def train_one(task: TrainingTask) -> Trained | None:
     from maenas.training.run import run_training
     from maenas.training.setup import TrainOptions
 
-    with _opened(task) as folder:
-        source, out = folder / "detector", folder / TRAINING
-        if (out / STATE_FILE).exists():
-            run_training(TrainOptions(), out, True, False, task.compute, task.loaders, ())
-        else:
-            save_folder(source, task.spec, None, (f"maenas {__version__}",))
-            few = (
-                () if task.keeps else (FEW_EVALUATIONS,)
-            )  # those of one that stays choose its best
-            options = TrainOptions(
-                detector=str(source),
-                data=task.data,
-                epochs=task.epochs,
-                changes=(*few, *task.changes, f"seed={task.seed}"),
-                recipe=task.recipe,
-            )
-            run_training(options, out, False, True, task.compute, task.loaders, ())
-        trained = trained_of(task, training_rows(out))
-        if task.folder is not None:
-            save_trained(task.folder / RECORDS, trained)
-        return trained
+    assert task.folder is not None
+    folder = task.folder / RUNNING / task.name
+    source, out = folder / "detector", folder / TRAINING
+    if (out / STATE_FILE).exists():
+        run_training(TrainOptions(), out, True, False, task.compute, task.loaders, ())
+    else:
+        save_folder(source, task.spec, None, (f"maenas {__version__}",))
+        # Those of a training that stays choose its best detector.
+        few = () if task.keeps else (FEW_EVALUATIONS,)
+        options = TrainOptions(
+            detector=str(source),
+            data=task.data,
+            epochs=task.epochs,
+            changes=(*few, *task.changes, f"seed={task.seed}"),
+            recipe=task.recipe,
+        )
+        run_training(options, out, False, True, task.compute, task.loaders, ())
+    trained = trained_of(task, training_rows(out))
+    save_trained(task.folder / RECORDS, trained)
+    if not task.keeps:
+        shutil.rmtree(folder, ignore_errors=True)
+    return trained
+
+
+def train_away(task: TrainingTask) -> tuple[Trained | None, Mapping[str, bytes]]:
+    """Train a network where the worker shares no disk with the driver.
+
+    Returns:
+        The result of `train_one`, and the content of the files of a training that stays, by their
+        paths in its folder.
+    """
+    with tempfile.TemporaryDirectory() as made:
+        folder = Path(made)
+        (folder / RECORDS).mkdir()
+        trained = train_one(replace(task, folder=folder))
+        out = folder / RUNNING / task.name / TRAINING
+        files = sorted(path for path in out.rglob("*") if path.is_file()) if task.keeps else []
+        return trained, {path.relative_to(out).as_posix(): path.read_bytes() for path in files}
+
+
+def save_training(files: Mapping[str, bytes], task: TrainingTask, folder: Path) -> None:
+    """Write the files of a training that stays into the folder of the run, all or none."""
+    out = folder / RUNNING / task.name / TRAINING
+    part = out.with_name(f"{TRAINING}.part")
+    shutil.rmtree(part, ignore_errors=True)
+    for name, content in files.items():
+        (part / name).parent.mkdir(parents=True, exist_ok=True)
+        write_bytes(part / name, content)
+    shutil.rmtree(out, ignore_errors=True)
+    part.rename(out)
 
 
 def trained_of(task: TrainingTask, rows: Sequence[Mapping[str, float]]) -> Trained:
@@ -164,16 +192,3 @@ def load_trained(folder: Path, name: str) -> Trained | None:
         return None
     hint = "delete it, and the network is trained again"
     return parse(Trained, read_json(path, limit=LARGEST, hint=hint), str(path))
-
-
-@contextmanager
-def _opened(task: TrainingTask) -> Iterator[Path]:
-    """The folder of a training; a temporary one is removed, another one when it is finished."""
-    if task.folder is None:
-        with tempfile.TemporaryDirectory() as made:
-            yield Path(made)
-        return
-    folder = task.folder / RUNNING / task.name
-    yield folder
-    if not task.keeps:
-        shutil.rmtree(folder, ignore_errors=True)

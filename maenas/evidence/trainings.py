@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,6 +17,8 @@ from maenas.evidence.training import (
     TrainingTask,
     load_trained,
     save_trained,
+    save_training,
+    train_away,
     train_one,
 )
 from maenas.nas.executors import opened_executor
@@ -69,10 +71,12 @@ def train_all(
         LOG.info(f"{title}: {done} of {len(tasks)} trainings are finished already")
     with opened_executor(effort.workers, effort.ray) as executor:
         # As they finish: a worker of a cluster leaves no record, so a later kill would lose them.
-        finished = executor.as_completed(train_one, waiting)
-        for number, (_, trained) in enumerate(finished, 1):
+        finished = executor.as_completed(train_placed, waiting)
+        for number, (index, (trained, files)) in enumerate(finished, 1):
             if trained is None:
                 continue
+            if files:
+                save_training(files, waiting[index], folder)
             found[trained.name] = trained
             save_trained(records, trained)
             left = (time.monotonic() - started) / number * (len(waiting) - number)
@@ -81,6 +85,11 @@ def train_all(
                 f"{trained.ap:.4f}, AP50 {trained.ap50:.4f}, {clock(left)} left"
             )
     return [trained for trained in found.values() if trained is not None]
+
+
+def train_placed(task: TrainingTask) -> tuple[Trained | None, Mapping[str, bytes]]:
+    """The result of a task, and the files of a training that stays but is not in the folder."""
+    return train_away(task) if task.folder is None else (train_one(task), {})
 
 
 def placed(task: TrainingTask, folder: Path, effort: TrainingEffort) -> TrainingTask:

@@ -343,4 +343,14 @@ def write_args(
     del recipe_part["format"]
     recipe_part["assigner"] |= asdict(recipe.assigner)  # type: ignore[call-overload]
     content["recipe"] = recipe_part
+    _save_args(path, content)
+
+
+def write_origin(folder: Path, detector: Path) -> None:
+    """Name the detector that a training started from, if its own was in a temporary folder."""
+    path = folder / ARGS_FILE
+    _save_args(path, {"format": SCHEMA, **kept_args(path), "detector": str(detector)})
+
+
+def _save_args(path: Path, content: dict[str, Any]) -> None:
     write_text(path, yaml.safe_dump(content, sort_keys=False, default_flow_style=None, width=100))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +18,7 @@ from maenas.detector.checkpoints.checkpoint import save_folder
 from maenas.evidence.race_options import RaceOptions, epochs_within, rounds_of
 from maenas.evidence.table import read_table
 from maenas.evidence.training import Trained, TrainingTask
+from maenas.nas.executors import InProcess
 from maenas.training.result import TrainResult
 from tests.schemas import errors_in
 from tests.small_detector import small_spec
@@ -74,23 +76,41 @@ def networks(folder: Path) -> list[str]:
     return [str(folder / f"w{number}") for number in range(3)]
 
 
+AP = {"w0": 0.1, "w1": 0.3, "w2": 0.2}  # AP of each network
+
+
+def small_training(task: TrainingTask) -> Trained:
+    """A record of a training, and for one that stays the files that its folder must have."""
+    if task.keeps:
+        assert task.folder is not None
+        out = task.folder / "running" / task.name / "training"
+        save_folder(out / "best", task.spec, None)
+        (out / "args.yaml").write_text(
+            "format: maenas/train@1\ndetector: gone\ndata: d\nrecipe: {epochs: 8}\n"
+        )
+        (out / "results.csv").write_text("epoch,ap,ap50\n8,0.4,0.5\n")
+        (out / "resume.pt").write_text(task.name, encoding="utf-8")
+    ap = AP[task.network]
+    return Trained(task.network, task.epochs, task.seed, ap, ap, 0.1, "0", ((1, ap, ap),))
+
+
 @pytest.fixture
 def trained(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Trainings whose AP is given by the name of the network; the list fills with their names."""
+    """Trainings that take no time; the list fills with their names."""
     names: list[str] = []
-    aps = {"w0": 0.1, "w1": 0.3, "w2": 0.2}
 
     def instead(task: TrainingTask) -> Trained:
         names.append(task.name)
-        ap = aps[task.network]
-        return Trained(task.network, task.epochs, task.seed, ap, ap, 0.1, "0", ((1, ap, ap),))
+        return small_training(task)
 
-    def to_the_end(options: Any, out: Path, *rest: object) -> TrainResult:
-        names.append(f"winner-e{options.epochs}")
+    def resumed(options: Any, out: Path, *rest: object) -> TrainResult:
+        assert rest[0]
+        assert (out / "resume.pt").exists()
         return TrainResult(out, Path("d"), None, None, out, 8, 0.4, 0.5, 8, 0.4, 1.0, 0, 1.0)
 
     monkeypatch.setattr("maenas.evidence.trainings.train_one", instead)
-    monkeypatch.setattr("maenas.evidence.race.run_training", to_the_end)
+    monkeypatch.setattr("maenas.evidence.training.train_one", instead)
+    monkeypatch.setattr("maenas.evidence.race.run_training", resumed)
     return names
 
 
@@ -99,13 +119,13 @@ def test_the_better_half_goes_on_and_the_winner_to_the_end(
 ) -> None:
     data = write_data(tmp_path / "data")
     found = maenas.race(networks(tmp_path), data, epochs=8, out=tmp_path / "race")
-    assert trained == ["w0-e2-s0", "w1-e2-s0", "w2-e2-s0", "w1-e4-s0", "w2-e4-s0", "winner-e8"]
+    assert trained == ["w0-e2-s0", "w1-e2-s0", "w2-e2-s0", "w1-e4-s0", "w2-e4-s0", "w1-e8-s0"]
     assert found.winner == "w1"
     result = json.loads((tmp_path / "race" / "result.json").read_text(encoding="utf-8"))
     assert errors_in("race-result", result) == []
     trained.clear()
     maenas.race(out=tmp_path / "race", resume=True)
-    assert trained == ["winner-e8"]
+    assert trained == []
     with pytest.raises(maenas.MaenasError, match="epochs is 8 in the run, 9 in the command"):
         maenas.race(epochs=9, out=tmp_path / "race", resume=True)
 
@@ -114,29 +134,68 @@ def test_a_winner_whose_last_round_had_the_full_length_is_not_trained_again(
     tmp_path: Path, trained: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("maenas.evidence.race.depths_differ", lambda _: True)
-
-    def leaves_its_training(task: TrainingTask) -> Trained:
-        assert task.folder is not None
-        assert task.keeps == (task.epochs == 8)
-        if task.keeps:
-            kept = task.folder / "running" / task.name / "training"
-            kept.mkdir(parents=True)
-            (kept / "resume.pt").write_text(task.name, encoding="utf-8")
-        return Trained(task.network, task.epochs, task.seed, float(task.network[1]), 0.5, 0.1, "0")
-
-    finished: list[tuple[Any, ...]] = []
-
-    def goes_on(options: Any, out: Path, resume: bool, *rest: object) -> TrainResult:
-        finished.append((resume, (out / "resume.pt").read_text(encoding="utf-8")))
-        return TrainResult(out, Path("d"), None, None, out, 8, 0.4, 0.5, 8, 0.4, 1.0, 0, 1.0)
-
-    monkeypatch.setattr("maenas.evidence.trainings.train_one", leaves_its_training)
-    monkeypatch.setattr("maenas.evidence.race.run_training", goes_on)
     data = write_data(tmp_path / "data")
     maenas.race(networks(tmp_path), data, epochs=8, out=tmp_path / "race")
-    maenas.race(out=tmp_path / "race", resume=True)
-    assert finished == [(True, "w2-e8-s0")] * 2
+    assert trained == ["w0-e4-s0", "w1-e4-s0", "w2-e4-s0", "w1-e8-s0", "w2-e8-s0"]
+    assert (tmp_path / "race" / "winner" / "resume.pt").read_text(encoding="utf-8") == "w1-e8-s0"
     assert not (tmp_path / "race" / "running").exists()
+
+
+@pytest.mark.parametrize("differ", [False, True])
+def test_on_a_cluster_the_winner_is_a_task_whose_files_come_back(
+    tmp_path: Path, trained: list[str], monkeypatch: pytest.MonkeyPatch, differ: bool
+) -> None:
+    opened: list[tuple[int, str | None]] = []
+
+    def executor(*asked: Any) -> InProcess:
+        opened.append(asked)
+        return InProcess()
+
+    monkeypatch.setattr("maenas.evidence.trainings.opened_executor", executor)
+    monkeypatch.setattr("maenas.evidence.race.depths_differ", lambda _: differ)
+    data, out = write_data(tmp_path / "data"), tmp_path / "race"
+    maenas.race(networks(tmp_path), data, epochs=8, out=out, workers=2, ray="local")
+    assert set(opened) == {(2, "local")}
+    assert trained.count("w1-e8-s0") == 1
+    kept = {path.name for path in (out / "winner").iterdir()}
+    assert kept == {"args.yaml", "best", "card.md", "results.csv", "resume.pt"}
+    assert not (out / "running").exists()
+
+
+def test_the_winner_on_this_machine_is_trained_with_all_cores(
+    tmp_path: Path, trained: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[tuple[int, str | None]] = []
+
+    def executor(*asked: Any) -> InProcess:
+        opened.append(asked)
+        return InProcess()
+
+    monkeypatch.setattr("maenas.evidence.trainings.opened_executor", executor)
+    data = write_data(tmp_path / "data")
+    maenas.race(networks(tmp_path), data, epochs=8, out=tmp_path / "race", workers=2)
+    assert opened == [(2, None), (2, None), (1, None)]
+
+
+def test_the_card_of_a_winner_names_folders_that_are_there(
+    tmp_path: Path, trained: list[str]
+) -> None:
+    data, out = write_data(tmp_path / "data"), tmp_path / "race"
+    maenas.race(networks(tmp_path), data, epochs=8, out=out)
+    card = (out / "winner" / "card.md").read_text(encoding="utf-8")
+    assert f"maenas detect {out / 'winner'} IMAGES" in card
+    assert f"random weights (`{out / 'detectors' / 'w1'}`)" in card
+
+
+def test_a_record_without_the_training_that_should_stay_is_made_again(
+    tmp_path: Path, trained: list[str]
+) -> None:
+    data, out = write_data(tmp_path / "data"), tmp_path / "race"
+    maenas.race(networks(tmp_path), data, epochs=8, out=out)
+    shutil.rmtree(out / "winner")
+    trained.clear()
+    maenas.race(out=out, resume=True)
+    assert trained == ["w1-e8-s0"]
 
 
 def test_a_race_leaves_the_tables_that_judge_and_calibrate_score_read(
@@ -148,7 +207,7 @@ def test_a_race_leaves_the_tables_that_judge_and_calibrate_score_read(
     assert [*table["acc"]] == [0.1, 0.3, 0.2]
     assert np.ptp(table["macs"]) > 0
     lines = (tmp_path / "race" / "trainings.csv").read_text(encoding="utf-8").splitlines()
-    assert len(lines) == 1 + 3 + 2
+    assert len(lines) == 1 + 3 + 2 + 1
 
 
 def test_equal_results_are_told_apart_by_name_and_say_so(
@@ -156,7 +215,7 @@ def test_equal_results_are_told_apart_by_name_and_say_so(
 ) -> None:
     monkeypatch.setattr(
         "maenas.evidence.trainings.train_one",
-        lambda task: Trained(task.network, task.epochs, task.seed, 0.0, 0.0, 0.1, "0"),
+        lambda task: replace(small_training(task), ap=0.0, ap50=0.0),
     )
     data = write_data(tmp_path / "data")
     assert maenas.race(networks(tmp_path), data, epochs=8, out=tmp_path / "race").winner == "w0"

@@ -106,6 +106,7 @@ def test_a_task_trains_and_removes_its_folder(options, tmp_path: Path) -> None: 
 
 def test_a_training_is_evaluated_four_times_unless_the_user_asks_otherwise(
     options,  # noqa: F811
+    tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     asked: list[tuple[str, ...]] = []
@@ -115,7 +116,8 @@ def test_a_training_is_evaluated_four_times_unless_the_user_asks_otherwise(
         lambda _: [{"epoch": 8, "ap": 0.5, "ap50": 0.6, "train_s": 60.0}],
     )
     task = tasks_of(replace(options, changes=("evaluations=8",)), drawn(options))[0]
-    train_one(task)
+    (tmp_path / "trainings").mkdir()
+    train_one(replace(task, folder=tmp_path))
     assert asked == [("evaluations=4", "evaluations=8", f"seed={task.seed}")]
 
 

@@ -51,7 +51,7 @@ def test_a_training_that_ends_before_an_earlier_one_is_kept_when_the_driver_is_k
         asked.append(task.name)
         return Trained(task.network, task.epochs, task.seed, 0.1, 0.2, 0.1, "0")
 
-    monkeypatch.setattr("maenas.evidence.trainings.train_one", instead)
+    monkeypatch.setattr("maenas.evidence.training.train_one", instead)
     tasks, effort = [task(number) for number in range(3)], TrainingEffort(ray="local")
     opened = "maenas.evidence.trainings.opened_executor"
     monkeypatch.setattr(opened, lambda *_: LastFirst(kept=2))
