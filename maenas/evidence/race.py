@@ -18,6 +18,7 @@ from maenas.detector.checkpoints.checkpoint import save_folder
 from maenas.detector.data import read_dataset
 from maenas.detector.data.readers.read import names_of, splits_of
 from maenas.detector.model.spec import DetectorSpec, load_detector
+from maenas.detector.train.ranks import Ranks, find_device
 from maenas.evidence.race_options import (
     OPTIONS_FILE,
     RaceOptions,
@@ -45,10 +46,12 @@ from maenas.runs.signals import caught_signals
 from maenas.runs.start import mark_begun, mark_start, new_run, resumed_run
 from maenas.runs.templates import nearest_template
 from maenas.terminal.console import count_of
+from maenas.training.charts import VAL_FILE
+from maenas.training.evaluator import write_val_page
 from maenas.training.model_card import CARD_FILE, card_text, read_trained
 from maenas.training.result import TrainResult
 from maenas.training.run import run_training
-from maenas.training.setup import TrainOptions, write_origin
+from maenas.training.setup import ARGS_FILE, TrainOptions, kept_recipe, write_origin
 
 LOG = logging.getLogger(__name__)
 
@@ -238,7 +241,7 @@ def task_of(
 def trained_winner(
     task: TrainingTask, folder: Path, source: Path, effort: TrainingEffort
 ) -> TrainResult:
-    """Train the winner to its end, or continue its training; returns the result.
+    """Train the winner to its end, or continue its training, and evaluate it once for its page.
 
     Where depths differ, the last round that compares networks has the length of the last one; the
     training of the winner is then that of this round.
@@ -264,5 +267,8 @@ def trained_winner(
         kept.rename(out)
     result = run_training(TrainOptions(), out, True, False, effort.compute, None, ())
     assert result is not None  # None only in processes of rank > 0
+    if not (out / VAL_FILE).exists():  # the page names its folder, so it is written only here
+        val, recipe = read_dataset(task.data, "val"), kept_recipe(out / ARGS_FILE)
+        write_val_page(out, val, Ranks(find_device(effort.compute)), recipe.compute)
     shutil.rmtree(folder / RUNNING, ignore_errors=True)  # may hold the second of the last round
     return result

@@ -15,6 +15,7 @@ import pytest
 import maenas
 from maenas.blocks import SpecError
 from maenas.detector.checkpoints.checkpoint import save_folder
+from maenas.detector.train import Recipe
 from maenas.evidence.race_options import RaceOptions, epochs_within, rounds_of
 from maenas.evidence.table import read_table
 from maenas.evidence.training import Trained, TrainingTask
@@ -111,6 +112,11 @@ def trained(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr("maenas.evidence.trainings.train_one", instead)
     monkeypatch.setattr("maenas.evidence.training.train_one", instead)
     monkeypatch.setattr("maenas.evidence.race.run_training", resumed)
+    monkeypatch.setattr("maenas.evidence.race.kept_recipe", lambda _: Recipe(epochs=8))
+    monkeypatch.setattr(
+        "maenas.evidence.race.write_val_page",
+        lambda run, *_: (run / "val.html").write_text("page", encoding="utf-8"),
+    )
     return names
 
 
@@ -158,7 +164,7 @@ def test_on_a_cluster_the_winner_is_a_task_whose_files_come_back(
     assert set(opened) == {(2, "local")}
     assert trained.count("w1-e8-s0") == 1
     kept = {path.name for path in (out / "winner").iterdir()}
-    assert kept == {"args.yaml", "best", "card.md", "results.csv", "resume.pt"}
+    assert kept == {"args.yaml", "best", "card.md", "results.csv", "resume.pt", "val.html"}
     assert not (out / "running").exists()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -111,3 +112,21 @@ def test_the_trainings_of_a_judgement_or_race_have_no_page(
     (table,) = given.rglob("results.csv")
     assert not (table.parent / "val.html").exists()
     assert evaluations == []
+
+
+@pytest.mark.usefixtures("given")
+def test_a_race_evaluates_its_winner_once_and_no_other_training(
+    evaluations: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("maenas.evidence.race.depths_differ", lambda _: True)
+    spec = small_spec("stretch")
+    for width in (8, 16):
+        wider = replace(spec, neck=replace(spec.neck, out_channels=(width,) * 3))
+        save_folder(Path(f"w{width}"), wider, None)
+    asked: dict[str, Any] = {"epochs": 1, "changes": CHANGES, "compute": "cpu", "out": "race"}
+    maenas.race(["w8", "w16"], "data", **asked)
+    assert evaluations == ["race/winner"]
+    assert {each.anchor for each in sections_of(Path("race/winner/val.html"))} >= SECTIONS
+    assert '<a href="val.html">' in Path("race/winner/results.html").read_text("utf-8")
+    maenas.race(out="race", resume=True)
+    assert evaluations == ["race/winner"]
