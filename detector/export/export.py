@@ -74,6 +74,7 @@ def export_detector(
     image: Floats,
     calibration: Sequence[Floats] = (),
     trained: bool | None = None,
+    mapped_from: str | None = None,
 ) -> Exported:
     """Write a detector for another runtime, run it there, and keep it only if it agrees with torch.
 
@@ -85,13 +86,19 @@ def export_detector(
         image: (1, C, H, W), image that both are run on.
         calibration: calibration images for INT8, each (1, C, H, W).
         trained: whether the network has trained weights; None if that is unknown.
+        mapped_from: detector that weights were mapped from which are not trained; None for others.
     Raises:
         ExportError: if the detector cannot be exported with these options, or the file differs
             from torch; no file is left then.
         BackendError: if the runtime of the format is not installed.
     """
     options.require(path)
-    metadata = replace(metadata_of(spec), precision=options.precision, trained=trained)
+    metadata = replace(
+        metadata_of(spec),
+        precision=options.precision,
+        trained=trained,
+        mapped_from=mapped_from,
+    )
     graph = onnx_model(spec, network, options.opset, options.batch)
     model = _in_precision(graph, metadata, options, calibration)
     reference = reference_of(network, image)

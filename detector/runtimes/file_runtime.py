@@ -34,6 +34,7 @@ class FileRuntime(Runtime):
         self.is_nano = metadata.is_nano
         self.one_to_one = metadata.one_to_one
         self.trained = metadata.trained
+        self.mapped_from = metadata.mapped_from
         self.nms = suppression(metadata, path)
         self._path = path
         self._batch = batch

@@ -40,6 +40,7 @@ class Metadata:
             scores and boxes.
         trained: whether training made the weights; None if that is unknown, as for files of an
             older maenas.
+        mapped_from: detector that weights were mapped from which are not trained; None for others.
         layout: kind of outputs: "raw" for scores and boxes before NMS, the others for detections.
         min_score: confidence threshold of the NMS in the file; None without NMS.
         max_iou: IoU threshold of that NMS.
@@ -58,6 +59,7 @@ class Metadata:
     is_nano: bool = False
     one_to_one: bool = False
     trained: bool | None = None
+    mapped_from: str | None = None
     layout: Layout = "raw"
     min_score: float | None = None
     max_iou: float | None = None

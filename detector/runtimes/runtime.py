@@ -21,6 +21,7 @@ class Runtime(ABC):
         resize: method that resizes an image to that shape, "letterbox" or "stretch".
         is_nano: whether DAMO-YOLO evaluates it with the thresholds of Ns, Nm and Nl.
         trained: whether training made the weights; None if that is unknown.
+        mapped_from: detector that weights were mapped from which are not trained; None for others.
         one_to_one: whether it predicts each object once, so that its detections need no NMS.
         nms: thresholds of the NMS at the end of the model; None if it has no NMS. A model with NMS
             is run by `detect`, any other by `run`.
@@ -32,6 +33,7 @@ class Runtime(ABC):
     resize: str
     is_nano: bool
     trained: bool | None = None
+    mapped_from: str | None = None
     one_to_one: bool = False
     nms: Thresholds | None = None
     about: str

@@ -130,5 +130,6 @@ def export(
         *(spec, network, path, options, comparison_image(pixels, spec)),
         calibration_images(examples, spec) if precision == "int8" else (),
         trained,
+        mapped_from,
     )
     return ExportResult(name, exported)

@@ -66,7 +66,7 @@ class Predictor:
         self._has_weights = self._is_saved = True
         if is_exported(self.name):
             self.runtime: Runtime = load_runtime(Path(model), precision, threads, compute)
-            self.trained = self.runtime.trained
+            self.trained, self.mapped_from = self.runtime.trained, self.runtime.mapped_from
             return
         if precision not in (None, "f32"):
             raise ModelError(f"precision: torch computes in f32, got {precision!r}.")
@@ -241,9 +241,10 @@ class Predictor:
     def untrained(self) -> str:
         """The warning that the detector has no trained weights."""
         if self.mapped_from is not None:
+            what = "the detector that it was exported from" if self.spec is None else "it"
             return (
                 f"{self.name}: its weights were mapped from {self.mapped_from} and not trained "
-                "since: its detections may be wrong. `maenas train` trains it."
+                f"since: its detections may be wrong. `maenas train` trains {what}."
             )
         return (
             f"{self.name} has no trained weights: its detections mean nothing. `maenas "

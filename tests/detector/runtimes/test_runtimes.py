@@ -300,6 +300,7 @@ def test_metadata_comes_back_as_it_went() -> None:
         stride=(8, 16, 32),
         is_nano=True,
         trained=False,
+        mapped_from="runs/train/exp",
     )
     back = read_metadata({**told.to_text(), "producer": "somebody"}, Path("m.onnx"))
     assert back == replace(told, version=this_version())

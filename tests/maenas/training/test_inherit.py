@@ -125,6 +125,12 @@ def test_a_detector_with_mapped_weights_says_so(typed, given, tmp_path) -> None:
     exported = typed("export", out, "--out", str(tmp_path / "file.onnx"))
     assert exported.code == 0, exported.err
     assert said + "the detections of the file may be wrong" in exported.err
+    file = str(tmp_path / "file.onnx")
+    write_data(tmp_path / "seen")
+    detected = typed("detect", file, str(tmp_path / "seen" / "images" / "0.png"))
+    assert detected.code == 0, detected.err
+    assert f"{file}: its weights were mapped from {source} and not trained since" in detected.err
+    assert "`maenas train` trains the detector that it was exported from" in detected.err
     detector = Detector(out)
     assert detector.untrained().startswith(said + "its detections may be wrong")
     saved = detector.save(tmp_path / "saved")
