@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,8 @@ if TYPE_CHECKING:
     from maenas.blocks import Backbone
     from maenas.detection.build import BuildResult
     from maenas.detection.import_weights import ImportResult
+
+LOG = logging.getLogger(__name__)
 
 
 def load_backbone(model: str | Path) -> Backbone:
@@ -126,9 +129,10 @@ def build_detector(
     receipt = (f"maenas build-detector {model} --template {chosen.name}",)
     weights, inheritance, trained, mapped_from = None, None, None, None
     if init is not None:
-        inheritance = find_inheritance(spec, str(init), seed=0)
-        if resolved.resize is None:
-            inheritance = inheritance.resizing(inheritance.source.resize)
+        own = resolved.resize is not None
+        inheritance, notes = find_inheritance(spec, str(init), seed=0, keeps_resizing=own)
+        for note in notes:
+            LOG.info(note)
         spec, weights = inherited_weights(inheritance, tuple(names), num_classes)
         if inherits_all(inheritance, spec):
             trained = is_trained(str(init))

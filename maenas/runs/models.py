@@ -326,13 +326,28 @@ def find_teacher(name: str, channels: int | None = None) -> Teacher:
     return Teacher(spec, weights, source)
 
 
-def find_inheritance(spec: DetectorSpec, source: str, seed: int) -> Inheritance:
-    """The weights that a detector inherits from a trained one.
+def has_resizing(name: str) -> bool:
+    """Whether a detector says how it resizes images; zoo:NAME is a backbone that is completed.
+
+    Args:
+        name: name of a detector, a training run or zoo:NAME, as for `find_detector`.
+    """
+    return not name.startswith("zoo:")
+
+
+def find_inheritance(
+    spec: DetectorSpec, source: str, seed: int, *, keeps_resizing: bool
+) -> tuple[Inheritance, list[str]]:
+    """The weights that a detector inherits from a trained one, and a line about their resizing.
 
     Args:
         spec: detector that inherits.
         source: run or detector folder with weights.
         seed: random seed of what has no counterpart.
+        keeps_resizing: whether it resizes images as it says; otherwise, if it was a backbone, as
+            the source does, whose weights know such images.
+    Returns:
+        The weights, with the detector, and a line for the user if both resize images differently.
     Raises:
         MaenasError: if there is no such detector, or it has no trained weights.
     """
@@ -348,4 +363,13 @@ def find_inheritance(spec: DetectorSpec, source: str, seed: int) -> Inheritance:
         raise SpecError(
             f"--init: {source}: {_why_untrained(source)}; name the run of a finished training."
         )
-    return inherit(spec, its, weights, seed, source)
+    inherited = inherit(spec, its, weights, seed, source)
+    if spec.resize == its.resize:
+        return inherited, []
+    if keeps_resizing:
+        return inherited, [
+            f"images are resized by {spec.resize}, but {source} has learned from images resized by "
+            f"{its.resize}; `maenas build-detector --resize {its.resize}` makes them equal"
+        ]
+    note = f"images are resized by {its.resize}, as by {source}, whose weights are inherited"
+    return inherited.resizing(its.resize), [note]

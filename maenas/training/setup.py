@@ -35,7 +35,13 @@ from maenas.detector.train import (
 from maenas.detector.train.recipe import parse_recipe, recipe_data
 from maenas.detector.train.start import keeps_all
 from maenas.detector.train.state import LAST, STATE_FILE, Saved, TrainingProgress
-from maenas.runs.models import find_detector, find_inheritance, find_teacher, is_trained
+from maenas.runs.models import (
+    find_detector,
+    find_inheritance,
+    find_teacher,
+    has_resizing,
+    is_trained,
+)
 from maenas.terminal.console import count_of
 from maenas.training.datasets import training_images
 
@@ -113,13 +119,17 @@ def begun(options: TrainOptions, ranks: Ranks) -> ResolvedTraining:
     channels = spec.backbone.in_shape[0]
     teacher = None if options.teacher is None else find_teacher(options.teacher, channels)
     recipe, note = chosen_recipe(options, spec)
-    where, known, inheritance = options.detector, spec, None
+    where, known, inheritance, resizing = options.detector, spec, None, list[str]()
     if options.init is not None:
         if weights is not None:
             raise TrainError(f"--init: {options.detector} has weights already; leave it out.")
-        inheritance = find_inheritance(spec, options.init, recipe.seed)
+        own = has_resizing(options.detector)
+        inheritance, resizing = find_inheritance(
+            spec, options.init, recipe.seed, keeps_resizing=own
+        )
         where = f"{options.init} as mapped"
         known, weights = inheritance.spec, dict(inheritance.weights)
+        spec = replace(spec, resize=known.resize)
     if weights is None and recipe.fine_tune.freeze:
         raise TrainError(
             f"fine_tune.freeze: {options.detector} has no weights, and stages with random weights "
@@ -133,7 +143,7 @@ def begun(options: TrainOptions, ranks: Ranks) -> ResolvedTraining:
         teacher.require_fit(spec, names)
     network, notes = starting_network(known, names, weights, recipe.seed, where)
     if inheritance is not None:
-        notes = [inheritance.summary(), *notes]
+        notes = [inheritance.summary(), *resizing, *notes]
     return ResolvedTraining(
         spec=starting_spec(spec, names),
         network=network,
@@ -232,6 +242,8 @@ def continued_spec(options: TrainOptions, folder: Path) -> DetectorSpec:
     if options.detector is None:
         return spec
     typed, _ = find_detector(options.detector, size)
+    if not has_resizing(options.detector):
+        typed = replace(typed, resize=spec.resize)  # that of the weights it began with
     return starting_spec(typed, spec.names)
 
 

@@ -80,7 +80,8 @@ def test_a_backbone_with_inherited_weights_resizes_images_as_their_source(
         ("boxed", (), "letterbox"),
     ):
         options = ("--init", "source", "--out", "again", "--exist-ok")
-        typed("build-detector", model, *words, *options)
+        ran = typed("build-detector", model, *words, *options)
+        assert f"images are resized by {expected}, " in ran.err
         assert load_detector(tmp_path / "again" / "detector.yaml").resize == expected
 
 

@@ -13,6 +13,7 @@ import yaml
 
 from maenas.blocks.errors import SpecError
 from maenas.detector.checkpoints.checkpoint import save_folder
+from maenas.detector.model.spec import Resize
 from maenas.latency.comparison.compare import best_ap
 from maenas.runs.models import (
     detector_in,
@@ -23,6 +24,7 @@ from maenas.runs.models import (
     mapped_from,
 )
 from tests.maenas.conftest import Shell
+from tests.small_detector import small_folder as saved_detector
 from tests.small_detector import small_spec
 
 
@@ -146,10 +148,30 @@ def test_random_weights_neither_teach_nor_are_inherited(tmp_path: Path) -> None:
     with pytest.raises(SpecError, match=r"^teacher .*random: no step has trained its weights"):
         find_teacher(random)
     with pytest.raises(SpecError, match=r"^--init: .*random: no step has trained its weights"):
-        find_inheritance(spec, random, 0)
+        find_inheritance(spec, random, 0, keeps_resizing=True)
     for name in ("trained", "unknown"):
         find_teacher(str(tmp_path / name))
-        find_inheritance(spec, str(tmp_path / name), 0)
+        find_inheritance(spec, str(tmp_path / name), 0, keeps_resizing=True)
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "keeps", "resize", "said"),
+    [
+        ("letterbox", "letterbox", False, "letterbox", ""),
+        ("stretch", "stretch", True, "stretch", ""),
+        ("letterbox", "stretch", False, "stretch", "images are resized by stretch, as by SOURCE"),
+        ("letterbox", "stretch", True, "letterbox", "by letterbox, but SOURCE has learned from"),
+        ("stretch", "letterbox", True, "stretch", "by stretch, but SOURCE has learned from"),
+    ],
+)
+def test_a_backbone_takes_the_resizing_of_its_weights_and_a_detector_keeps_its_own(
+    tmp_path: Path, ours: Resize, theirs: Resize, keeps: bool, resize: Resize, said: str
+) -> None:
+    source = str(saved_detector(tmp_path / "source", theirs))
+    found, notes = find_inheritance(small_spec(ours), source, 0, keeps_resizing=keeps)
+    assert found.spec.resize == resize
+    assert len(notes) == (ours != theirs)
+    assert said.replace("SOURCE", source) in "".join(notes)
 
 
 def test_mapped_weights_are_told_from_random_ones(tmp_path: Path) -> None:
@@ -157,7 +179,10 @@ def test_mapped_weights_are_told_from_random_ones(tmp_path: Path) -> None:
     weights = spec.build().state_dict()
     save_folder(folder, spec, weights, trained=False, mapped_from="runs/train/exp")
     why = "its weights were mapped from runs/train/exp and not trained since"
-    for find in (find_teacher, lambda name: find_inheritance(spec, name, 0)):
+    for find in (
+        find_teacher,
+        lambda name: find_inheritance(spec, name, 0, keeps_resizing=True),
+    ):
         with pytest.raises(SpecError, match=f"mapped: {why}; name the run"):
             find(str(folder))
     assert mapped_from("zoo:damo-yolo-ns") is None

@@ -7,11 +7,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
+from maenas.detector.checkpoints.checkpoint import save_folder
 from maenas.detector.data.dataset import Dataset, Source
 from maenas.detector.data.samples import Samples
-from maenas.detector.train import published_recipe
-from maenas.training.setup import with_exclusion
+from maenas.detector.train import Ranks, published_recipe
+from maenas.training.setup import TrainOptions, begun, continued_spec, with_exclusion
+from tests.small_detector import small_folder, small_spec
+from tests.trainings import write_data
 
 NAMES = ("cat", "dog")
 
@@ -46,3 +50,22 @@ def test_nothing_is_said_where_it_makes_no_difference() -> None:
         (off, dataset((True, False))),
     ):
         assert with_exclusion(one, data) == (one, [])
+
+
+@pytest.mark.parametrize(
+    ("detector", "resize"), [("zoo:damo-yolo-ns", "stretch"), ("boxed", "letterbox")]
+)
+def test_only_a_backbone_takes_the_resizing_of_its_initial_weights_also_when_resumed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, detector: str, resize: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    data = write_data(tmp_path / "data")
+    save_folder(tmp_path / "boxed", small_spec(), None)
+    small_folder(tmp_path / "source", "stretch")
+    options = TrainOptions(detector, data, input_size=64, init="source")
+    found = begun(options, Ranks(torch.device("cpu")))
+    assert found.spec.resize == resize
+    (line,) = (note for note in found.notes if note.startswith("images are resized by"))
+    assert line.startswith(f"images are resized by {resize}, ")
+    save_folder(tmp_path / "run" / "last", found.spec, None)
+    assert continued_spec(options, tmp_path / "run") == found.spec
