@@ -68,7 +68,7 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "detection": {"report", "runs", "terminal"},
         "training": {"detection", "report", "runs", "terminal"},
         "evidence": {"backbone_search", "runs", "terminal", "training"},
-        "pipeline": {"latency", "report", "runs", "terminal"},
+        "pipeline": {"latency", "report", "runs", "terminal", "training"},
         "file_formats": {
             *("backbone_search", "detection", "evidence", "latency"),
             *("pipeline", "runs", "training"),

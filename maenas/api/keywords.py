@@ -39,6 +39,7 @@ class TrainKeywords(TypedDict, total=False):
     ray: str | None
     processes: int
     trackers: Sequence[str | Tracker] | None
+    skip_val_page: bool
 
 
 class ValKeywords(TypedDict, total=False):

@@ -40,6 +40,7 @@ def train(
     ray: str | None = None,
     processes: int = 1,
     trackers: Sequence[str | Tracker] | None = None,
+    skip_val_page: bool = False,
 ) -> TrainResult | None:
     """Train a detector on a data set.
 
@@ -69,6 +70,8 @@ def train(
         processes: number of processes that train together with `ray`, each on its own GPU.
         trackers: what follows the training: a `Tracker`, "tensorboard", "wandb", "mlflow" or
             `module:object` of a plugin; TensorBoard where it is installed if None, none if empty.
+        skip_val_page: leave out `val.html`, the page of an evaluation of the best detector at the
+            end.
     Returns:
         The result; None in a process of `torchrun` that is not the first.
     Raises:
@@ -86,7 +89,8 @@ def train(
         assigner=chosen_assigner(assigner),
         patience=patience,
     )
-    return _run(options, out, resume, exist_ok, compute, workers, ray, processes, trackers)
+    where = (compute, workers, ray, processes)
+    return _run(options, out, resume, exist_ok, *where, trackers, skip_val_page)
 
 
 def distill(
@@ -109,6 +113,7 @@ def distill(
     ray: str | None = None,
     processes: int = 1,
     trackers: Sequence[str | Tracker] | None = None,
+    skip_val_page: bool = False,
 ) -> TrainResult | None:
     """Train a detector with a teacher in the epochs with mosaics, without it in the last ones.
 
@@ -135,7 +140,8 @@ def distill(
         assigner=chosen_assigner(assigner),
         patience=patience,
     )
-    return _run(options, out, resume, exist_ok, compute, workers, ray, processes, trackers)
+    where = (compute, workers, ray, processes)
+    return _run(options, out, resume, exist_ok, *where, trackers, skip_val_page)
 
 
 def train_family(
@@ -269,6 +275,7 @@ def _run(
     ray: str | None,
     processes: int,
     trackers: Sequence[str | Tracker] | None,
+    skip_val_page: bool,
 ) -> TrainResult | None:
     """Run a training on this machine or on a cluster."""
     from maenas.detector.errors import TrainError
@@ -278,19 +285,14 @@ def _run(
             "processes: are started by --ray; under torchrun, which starts them itself, leave it "
             "out."
         )
+    asked = (options, _path(out), resume, exist_ok, compute, workers, trackers, not skip_val_page)
     if ray is None:
         from maenas.training.run import run_training
 
-        asked = (options, _path(out), resume, exist_ok, compute, workers, trackers)
-        return run_training(*asked, has_val_page=True)
+        return run_training(*asked)
     from maenas.training.ray_job import run_on_ray
 
-    return run_on_ray(
-        *(options, _path(out), resume, exist_ok, compute, workers),
-        address=ray,
-        processes=processes,
-        trackers=trackers,
-    )
+    return run_on_ray(*asked, address=ray, processes=processes)
 
 
 def _changes(changes: Changes) -> tuple[str, ...]:

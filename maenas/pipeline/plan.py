@@ -20,6 +20,7 @@ SHAPES = 400  # generated training images: epochs of seconds, and enough to lear
 VERIFIED = 3  # finalists measured on the device
 TEMPLATE = "ns"  # scale of a run without a budget: the smallest published one
 CARD_FILE = "card.md"
+VAL = "val"  # folder of the evaluation
 SHOWN_IMAGES = 12  # images whose detections are drawn
 
 PROFILE = "profile"  # name of the step that a run has only where the device has no table
@@ -65,6 +66,11 @@ class RunPlan:
     def data(self) -> str:
         """The data set: the user's, or the generated one."""
         return self.options.data or str(self.folder / "shapes")
+
+    @property
+    def shares_val_page(self) -> bool:
+        """Whether the step `val` evaluates the split on which the training would do so."""
+        return self._split() == "val"
 
     @property
     def model(self) -> Path:
@@ -152,11 +158,13 @@ class RunPlan:
             "epochs": self.options.epochs,
             "init": self.options.init,
             "out": str(out),
+            # The evaluation of the step `val` leaves the page, unless it is of another split.
+            "skip_val_page": self.shares_val_page,
         }
         return Step("train", "train", (str(self.folder / BUILT),), options, out)
 
     def _val(self) -> Step:
-        out = self.folder / "val"
+        out = self.folder / VAL
         options: dict[str, Value] = {"data": self.data, "split": self._split(), "out": str(out)}
         return Step("val", "val", (str(self.folder / TRAINING),), options, out)
 

@@ -13,12 +13,13 @@ from typing import Any
 import maenas
 from maenas.blocks.errors import MaenasError
 from maenas.pipeline.options import RunOptions, require_same
-from maenas.pipeline.plan import PROFILE, RunPlan, make_plan
+from maenas.pipeline.plan import PROFILE, VAL, RunPlan, make_plan
 from maenas.pipeline.record import FILE, FinishedStep, RunRecord, load_record
 from maenas.pipeline.report import write_report
 from maenas.pipeline.result import RunResult
 from maenas.pipeline.step import Step
 from maenas.runs import start
+from maenas.runs.folders import TRAINING
 from maenas.runs.run_lock import contents
 
 LOG = logging.getLogger(__name__)
@@ -97,6 +98,10 @@ def _finish(plan: RunPlan, record: RunRecord) -> RunRecord:
         LOG.info(f"[{number}/{len(makers)}] {step.announcement}", extra={"style": "bold"})
         started = time.monotonic()
         result = done(step)
+        if step.function == "val" and plan.shares_val_page:
+            from maenas.training.evaluator import copy_val_page
+
+            copy_val_page(plan.folder / VAL, plan.folder / TRAINING)
         seconds = time.monotonic() - started
         record = record.with_step(FinishedStep(name, step.command, seconds, result))
         record.save(plan.folder)

@@ -10,6 +10,7 @@ from typing import cast
 from maenas.blocks.files.atomic_write import write_text
 from maenas.detection.evaluate import evaluated, val_thresholds
 from maenas.detection.predictor import Predictor
+from maenas.detection.results_page import PAGE_FILE as RESULTS_PAGE
 from maenas.detection.results_page import results_page
 from maenas.detector.data import Dataset
 from maenas.detector.evaluate.coco import COUNTED
@@ -82,7 +83,23 @@ def write_val_page(run: Path, val: Dataset, ranks: Ranks, compute: ComputeOption
     with tempfile.TemporaryDirectory() as made:
         worst = Path(made) / WORST_FOLDER
         save_worst(result.report.worst, worst, result.report.confusion.min_score)
-        write_text(run / VAL_FILE, results_page(result, worst))
+        text = results_page(result, worst)
+    _add_val_page(run, text)
+
+
+def copy_val_page(evaluation: Path, run: Path) -> None:
+    """Take the page of an evaluation of the best detector of a run, made by `maenas val`.
+
+    Args:
+        evaluation: folder of the evaluation.
+        run: folder of a training that has finished.
+    """
+    _add_val_page(run, (evaluation / RESULTS_PAGE).read_text(encoding="utf-8"))
+
+
+def _add_val_page(run: Path, text: str) -> None:
+    """Write the page of the evaluation of a run, and link it from the curves."""
+    write_text(run / VAL_FILE, text)
     write_text(run / PAGE_FILE, page(training_rows(run), run))
     LOG.info(f"written: {run / VAL_FILE}, the evaluation of {run / BEST}")
 

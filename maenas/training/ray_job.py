@@ -70,18 +70,18 @@ def run_on_ray(
     exist_ok: bool,
     compute: str,
     workers: int | None,
+    trackers: Sequence[str | Tracker] | None = None,
+    has_val_page: bool = True,
     *,
     address: str,
     processes: int,
-    trackers: Sequence[str | Tracker] | None = None,
 ) -> TrainResult | None:
     """Run `run_training` in several processes of a cluster whose nodes share a file system.
 
     Args:
-        options: options of the training; for this and the next five see `run_training`.
+        options: options of the training; for this and the next seven see `run_training`.
         address: address of the cluster, see `budgets.cluster.joined`.
         processes: number of processes; each has a CPU, and a GPU unless `compute` is "cpu".
-        trackers: trackers of the training, see `load_trackers`.
     Returns:
         The result.
     Raises:
@@ -99,7 +99,7 @@ def run_on_ray(
         out = out or last_run(options.command)
     with reserved(out, options.command) as folder:
         asked = (options, folder.absolute(), resume, exist_ok, compute, workers, trackers)
-        work = partial(run_training, *asked, has_val_page=True)
+        work = partial(run_training, *asked, has_val_page=has_val_page)
         with caught_signals() as signals:
             try:
                 found: TrainResult | None = run_ranks(work, processes, address, compute)

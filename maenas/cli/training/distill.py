@@ -17,6 +17,7 @@ from maenas.cli.training.train_options import (
     Patience,
     Processes,
     RecipeChanges,
+    SkipValPage,
     Student,
     Trackers,
     TrainCompute,
@@ -54,6 +55,7 @@ def distill(
     ray: Ray = None,
     processes: Processes = 1,
     trackers: Trackers = None,
+    skip_val_page: SkipValPage = False,
     exist_ok: ExistOk = False,
     as_json: Json = False,
 ) -> None:

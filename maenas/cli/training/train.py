@@ -16,6 +16,7 @@ from maenas.cli.training.train_options import (
     Patience,
     Processes,
     RecipeChanges,
+    SkipValPage,
     Student,
     Trackers,
     TrainCompute,
@@ -53,6 +54,7 @@ def train(
     ray: Ray = None,
     processes: Processes = 1,
     trackers: Trackers = None,
+    skip_val_page: SkipValPage = False,
     exist_ok: ExistOk = False,
     as_json: Json = False,
 ) -> None:

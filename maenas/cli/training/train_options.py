@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from maenas.cli.options import A_DATA_SET, COMPUTE
+from maenas.cli.options import A_DATA_SET, COMPUTE, OUTPUT
 
 TrainData = Annotated[
     Path | None,
@@ -75,6 +75,14 @@ Trackers = Annotated[
         help="What follows the training: tensorboard, wandb, mlflow, none, or module:object. "
         "(tensorboard, where it is installed)",
         rich_help_panel=COMPUTE,
+    ),
+]
+SkipValPage = Annotated[
+    bool,
+    typer.Option(
+        "--skip-val-page",
+        help="Leave out val.html, the page of an evaluation of the best detector at the end.",
+        rich_help_panel=OUTPUT,
     ),
 ]
 

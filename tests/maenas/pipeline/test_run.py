@@ -83,6 +83,7 @@ def recorded(monkeypatch: pytest.MonkeyPatch) -> Recorded:
         monkeypatch.setattr(maenas, name, calls.function(name), raising=False)
     monkeypatch.setattr(RunPlan, "_images", lambda plan: ["a.jpg", "b.jpg"])
     monkeypatch.setattr(RunPlan, "_split", lambda plan: "val")
+    monkeypatch.setattr("maenas.training.evaluator.copy_val_page", lambda *_: None)
     return calls
 
 
@@ -364,6 +365,21 @@ def test_a_training_too_short_to_teach_much_is_marked(
         assert "--epochs 84 makes 500 steps" in text
 
 
+@pytest.mark.parametrize(("split", "shares"), [("val", True), ("test", False)])
+def test_the_split_of_the_training_is_evaluated_once_and_another_one_apart(
+    recorded: Recorded, here: Path, monkeypatch: Any, split: str, shares: bool
+) -> None:
+    copied: list[tuple[Path, Path]] = []
+    monkeypatch.setattr(
+        "maenas.training.evaluator.copy_val_page", lambda *pair: copied.append(pair)
+    )
+    monkeypatch.setattr(RunPlan, "_split", lambda plan: split)
+    folder = run_steps(OPTIONS).folder
+    options = next(options for name, _, options in recorded.calls if name == "train")
+    assert options.get("skip_val_page", False) is shares
+    assert copied == ([(folder / "val", folder / "train")] if shares else [])
+
+
 @pytest.mark.slow
 def test_it_ends_with_a_trained_detector_an_exported_file_and_drawn_detections(
     here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
@@ -384,6 +400,9 @@ def test_it_ends_with_a_trained_detector_an_exported_file_and_drawn_detections(
     assert errors_in("run-result", result.to_json()) == []
     for name in ("search", "train", "val"):
         assert errors_in(f"{name}-result", result.record.result(name)) == []
+    training, evaluation = result.folder / "train", result.folder / "val"
+    assert (training / "val.html").read_bytes() == (evaluation / "results.html").read_bytes()
+    assert 'href="val.html"' in (training / "results.html").read_text("utf-8")
     six_lines(result, monkeypatch, next((result.folder / "detections").glob("*.jpg")))
     capsys.readouterr()
     print_run(result)

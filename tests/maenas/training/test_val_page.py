@@ -13,6 +13,7 @@ from maenas.detection.evaluate import evaluated
 from maenas.detector.checkpoints.checkpoint import load_folder, save_folder
 from maenas.evidence.training import TrainingTask, train_one
 from maenas.report.saved import sections_of
+from maenas.training.evaluator import copy_val_page
 from tests.small_detector import small_spec
 from tests.trainings import FixedAp, write_data
 
@@ -130,3 +131,22 @@ def test_a_race_evaluates_its_winner_once_and_no_other_training(
     assert '<a href="val.html">' in Path("race/winner/results.html").read_text("utf-8")
     maenas.race(out="race", resume=True)
     assert evaluations == ["race/winner"]
+
+
+@pytest.mark.usefixtures("given")
+def test_a_training_without_its_page_evaluates_nothing_for_it(evaluations: list[str]) -> None:
+    train("run", skip_val_page=True)
+    assert evaluations == []
+    assert not Path("run/val.html").exists()
+    assert "maenas val run" in Path("run/results.html").read_text("utf-8")
+    maenas.train(out="run", resume=True, compute="cpu")
+    assert evaluations == []
+
+
+@pytest.mark.usefixtures("given")
+def test_a_training_takes_the_page_of_a_later_evaluation() -> None:
+    train("run", skip_val_page=True)
+    maenas.val("run", "data", out="val")
+    copy_val_page(Path("val"), Path("run"))
+    assert Path("run/val.html").read_bytes() == Path("val/results.html").read_bytes()
+    assert '<a href="val.html">' in Path("run/results.html").read_text("utf-8")
