@@ -21,7 +21,7 @@ from maenas.evidence.training import (
     train_away,
     train_one,
 )
-from maenas.nas.executors import opened_executor
+from maenas.nas.executors import InProcess, opened_executor
 from maenas.terminal.progress import clock
 
 LOG = logging.getLogger(__name__)
@@ -69,7 +69,7 @@ def train_all(
     started, done = time.monotonic(), len(tasks) - len(waiting)
     if done:
         LOG.info(f"{title}: {done} of {len(tasks)} trainings are finished already")
-    with opened_executor(effort.workers, effort.ray) as executor:
+    with opened_executor(effort.workers, effort.ray) if waiting else InProcess() as executor:
         # As they finish: a worker of a cluster leaves no record, so a later kill would lose them.
         finished = executor.as_completed(train_placed, waiting)
         for number, (index, (trained, files)) in enumerate(finished, 1):

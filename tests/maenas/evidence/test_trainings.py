@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from maenas.evidence.training import Trained, TrainingTask
+from maenas.evidence.training import Trained, TrainingTask, save_trained
 from maenas.evidence.trainings import TrainingEffort, train_all
 from maenas.nas.executors import InProcess
 from tests.small_detector import small_spec
@@ -61,3 +61,13 @@ def test_a_training_that_ends_before_an_earlier_one_is_kept_when_the_driver_is_k
     trained = train_all(tasks, tmp_path, effort, "judge")
     assert asked == ["n2-e1-s0", "n1-e1-s0", "n0-e1-s0"]
     assert [each.network for each in trained] == ["n0", "n1", "n2"]
+
+
+def test_no_cluster_is_started_where_every_training_has_its_record(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "trainings").mkdir()
+    record = Trained("n0", 1, 0, 0.1, 0.2, 0.1, "0")
+    save_trained(tmp_path / "trainings", record)
+    monkeypatch.delattr("maenas.evidence.trainings.opened_executor")
+    assert train_all([task(0)], tmp_path, TrainingEffort(ray="local"), "race") == [record]
