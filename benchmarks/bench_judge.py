@@ -9,7 +9,7 @@ was profiled; nothing else should run meanwhile. Without `--take`, the tables th
 are judged: networks of equal cost by Spearman's rank correlation, and pairs of nearly equal depth
 among them by their concordance. Brackets hold 95 % of the bootstrap draws. Short against long
 trainings, and two random seeds of the same networks, are compared by Spearman's correlation too:
-that of two seeds is what noise leaves for any score to explain. `--write` renews the table of the
+its square root is what noise leaves for a score without error. `--write` renews the table of the
 page and its chart.
 """
 
@@ -25,7 +25,7 @@ import numpy as np
 
 from benchmarks.bench_evidence import DOCS, PAGE, SHOWN, Evidence, cell, draw, evidence
 from benchmarks.machine import RESULTS, commit, maenas, read_csv
-from maenas.evidence.agreement import DRAWS, Estimate, Networks
+from maenas.evidence.agreement import DRAWS, Estimate, Networks, attainable
 from maenas.evidence.table import (
     TABLE_FILE,
     TRAININGS_FILE,
@@ -140,7 +140,10 @@ def notes(folder: Path) -> Iterator[str]:
     first, second = two_seeds(read_csv(folder / TRAININGS_FILE))
     agreed = paired(np.array(first), np.array(second))
     if agreed is not None:
-        yield f"two random seeds of {len(first)} networks agree by {words_of(agreed)}"
+        yield (
+            f"two random seeds of {len(first)} networks agree by {words_of(agreed)}, so that a "
+            f"score without error would by {words_of(attainable(agreed))}"
+        )
 
 
 def two_seeds(trainings: Sequence[dict[str, str]]) -> tuple[list[float], list[float]]:

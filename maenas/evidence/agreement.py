@@ -74,6 +74,19 @@ class Estimate:
         return self.low > 0 or self.high < 0
 
 
+def attainable(seeds: Estimate) -> Estimate:
+    """Agreement with the accuracy of one training that a score without error would have.
+
+    Two seeds agree only as far as neither is disturbed by noise; a score without noise meets that
+    of one of them, and the square root of their agreement (Spearman, American Journal of
+    Psychology 1904, correction for attenuation).
+
+    Args:
+        seeds: correlation of two trainings of the same networks with different seeds.
+    """
+    return Estimate(*(max(each, 0.0) ** 0.5 for each in (seeds.value, seeds.low, seeds.high)))
+
+
 def estimate(
     statistic: Callable[[NDArray[np.int64]], float],
     count: int,

@@ -19,6 +19,7 @@ from maenas.evidence.agreement import (
     FEWEST,
     Estimate,
     Networks,
+    attainable,
     estimate,
     spearman,
 )
@@ -69,6 +70,7 @@ class VerdictData(TypedDict):
         agreements: every feature in every comparison.
         lengths: agreement of the short and the long training of the same networks; null without.
         seeds: agreement of two trainings of the same networks with different seeds; null without.
+        attainable: agreement that a score without error would have by that; null without.
     """
 
     schema: str
@@ -79,6 +81,7 @@ class VerdictData(TypedDict):
     agreements: list[AgreementData]
     lengths: EstimateData | None
     seeds: EstimateData | None
+    attainable: EstimateData | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +105,7 @@ class Verdict:
         networks: number of trained networks.
         agreements: every feature in every comparison.
         lengths: Spearman's correlation of short and long trainings; None without short ones.
-        seeds: Spearman's correlation of two seeds: what noise leaves for any score to explain.
+        seeds: Spearman's correlation of two seeds of the same networks; None without them.
     """
 
     table: Path
@@ -111,6 +114,11 @@ class Verdict:
     agreements: tuple[Agreement, ...]
     lengths: Estimate | None = None
     seeds: Estimate | None = None
+
+    @property
+    def attainable(self) -> Estimate | None:
+        """Agreement that a score without error would have, by the noise between two seeds."""
+        return None if self.seeds is None else attainable(self.seeds)
 
     def to_json(self) -> dict[str, Any]:
         """The result as plain data."""
@@ -132,6 +140,7 @@ class Verdict:
             ],
             "lengths": None if self.lengths is None else estimate_data(self.lengths),
             "seeds": None if self.seeds is None else estimate_data(self.seeds),
+            "attainable": None if self.attainable is None else estimate_data(self.attainable),
         }
         return dict(data)
 

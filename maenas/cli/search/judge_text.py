@@ -33,8 +33,11 @@ def print_verdict(verdict: Verdict) -> None:
             OUT.print("pairs: share in the order of their accuracies minus that in opposite order")
     if verdict.lengths is not None:
         OUT.print(f"short and long trainings agree by {cell(verdict.lengths)}")
-    if verdict.seeds is not None:
-        OUT.print(f"two seeds of the same networks agree by {cell(verdict.seeds)}")
+    if verdict.seeds is not None and verdict.attainable is not None:
+        OUT.print(
+            f"two seeds of the same networks agree by {cell(verdict.seeds)}; a score without error "
+            f"would agree by {cell(verdict.attainable)}"
+        )
     OUT.print("1: the order of the accuracies, 0: no relation, -1: the opposite order")
     if verdict.folder is not None:
         OUT.print(f"table: {verdict.table}; picture: {verdict.folder / 'judge.png'}")

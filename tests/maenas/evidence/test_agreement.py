@@ -11,6 +11,8 @@ from scipy.stats import kendalltau, spearmanr
 from maenas.evidence.agreement import (
     FEWEST,
     NEARLY,
+    Estimate,
+    attainable,
     concordance,
     estimate,
     kendall,
@@ -51,3 +53,17 @@ def test_an_interval_holds_the_draws_of_networks_with_replacement() -> None:
     assert found.value == pytest.approx(values.mean())
     assert found.high - found.low == pytest.approx(2 * 1.96 * 2.0 / 20, rel=0.15)
     assert found.is_clear
+
+
+@pytest.mark.parametrize("noise", [0.3, 1.0, 1.5])
+def test_a_score_without_error_agrees_by_the_root_of_what_two_seeds_agree_by(noise: float) -> None:
+    rng = np.random.default_rng(0)
+    truth = rng.normal(size=20_000)
+    first, second = truth + noise * rng.normal(size=(2, len(truth)))
+    seeds = float(spearmanr(first, second)[0])
+    expected = float(spearmanr(truth, first)[0])
+    assert attainable(Estimate(seeds, seeds, seeds)).value == pytest.approx(expected, abs=0.02)
+
+
+def test_seeds_that_disagree_leave_nothing_to_attain() -> None:
+    assert attainable(Estimate(-0.1, -0.5, 0.25)) == Estimate(0.0, 0.0, 0.5)

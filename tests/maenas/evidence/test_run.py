@@ -74,6 +74,8 @@ def test_a_run_that_is_resumed_trains_only_what_has_no_record(
     assert first.spearman.value == pytest.approx(1)
     assert verdict.seeds is not None
     assert verdict.seeds.value == pytest.approx(1)
+    assert verdict.attainable is not None
+    assert verdict.attainable.value == pytest.approx(1)
     run = tmp_path / "run"
     assert errors_in("judge-result", json.loads((run / "result.json").read_text())) == []
     assert maenas.judge(run / "networks.csv", draws=1).networks == 12
