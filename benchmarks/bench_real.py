@@ -6,20 +6,26 @@
 
 DATA is a data set with the splits train, val and test. Each model is trained from random weights on
 one thread with the same images, labels, input size and number of epochs; all else is what its own
-command does by default: Ultralytics loads batches of 16 and takes a step for four of them, `maenas
-train` takes a step for 8 images of a small data set. `--batch` gives both batches of one size. The
-weights that were best on val are judged on test by pycocotools, with detections of confidence 0.001
-or more. Peers run in an environment of their own (`--peers-python`, which has `ultralytics`,
-AGPL-3.0): it is not needed to use maenas.
+command does by default: Ultralytics loads batches of 16 and takes a step for four of them,
+LibreYOLO takes a step for each batch of 16, `maenas train` takes a step for 8 images of a small
+data set. `--batch` gives all batches of one size. The weights that were best on val are judged on
+test by pycocotools, with detections of confidence 0.001 or more; LibreYOLO evaluates every tenth
+epoch and the last.
+
+Peers are YOLO11, YOLO26 and YOLOv8 of Ultralytics in scales n and s (AGPL-3.0: yolo11n, yolov8s),
+and YOLOX and YOLOv9 of LibreYOLO (MIT: yolox-nano, yolox-tiny, yolov9t). They run in an environment
+of their own (`--peers-python`, which has `ultralytics` or `libreyolo`), not needed to use maenas.
 
 A model is the name of a peer, a scale of the zoo (ns, nm, t), or NAME=BACKBONE for a searched one;
 NAME=BACKBONE,optimizer.lr=0.02 changes its recipe, with further changes after further commas.
 yolo11n@8 is a peer that takes a step for 8 images, as ours does: it tells what part the training
 has in a difference.
 `--minutes M` gives each model M processor minutes in place of a number of epochs: two short
-trainings of it, of one and of three epochs, tell how many epochs fit into them.
+trainings of it, of one and of three epochs, tell how many epochs fit into them. LibreYOLO makes no
+mosaics in its last 15 epochs, thus none in these, and takes up to a tenth longer than it was given.
 `--latency` times every model on one thread of OpenVINO, in one interleaved run; do it while nothing
-else runs. NMS is not part of it, except for YOLO26, which needs none.
+else runs. NMS is not part of it, except for YOLO26, which needs none. LibreYOLO exports YOLOv9 with
+its parallel 3x3 and 1x1 convolutions, which could be merged into one.
 
 A training takes hours. It is interrupted by SIGTERM, and the same command continues it. Each one
 that ends leaves `row.json`; the table is made from these, so several commands can fill it.
@@ -55,8 +61,7 @@ def main() -> None:
         batch=arguments.batch,
         minutes=arguments.minutes,
     )
-    state = runs / "ultralytics"
-    sides = [side_of(word, arguments.peers_python, state) for word in arguments.models]
+    sides = [side_of(word, arguments.peers_python, runs) for word in arguments.models]
     if arguments.latency:
         measure(sides, plan, place, arguments.rounds)
     elif not arguments.table:
@@ -86,7 +91,7 @@ def parsed() -> argparse.Namespace:
         "--models", nargs="+", default=[], help="PEER, PEER@IMAGES, scale, NAME=BACKBONE,CHANGE"
     )
     parser.add_argument("--runs", type=Path, required=True, help="folder of all trainings")
-    parser.add_argument("--peers-python", type=Path, help="Python that has ultralytics")
+    parser.add_argument("--peers-python", type=Path, help="Python that has the peers")
     parser.add_argument("--latency", action="store_true", help="time the models, train nothing")
     parser.add_argument("--rounds", type=int, default=200, help="inferences of each with --latency")
     parser.add_argument("--table", action="store_true", help="only make the table")

@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -20,9 +19,6 @@ from maenas.detector.data.readers.read import read_dataset
 from maenas.detector.model.template import template_names
 from maenas.training.setup import ARGS_FILE, IMAGES_A_STEP, SCHEMA
 
-PEERS = tuple(f"yolo{version}{scale}" for version in ("11", "26", "v8") for scale in "ns")
-SCRIPT = Path(__file__).with_name("ultralytics_peer.py")
-PEER_BATCH, PEER_STEP = 16, 64  # defaults of Ultralytics: `batch` and `nbs`
 STEP = "-step-"  # in the name of a peer, before the images of a step that are no default
 MIN_SCORE = 0.001  # minimum confidence of a detection that is judged, on both sides
 
@@ -137,19 +133,58 @@ class Ours:
         return out
 
 
-@dataclass(frozen=True, slots=True)
-class Peer:
-    """A model of Ultralytics, in an environment of its own.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Family:
+    """Models of one other implementation, and how it trains them by default.
 
     Attributes:
+        package: package that the Python of the peers must have.
+        models: names of the models.
+        loaded: images in a batch.
+        nominal: images in a step, of as many batches as come closest; None for a step each batch.
+    """
+
+    package: str
+    models: tuple[str, ...]
+    loaded: int
+    nominal: int | None
+
+    @property
+    def script(self) -> Path:
+        """Program that the Python of the peers runs."""
+        return Path(__file__).with_name(f"{self.package}_peer.py")
+
+
+FAMILIES = (
+    Family(
+        package="ultralytics",
+        models=tuple(f"yolo{version}{scale}" for version in ("11", "26", "v8") for scale in "ns"),
+        loaded=16,  # `batch`
+        nominal=64,  # `nbs`
+    ),
+    Family(
+        package="libreyolo",
+        models=("yolox-nano", "yolox-tiny", "yolov9t"),
+        loaded=16,
+        nominal=None,
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """A model of another implementation, in an environment of its own.
+
+    Attributes:
+        family: the implementation.
         model: name of the model, such as "yolo11n".
         python: Python of that environment.
         state: folder for its settings.
-        step: images in each batch and each step; None for the default of Ultralytics, which loads
-            16 images at a time and takes a step for four such batches.
+        step: images in each batch and each step; None for the defaults of the family.
         peer: True.
     """
 
+    family: Family
     model: str
     python: Path
     state: Path
@@ -162,33 +197,39 @@ class Peer:
         return self.model if self.step is None else f"{self.model}{STEP}{self.step}"
 
     def train(self, plan: Plan, seed: int, out: Path) -> None:
-        """Train on one thread with the defaults of Ultralytics."""
+        """Train on one thread with the defaults of the family."""
         words = self._words(
             "train", plan, data=str(plan.view.data), out=str(out / "run"), seed=seed
         )
         run_metered(words, out, self._environment())
 
     def batch(self, plan: Plan, out: Path) -> int:
-        """Images in a step after the warm-up: of as many batches as come closest to `nbs`."""
-        loaded = self.step or plan.batch or PEER_BATCH
-        return self.step or loaded * max(round(PEER_STEP / loaded), 1)
+        """Images in a step after the warm-up."""
+        loaded = self._loaded(plan)
+        if self.step is not None or self.family.nominal is None:
+            return loaded
+        return loaded * max(round(self.family.nominal / loaded), 1)
 
     def found(self, plan: Plan, out: Path) -> dict[str, Rows]:
-        """Detections by `predict`, with its own NMS threshold."""
+        """Detections by `predict`, with the NMS threshold that the family judges with."""
         to, images = out / "found.json", plan.view.images("test")
         self._run("detect", plan, out=str(out / "run"), images=str(images), to=str(to))
         found: dict[str, Rows] = json.loads(to.read_text(encoding="utf-8"))
         return found
 
     def export(self, plan: Plan, to: Path) -> None:
-        """Export as Ultralytics does: without NMS, or end to end if the model has none."""
+        """Export as the family does: without NMS, or end to end if the model has none."""
         self._run("export", plan, classes=len(plan.view.names), to=str(to))
 
     def _words(self, do: str, plan: Plan, **values: Any) -> list[object]:
         job = {"do": do, "model": self.model, "size": plan.size, "epochs": plan.epochs}
-        job |= {"batch": self.step or plan.batch or PEER_BATCH}
+        job |= {"batch": self._loaded(plan)}
         job |= {} if self.step is None else {"images_a_step": self.step}
-        return [self.python, SCRIPT, json.dumps(job | values)]
+        return [self.python, self.family.script, json.dumps(job | values)]
+
+    def _loaded(self, plan: Plan) -> int:
+        """Images in a batch."""
+        return self.step or plan.batch or self.family.loaded
 
     def _run(self, do: str, plan: Plan, **values: Any) -> None:
         words = [str(word) for word in self._words(do, plan, **values)]
@@ -203,17 +244,19 @@ class Peer:
         return {**os.environ, **ONE_THREAD, **own}
 
 
-def side_of(word: str, peers_python: Path | None, state: Path) -> Side:
+def side_of(word: str, peers_python: Path | None, runs: Path) -> Side:
     """A model from the command line: PEER, PEER@IMAGES, a scale, or NAME=BACKBONE[,CHANGE...].
 
     Raises:
         ValueError: if it is none of them, or a peer has no Python.
     """
-    model, _, step = word.partition("@")
-    if model in PEERS:
-        if peers_python is None:
-            raise ValueError(f"{word}: needs --peers-python, a Python that has ultralytics.")
-        return Peer(model, peers_python, state, int(step) if step else None)
+    model, at, step = word.partition("@")
+    for family in FAMILIES:
+        if model in family.models:
+            if peers_python is None:
+                raise ValueError(f"{word}: needs --peers-python, a Python with {family.package}.")
+            state = runs / family.package
+            return Peer(family, model, peers_python, state, _step(word, step) if at else None)
     if word in template_names():
         return Ours(word, f"zoo:damo-yolo-{word}")
     name, _, rest = word.partition("=")
@@ -223,6 +266,12 @@ def side_of(word: str, peers_python: Path | None, state: Path) -> Side:
     return Ours(name, path, tuple(changes))
 
 
+def _step(word: str, images: str) -> int:
+    if not images.isdecimal() or int(images) < 1:
+        raise ValueError(f"{word}: after @ must stand the images of a step, such as @8.")
+    return int(images)
+
+
 def _listed() -> str:
-    known: Sequence[str] = (*PEERS, *template_names())
-    return ", ".join(known)
+    peers = [model for family in FAMILIES for model in family.models]
+    return ", ".join((*peers, *template_names()))

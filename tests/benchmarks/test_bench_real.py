@@ -10,7 +10,7 @@ from benchmarks.real import table
 from benchmarks.real.judge import judged, of_coco
 from benchmarks.real.meter import run_metered, sessions
 from benchmarks.real.pace import epochs_in, with_epochs
-from benchmarks.real.sides import Ours, Plan, side_of
+from benchmarks.real.sides import FAMILIES, Ours, Plan, side_of
 from benchmarks.real.views import View, make_view
 from maenas.detector.data.make_shapes import ShapeSet, make_shapes
 from maenas.detector.data.readers.read import read_dataset
@@ -152,15 +152,51 @@ def test_a_model_of_ours_may_have_changes_of_its_recipe(tmp_path):
     assert quick == Ours("quick", "zoo:damo-yolo-t", ("optimizer.lr=0.1", "ema.ramp=100"))
 
 
-def test_a_peer_needs_its_python(tmp_path):
-    with pytest.raises(ValueError, match="--peers-python"):
-        side_of("yolo11n", None, tmp_path)
+@pytest.mark.parametrize(
+    ("peer", "package"), [("yolo11n", "ultralytics"), ("yolov9t", "libreyolo")]
+)
+def test_a_peer_needs_a_python_that_has_its_package(peer, package, tmp_path):
+    with pytest.raises(ValueError, match=f"{peer}: needs --peers-python, .* {package}"):
+        side_of(peer, None, tmp_path)
 
 
-def test_a_peer_that_takes_a_step_for_eight_images_has_a_name_and_a_batch_of_its_own(tmp_path):
-    by_default = side_of("yolo11n", tmp_path / "python", tmp_path)
-    of_eight = side_of("yolo11n@8", tmp_path / "python", tmp_path)
-    view = View(tmp_path, ("a",))
-    plan = Plan(view=view, size=320, epochs=60, batch=None)
-    assert (by_default.name, by_default.batch(plan, tmp_path)) == ("yolo11n", 64)
-    assert (of_eight.name, of_eight.batch(plan, tmp_path)) == ("yolo11n-step-8", 8)
+@pytest.mark.parametrize("images", ["", "0", "-8", "eight"])
+def test_a_peer_takes_a_step_for_a_whole_number_of_images(images, tmp_path):
+    with pytest.raises(ValueError, match=f"yolox-nano@{images}: after @"):
+        side_of(f"yolox-nano@{images}", tmp_path / "python", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("word", "batch", "name", "step"),
+    [
+        ("yolo11n", None, "yolo11n", 64),
+        ("yolo11n", 24, "yolo11n", 72),
+        ("yolo11n@8", None, "yolo11n-step-8", 8),
+        ("yolox-nano", None, "yolox-nano", 16),
+        ("yolox-tiny", 8, "yolox-tiny", 8),
+        ("yolov9t@8", 32, "yolov9t-step-8", 8),
+    ],
+)
+def test_the_table_states_the_name_and_the_images_of_a_step_of_a_peer(
+    word, batch, name, step, tmp_path
+):
+    side = side_of(word, tmp_path / "python", tmp_path)
+    plan = Plan(view=View(tmp_path, ("a",)), size=320, epochs=60, batch=batch)
+    assert (side.name, side.batch(plan, tmp_path)) == (name, step)
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.package)
+def test_the_program_of_a_peer_gets_its_batch_and_where_to_train(family, tmp_path, monkeypatch):
+    ran = []
+    monkeypatch.setattr(
+        "benchmarks.real.sides.run_metered", lambda words, out, _: ran.append((words, out))
+    )
+    side = side_of(f"{family.models[0]}@8", tmp_path / "python", tmp_path)
+    plan = Plan(view=View(tmp_path, ("a",)), size=320, epochs=60, batch=None)
+    side.train(plan, 1, tmp_path / "out")
+    (((python, program, job), out),) = ran
+    assert (python, program.name) == (tmp_path / "python", f"{family.package}_peer.py")
+    assert program.is_file()
+    asked = json.loads(job)
+    assert (asked["do"], asked["model"], asked["seed"]) == ("train", family.models[0], 1)
+    assert (asked["batch"], asked["out"]) == (8, str(out / "run"))
