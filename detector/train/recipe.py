@@ -31,6 +31,7 @@ from maenas.detector.train.schedule import ScheduleOptions
 FORMAT = "maenas/recipe@1"
 FINE_TUNING = ("visdrone",)  # recipes that start from a trained detector
 PAIRS = {"t": "t-from-s", "s": "s-from-m", "m": "m-from-l", "l": "l-from-l"}  # student -> recipe
+FEW_IMAGES = 5000 * 256  # `min_steps` of the published `batch`
 TRAINED_AS = {"cn": "ns", "cs": "ns"}  # scales without a published recipe -> the recipe they get
 
 
@@ -79,6 +80,8 @@ class Recipe:
             batch; the shorter side follows the proportions of the detector's input, rounded to a
             multiple of 32. () for the input size of the detector alone, as published.
         optimizer: options of the optimizer.
+        small_optimizer: those for fewer than `FEW_IMAGES` images in all epochs together; None for
+            `optimizer` there too.
         schedule: phases of the training and its learning rates.
         fine_tune: parts of a trained detector that learn slowly, or not at all.
         ema: options of the moving average.
@@ -99,6 +102,7 @@ class Recipe:
     seed: int = 0
     sides: tuple[int, ...] = ()
     optimizer: OptimizerOptions = field(default_factory=OptimizerOptions)
+    small_optimizer: OptimizerOptions | None = None
     schedule: ScheduleOptions = field(default_factory=ScheduleOptions)
     fine_tune: FineTuneOptions = field(default_factory=FineTuneOptions)
     ema: EmaOptions = field(default_factory=EmaOptions)
@@ -141,6 +145,15 @@ class Recipe:
         norms = [norm for norm in (self.optimizer.clip_norm, taught) if norm is not None]
         return min(norms, default=None)
 
+    def suited_to(self, images: int) -> Recipe:
+        """The recipe with the optimizer for the size of a data set, and for no other size.
+
+        Args:
+            images: images in an epoch.
+        """
+        small = self.small_optimizer if self.epochs * images < FEW_IMAGES else None
+        return replace(self, optimizer=small or self.optimizer, small_optimizer=None)
+
     def evaluates(self, epoch: int) -> bool:
         """Whether the detector is evaluated after an epoch, counted from 1."""
         if self.evaluations is not None:
@@ -154,6 +167,7 @@ class Recipe:
 
 SECTIONS: dict[str, type[Any]] = {
     "optimizer": OptimizerOptions,
+    "small_optimizer": OptimizerOptions,
     "schedule": ScheduleOptions,
     "fine_tune": FineTuneOptions,
     "ema": EmaOptions,
@@ -264,7 +278,8 @@ def _plain(value: object) -> object:
 def with_changes(recipe: Recipe, changes: Sequence[str]) -> Recipe:
     """A recipe with some values replaced.
 
-    A batch size that is asked for is not reduced to reach `min_steps`.
+    A batch size that is asked for is not reduced to reach `min_steps`, and an optimizer of which
+    a value is asked for is not replaced by that for few images.
 
     Args:
         recipe: recipe to change.
@@ -298,6 +313,8 @@ def with_changes(recipe: Recipe, changes: Sequence[str]) -> Recipe:
         named.add(key.strip())
     if "batch" in named and "min_steps" not in named:
         data["min_steps"] = 1
+    if any(key.startswith("optimizer.") for key in named):
+        data.pop("small_optimizer", None)
     return parse_recipe(data, "--set")
 
 

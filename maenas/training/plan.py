@@ -30,6 +30,7 @@ from maenas.detector.train import (
     smallest_batch,
 )
 from maenas.detector.train.precision import name_of, precision_of
+from maenas.detector.train.recipe import FEW_IMAGES
 from maenas.detector.train.state import Identity, Saved
 from maenas.runs.few_steps import few_steps_warning
 from maenas.terminal.console import count_of
@@ -98,6 +99,7 @@ def planned(resolved: ResolvedTraining, ranks: Ranks) -> PlannedTraining:
     side = spec.backbone.in_shape[1:]
     fitting = fitting_images(resolved.network, recipe, ranks, lessons, side)
     drawn = recipe.sampling.epoch_length(len(dataset))
+    recipe = recipe.suited_to(drawn)
     smallest = smallest_batch(side, lessons is not None)
     size = batch_size(recipe, drawn, ranks.count, fitting, smallest)
     require_fewest(size, drawn, spec, recipe.sides)
@@ -192,6 +194,7 @@ def announce(plan: PlannedTraining, ranks: Ranks) -> None:
         *data_notes(resolved.dataset, plan.val),
         *recipe.sampling.notes(len(resolved.dataset)),
         batch_note(size.step, size.accumulation_steps, recipe),
+        *optimizer_notes(resolved.recipe, recipe, size.step),
         *speed_notes(recipe, ranks),
     ]
     for note in notes:
@@ -235,6 +238,18 @@ def batch_note(step: int, accumulation_steps: int, recipe: Recipe) -> str:
     if step <= recipe.batch / 2:
         note += f", not {recipe.batch}: the recipe wants {recipe.min_steps:,} steps or more"
     return note
+
+
+def optimizer_notes(published: Recipe, recipe: Recipe, step: int) -> list[str]:
+    """Line about an optimizer that is not the recipe's, because the images are few."""
+    usual, used = published.optimizer, recipe.optimizer
+    if used == usual:
+        return []
+    return [
+        f"{used.name} with a rate of {used.lr_of(step):g}, not {usual.name} with "
+        f"{usual.lr_of(step):g}: fewer than {FEW_IMAGES:,} images in all epochs; "
+        f"--set optimizer.name={usual.name} keeps it"
+    ]
 
 
 def speed_notes(recipe: Recipe, ranks: Ranks) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,13 @@ from maenas.detector.train import (
     published_recipe,
     with_changes,
 )
-from maenas.detector.train.recipe import FINE_TUNING, parse_recipe, recipe_data, scale_of
+from maenas.detector.train.recipe import (
+    FEW_IMAGES,
+    FINE_TUNING,
+    parse_recipe,
+    recipe_data,
+    scale_of,
+)
 from tests.golden import MODELS, spec_of
 from tests.small_detector import small_spec
 
@@ -229,3 +236,28 @@ def test_a_batch_size_that_is_asked_for_is_not_reduced() -> None:
     assert with_changes(Recipe(), ["batch=32"]).min_steps == 1
     assert with_changes(Recipe(), ["batch=32", "min_steps=70"]).min_steps == 70
     assert with_changes(Recipe(), ["epochs=3"]).min_steps == 5000
+
+
+@pytest.mark.parametrize("name", [*template_names(), *PAIRS.values()])
+def test_few_images_are_trained_with_the_optimizer_of_the_nano_scale(name: str) -> None:
+    recipe, nano = published_recipe(name), published_recipe("ns").optimizer
+    assert recipe.suited_to(1000).optimizer == nano
+    large = recipe.suited_to(118_287)  # COCO
+    assert (large.optimizer, large.small_optimizer) == (recipe.optimizer, None)
+
+
+def test_images_are_few_by_those_of_all_epochs() -> None:
+    recipe = replace(published_recipe("t"), epochs=100)
+    assert recipe.suited_to(FEW_IMAGES // 100 - 1).optimizer.name == "adamw"
+    assert recipe.suited_to(FEW_IMAGES // 100).optimizer.name == "sgd"
+
+
+def test_an_optimizer_that_is_asked_for_is_not_replaced() -> None:
+    recipe = with_changes(published_recipe("t"), ["optimizer.lr=0.02"])
+    assert recipe.suited_to(100).optimizer == replace(published_recipe("t").optimizer, lr=0.02)
+    changed = with_changes(published_recipe("t"), ["small_optimizer.lr=0.02"])
+    assert changed.suited_to(100).optimizer.lr == 0.02
+
+
+def test_a_recipe_without_another_optimizer_keeps_its_own() -> None:
+    assert Recipe().suited_to(100) == Recipe()

@@ -13,7 +13,7 @@ import torch
 import maenas
 from maenas.detector.checkpoints.checkpoint import save_folder
 from maenas.detector.errors import TrainError
-from maenas.detector.train import Recipe, Training, ranks
+from maenas.detector.train import Recipe, Training, published_recipe, ranks
 from maenas.detector.train.batch_size import BatchSize
 from maenas.training import plan, run
 from maenas.training.plan import PlannedTraining
@@ -140,3 +140,24 @@ def test_a_last_batch_that_is_not_full_is_a_step_as_well() -> None:
     for drawn, steps in ((200, 250), (205, 260), (208, 260)):
         its = SimpleNamespace(recipe=recipe, drawn=drawn, size=BatchSize(4, 2))
         assert PlannedTraining.steps.__get__(its) == steps
+
+
+def test_another_optimizer_for_few_images_is_announced_with_the_way_back() -> None:
+    published = published_recipe("t")
+    assert plan.optimizer_notes(published, published.suited_to(118_287), 256) == []
+    assert plan.optimizer_notes(published, published.suited_to(205), 8) == [
+        "adamw with a rate of 0.002, not sgd with 0.00125: fewer than 1,280,000 images in all "
+        "epochs; --set optimizer.name=sgd keeps it"
+    ]
+
+
+def test_a_training_on_few_images_has_the_optimizer_for_them(
+    given: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run, "follow", started)
+    data = given / "data" / "data.yaml"
+    for changes, name in ((), "adamw"), (("optimizer.name=sgd",), "sgd"):
+        options = TrainOptions(str(given / "start"), data, 1, changes, recipe="t")
+        with pytest.raises(Started) as event:
+            run_training(options, tmp_path / name, False, False, "cpu", 0)
+        assert event.value.training.recipe.optimizer.name == name
