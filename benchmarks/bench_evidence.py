@@ -171,6 +171,8 @@ def draw(found: Sequence[Evidence], path: Path, columns: int = 4) -> None:
     )
     for axis in axes.flat[len(names) :]:
         axis.set_visible(False)
+    for axis in axes.flat[len(names) - columns : len(names)]:  # the lowest one of each column
+        axis.tick_params(labelbottom=True)
     for axis, name in zip(axes.flat, names, strict=False):
         for each in (each for each in found if each.comparison == name):
             row = features.index(each.feature)

@@ -39,7 +39,7 @@ from maenas.nas.scores.load import PASSES
 TABLES = RESULTS / "judge"
 RUNS = {
     "free-depth": ("steel, 64 pixels, equal MACs", "macs"),
-    "equal-depth": ("steel, 64 pixels, equal MACs and depth", "macs"),
+    "equal-depth": ("steel, 64 pixels, equal MACs, drawn at one depth", "macs"),
     "latency": ("steel, 96 pixels, equal CPU latency", "latency_ms"),
     "blood-cells": ("blood cells, 96 pixels, equal CPU latency", "latency_ms"),
 }  # titles on the page, and the column of the cost
