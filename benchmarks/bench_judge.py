@@ -25,7 +25,7 @@ import numpy as np
 
 from benchmarks.bench_evidence import DOCS, PAGE, SHOWN, Evidence, cell, draw, evidence
 from benchmarks.machine import RESULTS, commit, maenas, read_csv
-from maenas.evidence.agreement import DRAWS, Estimate, Networks, attainable
+from maenas.evidence.agreement import DRAWS, FEWEST, Estimate, Networks, attainable
 from maenas.evidence.table import (
     TABLE_FILE,
     TRAININGS_FILE,
@@ -72,6 +72,7 @@ def main() -> None:
         for networks in compared(folder, title, cost):
             shown = [each for each in FEATURES if np.ptp(networks.features.get(each, 0.0))]
             found += [evidence(networks, each, arguments.draws) for each in shown]
+            lines += groups_note(networks)
         lines += [f"- {title}: {line}." for line in notes(folder)]
     text = "\n".join([*by_feature(found), "", *lines])
     print(text)
@@ -117,6 +118,18 @@ def compared(folder: Path, title: str, cost: str) -> Iterator[Networks]:
     for networks in comparisons_of(folder / TABLE_FILE, "acc", cost):
         name = networks.name.replace(f"equal {cost}", title)
         yield Networks(name, networks.accuracy, networks.features, networks.groups, networks.cost)
+
+
+def groups_note(networks: Networks) -> list[str]:
+    """Line with the networks in groups that are large enough, where some are in smaller ones."""
+    if networks.groups is None:
+        return []
+    sizes = np.unique(networks.groups, return_counts=True)[1]
+    large = sizes[sizes >= FEWEST]
+    if large.sum() == len(networks.accuracy):
+        return []
+    compared = f"{large.sum()} networks in {len(large)} groups of {FEWEST} or more"
+    return [f"- {networks.name}: {compared}."]
 
 
 def notes(folder: Path) -> Iterator[str]:

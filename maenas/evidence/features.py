@@ -75,15 +75,15 @@ def features_of(table: Columns) -> dict[str, Float64Array]:
 def all_features(table: Columns) -> dict[str, Float64Array]:
     """`features_of` with those that are not finite for some network."""
     entropy, widths = entropies(table), level_columns(table, "C")
-    layers, macs = level_columns(table, "n"), level_columns(table, "m")
     found: dict[str, Float64Array] = {}
     if entropy:
         found["max-entropy, weights 1 1 6"] = weighted(entropy, PUBLISHED, widths)
         found["max-entropy, last level"] = weighted(entropy, (1.0,), widths)
         found["max-entropy, equal weights"] = weighted(entropy, (1.0,) * len(entropy), widths)
-        found["log-entropy"] = np.sum(logarithms(entropy, widths), axis=0)
-    if layers and macs:
-        found["log-macs"] = np.sum(log_macs_levels(table), axis=0)
+    for tilted in ("log-entropy", "log-macs"):
+        levels = tilted_levels(table, tilted)
+        if levels:
+            found[tilted] = np.sum(levels, axis=0)
     for name, column in (("MACs", "macs"), ("params", "params"), ("activations", "acts")):
         if column in table:
             found[name] = table[column]
@@ -112,6 +112,9 @@ def ranks_together(parts: Sequence[Float64Array]) -> Float64Array:
 
 def tilted_levels(table: Columns, score: str) -> list[Float64Array]:
     """What a score with a tilt adds in each level before its tilt; [] without the columns.
+
+    A table of `maenas judge` has what the score adds itself, where each stage of a level counts by
+    itself; other tables know levels only, and no stages.
 
     Args:
         table: columns of a table.

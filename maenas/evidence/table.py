@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import logging
 from collections.abc import Mapping, Sequence
 from io import StringIO
 from pathlib import Path
@@ -19,6 +20,7 @@ from maenas.budgets.arrays import Float64Array
 from maenas.evidence.agreement import FEWEST, Networks
 from maenas.evidence.features import Columns, depth_of, features_of
 
+LOG = logging.getLogger(__name__)
 TABLE_FILE, TRAININGS_FILE = "networks.csv", "trainings.csv"  # in the folder of a run
 LATENCY, MACS = "latency_ms", "macs"
 LARGEST = 64 * MIB
@@ -124,10 +126,12 @@ def trained_rows(
 ) -> tuple[dict[str, Float64Array], str]:
     """The columns of a table, with the networks alone whose accuracy and cost are known.
 
-    With it comes the name of the column with the cost: that of `cost_of` if None is given.
+    With it comes the name of the column with the cost: that of `cost_of` if None is given. A
+    warning says how many networks are left out.
 
     Raises:
-        SpecError: if a column is missing, or fewer than two networks are left.
+        SpecError: if a column is missing, fewer than two networks are left, or all of them have
+            one accuracy.
     """
     table = read_table(path)
     cost = cost or cost_of(table)
@@ -137,6 +141,15 @@ def trained_rows(
         raise SpecError(
             f"{path}: at least 2 networks need a finite {accuracy!r} and a positive {cost!r}, got "
             f"{known.sum()}."
+        )
+    if not np.ptp(reached[known]):
+        raise SpecError(
+            f"{path}: {accuracy!r} must differ between networks, got {reached[known][0]:g} for all."
+        )
+    if not known.all():
+        LOG.warning(
+            f"{path}: {(~known).sum()} of {len(known)} networks are left out: their "
+            f"{accuracy!r} is no finite number, or their {cost!r} is not above 0"
         )
     return {key: values[known] for key, values in table.items()}, cost
 

@@ -12,7 +12,7 @@ from maenas.cli.search.search_options import Scope, Seed
 from maenas.cli.stop import interrupted
 from maenas.cli.training.train_options import RecipeChanges, TrainCompute, TrainData, arguments
 
-ADVICE = "the same command with --resume continues from here, or begins"
+ADVICE = "the same command with --resume continues"
 
 
 def judge(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -38,6 +40,19 @@ def test_features_of_one_stage_per_level_are_the_scores_themselves() -> None:
         assert found[feature] == pytest.approx([score(each) for each in networks])
     assert found["depth"] == pytest.approx([each.layers for each in networks])
     assert {f"score:{name}" for name in SCORES} <= set(rows[0])
+
+
+def test_stages_that_share_a_level_count_as_in_a_search() -> None:
+    networks = []
+    for width in (16, 40):
+        first = backbone(width)
+        last = replace(first.stages[-1], stride=1, out_channels=width + 8)
+        networks.append(replace(first, stages=(*first.stages, last), features=(2, 3, 5)))
+    rows = [network_columns(each) for each in networks]
+    found = features_of({key: np.array([row[key] for row in rows]) for key in rows[0]})
+    for name in ("log-entropy", "log-macs"):
+        score = load_score(name)
+        assert found[name] == pytest.approx([score(each) for each in networks])
 
 
 def test_a_column_of_another_score_is_a_feature() -> None:

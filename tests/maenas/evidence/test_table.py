@@ -175,3 +175,22 @@ def test_a_missing_value_is_not_a_number(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     write_table(path, [{"a": 1}, {"a": 2, "b": 3}])
     assert np.isnan(read_table(path)["b"][0])
+
+
+def test_networks_that_are_left_out_are_counted(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = written(tmp_path / "t.csv", 24, 0.01)
+    assert comparisons_of(path)
+    assert caplog.text == ""
+    rows = path.read_text("utf-8").splitlines()
+    rows[3] = re.sub(r"^(n2),[^,]+", r"\1,nan", rows[3])
+    path.write_text("\n".join(rows), encoding="utf-8")
+    assert len(comparisons_of(path)[0].accuracy) == 23
+    assert "1 of 24 networks are left out: their 'acc' is no finite number" in caplog.text
+
+
+def test_accuracies_that_are_all_equal_are_refused(tmp_path: Path) -> None:
+    write_table(tmp_path / "t.csv", [{"acc": 0.25, "macs": 1e6, "params": n} for n in range(12)])
+    with pytest.raises(SpecError, match=r"'acc' must differ between networks, got 0\.25 for all"):
+        comparisons_of(tmp_path / "t.csv")
