@@ -64,10 +64,7 @@ def take_score(
     if chosen is not None:
         score = replace(score, weights=chosen)  # type: ignore[type-var]
     usual = {field.name: field.default for field in fields(score)}  # type: ignore[arg-type]
-    changed = {name: value for name, value in score.options().items() if value != usual[name]}
-    told = ",".join(f"{name}={value}" for name, value in changed.items())
-    text = f"{score.name}:{told}" if told else score.name
-    return text, None if score.weights == usual["weights"] else score.weights, score
+    return score.text, None if score.weights == usual["weights"] else score.weights, score
 
 
 def take_searcher(searcher: str | SearcherFactory) -> tuple[str, SearcherFactory | None]:

@@ -138,6 +138,14 @@ class Score(ABC):
         names = [field.name for field in fields(self) if field.init]  # type: ignore[arg-type]
         return {name: getattr(self, name) for name in names if name != "weights"}
 
+    @property
+    def text(self) -> str:
+        """The name with the options that are no default, such as "log-macs:t=0.5"."""
+        usual = {field.name: field.default for field in fields(self)}  # type: ignore[arg-type]
+        changed = {name: value for name, value in self.options().items() if value != usual[name]}
+        told = ",".join(f"{name}={value}" for name, value in changed.items())
+        return f"{self.name}:{told}" if told else self.name
+
 
 class ForwardScore(Protocol):
     """A score that needs a forward pass: any function of a backbone and a random seed.

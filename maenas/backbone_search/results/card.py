@@ -41,7 +41,7 @@ def print_card(result: Result) -> None:
     random = "none" if best.random_score is None else f"{best.random_score:.3f}"
     unit = f" {problem.score.unit}" if problem.score.unit else ""
     if not isinstance(problem.score, MaxEntropy):
-        card.add_row("maximised", f"{problem.score.name}{unit}")
+        card.add_row("maximised", f"{problem.score.text}{unit}")
     card.add_row(
         "score",
         f"{best.score:.3f}, {optimum_line(best)}; random search {random}",

@@ -49,7 +49,7 @@ def judge(
     scope: Scope = "detector",
     input_size: ImageSize = None,
     networks: Annotated[
-        int, typer.Option(help="Number of networks.", rich_help_panel=NETWORK)
+        int, typer.Option(help="Number of networks, 10 or more.", rich_help_panel=NETWORK)
     ] = 48,
     band: Annotated[
         float,

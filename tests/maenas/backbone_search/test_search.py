@@ -326,6 +326,10 @@ def test_the_card_says_how_good_the_network_is_and_why(card):
         assert words in card.words
 
 
+def test_the_card_names_the_tilt_of_its_score(typed, small):
+    assert "maximised log-macs:t=-0.5 " in typed(*small, "--score", "log-macs:t=-0.5").words
+
+
 def test_the_next_commands_of_the_card_work(card, typed):
     show, _, build = card.words.partition(" next ")[2].partition(" then ")
     assert show == "maenas show runs/search/exp/best.yaml"

@@ -41,6 +41,8 @@ def test_log_macs_is_the_sum_of_logarithms_of_layers_and_macs(backbone: Backbone
 
 def test_options_follow_the_name() -> None:
     assert load_score("log-macs:t=0.5") == LogMacsScore(t=0.5)
+    assert LogMacsScore(t=0.5).text == "log-macs:t=0.5"
+    assert LogMacsScore().text == "log-macs"
     assert load_score("log-entropy:t=-1", [1.0, 2.0]) == LogEntropyScore((1.0, 2.0), t=-1.0)
 
 
