@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import shutil
 import tempfile
 import time
@@ -18,7 +19,9 @@ from maenas.blocks.files.strict import parse
 from maenas.detector.checkpoints.checkpoint import save_folder
 from maenas.detector.model.spec import DetectorSpec
 from maenas.runs.training_table import training_rows
+from maenas.terminal.console import count_of
 
+LOG = logging.getLogger(__name__)
 LARGEST = 4 * MIB
 STATE_FILE = "resume.pt"  # of a training that has begun
 # Networks are compared after the last epoch; evaluations of every epoch would take a good part of
@@ -109,6 +112,7 @@ def train_one(task: TrainingTask) -> Trained | None:
     from maenas.training.setup import TrainOptions
 
     assert task.folder is not None
+    LOG.info(f"training {task.name}: {count_of(task.epochs, 'epoch')}, random seed {task.seed}")
     folder = task.folder / RUNNING / task.name
     source, out = folder / "detector", folder / TRAINING
     if (out / STATE_FILE).exists():

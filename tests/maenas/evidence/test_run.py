@@ -110,7 +110,9 @@ def test_a_training_is_evaluated_four_times_unless_the_user_asks_otherwise(
     options,  # noqa: F811
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
+    caplog.set_level("INFO")
     asked: list[tuple[str, ...]] = []
     monkeypatch.setattr("maenas.training.run.run_training", lambda o, *_: asked.append(o.changes))
     monkeypatch.setattr(
@@ -121,6 +123,7 @@ def test_a_training_is_evaluated_four_times_unless_the_user_asks_otherwise(
     (tmp_path / "trainings").mkdir()
     train_one(replace(task, folder=tmp_path))
     assert asked == [("evaluations=4", "evaluations=8", f"seed={task.seed}")]
+    assert f"training {task.name}: {task.epochs} epochs, random seed {task.seed}" in caplog.text
 
 
 def test_a_resumed_run_takes_the_same_command_and_keeps_what_was_added(
