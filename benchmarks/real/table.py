@@ -65,7 +65,7 @@ def draw(rows: Sequence[Row]) -> str:
     panels = sorted({_panel(key) for key in models})
     if not panels:
         return "no picture yet: no trained model has a latency"
-    figure, axes = plt.subplots(1, len(panels), figsize=(5 * len(panels), 4), squeeze=False)
+    figure, axes = plt.subplots(1, len(panels), figsize=(7 * len(panels), 4), squeeze=False)
     for axis, panel in zip(axes[0], panels, strict=True):
         for key, some in models.items():
             if _panel(key) == panel:
@@ -86,7 +86,9 @@ def _point(axis: Any, model: str, some: Sequence[Row]) -> None:
     ms, ap = float(some[0]["f32_ms"]), _mean(some, "ap")
     is_peer = some[0]["peer"] == "True"
     axis.plot(ms, ap, "s" if is_peer else "o", color="tab:grey" if is_peer else "tab:blue")
-    axis.annotate(model, (ms, ap), xytext=(5, 4), textcoords="offset points", fontsize=8)
+    # Ours lie above a peer of the same latency, so their names stand on opposite sides.
+    offset, side = ((5, -11), "left") if is_peer else ((-4, 6), "right")
+    axis.annotate(model, (ms, ap), xytext=offset, textcoords="offset points", fontsize=8, ha=side)
 
 
 def _by_model(rows: Sequence[Row]) -> dict[tuple[str, ...], list[Row]]:
