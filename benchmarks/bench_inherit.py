@@ -103,7 +103,8 @@ def main() -> None:
         except KeyboardInterrupt:
             print("interrupted; the same command continues", file=sys.stderr)
             raise SystemExit(130) from None
-    rows = [json.loads(path.read_text("utf-8")) for path in sorted(runs.glob("*/row.json"))]
+    found = [json.loads(path.read_text("utf-8")) for path in sorted(runs.glob("*/row.json"))]
+    rows = [{name: each[name] for name in COLUMNS} for each in found]
     print(write_csv("inherit", rows, COLUMNS))
     for line in summary(rows):
         print(line)
