@@ -14,7 +14,7 @@ from pathlib import Path
 from maenas import __version__
 from maenas.blocks.files.atomic_write import write_bytes, write_text
 from maenas.blocks.files.json_file import read_json
-from maenas.blocks.files.plain_file import MIB
+from maenas.blocks.files.plain_file import MIB, read_bytes
 from maenas.blocks.files.strict import parse
 from maenas.detector.checkpoints.checkpoint import save_folder
 from maenas.detector.model.spec import DetectorSpec
@@ -23,6 +23,7 @@ from maenas.terminal.console import count_of
 
 LOG = logging.getLogger(__name__)
 LARGEST = 4 * MIB
+LARGEST_FILE = 4096 * MIB  # of a training: its state holds weights and moments
 STATE_FILE = "resume.pt"  # of a training that has begun
 # Networks are compared after the last epoch; evaluations of every epoch would take a good part of
 # the time of short trainings.
@@ -149,7 +150,9 @@ def train_away(task: TrainingTask) -> tuple[Trained | None, Mapping[str, bytes]]
         trained = train_one(replace(task, folder=folder))
         out = folder / RUNNING / task.name / TRAINING
         files = sorted(path for path in out.rglob("*") if path.is_file()) if task.keeps else []
-        return trained, {path.relative_to(out).as_posix(): path.read_bytes() for path in files}
+        return trained, {
+            path.relative_to(out).as_posix(): read_bytes(path, limit=LARGEST_FILE) for path in files
+        }
 
 
 def save_training(files: Mapping[str, bytes], task: TrainingTask, folder: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import cast
 
 from maenas.blocks.files.atomic_write import write_text
+from maenas.blocks.files.plain_file import MIB, read_text
 from maenas.detection.evaluate import evaluated, val_thresholds
 from maenas.detection.predictor import Predictor
 from maenas.detection.results_page import PAGE_FILE as RESULTS_PAGE
@@ -33,6 +34,7 @@ from maenas.runs.training_table import training_rows
 from maenas.training.charts import PAGE_FILE, VAL_FILE, page
 from maenas.training.cores import cores
 
+LARGEST_PAGE = 256 * MIB  # holds its images
 LOG = logging.getLogger(__name__)
 EVALUATED_AT_A_TIME = 8
 
@@ -94,7 +96,7 @@ def copy_val_page(evaluation: Path, run: Path) -> None:
         evaluation: folder of the evaluation.
         run: folder of a training that has finished.
     """
-    _add_val_page(run, (evaluation / RESULTS_PAGE).read_text(encoding="utf-8"))
+    _add_val_page(run, read_text(evaluation / RESULTS_PAGE, limit=LARGEST_PAGE))
 
 
 def _add_val_page(run: Path, text: str) -> None:
