@@ -147,17 +147,27 @@ def test_a_winner_whose_last_round_had_the_full_length_is_not_trained_again(
     assert not (tmp_path / "race" / "running").exists()
 
 
-@pytest.mark.parametrize("differ", [False, True])
-def test_on_a_cluster_the_winner_is_a_task_whose_files_come_back(
-    tmp_path: Path, trained: list[str], monkeypatch: pytest.MonkeyPatch, differ: bool
-) -> None:
-    opened: list[tuple[int, str | None]] = []
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, str | None]]:
+    """Workers and cluster of each executor that trainings open; they run in this process."""
+    found: list[tuple[int, str | None]] = []
 
     def executor(*asked: Any) -> InProcess:
-        opened.append(asked)
+        found.append(asked)
         return InProcess()
 
     monkeypatch.setattr("maenas.evidence.trainings.opened_executor", executor)
+    return found
+
+
+@pytest.mark.parametrize("differ", [False, True])
+def test_on_a_cluster_the_winner_is_a_task_whose_files_come_back(
+    tmp_path: Path,
+    trained: list[str],
+    opened: list[tuple[int, str | None]],
+    monkeypatch: pytest.MonkeyPatch,
+    differ: bool,
+) -> None:
     monkeypatch.setattr("maenas.evidence.race.depths_differ", lambda _: differ)
     data, out = write_data(tmp_path / "data"), tmp_path / "race"
     maenas.race(networks(tmp_path), data, epochs=8, out=out, workers=2, ray="local")
@@ -169,15 +179,8 @@ def test_on_a_cluster_the_winner_is_a_task_whose_files_come_back(
 
 
 def test_the_winner_on_this_machine_is_trained_with_all_cores(
-    tmp_path: Path, trained: list[str], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, trained: list[str], opened: list[tuple[int, str | None]]
 ) -> None:
-    opened: list[tuple[int, str | None]] = []
-
-    def executor(*asked: Any) -> InProcess:
-        opened.append(asked)
-        return InProcess()
-
-    monkeypatch.setattr("maenas.evidence.trainings.opened_executor", executor)
     data = write_data(tmp_path / "data")
     maenas.race(networks(tmp_path), data, epochs=8, out=tmp_path / "race", workers=2)
     assert opened == [(2, None), (2, None), (1, None)]
