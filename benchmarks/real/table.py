@@ -99,7 +99,7 @@ def _by_model(rows: Sequence[Row]) -> dict[tuple[str, ...], list[Row]]:
 
 
 def _panel(key: tuple[str, ...]) -> tuple[str, str, str]:
-    """Data set, size and length of training: what the models of one picture have in common."""
+    """Data set, size and length of training: one panel shows models that share them."""
     data, size, minutes, epochs = key[:4]
     return data, size, f"{minutes} processor minutes" if minutes else f"{epochs} epochs"
 
