@@ -297,6 +297,10 @@ def with_changes(recipe: Recipe, changes: Sequence[str]) -> Recipe:
         *sections, last = key.strip().split(".")
         mapping = data
         for section in sections:
+            if section in SECTIONS and section not in mapping:
+                raise SpecError(
+                    f"--set {change}: the recipe has no section {section}; a recipe file may."
+                )
             if section not in mapping:
                 raise SpecError(
                     f"--set {change}: {section}: no such section"

@@ -259,5 +259,10 @@ def test_an_optimizer_that_is_asked_for_is_not_replaced() -> None:
     assert changed.suited_to(100).optimizer.lr == 0.02
 
 
+def test_a_section_that_a_recipe_lacks_is_not_called_unknown() -> None:
+    with pytest.raises(SpecError, match="the recipe has no section small_optimizer; a recipe file"):
+        with_changes(published_recipe("ns"), ["small_optimizer.lr=0.1"])
+
+
 def test_a_recipe_without_another_optimizer_keeps_its_own() -> None:
     assert Recipe().suited_to(100) == Recipe()
