@@ -98,6 +98,8 @@ def export(job: dict[str, Any]) -> None:
     """Export the network with random weights and the classes of the data set to ONNX."""
     model = fresh(job)
     model._rebuild_for_new_classes(job["classes"])  # as `train` does: YOLOv9 keeps its wide head
+    if hasattr(model.model, "fuse"):  # YOLOv9: one convolution for 3x3 and 1x1 in parallel
+        model.model.fuse()
     model.export(
         "onnx",
         output_path=job["to"],
