@@ -24,8 +24,8 @@ has in a difference.
 trainings of it, of one and of three epochs, tell how many epochs fit into them. LibreYOLO makes no
 mosaics in its last 15 epochs, thus none in these, and takes up to a tenth longer than it was given.
 `--latency` times every model on one thread of OpenVINO, in one interleaved run; do it while nothing
-else runs. NMS is not part of it, except for YOLO26, which needs none. Parallel convolutions are merged
-into one, also those of YOLOv9, which its library exports apart.
+else runs. NMS is not part of it, except for YOLO26, which needs none. Parallel convolutions are
+merged into one, also those of YOLOv9, which its library exports apart.
 
 A training takes hours. It is interrupted by SIGTERM, and the same command continues it. Each one
 that ends leaves `row.json`; the table is made from these, so several commands can fill it.

@@ -112,7 +112,8 @@ def judge(
         cost: column of the table with the cost; `latency_ms` where there is one, otherwise `macs`,
             if None.
         draws: number of bootstrap draws of each interval.
-        out: folder of the run; the next `runs/judge/exp` if None.
+        out: folder of the run; the next `runs/judge/exp` if None. For a table, folder of its result
+            and picture; none if None.
         resume: continue the run in the folder.
         workers: number of trainings at the same time.
         ray: address of a Ray cluster to train on; its nodes need the data at the same path.
@@ -132,9 +133,8 @@ def judge(
     from maenas.blocks import SpecError
     from maenas.blocks.errors import positive
     from maenas.evidence.options import JudgeOptions
-    from maenas.evidence.run import run_judge
+    from maenas.evidence.run import run_judge, run_table
     from maenas.evidence.trainings import TrainingEffort
-    from maenas.evidence.verdict import judged_table
 
     positive("judge", draws=draws)
     options = JudgeOptions(
@@ -158,8 +158,9 @@ def judge(
     )
     changed = {f.name for f in fields(options) if getattr(options, f.name) != f.default}
     effort = TrainingEffort(workers=workers, ray=ray, compute=compute, minutes=minutes)
+    folder = None if out is None else Path(out)
     if table is not None:
-        elsewhere = {"out": out, "resume": resume}
+        elsewhere = {"resume": resume}
         elsewhere |= {f.name: getattr(effort, f.name) != f.default for f in fields(effort)}
         beside = sorted(changed) + [name for name, value in elsewhere.items() if value]
         if beside:
@@ -168,6 +169,5 @@ def judge(
                 f"judge: {table} is judged as it is, without trainings; leave "
                 f"--{option.replace('_', '-')} out."
             )
-        return judged_table(Path(table), accuracy, cost, draws)
-    folder = None if out is None else Path(out)
+        return run_table(Path(table), accuracy, cost, draws, folder)
     return run_judge(options, folder, resume, effort, changed if given is None else given, draws)

@@ -11,25 +11,23 @@ from maenas.evidence.verdict import Verdict
 from maenas.terminal.figures import new_figure, save_figure
 
 
-def draw_verdict(verdict: Verdict, trained: Sequence[Trained], epochs: int, path: Path) -> None:
+def draw_verdict(verdict: Verdict, trained: Sequence[Trained], path: Path) -> None:
     """Draw the agreement of each feature with accuracy, and AP against epochs of each network.
 
     Args:
         verdict: verdict to draw.
-        trained: results of trainings; none for a table.
-        epochs: number of epochs of the long trainings.
+        trained: results of the long trainings; none for a table.
         path: PNG file.
     """
     names = list(dict.fromkeys(each.comparison for each in verdict.agreements))
-    long = [each for each in trained if each.epochs == epochs]
     figure = new_figure()
-    panels = len(names) + bool(long)
+    panels = len(names) + bool(trained)
     figure.set_size_inches(5.5 * panels, 4.5)
     all_axes = figure.subplots(1, panels, squeeze=False)[0]
     for axes, name in zip(all_axes, names, strict=False):
         draw_agreements(axes, verdict, name)
-    if long:
-        for each in long:
+    if trained:
+        for each in trained:
             axes = all_axes[-1]
             axes.plot([at for at, _, _ in each.curve], [ap for _, ap, _ in each.curve], alpha=0.5)
         all_axes[-1].set(xlabel="epoch", ylabel="AP on validation images", title="learning curves")

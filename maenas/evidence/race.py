@@ -38,9 +38,8 @@ from maenas.evidence.training import (
     TRAINING,
     Trained,
     TrainingTask,
-    load_trained,
 )
-from maenas.evidence.trainings import TrainingEffort, train_all, write_trainings
+from maenas.evidence.trainings import TrainingEffort, all_trained, train_all, write_trainings
 from maenas.runs.models import find_model
 from maenas.runs.signals import caught_signals
 from maenas.runs.start import mark_begun, mark_start, new_run, resumed_run
@@ -89,12 +88,14 @@ def run_race(
                 folder = opened.enter_context(new_run(out, COMMAND, None, can_resume=True))
             begin(options, specs, folder)
         epochs = options.epochs or planned_epochs(options, specs, folder, effort)
-        rounds = halved(options, specs, epochs, folder, effort)
-        name = rounds[-1].best
-        last = task_of(options, name, specs[name], epochs, epochs)
-        result = trained_winner(last, folder, folder / DETECTORS / name, effort)
+        try:
+            rounds = halved(options, specs, epochs, folder, effort)
+            name = rounds[-1].best
+            last = task_of(options, name, specs[name], epochs, epochs)
+            result = trained_winner(last, folder, folder / DETECTORS / name, effort)
+        finally:  # an interrupted race leaves its tables too
+            write_tables(specs, epochs, folder)
         found = RaceResult(folder, Path(options.data), epochs, tuple(rounds), name, result)
-        write_tables(specs, rounds[0].epochs, folder)
         write_text(folder / RESULT_FILE, json.dumps(found.to_json(), indent=2) + "\n")
     return found
 
@@ -207,12 +208,17 @@ def write_tables(specs: Mapping[str, DetectorSpec], epochs: int, folder: Path) -
 
     That is the only round that all of them have run, so that `maenas judge` and
     `maenas calibrate-score` can compare them.
+
+    Args:
+        specs: detectors by name.
+        epochs: number of epochs of the last round.
+        folder: folder of the race.
     """
-    records = sorted((folder / RECORDS).glob("*.json"))
-    trained = [each for path in records if (each := load_trained(folder / RECORDS, path.stem))]
+    _, first = rounds_of(len(specs), epochs, depths_differ([*specs.values()]))[0]
+    trained = all_trained(folder)
     backbones = {name: spec.backbone for name, spec in specs.items()}
     costs = {name: {"macs": sum(op.macs for op in spec.ops())} for name, spec in specs.items()}
-    write_table(folder / TABLE_FILE, network_rows(backbones, costs, trained, epochs))
+    write_table(folder / TABLE_FILE, network_rows(backbones, costs, trained, first))
     write_trainings(folder / TRAININGS_FILE, trained)
 
 

@@ -19,11 +19,11 @@ from maenas.evidence.agreement import DRAWS
 from maenas.evidence.draw import drawn_networks
 from maenas.evidence.options import OPTIONS_FILE, JudgeOptions, agreed, load_options, save_options
 from maenas.evidence.picture import draw_verdict
-from maenas.evidence.rows import network_rows, proxy_columns
+from maenas.evidence.rows import Row, network_rows, proxy_columns
 from maenas.evidence.table import LATENCY, TABLE_FILE, TRAININGS_FILE, write_table
 from maenas.evidence.training import Trained, TrainingTask
-from maenas.evidence.trainings import TrainingEffort, train_all, write_trainings
-from maenas.evidence.verdict import Verdict, judged
+from maenas.evidence.trainings import TrainingEffort, all_trained, train_all, write_trainings
+from maenas.evidence.verdict import Verdict, judged, judged_table
 from maenas.runs.signals import caught_signals
 from maenas.runs.start import mark_begun, mark_start, new_run, resumed_run
 
@@ -71,8 +71,34 @@ def run_judge(
             begin(options, specs, folder)
         elif options != saved:
             save_options(options, folder)  # repeats or proxies that were added stay
-        trained = train_all(tasks_of(options, specs), folder, effort, COMMAND)
+        try:
+            trained = train_all(tasks_of(options, specs), folder, effort, COMMAND)
+        except KeyboardInterrupt:
+            write_tables(options, specs, all_trained(folder), folder)
+            raise
         return written(options, specs, trained, folder, draws)
+
+
+def run_table(
+    table: Path, accuracy: str, cost: str | None, draws: int, out: Path | None
+) -> Verdict:
+    """The verdict on a table of trained networks, and its result and picture in a folder.
+
+    Args:
+        table: CSV file.
+        accuracy: column with the accuracy.
+        cost: column with the cost; None for that of `cost_of`.
+        draws: number of bootstrap draws of each interval.
+        out: folder to write into; None to write nothing.
+    Raises:
+        MaenasError: if the table cannot be read, a column is missing, or the folder is not empty.
+    """
+    if out is None:
+        return judged_table(table, accuracy, cost, draws)
+    with new_run(out, COMMAND, exist_ok=None) as folder:
+        verdict = replace(judged_table(table, accuracy, cost, draws), folder=folder)
+        write_verdict(verdict, folder)
+    return verdict
 
 
 def has_begun(folder: Path) -> bool:
@@ -152,18 +178,38 @@ def written(
     draws: int,
 ) -> Verdict:
     """Write tables, result and picture of the trainings so far, and return the verdict."""
+    rows = write_tables(options, specs, trained, folder)
+    if options.proxies:
+        backbones = {network_name(index): spec.backbone for index, spec in enumerate(specs)}
+        for row in rows:
+            name = str(row["network"])
+            row |= proxy_columns(name, backbones[name], options)
+        write_table(folder / TABLE_FILE, rows)
+    verdict = judged(rows, trained, options, folder / TABLE_FILE, draws)
+    write_verdict(verdict, folder, [each for each in trained if each.epochs == options.epochs])
+    return verdict
+
+
+def write_verdict(verdict: Verdict, folder: Path, trained: Sequence[Trained] = ()) -> None:
+    """Write the result and the picture of a verdict, with the curves of trainings."""
+    write_text(folder / RESULT_FILE, json.dumps(verdict.to_json(), indent=2) + "\n")
+    draw_verdict(verdict, trained, folder / PICTURE_FILE)
+
+
+def write_tables(
+    options: JudgeOptions, specs: Sequence[DetectorSpec], trained: Sequence[Trained], folder: Path
+) -> list[Row]:
+    """Write all trainings, and the networks with their AP, cost and quick features.
+
+    Returns:
+        The rows of the networks.
+    """
     named = {network_name(index): spec.backbone for index, spec in enumerate(specs)}
     costs = costs_of(options, specs)
     rows = network_rows(named, costs, trained, options.epochs, options.short_epochs)
-    for row in rows:
-        name = str(row["network"])
-        row |= proxy_columns(name, named[name], options)
     write_table(folder / TABLE_FILE, rows)
     write_trainings(folder / TRAININGS_FILE, trained)
-    verdict = judged(rows, trained, options, folder / TABLE_FILE, draws)
-    write_text(folder / RESULT_FILE, json.dumps(verdict.to_json(), indent=2) + "\n")
-    draw_verdict(verdict, trained, options.epochs, folder / PICTURE_FILE)
-    return verdict
+    return rows
 
 
 def costs_of(

@@ -87,6 +87,17 @@ def train_all(
     return [trained for trained in found.values() if trained is not None]
 
 
+def all_trained(folder: Path) -> list[Trained]:
+    """The results of all trainings of a run that are finished, by name.
+
+    Args:
+        folder: folder of the run.
+    """
+    records = folder / RECORDS
+    paths = sorted(records.glob("*.json"))
+    return [each for path in paths if (each := load_trained(records, path.stem)) is not None]
+
+
 def train_placed(task: TrainingTask) -> tuple[Trained | None, Mapping[str, bytes]]:
     """The result of a task, and the files of a training that stays but is not in the folder."""
     return train_away(task) if task.folder is None else (train_one(task), {})

@@ -65,7 +65,7 @@ class VerdictData(TypedDict):
         schema: version of this format.
         version: version of maenas.
         table: CSV file of the networks.
-        folder: folder of the run; null for a table.
+        folder: folder of the files; null for a table without --out.
         networks: number of trained networks.
         agreements: every feature in every comparison.
         lengths: agreement of the short and the long training of the same networks; null without.
@@ -101,7 +101,7 @@ class Verdict:
 
     Attributes:
         table: CSV file of the networks.
-        folder: folder of the run; None for a table.
+        folder: folder of the files; None for a table without a folder.
         networks: number of trained networks.
         agreements: every feature in every comparison.
         lengths: Spearman's correlation of short and long trainings; None without short ones.

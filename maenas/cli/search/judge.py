@@ -122,7 +122,11 @@ def judge(
     compute: TrainCompute = "auto",
     out: Annotated[
         Path | None,
-        typer.Option(help="Folder of the run. (the next runs/judge/exp)", rich_help_panel=OUTPUT),
+        typer.Option(
+            help="Folder of the run, or of result and picture of a table. (the next "
+            "runs/judge/exp; none for a table)",
+            rich_help_panel=OUTPUT,
+        ),
     ] = None,
     resume: Resume = False,
     as_json: Json = False,

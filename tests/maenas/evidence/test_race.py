@@ -219,6 +219,23 @@ def test_a_race_leaves_the_tables_that_judge_and_calibrate_score_read(
     assert len(lines) == 1 + 3 + 2 + 1
 
 
+def test_an_interrupted_race_leaves_the_tables_of_what_is_trained(
+    tmp_path: Path, trained: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def instead(task: TrainingTask) -> Trained:
+        if task.epochs == 4:
+            raise KeyboardInterrupt
+        return small_training(task)
+
+    monkeypatch.setattr("maenas.evidence.trainings.train_one", instead)
+    data = write_data(tmp_path / "data")
+    with pytest.raises(KeyboardInterrupt):
+        maenas.race(networks(tmp_path), data, epochs=8, out=tmp_path / "race")
+    assert [*read_table(tmp_path / "race" / "networks.csv")["acc"]] == [0.1, 0.3, 0.2]
+    lines = (tmp_path / "race" / "trainings.csv").read_text(encoding="utf-8").splitlines()
+    assert len(lines) == 1 + 3
+
+
 def test_equal_results_are_told_apart_by_name_and_say_so(
     tmp_path: Path, trained: list[str], monkeypatch: pytest.MonkeyPatch, caplog: Any
 ) -> None:

@@ -83,6 +83,26 @@ def test_a_run_that_is_resumed_trains_only_what_has_no_record(
     assert (run / "trainings.csv").read_text().count("\n") == 24
 
 
+def test_an_interrupted_run_leaves_the_table_of_what_is_trained(
+    options,  # noqa: F811
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def instead(task):  # type: ignore[no-untyped-def]
+        if task.network == "n002":
+            raise KeyboardInterrupt
+        return record(task.network, task.epochs, task.seed, 0.25)
+
+    monkeypatch.setattr("maenas.evidence.trainings.train_one", instead)
+    asked = replace(options, proxies=("zen",))
+    with pytest.raises(KeyboardInterrupt):
+        run_judge(asked, tmp_path / "run", False, TrainingEffort(), ())
+    header, *rows = (tmp_path / "run" / "networks.csv").read_text().splitlines()
+    assert [row.split(",")[:2] for row in rows] == [["n000", "0.25"], ["n001", "0.25"]]
+    assert "zen" not in header
+    assert (tmp_path / "run" / "trainings.csv").read_text().count("\n") == 3
+
+
 def test_a_record_is_read_as_it_was_written(tmp_path: Path) -> None:
     made = record("n001", 3, 0, 0.25)
     save_trained(tmp_path, made)

@@ -114,6 +114,16 @@ def test_a_wrong_table_is_refused_in_one_line(tmp_path: Path, text: str, words: 
     assert "\n" not in str(refused.value)
 
 
+def test_the_verdict_on_a_table_is_written_into_a_folder_that_is_named(tmp_path: Path) -> None:
+    table, out = written(tmp_path / "t.csv", 30, 0.01), tmp_path / "verdict"
+    found = maenas.judge(table, draws=5, out=out)
+    assert found.folder == out
+    assert json.loads((out / "result.json").read_text("utf-8")) == found.to_json()
+    assert (out / "judge.png").stat().st_size > 10_000
+    with pytest.raises(maenas.MaenasError, match="verdict: is not empty; --out names another"):
+        maenas.judge(table, draws=5, out=out)
+
+
 def test_a_table_is_judged_without_options_of_trainings(tmp_path: Path) -> None:
     with pytest.raises(SpecError, match="is judged as it is, without trainings; leave --at out"):
         maenas.judge(written(tmp_path / "t.csv", 30, 0.01), at="1GMACs")
