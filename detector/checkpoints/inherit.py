@@ -16,10 +16,16 @@ from maenas.blocks.files.atomic_write import write_text
 from maenas.detector.checkpoints.branches import ONE_TO_ONE_PREFIX
 from maenas.detector.checkpoints.checkpoint import ORIGINS_FILE, build_network
 from maenas.detector.checkpoints.input_channels import with_channels
-from maenas.detector.checkpoints.pairs import Blocks, input_blocks, tensor_pairs
+from maenas.detector.checkpoints.pairs import (
+    Joined,
+    JoinedMap,
+    counterparts,
+    joined_inputs,
+    tensor_pairs,
+)
 from maenas.detector.model.spec import DetectorSpec, Resize
 
-Origin = Literal["copied", "cut", "repeated", "padded", "summed", "fresh"]
+Origin = Literal["copied", "cut", "repeated", "padded", "summed", "matched", "fresh"]
 NOISE = 0.01  # standard deviation of the noise of repeated filters over that of their weights
 
 
@@ -30,8 +36,10 @@ class InheritedTensor:
     Attributes:
         name: name of the tensor.
         origin: "copied" with its shape; "cut" to fewer channels or a smaller kernel; "repeated" for
-            more channels or a further unit; "padded" with zeros around a kernel; "summed"
-            over the colours for grey images; "fresh" with random values, as without a source.
+            more channels or a further unit; "padded" with zeros around a kernel, or for a map that
+            the source's layer does not read; "summed" over the colours for grey images; "matched"
+            by the names of classes, with random values for those that the source does not know;
+            "fresh" with random values, as without a source.
         source: name of the source's tensor; "" if it is fresh.
         shape: shape of the tensor.
         source_shape: shape of the source's tensor; () if it is fresh.
@@ -43,13 +51,18 @@ class InheritedTensor:
     shape: tuple[int, ...]
     source_shape: tuple[int, ...]
 
+    @classmethod
+    def fresh(cls, name: str, shape: tuple[int, ...]) -> InheritedTensor:
+        """A tensor with random values."""
+        return cls(name, "fresh", "", shape, ())
+
 
 @dataclass(frozen=True, slots=True)
 class Inheritance:
     """The weights of a detector, inherited as far as its parts correspond to those of a source.
 
     Attributes:
-        spec: detector with the classes of the source.
+        spec: detector, as `inherit` returns it with the classes of the source.
         weights: all of its tensors, in training form.
         tensors: origin of each tensor, in the order of the network.
         where: source, for messages.
@@ -87,9 +100,9 @@ class Inheritance:
     def summary(self) -> str:
         """One line with the number of tensors of each origin."""
         values = sum(self.weights[t.name].numel() for t in self.tensors if t.origin != "fresh")
-        share = values / max(1, sum(value.numel() for value in self.weights.values()))
+        percent = 100 * values // max(1, sum(value.numel() for value in self.weights.values()))
         parts = ", ".join(f"{count:,} {origin}" for origin, count in self.counts().items())
-        return f"inherits {share:.0%} of its values from {self.where}: tensors {parts}"
+        return f"inherits {percent}% of its values from {self.where}: tensors {parts}"
 
 
 def save_origins(inheritance: Inheritance, folder: Path) -> None:
@@ -123,9 +136,10 @@ def inherit(
     repeats the last unit of the source's. A narrower layer gets the first channels, a wider one
     repeats them: the weights of an input that is there n times are divided by n, and repeated
     filters get a little noise, without which they would learn the same for ever. Kernels are cut
-    or padded with zeros around their middle. BatchNorm statistics follow their channels. Images of
-    another number of channels: see `with_channels`. What has no counterpart keeps its random
-    initial values.
+    or padded with zeros around their middle. Maps that are concatenated correspond by their names
+    or their level; for one without a counterpart weights are zero. BatchNorm statistics follow
+    their channels. Images of another number of channels: see `with_channels`. What has no
+    counterpart keeps its random initial values.
 
     Sources: parameter remapping of FNA (https://arxiv.org/abs/2001.02525) for depth, width and
     kernel; Net2WiderNet (https://arxiv.org/abs/1511.05641, section 2.2) for more channels.
@@ -146,7 +160,7 @@ def inherit(
     torch.manual_seed(seed)
     target = target_spec.build()
     generator = torch.Generator().manual_seed(seed)
-    blocks, source_blocks = input_blocks(target), input_blocks(source)
+    joined, source_joined = joined_inputs(target), joined_inputs(source)
     pairs = tensor_pairs(target, source, target_spec.backbone, read_spec.backbone)
     uses: Counter[str] = Counter()
     found: dict[str, Tensor] = {}
@@ -155,79 +169,103 @@ def inherit(
         of = pairs.get(name)
         if of is None:
             found[name] = own
-            tensors.append(InheritedTensor(name, "fresh", "", tuple(own.shape), ()))
+            tensors.append(InheritedTensor.fresh(name, tuple(own.shape)))
             continue
         value = weights[of]
-        found[name] = remapped(read[of], own, source_blocks.get(of), blocks.get(name), generator)
-        is_branch = name.startswith(ONE_TO_ONE_PREFIX)  # which is no further unit
-        again = uses[of] > 0 and not is_branch
-        origin = "repeated" if again else origin_of(value, own)
-        if origin_of(read[of], own) == "copied" and read[of].numel() < value.numel() and not again:
-            origin = "summed"
+        maps = source_joined.get(of), joined.get(name)
+        found[name], origin = remapped(read[of], own, *maps, generator)
+        if uses[of] and not name.startswith(ONE_TO_ONE_PREFIX):  # which is no further unit
+            origin = "repeated"
+        elif origin == "copied" and read[of].shape != value.shape:
+            origin = "summed" if read[of].numel() < value.numel() else "repeated"
         uses[of] += 1
         tensors.append(InheritedTensor(name, origin, of, tuple(own.shape), tuple(value.shape)))
     return Inheritance(target_spec, found, tuple(tensors), where, source_spec)
 
 
-def origin_of(source: Tensor, target: Tensor) -> Origin:
-    """What `remapped` does to a tensor; the widths decide before the kernel."""
-    channels = [*zip(source.shape[:2], target.shape[:2], strict=True)]
-    kernel = [*zip(source.shape[2:], target.shape[2:], strict=True)]
-    if any(new > old for old, new in channels):
-        return "repeated"
-    if any(new > old for old, new in kernel):
-        return "padded"
-    return "cut" if source.shape != target.shape else "copied"
-
-
 def remapped(
     source: Tensor,
     target: Tensor,
-    source_blocks: Blocks | None,
-    blocks: Blocks | None,
+    source_maps: Joined | None,
+    maps: Joined | None,
     generator: torch.Generator,
-) -> Tensor:
-    """A tensor with the shape of another one.
+) -> tuple[Tensor, Origin]:
+    """A tensor with the shape of another one, and what was done to it.
 
     Args:
         source: tensor of the source.
         target: tensor whose shape and type the result has.
-        source_blocks: widths of the maps that are concatenated into the source's input; None for
-            one map.
-        blocks: the same for the target.
+        source_maps: maps that are concatenated into the source's input; None for one map.
+        maps: the same for the target.
         generator: random numbers of the noise.
     """
-    if source.shape == target.shape and source_blocks == blocks:
-        return source.clone()
-    value = source
-    if value.dim() > 0:
-        rows = channel_map(source.shape[:1], target.shape[:1])
-        value = value[rows]
-        if value.dim() > 1:
-            repeated = rows.new_tensor(range(len(rows))) >= source.shape[0]
-            noise = torch.randn(value.shape, generator=generator) * NOISE * source.std(correction=0)
-            value = value + noise * repeated.reshape(-1, *[1] * (value.dim() - 1))
+    if source.dim() == 0:
+        return source.clone(), "copied"
+    rows = torch.arange(target.shape[0]) % source.shape[0]
+    columns = input_channels(source, target, source_maps, maps)
+    origin = origin_of(source, target, rows, columns)
+    if origin == "copied":
+        return source.clone(), origin
+    value = source[rows]
     if value.dim() > 1:
-        columns = channel_map(source_blocks or source.shape[1:2], blocks or target.shape[1:2])
-        times = torch.bincount(columns, minlength=source.shape[1])[columns]
-        value = value[:, columns] / times.reshape(-1, *[1] * (value.dim() - 2))
+        wide = [1] * (value.dim() - 1)
+        repeated = torch.arange(len(rows)) >= source.shape[0]
+        noise = torch.randn(value.shape, generator=generator) * NOISE * source.std(correction=0)
+        value = value + noise * repeated.reshape(-1, *wide)
+        known = columns >= 0
+        times = torch.bincount(columns[known], minlength=source.shape[1])[columns]
+        value = value[:, columns] / times.reshape(-1, *wide[1:])
+        value[:, ~known] = 0
         value = kernel_of(value, target.shape[2:])
-    return value.to(target.dtype).contiguous()
+    return value.to(target.dtype).contiguous(), origin
 
 
-def channel_map(source: Sequence[int], target: Sequence[int]) -> Tensor:
+def input_channels(
+    source: Tensor, target: Tensor, source_maps: Joined | None, maps: Joined | None
+) -> Tensor:
+    """(channels,), the source's input channel for each one of the target, -1 for none.
+
+    Arguments as for `remapped`; empty for a tensor of one axis.
+    """
+    if source.dim() < 2:
+        return torch.arange(0)
+    whole = [(JoinedMap("map", "map", each.shape[1]),) for each in (source, target)]
+    return channel_map(source_maps or whole[0], maps or whole[1])
+
+
+def channel_map(source: Sequence[JoinedMap], target: Sequence[JoinedMap]) -> Tensor:
     """(channels,), index of the source's channel for each channel of concatenated maps.
 
-    Args:
-        source: width of each map of the source; a further map of the target is like the last one.
-        target: width of each map of the target.
+    -1 stands for the channels of a map without a counterpart.
     """
-    starts = [0, *accumulate(source)]
+    starts = [0, *accumulate(each.channels for each in source)]
     parts = []
-    for index, width in enumerate(target):
-        of = min(index, len(source) - 1)
-        parts.append(starts[of] + torch.arange(width) % source[of])
+    for each, of in zip(target, counterparts(target, source), strict=True):
+        if of is None:
+            parts.append(torch.full((each.channels,), -1))
+        else:
+            parts.append(starts[of] + torch.arange(each.channels) % source[of].channels)
     return torch.cat(parts)
+
+
+def origin_of(source: Tensor, target: Tensor, rows: Tensor, columns: Tensor) -> Origin:
+    """What becomes of a tensor whose filters and input channels are taken from these of the source.
+
+    Args:
+        source: tensor of the source.
+        target: tensor that inherits.
+        rows: (filters,), the source's filter for each one.
+        columns: (channels,), the source's input channel for each one, -1 for none.
+    """
+    kernel = [*zip(source.shape[2:], target.shape[2:], strict=True)]
+    known = columns[columns >= 0]
+    if any(len(set(taken.tolist())) < len(taken) for taken in (rows, known)):
+        return "repeated"
+    if len(known) < len(columns) or any(new > old for old, new in kernel):
+        return "padded"
+    whole = [torch.arange(side) for side in source.shape[:2]]
+    same = all(torch.equal(*each) for each in zip((rows, columns), whole, strict=False))
+    return "copied" if same and source.shape == target.shape else "cut"
 
 
 def kernel_of(value: Tensor, sides: Sequence[int]) -> Tensor:

@@ -1,9 +1,10 @@
-"""Tensors of two detectors that correspond to each other, and the maps that layers concatenate."""
+"""Tensors of two detectors that correspond to each other, and maps that layers concatenate."""
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 from torch import nn
 
@@ -15,7 +16,23 @@ from maenas.detector.model.layers.fusion_neck import FusionNeck
 from maenas.detector.model.layers.merge_node import ConvNode, MergeNode
 from maenas.detector.model.layers.network import DetectorNetwork
 
-Blocks = tuple[int, ...]  # widths of the maps that are concatenated into the input of a layer
+
+@dataclass(frozen=True, slots=True)
+class JoinedMap:
+    """A feature map that is concatenated with others into the input of a layer.
+
+    Attributes:
+        name: name among these maps, equal in all detectors, such as "c5 up" or "block 2".
+        kind: what it has in common with a map that may stand for it, such as "level 2 up".
+        channels: number of channels.
+    """
+
+    name: str
+    kind: str
+    channels: int
+
+
+Joined = tuple[JoinedMap, ...]
 
 
 def tensor_pairs(
@@ -65,24 +82,45 @@ def paired_in_order(target: Iterable[Hashable], source: Iterable[Hashable]) -> d
     return found
 
 
-def input_blocks(network: DetectorNetwork) -> dict[str, Blocks]:
-    """Widths of the maps that are concatenated before a convolution, by the name of its weight."""
-    found: dict[str, Blocks] = {}
+def counterparts(target: Sequence[JoinedMap], source: Sequence[JoinedMap]) -> list[int | None]:
+    """Index of the source's map for each map of the target; None for one without a counterpart.
+
+    Maps of the same name correspond. For another one stands a map of the source of its kind whose
+    name the target lacks, so that no map serves twice for different ones.
+    """
+    places = {each.name: index for index, each in enumerate(source)}
+    named = {each.name for each in target}
+    left = {each.kind: index for index, each in enumerate(source) if each.name not in named}
+    return [places.get(each.name, left.get(each.kind)) for each in target]
+
+
+def joined_inputs(network: DetectorNetwork) -> dict[str, Joined]:
+    """The maps that are concatenated before a convolution, by the name of its weight."""
+    found: dict[str, Joined] = {}
     for name, module in network.named_modules():
-        for layer, blocks in _concatenations(module):
-            found[f"{name}.{layer}.conv.weight"] = blocks
+        for layer, maps in _concatenations(module):
+            found[f"{name}.{layer}.conv.weight"] = maps
     return found
 
 
-def _concatenations(module: nn.Module) -> Iterator[tuple[str, Blocks]]:
-    """Convolutions of a module that read several maps, and the widths of these."""
+def _concatenations(module: nn.Module) -> Iterator[tuple[str, Joined]]:
+    """Convolutions of a module that read several maps, and these."""
     if isinstance(module, PyramidPooling):
-        yield "expand", (module.reduce.conv.out_channels,) * (1 + len(module.pools))
+        width = module.reduce.conv.out_channels
+        pools = [f"pool {pool.kernel_size}" for pool in module.pools]
+        yield "expand", tuple(JoinedMap(name, name, width) for name in ("map", *pools))
     elif isinstance(module, CrossStage):
-        yield "fuse", (module.start.conv.out_channels, module.side.conv.out_channels)
+        widths = {"chain": module.start.conv.out_channels, "side": module.side.conv.out_channels}
+        yield "fuse", tuple(JoinedMap(name, name, width) for name, width in widths.items())
     elif isinstance(module, FusionNeck):
+        levels = {"c3": 0, "c4": 1, "c5": 2} | {node.name: node.level for node in module.nodes}
         for node in module.nodes:
-            merged = tuple(module.widths[source] for source, _ in node.inputs)
+            merged = tuple(
+                JoinedMap(
+                    f"{source} {move}", f"level {levels[source]} {move}", module.widths[source]
+                )
+                for source, move in node.inputs
+            )
             part = module.parts[node.name]
             if isinstance(part, ConvNode):
                 yield f"parts.{node.name}.conv", merged
@@ -90,11 +128,13 @@ def _concatenations(module: nn.Module) -> Iterator[tuple[str, Blocks]]:
                 yield f"parts.{node.name}.around", merged
                 if part.start is not None:
                     yield f"parts.{node.name}.start", merged
-    elif isinstance(module, MergeNode) and module.start is not None:
-        kept = module.around.conv.out_channels
-        run = module.fuse.conv.in_channels - kept
-        count = len(module.blocks) if module.keeps_every_output else 1
-        yield "fuse", (kept, *[run // count] * count)
+    elif isinstance(module, MergeNode):
+        depth = len(module.blocks)
+        kept = range(1, depth + 1) if module.keeps_every_output else range(depth, depth + 1)
+        around = JoinedMap("around", "around", module.around.conv.out_channels)
+        run = module.fuse.conv.in_channels - module.around.conv.out_channels
+        blocks = [JoinedMap(f"block {each}", "block", run // len(kept)) for each in kept if each]
+        yield "fuse", (around, *blocks)
 
 
 def _kinds(backbone: Backbone) -> Iterator[tuple[type, int]]:

@@ -14,9 +14,15 @@ from maenas.blocks import Backbone, SpecError, load_backbone
 from maenas.detector import load_template
 from maenas.detector.checkpoints import inherit as module
 from maenas.detector.checkpoints.inherit import Inheritance, channel_map, inherit, kernel_of
+from maenas.detector.checkpoints.pairs import JoinedMap, counterparts
 from maenas.detector.model.spec import DetectorSpec, assemble
 
 SIDE = 64
+
+
+def joined(widths: Mapping[str, int]) -> tuple[JoinedMap, ...]:
+    """Concatenated maps, each of a kind of its own."""
+    return tuple(JoinedMap(name, name, channels) for name, channels in widths.items())
 
 
 def detector(scale: str, classes: int = 3, **stages: Any) -> DetectorSpec:
@@ -139,8 +145,62 @@ def test_kernels_keep_their_middle():
 
 
 def test_channels_of_concatenated_maps_stay_in_their_map():
-    assert channel_map((2, 3), (4, 2)).tolist() == [0, 1, 0, 1, 2, 3]
-    assert channel_map((2, 2), (2, 2, 3)).tolist() == [0, 1, 2, 3, 2, 3, 2]
+    source = joined({"c4 keep": 2, "c5 up": 3})
+    assert channel_map(source, joined({"c4 keep": 4, "c5 up": 2})).tolist() == [0, 1, 0, 1, 2, 3]
+    more = joined({"c3 down": 1, "c5 up": 2, "c4 keep": 2})
+    assert channel_map(source, more).tolist() == [-1, 2, 3, 0, 1]
+
+
+def test_a_map_without_its_name_in_the_source_gets_one_of_its_kind_that_is_left():
+    five, above = JoinedMap("c5 up", "level 2 up", 1), JoinedMap("p5_td up", "level 2 up", 1)
+    four = JoinedMap("c4 keep", "level 1 keep", 1)
+    assert counterparts([four, five], [four, above]) == [0, 1]
+    assert counterparts([four, above, five], [four, five]) == [0, None, 1]
+
+
+def with_neck(spec: DetectorSpec, **changes: Any) -> DetectorSpec:
+    return replace(spec, neck=replace(spec.neck, **changes))
+
+
+def test_a_neck_without_downward_connections_reads_the_same_maps():
+    """Ns merges c4 (80 channels), c3 from below (40) and p5_td from above (160) at p4_td."""
+    source = detector("ns")
+    target = with_neck(source, extra_downsampling=False)
+    weights = lively(source)
+    found = inherit(target, source, weights, 0)
+    name = "neck.parts.p4_td.start.conv.weight"
+    c4, above = weights[name][:, :80], weights[name][:, 120:]
+    assert torch.equal(found.weights[name], torch.cat([c4, above], dim=1))
+    name = "neck.parts.p5.start.conv.weight"  # c5 in place of p5_td, and p4, which Ns reads last
+    top, p4 = weights[name][:, :160], weights[name][:, 240:]
+    assert torch.equal(found.weights[name], torch.cat([top, p4], dim=1))
+    assert origins(found, "neck.parts.p4_td.start.conv") == {"cut"}
+    back = inherit(source, target, found.weights, 0)
+    assert torch.equal(
+        back.weights[name], torch.cat([top, torch.zeros_like(weights[name][:, 160:240]), p4], dim=1)
+    )
+    assert {each.origin for each in back.tensors if each.name == name} == {"padded"}
+
+
+@pytest.mark.parametrize("fusion", ["csp_rep_elan", "csp_rep"])
+def test_a_deeper_neck_computes_the_same_where_the_outputs_of_all_blocks_are_merged(fusion):
+    deep = with_neck(detector("ns"), depth=3)
+    source = with_neck(detector("ns"), depth=2, fusion=fusion)
+    weights = lively(source)
+    found = inherit(deep, source, weights, 0)
+    expected = outputs(source, weights)
+    for ours, theirs in zip(outputs(found.spec, found.weights), expected, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
+
+
+def test_a_tensor_of_the_same_shape_for_maps_of_other_widths_is_no_copy():
+    source = detector("ns", s2={"out_channels": 40}, s4={"out_channels": 80})
+    target = detector("ns", s2={"out_channels": 64}, s4={"out_channels": 56})
+    found = inherit(target, source, lively(source), 0)
+    name = "neck.parts.p3.around.conv.weight"
+    (tensor,) = (each for each in found.tensors if each.name == name)
+    assert tensor.shape == tensor.source_shape
+    assert tensor.origin == "repeated"
 
 
 def test_stages_of_another_kind_of_block_stay_fresh():
