@@ -10,6 +10,7 @@ from torch import Tensor
 
 from maenas.detector.checkpoints.branches import ONE_TO_ONE_PREFIX
 from maenas.detector.checkpoints.checkpoint import build_network
+from maenas.detector.checkpoints.inherit import Inheritance, InheritedTensor
 from maenas.detector.data.union.name_key import name_key
 from maenas.detector.model.layers.network import DetectorNetwork
 from maenas.detector.model.spec import DetectorSpec
@@ -56,9 +57,8 @@ def starting_network(
     network = target.build()
     fresh = network.state_dict()
     pairs = common_classes(spec.names, names)
-    classifier = f".{spec.head.stacked_convs}."  # last convolution of each branch, after its tower
     for name, value in weights.items():
-        if not name.startswith(CLASS_BRANCHES) or classifier not in name:
+        if not in_classifier(spec, name):
             fresh[name] = value
             continue
         for new, old in pairs:
@@ -66,6 +66,34 @@ def starting_network(
     network.load_state_dict(fresh)
     kept = f", which keeps {len(pairs)} of {len(names)} classes" if pairs else ""
     return network, [f"starts from all weights of {where} but those of the classifier{kept}"]
+
+
+def in_classifier(spec: DetectorSpec, name: str) -> bool:
+    """Whether a tensor is one of the classifier: the last convolution of a branch."""
+    return name.startswith(CLASS_BRANCHES) and f".{spec.head.stacked_convs}." in name
+
+
+def with_classes(
+    inheritance: Inheritance, names: Sequence[str], network: DetectorNetwork
+) -> Inheritance:
+    """Inherited weights for other classes, with the origin of the tensors of the classifier.
+
+    Args:
+        inheritance: weights, for the classes of their source.
+        names: names of the classes to learn.
+        network: network that `starting_network` made of these weights.
+    """
+    spec, weights = inheritance.spec, network.state_dict()
+    tensors = list(inheritance.tensors)
+    if not keeps_all(spec, names):
+        known = bool(common_classes(spec.names, names))
+        for index, each in enumerate(tensors):
+            if in_classifier(spec, each.name):
+                shape = tuple(weights[each.name].shape)
+                kept = replace(each, origin="matched", shape=shape)
+                tensors[index] = kept if known else InheritedTensor.fresh(each.name, shape)
+    made = starting_spec(spec, names)
+    return replace(inheritance, spec=made, weights=weights, tensors=tuple(tensors))
 
 
 def keeps_all(spec: DetectorSpec, names: Sequence[str]) -> bool:

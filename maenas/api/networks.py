@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, get_args
 
 if TYPE_CHECKING:
     from maenas.blocks import Backbone
+    from maenas.budgets.image_size import InputSize
     from maenas.detection.build import BuildResult
     from maenas.detection.import_weights import ImportResult
 
@@ -42,6 +43,7 @@ def build_detector(
     template: str | None = None,
     device: str | None = None,
     channels: int | None = None,
+    input_size: InputSize = None,
     resize: str | None = None,
     head: str | None = None,
     init: str | Path | None = None,
@@ -57,6 +59,8 @@ def build_detector(
         template: scale of neck and head; if None that of the run, else the nearest.
         device: device that latency is predicted for; if None that of the run, else t4.
         channels: number of channels of the images, 3 for RGB or 1 for grey; that of the backbone if
+            None.
+        input_size: side of the input image in pixels, or (height, width); that of the model if
             None.
         resize: method that resizes images to the input size: "letterbox" or "stretch"; if None
             that of the run, else that of `init`, else "letterbox".
@@ -82,7 +86,7 @@ def build_detector(
         DEFAULT_CLASSES,
         BuildResult,
         costs_of,
-        inherited_weights,
+        for_classes,
         inherits_all,
     )
     from maenas.detector import load_template
@@ -99,7 +103,7 @@ def build_detector(
     from maenas.runs.models import find_inheritance, find_model, is_trained
     from maenas.runs.templates import nearest_template
 
-    resolved, folder = find_model(str(model)).reading(channels), Path(out)
+    resolved, folder = find_model(str(model)).reading(channels, input_size), Path(out)
     chosen = (
         load_template(template)
         if template
@@ -130,11 +134,14 @@ def build_detector(
     weights, inheritance, trained, mapped_from = None, None, None, None
     if init is not None:
         own = resolved.resize is not None
-        inheritance, notes = find_inheritance(spec, str(init), seed=0, keeps_resizing=own)
-        for note in notes:
+        found, notes = find_inheritance(
+            spec, str(init), 0, keeps_resizing=own, keeps_size=input_size is not None
+        )
+        inheritance, more = for_classes(found, tuple(names), num_classes)
+        for note in (*notes, *more):
             LOG.info(note)
-        spec, weights = inherited_weights(inheritance, tuple(names), num_classes)
-        if inherits_all(inheritance, spec):
+        spec, weights = inheritance.spec, dict(inheritance.weights)
+        if inherits_all(found, spec):
             trained = is_trained(str(init))
         else:
             trained, mapped_from = False, str(init)

@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from maenas.budgets import Cost, LatencyModel
     from maenas.detector.checkpoints.inherit import Inheritance
     from maenas.detector.model.spec import DetectorSpec
@@ -92,24 +90,25 @@ def inherits_all(inheritance: Inheritance, spec: DetectorSpec) -> bool:
     return is_part or keeps_all(source, spec.names)
 
 
-def inherited_weights(
+def for_classes(
     inheritance: Inheritance, names: tuple[str, ...], num_classes: int | None
-) -> tuple[DetectorSpec, dict[str, Tensor]]:
-    """A detector with inherited weights, and with its own classes if it names some.
+) -> tuple[Inheritance, list[str]]:
+    """Inherited weights of a detector with its own classes if it names some, and messages.
 
     Raises:
         SpecError: if a number of classes is given without their names.
     """
     from maenas.blocks import SpecError
-    from maenas.detector.train.start import starting_network, starting_spec
+    from maenas.detector.train.start import keeps_all, starting_network, with_classes
 
-    spec = inheritance.spec
+    spec, where = inheritance.spec, inheritance.where
     if names:
-        network, _ = starting_network(spec, names, inheritance.weights, 0, inheritance.where)
-        return starting_spec(spec, names), network.state_dict()
+        network, notes = starting_network(spec, names, inheritance.weights, 0, where)
+        said = [] if keeps_all(spec, names) else notes
+        return with_classes(inheritance, names, network), said
     if num_classes not in (None, spec.head.num_classes):
         raise SpecError(
-            f"--num-classes {num_classes}: {inheritance.where} has {spec.head.num_classes} "
+            f"--num-classes {num_classes}: {where} has {spec.head.num_classes} "
             "classes; with --init, give --names, by which classes are kept."
         )
-    return spec, dict(inheritance.weights)
+    return inheritance, []

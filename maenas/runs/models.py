@@ -12,7 +12,7 @@ from maenas.blocks import Backbone, SpecError
 from maenas.blocks.backbone_file import FORMAT, BackboneSpec, ScoreSpec, load_spec
 from maenas.blocks.files.plain_file import read_bytes
 from maenas.blocks.files.yaml_file import LIMIT
-from maenas.budgets.image_size import InputSize, image_shape
+from maenas.budgets.image_size import InputSize, image_shape, shown_size
 from maenas.detector import Template, load_template
 from maenas.detector.checkpoints.checkpoint import (
     SPEC_FILE,
@@ -93,15 +93,16 @@ class ModelSpec:
         except SpecError as error:
             raise SpecError(f"{self.name}: {error}") from None
 
-    def reading(self, channels: int | None) -> ModelSpec:
-        """The model for images of another number of channels; unchanged if None."""
-        if channels is None:
-            return self
-        in_shape = (channels, *self.backbone.in_shape[1:])
+    def reading(self, channels: int | None, input_size: InputSize = None) -> ModelSpec:
+        """The model for images of another number of channels or size; unchanged if None."""
+        own = self.backbone.in_shape
+        chosen = own[0] if channels is None else channels
+        in_shape = image_shape(own[1:] if input_size is None else input_size, chosen)
         try:
             return replace(self, backbone=replace(self.backbone, in_shape=in_shape))
         except SpecError as error:
-            raise SpecError(f"--channels {channels}: {self.name}: {error}") from None
+            asked = "" if channels is None else f"--channels {channels}: "
+            raise SpecError(f"{asked}{self.name}: {error}") from None
 
     def score(
         self, name: str | Score | None = None, weights: tuple[float, ...] | None = None
@@ -336,9 +337,9 @@ def has_resizing(name: str) -> bool:
 
 
 def find_inheritance(
-    spec: DetectorSpec, source: str, seed: int, *, keeps_resizing: bool
+    spec: DetectorSpec, source: str, seed: int, *, keeps_resizing: bool, keeps_size: bool
 ) -> tuple[Inheritance, list[str]]:
-    """The weights that a detector inherits from a trained one, and a line about their resizing.
+    """The weights that a detector inherits from a trained one, and lines about its images.
 
     Args:
         spec: detector that inherits.
@@ -346,8 +347,9 @@ def find_inheritance(
         seed: random seed of what has no counterpart.
         keeps_resizing: whether it resizes images as it says; otherwise, if it was a backbone, as
             the source does, whose weights know such images.
+        keeps_size: whether the user chose the input size.
     Returns:
-        The weights, with the detector, and a line for the user if both resize images differently.
+        The weights, with the detector, and a line for the user where both read other images.
     Raises:
         MaenasError: if there is no such detector, or it has no trained weights.
     """
@@ -363,13 +365,20 @@ def find_inheritance(
         raise SpecError(
             f"--init: {source}: {_why_untrained(source)}; name the run of a finished training."
         )
-    inherited = inherit(spec, its, weights, seed, source)
+    inherited, notes = inherit(spec, its, weights, seed, source), []
+    size, known = (shown_size(each.backbone.in_shape[1:]) for each in (spec, its))
+    if size != known and not keeps_size:
+        notes.append(
+            f"images are {size} pixels, but {source} has learned from {known}; --input-size "
+            f"{known} makes them equal"
+        )
     if spec.resize == its.resize:
-        return inherited, []
+        return inherited, notes
     if keeps_resizing:
-        return inherited, [
+        notes.append(
             f"images are resized by {spec.resize}, but {source} has learned from images resized by "
             f"{its.resize}; `maenas build-detector --resize {its.resize}` makes them equal"
-        ]
-    note = f"images are resized by {its.resize}, as by {source}, whose weights are inherited"
-    return inherited.resizing(its.resize), [note]
+        )
+        return inherited, notes
+    notes.append(f"images are resized by {its.resize}, as by {source}, whose weights are inherited")
+    return inherited.resizing(its.resize), notes

@@ -33,7 +33,7 @@ from maenas.detector.train import (
     with_changes,
 )
 from maenas.detector.train.recipe import parse_recipe, recipe_data
-from maenas.detector.train.start import keeps_all
+from maenas.detector.train.start import keeps_all, with_classes
 from maenas.detector.train.state import LAST, STATE_FILE, Saved, TrainingProgress
 from maenas.runs.models import (
     find_detector,
@@ -125,7 +125,11 @@ def begun(options: TrainOptions, ranks: Ranks) -> ResolvedTraining:
             raise TrainError(f"--init: {options.detector} has weights already; leave it out.")
         own = has_resizing(options.detector)
         inheritance, resizing = find_inheritance(
-            spec, options.init, recipe.seed, keeps_resizing=own
+            spec,
+            options.init,
+            recipe.seed,
+            keeps_resizing=own,
+            keeps_size=options.input_size is not None,
         )
         where = f"{options.init} as mapped"
         known, weights = inheritance.spec, dict(inheritance.weights)
@@ -143,6 +147,7 @@ def begun(options: TrainOptions, ranks: Ranks) -> ResolvedTraining:
         teacher.require_fit(spec, names)
     network, notes = starting_network(known, names, weights, recipe.seed, where)
     if inheritance is not None:
+        inheritance = with_classes(inheritance, names, network)
         notes = [inheritance.summary(), *resizing, *notes]
     return ResolvedTraining(
         spec=starting_spec(spec, names),

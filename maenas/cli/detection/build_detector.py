@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from maenas.cli.options import Json
+from maenas.cli.options import ImageSize, Json
 from maenas.cli.training.train_options import Init
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ def build_detector(
             help="Number of channels of the images: 3 for RGB, 1 for grey. (the backbone's)"
         ),
     ] = None,
+    input_size: ImageSize = None,
     resize: Annotated[
         str | None,
         typer.Option(
@@ -70,6 +71,7 @@ def build_detector(
 ) -> None:
     """Build the DAMO-YOLO detector around a backbone and write it into a folder."""
     import maenas
+    from maenas.budgets.image_size import parse_input_size
     from maenas.terminal.console import OUT, print_json
     from maenas.terminal.device_warnings import warn_of
 
@@ -81,6 +83,7 @@ def build_detector(
         template=template,
         device=device,
         channels=channels,
+        input_size=parse_input_size(input_size),
         resize=resize,
         head=head,
         init=init,

@@ -22,6 +22,7 @@ from maenas.runs.models import (
     find_model,
     find_teacher,
     mapped_from,
+    sized,
 )
 from tests.maenas.conftest import Shell
 from tests.small_detector import small_folder as saved_detector
@@ -148,10 +149,10 @@ def test_random_weights_neither_teach_nor_are_inherited(tmp_path: Path) -> None:
     with pytest.raises(SpecError, match=r"^teacher .*random: no step has trained its weights"):
         find_teacher(random)
     with pytest.raises(SpecError, match=r"^--init: .*random: no step has trained its weights"):
-        find_inheritance(spec, random, 0, keeps_resizing=True)
+        find_inheritance(spec, random, 0, keeps_resizing=True, keeps_size=True)
     for name in ("trained", "unknown"):
         find_teacher(str(tmp_path / name))
-        find_inheritance(spec, str(tmp_path / name), 0, keeps_resizing=True)
+        find_inheritance(spec, str(tmp_path / name), 0, keeps_resizing=True, keeps_size=True)
 
 
 @pytest.mark.parametrize(
@@ -168,10 +169,25 @@ def test_a_backbone_takes_the_resizing_of_its_weights_and_a_detector_keeps_its_o
     tmp_path: Path, ours: Resize, theirs: Resize, keeps: bool, resize: Resize, said: str
 ) -> None:
     source = str(saved_detector(tmp_path / "source", theirs))
-    found, notes = find_inheritance(small_spec(ours), source, 0, keeps_resizing=keeps)
+    found, notes = find_inheritance(
+        small_spec(ours), source, 0, keeps_resizing=keeps, keeps_size=False
+    )
     assert found.spec.resize == resize
     assert len(notes) == (ours != theirs)
     assert said.replace("SOURCE", source) in "".join(notes)
+
+
+@pytest.mark.parametrize(("keeps", "said"), [(True, 0), (False, 1)])
+def test_weights_that_know_images_of_another_size_say_so_unless_the_user_chose_it(
+    tmp_path: Path, keeps: bool, said: int
+) -> None:
+    spec = small_spec()
+    larger = sized(spec, (64, 96))
+    source = str(saved_detector(tmp_path / "source", "letterbox"))
+    _, notes = find_inheritance(larger, source, 0, keeps_resizing=False, keeps_size=keeps)
+    height, width = spec.backbone.in_shape[1:]
+    words = f"images are 64x96 pixels, but {source} has learned from {height}x{width}; --input-size"
+    assert [words in note for note in notes] == [True] * said
 
 
 def test_mapped_weights_are_told_from_random_ones(tmp_path: Path) -> None:
@@ -181,7 +197,7 @@ def test_mapped_weights_are_told_from_random_ones(tmp_path: Path) -> None:
     why = "its weights were mapped from runs/train/exp and not trained since"
     for find in (
         find_teacher,
-        lambda name: find_inheritance(spec, name, 0, keeps_resizing=True),
+        lambda name: find_inheritance(spec, name, 0, keeps_resizing=True, keeps_size=True),
     ):
         with pytest.raises(SpecError, match=f"mapped: {why}; name the run"):
             find(str(folder))

@@ -63,6 +63,8 @@ def test_a_training_starts_from_mapped_weights_and_says_of_each_tensor_where_it_
     name = "backbone.stages.1.0.chain.1.conv.weight"
     assert (of[name]["origin"], of[name]["source"]) == ("repeated", name)
     assert (of[name]["shape"], of[name]["source_shape"]) == ("12x4x3x3", "8x4x3x3")
+    rows = of["head.scores.2.0.bias"]
+    assert (rows["origin"], rows["shape"], rows["source_shape"]) == ("matched", "2", "3")
     assert yaml.safe_load((out / "args.yaml").read_text())["init"] == source
     assert f"mapped from `{source}`" in (out / "card.md").read_text(encoding="utf-8")
     again = typed(*train(given, out, str(given / "wide"), "--init", source), "--resume")
@@ -85,12 +87,31 @@ def test_a_detector_is_built_with_mapped_weights_and_the_classes_of_their_source
     assert folder_mapped_from(tmp_path / "b") == str(given / "source")
     named = typed(*words, "--init", str(given / "source"), "--names", "dog,cow", "--exist-ok")
     assert named.code == 0, named.err
+    assert "which keeps 1 of 2 classes" in named.err
     spec, weights = load_folder(tmp_path / "b")
     assert spec.names == ("dog", "cow")
     assert weights is not None
     dog, cow = weights["head.scores.2.0.bias"]
     assert float(dog) == pytest.approx(float(torch.logit(torch.tensor(0.9))))
     assert float(cow) == pytest.approx(-4.595, abs=1e-3)
+    others = typed(*words, "--init", str(given / "source"), "--names", "rat,pig", "--exist-ok")
+    assert others.code == 0, others.err
+    rows = csv.DictReader((tmp_path / "b" / "inherited.csv").read_text().splitlines())
+    of = {row["tensor"]: row for row in rows}["head.scores.2.0.bias"]
+    assert (of["origin"], of["source"], of["shape"], of["source_shape"]) == ("fresh", "", "2", "")
+
+
+def test_a_detector_is_built_for_images_of_another_size(typed, given, tmp_path) -> None:
+    source, out = str(given / "source"), str(tmp_path / "built")
+    ran = typed("build-detector", source, "--init", source, "--input-size", "64x96", "--out", out)
+    assert ran.code == 0, ran.err
+    assert "has learned from" not in ran.err
+    assert load_folder(Path(out))[0].backbone.in_shape == (3, 64, 96)
+    again = typed("build-detector", out, "--init", source, "--out", out, "--exist-ok")
+    assert again.code == 0, again.err
+    assert "images are 64x96 pixels, but" in again.err
+    odd = typed("build-detector", source, "--input-size", "65", "--out", str(tmp_path / "odd"))
+    assert (odd.code, odd.err.count("\n")) == (2, 1)
 
 
 @pytest.mark.parametrize(
