@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,7 @@ from maenas.detector.evaluate.figures import as_label, new_figure, save_figure
 
 RECALLS = np.linspace(0, 1, 101)
 CONFIDENCES = np.linspace(0, 1, 201)
+COLOURS = 10  # in matplotlib's cycle
 MAX_NAMED = 20  # classes; more do not fit into a legend
 
 
@@ -59,6 +61,12 @@ def working_point(scores: CocoScores) -> WorkingPoint:
     return WorkingPoint(float(CONFIDENCES[best]), float(means[best]))
 
 
+def class_style(place: int) -> dict[str, Any]:
+    """How the curve of a class is drawn: ten colours, dashed for the classes after the tenth."""
+    again, colour = divmod(place, COLOURS)
+    return {"linewidth": 1.0, "color": f"C{colour}", "linestyle": "--" if again else "-"}
+
+
 def plot_curves(scores: CocoScores, path: Path) -> None:
     """Plot precision over recall and F1 over confidence at IoU 0.50, one line per class."""
     present = [k for k, each in enumerate(scores.per_class) if each.ap is not None]
@@ -66,10 +74,10 @@ def plot_curves(scores: CocoScores, path: Path) -> None:
     figure = new_figure(12, 5)
     left, right = figure.subplots(1, 2)
     f1, point = f1_curves(scores), working_point(scores)
-    for k in present:
+    for place, k in enumerate(present):
         each = scores.per_class[k]
         label = f"{as_label(each.name)} {each.ap50:.3f}" if has_legend else None
-        style = {"linewidth": 1.0} if has_legend else {"linewidth": 0.6, "color": "silver"}
+        style = class_style(place) if has_legend else {"linewidth": 0.6, "color": "silver"}
         left.plot(RECALLS, scores.precision[IOU_50, :, k], label=label, **style)
         right.plot(CONFIDENCES, f1[:, k], **style)
     mean = scores.precision[IOU_50][:, present].mean(axis=1)

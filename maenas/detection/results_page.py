@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from maenas.blocks.files.atomic_write import write_text
 from maenas.detection.evaluate import ValResult
@@ -100,13 +101,12 @@ def _curves(result: ValResult) -> Section:
     known = [index for index, each in enumerate(scores.per_class) if each.ap50 is not None]
     known.sort(key=lambda index: -scores.per_class[index].objects)
     mean = precision[:, known].mean(1)
-    drawn = [("mean", mean)]
+    curves = [Curve("mean", _points(recalls, mean), is_mean=True)]
     if len(known) > 1:
-        drawn += [(scores.per_class[k].name, precision[:, k]) for k in known[:MOST_CURVES]]
-    curves = [
-        Curve(name, list(map(CurvePoint, recalls.tolist(), values[::EVERY].tolist())))
-        for name, values in drawn
-    ]
+        curves += [
+            Curve(scores.per_class[k].name, _points(recalls, precision[:, k]))
+            for k in known[:MOST_CURVES]
+        ]
     body = paragraph("Precision at each recall, IoU 0.5: confidence falls from left to right.")
     if len(known) > MOST_CURVES:
         body += paragraph(f"The {MOST_CURVES} classes with most objects are drawn.", "quiet")
@@ -114,6 +114,10 @@ def _curves(result: ValResult) -> Section:
     body += chart("precision", f"Precision over recall; AP50 {scores.ap50:.3f}", numbers)
     charts = {"precision": data_of(Lines("recall", "precision", curves))}
     return Section("curves", "Precision and recall", body, charts)
+
+
+def _points(recalls: NDArray[np.float64], values: NDArray[np.float64]) -> list[CurvePoint]:
+    return list(map(CurvePoint, recalls.tolist(), values[::EVERY].tolist()))
 
 
 def _sizes(result: ValResult) -> list[Section]:

@@ -33,10 +33,12 @@ class Curve:
     Attributes:
         name: name in the legend.
         points: points from left to right.
+        is_mean: whether it is the mean of the others, drawn thicker and in the colour of text.
     """
 
     name: str
     points: Sequence[CurvePoint]
+    is_mean: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,26 @@ const charts = (() => {
     return new Proxy({}, { get: (_, name) => style.getPropertyValue(`--${name}`).trim() });
   }
 
+  // Each of six colours three times: curves differ by their dashes, marks by their shape, bars by
+  // their filling.
+  function look(colour, index) {
+    const palette = [colour.accent, colour.found, colour.published, colour.good, colour["level-5"], colour.soft];
+    const round = Math.floor(index / palette.length) % 3;
+    return { colour: palette[index % palette.length], dash: ["solid", [7, 4], [2, 3]][round],
+      symbol: ["circle", "triangle", "rect"][round], filling: [1, 0.2, 0.55][round] };
+  }
+
+  // The rows of a legend that wraps, by the usual width of a letter.
+  function legendRows(names, width, item) {
+    let [rows, used] = [1, 0];
+    for (const name of names) {
+      const needs = item + 17 + 7.2 * name.length;
+      if (used && used + needs > width) [rows, used] = [rows + 1, 0];
+      used += needs;
+    }
+    return rows;
+  }
+
   const number = (value) => value.toLocaleString("en", { maximumSignificantDigits: 6 });
 
   function lines(title, rows) {
@@ -181,9 +201,9 @@ const charts = (() => {
     };
   }
 
-  function bars(data, colour, narrow) {
-    const palette = [colour.accent, colour.published, colour.found, colour.soft, colour.limit, colour.ink];
+  function bars(data, colour, narrow, width) {
     const option = base(colour, narrow);
+    if (!narrow) option.grid.top += 23 * (legendRows(data.series.map(([name]) => name), width, option.legend.itemWidth) - 1);
     option.tooltip.trigger = "axis";
     option.tooltip.formatter = (all) => lines(all[0].axisValueLabel,
       all.filter((one) => one.value != null).map((one) => [one.seriesName, `${number(one.value)} ${data.unit}`]));
@@ -192,9 +212,12 @@ const charts = (() => {
       xAxis: { type: "category", data: data.categories, axisTick: { show: false }, axisLine: { lineStyle: { color: colour.line } },
         axisLabel: { color: colour.soft, interval: 0, rotate: narrow || data.categories.length > 9 ? 40 : 0 } },
       yAxis: upright(colour, data.unit, { scale: false }),
-      series: data.series.map(([name, values], index) => ({
-        name, type: "bar", barMaxWidth: 28, itemStyle: { color: palette[index % palette.length], borderRadius: [3, 3, 0, 0] }, data: values,
-      })),
+      series: data.series.map(([name, values], index) => {
+        const own = look(colour, index);
+        const filled = echarts.color.modifyAlpha(own.colour, own.filling);
+        return { name, type: "bar", barMaxWidth: 28, data: values,
+          itemStyle: { color: filled, borderColor: own.colour, borderWidth: own.filling < 1 ? 1 : 0, borderRadius: [3, 3, 0, 0] } };
+      }),
     };
   }
 
@@ -218,18 +241,29 @@ const charts = (() => {
     return { ...option, series, xAxis: axis(colour, `measured [${data.unit}]`, range), yAxis: upright(colour, `predicted [${data.unit}]`, range) };
   }
 
-  function curves(data, colour, narrow) {
-    const palette = [colour.accent, colour.published, colour.found, colour.limit, colour.soft, colour.ink];
+  function curves(data, colour, narrow, width) {
     const option = base(colour, narrow);
-    option.tooltip.formatter = (one) => lines(one.seriesName, [[data.x_label, number(one.value[0])], [data.y_label, number(one.value[1])]]);
+    const row = (one) => [one.seriesName, number(one.value[1])];
+    option.tooltip.trigger = data.marks ? "item" : "axis";
+    option.tooltip.formatter = data.marks
+      ? (one) => lines(one.seriesName, [[data.x_label, number(one.value[0])], [data.y_label, number(one.value[1])]])
+      : (all) => lines(`${data.x_label} ${number(all[0].value[0])}`, [...all].sort((one, other) => other.value[1] - one.value[1]).map(row));
+    option.legend.itemWidth = data.marks ? 16 : 26;
+    if (!narrow) option.grid.top += 23 * (legendRows(data.curves.map((one) => one.name), width, option.legend.itemWidth) - 1);
+    const many = data.curves.length > 4;
+    let next = 0;
     return {
       ...option,
       xAxis: axis(colour, data.x_label), yAxis: upright(colour, data.y_label),
-      series: data.curves.map((curve, index) => ({
-        name: curve.name, type: data.marks ? "scatter" : "line", symbolSize: data.marks ? 11 : 5,
-        showSymbol: curve.points.length < 60, lineStyle: { color: palette[index % 6], width: 2 },
-        itemStyle: { color: palette[index % 6] }, data: curve.points.map((one) => [one.x, one.y]),
-      })),
+      series: data.curves.map((curve) => {
+        const own = curve.is_mean ? { colour: colour.ink, dash: "solid", symbol: "circle" } : look(colour, next++);
+        return {
+          name: curve.name, type: data.marks ? "scatter" : "line", symbol: own.symbol, symbolSize: data.marks ? 11 : 5,
+          showSymbol: data.marks || curve.points.length === 1 || (!many && curve.points.length < 60), z: curve.is_mean ? 4 : 2,
+          lineStyle: { color: own.colour, type: own.dash, width: curve.is_mean ? 3.5 : many ? 1.5 : 2 },
+          itemStyle: { color: own.colour }, emphasis: { focus: "series" }, data: curve.points.map((one) => [one.x, one.y]),
+        };
+      }),
     };
   }
 
@@ -260,8 +294,8 @@ const charts = (() => {
       drawing.draw(place(name), data.networks);
       return;
     }
-    const narrow = place(name).clientWidth < 560;
-    drawn.get(name).setOption(OPTIONS[data.kind](data, colours(), narrow), true);
+    const width = place(name).clientWidth;
+    drawn.get(name).setOption(OPTIONS[data.kind](data, colours(), width < 560, width), true);
     mark(name);
   }
 

@@ -9,7 +9,13 @@ import pytest
 
 from maenas.detector.evaluate.coco import coco_scores
 from maenas.detector.evaluate.confusion import confusion, plot_confusion
-from maenas.detector.evaluate.curves import f1_curves, plot_curves, working_point
+from maenas.detector.evaluate.curves import (
+    MAX_NAMED,
+    class_style,
+    f1_curves,
+    plot_curves,
+    working_point,
+)
 from maenas.detector.evaluate.evaluate import Seen
 from maenas.detector.evaluate.matching import match
 from maenas.detector.evaluate.worst import (
@@ -118,6 +124,10 @@ def test_f1_is_best_where_all_that_is_right_is_in_and_what_is_wrong_out(tmp_path
     assert np.isnan(curves[:, 1:]).all()
     plot_curves(scores, tmp_path / "curves.png")
     assert read_image(tmp_path / "curves.png").std() > 10
+
+
+def test_no_two_classes_of_a_plot_with_a_legend_look_alike() -> None:
+    assert len({str(class_style(place)) for place in range(MAX_NAMED)}) == MAX_NAMED
 
 
 def test_the_worst_images_come_first_and_good_ones_not_at_all() -> None:

@@ -15,6 +15,7 @@ import yaml
 from maenas.blocks import load_backbone
 from maenas.blocks.backbone_file import parse_backbone
 from maenas.report import (
+    Bars,
     Candidates,
     Column,
     Lines,
@@ -152,6 +153,51 @@ def test_a_legend_lists_only_what_is_drawn(tab: Tab, tmp_path: Path, size: tuple
         return listed.filter(name => !named.some(one => one.name === name && isDrawn(one)));
     })""")
     assert hidden == []
+    assert tab.complaints == []
+
+
+@pytest.mark.parametrize("size", [DESK, PHONE])
+def test_no_two_of_many_curves_look_alike(tab: Tab, tmp_path: Path, size: tuple[int, int]) -> None:
+    """Twelve classes and their mean, which stands out; as many networks as marks and as bars."""
+    names = ["mean", *(f"a class with a long name {number}" for number in range(12))]
+    curves = [
+        Curve(name, [CurvePoint(0, 1 + at), CurvePoint(1, at)], is_mean=name == "mean")
+        for at, name in enumerate(names)
+    ]
+    data = {
+        "lines": data_of(Lines("recall", "precision", curves)),
+        "marks": data_of(Lines("latency", "AP", curves[1:], marks=True)),
+        "bars": data_of(Bars("ms", ["one"], [(name, [1.0]) for name in names])),
+    }
+    sections = [Section(f"s-{one}", one, chart(one, one), {one: data[one]}) for one in data]
+    path = tmp_path / "page.html"
+    path.write_text(page_text(Page("a", "b", sections, "c")), encoding="utf-8")
+    tab.view(size)
+    tab.open(path)
+    tab.wait(READY)
+    option = "echarts.getInstanceByDom(document.getElementById('{}')).getOption()"
+    for name, look in (
+        ("lines", "[one.lineStyle.color, one.lineStyle.type]"),
+        ("marks", "[one.itemStyle.color, one.symbol]"),
+        ("bars", "[one.itemStyle.color, one.itemStyle.borderColor]"),
+    ):
+        looks = tab.run(f"{option.format(name)}.series.map(one => JSON.stringify({look}))")
+        assert len(set(looks)) == len(looks) >= 12, name
+    ink = tab.run(f"{option.format('lines')}.textStyle.color")
+    drawn = tab.run(
+        f"{option.format('lines')}.series.map(one => [one.lineStyle.color, one.lineStyle.width])"
+    )
+    assert drawn[0][0] == ink
+    assert drawn[0][1] >= 2 * max(width for _, width in drawn[1:])
+    assert ink not in [colour for colour, _ in drawn[1:]]
+    place = tab.run("(({left, top, width, height}) => [left + width / 2, top + height / 2])("
+                    "document.getElementById('lines').getBoundingClientRect())")  # fmt: skip
+    tab.hover(place[0] - 40, place[1])
+    tab.hover(*place)
+    tab.wait("document.querySelector('.tip')?.innerText.includes('mean: ')")
+    # A legend of several rows ends above the chart.
+    tops = tab.run(f"{option.format('lines')}.grid.map(one => one.top)")
+    assert (tops[0] > 56) == (size == DESK)
     assert tab.complaints == []
 
 
