@@ -12,7 +12,6 @@ and charts; the table holds the curve.
 
 from __future__ import annotations
 
-import argparse
 import json
 import tempfile
 import time
@@ -21,6 +20,7 @@ from pathlib import Path
 
 import torch
 
+from benchmarks.entry import Parser, output_folder, run_main
 from benchmarks.machine import commit, maenas, read_csv, write_csv
 
 DETECTOR, SIDE, CLASSES = "zoo:damo-yolo-ns", 256, 3
@@ -57,12 +57,11 @@ OVERFIT = Task(
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser = Parser(__doc__)
     parser.add_argument("--overfit", action="store_true", help="overfit eight images")
     parser.add_argument(
         "--work",
-        type=Path,
-        default=None,
+        type=output_folder,
         help="work folder, which is kept; a temporary one if left out",
     )
     arguments = parser.parse_args()
@@ -103,4 +102,4 @@ def learn(task: Task, work: Path) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main)

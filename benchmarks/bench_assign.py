@@ -11,7 +11,6 @@ assigned, with each assigner in its own process; on a GPU, it is the peak that t
 
 from __future__ import annotations
 
-import argparse
 import multiprocessing
 import resource
 import time
@@ -22,6 +21,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from benchmarks.entry import Parser, positive, run_main
 from benchmarks.machine import commit, machine, write_csv
 from maenas.blocks import load_backbone
 from maenas.detector import load_template
@@ -29,6 +29,8 @@ from maenas.detector.assign import ASSIGNERS, Predictions, Priors, Targets, padd
 from maenas.detector.losses import detection_loss
 from maenas.detector.model.decode import STRIDES, anchor_points
 from maenas.detector.model.spec import assemble
+from maenas.detector.model.template import template_names
+from maenas.detector.train.ranks import find_device
 
 OBJECTS, CROWD, CLASSES = 30, 1_000, 80
 MAX_SHARE = 15  # percent of a step
@@ -37,13 +39,13 @@ SIDE = 640  # side of the crowded image in pixels
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--model", default="s")
-    parser.add_argument("--batch", type=int, default=8)
-    parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--compute", default="cpu")
+    parser = Parser(__doc__)
+    parser.add_argument("--model", choices=template_names(), default="s", help="scale")
+    parser.add_argument("--batch", type=positive, default=8, help="images in a step")
+    parser.add_argument("--runs", type=positive, default=3, help="number of runs")
+    parser.add_argument("--compute", default="cpu", help="cpu, cuda:0 or auto")
     arguments = parser.parse_args()
-    device = torch.device(arguments.compute)
+    device = find_device(arguments.compute)
     rows = [memory_row(name, arguments.batch, device) for name in ASSIGNERS]
     shares = share_rows(arguments.model, arguments.batch, arguments.runs, device)
     rows = [row | share for row, share in zip(rows, shares, strict=True)]
@@ -168,4 +170,4 @@ def objects(counts: list[int], device: torch.device) -> Targets:
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main)

@@ -25,6 +25,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.entry import CONTINUES, Parser, existing, output_folder, positive, run_main
 from benchmarks.machine import commit, maenas, read_csv, result_path, write_csv
 from maenas.blocks import Backbone, FocusStem, ResK1KX
 from maenas.detector import RepGFPN, ZeroHead
@@ -70,19 +71,23 @@ class Study:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--assigners", nargs="+", choices=WAYS, default=list(WAYS))
+    parser = Parser(__doc__)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], help="random seeds")
+    parser.add_argument(
+        "--assigners", nargs="+", choices=WAYS, default=list(WAYS), help="assigners"
+    )
     parser.add_argument(
         "--epochs",
-        type=int,
+        type=positive,
         default=EPOCHS,
         help="epochs of a training; other numbers write another table",
     )
-    parser.add_argument("--data", type=Path, help="data set with a val split")
-    parser.add_argument("--side", type=int, default=SIDE, help="side of the input with --data")
+    parser.add_argument("--data", type=existing, help="data set with a val split")
+    parser.add_argument("--side", type=positive, default=SIDE, help="side of the input with --data")
     parser.add_argument("--detector", help="a detector with --data; the nano detector if left out")
-    parser.add_argument("--work", type=Path, default=Path("runs/bench-assigners"))
+    parser.add_argument(
+        "--work", type=output_folder, default="runs/bench-assigners", help="folder of all trainings"
+    )
     arguments = parser.parse_args()
     study = of_shapes(arguments) if arguments.data is None else of_images(arguments)
     rows = read_csv(result_path(study.name))
@@ -192,4 +197,4 @@ def summary(rows: Sequence[dict[str, str]]) -> list[str]:
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main, CONTINUES)

@@ -12,13 +12,12 @@ of networks.
 
 from __future__ import annotations
 
-import argparse
 import csv
-from pathlib import Path
 
 import numpy as np
 
 from benchmarks.bench_portfolio import TABLES
+from benchmarks.entry import Parser, existing_folder, positive, run_main
 from benchmarks.machine import RESULTS
 from maenas.budgets.arrays import Float64Array
 from maenas.evidence.agreement import spearman
@@ -33,11 +32,9 @@ FEWEST = 40
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
-    parser.add_argument("folder", type=Path, help="folder with the two tables")
-    parser.add_argument("--draws", type=int, default=20, help="draws in each band")
+    parser = Parser(__doc__)
+    parser.add_argument("folder", type=existing_folder, help="folder with the two tables")
+    parser.add_argument("--draws", type=positive, default=20, help="draws in each band")
     parser.add_argument("--write", action="store_true", help=f"write {TABLE.name}")
     arguments = parser.parse_args()
     rows = []
@@ -90,4 +87,4 @@ def averaged_weights(posterior: TiltPosterior, levels: Float64Array) -> Float64A
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main)

@@ -8,11 +8,12 @@ which were fitted to rows of older versions. `t4` was fitted to these rows: its 
 
 from __future__ import annotations
 
-import sys
+from argparse import ArgumentTypeError
 
 import numpy as np
 
 from benchmarks.device_rows import device_rows
+from benchmarks.entry import Parser, run_main
 from maenas.budgets.calibration.fitting import SEVERAL, Data
 from maenas.budgets.device import load_bundled
 from maenas.budgets.pricing.roofline import Roofline
@@ -23,16 +24,25 @@ SIZES = (3, 5, 8)  # rows of a calibration
 
 
 def main() -> None:
-    for name in sys.argv[1:] or BASES:
-        base = load_bundled(name)
-        assert isinstance(base, Roofline)
+    parser = Parser(__doc__)
+    help_text = f"estimates ({', '.join(BASES)})"
+    parser.add_argument("bases", nargs="*", type=roofline, metavar="BASE", help=help_text)
+    for base in parser.parse_args().bases or map(roofline, BASES):
         data = Data.of(base, device_rows("t4"))
         for size in SIZES:
             errors = draws(data, size)
             print(
-                f"{size} rows, {DRAWS} draws from {name}: mean error {np.mean(errors):.2f}% on the "
-                f"other networks, worst draw {np.max(errors):.2f}%"
+                f"{size} rows, {DRAWS} draws from {base.device}: mean error "
+                f"{np.mean(errors):.2f}% on the other networks, worst draw {np.max(errors):.2f}%"
             )
+
+
+def roofline(name: str) -> Roofline:
+    """The bundled estimate of a name, which must be one of a GPU."""
+    base = load_bundled(name)
+    if not isinstance(base, Roofline):
+        raise ArgumentTypeError(f"{name}: must be the estimate of a GPU, such as {BASES[0]}")
+    return base
 
 
 def draws(data: Data, size: int) -> list[float]:
@@ -47,4 +57,4 @@ def draws(data: Data, size: int) -> list[float]:
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main)

@@ -12,7 +12,6 @@ machine has little effect. Prints medians over the rounds.
 
 from __future__ import annotations
 
-import argparse
 import json
 import statistics
 import subprocess
@@ -24,6 +23,7 @@ import numpy as np
 import torch
 from PIL import Image
 
+from benchmarks.entry import Parser, existing_file, positive, run_main
 from benchmarks.machine import commit, write_csv
 from maenas.detector.data import Augmentation, Dataset, LoaderOptions, TrainLoader, read_dataset
 from maenas.detector.data.augmentation import PARTNERS
@@ -58,9 +58,11 @@ for line in sys.stdin:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--peer", type=Path, help="Python of an environment with libreyolo")
-    parser.add_argument("--rounds", type=int, default=7)
+    parser = Parser(__doc__)
+    parser.add_argument(
+        "--peer", type=existing_file, help="Python of an environment with libreyolo"
+    )
+    parser.add_argument("--rounds", type=positive, default=7, help="rounds that are timed")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     rates: dict[str, list[float]] = {}
@@ -154,4 +156,4 @@ def write_images(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main)

@@ -11,7 +11,6 @@ work on the machine disturbs least; the share of the medians is printed beside i
 
 from __future__ import annotations
 
-import argparse
 import tempfile
 import time
 from collections import defaultdict
@@ -22,6 +21,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from benchmarks.entry import Parser, positive, run_main
 from benchmarks.machine import commit, machine, write_csv
 from maenas.blocks import load_backbone
 from maenas.detector import load_template
@@ -30,6 +30,7 @@ from maenas.detector.export.export import export_detector
 from maenas.detector.export.options import ExportOptions
 from maenas.detector.media.images import Pixels, read_image
 from maenas.detector.model.spec import assemble
+from maenas.detector.model.template import template_names
 from maenas.detector.ops.thresholds import Thresholds
 from maenas.detector.predict.predict import predict
 from maenas.detector.runtimes.load import load_runtime
@@ -57,9 +58,11 @@ class Street(Runtime):
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--models", nargs="+", default=["s", "t", "ns"])
-    parser.add_argument("--runs", type=int, default=40)
+    parser = Parser(__doc__)
+    parser.add_argument(
+        "--models", nargs="+", choices=template_names(), default=["s", "t", "ns"], help="scales"
+    )
+    parser.add_argument("--runs", type=positive, default=40, help="number of timed runs")
     arguments = parser.parse_args()
     rows = []
     with tempfile.TemporaryDirectory() as folder:
@@ -152,4 +155,4 @@ def crowd(size: tuple[int, int]) -> tuple[Floats, Floats]:
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main)

@@ -16,7 +16,6 @@ FOLDER (runs/bench-distill) holds everything but the table: images, teacher, a r
 
 from __future__ import annotations
 
-import argparse
 import io
 import json
 import statistics
@@ -24,6 +23,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from benchmarks.entry import CONTINUES, Parser, output_folder, positive, run_main
 from benchmarks.machine import (
     RESULTS,
     commit,
@@ -87,12 +87,16 @@ class Bench:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--cells", nargs="+", choices=CELLS, default=list(CELLS))
-    parser.add_argument("--work", type=Path, default=Path("runs/bench-distill"))
-    parser.add_argument("--epochs", type=int, default=EPOCHS, help="epochs of a student")
-    parser.add_argument("--batch", type=int, default=BATCH, help="batch size of a student")
+    parser = Parser(__doc__)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], help="random seeds")
+    parser.add_argument(
+        "--cells", nargs="+", choices=CELLS, default=list(CELLS), help="cells of the table"
+    )
+    parser.add_argument(
+        "--work", type=output_folder, default="runs/bench-distill", help="folder of all trainings"
+    )
+    parser.add_argument("--epochs", type=positive, default=EPOCHS, help="epochs of a student")
+    parser.add_argument("--batch", type=positive, default=BATCH, help="batch size of a student")
     parser.add_argument("--on-trained", action="store_true", help="start from trained weights")
     arguments = parser.parse_args()
     bench = Bench(arguments.work, arguments.epochs, arguments.batch, arguments.on_trained)
@@ -242,4 +246,4 @@ def draw(bench: Bench, rows: Sequence[dict[str, str]], path: Path) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main, CONTINUES)

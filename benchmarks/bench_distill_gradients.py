@@ -10,16 +10,15 @@ batches. The feature losses have weight 1 instead of that of the recipe.
 
 from __future__ import annotations
 
-import argparse
 import statistics
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from benchmarks.bench_distill import SIDE, Bench
+from benchmarks.entry import Parser, existing_folder, positive, run_main
 from benchmarks.machine import commit, write_csv
 from maenas.detector.checkpoints.checkpoint import build_network, load_folder
 from maenas.detector.data import Batch, LoaderOptions, TrainLoader, read_dataset
@@ -33,10 +32,12 @@ RECIPE = published_recipe("ns")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--batches", type=int, default=8)
-    parser.add_argument("--work", type=Path, default=Path("runs/bench-distill"))
+    parser = Parser(__doc__)
+    parser.add_argument("--seed", type=int, default=0, help="random seed")
+    parser.add_argument("--batches", type=positive, default=8, help="number of batches")
+    parser.add_argument(
+        "--work", type=existing_folder, default="runs/bench-distill", help="folder of bench_distill"
+    )
     arguments = parser.parse_args()
     bench = Bench(arguments.work)
     batches = drawn(bench, arguments.seed, arguments.batches)
@@ -104,4 +105,4 @@ def joined(gradients: Sequence[Tensor]) -> Tensor:
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main)

@@ -24,6 +24,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from benchmarks.entry import Parser, positive, run_main
 from benchmarks.machine import commit, machine, write_csv
 from maenas.blocks import load_backbone
 from maenas.detector import load_template
@@ -39,11 +40,11 @@ PROGRAMS = ("alone", "teacher", *FEATURE_LOSSES)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--side", type=int, default=320)
-    parser.add_argument("--batch", type=int, default=4)
-    parser.add_argument("--runs", type=int, default=10)
-    parser.add_argument("--threads", type=int, default=1)
+    parser = Parser(__doc__)
+    parser.add_argument("--side", type=positive, default=320, help="side of an image in pixels")
+    parser.add_argument("--batch", type=positive, default=4, help="images in a step")
+    parser.add_argument("--runs", type=positive, default=10, help="number of turns")
+    parser.add_argument("--threads", type=positive, default=1, help="number of CPU threads")
     parser.add_argument("--program", choices=PROGRAMS, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.program is not None:
@@ -166,4 +167,4 @@ def published(scale: str) -> DetectorSpec:
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main)

@@ -11,15 +11,14 @@ as in inference. If the second is larger, the student depends on the statistics 
 
 from __future__ import annotations
 
-import argparse
 from dataclasses import replace
-from pathlib import Path
 
 import torch
 from torch import nn
 
 from benchmarks.bench_distill import BATCH, EPOCHS, SIDE, Bench
 from benchmarks.bench_distill_gradients import RECIPE
+from benchmarks.entry import Parser, existing_folder, positive, run_main
 from benchmarks.machine import commit, write_csv
 from maenas.detector.checkpoints.checkpoint import build_network, load_folder
 from maenas.detector.data import Batch, LoaderOptions, TrainLoader, read_dataset
@@ -32,11 +31,13 @@ COLUMNS = ("epochs", "batch", "cell", "seed", "of_the_batch", "kept", "commit")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--epochs", type=int, default=EPOCHS)
-    parser.add_argument("--batch", type=int, default=BATCH)
-    parser.add_argument("--work", type=Path, default=Path("runs/bench-distill"))
+    parser = Parser(__doc__)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], help="random seeds")
+    parser.add_argument("--epochs", type=positive, default=EPOCHS, help="epochs of a student")
+    parser.add_argument("--batch", type=positive, default=BATCH, help="batch size of a student")
+    parser.add_argument(
+        "--work", type=existing_folder, default="runs/bench-distill", help="folder of bench_distill"
+    )
     arguments = parser.parse_args()
     bench = Bench(arguments.work, arguments.epochs, arguments.batch)
     batches = validation(bench)
@@ -78,4 +79,4 @@ def loss(network: DetectorNetwork, batches: list[Batch], kept: bool) -> float:
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main)

@@ -15,7 +15,6 @@ opposite order, over all). Brackets hold 95 % of the values over networks drawn 
 
 from __future__ import annotations
 
-import argparse
 import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from textwrap import fill
 
 import numpy as np
 
+from benchmarks.entry import Parser, existing_folder, positive, run_main
 from benchmarks.machine import RESULTS
 from maenas.evidence.agreement import DRAWS, Networks, estimate
 from maenas.evidence.features import depth_of, features_of
@@ -69,11 +69,11 @@ class Evidence:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    parser = Parser(__doc__)
+    parser.add_argument("folder", type=existing_folder, help="folder with the three tables")
+    parser.add_argument(
+        "--draws", type=positive, default=DRAWS, help="bootstrap draws per interval"
     )
-    parser.add_argument("folder", type=Path, help="folder with the three tables")
-    parser.add_argument("--draws", type=int, default=DRAWS, help="bootstrap draws per interval")
     parser.add_argument("--write", action="store_true", help=f"write the tables into {PAGE.name}")
     arguments = parser.parse_args()
     found = []
@@ -191,4 +191,4 @@ def draw(found: Sequence[Evidence], path: Path, columns: int = 4) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main)

@@ -11,7 +11,6 @@ tables.
 
 from __future__ import annotations
 
-import argparse
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -20,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.entry import Parser, run_main
 from benchmarks.machine import commit, write_csv
 from maenas.backbone_search.plan import plan
 from maenas.backbone_search.tasks import prepare
@@ -57,11 +57,13 @@ DEVICE_PAIRS = (
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser = Parser(__doc__)
     parser.add_argument("--devices-only", action="store_true", help="skip the other problems")
     parser.add_argument("--gpu", default="t4-trt7", help="GPU of the pairs of devices")
     parser.add_argument("--cpu", default="intel-8163", help="CPU of the pairs of devices")
     arguments = parser.parse_args()
+    for name in (arguments.gpu, arguments.cpu):
+        load_device(name)  # one that does not exist is known before the other problems
     rows = [] if arguments.devices_only else single_rows()
     rows.append(device_pairs_row(arguments.gpu, arguments.cpu))
     print(write_csv("exact", rows, list(rows[0])))
@@ -190,4 +192,4 @@ def certified_row(name: str, configs: Sequence[SearchConfig]) -> dict[str, objec
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main)

@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from benchmarks.entry import Parser, run_main
 from benchmarks.machine import commit, write_csv
 from maenas.detector.arrays import Floats
 from maenas.detector.checkpoints.checkpoint import build_network
@@ -37,6 +38,7 @@ STATISTICS_FROM = 4  # number of images for the BatchNorm statistics
 
 
 def main() -> None:
+    Parser(__doc__).parse_args()
     rows = []
     for model in MODELS:
         spec = replace(spec_of(model), resize="stretch")
@@ -95,4 +97,4 @@ def images(spec: DetectorSpec, count: int, seed: int = 0) -> Floats:
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main)

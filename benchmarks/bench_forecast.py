@@ -12,7 +12,6 @@ value, the mean absolute error of the estimates, and that of the evaluations the
 
 from __future__ import annotations
 
-import argparse
 import csv
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.entry import Parser, existing_file, positive, run_main
 from benchmarks.machine import RESULTS
 from maenas.detector.train.schedule import ScheduleOptions
 from maenas.runs.forecast import forecast
@@ -48,15 +48,22 @@ class Outcome:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    parser = Parser(__doc__)
+    parser.add_argument(
+        "files",
+        nargs="*",
+        type=existing_file,
+        metavar="results.csv",
+        help="tables of trainings; those in results if none",
     )
-    parser.add_argument("files", nargs="*", type=Path, default=STORED, metavar="results.csv")
-    parser.add_argument("--column", default="ap50")
-    parser.add_argument("--drawn", type=int, default=200, help="number of drawn curves")
+    parser.add_argument(
+        "--column", choices=("ap", "ap50"), default="ap50", help="column to forecast"
+    )
+    parser.add_argument("--drawn", type=positive, default=200, help="number of drawn curves")
     given = parser.parse_args()
-    stored = [outcomes(rows_of(path), given.column) for path in given.files]
-    for path, found in zip(given.files, stored, strict=True):
+    files = given.files or STORED
+    stored = [outcomes(rows_of(path), given.column) for path in files]
+    for path, found in zip(files, stored, strict=True):
         print(f"{path}: {summary(found)}")
     print(f"all {len(stored)} trainings: {summary(each for found in stored for each in found)}")
     random = np.random.default_rng(0)
@@ -131,4 +138,4 @@ def drawn_rows(random: np.random.Generator) -> list[Row]:
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main)

@@ -8,6 +8,7 @@ has only prepared it. Each runs in a process of its own.
 
 from __future__ import annotations
 
+import argparse
 import os
 import resource
 import subprocess
@@ -16,6 +17,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from benchmarks.entry import Parser, existing_folder, positive, run_main
 from benchmarks.machine import commit, write_csv
 from maenas.backbone_search.plan import plan
 from maenas.backbone_search.tasks import prepare
@@ -27,16 +29,23 @@ PARTS = ("prepare", "run", "resume")
 
 
 def main() -> None:
-    if len(sys.argv) == 4:
-        measure(sys.argv[1], int(sys.argv[2]), Path(sys.argv[3]))
+    parser = Parser(__doc__)
+    parser.add_argument(
+        "candidates", nargs="?", type=positive, default=CANDIDATES, help="candidates of the search"
+    )
+    parser.add_argument("--part", choices=PARTS, help=argparse.SUPPRESS)
+    parser.add_argument("--folder", type=existing_folder, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    candidates = arguments.candidates
+    if arguments.part is not None:
+        measure(arguments.part, candidates, arguments.folder)
         return
-    candidates = int(sys.argv[1]) if len(sys.argv) > 1 else CANDIDATES
     rows: list[dict[str, object]] = []
     with tempfile.TemporaryDirectory() as folder:
         for part in PARTS:
-            command = [sys.executable, "-m", "benchmarks.bench_history", part]
+            command = [sys.executable, "-m", "benchmarks.bench_history", str(candidates)]
             done = subprocess.run(
-                [*command, str(candidates), folder],
+                [*command, "--part", part, "--folder", folder],
                 check=True, capture_output=True, text=True, env=os.environ,
             )  # fmt: skip
             seconds, peak, unique = done.stdout.split()
@@ -70,4 +79,4 @@ def measure(part: str, candidates: int, folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main)

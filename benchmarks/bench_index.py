@@ -11,7 +11,6 @@ for itself; pages of the index that several processes share are not counted ther
 
 from __future__ import annotations
 
-import argparse
 import os
 import subprocess
 import sys
@@ -21,6 +20,8 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
+
+from benchmarks.entry import Parser, existing, output_folder, positive, run_main
 
 OBJECTS = 10  # objects per image
 CLASSES = 365
@@ -32,11 +33,13 @@ READ = 20_000  # samples that a further process reads
 
 def main() -> None:
     """Generate a data set, build its index and open it."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--images", type=int, default=200_000)
-    parser.add_argument("--keep", type=Path, help="Folder of the data set; it is used again.")
-    parser.add_argument("--read", type=Path, help="Read this data set and print figures.")
-    parser.add_argument("--worker", action="store_true", help="Read samples as a worker does.")
+    parser = Parser(__doc__)
+    parser.add_argument("--images", type=positive, default=200_000, help="number of images")
+    parser.add_argument(
+        "--keep", type=output_folder, help="folder of the data set, to use it again"
+    )
+    parser.add_argument("--read", type=existing, help="read this data set and print figures")
+    parser.add_argument("--worker", action="store_true", help="read samples as a worker does")
     arguments = parser.parse_args()
     if arguments.read is not None:
         print(figures(arguments.read, arguments.worker))
@@ -129,4 +132,4 @@ def rows_of(image: int, rng: np.random.Generator) -> list[str]:
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main)

@@ -23,15 +23,14 @@ that ends leaves `row.json` in its folder, and the table is made from these.
 
 from __future__ import annotations
 
-import argparse
 import json
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
+from benchmarks.entry import CONTINUES, Parser, existing_folder, output_folder, run_main
 from benchmarks.machine import commit, maenas, write_csv
 from benchmarks.partial.small_training import judged, steps_of, train_small
 from benchmarks.partial.views import some_images, write_union
@@ -86,23 +85,26 @@ class Task:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("real", type=Path, help="folder of the data sets")
-    parser.add_argument("--runs", type=Path, required=True, help="folder of all trainings")
-    parser.add_argument("--targets", nargs="+", choices=(*TARGETS, GENERAL), default=TARGETS)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser = Parser(__doc__)
+    parser.add_argument("real", type=existing_folder, help="folder of the data sets")
+    parser.add_argument("--runs", type=output_folder, required=True, help="folder of all trainings")
+    parser.add_argument(
+        "--targets", nargs="+", choices=(*TARGETS, GENERAL), default=TARGETS, help="targets"
+    )
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], help="random seeds")
     parser.add_argument("--table", action="store_true", help="only make the table")
     arguments = parser.parse_args()
     runs = arguments.runs.absolute()
     runs.mkdir(parents=True, exist_ok=True)
     if not arguments.table:
-        try:
-            for seed in arguments.seeds:
-                for task in tasks_of(arguments.targets, seed, different(runs)):
-                    learn(task, arguments.real, runs)
-        except KeyboardInterrupt:
-            print("interrupted; the same command continues", file=sys.stderr)
-            raise SystemExit(130) from None
+        detector = different(runs)
+        tasks = [
+            task for seed in arguments.seeds for task in tasks_of(arguments.targets, seed, detector)
+        ]
+        for name in {task.data for task in tasks}:  # all are read before the first training
+            data_of(name, arguments.real, runs)
+        for task in tasks:
+            learn(task, arguments.real, runs)
     found = [json.loads(path.read_text("utf-8")) for path in sorted(runs.glob("*/row.json"))]
     rows = [{name: each[name] for name in COLUMNS} for each in found]
     print(write_csv("inherit", rows, COLUMNS))
@@ -202,4 +204,4 @@ def summary(rows: list[dict[str, Any]]) -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main, CONTINUES)

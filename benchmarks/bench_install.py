@@ -7,9 +7,7 @@ megabytes; with `--without-cuda`, torch and what it needs but for the CUDA packa
 
 from __future__ import annotations
 
-import argparse
 import subprocess
-import sys
 import time
 import tomllib
 import venv
@@ -19,6 +17,8 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+
+from benchmarks.entry import Parser, output_folder, run_main
 
 ROOT = Path(__file__).parents[1]
 CUDA = ("nvidia-", "triton", "cuda-")  # packages that torch's CPU wheel does not need
@@ -136,17 +136,17 @@ def install(folder: Path, without_cuda: bool) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--venv", type=Path, help="new environment to install into")
+    parser = Parser(__doc__)
+    parser.add_argument("--venv", type=output_folder, help="new environment to install into")
     parser.add_argument("--without-cuda", action="store_true", help="leave CUDA packages out")
     options = parser.parse_args()
+    if options.venv is not None and options.venv.exists():
+        parser.error(f"--venv: {options.venv}: exists; name a new folder")
     for text in report():
         print(text)
     if options.venv is not None:
-        if options.venv.exists():
-            sys.exit(f"{options.venv}: exists; name a new folder.")
         print(install(options.venv, options.without_cuda))
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main)

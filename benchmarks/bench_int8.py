@@ -10,26 +10,23 @@ for calibration) and validation images. Exports to ONNX and OpenVINO in f32 and 
 
 from __future__ import annotations
 
-import argparse
 import json
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
-from benchmarks.machine import commit, write_csv
+from benchmarks.entry import Parser, existing, run_main
+from benchmarks.machine import commit, maenas, write_csv
 from maenas.detector.data.readers.read import read_dataset
 from maenas.detector.export.options import SUFFIXES, Format
 
 FORMATS: tuple[Format, ...] = ("openvino", "onnx")
-MAENAS = (sys.executable, "-m", "maenas")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("detector", type=Path)
-    parser.add_argument("data", type=Path)
+    parser = Parser(__doc__)
+    parser.add_argument("detector", type=existing, help="detector with weights")
+    parser.add_argument("data", type=existing, help="data set with the splits train and val")
     arguments = parser.parse_args()
     examples = read_dataset(arguments.data, "train").samples[0].path.parent
     rows = []
@@ -59,11 +56,9 @@ def main() -> None:
 
 def run(*arguments: object) -> dict[str, Any]:
     """Run a command of `maenas`; returns the JSON that it prints."""
-    words = [*MAENAS, *map(str, arguments), "--json"]
-    ran = subprocess.run(words, stdout=subprocess.PIPE, check=True, text=True)
-    result: dict[str, Any] = json.loads(ran.stdout)
+    result: dict[str, Any] = json.loads(maenas(*arguments, "--json"))
     return result
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main)

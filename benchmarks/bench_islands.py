@@ -8,10 +8,10 @@ mean and minimum over seeds, for spaces whose optimum is not found quickly.
 
 from __future__ import annotations
 
-import argparse
 import time
 from statistics import mean
 
+from benchmarks.entry import Parser, positive, run_main
 from benchmarks.machine import commit, write_csv
 from maenas.backbone_search.plan import plan
 from maenas.backbone_search.tasks import prepare
@@ -37,8 +37,8 @@ CASES = (  # template, space, budget
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--seeds", type=int, default=5)
+    parser = Parser(__doc__)
+    parser.add_argument("--seeds", type=positive, default=5, help="number of random seeds")
     arguments = parser.parse_args()
     rows = []
     for template, space, budget in CASES:
@@ -88,4 +88,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main)

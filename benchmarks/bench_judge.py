@@ -15,7 +15,6 @@ page and its chart.
 
 from __future__ import annotations
 
-import argparse
 import json
 import shutil
 from collections.abc import Iterator, Sequence
@@ -24,6 +23,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.bench_evidence import DOCS, PAGE, SHOWN, Evidence, cell, draw, evidence
+from benchmarks.entry import Parser, existing_file, existing_folder, one_of, positive, run_main
 from benchmarks.machine import RESULTS, commit, maenas, read_csv
 from maenas.evidence.agreement import DRAWS, FEWEST, Estimate, Networks, attainable
 from maenas.evidence.table import (
@@ -50,19 +50,22 @@ BEGIN, END = "<!-- table of bench_judge -->", "<!-- end of the table of bench_ju
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    parser = Parser(__doc__)
+    parser.add_argument(
+        "--take", type=named_run, nargs="+", default=[], metavar="NAME=RUN", help="runs to copy"
     )
-    parser.add_argument("--take", nargs="+", default=[], metavar="NAME=RUN", help="runs to copy")
-    parser.add_argument("--device", type=Path, help="table to measure the networks of --take with")
-    parser.add_argument("--draws", type=int, default=DRAWS, help="bootstrap draws per interval")
+    parser.add_argument(
+        "--device", type=existing_file, help="table to measure the networks of --take with"
+    )
+    parser.add_argument(
+        "--draws", type=positive, default=DRAWS, help="bootstrap draws per interval"
+    )
     parser.add_argument("--write", action="store_true", help=f"write the table into {PAGE.name}")
     arguments = parser.parse_args()
-    for words in arguments.take:
-        name, _, run = words.partition("=")
-        take(name, Path(run))
+    for name, run in arguments.take:
+        take(name, run)
         if arguments.device is not None:
-            measure(name, Path(run), arguments.device)
+            measure(name, run, arguments.device)
     found: list[Evidence] = []
     lines = []
     for name, (title, cost) in RUNS.items():
@@ -91,6 +94,12 @@ def by_feature(found: Sequence[Evidence]) -> Iterator[str]:
         cells = {each.comparison: each for each in found if each.feature == feature}
         if cells:
             yield f"| {feature} | " + " | ".join(cell(cells.get(name)) for name in names) + " |"
+
+
+def named_run(words: str) -> tuple[str, Path]:
+    """The name and the folder of a run of `maenas judge`, from NAME=RUN."""
+    name, _, run = words.partition("=")
+    return one_of(RUNS)(name), existing_folder(run)
 
 
 def take(name: str, run: Path) -> None:
@@ -176,4 +185,4 @@ def words_of(found: Estimate) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main)

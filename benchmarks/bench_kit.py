@@ -16,7 +16,6 @@ FOLDER keeps kits, tables and times; started again, the benchmark continues ther
 
 from __future__ import annotations
 
-import argparse
 import json
 import shlex
 import subprocess
@@ -26,6 +25,7 @@ from functools import partial
 from pathlib import Path
 from statistics import mean, median
 
+from benchmarks.entry import CONTINUES, Parser, output_file, output_folder, positive, run_main
 from benchmarks.machine import write_csv
 from maenas.budgets.backends import Target, open_backend
 from maenas.budgets.graph.operator_graph import reference_graph
@@ -48,13 +48,17 @@ MAENAS = (sys.executable, "-m", "maenas", "profile")
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Print the mean error of each table on networks that neither saw, and their ratio."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folder", type=Path, help="folder for kit, tables and times")
+    parser = Parser(__doc__)
+    parser.add_argument("folder", type=output_folder, help="folder for kit, tables and times")
     parser.add_argument("--before", default="", help="command before each that measures")
-    parser.add_argument("--threads", type=int, default=1, help="number of CPU threads")
+    parser.add_argument("--threads", type=positive, default=1, help="number of CPU threads")
     parser.add_argument("--minutes", type=float, default=8, help="time of the profile")
-    parser.add_argument("--rounds", type=int, default=ROUNDS, help="measurements of each network")
-    parser.add_argument("--measure", type=Path, help="only measure the networks, into this file")
+    parser.add_argument(
+        "--rounds", type=positive, default=ROUNDS, help="measurements of each network"
+    )
+    parser.add_argument(
+        "--measure", type=output_file, help="only measure the networks, into this file"
+    )
     chosen = parser.parse_args(arguments)
     folder: Path = chosen.folder
     if chosen.measure:
@@ -180,4 +184,4 @@ def compared(folder: Path, rounds: int) -> list[dict[str, object]]:
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main, CONTINUES)

@@ -11,7 +11,6 @@ before a change.
 
 from __future__ import annotations
 
-import argparse
 import gc
 import json
 import os
@@ -25,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from benchmarks.entry import Parser, existing, positive, run_main
 from maenas.detector.data import read_dataset
 
 OBJECTS = 7  # objects per image, as in COCO
@@ -35,11 +35,13 @@ LINKS = 30_000  # most links to one file; file systems allow at least 32,000
 
 def main() -> None:
     """Generate a data set and read it, or only read it if a path is given."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--images", type=int, default=20_000)
-    parser.add_argument("--form", choices=("coco", "yolo"), default="coco")
-    parser.add_argument("--check", action="store_true", help="Run `maenas data check` too.")
-    parser.add_argument("--read", type=Path, help="Read this data set and print figures.")
+    parser = Parser(__doc__)
+    parser.add_argument("--images", type=positive, default=20_000, help="number of images")
+    parser.add_argument(
+        "--form", choices=("coco", "yolo"), default="coco", help="form of the files"
+    )
+    parser.add_argument("--check", action="store_true", help="run `maenas data check` too")
+    parser.add_argument("--read", type=existing, help="read this data set and print figures")
     arguments = parser.parse_args()
     if arguments.read is not None:
         print(figures(arguments.read))
@@ -149,4 +151,4 @@ def make_yolo(folder: Path, count: int) -> Path:
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main)

@@ -9,7 +9,6 @@ priced. Make a table with, for example:
 
 from __future__ import annotations
 
-import argparse
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,6 +18,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import onnx
 
+from benchmarks.entry import Parser, existing_file, output_folder, run_main
 from benchmarks.machine import write_csv
 from maenas.budgets import LatencyModel
 from maenas.budgets.pricing.table import LatencyTable, load_table
@@ -34,9 +34,9 @@ REPEATS = 5
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Print the figures of each table and write a CSV, and plots with --plots."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("tables", type=Path, nargs="+")
-    parser.add_argument("--plots", type=Path, help="folder for plots")
+    parser = Parser(__doc__)
+    parser.add_argument("tables", type=existing_file, nargs="+", help="tables of maenas profile")
+    parser.add_argument("--plots", type=output_folder, help="folder for plots")
     chosen = parser.parse_args(arguments)
     rows = []
     for path in chosen.tables:
@@ -110,4 +110,4 @@ def onnx_ms(model: LatencyModel) -> float:
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main)

@@ -14,7 +14,6 @@ that of resident memory, on a GPU that of what torch allocated.
 
 from __future__ import annotations
 
-import argparse
 import multiprocessing
 from collections.abc import Callable, Sequence
 from statistics import median
@@ -24,6 +23,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.bench_assign import clock, now_megabytes, peak_megabytes
+from benchmarks.entry import Parser, positive, run_main
 from benchmarks.machine import commit, machine, write_csv
 from maenas.blocks import load_backbone
 from maenas.detector import load_template
@@ -32,7 +32,9 @@ from maenas.detector.losses import LossWeights, assigned_loss, flat_maps
 from maenas.detector.model.layers.network import DetectorNetwork
 from maenas.detector.model.raw_level import RawLevel
 from maenas.detector.model.spec import assemble
+from maenas.detector.model.template import template_names
 from maenas.detector.train.cpu_memory import keep_freed_memory
+from maenas.detector.train.ranks import find_device
 
 Result = TypeVar("Result")
 OBJECTS = 30  # objects in an image: a mosaic of four COCO images has 29 on average
@@ -97,14 +99,15 @@ class Steps:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--model", default="s")
-    parser.add_argument("--classes", type=int, default=701)
-    parser.add_argument("--batch", type=int, default=8)
-    parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--compute", default="cpu")
+    parser = Parser(__doc__)
+    parser.add_argument("--model", choices=template_names(), default="s", help="scale")
+    parser.add_argument("--classes", type=positive, default=701, help="number of classes")
+    parser.add_argument("--batch", type=positive, default=8, help="images in a step")
+    parser.add_argument("--runs", type=positive, default=3, help="number of timed steps")
+    parser.add_argument("--compute", default="cpu", help="cpu, cuda:0 or auto")
     arguments = parser.parse_args()
-    given = (arguments.model, arguments.classes, arguments.batch, arguments.compute)
+    device = str(find_device(arguments.compute))
+    given = (arguments.model, arguments.classes, arguments.batch, device)
     seconds = in_process(times_of, (*given, arguments.runs))
     learned, plain = (in_process(peak_of, (*given, learns)) for learns in (True, False))
     step = sum(seconds.values())
@@ -115,13 +118,13 @@ def main() -> None:
         f"s, {100 * ours / step:.2f} % (at most {MAX_SHARE}); extra memory {extra:,.0f} MB (at "
         f"most {MAX_EXTRA_MB:,}) of {learned:,.0f} MB; damo-yolo-{arguments.model}, "
         f"{arguments.classes} classes, batch {arguments.batch}, {threads} threads, "
-        f"{arguments.compute}, {machine()}"
+        f"{device}, {machine()}"
     )
     row = {
         "model": f"damo-yolo-{arguments.model}",
         "classes": arguments.classes,
         "batch": arguments.batch,
-        "compute": arguments.compute,
+        "compute": device,
         "threads": threads,
         **{f"{name}_ms": round(1e3 * value, 1) for name, value in seconds.items()},
         "share_percent": round(100 * ours / step, 2),
@@ -177,4 +180,4 @@ def objects(batch: int, classes: int, side: int, device: torch.device) -> Target
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main)

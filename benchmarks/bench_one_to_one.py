@@ -20,6 +20,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.bench_assigners import nano_spec
+from benchmarks.entry import CONTINUES, Parser, existing, output_folder, positive, run_main
 from benchmarks.machine import commit, maenas, read_csv, result_path, write_csv
 from maenas.detector.checkpoints.checkpoint import SPEC_FILE, save_folder
 
@@ -31,12 +32,17 @@ Row = dict[str, str]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("data", type=Path, help="data set with the splits train and val")
-    parser.add_argument("--side", type=int, default=192, help="side of the input in pixels")
-    parser.add_argument("--epochs", type=int, default=60, help="epochs of a training")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
-    parser.add_argument("--work", type=Path, default=Path("runs/bench-one-to-one"))
+    parser = Parser(__doc__)
+    parser.add_argument("data", type=existing, help="data set with the splits train and val")
+    parser.add_argument("--side", type=positive, default=192, help="side of the input in pixels")
+    parser.add_argument("--epochs", type=positive, default=60, help="epochs of a training")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0], help="random seeds")
+    parser.add_argument(
+        "--work",
+        type=output_folder,
+        default="runs/bench-one-to-one",
+        help="folder of all trainings",
+    )
     arguments = parser.parse_args()
     for seed in arguments.seeds:
         known: Row = {"data": arguments.data.stem, "seed": str(seed)}
@@ -109,4 +115,4 @@ def _key(row: Mapping[str, object]) -> tuple[str, ...]:
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main, CONTINUES)

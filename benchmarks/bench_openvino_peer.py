@@ -17,7 +17,6 @@ NMS; they take turns. Prints the median over pairs of runs of the ratio of our t
 
 from __future__ import annotations
 
-import argparse
 import statistics
 import tempfile
 import time
@@ -27,6 +26,7 @@ import numpy as np
 import openvino
 import torch
 
+from benchmarks.entry import Parser, existing_folder, positive, run_main
 from benchmarks.machine import commit, write_csv
 from maenas.blocks import load_backbone
 from maenas.budgets.backends.openvino_core import openvino_core
@@ -43,11 +43,15 @@ CONFIG = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser()
+    parser = Parser(__doc__)
     parser.add_argument(
-        "folder", type=Path, help="folder with the ONNX files of the other implementation"
+        "folder",
+        type=existing_folder,
+        help="folder with the ONNX files of the other implementation",
     )
-    parser.add_argument("--pairs", type=int, default=60, help="number of interleaved pairs of runs")
+    parser.add_argument(
+        "--pairs", type=positive, default=60, help="number of interleaved pairs of runs"
+    )
     arguments = parser.parse_args()
     rows, ratios = [], []
     with tempfile.TemporaryDirectory() as folder:
@@ -113,4 +117,4 @@ def race(ours: Path, theirs: Path, image: Floats, pairs: int) -> list[tuple[floa
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main)

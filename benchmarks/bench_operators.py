@@ -9,18 +9,18 @@ ratios hold on a busy machine too. INT8 graphs are made for timing: their ranges
 
 from __future__ import annotations
 
-import argparse
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
+from benchmarks.entry import Parser, existing_file, positive, run_main
 from benchmarks.machine import commit, maenas, write_csv
 from benchmarks.real.latency import interleaved
 from maenas.detector.checkpoints.checkpoint import save_folder
 from maenas.detector.model.spec import DetectorSpec
-from maenas.detector.model.template import load_template
+from maenas.detector.model.template import load_template, template_names
 from maenas.latency.networks import published_detector
 
 PUBLISHED, EXPANSION = "as published", "expand_ratio"
@@ -28,11 +28,15 @@ COLUMNS = ("scale", "size", "variant", "f32_ms", "int8_ms", "f32_ratio", "int8_r
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("scale", nargs="?", default="nm", help="published detector")
-    parser.add_argument("--size", type=int, default=224, help="height and width of the input")
-    parser.add_argument("--beside", type=Path, nargs="*", default=[], help="ONNX files of peers")
-    parser.add_argument("--rounds", type=int, default=200, help="inferences of each")
+    parser = Parser(__doc__)
+    parser.add_argument(
+        "scale", nargs="?", choices=template_names(), default="nm", help="published detector"
+    )
+    parser.add_argument("--size", type=positive, default=224, help="height and width of the input")
+    parser.add_argument(
+        "--beside", type=existing_file, nargs="*", default=[], help="ONNX files of peers"
+    )
+    parser.add_argument("--rounds", type=positive, default=200, help="inferences of each")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as work:
         files = {}
@@ -108,4 +112,4 @@ def exported(spec: DetectorSpec, size: int, folder: Path) -> Path:
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main)

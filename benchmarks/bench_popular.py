@@ -11,11 +11,11 @@ The table is measured first: `maenas profile --device cpu --threads 1 --quick`.
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from statistics import mean, median
 
+from benchmarks.entry import Parser, existing_folder, positive, run_main
 from benchmarks.machine import write_csv
 from maenas.budgets.backends import Session, Target, open_backend
 from maenas.budgets.device import find_table
@@ -29,10 +29,12 @@ ROUNDS = 12  # turns of all networks, so that a disturbance meets every one of t
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Print predicted and measured milliseconds of each file, its error, and the mean error."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folder", type=Path, help="folder with ONNX files")
+    parser = Parser(__doc__)
+    parser.add_argument("folder", type=existing_folder, help="folder with ONNX files")
     parser.add_argument("--device", default="cpu-1t", help="table to price with: its name or file")
-    parser.add_argument("--rounds", type=int, default=ROUNDS, help="measurements of each network")
+    parser.add_argument(
+        "--rounds", type=positive, default=ROUNDS, help="measurements of each network"
+    )
     chosen = parser.parse_args(arguments)
     path = find_table(chosen.device)
     files = sorted(chosen.folder.glob("*.onnx"))
@@ -89,4 +91,4 @@ def scaled(session: Session, reference: Session, reference_ms: float) -> list[fl
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main)

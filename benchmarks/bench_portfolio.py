@@ -13,15 +13,14 @@ bands drawn with replacement; "paired" is the difference from the single optimum
 
 from __future__ import annotations
 
-import argparse
 import csv
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.entry import Parser, existing_folder, positive, run_main
 from benchmarks.machine import RESULTS
 from maenas.backbone_search.portfolio.spread import spread_out
 from maenas.budgets.arrays import Float64Array
@@ -52,11 +51,9 @@ class Shares:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
-    parser.add_argument("folder", type=Path, help="folder with the two tables")
-    parser.add_argument("--draws", type=int, default=2000, help="bootstrap draws per interval")
+    parser = Parser(__doc__)
+    parser.add_argument("folder", type=existing_folder, help="folder with the two tables")
+    parser.add_argument("--draws", type=positive, default=2000, help="bootstrap draws per interval")
     parser.add_argument("--write", action="store_true", help=f"write {TABLE.name}")
     arguments = parser.parse_args()
     lines: list[dict[str, object]] = []
@@ -146,4 +143,4 @@ def cell(found: Estimate) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main)

@@ -8,10 +8,10 @@ candidates as a share of the certified upper bound: mean and minimum over seeds.
 
 from __future__ import annotations
 
-import argparse
 import time
 from statistics import mean
 
+from benchmarks.entry import Parser, one_of, positive, run_main
 from benchmarks.machine import commit, write_csv
 from maenas.backbone_search.plan import plan
 from maenas.backbone_search.tasks import prepare
@@ -37,9 +37,11 @@ CASES = (  # template, space, budgets
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--case", help='problem, such as "s res 3.8ms"; all if left out')
+    parser = Parser(__doc__)
+    parser.add_argument("--seeds", type=positive, default=5, help="number of random seeds")
+    parser.add_argument(
+        "--case", type=one_of(list(map(" ".join, CASES))), help="problem; all if left out"
+    )
     arguments = parser.parse_args()
     rows = []
     for template, space, budget in CASES:
@@ -98,4 +100,4 @@ def best_at(outcome: Outcome, candidates: int) -> float:
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main)

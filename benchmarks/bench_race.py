@@ -27,6 +27,15 @@ from statistics import mean, median, stdev
 
 from scipy import stats
 
+from benchmarks.entry import (
+    CONTINUES,
+    Parser,
+    existing,
+    existing_folder,
+    output_folder,
+    positive,
+    run_main,
+)
 from benchmarks.machine import commit, maenas, read_csv, result_path, write_csv
 from benchmarks.real.meter import run_metered, sessions
 from maenas.blocks import load_backbone
@@ -46,26 +55,28 @@ Row = dict[str, str]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("data", type=Path, help="data set with the splits train, val and test")
-    parser.add_argument("--portfolio", type=Path, required=True, help="folder of the search")
-    parser.add_argument("--random", type=Path, required=True, help="folder of random networks")
-    parser.add_argument("--runs", type=Path, required=True, help="folder of all trainings")
-    parser.add_argument("--epochs", type=int, required=True, help="epochs of the last round")
+    parser = Parser(__doc__)
+    parser.add_argument("data", type=existing, help="data set with the splits train, val and test")
+    parser.add_argument(
+        "--portfolio", type=existing_folder, required=True, help="folder of the search"
+    )
+    parser.add_argument(
+        "--random", type=existing_folder, required=True, help="folder of random networks"
+    )
+    parser.add_argument("--runs", type=output_folder, required=True, help="folder of all trainings")
+    parser.add_argument("--epochs", type=positive, required=True, help="epochs of the last round")
     parser.add_argument("--name", default="", help="name of the data set in the table")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--others", type=Path, nargs="+", default=[], help="specs to train instead")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], help="random seeds")
+    parser.add_argument(
+        "--others", type=existing, nargs="+", default=[], help="specs to train instead"
+    )
     parser.add_argument("--set", action="append", default=[], help="change of the recipe")
     arguments = parser.parse_args()
-    try:
-        if arguments.others:
-            measure_others(arguments)
-        else:
-            for seed in arguments.seeds:
-                measure(arguments, seed)
-    except KeyboardInterrupt:
-        print("interrupted; the same command continues", file=sys.stderr)
-        raise SystemExit(130) from None
+    if arguments.others:
+        measure_others(arguments)
+    else:
+        for seed in arguments.seeds:
+            measure(arguments, seed)
     for line in summary(read_csv(result_path(NAME))):
         print(line)
 
@@ -188,4 +199,4 @@ def interval(gains: Sequence[float]) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main, CONTINUES)

@@ -9,7 +9,6 @@ is measured with as many batches in flight as that many workers would have, the 
 
 from __future__ import annotations
 
-import argparse
 import heapq
 import statistics
 import tempfile
@@ -17,6 +16,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from benchmarks.entry import Parser, positive, run_main
 from benchmarks.machine import commit, machine, write_csv
 from maenas.backbone_search.plan import plan
 from maenas.backbone_search.tasks import prepare
@@ -37,8 +37,8 @@ BUSY = 0.95  # share of time that workers must be busy; below it the driver is t
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--draws", type=int, default=24, help="random networks for each rate")
+    parser = Parser(__doc__)
+    parser.add_argument("--draws", type=positive, default=24, help="random networks for each rate")
     arguments = parser.parse_args()
     rows: list[dict[str, Any]] = []
 
@@ -188,4 +188,4 @@ def island_costs() -> tuple[float, float]:
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main)

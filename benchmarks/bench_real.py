@@ -35,9 +35,17 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from pathlib import Path
 
+from benchmarks.entry import (
+    CONTINUES,
+    Parser,
+    existing,
+    existing_file,
+    output_folder,
+    positive,
+    run_main,
+)
 from benchmarks.machine import commit
 from benchmarks.real.judge import judged
 from benchmarks.real.latency import interleaved
@@ -53,6 +61,7 @@ def main() -> None:
     arguments = parsed()
     runs = arguments.runs.absolute()
     data = arguments.data.absolute()
+    sides = [side_of(word, arguments.peers_python, runs) for word in arguments.models]
     place = runs / f"{data.stem}-{arguments.size}"
     plan = Plan(
         view=make_view(data, runs / "data" / data.stem),
@@ -61,18 +70,13 @@ def main() -> None:
         batch=arguments.batch,
         minutes=arguments.minutes,
     )
-    sides = [side_of(word, arguments.peers_python, runs) for word in arguments.models]
     if arguments.latency:
         measure(sides, plan, place, arguments.rounds)
     elif not arguments.table:
-        try:
-            for seed in arguments.seeds:
-                for side in sides:
-                    learn(side, plan, seed, data.stem, place)
-                    update(runs)
-        except KeyboardInterrupt:
-            print("interrupted; the same command continues", file=sys.stderr)
-            raise SystemExit(130) from None
+        for seed in arguments.seeds:
+            for side in sides:
+                learn(side, plan, seed, data.stem, place)
+                update(runs)
     rows = update(runs)
     for line in lines(rows):
         print(line)
@@ -80,20 +84,22 @@ def main() -> None:
 
 
 def parsed() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("data", type=Path, help="data.yaml, or its folder")
-    parser.add_argument("--size", type=int, default=224, help="height and width of the input")
-    parser.add_argument("--epochs", type=int, default=60, help="epochs of a training")
+    parser = Parser(__doc__)
+    parser.add_argument("data", type=existing, help="data.yaml, or its folder")
+    parser.add_argument("--size", type=positive, default=224, help="height and width of the input")
+    parser.add_argument("--epochs", type=positive, default=60, help="epochs of a training")
     parser.add_argument("--minutes", type=float, help="processor minutes in place of epochs")
-    parser.add_argument("--batch", type=int, help="images in a step (each side's default)")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    parser.add_argument("--batch", type=positive, help="images in a step (each side's default)")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0], help="random seeds")
     parser.add_argument(
         "--models", nargs="+", default=[], help="PEER, PEER@IMAGES, scale, NAME=BACKBONE,CHANGE"
     )
-    parser.add_argument("--runs", type=Path, required=True, help="folder of all trainings")
-    parser.add_argument("--peers-python", type=Path, help="Python that has the peers")
+    parser.add_argument("--runs", type=output_folder, required=True, help="folder of all trainings")
+    parser.add_argument("--peers-python", type=existing_file, help="Python that has the peers")
     parser.add_argument("--latency", action="store_true", help="time the models, train nothing")
-    parser.add_argument("--rounds", type=int, default=200, help="inferences of each with --latency")
+    parser.add_argument(
+        "--rounds", type=positive, default=200, help="inferences of each with --latency"
+    )
     parser.add_argument("--table", action="store_true", help="only make the table")
     return parser.parse_args()
 
@@ -135,4 +141,4 @@ def measure(sides: list[Side], plan: Plan, place: Path, rounds: int) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main, CONTINUES)

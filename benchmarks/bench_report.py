@@ -10,13 +10,13 @@ load event, once to warm up and then five times; `open_cpu_ms` is the processor 
 from __future__ import annotations
 
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from benchmarks.entry import Parser, positive, run_main
 from benchmarks.machine import commit, write_csv
 from maenas.backbone_search.results import finish
 from maenas.backbone_search.run import run_search
@@ -30,7 +30,11 @@ LOADED = "performance.timing.loadEventEnd - performance.timing.navigationStart"
 
 
 def main() -> None:
-    candidates = int(sys.argv[1]) if len(sys.argv) > 1 else CANDIDATES
+    parser = Parser(__doc__)
+    parser.add_argument(
+        "candidates", nargs="?", type=positive, default=CANDIDATES, help="candidates of the search"
+    )
+    candidates = parser.parse_args().candidates
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name) / "run"
         spent = {"sample": 0.0, "page": 0.0}
@@ -87,4 +91,4 @@ def opened(page: Path) -> tuple[list[float], list[float]]:
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main)

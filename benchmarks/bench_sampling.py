@@ -12,7 +12,6 @@ expected draws on, where one draw is half a percent.
 
 from __future__ import annotations
 
-import argparse
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +20,7 @@ import numpy as np
 from numpy.random import default_rng
 from numpy.typing import NDArray
 
+from benchmarks.entry import Parser, positive, run_main
 from maenas.detector.data import Dataset, LoaderOptions, Samples, Source
 from maenas.detector.data.samples import Outlines, ends_of
 from maenas.detector.data.sampling.classes import image_classes
@@ -36,9 +36,9 @@ PARTNERS = 200  # draws for each image whose partners are counted
 
 def main() -> None:
     """Print the deviations of each law."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--images", type=int, default=100_000)
-    parser.add_argument("--classes", type=int, default=80)
+    parser = Parser(__doc__)
+    parser.add_argument("--images", type=positive, default=100_000, help="number of images")
+    parser.add_argument("--classes", type=positive, default=80, help="number of classes")
     arguments = parser.parse_args()
     dataset = generated(arguments.images, arguments.classes)
     for options in laws(arguments.images):
@@ -135,4 +135,4 @@ def has_equal_ranks(images: NDArray[np.int64], options: SamplingOptions) -> bool
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main)

@@ -10,12 +10,12 @@ all scores alternate, and CPU time is measured, so other processes disturb the s
 
 from __future__ import annotations
 
-import argparse
 import statistics
 import tempfile
 import time
 from pathlib import Path
 
+from benchmarks.entry import Parser, positive, run_main
 from benchmarks.machine import commit, write_csv
 from maenas.backbone_search.plan import plan
 from maenas.backbone_search.tasks import prepare
@@ -31,11 +31,9 @@ WARM_UP = 0.1  # share of candidates that are not timed
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
-    parser.add_argument("--evaluations", type=int, default=100_000)
-    parser.add_argument("--runs", type=int, default=3)
+    parser = Parser(__doc__)
+    parser.add_argument("--evaluations", type=positive, default=100_000, help="candidates")
+    parser.add_argument("--runs", type=positive, default=3, help="number of searches")
     parser.add_argument("--write", action="store_true", help="write the table of results")
     arguments = parser.parse_args()
     rates: dict[str, list[float]] = {score: [] for score in SCORES}
@@ -101,4 +99,4 @@ def rate(score: str, evaluations: int, seed: int) -> float:
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main)

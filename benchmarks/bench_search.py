@@ -9,7 +9,6 @@ whole command with the same number of candidates, and the time of `maenas --help
 
 from __future__ import annotations
 
-import argparse
 import os
 import resource
 import statistics
@@ -23,6 +22,7 @@ from functools import wraps
 from pathlib import Path
 from typing import Any
 
+from benchmarks.entry import Parser, positive, run_main
 from benchmarks.machine import commit, machine, write_csv
 from maenas.backbone_search.plan import plan
 from maenas.backbone_search.tasks import prepare
@@ -42,9 +42,9 @@ PARTS: tuple[tuple[type, str, str], ...] = (
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--evaluations", type=int, default=500_000)
-    parser.add_argument("--runs", type=int, default=3)
+    parser = Parser(__doc__)
+    parser.add_argument("--evaluations", type=positive, default=500_000, help="candidates")
+    parser.add_argument("--runs", type=positive, default=3, help="number of searches")
     arguments = parser.parse_args()
     spent: dict[str, float] = defaultdict(float)
     for owner, method, name in PARTS:
@@ -146,4 +146,4 @@ def help_seconds() -> float:
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main)

@@ -14,7 +14,6 @@ with the 95 % interval of the median.
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import statistics
@@ -29,7 +28,9 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.entry import Parser, existing_folder, positive, run_main
 from benchmarks.machine import machine
+from maenas.detector.model.template import template_names
 
 WARM_UP = 3  # steps that fill caches
 # Runs in either tree, so it uses what both have.
@@ -78,14 +79,14 @@ class Ratio:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    parser = Parser(__doc__)
+    parser.add_argument("trees", nargs=2, type=existing_folder, metavar="TREE", help="checkouts")
+    parser.add_argument(
+        "--models", nargs="+", choices=template_names(), default=["ns", "t"], help="scales"
     )
-    parser.add_argument("trees", nargs=2, type=Path, metavar="TREE")
-    parser.add_argument("--models", nargs="+", default=["ns", "t"])
-    parser.add_argument("--side", type=int, default=320)
-    parser.add_argument("--batch", type=int, default=4)
-    parser.add_argument("--runs", type=int, default=20)
+    parser.add_argument("--side", type=positive, default=320, help="side of an image in pixels")
+    parser.add_argument("--batch", type=positive, default=4, help="images in a step")
+    parser.add_argument("--runs", type=positive, default=20, help="number of steps")
     given = parser.parse_args()
     for model in given.models:
         times = turns(given.trees, model, given.side, given.batch, given.runs)
@@ -183,4 +184,4 @@ def _step(process: subprocess.Popen[str], tree: Path) -> float:
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main)

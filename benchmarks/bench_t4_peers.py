@@ -13,13 +13,13 @@ somewhat flattering, for the form of the model was chosen with all of them in vi
 
 from __future__ import annotations
 
-import argparse
 import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.calibrate_t4 import without_family
+from benchmarks.entry import Parser, existing_folder, run_main
 from benchmarks.machine import RESULTS
 from benchmarks.t4_rows import (
     PEERS,
@@ -54,10 +54,8 @@ class Prediction:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
-    parser.add_argument("folder", type=Path, help="folder with the ONNX files")
+    parser = Parser(__doc__)
+    parser.add_argument("folder", type=existing_folder, help="folder with the ONNX files")
     parser.add_argument("--write", action="store_true", help=f"write results/{TABLE.name}")
     arguments = parser.parse_args()
     peers = read_peers(arguments.folder)
@@ -121,4 +119,4 @@ def write_table(predictions: Sequence[Prediction], path: Path) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main)

@@ -30,8 +30,10 @@ from pathlib import Path
 
 import torch
 
+from benchmarks.entry import Parser, existing_file, positive, run_main
 from benchmarks.machine import commit, machine, write_csv
 from maenas.cli.entry import SPINS
+from maenas.detector.model.template import template_names
 
 MODELS = ("ns", "t")
 OBJECTS = 10
@@ -102,14 +104,20 @@ for line in sys.stdin:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--peer", type=Path, help="Python of an environment with libreyolo")
-    parser.add_argument("--models", nargs="+", default=MODELS, metavar="MODEL")
-    parser.add_argument("--side", type=int, default=320)
-    parser.add_argument("--batch", type=int, default=8)
-    parser.add_argument("--runs", type=int, default=10)
-    parser.add_argument("--beside", type=int, default=0)
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser = Parser(__doc__)
+    parser.add_argument(
+        "--peer", type=existing_file, help="Python of an environment with libreyolo"
+    )
+    parser.add_argument(
+        "--models", nargs="+", choices=template_names(), default=MODELS, help="scales"
+    )
+    parser.add_argument("--side", type=positive, default=320, help="side of an image in pixels")
+    parser.add_argument("--batch", type=positive, default=8, help="images in a step")
+    parser.add_argument("--runs", type=positive, default=10, help="number of turns")
+    parser.add_argument("--beside", type=int, default=0, help="processes that keep cores busy")
+    parser.add_argument(
+        "--threads", type=positive, default=torch.get_num_threads(), help="number of CPU threads"
+    )
     arguments = parser.parse_args()
     rows = []
     for name in arguments.models:
@@ -220,4 +228,4 @@ def row(
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main)

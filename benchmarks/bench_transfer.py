@@ -19,7 +19,6 @@ name begins with "yolo", and others, such as classifiers.
 
 from __future__ import annotations
 
-import argparse
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -31,6 +30,7 @@ from statistics import mean
 import numpy as np
 import onnx
 
+from benchmarks.entry import CONTINUES, Parser, output_folder, run_main
 from benchmarks.machine import write_csv
 from maenas.blocks.errors import MaenasError
 from maenas.budgets.arrays import Float64Array
@@ -241,11 +241,13 @@ def summary(rows: Sequence[dict[str, object]], kind: str) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one step."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("step", choices=("graphs", "measure", "pairs"))
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--seconds", type=float, default=120.0)
-    parser.add_argument("--devices", nargs="+", choices=TARGETS, default=list(TARGETS))
+    parser = Parser(__doc__)
+    parser.add_argument("step", choices=("graphs", "measure", "pairs"), help="step")
+    parser.add_argument("folder", type=output_folder, help="folder that keeps everything")
+    parser.add_argument("--seconds", type=float, default=120.0, help="seconds of a call of measure")
+    parser.add_argument(
+        "--devices", nargs="+", choices=TARGETS, default=list(TARGETS), help="devices"
+    )
     chosen = parser.parse_args(arguments)
     if chosen.step == "graphs":
         write_graphs(chosen.folder)
@@ -256,4 +258,4 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main, CONTINUES)

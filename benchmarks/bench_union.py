@@ -28,15 +28,14 @@ these.
 
 from __future__ import annotations
 
-import argparse
 import json
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
+from benchmarks.entry import CONTINUES, Parser, existing_folder, output_folder, run_main
 from benchmarks.machine import commit, maenas, write_csv
 from benchmarks.partial.small_training import RARE, judged, steps_of, train_small
 from benchmarks.partial.views import FEW, cut_in_halves, joined_sets, some_images, write_union
@@ -91,25 +90,21 @@ class Task:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("real", type=Path, help="folder of the data sets")
-    parser.add_argument("--runs", type=Path, required=True, help="folder of all trainings")
-    parser.add_argument("--study", nargs="+", choices=STUDIES, default=STUDIES)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser = Parser(__doc__)
+    parser.add_argument("real", type=existing_folder, help="folder of the data sets")
+    parser.add_argument("--runs", type=output_folder, required=True, help="folder of all trainings")
+    parser.add_argument("--study", nargs="+", choices=STUDIES, default=STUDIES, help="studies")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], help="random seeds")
     parser.add_argument("--table", action="store_true", help="only make the table")
     arguments = parser.parse_args()
     runs = arguments.runs.absolute()
     if not arguments.table:
         studies = {study: list(tasks_of(study, arguments.real, runs)) for study in arguments.study}
-        try:
-            for seed in arguments.seeds:
-                for tasks in studies.values():
-                    for task in tasks:
-                        learn(task, seed, runs)
-                        print(table(runs), flush=True)
-        except KeyboardInterrupt:
-            print("interrupted; the same command continues", file=sys.stderr)
-            raise SystemExit(130) from None
+        for seed in arguments.seeds:
+            for tasks in studies.values():
+                for task in tasks:
+                    learn(task, seed, runs)
+                    print(table(runs), flush=True)
     print(table(runs))
     for line in summary(rows_of(runs)):
         print(line)
@@ -230,4 +225,4 @@ def summary(rows: Sequence[dict[str, Any]]) -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main, CONTINUES)

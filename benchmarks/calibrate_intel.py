@@ -9,7 +9,6 @@ for its threads to meet.
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +16,7 @@ from pathlib import Path
 import numpy as np
 from scipy.optimize import nnls
 
+from benchmarks.entry import Parser, existing_file, run_main
 from maenas.blocks import Op
 from maenas.budgets.pricing.fit import Fit
 from maenas.budgets.pricing.operator_file import OperatorFile
@@ -76,8 +76,8 @@ def fit_of(fitted: dict[str, float], held_out: dict[str, float]) -> Fit:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Print the fit and its leave-one-out errors; write the file."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("table", type=Path)
+    parser = Parser(__doc__)
+    parser.add_argument("table", type=existing_file, help="latency table of one thread")
     parser.add_argument("--write", action="store_true", help=f"write {FILE}")
     chosen = parser.parse_args(arguments)
     table = load_table(chosen.table)
@@ -122,4 +122,4 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main)

@@ -14,7 +14,6 @@ Three sources, each of which only refines the one before:
 
 from __future__ import annotations
 
-import argparse
 import csv
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -29,6 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import least_squares
 
+from benchmarks.entry import Parser, existing_folder, run_main
 from benchmarks.machine import RESULTS
 from benchmarks.t4_report import report, shown
 from benchmarks.t4_rows import Row, distinct, mean_error, percent_off, read_peers, read_published
@@ -93,11 +93,12 @@ Priors = Mapping[str, tuple[float, float]]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
+    parser = Parser(__doc__)
     parser.add_argument(
-        "--peers", type=Path, metavar="FOLDER", help="folder with the ONNX files of other families"
+        "--peers",
+        type=existing_folder,
+        metavar="FOLDER",
+        help="folder with the ONNX files of other families",
     )
     parser.add_argument("--write", action="store_true", help="write the model and a table of rows")
     args = parser.parse_args()
@@ -256,4 +257,4 @@ def save_model(model: Roofline, path: Path) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main)

@@ -11,7 +11,6 @@ lightweight-neural-architecture-search (Apache-2.0), which has them with its cod
 
 from __future__ import annotations
 
-import argparse
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -22,7 +21,8 @@ import numpy as np
 from scipy.optimize import least_squares
 
 from benchmarks.calibrate_t4 import V100, Vector, starting_model, with_values
-from maenas.blocks import Op
+from benchmarks.entry import Parser, existing_file, run_main
+from maenas.blocks import Op, SpecError
 from maenas.blocks.op import conv
 from maenas.budgets.pricing.roofline import Roofline
 
@@ -40,10 +40,8 @@ class Measured:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
-    parser.add_argument("rows", type=Path, help="the measured convolutions")
+    parser = Parser(__doc__)
+    parser.add_argument("rows", type=existing_file, help="the measured convolutions")
     found = fit_v100(read_v100(parser.parse_args().rows))
     print("V100 = " + repr(found))
 
@@ -58,7 +56,7 @@ def read_v100(path: Path) -> list[Measured]:
     for line in path.read_text("utf-8").splitlines():
         match = ROW.match(line)
         if match is None:
-            raise ValueError(f"{path}: not a row: {line!r}")
+            raise SpecError(f"{path}: not a row: {line!r}.")
         _, c_in, height, width, c_out, kernel, stride, elmt = map(int, match[2].split(","))
         ms, depthwise = float(match[3]), match[1] == "Depthwise"
         usual = 12 <= height <= 366 and 16 <= c_in <= 1536 and c_out <= 1536
@@ -100,4 +98,4 @@ def fit_convs(rows: Sequence[Measured], model: Roofline, names: Sequence[str]) -
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main)

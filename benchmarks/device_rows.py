@@ -9,7 +9,6 @@ to fit again:
 
 from __future__ import annotations
 
-import argparse
 import csv
 import json
 from collections import Counter
@@ -17,6 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
+from benchmarks.entry import Parser, existing_folder, run_main
 from benchmarks.t4_rows import family_member
 from maenas.blocks import Op
 from maenas.blocks.files.atomic_write import write_text
@@ -89,10 +89,8 @@ def _with_relu(ops: tuple[Op, ...]) -> tuple[Op, ...]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
-    parser.add_argument("folder", type=Path, help="folder with the ONNX files")
+    parser = Parser(__doc__)
+    parser.add_argument("folder", type=existing_folder, help="folder with the ONNX files")
     folder = parser.parse_args().folder
     index: dict[str, int] = {}
     networks = {}
@@ -114,4 +112,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main)

@@ -12,7 +12,6 @@ Rows of different protocols are never fitted together.
 
 from __future__ import annotations
 
-import argparse
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -27,6 +26,7 @@ import numpy as np
 from benchmarks.calibrate_t4 import fit_scales
 from benchmarks.device_estimates import ESTIMATES, NPU, Estimate
 from benchmarks.device_rows import device_rows
+from benchmarks.entry import Parser, one_of, run_main
 from benchmarks.t4_rows import Row
 from maenas.blocks import Op
 from maenas.budgets.calibration.fitting import NetworkRow, calibrated
@@ -63,10 +63,10 @@ STEM_CHANNELS = 8  # TensorRT pads the channels of an image to 4 or 8
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    parser = Parser(__doc__)
+    parser.add_argument(
+        "devices", nargs="*", type=one_of(ESTIMATES), metavar="DEVICE", help=", ".join(ESTIMATES)
     )
-    parser.add_argument("devices", nargs="*", metavar="DEVICE", help=", ".join(ESTIMATES))
     parser.add_argument("--write", action="store_true", help="write the estimates")
     parser.add_argument(
         "--pairs", action="store_true", help="only leave out each pair of families; minutes"
@@ -271,4 +271,4 @@ def save(name: str, model: Roofline | OperatorModel) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main)

@@ -25,6 +25,7 @@ from math import inf
 from pathlib import Path
 from typing import Any
 
+from benchmarks.entry import Parser, output_file, run_main
 from benchmarks.gpu_check.report import Part, read_json, write_json
 from benchmarks.gpu_check.sections import SECTIONS, run_section
 from benchmarks.machine import RESULTS, commit
@@ -85,14 +86,13 @@ def status_of(states: Mapping[str, str]) -> int:
 
 def parsed(words: Sequence[str] | None) -> argparse.Namespace:
     """The options of the command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.gpu_check",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    parser = Parser(__doc__)
+    parser.prog = "python -m benchmarks.gpu_check"
+    parser.add_argument(
+        "--out", type=output_file, help="JSON file to write; named after the GPU if none"
     )
-    parser.add_argument("--out", type=Path, help="JSON file to write; named after the GPU if none")
     parser.add_argument("--only", action="append", choices=list(SECTIONS), help="section to run")
-    parser.add_argument("--minutes", type=float, default=MINUTES, help="time limit (8)")
+    parser.add_argument("--minutes", type=float, default=MINUTES, help="time limit")
     parser.add_argument("--fake", action="store_true", help="a GPU and TensorRT that are pretended")
     parser.add_argument("--section", choices=list(SECTIONS), help=argparse.SUPPRESS)
     parser.add_argument("--part", type=Path, help=argparse.SUPPRESS)
@@ -157,4 +157,4 @@ def default_path(machine: Mapping[str, Any], fake: bool) -> Path:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_main(main)

@@ -12,11 +12,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 
+from maenas.blocks import MaenasError
+
 POLL_S = 5.0
 ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
 
 
-class BusyError(Exception):
+class BusyError(MaenasError):
     """Another process works in the folder."""
 
 
@@ -33,7 +35,7 @@ def run_metered(
         folder: folder of the training; exists afterwards.
         environment: variables to add to those of this process.
     Raises:
-        CalledProcessError: if the command fails.
+        CalledProcessError: if the command fails; its `stderr` is the log.
         BusyError: if a command still works in the folder.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -65,7 +67,8 @@ def run_metered(
                 child.wait()
             signal.signal(signal.SIGTERM, before)  # a second signal must not leave the child alone
     if child.returncode:
-        raise subprocess.CalledProcessError(child.returncode, list(map(str, words)))
+        text = (folder / "log.txt").read_text(encoding="utf-8", errors="replace")
+        raise subprocess.CalledProcessError(child.returncode, [*map(str, words)], stderr=text)
 
 
 def sessions(folder: Path) -> list[float]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from benchmarks.real.meter import sessions
 from benchmarks.real.sides import Plan, Side
+from maenas.blocks import MaenasError
 
 SHORT, LONG = 1, 3  # epochs of the trainings that are timed
 
@@ -27,14 +28,14 @@ def epochs_in(seconds: float, short: float, long: float) -> int:
     """Epochs that fit into processor seconds, by those of trainings of 1 and of 3 epochs.
 
     Raises:
-        ValueError: if not even the longer one of these trainings fits, or it took no longer.
+        MaenasError: if not even the longer one of these trainings fits, or it took no longer.
     """
     an_epoch = (long - short) / (LONG - SHORT)
     if an_epoch <= 0:
-        raise ValueError(f"{LONG} epochs took {long:.1f} s, {SHORT} took {short:.1f} s.")
+        raise MaenasError(f"{LONG} epochs took {long:.1f} s, {SHORT} took {short:.1f} s.")
     epochs = LONG + int((seconds - long) // an_epoch)
     if epochs < LONG:
-        raise ValueError(f"--minutes: must be at least {long / 60:.1f}, what {LONG} epochs take.")
+        raise MaenasError(f"--minutes: must be at least {long / 60:.1f}, what {LONG} epochs take.")
     return epochs
 
 

@@ -14,9 +14,11 @@ from benchmarks.machine import maenas
 from benchmarks.real.judge import Rows, of_coco
 from benchmarks.real.meter import ONE_THREAD, run_metered
 from benchmarks.real.views import View
+from maenas.blocks import MaenasError
 from maenas.blocks.files.yaml_file import read_yaml
 from maenas.detector.data.readers.read import read_dataset
 from maenas.detector.model.template import template_names
+from maenas.runs.models import find_model
 from maenas.training.setup import ARGS_FILE, IMAGES_A_STEP, SCHEMA
 
 STEP = "-step-"  # in the name of a peer, before the images of a step that are no default
@@ -248,13 +250,13 @@ def side_of(word: str, peers_python: Path | None, runs: Path) -> Side:
     """A model from the command line: PEER, PEER@IMAGES, a scale, or NAME=BACKBONE[,CHANGE...].
 
     Raises:
-        ValueError: if it is none of them, or a peer has no Python.
+        MaenasError: if it is none of them, a peer has no Python, or a detector has no backbone.
     """
     model, at, step = word.partition("@")
     for family in FAMILIES:
         if model in family.models:
             if peers_python is None:
-                raise ValueError(f"{word}: needs --peers-python, a Python with {family.package}.")
+                raise MaenasError(f"{word}: needs --peers-python, a Python with {family.package}.")
             state = runs / family.package
             return Peer(family, model, peers_python, state, _step(word, step) if at else None)
     if word in template_names():
@@ -262,13 +264,14 @@ def side_of(word: str, peers_python: Path | None, runs: Path) -> Side:
     name, _, rest = word.partition("=")
     path, *changes = rest.split(",")
     if not path:
-        raise ValueError(f"{word}: must be one of {_listed()}, or NAME=BACKBONE.")
+        raise MaenasError(f"{word}: must be one of {_listed()}, or NAME=BACKBONE.")
+    find_model(path)  # one that does not exist is known before the first training
     return Ours(name, path, tuple(changes))
 
 
 def _step(word: str, images: str) -> int:
     if not images.isdecimal() or int(images) < 1:
-        raise ValueError(f"{word}: after @ must stand the images of a step, such as @8.")
+        raise MaenasError(f"{word}: after @ must stand the images of a step, such as @8.")
     return int(images)
 
 

@@ -12,6 +12,7 @@ from benchmarks.real.meter import run_metered, sessions
 from benchmarks.real.pace import epochs_in, with_epochs
 from benchmarks.real.sides import FAMILIES, Ours, Plan, side_of
 from benchmarks.real.views import View, make_view
+from maenas.blocks import MaenasError
 from maenas.detector.data.make_shapes import ShapeSet, make_shapes
 from maenas.detector.data.readers.read import read_dataset
 
@@ -119,7 +120,7 @@ def test_minutes_leave_out_what_a_start_costs():
 
 
 def test_minutes_that_three_epochs_do_not_fit_into_are_refused():
-    with pytest.raises(ValueError, match=r"--minutes: must be at least 0\.8"):
+    with pytest.raises(MaenasError, match=r"--minutes: must be at least 0\.8"):
         epochs_in(49, short=30, long=50)
 
 
@@ -156,13 +157,13 @@ def test_a_model_of_ours_may_have_changes_of_its_recipe(tmp_path):
     ("peer", "package"), [("yolo11n", "ultralytics"), ("yolov9t", "libreyolo")]
 )
 def test_a_peer_needs_a_python_that_has_its_package(peer, package, tmp_path):
-    with pytest.raises(ValueError, match=f"{peer}: needs --peers-python, .* {package}"):
+    with pytest.raises(MaenasError, match=f"{peer}: needs --peers-python, .* {package}"):
         side_of(peer, None, tmp_path)
 
 
 @pytest.mark.parametrize("images", ["", "0", "-8", "eight"])
 def test_a_peer_takes_a_step_for_a_whole_number_of_images(images, tmp_path):
-    with pytest.raises(ValueError, match=f"yolox-nano@{images}: after @"):
+    with pytest.raises(MaenasError, match=f"yolox-nano@{images}: after @"):
         side_of(f"yolox-nano@{images}", tmp_path / "python", tmp_path)
 
 
