@@ -16,7 +16,7 @@ from maenas.detector.data.check_labels import check_balance, check_boxes
 from maenas.detector.data.dataset import DataError, DataProblem, Dataset, Severity
 from maenas.detector.data.readers.cut_boxes import check_cuts
 from maenas.detector.data.readers.read import read_again, splits_of
-from maenas.detector.data.readers.yolo import label_file
+from maenas.detector.data.readers.yolo.reader import label_file
 from maenas.detector.data.samples import Samples
 from maenas.detector.data.union.check_union import (
     SourceCounts,

@@ -9,7 +9,7 @@ from maenas.detector.data.readers.published.openimages import EXPAND
 from maenas.detector.data.readers.read import READERS
 from maenas.detector.data.readers.source import SPLITS
 from maenas.detector.data.readers.values import LONGEST_NAME
-from maenas.detector.data.readers.yolo_rows import KEY, KINDS
+from maenas.detector.data.readers.yolo.rows import KEY, KINDS
 from maenas.detector.runtimes.metadata import FORMAT, NOT_TEXT, Metadata
 
 WHOLE: Schema = {"type": ["integer", "string"], "pattern": r"^\s*-?\d+\s*$"}

@@ -22,7 +22,7 @@ from maenas.detector.data.readers.published.openimages import OpenImagesReader
 from maenas.detector.data.readers.published.visdrone import VisDroneReader
 from maenas.detector.data.readers.source import SPLITS, DataSource, Reader
 from maenas.detector.data.readers.voc import VocReader
-from maenas.detector.data.readers.yolo import YoloReader
+from maenas.detector.data.readers.yolo.reader import YoloReader
 from maenas.detector.data.union.reader import UnionReader
 from maenas.detector.media.visible import visible_files
 

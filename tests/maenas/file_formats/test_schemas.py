@@ -27,7 +27,7 @@ from maenas.budgets.pricing.origin import Origin
 from maenas.budgets.pricing.roofline_file import load_roofline
 from maenas.budgets.pricing.table import load_table
 from maenas.detector.data.paths import class_names, find_entries, root_of
-from maenas.detector.data.readers.yolo_rows import row_form
+from maenas.detector.data.readers.yolo.rows import row_form
 from maenas.detector.data.union.union_file import load_union
 from maenas.detector.train.recipe import load_recipe
 from maenas.evidence.options import load_options

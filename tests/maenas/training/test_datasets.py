@@ -11,7 +11,7 @@ import pytest
 from maenas.detector.data import DataError, Dataset, read_dataset
 from maenas.detector.data.index.digest import digest_of
 from maenas.detector.data.readers.source import DataSource
-from maenas.detector.data.readers.yolo import YoloReader
+from maenas.detector.data.readers.yolo.reader import YoloReader
 from maenas.detector.data.samples import Samples
 from maenas.detector.errors import TrainError
 from maenas.detector.train import joined_ranks, ranks

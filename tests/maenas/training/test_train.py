@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 
 import maenas
 from maenas.detector.checkpoints.checkpoint import folder_is_trained, load_folder, save_folder
-from maenas.detector.data.readers.yolo import YoloReader
+from maenas.detector.data.readers.yolo.reader import YoloReader
 from maenas.training.run import run_training
 from maenas.training.setup import TrainOptions
 from tests.small_detector import small_spec

@@ -14,7 +14,7 @@ from maenas.detector.data.readers.published.objects365 import Objects365Reader
 from maenas.detector.data.readers.published.openimages import OpenImagesReader
 from maenas.detector.data.readers.published.visdrone import VisDroneReader
 from maenas.detector.data.readers.voc import VocReader
-from maenas.detector.data.readers.yolo import YoloReader
+from maenas.detector.data.readers.yolo.reader import YoloReader
 from maenas.testing import ReaderContract
 
 SIDES = {"a": (32, 48), "b": (40, 20)}  # height and width of each image

@@ -23,7 +23,7 @@ from maenas.detector.data.readers.clean import dataset_of
 from maenas.detector.data.readers.reading import counted
 from maenas.detector.data.readers.rows import ProblemList, Rows, box_rows
 from maenas.detector.data.readers.source import SPLITS, DataSource, Reader
-from maenas.detector.data.readers.yolo_rows import KEY, RowError, RowForm, YoloRows, row_form
+from maenas.detector.data.readers.yolo.rows import KEY, RowError, RowForm, YoloRows, row_form
 from maenas.detector.data.samples import Outlines
 from maenas.detector.data.sizes import Sizes
 from maenas.detector.media.images import IMAGE_SUFFIXES, UNREADABLE_SUFFIXES, ImageError

@@ -17,14 +17,14 @@ from typing import Any, Literal
 from maenas.blocks.files.words import did_you_mean, shown
 from maenas.detector.data.dataset import DataError
 from maenas.detector.data.readers.clean import OVERHANG
-from maenas.detector.data.readers.row_proof import (
+from maenas.detector.data.readers.rows import OutlineColumns
+from maenas.detector.data.readers.values import whole
+from maenas.detector.data.readers.yolo.row_proof import (
     CORNERS,
     SEEN,
     RowProof,
     keypoints_of,
 )
-from maenas.detector.data.readers.rows import OutlineColumns
-from maenas.detector.data.readers.values import whole
 
 Kind = Literal["box", "polygon", "pose", "oriented"]
 KINDS: tuple[Kind, ...] = ("box", "polygon", "pose", "oriented")

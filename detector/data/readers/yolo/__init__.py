@@ -1,0 +1,1 @@
+"""YOLO label files: rows, and their reader."""
