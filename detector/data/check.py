@@ -16,7 +16,7 @@ from maenas.detector.data.check_labels import check_balance, check_boxes
 from maenas.detector.data.dataset import DataError, DataProblem, Dataset, Severity
 from maenas.detector.data.readers.cut_boxes import check_cuts
 from maenas.detector.data.readers.read import read_again, splits_of
-from maenas.detector.data.readers.yolo.reader import label_file
+from maenas.detector.data.readers.yolo.folder import NO_LABELS, label_folder
 from maenas.detector.data.samples import Samples
 from maenas.detector.data.union.check_union import (
     SourceCounts,
@@ -28,7 +28,6 @@ from maenas.detector.media.images import IMAGE_SUFFIXES
 from maenas.detector.media.visible import visible_files
 
 SCHEMA = "maenas/data-check@1"
-NO_LABELS = {"classes", "labels", "README"}  # text files that tools write beside label files
 NEEDED = ("train", "val")  # splits that a training needs
 
 
@@ -194,7 +193,7 @@ def _orphans(splits: Mapping[str, Dataset]) -> list[DataProblem]:
         for path in dataset.columns.paths():
             images[path.parent].add(path.name)
     for folder in sorted(images):
-        labels = label_file(folder / "any").parent
+        labels = label_folder(folder)
         files = visible_files(labels, ".txt") if labels.is_dir() else []
         name_of = {file.stem: file.name for file in files}
         users = Counter(Path(name).stem for name in images[folder])

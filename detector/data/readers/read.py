@@ -20,11 +20,11 @@ from maenas.detector.data.readers.csv_list import CsvReader
 from maenas.detector.data.readers.published.objects365 import Objects365Reader
 from maenas.detector.data.readers.published.openimages import OpenImagesReader
 from maenas.detector.data.readers.published.visdrone import VisDroneReader
+from maenas.detector.data.readers.refusal import fault_of_file, fault_of_folder
 from maenas.detector.data.readers.source import SPLITS, DataSource, Reader
 from maenas.detector.data.readers.voc import VocReader
 from maenas.detector.data.readers.yolo.reader import YoloReader
 from maenas.detector.data.union.reader import UnionReader
-from maenas.detector.media.visible import visible_files
 
 # The first reader that recognises the source reads it, unless `format` in data.yaml names one. The
 # readers of plugins come first, since the last one takes every data.yaml.
@@ -162,17 +162,28 @@ def reader_of(source: DataSource) -> Reader:
             hint = did_you_mean(str(name), tuple(READERS))
             raise DataError(f"{source.path}: format: is {shown(name)}{hint}")
         return reader
-    for reader in READERS.values():
-        if reader.recognises(source):
-            return reader
+    reader = _recognising(source)
+    if reader is not None:
+        return reader
     forms = ", or a ".join(reader.looks_like for reader in READERS.values())
-    if source.path.is_dir():
-        if suffix_of(source.path) in YAML_SUFFIXES:
-            raise DataError(f"{source.path}: is a folder, not a file.")
-        lists = [path.name for path in visible_files(source.path, ".json")][:1]
-        hint = f"; if {lists[0]} lists its objects, give {source.path / lists[0]}" if lists else ""
-        raise DataError(f"{source.path}: holds no data.yaml, and is not a {forms}{hint}.")
-    raise DataError(f"{source.path}: must be a data.yaml, a folder with one, or a {forms}.")
+    if not source.path.is_dir():
+        raise DataError(f"{source.path}: {fault_of_file(source.path, forms)}")
+    if suffix_of(source.path) in YAML_SUFFIXES:
+        raise DataError(f"{source.path}: is a folder, not a file.")
+    raise DataError(f"{source.path}: {fault_of_folder(source.path, forms, _is_data_set)}")
+
+
+def _recognising(source: DataSource) -> Reader | None:
+    """The first reader that recognises a source; None if none does."""
+    return next((reader for reader in READERS.values() if reader.recognises(source)), None)
+
+
+def _is_data_set(path: Path) -> bool:
+    """Whether a reader recognises what is at a path."""
+    try:
+        return _recognising(open_source(path)) is not None
+    except (DataError, OSError):
+        return False
 
 
 def register_reader(reader: object) -> None:

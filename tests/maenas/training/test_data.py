@@ -273,7 +273,7 @@ def test_sheets_follow_a_recipe(shapes, typed):
     ("command", "message"),
     [
         (("check", "gone.yaml"), "error: gone.yaml: no such file."),
-        (("check", "set/images"), "error: set/images: holds no data.yaml"),
+        (("check", "set/images"), "error: set/images: is no data set, but set is one."),
         (("show", "set", "--split", "test"), "has no split 'test'"),
         (("show", "set", "--size", "50"), "sides must be multiples of 32, got 50"),
         (("show", "set", "--recipe", "s"), "can be shown, by --augmented as well"),

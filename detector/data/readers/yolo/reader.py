@@ -23,6 +23,7 @@ from maenas.detector.data.readers.clean import dataset_of
 from maenas.detector.data.readers.reading import counted
 from maenas.detector.data.readers.rows import ProblemList, Rows, box_rows
 from maenas.detector.data.readers.source import SPLITS, DataSource, Reader
+from maenas.detector.data.readers.yolo.folder import label_file, names_of_folder, split_folders
 from maenas.detector.data.readers.yolo.rows import KEY, RowError, RowForm, YoloRows, row_form
 from maenas.detector.data.samples import Outlines
 from maenas.detector.data.sizes import Sizes
@@ -34,29 +35,48 @@ LIST_LIMIT = 1024 * MIB
 
 
 class YoloReader(Reader):
-    """Reader of image folders and lists named in a `data.yaml`, with labels in a sibling folder."""
+    """Reader of image folders and lists, with labels in a sibling folder.
+
+    A `data.yaml` names them, or they lie as tools write them beside a list of the classes.
+    """
 
     name: ClassVar[str] = "yolo"
-    looks_like: ClassVar[str] = "data.yaml with folders of images"
+    looks_like: ClassVar[str] = "folder with images/, labels/ and classes.txt"
 
     def recognises(self, source: DataSource) -> bool:
-        """Whether there is a `data.yaml`; the other readers are asked first."""
-        return bool(source.keys)
+        """Whether there is a `data.yaml` or a list of classes; the other readers come first."""
+        if source.keys or not source.path.is_dir():
+            return bool(source.keys)
+        splits = split_folders(source.folder)
+        return bool(splits) and names_of_folder(source.folder, splits) is not None
 
     def splits(self, source: DataSource) -> tuple[str, ...]:
-        """The splits that `data.yaml` names."""
-        return tuple(split for split in SPLITS if source.keys.get(split))
+        """The splits that `data.yaml` names, or those that have a folder."""
+        found = source.keys or split_folders(source.folder)
+        return tuple(split for split in SPLITS if found.get(split))
 
     def names(self, source: DataSource) -> tuple[str, ...]:
-        """The classes that `data.yaml` names."""
-        find_entries(source.path, source.keys, SPLITS[0])  # raises if there are no images to train
-        return class_names(source.path, source.keys)
+        """The classes that `data.yaml` or a list beside the images names."""
+        return self._entries(source, SPLITS[0])[1]  # raises if there are no images to train
 
     def read(self, source: DataSource, split: str) -> Dataset:
         """The images of a split with their labels."""
-        entries, _ = find_entries(source.path, source.keys, split)
-        names = class_names(source.path, source.keys)
+        entries, names = self._entries(source, split)
         return read_yolo(source.path, split, entries, names, row_form(source.path, source.keys))
+
+    def _entries(self, source: DataSource, split: str) -> tuple[list[Path], tuple[str, ...]]:
+        """Folders and lists of a split, and the names of the classes."""
+        if source.keys:
+            entries, _ = find_entries(source.path, source.keys, split)
+            return entries, class_names(source.path, source.keys)
+        folders = split_folders(source.folder)
+        if split not in folders:
+            held = f", but {' and '.join(folders)}" if folders else ""
+            raise DataError(f"{source.path}: has no split {split!r}{held}.")
+        names = names_of_folder(source.folder, folders)
+        if names is None:
+            raise DataError(f"{source.path}: has no list of the classes.")
+        return [folders[split]], names
 
 
 def read_yolo(
@@ -65,7 +85,7 @@ def read_yolo(
     """Read the images of folders and lists, with their label files.
 
     Args:
-        source: path of the `data.yaml`, for messages.
+        source: path of the `data.yaml` or of a folder without one, for messages.
         split: name of the split.
         entries: folders, or .txt files with one image per line.
         names: names of the classes.
@@ -116,9 +136,10 @@ def read_yolo(
         oriented, key = (
             ("an oriented box, ", f"`{KEY}: oriented`, ") if rows.may_be_oriented() else ("", "")
         )
+        file = source / "data.yaml" if source.is_dir() else source
         raise DataError(
             f"{row}: may be a polygon, {oriented}a box with keypoints, or a box with score and "
-            f"track id; say which in {source}: `{KEY}: polygon`, {key}`kpt_shape: [KEYPOINTS, 2 or "
+            f"track id; say which in {file}: `{KEY}: polygon`, {key}`kpt_shape: [KEYPOINTS, 2 or "
             f"3]`, or `{KEY}: box`."
         )
     if rows.keypoints:
@@ -136,16 +157,6 @@ def read_yolo(
         problems,
         lambda index: str(paths[index]),
     )
-
-
-def label_file(image: Path) -> Path:
-    """Path of an image's label file: the last folder `images` of the path becomes `labels`."""
-    parts = list(image.parts)
-    for index in range(len(parts) - 2, -1, -1):
-        if parts[index] == "images":
-            parts[index] = "labels"
-            break
-    return Path(*parts).with_suffix(".txt")
 
 
 def _report_labels_beside(images: Sequence[Path], problems: ProblemList) -> None:
