@@ -54,8 +54,11 @@ def f1_curves(scores: CocoScores) -> NDArray[np.float64]:
 
 
 def working_point(scores: CocoScores) -> WorkingPoint:
-    """The threshold with the highest mean F1, the highest such threshold if several are equal."""
-    curves = f1_curves(scores)
+    """The threshold with the highest mean F1, the highest such threshold if several are equal.
+
+    It is below 1: no detection is more confident than that.
+    """
+    curves = f1_curves(scores)[:-1]
     means = curves[:, ~np.isnan(curves[0])].mean(axis=1)
     best = len(means) - 1 - int(means[::-1].argmax())
     return WorkingPoint(float(CONFIDENCES[best]), float(means[best]))

@@ -126,6 +126,13 @@ def test_f1_is_best_where_all_that_is_right_is_in_and_what_is_wrong_out(tmp_path
     assert read_image(tmp_path / "curves.png").std() > 10
 
 
+def test_the_best_threshold_keeps_detections_of_full_confidence() -> None:
+    """A detection counts if its confidence is above the threshold, so 1 would drop them all."""
+    scores = coco_scores(dataset(sample(1, RED)), {1: found((1.0, RED))})
+    assert working_point(scores).min_score == pytest.approx(0.995)
+    assert working_point(scores).f1 == pytest.approx(1)
+
+
 def test_no_two_classes_of_a_plot_with_a_legend_look_alike() -> None:
     assert len({str(class_style(place)) for place in range(MAX_NAMED)}) == MAX_NAMED
 
