@@ -22,6 +22,7 @@ from maenas.detector.media.resize import placement_of, resized
 from maenas.detector.ops.thresholds import MIN_SCORE
 
 COUNT = 16
+MOST_FALSE = 10  # false detections drawn, the most confident; more hide the image
 MAX_SIDE = 960  # pixels of each half; larger images are reduced
 GAP = 8  # pixels between the halves
 JPEG_QUALITY = 90
@@ -38,6 +39,16 @@ class Worst:
 
     seen: Seen
     matching: Matching
+
+    @property
+    def caption(self) -> str:
+        """The number of mistakes of each kind, and how many of the false detections are drawn."""
+        kinds = {
+            kind: len(getattr(self.matching, kind)) for kind in ("missed", "confused", "false")
+        }
+        words = ", ".join(f"{count:,} {kind}" for kind, count in kinds.items() if count)
+        hidden = kinds["false"] > MOST_FALSE
+        return f"{words}; the {MOST_FALSE} most confident false ones are drawn" if hidden else words
 
     def to_json(self) -> dict[str, Any]:
         """The file and the number of mistakes of each kind."""
@@ -73,7 +84,7 @@ def save_worst(worst: Sequence[Worst], folder: Path, min_score: float = MIN_SCOR
     """
     paths = []
     for rank, each in enumerate(worst, 1):
-        path = folder / f"{rank:02d}-{each.seen.sample.path.stem}.jpg"
+        path = worst_file(folder, rank, each)
         drawn = draw_worst(each, read_sample(each.seen.sample), min_score)
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -84,8 +95,15 @@ def save_worst(worst: Sequence[Worst], folder: Path, min_score: float = MIN_SCOR
     return paths
 
 
+def worst_file(folder: Path, rank: int, worst: Worst) -> Path:
+    """The file of the image at a rank, from 1."""
+    return folder / f"{rank:02d}-{worst.seen.sample.path.stem}.jpg"
+
+
 def draw_worst(worst: Worst, pixels: Pixels, min_score: float = MIN_SCORE) -> Pixels:
     """Ground truth on the left, detections on the right; mistakes are coloured and named.
+
+    Of false detections, and those in crowds, the `MOST_FALSE` most confident are drawn.
 
     Args:
         worst: image with its mistakes.
@@ -120,12 +138,20 @@ def _truth(worst: Worst) -> dict[int, tuple[str, Colour]]:
 
 
 def _found(worst: Worst, min_score: float) -> dict[int, tuple[str, Colour]]:
-    """Text and colour of each detection above the threshold, in the order of `_truth`."""
+    """Text and colour of detections above the threshold, in the order of `_truth`.
+
+    Of those of one colour the most confident comes last.
+    """
     found, labels = worst.seen.found, worst.seen.sample.labels
     right = {finding for _, finding in worst.matching.right}
     truth_of = {finding: truth for truth, finding in worst.matching.confused}
-    captions = {}
-    for index in np.flatnonzero(found.scores > min_score).tolist():
+    captions: dict[int, tuple[str, Colour]] = {}
+    matched, left = right | truth_of.keys(), MOST_FALSE
+    for index in np.flatnonzero(found.scores > min_score).tolist():  # most confident first
+        if index not in matched:
+            left -= 1
+            if left < 0:
+                continue
         word = f"{found.labels[index]} {found.scores[index]:.2f}"
         if index in right:
             captions[index] = word, RIGHT
@@ -135,7 +161,7 @@ def _found(worst: Worst, min_score: float) -> dict[int, tuple[str, Colour]]:
             captions[index] = f"{word} false", WRONG
         else:
             captions[index] = f"{word} in crowd", CROWD
-    return dict(sorted(captions.items(), key=lambda item: item[1][1] != RIGHT))
+    return dict(sorted(reversed(captions.items()), key=lambda item: item[1][1] != RIGHT))
 
 
 def _apart(captions: dict[int, tuple[str, Colour]]) -> tuple[list[str], list[Colour]]:

@@ -13,6 +13,7 @@ from maenas.detector.media.images import Pixels
 from maenas.detector.media.label_text import Colour, Font, text_colour, text_font
 
 LINE_SHARE, TEXT_SHARE = 1 / 320, 1 / 45  # shares of the longer side
+MOST_COVERED = 1 / 5  # share of an image that texts may hide
 MARGIN = 2  # pixels around a text
 MOST_LINES = 8  # lines that a text is moved at most
 Patch = tuple[float, float, float, float]  # x1, y1, x2, y2 in pixels
@@ -23,7 +24,8 @@ def draw_boxes(
 ) -> Pixels:
     """A copy of the image with boxes and their texts, the last box on top.
 
-    Texts are placed so that none covers another, as far as there is room.
+    Texts are placed so that none covers another, as far as there is room. They cover at most
+    `MOST_COVERED` of the image: boxes at the bottom remain without text, but never all.
 
     Args:
         pixels: (height, width, 3), RGB image.
@@ -40,9 +42,15 @@ def draw_boxes(
         far = max(x1, x2 - 1), max(y1, y2 - 1)
         canvas.rectangle(((x1, y1), far), outline=colour, width=line)
     taken: list[Patch] = []
+    room = MOST_COVERED * image.width * image.height
     for box, text in zip(reversed(boxes), reversed(texts), strict=True):  # the last one chooses
-        taken.append(place(box, _patch_size(canvas, text, font), image.size, taken))
-    for patch, text, colour in zip(reversed(taken), texts, colours, strict=True):
+        width, height = _patch_size(canvas, text, font)
+        room -= width * height
+        if taken and room < 0:
+            break
+        taken.append(place(box, (width, height), image.size, taken))
+    first = len(boxes) - len(taken)
+    for patch, text, colour in zip(reversed(taken), texts[first:], colours[first:], strict=True):
         _tag(canvas, patch, text, colour, font)  # above all boxes, to stay readable
     return np.array(image)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from maenas.detector.evaluate.coco import IOU_50, ClassScores
 from maenas.detector.evaluate.confusion import BACKGROUND
 from maenas.detector.evaluate.report import WORST_FOLDER
 from maenas.detector.evaluate.size_counts import size_counts
+from maenas.detector.evaluate.worst import worst_file
 from maenas.report import (
     Bars,
     Curve,
@@ -162,14 +164,22 @@ def _confusion(result: ValResult) -> Section:
 
 def _worst(result: ValResult, folder: Path) -> list[Section]:
     """The images with the most mistakes, as many as a page carries; [] without any."""
-    examples = examples_in(folder)
+    worst = result.report.worst
+    captions = {
+        worst_file(folder, rank, each).name: each.caption for rank, each in enumerate(worst, 1)
+    }
+    examples = [
+        replace(each, caption=f"{each.caption}: {captions.get(each.caption, '')}".rstrip(": "))
+        for each in examples_in(folder)
+    ]
     if not examples:
         return []
     about = (
-        f"The {len(examples)} images with the most mistakes of {len(result.report.worst)} in "
-        f"{folder.name}/: ground truth on the left, detections on the right."
+        f"The {len(examples)} images with the most mistakes of {len(worst)} in {folder.name}/, at "
+        f"confidence {result.report.confusion.min_score:g}: ground truth on the left, detections "
+        "on the right."
     )
-    return [examples_section(examples, about, "worst", "Worst images")]
+    return [examples_section(examples, about, "worst", "Worst images", wide=True)]
 
 
 def _training(result: ValResult) -> list[Section]:

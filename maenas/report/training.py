@@ -83,14 +83,19 @@ def examples_section(
     about: str = "",
     anchor: str = "detections",
     title: str = "Detections",
+    wide: bool = False,
 ) -> Section:
-    """Images with detections, side by side.
+    """Images with detections, side by side; wide ones, such as pairs of images, two in a row.
 
     Raises:
         ValueError: if an image is neither PNG nor JPEG.
     """
     body = paragraph(about) if about else ""
-    body += '<div class="examples">' + "".join(map(_example, examples)) + "</div>"
+    body += (
+        f'<div class="examples{" wide" if wide else ""}">'
+        + "".join(map(_example, examples))
+        + "</div>"
+    )
     return Section(anchor, title, body)
 
 

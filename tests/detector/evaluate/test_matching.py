@@ -20,6 +20,7 @@ from maenas.detector.evaluate.evaluate import Seen
 from maenas.detector.evaluate.matching import match
 from maenas.detector.evaluate.worst import (
     CONFUSED,
+    MOST_FALSE,
     RIGHT,
     WRONG,
     draw_worst,
@@ -171,6 +172,18 @@ def test_a_worst_image_shows_truth_on_the_left_and_findings_on_the_right(tmp_pat
     assert saved == tmp_path / "worst" / "01-dog.jpg"
     difference = read_image(saved).astype(int) - drawn
     assert abs(difference).mean() < 10  # JPEG blurs colours
+
+
+def test_of_hundreds_of_false_detections_the_most_confident_are_drawn_and_counted() -> None:
+    boxes = [(2, 3.0 * at, 120.0, 3.0 * at + 2, 160.0) for at in range(60)]
+    scores = [0.99 - at / 200 for at in range(60)]
+    (worst,) = worst_images([Seen(sample(1, RED), found(*zip(scores, boxes, strict=True)))])
+    drawn = draw_worst(worst, np.zeros((200, 300, 3), dtype=np.uint8))
+    right = drawn[2 * 159, 2 * 300 + 8 :]  # the lower sides of all boxes, twice as large
+    assert (right == WRONG).all(axis=1).sum() == MOST_FALSE * 4
+    assert worst.caption == "1 missed, 60 false; the 10 most confident false ones are drawn"
+    (worst,) = worst_images([Seen(sample(1, RED), found((0.9, GREEN)))])
+    assert worst.caption == "1 missed, 1 false"
 
 
 def test_large_images_are_made_smaller_with_their_boxes(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 import pytest
 
-from maenas.detector.media.draw_boxes import Patch, overlap, place
+from maenas.detector.media.draw_boxes import MOST_COVERED, Patch, draw_boxes, overlap, place
 from maenas.detector.media.label_text import class_colour, text_colour, text_font
 from maenas.detector.predict.draw import draw
 from maenas.detector.predict.results import Objects
@@ -128,3 +128,15 @@ def objects(
         np.array(classes, dtype=np.int64),
         names,
     )
+
+
+def test_texts_hide_at_most_a_fifth_of_an_image_and_the_last_box_has_one() -> None:
+    pixels = np.zeros((320, 320, 3), dtype=np.uint8)
+    generator = np.random.default_rng(0)
+    corners = generator.uniform(0, 200, (300, 2))
+    boxes = np.hstack([corners, corners + 100]).astype(np.float32)
+    red, green = (255, 0, 0), (0, 255, 0)
+    bare = draw_boxes(pixels, boxes, [""] * 300, [red] * 300)
+    drawn = draw_boxes(pixels, boxes, ["a long text"] * 300, [red] * 299 + [green])
+    assert (drawn != bare).any(axis=2).mean() < MOST_COVERED + 0.02
+    assert (drawn == green).all(axis=2).sum() > 800  # its text, not only its sides

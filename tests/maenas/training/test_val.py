@@ -115,6 +115,7 @@ def test_the_page_shows_classes_sizes_confusion_and_the_worst_images(
     assert drawn["series"] == [["right", [6]], ["confused", [1]], ["missed", [0]]]
     assert "<td>cat</td>" in sections["confusion"].body
     assert page.count("data:image/jpeg;base64,") == 2
+    assert "<figcaption>02-some.jpg: 1 confused, 1 false</figcaption>" in sections["worst"].body
     ids = re.findall(r' id="([^"]+)"', page)
     assert len(ids) == len(set(ids))  # a chart with the id of its section would replace it
     (mean, *_) = sections["curves"].charts["precision"]["curves"]
