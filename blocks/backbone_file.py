@@ -45,12 +45,15 @@ class Metadata:
     """Information on a backbone that later commands need in addition to the network.
 
     Attributes:
-        template: scale of neck and head for this backbone; None for a backbone alone.
-        device: target device or file of a latency table; None if unknown.
+        template: scale of neck and head for this backbone, or a file as for `device`; None for a
+            backbone alone.
+        device: target device, or file of a latency table, by its path from the folder of the spec;
+            None if unknown.
         num_classes: number of classes of the detector that was priced; None if unknown.
         score: score of the search; None if the backbone was not searched.
         provenance: facts about the search, by name; for readers only, no command uses them.
-        limits_ms: latency limits in milliseconds by device; empty unless several are limited.
+        limits_ms: latency limits in milliseconds by device, as for `device`; empty unless several
+            are limited.
     """
 
     template: str | None = None

@@ -11,7 +11,7 @@ from maenas.budgets.budget import (
     show_amount,
 )
 from maenas.budgets.cost import Cost, cost
-from maenas.budgets.device import device_names, device_of, load_device
+from maenas.budgets.device import device_names, device_of, load_device, pricing_device
 from maenas.budgets.latency import DeviceError, LatencyModel
 from maenas.budgets.pricing.roofline import Roofline
 from maenas.budgets.pricing.roofline_file import load_roofline
@@ -32,6 +32,7 @@ __all__ = [
     "load_roofline",
     "parse_budget",
     "parse_budgets",
+    "pricing_device",
     "show",
     "show_amount",
 ]

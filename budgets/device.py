@@ -50,8 +50,8 @@ def load_device(name: str) -> LatencyModel:
 def device_of(named: str | None, searched_for: str | None) -> LatencyModel:
     """Return the latency model that prices a network beside other facts about it.
 
-    The device that it was searched for may have been measured on another machine. Such a network is
-    priced on the default device, with a warning.
+    The table of the device that it was searched for may lie on another machine. Such a network is
+    priced on the default device, with a warning; `pricing_device` refuses it.
 
     Args:
         named: device that the user names; None without one.
@@ -69,6 +69,27 @@ def device_of(named: str | None, searched_for: str | None) -> LatencyModel:
                 f"here: {error}"
             )
     return load_device(named or DEFAULT_DEVICE)
+
+
+def pricing_device(named: str | None, searched_for: str | None) -> LatencyModel:
+    """Return the latency model of a network for a command whose answer is the latency.
+
+    Args:
+        named: device that the user names; None without one.
+        searched_for: device that the network was searched for; None if unknown.
+    Raises:
+        DeviceError: if the device that the user names, or that of the search, is unknown.
+        SpecError: if its file is damaged.
+    """
+    if named is not None or searched_for is None:
+        return load_device(named or DEFAULT_DEVICE)
+    try:
+        return load_device(searched_for)
+    except MaenasError as error:
+        raise DeviceError(
+            f"device: that of the search cannot be read here: {str(error).rstrip('.')}; "
+            f"--device names another, such as {DEFAULT_DEVICE}."
+        ) from None
 
 
 def _found_device(name: str) -> LatencyModel:
@@ -123,7 +144,7 @@ def resolved_name(name: str) -> str:
 
 def _way_to(device: str, precision: Precision) -> str:
     """How to get the latency of a device in a precision, as the end of a message."""
-    if _is_file(device):
+    if is_file(device):
         return "."
     model = load_device(device) if is_priced(device) else None
     profile = (
@@ -150,7 +171,7 @@ def _known_names(typed: str) -> list[str]:
 
 def names_in(device: str, precision: Precision) -> list[str]:
     """Return the names that a table or estimate of a device in one precision may have."""
-    if _is_file(device):
+    if is_file(device):
         return [device]
     head, dash, threads = device.rpartition("-")
     names = [f"{device}-{precision}", device]
@@ -164,7 +185,7 @@ def names_in(device: str, precision: Precision) -> list[str]:
     return names
 
 
-def _is_file(device: str) -> bool:
+def is_file(device: str) -> bool:
     """Whether a device is given by the path of its table or estimate."""
     return device.endswith((".json", *SUFFIXES)) or os.sep in device
 

@@ -43,13 +43,13 @@ def predict(
         >>> round(maenas.predict("zoo:damo-yolo-s", device="t4").latency_ms, 2)
         3.42
     """
-    from maenas.budgets import load_device
+    from maenas.budgets import load_device, pricing_device
     from maenas.latency.predict import prediction
     from maenas.latency.workload import find_workload
 
     chosen = None if device is None else load_device(device)
     workload = find_workload(str(network), template, input_size)
-    return prediction(workload, chosen or load_device(workload.device or "t4"))
+    return prediction(workload, chosen or pricing_device(None, workload.device))
 
 
 def compare(

@@ -24,6 +24,7 @@ from maenas.detector.model.spec import DetectorSpec, Resize, assemble, load_dete
 from maenas.detector.runtimes.load import KINDS
 from maenas.nas import DEFAULT_SCORE, Score, load_score, made_score
 from maenas.runs.folders import BUILT, SEARCH, TRAINING
+from maenas.runs.named_files import found_by
 from maenas.runs.older import run_metadata
 
 if TYPE_CHECKING:
@@ -151,7 +152,7 @@ def find_model(name: str) -> ModelSpec:
     spec = load_spec(path)
     if spec.format != FORMAT:
         spec = replace(spec, metadata=run_metadata(path))
-    return _searched_model(str(path), spec)
+    return _searched_model(str(path), replace(spec, metadata=found_by(spec.metadata, path)))
 
 
 def _detector_folder(path: Path) -> Path | None:

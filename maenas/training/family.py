@@ -26,6 +26,7 @@ from maenas.detector.errors import TrainError
 from maenas.detector.model.spec import DetectorSpec
 from maenas.detector.train.state import STATE_FILE
 from maenas.runs.models import find_model
+from maenas.runs.named_files import placed
 from maenas.runs.signals import caught_signals
 from maenas.runs.start import mark_begun, mark_start, new_run, resumed_run
 from maenas.runs.templates import nearest_template
@@ -210,7 +211,7 @@ def begin(family: Family, members: Sequence[Member], folder: Path) -> None:
         "data": str(family.data.resolve()),
         "epochs": family.epochs,
         "changes": list(family.changes),
-        "device": family.device,
+        "device": placed(family.device),
         "input_size": family.input_size,
         "inherit": family.inherit,
     }
@@ -234,6 +235,8 @@ def continued(options: Family, folder: Path) -> Family:
         raise TrainError(f"{path}: was started with {family.data}, got --data {options.data}.")
     for name in ("epochs", "changes", "device", "input_size", "inherit"):
         typed, there = getattr(options, name), getattr(family, name)
+        if name == "device":
+            typed, there = placed(typed), placed(there)
         if typed not in (None, (), False) and typed != there:
             raise TrainError(
                 f"{path}: was started with {name} {there}, got {typed}; leave it out, or begin "

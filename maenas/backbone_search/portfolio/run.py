@@ -58,6 +58,7 @@ from maenas.blocks.backbone_file import Metadata
 from maenas.blocks.files.temporary import sweep_temporaries
 from maenas.budgets import InfeasibleError
 from maenas.runs.config import SearchConfig
+from maenas.runs.named_files import kept_in
 from maenas.runs.start import mark_begun
 from maenas.terminal.device_warnings import warn_of
 
@@ -258,4 +259,4 @@ def write_spec(member: Member, config: SearchConfig, folder: Path) -> None:
             "optimum_at_most": round(found.certified.upper, 4),
         },
     )
-    dump_backbone(found.backbone, path, lines, metadata)
+    dump_backbone(found.backbone, path, lines, kept_in(metadata, path))

@@ -41,6 +41,7 @@ from maenas.nas import (
 from maenas.nas.executors import Executor
 from maenas.nas.problem import TOLERANCE
 from maenas.runs.config import SearchConfig
+from maenas.runs.named_files import kept_in
 
 LOG = logging.getLogger(__name__)
 
@@ -232,4 +233,5 @@ def _write(result: Result, parts: list[SearchPart]) -> None:
 
 
 def _dump(result: Result, found: Found, path: Path) -> None:
-    dump_backbone(found.backbone, path, receipt(result, found), metadata(result, found))
+    known = kept_in(metadata(result, found), path)
+    dump_backbone(found.backbone, path, receipt(result, found), known)

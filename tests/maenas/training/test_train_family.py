@@ -206,6 +206,20 @@ def test_a_family_is_continued_with_the_size_that_it_began_with(
     assert continued(Family(input_size=size), tmp_path).input_size == size
 
 
+def test_a_family_is_continued_from_another_folder_with_its_table(
+    given, tmp_path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    family = Family((str(given / "search"),), given / "data" / "data.yaml", device="lab.json")
+    begin(family, (), tmp_path)
+    monkeypatch.chdir(given)
+    table = str(tmp_path.resolve() / "lab.json")
+    assert continued(Family(), tmp_path).device == table
+    assert continued(Family(device=table), tmp_path).device == table
+    with pytest.raises(TrainError, match=r"was started with device .*lab\.json, got "):
+        continued(Family(device="lab.json"), tmp_path)
+
+
 def test_the_command_takes_height_and_width(given, typed, monkeypatch) -> None:
     asked = []
 
