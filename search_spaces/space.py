@@ -185,6 +185,25 @@ def load_space(name: str) -> Space:
     return parse_space(read_yaml(path, FORMAT), path)
 
 
+def own_size(space: str | Space | None) -> tuple[int, int] | None:
+    """(height, width) that a space of the user's own states; None for a bundled one, or none.
+
+    Templates of several sizes are searched in a bundled space, so it leaves the size to them.
+
+    Raises:
+        SpecError: if the file of the space cannot be used.
+    """
+    if space is None:
+        return None
+    if isinstance(space, str):
+        if space in space_names():
+            return None
+        space = load_space(space)
+    elif space.name in space_names() and space == load_space(space.name):
+        return None
+    return space.in_shape[1:]
+
+
 def space_names() -> list[str]:
     """Names of the bundled spaces."""
     return sorted(
@@ -202,7 +221,8 @@ class SpaceFile:
         stages: blocks in order; a field has one value, a list of values, or min, max and step; a
             stage with a choice of blocks has a list of them as `any_of`.
         features: indices of the stages whose outputs the neck receives.
-        in_shape: (channels, height, width) of the image in pixels.
+        in_shape: (channels, height, width) of the image in pixels; `--input-size` and `--channels`
+            change it, and a bundled space has the size of the template.
         about: description for users.
         widths_never_shrink: whether `out_channels` may only grow from stage to stage.
         bottleneck_ratio: smallest and largest `bottleneck_channels` divided by `out_channels`.

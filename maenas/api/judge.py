@@ -94,8 +94,8 @@ def judge(
         template: scale of neck and head; chosen by the cost if None.
         device: device or table that prices a latency.
         scope: part whose cost is equal: "detector" or "backbone".
-        input_size: side of the input image in pixels, or (height, width); that of the template if
-            None.
+        input_size: side of the input image in pixels, or (height, width); if None that of a space
+            of your own, else that of the template.
         networks: number of networks.
         band: relative width of the band of cost below `at`.
         equal_depth: draw networks with the same number of layers.

@@ -48,7 +48,8 @@ def run(
         space: search space; that of the template if None.
         template: scale of neck and head; if None the one whose published model is nearest to the
             budget, or "ns" without a budget.
-        input_size: side of the image in pixels, or (height, width); that of the template if None.
+        input_size: side of the image in pixels, or (height, width); if None that of a space of your
+            own, else that of the template.
         channels: number of channels of the images, 3 for RGB or 1 for grey; that of the space if
             None.
         evaluations: number of candidates of the search.

@@ -80,8 +80,8 @@ def search(
             the template, or a budget such as "25layers".
         max_effectiveness: DeepMAD's limit on depth relative to width.
         points: number of networks of a family over a range.
-        input_size: side of the input image in pixels, or (height, width); that of the template if
-            None.
+        input_size: side of the input image in pixels, or (height, width); if None that of a space
+            of your own, else that of the template.
         channels: number of channels of the images, 3 for RGB or 1 for grey; that of the space if
             None, which is 3 for those of maenas.
         num_classes: number of classes of the detector whose cost is limited; 80, as in the
@@ -233,7 +233,8 @@ def search_portfolio(
         portfolio: number of networks.
         spaces: search spaces that the portfolio spans; None for that of the template.
         templates: scales of neck and head that it spans; None to choose by budget.
-        input_sizes: sides of the input that it spans; None for that of the template.
+        input_sizes: sides of the input that it spans; None for that of a space of your own, else
+            that of the template.
         effort: number of workers, or a Ray cluster.
         out: folder of the portfolio; the next `runs/portfolio/exp` if None.
         resume: keep what the portfolio in the folder has solved, and solve the rest.

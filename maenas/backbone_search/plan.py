@@ -17,7 +17,7 @@ from maenas.detector.model.spec import assemble, identity_text
 from maenas.nas import EXACT, Evolution, MaxEntropy, Problem, SearcherFactory, load_searcher
 from maenas.runs.config import SearchConfig, digest
 from maenas.runs.templates import choose_template
-from maenas.search_spaces import Space, load_space
+from maenas.search_spaces import Space, load_space, own_size
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,10 +117,9 @@ def _subproblem(
 ) -> Subproblem:
     template = load_template(name).with_classes(config.num_classes)
     space = objects.space or load_space(config.space or template.space)
+    size = config.input_size or own_size(objects.space or config.space)
     channels = config.channels or space.in_shape[0]
-    space = replace(
-        space, in_shape=image_shape(config.input_size or template.in_shape[1:], channels)
-    )
+    space = replace(space, in_shape=image_shape(size or template.in_shape[1:], channels))
     if config.scope == "detector":
         _require_detectors(space, template)
     budgets = points[-1]

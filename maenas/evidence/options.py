@@ -36,8 +36,8 @@ class JudgeOptions:
         template: scale of neck and head; None to choose it by the cost.
         device: device or table that prices a latency.
         scope: part whose cost is equal, "detector" or "backbone".
-        input_size: side of the input image in pixels, or (height, width); None for the template's
-            own.
+        input_size: side of the input image in pixels, or (height, width); None for that of a space
+            of the user's own, else the template's.
         networks: number of networks.
         band: relative width of the band of cost below `at`.
         equal_depth: whether all networks have the same number of layers.

@@ -28,7 +28,8 @@ class RunOptions:
         threads: number of CPU threads of the device; all cores if None.
         space: search space; that of the template if None.
         template: scale of neck and head; the one nearest to the budget if None.
-        input_size: side of the image in pixels, or (height, width); that of the template if None.
+        input_size: side of the image in pixels, or (height, width); if None that of a space of the
+            user's own, else that of the template.
         channels: number of channels of the images, 3 or 1; that of the space if None.
         evaluations: number of candidates of the search.
         epochs: number of epochs; that of the recipe if None.

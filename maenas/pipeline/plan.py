@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from maenas.blocks import SpecError
-from maenas.budgets.image_size import sides_of
+from maenas.budgets.image_size import InputSize, sides_of
 from maenas.pipeline.options import RunOptions
 from maenas.pipeline.record import FILE, load_record
 from maenas.pipeline.step import Step, Value
 from maenas.runs.folders import BUILT, SEARCH, TRAINING
+from maenas.search_spaces import own_size
 
 LOG = logging.getLogger(__name__)
 
@@ -77,8 +78,13 @@ class RunPlan:
         """The exported file."""
         return self.folder / "model.onnx"
 
+    @property
+    def _size(self) -> InputSize:
+        """The input size that the user chose, by the option or the space; None without one."""
+        return self.options.input_size or own_size(self.options.space)
+
     def _shapes(self) -> Step:
-        out, size = self.folder / "shapes", self.options.input_size
+        out, size = self.folder / "shapes", self._size
         options: dict[str, Value] = {
             "out": str(out),
             "images": SHAPES,
@@ -140,8 +146,8 @@ class RunPlan:
                 f"run: template {template} has no published detector whose latency could be the "
                 "budget; give one, such as --budget 20ms."
             )
-        name, size = f"zoo:damo-yolo-{template}", self.options.input_size
-        predicted = maenas.predict(name, self.device, input_size=size)
+        name = f"zoo:damo-yolo-{template}"
+        predicted = maenas.predict(name, self.device, input_size=self._size)
         budget = f"{predicted.latency_ms:.3g}ms"
         LOG.info(f"no --budget: {budget}, the predicted latency of {name} here, is the limit")
         return budget

@@ -51,8 +51,8 @@ class SearchConfig:
         weights: weights of the score, one for each resolution level; None for its own.
         max_effectiveness: DeepMAD's bound on depth relative to width; None for no bound.
         points: number of networks of a family over a range.
-        input_size: side of the input image in pixels, or (height, width); None for the template's
-            own.
+        input_size: side of the input image in pixels, or (height, width); None for that of a space
+            of the user's own, else the template's.
         channels: number of channels of the images, 3 for RGB or 1 for grey; None for the space's.
         num_classes: number of classes of the detector that is priced; None for the template's 80.
         islands: number of populations that evolve separately and exchange their best networks.

@@ -27,7 +27,8 @@ class Span:
         portfolio: number of networks.
         space: search spaces; None for that of the template.
         template: scales of neck and head; None to choose by budget.
-        input_size: sides of the input image in pixels; None for that of the template.
+        input_size: sides of the input image in pixels; None for that of a space of the user's own,
+            else that of the template.
     """
 
     portfolio: int = 3

@@ -39,7 +39,8 @@ class Solved:
         score: name or file of the score.
         space: search space; None for that of the template.
         template: scale of neck and head; None if the budgets chose it.
-        input_size: side of the input image in pixels; None for that of the template.
+        input_size: side of the input image in pixels; None for that of a space of the user's own,
+            else that of the template.
         layers: limit on layers that `--layers auto` chose; None for that of the options.
         genome: genome of the network; None if no network meets the budgets.
         best: score of the network; None without one.

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from maenas.cli.options import COMPUTE, METHOD, NETWORK, OUTPUT, ImageSize, Json, Ray, Resume
+from maenas.cli.options import COMPUTE, METHOD, NETWORK, OUTPUT, Json, Ray, Resume
+from maenas.cli.search.one_network_options import Side
 from maenas.cli.search.search_options import Scope, Seed
 from maenas.cli.stop import interrupted
 from maenas.cli.training.train_options import RecipeChanges, TrainCompute, TrainData, arguments
@@ -47,7 +48,7 @@ def judge(
         typer.Option(help="Device or table that prices a latency.", rich_help_panel=NETWORK),
     ] = None,
     scope: Scope = "detector",
-    input_size: ImageSize = None,
+    input_size: Side = None,
     networks: Annotated[
         int, typer.Option(help="Number of networks, 10 or more.", rich_help_panel=NETWORK)
     ] = 48,

@@ -21,7 +21,8 @@ Side = Annotated[
     str | None,
     typer.Option(
         "--input-size",
-        help="Side of the image in pixels, or height and width as in 64x320. (the template's)",
+        help="Side of the image in pixels, or height and width as in 64x320. (that of your own "
+        "--space, else the template's)",
         metavar="SIDE|HxW",
         rich_help_panel=NETWORK,
     ),

@@ -58,7 +58,7 @@ Sides = Annotated[
     typer.Option(
         "--input-size",
         help="Side of the image in pixels, or height and width as in 64x320; several sides with "
-        "--portfolio. (the template's)",
+        "--portfolio. (that of your own --space, else the template's)",
         metavar="SIDE|HxW",
         rich_help_panel=NETWORK,
     ),

@@ -5,12 +5,15 @@ from pathlib import Path
 
 import pytest
 
+from maenas.backbone_search.objects import SearchObjects
 from maenas.backbone_search.plan import plan
 from maenas.blocks import SpecError, load_backbone
 from maenas.budgets import load_device
 from maenas.detector import load_template
+from maenas.detector.model.template import bundled_templates
 from maenas.runs.config import SearchConfig
 from maenas.runs.templates import choose_template, published_cost
+from maenas.search_spaces import load_space
 
 
 def planned(*budgets, **options):
@@ -68,6 +71,35 @@ def test_the_image_is_the_one_of_the_scale_or_the_one_asked_for():
     for size, in_shape in sizes:
         [subproblem] = planned("1GMACs", template="nm", input_size=size)
         assert subproblem.problem.space.in_shape == in_shape
+
+
+@pytest.mark.parametrize(
+    ("asked", "sides"), [(None, (96, 128)), (320, (320, 320)), ((64, 320), (64, 320))]
+)
+@pytest.mark.parametrize("is_object", [False, True])
+def test_a_space_of_the_user_s_own_states_the_size_of_the_image(asked, sides, is_object, tmp_path):
+    path = tmp_path / "res.yaml"  # the name of a bundled one
+    text = Path(str(files("maenas.search_spaces") / "res.yaml")).read_text()
+    path.write_text(text.replace("in_shape: [3, 640, 640]", "in_shape: [3, 96, 128]"))
+    space, objects = str(path), None
+    if is_object:
+        space, objects = "res", SearchObjects(space=load_space(str(path)))
+    config = SearchConfig(budgets=("1GMACs",), template="cn", space=space, input_size=asked)
+    [subproblem] = plan(config, objects)
+    assert subproblem.problem.space.in_shape == (3, *sides)
+
+
+@pytest.mark.parametrize("objects", [None, SearchObjects(space=load_space("res"))])
+def test_a_bundled_space_leaves_the_size_to_the_template(objects):
+    config = SearchConfig(budgets=("1GMACs",), template="cn", space="res")
+    [subproblem] = plan(config, objects)
+    assert subproblem.problem.space.in_shape == (3, 416, 416)
+
+
+def test_the_published_templates_have_the_size_of_their_space():
+    for name in bundled_templates():
+        template = load_template(name)
+        assert load_space(template.space).in_shape == template.in_shape
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,13 @@ def options(tmp_path: Path) -> JudgeOptions:
         input_size=64,
         networks=12,
     )
+
+
+def test_networks_of_a_space_of_the_user_s_own_have_the_size_that_it_states(
+    options: JudgeOptions,
+) -> None:
+    space = replace(options, input_size=None).subproblem().problem.space
+    assert space.in_shape == (3, 64, 64)  # the template has 640
 
 
 @pytest.mark.parametrize("equal_depth", [False, True])

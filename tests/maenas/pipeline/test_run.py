@@ -21,6 +21,7 @@ from maenas.pipeline.options import RunOptions
 from maenas.pipeline.plan import RunPlan, make_plan
 from maenas.pipeline.run import run_steps
 from maenas.pipeline.step import OPTION_NAMES, Step
+from tests.maenas.conftest import SMALL_SPACE
 from tests.schemas import errors_in
 
 OPTIONS = RunOptions(budget=("3.8ms",), device="t4", epochs=1, input_size=64)
@@ -155,6 +156,16 @@ def test_without_a_budget_the_latency_of_the_published_network_is_the_limit(
     ms = maenas.predict("zoo:damo-yolo-ns", "t4", input_size=64).latency_ms
     assert search.options["budget"] == (f"{ms:.3g}ms",)
     assert search.options["template"] == "ns"
+
+
+def test_the_published_network_has_the_size_of_a_space_of_the_user_s_own(tmp_path: Path) -> None:
+    space = tmp_path / "small.yaml"
+    space.write_text(SMALL_SPACE)
+    asked = replace(OPTIONS, budget=(), input_size=None, space=str(space))
+    plan = make_plan(asked, tmp_path)
+    ms = maenas.predict("zoo:damo-yolo-ns", "t4", input_size=64).latency_ms
+    assert plan.makers["search"]().options["budget"] == (f"{ms:.3g}ms",)
+    assert plan.makers["data"]().options["size"] == 64
 
 
 def test_a_stopped_run_continues_with_the_step_that_it_stopped_in(
