@@ -14,7 +14,8 @@ kernels. For each target, it is trained
 
 The target `general` is another question: a general detector, Ns trained long on the 92 classes of
 coco256, deeppcb and neu-det together (random seed 0), is fine-tuned to the three classes of bccd,
-none of which it knows, for 2, 5, 10 and 20 epochs, beside Ns from random weights.
+none of which it knows, for 2, 5, 10 and 20 epochs, beside Ns from random weights; and the other
+detector inherits from it, for 10 epochs.
 
 All are trained at 224 pixels on one thread; the last moving average is judged on the val split. A
 training takes some minutes. The same command continues where the last one was stopped; a training
@@ -132,7 +133,7 @@ def different(runs: Path) -> str:
 def tasks_of(targets: Sequence[str], seed: int, detector: str) -> Iterator[Task]:
     """The trainings of one seed, sources first."""
     if GENERAL in targets:
-        yield from general_tasks(seed)
+        yield from general_tasks(seed, detector)
     others = [data for data in targets if data != GENERAL]
     other = Task(OTHER, f"source-{OTHER}", seed, SOURCE, LONG)
     if others:
@@ -146,13 +147,15 @@ def tasks_of(targets: Sequence[str], seed: int, detector: str) -> Iterator[Task]
         yield Task(data, f"within-{data}-short", seed, detector, SHORT, same.folder)
 
 
-def general_tasks(seed: int) -> Iterator[Task]:
-    """The general detector, and what fine-tuning makes of it in each number of epochs."""
+def general_tasks(seed: int, detector: str) -> Iterator[Task]:
+    """The general detector, what fine-tuning makes of it, and another one that inherits from it."""
     source = Task(GENERAL, f"source-{GENERAL}", 0, SOURCE, LONG)
     yield source
     for epochs in BUDGETS:
         yield Task(NEW, f"fine-tuned-{epochs:02}", seed, SOURCE, epochs, source.folder)
         yield Task(NEW, f"random-ns-{epochs:02}", seed, SOURCE, epochs)
+    yield Task(NEW, f"general-{NEW}-short", seed, detector, SHORT, source.folder)
+    yield Task(NEW, f"random-{NEW}-short", seed, detector, SHORT)
 
 
 def data_of(name: str, real: Path, runs: Path) -> Path:
