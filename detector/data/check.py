@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from maenas.blocks.files.suffixes import suffix_of
-from maenas.detector.data.check_images import image_problems
+from maenas.detector.data.check_images import image_problems, without_images
 from maenas.detector.data.check_labels import check_balance, check_boxes
 from maenas.detector.data.dataset import DataError, DataProblem, Dataset, Severity
 from maenas.detector.data.readers.cut_boxes import check_cuts
@@ -86,13 +86,15 @@ def check(
     problems: list[DataProblem] = []
     for split, dataset in splits.items():
         indices = chosen(len(dataset), most)
+        found = dict(image_problems(dataset.columns, indices, done))
+        usable = without_images(dataset, found)
         problems += [
             *dataset.problems,
-            *check_cuts(dataset, split),
-            *check_boxes(dataset, size),
-            *check_balance(dataset, split),
-            *check_sources(dataset, split),
-            *(problem for _, problem in image_problems(dataset.columns, indices, done)),
+            *found.values(),
+            *check_cuts(usable, split),
+            *check_boxes(usable, size),
+            *check_balance(usable, split),
+            *check_sources(usable, split),
         ]
     return problems + _across(path, splits) + check_splits(path, splits) + _orphans(splits)
 
@@ -106,6 +108,7 @@ class SplitCounts:
         background: number of images without an object.
         objects: number of objects, without regions to ignore.
         crowds: number of regions to ignore.
+        left_out: number of images that cannot be used.
         classes: number of objects of each class, by name.
         sources: numbers of each data set of a union, by name; {} for any other data set.
     """
@@ -114,6 +117,7 @@ class SplitCounts:
     background: int
     objects: int
     crowds: int
+    left_out: int
     classes: Mapping[str, int]
     sources: Mapping[str, SourceCounts] = field(default_factory=dict)
 
@@ -163,19 +167,31 @@ class CheckResult:
 def summary(
     source: Path, splits: Mapping[str, Dataset], problems: Sequence[DataProblem]
 ) -> CheckResult:
-    """Numbers and problems of a checked data set."""
+    """Numbers of the images that can be used, and problems of a checked data set."""
+    damaged = {each.where: each for each in problems if each.skips and each.group == "images"}
+    usable = {split: _without(dataset, damaged) for split, dataset in splits.items()}
     counts = {
         split: SplitCounts(
             images=len(dataset),
             background=len(dataset) - len(dataset.labelled),
             objects=int(dataset.counts().sum()),
             crowds=int(dataset.columns.crowd.sum()),
+            left_out=dataset.left_out,
             classes=dict(zip(dataset.names, dataset.counts().tolist(), strict=True)),
             sources=source_counts(dataset),
         )
-        for split, dataset in splits.items()
+        for split, dataset in usable.items()
     }
     return CheckResult(source, counts, tuple(problems))
+
+
+def _without(dataset: Dataset, damaged: Mapping[str, DataProblem]) -> Dataset:
+    """A split without the images that have one of the problems, by their path."""
+    if not damaged:
+        return dataset
+    paths = enumerate(dataset.columns.paths())
+    found = {index: damaged[str(path)] for index, path in paths if str(path) in damaged}
+    return without_images(dataset, found)
 
 
 def chosen(count: int, most: int | None) -> range:

@@ -34,6 +34,7 @@ class DataProblem:
         what: description as a sentence whose subject is `where`.
         fix: advice on how to fix it.
         skips: whether an image or a label is skipped because of it.
+        image: path of the image whose labels it is about; "" for any other problem.
     """
 
     severity: Severity
@@ -42,6 +43,7 @@ class DataProblem:
     what: str
     fix: str
     skips: bool = False
+    image: str = ""
 
     def __str__(self) -> str:
         return f"{self.where}: {self.what}; {self.fix}"
@@ -109,6 +111,11 @@ class Dataset:
     def objects(self) -> int:
         """Number of objects, including crowds."""
         return len(self.columns.labels)
+
+    @property
+    def left_out(self) -> int:
+        """Number of images that are not among the samples, because they cannot be used."""
+        return sum(each.skips and each.group == "images" for each in self.problems)
 
     def counts(self) -> NDArray[np.int64]:
         """(classes,): number of objects of each class, without crowds."""

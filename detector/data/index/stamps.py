@@ -9,7 +9,7 @@ from pathlib import Path
 
 from maenas.detector.data.dataset import Dataset
 
-FORMAT = "maenas/index@3"  # raise it when a reader changes what it makes of the same files
+FORMAT = "maenas/index@4"  # raise it when a reader changes what it makes of the same files
 
 Stamp = tuple[int, int]  # bytes and modification time in ns; zeros where there is none
 

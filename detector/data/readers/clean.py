@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maenas.detector.arrays import Floats
+from maenas.detector.data.check_images import size_problem
 from maenas.detector.data.dataset import Dataset
 from maenas.detector.data.labelled import EVERY_CLASS, Flags, Labels
 from maenas.detector.data.readers.rows import Numbers, ProblemList, Rows
@@ -35,7 +36,9 @@ def dataset_of(
 ) -> Dataset:
     """A split with clean labels, without the images whose labels are all invalid.
 
-    An image that loses all its labels is left out, since it would count as background.
+    An image that loses all its labels is left out, since it would count as background. So is one
+    with a label outside of it whose file has another size than its labels are for: that is the
+    cause, and the boxes are not reported.
 
     Args:
         source: file of the data set.
@@ -50,17 +53,18 @@ def dataset_of(
     """
     shapes = np.array(sizes, dtype=np.int32).reshape(-1, 2)
     clean_rows = _CleanRows(len(rows.labels), len(paths))
+    resized = _Resized(paths, sizes, problems)
     is_sorted = bool((rows.image[1:] >= rows.image[:-1]).all())
     order = None if is_sorted else np.argsort(rows.image, kind="stable")
     for first, last in _blocks(rows.image, order):
         some = np.arange(first, last) if order is None else order[first:last]
-        clean_rows.add(rows.take(some), shapes, names, problems)
+        clean_rows.add(rows.take(some), shapes, names, problems, resized)
     left = clean_rows.left
-    lost = problems.images_that_lose_labels(len(paths)) & (left == 0)
+    lost = problems.images_that_lose_labels(len(paths)) & (left == 0) & ~resized.found
     for image in np.flatnonzero(lost).tolist():
         what, fix = "none of its labels can be used, so it is left out", "correct its labels"
-        problems.add(image, about(image), what, fix)
-    stays = np.flatnonzero(~lost)
+        problems.add(image, about(image), what, fix, group="images")
+    stays = np.flatnonzero(~lost & ~resized.found)
     columns = Samples(
         *columns_of_paths(paths[image] for image in stays.tolist()),
         shapes[stays],
@@ -69,7 +73,8 @@ def dataset_of(
         *clean_rows.columns(),
         clean_rows.outlines(),
     )
-    return Dataset(source, columns, tuple(names), tuple(category_ids), problems.in_order())
+    found = problems.in_order(paths)
+    return Dataset(source, columns, tuple(names), tuple(category_ids), found)
 
 
 def _blocks(image: NDArray[np.int64], order: NDArray[np.int64] | None) -> Iterator[tuple[int, int]]:
@@ -82,6 +87,33 @@ def _blocks(image: NDArray[np.int64], order: NDArray[np.int64] | None) -> Iterat
             last += 1
         yield first, last
         first = last
+
+
+class _Resized:
+    """Search for images of another size than their labels are for, by the headers of the files.
+
+    Args:
+        paths: files of the images.
+        sizes: (height, width) that the labels of each image are for.
+        problems: list of problems; gets one entry for each image that is found.
+
+    Attributes:
+        found: (I,), whether an image was looked at and has another size.
+    """
+
+    def __init__(
+        self, paths: Sequence[Path], sizes: Sequence[tuple[int, int]], problems: ProblemList
+    ) -> None:
+        self.found: Flags = np.zeros(len(paths), dtype=np.bool_)
+        self._paths, self._sizes, self._problems = paths, sizes, problems
+
+    def look(self, images: Sequence[int]) -> None:
+        """Look at images, each of which comes once."""
+        for image in images:
+            problem = size_problem(self._paths[image], self._sizes[image])
+            if problem is not None:
+                self.found[image] = True
+                self._problems.add_size(image, problem)
 
 
 class _CleanRows:
@@ -104,9 +136,16 @@ class _CleanRows:
         self._areas = np.empty(most, dtype=np.float32)
         self._outlines: list[Outlines] = []
 
-    def add(self, rows: Rows, sizes: Sizes, names: Sequence[str], problems: ProblemList) -> None:
+    def add(
+        self,
+        rows: Rows,
+        sizes: Sizes,
+        names: Sequence[str],
+        problems: ProblemList,
+        resized: _Resized,
+    ) -> None:
         """Add the labels that can be used of some images."""
-        cut, kept = clean(rows, sizes, names, problems)
+        cut, kept = clean(rows, sizes, names, problems, resized)
         sides, areas = cut[kept, 2:] - cut[kept, :2], rows.areas[kept]
         self.left += np.bincount(rows.image[kept], minlength=len(sizes))
         place = slice(self._count, self._count + len(sides))
@@ -132,7 +171,7 @@ class _CleanRows:
 
 
 def clean(
-    rows: Rows, sizes: Sizes, names: Sequence[str], problems: ProblemList
+    rows: Rows, sizes: Sizes, names: Sequence[str], problems: ProblemList, resized: _Resized
 ) -> tuple[Numbers, Flags]:
     """Boxes (N, 4) clipped to the images, and (N,) whether each is valid.
 
@@ -141,6 +180,7 @@ def clean(
         sizes: (I, 2) as (height, width) of the images.
         names: names of the classes.
         problems: list of problems; gets one entry for each label dropped or clipped.
+        resized: search for images of another size, which lose their labels.
     """
     kept = np.ones(len(rows.labels), dtype=bool)
 
@@ -167,18 +207,20 @@ def clean(
     drop((x2 <= x1) | (y2 <= y1), "has a width or height of zero or less", "delete or redraw it")
     height, width = sizes[rows.image].T.astype(np.float64)
     outside = (x2 <= 0) | (y2 <= 0) | (x1 >= width) | (y1 >= height)
-    drop(outside, lambda r: f"lies outside {image_size(r)}", "delete it, or check its units")
     cut: Numbers = np.empty_like(boxes)
     beyond = np.zeros(len(boxes), dtype=bool)
     for column, side in enumerate((width, height, width, height)):  # a column at a time: memory
         np.clip(boxes[:, column], 0, side, out=cut[:, column])
         allowed = np.maximum(OVERHANG * side, LEAST_OVERHANG)
         beyond |= np.abs(cut[:, column] - boxes[:, column]) > allowed
+    resized.look(np.unique(rows.image[(outside | beyond) & kept]).tolist())
+    kept &= ~resized.found[rows.image]
+    drop(outside, lambda r: f"lies outside {image_size(r)}", "delete it, or check its units")
+    twice = _repeated(rows.image, rows.labels, cut, kept)
+    drop(twice, "is there twice", "delete one of them")
     report(
         beyond, lambda row: f"reaches beyond {image_size(row)} {WAS_CUT}", "redraw it", skips=False
     )
-    twice = _repeated(rows.image, rows.labels, cut, kept)
-    drop(twice, "is there twice", "delete one of them")
     return cut, kept
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -126,6 +126,10 @@ class ProblemList:
         problem = DataProblem("warning", group, str(where), what, fix, skips)
         self._found.append((image, problem))
 
+    def add_size(self, image: int, problem: DataProblem) -> None:
+        """Add the problem of an image of another size than its labels are for."""
+        self._found.append((image, problem))
+
     def images_that_lose_labels(self, count: int) -> Flags:
         """(count,): whether a label of each image is skipped."""
         found = np.zeros(count, dtype=bool)
@@ -134,9 +138,14 @@ class ProblemList:
                 found[image] = True
         return found
 
-    def in_order(self) -> tuple[DataProblem, ...]:
-        """All problems, in the order of the images."""
-        return tuple(problem for _, problem in sorted(self._found, key=lambda each: each[0]))
+    def in_order(self, paths: Sequence[Path] = ()) -> tuple[DataProblem, ...]:
+        """All problems in the order of the images; those of labels name the path of the image."""
+        return tuple(
+            replace(problem, image=str(paths[image]))
+            if 0 <= image < len(paths) and problem.group == "labels"
+            else problem
+            for image, problem in sorted(self._found, key=lambda each: each[0])
+        )
 
     def first(self) -> str:
         """The first problem, worded as the end of a sentence; "" if there is none."""

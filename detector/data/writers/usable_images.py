@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
-import numpy as np
-
-from maenas.detector.data.check_images import image_problems
+from maenas.detector.data.check_images import image_problems, without_images
 from maenas.detector.data.dataset import Dataset
 
 
@@ -28,10 +25,7 @@ def with_usable_images(
     """
     columns = dataset.columns
     found = dict(image_problems(columns, range(len(columns)), done))
-    if not found:
-        return dataset
-    kept = np.setdiff1d(np.arange(len(columns)), list(found))
-    problems = (*dataset.problems, *found.values())
-    usable = replace(dataset, samples=columns.take(kept), problems=problems)
-    usable.require_images(split)
+    usable = without_images(dataset, found)
+    if found:
+        usable.require_images(split)
     return usable

@@ -34,6 +34,7 @@ class Written:
         form: name of the format.
         images: number of images of each split.
         objects: number of objects of each split, as read from the source.
+        skipped: number of images of each split that cannot be used, so they are not written.
         left_out: one line for each kind of label that the format cannot state.
     """
 
@@ -41,6 +42,7 @@ class Written:
     form: str
     images: dict[str, int]
     objects: dict[str, int]
+    skipped: dict[str, int]
     left_out: tuple[str, ...]
 
 
@@ -87,6 +89,7 @@ def write_dataset(
         form,
         {split: len(part.dataset) for split, part in parts.items()},
         {split: dataset.objects for split, dataset in splits.items()},
+        {split: dataset.left_out for split, dataset in splits.items()},
         tuple(left.lines()),
     )
 

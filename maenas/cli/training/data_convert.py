@@ -38,7 +38,9 @@ def convert_data(
     made = maenas.convert_data(source, out, to=to, link=link)
     for split, count in made.images.items():
         objects = count_of(made.objects[split], "object")
-        OUT.print(f"{split}: {count_of(count, 'image')}, {objects}")
+        skipped = made.skipped[split]
+        end = f"; {count_of(skipped, 'image')} left out" if skipped else ""
+        OUT.print(f"{split}: {count_of(count, 'image')}, {objects}{end}")
     for line in made.left_out:
         LOG.warning(f"left out: {line}")
     OUT.print(f"written: {made.path}")

@@ -26,6 +26,8 @@ def counts(result: CheckResult) -> list[str]:
         rest = f" and {count_of(len(ranked) - 5, 'class')} more" if len(ranked) > 5 else ""
         if counted.crowds:
             rest += f"; {count_of(counted.crowds, 'region')} to ignore"
+        if counted.left_out:
+            rest += f"; {count_of(counted.left_out, 'image')} left out"
         lines.append(
             f"{split}: {count_of(counted.images, 'image')} ({counted.background:,} "
             f"background), {count_of(counted.objects, 'object')}: {classes}{rest}"

@@ -124,6 +124,7 @@ def test_the_summary_counts(one_split):
         "background": 1,
         "objects": 2,
         "crowds": 0,
+        "left_out": 1,
         "classes": {"cat": 1, "dog": 1},
     }
     assert told["errors"] == 0

@@ -87,6 +87,12 @@ def test_a_conversion_skips_damaged_images_in_one_line(shapes, typed, options):
     assert ran.err.count(told) == 1
     assert ran.err.count("cannot be read") == 1
     assert "train: 17 images, " in ran.out
+    assert "objects; 3 images left out\n" in ran.out
+    (counted,) = (line for line in ran.out.splitlines() if line.startswith("train: "))
+    checked = typed("data", "check", "set").out.splitlines()[0]
+    assert checked.startswith("train: 17 images (")
+    assert checked.endswith("; 3 images left out")
+    assert f", {counted.split(', ')[1].split(';')[0]}: " in checked
     written = {image.name for image in Path("new").rglob("images/train/*")}
     assert len(written) == 17
     assert written.isdisjoint(image.name for image in images)

@@ -219,10 +219,10 @@ def _images(source: Path, entry: Path, problems: ProblemList) -> list[Path]:
     """Images in a folder and its subfolders, sorted by path, or images in a list, by line."""
     if entry.is_dir():
         files = all_visible_files(entry)
-        other = [file for file in files if suffix_of(file) in UNREADABLE_SUFFIXES]
-        if other:
-            what = f"images in a form that cannot be read: {len(other)}, such as {other[0].name}"
-            problems.add(-1, entry, what, "convert them to .jpg or .png", group="images")
+        for file in files:
+            if suffix_of(file) in UNREADABLE_SUFFIXES:
+                what = "is in a form that cannot be read"
+                problems.add(-1, file, what, "convert it to .jpg or .png", group="images")
         return [file for file in files if suffix_of(file) in IMAGE_SUFFIXES]
     if suffix_of(entry) in IMAGE_SUFFIXES:
         return [entry]

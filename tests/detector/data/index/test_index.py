@@ -225,7 +225,7 @@ def _without_a_key(index: Path) -> None:
         (_cut, "boxes.npy is cut: it has 130 of"),
         (_header_changed, "boxes.npy: cannot be read"),
         (_missing, "labels.npy is missing"),
-        (_of_another_version, "is of another version than maenas/index@3"),
+        (_of_another_version, "is of another version than maenas/index@4"),
         (_head_cut, "index.json: is damaged"),
         (_without_a_key, "index.json lacks 'names'"),
     ],
