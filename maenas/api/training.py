@@ -70,8 +70,8 @@ def train(
         processes: number of processes that train together with `ray`, each on its own GPU.
         trackers: what follows the training: a `Tracker`, "tensorboard", "wandb", "mlflow" or
             `module:object` of a plugin; TensorBoard where it is installed if None, none if empty.
-        skip_val_page: leave out `val.html`, the page of an evaluation of the best detector at the
-            end.
+        skip_val_page: leave out the evaluation of the best detector, which ends the training and is
+            part of its page.
     Returns:
         The result; None in a process of `torchrun` that is not the first.
     Raises:

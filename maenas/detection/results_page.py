@@ -35,6 +35,7 @@ from maenas.report.training import examples_in, examples_section, training_secti
 from maenas.runs.training_table import training_in, training_rows
 
 PAGE_FILE = "results.html"
+SUMMARY = "summary"  # anchor of the first section of an evaluation
 MOST_CURVES = 12  # classes in a chart; their colours can still be told apart
 MOST_CONFUSED = 25  # classes in the table of confusion
 EVERY = 5  # of the 101 recalls, one of so many is drawn
@@ -56,17 +57,24 @@ def results_page(result: ValResult, worst: Path) -> str:
         result: result of the evaluation.
         worst: folder of the drawn worst images.
     """
-    sections = [
+    sections = [*evaluation_sections(result, worst), *_training(result)]
+    return page_text(Page("maenas val", f"Evaluation of {result.model}.", sections, foot()))
+
+
+def evaluation_sections(result: ValResult, worst: Path) -> list[Section]:
+    """The parts of the page without the curves of the training, a summary first.
+
+    Args:
+        result: result of the evaluation.
+        worst: folder of the drawn worst images.
+    """
+    return [
         _summary(result),
         _curves(result),
         *_sizes(result),
         _confusion(result),
         *_worst(result, worst),
-        *_training(result),
     ]
-    found = result.evaluation
-    lead = f"{result.model} on {len(found.seen)} images of split {result.split} of {result.data}."
-    return page_text(Page("maenas val", lead, sections, foot()))
 
 
 def _summary(result: ValResult) -> Section:
@@ -79,7 +87,10 @@ def _summary(result: ValResult) -> Section:
         Figure("best mean F1", f"{point.f1:.3f}", f"at confidence {point.min_score:g}"),
         Figure("network", f"{latency.network:.1f} ms", "median per image"),
     ]
-    return Section("summary", "Summary", figures(shown) + _class_table(scores.per_class))
+    images = len(result.evaluation.seen)
+    about = f"{images:,} images of split {result.split} of {result.data}."
+    body = paragraph(about) + figures(shown) + _class_table(scores.per_class)
+    return Section(SUMMARY, "Summary", body)
 
 
 def _class_table(classes: Sequence[ClassScores]) -> str:

@@ -22,6 +22,15 @@ PANELS = (
     ("Accuracy on the validation images", "AP", ("ap", "ap50")),
     ("Learning rate", "learning rate", ("lr",)),
 )
+# Names of columns where the column itself is not the word of a reader.
+NAMES = {
+    "ap": "AP",
+    "ap50": "AP50",
+    "giou": "GIoU",
+    "lr": "learning rate",
+    "one_to_one": "one-to-one",
+}
+TRAINING = "training"  # anchor of the section of the curves
 IMAGE_LIMIT = 5_000_000  # bytes of one image
 IMAGES_LIMIT = 4_000_000  # bytes of all images in a page
 IMAGES = (".jpg", ".jpeg", ".png")
@@ -39,7 +48,7 @@ def training_section(rows: Sequence[Mapping[str, float]], about: str = "") -> Se
     for number, (title, label, columns) in enumerate(PANELS):
         curves = [
             Curve(
-                name.replace("_", " "),
+                NAMES.get(name, name.replace("_", " ")),
                 [CurvePoint(row["epoch"], row[name]) for row in rows if name in row],
             )
             for name in columns
@@ -47,13 +56,14 @@ def training_section(rows: Sequence[Mapping[str, float]], about: str = "") -> Se
         ]
         if not curves:
             continue
-        finals = ", ".join(f"{curve.name} {curve.points[-1].y:.4g}" for curve in curves)
+        digits = ".4f" if label == "AP" else ".4g"
+        finals = ", ".join(f"{curve.name} {curve.points[-1].y:{digits}}" for curve in curves)
         anchor = f"training-{number}"
         says = f"{title} over the epochs; at the end: {finals}"
         body += f"<h3>{text(title)}</h3>" + paragraph(f"At the end: {finals}.", "quiet")
         body += chart(anchor, says, curve_table(title, "epoch", curves), low=True)
         charts[anchor] = data_of(Lines("epoch", label, curves))
-    return Section("training", "Training", body, charts)
+    return Section(TRAINING, "Training", body, charts)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,9 +15,9 @@ from maenas.detector.train import OPTIONAL_PARTS, PARTS, EpochResult
 from maenas.report import Page, Section, foot, page_text
 from maenas.report.training import training_section
 from maenas.runs.folders import TRAINING_TABLE
+from maenas.runs.forecast import forecast
 
 CSV_FILE, PNG_FILE, PAGE_FILE = TRAINING_TABLE, "results.png", "results.html"
-VAL_FILE = "val.html"  # page of the evaluation that ends a training
 COLUMNS = (
     *("epoch", "step", "lr", *PARTS, *OPTIONAL_PARTS, "loss"),
     *("ap", "ap50", "skipped", "train_s"),
@@ -31,10 +31,19 @@ class Charts:
     Args:
         folder: folder of the run.
         rows: rows of the earlier epochs of a run that is resumed; they are not changed.
+        epochs: number of epochs of the whole training.
+        plain_epochs: number of its last epochs without mosaic.
     """
 
-    def __init__(self, folder: Path, rows: Sequence[Mapping[str, float]]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        rows: Sequence[Mapping[str, float]],
+        epochs: int,
+        plain_epochs: int = 0,
+    ) -> None:
         self._folder = folder
+        self._epochs, self._plain_epochs = epochs, plain_epochs
         self._rows = list(rows)
         self._drawn = time.monotonic()
 
@@ -62,7 +71,11 @@ class Charts:
     def _draw(self) -> None:
         self._drawn = time.monotonic()
         draw(self._rows, self._folder / PNG_FILE)
-        write_text(self._folder / PAGE_FILE, page(self._rows, self._folder))
+        end = forecast(self._rows, self._epochs, "ap50", self._plain_epochs)
+        about = f"of {self._epochs}"
+        if end is not None:
+            about += f". AP50 expected at the end: {end}"
+        write_text(self._folder / PAGE_FILE, page(self._rows, self._folder, about))
 
 
 def table(rows: Sequence[Mapping[str, float]]) -> str:
@@ -78,15 +91,21 @@ def table(rows: Sequence[Mapping[str, float]]) -> str:
     return text.getvalue()
 
 
-def page(rows: Sequence[Mapping[str, float]], folder: Path) -> str:
-    """The curves as a page of HTML, with the best epoch and the page of the evaluation."""
-    about = f"Epoch {rows[-1]['epoch']:.0f}."
-    sections = [_evaluation()] if (folder / VAL_FILE).is_file() else []
-    if not sections:
-        about += (
-            f" `maenas val {folder}` writes the page of an evaluation: confusion, sizes and the "
-            "worst images."
-        )
+def page(
+    rows: Sequence[Mapping[str, float]],
+    folder: Path,
+    ahead: str = "",
+    evaluation: Sequence[Section] = (),
+) -> str:
+    """The curves as a page of HTML, with the best epoch and the evaluation of its detector.
+
+    Args:
+        rows: rows of the epochs, see `training_section`.
+        folder: folder of the run.
+        ahead: words after the number of the epoch on what is to come; "" without any.
+        evaluation: sections of the evaluation, a summary first; () without one.
+    """
+    about = f"Epoch {rows[-1]['epoch']:.0f} {ahead}".rstrip() + "."
     judged = [row for row in rows if "ap" in row]
     if judged:
         best = max(judged, key=lambda row: row["ap"])
@@ -94,16 +113,16 @@ def page(rows: Sequence[Mapping[str, float]], folder: Path) -> str:
             f"Best: AP {best['ap']:.4f}, AP50 {best['ap50']:.4f} at epoch {best['epoch']:.0f}. "
             + about
         )
-    lead = f"Training in {folder}."
-    sections.insert(0, training_section(rows, about))
+    if not evaluation:
+        about += (
+            f" `maenas val {folder}` writes the page of an evaluation: confusion, sizes and the "
+            "worst images."
+        )
+    sections = [*evaluation[:1], training_section(rows, about), *evaluation[1:]]
+    lead = f"Training in {folder}" + (
+        " and evaluation of its best detector." if evaluation else "."
+    )
     return page_text(Page("maenas train", lead, sections, foot()))
-
-
-def _evaluation() -> Section:
-    """The link to the page of the evaluation."""
-    link = f'<a href="{VAL_FILE}">{VAL_FILE}</a>'
-    about = "metrics of each class, confusion, sizes and the worst images of the best detector"
-    return Section("evaluation", "Evaluation", f"<p>{link}: {about}.</p>")
 
 
 def draw(rows: Sequence[Mapping[str, float]], path: Path) -> None:

@@ -1,18 +1,18 @@
-"""The evaluation of a detector while it is trained, and the page of the last one."""
+"""The evaluation of a detector while it is trained, and the last one on the page of the run."""
 
 from __future__ import annotations
 
 import logging
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
 
 from maenas.blocks.files.atomic_write import write_text
-from maenas.blocks.files.plain_file import MIB, read_text
 from maenas.detection.evaluate import evaluated, val_thresholds
 from maenas.detection.predictor import Predictor
 from maenas.detection.results_page import PAGE_FILE as RESULTS_PAGE
-from maenas.detection.results_page import results_page
+from maenas.detection.results_page import SUMMARY, evaluation_sections
 from maenas.detector.data import Dataset
 from maenas.detector.evaluate.coco import COUNTED
 from maenas.detector.evaluate.evaluate import detected, evaluation, published_thresholds
@@ -29,12 +29,14 @@ from maenas.detector.train.precision import precision_of
 from maenas.detector.train.recipe import ComputeOptions
 from maenas.detector.train.state import BEST
 from maenas.detector.train.training import Evaluate
+from maenas.report import Section
+from maenas.report.saved import sections_of
+from maenas.report.training import TRAINING
 from maenas.runs.signals import Signals
 from maenas.runs.training_table import training_rows
-from maenas.training.charts import PAGE_FILE, VAL_FILE, page
+from maenas.training.charts import PAGE_FILE, page
 from maenas.training.cores import cores
 
-LARGEST_PAGE = 256 * MIB  # holds its images
 LOG = logging.getLogger(__name__)
 EVALUATED_AT_A_TIME = 8
 
@@ -66,7 +68,7 @@ def evaluator(
 
 
 def write_val_page(run: Path, val: Dataset, ranks: Ranks, compute: ComputeOptions) -> None:
-    """Evaluate the best detector of a run, and write its page beside that of the curves.
+    """Evaluate the best detector of a run, and add the evaluation to the page of the curves.
 
     The page holds the worst images itself; they are drawn into a temporary folder.
 
@@ -85,25 +87,29 @@ def write_val_page(run: Path, val: Dataset, ranks: Ranks, compute: ComputeOption
     with tempfile.TemporaryDirectory() as made:
         worst = Path(made) / WORST_FOLDER
         save_worst(result.report.worst, worst, result.report.confusion.min_score)
-        text = results_page(result, worst)
-    _add_val_page(run, text)
+        sections = evaluation_sections(result, worst)
+    _add_evaluation(run, sections)
 
 
 def copy_val_page(evaluation: Path, run: Path) -> None:
-    """Take the page of an evaluation of the best detector of a run, made by `maenas val`.
+    """Add to the page of a run the evaluation of its best detector, made by `maenas val`.
 
     Args:
         evaluation: folder of the evaluation.
         run: folder of a training that has finished.
     """
-    _add_val_page(run, read_text(evaluation / RESULTS_PAGE, limit=LARGEST_PAGE))
+    found = sections_of(evaluation / RESULTS_PAGE)
+    _add_evaluation(run, [each for each in found if each.anchor != TRAINING])
 
 
-def _add_val_page(run: Path, text: str) -> None:
-    """Write the page of the evaluation of a run, and link it from the curves."""
-    write_text(run / VAL_FILE, text)
-    write_text(run / PAGE_FILE, page(training_rows(run), run))
-    LOG.info(f"written: {run / VAL_FILE}, the evaluation of {run / BEST}")
+def has_evaluation(run: Path) -> bool:
+    """Whether the page of a run holds the evaluation of its best detector."""
+    return any(each.anchor == SUMMARY for each in sections_of(run / PAGE_FILE))
+
+
+def _add_evaluation(run: Path, evaluation: Sequence[Section]) -> None:
+    write_text(run / PAGE_FILE, page(training_rows(run), run, evaluation=evaluation))
+    LOG.info(f"written: {run / PAGE_FILE}, with the evaluation of {run / BEST}")
 
 
 def batch_of(ranks: Ranks, compute: ComputeOptions) -> int:

@@ -9,7 +9,7 @@ from maenas.blocks import MaenasError
 from maenas.detector.checkpoints.checkpoint import SPEC_FILE, WEIGHTS_FILE
 from maenas.detector.train.state import BEST, STATE_FILE
 from maenas.runs import start
-from maenas.training.charts import CSV_FILE, PAGE_FILE, PNG_FILE, VAL_FILE
+from maenas.training.charts import CSV_FILE, PAGE_FILE, PNG_FILE
 from maenas.training.model_card import CARD_FILE
 
 
@@ -31,7 +31,7 @@ def clear(folder: Path) -> None:
     """
     start.mark_start(folder)
     best = (folder / BEST / name for name in (SPEC_FILE, WEIGHTS_FILE))
-    results = (folder / name for name in (CSV_FILE, PNG_FILE, PAGE_FILE, VAL_FILE, CARD_FILE))
+    results = (folder / name for name in (CSV_FILE, PNG_FILE, PAGE_FILE, CARD_FILE))
     for path in (folder / STATE_FILE, *best, *results):
         try:
             path.unlink(missing_ok=True)

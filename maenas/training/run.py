@@ -64,8 +64,8 @@ def run_training(
         compute: device that torch computes on.
         workers: number of processes that load images; one per core if None.
         trackers: trackers of the training, see `load_trackers`.
-        has_val_page: whether the run ends with an evaluation of the best detector, whose page is
-            `val.html`; without a validation split there is none.
+        has_val_page: whether the run ends with an evaluation of the best detector, which its page
+            holds; without a validation split there is none.
     Returns:
         The result, at once if the run to continue has finished; None in a process of rank > 0.
     Raises:
@@ -164,7 +164,7 @@ def follow(
         save_labels(training, folder.path)
     tracked = TrackedRun(folder.path, settings_of(recipe, training, data), first)
     with (
-        Charts(folder.path, rows) as charts,
+        Charts(folder.path, rows, recipe.epochs, plain_epochs) as charts,
         Trackers(trackers, tracked) as following,
         TrainLine(first, total, recipe.epochs, plain_epochs, ranks.device, rows) as line,
     ):

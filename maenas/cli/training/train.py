@@ -60,9 +60,9 @@ def train(
 ) -> None:
     """Train a detector; under torchrun or with --ray on several GPUs.
 
-    The run folder holds the detectors `last` and `best`, results.csv, .png and .html, the page of
-    an evaluation val.html, TensorBoard events, images of labels and predictions, and the state
-    that --resume continues from.
+    The run folder holds the detectors `last` and `best`, results.csv, .png and .html, the page
+    with curves and an evaluation of `best`, TensorBoard events, images of labels and predictions,
+    and the state that --resume continues from.
     """
     import maenas
 

@@ -81,7 +81,7 @@ SkipValPage = Annotated[
     bool,
     typer.Option(
         "--skip-val-page",
-        help="Leave out val.html, the page of an evaluation of the best detector at the end.",
+        help="Leave out the evaluation of the best detector, which ends the training.",
         rich_help_panel=OUTPUT,
     ),
 ]

@@ -115,7 +115,7 @@ def trained(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr("maenas.evidence.race.kept_recipe", lambda _: Recipe(epochs=8))
     monkeypatch.setattr(
         "maenas.evidence.race.write_val_page",
-        lambda run, *_: (run / "val.html").write_text("page", encoding="utf-8"),
+        lambda run, *_: (run / "results.html").write_text("page", encoding="utf-8"),
     )
     return names
 
@@ -174,7 +174,7 @@ def test_on_a_cluster_the_winner_is_a_task_whose_files_come_back(
     assert set(opened) == {(2, "local")}
     assert trained.count("w1-e8-s0") == 1
     kept = {path.name for path in (out / "winner").iterdir()}
-    assert kept == {"args.yaml", "best", "card.md", "results.csv", "resume.pt", "val.html"}
+    assert kept == {"args.yaml", "best", "card.md", "results.csv", "results.html", "resume.pt"}
     assert not (out / "running").exists()
 
 

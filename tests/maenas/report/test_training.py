@@ -23,11 +23,11 @@ def test_every_column_of_a_training_has_its_axis() -> None:
 def test_curves_have_the_epochs_that_were_computed() -> None:
     section = training_section(ROWS)
     loss, accuracy, rate = section.charts.values()
-    assert [curve["name"] for curve in loss["curves"]] == ["loss", "giou"]
+    assert [curve["name"] for curve in loss["curves"]] == ["loss", "GIoU"]
     assert [(p["x"], p["y"]) for p in loss["curves"][0]["points"]] == [(1, 3.0), (2, 2.0)]
     assert [(p["x"], p["y"]) for p in accuracy["curves"][0]["points"]] == [(2, 0.25)]
-    assert [curve["name"] for curve in rate["curves"]] == ["lr"]
-    assert "ap 0.25, ap50 0.5" in section.body
+    assert [curve["name"] for curve in rate["curves"]] == ["learning rate"]
+    assert "AP 0.2500, AP50 0.5000" in section.body
 
 
 def test_a_training_without_evaluation_has_no_accuracy() -> None:
