@@ -35,6 +35,7 @@ class Written:
         images: number of images of each split.
         objects: number of objects of each split, as read from the source.
         skipped: number of images of each split that cannot be used, so they are not written.
+        renamed: new name of each image file whose name changed, by its path in the source.
         left_out: one line for each kind of label that the format cannot state.
     """
 
@@ -43,6 +44,7 @@ class Written:
     images: dict[str, int]
     objects: dict[str, int]
     skipped: dict[str, int]
+    renamed: dict[Path, str]
     left_out: tuple[str, ...]
 
 
@@ -90,6 +92,7 @@ def write_dataset(
         {split: len(part.dataset) for split, part in parts.items()},
         {split: dataset.objects for split, dataset in splits.items()},
         {split: dataset.left_out for split, dataset in splits.items()},
+        _renamed(parts),
         tuple(left.lines()),
     )
 
@@ -115,6 +118,16 @@ def _parts(splits: Mapping[str, Dataset], writer: Writer) -> dict[str, Part]:
             dataset, [names[writer.image_folder(split)][path] for path in dataset.columns.paths()]
         )
         for split, dataset in splits.items()
+    }
+
+
+def _renamed(parts: Mapping[str, Part]) -> dict[Path, str]:
+    """New names of the image files that did not keep theirs."""
+    return {
+        path: file
+        for part in parts.values()
+        for path, file in zip(part.dataset.columns.paths(), part.files, strict=True)
+        if file != path.name
     }
 
 

@@ -41,6 +41,9 @@ def convert_data(
         skipped = made.skipped[split]
         end = f"; {count_of(skipped, 'image')} left out" if skipped else ""
         OUT.print(f"{split}: {count_of(count, 'image')}, {objects}{end}")
+    if made.renamed:
+        path, name = next(iter(made.renamed.items()))
+        OUT.print(f"renamed: {count_of(len(made.renamed), 'image')}, such as {path} to {name}")
     for line in made.left_out:
         LOG.warning(f"left out: {line}")
     OUT.print(f"written: {made.path}")

@@ -56,11 +56,27 @@ def test_a_generated_set_has_no_error(shapes, typed):
 def test_a_set_is_converted(shapes, typed):
     ran = typed("data", "convert", "set", "--to", "voc", "--out", "voc")
     assert ran.code == 0
-    first, second, last = ran.out.splitlines()
+    first, second, renamed, last = ran.out.splitlines()
+    assert renamed.startswith("renamed: 4 images, such as set/images/val/")
     assert first.startswith("train: 20 images, ")
     assert second.startswith("val: 4 images, ")
     assert last == "written: voc/data.yaml"
     assert typed("data", "check", "voc").code == 0
+
+
+def test_a_conversion_counts_the_images_that_it_renames(typed, tmp_path):
+    for split, name in (("train", "#hash.jpg"), ("train", "100%.jpg"), ("val", "plain.jpg")):
+        (tmp_path / split).mkdir(exist_ok=True)
+        Image.new("RGB", (32, 32)).save(tmp_path / split / name)
+        (tmp_path / split / name).with_suffix(".txt").write_text("0 .5 .5 .5 .5\n")
+    Image.new("RGB", (32, 32)).save(tmp_path / "train" / "plain.jpg")
+    Path("data.yaml").write_text("train: train\nval: val\nnames: [a]\n")
+    yolo = typed("data", "convert", "data.yaml", "--to", "yolo", "--out", "yolo").out
+    assert "renamed: 2 images, such as train/#hash.jpg to _hash.jpg\n" in yolo
+    voc = typed("data", "convert", "data.yaml", "--to", "voc", "--out", "voc").out
+    assert "renamed: 3 images, such as train/#hash.jpg to _hash.jpg\n" in voc
+    again = typed("data", "convert", "yolo", "--to", "coco", "--out", "coco").out
+    assert "renamed" not in again
 
 
 def test_a_conversion_skips_images_of_another_size_than_the_annotations_say(shapes, typed):
