@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import stat
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from pathlib import Path
 from typing import BinaryIO
 
 from maenas.blocks.errors import MaenasError, SpecError
+from maenas.blocks.files.suffixes import suffix_of
 
 MIB = 2**20
 GIB = 2**30
@@ -53,7 +55,16 @@ def read_text(
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as cause:
-        raise error(f"{path}: is not text in UTF-8: byte {cause.start:,} cannot be.") from None
+        raise error(f"{path}: is not text in UTF-8{_encoding(path, content, cause)}.") from None
+
+
+def _encoding(path: Path, content: bytes, cause: UnicodeDecodeError) -> str:
+    """Where a file is not UTF-8, and how to save it."""
+    advice = "save it as UTF-8" + (" (Excel: CSV UTF-8)" if suffix_of(path) == ".csv" else "")
+    if content.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
+        return f", but in UTF-16; {advice}"
+    line = content.count(b"\n", 0, cause.start) + 1
+    return f": line {line:,} has the byte 0x{content[cause.start]:02x}; {advice}"
 
 
 def require_file(

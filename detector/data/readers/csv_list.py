@@ -18,7 +18,7 @@ from maenas.blocks.files.words import cut, shown
 from maenas.detector.data.dataset import DataError, Dataset
 from maenas.detector.data.paths import class_names, plain_path
 from maenas.detector.data.readers.clean import dataset_of
-from maenas.detector.data.readers.csv_columns import CORNERS, FURTHER, SIDES, columns_of
+from maenas.detector.data.readers.csv_columns import BOX_SIDES, CORNERS, FURTHER, SIDES, columns_of
 from maenas.detector.data.readers.reading import counted
 from maenas.detector.data.readers.rows import ProblemList, box_rows
 from maenas.detector.data.readers.shares import STRAY, STRAY_FIX, stray_shares
@@ -27,8 +27,9 @@ from maenas.detector.data.readers.values import class_name, number_fault, real
 from maenas.detector.data.sizes import Sizes
 from maenas.detector.media.images import ImageError
 
-SUFFIX = ".csv"
+SUFFIXES = (".csv", ".tsv")
 ROBOFLOW_FILE = "_annotations.csv"
+MARKS = (",", ";", "\t")  # between columns; the most frequent of the first line counts
 LONGEST_SIDE = 20  # characters of a side in a message
 
 
@@ -38,11 +39,13 @@ class CsvReader(AnnotationFileReader):
     The first line names the columns; without it they are image, x1, y1, x2, y2 and class. An image
     whose class and corners are empty is background. Of four corners, x1 and y1 to x4 and y4, the
     smallest upright box around them is read.
+    Of x, y, w and h, the upper left corner and the sides, the box is read. Columns are separated
+    by commas, semicolons or tabs.
     """
 
     name: ClassVar[str] = "csv"
     looks_like: ClassVar[str] = f".csv list or folder with train/{ROBOFLOW_FILE}"
-    suffix: ClassVar[str] = SUFFIX
+    suffixes: ClassVar[tuple[str, ...]] = SUFFIXES
     roboflow_file: ClassVar[str] = ROBOFLOW_FILE
 
     def names(self, source: DataSource) -> tuple[str, ...]:
@@ -101,8 +104,8 @@ class _Row:
 def _rows(file: Path) -> Iterator[_Row]:
     """The lines of a list that are not blank."""
     text = read_text(file, limit=GIB, error=DataError)
-    first = text.partition("\n")[0]
-    mark = ";" if ";" in first and "," not in first else ","
+    first = next((line for line in StringIO(text) if line.strip()), "")
+    mark = max(MARKS, key=first.count)
     lines = csv.reader(StringIO(text, newline=""), delimiter=mark, strict=True)
     places: dict[str, int] | None = None
     try:
@@ -126,7 +129,7 @@ def _row(file: Path, line: int, fields: Sequence[str], places: dict[str, int]) -
     texts = {
         column: fields[place].strip() for column, place in places.items() if place < len(fields)
     }
-    corners = {corner: texts[corner] for corner in (*CORNERS, *FURTHER) if corner in texts}
+    corners = {name: texts[name] for name in (*CORNERS, *FURTHER, *BOX_SIDES) if name in texts}
     sides = tuple(texts[side] for side in SIDES) if all(side in texts for side in SIDES) else ()
     if not texts["class"] and not any(corners.values()):
         return _Row(line, image, sides=sides)
@@ -138,7 +141,10 @@ def _row(file: Path, line: int, fields: Sequence[str], places: dict[str, int]) -
     if fault:
         return _Row(line, image, label, fault=fault)
     numbers = [float(text) for text in corners.values()]
-    if len(numbers) > len(CORNERS):
+    if all(name in texts for name in BOX_SIDES):
+        x1, y1, width, height = numbers
+        numbers = [x1, y1, x1 + width, y1 + height]
+    elif len(numbers) > len(CORNERS):
         xs, ys = numbers[::2], numbers[1::2]
         numbers = [min(xs), min(ys), max(xs), max(ys)] if all(map(isfinite, numbers)) else [nan] * 4
     return _Row(line, image, label, tuple(numbers), sides=sides)

@@ -7,8 +7,8 @@ from maenas.detector.data.readers.clean import WAS_CUT
 
 MANY = 0.1  # share of the objects
 CAUSE = (
-    "so many may be corners (x1, y1, x2, y2) where width and height are expected, or boxes of "
-    "images of another size"
+    "so many may be corners (x1, y1, x2, y2) where width and height are expected, centres where "
+    "corners are, or boxes of images of another size"
 )
 
 

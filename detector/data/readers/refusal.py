@@ -16,7 +16,7 @@ from maenas.detector.data.readers.yolo.folder import (
 from maenas.detector.media.images import IMAGE_SUFFIXES
 from maenas.detector.media.visible import visible_files
 
-LISTS = (".json", ".csv")  # suffixes of annotation files
+LISTS = (".json", ".csv", ".tsv")  # suffixes of annotation files
 LIST_FOLDERS = ("", "annotations", "labels")  # folders of annotation files
 ARCHIVES = frozenset((".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar"))
 MOST_FOLDERS = 50  # folders in a folder that are looked at

@@ -93,25 +93,26 @@ class AnnotationFileReader(Reader):
     the folder of each split.
 
     Attributes:
-        suffix: suffix of the annotation files in lower case, such as ".json"; found in any case.
+        suffixes: suffixes of the annotation files in lower case, such as ".json"; found in any
+            case.
         roboflow_file: name of the annotation file in an export of Roboflow.
     """
 
-    suffix: ClassVar[str]
+    suffixes: ClassVar[tuple[str, ...]]
     roboflow_file: ClassVar[str]
 
     def recognises(self, source: DataSource) -> bool:
         """Whether the source or one of its splits is an annotation file."""
-        if suffix_of(source.path) == self.suffix:
+        if suffix_of(source.path) in self.suffixes:
             return True
         if source.keys:
             entries = [entry for split in SPLITS for entry in source.entries(split)]
-            return any(suffix_of(entry) == self.suffix for entry in entries)
+            return any(suffix_of(entry) in self.suffixes for entry in entries)
         return bool(self._exported(source))
 
     def splits(self, source: DataSource) -> tuple[str, ...]:
         """The named splits; a single file is called train."""
-        if suffix_of(source.path) == self.suffix:
+        if suffix_of(source.path) in self.suffixes:
             return ("train",)
         found = source.keys or self._exported(source)
         return tuple(split for split in SPLITS if found.get(split))
@@ -123,7 +124,7 @@ class AnnotationFileReader(Reader):
             DataError: if there is no such split, or it names files of several kinds.
         """
         path = source.path
-        if suffix_of(path) == self.suffix:
+        if suffix_of(path) in self.suffixes:
             return [path], None
         if not source.keys:
             file = self._exported(source).get(split)
@@ -131,8 +132,9 @@ class AnnotationFileReader(Reader):
                 raise DataError(f"{path}: has no split {split!r}.")
             return [file], None
         entries, root = find_entries(path, source.keys, split)
-        if any(suffix_of(entry) != self.suffix for entry in entries):
-            raise DataError(f"{path}: {split}: names {self.suffix} files and others; use one kind.")
+        if any(suffix_of(entry) not in self.suffixes for entry in entries):
+            kind = self.suffixes[0]
+            raise DataError(f"{path}: {split}: names {kind} files and others; use one kind.")
         return entries, root
 
     def _exported(self, source: DataSource) -> dict[str, Path]:

@@ -33,7 +33,7 @@ class CocoReader(AnnotationFileReader):
 
     name: ClassVar[str] = "coco"
     looks_like: ClassVar[str] = f"COCO .json file or folder with train/{ROBOFLOW_FILE}"
-    suffix: ClassVar[str] = SUFFIX
+    suffixes: ClassVar[tuple[str, ...]] = (SUFFIX,)
     roboflow_file: ClassVar[str] = ROBOFLOW_FILE
 
     def read(self, source: DataSource, split: str) -> Dataset:

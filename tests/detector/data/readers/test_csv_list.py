@@ -33,8 +33,12 @@ def listed(tmp_path):
         HEADER + "a.jpg,80,40,dog,1,2,30.5,20\nb.jpg,80,40,cat,0,0,80,40\n",
         "a.jpg,1,2,30.5,20,dog\nb.jpg,0,0,80,40,cat\n",  # as keras-retinanet has it
         "\ufeffImage;Label;Left;Top;Right;Bottom\r\na.jpg;dog;1;2;30.5;20\r\n\r\nb.jpg;cat;0;0;80;40\r\n",
+        "\nimage\tlabel\tx1\ty1\tx2\ty2\na.jpg\tdog\t1\t2\t30.5\t20\nb.jpg\tcat\t0\t0\t80\t40\n",
+        "a.jpg\t1\t2\t30.5\t20\tdog\nb.jpg\t0\t0\t80\t40\tcat\n",
+        "image;label,as text;xmin;ymin;xmax;ymax;class\n"
+        "a.jpg;;1;2;30.5;20;dog\nb.jpg;;0;0;80;40;cat\n",
     ],
-    ids=["roboflow", "bare", "semicolons"],
+    ids=["roboflow", "bare", "semicolons", "tabs", "bare-tabs", "commas-in-names"],
 )
 def test_a_list_gives_images_classes_and_corners(listed, text):
     data = read_dataset(listed(text))
@@ -43,6 +47,71 @@ def test_a_list_gives_images_classes_and_corners(listed, text):
     assert [each.path.name for each in data.samples] == ["a.jpg", "b.jpg"]
     assert data.samples[0].boxes.tolist() == [[1, 2, 30.5, 20]]
     assert [int(each.labels[0]) for each in data.samples] == [1, 0]
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "filename,class,x,y,w,h",
+        "filename,class,x,y,width,height",
+        "filename,class,left,top,width,height",
+        "filename,class,bbox_x,bbox_y,bbox_width,bbox_height",
+    ],
+)
+def test_a_corner_with_width_and_height_is_a_box(listed, header):
+    dataset = read_dataset(listed(f"{header}\na.jpg,dog,10,5,20,30\nb.jpg,,,,,\n"))
+    assert dataset.samples[0].boxes.tolist() == [[10, 5, 30, 35]]
+    assert len(dataset.samples[1].boxes) == 0
+    assert dataset.problems == ()
+
+
+def test_sides_of_a_box_and_those_of_the_image_stand_in_one_list(listed):
+    header = "filename,width,height,class,x,y,w,h"
+    dataset = read_dataset(listed(f"{header}\na.jpg,80,40,dog,10,5,20,30\nb.jpg,8,4,dog,1,1,2,2\n"))
+    assert dataset.samples[0].boxes.tolist() == [[10, 5, 30, 35]]
+    (problem,) = dataset.problems
+    assert "b.jpg is 80x40 when upright, but line 3 is for 8x4" in problem.what
+
+
+@pytest.mark.parametrize(
+    ("header", "message"),
+    [
+        ("filename,width,height,class,x,y", "lacks a column for x1"),  # a point in an image
+        ("filename,class,x_center,y_center,w,h", "lacks a column for x1"),
+        ("filename,class,x,xmin,y,w,h", "columns 'xmin' and 'x' may both be x1"),
+        ("filename,class,x,y,w,w,h", "columns 'w' and 'w' may both be w"),
+        ("filename,x,y,w,h", "lacks a column for class"),
+    ],
+)
+def test_a_corner_that_may_be_something_else_is_refused(listed, header, message):
+    with pytest.raises(DataError, match=message):
+        read_dataset(listed(f"{header}\na.jpg,1,2,3,4,5,6\n"))
+
+
+def test_a_list_with_tabs_may_have_a_suffix_of_its_own(listed):
+    path = listed("a.jpg\t1\t2\t30\t20\tdog\n", "set.TSV")
+    assert read_dataset(path).objects == 1
+
+
+def test_a_decimal_comma_between_semicolons_is_named(listed):
+    text = "filename;class;x;y;w;h\na.jpg;dog;1,5;2,5;3,5;4,5\nb.jpg;dog;1;2;3;4\n"
+    (problem,) = read_dataset(listed(text)).problems[:1]
+    assert problem.what.startswith("x1 must be a number, got '1,5' (write a decimal point")
+
+
+@pytest.mark.parametrize(
+    ("encoding", "message"),
+    [
+        ("latin-1", ": line 3 has the byte 0xe9; save it as UTF-8 (Excel: CSV UTF-8)."),
+        ("utf-16", ", but in UTF-16; save it as UTF-8 (Excel: CSV UTF-8)."),
+    ],
+)
+def test_a_list_in_another_encoding_is_refused_with_the_line(listed, encoding, message):
+    path = listed("")
+    path.write_bytes("a.jpg,1,2,3,4,dog\n\nb.jpg,1,2,3,4,caf\u00e9\n".encode(encoding))
+    with pytest.raises(DataError) as raised:
+        read_dataset(path)
+    assert str(raised.value) == f"{path}: is not text in UTF-8{message}"
 
 
 def test_four_corners_give_the_smallest_upright_box_around_them(listed):
@@ -138,7 +207,7 @@ def test_a_line_that_cannot_be_used_is_named(listed, line, what):
     [
         ("", r"set\.csv: lists no image"),
         (
-            "file,kind,x,y,w,h\n",
+            "file,kind,x,y,a,b\n",
             r"set\.csv:1: lacks a column for x1 \(xmin or x_min\), .* got file",
         ),
         (
