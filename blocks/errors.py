@@ -38,6 +38,13 @@ def positive(where: str, **values: int) -> None:
         at_most(where, name, value)
 
 
+def not_negative(where: str, **values: int) -> None:
+    """Raise `SpecError` unless every named value is at least 0."""
+    for name, value in values.items():
+        if value < 0:
+            raise SpecError(f"{where}: {name} must be at least 0, got {value}.")
+
+
 def at_most(where: str, name: str, value: int) -> None:
     """Raise `SpecError` if a value exceeds its `LARGEST`."""
     largest = LARGEST.get(name)
@@ -50,6 +57,17 @@ def one_of(where: str, name: str, value: object, allowed: tuple[object, ...]) ->
     if value not in allowed:
         options = ", ".join(map(str, allowed))
         raise SpecError(f"{where}: {name} must be one of {options}, got {cut(str(value))}.")
+
+
+def one_word(where: str, name: str, value: str, allowed: tuple[str, ...]) -> str:
+    """The one of the allowed words, all in small letters, that a user wrote in any case.
+
+    Raises:
+        SpecError: if it is none of them.
+    """
+    word = value.lower()
+    one_of(where, name, word if word in allowed else value, allowed)
+    return word
 
 
 def odd(where: str, **values: int) -> None:

@@ -38,7 +38,7 @@ def require_counted(max_detections: int) -> None:
     """Raise `SpecError` if the metrics cannot be computed with so few detections."""
     if max_detections < FEWEST_COUNTED:
         raise SpecError(
-            f"--max-detections: must be at least {FEWEST_COUNTED}, since AR at {FEWEST_COUNTED} "
+            f"max_detections: must be at least {FEWEST_COUNTED}, since AR at {FEWEST_COUNTED} "
             f"detections is computed, got {max_detections}."
         )
 

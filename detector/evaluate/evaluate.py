@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from statistics import median
 
-from maenas.blocks.errors import positive
+from maenas.blocks.errors import not_negative, positive
 from maenas.detector.data.dataset import DataError, Dataset
 from maenas.detector.data.read_sample import read_sample
 from maenas.detector.data.samples import Sample
@@ -118,7 +118,7 @@ def evaluate(
         max_detections: maximum number of detections of one class in an image that count.
     Raises:
         DataError: if there is no object, no image can be read, or classes do not match.
-        SpecError: for a batch below 1.
+        SpecError: for a batch below 1 or readers below 0.
     """
     part = detected(runtime, dataset, thresholds, batch, readers, progress)
     return evaluation(dataset, [part], thresholds, max_detections)
@@ -149,9 +149,10 @@ def detected(
         world: number of processes.
     Raises:
         DataError: if there is no object, or classes do not match.
-        SpecError: for a batch below 1.
+        SpecError: for a batch below 1 or readers below 0.
     """
     positive("evaluate", batch=batch)
+    not_negative("evaluate", readers=readers)
     dataset.require_objects()
     index_of = match_classes(runtime.names, dataset)
     part = Detected({}, {}, [])
@@ -202,7 +203,7 @@ def _reads(
     samples: Sequence[Sample], readers: int, batch: int
 ) -> Iterator[tuple[Sample, Pixels | ImageError]]:
     """Every sample in order, with its image or the error of reading it."""
-    if readers < 1:
+    if readers == 0:
         yield from ((sample, _read(sample)) for sample in samples)
         return
     with ThreadPoolExecutor(readers) as pool:

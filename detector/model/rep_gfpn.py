@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
@@ -11,10 +12,12 @@ from maenas.blocks.errors import SpecError, at_most, one_of, positive
 from maenas.blocks.mob import make_divisible
 from maenas.blocks.op import Act, Op, Shape, concat, conv, upsample
 from maenas.blocks.residual import Unit, inverted_unit
+from maenas.detector.model.input_size import size_error
 
 if TYPE_CHECKING:
     from maenas.detector.model.layers.fusion_neck import FusionNeck
 
+COARSEST = 32  # stride of the coarsest feature map
 Fusion = Literal["conv", "csp", "csp_rep", "csp_rep_elan"]
 Move = Literal["keep", "down", "up"]
 Edge = tuple[str, Move]  # name of a feature map or node, and how its map is resized
@@ -237,18 +240,27 @@ def check_pyramid(features: Sequence[Shape]) -> Sequence[Shape]:
     """The shapes of the feature maps, checked to fit a neck.
 
     Raises:
-        SpecError: unless there are three, each half the size of the previous one.
+        SpecError: unless there are three, each half the size of the previous one. Where halves are
+            rounded up, the input size is at fault.
     """
-    sizes = [shape[1:] for shape in features]
+    sizes = [(shape[1], shape[2]) for shape in features]
     halved = all(
         (fine[0], fine[1]) == (2 * coarse[0], 2 * coarse[1])
         for fine, coarse in itertools.pairwise(sizes)
     )
     if len(sizes) != 3 or not halved:
         shown = ", ".join(f"{height}x{width}" for height, width in sizes)
+        rounded = all(
+            coarse == (math.ceil(fine[0] / 2), math.ceil(fine[1] / 2))
+            for fine, coarse in itertools.pairwise(sizes)
+        )
+        if len(sizes) == 3 and rounded:
+            (fine, _, (height, width)) = sizes
+            exact = fine[0] == 4 * height, fine[1] == 4 * width
+            above = COARSEST * height, COARSEST * width
+            raise size_error("neck", COARSEST, above, exact, f"feature maps of {shown}")
         raise SpecError(
             "neck: needs three features at strides 8, 16 and 32, each map half the size of the "
-            f"one before, got {len(sizes)} ({shown}); choose `features` and an input size that is "
-            "a multiple of 32."
+            f"one before, got {len(sizes)} ({shown}); choose `features` at these strides."
         )
     return features

@@ -15,6 +15,7 @@ from maenas.blocks.files.strict import parse
 from maenas.blocks.files.words import did_you_mean
 from maenas.blocks.files.yaml_file import read_yaml
 from maenas.detector.channels import COLOURS, KNOWN
+from maenas.detector.model.input_size import size_error
 from maenas.detector.model.rep_gfpn import RepGFPN
 from maenas.detector.model.template import Template
 from maenas.detector.model.zero_head import ZeroHead
@@ -78,10 +79,10 @@ class DetectorSpec:
         self.neck.out_shapes(self.backbone.feature_shapes())
         coarsest = max(self.backbone.reductions())
         if any(side % coarsest for side in self.backbone.in_shape[1:]):
-            raise SpecError(
-                f"backbone.in_shape: height and width must be multiples of {coarsest}, the stride "
-                f"of the coarsest feature, got {list(self.backbone.in_shape)}."
-            )
+            _, height, width = self.backbone.in_shape
+            above = (-(-height // coarsest) * coarsest, -(-width // coarsest) * coarsest)
+            exact = above[0] == height, above[1] == width
+            raise size_error("backbone.in_shape", coarsest, above, exact, f"{height}x{width}")
 
     @property
     def is_nano(self) -> bool:

@@ -117,14 +117,14 @@ def convert_data(source: str | Path, out: str | Path, *, to: str, link: bool = F
         >>> maenas.convert_data("shapes", "shapes-voc", to="voc").images
         {'train': 500, 'val': 100}
     """
-    from maenas.blocks.errors import one_of
+    from maenas.blocks.errors import one_word
     from maenas.detector.data.readers.read import read_dataset, splits_of
     from maenas.detector.data.writers.usable_images import with_usable_images
     from maenas.detector.data.writers.write import WRITERS, write_dataset
     from maenas.runs.start import new_run
     from maenas.terminal.progress import Counter
 
-    one_of("convert", "format", to, tuple(WRITERS))
+    to = one_word("convert", "format", to, tuple(WRITERS))
     path = Path(source)
     read = {split: read_dataset(path, split) for split in splits_of(path)}
     with Counter("check", sum(map(len, read.values())), "images") as counter:
@@ -226,7 +226,7 @@ def make_shapes(
     from maenas.runs.start import new_run
     from maenas.terminal.progress import Counter
 
-    shapes = ShapeSet(level, images, classes, size, seed)
+    shapes = ShapeSet(level.lower(), images, classes, size, seed)
     counts = shapes.counts()
     with (
         new_run(Path(out), "data", exist_ok) as folder,

@@ -188,11 +188,12 @@ def val(
         0.912
     """
     from maenas.blocks import SpecError
-    from maenas.blocks.errors import positive
+    from maenas.blocks.errors import not_negative, positive
 
     if at_score is not None and not 0 <= at_score <= 1:
-        raise SpecError(f"--at-score: must be in 0..1, got {at_score}.")
+        raise SpecError(f"at_score: must be in 0..1, got {at_score}.")
     positive("val", batch=batch)
+    not_negative("val", readers=readers)
     require(model)  # before torch is loaded
     from maenas.detection.evaluate import (
         evaluated,

@@ -92,8 +92,9 @@ def export(
     fixed, batches = batches_in(batch)
     by_suffix = {suffix: kind for kind, suffix in SUFFIXES.items()}
     usual = by_suffix.get(Path(out).suffix, "onnx") if out else "onnx"
+    precision = precision.lower()
     options = ExportOptions(
-        format=file_format or usual,  # type: ignore[arg-type]
+        format=(file_format or usual).lower(),  # type: ignore[arg-type]
         precision=precision,  # type: ignore[arg-type]
         layout="end2end-trt" if plugin else "end2end" if end2end else "raw",
         opset=opset,

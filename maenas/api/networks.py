@@ -80,7 +80,7 @@ def build_detector(
         15843616
     """
     from maenas.blocks import SpecError
-    from maenas.blocks.errors import one_of
+    from maenas.blocks.errors import one_word
     from maenas.budgets import device_of
     from maenas.detection.build import (
         DEFAULT_CLASSES,
@@ -112,12 +112,12 @@ def build_detector(
     if names and num_classes is not None and num_classes != len(names):
         raise SpecError(f"names: must be one per class ({num_classes}), got {len(names)}.")
     if resize is not None:
-        one_of("build-detector", "--resize", resize, get_args(Resize))
+        resize = one_word("build-detector", "--resize", resize, get_args(Resize))
         resolved = replace(resolved, resize=resize)  # type: ignore[arg-type]
     if head is None and resolved.template is not None and resolved.template.head.one_to_one:
         head = "one-to-one"
     if head is not None:
-        one_of("build-detector", "--head", head, get_args(HeadKind))
+        head = one_word("build-detector", "--head", head, get_args(HeadKind))
         chosen = replace(chosen, head=replace(chosen.head, one_to_one=head == "one-to-one"))
     if not names:
         known = resolved.num_classes or DEFAULT_CLASSES

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from maenas.blocks import SpecError
-from maenas.blocks.errors import one_of
+from maenas.blocks.errors import one_word
 from maenas.detector.channels import COLOURS, shown_shape
 from maenas.detector.checkpoints.branches import Branch, one_to_many
 from maenas.detector.checkpoints.checkpoint import (
@@ -182,7 +182,7 @@ class Predictor:
         Raises:
             MaenasError: if it has no such branch.
         """
-        one_of("detector", "branch", branch, get_args(Branch))
+        branch = one_word("detector", "branch", branch, get_args(Branch))
         spec, network = self.spec_and_network()
         if not spec.head.one_to_one:
             raise SpecError(f"branch: {self.name} has an ordinary head, which has one branch.")

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from maenas.blocks.errors import MaenasError
+from maenas.blocks.errors import MaenasError, not_negative, positive
 from maenas.budgets.image_size import InputSize
 from maenas.detector.channels import COLOURS, KNOWN
 from maenas.pipeline.step import words_of
@@ -56,6 +56,10 @@ class RunOptions:
     def __post_init__(self) -> None:
         if self.channels not in (None, *COLOURS):
             raise MaenasError(f"run: --channels: images have {KNOWN}, got {self.channels}.")
+        # Some are used by the last steps alone, hours after the start.
+        given = {name: getattr(self, name) for name in ("threads", "evaluations", "epochs")}
+        positive("run", **{name: value for name, value in given.items() if value is not None})
+        not_negative("run", seed=self.seed)
 
     def to_json(self) -> dict[str, Any]:
         """The options as plain data."""

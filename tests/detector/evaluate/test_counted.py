@@ -42,5 +42,5 @@ def test_more_objects_than_count_are_reported_first():
 
 
 def test_too_few_to_compute_the_metrics_are_refused():
-    with pytest.raises(SpecError, match=r"--max-detections: must be at least 10, .* got 9\."):
+    with pytest.raises(SpecError, match=r"^max_detections: must be at least 10, .* got 9\."):
         require_counted(9)

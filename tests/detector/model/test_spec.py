@@ -154,7 +154,7 @@ MISTAKES = [
     (
         "in_shape: [3, 64, 96]",
         "in_shape: [3, 80, 96]",
-        "neck: needs three features.*multiple of 32",
+        "neck: the input size .* multiple of 32 .*64x96 or 96x96, got feature maps",
     ),
     (
         "block: conv_stem",
@@ -203,10 +203,13 @@ def test_code_in_a_file_is_not_run(path: Path) -> None:
         ({"names": ("cat", "\x1b[31m")}, r"names\[1\]: holds a character that cannot be printed"),
         ({"names": ("cat", "dog", "cow")}, r"names: must be one per class \(2\), got 3"),
         ({"backbone": replace(SMALL.backbone, features=(4,))}, "needs three features.*got 1"),
-        ({"backbone": replace(SMALL.backbone, in_shape=(3, 65, 96))}, "needs three features"),
+        (
+            {"backbone": replace(SMALL.backbone, in_shape=(3, 65, 96))},
+            "neck: the input size .*64x96 or 96x96",
+        ),
         (
             {"backbone": replace(SMALL.backbone, in_shape=(3, 63, 96))},
-            r"in_shape: height and width must be multiples of 32.*got \[3, 63, 96\]",
+            r"in_shape: the input size .* multiple of 32 .*32x96 or 64x96, got 63x96",
         ),
         (
             {"neck": replace(SMALL.neck, out_channels=(8, 1, 8))},

@@ -15,6 +15,7 @@ import pytest
 from typer.main import get_command
 
 import maenas
+from maenas.blocks.errors import SpecError
 from maenas.cli.app import app
 from maenas.pipeline.card import card_rows
 from maenas.pipeline.options import RunOptions
@@ -375,6 +376,14 @@ def test_a_training_too_short_to_teach_much_is_marked(
     for text in warnings:
         assert text.startswith("72 steps from random weights teach little")
         assert "--epochs 84 makes 500 steps" in text
+
+
+@pytest.mark.parametrize("name", ["threads", "evaluations", "epochs"])
+def test_a_number_that_only_a_late_step_needs_is_refused_at_once(name: str) -> None:
+    with pytest.raises(SpecError, match=f"^run: {name} must be at least 1, got -1"):
+        replace(OPTIONS, **{name: -1})  # type: ignore[arg-type]
+    with pytest.raises(SpecError, match=r"^run: seed must"):
+        replace(OPTIONS, seed=-1)
 
 
 @pytest.mark.parametrize(("split", "shares"), [("val", True), ("test", False)])

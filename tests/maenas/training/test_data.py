@@ -123,6 +123,11 @@ def test_a_conversion_counts_the_boxes_that_were_cut(typed, tmp_path):
     assert "train: boxes cut at the edge of the image: 1 of 1, such as list.csv:1; so" in ran.err
 
 
+def test_formats_are_named_in_letters_of_any_case(shapes, typed):
+    assert typed("data", "convert", "set", "--to", "COCO", "--out", "new").code == 0
+    assert list(Path("new").rglob("*.json"))
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

@@ -242,7 +242,8 @@ def test_an_untrained_detector_is_told(typed: Shell, data: Path) -> None:
         (("--data", "other"), "other/data.yaml: class 'dogs' is none of the 3 that the detector"),
         (("--data", "empty"), "empty/data.yaml: none of 1 images has an object"),
         (("--batch", "0"), "val: batch must be at least 1, got 0"),
-        (("--at-score", "2"), "--at-score: must be in 0..1, got 2.0"),
+        (("--readers", "-1"), "val: readers must be at least 0, got -1"),
+        (("--at-score", "2"), "at_score: must be in 0..1, got 2.0"),
         (("--max-iou", "-1"), "max_iou: must be in 0..1, got -1.0"),
     ],
 )
