@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from maenas.blocks.files.suffixes import suffix_of
+from maenas.detector.data.paths import GENERIC
 from maenas.detector.data.readers.source import ROBOFLOW_FOLDERS
 from maenas.detector.data.readers.yolo.folder import (
     NAMES_FILES,
@@ -19,6 +20,7 @@ from maenas.detector.media.visible import visible_files
 LISTS = (".json", ".csv", ".tsv")  # suffixes of annotation files
 LIST_FOLDERS = ("", "annotations", "labels")  # folders of annotation files
 ARCHIVES = frozenset((".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar"))
+PARTS = GENERIC | {"valid", "test"}  # names of folders that are a part of a data set
 MOST_FOLDERS = 50  # folders in a folder that are looked at
 SHOWN = 2  # folders with images that are named
 
@@ -32,7 +34,8 @@ def fault_of_folder(folder: Path, forms: str, is_data_set: Callable[[Path], bool
         is_data_set: function that says whether a reader recognises another folder.
     """
     inside = [path for path in visible_files(folder) if path.is_dir()][:MOST_FOLDERS]
-    meant = next(filter(is_data_set, (*inside, folder.parent)), None)
+    around = folder.parents[:2] if folder.name.lower() in PARTS else ()
+    meant = next(filter(is_data_set, (*inside, *around)), None)
     if meant is not None:
         return f"is no data set, but {meant} is one."
     labelled = split_folders(folder)

@@ -93,11 +93,18 @@ def test_a_folder_is_refused_with_what_it_holds(tmp_path, names, message):
     assert str(raised.value) == f"{tmp_path}: {message.replace('{folder}', str(tmp_path))}"
 
 
-def test_a_folder_in_a_data_set_names_the_data_set(tmp_path):
-    files(tmp_path, "images/a.png", "labels/a.txt", "classes.txt")
+@pytest.mark.parametrize("name", ["images", "images/train", "labels"])
+def test_a_part_of_a_data_set_names_the_data_set(tmp_path, name):
+    files(tmp_path, "images/train/a.png", "labels/train/a.txt", "classes.txt")
     with pytest.raises(DataError) as raised:
-        read_dataset(tmp_path / "images")
-    assert str(raised.value) == f"{tmp_path / 'images'}: is no data set, but {tmp_path} is one."
+        read_dataset(tmp_path / name)
+    assert str(raised.value) == f"{tmp_path / name}: is no data set, but {tmp_path} is one."
+
+
+def test_a_data_set_around_a_folder_with_a_name_of_its_own_is_not_meant(tmp_path):
+    files(tmp_path, "images/train/a.png", "labels/train/a.txt", "classes.txt", "other/a.png")
+    with pytest.raises(DataError, match="other: holds images, but no data"):
+        read_dataset(tmp_path / "other")
 
 
 def test_an_empty_folder_is_refused_with_what_a_data_set_may_be(tmp_path):
