@@ -28,7 +28,12 @@ from maenas.detector.train.state import (
     TrainingProgress,
     TrainingState,
 )
-from maenas.detector.train.statistics import Statistics
+from maenas.detector.train.statistics import (
+    Statistics,
+    is_settling,
+    measure_statistics,
+    trained_norms,
+)
 from maenas.detector.train.step import add_gradients, gradient_norms, in_groups
 from maenas.detector.train.training import EpochResult, Jump, Pause, StepResult, Training
 
@@ -64,7 +69,8 @@ def train(
     if saved is not None:
         state.restore(saved)
     elif ranks.leads:  # so that a run can be resumed from the start
-        save_checkpoint(training, state)
+        average.load_state_dict(state.ema.weights)
+        save_checkpoint(training, state, average)
     teaching = training.teaching
     learner: nn.Module | None = None
     statistics, progress = Statistics(state.network), state.progress
@@ -88,12 +94,15 @@ def train(
                 yield Pause(progress.epoch, progress.step)
                 return
             is_kept = not progress.is_doubtful
-            is_best = is_kept and evaluate(training, state, average, row)
+            is_best = False
+            if is_kept:
+                place_average(training, state, average)
+                is_best = evaluate(training, state, average, row)
             yield EpochResult(progress.epoch + 1, row, is_best)
             progress.finish_epoch(row)
             yield from leave_out_epochs(training, progress)
             if is_kept and ranks.leads:
-                save_checkpoint(training, state)
+                save_checkpoint(training, state, average)
             ranks.wait()
             if ranks.any(training.stopping()) and progress.epoch < recipe.epochs:
                 yield Pause(progress.epoch, progress.step)
@@ -128,6 +137,19 @@ def first_state(training: Training, layout: torch.memory_format) -> TrainingStat
     )
 
 
+def place_average(training: Training, state: TrainingState, average: DetectorNetwork) -> None:
+    """Give a network the averaged weights; while they are young, with measured statistics.
+
+    The state to resume from keeps the running ones.
+    """
+    training.ranks.share(state.ema.weights.values())  # on CPUs each has its running statistics
+    average.load_state_dict(state.ema.weights)
+    average.eval()
+    if is_settling(state.progress.step):
+        norms = trained_norms(training.network)
+        measure_statistics(average, norms, training.folder.spec, training.loader.dataset)
+
+
 def evaluate(training: Training, state: TrainingState, average: DetectorNetwork, row: Row) -> bool:
     """Evaluate an epoch if it is due and add the AP to its row; return whether it is the best.
 
@@ -136,10 +158,8 @@ def evaluate(training: Training, state: TrainingState, average: DetectorNetwork,
     epoch, progress = state.progress.epoch + 1, state.progress
     if training.evaluate is None or not training.recipe.evaluates(epoch):
         return False
-    training.ranks.share(state.ema.weights.values())  # on CPUs each has its running statistics
-    average.load_state_dict(state.ema.weights)
     try:
-        scores = training.evaluate(average.eval())
+        scores = training.evaluate(average)
     except KeyboardInterrupt:  # all steps are done; a resumed run repeats only the evaluation
         save_unfinished(training, state)
         raise
@@ -149,7 +169,7 @@ def evaluate(training: Training, state: TrainingState, average: DetectorNetwork,
         progress.best = scores.ap
     if is_best and training.ranks.leads:
         note = f"epoch {epoch}, AP {scores.ap:.4f}"
-        training.folder.save(BEST, state.ema.weights, progress, note)
+        training.folder.save(BEST, average.state_dict(), progress, note)
     return is_best
 
 
@@ -250,11 +270,11 @@ def leave_out_epochs(training: Training, progress: TrainingProgress) -> Iterator
         progress.jump(to, steps)
 
 
-def save_checkpoint(training: Training, state: TrainingState) -> None:
+def save_checkpoint(training: Training, state: TrainingState, average: DetectorNetwork) -> None:
     """Save the last detector, and then the state to resume from."""
     state.progress.kept = state.progress.epoch
     note = f"epoch {state.progress.epoch}"
-    training.folder.save(LAST, state.ema.weights, state.progress, note)
+    training.folder.save(LAST, average.state_dict(), state.progress, note)
     training.folder.save_state(state.saved(training.identity))
 
 

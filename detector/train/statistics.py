@@ -1,11 +1,20 @@
-"""Running statistics of BatchNorm in the first steps of an untrained network."""
+"""Running statistics of BatchNorm in the first steps of a training."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
+import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _NormBase
 
 from maenas.blocks.layers.conv_bn_act import BN_MOMENTUM
+from maenas.detector.data import Dataset, EvalLoader
+from maenas.detector.model.layers.network import DetectorNetwork
+from maenas.detector.model.spec import DetectorSpec
+
+SETTLING_STEPS = 150  # see `is_settling`
+MEASURED_IMAGES, MEASURED_AT_A_TIME = 128, 8
 
 
 class Statistics:
@@ -29,11 +38,7 @@ class Statistics:
     """
 
     def __init__(self, network: nn.Module) -> None:
-        self._norms = [
-            module
-            for module in network.modules()
-            if isinstance(module, _NormBase) and any(p.requires_grad for p in module.parameters())
-        ]
+        self._norms = [*trained_norms(network).values()]
         counts = [module.num_batches_tracked for module in self._norms]
         self._seen = min((int(count) for count in counts if count is not None), default=0)
 
@@ -48,3 +53,59 @@ class Statistics:
     def is_settled(self) -> bool:
         """Whether the momentum of the current batch is that of all later ones."""
         return 1 / max(1, self._seen) < BN_MOMENTUM
+
+
+def trained_norms(network: nn.Module) -> dict[str, _NormBase]:
+    """The BatchNorm layers of a network by name, without those of frozen stages."""
+    return {
+        name: module
+        for name, module in network.named_modules()
+        if isinstance(module, _NormBase) and any(p.requires_grad for p in module.parameters())
+    }
+
+
+def is_settling(step: int) -> bool:
+    """Whether running statistics are too far behind the weights after so many steps.
+
+    In the first steps weights change faster than an average over the last 33 batches. The errors
+    of sixty layers multiply: after 50 steps the variances of the last layers of Ns are wrong by a
+    factor of a thousand. On blood cells, measured statistics gave AP 28.6, 27.1 (running ones 3.6,
+    0.4) after 50 steps, 37.1, 36.6 (36.4, 34.5) after 125, and 40.7 (41.1) after 250.
+    """
+    return step < SETTLING_STEPS
+
+
+@torch.no_grad()
+def measure_statistics(
+    network: DetectorNetwork, names: Collection[str], spec: DetectorSpec, dataset: Dataset
+) -> None:
+    """Replace running statistics by those of training images, with the weights as they are.
+
+    Source: PreciseBN of Wu and Johnson, Rethinking "Batch" in BatchNorm
+    (https://arxiv.org/abs/2105.07576), section 3.
+
+    Args:
+        network: network to change; it is in evaluation mode afterwards.
+        names: names of its BatchNorm layers to measure; the others keep their statistics.
+        spec: detector of the network.
+        dataset: training images, of which some are read at equal distances, without augmentation.
+    """
+    network.eval()
+    norms = [m for name, m in network.named_modules() if name in names and isinstance(m, _NormBase)]
+    device = next(network.parameters()).device
+    every = -(-len(dataset) // MEASURED_IMAGES)
+    shape, resize = spec.backbone.in_shape, spec.resize
+    loader = EvalLoader(dataset, shape, MEASURED_AT_A_TIME, resize, rank=0, world=every)
+    batches = (batch for batch in loader if len(batch) > 1)  # a variance needs two values
+    counts = {
+        n: v.clone() for n, v in network.named_buffers() if n.endswith(".num_batches_tracked")
+    }
+    for number, batch in enumerate(batches, 1):
+        for norm in norms:
+            norm.train()
+            norm.momentum = 1 / number  # the mean over all batches
+        network(batch.to(device).images)
+    for norm in norms:
+        norm.momentum = BN_MOMENTUM
+        norm.eval()
+    network.load_state_dict(counts, strict=False)

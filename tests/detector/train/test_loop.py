@@ -44,6 +44,11 @@ def assert_same(first: dict[str, Tensor], second: dict[str, Tensor]) -> None:
     assert [name for name in first if not torch.equal(first[name], second[name])] == []
 
 
+def learned(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The weights without running statistics, which are measured for a young detector."""
+    return {name: value for name, value in weights.items() if ".running_" not in name}
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
 def test_killed_at_any_step_and_continued_the_weights_are_those_of_an_unbroken_run(
@@ -285,6 +290,31 @@ def test_gradients_longer_than_asked_for_are_shortened(data: Path, tmp_path: Pat
         assert (value - before[name]).abs().max() < 1e-4
 
 
+@pytest.mark.parametrize(("settling", "measured"), [(150, True), (0, False)])
+def test_a_young_detector_is_judged_and_saved_with_measured_statistics(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settling: int, measured: bool
+) -> None:
+    monkeypatch.setattr("maenas.detector.train.statistics.SETTLING_STEPS", settling)
+    judged: list[dict[str, Tensor]] = []
+
+    def accuracy(network: DetectorNetwork) -> FixedAp:
+        assert not network.training
+        judged.append({name: value.clone() for name, value in network.state_dict().items()})
+        return FixedAp(0.1 * len(judged))
+
+    recipe = replace(RECIPE, epochs=1)
+    for _ in train(small_training(tmp_path, data, recipe, accuracy)):
+        pass
+    saved = load_state(tmp_path / "resume.pt").ema
+    for name in ("last", "best"):
+        assert_same(weights_of(tmp_path / name), judged[-1])
+    assert_same(learned(judged[-1]), learned(saved))
+    running = {name for name in saved if name.endswith("running_mean")}
+    assert {name for name in running if not torch.equal(saved[name], judged[-1][name])} == (
+        running if measured else set()
+    )
+
+
 def test_a_full_disk_leaves_the_checkpoint_before(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -304,7 +334,7 @@ def test_a_full_disk_leaves_the_checkpoint_before(
     monkeypatch.undo()
     saved = load_state(tmp_path / "resume.pt")
     assert saved.progress.epoch == 1
-    assert_same(weights_of(tmp_path / "last"), saved.ema)
+    assert_same(learned(weights_of(tmp_path / "last")), learned(saved.ema))
     assert list(tmp_path.rglob(".*")) == []  # nor is half a file left behind
     for _ in train(small_training(tmp_path, data), saved):
         pass
