@@ -63,8 +63,8 @@ def test_a_training_starts_from_mapped_weights_and_says_of_each_tensor_where_it_
     name = "backbone.stages.1.0.chain.1.conv.weight"
     assert (of[name]["origin"], of[name]["source"]) == ("repeated", name)
     assert (of[name]["shape"], of[name]["source_shape"]) == ("12x4x3x3", "8x4x3x3")
-    rows = of["head.scores.2.0.bias"]
-    assert (rows["origin"], rows["shape"], rows["source_shape"]) == ("matched", "2", "3")
+    last = of["head.scores.2.0.bias"]
+    assert (last["origin"], last["shape"], last["source_shape"]) == ("matched", "2", "3")
     assert yaml.safe_load((out / "args.yaml").read_text())["init"] == source
     assert f"mapped from `{source}`" in (out / "card.md").read_text(encoding="utf-8")
     again = typed(*train(given, out, str(given / "wide"), "--init", source), "--resume")
@@ -96,8 +96,8 @@ def test_a_detector_is_built_with_mapped_weights_and_the_classes_of_their_source
     assert float(cow) == pytest.approx(-4.595, abs=1e-3)
     others = typed(*words, "--init", str(given / "source"), "--names", "rat,pig", "--exist-ok")
     assert others.code == 0, others.err
-    rows = csv.DictReader((tmp_path / "b" / "inherited.csv").read_text().splitlines())
-    of = {row["tensor"]: row for row in rows}["head.scores.2.0.bias"]
+    lines = (tmp_path / "b" / "inherited.csv").read_text().splitlines()
+    of = {row["tensor"]: row for row in csv.DictReader(lines)}["head.scores.2.0.bias"]
     assert (of["origin"], of["source"], of["shape"], of["source_shape"]) == ("fresh", "", "2", "")
 
 

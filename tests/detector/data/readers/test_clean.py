@@ -30,7 +30,8 @@ def voc(folder: Path, boxes: list[tuple[int, ...]]) -> Path:
 
 def coco(folder: Path, boxes: list[tuple[int, ...]]) -> Path:
     """The same as a COCO file."""
-    images, rows = [], []
+    images: list[dict[str, object]] = []
+    rows: list[dict[str, object]] = []
     for number, (stem, width) in enumerate(WIDTHS.items()):
         Image.new("RGB", (640, 480)).save(folder / f"{stem}.jpg")
         images.append({"id": number, "file_name": f"{stem}.jpg", "width": width, "height": 480})
