@@ -55,7 +55,7 @@ def options(tree: ast.Module) -> list[dict[str, str]]:
     ]
 
 
-@pytest.mark.parametrize(("path", "tree"), commands().items(), ids=str)
+@pytest.mark.parametrize(("path", "tree"), commands().items(), ids=list(commands()))
 def test_every_benchmark_has_the_shared_entry_and_parser(path: str, tree: ast.Module) -> None:
     text = ast.unparse(tree)
     assert ast.unparse(tree.body[-1]).startswith(f"{MAIN}\n    run_main(main")
@@ -63,7 +63,7 @@ def test_every_benchmark_has_the_shared_entry_and_parser(path: str, tree: ast.Mo
     assert "ArgumentParser(" not in text
 
 
-@pytest.mark.parametrize(("path", "tree"), commands().items(), ids=str)
+@pytest.mark.parametrize(("path", "tree"), commands().items(), ids=list(commands()))
 def test_every_option_has_a_help_text_and_every_path_says_whether_it_exists(
     path: str, tree: ast.Module
 ) -> None:
