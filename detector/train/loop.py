@@ -137,12 +137,18 @@ def first_state(training: Training, layout: torch.memory_format) -> TrainingStat
     )
 
 
+def is_evaluated(training: Training, state: TrainingState) -> bool:
+    """Whether the detector of the epoch that ends is evaluated."""
+    return training.evaluate is not None and training.recipe.evaluates(state.progress.epoch + 1)
+
+
 def place_average(training: Training, state: TrainingState, average: DetectorNetwork) -> None:
     """Give a network the averaged weights; while they are young, with measured statistics.
 
     The state to resume from keeps the running ones.
     """
-    training.ranks.share(state.ema.weights.values())  # on CPUs each has its running statistics
+    if is_evaluated(training, state):  # on CPUs each process has its running statistics
+        training.ranks.share(state.ema.weights.values())
     average.load_state_dict(state.ema.weights)
     average.eval()
     if is_settling(state.progress.step):
@@ -156,7 +162,7 @@ def evaluate(training: Training, state: TrainingState, average: DetectorNetwork,
     Every process evaluates its share of the images, and all get the same AP.
     """
     epoch, progress = state.progress.epoch + 1, state.progress
-    if training.evaluate is None or not training.recipe.evaluates(epoch):
+    if training.evaluate is None or not is_evaluated(training, state):
         return False
     try:
         scores = training.evaluate(average)
