@@ -113,7 +113,7 @@ def judge(
             if None.
         draws: number of bootstrap draws of each interval.
         out: folder of the run; the next `runs/judge/exp` if None. For a table, folder of its result
-            and picture; none if None.
+            and plot; none if None.
         resume: continue the run in the folder.
         workers: number of trainings at the same time.
         ray: address of a Ray cluster to train on; its nodes need the data at the same path.

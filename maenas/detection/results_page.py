@@ -186,9 +186,8 @@ def _worst(result: ValResult, folder: Path) -> list[Section]:
     if not examples:
         return []
     about = (
-        f"The {len(examples)} images with the most mistakes of {len(worst)} in {folder.name}/, at "
-        f"confidence {result.report.confusion.min_score:g}: ground truth on the left, detections "
-        "on the right."
+        f"The {len(examples)} images with the most mistakes at confidence "
+        f"{result.report.confusion.min_score:g}: ground truth on the left, detections on the right."
     )
     return [examples_section(examples, about, "worst", "Worst images", wide=True)]
 

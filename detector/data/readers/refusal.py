@@ -47,26 +47,26 @@ def fault_of_folder(folder: Path, forms: str, is_data_set: Callable[[Path], bool
             f"holds {held} with YOLO labels, but {unnamed}, so the names of the classes are "
             f"unknown; {_yaml(folder, places, names=True)}."
         )
-    pictures = [place for place in (folder, *inside, *_below(inside)) if _has_images(place)]
+    folders = [place for place in (folder, *inside, *_below(inside)) if _has_images(place)]
     lists = _lists(folder)
     if lists:
         return f"holds no data.yaml; {lists}."
     xml = next((place for place in inside if visible_files(place, ".xml")), None)
-    if xml is not None and pictures:
+    if xml is not None and folders:
         return (
-            f"holds .xml files in {xml.name} and images in {_relative(pictures[0], folder)}; for "
+            f"holds .xml files in {xml.name} and images in {_relative(folders[0], folder)}; for "
             "Pascal VOC, name these folders Annotations and JPEGImages."
         )
-    if not pictures:
+    if not folders:
         return f"holds no data.yaml and no images, and is not a {forms}."
-    where = _and([_relative(place, folder) for place in pictures[:SHOWN]])
-    beside = next(filter(_has_labels_beside, pictures), None)
+    where = _and([_relative(place, folder) for place in folders[:SHOWN]])
+    beside = next(filter(_has_labels_beside, folders), None)
     if beside is not None:
         return (
             f"holds label files beside the images in {where}, where they are not read; move them "
             f"to {label_folder(beside)}."
         )
-    place = "" if where == "." else f" in {where}" + (" .." if len(pictures) > SHOWN else "")
+    place = "" if where == "." else f" in {where}" + (" .." if len(folders) > SHOWN else "")
     return (
         f"holds images{place}, but no data.yaml and no labels; `maenas detect MODEL {folder}` "
         "finds objects in images without labels."

@@ -124,7 +124,7 @@ def judge(
     out: Annotated[
         Path | None,
         typer.Option(
-            help="Folder of the run, or of result and picture of a table. (the next "
+            help="Folder of the run, or of result and plot of a table. (the next "
             "runs/judge/exp; none for a table)",
             rich_help_panel=OUTPUT,
         ),

@@ -41,7 +41,7 @@ def split_folders(folder: Path) -> dict[str, Path]:
     Images are in `images/SPLIT`, `SPLIT/images` or `images`, with labels in the same place below
     `labels`; or beside their labels in `SPLIT` or in the folder itself.
     """
-    names = {split: some for split, some in ROBOFLOW_FOLDERS.items()}
+    names = ROBOFLOW_FOLDERS
     forms: list[dict[str, list[Path]]] = [
         {split: [folder / "images" / name for name in some] for split, some in names.items()},
         {split: [folder / name / "images" for name in some] for split, some in names.items()},
