@@ -67,11 +67,11 @@ def trained_norms(network: nn.Module) -> dict[str, _NormBase]:
 def is_settling(step: int) -> bool:
     """Whether running statistics are too far behind the weights after so many steps.
 
-    In the first steps weights change faster than an average over the last 33 batches. The errors
-    of sixty layers multiply: after 50 steps the variances of the last layers of Ns are wrong by a
-    factor of a thousand. AP of Ns with measured and with running statistics, means of three random
-    seeds on blood cells: 28.6 and 1.9 after 50 steps, 37.3 and 36.2 after 125, 40.1 and 39.9 after
-    250; on steel 5.1 and 8.8 after 250 (`python -m benchmarks.bench_statistics RUN`).
+    In the first steps weights change faster than an average over the last 33 batches, and the
+    errors of sixty layers multiply. AP of Ns with measured and with running statistics, means of
+    three random seeds on blood cells: 28.6 and 1.9 after 50 steps, 37.3 and 36.2 after 125, 40.1
+    and 39.9 after 250; on steel 5.1 and 8.8 after 250
+    (`python -m benchmarks.bench_statistics RUN`).
     """
     return step < SETTLING_STEPS
 
