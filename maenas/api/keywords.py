@@ -39,7 +39,7 @@ class TrainKeywords(TypedDict, total=False):
     ray: str | None
     processes: int
     trackers: Sequence[str | Tracker] | None
-    skip_val_page: bool
+    skip_final_evaluation: bool
 
 
 class ValKeywords(TypedDict, total=False):

@@ -40,7 +40,7 @@ def train(
     ray: str | None = None,
     processes: int = 1,
     trackers: Sequence[str | Tracker] | None = None,
-    skip_val_page: bool = False,
+    skip_final_evaluation: bool = False,
 ) -> TrainResult | None:
     """Train a detector on a data set.
 
@@ -70,8 +70,8 @@ def train(
         processes: number of processes that train together with `ray`, each on its own GPU.
         trackers: what follows the training: a `Tracker`, "tensorboard", "wandb", "mlflow" or
             `module:object` of a plugin; TensorBoard where it is installed if None, none if empty.
-        skip_val_page: leave out the evaluation of the best detector, which ends the training and is
-            part of its page.
+        skip_final_evaluation: leave out the evaluation of the best detector, which ends the
+            training and is part of its page.
     Returns:
         The result; None in a process of `torchrun` that is not the first.
     Raises:
@@ -90,7 +90,7 @@ def train(
         patience=patience,
     )
     where = (compute, workers, ray, processes)
-    return _run(options, out, resume, exist_ok, *where, trackers, skip_val_page)
+    return _run(options, out, resume, exist_ok, *where, trackers, skip_final_evaluation)
 
 
 def distill(
@@ -113,7 +113,7 @@ def distill(
     ray: str | None = None,
     processes: int = 1,
     trackers: Sequence[str | Tracker] | None = None,
-    skip_val_page: bool = False,
+    skip_final_evaluation: bool = False,
 ) -> TrainResult | None:
     """Train a detector with a teacher in the epochs with mosaics, without it in the last ones.
 
@@ -141,7 +141,7 @@ def distill(
         patience=patience,
     )
     where = (compute, workers, ray, processes)
-    return _run(options, out, resume, exist_ok, *where, trackers, skip_val_page)
+    return _run(options, out, resume, exist_ok, *where, trackers, skip_final_evaluation)
 
 
 def train_family(
@@ -275,7 +275,7 @@ def _run(
     ray: str | None,
     processes: int,
     trackers: Sequence[str | Tracker] | None,
-    skip_val_page: bool,
+    skip_final_evaluation: bool,
 ) -> TrainResult | None:
     """Run a training on this machine or on a cluster."""
     from maenas.detector.errors import TrainError
@@ -285,7 +285,8 @@ def _run(
             "processes: are started by --ray; under torchrun, which starts them itself, leave it "
             "out."
         )
-    asked = (options, _path(out), resume, exist_ok, compute, workers, trackers, not skip_val_page)
+    how = (compute, workers, trackers, not skip_final_evaluation)
+    asked = (options, _path(out), resume, exist_ok, *how)
     if ray is None:
         from maenas.training.run import run_training
 

@@ -45,7 +45,7 @@ from maenas.runs.signals import caught_signals
 from maenas.runs.start import mark_begun, mark_start, new_run, resumed_run
 from maenas.runs.templates import nearest_template
 from maenas.terminal.console import count_of
-from maenas.training.evaluator import has_evaluation, write_val_page
+from maenas.training.evaluator import has_evaluation, write_final_evaluation
 from maenas.training.model_card import CARD_FILE, card_text, read_trained
 from maenas.training.result import TrainResult
 from maenas.training.run import run_training
@@ -274,6 +274,6 @@ def trained_winner(
     assert result is not None  # None only in processes of rank > 0
     if not has_evaluation(out):  # the page names its folder, so it is written only here
         val, recipe = read_dataset(task.data, "val"), kept_recipe(out / ARGS_FILE)
-        write_val_page(out, val, Ranks(find_device(effort.compute)), recipe.compute)
+        write_final_evaluation(out, val, Ranks(find_device(effort.compute)), recipe.compute)
     shutil.rmtree(folder / RUNNING, ignore_errors=True)  # may hold the second of the last round
     return result

@@ -69,7 +69,7 @@ class RunPlan:
         return self.options.data or str(self.folder / "shapes")
 
     @property
-    def shares_val_page(self) -> bool:
+    def shares_evaluation(self) -> bool:
         """Whether the step `val` evaluates the split on which the training would do so."""
         return self._split() == "val"
 
@@ -165,7 +165,7 @@ class RunPlan:
             "init": self.options.init,
             "out": str(out),
             # The evaluation of the step `val` leaves the page, unless it is of another split.
-            "skip_val_page": self.shares_val_page,
+            "skip_final_evaluation": self.shares_evaluation,
         }
         return Step("train", "train", (str(self.folder / BUILT),), options, out)
 

@@ -98,10 +98,10 @@ def _finish(plan: RunPlan, record: RunRecord) -> RunRecord:
         LOG.info(f"[{number}/{len(makers)}] {step.announcement}", extra={"style": "bold"})
         started = time.monotonic()
         result = done(step)
-        if step.function == "val" and plan.shares_val_page:
-            from maenas.training.evaluator import copy_val_page
+        if step.function == "val" and plan.shares_evaluation:
+            from maenas.training.evaluator import copy_final_evaluation
 
-            copy_val_page(plan.folder / VAL, plan.folder / TRAINING)
+            copy_final_evaluation(plan.folder / VAL, plan.folder / TRAINING)
         seconds = time.monotonic() - started
         record = record.with_step(FinishedStep(name, step.command, seconds, result))
         record.save(plan.folder)

@@ -67,7 +67,7 @@ def evaluator(
     return accuracy
 
 
-def write_val_page(run: Path, val: Dataset, ranks: Ranks, compute: ComputeOptions) -> None:
+def write_final_evaluation(run: Path, val: Dataset, ranks: Ranks, compute: ComputeOptions) -> None:
     """Evaluate the best detector of a run, and add the evaluation to the page of the curves.
 
     The page holds the worst images itself; they are drawn into a temporary folder.
@@ -91,7 +91,7 @@ def write_val_page(run: Path, val: Dataset, ranks: Ranks, compute: ComputeOption
     _add_evaluation(run, sections)
 
 
-def copy_val_page(evaluation: Path, run: Path) -> None:
+def copy_final_evaluation(evaluation: Path, run: Path) -> None:
     """Add to the page of a run the evaluation of its best detector, made by `maenas val`.
 
     Args:

@@ -272,7 +272,7 @@ def trained(
     """Train a member, or resume its training; returns the result."""
     out, how = folder / member.name, (compute, workers)
     if (out / STATE_FILE).exists():
-        ended = run_training(TrainOptions(), out, True, False, *how, has_val_page=True)
+        ended = run_training(TrainOptions(), out, True, False, *how, ends_with_evaluation=True)
     else:
         changes = family.changes
         if teacher is None:
@@ -286,7 +286,7 @@ def trained(
             init=None if teacher is None or not family.inherit else str(teacher),
         )
         # exist_ok: a process killed before its first checkpoint may have left files.
-        ended = run_training(options, out, False, True, *how, has_val_page=True)
+        ended = run_training(options, out, False, True, *how, ends_with_evaluation=True)
     assert ended is not None  # None only in processes of rank > 0
     return ended
 

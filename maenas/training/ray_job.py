@@ -71,7 +71,7 @@ def run_on_ray(
     compute: str,
     workers: int | None,
     trackers: Sequence[str | Tracker] | None = None,
-    has_val_page: bool = True,
+    ends_with_evaluation: bool = True,
     *,
     address: str,
     processes: int,
@@ -99,7 +99,7 @@ def run_on_ray(
         out = out or last_run(options.command)
     with reserved(out, options.command) as folder:
         asked = (options, folder.absolute(), resume, exist_ok, compute, workers, trackers)
-        work = partial(run_training, *asked, has_val_page=has_val_page)
+        work = partial(run_training, *asked, ends_with_evaluation=ends_with_evaluation)
         with caught_signals() as signals:
             try:
                 found: TrainResult | None = run_ranks(work, processes, address, compute)

@@ -30,7 +30,7 @@ from maenas.runs.folders import last_run
 from maenas.runs.signals import Interrupted, Signals, caught_signals
 from maenas.runs.start import mark_begun, new_run
 from maenas.training.charts import Charts
-from maenas.training.evaluator import evaluator, write_val_page
+from maenas.training.evaluator import evaluator, write_final_evaluation
 from maenas.training.folder import clear, resumed_run
 from maenas.training.images import save_labels, save_predictions
 from maenas.training.model_card import read_trained, write_card
@@ -52,7 +52,7 @@ def run_training(
     compute: str,
     workers: int | None,
     trackers: Sequence[str | Tracker] | None = None,
-    has_val_page: bool = False,
+    ends_with_evaluation: bool = False,
 ) -> TrainResult | None:
     """Train a detector and write a run folder.
 
@@ -64,8 +64,8 @@ def run_training(
         compute: device that torch computes on.
         workers: number of processes that load images; one per core if None.
         trackers: trackers of the training, see `load_trackers`.
-        has_val_page: whether the run ends with an evaluation of the best detector, which its page
-            holds; without a validation split there is none.
+        ends_with_evaluation: whether the run ends with an evaluation of the best detector, which
+            its page holds; without a validation split there is none.
     Returns:
         The result, at once if the run to continue has finished; None in a process of rank > 0.
     Raises:
@@ -109,8 +109,8 @@ def run_training(
         if isinstance(result, Pause):
             raise Interrupted(signals.number or signal.SIGTERM)
         if result is not None:
-            if has_val_page and plan.val is not None and result.best is not None:
-                write_val_page(path, plan.val, ranks, plan.recipe.compute)
+            if ends_with_evaluation and plan.val is not None and result.best is not None:
+                write_final_evaluation(path, plan.val, ranks, plan.recipe.compute)
             # The last file of a training: with it, the run is finished.
             write_card(read_trained(path), resolved.dataset, ())
         return result

@@ -17,7 +17,7 @@ from maenas.cli.training.train_options import (
     Patience,
     Processes,
     RecipeChanges,
-    SkipValPage,
+    SkipFinalEvaluation,
     Student,
     Trackers,
     TrainCompute,
@@ -55,7 +55,7 @@ def distill(
     ray: Ray = None,
     processes: Processes = 1,
     trackers: Trackers = None,
-    skip_val_page: SkipValPage = False,
+    skip_final_evaluation: SkipFinalEvaluation = False,
     exist_ok: ExistOk = False,
     as_json: Json = False,
 ) -> None:

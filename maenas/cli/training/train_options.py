@@ -77,10 +77,10 @@ Trackers = Annotated[
         rich_help_panel=COMPUTE,
     ),
 ]
-SkipValPage = Annotated[
+SkipFinalEvaluation = Annotated[
     bool,
     typer.Option(
-        "--skip-val-page",
+        "--skip-final-evaluation",
         help="Leave out the evaluation of the best detector, which ends the training.",
         rich_help_panel=OUTPUT,
     ),

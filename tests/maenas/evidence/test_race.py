@@ -114,7 +114,7 @@ def trained(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr("maenas.evidence.race.run_training", resumed)
     monkeypatch.setattr("maenas.evidence.race.kept_recipe", lambda _: Recipe(epochs=8))
     monkeypatch.setattr(
-        "maenas.evidence.race.write_val_page",
+        "maenas.evidence.race.write_final_evaluation",
         lambda run, *_: (run / "results.html").write_text("page", encoding="utf-8"),
     )
     return names

@@ -86,7 +86,7 @@ def recorded(monkeypatch: pytest.MonkeyPatch) -> Recorded:
         monkeypatch.setattr(maenas, name, calls.function(name), raising=False)
     monkeypatch.setattr(RunPlan, "_images", lambda plan: ["a.jpg", "b.jpg"])
     monkeypatch.setattr(RunPlan, "_split", lambda plan: "val")
-    monkeypatch.setattr("maenas.training.evaluator.copy_val_page", lambda *_: None)
+    monkeypatch.setattr("maenas.training.evaluator.copy_final_evaluation", lambda *_: None)
     return calls
 
 
@@ -392,12 +392,12 @@ def test_the_split_of_the_training_is_evaluated_once_and_another_one_apart(
 ) -> None:
     copied: list[tuple[Path, Path]] = []
     monkeypatch.setattr(
-        "maenas.training.evaluator.copy_val_page", lambda *pair: copied.append(pair)
+        "maenas.training.evaluator.copy_final_evaluation", lambda *pair: copied.append(pair)
     )
     monkeypatch.setattr(RunPlan, "_split", lambda plan: split)
     folder = run_steps(OPTIONS).folder
     options = next(options for name, _, options in recorded.calls if name == "train")
-    assert options.get("skip_val_page", False) is shares
+    assert options.get("skip_final_evaluation", False) is shares
     assert copied == ([(folder / "val", folder / "train")] if shares else [])
 
 

@@ -13,7 +13,7 @@ from maenas.detection.evaluate import evaluated
 from maenas.detector.checkpoints.checkpoint import load_folder, save_folder
 from maenas.evidence.training import TrainingTask, train_one
 from maenas.report.saved import sections_of
-from maenas.training.evaluator import copy_val_page, has_evaluation
+from maenas.training.evaluator import copy_final_evaluation, has_evaluation
 from tests.small_detector import small_spec
 from tests.trainings import FixedAp, write_data
 
@@ -137,7 +137,7 @@ def test_a_race_evaluates_its_winner_once_and_no_other_training(
 
 @pytest.mark.usefixtures("given")
 def test_a_training_without_its_page_evaluates_nothing_for_it(evaluations: list[str]) -> None:
-    train("run", skip_val_page=True)
+    train("run", skip_final_evaluation=True)
     assert evaluations == []
     assert anchors("run") == ["training"]
     assert "maenas val run" in Path("run/results.html").read_text("utf-8")
@@ -147,9 +147,9 @@ def test_a_training_without_its_page_evaluates_nothing_for_it(evaluations: list[
 
 @pytest.mark.usefixtures("given")
 def test_a_training_takes_the_page_of_a_later_evaluation() -> None:
-    train("run", skip_val_page=True)
+    train("run", skip_final_evaluation=True)
     maenas.val("run", "data", out="val")
-    copy_val_page(Path("val"), Path("run"))
+    copy_final_evaluation(Path("val"), Path("run"))
     assert anchors("run") == SECTIONS
     taken, made = (
         {each.anchor: each for each in sections_of(Path(folder) / "results.html")}
