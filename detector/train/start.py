@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from maenas.detector.checkpoints.branches import ONE_TO_ONE_PREFIX
-from maenas.detector.checkpoints.checkpoint import build_network
+from maenas.detector.checkpoints.checkpoint import build_network, has_learned
 from maenas.detector.checkpoints.inherit import Inheritance, InheritedTensor
 from maenas.detector.data.union.name_key import name_key
 from maenas.detector.model.layers.network import DetectorNetwork
@@ -66,6 +66,14 @@ def starting_network(
     network.load_state_dict(fresh)
     kept = f", which keeps {len(pairs)} of {len(names)} classes" if pairs else ""
     return network, [f"starts from all weights of {where} but those of the classifier{kept}"]
+
+
+def has_new_classifier(network: DetectorNetwork) -> bool:
+    """Whether other layers of a network have learned, but its classifier knows none of its classes.
+
+    Then all of its biases still are those of the prior.
+    """
+    return has_learned(network.state_dict()) and network.head.scores_are_initial()
 
 
 def in_classifier(spec: DetectorSpec, name: str) -> bool:

@@ -29,8 +29,10 @@ from maenas.detector.train import (
     resolved_compute,
     smallest_batch,
 )
+from maenas.detector.train.fine_tune import NEW_CLASSES
 from maenas.detector.train.precision import name_of, precision_of
 from maenas.detector.train.recipe import FEW_IMAGES
+from maenas.detector.train.start import has_new_classifier
 from maenas.detector.train.state import Identity, Saved
 from maenas.runs.few_steps import few_steps_warning
 from maenas.terminal.console import count_of
@@ -100,6 +102,8 @@ def planned(resolved: ResolvedTraining, ranks: Ranks) -> PlannedTraining:
     fitting = fitting_images(resolved.network, recipe, ranks, lessons, side)
     drawn = recipe.sampling.epoch_length(len(dataset))
     recipe = recipe.suited_to(drawn)
+    if resolved.saved is None:
+        recipe = with_classifier_lr(recipe, resolved.network)
     smallest = smallest_batch(side, lessons is not None)
     size = batch_size(recipe, drawn, ranks.count, fitting, smallest)
     require_fewest(size, drawn, spec, recipe.sides)
@@ -240,16 +244,36 @@ def batch_note(step: int, accumulation_steps: int, recipe: Recipe) -> str:
     return note
 
 
+def with_classifier_lr(recipe: Recipe, network: DetectorNetwork) -> Recipe:
+    """The recipe of a new training, whose classifier learns faster if all its classes are new.
+
+    A factor that is given stays. SGD keeps one learning rate: it moves a weight in proportion to
+    its gradient, and a faster classifier was not measured with it.
+    """
+    options = recipe.fine_tune
+    is_chosen = options.classifier_lr is not None or recipe.optimizer.name != "adamw"
+    if is_chosen or not has_new_classifier(network):
+        return recipe
+    return replace(recipe, fine_tune=replace(options, classifier_lr=NEW_CLASSES))
+
+
 def optimizer_notes(published: Recipe, recipe: Recipe, step: int) -> list[str]:
-    """Line about an optimizer that is not the recipe's, because the images are few."""
+    """Lines about values that are not the recipe's: few images, or a classifier that is new."""
     usual, used = published.optimizer, recipe.optimizer
-    if used == usual:
-        return []
-    return [
-        f"{used.name} with a rate of {used.lr_of(step):g}, not {usual.name} with "
-        f"{usual.lr_of(step):g}: fewer than {FEW_IMAGES:,} images in all epochs; "
-        f"--set optimizer.name={usual.name} keeps it"
-    ]
+    notes = []
+    if used != usual:
+        notes.append(
+            f"{used.name} with a rate of {used.lr_of(step):g}, not {usual.name} with "
+            f"{usual.lr_of(step):g}: fewer than {FEW_IMAGES:,} images in all epochs; "
+            f"--set optimizer.name={usual.name} keeps it"
+        )
+    factor = recipe.fine_tune.classifier_lr
+    if factor is not None and factor != published.fine_tune.classifier_lr:
+        notes.append(
+            f"the classifier, all of whose classes are new, learns at {factor:g} times the rate; "
+            "--set fine_tune.classifier_lr=1 gives it the usual one"
+        )
+    return notes
 
 
 def speed_notes(recipe: Recipe, ranks: Ranks) -> list[str]:

@@ -232,6 +232,9 @@ def continued_recipe(options: TrainOptions, kept: Recipe, has_teacher: bool) -> 
     recipe = changed_recipe(base, options)
     if recipe.compute.batch is None:
         recipe = replace(recipe, compute=replace(recipe.compute, batch=kept.compute.batch))
+    if recipe.fine_tune.classifier_lr is None:
+        chosen = replace(recipe.fine_tune, classifier_lr=kept.fine_tune.classifier_lr)
+        recipe = replace(recipe, fine_tune=chosen)
     return recipe
 
 

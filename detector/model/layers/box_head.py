@@ -15,6 +15,7 @@ from maenas.detector.model.raw_level import RawLevel
 from maenas.detector.model.zero_head import ZeroHead
 
 PRIOR_PROBABILITY = 0.01  # initial score of each class, as in RetinaNet
+PRIOR_BIAS = -log(1 / PRIOR_PROBABILITY - 1)
 
 
 class BoxHead(nn.Module):
@@ -38,10 +39,7 @@ class BoxHead(nn.Module):
         self.one_to_one: BoxHead | None = None
         if head.one_to_one:
             self.one_to_one = BoxHead(replace(head, one_to_one=False), in_channels)
-        for branches, bias in (
-            (self.scores, -log(1 / PRIOR_PROBABILITY - 1)),
-            (self.distances, 0.0),
-        ):
+        for branches, bias in ((self.scores, PRIOR_BIAS), (self.distances, 0.0)):
             for module in branches:
                 weight, offset = projection(module)
                 nn.init.normal_(weight, std=0.01)
@@ -59,6 +57,16 @@ class BoxHead(nn.Module):
                 levels, self.scores, self.distances, self.scales, strict=True
             )
         ]
+
+    def classifier(self) -> list[tuple[Tensor, Tensor]]:
+        """Weight and bias of the last convolution of each class branch."""
+        own = [projection(branch) for branch in self.scores]
+        return own if self.one_to_one is None else [*own, *self.one_to_one.classifier()]
+
+    def scores_are_initial(self) -> bool:
+        """Whether no class was learned: all biases of the classifier are the initial ones."""
+        biases = (bias for _, bias in self.classifier())
+        return all(bool((bias == bias.new_tensor(PRIOR_BIAS)).all()) for bias in biases)
 
     @torch.no_grad()
     def deploy_(self) -> Self:

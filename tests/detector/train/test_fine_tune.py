@@ -12,11 +12,13 @@ import torch
 from maenas.blocks.errors import SpecError
 from maenas.detector.checkpoints.checkpoint import save_folder
 from maenas.detector.errors import TrainError
-from maenas.detector.train import Ranks, train
+from maenas.detector.model.spec import DetectorSpec
+from maenas.detector.train import Ranks, Recipe, starting_network, starting_spec, train
 from maenas.detector.train.fine_tune import FineTuneOptions
 from maenas.detector.train.optimizer import OptimizerOptions, set_lr
-from maenas.training.setup import TrainOptions, begun
-from tests.small_detector import small_spec
+from maenas.training.plan import PlannedTraining, announce, planned
+from maenas.training.setup import TrainOptions, begun, continued_recipe
+from tests.small_detector import NAMES, small_spec
 from tests.trainings import RECIPE, small_training, write_data
 
 
@@ -66,6 +68,8 @@ def test_without_a_decay_there_are_the_two_groups_of_before() -> None:
         ({"freeze": -1}, "freeze must be 0 or more stages, got -1"),
         ({"lr_decay": 0.0}, "lr_decay must be above 0, at most 1, got 0"),
         ({"lr_decay": 1.5}, "lr_decay must be above 0, at most 1, got 1.5"),
+        ({"classifier_lr": 0.0}, "classifier_lr must be above 0, or null, got 0"),
+        ({"classifier_lr": float("inf")}, "classifier_lr must be above 0, or null, got inf"),
     ],
 )
 def test_a_wrong_option_is_refused(options: dict[str, float], message: str) -> None:
@@ -91,3 +95,80 @@ def test_a_training_freezes_only_stages_that_exist_and_have_weights(tmp_path: Pa
     assert frozen.recipe.fine_tune.freeze == 5
     assert frozen.starts_trained
     assert not begun(options("plain", 0), cpu).starts_trained
+
+
+def learned(spec: DetectorSpec) -> dict[str, torch.Tensor]:
+    """Weights as after a training: BatchNorm has counted batches, the classifier has moved."""
+    network = spec.build()
+    for name, value in network.state_dict().items():
+        if name.endswith("num_batches_tracked"):
+            value.fill_(7)
+    for _, bias in network.head.classifier():
+        bias.data += 0.1
+    return network.state_dict()
+
+
+def start(
+    tmp_path: Path, names: tuple[str, ...], *changes: str, is_trained: bool = True
+) -> PlannedTraining:
+    """The start of a training on other data, from a detector of other classes."""
+    data, spec = write_data(tmp_path / "data", names=names), small_spec()
+    save_folder(tmp_path / "it", spec, learned(spec) if is_trained else spec.build().state_dict())
+    return plan_of(tmp_path / "it", data, *changes)
+
+
+def plan_of(detector: Path, data: Path, *changes: str) -> PlannedTraining:
+    cpu = Ranks(torch.device("cpu"))
+    changes = ("optimizer.name=adamw", "compute.batch=2", "batch=2", *changes)
+    return planned(begun(TrainOptions(str(detector), data, changes=changes), cpu), cpu)
+
+
+def test_a_classifier_of_new_classes_on_trained_layers_learns_faster(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    plan = start(tmp_path, ("fork", "spoon"))
+    network = plan.resolved.network
+    factors = plan.recipe.fine_tune.lr_factors(network)
+    last = {each for pair in network.head.classifier() for each in pair}
+    assert {factors[each] for each in last} == {10.0}
+    assert {factor for each, factor in factors.items() if each not in last} == {1.0}
+    announce(plan, Ranks(torch.device("cpu")))
+    assert "the classifier, all of whose classes are new, learns at 10 times" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("names", "changes", "is_trained", "factor"),
+    [
+        (NAMES, (), True, None),  # all classes are known
+        ((NAMES[0], "spoon"), (), True, None),  # one of them is
+        (("fork", "spoon"), (), False, None),  # no layer has learned
+        (("fork", "spoon"), ("optimizer.name=sgd",), True, None),
+        (("fork", "spoon"), ("fine_tune.classifier_lr=3",), True, 3.0),
+    ],
+)
+def test_any_other_classifier_has_the_learning_rate_of_the_recipe(
+    tmp_path: Path,
+    names: tuple[str, ...],
+    changes: tuple[str, ...],
+    is_trained: bool,
+    factor: float | None,
+) -> None:
+    plan = start(tmp_path, names, *changes, is_trained=is_trained)
+    assert plan.recipe.fine_tune.classifier_lr == factor
+
+
+def test_the_new_classifier_of_a_folder_with_mapped_weights_learns_faster(tmp_path: Path) -> None:
+    """`build-detector --init --names` makes such a folder before a training begins."""
+    spec = starting_spec(small_spec(), ("fork", "spoon"))
+    network, _ = starting_network(small_spec(), spec.names, learned(small_spec()), seed=0)
+    save_folder(tmp_path / "it", spec, network.state_dict())
+    plan = plan_of(tmp_path / "it", write_data(tmp_path / "data", names=spec.names))
+    assert plan.recipe.fine_tune.classifier_lr == 10.0
+
+
+def test_a_resumed_training_keeps_the_faster_classifier(tmp_path: Path) -> None:
+    kept = Recipe(fine_tune=FineTuneOptions(classifier_lr=10.0))
+    assert continued_recipe(TrainOptions(recipe="ns"), kept, False).fine_tune == kept.fine_tune
+    older = continued_recipe(TrainOptions(recipe="ns"), Recipe(), False)
+    assert older.fine_tune.classifier_lr is None
