@@ -12,7 +12,7 @@ from maenas.detector.model.layers.network import DetectorNetwork
 
 # Factor of the learning rate of a classifier whose classes are all new to a trained detector. Its
 # weights must grow to several times their initial size before it tells objects from background,
-# and AdamW moves a weight by at most the learning rate in a step. `bench_inherit` shows the effect.
+# and AdamW moves a weight by about the learning rate in a step. `bench_inherit` shows the effect.
 NEW_CLASSES = 10.0
 
 
