@@ -86,8 +86,11 @@ def _point(axis: Any, model: str, some: Sequence[Row]) -> None:
     ms, ap = float(some[0]["f32_ms"]), _mean(some, "ap")
     is_peer = some[0]["peer"] == "True"
     axis.plot(ms, ap, "s" if is_peer else "o", color="tab:grey" if is_peer else "tab:blue")
-    # Ours lie above a peer of the same latency, so their names stand on opposite sides.
+    # Ours lie above a peer of the same latency, so their names stand on opposite sides; a peer that
+    # takes other steps has the latency of the usual one, and may have its AP.
     offset, side = ((5, -11), "left") if is_peer else ((-4, 6), "right")
+    if is_peer and "-step-" in model:
+        offset, side = (-5, -11), "right"
     axis.annotate(model, (ms, ap), xytext=offset, textcoords="offset points", fontsize=8, ha=side)
 
 
