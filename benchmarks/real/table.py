@@ -88,9 +88,10 @@ def _point(axis: Any, model: str, some: Sequence[Row]) -> None:
     axis.plot(ms, ap, "s" if is_peer else "o", color="tab:grey" if is_peer else "tab:blue")
     # Ours lie above a peer of the same latency, so their names stand on opposite sides; a peer that
     # takes other steps has the latency of the usual one, and may have its AP.
-    offset, side = ((5, -11), "left") if is_peer else ((-4, 6), "right")
-    if is_peer and "-step-" in model:
-        offset, side = (-5, -11), "right"
+    if not is_peer:
+        offset, side = (-4, 6), "right"
+    else:
+        offset, side = ((-5, -11), "right") if "-step-" in model else ((5, -11), "left")
     axis.annotate(model, (ms, ap), xytext=offset, textcoords="offset points", fontsize=8, ha=side)
 
 
