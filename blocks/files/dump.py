@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import MISSING, fields
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -23,16 +24,15 @@ def all_fields(instance: Any, schema: str) -> str:
     """A YAML file with every field of a dataclass, in their order.
 
     Args:
-        instance: dataclass whose values are plain data and tuples of it.
+        instance: dataclass whose values are plain data, tuples of it and paths.
         schema: format of the file, such as "maenas/race@1".
     """
     return yaml.safe_dump({"format": schema, **plain_fields(instance)}, sort_keys=False)
 
 
 def plain_fields(instance: Any) -> dict[str, Any]:
-    """Every field of a dataclass as plain data: tuples as lists."""
-    values = {each.name: getattr(instance, each.name) for each in fields(instance)}
-    return {name: list(v) if isinstance(v, tuple) else v for name, v in values.items()}
+    """Every field of a dataclass as plain data: tuples as lists, paths as texts."""
+    return {each.name: _plain(getattr(instance, each.name)) for each in fields(instance)}
 
 
 def flow(data: Mapping[str, object]) -> str:
@@ -40,3 +40,9 @@ def flow(data: Mapping[str, object]) -> str:
     return yaml.safe_dump(
         dict(data), default_flow_style=True, sort_keys=False, width=10_000
     ).strip()
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return list(value)
+    return str(value) if isinstance(value, Path) else value

@@ -67,7 +67,9 @@ def fingerprint(subproblems: list[Subproblem], objects: SearchObjects | None = N
     for subproblem in subproblems:
         problem = subproblem.problem
         device = "" if problem.device is None else repr(problem.device)
-        parts += [repr(problem.space), identity_text(asdict(subproblem.template)), device]
+        template = subproblem.template  # a file may be named from another working folder
+        template = replace(template, name=Path(template.name).name)
+        parts += [repr(problem.space), identity_text(asdict(template)), device]
         parts += [f"{name}: {model!r}" for name, model in problem.further.items()]
         if not isinstance(problem.score, MaxEntropy):  # its weights are options already
             parts.append(repr(problem.score))

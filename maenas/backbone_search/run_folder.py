@@ -15,6 +15,7 @@ from maenas.blocks.files.plain_file import read_bytes
 from maenas.blocks.files.yaml_file import LIMIT
 from maenas.detector import bundled_templates
 from maenas.runs.config import SearchConfig, differences, load_config
+from maenas.runs.named_files import named_as_in
 from maenas.runs.start import is_unstarted, new_run, resumed_run
 
 CONFIG_FILE, LIST_FILE = "config.yaml", "searches.yaml"
@@ -151,7 +152,8 @@ def resumed(
             f"{folder}: holds several searches, not one; resume them by the command line."
         )
     saved, stamp = load_config(path)
-    require_same(path, [] if config is None else differences(config, saved, asked))
+    if config is not None:
+        require_same(path, differences(named_as_in(saved, config), saved, asked))
     subproblems = plan(saved, objects)
     require_stamp(path, fingerprint(subproblems, objects), stamp)
     return saved, subproblems

@@ -19,6 +19,7 @@ from maenas.detector.data.readers.read import names_of
 from maenas.evidence.agreement import FEWEST
 from maenas.nas import load_forward, load_score
 from maenas.runs.config import SCOPES, SearchConfig
+from maenas.runs.named_files import found_options, kept_options, named_as_in
 
 FORMAT = "maenas/judge@1"
 OPTIONS_FILE = "judge.yaml"
@@ -116,7 +117,7 @@ class JudgeOptions:
 
 def save_options(options: JudgeOptions, folder: Path) -> None:
     """Write `judge.yaml`."""
-    write_text(folder / OPTIONS_FILE, all_fields(options, FORMAT))
+    write_text(folder / OPTIONS_FILE, all_fields(kept_options(options, folder), FORMAT))
 
 
 def load_options(path: Path) -> JudgeOptions:
@@ -125,7 +126,7 @@ def load_options(path: Path) -> JudgeOptions:
     Raises:
         SpecError: if it is damaged.
     """
-    return parse(JudgeOptions, read_yaml(path, FORMAT), str(path))
+    return found_options(parse(JudgeOptions, read_yaml(path, FORMAT), str(path)), path.parent)
 
 
 def agreed(asked: JudgeOptions, saved: JudgeOptions, given: Collection[str]) -> JudgeOptions:
@@ -138,7 +139,7 @@ def agreed(asked: JudgeOptions, saved: JudgeOptions, given: Collection[str]) -> 
     Raises:
         SpecError: if one of them differs, except `repeats` and `proxies`, which may grow.
     """
-    asked = replace(asked, data=str(Path(asked.data).resolve()) if asked.data else "")
+    asked = named_as_in(saved, asked)
     for field in fields(asked):
         ours, there = getattr(asked, field.name), getattr(saved, field.name)
         if field.name in ("repeats", "proxies") or field.name not in given or ours == there:

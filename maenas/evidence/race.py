@@ -145,7 +145,7 @@ def begin(options: RaceOptions, specs: Mapping[str, DetectorSpec], folder: Path)
     mark_start(folder)
     for name, spec in specs.items():
         save_folder(folder / DETECTORS / name, spec, None, (f"maenas race, maenas {__version__}",))
-    save_options(replace(options, data=str(Path(options.data).resolve())), folder)
+    save_options(options, folder)
     mark_begun(folder)
 
 

@@ -14,6 +14,7 @@ from maenas.blocks.files.atomic_write import write_text
 from maenas.blocks.files.dump import all_fields
 from maenas.blocks.files.strict import parse
 from maenas.blocks.files.yaml_file import read_yaml
+from maenas.runs.named_files import found_options, kept_options, named_as_in
 
 FORMAT = "maenas/race@1"
 OPTIONS_FILE = "race.yaml"
@@ -67,7 +68,7 @@ class RaceOptions:
 
 def save_options(options: RaceOptions, folder: Path) -> None:
     """Write `race.yaml`."""
-    write_text(folder / OPTIONS_FILE, all_fields(options, FORMAT))
+    write_text(folder / OPTIONS_FILE, all_fields(kept_options(options, folder), FORMAT))
 
 
 def load_options(path: Path) -> RaceOptions:
@@ -76,7 +77,7 @@ def load_options(path: Path) -> RaceOptions:
     Raises:
         SpecError: if it is damaged.
     """
-    return parse(RaceOptions, read_yaml(path, FORMAT), str(path))
+    return found_options(parse(RaceOptions, read_yaml(path, FORMAT), str(path)), path.parent)
 
 
 def continued(asked: RaceOptions, saved: RaceOptions) -> RaceOptions:
@@ -88,9 +89,9 @@ def continued(asked: RaceOptions, saved: RaceOptions) -> RaceOptions:
     if asked.minutes is not None and saved.epochs is None:
         saved = replace(saved, minutes=asked.minutes)
     default = RaceOptions()
-    resolved = replace(asked, data=str(Path(asked.data).resolve()) if asked.data else "")
+    asked = named_as_in(saved, asked)
     for name in ("sources", "data", "epochs", "minutes", "seed", "recipe", "changes"):
-        ours, there = getattr(resolved, name), getattr(saved, name)
+        ours, there = getattr(asked, name), getattr(saved, name)
         if ours not in (getattr(default, name), there):
             raise SpecError(
                 f"race: {name} is {there} in the run, {ours} in the command; leave it out, or "

@@ -139,7 +139,7 @@ def begin(options: JudgeOptions, specs: Sequence[DetectorSpec], folder: Path) ->
     mark_start(folder)
     for index, spec in enumerate(specs):
         save_folder(folder / NETWORKS / network_name(index), spec, None, ("maenas judge",))
-    save_options(replace(options, data=str(Path(options.data).resolve())), folder)
+    save_options(options, folder)
     mark_begun(folder)
 
 

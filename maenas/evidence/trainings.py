@@ -22,6 +22,7 @@ from maenas.evidence.training import (
     train_one,
 )
 from maenas.nas.executors import InProcess, opened_executor
+from maenas.runs.named_files import absolute_options
 from maenas.terminal.progress import clock
 
 LOG = logging.getLogger(__name__)
@@ -107,7 +108,7 @@ def placed(task: TrainingTask, folder: Path, effort: TrainingEffort) -> Training
     """A task with its folder, device and end."""
     until = None if effort.minutes is None else time.time() + 60 * effort.minutes
     return replace(
-        task,
+        absolute_options(task),  # the working folder of a cluster's worker differs
         folder=None if effort.ray is not None else folder,
         compute=effort.compute,
         loaders=0 if effort.workers > 1 or effort.ray is not None else None,

@@ -11,6 +11,7 @@ from maenas.blocks.errors import MaenasError, not_negative, positive
 from maenas.budgets.image_size import InputSize
 from maenas.detector.channels import COLOURS, KNOWN
 from maenas.pipeline.step import words_of
+from maenas.runs.named_files import named_as_in
 
 ADDED = frozenset(("channels", "init"))  # options that files of the first version lack
 
@@ -84,6 +85,7 @@ def options_of(data: Mapping[str, Any], path: Path) -> RunOptions:
 
 def require_same(asked: RunOptions, saved: RunOptions, given: Collection[str], path: Path) -> None:
     """Raise `MaenasError` if an option that was given differs from that of the resumed run."""
+    asked = named_as_in(saved, asked)
     for name in sorted(given):
         new, old = getattr(asked, name), getattr(saved, name)
         if new != old:

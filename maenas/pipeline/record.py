@@ -14,6 +14,7 @@ from maenas.blocks.files.json_file import read_json
 from maenas.blocks.files.strict import parse
 from maenas.pipeline.options import RunOptions, options_of
 from maenas.runs.folders import TRAINING
+from maenas.runs.named_files import found_options, kept_options
 
 FORMAT = "maenas/run@1"
 FILE = "run.json"
@@ -81,7 +82,7 @@ class RunRecord:
         """Write the record into the folder of the run, at once or not at all."""
         data = {
             "format": FORMAT,
-            "options": self.options.to_json(),
+            "options": kept_options(self.options, folder).to_json(),
             "steps": [
                 {
                     "name": step.name,
@@ -120,4 +121,4 @@ def load_record(folder: Path) -> RunRecord:
         parse(FinishedStep, step, f"{path}: steps[{index}]")
         for index, step in enumerate(data["steps"])
     )
-    return RunRecord(options_of(data["options"], path), steps)
+    return RunRecord(found_options(options_of(data["options"], path), folder), steps)

@@ -24,6 +24,7 @@ from maenas.budgets import parse_budgets
 from maenas.budgets.image_size import InputSize, shown_size, sides_of
 from maenas.detector.channels import COLOURS, KNOWN
 from maenas.nas import DEFAULT_SCORE, EXACT, MIGRATE_EVERY, Score, load_score, load_searcher
+from maenas.runs.named_files import found_options, kept_options
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -164,7 +165,8 @@ class SearchConfig:
 
 def save_config(config: SearchConfig, fingerprint: str, path: Path) -> None:
     """Write `config.yaml`; `fingerprint` is a digest of space, template and device."""
-    data = {"format": FORMAT, **plain_fields(config), "fingerprint": fingerprint}
+    kept = plain_fields(kept_options(config, path.parent))
+    data = {"format": FORMAT, **kept, "fingerprint": fingerprint}
     text = yaml.safe_dump(data, sort_keys=False)
     write_text(path, f"# {config.command()}\n{text}")
 
@@ -177,7 +179,7 @@ def load_config(path: Path) -> tuple[SearchConfig, str]:
     """
     data = read_yaml(path, FORMAT)
     fingerprint = str(data.pop("fingerprint", ""))
-    return parse(SearchConfig, data, str(path)), fingerprint
+    return found_options(parse(SearchConfig, data, str(path)), path.parent), fingerprint
 
 
 def digest(*parts: str) -> str:

@@ -1,21 +1,33 @@
-"""Files that a spec names, such as its latency table: relative to the spec, found from anywhere."""
+"""Files that options name, such as a latency table: by their path from the folder that keeps them.
+
+A spec and the options of a run stay right where a folder is moved as a whole, and name the same
+files for a command in any working folder.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import fields, replace
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from maenas.blocks.backbone_file import Metadata
 from maenas.budgets.device import is_file
 from maenas.budgets.latency import DeviceError, split_precision
 
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+Options = TypeVar("Options", bound="DataclassInstance")
+Rename = Callable[[str], str]
+
 
 def kept_in(metadata: Metadata, spec: Path) -> Metadata:
     """The metadata as a spec keeps it: each file by its path from the folder of the spec.
 
-    A folder that is moved as a whole keeps its table, and no spec names a folder of the machine.
+    No spec names a folder of the machine, so absolute paths become relative, too.
 
     Args:
         metadata: metadata whose files are named from the working folder.
@@ -34,12 +46,56 @@ def found_by(metadata: Metadata, spec: Path) -> Metadata:
         metadata: metadata as the spec keeps it.
         spec: path of the spec.
     """
-    return _renamed(metadata, lambda name: _found(spec.parent, name))
+    return _renamed(metadata, partial(_found, spec.parent))
 
 
-def placed(device: str | None) -> str | None:
-    """A device with the absolute path of its file, for a run that is resumed from any folder."""
-    return None if device is None else _with_file(device, lambda name: str(Path(name).resolve()))
+def kept_options(options: Options, folder: Path) -> Options:
+    """The options of a run as its folder keeps them: each file by its path from the folder.
+
+    Absolute paths stay: what a user names so, such as data on another disk, does not move with
+    the run.
+
+    Args:
+        options: options whose files are named from the working folder.
+        folder: folder of the run.
+    """
+    return _renamed(options, _if_relative(lambda name: _path_from(folder, Path(name))))
+
+
+def found_options(options: Options, folder: Path) -> Options:
+    """The options of a run as commands use them: each file by its path from the working folder.
+
+    The options of an earlier version name a file as it was typed, which is found as in `found_by`.
+
+    Args:
+        options: options as the folder of the run keeps them.
+        folder: folder of the run.
+    """
+    return _renamed(options, _if_relative(partial(_found, folder)))
+
+
+def named_as_in(saved: Options, asked: Options) -> Options:
+    """Options of a command, each file named as in those of a run that name the same one.
+
+    One file may be typed in several ways, so options are compared after this.
+
+    Args:
+        saved: options of the run, whose files are named from the working folder.
+        asked: options as they were typed.
+    """
+    there, here = (_renamed(each, os.path.realpath) for each in (saved, asked))
+    names = [field.name for field in fields(asked)]
+    same = [name for name in names if getattr(there, name) == getattr(here, name)]
+    return replace(asked, **{name: getattr(saved, name) for name in same})
+
+
+def absolute_options(options: Options) -> Options:
+    """Options with absolute paths, for a process whose working folder is another one.
+
+    Args:
+        options: options whose files are named from the working folder.
+    """
+    return _renamed(options, lambda name: str(Path(name).absolute()))
 
 
 def _found(folder: Path, name: str) -> str:
@@ -55,25 +111,81 @@ def _path_from(folder: Path, file: Path) -> str:
     return Path(os.path.relpath(target, os.path.realpath(folder))).as_posix()
 
 
-def _renamed(metadata: Metadata, rename: Callable[[str], str]) -> Metadata:
-    """The metadata with other names for its files; names that are no files stay."""
-    device, template = metadata.device, metadata.template
-    if template is not None and Path(template).suffix in (".yaml", ".yml"):
-        template = rename(template)
+def _if_relative(rename: Rename) -> Rename:
+    return lambda name: name if os.path.isabs(name) else rename(name)
+
+
+def _renamed(options: Options, rename: Rename) -> Options:
+    """Options with other names for their files; names that are no files stay."""
     return replace(
-        metadata,
-        device=None if device is None else _with_file(device, rename),
-        template=template,
-        limits_ms={_with_file(name, rename): ms for name, ms in metadata.limits_ms.items()},
+        options,
+        **{
+            field.name: _each(getattr(options, field.name), FIELDS[field.name], rename)
+            for field in fields(options)
+            if field.name in FIELDS
+        },
     )
 
 
-def _with_file(device: str, rename: Callable[[str], str]) -> str:
-    """A device with another name for its file; a device that is no file stays."""
+def _each(value: Any, one: Callable[[str, Rename], str], rename: Rename) -> Any:
+    """A value with each of its texts renamed: one, several, or the keys of a mapping."""
+    if isinstance(value, str):
+        return one(value, rename)
+    if isinstance(value, Path):
+        return Path(one(str(value), rename))
+    if isinstance(value, tuple):
+        return tuple(_each(item, one, rename) for item in value)
+    if isinstance(value, Mapping):
+        return {one(key, rename): item for key, item in value.items()}
+    return value
+
+
+def _device(text: str, rename: Rename) -> str:
+    """A device, whose table or estimate may be a file."""
     try:
-        name, precision = split_precision(device)
+        name, precision = split_precision(text)
     except DeviceError:  # the command that needs the device says so
-        return device
+        return text
     if not is_file(name):
-        return device
+        return text
     return rename(name) + (f":{precision}" if precision else "")
+
+
+def _budget(text: str, rename: Rename) -> str:
+    """A budget, which may name its device, as in `3.8ms@table.json`."""
+    amount, at, device = text.partition("@")
+    return amount + at + _device(device.strip(), rename)
+
+
+def _yaml(text: str, rename: Rename) -> str:
+    """A space, template, score or recipe, by its name or as a YAML file."""
+    return rename(text) if Path(text).suffix in (".yaml", ".yml") else text
+
+
+def _model(text: str, rename: Rename) -> str:
+    """A network, from the zoo or a file or folder."""
+    return text if text.startswith("zoo:") else rename(text)
+
+
+def _path(text: str, rename: Rename) -> str:
+    """A file or folder; empty if none is named."""
+    return rename(text) if text else text
+
+
+# The fields of metadata and options that name files, and what may stand in them.
+FIELDS: Mapping[str, Callable[[str, Rename], str]] = {
+    "device": _device,
+    "limits_ms": _device,
+    "budget": _budget,
+    "budgets": _budget,
+    "at": _budget,
+    "space": _yaml,
+    "template": _yaml,
+    "score": _yaml,
+    "recipe": _yaml,
+    "detector": _model,
+    "teacher": _model,
+    "init": _model,
+    "sources": _model,
+    "data": _path,
+}

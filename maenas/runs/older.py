@@ -10,6 +10,7 @@ from maenas.blocks.errors import SpecError
 from maenas.blocks.files.json_file import read_json
 from maenas.nas import DEFAULT_WEIGHTS
 from maenas.runs.config import load_config
+from maenas.runs.named_files import kept_in
 
 SCORE = "max-entropy"  # the only score when format 1 was written
 NUM_CLASSES = 80  # classes of the detectors priced at that time
@@ -17,6 +18,8 @@ NUM_CLASSES = 80  # classes of the detectors priced at that time
 
 def run_metadata(spec: Path) -> Metadata:
     """Metadata of a `maenas/backbone@1` file from the files of its run; empty without a run.
+
+    It names files as a spec keeps them.
 
     Args:
         spec: path of the file: `best.yaml` of a run, or a member of a family in `pareto/`.
@@ -30,12 +33,13 @@ def run_metadata(spec: Path) -> Metadata:
         return Metadata()
     config, _ = load_config(folder / "config.yaml")
     priced = config.scope == "detector"
-    return Metadata(
+    found = Metadata(
         template=config.template or _template(folder / "result.json", spec) if priced else None,
         device=config.device,
         num_classes=NUM_CLASSES if priced else None,
         score=ScoreSpec(name=SCORE, weights=config.weights or DEFAULT_WEIGHTS),
     )
+    return kept_in(found, spec)
 
 
 def _template(result: Path, spec: Path) -> str | None:

@@ -10,10 +10,9 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import yaml
-
 from maenas import __version__
 from maenas.blocks.files.atomic_write import write_text
+from maenas.blocks.files.dump import all_fields
 from maenas.blocks.files.strict import parse
 from maenas.blocks.files.words import shown
 from maenas.blocks.files.yaml_file import read_yaml
@@ -26,7 +25,7 @@ from maenas.detector.errors import TrainError
 from maenas.detector.model.spec import DetectorSpec
 from maenas.detector.train.state import STATE_FILE
 from maenas.runs.models import find_model
-from maenas.runs.named_files import placed
+from maenas.runs.named_files import found_options, kept_options, named_as_in
 from maenas.runs.signals import caught_signals
 from maenas.runs.start import mark_begun, mark_start, new_run, resumed_run
 from maenas.runs.templates import nearest_template
@@ -202,23 +201,10 @@ def unused(name: str, used: dict[str, DetectorSpec]) -> str:
 def begin(family: Family, members: Sequence[Member], folder: Path) -> None:
     """Write the options and the untrained detectors; after this the family can be resumed."""
     mark_start(folder)
-    assert family.data is not None
-    typed = {
-        "sources": [
-            source if source.startswith("zoo:") else str(Path(source).resolve())
-            for source in family.sources
-        ],
-        "data": str(family.data.resolve()),
-        "epochs": family.epochs,
-        "changes": list(family.changes),
-        "device": placed(family.device),
-        "input_size": family.input_size,
-        "inherit": family.inherit,
-    }
     for member in members:
         receipt = f"maenas train-family, maenas {__version__}"
         save_folder(folder / SPECS / member.name, member.spec, None, (receipt,))
-    write_text(folder / FAMILY_FILE, yaml.safe_dump({"format": SCHEMA, **typed}, sort_keys=False))
+    write_text(folder / FAMILY_FILE, all_fields(kept_options(family, folder), SCHEMA))
     mark_begun(folder)
 
 
@@ -230,13 +216,9 @@ def continued(options: Family, folder: Path) -> Family:
     """
     path = folder / FAMILY_FILE
     family = kept_family(path, options.inherit)
-    assert family.data is not None
-    if options.data is not None and options.data.resolve() != family.data.resolve():
-        raise TrainError(f"{path}: was started with {family.data}, got --data {options.data}.")
-    for name in ("epochs", "changes", "device", "input_size", "inherit"):
-        typed, there = getattr(options, name), getattr(family, name)
-        if name == "device":
-            typed, there = placed(typed), placed(there)
+    asked = named_as_in(family, options)
+    for name in ("data", "epochs", "changes", "device", "input_size", "inherit"):
+        typed, there = getattr(asked, name), getattr(family, name)
         if typed not in (None, (), False) and typed != there:
             raise TrainError(
                 f"{path}: was started with {name} {there}, got {typed}; leave it out, or begin "
@@ -258,7 +240,8 @@ def kept_family(path: Path, inherit: bool = False) -> Family:
     source = kept.pop("data", None)
     if not isinstance(source, str):
         raise TrainError(f"{path}: data: must be the path of a data set, got {shown(source)}.")
-    return replace(parse(Family, kept, str(path)), data=Path(source))
+    family = replace(parse(Family, kept, str(path)), data=Path(source))
+    return found_options(family, path.parent)
 
 
 def trained(

@@ -7,7 +7,6 @@ import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ from maenas.budgets.cluster import (
 )
 from maenas.detector.errors import TrainError
 from maenas.runs.folders import last_run
+from maenas.runs.named_files import absolute_options
 from maenas.runs.signals import caught_signals
 from maenas.runs.start import reserved
 from maenas.terminal.log import printed, printed_level
@@ -87,14 +87,7 @@ def run_on_ray(
     Raises:
         TrainError: if the cluster has no room for all, or one of the processes is lost.
     """
-    # The working folder of an actor differs, so paths must be absolute.
-    options = replace(
-        options,
-        data=None if options.data is None else options.data.absolute(),
-        detector=_absolute(options.detector),
-        recipe=_absolute(options.recipe) if isinstance(options.recipe, str) else options.recipe,
-        teacher=_absolute(options.teacher),
-    )
+    options = absolute_options(options)  # the working folder of an actor differs
     if resume:
         out = out or last_run(options.command)
     with reserved(out, options.command) as folder:
@@ -107,11 +100,6 @@ def run_on_ray(
                 signals.check()  # a signal also ends the cluster that this process started
                 raise
     return found
-
-
-def _absolute(name: str | None) -> str | None:
-    """Absolute path of a file or folder; another name, such as zoo:damo-yolo-s, unchanged."""
-    return str(Path(name).absolute()) if name is not None and Path(name).exists() else name
 
 
 def run_ranks(work: Work, processes: int, address: str, compute: str) -> Any:

@@ -14,6 +14,7 @@ from maenas.blocks.files.strict import parse
 from maenas.blocks.files.yaml_file import read_yaml
 from maenas.budgets.image_size import InputSize, shown_size
 from maenas.runs.config import SearchConfig, differences
+from maenas.runs.named_files import found_options, kept_options, named_as_in
 
 FORMAT = "maenas/portfolio@1"
 OPTIONS_FILE = "portfolio.yaml"
@@ -77,9 +78,10 @@ class PortfolioOptions:
             asked: names of the options that are compared; None for all.
         """
         names = {field.name for field in fields(SearchConfig)} if asked is None else set(asked)
+        search = named_as_in(saved.search, self.search)
         return [
-            *differences(self.span, saved.span, asked),
-            *differences(self.search, saved.search, names - SPANNED),
+            *differences(named_as_in(saved.span, self.span), saved.span, asked),
+            *differences(search, saved.search, names - SPANNED),
         ]
 
 
@@ -106,7 +108,8 @@ def is_portfolio(folder: Path) -> bool:
 def save_options(options: PortfolioOptions, fingerprint: str, folder: Path) -> None:
     """Write `portfolio.yaml`; the fingerprint is a digest of spaces, devices and scores."""
     search = replace(options.search, space=None, template=None, input_size=None)  # in the span
-    data = PortfolioFile(plain_fields(options.span), plain_fields(search), fingerprint)
+    span, search = (kept_options(each, folder) for each in (options.span, search))
+    data = PortfolioFile(plain_fields(span), plain_fields(search), fingerprint)
     write_text(folder / OPTIONS_FILE, all_fields(data, FORMAT))
 
 
@@ -119,4 +122,5 @@ def load_options(path: Path) -> tuple[PortfolioOptions, str]:
     data = parse(PortfolioFile, read_yaml(path, FORMAT), str(path))
     search = parse(SearchConfig, data.search, f"{path}: search")
     span = parse(Span, data.span, f"{path}: span")
-    return PortfolioOptions(search, span), data.fingerprint
+    found = PortfolioOptions(*(found_options(each, path.parent) for each in (search, span)))
+    return found, data.fingerprint

@@ -24,6 +24,7 @@ from maenas.blocks.files.strict import parse
 from maenas.budgets.image_size import InputSize
 from maenas.nas import Certified
 from maenas.runs.config import SearchConfig
+from maenas.runs.named_files import found_options, kept_options
 
 LOG = logging.getLogger(__name__)
 
@@ -116,7 +117,7 @@ def save_solved(candidates: Sequence[Candidate], folder: Path) -> None:
     data = {
         "format": FORMAT,
         "crc32": "00000000",
-        "candidates": [asdict(Solved.of(each)) for each in candidates],
+        "candidates": [asdict(kept_options(Solved.of(each), folder)) for each in candidates],
     }
     write_bytes(folder / SOLVED_FILE, seal((json_text(data) + "\n").encode()))
 
@@ -134,7 +135,8 @@ def load_solved(path: Path) -> list[Solved]:
     if not is_intact(content) or not isinstance(entries, list):
         raise SpecError(f"{path}: is damaged: changed since it was written.")
     return [
-        parse(Solved, each, f"{path}: candidates[{index}]") for index, each in enumerate(entries)
+        found_options(parse(Solved, each, f"{path}: candidates[{index}]"), path.parent)
+        for index, each in enumerate(entries)
     ]
 
 

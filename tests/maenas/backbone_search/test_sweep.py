@@ -81,7 +81,10 @@ def test_each_run_is_the_one_that_its_own_command_leaves(
     alone, among = files_below(spaces / "alone"), files_below(several / "run" / "wide")
     assert alone.keys() == among.keys()
     for name in alone.keys() - {"result.json", "report.html"}:  # these say how long it took
-        assert alone[name] == among[name], name
+        ours = alone[name]
+        if name == "config.yaml":  # it names files by their paths from its own folder
+            ours = ours.replace(b"space: ../wide.yaml", b"space: ../../wide.yaml")
+        assert ours == among[name], name
 
 
 @pytest.mark.slow

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from maenas.evidence.training import Trained, TrainingTask, save_trained
-from maenas.evidence.trainings import TrainingEffort, train_all
+from maenas.evidence.trainings import TrainingEffort, placed, train_all
 from maenas.nas.executors import InProcess
 from tests.small_detector import small_spec
 
@@ -61,6 +62,16 @@ def test_a_training_that_ends_before_an_earlier_one_is_kept_when_the_driver_is_k
     trained = train_all(tasks, tmp_path, effort, "judge")
     assert asked == ["n2-e1-s0", "n1-e1-s0", "n0-e1-s0"]
     assert [each.network for each in trained] == ["n0", "n1", "n2"]
+
+
+def test_a_worker_of_a_cluster_gets_absolute_paths(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    asked = replace(task(0), recipe="own.yaml")
+    sent = placed(asked, tmp_path, TrainingEffort(ray="local"))
+    assert (sent.data, sent.recipe) == (tmp_path / "data.yaml", str(tmp_path / "own.yaml"))
+    assert placed(replace(asked, recipe="ns"), tmp_path, TrainingEffort()).recipe == "ns"
 
 
 def test_no_cluster_is_started_where_every_training_has_its_record(

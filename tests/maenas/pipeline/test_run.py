@@ -187,6 +187,25 @@ def test_a_stopped_run_continues_with_the_step_that_it_stopped_in(
     assert [step.name for step in result.record.steps] == list(result.plan.makers)
 
 
+def test_a_stopped_run_finds_its_files_from_another_folder(
+    recorded: Recorded, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("own.yaml").write_text(SMALL_SPACE)
+    Path("elsewhere").mkdir()
+    options = replace(OPTIONS, data="pets", space="own.yaml", init="runs/train/exp")
+    recorded.stops_at = "search"
+    with pytest.raises(KeyboardInterrupt):
+        run_steps(options, Path("mine"))
+    recorded.calls.clear()
+    recorded.stops_at = ""
+    monkeypatch.chdir("elsewhere")
+    again = replace(options, data="./../pets", space="../own.yaml")
+    run_steps(again, Path("../mine"), resume=True, given=("data", "space"))
+    search, _, train, *_ = (given for _, _, given in recorded.calls)
+    assert (search["data"], search["space"]) == ("../pets", "../own.yaml")
+    assert (train["data"], train["init"]) == ("../pets", "../runs/train/exp")
+
+
 def test_the_command_that_a_stopped_run_advises_continues_it(
     recorded: Recorded, here: Path, typed
 ) -> None:

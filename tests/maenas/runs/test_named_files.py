@@ -1,7 +1,8 @@
-"""Files that a spec names are found from anywhere, and move with the folder of the spec."""
+"""Files that a spec or a run names are found from anywhere, and move with its folder."""
 
 from __future__ import annotations
 
+from dataclasses import fields
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -9,9 +10,25 @@ from typing import Any
 import pytest
 
 import maenas
+from maenas.backbone_search.portfolio.options import Span
+from maenas.backbone_search.portfolio.solved import Solved
 from maenas.blocks.backbone_file import Metadata, dump_backbone
+from maenas.evidence.options import JudgeOptions
+from maenas.evidence.race_options import RaceOptions
+from maenas.pipeline.options import RunOptions
+from maenas.runs.config import SearchConfig
 from maenas.runs.models import find_model
-from maenas.runs.named_files import found_by, kept_in, placed
+from maenas.runs.named_files import (
+    FIELDS,
+    absolute_options,
+    found_by,
+    found_options,
+    kept_in,
+    kept_options,
+    named_as_in,
+)
+from maenas.training.family import Family
+from maenas.training.setup import TrainOptions
 from tests.maenas.conftest import SMALL_SPACE
 
 ESTIMATE = Path(maenas.__file__).parent / "budgets" / "devices" / "pi5.yaml"
@@ -99,9 +116,89 @@ def test_a_table_beside_the_spec_comes_before_one_in_the_working_folder(lab: Pat
     assert find_model("runs/own").device == "runs/own/lab.yaml"
 
 
-def test_a_file_that_a_run_keeps_is_absolute(lab: Path) -> None:
-    assert placed("lab.yaml") == str(lab.resolve() / "lab.yaml")
-    assert (placed("t4"), placed(None)) == ("t4", None)
+# A new option of a run stands here or in `FIELDS`.
+NAMES_NO_FILES = (
+    *("algorithm", "assigner", "band", "best", "changes", "channels", "distills", "epochs"),
+    *("equal_depth", "evaluations", "full_profile", "genome", "inherit", "input_size", "islands"),
+    *("layers", "max_effectiveness", "migrate_every", "minutes", "networks", "note"),
+    *("num_classes", "patience", "points", "portfolio", "precision", "proxies", "repeats", "scope"),
+    *("seed", "short_epochs", "threads", "upper", "weights"),
+)
+OPTIONS = {
+    "search": SearchConfig(
+        budgets=("3ms@{}lab.yaml", "2ms@t4", "5Mparams"),
+        device="{}lab.yaml:int8",
+        space="{}own.yaml",
+        template="{}wide.yaml",
+        score="max-entropy",
+    ),
+    "portfolio": Span(space=("{}own.yaml", None, "res"), template=("{}wide.yml", "ns")),
+    "solved": Solved(score="{}fitted.yaml", space="{}own.yaml", template=None, input_size=64),
+    "judge": JudgeOptions(
+        at="3ms@{}lab.yaml", data="{}pets", device="{}lab.yaml", recipe="{}recipe.yaml"
+    ),
+    "race": RaceOptions(
+        sources=("{}first/best.yaml", "zoo:damo-yolo-ns"), data="{}pets", recipe="t"
+    ),
+    "run": RunOptions(budget=("3ms",), data="{}pets", device="cpu", init="{}first/best.yaml"),
+    "train-family": Family(("{}first/best.yaml",), Path("{}pets"), device="{}lab.yaml"),
+    "train": TrainOptions(
+        "{}first/best.yaml", Path("{}pets"), teacher="zoo:damo-yolo-s", init="{}first"
+    ),
+}
+
+
+def filled(options: Any, folder: str) -> Any:
+    """Options whose files lie in a folder."""
+    given = {field.name: getattr(options, field.name) for field in fields(options)}
+    return type(options)(**{name: _filled(value, folder) for name, value in given.items()})
+
+
+def _filled(value: Any, folder: str) -> Any:
+    if isinstance(value, tuple):
+        return tuple(_filled(item, folder) for item in value)
+    return type(value)(str(value).format(folder)) if isinstance(value, str | Path) else value
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_options_of_a_run_name_the_same_files_from_another_folder(
+    name: str, lab: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = Path("runs/own")
+    kept = kept_options(filled(OPTIONS[name], ""), folder)
+    assert kept == filled(OPTIONS[name], "../../")
+    assert found_options(kept, folder) == filled(OPTIONS[name], "")
+    monkeypatch.chdir("elsewhere")
+    assert found_options(kept, Path("../runs/own")) == filled(OPTIONS[name], "../")
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_a_file_may_be_typed_in_several_ways(name: str, lab: Path) -> None:
+    saved = filled(OPTIONS[name], "")
+    for folder in ("./elsewhere/../", f"{lab}/"):
+        assert named_as_in(saved, filled(OPTIONS[name], folder)) == saved
+    other = filled(OPTIONS[name], "elsewhere/")
+    assert named_as_in(saved, other) == other
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_absolute_paths_stay_in_the_options_of_a_run(name: str, lab: Path) -> None:
+    absolute = filled(OPTIONS[name], f"{lab}/")
+    assert kept_options(absolute, Path("runs/own")) == absolute
+    assert found_options(absolute, Path("runs/own")) == absolute
+    assert absolute_options(filled(OPTIONS[name], "")) == absolute
+
+
+def test_options_of_an_earlier_version_are_found_in_the_folder_where_they_were_typed(
+    lab: Path,
+) -> None:
+    typed = SearchConfig(budgets=("3ms",), device="lab.yaml")
+    assert found_options(typed, Path("runs/own")).device == "lab.yaml"
+
+
+def test_every_option_of_a_run_is_known_to_name_files_or_none() -> None:
+    names = {field.name for options in OPTIONS.values() for field in fields(options)}
+    assert sorted(names - FIELDS.keys()) == sorted(NAMES_NO_FILES)
 
 
 @pytest.mark.parametrize(
@@ -156,3 +253,40 @@ def test_a_template_of_the_user_s_own_is_found_from_another_folder(
     assert model.template is not None
     assert model.template.name == "../wide.yaml"
     assert model.device is None
+
+
+def network(spec: Path) -> list[str]:
+    """A spec without comments and command, which name files as they are found from a folder."""
+    lines = spec.read_text().splitlines()
+    return [line for line in lines if not line.startswith(("#", "  command: "))]
+
+
+@pytest.mark.parametrize(
+    ("options", "specs"),
+    [
+        (("--evaluations", "300", "--finalists", "0"), "best.yaml"),
+        (("--algorithm", "exact", "--device", "t4"), "*/best.yaml"),
+        pytest.param(("--portfolio", "2"), "1-*/best.yaml", marks=pytest.mark.slow),
+    ],
+)
+def test_a_search_goes_on_from_another_folder_with_the_same_result(
+    options: tuple[str, ...], specs: str, lab: Path, typed: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("small.yaml").write_text(SMALL_SPACE)
+    bundled = Path(str(files("maenas.detector.model.templates") / "t.yaml"))
+    Path("wide.yaml").write_text(bundled.read_text())
+    asked = ("--space", "./small.yaml", "--template", "wide.yaml", "--weights", "1,1,2,4")
+    asked = (*asked, "--device", "lab.yaml", "--budget", "100MMACs", "--input-size", "64")
+    ran = typed("search", *asked, *options, "--out", "runs/own", "--exist-ok")
+    assert ran.code == 0, ran.err
+    first = {path: network(path) for path in Path().glob(f"runs/own/{specs}")}
+    assert first
+    for left in (*first, *Path("runs/own").rglob("result.json")):
+        left.unlink()
+    monkeypatch.chdir("elsewhere")
+    again = typed("search", "--resume", "--out", "../runs/own", "--template", "../wide.yaml")
+    assert again.code == 0, again.err
+    assert {path: network(Path("..", path)) for path in first} == first
+    wrong = typed("search", "--resume", "--out", "../runs/own", "--template", "wide.yaml")
+    assert wrong.code == 2
+    assert "template is ../wide.yaml in the run, wide.yaml in the command" in wrong.err

@@ -62,6 +62,21 @@ def test_two_trainings_that_start_together_have_a_folder_each(
     assert list(tmp_path.iterdir()) == []  # neither has left a file
 
 
+def test_the_processes_get_absolute_paths(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    asked = TrainOptions(
+        "zoo:damo-yolo-ns", Path("pets"), recipe="own.yaml", teacher="large", init="runs/train/exp"
+    )
+    sent: list[TrainOptions] = []
+    monkeypatch.setattr(train_ray, "run_ranks", lambda work, *_: sent.append(work.args[0]))
+    train_ray.run_on_ray(asked, None, False, False, "cpu", 0, address="local", processes=2)
+    (options,) = sent
+    assert options.detector == "zoo:damo-yolo-ns"
+    assert options.data == tmp_path / "pets"
+    named = (options.recipe, options.teacher, options.init)
+    assert named == tuple(str(tmp_path / name) for name in ("own.yaml", "large", "runs/train/exp"))
+
+
 @pytest.mark.minutes
 @pytest.mark.slow
 def test_two_processes_on_ray_end_with_the_weights_of_torchrun(
