@@ -107,8 +107,8 @@ def is_portfolio(folder: Path) -> bool:
 
 def save_options(options: PortfolioOptions, fingerprint: str, folder: Path) -> None:
     """Write `portfolio.yaml`; the fingerprint is a digest of spaces, devices and scores."""
-    search = replace(options.search, space=None, template=None, input_size=None)  # in the span
-    span, search = (kept_options(each, folder) for each in (options.span, search))
+    span, search = kept_options(options.span, folder), kept_options(options.search, folder)
+    search = replace(search, space=None, template=None, input_size=None)  # in the span
     data = PortfolioFile(plain_fields(span), plain_fields(search), fingerprint)
     write_text(folder / OPTIONS_FILE, all_fields(data, FORMAT))
 
@@ -120,7 +120,6 @@ def load_options(path: Path) -> tuple[PortfolioOptions, str]:
         SpecError: if it is missing or damaged.
     """
     data = parse(PortfolioFile, read_yaml(path, FORMAT), str(path))
-    search = parse(SearchConfig, data.search, f"{path}: search")
-    span = parse(Span, data.span, f"{path}: span")
-    found = PortfolioOptions(*(found_options(each, path.parent) for each in (search, span)))
-    return found, data.fingerprint
+    search = found_options(parse(SearchConfig, data.search, f"{path}: search"), path.parent)
+    span = found_options(parse(Span, data.span, f"{path}: span"), path.parent)
+    return PortfolioOptions(search, span), data.fingerprint

@@ -275,9 +275,9 @@ def test_a_search_goes_on_from_another_folder_with_the_same_result(
     Path("small.yaml").write_text(SMALL_SPACE)
     bundled = Path(str(files("maenas.detector.model.templates") / "t.yaml"))
     Path("wide.yaml").write_text(bundled.read_text())
-    asked = ("--space", "./small.yaml", "--template", "wide.yaml", "--weights", "1,1,2,4")
-    asked = (*asked, "--device", "lab.yaml", "--budget", "100MMACs", "--input-size", "64")
-    ran = typed("search", *asked, *options, "--out", "runs/own", "--exist-ok")
+    names = ("--space", "./small.yaml", "--template", "wide.yaml", "--device", "lab.yaml")
+    rest = ("--weights", "1,1,2,4", "--budget", "100MMACs", "--input-size", "64")
+    ran = typed("search", *names, *rest, *options, "--out", "runs/own", "--exist-ok")
     assert ran.code == 0, ran.err
     first = {path: network(path) for path in Path().glob(f"runs/own/{specs}")}
     assert first
