@@ -5,17 +5,20 @@ from __future__ import annotations
 import json
 import statistics
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from benchmarks.machine import read_csv, result_path, write_csv
 from benchmarks.real.sides import STEP
+from maenas.budgets import cost
+from maenas.latency.workload import onnx_workload
 
 NAME = "real"
 KEYS = ("data", "size", "minutes", "epochs", "batch", "model", "seed")
 SCORES = ("ap", "ap50", "ap75")
 MS = ("f32_ms", "int8_ms")
-COLUMNS = (*KEYS, "peer", *SCORES, "processor_min", *MS, "commit")
+COLUMNS = (*KEYS, "peer", *SCORES, "processor_min", "gmacs", *MS, "commit")
 Row = dict[str, str]
 
 
@@ -33,9 +36,16 @@ def update(runs: Path) -> list[Row]:
             ms = timed["ms"].get(network)
             if ms and (row["data"], row["size"]) == (timed["data"], str(timed["size"])):
                 row |= {f"{precision}_ms": f"{value:.3f}" for precision, value in ms.items()}
+                row["gmacs"] = f"{gmacs(path.parent / 'latency' / f'{network}.onnx'):.3f}"
     ordered = sorted(rows.values(), key=_key)
     write_csv(NAME, ordered, COLUMNS)
     return ordered
+
+
+@cache
+def gmacs(file: Path) -> float:
+    """Multiplications of the network in an ONNX file, in thousand millions."""
+    return cost(onnx_workload(file, None).ops, None).macs / 1e9
 
 
 def lines(rows: Sequence[Row]) -> list[str]:
@@ -49,7 +59,8 @@ def lines(rows: Sequence[Row]) -> list[str]:
         found.append(
             f"{data} at {size}, {_length(minutes, epochs)}, batch {batch}: {model}: {means} "
             f"(AP {min(ap):.3f}..{max(ap):.3f}, {len(ap)} seeds), "
-            f"{_mean(some, 'processor_min'):.0f} processor minutes" + (f", {ms}" if ms else "")
+            f"{_mean(some, 'processor_min'):.0f} processor minutes"
+            + (f", {some[0]['gmacs']} GMACs, {ms}" if ms else "")
         )
     return found
 

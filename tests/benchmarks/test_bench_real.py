@@ -4,6 +4,7 @@ import json
 import sys
 
 import numpy as np
+import onnx
 import pytest
 
 from benchmarks.real import table
@@ -15,6 +16,7 @@ from benchmarks.real.views import View, make_view
 from maenas.blocks import MaenasError
 from maenas.detector.data.make_shapes import ShapeSet, make_shapes
 from maenas.detector.data.readers.read import read_dataset
+from tests.graphs import kernels, made
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +67,15 @@ def test_detections_of_val_are_found_by_file_name(view, tmp_path):
     assert of_coco(tmp_path / "coco.json", truth) == {first.path.name: [[1, 2, 4, 6, 0.5, 2]]}
 
 
+def time(model, place):
+    """Leave what `--latency` leaves, of a network of one convolution."""
+    (place / "latency").mkdir()
+    wide = made(["y = Conv x w"], {"x": (1, 8, 256, 256)}, {"w": kernels(1000, 8)})
+    onnx.save(wide, place / "latency" / f"{model}.onnx")
+    timed = {"data": "d", "size": 64, "ms": {model: {"f32": 1.5, "int8": 0.75}}}
+    (place / "latency.json").write_text(json.dumps(timed))
+
+
 def test_the_table_joins_trainings_with_their_latency_and_keeps_earlier_rows(tmp_path, monkeypatch):
     monkeypatch.setattr("benchmarks.machine.RESULTS", tmp_path / "results")
     row = {"data": "d", "size": 64, "model": "ns", "seed": 0, "epochs": 1, "batch": 2}
@@ -75,12 +86,11 @@ def test_the_table_joins_trainings_with_their_latency_and_keeps_earlier_rows(tmp
         (out / "row.json").write_text(json.dumps(row | {"seed": seed, "ap": 0.25 + seed / 10}))
         table.update(tmp_path / "runs")
         (out / "row.json").unlink()
-    timed = {"data": "d", "size": 64, "ms": {"ns": {"f32": 1.5, "int8": 0.75}}}
-    (tmp_path / "runs" / "d-64" / "latency.json").write_text(json.dumps(timed))
+    time("ns", tmp_path / "runs" / "d-64")
     rows = table.update(tmp_path / "runs")
-    assert [(each["seed"], each["ap"], each["f32_ms"]) for each in rows] == [
-        ("0", "0.25", "1.500"),
-        ("1", "0.35", "1.500"),
+    assert [(each["seed"], each["ap"], each["f32_ms"], each["gmacs"]) for each in rows] == [
+        ("0", "0.25", "1.500", "0.524"),
+        ("1", "0.35", "1.500", "0.524"),
     ]
     assert "AP 0.250..0.350, 2 seeds" in table.lines(rows)[0]
 
@@ -91,8 +101,7 @@ def test_a_peer_with_other_steps_has_the_latency_of_its_network(tmp_path, monkey
     row |= {"peer": True, "ap": 0.25, "ap50": 0.5, "ap75": 0.2, "processor_min": 3.0}
     (tmp_path / "runs" / "d-64" / "trained").mkdir(parents=True)
     (tmp_path / "runs" / "d-64" / "trained" / "row.json").write_text(json.dumps(row))
-    timed = {"data": "d", "size": 64, "ms": {"yolo11n": {"f32": 1.5, "int8": 0.75}}}
-    (tmp_path / "runs" / "d-64" / "latency.json").write_text(json.dumps(timed))
+    time("yolo11n", tmp_path / "runs" / "d-64")
     assert [each["f32_ms"] for each in table.update(tmp_path / "runs")] == ["1.500"]
 
 
