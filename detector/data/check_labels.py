@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from maenas.detector.data.dataset import DataProblem, Dataset, Severity
 from maenas.detector.data.samples import Samples
+from maenas.detector.data.union.name_key import SEPARATORS
 from maenas.detector.media.resize import placement_of
 
 MIN_SIDE = 3.0  # pixels at the network's input; smaller objects are hard to detect
@@ -61,6 +62,7 @@ def check_balance(dataset: Dataset, split: str) -> list[DataProblem]:
     if max(counts.values()) > MAX_IMBALANCE * rarest:
         what = f"the most frequent class has {max(counts.values()) / rarest:.0f} times the rarest"
         found.append(DataProblem("warning", "balance", where, what, "add objects of the rare ones"))
+    found += _similar_names(dataset.names, where)
     background = len(dataset) - len(dataset.labelled)
     if background > len(dataset) / 2:
         what = f"images without a label: {background} of {len(dataset)}"
@@ -124,3 +126,21 @@ def _iou(boxes: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.
     areas = [(each[:, 2:] - each[:, :2]).prod(-1) for each in (boxes, others)]
     iou: NDArray[np.float64] = common / np.maximum(areas[0] + areas[1] - common, 1e-12)
     return iou
+
+
+def _similar_names(names: Sequence[str], where: str) -> list[DataProblem]:
+    """Classes that are likely one: their names differ in case or separators alone."""
+    alike: dict[str, list[str]] = {}
+    for name in names:
+        alike.setdefault("".join(SEPARATORS.split(name.strip().casefold())), []).append(name)
+    return [
+        DataProblem(
+            "warning",
+            "balance",
+            where,
+            f"classes {' and '.join(map(repr, same))} differ in case or separators alone",
+            "if they are one class, give it one name",
+        )
+        for same in alike.values()
+        if len(same) > 1
+    ]

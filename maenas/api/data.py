@@ -126,20 +126,18 @@ def convert_data(source: str | Path, out: str | Path, *, to: str, link: bool = F
 
     to = one_word("convert", "format", to, tuple(WRITERS))
     path = Path(source)
-    read = {split: read_dataset(path, split) for split in splits_of(path)}
-    with Counter("check", sum(map(len, read.values())), "images") as counter:
-        splits = {
-            split: with_usable_images(dataset, split, counter.advance)
-            for split, dataset in read.items()
-        }
-    count = sum(map(len, splits.values()))
-    if count:
-        _warn_of_losses(splits)
-    with (
-        new_run(Path(out), "data", None) as folder,
-        Counter("convert", count, "images") as counter,
-    ):
-        return write_dataset(splits, folder, to, link=link, done=counter.advance)
+    with new_run(Path(out), "data", None) as folder:
+        read = {split: read_dataset(path, split) for split in splits_of(path)}
+        with Counter("check", sum(map(len, read.values())), "images") as counter:
+            splits = {
+                split: with_usable_images(dataset, split, counter.advance)
+                for split, dataset in read.items()
+            }
+        count = sum(map(len, splits.values()))
+        if count:
+            _warn_of_losses(splits)
+        with Counter("convert", count, "images") as counter:
+            return write_dataset(splits, folder, to, link=link, done=counter.advance)
 
 
 def union_data(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -18,7 +18,7 @@ from maenas.budgets.image_size import InputSize
 from maenas.detector.data.readers.read import names_of
 from maenas.evidence.agreement import FEWEST
 from maenas.nas import load_forward, load_score
-from maenas.runs.config import SCOPES, SearchConfig
+from maenas.runs.config import SCOPES, SearchConfig, differences
 from maenas.runs.named_files import found_options, kept_options, named_as_in
 
 FORMAT = "maenas/judge@1"
@@ -140,13 +140,10 @@ def agreed(asked: JudgeOptions, saved: JudgeOptions, given: Collection[str]) -> 
         SpecError: if one of them differs, except `repeats` and `proxies`, which may grow.
     """
     asked = named_as_in(saved, asked)
-    for field in fields(asked):
-        ours, there = getattr(asked, field.name), getattr(saved, field.name)
-        if field.name in ("repeats", "proxies") or field.name not in given or ours == there:
-            continue
+    different = differences(asked, saved, set(given) - {"repeats", "proxies"})
+    if different:
         raise SpecError(
-            f"judge: {field.name} is {there} in the run, {ours} in the command; leave it out, or "
-            "begin another run with --out."
+            f"judge: {'; '.join(different)}; leave it out, or begin another run with --out."
         )
     proxies = tuple(dict.fromkeys((*saved.proxies, *asked.proxies)))
     return replace(saved, repeats=max(saved.repeats, asked.repeats), proxies=proxies)

@@ -198,7 +198,8 @@ def halved(
                 f"{ranked[kept - 1].network} and {ranked[kept].network} are equal, so their names "
                 "decide; longer trainings tell them apart"
             )
-        LOG.info(f"race: after {count_of(length, 'epoch')}, {', '.join(left)} stay")
+        stay = "stays" if len(left) == 1 else "stay"
+        LOG.info(f"race: after {count_of(length, 'epoch')}, {', '.join(left)} {stay}")
     return rounds
 
 

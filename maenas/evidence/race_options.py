@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 from maenas.backbone_search.portfolio.options import is_portfolio
@@ -14,6 +14,7 @@ from maenas.blocks.files.atomic_write import write_text
 from maenas.blocks.files.dump import all_fields
 from maenas.blocks.files.strict import parse
 from maenas.blocks.files.yaml_file import read_yaml
+from maenas.runs.config import differences
 from maenas.runs.named_files import found_options, kept_options, named_as_in
 
 FORMAT = "maenas/race@1"
@@ -90,13 +91,13 @@ def continued(asked: RaceOptions, saved: RaceOptions) -> RaceOptions:
         saved = replace(saved, minutes=asked.minutes)
     default = RaceOptions()
     asked = named_as_in(saved, asked)
-    for name in ("sources", "data", "epochs", "minutes", "seed", "recipe", "changes"):
-        ours, there = getattr(asked, name), getattr(saved, name)
-        if ours not in (getattr(default, name), there):
-            raise SpecError(
-                f"race: {name} is {there} in the run, {ours} in the command; leave it out, or "
-                "begin another race with --out."
-            )
+    given = {each.name for each in fields(asked)}
+    given -= {name for name in given if getattr(asked, name) == getattr(default, name)}
+    different = differences(asked, saved, given)
+    if different:
+        raise SpecError(
+            f"race: {'; '.join(different)}; leave it out, or begin another race with --out."
+        )
     return saved
 
 

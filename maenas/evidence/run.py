@@ -64,7 +64,11 @@ def run_judge(
             saved = load_options(folder / OPTIONS_FILE)
             options = agreed(options, saved, given)
         require_data(options, folder)
-        specs = saved_networks(folder, options) if goes_on and folder else drawn(options)
+        if goes_on and folder is not None:
+            options.subproblem()  # what is wrong with space or table ends it before a training
+            specs = saved_networks(folder, options)
+        else:
+            specs = drawn(options)
         if folder is None:
             folder = opened.enter_context(new_run(out, COMMAND, exist_ok=None, can_resume=True))
         if not goes_on:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from maenas.blocks.errors import MaenasError, not_negative, positive
+from maenas.budgets import parse_budgets
 from maenas.budgets.image_size import InputSize
 from maenas.detector.channels import COLOURS, KNOWN
 from maenas.pipeline.step import words_of
@@ -57,10 +58,22 @@ class RunOptions:
     def __post_init__(self) -> None:
         if self.channels not in (None, *COLOURS):
             raise MaenasError(f"run: --channels: images have {KNOWN}, got {self.channels}.")
+        for budget in parse_budgets(self.budget) if self.budget else ():
+            if budget.low is not None:
+                raise MaenasError(
+                    f"run: builds one detector, so a budget is one limit such as 5ms, got the "
+                    f"range {budget.text}; `maenas search` finds a network for each of several."
+                )
         # Some are used by the last steps alone, hours after the start.
         given = {name: getattr(self, name) for name in ("threads", "evaluations", "epochs")}
         positive("run", **{name: value for name, value in given.items() if value is not None})
         not_negative("run", seed=self.seed)
+
+    @property
+    def limits_latency(self) -> bool:
+        """Whether latency is limited, as it is without a budget."""
+        budgets = parse_budgets(self.budget) if self.budget else ()
+        return not budgets or any(budget.quantity == "latency_ms" for budget in budgets)
 
     def to_json(self) -> dict[str, Any]:
         """The options as plain data."""

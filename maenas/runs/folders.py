@@ -13,6 +13,16 @@ RUNS = Path("runs")
 TRAINING, BUILT, SEARCH = "train", "detector", "search"
 # Files that only the folder of a run of several files has.
 RUN_FILES = ("args.yaml", "config.yaml", "searches.yaml", "family.yaml", "run.json")
+# Files that only a run of one command has, with the words of the command.
+COMMANDS = {
+    "portfolio.yaml": "search --portfolio",
+    "searches.yaml": "search",
+    "config.yaml": "search",
+    "run.json": "run",
+    "judge.yaml": "judge",
+    "race.yaml": "race",
+    "family.yaml": "train-family",
+}
 TRAINING_TABLE = "results.csv"  # file of a training run with loss and AP by epoch
 
 
@@ -24,6 +34,11 @@ def require_no_run(folder: Path) -> None:
             f"{folder}: holds a run ({found}), which a detector beside it would hide; --out names "
             "another folder."
         )
+
+
+def command_of(folder: Path) -> str | None:
+    """The command whose run a folder holds; None if no file says it."""
+    return next((words for name, words in COMMANDS.items() if (folder / name).is_file()), None)
 
 
 def made_next(command: str) -> Path:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 Options = TypeVar("Options", bound="DataclassInstance")
 Rename = Callable[[str], str]
 
+DOTS = ("./", "../")
+
 
 def kept_in(metadata: Metadata, spec: Path) -> Metadata:
     """The metadata as a spec keeps it: each file by its path from the folder of the spec.
@@ -33,14 +35,14 @@ def kept_in(metadata: Metadata, spec: Path) -> Metadata:
         metadata: metadata whose files are named from the working folder.
         spec: path of the spec.
     """
-    return _renamed(metadata, lambda name: _path_from(spec.parent, Path(name)))
+    return _renamed(metadata, partial(_kept, spec.parent))
 
 
 def found_by(metadata: Metadata, spec: Path) -> Metadata:
     """The metadata as commands use it: each file by its path from the working folder.
 
-    A spec of an earlier version names a file as it was typed. It is found in the working folder
-    where no such file lies beside the spec.
+    A spec of an earlier version names a file as it was typed, mostly without dots before it. Such
+    a file is found in the working folder where none lies beside the spec.
 
     Args:
         metadata: metadata as the spec keeps it.
@@ -59,7 +61,7 @@ def kept_options(options: Options, folder: Path) -> Options:
         options: options whose files are named from the working folder.
         folder: folder of the run.
     """
-    return _renamed(options, _if_relative(lambda name: _path_from(folder, Path(name))))
+    return _renamed(options, _if_relative(partial(_kept, folder)))
 
 
 def found_options(options: Options, folder: Path) -> Options:
@@ -83,7 +85,7 @@ def named_as_in(saved: Options, asked: Options) -> Options:
         saved: options of the run, whose files are named from the working folder.
         asked: options as they were typed.
     """
-    there, here = (_renamed(each, os.path.realpath) for each in (saved, asked))
+    there, here = (_renamed(each, _target) for each in (saved, asked))
     names = [field.name for field in fields(asked)]
     same = [name for name in names if getattr(there, name) == getattr(here, name)]
     return replace(asked, **{name: getattr(saved, name) for name in same})
@@ -98,9 +100,20 @@ def absolute_options(options: Options) -> Options:
     return _renamed(options, lambda name: str(Path(name).absolute()))
 
 
+def _kept(folder: Path, name: str) -> str:
+    """The path of a file from a folder that keeps it, with dots before it: see `_found`."""
+    path = _path_from(folder, Path(name))
+    return path if path.startswith(DOTS) else f"./{path}"
+
+
 def _found(folder: Path, name: str) -> str:
+    """The path from the working folder of a file that a folder keeps.
+
+    Only a name without dots may be one that was typed. Others would be looked for in whatever
+    folder a command runs in, and another file of that name be taken for a lost one.
+    """
     beside = folder / name
-    if not beside.exists() and os.path.exists(name):
+    if not (name.startswith(DOTS) or beside.exists()) and os.path.exists(name):
         return name
     return _path_from(Path(), beside)
 
@@ -109,6 +122,13 @@ def _path_from(folder: Path, file: Path) -> str:
     """The path of a file from a folder; links to folders are followed, the file may be a link."""
     target = Path(os.path.realpath(file.parent)) / file.name
     return Path(os.path.relpath(target, os.path.realpath(folder))).as_posix()
+
+
+def _target(name: str) -> str:
+    """The file that a name leads to; a data set is its `data.yaml`, if it has one."""
+    path = os.path.realpath(name)
+    inside = os.path.join(path, "data.yaml")
+    return inside if os.path.isfile(inside) else path
 
 
 def _if_relative(rename: Rename) -> Rename:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from maenas.blocks import MaenasError
 from maenas.blocks.files.atomic_write import write_text
-from maenas.runs.folders import last_run, made_next, next_run
+from maenas.runs.folders import command_of, last_run, made_next, next_run
 from maenas.runs.run_lock import contents, run_lock
 
 START_FILE = ".starting"
@@ -97,6 +97,12 @@ def resumed_run(
     ours = [path for path in folder.parents if not os.path.exists(path)]
     with removed_if_empty(ours), run_lock(folder):
         if not has_begun(folder) and not is_unstarted(folder):
+            other = command_of(folder)
+            if other is not None:
+                raise MaenasError(
+                    f"{folder}: is the run of `maenas {other}`, which continues it; --out names "
+                    "another folder."
+                )
             found = ", ".join(path.name for path in contents(folder)[:3])
             raise MaenasError(
                 f"{folder}: holds no run to continue, but {found}; --out names another folder."

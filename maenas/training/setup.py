@@ -201,6 +201,8 @@ def continued(options: TrainOptions, folder: Path, ranks: Ranks) -> ResolvedTrai
         )
     recipe = continued_recipe(options, kept_recipe(folder / ARGS_FILE), teacher is not None)
     data = Path(args["data"]) if options.data is None else options.data.resolve()
+    if options.data is None and not data.exists():
+        raise TrainError(f"{folder}: {data} is not there; --data names where it lies now.")
     dataset = training_images(data, ranks)
     recipe, _ = with_exclusion(recipe, dataset)
     if dataset.names != saved.identity.names:
@@ -229,6 +231,7 @@ def continued_recipe(options: TrainOptions, kept: Recipe, has_teacher: bool) -> 
     if options.recipe is not None:
         base = named_recipe(options.recipe)
         base = distilling(base) if has_teacher else replace(base, distill=None)
+        base = replace(base, epochs=kept.epochs)  # unless others are given
     recipe = changed_recipe(base, options)
     if recipe.compute.batch is None:
         recipe = replace(recipe, compute=replace(recipe.compute, batch=kept.compute.batch))

@@ -171,4 +171,5 @@ def test_a_resumed_training_keeps_the_faster_classifier(tmp_path: Path) -> None:
     kept = Recipe(fine_tune=FineTuneOptions(classifier_lr=10.0))
     assert continued_recipe(TrainOptions(recipe="ns"), kept, False).fine_tune == kept.fine_tune
     older = continued_recipe(TrainOptions(recipe="ns"), Recipe(), False)
+    assert older.epochs == Recipe().epochs  # those that it began with
     assert older.fine_tune.classifier_lr is None

@@ -58,6 +58,17 @@ def test_too_few_networks_in_the_band_are_told(
         drawn_networks(options.subproblem(), 500, 1e-5, False, 0)
 
 
+def test_a_cost_that_no_network_has_is_told_with_the_largest(options: JudgeOptions) -> None:
+    words = (
+        r"found 0 networks within 5 % below 1\.000 GMACs, 12 are needed; the largest of those "
+        r"drawn below it has 0\.\d+ GMACs; ask for fewer, widen --band"
+    )
+    with pytest.raises(SpecError, match=words):
+        drawn_networks(replace(options, at="1GMACs").subproblem(), 12, 0.05, False, 0)
+    with pytest.raises(SpecError, match="GMACs; widen --band"):  # 10 are the fewest
+        drawn_networks(replace(options, at="1GMACs").subproblem(), 10, 0.05, False, 0)
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [

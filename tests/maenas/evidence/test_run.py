@@ -165,6 +165,19 @@ def test_a_resumed_run_takes_the_same_command_and_keeps_what_was_added(
     assert (kept.repeats, kept.proxies) == (3, ("zen",))
 
 
+def test_a_space_that_was_damaged_meanwhile_ends_a_resumed_run_before_it_trains(
+    options,  # noqa: F811
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (tmp_path / "run").mkdir()
+    begin(options, drawn(options), tmp_path / "run")
+    Path(options.space).write_text("damaged")
+    monkeypatch.delattr("maenas.evidence.run.train_all")
+    with pytest.raises(maenas.MaenasError, match=r"small\.yaml: "):
+        run_judge(options, tmp_path / "run", True, TrainingEffort(), ())
+
+
 def test_a_height_and_a_width_are_kept_for_a_run_that_is_resumed(
     options,  # noqa: F811
     tmp_path: Path,

@@ -104,6 +104,25 @@ def test_height_and_width_are_one_word_of_the_search_and_shapes_are_as_long(
     assert plan.makers["data"]().command.endswith(" --size 320")
 
 
+@pytest.mark.parametrize(
+    ("budget", "verified"),
+    [(("3.8ms",), 3), ((), 3), (("2Mparams",), None), (("2Mparams", "3.8ms"), 3)],
+)
+@pytest.mark.usefixtures("recorded")
+def test_finalists_are_measured_where_latency_is_limited(
+    tmp_path: Path, budget: tuple[str, ...], verified: int | None
+) -> None:
+    plan = replace(make_plan(replace(OPTIONS, budget=budget), tmp_path), measures=True)
+    assert plan.makers["search"]().options["verify"] == verified
+
+
+def test_a_range_of_budgets_is_refused_at_once(typed: Any, here: Path) -> None:
+    ran = typed("run", "--budget", "2ms..8ms", "--device", "t4")
+    assert ran.code == 2
+    assert "builds one detector, so a budget is one limit such as 5ms, got the range 2ms" in ran.err
+    assert list(here.iterdir()) == []
+
+
 def test_a_run_of_wide_images_continues_with_the_size_that_it_began_with(
     recorded: Recorded, here: Path, typed
 ) -> None:

@@ -55,7 +55,7 @@ def written(device: str, spec: Path) -> None:
         ("lab.yaml", "../../lab.yaml"),
         ("./runs/../lab.yaml", "../../lab.yaml"),
         ("lab.json:int8", "../../lab.json:int8"),
-        ("runs/own/lab.json", "lab.json"),
+        ("runs/own/lab.json", "./lab.json"),
         ("t4", "t4"),
         ("t4:int8", "t4:int8"),
         ("t4:none", "t4:none"),
@@ -187,6 +187,26 @@ def test_absolute_paths_stay_in_the_options_of_a_run(name: str, lab: Path) -> No
     assert kept_options(absolute, Path("runs/own")) == absolute
     assert found_options(absolute, Path("runs/own")) == absolute
     assert absolute_options(filled(OPTIONS[name], "")) == absolute
+
+
+def test_a_lost_file_is_not_replaced_by_one_that_has_its_name_from_here(
+    lab: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = SearchConfig(budgets=("3ms",), device="gone.json", space="runs/own/gone.yaml")
+    kept = kept_options(options, Path("runs/own"))
+    Path("elsewhere/deep/own").mkdir(parents=True)
+    Path("elsewhere/gone.json").touch()
+    Path("elsewhere/deep/own/gone.yaml").touch()
+    monkeypatch.chdir("elsewhere/deep/own")
+    found = found_options(kept, lab / "runs" / "own")
+    assert (found.device, found.space) == ("../../../gone.json", "../../../runs/own/gone.yaml")
+
+
+def test_a_data_set_may_be_named_by_its_folder_or_its_file(lab: Path) -> None:
+    Path("pets").mkdir()
+    Path("pets/data.yaml").touch()
+    saved = RaceOptions(data="pets")
+    assert named_as_in(saved, RaceOptions(data="pets/data.yaml")) == saved
 
 
 def test_options_of_an_earlier_version_are_found_in_the_folder_where_they_were_typed(

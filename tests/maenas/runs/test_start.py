@@ -76,6 +76,16 @@ def test_a_run_that_is_there_is_neither_overwritten_nor_taken_for_another(tmp_pa
     assert not (tmp_path / START_FILE).exists()
 
 
+def test_a_run_of_another_command_is_named(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").touch()
+    with pytest.raises(MaenasError, match=r"is the run of `maenas search`, which continues it"):
+        resumed_run(tmp_path, "race", lambda _: False).__enter__()
+    (tmp_path / "searches.yaml").touch()
+    (tmp_path / "portfolio.yaml").touch()
+    with pytest.raises(MaenasError, match=r"is the run of `maenas search --portfolio`, which"):
+        resumed_run(tmp_path, "train", lambda _: False).__enter__()
+
+
 def test_resuming_takes_the_last_run_and_the_first_name_where_there_is_none(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

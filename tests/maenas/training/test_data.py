@@ -143,6 +143,18 @@ def test_a_set_that_cannot_be_converted_leaves_nothing(shapes, typed, words, mes
     assert not Path("new").exists()
 
 
+def test_the_folder_to_write_into_is_looked_at_before_the_images(shapes, typed):
+    ran = typed("data", "convert", "set", "--to", "voc", "--out", "set")
+    assert ran.err == "error: set: is not empty; --out names another folder.\n"
+
+
+def test_classes_that_differ_in_case_alone_are_pointed_out(shapes, typed):
+    described = Path("set/data.yaml")
+    described.write_text(described.read_text().replace("disk", "Square_"))
+    ran = typed("data", "check", "set")
+    assert "classes 'Square_' and 'square' differ in case or separators alone" in ran.out
+
+
 def test_a_set_of_which_nothing_can_be_used_is_not_converted(shapes, typed):
     for labels in Path("set").rglob("labels/*/*.txt"):
         labels.write_text("0 5 5 2 2\n")

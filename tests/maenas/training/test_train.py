@@ -133,6 +133,16 @@ def test_another_training_cannot_be_continued(
     assert (finished / "resume.pt").read_bytes() == before
 
 
+def test_data_that_lie_elsewhere_now_are_asked_for(typed, given, finished, tmp_path) -> None:
+    moved = tmp_path / "moved"
+    shutil.copytree(finished, moved)
+    args, data = moved / "args.yaml", str(given / "data" / "data.yaml")
+    args.write_text(args.read_text().replace(data, "/gone/data.yaml"))
+    ran = typed("train", "--out", str(moved), "--resume", "--epochs", "5")
+    assert ran.code == 2
+    assert f"{moved}: /gone/data.yaml is not there; --data names where it lies now." in ran.err
+
+
 def test_the_weights_of_a_training_are_trained(finished) -> None:
     assert folder_is_trained(finished / "last") is True
     assert maenas.Detector(finished).trained is True
