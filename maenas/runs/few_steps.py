@@ -16,8 +16,10 @@ def few_steps_warning(steps: int, epochs: int) -> str | None:
     """
     if steps >= FEW_STEPS:
         return None
+    few = f"{steps:,} steps" if steps != 1 else "1 step"
+    teach = "teach" if steps != 1 else "teaches"
     enough = -(-FEW_STEPS * epochs // max(steps, 1))
     return (
-        f"{steps:,} steps from random weights teach little, so detections will be poor: "
+        f"{few} from random weights {teach} little, so detections will be poor: "
         f"--epochs {enough:,} makes {FEW_STEPS} steps, --init RUN begins with trained weights"
     )

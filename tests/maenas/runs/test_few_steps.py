@@ -20,6 +20,12 @@ def test_the_epochs_that_would_be_enough_are_named(steps: int, epochs: int, enou
     assert f"--epochs {enough:,} makes {FEW_STEPS} steps" in warning
 
 
+def test_one_step_is_not_several() -> None:
+    warning = few_steps_warning(1, 1)
+    assert warning is not None
+    assert warning.startswith("1 step from random weights teaches little, so")
+
+
 def test_enough_steps_give_no_warning() -> None:
     assert few_steps_warning(FEW_STEPS, 10) is None
 
