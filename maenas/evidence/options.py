@@ -49,6 +49,7 @@ class JudgeOptions:
         recipe: recipe file or scale; None for that of the template.
         changes: changed values of the recipe.
         proxies: scores that need forward passes and are compared too, such as "zen".
+        images: digest of the images and labels that it began with, see `images_digest`.
     """
 
     at: str = ""
@@ -68,6 +69,7 @@ class JudgeOptions:
     recipe: str | None = None
     changes: tuple[str, ...] = ()
     proxies: tuple[str, ...] = ()
+    images: str = ""
 
     def __post_init__(self) -> None:
         for name in self.proxies:

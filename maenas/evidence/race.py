@@ -45,6 +45,7 @@ from maenas.runs.signals import caught_signals
 from maenas.runs.start import mark_begun, mark_start, new_run, resumed_run
 from maenas.runs.templates import nearest_template
 from maenas.terminal.console import count_of
+from maenas.training.datasets import images_digest, require_same_images
 from maenas.training.evaluator import has_evaluation, write_final_evaluation
 from maenas.training.model_card import CARD_FILE, card_text, read_trained
 from maenas.training.result import TrainResult
@@ -80,11 +81,14 @@ def run_race(
         if folder is not None and has_begun(folder):
             options = continued(options, load_options(folder / OPTIONS_FILE))
             specs = saved_networks(folder)
+            if not (folder / RESULT_FILE).exists():
+                require_same_images(options.images, Path(options.data), folder / OPTIONS_FILE)
         else:
             options.require_start(folder)
             specs = networks_of(options)
             if folder is None:
                 folder = opened.enter_context(new_run(out, COMMAND, None, can_resume=True))
+            options = replace(options, images=images_digest(Path(options.data)))
             begin(options, specs, folder)
         epochs = options.epochs or planned_epochs(options, specs, folder, effort)
         try:

@@ -33,6 +33,7 @@ class RaceOptions:
         seed: random seed of the trainings.
         recipe: recipe file or scale; None for that of each neck.
         changes: changed values of the recipe.
+        images: digest of the images and labels that it began with, see `images_digest`.
     """
 
     sources: tuple[str, ...] = ()
@@ -42,6 +43,7 @@ class RaceOptions:
     seed: int = 0
     recipe: str | None = None
     changes: tuple[str, ...] = ()
+    images: str = ""
 
     def __post_init__(self) -> None:
         if self.epochs is not None:

@@ -26,6 +26,7 @@ from maenas.evidence.trainings import TrainingEffort, all_trained, train_all, wr
 from maenas.evidence.verdict import Verdict, judged, judged_table
 from maenas.runs.signals import caught_signals
 from maenas.runs.start import mark_begun, mark_start, new_run, resumed_run
+from maenas.training.datasets import images_digest, require_same_images
 
 LOG = logging.getLogger(__name__)
 
@@ -65,6 +66,7 @@ def run_judge(
             options = agreed(options, saved, given)
         require_data(options, folder)
         if goes_on and folder is not None:
+            require_same_images(options.images, Path(options.data), folder / OPTIONS_FILE)
             options.subproblem()  # what is wrong with space or table ends it before a training
             specs = saved_networks(folder, options)
         else:
@@ -72,7 +74,7 @@ def run_judge(
         if folder is None:
             folder = opened.enter_context(new_run(out, COMMAND, exist_ok=None, can_resume=True))
         if not goes_on:
-            begin(options, specs, folder)
+            begin(replace(options, images=images_digest(Path(options.data))), specs, folder)
         elif options != saved:
             save_options(options, folder)  # repeats or proxies that were added stay
         try:

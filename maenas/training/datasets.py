@@ -9,8 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from maenas.detector.data import Dataset, read_dataset, same_classes
+from maenas.detector.data.index.digest import digest_of
 from maenas.detector.data.readers.read import splits_of
+from maenas.detector.errors import TrainError
 from maenas.detector.train import Ranks
+from maenas.runs.config import digest
 
 
 def training_images(data: Path, ranks: Ranks) -> Dataset:
@@ -38,3 +41,24 @@ def columns_of(data: Path, split: str) -> Dataset:
     """One split as columns, whatever sequence of samples its reader returned."""
     dataset = read_dataset(data, split)
     return replace(dataset, samples=dataset.columns)
+
+
+def images_digest(data: Path) -> str:
+    """A digest of the names and labels of the images for training and validation."""
+    splits = [split for split in ("train", "val") if split in splits_of(data)]
+    return digest(*(digest_of(columns_of(data, split)) for split in splits))
+
+
+def require_same_images(saved: str, data: Path, where: Path) -> None:
+    """Raise `TrainError` if images or labels have changed since a run of several trainings began.
+
+    Args:
+        saved: digest that the run keeps; "" in runs of an earlier version, which pass.
+        data: data set.
+        where: file that keeps the digest, for the error.
+    """
+    if saved and saved != images_digest(data):
+        raise TrainError(
+            f"{where}: was started with other images or labels than {data} has now, so trainings "
+            "before and after could not be compared; begin another run with --out."
+        )

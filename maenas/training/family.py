@@ -30,6 +30,7 @@ from maenas.runs.signals import caught_signals
 from maenas.runs.start import mark_begun, mark_start, new_run, resumed_run
 from maenas.runs.templates import nearest_template
 from maenas.terminal.device_warnings import warn_of
+from maenas.training.datasets import images_digest, require_same_images
 from maenas.training.family_result import SCHEMA, FamilyResult, Member, MemberResult, draw
 from maenas.training.result import TrainResult
 from maenas.training.run import run_training
@@ -55,6 +56,7 @@ class Family:
         input_size: side of the input image in pixels, or (height, width); None for that of each
             member.
         inherit: whether each smaller detector starts from the weights of the next larger one.
+        images: digest of the images and labels that it began with, see `images_digest`.
     """
 
     sources: tuple[str, ...] = ()
@@ -64,6 +66,7 @@ class Family:
     device: str | None = None
     input_size: InputSize = None
     inherit: bool = False
+    images: str = ""
 
 
 def train_members(
@@ -103,7 +106,9 @@ def train_members(
         if folder is None:
             folder = opened.enter_context(new_run(out, COMMAND, exist_ok=None, can_resume=True))
         if not goes_on:
-            begin(family, members, folder)
+            begin(replace(family, images=images_digest(family.data)), members, folder)
+        elif not (folder / RESULT_FILE).exists():
+            require_same_images(family.images, family.data, folder / FAMILY_FILE)
         rows = train_each(family, folder, members, compute, workers)
         result = FamilyResult(folder, family.data, device, tuple(rows))
         write_text(folder / RESULT_FILE, json.dumps(result.to_json(), indent=2) + "\n")

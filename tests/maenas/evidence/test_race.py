@@ -264,6 +264,16 @@ def test_a_race_with_too_few_minutes_goes_on_with_more(tmp_path: Path, trained: 
     assert trained.count("w0-e1-s0") == 1
 
 
+def test_a_race_is_not_continued_on_other_images(tmp_path: Path, trained: list[str]) -> None:
+    data = write_data(tmp_path / "data")
+    with pytest.raises(maenas.MaenasError, match="more than --minutes 1"):
+        maenas.race(networks(tmp_path), data, minutes=1.0, out=tmp_path / "race")
+    label = next((tmp_path / "data").rglob("*.txt"))
+    label.write_text(f"{label.read_text()}0 0.5 0.5 0.25 0.25\n")
+    with pytest.raises(maenas.MaenasError, match=r"race\.yaml: was started with other images or"):
+        maenas.race(minutes=3.0, out=tmp_path / "race", resume=True)
+
+
 def test_one_network_twice_is_no_race(tmp_path: Path) -> None:
     data = write_data(tmp_path / "data")
     one = networks(tmp_path)[0]

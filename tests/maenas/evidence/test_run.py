@@ -17,6 +17,7 @@ from maenas.evidence.run import begin, drawn, run_judge, tasks_of
 from maenas.evidence.training import Trained, load_trained, save_trained, train_one
 from maenas.evidence.trainings import TrainingEffort, placed
 from maenas.nas.scores.gradient_proxies import SynFlow, Zen
+from maenas.training.datasets import images_digest
 from tests.maenas.evidence.test_draw import options  # noqa: F401 - a fixture
 from tests.schemas import errors_in
 
@@ -175,6 +176,21 @@ def test_a_space_that_was_damaged_meanwhile_ends_a_resumed_run_before_it_trains(
     Path(options.space).write_text("damaged")
     monkeypatch.delattr("maenas.evidence.run.train_all")
     with pytest.raises(maenas.MaenasError, match=r"small\.yaml: "):
+        run_judge(options, tmp_path / "run", True, TrainingEffort(), ())
+
+
+def test_networks_of_other_images_are_not_compared(
+    options,  # noqa: F811
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (tmp_path / "run").mkdir()
+    began = replace(options, images=images_digest(Path(options.data)))
+    begin(began, drawn(options), tmp_path / "run")
+    label = next(Path(options.data).parent.rglob("*.txt"))
+    label.write_text(f"{label.read_text()}0 0.5 0.5 0.25 0.25\n")
+    monkeypatch.delattr("maenas.evidence.run.train_all")
+    with pytest.raises(maenas.MaenasError, match=r"judge\.yaml: was started with other images or"):
         run_judge(options, tmp_path / "run", True, TrainingEffort(), ())
 
 

@@ -119,10 +119,10 @@ def test_a_table_beside_the_spec_comes_before_one_in_the_working_folder(lab: Pat
 # A new option of a run stands here or in `FIELDS`.
 NAMES_NO_FILES = (
     *("algorithm", "assigner", "band", "best", "changes", "channels", "distills", "epochs"),
-    *("equal_depth", "evaluations", "full_profile", "genome", "inherit", "input_size", "islands"),
-    *("layers", "max_effectiveness", "migrate_every", "minutes", "networks", "note"),
-    *("num_classes", "patience", "points", "portfolio", "precision", "proxies", "repeats", "scope"),
-    *("seed", "short_epochs", "threads", "upper", "weights"),
+    *("equal_depth", "evaluations", "full_profile", "genome", "images", "inherit"),
+    *("input_size", "islands", "layers", "max_effectiveness", "migrate_every", "minutes"),
+    *("networks", "note", "num_classes", "patience", "points", "portfolio", "precision"),
+    *("proxies", "repeats", "scope", "seed", "short_epochs", "threads", "upper", "weights"),
 )
 OPTIONS = {
     "search": SearchConfig(
