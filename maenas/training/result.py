@@ -15,6 +15,7 @@ from maenas.detector.checkpoints.checkpoint import load_folder
 from maenas.detector.train import recipe_lines
 from maenas.detector.train.state import BEST, LAST, STATE_FILE, digest_of_spec, load_state
 from maenas.runs.folders import TRAINING_TABLE
+from maenas.runs.named_files import named_as_in
 from maenas.runs.training_table import LIMIT
 from maenas.terminal.console import count_of
 from maenas.training.charts import table
@@ -25,6 +26,7 @@ from maenas.training.setup import (
     continued_recipe,
     continued_spec,
     kept_args,
+    kept_files,
     kept_recipe,
 )
 
@@ -155,12 +157,13 @@ def finished_result(options: TrainOptions, folder: Path) -> TrainResult | None:
     saved = load_state(folder / STATE_FILE)
     args, recipe = kept_args(folder / ARGS_FILE), kept_recipe(folder / ARGS_FILE)
     data, teacher = Path(args["data"]), args.get("teacher")
+    options = named_as_in(kept_files(args), options)
     is_same = (
         saved.progress.epoch == recipe.epochs
         and read_bytes(curves, limit=LIMIT) == table(saved.progress.rows).encode()
         and options.init in (None, args.get("init"))
-        and (options.data is None or options.data.resolve() == data)
-        and (options.teacher is None or str(Path(options.teacher).resolve()) == teacher)
+        and options.data in (None, data)
+        and options.teacher in (None, teacher)
         and saved.identity.recipe.splitlines()[:-1] == recipe_lines(recipe)
         and continued_recipe(options, recipe, teacher is not None) == recipe
         and digest_of_spec(continued_spec(options, folder)) == saved.identity.spec

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,7 @@ from maenas.runs.models import (
     has_resizing,
     is_trained,
 )
+from maenas.runs.named_files import found_options, kept_options, named_as_in
 from maenas.terminal.console import count_of
 from maenas.training.datasets import training_images
 
@@ -153,7 +155,7 @@ def begun(options: TrainOptions, ranks: Ranks) -> ResolvedTraining:
         spec=starting_spec(spec, names),
         network=network,
         recipe=recipe,
-        data=options.data.resolve(),
+        data=options.data,
         dataset=dataset,
         saved=None,
         notes=(*notes, note, *exclusion, *teacher_notes(teacher, recipe)),
@@ -190,17 +192,18 @@ def continued(options: TrainOptions, folder: Path, ranks: Ranks) -> ResolvedTrai
     """Set up a resumed run from its folder; options that are given must equal those of the run."""
     saved = load_state(folder / STATE_FILE)
     args = kept_args(folder / ARGS_FILE)
+    options = named_as_in(kept_files(args), options)
     name = args.get("teacher") if options.teacher is None else options.teacher
     spec = continued_spec(options, folder)
     teacher = None if name is None else find_teacher(name, spec.backbone.in_shape[0])
-    if options.init is not None and options.init != args.get("init"):
+    if options.init not in (None, args.get("init")):
         raise TrainError(
             f"--init {options.init}: {folder} was started "
             + (f"with {args['init']}" if args.get("init") else "without it")
             + "; leave it out, or start a new run with --out."
         )
     recipe = continued_recipe(options, kept_recipe(folder / ARGS_FILE), teacher is not None)
-    data = Path(args["data"]) if options.data is None else options.data.resolve()
+    data = Path(args["data"]) if options.data is None else options.data
     if options.data is None and not data.exists():
         raise TrainError(f"{folder}: {data} is not there; --data names where it lies now.")
     dataset = training_images(data, ranks)
@@ -266,7 +269,7 @@ def continuation_note(progress: TrainingProgress, epochs: int) -> str:
 
 
 def kept_args(path: Path) -> dict[str, Any]:
-    """Arguments that a run was started with."""
+    """Arguments that a run was started with, each file by its path from the working folder."""
     args = read_yaml(path, SCHEMA)
     for key, kind, what in (("data", str, "a path"), ("recipe", dict, "a mapping")):
         if not isinstance(args.get(key), kind):
@@ -274,7 +277,19 @@ def kept_args(path: Path) -> dict[str, Any]:
                 f"{path}: {key}: must be {what}, got {args.get(key)!r}; start a new run from "
                 f"{path.parent / LAST}."
             )
-    return args
+    return args | _files(found_options(kept_files(args), path.parent))
+
+
+def kept_files(args: Mapping[str, Any]) -> TrainOptions:
+    """The options of a run that name files."""
+    named = {name: args.get(name) for name in ("detector", "teacher", "init")}
+    return TrainOptions(data=Path(args["data"]), **named)
+
+
+def _files(options: TrainOptions) -> dict[str, str]:
+    """The options that name files as plain data, without those that are not given."""
+    named = {name: getattr(options, name) for name in ("detector", "data", "teacher", "init")}
+    return {name: str(value) for name, value in named.items() if value is not None}
 
 
 def kept_recipe(path: Path) -> Recipe:
@@ -353,7 +368,7 @@ def write_args(
         IMAGES_A_STEP: step,
     }
     if path.exists() and options.detector is None:
-        kept = read_yaml(path, SCHEMA)
+        kept = kept_args(path)
         content["detector"] = kept.get("detector")
         content |= {"init": kept["init"]} if "init" in kept else {}
     if options.init is not None:
@@ -361,7 +376,7 @@ def write_args(
     if resolved.inheritance is not None:
         save_origins(resolved.inheritance, folder)
     if resolved.teacher is not None:
-        content["teacher"] = str(Path(resolved.teacher.where).resolve())
+        content["teacher"] = resolved.teacher.where
     recipe_part = recipe_data(recipe)
     del recipe_part["format"]
     recipe_part["assigner"] |= asdict(recipe.assigner)  # type: ignore[call-overload]
@@ -376,4 +391,5 @@ def write_origin(folder: Path, detector: Path) -> None:
 
 
 def _save_args(path: Path, content: dict[str, Any]) -> None:
+    content = content | _files(kept_options(kept_files(content), path.parent))
     write_text(path, yaml.safe_dump(content, sort_keys=False, default_flow_style=None, width=100))

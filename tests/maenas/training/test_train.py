@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+import yaml
 from safetensors.torch import load_file
 
 import maenas
@@ -131,6 +132,25 @@ def test_another_training_cannot_be_continued(
     assert message in ran.err
     assert ran.err.count("\n") == 1
     assert (finished / "resume.pt").read_bytes() == before
+
+
+def test_a_run_that_is_moved_with_its_data_is_continued(
+    typed, given, tmp_path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(given / "data", "here/data")
+    Path("elsewhere").mkdir()
+    words = ("--set", "compute.batch=2", "--set", "batch=2", "--epochs", "1", "--compute", "cpu")
+    asked = ("train", str(given / "start"), "--data", "here/data/data.yaml", *words)
+    assert typed(*asked, "--out", "here/run").code == 0
+    kept = yaml.safe_load(Path("here/run/args.yaml").read_text())
+    assert (kept["data"], kept["detector"]) == ("../data/data.yaml", str(given / "start"))
+    Path("here").rename("there")
+    monkeypatch.chdir("elsewhere")
+    again = typed("train", "--out", "../there/run", "--resume", "--epochs", "5")
+    assert "other values of the recipe (epochs=1, now epochs=5)" in again.err  # read from there
+    done = typed("train", "--out", "../there/run", "--resume", "--data", "../there/data", "--json")
+    assert (done.code, done.json["data"]) == (0, "../there/data/data.yaml")
 
 
 def test_data_that_lie_elsewhere_now_are_asked_for(typed, given, finished, tmp_path) -> None:
