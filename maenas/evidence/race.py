@@ -50,7 +50,7 @@ from maenas.training.evaluator import has_evaluation, write_final_evaluation
 from maenas.training.model_card import CARD_FILE, card_text, read_trained
 from maenas.training.result import TrainResult
 from maenas.training.run import run_training
-from maenas.training.setup import ARGS_FILE, TrainOptions, kept_recipe, write_origin
+from maenas.training.setup import ARGS_FILE, TrainOptions, kept_recipe, prepare_move
 
 LOG = logging.getLogger(__name__)
 
@@ -271,8 +271,10 @@ def trained_winner(
         # On this machine it has all cores, since no other training runs beside it.
         alone = effort if effort.ray is not None else replace(effort, workers=1)
         train_all([task], folder, alone, COMMAND)
-        write_origin(kept, source)
-        trained = replace(read_trained(kept), run=out)  # the folder that the card names
+        files = {"data": str(task.data), "detector": str(source)}
+        prepare_move(kept, out, files)
+        trained = read_trained(kept)
+        trained = replace(trained, run=out, args={**trained.args, **files})  # as after the move
         write_text(kept / CARD_FILE, card_text(trained, read_dataset(task.data, "train"), ()))
         kept.rename(out)
     result = run_training(TrainOptions(), out, True, False, effort.compute, None, ())

@@ -282,8 +282,12 @@ def kept_args(path: Path) -> dict[str, Any]:
 
 def kept_files(args: Mapping[str, Any]) -> TrainOptions:
     """The options of a run that name files."""
-    named = {name: args.get(name) for name in ("detector", "teacher", "init")}
-    return TrainOptions(data=Path(args["data"]), **named)
+    return TrainOptions(
+        detector=args.get("detector"),
+        data=Path(args["data"]),
+        teacher=args.get("teacher"),
+        init=args.get("init"),
+    )
 
 
 def _files(options: TrainOptions) -> dict[str, str]:
@@ -384,12 +388,18 @@ def write_args(
     _save_args(path, content)
 
 
-def write_origin(folder: Path, detector: Path) -> None:
-    """Name the detector that a training started from, if its own was in a temporary folder."""
+def prepare_move(folder: Path, place: Path, files: Mapping[str, str]) -> None:
+    """Make `args.yaml` of a training right for the folder that it is moved to.
+
+    Args:
+        folder: folder of the training.
+        place: folder that it is moved to.
+        files: all files that it names, by their paths from the working folder: `data`, `detector`.
+    """
     path = folder / ARGS_FILE
-    _save_args(path, {"format": SCHEMA, **kept_args(path), "detector": str(detector)})
+    _save_args(path, {"format": SCHEMA, **kept_args(path), **files}, place)
 
 
-def _save_args(path: Path, content: dict[str, Any]) -> None:
-    content = content | _files(kept_options(kept_files(content), path.parent))
+def _save_args(path: Path, content: dict[str, Any], place: Path | None = None) -> None:
+    content = content | _files(kept_options(kept_files(content), place or path.parent))
     write_text(path, yaml.safe_dump(content, sort_keys=False, default_flow_style=None, width=100))

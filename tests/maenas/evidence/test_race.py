@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 
 import maenas
 from maenas.blocks import SpecError
@@ -194,6 +195,17 @@ def test_the_card_of_a_winner_names_folders_that_are_there(
     card = (out / "winner" / "card.md").read_text(encoding="utf-8")
     assert f"maenas detect {out / 'winner'} IMAGES" in card
     assert f"random weights (`{out / 'detectors' / 'w1'}`)" in card
+
+
+def test_the_winner_names_its_data_from_its_own_folder(
+    tmp_path: Path, trained: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_data(Path("data"))
+    maenas.race(networks(Path()), "data/data.yaml", epochs=8, out=Path("race"))
+    assert "`data/data.yaml`" in Path("race/winner/card.md").read_text(encoding="utf-8")
+    kept = yaml.safe_load(Path("race/winner/args.yaml").read_text(encoding="utf-8"))
+    assert (kept["data"], kept["detector"]) == ("../../data/data.yaml", "../detectors/w1")
 
 
 def test_a_record_without_the_training_that_should_stay_is_made_again(
