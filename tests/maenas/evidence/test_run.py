@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from math import isfinite, isnan
 from pathlib import Path
@@ -11,7 +12,13 @@ import pytest
 
 import maenas
 from maenas.evidence.features import network_columns
-from maenas.evidence.options import OPTIONS_FILE, agreed, load_options, save_options
+from maenas.evidence.options import (
+    OPTIONS_FILE,
+    JudgeOptions,
+    agreed,
+    load_options,
+    save_options,
+)
 from maenas.evidence.rows import proxy_columns
 from maenas.evidence.run import begin, drawn, run_judge, tasks_of
 from maenas.evidence.training import Trained, load_trained, save_trained, train_one
@@ -166,31 +173,36 @@ def test_a_resumed_run_takes_the_same_command_and_keeps_what_was_added(
     assert (kept.repeats, kept.proxies) == (3, ("zen",))
 
 
-def test_a_space_that_was_damaged_meanwhile_ends_a_resumed_run_before_it_trains(
+def damaged_space(judge: JudgeOptions) -> None:
+    assert judge.space is not None
+    Path(judge.space).write_text("damaged")
+
+
+def another_box(judge: JudgeOptions) -> None:
+    label = next(Path(judge.data).parent.rglob("*.txt"))
+    label.write_text(f"{label.read_text()}0 0.5 0.5 0.25 0.25\n")
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (damaged_space, r"small\.yaml: "),
+        (another_box, r"judge\.yaml: was started with other images or labels"),
+    ],
+)
+def test_what_has_changed_meanwhile_ends_a_resumed_run_before_it_trains(
     options,  # noqa: F811
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    (tmp_path / "run").mkdir()
-    begin(options, drawn(options), tmp_path / "run")
-    Path(options.space).write_text("damaged")
-    monkeypatch.delattr("maenas.evidence.run.train_all")
-    with pytest.raises(maenas.MaenasError, match=r"small\.yaml: "):
-        run_judge(options, tmp_path / "run", True, TrainingEffort(), ())
-
-
-def test_networks_of_other_images_are_not_compared(
-    options,  # noqa: F811
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    change: Callable[[JudgeOptions], None],
+    words: str,
 ) -> None:
     (tmp_path / "run").mkdir()
     began = replace(options, images=images_digest(Path(options.data)))
     begin(began, drawn(options), tmp_path / "run")
-    label = next(Path(options.data).parent.rglob("*.txt"))
-    label.write_text(f"{label.read_text()}0 0.5 0.5 0.25 0.25\n")
+    change(options)
     monkeypatch.delattr("maenas.evidence.run.train_all")
-    with pytest.raises(maenas.MaenasError, match=r"judge\.yaml: was started with other images or"):
+    with pytest.raises(maenas.MaenasError, match=words):
         run_judge(options, tmp_path / "run", True, TrainingEffort(), ())
 
 
