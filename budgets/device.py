@@ -14,6 +14,7 @@ import platformdirs
 
 from maenas.blocks.errors import MaenasError
 from maenas.blocks.files.plain_file import read_text
+from maenas.blocks.files.suffixes import YAML, is_yaml, suffix_of
 from maenas.blocks.files.words import did_you_mean
 from maenas.blocks.files.yaml_file import LIMIT
 from maenas.budgets.backends.load import NAMES
@@ -22,12 +23,13 @@ from maenas.budgets.pricing.operator_file import FORMATS as OPERATORS
 from maenas.budgets.pricing.operator_file import load_operator_file
 from maenas.budgets.pricing.operator_model import OperatorModel
 from maenas.budgets.pricing.roofline import Roofline
-from maenas.budgets.pricing.roofline_file import SUFFIXES, load_roofline
+from maenas.budgets.pricing.roofline_file import load_roofline
 from maenas.budgets.pricing.table import LatencyTable, load_table
 
 LOG = logging.getLogger(__name__)
 
 FOLDER_VARIABLE = "MAENAS_TABLES"
+TABLE = ".json"  # suffix of a latency table
 DEFAULT_DEVICE = "t4"  # prices what was searched for no device
 
 
@@ -187,7 +189,7 @@ def names_in(device: str, precision: Precision) -> list[str]:
 
 def is_file(device: str) -> bool:
     """Whether a device is given by the path of its table or estimate."""
-    return device.endswith((".json", *SUFFIXES)) or os.sep in device
+    return suffix_of(device) in (TABLE, *YAML) or os.sep in device
 
 
 def is_priced(name: str) -> bool:
@@ -198,9 +200,9 @@ def is_priced(name: str) -> bool:
 
 def find_table(name: str) -> Path | None:
     """Return the file of a table, by path or by name in the user's folder; None if not found."""
-    if name.endswith(SUFFIXES):
+    if is_yaml(name):
         return None
-    if name.endswith(".json") or os.sep in name:
+    if suffix_of(name) == TABLE or os.sep in name:
         return Path(name)
     path = tables_folder() / f"{name}.json"
     return path if path.is_file() else None
@@ -211,9 +213,9 @@ def find_estimate(name: str) -> Path | None:
 
     A measured table of the same name comes first.
     """
-    if name.endswith(SUFFIXES):
+    if is_yaml(name):
         return Path(name)
-    if name.endswith(".json") or os.sep in name or (tables_folder() / f"{name}.json").is_file():
+    if suffix_of(name) == TABLE or os.sep in name or (tables_folder() / f"{name}.json").is_file():
         return None
     return next((path for path in _estimate_files() if path.stem == name), None)
 
@@ -272,7 +274,7 @@ def load_estimate(path: Path, name: str) -> Roofline | OperatorModel:
 
 def _estimate_files() -> list[Path]:
     """Files of estimates in the user's folder."""
-    return sorted(path for path in tables_folder().glob("*") if path.suffix in SUFFIXES)
+    return sorted(path for path in tables_folder().glob("*") if is_yaml(path))
 
 
 @cache

@@ -11,6 +11,7 @@ from typing import Any
 
 from maenas.blocks import Backbone, Block, Shape, SpecError
 from maenas.blocks.files.strict import parse
+from maenas.blocks.files.suffixes import is_yaml
 from maenas.blocks.files.words import did_you_mean
 from maenas.blocks.files.yaml_file import read_yaml
 from maenas.search_spaces.stage import BLOCK, AnyStage, Genome, Value, is_category
@@ -175,7 +176,7 @@ def load_space(name: str) -> Space:
     """
     if name in space_names():
         path = Path(str(files("maenas.search_spaces") / f"{name}.yaml"))
-    elif Path(name).suffix in (".yaml", ".yml"):
+    elif is_yaml(name):
         path = Path(name)
     else:
         raise SpecError(

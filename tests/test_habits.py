@@ -56,6 +56,36 @@ def test_an_or_is_found_wherever_it_hides(text: str) -> None:
     assert assertions_with_or(text) == [1]
 
 
+def suffixes_in_small_letters(text: str) -> list[int]:
+    """Lines that compare the suffix of a path as it is written, so `.YAML` is not found."""
+    return [
+        node.lineno
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.Compare)
+        and isinstance(node.left, ast.Attribute)
+        and node.left.attr == "suffix"
+        and isinstance(node.comparators[0], ast.Constant | ast.Tuple)
+    ]
+
+
+def test_suffixes_count_in_any_case() -> None:
+    """`maenas.blocks.files.suffixes` compares them."""
+    found = [
+        f"{path.relative_to(TESTS.parent)}:{line}"
+        for package in PACKAGES
+        for path in sorted((TESTS.parent / package).rglob("*.py"))
+        for line in suffixes_in_small_letters(path.read_text(encoding="utf-8"))
+    ]
+    assert found == []
+
+
+@pytest.mark.parametrize(
+    "text", ['path.suffix == ".json"', 'Path(name).suffix not in (".yaml", ".yml")']
+)
+def test_a_suffix_in_small_letters_is_found(text: str) -> None:
+    assert suffixes_in_small_letters(text) == [1]
+
+
 def impatient_calls(text: str) -> list[int]:
     """Lines of calls that end a process after a number of seconds of their own."""
     calls = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Call)]

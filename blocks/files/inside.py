@@ -43,9 +43,12 @@ def fault_of(name: object) -> str:
         return "names nothing in it" if ".." not in parts else "leads out of it"
     if not parts[0] or re.match(r"[A-Za-z]:", name):
         return "is an absolute path"
-    if ".." in parts:
-        return "leads out of it"
-    return fault_of_path(name)
+    depth = 0
+    for part in parts:
+        depth += -1 if part == ".." else part not in ("", ".")
+        if depth < 0:
+            return "leads out of it"
+    return fault_of_path(name) if depth else "names nothing in it"
 
 
 def fault_of_path(path: str) -> str:

@@ -8,10 +8,17 @@ from pathlib import Path, PurePath
 
 from maenas.blocks.errors import MaenasError
 
+YAML = (".yaml", ".yml")
+
 
 def suffix_of(path: PurePath | str) -> str:
     """Suffix of a path in lower case, such as ".json"."""
     return PurePath(path).suffix.lower()
+
+
+def is_yaml(path: PurePath | str) -> bool:
+    """Whether a path is that of a YAML file, by its suffix."""
+    return suffix_of(path) in YAML
 
 
 def in_any_case(path: Path, error: type[MaenasError]) -> Path:

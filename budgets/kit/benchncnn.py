@@ -47,7 +47,7 @@ class BenchNcnn(KitRuntime):
     name = "benchncnn"
     tool = "benchncnn"
     backend = "ncnn"
-    suffix = ".param"
+    graph_suffix = ".param"
     install = "built with ncnn by NCNN_BUILD_BENCHMARK=ON; one program without further files"
     settings: ClassVar = {
         "THREADS": "number of CPU threads; all if left out",

@@ -81,7 +81,7 @@ class KitRuntime(ABC):
         precisions: number formats that can be requested, the default first; empty if the tool
             decides alone.
         has_layers: whether the tool can report the times of layers.
-        suffix: suffix of graph files.
+        graph_suffix: suffix of graph files.
         install: sentence on how to get the tool.
         settings: environment variables of the script with the meaning of each.
         lacks: blocks and heads of the networks of modules whose operators the runtime lacks.
@@ -93,7 +93,7 @@ class KitRuntime(ABC):
     hardware: ClassVar[Literal["cpu", "gpu"]] = "cpu"
     precisions: ClassVar[tuple[Precision, ...]] = ()
     has_layers: ClassVar[bool] = False
-    suffix: ClassVar[str] = ".onnx"
+    graph_suffix: ClassVar[str] = ".onnx"
     install: ClassVar[str]
     settings: ClassVar[Mapping[str, str]] = {}
     lacks: ClassVar[tuple[Block | Head, ...]] = ()

@@ -8,6 +8,7 @@ from pathlib import Path
 from maenas.blocks.files.atomic_write import write_text
 from maenas.blocks.files.dump import flow
 from maenas.blocks.files.strict import parse
+from maenas.blocks.files.suffixes import is_yaml
 from maenas.blocks.files.words import did_you_mean
 from maenas.blocks.files.yaml_file import read_versioned
 from maenas.budgets.latency import DeviceError
@@ -15,7 +16,6 @@ from maenas.budgets.pricing.fit import Fit, fit_lines
 from maenas.budgets.pricing.roofline import COEFFICIENTS, REFINEMENTS, Roofline
 
 FORMATS = ("maenas/roofline@2", "maenas/roofline@1")
-SUFFIXES = (".yaml", ".yml")
 
 
 def load_roofline(name: str | Path) -> Roofline:
@@ -26,7 +26,7 @@ def load_roofline(name: str | Path) -> Roofline:
         SpecError: if the file is invalid.
     """
     path = Path(name)
-    if path.suffix not in SUFFIXES:
+    if not is_yaml(path):
         if str(name) not in roofline_names():
             known = roofline_names()
             raise DeviceError(

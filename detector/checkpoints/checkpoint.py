@@ -11,6 +11,7 @@ from maenas.blocks.files.atomic_write import write_bytes
 from maenas.blocks.files.boundary import parsing
 from maenas.blocks.files.checksum import has_checksum, is_intact, seal
 from maenas.blocks.files.plain_file import GIB, read_bytes
+from maenas.blocks.files.suffixes import suffix_of
 from maenas.detector.model.spec import DetectorSpec, dump_detector, load_detector
 
 if TYPE_CHECKING:
@@ -161,7 +162,7 @@ def load_weights(path: Path) -> dict[str, Tensor]:
     from safetensors.torch import load
 
     content = read_bytes(path, limit=LARGEST)
-    is_pickle = path.suffix in (".pth", ".pt")
+    is_pickle = suffix_of(path) in (".pth", ".pt")
     hint = "`maenas import-weights` converts official checkpoints" if is_pickle else ""
     with parsing(path, wrong="cannot be read as safetensors", hint=hint):
         weights = load(content)

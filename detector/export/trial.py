@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from maenas.blocks.files.suffixes import suffix_of
 from maenas.detector.arrays import Floats
 from maenas.detector.runtimes.file_runtime import as_detections
 from maenas.detector.runtimes.load import load_runtime
@@ -41,7 +42,7 @@ def run_end_to_end(path: Path, image: Floats, batch: int | None) -> dict[str, Fl
         ModelError: if it cannot be run.
     """
     images = np.repeat(image, batch or 1, axis=0)
-    match path.suffix:
+    match suffix_of(path):
         case ".onnx":
             found = _run_onnx(path, images)
         case ".xml":

@@ -18,6 +18,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from maenas.blocks.errors import MaenasError
 from maenas.blocks.files.plain_file import GIB, require_file
+from maenas.blocks.files.suffixes import suffix_of
 from maenas.detector.media.addresses import Address
 from maenas.detector.media.upright import is_sideways, orientation_of, upright_size
 from maenas.detector.media.visible import all_visible_files, is_visible
@@ -63,7 +64,7 @@ class Source:
     @property
     def is_video(self) -> bool:
         """Whether it has several images: the file has a video suffix, or the address moves."""
-        return self.moves or self.path.suffix.lower() in VIDEO_SUFFIXES
+        return self.moves or suffix_of(self.path) in VIDEO_SUFFIXES
 
 
 def find_sources(names: Sequence[str]) -> list[Source]:
@@ -168,7 +169,7 @@ def _as_image_error(path: Path | str) -> Iterator[None]:
     except FileNotFoundError:
         raise ImageError(f"{path}: no such file.") from None
     except UnidentifiedImageError:
-        suffix = PurePath(path).suffix.lower()
+        suffix = suffix_of(path)
         if suffix in UNREADABLE_SUFFIXES:
             what = f"is {suffix}, which cannot be read; convert it to .jpg or .png."
             raise ImageError(f"{path}: {what}") from None
@@ -272,7 +273,7 @@ def _sources(name: str) -> Iterator[Source]:
 
 
 def _is_wanted(file: Path) -> bool:
-    return file.suffix.lower() in IMAGE_SUFFIXES | VIDEO_SUFFIXES and file.is_file()
+    return suffix_of(file) in IMAGE_SUFFIXES | VIDEO_SUFFIXES and file.is_file()
 
 
 def _shared_folder(files: Sequence[Path]) -> Path:

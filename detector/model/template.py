@@ -9,6 +9,7 @@ from pathlib import Path
 
 from maenas.blocks.errors import SpecError, positive
 from maenas.blocks.files.strict import parse
+from maenas.blocks.files.suffixes import is_yaml
 from maenas.blocks.files.words import did_you_mean
 from maenas.blocks.files.yaml_file import read_yaml
 from maenas.blocks.op import Op, Shape
@@ -68,7 +69,7 @@ def load_template(name: str) -> Template:
     """
     if name in bundled_templates():
         path = Path(str(files("maenas.detector.model.templates") / f"{name}.yaml"))
-    elif Path(name).suffix in (".yaml", ".yml"):
+    elif is_yaml(name):
         path = Path(name)
     else:
         raise SpecError(

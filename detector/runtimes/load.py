@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from maenas.blocks.files.suffixes import is_yaml, suffix_of
 from maenas.blocks.plugins.extras import require
 from maenas.detector.checkpoints.checkpoint import SPEC_FILE
 from maenas.detector.errors import ModelError
@@ -44,7 +45,7 @@ def load_runtime(
     if not os.path.exists(path):  # False for a name that is too long
         raise ModelError(f"{path}: no such file or folder; expected {KINDS}.")
     LOG.debug("open the detector %s", path)
-    suffix = path.suffix.lower()
+    suffix = suffix_of(path)
     if suffix == ".xml":
         require("openvino", f"{path}:", ModelError)
         from maenas.detector.runtimes.openvino_runtime import OpenVinoRuntime
@@ -65,7 +66,7 @@ def load_runtime(
         from maenas.detector.runtimes.tensorrt_runtime import TensorRtRuntime
 
         return TensorRtRuntime(path)
-    if path.is_dir() or suffix in (".yaml", ".yml"):
+    if path.is_dir() or is_yaml(path):
         return _torch_runtime(path, threads, compute)
     raise ModelError(f"{path}: expected {KINDS}.")
 

@@ -126,8 +126,9 @@ def convert_data(source: str | Path, out: str | Path, *, to: str, link: bool = F
 
     to = one_word("convert", "format", to, tuple(WRITERS))
     path = Path(source)
+    names = splits_of(path)  # a missing source ends here: `out` may be a folder in it
     with new_run(Path(out), "data", None) as folder:
-        read = {split: read_dataset(path, split) for split in splits_of(path)}
+        read = {split: read_dataset(path, split) for split in names}
         with Counter("check", sum(map(len, read.values())), "images") as counter:
             splits = {
                 split: with_usable_images(dataset, split, counter.advance)

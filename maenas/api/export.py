@@ -72,6 +72,7 @@ def export(
     from dataclasses import replace
 
     from maenas.blocks import SpecError
+    from maenas.blocks.files.suffixes import suffix_of
     from maenas.budgets.backends.engine_info import EngineOptions
     from maenas.detection.export import (
         ExportResult,
@@ -91,7 +92,7 @@ def export(
         raise SpecError(f"{plugin}: not understood; NMS by plugin is `--end2end trt`.")
     fixed, batches = batches_in(batch)
     by_suffix = {suffix: kind for kind, suffix in SUFFIXES.items()}
-    usual = by_suffix.get(Path(out).suffix, "onnx") if out else "onnx"
+    usual = by_suffix.get(suffix_of(out), "onnx") if out else "onnx"
     precision = precision.lower()
     options = ExportOptions(
         format=(file_format or usual).lower(),  # type: ignore[arg-type]

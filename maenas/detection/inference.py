@@ -14,6 +14,7 @@ from typing import Any
 
 from PIL import Image
 
+from maenas.blocks.files.suffixes import suffix_of
 from maenas.detection.predictor import Predictor
 from maenas.detector.media.addresses import Address
 from maenas.detector.media.images import ImageError, Pixels, Source, read_image
@@ -167,7 +168,7 @@ class Album:
             name = Path(source.name)
             if source.is_video:
                 name = name.with_suffix(".mp4")
-            elif name.suffix.lower() not in KEPT:
+            elif suffix_of(name) not in KEPT:
                 name = name.with_name(f"{name.name}.png")
             free, number = name, 1
             while free in taken:

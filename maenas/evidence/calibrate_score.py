@@ -14,6 +14,7 @@ from maenas import __version__
 from maenas.blocks import SpecError
 from maenas.blocks.errors import one_of
 from maenas.blocks.files.atomic_write import write_text
+from maenas.blocks.files.suffixes import is_yaml
 from maenas.budgets.arrays import Float64Array
 from maenas.evidence.agreement import Estimate, mean_in_groups, spearman
 from maenas.evidence.features import network_columns, tilted_levels
@@ -173,7 +174,7 @@ def calibrate_table(
     one_of("calibrate-score", "score", score, TILTED)
     if not prior_sd > 0:
         raise SpecError(f"calibrate-score: prior_sd must be a positive number, got {prior_sd:g}.")
-    if out.suffix not in (".yaml", ".yml"):
+    if not is_yaml(out):
         raise SpecError(f"calibrate-score: --out must end in .yaml, got {out}.")
     table, cost = trained_rows(path, accuracy, cost)
     with np.errstate(divide="ignore", invalid="ignore"):  # checked in the next line

@@ -9,6 +9,7 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from maenas.blocks import SpecError
+from maenas.blocks.files.suffixes import suffix_of
 
 if TYPE_CHECKING:
     from maenas.budgets.kit.manifest import Manifest
@@ -59,7 +60,7 @@ def table_of_kit(
 
 def _check_room(path: Path, exist_ok: bool) -> None:
     """Refuse a path that is no JSON file, or a table that must not be replaced."""
-    if path.suffix != ".json" or path.is_dir():
+    if suffix_of(path) != ".json" or path.is_dir():
         raise SpecError(f"{path}: a table is a file that ends in .json; name one with --out.")
     if path.exists() and not exist_ok:
         raise SpecError(f"{path}: exists; --exist-ok replaces it, --name or --out names another.")

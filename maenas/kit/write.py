@@ -226,7 +226,7 @@ def _write_files(
                 save(f"graphs/{file}", content)
             graphs.append(graph)
             line.show(index, item.name)
-    if runtime.suffix == ".onnx":
+    if runtime.graph_suffix == ".onnx":
         save(f"graphs/{WEIGHTS}", weights.content())
     created = datetime.now(UTC).isoformat(timespec="seconds")
     manifest = Manifest(

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from maenas.blocks import MaenasError
+from maenas.blocks.files.suffixes import is_yaml
 from maenas.blocks.files.words import did_you_mean
 from maenas.terminal.device_warnings import warn_of
 
@@ -117,7 +118,7 @@ def run_calibration(
     warn_of([base])
     several = _chosen(request.multipliers)
     path = out or tables_folder() / f"{request.full_name(rows_file.stem)}.yaml"
-    if path.suffix not in (".yaml", ".yml"):
+    if not is_yaml(path):
         raise MaenasError(f"out: must be a .yaml file, got {path}.")
     if path.exists() and not exist_ok:
         raise MaenasError(f"{path}: exists; choose another --out, or replace it with --exist-ok.")

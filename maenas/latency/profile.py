@@ -261,8 +261,9 @@ def check_room(
 ) -> None:
     """Refuse to overwrite a table, unless it is extended `in_place`, or an unfinished profile."""
     from maenas.blocks import SpecError
+    from maenas.blocks.files.suffixes import suffix_of
 
-    if path.suffix != ".json" or path.is_dir():
+    if suffix_of(path) != ".json" or path.is_dir():
         raise SpecError(f"{path}: a table is a file that ends in .json; name one with --out.")
     if resume and exist_ok:
         raise SpecError("profile: --resume continues, --exist-ok starts again; give one.")
@@ -278,9 +279,10 @@ def check_room(
 
 def finished_table(path: Path, partial: PartialProfile, resume: bool) -> LatencyTable | None:
     """The table that `--resume` finds finished; None if there is anything left to measure."""
+    from maenas.blocks.files.suffixes import suffix_of
     from maenas.budgets.pricing.table import load_table
 
-    if not resume or path.suffix != ".json" or not path.is_file() or partial.path.exists():
+    if not resume or suffix_of(path) != ".json" or not path.is_file() or partial.path.exists():
         return None
     return load_table(path)
 

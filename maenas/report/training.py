@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from maenas.blocks.files.plain_file import read_bytes
+from maenas.blocks.files.suffixes import suffix_of
 from maenas.report.charts import Curve, CurvePoint, Lines, chart, curve_table, data_of
 from maenas.report.page import Section
 from maenas.report.tables import paragraph, text
@@ -82,7 +83,7 @@ class Example:
 def examples_in(folder: Path) -> list[Example]:
     """The images in a folder, in the order of their names, as many as a page carries."""
     examples: list[Example] = []
-    for path in sorted(path for path in folder.glob("*") if path.suffix.lower() in IMAGES):
+    for path in sorted(path for path in folder.glob("*") if suffix_of(path) in IMAGES):
         if sum(len(one.image) for one in examples) + path.stat().st_size <= IMAGES_LIMIT:
             examples.append(Example(read_bytes(path, limit=IMAGE_LIMIT), path.name))
     return examples

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from maenas.blocks import Backbone, SpecError
 from maenas.blocks.backbone_file import FORMAT, BackboneSpec, ScoreSpec, load_spec
 from maenas.blocks.files.plain_file import read_bytes
+from maenas.blocks.files.suffixes import is_yaml, suffix_of
 from maenas.blocks.files.yaml_file import LIMIT
 from maenas.budgets.image_size import InputSize, image_shape, shown_size
 from maenas.detector import Template, load_template
@@ -258,7 +259,7 @@ def detector_in(path: Path) -> Path:
         if _backbone_file(path) is not None:
             raise SpecError(_backbone_alone(path, "is the run of a search, which holds a backbone"))
         raise SpecError(f"{path}: holds no detector: neither {SPEC_FILE} nor best/{SPEC_FILE}.")
-    if path.suffix not in (".yaml", ".yml"):
+    if not is_yaml(path):
         what = "expected" if path.exists() else "no such file or folder; expected"
         raise SpecError(f"{path}: {what} {KINDS}, a run of `maenas train`, or zoo:NAME.")
     is_file = path.is_file()
@@ -286,7 +287,7 @@ def require_model(name: str) -> None:
 def is_exported(name: str) -> bool:
     """Whether a name has the form of a file written by `maenas export`."""
     path = Path(name)
-    return not name.startswith("zoo:") and path.suffix.lower() in EXPORTED and not path.is_dir()
+    return not name.startswith("zoo:") and suffix_of(path) in EXPORTED and not path.is_dir()
 
 
 def _backbone_alone(path: Path, what: str) -> str:

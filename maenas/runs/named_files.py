@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from maenas.blocks.backbone_file import Metadata
+from maenas.blocks.files.suffixes import is_yaml
 from maenas.budgets.device import is_file
 from maenas.budgets.latency import DeviceError, split_precision
 
@@ -24,6 +25,8 @@ Options = TypeVar("Options", bound="DataclassInstance")
 Rename = Callable[[str], str]
 
 DOTS = ("./", "../")
+# Files that are meant where their folder is named: of a data set, detector, training or search.
+MEANT = ("data.yaml", "detector.yaml", "best/detector.yaml", "best.yaml")
 
 
 def kept_in(metadata: Metadata, spec: Path) -> Metadata:
@@ -125,10 +128,10 @@ def _path_from(folder: Path, file: Path) -> str:
 
 
 def _target(name: str) -> str:
-    """The file that a name leads to; a data set is its `data.yaml`, if it has one."""
+    """The file that a name leads to; for a folder that of `MEANT` that it holds."""
     path = os.path.realpath(name)
-    inside = os.path.join(path, "data.yaml")
-    return inside if os.path.isfile(inside) else path
+    held = (os.path.join(path, file) for file in MEANT)
+    return next(filter(os.path.isfile, held), path)
 
 
 def _if_relative(rename: Rename) -> Rename:
@@ -179,7 +182,7 @@ def _budget(text: str, rename: Rename) -> str:
 
 def _yaml(text: str, rename: Rename) -> str:
     """A space, template, score or recipe, by its name or as a YAML file."""
-    return rename(text) if Path(text).suffix in (".yaml", ".yml") else text
+    return rename(text) if is_yaml(text) else text
 
 
 def _model(text: str, rename: Rename) -> str:

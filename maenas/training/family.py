@@ -14,6 +14,7 @@ from maenas import __version__
 from maenas.blocks.files.atomic_write import write_text
 from maenas.blocks.files.dump import all_fields
 from maenas.blocks.files.strict import parse
+from maenas.blocks.files.suffixes import is_yaml
 from maenas.blocks.files.words import shown
 from maenas.blocks.files.yaml_file import read_yaml
 from maenas.budgets import LatencyModel, cost, device_of
@@ -190,7 +191,7 @@ def name_of(source: str) -> str:
     path = Path(os.path.abspath(source.removeprefix("zoo:")))
     if path.name == SPEC_FILE:
         path = path.parent
-    return (path.stem if path.suffix == ".yaml" else path.name) or "root"
+    return (path.stem if is_yaml(path) else path.name) or "root"
 
 
 def unused(name: str, used: dict[str, DetectorSpec]) -> str:

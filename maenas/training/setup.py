@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from maenas.blocks.files.atomic_write import write_text
+from maenas.blocks.files.suffixes import is_yaml
 from maenas.blocks.files.yaml_file import read_yaml
 from maenas.budgets.image_size import InputSize, shown_size, sides_of
 from maenas.detector.assign import Assigner
@@ -322,7 +323,7 @@ def named_recipe(name: str | Recipe) -> Recipe:
     """A recipe file, or the published recipe of a scale; a recipe is returned unchanged."""
     if isinstance(name, Recipe):
         return name
-    if Path(name).suffix in (".yaml", ".yml"):
+    if is_yaml(name):
         return load_recipe(Path(name))
     return published_recipe(name)
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from maenas.blocks import SpecError
 from maenas.blocks.files.strict import parse
+from maenas.blocks.files.suffixes import is_yaml
 from maenas.blocks.files.words import did_you_mean
 from maenas.blocks.files.yaml_file import parse_yaml, read_yaml
 from maenas.blocks.plugins.load import entry_points, loaded_object
@@ -77,7 +78,7 @@ def load_score(text: str, weights: Sequence[float] | None = None) -> Score:
     Raises:
         SpecError: if there is no such score; lists the known names.
     """
-    if Path(text).suffix in (".yaml", ".yml"):
+    if is_yaml(text):
         score = read_score(Path(text))
     elif "=" in text:
         name, _, options = text.partition(":")

@@ -103,6 +103,17 @@ def test_a_table_is_found_by_its_path(tmp_path: Path, monkeypatch: pytest.Monkey
         assert load_device(name).device == "theirs"
 
 
+def test_the_suffix_of_a_table_is_in_any_case(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saved(tmp_path, "theirs")
+    monkeypatch.chdir(tmp_path)
+    Path("theirs.json").rename("THEIRS.JSON")
+    assert load_device("THEIRS.JSON").device == "theirs"
+    with pytest.raises(SpecError, match=r"^GONE\.JSON: no such file"):
+        load_device("GONE.JSON")
+
+
 def test_a_damaged_table_is_listed_with_why_and_refused_where_it_is_used(tables_folder) -> None:
     saved(tables_folder, "good")
     (tables_folder / "bad.json").write_text("{")

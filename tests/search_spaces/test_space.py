@@ -339,6 +339,7 @@ def test_a_space_in_which_nothing_varies_is_refused(tmp_path: Path) -> None:
         ("elephant", "no bundled space 'elephant'; known: cpu, csp, mob, mobv3, res, resnet"),
         ("elephant.yaml", "elephant.yaml: no such file"),
         ("res.yml", "res.yml: no such file"),
+        ("res.YAML", "res.YAML: no such file"),
     ],
 )
 def test_an_unknown_name_is_refused_with_the_nearest(name: str, message: str) -> None:

@@ -108,6 +108,7 @@ def _rows(file: Path) -> Iterator[_Row]:
     mark = max(MARKS, key=first.count)
     lines = csv.reader(StringIO(text, newline=""), delimiter=mark, strict=True)
     places: dict[str, int] | None = None
+    titles: dict[str, str] = {}
     try:
         for fields in lines:
             if not any(field.strip() for field in fields):
@@ -115,13 +116,24 @@ def _rows(file: Path) -> Iterator[_Row]:
             if places is None:
                 places, is_header = columns_of(file, fields)
                 if is_header:
+                    titles = {column: fields[place].strip() for column, place in places.items()}
                     continue
-            yield _row(file, lines.line_num, fields, places)
+            yield _row(lines.line_num, fields, places, titles)
     except csv.Error as error:
         raise DataError(f"{file}:{lines.line_num}: is no CSV: {error}.") from None
 
 
-def _row(file: Path, line: int, fields: Sequence[str], places: dict[str, int]) -> _Row:
+def _row(
+    line: int, fields: Sequence[str], places: Mapping[str, int], titles: Mapping[str, str]
+) -> _Row:
+    """The object of a line.
+
+    Args:
+        line: number of the line, from 1.
+        fields: texts of the line.
+        places: index of each column.
+        titles: name of each column in the list; empty without a header.
+    """
     image = fields[places["image"]].strip() if len(fields) > places["image"] else ""
     needed = 1 + max(place for column, place in places.items() if column not in SIDES)
     if len(fields) < needed:
@@ -134,10 +146,11 @@ def _row(file: Path, line: int, fields: Sequence[str], places: dict[str, int]) -
     if not texts["class"] and not any(corners.values()):
         return _Row(line, image, sides=sides)
     try:
-        label = class_name("class", texts["class"])
+        label = class_name(titles.get("class", "class"), texts["class"])
     except DataError as error:
         return _Row(line, image, fault=str(error).rstrip("."))
-    fault = next(filter(None, (number_fault(*each) for each in corners.items())), "")
+    faults = (number_fault(titles.get(name, name), text) for name, text in corners.items())
+    fault = next(filter(None, faults), "")
     if fault:
         return _Row(line, image, label, fault=fault)
     numbers = [float(text) for text in corners.values()]

@@ -7,7 +7,7 @@ from contextvars import ContextVar
 from pathlib import Path
 
 from maenas.blocks.errors import SpecError
-from maenas.blocks.files.suffixes import SuffixCases, suffix_of
+from maenas.blocks.files.suffixes import SuffixCases, is_yaml
 from maenas.blocks.files.words import did_you_mean, shown
 from maenas.blocks.files.yaml_file import read_mapping
 from maenas.blocks.plugins.load import entry_points
@@ -43,7 +43,6 @@ READERS: dict[str, Reader] = {
 }
 OURS = tuple(READERS)
 _from_files: ContextVar[bool] = ContextVar("from files", default=False)  # no index may be used
-YAML_SUFFIXES = frozenset((".yaml", ".yml"))
 
 
 def read_dataset(path: Path, split: str = "train") -> Dataset:
@@ -124,7 +123,7 @@ def open_source(path: Path) -> DataSource:
             return DataSource(path, path)
         file = next((file for file in files if file.is_file()), files[0])  # or say what it is
         path = file
-    if suffix_of(path) not in YAML_SUFFIXES:
+    if not is_yaml(path):
         if not path.exists():
             what = "file" if path.suffix else "file or folder"
             raise DataError(f"{path}: no such {what}.")
@@ -168,7 +167,7 @@ def reader_of(source: DataSource) -> Reader:
     forms = ", or a ".join(reader.looks_like for reader in READERS.values())
     if not source.path.is_dir():
         raise DataError(f"{source.path}: {fault_of_file(source.path, forms)}")
-    if suffix_of(source.path) in YAML_SUFFIXES:
+    if is_yaml(source.path):
         raise DataError(f"{source.path}: is a folder, not a file.")
     raise DataError(f"{source.path}: {fault_of_folder(source.path, forms, _is_data_set)}")
 

@@ -14,6 +14,7 @@ from maenas.backbone_search.plan import Subproblem, plan
 from maenas.backbone_search.portfolio.options import PortfolioOptions
 from maenas.backbone_search.results.result import Found
 from maenas.backbone_search.tasks import prepare
+from maenas.blocks.files.suffixes import is_yaml
 from maenas.budgets import InfeasibleError
 from maenas.budgets.arrays import Float64Array
 from maenas.nas import TARGET_GAP, certify
@@ -44,7 +45,7 @@ class Candidate:
     def name(self) -> str:
         """Name of the score, and what the variant differs in."""
         score = self.config.score
-        text = Path(score).stem if score.endswith((".yaml", ".yml")) else score
+        text = Path(score).stem if is_yaml(score) else score
         return text.replace(":", "-").replace("=", "")
 
     def solve(self) -> Candidate:

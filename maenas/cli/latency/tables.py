@@ -31,6 +31,7 @@ def tables(
     """
     import maenas
     from maenas.blocks import SpecError
+    from maenas.blocks.files.suffixes import suffix_of
     from maenas.cli.latency.table_text import print_table
     from maenas.terminal.console import OUT, print_json
 
@@ -45,7 +46,7 @@ def tables(
             f"tables: expected `maenas tables show TABLE`, got {action!r}; without arguments it "
             "lists the tables."
         )
-    if plot is not None and plot.suffix.lower() != ".png":
+    if plot is not None and suffix_of(plot) != ".png":
         raise SpecError(f"{plot}: a plot is a file that ends in .png; name one with --plot.")
     view = maenas.table(table)
     if plot is not None:

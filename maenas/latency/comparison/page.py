@@ -7,6 +7,7 @@ from pathlib import Path
 
 from maenas.blocks import MaenasError
 from maenas.blocks.files.atomic_write import write_text
+from maenas.blocks.files.suffixes import suffix_of
 from maenas.latency.comparison.compare import ComparedNetwork, notes_of
 from maenas.latency.comparison.rows import rows
 from maenas.latency.predict import LayerLatency, by_kernel
@@ -39,7 +40,7 @@ SCORES = (
 
 def check_page_path(path: Path) -> None:
     """Raise `MaenasError` unless the name is that of a page: a spec named by mistake stays."""
-    if path.suffix.lower() not in SUFFIXES:
+    if suffix_of(path) not in SUFFIXES:
         raise MaenasError(f"html: must name a file that ends in .html, got {path}.")
 
 

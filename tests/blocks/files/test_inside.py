@@ -10,7 +10,9 @@ from maenas.blocks import SpecError
 from maenas.blocks.files.inside import inside
 
 
-@pytest.mark.parametrize("name", ["a", "a/b.yaml", "./a", "..a", "a..", "a/.b", "größe", "a b"])
+@pytest.mark.parametrize(
+    "name", ["a", "a/b.yaml", "./a", "..a", "a..", "a/.b", "a/../b", "größe", "a b"]
+)
 def test_a_name_inside_is_joined_to_the_folder(name: str) -> None:
     assert inside(Path("run"), name) == Path("run") / name
 
@@ -27,6 +29,7 @@ def test_a_name_inside_is_joined_to_the_folder(name: str) -> None:
         ("C:/windows", "is an absolute path"),
         ("", "names nothing in it"),
         (".", "names nothing in it"),
+        ("a/..", "names nothing in it"),
         ("a\0b", "holds a NUL, which no name of a file may"),
         ("n" * 256, "is too long: 256 bytes, a name of a file has at most 255"),
         ("é" * 200, "is too long: 400 bytes, a name of a file has at most 255"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from maenas.blocks.errors import SpecError
-from maenas.blocks.files.suffixes import SuffixCases, in_any_case, suffix_of
+from maenas.blocks.files.suffixes import SuffixCases, in_any_case, is_yaml, suffix_of
 
 
 @pytest.mark.parametrize("name", ["a.TXT", "a.Txt", "a.txt"])
@@ -15,6 +15,10 @@ def test_a_file_is_found_with_its_suffix_in_any_case(tmp_path, name):
     assert SuffixCases(SpecError).find(tmp_path / "a.txt") == tmp_path / name
     assert in_any_case(tmp_path / "a.txt", SpecError) == tmp_path / name
     assert suffix_of(name) == ".txt"
+
+
+def test_a_yaml_file_is_known_by_its_suffix():
+    assert [is_yaml(name) for name in ("a.yaml", "a/b.YML", "yaml")] == [True, True, False]
 
 
 def test_the_path_of_a_file_that_is_missing_stays(tmp_path):

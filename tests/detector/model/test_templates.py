@@ -73,7 +73,7 @@ def test_a_template_that_cannot_be_right_says_where(
         load_template(str(path))
 
 
-@pytest.mark.parametrize("name", ["missing.yaml", "missing.yml"])
+@pytest.mark.parametrize("name", ["missing.yaml", "missing.yml", "missing.YAML"])
 def test_a_template_file_that_does_not_exist_is_named(name: str) -> None:
     with pytest.raises(SpecError, match=f"{name}: no such file"):
         load_template(name)

@@ -20,6 +20,7 @@ from maenas.runs.config import SearchConfig
 from maenas.runs.models import find_model
 from maenas.runs.named_files import (
     FIELDS,
+    MEANT,
     absolute_options,
     found_by,
     found_options,
@@ -202,11 +203,14 @@ def test_a_lost_file_is_not_replaced_by_one_that_has_its_name_from_here(
     assert (found.device, found.space) == ("../../../gone.json", "../../../runs/own/gone.yaml")
 
 
-def test_a_data_set_may_be_named_by_its_folder_or_its_file(lab: Path) -> None:
-    Path("pets").mkdir()
-    Path("pets/data.yaml").touch()
-    saved = RaceOptions(data="pets")
-    assert named_as_in(saved, RaceOptions(data="pets/data.yaml")) == saved
+@pytest.mark.parametrize("file", MEANT)
+def test_a_file_may_be_named_by_its_folder(file: str, lab: Path) -> None:
+    Path("one", file).parent.mkdir(parents=True)
+    Path("one", file).touch()
+    saved = RaceOptions(data="one", sources=("one",))
+    asked = RaceOptions(data=f"one/{file}", sources=(f"one/{file}",))
+    assert named_as_in(saved, asked) == saved
+    assert named_as_in(asked, saved) == asked
 
 
 def test_options_of_an_earlier_version_are_found_in_the_folder_where_they_were_typed(

@@ -134,6 +134,7 @@ def test_formats_are_named_in_letters_of_any_case(shapes, typed):
         (("set", "--to", "vok"), "format must be one of coco, yolo, voc, got vok"),
         (("set", "--to", "voc", "--out", "set"), "set: is not empty; --out names another folder"),
         (("sets", "--to", "voc"), "sets: no such file or folder"),
+        (("new", "--to", "voc", "--out", "new/voc"), "new: no such file or folder"),
     ],
 )
 def test_a_set_that_cannot_be_converted_leaves_nothing(shapes, typed, words, message):

@@ -96,7 +96,15 @@ def test_a_list_with_tabs_may_have_a_suffix_of_its_own(listed):
 def test_a_decimal_comma_between_semicolons_is_named(listed):
     text = "filename;class;x;y;w;h\na.jpg;dog;1,5;2,5;3,5;4,5\nb.jpg;dog;1;2;3;4\n"
     (problem,) = read_dataset(listed(text)).problems[:1]
-    assert problem.what.startswith("x1 must be a number, got '1,5' (write a decimal point")
+    assert problem.what.startswith("x must be a number, got '1,5' (write a decimal point")
+
+
+def test_a_column_is_called_as_in_the_list(listed):
+    lines = "a.jpg,1,2,x,20,dog\na.jpg,1,2,30,20,\n"
+    path = listed(f"image,xmin,ymin,XMax,ymax,Label\n{lines}a.jpg,1,2,30,20,dog\n")
+    number, label = read_dataset(path).problems
+    assert number.what == "XMax must be a number, got 'x'"
+    assert label.what.startswith("Label: must be text")
 
 
 @pytest.mark.parametrize(
