@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import statistics
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -73,9 +74,10 @@ def draw(rows: Sequence[Row]) -> str:
     import matplotlib.pyplot as plt
 
     models = {key: some for key, some in _by_model(rows).items() if some[0]["f32_ms"]}
-    panels = sorted({_panel(key) for key in models})
+    counts = Counter(map(_panel, models))
+    panels = sorted(panel for panel, count in counts.items() if count > 1)
     if not panels:
-        return "no picture yet: no trained model has a latency"
+        return "no picture yet: no two trained models have a latency"
     figure, axes = plt.subplots(1, len(panels), figsize=(7 * len(panels), 4), squeeze=False)
     for axis, panel in zip(axes[0], panels, strict=True):
         for key, some in models.items():
@@ -85,6 +87,8 @@ def draw(rows: Sequence[Row]) -> str:
         axis.set_xlabel("OpenVINO f32, 1 thread, ms")
         axis.set_ylabel("AP on the test split")
         axis.margins(0.25)
+        low, high = axis.dataLim.intervalx
+        axis.set_xlim(0.9 * low, 1.1 * high)  # a difference of a percent looks like one
         axis.grid(alpha=0.3)
     figure.tight_layout()
     path = result_path(NAME).with_suffix(".png")
