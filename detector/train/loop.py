@@ -164,13 +164,11 @@ def evaluate(training: Training, state: TrainingState, average: DetectorNetwork,
     epoch, progress = state.progress.epoch + 1, state.progress
     if training.evaluate is None or not is_evaluated(training, state):
         return False
-    try:
-        scores = training.evaluate(average)
-    except KeyboardInterrupt:  # all steps are done; a resumed run repeats only the evaluation
-        save_unfinished(training, state)
-        raise
+    save_unfinished(training, state)  # a run that is killed now repeats only the evaluation
+    scores = training.evaluate(average)
     row |= {"ap": scores.ap, "ap50": scores.ap50}
-    is_best = progress.best is None or scores.ap > progress.best
+    # while nothing is found yet, later weights are the better ones
+    is_best = not progress.best or scores.ap > progress.best
     if is_best:
         progress.best = scores.ap
     if is_best and training.ranks.leads:

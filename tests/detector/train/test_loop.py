@@ -139,6 +139,27 @@ def test_an_evaluation_that_is_interrupted_is_all_that_is_repeated(
     assert first.row["ap"] == 0.2
 
 
+def test_the_state_before_an_evaluation_is_saved(data: Path, tmp_path: Path) -> None:
+    """A process that is killed for its memory dies there, and cannot save anything."""
+
+    def evaluate(network: DetectorNetwork) -> FixedAp:
+        steps.append(load_state(tmp_path / "resume.pt").progress.step)
+        return FixedAp(0.2)
+
+    steps: list[int] = []
+    list(train(small_training(tmp_path, data, evaluate=evaluate)))
+    assert steps == [STEPS * epoch for epoch in range(1, RECIPE.epochs + 1)]
+
+
+def test_the_last_of_several_epochs_without_a_right_detection_is_the_best(
+    data: Path, tmp_path: Path
+) -> None:
+    scores = iter([0.0, 0.0, 0.0])
+    training = small_training(tmp_path, data, evaluate=lambda _: FixedAp(next(scores)))
+    epochs = [event for event in train(training) if isinstance(event, EpochResult)]
+    assert [epoch.is_best for epoch in epochs] == [True, True, True]
+
+
 def test_an_epoch_counts_only_once_what_was_written_for_it_is_there(
     data: Path, tmp_path: Path
 ) -> None:
