@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,6 @@ from maenas.detector.data.dataset import DataError, DataProblem, Dataset, Severi
 from maenas.detector.data.readers.cut_boxes import check_cuts
 from maenas.detector.data.readers.read import read_again, splits_of
 from maenas.detector.data.readers.yolo.folder import NO_LABELS, label_folder
-from maenas.detector.data.samples import Samples
 from maenas.detector.data.union.check_union import (
     SourceCounts,
     check_sources,
@@ -29,6 +29,7 @@ from maenas.detector.media.visible import visible_files
 
 SCHEMA = "maenas/data-check@1"
 NEEDED = ("train", "val")  # splits that a training needs
+Key = tuple[int | str, ...]  # equal for an image file and its copies
 
 
 def open_splits(
@@ -96,7 +97,8 @@ def check(
             *check_balance(usable, split),
             *check_sources(usable, split),
         ]
-    return problems + _across(path, splits) + check_splits(path, splits) + _orphans(splits)
+    across = _across(path, splits, reads=most is None)
+    return problems + across + check_splits(path, splits) + _orphans(splits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,14 +232,20 @@ def _orphans(splits: Mapping[str, Dataset]) -> list[DataProblem]:
     return found
 
 
-def _across(path: Path, splits: Mapping[str, Dataset]) -> list[DataProblem]:
-    """Problems between splits: different class numbers, or images in several splits."""
+def _across(path: Path, splits: Mapping[str, Dataset], reads: bool) -> list[DataProblem]:
+    """Problems between splits: different class numbers, or images in several splits.
+
+    Args:
+        path: file of the data set.
+        splits: splits of the data set.
+        reads: whether images may be read, to find copies of one.
+    """
     found = []
     names = {dataset.names for dataset in splits.values()}
     if len(names) > 1:
-        what = "the splits do not have the same classes in the same order"
+        what = f"the splits do not have the same classes in the same order{_differing(splits)}"
         found.append(DataProblem("error", "files", str(path), what, "give all files the same list"))
-    files = {split: _files(dataset.columns) for split, dataset in splits.items()}
+    files = _files({split: dataset.columns.paths() for split, dataset in splits.items()}, reads)
     listed = list(files.items())
     for place_of_first, (first, one) in enumerate(listed):
         for second, other in listed[place_of_first + 1 :]:
@@ -249,13 +257,53 @@ def _across(path: Path, splits: Mapping[str, Dataset]) -> list[DataProblem]:
     return found
 
 
-def _files(columns: Samples) -> dict[tuple[int, int], str]:
-    """Image names by device and inode, which are equal for links to one file."""
-    found = {}
-    for path in columns.paths():
-        try:
-            state = os.stat(path)
-        except OSError:
-            continue  # deleted since it was read
-        found[state.st_dev, state.st_ino] = path.name
+def _differing(splits: Mapping[str, Dataset]) -> str:
+    """Which classes some splits lack, as the end of a sentence; "" if only their order differs."""
+    of_all = dict.fromkeys(name for dataset in splits.values() for name in dataset.names)
+    for name in of_all:
+        having = [split for split, dataset in splits.items() if name in dataset.names]
+        if len(having) < len(splits):
+            return f": {name!r} is a class of {' and '.join(having)} alone"
+    return ""
+
+
+def _files(paths: Mapping[str, Sequence[Path]], reads: bool) -> dict[str, dict[Key, str]]:
+    """Image names of each split by what is equal for links to one file, and for copies of it.
+
+    Only files of a size that occurs in several splits are read.
+
+    Args:
+        paths: paths of the images of each split.
+        reads: whether images may be read; otherwise copies are not found.
+    """
+    states = {split: _states(some) for split, some in paths.items()}
+    sizes = Counter(
+        size for some in states.values() for size in {state.st_size for state in some.values()}
+    )
+    found: dict[str, dict[Key, str]] = {}
+    for split, some in states.items():
+        found[split] = {
+            _content(path)
+            if reads and sizes[state.st_size] > 1
+            else (state.st_dev, state.st_ino): path.name
+            for path, state in some.items()
+        }
     return found
+
+
+def _states(paths: Sequence[Path]) -> dict[Path, os.stat_result]:
+    """State of each file that is there."""
+    found = {}
+    for path in paths:
+        with suppress(OSError):  # deleted since it was read
+            found[path] = os.stat(path)
+    return found
+
+
+def _content(path: Path) -> Key:
+    """Digest of the content of a file; its path if it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return (hashlib.file_digest(file, "blake2b").hexdigest(),)
+    except OSError:
+        return (str(path),)

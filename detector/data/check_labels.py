@@ -33,7 +33,7 @@ def check_boxes(dataset: Dataset, size: tuple[int, int]) -> list[DataProblem]:
         where = str(columns.path(image))
         if tiny[image]:
             what = f"boxes less than {MIN_SIDE:g} pixels at the input: {tiny[image]}"
-            fix = f"larger input than {size[1]}x{size[0]}, or crop the image"
+            fix = f"larger input than {size[0]}x{size[1]}, or crop the image"
             what += f" of {counts[image]}"
             found.append(DataProblem("warning", "labels", where, what, fix))
         if pairs[image]:
@@ -49,6 +49,9 @@ def check_balance(dataset: Dataset, split: str) -> list[DataProblem]:
     counts = dict(zip(dataset.names, dataset.counts().tolist(), strict=True))
     if not any(counts.values()):
         what, fix = "no image has an object", "are the label files where they belong?"
+        skipped = [each for each in dataset.problems if each.skips and each.group == "labels"]
+        if skipped:
+            what, fix = "no label can be used", f"correct {len(skipped):,}, such as {skipped[0]}"
         severity: Severity = "warning" if split == "test" else "error"  # it stops a training
         return [DataProblem(severity, "balance", where, what, fix)]
     least = MIN_OBJECTS if split == "train" else 1

@@ -75,7 +75,11 @@ class LoaderOptions:
         positive("loader", batch=self.batch, epochs=self.epochs, world=self.world)
         for side in (*self.size, *self.sides):
             if side < STRIDE or side % STRIDE:
-                raise SpecError(f"loader: sides must be multiples of {STRIDE}, got {side}.")
+                low = max(STRIDE, side // STRIDE * STRIDE)
+                raise SpecError(
+                    f"loader: sides must be multiples of {STRIDE}, such as {low} or "
+                    f"{low + STRIDE}, got {side}."
+                )
         if not 0 <= self.rank < self.world:
             raise SpecError(f"loader: rank must be 0 to {self.world - 1}, got {self.rank}.")
         if not 1 <= self.fewest <= self.batch:

@@ -19,6 +19,7 @@ from maenas.detector.data.readers.values import class_name, whole
 
 LOG = logging.getLogger(__name__)
 MOST_CLASSES = 100_000
+VAL_WORDS = ("valid", "validation")  # keys of some tools for `val`
 KNOWN = ("path", "train", "val", "test", "names", "nc")
 YAML_NAMES = ("data.yaml", "dataset.yaml", "data.yml", "union.yaml")  # searched for in a folder
 GENERIC = frozenset(("annotations", "data", "dataset", "images", "labels", "train", "val"))
@@ -36,6 +37,14 @@ def source_names(paths: Sequence[Path]) -> list[str]:
         numbered = (f"{name}-{number}" for number in count(2))
         names.append(name if name not in names else next(n for n in numbered if n not in names))
     return names
+
+
+def with_usual_splits(keys: Mapping[str, Any]) -> dict[str, Any]:
+    """The keys of a `data.yaml` with `val` for the other words for it, unless it has both."""
+    other = next((word for word in VAL_WORDS if word in keys), None)
+    if other is None or "val" in keys:
+        return dict(keys)
+    return {"val" if key == other else key: value for key, value in keys.items()}
 
 
 def root_of(path: Path, keys: Mapping[str, Any]) -> Path:

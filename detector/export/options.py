@@ -106,7 +106,12 @@ class ExportOptions:
         """
         suffix = SUFFIXES[self.format]
         if path.suffix != suffix:
-            raise ExportError(f"{path}: {self.format} files end in {suffix}.")
+            others = ", ".join(
+                f"{SUFFIXES[each]} ({each})" for each in SUFFIXES if each != self.format
+            )
+            raise ExportError(
+                f"{path}: {self.format} files end in {suffix}; other formats are {others}."
+            )
         if self.format == "tensorrt":
             from maenas.budgets.backends.engine_info import require_tensorrt
 

@@ -80,11 +80,12 @@ def evaluation_sections(result: ValResult, worst: Path) -> list[Section]:
 def _summary(result: ValResult) -> Section:
     scores, point = result.evaluation.scores, result.report.point
     latency = result.evaluation.latency
+    at = f"at confidence {point.min_score:g}" if point.f1 else "no detection is right"
     shown = [
         Figure("AP", f"{scores.ap:.3f}", "mean over IoU 0.50 to 0.95"),
         Figure("AP50", f"{scores.ap50:.3f}"),
         Figure("AP75", f"{scores.ap75:.3f}"),
-        Figure("best mean F1", f"{point.f1:.3f}", f"at confidence {point.min_score:g}"),
+        Figure("best mean F1", f"{point.f1:.3f}", at),
         Figure("network", f"{latency.network:.1f} ms", "median per image"),
     ]
     images = len(result.evaluation.seen)

@@ -132,7 +132,7 @@ def _head(trained: Trained) -> list[str]:
     spec = trained.spec
     _, height, width = spec.backbone.in_shape
     return [
-        f"# Object detector of {spec.head.num_classes} classes, {width}x{height} pixels",
+        f"# Object detector of {spec.head.num_classes} classes, {height}x{width} pixels",
         "",
         f"Trained by maenas {__version__}. Finds: {_names(spec.names)}.",
     ]

@@ -12,8 +12,8 @@ from maenas.detector.data.readers.values import real
 
 # Names of each column, in any case.
 COLUMNS = {
-    "image": ("filename", "file_name", "image", "image_path", "path", "file"),
-    "class": ("class", "class_name", "label", "name", "category"),
+    "image": ("filename", "file_name", "image", "image_name", "image_path", "path", "file"),
+    "class": ("class", "class_name", "label", "label_name", "name", "category"),
     "x1": ("xmin", "x_min", "x1", "left"),
     "y1": ("ymin", "y_min", "y1", "top"),
     "x2": ("xmax", "x_max", "x2", "right"),
@@ -26,6 +26,9 @@ SIDES = {
 }
 BARE = ("image", "x1", "y1", "x2", "y2", "class")  # the order without a header
 CORNERS = BARE[1:5]
+# The order of MakeSense, which writes no header.
+MAKE_SENSE = ("class", "x1", "y1", "w", "h", "image", "width", "height")
+VIA = "region_shape_attributes"  # a column of VGG Image Annotator, in which shapes are JSON
 # Columns of the third and fourth corner of a quadrilateral, behind x1, y1, x2 and y2.
 FURTHER = ("x3", "y3", "x4", "y4")
 # Columns of the upper left corner and of the sides of a box, instead of a second corner.
@@ -52,6 +55,11 @@ def columns_of(file: Path, first: Sequence[str]) -> tuple[dict[str, int], bool]:
     }
     if not found["x2"] and not found["y2"]:
         found = _with_box_sides(texts, found)
+    if VIA in texts:
+        raise DataError(
+            f"{file}:1: is a list of VGG Image Annotator, whose shapes are JSON; export its "
+            "annotations as COCO there."
+        )
     missing = [each for each in (*BARE, *BOX_SIDES) if each in found and not found[each]]
     if not missing:
         _require_one_each(file, texts, found)
@@ -67,6 +75,9 @@ def columns_of(file: Path, first: Sequence[str]) -> tuple[dict[str, int], bool]:
     is_box = all(not text or real(text) is not None for text in texts[1:5])
     if len(missing) == len(texts) == len(BARE) and is_box:
         return {name: index for index, name in enumerate(BARE)}, False
+    are_numbers = [real(text) is not None for text in texts]
+    if are_numbers == [False, True, True, True, True, False, True, True]:
+        return {name: index for index, name in enumerate(MAKE_SENSE)}, False
     wanted = ", ".join(f"{column} ({' or '.join(COLUMNS[column][:2])})" for column in missing)
     raise DataError(
         f"{file}:1: lacks a column for {wanted}, got {cut(', '.join(texts) or 'none')}; without a "

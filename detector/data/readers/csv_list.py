@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Mapping, Sequence
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from io import StringIO
 from math import isfinite, nan
@@ -278,18 +279,28 @@ def _require_size(path: Path, size: tuple[int, int], stated: Mapping[tuple[str, 
             )
 
 
+def _beginnings(folders: Iterable[Path]) -> list[str]:
+    """Beginnings of absolute paths to what lies in the folders, as they may be spelled."""
+    spelled = [form for each in folders for form in (os.path.abspath(each), os.path.realpath(each))]
+    return [f"{Path(each).as_posix()}/" for each in spelled]
+
+
 def _image(file: Path, root: Path, name: str) -> Path:
     """The image of a line, beside the list or in its folder `images`, or below `path`.
 
     Raises:
         DataError: if the name leads out of the folder, or no image is there.
     """
-    fault = fault_of(name.replace("\\", "/"))
-    if fault:
-        raise DataError(f"image {shown(name)} {fault}")
     folders = dict.fromkeys((file.parent, file.parent / "images", root, root / "images"))
+    name = name.replace("\\", "/")
+    if os.path.isabs(name):
+        name = next((name[len(f) :] for f in _beginnings(folders) if name.startswith(f)), name)
+    fault = fault_of(name)
+    if fault:
+        advice = ", which does not lie in the folder of the list" if os.path.isabs(name) else ""
+        raise DataError(f"image {shown(name)} {fault}{advice}")
     for folder in folders:
-        path = folder / name.replace("\\", "/")
+        path = folder / name
         if path.is_file():
             return path
     raise DataError(f"image {shown(name)} is in none of {', '.join(map(str, folders))}")

@@ -14,7 +14,7 @@ from maenas.blocks.plugins.load import entry_points
 from maenas.blocks.plugins.registry import add_named, derived
 from maenas.detector.data.dataset import DataError, Dataset
 from maenas.detector.data.index.read import indexed, indexed_names
-from maenas.detector.data.paths import YAML_NAMES, root_of
+from maenas.detector.data.paths import YAML_NAMES, root_of, with_usual_splits
 from maenas.detector.data.readers.coco.reader import CocoReader
 from maenas.detector.data.readers.csv_list import CsvReader
 from maenas.detector.data.readers.published.objects365 import Objects365Reader
@@ -132,7 +132,7 @@ def open_source(path: Path) -> DataSource:
         keys = read_mapping(path)
     except SpecError as error:
         raise DataError(str(error)) from None
-    return DataSource(path, root_of(path, keys), keys)
+    return DataSource(path, root_of(path, keys), with_usual_splits(keys))
 
 
 def _yaml_files(folder: Path) -> list[Path]:

@@ -127,10 +127,10 @@ class AnnotationFileReader(Reader):
         if suffix_of(path) in self.suffixes:
             return [path], None
         if not source.keys:
-            file = self._exported(source).get(split)
-            if file is None:
-                raise DataError(f"{path}: has no split {split!r}.")
-            return [file], None
+            files = self._exported(source)
+            if split not in files:
+                raise DataError(f"{path}: has no split {split!r}, but {' and '.join(files)}.")
+            return [files[split]], None
         entries, root = find_entries(path, source.keys, split)
         if any(suffix_of(entry) not in self.suffixes for entry in entries):
             kind = self.suffixes[0]

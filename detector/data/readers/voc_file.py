@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from math import nan
 from pathlib import Path
@@ -16,6 +17,8 @@ from maenas.detector.data.readers.values import class_name, number_fault, real, 
 
 LIMIT = 64 * MIB
 
+ENCODING = re.compile(rb"""\s*<\?xml[^>]*?encoding=["']([\w.-]+)["']""")
+MULTIBYTE = ("gb", "big5", "euc", "shift", "cp932", "cp936", "cp949", "ks_c", "iso-2022")
 CORNERS = ("xmin", "ymin", "xmax", "ymax")
 
 
@@ -57,7 +60,9 @@ def read_voc_file(path: Path) -> VocFile:
     if not content.strip():
         raise DataError(f"{path}: is empty.")
     with parsing(path, error=DataError, wrong="is no XML"):
-        root = ElementTree.fromstring(content, ElementTree.XMLParser(target=_Tree(path)))
+        encoding, content = _decoded(content)
+        parser = ElementTree.XMLParser(target=_Tree(path), encoding=encoding)
+        root = ElementTree.fromstring(content, parser)
     height, width = side(root.findtext("size/height")), side(root.findtext("size/width"))
     size = (height, width) if height and width else None  # some tools write 0 for unknown
     return VocFile(
@@ -65,6 +70,19 @@ def read_voc_file(path: Path) -> VocFile:
         size,
         tuple(_object(path, number, each) for number, each in enumerate(root.iter("object"), 1)),
     )
+
+
+def _decoded(content: bytes) -> tuple[str | None, bytes]:
+    """The encoding of a file and its content, as the parser of XML can take them.
+
+    It knows no encoding with several bytes a character but UTF-8 and UTF-16; others, such as GBK,
+    become UTF-8 here. None leaves the encoding to the file.
+    """
+    stated = ENCODING.match(content)
+    name = stated[1].decode("ascii") if stated else "utf-8"
+    if not name.lower().startswith(MULTIBYTE):
+        return None, content
+    return "utf-8", content.decode(name).encode("utf-8")
 
 
 class _Tree(ElementTree.TreeBuilder):
@@ -81,13 +99,13 @@ class _Tree(ElementTree.TreeBuilder):
 def _object(path: Path, number: int, element: Element) -> VocObject:
     where = f"{path}: object {number}"
     name = class_name(f"{where}: name", (element.findtext("name") or "").strip())
-    difficult = truth(element.findtext("difficult"))
-    if difficult is None:
-        annotation = element.findtext("difficult")
-        raise DataError(f"{where}: difficult must be 0 or 1, got {shown(annotation)}.")
+    annotation = element.findtext("difficult") or "0"  # some tools leave it empty
+    difficult = truth(annotation)
     fault = _fault(element.find("bndbox"))
+    if difficult is None:
+        fault = f"difficult must be 0 or 1, got {shown(annotation)}"
     if fault:
-        return VocObject(name, (nan, nan, nan, nan), difficult, fault)
+        return VocObject(name, (nan, nan, nan, nan), bool(difficult), fault)
     values = [real(element.findtext(f"bndbox/{corner}")) for corner in CORNERS]
     x1, y1, x2, y2 = (nan if value is None else value for value in values)
     # by VOC's rule xmax == xmin is a width of one pixel, but no tool means that

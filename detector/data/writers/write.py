@@ -33,7 +33,8 @@ class Written:
         path: path of the `data.yaml`.
         form: name of the format.
         images: number of images of each split.
-        objects: number of objects of each split, as read from the source.
+        objects: number of objects of each split in the source, without regions to ignore.
+        regions: number of regions to ignore of each split in the source.
         skipped: number of images of each split that cannot be used, so they are not written.
         renamed: new name of each image file whose name changed, by its path in the source.
         left_out: one line for each kind of label that the format cannot state.
@@ -43,6 +44,7 @@ class Written:
     form: str
     images: dict[str, int]
     objects: dict[str, int]
+    regions: dict[str, int]
     skipped: dict[str, int]
     renamed: dict[Path, str]
     left_out: tuple[str, ...]
@@ -90,7 +92,8 @@ def write_dataset(
         folder / FILE,
         form,
         {split: len(part.dataset) for split, part in parts.items()},
-        {split: dataset.objects for split, dataset in splits.items()},
+        {split: int(dataset.counts().sum()) for split, dataset in splits.items()},
+        {split: int(dataset.columns.crowd.sum()) for split, dataset in splits.items()},
         {split: dataset.left_out for split, dataset in splits.items()},
         _renamed(parts),
         tuple(left.lines()),

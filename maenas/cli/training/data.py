@@ -122,11 +122,10 @@ def show_data(
     """Write sheets of images with their labels drawn, to see what is wrong with them."""
     import maenas
     from maenas.budgets.image_size import parse_size
-    from maenas.terminal.console import OUT
+    from maenas.terminal.console import OUT, count_of
 
     shown = maenas.show_data(
-        source,
-        out,
+        *(source, out),
         split=split,
         size=parse_size(size),
         sheets=sheets,
@@ -139,7 +138,8 @@ def show_data(
     )
     for message in shown.skipped:
         LOG.info(f"skipped: {message}")
-    OUT.print(f"written: {shown.folder}, {len(shown.files)} sheets of up to {batch} images")
+    made = count_of(len(shown.files), "sheet")
+    OUT.print(f"written: {shown.folder}, {made} of up to {batch} images")
 
 
 data.command("check")(everywhere(check_data))

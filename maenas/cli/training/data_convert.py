@@ -39,7 +39,9 @@ def convert_data(
     for split, count in made.images.items():
         objects = count_of(made.objects[split], "object")
         skipped = made.skipped[split]
-        end = f"; {count_of(skipped, 'image')} left out" if skipped else ""
+        regions = made.regions[split]
+        end = f"; {count_of(regions, 'region')} to ignore" if regions else ""
+        end += f"; {count_of(skipped, 'image')} left out" if skipped else ""
         OUT.print(f"{split}: {count_of(count, 'image')}, {objects}{end}")
     if made.renamed:
         path, name = next(iter(made.renamed.items()))

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from maenas.detector.data.check import check, open_splits, summary
 from maenas.detector.data.dataset import DataError, DataProblem
@@ -74,6 +77,39 @@ def test_a_set_without_objects_is_an_error(one_split):
 def test_images_in_two_splits_are_warned_of(write_yolo):
     told = words(found(write_yolo({f"{n}": FINE for n in range(10)})), "warning")
     assert "images in both train and val: 10" in told
+
+
+def test_copies_of_images_in_two_splits_are_warned_of(write_yolo):
+    path = write_yolo({f"{n}": FINE for n in range(10)})
+    for folder in ("images", "labels"):
+        shutil.copytree(path.parent / folder / "train", path.parent / folder / "val")
+    path.write_text(path.read_text().replace("val: images/train", "val: images/val"))
+    other = path.parent / "images/val/9.png"
+    Image.open(other).rotate(180).save(other)
+    assert "images in both train and val: 9; remove them" in words(found(path), "warning")
+    splits, _ = open_splits(path)
+    assert "in both" not in words(check(path, splits, SIZE, most=0), "warning")
+
+
+def test_a_class_that_a_split_lacks_is_named(tmp_path, write_yolo):
+    write_yolo({"a": FINE})
+    for split, classes in (("train", ["cat", "dog"]), ("val", ["cat"])):
+        about = {"id": 1, "file_name": "images/train/a.png"}
+        categories = [{"id": number, "name": name} for number, name in enumerate(classes)]
+        row = {"id": 1, "image_id": 1, "category_id": 0, "bbox": [1, 2, 30, 20]}
+        content = {"images": [about], "annotations": [row], "categories": categories}
+        (tmp_path / f"{split}.json").write_text(json.dumps(content))
+    path = tmp_path / "data.yaml"
+    path.write_text("train: train.json\nval: val.json\n")
+    assert "in the same order: 'dog' is a class of train alone; " in words(found(path), "error")
+
+
+def test_a_set_whose_labels_are_all_skipped_names_one(one_split):
+    problems = found(one_split({"a": "0 12 5 9 9\n1 7 5 9 9\n"}))
+    (problem,) = (each for each in problems if each.severity == "error")
+    assert problem.what == "no label can be used"
+    assert problem.fix.startswith("correct 2, such as ")
+    assert "a.txt:1: holds 12, but coordinates are shares" in problem.fix
 
 
 def test_a_split_that_cannot_be_read_does_not_hide_the_other(write_yolo):

@@ -272,8 +272,8 @@ def test_images_without_labels_do_not_hang_mixup(write_yolo):
     ("changes", "message"),
     [
         ({"batch": 0}, "batch must be at least 1"),
-        ({"size": (60, 64)}, "multiples of 32, got 60"),
-        ({"sides": (64, 70)}, "multiples of 32, got 70"),
+        ({"size": (60, 64)}, "multiples of 32, such as 32 or 64, got 60"),
+        ({"sides": (64, 70)}, "multiples of 32, such as 64 or 96, got 70"),
         ({"rank": 1}, "rank must be 0 to 0, got 1"),
         ({"seed": -1}, "must not be negative"),
         ({"fewest": 5}, "fewest must be 1 to 4, got 5"),

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from maenas.detector.data.readers.read import read_dataset
+from maenas.detector.data.dataset import DataError
+from maenas.detector.data.readers.read import read_dataset, splits_of
 from tests.detector.data.conftest import Write
 
 
@@ -50,3 +51,14 @@ def test_paths_beside_the_yaml_are_not_worth_a_line(elsewhere, tmp_path, caplog,
     assert len(read_dataset(Path(root) / "data.yaml", "val")) == 1
     assert len(read_dataset(tmp_path, "val")) == 1
     assert caplog.messages == []
+
+
+@pytest.mark.parametrize("word", ["valid", "validation"])
+def test_other_words_for_val_are_understood(write_yolo: Write, word: str) -> None:
+    path = write_yolo({"a": "0 .5 .5 .2 .2\n"})
+    path.write_text(path.read_text().replace("val:", f"{word}:"))
+    assert splits_of(path) == ("train", "val")
+    assert read_dataset(path, "val").objects == 1
+    path.write_text(f"{path.read_text()}val: gone\n")
+    with pytest.raises(DataError, match="val: nothing is at"):
+        read_dataset(path, "val")

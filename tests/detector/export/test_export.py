@@ -543,7 +543,8 @@ def no_file_larger_than(size: int) -> Iterator[None]:
 
 
 def test_a_file_is_named_after_its_format(tmp_path: Path) -> None:
-    with pytest.raises(ExportError, match=r"model.pt: onnx files end in \.onnx"):
+    message = r"model.pt: onnx files end in \.onnx; other formats are \.xml \(openvino\), \.engine "
+    with pytest.raises(ExportError, match=message):
         export_detector(SMALL, NETWORK, tmp_path / "model.pt", ExportOptions(), images(SMALL, 1))
 
 

@@ -123,6 +123,24 @@ def test_a_conversion_counts_the_boxes_that_were_cut(typed, tmp_path):
     assert "train: boxes cut at the edge of the image: 1 of 1, such as list.csv:1; so" in ran.err
 
 
+def test_a_conversion_counts_regions_to_ignore_as_a_check_does(typed, tmp_path):
+    for folder in ("Annotations", "JPEGImages"):
+        (tmp_path / folder).mkdir()
+    Image.new("RGB", (80, 40)).save(tmp_path / "JPEGImages" / "a.jpg")
+    objects = "".join(
+        f"<object><name>cat</name><difficult>{number}</difficult><bndbox><xmin>9</xmin>"
+        f"<ymin>9</ymin><xmax>30</xmax><ymax>{20 + number}</ymax></bndbox></object>"
+        for number in (0, 1)
+    )
+    Path("Annotations/a.xml").write_text(f"<a><filename>a.jpg</filename>{objects}</a>")
+    ran = typed("data", "convert", ".", "--to", "yolo", "--out", "new")
+    assert "train: 1 image, 1 object; 1 region to ignore\n" in ran.out
+    assert (
+        "train: 1 image (0 background), 1 object: cat 1; 1 region"
+        in typed("data", "check", ".").out
+    )
+
+
 def test_formats_are_named_in_letters_of_any_case(shapes, typed):
     assert typed("data", "convert", "set", "--to", "COCO", "--out", "new").code == 0
     assert list(Path("new").rglob("*.json"))
@@ -315,7 +333,10 @@ def test_sheets_follow_a_recipe(shapes, typed):
         (("check", "gone.yaml"), "error: gone.yaml: no such file."),
         (("check", "set/images"), "error: set/images: is no data set, but set is one."),
         (("show", "set", "--split", "test"), "has no split 'test'"),
-        (("show", "set", "--size", "50"), "sides must be multiples of 32, got 50"),
+        (
+            ("show", "set", "--size", "50"),
+            "sides must be multiples of 32, such as 32 or 64, got 50",
+        ),
         (("show", "set", "--recipe", "s"), "can be shown, by --augmented as well"),
         (("show", "set", "--plain", "--recipe", "s"), "can be shown, by --augmented as well"),
         (("show", "set", "--resize", "crop"), "resize must be one of letterbox, stretch"),

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from maenas.blocks.files.plain_file import MIB, MISSING, read_text
 from maenas.blocks.files.suffixes import SuffixCases, suffix_of
@@ -142,6 +143,7 @@ def read_yolo(
             f"track id; say which in {file}: `{KEY}: polygon`, {key}`kpt_shape: [KEYPOINTS, 2 or "
             f"3]`, or `{KEY}: box`."
         )
+    _require_numbers_from_0(source, split, np.array(rows.labels), names)
     if rows.keypoints:
         what = f"keypoints of {rows.keypoints:,} objects are not used, their boxes are"
         fix = "a detector learns only boxes"
@@ -157,6 +159,27 @@ def read_yolo(
         problems,
         lambda index: str(paths[index]),
     )
+
+
+def _require_numbers_from_0(
+    source: Path, split: str, labels: NDArray[np.int64], names: Sequence[str]
+) -> None:
+    """Raise `DataError` if classes seem to be numbered from 1: all objects had the class after.
+
+    Args:
+        source: data set, for the message.
+        split: name of the split.
+        labels: (N,), numbers of the classes as the label files have them.
+        names: names of the classes.
+    """
+    count = len(names)
+    if len(labels) and labels.min() == 1 and labels.max() == count:
+        objects = int((labels == count).sum())
+        raise DataError(
+            f"{source}: {split}: no object has class 0, and {objects:,} have class {count}, which "
+            f"does not exist: the label files seem to number classes from 1, and YOLO does from 0; "
+            f"subtract 1 from each number, or correct those that are {count}."
+        )
 
 
 def _report_labels_beside(images: Sequence[Path], problems: ProblemList) -> None:

@@ -99,6 +99,42 @@ def test_a_decimal_comma_between_semicolons_is_named(listed):
     assert problem.what.startswith("x must be a number, got '1,5' (write a decimal point")
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "dog,1,2,30,20,a.jpg,80,40\ncat,0,0,80,40,b.jpg,80,40\n",
+        "label_name,bbox_x,bbox_y,bbox_width,bbox_height,image_name,image_width,image_height\n"
+        "dog,1,2,30,20,a.jpg,80,40\ncat,0,0,80,40,b.jpg,80,40\n",
+    ],
+    ids=["bare", "header"],
+)
+def test_a_list_of_make_sense_is_read(listed, text):
+    data = read_dataset(listed(text))
+    assert data.problems == ()
+    assert [each.boxes.tolist() for each in data.samples] == [[[1, 2, 31, 22]], [[0, 0, 80, 40]]]
+
+
+def test_a_list_of_make_sense_states_the_size_of_its_images(listed):
+    (problem,) = read_dataset(listed("dog,1,2,9,9,a.jpg,8,4\ncat,0,0,9,9,b.jpg,80,40\n")).problems
+    assert "a.jpg is 80x40 when upright, but line 1 is for 8x4" in problem.what
+
+
+def test_a_list_of_vgg_image_annotator_says_what_to_export(listed):
+    header = "filename,file_size,region_count,region_shape_attributes,region_attributes"
+    with pytest.raises(DataError, match=r"is a list of VGG Image Annotator, .* export its annot"):
+        read_dataset(listed(f"{header}\na.jpg,9,1,{{}},{{}}\n"))
+
+
+def test_absolute_paths_to_images_in_the_folder_of_the_list_are_read(listed):
+    path = listed("")
+    path.write_text(f"{path.parent}/a.jpg,1,2,30,20,dog\n/other/b.jpg,1,2,30,20,dog\n")
+    data = read_dataset(path)
+    assert [each.path for each in data.samples] == [path.parent / "a.jpg"]
+    (problem,) = data.problems
+    advice = "is an absolute path, which does not lie in the folder of the list"
+    assert problem.what == f"image '/other/b.jpg' {advice}"
+
+
 def test_a_column_is_called_as_in_the_list(listed):
     lines = "a.jpg,1,2,x,20,dog\na.jpg,1,2,30,20,\n"
     path = listed(f"image,xmin,ymin,XMax,ymax,Label\n{lines}a.jpg,1,2,30,20,dog\n")

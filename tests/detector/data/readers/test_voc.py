@@ -104,6 +104,32 @@ def test_a_box_of_no_size_and_a_wrong_file_name_are_reported(folder):
     assert dataset.samples[0].boxes.tolist() == [[4, 4, 9, 9]]
 
 
+def test_an_empty_difficult_is_none_and_a_wrong_one_leaves_out_its_object(folder):
+    wrong = entry("dog", 2, 3, 9, 9, difficult="Unspecified")
+    add(folder, "a", entry("cat", 2, 3, 9, 9, difficult=""), wrong)
+    dataset = read_dataset(folder, "val")
+    assert dataset.samples[0].boxes.tolist() == [[1, 2, 9, 9]]
+    assert dataset.samples[0].crowd.tolist() == [False]
+    (problem,) = dataset.problems
+    assert problem.where.endswith("a.xml: object 2")
+    assert problem.what == "difficult must be 0 or 1, got 'Unspecified'"
+
+
+@pytest.mark.parametrize("encoding", ["GBK", "gb2312", "big5", "EUC-KR", "UTF-16", "Shift_JIS"])
+def test_the_encoding_of_a_file_is_the_one_it_states(folder, encoding):
+    word = "한국" if encoding == "EUC-KR" else "日本"
+    text = f'<?xml version="1.0" encoding="{encoding}"?><a>{entry(word, 1, 1, 9, 9)}</a>'
+    (folder / "Annotations/a.xml").write_bytes(text.encode(encoding))
+    assert word in read_dataset(folder, "val").names
+
+
+def test_a_file_in_another_encoding_than_it_states_is_left_out(folder):
+    text = b'<?xml version="1.0" encoding="gbk"?><a/>' + b"\xff"
+    (folder / "Annotations/b.xml").write_bytes(text)
+    (problem, *_) = read_dataset(folder, "train").problems
+    assert "b.xml: is no XML: 'gbk' codec can't decode byte 0xff" in str(problem)
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [

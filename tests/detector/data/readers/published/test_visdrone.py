@@ -87,7 +87,7 @@ def test_a_region_in_every_class_is_written_as_one_of_each(tmp_path, form, crowd
     (tmp_path / "out").mkdir()
     made = write_dataset(source, tmp_path / "out", form)
     again = read_dataset(made.path)
-    assert made.objects == {"train": 2}
+    assert (made.objects, made.regions) == ({"train": 1}, {"train": 1})
     assert again.columns.crowd.sum() == crowds
     assert len(set(again.columns.labels[again.columns.crowd].tolist())) == crowds
     assert again.counts().sum() == 1

@@ -148,6 +148,23 @@ def test_corners_of_a_rectangle_are_an_oriented_box(write_yolo):
     assert "an oriented box has 9" in str(read_dataset(path).problems[0])
 
 
+def test_classes_that_are_numbered_from_1_are_refused(write_yolo):
+    path = write_yolo({"a": "1 .5 .5 .2 .2\n2 .3 .3 .2 .2\n", "b": "2 .5 .5 .2 .2\n"})
+    with pytest.raises(DataError) as told:
+        read_dataset(path)
+    assert str(told.value).startswith(f"{path}: train: no object has class 0, and 2 have class 2, ")
+
+
+@pytest.mark.parametrize(
+    "rows", ["0 .5 .5 .2 .2\n2 .3 .3 .2 .2\n", "1 .5 .5 .2 .2\n3 .3 .3 .2 .2\n"]
+)
+def test_a_class_that_does_not_exist_alone_is_no_other_numbering(write_yolo, rows):
+    dataset = read_dataset(write_yolo({"a": rows}))
+    assert dataset.objects == 1
+    (problem,) = dataset.problems
+    assert "does not exist" in problem.what
+
+
 def test_labels_in_pixels_are_refused(write_yolo):
     dataset = read_dataset(write_yolo({"a": "0 40 20 10 10"}))
     assert (
