@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -267,7 +267,7 @@ def _differing(splits: Mapping[str, Dataset]) -> str:
     return ""
 
 
-def _files(paths: Mapping[str, Sequence[Path]], reads: bool) -> dict[str, dict[Key, str]]:
+def _files(paths: Mapping[str, Iterable[Path]], reads: bool) -> dict[str, dict[Key, str]]:
     """Image names of each split by what is equal for links to one file, and for copies of it.
 
     Only files of a size that occurs in several splits are read.
@@ -291,7 +291,7 @@ def _files(paths: Mapping[str, Sequence[Path]], reads: bool) -> dict[str, dict[K
     return found
 
 
-def _states(paths: Sequence[Path]) -> dict[Path, os.stat_result]:
+def _states(paths: Iterable[Path]) -> dict[Path, os.stat_result]:
     """State of each file that is there."""
     found = {}
     for path in paths:

@@ -110,7 +110,7 @@ def _object(path: Path, number: int, element: Element) -> VocObject:
     x1, y1, x2, y2 = (nan if value is None else value for value in values)
     # by VOC's rule xmax == xmin is a width of one pixel, but no tool means that
     box = (x1 - (x2 > x1), y1 - (y2 > y1), x2, y2)
-    return VocObject(name, box, difficult)
+    return VocObject(name, box, bool(difficult))
 
 
 def _fault(box: Element | None) -> str:
