@@ -75,14 +75,17 @@ class DetectorSpec:
                 raise SpecError(f"names: must differ, got {name!r} more than once.")
 
     def _check_sizes(self) -> None:
-        """Raise `SpecError` unless each feature map is the image divided by a stride."""
-        self.neck.out_shapes(self.backbone.feature_shapes())
+        """Raise `SpecError` unless each feature map is the image divided by a stride.
+
+        The image comes first: its size is what a user chose, that of the feature maps follows.
+        """
         coarsest = max(self.backbone.reductions())
         if any(side % coarsest for side in self.backbone.in_shape[1:]):
             _, height, width = self.backbone.in_shape
             above = (-(-height // coarsest) * coarsest, -(-width // coarsest) * coarsest)
             exact = above[0] == height, above[1] == width
             raise size_error("backbone.in_shape", coarsest, above, exact, f"{height}x{width}")
+        self.neck.out_shapes(self.backbone.feature_shapes())
 
     @property
     def is_nano(self) -> bool:

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from maenas.cli.complete import add_completion
+from maenas.cli.option_names import as_typed, option_names
 from maenas.cli.stop import interrupted
 from maenas.terminal.log import ROOT
 
@@ -132,11 +133,12 @@ def everywhere(command: Callable[..., None]) -> Callable[..., None]:
 
     @wraps(command)
     def run(**options: Any) -> None:
-        with interrupted():
+        with interrupted(), as_typed(names):
             command(**{name: value for name, value in options.items() if name not in OPTIONS})
 
     signature = inspect.signature(command, eval_str=True)
     add_completion(signature)
+    names = option_names(signature)
     keyword = inspect.Parameter.KEYWORD_ONLY
     added = [
         inspect.Parameter(name, keyword, default=default, annotation=annotation)

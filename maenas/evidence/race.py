@@ -38,6 +38,7 @@ from maenas.evidence.training import (
     TRAINING,
     Trained,
     TrainingTask,
+    require_recipe,
 )
 from maenas.evidence.trainings import TrainingEffort, all_trained, train_all, write_trainings
 from maenas.runs.models import find_model
@@ -127,6 +128,7 @@ def networks_of(options: RaceOptions) -> dict[str, DetectorSpec]:
             specs[unused(name_of(source), specs)] = spec
     if len(specs) < 2:
         raise SpecError(f"race: needs at least two different networks, got {len(specs)}.")
+    require_recipe(specs.values(), options.recipe, options.changes)
     return specs
 
 

@@ -21,7 +21,7 @@ from maenas.evidence.options import OPTIONS_FILE, JudgeOptions, agreed, load_opt
 from maenas.evidence.picture import draw_verdict
 from maenas.evidence.rows import Row, network_rows, proxy_columns
 from maenas.evidence.table import LATENCY, TABLE_FILE, TRAININGS_FILE, write_table
-from maenas.evidence.training import Trained, TrainingTask
+from maenas.evidence.training import Trained, TrainingTask, require_recipe
 from maenas.evidence.trainings import TrainingEffort, all_trained, train_all, write_trainings
 from maenas.evidence.verdict import Verdict, judged, judged_table
 from maenas.runs.signals import caught_signals
@@ -137,7 +137,9 @@ def drawn(options: JudgeOptions) -> list[DetectorSpec]:
         *(subproblem, options.networks, options.band, options.equal_depth, options.seed)
     )
     names = names_of(Path(options.data))
-    return [assemble(each, subproblem.template, len(names), names) for each in backbones]
+    specs = [assemble(each, subproblem.template, len(names), names) for each in backbones]
+    require_recipe(specs[:1], options.recipe, options.changes)  # all have one template
+    return specs
 
 
 def begin(options: JudgeOptions, specs: Sequence[DetectorSpec], folder: Path) -> None:

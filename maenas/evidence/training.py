@@ -7,7 +7,7 @@ import logging
 import shutil
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -99,6 +99,19 @@ class Trained:
     def name(self) -> str:
         """Name of the training, as of its task."""
         return f"{self.network}-e{self.epochs}-s{self.seed}"
+
+
+def require_recipe(
+    specs: Iterable[DetectorSpec], recipe: str | None, changes: tuple[str, ...]
+) -> None:
+    """Raise `MaenasError` unless each detector can be trained with a recipe and its changes.
+
+    Asked before a run writes its options, which stand as they were written.
+    """
+    from maenas.training.setup import TrainOptions, chosen_recipe
+
+    for spec in specs:
+        chosen_recipe(TrainOptions(changes=changes, recipe=recipe), spec)
 
 
 def train_one(task: TrainingTask) -> Trained | None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from maenas.blocks.errors import MaenasError, not_negative, positive
 from maenas.budgets import parse_budgets
-from maenas.budgets.image_size import InputSize
+from maenas.budgets.image_size import InputSize, require_detector_size
 from maenas.detector.channels import COLOURS, KNOWN
 from maenas.pipeline.step import words_of
 from maenas.runs.named_files import named_as_in
@@ -64,6 +64,7 @@ class RunOptions:
                     f"run: builds one detector, so a budget is one limit such as 5ms, got the "
                     f"range {budget.text}; `maenas search` finds a network for each of several."
                 )
+        require_detector_size("run", self.input_size)
         # Some are used by the last steps alone, hours after the start.
         given = {name: getattr(self, name) for name in ("threads", "evaluations", "epochs")}
         positive("run", **{name: value for name, value in given.items() if value is not None})
@@ -79,6 +80,21 @@ class RunOptions:
         """The options as plain data."""
         lists = {key: list(value) for key, value in asdict(self).items() if type(value) is tuple}
         return {**asdict(self), **lists}
+
+
+def require_usable(options: RunOptions) -> None:
+    """Raise `MaenasError` for a name that only a later step reads, and that names nothing.
+
+    A run that goes on is not asked: what its finished steps have read may be elsewhere by now.
+    """
+    # not at the top, so that a report can read options without torch
+    from maenas.detector import load_template
+    from maenas.runs.models import find_source
+
+    if options.template is not None:
+        load_template(options.template)
+    if options.init is not None:
+        find_source(options.init)
 
 
 def options_of(data: Mapping[str, Any], path: Path) -> RunOptions:

@@ -12,7 +12,7 @@ from typing import Any
 
 import maenas
 from maenas.blocks.errors import MaenasError
-from maenas.pipeline.options import RunOptions, require_same
+from maenas.pipeline.options import RunOptions, require_same, require_usable
 from maenas.pipeline.plan import PROFILE, VAL, RunPlan, make_plan
 from maenas.pipeline.record import FILE, FinishedStep, RunRecord, load_record
 from maenas.pipeline.report import write_report
@@ -23,6 +23,7 @@ from maenas.runs.folders import TRAINING
 from maenas.runs.run_lock import contents
 
 LOG = logging.getLogger(__name__)
+EVALUATED = {"val", "test"}  # splits, one of which a run needs
 
 
 def run_steps(
@@ -86,6 +87,7 @@ def _record(
     is_killed_start = (folder / start.START_FILE).exists()
     if options is None or (resume and not given and not is_killed_start):
         raise MaenasError(f"{folder}: there is no run to resume; leave --resume out to start one.")
+    require_usable(options)
     return RunRecord(options)
 
 
@@ -112,11 +114,16 @@ def done(step: Step) -> dict[str, Any]:
     """Do a step, and return its result as plain data.
 
     Raises:
-        MaenasError: if the step fails, or the data set has errors.
+        MaenasError: if the step fails, or the data set has errors or nothing to evaluate on.
     """
     result = getattr(maenas, step.function)(*step.positional, **step.given)
     data: dict[str, Any] = {"path": str(result)} if isinstance(result, Path) else result.to_json()
     if step.function == "check_data" and result.errors:
         first = next(problem for problem in result.problems if problem.severity == "error")
         raise MaenasError(f"{first}; `{step.command}` lists {result.errors} such errors.")
+    if step.function == "check_data" and not EVALUATED & set(result.splits):
+        raise MaenasError(
+            f"{result.source}: has neither a val nor a test split, on which a run evaluates its "
+            "detector; move a part of the training images into one. `maenas train` needs none."
+        )
     return data

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 import yaml
 
 from maenas.blocks import SpecError
-from maenas.blocks.backbone import LARGEST_SIDE
 from maenas.blocks.errors import one_of, positive
 from maenas.blocks.files.atomic_write import write_text
 from maenas.blocks.files.dump import plain_fields
@@ -21,7 +20,7 @@ from maenas.blocks.files.strict import parse
 from maenas.blocks.files.yaml_file import read_yaml
 from maenas.blocks.plugins.load import named_modules
 from maenas.budgets import parse_budgets
-from maenas.budgets.image_size import InputSize, shown_size, sides_of
+from maenas.budgets.image_size import InputSize, require_detector_size, shown_size
 from maenas.detector.channels import COLOURS, KNOWN
 from maenas.nas import DEFAULT_SCORE, EXACT, MIGRATE_EVERY, Score, load_score, load_searcher
 from maenas.runs.named_files import found_options, kept_options
@@ -109,22 +108,11 @@ class SearchConfig:
                 "search: max_effectiveness must be a positive number, "
                 f"got {self.max_effectiveness}."
             )
-        self._require_size()
+        require_detector_size("search", self.input_size)
         if self.channels not in (None, *COLOURS):
             raise SpecError(f"search: --channels: images have {KNOWN}, got {self.channels}.")
         if self.num_classes is not None:
             positive("search", num_classes=self.num_classes)
-
-    def _require_size(self) -> None:
-        """Raise `SpecError` unless each side of the input is one that a detector can have."""
-        if self.input_size is None:
-            return
-        sides = sides_of(self.input_size)
-        if any(side % 32 or not 32 <= side <= LARGEST_SIDE for side in sides):
-            raise SpecError(
-                "search: input_size must be a positive multiple of 32, got "
-                f"{shown_size(self.input_size)}; at most {LARGEST_SIDE:,}."
-            )
 
     def load_score(self) -> Score:
         """The score to maximise.

@@ -338,6 +338,27 @@ def has_resizing(name: str) -> bool:
     return not name.startswith("zoo:")
 
 
+def find_source(name: str) -> tuple[DetectorSpec, dict[str, Tensor]]:
+    """Spec and weights of the detector that `--init` names.
+
+    Args:
+        name: run or detector folder with weights.
+    Raises:
+        MaenasError: if there is no such detector, or it has no trained weights.
+    """
+    spec, weights = find_detector(name)
+    if weights is None:
+        raise SpecError(
+            f"--init: {name} has no weights; name a run of `maenas train`, or a detector folder "
+            "that `maenas import-weights` wrote."
+        )
+    if is_trained(name) is False:
+        raise SpecError(
+            f"--init: {name}: {_why_untrained(name)}; name the run of a finished training."
+        )
+    return spec, weights
+
+
 def find_inheritance(
     spec: DetectorSpec, source: str, seed: int, *, keeps_resizing: bool, keeps_size: bool
 ) -> tuple[Inheritance, list[str]]:
@@ -357,16 +378,7 @@ def find_inheritance(
     """
     from maenas.detector.checkpoints.inherit import inherit
 
-    its, weights = find_detector(source)
-    if weights is None:
-        raise SpecError(
-            f"--init: {source} has no weights; name a run of `maenas train`, or a detector folder "
-            "that `maenas import-weights` wrote."
-        )
-    if is_trained(source) is False:
-        raise SpecError(
-            f"--init: {source}: {_why_untrained(source)}; name the run of a finished training."
-        )
+    its, weights = find_source(source)
     inherited, notes = inherit(spec, its, weights, seed, source), []
     size, known = (shown_size(each.backbone.in_shape[1:]) for each in (spec, its))
     if size != known and not keeps_size:

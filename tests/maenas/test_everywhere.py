@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import logging
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
+import typer
 
 from maenas.cli.commands import GROUPS
+from maenas.cli.option_names import option_names
 from maenas.terminal.log import Lines
 
 COMMANDS = [command.__name__.replace("_", "-") for group in GROUPS.values() for command in group]
@@ -107,3 +110,29 @@ def test_the_shell_completes_names(
         "COMP_CWORD": str(len(typed_words.split()) - 1),
     }
     assert expected in maenas(cwd=tmp_path, environ=asked).out.replace("\\", "").split()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--max-detections", "5"), "error: --max-detections: must be at least 10, "),
+        (("--data", "nowhere"), "error: nowhere: no such file or folder"),
+    ],
+)
+def test_an_error_names_an_option_as_it_is_typed(
+    typed: Any, words: tuple[str, ...], said: str
+) -> None:
+    ran = typed("val", "zoo:damo-yolo-ns", "--data", "shapes", *words)
+    assert ran.code == 2
+    assert said in ran.err
+
+
+def test_an_option_of_another_name_is_named_as_it_is_typed() -> None:
+    def command(
+        as_json: Annotated[bool, typer.Option("--json")] = False,
+        at_score: Annotated[float, typer.Option()] = 0.5,
+        in_shape: Annotated[str, typer.Argument()] = "",
+    ) -> None: ...
+
+    names = option_names(inspect.signature(command, eval_str=True))
+    assert names == {"as_json": "--json", "at_score": "--at-score"}

@@ -56,8 +56,8 @@ def load_tracker(name: str | Tracker) -> Tracker:
     if ":" not in name:
         known = [*TRACKERS, NONE]
         raise SpecError(
-            f"tracker: no tracker {name!r}{did_you_mean(name, known)}; known are "
-            f"{', '.join(known)}, and module:object of a plugin."
+            f"tracker: no tracker {name!r}{did_you_mean(name, known)}; that of a plugin is named "
+            "module:object."
         )
     found = loaded_object(name, "tracker")
     if isinstance(found, type) and issubclass(found, Tracker):

@@ -154,7 +154,7 @@ MISTAKES = [
     (
         "in_shape: [3, 64, 96]",
         "in_shape: [3, 80, 96]",
-        "neck: the input size .* multiple of 32 .*64x96 or 96x96, got feature maps",
+        r"backbone\.in_shape: the input size .* multiple of 32 .*64x96 or 96x96, got 80x96",
     ),
     (
         "block: conv_stem",
@@ -205,7 +205,7 @@ def test_code_in_a_file_is_not_run(path: Path) -> None:
         ({"backbone": replace(SMALL.backbone, features=(4,))}, "needs three features.*got 1"),
         (
             {"backbone": replace(SMALL.backbone, in_shape=(3, 65, 96))},
-            "neck: the input size .*64x96 or 96x96",
+            "in_shape: the input size .*64x96 or 96x96, got 65x96",
         ),
         (
             {"backbone": replace(SMALL.backbone, in_shape=(3, 63, 96))},

@@ -294,6 +294,15 @@ def test_one_network_twice_is_no_race(tmp_path: Path) -> None:
     assert not (tmp_path / "race").exists()
 
 
+def test_a_wrong_change_of_the_recipe_is_refused_before_a_folder_keeps_it(tmp_path: Path) -> None:
+    data, out = write_data(tmp_path / "data"), tmp_path / "race"
+    with pytest.raises(maenas.MaenasError, match=r"optimizer\.rl: no such field; known"):
+        maenas.race(networks(tmp_path), data, epochs=4, changes=["optimizer.rl=1"], out=out)
+    with pytest.raises(maenas.MaenasError, match="no scale 'tiny'"):
+        maenas.race(networks(tmp_path), data, epochs=4, recipe="tiny", out=out)
+    assert not out.exists()
+
+
 @pytest.mark.parametrize(
     ("resume", "words"),
     [(maenas.race, "holds no race to continue"), (maenas.judge, "holds no run to continue")],

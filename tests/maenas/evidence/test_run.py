@@ -91,6 +91,18 @@ def test_a_run_that_is_resumed_trains_only_what_has_no_record(
     assert (run / "trainings.csv").read_text().count("\n") == 24
 
 
+def test_a_wrong_change_of_the_recipe_is_refused_before_a_folder_keeps_it(
+    options,  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    asked = {name: getattr(options, name) for name in ("at", "data", "space", "input_size")}
+    with pytest.raises(maenas.MaenasError, match=r"optimizer\.rl: no such field; known"):
+        maenas.judge(
+            **asked, template="t", networks=12, changes=["optimizer.rl=1"], out=tmp_path / "run"
+        )
+    assert not (tmp_path / "run").exists()
+
+
 def test_an_interrupted_run_leaves_the_table_of_what_is_trained(
     options,  # noqa: F811
     tmp_path: Path,

@@ -25,6 +25,7 @@ from maenas.pipeline.step import OPTION_NAMES, Step
 from maenas.report.saved import sections_of
 from tests.maenas.conftest import SMALL_SPACE
 from tests.schemas import errors_in
+from tests.small_detector import small_folder
 
 OPTIONS = RunOptions(budget=("3.8ms",), device="t4", epochs=1, input_size=64)
 FUNCTIONS = (
@@ -59,7 +60,8 @@ class Recorded:
             if name == self.stops_at:
                 raise KeyboardInterrupt
             return SimpleNamespace(
-                to_json=lambda: self.results.get(name, {}), errors=0, problems=()
+                to_json=lambda: self.results.get(name, {}),
+                **{"errors": 0, "problems": (), "splits": ("train", "val")},
             )
 
         return called
@@ -211,6 +213,7 @@ def test_a_stopped_run_finds_its_files_from_another_folder(
 ) -> None:
     Path("own.yaml").write_text(SMALL_SPACE)
     Path("elsewhere").mkdir()
+    small_folder(Path("runs/train/exp"))
     options = replace(OPTIONS, data="pets", space="own.yaml", init="runs/train/exp")
     recorded.stops_at = "search"
     with pytest.raises(KeyboardInterrupt):
@@ -352,6 +355,9 @@ def test_a_damaged_record_is_named(content: str, said: str, tmp_path: Path) -> N
     [
         (None, "leave --resume out to start one"),
         (replace(OPTIONS, device="t5"), "no device 't5'"),
+        (replace(OPTIONS, template="tiny"), "no scale 'tiny'"),
+        (replace(OPTIONS, init="zoo:damo-yolo-ns"), "--init: zoo:damo-yolo-ns has no weights"),
+        (replace(OPTIONS, init="pets"), "pets: no such file or folder"),
     ],
 )
 def test_wrong_options_leave_no_folder(options: RunOptions | None, said: str, here: Path) -> None:
@@ -368,6 +374,17 @@ def test_errors_of_the_data_stop_the_run(recorded: Recorded, monkeypatch: Any, h
         run_steps(replace(OPTIONS, data="pets"))
     assert recorded.names == []
     assert list(here.iterdir()) == []  # so that --resume continues the run before it
+
+
+def test_data_without_a_split_to_evaluate_on_are_refused_before_the_search(
+    recorded: Recorded, monkeypatch: Any, here: Path
+) -> None:
+    checked = SimpleNamespace(to_json=dict, errors=0, splits=("train",), source=Path("pets"))
+    monkeypatch.setattr(maenas, "check_data", lambda source: checked)
+    with pytest.raises(maenas.MaenasError, match="pets: has neither a val nor a test split"):
+        run_steps(replace(OPTIONS, data="pets"))
+    assert recorded.names == []
+    assert list(here.iterdir()) == []
 
 
 @pytest.mark.usefixtures("recorded")
@@ -408,6 +425,7 @@ def test_a_training_too_short_to_teach_much_is_marked(
     monkeypatch.setattr(
         "maenas.pipeline.card.training_rows", lambda _: [{"step": steps, "epoch": 12}]
     )
+    monkeypatch.setattr("maenas.pipeline.run.require_usable", lambda _: None)  # "x" is no detector
     result = run_steps(replace(OPTIONS, init=init))
     warnings = [text for name, text in card_rows(result) if name == "warning"]
     assert len(warnings) == warned
@@ -422,6 +440,8 @@ def test_a_number_that_only_a_late_step_needs_is_refused_at_once(name: str) -> N
         replace(OPTIONS, **{name: -1})  # type: ignore[arg-type]
     with pytest.raises(SpecError, match=r"^run: seed must"):
         replace(OPTIONS, seed=-1)
+    with pytest.raises(SpecError, match=r"^run: input_size must be a positive multiple of 32"):
+        replace(OPTIONS, input_size=(64, 100))
 
 
 @pytest.mark.parametrize(("split", "shares"), [("val", True), ("test", False)])

@@ -197,7 +197,10 @@ def test_a_tracker_of_a_plugin_is_named_by_module_and_object(
     ("name", "said"),
     [
         ("wandbb", "did you mean wandb"),
-        ("neptune", "known are tensorboard, wandb, mlflow, none, and module:object"),
+        (
+            "neptune",
+            "known: tensorboard, wandb, mlflow, none; that of a plugin",
+        ),
         ("wandb", r"needs Weights & Biases, .* pip install 'maenas\[wandb\]'"),
     ],
 )
