@@ -35,7 +35,7 @@ from maenas.training.datasets import images_digest, require_same_images
 from maenas.training.family_result import SCHEMA, FamilyResult, Member, MemberResult, draw
 from maenas.training.result import TrainResult
 from maenas.training.run import run_training
-from maenas.training.setup import TrainOptions
+from maenas.training.setup import TrainOptions, chosen_recipe
 
 LOG = logging.getLogger(__name__)
 
@@ -104,6 +104,8 @@ def train_members(
         names = names_of(family.data) if goes_on else read_dataset(family.data, "train").names
         device, members = built(family, names)
         warn_of([device])
+        if not goes_on:
+            require_recipes(family, members)
         if folder is None:
             folder = opened.enter_context(new_run(out, COMMAND, exist_ok=None, can_resume=True))
         if not goes_on:
@@ -263,21 +265,36 @@ def trained(
     if (out / STATE_FILE).exists():
         ended = run_training(TrainOptions(), out, True, False, *how, ends_with_evaluation=True)
     else:
-        changes = family.changes
-        if teacher is None:
-            changes = tuple(change for change in changes if not change.startswith("distill."))
-        options = TrainOptions(
-            detector=str(folder / SPECS / member.name),
-            data=family.data,
-            epochs=family.epochs,
-            changes=changes,
-            teacher=None if teacher is None else str(teacher),
-            init=None if teacher is None or not family.inherit else str(teacher),
-        )
+        options = member_options(family, folder, member, teacher)
         # exist_ok: a process killed before its first checkpoint may have left files.
         ended = run_training(options, out, False, True, *how, ends_with_evaluation=True)
     assert ended is not None  # None only in processes of rank > 0
     return ended
+
+
+def member_options(
+    family: Family, folder: Path, member: Member, teacher: Path | None
+) -> TrainOptions:
+    """How a member is trained: what concerns distillation is left out for the first one."""
+    changes = family.changes
+    if teacher is None:
+        changes = tuple(change for change in changes if not change.startswith("distill."))
+    return TrainOptions(
+        detector=str(folder / SPECS / member.name),
+        data=family.data,
+        epochs=family.epochs,
+        changes=changes,
+        teacher=None if teacher is None else str(teacher),
+        init=None if teacher is None or not family.inherit else str(teacher),
+    )
+
+
+def require_recipes(family: Family, members: Sequence[Member]) -> None:
+    """Raise `MaenasError` unless each member has a recipe, before a folder keeps the options."""
+    teacher: Path | None = None
+    for member in members:
+        chosen_recipe(member_options(family, Path(), member, teacher), member.spec)
+        teacher = Path(member.name)
 
 
 def member_result(member: Member, trained: TrainResult, teacher: Path | None) -> MemberResult:

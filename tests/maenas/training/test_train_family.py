@@ -12,6 +12,7 @@ from unittest.mock import Mock
 import pytest
 import yaml
 
+from maenas.blocks import SpecError
 from maenas.blocks.backbone_file import dump_backbone
 from maenas.detector.checkpoints.checkpoint import load_folder, save_folder
 from maenas.detector.errors import TrainError
@@ -168,6 +169,17 @@ def test_a_resumed_family_starts_the_rest_from_the_weights_it_began_with(
     expected = str(out / "large") if inherits else None
     assert [options.init for options in begun] == [None, expected]
     assert begun[1].teacher == str(out / "large")
+
+
+@pytest.mark.parametrize("change", ["optimizer.rl=1", "distill.wait=1"])
+def test_a_wrong_change_of_the_recipe_is_refused_before_a_folder_keeps_it(
+    given, tmp_path, change
+) -> None:
+    data, out = given / "data" / "data.yaml", tmp_path / "family"
+    family = Family((str(given / "search"),), data, changes=(change,))
+    with pytest.raises(SpecError, match=f"{change.partition('=')[0]}: no such field"):
+        train_members(family, out, False, "cpu", 0)
+    assert not out.exists()
 
 
 def test_a_family_that_began_without_inherited_weights_cannot_inherit_later(
