@@ -20,7 +20,8 @@ class DistillOptions:
         method: "cwd", or the baselines "mgd" and "mimic".
         weight: initial weight of the feature loss in the training loss.
         last_weight: final weight as a share of `weight`, which falls along a cosine.
-        epochs: number of epochs with the teacher; None for all epochs with mosaic.
+        epochs: number of epochs with the teacher; None for all but the last ones without mosaic, at
+            most a quarter of the training.
         features: source of the compared maps, "neck" as published or "backbone".
         levels: levels of the compared maps, 3 to 5 for strides 8 to 32.
         clip_norm: maximum gradient norm of the detector with a teacher; None for no clipping.

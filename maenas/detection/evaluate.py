@@ -103,15 +103,24 @@ def val_thresholds(
 ) -> Thresholds:
     """The thresholds of an evaluation: those published for the detector where none is given.
 
+    Args:
+        detector: the detector.
+        max_detections: maximum number of detections of one class in an image that count.
+        min_score: minimum confidence that the user gave, None if not given.
+        max_iou: NMS IoU threshold that the user gave, None if not given.
     Raises:
         SpecError: if a threshold is out of range, or looser than that of the model's own NMS.
     """
     from dataclasses import replace
 
+    from maenas.detector.evaluate.coco import COUNTED
     from maenas.detector.evaluate.evaluate import published_thresholds
 
     usual = published_thresholds(detector.runtime.is_nano)
-    usual = replace(usual, max_detections=max(usual.max_detections, max_detections))
+    # The published limit holds for all classes of an image, the user's for each of them.
+    if max_detections != COUNTED:
+        most = max_detections * len(detector.names)
+        usual = replace(usual, max_detections=max(usual.max_detections, most))
     return detector.runtime.thresholds(usual, min_score, max_iou)
 
 

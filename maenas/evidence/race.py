@@ -46,7 +46,7 @@ from maenas.runs.signals import caught_signals
 from maenas.runs.start import mark_begun, mark_start, new_run, resumed_run
 from maenas.runs.templates import nearest_template
 from maenas.terminal.console import count_of
-from maenas.training.datasets import images_digest, require_same_images
+from maenas.training.datasets import images_digest, require_same_images, require_trainable
 from maenas.training.evaluator import has_evaluation, write_final_evaluation
 from maenas.training.model_card import CARD_FILE, card_text, read_trained
 from maenas.training.result import TrainResult
@@ -118,7 +118,7 @@ def networks_of(options: RaceOptions) -> dict[str, DetectorSpec]:
     data = Path(options.data)
     if "val" not in splits_of(data):
         raise SpecError(f"race: {data} has no val split, on which networks are compared.")
-    read_dataset(data, "train")  # wrong labels end the start before it writes
+    require_trainable(data)
     specs: dict[str, DetectorSpec] = {}
     for source in members_of(options.sources):
         model = find_model(source)

@@ -12,7 +12,6 @@ from pathlib import Path
 from maenas.blocks import Backbone, SpecError
 from maenas.blocks.files.atomic_write import write_text
 from maenas.detector.checkpoints.checkpoint import save_folder
-from maenas.detector.data import read_dataset
 from maenas.detector.data.readers.read import names_of, splits_of
 from maenas.detector.model.spec import DetectorSpec, assemble, load_detector
 from maenas.evidence.agreement import DRAWS
@@ -26,7 +25,7 @@ from maenas.evidence.trainings import TrainingEffort, all_trained, train_all, wr
 from maenas.evidence.verdict import Verdict, judged, judged_table
 from maenas.runs.signals import caught_signals
 from maenas.runs.start import mark_begun, mark_start, new_run, resumed_run
-from maenas.training.datasets import images_digest, require_same_images
+from maenas.training.datasets import images_digest, require_same_images, require_trainable
 
 LOG = logging.getLogger(__name__)
 
@@ -127,7 +126,7 @@ def require_data(options: JudgeOptions, resumed: Path | None = None) -> None:
         )
     if "val" not in splits_of(Path(options.data)):
         raise SpecError(f"judge: {options.data} has no val split, on which networks are compared.")
-    read_dataset(Path(options.data), "train")  # wrong labels end the start before it writes
+    require_trainable(Path(options.data))
 
 
 def drawn(options: JudgeOptions) -> list[DetectorSpec]:

@@ -90,7 +90,11 @@ def require_usable(options: RunOptions) -> None:
     # not at the top, so that a report can read options without torch
     from maenas.detector import load_template
     from maenas.runs.models import find_source
+    from maenas.search_spaces import own_size
 
+    size = own_size(options.space)
+    if options.input_size is None:
+        require_detector_size(f"run: {options.space}", size)
     if options.template is not None:
         load_template(options.template)
     if options.init is not None:

@@ -11,8 +11,6 @@ from maenas.runs.run_lock import TRIES, was_removed
 RUNS = Path("runs")
 # Folders in a run of `maenas run`.
 TRAINING, BUILT, SEARCH = "train", "detector", "search"
-# Files that only the folder of a run of several files has.
-RUN_FILES = ("args.yaml", "config.yaml", "searches.yaml", "family.yaml", "run.json")
 # Files that only a run of one command has, with the words of the command.
 COMMANDS = {
     "portfolio.yaml": "search --portfolio",
@@ -23,6 +21,8 @@ COMMANDS = {
     "race.yaml": "race",
     "family.yaml": "train-family",
 }
+# Files that only the folder of a run has; `train` and `distill` leave the first one.
+RUN_FILES = ("args.yaml", *COMMANDS)
 TRAINING_TABLE = "results.csv"  # file of a training run with loss and AP by epoch
 
 

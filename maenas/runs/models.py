@@ -15,6 +15,7 @@ from maenas.blocks.files.suffixes import is_yaml, suffix_of
 from maenas.blocks.files.yaml_file import LIMIT
 from maenas.budgets.image_size import InputSize, image_shape, shown_size
 from maenas.detector import Template, load_template
+from maenas.detector.channels import COLOURS
 from maenas.detector.checkpoints.checkpoint import (
     SPEC_FILE,
     folder_is_trained,
@@ -385,6 +386,12 @@ def find_inheritance(
         notes.append(
             f"images are {size} pixels, but {source} has learned from {known}; --input-size "
             f"{known} makes them equal"
+        )
+    colours, learned = (COLOURS[each.backbone.in_shape[0]] for each in (spec, its))
+    if colours != learned:
+        notes.append(
+            f"images are {colours}, but {source} has learned from images that are {learned}; AP is "
+            "lower until it is trained on such images"
         )
     if spec.resize == its.resize:
         return inherited, notes

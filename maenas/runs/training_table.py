@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Mapping, Sequence
 from io import StringIO
 from pathlib import Path
 
@@ -17,6 +18,21 @@ def training_in(run: Path) -> Path:
     """The folder of the training in a run of `maenas run`; any other folder itself."""
     inner = run / TRAINING
     return inner if (inner / TRAINING_TABLE).is_file() else run
+
+
+def best_row(rows: Sequence[Mapping[str, float]]) -> Mapping[str, float] | None:
+    """The row of the epoch whose detector is `best`: the first one with the highest AP.
+
+    While nothing is found yet, later weights are the better ones: of rows with AP 0 it is the last.
+
+    Args:
+        rows: values of each epoch, with AP where it was evaluated.
+    Returns:
+        The row; None if no epoch was evaluated.
+    """
+    judged = [row for row in rows if "ap" in row]
+    best = max(judged, key=lambda row: row["ap"], default=None)
+    return judged[-1] if best is not None and best["ap"] <= 0 else best
 
 
 def training_rows(run: Path) -> list[dict[str, float]]:

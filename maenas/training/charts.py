@@ -16,6 +16,7 @@ from maenas.report import Page, Section, foot, page_text
 from maenas.report.training import training_section
 from maenas.runs.folders import TRAINING_TABLE
 from maenas.runs.forecast import forecast
+from maenas.runs.training_table import best_row
 
 CSV_FILE, PNG_FILE, PAGE_FILE = TRAINING_TABLE, "results.png", "results.html"
 COLUMNS = (
@@ -106,9 +107,8 @@ def page(
         evaluation: sections of the evaluation, a summary first; () without one.
     """
     about = f"Epoch {rows[-1]['epoch']:.0f} {ahead}".rstrip() + "."
-    judged = [row for row in rows if "ap" in row]
-    if judged:
-        best = max(judged, key=lambda row: row["ap"])
+    best = best_row(rows)
+    if best is not None:
         about = (
             f"Best: AP {best['ap']:.4f}, AP50 {best['ap50']:.4f} at epoch {best['epoch']:.0f}. "
             + about

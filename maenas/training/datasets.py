@@ -16,6 +16,21 @@ from maenas.detector.train import Ranks
 from maenas.runs.config import digest
 
 
+def require_trainable(data: Path) -> Dataset:
+    """The training images, if a training accepts all splits that it reads.
+
+    Commands of several trainings ask before they write anything.
+
+    Raises:
+        DataError: if labels are wrong, train or val has no object, or they differ in their classes.
+    """
+    dataset = read_dataset(data, "train")
+    dataset.require_objects("train")
+    if "val" in splits_of(data):
+        require_evaluable(read_dataset(data, "val"), dataset)
+    return dataset
+
+
 def training_images(data: Path, ranks: Ranks) -> Dataset:
     """The training images; every process must make this call."""
     return ranks.made_once(f"train of {data.resolve()}", lambda: columns_of(data, "train"))
@@ -32,9 +47,14 @@ def validation_images(data: Path, dataset: Dataset, ranks: Ranks) -> Dataset | N
         lambda: columns_of(data, "val") if "val" in splits_of(data) else None,
     )
     if val is not None:
-        same_classes(dataset, val)
-        val.require_objects("val")
+        require_evaluable(val, dataset)
     return val
+
+
+def require_evaluable(val: Dataset, dataset: Dataset) -> None:
+    """Raise `DataError` unless val has the classes of the training images, and an object."""
+    same_classes(dataset, val)
+    val.require_objects("val")
 
 
 def columns_of(data: Path, split: str) -> Dataset:

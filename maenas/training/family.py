@@ -20,7 +20,6 @@ from maenas.blocks.files.yaml_file import read_yaml
 from maenas.budgets import LatencyModel, cost, device_of
 from maenas.budgets.image_size import InputSize, image_shape
 from maenas.detector.checkpoints.checkpoint import SPEC_FILE, save_folder
-from maenas.detector.data import read_dataset
 from maenas.detector.data.readers.read import names_of
 from maenas.detector.errors import TrainError
 from maenas.detector.model.spec import DetectorSpec
@@ -31,7 +30,7 @@ from maenas.runs.signals import caught_signals
 from maenas.runs.start import mark_begun, mark_start, new_run, resumed_run
 from maenas.runs.templates import nearest_template
 from maenas.terminal.device_warnings import warn_of
-from maenas.training.datasets import images_digest, require_same_images
+from maenas.training.datasets import images_digest, require_same_images, require_trainable
 from maenas.training.family_result import SCHEMA, FamilyResult, Member, MemberResult, draw
 from maenas.training.result import TrainResult
 from maenas.training.run import run_training
@@ -100,8 +99,7 @@ def train_members(
                 "`maenas train-family runs/search/exp --data data.yaml`; or --resume."
             )
         assert family.data is not None
-        # A start reads all labels: wrong ones end it before anything is written.
-        names = names_of(family.data) if goes_on else read_dataset(family.data, "train").names
+        names = names_of(family.data) if goes_on else require_trainable(family.data).names
         device, members = built(family, names)
         warn_of([device])
         if not goes_on:

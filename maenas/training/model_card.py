@@ -18,7 +18,7 @@ from maenas.detector.model.spec import DetectorSpec, load_detector
 from maenas.detector.train.state import BEST, LAST
 from maenas.runs.folders import TRAINING_TABLE
 from maenas.runs.models import detector_in
-from maenas.runs.training_table import training_in, training_rows
+from maenas.runs.training_table import best_row, training_in, training_rows
 from maenas.terminal.console import count_of
 from maenas.training.setup import ARGS_FILE, IMAGES_A_STEP, kept_args
 
@@ -154,17 +154,17 @@ def _plain(text: str) -> str:
 
 
 def _results(trained: Trained) -> list[str]:
-    judged = [row for row in trained.rows if "ap" in row]
-    if not judged:
+    best, recipe = best_row(trained.rows), trained.args["recipe"]
+    assert isinstance(recipe, Mapping)  # `kept_args` requires it
+    if best is None:
         return ["The data set has no validation split: the detector was not evaluated."]
-    best = max(judged, key=lambda row: row["ap"])
     return [
         "| metric (COCO) | value |",
         "|---|---|",
         f"| AP | {best['ap']:.4f} |",
         f"| AP50 | {best['ap50']:.4f} |",
         "",
-        f"On the split `val`, epoch {best['epoch']:.0f} of {len(trained.rows)}, images resized by "
+        f"On the split `val`, epoch {best['epoch']:.0f} of {recipe['epochs']}, images resized by "
         f"`{trained.spec.resize}`; "
         + ("no NMS." if trained.spec.head.one_to_one else "NMS thresholds as published."),
     ]
@@ -236,7 +236,8 @@ def _training(trained: Trained) -> list[str]:
     last = trained.rows[-1] if trained.rows else {}
     if "step" in last and last.get("epoch"):
         each = last["step"] / last["epoch"]
-        lines.append(f"- steps: {last['step']:,.0f}, {each:,.0f} an epoch")
+        taken = each * len(trained.rows)  # those of epochs that were left out do not count
+        lines.append(f"- steps: {taken:,.0f}, {each:,.0f} an epoch")
     lines.append(f"- all settings: `{ARGS_FILE}`; losses and AP of each epoch: `{TRAINING_TABLE}`")
     return lines
 

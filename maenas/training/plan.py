@@ -236,7 +236,7 @@ def data_notes(dataset: Dataset, val: Dataset | None) -> list[str]:
 
 def batch_note(step: int, accumulation_steps: int, recipe: Recipe) -> str:
     """Line that gives the images of a step, and why they are fewer than the recipe's."""
-    note = f"{step} images a step" + (
+    note = f"{count_of(step, 'image')} a step" + (
         f", {accumulation_steps} batches" if accumulation_steps > 1 else ""
     )
     if step <= recipe.batch / 2:

@@ -11,6 +11,7 @@ import torch
 
 from maenas.detector.train import EpochResult, Jump, StepResult
 from maenas.runs.forecast import forecast
+from maenas.runs.training_table import best_row
 from maenas.terminal.console import count_of
 from maenas.terminal.log import is_printed
 from maenas.terminal.progress import ItemLine, clock
@@ -90,12 +91,16 @@ class TrainLine(ItemLine):
         self._rows.append(epoch.row)
         if "ap" not in epoch.row:
             return
-        best = _best(self._rows)
-        which = (
-            "the best so far"
-            if epoch.is_best
-            else f"best AP {best['ap']:.4f}, AP50 {best['ap50']:.4f} at epoch {best['epoch']:.0f}"
-        )
+        best = best_row(self._rows)
+        assert best is not None
+        if best["ap"] <= 0:
+            which = "nothing is found yet"
+        elif epoch.is_best:
+            which = "the best so far"
+        else:
+            which = (
+                f"best AP {best['ap']:.4f}, AP50 {best['ap50']:.4f} at epoch {best['epoch']:.0f}"
+            )
         end = forecast(self._rows, self._epochs, "ap50", self._plain_epochs)
         expected = "" if end is None else f"; AP50 at the end {end}"
         LOG.info(
@@ -106,11 +111,12 @@ class TrainLine(ItemLine):
     def jump(self, jump: Jump) -> None:
         """Print that epochs are left out because the AP no longer rises."""
         self.leave_out(jump.steps)
-        best = _best(self._rows)["epoch"]
+        best = best_row(self._rows)
+        assert best is not None  # AP has risen before
         ends = jump.to == self._epochs
         then = "ends" if ends else f"continues without mosaic, at epoch {jump.to + 1}"
         LOG.info(
-            f"AP has not risen for {count_of(round(jump.epoch - best), 'epoch')}: "
+            f"AP has not risen for {count_of(round(jump.epoch - best['epoch']), 'epoch')}: "
             f"the training {then}"
         )
 
@@ -130,11 +136,6 @@ class TrainLine(ItemLine):
         if is_printed(logging.DEBUG):
             parts += [f"{SHORT.get(name, name)} {mean:.3f}" for name, mean in means.items()]
         return parts
-
-
-def _best(rows: Sequence[Mapping[str, float]]) -> Mapping[str, float]:
-    """The first row with the highest AP."""
-    return max((row for row in rows if "ap" in row), key=lambda row: row["ap"])
 
 
 def memory_gb(device: torch.device) -> float:

@@ -16,7 +16,7 @@ from maenas.detector.train import recipe_lines
 from maenas.detector.train.state import BEST, LAST, STATE_FILE, digest_of_spec, load_state
 from maenas.runs.folders import TRAINING_TABLE
 from maenas.runs.named_files import named_as_in
-from maenas.runs.training_table import LIMIT
+from maenas.runs.training_table import LIMIT, best_row
 from maenas.terminal.console import count_of
 from maenas.training.charts import table
 from maenas.training.model_card import CARD_FILE
@@ -122,14 +122,14 @@ def train_result(
 ) -> TrainResult:
     """The result of a run from the rows of its epochs."""
     judged = [row for row in rows if "ap" in row]
-    best = max(judged, key=lambda row: row["ap"], default=None)
+    best = best_row(rows)
     return TrainResult(
         run=folder,
         data=data,
         teacher=teacher,
         best=folder / BEST if best else None,
         last=folder / LAST,
-        epochs=int(rows[-1]["epoch"]) if rows else 0,
+        epochs=len(rows),  # less than the number of the last one if some were left out
         best_ap=best["ap"] if best else None,
         best_ap50=best["ap50"] if best else None,
         best_epoch=int(best["epoch"]) if best else None,

@@ -366,18 +366,17 @@ def write_args(
         step: images of a step in all processes, which may be fewer than the recipe's batch.
     """
     path = folder / ARGS_FILE
+    # of a run that is resumed, what is not given again stays
+    kept = {} if resolved.saved is None else kept_args(path)
+    detector, init = options.detector or kept.get("detector"), options.init or kept.get("init")
     content: dict[str, Any] = {
         "format": SCHEMA,
-        "detector": options.detector,
+        "detector": detector,
         "data": str(resolved.data),
         IMAGES_A_STEP: step,
     }
-    if path.exists() and options.detector is None:
-        kept = kept_args(path)
-        content["detector"] = kept.get("detector")
-        content |= {"init": kept["init"]} if "init" in kept else {}
-    if options.init is not None:
-        content["init"] = options.init
+    if init is not None:
+        content["init"] = init
     if resolved.inheritance is not None:
         save_origins(resolved.inheritance, folder)
     if resolved.teacher is not None:

@@ -30,4 +30,5 @@ def print_family(result: FamilyResult) -> None:
             member.teacher or "none",
         )
     OUT.print(table)
-    OUT.print(f"figure: {result.folder / PLOT_FILE}")
+    if any(member.ap is not None for member in result.members):
+        OUT.print(f"figure: {result.folder / PLOT_FILE}")

@@ -33,6 +33,7 @@ def print_evaluation(result: ValResult) -> None:
         {"AR small": scores.ar_small, "medium": scores.ar_medium, "large": scores.ar_large},
     ):
         OUT.print("  ".join(f"{word} {score_text(value)}" for word, value in line.items()))
+    OUT.print(f"detections: {result.evaluation.thresholds}")
     print_classes(scores.per_class)
     print_sources(result.sources)
     if report.point.f1:
@@ -57,10 +58,11 @@ def print_evaluation(result: ValResult) -> None:
 
 
 def print_classes(classes: Sequence[ClassScores]) -> None:
-    """Print a table with one row per class, best first."""
-    from maenas.terminal.console import OUT
+    """Print a table with one row per class that has an object, best first."""
+    from maenas.terminal.console import OUT, count_of
 
-    ranked = sorted(classes, key=lambda each: -1 if each.ap is None else each.ap)[::-1]
+    there = [each for each in classes if each.objects]
+    ranked = sorted(there, key=lambda each: -1 if each.ap is None else each.ap)[::-1]
     table = _table("class", ("objects", "AP", "AP50", "AR"))
     half = MAX_ROWS // 2
     few = len(ranked) <= MAX_ROWS
@@ -71,6 +73,9 @@ def print_classes(classes: Sequence[ClassScores]) -> None:
         elif index == half:
             table.add_row(f".. {len(ranked) - 2 * half} more", "", "", "", "")
     OUT.print(table)
+    if len(there) < len(classes):
+        absent = len(classes) - len(there)
+        OUT.print(f"{count_of(absent, 'class')} without an object in these images: not judged")
 
 
 def print_sources(sources: Sequence[SourceScores]) -> None:

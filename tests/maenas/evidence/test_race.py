@@ -294,6 +294,15 @@ def test_one_network_twice_is_no_race(tmp_path: Path) -> None:
     assert not (tmp_path / "race").exists()
 
 
+def test_val_without_an_object_is_refused_before_a_folder_is_made(tmp_path: Path) -> None:
+    data, out = write_data(tmp_path / "data"), tmp_path / "race"
+    shutil.copytree(tmp_path / "data" / "images", tmp_path / "data" / "background")
+    data.write_text(data.read_text().replace("val: images", "val: background"))
+    with pytest.raises(maenas.MaenasError, match=r"val: none of \d images has an object"):
+        maenas.race(networks(tmp_path), data, epochs=4, out=out)
+    assert not out.exists()
+
+
 def test_a_wrong_change_of_the_recipe_is_refused_before_a_folder_keeps_it(tmp_path: Path) -> None:
     data, out = write_data(tmp_path / "data"), tmp_path / "race"
     with pytest.raises(maenas.MaenasError, match=r"optimizer\.rl: no such field; known"):

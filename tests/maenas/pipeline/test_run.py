@@ -356,6 +356,7 @@ def test_a_damaged_record_is_named(content: str, said: str, tmp_path: Path) -> N
         (None, "leave --resume out to start one"),
         (replace(OPTIONS, device="t5"), "no device 't5'"),
         (replace(OPTIONS, template="tiny"), "no scale 'tiny'"),
+        (replace(OPTIONS, space="cpuu"), "no bundled space 'cpuu'"),
         (replace(OPTIONS, init="zoo:damo-yolo-ns"), "--init: zoo:damo-yolo-ns has no weights"),
         (replace(OPTIONS, init="pets"), "pets: no such file or folder"),
     ],
@@ -364,6 +365,14 @@ def test_wrong_options_leave_no_folder(options: RunOptions | None, said: str, he
     with pytest.raises(maenas.MaenasError, match=said):
         run_steps(options, resume=options is None)
     assert list(here.iterdir()) == []
+
+
+def test_the_size_of_a_space_of_the_user_s_own_is_one_that_a_detector_can_have(here: Path) -> None:
+    space = SMALL_SPACE.replace("in_shape: [3, 64, 64]", "in_shape: [3, 64, 100]")
+    Path("own.yaml").write_text(space)
+    with pytest.raises(SpecError, match=r"run: own\.yaml: input_size must be a positive multiple"):
+        run_steps(replace(OPTIONS, space="own.yaml", input_size=None))
+    assert [path.name for path in here.iterdir()] == ["own.yaml"]
 
 
 def test_errors_of_the_data_stop_the_run(recorded: Recorded, monkeypatch: Any, here: Path) -> None:

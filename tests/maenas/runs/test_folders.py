@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from maenas.blocks import MaenasError
-from maenas.runs.folders import made_next
+from maenas.runs.folders import RUN_FILES, made_next, require_no_run
 from maenas.runs.start import new_run
 from tests.patience import PATIENCE_S
 
@@ -92,3 +92,15 @@ def test_a_folder_of_runs_that_can_never_be_made_is_named(
 def test_a_name_that_is_too_long_for_a_folder_is_named() -> None:
     with pytest.raises(MaenasError, match="z: cannot be created: File name too long"):
         new_run("z" * 300, "data", None).__enter__()
+
+
+@pytest.mark.parametrize("name", RUN_FILES)
+def test_a_detector_is_not_written_beside_a_run(name: str, tmp_path: Path) -> None:
+    require_no_run(tmp_path)
+    (tmp_path / name).write_text("")
+    with pytest.raises(MaenasError, match=rf"holds a run \({name}\)"):
+        require_no_run(tmp_path)
+
+
+def test_every_command_with_runs_has_a_file_that_tells_them() -> None:
+    assert {"portfolio.yaml", "judge.yaml", "race.yaml", "family.yaml"} < set(RUN_FILES)

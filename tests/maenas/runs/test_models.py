@@ -190,6 +190,15 @@ def test_weights_that_know_images_of_another_size_say_so_unless_the_user_chose_i
     assert [words in note for note in notes] == [True] * said
 
 
+def test_weights_that_know_colours_say_so_to_a_detector_of_grey_images(tmp_path: Path) -> None:
+    spec = small_spec()
+    grey = replace(spec, backbone=replace(spec.backbone, in_shape=(1, *spec.backbone.in_shape[1:])))
+    source = str(saved_detector(tmp_path / "source", "letterbox"))
+    _, notes = find_inheritance(grey, source, 0, keeps_resizing=False, keeps_size=False)
+    words = f"images are grey, but {source} has learned from images that are RGB"
+    assert any(note.startswith(words) for note in notes)
+
+
 def test_mapped_weights_are_told_from_random_ones(tmp_path: Path) -> None:
     spec, folder = small_spec(), tmp_path / "mapped"
     weights = spec.build().state_dict()

@@ -72,6 +72,11 @@ def test_a_training_starts_from_mapped_weights_and_says_of_each_tensor_where_it_
     other = typed(*train(given, out, "--init", "other"), "--resume")
     assert other.code == 2
     assert f"--init other: {out} was started with {source}; leave it out" in other.err
+    (out / "card.md").unlink()  # as if it was killed before the last file
+    ran = typed(*train(given, out, str(given / "wide")), "--resume")
+    assert ran.code == 0, ran.err
+    assert yaml.safe_load((out / "args.yaml").read_text())["init"] == source
+    assert f"mapped from `{source}`" in (out / "card.md").read_text(encoding="utf-8")
 
 
 def test_a_detector_is_built_with_mapped_weights_and_the_classes_of_their_source(

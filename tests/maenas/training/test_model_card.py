@@ -47,6 +47,22 @@ def test_a_finished_training_leaves_a_card(trained: Path) -> None:
     assert "It is not an accuracy" in text
 
 
+def test_epochs_that_were_left_out_are_not_counted_as_trained(
+    trained: Path, tmp_path: Path
+) -> None:
+    run = Path(shutil.copytree(trained, tmp_path / "run"))
+    args = (run / "args.yaml").read_text(encoding="utf-8")
+    (run / "args.yaml").write_text(
+        args.replace("epochs: 1,", "epochs: 8,").replace("epochs: 1\n", "epochs: 8\n"),
+        encoding="utf-8",
+    )
+    rows = ["epoch,step,ap,ap50", "1,3,0.3,0.5", "2,6,0.2,0.4", "5,15,0.4,0.6", "6,18,0.2,0.4"]
+    (run / "results.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    text = maenas.card(run, out=tmp_path / "card.md").read_text(encoding="utf-8")
+    assert "epoch 5 of 8" in text
+    assert "- steps: 12, 3 an epoch" in text
+
+
 def test_names_of_classes_cannot_break_the_card(trained: Path) -> None:
     text = (trained / "card.md").read_text(encoding="utf-8")
     assert "<script>" not in text.replace("\\<script\\>", "")

@@ -34,6 +34,14 @@ def test_an_evaluation_reports_now_the_best_and_what_to_expect(caplog):
     assert expected.endswith("an estimate)")
 
 
+def test_an_ap_of_zero_is_not_called_the_best(caplog):
+    caplog.set_level(logging.INFO)
+    row = {"epoch": 1.0, "loss": 2.0, "ap": 0.0, "ap50": 0.0}
+    with TrainLine(0, 100, 20, 0, torch.device("cpu")) as line:
+        line.epoch(EpochResult(1, row, True))
+    assert caplog.messages[0].endswith("AP 0.0000, AP50 0.0000, nothing is found yet")
+
+
 def test_the_gain_that_the_end_of_mosaic_may_bring_is_in_the_interval(caplog):
     caplog.set_level(logging.INFO)
     rows = [{"epoch": 2.0 * number, "loss": 2.0, "ap": 0.5, "ap50": 0.8} for number in range(1, 5)]

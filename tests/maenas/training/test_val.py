@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from maenas.cli.training.val_text import print_classes
 from maenas.detector.checkpoints.checkpoint import build_network, save_folder
+from maenas.detector.evaluate.coco import ClassScores
 from maenas.detector.export.export import export_detector
 from maenas.detector.export.options import ExportOptions
 from maenas.detector.media.images import read_image
@@ -152,7 +154,7 @@ def test_an_export_that_ends_in_nms_measures_and_finds_the_same(
     assert found[0]["objects"] == found[1]["objects"] == {"dog": 4}
     refused = typed("detect", f"whole.{suffix}", seen, "--min-score", "0.1")
     assert refused.code == 2
-    assert "min_score: the model ends in an NMS that drops scores up to 0.3" in refused.err
+    assert "--min-score: the model ends in an NMS that drops scores up to 0.3" in refused.err
 
 
 @pytest.mark.parametrize("suffix", ["onnx", "xml"])
@@ -223,7 +225,9 @@ def test_the_number_of_detections_that_count_is_reported(typed: Shell, data: Pat
     assert "AR 1 " in ran.out
     assert "  250 " in ran.out
     result = typed("val", "model", *TYPED, "--no-save", "--max-detections", 600, "--json").json
-    assert (result["max_detections"], result["thresholds"]["max_detections"]) == (600, 600)
+    # of each class, so that those of all classes fit into an image
+    most = 600 * len(NAMES)
+    assert (result["max_detections"], result["thresholds"]["max_detections"]) == (600, most)
     assert typed("val", "model", *TYPED, "--max-detections", 9).code == 2
 
 
@@ -243,8 +247,8 @@ def test_an_untrained_detector_is_told(typed: Shell, data: Path) -> None:
         (("--data", "empty"), "empty/data.yaml: none of 1 images has an object"),
         (("--batch", "0"), "val: batch must be at least 1, got 0"),
         (("--readers", "-1"), "val: readers must be at least 0, got -1"),
-        (("--at-score", "2"), "at_score: must be in 0..1, got 2.0"),
-        (("--max-iou", "-1"), "max_iou: must be in 0..1, got -1.0"),
+        (("--at-score", "2"), "--at-score: must be in 0..1, got 2.0"),
+        (("--max-iou", "-1"), "--max-iou: must be in 0..1, got -1.0"),
     ],
 )
 def test_what_cannot_be_is_one_line(
@@ -316,3 +320,15 @@ def label(folder: Path, name: str, *rows: tuple[int, int, int, int, int]) -> Non
 
 def name_classes(folder: Path, names: tuple[str, ...]) -> None:
     (folder / "data.yaml").write_text(f"val: images/val\nnames: [{', '.join(names)}]\n")
+
+
+def test_classes_without_an_object_are_counted_and_not_called_the_worst(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    there = [ClassScores(f"there {n}", n, 2, n / 10, n / 10, n / 10) for n in range(3)]
+    absent = [ClassScores(f"absent {n}", n, 0, None, None, None) for n in range(40)]
+    print_classes([*absent, *there])
+    shown = capsys.readouterr().out
+    assert [name for name in ("there 0", "there 1", "there 2") if name not in shown] == []
+    assert "absent" not in shown
+    assert "40 classes without an object in these images: not judged" in shown
