@@ -25,8 +25,11 @@ WITH_BLOCKS = [page for page in OTHERS if any(block.runs for block in blocks_of(
 SLOW = [page for page in WITH_BLOCKS if any(block.directive == "slow" for block in blocks_of(page))]
 
 
-# Pages whose searches and measurements take ten seconds or more
-LONG = ("docs/how-to/search.md", "docs/devices/measure.md", "docs/devices/several-devices.md")
+# Pages whose searches, measurements and trainings take ten seconds or more
+LONG = (
+    *("docs/how-to/search.md", "docs/how-to/train.md"),
+    *("docs/devices/measure.md", "docs/devices/several-devices.md"),
+)
 
 
 def marked(page: Path) -> Any:

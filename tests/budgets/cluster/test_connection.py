@@ -77,6 +77,7 @@ def test_a_cluster_of_our_own_listens_on_the_loopback_interface_alone() -> None:
     assert found <= set(LOOPBACK)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("victim", ["raylet", "ray::RuntimeEnvAgent"])
 def test_a_lost_raylet_or_agent_is_one_line_and_exit_code_2(tmp_path: Path, victim: str) -> None:
     process = subprocess.Popen(

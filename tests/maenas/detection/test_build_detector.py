@@ -226,7 +226,7 @@ def test_the_classes_of_a_data_set_are_priced(typed, tmp_path: Path) -> None:
     ("line", "changed", "words"),
     [
         ("[3, 416, 416]", "[2, 416, 416]", "mine.yaml: backbone.in_shape: a detector reads images"),
-        ("[3, 416, 416]", "[3, 400, 416]", "mine.yaml: neck: the input size"),
+        ("[3, 416, 416]", "[3, 400, 416]", "mine.yaml: backbone.in_shape: the input size"),
         ("[3, 416, 416]", "[3, 41600, 41600]", "mine.yaml: in_shape: must be at most 16,384"),
         ("depth: 2", "depth: 4611686018427387904", "stages[2]: mob: depth must be at most 10,000"),
         ("out_channels: 24", "out_channels: 99999999999", "out_channels must be at most 65,536"),
