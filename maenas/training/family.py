@@ -24,6 +24,7 @@ from maenas.detector.data.readers.read import names_of
 from maenas.detector.errors import TrainError
 from maenas.detector.model.spec import DetectorSpec
 from maenas.detector.train.state import STATE_FILE
+from maenas.runs.config import differences
 from maenas.runs.models import find_model
 from maenas.runs.named_files import found_options, kept_options, named_as_in
 from maenas.runs.signals import caught_signals
@@ -223,13 +224,12 @@ def continued(options: Family, folder: Path) -> Family:
     path = folder / FAMILY_FILE
     family = kept_family(path, options.inherit)
     asked = named_as_in(family, options)
-    for name in ("data", "epochs", "changes", "device", "input_size", "inherit"):
-        typed, there = getattr(asked, name), getattr(family, name)
-        if typed not in (None, (), False) and typed != there:
-            raise TrainError(
-                f"{path}: was started with {name} {there}, got {typed}; leave it out, or begin "
-                "another family with --out."
-            )
+    names = ("data", "epochs", "changes", "device", "input_size", "inherit")
+    given = [name for name in names if getattr(asked, name) not in (None, (), False)]
+    if different := differences(asked, family, given):
+        raise TrainError(
+            f"{path}: {'; '.join(different)}; leave that out, or begin another family with --out."
+        )
     return family
 
 

@@ -117,7 +117,7 @@ def test_mistakes_are_one_line(typed, given, finished, tmp_path, monkeypatch) ->
         (("train-family", "--resume", "--out", "none"), "none: there is no family to continue"),
         (
             ("train-family", "--resume", "--out", out, "--epochs", "9"),
-            "with epochs 1, got 9",
+            "epochs is 1 in the run, 9 in the command",
         ),
         (
             options(given, finished[1]),
@@ -187,7 +187,7 @@ def test_a_family_that_began_without_inherited_weights_cannot_inherit_later(
 ) -> None:
     family = Family((str(given / "search"),), given / "data" / "data.yaml")
     begin(family, (), tmp_path)
-    with pytest.raises(TrainError, match="was started with inherit False, got True"):
+    with pytest.raises(TrainError, match="inherit is False in the run, True in the command"):
         continued(Family(inherit=True), tmp_path)
 
 
@@ -230,7 +230,7 @@ def test_a_family_is_continued_from_another_folder_with_its_table(
     assert continued(Family(), tmp_path).device == table
     for typed in (table, str(tmp_path / "lab.json")):
         assert continued(Family(device=typed), tmp_path).device == table
-    with pytest.raises(TrainError, match=r"was started with device .*lab\.json, got "):
+    with pytest.raises(TrainError, match=r"device is .*lab\.json in the run, "):
         continued(Family(device="lab.json"), tmp_path)
 
 
