@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import re
 
-from maenas.blocks.backbone import LARGEST_SIDE
-from maenas.blocks.errors import MaenasError, SpecError
+from maenas.blocks.errors import MaenasError
 
 InputSize = int | tuple[int, int] | None  # side of a square image, or (height, width)
-STRIDE = 32  # of the coarsest feature map of a detector, in pixels
 
 
 def parse_input_size(text: str | None) -> InputSize:
@@ -39,17 +37,6 @@ def image_shape(size: int | tuple[int, int], channels: int) -> tuple[int, int, i
 def sides_of(size: int | tuple[int, int]) -> tuple[int, int]:
     """Return (height, width) of images of a size."""
     return size if isinstance(size, tuple) else (size, size)
-
-
-def require_detector_size(where: str, size: InputSize) -> None:
-    """Raise `SpecError` unless each side is one that a detector can have, or no size is given."""
-    if size is not None and any(
-        side % STRIDE or not STRIDE <= side <= LARGEST_SIDE for side in sides_of(size)
-    ):
-        raise SpecError(
-            f"{where}: input_size must be a positive multiple of {STRIDE}, got "
-            f"{shown_size(size)}; at most {LARGEST_SIDE:,}."
-        )
 
 
 def shown_size(size: InputSize) -> str:

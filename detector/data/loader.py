@@ -28,12 +28,12 @@ from maenas.detector.data.sampling.draws import Draws, EpochSampler
 from maenas.detector.data.sampling.options import SamplingOptions
 from maenas.detector.data.sampling.partners import BatchPartners, Partners, partners_of
 from maenas.detector.data.sampling.requests import Request, Requests, requests_of
+from maenas.detector.input_size import STRIDE
 from maenas.detector.media.channels import in_channels
 from maenas.detector.media.images import ImageError
 from maenas.detector.media.resize import RESIZES, Placement, placement_of, resized
 
 Size = tuple[int, int]
-STRIDE = 32  # stride of the coarsest feature map; input sides are multiples of it
 # Independent random streams, one for each purpose; `sampling` has the others.
 ORDER, SIZE = 0, 1
 

@@ -12,12 +12,11 @@ from maenas.blocks.errors import SpecError, at_most, one_of, positive
 from maenas.blocks.mob import make_divisible
 from maenas.blocks.op import Act, Op, Shape, concat, conv, upsample
 from maenas.blocks.residual import Unit, inverted_unit
-from maenas.detector.model.input_size import size_error
+from maenas.detector.input_size import STRIDE, size_error
 
 if TYPE_CHECKING:
     from maenas.detector.model.layers.fusion_neck import FusionNeck
 
-COARSEST = 32  # stride of the coarsest feature map
 Fusion = Literal["conv", "csp", "csp_rep", "csp_rep_elan"]
 Move = Literal["keep", "down", "up"]
 Edge = tuple[str, Move]  # name of a feature map or node, and how its map is resized
@@ -257,8 +256,8 @@ def check_pyramid(features: Sequence[Shape]) -> Sequence[Shape]:
         if len(sizes) == 3 and rounded:
             (fine, _, (height, width)) = sizes
             exact = fine[0] == 4 * height, fine[1] == 4 * width
-            above = COARSEST * height, COARSEST * width
-            raise size_error("neck", COARSEST, above, exact, f"feature maps of {shown}")
+            above = STRIDE * height, STRIDE * width
+            raise size_error("neck", STRIDE, above, exact, f"feature maps of {shown}")
         raise SpecError(
             "neck: needs three features at strides 8, 16 and 32, each map half the size of the "
             f"one before, got {len(sizes)} ({shown}); choose `features` at these strides."

@@ -15,7 +15,7 @@ from maenas.blocks.files.strict import parse
 from maenas.blocks.files.words import did_you_mean
 from maenas.blocks.files.yaml_file import read_yaml
 from maenas.detector.channels import COLOURS, KNOWN
-from maenas.detector.model.input_size import size_error
+from maenas.detector.input_size import size_error
 from maenas.detector.model.rep_gfpn import RepGFPN
 from maenas.detector.model.template import Template
 from maenas.detector.model.zero_head import ZeroHead

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from maenas.detector.assign import padded_targets
-from maenas.detector.data.loader import STRIDE
 from maenas.detector.distill import Teaching
 from maenas.detector.errors import TrainError
+from maenas.detector.input_size import STRIDE
 from maenas.detector.losses import detection_loss
 from maenas.detector.model.layers.network import DetectorNetwork
 from maenas.detector.model.spec import DetectorSpec

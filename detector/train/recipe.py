@@ -17,9 +17,9 @@ from maenas.blocks.files.yaml_file import parse_yaml, read_yaml
 from maenas.detector.assign import AlignOTA, Assigner
 from maenas.detector.assign.load import assigner_class
 from maenas.detector.data.augmentation import Augmentation
-from maenas.detector.data.loader import STRIDE
 from maenas.detector.data.sampling.options import SamplingOptions
 from maenas.detector.distill import DistillOptions
+from maenas.detector.input_size import STRIDE
 from maenas.detector.losses import LossWeights
 from maenas.detector.model.spec import DetectorSpec
 from maenas.detector.model.template import bundled_templates, load_template, template_names

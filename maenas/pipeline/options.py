@@ -9,8 +9,9 @@ from typing import Any
 
 from maenas.blocks.errors import MaenasError, not_negative, positive
 from maenas.budgets import parse_budgets
-from maenas.budgets.image_size import InputSize, require_detector_size
+from maenas.budgets.image_size import InputSize
 from maenas.detector.channels import COLOURS, KNOWN
+from maenas.detector.input_size import require_detector_size
 from maenas.pipeline.step import words_of
 from maenas.runs.named_files import named_as_in
 

@@ -20,8 +20,9 @@ from maenas.blocks.files.strict import parse
 from maenas.blocks.files.yaml_file import read_yaml
 from maenas.blocks.plugins.load import named_modules
 from maenas.budgets import parse_budgets
-from maenas.budgets.image_size import InputSize, require_detector_size, shown_size
+from maenas.budgets.image_size import InputSize, shown_size
 from maenas.detector.channels import COLOURS, KNOWN
+from maenas.detector.input_size import require_detector_size
 from maenas.nas import DEFAULT_SCORE, EXACT, MIGRATE_EVERY, Score, load_score, load_searcher
 from maenas.runs.named_files import found_options, kept_options
 

@@ -1,10 +1,24 @@
-"""What to say of an input size that does not fit the strides of a detector."""
+"""Input sizes that fit the strides of a detector, and what to say of others."""
 
 from __future__ import annotations
 
+from maenas.blocks.backbone import LARGEST_SIDE
 from maenas.blocks.errors import SpecError
+from maenas.budgets.image_size import InputSize, shown_size, sides_of
 
 Size = tuple[int, int]
+STRIDE = 32  # stride of the coarsest feature map; input sides are multiples of it
+
+
+def require_detector_size(where: str, size: InputSize) -> None:
+    """Raise `SpecError` unless each side is one that a detector can have, or no size is given."""
+    if size is not None and any(
+        side % STRIDE or not STRIDE <= side <= LARGEST_SIDE for side in sides_of(size)
+    ):
+        raise SpecError(
+            f"{where}: input_size must be a positive multiple of {STRIDE}, got "
+            f"{shown_size(size)}; at most {LARGEST_SIDE:,}."
+        )
 
 
 def size_error(

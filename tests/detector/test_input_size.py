@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from maenas.blocks import SpecError
-from maenas.budgets.image_size import InputSize, require_detector_size
+from maenas.budgets.image_size import InputSize
+from maenas.detector.input_size import require_detector_size
 
 
 @pytest.mark.parametrize("size", [None, 32, 640, (64, 320), 16_384])
