@@ -77,7 +77,7 @@ def draw(rows: Sequence[Row]) -> str:
     counts = Counter(map(_panel, models))
     panels = sorted(panel for panel, count in counts.items() if count > 1)
     if not panels:
-        return "no picture yet: no two trained models have a latency"
+        return "no plot yet: it takes two trained models of one data set that have a latency"
     figure, axes = plt.subplots(1, len(panels), figsize=(7 * len(panels), 4), squeeze=False)
     for axis, panel in zip(axes[0], panels, strict=True):
         for key, some in models.items():
