@@ -38,7 +38,7 @@ lint: $(VENV)/installed
 
 types: $(VENV)/installed
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -m types
+	$(BIN)/python -m pytest -m types tests/test_packaging.py
 
 docs: $(VENV)/installed  ## the documentation as a site, in build/site; nothing is loaded from a network
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict

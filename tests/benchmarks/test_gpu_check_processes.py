@@ -45,6 +45,7 @@ def is_gone(folder: Path) -> bool:
     return not any(Path(f"/proc/{file.read_text()}").exists() for file in folder.iterdir())
 
 
+@pytest.mark.slow
 def test_ranks_that_hang_are_killed_and_named(folder: Path) -> None:
     part = Part(until=time.monotonic() + 3.0)
     with pytest.raises(RuntimeError, match=r"the ranks \[0, 1\] did not end in time; waits may ha"):

@@ -63,6 +63,7 @@ def priced(ops: Iterable[Op]) -> Cost:
     return cost(tuple(ops), None)
 
 
+@pytest.mark.slow
 @LIGHT
 @given(backbones())
 def test_a_backbone_is_read_as_it_was_written(tmp_path: Path, backbone: Backbone) -> None:

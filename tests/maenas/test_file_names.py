@@ -56,6 +56,7 @@ def test_a_training_reads_files_of_any_name(typed: Shell, data: Path) -> None:
     require_printable(again)
 
 
+@pytest.mark.slow
 def test_an_evaluation_names_files_of_any_name(typed: Shell, data: Path) -> None:
     ran = typed("val", "detector", "--data", data, "--out", "val", "--json")
     require_printable(ran)

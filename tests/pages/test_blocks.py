@@ -25,9 +25,10 @@ WITH_BLOCKS = [page for page in OTHERS if any(block.runs for block in blocks_of(
 SLOW = [page for page in WITH_BLOCKS if any(block.directive == "slow" for block in blocks_of(page))]
 
 
-# Pages whose searches, measurements and trainings take ten seconds or more
+# Pages whose searches, measurements, trainings and exports take seconds
 LONG = (
     *("docs/how-to/search.md", "docs/how-to/train.md"),
+    *("docs/how-to/deploy.md", "docs/how-to/service.md"),
     *("docs/devices/measure.md", "docs/devices/several-devices.md"),
 )
 

@@ -69,6 +69,7 @@ def addresses_listened_on(pids: set[int]) -> set[str]:
     return {row[1].partition(":")[0] for row in rows if row[3] == LISTENS and row[9] in inodes}
 
 
+@pytest.mark.slow
 def test_a_cluster_of_our_own_listens_on_the_loopback_interface_alone() -> None:
     with joined("local", 1) as ray:
         assert ray.get(ray.remote(num_cpus=1)(lambda: 1).remote()) == 1

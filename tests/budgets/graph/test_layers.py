@@ -55,7 +55,13 @@ def ops_of(lines: list[str], **of_graph: Any) -> list[Op]:
 # The circle: spec -> graph -> operators of the spec.
 
 
-@pytest.mark.parametrize("scale", template_names())
+LARGE = ("m", "l")  # made of the blocks of the others, and seconds each
+
+
+@pytest.mark.parametrize(
+    "scale",
+    [pytest.param(s, marks=pytest.mark.slow if s in LARGE else ()) for s in template_names()],
+)
 def test_the_graph_of_a_published_detector_holds_the_operators_of_its_spec(scale: str) -> None:
     spec = published_detector(scale)
     spec = replace(spec, backbone=replace(spec.backbone, in_shape=SHAPE))

@@ -206,6 +206,7 @@ def test_an_unknown_operator_is_an_error_where_prices_are_fitted(path: Path) -> 
         measure_item(SlowMachine(), item, reference)
 
 
+@pytest.mark.slow
 def test_what_the_device_warns_of_marks_its_samples(path: Path) -> None:
     found, _ = measured(SlowMachine(warnings=("throttled",)), path, profile_items())
     assert {one.sample.warnings for one in found} == {("throttled",)}

@@ -337,6 +337,7 @@ def test_weights_that_are_not_finite_are_refused_by_name(nano, saved) -> None:
         import_checkpoint(path, "damo-yolo-ns")
 
 
+@pytest.mark.slow
 def test_the_checkpoint_of_another_model_is_recognised(tiny, saved) -> None:
     network, weights = tiny
     for state in (weights, merged(network, weights)):

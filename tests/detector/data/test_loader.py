@@ -211,6 +211,7 @@ def test_training_on_damaged_images_alone_is_given_up(dataset, workers):
     assert "\n" not in str(raised.value)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("partners", ["all", "batch"])
 def test_a_single_image_of_another_size_is_not_taken_for_many_unreadable_ones(write_yolo, partners):
     alone = read_dataset(write_yolo({"a": "0 .5 .5 .2 .2"}))

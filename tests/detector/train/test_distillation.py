@@ -114,6 +114,7 @@ def test_the_detector_that_is_kept_has_no_projections(
     assert weights.keys() == spec.build().state_dict().keys()
 
 
+@pytest.mark.slow
 def test_the_teacher_neither_learns_nor_changes_its_statistics(data: Path, tmp_path: Path) -> None:
     training = small_training(tmp_path, data, DISTILLING, teacher=wider_teacher())
     assert training.teaching is not None

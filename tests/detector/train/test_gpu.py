@@ -89,6 +89,7 @@ def test_overflows_in_every_step_end_the_run_and_say_what_helps(
     assert (saved.progress.epoch, saved.progress.in_a_row) == (1, 2)
 
 
+@pytest.mark.slow
 def test_a_training_goes_on_in_another_precision(data: Path, tmp_path: Path) -> None:
     """The GPU that resumes it may have no bf16: the scaler of fp16 then starts anew."""
     recipe = recipe_of("auto", 3)

@@ -290,6 +290,7 @@ def test_a_loss_that_stays_not_finite_ends_the_run_with_the_images_and_the_last_
     assert load_state(tmp_path / "resume.pt").progress.epoch == 1
 
 
+@pytest.mark.slow
 def test_an_epoch_that_ends_without_a_finite_loss_is_not_kept(data: Path, tmp_path: Path) -> None:
     recipe = replace(RECIPE, epochs=2)
     training = with_bad_passes(small_training(tmp_path, data, recipe), {4, 5})

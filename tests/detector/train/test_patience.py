@@ -67,6 +67,7 @@ SHORT = replace(
 STEPS = 3  # an epoch
 
 
+@pytest.mark.slow
 def test_a_training_leaves_out_epochs_and_their_steps(tmp_path: Path) -> None:
     aps = iter([0.3, 0.2, 0.1, 0.1, 0.1])
     data = write_data(tmp_path / "data")
@@ -81,6 +82,7 @@ def test_a_training_leaves_out_epochs_and_their_steps(tmp_path: Path) -> None:
     assert (ended.epoch, ended.step, len(ended.rows)) == (8, 8 * STEPS, 5)
 
 
+@pytest.mark.slow
 def test_killed_at_the_decision_and_resumed_a_training_leaves_out_the_same(tmp_path: Path) -> None:
     data, folder = write_data(tmp_path / "data"), tmp_path / "run"
     aps = iter([0.3, 0.2, 0.1])

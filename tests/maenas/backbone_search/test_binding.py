@@ -44,6 +44,7 @@ def test_the_limit_that_binds_is_named(
     assert words in notes
 
 
+@pytest.mark.slow
 def test_a_budget_that_is_used_needs_no_word(tmp_path: Path) -> None:
     assert "unused" not in notes_of(tmp_path, "100MMACs")
 

@@ -186,6 +186,7 @@ def test_the_report_needs_no_other_file_and_no_network(run, told):
         assert word in page
 
 
+@pytest.mark.slow
 def test_another_seed_searches_differently(typed, small):
     told = [typed(*small, "--seed", seed, "--out", seed, "--json").json for seed in (0, 1)]
     assert told[0]["unique_evaluations"] != told[1]["unique_evaluations"]
@@ -338,6 +339,7 @@ def test_the_next_commands_of_the_card_work(card, typed):
     assert "runs/detector/detector.yaml" in typed(*shlex.split(build)[1:]).out
 
 
+@pytest.mark.slow
 def test_the_card_fits_a_narrow_terminal(maenas, small, tmp_path):
     ran = maenas(*small, cwd=tmp_path, environ={"COLUMNS": "80"})
     assert max(map(len, ran.out.splitlines())) == 80
@@ -351,6 +353,7 @@ def test_brackets_in_the_name_of_a_folder_are_kept(typed, small):
 # Folders.
 
 
+@pytest.mark.slow
 def test_runs_are_numbered(typed, small):
     specs = [typed(*small, "--json").json["spec"] for _ in range(3)]
     assert specs == [f"runs/search/{name}/best.yaml" for name in ("exp", "exp2", "exp3")]

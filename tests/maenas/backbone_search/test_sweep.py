@@ -155,6 +155,7 @@ def test_what_cannot_be_is_refused(
     assert files_below(begun) == before
 
 
+@pytest.mark.slow
 def test_a_search_that_cannot_be_met_is_told_and_the_others_are_done(
     typed: Shell, spaces: Path
 ) -> None:

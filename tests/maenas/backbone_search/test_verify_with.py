@@ -264,6 +264,7 @@ def test_a_device_without_a_command_keeps_its_prediction(
     assert "not measured on intel-8163: the prediction holds there" in ran.json["notes"]
 
 
+@pytest.mark.slow
 def test_a_failure_keeps_the_search_and_resume_measures_only_what_is_left(
     typed: Shell, unlimited: tuple[str, ...], meter: Callable[[str, float], str], tmp_path: Path
 ) -> None:

@@ -152,6 +152,7 @@ def test_a_checkpoint_of_another_model_is_one_line_and_all_keys_as_json(
     }
 
 
+@pytest.mark.slow
 def test_a_folder_that_holds_something_is_only_written_into_if_told_so(
     typed, checkpoint, tmp_path
 ) -> None:

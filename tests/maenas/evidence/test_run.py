@@ -91,6 +91,7 @@ def test_a_run_that_is_resumed_trains_only_what_has_no_record(
     assert (run / "trainings.csv").read_text().count("\n") == 24
 
 
+@pytest.mark.slow
 def test_a_wrong_change_of_the_recipe_is_refused_before_a_folder_keeps_it(
     options,  # noqa: F811
     tmp_path: Path,
@@ -146,6 +147,7 @@ def test_a_task_trains_and_removes_its_folder(options, tmp_path: Path) -> None: 
     assert train_one(replace(short, until=0.0)) is None
 
 
+@pytest.mark.slow
 def test_a_training_is_evaluated_four_times_unless_the_user_asks_otherwise(
     options,  # noqa: F811
     tmp_path: Path,
@@ -166,6 +168,7 @@ def test_a_training_is_evaluated_four_times_unless_the_user_asks_otherwise(
     assert f"training {task.name}: {task.epochs} epochs, random seed {task.seed}" in caplog.text
 
 
+@pytest.mark.slow
 def test_a_resumed_run_takes_the_same_command_and_keeps_what_was_added(
     options,  # noqa: F811
     tmp_path: Path,
@@ -195,6 +198,7 @@ def another_box(judge: JudgeOptions) -> None:
     label.write_text(f"{label.read_text()}0 0.5 0.5 0.25 0.25\n")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "words"),
     [
@@ -227,6 +231,7 @@ def test_a_height_and_a_width_are_kept_for_a_run_that_is_resumed(
     assert load_options(tmp_path / OPTIONS_FILE) == wide
 
 
+@pytest.mark.slow
 def test_the_published_score_on_random_networks_is_a_proxy(options) -> None:  # noqa: F811
     asked = replace(options, proxies=("max-entropy-forward",))
     [(column, value)] = proxy_columns("n000", drawn(asked)[0].backbone, asked).items()
@@ -234,6 +239,7 @@ def test_the_published_score_on_random_networks_is_a_proxy(options) -> None:  # 
     assert isfinite(value)
 
 
+@pytest.mark.slow
 def test_a_proxy_that_fails_is_named_and_ends_nothing(
     options,  # noqa: F811
     monkeypatch: pytest.MonkeyPatch,
@@ -247,6 +253,7 @@ def test_a_proxy_that_fails_is_named_and_ends_nothing(
     assert "zen fails for n007 and is not compared: division by zero" in caplog.text
 
 
+@pytest.mark.slow
 def test_a_proxy_is_a_column_and_an_unknown_one_is_refused(options) -> None:  # noqa: F811
     asked = replace(options, proxies=("synflow",))
     backbone = drawn(asked)[0].backbone

@@ -58,6 +58,7 @@ def test_a_detector_is_measured_on_this_processor(typed, tmp_path: Path) -> None
     assert "with openvino" in ran.err
 
 
+@pytest.mark.slow
 def test_a_table_says_what_to_measure_with_and_what_was_predicted(typed, tmp_path: Path) -> None:
     cpu_table().save(tmp_path / "mine.json")
     small_folder(tmp_path / "small")

@@ -128,6 +128,7 @@ def test_the_size_that_is_advised_is_taken(typed, tmp_path, shape) -> None:
         assert again.code == 0
 
 
+@pytest.mark.slow
 def test_the_command_that_is_advised_for_a_missing_price_gives_it(typed, tmp_path) -> None:
     table = cpu_table(provenance=dict(OpenVinoBackend("f32", 1).provenance()))
     kept = tuple(one for one in table.samples if one.role != "operator")
@@ -280,6 +281,7 @@ def test_what_cannot_be_predicted_is_refused_in_one_line(typed, tmp_path, argume
 # Operators without a price.
 
 
+@pytest.mark.slow
 def test_operators_without_a_price_are_named_with_the_share_that_they_take_at_least(
     typed, tmp_path
 ) -> None:

@@ -50,6 +50,7 @@ def test_a_table_that_was_never_checked_says_so(typed, tables_folder) -> None:
     assert "not checked" in load_device("mine").about
 
 
+@pytest.mark.slow
 def test_a_disturbed_table_is_marked_wherever_it_is_used(typed, tables_folder) -> None:
     disturbed(cpu_table(), 5).save(tables_folder / "mine.json")
     warning = "samples were disturbed (5 of 14 networks); measure the table again"
@@ -114,6 +115,7 @@ def test_every_command_that_prices_by_a_disturbed_table_warns(typed, tmp_path) -
         assert told[0].startswith("warning: mine: 5 of "), asked
 
 
+@pytest.mark.slow
 def test_json_of_a_price_by_a_disturbed_table_says_so(typed, tmp_path) -> None:
     disturbed(cpu_table(), 5).save(tmp_path / "mine.json")
     on_it = ("zoo:damo-yolo-ns", "--device", "mine.json", "--json")
@@ -152,6 +154,7 @@ def test_another_table_of_the_same_name_makes_another_search(tables_folder) -> N
     assert prints[1] == fingerprint(plan(config))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_search_is_priced_by_a_table(typed, small_folder, tmp_path, workers) -> None:
     cpu_table().save(tmp_path / "mine.json")
@@ -168,6 +171,7 @@ def test_a_search_is_priced_by_a_table(typed, small_folder, tmp_path, workers) -
 # One table in detail.
 
 
+@pytest.mark.slow
 def test_a_measured_table_is_explained_by_kernels_and_families(typed, tmp_path) -> None:
     table = cpu_table()
     table.save(tmp_path / "mine.json")

@@ -99,6 +99,7 @@ def test_without_the_plugin_a_spec_says_what_to_do(run: Path, folder: Path) -> N
     assert "Traceback" not in failed.stderr
 
 
+@pytest.mark.slow
 def test_objects_of_a_module_are_named_without_registering_them(folder: Path) -> None:
     maenas(
         folder, *SEARCH, *PLUGIN, "--score", "my_plugin:WideConvs", "--algorithm",

@@ -52,6 +52,7 @@ def test_notes_that_cannot_be_written_are_left_out(stderr: str, tmp_path: Path) 
     assert done.stdout.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_a_closed_stream_takes_no_number_of_a_file(tmp_path: Path) -> None:
     """Else what is printed ends up in the first file that is opened."""
     command = "maenas build-detector zoo:damo-yolo-ns --out detector >&- 2>&- <&-"

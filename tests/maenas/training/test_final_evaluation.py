@@ -97,6 +97,7 @@ def test_a_training_that_patience_ends_early_has_the_page(
     assert anchors("run") == SECTIONS
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("given")
 def test_a_new_training_in_the_folder_removes_the_page_of_the_old_one() -> None:
     train("run")
@@ -118,6 +119,7 @@ def test_the_trainings_of_a_judgement_or_race_have_no_page(
     assert evaluations == []
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("given")
 def test_a_race_evaluates_its_winner_once_and_no_other_training(
     evaluations: list[str], monkeypatch: pytest.MonkeyPatch

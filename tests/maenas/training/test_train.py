@@ -86,6 +86,7 @@ def test_killed_and_continued_it_ends_with_the_same_weights(typed, start, given,
     ]
 
 
+@pytest.mark.slow
 def test_a_finished_run_is_continued_without_another_word(typed, given, tmp_path) -> None:
     out = tmp_path / "run"
     assert typed(*options(given, out, epochs=1)).code == 0
@@ -134,6 +135,7 @@ def test_another_training_cannot_be_continued(
     assert (finished / "resume.pt").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_a_run_that_is_moved_with_its_data_is_continued(
     typed, given, tmp_path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -274,6 +276,7 @@ def test_images_of_one_cell_one_at_a_time_are_refused_before_training(
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 def test_images_of_one_cell_are_trained_on_to_the_last_batch(typed, given, tmp_path) -> None:
     data = write_data(tmp_path / "data", 3, names=("cat", "cow"))
     words = options(given, tmp_path / "run", epochs=1)
@@ -327,6 +330,7 @@ def test_a_nano_detector_learns_eight_images_by_heart(typed, tmp_path) -> None:
     assert ran.json["best_ap"] >= 0.95
 
 
+@pytest.mark.slow
 def test_each_split_is_read_once(given, typed, monkeypatch):
     """A data set of 200,000 images takes most of a minute to read."""
     reads = []

@@ -96,6 +96,7 @@ def test_a_portfolio_killed_at_any_file_ends_well_when_typed_again(option: str) 
     assert not list(RUN.rglob(".*"))
 
 
+@pytest.mark.slow
 def test_a_portfolio_goes_on_with_what_is_left_and_then_answers_at_once() -> None:
     whole = portfolio()
     expected = files()
@@ -154,6 +155,7 @@ def test_a_portfolio_begins_where_nothing_has_begun_and_replaces_only_a_portfoli
     assert (RUN / "result.json").is_file()
 
 
+@pytest.mark.slow
 def test_a_portfolio_that_no_network_meets_leaves_nothing_behind() -> None:
     with pytest.raises(InfeasibleError, match="cheapest"):
         portfolio(resume=True, budgets=("1MMACs",))
@@ -165,6 +167,7 @@ def test_a_portfolio_that_no_network_meets_leaves_nothing_behind() -> None:
     assert (RUN / "result.json").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_the_limit_on_layers_that_was_chosen_is_kept() -> None:
     first = portfolio(layers="auto")
     solved = json.loads((RUN / "solved.json").read_text(encoding="utf-8"))["candidates"]
