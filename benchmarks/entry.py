@@ -17,6 +17,7 @@ from typing import NoReturn
 CONTINUES = "the same command continues"
 USAGE = 2  # exit code of a command that cannot be carried out as it was given
 INTERRUPTED = 130
+PIPE_CLOSED = 1
 
 
 def run_main(main: Callable[[], int | None], advice: str = "") -> NoReturn:
@@ -28,6 +29,12 @@ def run_main(main: Callable[[], int | None], advice: str = "") -> NoReturn:
     """
     try:
         code = main()
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader has closed the pipe, as `head` does
+        from maenas.terminal.streams import STDOUT, silence
+
+        silence(STDOUT)
+        code = PIPE_CLOSED
     except KeyboardInterrupt:
         print(f"interrupted; {advice}" if advice else "interrupted", file=sys.stderr)
         code = INTERRUPTED

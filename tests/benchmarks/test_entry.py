@@ -204,3 +204,21 @@ def test_a_type_takes_what_its_name_says(
     for word in bad:
         with pytest.raises(argparse.ArgumentTypeError):
             kind(word)
+
+
+@pytest.mark.parametrize("lines", [1, 100_000])
+def test_a_reader_that_closes_the_pipe_gets_no_traceback(lines: int) -> None:
+    program = f"from benchmarks.entry import run_main; run_main(lambda: print('row\\n' * {lines}))"
+    started = subprocess.Popen(
+        [sys.executable, "-c", f"import sys; sys.stdin.read(); {program}"],
+        cwd=FOLDER.parent,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with started:
+        started.stdout.close()
+        started.stdin.close()  # it prints now
+        assert started.stderr.read() == ""
+    assert started.returncode == 1
