@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
+from maenas.blocks import Backbone
 from maenas.blocks.layers.deploy import deploy
 from maenas.detector.channels import COLOURS
 from maenas.detector.checkpoints.checkpoint import build_network
@@ -51,18 +52,7 @@ class Teacher:
                 f"teacher {self.where}: detects {shown(ours) or f'{known} classes without names'}, "
                 f"the data have {shown(names)}; train it on the same classes first."
             )
-        read, shown_to = (COLOURS[each.backbone.in_shape[0]] for each in (self.spec, student))
-        if read != shown_to:
-            raise TrainError(
-                f"teacher {self.where}: reads {read} images, the student {shown_to} ones; train a "
-                f"teacher on {shown_to} images."
-            )
-        theirs, needed = self.spec.backbone.reductions(), student.backbone.reductions()
-        if theirs != needed:
-            raise TrainError(
-                f"teacher {self.where}: has maps at strides {shown(map(str, theirs))}, the student "
-                f"at {shown(map(str, needed))}; distillation compares them level by level."
-            )
+        require_pair(self.where, self.spec.backbone, student.backbone)
 
     def to(self, device: torch.device, memory_format: torch.memory_format) -> None:
         """Move the teacher to the device and memory format of the student."""
@@ -75,6 +65,28 @@ class Teacher:
         if features == "neck":
             found = self._parts["neck"](found)
         return at_levels(found, levels)
+
+
+def require_pair(where: str, teacher: Backbone, student: Backbone) -> None:
+    """Raise `TrainError` unless a teacher reads the images and has the levels of a student.
+
+    Args:
+        where: source of the teacher, for messages.
+        teacher: backbone of the teacher.
+        student: backbone of the student.
+    """
+    read, shown_to = (COLOURS[each.in_shape[0]] for each in (teacher, student))
+    if read != shown_to:
+        raise TrainError(
+            f"teacher {where}: reads {read} images, the student {shown_to} ones; train a teacher "
+            f"on {shown_to} images."
+        )
+    theirs, needed = teacher.reductions(), student.reductions()
+    if theirs != needed:
+        raise TrainError(
+            f"teacher {where}: has maps at strides {shown(map(str, theirs))}, the student at "
+            f"{shown(map(str, needed))}; distillation compares them level by level."
+        )
 
 
 def shown(words: Sequence[str] | map[str]) -> str:

@@ -21,6 +21,7 @@ from maenas.budgets import LatencyModel, cost, device_of
 from maenas.budgets.image_size import InputSize, image_shape
 from maenas.detector.checkpoints.checkpoint import SPEC_FILE, save_folder
 from maenas.detector.data.readers.read import names_of
+from maenas.detector.distill.teacher import require_pair
 from maenas.detector.errors import TrainError
 from maenas.detector.model.spec import DetectorSpec
 from maenas.detector.train.state import STATE_FILE
@@ -104,7 +105,7 @@ def train_members(
         device, members = built(family, names)
         warn_of([device])
         if not goes_on:
-            require_recipes(family, members)
+            require_plan(family, members)
         if folder is None:
             folder = opened.enter_context(new_run(out, COMMAND, exist_ok=None, can_resume=True))
         if not goes_on:
@@ -287,12 +288,30 @@ def member_options(
     )
 
 
-def require_recipes(family: Family, members: Sequence[Member]) -> None:
-    """Raise `MaenasError` unless each member has a recipe, before a folder keeps the options."""
-    teacher: Path | None = None
+def require_plan(family: Family, members: Sequence[Member]) -> None:
+    """Raise `MaenasError` unless each member has a recipe, and a teacher that fits.
+
+    This is known before the first training, which may take hours, and before a folder keeps the
+    options.
+    """
+    larger: Member | None = None
     for member in members:
+        teacher = None if larger is None else Path(larger.name)
         chosen_recipe(member_options(family, Path(), member, teacher), member.spec)
-        teacher = Path(member.name)
+        if larger is not None:
+            require_student(larger, member)
+        larger = member
+
+
+def require_student(larger: Member, member: Member) -> None:
+    """Raise `TrainError` unless a member can learn from the next larger one.
+
+    A teacher of images in colour reads those of a grey student, too.
+    """
+    channels, height, width = larger.spec.backbone.in_shape
+    shape = (min(channels, member.spec.backbone.in_shape[0]), height, width)
+    seen = replace(larger.spec.backbone, in_shape=shape)
+    require_pair(f"{larger.name} of {member.name}", seen, member.spec.backbone)
 
 
 def member_result(member: Member, trained: TrainResult, teacher: Path | None) -> MemberResult:

@@ -12,11 +12,19 @@ from unittest.mock import Mock
 import pytest
 import yaml
 
-from maenas.blocks import SpecError
+from maenas.blocks import SpecError, load_backbone
 from maenas.blocks.backbone_file import dump_backbone
 from maenas.detector.checkpoints.checkpoint import load_folder, save_folder
 from maenas.detector.errors import TrainError
-from maenas.training.family import Family, begin, built, continued, name_of, train_members
+from maenas.training.family import (
+    Family,
+    begin,
+    built,
+    continued,
+    name_of,
+    require_plan,
+    train_members,
+)
 from maenas.training.setup import TrainOptions
 from tests.schemas import errors_in
 from tests.small_detector import NAMES, SIDE, small_spec
@@ -180,6 +188,31 @@ def test_a_wrong_change_of_the_recipe_is_refused_before_a_folder_keeps_it(
     with pytest.raises(SpecError, match=f"{change.partition('=')[0]}: no such field"):
         train_members(family, out, False, "cpu", 0)
     assert not out.exists()
+
+
+def test_a_teacher_that_does_not_fit_is_refused_before_the_first_training(given, tmp_path) -> None:
+    """A grey detector cannot teach one of images in colour; the other way round is possible."""
+    searched = given / "search" / "pareto"
+    backbone = load_backbone(searched / "large.yaml")
+    grey, out = tmp_path / "grey.yaml", tmp_path / "family"
+    dump_backbone(replace(backbone, in_shape=(1, *backbone.in_shape[1:])), grey)
+    data = given / "data" / "data.yaml"
+    family = Family((str(grey), str(searched / "small.yaml")), data)
+    with pytest.raises(TrainError, match="grey of small: reads grey images, the student RGB ones"):
+        train_members(family, out, False, "cpu", 0)
+    assert not out.exists()
+
+
+def test_a_teacher_of_images_in_colour_may_have_a_grey_student(given) -> None:
+    backbone = load_backbone(given / "search" / "pareto" / "small.yaml")
+    grey = replace(backbone, in_shape=(1, *backbone.in_shape[1:]))
+    family = Family((str(given / "search"),), given / "data" / "data.yaml")
+    _, members = built(family, NAMES)
+    large, small = members[0], members[-1]
+    student = replace(small, spec=replace(small.spec, backbone=grey))
+    require_plan(family, [large, student])
+    with pytest.raises(TrainError, match="reads grey images"):
+        require_plan(family, [student, large])
 
 
 def test_a_family_that_began_without_inherited_weights_cannot_inherit_later(
