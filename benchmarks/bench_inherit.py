@@ -12,6 +12,8 @@ kernels. For each target, it is trained
 - for a quarter of the epochs with the weights of a source that was trained long on deeppcb (another
   data set), and on the target itself (within one set).
 
+`--variants` adds the last of these without mosaic and mixup, and with half the learning rate.
+
 The target `general` is another question: a general detector, Ns trained long on the 92 classes of
 coco256, deeppcb and neu-det together (random seed 0), is fine-tuned to the three classes of bccd,
 none of which it knows, for 2, 5, 10 and 20 epochs, beside Ns from random weights; and the other
@@ -56,6 +58,10 @@ DIFFERENT: dict[int, dict[str, Any]] = {
     4: {"out_channels": 96, "depth": 3},
     5: {"out_channels": 144, "depth": 1},
 }
+VARIANTS = {
+    "plain": ("augmentation.mosaic=0", "augmentation.mixup=0"),
+    "half-lr": ("optimizer.lr=0.002", "optimizer.least_lr=0.001"),
+}
 COLUMNS = ("data", "training", "seed", "epochs", "steps", "ap", "ap50", "minutes", "commit")
 
 
@@ -70,6 +76,7 @@ class Task:
         detector: detector to train.
         epochs: number of epochs.
         init: folder of the training whose weights are inherited; "" without one.
+        changes: settings of the recipe that differ from those of the other trainings.
     """
 
     data: str
@@ -78,6 +85,7 @@ class Task:
     detector: str
     epochs: int
     init: str = ""
+    changes: tuple[str, ...] = ()
 
     @property
     def folder(self) -> str:
@@ -93,6 +101,9 @@ def main() -> None:
         "--targets", nargs="+", choices=(*TARGETS, GENERAL), default=TARGETS, help="targets"
     )
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], help="random seeds")
+    parser.add_argument(
+        "--variants", action="store_true", help="add short trainings with other settings"
+    )
     parser.add_argument("--table", action="store_true", help="only make the table")
     arguments = parser.parse_args()
     runs = arguments.runs.absolute()
@@ -100,7 +111,9 @@ def main() -> None:
     if not arguments.table:
         detector = different(runs)
         tasks = [
-            task for seed in arguments.seeds for task in tasks_of(arguments.targets, seed, detector)
+            task
+            for seed in arguments.seeds
+            for task in tasks_of(arguments.targets, seed, detector, arguments.variants)
         ]
         for name in {task.data for task in tasks}:  # all are read before the first training
             data_of(name, arguments.real, runs)
@@ -130,7 +143,9 @@ def different(runs: Path) -> str:
     return str(runs / "different")
 
 
-def tasks_of(targets: Sequence[str], seed: int, detector: str) -> Iterator[Task]:
+def tasks_of(
+    targets: Sequence[str], seed: int, detector: str, has_variants: bool
+) -> Iterator[Task]:
     """The trainings of one seed, sources first."""
     if GENERAL in targets:
         yield from general_tasks(seed, detector)
@@ -144,7 +159,10 @@ def tasks_of(targets: Sequence[str], seed: int, detector: str) -> Iterator[Task]
         yield Task(data, f"random-{data}-long", seed, detector, LONG)
         yield Task(data, f"random-{data}-short", seed, detector, SHORT)
         yield Task(data, f"across-{data}-short", seed, detector, SHORT, other.folder)
-        yield Task(data, f"within-{data}-short", seed, detector, SHORT, same.folder)
+        within = Task(data, f"within-{data}-short", seed, detector, SHORT, same.folder)
+        yield within
+        for name, changes in VARIANTS.items() if has_variants else ():
+            yield replace(within, name=f"{within.name}-{name}", changes=changes)
 
 
 def general_tasks(seed: int, detector: str) -> Iterator[Task]:
@@ -177,7 +195,7 @@ def learn(task: Task, real: Path, runs: Path) -> None:
     print(f"{task.name}, seed {task.seed}: {folder}", flush=True)
     data = data_of(task.data, real, runs)
     init = runs / task.init / "run" / "last" if task.init else None
-    changes = (f"seed={task.seed}",)
+    changes = (f"seed={task.seed}", *task.changes)
     run = train_small(folder, task.detector, data, SIDE, task.epochs, changes, init)
     row = {
         **{"data": task.data, "training": task.name, "seed": task.seed, "epochs": task.epochs},
