@@ -6,7 +6,7 @@ RUN is the folder of a finished training. Its averaged weights, which `resume.pt
 running statistics, are evaluated on the val split twice: as they are, and with statistics that are
 measured on training images. The rows show up to which step measuring pays (`SETTLING_STEPS` in
 `detector/train/statistics.py`). A row takes two evaluations and a pass over 128 images. The rows in
-`results` are of trainings of `bench_inherit`, `random-*` in its folder of runs.
+`results` are of trainings of `bench_inherit`, which have the same names in its folder of runs.
 """
 
 from __future__ import annotations
